@@ -1,0 +1,70 @@
+# Every target makes what it needs in .venv; nothing else on the computer is touched.
+# `make demo` is the place to begin.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+
+# No key, address or team of yours reaches a demo or a test.
+unexport VIRTUAL_ENV PYTHONHOME $(filter PRIME_% PRIMEPODS_%,$(.VARIABLES))
+
+.DEFAULT_GOAL := help
+.PHONY: help demo lab test soak bench lint notebooks pictures clean
+
+help:
+	@echo 'make demo       run the quickstart notebook against the built-in sandbox and print it'
+	@echo 'make lab        open JupyterLab on the notebooks'
+	@echo 'make test       the whole suite: unit, sandbox, notebooks, browser'
+	@echo 'make soak       the long and random tests at full length'
+	@echo 'make bench      timings, as medians and ratios'
+	@echo 'make lint       format, lint and types'
+	@echo 'make notebooks  run the notebooks again and save their outputs'
+	@echo 'make pictures   take the pictures of the README again (needs Chromium)'
+	@echo 'make clean      remove what these targets made'
+
+$(VENV)/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.x")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# What a person needs to look at the notebooks.
+$(VENV)/.for-lab: pyproject.toml Makefile | $(VENV)/.made
+	$(PIP) --editable '.[plot,lab]'
+	@touch $@
+
+$(VENV)/.for-test: pyproject.toml Makefile | $(VENV)/.made
+	$(PIP) --editable '.[plot,test]'
+	@touch $(VENV)/.for-lab $@
+
+demo: $(VENV)/.for-lab
+	@$(PY) -m tests.support.notebooks show notebooks/quickstart.ipynb
+	@echo 'That was notebooks/quickstart.ipynb. To open it, and the others: make lab'
+
+lab: $(VENV)/.for-lab
+	$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
+
+test: $(VENV)/.for-test
+	@$(PY) -m pytest
+
+soak: $(VENV)/.for-test
+	@PRIMEPODS_SOAK=1 $(PY) -m pytest --timeout=3600 --ignore=tests/browser
+
+bench: $(VENV)/.for-test
+	@$(PY) -m tests.benchmarks
+
+lint: $(VENV)/.for-test
+	$(PY) -m ruff format --check
+	$(PY) -m ruff check
+	$(PY) -m mypy
+
+notebooks: $(VENV)/.for-lab
+	@$(PY) -m tests.support.notebooks execute
+
+pictures: $(VENV)/.for-test
+	REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser/test_tour.py
+	cp tests/browser/screenshots/tour-light.png notebooks/pictures/create.png
+
+clean:
+	rm -rf $(VENV) .venv-prime .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist tests/browser/screenshots
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,108 @@
+"""What every request passes before it reaches a route: who asks, from where, and how the path is written."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from .clock import http_date
+from .world import World
+
+KEYS_WITH_WRITE = {"sandbox": True, "sandbox-read": False}
+"""The keys that exist here, and whether each may change anything."""
+
+API_PREFIX = "/api/v1"
+
+_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
+_log = logging.getLogger("primepods_magic.sandbox")
+_log.addHandler(logging.NullHandler())
+
+
+class Edge:
+    """The outermost layer of the sandbox.
+
+    It keeps web pages out, checks the key, makes both spellings of a path one, adds the ``Date`` of the
+    sandbox's clock and turns a fault of ours into a plain 500.
+
+    Parameters
+    ----------
+    app:
+        What answers the requests that may pass.
+    world:
+        Whose clock dates the answers.
+    latency_s:
+        How long each request is held back.
+    """
+
+    def __init__(self, app: ASGIApp, world: World, latency_s: float) -> None:
+        self._app = app
+        self._world = world
+        self._latency_s = latency_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            return
+        has_answered = False
+
+        async def send_dated(message: Message) -> None:
+            nonlocal has_answered
+            if message["type"] == "http.response.start":
+                has_answered = True
+                MutableHeaders(scope=message)["Date"] = http_date(self._world.now_ms())
+            await send(message)
+
+        if self._latency_s:
+            await asyncio.sleep(self._latency_s)
+        path = scope["path"].rstrip("/") or "/"
+        scope = {**scope, "path": path, "raw_path": path.encode()}
+        app = _refusal(scope) or self._app
+        try:
+            await app(scope, receive, send_dated)
+        except Exception:  # noqa: BLE001 - answers for every fault of ours
+            # The log gets the traceback, the client does not.
+            _log.exception("%s %s failed", scope["method"], path)
+            if not has_answered:
+                await _answer(500, "Internal Server Error")(scope, receive, send_dated)
+
+
+def _refusal(scope: Scope) -> ASGIApp | None:
+    """The answer to a request that may not pass; None when it may."""
+    headers = Headers(scope=scope)
+    # A page in a browser can reach loopback too. It cannot hide its origin, nor choose the Host it sends.
+    if "origin" in headers:
+        return _answer(403, "The sandbox does not answer web pages")
+    if _hostname(headers.get("host", "")) not in _LOOPBACK_NAMES:
+        return _answer(403, "The sandbox answers this computer only: the Host must be a loopback name")
+    if scope["path"].startswith(API_PREFIX):
+        return _key_refusal(headers, scope["method"])
+    return None
+
+
+def _key_refusal(headers: Headers, method: str) -> ASGIApp | None:
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not key.strip():
+        return _answer(403, "Not authenticated")
+    if key.strip() not in KEYS_WITH_WRITE:
+        return _answer(401, "Invalid token")
+    if method not in ("GET", "HEAD") and not KEYS_WITH_WRITE[key.strip()]:
+        return _answer(
+            403, "This key lacks the permission Instances -> Read and Write that this request needs"
+        )
+    return None
+
+
+def _hostname(host: str) -> str | None:
+    try:
+        return urlsplit(f"//{host}").hostname
+    except ValueError:
+        return None
+
+
+def _answer(status: int, detail: str) -> JSONResponse:
+    return JSONResponse({"detail": detail}, status)

@@ -1,0 +1,88 @@
+"""What the sandbox remembers: a pod that was ordered, and a row of the history."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from .lifecycle import Plan, Rates
+
+
+@dataclass(frozen=True)
+class Node:
+    """One machine of a pod and how to reach it."""
+
+    ip: str
+    ssh_user: str
+    ssh_port: int
+
+    @property
+    def ssh_connection(self) -> str:
+        """As the API writes it: ``root@203.0.113.7 -p 22``."""
+        return f"{self.ssh_user}@{self.ip} -p {self.ssh_port}"
+
+
+@dataclass(frozen=True)
+class PodRecord:
+    """A pod as it was ordered. What changes with time is computed by :mod:`.lifecycle`, never kept.
+
+    Passwords and environment values are not here: nothing needs them, so nothing can leak them.
+    """
+
+    id: str
+    user_id: str
+    team_id: str | None
+    wallet_id: str
+    cluster_id: str | None
+    name: str
+    created_ms: int
+    provider: str
+    gpu_type: str
+    gpu_count: int
+    socket: str
+    image: str
+    custom_template_id: str | None
+    memory_gb: int
+    disk_gb: int
+    vcpus: int
+    is_spot: bool
+    auto_restart: bool
+    disk_ids: tuple[str, ...]
+    nodes: tuple[Node, ...]
+    jupyter_port: int | None
+    rates: Rates
+    plan: Plan
+
+    def to_json(self) -> str:
+        """For the database; :meth:`from_json` reads it back."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: str) -> PodRecord:
+        """Read what :meth:`to_json` wrote."""
+        raw: dict[str, Any] = json.loads(text)
+        raw["disk_ids"] = tuple(raw["disk_ids"])
+        raw["nodes"] = tuple(Node(**node) for node in raw["nodes"])
+        raw["rates"] = Rates(**raw["rates"])
+        raw["plan"] = Plan(**raw["plan"])
+        return cls(**raw)
+
+
+class HistoryRow(NamedTuple):
+    """One row of ``/pods/history``, in the order of the database's columns."""
+
+    id: str
+    name: str
+    provider: str
+    provisioned_by: str | None
+    type: str
+    created_ms: int
+    terminated_ms: int
+    gpu_name: str
+    gpu_count: int
+    socket: str | None
+    price_usd_hr: float
+    user_id: str
+    team_id: str | None
+    billed_usd: float

@@ -1,0 +1,304 @@
+"""Starting and stopping a sandbox inside this process."""
+
+from __future__ import annotations
+
+import atexit
+import ipaddress
+import logging
+import shutil
+import socket
+import tempfile
+import threading
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+
+import uvicorn
+
+from .app import create_app
+from .clock import END_OF_TIME, EPOCH, STEPPED_START, Clock, to_ms, wall_ms
+from .database import explained
+from .past import invented_history
+from .store import Store
+from .vocabulary import ClockMode, Dialect
+from .world import World
+
+DEFAULT_HISTORY_ROWS = 180
+DEFAULT_PAGE_CAP = 1000
+DEFAULT_SEED = 7
+
+_LARGEST_PORT = 65_535
+_LARGEST_SEED = 2**63 - 1
+_LONGEST_HISTORY = 1_000_000
+_LONGEST_LATENCY_MS = 3_600_000
+_START_TIMEOUT_S = 20.0
+_STOP_TIMEOUT_S = 10.0
+_GRACE_S = 1
+_KEEP_ALIVE_S = 75
+
+# FastAPI and pydantic change the process's warning filters while they build an application.
+_building = threading.Lock()
+
+
+class RunningSandbox:
+    """A sandbox that answers requests until it is stopped. :func:`start` makes one.
+
+    It is a context manager: leaving the block stops it.
+
+    Attributes
+    ----------
+    url:
+        Where it answers, for example ``http://127.0.0.1:40123``.
+    """
+
+    def __init__(self, url: str, server: _Server, thread: _ServingThread, store: Store, scratch: Path | None):
+        self.url = url
+        self._server = server
+        self._thread = thread
+        self._store = store
+        self._scratch = scratch
+        self._stopping = threading.Lock()
+        self._is_stopped = False
+        atexit.register(self.stop)
+
+    def stop(self) -> None:
+        """Stop answering, and leave no thread, socket or temporary file behind. May be called again."""
+        with self._stopping:
+            if self._is_stopped:
+                return
+            self._server.should_exit = True
+            self._thread.join(_STOP_TIMEOUT_S)
+            self._store.close()
+            if self._scratch is not None:
+                shutil.rmtree(self._scratch, ignore_errors=True)
+            self._is_stopped = True
+        atexit.unregister(self.stop)
+
+    def __enter__(self) -> RunningSandbox:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        return f"<RunningSandbox {self.url}{' (stopped)' if self._is_stopped else ''}>"
+
+
+def start(
+    db: Path | str | None = None,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    dialect: Dialect = "spec",
+    speed: float | None = None,
+    clock: ClockMode | None = None,
+    start: datetime | None = None,
+    seed: int = DEFAULT_SEED,
+    history: int = DEFAULT_HISTORY_ROWS,
+    page_cap: int = DEFAULT_PAGE_CAP,
+    latency_ms: int = 0,
+) -> RunningSandbox:
+    """Start a sandbox on a thread of its own; it accepts connections when this returns.
+
+    Parameters
+    ----------
+    db:
+        The SQLite file to keep everything in; it is created when it does not exist. None: a temporary one,
+        gone when the sandbox stops. ``start``, ``seed`` and ``history`` shape a new database only.
+    host:
+        A loopback address.
+    port:
+        0 takes a free one.
+    dialect:
+        ``"spec"`` answers in the words of the specification, ``"published"`` in those of the service's own
+        published documents.
+    speed:
+        Sandbox seconds per second. None: what the database says, 1 in a new one.
+    clock:
+        ``"running"``, or ``"stepped"``, which stands still until ``POST /sandbox/clock`` moves it. None: what
+        the database says, running in a new one.
+    start:
+        When a new database's clock begins. None: now, or 2026-09-14T08:00Z for a stepped clock.
+    seed:
+        Chooses ids, addresses and the invented past: an integer of 64 bits.
+    history:
+        How many rows of invented past.
+    page_cap:
+        The longest page of any list, whatever a client asks for.
+    latency_ms:
+        How long every request is held back.
+
+    Raises
+    ------
+    ValueError
+        For an address that is not loopback, or a number or time out of range.
+    DatabaseUnusable
+        When the file is not a sandbox's, cannot be read and written, or is locked for too long.
+    OSError
+        When the port is taken.
+
+    Example
+    -------
+    >>> import httpx
+    >>> with start(clock="stepped") as sandbox:
+    ...     answer = httpx.get(f"{sandbox.url}/sandbox", trust_env=False).json()
+    >>> answer["clock"]["now"]
+    '2026-09-14T08:00:00.000Z'
+    """
+    _check(host=host, port=port, speed=speed, history=history, page_cap=page_cap, latency_ms=latency_ms)
+    _check_new(start=start, seed=seed)
+    scratch = Path(tempfile.mkdtemp(prefix="primepods-sandbox-")) if db is None else None
+    store: Store | None = None
+    listener: socket.socket | None = None
+    try:
+        path = scratch / "sandbox.sqlite" if scratch else Path(db or "")
+        store = Store(path)
+        with explained(path):
+            _prepare(store, mode=clock, speed=speed, start=start, seed=seed, history=history)
+        listener = _listen(host, port)
+        with _building:
+            app = create_app(World(store, dialect, page_cap), latency_s=latency_ms / 1000)
+        server = _Server(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                lifespan="off",
+                ws="none",
+                loop="asyncio",
+                http="h11",
+                date_header=False,
+                server_header=False,
+                # Longer than clients keep theirs, so that no request meets a connection that is just closing.
+                timeout_keep_alive=_KEEP_ALIVE_S,
+                timeout_graceful_shutdown=_GRACE_S,
+            )
+        )
+        thread = _ServingThread(server, listener)
+        thread.start()
+        if not server.is_ready.wait(_START_TIMEOUT_S) or not server.started:
+            server.should_exit = True
+            raise OSError(f"the sandbox did not come up on {host}:{port}")
+    except BaseException:
+        for thing in (listener, store):
+            if thing is not None:
+                thing.close()
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+        raise
+    bound_port = listener.getsockname()[1]
+    shown_host = f"[{host}]" if ":" in host else host
+    return RunningSandbox(f"http://{shown_host}:{bound_port}", server, thread, store, scratch)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn's server that tells when it is up (or has given up)."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.is_ready = threading.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.is_ready.set()
+
+
+class _ServingThread(threading.Thread):
+    """Runs a server and its event loop, silently: the process's output belongs to somebody else."""
+
+    def __init__(self, server: _Server, listener: socket.socket) -> None:
+        super().__init__(name="primepods-sandbox", daemon=True)
+        self._server = server
+        self._listener = listener
+
+    def run(self) -> None:
+        # uvicorn's loggers are the whole process's, so only what this thread says is held back.
+        loggers = [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
+        for logger in loggers:
+            logger.addFilter(self._is_not_ours)
+        try:
+            self._server.run(sockets=[self._listener])
+        finally:
+            for logger in loggers:
+                logger.removeFilter(self._is_not_ours)
+            self._listener.close()
+            self._server.is_ready.set()
+
+    def _is_not_ours(self, record: logging.LogRecord) -> bool:
+        return record.thread != self.ident
+
+
+def _check(
+    *, host: str, port: int, speed: float | None, history: int, page_cap: int, latency_ms: int
+) -> None:
+    if not _is_loopback(host):
+        raise ValueError(f"the sandbox serves this computer only: {host} is not a loopback address")
+    if not 0 <= port <= _LARGEST_PORT:
+        raise ValueError(f"port must be between 0 and {_LARGEST_PORT}, not {port}")
+    if speed is not None and not 0 < speed <= 1_000_000:
+        raise ValueError(f"speed must be above 0 and at most 1000000, not {speed}")
+    if not 0 <= history <= _LONGEST_HISTORY:
+        raise ValueError(f"history must be between 0 and {_LONGEST_HISTORY} rows, not {history}")
+    if page_cap < 1:
+        raise ValueError(f"page_cap must be 1 or more rows, not {page_cap}")
+    if not 0 <= latency_ms <= _LONGEST_LATENCY_MS:
+        raise ValueError(f"latency_ms must be between 0 and {_LONGEST_LATENCY_MS}, not {latency_ms}")
+
+
+def _check_new(*, start: datetime | None, seed: int) -> None:
+    if not -_LARGEST_SEED - 1 <= seed <= _LARGEST_SEED:
+        raise ValueError(f"seed must be between {-_LARGEST_SEED - 1} and {_LARGEST_SEED}")
+    if start is not None and not to_ms(EPOCH) <= to_ms(start) <= to_ms(END_OF_TIME):
+        raise ValueError(f"start must be between {EPOCH:%Y-%m-%d} and {END_OF_TIME:%Y-%m-%d}, not {start}")
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off (40 ms per answer) only where the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def _prepare(
+    store: Store,
+    *,
+    mode: ClockMode | None,
+    speed: float | None,
+    start: datetime | None,
+    seed: int,
+    history: int,
+) -> None:
+    """Lay out a new database, or let an old one's clock go on as asked."""
+    with store.writing():
+        if store.is_new():
+            if start is not None:
+                begin_ms = to_ms(start)
+            else:
+                begin_ms = to_ms(STEPPED_START) if mode == "stepped" else wall_ms()
+            store.create(Clock(mode or "running", speed or 1.0, begin_ms, wall_ms()), seed)
+            store.add_history(invented_history(history, before_ms=begin_ms, seed=seed))
+        else:
+            store.renew()
+            store.continue_clock(mode, speed)
+    store.be_patient()

@@ -1,0 +1,140 @@
+"""What every test stands on: an empty home, no key, nothing but loopback; and the fixtures of ours."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import leaks, soak
+from tests.support.environment import guarded, is_inherited
+from tests.support.guard import loopback_guard
+from tests.support.sandbox_control import SandboxControl, controlled
+
+loopback_guard.install()
+soak.register_profiles()
+
+REFUSE_SKIPS = os.environ.get("REFUSE_SKIPS") == "1"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    long = [item for item in items if item.get_closest_marker("soak")]
+    if long and not soak.SOAK:
+        config.hook.pytest_deselected(items=long)
+        items[:] = [item for item in items if item not in set(long)]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    """Where everything has been installed, a skipped test is a test that did not do its work."""
+    report = yield
+    if REFUSE_SKIPS and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which is refused here: {report.longrepr}"
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Any:
+    report = yield
+    if REFUSE_SKIPS and report.skipped:
+        report.outcome = "failed"
+        report.longrepr = f"skipped as a whole, which is refused here: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty home, and an environment that says nothing about the computer the test runs on."""
+    home = tmp_path_factory.mktemp("home")
+    for name in filter(is_inherited, list(os.environ)):
+        # pytest keeps the name of the running test there, and reads it back.
+        if name != "PYTEST_CURRENT_TEST":
+            monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(home))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def loopback_only(
+    home: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Path]:
+    """Fails the test when it, or any Python process it started, tried to leave this computer."""
+    log = tmp_path_factory.mktemp("guard") / "attempts.log"
+    for name, value in guarded(os.environ, log).items():
+        if os.environ.get(name) != value:
+            monkeypatch.setenv(name, value)
+    yield log
+    tried = loopback_guard.attempts()
+    loopback_guard.forget()
+    if log.exists():
+        tried += log.read_text().splitlines()
+    assert not tried, f"tried to leave this computer: {tried}"
+
+
+@pytest.fixture
+def sandbox() -> Iterator[SandboxControl]:
+    """A sandbox of the test's own, whose clock moves only when told to."""
+    with controlled(clock="stepped") as control:
+        yield control
+
+
+@pytest.fixture
+def running_sandbox() -> Iterator[SandboxControl]:
+    """A sandbox of the test's own, whose clock runs twenty times faster than ours."""
+    with controlled(clock="running", speed=20.0) as control:
+        yield control
+
+
+@pytest.fixture
+def bare_shell(home: Path) -> Iterator[Any]:
+    """An IPython without our extension."""
+    from tests.support.shell import recording_shell
+
+    with recording_shell(str(home / ".ipython")) as shell:
+        yield shell
+
+
+@pytest.fixture
+def shell(bare_shell: Any, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """An IPython with the extension loaded and connected to the test's sandbox."""
+    monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", sandbox.url)
+    bare_shell.run("%load_ext primepods_magic")
+    bare_shell.run("%pods connect --sandbox")
+    try:
+        yield bare_shell
+    finally:
+        bare_shell.run("%unload_ext primepods_magic")
+
+
+@pytest.fixture
+def run_notebook(home: Path, tmp_path: Path) -> Callable[..., Any]:
+    """Runs cells in a kernel of their own, headless, and answers with the executed notebook."""
+    from tests.support.kernels import execute, notebook_of
+
+    def run(
+        cells: Sequence[str], environment: Mapping[str, str] | None = None, *, allow_errors: bool = False
+    ) -> Any:
+        together = {**os.environ, **(environment or {})}
+        return execute(notebook_of(cells), together, tmp_path, allow_errors=allow_errors)
+
+    return run
+
+
+@pytest.fixture
+def terminal(home: Path, tmp_path: Path, sandbox: SandboxControl) -> Iterator[Any]:
+    """Terminal IPython in a pseudo-terminal, which would find the test's sandbox."""
+    from tests.support.terminal import ipython
+
+    with ipython({**os.environ, "PRIMEPODS_SANDBOX_URL": sandbox.url}, tmp_path) as session:
+        yield session
+
+
+@pytest.fixture
+def no_leaks() -> Iterator[None]:
+    """Fails the test when it leaves a thread or a socket behind; watches the fixtures named after it, too."""
+    with leaks.none_left():
+        yield

@@ -1,0 +1,49 @@
+"""A notebook run again, each output compared with the saved one."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.environment import notebook_environment
+
+
+@dataclass(frozen=True)
+class Comparison:
+    passed: bool
+    cells: int
+    report: str
+
+
+def compare(notebook: Path, sandbox_url: str, folder: Path, **extra: str) -> Comparison:
+    """Strict nbval in a process of its own; `folder` is for its home and a copy of the notebook."""
+    home = folder / "nbval-home"
+    home.mkdir(parents=True)
+    copy = folder / notebook.name
+    copy.write_bytes(notebook.read_bytes())
+    # An empty configuration, for ours turns nbval's own warnings into errors.
+    configuration = folder / "nbval.ini"
+    configuration.write_text("[pytest]\n")
+    options = ["--nbval", "--nbval-current-env", "-p", "no:cacheprovider", "--color=no", "-v"]
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "pytest",
+            *options,
+            "-c",
+            str(configuration),
+            "--rootdir",
+            str(folder),
+            str(copy),
+        ],
+        env=notebook_environment(home, sandbox_url, **extra),
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    cells = len(re.findall(r"::Cell \d+ PASSED", done.stdout))
+    return Comparison(done.returncode == 0, cells, done.stdout + done.stderr)
