@@ -1,0 +1,141 @@
+"""The shapes that answers come in: lists, status replies, logs and error bodies."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from .errors import UnexpectedAnswer
+from .models import Page, PodStatusEntry
+from .text import clean
+from .tolerant import Answer, rows_of
+
+__all__ = ["read_error", "read_logs", "read_model", "read_page", "read_status"]
+
+A = TypeVar("A", bound=Answer)
+_LONGEST_MESSAGE = 300
+
+
+def read_model(model: type[A], payload: object) -> A:
+    """Read one object.
+
+    Raises
+    ------
+    UnexpectedAnswer
+        The payload is not an object, or not this one.
+    """
+    if not isinstance(payload, dict):
+        raise UnexpectedAnswer(f"the service answered with {_kind(payload)} where an object belongs")
+    try:
+        return model.model_validate(payload)
+    except ValidationError as error:
+        fields = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors(include_input=False)}))
+        raise UnexpectedAnswer(f"the service's {model.__name__} cannot be read ({fields})") from None
+
+
+def read_page(model: type[A], payload: object) -> Page[A]:
+    """Read a list: ``{data, total_count}``, ``{items, totalCount}``, a bare list, or lists by GPU type."""
+    total: object = None
+    if isinstance(payload, dict):
+        total = payload.get("total_count", payload.get("totalCount"))
+        for key in ("data", "items"):
+            if key in payload:
+                rows = payload[key]
+                break
+        else:
+            rows = [row for rows in payload.values() if isinstance(rows, list) for row in rows]
+            if not rows and payload and total is None:
+                raise UnexpectedAnswer("the service answered with an object where a list belongs")
+    else:
+        rows = payload
+    if rows is None:
+        rows = []
+    if not isinstance(rows, list):
+        raise UnexpectedAnswer(f"the service answered with {_kind(rows)} where a list belongs")
+    items = [read_model(model, row) for row in rows_of(rows)]
+    # The published default is 0, so a total below what is here says nothing.
+    told = isinstance(total, int) and not isinstance(total, bool) and total >= len(items)
+    return Page(items, total if told else None)  # type: ignore[arg-type]
+
+
+def read_status(payload: object) -> list[PodStatusEntry]:
+    """Read a status reply: the page's one object, a list, or either of them under ``data``."""
+    if isinstance(payload, dict):
+        if payload.get("data") is not None:
+            payload = payload["data"]
+        elif "podId" not in payload and "id" not in payload:
+            payload = []
+    rows = rows_of(payload if isinstance(payload, list) else [payload])
+    return [read_model(PodStatusEntry, row) for row in rows]
+
+
+def read_logs(payload: object) -> str:
+    """Read logs in any JSON form, or as plain text, into lines of text."""
+    if payload is None:
+        return ""
+    if isinstance(payload, str):
+        return payload
+    if isinstance(payload, list):
+        return "\n".join(read_logs(item).rstrip("\n") for item in payload)
+    if isinstance(payload, dict):
+        for key in ("logs", "data", "log", "lines"):
+            if key in payload:
+                return read_logs(payload[key])
+        words = (payload.get(key) for key in ("timestamp", "time", "level", "message", "msg", "text"))
+        line = " ".join(str(word) for word in words if word is not None)
+        return line or json.dumps(payload, ensure_ascii=False)
+    return str(payload)
+
+
+def read_error(text: str, content_type: str) -> str | None:
+    """What an error body says, on one line, or ``None``. Never what the caller had sent: a framework's
+    validation error repeats its ``input``, which may be a password.
+
+    >>> read_error('{"errors": [{"param": "body.pod.gpuCount", "details": "Input should be > 0"}]}', "json")
+    'pod.gpuCount: Input should be > 0'
+    """
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        is_page = "html" in content_type or text.lstrip()[:1] == "<"
+        body = None if is_page else text
+    said = clean(_error_text(body))
+    if not said:
+        return None
+    return said if len(said) <= _LONGEST_MESSAGE else said[: _LONGEST_MESSAGE - 1] + "…"
+
+
+def _error_text(body: Any) -> str | None:
+    if isinstance(body, str):
+        return body
+    if not isinstance(body, Mapping):
+        return None
+    fields = [_field(row.get("param"), row.get("details")) for row in rows_of(body.get("errors"))]
+    if fields:
+        return "; ".join(fields)
+    detail = body.get("detail")
+    if isinstance(detail, list):
+        return "; ".join(_field(row.get("loc"), row.get("msg")) for row in rows_of(detail))
+    for said in (detail, body.get("message"), body.get("error"), body.get("title")):
+        if isinstance(said, str) and said:
+            return said
+        if isinstance(said, Mapping):
+            inner = said.get("message") or said.get("msg")
+            if isinstance(inner, str):
+                return inner
+    return None
+
+
+def _field(place: object, problem: object) -> str:
+    parts = place.split(".") if isinstance(place, str) else list(place) if isinstance(place, list) else []
+    path = ".".join(str(part) for part in parts if part not in ("body", "query", "path"))
+    return f"{path}: {problem}" if path else str(problem)
+
+
+def _kind(payload: object) -> str:
+    return {list: "a list", str: "a text", dict: "an object", type(None): "nothing"}.get(
+        type(payload), "a number"
+    )

@@ -1,0 +1,244 @@
+"""The Pods API, one method per endpoint."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal, TypeVar
+from urllib.parse import quote
+
+import httpx
+
+from .answers import read_logs, read_model, read_page, read_status
+from .errors import NotFound, OutcomeUnknown, RequestRefused, UnexpectedAnswer
+from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
+from .requests import CreateRequest
+from .settings import Settings
+from .tolerant import Answer
+from .transport import Params, Transport
+
+__all__ = ["Client"]
+
+A = TypeVar("A", bound=Answer)
+_PODS = "/api/v1/pods/"
+_PAGE = 100
+# A service whose totals never agree with its pages must not keep us asking for ever.
+_MOST_PAGES = 10_000
+
+
+class Client:
+    """The Pods API as typed Python. Thread-safe; close it when done, or use it in a ``with`` block.
+
+    Parameters
+    ----------
+    settings : Settings
+        Where to, and with which key.
+    http : httpx.BaseTransport, optional
+        What carries the requests instead of the network.
+
+    Examples
+    --------
+    >>> from primepods_magic.api.settings import load_settings
+    >>> with Client(load_settings()) as client:                              # doctest: +SKIP
+    ...     [pod.name for pod in client.list_all_pods()]
+    ['train']
+    """
+
+    def __init__(self, settings: Settings, *, http: httpx.BaseTransport | None = None) -> None:
+        self.settings = settings
+        self.transport = Transport(settings, http=http)
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.transport.close()
+
+    def create_pod(self, request: CreateRequest) -> PodDetails:
+        """``POST /pods``: rent a pod. Sent at most once where the service may have acted on it.
+
+        Raises
+        ------
+        OutcomeUnknown
+            The request left, and no answer came that says which pod there is: one may exist.
+        OutOfStock, PaymentRequired, PermissionDenied, InvalidRequest, …
+            The service refused; nothing was created.
+        """
+        try:
+            pod = read_model(PodDetails, self.transport.request("POST", _PODS, body=request.wire()))
+        except UnexpectedAnswer as error:
+            raise OutcomeUnknown(f"the create was accepted, but {error}") from None
+        if not pod.id:
+            raise OutcomeUnknown("the create was accepted, but the answer names no pod")
+        return pod
+
+    def list_pods(self, *, offset: int = 0, limit: int = 100) -> Page[PodDetails]:
+        """``GET /pods``: one page of the pods that this key can see, in the service's order."""
+        params = {"offset": offset, "limit": limit}
+        return read_page(PodDetails, self.transport.request("GET", _PODS, params=params))
+
+    def list_all_pods(self) -> list[PodDetails]:
+        """All pods that this key can see, page by page; each once, although lists move while read."""
+        rows, _ = self._rows(PodDetails, _PODS, {})
+        return list({pod.id or object(): pod for pod in rows}.values())
+
+    def get_pod(self, pod_id: str) -> PodDetails:
+        """``GET /pods/{pod_id}``: one pod.
+
+        Raises
+        ------
+        NotFound
+            It is gone, or was never visible to this key.
+        """
+        return read_model(PodDetails, self.transport.request("GET", _pod_path(pod_id)))
+
+    def pod_status(self, pod_ids: Iterable[str]) -> list[PodStatusEntry]:
+        """``GET /pods/status``: what changes while pods come up, for many ids in one request.
+
+        An id that the service does not know is missing from the answer.
+        """
+        ids = list(pod_ids)
+        if not ids:
+            return []
+        return read_status(self.transport.request("GET", f"{_PODS}status", params={"pod_ids": ids}))
+
+    def pod_history(
+        self,
+        *,
+        limit: int = 100,
+        offset: int = 0,
+        sort_by: Literal["terminatedAt", "createdAt"] = "terminatedAt",
+        sort_order: Literal["asc", "desc"] = "desc",
+    ) -> Page[HistoryRow]:
+        """``GET /pods/history``: one page of what has ended, and what it cost."""
+        params: Params = {"limit": limit, "offset": offset, "sort_by": sort_by, "sort_order": sort_order}
+        return read_page(HistoryRow, self.transport.request("GET", f"{_PODS}history", params=params))
+
+    def all_history(
+        self,
+        *,
+        sort_by: Literal["terminatedAt", "createdAt"] = "terminatedAt",
+        sort_order: Literal["asc", "desc"] = "desc",
+        offset: int = 0,
+        limit: int | None = None,
+    ) -> tuple[list[HistoryRow], int]:
+        """As many rows of the history as asked for, all unless limited, and how many there are in all."""
+        params: Params = {"sort_by": sort_by, "sort_order": sort_order}
+        return self._rows(HistoryRow, f"{_PODS}history", params, offset=offset, limit=limit)
+
+    def pod_logs(self, pod_id: str, *, tail: int | None = None) -> str:
+        """The logs of a pod as lines of text: ``GET /pods/{pod_id}/logs``, or ``/log?tail=`` where the
+        service has that path only.
+
+        Parameters
+        ----------
+        pod_id : str
+            The id of the pod.
+        tail : int, optional
+            Only so many of the last lines.
+        """
+        try:
+            payload = self.transport.request("GET", f"{_pod_path(pod_id)}/logs", params={"tail": tail})
+        except RequestRefused as refused:
+            if refused.status_code not in (404, 405):
+                raise
+            try:
+                payload = self.transport.request("GET", f"{_pod_path(pod_id)}/log", params={"tail": tail})
+            except NotFound:
+                raise refused from None
+        try:
+            text = read_logs(payload)
+        except RecursionError:
+            raise UnexpectedAnswer("the service's logs are nested too deeply to be read") from None
+        return text if tail is None else "\n".join(text.splitlines()[-tail:])
+
+    def delete_pod(self, pod_id: str) -> None:
+        """``DELETE /pods/{pod_id}``: end a pod. The service has accepted; it is gone a little later.
+
+        Raises
+        ------
+        NotFound
+            It is gone already, or was never visible to this key.
+        """
+        self.transport.request("DELETE", _pod_path(pod_id))
+
+    def list_offers(
+        self,
+        *,
+        gpu_type: str | None = None,
+        gpu_count: int | None = None,
+        regions: Iterable[str] = (),
+        socket: str | None = None,
+        security: str | None = None,
+        data_center_id: str | None = None,
+        cloud_id: str | None = None,
+        disks: Iterable[str] = (),
+    ) -> list[Offer]:
+        """``GET /availability/gpus``: what can be rented, all pages, in the service's order."""
+        params: Params = {
+            "gpu_type": gpu_type,
+            "gpu_count": gpu_count,
+            "regions": list(regions) or None,
+            "socket": socket,
+            "security": security,
+            "data_center_id": data_center_id,
+            "cloud_id": cloud_id,
+            "disks": list(disks) or None,
+        }
+        offers: list[Offer] = []
+        before: list[Offer] = []
+        for number in range(1, _MOST_PAGES):
+            query: Params = {**params, "page": number, "page_size": _PAGE}
+            page = read_page(Offer, self.transport.request("GET", "/api/v1/availability/gpus", params=query))
+            if not page.items or page.items == before:
+                break
+            before = page.items
+            offers += page.items
+            if page.total is not None and len(offers) >= page.total:
+                break
+        return offers
+
+    def whoami(self) -> dict[str, Any]:
+        """``GET /user/whoami``: whose key this is.
+
+        Returns
+        -------
+        dict
+            ``id``, ``name``, ``email`` and what else the service says.
+        """
+        payload = self.transport.request("GET", "/api/v1/user/whoami")
+        data = payload.get("data") if isinstance(payload, dict) else None
+        if not isinstance(data, dict):
+            raise UnexpectedAnswer("the service does not say whose key this is")
+        return data
+
+    def _rows(
+        self, model: type[A], path: str, params: Params, *, offset: int = 0, limit: int | None = None
+    ) -> tuple[list[A], int]:
+        """Rows page by page, and how many there are in all. Where the service does not say how many, an
+        empty page is the end."""
+        rows: list[A] = []
+        before: list[A] = []
+        total: int | None = None
+        for _ in range(_MOST_PAGES):
+            wanted = _PAGE if limit is None else min(_PAGE, limit - len(rows))
+            query: Params = {**params, "offset": offset + len(rows), "limit": wanted}
+            page = read_page(model, self.transport.request("GET", path, params=query))
+            # The same page once more, or an empty one, is the end, whatever the total says.
+            if not page.items or page.items == before:
+                break
+            before = page.items
+            rows += page.items
+            total = page.total
+            if total is not None and offset + len(rows) >= total:
+                break
+            if limit is not None and len(rows) >= limit:
+                break
+        return rows[:limit], max(total or 0, offset + len(rows))
+
+
+def _pod_path(pod_id: str) -> str:
+    return _PODS + quote(pod_id, safe="")

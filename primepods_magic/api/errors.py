@@ -1,0 +1,182 @@
+"""Everything that can go wrong, as one small tree of exceptions.
+
+Every message says what happened, what was and was not done (and billed), and what to do next. In a
+notebook an error shows as its message alone, without a traceback, and still stops the notebook.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = [
+    "AuthenticationError",
+    "BudgetExceeded",
+    "ConnectionClosed",
+    "InvalidRequest",
+    "LaunchRefused",
+    "NameInUse",
+    "NotConfigured",
+    "NotFound",
+    "OutOfStock",
+    "OutcomeUnknown",
+    "PaymentRequired",
+    "PermissionDenied",
+    "PodFailed",
+    "PodsError",
+    "RateLimited",
+    "RequestRefused",
+    "ServiceUnavailable",
+    "UnexpectedAnswer",
+    "WaitInterrupted",
+    "WaitTimedOut",
+]
+
+
+class PodsError(Exception):
+    """Root of every error that this package raises on purpose.
+
+    Parameters
+    ----------
+    message : str
+        What the user reads.
+    status_code : int, optional
+        HTTP status, where the service answered.
+    request_id : str, optional
+        The service's id of the request, where it gave one.
+    said : str, optional
+        What the service said, in its own words.
+
+    Examples
+    --------
+    >>> raise PodsError("no pod of yours is called 'train'")
+    Traceback (most recent call last):
+        ...
+    primepods_magic.api.errors.PodsError: no pod of yours is called 'train'
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        request_id: str | None = None,
+        said: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.request_id = request_id
+        self.said = said
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows instead of a traceback."""
+        return [f"\x1b[31m{type(self).__name__}\x1b[0m: {self}"]
+
+
+class NotConfigured(PodsError):
+    """There is no key, or the settings cannot be read."""
+
+
+class InvalidRequest(PodsError):
+    """What was asked is not valid; nothing was sent, or the service refused its form (422)."""
+
+
+class LaunchRefused(PodsError):
+    """A launch was not consented to; nothing was created."""
+
+
+class BudgetExceeded(PodsError):
+    """A pod turned out to cost more than the limit that was set, and was ended."""
+
+
+class ConnectionClosed(PodsError):
+    """What is asked belongs to a connection that was closed since."""
+
+
+class NameInUse(PodsError):
+    """A live pod has this name and is not what was asked for; nothing was created."""
+
+
+class OutcomeUnknown(PodsError):
+    """A create was sent and nobody can say yet whether a pod exists."""
+
+
+class PodFailed(PodsError):
+    """A pod that was waited for ended up in a state it will not become ready from."""
+
+
+class WaitInterrupted(PodsError):
+    """Ctrl-C ended the waiting; the pods go on, and go on being billed."""
+
+
+class WaitTimedOut(PodsError):
+    """The time for waiting is over; the pods go on, and go on being billed."""
+
+
+class RequestRefused(PodsError):
+    """The service understood the request and refused it (400, 405 and unlisted 4xx)."""
+
+
+class AuthenticationError(RequestRefused):
+    """The key is missing, unknown, expired or revoked (401)."""
+
+
+class PaymentRequired(RequestRefused):
+    """The wallet cannot pay for this (402)."""
+
+
+class PermissionDenied(RequestRefused):
+    """The key lacks the permission for this (403)."""
+
+
+class NotFound(RequestRefused):
+    """There is no such pod, or this key cannot see it (404)."""
+
+
+class OutOfStock(RequestRefused):
+    """The offer has no machine left (409, or 503 with words of capacity)."""
+
+
+class RateLimited(RequestRefused):
+    """Too many requests (429), still so after waiting and trying again."""
+
+
+class ServiceUnavailable(PodsError):
+    """The service could not be reached, or failed (5xx), after trying again where that is safe.
+
+    Attributes
+    ----------
+    may_have_acted : bool
+        The request left, so what it asked for may have been done.
+    """
+
+    may_have_acted = True
+
+
+class UnexpectedAnswer(PodsError):
+    """The service answered with something that is not what this request is answered with."""
+
+
+_BY_STATUS: Mapping[int, type[PodsError]] = {
+    401: AuthenticationError,
+    402: PaymentRequired,
+    403: PermissionDenied,
+    404: NotFound,
+    409: OutOfStock,
+    422: InvalidRequest,
+    429: RateLimited,
+}
+
+
+REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 411, 413, 414, 415, 422, 429, 431})
+"""Statuses that say that a request was not acted on; any other, such as a proxy's 408, does not say so."""
+
+
+def error_class(status_code: int) -> type[PodsError]:
+    """The class of error that an HTTP status means.
+
+    >>> error_class(402).__name__
+    'PaymentRequired'
+    """
+    if status_code >= 500:
+        return ServiceUnavailable
+    return _BY_STATUS.get(status_code, RequestRefused)

@@ -1,0 +1,386 @@
+"""What is sent again and what never is, what never leaves, and how a refusal reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from primepods_magic.api import errors
+from primepods_magic.api.client import Client
+from primepods_magic.api.requests import create_request
+from primepods_magic.api.settings import Settings
+from primepods_magic.api.transport import Transport
+from tests.support.waiting import eventually
+
+CASES = json.loads((Path(__file__).parents[1] / "data" / "20-errors.json").read_text(encoding="utf-8"))
+KEY = "pit_0123456789abcdef_secret"
+REQUEST = create_request(
+    {"pod": {"cloudId": "c", "gpuType": "g", "socket": "s", "gpuCount": 1}, "provider": {"type": "p"}}
+)
+
+
+class Counting(httpx.BaseTransport):
+    """Answers with what it is told, one after the other, the last one for ever; remembers the requests."""
+
+    def __init__(self, *answers: httpx.Response | Exception) -> None:
+        self.answers = list(answers)
+        self.requests: list[httpx.Request] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+
+@pytest.fixture
+def sent() -> Iterator[Callable[..., tuple[Counting, Transport, list[float]]]]:
+    opened: list[Transport] = []
+
+    def make(*answers: httpx.Response | Exception) -> tuple[Counting, Transport, list[float]]:
+        http, slept = Counting(*answers), []
+        transport = Transport(Settings("https://api.example.test", KEY), http=http, sleep=slept.append)
+        opened.append(transport)
+        return http, transport, slept
+
+    yield make
+    for transport in opened:
+        transport.close()
+
+
+OK = httpx.Response(200, json={"data": []})
+REFUSED = httpx.ConnectError("refused")
+
+
+@pytest.mark.parametrize("method", ["GET", "DELETE"])
+@pytest.mark.parametrize("failure", [429, 500, 502, 503, 504, httpx.ReadTimeout("slow"), REFUSED], ids=str)
+def test_a_read_and_a_delete_are_sent_again(sent: Any, method: str, failure: int | Exception) -> None:
+    answer = httpx.Response(failure) if isinstance(failure, int) else failure
+    http, transport, slept = sent(answer, OK)
+    assert transport.request(method, "/api/v1/pods/x") == {"data": []}
+    assert len(http.requests) == 2
+    assert len(slept) == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        408,
+        499,
+        500,
+        502,
+        503,
+        504,
+        httpx.ReadTimeout("slow"),
+        httpx.ReadError("reset"),
+        httpx.WriteError("broken"),
+    ],
+    ids=str,
+)
+def test_a_create_that_may_have_been_acted_on_is_sent_once_and_its_outcome_is_unknown(
+    sent: Any, failure: int | Exception
+) -> None:
+    answer = httpx.Response(failure) if isinstance(failure, int) else failure
+    http, transport, _ = sent(answer, OK)
+    with pytest.raises(errors.OutcomeUnknown, match="not sent again"):
+        transport.request("POST", "/api/v1/pods/", body=REQUEST.wire())
+    assert len(http.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "failure", [REFUSED, httpx.ConnectTimeout("slow"), httpx.PoolTimeout("full"), 429], ids=str
+)
+def test_a_create_that_never_left_or_was_turned_away_unread_is_sent_again(
+    sent: Any, failure: int | Exception
+) -> None:
+    answer = httpx.Response(failure) if isinstance(failure, int) else failure
+    http, transport, _ = sent(answer, OK)
+    transport.request("POST", "/api/v1/pods/", body={})
+    assert len(http.requests) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 422])
+def test_a_refusal_is_never_sent_again(sent: Any, status: int) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        http, transport, _ = sent(httpx.Response(status), OK)
+        with pytest.raises(errors.PodsError):
+            transport.request(method, "/api/v1/pods/x")
+        assert len(http.requests) == 1
+
+
+def test_a_create_with_no_capacity_is_out_of_stock_and_not_unknown(sent: Any) -> None:
+    _, transport, _ = sent(httpx.Response(503, json={"detail": "provider has no capacity"}))
+    with pytest.raises(errors.OutOfStock):
+        transport.request("POST", "/api/v1/pods/", body={})
+
+
+def test_retry_after_is_honoured_and_one_beyond_the_budget_is_told_instead_of_slept(sent: Any) -> None:
+    _, transport, slept = sent(httpx.Response(429, headers={"Retry-After": "7"}), OK)
+    transport.request("GET", "/x")
+    assert slept == [7.0]
+    _, transport, slept = sent(httpx.Response(429, headers={"Retry-After": "3600"}), OK)
+    with pytest.raises(errors.RateLimited, match="try again in 3600 s"):
+        transport.request("GET", "/x")
+    assert slept == []
+
+
+def test_a_redirect_is_followed_on_the_same_host_with_method_and_body(sent: Any) -> None:
+    http, transport, _ = sent(httpx.Response(307, headers={"Location": "/api/v1/pods/"}), OK)
+    transport.request("POST", "/api/v1/pods", body={"pod": 1})
+    first, second = http.requests
+    assert (second.method, second.url.path, second.content) == ("POST", "/api/v1/pods/", first.content)
+
+
+@pytest.mark.parametrize(
+    ("status", "location"),
+    [
+        (307, "https://elsewhere.test/api/v1/pods/"),
+        (307, "http://api.example.test/api/v1/pods/"),
+        (302, "/api/v1/pods/"),
+        (301, "/api/v1/pods/"),
+        (307, "https://[bad"),
+    ],
+)
+def test_neither_key_nor_body_follows_a_redirect_elsewhere(sent: Any, status: int, location: str) -> None:
+    http, transport, _ = sent(httpx.Response(status, headers={"Location": location}), OK)
+    with pytest.raises(errors.PodsError, match="was not followed"):
+        transport.request("POST", "/api/v1/pods", body={"pod": 1})
+    assert len(http.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("case", "kind"),
+    list(
+        zip(
+            CASES[:18],
+            (
+                "RequestRefused RequestRefused AuthenticationError AuthenticationError PaymentRequired "
+                "PermissionDenied NotFound RequestRefused OutOfStock InvalidRequest InvalidRequest "
+                "InvalidRequest RateLimited " + "ServiceUnavailable " * 4 + "RequestRefused"
+            ).split(),
+            strict=True,
+        )
+    ),
+    ids=lambda x: str(x)[:24],
+)
+def test_a_refusal_has_its_own_type_and_one_line(sent: Any, case: dict[str, Any], kind: str) -> None:
+    body = case["body"]
+    content = body if isinstance(body, str) else json.dumps(body)
+    headers = {"content-type": case.get("content_type", "application/json"), "x-request-id": "r-1"}
+    # Longer than anybody waits, so that the first answer is the last.
+    headers["retry-after"] = "3600"
+    _, transport, _ = sent(httpx.Response(case["status"], content=content, headers=headers))
+    with pytest.raises(errors.PodsError) as caught:
+        transport.request("GET", "/api/v1/pods/x")
+    assert type(caught.value).__name__ == kind
+    assert caught.value.status_code == case["status"]
+    assert caught.value.request_id == "r-1"
+    assert "\n" not in str(caught.value)
+    assert "<html" not in str(caught.value)
+    assert KEY not in str(caught.value)
+
+
+def test_a_missing_permission_is_named(sent: Any) -> None:
+    refused = httpx.Response(403, json={"detail": "no"})
+    _, transport, _ = sent(refused)
+    with pytest.raises(errors.PermissionDenied, match="Instances -> Read and Write"):
+        transport.request("POST", "/api/v1/pods/", body={})
+    with pytest.raises(errors.PermissionDenied, match=r"Instances -> Read$"):
+        transport.request("GET", "/api/v1/pods/")
+
+
+def test_a_missing_word_of_capacity_leaves_a_create_unknown(sent: Any) -> None:
+    _, transport, _ = sent(httpx.Response(503, json={"detail": "Service temporarily not available"}))
+    with pytest.raises(errors.OutcomeUnknown):
+        transport.request("POST", "/api/v1/pods/", body={})
+
+
+def test_a_refusal_that_repeats_a_secret_is_passed_on_without_it(sent: Any) -> None:
+    body = {"pod": {"jupyterPassword": "hunter2", "envVars": [{"key": "A", "value": "hunter3"}]}}
+    said = f"bad key {KEY}, bad password hunter2, bad value hunter3"
+    _, transport, _ = sent(httpx.Response(400, json={"detail": said}))
+    with pytest.raises(errors.RequestRefused) as caught:
+        transport.request("POST", "/api/v1/pods/", body=body)
+    assert "bad key ***, bad password ***, bad value ***" in str(caught.value)
+    assert "nothing was done" in str(caught.value)
+    assert "hunter" not in str(caught.value.said)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [httpx.Response(200, html="<html>"), httpx.Response(200, json=[]), httpx.Response(200, json={})],
+    ids=["a page", "a list", "no id"],
+)
+def test_a_create_whose_answer_cannot_be_read_has_an_unknown_outcome(answer: httpx.Response) -> None:
+    http = Counting(answer)
+    client = Client(Settings("https://api.example.test", KEY), http=http)
+    with pytest.raises(errors.OutcomeUnknown):
+        client.create_pod(REQUEST)
+    client.close()
+    assert len(http.requests) == 1
+
+
+def test_a_closed_connection_says_so(sent: Any) -> None:
+    _, transport, _ = sent(OK)
+    transport.close()
+    with pytest.raises(errors.ConnectionClosed, match="%pods show NAME"):
+        transport.request("GET", "/x")
+
+
+def test_closing_wakes_whoever_waits_to_try_again() -> None:
+    http = Counting(httpx.Response(503, headers={"Retry-After": "15"}))
+    transport = Transport(Settings("https://api.example.test", KEY), http=http)
+    done: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            transport.request("GET", "/x")
+        except errors.PodsError as error:
+            done.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    eventually(lambda: len(http.requests) == 1, "the first try")
+    transport.close()
+    thread.join(5)
+    assert [type(error) for error in done] == [errors.ConnectionClosed]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(400, content="[" * 10_000),
+        httpx.Response(200, content="[" * 10_000),
+        httpx.Response(429, headers={"Retry-After": "9" * 400}),
+        httpx.Response(404, headers={"Date": "Fri, 31 Dec 9999 23:59:59 -2300"}),
+        httpx.Response(404, headers={"Date": "yesterday"}),
+    ],
+    ids=["nested error", "nested answer", "endless Retry-After", "late Date", "no Date"],
+)
+def test_a_hostile_answer_is_an_error_of_ours(sent: Any, answer: httpx.Response) -> None:
+    _, transport, _ = sent(answer)
+    with pytest.raises(errors.PodsError) as caught:
+        transport.request("GET", "/x")
+    assert "inf" not in str(caught.value)
+
+
+def test_an_answer_that_drips_is_given_up() -> None:
+    class Endless(httpx.SyncByteStream):
+        def __iter__(self) -> Iterator[bytes]:
+            while True:
+                yield b" "
+
+    class Dripping(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(200, stream=Endless())
+
+    transport = Transport(Settings("https://api.example.test", KEY), http=Dripping(), total_timeout_s=0.1)
+    with pytest.raises(errors.OutcomeUnknown):
+        transport.request("POST", "/x", body={})
+    transport.close()
+
+
+def test_a_page_that_comes_again_is_the_last() -> None:
+    http = Counting(httpx.Response(200, json={"data": [{"id": "a"}], "total_count": 10**9}))
+    with Client(Settings("https://api.example.test", KEY), http=http) as client:
+        assert [pod.id for pod in client.list_all_pods()] == ["a"]
+        assert len(client.all_history()[0]) == 1
+        assert len(client.list_offers()) == 1
+    assert len(http.requests) == 6
+
+
+def test_settings_are_not_pickled_with_their_key() -> None:
+    with pytest.raises(TypeError, match="not pickled"):
+        pickle.dumps(Settings("https://api.example.test", KEY))
+
+
+def test_a_login_page_is_no_answer(sent: Any) -> None:
+    _, transport, _ = sent(httpx.Response(200, html="<html>login</html>"))
+    with pytest.raises(errors.UnexpectedAnswer, match="text/html"):
+        transport.request("GET", "/api/v1/pods/")
+
+
+def test_without_a_key_nothing_is_sent() -> None:
+    http = Counting(OK)
+    transport = Transport(Settings("https://api.example.test"), http=http)
+    with pytest.raises(errors.NotConfigured, match="nothing was sent"):
+        transport.request("GET", "/api/v1/pods/")
+    transport.close()
+    assert http.requests == []
+
+
+def test_the_key_goes_into_the_header_and_nowhere_else(sent: Any) -> None:
+    http, transport, _ = sent(OK)
+    transport.request("GET", "/api/v1/pods/", params={"limit": 1, "none": None})
+    (request,) = http.requests
+    assert request.headers["Authorization"] == f"Bearer {KEY}"
+    assert str(request.url) == "https://api.example.test/api/v1/pods/?limit=1"
+
+
+def test_many_ids_are_one_request_with_repeated_parameters() -> None:
+    http = Counting(OK)
+    with Client(Settings("https://api.example.test", KEY), http=http) as client:
+        client.pod_status(["a", "b"])
+    (request,) = http.requests
+    assert (request.url.path, request.url.query) == ("/api/v1/pods/status", b"pod_ids=a&pod_ids=b")
+
+
+def test_a_service_that_is_not_there_is_one_line_after_a_few_tries() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        slept: list[float] = []
+        transport = Transport(Settings(url, KEY), sleep=slept.append)
+        with pytest.raises(errors.ServiceUnavailable, match="nothing was done"):
+            transport.request("POST", "/api/v1/pods/", body={})
+        transport.close()
+    assert len(slept) == 2
+
+
+def test_a_proxy_is_not_asked_for_this_computer(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert "NO_PROXY" not in os.environ
+    with Client(Settings(sandbox.url, sandbox.key)) as client:
+        assert client.list_all_pods() == []
+
+
+def test_paging_reads_all_pages_and_ends_though_the_total_lies() -> None:
+    pages = [
+        httpx.Response(200, json={"data": [{"id": "a"}, {"id": "b"}], "total_count": 9}),
+        httpx.Response(200, json={"data": [{"id": "b"}, {"id": "c"}], "total_count": 9}),
+        httpx.Response(200, json={"data": [], "total_count": 9}),
+    ]
+    http = Counting(*pages)
+    with Client(Settings("https://api.example.test", KEY), http=http) as client:
+        assert [pod.id for pod in client.list_all_pods()] == ["a", "b", "c"]
+    assert [request.url.params["offset"] for request in http.requests] == ["0", "2", "4"]
+
+
+@pytest.mark.parametrize("total", [{}, {"total_count": 0}], ids=["no total", "a total of 0"])
+def test_paging_goes_on_to_an_empty_page_where_the_service_does_not_say_how_many(
+    total: dict[str, int],
+) -> None:
+    full = {"data": [{"id": str(number)} for number in range(100)], **total}
+    more = {"data": [{"id": "last"}], **total}
+    http = Counting(*(httpx.Response(200, json=page) for page in (full, more, {"data": [], **total})))
+    with Client(Settings("https://api.example.test", KEY), http=http) as client:
+        assert len(client.list_all_pods()) == 101
+    assert len(http.requests) == 3
+
+
+def test_logs_are_asked_for_under_either_path() -> None:
+    http = Counting(httpx.Response(405), httpx.Response(200, json={"logs": "a\nb\nc"}))
+    with Client(Settings("https://api.example.test", KEY), http=http) as client:
+        assert client.pod_logs("x", tail=2) == "b\nc"
+    assert [request.url.path for request in http.requests] == ["/api/v1/pods/x/logs", "/api/v1/pods/x/log"]
