@@ -1,3 +1,77 @@
-"""Rent GPU pods on Prime Intellect from a notebook."""
+"""Rent GPU pods on Prime Intellect from a notebook.
+
+``%load_ext primepods_magic`` brings the magics ``%pods`` and ``%%pod_create``. The same as Python:
+
+>>> from primepods_magic import connect, launch
+>>> connect(sandbox=True)                                                    # doctest: +SKIP
+connected to the sandbox: its pods are pretended, nothing is billed
+>>> launch(gpu="H100_80GB", name="train").wait()                             # doctest: +SKIP
+Pod train: 1 × H100_80GB · $2.39/h · ready · ssh root@203.0.113.7 -p 22
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from .api.client import Client
+    from .api.errors import PodsError
+    from .api.settings import Settings
+    from .pods.connection import connect
+    from .pods.handle import Pod
+    from .pods.launch import launch
 
 __version__ = "0.1.0"
+__all__ = [
+    "Client",
+    "Pod",
+    "PodsError",
+    "Settings",
+    "connect",
+    "launch",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+]
+
+# Resolved on first use, so that importing the package loads nothing heavy.
+_HOMES = {
+    "Client": ".api.client",
+    "Pod": ".pods.handle",
+    "PodsError": ".api.errors",
+    "Settings": ".api.settings",
+    "connect": ".pods.connection",
+    "launch": ".pods.launch",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name], __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Bring the magics into a shell; ``%load_ext primepods_magic`` calls this. Loading twice is loading once.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        Where to.
+    """
+    from .notebook.extension import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take everything back that loading brought, and close what it opened."""
+    from .notebook.extension import unload
+
+    unload(shell)

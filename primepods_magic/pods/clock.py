@@ -1,0 +1,80 @@
+"""What time it is at the service, and how to wait there."""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime, timedelta, timezone
+from typing import Protocol
+
+from primepods_magic.api.transport import Transport
+
+__all__ = ["Clock", "ServiceClock", "SteppedClock"]
+
+
+class Clock(Protocol):
+    """Tells the service's time and waits by it."""
+
+    def now(self) -> datetime:
+        """The service's time (UTC)."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow, for budgets: a service's ``Date`` may stand still."""
+
+    def sleep(self, seconds: float) -> None:
+        """Let that much of the service's time pass; Ctrl-C ends it."""
+
+
+class ServiceClock:
+    """Real time, set by the ``Date`` that the service's answers carry.
+
+    Parameters
+    ----------
+    transport : Transport
+        What the answers come through.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def now(self) -> datetime:
+        """The service's time (UTC); this computer's before the first answer."""
+        seen = self._transport.service_time
+        if seen is None:
+            return datetime.now(timezone.utc)
+        moment, at = seen
+        return moment + timedelta(seconds=time.monotonic() - at)
+
+    def monotonic(self) -> float:
+        """This computer's seconds."""
+        return time.monotonic()
+
+    def sleep(self, seconds: float) -> None:
+        """Wait that long."""
+        threading.Event().wait(seconds)
+
+
+class SteppedClock:
+    """The clock of a sandbox that stands still until a client waits: waiting moves it.
+
+    Parameters
+    ----------
+    transport : Transport
+        Where the sandbox answers.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def now(self) -> datetime:
+        """The sandbox's time (UTC)."""
+        seen = self._transport.service_time
+        return seen[0] if seen else datetime.now(timezone.utc)
+
+    def monotonic(self) -> float:
+        """The sandbox's seconds, which waiting moves."""
+        return self.now().timestamp()
+
+    def sleep(self, seconds: float) -> None:
+        """Move the sandbox's clock on by that much."""
+        self._transport.request("POST", "/sandbox/clock", body={"advance_s": seconds})

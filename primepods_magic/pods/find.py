@@ -1,0 +1,80 @@
+"""Which pod a user means: an id, a name, or the beginning of an id."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+from primepods_magic.api.errors import NameInUse, NotFound
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text import clean
+
+from .connection import Connection
+
+__all__ = ["find_pod", "find_pods", "same_name"]
+
+
+def find_pod(connection: Connection, text: str, *, to_change: bool = False) -> PodDetails:
+    """The pod that a text names.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where to look.
+    text : str
+        An id, the name of a live pod, or (to read only) the unique beginning of an id.
+    to_change : bool
+        The pod is to be changed or removed: only an exact id, or the exact name of a pod of mine, will do.
+
+    Raises
+    ------
+    NotFound
+        Nothing has this id or name; the nearest names are given.
+    NameInUse
+        Several pods do; their ids are given.
+    """
+    return _pick(connection, connection.client.list_all_pods(), text, to_change)
+
+
+def find_pods(connection: Connection, texts: Iterable[str], *, to_change: bool = False) -> list[PodDetails]:
+    """The pods that several texts name, each once, with one look at the list. Errors as `find_pod`."""
+    pods = connection.client.list_all_pods()
+    picked = {pod.id: pod for pod in (_pick(connection, pods, text, to_change) for text in texts)}
+    return list(picked.values())
+
+
+def same_name(connection: Connection, pods: Iterable[PodDetails], name: str) -> list[PodDetails]:
+    """The live pods that have a name and are mine, or may be."""
+    return [pod for pod in pods if pod.name == name and pod.is_live and connection.may_be_mine(pod)]
+
+
+def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> PodDetails:
+    for pod in pods:
+        if pod.id == text:
+            return pod
+    matches = same_name(connection, pods, text)
+    if to_change and not all(connection.is_mine(pod) for pod in matches):
+        ids = ", ".join(str(pod.id) for pod in matches)
+        raise NotFound(
+            f"it cannot be told whether '{clean(text)}' is yours; name the pod by its id ({ids}). Nothing "
+            "was done"
+        )
+    if not matches and not to_change:
+        matches = [pod for pod in pods if pod.name == text]
+        matches = matches or [pod for pod in pods if len(text) >= 3 and (pod.id or "").startswith(text)]
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        ids = ", ".join(str(pod.id) for pod in matches)
+        raise NameInUse(f"{len(matches)} pods are called '{clean(text)}': say which by its id ({ids})")
+    raise NotFound(f"there is no pod '{clean(text)}'{_hint(connection, pods, text, to_change)}")
+
+
+def _hint(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> str:
+    if to_change and any(text and (pod.id or "").startswith(text) for pod in pods):
+        return "; to change a pod its whole id or its name is needed. Nothing was done"
+    names = [pod.name for pod in pods if pod.name and pod.is_live and connection.may_be_mine(pod)]
+    if not names:
+        return ": you have no live pods. See '%pods history' for those that ended"
+    close = difflib.get_close_matches(text, names, n=3, cutoff=0.4) or sorted(names)[:5]
+    return "; there is " + ", ".join(f"'{clean(name)}'" for name in close)

@@ -1,0 +1,155 @@
+"""`Pod`: the object that a user holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text import clean, clean_lines
+from primepods_magic.api.vocabulary import PodStatus
+
+from .connection import Connection
+from .remove import Removal, remove_pods
+from .watch import DEFAULT_TIMEOUT_S, Goal, wait_for
+
+__all__ = ["Pod"]
+
+
+class LogText(str):
+    """Text as it came, which shows as the lines it is and moves no cursor."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return clean_lines(str(self))
+
+
+class Pod:
+    """A pod as a launch returns it.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the pod is.
+    details : PodDetails
+        As last seen.
+
+    Examples
+    --------
+    >>> pod = launch(gpu="H100_80GB", name="train")                          # doctest: +SKIP
+    >>> pod.wait().ssh                                                       # doctest: +SKIP
+    'ssh root@203.0.113.7 -p 22'
+    >>> pod.terminate().billed_usd                                           # doctest: +SKIP
+    0.02
+    """
+
+    def __init__(self, connection: Connection, details: PodDetails) -> None:
+        self._connection = connection
+        self.update(details)
+
+    def update(self, details: PodDetails) -> None:
+        """Take over what was seen of it just now."""
+        self._details = details
+        self._as_of = self._connection.now()
+
+    @property
+    def details(self) -> PodDetails:
+        """Everything that the service says of it, as last seen."""
+        return self._details
+
+    @property
+    def as_of(self) -> datetime:
+        """When it was seen so, by the service's clock (UTC)."""
+        return self._as_of
+
+    @property
+    def connection(self) -> Connection:
+        """Where it is."""
+        return self._connection
+
+    @property
+    def id(self) -> str:
+        """Its id."""
+        return self._details.id or ""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._details.name or ""
+
+    @property
+    def status(self) -> str:
+        """What it was doing when last seen; one of `PodStatus`, or a newer word as it is."""
+        return str(self._details.status)
+
+    @property
+    def installation_status(self) -> str | None:
+        """How far its software was; one of `InstallationStatus`, or a newer word as it is."""
+        status = self._details.installation_status
+        return None if status is None else str(status)
+
+    @property
+    def price_usd_hr(self) -> float | None:
+        """USD per hour while it runs, for the whole pod."""
+        return self._details.price_hr
+
+    @property
+    def is_ready(self) -> bool:
+        """Was it ACTIVE, reachable and installed when last seen?"""
+        return self._details.is_ready
+
+    @property
+    def ssh(self) -> str | None:
+        """The command that connects to its first node that is up."""
+        return self._details.ssh
+
+    @property
+    def jupyter_url(self) -> str | None:
+        """Where its Jupyter answers."""
+        return self._details.jupyter_url
+
+    def refresh(self) -> Pod:
+        """Look again, and return this pod.
+
+        Raises
+        ------
+        NotFound
+            It is gone.
+        """
+        self.update(self._connection.client.get_pod(self.id))
+        return self
+
+    def wait(self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pod:
+        """Wait until it is ready (or ``active``, or ``terminated``), and return this pod. See `wait_for`."""
+        snapshot = wait_for(self._connection, [self._details], goal=goal, timeout_s=timeout_s)
+        self.update(snapshot.pods[0])
+        return self
+
+    def logs(self, *, tail: int | None = None) -> LogText:
+        """Its logs, or their last ``tail`` lines."""
+        return LogText(self._connection.client.pod_logs(self.id, tail=tail))
+
+    def terminate(self) -> Removal:
+        """End it, verify that it is gone, and say what it cost."""
+        return remove_pods(self._connection, [self._details])[0]
+
+    def __repr__(self) -> str:
+        pod = self._details
+        parts = [f"{pod.gpu_count} × {pod.gpu_name}"]
+        if pod.price_hr is not None:
+            parts.append(f"${pod.price_hr:.2f}/h")
+        parts.append(self._state())
+        if pod.is_ready and self.ssh:
+            parts.append(self.ssh)
+        if pod.has_failed:
+            parts.append(pod.installation_failure or "failed")
+        return f"Pod {clean(self.name)}: {' · '.join(clean(part) for part in parts)}"
+
+    def _state(self) -> str:
+        pod = self._details
+        if pod.is_ready:
+            return "ready"
+        if pod.status in (PodStatus.PROVISIONING, PodStatus.PENDING) and pod.created_at:
+            # Stays true under a cell whose bar has moved on.
+            return f"created {pod.created_at:%H:%M:%S} UTC"
+        return f"{pod.status} at {self._as_of:%H:%M:%S} UTC"

@@ -1,0 +1,130 @@
+"""Listings: whose pods, which offers, what has ended, and what all that costs an hour."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal
+
+from primepods_magic.api.errors import NotFound
+from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
+from primepods_magic.api.vocabulary import PodStatus
+
+from .connection import Connection
+from .offers import NO_USD_PRICE, SOLD_OUT, find_offers, misfits
+from .spec import PodSpec
+
+__all__ = ["burn_usd_hr", "list_history", "list_offers", "list_pods", "pod_status"]
+
+
+def list_pods(
+    connection: Connection,
+    *,
+    everyone: bool = False,
+    team_id: str | None = None,
+    statuses: Iterable[str] = (),
+) -> list[PodDetails]:
+    """Pods, oldest first.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where to look.
+    everyone : bool
+        All that this key can see; else mine only, as far as can be told.
+    team_id : str, optional
+        Everyone's that are billed to this team.
+    statuses : iterable of str
+        Only those in one of these states, whatever the case.
+    """
+    wanted = {status.upper() for status in statuses}
+    pods = connection.client.list_all_pods()
+    if team_id is not None:
+        pods = [pod for pod in pods if pod.team_id == team_id]
+    elif not everyone:
+        pods = [pod for pod in pods if connection.may_be_mine(pod)]
+    if wanted:
+        pods = [pod for pod in pods if str(pod.status).upper() in wanted]
+    return sorted(pods, key=lambda pod: (pod.created_at is None, pod.created_at or 0, pod.id or ""))
+
+
+def burn_usd_hr(pods: Iterable[PodDetails]) -> float:
+    """What pods cost an hour in the states they are in, as far as is told: an estimate in USD.
+
+    ERROR, UNKNOWN and DELETING may be billed and are counted.
+    """
+    return sum(_rate_usd_hr(pod) for pod in pods)
+
+
+def _rate_usd_hr(pod: PodDetails) -> float:
+    by_status = {
+        PodStatus.PROVISIONING: pod.provisioning_price_hr,
+        PodStatus.STOPPED: pod.stopped_price_hr,
+        PodStatus.TERMINATED: 0.0,
+    }
+    rate = by_status.get(pod.status) if isinstance(pod.status, PodStatus) else None
+    return (pod.price_hr or 0.0) if rate is None else rate
+
+
+def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatusEntry]:
+    """The state of pods, by one request.
+
+    Raises
+    ------
+    NotFound
+        The service knows nothing of one of them.
+    """
+    ids = list(pod_ids)
+    entries = connection.client.pod_status(ids)
+    missing = sorted(set(ids) - {entry.key for entry in entries if entry.key})
+    if missing:
+        raise NotFound(f"the service knows no pod {', '.join(missing)}")
+    return entries
+
+
+def list_offers(
+    connection: Connection, spec: PodSpec, *, count: int | None = None, spot: bool = False
+) -> list[Offer]:
+    """Offers, cheapest first, those that are sold out last.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where to look.
+    spec : PodSpec
+        What they must fit, where it says anything.
+    count : int, optional
+        GPUs in the offer; any number unless given.
+    spot : bool
+        Spot offers only; else those that nobody can reclaim.
+    """
+    offers = []
+    for offer in find_offers(connection.client, spec):
+        wanted = spec.model_copy(update={"gpu_count": count or offer.gpu_count})
+        hindrances = set(misfits(offer, wanted, spot=spot)) - {SOLD_OUT, NO_USD_PRICE}
+        if not hindrances:
+            offers.append(offer)
+    return sorted(offers, key=lambda offer: not offer.in_stock)
+
+
+def list_history(
+    connection: Connection,
+    *,
+    sort_by: Literal["terminatedAt", "createdAt"] = "terminatedAt",
+    sort_order: Literal["asc", "desc"] = "desc",
+    limit: int | None = None,
+    offset: int = 0,
+) -> tuple[list[HistoryRow], int]:
+    """What has ended and what it cost: the rows asked for, and how many there are in all.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where to look.
+    sort_by, sort_order : str
+        As the API has them.
+    limit : int, optional
+        So many rows; all unless given.
+    offset : int
+        Rows to pass over.
+    """
+    return connection.client.all_history(sort_by=sort_by, sort_order=sort_order, limit=limit, offset=offset)

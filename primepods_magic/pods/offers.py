@@ -1,0 +1,232 @@
+"""Which offers fit a spec, what they cost, and why the others do not fit."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from primepods_magic.api.client import Client
+from primepods_magic.api.errors import InvalidRequest, OutOfStock
+from primepods_magic.api.models import Offer, Spec
+from primepods_magic.api.requests import TEMPLATE_IMAGE, did_you_mean
+from primepods_magic.api.text import clean
+from primepods_magic.api.vocabulary import GPU_TYPES, REGIONS
+
+from .spec import PodSpec
+
+__all__ = ["Quote", "cheapest_first", "choose_offer", "find_offers", "misfits", "quote"]
+
+DEFAULT_IMAGE = "ubuntu_22_cuda_12"
+SOLD_OUT = "out of stock"
+NO_USD_PRICE = "no price in USD"
+
+
+@dataclass(frozen=True)
+class Quote:
+    """What a pod from an offer would cost.
+
+    Parameters
+    ----------
+    offer : Offer
+        The offer.
+    price_usd_hr : float
+        USD per hour, the upper estimate: the offer and what is asked for beyond what it includes.
+    disk_usd_hr : float
+        The disk's part of it.
+    """
+
+    offer: Offer
+    price_usd_hr: float
+    disk_usd_hr: float = 0.0
+
+    @property
+    def price_usd_day(self) -> float:
+        """USD per day."""
+        return self.price_usd_hr * 24
+
+    def __str__(self) -> str:
+        offer = self.offer
+        place = ", ".join(part for part in (offer.data_center, offer.country) if part)
+        parts = f" (disk ${self.disk_usd_hr:.2f}/h included)" if self.disk_usd_hr else ""
+        where = clean(f"{offer.provider} ({place})" if place else offer.provider)
+        return (
+            f"{offer.gpu_count} × {clean(offer.gpu_type)} at {where}: ${self.price_usd_hr:.2f}/h, "
+            f"${self.price_usd_day:.2f}/day{parts}"
+        )
+
+
+def quote(offer: Offer, spec: PodSpec) -> Quote:
+    """Estimate what an offer costs with as much disk, vCPUs and memory as a spec asks for.
+
+    Raises
+    ------
+    InvalidRequest
+        The offer has no price in USD.
+    """
+    if offer.price_hr is None or offer.prices.currency not in (None, "USD"):
+        raise InvalidRequest(f"the offer {offer.cloud_id} has no price in USD. Nothing was created")
+    disk_usd_hr = _extra_usd_hr(offer.disk, spec.disk_size)
+    parts = disk_usd_hr + _extra_usd_hr(offer.vcpu, spec.vcpus) + _extra_usd_hr(offer.memory, spec.memory)
+    # To a millionth and not below, for it is sent as the ceiling as well.
+    return Quote(offer, math.ceil(round((offer.price_hr + parts) * 1e6, 3)) / 1e6, disk_usd_hr)
+
+
+def _extra_usd_hr(limits: Spec, wanted: int | None) -> float:
+    """What so much costs beyond what the offer includes; what is not said to be included is not."""
+    count = limits.default_count if wanted is None else wanted
+    if count is None or not limits.price_per_unit:
+        return 0.0
+    included = (limits.default_count or 0) if limits.default_included_in_price else 0
+    return max(0.0, count - included) * limits.price_per_unit
+
+
+def cheapest_first(offers: list[Offer]) -> list[Offer]:
+    """Sort offers by price: USD first, other currencies after, those without a price last."""
+
+    def key(offer: Offer) -> tuple[int, float, str, str, int]:
+        foreign = 0 if offer.prices.currency in (None, "USD") else 1
+        price = math.inf if offer.price_hr is None else offer.price_hr
+        return (
+            2 if offer.price_hr is None else foreign,
+            price,
+            offer.provider or "",
+            offer.cloud_id or "",
+            offer.gpu_count or 0,
+        )
+
+    return sorted(offers, key=key)
+
+
+def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
+    """The offers for a spec's GPU type or cloud id, cheapest first, whether or not they fit otherwise.
+
+    Raises
+    ------
+    InvalidRequest
+        There is no such GPU type or region; the nearest one is named.
+    """
+    if spec.region is not None and spec.region not in REGIONS:
+        raise InvalidRequest(_no_such("region", spec.region, REGIONS))
+    gpu_type = spec.gpu_type
+    try:
+        offers = client.list_offers(gpu_type=gpu_type, cloud_id=spec.cloud_id, disks=spec.disks or ())
+    except InvalidRequest:
+        # The service closes its list of types; ours may only be older than the service's.
+        if gpu_type is None or gpu_type in GPU_TYPES:
+            raise
+        offers = []
+    if not offers and gpu_type is not None and gpu_type not in GPU_TYPES:
+        raise InvalidRequest(_no_such("GPU type", gpu_type, GPU_TYPES))
+    return cheapest_first(offers)
+
+
+def _no_such(what: str, word: str, known: tuple[str, ...]) -> str:
+    hint = did_you_mean(word, known) or f" (known are {', '.join(known[:8])} …)"
+    return f"there is no {what} '{word}'{hint}"
+
+
+def choose_offer(client: Client, spec: PodSpec) -> Quote:
+    """The cheapest offer that fits a spec.
+
+    Raises
+    ------
+    OutOfStock
+        None fits; the nearest ones are named with their price and what keeps them out.
+    """
+    near: list[tuple[int, int, str]] = []
+    fitting: list[Quote] = []
+    for offer in find_offers(client, spec):
+        reasons = misfits(offer, spec)
+        if not reasons:
+            fitting.append(quote(offer, spec))
+            continue
+        unlike = [reason for reason in reasons if reason not in (SOLD_OUT, NO_USD_PRICE)]
+        near.append((len(unlike), len(reasons), f"{_describe(offer)}: {', '.join(reasons)}"))
+    if fitting:
+        return min(fitting, key=lambda quote: quote.price_usd_hr)
+    near.sort(key=lambda row: row[:2])
+    what = spec.gpu_type or spec.cloud_id
+    if not near:
+        beside = f" where the disks {', '.join(spec.disks)} can be attached" if spec.disks else ""
+        raise OutOfStock(f"nobody offers {what} now{beside}; nothing was created")
+    lines = "".join(f"\n  {text}" for *_, text in near[:3])
+    raise OutOfStock(f"no offer fits this spec; nothing was created. The nearest:{lines}")
+
+
+def _describe(offer: Offer) -> str:
+    price = "no price" if offer.price_hr is None else f"{offer.price_hr:.2f} {offer.prices.currency}/h"
+    return clean(f"{offer.gpu_count} × {offer.gpu_type} at {offer.provider} ({offer.data_center}), {price}")
+
+
+def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
+    """What keeps an offer from fitting a spec, in words; empty where it fits.
+
+    Parameters
+    ----------
+    offer : Offer
+        The offer.
+    spec : PodSpec
+        What is wanted.
+    spot : bool
+        Only spot offers will do; else they are chosen by their ``cloud_id`` only.
+    """
+    reasons = [
+        f"{name} is {has}, not {wanted}"
+        for name, wanted, has in (
+            ("count", spec.count, offer.gpu_count),
+            ("socket", spec.socket, offer.socket),
+            ("provider", spec.provider, offer.provider),
+            ("region", spec.region, offer.region),
+            ("country", spec.country, offer.country),
+            ("data center", spec.data_center_id, offer.data_center),
+            ("security", spec.security, offer.security),
+        )
+        if wanted is not None and str(wanted).casefold() != str(has).casefold()
+    ]
+    if spec.cloud_id is not None and spec.gpu_type is not None and offer.gpu_type != spec.gpu_type:
+        reasons.append(f"GPU type is {offer.gpu_type}, not {spec.gpu_type}")
+    if not all(
+        (offer.cloud_id, offer.gpu_type, offer.gpu_count, offer.provider, spec.socket or offer.socket)
+    ):
+        reasons.append("not described well enough to be rented")
+    if not offer.in_stock:
+        reasons.append(SOLD_OUT)
+    if spot and not offer.is_spot:
+        reasons.append("not spot")
+    elif offer.is_spot and not spot and spec.cloud_id is None:
+        reasons.append("spot, which is chosen by its cloud_id only")
+    if spec.image is not None and offer.images and spec.image not in offer.images:
+        reasons.append(f"no image {spec.image}")
+    for name, wanted, limits in (
+        ("disk", spec.disk_size, offer.disk),
+        ("vcpus", spec.vcpus, offer.vcpu),
+        ("memory", spec.memory, offer.memory),
+    ):
+        reasons += _out_of_limits(name, wanted, limits)
+    if offer.price_hr is None or offer.prices.currency not in (None, "USD"):
+        reasons.append(NO_USD_PRICE)
+    elif spec.max_price is not None and quote(offer, spec).price_usd_hr > spec.max_price:
+        reasons.append(f"over ${spec.max_price:g}/h")
+    return reasons
+
+
+def _out_of_limits(name: str, wanted: int | None, limits: Spec) -> list[str]:
+    if wanted is None:
+        return []
+    lowest, highest = limits.min_count, limits.max_count
+    if lowest is None and highest is None:
+        # Not adjustable: it has what it has.
+        lowest = highest = limits.default_count
+    if lowest is not None and wanted < lowest:
+        return [f"{name} is at least {lowest:g}"]
+    if highest is not None and wanted > highest:
+        return [f"{name} is at most {highest:g}"]
+    return []
+
+
+def image_for(offer: Offer, spec: PodSpec) -> str:
+    """The image to ask for: the spec's, else the default one, else the first that the offer has."""
+    if spec.image is not None:
+        return spec.image
+    usable = [image for image in offer.images if image != TEMPLATE_IMAGE]
+    return DEFAULT_IMAGE if DEFAULT_IMAGE in usable or not usable else usable[0]

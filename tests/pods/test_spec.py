@@ -1,0 +1,124 @@
+"""Both forms of a spec say the same, and what is wrong with one is said in one line."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import SecretStr
+
+from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.pods.spec import PodSpec, literal_secrets, parse_spec, spec_from_mapping
+from tests.api.test_requests import PAGE_BODY
+
+SHORT = """
+# comments are allowed
+name: My pod
+cloudId: n3-H100x1
+gpu: H100_80GB
+socket: PCIe
+count: 1
+image: ubuntu_22_cuda_12
+data_center_id: CANADA-1
+country: CA
+security: secure_cloud
+disk: 200
+vcpus: 16
+memory: 128
+maxPrice: 3.00
+env: {FOO: bar}
+jupyter_password: secret
+autoRestart: false
+provider: hyperstack
+disks: disk_id_1
+team: team_id
+"""
+
+
+def test_the_short_form_says_what_the_pages_body_says() -> None:
+    assert parse_spec(SHORT) == parse_spec(json.dumps(PAGE_BODY))
+
+
+def test_every_field_has_its_snake_case_and_its_camel_case() -> None:
+    assert parse_spec("gpu_type: A\ndisk_size: 5") == parse_spec("gpuType: A\ndiskSize: 5")
+
+
+def test_yaml_values_are_text_until_their_field_says_otherwise() -> None:
+    spec = parse_spec("gpu: A\ncountry: NO\nname: 007\nenv: {PORT: 08, ON: yes, EMPTY: ''}")
+    assert (spec.country, spec.name) == ("NO", "007")
+    assert spec.env_vars is not None
+    assert [(env.key, env.value.get_secret_value()) for env in spec.env_vars] == [
+        ("PORT", "08"),
+        ("ON", "yes"),
+        ("EMPTY", ""),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("gpuu: H100_80GB", "'gpuu' is not a field (did you mean 'gpu'?)"),
+        ("gpu: A\ngpuType: B", "'gpu' and 'gpuType' are the same field"),
+        ("gpu: A\ncount: two", "'count': input should be a valid integer"),
+        ("gpu: A\ncount: 0", "'count': input should be greater than 0"),
+        ("gpu: A\nenv: {A: }", "'env.0.value'"),
+        ("name: train", "'gpu' is required"),
+        ("gpu: A\nimage: custom_template", "needs customTemplateId"),
+        ("gpu: A\ntemplate: t", "customTemplateId needs image 'custom_template'"),
+        ("gpu: [A", "line 2, column 8"),
+        ("gpu: A\n  x: y", "line 3, column 4"),
+        ("gpu: A\ngpu: B", "line 3, column 1: 'gpu' is given twice"),
+        ("", "has no spec"),
+        ("- gpu: A", "lines of 'key: value'"),
+        ('{"pod": ', "the JSON does not parse at line 2, column 9"),
+        ('{"pod": {}, "pod": {}}', "'pod' is given twice"),
+        ("{gpu: A}", "the JSON does not parse at line 2, column 2"),
+        ("gpu: ${nowhere}", "${nowhere} is neither a notebook variable nor an environment variable"),
+        ("gpu: !!python/object:os.system x", "does not parse"),
+        ("gpu: A\ncount: !!int x", "line 3, column 8"),
+        ("gpu: A\nname: !!timestamp x", "does not parse"),
+        ("gpu: A\nname: &a [*a]", "aliases (*name) are not used here"),
+        ("gpu: A\nname: \x07", "a character at line 3, column 7"),
+        ("gpu: A\nenv: {A: ${g}}", "quote '${…}' inside braces"),
+        ('gpu: A\nname: "\\ud800"', "half of a character"),
+    ],
+)
+def test_a_wrong_spec_is_one_line_that_says_what_and_where(text: str, says: str) -> None:
+    with pytest.raises(InvalidRequest, match="Nothing was sent") as caught:
+        parse_spec(text, first_line=2)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_variables_are_filled_in_after_parsing_and_may_be_escaped() -> None:
+    known = {"who": "me: [", "N": "8"}
+    spec = parse_spec("gpu: A\nname: ${ who }-$${who}\ncount: ${N}", variable=known.__getitem__)
+    assert (spec.name, spec.gpu_count) == ("me: [-${who}", 8)
+
+
+def test_a_literal_secret_is_noticed_and_a_variable_is_not() -> None:
+    assert literal_secrets("env: {HF_TOKEN: abc, EPOCHS: 3}\njupyter_password: x") == [
+        "HF_TOKEN",
+        "jupyter_password",
+    ]
+    assert literal_secrets('"envVars": [{"key": "API_KEY", "value": "abc"}]') == ["API_KEY"]
+    assert literal_secrets("env: {HF_TOKEN: '${HF_TOKEN}'}\nssh_key_id: k") == []
+
+
+def test_the_same_spec_has_the_same_name_and_another_spec_another() -> None:
+    spec = spec_from_mapping({"gpu": "H100_80GB", "count": 2})
+    assert spec.pod_name == spec_from_mapping({"gpuCount": "2", "gpu_type": "H100_80GB"}).pod_name
+    assert spec.pod_name.startswith("h100-80gb-2-")
+    assert spec.pod_name != spec_from_mapping({"gpu": "H100_80GB", "count": 2, "disk": 500}).pod_name
+    one = spec_from_mapping({"gpu": "H100_80GB"}).pod_name
+    for same in (
+        {"gpu": "h100_80gb"},
+        {"gpu": "H100_80GB", "count": 1},
+        {"gpu": "H100_80GB", "max_price": 3},
+    ):
+        assert spec_from_mapping(same).pod_name == one
+
+
+def test_secrets_are_in_no_repr() -> None:
+    spec = PodSpec(gpu_type="A", jupyter_password=SecretStr("hunter2"), env_vars={"A": "hunter2"})  # type: ignore[arg-type]
+    assert "hunter2" not in repr(spec)
