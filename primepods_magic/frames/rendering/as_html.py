@@ -1,0 +1,125 @@
+"""A sheet as HTML that reads well on light and on dark.
+
+Everything is styled inline, for a notebook that is not trusted loses its ``<style>`` elements. Text keeps
+the colour around it; colours are tints below it and marks beside it, so its contrast is the front end's own.
+"""
+
+from __future__ import annotations
+
+from html import escape
+
+from primepods_magic.api.text import safe_html
+
+from .sheet import Sheet
+from .views import Cell, Look, Tone, View
+from .words import MISSING
+
+__all__ = ["sheet_html"]
+
+_BLOCK = "font-size:13px;line-height:1.4"
+_TABLE = "border-collapse:collapse;table-layout:auto;margin:0;font-variant-numeric:tabular-nums"
+_PADDING = "padding:3px 8px;white-space:nowrap"
+_MUTED = "opacity:0.75"
+# Where the text of the cells begins.
+_INSET = "padding-left:8px"
+_CODE = "font-family:monospace;font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px"
+_CUT = "display:inline-block;overflow:hidden;text-overflow:ellipsis;vertical-align:bottom"
+_BADGE = "display:inline-block;padding:0px 7px;border-radius:9px"
+_TRACK = (
+    "display:inline-block;width:56px;height:6px;border-radius:3px;margin-right:7px;vertical-align:middle;"
+    "overflow:hidden;background:rgba(128,128,128,0.28)"
+)
+_TINT: dict[Tone, str] = {
+    "good": "46,160,67",
+    "busy": "47,129,247",
+    "warn": "210,153,34",
+    "bad": "248,81,73",
+    "idle": "128,128,128",
+}
+_FILL: dict[Tone, str] = {
+    "good": "#2da44e",
+    "busy": "#1976d2",
+    "warn": "#b26a00",
+    "bad": "#d32f2f",
+    "idle": "#7d7d7d",
+}
+
+
+def sheet_html(sheet: Sheet) -> str:
+    """Write a sheet as HTML; everything that the service said is escaped.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        What to show.
+    """
+    parts = []
+    if sheet.caption:
+        parts.append(f'<div style="margin-bottom:4px;{_INSET}">{safe_html(sheet.caption)}</div>')
+    if sheet.rows:
+        parts.append(_table(sheet))
+    if sheet.nothing:
+        parts.append(f'<div style="{_MUTED};{_INSET}">{safe_html(sheet.nothing)}</div>')
+    notes = sheet.notes(sheet.columns)
+    if notes:
+        parts.append(f'<div style="margin-top:4px;{_MUTED};{_INSET}">{safe_html(notes)}</div>')
+    return f'<div style="{_BLOCK}">{"".join(parts)}</div>'
+
+
+def _table(sheet: Sheet) -> str:
+    head = "".join(_heading(column.view) for column in sheet.columns)
+    cells = [[_cell(column.view, cell) for cell in column.cells] for column in sheet.columns]
+    rows = ["".join(row) for row in zip(*cells, strict=True)]
+    if sheet.more_rows:
+        style = f"text-align:left;{_PADDING};{_MUTED}"
+        rows.append(f'<td colspan="{len(sheet.columns)}" style="{style}">{sheet.more_rows}</td>')
+    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+    return (
+        f'<div style="overflow-x:auto"><table style="{_TABLE}">\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>"
+    )
+
+
+def _heading(view: View) -> str:
+    style = f"text-align:{_side(view.look)};{_PADDING};font-weight:600"
+    return f'<th scope="col" style="{style}">{safe_html(view.heading)}</th>'
+
+
+def _cell(view: View, cell: Cell) -> str:
+    return f'<td style="text-align:{_side(view.look)};{_PADDING}">{_inside(view, cell)}</td>'
+
+
+def _inside(view: View, cell: Cell) -> str:
+    if cell.text == MISSING:
+        return f'<span style="{_MUTED}">{MISSING}</span>'
+    text = _cut(cell.text, view.most)
+    if view.look == "badge":
+        tint = _TINT[cell.tone or "idle"]
+        mark = f"background:rgba({tint},0.16);border:1px solid rgba({tint},0.6)"
+        return f'<span style="{_BADGE};{mark}">{text}</span>'
+    if view.look == "bar":
+        return _bar(cell) + text
+    if view.look == "strong":
+        return f'<b style="font-weight:600"><bdi>{text}</bdi></b>'
+    if view.look == "code":
+        return f'<span style="{_CODE}">{text}</span>'
+    return f"<bdi>{text}</bdi>" if view.look == "text" else text
+
+
+def _bar(cell: Cell) -> str:
+    if cell.percent is None:
+        return ""
+    length = min(100.0, max(0.0, cell.percent))
+    fill = f"height:6px;border-radius:3px;width:{length:g}%;background:{_FILL[cell.tone or 'idle']}"
+    return f'<span style="{_TRACK}"><span style="display:block;{fill}"></span></span>'
+
+
+def _cut(text: str, most: int) -> str:
+    """Long text ends in an ellipsis; it is copied, and shown on hovering, in full."""
+    if len(text) <= most:
+        return safe_html(text)
+    return f'<span title="{escape(text)}" style="{_CUT};max-width:{most}ch">{safe_html(text)}</span>'
+
+
+def _side(look: Look) -> str:
+    return "right" if look == "number" else "left"

@@ -1,0 +1,89 @@
+"""A sheet as text: for terminals, and for what a saved notebook tells without a front end.
+
+It depends on nothing but the frame: not on the size of the terminal, the time of day or the machine.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+
+from primepods_magic.api.text import clean
+
+from .sheet import Sheet, SheetColumn
+from .views import Look
+
+__all__ = ["sheet_text"]
+
+WIDTH = 110
+_GAP = "  "
+_UTC = " UTC"
+
+
+def sheet_text(sheet: Sheet) -> str:
+    """Write a sheet as lines of text.
+
+    Parameters
+    ----------
+    sheet : Sheet
+        What to show.
+
+    Returns
+    -------
+    str
+        The caption, the table, and a line about what is left out.
+    """
+    caption = [clean(sheet.caption)] if sheet.caption else []
+    if not sheet.rows:
+        return "\n".join(filter(None, [*caption, sheet.nothing, sheet.notes(sheet.columns)]))
+    columns = _fitting([(column, _texts(column)) for column in sheet.columns])
+    after = [sheet.more_rows, sheet.notes([column for column, _ in columns])]
+    head, *body = zip(*(_aligned(texts, column.view.look) for column, texts in columns), strict=True)
+    rule = ["─" * _width(cell) for cell in head]
+    table = [_GAP.join(row).rstrip() for row in (head, rule, *body)]
+    return "\n".join([*caption, *([""] if caption else []), *table, *filter(None, after)])
+
+
+def _texts(column: SheetColumn) -> list[str]:
+    """The heading and the values. A unit that all values have in common stands in the heading."""
+    heading, values = column.view.heading, [cell.text for cell in column.cells]
+    if any(value.endswith(_UTC) for value in values):
+        heading, values = heading + _UTC, [value.removesuffix(_UTC) for value in values]
+    return [heading, *(_cut(value, column.view.most) for value in values)]
+
+
+def _fitting(columns: list[tuple[SheetColumn, list[str]]]) -> Sequence[tuple[SheetColumn, list[str]]]:
+    """The columns that fit into the line; the least important leave first."""
+
+    def too_wide() -> bool:
+        widths = [max(map(_width, texts)) for _, texts in columns]
+        return sum(widths) + len(_GAP) * (len(columns) - 1) > WIDTH
+
+    while too_wide() and any(column.view.rank for column, _ in columns):
+        columns.remove(max(columns, key=lambda pair: pair[0].view.rank))
+    return columns
+
+
+def _aligned(texts: list[str], look: Look) -> list[str]:
+    width = max(map(_width, texts))
+    pads = [" " * (width - _width(text)) for text in texts]
+    return [pad + text if look == "number" else text + pad for text, pad in zip(texts, pads, strict=True)]
+
+
+def _cut(text: str, most: int) -> str:
+    if _width(text) <= most:
+        return text
+    while _width(text) > most - 1:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+def _width(text: str) -> int:
+    """How many cells of a terminal the text takes."""
+    return sum(map(_cells, text))
+
+
+def _cells(character: str) -> int:
+    if unicodedata.category(character) in ("Mn", "Me", "Cf"):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

@@ -1,0 +1,114 @@
+"""Frames from declared columns: the dtypes come from the declaration, never from the values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Generic, Literal, TypeVar
+
+import numpy as np
+import pandas as pd
+from pydantic import BaseModel
+from pydantic.alias_generators import to_snake
+
+__all__ = ["Column", "Dtype", "build", "lines", "plain"]
+
+R = TypeVar("R")
+Dtype = Literal["string", "Int64", "Float64", "boolean", "datetime64[us, UTC]", "timedelta64[us]"]
+
+_MICROSECOND = timedelta(microseconds=1)
+_NOT_A_TIME = np.iinfo("int64").min
+_SECRET_WORDS = frozenset(
+    "password passwd secret secrets token tokens credential credentials key keys env".split()
+)
+
+
+@dataclass(frozen=True)
+class Column(Generic[R]):
+    """One column: what it is called, what it holds, and how it is read from a row.
+
+    Parameters
+    ----------
+    name : str
+        In snake_case, with the unit.
+    dtype : str
+        A pandas dtype.
+    read : callable
+        Takes a row; answers with its value, or ``None``.
+    """
+
+    name: str
+    dtype: Dtype
+    read: Callable[[R], object]
+
+
+def build(
+    columns: Sequence[Column[R]], rows: Iterable[R], told_by: Sequence[object] | None = None
+) -> pd.DataFrame:
+    """Build a frame column by column.
+
+    What the service sent beyond its documentation follows at the end, as ``object`` columns, where it
+    is a text, a number or a truth value and its name does not sound like a secret.
+
+    Parameters
+    ----------
+    columns : sequence of Column
+        The declared columns, in order.
+    rows : iterable
+        What the columns read from.
+    told_by : sequence, optional
+        The service's answers, one for each row, where the rows are not those themselves.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With a ``RangeIndex``; the declared columns are there, with their dtypes, when there is no row.
+    """
+    rows = list(rows)
+    data: dict[str, Any] = {
+        column.name: _array([column.read(row) for row in rows], column.dtype) for column in columns
+    }
+    for name, values in _undocumented(rows if told_by is None else told_by, taken=data).items():
+        data[name] = pd.Series(values, dtype=object)
+    frame: pd.DataFrame = pd.DataFrame(data)
+    return frame
+
+
+def plain(value: object) -> str | None:
+    """A text or a word of a fixed list, as nothing but text."""
+    return None if value is None else str(value)
+
+
+def lines(values: Iterable[str]) -> str | None:
+    """Several values of one row as one text with a line each; ``None`` where there are none."""
+    return "\n".join(values) or None
+
+
+def _array(values: list[Any], dtype: Dtype) -> Any:
+    if dtype == "timedelta64[us]":
+        # pandas 2 reads timedeltas as nanoseconds, which end after 292 years.
+        counts = [_NOT_A_TIME if value is None else value // _MICROSECOND for value in values]
+        return np.array(counts, dtype="int64").view(dtype)
+    if dtype == "string":
+        values = [value if value is None or value.isascii() else _whole_characters(value) for value in values]
+    return pd.array(values, dtype=dtype)
+
+
+def _whole_characters(text: str) -> str:
+    """The text, with a mark in place of half surrogate pairs: Arrow refuses those, and JSON does not."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+def _undocumented(rows: Sequence[object], taken: Container[str]) -> dict[str, list[object]]:
+    found: dict[str, list[object]] = {}
+    for place, row in enumerate(rows):
+        extra = row.model_extra if isinstance(row, BaseModel) else None
+        if not extra:
+            continue
+        for key, value in extra.items():
+            name = to_snake(key)
+            may_be_secret = not _SECRET_WORDS.isdisjoint(name.split("_"))
+            if isinstance(value, (str, int, float)) and name not in taken and not may_be_secret:
+                found.setdefault(name, [None] * len(rows))[place] = value
+    return found

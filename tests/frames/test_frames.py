@@ -1,0 +1,239 @@
+"""The frames: the columns and dtypes that are promised, whatever the service says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
+from primepods_magic.frames import history_frame, offers_frame, pods_frame, removed_frame, status_frame
+from primepods_magic.pods.remove import Removal
+
+from . import examples
+
+POD_COLUMNS = """name status installation_status installation_progress gpu gpu_count price_usd_hr created_at
+    provider ssh id socket ip image vcpus memory_gb disk_gb is_spot auto_restart team_id user_id""".split()
+OFFER_COLUMNS = """gpu gpu_count price_hr price_gpu_hr currency provider region country data_center socket
+    security is_spot stock gpu_memory_gb vcpus memory_gb disk_gb cloud_id""".split()
+HISTORY_COLUMNS = """name gpu gpu_count created_at terminated_at duration gpu_hours price_usd_hr billed_usd
+    provider team_id user_id provisioned_by id""".split()
+REMOVED_COLUMNS = "name id outcome billed_usd duration".split()
+
+DTYPES = {"string", "Int64", "Float64", "boolean", "datetime64[us, UTC]", "timedelta64[us]"}
+
+UTC = timezone.utc
+REMOVALS = [
+    Removal(
+        "train", "p1", "terminated", 56.16, datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 9, 2, tzinfo=UTC)
+    ),
+    Removal("eval", "p2", "not gone yet, may still be billed"),
+]
+
+Build = Callable[[Iterable[Any]], pd.DataFrame]
+CASES = [
+    pytest.param(pods_frame, examples.pods(), POD_COLUMNS, id="pods"),
+    pytest.param(status_frame, examples.statuses(), ["name", "status"], id="status"),
+    pytest.param(offers_frame, examples.offers(), OFFER_COLUMNS, id="offers"),
+    pytest.param(history_frame, examples.history(), HISTORY_COLUMNS, id="history"),
+    pytest.param(removed_frame, REMOVALS, REMOVED_COLUMNS, id="removed"),
+]
+
+
+def _dtypes(frame: pd.DataFrame) -> dict[str, str]:
+    # Without what the service sent beyond its documentation, which comes last and as objects.
+    names = {name: "string" if dtype == "string" else str(dtype) for name, dtype in frame.dtypes.items()}
+    return {str(name): dtype for name, dtype in names.items() if dtype != "object"}
+
+
+@pytest.mark.parametrize(("build", "rows", "columns"), CASES)
+def test_the_promised_columns_come_first_and_in_order(
+    build: Build, rows: list[Any], columns: list[str]
+) -> None:
+    assert list(build(rows).columns[: len(columns)]) == columns
+
+
+@pytest.mark.parametrize(("build", "rows", "columns"), CASES)
+def test_dtypes_do_not_depend_on_the_values(build: Build, rows: list[Any], columns: list[str]) -> None:
+    empty, full = _dtypes(build([])), _dtypes(build(rows))
+    assert empty == full
+    assert set(empty.values()) <= DTYPES
+    for row in rows:
+        assert _dtypes(build([row])) == empty
+
+
+@pytest.mark.parametrize(
+    ("build", "row"),
+    [
+        (pods_frame, PodDetails()),
+        (status_frame, PodStatusEntry()),
+        (offers_frame, Offer()),
+        (history_frame, HistoryRow()),
+    ],
+)
+def test_an_answer_with_nothing_in_it_is_a_row_of_missing_values(build: Build, row: Any) -> None:
+    frame = build([row]).drop(columns=["status", "is_ready"], errors="ignore")
+    assert frame.isna().all(axis=None)
+    assert _dtypes(build([row])) == _dtypes(build([]))
+
+
+@pytest.mark.parametrize(("build", "rows", "columns"), CASES)
+def test_a_frame_is_nothing_but_a_frame(build: Build, rows: list[Any], columns: list[str]) -> None:
+    frame = build(iter(rows))
+    assert type(frame) is pd.DataFrame
+    assert isinstance(frame.index, pd.RangeIndex)
+    assert len(frame) == len(rows)
+    assert frame.attrs == {}
+
+
+@pytest.mark.parametrize(("build", "rows", "columns"), CASES)
+def test_texts_are_nothing_but_text(build: Build, rows: list[Any], columns: list[str]) -> None:
+    texts = build(rows).select_dtypes("string")
+    assert {type(value) for name in texts for value in texts[name].dropna()} <= {str}
+
+
+def test_words_that_are_not_known_yet_are_shown_as_they_are() -> None:
+    row = pods_frame(examples.pods()).set_index("name").loc["from-the-future"]
+    assert row["status"] == "MIGRATING"
+    assert row["installation_status"] == "QUEUED"
+    assert row["security"] == "sovereign_cloud"
+    assert row["attached_disks"] == "BUCKET 7 SYNCING 1024 GB /bucket"
+
+
+def test_names_are_kept_to_the_letter() -> None:
+    names = set(pods_frame(examples.pods())["name"])
+    assert {pod.name for pod in examples.pods()} == names
+    assert "実験-モデル-№5 🚀" in names
+
+
+def test_the_ssh_of_a_pod_with_several_nodes_is_the_first_that_is_up() -> None:
+    nodes = PodDetails(
+        status="ACTIVE", ssh_connection=[None, "root@203.0.113.2 -p 22", "root@203.0.113.3 -p 2200"]
+    )
+    row = pods_frame([nodes]).iloc[0]
+    assert row["ssh"] == "ssh root@203.0.113.2 -p 22"
+    assert row["connections"].split("\n") == ["ssh root@203.0.113.2 -p 22", "ssh root@203.0.113.3 -p 2200"]
+    assert not row["is_ready"]
+
+
+def test_half_a_character_in_a_name_does_not_lose_the_answer() -> None:
+    # JSON can hold half of a surrogate pair; Arrow, which pandas keeps texts in where it is there, cannot.
+    assert pods_frame([PodDetails(name="a\ud83d")])["name"].tolist() == ["a\ufffd"]
+
+
+def test_prices_with_cents_that_floats_cannot_hold_are_not_rounded() -> None:
+    assert history_frame(examples.history())["billed_usd"].tolist()[2] == 0.30000000000000004
+
+
+@pytest.mark.parametrize(
+    ("build", "model"),
+    [
+        (pods_frame, PodDetails),
+        (status_frame, PodStatusEntry),
+        (offers_frame, Offer),
+        (history_frame, HistoryRow),
+    ],
+)
+def test_no_secret_reaches_a_frame(build: Build, model: Any) -> None:
+    secrets = {
+        "jupyterPassword": "hunter2",
+        "envVars": [{"key": "TOKEN", "value": "hunter2"}],
+        "envText": "TOKEN=hunter2",
+        "apiKey": "hunter2",
+        "accessToken": "hunter2",
+        "clientSecret": "hunter2",
+        "ip": "203.0.113.2",
+        "primePortMapping": [
+            {
+                "internal": "8888",
+                "external": "https://p.example/lab?token=hunter2",
+                "usedBy": "JUPYTER_NOTEBOOK",
+            }
+        ],
+    }
+    frame = build([model.model_validate(secrets)])
+    assert "hunter2" not in frame.to_csv()
+
+
+def test_single_values_beyond_the_documentation_come_last_and_unchanged() -> None:
+    first = HistoryRow.model_validate(
+        {"id": "a", "newRegion": "mars", "carbonKg": 1.5, "isGreen": True, "billed_usd": 7}
+    )
+    second = HistoryRow.model_validate({"id": "b", "nested": {"not": "shown"}})
+    frame = history_frame([first, second])
+    assert list(frame.columns[-3:]) == ["new_region", "carbon_kg", "is_green"]
+    assert frame["carbon_kg"].tolist() == [1.5, None]
+    assert frame["is_green"].tolist()[0] is True
+    assert frame["billed_usd"].isna().all()
+
+
+def test_a_status_has_its_name_and_its_price_under_either_of_its_keys() -> None:
+    entries = [
+        PodStatusEntry.model_validate({"podId": "a", "costPerHr": 2.71}),
+        PodStatusEntry(id="b", price_hr=1.0),
+    ]
+    frame = status_frame(entries, {"a": "train"})
+    assert frame["id"].tolist() == ["a", "b"]
+    assert frame["price_usd_hr"].tolist() == [2.71, 1.0]
+    assert frame["name"].tolist() == ["train", pd.NA]
+
+
+@pytest.mark.parametrize(
+    ("gpu", "field", "expected"),
+    [
+        ("A100_80GB", 160, 80.0),
+        ("RTX_PRO_6000B_96GB", None, 96.0),
+        ("H200_141GB_SXM", 1, 141.0),
+        ("GB300", 288, 288.0),
+        ("CPU_NODE", None, pd.NA),
+    ],
+)
+def test_gpu_memory_is_that_of_one_gpu(gpu: str, field: float | None, expected: object) -> None:
+    assert offers_frame([Offer(gpu_type=gpu, gpu_count=2, gpu_memory=field)])["gpu_memory_gb"].tolist() == [
+        expected
+    ]
+
+
+def test_the_price_of_one_gpu_is_missing_where_it_cannot_be_told() -> None:
+    usd = {"onDemand": 4.68, "currency": "USD"}
+    offers = [
+        Offer(gpu_count=2, prices=usd),
+        Offer(gpu_count=0, prices=usd),
+        Offer(prices=usd),
+        Offer(gpu_count=2),
+    ]
+    assert offers_frame(offers)["price_gpu_hr"].tolist() == [2.34, pd.NA, pd.NA, pd.NA]
+
+
+def test_durations_are_as_told_and_open_rows_are_measured_up_to_now() -> None:
+    rows = {row.name: index for index, row in enumerate(examples.history())}
+    frame = history_frame(examples.history())
+    assert frame["duration"].isna().tolist() == [True, False, False, False, False, False]
+    assert frame["gpu_hours"].isna().tolist() == [True, False, False, False, False, False]
+    assert frame.loc[rows["clock skew"], "duration"] == timedelta(seconds=-5)
+    assert frame.loc[rows["clock skew"], "gpu_hours"] == pytest.approx(-15 / 3600)
+    assert frame.loc[rows["DST night"], "duration"] == timedelta(hours=1)
+    assert frame.loc[rows["averaged price"], "gpu_hours"] == 192.0
+    for now in (datetime(2026, 9, 14, 1, 59, 59, tzinfo=UTC), datetime(2026, 9, 14, 1, 59, 59)):
+        still_open = history_frame(examples.history(), now).iloc[0]
+        assert still_open["duration"] == timedelta(hours=2)
+        assert still_open["gpu_hours"] == 2.0
+
+
+def test_dates_beyond_the_reach_of_nanoseconds_are_kept() -> None:
+    row = HistoryRow(created_at="0001-01-01T00:00:00Z", terminated_at="9999-12-31T00:00:00Z")
+    frame = history_frame([row])
+    assert frame["terminated_at"].dt.year.tolist() == [9999]
+    assert frame.loc[0, "duration"] == timedelta(days=3_652_058)
+
+
+def test_a_hundred_thousand_rows_take_no_time() -> None:
+    rows = [row for row in examples.history() for _ in range(17_000)]
+    begin = time.process_time()
+    frame = history_frame(rows)
+    assert time.process_time() - begin < 5.0, "0.6 s is usual"
+    assert len(frame) == 102_000

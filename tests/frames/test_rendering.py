@@ -1,0 +1,253 @@
+"""What people read: values as words, the columns shown, and text that is the same everywhere."""
+
+from __future__ import annotations
+
+import os
+import re
+import unicodedata
+from datetime import datetime, timezone
+from html.parser import HTMLParser
+
+import pandas as pd
+import pytest
+
+from primepods_magic.api.models import Offer, PodDetails
+from primepods_magic.frames import history_frame, offers_frame, pods_frame, status_frame
+from primepods_magic.frames.rendering import Sheet, read_sheet, sheet_html, sheet_text
+from primepods_magic.frames.rendering.as_html import _FILL
+from primepods_magic.frames.rendering.words import clean, money
+
+from . import examples
+
+NOW = datetime(2026, 9, 14, 8, 0, tzinfo=timezone.utc)
+
+
+def sheet_of(frame: pd.DataFrame, kind: str, caption: str | None = None, total: int | None = None) -> Sheet:
+    return read_sheet(frame, kind, caption, total, list(frame.columns))
+
+
+ALL = {
+    "pods": pods_frame(examples.pods()),
+    "status": status_frame(examples.statuses()),
+    "offers": offers_frame(examples.offers()),
+    "history": history_frame(examples.history(), NOW),
+    "teams": pd.DataFrame({"name": ["a"], "team_id": ["b" * 25], "role": ["ADMIN"]}),
+}
+
+
+class _Checked(HTMLParser):
+    """Fails where tags are not closed, and collects what is in the page."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+        self.text = ""
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open.append(tag)
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+HOSTILE = "<img src=x onerror=alert(1)>\"'&<script>alert(2)</script>"  # longer than any column
+
+
+@pytest.mark.parametrize("hostile", [HOSTILE, "<hr>'\"&"], ids=["long", "short"])
+def test_what_the_service_says_cannot_become_markup(hostile: str) -> None:
+    pod = PodDetails(
+        name=hostile, status=hostile, id=hostile, gpu_name=hostile, provider_type=hostile,
+        installation_status=hostile, ssh_connection="root@203.0.113.1 -p 22", gpu_count=1, price_hr=1,
+    )  # fmt: skip
+    offer = Offer(
+        gpu_type=hostile, provider=hostile, region=hostile, stock_status=hostile, cloud_id=hostile,
+        prices={"onDemand": 1.0, "currency": hostile},
+    )  # fmt: skip
+    page = _Checked(
+        sheet_html(sheet_of(pods_frame([pod]), "pods", caption=hostile))
+        + sheet_html(sheet_of(offers_frame([offer]), "offers"))
+        + sheet_html(sheet_of(pd.DataFrame({hostile: [hostile]}), hostile, total=7))
+    )
+    assert page.tags <= set("div table thead tbody tr th td span b bdi".split())
+    assert page.attributes <= {"style", "title", "scope", "colspan"}
+    assert hostile in page.text
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_html_needs_nothing_from_elsewhere_and_runs_nothing(kind: str) -> None:
+    html = sheet_html(sheet_of(ALL[kind], kind))
+    _Checked(html)
+    assert not re.search(r"<script|<style|<link|url\(|https?:|@import| on\w+=", html.partition("<tbody>")[0])
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_text_does_not_depend_on_the_computer(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = sheet_text(sheet_of(ALL[kind], kind))
+    monkeypatch.setattr(os, "get_terminal_size", lambda *_: os.terminal_size((20, 5)))
+    monkeypatch.setenv("COLUMNS", "20")
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    with pd.option_context("display.width", 20, "display.max_columns", 1, "display.max_rows", 1):
+        assert sheet_text(sheet_of(ALL[kind], kind)) == usual
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_line_of_text_fits_and_has_no_blanks_at_its_end(kind: str) -> None:
+    for line in sheet_text(sheet_of(ALL[kind], kind, caption="sandbox")).splitlines():
+        assert len(line) <= 110
+        assert line == line.rstrip()
+
+
+def test_pods_read_as_meant() -> None:
+    pods = [
+        PodDetails.model_validate(
+            {
+                "name": "m-7b", "status": "ACTIVE", "installationStatus": "FINISHED", "id": "f" * 32,
+                "gpuName": "H100_80GB", "gpuCount": 8, "priceHr": 18.7168, "providerType": "runpod",
+                "installationProgress": 100, "sshConnection": "me@192.0.2.9 -p 22",
+                "createdAt": "2026-09-14T08:00:31Z",
+            }
+        ),
+        PodDetails(
+            name="eval", status="PROVISIONING", installation_status="IN_PROGRESS", installation_progress=42.5
+        ),
+    ]  # fmt: skip
+    text = sheet_text(sheet_of(pods_frame(pods), "pods", "sandbox · 2 pods · $18.72/h", total=143))
+    assert text == "\n".join(
+        [
+            "sandbox · 2 pods · $18.72/h",
+            "",
+            "name  status        installation_status  gpu        gpu_count  price_usd_hr  provider  ssh",
+            "────  ────────────  ───────────────────  ─────────  ─────────  ────────────  ────────  "
+            "──────────────────────",
+            "m-7b  ACTIVE        COMPLETE             H100_80GB          8         18.72  runpod    "
+            "ssh me@192.0.2.9 -p 22",
+            "eval  PROVISIONING  IN_PROGRESS 42.5 %   –                  –             –  –         –",
+            "2 of 143 pods · 27 more columns: df.columns",
+        ]
+    )
+    html = sheet_html(sheet_of(pods_frame(pods), "pods"))
+    assert "2026-09-14 08:00 UTC" in html
+    assert "width:42.5%" in html
+
+
+def test_awkward_history_reads_as_meant() -> None:
+    lines = sheet_text(sheet_of(ALL["history"], "history")).splitlines()
+    assert lines[0].split("  ")[0] == "name"
+    assert "8 h" in lines[2]
+    assert "-5 s" in lines[4]
+    assert "31 d" in lines[5]
+
+
+def test_prices_in_another_currency_say_so() -> None:
+    offers = [
+        Offer(prices={"onDemand": price, "currency": sign})
+        for price, sign in ((2.1, "USD"), (1.2, "EUR"), (3, "SEK"))
+    ]
+    text = sheet_text(sheet_of(offers_frame(offers), "offers"))
+    assert "$2.10" in text
+    assert "€1.20" in text
+    assert "3.00 SEK" in text
+
+
+@pytest.mark.parametrize(("rows", "shown"), [(60, 60), (61, 50), (143, 50)])
+def test_long_frames_are_cut_and_say_by_how_much(rows: int, shown: int) -> None:
+    sheet = sheet_of(pods_frame([PodDetails(name=f"pod-{n}") for n in range(rows)]), "pods")
+    html, text = sheet_html(sheet), sheet_text(sheet)
+    assert html.count("<b ") == shown
+    assert sum(line.startswith("pod-") for line in text.splitlines()) == shown
+    said = f"… {rows - shown} more rows"
+    assert (said in html, said in text) == ((True, True) if rows > shown else (False, False))
+
+
+def test_nothing_is_said_once() -> None:
+    empty = pods_frame([])
+    assert sheet_text(sheet_of(empty, "pods")) == "no pods"
+    assert sheet_text(sheet_of(empty, "pods", "sandbox")) == "sandbox\nno pods"
+    assert sheet_text(sheet_of(empty, "pods", "sandbox · no pods")) == "sandbox · no pods"
+    assert "no pods" in sheet_html(sheet_of(empty, "pods"))
+
+
+def test_columns_that_the_user_added_are_shown() -> None:
+    frame = pods_frame([PodDetails(name="train")])
+    known = list(frame.columns)
+    frame["my_note"] = ["keep"]
+    assert "keep" in sheet_text(read_sheet(frame, "pods", None, None, known))
+
+
+def test_columns_that_the_user_dropped_or_changed_do_no_harm() -> None:
+    frame = pods_frame(examples.pods())
+    known = list(frame.columns)
+    frame["price_usd_hr"] = "dear"
+    frame["installation_progress"] = [["a", "list"]] * len(frame)
+    del frame["gpu_count"], frame["status"]
+    text = sheet_text(read_sheet(frame, "pods", None, None, known))
+    assert "dear" in text
+    assert "H100_80GB" in text
+
+
+def test_names_cannot_move_the_cursor_or_turn_the_line_around() -> None:
+    said = clean("a\x1b[31m\nb\u202ec\ud800\x00")
+    assert said == "a\ufffd[31m b\ufffdc\ufffd\ufffd"
+    said.encode("utf-8")
+
+
+def test_wide_characters_keep_the_columns_in_line() -> None:
+    frame = pods_frame(
+        [PodDetails(name="実験モデル", status="ACTIVE"), PodDetails(name="e\u0301tude", status="ERROR")]
+    )
+    head, rule, wide, narrow = sheet_text(sheet_of(frame, "pods")).splitlines()[:4]
+    place = head.index("status")
+    assert rule[place - 1 : place + 1] == " ─"
+    assert len(wide.partition("ACTIVE")[0]) == place - 5
+    assert len(narrow.partition("ERROR")[0]) == place + 1
+
+
+def test_small_amounts_keep_their_digits() -> None:
+    assert [money(amount) for amount in (0, 0.000121, 0.0485, 0.05, 0.1, 1e-9)] == [
+        "0.00", "0.000121", "0.0485", "0.05", "0.10", "0.00",
+    ]  # fmt: skip
+
+
+def _luminance(colour: tuple[float, ...]) -> float:
+    parts = [c / 255 for c in colour]
+    red, green, blue = (p / 12.92 if p <= 0.03928 else ((p + 0.055) / 1.055) ** 2.4 for p in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def _contrast(one: tuple[float, ...], other: tuple[float, ...]) -> float:
+    light, dark = sorted((_luminance(one), _luminance(other)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def _over(below: tuple[float, ...], above: tuple[float, ...], share: float) -> tuple[float, ...]:
+    return tuple(b * (1 - share) + a * share for b, a in zip(below, above, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("text", "strength", "ground"), [(0, 0.87, 245), (255, 1.0, 33)], ids=["light", "dark"]
+)
+def test_text_and_bars_stand_out_on_light_and_on_dark(text: int, strength: float, ground: int) -> None:
+    # JupyterLab's text on its darker (in the dark: lighter) stripe of a table.
+    below = (ground,) * 3
+    html = sheet_html(sheet_of(ALL["pods"], "pods"))
+    for tint in re.findall(r"background:rgba\((\d+),(\d+),(\d+),0.16\)", html):
+        badge = _over(below, tuple(map(float, tint)), 0.16)
+        assert _contrast(_over(badge, (text,) * 3, strength), badge) >= 4.5
+    assert _contrast(_over(below, (text,) * 3, strength * 0.75), below) >= 4.5
+    for colour in _FILL.values():
+        fill = tuple(int(colour[at : at + 2], 16) for at in (1, 3, 5))
+        assert _contrast(fill, below) >= 2.9
+
+
+def test_every_colour_goes_with_a_word() -> None:
+    for badge in re.findall(r"border:1px solid [^>]*>([^<]*)<", sheet_html(sheet_of(ALL["pods"], "pods"))):
+        assert any(unicodedata.category(character).startswith("L") for character in badge)
