@@ -1,0 +1,16 @@
+"""The line above a frame: where it is from, how many rows, and a sum."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from primepods_magic.pods.connection import Connection
+
+__all__ = ["caption"]
+
+
+def caption(connection: Connection, shown: int, total: int, what: str, *more: str) -> str:
+    """Words for a frame, such as ``sandbox · 20 of 143 pods · $5.41/h``."""
+    number = f"{shown}" if shown == total else f"{shown} of {total}"
+    return " · ".join([connection.label, f"{number} {what}{'' if total == 1 else 's'}", *more])

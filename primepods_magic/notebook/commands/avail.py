@@ -1,0 +1,47 @@
+"""What can be rented, cheapest first, as a DataFrame.
+
+%pods avail --gpu H100_80GB
+%pods avail --region eu_north --max-price 2
+offers = %pods avail --gpu A100_80GB --count 8
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.frames import offers_frame
+from primepods_magic.notebook.arguments import ArgumentParser, positive, price
+from primepods_magic.notebook.captions import caption
+from primepods_magic.notebook.display import present
+from primepods_magic.pods.listing import list_offers
+from primepods_magic.pods.spec import spec_from_mapping
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The flags of ``%pods avail``."""
+    parser.add_argument("--gpu", metavar="G", help="GPU type, such as H100_80GB")
+    parser.add_argument("--count", type=positive, metavar="N", help="GPUs in the machine")
+    parser.add_argument("--region", metavar="R", help="region, such as eu_north")
+    parser.add_argument("--country", metavar="C", help="country, such as NO")
+    parser.add_argument("--provider", metavar="P", help="provider, such as hyperstack")
+    parser.add_argument("--security", choices=["secure_cloud", "community_cloud"], help="kind of cloud")
+    parser.add_argument("--socket", metavar="S", help="socket, such as PCIe or SXM5")
+    parser.add_argument("--max-price", type=price, metavar="X", help="at most X USD per hour")
+    parser.add_argument("--spot", action="store_true", help="spot machines, which can be reclaimed")
+
+
+def run(magics: PodsMagics, args: Namespace) -> Any:
+    """The frame of ``%pods avail``."""
+    connection = magics.connection
+    wanted = ("gpu", "region", "country", "provider", "security", "socket", "max_price")
+    spec = spec_from_mapping({name: getattr(args, name) for name in wanted}, needs_gpu=False)
+    offers = list_offers(connection, spec, count=args.count, spot=args.spot)
+    return present(
+        offers_frame(offers),
+        kind="offers",
+        caption=caption(connection, len(offers), len(offers), "offer", "cheapest first"),
+    )

@@ -1,0 +1,57 @@
+"""Your pods, oldest first, as a DataFrame.
+
+%pods ls
+%pods ls --status ACTIVE --sort price_usd_hr
+df = %pods ls --all
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.requests import did_you_mean
+from primepods_magic.api.vocabulary import PodStatus
+from primepods_magic.frames import pods_frame
+from primepods_magic.notebook.arguments import ArgumentParser, add_slice, add_whose
+from primepods_magic.notebook.captions import caption
+from primepods_magic.notebook.display import present
+from primepods_magic.pods.listing import burn_usd_hr, list_pods
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The flags of ``%pods ls``."""
+    parser.add_argument(
+        "--status", action="append", default=[], metavar="S", help="only pods in this state; may be repeated"
+    )
+    parser.add_argument("--sort", metavar="COL", help="sort by this column")
+    add_slice(parser)
+    add_whose(parser)
+
+
+def run(magics: PodsMagics, args: Namespace) -> Any:
+    """The frame of ``%pods ls``."""
+    for status in args.status:
+        if status.upper() not in PodStatus.__members__:
+            known = PodStatus.__members__
+            hint = did_you_mean(status, known) or f" (known are {', '.join(known)})"
+            raise InvalidRequest(f"there is no status '{status}'{hint}")
+    connection = magics.connection
+    pods = list_pods(connection, everyone=args.all, team_id=args.team, statuses=args.status)
+    frame = pods_frame(pods)
+    if args.sort:
+        if args.sort not in frame.columns:
+            hint = did_you_mean(args.sort, frame.columns)
+            raise InvalidRequest(f"pods have no column '{args.sort}'{hint}")
+        frame = frame.sort_values(args.sort, kind="stable", ignore_index=True)
+    stop = None if args.limit is None else args.offset + args.limit
+    shown = frame.iloc[args.offset : stop].reset_index(drop=True)
+    return present(
+        shown,
+        kind="pods",
+        caption=caption(connection, len(shown), len(frame), "pod", f"${burn_usd_hr(pods):.2f}/h now"),
+    )

@@ -1,0 +1,47 @@
+"""End pods, verify that they are gone, and say what they cost, as a DataFrame.
+
+  %pods rm train
+  %pods rm train eval -y
+
+A pod is named by its whole name or its whole id.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.frames import removed_frame
+from primepods_magic.notebook.arguments import ArgumentParser, add_pods, add_yes
+from primepods_magic.notebook.captions import caption
+from primepods_magic.notebook.consent import ask
+from primepods_magic.notebook.display import present
+from primepods_magic.pods.find import find_pods
+from primepods_magic.pods.remove import remove_pods
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The flags of ``%pods rm``."""
+    add_pods(parser, "+")
+    add_yes(parser)
+
+
+def run(magics: PodsMagics, args: Namespace) -> Any:
+    """The frame of ``%pods rm``."""
+    connection = magics.connection
+    pods = find_pods(connection, args.pods, to_change=True)
+    if not (args.yes or connection.is_sandbox):
+        names = ", ".join(f"{pod.name} ({pod.gpu_count} × {pod.gpu_name})" for pod in pods)
+        if not ask(magics.shell, f"End {names} and lose what is on it?"):
+            raise InvalidRequest(
+                f"ending {names} was not agreed to; nothing was done. '-y' agrees beforehand"
+            )
+    removals = remove_pods(connection, pods)
+    billed = [removal.billed_usd for removal in removals if removal.billed_usd is not None]
+    total = f"${sum(billed):.2f} billed" if billed else "not billed yet"
+    frame = removed_frame(removals)
+    return present(frame, kind="removed", caption=caption(connection, len(frame), len(frame), "pod", total))

@@ -1,0 +1,29 @@
+"""Everything about one pod: state, price, connections, ports, Jupyter.
+
+%pods show train
+pod = %pods show 24b59b
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.notebook.arguments import ArgumentParser, add_pod
+from primepods_magic.notebook.card import present_pod
+from primepods_magic.pods.find import find_pod
+from primepods_magic.pods.handle import Pod
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The flags of ``%pods show``."""
+    add_pod(parser)
+
+
+def run(magics: PodsMagics, args: Namespace) -> Any:
+    """The pod of ``%pods show``."""
+    connection = magics.connection
+    return present_pod(Pod(connection, find_pod(connection, args.pod)).refresh())

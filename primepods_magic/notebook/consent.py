@@ -1,0 +1,20 @@
+"""Asking the person at the keyboard."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .views import has_front_end
+
+__all__ = ["ask"]
+
+
+def ask(shell: Any, question: str) -> bool:
+    """Ask for a yes; no answer, and nobody there, is a no."""
+    if not has_front_end(shell):
+        return False
+    try:
+        answer = input(f"{question} [y/N] ")
+    except (EOFError, KeyboardInterrupt):
+        return False
+    return answer.strip().casefold() in ("y", "yes")

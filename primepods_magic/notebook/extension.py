@@ -1,0 +1,49 @@
+"""Loading and unloading: what comes into a shell, and leaves it without a trace."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from .magics import PodsMagics
+
+__all__ = ["load", "unload"]
+
+_MAGICS = {"line": ("pods", "pod_create"), "cell": ("pod_create",)}
+
+
+def load(shell: Any) -> None:
+    """Register the magics and the formatters, once."""
+    if _loaded(shell) is not None:
+        return
+    from . import card, display
+
+    shell.register_magics(PodsMagics(shell))
+    display.register(shell.display_formatter)
+    card.register(shell.display_formatter)
+
+
+def unload(shell: Any) -> None:
+    """Remove the magics and the formatters, end the live displays and close the connection."""
+    magics = _loaded(shell)
+    if magics is None:
+        return
+    from . import card, display
+
+    magics.live.close()
+    display.unregister(shell.display_formatter)
+    card.unregister(shell.display_formatter)
+    for kind, names in _MAGICS.items():
+        for name in names:
+            shell.magics_manager.magics[kind].pop(name, None)
+    shell.magics_manager.registry.pop(PodsMagics.__name__, None)
+    shell.configurables[:] = [item for item in shell.configurables if item is not magics]
+    # Nothing was opened where this was never needed.
+    connection = sys.modules.get("primepods_magic.pods.connection")
+    if connection is not None:
+        connection.disconnect()
+
+
+def _loaded(shell: Any) -> PodsMagics | None:
+    magics = shell.magics_manager.registry.get(PodsMagics.__name__)
+    return magics if isinstance(magics, PodsMagics) else None

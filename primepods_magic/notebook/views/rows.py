@@ -1,0 +1,260 @@
+"""What a row says about a pod: the words and the percentages of every view."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from primepods_magic.api.text import clean
+from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
+
+if TYPE_CHECKING:
+    from primepods_magic.api.models import PodDetails
+    from primepods_magic.pods.watch import Snapshot
+
+__all__ = ["Kind", "Row", "Totals", "as_of_text", "read_row", "read_rows", "read_totals", "trouble_text"]
+
+_SHOWN_NODES = 4
+
+
+class Kind(str, Enum):
+    """What a pod's state means to whoever waits for it. Its value is the word in a summary of many pods."""
+
+    WAITING = "waiting"
+    INSTALLING = "installing"
+    READY = "ready"
+    FAILED = "failed"
+    GONE = "gone"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Row:
+    """What is said about one pod.
+
+    Parameters
+    ----------
+    name : str
+        The pod's name, or its id where it has none.
+    gpu : str
+        ``8 × H100_80GB``.
+    status : str
+        The pod's status, in the service's word.
+    installation : str
+        How far the installation is: ``IN_PROGRESS 40 %``, ``COMPLETE 100 %``; empty where nothing is said.
+    percent : int or None
+        How far the bar reaches, from 0 to 100; None where the service does not say.
+    kind : Kind
+        What that means.
+    price : str
+        ``$2.69/h``, or empty.
+    price_hr : float or None
+        The same as a number.
+    elapsed : str
+        Since the pod was created, by the service's clock: ``4 min 05 s``, or empty.
+    commands : tuple of str
+        Once it is ready: how to connect to each node.
+    reason : str
+        Why it failed, or empty.
+    summary : str
+        Status, installation and outcome in one line: ``ACTIVE  installing 40 %``.
+    is_settled : bool
+        Waiting longer changes nothing.
+    """
+
+    name: str
+    gpu: str
+    status: str
+    installation: str
+    percent: int | None
+    kind: Kind
+    price: str
+    price_hr: float | None
+    elapsed: str
+    commands: tuple[str, ...]
+    reason: str
+    summary: str
+    is_settled: bool
+
+
+@dataclass(frozen=True)
+class Totals:
+    """What is said about several pods together: how many, in which states, how far, at what price."""
+
+    title: str
+    states: str
+    percent: int
+    kind: Kind
+    price: str
+
+
+def read_rows(snapshot: Snapshot) -> tuple[Row, ...]:
+    """A row for each pod of a snapshot, in its order."""
+    return tuple(read_row(pod, snapshot.as_of) for pod in snapshot.pods)
+
+
+def read_row(pod: PodDetails, as_of: datetime, *, step: int = 1) -> Row:
+    """What to say about a pod.
+
+    Parameters
+    ----------
+    pod : PodDetails
+        The pod, as last seen.
+    as_of : datetime
+        When that was, by the service's clock.
+    step : int
+        Percentages are rounded down to a multiple of it.
+    """
+    kind = _kind(pod)
+    percent = _percent(pod, kind)
+    if percent is not None:
+        percent -= percent % step
+    reason = _reason(pod)
+    commands = _commands(pod) if kind is Kind.READY else ()
+    return Row(
+        name=clean(pod.name) or clean(pod.id) or "unnamed",
+        gpu=_gpu(pod),
+        status=clean(pod.status),
+        installation=_installation(pod, kind, percent),
+        percent=percent,
+        kind=kind,
+        price=_price(pod.price_hr),
+        price_hr=pod.price_hr,
+        elapsed=_elapsed(pod.created_at, as_of),
+        commands=commands,
+        reason=reason,
+        summary=_summary(pod, kind, percent, commands, reason),
+        is_settled=pod.is_settled,
+    )
+
+
+def read_totals(rows: tuple[Row, ...]) -> Totals:
+    """What to say about several pods together; those that are gone neither count nor cost."""
+    counted = Counter(row.kind for row in rows)
+    there = [row for row in rows if row.kind is not Kind.GONE]
+    prices = [row.price_hr for row in there if row.price_hr is not None]
+    settled = all(row.is_settled for row in rows)
+    return Totals(
+        title=f"{len(rows)} pods",
+        states=", ".join(f"{counted[kind]} {kind.value}" for kind in Kind if counted[kind]),
+        percent=sum(row.percent or 0 for row in there) // len(there) if there else 0,
+        kind=Kind.INSTALLING if not settled else Kind.FAILED if counted[Kind.FAILED] else Kind.READY,
+        price=_price(sum(prices)) if prices else "",
+    )
+
+
+def as_of_text(as_of: datetime) -> str:
+    """``as of 08:02 UTC``."""
+    return f"as of {as_of:%H:%M} UTC"
+
+
+def trouble_text(snapshot: Snapshot) -> str:
+    """Why the latest look failed and from when the rows are; empty where it did not."""
+    if snapshot.trouble is None:
+        return ""
+    return f"{clean(snapshot.trouble).rstrip('.')}; last seen at {snapshot.as_of:%H:%M:%S} UTC"
+
+
+def _kind(pod: PodDetails) -> Kind:
+    if not pod.is_live:
+        return Kind.GONE
+    if pod.has_failed:
+        return Kind.FAILED
+    if pod.is_ready:
+        return Kind.READY
+    if pod.status in (PodStatus.PROVISIONING, PodStatus.PENDING, PodStatus.STOPPED):
+        return Kind.WAITING
+    if pod.status != PodStatus.ACTIVE or pod.installation_status == InstallationStatus.TERMINATED:
+        return Kind.UNKNOWN
+    if isinstance(pod.installation_status, InstallationStatus) or pod.installation_status is None:
+        return Kind.INSTALLING
+    return Kind.UNKNOWN
+
+
+def _percent(pod: PodDetails, kind: Kind) -> int | None:
+    if kind is Kind.READY or (kind is Kind.INSTALLING and _lacks_only_connection(pod)):
+        return 100
+    if kind is Kind.WAITING:
+        return 0
+    if pod.installation_progress is not None:
+        return int(min(max(pod.installation_progress, 0), 100))
+    begins = kind is Kind.FAILED or pod.installation_status == InstallationStatus.PENDING
+    return 0 if begins else None
+
+
+def _lacks_only_connection(pod: PodDetails) -> bool:
+    return pod.status == PodStatus.ACTIVE and pod.is_installed and not pod.is_ready
+
+
+def _installation(pod: PodDetails, kind: Kind, percent: int | None) -> str:
+    word = clean(pod.installation_status)
+    if kind is Kind.READY:
+        return "COMPLETE 100 %"
+    if kind is Kind.INSTALLING and _lacks_only_connection(pod):
+        return f"{word}, no connection yet".removeprefix(", ")
+    if not word or not percent:
+        return word
+    return f"{word} at {percent} %" if word == InstallationStatus.FAILED else f"{word} {percent} %"
+
+
+def _summary(pod: PodDetails, kind: Kind, percent: int | None, commands: tuple[str, ...], reason: str) -> str:
+    status, word = clean(pod.status), clean(pod.installation_status)
+    if kind is Kind.READY:
+        return "  ".join(["ready", *commands])
+    if kind is Kind.FAILED:
+        failed = pod.installation_status == InstallationStatus.FAILED
+        return f"{'FAILED' if failed else status}  {reason}"
+    if kind is Kind.INSTALLING and _lacks_only_connection(pod):
+        return f"{status}  installed, no connection yet"
+    if kind is Kind.INSTALLING and word != InstallationStatus.PENDING:
+        return f"{status}  installing" if percent is None else f"{status}  installing {percent} %"
+    if kind in (Kind.INSTALLING, Kind.UNKNOWN) and word:
+        return f"{status}  installation {word}"
+    return status
+
+
+def _reason(pod: PodDetails) -> str:
+    if not pod.has_failed:
+        return ""
+    given = clean(pod.installation_failure)
+    if given:
+        return given
+    if pod.installation_status == InstallationStatus.FAILED:
+        return "the installation failed; the service gives no reason"
+    return "the service reports an error and gives no reason"
+
+
+def _commands(pod: PodDetails) -> tuple[str, ...]:
+    given = tuple(clean(target.command) for target in pod.connections if target is not None)
+    if len(given) <= _SHOWN_NODES:
+        return given
+    shown = given[: _SHOWN_NODES - 1]
+    return (*shown, f"# and {len(given) - len(shown)} more nodes")
+
+
+def _gpu(pod: PodDetails) -> str:
+    name = clean(pod.gpu_name)
+    return f"{pod.gpu_count} × {name}" if name and pod.gpu_count is not None else name
+
+
+def _price(usd_hr: float | None) -> str:
+    if usd_hr is None:
+        return ""
+    # Cheap pods cost fractions of a cent more or less; the others read better with two digits.
+    whole, _, fraction = f"{usd_hr:,.4f}".partition(".")
+    return f"${whole}.{fraction.rstrip('0'):0<2}/h"
+
+
+def _elapsed(created_at: datetime | None, as_of: datetime) -> str:
+    if created_at is None:
+        return ""
+    seconds = max(int((as_of - created_at).total_seconds()), 0)
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
+    if minutes < 1:
+        return f"{seconds} s"
+    if hours < 1:
+        return f"{minutes} min {seconds % 60:02} s"
+    return f"{hours} h {minutes % 60:02} min" if days < 1 else f"{days} d {hours % 24} h"

@@ -1,0 +1,193 @@
+"""How the house is built: who may import whom, what is loaded when, and which names are public."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import primepods_magic
+
+PACKAGE = Path(primepods_magic.__file__).parent
+NAME = "primepods_magic"
+ROOMS = {"api", "pods", "frames", "notebook", "sandbox"}
+
+# Everything that may be imported from another room; the top level belongs to no room.
+MAY_IMPORT: dict[str, set[str]] = {
+    "api": set(),
+    "sandbox": set(),
+    "pods": {"api"},
+    "frames": {"api", "pods"},
+    "notebook": {"api", "pods", "frames"},
+}
+# Starting the built-in sandbox is the one thing it is not reached through HTTP for.
+STARTS_THE_SANDBOX = Path("pods/connection.py")
+
+HEAVY = {"pandas", "httpx", "pydantic", "ipywidgets", "fastapi"}
+
+PUBLIC_NAMES = {
+    "Client",
+    "Pod",
+    "PodsError",
+    "Settings",
+    "connect",
+    "launch",
+    "load_ipython_extension",
+    "unload_ipython_extension",
+}
+
+
+@dataclass(frozen=True)
+class Import:
+    """One import statement: which file, what it imports, and whether that happens when the file is loaded."""
+
+    file: Path
+    line: int
+    module: str
+    at_load: bool
+    for_types_only: bool
+
+    @property
+    def room(self) -> str:
+        """The room it reaches into; empty for the top level, and for what is not ours."""
+        first, _, rest = self.module.partition(".")
+        return rest.partition(".")[0] if first == NAME and rest.partition(".")[0] in ROOMS else ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line} imports {self.module}"
+
+
+def _for_types(test: ast.expr) -> bool:
+    return "TYPE_CHECKING" in ast.unparse(test)
+
+
+def _modules(node: ast.Import | ast.ImportFrom, file: Path) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+        return
+    package = [NAME, *file.parent.parts]
+    parents = package[: len(package) - node.level + 1] if node.level else []
+    base = ".".join([*parents, *([node.module] if node.module else [])])
+    # `from .. import api` and `from ..api import x` both reach into api.
+    yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def _walk(node: ast.AST, file: Path, at_load: bool, for_types: bool) -> Iterator[Import]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.Import | ast.ImportFrom):
+            for module in _modules(child, file):
+                yield Import(file, child.lineno, module, at_load, for_types)
+        elif isinstance(child, ast.If) and _for_types(child.test):
+            for part in child.body:
+                yield from _walk(ast.Module([part], []), file, False, True)
+            for part in child.orelse:
+                yield from _walk(ast.Module([part], []), file, at_load, for_types)
+        else:
+            in_function = isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
+            yield from _walk(child, file, at_load and not in_function, for_types)
+
+
+def imports_of(source: str, file: Path) -> list[Import]:
+    return list(_walk(ast.parse(source), file, True, False))
+
+
+FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+ALL = [found for file in FILES for found in imports_of((PACKAGE / file).read_text(), file)]
+
+
+def _room_of(file: Path) -> str:
+    return file.parts[0] if file.parts[0] in ROOMS else ""
+
+
+def _forbidden(found: Import) -> bool:
+    here, there = _room_of(found.file), found.room
+    if not there or there == here:
+        return False
+    if not here:
+        # The top level offers names lazily; what it would load at once, everybody would pay for.
+        return found.at_load
+    if there == "sandbox" and found.file == STARTS_THE_SANDBOX:
+        return False
+    return there not in MAY_IMPORT[here]
+
+
+def test_arrows_point_one_way() -> None:
+    assert not [str(found) for found in ALL if _forbidden(found)]
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("api/client.py", "from ..pods import watch"),
+        ("api/client.py", "def f():\n    from primepods_magic.frames import tables"),
+        ("api/client.py", "from .. import notebook"),
+        ("pods/launch.py", "import primepods_magic.sandbox"),
+        ("pods/launch.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..frames import x"),
+        ("frames/pods.py", "from ..notebook.views import bars"),
+        ("sandbox/app.py", "from ..api.models import Pod"),
+        ("notebook/commands/ls.py", "from ...sandbox import start"),
+        ("__init__.py", "from .notebook import magics"),
+    ],
+)
+def test_an_arrow_that_points_the_wrong_way_is_seen(file: str, source: str) -> None:
+    assert [found for found in imports_of(source, Path(file)) if _forbidden(found)]
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [
+        ("pods/connection.py", "def f():\n    from ..sandbox import start"),
+        ("notebook/commands/ls.py", "from ...frames import pods\nfrom ...api.errors import PodsError"),
+        ("api/client.py", "from .. import __version__\nfrom . import errors"),
+        ("__init__.py", "def load_ipython_extension(shell):\n    from .notebook import extension"),
+    ],
+)
+def test_an_arrow_that_points_the_right_way_may(file: str, source: str) -> None:
+    assert not [str(found) for found in imports_of(source, Path(file)) if _forbidden(found)]
+
+
+def test_nobody_patches_the_event_loop() -> None:
+    assert not [str(found) for found in ALL if found.module.startswith("nest_asyncio")]
+
+
+def test_files_stay_short() -> None:
+    long = {
+        str(file): lines for file in FILES if (lines := len((PACKAGE / file).read_text().splitlines())) > 400
+    }
+    assert not long
+
+
+def _loaded(code: str) -> set[str]:
+    """The heavy packages that a fresh Python has loaded after `code`."""
+    ask = f"{code}\nimport sys; print(' '.join(sorted({HEAVY | {'IPython'}!r} & set(sys.modules))))"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(done.stdout.splitlines()[-1].split())
+
+
+def test_importing_loads_nothing_heavy() -> None:
+    assert _loaded("import primepods_magic") == set()
+
+
+def test_loading_the_extension_loads_nothing_heavy() -> None:
+    shell = (
+        "from IPython.core.interactiveshell import InteractiveShell\nshell = InteractiveShell.instance()\n"
+    )
+    assert _loaded(f"{shell}shell.run_line_magic('load_ext', 'primepods_magic')") == {"IPython"}
+
+
+def test_public_names() -> None:
+    assert set(primepods_magic.__all__) == PUBLIC_NAMES
+    assert sorted(primepods_magic.__all__) == list(primepods_magic.__all__)
+
+
+def test_public_names_can_be_had_and_say_what_they_are() -> None:
+    for name in primepods_magic.__all__:
+        thing = getattr(primepods_magic, name)
+        assert isinstance(thing, str) or thing.__doc__, f"{name} has no docstring"
+    assert set(primepods_magic.__all__) <= set(dir(primepods_magic))
