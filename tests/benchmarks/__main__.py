@@ -1,0 +1,28 @@
+"""`python -m tests.benchmarks [--rounds N] [NAME …]`: timings, for people to read; nothing is asserted."""
+
+from __future__ import annotations
+
+import argparse
+
+from tests.benchmarks.harness import Benchmark, report, run
+from tests.benchmarks.list_pods import list_pods
+from tests.benchmarks.load_extension import load_extension
+
+BENCHMARKS: dict[str, tuple[Benchmark, int]] = {
+    "load_extension": (load_extension, 15),
+    "list_pods": (list_pods, 60),
+}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("name", nargs="*", help=" or ".join(BENCHMARKS))
+    parser.add_argument("--rounds", type=int, help="how often each contestant runs")
+    given = parser.parse_args()
+    for name in given.name or BENCHMARKS:
+        benchmark, rounds = BENCHMARKS[name]
+        print(report(name, run(benchmark, given.rounds or rounds)), flush=True)
+
+
+if __name__ == "__main__":
+    main()

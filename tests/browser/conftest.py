@@ -1,0 +1,131 @@
+"""One JupyterLab server and one Chromium for all browser tests; a fresh profile and page for each."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.guard.loopback_guard import is_loopback
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Route
+
+    from tests.browser.lab_page import LabPage
+    from tests.browser.server import JupyterLab
+
+_FAILED = pytest.StashKey[bool]()
+
+REQUIRED = os.environ.get("REQUIRE_BROWSER") == "1"
+
+_FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    # Whatever the browser itself might still want to ask for has no address.
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Any:
+    report = yield
+    item.stash[_FAILED] = item.stash.get(_FAILED, False) or report.failed
+    return report
+
+
+def _missing(what: str) -> None:
+    if REQUIRED:
+        pytest.fail(f"REQUIRE_BROWSER=1, but {what}", pytrace=False)
+    pytest.skip(what)
+
+
+def _chromium() -> str:
+    for name in ("chromium", "chromium-browser", "google-chrome"):
+        found = shutil.which(name)
+        if found:
+            return found
+    _missing("there is no Chromium on PATH")
+    raise AssertionError
+
+
+# Playwright leaves its event loop running in the main thread until it is stopped, where others would
+# stumble over it: so no longer than the tests of this folder.
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    if importlib.util.find_spec("playwright") is None:
+        _missing("Playwright is not installed")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=_chromium(), headless=True, args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="package")
+def jupyterlab_process(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    from tests.browser.server import jupyterlab_server
+
+    with jupyterlab_server(tmp_path_factory.mktemp("jupyterlab")) as lab:
+        yield lab
+
+
+@pytest.fixture
+def jupyterlab(jupyterlab_process: JupyterLab) -> Iterator[JupyterLab]:
+    """The server, without kernels of earlier tests; fails the test when it or a kernel left loopback."""
+    yield jupyterlab_process
+    jupyterlab_process.shut_down_kernels()
+    log = jupyterlab_process.guard_log
+    tried = log.read_text() if log.exists() else ""
+    log.unlink(missing_ok=True)
+    assert not tried, f"JupyterLab or a kernel tried to leave this computer: {tried}"
+
+
+@pytest.fixture
+def lab_page(
+    browser: Browser, jupyterlab: JupyterLab, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], LabPage]]:
+    """Opens a page of a fresh profile in the theme asked for; fails the test when a page left loopback."""
+    from tests.browser.lab_page import LabPage
+
+    left: list[str] = []
+    pages: list[LabPage] = []
+
+    def only_loopback(route: Route) -> None:
+        host = urlsplit(route.request.url).hostname
+        if is_loopback(host):
+            route.continue_()
+        else:
+            left.append(route.request.url)
+            route.abort()
+
+    def opened(theme: str) -> LabPage:
+        jupyterlab.set_theme(theme)
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 860},
+            locale="en-US",
+            timezone_id="UTC",
+            reduced_motion="reduce",
+        )
+        context.route("**/*", only_loopback)
+        context.set_default_timeout(30_000)
+        pages.append(LabPage(context.new_page(), jupyterlab, theme))
+        return pages[-1]
+
+    yield opened
+    for page in pages:
+        if request.node.stash.get(_FAILED, False):
+            page.screenshot(f"failed-{request.node.originalname}")
+        page.page.context.close()
+    assert not left, f"the page tried to leave this computer: {left}"

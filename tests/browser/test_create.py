@@ -1,0 +1,92 @@
+"""`%%pod_create` in a browser: the bar moves while the kernel is idle, while it computes, and gets there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import nbformat
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.browser.lab_page import DARK, LIGHT, LabPage
+from tests.browser.server import JupyterLab
+from tests.support.sandbox_control import SandboxControl
+from tests.support.waiting import eventually
+
+CONNECT, CREATE, COMPUTE = 0, 1, 2
+# From the order to the first step of the installation, by the sandbox's clock.
+_UNTIL_ACTIVE = 3.5
+CELLS = [
+    "%load_ext primepods_magic\n%pods connect --sandbox",
+    "%%pod_create\nname: train\ngpu: H100_80GB",
+    # Keeps hold of the interpreter as a data loader does, for as long as the test wants to look.
+    "from pathlib import Path\nbusy = Path('busy')\nwhile busy.exists(): pass\nprint('computed')",
+]
+
+
+def percent(bar: Locator) -> int:
+    """Where the bar stands; -1 when nobody says how far."""
+    value = bar.get_attribute("aria-valuenow")
+    return int(float(value)) if value is not None else -1
+
+
+def moves_on(bar: Locator, sandbox: SandboxControl) -> int:
+    """Let a second of the sandbox's clock go by, and wait until the bar has followed."""
+    before = percent(bar)
+    sandbox.advance(1)
+    eventually(lambda: percent(bar) > before, f"the bar leaves {before} %", within=20)
+    return percent(bar)
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
+def test_the_bar_moves_while_the_kernel_is_idle_and_while_it_computes(
+    theme: str,
+    sandbox: SandboxControl,
+    jupyterlab: JupyterLab,
+    lab_page: Callable[[str], LabPage],
+) -> None:
+    name = f"create-{theme.split()[-1].lower()}"
+    page = lab_page(theme)
+    page.open_notebook(jupyterlab.add_notebook(name, CELLS, {"PRIMEPODS_SANDBOX_URL": sandbox.url}))
+    page.run_cell(CONNECT)
+    page.run_cell(CREATE)
+    bar = page.bar("train")
+    expect(bar).to_be_visible()
+    assert percent(bar) <= 0
+
+    sandbox.advance(_UNTIL_ACTIVE)
+    assert moves_on(bar, sandbox) < moves_on(bar, sandbox) < 100
+    assert not page.is_running(CREATE)
+    page.screenshot("create-part-way")
+
+    busy = jupyterlab.folder / "busy"
+    busy.touch()
+    page.run_cell(COMPUTE, wait=False)
+    eventually(lambda: page.is_running(COMPUTE), "the cell computes")
+    assert moves_on(bar, sandbox) < moves_on(bar, sandbox) < 100
+    assert page.is_running(COMPUTE)
+    busy.unlink()
+    page.until_done(COMPUTE)
+    expect(page.output_of(COMPUTE)).to_have_text("computed")
+
+    sandbox.advance(10)
+    expect(page.output_of(CREATE)).to_contain_text("COMPLETE", timeout=20_000)
+    eventually(lambda: percent(bar) == 100, "the bar is full")
+    expect(bar).to_have_count(1)
+    page.screenshot("create-complete")
+
+
+def test_what_is_saved_tells_the_last_state_as_text(
+    running_sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+) -> None:
+    page = lab_page(LIGHT)
+    environment = {"PRIMEPODS_SANDBOX_URL": running_sandbox.url}
+    path = jupyterlab.add_notebook("create-saved", CELLS[: CREATE + 1], environment)
+    page.open_notebook(path)
+    page.run_all()
+    expect(page.output_of(CREATE)).to_contain_text("COMPLETE", timeout=60_000)
+    page.save()
+    saved = nbformat.read(jupyterlab.folder / path, 4)
+    texts = [output.data["text/plain"] for output in saved.cells[CREATE].outputs if "data" in output]
+    assert any(text.startswith("train  ready  ssh ") for text in texts)
+    assert not any("VBox" in text or "HTML(" in text for text in texts)
