@@ -70,7 +70,7 @@ class LiveDisplays:
             if on_look:
                 on_look(snapshot)
             view.show(snapshot)
-            if snapshot.is_settled or not connection.is_open:
+            if snapshot.is_settled or snapshot.is_last:
                 self._finish(view)
 
         self._open[view] = first

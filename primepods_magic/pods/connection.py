@@ -59,7 +59,6 @@ class Connection:
     clock: Clock
     is_sandbox: bool
     _sandbox: RunningSandbox | None = field(default=None, repr=False)
-    _closed: bool = field(default=False, init=False, repr=False)
 
     @property
     def settings(self) -> Settings:
@@ -70,11 +69,6 @@ class Connection:
     def label(self) -> str:
         """``sandbox`` or ``live``, by where requests go."""
         return "sandbox" if self.is_sandbox else "live"
-
-    @property
-    def is_open(self) -> bool:
-        """It can be used."""
-        return not self._closed
 
     def now(self) -> datetime:
         """The service's time (UTC)."""
@@ -104,7 +98,6 @@ class Connection:
 
     def close(self) -> None:
         """Stop watching, close the connections, and stop the sandbox where it was started for this."""
-        self._closed = True
         if "poller" in self.__dict__:
             self.poller.stop()
         self.client.close()

@@ -48,11 +48,14 @@ class Snapshot:
         When they were seen so, by the service's clock (UTC).
     trouble : str, optional
         Why the latest look failed, where it did; the pods are then as last seen.
+    is_last : bool
+        Nobody looks any more, although pods may not be settled.
     """
 
     pods: tuple[PodDetails, ...]
     as_of: datetime
     trouble: str | None = None
+    is_last: bool = False
 
     @property
     def is_settled(self) -> bool:
@@ -265,4 +268,4 @@ class Poller:
         with self._lock:
             watches, self._watches = self._watches, []
         for watch in watches:
-            watch.listener(replace(watch.snapshot, trouble=trouble))
+            watch.listener(replace(watch.snapshot, trouble=trouble, is_last=True))

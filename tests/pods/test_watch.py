@@ -266,6 +266,7 @@ def test_a_refusal_ends_the_watching_and_is_told_and_later_watches_work(
     seen: list[Snapshot] = []
     spoilt.poller.watch([pod], seen.append)
     eventually(lambda: seen and "not watching any more" in str(seen[-1].trouble), "the refusal is told")
+    assert seen[-1].is_last
     refuse.clear()
     again: list[Snapshot] = []
     spoilt.poller.watch([pod], again.append)
