@@ -202,6 +202,8 @@ READY = {"status": "ACTIVE", "sshConnection": "root@203.0.113.9", "installationS
         ({"installationStatus": "ACTIVE"}, False),
         ({"installationStatus": "TERMINATED"}, False),
         ({"sshConnection": None}, False),
+        ({"sshConnection": ["root@203.0.113.9", None]}, False),
+        ({"sshConnection": ["root@203.0.113.9", "root@203.0.113.10"]}, True),
         (
             {
                 "sshConnection": None,

@@ -313,6 +313,9 @@ def test_loading_twice_is_loading_once_and_unloading_leaves_nothing(
     # IPython itself brings the magics that load extensions when they are first asked for.
     bare_shell.run("%unload_ext nothing")
     before = traces()
+    bare_shell.run("%load_ext primepods_magic")
+    bare_shell.run("%unload_ext primepods_magic")
+    assert traces() == before
     for _ in range(2):
         bare_shell.run("%load_ext primepods_magic")
         bare_shell.run("%load_ext primepods_magic")

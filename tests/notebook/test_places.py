@@ -74,6 +74,38 @@ def test_a_pipeline_with_a_live_key_buys_nothing_that_nobody_agreed_to(
     assert sandbox.api.get("/api/v1/pods").json()["total_count"] == 0
 
 
+def test_a_person_is_asked_before_money_is_spent_and_before_a_pod_is_lost(
+    sandbox: SandboxControl, home: Path, tmp_path: Path
+) -> None:
+    import os
+
+    from tests.support.silent import silent_about_itself
+    from tests.support.terminal import ipython
+
+    def live_pods() -> int:
+        return len(sandbox.api.get("/api/v1/pods").json()["data"])
+
+    create = "pod = get_ipython().run_cell_magic('pod_create', '', 'name: train\\ngpu: L4_24GB')"
+    with silent_about_itself(sandbox.url) as url:
+        environment = {**os.environ, "PRIME_API_KEY": "sandbox", "PRIME_API_BASE_URL": url}
+        with ipython(environment, tmp_path) as session:
+            session.run("%load_ext primepods_magic")
+            for answer, pods in (("", 0), ("n", 0), ("y", 1)):
+                session.type(create)
+                asked = session.until(r"Rent it\? \[y/N\] ")
+                assert "live: 'train' is 1 × L4_24GB" in asked
+                assert "$0.69/h, $16.56/day" in asked
+                session.type(answer)
+                said = session.until_prompt()
+                assert ("nothing was created" in said) == (pods == 0)
+                assert live_pods() == pods, said
+            session.type("%pods rm train")
+            session.until(r"End train \(1 × L4_24GB\) and lose what is on it\? \[y/N\] ")
+            session.type("no")
+            assert "nothing was done" in session.until_prompt()
+    assert live_pods() == 1
+
+
 def test_a_person_at_a_terminal_without_a_key_tries_the_sandbox(terminal: Any) -> None:
     terminal.run("%load_ext primepods_magic")
     assert "sandbox · 0 pods" in terminal.run("%pods ls")

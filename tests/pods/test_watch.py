@@ -194,6 +194,13 @@ def test_removal_is_verified_and_says_what_was_billed(connection: Connection) ->
         pod.refresh()
 
 
+def test_a_pod_that_is_still_there_is_not_said_to_be_gone(connection: Connection) -> None:
+    pod = launch(gpu="L4_24GB", name="train")
+    (removal,) = remove_pods(connection, [pod.details], timeout_s=0.1)
+    assert removal.outcome == "not gone yet, may still be billed"
+    assert removal.billed_usd is None
+
+
 def test_a_pod_that_is_gone_already_counts_as_removed(
     connection: Connection, sandbox: SandboxControl
 ) -> None:

@@ -20,7 +20,8 @@ def silent_about_itself(url: str) -> Iterator[str]:
             if self.path.startswith("/sandbox"):
                 status, content = 404, b'{"detail": "Not Found"}'
             else:
-                headers = {"Authorization": self.headers.get("Authorization", "")}
+                passed_on = ("Authorization", "Content-Type")
+                headers = {name: self.headers[name] for name in passed_on if name in self.headers}
                 answer = httpx.request(
                     self.command, url + self.path, content=body, headers=headers, trust_env=False
                 )
