@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ from tests.support.sandbox_control import SandboxControl, controlled
 
 loopback_guard.install()
 soak.register_profiles()
+# A shell that runs the suite in the background has Ctrl-C ignored, in it and in what it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REFUSE_SKIPS = os.environ.get("REFUSE_SKIPS") == "1"
 
