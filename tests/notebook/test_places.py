@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 
 from tests.support.kernels import text_of
 from tests.support.sandbox_control import SandboxControl
+from tests.support.silent import silent_about_itself
 
 LOAD = "%load_ext primepods_magic\n%pods connect --sandbox"
 CREATE = "%%pod_create --wait\nname: train\ngpu: L4_24GB"
@@ -63,8 +65,6 @@ def test_a_pipeline_with_a_live_key_buys_nothing_that_nobody_agreed_to(
     run_notebook: Callable[..., Any], sandbox: SandboxControl
 ) -> None:
     # Loopback is a sandbox by what it says of itself; this one says nothing, so it counts as live.
-    from tests.support.silent import silent_about_itself
-
     with silent_about_itself(sandbox.url) as url:
         environment = {"PRIME_API_KEY": "sandbox", "PRIME_API_BASE_URL": url}
         cells = ["%load_ext primepods_magic", "%pods connect", "%%pod_create\ngpu: L4_24GB"]
@@ -77,9 +77,6 @@ def test_a_pipeline_with_a_live_key_buys_nothing_that_nobody_agreed_to(
 def test_a_person_is_asked_before_money_is_spent_and_before_a_pod_is_lost(
     sandbox: SandboxControl, home: Path, tmp_path: Path
 ) -> None:
-    import os
-
-    from tests.support.silent import silent_about_itself
     from tests.support.terminal import ipython
 
     def live_pods() -> int:

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,14 +131,6 @@ def spawn() -> Iterator[Spawn]:
         for stream in (sandbox.process.stdout, sandbox.process.stderr):
             if stream is not None:
                 stream.close()
-
-
-def wait_for(condition: Callable[[], bool], *, timeout_s: float = 20) -> None:
-    """Return as soon as the condition holds."""
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 Prime = Callable[..., "subprocess.CompletedProcess[str]"]

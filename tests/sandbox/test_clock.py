@@ -8,8 +8,9 @@ from email.utils import parsedate_to_datetime
 import pytest
 
 from primepods_magic.sandbox import start
+from tests.support.waiting import eventually
 
-from .conftest import Caller, wait_for
+from .conftest import Caller
 
 END = "9999-01-01T00:00:00.000Z"
 
@@ -47,7 +48,7 @@ def test_the_clock_does_not_pass_the_end_of_time(dialect: str, request: pytest.F
 def test_a_running_clock_stops_at_the_end_of_time() -> None:
     begin = datetime(9998, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
     with start(start=begin, speed=1_000_000) as sandbox, Caller(sandbox.url) as caller:
-        wait_for(lambda: now(caller) == END)
+        eventually(lambda: now(caller) == END, "the end of time", within=20)
         answer = caller.get("/api/v1/pods")
         assert parsedate_to_datetime(answer.headers["Date"]).year == 9999
         assert caller.post("/sandbox/clock", json={"advance_s": 1}).status_code == 422

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from primepods_magic.sandbox import start
+from tests.support.waiting import eventually
 
-from .conftest import Caller, Spawn, wait_for
+from .conftest import Caller, Spawn
 
 
 def test_a_killed_sandbox_loses_nothing(spawn: Spawn, tmp_path: Path) -> None:
@@ -29,7 +30,7 @@ def test_a_killed_sandbox_loses_nothing(spawn: Spawn, tmp_path: Path) -> None:
         assert again["clock"]["speed"] == 20
         assert again["clock"]["now"] > about["clock"]["now"]
         # Twenty seconds of the sandbox's pass in one of ours, and the first sandbox's seconds count.
-        wait_for(lambda: caller.status(pod["id"])[0]["installationProgress"] == 100)
+        eventually(lambda: caller.status(pod["id"])[0]["installationProgress"] == 100, "installed", within=20)
 
 
 def test_a_stepped_clock_stands_where_it_stood(tmp_path: Path) -> None:
@@ -50,7 +51,11 @@ def test_the_clock_can_change_its_mode_and_goes_on_from_where_it_is(tmp_path: Pa
     with start(db, clock="stepped"):
         pass
     with start(db, clock="running", speed=1000) as sandbox, Caller(sandbox.url) as caller:
-        wait_for(lambda: caller.get("/sandbox").json()["clock"]["now"] > "2026-09-14T08:01:00")
+        eventually(
+            lambda: caller.get("/sandbox").json()["clock"]["now"] > "2026-09-14T08:01:00",
+            "a minute of the sandbox",
+            within=20,
+        )
     with start(db, clock="stepped") as sandbox, Caller(sandbox.url) as caller:
         assert caller.get("/sandbox").json() == caller.get("/sandbox").json()
 
