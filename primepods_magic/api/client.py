@@ -10,7 +10,7 @@ import httpx
 
 from .answers import read_logs, read_model, read_page, read_status
 from .errors import NotFound, OutcomeUnknown, RequestRefused, UnexpectedAnswer
-from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
+from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry, SshKey
 from .requests import CreateRequest
 from .settings import Settings
 from .tolerant import Answer
@@ -80,9 +80,15 @@ class Client:
         params = {"offset": offset, "limit": limit}
         return read_page(PodDetails, self.transport.request("GET", _PODS, params=params))
 
-    def list_all_pods(self) -> list[PodDetails]:
-        """All pods that this key can see, page by page; each once, although lists move while read."""
-        rows, _ = self._rows(PodDetails, _PODS, {})
+    def list_all_pods(self, *, budget_s: float | None = None) -> list[PodDetails]:
+        """All pods that this key can see, page by page; each once, although lists move while read.
+
+        Parameters
+        ----------
+        budget_s : float, optional
+            For how long each page may be tried again.
+        """
+        rows, _ = self._rows(PodDetails, _PODS, {}, budget_s=budget_s)
         return list({pod.id or object(): pod for pod in rows}.values())
 
     def get_pod(self, pod_id: str) -> PodDetails:
@@ -215,8 +221,19 @@ class Client:
             raise UnexpectedAnswer("the service does not say whose key this is")
         return data
 
+    def list_ssh_keys(self) -> list[SshKey]:
+        """``GET /ssh_keys``: the keys that can log in to this account's pods."""
+        return self._rows(SshKey, "/api/v1/ssh_keys/", {})[0]
+
     def _rows(
-        self, model: type[A], path: str, params: Params, *, offset: int = 0, limit: int | None = None
+        self,
+        model: type[A],
+        path: str,
+        params: Params,
+        *,
+        offset: int = 0,
+        limit: int | None = None,
+        budget_s: float | None = None,
     ) -> tuple[list[A], int]:
         """Rows page by page, and how many there are in all. Where the service does not say how many, an
         empty page is the end."""
@@ -226,7 +243,8 @@ class Client:
         for _ in range(_MOST_PAGES):
             wanted = _PAGE if limit is None else min(_PAGE, limit - len(rows))
             query: Params = {**params, "offset": offset + len(rows), "limit": wanted}
-            page = read_page(model, self.transport.request("GET", path, params=query))
+            answer = self.transport.request("GET", path, params=query, budget_s=budget_s)
+            page = read_page(model, answer)
             # The same page once more, or an empty one, is the end, whatever the total says.
             if not page.items or page.items == before:
                 break

@@ -27,6 +27,7 @@ __all__ = [
     "Prices",
     "Resources",
     "Spec",
+    "SshKey",
 ]
 
 T = TypeVar("T")
@@ -362,3 +363,15 @@ class Offer(Answer):
     def in_stock(self) -> bool:
         """Whether there is a machine, as far as the list knew."""
         return self.stock_status != "Unavailable"
+
+
+class SshKey(Answer):
+    """One line of ``GET /ssh_keys``: a public key of the account."""
+
+    id: Text = None
+    name: Text = None
+    public_key: Text = None
+    is_primary: Flag = None
+    is_user_key: Flag = None
+    user_id: Text = None
+    created_at: Timestamp = None

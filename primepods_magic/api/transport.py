@@ -45,6 +45,7 @@ READ_TIMEOUT_S = 30.0
 TOTAL_TIMEOUT_S = 60.0
 RETRY_BUDGET_S = 20.0
 CONNECT_ATTEMPTS = 3
+SPOILT_ATTEMPTS = 4
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 8.0
 LARGEST_BODY_BYTES = 64 * 2**20
@@ -105,7 +106,15 @@ class Transport:
         """The latest ``Date`` of the service (UTC) and the ``time.monotonic()`` at which it came."""
         return self._seen
 
-    def request(self, method: str, path: str, *, params: Params | None = None, body: object = None) -> Any:
+    def request(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Params | None = None,
+        body: object = None,
+        budget_s: float | None = None,
+    ) -> Any:
         """Send one request and return the decoded JSON of its answer (text where it is no JSON object or
         list but plain text).
 
@@ -119,6 +128,8 @@ class Transport:
             Query; a list is repeated, ``None`` is left out.
         body : object, optional
             Sent as JSON.
+        budget_s : float, optional
+            For how long to try again where that may help; 0 is once. 20 s unless given.
 
         Raises
         ------
@@ -127,7 +138,7 @@ class Transport:
             been acted on.
         """
         query = httpx.QueryParams({k: v for k, v in (params or {}).items() if v is not None})
-        deadline = time.monotonic() + RETRY_BUDGET_S
+        deadline = time.monotonic() + (RETRY_BUDGET_S if budget_s is None else budget_s)
         attempt = 0
         while True:
             attempt += 1
@@ -143,12 +154,18 @@ class Transport:
                 may_retry = attempt < CONNECT_ATTEMPTS if never_left else method != "POST"
                 delay_s = _backoff_s(attempt)
             else:
-                if response.is_success:
-                    return _decode(response)
-                failure = self._refused(method, response, body)
+                try:
+                    if response.is_success:
+                        return _decode(response)
+                    failure = self._refused(method, response, body)
+                except UnexpectedAnswer as unexpected:
+                    failure = unexpected
                 may_retry = response.status_code in _RETRIED_STATUS and (
                     method != "POST" or response.status_code == 429
                 )
+                if response.is_success and method != "POST":
+                    # One spoilt answer may be chance; a login page stays one.
+                    may_retry = attempt < SPOILT_ATTEMPTS
                 delay_s = _retry_after_s(response) or _backoff_s(attempt)
             if not may_retry or time.monotonic() + delay_s > deadline:
                 raise failure

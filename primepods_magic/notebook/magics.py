@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
+from traitlets import Float
 
 from .arguments import ArgumentParser, HelpWanted, add_out, suggestion, words_of
 from .interrupts import interrupts_held
@@ -43,6 +44,19 @@ class PodsMagics(Magics):
     """
 
     shell: Any
+    max_price_usd_hr = Float(
+        None, allow_none=True, min=0, help="Ceiling for one pod in USD per hour, its disk included."
+    ).tag(config=True)
+    max_burn_usd_hr = Float(
+        None,
+        allow_none=True,
+        min=0,
+        help="Ceiling for all my live pods and the one to be launched together, in USD per hour.",
+    ).tag(config=True)
+
+    settle_s = Float(
+        60.0, min=0, help="Seconds in which the pod of a create without a good answer may still appear."
+    ).tag(config=True)
 
     def __init__(self, shell: Any) -> None:
         super().__init__(shell)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import threading
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import (
@@ -19,9 +20,10 @@ from primepods_magic.api.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
-from primepods_magic.api.models import PodDetails
+from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import Settings, load_settings, mask
 
+from .behind import finish
 from .clock import Clock, ServiceClock, SteppedClock
 from .watch import Poller
 
@@ -59,6 +61,7 @@ class Connection:
     clock: Clock
     is_sandbox: bool
     _sandbox: RunningSandbox | None = field(default=None, repr=False)
+    _instance: str | None = field(default=None, repr=False)
 
     @property
     def settings(self) -> Settings:
@@ -69,6 +72,14 @@ class Connection:
     def label(self) -> str:
         """``sandbox`` or ``live``, by where requests go."""
         return "sandbox" if self.is_sandbox else "live"
+
+    @property
+    def account(self) -> str:
+        """Whose pods these are, for what is kept apart by account; a sandbox is itself at any port. Holds no
+        key."""
+        place = self.settings.base_url if self._instance is None else f"sandbox {self._instance}"
+        key_digest = hashlib.sha256(self.settings.api_key.encode()).hexdigest()
+        return f"{place}\n{self.user_id or key_digest}"
 
     def now(self) -> datetime:
         """The service's time (UTC)."""
@@ -83,7 +94,7 @@ class Connection:
             return None
         return user_id if isinstance(user_id, str) else None
 
-    def may_be_mine(self, pod: PodDetails) -> bool:
+    def may_be_mine(self, pod: PodDetails | HistoryRow) -> bool:
         """Whether I launched this pod, or it cannot be told."""
         return None in (self.user_id, pod.user_id) or pod.user_id == self.user_id
 
@@ -101,6 +112,7 @@ class Connection:
         if "poller" in self.__dict__:
             self.poller.stop()
         self.client.close()
+        finish(self)
         if self._sandbox is not None:
             self._sandbox.stop()
 
@@ -211,10 +223,11 @@ def _open(settings: Settings, sandbox: RunningSandbox | None = None) -> Connecti
         raise
     stepped = about is not None and about.get("clock", {}).get("mode") == "stepped"
     clock = SteppedClock(client.transport) if stepped else ServiceClock(client.transport)
-    return Connection(client, clock, is_sandbox=about is not None, _sandbox=sandbox)
+    instance = about.get("instance") if about else None
+    return Connection(client, clock, about is not None, sandbox, str(instance) if instance else None)
 
 
-def _about_sandbox(client: Client) -> dict[str, dict[str, str]] | None:
+def _about_sandbox(client: Client) -> dict[str, Any] | None:
     """What a sandbox says of itself, or ``None`` where another service answers on this computer."""
     try:
         about = client.transport.request("GET", "/sandbox")

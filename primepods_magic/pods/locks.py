@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import threading
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import IO
+
+from .intents import IntentFile, launch_path
 
 __all__ = ["launching"]
 
@@ -15,7 +15,9 @@ _POLL_S = 0.05
 
 
 @contextlib.contextmanager
-def launching(account: str, name: str) -> Iterator[None]:
+def launching(
+    account: str, name: str, *, on_wait: Callable[[], object] | None = None
+) -> Iterator[IntentFile]:
     """Hold the name of a pod while it is being launched; whoever else launches it waits meanwhile.
 
     The lock is a file's, which the system lets go of when a kernel is killed. Where none can be had (a
@@ -27,32 +29,36 @@ def launching(account: str, name: str) -> Iterator[None]:
         Whose name it is.
     name : str
         The name.
+    on_wait : callable, optional
+        Called again and again while somebody else holds the name; what it raises ends the waiting.
+
+    Yields
+    ------
+    IntentFile
+        What is known of launches of this name that are under way.
     """
-    with _lock_file(f"{account}\n{name}") as file:
-        locked = file is not None and _wait_for(file)
+    with _lock_file(account, name) as file:
+        locked = file is not None and _wait_for(file, on_wait)
         try:
-            yield
+            yield IntentFile(account, name)
         finally:
             if file is not None and locked:
                 _unlock(file)
 
 
 @contextlib.contextmanager
-def _lock_file(key: str) -> Iterator[IO[bytes] | None]:
-    import platformdirs
-
-    digest = hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()[:32]
+def _lock_file(account: str, name: str) -> Iterator[IO[bytes] | None]:
+    path = launch_path(account, name, ".lock")
     with contextlib.ExitStack() as stack:
         try:
-            folder = Path(platformdirs.user_state_dir("primepods_magic")) / "launching"
-            folder.mkdir(parents=True, exist_ok=True)
-            file = stack.enter_context((folder / f"{digest}.lock").open("ab"))
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            file = stack.enter_context(path.open("ab"))
         except OSError:
             file = None
         yield file
 
 
-def _wait_for(file: IO[bytes]) -> bool:
+def _wait_for(file: IO[bytes], on_wait: Callable[[], object] | None) -> bool:
     try:
         import fcntl
     except ImportError:
@@ -62,6 +68,8 @@ def _wait_for(file: IO[bytes]) -> bool:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            if on_wait:
+                on_wait()
             # Not one long wait: Ctrl-C must get through.
             pause.wait(_POLL_S)
         except OSError:

@@ -14,7 +14,7 @@ from primepods_magic.api.vocabulary import GPU_TYPES, REGIONS
 
 from .spec import PodSpec
 
-__all__ = ["Quote", "cheapest_first", "choose_offer", "find_offers", "misfits", "quote"]
+__all__ = ["Quote", "alternatives", "cheapest_first", "choose_offer", "find_offers", "misfits", "quote"]
 
 DEFAULT_IMAGE = "ubuntu_22_cuda_12"
 SOLD_OUT = "out of stock"
@@ -33,21 +33,32 @@ class Quote:
         USD per hour, the upper estimate: the offer and what is asked for beyond what it includes.
     disk_usd_hr : float
         The disk's part of it.
+    prepaid_hr : float
+        So many hours are charged at once, used or not.
     """
 
     offer: Offer
     price_usd_hr: float
     disk_usd_hr: float = 0.0
+    prepaid_hr: float = 0.0
 
     @property
     def price_usd_day(self) -> float:
         """USD per day."""
         return self.price_usd_hr * 24
 
+    @property
+    def prepaid_usd(self) -> float:
+        """USD that are charged at once."""
+        return self.price_usd_hr * self.prepaid_hr
+
     def __str__(self) -> str:
         offer = self.offer
         place = ", ".join(part for part in (offer.data_center, offer.country) if part)
         parts = f" (disk ${self.disk_usd_hr:.2f}/h included)" if self.disk_usd_hr else ""
+        parts += "; spot, so it may be reclaimed at any time" if offer.is_spot else ""
+        if self.prepaid_hr:
+            parts += f"; prepaid: ${self.prepaid_usd:.2f} for {self.prepaid_hr:g} h are charged at once"
         where = clean(f"{offer.provider} ({place})" if place else offer.provider)
         return (
             f"{offer.gpu_count} × {clean(offer.gpu_type)} at {where}: ${self.price_usd_hr:.2f}/h, "
@@ -68,7 +79,8 @@ def quote(offer: Offer, spec: PodSpec) -> Quote:
     disk_usd_hr = _extra_usd_hr(offer.disk, spec.disk_size)
     parts = disk_usd_hr + _extra_usd_hr(offer.vcpu, spec.vcpus) + _extra_usd_hr(offer.memory, spec.memory)
     # To a millionth and not below, for it is sent as the ceiling as well.
-    return Quote(offer, math.ceil(round((offer.price_hr + parts) * 1e6, 3)) / 1e6, disk_usd_hr)
+    price_usd_hr = math.ceil(round((offer.price_hr + parts) * 1e6, 3)) / 1e6
+    return Quote(offer, price_usd_hr, disk_usd_hr, max(spec.prepaid_for_hr or 0.0, offer.prepaid_time or 0.0))
 
 
 def _extra_usd_hr(limits: Spec, wanted: int | None) -> float:
@@ -108,13 +120,17 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
     if spec.region is not None and spec.region not in REGIONS:
         raise InvalidRequest(_no_such("region", spec.region, REGIONS))
     gpu_type = spec.gpu_type
+    offers: list[Offer] = []
     try:
-        offers = client.list_offers(gpu_type=gpu_type, cloud_id=spec.cloud_id, disks=spec.disks or ())
+        # An empty list has been seen although there was stock: it is believed the second time.
+        for _ in range(2):
+            offers = offers or client.list_offers(
+                gpu_type=gpu_type, cloud_id=spec.cloud_id, disks=spec.disks or ()
+            )
     except InvalidRequest:
         # The service closes its list of types; ours may only be older than the service's.
         if gpu_type is None or gpu_type in GPU_TYPES:
             raise
-        offers = []
     if not offers and gpu_type is not None and gpu_type not in GPU_TYPES:
         raise InvalidRequest(_no_such("GPU type", gpu_type, GPU_TYPES))
     return cheapest_first(offers)
@@ -133,24 +149,48 @@ def choose_offer(client: Client, spec: PodSpec) -> Quote:
     OutOfStock
         None fits; the nearest ones are named with their price and what keeps them out.
     """
-    near: list[tuple[int, int, str]] = []
-    fitting: list[Quote] = []
-    for offer in find_offers(client, spec):
-        reasons = misfits(offer, spec)
-        if not reasons:
-            fitting.append(quote(offer, spec))
-            continue
-        unlike = [reason for reason in reasons if reason not in (SOLD_OUT, NO_USD_PRICE)]
-        near.append((len(unlike), len(reasons), f"{_describe(offer)}: {', '.join(reasons)}"))
+    offers = find_offers(client, spec)
+    fitting = [quote(offer, spec) for offer in offers if not misfits(offer, spec)]
     if fitting:
         return min(fitting, key=lambda quote: quote.price_usd_hr)
-    near.sort(key=lambda row: row[:2])
     what = spec.gpu_type or spec.cloud_id
-    if not near:
+    if not offers:
         beside = f" where the disks {', '.join(spec.disks)} can be attached" if spec.disks else ""
         raise OutOfStock(f"nobody offers {what} now{beside}; nothing was created")
-    lines = "".join(f"\n  {text}" for *_, text in near[:3])
-    raise OutOfStock(f"no offer fits this spec; nothing was created. The nearest:{lines}")
+    raise OutOfStock(f"no offer fits this spec; nothing was created.{_nearest(offers, spec)}")
+
+
+def alternatives(client: Client, spec: PodSpec, sold_out: Offer) -> str:
+    """What is nearest to an offer that turned out to be sold out, in lines of text with prices.
+
+    Parameters
+    ----------
+    client : Client
+        Where to look.
+    spec : PodSpec
+        What is wanted.
+    sold_out : Offer
+        What there is no more of.
+    """
+    alike = spec.model_copy(update={"cloud_id": None, "gpu_type": spec.gpu_type or sold_out.gpu_type})
+
+    def key(offer: Offer) -> tuple[object, ...]:
+        return (offer.provider, offer.cloud_id, offer.data_center, offer.gpu_count, offer.is_spot)
+
+    offers = [offer for offer in find_offers(client, alike) if key(offer) != key(sold_out)]
+    return _nearest(offers, alike) if offers else ""
+
+
+def _nearest(offers: list[Offer], spec: PodSpec) -> str:
+    """The offers that fit best, each with its price and what keeps it out."""
+    near = []
+    for offer in offers:
+        reasons = misfits(offer, spec)
+        unlike = [reason for reason in reasons if reason not in (SOLD_OUT, NO_USD_PRICE)]
+        said = f"{_describe(offer)}: {', '.join(reasons)}" if reasons else str(quote(offer, spec))
+        near.append((len(unlike), len(reasons), said))
+    near.sort(key=lambda row: row[:2])
+    return " The nearest:" + "".join(f"\n  {text}" for *_, text in near[:3])
 
 
 def _describe(offer: Offer) -> str:
@@ -221,6 +261,9 @@ def _out_of_limits(name: str, wanted: int | None, limits: Spec) -> list[str]:
         return [f"{name} is at least {lowest:g}"]
     if highest is not None and wanted > highest:
         return [f"{name} is at most {highest:g}"]
+    # Whether steps count from nothing or from the least is nowhere said.
+    if limits.step and wanted % limits.step and (wanted - (lowest or 0)) % limits.step:
+        return [f"{name} goes in steps of {limits.step:g}"]
     return []
 
 

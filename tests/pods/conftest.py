@@ -43,7 +43,7 @@ def through(connection: Connection) -> Iterator[Through]:
         client = Client(connection.settings, http=http)
         opened.append(client)
         clock = type(connection.clock)(client.transport)  # type: ignore[call-arg]
-        return Connection(client, clock, is_sandbox=not live)
+        return Connection(client, clock, is_sandbox=not live, _instance=connection._instance)
 
     yield make
     for client in opened:

@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,13 +10,10 @@ import pytest
 
 from primepods_magic.api.errors import (
     AuthenticationError,
-    BudgetExceeded,
     InvalidRequest,
-    LaunchRefused,
     NameInUse,
     NotConfigured,
     NotFound,
-    OutcomeUnknown,
     OutOfStock,
     PermissionDenied,
     PodFailed,
@@ -29,29 +21,12 @@ from primepods_magic.api.errors import (
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection import Connection, connect, current
 from primepods_magic.pods.find import find_pod
-from primepods_magic.pods.launch import LaunchPlan, launch, plan_launch
+from primepods_magic.pods.launch import launch, plan_launch
 from primepods_magic.pods.offers import Quote, choose_offer
 from primepods_magic.pods.spec import parse_spec, spec_from_mapping
 from tests.api.test_requests import PAGE_BODY
 from tests.pods.conftest import Changing, Through
 from tests.support.sandbox_control import SandboxControl
-
-
-class Breaking(httpx.HTTPTransport):
-    """The network to a sandbox, which breaks at a create: before it arrives there, or after."""
-
-    def __init__(self, *, arrives: bool) -> None:
-        super().__init__()
-        self._arrives = arrives
-        self.creates = 0
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        if request.method == "POST" and request.url.path.startswith("/api/v1/pods"):
-            self.creates += 1
-            if self._arrives:
-                super().handle_request(request).read()
-            raise httpx.ReadTimeout("no answer", request=request)
-        return super().handle_request(request)
 
 
 def names(connection: Connection) -> list[str | None]:
@@ -105,75 +80,6 @@ def test_a_failed_pod_of_the_name_is_said_to_have_failed(
     sandbox.event(pod.id, "fail_installation")
     with pytest.raises(PodFailed, match="%pods rm train"):
         launch(gpu="L4_24GB", name="train")
-
-
-def test_a_create_whose_answer_was_lost_is_found_and_not_sent_again(
-    connection: Connection, through: Through
-) -> None:
-    http = Breaking(arrives=True)
-    pod = launch(gpu="L4_24GB", name="train", connection=through(http))
-    assert pod.name == "train"
-    assert names(connection) == ["train"]
-    assert http.creates == 1
-
-
-def test_a_create_that_never_arrived_is_unknown_and_not_sent_again(
-    connection: Connection, through: Through
-) -> None:
-    http = Breaking(arrives=False)
-    with pytest.raises(OutcomeUnknown, match="'train'"):
-        launch(gpu="L4_24GB", name="train", connection=through(http))
-    assert names(connection) == []
-    assert http.creates == 1
-
-
-def test_an_older_pod_of_the_name_is_not_taken_for_the_new_one(
-    connection: Connection, through: Through
-) -> None:
-    launch(gpu="L4_24GB", name="train")
-    http = Breaking(arrives=False)
-    with pytest.raises(OutcomeUnknown):
-        launch(gpu="L4_24GB", name="train", new=True, connection=through(http))
-
-
-@pytest.fixture
-def live(through: Through) -> Connection:
-    """The sandbox, spoken to as if it were billed."""
-    return through(httpx.HTTPTransport(), live=True)
-
-
-def test_nothing_is_bought_live_without_consent(live: Connection) -> None:
-    with pytest.raises(LaunchRefused, match=r"\$0\.69/h, \$16\.56/day.*max_price.*-y"):
-        launch(gpu="L4_24GB", connection=live)
-    with pytest.raises(LaunchRefused, match="nothing was created"):
-        launch(gpu="L4_24GB", connection=live, confirm=lambda plan: False)
-    assert names(live) == []
-
-
-@pytest.mark.parametrize("consent", [{"yes": True}, {"max_price": 1.0}, {"confirm": lambda plan: True}])
-def test_consent_is_yes_a_price_limit_or_a_persons_word(live: Connection, consent: dict[str, Any]) -> None:
-    launch(gpu="L4_24GB", name="train", connection=live, **consent)
-    assert names(live) == ["train"]
-
-
-def test_a_person_is_shown_the_price_before_agreeing(live: Connection) -> None:
-    seen: list[LaunchPlan] = []
-
-    def agree(plan: LaunchPlan) -> bool:
-        seen.append(plan)
-        assert names(live) == []
-        return True
-
-    launch(gpu="L4_24GB", connection=live, confirm=agree)
-    assert isinstance(seen[0].quote, Quote)
-    assert seen[0].quote.price_usd_hr == 0.69
-
-
-def test_the_price_shown_is_always_sent_as_the_limit(connection: Connection) -> None:
-    plan = plan_launch(connection, spec_from_mapping({"gpu": "H100_80GB"}))
-    assert plan.request is not None
-    assert plan.quote is not None
-    assert plan.request.wire()["pod"]["maxPrice"] == plan.quote.price_usd_hr == 2.39
 
 
 def test_the_cheapest_offer_that_fits_is_chosen(connection: Connection) -> None:
@@ -282,88 +188,6 @@ def test_a_pod_of_another_team_is_another_pod(connection: Connection) -> None:
     assert launch(gpu="L4_24GB", name="train", team="team_id").id == teams.id
 
 
-@pytest.mark.parametrize(
-    "answer",
-    [
-        httpx.Response(200, html="<html>"),
-        httpx.Response(200, json={}),
-        httpx.Response(500),
-        httpx.Response(503, json={"detail": "no capacity left in the queue"}),
-    ],
-    ids=["a page", "no id", "500", "503"],
-)
-def test_a_create_with_a_bad_answer_is_found(
-    connection: Connection, through: Through, answer: httpx.Response
-) -> None:
-    creates = []
-
-    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        if request.method == "POST" and "/pods" in request.url.path:
-            creates.append(request)
-            return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
-        return response
-
-    pod = launch(gpu="L4_24GB", name="train", connection=through(Changing(change)))
-    assert [pod.name, *names(connection)] == ["train", "train"]
-    assert len(creates) == 1
-
-
-@pytest.mark.parametrize("trouble", [429, 502, 401])
-def test_a_lost_create_that_cannot_be_looked_for_is_unknown(
-    connection: Connection, through: Through, trouble: int
-) -> None:
-    class Lost(Breaking):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            if self.creates and request.method == "GET":
-                return httpx.Response(trouble, headers={"Retry-After": "3600"})
-            return super().handle_request(request)
-
-    with pytest.raises(OutcomeUnknown, match=r"'train'.*Looking failed too.*may still appear and be billed"):
-        launch(gpu="L4_24GB", name="train", connection=through(Lost(arrives=True)))
-
-
-def test_ctrl_c_during_a_create_says_that_a_pod_may_exist(connection: Connection, through: Through) -> None:
-    def interrupt(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        if request.method == "POST":
-            raise KeyboardInterrupt
-        return response
-
-    with pytest.raises(OutcomeUnknown, match="may exist and be billed"):
-        launch(gpu="L4_24GB", name="train", connection=through(Changing(interrupt)))
-    assert launch(gpu="L4_24GB", name="train").name == "train"
-    assert len(names(connection)) == 1
-
-
-def test_a_pod_that_turns_out_dearer_than_its_limit_is_ended_and_reported(
-    connection: Connection, through: Through
-) -> None:
-    def dearer(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        if request.method == "POST" and "/pods" in request.url.path:
-            return httpx.Response(200, json={**response.json(), "priceHr": 99})
-        return response
-
-    with pytest.raises(BudgetExceeded, match=r"\$99\.00/h.*\$1\.00/h.*terminated"):
-        launch(gpu="L4_24GB", name="train", max_price=1, connection=through(Changing(dearer)))
-    assert names(connection) == []
-
-
-def test_a_pod_that_is_too_dear_and_cannot_be_ended_is_reported_as_billed(
-    connection: Connection, through: Through
-) -> None:
-    def dearer(request: httpx.Request, response: httpx.Response) -> httpx.Response:
-        if request.method == "POST" and "/pods" in request.url.path:
-            return httpx.Response(200, json={**response.json(), "priceHr": 99})
-        return response
-
-    class Unending(Changing):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            return httpx.Response(403) if request.method == "DELETE" else super().handle_request(request)
-
-    with pytest.raises(BudgetExceeded, match=r"could not be ended.*It is billed until '%pods rm"):
-        launch(gpu="L4_24GB", name="train", max_price=1, connection=through(Unending(dearer)))
-    assert names(connection) == ["train"]
-
-
 def test_a_spec_and_fields_beside_it_are_refused(connection: Connection) -> None:
     with pytest.raises(InvalidRequest, match="max_price"):
         launch(spec_from_mapping({"gpu": "L4_24GB"}), max_price=0.1)
@@ -380,13 +204,13 @@ OFFER = {
 }
 
 
-def offering(through: Through, *offers: dict[str, Any]) -> Connection:
+def offering(through: Through, *offers: dict[str, Any], live: bool = False) -> Connection:
     def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
         if "/availability/" in request.url.path:
             return httpx.Response(200, json={"items": list(offers), "totalCount": len(offers)})
         return response
 
-    return through(Changing(change))
+    return through(Changing(change), live=live)
 
 
 @pytest.mark.parametrize(
@@ -428,37 +252,3 @@ def test_the_cheapest_is_chosen_with_its_disk_and_the_estimate_is_the_upper_one(
     assert (quote.offer.cloud_id, quote.price_usd_hr) == ("cheap", 1.1)
     alone = choose_offer(offering(through, dear).client, spec_from_mapping({"gpu": "L4_24GB"}))
     assert (alone.price_usd_hr, alone.disk_usd_hr) == (2.0, 1.0)
-
-
-def test_kernels_that_launch_a_name_at_once_end_with_one_pod(
-    connection: Connection, through: Through
-) -> None:
-    kernels = [through(httpx.HTTPTransport()) for _ in range(6)]
-    with ThreadPoolExecutor(len(kernels)) as pool:
-        pods = list(pool.map(lambda kernel: launch(gpu="L4_24GB", name="twin", connection=kernel), kernels))
-    assert len({pod.id for pod in pods}) == 1
-    assert names(connection) == ["twin"]
-
-
-def test_processes_that_launch_a_name_at_once_end_with_one_pod(
-    connection: Connection, sandbox: SandboxControl
-) -> None:
-    script = (
-        "from primepods_magic import connect, launch\n"
-        "connect(sandbox=True); print(launch(gpu='L4_24GB', name='twin').id)"
-    )
-    environment = {**os.environ, "PRIMEPODS_SANDBOX_URL": sandbox.url}
-    kernels = [
-        subprocess.Popen([sys.executable, "-c", script], env=environment, stdout=subprocess.PIPE, text=True)
-        for _ in range(3)
-    ]
-    assert len({kernel.communicate(timeout=60)[0] for kernel in kernels}) == 1
-    assert names(connection) == ["twin"]
-
-
-def test_a_launch_goes_on_where_no_lock_can_be_had(
-    connection: Connection, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
-    assert launch(gpu="L4_24GB", name="train").name == "train"

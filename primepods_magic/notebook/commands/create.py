@@ -9,7 +9,9 @@ provider, security, socket, image, template, disk, vcpus, memory, max_price, env
 jupyter_password, ssh_key_id, auto_restart, cloud_id, data_center_id, prepaid_for_hr. ${NAME} takes a notebook
 variable or an environment variable, and keeps a secret out of the notebook.
 
-Running the cell again answers with the pod that is there. Ctrl-C ends the waiting, never the pod.
+Running the cell again answers with the pod that is there, also where Ctrl-C or the end of the kernel cut
+the launch off. --new rents one more of the name; --replace ends the old one where it has failed or differs.
+Ctrl-C ends the waiting, never the pod.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ from primepods_magic.notebook.arguments import ArgumentParser, add_timeout, add_
 from primepods_magic.notebook.consent import ask
 from primepods_magic.notebook.views import has_front_end
 from primepods_magic.pods.handle import Pod
-from primepods_magic.pods.launch import LaunchPlan, carry_out, plan_launch
+from primepods_magic.pods.launch import LaunchPlan, Limits, carry_out, plan_launch
 from primepods_magic.pods.spec import PodSpec, literal_secrets, parse_spec
 
 if TYPE_CHECKING:
@@ -42,6 +44,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_timeout(parser)
     parser.add_argument("--dry-run", action="store_true", help="show price and request, and send nothing")
     parser.add_argument("--new", action="store_true", help="rent another one, although this name is live")
+    parser.add_argument(
+        "--replace",
+        action="store_true",
+        help="end my pod of this name first, where it has failed or differs",
+    )
     add_yes(parser)
 
 
@@ -55,12 +62,23 @@ def run(magics: PodsMagics, args: Namespace, cell: str | None) -> Any:
             f"'{name}' is written out in this cell and will be saved with it; ${{{name}}} would keep it out"
         )
     connection = magics.connection
-    plan = plan_launch(connection, spec, new=args.new)
+    if args.new and args.replace:
+        raise InvalidRequest("--new and --replace exclude each other. Nothing was sent")
+    plan = plan_launch(
+        connection,
+        spec,
+        new=args.new,
+        replace_existing=args.replace,
+        limits=Limits(magics.max_price_usd_hr, magics.max_burn_usd_hr),
+        settle_s=magics.settle_s,
+        tell=print,
+    )
     print(f"{connection.label}: {_announcement(plan, spec)}")
     if args.dry_run:
         return plan.request.masked() if plan.request else Pod(connection, plan.existing)  # type: ignore[arg-type]
-    confirm = (lambda plan: ask(magics.shell, "Rent it?")) if has_front_end(magics.shell) else None
-    pod = carry_out(connection, plan, yes=args.yes, confirm=confirm)
+    question = "End that and rent this?" if plan.replaces else "Rent it?"
+    confirm = (lambda plan: ask(magics.shell, question)) if has_front_end(magics.shell) else None
+    pod = carry_out(connection, plan, yes=args.yes, confirm=confirm, tell=print)
     magics.store(pod, args.out)
     _show_progress(magics, args, pod)
     return pod
@@ -68,7 +86,7 @@ def run(magics: PodsMagics, args: Namespace, cell: str | None) -> Any:
 
 def _announcement(plan: LaunchPlan, spec: PodSpec) -> str:
     if plan.existing is None:
-        return f"'{clean(plan.name)}' is {plan.quote}"
+        return f"'{clean(plan.name)}' is {plan.consequences}"
     said = f"'{clean(plan.name)}' is there already; nothing was created"
     told = {name for name in type(spec).model_fields if getattr(spec, name) is not None}
     beside = sorted(told - _COMPARED)

@@ -1,0 +1,144 @@
+"""Before money moves, and after: ceilings, and what makes a pod useless."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from primepods_magic.api.errors import BudgetExceeded, PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text import clean
+from primepods_magic.api.vocabulary import PodStatus
+
+from .connection import Connection
+from .listing import burn_usd_hr
+from .offers import Quote
+from .remove import remove_pods
+from .spec import PodSpec
+
+__all__ = ["Limits", "end_if_too_dear", "highest_burn_usd_hr", "missing_ssh_key", "refuse_above"]
+
+# Services round; a pod is not ended for a millionth of its price.
+_ROUNDING = 1 + 1e-6
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Ceilings for every launch, in USD per hour; ``None`` is no ceiling.
+
+    Parameters
+    ----------
+    max_price_usd_hr : float, optional
+        For one pod, its disk included.
+    max_burn_usd_hr : float, optional
+        For all my live pods and the one to be launched together.
+    """
+
+    max_price_usd_hr: float | None = None
+    max_burn_usd_hr: float | None = None
+
+
+def highest_burn_usd_hr(pods: Iterable[PodDetails]) -> float:
+    """What live pods cost an hour once they are up; those that are stopped, as they are."""
+    return sum(
+        burn_usd_hr([pod])
+        if pod.status == PodStatus.STOPPED
+        else max(pod.price_hr or 0.0, burn_usd_hr([pod]))
+        for pod in pods
+        if pod.is_live
+    )
+
+
+def refuse_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> None:
+    """Refuse a launch that is above a ceiling by the upper estimate.
+
+    Parameters
+    ----------
+    limits : Limits
+        The ceilings.
+    quote : Quote
+        What would be rented.
+    name : str
+        What it would be called.
+    others : iterable of PodDetails
+        My live pods beside it.
+
+    Raises
+    ------
+    BudgetExceeded
+        Nothing was created.
+    """
+    name = clean(name)
+    ceiling = limits.max_price_usd_hr
+    if ceiling is not None and quote.price_usd_hr > ceiling * _ROUNDING:
+        raise BudgetExceeded(
+            f"'{name}' is {quote}: above the ceiling of ${ceiling:.2f}/h for one pod (max_price_usd_hr); "
+            "nothing was created"
+        )
+    ceiling = limits.max_burn_usd_hr
+    if ceiling is None:
+        return
+    others = list(others)
+    unpriced = [pod for pod in others if pod.is_live and pod.price_hr is None]
+    if unpriced:
+        raise BudgetExceeded(
+            f"'{clean(unpriced[0].name)}' has no price, so whether '{name}' keeps below the ceiling of "
+            f"${ceiling:.2f}/h for all pods (max_burn_usd_hr) cannot be told; nothing was created"
+        )
+    burn = highest_burn_usd_hr(others)
+    if burn + quote.price_usd_hr > ceiling * _ROUNDING:
+        raise BudgetExceeded(
+            f"'{name}' is {quote}: with the ${burn:.2f}/h of your live pods above the ceiling of "
+            f"${ceiling:.2f}/h for all pods (max_burn_usd_hr); nothing was created"
+        )
+
+
+def end_if_too_dear(
+    connection: Connection, pod: PodDetails, spec: PodSpec, limits: Limits, others: Iterable[PodDetails]
+) -> None:
+    """End a pod that turns out to cost more than the spec's ``max_price`` or a ceiling allows.
+
+    Raises
+    ------
+    BudgetExceeded
+        It does; the message says whether it could be ended.
+    """
+    price_usd_hr = pod.price_hr
+    if price_usd_hr is None:
+        return
+    burn = highest_burn_usd_hr(others)
+    bounds = (
+        (spec.max_price, price_usd_hr, "its max_price"),
+        (limits.max_price_usd_hr, price_usd_hr, "the ceiling for one pod (max_price_usd_hr)"),
+        (limits.max_burn_usd_hr, burn + price_usd_hr, "the ceiling for all pods (max_burn_usd_hr)"),
+    )
+    broken = [bound for bound in bounds if bound[0] is not None and bound[1] > bound[0] * _ROUNDING]
+    if not broken:
+        return
+    ceiling, rate, what = broken[0]
+    try:
+        ended = f"was ended: {remove_pods(connection, [pod])[0].outcome}"
+    except PodsError as error:
+        ended = f"could not be ended ({error}). It is billed until '%pods rm {pod.id}' ends it"
+    together = "" if rate == price_usd_hr else f", with your other pods ${rate:.2f}/h"
+    raise BudgetExceeded(
+        f"'{clean(pod.name)}' ({pod.id}) turned out to cost ${price_usd_hr:.2f}/h{together}, above {what} of "
+        f"${ceiling:.2f}/h, and {ended}"
+    )
+
+
+def missing_ssh_key(connection: Connection, spec: PodSpec) -> str | None:
+    """A warning where the account has no SSH key, for nobody can enter such a pod; ``None`` where it has one
+    or may not be asked."""
+    if spec.ssh_key_id is not None:
+        return None
+    try:
+        keys = connection.client.list_ssh_keys()
+    except PodsError:
+        return None
+    if keys:
+        return None
+    return (
+        "the account has no SSH key, so nobody can log in to this pod by ssh. Add one on the service's "
+        "website first"
+    )

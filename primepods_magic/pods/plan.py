@@ -1,0 +1,187 @@
+"""What a launch would do: answer with the pod that is there, or rent which offer, at what price."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from primepods_magic.api.errors import WaitInterrupted
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.requests import CreateRequest, PodRequest, ProviderRequest, TeamRequest
+from primepods_magic.api.text import clean
+
+from .connection import Connection
+from .guards import Limits, missing_ssh_key, refuse_above
+from .identity import name_space, standing, team_of
+from .locks import launching
+from .offers import Quote, choose_offer, image_for
+from .resolve import SETTLE_S, Earlier, earlier_launch
+from .spec import PodSpec
+
+__all__ = ["LaunchPlan", "plan_launch"]
+
+NO_LIMITS = Limits()
+_SECRET_FIELDS = {"env_vars", "jupyter_password"}
+
+
+@dataclass(frozen=True)
+class LaunchPlan:
+    """What a launch would do.
+
+    Parameters
+    ----------
+    spec : PodSpec
+        What is wanted.
+    name : str
+        The pod's name.
+    existing : PodDetails, optional
+        The pod that has this name and is what was asked for; then nothing is to be created.
+    quote : Quote, optional
+        What would be rented, and its price.
+    request : CreateRequest, optional
+        What would be sent.
+    new : bool
+        Another pod of the name is wanted.
+    replaces : tuple of PodDetails
+        Pods that would be ended first.
+    limits : Limits
+        The ceilings that hold.
+    settle_s : float
+        How long to look for the pod of a create that may have been acted on.
+    notices : tuple of str
+        What a person should know beforehand.
+    """
+
+    spec: PodSpec
+    name: str
+    existing: PodDetails | None = None
+    quote: Quote | None = None
+    request: CreateRequest | None = None
+    new: bool = False
+    replaces: tuple[PodDetails, ...] = ()
+    limits: Limits = NO_LIMITS
+    settle_s: float = SETTLE_S
+    notices: tuple[str, ...] = ()
+
+    @property
+    def is_consented(self) -> bool:
+        """A price limit in the spec says that this may be paid; it says nothing of what is charged at once,
+        and nothing of ending a pod."""
+        prepaid = self.quote is not None and self.quote.prepaid_hr > 0
+        return self.spec.max_price is not None and not prepaid and not self.replaces
+
+    @property
+    def consequences(self) -> str:
+        """What a person agrees to, in words."""
+        ends = " and ".join(f"the end of '{clean(pod.name)}' ({pod.id})" for pod in self.replaces)
+        return f"{ends}, then {self.quote}" if ends else str(self.quote)
+
+    @property
+    def digest(self) -> str:
+        """The same for the same spec, whatever its price limit and its secrets."""
+        said = self.spec.model_dump(exclude={*_SECRET_FIELDS, "max_price"}, exclude_none=True)
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def plan_launch(
+    connection: Connection,
+    spec: PodSpec,
+    *,
+    new: bool = False,
+    replace_existing: bool = False,
+    limits: Limits | None = None,
+    settle_s: float = SETTLE_S,
+    tell: Callable[[str], object] | None = None,
+) -> LaunchPlan:
+    """Find out what a launch would do, without doing it. Parameters and errors as `launch`."""
+    try:
+        plan = LaunchPlan(spec, spec.pod_name, new=new, limits=limits or NO_LIMITS, settle_s=settle_s)
+        return _completed(connection, plan, replace_existing, tell or _nobody)
+    except KeyboardInterrupt:
+        raise WaitInterrupted(
+            f"interrupted before '{clean(spec.pod_name)}' was ordered; nothing was created by this"
+        ) from None
+
+
+def _completed(
+    connection: Connection, plan: LaunchPlan, replace_existing: bool, tell: Callable[[str], object]
+) -> LaunchPlan:
+    earlier = _earlier(connection, plan, tell)
+    pods = list(earlier.listed) if earlier else connection.client.list_all_pods()
+    in_the_way: tuple[PodDetails, ...] = ()
+    if not plan.new:
+        found = standing(connection, pods, plan.spec)
+        if found.refusal and not (replace_existing and found.in_the_way):
+            raise found.refusal
+        if found.pod is not None:
+            return replace(plan, existing=found.pod)
+        in_the_way = found.in_the_way
+    elif earlier is not None and earlier.is_untold:
+        return replace(plan, existing=earlier.pod)
+    quote = choose_offer(connection.client, plan.spec)
+    others = [pod for pod in pods if connection.may_be_mine(pod) and pod not in in_the_way]
+    refuse_above(plan.limits, quote, plan.name, others)
+    notice = missing_ssh_key(connection, plan.spec)
+    return replace(
+        plan,
+        quote=quote,
+        request=_request(connection, plan, quote),
+        replaces=in_the_way,
+        notices=(notice,) if notice else (),
+    )
+
+
+def _earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]) -> Earlier | None:
+    name = clean(plan.name)
+    said: set[str] = set()
+
+    def once(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            tell(text)
+
+    with launching(
+        name_space(connection, plan.spec),
+        plan.name,
+        on_wait=lambda: once(f"'{name}' is being launched already; waiting for what comes of that"),
+    ) as note:
+        intent = note.read()
+        if intent is not None and intent.pod_id is None:
+            once(f"a launch of '{name}' was cut off; looking for its pod before anything else")
+        return earlier_launch(connection, note, plan.digest, plan.settle_s)
+
+
+def _request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRequest:
+    offer, spec = quote.offer, plan.spec
+    ceiling = plan.limits.max_price_usd_hr
+    chosen = {
+        "name": plan.name,
+        "cloud_id": offer.cloud_id,
+        "gpu_type": offer.gpu_type,
+        "socket": offer.socket or spec.socket,
+        "gpu_count": offer.gpu_count,
+        "image": image_for(offer, spec),
+        "data_center_id": offer.data_center,
+        "country": offer.country,
+        "security": offer.security,
+        "max_price": min(spec.max_price or quote.price_usd_hr, ceiling or math.inf),
+    }
+    asked = {name: getattr(spec, name) for name in PodRequest.model_fields}
+    # An offer says nothing where it says "" or 0.
+    fields = {**asked, **{key: value for key, value in chosen.items() if value}}
+    team_id = team_of(connection, spec)
+    return CreateRequest(
+        pod=PodRequest.model_validate(fields),
+        provider=ProviderRequest(type=str(offer.provider)),
+        disks=spec.disks,
+        team=TeamRequest(team_id=team_id) if team_id else None,
+        team_member_ids=spec.team_member_ids,
+        shared_with_team=spec.shared_with_team,
+    )
+
+
+def _nobody(_: str) -> None:
+    """Nobody wants to be told."""

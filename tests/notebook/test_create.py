@@ -1,0 +1,49 @@
+"""`%%pod_create` as a person types it: ceilings, `--replace`, Ctrl-C."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from primepods_magic.api import errors
+from tests.support.sandbox_control import SandboxControl
+
+CREATE = "%%pod_create\nname: train\ngpu: L4_24GB"
+
+
+def test_a_ceiling_set_in_the_notebook_holds(shell: Any) -> None:
+    shell.run("%config PodsMagics.max_price_usd_hr = 0.5")
+    with pytest.raises(errors.BudgetExceeded, match="max_price_usd_hr"):
+        shell.run(CREATE)
+    shell.run("%config PodsMagics.max_price_usd_hr = None")
+    shell.run("%config PodsMagics.max_burn_usd_hr = 0.7")
+    shell.run(CREATE)
+    with pytest.raises(errors.BudgetExceeded, match="max_burn_usd_hr"):
+        shell.run(CREATE.replace("train", "eval"))
+    assert list(shell.run("%pods ls")["name"]) == ["train"]
+
+
+def test_replace_ends_what_differs_and_launches_anew(shell: Any) -> None:
+    first = shell.run(CREATE)
+    with pytest.raises(errors.NameInUse, match="--replace"):
+        shell.run(CREATE.replace("L4_24GB", "H100_80GB"))
+    second = shell.run(CREATE.replace("create\n", "create --replace\n").replace("L4_24GB", "H100_80GB"))
+    assert first.id != second.id
+    assert list(shell.run("%pods ls")["gpu"]) == ["H100_80GB"]
+
+
+def test_new_and_replace_exclude_each_other(shell: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match="exclude each other"):
+        shell.run(CREATE.replace("create\n", "create --new --replace\n"))
+
+
+def test_a_dry_run_of_a_replacement_says_what_it_would_end_and_ends_nothing(
+    shell: Any, sandbox: SandboxControl
+) -> None:
+    pod = shell.run(CREATE)
+    sandbox.advance(6)
+    sandbox.event(pod.id, "fail_installation")
+    shell.run(CREATE.replace("create\n", "create --replace --dry-run\n"))
+    assert f"the end of 'train' ({pod.id}), then 1 × L4_24GB" in shell.output.stdout
+    assert list(shell.run("%pods ls")["id"]) == [pod.id]
