@@ -11,6 +11,9 @@ http://127.0.0.1:40123
 
 From a shell: ``python -m primepods_magic.sandbox``. The key ``sandbox`` may do everything, the key
 ``sandbox-read`` may only read.
+
+Things can go wrong on purpose: with ``start(faults="launch")`` or ``--faults launch``, for a single request
+with the header ``X-Sandbox-Fault: reset_after``, and from then on with ``PUT /sandbox/faults``.
 """
 
 from __future__ import annotations

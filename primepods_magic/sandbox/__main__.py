@@ -65,6 +65,13 @@ def _parser() -> argparse.ArgumentParser:
         help="longest page (default: %(default)s)",
     )
     parser.add_argument("--latency-ms", type=int, metavar="N", default=0, help="default: %(default)s")
+    parser.add_argument(
+        "--faults",
+        metavar="PROFILE",
+        default="none",
+        help="what goes wrong on purpose: launch, flaky, slow, down, availability, or a file with rules as "
+        "JSON (default: %(default)s)",
+    )
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED, metavar="N", help="default: %(default)s")
     return parser
 

@@ -11,10 +11,11 @@ from .bodies import sound_body
 from .edge import API_PREFIX, Edge
 from .orders import problems
 from .routes import account, admin, availability, pods
+from .spoiling import Spoiling
 from .world import World
 
 
-def create_app(world: World, *, latency_s: float) -> ASGIApp:
+def create_app(world: World, *, latency_s: float, seed: int) -> ASGIApp:
     """Everything that the sandbox answers.
 
     Parameters
@@ -23,6 +24,8 @@ def create_app(world: World, *, latency_s: float) -> ASGIApp:
         What the routes work with.
     latency_s:
         How long each request is held back.
+    seed:
+        What the ids of requests follow from.
     """
     # The service publishes its own documents; generated ones would promise that these are the same.
     app = FastAPI(
@@ -38,7 +41,7 @@ def create_app(world: World, *, latency_s: float) -> ASGIApp:
     app.include_router(admin.router)
     app.add_exception_handler(RequestValidationError, _validation_error)
     _finish_routes(app)
-    return Edge(app, world, latency_s)
+    return Edge(Spoiling(app, world.faults, API_PREFIX), world, latency_s=latency_s, seed=seed)
 
 
 def _finish_routes(app: FastAPI) -> None:

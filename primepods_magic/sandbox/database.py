@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""What :meth:`.store.Store.renew` brings every earlier one up to."""
+
 TABLES = frozenset({"sandbox", "clock", "pods", "events", "history"})
 
 _START_TIMEOUT_S = 5.0
@@ -89,7 +91,7 @@ def _check_contents(path: Path, connection: sqlite3.Connection) -> None:
         "SELECT user_version, (SELECT group_concat(name) FROM sqlite_master) FROM pragma_user_version"
     ).fetchone()
     found = set((names or "").split(","))
-    is_ours = version == SCHEMA_VERSION and found >= TABLES
+    is_ours = 1 <= version <= SCHEMA_VERSION and found >= TABLES
     if not is_ours and (version or names):
         raise DatabaseUnusable(
             f"{path} is a database, but not one of this sandbox's: choose another file, or move it away"

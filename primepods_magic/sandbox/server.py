@@ -17,7 +17,10 @@ import uvicorn
 
 from .app import create_app
 from .clock import END_OF_TIME, EPOCH, STEPPED_START, Clock, to_ms, wall_ms
+from .connections import EndableProtocol
 from .database import explained
+from .fault_selection import Selection, read_selection
+from .faults import Faults
 from .past import invented_history
 from .store import Store
 from .vocabulary import ClockMode, Dialect
@@ -102,6 +105,7 @@ def start(
     history: int = DEFAULT_HISTORY_ROWS,
     page_cap: int = DEFAULT_PAGE_CAP,
     latency_ms: int = 0,
+    faults: Selection = "none",
 ) -> RunningSandbox:
     """Start a sandbox on a thread of its own; it accepts connections when this returns.
 
@@ -109,7 +113,8 @@ def start(
     ----------
     db:
         The SQLite file to keep everything in; it is created when it does not exist. None: a temporary one,
-        gone when the sandbox stops. ``start``, ``seed`` and ``history`` shape a new database only.
+        gone when the sandbox stops. ``start``, ``history``, and ``seed`` for what is in it, shape a new
+        database only.
     host:
         A loopback address.
     port:
@@ -125,18 +130,22 @@ def start(
     start:
         When a new database's clock begins. None: now, or 2026-09-14T08:00Z for a stepped clock.
     seed:
-        Chooses ids, addresses and the invented past: an integer of 64 bits.
+        Chooses ids, addresses, the invented past, and which requests get faults: an integer of 64 bits.
     history:
         How many rows of invented past.
     page_cap:
         The longest page of any list, whatever a client asks for.
     latency_ms:
         How long every request is held back.
+    faults:
+        What is to go wrong: a profile's name (``none``, ``launch``, ``flaky``, ``slow``, ``down``,
+        ``availability``), a JSON file, JSON text, or rules with the fields of :class:`.faults.Rule`. A
+        request with the header ``X-Sandbox-Fault`` chooses for itself.
 
     Raises
     ------
     ValueError
-        For an address that is not loopback, or a number or time out of range.
+        For an address that is not loopback, a number or time out of range, or faults that do not exist.
     DatabaseUnusable
         When the file is not a sandbox's, cannot be read and written, or is locked for too long.
     OSError
@@ -152,6 +161,7 @@ def start(
     """
     _check(host=host, port=port, speed=speed, history=history, page_cap=page_cap, latency_ms=latency_ms)
     _check_new(start=start, seed=seed)
+    profile, rules = read_selection(faults)
     scratch = Path(tempfile.mkdtemp(prefix="primepods-sandbox-")) if db is None else None
     store: Store | None = None
     listener: socket.socket | None = None
@@ -162,7 +172,8 @@ def start(
             _prepare(store, mode=clock, speed=speed, start=start, seed=seed, history=history)
         listener = _listen(host, port)
         with _building:
-            app = create_app(World(store, dialect, page_cap), latency_s=latency_ms / 1000)
+            world = World(store, dialect, page_cap, Faults(rules, profile=profile, seed=seed))
+            app = create_app(world, latency_s=latency_ms / 1000, seed=seed)
         server = _Server(
             uvicorn.Config(
                 app,
@@ -171,7 +182,7 @@ def start(
                 lifespan="off",
                 ws="none",
                 loop="asyncio",
-                http="h11",
+                http=EndableProtocol,
                 date_header=False,
                 server_header=False,
                 # Longer than clients keep theirs, so that no request meets a connection that is just closing.

@@ -23,7 +23,7 @@ _SCHEMA = (
         anchor_ms INTEGER NOT NULL, anchor_wall_ms INTEGER NOT NULL)""",
     """CREATE TABLE pods (
         number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, created_ms INTEGER NOT NULL,
-        terminated_ms INTEGER, record TEXT NOT NULL)""",
+        terminated_ms INTEGER, record TEXT NOT NULL, listed_from_ms INTEGER NOT NULL DEFAULT 0)""",
     "CREATE INDEX pods_by_end ON pods (terminated_ms)",
     """CREATE TABLE events (
         number INTEGER PRIMARY KEY, pod_id TEXT NOT NULL, at_ms INTEGER NOT NULL, kind TEXT NOT NULL)""",
@@ -34,7 +34,10 @@ _SCHEMA = (
         gpu_name TEXT NOT NULL, gpu_count INTEGER NOT NULL, socket TEXT, price_usd_hr REAL NOT NULL,
         user_id TEXT NOT NULL, team_id TEXT, billed_usd REAL NOT NULL)""",
 )
-_HISTORY_INDEXES = (
+# What a database of an earlier version lacks, by that version.
+_RENEWALS = {1: ("ALTER TABLE pods ADD COLUMN listed_from_ms INTEGER NOT NULL DEFAULT 0",)}
+_INDEXES = (
+    "CREATE INDEX IF NOT EXISTS pods_by_start ON pods (created_ms, number)",
     # In the order of the pages, so that rows are skipped in the index, neither sorted nor read. The further
     # columns let every condition be answered from it too.
     "CREATE INDEX IF NOT EXISTS history_as_ended ON history (terminated_ms, number, team_id)",
@@ -47,6 +50,9 @@ _HISTORY_COLUMNS = ", ".join(HistoryRow._fields)
 _HISTORY_MARKS = ", ".join("?" for _ in HistoryRow._fields)
 _INSERT_HISTORY = f"INSERT INTO history ({_HISTORY_COLUMNS}) VALUES ({_HISTORY_MARKS})"  # noqa: S608 - our words
 _ENDED = "terminated_ms <= :now_ms AND (:team_id IS NULL OR team_id = :team_id)"
+# A pod that is committed late is here from the start, and exists from ``created_ms``.
+_LIVE = "created_ms <= :now_ms AND (terminated_ms IS NULL OR terminated_ms > :now_ms)"
+_LISTED = f"{_LIVE} AND listed_from_ms <= :now_ms"
 _HISTORY_ORDER: dict[tuple[SortBy, SortOrder], str] = {
     ("terminatedAt", "asc"): "terminated_ms ASC, number ASC",
     ("terminatedAt", "desc"): "terminated_ms DESC, number DESC",
@@ -107,7 +113,7 @@ class Store:
 
     def create(self, clock: Clock, seed: int) -> None:
         """Lay out a new database; call inside :meth:`writing`."""
-        for statement in (*_SCHEMA, *_HISTORY_INDEXES):
+        for statement in (*_SCHEMA, *_INDEXES):
             self._connection.execute(statement)
         self._connection.execute("INSERT INTO sandbox VALUES (?, ?, 0)", (uuid.uuid4().hex, seed))
         self._connection.execute(
@@ -118,7 +124,9 @@ class Store:
 
     def renew(self) -> None:
         """Bring an older database up to date; call inside :meth:`writing`."""
-        for statement in _HISTORY_INDEXES:
+        (version,) = self._connection.execute("PRAGMA user_version").fetchone()
+        renewals = [statement for since in range(version, SCHEMA_VERSION) for statement in _RENEWALS[since]]
+        for statement in (*renewals, *_INDEXES):
             self._connection.execute(statement)
         # Nothing new, but written: a file that cannot be shows it now, not with the first order.
         self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -162,31 +170,44 @@ class Store:
 
     # Pods and their events
 
-    def add_pod(self, number: int, record: PodRecord) -> None:
-        """Remember a new pod."""
+    def add_pod(self, number: int, record: PodRecord, *, listed_from_ms: int) -> None:
+        """Remember a new pod. It may begin to exist, and be listed, at instants that are still to come."""
         self._connection.execute(
-            "INSERT INTO pods VALUES (?, ?, ?, NULL, ?)",
-            (number, record.id, record.created_ms, record.to_json()),
+            "INSERT INTO pods (number, id, created_ms, record, listed_from_ms) VALUES (?, ?, ?, ?, ?)",
+            (number, record.id, record.created_ms, record.to_json(), listed_from_ms),
         )
 
-    def pod(self, pod_id: str) -> PodRecord | None:
-        """A pod by its id, whatever has become of it."""
-        row = self._connection.execute("SELECT record FROM pods WHERE id = ?", (pod_id,)).fetchone()
-        return PodRecord.from_json(row[0]) if row else None
+    def pod(self, pod_id: str, now_ms: int, *, listed: bool = False) -> PodRecord | None:
+        """A pod by its id, whatever has become of it by ``now_ms``; ``listed``: only if it is listed yet."""
+        row = self._connection.execute(
+            "SELECT record, listed_from_ms FROM pods WHERE id = ? AND created_ms <= ?", (pod_id, now_ms)
+        ).fetchone()
+        if row is None or (listed and row[1] > now_ms):
+            return None
+        return PodRecord.from_json(row[0])
 
-    def count_live_pods(self, now_ms: int) -> int:
-        """How many pods are not TERMINATED at ``now_ms``."""
+    def live_pods(self, now_ms: int) -> list[PodRecord]:
+        """The pods that exist at ``now_ms`` and are not TERMINATED, listed or not, oldest first."""
+        rows = self._connection.execute(
+            f"SELECT record FROM pods WHERE {_LIVE} ORDER BY created_ms, number",  # noqa: S608 - our words
+            {"now_ms": now_ms},
+        )
+        return [PodRecord.from_json(record) for (record,) in rows]
+
+    def count_listed_pods(self, now_ms: int) -> int:
+        """How many pods are listed at ``now_ms``."""
         (count,) = self._connection.execute(
-            "SELECT count(*) FROM pods WHERE terminated_ms IS NULL OR terminated_ms > ?", (now_ms,)
+            f"SELECT count(*) FROM pods WHERE {_LISTED}",  # noqa: S608 - our words
+            {"now_ms": now_ms},
         ).fetchone()
         return int(count)
 
-    def live_pods(self, now_ms: int, *, limit: int = -1, offset: int = 0) -> list[PodRecord]:
-        """Pods that are not TERMINATED at ``now_ms``, oldest first (a ``limit`` of -1: all)."""
+    def listed_pods(self, now_ms: int, *, limit: int, offset: int) -> list[PodRecord]:
+        """One page of the pods that are listed at ``now_ms``, oldest first."""
         rows = self._connection.execute(
-            "SELECT record FROM pods WHERE terminated_ms IS NULL OR terminated_ms > ? "
-            "ORDER BY number LIMIT ? OFFSET ?",
-            (now_ms, limit, offset),
+            f"SELECT record FROM pods WHERE {_LISTED} "  # noqa: S608 - our words
+            "ORDER BY created_ms, number LIMIT :limit OFFSET :offset",
+            {"now_ms": now_ms, "limit": limit, "offset": offset},
         )
         return [PodRecord.from_json(record) for (record,) in rows]
 

@@ -9,6 +9,7 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request
 
 from . import people
+from .faults import ON_TIME, Faults, Lateness
 from .lifecycle import Event, EventKind, State, refusal, state_at, terminated_ms
 from .orders import Order
 from .purchase import choose_offer, make_pod
@@ -31,40 +32,51 @@ class World:
         In which words to answer.
     page_cap:
         The longest page of any list, whatever a client asks for.
+    faults:
+        What is to go wrong on purpose.
     """
 
     store: Store
     dialect: Dialect
     page_cap: int
+    faults: Faults
 
     def now_ms(self) -> int:
         """The present instant."""
         return self.store.clock().now_ms()
 
     def state(self, record: PodRecord) -> State:
-        """What a pod is now."""
-        return self._state_at(self.now_ms(), record, self.store.events(record.id))
+        """What a pod is now (when it begins, if that is still to come)."""
+        now_ms = max(self.now_ms(), record.created_ms)
+        return self._state_at(now_ms, record, self.store.events(record.id))
 
     def page(self, limit: int) -> int:
         """How many rows a client gets that asks for ``limit``."""
         return min(limit, self.page_cap)
 
-    def live_pod(self, pod_id: str) -> tuple[PodRecord, State]:
-        """A pod that is not TERMINATED, and what it is now.
+    def live_pod(self, pod_id: str, *, listed: bool = False) -> tuple[PodRecord, State]:
+        """A pod that is not TERMINATED, and what it is now; ``listed``: only if it is listed yet.
 
         Raises
         ------
         HTTPException
             404 when there is none.
         """
-        record = self.store.pod(pod_id)
+        record = self.store.pod(pod_id, self.now_ms(), listed=listed)
         state = self.state(record) if record else None
         if record is None or state is None or state.status == "TERMINATED":
             raise HTTPException(404, f"Pod not found: {pod_id}")
         return record, state
 
-    def launch(self, order: Order) -> PodRecord:
+    def launch(self, order: Order, lateness: Lateness = ON_TIME) -> PodRecord:
         """Buy a pod.
+
+        Parameters
+        ----------
+        order:
+            What is asked for.
+        lateness:
+            When it begins to exist, and to be listed.
 
         Raises
         ------
@@ -74,10 +86,11 @@ class World:
         offer = choose_offer(order)
         with self.store.writing():
             number = self.store.next_number()
-            record = make_pod(order, offer, number=number, now_ms=self.now_ms(), token=self.store.token)
+            begins_ms = self.now_ms() + lateness.commits_ms
+            record = make_pod(order, offer, number=number, now_ms=begins_ms, token=self.store.token)
             if self.balance_usd() < record.rates.running:
                 raise HTTPException(402, "Insufficient balance for one hour of this pod")
-            self.store.add_pod(number, record)
+            self.store.add_pod(number, record, listed_from_ms=begins_ms + lateness.listed_ms)
         return record
 
     def record_event(self, pod_id: str, kind: EventKind) -> tuple[PodRecord, State]:

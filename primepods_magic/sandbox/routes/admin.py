@@ -1,14 +1,15 @@
-"""The sandbox's own surface, beside the Pods API: what it is, its clock, and things that happen to pods."""
+"""The sandbox's own surface, beside the Pods API: what it is, its clock, faults, and what happens to pods."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Body, Query
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field
 
 from primepods_magic.sandbox.clock import iso
+from primepods_magic.sandbox.fault_selection import read_profile_or_rules
 from primepods_magic.sandbox.wire import status_json
 from primepods_magic.sandbox.world import TheWorld, World
 
@@ -52,6 +53,27 @@ async def advance_clock(order: ClockOrder, world: TheWorld) -> dict[str, Any]:
             raise RequestValidationError([problem]) from None
         world.store.set_clock(moved)
         return _about(world)
+
+
+@router.get("/faults")
+async def faults(world: TheWorld) -> dict[str, Any]:
+    """What is to go wrong on purpose, and what has."""
+    return world.faults.report()
+
+
+@router.put("/faults")
+async def select_faults(
+    selection: Annotated[Any, Body()],
+    world: TheWorld,
+    seed: Annotated[int | None, Query(ge=-(2**63), lt=2**63)] = None,
+) -> dict[str, Any]:
+    """Replace the rules, by a profile's name or by other rules, and count anew."""
+    try:
+        profile, rules = read_profile_or_rules(selection)
+    except ValueError as error:
+        raise RequestValidationError([{"loc": ("body",), "msg": str(error), "type": "fault"}]) from None
+    world.faults.select(rules, profile=profile, seed=seed)
+    return world.faults.report()
 
 
 @router.post("/pods/{pod_id}/events")

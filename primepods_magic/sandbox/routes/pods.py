@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
+from primepods_magic.sandbox.faults import ON_TIME, Lateness
 from primepods_magic.sandbox.install_log import log_text
 from primepods_magic.sandbox.orders import Order
 from primepods_magic.sandbox.vocabulary import SortBy, SortOrder
@@ -18,10 +19,17 @@ Offset = Annotated[int, Query(ge=0, le=2**53)]
 Limit = Annotated[int, Query(ge=0, le=2**53)]
 
 
+async def _lateness(request: Request) -> Lateness:
+    lateness: Lateness = getattr(request.state, "lateness", ON_TIME)
+    return lateness
+
+
 @router.post("")
-async def create_pod(order: Order, world: TheWorld) -> dict[str, Any]:
+async def create_pod(
+    order: Order, world: TheWorld, lateness: Annotated[Lateness, Depends(_lateness)]
+) -> dict[str, Any]:
     """Buy a pod; it answers at once and comes up by itself."""
-    record = world.launch(order)
+    record = world.launch(order, lateness)
     return pod_json(record, world.state(record), world.dialect)
 
 
@@ -31,9 +39,9 @@ async def list_pods(world: TheWorld, offset: Offset = 0, limit: Limit = 100) -> 
     limit = world.page(limit)
     with world.store.reading():
         now_ms = world.now_ms()
-        records = world.store.live_pods(now_ms, limit=limit, offset=offset)
+        records = world.store.listed_pods(now_ms, limit=limit, offset=offset)
         return {
-            "total_count": world.store.count_live_pods(now_ms),
+            "total_count": world.store.count_listed_pods(now_ms),
             "offset": offset,
             "limit": limit,
             "data": [pod_json(record, world.state(record), world.dialect) for record in records],
@@ -48,8 +56,9 @@ async def pods_status(
     """The states of the pods asked for. Unknown ids are left out; a pod that ended is TERMINATED."""
     rows = []
     with world.store.reading():
+        now_ms = world.now_ms()
         for pod_id in dict.fromkeys(pod_ids or []):
-            record = world.store.pod(pod_id)
+            record = world.store.pod(pod_id, now_ms, listed=True)
             if record is not None:
                 rows.append(status_json(record, world.state(record), world.dialect))
     answer: dict[str, Any] = {"data": rows, "status": None}
@@ -85,7 +94,7 @@ async def pods_history(
 async def pod_details(pod_id: str, world: TheWorld) -> dict[str, Any]:
     """One pod that is not TERMINATED."""
     with world.store.reading():
-        record, state = world.live_pod(pod_id)
+        record, state = world.live_pod(pod_id, listed=True)
         return pod_json(record, state, world.dialect)
 
 
@@ -96,10 +105,11 @@ async def pod_logs(
 ) -> dict[str, str]:
     """The newest lines of a pod's installation log, 100 unless ``tail`` says otherwise."""
     with world.store.reading():
-        record = world.store.pod(pod_id)
+        now_ms = world.now_ms()
+        record = world.store.pod(pod_id, now_ms)
         if record is None:
             raise HTTPException(404, f"Pod not found: {pod_id}")
-        now_ms, events = world.now_ms(), world.store.events(pod_id)
+        events = world.store.events(pod_id)
     return {"logs": log_text(record, events, now_ms, tail=100 if tail is None else tail)}
 
 
