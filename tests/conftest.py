@@ -13,6 +13,7 @@ import pytest
 from tests.support import leaks, soak
 from tests.support.environment import guarded, is_inherited
 from tests.support.guard import loopback_guard
+from tests.support.leftovers import Leftovers
 from tests.support.sandbox_control import SandboxControl, controlled
 
 loopback_guard.install()
@@ -21,6 +22,10 @@ soak.register_profiles()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REFUSE_SKIPS = os.environ.get("REFUSE_SKIPS") == "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(Leftovers())
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
@@ -90,7 +90,7 @@ def read_logs(payload: object) -> str:
     return str(payload)
 
 
-def read_error(text: str, content_type: str) -> str | None:
+def read_error(text: str, content_type: str, secrets: Iterable[str] = ()) -> str | None:
     """What an error body says, on one line, or ``None``. Never what the caller had sent: a framework's
     validation error repeats its ``input``, which may be a password.
 
@@ -103,6 +103,9 @@ def read_error(text: str, content_type: str) -> str | None:
         is_page = "html" in content_type or text.lstrip()[:1] == "<"
         body = None if is_page else text
     said = clean(_error_text(body))
+    # Before it is cut short: of a secret, no beginning is left either.
+    for secret in secrets:
+        said = said.replace(clean(secret), "***")
     if not said:
         return None
     return said if len(said) <= _LONGEST_MESSAGE else said[: _LONGEST_MESSAGE - 1] + "…"
@@ -117,7 +120,7 @@ def _error_text(body: Any) -> str | None:
     if fields:
         return "; ".join(fields)
     detail = body.get("detail")
-    if isinstance(detail, list):
+    if isinstance(detail, list) and rows_of(detail):
         return "; ".join(_field(row.get("loc"), row.get("msg")) for row in rows_of(detail))
     for said in (detail, body.get("message"), body.get("error"), body.get("title")):
         if isinstance(said, str) and said:

@@ -8,13 +8,14 @@ from urllib.parse import quote
 
 import httpx
 
+from .account import SshKey, SummaryPrice, Team, TeamMember, User, read_summary
 from .answers import read_logs, read_model, read_page, read_status
-from .errors import NotFound, OutcomeUnknown, RequestRefused, UnexpectedAnswer
-from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry, SshKey
+from .errors import OutcomeUnknown, RequestRefused, UnexpectedAnswer
+from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
 from .requests import CreateRequest
 from .settings import Settings
 from .tolerant import Answer
-from .transport import Params, Transport
+from .transport import READ_TIMEOUT_S, Params, Transport
 
 __all__ = ["Client"]
 
@@ -34,6 +35,8 @@ class Client:
         Where to, and with which key.
     http : httpx.BaseTransport, optional
         What carries the requests instead of the network.
+    read_timeout_s : float
+        The longest that the service may be silent.
 
     Examples
     --------
@@ -43,9 +46,16 @@ class Client:
     ['train']
     """
 
-    def __init__(self, settings: Settings, *, http: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        http: httpx.BaseTransport | None = None,
+        read_timeout_s: float = READ_TIMEOUT_S,
+    ) -> None:
         self.settings = settings
-        self.transport = Transport(settings, http=http)
+        self.transport = Transport(settings, http=http, read_timeout_s=read_timeout_s)
+        self._log_paths = ("log", "logs")
 
     def __enter__(self) -> Client:
         return self
@@ -68,7 +78,7 @@ class Client:
             The service refused; nothing was created.
         """
         try:
-            pod = read_model(PodDetails, self.transport.request("POST", _PODS, body=request.wire()))
+            pod = read_model(PodDetails, self.transport.request("POST", _PODS, body=request.wire))
         except UnexpectedAnswer as error:
             raise OutcomeUnknown(f"the create was accepted, but {error}") from None
         if not pod.id:
@@ -136,8 +146,8 @@ class Client:
         return self._rows(HistoryRow, f"{_PODS}history", params, offset=offset, limit=limit)
 
     def pod_logs(self, pod_id: str, *, tail: int | None = None) -> str:
-        """The logs of a pod as lines of text: ``GET /pods/{pod_id}/logs``, or ``/log?tail=`` where the
-        service has that path only.
+        """The logs of a pod as lines of text: ``GET /pods/{pod_id}/log?tail=`` as published, or ``/logs``, as
+        on the specification's page, where the service has that path only.
 
         Parameters
         ----------
@@ -146,20 +156,27 @@ class Client:
         tail : int, optional
             Only so many of the last lines.
         """
+        first, second = self._log_paths
         try:
-            payload = self.transport.request("GET", f"{_pod_path(pod_id)}/logs", params={"tail": tail})
+            payload = self._log_payload(pod_id, first, tail)
         except RequestRefused as refused:
             if refused.status_code not in (404, 405):
                 raise
             try:
-                payload = self.transport.request("GET", f"{_pod_path(pod_id)}/log", params={"tail": tail})
-            except NotFound:
-                raise refused from None
+                payload = self._log_payload(pod_id, second, tail)
+            except RequestRefused as other:
+                raise (refused if other.status_code in (404, 405) else other) from None
+            # It is this path that the service has: the other one is not asked first again.
+            self._log_paths = (second, first)
         try:
             text = read_logs(payload)
         except RecursionError:
             raise UnexpectedAnswer("the service's logs are nested too deeply to be read") from None
         return text if tail is None else "\n".join(text.splitlines()[-tail:])
+
+    def _log_payload(self, pod_id: str, path: str, tail: int | None) -> Any:
+        place = f"{_pod_path(pod_id)}/{path}"
+        return self.transport.request("GET", place, params={"tail": tail}, text_will_do=True)
 
     def delete_pod(self, pod_id: str) -> None:
         """``DELETE /pods/{pod_id}``: end a pod. The service has accepted; it is gone a little later.
@@ -207,19 +224,26 @@ class Client:
                 break
         return offers
 
-    def whoami(self) -> dict[str, Any]:
-        """``GET /user/whoami``: whose key this is.
+    def gpu_summary(self) -> dict[tuple[str, int, str], SummaryPrice]:
+        """``GET /availability/gpu-summary``: the lowest prices by GPU type, count, and region or
+        ``"cheapest"``."""
+        return read_summary(self.transport.request("GET", "/api/v1/availability/gpu-summary"))
 
-        Returns
-        -------
-        dict
-            ``id``, ``name``, ``email`` and what else the service says.
-        """
+    def whoami(self) -> User:
+        """``GET /user/whoami``: whose key this is, and what it may do."""
         payload = self.transport.request("GET", "/api/v1/user/whoami")
         data = payload.get("data") if isinstance(payload, dict) else None
         if not isinstance(data, dict):
             raise UnexpectedAnswer("the service does not say whose key this is")
-        return data
+        return read_model(User, data)
+
+    def list_teams(self) -> list[Team]:
+        """``GET /user/teams``: the teams that I am in."""
+        return self._rows(Team, "/api/v1/user/teams", {})[0]
+
+    def list_team_members(self, team_id: str) -> list[TeamMember]:
+        """``GET /teams/{team_id}/members``: who is in a team."""
+        return self._rows(TeamMember, f"/api/v1/teams/{quote(team_id, safe='')}/members", {})[0]
 
     def list_ssh_keys(self) -> list[SshKey]:
         """``GET /ssh_keys``: the keys that can log in to this account's pods."""

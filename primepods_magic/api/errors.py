@@ -67,6 +67,12 @@ class PodsError(Exception):
         self.request_id = request_id
         self.said = said
 
+    def hide(self, secrets: Mapping[str, str]) -> None:
+        """Put other words in the place of secrets, wherever this error repeats them."""
+        for secret, words in secrets.items():
+            self.args = tuple(str(text).replace(secret, words) for text in self.args)
+            self.said = self.said and self.said.replace(secret, words)
+
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a traceback."""
         return [f"\x1b[31m{type(self).__name__}\x1b[0m: {self}"]

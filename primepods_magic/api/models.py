@@ -27,7 +27,6 @@ __all__ = [
     "Prices",
     "Resources",
     "Spec",
-    "SshKey",
 ]
 
 T = TypeVar("T")
@@ -226,7 +225,10 @@ class PodDetails(Answer):
 
     @property
     def has_failed(self) -> bool:
-        """The pod is in ERROR or its installation FAILED; it may go on being billed until removed."""
+        """The pod is in ERROR, or its installation FAILED or, while the pod lives, was TERMINATED; it may go
+        on being billed until removed."""
+        if self.installation_status == InstallationStatus.TERMINATED and self.is_live:
+            return True
         return self.status == PodStatus.ERROR or self.installation_status == InstallationStatus.FAILED
 
     @property
@@ -363,15 +365,3 @@ class Offer(Answer):
     def in_stock(self) -> bool:
         """Whether there is a machine, as far as the list knew."""
         return self.stock_status != "Unavailable"
-
-
-class SshKey(Answer):
-    """One line of ``GET /ssh_keys``: a public key of the account."""
-
-    id: Text = None
-    name: Text = None
-    public_key: Text = None
-    is_primary: Flag = None
-    is_user_key: Flag = None
-    user_id: Text = None
-    created_at: Timestamp = None

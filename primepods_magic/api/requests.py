@@ -10,11 +10,12 @@ import difflib
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails
 
 from .errors import InvalidRequest
+from .secret import Secret
 from .vocabulary import SECURITIES
 
 __all__ = [
@@ -52,7 +53,7 @@ class EnvVar(Request):
     """One environment variable of the pod; its value is a secret to us."""
 
     key: Name
-    value: SecretStr
+    value: Secret
 
 
 class PodRequest(Request):
@@ -73,7 +74,7 @@ class PodRequest(Request):
     memory: PositiveInt | None = None
     max_price: PositiveNumber | None = None
     env_vars: list[EnvVar] | None = None
-    jupyter_password: SecretStr | None = None
+    jupyter_password: Secret | None = None
     ssh_key_id: Name | None = None
     auto_restart: bool | None = None
     prepaid_for_hr: PositiveNumber | None = None
@@ -126,7 +127,7 @@ def _dump(request: Request, *, reveal: bool) -> dict[str, Any]:
 
 
 def _plain(value: object, *, reveal: bool) -> object:
-    if isinstance(value, SecretStr):
+    if isinstance(value, Secret):
         return value.get_secret_value() if reveal else "***"
     if isinstance(value, dict):
         return {key: _plain(item, reveal=reveal) for key, item in value.items()}

@@ -11,7 +11,7 @@ import json
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from typing import Any
@@ -35,6 +35,7 @@ from .errors import (
     error_class,
 )
 from .settings import Settings
+from .text import clean
 
 __all__ = ["Params", "Transport"]
 
@@ -53,8 +54,35 @@ LARGEST_BODY_BYTES = 64 * 2**20
 _RETRIED_STATUS = {429, 500, 502, 503, 504}
 _NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 _CAPACITY_WORDS = ("capacity", "out of stock", "no stock", "sold out")
-_WRITE_PERMISSION = "Instances -> Read and Write"
-_READ_PERMISSION = "Instances -> Read"
+_LONGEST_REQUEST_ID = 100
+# As the service's website names them; those that are not here are nowhere named.
+_PERMISSIONS = {"pods": "Instances", "availability": "Availability", "disks": "Disks"}
+
+
+class _Bearer(httpx.Auth):
+    """Adds the key to a request as it leaves, so that no frame of ours holds it where a traceback could
+    show it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        request.headers["Authorization"] = f"Bearer {self._settings.api_key}"
+        yield request
+
+
+class _Content(httpx.SyncByteStream):
+    """A body as JSON, which no frame that it comes through can show: secrets are in it."""
+
+    def __init__(self, body: object) -> None:
+        # As ASCII: half a surrogate pair has no other form.
+        self._json = json.dumps(body() if callable(body) else body).encode()
+
+    def __len__(self) -> int:
+        return len(self._json)
+
+    def __iter__(self) -> Iterator[bytes]:
+        yield self._json
 
 
 class Transport:
@@ -70,6 +98,8 @@ class Transport:
         Waits that many seconds before trying again.
     total_timeout_s : float
         The longest that one answer may take to be read.
+    read_timeout_s : float
+        The longest that the service may be silent.
     """
 
     def __init__(
@@ -79,6 +109,7 @@ class Transport:
         http: httpx.BaseTransport | None = None,
         sleep: Callable[[float], object] | None = None,
         total_timeout_s: float = TOTAL_TIMEOUT_S,
+        read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
         self._settings = settings
         self._total_timeout_s = total_timeout_s
@@ -88,12 +119,17 @@ class Transport:
         self._http = httpx.Client(
             base_url=settings.base_url,
             transport=http,
-            timeout=httpx.Timeout(READ_TIMEOUT_S, connect=CONNECT_TIMEOUT_S),
+            timeout=httpx.Timeout(read_timeout_s, connect=min(CONNECT_TIMEOUT_S, read_timeout_s)),
             follow_redirects=False,
             # A proxy cannot reach this computer's own loopback, and needs no certificates for it.
             trust_env=not settings.is_loopback,
             verify=not settings.is_loopback,
-            headers={"Accept": "application/json", "User-Agent": f"primepods_magic/{__version__}"},
+            auth=_Bearer(settings),
+            headers={
+                "Accept": "application/json",
+                "Content-Type": "application/json",
+                "User-Agent": f"primepods_magic/{__version__}",
+            },
         )
 
     def close(self) -> None:
@@ -114,9 +150,9 @@ class Transport:
         params: Params | None = None,
         body: object = None,
         budget_s: float | None = None,
+        text_will_do: bool = False,
     ) -> Any:
-        """Send one request and return the decoded JSON of its answer (text where it is no JSON object or
-        list but plain text).
+        """Send one request and return the decoded JSON of its answer.
 
         Parameters
         ----------
@@ -127,9 +163,11 @@ class Transport:
         params : mapping, optional
             Query; a list is repeated, ``None`` is left out.
         body : object, optional
-            Sent as JSON.
+            Sent as JSON. Where it is a function, what that returns, which no traceback then shows.
         budget_s : float, optional
             For how long to try again where that may help; 0 is once. 20 s unless given.
+        text_will_do : bool
+            Plain text that is no JSON is an answer too, and returned as it is.
 
         Raises
         ------
@@ -156,7 +194,7 @@ class Transport:
             else:
                 try:
                     if response.is_success:
-                        return _decode(response)
+                        return _decode(response, text_will_do)
                     failure = self._refused(method, response, body)
                 except UnexpectedAnswer as unexpected:
                     failure = unexpected
@@ -177,19 +215,16 @@ class Transport:
                 "there is no API key, so nothing was sent. Set PRIME_API_KEY, or run 'prime login', or use "
                 "'%pods connect --sandbox' to try without one"
             )
-        headers = {"Authorization": f"Bearer {self._settings.api_key}", "Content-Type": "application/json"}
-        response = self._receive(method, path, query, body, headers)
+        response = self._receive(method, path, query, body)
         if response.status_code in (307, 308):
             target = _same_origin(str(response.request.url), response.headers.get("location", ""))
             if target is not None:
-                response = self._receive(method, target, httpx.QueryParams(), body, headers)
+                response = self._receive(method, target, httpx.QueryParams(), body)
         return response
 
-    def _receive(
-        self, method: str, path: str, query: httpx.QueryParams, body: object, headers: dict[str, str]
-    ) -> httpx.Response:
-        # As ASCII: half a surrogate pair has no other form.
-        content = None if body is None else json.dumps(body).encode()
+    def _receive(self, method: str, path: str, query: httpx.QueryParams, body: object) -> httpx.Response:
+        content = None if body is None else _Content(body)
+        headers = None if content is None else {"Content-Length": str(len(content))}
         with self._http.stream(
             method, path, params=query or None, content=content, headers=headers
         ) as response:
@@ -212,11 +247,9 @@ class Transport:
             )
 
     def _note_time(self, response: httpx.Response) -> None:
-        try:
-            moment = parsedate_to_datetime(response.headers.get("date", "")).astimezone(timezone.utc)
-        except (ValueError, OverflowError):
-            return
-        self._seen = (moment, time.monotonic())
+        moment = _date(response)
+        if moment is not None:
+            self._seen = (moment, time.monotonic())
 
     def _unreachable(self, method: str, error: httpx.HTTPError) -> PodsError:
         where = self._settings.base_url
@@ -235,18 +268,20 @@ class Transport:
 
     def _refused(self, method: str, response: httpx.Response, body: object) -> PodsError:
         status = response.status_code
-        said = read_error(response.text, response.headers.get("content-type", ""))
-        for secret in (self._settings.api_key, *_secrets_in(body)):
-            said = said and said.replace(secret, "***")
+        secrets = (self._settings.api_key, *_secrets_in(body))
+        said = read_error(response.text, response.headers.get("content-type", ""), secrets)
         kind = error_class(status)
         if status == 503 and said and any(word in said.casefold() for word in _CAPACITY_WORDS):
             kind = OutOfStock
         elif method == "POST" and status >= 400 and status not in REFUSALS:
             kind = OutcomeUnknown
         message = _message(kind, status, said, method, response)
+        request_id = _request_id(response)
+        if status >= 500 and request_id:
+            message += f" (request {request_id})"
         if kind is OutcomeUnknown:
             message += "; it may have been acted on and was not sent again"
-        return kind(message, status_code=status, request_id=response.headers.get("x-request-id"), said=said)
+        return kind(message, status_code=status, request_id=request_id, said=said)
 
 
 def _message(
@@ -256,34 +291,56 @@ def _message(
     if status == 401:
         return f"the service does not accept this key ({words}). Check PRIME_API_KEY or run 'prime login'"
     if status == 403 and method == "GET":
-        return f"this key may not read that ({words}). It needs the permission {_READ_PERMISSION}"
+        return f"this key may not read that ({words}). {_permission_needed(response, 'Read')}"
     if status == 403:
-        needed = f"It needs the permission {_WRITE_PERMISSION}"
+        needed = _permission_needed(response, "Read and Write")
         return f"this key may not do that ({words}); nothing was done. {needed}"
     if status == 402:
         return f"the wallet cannot pay for this ({words}); nothing was created"
+    wait_s = _retry_after_s(response)
+    later = f"; try again in {wait_s:.0f} s" if wait_s else ""
     if kind is RateLimited:
-        wait_s = _retry_after_s(response)
-        return f"too many requests ({words})" + (f"; try again in {wait_s:.0f} s" if wait_s else "")
+        return f"too many requests ({words}){later}"
     if 300 <= status < 400:
         return f"the service redirected the request elsewhere ({status}); it was not followed"
     undone = "; nothing was done" if method != "GET" and status in REFUSALS else ""
-    return f"{words} (HTTP {status}){undone}"
+    return f"{words} (HTTP {status}){undone}{later}"
 
 
-def _decode(response: httpx.Response) -> Any:
+def _permission_needed(response: httpx.Response, right: str) -> str:
+    room = response.request.url.path.removeprefix("/api/v1/").partition("/")[0]
+    if room not in _PERMISSIONS:
+        return "'%pods doctor' shows what it may do"
+    return f"It needs the permission {_PERMISSIONS[room]} -> {right}"
+
+
+def _decode(response: httpx.Response, text_will_do: bool) -> Any:
     if not response.content:
         return {}
     content_type = response.headers.get("content-type", "")
     try:
         return json.loads(response.content)
     except (ValueError, RecursionError):
-        if content_type.startswith("text/plain"):
+        if text_will_do and content_type.startswith("text/plain"):
             return response.text
-    raise UnexpectedAnswer(
-        f"the service answered with {content_type.split(';')[0] or 'something'} where JSON belongs; "
-        "a proxy or a login page may be in between"
-    )
+    kind = content_type.split(";")[0]
+    what = "something that is no JSON" if kind in ("", "application/json") else f"{kind} where JSON belongs"
+    raise UnexpectedAnswer(f"the service answered with {what}; a proxy or a login page may be in between")
+
+
+def _date(response: httpx.Response) -> datetime | None:
+    try:
+        return parsedate_to_datetime(response.headers.get("date", "")).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _request_id(response: httpx.Response) -> str | None:
+    """The id under which the service, or the edge before it, can find this request."""
+    for name in ("x-request-id", "cf-ray", "x-amzn-requestid"):
+        if name in response.headers:
+            return clean(response.headers[name])[:_LONGEST_REQUEST_ID]
+    return None
 
 
 def _backoff_s(attempt: int) -> float:
@@ -296,9 +353,13 @@ def _retry_after_s(response: httpx.Response) -> float | None:
     if text.isascii() and text.isdigit():
         return float(text[:9])
     try:
-        wait = parsedate_to_datetime(text) - datetime.now(timezone.utc)
+        moment = parsedate_to_datetime(text)
     except (TypeError, ValueError):
         return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=timezone.utc)
+    # By the clock that the service itself goes by, where it says what that is.
+    wait = moment - (_date(response) or datetime.now(timezone.utc))
     return max(wait, timedelta()).total_seconds()
 
 
@@ -315,6 +376,7 @@ def _same_origin(url: str, location: str) -> str | None:
 
 def _secrets_in(body: object) -> list[str]:
     """The secret values of a create, which a refusal may repeat."""
+    body = body() if callable(body) else body
     pod = body.get("pod") if isinstance(body, dict) else None
     if not isinstance(pod, dict):
         return []
@@ -324,6 +386,12 @@ def _secrets_in(body: object) -> list[str]:
 
 
 def _words(error: httpx.HTTPError) -> str:
+    said = str(error)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        return "its certificate is not trusted here"
+    # The errors of looking up a name are the negative ones.
+    if isinstance(error, httpx.ConnectError) and said.startswith("[Errno -"):
+        return "its name is not known here"
     return {
         "ConnectError": "connection refused or no route",
         "ConnectTimeout": f"no connection within {CONNECT_TIMEOUT_S:.0f} s",

@@ -16,11 +16,11 @@ def load(shell: Any) -> None:
     """Register the magics and the formatters, once."""
     if _loaded(shell) is not None:
         return
-    from . import card, display
+    from . import card, connection_card, display
 
     shell.register_magics(PodsMagics(shell))
-    display.register(shell.display_formatter)
-    card.register(shell.display_formatter)
+    for views in (display, card, connection_card):
+        views.register(shell.display_formatter)
 
 
 def unload(shell: Any) -> None:
@@ -28,11 +28,11 @@ def unload(shell: Any) -> None:
     magics = _loaded(shell)
     if magics is None:
         return
-    from . import card, display
+    from . import card, connection_card, display
 
     magics.live.close()
-    display.unregister(shell.display_formatter)
-    card.unregister(shell.display_formatter)
+    for views in (display, card, connection_card):
+        views.unregister(shell.display_formatter)
     for kind, names in _MAGICS.items():
         for name in names:
             shell.magics_manager.magics[kind].pop(name, None)

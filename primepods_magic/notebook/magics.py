@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+from collections.abc import Callable
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ COMMANDS = {
     "rm": "end pods, verify that they are gone, and say what they cost",
     "history": "what has ended, and what it cost",
     "connect": "where requests go",
+    "doctor": "what is wrong with the set-up",
 }
 """Each is a module under ``commands``: ``add_arguments(parser)`` and ``run(magics, args)``."""
 
@@ -121,7 +123,7 @@ class PodsMagics(Magics):
             return None
         if args.out is not None and (not args.out.isidentifier() or keyword.iskeyword(args.out)):
             parser.error(f"'{args.out}' is not a name for a variable (-o NAME)")
-        answer = command.run(self, args, **extra)
+        answer = _without_frames(lambda: command.run(self, args, **extra))
         self.store(answer, args.out)
         return None if args.out else answer
 
@@ -136,6 +138,19 @@ class PodsMagics(Magics):
         """Keep an answer under the name that ``-o`` gave, where it gave one."""
         if out:
             self.shell.push({out: answer})
+
+
+def _without_frames(call: Callable[[], Any]) -> Any:
+    """What a call answers; an error of ours leaves the frames behind that it came through. Nobody is shown
+    them, and what is in them, such as a secret, could be."""
+    from primepods_magic.api.errors import PodsError
+
+    try:
+        return call()
+    except PodsError as error:
+        failure = error
+    failure.__cause__ = failure.__context__ = None
+    raise failure.with_traceback(None)
 
 
 def _load_command(name: str) -> Any:

@@ -11,6 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx
+
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import (
     NotConfigured,
@@ -21,7 +23,8 @@ from primepods_magic.api.errors import (
     UnexpectedAnswer,
 )
 from primepods_magic.api.models import HistoryRow, PodDetails
-from primepods_magic.api.settings import Settings, load_settings, mask
+from primepods_magic.api.settings import Settings, load_settings, mask, settings_state
+from primepods_magic.api.transport import READ_TIMEOUT_S
 
 from .behind import finish
 from .clock import Clock, ServiceClock, SteppedClock
@@ -30,7 +33,7 @@ from .watch import Poller
 if TYPE_CHECKING:
     from primepods_magic.sandbox import RunningSandbox
 
-__all__ = ["Connection", "connect", "current", "disconnect"]
+__all__ = ["Connection", "about_sandbox", "connect", "current", "disconnect", "in_use", "open_client"]
 
 SANDBOX_KEY = "sandbox"
 SANDBOX_URL_VARIABLE = "PRIMEPODS_SANDBOX_URL"
@@ -62,6 +65,7 @@ class Connection:
     is_sandbox: bool
     _sandbox: RunningSandbox | None = field(default=None, repr=False)
     _instance: str | None = field(default=None, repr=False)
+    _is_closed: bool = field(default=False, init=False, repr=False)
 
     @property
     def settings(self) -> Settings:
@@ -89,10 +93,9 @@ class Connection:
     def user_id(self) -> str | None:
         """My user id, or ``None`` where this key may not ask whose it is."""
         try:
-            user_id = self.client.whoami().get("id")
+            return self.client.whoami().id
         except (PermissionDenied, NotFound):
             return None
-        return user_id if isinstance(user_id, str) else None
 
     def may_be_mine(self, pod: PodDetails | HistoryRow) -> bool:
         """Whether I launched this pod, or it cannot be told."""
@@ -109,6 +112,7 @@ class Connection:
 
     def close(self) -> None:
         """Stop watching, close the connections, and stop the sandbox where it was started for this."""
+        self._is_closed = True
         if "poller" in self.__dict__:
             self.poller.stop()
         self.client.close()
@@ -127,12 +131,30 @@ class Connection:
         )
 
 
+@dataclass(frozen=True)
+class _Followed:
+    """Settings that nobody chose, and what they were read from."""
+
+    settings: Settings
+    state: str
+
+
 _current: Connection | None = None
+_followed: _Followed | None = None
 _lock = threading.RLock()
 
 
-def connect(*, sandbox: bool = False, live: bool = False, settings: Settings | None = None) -> Connection:
+def connect(
+    *,
+    sandbox: bool = False,
+    live: bool = False,
+    context: str | None = None,
+    settings: Settings | None = None,
+) -> Connection:
     """Choose where the commands of this process go, and return that connection.
+
+    A choice stays as it was made until the next one. Without any, the settings are followed: where the
+    variables or files of the official command line change, the next command notices.
 
     Parameters
     ----------
@@ -141,13 +163,16 @@ def connect(*, sandbox: bool = False, live: bool = False, settings: Settings | N
         else one inside this process, whose pods are kept on this computer.
     live : bool
         Use the live service that the settings name, and nothing that turns out to be a sandbox.
+    context : str, optional
+        Use a saved context of the official command line. The environment's key, URL and team beat its own.
     settings : Settings, optional
         Use exactly this service and key.
 
     Raises
     ------
     NotConfigured
-        ``live`` without a key or with the URL of a sandbox, both at once, or settings that cannot be read.
+        ``live`` without a key or with the URL of a sandbox, two places at once, no such context, or settings
+        that cannot be read.
     ServiceUnavailable
         The sandbox at ``PRIMEPODS_SANDBOX_URL`` does not answer.
 
@@ -156,23 +181,30 @@ def connect(*, sandbox: bool = False, live: bool = False, settings: Settings | N
     >>> connect(sandbox=True)                                                # doctest: +SKIP
     connected to the sandbox: its pods are pretended, nothing is billed
     """
-    global _current
     if sandbox and live:
         raise NotConfigured("'sandbox' and 'live' are two places; name one")
+    if (sandbox or settings is not None) and context is not None:
+        raise NotConfigured("'context' and 'sandbox' or 'settings' are two places; name one")
     with _lock:
-        if sandbox and _current is not None and _is_this_sandbox(_current):
-            return _current
-        chosen = _open_sandbox() if sandbox else _open(settings or load_settings())
+        if sandbox:
+            return _use(_kept_sandbox() or _open_sandbox())
+        state = settings_state()
+        found = settings or load_settings(context=context)
+        kept = _kept(found)
+        chosen = kept or _open(found)
         if live and chosen.is_sandbox:
-            chosen.close()
+            if kept is None:
+                chosen.close()
             raise NotConfigured(f"{chosen.settings.base_url} is a sandbox, not the live service")
-        disconnect()
-        _current = chosen
-        return chosen
+        is_choice = live or context is not None or settings is not None
+        return _use(chosen, None if is_choice else _Followed(found, state))
 
 
 def current(*, sandbox_without_key: bool = False) -> Connection:
     """The connection that the commands of this process use; the first call makes it from the settings.
+
+    Where the settings have changed since, and nobody has chosen with `connect`, it is made anew: the old one
+    is closed, and watches on it end.
 
     Parameters
     ----------
@@ -186,48 +218,59 @@ def current(*, sandbox_without_key: bool = False) -> Connection:
         There is no key, and ``sandbox_without_key`` is false.
     """
     with _lock:
-        if _current is not None:
+        open_already = in_use()
+        if open_already is not None:
+            return open_already
+        state = settings_state()
+        found = load_settings()
+        followed = _Followed(found, state)
+        kept = _current if _followed is not None and _followed.settings == found else None
+        if kept is not None and not kept._is_closed:
+            return _use(kept, followed)
+        if found.api_key or not sandbox_without_key:
+            return _use(_kept(found) or _open(found), followed)
+        return _use(_kept_sandbox() or _open_sandbox(), followed)
+
+
+def in_use() -> Connection | None:
+    """The connection that the next command uses, where it is open already; none is made."""
+    with _lock:
+        if _current is None or _followed is None:
             return _current
-        settings = load_settings()
-        return connect(sandbox=sandbox_without_key and not settings.api_key, settings=settings)
+        is_as_then = not _current._is_closed and _followed.state == settings_state()
+        return _current if is_as_then else None
 
 
 def disconnect() -> None:
     """Forget the connection and close what it holds."""
-    global _current
+    global _current, _followed
     with _lock:
         if _current is not None:
             _current.close()
-        _current = None
+        _current, _followed = None, None
 
 
-def _is_this_sandbox(connection: Connection) -> bool:
-    """The connection leads to the sandbox that would be opened now; then the pods of its cells stay good."""
-    url = os.environ.get(SANDBOX_URL_VARIABLE)
-    if not url:
-        return connection._sandbox is not None
-    return connection.settings == Settings(url, SANDBOX_KEY) and _about_sandbox(connection.client) is not None
+def open_client(settings: Settings, *, read_timeout_s: float = READ_TIMEOUT_S) -> Client:
+    """A client for these settings.
 
-
-def _open(settings: Settings, sandbox: RunningSandbox | None = None) -> Connection:
-    if not settings.api_key:
-        raise NotConfigured(
-            "there is no API key. Set PRIME_API_KEY or run 'prime login'; to try without an account: "
-            "%pods connect --sandbox"
-        )
-    client = Client(settings)
+    Raises
+    ------
+    NotConfigured
+        A proxy variable or the file of certificates keeps it from being made.
+    """
+    wrong = ""
     try:
-        about = _about_sandbox(client) if settings.is_loopback else None
-    except PodsError:
-        client.close()
-        raise
-    stepped = about is not None and about.get("clock", {}).get("mode") == "stepped"
-    clock = SteppedClock(client.transport) if stepped else ServiceClock(client.transport)
-    instance = about.get("instance") if about else None
-    return Connection(client, clock, about is not None, sandbox, str(instance) if instance else None)
+        return Client(settings, read_timeout_s=read_timeout_s)
+    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
+        # The error may hold the proxy's URL, and that a password.
+        wrong = type(error).__name__
+    raise NotConfigured(
+        f"nothing can be sent to {settings.base_url} from here ({wrong}): a proxy variable or SSL_CERT_FILE "
+        "is wrong. '%pods doctor' tells which"
+    )
 
 
-def _about_sandbox(client: Client) -> dict[str, Any] | None:
+def about_sandbox(client: Client) -> dict[str, Any] | None:
     """What a sandbox says of itself, or ``None`` where another service answers on this computer."""
     try:
         about = client.transport.request("GET", "/sandbox")
@@ -236,6 +279,59 @@ def _about_sandbox(client: Client) -> dict[str, Any] | None:
     if isinstance(about, dict) and "sandbox" in str(about.get("product", "")):
         return about
     return None
+
+
+def _use(connection: Connection, followed: _Followed | None = None) -> Connection:
+    global _current, _followed
+    if connection is not _current:
+        disconnect()
+        _current = connection
+    elif followed is not None and followed.settings == connection.settings:
+        # Equal values may come from another place by now.
+        connection.client.settings = followed.settings
+    _followed = followed
+    return connection
+
+
+def _kept(settings: Settings) -> Connection | None:
+    """The connection in use, where it leads to the same place; then the pods of its cells stay good."""
+    if _current is None or _current._is_closed or _current.settings != settings:
+        return None
+    if settings.is_loopback and _instance_of(about_sandbox(_current.client)) != _current._instance:
+        return None
+    return _current
+
+
+def _kept_sandbox() -> Connection | None:
+    url = os.environ.get(SANDBOX_URL_VARIABLE)
+    if url:
+        kept = _kept(Settings(url, SANDBOX_KEY))
+        return kept if kept is not None and kept.is_sandbox else None
+    is_ours = _current is not None and _current._sandbox is not None and not _current._is_closed
+    return _current if is_ours else None
+
+
+def _instance_of(about: dict[str, Any] | None) -> str | None:
+    instance = about.get("instance") if about else None
+    return str(instance) if instance else None
+
+
+def _open(settings: Settings, sandbox: RunningSandbox | None = None) -> Connection:
+    if not settings.api_key:
+        missing = (
+            "there is no API key. Set PRIME_API_KEY or run 'prime login'; to try without an account: "
+            "%pods connect --sandbox"
+        )
+        raise NotConfigured("; ".join([missing, *settings.notes]))
+    client = open_client(settings)
+    try:
+        about = about_sandbox(client) if settings.is_loopback else None
+    except PodsError:
+        client.close()
+        raise
+    stepped = about is not None and about.get("clock", {}).get("mode") == "stepped"
+    clock = SteppedClock(client.transport) if stepped else ServiceClock(client.transport)
+    return Connection(client, clock, about is not None, sandbox, _instance_of(about))
 
 
 def _open_sandbox() -> Connection:
@@ -256,7 +352,15 @@ def _open_sandbox() -> Connection:
         raise
 
 
-def _sandbox_database() -> Path:
+def _sandbox_database() -> Path | None:
     import platformdirs
 
-    return Path(platformdirs.user_data_dir("primepods_magic", ensure_exists=True)) / "sandbox.db"
+    # Without a home there is nowhere to keep it; versions of platformdirs tell so in two ways.
+    try:
+        folder = Path(platformdirs.user_data_dir("primepods_magic"))
+    except RuntimeError:
+        return None
+    if not folder.is_absolute():
+        return None
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / "sandbox.db"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, NoReturn
 
 from primepods_magic.api.errors import (
     LaunchRefused,
@@ -147,14 +147,14 @@ class Creation:
                 "with '%pods ls' before launching again"
             )
         pod = self._create(note, intent)
-        intent = replace(intent, pod_id=pod.id, is_delivered=True)
+        intent = replace(intent, pod_id=pod.id)
         note.write(intent)
         end_if_too_dear(connection, pod, plan.spec, plan.limits, others)
         self._notice_twins(pod, intent)
         with self._mutex:
             self._stage = "done"
-            if self._is_interrupted:
-                note.write(replace(intent, is_delivered=False))
+            if not self._is_interrupted:
+                note.write(replace(intent, is_delivered=True))
         return pod
 
     def _end(self, pods: tuple[PodDetails, ...]) -> None:
@@ -166,34 +166,32 @@ class Creation:
                 )
 
     def _create(self, note: IntentFile, intent: Intent) -> PodDetails:
+        # Raised after the block: what is being handled inside one stays attached, with all that was sent.
+        failure: PodsError
         try:
             self._go_on("creating")
             return self._connection.client.create_pod(self._request)
-        except OutcomeUnknown as unknown:
-            pod = self._found(note, intent, self._plan.settle_s)
-            if pod is not None:
-                return pod
-            raise ServiceUnavailable(
-                f"'{self._name}' was not created: {unknown}, and no such pod was to be seen within "
-                f"{self._plan.settle_s:g} s. Running this again launches it anew",
-                status_code=unknown.status_code,
-                request_id=unknown.request_id,
-                said=unknown.said,
-            ) from None
-        except OutOfStock as sold_out:
-            pod = self._found_although_sold_out(note, intent, sold_out)
-            if pod is not None:
-                return pod
-            raise self._with_alternatives(sold_out) from None
-        except PodsError:
-            note.clear()
-            raise
+        except PodsError as refused:
+            failure = refused
         except Exception as error:  # noqa: BLE001 - whatever it is, a pod may exist
-            # The note stays.
-            raise OutcomeUnknown(
-                f"'{self._name}' may exist and be billed: {type(error).__name__} while it was being created. "
-                "Running this again looks for it"
-            ) from None
+            failure = OutcomeUnknown(f"{type(error).__name__} broke it off")
+        if isinstance(failure, OutcomeUnknown):
+            return self._found(note, intent, self._plan.settle_s) or self._not_created(failure)
+        if isinstance(failure, OutOfStock):
+            return self._found_although_sold_out(note, intent, failure) or self._sold_out(failure)
+        note.clear()
+        raise failure
+
+    def _not_created(self, unknown: OutcomeUnknown) -> NoReturn:
+        status = unknown.status_code
+        reason = f"the service failed (HTTP {status})" if status else "no good answer came"
+        raise ServiceUnavailable(
+            f"'{self._name}' was not created: {reason}, and no such pod was to be seen within "
+            f"{self._plan.settle_s:g} s. Running this again launches it anew",
+            status_code=status,
+            request_id=unknown.request_id,
+            said=unknown.said,
+        )
 
     def _found(self, note: IntentFile, intent: Intent, settle_s: float) -> PodDetails | None:
         outcome = find_out(self._connection, intent, settle_s)
@@ -216,12 +214,12 @@ class Creation:
             note.clear()
             return None
 
-    def _with_alternatives(self, sold_out: OutOfStock) -> OutOfStock:
+    def _sold_out(self, sold_out: OutOfStock) -> NoReturn:
         try:
             near = alternatives(self._connection.client, self._plan.spec, self._quote.offer)
         except PodsError:
             near = ""
-        return OutOfStock(
+        raise OutOfStock(
             f"{sold_out}; '{self._name}' was not created.{near}",
             status_code=sold_out.status_code,
             request_id=sold_out.request_id,

@@ -115,7 +115,12 @@ def launch_path(account: str, name: str, suffix: str) -> Path:
     import platformdirs
 
     digest = hashlib.sha256(f"{account}\n{name}".encode("utf-8", "replace")).hexdigest()[:32]
-    return Path(platformdirs.user_state_dir("primepods_magic")) / "launching" / f"{digest}{suffix}"
+    try:
+        state = Path(platformdirs.user_state_dir("primepods_magic"))
+    except RuntimeError:
+        # Without a home there is nowhere to write; nothing can be made below a device either.
+        state = Path(os.devnull)
+    return state / "launching" / f"{digest}{suffix}"
 
 
 def _forget_old(folder: Path) -> None:

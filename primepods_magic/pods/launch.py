@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -123,10 +124,12 @@ def carry_out(
         tell(notice)
     _ask(connection, plan, yes, confirm)
     creation = Creation(connection, plan)
-    try:
+    details = None
+    # Raised after the block: what breaks a create off would stay attached, with all that was sent.
+    with contextlib.suppress(KeyboardInterrupt):
         details = run_behind(connection, creation.run).result()
-    except KeyboardInterrupt:
-        raise creation.interrupt() from None
+    if details is None:
+        raise creation.interrupt()
     for notice in creation.notices:
         tell(notice)
     return Pod(connection, details)

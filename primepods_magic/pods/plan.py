@@ -76,8 +76,10 @@ class LaunchPlan:
     @property
     def consequences(self) -> str:
         """What a person agrees to, in words."""
-        ends = " and ".join(f"the end of '{clean(pod.name)}' ({pod.id})" for pod in self.replaces)
-        return f"{ends}, then {self.quote}" if ends else str(self.quote)
+        ended = "".join(
+            f"; before that, the present '{clean(pod.name)}' ({pod.id}) is ended" for pod in self.replaces
+        )
+        return f"{self.quote}{ended}"
 
     @property
     def digest(self) -> str:

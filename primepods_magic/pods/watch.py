@@ -176,7 +176,7 @@ def _failure(pod: PodDetails) -> str:
     if pod.status == PodStatus.TERMINATED:
         return f"{clean(pod.name)} is gone (TERMINATED)"
     reason = f": {clean(pod.installation_failure)}" if pod.installation_failure else ""
-    what = "ERROR" if pod.status == PodStatus.ERROR else "installation FAILED"
+    what = "ERROR" if pod.status == PodStatus.ERROR else f"installation {pod.installation_status}"
     return f"{clean(pod.name)}: {what}{reason}. It may go on being billed; '%pods rm {pod.word}' ends it"
 
 

@@ -233,7 +233,7 @@ def test_ending_the_pod_that_is_replaced_needs_consent(connection: Connection, l
                 connection=live,
                 confirm=confirm,
             )
-    assert asked[0].startswith(f"the end of 'train' ({pod.id}), then 1 × L4_24GB")
+    assert asked[0].endswith(f"; before that, the present 'train' ({pod.id}) is ended")
     assert connection.client.get_pod(pod.id).is_live
 
 

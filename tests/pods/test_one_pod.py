@@ -375,6 +375,16 @@ def test_a_launch_goes_on_where_nothing_can_be_written_and_says_so(
     assert ["no note of this launch could be kept" in text for text in said] == [True]
 
 
+def test_a_launch_goes_on_without_a_home(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nowhere(*_: object) -> str:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr("platformdirs.user_state_dir", nowhere)
+    said: list[str] = []
+    assert launch(gpu="L4_24GB", name="train", tell=said.append).name == "train"
+    assert len(said) == 1
+
+
 class Holding(httpx.HTTPTransport):
     """The network to a sandbox, on which the answer to a create is held back until it is let go."""
 

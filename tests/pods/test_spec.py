@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from pydantic import SecretStr
 
 from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.secret import Secret
 from primepods_magic.pods.spec import PodSpec, literal_secrets, parse_spec, spec_from_mapping
 from tests.api.test_requests import PAGE_BODY
 
@@ -120,5 +120,5 @@ def test_the_same_spec_has_the_same_name_and_another_spec_another() -> None:
 
 
 def test_secrets_are_in_no_repr() -> None:
-    spec = PodSpec(gpu_type="A", jupyter_password=SecretStr("hunter2"), env_vars={"A": "hunter2"})  # type: ignore[arg-type]
+    spec = PodSpec(gpu_type="A", jupyter_password=Secret("hunter2"), env_vars={"A": "hunter2"})  # type: ignore[arg-type]
     assert "hunter2" not in repr(spec)

@@ -127,7 +127,8 @@ def spawn() -> Iterator[Spawn]:
     yield run
     for sandbox in spawned:
         if sandbox.process.poll() is None:
-            sandbox.end(signal.SIGKILL)
+            # One that is killed leaves its temporary database behind.
+            sandbox.end(signal.SIGTERM)
         for stream in (sandbox.process.stdout, sandbox.process.stderr):
             if stream is not None:
                 stream.close()

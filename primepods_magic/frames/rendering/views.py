@@ -32,6 +32,9 @@ _TONES: dict[str, Tone] = {
     "FAILED": "bad",
     "TERMINATED": "idle",
     "UNAVAILABLE": "idle",
+    "OK": "good",
+    "WARNING": "warn",
+    "PROBLEM": "bad",
 }
 
 
@@ -184,6 +187,12 @@ _VIEWS: dict[str, tuple[View, ...]] = {
         _BILLED,
         _DURATION,
         _one("id", 1, 32, "code"),
+    ),
+    "checks": (
+        _one("check", 0, 24, "strong"),
+        View(("result",), _badge, "badge"),
+        _one("detail", 0, 110),
+        _one("what_to_do", 0, 80),
     ),
 }
 

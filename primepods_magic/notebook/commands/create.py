@@ -19,10 +19,11 @@ from __future__ import annotations
 import json
 import os
 from argparse import Namespace
+from collections.abc import Mapping
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.errors import InvalidRequest, PodsError
 from primepods_magic.api.text import clean
 from primepods_magic.notebook.arguments import ArgumentParser, add_timeout, add_yes
 from primepods_magic.notebook.consent import ask
@@ -56,7 +57,17 @@ def run(magics: PodsMagics, args: Namespace, cell: str | None) -> Any:
     """The pod of ``%%pod_create``; with ``--dry-run`` the request that would be sent, secrets masked."""
     if cell is None:
         raise InvalidRequest("%%pod_create needs a body under it, such as 'gpu: H100_80GB'; '-h' tells more")
-    spec = parse_spec(cell, variable=lambda name: _value(magics, name), first_line=2)
+    variables = _Variables(magics.shell.user_ns)
+    try:
+        return _launch(magics, args, cell, variables)
+    except PodsError as error:
+        variables.hide_in(error)
+        raise
+
+
+def _launch(magics: PodsMagics, args: Namespace, cell: str, variables: _Variables) -> Any:
+    spec = parse_spec(cell, variable=variables, first_line=2)
+    variables.spare(spec.pod_name)
     for name in literal_secrets(cell):
         print(
             f"'{name}' is written out in this cell and will be saved with it; ${{{name}}} would keep it out"
@@ -103,14 +114,33 @@ def _show_progress(magics: PodsMagics, args: Namespace, pod: Pod) -> None:
         print(f"'%pods wait {pod.details.word}' waits until it is ready")
 
 
-def _value(magics: PodsMagics, name: str) -> str:
-    """A notebook variable, else an environment variable, as text."""
-    variables = magics.shell.user_ns
-    if name not in variables:
-        return os.environ[name]
-    value = variables[name]
-    if isinstance(value, bool):
-        return json.dumps(value)
-    if isinstance(value, (str, int, float, PurePath)):
-        return str(value)
-    raise InvalidRequest(f"${{{name}}} is a {type(value).__name__}, not a text or a number. Nothing was sent")
+class _Variables:
+    """The variables that ``${NAME}`` takes: a notebook's, else the environment's, which are kept secret."""
+
+    def __init__(self, namespace: Mapping[str, Any]) -> None:
+        self._namespace = namespace
+        self._names_of: dict[str, str] = {}
+
+    def __call__(self, name: str) -> str:
+        if name not in self._namespace:
+            value = os.environ[name]
+            # A letter or two is in every sentence, and no secret.
+            if len(value) > 2:
+                self._names_of[value] = f"${{{name}}}"
+            return value
+        value = self._namespace[name]
+        if isinstance(value, bool):
+            return json.dumps(value)
+        if isinstance(value, (str, int, float, PurePath)):
+            return str(value)
+        raise InvalidRequest(
+            f"${{{name}}} is a {type(value).__name__}, not a text or a number. Nothing was sent"
+        )
+
+    def spare(self, name: str) -> None:
+        """What is part of a pod's name is told by every listing, and by errors as well."""
+        self._names_of = {value: said for value, said in self._names_of.items() if value not in name}
+
+    def hide_in(self, error: PodsError) -> None:
+        """Put the environment's names in the place of its values, wherever an error repeats them."""
+        error.hide(self._names_of)

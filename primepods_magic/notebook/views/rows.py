@@ -217,13 +217,17 @@ def _summary(pod: PodDetails, kind: Kind, percent: int | None, commands: tuple[s
 
 
 def _reason(pod: PodDetails) -> str:
-    if not pod.has_failed:
+    # Ending a pod ends its installation; that is no failure.
+    was_ended = not pod.is_live and pod.installation_status == InstallationStatus.TERMINATED
+    if was_ended or not pod.has_failed:
         return ""
     given = clean(pod.installation_failure)
     if given:
         return given
     if pod.installation_status == InstallationStatus.FAILED:
         return "the installation failed; the service gives no reason"
+    if pod.installation_status == InstallationStatus.TERMINATED and pod.status != PodStatus.ERROR:
+        return "the installation was ended before it was complete"
     return "the service reports an error and gives no reason"
 
 

@@ -9,6 +9,7 @@ from primepods_magic.notebook.views.rows import Kind, read_row, read_rows, read_
 from tests.notebook.views.snapshots import EIGHT, SSH, failed, pod, ready, snapshot
 
 COMMAND = "ssh root@203.0.113.7 -p 22"
+ENDED = "the installation was ended before it was complete"
 NO_REASON = "the installation failed; the service gives no reason"
 
 
@@ -30,7 +31,7 @@ NO_REASON = "the installation failed; the service gives no reason"
         ("ACTIVE", None, 55, Kind.INSTALLING, 55, "", "ACTIVE  installing 55 %"),
         ("ACTIVE", "FAILED", 43, Kind.FAILED, 43, "FAILED at 43 %", f"FAILED  {NO_REASON}"),
         ("ACTIVE", "ERROR", None, Kind.FAILED, 0, "FAILED", f"FAILED  {NO_REASON}"),
-        ("ACTIVE", "TERMINATED", None, Kind.UNKNOWN, None, "TERMINATED", "ACTIVE  installation TERMINATED"),
+        ("ACTIVE", "TERMINATED", None, Kind.FAILED, 0, "TERMINATED", f"ACTIVE  {ENDED}"),
         ("ACTIVE", "REBOOTING", 10, Kind.UNKNOWN, 10, "REBOOTING 10 %", "ACTIVE  installation REBOOTING"),
         ("STOPPED", "COMPLETE", 100, Kind.WAITING, 0, "COMPLETE", "STOPPED"),
         (

@@ -1,0 +1,65 @@
+"""What is wrong with the set-up: settings, network, key, permissions, this computer."""
+
+from __future__ import annotations
+
+from primepods_magic.api.errors import NotConfigured
+from primepods_magic.api.settings import Settings, load_settings
+from primepods_magic.pods.connection import Connection
+
+from .finding import LOG_IN, Finding, Result, guarded, unchecked
+from .here import certificates, launch_notes, open_files, packages, proxy, settings_found
+from .service import service
+
+__all__ = ["Finding", "Result", "diagnose"]
+
+TIMEOUT_S = 5.0
+
+
+def diagnose(connection: Connection | None = None, *, timeout_s: float = TIMEOUT_S) -> list[Finding]:
+    """Look for what is wrong with the set-up. Changes nothing, and raises nothing of what it finds.
+
+    Parameters
+    ----------
+    connection : Connection, optional
+        The one in use. Its service is asked, else the one that the settings name; without a key, none is.
+    timeout_s : float
+        The longest that the service is waited for.
+
+    Returns
+    -------
+    list of Finding
+        One or more for each check, in a fixed order.
+
+    Examples
+    --------
+    >>> [finding.check for finding in diagnose() if finding.result == "problem"]   # doctest: +SKIP
+    []
+    """
+    findings = guarded("packages", packages)
+    if connection is not None:
+        findings.append(Finding("connection", "ok", repr(connection)))
+    found = _load() if connection is None or connection.is_sandbox else connection.settings
+    if isinstance(found, Finding):
+        findings.append(found)
+        settings = None
+    else:
+        settings = found
+        findings += guarded("settings", lambda: settings_found(found))
+    findings += guarded("files", open_files)
+    target = connection.settings if connection is not None else settings
+    findings += guarded("proxy", lambda: proxy(target))
+    findings += guarded("certificates", certificates)
+    if target is None or not target.api_key:
+        findings.append(Finding("service", "warning", "not asked, for there is no key", LOG_IN))
+    else:
+        findings += guarded("service", lambda: service(target, timeout_s))
+    return findings + guarded("launch notes", launch_notes)
+
+
+def _load() -> Settings | Finding:
+    try:
+        return load_settings()
+    except NotConfigured as error:
+        return Finding("settings", "problem", str(error))
+    except Exception as error:  # noqa: BLE001 - as in `guarded`
+        return unchecked("settings", error)

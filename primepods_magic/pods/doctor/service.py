@@ -1,0 +1,165 @@
+"""Checks of the service, by asking it: does it answer, accept the key, and what may the key do?"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import TimeoutError as TimedOut
+from datetime import datetime, timezone
+from typing import Any
+
+from primepods_magic.api.client import Client
+from primepods_magic.api.errors import (
+    AuthenticationError,
+    NotConfigured,
+    NotFound,
+    PermissionDenied,
+    PodsError,
+    RequestRefused,
+)
+from primepods_magic.api.settings import Settings
+from primepods_magic.api.text import clean
+from primepods_magic.pods.behind import run_behind
+from primepods_magic.pods.connection import about_sandbox, open_client
+
+from .finding import LOG_IN, Finding, Result, unchecked
+
+__all__ = ["service"]
+
+MOST_SKEW_S = 120.0
+
+
+def service(settings: Settings, timeout_s: float) -> Iterator[Finding]:
+    """Ask the service, for so many seconds at most."""
+    try:
+        client = open_client(settings, read_timeout_s=timeout_s)
+    except NotConfigured as error:
+        yield Finding("service", "problem", str(error), "see proxy and certificates")
+        return
+    found: list[Finding] = []
+
+    def ask() -> None:
+        for finding in _answers(client):
+            found.append(finding)
+
+    work = run_behind(client, ask)
+    try:
+        work.result(timeout_s)
+        yield from found
+    except TimedOut:
+        seen = list(found)
+        yield from seen
+        detail = f"no {'full ' if seen else ''}answer within {timeout_s:g} s"
+        yield Finding("service", "problem", detail, "check network, VPN and proxy; try again")
+    except Exception as error:  # noqa: BLE001 - as in `guarded`
+        yield from found
+        yield unchecked("service", error)
+    finally:
+        client.close()
+
+
+def _answers(client: Client) -> Iterator[Finding]:
+    """What the service's answers tell."""
+    asked_at = time.monotonic()
+    me: dict[str, Any] = {}
+    refusal: PodsError | None = None
+    try:
+        answer = client.transport.request("GET", "/api/v1/user/whoami", budget_s=0)
+        data = answer.get("data") if isinstance(answer, dict) else None
+        me = data if isinstance(data, dict) else {}
+    except RequestRefused as error:
+        refusal = error
+    except PodsError as error:
+        yield Finding("service", "problem", str(error), "check the URL, network, VPN and proxy")
+        return
+    answered_in_ms = (time.monotonic() - asked_at) * 1000
+    yield Finding("service", "ok", f"{client.settings.base_url} answered in {answered_in_ms:.0f} ms")
+    sandbox = about_sandbox(client) if client.settings.is_loopback else None
+    if sandbox is None:
+        yield from _skew(client)
+    # Which of them a missing permission is answered with is not told.
+    if isinstance(refusal, (AuthenticationError, PermissionDenied, NotFound)):
+        refusal = _refusal(client)
+    if refusal is not None:
+        is_bad_key = isinstance(refusal, AuthenticationError)
+        yield Finding("key accepted", "problem", str(refusal), LOG_IN if is_bad_key else "")
+        return
+    yield _owner(me)
+    yield from _permissions(me.get("scope"))
+    yield from _ssh_keys(client)
+
+
+def _refusal(client: Client) -> PodsError | None:
+    """Whether a key that may not ask whose it is may list pods."""
+    try:
+        client.transport.request("GET", "/api/v1/pods/", params={"limit": 1}, budget_s=0)
+    except PodsError as error:
+        return error
+    return None
+
+
+def _owner(me: dict[str, Any]) -> Finding:
+    if isinstance(me.get("id"), str):
+        return Finding("key accepted", "ok", f"it is {clean(me.get('name') or me['id'])}'s")
+    return Finding(
+        "key accepted",
+        "warning",
+        "it may not say whose it is, so your pods cannot be told from your team's",
+        "use a key that may read the user",
+    )
+
+
+def _permissions(scope: object) -> Iterator[Finding]:
+    """What the key may do, where the service says so."""
+    known = {str(name).casefold(): may for name, may in scope.items()} if isinstance(scope, dict) else {}
+    wanted: tuple[tuple[str, str, Result, str], ...] = (
+        ("instances", "read", "problem", "pods cannot be listed"),
+        ("instances", "write", "warning", "pods cannot be rented or ended"),
+        ("availability", "read", "warning", "offers cannot be listed, so nothing can be rented"),
+    )
+    silent = True
+    for name, verb, result, consequence in wanted:
+        may = known.get(name)
+        if not isinstance(may, dict) or not isinstance(may.get(verb), bool):
+            continue
+        silent = False
+        label = f"{name.title()} -> {'Read' if verb == 'read' else 'Read and Write'}"
+        if may[verb]:
+            yield Finding("permission", "ok", label)
+        else:
+            yield Finding(
+                "permission", result, f"{label} is missing: {consequence}", "make a key that has it"
+            )
+    if silent:
+        yield Finding("permission", "ok", "the service does not say what this key may do")
+
+
+def _skew(client: Client) -> Iterator[Finding]:
+    seen = client.transport.service_time
+    if seen is None:
+        return
+    skew_s = (datetime.now(timezone.utc) - seen[0]).total_seconds() - (time.monotonic() - seen[1])
+    if abs(skew_s) <= MOST_SKEW_S:
+        yield Finding("clock", "ok", "agrees with the service's")
+    else:
+        way = "ahead of" if skew_s > 0 else "behind"
+        yield Finding(
+            "clock", "warning", f"{abs(skew_s) / 60:.0f} min {way} the service's", "set this computer's clock"
+        )
+
+
+def _ssh_keys(client: Client) -> Iterator[Finding]:
+    try:
+        count = len(client.list_ssh_keys())
+    except PodsError as error:
+        yield Finding("ssh keys", "warning", f"cannot be listed: {error}")
+        return
+    if count:
+        yield Finding("ssh keys", "ok", f"{count} on the account")
+    else:
+        yield Finding(
+            "ssh keys",
+            "warning",
+            "none on the account: nobody can log in to a pod by ssh",
+            "add one on the service's website",
+        )
