@@ -12,8 +12,7 @@ import random
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta, timezone
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -21,21 +20,13 @@ import httpx
 
 from primepods_magic import __version__
 
-from .answers import read_error
 from .errors import (
-    REFUSALS,
     ConnectionClosed,
     NotConfigured,
-    OutcomeUnknown,
-    OutOfStock,
-    PodsError,
-    RateLimited,
-    ServiceUnavailable,
     UnexpectedAnswer,
-    error_class,
 )
+from .refusals import NEVER_LEFT, date_of, refused, retry_after_s, unreachable
 from .settings import Settings
-from .text import clean
 
 __all__ = ["Params", "Transport"]
 
@@ -52,11 +43,6 @@ LONGEST_BACKOFF_S = 8.0
 LARGEST_BODY_BYTES = 64 * 2**20
 
 _RETRIED_STATUS = {429, 500, 502, 503, 504}
-_NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-_CAPACITY_WORDS = ("capacity", "out of stock", "no stock", "sold out")
-_LONGEST_REQUEST_ID = 100
-# As the service's website names them; those that are not here are nowhere named.
-_PERMISSIONS = {"pods": "Instances", "availability": "Availability", "disks": "Disks"}
 
 
 class _Bearer(httpx.Auth):
@@ -187,15 +173,15 @@ class Transport:
             try:
                 response = self._send(method, path, query, body)
             except httpx.HTTPError as error:
-                failure = self._unreachable(method, error)
-                never_left = isinstance(error, _NEVER_LEFT)
+                failure = unreachable(method, self._settings.base_url, error)
+                never_left = isinstance(error, NEVER_LEFT)
                 may_retry = attempt < CONNECT_ATTEMPTS if never_left else method != "POST"
                 delay_s = _backoff_s(attempt)
             else:
                 try:
                     if response.is_success:
                         return _decode(response, text_will_do)
-                    failure = self._refused(method, response, body)
+                    failure = refused(method, response, (self._settings.api_key, *_secrets_in(body)))
                 except UnexpectedAnswer as unexpected:
                     failure = unexpected
                 may_retry = response.status_code in _RETRIED_STATUS and (
@@ -204,7 +190,7 @@ class Transport:
                 if response.is_success and method != "POST":
                     # One spoilt answer may be chance; a login page stays one.
                     may_retry = attempt < SPOILT_ATTEMPTS
-                delay_s = _retry_after_s(response) or _backoff_s(attempt)
+                delay_s = retry_after_s(response) or _backoff_s(attempt)
             if not may_retry or time.monotonic() + delay_s > deadline:
                 raise failure
             self._sleep(delay_s)
@@ -247,71 +233,9 @@ class Transport:
             )
 
     def _note_time(self, response: httpx.Response) -> None:
-        moment = _date(response)
+        moment = date_of(response)
         if moment is not None:
             self._seen = (moment, time.monotonic())
-
-    def _unreachable(self, method: str, error: httpx.HTTPError) -> PodsError:
-        where = self._settings.base_url
-        if isinstance(error, _NEVER_LEFT):
-            unreachable = ServiceUnavailable(
-                f"cannot reach {where} ({_words(error)}); nothing was done. Check the network and try again"
-            )
-            unreachable.may_have_acted = False
-            return unreachable
-        if method == "POST":
-            return OutcomeUnknown(
-                f"the connection to {where} broke after the request had left ({_words(error)}); it may have "
-                "been acted on and was not sent again"
-            )
-        return ServiceUnavailable(f"{where} did not answer properly ({_words(error)}); try again later")
-
-    def _refused(self, method: str, response: httpx.Response, body: object) -> PodsError:
-        status = response.status_code
-        secrets = (self._settings.api_key, *_secrets_in(body))
-        said = read_error(response.text, response.headers.get("content-type", ""), secrets)
-        kind = error_class(status)
-        if status == 503 and said and any(word in said.casefold() for word in _CAPACITY_WORDS):
-            kind = OutOfStock
-        elif method == "POST" and status >= 400 and status not in REFUSALS:
-            kind = OutcomeUnknown
-        message = _message(kind, status, said, method, response)
-        request_id = _request_id(response)
-        if status >= 500 and request_id:
-            message += f" (request {request_id})"
-        if kind is OutcomeUnknown:
-            message += "; it may have been acted on and was not sent again"
-        return kind(message, status_code=status, request_id=request_id, said=said)
-
-
-def _message(
-    kind: type[PodsError], status: int, said: str | None, method: str, response: httpx.Response
-) -> str:
-    words = said or response.reason_phrase or "no reason given"
-    if status == 401:
-        return f"the service does not accept this key ({words}). Check PRIME_API_KEY or run 'prime login'"
-    if status == 403 and method == "GET":
-        return f"this key may not read that ({words}). {_permission_needed(response, 'Read')}"
-    if status == 403:
-        needed = _permission_needed(response, "Read and Write")
-        return f"this key may not do that ({words}); nothing was done. {needed}"
-    if status == 402:
-        return f"the wallet cannot pay for this ({words}); nothing was created"
-    wait_s = _retry_after_s(response)
-    later = f"; try again in {wait_s:.0f} s" if wait_s else ""
-    if kind is RateLimited:
-        return f"too many requests ({words}){later}"
-    if 300 <= status < 400:
-        return f"the service redirected the request elsewhere ({status}); it was not followed"
-    undone = "; nothing was done" if method != "GET" and status in REFUSALS else ""
-    return f"{words} (HTTP {status}){undone}{later}"
-
-
-def _permission_needed(response: httpx.Response, right: str) -> str:
-    room = response.request.url.path.removeprefix("/api/v1/").partition("/")[0]
-    if room not in _PERMISSIONS:
-        return "'%pods doctor' shows what it may do"
-    return f"It needs the permission {_PERMISSIONS[room]} -> {right}"
 
 
 def _decode(response: httpx.Response, text_will_do: bool) -> Any:
@@ -328,39 +252,9 @@ def _decode(response: httpx.Response, text_will_do: bool) -> Any:
     raise UnexpectedAnswer(f"the service answered with {what}; a proxy or a login page may be in between")
 
 
-def _date(response: httpx.Response) -> datetime | None:
-    try:
-        return parsedate_to_datetime(response.headers.get("date", "")).astimezone(timezone.utc)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _request_id(response: httpx.Response) -> str | None:
-    """The id under which the service, or the edge before it, can find this request."""
-    for name in ("x-request-id", "cf-ray", "x-amzn-requestid"):
-        if name in response.headers:
-            return clean(response.headers[name])[:_LONGEST_REQUEST_ID]
-    return None
-
-
 def _backoff_s(attempt: int) -> float:
     longest_s = min(LONGEST_BACKOFF_S, FIRST_BACKOFF_S * 2.0 ** (attempt - 1))
     return longest_s * random.uniform(0.5, 1.0)  # noqa: S311 - jitter, not a secret
-
-
-def _retry_after_s(response: httpx.Response) -> float | None:
-    text = response.headers.get("retry-after", "").strip()
-    if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
-        return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
-    # By the clock that the service itself goes by, where it says what that is.
-    wait = moment - (_date(response) or datetime.now(timezone.utc))
-    return max(wait, timedelta()).total_seconds()
 
 
 def _same_origin(url: str, location: str) -> str | None:
@@ -383,17 +277,3 @@ def _secrets_in(body: object) -> list[str]:
     values = [pod.get("jupyterPassword"), *(env.get("value") for env in pod.get("envVars") or [])]
     # A value of a letter or two is in every sentence, and no secret.
     return [value for value in values if isinstance(value, str) and len(value) > 2]
-
-
-def _words(error: httpx.HTTPError) -> str:
-    said = str(error)
-    if "CERTIFICATE_VERIFY_FAILED" in said:
-        return "its certificate is not trusted here"
-    # The errors of looking up a name are the negative ones.
-    if isinstance(error, httpx.ConnectError) and said.startswith("[Errno -"):
-        return "its name is not known here"
-    return {
-        "ConnectError": "connection refused or no route",
-        "ConnectTimeout": f"no connection within {CONNECT_TIMEOUT_S:.0f} s",
-        "ReadTimeout": f"no answer within {READ_TIMEOUT_S:.0f} s",
-    }.get(type(error).__name__, type(error).__name__)
