@@ -21,12 +21,14 @@ if TYPE_CHECKING:
     from .api.errors import PodsError
     from .api.settings import Settings
     from .pods.connection import connect
+    from .pods.guards import Limits
     from .pods.handle import Pod
     from .pods.launch import launch
 
 __version__ = "0.1.0"
 __all__ = [
     "Client",
+    "Limits",
     "Pod",
     "PodsError",
     "Settings",
@@ -39,6 +41,7 @@ __all__ = [
 # Resolved on first use, so that importing the package loads nothing heavy.
 _HOMES = {
     "Client": ".api.client",
+    "Limits": ".pods.guards",
     "Pod": ".pods.handle",
     "PodsError": ".api.errors",
     "Settings": ".api.settings",

@@ -32,6 +32,7 @@ HEAVY = {"pandas", "httpx", "pydantic", "ipywidgets", "fastapi"}
 
 PUBLIC_NAMES = {
     "Client",
+    "Limits",
     "Pod",
     "PodsError",
     "Settings",

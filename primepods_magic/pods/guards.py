@@ -32,6 +32,10 @@ class Limits:
         For one pod, its disk included.
     max_burn_usd_hr : float, optional
         For all my live pods and the one to be launched together.
+
+    Examples
+    --------
+    >>> launch(gpu="H100_80GB", limits=Limits(max_price_usd_hr=4))           # doctest: +SKIP
     """
 
     max_price_usd_hr: float | None = None
