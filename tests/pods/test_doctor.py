@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from primepods_magic.api.settings import Settings
+from primepods_magic.api.settings import LIVE_URL, Settings
 from primepods_magic.pods.connection import connect, disconnect
 from primepods_magic.pods.doctor import Finding, diagnose
 from tests.support.sandbox_control import KEY, READ_KEY, SandboxControl
@@ -363,3 +363,7 @@ def test_no_finding_tells_a_secret_and_no_file_is_touched(
         configure(url, SECRET)
         assert SECRET[4:] not in str(diagnose())
     assert {path: os.stat(path).st_mtime_ns for path in home.rglob("*")} == before
+
+
+def test_a_url_that_nobody_chose_is_the_default() -> None:
+    assert only(diagnose(), "url").detail == f"{LIVE_URL} from the default"

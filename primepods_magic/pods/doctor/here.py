@@ -42,7 +42,7 @@ def settings_found(settings: Settings) -> Iterator[Finding]:
     """Key, URL, team and context, each with where it is from."""
     sources = settings.sources
     # Nothing is said of what `connect(settings=…)` was given.
-    url_from = sources.get("base_url", "the default" if sources else "here")
+    url_from = sources.get("base_url", "the default" if sources or settings.base_url == LIVE_URL else "here")
     if settings.api_key:
         yield _key(settings)
     else:
