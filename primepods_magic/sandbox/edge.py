@@ -12,11 +12,9 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from .clock import http_date
+from .keys import BUILT_IN_KEYS
 from .store import seeded_token
 from .world import World
-
-KEYS_WITH_WRITE = {"sandbox": True, "sandbox-read": False}
-"""The keys that exist here, and whether each may change anything."""
 
 API_PREFIX = "/api/v1"
 
@@ -126,17 +124,19 @@ def _refusal(scope: Scope) -> ASGIApp | None:
     if _hostname(headers.get("host", "")) not in _LOOPBACK_NAMES:
         return _answer(403, "The sandbox answers this computer only: the Host must be a loopback name")
     if scope["path"].startswith(API_PREFIX):
-        return _key_refusal(headers, scope["method"])
+        return _key_refusal(scope, headers, scope["method"])
     return None
 
 
-def _key_refusal(headers: Headers, method: str) -> ASGIApp | None:
+def _key_refusal(scope: Scope, headers: Headers, method: str) -> ASGIApp | None:
     scheme, _, key = headers.get("authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         return _answer(403, "Not authenticated")
-    if key.strip() not in KEYS_WITH_WRITE:
+    found = BUILT_IN_KEYS.get(key.strip())
+    if found is None:
         return _answer(401, "Invalid token")
-    if method not in ("GET", "HEAD") and not KEYS_WITH_WRITE[key.strip()]:
+    scope["state"] = {**scope.get("state", {}), "key": found}
+    if method not in ("GET", "HEAD") and not found.writes:
         return _answer(
             403, "This key lacks the permission Instances -> Read and Write that this request needs"
         )

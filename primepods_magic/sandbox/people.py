@@ -45,9 +45,10 @@ class Disk:
 
 
 ADA = Person("cmb7q0u1x0004v8l2k5n3r9tz", "Ada Lovelace", "ada@example.org", "ADMIN")
+CHARLES = Person("cmb8r1w2y0007v8l2m6p4s0ua", "Charles Babbage", "charles@example.org", "MEMBER")
 PEOPLE = (
     ADA,
-    Person("cmb8r1w2y0007v8l2m6p4s0ua", "Charles Babbage", "charles@example.org", "MEMBER"),
+    CHARLES,
     Person("cmb9s2x3z0008v8l2n7q5t1vb", "Mary Somerville", "mary@example.org", "MEMBER"),
 )
 TEAMS = (

@@ -9,8 +9,10 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request
 
 from . import people
+from .catalogue import offers
 from .faults import ON_TIME, Faults, Lateness
 from .lifecycle import Event, EventKind, State, refusal, state_at, terminated_ms
+from .offers import Offer
 from .orders import Order
 from .purchase import choose_offer, make_pod
 from .records import HistoryRow, PodRecord
@@ -40,6 +42,10 @@ class World:
     dialect: Dialect
     page_cap: int
     faults: Faults
+
+    def offers(self) -> tuple[Offer, ...]:
+        """What can be rented now, and what is out of stock."""
+        return offers()
 
     def now_ms(self) -> int:
         """The present instant."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, HTTPException, Query, Request
+from fastapi import APIRouter, HTTPException, Query
 
 from primepods_magic.sandbox import people
 from primepods_magic.sandbox.clock import iso
-from primepods_magic.sandbox.edge import KEYS_WITH_WRITE
+from primepods_magic.sandbox.keys import AREAS, TheKey
 from primepods_magic.sandbox.records import HistoryRow
 from primepods_magic.sandbox.world import TheWorld, World
 
@@ -19,25 +19,24 @@ router = APIRouter()
 
 
 @router.get("/user/whoami")
-async def whoami(request: Request) -> dict[str, Any]:
+async def whoami(key: TheKey) -> dict[str, Any]:
     """Whom the key belongs to, and what it may do."""
-    key = request.headers["authorization"].partition(" ")[2].strip()
-    scope = {"read": True, "write": KEYS_WITH_WRITE[key]}
+    person = key.person
     return {
         "data": {
-            "id": people.ADA.user_id,
+            "id": person.user_id,
             "role": "USER",
             "createdAt": people.JOINED_AT,
-            "name": people.ADA.name,
-            "slug": "ada",
-            "email": people.ADA.email,
+            "name": person.name,
+            "slug": person.name.partition(" ")[0].lower(),
+            "email": person.email,
             "image": None,
             "emailVerified": True,
             "hasBetaAccess": False,
             "isBanned": False,
             "skipPrepay": False,
             "blacklist": [],
-            "scope": {"instances": scope, "availability": {"read": True, "write": False}, "disks": scope},
+            "scope": {area: {"read": area in key.reads, "write": area in key.writes} for area in AREAS},
         },
         "status": None,
     }
