@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
 
 from .bodies import sound_body
+from .documents import document
 from .edge import API_PREFIX, Edge
+from .methods import Methods
 from .orders import problems
-from .routes import account, admin, availability, pods
+from .refusals import refusals
+from .routes import (
+    about,
+    account,
+    admin,
+    availability,
+    disks,
+    documents,
+    pods,
+    ssh_keys,
+    templates,
+    wallet,
+)
+from .shapes import PublishedInvalid, SpecFieldProblem, SpecInvalid
 from .spoiling import Spoiling
 from .world import World
 
+# With the tag that each has in the documents.
+_API = (
+    ("Pods", pods.router),
+    ("Availability", availability.router),
+    ("Disks", disks.router),
+    ("SSH keys", ssh_keys.router),
+    ("Templates", templates.router),
+    ("Account", account.router),
+    ("Account", wallet.router),
+)
+_OWN = (("Sandbox", about.router), ("Documents", documents.router))
+_ADMIN = (("Sandbox", admin.router),)
 
-def create_app(world: World, *, latency_s: float, seed: int) -> ASGIApp:
+
+def create_app(world: World, *, latency_s: float, seed: int, has_admin: bool = True) -> ASGIApp:
     """Everything that the sandbox answers.
 
     Parameters
@@ -26,8 +56,10 @@ def create_app(world: World, *, latency_s: float, seed: int) -> ASGIApp:
         How long each request is held back.
     seed:
         What the ids of requests follow from.
+    has_admin:
+        Whether clients may move the clock, choose faults, and let things happen.
     """
-    # The service publishes its own documents; generated ones would promise that these are the same.
+    # It has documents, but of our own making: see routes/documents.py.
     app = FastAPI(
         openapi_url=None,
         docs_url=None,
@@ -36,9 +68,15 @@ def create_app(world: World, *, latency_s: float, seed: int) -> ASGIApp:
         dependencies=[Depends(sound_body)],
     )
     app.state.world = world
-    for router in (pods.router, availability.router, account.router):
-        app.include_router(router, prefix=API_PREFIX)
-    app.include_router(admin.router)
+    own = _OWN + _ADMIN if has_admin else _OWN
+    for tag, router in _API:
+        app.include_router(router, prefix=API_PREFIX, tags=[tag], responses=refusals(400, 401, 403, 422))
+    for tag, router in own:
+        app.include_router(router, tags=[tag], responses=refusals(400, 403, 422))
+    routers = {API_PREFIX: [router for _, router in _API], "": [router for _, router in own]}
+    app.state.document = document(app.routes, routers, world.dialect, keyed=API_PREFIX)
+    app.state.methods = Methods(app.state.document["paths"])
+    app.add_exception_handler(405, _method_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     _finish_routes(app)
     return Edge(Spoiling(app, world.faults, API_PREFIX), world, latency_s=latency_s, seed=seed)
@@ -54,11 +92,21 @@ def _finish_routes(app: FastAPI) -> None:
         route.matches({"type": "http", "method": "GET", "path": "/", "headers": []})
 
 
+async def _method_error(request: Request, error: Exception) -> JSONResponse:
+    methods: Methods = request.app.state.methods
+    return JSONResponse(
+        {"detail": "Method Not Allowed"}, 405, headers={"Allow": ", ".join(methods.of(request.url.path))}
+    )
+
+
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     world: World = request.app.state.world
-    found = problems(list(error.errors()))
+    found = cast(list[SpecFieldProblem], problems(list(error.errors())))
     if world.dialect == "spec":
-        return JSONResponse({"detail": found}, 422)
-    rows = [{"param": ".".join(str(part) for part in row["loc"]), "details": row["msg"]} for row in found]
-    return JSONResponse({"errors": rows}, 422)
+        spec: SpecInvalid = {"detail": found}
+        return JSONResponse(spec, 422)
+    published: PublishedInvalid = {
+        "errors": [{"param": ".".join(map(str, row["loc"])), "details": row["msg"]} for row in found]
+    }
+    return JSONResponse(published, 422)

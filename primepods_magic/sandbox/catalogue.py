@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from .offers import Limits, Offer
+from .shapes import Currency
 from .vocabulary import GpuType, Image, ProviderType, Region, SecurityType, Socket, StockStatus
 
 FAILING = ("tensordock", "RTX4090_24GB")
@@ -21,7 +22,7 @@ class Site:
 
     data_center: str | None
     country: str
-    region: Region
+    region: Region | None
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Provider:
     """Containers share a machine's address, so their ports are mapped to high ones."""
     stopped_share: float | None = None
     """The part of the price that a stopped pod costs; None: all of it."""
+    provisioning_share: float | None = 0.0
+    """The part that one costs which is being provisioned; None: all of it."""
     demands_max_price: bool = False
     demands_data_center: bool = False
     connect_after_ms: int = 0
@@ -56,15 +59,16 @@ class Listing:
 
     provider: ProviderType
     gpu_type: GpuType
-    price_gpu_hr: float
+    price_gpu_hr: float | None
     counts: tuple[int, ...]
     sites: tuple[str, ...]
     stock: StockStatus = "Available"
     security: SecurityType = "secure_cloud"
     is_spot: bool = False
-    currency: str = "USD"
+    currency: Currency = "USD"
     socket: Socket | None = None
     nodes: int = 1
+    prepaid_hours: int | None = None
 
 
 _VM: tuple[Image, ...] = (
@@ -99,6 +103,10 @@ PROVIDERS: dict[ProviderType, Provider] = {
     "scaleway": Provider(_VM, stopped_share=0.15),
     "crusoecloud": Provider(_VM, ssh_user="ubuntu"),
     "vultr": Provider(_PLAIN),
+    "cudocompute": Provider(_VM, stopped_share=0.3, provisioning_share=0.25),
+    "denvr": Provider((*_VM, "prime_rl"), ssh_user="ubuntu", provisioning_share=None),
+    "latitude": Provider(_PLAIN, ssh_user="ubuntu"),
+    "dc_roan": Provider((*_VM, "vllm_llama_70b"), ssh_user="ubuntu", demands_data_center=True),
 }
 
 SITES: dict[str, Site] = {
@@ -113,6 +121,9 @@ SITES: dict[str, Site] = {
     "ap-northeast-1": Site("ap-northeast-1", "JP", "asia_northeast"),
     "syd": Site("syd", "AU", "australia"),
     "sao": Site("sao", "BR", "south_america"),
+    "se-sto-1": Site("se-sto-1", "SE", "eu_north"),
+    "me-dub-1": Site("me-dub-1", "AE", "middle_east"),
+    "nowhere": Site(None, "ZA", None),
     "anywhere-US": Site(None, "US", "united_states"),
 }
 
@@ -134,6 +145,18 @@ _CARDS: dict[GpuType, Card] = {
     "H200_141GB": Card("SXM5", 141, 24, 240, 400),
     "B200_180GB": Card("SXM6", 180, 28, 280, 500),
     "B300_262GB": Card("SXM6", 262, 30, 320, 600),
+    "P100_16GB": Card("PCIe", 16, 6, 24, 80),
+    "V100_32GB": Card("SXM2", 32, 8, 60, 120),
+    "A4000_16GB": Card("PCIe", 16, 8, 32, 100),
+    "A5000_24GB": Card("PCIe", 24, 8, 48, 120),
+    "A10_24GB": Card("PCIe", 24, 15, 100, 200),
+    "A30_24GB": Card("PCIe", 24, 8, 60, 120),
+    "RTX3080_10GB": Card("PCIe", 10, 6, 24, 80),
+    "RTX4000Ada_20GB": Card("PCIe", 20, 8, 48, 100),
+    "RTX6000Ada_48GB": Card("PCIe", 48, 14, 120, 200),
+    "L40_48GB": Card("PCIe", 48, 14, 96, 160),
+    "GH200_96GB": Card("SXM5", 96, 64, 432, 500),
+    "GB200": Card("SXM6", 192, 36, 480, 800),
 }
 
 _LISTINGS: tuple[Listing, ...] = (
@@ -182,6 +205,38 @@ _LISTINGS: tuple[Listing, ...] = (
     Listing("crusoecloud", "L40S_48GB", 1.0, (1,), ("us-east-1",), "Low"),
     Listing("vultr", "A40_48GB", 1.71, (1,), ("ap-northeast-1", "syd"), "Available"),
     Listing("vultr", "L4_24GB", 0.69, (1,), ("ap-northeast-1",), "Medium"),
+    Listing("cudocompute", "A4000_16GB", 0.17, (1, 2, 4), ("se-sto-1", "us-east-1"), "High"),
+    Listing("cudocompute", "A5000_24GB", 0.29, (1, 2), ("se-sto-1",), "Medium"),
+    Listing("cudocompute", "V100_32GB", 0.39, (1, 2, 4), ("us-east-1",), "Medium"),
+    Listing("cudocompute", "L40S_48GB", 1.21, (1, 2), ("me-dub-1",), "Low"),
+    Listing("denvr", "A100_80GB", 1.95, (1, 2, 4, 8), ("us-west-2",), "Medium", socket="SXM4"),
+    Listing("denvr", "H100_80GB", 3.05, (1, 8), ("us-west-2",), "Low", socket="SXM5"),
+    # A week is charged with the order.
+    Listing("denvr", "H200_141GB", 3.6, (8,), ("us-west-2",), "Low", prepaid_hours=168),
+    Listing("denvr", "A30_24GB", 0.33, (1, 2), ("us-west-2",), prepaid_hours=24),
+    Listing("latitude", "RTX6000Ada_48GB", 0.86, (1, 2, 4), ("sao", "us-west-2"), "High"),
+    Listing("latitude", "GH200_96GB", 3.12, (1,), ("us-west-2",), "Low"),
+    Listing("latitude", "A100_80GB", None, (8,), ("sao",), "Low", socket="PCIe"),
+    Listing("dc_roan", "GB200", 8.4, (4,), ("us-west-2",), "Low"),
+    Listing("dc_roan", "B200_180GB", 5.95, (8,), ("us-west-2",), "Unavailable"),
+    Listing("dc_roan", "B200_180GB", 5.6, (64,), ("us-west-2",), "Low", nodes=8),
+    Listing("nebius", "H100_80GB", 3.1, (16, 32), ("FIN-01",), "Low", socket="SXM5", nodes=2),
+    Listing("nebius", "L40S_48GB", 1.35, (1, 2), ("FIN-01",), "High"),
+    Listing("lambdalabs", "A10_24GB", 0.75, (1,), ("us-west-2", "us-east-1", "ap-south-1"), "Medium"),
+    Listing("lambdalabs", "GH200_96GB", 1.49, (1,), ("us-east-1",), "Unavailable"),
+    Listing("massedcompute", "A30_24GB", 0.35, (1, 2, 4), ("us-east-1",), "High"),
+    Listing("massedcompute", "A5000_24GB", 0.41, (1, 2), ("us-east-1",), "High"),
+    Listing("tensordock", "RTX3080_10GB", 0.17, (1, 2), ("nowhere",), "Low", "community_cloud"),
+    Listing("tensordock", "P100_16GB", 0.19, (1, 2), ("us-east-1",), "High"),
+    Listing("runpod", "RTX4000Ada_20GB", 0.2, (1, 2), ("EU-RO-1",), "High"),
+    # The service's sums have such digits.
+    Listing("runpod", "L40_48GB", 0.6567999999999998, (1,), ("EU-RO-1", "us-east-1"), "Medium"),
+    Listing("runpod", "RTX4000Ada_20GB", 0.11, (1,), ("EU-RO-1",), "Low", is_spot=True),
+    Listing("runpod", "L40_48GB", 0.31, (1,), ("us-east-1",), "Low", "community_cloud", is_spot=True),
+    Listing("scaleway", "L40S_48GB", 1.4, (1, 2, 4), ("fr-par-2",), "High", currency="EUR"),
+    Listing("scaleway", "B300_262GB", 7.5, (8,), ("fr-par-2",), "Low", currency="EUR"),
+    Listing("crusoecloud", "A40_48GB", 0.9, (1, 2, 4, 8), ("us-east-1",), "High"),
+    Listing("crusoecloud", "CPU_NODE", 0.25, (1,), ("us-east-1",), "High"),
 )
 
 _CLOUD_ID_PREFIXES: dict[ProviderType, str] = {
@@ -195,6 +250,10 @@ _CLOUD_ID_PREFIXES: dict[ProviderType, str] = {
     "scaleway": "scw",
     "crusoecloud": "cr",
     "vultr": "vcg",
+    "cudocompute": "cudo",
+    "denvr": "dnv",
+    "latitude": "lat",
+    "dc_roan": "roan",
 }
 
 
@@ -223,18 +282,45 @@ def _offer(listing: Listing, count: int, site: Site) -> Offer:
         country=site.country,
         security=listing.security,
         stock=listing.stock,
-        price_hr=round(listing.price_gpu_hr * count, 4),
+        price_hr=_price_hr(listing.price_gpu_hr, count),
         currency=listing.currency,
         is_spot=listing.is_spot,
         images=PROVIDERS[listing.provider].images,
         disk_gb=_disk_limits(listing.provider, card.disk_gb * count),
-        vcpus=Limits(card.vcpus * count),
-        memory_gb=Limits(card.memory_gb * count),
+        vcpus=_vcpu_limits(listing.provider, card.vcpus * count),
+        memory_gb=_memory_limits(listing.provider, card.memory_gb * count),
         internet_mbps=10_000 if count >= 8 else 1_000,
         interconnect_gbps=3_200 if listing.nodes > 1 else None,
         provisioning_min=2 if PROVIDERS[listing.provider].is_container else 5,
+        interconnect_type=_interconnect(listing),
         nodes=listing.nodes,
+        prepaid_hours=listing.prepaid_hours,
     )
+
+
+def _price_hr(price_gpu_hr: float | None, count: int) -> float | None:
+    if price_gpu_hr is None:
+        return None
+    # One of it costs what the listing says, to the last digit.
+    return price_gpu_hr if count == 1 else round(price_gpu_hr * count, 4)
+
+
+def _interconnect(listing: Listing) -> str | None:
+    if listing.nodes == 1:
+        return None
+    return "RoCE" if listing.provider == "nebius" else "InfiniBand"
+
+
+def _vcpu_limits(provider: ProviderType, default: int) -> Limits:
+    if provider == "cudocompute":
+        return Limits(default, min=2, max=4 * default, step=2, usd_unit_hr=0.005)
+    return Limits(default)
+
+
+def _memory_limits(provider: ProviderType, default_gb: int) -> Limits:
+    if provider == "cudocompute":
+        return Limits(default_gb, min=4, max=4 * default_gb, step=4, usd_unit_hr=0.0025)
+    return Limits(default_gb)
 
 
 def _disk_limits(provider: ProviderType, default_gb: int) -> Limits:

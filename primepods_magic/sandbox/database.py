@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-SCHEMA_VERSION = 2
-"""What :meth:`.store.Store.renew` brings every earlier one up to."""
-
-TABLES = frozenset({"sandbox", "clock", "pods", "events", "history"})
+from .mounts import MOUNTS, is_local
+from .schema import SCHEMA_VERSION, TABLES
 
 _START_TIMEOUT_S = 5.0
 
@@ -20,13 +20,19 @@ class DatabaseUnusable(RuntimeError):
     """The file cannot serve as a sandbox's database. One line names it and says what to do."""
 
 
-def open_database(path: Path) -> sqlite3.Connection:
+def open_database(path: Path, *, mounts: Path = MOUNTS) -> sqlite3.Connection:
     """A connection to a sandbox's database or to a new, empty file.
+
+    A new file gets a write-ahead log, which is several times faster. That needs memory shared by all who use
+    the file, so on a network file system (https://sqlite.org/wal.html), and where SQLite says no, the file
+    has a rollback journal.
 
     Parameters
     ----------
     path:
         The file. It is created when it does not exist.
+    mounts:
+        Which file systems there are: see :func:`.mounts.is_local`.
 
     Raises
     ------
@@ -36,19 +42,56 @@ def open_database(path: Path) -> sqlite3.Connection:
     refusal = _refusal(path)
     if refusal:
         raise DatabaseUnusable(refusal)
+    may_log_ahead = is_local(path, mounts)
+    end = time.monotonic() + _START_TIMEOUT_S
     with explained(path):
-        # Opened by the thread that starts the sandbox, used by the one that serves: never at the same time.
-        connection = sqlite3.connect(
-            path, timeout=_START_TIMEOUT_S, isolation_level=None, check_same_thread=False
-        )
-        try:
-            # A killed process loses nothing at NORMAL; only a power cut could, and a sandbox may bear that.
-            connection.execute("PRAGMA synchronous = NORMAL")
-            _check_contents(path, connection)
-        except BaseException:
-            connection.close()
-            raise
+        while True:
+            try:
+                return _opened(path, may_log_ahead)
+            except sqlite3.OperationalError as error:
+                # Nobody else may use a file while its journal changes, and for that SQLite does not wait.
+                # Those who try at the same time let go of it in between, each for as long as chance has it.
+                if "lock" not in str(error) or time.monotonic() > end:
+                    raise
+                time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - chance, not a secret
+
+
+def _opened(path: Path, may_log_ahead: bool) -> sqlite3.Connection:
+    # Opened by the thread that starts the sandbox, used by the one that serves: never at the same time.
+    connection = sqlite3.connect(
+        path, timeout=_START_TIMEOUT_S, isolation_level=None, check_same_thread=False
+    )
+    try:
+        _check_contents(path, connection)
+        _choose_journal(connection, may_log_ahead)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _choose_journal(connection: sqlite3.Connection, may_log_ahead: bool) -> None:
+    (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if journal == "wal" and not may_log_ahead:
+        (journal,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
+    elif journal != "wal" and may_log_ahead and version == 0:
+        # Only a new file: another computer may have laid out this one, over the network, and have it open.
+        journal = _logging_ahead(connection)
+    # A killed process loses nothing either way. A power cut takes the last answers from a log at NORMAL, and
+    # breaks nothing; a rollback journal at NORMAL it could break.
+    connection.execute(f"PRAGMA synchronous = {'NORMAL' if journal == 'wal' else 'FULL'}")
+
+
+def _logging_ahead(connection: sqlite3.Connection) -> str:
+    try:
+        (journal,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    except sqlite3.OperationalError as error:
+        if "lock" in str(error):
+            raise
+        # No shared memory, or no place beside the file. Whether it can be written at all is seen later.
+        return "delete"
+    return str(journal)
 
 
 @contextmanager
@@ -58,7 +101,7 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         # The error codes are not told before Python 3.11.
-        if "locked" in str(error):
+        if "lock" in str(error):
             said = f"{path} is in use by another process: end that one, or choose another file"
         elif isinstance(error, sqlite3.OperationalError):
             said = (
@@ -91,7 +134,11 @@ def _check_contents(path: Path, connection: sqlite3.Connection) -> None:
         "SELECT user_version, (SELECT group_concat(name) FROM sqlite_master) FROM pragma_user_version"
     ).fetchone()
     found = set((names or "").split(","))
-    is_ours = 1 <= version <= SCHEMA_VERSION and found >= TABLES
+    if 0 < version < SCHEMA_VERSION and {"sandbox", "clock"} <= found:
+        raise DatabaseUnusable(
+            f"{path} is of an earlier version of this sandbox: choose another file, or move it away"
+        )
+    is_ours = version == SCHEMA_VERSION and found >= TABLES
     if not is_ours and (version or names):
         raise DatabaseUnusable(
             f"{path} is a database, but not one of this sandbox's: choose another file, or move it away"

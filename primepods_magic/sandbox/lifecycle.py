@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from .billing import Charge, Rates, Repricing, Span, billed_usd, charges_of, price_at
 from .vocabulary import InstallationStatus, PodStatus
 
-EventKind = Literal["stop", "start", "reclaim", "error", "lose", "fail_installation", "delete"]
+EventKind = Literal["stop", "start", "reclaim", "error", "lose", "fail_installation", "reprice", "delete"]
 
 DELETING_MS = 2000
 RESTART_MS = 1500
-
-_MS_PER_HOUR = 3_600_000
 
 # From which states an event makes sense. Deleting twice, or waking a pod that runs, is refused, not ignored.
 _LIVING: frozenset[PodStatus] = frozenset(
@@ -30,6 +29,7 @@ _ALLOWED_FROM: dict[EventKind, frozenset[PodStatus]] = {
     "error": _LIVING - {"ERROR"},
     "lose": _LIVING - {"UNKNOWN"},
     "fail_installation": _LIVING,
+    "reprice": _LIVING,
     "delete": _LIVING,
 }
 
@@ -47,33 +47,20 @@ class Plan:
     install_ms: int
     fails_at_percent: int | None = None
     failure: str | None = None
-
-
-@dataclass(frozen=True)
-class Rates:
-    """What a pod costs by state, in USD per hour. ``stopped`` None: the full price."""
-
-    running: float
-    provisioning: float
-    stopped: float | None
-
-    def of(self, status: PodStatus) -> float:
-        """The rate that applies in ``status``."""
-        if status == "TERMINATED":
-            return 0.0
-        if status == "PROVISIONING":
-            return self.provisioning
-        if status == "STOPPED" and self.stopped is not None:
-            return self.stopped
-        return self.running
+    reclaimed_after_ms: int | None = None
+    """From the order until a spot pod's provider takes the machine back."""
+    repriced_after_ms: int | None = None
+    """From the order until a variable price changes."""
+    repriced_usd_hr: float = 0.0
 
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a pod from outside its plan."""
+    """Something that happened to a pod from outside its plan; ``usd_hr`` is the price after a ``reprice``."""
 
     at_ms: int
     kind: EventKind
+    usd_hr: float | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +89,7 @@ class State:
     installation: Installation
     connected_nodes: int
     """How many nodes' SSH connections are known; the pod's nodes come up one after another."""
+    price_usd_hr: float
     billed_usd: float
 
 
@@ -117,6 +105,11 @@ def timeline(created_ms: int, plan: Plan, events: Sequence[Event]) -> list[Phase
         consequences = _consequences(event)
         if consequences:
             phases = [phase for phase in phases if phase.from_ms <= event.at_ms] + consequences
+    if plan.reclaimed_after_ms is not None:
+        reclaimed_ms = created_ms + plan.reclaimed_after_ms
+        if phases[-1].status != "TERMINATED" or phases[-1].from_ms > reclaimed_ms:
+            phases = [phase for phase in phases if phase.from_ms < reclaimed_ms]
+            phases.append(Phase(reclaimed_ms, "TERMINATED"))
     return phases
 
 
@@ -143,6 +136,22 @@ def terminated_ms(created_ms: int, plan: Plan, events: Sequence[Event]) -> int |
     return last.from_ms if last.status == "TERMINATED" else None
 
 
+def repricings(created_ms: int, plan: Plan, events: Sequence[Event]) -> list[Repricing]:
+    """Every change of the price, the future ones included, in order of time."""
+    changes = [Repricing(event.at_ms, event.usd_hr) for event in events if event.usd_hr is not None]
+    if plan.repriced_after_ms is not None:
+        changes.append(Repricing(created_ms + plan.repriced_after_ms, plan.repriced_usd_hr))
+    return sorted(changes, key=lambda change: change.at_ms)
+
+
+def charges(created_ms: int, plan: Plan, events: Sequence[Event], rates: Rates) -> list[Charge]:
+    """What the pod costs and will cost by what has been recorded so far."""
+    phases = timeline(created_ms, plan, events)
+    ends_ms: list[int | None] = [*(phase.from_ms for phase in phases[1:]), None]
+    spans = [Span(phase.status, phase.from_ms, end) for phase, end in zip(phases, ends_ms, strict=True)]
+    return charges_of(spans, rates, repricings(created_ms, plan, events))
+
+
 def state_at(now_ms: int, created_ms: int, plan: Plan, events: Sequence[Event], rates: Rates) -> State:
     """What the pod is at ``now_ms``."""
     phases = [phase for phase in timeline(created_ms, plan, events) if phase.from_ms <= now_ms]
@@ -152,7 +161,8 @@ def state_at(now_ms: int, created_ms: int, plan: Plan, events: Sequence[Event], 
         since_ms=current.from_ms,
         installation=_installation(now_ms, current.status, phases, plan, events),
         connected_nodes=_connected_nodes(now_ms, current, plan),
-        billed_usd=_billed_usd(now_ms, phases, rates),
+        price_usd_hr=price_at(now_ms, rates, repricings(created_ms, plan, events)),
+        billed_usd=billed_usd(charges(created_ms, plan, events, rates), now_ms),
     )
 
 
@@ -202,8 +212,3 @@ def _connected_nodes(now_ms: int, current: Phase, plan: Plan) -> int:
     if current.status != "ACTIVE" or waited_ms < 0:
         return 0
     return 1 + waited_ms // plan.node_gap_ms
-
-
-def _billed_usd(now_ms: int, phases: Sequence[Phase], rates: Rates) -> float:
-    spans = _spans(now_ms, phases)
-    return round(sum(rates.of(status) * length_ms for status, length_ms in spans) / _MS_PER_HOUR, 6)

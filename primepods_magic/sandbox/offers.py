@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
+from .shapes import Adjustable, Currency, GpuOffer, OfferSummary
 from .vocabulary import GpuType, Image, ProviderType, Region, SecurityType, Socket, StockStatus
 
 EUR_IN_USD = 1.08
@@ -43,7 +44,7 @@ class Limits:
         """What ``amount`` costs beyond what the offer's price includes."""
         return max(0, amount - (self.default or 0)) * (self.usd_unit_hr or 0.0)
 
-    def wire(self) -> dict[str, Any]:
+    def wire(self) -> Adjustable:
         """As the API writes it."""
         return {
             "minCount": self.min,
@@ -71,9 +72,9 @@ class Offer:
     country: str | None
     security: SecurityType
     stock: StockStatus
-    price_hr: float
-    """In ``currency``, for the whole offer."""
-    currency: str
+    price_hr: float | None
+    """In ``currency``, for the whole offer; None: it is not told, and the offer cannot be ordered."""
+    currency: Currency
     is_spot: bool
     images: tuple[Image, ...]
     disk_gb: Limits
@@ -83,13 +84,31 @@ class Offer:
     interconnect_gbps: int | None
     provisioning_min: int
     nodes: int = 1
+    prepaid_hours: int | None = None
+    """So many hours are charged with the order."""
+    interconnect_type: str | None = None
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether the price may change while the pod lives."""
+        return self.is_spot
 
     @property
     def price_usd_hr(self) -> float:
-        """The price of the whole offer in USD."""
+        """The price of the whole offer in USD; it must have one."""
+        assert self.price_hr is not None
         return self.price_hr if self.currency == "USD" else round(self.price_hr * EUR_IN_USD, 4)
 
-    def wire(self) -> dict[str, Any]:
+    def price_with(self, *, disk_gb: int, vcpus: int, memory_gb: int) -> float:
+        """The price in USD per hour with these amounts."""
+        extra_usd_hr = (
+            self.disk_gb.extra_usd_hr(disk_gb)
+            + self.vcpus.extra_usd_hr(vcpus)
+            + self.memory_gb.extra_usd_hr(memory_gb)
+        )
+        return round(self.price_usd_hr + extra_usd_hr, 4)
+
+    def wire(self) -> GpuOffer:
         """As the API writes it."""
         is_community = self.security == "community_cloud"
         return {
@@ -108,28 +127,28 @@ class Offer:
             "memory": self.memory_gb.wire(),
             "internetSpeed": self.internet_mbps,
             "interconnect": self.interconnect_gbps,
-            "interconnectType": "InfiniBand" if self.interconnect_gbps else None,
+            "interconnectType": self.interconnect_type,
             "provisioningTime": self.provisioning_min,
             "stockStatus": self.stock,
             "security": self.security,
             "prices": {
                 "onDemand": None if is_community else self.price_hr,
                 "communityPrice": self.price_hr if is_community else None,
-                "isVariable": self.is_spot,
+                "isVariable": self.is_variable,
                 "currency": self.currency,
             },
             "images": list(self.images),
             "isSpot": self.is_spot,
-            "prepaidTime": None,
+            "prepaidTime": self.prepaid_hours,
         }
 
 
-def summary(offers: Iterable[Offer]) -> dict[str, dict[str, dict[str, dict[str, float | None] | None]]]:
+def summary(offers: Iterable[Offer]) -> OfferSummary:
     """``/availability/gpu-summary``: the cheapest prices by GPU type, count and region, in USD."""
-    table: dict[str, dict[str, dict[str, dict[str, float | None] | None]]] = {}
+    table: OfferSummary = {}
     for offer in offers:
         places = table.setdefault(offer.gpu_type, {}).setdefault(str(offer.gpu_count), {"cheapest": None})
-        if offer.stock == "Unavailable" or offer.currency != "USD":
+        if offer.price_hr is None or offer.stock == "Unavailable" or offer.currency != "USD":
             continue
         kind = _price_kind(offer)
         for place in ("cheapest", offer.region):
@@ -142,7 +161,7 @@ def summary(offers: Iterable[Offer]) -> dict[str, dict[str, dict[str, dict[str, 
     return table
 
 
-def _price_kind(offer: Offer) -> str:
+def _price_kind(offer: Offer) -> Literal["onDemand", "communityPrice", "spotPrice"]:
     if offer.is_spot:
         return "spotPrice"
     return "communityPrice" if offer.security == "community_cloud" else "onDemand"

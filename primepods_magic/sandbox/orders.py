@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -88,6 +88,60 @@ class Order(_Body):
     shared_with_team: bool | None = Field(
         None, validation_alias=AliasChoices("shared_with_team", "sharedWithTeam")
     )
+
+
+class DiskOrderItself(_Body):
+    """The disk that is to be bought. Unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    size: _Amount
+    name: Annotated[str, Field(max_length=255)] | None = None
+    country: str | None = None
+    cloud_id: str | None = None
+    data_center_id: str | None = None
+
+
+class DiskOrder(_Body):
+    """The body of ``POST /disks``."""
+
+    disk: DiskOrderItself
+    provider: ProviderOrder
+    team: TeamOrder | None = None
+
+
+class DiskName(_Body):
+    """The body of ``PATCH /disks/{id}``."""
+
+    name: Annotated[str, Field(min_length=1, max_length=255)]
+
+
+class KeyOrder(_Body):
+    """The body of ``POST /ssh_keys``."""
+
+    name: Annotated[str, Field(min_length=1, max_length=255)]
+    public_key: Annotated[str, Field(max_length=16_384)]
+
+
+class KeyChange(_Body):
+    """The body of ``PATCH /ssh_keys/{id}``: a key can be made the primary one, but not the opposite."""
+
+    is_primary: Literal[True] | None = None
+
+
+class ImageCheck(BaseModel):
+    """The body of ``POST /template/check-docker-image``; its names are the service's."""
+
+    model_config = ConfigDict(strict=True, hide_input_in_errors=True)
+
+    image: Annotated[str, Field(min_length=1, max_length=1024)]
+    registry_credentials_id: str | None = None
+
+
+class SlugChange(_Body):
+    """The body of ``PATCH /user/slug``."""
+
+    slug: Annotated[str, Field(pattern="^[a-z0-9-]+$", min_length=3, max_length=30)]
 
 
 def problems(errors: Iterable[Any]) -> list[dict[str, Any]]:

@@ -1,13 +1,13 @@
-"""Who uses the sandbox: one account, its team, its keys and its disk."""
+"""Who uses the sandbox: a few people, their teams, and who pays from which wallet."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 JOINED_AT = "2026-02-03T09:00:00Z"
-WALLET_ID = "cmb7q0v5k0006v8l2h4d7c1pa"
 START_BALANCE_USD = 1000.0
+"""What every wallet of a new sandbox holds."""
 
 
 @dataclass(frozen=True)
@@ -17,65 +17,68 @@ class Person:
     user_id: str
     name: str
     email: str
-    role: str
+    slug: str
+    wallet_id: str
+
+    def wallets(self) -> tuple[str, ...]:
+        """The wallets whose pods and disks this person sees: one's own and those of one's teams."""
+        return (self.wallet_id, *(team.wallet_id for team in teams_of(self)))
 
 
 @dataclass(frozen=True)
 class Team:
-    """Somebody who pays for pods together."""
+    """People who pay for pods together."""
 
     team_id: str
     name: str
     slug: str
-    role: str
+    wallet_id: str
+    members: tuple[Person, ...]
+    admin: Person
+
+    def role_of(self, person: Person) -> Literal["ADMIN", "MEMBER"]:
+        """What a member may do in the team."""
+        return "ADMIN" if person == self.admin else "MEMBER"
 
 
-@dataclass(frozen=True)
-class Disk:
-    """A disk that survives the pods it is attached to."""
-
-    id: str
-    name: str
-    provider: str
-    cloud_id: str
-    data_center: str
-    country: str
-    size_gb: int
-    price_usd_hr: float
-
-
-ADA = Person("cmb7q0u1x0004v8l2k5n3r9tz", "Ada Lovelace", "ada@example.org", "ADMIN")
-CHARLES = Person("cmb8r1w2y0007v8l2m6p4s0ua", "Charles Babbage", "charles@example.org", "MEMBER")
-PEOPLE = (
-    ADA,
-    CHARLES,
-    Person("cmb9s2x3z0008v8l2n7q5t1vb", "Mary Somerville", "mary@example.org", "MEMBER"),
+ADA = Person(
+    "cmb7q0u1x0004v8l2k5n3r9tz", "Ada Lovelace", "ada@example.org", "ada", "cmb7q0v5k0006v8l2h4d7c1pa"
 )
+CHARLES = Person(
+    "cmb8r1w2y0007v8l2m6p4s0ua",
+    "Charles Babbage",
+    "charles@example.org",
+    "charles",
+    "cmb8r1w7k0010v8l2q9f3d6wc",
+)
+MARY = Person(
+    "cmb9s2x3z0008v8l2n7q5t1vb", "Mary Somerville", "mary@example.org", "mary", "cmb9s2x9m0011v8l2j4h8g2xd"
+)
+PEOPLE = (ADA, CHARLES, MARY)
 TEAMS = (
-    Team("team_id", "Analytical Engines", "analytical-engines", "ADMIN"),
-    Team("cmc1t3a2b0001q7w9e8r6y5ui", "Bernoulli Numbers", "bernoulli-numbers", "MEMBER"),
+    Team("team_id", "Analytical Engines", "analytical-engines", "cmc1s9q4r0012q7w9z3n5b7ve", PEOPLE, ADA),
+    Team(
+        "cmc1t3a2b0001q7w9e8r6y5ui",
+        "Bernoulli Numbers",
+        "bernoulli-numbers",
+        "cmc1t3c8t0013q7w9k6m2x4yf",
+        PEOPLE,
+        MARY,
+    ),
 )
-DISKS = (Disk("disk_id_1", "datasets", "hyperstack", "n3-H100x1", "CANADA-1", "CA", 500, 0.035),)
-
-SSH_KEYS: tuple[dict[str, Any], ...] = (
-    {
-        "id": "cmkey00000000000000000001",
-        "userId": ADA.user_id,
-        "name": "laptop",
-        "publicKey": f"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAI{'Example' * 6}Ex ada@laptop",
-        "isPrimary": True,
-        "isUserKey": True,
-        "createdAt": JOINED_AT,
-        "updatedAt": JOINED_AT,
-    },
-)
+WALLETS = tuple(payer.wallet_id for payer in (*PEOPLE, *TEAMS))
 
 
-def team(team_id: str) -> Team | None:
-    """The team with this id, if there is one."""
-    return next((team for team in TEAMS if team.team_id == team_id), None)
+def team_of(team_id: str, person: Person) -> Team | None:
+    """The team with this id, if the person belongs to it."""
+    return next((team for team in teams_of(person) if team.team_id == team_id), None)
 
 
-def disk(disk_id: str) -> Disk | None:
-    """The disk with this id, if there is one."""
-    return next((disk for disk in DISKS if disk.id == disk_id), None)
+def teams_of(person: Person) -> tuple[Team, ...]:
+    """The teams that a person belongs to."""
+    return tuple(team for team in TEAMS if person in team.members)
+
+
+def person(user_id: str) -> Person:
+    """The person with this id."""
+    return next(person for person in PEOPLE if person.user_id == user_id)

@@ -2,26 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from fastapi import HTTPException
 
-from . import people
-from .catalogue import FAILING, PROVIDERS, offers
-from .lifecycle import Plan, Rates
+from .billing import MS_PER_HOUR, Rates
+from .catalogue import FAILING, PROVIDERS
+from .lifecycle import Plan
 from .offers import Limits, Offer
 from .orders import Order, PodOrder
-from .records import Node, PodRecord
+from .people import Person, Team, team_of
+from .records import DiskRecord, Node, PodRecord
 
 _PROVISIONING_MS = 2000
 _PENDING_MS = 1500
 _INSTALL_MS = 6000
 _NODE_GAP_MS = 1000
+# Spot machines are taken back after two hours at least, and within a day.
+_SPOT_LASTS_MS = (2 * MS_PER_HOUR, 22 * MS_PER_HOUR)
+_REPRICED_AFTER_MS = MS_PER_HOUR
+_REPRICED_SHARES = (0.85, 0.92, 1.08, 1.15)
 _NETWORKS = ("203.0.113", "198.51.100")
 
 
-def choose_offer(order: Order) -> Offer:
-    """The offer that an order means.
+def choose_offer(order: Order, offers: Iterable[Offer]) -> Offer:
+    """The offer that an order means, among those that there are.
 
     Raises
     ------
@@ -30,7 +35,7 @@ def choose_offer(order: Order) -> Offer:
         the provider wants more said; 409 when it is sold out.
     """
     pod = order.pod
-    found = [offer for offer in offers() if offer.cloud_id == pod.cloud_id]
+    found = [offer for offer in offers if offer.cloud_id == pod.cloud_id]
     if not found:
         raise HTTPException(404, f"No offer with cloudId {pod.cloud_id!r}")
     found = _narrowed(found, "provider.type", order.provider.type, lambda offer: offer.provider)
@@ -43,6 +48,9 @@ def choose_offer(order: Order) -> Offer:
         found = _narrowed(found, "country", pod.country, lambda offer: offer.country)
     if pod.security is not None:
         found = _narrowed(found, "security", pod.security, lambda offer: offer.security)
+    found = [offer for offer in found if offer.price_hr is not None]
+    if not found:
+        raise HTTPException(400, f"{pod.cloud_id} has no price at the moment and cannot be ordered")
     offer = next((offer for offer in found if offer.stock != "Unavailable"), None)
     if offer is None:
         raise HTTPException(409, f"provider returned no capacity for {pod.cloud_id}")
@@ -66,13 +74,26 @@ def _check_demands(order: Order) -> None:
         raise HTTPException(400, "Missing field: data_center_id not specified")
 
 
-def make_pod(order: Order, offer: Offer, *, number: int, now_ms: int, token: Callable[..., str]) -> PodRecord:
+def make_pod(
+    order: Order,
+    offer: Offer,
+    disks: Sequence[DiskRecord],
+    person: Person,
+    *,
+    number: int,
+    now_ms: int,
+    token: Callable[..., str],
+) -> PodRecord:
     """The pod that an order buys.
 
     Parameters
     ----------
     order, offer:
         What was asked for and the offer that it means.
+    disks:
+        What is to be attached.
+    person:
+        Who asks.
     number:
         The pod's number in the database's sequence; everything invented about the pod follows from it.
     now_ms:
@@ -83,19 +104,16 @@ def make_pod(order: Order, offer: Offer, *, number: int, now_ms: int, token: Cal
     Raises
     ------
     HTTPException
-        400, 402 or 404: limits, price, image, disks or team do not allow it.
+        400 or 404: limits, price, image or team do not allow it.
     """
     pod = order.pod
     _check_image(pod, offer)
     disk_gb = _amount("diskSize", pod.disk_size, offer.disk_gb)
     vcpus = _amount("vcpus", pod.vcpus, offer.vcpus)
     memory_gb = _amount("memory", pod.memory, offer.memory_gb)
-    if pod.prepaid_for_hr is not None:
-        raise HTTPException(400, f"reserved (prepaid) capacity is not available for {offer.cloud_id}")
-    _check_disks(order.disks or [], offer)
-    if order.team is not None and people.team(order.team.team_id) is None:
-        raise HTTPException(404, f"No team with id {order.team.team_id!r}")
-    price_usd_hr = round(offer.price_usd_hr + offer.disk_gb.extra_usd_hr(disk_gb), 4)
+    prepaid_hours = _prepaid_hours(pod, offer)
+    team = _team(order, person)
+    price_usd_hr = offer.price_with(disk_gb=disk_gb, vcpus=vcpus, memory_gb=memory_gb)
     if pod.max_price is not None and pod.max_price < price_usd_hr:
         raise HTTPException(400, f"The price of {price_usd_hr} USD/h is above maxPrice {pod.max_price}")
 
@@ -103,9 +121,9 @@ def make_pod(order: Order, offer: Offer, *, number: int, now_ms: int, token: Cal
     pod_id = token("pod", number)
     return PodRecord(
         id=pod_id,
-        user_id=people.ADA.user_id,
-        team_id=order.team.team_id if order.team else None,
-        wallet_id=people.WALLET_ID,
+        user_id=person.user_id,
+        team_id=team.team_id if team else None,
+        wallet_id=(team or person).wallet_id,
         cluster_id=f"c{token('cluster', number)[:24]}" if offer.nodes > 1 else None,
         name=pod.name or f"pod-{pod_id[:6]}",
         created_ms=now_ms,
@@ -120,7 +138,7 @@ def make_pod(order: Order, offer: Offer, *, number: int, now_ms: int, token: Cal
         vcpus=vcpus,
         is_spot=offer.is_spot,
         auto_restart=bool(pod.auto_restart),
-        disk_ids=tuple(order.disks or ()),
+        disk_ids=tuple(disk.id for disk in disks),
         nodes=_nodes(offer, number, token),
         # A plain Ubuntu runs no Jupyter.
         jupyter_port=None
@@ -128,12 +146,11 @@ def make_pod(order: Order, offer: Offer, *, number: int, now_ms: int, token: Cal
         else _port(offer, 8888, token("jupyter", number)),
         rates=Rates(
             running=price_usd_hr,
-            provisioning=0.0,
-            stopped=(
-                None if provider.stopped_share is None else round(price_usd_hr * provider.stopped_share, 4)
-            ),
+            provisioning=share_of(price_usd_hr, provider.provisioning_share),
+            stopped=share_of(price_usd_hr, provider.stopped_share),
+            prepaid_hours=prepaid_hours,
         ),
-        plan=_plan(offer, token("plan", number)),
+        plan=_plan(offer, price_usd_hr, token("plan", number)),
     )
 
 
@@ -153,21 +170,35 @@ def _check_image(pod: PodOrder, offer: Offer) -> None:
         )
 
 
-def _check_disks(disk_ids: Iterable[str], offer: Offer) -> None:
-    for disk_id in disk_ids:
-        disk = people.disk(disk_id)
-        if disk is None:
-            raise HTTPException(404, f"No disk with id {disk_id!r}")
-        if (disk.provider, disk.data_center) != (offer.provider, offer.data_center):
-            raise HTTPException(
-                400,
-                f"disk {disk_id} is at {disk.provider} {disk.data_center} and cannot be attached elsewhere",
-            )
+def _prepaid_hours(pod: PodOrder, offer: Offer) -> float:
+    if offer.prepaid_hours is None:
+        if pod.prepaid_for_hr is not None:
+            raise HTTPException(400, f"reserved (prepaid) capacity is not available for {offer.cloud_id}")
+        return 0.0
+    wanted = offer.prepaid_hours if pod.prepaid_for_hr is None else pod.prepaid_for_hr
+    if wanted < offer.prepaid_hours:
+        raise HTTPException(400, f"prepaidForHr must be {offer.prepaid_hours} or more for {offer.cloud_id}")
+    return wanted
 
 
-def _plan(offer: Offer, token: str) -> Plan:
+def _team(order: Order, person: Person) -> Team | None:
+    if order.team is None:
+        return None
+    team = team_of(order.team.team_id, person)
+    if team is None:
+        raise HTTPException(404, f"No team with id {order.team.team_id!r}")
+    return team
+
+
+def share_of(price_usd_hr: float, share: float | None) -> float | None:
+    """A part of a price; None, which means all of it, stays None."""
+    return None if share is None else round(price_usd_hr * share, 4)
+
+
+def _plan(offer: Offer, price_usd_hr: float, token: str) -> Plan:
     # ±20 %, so that two progress bars side by side are not one.
     variation = 0.8 + 0.4 * int(token[:8], 16) / 0xFFFFFFFF
+    chance = int(token[8:24], 16)
     fails = (offer.provider, offer.gpu_type) == FAILING
     return Plan(
         provisioning_ms=_PROVISIONING_MS,
@@ -179,6 +210,9 @@ def _plan(offer: Offer, token: str) -> Plan:
         failure="NVIDIA driver 570.86.15: dkms build failed for kernel 6.8.0-41 (exit code 10)"
         if fails
         else None,
+        reclaimed_after_ms=_SPOT_LASTS_MS[0] + chance % _SPOT_LASTS_MS[1] if offer.is_spot else None,
+        repriced_after_ms=_REPRICED_AFTER_MS + chance % MS_PER_HOUR if offer.is_variable else None,
+        repriced_usd_hr=round(price_usd_hr * _REPRICED_SHARES[chance % len(_REPRICED_SHARES)], 4),
     )
 
 

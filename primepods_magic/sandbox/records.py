@@ -1,4 +1,4 @@
-"""What the sandbox remembers: a pod that was ordered, and a row of the history."""
+"""What the sandbox remembers: pods and disks that were ordered, keys, and rows of the history."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
-from .lifecycle import Plan, Rates
+from .billing import Rates
+from .lifecycle import Plan
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,39 @@ class PodRecord:
         return cls(**raw)
 
 
+class DiskRecord(NamedTuple):
+    """A disk, which survives the pods it is attached to, in the order of the database's columns."""
+
+    id: str
+    user_id: str
+    team_id: str | None
+    wallet_id: str
+    name: str
+    created_ms: int
+    updated_ms: int
+    deleted_ms: int | None
+    """When it was told to go."""
+    provider: str
+    cloud_id: str | None
+    data_center: str | None
+    country: str | None
+    size_gb: int
+    is_multinode: bool
+    price_usd_hr: float
+
+
+class SshKey(NamedTuple):
+    """A public key that new pods accept, in the order of the database's columns."""
+
+    id: str
+    user_id: str
+    name: str
+    public_key: str
+    is_primary: bool
+    created_ms: int
+    updated_ms: int
+
+
 class HistoryRow(NamedTuple):
     """One row of ``/pods/history``, in the order of the database's columns."""
 
@@ -85,4 +119,13 @@ class HistoryRow(NamedTuple):
     price_usd_hr: float
     user_id: str
     team_id: str | None
+    wallet_id: str
     billed_usd: float
+    settled_ms: int
+    """When the service has billed all of it; never before it ended."""
+    early_usd: float
+    """What it has billed until then."""
+
+    def shown_usd(self, now_ms: int) -> float:
+        """What the service says at ``now_ms`` that it has cost."""
+        return self.billed_usd if now_ms >= self.settled_ms else self.early_usd

@@ -16,12 +16,12 @@ from types import TracebackType
 import uvicorn
 
 from .app import create_app
+from .beginning import begin
 from .clock import END_OF_TIME, EPOCH, STEPPED_START, Clock, to_ms, wall_ms
 from .connections import EndableProtocol
 from .database import explained
 from .fault_selection import Selection, read_selection
 from .faults import Faults
-from .past import invented_history
 from .store import Store
 from .vocabulary import ClockMode, Dialect
 from .world import World
@@ -307,9 +307,10 @@ def _prepare(
                 begin_ms = to_ms(start)
             else:
                 begin_ms = to_ms(STEPPED_START) if mode == "stepped" else wall_ms()
-            store.create(Clock(mode or "running", speed or 1.0, begin_ms, wall_ms()), seed)
-            store.add_history(invented_history(history, before_ms=begin_ms, seed=seed))
+            begin(
+                store, Clock(mode or "running", speed or 1.0, begin_ms, wall_ms()), seed=seed, history=history
+            )
         else:
-            store.renew()
+            store.touch()
             store.continue_clock(mode, speed)
     store.be_patient()

@@ -2,15 +2,34 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import cast
 
-from . import people
 from .clock import iso
-from .lifecycle import Installation, State
-from .records import HistoryRow, PodRecord
-from .vocabulary import Dialect, InstallationStatus
+from .lifecycle import State
+from .records import DiskRecord, HistoryRow, PodRecord
+from .shapes import (
+    AttachedResource,
+    Connection,
+    HistoryEntry,
+    HistoryKind,
+    OneOrPerNode,
+    Pod,
+    PodCommon,
+    PodState,
+    PodStateCommon,
+    PortMapping,
+    PortUse,
+    Progress,
+    PublishedInstallationStatus,
+    PublishedPod,
+    PublishedPodState,
+    SpecPod,
+    SpecPodState,
+)
+from .vocabulary import Dialect, GpuType, Image, InstallationStatus, ProviderType, Socket
 
-_PUBLISHED_INSTALLATION: dict[InstallationStatus, str] = {
+_PUBLISHED_INSTALLATION: dict[InstallationStatus, PublishedInstallationStatus] = {
     "PENDING": "PENDING",
     "IN_PROGRESS": "ACTIVE",
     "COMPLETE": "FINISHED",
@@ -19,9 +38,19 @@ _PUBLISHED_INSTALLATION: dict[InstallationStatus, str] = {
 }
 
 
-def pod_json(record: PodRecord, state: State, dialect: Dialect) -> dict[str, Any]:
-    """A pod, with every key of the specification and of the published documents."""
-    return {
+def pod_json(record: PodRecord, state: State, dialect: Dialect, disks: Mapping[str, DiskRecord]) -> Pod:
+    """A pod, with every key of the specification and of the published documents.
+
+    Parameters
+    ----------
+    record, state:
+        The pod, and what it is now.
+    dialect:
+        In which words.
+    disks:
+        The disks that it may have, by id; others are not told of.
+    """
+    common: PodCommon = {
         "id": record.id,
         "userId": record.user_id,
         "teamId": record.team_id,
@@ -30,44 +59,76 @@ def pod_json(record: PodRecord, state: State, dialect: Dialect) -> dict[str, Any
         "customTemplateId": record.custom_template_id,
         "name": record.name,
         "type": "HOSTED",
-        "providerType": record.provider,
+        "providerType": cast(ProviderType, record.provider),
         "status": state.status,
-        **_installation(state.installation, dialect),
+        **_progress(state),
         "createdAt": iso(record.created_ms),
         "updatedAt": iso(state.since_ms),
         "terminatedAt": iso(state.since_ms) if state.status == "TERMINATED" else None,
-        "gpuName": record.gpu_type,
+        "gpuName": cast(GpuType, record.gpu_type),
         "gpuCount": record.gpu_count,
-        "socket": record.socket,
-        "priceHr": record.rates.running,
+        "socket": cast(Socket, record.socket),
+        "priceHr": state.price_usd_hr,
         "stoppedPriceHr": record.rates.stopped,
         "provisioningPriceHr": record.rates.provisioning,
-        "environmentType": record.image,
+        "environmentType": cast(Image, record.image),
         **_connection(record, state),
-        "resources": _resources(record, dialect),
-        "attachedResources": _attached(record, state),
+        "attachedResources": [
+            _attached(disks[disk_id], state) for disk_id in record.disk_ids if disk_id in disks
+        ],
         "isSpot": record.is_spot,
         "autoRestart": record.auto_restart,
     }
-
-
-def status_json(record: PodRecord, state: State, dialect: Dialect) -> dict[str, Any]:
-    """One row of ``/pods/status``."""
-    row: dict[str, Any] = {"podId": record.id, "providerType": record.provider, "status": state.status}
     if dialect == "spec":
-        row["costPerHr"] = record.rates.running
-    row["priceHr"] = record.rates.running
-    return {**row, **_connection(record, state), **_installation(state.installation, dialect)}
+        spec: SpecPod = {
+            **common,
+            "installationStatus": state.installation.status,
+            "resources": {
+                "memory": str(record.memory_gb),
+                "disk": str(record.disk_gb),
+                "vcpus": str(record.vcpus),
+            },
+        }
+        return spec
+    published: PublishedPod = {
+        **common,
+        "installationStatus": _PUBLISHED_INSTALLATION[state.installation.status],
+        "resources": {
+            "memory": record.memory_gb,
+            "disk": record.disk_gb,
+            "shared_disk": None,
+            "vcpus": record.vcpus,
+        },
+    }
+    return published
 
 
-def history_json(row: HistoryRow) -> dict[str, Any]:
-    """One row of ``/pods/history``."""
+def status_json(record: PodRecord, state: State, dialect: Dialect) -> PodState:
+    """One row of ``/pods/status``."""
+    common: PodStateCommon = {
+        "podId": record.id,
+        "providerType": cast(ProviderType, record.provider),
+        "status": state.status,
+        "priceHr": state.price_usd_hr,
+        **_connection(record, state),
+        **_progress(state),
+    }
+    status = state.installation.status
+    if dialect == "spec":
+        spec: SpecPodState = {**common, "costPerHr": state.price_usd_hr, "installationStatus": status}
+        return spec
+    published: PublishedPodState = {**common, "installationStatus": _PUBLISHED_INSTALLATION[status]}
+    return published
+
+
+def history_json(row: HistoryRow, now_ms: int) -> HistoryEntry:
+    """One row of ``/pods/history``, with what has been billed by ``now_ms``."""
     return {
         "id": row.id,
         "name": row.name,
         "providerType": row.provider,
         "provisionedBy": row.provisioned_by,
-        "type": row.type,
+        "type": cast(HistoryKind, row.type),
         "createdAt": iso(row.created_ms),
         "terminatedAt": iso(row.terminated_ms),
         "gpuName": row.gpu_name,
@@ -76,23 +137,21 @@ def history_json(row: HistoryRow) -> dict[str, Any]:
         "priceHr": row.price_usd_hr,
         "userId": row.user_id,
         "teamId": row.team_id,
-        "totalBilledPrice": row.billed_usd,
+        "totalBilledPrice": row.shown_usd(now_ms),
     }
 
 
-def _installation(installation: Installation, dialect: Dialect) -> dict[str, Any]:
-    status = installation.status
+def _progress(state: State) -> Progress:
     return {
-        "installationStatus": status if dialect == "spec" else _PUBLISHED_INSTALLATION[status],
-        "installationFailure": installation.failure,
-        "installationProgress": installation.progress_percent,
+        "installationFailure": state.installation.failure,
+        "installationProgress": state.installation.progress_percent,
     }
 
 
-def _connection(record: PodRecord, state: State) -> dict[str, Any]:
-    ssh: list[str | None] | str | None = None
-    ip: list[str | None] | str | None = None
-    ports: list[dict[str, Any]] = []
+def _connection(record: PodRecord, state: State) -> Connection:
+    ssh: OneOrPerNode = None
+    ip: OneOrPerNode = None
+    ports: list[PortMapping] = []
     if state.status == "STOPPED":
         ssh, ip = [None] * len(record.nodes), [None] * len(record.nodes)
     elif state.status == "ACTIVE":
@@ -106,14 +165,14 @@ def _connection(record: PodRecord, state: State) -> dict[str, Any]:
     return {"sshConnection": ssh, "ip": ip, "primePortMapping": ports}
 
 
-def _ports(record: PodRecord) -> list[dict[str, Any]]:
+def _ports(record: PodRecord) -> list[PortMapping]:
     rows = [_port("22", record.nodes[0].ssh_port, "SSH", None)]
     if record.jupyter_port is not None:
         rows.append(_port("8888", record.jupyter_port, "JUPYTER_NOTEBOOK", "JupyterLab"))
     return rows
 
 
-def _port(internal: str, external: int, used_by: str, description: str | None) -> dict[str, Any]:
+def _port(internal: str, external: int, used_by: PortUse, description: str | None) -> PortMapping:
     return {
         "internal": internal,
         "external": str(external),
@@ -123,30 +182,14 @@ def _port(internal: str, external: int, used_by: str, description: str | None) -
     }
 
 
-def _resources(record: PodRecord, dialect: Dialect) -> dict[str, Any]:
-    if dialect == "spec":
-        return {"memory": str(record.memory_gb), "disk": str(record.disk_gb), "vcpus": str(record.vcpus)}
+def _attached(disk: DiskRecord, state: State) -> AttachedResource:
     return {
-        "memory": record.memory_gb,
-        "disk": record.disk_gb,
-        "shared_disk": None,
-        "vcpus": record.vcpus,
+        "resourceType": "DISK",
+        "id": disk.id,
+        "status": "MOUNTED" if state.status == "ACTIVE" else "ATTACHED",
+        "isDetachable": True,
+        "mountPath": "/workspace",
+        "resourcePath": None,
+        "size": disk.size_gb,
+        "isShared": False,
     }
-
-
-def _attached(record: PodRecord, state: State) -> list[dict[str, Any]]:
-    disks = (people.disk(disk_id) for disk_id in record.disk_ids)
-    return [
-        {
-            "resourceType": "DISK",
-            "id": disk.id,
-            "status": "MOUNTED" if state.status == "ACTIVE" else "ATTACHED",
-            "isDetachable": True,
-            "mountPath": "/workspace",
-            "resourcePath": None,
-            "size": disk.size_gb,
-            "isShared": False,
-        }
-        for disk in disks
-        if disk is not None
-    ]

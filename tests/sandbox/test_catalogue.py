@@ -23,23 +23,31 @@ SPEC_KEYS = {
 
 
 def all_offers(caller: Caller) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = caller.call("GET", "availability/gpus")["items"]
+    rows: list[dict[str, Any]] = []
+    while items := caller.call("GET", f"availability/gpus?page={1 + len(rows) // 100}")["items"]:
+        rows += items
+        if len(items) < 100:
+            break
     return rows
 
 
 def test_there_is_a_choice(caller: Caller) -> None:
     rows = all_offers(caller)
-    assert len(rows) >= 60
-    assert len({row["gpuType"] for row in rows}) >= 14
-    assert len({row["provider"] for row in rows}) >= 8
-    assert len({row["region"] for row in rows}) >= 6
+    assert len(rows) >= 120
+    assert len({row["gpuType"] for row in rows}) >= 20
+    assert len({row["provider"] for row in rows}) >= 12
+    assert len({row["region"] for row in rows} - {None}) >= 8
     assert {row["security"] for row in rows} == {"secure_cloud", "community_cloud"}
     assert {row["prices"]["currency"] for row in rows} == {"USD", "EUR"}
     assert {row["stockStatus"] for row in rows} == {"Available", "Low", "Medium", "High", "Unavailable"}
     assert any(row["isSpot"] for row in rows)
     assert any(row["dataCenter"] is None for row in rows)
+    assert any(row["prepaidTime"] for row in rows)
+    assert any(row["region"] is None for row in rows)
+    assert any(row["vcpu"]["step"] for row in rows)
+    unpriced = [row for row in rows if not (row["prices"]["onDemand"] or row["prices"]["communityPrice"])]
+    assert len(unpriced) == 1
     for row in rows:
-        assert row["prices"]["onDemand"] or row["prices"]["communityPrice"]
         for amount in ("disk", "sharedDisk", "vcpu", "memory"):
             assert set(row[amount]) == SPEC_KEYS
 
@@ -62,20 +70,32 @@ def test_the_pages_offer_is_there(caller: Caller) -> None:
 
 def test_every_offer_in_stock_can_be_rented(caller: Caller) -> None:
     rows = all_offers(caller) + caller.call("GET", "availability/multi-node")["items"]
+    assert caller.put("/sandbox/wallet", json={"balance_usd": 1e6}).status_code == 200
     for row in rows:
+        prices = row["prices"]
         pod = {"name": "x", "maxPrice": 1000.0, "image": row["images"][0]}
         pod |= {key: row[key] for key in ("cloudId", "gpuType", "socket", "gpuCount", "security", "country")}
         pod |= {"dataCenterId": row["dataCenter"], "diskSize": row["disk"]["defaultCount"]}
         pod |= {"vcpus": row["vcpu"]["defaultCount"], "memory": row["memory"]["defaultCount"]}
         answer = caller.post("/api/v1/pods", json={"pod": pod, "provider": {"type": row["provider"]}})
+        if prices["communityPrice"] is prices["onDemand"] is None:
+            assert (answer.status_code, "has no price" in answer.text) == (400, True)
+            continue
         if row["stockStatus"] == "Unavailable":
             assert answer.status_code == 409
             continue
         assert answer.status_code == 200, answer.text
-        prices = row["prices"]
         if prices["currency"] == "USD":
-            assert answer.json()["priceHr"] == (prices["communityPrice"] or prices["onDemand"])
+            price = prices["communityPrice"] or prices["onDemand"]
+            assert answer.json()["priceHr"] == pytest.approx(price, abs=1e-4)
         assert answer.json()["isSpot"] is row["isSpot"]
+
+
+def test_more_of_a_machine_costs_more(caller: Caller) -> None:
+    row = caller.offer("cudo-A4000x1")
+    pod = caller.order("cudo-A4000x1", vcpus=row["vcpu"]["defaultCount"] + 4, memory=44)
+    assert pod["priceHr"] == pytest.approx(0.17 + 4 * 0.005 + 12 * 0.0025)
+    assert pod["resources"]["memory"] == "44"
 
 
 def test_a_bigger_disk_costs_more(caller: Caller) -> None:
@@ -145,14 +165,14 @@ def test_the_wallet_lists_live_pods_before_ended_ones(caller: Caller) -> None:
     pod_id = caller.order()["id"]
     caller.advance(3602)
     wallet = caller.call("GET", "billing/wallet", params={"limit": 2})
-    assert wallet["balance_usd"] == pytest.approx(1000 - 2.69)
-    assert wallet["total_billings"] == 181
-    live, ended = wallet["recent_billings"]
-    assert (live["resource_id"], live["amount_usd"]) == (pod_id, 2.69)
-    assert (
-        ended == caller.call("GET", "billing/wallet", params={"limit": 1, "offset": 1})["recent_billings"][0]
-    )
+    assert wallet["balance_usd"] == pytest.approx(1000 - 2.69 - 0.035 * 3602 / 3600, abs=1e-4)
+    pod, disk = wallet["recent_billings"]
+    assert (pod["resource_id"], pod["amount_usd"]) == (pod_id, 2.69)
+    assert (disk["resource_id"], disk["resource_type"]) == ("disk_id_1", "disks")
+    (ended,) = caller.call("GET", "billing/wallet", params={"limit": 1, "offset": 2})["recent_billings"]
+    assert ended["last_billed_at"] < "2026-09-14T08:00:00"
     team = caller.call("GET", "billing/wallet", params={"teamId": "team_id", "limit": 100})
+    assert team["balance_usd"] == 1000
     assert 0 < team["total_billings"] == len(team["recent_billings"]) < 180
 
 
@@ -167,6 +187,7 @@ def instant(text: str) -> datetime:
 
 def test_the_past_is_worth_analysing(caller: Caller) -> None:
     rows = history(caller, limit=1000)
+    # What others rented for themselves is in it nowhere.
     assert len(rows) == 180
     assert {row["type"] for row in rows} == {"Instance", "Disk"}
     assert len({row["provisionedBy"] for row in rows}) == 3
@@ -178,7 +199,7 @@ def test_the_past_is_worth_analysing(caller: Caller) -> None:
         assert start_at < end_at <= instant("2026-09-14T08:00:00Z")
         hours = (end_at - start_at).total_seconds() / 3600
         uneven += abs(row["priceHr"] * hours - row["totalBilledPrice"]) > 0.01 * row["totalBilledPrice"]
-    assert 18 <= uneven <= 90
+    assert 18 <= uneven < 180
 
 
 @pytest.mark.parametrize("sort_by", ["terminatedAt", "createdAt"])

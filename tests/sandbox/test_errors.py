@@ -166,7 +166,8 @@ def test_providers_have_their_own_demands(
 def test_an_empty_wallet_buys_nothing(caller: Caller) -> None:
     caller.order("pc-B200x8")
     caller.advance(30 * 3600)
-    assert caller.call("GET", "billing/wallet")["balance_usd"] < 0
+    # The pod was taken back when the money was gone; the disk goes on billing.
+    assert -1 < caller.call("GET", "billing/wallet")["balance_usd"] < 0
     answer = caller.post("/api/v1/pods", json=changed())
     assert answer.status_code == 402
     assert "Insufficient balance" in answer.json()["detail"]

@@ -10,6 +10,7 @@ import pytest
 
 from primepods_magic.sandbox import start
 from primepods_magic.sandbox.clock import STEPPED_START, to_ms
+from primepods_magic.sandbox.people import ADA
 from primepods_magic.sandbox.store import Store
 from primepods_magic.sandbox.vocabulary import SortBy, SortOrder
 
@@ -59,7 +60,9 @@ def test_a_far_page_is_found_without_sorting(
     _, store = shared
     asked: list[str] = []
     store._connection.set_trace_callback(asked.append)
-    store.history(BEFORE_MS, limit=10, offset=1900, sort_by=sort_by, sort_order=sort_order)
+    store.history.page(
+        BEFORE_MS, ADA.wallets(), limit=10, offset=1900, sort_by=sort_by, sort_order=sort_order
+    )
     store._connection.set_trace_callback(None)
     (statement,) = asked
     plan = [row[3] for row in store._connection.execute(f"EXPLAIN QUERY PLAN {statement}")]

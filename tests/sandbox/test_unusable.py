@@ -17,7 +17,7 @@ import pytest
 
 from primepods_magic.sandbox import DatabaseUnusable, database, start
 
-from .conftest import PROJECT, Caller
+from .conftest import PROJECT
 
 NOBODY = 65_534
 
@@ -167,23 +167,10 @@ def test_nothing_stays_open(tmp_path: Path) -> None:
     assert len(list(folder.iterdir())) == before
 
 
-def test_a_database_with_the_earlier_indexes_is_brought_up_to_date(tmp_path: Path) -> None:
-    db = tmp_path / "pods.sqlite"
-    asked = {"sort_by": "createdAt", "limit": 50, "offset": 60}
-    with start(db, clock="stepped") as sandbox, Caller(sandbox.url) as caller:
-        page = caller.call("GET", "pods/history", params=asked)
+def test_a_database_of_an_earlier_version_is_left_alone(tmp_path: Path) -> None:
+    db = laid_out(tmp_path / "pods.sqlite")
     with closing(sqlite3.connect(db)) as connection:
-        now = indexes(connection)
-        for name in now:
-            connection.execute(f"DROP INDEX {name}")
-        connection.execute("CREATE INDEX history_by_end ON history (terminated_ms, team_id)")
-        connection.execute("CREATE INDEX history_by_start ON history (created_ms, terminated_ms, team_id)")
-    with start(db) as sandbox, Caller(sandbox.url) as caller:
-        assert caller.call("GET", "pods/history", params=asked) == page
+        connection.execute("PRAGMA user_version = 2")
+    assert "is of an earlier version" in refusal(db)
     with closing(sqlite3.connect(db)) as connection:
-        assert indexes(connection) == now
-
-
-def indexes(connection: sqlite3.Connection) -> set[str]:
-    rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'index' AND tbl_name = 'history'")
-    return {name for (name,) in rows}
+        assert connection.execute("PRAGMA user_version").fetchone() == (2,)

@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query
 
-from primepods_magic.sandbox import people
-from primepods_magic.sandbox.catalogue import offers
+from primepods_magic.sandbox.answers import Answer
+from primepods_magic.sandbox.disk_offers import DiskOffer, disk_offers
+from primepods_magic.sandbox.keys import TheKey
 from primepods_magic.sandbox.offers import Offer, summary
+from primepods_magic.sandbox.records import DiskRecord
+from primepods_magic.sandbox.shapes import DiskOfferList, GpuOffer, GpuOfferList, OfferSummary
 from primepods_magic.sandbox.vocabulary import GpuType, Region, SecurityType, Socket
-from primepods_magic.sandbox.world import TheWorld
+from primepods_magic.sandbox.world import TheWorld, World
 
 router = APIRouter(prefix="/availability")
 
 Page = Annotated[int, Query(ge=1, le=2**53)]
 PageSize = Annotated[int, Query(ge=1, le=100)]
+LegacyPageSize = Annotated[int, Query(ge=1, le=500)]
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,8 @@ class Wanted:
     security: SecurityType | None
     data_center_id: str | None
     cloud_id: str | None
-    disks: tuple[str, ...] | None
+    disks: tuple[DiskRecord | None, ...]
+    """Those that are to be attached; None for one that there is not."""
 
     def admits(self, offer: Offer) -> bool:
         """Whether an offer passes every filter."""
@@ -45,11 +52,13 @@ class Wanted:
         return (
             all(wanted is None or wanted == has for wanted, has in pairs)
             and (self.regions is None or offer.region in self.regions)
-            and all(_can_attach(disk_id, offer) for disk_id in self.disks or ())
+            and all(disk is not None and _can_attach(disk, offer) for disk in self.disks)
         )
 
 
 async def _wanted(
+    key: TheKey,
+    world: TheWorld,
     regions: Annotated[list[Region] | None, Query()] = None,
     gpu_count: int | None = None,
     gpu_type: GpuType | None = None,
@@ -67,7 +76,7 @@ async def _wanted(
         security=security,
         data_center_id=data_center_id,
         cloud_id=cloud_id,
-        disks=tuple(disks) if disks else None,
+        disks=tuple(world.disk(disk_id, key.person) for disk_id in disks or ()),
     )
 
 
@@ -77,44 +86,90 @@ TheWanted = Annotated[Wanted, Depends(_wanted)]
 @router.get("/gpus")
 async def gpus(
     world: TheWorld, wanted: TheWanted, page: Page = 1, page_size: PageSize = 100
-) -> dict[str, Any]:
+) -> Answer[GpuOfferList]:
     """Offers of a single machine."""
-    found = [offer for offer in offers() if offer.nodes == 1 and wanted.admits(offer)]
-    return _paged([offer.wire() for offer in found], page, world.page(page_size))
+    return _paged(_found(world, wanted, is_multinode=False), page, world.page(page_size))
 
 
 @router.get("/multi-node")
 async def multi_node(
     world: TheWorld, wanted: TheWanted, page: Page = 1, page_size: PageSize = 100
-) -> dict[str, Any]:
+) -> Answer[GpuOfferList]:
     """Offers of several machines that are connected."""
-    found = [offer for offer in offers() if offer.nodes > 1 and wanted.admits(offer)]
-    return _paged([offer.wire() for offer in found], page, world.page(page_size))
+    return _paged(_found(world, wanted, is_multinode=True), page, world.page(page_size))
 
 
 @router.get("/disks")
-async def disk_offers(world: TheWorld, page: Page = 1, page_size: PageSize = 100) -> dict[str, Any]:
-    """Offers of disks. The sandbox's disk is given, not bought, so there are none."""
-    return _paged([], page, world.page(page_size))
+async def disks(
+    world: TheWorld,
+    regions: Annotated[list[Region] | None, Query()] = None,
+    data_center_id: str | None = None,
+    cloud_id: str | None = None,
+    page: Page = 1,
+    page_size: PageSize = 100,
+) -> Answer[DiskOfferList]:
+    """Offers of disks."""
+
+    def admits(offer: DiskOffer) -> bool:
+        return (
+            (not regions or offer.region in regions)
+            and data_center_id in (None, offer.data_center)
+            # No disk is tied to a machine, so none has a cloudId.
+            and cloud_id is None
+        )
+
+    found = [offer.wire() for offer in disk_offers() if admits(offer)]
+    return Answer({"items": _cut(found, page, world.page(page_size)), "totalCount": len(found)})
 
 
 @router.get("/gpu-summary")
-async def gpu_summary() -> dict[str, Any]:
+async def gpu_summary(world: TheWorld) -> Answer[OfferSummary]:
     """The cheapest price of each GPU type and count, over all and by region."""
-    return summary(offer for offer in offers() if offer.nodes == 1)
+    return Answer(summary(offer for offer in world.offers() if offer.nodes == 1))
 
 
 @router.get("/multi-node-summary")
-async def multi_node_summary() -> dict[str, Any]:
+async def multi_node_summary(world: TheWorld) -> Answer[OfferSummary]:
     """The same for several machines that are connected."""
-    return summary(offer for offer in offers() if offer.nodes > 1)
+    return Answer(summary(offer for offer in world.offers() if offer.nodes > 1))
 
 
-def _paged(rows: list[dict[str, Any]], page: int, page_size: int) -> dict[str, Any]:
+@router.get("")
+async def by_type(
+    world: TheWorld, wanted: TheWanted, page: Page = 1, page_size: LegacyPageSize = 500
+) -> Answer[dict[GpuType, list[GpuOffer]]]:
+    """Offers of a single machine by GPU type, as older clients ask for them."""
+    return _by_type(_found(world, wanted, is_multinode=False), page, world.page(page_size))
+
+
+@router.get("/clusters")
+async def clusters_by_type(
+    world: TheWorld, wanted: TheWanted, page: Page = 1, page_size: LegacyPageSize = 500
+) -> Answer[dict[GpuType, list[GpuOffer]]]:
+    """The same for several machines that are connected."""
+    return _by_type(_found(world, wanted, is_multinode=True), page, world.page(page_size))
+
+
+def _found(world: World, wanted: Wanted, *, is_multinode: bool) -> list[Offer]:
+    return [offer for offer in world.offers() if (offer.nodes > 1) == is_multinode and wanted.admits(offer)]
+
+
+def _paged(found: list[Offer], page: int, page_size: int) -> Answer[GpuOfferList]:
+    items = [offer.wire() for offer in _cut(found, page, page_size)]
+    return Answer({"items": items, "totalCount": len(found)})
+
+
+def _by_type(found: list[Offer], page: int, page_size: int) -> Answer[dict[GpuType, list[GpuOffer]]]:
+    table: dict[GpuType, list[GpuOffer]] = {}
+    for offer in _cut(found, page, page_size):
+        table.setdefault(offer.gpu_type, []).append(offer.wire())
+    return Answer(table)
+
+
+def _cut(rows: list[Row], page: int, page_size: int) -> list[Row]:
     first = (page - 1) * page_size
-    return {"items": rows[first : first + page_size], "totalCount": len(rows)}
+    return rows[first : first + page_size]
 
 
-def _can_attach(disk_id: str, offer: Offer) -> bool:
-    disk = people.disk(disk_id)
-    return disk is not None and (disk.provider, disk.data_center) == (offer.provider, offer.data_center)
+def _can_attach(disk: DiskRecord, offer: Offer) -> bool:
+    return (disk.provider, disk.data_center) == (offer.provider, offer.data_center)

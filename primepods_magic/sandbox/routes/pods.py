@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
+from primepods_magic.sandbox.answers import Answer
 from primepods_magic.sandbox.faults import ON_TIME, Lateness
 from primepods_magic.sandbox.install_log import log_text
+from primepods_magic.sandbox.keys import TheKey
 from primepods_magic.sandbox.orders import Order
+from primepods_magic.sandbox.records import PodRecord
+from primepods_magic.sandbox.refusals import refusals
+from primepods_magic.sandbox.shapes import (
+    Deleted,
+    HistoryList,
+    Pod,
+    PodList,
+    PodLog,
+    PodStates,
+    SpecOnePodState,
+    SpecPodState,
+)
 from primepods_magic.sandbox.vocabulary import SortBy, SortOrder
 from primepods_magic.sandbox.wire import history_json, pod_json, status_json
-from primepods_magic.sandbox.world import TheWorld
+from primepods_magic.sandbox.world import TheWorld, World
+
+from .pages import Limit, Offset, envelope
 
 router = APIRouter(prefix="/pods")
 
-Offset = Annotated[int, Query(ge=0, le=2**53)]
-Limit = Annotated[int, Query(ge=0, le=2**53)]
+_STANDARD_TAIL = 100
 
 
 async def _lateness(request: Request) -> Lateness:
@@ -24,97 +40,103 @@ async def _lateness(request: Request) -> Lateness:
     return lateness
 
 
-@router.post("")
+@router.post("", responses=refusals(402, 404, 409))
 async def create_pod(
-    order: Order, world: TheWorld, lateness: Annotated[Lateness, Depends(_lateness)]
-) -> dict[str, Any]:
+    order: Order, key: TheKey, world: TheWorld, lateness: Annotated[Lateness, Depends(_lateness)]
+) -> Answer[Pod]:
     """Buy a pod; it answers at once and comes up by itself."""
-    record = world.launch(order, lateness)
-    return pod_json(record, world.state(record), world.dialect)
+    record = world.launch(order, key, lateness)
+    (pod,) = _pods(world, [record])
+    return Answer(pod)
 
 
 @router.get("")
-async def list_pods(world: TheWorld, offset: Offset = 0, limit: Limit = 100) -> dict[str, Any]:
-    """The pods that are not TERMINATED, oldest first."""
+async def list_pods(key: TheKey, world: TheWorld, offset: Offset = 0, limit: Limit = 100) -> Answer[PodList]:
+    """The pods that are not TERMINATED, one's own and those of one's teams, oldest first."""
     limit = world.page(limit)
-    with world.store.reading():
-        now_ms = world.now_ms()
-        records = world.store.listed_pods(now_ms, limit=limit, offset=offset)
-        return {
-            "total_count": world.store.count_listed_pods(now_ms),
-            "offset": offset,
-            "limit": limit,
-            "data": [pod_json(record, world.state(record), world.dialect) for record in records],
-            "status": None,
-        }
+    wallets = key.person.wallets()
+    with world.reading() as now_ms:
+        records = world.store.pods.page(now_ms, wallets, limit=limit, offset=offset)
+        total_count = world.store.pods.count_listed(now_ms, wallets)
+        return Answer({**envelope(total_count, offset, limit), "data": _pods(world, records)})
 
 
 @router.get("/status")
 async def pods_status(
-    world: TheWorld, pod_ids: Annotated[list[str] | None, Query()] = None
-) -> dict[str, Any]:
+    key: TheKey, world: TheWorld, pod_ids: Annotated[list[str] | None, Query()] = None
+) -> Answer[PodStates | SpecOnePodState]:
     """The states of the pods asked for. Unknown ids are left out; a pod that ended is TERMINATED."""
-    rows = []
-    with world.store.reading():
-        now_ms = world.now_ms()
-        for pod_id in dict.fromkeys(pod_ids or []):
-            record = world.store.pod(pod_id, now_ms, listed=True)
-            if record is not None:
-                rows.append(status_json(record, world.state(record), world.dialect))
-    answer: dict[str, Any] = {"data": rows, "status": None}
-    if world.dialect == "spec" and len(pod_ids or []) == 1 and rows:
+    asked = list(dict.fromkeys(pod_ids or []))
+    wallets = key.person.wallets()
+    with world.reading() as now_ms:
+        found = [world.store.pods.get(pod_id, now_ms, wallets, listed=True) for pod_id in asked]
+        records = [record for record in found if record is not None]
+        states = world.states(records)
+    rows = [status_json(record, state, world.dialect) for record, state in zip(records, states, strict=True)]
+    if world.dialect == "spec" and len(asked) == 1 and rows:
         # The page documents the object itself; its `status` is the pod's and wins over the envelope's.
-        return {**answer, **rows[0]}
-    return answer
+        row = cast(SpecPodState, rows[0])
+        return Answer({"data": [row], **row})
+    return Answer({"data": rows, "status": None})
 
 
 @router.get("/history")
 async def pods_history(
+    key: TheKey,
     world: TheWorld,
     offset: Offset = 0,
     limit: Limit = 100,
     sort_by: SortBy = "terminatedAt",
     sort_order: SortOrder = "desc",
-) -> dict[str, Any]:
-    """What has ended, and what it cost."""
+) -> Answer[HistoryList]:
+    """What has ended, and what has been billed for it so far."""
     limit = world.page(limit)
-    with world.store.reading():
-        now_ms = world.now_ms()
-        rows = world.store.history(now_ms, limit=limit, offset=offset, sort_by=sort_by, sort_order=sort_order)
-        return {
-            "total_count": world.store.count_history(now_ms),
-            "offset": offset,
-            "limit": limit,
-            "data": [history_json(row) for row in rows],
-            "status": None,
-        }
+    wallets = key.person.wallets()
+    with world.reading() as now_ms:
+        rows = world.store.history.page(
+            now_ms, wallets, limit=limit, offset=offset, sort_by=sort_by, sort_order=sort_order
+        )
+        total_count = world.store.history.count(now_ms, wallets)
+    data = [history_json(row, now_ms) for row in rows]
+    return Answer({**envelope(total_count, offset, limit), "data": data})
 
 
-@router.get("/{pod_id}")
-async def pod_details(pod_id: str, world: TheWorld) -> dict[str, Any]:
+@router.get("/{pod_id}", responses=refusals(404))
+async def pod_details(pod_id: str, key: TheKey, world: TheWorld) -> Answer[Pod]:
     """One pod that is not TERMINATED."""
-    with world.store.reading():
-        record, state = world.live_pod(pod_id, listed=True)
-        return pod_json(record, state, world.dialect)
+    with world.reading():
+        record, _ = world.live_pod(pod_id, key.person, listed=True)
+        (pod,) = _pods(world, [record])
+    return Answer(pod)
 
 
-@router.get("/{pod_id}/logs")
-@router.get("/{pod_id}/log")
+@router.get("/{pod_id}/logs", responses=refusals(404))
+@router.get("/{pod_id}/log", responses=refusals(404))
 async def pod_logs(
-    pod_id: str, world: TheWorld, tail: Annotated[int | None, Query(ge=0)] = None
-) -> dict[str, str]:
+    pod_id: str, key: TheKey, world: TheWorld, tail: Annotated[int | None, Query(ge=0)] = None
+) -> Answer[PodLog]:
     """The newest lines of a pod's installation log, 100 unless ``tail`` says otherwise."""
-    with world.store.reading():
-        now_ms = world.now_ms()
-        record = world.store.pod(pod_id, now_ms)
+    with world.reading() as now_ms:
+        record = world.store.pods.get(pod_id, now_ms, key.person.wallets())
         if record is None:
             raise HTTPException(404, f"Pod not found: {pod_id}")
-        events = world.store.events(pod_id)
-    return {"logs": log_text(record, events, now_ms, tail=100 if tail is None else tail)}
+        events = world.store.pods.events([pod_id])[pod_id]
+    return Answer({"logs": log_text(record, events, now_ms, tail=_STANDARD_TAIL if tail is None else tail)})
 
 
-@router.delete("/{pod_id}")
-async def delete_pod(pod_id: str, world: TheWorld) -> dict[str, str]:
+@router.delete("/{pod_id}", responses=refusals(404, 409))
+async def delete_pod(pod_id: str, key: TheKey, world: TheWorld) -> Answer[Deleted]:
     """End a pod; it is DELETING for a moment and then gone."""
-    _, state = world.record_event(pod_id, "delete")
-    return {"status": state.status}
+    _, state = world.record_event(pod_id, "delete", key.person)
+    return Answer({"status": state.status})
+
+
+def _pods(world: World, records: Sequence[PodRecord]) -> list[Pod]:
+    disks = {
+        disk.id: disk
+        for disk in world.store.disks.of_ids(disk_id for record in records for disk_id in record.disk_ids)
+    }
+    states = world.states(records)
+    return [
+        pod_json(record, state, world.dialect, disks) for record, state in zip(records, states, strict=True)
+    ]

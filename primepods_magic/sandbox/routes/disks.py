@@ -1,0 +1,103 @@
+"""The disks, which survive the pods they are attached to: create, list, details, rename and delete."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from fastapi import APIRouter, HTTPException
+
+from primepods_magic.sandbox.account_shapes import Disk, DiskList, Done
+from primepods_magic.sandbox.answers import Answer
+from primepods_magic.sandbox.clock import iso
+from primepods_magic.sandbox.disk_desk import buy_disk, delete_disk, rename_disk
+from primepods_magic.sandbox.disks import disk_state
+from primepods_magic.sandbox.keys import TheKey
+from primepods_magic.sandbox.orders import DiskName, DiskOrder
+from primepods_magic.sandbox.people import Person
+from primepods_magic.sandbox.records import DiskRecord
+from primepods_magic.sandbox.refusals import refusals
+from primepods_magic.sandbox.shapes import Deleted
+from primepods_magic.sandbox.vocabulary import ProviderType
+from primepods_magic.sandbox.world import TheWorld, World
+
+from .pages import Limit, Offset, envelope
+
+router = APIRouter(prefix="/disks")
+
+
+@router.post("", responses=refusals(402, 404, 409))
+async def create_disk(order: DiskOrder, key: TheKey, world: TheWorld) -> Answer[Disk]:
+    """Buy a disk; it can be attached as soon as it is ACTIVE."""
+    disk = buy_disk(world, order, key.person)
+    return Answer(_disk_json(world, disk))
+
+
+@router.get("")
+async def list_disks(
+    key: TheKey, world: TheWorld, offset: Offset = 0, limit: Limit = 100
+) -> Answer[DiskList]:
+    """The disks that have not ended, one's own and those of one's teams, oldest first."""
+    limit = world.page(limit)
+    wallets = key.person.wallets()
+    with world.reading() as now_ms:
+        disks = world.store.disks.page(wallets, now_ms, limit=limit, offset=offset)
+        total_count = world.store.disks.count(wallets, now_ms)
+        data = [_disk_json(world, disk) for disk in disks]
+    return Answer({**envelope(total_count, offset, limit), "data": data})
+
+
+@router.get("/{disk_id}", responses=refusals(404))
+async def disk_details(disk_id: str, key: TheKey, world: TheWorld) -> Answer[Disk]:
+    """One disk, and which pods it is attached to."""
+    with world.reading():
+        return Answer(_disk_json(world, _found(world, disk_id, key.person)))
+
+
+@router.patch("/{disk_id}", responses=refusals(404))
+async def change_disk(disk_id: str, name: DiskName, key: TheKey, world: TheWorld) -> Answer[Done]:
+    """Give a disk another name."""
+    rename_disk(world, disk_id, name.name, key.person)
+    return Answer({"message": "Disk renamed"})
+
+
+@router.delete("/{disk_id}", responses=refusals(404, 409))
+async def end_disk(disk_id: str, key: TheKey, world: TheWorld) -> Answer[Deleted]:
+    """End a disk that is ACTIVE and attached to no pod; it is DELETING for a moment and then gone."""
+    return Answer({"status": delete_disk(world, disk_id, key.person)})
+
+
+def _found(world: World, disk_id: str, person: Person) -> DiskRecord:
+    disk = world.disk(disk_id, person)
+    if disk is None:
+        raise HTTPException(404, f"Disk not found: {disk_id}")
+    return disk
+
+
+def _disk_json(world: World, disk: DiskRecord) -> Disk:
+    now_ms = world.now_ms()
+    state = disk_state(disk, now_ms)
+    holders = world.store.pods.holding(disk.id, now_ms)
+    return {
+        "id": disk.id,
+        "name": disk.name,
+        "createdAt": iso(disk.created_ms),
+        "updatedAt": iso(max(disk.updated_ms, state.since_ms)),
+        "terminatedAt": None,
+        "status": state.status,
+        "providerType": cast(ProviderType, disk.provider),
+        "size": disk.size_gb,
+        "info": {
+            "country": disk.country,
+            "dataCenterId": disk.data_center,
+            "cloudId": disk.cloud_id,
+            "isMultinode": disk.is_multinode,
+        },
+        "priceHr": disk.price_usd_hr,
+        "stoppedPriceHr": None,
+        "provisioningPriceHr": 0.0,
+        "userId": disk.user_id,
+        "teamId": disk.team_id,
+        "walletId": disk.wallet_id,
+        "pods": [pod.id for pod in holders if pod.cluster_id is None],
+        "clusters": [pod.cluster_id for pod in holders if pod.cluster_id is not None],
+    }

@@ -1,0 +1,53 @@
+"""Images of one's own: whether one can be pulled, and with whose credentials."""
+
+from __future__ import annotations
+
+import re
+
+from fastapi import APIRouter, HTTPException
+
+from primepods_magic.sandbox.account_shapes import Credentials, ImageVerdict
+from primepods_magic.sandbox.answers import Answer
+from primepods_magic.sandbox.keys import TheKey
+from primepods_magic.sandbox.orders import ImageCheck
+from primepods_magic.sandbox.people import JOINED_AT
+from primepods_magic.sandbox.refusals import refusals
+
+router = APIRouter(prefix="/template")
+
+CREDENTIALS_ID = "cmreg000000000000000000001"
+
+# [host[:port]/]name[/name…][:tag][@digest], as container registries read it.
+_NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
+_HOST = r"(?:(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:))(?::\d{1,5})?/)?"
+_IMAGE = re.compile(rf"{_HOST}{_NAME}(?:/{_NAME})*(?::[\w][\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?")
+
+
+@router.post("/check-docker-image", responses=refusals(404))
+async def check_image(check: ImageCheck, key: TheKey) -> Answer[ImageVerdict]:
+    """Whether an image has a name that a registry understands. No registry is asked from here."""
+    if check.registry_credentials_id not in (None, CREDENTIALS_ID):
+        raise HTTPException(404, f"Registry credentials not found: {check.registry_credentials_id}")
+    if _IMAGE.fullmatch(check.image):
+        return Answer({"valid": True, "details": "The image can be pulled"})
+    return Answer({"valid": False, "details": "This is not the name of an image"})
+
+
+@router.get("/registry-credentials")
+async def registry_credentials(key: TheKey) -> Answer[Credentials]:
+    """The credentials that images may be pulled with; what they are is never told."""
+    return Answer(
+        {
+            "credentials": [
+                {
+                    "id": CREDENTIALS_ID,
+                    "name": "team registry",
+                    "server": "registry.example.org",
+                    "createdAt": JOINED_AT,
+                    "updatedAt": JOINED_AT,
+                    "userId": key.person.user_id,
+                    "teamId": None,
+                }
+            ]
+        }
+    )

@@ -1,0 +1,1 @@
+"""The tables of the sandbox's database, each with the questions that are asked of it."""

@@ -1,0 +1,21 @@
+"""Pieces of SQL that several tables need."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def marks(count: int) -> str:
+    """So many placeholders.
+
+    Example
+    -------
+    >>> marks(3)
+    '?, ?, ?'
+    """
+    return ", ".join("?" * count)
+
+
+def insertion(table: str, columns: Sequence[str]) -> str:
+    """The statement that adds a row with these columns."""
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(len(columns))})"  # noqa: S608 - our words
