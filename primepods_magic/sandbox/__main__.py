@@ -47,8 +47,22 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m primepods_magic.sandbox",
         description="The Pods API on this computer. Keys: sandbox (may do everything), sandbox-read.",
     )
-    parser.add_argument("--host", default="127.0.0.1", help="a loopback address (default: %(default)s)")
+    parser.add_argument(
+        "--host", default="127.0.0.1", help="default: %(default)s; one that is not loopback needs --keys"
+    )
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument(
+        "--keys",
+        type=Path,
+        metavar="FILE",
+        help="keys of your own, one a line ('read' behind: it only reads)",
+    )
+    parser.add_argument(
+        "--no-admin",
+        dest="admin",
+        action="store_false",
+        help="clients cannot move the clock or choose faults",
+    )
     parser.add_argument("--db", type=Path, metavar="FILE", help="keep everything here (default: temporary)")
     parser.add_argument("--dialect", choices=DIALECTS, default="spec", help="default: %(default)s")
     parser.add_argument("--speed", type=float, metavar="X", help="sandbox seconds per second (default: 1)")

@@ -9,9 +9,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
 
+from .admission import API_PREFIX, Admission
 from .bodies import sound_body
 from .documents import document
-from .edge import API_PREFIX, Edge
+from .edge import Edge
 from .methods import Methods
 from .orders import problems
 from .refusals import refusals
@@ -45,13 +46,17 @@ _OWN = (("Sandbox", about.router), ("Documents", documents.router))
 _ADMIN = (("Sandbox", admin.router),)
 
 
-def create_app(world: World, *, latency_s: float, seed: int, has_admin: bool = True) -> ASGIApp:
+def create_app(
+    world: World, admission: Admission, *, latency_s: float, seed: int, has_admin: bool = True
+) -> ASGIApp:
     """Everything that the sandbox answers.
 
     Parameters
     ----------
     world:
         What the routes work with.
+    admission:
+        Which requests may pass.
     latency_s:
         How long each request is held back.
     seed:
@@ -70,16 +75,18 @@ def create_app(world: World, *, latency_s: float, seed: int, has_admin: bool = T
     app.state.world = world
     own = _OWN + _ADMIN if has_admin else _OWN
     for tag, router in _API:
-        app.include_router(router, prefix=API_PREFIX, tags=[tag], responses=refusals(400, 401, 403, 422))
+        app.include_router(
+            router, prefix=API_PREFIX, tags=[tag], responses=refusals(400, 401, 403, 413, 414, 422, 431)
+        )
     for tag, router in own:
-        app.include_router(router, tags=[tag], responses=refusals(400, 403, 422))
+        app.include_router(router, tags=[tag], responses=refusals(400, 403, 413, 414, 422, 431))
     routers = {API_PREFIX: [router for _, router in _API], "": [router for _, router in own]}
     app.state.document = document(app.routes, routers, world.dialect, keyed=API_PREFIX)
     app.state.methods = Methods(app.state.document["paths"])
     app.add_exception_handler(405, _method_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     _finish_routes(app)
-    return Edge(Spoiling(app, world.faults, API_PREFIX), world, latency_s=latency_s, seed=seed)
+    return Edge(Spoiling(app, world.faults, API_PREFIX), admission, world, latency_s=latency_s, seed=seed)
 
 
 def _finish_routes(app: FastAPI) -> None:

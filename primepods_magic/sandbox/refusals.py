@@ -19,6 +19,8 @@ _WHY = {
     404: "There is no such thing, or the key does not see it",
     409: "It cannot happen now, or somebody was faster",
     413: "The body is too long",
+    414: "The path and its parameters are too long",
+    431: "The headers are too long",
     422: "A parameter or a field is not what it must be",
 }
 

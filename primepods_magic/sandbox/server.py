@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ipaddress
-import logging
+import os
 import shutil
 import socket
 import tempfile
@@ -13,15 +13,15 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-import uvicorn
-
+from .admission import Admission
 from .app import create_app
 from .beginning import begin
 from .clock import END_OF_TIME, EPOCH, STEPPED_START, Clock, to_ms, wall_ms
-from .connections import EndableProtocol
 from .database import explained
 from .fault_selection import Selection, read_selection
 from .faults import Faults
+from .keys import BUILT_IN_KEYS, read_keys
+from .serving import Server, ServingThread, configured, listen
 from .store import Store
 from .vocabulary import ClockMode, Dialect
 from .world import World
@@ -36,8 +36,6 @@ _LONGEST_HISTORY = 1_000_000
 _LONGEST_LATENCY_MS = 3_600_000
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 10.0
-_GRACE_S = 1
-_KEEP_ALIVE_S = 75
 
 # FastAPI and pydantic change the process's warning filters while they build an application.
 _building = threading.Lock()
@@ -54,7 +52,7 @@ class RunningSandbox:
         Where it answers, for example ``http://127.0.0.1:40123``.
     """
 
-    def __init__(self, url: str, server: _Server, thread: _ServingThread, store: Store, scratch: Path | None):
+    def __init__(self, url: str, server: Server, thread: ServingThread, store: Store, scratch: Path | None):
         self.url = url
         self._server = server
         self._thread = thread
@@ -62,14 +60,18 @@ class RunningSandbox:
         self._scratch = scratch
         self._stopping = threading.Lock()
         self._is_stopped = False
+        self._process_id = os.getpid()
         atexit.register(self.stop)
 
     def stop(self) -> None:
         """Stop answering, and leave no thread, socket or temporary file behind. May be called again."""
+        # A forked child has a copy of this, but neither the thread nor a right to the files.
+        if os.getpid() != self._process_id:
+            return
         with self._stopping:
             if self._is_stopped:
                 return
-            self._server.should_exit = True
+            self._server.request_stop()
             self._thread.join(_STOP_TIMEOUT_S)
             self._store.close()
             if self._scratch is not None:
@@ -97,6 +99,8 @@ def start(
     *,
     host: str = "127.0.0.1",
     port: int = 0,
+    keys: Path | str | None = None,
+    admin: bool = True,
     dialect: Dialect = "spec",
     speed: float | None = None,
     clock: ClockMode | None = None,
@@ -116,9 +120,14 @@ def start(
         gone when the sandbox stops. ``start``, ``history``, and ``seed`` for what is in it, shape a new
         database only.
     host:
-        A loopback address.
+        A loopback address; with ``keys``, any address of this computer.
     port:
         0 takes a free one.
+    keys:
+        A file with keys of one's own, which take the place of the built-in ones: one a line, ``read`` behind
+        one that may only read. Nobody else may read the file.
+    admin:
+        Whether clients may move the clock, choose faults, and let things happen: what is below ``/sandbox``.
     dialect:
         ``"spec"`` answers in the words of the specification, ``"published"`` in those of the service's own
         published documents.
@@ -145,11 +154,12 @@ def start(
     Raises
     ------
     ValueError
-        For an address that is not loopback, a number or time out of range, or faults that do not exist.
+        For an address that is not loopback where there are no ``keys``, a number or time out of range, faults
+        that do not exist, or keys that cannot be read as such.
     DatabaseUnusable
         When the file is not a sandbox's, cannot be read and written, or is locked for too long.
     OSError
-        When the port is taken.
+        When the port is taken, or the keys cannot be read.
 
     Example
     -------
@@ -159,7 +169,13 @@ def start(
     >>> answer["clock"]["now"]
     '2026-09-14T08:00:00.000Z'
     """
-    _check(host=host, port=port, speed=speed, history=history, page_cap=page_cap, latency_ms=latency_ms)
+    own_keys = read_keys(Path(keys)) if keys is not None else None
+    if own_keys is None and not _is_loopback(host):
+        raise ValueError(
+            f"{host} is not a loopback address, and everybody knows the built-in keys: "
+            "give keys of your own with --keys FILE, one key a line"
+        )
+    _check(port=port, speed=speed, history=history, page_cap=page_cap, latency_ms=latency_ms)
     _check_new(start=start, seed=seed)
     profile, rules = read_selection(faults)
     scratch = Path(tempfile.mkdtemp(prefix="primepods-sandbox-")) if db is None else None
@@ -170,30 +186,16 @@ def start(
         store = Store(path)
         with explained(path):
             _prepare(store, mode=clock, speed=speed, start=start, seed=seed, history=history)
-        listener = _listen(host, port)
+        listener = listen(host, port)
         with _building:
             world = World(store, dialect, page_cap, Faults(rules, profile=profile, seed=seed))
-            app = create_app(world, latency_s=latency_ms / 1000, seed=seed)
-        server = _Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                access_log=False,
-                lifespan="off",
-                ws="none",
-                loop="asyncio",
-                http=EndableProtocol,
-                date_header=False,
-                server_header=False,
-                # Longer than clients keep theirs, so that no request meets a connection that is just closing.
-                timeout_keep_alive=_KEEP_ALIVE_S,
-                timeout_graceful_shutdown=_GRACE_S,
-            )
-        )
-        thread = _ServingThread(server, listener)
+            admission = Admission(own_keys or BUILT_IN_KEYS, is_public=not _is_loopback(host))
+            app = create_app(world, admission, latency_s=latency_ms / 1000, seed=seed, has_admin=admin)
+        server = Server(configured(app))
+        thread = ServingThread(server, listener)
         thread.start()
         if not server.is_ready.wait(_START_TIMEOUT_S) or not server.started:
-            server.should_exit = True
+            server.request_stop()
             raise OSError(f"the sandbox did not come up on {host}:{port}")
     except BaseException:
         for thing in (listener, store):
@@ -207,48 +209,7 @@ def start(
     return RunningSandbox(f"http://{shown_host}:{bound_port}", server, thread, store, scratch)
 
 
-class _Server(uvicorn.Server):
-    """uvicorn's server that tells when it is up (or has given up)."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_ready = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.is_ready.set()
-
-
-class _ServingThread(threading.Thread):
-    """Runs a server and its event loop, silently: the process's output belongs to somebody else."""
-
-    def __init__(self, server: _Server, listener: socket.socket) -> None:
-        super().__init__(name="primepods-sandbox", daemon=True)
-        self._server = server
-        self._listener = listener
-
-    def run(self) -> None:
-        # uvicorn's loggers are the whole process's, so only what this thread says is held back.
-        loggers = [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
-        for logger in loggers:
-            logger.addFilter(self._is_not_ours)
-        try:
-            self._server.run(sockets=[self._listener])
-        finally:
-            for logger in loggers:
-                logger.removeFilter(self._is_not_ours)
-            self._listener.close()
-            self._server.is_ready.set()
-
-    def _is_not_ours(self, record: logging.LogRecord) -> bool:
-        return record.thread != self.ident
-
-
-def _check(
-    *, host: str, port: int, speed: float | None, history: int, page_cap: int, latency_ms: int
-) -> None:
-    if not _is_loopback(host):
-        raise ValueError(f"the sandbox serves this computer only: {host} is not a loopback address")
+def _check(*, port: int, speed: float | None, history: int, page_cap: int, latency_ms: int) -> None:
     if not 0 <= port <= _LARGEST_PORT:
         raise ValueError(f"port must be between 0 and {_LARGEST_PORT}, not {port}")
     if speed is not None and not 0 < speed <= 1_000_000:
@@ -275,20 +236,6 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off (40 ms per answer) only where the protocol is named.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(128)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 def _prepare(

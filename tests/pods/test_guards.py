@@ -258,7 +258,13 @@ def test_an_account_without_an_ssh_key_is_warned_before_it_pays(
     assert bool(said) == warns
     assert all("no SSH key" in text for text in said)
     said.clear()
-    launch(gpu="L4_24GB", name="keyed", ssh_key_id="mine", connection=there, tell=said.append)
+    launch(
+        gpu="L4_24GB",
+        name="keyed",
+        ssh_key_id="cmkey00000000000000000001",
+        connection=there,
+        tell=said.append,
+    )
     assert not said
 
 

@@ -168,9 +168,12 @@ def test_an_empty_wallet_buys_nothing(caller: Caller) -> None:
     caller.advance(30 * 3600)
     # The pod was taken back when the money was gone; the disk goes on billing.
     assert -1 < caller.call("GET", "billing/wallet")["balance_usd"] < 0
-    answer = caller.post("/api/v1/pods", json=changed())
+    own = changed()
+    del own["team"]
+    answer = caller.post("/api/v1/pods", json=own)
     assert answer.status_code == 402
     assert "Insufficient balance" in answer.json()["detail"]
+    assert caller.post("/api/v1/pods", json=changed()).status_code == 200, "the team has money"
 
 
 def test_nulls_are_accepted_where_the_service_accepts_them(caller: Caller) -> None:
