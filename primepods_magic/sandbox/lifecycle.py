@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .billing import Charge, Rates, Repricing, Span, billed_usd, charges_of, price_at
+from .billing import Charge, Rates, Repricing, Span, charges_of, price_at
 from .vocabulary import InstallationStatus, PodStatus
 
 EventKind = Literal["stop", "start", "reclaim", "error", "lose", "fail_installation", "reprice", "delete"]
@@ -90,7 +90,6 @@ class State:
     connected_nodes: int
     """How many nodes' SSH connections are known; the pod's nodes come up one after another."""
     price_usd_hr: float
-    billed_usd: float
 
 
 def timeline(created_ms: int, plan: Plan, events: Sequence[Event]) -> list[Phase]:
@@ -162,7 +161,6 @@ def state_at(now_ms: int, created_ms: int, plan: Plan, events: Sequence[Event], 
         installation=_installation(now_ms, current.status, phases, plan, events),
         connected_nodes=_connected_nodes(now_ms, current, plan),
         price_usd_hr=price_at(now_ms, rates, repricings(created_ms, plan, events)),
-        billed_usd=billed_usd(charges(created_ms, plan, events, rates), now_ms),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from .billing import Rates
@@ -59,7 +60,9 @@ class PodRecord:
         """For the database; :meth:`from_json` reads it back."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
+    # What is written never changes, and lists are asked for again and again.
     @classmethod
+    @lru_cache(maxsize=4096)
     def from_json(cls, text: str) -> PodRecord:
         """Read what :meth:`to_json` wrote."""
         raw: dict[str, Any] = json.loads(text)

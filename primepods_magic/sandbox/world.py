@@ -10,7 +10,7 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request
 
 from . import people
-from .billing import average_price
+from .billing import average_price, billed_usd
 from .catalogue import offers
 from .disks import attach_refusal
 from .faults import ON_TIME, Faults, Lateness
@@ -233,7 +233,7 @@ class World:
         return disk
 
     def _history_row(self, record: PodRecord, events: Sequence[Event], ends_ms: int) -> HistoryRow:
-        billed_usd = _state(ends_ms, record, events).billed_usd
+        spent_usd = billed_usd(charges(record.created_ms, record.plan, events, record.rates), ends_ms)
         prices = repricings(record.created_ms, record.plan, events)
         chance = int(self.store.token("settled", record.id), 16)
         is_late = chance % _LATE_ONE_IN == 0
@@ -252,9 +252,9 @@ class World:
             user_id=record.user_id,
             team_id=record.team_id,
             wallet_id=record.wallet_id,
-            billed_usd=billed_usd,
+            billed_usd=spent_usd,
             settled_ms=ends_ms + (chance // _LATE_ONE_IN % _LATEST_MS if is_late else 0),
-            early_usd=0.0 if is_late else billed_usd,
+            early_usd=0.0 if is_late else spent_usd,
         )
 
 

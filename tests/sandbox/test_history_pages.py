@@ -64,7 +64,7 @@ def test_a_far_page_is_found_without_sorting(
         BEFORE_MS, ADA.wallets(), limit=10, offset=1900, sort_by=sort_by, sort_order=sort_order
     )
     store._connection.set_trace_callback(None)
-    (statement,) = asked
+    (statement,) = [text for text in asked if "OFFSET" in text]
     plan = [row[3] for row in store._connection.execute(f"EXPLAIN QUERY PLAN {statement}")]
     assert any("COVERING INDEX history_as_" in step for step in plan)
     # One sort is of the ten rows themselves.

@@ -17,6 +17,8 @@ from primepods_magic.sandbox.world import TheWorld, World
 
 router = APIRouter()
 
+ResourceType = Literal["compute", "disks"]
+
 
 @router.get("/billing/wallet", responses=refusals(404))
 async def wallet(
@@ -31,7 +33,16 @@ async def wallet(
     limit = world.page(limit)
     with world.reading() as now_ms:
         living = _living(world, wallet_id, now_ms)
-        shown = living[offset : offset + limit]
+        shown = [
+            _billing(
+                resource_id,
+                created_ms,
+                now_ms,
+                world.store.wallets.spent_usd(resource_id, now_ms),
+                resource_type,
+            )
+            for created_ms, resource_id, resource_type in living[offset : offset + limit]
+        ]
         ended = world.store.history.page(
             now_ms,
             [wallet_id],
@@ -68,22 +79,18 @@ def wallet_of(person: Person, team_id: str | None) -> str:
     return team.wallet_id
 
 
-def _living(world: World, wallet_id: str, now_ms: int) -> list[Billing]:
-    """What is still billed, the newest first."""
-    pods = world.store.pods.live(now_ms, wallet_id)
-    rows = [
-        _billing(pod.id, pod.created_ms, now_ms, state.billed_usd, "compute")
-        for pod, state in zip(pods, world.states(pods), strict=True)
+def _living(world: World, wallet_id: str, now_ms: int) -> list[tuple[int, str, ResourceType]]:
+    """What is still billed, the newest first: since when, its id, and what it is."""
+    rows: list[tuple[int, str, ResourceType]] = [
+        (created_ms, pod_id, "compute")
+        for pod_id, created_ms in world.store.pods.live_since(now_ms, wallet_id)
     ]
-    rows += [
-        _billing(disk.id, disk.created_ms, now_ms, world.store.wallets.spent_usd(disk.id, now_ms), "disks")
-        for disk in world.store.disks.page([wallet_id], now_ms)
-    ]
-    return sorted(rows, key=lambda row: row["created_at"], reverse=True)
+    rows += [(disk.created_ms, disk.id, "disks") for disk in world.store.disks.page([wallet_id], now_ms)]
+    return sorted(rows, reverse=True)
 
 
 def _ended(row: HistoryRow, now_ms: int) -> Billing:
-    kind: Literal["disks", "compute"] = "disks" if row.type == "Disk" else "compute"
+    kind: ResourceType = "disks" if row.type == "Disk" else "compute"
     return _billing(row.id, row.created_ms, row.terminated_ms, row.shown_usd(now_ms), kind)
 
 
@@ -92,7 +99,7 @@ def _billing(
     created_ms: int,
     billed_ms: int,
     amount_usd: float,
-    resource_type: Literal["compute", "disks"],
+    resource_type: ResourceType,
 ) -> Billing:
     return {
         "id": f"b{resource_id[1:25]}",

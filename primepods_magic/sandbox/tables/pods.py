@@ -61,6 +61,13 @@ class PodTable:
         )
         return [PodRecord.from_json(record) for (record,) in rows]
 
+    def live_since(self, now_ms: int, wallet_id: str) -> list[tuple[str, int]]:
+        """The ids of the pods that a wallet pays for at ``now_ms``, and since when."""
+        return self._connection.execute(
+            f"SELECT id, created_ms FROM pods WHERE {_LIVE} AND wallet_id = :wallet_id",  # noqa: S608 - our words
+            {"now_ms": now_ms, "wallet_id": wallet_id},
+        ).fetchall()
+
     def count_listed(self, now_ms: int, wallets: Sequence[str]) -> int:
         """How many pods of these wallets are listed at ``now_ms``."""
         (count,) = self._connection.execute(
