@@ -9,8 +9,8 @@ Example
 ...     print(sandbox.url)
 http://127.0.0.1:40123
 
-From a shell: ``python -m primepods_magic.sandbox``. The key ``sandbox`` may do everything, the key
-``sandbox-read`` may only read.
+From a shell: ``python -m primepods_magic.sandbox``. The key ``sandbox`` may do everything, ``sandbox-read``
+may only read, and ``sandbox-teammate`` is somebody else's. ``/docs`` tells everything that is served.
 
 Things can go wrong on purpose: with ``start(faults="launch")`` or ``--faults launch``, for a single request
 with the header ``X-Sandbox-Fault: reset_after``, and from then on with ``PUT /sandbox/faults``.

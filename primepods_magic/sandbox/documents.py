@@ -35,7 +35,8 @@ INTRODUCTION = """\
 This is a sandbox: it answers as Prime Intellect's Pods API does, on this computer alone. Nothing here is
 real and nothing costs money.
 
-**Keys.** Every call below `/api/v1` needs `Authorization: Bearer` and one of the keys that everybody knows:
+**Keys.** Every call below `/api/v1` needs `Authorization: Bearer` and one of the keys that everybody knows
+(unless it was started with `--keys FILE`):
 `sandbox` may do everything, `sandbox-read` may only look, `sandbox-pods` may not touch disks, and
 `sandbox-teammate` is somebody else in the same teams.
 
@@ -53,8 +54,9 @@ one by its header `X-Sandbox-Fault`, for example `reset_after` or `429; retry_af
 one of 429, 500, 502, 503 and 504, a page of HTML, cut short, late, or missing. Otherwise none of these
 occurs.
 
-**The sandbox's own surface.** What is below `/sandbox` moves the clock, chooses the faults, and lets things
-happen to pods that no call of the API can do. It needs no key, and the service has nothing of the kind.
+**The sandbox's own surface.** What is below `/sandbox` moves the clock, chooses the faults, fills and empties
+wallets, changes the stock, and lets things happen to pods that no call of the API can do. It needs no key,
+and the service has nothing of the kind. `--no-admin` leaves it out.
 """
 
 EXAMPLES: dict[tuple[str, str], Any] = {

@@ -39,6 +39,8 @@ def is_local(path: Path, mounts: Path = MOUNTS) -> bool:
     longest, kind = "", None
     for line in lines:
         fields, _, source = line.partition(" - ")
+        if not source:
+            continue
         point = _unescaped(fields.split(" ")[4])
         # The later of two at the same place hides the earlier one.
         if len(point) >= len(longest) and _is_within(real, point):
