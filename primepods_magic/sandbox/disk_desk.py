@@ -9,6 +9,7 @@ from .disks import delete_refusal, disk_charges, disk_end_ms, disk_history_row, 
 from .orders import DiskOrder
 from .people import Person, person, team_of
 from .records import DiskRecord
+from .treasury import REFILL
 from .vocabulary import PodStatus
 from .world import World
 
@@ -50,7 +51,7 @@ def buy_disk(world: World, order: DiskOrder, buyer: Person) -> DiskRecord:
             price_usd_hr=round(disk.size * offer.usd_gb_hr, 6),
         )
         if world.store.wallets.balance_usd(record.wallet_id, now_ms) < record.price_usd_hr:
-            raise HTTPException(402, "Insufficient balance for one hour of this disk")
+            raise HTTPException(402, f"Insufficient balance for one hour of this disk{REFILL}")
         world.store.disks.add(record)
         world.store.wallets.charge(record.id, record.wallet_id, disk_charges(record, now_ms))
         world.charge_anew(record.wallet_id, now_ms)

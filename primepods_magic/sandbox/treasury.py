@@ -9,6 +9,9 @@ from .store import Store
 
 _EMPTY_LOOK_MS = 60_000
 
+REFILL = " (this is the sandbox: PUT /sandbox/wallet fills the wallet)"
+"""What is said to those whose wallet is empty, since no money can be paid in here otherwise."""
+
 Reclaim = Callable[[str, int], None]
 """Takes back every pod that a wallet pays for, as of an instant."""
 

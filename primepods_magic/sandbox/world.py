@@ -23,7 +23,7 @@ from .purchase import choose_offer, make_pod
 from .records import DiskRecord, HistoryRow, PodRecord
 from .store import Store
 from .tables.stock import OfferKey
-from .treasury import plan_next_look, settle
+from .treasury import REFILL, plan_next_look, settle
 from .vocabulary import Dialect
 
 # One pod in eight is billed up to a day after its end.
@@ -158,7 +158,7 @@ class World:
             at_least_usd = record.rates.prepaid_usd or record.rates.running
             if self.store.wallets.balance_usd(record.wallet_id, now_ms) < at_least_usd:
                 paid_for = "the prepaid hours" if record.rates.prepaid_usd else "one hour"
-                raise HTTPException(402, f"Insufficient balance for {paid_for} of this pod")
+                raise HTTPException(402, f"Insufficient balance for {paid_for} of this pod{REFILL}")
             self.store.pods.add(number, record, listed_from_ms=begins_ms + lateness.listed_ms)
             self._rewrite(record, [], now_ms)
         return record

@@ -327,6 +327,22 @@ def test_many_ids_are_one_request_with_repeated_parameters() -> None:
     assert (request.url.path, request.url.query) == ("/api/v1/pods/status", b"pod_ids=a&pod_ids=b")
 
 
+def test_very_many_ids_are_asked_for_in_addresses_that_servers_take() -> None:
+    ids = [f"{number:032x}" for number in range(250)]
+
+    def states(request: httpx.Request) -> httpx.Response:
+        asked = request.url.params.get_list("pod_ids")
+        return httpx.Response(200, json={"data": [{"podId": pod_id, "status": "ACTIVE"} for pod_id in asked]})
+
+    with Client(Settings("https://api.example.test", KEY), http=httpx.MockTransport(states)) as client:
+        assert [row.pod_id for row in client.pod_status(ids)] == ids
+    http = Counting(OK)
+    with Client(Settings("https://api.example.test", KEY), http=http) as client:
+        client.pod_status(ids)
+    assert len(http.requests) == 3
+    assert max(len(request.url.raw_path) for request in http.requests) < 8000
+
+
 def test_a_service_that_is_not_there_is_one_line_after_a_few_tries() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
