@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from .database import DatabaseUnusable
+from .database.opening import DatabaseUnusable
 from .server import DEFAULT_HISTORY_ROWS, DEFAULT_PAGE_CAP, DEFAULT_SEED, start
 from .vocabulary import CLOCK_MODES, DIALECTS
 

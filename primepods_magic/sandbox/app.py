@@ -9,13 +9,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.types import ASGIApp
 
-from .admission import API_PREFIX, Admission
-from .bodies import sound_body
-from .documents import document
-from .edge import Edge
-from .methods import Methods
-from .orders import problems
-from .refusals import refusals
+from .answers.shapes import PublishedInvalid, SpecFieldProblem, SpecInvalid
+from .documents.methods import Methods
+from .documents.openapi import document
+from .documents.refusals import refusals
+from .faults.spoiling import Spoiling
+from .renting.orders import problems
 from .routes import (
     about,
     account,
@@ -28,8 +27,9 @@ from .routes import (
     templates,
     wallet,
 )
-from .shapes import PublishedInvalid, SpecFieldProblem, SpecInvalid
-from .spoiling import Spoiling
+from .serving.admission import API_PREFIX, Admission
+from .serving.bodies import sound_body
+from .serving.edge import Edge
 from .world import World
 
 # With the tag that each has in the documents.

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timezone
 
 from .clock import Clock, to_ms
-from .disks import disk_charges
+from .database.store import Store
 from .past import invented_history
 from .people import ADA, START_BALANCE_USD, WALLETS
-from .records import DiskRecord, SshKey
-from .store import Store
-from .treasury import plan_next_look
+from .renting.disks import disk_charges
+from .renting.records import DiskRecord, SshKey
+from .renting.treasury import plan_next_look
 
 _JOINED_MS = to_ms(datetime(2026, 2, 3, 9, tzinfo=timezone.utc))
 

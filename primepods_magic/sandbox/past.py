@@ -5,13 +5,13 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from .billing import MS_PER_HOUR, Rates, Repricing, Span, average_price, billed_usd, charges_of
-from .catalogue import PROVIDERS, offers
-from .offers import Offer
+from .database.store import seeded_token
+from .market.catalogue import PROVIDERS, offers
+from .market.offers import Offer
 from .people import ADA, PEOPLE, TEAMS
-from .purchase import share_of
-from .records import HistoryRow
-from .store import seeded_token
+from .renting.billing import MS_PER_HOUR, Rates, Repricing, Span, average_price, billed_usd, charges_of
+from .renting.purchase import share_of
+from .renting.records import HistoryRow
 
 _SPAN_MS = 120 * 24 * MS_PER_HOUR
 _MS_PER_MINUTE = 60_000

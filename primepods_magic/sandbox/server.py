@@ -13,16 +13,16 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from .admission import Admission
 from .app import create_app
 from .beginning import begin
 from .clock import END_OF_TIME, EPOCH, STEPPED_START, Clock, to_ms, wall_ms
-from .database import explained
-from .fault_selection import Selection, read_selection
-from .faults import Faults
-from .keys import BUILT_IN_KEYS, read_keys
-from .serving import Server, ServingThread, configured, listen
-from .store import Store
+from .database.opening import explained
+from .database.store import Store
+from .faults.rules import Faults
+from .faults.selection import Selection, read_selection
+from .serving.admission import Admission
+from .serving.keys import BUILT_IN_KEYS, read_keys
+from .serving.thread import Server, ServingThread, configured, listen
 from .vocabulary import ClockMode, Dialect
 from .world import World
 
@@ -148,7 +148,7 @@ def start(
         How long every request is held back.
     faults:
         What is to go wrong: a profile's name (``none``, ``launch``, ``flaky``, ``slow``, ``down``,
-        ``availability``), a JSON file, JSON text, or rules with the fields of :class:`.faults.Rule`. A
+        ``availability``), a JSON file, JSON text, or rules with the fields of :class:`.faults.rules.Rule`. A
         request with the header ``X-Sandbox-Fault`` chooses for itself.
 
     Raises

@@ -10,20 +10,20 @@ from typing import Annotated
 from fastapi import Depends, HTTPException, Request
 
 from . import people
-from .billing import average_price, billed_usd
-from .catalogue import offers
-from .disks import attach_refusal
-from .faults import ON_TIME, Faults, Lateness
-from .keys import Key
-from .lifecycle import Event, EventKind, State, charges, refusal, repricings, state_at, terminated_ms
-from .offers import Offer
-from .orders import Order
+from .database.store import Store
+from .database.tables.stock import OfferKey
+from .faults.rules import ON_TIME, Faults, Lateness
+from .market.catalogue import offers
+from .market.offers import Offer
 from .people import Person
-from .purchase import choose_offer, make_pod
-from .records import DiskRecord, HistoryRow, PodRecord
-from .store import Store
-from .tables.stock import OfferKey
-from .treasury import REFILL, plan_next_look, settle
+from .renting.billing import average_price, billed_usd
+from .renting.disks import attach_refusal
+from .renting.lifecycle import Event, EventKind, State, charges, refusal, repricings, state_at, terminated_ms
+from .renting.orders import Order
+from .renting.purchase import choose_offer, make_pod
+from .renting.records import DiskRecord, HistoryRow, PodRecord
+from .renting.treasury import REFILL, plan_next_look, settle
+from .serving.keys import Key
 from .vocabulary import Dialect
 
 # One pod in eight is billed up to a day after its end.

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.docs_page import page
+from primepods_magic.sandbox.documents.page import page
 from primepods_magic.sandbox.vocabulary import DIALECTS
 
 from .conftest import Caller

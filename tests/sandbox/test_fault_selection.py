@@ -14,8 +14,7 @@ import httpx
 import pytest
 
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.fault_selection import PROFILES, read_header, read_rules, read_selection
-from primepods_magic.sandbox.faults import (
+from primepods_magic.sandbox.faults.rules import (
     AFTER,
     BEFORE,
     FAULT_KINDS,
@@ -26,6 +25,7 @@ from primepods_magic.sandbox.faults import (
     can_happen,
     route_of,
 )
+from primepods_magic.sandbox.faults.selection import PROFILES, read_header, read_rules, read_selection
 
 from .conftest import PROJECT, Caller, Spawn
 from .faulty import Faulty, faulty, order

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.faults import AFTER, BEFORE, FAULT_KINDS, IN_ANSWER
+from primepods_magic.sandbox.faults.rules import AFTER, BEFORE, FAULT_KINDS, IN_ANSWER
 from tests.support import leaks
 from tests.support.waiting import eventually
 

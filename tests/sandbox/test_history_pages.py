@@ -10,8 +10,8 @@ import pytest
 
 from primepods_magic.sandbox import start
 from primepods_magic.sandbox.clock import STEPPED_START, to_ms
+from primepods_magic.sandbox.database.store import Store
 from primepods_magic.sandbox.people import ADA
-from primepods_magic.sandbox.store import Store
 from primepods_magic.sandbox.vocabulary import SortBy, SortOrder
 
 from .conftest import Caller

@@ -19,7 +19,7 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from primepods_magic.sandbox import routes, start
-from primepods_magic.sandbox.documents import EXAMPLES
+from primepods_magic.sandbox.documents.openapi import EXAMPLES
 from primepods_magic.sandbox.vocabulary import DIALECTS
 
 from .conftest import Caller

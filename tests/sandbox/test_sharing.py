@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.database import open_database
-from primepods_magic.sandbox.mounts import is_local
+from primepods_magic.sandbox.database.mounts import is_local
+from primepods_magic.sandbox.database.opening import open_database
 
 from .conftest import Caller
 

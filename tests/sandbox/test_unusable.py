@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from primepods_magic.sandbox import DatabaseUnusable, database, start
+from primepods_magic.sandbox import DatabaseUnusable, start
+from primepods_magic.sandbox.database import opening
 
 from .conftest import PROJECT
 
@@ -124,7 +125,7 @@ def test_files_that_may_not_be_read_or_written(open_folder: Path) -> None:
 
 @pytest.mark.parametrize("lock", ["EXCLUSIVE", "IMMEDIATE"])
 def test_a_locked_database_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str) -> None:
-    monkeypatch.setattr(database, "_START_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(opening, "_START_TIMEOUT_S", 0.3)
     db = laid_out(tmp_path / "pods.sqlite")
     with held(db, lock):
         assert "is in use by another process" in refusal(db)
@@ -133,7 +134,7 @@ def test_a_locked_database_is_in_use(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 @pytest.mark.parametrize("lock", ["EXCLUSIVE", "IMMEDIATE"])
 def test_a_new_file_may_be_locked_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: str) -> None:
-    monkeypatch.setattr(database, "_START_TIMEOUT_S", 0.3)
+    monkeypatch.setattr(opening, "_START_TIMEOUT_S", 0.3)
     with held(tmp_path / "new.sqlite", lock):
         assert "is in use by another process" in refusal(tmp_path / "new.sqlite")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from primepods_magic.sandbox.account_shapes import About
-from primepods_magic.sandbox.answers import Answer
+from primepods_magic.sandbox.answers.account_shapes import About
+from primepods_magic.sandbox.answers.answer import Answer
 from primepods_magic.sandbox.clock import iso
 from primepods_magic.sandbox.world import TheWorld, World
 

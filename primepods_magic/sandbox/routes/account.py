@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, HTTPException
 
-from primepods_magic.sandbox.account_shapes import (
+from primepods_magic.sandbox.answers.account_shapes import (
     KeyOwner,
     MemberList,
     MembershipList,
@@ -12,11 +12,11 @@ from primepods_magic.sandbox.account_shapes import (
     UserAnswer,
     WhoAmI,
 )
-from primepods_magic.sandbox.answers import Answer
-from primepods_magic.sandbox.keys import AREAS, TheKey
-from primepods_magic.sandbox.orders import SlugChange
+from primepods_magic.sandbox.answers.answer import Answer
+from primepods_magic.sandbox.documents.refusals import refusals
 from primepods_magic.sandbox.people import JOINED_AT, Person, team_of, teams_of
-from primepods_magic.sandbox.refusals import refusals
+from primepods_magic.sandbox.renting.orders import SlugChange
+from primepods_magic.sandbox.serving.keys import AREAS, TheKey
 from primepods_magic.sandbox.world import TheWorld, World
 
 from .pages import Limit, Offset, cut, envelope

@@ -9,14 +9,14 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from primepods_magic.sandbox.account_shapes import About, FaultReport, StockChanged, WalletState
-from primepods_magic.sandbox.answers import Answer
-from primepods_magic.sandbox.fault_selection import read_profile_or_rules
+from primepods_magic.sandbox.answers.account_shapes import About, FaultReport, StockChanged, WalletState
+from primepods_magic.sandbox.answers.answer import Answer
+from primepods_magic.sandbox.answers.shapes import PodState
+from primepods_magic.sandbox.answers.wire import status_json
+from primepods_magic.sandbox.documents.refusals import refusals
+from primepods_magic.sandbox.faults.selection import read_profile_or_rules
 from primepods_magic.sandbox.people import WALLETS
-from primepods_magic.sandbox.refusals import refusals
-from primepods_magic.sandbox.shapes import PodState
 from primepods_magic.sandbox.vocabulary import ProviderType, StockStatus
-from primepods_magic.sandbox.wire import status_json
 from primepods_magic.sandbox.world import TheWorld, offer_key
 
 from .about import about_json

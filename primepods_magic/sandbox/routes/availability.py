@@ -7,12 +7,12 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query
 
-from primepods_magic.sandbox.answers import Answer
-from primepods_magic.sandbox.disk_offers import DiskOffer, disk_offers
-from primepods_magic.sandbox.keys import TheKey
-from primepods_magic.sandbox.offers import Offer, summary
-from primepods_magic.sandbox.records import DiskRecord
-from primepods_magic.sandbox.shapes import DiskOfferList, GpuOffer, GpuOfferList, OfferSummary
+from primepods_magic.sandbox.answers.answer import Answer
+from primepods_magic.sandbox.answers.shapes import DiskOfferList, GpuOffer, GpuOfferList, OfferSummary
+from primepods_magic.sandbox.market.disk_offers import DiskOffer, disk_offers
+from primepods_magic.sandbox.market.offers import Offer, summary
+from primepods_magic.sandbox.renting.records import DiskRecord
+from primepods_magic.sandbox.serving.keys import TheKey
 from primepods_magic.sandbox.vocabulary import GpuType, Region, SecurityType, Socket
 from primepods_magic.sandbox.world import TheWorld, World
 

@@ -6,17 +6,17 @@ from typing import cast
 
 from fastapi import APIRouter, HTTPException
 
-from primepods_magic.sandbox.account_shapes import Disk, DiskList, Done
-from primepods_magic.sandbox.answers import Answer
+from primepods_magic.sandbox.answers.account_shapes import Disk, DiskList, Done
+from primepods_magic.sandbox.answers.answer import Answer
+from primepods_magic.sandbox.answers.shapes import Deleted
 from primepods_magic.sandbox.clock import iso
-from primepods_magic.sandbox.disk_desk import buy_disk, delete_disk, rename_disk
-from primepods_magic.sandbox.disks import disk_state
-from primepods_magic.sandbox.keys import TheKey
-from primepods_magic.sandbox.orders import DiskName, DiskOrder
+from primepods_magic.sandbox.documents.refusals import refusals
 from primepods_magic.sandbox.people import Person
-from primepods_magic.sandbox.records import DiskRecord
-from primepods_magic.sandbox.refusals import refusals
-from primepods_magic.sandbox.shapes import Deleted
+from primepods_magic.sandbox.renting.disk_desk import buy_disk, delete_disk, rename_disk
+from primepods_magic.sandbox.renting.disks import disk_state
+from primepods_magic.sandbox.renting.orders import DiskName, DiskOrder
+from primepods_magic.sandbox.renting.records import DiskRecord
+from primepods_magic.sandbox.serving.keys import TheKey
 from primepods_magic.sandbox.vocabulary import ProviderType
 from primepods_magic.sandbox.world import TheWorld, World
 

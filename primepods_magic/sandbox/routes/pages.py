@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import Query
 
-from primepods_magic.sandbox.shapes import Envelope
+from primepods_magic.sandbox.answers.shapes import Envelope
 
 Offset = Annotated[int, Query(ge=0, le=2**53)]
 Limit = Annotated[int, Query(ge=0, le=2**53)]

@@ -7,14 +7,8 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
-from primepods_magic.sandbox.answers import Answer
-from primepods_magic.sandbox.faults import ON_TIME, Lateness
-from primepods_magic.sandbox.install_log import log_text
-from primepods_magic.sandbox.keys import TheKey
-from primepods_magic.sandbox.orders import Order
-from primepods_magic.sandbox.records import PodRecord
-from primepods_magic.sandbox.refusals import refusals
-from primepods_magic.sandbox.shapes import (
+from primepods_magic.sandbox.answers.answer import Answer
+from primepods_magic.sandbox.answers.shapes import (
     Deleted,
     HistoryList,
     Pod,
@@ -24,8 +18,14 @@ from primepods_magic.sandbox.shapes import (
     SpecOnePodState,
     SpecPodState,
 )
+from primepods_magic.sandbox.answers.wire import history_json, pod_json, status_json
+from primepods_magic.sandbox.documents.refusals import refusals
+from primepods_magic.sandbox.faults.rules import ON_TIME, Lateness
+from primepods_magic.sandbox.renting.install_log import log_text
+from primepods_magic.sandbox.renting.orders import Order
+from primepods_magic.sandbox.renting.records import PodRecord
+from primepods_magic.sandbox.serving.keys import TheKey
 from primepods_magic.sandbox.vocabulary import SortBy, SortOrder
-from primepods_magic.sandbox.wire import history_json, pod_json, status_json
 from primepods_magic.sandbox.world import TheWorld, World
 
 from .pages import Limit, Offset, envelope

@@ -8,14 +8,14 @@ import binascii
 from fastapi import APIRouter, HTTPException
 from fastapi.exceptions import RequestValidationError
 
-from primepods_magic.sandbox.account_shapes import Done, PublicKey, PublicKeyChanged, PublicKeyList
-from primepods_magic.sandbox.answers import Answer
+from primepods_magic.sandbox.answers.account_shapes import Done, PublicKey, PublicKeyChanged, PublicKeyList
+from primepods_magic.sandbox.answers.answer import Answer
 from primepods_magic.sandbox.clock import iso
-from primepods_magic.sandbox.keys import TheKey
-from primepods_magic.sandbox.orders import KeyChange, KeyOrder
+from primepods_magic.sandbox.documents.refusals import refusals
 from primepods_magic.sandbox.people import Person
-from primepods_magic.sandbox.records import SshKey
-from primepods_magic.sandbox.refusals import refusals
+from primepods_magic.sandbox.renting.orders import KeyChange, KeyOrder
+from primepods_magic.sandbox.renting.records import SshKey
+from primepods_magic.sandbox.serving.keys import TheKey
 from primepods_magic.sandbox.world import TheWorld, World
 
 from .pages import Limit, Offset, cut, envelope

@@ -6,12 +6,12 @@ import re
 
 from fastapi import APIRouter, HTTPException
 
-from primepods_magic.sandbox.account_shapes import Credentials, ImageVerdict
-from primepods_magic.sandbox.answers import Answer
-from primepods_magic.sandbox.keys import TheKey
-from primepods_magic.sandbox.orders import ImageCheck
+from primepods_magic.sandbox.answers.account_shapes import Credentials, ImageVerdict
+from primepods_magic.sandbox.answers.answer import Answer
+from primepods_magic.sandbox.documents.refusals import refusals
 from primepods_magic.sandbox.people import JOINED_AT
-from primepods_magic.sandbox.refusals import refusals
+from primepods_magic.sandbox.renting.orders import ImageCheck
+from primepods_magic.sandbox.serving.keys import TheKey
 
 router = APIRouter(prefix="/template")
 

@@ -6,13 +6,13 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query
 
-from primepods_magic.sandbox.account_shapes import Billing, Wallet
-from primepods_magic.sandbox.answers import Answer
+from primepods_magic.sandbox.answers.account_shapes import Billing, Wallet
+from primepods_magic.sandbox.answers.answer import Answer
 from primepods_magic.sandbox.clock import iso
-from primepods_magic.sandbox.keys import TheKey
+from primepods_magic.sandbox.documents.refusals import refusals
 from primepods_magic.sandbox.people import Person, team_of
-from primepods_magic.sandbox.records import HistoryRow
-from primepods_magic.sandbox.refusals import refusals
+from primepods_magic.sandbox.renting.records import HistoryRow
+from primepods_magic.sandbox.serving.keys import TheKey
 from primepods_magic.sandbox.world import TheWorld, World
 
 router = APIRouter()
