@@ -25,6 +25,16 @@ def story(*, seed: int) -> list[bytes]:
             caller.advance(3)
             answer = caller.get(f"/api/v1/{path}")
             answers += [repr(answer.headers.raw).encode(), answer.content]
+        disk = {"disk": {"size": 100}, "provider": {"type": "hyperstack"}}
+        answers.append(caller.post("/api/v1/disks", json=disk).content)
+        key = {
+            "name": "desk",
+            "publicKey": "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGKPFjsb5CzxwFXvX4nQZvXYhCQe",
+        }
+        answers.append(caller.post("/api/v1/ssh_keys", json=key).content)
+        spot = caller.order("NVIDIA H100 spot")
+        caller.advance(86_400)
+        answers.append(repr(caller.status(spot["id"])).encode())
         answers.append(caller.delete(f"/api/v1/pods/{first['id']}").content)
         caller.advance(2)
         answers.append(caller.get("/api/v1/pods/history?limit=1").content)
