@@ -45,7 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m primepods_magic.sandbox",
-        description="The Pods API on this computer. Keys: sandbox (may do everything), sandbox-read.",
+        description="The Pods API on this computer; /docs says what it serves. "
+        "Keys: sandbox (may do everything), sandbox-read, sandbox-pods, sandbox-teammate.",
     )
     parser.add_argument(
         "--host", default="127.0.0.1", help="default: %(default)s; one that is not loopback needs --keys"

@@ -149,7 +149,9 @@ def test_an_empty_wallet_takes_nobody_elses_pods_back(caller: Caller) -> None:
     body = body_of(caller.offer("n3-H100x2"))
     body["team"] = {"teamId": "team_id"}
     teams = caller.call("POST", "pods", json=body)["id"]
+    caller.advance(1234.567)
     answer = caller.put("/sandbox/wallet", json={"balance_usd": 0, "wallet_id": ADA.wallet_id})
+    assert "-0.0" not in answer.text
     assert answer.json() == [{"wallet_id": ADA.wallet_id, "balance_usd": 0.0}]
     assert [pod["id"] for pod in caller.call("GET", "pods")["data"]] == [teams]
     assert caller.status(mine)[0]["status"] == "TERMINATED"

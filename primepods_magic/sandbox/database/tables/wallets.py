@@ -57,7 +57,8 @@ class WalletTable:
             "WHERE wallet_id = :wallet_id AND from_ms <= :now_ms) FROM wallets WHERE id = :wallet_id",
             {"wallet_id": wallet_id, "now_ms": now_ms},
         ).fetchone()
-        return round(float(balance_usd), 4)
+        # Nothing is owed below a hundredth of a cent, and nothing is not negative.
+        return round(float(balance_usd), 4) + 0.0
 
     def highest_burn_usd_hr(self, wallet_id: str, now_ms: int) -> float:
         """A rate that what a wallet pays for will not exceed from ``now_ms`` on, unless something happens."""
