@@ -27,6 +27,8 @@ GOING = "not gone yet, may still be billed"
 UNSURE = "perhaps not asked to end"
 DEFAULT_TIMEOUT_S = 60.0
 _HISTORY_ROWS = 100
+# Many providers bill nothing before a machine is up.
+_MAY_BE_FREE = frozenset({PodStatus.PROVISIONING, PodStatus.PENDING})
 
 
 @dataclass(frozen=True)
@@ -148,7 +150,16 @@ def _removal(pod: PodDetails, outcome: str, row: HistoryRow | None) -> Removal:
         name=pod.name,
         id=pod.id,
         outcome=outcome,
-        billed_usd=row.total_billed_price if row else None,
+        billed_usd=_billed_usd(pod, row),
         created_at=pod.created_at,
         terminated_at=row.terminated_at if row else None,
     )
+
+
+def _billed_usd(pod: PodDetails, row: HistoryRow | None) -> float | None:
+    """What the service says that a pod has cost; None while it has not billed it."""
+    if row is None:
+        return None
+    # Some are billed hours after their end, and their rows say 0 until then.
+    is_free = pod.status in _MAY_BE_FREE or pod.price_hr == 0
+    return row.total_billed_price if row.total_billed_price or is_free else None

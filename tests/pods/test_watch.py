@@ -194,6 +194,21 @@ def test_removal_is_verified_and_says_what_was_billed(connection: Connection) ->
         pod.refresh()
 
 
+def test_a_pod_that_is_billed_late_is_not_said_to_have_cost_nothing(
+    connection: Connection, sandbox: SandboxControl
+) -> None:
+    # One pod in eight is billed late.
+    pods = [launch(gpu="L4_24GB", name=f"train-{number}") for number in range(24)]
+    sandbox.advance(600)
+    removals = remove_pods(connection, [pod.refresh().details for pod in pods])
+    billed = [removal.billed_usd for removal in removals]
+    assert None in billed
+    assert all(usd is None or usd > 0 for usd in billed)
+    sandbox.advance(86_400)
+    rows = {row.id: row for row in connection.client.pod_history(limit=100).items}
+    assert all(rows[pod.id].total_billed_price for pod in pods)
+
+
 def test_a_pod_that_is_still_there_is_not_said_to_be_gone(connection: Connection) -> None:
     pod = launch(gpu="L4_24GB", name="train")
     (removal,) = remove_pods(connection, [pod.details], timeout_s=0.1)
