@@ -8,11 +8,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, Field
 
-from .tolerant import Answer, Flag, Number, Text, Timestamp
+from .tolerant import Answer, Flag, Number, Text, Timestamp, Whole, rows_of
 
-__all__ = ["Permission", "SshKey", "SummaryPrice", "Team", "TeamMember", "User", "read_summary"]
+__all__ = [
+    "Billing",
+    "Disk",
+    "Permission",
+    "SshKey",
+    "SummaryPrice",
+    "Team",
+    "TeamMember",
+    "User",
+    "Wallet",
+    "read_summary",
+]
 
 
 class Permission(Answer):
@@ -76,6 +87,74 @@ class SshKey(Answer):
     is_user_key: Flag = None
     user_id: Text = None
     created_at: Timestamp = None
+
+
+def _place(value: object) -> dict[str, Any]:
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+class DiskPlace(Answer):
+    """Where a disk is, and whether several pods may share it."""
+
+    country: Text = None
+    data_center_id: Text = None
+    cloud_id: Text = None
+    is_multinode: Flag = None
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
+
+
+class Disk(Answer):
+    """One line of ``GET /disks``: a disk, which survives the pods it is attached to and bills by itself.
+    ``size`` is in GB, prices are USD per hour for the whole disk."""
+
+    id: Text = None
+    name: Text = None
+    status: Text = None
+    size: Number = None
+    provider_type: Text = None
+    price_hr: Number = None
+    stopped_price_hr: Number = None
+    provisioning_price_hr: Number = None
+    created_at: Timestamp = None
+    updated_at: Timestamp = None
+    terminated_at: Timestamp = None
+    user_id: Text = None
+    team_id: Text = None
+    wallet_id: Text = None
+    info: Annotated[DiskPlace, BeforeValidator(_place)] = DiskPlace()
+    pods: Annotated[list[str], BeforeValidator(_texts)] = []
+    clusters: Annotated[list[str], BeforeValidator(_texts)] = []
+
+
+class Billing(Answer):
+    """What one pod or disk was billed so far, as ``GET /billing/wallet`` says it, in its snake_case."""
+
+    id: Text = None
+    created_at: Annotated[Timestamp, Field(alias="created_at")] = None
+    updated_at: Annotated[Timestamp, Field(alias="updated_at")] = None
+    last_billed_at: Annotated[Timestamp, Field(alias="last_billed_at")] = None
+    amount_usd: Annotated[Number, Field(alias="amount_usd")] = None
+    currency: Text = None
+    resource_type: Annotated[Text, Field(alias="resource_type")] = None
+    resource_id: Annotated[Text, Field(alias="resource_id")] = None
+
+
+class Wallet(Answer):
+    """``GET /billing/wallet``: what there is to spend, and what was billed last.
+
+    >>> Wallet.model_validate({"wallet_id": "w1", "balance_usd": 12.5}).balance_usd
+    12.5
+    """
+
+    wallet_id: Annotated[Text, Field(alias="wallet_id")] = None
+    team_id: Annotated[Text, Field(alias="team_id")] = None
+    balance_usd: Annotated[Number, Field(alias="balance_usd")] = None
+    currency: Text = None
+    total_billings: Annotated[Whole, Field(alias="total_billings")] = None
+    recent_billings: Annotated[list[Billing], BeforeValidator(rows_of), Field(alias="recent_billings")] = []
 
 
 class SummaryPrice(Answer):

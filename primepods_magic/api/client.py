@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import httpx
 
-from .account import SshKey, SummaryPrice, Team, TeamMember, User, read_summary
+from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
 from .answers import read_logs, read_model, read_page, read_status
 from .errors import OutcomeUnknown, RequestRefused, UnexpectedAnswer
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
@@ -57,6 +57,10 @@ class Client:
     ) -> None:
         self.settings = settings
         self.transport = Transport(settings, http=http, read_timeout_s=read_timeout_s)
+        self.on_pods: Callable[[list[PodDetails]], object] | None = None
+        """Is given every full list of pods that comes in."""
+        self.on_offers: Callable[[list[Offer]], object] | None = None
+        """Is given every list of offers that comes in."""
         self._log_paths = ("log", "logs")
 
     def __enter__(self) -> Client:
@@ -101,7 +105,10 @@ class Client:
             For how long each page may be tried again.
         """
         rows, _ = self._rows(PodDetails, _PODS, {}, budget_s=budget_s)
-        return list({pod.id or object(): pod for pod in rows}.values())
+        pods = list({pod.id or object(): pod for pod in rows}.values())
+        if self.on_pods is not None:
+            self.on_pods(pods)
+        return pods
 
     def get_pod(self, pod_id: str) -> PodDetails:
         """``GET /pods/{pod_id}``: one pod.
@@ -226,6 +233,8 @@ class Client:
             offers += page.items
             if page.total is not None and len(offers) >= page.total:
                 break
+        if self.on_offers is not None:
+            self.on_offers(offers)
         return offers
 
     def gpu_summary(self) -> dict[tuple[str, int, str], SummaryPrice]:
@@ -252,6 +261,33 @@ class Client:
     def list_ssh_keys(self) -> list[SshKey]:
         """``GET /ssh_keys``: the keys that can log in to this account's pods."""
         return self._rows(SshKey, "/api/v1/ssh_keys/", {})[0]
+
+    def add_ssh_key(self, name: str, public_key: str) -> SshKey:
+        """``POST /ssh_keys``: let the owner of a public key log in to pods that are rented from now on."""
+        body = {"name": name, "publicKey": public_key}
+        return read_model(SshKey, self.transport.request("POST", "/api/v1/ssh_keys/", body=body))
+
+    def make_ssh_key_primary(self, key_id: str) -> None:
+        """``PATCH /ssh_keys/{id}``: make a key the one that pods take where none is named."""
+        path = f"/api/v1/ssh_keys/{quote(key_id, safe='')}"
+        self.transport.request("PATCH", path, body={"isPrimary": True})
+
+    def list_disks(self) -> list[Disk]:
+        """``GET /disks``: the disks that this key can see, attached or not."""
+        return self._rows(Disk, "/api/v1/disks/", {})[0]
+
+    def wallet(self, *, team_id: str | None = None, limit: int = 20, offset: int = 0) -> Wallet:
+        """``GET /billing/wallet``: the balance, mine or a team's, and what was billed last.
+
+        Parameters
+        ----------
+        team_id : str, optional
+            Whose; mine unless given.
+        limit, offset : int
+            Which of the billings, at most 100 of them.
+        """
+        params: Params = {"teamId": team_id, "limit": limit, "offset": offset}
+        return read_model(Wallet, self.transport.request("GET", "/api/v1/billing/wallet", params=params))
 
     def _rows(
         self,

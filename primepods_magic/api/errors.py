@@ -6,13 +6,15 @@ notebook an error shows as its message alone, without a traceback, and still sto
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 __all__ = [
     "AuthenticationError",
     "BudgetExceeded",
     "ConnectionClosed",
     "InvalidRequest",
+    "LaunchIncomplete",
     "LaunchRefused",
     "NameInUse",
     "NotConfigured",
@@ -88,6 +90,29 @@ class InvalidRequest(PodsError):
 
 class LaunchRefused(PodsError):
     """A launch was not consented to; nothing was created."""
+
+
+class LaunchIncomplete(PodsError):
+    """Of several pods that were to be launched some were not; the message is an exact account.
+
+    Attributes
+    ----------
+    pods : tuple of Pod
+        Those that stand, and are billed.
+    failures : dict of str to PodsError
+        Why each of the others was not created, or is not known to be, by its name.
+    """
+
+    def __init__(self, message: str, *, pods: Iterable[Any] = (), failures: Mapping[str, PodsError]) -> None:
+        super().__init__(message)
+        self.pods = tuple(pods)
+        self.failures = dict(failures)
+
+    def hide(self, secrets: Mapping[str, str]) -> None:
+        """As for every error, and in the failures."""
+        super().hide(secrets)
+        for failure in self.failures.values():
+            failure.hide(secrets)
 
 
 class BudgetExceeded(PodsError):

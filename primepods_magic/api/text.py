@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from html import escape
+from pathlib import Path
 
-__all__ = ["clean", "clean_lines", "safe_html"]
+__all__ = ["clean", "clean_lines", "safe_html", "tilde"]
 
 # Control characters would move a terminal's cursor, bidirectional overrides would turn the text beside a
 # name around, and lone surrogates cannot be printed at all.
@@ -43,3 +44,15 @@ def safe_html(text: object) -> str:
     '&lt;b&gt; <span>$</span>2/h'
     """
     return escape(clean(text)).replace("$", "<span>$</span>")
+
+
+def tilde(path: Path) -> str:
+    """A path as a person writes it.
+
+    >>> tilde(Path.home() / ".ssh")
+    '~/.ssh'
+    """
+    try:
+        return f"~/{path.relative_to(Path.home())}"
+    except (ValueError, RuntimeError):
+        return str(path)

@@ -143,7 +143,7 @@ class Transport:
         Parameters
         ----------
         method : str
-            ``GET``, ``POST`` or ``DELETE``.
+            ``GET``, ``POST``, ``PATCH`` or ``DELETE``.
         path : str
             Path on the service, from the root.
         params : mapping, optional
