@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .pods.guards import Limits
     from .pods.handle import Pod
     from .pods.launch import launch
+    from .pods.launch_many import launch_many
 
 __version__ = "0.1.0"
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "Settings",
     "connect",
     "launch",
+    "launch_many",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
@@ -47,6 +49,7 @@ _HOMES = {
     "Settings": ".api.settings",
     "connect": ".pods.connection",
     "launch": ".pods.launch",
+    "launch_many": ".pods.launch_many",
 }
 
 

@@ -38,6 +38,7 @@ PUBLIC_NAMES = {
     "Settings",
     "connect",
     "launch",
+    "launch_many",
     "load_ipython_extension",
     "unload_ipython_extension",
 }

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from .account import (
+    billings_frame,
+    disks_frame,
+    keys_frame,
+    members_frame,
+    overview_frame,
+    teams_frame,
+)
+from .checks import checks_frame
 from .history import history_frame
 from .offers import offers_frame
 from .pods import pods_frame, status_frame
 from .removed import removed_frame
 
 __all__ = [
+    "billings_frame",
+    "checks_frame",
+    "disks_frame",
     "history_frame",
+    "keys_frame",
+    "members_frame",
     "offers_frame",
+    "overview_frame",
     "pods_frame",
     "removed_frame",
     "status_frame",
+    "teams_frame",
 ]

@@ -11,7 +11,7 @@ from primepods_magic.api.models import AttachedResource, PodDetails, PodStatusEn
 
 from .schema import Column, build, lines, plain
 
-__all__ = ["pods_frame", "status_frame"]
+__all__ = ["POD_COLUMNS", "pods_frame", "status_frame"]
 
 
 def pods_frame(pods: Iterable[PodDetails]) -> pd.DataFrame:
@@ -171,3 +171,6 @@ _STATUS_NAMES = (
 ).split()
 
 _STATUS_COLUMNS = tuple(column for name in _STATUS_NAMES for column in _POD_COLUMNS if column.name == name)
+
+POD_COLUMNS = tuple(column.name for column in _POD_COLUMNS)
+"""What every frame of pods has, in this order."""

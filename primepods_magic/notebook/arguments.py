@@ -1,10 +1,9 @@
-"""Reading a magic's line: words, flags, help and suggestions."""
+"""Reading the words of a magic's line: flags, help and suggestions."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
-import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any, NoReturn
 
@@ -23,7 +22,6 @@ __all__ = [
     "price",
     "seconds",
     "suggestion",
-    "words_of",
 ]
 
 
@@ -32,39 +30,6 @@ _MOST_DIGITS = 12
 
 class HelpWanted(Exception):
     """``-h`` was given: show this text, and do nothing."""
-
-
-def words_of(line: str) -> list[str]:
-    """Split a line into words as a POSIX shell does, on every system; ``# …`` is a comment and a last ``;``
-    is not a word.
-
-    Raises
-    ------
-    InvalidRequest
-        A quotation is not closed.
-
-    Examples
-    --------
-    >>> words_of("show 'my pod' ;  # the one")
-    ['show', 'my pod']
-    """
-    lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
-    lexer.whitespace_split = True
-    # Only after white space: an id or a name may hold a '#'.
-    lexer.commenters = ""
-    try:
-        words = list(lexer)
-    except ValueError:
-        _refuse(f"a quotation is not closed in: {line.strip()}")
-    for number, word in enumerate(words):
-        if word.startswith("#"):
-            del words[number:]
-            break
-    if words and words[-1].endswith(";"):
-        words[-1] = words[-1].removesuffix(";")
-        if not words[-1]:
-            del words[-1]
-    return words
 
 
 class ArgumentParser(argparse.ArgumentParser):

@@ -46,7 +46,20 @@ def _as_text(pod: Pod, printer: Any, _cycle: bool) -> None:
 
 
 def _as_html(pod: Pod) -> str | None:
-    return card_html(pod) if pod in _in_full else None
+    return card_html(pod) if pod in _in_full else line_html(pod)
+
+
+def line_html(pod: Pod) -> str:
+    """The pod in a line, as a launch answers with it; everything from the service is escaped."""
+    said = repr(pod).removeprefix(f"Pod {clean(pod.name)}: ")
+    parts = [
+        f'<code style="background:none;padding:0">{safe_html(part)}</code>'
+        if part == pod.ssh
+        else f"<span>{safe_html(part)}</span>"
+        for part in said.split(" · ")
+    ]
+    name = f'<b style="font-weight:600">{safe_html(pod.name)}</b>'
+    return f'<div style="{_BLOCK}">{" <span>·</span> ".join([name, *parts])}</div>'
 
 
 def card_text(pod: Pod) -> str:
@@ -97,6 +110,8 @@ def _lines_html(text: str) -> str:
 
 def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
     """What there is to say of a pod, each with its label."""
+    from primepods_magic.frames.rendering.words import money
+
     details = pod.details
     yield "status", str(details.status) + (" (ready)" if details.is_ready else "")
     yield "installation", _installation(pod)
@@ -105,6 +120,8 @@ def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
         f"{details.gpu_count} × {details.gpu_name}" + (f", {details.socket}" if details.socket else ""),
     )
     yield "price", _price(pod)
+    if pod.cost_usd is not None and details.is_live:
+        yield "cost so far", f"about {money(pod.cost_usd, 'USD')}, an estimate"
     if details.created_at:
         yield "created", f"{details.created_at:%Y-%m-%d %H:%M:%S} UTC"
     if details.provider_type:

@@ -13,23 +13,32 @@ _MAGICS = {"line": ("pods", "pod_create"), "cell": ("pod_create",)}
 
 
 def load(shell: Any) -> None:
-    """Register the magics and the formatters, once."""
+    """Register the magics, the formatters and the completion, once, and say how many pods were running."""
     if _loaded(shell) is not None:
         return
-    from . import card, connection_card, display
+    from . import card, completion, connection_card, display
 
-    shell.register_magics(PodsMagics(shell))
+    magics = PodsMagics(shell)
+    shell.register_magics(magics)
     for views in (display, card, connection_card):
         views.register(shell.display_formatter)
+    completion.register(shell)
+    if magics.greet:
+        from primepods_magic.pods.last_seen import greeting
+
+        line = greeting()
+        if line:
+            print(line)
 
 
 def unload(shell: Any) -> None:
-    """Remove the magics and the formatters, end the live displays and close the connection."""
+    """Remove all that, end the live displays and close the connection."""
     magics = _loaded(shell)
     if magics is None:
         return
-    from . import card, connection_card, display
+    from . import card, completion, connection_card, display
 
+    completion.unregister(shell)
     magics.live.close()
     for views in (display, card, connection_card):
         views.unregister(shell.display_formatter)

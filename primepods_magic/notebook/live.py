@@ -23,10 +23,16 @@ class LiveDisplays:
     ----------
     shell : InteractiveShell
         Whose cells they appear under.
+
+    Attributes
+    ----------
+    as_text : bool
+        As lines of text, whatever would fit.
     """
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
+        self.as_text = False
         self._open: dict[View, Snapshot] = {}
         self._lock = threading.Lock()
 
@@ -35,7 +41,8 @@ class LiveDisplays:
         """A display can go on moving after its cell has ended: in a notebook with somebody watching."""
         from .views import has_front_end
 
-        return getattr(self._shell, "kernel", None) is not None and has_front_end(self._shell)
+        in_kernel = getattr(self._shell, "kernel", None) is not None
+        return in_kernel and not self.as_text and has_front_end(self._shell)
 
     def watch(
         self,
@@ -59,7 +66,7 @@ class LiveDisplays:
 
         from .views import open_view
 
-        view = open_view(self._shell)
+        view = open_view(self._shell, as_text=self.as_text)
         first = Snapshot(tuple(pods), connection.now())
 
         def listen(snapshot: Snapshot) -> None:
@@ -88,7 +95,7 @@ class LiveDisplays:
 
         from .views import open_view
 
-        view = open_view(self._shell)
+        view = open_view(self._shell, as_text=self.as_text)
         self._open[view] = Snapshot(tuple(pods), connection.now())
 
         def listen(snapshot: Snapshot) -> None:

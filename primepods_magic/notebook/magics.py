@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import keyword
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
-from traitlets import Float
+from IPython.core.magic import (
+    Magics,
+    line_cell_magic,
+    line_magic,
+    magics_class,
+    needs_local_scope,
+    no_var_expand,
+)
+from traitlets import Bool, Enum, Float, Unicode, observe
 
-from .arguments import ArgumentParser, HelpWanted, add_out, suggestion, words_of
+from .arguments import ArgumentParser, HelpWanted, add_out, suggestion
 from .interrupts import interrupts_held
+from .line import filled_in, words_of
 from .live import LiveDisplays
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection import Connection
 
-__all__ = ["COMMANDS", "PodsMagics"]
+__all__ = ["COMMANDS", "PodsMagics", "parser_of"]
 
 COMMANDS = {
     "ls": "your pods",
@@ -27,17 +35,25 @@ COMMANDS = {
     "watch": "live progress bars",
     "wait": "wait until pods are ready",
     "logs": "the logs of a pod",
+    "ssh": "how to get into a pod, by ssh, scp, rsync and VS Code",
     "rm": "end pods, verify that they are gone, and say what they cost",
     "history": "what has ended, and what it cost",
+    "wallet": "what there is to spend, and what was billed last",
+    "disks": "disks, which bill by themselves",
+    "keys": "SSH keys that can log in to your pods",
+    "teams": "your teams, and who is in them",
     "connect": "where requests go",
     "doctor": "what is wrong with the set-up",
 }
-"""Each is a module under ``commands``: ``add_arguments(parser)`` and ``run(magics, args)``."""
+"""Each is a module under ``commands``: ``add_arguments(parser)`` and ``run(magics, args)``, which imports
+what it needs, so that completion can ask for the arguments of all of them at once."""
 
 
 @magics_class
 class PodsMagics(Magics):
-    """The magics of primepods_magic.
+    """The magics of primepods_magic. ``%config PodsMagics`` lists these settings; ``%config
+    PodsMagics.max_price_usd_hr = 4`` changes one here, and ``c.PodsMagics.max_price_usd_hr = 4`` in
+    ``ipython_config.py`` for every notebook.
 
     Parameters
     ----------
@@ -53,16 +69,48 @@ class PodsMagics(Magics):
         None,
         allow_none=True,
         min=0,
-        help="Ceiling for all my live pods and the one to be launched together, in USD per hour.",
+        help="Ceiling for all my live pods and those to be launched together, in USD per hour.",
     ).tag(config=True)
-
+    consent = Enum(
+        ["ask", "given"],
+        "ask",
+        help="Before money moves: 'ask', or 'given' for every launch under max_price_usd_hr, which has to be "
+        "set for that. Ending a pod is asked for all the same.",
+    ).tag(config=True)
     settle_s = Float(
         60.0, min=0, help="Seconds in which the pod of a create without a good answer may still appear."
     ).tag(config=True)
+    poll_interval_s = Float(
+        None,
+        allow_none=True,
+        min=0.2,
+        help="Seconds between two looks at pods that are watched; 5 at the live service and 0.5 at a sandbox "
+        "unless set.",
+    ).tag(config=True)
+    default_image = Unicode("", help="Image of launches that name none and no template.").tag(config=True)
+    default_region = Unicode(
+        "", help="Region of launches that name no region, country, data center or offer."
+    ).tag(config=True)
+    default_team = Unicode(
+        "", help="Team that is billed for launches that name none; beats PRIME_TEAM_ID."
+    ).tag(config=True)
+    display = Enum(
+        ["auto", "text"],
+        "auto",
+        help="Progress as what fits ('auto': widgets, a terminal's bars or lines), or as lines of text only.",
+    ).tag(config=True)
+    greet = Bool(
+        True, help="On loading, say how many pods were running when last seen, and what they cost."
+    ).tag(config=True)
 
     def __init__(self, shell: Any) -> None:
-        super().__init__(shell)
         self.live = LiveDisplays(shell)
+        super().__init__(shell)
+        self.live.as_text = self.display == "text"
+
+    @observe("display")
+    def _display_changed(self, change: Any) -> None:
+        self.live.as_text = change["new"] == "text"
 
     @property
     def connection(self) -> Connection:
@@ -71,51 +119,53 @@ class PodsMagics(Magics):
 
         from .views import has_front_end
 
-        return current(sandbox_without_key=has_front_end(self.shell))
+        connection = current(sandbox_without_key=has_front_end(self.shell))
+        connection.poll_interval_s = self.poll_interval_s
+        return connection
 
+    @no_var_expand
+    @needs_local_scope
     @line_magic
-    def pods(self, line: str = "") -> Any:
-        """%pods COMMAND …
-
-        Rent, watch and end GPU pods. '%pods -h' lists the commands, '%pods COMMAND -h' explains one.
-
-            %pods avail --gpu H100_80GB
-            %pods ls
-            df = %pods history
-        """
-        words = words_of(line)
+    def pods(self, line: str = "", local_ns: Mapping[str, Any] | None = None) -> Any:
+        # Its documentation is written below, from the list of commands.
+        words = words_of(filled_in(line, {**self.shell.user_ns, **(local_ns or {})}))
         if words and words[0] in ("-h", "--help"):
             print(_overview())
             return None
-        name = words.pop(0) if words and not words[0].startswith("-") else "ls"
-        if name not in COMMANDS:
+        name = words.pop(0) if words and not words[0].startswith("-") else "overview"
+        if name not in COMMANDS and name != "overview":
             from primepods_magic.api.errors import InvalidRequest
 
             raise InvalidRequest(
                 f"there is no '%pods {name}'{suggestion(name, COMMANDS)}; '%pods -h' lists the commands"
             )
-        answer = self._call(f"%pods {name}", _load_command(name), words)
+        answer = self._call(name, words)
         return None if self._is_silenced(line) else answer
 
+    @no_var_expand
+    @needs_local_scope
     @line_cell_magic
-    def pod_create(self, line: str = "", cell: str | None = None) -> Any:
-        """%%pod_create [--wait] [--timeout T] [--dry-run] [--new] [-y] [-o NAME]
-
-        Rent a pod. The body is the API's own JSON body, or a few lines of YAML:
+    def pod_create(
+        self, line: str = "", cell: str | None = None, local_ns: Mapping[str, Any] | None = None
+    ) -> Any:
+        """Rent a pod. The body is a few lines of YAML, or the API's own JSON body; as a line, flags say the
+        same.
 
             %%pod_create
             name: train
             gpu: H100_80GB
 
-        Running the cell again answers with the pod that is there; it never buys a second one.
-        '%pod_create -h' tells more.
-        """
-        return self._call("%%pod_create", _load_command("create"), words_of(line), cell=cell)
+            %pod_create --gpu H100_80GB --count 8 --name big --max-price 20 --dry-run
 
-    def _call(self, prog: str, command: Any, words: list[str], **extra: Any) -> Any:
-        parser = ArgumentParser(prog, description=command.__doc__)
-        command.add_arguments(parser)
-        add_out(parser)
+        Running the cell again answers with the pod that is there; it never buys a second one.
+        '%pod_create -h' lists the fields and the flags.
+        """
+        names = {**self.shell.user_ns, **(local_ns or {})}
+        words = words_of(filled_in(line, names, keeps_braced=True))
+        return self._call("create", words, cell=cell, names=names)
+
+    def _call(self, name: str, words: list[str], **extra: Any) -> Any:
+        command, parser = parser_of(name)
         try:
             args = parser.parse(words)
         except HelpWanted as wanted:
@@ -123,6 +173,9 @@ class PodsMagics(Magics):
             return None
         if args.out is not None and (not args.out.isidentifier() or keyword.iskeyword(args.out)):
             parser.error(f"'{args.out}' is not a name for a variable (-o NAME)")
+        with interrupts_held():
+            for module in _LOADED_TO_RUN:
+                import_module(module)
         answer = _without_frames(lambda: command.run(self, args, **extra))
         self.store(answer, args.out)
         return None if args.out else answer
@@ -140,6 +193,20 @@ class PodsMagics(Magics):
             self.shell.push({out: answer})
 
 
+_LOADED_TO_RUN = ("primepods_magic.frames.rendering", "primepods_magic.pods.launch")
+
+
+def parser_of(name: str) -> tuple[Any, ArgumentParser]:
+    """The module of a command, and the parser of its words; loads nothing heavy."""
+    with interrupts_held():
+        command = import_module(f".commands.{name}", __package__)
+    prog = {"create": "%%pod_create", "overview": "%pods"}.get(name, f"%pods {name}")
+    parser = ArgumentParser(prog, description=command.__doc__)
+    command.add_arguments(parser)
+    add_out(parser)
+    return command, parser
+
+
 def _without_frames(call: Callable[[], Any]) -> Any:
     """What a call answers; an error of ours leaves the frames behind that it came through. Nobody is shown
     them, and what is in them, such as a secret, could be."""
@@ -153,14 +220,18 @@ def _without_frames(call: Callable[[], Any]) -> Any:
     raise failure.with_traceback(None)
 
 
-def _load_command(name: str) -> Any:
-    with interrupts_held():
-        return import_module(f".commands.{name}", __package__)
-
-
 def _overview() -> str:
-    rows = "".join(f"\n  %pods {name:<9}{what}" for name, what in COMMANDS.items())
+    rows = "".join(f"\n  %pods {name:<9}{what}" for name, what in {"": "at a glance", **COMMANDS}.items())
     return (
-        f"Rent, watch and end GPU pods.\n{rows}\n  %%pod_create    rent a pod\n\n"
-        "'%pods COMMAND -h' explains one. Every listing is a DataFrame: df = %pods ls"
+        f"Rent, watch and end GPU pods.\n{rows}\n  %%pod_create   rent a pod, or several\n\n"
+        "'%pods COMMAND -h' explains one, with examples. Every listing is a DataFrame: df = %pods ls\n"
+        "POD is a name, an id, or the beginning of an id. $name and {expr} are filled in; a last ';' shows\n"
+        "nothing; '# …' is a comment. '%config PodsMagics' lists the settings.\n\n"
+        "  %pods avail --gpu H100_80GB\n"
+        "  %pod_create --gpu H100_80GB --name train --wait\n"
+        "  %pods ssh train\n"
+        "  %pods rm train"
     )
+
+
+PodsMagics.pods.__doc__ = _overview()

@@ -50,7 +50,7 @@ def run_behind(owner: object, work: Callable[[], T]) -> Future[T]:
             with _lock:
                 _threads.get(owner, set()).discard(threading.current_thread())
 
-    thread = threading.Thread(target=run, name="primepods-launch", daemon=True)
+    thread = threading.Thread(target=run, name="primepods-behind", daemon=True)
     with _lock:
         _threads.setdefault(owner, set()).add(thread)
     thread.start()

@@ -28,6 +28,8 @@ from primepods_magic.api.transport import READ_TIMEOUT_S
 
 from .behind import finish
 from .clock import Clock, ServiceClock, SteppedClock
+from .last_seen import note_seen
+from .memory import Memory
 from .watch import Poller
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ class Connection:
         The service's time.
     is_sandbox : bool
         Whether requests go to a sandbox, where pods are pretended and nothing is billed.
+    poll_interval_s : float, optional
+        Seconds between two looks at pods that are watched; unless given, what suits the service.
 
     Examples
     --------
@@ -63,9 +67,27 @@ class Connection:
     client: Client
     clock: Clock
     is_sandbox: bool
+    poll_interval_s: float | None = None
     _sandbox: RunningSandbox | None = field(default=None, repr=False)
     _instance: str | None = field(default=None, repr=False)
     _is_closed: bool = field(default=False, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.memory = Memory()
+        self.client.on_offers = self.memory.learn_offers
+        self.client.on_pods = self._note_pods
+
+    def _note_pods(self, pods: list[PodDetails]) -> None:
+        """Remember them, and note how many of mine live: billed ones, and those of the sandbox that this
+        computer keeps."""
+        self.memory.learn_pods(pods)
+        is_kept = not self.is_sandbox or self._sandbox is not None
+        # Whose they are is not asked for this alone.
+        if not is_kept or "user_id" not in self.__dict__:
+            return
+        mine = [pod for pod in pods if pod.is_live and self.may_be_mine(pod)]
+        burn = sum(pod.price_hr or 0.0 for pod in mine)
+        note_seen(self.account, len(mine), burn, is_sandbox=self.is_sandbox)
 
     @property
     def settings(self) -> Settings:
@@ -331,7 +353,7 @@ def _open(settings: Settings, sandbox: RunningSandbox | None = None) -> Connecti
         raise
     stepped = about is not None and about.get("clock", {}).get("mode") == "stepped"
     clock = SteppedClock(client.transport) if stepped else ServiceClock(client.transport)
-    return Connection(client, clock, about is not None, sandbox, _instance_of(about))
+    return Connection(client, clock, about is not None, _sandbox=sandbox, _instance=_instance_of(about))
 
 
 def _open_sandbox() -> Connection:

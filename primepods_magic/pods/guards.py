@@ -142,7 +142,4 @@ def missing_ssh_key(connection: Connection, spec: PodSpec) -> str | None:
         return None
     if keys:
         return None
-    return (
-        "the account has no SSH key, so nobody can log in to this pod by ssh. Add one on the service's "
-        "website first"
-    )
+    return "the account has no SSH key, so nobody can log in to this pod by ssh. '%pods keys add' adds yours"

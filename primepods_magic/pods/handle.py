@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+from datetime import datetime, timedelta
 
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean, clean_lines
 from primepods_magic.api.vocabulary import PodStatus
 
+from .behind import run_behind
 from .connection import Connection
+from .listing import burn_usd_hr
 from .remove import Removal, remove_pods
-from .watch import DEFAULT_TIMEOUT_S, Goal, wait_for
+from .watch import DEFAULT_TIMEOUT_S, Goal, Snapshot, wait_for
 
 __all__ = ["Pod"]
 
@@ -39,6 +42,7 @@ class Pod:
     >>> pod = launch(gpu="H100_80GB", name="train")                          # doctest: +SKIP
     >>> pod.wait().ssh                                                       # doctest: +SKIP
     'ssh root@203.0.113.7 -p 22'
+    >>> await pod.wait_async("active")                                       # doctest: +SKIP
     >>> pod.terminate().billed_usd                                           # doctest: +SKIP
     0.02
     """
@@ -104,6 +108,28 @@ class Pod:
         return self._details.ssh
 
     @property
+    def connections(self) -> tuple[str | None, ...]:
+        """The command that connects to each node; ``None`` for one that is not up."""
+        return tuple(target.command if target else None for target in self._details.connections)
+
+    @property
+    def ports(self) -> dict[int, str]:
+        """Where each port inside the pod is reached from outside: a port or an address."""
+        mappings = self._details.prime_port_mapping
+        inside = ((port.internal or "", port.external or "") for port in mappings)
+        return {int(internal): external for internal, external in inside if internal.isdigit()}
+
+    @property
+    def cost_usd(self) -> float | None:
+        """What it has cost when last seen, an estimate in USD: its life so far at its present rate. What the
+        service bills is told by `terminate`, by ``%pods wallet`` and by the history."""
+        pod = self._details
+        if pod.price_hr is None or pod.created_at is None:
+            return None
+        hours = max(0.0, ((pod.terminated_at or self._as_of) - pod.created_at) / timedelta(hours=1))
+        return burn_usd_hr([pod]) * hours
+
+    @property
     def jupyter_url(self) -> str | None:
         """Where its Jupyter answers."""
         return self._details.jupyter_url
@@ -122,6 +148,26 @@ class Pod:
     def wait(self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pod:
         """Wait until it is ready (or ``active``, or ``terminated``), and return this pod. See `wait_for`."""
         snapshot = wait_for(self._connection, [self._details], goal=goal, timeout_s=timeout_s)
+        self.update(snapshot.pods[0])
+        return self
+
+    async def wait_async(self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pod:
+        """As `wait`, for ``await pod.wait_async()`` in an async cell: other tasks go on meanwhile. Cancelling
+        it ends the waiting, never the pod."""
+        cancelled = False
+
+        def listen(_: Snapshot) -> None:
+            if cancelled:
+                raise asyncio.CancelledError
+
+        def wait() -> Snapshot:
+            return wait_for(self._connection, [self._details], goal=goal, timeout_s=timeout_s, on_look=listen)
+
+        try:
+            snapshot = await asyncio.wrap_future(run_behind(self._connection, wait))
+        except asyncio.CancelledError:
+            cancelled = True
+            raise
         self.update(snapshot.pods[0])
         return self
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, LaunchRefused
@@ -19,7 +19,7 @@ from .plan import LaunchPlan, plan_launch
 from .resolve import SETTLE_S
 from .spec import PodSpec, spec_from_mapping
 
-__all__ = ["LaunchPlan", "Limits", "carry_out", "launch", "plan_launch"]
+__all__ = ["LaunchPlan", "Limits", "agree", "carry_out", "launch", "plan_launch", "warn"]
 
 
 def launch(
@@ -95,7 +95,7 @@ def launch(
     if spec is not None and fields:
         raise InvalidRequest(f"a spec is given, and {', '.join(fields)} beside it; give one of them")
     connection = connection or current()
-    tell = tell or _warn
+    tell = tell or warn
     plan = plan_launch(
         connection,
         spec or spec_from_mapping(fields),
@@ -119,10 +119,10 @@ def carry_out(
     """Do what a plan says. Parameters and errors as `launch`."""
     if plan.existing is not None:
         return Pod(connection, plan.existing)
-    tell = tell or _warn
+    tell = tell or warn
     for notice in plan.notices:
         tell(notice)
-    _ask(connection, plan, yes, confirm)
+    agree(connection, [plan], yes, confirm and (lambda: confirm(plan)))
     creation = Creation(connection, plan)
     details = None
     # Raised after the block: what breaks a create off would stay attached, with all that was sent.
@@ -135,21 +135,33 @@ def carry_out(
     return Pod(connection, details)
 
 
-def _ask(
-    connection: Connection, plan: LaunchPlan, yes: bool, confirm: Callable[[LaunchPlan], bool] | None
+def agree(
+    connection: Connection, plans: Sequence[LaunchPlan], yes: bool, confirm: Callable[[], bool] | None
 ) -> None:
-    """Make sure that somebody agrees to what the plan costs and ends."""
-    if yes or plan.is_consented or connection.is_sandbox:
+    """Make sure that somebody agrees to what the plans cost and end.
+
+    Raises
+    ------
+    LaunchRefused
+        Nobody does.
+    """
+    asking = [plan for plan in plans if plan.existing is None and not plan.is_consented]
+    if yes or connection.is_sandbox or not asking:
         return
     if confirm is None:
-        ways = "say -y" if plan.spec.max_price is not None else "put max_price into the spec, or say -y"
+        said_already = all(plan.spec.max_price is not None for plan in asking)
+        ways = "say -y" if said_already else "put max_price into the spec, or say -y"
         raise LaunchRefused(
-            f"nobody is here to agree to {plan.consequences}; nothing was created. To agree "
-            f"beforehand, {ways}"
+            f"nobody is here to agree to {'; and '.join(plan.consequences for plan in asking)}; nothing was "
+            f"created. To agree beforehand, {ways}"
         )
-    if not confirm(plan):
-        raise LaunchRefused(f"'{clean(plan.name)}' was not agreed to; nothing was created")
+    if not confirm():
+        names = ", ".join(f"'{clean(plan.name)}'" for plan in asking)
+        raise LaunchRefused(
+            f"{names} {'was' if len(asking) == 1 else 'were'} not agreed to; nothing was created"
+        )
 
 
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
+    """Tell a person of something where nobody else does."""
     warnings.warn(text, stacklevel=3)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import IO
 
 from .intents import IntentFile, launch_path
 
-__all__ = ["launching"]
+__all__ = ["launching", "locked"]
 
 _POLL_S = 0.05
 
@@ -37,18 +38,25 @@ def launching(
     IntentFile
         What is known of launches of this name that are under way.
     """
-    with _lock_file(account, name) as file:
-        locked = file is not None and _wait_for(file, on_wait)
+    with locked(launch_path(account, name, ".lock"), on_wait=on_wait):
+        yield IntentFile(account, name)
+
+
+@contextlib.contextmanager
+def locked(path: Path, *, on_wait: Callable[[], object] | None = None) -> Iterator[None]:
+    """Hold the lock that a file stands for, among all processes on this computer; parameters and limits as
+    for `launching`."""
+    with _lock_file(path) as file:
+        is_held = file is not None and _wait_for(file, on_wait)
         try:
-            yield IntentFile(account, name)
+            yield
         finally:
-            if file is not None and locked:
+            if file is not None and is_held:
                 _unlock(file)
 
 
 @contextlib.contextmanager
-def _lock_file(account: str, name: str) -> Iterator[IO[bytes] | None]:
-    path = launch_path(account, name, ".lock")
+def _lock_file(path: Path) -> Iterator[IO[bytes] | None]:
     with contextlib.ExitStack() as stack:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest, OutOfStock
@@ -17,6 +17,7 @@ from .spec import PodSpec
 __all__ = ["Quote", "alternatives", "cheapest_first", "choose_offer", "find_offers", "misfits", "quote"]
 
 DEFAULT_IMAGE = "ubuntu_22_cuda_12"
+_SHOWN_OTHERS = 2
 SOLD_OUT = "out of stock"
 NO_USD_PRICE = "no price in USD"
 
@@ -35,12 +36,33 @@ class Quote:
         The disk's part of it.
     prepaid_hr : float
         So many hours are charged at once, used or not.
+    fitting : int
+        How many offers fit, this one among them.
+    next_best : tuple of Quote
+        The cheapest of the others.
     """
 
     offer: Offer
     price_usd_hr: float
     disk_usd_hr: float = 0.0
     prepaid_hr: float = 0.0
+    fitting: int = 1
+    next_best: tuple[Quote, ...] = ()
+
+    @property
+    def reason(self) -> str:
+        """Why this one, and what else was close."""
+        if not self.next_best:
+            return "the only offer that fits"
+        others = ", ".join(f"{other.place} ${other.price_usd_hr:.2f}/h" for other in self.next_best)
+        return f"the cheapest of {self.fitting} offers that fit; next: {others}"
+
+    @property
+    def place(self) -> str:
+        """Provider, data center and country."""
+        offer = self.offer
+        where = ", ".join(part for part in (offer.data_center, offer.country) if part)
+        return clean(f"{offer.provider} ({where})" if where else offer.provider)
 
     @property
     def price_usd_day(self) -> float:
@@ -54,14 +76,12 @@ class Quote:
 
     def __str__(self) -> str:
         offer = self.offer
-        place = ", ".join(part for part in (offer.data_center, offer.country) if part)
         parts = f" (disk ${self.disk_usd_hr:.2f}/h included)" if self.disk_usd_hr else ""
         parts += "; spot, so it may be reclaimed at any time" if offer.is_spot else ""
         if self.prepaid_hr:
             parts += f"; prepaid: ${self.prepaid_usd:.2f} for {self.prepaid_hr:g} h are charged at once"
-        where = clean(f"{offer.provider} ({place})" if place else offer.provider)
         return (
-            f"{offer.gpu_count} × {clean(offer.gpu_type)} at {where}: ${self.price_usd_hr:.2f}/h, "
+            f"{offer.gpu_count} × {clean(offer.gpu_type)} at {self.place}: ${self.price_usd_hr:.2f}/h, "
             f"${self.price_usd_day:.2f}/day{parts}"
         )
 
@@ -152,7 +172,8 @@ def choose_offer(client: Client, spec: PodSpec) -> Quote:
     offers = find_offers(client, spec)
     fitting = [quote(offer, spec) for offer in offers if not misfits(offer, spec)]
     if fitting:
-        return min(fitting, key=lambda quote: quote.price_usd_hr)
+        best, *others = sorted(fitting, key=lambda quote: quote.price_usd_hr)
+        return replace(best, fitting=len(fitting), next_best=tuple(others[:_SHOWN_OTHERS]))
     what = spec.gpu_type or spec.cloud_id
     if not offers:
         beside = f" where the disks {', '.join(spec.disks)} can be attached" if spec.disks else ""

@@ -6,9 +6,8 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated
 
-import yaml
 from pydantic import BeforeValidator, ValidationError, field_validator
 from pydantic.alias_generators import to_camel
 
@@ -26,7 +25,19 @@ from primepods_magic.api.requests import (
 )
 from primepods_magic.api.vocabulary import GPU_TYPES
 
-__all__ = ["PodSpec", "parse_spec", "spec_from_mapping"]
+from .spec_text import fill_in, load_json, load_yaml, no_variables
+
+__all__ = [
+    "MOST_PODS",
+    "PodSpec",
+    "parse_spec",
+    "parse_specs",
+    "spec_from_mapping",
+    "specs_from_mapping",
+]
+
+MOST_PODS = 100
+"""How many pods one spec can ask for: a slip of the finger must not rent thousands."""
 
 SHORT_NAMES = {
     "gpu": "gpu_type",
@@ -35,9 +46,6 @@ SHORT_NAMES = {
     "template": "custom_template_id",
     "env": "env_vars",
 }
-_VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
-_SECRET_NAME = re.compile(r"(?i)token|secret|password|passwd|credential|api_?key|access_?key|private")
 
 
 def _as_list(value: object) -> object:
@@ -106,10 +114,28 @@ _FIELD_OF_KEY = {
 
 
 def parse_spec(text: str, *, variable: Callable[[str], str] | None = None, first_line: int = 1) -> PodSpec:
-    """Read the body of a ``%%pod_create`` cell.
+    """Read the body of a ``%%pod_create`` cell that describes one pod. Parameters and errors as
+    `parse_specs`.
+
+    Examples
+    --------
+    >>> parse_spec("gpu: H100_80GB\\ncount: 8\\ncountry: NO").country
+    'NO'
+    """
+    specs = parse_specs(text, variable=variable, first_line=first_line)
+    if len(specs) != 1:
+        raise InvalidRequest(f"{len(specs)} pods are described where one belongs. Nothing was sent")
+    return specs[0]
+
+
+def parse_specs(
+    text: str, *, variable: Callable[[str], str] | None = None, first_line: int = 1
+) -> list[PodSpec]:
+    """Read the body of a ``%%pod_create`` cell: one pod, or several.
 
     A body that begins with ``{`` is the API's own JSON body, exactly as documented; anything else is the
-    short, flat YAML form, whose values are read as text and converted by the type of their field.
+    short, flat YAML form, whose values are read as text and converted by the type of their field. Several
+    pods are a YAML list of such forms, or one with ``pods: 4``, whose names are numbered.
 
     Parameters
     ----------
@@ -128,19 +154,66 @@ def parse_spec(text: str, *, variable: Callable[[str], str] | None = None, first
 
     Examples
     --------
-    >>> parse_spec("gpu: H100_80GB\\ncount: 8\\ncountry: NO").country
-    'NO'
+    >>> [spec.name for spec in parse_specs("name: worker\\ngpu: L4_24GB\\npods: 2")]
+    ['worker-1', 'worker-2']
     """
     is_json = text.lstrip().startswith("{")
-    body = _load_json(text, first_line) if is_json else _load_yaml(text, first_line)
-    body = _fill_in(body, variable or _no_variables)
+    body = load_json(text, first_line) if is_json else load_yaml(text, first_line)
+    body = fill_in(body, variable or no_variables)
     if is_json:
-        return _from_request(create_request(body))
+        return [_from_request(create_request(body))]
     if body is None:
         raise InvalidRequest("the cell has no spec; the shortest is 'gpu: H100_80GB'. Nothing was sent")
-    if not isinstance(body, dict):
+    forms = body if isinstance(body, list) else [body]
+    if not forms or not all(isinstance(form, dict) for form in forms):
         raise InvalidRequest("a spec is lines of 'key: value', such as 'gpu: H100_80GB'. Nothing was sent")
-    return spec_from_mapping(body)
+    return _with_own_names([spec for form in forms for spec in specs_from_mapping(form)])
+
+
+def specs_from_mapping(
+    mapping: Mapping[str, object], *, variable: Callable[[str], str] | None = None
+) -> list[PodSpec]:
+    """Make specs from keys and values as `spec_from_mapping`, where ``pods`` says how many, and their names
+    are then numbered.
+
+    Parameters
+    ----------
+    mapping : mapping
+        The keys and values.
+    variable : callable, optional
+        Gives the value of a name used as ``${name}``, as for `parse_specs`.
+
+    Raises
+    ------
+    InvalidRequest
+        As `parse_specs`.
+
+    Examples
+    --------
+    >>> [spec.pod_name for spec in specs_from_mapping({"gpu": "L4_24GB", "name": "a", "pods": 2})]
+    ['a-1', 'a-2']
+    """
+    fields = fill_in(dict(mapping), variable) if variable else dict(mapping)
+    wanted = fields.pop("pods", None)
+    spec = spec_from_mapping(fields)
+    if wanted is None:
+        return [spec]
+    number = str(wanted).strip()
+    if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= MOST_PODS):
+        raise InvalidRequest(
+            f"'pods' is a number from 1 to {MOST_PODS}, not {number[:20]!r}. Nothing was sent"
+        )
+    names = [f"{spec.pod_name}-{place}" for place in range(1, int(number) + 1)]
+    return [spec.model_copy(update={"name": name}) for name in names]
+
+
+def _with_own_names(specs: list[PodSpec]) -> list[PodSpec]:
+    names = [spec.pod_name for spec in specs]
+    for spec, name in zip(specs, names, strict=True):
+        if names.count(name) > 1:
+            hint = "" if spec.name else "; give them names, or say 'pods: 2'"
+            raise InvalidRequest(f"two of these pods would be called '{name}'{hint}. Nothing was sent")
+    return specs
 
 
 def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) -> PodSpec:
@@ -169,7 +242,7 @@ def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) 
     for key, value in mapping.items():
         field = _FIELD_OF_KEY.get(key)
         if field is None:
-            problems.append(unknown_key(key, key, _FIELD_OF_KEY))
+            problems.append(unknown_key(key, key, {**_FIELD_OF_KEY, "pods": "pods"}))
         elif field in given:
             problems.append(f"'{key_of[field]}' and '{key}' are the same field")
         else:
@@ -185,23 +258,6 @@ def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) 
         if not problems:
             return spec
     raise InvalidRequest(f"{'; '.join(problems)}. Nothing was sent")
-
-
-def literal_secrets(text: str) -> list[str]:
-    """Names in a body whose values look like secrets written out, where ``${NAME}`` would keep them out of
-    the notebook.
-
-    >>> literal_secrets("env: {WANDB_API_KEY: abc123, EPOCHS: 3}")
-    ['WANDB_API_KEY']
-    """
-    pattern = re.compile(r"""["']?([A-Za-z][\w-]*)["']?\s*:\s*["']?([^\s"',{}]+)""")
-    pairs = [match.groups() for match in pattern.finditer(text)]
-    pairs += re.findall(r'"key"\s*:\s*"([^"]+)"\s*,\s*"value"\s*:\s*"([^"]+)"', text)
-    return [
-        name
-        for name, value in pairs
-        if _SECRET_NAME.search(name) and not value.startswith("$") and name not in ("sshKeyId", "ssh_key_id")
-    ]
 
 
 def _in_users_words(problem: str, key_of: Mapping[str, str]) -> str:
@@ -220,99 +276,3 @@ def _from_request(request: CreateRequest) -> PodSpec:
         team_member_ids=request.team_member_ids,
         shared_with_team=request.shared_with_team,
     )
-
-
-def _load_json(text: str, first_line: int) -> Any:
-    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise InvalidRequest(f"'{key}' is given twice. Nothing was sent")
-        return dict(pairs)
-
-    try:
-        return json.loads(text, object_pairs_hook=no_duplicates)
-    except json.JSONDecodeError as error:
-        place = f"line {error.lineno + first_line - 1}, column {error.colno}"
-        raise InvalidRequest(f"the JSON does not parse at {place}: {error.msg}. Nothing was sent") from None
-    except RecursionError:
-        raise InvalidRequest("the JSON is nested too deeply. Nothing was sent") from None
-
-
-class _TextLoader(yaml.SafeLoader):
-    """YAML whose scalars are text, so that ``NO`` is Norway and ``08`` keeps its zero; only an empty value,
-    ``~`` and ``null`` are nothing."""
-
-    yaml_implicit_resolvers = {
-        first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:null"]
-        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-    }
-
-    yaml_constructors = {  # `!!int` and its kind are refused: the field says what a value is.
-        tag: construct
-        for tag, construct in yaml.SafeLoader.yaml_constructors.items()
-        if tag is None or tag.rpartition(":")[2] in ("str", "null", "map", "seq")
-    }
-
-    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not used here", mark)
-        return super().compose_node(parent, index)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
-            if key.value in seen:
-                problem = f"'{key.value}' is given twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
-def _load_yaml(text: str, first_line: int) -> Any:
-    try:
-        return yaml.load(text, Loader=_TextLoader)  # noqa: S506 - a SafeLoader
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        place = f" at line {mark.line + first_line}, column {mark.column + 1}" if mark else ""
-        hint = "; quote '${…}' inside braces" if re.search(r"\{[^}\n]*\$\{", text) else ""
-        raise InvalidRequest(
-            f"the YAML does not parse{place}: {error.problem}{hint}. Nothing was sent"
-        ) from None
-    except yaml.reader.ReaderError as error:
-        before = text[: error.position]
-        place = f"line {before.count(chr(10)) + first_line}, column {error.position - before.rfind(chr(10))}"
-        raise InvalidRequest(f"a character at {place} cannot be in YAML. Nothing was sent") from None
-    except RecursionError:
-        raise InvalidRequest("the YAML is nested too deeply. Nothing was sent") from None
-
-
-def _fill_in(value: Any, variable: Callable[[str], str]) -> Any:
-    if isinstance(value, dict):
-        return {key: _fill_in(item, variable) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_fill_in(item, variable) for item in value]
-    if not isinstance(value, str):
-        return value
-    if _HALF_PAIR.search(value):
-        raise InvalidRequest("a text holds half of a character (a lone surrogate). Nothing was sent")
-
-    def replace(match: re.Match[str]) -> str:
-        if match[1]:
-            return match[1]
-        name = match[2].strip()
-        try:
-            return variable(name)
-        except KeyError:
-            raise InvalidRequest(
-                f"${{{name}}} is neither a notebook variable nor an environment variable. Nothing was sent"
-            ) from None
-
-    return _VARIABLE.sub(replace, value)
-
-
-def _no_variables(name: str) -> str:
-    raise KeyError(name)

@@ -65,6 +65,8 @@ class Snapshot:
 
 def interval_s(connection: Connection) -> float:
     """How long to wait between two looks."""
+    if connection.poll_interval_s is not None:
+        return connection.poll_interval_s
     return SANDBOX_INTERVAL_S if connection.is_sandbox else LIVE_INTERVAL_S
 
 

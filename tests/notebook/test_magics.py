@@ -195,7 +195,7 @@ def test_every_command_explains_itself(shell: Any, command: str) -> None:
         ("%pods avail --gpu H100", errors.InvalidRequest, "did you mean 'H100_80GB'?"),
         ("%pods connect --sandbox --live", errors.InvalidRequest, "name one"),
         ("%pods connect --live", errors.NotConfigured, "PRIME_API_KEY"),
-        ("%pod_create", errors.InvalidRequest, "needs a body"),
+        ("%pod_create", errors.InvalidRequest, "needs a spec"),
         ("%%pod_create\ngpuu: A", errors.InvalidRequest, "did you mean 'gpu'?"),
         ("%%pod_create\ngpu: A\ncount: two", errors.InvalidRequest, "'count'"),
         ("%%pod_create\nname: a", errors.InvalidRequest, "'gpu' is required"),

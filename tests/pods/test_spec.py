@@ -8,7 +8,8 @@ import pytest
 
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.secret import Secret
-from primepods_magic.pods.spec import PodSpec, literal_secrets, parse_spec, spec_from_mapping
+from primepods_magic.pods.spec import PodSpec, parse_spec, parse_specs, spec_from_mapping, specs_from_mapping
+from primepods_magic.pods.spec_text import literal_secrets
 from tests.api.test_requests import PAGE_BODY
 
 SHORT = """
@@ -69,7 +70,13 @@ def test_yaml_values_are_text_until_their_field_says_otherwise() -> None:
         ("gpu: A\n  x: y", "line 3, column 4"),
         ("gpu: A\ngpu: B", "line 3, column 1: 'gpu' is given twice"),
         ("", "has no spec"),
-        ("- gpu: A", "lines of 'key: value'"),
+        ("- A", "lines of 'key: value'"),
+        ("[]", "lines of 'key: value'"),
+        ("- gpu: A\n- gpu: A", "two of these pods would be called 'a-1-"),
+        ("- gpu: A\n  name: x\n- gpu: B\n  name: x", "two of these pods would be called 'x'"),
+        ("gpu: A\npods: 0", "'pods' is a number from 1 to 100"),
+        ("gpu: A\npods: many", "'pods' is a number from 1 to 100"),
+        ("gpu: A\npodss: 2", "did you mean 'pods'?"),
         ('{"pod": ', "the JSON does not parse at line 2, column 9"),
         ('{"pod": {}, "pod": {}}', "'pod' is given twice"),
         ("{gpu: A}", "the JSON does not parse at line 2, column 2"),
@@ -122,3 +129,23 @@ def test_the_same_spec_has_the_same_name_and_another_spec_another() -> None:
 def test_secrets_are_in_no_repr() -> None:
     spec = PodSpec(gpu_type="A", jupyter_password=Secret("hunter2"), env_vars={"A": "hunter2"})  # type: ignore[arg-type]
     assert "hunter2" not in repr(spec)
+
+
+def test_several_pods_are_a_list_or_a_number_of_them() -> None:
+    listed = parse_specs("- gpu: A\n  name: one\n- gpu: B\n  name: two\n  pods: 2")
+    assert [(spec.name, spec.gpu_type) for spec in listed] == [("one", "A"), ("two-1", "B"), ("two-2", "B")]
+    unnamed = parse_specs("gpu: A\npods: 2")
+    alone = parse_spec("gpu: A").pod_name
+    assert [spec.name for spec in unnamed] == [f"{alone}-1", f"{alone}-2"]
+    with pytest.raises(InvalidRequest, match="2 pods are described where one belongs"):
+        parse_spec("gpu: A\npods: 2")
+
+
+def test_flags_take_variables_as_a_body_does() -> None:
+    (spec,) = specs_from_mapping(
+        {"gpu": "A", "env": {"TOKEN": "${SECRET}"}}, variable={"SECRET": "hunter2"}.__getitem__
+    )
+    (pair,) = spec.env_vars or []
+    assert (pair.key, pair.value.get_secret_value()) == ("TOKEN", "hunter2")
+    with pytest.raises(InvalidRequest, match="neither a notebook variable nor"):
+        specs_from_mapping({"gpu": "${NOBODY}"}, variable={}.__getitem__)

@@ -44,7 +44,12 @@ CASES: Mapping[str, Sequence[str]] = {
     "wait": ["wait train --timeout 2m", "wait train --for terminated --timeout 2s"],
     "logs": ["logs train --tail 5"],
     "rm": ["rm train", "rm nobody -y"],
+    "ssh": ["ssh train", "ssh train --config", "ssh nobody"],
     "history": ["history --limit 3"],
+    "wallet": ["wallet --limit 3"],
+    "disks": ["disks"],
+    "keys": ["keys", "keys primary laptop", "keys primary nobody"],
+    "teams": ["teams", "teams nobody"],
     "connect": ["connect", "connect --live"],
     "doctor": ["doctor"],
 }
@@ -57,6 +62,11 @@ CREATES = [
     f"%%pod_create --replace --dry-run\n{body('train')}",
     f"%%pod_create --dry-run\n{JSON}",
     f"%%pod_create --wait -o kept\n{JSON}",
+    "%pod_create --gpu L4_24GB --name flags --env WANDB_API_KEY='${WANDB_API_KEY}' --dry-run",
+    "%pod_create --gpu L4_24GB --name flags --pods 2 --env WANDB_API_KEY='${WANDB_API_KEY}'",
+    "%pod_create --gpu L4_24GB --env '${WANDB_API_KEY}'",
+    "%pod_create --gpu L4_24GB --count '${WANDB_API_KEY}'",
+    "%pod_create --gpu L4_24GB --env WANDB_API_KEY=$WANDB_API_KEY",
 ]
 
 # The secret where it does not belong.

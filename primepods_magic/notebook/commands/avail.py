@@ -1,8 +1,10 @@
 """What can be rented, cheapest first, as a DataFrame.
 
-%pods avail --gpu H100_80GB
-%pods avail --region eu_north --max-price 2
-offers = %pods avail --gpu A100_80GB --count 8
+  %pods avail --gpu H100_80GB
+  %pods avail --region eu_north --max-price 2
+  offers = %pods avail --gpu A100_80GB --count 8
+
+Spot machines, which can be reclaimed at any time, are listed with --spot only.
 """
 
 from __future__ import annotations
@@ -10,12 +12,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.frames import offers_frame
 from primepods_magic.notebook.arguments import ArgumentParser, positive, price
-from primepods_magic.notebook.captions import caption
-from primepods_magic.notebook.display import present
-from primepods_magic.pods.listing import list_offers
-from primepods_magic.pods.spec import spec_from_mapping
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -36,6 +33,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods avail``."""
+    from primepods_magic.frames import offers_frame
+    from primepods_magic.notebook.captions import caption
+    from primepods_magic.notebook.display import present
+    from primepods_magic.pods.listing import list_offers
+    from primepods_magic.pods.spec import spec_from_mapping
+
     connection = magics.connection
     wanted = ("gpu", "region", "country", "provider", "security", "socket", "max_price")
     spec = spec_from_mapping({name: getattr(args, name) for name in wanted}, needs_gpu=False)

@@ -1,13 +1,23 @@
-"""Rent a pod. The body of the cell is a few lines of YAML, or the API's own JSON body:
+"""Rent a pod, or several. The body of the cell is a few lines of YAML, or the API's own JSON body; as a line,
+flags say the same:
 
   %%pod_create --wait
   name: train
   gpu: H100_80GB
 
+  %pod_create --gpu H100_80GB --name big --count 8 --max-price 20 --dry-run
+
+  %%pod_create
+  name: worker
+  gpu: L4_24GB
+  pods: 2
+  env: {EPOCHS: 3}
+
 What is left out is taken from the cheapest offer that fits. Fields: name, gpu, count, region, country,
 provider, security, socket, image, template, disk, vcpus, memory, max_price, env (a mapping), disks, team,
-jupyter_password, ssh_key_id, auto_restart, cloud_id, data_center_id, prepaid_for_hr. ${NAME} takes a notebook
-variable or an environment variable, and keeps a secret out of the notebook.
+jupyter_password, ssh_key_id, auto_restart, cloud_id, data_center_id, prepaid_for_hr; and pods, how many,
+with numbered names. A YAML list of such forms rents different pods at once. ${NAME} takes a notebook
+variable or an environment variable, and keeps a secret out of the notebook: --env HF_TOKEN='${HF_TOKEN}'.
 
 Running the cell again answers with the pod that is there, also where Ctrl-C or the end of the kernel cut
 the launch off. --new rents one more of the name; --replace ends the old one where it has failed or differs.
@@ -18,29 +28,50 @@ from __future__ import annotations
 
 import json
 import os
-from argparse import Namespace
-from collections.abc import Mapping
+from argparse import ArgumentTypeError, Namespace
+from collections.abc import Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.errors import InvalidRequest, PodsError
-from primepods_magic.api.text import clean
 from primepods_magic.notebook.arguments import ArgumentParser, add_timeout, add_yes
-from primepods_magic.notebook.consent import ask
-from primepods_magic.notebook.views import has_front_end
-from primepods_magic.pods.handle import Pod
-from primepods_magic.pods.launch import LaunchPlan, Limits, carry_out, plan_launch
-from primepods_magic.pods.spec import PodSpec, literal_secrets, parse_spec
 
 if TYPE_CHECKING:
+    from primepods_magic.api.errors import PodsError
     from primepods_magic.notebook.magics import PodsMagics
+    from primepods_magic.pods.connection import Connection
+    from primepods_magic.pods.handle import Pod
+    from primepods_magic.pods.launch import LaunchPlan
+    from primepods_magic.pods.spec import PodSpec
 
 # What a live pod of the name is found or compared by, or what has no part in what it is.
 _COMPARED = {"name", "team", "gpu_type", "gpu_count", "socket", "image", "disk_size", "max_price"}
 
+_FIELDS = {
+    "name": ("NAME", "what to call it; it is its identity among your live pods"),
+    "gpu": ("G", "GPU type, such as H100_80GB"),
+    "count": ("N", "GPUs in the pod (default 1)"),
+    "pods": ("N", "so many pods, with numbered names"),
+    "max-price": ("X", "at most X USD per hour; agrees to that price"),
+    "region": ("R", "region, such as eu_north"),
+    "country": ("C", "country, such as NO"),
+    "provider": ("P", "provider, such as hyperstack"),
+    "security": ("S", "secure_cloud or community_cloud"),
+    "socket": ("S", "socket, such as PCIe or SXM5"),
+    "image": ("I", "software image"),
+    "template": ("ID", "a template of yours"),
+    "disk": ("GB", "size of the pod's own disk"),
+    "vcpus": ("N", "vCPUs"),
+    "memory": ("GB", "memory"),
+    "team": ("ID", "the team that is billed"),
+    "cloud-id": ("ID", "exactly this offer"),
+    "data-center-id": ("ID", "exactly this data center"),
+    "ssh-key-id": ("ID", "the SSH key that can log in"),
+    "prepaid-for-hr": ("H", "pay for H hours at once"),
+}
+
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%%pod_create``."""
+    """The flags of ``%%pod_create``, and those that stand for a body."""
     parser.add_argument("--wait", action="store_true", help="wait until the pod is ready")
     add_timeout(parser)
     parser.add_argument("--dry-run", action="store_true", help="show price and request, and send nothing")
@@ -51,13 +82,30 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="end my pod of this name first, where it has failed or differs",
     )
     add_yes(parser)
+    spec = parser.add_argument_group("the spec as flags, for %pod_create without a body")
+    for name, (metavar, what) in _FIELDS.items():
+        spec.add_argument(f"--{name}", metavar=metavar, help=what)
+    spec.add_argument("--disks", action="append", metavar="ID", help="attach this disk; may be repeated")
+    spec.add_argument(
+        "--env", action="append", type=_pair, metavar="KEY=VALUE", help="set a variable; may be repeated"
+    )
+    spec.add_argument("--auto-restart", action="store_true", default=None, help="start again after an error")
 
 
-def run(magics: PodsMagics, args: Namespace, cell: str | None) -> Any:
-    """The pod of ``%%pod_create``; with ``--dry-run`` the request that would be sent, secrets masked."""
-    if cell is None:
-        raise InvalidRequest("%%pod_create needs a body under it, such as 'gpu: H100_80GB'; '-h' tells more")
-    variables = _Variables(magics.shell.user_ns)
+def _pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        # The text may hold a secret.
+        raise ArgumentTypeError("a variable is KEY=VALUE")
+    return key, value
+
+
+def run(magics: PodsMagics, args: Namespace, cell: str | None, names: Mapping[str, Any]) -> Any:
+    """The pod of ``%%pod_create``, or the list of several; with ``--dry-run`` the request that would be sent,
+    secrets masked."""
+    from primepods_magic.api.errors import PodsError
+
+    variables = _Variables(names)
     try:
         return _launch(magics, args, cell, variables)
     except PodsError as error:
@@ -65,53 +113,141 @@ def run(magics: PodsMagics, args: Namespace, cell: str | None) -> Any:
         raise
 
 
-def _launch(magics: PodsMagics, args: Namespace, cell: str, variables: _Variables) -> Any:
-    spec = parse_spec(cell, variable=variables, first_line=2)
-    variables.spare(spec.pod_name)
-    for name in literal_secrets(cell):
-        print(
-            f"'{name}' is written out in this cell and will be saved with it; ${{{name}}} would keep it out"
-        )
-    connection = magics.connection
+def _launch(magics: PodsMagics, args: Namespace, cell: str | None, variables: _Variables) -> Any:
+    from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.notebook.consent import ask
+    from primepods_magic.notebook.views import has_front_end
+    from primepods_magic.pods.guards import Limits
+    from primepods_magic.pods.launch_many import carry_out_many, plan_many
+
+    specs = [_with_defaults(magics, spec) for spec in _specs(args, cell, variables)]
+    for spec in specs:
+        variables.spare(spec.pod_name)
     if args.new and args.replace:
         raise InvalidRequest("--new and --replace exclude each other. Nothing was sent")
-    plan = plan_launch(
+    connection = magics.connection
+    plans = plan_many(
         connection,
-        spec,
+        specs,
         new=args.new,
         replace_existing=args.replace,
         limits=Limits(magics.max_price_usd_hr, magics.max_burn_usd_hr),
         settle_s=magics.settle_s,
         tell=print,
     )
-    print(f"{connection.label}: {_announcement(plan, spec)}")
+    for plan in plans:
+        print(f"{connection.label}: {_announcement(plan)}")
+    rates = [plan.quote.price_usd_hr for plan in plans if plan.quote]
+    if len(rates) > 1:
+        print(f"together: ${sum(rates):.2f}/h, ${sum(rates) * 24:.2f}/day")
     if args.dry_run:
-        return plan.request.masked() if plan.request else Pod(connection, plan.existing)  # type: ignore[arg-type]
-    question = "End that and rent this?" if plan.replaces else "Rent it?"
-    confirm = (lambda plan: ask(magics.shell, question)) if has_front_end(magics.shell) else None
-    pod = carry_out(connection, plan, yes=args.yes, confirm=confirm, tell=print)
-    magics.store(pod, args.out)
-    _show_progress(magics, args, pod)
-    return pod
+        shown = [_dry(connection, plan) for plan in plans]
+        return shown[0] if len(shown) == 1 else shown
+    question = "End and rent these?" if any(plan.replaces for plan in plans) else "Rent them?"
+    if len(plans) == 1:
+        question = "End that and rent this?" if plans[0].replaces else "Rent it?"
+    pods = carry_out_many(
+        connection,
+        plans,
+        yes=args.yes or _is_given(magics),
+        confirm=(lambda: ask(magics.shell, question)) if has_front_end(magics.shell) else None,
+        tell=print,
+    )
+    answer = pods[0] if len(pods) == 1 else pods
+    magics.store(answer, args.out)
+    _show_progress(magics, args, pods)
+    return answer
 
 
-def _announcement(plan: LaunchPlan, spec: PodSpec) -> str:
-    if plan.existing is None:
-        return f"'{clean(plan.name)}' is {plan.consequences}"
+def _specs(args: Namespace, cell: str | None, variables: _Variables) -> list[PodSpec]:
+    """What the body says, or the flags."""
+    from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.pods.spec import parse_specs, specs_from_mapping
+    from primepods_magic.pods.spec_text import is_secret_name, literal_secrets
+
+    fields = {name.replace("-", "_"): getattr(args, name.replace("-", "_")) for name in _FIELDS}
+    fields |= {"disks": args.disks, "auto_restart": args.auto_restart, "env": args.env}
+    said = {name: value for name, value in fields.items() if value is not None}
+    if cell is None and not said:
+        raise InvalidRequest(
+            "%pod_create needs a spec: flags such as '--gpu H100_80GB', or, as %%pod_create, a body under it "
+            "such as 'gpu: H100_80GB'; '%pod_create -h' tells more"
+        )
+    if cell is not None:
+        if said:
+            flags = ", ".join(f"--{name.replace('_', '-')}" for name in said)
+            raise InvalidRequest(
+                f"the cell has a body, and {flags} beside it; say it in the body. Nothing was sent"
+            )
+        specs = parse_specs(cell, variable=variables, first_line=2)
+        written_out = literal_secrets(cell)
+    else:
+        pairs = said.get("env") or []
+        if len(dict(pairs)) < len(pairs):
+            raise InvalidRequest("a variable is given twice (--env). Nothing was sent")
+        if pairs:
+            said["env"] = dict(pairs)
+        specs = specs_from_mapping(said, variable=variables)
+        written_out = [key for key, value in pairs if is_secret_name(key) and not value.startswith("$")]
+    for name in written_out:
+        print(
+            f"'{name}' is written out in this cell and will be saved with it; ${{{name}}} would keep it out"
+        )
+    return specs
+
+
+def _with_defaults(magics: PodsMagics, spec: PodSpec) -> PodSpec:
+    """A spec, with the settings where it says nothing."""
+    chosen: dict[str, Any] = {}
+    if magics.default_image and spec.image is None and spec.custom_template_id is None:
+        chosen["image"] = magics.default_image
+    is_placed = any((spec.region, spec.country, spec.data_center_id, spec.cloud_id))
+    if magics.default_region and not is_placed:
+        chosen["region"] = magics.default_region
+    if magics.default_team and spec.team is None:
+        chosen["team"] = magics.default_team
+    return spec.model_copy(update=chosen)
+
+
+def _is_given(magics: PodsMagics) -> bool:
+    """The settings agree to every launch below their ceiling."""
+    return magics.consent == "given" and magics.max_price_usd_hr is not None
+
+
+def _announcement(plan: LaunchPlan) -> str:
+    from primepods_magic.api.text import clean
+
+    if plan.quote is not None:
+        said = f"'{clean(plan.name)}' is {plan.consequences}"
+        return said if plan.spec.cloud_id else f"{said}\n  {plan.quote.reason}"
     said = f"'{clean(plan.name)}' is there already; nothing was created"
-    told = {name for name in type(spec).model_fields if getattr(spec, name) is not None}
+    told = {name for name in type(plan.spec).model_fields if getattr(plan.spec, name) is not None}
     beside = sorted(told - _COMPARED)
     return f"{said}, and what the cell says of {', '.join(beside)} was not compared" if beside else said
 
 
-def _show_progress(magics: PodsMagics, args: Namespace, pod: Pod) -> None:
+def _dry(connection: Connection, plan: LaunchPlan) -> Any:
+    from primepods_magic.pods.handle import Pod
+
+    if plan.existing is not None:
+        return Pod(connection, plan.existing)
+    return plan.request.masked() if plan.request else None
+
+
+def _show_progress(magics: PodsMagics, args: Namespace, pods: Sequence[Pod]) -> None:
+    connection, details = pods[0].connection, [pod.details for pod in pods]
+
+    def update(seen: Any) -> None:
+        for pod, newest in zip(pods, seen.pods, strict=True):
+            pod.update(newest)
+
     if args.wait:
-        snapshot = magics.live.follow(pod.connection, [pod.details], goal="ready", timeout_s=args.timeout)
-        pod.update(snapshot.pods[0])
+        update(magics.live.follow(connection, details, goal="ready", timeout_s=args.timeout))
     elif magics.live.can_watch_behind:
-        magics.live.watch(pod.connection, [pod.details], on_look=lambda seen: pod.update(seen.pods[0]))
-    elif not pod.is_ready:
-        print(f"'%pods wait {pod.details.word}' waits until it is ready")
+        magics.live.watch(connection, details, on_look=update)
+    elif not all(pod.is_ready for pod in pods):
+        words = " ".join(pod.details.word for pod in pods)
+        print(f"'%pods wait {words}' waits until {'it is' if len(pods) == 1 else 'they are'} ready")
 
 
 class _Variables:
@@ -122,6 +258,8 @@ class _Variables:
         self._names_of: dict[str, str] = {}
 
     def __call__(self, name: str) -> str:
+        from primepods_magic.api.errors import InvalidRequest
+
         if name not in self._namespace:
             value = os.environ[name]
             # A letter or two is in every sentence, and no secret.

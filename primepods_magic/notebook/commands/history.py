@@ -1,7 +1,9 @@
 """What has ended, and what it cost, as a DataFrame.
 
-df = %pods history
-%pods history --sort-by createdAt --sort-order asc --limit 20
+  df = %pods history
+  %pods history --sort-by createdAt --sort-order asc --limit 20
+
+'billed_usd' is the service's total for the pod, 'price_usd_hr' what that is an hour on average.
 """
 
 from __future__ import annotations
@@ -9,11 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.frames import history_frame
 from primepods_magic.notebook.arguments import ArgumentParser, add_slice
-from primepods_magic.notebook.captions import caption
-from primepods_magic.notebook.display import present
-from primepods_magic.pods.listing import list_history
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -32,6 +30,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods history``."""
+    from primepods_magic.frames import history_frame
+    from primepods_magic.notebook.captions import caption
+    from primepods_magic.notebook.display import present
+    from primepods_magic.pods.listing import list_history
+
     connection = magics.connection
     rows, total = list_history(
         connection,

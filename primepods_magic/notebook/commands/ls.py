@@ -1,8 +1,10 @@
 """Your pods, oldest first, as a DataFrame.
 
-%pods ls
-%pods ls --status ACTIVE --sort price_usd_hr
-df = %pods ls --all
+  %pods ls
+  %pods ls --status ACTIVE --sort price_usd_hr
+  df = %pods ls --all
+
+They are yours unless --team or --all says otherwise, and all of them unless limited.
 """
 
 from __future__ import annotations
@@ -10,14 +12,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.api.requests import did_you_mean
-from primepods_magic.api.vocabulary import PodStatus
-from primepods_magic.frames import pods_frame
 from primepods_magic.notebook.arguments import ArgumentParser, add_slice, add_whose
-from primepods_magic.notebook.captions import caption
-from primepods_magic.notebook.display import present
-from primepods_magic.pods.listing import burn_usd_hr, list_pods
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -35,6 +30,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods ls``."""
+    from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.api.requests import did_you_mean
+    from primepods_magic.api.vocabulary import PodStatus
+    from primepods_magic.frames import pods_frame
+    from primepods_magic.notebook.captions import caption
+    from primepods_magic.notebook.display import present
+    from primepods_magic.pods.listing import burn_usd_hr, list_pods
+
     for status in args.status:
         if status.upper() not in PodStatus.__members__:
             known = PodStatus.__members__

@@ -11,14 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.frames import removed_frame
 from primepods_magic.notebook.arguments import ArgumentParser, add_pods, add_yes
-from primepods_magic.notebook.captions import caption
-from primepods_magic.notebook.consent import ask
-from primepods_magic.notebook.display import present
-from primepods_magic.pods.find import find_pods
-from primepods_magic.pods.remove import remove_pods
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -32,6 +25,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods rm``."""
+    from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.frames import removed_frame
+    from primepods_magic.frames.rendering.words import money
+    from primepods_magic.notebook.captions import caption
+    from primepods_magic.notebook.consent import ask
+    from primepods_magic.notebook.display import present
+    from primepods_magic.pods.find import find_pods
+    from primepods_magic.pods.remove import remove_pods
+
     connection = magics.connection
     pods = find_pods(connection, args.pods, to_change=True)
     if not (args.yes or connection.is_sandbox):
@@ -42,6 +44,6 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
             )
     removals = remove_pods(connection, pods)
     billed = [removal.billed_usd for removal in removals if removal.billed_usd is not None]
-    total = f"${sum(billed):.2f} billed" if billed else "not billed yet"
+    total = f"{money(sum(billed), 'USD')} billed" if billed else "not billed yet"
     frame = removed_frame(removals)
     return present(frame, kind="removed", caption=caption(connection, len(frame), len(frame), "pod", total))

@@ -1,7 +1,9 @@
 """Everything about one pod: state, price, connections, ports, Jupyter.
 
-%pods show train
-pod = %pods show 24b59b
+  %pods show train
+  pod = %pods show 24b59b
+
+'%pods show $pod' takes the Pod that a variable holds, here and wherever POD stands.
 """
 
 from __future__ import annotations
@@ -10,9 +12,6 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.arguments import ArgumentParser, add_pod
-from primepods_magic.notebook.card import present_pod
-from primepods_magic.pods.find import find_pod
-from primepods_magic.pods.handle import Pod
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -25,5 +24,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The pod of ``%pods show``."""
+    from primepods_magic.notebook.card import present_pod
+    from primepods_magic.pods.find import find_pod
+    from primepods_magic.pods.handle import Pod
+
     connection = magics.connection
     return present_pod(Pod(connection, find_pod(connection, args.pod)).refresh())

@@ -1,7 +1,9 @@
 """The state of pods, by one request for many, as a DataFrame.
 
-%pods status
-%pods status train eval
+  %pods status
+  %pods status train eval
+
+Without a POD, all pods of yours are asked for.
 """
 
 from __future__ import annotations
@@ -9,12 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.frames import status_frame
 from primepods_magic.notebook.arguments import ArgumentParser, add_pods
-from primepods_magic.notebook.captions import caption
-from primepods_magic.notebook.display import present
-from primepods_magic.pods.find import find_pods
-from primepods_magic.pods.listing import list_pods, pod_status
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -27,6 +24,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods status``."""
+    from primepods_magic.frames import status_frame
+    from primepods_magic.notebook.captions import caption
+    from primepods_magic.notebook.display import present
+    from primepods_magic.pods.find import find_pods
+    from primepods_magic.pods.listing import list_pods, pod_status
+
     connection = magics.connection
     pods = find_pods(connection, args.pods) if args.pods else list_pods(connection)
     names = {pod.id: pod.name or "" for pod in pods if pod.id}

@@ -11,12 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.frames import pods_frame
 from primepods_magic.notebook.arguments import ArgumentParser, add_pods, add_timeout
-from primepods_magic.notebook.captions import caption
-from primepods_magic.notebook.display import present
-from primepods_magic.pods.find import find_pods
-from primepods_magic.pods.listing import burn_usd_hr
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -33,6 +28,12 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods wait``."""
+    from primepods_magic.frames import pods_frame
+    from primepods_magic.notebook.captions import caption
+    from primepods_magic.notebook.display import present
+    from primepods_magic.pods.find import find_pods
+    from primepods_magic.pods.listing import burn_usd_hr
+
     connection = magics.connection
     pods = find_pods(connection, args.pods)
     seen = magics.live.follow(connection, pods, goal=args.goal, timeout_s=args.timeout).pods

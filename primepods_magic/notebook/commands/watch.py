@@ -11,8 +11,6 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.arguments import ArgumentParser, add_pods, add_timeout
-from primepods_magic.pods.find import find_pods
-from primepods_magic.pods.listing import list_pods
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -26,6 +24,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """Show the bars of ``%pods watch``; it answers with nothing."""
+    from primepods_magic.pods.find import find_pods
+    from primepods_magic.pods.listing import list_pods
+
     connection = magics.connection
     pods = find_pods(connection, args.pods) if args.pods else list_pods(connection)
     if not pods:

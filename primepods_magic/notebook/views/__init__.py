@@ -45,17 +45,20 @@ class View(Protocol):
         """
 
 
-def open_view(shell: Any) -> View:
+def open_view(shell: Any, *, as_text: bool = False) -> View:
     """The view that fits where the cell runs. Nothing appears before its first `show`.
 
     Parameters
     ----------
     shell : InteractiveShell or None
         What `get_ipython()` answers, inside the cell that wants the view.
+    as_text : bool
+        As lines of text, wherever that is.
     """
     from .guarded import GuardedView
+    from .plain import PlainView
 
-    return GuardedView(_choose(shell))
+    return GuardedView(PlainView() if as_text else _choose(shell))
 
 
 def _choose(shell: Any) -> View:

@@ -6,8 +6,10 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as TimedOut
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
+from primepods_magic.api.account import SshKey
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import (
     AuthenticationError,
@@ -21,6 +23,7 @@ from primepods_magic.api.settings import Settings
 from primepods_magic.api.text import clean
 from primepods_magic.pods.behind import run_behind
 from primepods_magic.pods.connection import about_sandbox, open_client
+from primepods_magic.pods.ssh_keys import fingerprint
 
 from .finding import LOG_IN, Finding, Result, unchecked
 
@@ -86,7 +89,7 @@ def _answers(client: Client) -> Iterator[Finding]:
         return
     yield _owner(me)
     yield from _permissions(me.get("scope"))
-    yield from _ssh_keys(client)
+    yield from _ssh_keys(client, is_sandbox=sandbox is not None)
 
 
 def _refusal(client: Client) -> PodsError | None:
@@ -148,18 +151,39 @@ def _skew(client: Client) -> Iterator[Finding]:
         )
 
 
-def _ssh_keys(client: Client) -> Iterator[Finding]:
+def _ssh_keys(client: Client, *, is_sandbox: bool) -> Iterator[Finding]:
     try:
-        count = len(client.list_ssh_keys())
+        keys = client.list_ssh_keys()
     except PodsError as error:
         yield Finding("ssh keys", "warning", f"cannot be listed: {error}")
         return
-    if count:
-        yield Finding("ssh keys", "ok", f"{count} on the account")
+    if keys and is_sandbox:
+        yield Finding("ssh keys", "ok", f"{len(keys)} on the account")
+    elif keys:
+        yield _owned(keys)
     else:
         yield Finding(
             "ssh keys",
             "warning",
             "none on the account: nobody can log in to a pod by ssh",
-            "add one on the service's website",
+            "%pods keys add",
         )
+
+
+def _owned(keys: list[SshKey]) -> Finding:
+    """Whether one of the account's keys is this computer's."""
+    known = set()
+    for path in Path("~/.ssh").expanduser().glob("*.pub"):
+        try:
+            known.add(fingerprint(path.read_text(encoding="utf-8", errors="replace")))
+        except OSError:
+            continue
+    here = [clean(key.name) for key in keys if fingerprint(key.public_key) in known - {None}]
+    if here:
+        return Finding("ssh keys", "ok", f"{len(keys)} on the account, and {', '.join(here)} in ~/.ssh here")
+    return Finding(
+        "ssh keys",
+        "warning",
+        f"{len(keys)} on the account, but none of them is in ~/.ssh here",
+        "%pods keys add, where you log in from here without an agent",
+    )

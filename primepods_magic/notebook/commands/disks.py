@@ -1,0 +1,35 @@
+"""Disks as a DataFrame: they survive the pods they are attached to, and bill by themselves until deleted.
+
+  %pods disks
+  df = %pods disks
+
+Ending a pod ends no disk.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.notebook.arguments import ArgumentParser
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """``%pods disks`` has no flags of its own."""
+
+
+def run(magics: PodsMagics, args: Namespace) -> Any:
+    """The frame of ``%pods disks``."""
+    from primepods_magic.frames import disks_frame
+    from primepods_magic.notebook.captions import caption
+    from primepods_magic.notebook.display import present
+
+    connection = magics.connection
+    disks = connection.client.list_disks()
+    burn = f"${sum(disk.price_hr or 0.0 for disk in disks):.3f}/h, attached or not"
+    return present(
+        disks_frame(disks), kind="disks", caption=caption(connection, len(disks), len(disks), "disk", burn)
+    )

@@ -1,0 +1,36 @@
+"""At a glance: where you are connected, what lives, what it costs an hour, what was spent today and this
+month, and how long the balance lasts at this rate. Your own wallet first, then your teams'.
+
+  %pods
+  df = %pods
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.notebook.arguments import ArgumentParser
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """``%pods`` alone has no flags of its own."""
+
+
+def run(magics: PodsMagics, args: Namespace) -> Any:
+    """The frame of ``%pods`` alone."""
+    from primepods_magic.api.text import clean
+    from primepods_magic.frames import overview_frame
+    from primepods_magic.notebook.display import present
+    from primepods_magic.pods.overview import overview
+
+    connection = magics.connection
+    seen = overview(connection)
+    mine = sum(wallet.pods_mine for wallet in seen.wallets)
+    burn = sum(wallet.burn_mine_usd_hr for wallet in seen.wallets)
+    parts = [connection.label, clean(seen.person) if seen.person else "an account whose name is not told"]
+    parts.append(f"{mine or 'no'} live pod{'' if mine == 1 else 's'} of yours, ${burn:.2f}/h")
+    return present(overview_frame(seen.wallets), kind="wallets", caption=" · ".join(parts))

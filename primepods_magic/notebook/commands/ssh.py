@@ -1,0 +1,61 @@
+"""How to get into a pod: the command for each node.
+
+  %pods ssh train
+  %pods ssh train --config
+
+With --config, Host blocks are written into a file of ours that ~/.ssh/config can include, so that ssh, scp,
+rsync and VS Code Remote know the pod by its name. A pod's host key is remembered by the pod, not by its
+address, so an address that another pod had before does not stand in the way.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.notebook.arguments import ArgumentParser, add_pod
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+    from primepods_magic.pods.ssh import SshConfig
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The flags of ``%pods ssh``."""
+    add_pod(parser)
+    parser.add_argument(
+        "--config", action="store_true", help="write Host blocks for ssh, scp, rsync, VS Code"
+    )
+
+
+def run(magics: PodsMagics, args: Namespace) -> Any:
+    """The text of ``%pods ssh``."""
+    from primepods_magic.pods.find import find_pod
+    from primepods_magic.pods.handle import LogText
+    from primepods_magic.pods.ssh import ssh_commands, write_ssh_config
+
+    connection = magics.connection
+    pod = find_pod(connection, args.pod)
+    if args.config:
+        return LogText(_explained(write_ssh_config(connection, pod)))
+    commands = enumerate(ssh_commands(pod), start=1)
+    return LogText("\n".join(command or f"# node {number} is not up yet" for number, command in commands))
+
+
+def _explained(config: SshConfig) -> str:
+    from primepods_magic.api.text import tilde
+
+    host, place = config.hosts[0], tilde(config.path)
+    lines = [f"{', '.join(config.hosts)} {'is' if len(config.hosts) == 1 else 'are'} in {place}"]
+    if config.include:
+        lines.append(f"~/.ssh/config does not include it yet; put this line at its top: {config.include}")
+    lines += [
+        f"  ssh {host}",
+        f"  scp file {host}:",
+        f"  rsync -a folder/ {host}:folder/",
+        f"  VS Code: Remote-SSH: Connect to Host… {host}",
+    ]
+    if config.include:
+        quoted = f'"$HOME{place[1:]}"' if " " in place else place
+        lines.append(f"  until then: ssh -F {quoted} {host}")
+    return "\n".join(lines)

@@ -1,0 +1,41 @@
+"""Your teams, or who is in one of them, as a DataFrame.
+
+  %pods teams
+  %pods teams 'Analytical Engines'
+
+A team is named by its name, its slug or its id.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.notebook.arguments import ArgumentParser
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What ``%pods teams`` takes."""
+    parser.add_argument("team", metavar="TEAM", nargs="?", help="show the members of this team: name or id")
+
+
+def run(magics: PodsMagics, args: Namespace) -> Any:
+    """The frame of ``%pods teams``."""
+    from primepods_magic.frames import members_frame, teams_frame
+    from primepods_magic.notebook.captions import caption
+    from primepods_magic.notebook.display import present
+    from primepods_magic.pods.teams import find_team
+
+    connection = magics.connection
+    if args.team is None:
+        teams = connection.client.list_teams()
+        return present(
+            teams_frame(teams), kind="teams", caption=caption(connection, len(teams), len(teams), "team")
+        )
+    team = find_team(connection, args.team)
+    members = connection.client.list_team_members(str(team.team_id))
+    said = caption(connection, len(members), len(members), "member", f"of {team.name}")
+    return present(members_frame(members), kind="members", caption=said)

@@ -1,0 +1,45 @@
+"""What there is to spend, and what each pod and disk was billed so far, the latest first, as a DataFrame.
+
+  %pods wallet
+  %pods wallet --team 'Analytical Engines' --limit 100
+
+A pod or a disk has one line, which grows as it is billed.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.notebook.arguments import ArgumentParser, positive
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The flags of ``%pods wallet``."""
+    parser.add_argument("--team", metavar="T", help="a team's wallet, by its name or id; else your own")
+    parser.add_argument(
+        "--limit", type=positive, default=20, metavar="N", help="at most N lines (default 20)"
+    )
+
+
+def run(magics: PodsMagics, args: Namespace) -> Any:
+    """The frame of ``%pods wallet``."""
+    from primepods_magic.frames import billings_frame
+    from primepods_magic.frames.rendering.words import money
+    from primepods_magic.notebook.captions import caption
+    from primepods_magic.notebook.display import present
+    from primepods_magic.pods.teams import find_team
+    from primepods_magic.pods.wallet import read_wallet
+
+    connection = magics.connection
+    team = find_team(connection, args.team) if args.team else None
+    wallet = read_wallet(connection, team_id=team.team_id if team else None, limit=args.limit)
+    rows = wallet.recent_billings
+    total = max(wallet.total_billings or 0, len(rows))
+    balance = f"balance {money(wallet.balance_usd, wallet.currency or 'USD')}"
+    whose = [f"of {team.name}"] if team else []
+    said = caption(connection, len(rows), total, "line", balance, *whose)
+    return present(billings_frame(rows), kind="billings", caption=said)

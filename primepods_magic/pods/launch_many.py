@@ -1,0 +1,246 @@
+"""Several pods at once: planned together, agreed to once, created side by side, and an exact account."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+
+from primepods_magic.api.errors import BudgetExceeded, LaunchIncomplete, PodsError, WaitInterrupted
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text import clean
+
+from .behind import run_behind
+from .connection import Connection, current
+from .creation import Creation
+from .guards import Limits, highest_burn_usd_hr
+from .handle import Pod
+from .launch import agree, warn
+from .plan import LaunchPlan, plan_launch
+from .resolve import SETTLE_S
+from .spec import PodSpec
+
+__all__ = ["carry_out_many", "launch_many", "plan_many"]
+
+_AT_ONCE = 8
+
+
+def launch_many(
+    specs: Iterable[PodSpec],
+    *,
+    yes: bool = False,
+    new: bool = False,
+    replace_existing: bool = False,
+    confirm: Callable[[], bool] | None = None,
+    limits: Limits | None = None,
+    settle_s: float = SETTLE_S,
+    tell: Callable[[str], object] | None = None,
+    connection: Connection | None = None,
+) -> list[Pod]:
+    """Rent several pods at once, each as `primepods_magic.launch` does, or answer with those there already.
+
+    Nothing is created where one of them does not fit or all together are above a ceiling. Where some are
+    created and others not, the error says which.
+
+    Parameters
+    ----------
+    specs : iterable of PodSpec
+        What is wanted; each has a name of its own.
+    yes, new, replace_existing, limits, settle_s, tell, connection
+        As for `primepods_magic.launch`, for all of them.
+    confirm : callable, optional
+        Asked once, where consent is needed.
+
+    Returns
+    -------
+    list of Pod
+        In the order of the specs.
+
+    Raises
+    ------
+    LaunchIncomplete
+        Some stand and some do not; the message is an exact account.
+    PodsError
+        As for `primepods_magic.launch`. Nothing was created.
+
+    Examples
+    --------
+    >>> launch_many(parse_specs("name: worker\\ngpu: L4_24GB\\npods: 4"))      # doctest: +SKIP
+    """
+    connection = connection or current()
+    tell = tell or warn
+    plans = plan_many(
+        connection,
+        specs,
+        new=new,
+        replace_existing=replace_existing,
+        limits=limits,
+        settle_s=settle_s,
+        tell=tell,
+    )
+    return carry_out_many(connection, plans, yes=yes, confirm=confirm, tell=tell)
+
+
+def plan_many(
+    connection: Connection,
+    specs: Iterable[PodSpec],
+    *,
+    new: bool = False,
+    replace_existing: bool = False,
+    limits: Limits | None = None,
+    settle_s: float = SETTLE_S,
+    tell: Callable[[str], object] | None = None,
+) -> list[LaunchPlan]:
+    """Find out what launching them would do, without doing it. Parameters and errors as `launch_many`."""
+    specs = list(specs)
+    tell = tell or warn
+    heard = _Heard()
+
+    def plan(spec: PodSpec) -> LaunchPlan:
+        return plan_launch(
+            connection,
+            spec,
+            new=new,
+            replace_existing=replace_existing,
+            limits=limits,
+            settle_s=settle_s,
+            tell=heard.say,
+        )
+
+    threads = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="primepods-plan")
+    try:
+        plans = list(threads.map(plan, specs))
+    except KeyboardInterrupt:
+        raise WaitInterrupted("interrupted before any pod was ordered; nothing was created by this") from None
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
+        heard.pass_on(tell)
+    if limits is not None and limits.max_burn_usd_hr is not None:
+        _refuse_above(connection, plans, limits.max_burn_usd_hr)
+    return plans
+
+
+def carry_out_many(
+    connection: Connection,
+    plans: Sequence[LaunchPlan],
+    *,
+    yes: bool = False,
+    confirm: Callable[[], bool] | None = None,
+    tell: Callable[[str], object] | None = None,
+) -> list[Pod]:
+    """Do what the plans say. Parameters and errors as `launch_many`."""
+    tell = tell or warn
+    for notice in dict.fromkeys(notice for plan in plans for notice in plan.notices):
+        tell(notice)
+    agree(connection, plans, yes, confirm)
+    gate = threading.Semaphore(_AT_ONCE)
+    launches = [_begin(connection, plan, gate) for plan in plans]
+    with contextlib.suppress(KeyboardInterrupt):
+        for launch in launches:
+            launch.wait()
+    outcomes = [launch.outcome() for launch in launches]
+    for notice in (notice for launch in launches for notice in launch.notices):
+        tell(notice)
+    pods = [Pod(connection, outcome) for outcome in outcomes if isinstance(outcome, PodDetails)]
+    if len(pods) == len(outcomes):
+        return pods
+    if len(outcomes) == 1 and isinstance(outcomes[0], PodsError):
+        raise outcomes[0]
+    raise _account(plans, outcomes, pods)
+
+
+@dataclass(frozen=True)
+class _Launch:
+    """A launch under way, or the pod that is there already."""
+
+    future: Future[PodDetails]
+    creation: Creation | None = None
+
+    @property
+    def notices(self) -> list[str]:
+        return list(self.creation.notices) if self.creation else []
+
+    def wait(self) -> None:
+        self.future.exception()
+
+    def outcome(self) -> PodDetails | PodsError:
+        if self.creation is not None and not self.future.done():
+            return self.creation.interrupt()
+        error = self.future.exception()
+        if error is None:
+            return self.future.result()
+        return error if isinstance(error, PodsError) else PodsError(f"{type(error).__name__} broke it off")
+
+
+def _begin(connection: Connection, plan: LaunchPlan, gate: threading.Semaphore) -> _Launch:
+    if plan.existing is not None:
+        there: Future[PodDetails] = Future()
+        there.set_result(plan.existing)
+        return _Launch(there)
+    creation = Creation(connection, plan)
+
+    def run() -> PodDetails:
+        with gate:
+            return creation.run()
+
+    return _Launch(run_behind(connection, run), creation)
+
+
+def _refuse_above(connection: Connection, plans: Sequence[LaunchPlan], ceiling_usd_hr: float) -> None:
+    """Refuse where all together would be above the ceiling, although each alone is not."""
+    ended = {pod.id for plan in plans for pod in plan.replaces}
+    pods = connection.client.list_all_pods()
+    others = [pod for pod in pods if connection.may_be_mine(pod) and pod.id not in ended]
+    burn = highest_burn_usd_hr(others)
+    wanted = sum(plan.quote.price_usd_hr for plan in plans if plan.quote)
+    if wanted and burn + wanted > ceiling_usd_hr * (1 + 1e-6):
+        raise BudgetExceeded(
+            f"{sum(plan.quote is not None for plan in plans)} pods cost ${wanted:.2f}/h together: with the "
+            f"${burn:.2f}/h of your live pods above the ceiling of ${ceiling_usd_hr:.2f}/h for all pods "
+            "(max_burn_usd_hr); nothing was created"
+        )
+
+
+def _account(
+    plans: Sequence[LaunchPlan], outcomes: Sequence[PodDetails | PodsError], pods: list[Pod]
+) -> LaunchIncomplete:
+    """Which stand and which do not, line by line."""
+    lines = []
+    for plan, outcome in zip(plans, outcomes, strict=True):
+        if isinstance(outcome, PodDetails):
+            price = "" if outcome.price_hr is None else f", ${outcome.price_hr:.2f}/h"
+            said = f"stands ({outcome.id}{price})"
+        else:
+            said = f"{type(outcome).__name__}: {outcome}"
+        lines.append(f"  {clean(plan.name)}: {said}")
+    burn = sum(pod.price_usd_hr or 0.0 for pod in pods)
+    head = (
+        f"{len(pods)} of {len(plans)} pods stand, and are billed ${burn:.2f}/h together"
+        if pods
+        else (f"none of {len(plans)} pods is known to stand")
+    )
+    text = "\n".join([f"{head}; running this again launches the rest and buys none twice:", *lines])
+    failures = {
+        plan.name: outcome
+        for plan, outcome in zip(plans, outcomes, strict=True)
+        if isinstance(outcome, PodsError)
+    }
+    return LaunchIncomplete(text, pods=pods, failures=failures)
+
+
+class _Heard:
+    """What several threads say, for one to pass on."""
+
+    def __init__(self) -> None:
+        self._texts: list[str] = []
+        self._lock = threading.Lock()
+
+    def say(self, text: str) -> None:
+        with self._lock:
+            self._texts.append(text)
+
+    def pass_on(self, tell: Callable[[str], object]) -> None:
+        for text in dict.fromkeys(self._texts):
+            tell(text)

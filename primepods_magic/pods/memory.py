@@ -1,0 +1,94 @@
+"""What was seen lately of an account, for completion: names and words, without asking anybody."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from primepods_magic.api.errors import PodsError
+from primepods_magic.api.models import Offer, PodDetails
+
+from .behind import run_behind
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["Memory"]
+
+_FRESH_S = 30.0
+_MOST_PODS = 2000
+
+
+class Memory:
+    """Pods and offers as last seen. Safe to use from any thread; nothing in it ever waits for the network.
+
+    Examples
+    --------
+    >>> memory = Memory()
+    >>> memory.learn_pods([PodDetails(id="24b59b", name="train", status="ACTIVE")])
+    >>> memory.pod_words("tr"), memory.pod_words("24")
+    (['train'], ['24b59b'])
+    """
+
+    def __init__(self) -> None:
+        self._pods: tuple[PodDetails, ...] = ()
+        self._words: dict[str, frozenset[str]] = {}
+        self._seen_at = 0.0
+        self._lock = threading.Lock()
+        self._is_refreshing = False
+
+    def learn_pods(self, pods: Iterable[PodDetails]) -> None:
+        """Take over a full list of pods."""
+        self._pods = tuple(pods)[:_MOST_PODS]
+        self._seen_at = time.monotonic()
+
+    def learn_offers(self, offers: Iterable[Offer]) -> None:
+        """Remember the words that offers use, beside those known already."""
+        told: dict[str, set[str]] = {}
+        for offer in offers:
+            said = {
+                "gpu": (offer.gpu_type,),
+                "provider": (offer.provider,),
+                "region": (offer.region,),
+                "country": (offer.country,),
+                "socket": (offer.socket,),
+                "cloud_id": (offer.cloud_id,),
+                "data_center_id": (offer.data_center,),
+                "image": offer.images,
+            }
+            for name, values in said.items():
+                told.setdefault(name, set()).update(value for value in values if value)
+        with self._lock:
+            self._words.update({name: self.words(name) | values for name, values in told.items()})
+
+    def words(self, name: str) -> frozenset[str]:
+        """The words that offers used for a field of a spec."""
+        return self._words.get(name, frozenset())
+
+    def pod_words(self, beginning: str) -> list[str]:
+        """What means a live pod and begins so: its name where that is a plain word, and, once something is
+        typed, its id."""
+        live = [pod for pod in self._pods if pod.is_live]
+        names = sorted({pod.word for pod in live if pod.word.startswith(beginning)})
+        ids = [pod.id for pod in live if beginning and pod.id and pod.id.startswith(beginning)]
+        return names + [pod_id for pod_id in ids if pod_id not in names]
+
+    def refresh(self, connection: Connection) -> None:
+        """Look at the pods in the background where what is known is old; nothing is raised."""
+        with self._lock:
+            if self._is_refreshing or time.monotonic() - self._seen_at < _FRESH_S:
+                return
+            self._is_refreshing = True
+            # Not again at once where it fails.
+            self._seen_at = time.monotonic()
+        run_behind(connection, lambda: self._look(connection))
+
+    def _look(self, connection: Connection) -> None:
+        try:
+            connection.client.list_all_pods(budget_s=0)
+        except PodsError:
+            pass
+        finally:
+            self._is_refreshing = False

@@ -1,0 +1,218 @@
+"""At a glance: what lives, what it costs an hour, what was spent, and how long the balance lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from primepods_magic.api.account import Billing, Disk, Team, Wallet
+from primepods_magic.api.errors import NotFound, PermissionDenied
+from primepods_magic.api.models import HistoryRow, PodDetails
+from primepods_magic.api.vocabulary import PodStatus
+
+from .connection import Connection
+from .listing import burn_usd_hr
+
+__all__ = ["Overview", "WalletState", "overview"]
+
+T = TypeVar("T")
+_HOUR = timedelta(hours=1)
+_PAGE = 100
+_MOST_BILLINGS = 100
+
+
+@dataclass(frozen=True)
+class WalletState:
+    """One wallet, mine or a team's, and what it pays for.
+
+    Parameters
+    ----------
+    name : str
+        ``mine``, or the team's name.
+    team_id : str, optional
+        Which team's it is.
+    pods, pods_mine, disks : int
+        What lives and is billed to it; how many of the pods I launched.
+    burn_usd_hr, burn_mine_usd_hr : float
+        What that costs an hour, in the states the pods are in: an estimate in USD.
+    today_usd, month_usd : float, optional
+        Spent since midnight and since the first of the month (UTC): the service's totals for what has ended,
+        spread evenly over its life, and what it has billed so far, or else an estimate, for what lives.
+    balance_usd : float, optional
+        What there is to spend.
+    """
+
+    name: str
+    team_id: str | None
+    pods: int
+    pods_mine: int
+    disks: int
+    burn_usd_hr: float
+    burn_mine_usd_hr: float
+    today_usd: float | None
+    month_usd: float | None
+    balance_usd: float | None
+
+    @property
+    def hours_left(self) -> float | None:
+        """How long the balance lasts at this rate; ``None`` where it is not known, or nothing is spent."""
+        if self.balance_usd is None or not self.burn_usd_hr:
+            return None
+        return max(0.0, self.balance_usd) / self.burn_usd_hr
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Who I am, and my wallets: my own first, then my teams'.
+
+    Parameters
+    ----------
+    person : str, optional
+        My name, where the key may say it.
+    wallets : tuple of WalletState
+        My own, and each team's.
+    as_of : datetime
+        When, by the service's clock (UTC).
+    """
+
+    person: str | None
+    wallets: tuple[WalletState, ...]
+    as_of: datetime
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The answers that an overview is made of; ``None`` where the key may not ask."""
+
+    pods: list[PodDetails]
+    disks: list[Disk] | None
+    history: list[HistoryRow]
+    now: datetime
+
+
+def overview(connection: Connection) -> Overview:
+    """Look at everything at once.
+
+    What the key may not ask for, such as wallets, is missing from the answer and no error.
+
+    Parameters
+    ----------
+    connection : Connection
+        Whose.
+
+    Raises
+    ------
+    PodsError
+        The pods or the history cannot be listed.
+
+    Examples
+    --------
+    >>> overview(connect(sandbox=True)).wallets[0].balance_usd               # doctest: +SKIP
+    1000.0
+    """
+    client, now = connection.client, connection.now()
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="primepods-overview") as threads:
+        me = threads.submit(_if_allowed, client.whoami)
+        pods = threads.submit(client.list_all_pods)
+        disks = threads.submit(_if_allowed, client.list_disks)
+        history = threads.submit(_ended_since, connection, month)
+        own_wallet = threads.submit(_wallet, connection, None)
+        teams = _if_allowed(client.list_teams) or []
+        wallets = [threads.submit(_wallet, connection, team.team_id) for team in teams]
+        seen = _Seen(pods.result(), disks.result(), history.result(), now)
+        rows = [_state(connection, seen, None, own_wallet.result())]
+        rows += [
+            _state(connection, seen, team, wallet.result())
+            for team, wallet in zip(teams, wallets, strict=True)
+        ]
+        person = me.result()
+    return Overview(person.name if person else None, tuple(rows), now)
+
+
+def _if_allowed(ask: Callable[[], T]) -> T | None:
+    try:
+        return ask()
+    except (PermissionDenied, NotFound):
+        return None
+
+
+def _wallet(connection: Connection, team_id: str | None) -> Wallet | None:
+    return _if_allowed(lambda: connection.client.wallet(team_id=team_id, limit=_MOST_BILLINGS))
+
+
+def _ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:
+    """What has ended since a time, the newest first."""
+    rows: list[HistoryRow] = []
+    while True:
+        page = connection.client.pod_history(limit=_PAGE, offset=len(rows))
+        rows += page.items
+        is_older = any(row.terminated_at is not None and row.terminated_at < since for row in page.items)
+        if is_older or not page.items or (page.total is not None and len(rows) >= page.total):
+            return list({row.id or str(place): row for place, row in enumerate(rows)}.values())
+
+
+def _state(connection: Connection, seen: _Seen, team: Team | None, wallet: Wallet | None) -> WalletState:
+    team_id = team.team_id if team else None
+
+    def is_paid(thing: PodDetails | Disk | HistoryRow) -> bool:
+        if team_id is not None:
+            return thing.team_id == team_id
+        # A pod of nobody's team that is not mine is paid from a wallet that is not mine either.
+        return thing.team_id is None and (isinstance(thing, Disk) or connection.may_be_mine(thing))
+
+    pods = [pod for pod in seen.pods if is_paid(pod) and pod.status != PodStatus.TERMINATED]
+    disks = [disk for disk in seen.disks or () if is_paid(disk) and disk.status != "TERMINATED"]
+    mine = [pod for pod in pods if connection.may_be_mine(pod)]
+    midnight = seen.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    spans = [*_ended_spans(filter(is_paid, seen.history), seen.now)]
+    spans += _living_spans(pods, disks, wallet.recent_billings if wallet else (), seen.now)
+    disk_burn = sum(disk.price_hr or 0.0 for disk in disks)
+    return WalletState(
+        name=(team.name or team_id or "team") if team else "mine",
+        team_id=team_id,
+        pods=sum(pod.is_live for pod in pods),
+        pods_mine=sum(pod.is_live for pod in mine),
+        disks=len(disks),
+        burn_usd_hr=burn_usd_hr(pods) + disk_burn,
+        burn_mine_usd_hr=burn_usd_hr(mine),
+        today_usd=sum(span.cost_since(midnight) for span in spans),
+        month_usd=sum(span.cost_since(midnight.replace(day=1)) for span in spans),
+        balance_usd=wallet.balance_usd if wallet else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A cost, spread evenly over a time."""
+
+    begin: datetime
+    end: datetime
+    usd: float
+
+    def cost_since(self, moment: datetime) -> float:
+        length = self.end - self.begin
+        if length <= timedelta(0):
+            return self.usd if self.begin >= moment else 0.0
+        return self.usd * max(0.0, min(1.0, (self.end - moment) / length))
+
+
+def _ended_spans(rows: Iterable[HistoryRow], now: datetime) -> Iterable[_Span]:
+    for row in rows:
+        end = row.terminated_at or now
+        yield _Span(row.created_at or end, end, row.total_billed_price or 0.0)
+
+
+def _living_spans(
+    pods: Iterable[PodDetails], disks: Iterable[Disk], billings: Iterable[Billing], now: datetime
+) -> Iterable[_Span]:
+    billed = {row.resource_id: row.amount_usd for row in billings if row.amount_usd is not None}
+    living = [(pod.id, pod.created_at, burn_usd_hr([pod])) for pod in pods]
+    living += [(disk.id, disk.created_at, disk.price_hr or 0.0) for disk in disks]
+    for thing_id, created_at, rate_usd_hr in living:
+        begin = created_at or now
+        estimate = rate_usd_hr * ((now - begin) / _HOUR)
+        yield _Span(begin, now, billed.get(thing_id, estimate))

@@ -1,0 +1,140 @@
+"""The text of a spec: JSON or YAML as it stands in a cell, its variables, and secrets written out in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+
+from primepods_magic.api.errors import InvalidRequest
+
+__all__ = ["fill_in", "is_secret_name", "literal_secrets", "load_json", "load_yaml", "no_variables"]
+
+_VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_SECRET_NAME = re.compile(r"(?i)token|secret|password|passwd|credential|api_?key|access_?key|private")
+
+
+def literal_secrets(text: str) -> list[str]:
+    """Names in a body whose values look like secrets written out, where ``${NAME}`` would keep them out of
+    the notebook.
+
+    >>> literal_secrets("env: {WANDB_API_KEY: abc123, EPOCHS: 3}")
+    ['WANDB_API_KEY']
+    """
+    pattern = re.compile(r"""["']?([A-Za-z][\w-]*)["']?\s*:\s*["']?([^\s"',{}]+)""")
+    pairs = [match.groups() for match in pattern.finditer(text)]
+    pairs += re.findall(r'"key"\s*:\s*"([^"]+)"\s*,\s*"value"\s*:\s*"([^"]+)"', text)
+    return [
+        name
+        for name, value in pairs
+        if is_secret_name(name) and not value.startswith("$") and name not in ("sshKeyId", "ssh_key_id")
+    ]
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether what a variable is called sounds like a secret.
+
+    >>> is_secret_name("HF_TOKEN"), is_secret_name("EPOCHS")
+    (True, False)
+    """
+    return _SECRET_NAME.search(name) is not None
+
+
+def load_json(text: str, first_line: int) -> Any:
+    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        keys = [key for key, _ in pairs]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise InvalidRequest(f"'{key}' is given twice. Nothing was sent")
+        return dict(pairs)
+
+    try:
+        return json.loads(text, object_pairs_hook=no_duplicates)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno + first_line - 1}, column {error.colno}"
+        raise InvalidRequest(f"the JSON does not parse at {place}: {error.msg}. Nothing was sent") from None
+    except RecursionError:
+        raise InvalidRequest("the JSON is nested too deeply. Nothing was sent") from None
+
+
+class _TextLoader(yaml.SafeLoader):
+    """YAML whose scalars are text, so that ``NO`` is Norway and ``08`` keeps its zero; only an empty value,
+    ``~`` and ``null`` are nothing."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:null"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    yaml_constructors = {  # `!!int` and its kind are refused: the field says what a value is.
+        tag: construct
+        for tag, construct in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag.rpartition(":")[2] in ("str", "null", "map", "seq")
+    }
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not used here", mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
+            if key.value in seen:
+                problem = f"'{key.value}' is given twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def load_yaml(text: str, first_line: int) -> Any:
+    try:
+        return yaml.load(text, Loader=_TextLoader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f" at line {mark.line + first_line}, column {mark.column + 1}" if mark else ""
+        hint = "; quote '${…}' inside braces" if re.search(r"\{[^}\n]*\$\{", text) else ""
+        raise InvalidRequest(
+            f"the YAML does not parse{place}: {error.problem}{hint}. Nothing was sent"
+        ) from None
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        place = f"line {before.count(chr(10)) + first_line}, column {error.position - before.rfind(chr(10))}"
+        raise InvalidRequest(f"a character at {place} cannot be in YAML. Nothing was sent") from None
+    except RecursionError:
+        raise InvalidRequest("the YAML is nested too deeply. Nothing was sent") from None
+
+
+def fill_in(value: Any, variable: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {key: fill_in(item, variable) for key, item in value.items()}
+    if isinstance(value, list):
+        return [fill_in(item, variable) for item in value]
+    if not isinstance(value, str):
+        return value
+    if _HALF_PAIR.search(value):
+        raise InvalidRequest("a text holds half of a character (a lone surrogate). Nothing was sent")
+
+    def replace(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[1]
+        name = match[2].strip()
+        try:
+            return variable(name)
+        except KeyError:
+            raise InvalidRequest(
+                f"${{{name}}} is neither a notebook variable nor an environment variable. Nothing was sent"
+            ) from None
+
+    return _VARIABLE.sub(replace, value)
+
+
+def no_variables(name: str) -> str:
+    raise KeyError(name)

@@ -1,0 +1,42 @@
+"""Which team a user means."""
+
+from __future__ import annotations
+
+from primepods_magic.api.account import Team
+from primepods_magic.api.errors import NotFound
+from primepods_magic.api.requests import did_you_mean
+from primepods_magic.api.text import clean
+
+from .connection import Connection
+
+__all__ = ["find_team"]
+
+
+def find_team(connection: Connection, text: str) -> Team:
+    """The team of mine with this name (whatever the case), slug or id.
+
+    Raises
+    ------
+    NotFound
+        None, or several.
+
+    Examples
+    --------
+    >>> find_team(connect(sandbox=True), "analytical engines").role          # doctest: +SKIP
+    'ADMIN'
+    """
+    teams = connection.client.list_teams()
+    found = [team for team in teams if team.team_id == text]
+    found = found or [team for team in teams if text.casefold() in (_folded(team.name), _folded(team.slug))]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        ids = ", ".join(str(team.team_id) for team in found)
+        raise NotFound(f"several teams are called '{clean(text)}' ({ids}); name one by its id")
+    names = [team.name for team in teams if team.name]
+    known = did_you_mean(text, names) or (f" (yours: {', '.join(map(clean, names))})" if names else "")
+    raise NotFound(f"you are in no team '{clean(text)}'{known}")
+
+
+def _folded(text: str | None) -> str | None:
+    return text.casefold() if text else None

@@ -1,0 +1,78 @@
+"""What the help says can be typed can be typed: every example in every help text is run."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from primepods_magic.notebook.magics import COMMANDS, PodsMagics, parser_of
+from tests.support.sandbox_control import controlled
+
+_EXAMPLE = re.compile(r"^ *(?:\w+ = )?%%?pods?(?:_create)?(?: .*|)$")
+_PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHl5eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXl5eXl5 ada@desk"
+
+
+def examples(text: str) -> Iterator[str]:
+    """The cells that a help text shows: a line that begins with a magic, and the body under a cell magic."""
+    lines = iter([*text.splitlines(), ""])
+    for line in lines:
+        # A row of a list has its explanation beside it.
+        if not _EXAMPLE.match(line) or "  " in line.strip():
+            continue
+        cell = [line.strip()]
+        if line.lstrip().startswith("%%"):
+            for below in lines:
+                if not below.strip():
+                    break
+                cell.append(below.strip())
+        yield "\n".join(cell)
+
+
+HELPS = {
+    **{name: parser_of(name)[1].format_help() for name in [*COMMANDS, "create", "overview"]},
+    "%pods?": PodsMagics.pods.__doc__ or "",
+    "%pod_create?": PodsMagics.pod_create.__doc__ or "",
+}
+EXAMPLES = [(name, cell) for name, text in HELPS.items() for cell in examples(text)]
+
+
+@pytest.mark.parametrize("name", sorted(HELPS))
+def test_every_help_shows_an_example(name: str) -> None:
+    assert name in {shown for shown, _ in EXAMPLES}
+
+
+def test_the_overview_names_every_command() -> None:
+    for name in COMMANDS:
+        assert f"\n  %pods {name} " in HELPS["%pods?"]
+
+
+@pytest.fixture
+def world(bare_shell: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What the examples speak of: live pods 'train' and 'eval', a key file, a context, a variable."""
+    key = home / ".ssh" / "id_ed25519.pub"
+    key.parent.mkdir()
+    key.write_text(_PUBLIC_KEY)
+    with controlled(clock="stepped") as control:
+        monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)
+        context = home / ".prime" / "environments" / "work.json"
+        context.parent.mkdir(parents=True)
+        for file in (context, home / ".prime" / "config.json"):
+            file.write_text(json.dumps({"api_key": "nothing is sent"}))
+        bare_shell.run("%load_ext primepods_magic")
+        bare_shell.run("%pods connect --sandbox")
+        both = "- {name: train, gpu: H100_80GB}\n- {name: eval, gpu: L4_24GB}"
+        bare_shell.run(f"%%pod_create --wait -o both\n{both}")
+        bare_shell.run("pod = both[0]")
+        first = control.api.get("/api/v1/pods").json()["data"][0]["id"]
+        yield lambda cell: bare_shell.run(cell.replace("show 24b59b", f"show {first[:6]}"))
+        bare_shell.run("%unload_ext primepods_magic")
+
+
+@pytest.mark.parametrize(("name", "cell"), EXAMPLES, ids=[cell.splitlines()[0] for _, cell in EXAMPLES])
+def test_an_example_of_the_help_runs(world: Any, name: str, cell: str) -> None:
+    world(cell)

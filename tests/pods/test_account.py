@@ -1,0 +1,89 @@
+"""SSH keys, teams and wallets: the right one is meant, and no private key leaves this computer."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from primepods_magic.api.errors import InvalidRequest, NameInUse, NotFound
+from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.ssh_keys import add_key, fingerprint, list_keys, make_primary
+from primepods_magic.pods.teams import find_team
+from primepods_magic.pods.wallet import read_wallet
+from tests.support.sandbox_control import SandboxControl
+
+
+def public_key(letter: bytes, comment: str = "") -> str:
+    blob = b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + letter * 32
+    return f"ssh-ed25519 {base64.b64encode(blob).decode()} {comment}".strip()
+
+
+def test_a_key_is_added_once_and_made_primary(connection: Connection, home: Path) -> None:
+    file = home / ".ssh" / "id_ed25519.pub"
+    file.parent.mkdir()
+    file.write_text(f"# mine\n{public_key(b'a', 'ada@desk')}\n")
+    added = add_key(connection)
+    assert (added.name, added.is_primary) == ("ada@desk", False)
+    assert add_key(connection, str(file), name="again").id == added.id
+    make_primary(connection, "ada@desk")
+    assert [(key.name, key.is_primary) for key in list_keys(connection)] == [
+        ("ada@desk", True),
+        ("laptop", False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("-----BEGIN OPENSSH PRIVATE KEY-----\nx\n", "a private key, which never leaves this computer"),
+        ("", "does not hold one public SSH key"),
+        ("ssh-ed25519 not-base64!", "does not hold one public SSH key"),
+        (f"{public_key(b'a')}\n{public_key(b'b')}", "does not hold one public SSH key"),
+    ],
+)
+def test_what_is_no_public_key_is_not_sent(
+    connection: Connection, tmp_path: Path, content: str, says: str
+) -> None:
+    file = tmp_path / "key"
+    file.write_text(content)
+    with pytest.raises(InvalidRequest, match=says):
+        add_key(connection, str(file))
+    assert len(list_keys(connection)) == 1
+
+
+def test_without_a_key_file_what_to_do_is_said(connection: Connection, tmp_path: Path) -> None:
+    with pytest.raises(InvalidRequest, match="ssh-keygen"):
+        add_key(connection)
+    with pytest.raises(InvalidRequest, match="cannot be read"):
+        add_key(connection, str(tmp_path / "nothing.pub"))
+
+
+def test_a_name_is_one_keys(connection: Connection, tmp_path: Path) -> None:
+    file = tmp_path / "key.pub"
+    file.write_text(public_key(b"c"))
+    with pytest.raises(NameInUse, match="'laptop'"):
+        add_key(connection, str(file), name="laptop")
+    with pytest.raises(NotFound, match="did you mean 'laptop'"):
+        make_primary(connection, "laptopp")
+
+
+def test_a_fingerprint_is_as_ssh_keygen_says() -> None:
+    # By ssh-keygen -lf.
+    assert fingerprint(public_key(b"a")) == "SHA256:TGIk2D1DFZBKmjWssB2+Qdiona/OUK1TSuWAAHMK+n0"
+    assert fingerprint("nonsense") is None
+
+
+def test_a_team_is_found_by_name_slug_or_id(connection: Connection) -> None:
+    for word in ("analytical engines", "analytical-engines", "team_id"):
+        assert find_team(connection, word).team_id == "team_id"
+    with pytest.raises(NotFound, match="did you mean 'Analytical Engines'"):
+        find_team(connection, "Analytical Engine")
+
+
+def test_a_wallet_is_read_page_by_page(connection: Connection, sandbox: SandboxControl) -> None:
+    everything = read_wallet(connection, limit=1000)
+    assert len(everything.recent_billings) == everything.total_billings == 58
+    assert len(read_wallet(connection, limit=3).recent_billings) == 3
+    assert read_wallet(connection, team_id="team_id").team_id == "team_id"

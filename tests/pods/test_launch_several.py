@@ -1,0 +1,99 @@
+"""Several pods at once: agreed to once, created side by side, and an exact account where some are not."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+
+import httpx
+import pytest
+
+from primepods_magic.api import errors
+from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.guards import Limits
+from primepods_magic.pods.launch_many import launch_many
+from primepods_magic.pods.spec import PodSpec, parse_specs
+from tests.pods.conftest import Through
+
+
+def specs(*names: str) -> list[PodSpec]:
+    return parse_specs("\n".join(f"- {{gpu: L4_24GB, name: {name}}}" for name in names))
+
+
+def names(connection: Connection) -> list[str]:
+    return sorted(str(pod.name) for pod in connection.client.list_all_pods())
+
+
+class Creates(httpx.HTTPTransport):
+    """The network to a sandbox, which answers some creates itself."""
+
+    def __init__(self, answer: Callable[[str], httpx.Response | None]) -> None:
+        super().__init__()
+        self._answer = answer
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.method == "POST":
+            told = self._answer(json.loads(request.read())["pod"]["name"])
+            if told is not None:
+                return told
+        return super().handle_request(request)
+
+
+def test_a_launch_in_part_is_an_exact_account(through: Through) -> None:
+    def answer(name: str) -> httpx.Response | None:
+        return httpx.Response(402, json={"detail": "Insufficient funds"}) if name == "b" else None
+
+    connection = through(Creates(answer))
+    with pytest.raises(errors.LaunchIncomplete) as caught:
+        launch_many(specs("a", "b", "c"), connection=connection)
+    assert names(connection) == ["a", "c"]
+    assert [pod.name for pod in caught.value.pods] == ["a", "c"]
+    assert type(caught.value.failures["b"]) is errors.PaymentRequired
+    first, a, b, c = str(caught.value).splitlines()
+    assert first.startswith("2 of 3 pods stand, and are billed $1.38/h together; running this again")
+    ids = [pod.id for pod in caught.value.pods]
+    assert [a, c] == [f"  {name}: stands ({pod_id}, $0.69/h)" for name, pod_id in zip("ac", ids, strict=True)]
+    assert b.startswith("  b: PaymentRequired: ")
+
+
+def test_they_are_created_side_by_side(through: Through) -> None:
+    """Each create waits until the others are under way; one after the other, none would ever be answered."""
+    together = threading.Barrier(3, timeout=20)
+
+    def answer(_: str) -> None:
+        together.wait()
+
+    connection = through(Creates(answer))
+    assert len(launch_many(specs("a", "b", "c"), connection=connection)) == 3
+
+
+def test_one_question_is_asked_for_all(through: Through) -> None:
+    live = through(httpx.HTTPTransport(), live=True)
+    asked = []
+    with pytest.raises(errors.LaunchRefused, match="'a', 'b' were not agreed to; nothing was created"):
+        launch_many(specs("a", "b"), connection=live, confirm=lambda: bool(asked.append(1)))
+    assert asked == [1]
+    with pytest.raises(errors.LaunchRefused, match=r"L4_24GB.*; and 1 × L4_24GB.*put max_price"):
+        launch_many(specs("a", "b"), connection=live)
+    assert names(live) == []
+
+
+def test_side_by_side_the_ceiling_for_all_holds(connection: Connection) -> None:
+    limits = Limits(max_burn_usd_hr=1.5)
+    with pytest.raises(errors.BudgetExceeded, match="together"):
+        launch_many(specs("a", "b", "c"), connection=connection, limits=limits)
+    assert names(connection) == []
+    assert len(launch_many(specs("a", "b"), connection=connection, limits=limits)) == 2
+    assert len(launch_many(specs("a", "b"), connection=connection, limits=limits)) == 2
+    assert names(connection) == ["a", "b"]
+
+
+def test_what_one_of_them_says_of_secrets_is_hidden_in_all(through: Through) -> None:
+    def answer(name: str) -> httpx.Response | None:
+        return httpx.Response(402, json={"detail": "no hunter2 here"}) if name == "b" else None
+
+    with pytest.raises(errors.LaunchIncomplete) as caught:
+        launch_many(specs("a", "b"), connection=through(Creates(answer)))
+    caught.value.hide({"hunter2": "${SECRET}"})
+    assert "hunter2" not in f"{caught.value} {caught.value.failures['b']} {caught.value.failures['b'].said}"

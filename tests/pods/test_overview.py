@@ -1,0 +1,75 @@
+"""At a glance: each wallet by itself, money as it is billed, and what a key may not ask for left out."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+
+import httpx
+import pytest
+
+from primepods_magic import launch
+from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.overview import overview
+from tests.pods.conftest import Changing, Through
+from tests.support.sandbox_control import SandboxControl
+
+
+def test_mine_and_each_teams_are_apart(connection: Connection, sandbox: SandboxControl) -> None:
+    launch(gpu="L4_24GB", name="own")
+    launch(gpu="H100_80GB", name="shared", team="team_id")
+    sandbox.advance(3600)
+    own, team, other = overview(connection).wallets
+    assert (own.name, own.pods, own.disks, own.burn_usd_hr) == ("mine", 1, 1, pytest.approx(0.69 + 0.035))
+    assert (team.name, team.pods, team.pods_mine, team.burn_mine_usd_hr) == ("Analytical Engines", 1, 1, 2.39)
+    assert (other.pods, other.burn_usd_hr, other.hours_left) == (0, 0.0, None)
+    assert own.balance_usd is not None
+    assert own.hours_left == pytest.approx(own.balance_usd / own.burn_usd_hr)
+
+
+def test_today_and_the_month_add_up_to_what_was_billed(
+    connection: Connection, sandbox: SandboxControl
+) -> None:
+    before = overview(connection).wallets[0]
+    pod = launch(gpu="H100_80GB", name="train")
+    sandbox.advance(3600)
+    during = overview(connection).wallets[0]
+    assert before.today_usd is not None
+    assert before.month_usd is not None
+    assert during.month_usd is not None
+    # An hour at $2.39, but for the seconds before it was up.
+    assert during.month_usd - before.month_usd == pytest.approx(2.39, abs=0.02)
+    billed = pod.terminate().billed_usd
+    after = overview(connection).wallets[0]
+    assert after.today_usd is not None
+    assert billed is not None
+    assert after.today_usd - before.today_usd == pytest.approx(billed, abs=0.001)
+
+
+def test_the_month_is_what_the_history_has_since_its_first(
+    connection: Connection, sandbox: SandboxControl
+) -> None:
+    rows, _ = connection.client.all_history()
+    first = datetime(2026, 9, 1, tzinfo=timezone.utc)
+    own = [row for row in rows if row.team_id is None and row.terminated_at and row.terminated_at > first]
+    expected = 0.0
+    for row in own:
+        assert row.created_at
+        assert row.terminated_at
+        assert row.total_billed_price is not None
+        part = (row.terminated_at - max(first, row.created_at)) / (row.terminated_at - row.created_at)
+        expected += row.total_billed_price * part
+    assert len(own) > 3
+    assert overview(connection).wallets[0].month_usd == pytest.approx(expected, abs=0.01)
+
+
+def test_what_a_key_may_not_ask_is_missing_and_no_error(through: Through) -> None:
+    def refuse(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        hidden = ("/billing/wallet", "/user/teams", "/disks/", "/user/whoami")
+        if request.url.path.endswith(hidden):
+            return httpx.Response(403, json={"detail": "no"}, request=request)
+        return response
+
+    seen = overview(through(Changing(refuse)))
+    assert seen.person is None
+    (own,) = seen.wallets
+    assert (own.balance_usd, own.hours_left, own.disks) == (None, None, 0)
