@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from primepods_magic.pods.connection import Connection
 
-__all__ = ["BODY_KEYS", "register", "unregister"]
+__all__ = ["BODY_KEYS", "completions_at", "register", "unregister"]
 
 BODY_KEYS = tuple(
     """
@@ -84,7 +84,7 @@ def _match(context: CompletionContext) -> SimpleMatcherResult:
     from IPython.core.completer import SimpleCompletion
 
     try:
-        fragment, words = _completions(
+        fragment, words = completions_at(
             context.full_text.split("\n"), context.cursor_line, context.text_until_cursor.rpartition("\n")[2]
         )
     except Exception:  # noqa: BLE001 - a key press must never end in a traceback
@@ -98,7 +98,7 @@ def _match(context: CompletionContext) -> SimpleMatcherResult:
     }
 
 
-def _completions(lines: list[str], line_number: int, before: str) -> tuple[str, list[str]]:
+def completions_at(lines: list[str], line_number: int, before: str) -> tuple[str, list[str]]:
     """What is being typed at the end of ``before``, and what it may become."""
     if line_number > 0 and lines[0].lstrip().startswith("%%pod_create"):
         return _in_body(lines[1:line_number], before)

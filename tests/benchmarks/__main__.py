@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 
+from tests.benchmarks.complete import complete
 from tests.benchmarks.harness import Benchmark, report, run
+from tests.benchmarks.list_magic import list_magic
 from tests.benchmarks.list_pods import list_pods
 from tests.benchmarks.load_extension import load_extension
 from tests.benchmarks.open_sandbox import open_sandbox
@@ -14,21 +16,22 @@ from tests.benchmarks.serve_pages import serve_pages
 BENCHMARKS: dict[str, tuple[Benchmark, int]] = {
     "load_extension": (load_extension, 15),
     "list_pods": (list_pods, 60),
+    "list_magic": (list_magic, 40),
     "serve_pages": (serve_pages, 60),
     "open_sandbox": (open_sandbox, 15),
 }
-# It has a report of its own.
-CROWD = "serve_clients"
+# They have reports of their own.
+REPORTS = {"complete": complete, "serve_clients": serve_clients}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
-    parser.add_argument("name", nargs="*", help=" or ".join([*BENCHMARKS, CROWD]))
+    parser.add_argument("name", nargs="*", help=" or ".join([*BENCHMARKS, *REPORTS]))
     parser.add_argument("--rounds", type=int, help="how often each contestant runs")
     given = parser.parse_args()
-    for name in given.name or [*BENCHMARKS, CROWD]:
-        if name == CROWD:
-            print(serve_clients(), flush=True)
+    for name in given.name or [*BENCHMARKS, *REPORTS]:
+        if name in REPORTS:
+            print(REPORTS[name](), flush=True)
             continue
         benchmark, rounds = BENCHMARKS[name]
         print(report(name, run(benchmark, given.rounds or rounds)), flush=True)

@@ -12,14 +12,14 @@ from primepods_magic.api.settings import Settings
 from tests.benchmarks.harness import Contestant, timed
 from tests.support.sandbox_control import SandboxControl, controlled
 
-_PODS = "/api/v1/pods/"
-_PAGE = 100
+PODS = "/api/v1/pods/"
+PAGE = 100
 
 
-def _rent(control: SandboxControl, name: str) -> None:
+def rent(control: SandboxControl, name: str) -> None:
     pod = {"name": name, "cloudId": "n3-H100x1", "gpuType": "H100_80GB", "socket": "PCIe", "gpuCount": 1}
     body = {"pod": {**pod, "image": "ubuntu_22_cuda_12"}, "provider": {"type": "hyperstack"}}
-    answer = control.api.post(_PODS, json=body)
+    answer = control.api.post(PODS, json=body)
     assert answer.is_success, answer.text
 
 
@@ -30,17 +30,17 @@ def list_pods() -> Iterator[dict[str, Contestant]]:
         controlled(clock="stepped") as control,
         Client(Settings(base_url=control.url, api_key=control.key)) as client,
     ):
-        for number in range(_PAGE):
-            _rent(control, f"pod-{number}")
+        for number in range(PAGE):
+            rent(control, f"pod-{number}")
 
         def bare() -> Any:
-            pods = json.loads(control.api.get(_PODS, params={"limit": _PAGE}).content)["data"]
-            assert len(pods) == _PAGE
+            pods = json.loads(control.api.get(PODS, params={"limit": PAGE}).content)["data"]
+            assert len(pods) == PAGE
             return pods
 
         def ours() -> Any:
-            pods = client.list_pods(limit=_PAGE)
-            assert len(pods.items) == _PAGE
+            pods = client.list_pods(limit=PAGE)
+            assert len(pods.items) == PAGE
             return pods
 
         yield {"httpx and json": timed(bare), "our client": timed(ours)}

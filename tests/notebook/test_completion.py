@@ -17,8 +17,7 @@ from jupyter_client.manager import start_new_kernel
 
 from primepods_magic import Settings, connect
 from primepods_magic.api.vocabulary import GPU_TYPES
-from primepods_magic.notebook import completion
-from primepods_magic.notebook.completion import BODY_KEYS
+from primepods_magic.notebook.completion import BODY_KEYS, completions_at
 from primepods_magic.pods.connection import in_use
 from primepods_magic.pods.spec import SHORT_NAMES, PodSpec
 from tests.support.sandbox_control import SandboxControl
@@ -89,7 +88,7 @@ def test_what_is_typed_is_completed(loaded: Any, text: str, lines: list[str]) ->
 )
 def test_elsewhere_nothing_of_ours_is_offered(loaded: Any, text: str) -> None:
     lines = text.split("\n")
-    assert completion._completions(lines, len(lines) - 1, lines[-1])[1] == []
+    assert completions_at(lines, len(lines) - 1, lines[-1])[1] == []
 
 
 def test_a_key_that_stands_there_is_not_offered_again(loaded: Any) -> None:
