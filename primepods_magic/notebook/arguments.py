@@ -154,7 +154,7 @@ def add_whose(parser: ArgumentParser) -> None:
     """``--mine``, ``--team T`` or ``--all``."""
     whose = parser.add_mutually_exclusive_group()
     whose.add_argument("--mine", action="store_true", help="pods that you launched (default)")
-    whose.add_argument("--team", metavar="T", help="pods billed to this team")
+    whose.add_argument("--team", metavar="T", help="pods billed to this team, by its name or id")
     whose.add_argument("--all", action="store_true", help="all pods that your key can see")
 
 

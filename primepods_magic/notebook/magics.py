@@ -48,6 +48,24 @@ COMMANDS = {
 """Each is a module under ``commands``: ``add_arguments(parser)`` and ``run(magics, args)``, which imports
 what it needs, so that completion can ask for the arguments of all of them at once."""
 
+_OTHER_WORDS = {
+    "create new launch rent run up start": "%pod_create",
+    "list ps all": "%pods ls",
+    "get info describe inspect": "%pods show",
+    "availability offers gpus search find": "%pods avail",
+    "terminate delete remove kill end stop down destroy": "%pods rm",
+    "log": "%pods logs",
+    "balance billing credits": "%pods wallet",
+    "cost costs spend usage": "%pods history",
+    "progress follow top": "%pods watch",
+    "key": "%pods keys",
+    "team members": "%pods teams",
+    "disk": "%pods disks",
+    "login auth whoami config": "%pods connect",
+    "help": "%pods -h",
+}
+"""What people try who know another command line."""
+
 
 @magics_class
 class PodsMagics(Magics):
@@ -136,9 +154,9 @@ class PodsMagics(Magics):
         if name not in COMMANDS and name != "overview":
             from primepods_magic.api.errors import InvalidRequest
 
-            raise InvalidRequest(
-                f"there is no '%pods {name}'{suggestion(name, COMMANDS)}; '%pods -h' lists the commands"
-            )
+            ours = next((right for words, right in _OTHER_WORDS.items() if name in words.split()), None)
+            hint = f" (that is '{ours}' here)" if ours else suggestion(name, COMMANDS)
+            raise InvalidRequest(f"there is no '%pods {name}'{hint}; '%pods -h' lists the commands")
         answer = self._call(name, words)
         return None if self._is_silenced(line) else answer
 

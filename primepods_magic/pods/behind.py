@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
-__all__ = ["finish", "run_behind"]
+__all__ = ["finish", "run_all_behind", "run_behind"]
 
 T = TypeVar("T")
 
@@ -50,11 +50,33 @@ def run_behind(owner: object, work: Callable[[], T]) -> Future[T]:
             with _lock:
                 _threads.get(owner, set()).discard(threading.current_thread())
 
+    # From now on whoever gives up waiting does not call the work off.
+    future.set_running_or_notify_cancel()
     thread = threading.Thread(target=run, name="primepods-behind", daemon=True)
     with _lock:
         _threads.setdefault(owner, set()).add(thread)
     thread.start()
     return future
+
+
+def run_all_behind(owner: object, works: Iterable[Callable[[], T]], *, at_once: int = 8) -> list[Future[T]]:
+    """Do several pieces of work side by side, so many at once, as `run_behind` does each.
+
+    Examples
+    --------
+    >>> [done.result() for done in run_all_behind(Future(), [lambda: 6, lambda: 7])]
+    [6, 7]
+    """
+    gate = threading.Semaphore(at_once)
+
+    def gated(work: Callable[[], T]) -> Callable[[], T]:
+        def run() -> T:
+            with gate:
+                return work()
+
+        return run
+
+    return [run_behind(owner, gated(work)) for work in works]
 
 
 def finish(owner: object) -> None:

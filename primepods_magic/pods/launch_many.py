@@ -5,14 +5,13 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import Future, wait
 
 from primepods_magic.api.errors import BudgetExceeded, LaunchIncomplete, PodsError, WaitInterrupted
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 
-from .behind import run_behind
+from .behind import run_all_behind
 from .connection import Connection, current
 from .creation import Creation
 from .guards import Limits, highest_burn_usd_hr
@@ -23,8 +22,6 @@ from .resolve import SETTLE_S
 from .spec import PodSpec
 
 __all__ = ["carry_out_many", "launch_many", "plan_many"]
-
-_AT_ONCE = 8
 
 
 def launch_many(
@@ -94,12 +91,11 @@ def plan_many(
     tell: Callable[[str], object] | None = None,
 ) -> list[LaunchPlan]:
     """Find out what launching them would do, without doing it. Parameters and errors as `launch_many`."""
-    specs = list(specs)
     tell = tell or warn
     heard = _Heard()
 
-    def plan(spec: PodSpec) -> LaunchPlan:
-        return plan_launch(
+    def planned(spec: PodSpec) -> Callable[[], LaunchPlan]:
+        return lambda: plan_launch(
             connection,
             spec,
             new=new,
@@ -109,13 +105,11 @@ def plan_many(
             tell=heard.say,
         )
 
-    threads = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="primepods-plan")
     try:
-        plans = list(threads.map(plan, specs))
+        plans = [found.result() for found in run_all_behind(connection, map(planned, specs))]
     except KeyboardInterrupt:
         raise WaitInterrupted("interrupted before any pod was ordered; nothing was created by this") from None
     finally:
-        threads.shutdown(wait=False, cancel_futures=True)
         heard.pass_on(tell)
     if limits is not None and limits.max_burn_usd_hr is not None:
         _refuse_above(connection, plans, limits.max_burn_usd_hr)
@@ -135,14 +129,17 @@ def carry_out_many(
     for notice in dict.fromkeys(notice for plan in plans for notice in plan.notices):
         tell(notice)
     agree(connection, plans, yes, confirm)
-    gate = threading.Semaphore(_AT_ONCE)
-    launches = [_begin(connection, plan, gate) for plan in plans]
+    creations = {place: Creation(connection, plan) for place, plan in enumerate(plans) if not plan.existing}
+    under_way = run_all_behind(connection, [creation.run for creation in creations.values()])
     with contextlib.suppress(KeyboardInterrupt):
-        for launch in launches:
-            launch.wait()
-    outcomes = [launch.outcome() for launch in launches]
-    for notice in (notice for launch in launches for notice in launch.notices):
+        wait(under_way)
+    came = {
+        place: _outcome(creation, future)
+        for (place, creation), future in zip(creations.items(), under_way, strict=True)
+    }
+    for notice in (notice for creation in creations.values() for notice in creation.notices):
         tell(notice)
+    outcomes = [plan.existing or came[place] for place, plan in enumerate(plans)]
     pods = [Pod(connection, outcome) for outcome in outcomes if isinstance(outcome, PodDetails)]
     if len(pods) == len(outcomes):
         return pods
@@ -151,41 +148,13 @@ def carry_out_many(
     raise _account(plans, outcomes, pods)
 
 
-@dataclass(frozen=True)
-class _Launch:
-    """A launch under way, or the pod that is there already."""
-
-    future: Future[PodDetails]
-    creation: Creation | None = None
-
-    @property
-    def notices(self) -> list[str]:
-        return list(self.creation.notices) if self.creation else []
-
-    def wait(self) -> None:
-        self.future.exception()
-
-    def outcome(self) -> PodDetails | PodsError:
-        if self.creation is not None and not self.future.done():
-            return self.creation.interrupt()
-        error = self.future.exception()
-        if error is None:
-            return self.future.result()
-        return error if isinstance(error, PodsError) else PodsError(f"{type(error).__name__} broke it off")
-
-
-def _begin(connection: Connection, plan: LaunchPlan, gate: threading.Semaphore) -> _Launch:
-    if plan.existing is not None:
-        there: Future[PodDetails] = Future()
-        there.set_result(plan.existing)
-        return _Launch(there)
-    creation = Creation(connection, plan)
-
-    def run() -> PodDetails:
-        with gate:
-            return creation.run()
-
-    return _Launch(run_behind(connection, run), creation)
+def _outcome(creation: Creation, future: Future[PodDetails]) -> PodDetails | PodsError:
+    if not future.done():
+        return creation.interrupt()
+    error = future.exception()
+    if error is None:
+        return future.result()
+    return error if isinstance(error, PodsError) else PodsError(f"{type(error).__name__} broke it off")
 
 
 def _refuse_above(connection: Connection, plans: Sequence[LaunchPlan], ceiling_usd_hr: float) -> None:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeVar
+from functools import partial
+from typing import Any, TypeVar
 
 from primepods_magic.api.account import Billing, Disk, Team, Wallet
 from primepods_magic.api.errors import NotFound, PermissionDenied
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 
+from .behind import run_all_behind
 from .connection import Connection
 from .listing import burn_usd_hr
 
@@ -115,22 +116,21 @@ def overview(connection: Connection) -> Overview:
     """
     client, now = connection.client, connection.now()
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    with ThreadPoolExecutor(max_workers=8, thread_name_prefix="primepods-overview") as threads:
-        me = threads.submit(_if_allowed, client.whoami)
-        pods = threads.submit(client.list_all_pods)
-        disks = threads.submit(_if_allowed, client.list_disks)
-        history = threads.submit(_ended_since, connection, month)
-        own_wallet = threads.submit(_wallet, connection, None)
-        teams = _if_allowed(client.list_teams) or []
-        wallets = [threads.submit(_wallet, connection, team.team_id) for team in teams]
-        seen = _Seen(pods.result(), disks.result(), history.result(), now)
-        rows = [_state(connection, seen, None, own_wallet.result())]
-        rows += [
-            _state(connection, seen, team, wallet.result())
-            for team, wallet in zip(teams, wallets, strict=True)
-        ]
-        person = me.result()
-    return Overview(person.name if person else None, tuple(rows), now)
+    questions: list[Callable[[], Any]] = [
+        client.list_all_pods,
+        lambda: _if_allowed(client.list_disks),
+        lambda: _ended_since(connection, month),
+        lambda: _if_allowed(client.whoami),
+        lambda: _wallet(connection, None),
+    ]
+    asked = run_all_behind(connection, questions)
+    teams = _if_allowed(client.list_teams) or []
+    wallets = run_all_behind(connection, [partial(_wallet, connection, team.team_id) for team in teams])
+    pods, disks, history, me, own_wallet = (answer.result() for answer in asked)
+    seen = _Seen(pods, disks, history, now)
+    rows = [_state(connection, seen, None, own_wallet)]
+    rows += [_state(connection, seen, team, each.result()) for team, each in zip(teams, wallets, strict=True)]
+    return Overview(me.name if me else None, tuple(rows), now)
 
 
 def _if_allowed(ask: Callable[[], T]) -> T | None:

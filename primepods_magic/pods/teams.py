@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from primepods_magic.api.account import Team
-from primepods_magic.api.errors import NotFound
+from primepods_magic.api.errors import NotFound, PermissionDenied
 from primepods_magic.api.requests import did_you_mean
 from primepods_magic.api.text import clean
 
@@ -13,7 +13,8 @@ __all__ = ["find_team"]
 
 
 def find_team(connection: Connection, text: str) -> Team:
-    """The team of mine with this name (whatever the case), slug or id.
+    """The team of mine with this name (whatever the case), slug or id. Where the key may not list teams, the
+    text is taken for an id.
 
     Raises
     ------
@@ -25,7 +26,10 @@ def find_team(connection: Connection, text: str) -> Team:
     >>> find_team(connect(sandbox=True), "analytical engines").role          # doctest: +SKIP
     'ADMIN'
     """
-    teams = connection.client.list_teams()
+    try:
+        teams = connection.client.list_teams()
+    except PermissionDenied:
+        return Team(team_id=text)
     found = [team for team in teams if team.team_id == text]
     found = found or [team for team in teams if text.casefold() in (_folded(team.name), _folded(team.slug))]
     if len(found) == 1:

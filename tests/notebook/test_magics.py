@@ -14,7 +14,7 @@ import pytest
 from primepods_magic import Pod, Settings, connect
 from primepods_magic.api import errors
 from primepods_magic.notebook.interrupts import interrupts_held
-from primepods_magic.notebook.magics import COMMANDS
+from primepods_magic.notebook.magics import _OTHER_WORDS, COMMANDS
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.handle import LogText
 from tests.support.sandbox_control import SandboxControl
@@ -356,3 +356,35 @@ def test_no_html_of_ours_has_two_dollar_signs_in_one_run_of_text(shell: Any) -> 
         runs = re.split(r"<[^>]*>", shell.output.html)
         assert shell.output.html
         assert not [run for run in runs if run.count("$") > 1]
+
+
+@pytest.mark.parametrize(
+    ("word", "ours"),
+    [("create", "%pod_create"), ("terminate", "%pods rm"), ("list", "%pods ls"), ("balance", "%pods wallet")],
+)
+def test_words_of_another_command_line_lead_to_ours(shell: Any, word: str, ours: str) -> None:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        shell.run(f"%pods {word} train")
+    assert f"(that is '{ours}' here)" in str(caught.value)
+
+
+def test_no_word_of_another_command_line_is_one_of_ours() -> None:
+    words = {word for words in _OTHER_WORDS for word in words.split()}
+    assert words.isdisjoint(COMMANDS)
+    for ours in _OTHER_WORDS.values():
+        assert ours in ("%pod_create", "%pods -h") or ours.removeprefix("%pods ") in COMMANDS
+
+
+def test_a_team_is_listed_by_its_name(shell: Any) -> None:
+    shell.run("%pod_create --gpu L4_24GB --name ours --team team_id")
+    shell.run("%pod_create --gpu L4_24GB --name own")
+    assert list(shell.run("%pods ls --team 'analytical engines'")["name"]) == ["ours"]
+    with pytest.raises(errors.NotFound, match="you are in no team"):
+        shell.run("%pods ls --team nobodys")
+
+
+def test_a_pod_is_a_line_of_html_with_its_command(shell: Any) -> None:
+    pod = shell.run("%pod_create --gpu L4_24GB --name '<b>x' --wait")
+    assert f">{pod.ssh}</code>" in shell.output.html
+    assert "&lt;b&gt;x" in shell.output.html
+    assert "<b>x" not in shell.output.html

@@ -37,6 +37,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.notebook.captions import caption
     from primepods_magic.notebook.display import present
     from primepods_magic.pods.listing import burn_usd_hr, list_pods
+    from primepods_magic.pods.teams import find_team
 
     for status in args.status:
         if status.upper() not in PodStatus.__members__:
@@ -44,7 +45,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
             hint = did_you_mean(status, known) or f" (known are {', '.join(known)})"
             raise InvalidRequest(f"there is no status '{status}'{hint}")
     connection = magics.connection
-    pods = list_pods(connection, everyone=args.all, team_id=args.team, statuses=args.status)
+    team_id = find_team(connection, args.team).team_id if args.team else None
+    pods = list_pods(connection, everyone=args.all, team_id=team_id, statuses=args.status)
     frame = pods_frame(pods)
     if args.sort:
         if args.sort not in frame.columns:

@@ -1,0 +1,79 @@
+"""`Pod`: what a launch returns says where it is, what it has cost, and lets itself be waited for."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from primepods_magic import launch
+from primepods_magic.api.errors import WaitTimedOut
+from primepods_magic.api.models import PodDetails
+from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.handle import Pod
+from tests.support.sandbox_control import SandboxControl
+
+
+def test_ports_and_the_command_of_each_node(connection: Connection) -> None:
+    details = PodDetails.model_validate(
+        {
+            "status": "ACTIVE",
+            "sshConnection": ["root@203.0.113.7 -p 2200", None],
+            "primePortMapping": [
+                {"internal": "22", "external": "2200", "usedBy": "SSH"},
+                {
+                    "internal": "8888",
+                    "external": "https://pod.example/?token=x",
+                    "usedBy": "JUPYTER_NOTEBOOK",
+                },
+                {"internal": None, "external": "1"},
+            ],
+        }
+    )
+    pod = Pod(connection, details)
+    assert pod.connections == ("ssh root@203.0.113.7 -p 2200", None)
+    assert pod.ports == {22: "2200", 8888: "https://pod.example/"}
+    assert pod.jupyter_url == "https://pod.example/"
+
+
+def test_the_cost_so_far_is_its_life_at_its_rate(connection: Connection, sandbox: SandboxControl) -> None:
+    pod = launch(gpu="H100_80GB", name="train").wait()
+    sandbox.advance(3600)
+    assert pod.refresh().cost_usd == pytest.approx(2.39, rel=0.01)
+    assert pod.terminate().billed_usd == pytest.approx(pod.cost_usd, rel=0.01)
+    assert Pod(connection, PodDetails(status="ACTIVE")).cost_usd is None
+
+
+def test_other_tasks_go_on_while_a_pod_is_awaited(connection: Connection) -> None:
+    pod = launch(gpu="L4_24GB", name="train")
+    ticks = 0
+
+    async def tick() -> None:
+        nonlocal ticks
+        while True:
+            ticks += 1
+            await asyncio.sleep(0)
+
+    async def both() -> None:
+        other = asyncio.create_task(tick())
+        await pod.wait_async(timeout_s=120)
+        other.cancel()
+
+    asyncio.run(both())
+    assert pod.is_ready
+    assert ticks > 10
+
+
+def test_awaiting_ends_with_its_time_and_with_a_cancel(connection: Connection, no_leaks: None) -> None:
+    pod = launch(gpu="L4_24GB", name="train")
+    with pytest.raises(WaitTimedOut, match="train goes on"):
+        asyncio.run(pod.wait_async(timeout_s=1))
+
+    async def cut_off() -> None:
+        task = asyncio.create_task(pod.wait_async("terminated", timeout_s=1e6))
+        await asyncio.sleep(0)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(cut_off())
