@@ -16,7 +16,14 @@ from .offers import Quote
 from .remove import remove_pods
 from .spec import PodSpec
 
-__all__ = ["Limits", "end_if_too_dear", "highest_burn_usd_hr", "missing_ssh_key", "refuse_above"]
+__all__ = [
+    "Limits",
+    "end_if_too_dear",
+    "highest_burn_usd_hr",
+    "missing_ssh_key",
+    "refuse_above",
+    "refuse_together",
+]
 
 # Services round; a pod is not ended for a millionth of its price.
 _ROUNDING = 1 + 1e-6
@@ -94,6 +101,32 @@ def refuse_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDe
         raise BudgetExceeded(
             f"'{name}' is {quote}: with the ${burn:.2f}/h of your live pods above the ceiling of "
             f"${ceiling:.2f}/h for all pods (max_burn_usd_hr); nothing was created"
+        )
+
+
+def refuse_together(limits: Limits, quotes: Iterable[Quote], others: Iterable[PodDetails]) -> None:
+    """Refuse several launches that are above the ceiling for all pods together, although each alone is not.
+
+    Parameters
+    ----------
+    limits : Limits
+        The ceilings.
+    quotes : iterable of Quote
+        What would be rented.
+    others : iterable of PodDetails
+        My live pods beside it.
+
+    Raises
+    ------
+    BudgetExceeded
+        Nothing was created.
+    """
+    prices = [quote.price_usd_hr for quote in quotes]
+    ceiling, burn = limits.max_burn_usd_hr, highest_burn_usd_hr(others)
+    if ceiling is not None and prices and burn + sum(prices) > ceiling * _ROUNDING:
+        raise BudgetExceeded(
+            f"{len(prices)} pods cost ${sum(prices):.2f}/h together: with the ${burn:.2f}/h of your live "
+            f"pods above the ceiling of ${ceiling:.2f}/h for all pods (max_burn_usd_hr); nothing was created"
         )
 
 

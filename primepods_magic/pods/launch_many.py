@@ -3,29 +3,31 @@
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from queue import SimpleQueue
 
-from primepods_magic.api.errors import BudgetExceeded, LaunchIncomplete, PodsError, WaitInterrupted
+from primepods_magic.api.errors import LaunchIncomplete, PodsError, WaitInterrupted
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 
 from .behind import run_all_behind
 from .connection import Connection, current
 from .creation import Creation
-from .guards import Limits, highest_burn_usd_hr
+from .guards import Limits, refuse_together
 from .handle import Pod
 from .launch import agree, warn
 from .plan import LaunchPlan, plan_launch
 from .resolve import SETTLE_S
-from .spec import PodSpec
+from .spec import PodSpec, specs_from_mapping, with_own_names
 
 __all__ = ["carry_out_many", "launch_many", "plan_many"]
 
+_HEAR_S = 0.1
+
 
 def launch_many(
-    specs: Iterable[PodSpec],
+    specs: Iterable[PodSpec | Mapping[str, object]],
     *,
     yes: bool = False,
     new: bool = False,
@@ -43,8 +45,9 @@ def launch_many(
 
     Parameters
     ----------
-    specs : iterable of PodSpec
-        What is wanted; each has a name of its own.
+    specs : iterable of PodSpec or mapping
+        What is wanted, or its fields as `primepods_magic.launch` takes them, with ``pods`` for how many; each
+        has a name of its own.
     yes, new, replace_existing, limits, settle_s, tell, connection
         As for `primepods_magic.launch`, for all of them.
     confirm : callable, optional
@@ -82,7 +85,7 @@ def launch_many(
 
 def plan_many(
     connection: Connection,
-    specs: Iterable[PodSpec],
+    specs: Iterable[PodSpec | Mapping[str, object]],
     *,
     new: bool = False,
     replace_existing: bool = False,
@@ -92,7 +95,7 @@ def plan_many(
 ) -> list[LaunchPlan]:
     """Find out what launching them would do, without doing it. Parameters and errors as `launch_many`."""
     tell = tell or warn
-    heard = _Heard()
+    heard: SimpleQueue[str] = SimpleQueue()
 
     def planned(spec: PodSpec) -> Callable[[], LaunchPlan]:
         return lambda: plan_launch(
@@ -102,17 +105,23 @@ def plan_many(
             replace_existing=replace_existing,
             limits=limits,
             settle_s=settle_s,
-            tell=heard.say,
+            tell=heard.put,
         )
 
+    under_way = run_all_behind(connection, map(planned, _as_specs(specs)))
     try:
-        plans = [found.result() for found in run_all_behind(connection, map(planned, specs))]
+        # What they say meanwhile is told by this thread, whose cell it belongs to.
+        while wait(under_way, timeout=_HEAR_S).not_done or not heard.empty():
+            while not heard.empty():
+                tell(heard.get())
+        plans = [found.result() for found in under_way]
     except KeyboardInterrupt:
         raise WaitInterrupted("interrupted before any pod was ordered; nothing was created by this") from None
-    finally:
-        heard.pass_on(tell)
-    if limits is not None and limits.max_burn_usd_hr is not None:
-        _refuse_above(connection, plans, limits.max_burn_usd_hr)
+    if limits is not None and limits.max_burn_usd_hr is not None and len(plans) > 1:
+        ended = {pod.id for plan in plans for pod in plan.replaces}
+        others = [pod for pod in connection.client.list_all_pods() if pod.id not in ended]
+        quotes = [plan.quote for plan in plans if plan.quote]
+        refuse_together(limits, quotes, filter(connection.may_be_mine, others))
     return plans
 
 
@@ -148,6 +157,13 @@ def carry_out_many(
     raise _account(plans, outcomes, pods)
 
 
+def _as_specs(specs: Iterable[PodSpec | Mapping[str, object]]) -> list[PodSpec]:
+    wanted: list[PodSpec] = []
+    for spec in specs:
+        wanted += [spec] if isinstance(spec, PodSpec) else specs_from_mapping(spec)
+    return with_own_names(wanted)
+
+
 def _outcome(creation: Creation, future: Future[PodDetails]) -> PodDetails | PodsError:
     if not future.done():
         return creation.interrupt()
@@ -155,21 +171,6 @@ def _outcome(creation: Creation, future: Future[PodDetails]) -> PodDetails | Pod
     if error is None:
         return future.result()
     return error if isinstance(error, PodsError) else PodsError(f"{type(error).__name__} broke it off")
-
-
-def _refuse_above(connection: Connection, plans: Sequence[LaunchPlan], ceiling_usd_hr: float) -> None:
-    """Refuse where all together would be above the ceiling, although each alone is not."""
-    ended = {pod.id for plan in plans for pod in plan.replaces}
-    pods = connection.client.list_all_pods()
-    others = [pod for pod in pods if connection.may_be_mine(pod) and pod.id not in ended]
-    burn = highest_burn_usd_hr(others)
-    wanted = sum(plan.quote.price_usd_hr for plan in plans if plan.quote)
-    if wanted and burn + wanted > ceiling_usd_hr * (1 + 1e-6):
-        raise BudgetExceeded(
-            f"{sum(plan.quote is not None for plan in plans)} pods cost ${wanted:.2f}/h together: with the "
-            f"${burn:.2f}/h of your live pods above the ceiling of ${ceiling_usd_hr:.2f}/h for all pods "
-            "(max_burn_usd_hr); nothing was created"
-        )
 
 
 def _account(
@@ -185,31 +186,16 @@ def _account(
             said = f"{type(outcome).__name__}: {outcome}"
         lines.append(f"  {clean(plan.name)}: {said}")
     burn = sum(pod.price_usd_hr or 0.0 for pod in pods)
-    head = (
-        f"{len(pods)} of {len(plans)} pods stand, and are billed ${burn:.2f}/h together"
-        if pods
-        else (f"none of {len(plans)} pods is known to stand")
+    head = f"{len(pods) or 'none'} of {len(plans)} pods stand, and are billed ${burn:.2f}/h together"
+    again = (
+        "with --new, running this again rents those that stand once more"
+        if any(plan.new for plan in plans)
+        else "running this again launches the rest and buys none twice"
     )
-    text = "\n".join([f"{head}; running this again launches the rest and buys none twice:", *lines])
+    text = "\n".join([f"{head}; {again}:", *lines])
     failures = {
         plan.name: outcome
         for plan, outcome in zip(plans, outcomes, strict=True)
         if isinstance(outcome, PodsError)
     }
     return LaunchIncomplete(text, pods=pods, failures=failures)
-
-
-class _Heard:
-    """What several threads say, for one to pass on."""
-
-    def __init__(self) -> None:
-        self._texts: list[str] = []
-        self._lock = threading.Lock()
-
-    def say(self, text: str) -> None:
-        with self._lock:
-            self._texts.append(text)
-
-    def pass_on(self, tell: Callable[[str], object]) -> None:
-        for text in dict.fromkeys(self._texts):
-            tell(text)

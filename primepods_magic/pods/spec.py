@@ -34,6 +34,7 @@ __all__ = [
     "parse_specs",
     "spec_from_mapping",
     "specs_from_mapping",
+    "with_own_names",
 ]
 
 MOST_PODS = 100
@@ -167,7 +168,7 @@ def parse_specs(
     forms = body if isinstance(body, list) else [body]
     if not forms or not all(isinstance(form, dict) for form in forms):
         raise InvalidRequest("a spec is lines of 'key: value', such as 'gpu: H100_80GB'. Nothing was sent")
-    return _with_own_names([spec for form in forms for spec in specs_from_mapping(form)])
+    return with_own_names([spec for form in forms for spec in specs_from_mapping(form)])
 
 
 def specs_from_mapping(
@@ -207,7 +208,14 @@ def specs_from_mapping(
     return [spec.model_copy(update={"name": name}) for name in names]
 
 
-def _with_own_names(specs: list[PodSpec]) -> list[PodSpec]:
+def with_own_names(specs: list[PodSpec]) -> list[PodSpec]:
+    """The specs, whose names differ.
+
+    Raises
+    ------
+    InvalidRequest
+        Two would have the same name.
+    """
     names = [spec.pod_name for spec in specs]
     for spec, name in zip(specs, names, strict=True):
         if names.count(name) > 1:

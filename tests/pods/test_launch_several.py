@@ -89,6 +89,15 @@ def test_side_by_side_the_ceiling_for_all_holds(connection: Connection) -> None:
     assert names(connection) == ["a", "b"]
 
 
+def test_fields_say_what_a_spec_says(connection: Connection) -> None:
+    launch_many(
+        [{"gpu": "L4_24GB", "name": "w", "pods": 2}, {"gpu": "L4_24GB", "name": "x"}], connection=connection
+    )
+    assert names(connection) == ["w-1", "w-2", "x"]
+    with pytest.raises(errors.InvalidRequest, match="two of these pods"):
+        launch_many([{"gpu": "L4_24GB"}, {"gpu": "L4_24GB"}], connection=connection)
+
+
 def test_what_one_of_them_says_of_secrets_is_hidden_in_all(through: Through) -> None:
     def answer(name: str) -> httpx.Response | None:
         return httpx.Response(402, json={"detail": "no hunter2 here"}) if name == "b" else None
