@@ -26,7 +26,8 @@ def pod(**said: object) -> PodDetails:
 def read_by_ssh(path: Path, host: str) -> dict[str, str]:
     """The settings of a host as OpenSSH understands them."""
     ssh = shutil.which("ssh")
-    assert ssh, "OpenSSH is needed for this test"
+    if ssh is None:
+        pytest.skip("there is no OpenSSH on PATH")
     done = subprocess.run([ssh, "-G", "-F", str(path), host], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return dict(line.split(" ", 1) for line in done.stdout.splitlines() if " " in line)
