@@ -16,6 +16,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.remove import remove_pods
 from primepods_magic.pods.ssh import ssh_commands, write_ssh_config
+from tests.support.waiting import eventually
 
 
 def pod(**said: object) -> PodDetails:
@@ -145,15 +146,23 @@ def test_the_key_that_was_chosen_for_the_command_line_is_taken(
     assert "IdentityFile" not in write_ssh_config(connection, pod()).path.read_text()
 
 
-def test_kernels_that_write_at_once_lose_nothing(connection: Connection) -> None:
-    pods = [launch(gpu="L4_24GB", name=f"w{number}").wait().details for number in range(6)]
+def test_kernels_that_write_at_once_lose_nothing(connection: Connection, tmp_path: Path) -> None:
+    pods = [launch(gpu="L4_24GB", name=f"w{number}").wait().details for number in range(4)]
+    begin = tmp_path / "begin"
     code = (
-        "import sys\nfrom primepods_magic import connect\n"
+        "import sys, pathlib\nfrom primepods_magic import connect\n"
         "from primepods_magic.pods.ssh import write_ssh_config\n"
-        "connection = connect(sandbox=True)\n"
-        "write_ssh_config(connection, connection.client.get_pod(sys.argv[1]))"
+        "connection = connect(sandbox=True)\npod = connection.client.get_pod(sys.argv[1])\n"
+        "pathlib.Path(sys.argv[2] + '-' + pod.name).touch()\n"
+        "while not pathlib.Path(sys.argv[2]).exists(): pass\n"
+        "path = write_ssh_config(connection, pod).path\n"
+        "for _ in range(40):\n"
+        "    assert f'Host pod-{pod.name}\\n' in path.read_text()\n"
+        "    write_ssh_config(connection, pod)"
     )
-    running = [subprocess.Popen([sys.executable, "-c", code, str(pod.id)]) for pod in pods]
-    assert [process.wait(timeout=60) for process in running] == [0] * 6
-    text = write_ssh_config(connection, pods[0]).path.read_text()
-    assert all(text.count(f"Host pod-w{number}\n") == 1 for number in range(6))
+    running = [subprocess.Popen([sys.executable, "-c", code, str(pod.id), str(begin)]) for pod in pods]
+    eventually(lambda: len(list(tmp_path.glob("begin-*"))) == 4, "all kernels are ready", within=60)
+    begin.touch()
+    assert [process.wait(timeout=60) for process in running] == [0] * 4
+    text = (Path.home() / ".config" / "primepods_magic" / "ssh_config").read_text()
+    assert all(text.count(f"Host pod-w{number}\n") == 1 for number in range(4))
