@@ -158,7 +158,7 @@ class PodsMagics(Magics):
             hint = f" (that is '{ours}' here)" if ours else suggestion(name, COMMANDS)
             raise InvalidRequest(f"there is no '%pods {name}'{hint}; '%pods -h' lists the commands")
         answer = self._call(name, words)
-        return None if self._is_silenced(line) else answer
+        return None if self._is_silenced("pods", line) else answer
 
     @no_var_expand
     @needs_local_scope
@@ -180,7 +180,9 @@ class PodsMagics(Magics):
         """
         names = {**self.shell.user_ns, **(local_ns or {})}
         words = words_of(filled_in(line, names, keeps_braced=True))
-        return self._call("create", words, cell=cell, names=names)
+        answer = self._call("create", words, cell=cell, names=names)
+        is_silenced = line.rstrip().endswith(";") if cell else self._is_silenced("pod_create", line)
+        return None if is_silenced else answer
 
     def _call(self, name: str, words: list[str], **extra: Any) -> Any:
         command, parser = parser_of(name)
@@ -198,12 +200,12 @@ class PodsMagics(Magics):
         self.store(answer, args.out)
         return None if args.out else answer
 
-    def _is_silenced(self, line: str) -> bool:
+    def _is_silenced(self, magic: str, line: str) -> bool:
         """The cell ends with this very ``%pods …;``, whose answer is not to be shown; ``df = %pods …;`` is
         another line, and keeps it."""
         cells = self.shell.history_manager.input_hist_raw
         last_line = cells[-1].strip().rpartition("\n")[2] if cells else ""
-        return line.rstrip().endswith(";") and last_line.lstrip("%").split() == ["pods", *line.split()]
+        return line.rstrip().endswith(";") and last_line.lstrip("%").split() == [magic, *line.split()]
 
     def store(self, answer: Any, out: str | None) -> None:
         """Keep an answer under the name that ``-o`` gave, where it gave one."""

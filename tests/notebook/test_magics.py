@@ -96,6 +96,12 @@ def test_a_semicolon_silences_and_a_comment_is_no_argument(shell: Any) -> None:
     assert shell.output.shown == []
     assert shell.user_ns["both"].empty
     assert shell.run("%pods ls  # all of them").empty
+    shell.run("%pod_create --gpu L4_24GB --name train ;")
+    assert shell.output.shown == []
+    shell.run("%%pod_create;\nname: train\ngpu: L4_24GB")
+    assert shell.output.shown == []
+    shell.run("pod = %pod_create --gpu L4_24GB --name train;")
+    assert shell.user_ns["pod"].name == "train"
 
 
 def test_variables_go_into_the_body_and_secrets_are_not_shown(
