@@ -98,7 +98,7 @@ def test_a_semicolon_silences_and_a_comment_is_no_argument(shell: Any) -> None:
     assert shell.run("%pods ls  # all of them").empty
     shell.run("%pod_create --gpu L4_24GB --name train ;")
     assert shell.output.shown == []
-    shell.run("%%pod_create;\nname: train\ngpu: L4_24GB")
+    shell.run("%%pod_create ;\nname: train\ngpu: L4_24GB")
     assert shell.output.shown == []
     shell.run("pod = %pod_create --gpu L4_24GB --name train;")
     assert shell.user_ns["pod"].name == "train"
