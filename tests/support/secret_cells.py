@@ -43,7 +43,7 @@ CASES: Mapping[str, Sequence[str]] = {
     "avail": ["avail --gpu L4_24GB", "avail --gpu H100"],
     "watch": ["watch train --timeout 1s"],
     "wait": ["wait train --timeout 2m", "wait train --for terminated --timeout 2s"],
-    "logs": ["logs train --tail 5"],
+    "logs": ["logs train --tail 5", "logs train --follow --timeout 20s"],
     "rm": ["rm train", "rm nobody -y"],
     "ssh": ["ssh train", "ssh train --config", "ssh nobody"],
     "history": ["history --limit 3"],

@@ -2,8 +2,10 @@
 
   %pods logs train --tail 20
   text = %pods logs train
+  %pods logs train --follow
 
-The value is a text with all its lines.
+The value is a text with all its lines. --follow shows lines as they appear, until the pod is ready, has
+failed or is gone; Ctrl-C ends the following, never the pod.
 """
 
 from __future__ import annotations
@@ -11,7 +13,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_pod, positive
+from primepods_magic.notebook.arguments import ArgumentParser, add_pod, add_timeout, positive
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -20,13 +22,27 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """The flags of ``%pods logs``."""
     add_pod(parser)
-    parser.add_argument("--tail", type=positive, metavar="N", help="only the last N lines")
+    parser.add_argument("--tail", type=positive, metavar="N", help="only the last N lines, to begin with")
+    parser.add_argument("--follow", action="store_true", help="show lines as they appear")
+    add_timeout(parser)
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The text of ``%pods logs``."""
+    """The text of ``%pods logs``; of what was followed and shown already, only where it is to be kept."""
+    from primepods_magic.api.text import clean_lines
     from primepods_magic.pods.find import find_pod
-    from primepods_magic.pods.handle import Pod
+    from primepods_magic.pods.handle import LogText, Pod
+    from primepods_magic.pods.logs import follow_logs
 
     connection = magics.connection
-    return Pod(connection, find_pod(connection, args.pod)).logs(tail=args.tail)
+    pod = find_pod(connection, args.pod)
+    if not args.follow:
+        return Pod(connection, pod).logs(tail=args.tail)
+    lines: list[str] = []
+
+    def show(line: str) -> None:
+        lines.append(line)
+        print(clean_lines(line), flush=True)
+
+    follow_logs(connection, pod, show, tail=args.tail, timeout_s=args.timeout)
+    return LogText("\n".join(lines)) if args.out else None
