@@ -96,15 +96,19 @@ class Client:
         params = {"offset": offset, "limit": limit}
         return read_page(PodDetails, self.transport.request("GET", _PODS, params=params))
 
-    def list_all_pods(self, *, budget_s: float | None = None) -> list[PodDetails]:
+    def list_all_pods(
+        self, *, budget_s: float | None = None, read_timeout_s: float | None = None
+    ) -> list[PodDetails]:
         """All pods that this key can see, page by page; each once, although lists move while read.
 
         Parameters
         ----------
         budget_s : float, optional
             For how long each page may be tried again.
+        read_timeout_s : float, optional
+            The longest that the service may be silent.
         """
-        rows, _ = self._rows(PodDetails, _PODS, {}, budget_s=budget_s)
+        rows, _ = self._rows(PodDetails, _PODS, {}, budget_s=budget_s, read_timeout_s=read_timeout_s)
         pods = list({pod.id or object(): pod for pod in rows}.values())
         if self.on_pods is not None:
             self.on_pods(pods)
@@ -120,16 +124,36 @@ class Client:
         """
         return read_model(PodDetails, self.transport.request("GET", _pod_path(pod_id)))
 
-    def pod_status(self, pod_ids: Iterable[str]) -> list[PodStatusEntry]:
+    def pod_status(
+        self,
+        pod_ids: Iterable[str],
+        *,
+        budget_s: float | None = None,
+        read_timeout_s: float | None = None,
+    ) -> list[PodStatusEntry]:
         """``GET /pods/status``: what changes while pods come up, for a hundred ids in one request.
 
-        An id that the service does not know is missing from the answer.
+        Parameters
+        ----------
+        pod_ids : iterable of str
+            Which pods. An id that the service does not know is missing from the answer.
+        budget_s : float, optional
+            For how long each request may be tried again.
+        read_timeout_s : float, optional
+            The longest that the service may be silent.
         """
         ids = list(pod_ids)
         rows: list[PodStatusEntry] = []
         for first in range(0, len(ids), _IDS_IN_ONE_REQUEST):
             some = ids[first : first + _IDS_IN_ONE_REQUEST]
-            rows += read_status(self.transport.request("GET", f"{_PODS}status", params={"pod_ids": some}))
+            answer = self.transport.request(
+                "GET",
+                f"{_PODS}status",
+                params={"pod_ids": some},
+                budget_s=budget_s,
+                read_timeout_s=read_timeout_s,
+            )
+            rows += read_status(answer)
         return rows
 
     def pod_history(
@@ -298,6 +322,7 @@ class Client:
         offset: int = 0,
         limit: int | None = None,
         budget_s: float | None = None,
+        read_timeout_s: float | None = None,
     ) -> tuple[list[A], int]:
         """Rows page by page, and how many there are in all. Where the service does not say how many, an
         empty page is the end."""
@@ -307,7 +332,9 @@ class Client:
         for _ in range(_MOST_PAGES):
             wanted = _PAGE if limit is None else min(_PAGE, limit - len(rows))
             query: Params = {**params, "offset": offset + len(rows), "limit": wanted}
-            answer = self.transport.request("GET", path, params=query, budget_s=budget_s)
+            answer = self.transport.request(
+                "GET", path, params=query, budget_s=budget_s, read_timeout_s=read_timeout_s
+            )
             page = read_page(model, answer)
             # The same page once more, or an empty one, is the end, whatever the total says.
             if not page.items or page.items == before:

@@ -47,6 +47,8 @@ class PodsError(Exception):
         The service's id of the request, where it gave one.
     said : str, optional
         What the service said, in its own words.
+    retry_after_s : float, optional
+        How long the service asked to wait before trying again, in seconds.
 
     Examples
     --------
@@ -63,11 +65,13 @@ class PodsError(Exception):
         status_code: int | None = None,
         request_id: str | None = None,
         said: str | None = None,
+        retry_after_s: float | None = None,
     ) -> None:
         super().__init__(message)
         self.status_code = status_code
         self.request_id = request_id
         self.said = said
+        self.retry_after_s = retry_after_s
 
     def hide(self, secrets: Mapping[str, str]) -> None:
         """Put other words in the place of secrets, wherever this error repeats them."""

@@ -237,7 +237,8 @@ class PodDetails(Answer):
         return self.is_ready or (self.has_failed and self.is_live) or self.status == PodStatus.TERMINATED
 
     def updated(self, entry: PodStatusEntry) -> PodDetails:
-        """This pod with what a status entry says newer; what the entry leaves out stays.
+        """This pod with what a status entry says newer; what the entry leaves out stays. Where nothing is
+        newer, it is this very object.
 
         Parameters
         ----------
@@ -250,6 +251,8 @@ class PodDetails(Answer):
                 said.pop(name, None)
         if entry.price is not None:
             said["price_hr"] = entry.price
+        if all(getattr(self, name) == value for name, value in said.items()):
+            return self
         return self.model_copy(update=said)
 
 

@@ -85,7 +85,13 @@ def refused(method: str, response: httpx.Response, secrets: Iterable[str]) -> Po
         message += f" (request {request_id})"
     if kind is OutcomeUnknown:
         message += "; it may have been acted on and was not sent again"
-    return kind(message, status_code=status, request_id=request_id, said=said)
+    return kind(
+        message,
+        status_code=status,
+        request_id=request_id,
+        said=said,
+        retry_after_s=retry_after_s(response),
+    )
 
 
 def retry_after_s(response: httpx.Response) -> float | None:

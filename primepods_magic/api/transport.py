@@ -8,6 +8,8 @@ knows no idempotency key, so a create that it may have acted on must never be re
 from __future__ import annotations
 
 import json
+import math
+import os
 import random
 import threading
 import time
@@ -102,15 +104,19 @@ class Transport:
         self._closing = threading.Event()
         self._sleep = sleep or self._closing.wait
         self._seen: tuple[datetime, float] | None = None
-        self._http = httpx.Client(
-            base_url=settings.base_url,
-            transport=http,
-            timeout=httpx.Timeout(read_timeout_s, connect=min(CONNECT_TIMEOUT_S, read_timeout_s)),
+        self._read_timeout_s = read_timeout_s
+        self._carrier = http
+        self._http, self._process = self._new_http(), os.getpid()
+
+    def _new_http(self) -> httpx.Client:
+        return httpx.Client(
+            base_url=self._settings.base_url,
+            transport=self._carrier,
             follow_redirects=False,
             # A proxy cannot reach this computer's own loopback, and needs no certificates for it.
-            trust_env=not settings.is_loopback,
-            verify=not settings.is_loopback,
-            auth=_Bearer(settings),
+            trust_env=not self._settings.is_loopback,
+            verify=not self._settings.is_loopback,
+            auth=_Bearer(self._settings),
             headers={
                 "Accept": "application/json",
                 "Content-Type": "application/json",
@@ -118,10 +124,16 @@ class Transport:
             },
         )
 
+    def _open_http(self) -> httpx.Client:
+        """The connections of this process: a child that was forked must not write into its parent's."""
+        if self._process != os.getpid():
+            self._http, self._process = self._new_http(), os.getpid()
+        return self._http
+
     def close(self) -> None:
         """Close the connections, and wake whoever waits to try again; sending afterwards is an error."""
         self._closing.set()
-        self._http.close()
+        self._open_http().close()
 
     @property
     def service_time(self) -> tuple[datetime, float] | None:
@@ -136,6 +148,7 @@ class Transport:
         params: Params | None = None,
         body: object = None,
         budget_s: float | None = None,
+        read_timeout_s: float | None = None,
         text_will_do: bool = False,
     ) -> Any:
         """Send one request and return the decoded JSON of its answer.
@@ -152,6 +165,8 @@ class Transport:
             Sent as JSON. Where it is a function, what that returns, which no traceback then shows.
         budget_s : float, optional
             For how long to try again where that may help; 0 is once. 20 s unless given.
+        read_timeout_s : float, optional
+            The longest that the service may be silent; what all requests have unless given.
         text_will_do : bool
             Plain text that is no JSON is an answer too, and returned as it is.
 
@@ -163,6 +178,8 @@ class Transport:
         """
         query = httpx.QueryParams({k: v for k, v in (params or {}).items() if v is not None})
         deadline = time.monotonic() + (RETRY_BUDGET_S if budget_s is None else budget_s)
+        silence_s = min(self._read_timeout_s, read_timeout_s or math.inf)
+        timeout = httpx.Timeout(silence_s, connect=min(CONNECT_TIMEOUT_S, silence_s))
         attempt = 0
         while True:
             attempt += 1
@@ -171,7 +188,7 @@ class Transport:
                     "this belongs to a connection that was closed since. '%pods show NAME' finds a pod again"
                 )
             try:
-                response = self._send(method, path, query, body)
+                response = self._send(method, path, query, body, timeout)
             except httpx.HTTPError as error:
                 failure = unreachable(method, self._settings.base_url, error)
                 never_left = isinstance(error, NEVER_LEFT)
@@ -195,24 +212,28 @@ class Transport:
                 raise failure
             self._sleep(delay_s)
 
-    def _send(self, method: str, path: str, query: httpx.QueryParams, body: object) -> httpx.Response:
+    def _send(
+        self, method: str, path: str, query: httpx.QueryParams, body: object, timeout: httpx.Timeout
+    ) -> httpx.Response:
         if not self._settings.api_key:
             raise NotConfigured(
                 "there is no API key, so nothing was sent. Set PRIME_API_KEY, or run 'prime login', or use "
                 "'%pods connect --sandbox' to try without one"
             )
-        response = self._receive(method, path, query, body)
+        response = self._receive(method, path, query, body, timeout)
         if response.status_code in (307, 308):
             target = _same_origin(str(response.request.url), response.headers.get("location", ""))
             if target is not None:
-                response = self._receive(method, target, httpx.QueryParams(), body)
+                response = self._receive(method, target, httpx.QueryParams(), body, timeout)
         return response
 
-    def _receive(self, method: str, path: str, query: httpx.QueryParams, body: object) -> httpx.Response:
+    def _receive(
+        self, method: str, path: str, query: httpx.QueryParams, body: object, timeout: httpx.Timeout
+    ) -> httpx.Response:
         content = None if body is None else _Content(body)
         headers = None if content is None else {"Content-Length": str(len(content))}
-        with self._http.stream(
-            method, path, params=query or None, content=content, headers=headers
+        with self._open_http().stream(
+            method, path, params=query or None, content=content, headers=headers, timeout=timeout
         ) as response:
             received = bytearray()
             deadline = time.monotonic() + self._total_timeout_s

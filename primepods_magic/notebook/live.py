@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from primepods_magic.api.models import PodDetails
     from primepods_magic.pods.connection import Connection
-    from primepods_magic.pods.watch import Goal, Snapshot
+    from primepods_magic.pods.snapshot import Snapshot
+    from primepods_magic.pods.wait import Goal
 
     from .views import View
 
@@ -62,7 +63,7 @@ class LiveDisplays:
         on_look : callable, optional
             Is given every snapshot as well, on a thread of ours.
         """
-        from primepods_magic.pods.watch import Snapshot
+        from primepods_magic.pods.snapshot import Snapshot
 
         from .views import open_view
 
@@ -91,7 +92,8 @@ class LiveDisplays:
         self, connection: Connection, pods: Iterable[PodDetails], *, goal: Goal, timeout_s: float
     ) -> Snapshot:
         """Show the pods under this cell while waiting for them here. Errors as `wait_for`."""
-        from primepods_magic.pods.watch import Snapshot, wait_for
+        from primepods_magic.pods.snapshot import Snapshot
+        from primepods_magic.pods.wait import wait_for
 
         from .views import open_view
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
@@ -15,6 +16,17 @@ T = TypeVar("T")
 _LONGEST_JOIN_S = 5.0
 _threads: WeakKeyDictionary[object, set[threading.Thread]] = WeakKeyDictionary()
 _lock = threading.Lock()
+
+
+def _in_child() -> None:
+    """In a child process none of the threads is there, and one of them may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+    _threads.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
 
 
 def run_behind(owner: object, work: Callable[[], T]) -> Future[T]:

@@ -24,6 +24,12 @@ class Clock(Protocol):
     def sleep(self, seconds: float) -> None:
         """Let that much of the service's time pass; Ctrl-C ends it."""
 
+    def pass_by(self, seconds: float) -> bool:
+        """Where time passes only because somebody waits, let that much pass; whether that is so."""
+
+    def wait(self, event: threading.Event, seconds: float | None) -> bool:
+        """Wait until an event is set, or that long; whether it is set."""
+
 
 class ServiceClock:
     """Real time, set by the ``Date`` that the service's answers carry.
@@ -53,6 +59,14 @@ class ServiceClock:
         """Wait that long."""
         threading.Event().wait(seconds)
 
+    def pass_by(self, seconds: float) -> bool:
+        """It passes by itself."""
+        return False
+
+    def wait(self, event: threading.Event, seconds: float | None) -> bool:
+        """Wait in this computer's time."""
+        return event.wait(seconds)
+
 
 class SteppedClock:
     """The clock of a sandbox that stands still until a client waits: waiting moves it.
@@ -78,3 +92,12 @@ class SteppedClock:
     def sleep(self, seconds: float) -> None:
         """Move the sandbox's clock on by that much."""
         self._transport.request("POST", "/sandbox/clock", body={"advance_s": seconds})
+
+    def pass_by(self, seconds: float) -> bool:
+        """Move the sandbox's clock on by that much."""
+        self.sleep(seconds)
+        return True
+
+    def wait(self, event: threading.Event, seconds: float | None) -> bool:
+        """Wait in this computer's time: what happens in the background moves no clock."""
+        return event.wait(seconds)

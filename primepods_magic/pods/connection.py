@@ -166,6 +166,16 @@ _followed: _Followed | None = None
 _lock = threading.RLock()
 
 
+def _in_child() -> None:
+    """In a child process the lock may be held by a thread that is not there."""
+    global _lock
+    _lock = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
+
+
 def connect(
     *,
     sandbox: bool = False,

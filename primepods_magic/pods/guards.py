@@ -10,8 +10,8 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 from primepods_magic.api.vocabulary import PodStatus
 
+from .burn import burn_usd_hr
 from .connection import Connection
-from .listing import burn_usd_hr
 from .offers import Quote
 from .remove import remove_pods
 from .spec import PodSpec

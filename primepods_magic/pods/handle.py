@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime, timedelta
 
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean, clean_lines
 from primepods_magic.api.vocabulary import PodStatus
 
-from .behind import run_behind
+from .burn import burn_usd_hr
 from .connection import Connection
-from .listing import burn_usd_hr
 from .remove import Removal, remove_pods
-from .watch import DEFAULT_TIMEOUT_S, Goal, Snapshot, wait_for
+from .wait import DEFAULT_TIMEOUT_S, Goal, wait_for, wait_for_async
 
 __all__ = ["Pod"]
 
@@ -154,20 +152,7 @@ class Pod:
     async def wait_async(self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pod:
         """As `wait`, for ``await pod.wait_async()`` in an async cell: other tasks go on meanwhile. Cancelling
         it ends the waiting, never the pod."""
-        cancelled = False
-
-        def listen(_: Snapshot) -> None:
-            if cancelled:
-                raise asyncio.CancelledError
-
-        def wait() -> Snapshot:
-            return wait_for(self._connection, [self._details], goal=goal, timeout_s=timeout_s, on_look=listen)
-
-        try:
-            snapshot = await asyncio.wrap_future(run_behind(self._connection, wait))
-        except asyncio.CancelledError:
-            cancelled = True
-            raise
+        snapshot = await wait_for_async(self._connection, [self._details], goal=goal, timeout_s=timeout_s)
         self.update(snapshot.pods[0])
         return self
 

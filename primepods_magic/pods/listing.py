@@ -1,4 +1,4 @@
-"""Listings: whose pods, which offers, what has ended, and what all that costs an hour."""
+"""Listings: whose pods, which offers, and what has ended."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ from typing import Literal
 
 from primepods_magic.api.errors import NotFound
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
-from primepods_magic.api.vocabulary import PodStatus
 
 from .connection import Connection
 from .offers import NO_USD_PRICE, SOLD_OUT, find_offers, misfits
 from .spec import PodSpec
 
-__all__ = ["burn_usd_hr", "list_history", "list_offers", "list_pods", "pod_status"]
+__all__ = ["list_history", "list_offers", "list_pods", "pod_status"]
 
 
 def list_pods(
@@ -45,24 +44,6 @@ def list_pods(
     if wanted:
         pods = [pod for pod in pods if str(pod.status).upper() in wanted]
     return sorted(pods, key=lambda pod: (pod.created_at is None, pod.created_at or 0, pod.id or ""))
-
-
-def burn_usd_hr(pods: Iterable[PodDetails]) -> float:
-    """What pods cost an hour in the states they are in, as far as is told: an estimate in USD.
-
-    ERROR, UNKNOWN and DELETING may be billed and are counted.
-    """
-    return sum(_rate_usd_hr(pod) for pod in pods)
-
-
-def _rate_usd_hr(pod: PodDetails) -> float:
-    by_status = {
-        PodStatus.PROVISIONING: pod.provisioning_price_hr,
-        PodStatus.STOPPED: pod.stopped_price_hr,
-        PodStatus.TERMINATED: 0.0,
-    }
-    rate = by_status.get(pod.status) if isinstance(pod.status, PodStatus) else None
-    return (pod.price_hr or 0.0) if rate is None else rate
 
 
 def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatusEntry]:

@@ -6,17 +6,18 @@ from collections.abc import Callable, Sequence
 
 from primepods_magic.api.errors import (
     NotFound,
+    PodFailed,
     RateLimited,
     ServiceUnavailable,
     UnexpectedAnswer,
     WaitInterrupted,
-    WaitTimedOut,
 )
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 
 from .connection import Connection
-from .watch import DEFAULT_TIMEOUT_S, interval_s, look
+from .snapshot import Snapshot
+from .wait import DEFAULT_TIMEOUT_S, wait_for
 
 __all__ = ["GAP", "follow_logs", "new_lines"]
 
@@ -66,28 +67,28 @@ def follow_logs(
     >>> follow_logs(connection, pod, print).is_ready                         # doctest: +SKIP
     True
     """
-    name, deadline = clean(pod.name), connection.clock.monotonic() + timeout_s
     before: list[str] | None = None
+    latest = pod
+
+    def read(snapshot: Snapshot) -> None:
+        """What is written before the pod is settled is there when it is seen to be."""
+        nonlocal before, latest
+        (latest,) = snapshot.pods
+        try:
+            lines = connection.client.pod_logs(pod.id or "").splitlines()[-_MOST_LINES:]
+        except (NotFound, RateLimited, ServiceUnavailable, UnexpectedAnswer):
+            return
+        for line in lines[-tail if tail else None :] if before is None else new_lines(before, lines):
+            on_line(line)
+        before = lines or before
+
     try:
-        while True:
-            # What is written before the pod is settled is there when it is seen to be.
-            (pod,) = look(connection, [pod])
-            try:
-                lines = connection.client.pod_logs(pod.id or "").splitlines()[-_MOST_LINES:]
-            except NotFound:
-                return pod
-            except (ServiceUnavailable, RateLimited, UnexpectedAnswer):
-                lines = before or []
-            for line in lines[-tail if tail else None :] if before is None else new_lines(before, lines):
-                on_line(line)
-            before = lines or before
-            if pod.is_settled:
-                return pod
-            if connection.clock.monotonic() >= deadline:
-                raise WaitTimedOut(f"'{name}' is not ready within {timeout_s:g} s, and goes on")
-            connection.clock.sleep(interval_s(connection))
-    except KeyboardInterrupt:
-        raise WaitInterrupted(f"stopped following the logs; '{name}' goes on") from None
+        wait_for(connection, [pod], timeout_s=timeout_s, on_look=read)
+    except PodFailed:
+        pass
+    except WaitInterrupted:
+        raise WaitInterrupted(f"stopped following the logs; '{clean(pod.name)}' goes on") from None
+    return latest
 
 
 def new_lines(before: Sequence[str], now: Sequence[str]) -> list[str]:

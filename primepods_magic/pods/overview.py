@@ -14,8 +14,8 @@ from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 
 from .behind import run_all_behind
+from .burn import burn_usd_hr
 from .connection import Connection
-from .listing import burn_usd_hr
 
 __all__ = ["Overview", "WalletState", "overview"]
 

@@ -18,7 +18,7 @@ from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 
 from .connection import Connection
-from .watch import interval_s
+from .pace import interval_s
 
 __all__ = ["Removal", "remove_pods"]
 

@@ -10,7 +10,7 @@ from primepods_magic.api.text import clean
 
 from .connection import Connection
 from .intents import Intent, IntentFile
-from .watch import interval_s
+from .pace import interval_s
 
 __all__ = ["SETTLE_S", "Earlier", "Outcome", "earlier_launch", "find_out", "known_ids"]
 

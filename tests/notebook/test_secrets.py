@@ -27,8 +27,8 @@ from primepods_magic.frames import history_frame, offers_frame, pods_frame, stat
 from primepods_magic.notebook.magics import COMMANDS
 from primepods_magic.pods.connection import current, disconnect
 from primepods_magic.pods.launch import plan_launch
+from primepods_magic.pods.snapshot import Snapshot
 from primepods_magic.pods.spec import PodSpec, parse_spec
-from primepods_magic.pods.watch import Snapshot
 from tests.support.kernels import notebook_of
 from tests.support.relay import Relay, relayed
 from tests.support.sandbox_control import SandboxControl

@@ -37,14 +37,14 @@ def connection(sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch) -> Iter
 @pytest.fixture
 def through(connection: Connection) -> Iterator[Through]:
     """The same account through other plumbing, or taken for one that is billed."""
-    opened: list[Client] = []
+    opened: list[Connection] = []
 
     def make(http: httpx.BaseTransport, *, live: bool = False) -> Connection:
         client = Client(connection.settings, http=http)
-        opened.append(client)
         clock = type(connection.clock)(client.transport)  # type: ignore[call-arg]
-        return Connection(client, clock, is_sandbox=not live, _instance=connection._instance)
+        opened.append(Connection(client, clock, is_sandbox=not live, _instance=connection._instance))
+        return opened[-1]
 
     yield make
-    for client in opened:
-        client.close()
+    for one in opened:
+        one.close()

@@ -20,7 +20,7 @@ from primepods_magic.api.errors import ConnectionClosed, NotConfigured
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection import Connection, connect, current, disconnect, in_use
 from primepods_magic.pods.intents import launch_path
-from primepods_magic.pods.watch import Snapshot
+from primepods_magic.pods.snapshot import Snapshot
 from primepods_magic.sandbox import start
 from tests.pods.conftest import Changing
 from tests.support.sandbox_control import KEY, READ_KEY, SandboxControl, control, controlled

@@ -14,8 +14,10 @@ from primepods_magic.pods.clock import ServiceClock
 from primepods_magic.pods.connection import Connection, connect, disconnect
 from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.launch import launch
+from primepods_magic.pods.look import Lookout
 from primepods_magic.pods.remove import remove_pods
-from primepods_magic.pods.watch import Snapshot, look, wait_for
+from primepods_magic.pods.snapshot import Snapshot
+from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
@@ -54,7 +56,7 @@ def test_several_pods_share_one_budget_and_one_request_a_look(
     pods = [launch(gpu=gpu).details for gpu in ("L4_24GB", "A40_48GB", "H100_80GB")]
     counted = through(Counting())
     before = len(paths)
-    looked = look(counted, pods)
+    looked = Lookout(counted).look(pods).pods
     assert [pod.id for pod in looked] == [pod.id for pod in pods]
     assert paths[before:] == ["/api/v1/pods/status"]
     assert wait_for(connection, pods).is_settled
@@ -82,7 +84,7 @@ def test_a_status_without_the_installation_is_completed_from_the_list(
 
     pod = launch(gpu="L4_24GB")
     sandbox.advance(6)
-    (seen,) = look(through(AsOnThePage()), [pod.details])
+    (seen,) = Lookout(through(AsOnThePage())).look([pod.details]).pods
     assert seen.installation_status is InstallationStatus.IN_PROGRESS
 
 

@@ -31,8 +31,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.frames import pods_frame
     from primepods_magic.notebook.captions import caption
     from primepods_magic.notebook.display import present
+    from primepods_magic.pods.burn import burn_usd_hr
     from primepods_magic.pods.find import find_pods
-    from primepods_magic.pods.listing import burn_usd_hr
 
     connection = magics.connection
     pods = find_pods(connection, args.pods)

@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from primepods_magic.pods.watch import Snapshot
+    from primepods_magic.pods.snapshot import Snapshot
 
 __all__ = ["View", "has_front_end", "open_view"]
 

@@ -16,7 +16,7 @@ from primepods_magic.api.vocabulary import PodStatus
 from .rows import Kind, Row, Totals, as_of_text, read_rows, read_totals, trouble_text
 
 if TYPE_CHECKING:
-    from primepods_magic.pods.watch import Snapshot
+    from primepods_magic.pods.snapshot import Snapshot
 
 __all__ = ["MOTION", "row_html", "static_html", "static_text", "totals_html", "trouble_html"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from .rows import read_row
 
 if TYPE_CHECKING:
-    from primepods_magic.pods.watch import Snapshot
+    from primepods_magic.pods.snapshot import Snapshot
 
 __all__ = ["PlainView"]
 

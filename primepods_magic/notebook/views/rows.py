@@ -13,7 +13,7 @@ from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
 
 if TYPE_CHECKING:
     from primepods_magic.api.models import PodDetails
-    from primepods_magic.pods.watch import Snapshot
+    from primepods_magic.pods.snapshot import Snapshot
 
 __all__ = ["Kind", "Row", "Totals", "as_of_text", "read_row", "read_rows", "read_totals", "trouble_text"]
 

@@ -19,7 +19,7 @@ from .rows import Kind, Row, read_rows, read_totals, trouble_text
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType, RenderResult
 
-    from primepods_magic.pods.watch import Snapshot
+    from primepods_magic.pods.snapshot import Snapshot
 
 __all__ = ["TerminalView"]
 

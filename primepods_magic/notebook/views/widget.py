@@ -13,7 +13,7 @@ from .markup import MOTION, row_html, static_html, static_text, totals_html, tro
 from .rows import Row, Totals, read_rows, read_totals, trouble_text
 
 if TYPE_CHECKING:
-    from primepods_magic.pods.watch import Snapshot
+    from primepods_magic.pods.snapshot import Snapshot
 
 __all__ = ["WidgetView"]
 

@@ -1,0 +1,102 @@
+"""Estimates for pods that are watched: how long an installation will take, and what has been spent so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
+
+from .burn import burn_usd_hr
+from .snapshot import Outlook
+
+__all__ = ["Forecast"]
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass
+class _Seen:
+    """What was seen of one pod until now."""
+
+    at: datetime
+    cost_usd: float | None
+    percent_at_first: float | None = None
+    first_at: datetime | None = None
+
+
+class Forecast:
+    """Remembers how pods came along, and estimates from that.
+
+    Examples
+    --------
+    >>> from datetime import timezone
+    >>> forecast, start = Forecast(), datetime(2026, 11, 24, tzinfo=timezone.utc)
+    >>> def installing(percent):
+    ...     return PodDetails(id="a", status="ACTIVE", installation_status="IN_PROGRESS",
+    ...                       installation_progress=percent, price_hr=3.6, created_at=start)
+    >>> _ = forecast.learn([installing(20)], start + timedelta(seconds=100))
+    >>> forecast.learn([installing(40)], start + timedelta(seconds=200))["a"]
+    Outlook(left_s=300.0, cost_usd=0.2)
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, _Seen] = {}
+
+    def learn(self, pods: Iterable[PodDetails], at: datetime) -> Mapping[str, Outlook]:
+        """Take in what was seen of all watched pods, and estimate.
+
+        Parameters
+        ----------
+        pods : iterable of PodDetails
+            As they were seen just now; those that are not among them any more are forgotten.
+        at : datetime
+            When, by the service's clock (UTC).
+
+        Returns
+        -------
+        mapping of str to Outlook
+            By the pods' ids.
+        """
+        seen, outlooks = {}, {}
+        for pod in pods:
+            if pod.id:
+                note = seen[pod.id] = self._note(pod, at)
+                outlooks[pod.id] = Outlook(_left_s(pod, note), note.cost_usd)
+        self._seen = seen
+        return outlooks
+
+    def _note(self, pod: PodDetails, at: datetime) -> _Seen:
+        note = self._seen.get(pod.id or "")
+        rate_usd_hr = burn_usd_hr([pod])
+        if note is None:
+            # Of the time before anybody watched only the rate of now is known.
+            begun = pod.created_at
+            known = begun is not None and pod.price_hr is not None
+            note = _Seen(begun if begun is not None and begun < at else at, 0.0 if known else None)
+        if note.cost_usd is not None:
+            note.cost_usd += rate_usd_hr * max((at - note.at) / _HOUR, 0.0)
+        note.at = max(at, note.at)
+        percent = pod.installation_progress if _is_installing(pod) else None
+        if percent is None:
+            note.percent_at_first = note.first_at = None
+        elif note.percent_at_first is None or percent < note.percent_at_first:
+            note.percent_at_first, note.first_at = percent, at
+        return note
+
+
+def _is_installing(pod: PodDetails) -> bool:
+    under_way = (InstallationStatus.PENDING, InstallationStatus.IN_PROGRESS, None)
+    return pod.status == PodStatus.ACTIVE and pod.installation_status in under_way and not pod.is_installed
+
+
+def _left_s(pod: PodDetails, note: _Seen) -> float | None:
+    """At the speed seen so far; nothing is said before there is one."""
+    if note.percent_at_first is None or note.first_at is None or pod.installation_progress is None:
+        return None
+    done = pod.installation_progress - note.percent_at_first
+    if done <= 0:
+        return None
+    return (note.at - note.first_at).total_seconds() / done * max(100.0 - pod.installation_progress, 0.0)

@@ -1,0 +1,156 @@
+"""Waiting until pods are ready, active or gone: bounded, and ended by Ctrl-C without a trace on the pods."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Literal
+
+from primepods_magic.api.errors import PodFailed, WaitInterrupted, WaitTimedOut
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text import clean
+from primepods_magic.api.vocabulary import PodStatus
+
+from .behind import run_behind
+from .pace import interval_s
+from .snapshot import Snapshot
+from .watch import Watch
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["DEFAULT_TIMEOUT_S", "Goal", "wait_for", "wait_for_async"]
+
+Goal = Literal["ready", "active", "terminated"]
+
+DEFAULT_TIMEOUT_S = 20 * 60.0
+_NAMED = 10
+
+
+def wait_for(
+    connection: Connection,
+    pods: Iterable[PodDetails],
+    *,
+    goal: Goal = "ready",
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+    on_look: Callable[[Snapshot], object] | None = None,
+) -> Snapshot:
+    """Wait until every pod has reached the goal, or cannot any more.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the pods are. They are looked at together with all that is watched there.
+    pods : iterable of PodDetails
+        What to wait for.
+    goal : {"ready", "active", "terminated"}
+        Ready is ACTIVE, with a connection, and its installation COMPLETE.
+    timeout_s : float
+        One budget for all phases of all pods, in seconds of the service's clock.
+    on_look : callable, optional
+        Is given every snapshot, on this thread.
+
+    Returns
+    -------
+    Snapshot
+        In which all have reached the goal.
+
+    Raises
+    ------
+    PodFailed
+        A pod is in ERROR, its installation FAILED, or it is gone. All others have reached the goal.
+    WaitTimedOut
+        The time is over.
+    WaitInterrupted
+        Ctrl-C. The pods go on, and go on being billed, in all three.
+
+    Examples
+    --------
+    >>> wait_for(connection, pods, timeout_s=600)                            # doctest: +SKIP
+    """
+    with _begin(connection, pods) as watch:
+        return _wait(connection, watch, goal, timeout_s, on_look)
+
+
+async def wait_for_async(
+    connection: Connection,
+    pods: Iterable[PodDetails],
+    *,
+    goal: Goal = "ready",
+    timeout_s: float = DEFAULT_TIMEOUT_S,
+) -> Snapshot:
+    """As `wait_for`, while other tasks go on. Cancelling it ends the waiting, never a pod."""
+    with _begin(connection, pods) as watch:
+        work = run_behind(connection, lambda: _wait(connection, watch, goal, timeout_s, None))
+        return await asyncio.wrap_future(work)
+
+
+def _begin(connection: Connection, pods: Iterable[PodDetails]) -> Watch:
+    return connection.poller.watch(pods, is_over=lambda _: False, at_once=True)
+
+
+def _wait(
+    connection: Connection,
+    watch: Watch,
+    goal: Goal,
+    timeout_s: float,
+    on_look: Callable[[Snapshot], object] | None,
+) -> Snapshot:
+    clock = connection.clock
+    deadline = clock.monotonic() + timeout_s
+    snapshot, awaited_look = watch.latest, 0
+    try:
+        while True:
+            news = watch.next(max(deadline - clock.monotonic(), 0.0))
+            if news is None and watch.has_ended:
+                raise WaitInterrupted(_still("stopped waiting", snapshot))
+            if news is not None:
+                snapshot, look = news
+                if on_look:
+                    on_look(snapshot)
+                if all(_is_over(pod, goal) for pod in snapshot.pods):
+                    break
+            if news is None or clock.monotonic() >= deadline:
+                raise WaitTimedOut(_still(f"not {goal} within {timeout_s:g} s", snapshot))
+            # A look that began before the clock was moved says nothing of what came after.
+            if look >= awaited_look and clock.pass_by(interval_s(connection)):
+                awaited_look = connection.poller.look_soon()
+    except KeyboardInterrupt:
+        raise WaitInterrupted(_still("stopped waiting", snapshot)) from None
+    failed = [pod for pod in snapshot.pods if not _has_reached(pod, goal)]
+    if failed:
+        raise PodFailed("; ".join(_failure(pod) for pod in failed))
+    return snapshot
+
+
+def _has_reached(pod: PodDetails, goal: Goal) -> bool:
+    if goal == "terminated":
+        return pod.status == PodStatus.TERMINATED
+    return pod.is_ready if goal == "ready" else pod.status == PodStatus.ACTIVE
+
+
+def _is_over(pod: PodDetails, goal: Goal) -> bool:
+    if goal == "terminated":
+        return pod.status == PodStatus.TERMINATED
+    return pod.is_settled or _has_reached(pod, goal)
+
+
+def _failure(pod: PodDetails) -> str:
+    if pod.status == PodStatus.TERMINATED:
+        return f"{clean(pod.name)} is gone (TERMINATED)"
+    reason = f": {clean(pod.installation_failure)}" if pod.installation_failure else ""
+    what = "ERROR" if pod.status == PodStatus.ERROR else f"installation {pod.installation_status}"
+    return f"{clean(pod.name)}: {what}{reason}. It may go on being billed; '%pods rm {pod.word}' ends it"
+
+
+def _still(what: str, snapshot: Snapshot) -> str:
+    """What goes on being billed although nobody waits for it any more."""
+    going = [pod for pod in snapshot.pods if pod.status != PodStatus.TERMINATED]
+    names = ", ".join(clean(pod.name) for pod in going[:_NAMED])
+    if len(going) > _NAMED:
+        names += f" and {len(going) - _NAMED} more"
+    price_usd_hr = sum(pod.price_hr or 0.0 for pod in going)
+    rate = f" (${price_usd_hr:.2f}/h)" if price_usd_hr else ""
+    verb = "goes on and is" if len(going) == 1 else "go on and are"
+    blind = f". The service could not be asked at last: {snapshot.trouble}" if snapshot.trouble else ""
+    return f"{what}; {names} {verb} billed{rate}. '%pods rm NAME' ends a pod{blind}"
