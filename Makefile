@@ -44,8 +44,9 @@ demo: $(VENV)/.for-lab
 lab: $(VENV)/.for-lab
 	$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
+# Files of tests are shared among the processors: most tests wait more than they compute.
 test: $(VENV)/.for-test
-	@$(PY) -m pytest
+	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 soak: $(VENV)/.for-test
 	@PRIMEPODS_SOAK=1 $(PY) -m pytest --timeout=3600 --ignore=tests/browser
@@ -66,5 +67,5 @@ pictures: $(VENV)/.for-test
 	cp tests/browser/screenshots/tour-light.png notebooks/pictures/create.png
 
 clean:
-	rm -rf $(VENV) .venv-prime .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist tests/browser/screenshots
+	rm -rf $(VENV) .venv-prime .venv-kernels .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist tests/browser/screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

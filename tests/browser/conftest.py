@@ -5,12 +5,16 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support import ipykernels
 from tests.support.guard.loopback_guard import is_loopback
 
 if TYPE_CHECKING:
@@ -92,13 +96,27 @@ def jupyterlab(jupyterlab_process: JupyterLab) -> Iterator[JupyterLab]:
     assert not tried, f"JupyterLab or a kernel tried to leave this computer: {tried}"
 
 
-@pytest.fixture
-def lab_page(
-    browser: Browser, jupyterlab: JupyterLab, request: pytest.FixtureRequest
-) -> Iterator[Callable[[str], LabPage]]:
-    """Opens a page of a fresh profile in the theme asked for; fails the test when a page left loopback."""
-    from tests.browser.lab_page import LabPage
+# Once a session is also before a test's environment keeps pip on this computer.
+@pytest.fixture(scope="session", params=[*ipykernels.OLDER, ipykernels.NEWEST])
+def ipykernel(request: pytest.FixtureRequest) -> ipykernels.Ipykernel:
+    """Each version of ipykernel in turn, older ones installed once; skips where they cannot be had."""
+    if request.param == ipykernels.NEWEST:
+        return ipykernels.Ipykernel(version("ipykernel"))
+    try:
+        return ipykernels.installed(request.param)
+    except (OSError, subprocess.SubprocessError) as error:
+        said = getattr(error, "stderr", "") or ""
+        reason = f"ipykernel {request.param} cannot be installed: {error} {said}"
+    if os.environ.get("REQUIRE_KERNELS") == "1":
+        pytest.fail(reason)
+    pytest.skip(reason)
 
+
+@pytest.fixture
+def open_page(
+    browser: Browser, jupyterlab: JupyterLab, request: pytest.FixtureRequest
+) -> Iterator[Callable[[type[LabPage], str], LabPage]]:
+    """Opens a page of a fresh profile in the theme asked for; fails the test when a page left loopback."""
     left: list[str] = []
     pages: list[LabPage] = []
 
@@ -110,7 +128,7 @@ def lab_page(
             left.append(route.request.url)
             route.abort()
 
-    def opened(theme: str) -> LabPage:
+    def opened(kind: type[LabPage], theme: str) -> LabPage:
         jupyterlab.set_theme(theme)
         context = browser.new_context(
             viewport={"width": 1280, "height": 860},
@@ -120,7 +138,7 @@ def lab_page(
         )
         context.route("**/*", only_loopback)
         context.set_default_timeout(30_000)
-        pages.append(LabPage(context.new_page(), jupyterlab, theme))
+        pages.append(kind(context.new_page(), jupyterlab, theme))
         return pages[-1]
 
     yield opened
@@ -129,3 +147,19 @@ def lab_page(
             page.screenshot(f"failed-{request.node.originalname}")
         page.page.context.close()
     assert not left, f"the page tried to leave this computer: {left}"
+
+
+@pytest.fixture
+def lab_page(open_page: Callable[[type[LabPage], str], LabPage]) -> Callable[[str], LabPage]:
+    """Opens pages of JupyterLab."""
+    from tests.browser.lab_page import LabPage
+
+    return partial(open_page, LabPage)
+
+
+@pytest.fixture
+def notebook_page(open_page: Callable[[type[LabPage], str], LabPage]) -> Callable[[str], LabPage]:
+    """Opens pages of Notebook 7."""
+    from tests.browser.lab_page import NotebookPage
+
+    return partial(open_page, NotebookPage)

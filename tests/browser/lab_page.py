@@ -1,11 +1,11 @@
-"""A JupyterLab page as its user sees it: open a notebook, run cells, look at what they show."""
+"""A page of JupyterLab or Notebook as its user sees it: open a notebook, run cells, see what they show."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect
 
 from tests.browser.server import TOKEN, JupyterLab
 
@@ -21,14 +21,28 @@ class LabPage:
     def __init__(self, page: Page, lab: JupyterLab, theme: str) -> None:
         self.page = page
         self.theme = theme
+        self.errors: list[str] = []
+        """What the page complained of since its notebook was open."""
         self._lab = lab
 
     def open_notebook(self, path: str) -> None:
         """Open a notebook of the server's folder in a fresh workspace; its kernel is ready afterwards."""
-        self.page.goto(f"{self._lab.url}/lab/tree/{path}?reset&token={TOKEN}")
+        self.page.goto(self._address(path))
+        self._until_ready()
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+
+    def _address(self, path: str) -> str:
+        return f"{self._lab.url}/lab/tree/{path}?reset&token={TOKEN}"
+
+    def _until_ready(self) -> None:
         # The notebook's own indicator says idle before there is a kernel; the status bar does not.
         status = self.page.locator("#jp-main-statusbar").get_by_text(_IDLE)
         expect(status).to_be_visible(timeout=60_000)
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.errors.append(message.text)
 
     def cell(self, number: int) -> Locator:
         return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
@@ -47,6 +61,13 @@ class LabPage:
             for number in range(self.page.locator(".jp-Notebook .jp-CodeCell").count()):
                 self.until_done(number)
 
+    def restart_kernel(self) -> None:
+        """Restart the kernel by the menu, and wait until it is ready again."""
+        self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+        self.page.locator("[data-command='kernelmenu:restart']").click()
+        self.page.get_by_role("button", name="Confirm Kernel Restart").click()
+        self._until_ready()
+
     def until_done(self, number: int, *, within: float = 60) -> None:
         prompt = self.cell(number).locator(".jp-InputPrompt")
         expect(prompt).to_have_text(_DONE, timeout=within * 1000)
@@ -56,6 +77,11 @@ class LabPage:
 
     def output_of(self, number: int) -> Locator:
         return self.cell(number).locator(".jp-Cell-outputArea")
+
+    def printed(self) -> list[str]:
+        """What all cells printed, to stdout or stderr, from top to bottom."""
+        streams = self.page.locator("[data-mime-type^='application/vnd.jupyter.std']")
+        return [text.strip() for text in streams.all_inner_texts()]
 
     def bar(self, pod: str) -> Locator:
         """The progress bar of a pod by its name."""
@@ -72,3 +98,25 @@ class LabPage:
         path = SCREENSHOTS / f"{name}-{self.theme.split()[-1].lower()}.png"
         (part if part is not None else self.page).screenshot(path=path)
         return path
+
+
+class NotebookPage(LabPage):
+    """The same in Notebook 7, which the same server serves: one notebook a page, and no status bar."""
+
+    def _address(self, path: str) -> str:
+        return f"{self._lab.url}/notebooks/{path}?token={TOKEN}"
+
+    def _until_ready(self) -> None:
+        # The indicator says idle before there is a kernel, too; the other one has then not said anything yet.
+        connected = ".jp-NotebookKernelStatus-fade:not(.jp-NotebookKernelStatus-info)"
+        idle = ".jp-Notebook-ExecutionIndicator[data-status=idle]"
+        expect(self.page.locator(f"body:has({connected}) {idle}")).to_be_visible(timeout=60_000)
+
+    def save(self) -> None:
+        """Save the notebook, and wait until the server has it: this page does not mark what is unsaved."""
+        with self.page.expect_response(_is_saving):
+            self.page.keyboard.press("Control+s")
+
+
+def _is_saving(response: Response) -> bool:
+    return response.request.method == "PUT" and "/api/contents/" in response.url

@@ -6,36 +6,17 @@ from collections.abc import Callable
 
 import nbformat
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
+from tests.browser import bars
+from tests.browser.bars import moves_on, percent
 from tests.browser.lab_page import DARK, LIGHT, LabPage
 from tests.browser.server import JupyterLab
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 
 CONNECT, CREATE, COMPUTE = 0, 1, 2
-# From the order to the first step of the installation, by the sandbox's clock.
-_UNTIL_ACTIVE = 3.5
-CELLS = [
-    "%load_ext primepods_magic\n%pods connect --sandbox",
-    "%%pod_create\nname: train\ngpu: H100_80GB",
-    # Keeps hold of the interpreter as a data loader does, for as long as the test wants to look.
-    "from pathlib import Path\nbusy = Path('busy')\nwhile busy.exists(): pass\nprint('computed')",
-]
-
-
-def percent(bar: Locator) -> int:
-    """Where the bar stands; -1 when nobody says how far."""
-    value = bar.get_attribute("aria-valuenow")
-    return int(float(value)) if value is not None else -1
-
-
-def moves_on(bar: Locator, sandbox: SandboxControl) -> int:
-    """Let a second of the sandbox's clock go by, and wait until the bar has followed."""
-    before = percent(bar)
-    sandbox.advance(1)
-    eventually(lambda: percent(bar) > before, f"the bar leaves {before} %", within=20)
-    return percent(bar)
+CELLS = [bars.CONNECT, bars.CREATE, bars.COMPUTE]
 
 
 @pytest.mark.parametrize("theme", [DARK, LIGHT])
@@ -54,7 +35,7 @@ def test_the_bar_moves_while_the_kernel_is_idle_and_while_it_computes(
     expect(bar).to_be_visible()
     assert percent(bar) <= 0
 
-    sandbox.advance(_UNTIL_ACTIVE)
+    sandbox.advance(bars.UNTIL_ACTIVE)
     assert moves_on(bar, sandbox) < moves_on(bar, sandbox) < 100
     assert not page.is_running(CREATE)
     page.screenshot("create-part-way")
@@ -69,7 +50,7 @@ def test_the_bar_moves_while_the_kernel_is_idle_and_while_it_computes(
     page.until_done(COMPUTE)
     expect(page.output_of(COMPUTE)).to_have_text("computed")
 
-    sandbox.advance(10)
+    sandbox.advance(bars.UNTIL_COMPLETE)
     expect(page.output_of(CREATE)).to_contain_text("COMPLETE", timeout=20_000)
     eventually(lambda: percent(bar) == 100, "the bar is full")
     expect(bar).to_have_count(1)
