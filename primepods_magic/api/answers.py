@@ -53,23 +53,40 @@ def read_page(model: type[A], payload: object) -> Page[A]:
         rows = payload
     if rows is None:
         rows = []
-    if not isinstance(rows, list):
-        raise UnexpectedAnswer(f"the service answered with {_kind(rows)} where a list belongs")
-    items = [read_model(model, row) for row in rows_of(rows)]
+    items = [read_model(model, row) for row in _objects(rows)]
     # The published default is 0, so a total below what is here says nothing.
     told = isinstance(total, int) and not isinstance(total, bool) and total >= len(items)
     return Page(items, total if told else None)  # type: ignore[arg-type]
 
 
 def read_status(payload: object) -> list[PodStatusEntry]:
-    """Read a status reply: the page's one object, a list, or either of them under ``data``."""
+    """Read a status reply: the page's one object, a list, or either of them under ``data``.
+
+    Raises
+    ------
+    UnexpectedAnswer
+        The payload is something else.
+    """
     if isinstance(payload, dict):
         if payload.get("data") is not None:
             payload = payload["data"]
         elif "podId" not in payload and "id" not in payload:
+            if payload and payload.keys().isdisjoint(("data", "status")):
+                raise UnexpectedAnswer("the service answered with an object that is no status")
             payload = []
-    rows = rows_of(payload if isinstance(payload, list) else [payload])
-    return [read_model(PodStatusEntry, row) for row in rows]
+    if not isinstance(payload, (dict, list)):
+        raise UnexpectedAnswer(f"the service answered with {_kind(payload)} where a status belongs")
+    rows = [payload] if isinstance(payload, dict) else payload
+    return [read_model(PodStatusEntry, row) for row in _objects(rows)]
+
+
+def _objects(rows: object) -> list[Any]:
+    """The objects in a list. One that holds something, and no object, is not an empty list: whoever took it
+    for one would think that everything is gone."""
+    found = rows_of(rows)
+    if not isinstance(rows, list) or (rows and not found):
+        raise UnexpectedAnswer(f"the service answered with {_kind(rows)} where a list of objects belongs")
+    return found
 
 
 def read_logs(payload: object) -> str:

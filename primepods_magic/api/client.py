@@ -335,6 +335,9 @@ class Client:
             answer = self.transport.request(
                 "GET", path, params=query, budget_s=budget_s, read_timeout_s=read_timeout_s
             )
+            if answer in (None, {}) or (isinstance(answer, dict) and answer.get("data", ()) is None):
+                # Taken for an empty list, it would mean that everything is gone.
+                raise UnexpectedAnswer("the service answered with nothing where a list belongs")
             page = read_page(model, answer)
             # The same page once more, or an empty one, is the end, whatever the total says.
             if not page.items or page.items == before:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 __all__ = ["SshTarget", "read_connections"]
@@ -49,6 +50,8 @@ def read_connections(value: object) -> tuple[SshTarget | None, ...]:
     return targets if any(targets) else ()
 
 
+# The same few texts are read at every look at pods that are watched.
+@lru_cache(maxsize=4096)
 def _read_one(text: str) -> SshTarget | None:
     words = text.split()
     if words[:1] == ["ssh"]:

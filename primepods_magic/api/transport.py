@@ -197,7 +197,7 @@ class Transport:
             else:
                 try:
                     if response.is_success:
-                        return _decode(response, text_will_do)
+                        return _decode(method, response, text_will_do)
                     failure = refused(method, response, (self._settings.api_key, *_secrets_in(body)))
                 except UnexpectedAnswer as unexpected:
                     failure = unexpected
@@ -259,8 +259,9 @@ class Transport:
             self._seen = (moment, time.monotonic())
 
 
-def _decode(response: httpx.Response, text_will_do: bool) -> Any:
-    if not response.content:
+def _decode(method: str, response: httpx.Response, text_will_do: bool) -> Any:
+    # Nothing is no answer to a question: taken for an empty list, it would end every pod.
+    if not response.content and (method != "GET" or text_will_do):
         return {}
     content_type = response.headers.get("content-type", "")
     try:

@@ -30,7 +30,7 @@ from .behind import finish
 from .clock import Clock, ServiceClock, SteppedClock
 from .last_seen import note_seen
 from .memory import Memory
-from .watch import Poller
+from .poller import Poller
 
 if TYPE_CHECKING:
     from primepods_magic.sandbox import RunningSandbox

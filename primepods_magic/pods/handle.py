@@ -11,7 +11,7 @@ from primepods_magic.api.vocabulary import PodStatus
 from .burn import burn_usd_hr
 from .connection import Connection
 from .remove import Removal, remove_pods
-from .wait import DEFAULT_TIMEOUT_S, Goal, wait_for, wait_for_async
+from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
 
 __all__ = ["Pod"]
 
@@ -152,7 +152,10 @@ class Pod:
     async def wait_async(self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pod:
         """As `wait`, for ``await pod.wait_async()`` in an async cell: other tasks go on meanwhile. Cancelling
         it ends the waiting, never the pod."""
-        snapshot = await wait_for_async(self._connection, [self._details], goal=goal, timeout_s=timeout_s)
+        waiting = begin_waiting(
+            self._connection, [self._details], goal=goal, timeout_s=timeout_s, answer=lambda seen: seen
+        )
+        snapshot = await waiting
         self.update(snapshot.pods[0])
         return self
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 from primepods_magic.api.errors import NotFound
@@ -12,7 +12,7 @@ from .connection import Connection
 from .offers import NO_USD_PRICE, SOLD_OUT, find_offers, misfits
 from .spec import PodSpec
 
-__all__ = ["list_history", "list_offers", "list_pods", "pod_status"]
+__all__ = ["belonging", "list_history", "list_offers", "list_pods", "pod_status"]
 
 
 def list_pods(
@@ -36,14 +36,22 @@ def list_pods(
         Only those in one of these states, whatever the case.
     """
     wanted = {status.upper() for status in statuses}
-    pods = connection.client.list_all_pods()
-    if team_id is not None:
-        pods = [pod for pod in pods if pod.team_id == team_id]
-    elif not everyone:
-        pods = [pod for pod in pods if connection.may_be_mine(pod)]
+    belongs = belonging(connection, everyone=everyone, team_id=team_id)
+    pods = [pod for pod in connection.client.list_all_pods() if belongs(pod)]
     if wanted:
         pods = [pod for pod in pods if str(pod.status).upper() in wanted]
-    return sorted(pods, key=lambda pod: (pod.created_at is None, pod.created_at or 0, pod.id or ""))
+    return sorted(
+        pods, key=lambda pod: (pod.created_at is None, pod.created_at or 0, pod.name or "", pod.id or "")
+    )
+
+
+def belonging(
+    connection: Connection, *, everyone: bool = False, team_id: str | None = None
+) -> Callable[[PodDetails], bool]:
+    """Which pods `list_pods` is about, as a test for one of them."""
+    if team_id is not None:
+        return lambda pod: pod.team_id == team_id
+    return (lambda pod: True) if everyone else connection.may_be_mine
 
 
 def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatusEntry]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from primepods_magic.api.errors import NotFound
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 
@@ -43,9 +44,9 @@ class Lookout:
     """Looks at pods by one request for each hundred of them, and remembers what it learns of the service.
 
     The status endpoint is asked. Where its answers say nothing of installations, as on the specification's
-    page, or leave out pods that the list has, the list takes its place. A pod that is left out is looked for
-    in the list the next time, and is TERMINATED when it is not there either: one answer may be a mistake, and
-    no pod is asked for by itself.
+    page, or leave out pods that the list has, the list takes its place. A pod that one of them leaves out is
+    looked for in the other the next time, and is TERMINATED when it is not there either: one answer may be a
+    mistake, and no pod is asked for by itself.
 
     Parameters
     ----------
@@ -58,6 +59,7 @@ class Lookout:
         self._status_says_little = False
         self._seen: set[str] = set()
         self._missing: set[str] = set()
+        self._listed_last = False
         self._first_asked_s: dict[str, float] = {}
         self._listed = 0
         self._looks_since_list = _LOOKS_BETWEEN_LISTS
@@ -88,11 +90,15 @@ class Lookout:
         others: tuple[PodDetails, ...] = ()
         if not self._wants_list(for_others):
             found = self._by_status(asked)
+        reads_list = found is None
         if found is None:
             listed = self._connection.client.list_all_pods(budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S)
             self._listed, self._looks_since_list = len(listed), 0
             found = {pod.id: pod for pod in listed if pod.id in asked}
             others = tuple(pod for pod in listed if pod.id and pod.id not in asked)
+            # The list knows a pod that the status left out.
+            self._status_says_little |= not self._listed_last and not self._missing.isdisjoint(found)
+        self._listed_last = reads_list
         self._seen |= found.keys()
         seen = {pod_id: self._newest(pod, found.get(pod_id), now_s) for pod_id, pod in asked.items()}
         return Sighting(tuple(seen.get(pod.id or "", pod) for pod in pods), others)
@@ -100,13 +106,20 @@ class Lookout:
     def _wants_list(self, for_others: bool) -> bool:
         self._looks_since_list += 1
         is_due = self._listed <= _ONE_PAGE or self._looks_since_list >= _LOOKS_BETWEEN_LISTS
-        return self._status_says_little or bool(self._missing) or (for_others and is_due)
+        if self._status_says_little:
+            return True
+        # A list may lag behind, as the status may.
+        return not self._listed_last if self._missing else for_others and is_due
 
     def _by_status(self, asked: dict[str, PodDetails]) -> dict[str, PodDetails] | None:
         """The pods that the status knows; ``None`` where it does not say what is wanted."""
-        entries = self._connection.client.pod_status(
-            asked, budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S
-        )
+        try:
+            entries = self._connection.client.pod_status(
+                asked, budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S
+            )
+        except NotFound:
+            # What is answered to ids that nobody knows is nowhere written.
+            entries = []
         known = {entry.key: entry for entry in entries}
         if any(entry.installation_status is None for pod_id, entry in known.items() if pod_id in asked):
             self._status_says_little = True
@@ -116,13 +129,14 @@ class Lookout:
     def _newest(self, pod: PodDetails, found: PodDetails | None, now_s: float) -> PodDetails:
         pod_id = pod.id or ""
         if found is not None:
-            # The list knows a pod that the status left out.
-            self._status_says_little |= pod_id in self._missing
             self._missing.discard(pod_id)
             return pod if found == pod else found
         was_missing = pod_id in self._missing
         self._missing.add(pod_id)
-        may_appear = pod_id not in self._seen and now_s - self._first_asked_s[pod_id] < _APPEARS_WITHIN_S
+        age_s = now_s - self._first_asked_s[pod_id]
+        if pod.created_at is not None:
+            age_s = max(age_s, (self._connection.now() - pod.created_at).total_seconds())
+        may_appear = pod_id not in self._seen and age_s < _APPEARS_WITHIN_S
         if not was_missing or may_appear:
             return pod
         return pod.model_copy(update={"status": PodStatus.TERMINATED})

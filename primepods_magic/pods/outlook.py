@@ -23,6 +23,7 @@ class _Seen:
 
     at: datetime
     cost_usd: float | None
+    percent: float | None = None
     percent_at_first: float | None = None
     first_at: datetime | None = None
 
@@ -36,10 +37,10 @@ class Forecast:
     >>> forecast, start = Forecast(), datetime(2026, 11, 24, tzinfo=timezone.utc)
     >>> def installing(percent):
     ...     return PodDetails(id="a", status="ACTIVE", installation_status="IN_PROGRESS",
-    ...                       installation_progress=percent, price_hr=3.6, created_at=start)
+    ...                       installation_progress=percent, price_hr=36.0, created_at=start)
     >>> _ = forecast.learn([installing(20)], start + timedelta(seconds=100))
     >>> forecast.learn([installing(40)], start + timedelta(seconds=200))["a"]
-    Outlook(left_s=300.0, cost_usd=0.2)
+    Outlook(left_s=300.0, cost_usd=2.0)
     """
 
     def __init__(self) -> None:
@@ -72,9 +73,10 @@ class Forecast:
         note = self._seen.get(pod.id or "")
         rate_usd_hr = burn_usd_hr([pod])
         if note is None:
-            # Of the time before anybody watched only the rate of now is known.
+            # Of the time before anybody watched only the rate of now is known; one that is gone has none.
             begun = pod.created_at
-            known = begun is not None and pod.price_hr is not None
+            is_gone = pod.status == PodStatus.TERMINATED
+            known = begun is not None and pod.price_hr is not None and not is_gone
             note = _Seen(begun if begun is not None and begun < at else at, 0.0 if known else None)
         if note.cost_usd is not None:
             note.cost_usd += rate_usd_hr * max((at - note.at) / _HOUR, 0.0)
@@ -82,8 +84,10 @@ class Forecast:
         percent = pod.installation_progress if _is_installing(pod) else None
         if percent is None:
             note.percent_at_first = note.first_at = None
-        elif note.percent_at_first is None or percent < note.percent_at_first:
+        elif note.percent is None or percent < note.percent:
+            # It begins, or begins anew.
             note.percent_at_first, note.first_at = percent, at
+        note.percent = percent
         return note
 
 
@@ -97,6 +101,8 @@ def _left_s(pod: PodDetails, note: _Seen) -> float | None:
     if note.percent_at_first is None or note.first_at is None or pod.installation_progress is None:
         return None
     done = pod.installation_progress - note.percent_at_first
-    if done <= 0:
+    took_s = (note.at - note.first_at).total_seconds()
+    # The service's clock tells whole seconds, so it may stand still between two looks.
+    if done <= 0 or took_s <= 0:
         return None
-    return (note.at - note.first_at).total_seconds() / done * max(100.0 - pod.installation_progress, 0.0)
+    return took_s / done * max(100.0 - pod.installation_progress, 0.0)

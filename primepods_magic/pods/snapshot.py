@@ -126,6 +126,11 @@ class Snapshot:
         """Every pod is ready, failed or gone."""
         return all(pod.is_settled for pod in self.pods)
 
+    @property
+    def are_gone(self) -> bool:
+        """None of the pods is there any more."""
+        return all(pod.status == PodStatus.TERMINATED for pod in self.pods)
+
     def outlook(self, pod: PodDetails) -> Outlook:
         """The estimates for a pod; empty where there are none."""
         return self.outlooks.get(pod.id or "", _UNKNOWN)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from primepods_magic.api.errors import PodFailed, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
@@ -19,7 +20,9 @@ from .watch import Watch
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["DEFAULT_TIMEOUT_S", "Goal", "wait_for", "wait_for_async"]
+__all__ = ["DEFAULT_TIMEOUT_S", "Goal", "Waiting", "begin_waiting", "wait_for"]
+
+T = TypeVar("T")
 
 Goal = Literal["ready", "active", "terminated"]
 
@@ -72,17 +75,81 @@ def wait_for(
         return _wait(connection, watch, goal, timeout_s, on_look)
 
 
-async def wait_for_async(
+class Waiting(Generic[T]):
+    """A wait that goes on behind: ``await`` it, or ask for its `result`.
+
+    Made by `begin_waiting`. Cancelling it, or the task that awaits it, ends the waiting and never a pod.
+
+    Examples
+    --------
+    >>> waiting = begin_waiting(connection, pods)                            # doctest: +SKIP
+    >>> waiting                                                              # doctest: +SKIP
+    waiting until train is ready; 'await' it
+    >>> snapshot = await waiting                                             # doctest: +SKIP
+    """
+
+    def __init__(
+        self, watch: Watch, goal: Goal, work: Future[Snapshot], answer: Callable[[Snapshot], T]
+    ) -> None:
+        self._watch = watch
+        self._goal = goal
+        self._work = work
+        self._answer = answer
+
+    @property
+    def is_done(self) -> bool:
+        """It has ended, in whichever way."""
+        return self._work.done()
+
+    def result(self) -> T:
+        """Wait here, and answer as ``await`` does. Errors as `wait_for`."""
+        return self._answer(self._work.result())
+
+    def cancel(self) -> None:
+        """Stop waiting; whoever waits for it gets `WaitInterrupted`."""
+        self._watch.close()
+
+    def __await__(self) -> Generator[Any, None, T]:
+        try:
+            snapshot = yield from asyncio.wrap_future(self._work).__await__()
+        except asyncio.CancelledError:
+            self.cancel()
+            raise
+        return self._answer(snapshot)
+
+    def __repr__(self) -> str:
+        names = _names(self._watch.latest.pods)
+        if not self.is_done:
+            verb = "is" if len(self._watch.latest.pods) == 1 else "are"
+            return f"waiting until {names} {verb} {self._goal}; 'await' it"
+        error = self._work.exception()
+        return f"{names}: {self._goal}" if error is None else f"{type(error).__name__}: {error}"
+
+
+def begin_waiting(
     connection: Connection,
     pods: Iterable[PodDetails],
     *,
     goal: Goal = "ready",
     timeout_s: float = DEFAULT_TIMEOUT_S,
-) -> Snapshot:
-    """As `wait_for`, while other tasks go on. Cancelling it ends the waiting, never a pod."""
-    with _begin(connection, pods) as watch:
-        work = run_behind(connection, lambda: _wait(connection, watch, goal, timeout_s, None))
-        return await asyncio.wrap_future(work)
+    answer: Callable[[Snapshot], T],
+) -> Waiting[T]:
+    """Wait on a thread of its own, as `wait_for` does here.
+
+    Parameters
+    ----------
+    connection, pods, goal, timeout_s
+        As for `wait_for`.
+    answer : callable
+        Makes what is answered of the last snapshot.
+    """
+    watch = _begin(connection, pods)
+
+    def work() -> Snapshot:
+        with watch:
+            return _wait(connection, watch, goal, timeout_s, None)
+
+    return Waiting(watch, goal, run_behind(connection, work), answer)
 
 
 def _begin(connection: Connection, pods: Iterable[PodDetails]) -> Watch:
@@ -146,11 +213,13 @@ def _failure(pod: PodDetails) -> str:
 def _still(what: str, snapshot: Snapshot) -> str:
     """What goes on being billed although nobody waits for it any more."""
     going = [pod for pod in snapshot.pods if pod.status != PodStatus.TERMINATED]
-    names = ", ".join(clean(pod.name) for pod in going[:_NAMED])
-    if len(going) > _NAMED:
-        names += f" and {len(going) - _NAMED} more"
     price_usd_hr = sum(pod.price_hr or 0.0 for pod in going)
     rate = f" (${price_usd_hr:.2f}/h)" if price_usd_hr else ""
     verb = "goes on and is" if len(going) == 1 else "go on and are"
     blind = f". The service could not be asked at last: {snapshot.trouble}" if snapshot.trouble else ""
-    return f"{what}; {names} {verb} billed{rate}. '%pods rm NAME' ends a pod{blind}"
+    return f"{what}; {_names(going)} {verb} billed{rate}. '%pods rm NAME' ends a pod{blind}"
+
+
+def _names(pods: Sequence[PodDetails]) -> str:
+    names = ", ".join(clean(pod.name) for pod in pods[:_NAMED])
+    return f"{names} and {len(pods) - _NAMED} more" if len(pods) > _NAMED else names
