@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -11,10 +13,24 @@ if TYPE_CHECKING:
     from primepods_magic.pods.connection import Connection
     from primepods_magic.pods.snapshot import Snapshot
     from primepods_magic.pods.wait import Goal
+    from primepods_magic.pods.watch import Watch
 
     from .views import View
 
 __all__ = ["LiveDisplays"]
+
+# Pages that were loaded again show what these hold.
+_FINISHED_KEPT = 50
+
+
+@dataclass(eq=False)
+class _Display:
+    """One live display: its view, what was shown last, and what moves it."""
+
+    view: View
+    snapshot: Snapshot
+    cell: str | None
+    watch: Watch | None = None
 
 
 class LiveDisplays:
@@ -34,7 +50,8 @@ class LiveDisplays:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self.as_text = False
-        self._open: dict[View, Snapshot] = {}
+        self._open: set[_Display] = set()
+        self._finished: deque[_Display] = deque()
         self._lock = threading.Lock()
 
     @property
@@ -50,9 +67,12 @@ class LiveDisplays:
         connection: Connection,
         pods: Iterable[PodDetails],
         *,
+        joins: Callable[[PodDetails], bool] | None = None,
+        can_be_stopped: bool = False,
         on_look: Callable[[Snapshot], object] | None = None,
     ) -> None:
-        """Show the pods under this cell, and keep showing them while the kernel does other things.
+        """Show the pods under this cell, and keep showing them while the kernel does other things: until all
+        of them are settled or, where new ones join, gone.
 
         Parameters
         ----------
@@ -60,62 +80,89 @@ class LiveDisplays:
             Where the pods are.
         pods : iterable of PodDetails
             The pods.
+        joins : callable, optional
+            Says of a pod that is new whether it is shown as well.
+        can_be_stopped : bool
+            Offer to stop watching.
         on_look : callable, optional
             Is given every snapshot as well, on a thread of ours.
         """
-        from primepods_magic.pods.snapshot import Snapshot
 
-        from .views import open_view
-
-        view = open_view(self._shell, as_text=self.as_text)
-        first = Snapshot(tuple(pods), connection.now())
+        def is_over(snapshot: Snapshot) -> bool:
+            return snapshot.is_settled if joins is None else snapshot.are_gone
 
         def listen(snapshot: Snapshot) -> None:
-            with self._lock:
-                if view not in self._open:
-                    return
-                self._open[view] = snapshot
             if on_look:
                 on_look(snapshot)
-            view.show(snapshot)
-            if snapshot.is_settled or snapshot.is_last:
-                self._finish(view)
+            display.snapshot = snapshot
+            if is_over(snapshot) or snapshot.is_last:
+                self._finish(display)
+            else:
+                display.view.show(snapshot)
 
-        self._open[view] = first
-        view.show(first)
-        if first.is_settled:
-            self._finish(view)
+        display = self._begin(connection, pods, can_be_stopped=can_be_stopped)
+        if is_over(display.snapshot):
+            self._finish(display)
         else:
-            connection.poller.watch(first.pods, listen)
+            pods = display.snapshot.pods
+            display.watch = connection.poller.watch(pods, listen, joins=joins, is_over=is_over)
 
     def follow(
         self, connection: Connection, pods: Iterable[PodDetails], *, goal: Goal, timeout_s: float
     ) -> Snapshot:
         """Show the pods under this cell while waiting for them here. Errors as `wait_for`."""
-        from primepods_magic.pods.snapshot import Snapshot
         from primepods_magic.pods.wait import wait_for
 
-        from .views import open_view
-
-        view = open_view(self._shell, as_text=self.as_text)
-        self._open[view] = Snapshot(tuple(pods), connection.now())
+        display = self._begin(connection, pods)
 
         def listen(snapshot: Snapshot) -> None:
-            self._open[view] = snapshot
-            view.show(snapshot)
+            display.snapshot = snapshot
+            display.view.show(snapshot)
 
         try:
-            return wait_for(connection, self._open[view].pods, goal=goal, timeout_s=timeout_s, on_look=listen)
+            return wait_for(connection, display.snapshot.pods, goal=goal, timeout_s=timeout_s, on_look=listen)
         finally:
-            self._finish(view)
+            self._finish(display)
 
     def close(self) -> None:
-        """End every display with what was seen last."""
-        for view in list(self._open):
-            self._finish(view)
+        """End every display with what was seen last, and let go of all of them."""
+        for display in list(self._open):
+            self._finish(display)
+        while self._finished:
+            self._finished.popleft().view.close()
 
-    def _finish(self, view: View) -> None:
+    def _begin(
+        self, connection: Connection, pods: Iterable[PodDetails], *, can_be_stopped: bool = False
+    ) -> _Display:
+        """A display with its first snapshot, in the place of what this cell showed before."""
+        from primepods_magic.pods.snapshot import Snapshot
+
+        from .views import cell_of, open_view
+
+        cell = cell_of(self._shell)
+        for other in list(self._open):
+            if cell is not None and other.cell == cell:
+                self._finish(other)
+        view = open_view(
+            self._shell,
+            as_text=self.as_text,
+            on_stop=(lambda: self._finish(display)) if can_be_stopped else None,
+        )
+        display = _Display(view, Snapshot(tuple(pods), connection.now()), cell)
         with self._lock:
-            snapshot = self._open.pop(view, None)
-        if snapshot is not None:
-            view.finish(snapshot)
+            self._open.add(display)
+        view.show(display.snapshot)
+        return display
+
+    def _finish(self, display: _Display) -> None:
+        with self._lock:
+            if display not in self._open:
+                return
+            self._open.discard(display)
+            self._finished.append(display)
+            too_old = self._finished.popleft() if len(self._finished) > _FINISHED_KEPT else None
+        if display.watch is not None:
+            display.watch.close()
+        display.view.finish(display.snapshot)
+        if too_old is not None:
+            too_old.view.close()

@@ -2,8 +2,10 @@
 
   %pods wait train --timeout 10m
   df = %pods wait train eval --for active
+  waiting = %pods wait train --async
 
-Ctrl-C ends the waiting, never a pod.
+--timeout is for all pods and phases together. With --async the answer comes at once, and 'await waiting'
+gives the DataFrame, while other tasks go on. Ctrl-C ends the waiting, never a pod.
 """
 
 from __future__ import annotations
@@ -14,7 +16,11 @@ from typing import TYPE_CHECKING, Any
 from primepods_magic.notebook.arguments import ArgumentParser, add_pods, add_timeout
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from primepods_magic.notebook.magics import PodsMagics
+    from primepods_magic.pods.connection import Connection
+    from primepods_magic.pods.snapshot import Snapshot
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -23,21 +29,41 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--for", dest="goal", choices=["ready", "active", "terminated"], default="ready", help="until when"
     )
+    parser.add_argument(
+        "--async", dest="is_async", action="store_true", help="answer at once with what can be awaited"
+    )
     add_timeout(parser)
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods wait``."""
+    """The frame of ``%pods wait``, or with ``--async`` what it can be awaited from."""
+    from primepods_magic.pods.find import find_pods
+    from primepods_magic.pods.wait import begin_waiting
+
+    connection = magics.connection
+    pods = find_pods(connection, args.pods)
+    if not args.is_async:
+        seen = magics.live.follow(connection, pods, goal=args.goal, timeout_s=args.timeout)
+        return _frame(connection, seen)
+    if magics.live.can_watch_behind:
+        magics.live.watch(connection, pods)
+    return begin_waiting(
+        connection,
+        pods,
+        goal=args.goal,
+        timeout_s=args.timeout,
+        answer=lambda seen: _frame(connection, seen),
+    )
+
+
+def _frame(connection: Connection, seen: Snapshot) -> pd.DataFrame:
     from primepods_magic.frames import pods_frame
     from primepods_magic.notebook.captions import caption
     from primepods_magic.notebook.display import present
     from primepods_magic.pods.burn import burn_usd_hr
-    from primepods_magic.pods.find import find_pods
 
-    connection = magics.connection
-    pods = find_pods(connection, args.pods)
-    seen = magics.live.follow(connection, pods, goal=args.goal, timeout_s=args.timeout).pods
-    burn = f"${burn_usd_hr(seen):.2f}/h now"
+    burn = f"${burn_usd_hr(seen.pods):.2f}/h now"
+    number = len(seen.pods)
     return present(
-        pods_frame(seen), kind="pods", caption=caption(connection, len(seen), len(seen), "pod", burn)
+        pods_frame(seen.pods), kind="pods", caption=caption(connection, number, number, "pod", burn)
     )

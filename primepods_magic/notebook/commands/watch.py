@@ -1,5 +1,6 @@
-"""Live progress bars of pods. In a notebook they go on moving while you do other things; elsewhere this
-waits until every pod is ready, or for --timeout.
+"""Live progress bars of pods. In a notebook they go on moving while you do other things: of all your pods,
+new ones included, until none is left or you stop it; of named pods, until each is ready, has failed or is
+gone. Elsewhere this waits until every pod is ready, or for --timeout.
 
   %pods watch
   %pods watch train eval
@@ -10,7 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_pods, add_timeout
+from primepods_magic.notebook.arguments import ArgumentParser, add_pods, add_timeout, add_whose
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -19,19 +20,27 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """The flags of ``%pods watch``."""
     add_pods(parser, "*")
+    add_whose(parser)
     add_timeout(parser)
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """Show the bars of ``%pods watch``; it answers with nothing."""
     from primepods_magic.pods.find import find_pods
-    from primepods_magic.pods.listing import list_pods
+    from primepods_magic.pods.listing import belonging, list_pods
+    from primepods_magic.pods.teams import find_team
 
     connection = magics.connection
-    pods = find_pods(connection, args.pods) if args.pods else list_pods(connection)
+    team_id = find_team(connection, args.team).team_id if args.team else None
+    joins = None
+    if args.pods:
+        pods = find_pods(connection, args.pods)
+    else:
+        pods = list_pods(connection, everyone=args.all, team_id=team_id)
+        joins = belonging(connection, everyone=args.all, team_id=team_id)
     if not pods:
         print("you have no pods to watch")
     elif magics.live.can_watch_behind:
-        magics.live.watch(connection, pods)
+        magics.live.watch(connection, pods, joins=joins, can_be_stopped=True)
     else:
         magics.live.follow(connection, pods, goal="ready", timeout_s=args.timeout)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -31,17 +32,20 @@ class GuardedView:
 
     def show(self, snapshot: Snapshot) -> None:
         """Bring the display up to date."""
-        with self._lock:
-            try:
-                self.view.show(snapshot)
-            except Exception:
-                # Louder than debug would print, from a thread, into whatever cell is running.
-                logger.debug("the display could not be brought up to date", exc_info=True)
+        self._guard(lambda: self.view.show(snapshot))
 
     def finish(self, snapshot: Snapshot) -> None:
         """Show the last state in its lasting form."""
+        self._guard(lambda: self.view.finish(snapshot))
+
+    def close(self) -> None:
+        """Let go of what the lasting form still needs."""
+        self._guard(self.view.close)
+
+    def _guard(self, call: Callable[[], None]) -> None:
         with self._lock:
             try:
-                self.view.finish(snapshot)
+                call()
             except Exception:
-                logger.debug("the display could not be finished", exc_info=True)
+                # Louder than debug would print, from a thread, into whatever cell is running.
+                logger.debug("the display failed", exc_info=True)

@@ -7,18 +7,41 @@ those as a plain colour, and text keeps the colour around it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.text import safe_html
 from primepods_magic.api.vocabulary import PodStatus
 
-from .rows import Kind, Row, Totals, as_of_text, read_rows, read_totals, trouble_text
+from .choice import choose
+from .rows import (
+    Kind,
+    Row,
+    Totals,
+    announcement,
+    as_of_text,
+    read_rest,
+    read_rows,
+    read_totals,
+    trouble_text,
+)
 
 if TYPE_CHECKING:
     from primepods_magic.pods.snapshot import Snapshot
 
-__all__ = ["MOTION", "row_html", "static_html", "static_text", "totals_html", "trouble_html"]
+__all__ = [
+    "MOTION",
+    "announcement_html",
+    "clocks_css",
+    "rest_html",
+    "row_html",
+    "static_html",
+    "static_text",
+    "totals_html",
+    "trouble_html",
+]
 
 MOTION = """<style>
 .primepods-bar { animation: primepods-grow .6s ease-out }
@@ -82,7 +105,7 @@ _STRIPES = (
 )
 
 
-def row_html(row: Row, *, before: int | None = None, ruled: bool = False) -> str:
+def row_html(row: Row, *, before: int | None = None, ruled: bool = False, clock: str = "") -> str:
     """One pod's row.
 
     Parameters
@@ -93,6 +116,8 @@ def row_html(row: Row, *, before: int | None = None, ruled: bool = False) -> str
         Where its bar was; the bar then glides from there.
     ruled : bool
         Draw a line above it.
+    clock : str
+        Leave what changes with time alone to `clocks_css`, which knows the row by this name.
     """
     dot = f'<span style="{_DOT};{_FILL[row.kind]}"></span>'
     name = f'<b style="font-weight:600">{_isolated(row.name)}</b>'
@@ -101,9 +126,9 @@ def row_html(row: Row, *, before: int | None = None, ruled: bool = False) -> str
     words = f'<span style="{words_failed}">{safe_html(row.installation)}</span>' if row.installation else ""
     cells = [
         _cell("name", name, row.name, safe_html(row.gpu), row.gpu),
-        _bar(row.name, row.percent, row.kind, before),
+        _bar(row.name, row.percent, row.kind, before, _running(_time(row), clock, "t")),
         _cell("words", status, row.status, words, row.installation),
-        _cell("money", safe_html(row.price), row.price, safe_html(row.elapsed), row.elapsed),
+        _cell("money", safe_html(row.price), row.price, _running(row.cost, clock, "c")),
     ]
     below = "".join(
         f'<div><code style="{_CODE}">{safe_html(command)}</code></div>' for command in row.commands
@@ -111,6 +136,46 @@ def row_html(row: Row, *, before: int | None = None, ruled: bool = False) -> str
     if row.reason:
         below += f'<span style="{_RED};overflow-wrap:anywhere">{safe_html(row.reason)}</span>'
     return _block(cells, below, ruled)
+
+
+def clocks_css(rows: Mapping[str, Row]) -> str:
+    """Times and costs of rows as a style sheet: one small message moves all of them, and no row is replaced
+    while somebody selects its command.
+
+    Parameters
+    ----------
+    rows : mapping of str to Row
+        By the names that `row_html` was given.
+    """
+    rules = [
+        f'.{name}-{part}::after{{content:"{text}"}}'
+        for name, row in rows.items()
+        for part, text in (("t", _time(row)), ("c", row.cost))
+    ]
+    return f"<style>{''.join(rules)}</style>"
+
+
+def announcement_html(text: str) -> str:
+    """What a screen reader says once, and nobody sees.
+
+    Parameters
+    ----------
+    text : str
+        Of the changes since the last one.
+    """
+    hidden = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
+    return f'<div role="status" aria-live="polite" style="{hidden}">{safe_html(text)}</div>'
+
+
+def rest_html(text: str) -> str:
+    """The row for the pods that have none.
+
+    Parameters
+    ----------
+    text : str
+        What `read_rest` says.
+    """
+    return f'<div style="{_BLOCK};{_RULE}"><span style="{_MUTED}">{safe_html(text)}</span></div>'
 
 
 def totals_html(totals: Totals, *, before: int | None = None) -> str:
@@ -141,23 +206,30 @@ def trouble_html(text: str) -> str:
         What `trouble_text` says.
     """
     style = f"{_BLOCK};{_EDGE};overflow-wrap:anywhere"
-    return f'<div role="status" style="{style}"><b>Not up to date</b>: {safe_html(text)}</div>'
+    since, separator, why = text.partition(": ")
+    return f'<div style="{style}"><b>{safe_html(since)}</b>{separator}{safe_html(why)}</div>'
 
 
 def static_html(snapshot: Snapshot) -> str:
-    """All rows without a widget: what a saved notebook shows.
+    """The rows without a widget: what a saved notebook shows.
 
     Parameters
     ----------
     snapshot : Snapshot
         What to show.
     """
-    rows = read_rows(snapshot)
-    parts = [totals_html(read_totals(rows))] if len(rows) > 1 else []
-    parts += [row_html(row, ruled=bool(parts) or index > 0) for index, row in enumerate(rows)]
+    shown, rest = choose(snapshot.pods)
+    several = len(snapshot.pods) > 1
+    parts = [totals_html(read_totals(snapshot.pods))] if several else []
+    parts += [row_html(row, ruled=several) for row in read_rows(replace(snapshot, pods=tuple(shown)))]
+    if rest:
+        parts.append(rest_html(read_rest(rest)))
     trouble = trouble_text(snapshot)
     if trouble:
         parts.insert(0, trouble_html(trouble))
+    news = announcement(snapshot)
+    if news:
+        parts.append(announcement_html(news))
     moment = f'<time datetime="{snapshot.as_of:%Y-%m-%dT%H:%M:%SZ}">{as_of_text(snapshot.as_of)}</time>'
     return f'<div>{"".join(parts)}<div style="{_BLOCK};{_MUTED};padding-top:0px">{moment}</div></div>'
 
@@ -170,11 +242,11 @@ def static_text(snapshot: Snapshot) -> str:
     snapshot : Snapshot
         What to show.
     """
-    rows = read_rows(snapshot)
+    shown, rest = choose(snapshot.pods)
+    rows = read_rows(replace(snapshot, pods=tuple(shown)))
     width = max((len(row.name) for row in rows), default=0)
-    lines = [f"{row.name:<{width}}  {row.summary}" for row in rows]
-    trouble = trouble_text(snapshot)
-    return "\n".join([*([trouble] if trouble else []), *lines, as_of_text(snapshot.as_of)])
+    lines = [trouble_text(snapshot), *(f"{row.name:<{width}}  {row.summary}" for row in rows)]
+    return "\n".join([*filter(None, [*lines, read_rest(rest)]), as_of_text(snapshot.as_of)])
 
 
 def _where_it_failed(row: Row) -> tuple[str, str]:
@@ -200,11 +272,20 @@ def _cell(column: str, upper: str, upper_title: str, lower: str = "", lower_titl
     return f'<div style="{_COLUMNS[column]};min-width:0px">{lines}</div>'
 
 
-def _bar(name: str, percent: int | None, kind: Kind, before: int | None) -> str:
+def _time(row: Row) -> str:
+    return " · ".join(filter(None, [row.elapsed, row.left]))
+
+
+def _running(text: str, clock: str, part: str) -> str:
+    """A text that changes with time: as it is, or left to the style sheet."""
+    return f'<span class="{clock}-{part}"></span>' if clock else safe_html(text)
+
+
+def _bar(name: str, percent: int | None, kind: Kind, before: int | None, below: str = "") -> str:
     label = escape(name)
     said = f' aria-valuenow="{percent}"' if percent is not None else ""
     striped = percent is None and kind not in (Kind.GONE, Kind.FAILED)
-    track = f"{_COLUMNS['bar']};{_TUBE};overflow:hidden;{_STRIPES if striped else _TRACK}"
+    track = f"{_TUBE};overflow:hidden;{_STRIPES if striped else _TRACK}"
     start = percent if before is None else before
     fill = (
         f'<div class="primepods-bar" style="{_TUBE};width:{percent}%;'
@@ -212,10 +293,14 @@ def _bar(name: str, percent: int | None, kind: Kind, before: int | None) -> str:
         if percent
         else ""
     )
-    return (
+    bar = (
         f'<div role="progressbar" aria-label="{label}" aria-valuemin="0" aria-valuemax="100"{said} '
         f'data-pod="{label}" style="{track}">{fill}</div>'
     )
+    under = f'<div style="{_ONE_LINE};{_MUTED};padding-top:4px">{below}</div>' if below else ""
+    # So that the bar is level with the name, and the line below it with the GPU.
+    room = "padding-top:8px" if below else ""
+    return f'<div style="{_COLUMNS["bar"]};min-width:0px;{room}">{bar}{under}</div>'
 
 
 def _isolated(name: str) -> str:

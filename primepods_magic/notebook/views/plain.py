@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from .rows import read_row
+from .choice import MOST_ROWS
+from .rows import Kind, read_row, read_totals
 
 if TYPE_CHECKING:
     from primepods_magic.pods.snapshot import Snapshot
@@ -13,10 +14,12 @@ if TYPE_CHECKING:
 __all__ = ["PlainView"]
 
 _STEP = 20
+_STEP_OF_MANY = 10
 
 
 class PlainView:
-    """One line when something changes, and when an installation has come another 20 % further.
+    """One line when something changes, and when an installation has come another 20 % further. Of more than
+    20 pods those that fail get lines of their own, and all together one for each 10 %.
 
     It has no clock times and no durations, so that a saved notebook compares literally. Only the main
     thread prints: what another thread prints ends up under whichever cell is running.
@@ -24,6 +27,8 @@ class PlainView:
 
     def __init__(self) -> None:
         self._said: dict[int, str] = {}
+        self._step_said = -1
+        self._together_said = ""
         self._in_trouble = False
         self._finished = False
 
@@ -36,11 +41,13 @@ class PlainView:
             What is known now.
         """
         if self._may_print():
-            self._print(snapshot)
             # What went wrong names hosts and ports, which differ between computers.
             if snapshot.trouble is not None and not self._in_trouble:
                 print("the service cannot be reached at present; still trying", flush=True)
+            if snapshot.trouble is None and self._in_trouble:
+                print("the service answers again", flush=True)
             self._in_trouble = snapshot.trouble is not None
+            self._print(snapshot)
 
     def finish(self, snapshot: Snapshot) -> None:
         """Print what has changed since the last line, and nothing after that.
@@ -51,16 +58,31 @@ class PlainView:
             What was known last.
         """
         if self._may_print():
-            self._print(snapshot)
+            self._print(snapshot, is_last=True)
             self._finished = True
+
+    def close(self) -> None:
+        """Lines need nothing."""
 
     def _may_print(self) -> bool:
         return not self._finished and threading.current_thread() is threading.main_thread()
 
-    def _print(self, snapshot: Snapshot) -> None:
+    def _print(self, snapshot: Snapshot, *, is_last: bool = False) -> None:
         rows = [read_row(pod, snapshot.as_of, step=_STEP) for pod in snapshot.pods]
-        width = max((len(row.name) for row in rows), default=0)
-        for index, row in enumerate(rows):
+        are_many = len(rows) > MOST_ROWS
+        told = [(i, row) for i, row in enumerate(rows) if not are_many or row.kind is Kind.FAILED]
+        width = max((len(row.name) for _, row in told), default=0)
+        for index, row in told:
             if self._said.get(index) != row.summary:
                 self._said[index] = row.summary
                 print(f"{row.name:<{width}}  {row.summary}", flush=True)
+        if are_many:
+            self._print_together(snapshot, is_last)
+
+    def _print_together(self, snapshot: Snapshot, is_last: bool) -> None:
+        totals = read_totals(snapshot.pods)
+        line = f"{totals.title}  {totals.percent} %: {totals.states}"
+        step = totals.percent // _STEP_OF_MANY
+        if line != self._together_said and (is_last or step != self._step_said):
+            self._together_said, self._step_said = line, step
+            print(line, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
@@ -13,11 +14,23 @@ from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
 
 if TYPE_CHECKING:
     from primepods_magic.api.models import PodDetails
-    from primepods_magic.pods.snapshot import Snapshot
+    from primepods_magic.pods.snapshot import Outlook, Snapshot
 
-__all__ = ["Kind", "Row", "Totals", "as_of_text", "read_row", "read_rows", "read_totals", "trouble_text"]
+__all__ = [
+    "Kind",
+    "Row",
+    "Totals",
+    "announcement",
+    "as_of_text",
+    "read_rest",
+    "read_row",
+    "read_rows",
+    "read_totals",
+    "trouble_text",
+]
 
 _SHOWN_NODES = 4
+_TOLD_AT_ONCE = 3
 
 
 class Kind(str, Enum):
@@ -51,10 +64,12 @@ class Row:
         What that means.
     price : str
         ``$2.69/h``, or empty.
-    price_hr : float or None
-        The same as a number.
+    cost : str
+        What it has cost until now, an estimate: ``$0.08 so far``, or empty.
     elapsed : str
         Since the pod was created, by the service's clock: ``4 min 05 s``, or empty.
+    left : str
+        How long the installation will take, an estimate: ``about 40 s left``, or empty.
     commands : tuple of str
         Once it is ready: how to connect to each node.
     reason : str
@@ -72,8 +87,9 @@ class Row:
     percent: int | None
     kind: Kind
     price: str
-    price_hr: float | None
+    cost: str
     elapsed: str
+    left: str
     commands: tuple[str, ...]
     reason: str
     summary: str
@@ -93,10 +109,10 @@ class Totals:
 
 def read_rows(snapshot: Snapshot) -> tuple[Row, ...]:
     """A row for each pod of a snapshot, in its order."""
-    return tuple(read_row(pod, snapshot.as_of) for pod in snapshot.pods)
+    return tuple(read_row(pod, snapshot.as_of, snapshot.outlook(pod)) for pod in snapshot.pods)
 
 
-def read_row(pod: PodDetails, as_of: datetime, *, step: int = 1) -> Row:
+def read_row(pod: PodDetails, as_of: datetime, outlook: Outlook | None = None, *, step: int = 1) -> Row:
     """What to say about a pod.
 
     Parameters
@@ -105,6 +121,8 @@ def read_row(pod: PodDetails, as_of: datetime, *, step: int = 1) -> Row:
         The pod, as last seen.
     as_of : datetime
         When that was, by the service's clock.
+    outlook : Outlook, optional
+        Estimates for it.
     step : int
         Percentages are rounded down to a multiple of it.
     """
@@ -122,8 +140,9 @@ def read_row(pod: PodDetails, as_of: datetime, *, step: int = 1) -> Row:
         percent=percent,
         kind=kind,
         price=_price(pod.price_hr),
-        price_hr=pod.price_hr,
+        cost=_cost(outlook.cost_usd if outlook else None),
         elapsed=_elapsed(pod.created_at, as_of),
+        left=_left(outlook.left_s if outlook else None),
         commands=commands,
         reason=reason,
         summary=_summary(pod, kind, percent, commands, reason),
@@ -131,19 +150,33 @@ def read_row(pod: PodDetails, as_of: datetime, *, step: int = 1) -> Row:
     )
 
 
-def read_totals(rows: tuple[Row, ...]) -> Totals:
+def read_totals(pods: Sequence[PodDetails]) -> Totals:
     """What to say about several pods together; those that are gone neither count nor cost."""
-    counted = Counter(row.kind for row in rows)
-    there = [row for row in rows if row.kind is not Kind.GONE]
-    prices = [row.price_hr for row in there if row.price_hr is not None]
-    settled = all(row.is_settled for row in rows)
+    kinds = [_kind(pod) for pod in pods]
+    there = [(pod, kind) for pod, kind in zip(pods, kinds, strict=True) if kind is not Kind.GONE]
+    counted = Counter(kinds)
+    prices = [pod.price_hr for pod, _ in there if pod.price_hr is not None]
+    settled = all(pod.is_settled for pod in pods)
     return Totals(
-        title=f"{len(rows)} pods",
-        states=", ".join(f"{counted[kind]} {kind.value}" for kind in Kind if counted[kind]),
-        percent=sum(row.percent or 0 for row in there) // len(there) if there else 0,
+        title=f"{len(pods)} pods",
+        states=_states(counted),
+        percent=sum(_percent(pod, kind) or 0 for pod, kind in there) // len(there) if there else 0,
         kind=Kind.INSTALLING if not settled else Kind.FAILED if counted[Kind.FAILED] else Kind.READY,
         price=_price(sum(prices)) if prices else "",
     )
+
+
+def read_rest(pods: Sequence[PodDetails]) -> str:
+    """What to say about pods that have no row: ``and 180 more: 30 waiting, 150 ready``; empty for none."""
+    return f"and {len(pods)} more: {_states(Counter(map(_kind, pods)))}" if pods else ""
+
+
+def announcement(snapshot: Snapshot) -> str:
+    """What a screen reader is to say of a snapshot: changes of state, few enough to be listened to."""
+    changes = [change for change in snapshot.changes if change.is_of_state]
+    if len(changes) <= _TOLD_AT_ONCE:
+        return ". ".join(str(change).rstrip(".") for change in changes)
+    return f"{len(changes)} changes. {read_totals(snapshot.pods).states}"
 
 
 def as_of_text(as_of: datetime) -> str:
@@ -152,10 +185,15 @@ def as_of_text(as_of: datetime) -> str:
 
 
 def trouble_text(snapshot: Snapshot) -> str:
-    """Why the latest look failed and from when the rows are; empty where it did not."""
+    """From when the rows are, and why the latest look failed; empty where it did not."""
     if snapshot.trouble is None:
         return ""
-    return f"{clean(snapshot.trouble).rstrip('.')}; last seen at {snapshot.as_of:%H:%M:%S} UTC"
+    since = f"Not up to date since {snapshot.as_of:%H:%M:%S} UTC"
+    return f"{since}: {clean(snapshot.trouble).rstrip('.')}"
+
+
+def _states(counted: Counter[Kind]) -> str:
+    return ", ".join(f"{counted[kind]} {kind.value}" for kind in Kind if counted[kind])
 
 
 def _kind(pod: PodDetails) -> Kind:
@@ -250,6 +288,24 @@ def _price(usd_hr: float | None) -> str:
     # Cheap pods cost fractions of a cent more or less; the others read better with two digits.
     whole, _, fraction = f"{usd_hr:,.4f}".partition(".")
     return f"${whole}.{fraction.rstrip('0'):0<2}/h"
+
+
+def _cost(usd: float | None) -> str:
+    if usd is None:
+        return ""
+    return "< $0.01 so far" if 0 < usd < 0.01 else f"${usd:,.2f} so far"
+
+
+def _left(seconds: float | None) -> str:
+    """Rounded as roughly as it is known."""
+    if seconds is None:
+        return ""
+    if seconds < 10:
+        return "a few seconds left"
+    if seconds < 55:
+        return f"about {round(seconds, -1):.0f} s left"
+    minutes = round(seconds / 60)
+    return f"about {minutes} min left" if minutes < 90 else f"about {round(seconds / 3600)} h left"
 
 
 def _elapsed(created_at: datetime | None, as_of: datetime) -> str:

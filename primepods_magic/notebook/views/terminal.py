@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -14,7 +14,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from .rows import Kind, Row, read_rows, read_totals, trouble_text
+from .choice import choose
+from .rows import Kind, Row, read_rest, read_rows, read_totals, trouble_text
 
 if TYPE_CHECKING:
     from rich.console import ConsoleOptions, RenderableType, RenderResult
@@ -23,11 +24,16 @@ if TYPE_CHECKING:
 
 __all__ = ["TerminalView"]
 
-_COLUMNS = ("name", "gpu", "words", "price", "elapsed")
+_COLUMNS = ("name", "gpu", "words", "left", "price", "cost", "elapsed")
+# What is left out first where a line is too long.
+_SPARE = ("left", "gpu", "cost", "elapsed", "price")
 _NAME_AT_MOST = 24
 _LINE_AT_MOST = 120
 _BAR_AT_LEAST = 10
 _GAP = 2
+# The prompt, the totals, the rest, and what stands below rows: more would scroll, and could not be redrawn.
+_LINES_KEPT_FREE = 8
+_ROWS_AT_LEAST = 3
 
 _COLOURS = {
     Kind.WAITING: "bright_black",
@@ -53,7 +59,9 @@ class TerminalView:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
+        self._console = Console(highlight=False)
         self._live: Live | None = None
+        self._shown: set[str | None] = set()
         self._finished = False
 
     def show(self, snapshot: Snapshot) -> None:
@@ -66,12 +74,12 @@ class TerminalView:
         """
         if self._finished:
             return
-        drawn = _drawn(snapshot)
+        drawn = self._drawn(snapshot)
         if self._live is not None:
             self._live.update(drawn, refresh=True)
         elif threading.current_thread() is threading.main_thread():
             # Redrawn when there is news, so there is no thread that a Ctrl-C could leave behind.
-            self._live = Live(drawn, console=Console(highlight=False), auto_refresh=False)
+            self._live = Live(drawn, console=self._console, auto_refresh=False)
             if self._shell is not None:
                 self._shell.events.register("post_execute", self._stop)
             self._live.start(refresh=True)
@@ -90,6 +98,9 @@ class TerminalView:
             if self._live is not None:
                 self._stop()
 
+    def close(self) -> None:
+        """The scrollback keeps the rows by itself."""
+
     def _stop(self) -> None:
         if self._finished:
             return
@@ -99,21 +110,24 @@ class TerminalView:
             if self._shell is not None:
                 self._shell.events.unregister("post_execute", self._stop)
 
-
-def _drawn(snapshot: Snapshot) -> RenderableType:
-    rows = read_rows(snapshot)
-    lines = [_Line.of(row) for row in rows]
-    if len(rows) > 1:
-        totals = read_totals(rows)
-        states = Text(totals.states)
-        colour = _COLOURS[totals.kind]
-        lines.insert(0, _Line(totals.title, "", states, totals.price, "", totals.percent, colour))
-    parts: list[RenderableType] = []
-    trouble = trouble_text(snapshot)
-    if trouble:
-        parts.append(Text(f"Not up to date: {trouble}", style="yellow"))
-    parts += [_Aligned(line, lines) for line in lines]
-    return Group(*parts)
+    def _drawn(self, snapshot: Snapshot) -> RenderableType:
+        limit = max(self._console.size.height - _LINES_KEPT_FREE, _ROWS_AT_LEAST)
+        pods, rest = choose(snapshot.pods, self._shown, limit=limit)
+        self._shown = {pod.id for pod in pods}
+        lines = [_Line.of(row) for row in read_rows(replace(snapshot, pods=tuple(pods)))]
+        if len(snapshot.pods) > 1:
+            totals = read_totals(snapshot.pods)
+            colour = _COLOURS[totals.kind]
+            states = Text(totals.states)
+            lines.insert(0, _Line(totals.title, states, totals.percent, colour, price=totals.price))
+        parts: list[RenderableType] = []
+        trouble = trouble_text(snapshot)
+        if trouble:
+            parts.append(Text(trouble, style="yellow"))
+        parts += [_Aligned(line, lines) for line in lines]
+        if rest:
+            parts.append(Text(read_rest(rest), style="bright_black"))
+        return Group(*parts)
 
 
 @dataclass(frozen=True)
@@ -121,12 +135,14 @@ class _Line:
     """The cells of a line, and what stands below it."""
 
     name: str
-    gpu: str
     words: Text
-    price: str
-    elapsed: str
     percent: int | None
     colour: str
+    gpu: str = ""
+    left: str = ""
+    price: str = ""
+    cost: str = ""
+    elapsed: str = ""
     below: tuple[Text, ...] = ()
 
     @classmethod
@@ -134,7 +150,18 @@ class _Line:
         colour = _COLOURS[row.kind]
         words = Text.assemble((row.status, f"bold {colour}"), "  ", row.installation)
         below = (*map(Text, row.commands), *([Text(row.reason, style="red")] if row.reason else []))
-        return cls(row.name, row.gpu, words, row.price, row.elapsed, row.percent, colour, below)
+        return cls(
+            name=row.name,
+            words=words,
+            percent=row.percent,
+            colour=colour,
+            gpu=row.gpu,
+            left=row.left,
+            price=row.price,
+            cost=row.cost,
+            elapsed=row.elapsed,
+            below=below,
+        )
 
     def width(self, column: str) -> int:
         cell = getattr(self, column)
@@ -161,7 +188,7 @@ class _Aligned:
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         line, widths = self._line, dict(self._widths)
         whole = min(options.max_width, _LINE_AT_MOST)
-        for spare in ("gpu", "elapsed", "price"):
+        for spare in _SPARE:
             if sum(widths.values()) + _GAP * len(widths) + _BAR_AT_LEAST > whole:
                 widths.pop(spare, None)
         cells: dict[str, RenderableType] = {
@@ -169,7 +196,9 @@ class _Aligned:
             "gpu": Text(line.gpu, style="bright_black"),
             "bar": _bar(line),
             "words": line.words,
+            "left": Text(line.left, style="bright_black"),
             "price": Text(line.price),
+            "cost": Text(line.cost, style="bright_black"),
             "elapsed": Text(line.elapsed, style="bright_black"),
         }
         table = Table.grid(padding=(0, _GAP, 0, 0))
@@ -178,7 +207,7 @@ class _Aligned:
             if column == "bar":
                 table.add_column(ratio=1, min_width=_BAR_AT_LEAST, vertical="middle")
             elif column in widths:
-                right = column in ("price", "elapsed")
+                right = column in ("price", "cost", "elapsed")
                 table.add_column(
                     width=widths[column],
                     justify="right" if right else "left",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,7 @@ def pod(
     """A pod as the service describes it; `more` in the service's own keys."""
     return PodDetails.model_validate(
         {
-            "id": "e4774cdda0793f86",
+            "id": hashlib.md5((name or "").encode(errors="replace"), usedforsecurity=False).hexdigest(),
             "name": name,
             "status": status,
             "installationStatus": installation,
@@ -45,8 +46,8 @@ def failed(name: str = "train", reason: str | None = "no space left", **more: An
     return pod(name, "ACTIVE", "FAILED", 43, installationFailure=reason, **more)
 
 
-def snapshot(*pods: PodDetails, after: float = 0, trouble: str | None = None) -> Snapshot:
-    return Snapshot(pods, EIGHT + timedelta(seconds=after), trouble)
+def snapshot(*pods: PodDetails, after: float = 0, trouble: str | None = None, **more: Any) -> Snapshot:
+    return Snapshot(pods, EIGHT + timedelta(seconds=after), trouble, **more)
 
 
 class FrontEnd:

@@ -63,6 +63,24 @@ def test_trouble_is_said_once_and_without_what_differs_between_computers(capsys)
     view = PlainView()
     for _ in range(3):
         view.show(snapshot(pod("train", "PENDING"), trouble="connect to 127.0.0.1:41523 refused"))
+    for _ in range(2):
+        view.show(snapshot(pod("train", "ACTIVE", "IN_PROGRESS", 40)))
     assert capsys.readouterr().out == (
-        "train  PENDING\nthe service cannot be reached at present; still trying\n"
+        "the service cannot be reached at present; still trying\n"
+        "train  PENDING\n"
+        "the service answers again\n"
+        "train  ACTIVE  installing 40 %\n"
     )
+
+
+def test_many_pods_are_told_together_and_those_that_fail_by_name(capsys):
+    view = PlainView()
+    for ready_ones in range(31):
+        pods = [ready(f"pod-{n}") if n < ready_ones else pod(f"pod-{n}", "PENDING") for n in range(29)]
+        view.show(snapshot(*pods, failed("bad") if ready_ones > 14 else pod("bad", "PENDING")))
+    view.finish(snapshot(*pods, failed("bad")))
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "30 pods  0 %: 30 waiting"
+    assert [line for line in lines if "bad" in line] == ["bad  FAILED  no space left"]
+    assert lines[-1] == "30 pods  98 %: 29 ready, 1 failed"
+    assert len(lines) < 14

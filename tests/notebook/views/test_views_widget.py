@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 from html.parser import HTMLParser
 from typing import Any
@@ -15,7 +16,8 @@ from jupyter_client.manager import start_new_kernel
 
 from primepods_magic.notebook.views import View, open_view
 from primepods_magic.notebook.views.markup import static_html, static_text
-from tests.notebook.views.snapshots import FrontEnd, failed, pod, ready, snapshot
+from primepods_magic.pods.snapshot import Outlook, changes_between
+from tests.notebook.views.snapshots import EIGHT, FrontEnd, failed, pod, ready, snapshot
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 HOSTILE = '</div><script>alert(1)</script>"\' onmouseover="x'
@@ -98,13 +100,91 @@ def test_only_the_row_that_changed_is_sent(sent):
     view.finish(at(46))
 
 
-def test_a_command_that_somebody_may_be_selecting_is_not_replaced_by_the_passing_of_time(sent):
+def test_the_passing_of_time_is_one_message_for_all_rows_and_replaces_none(sent):
+    """Somebody may be selecting a command."""
     view = open_view(FrontEnd())
-    view.show(snapshot(ready()))
+    pods = [ready("a"), pod("b", "ACTIVE", "IN_PROGRESS", 40), failed("c")]
+    view.show(snapshot(*pods))
     sent.clear()
-    view.show(snapshot(ready(), after=30))
-    assert sent == []
-    view.finish(snapshot(ready()))
+    left = {pods[1].id: Outlook(left_s=42, cost_usd=0.123)}
+    view.show(snapshot(*pods, after=75, outlooks=left))
+    (state,) = updates(sent)
+    said = re.findall(r'-(\d)-(.)::after\{content:"(.*?)"\}', state["value"])
+    assert said == [
+        *[("1", "t", "1 min 15 s"), ("1", "c", "")],
+        *[("2", "t", "1 min 15 s · about 40 s left"), ("2", "c", "$0.12 so far")],
+        *[("3", "t", "1 min 15 s"), ("3", "c", "")],
+    ]
+    view.finish(snapshot(*pods))
+    view.close()
+
+
+def test_messages_are_as_many_as_the_rows_that_changed_and_not_as_those_shown(sent):
+    view = open_view(FrontEnd())
+
+    def at(*progress: int) -> Any:
+        return snapshot(*(pod(f"pod-{n}", "ACTIVE", "IN_PROGRESS", p) for n, p in enumerate(progress)))
+
+    view.show(at(*[10] * 200))
+    rows = len(ipywidgets.widgets.widget._instances[view.view._box.model_id].children)
+    assert rows < 30
+    shown = [n for n in range(200) if f"pod-{n}<" in str(ipywidgets.widgets.widget._instances)]
+    assert len(shown) == 20
+    for changed in (1, 5, 15):
+        sent.clear()
+        view.show(at(*(20 + changed if n in shown[:changed] else 10 for n in range(200))))
+        assert len(updates(sent)) <= changed + 3
+    view.close()
+
+
+def test_what_failed_has_a_row_and_the_rest_is_counted(sent):
+    view = open_view(FrontEnd())
+    pods = [ready(f"pod-{n}") for n in range(100)]
+    view.show(snapshot(*pods))
+    pods[40] = failed("pod-40")
+    view.show(snapshot(*pods))
+    said = [state.get("value", "") for state in updates(sent)]
+    assert any("pod-40" in value and "no space left" in value for value in said)
+    assert any("and 80 more: 80 ready" in value for value in said)
+    view.finish(snapshot(*pods))
+    view.close()
+
+
+def test_a_screen_reader_hears_of_each_change_of_state_once(sent):
+    view = open_view(FrontEnd())
+    view.show(snapshot(pod("a", "PENDING"), pod("b", "PENDING")))
+    steps = [
+        (pod("a", "ACTIVE", "IN_PROGRESS", 10), "a is ACTIVE"),
+        (pod("a", "ACTIVE", "IN_PROGRESS", 20), None),
+        (pod("a", "ACTIVE", "IN_PROGRESS", 30), None),
+        (ready("a"), "a is ready"),
+    ]
+    before, heard = pod("a", "PENDING"), []
+    for now, _ in steps:
+        sent.clear()
+        changes = changes_between({before.id: before}, [now], EIGHT)
+        view.show(snapshot(now, pod("b", "PENDING"), changes=changes))
+        said = [Elements(state.get("value", "")) for state in updates(sent)]
+        status = [one for one in said if any(a.get("role") == "status" for _, a in one.tags)]
+        heard.append(status[0].text if status else None)
+        assert len(status) <= 1
+        before = now
+    assert heard == [said for _, said in steps]
+    view.close()
+
+
+def test_who_does_not_want_to_watch_any_more_can_say_so(sent):
+    asked: list[bool] = []
+    before = open_widgets()
+    view = open_view(FrontEnd(), on_stop=lambda: asked.append(True))
+    view.show(snapshot(pod("a")))
+    (button,) = [w for w in ipywidgets.widgets.widget._instances.values() if isinstance(w, ipywidgets.Button)]
+    button.click()
+    assert asked == [True]
+    assert button.disabled
+    view.finish(snapshot(pod("a")))
+    view.close()
+    assert open_widgets() == before
 
 
 def test_a_bar_says_what_it_is_to_a_screen_reader(sent):
@@ -139,7 +219,7 @@ def test_what_the_service_says_is_text_and_never_markup(watched):
     assert HOSTILE in shown.text
 
 
-def test_the_last_state_replaces_the_widget_and_no_widget_is_left(sent):
+def test_the_last_state_replaces_the_widget_and_closing_leaves_no_widget(sent):
     before = open_widgets()
     front_end = FrontEnd()
     view = open_view(front_end)
@@ -148,6 +228,12 @@ def test_the_last_state_replaces_the_widget_and_no_widget_is_left(sent):
     for _ in range(2):
         view.finish(snapshot(ready("a"), failed("b"), after=60))
     view.show(snapshot(pod("a")))
+    # A page that was loaded again shows the widget still, which says the same.
+    box = ipywidgets.widgets.widget._instances[view.view._box.model_id]
+    (remaining,) = box.children
+    assert Elements(remaining.value).text == Elements(front_end.shown[-1][0]["text/html"]).text
+    assert open_widgets() <= before + 5
+    view.close()
     assert open_widgets() == before
     first, last = front_end.shown
     assert first[1] == last[1]
@@ -167,6 +253,7 @@ def test_widgets_are_closed_even_when_the_front_end_refuses_the_last_state(sent,
     view.show(snapshot(pod()))
     monkeypatch.setattr(view.view, "_publisher", None)
     view.finish(snapshot(ready()))
+    view.close()
     assert open_widgets() == before
 
 
@@ -188,7 +275,8 @@ def test_trouble_comes_and_goes_above_the_rows(sent):
     calm = ipywidgets.widgets.widget._instances[view.view._box.model_id].children
     view.show(snapshot(pod("a"), trouble="no answer"))
     troubled = ipywidgets.widgets.widget._instances[view.view._box.model_id].children
-    assert "no answer; last seen at 08:00:00 UTC" in troubled[1].value
+    (added,) = set(troubled) - set(calm)
+    assert "<b>Not up to date since 08:00:00 UTC</b>: no answer" in added.value
     view.show(snapshot(pod("a")))
     assert ipywidgets.widgets.widget._instances[view.view._box.model_id].children == calm
     view.finish(snapshot(ready()))
@@ -209,12 +297,13 @@ def test_two_threads_may_show_and_finish_at_once(sent):
     view.finish(snapshot(ready("a")))
     for thread in threads:
         thread.join()
+    view.close()
     assert open_widgets() == before
 
 
 def test_the_text_form_says_that_it_is_not_up_to_date():
     shown = static_text(snapshot(pod("train", "PENDING"), trouble="no answer"))
-    assert shown == "no answer; last seen at 08:00:00 UTC\ntrain  PENDING\nas of 08:00 UTC"
+    assert shown == "Not up to date since 08:00:00 UTC: no answer\ntrain  PENDING\nas of 08:00 UTC"
 
 
 def test_in_a_real_kernel_the_display_is_replaced_from_a_thread_after_its_cell():
@@ -226,7 +315,7 @@ def test_in_a_real_kernel_the_display_is_replaced_from_a_thread_after_its_cell()
         "view.show(snapshot(pod('train', 'PENDING')))",
         "def work():\n"
         "    view.show(snapshot(pod('train', 'ACTIVE', 'IN_PROGRESS', 40)))\n"
-        "    view.finish(snapshot(ready()))\n"
+        "    view.finish(snapshot(ready())); view.close()\n"
         "thread = threading.Thread(target=work); thread.start(); thread.join()",
         "import ipywidgets; print(len(ipywidgets.widgets.widget._instances))",
     ]

@@ -1,0 +1,189 @@
+"""`%pods watch` in a browser: the truth about every pod, for everybody, and after a reload or a restart."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import nbformat
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tests.browser import bars
+from tests.browser.accessibility import serious_findings
+from tests.browser.bars import moves_on, percent
+from tests.browser.lab_page import DARK, LIGHT, SCREENSHOTS, LabPage
+from tests.browser.server import JupyterLab
+from tests.support.sandbox_control import SandboxControl
+from tests.support.waiting import eventually
+
+WORKERS, TUNING, WATCH, LATE = range(1, 5)
+CELLS = [
+    bars.CONNECT,
+    "%pod_create --gpu L4_24GB --pods 2 --name worker -o workers;",
+    "%pod_create --cloud-id td-RTX4090x1 --name tuning -o tuning;",
+    "%pods watch",
+    "%pod_create --gpu H100_80GB --name late -o late;",
+]
+OURS = ".jp-OutputArea-output:has([data-pod])"
+# Everything that is said to a screen reader without being asked for, once each.
+HEARD = """
+window.heard = [];
+const live = one => one.matches("[aria-live],[role=status]") && one.closest(".jp-OutputArea-output");
+new MutationObserver(seen => {
+  for (const change of seen) for (const node of change.addedNodes) {
+    if (!(node instanceof Element)) continue;
+    for (const one of [node, ...node.querySelectorAll("*")].filter(live)) window.heard.push(one.textContent);
+  }
+}).observe(document.body, {childList: true, subtree: true});
+"""
+
+
+@pytest.mark.parametrize("theme", [DARK, LIGHT])
+def test_the_truth_is_shown_of_every_pod(
+    theme: str, sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+) -> None:
+    page = lab_page(theme)
+    page.page.set_viewport_size({"width": 1280, "height": 1500})
+    name = f"watch-{theme.split()[-1].lower()}"
+    page.open_notebook(jupyterlab.add_notebook(name, CELLS, {"PRIMEPODS_SANDBOX_URL": sandbox.url}))
+    for number in range(WATCH + 1):
+        page.run_cell(number)
+    shown = page.output_of(WATCH)
+    sandbox.advance(5)
+    expect(shown).to_contain_text("3 installing")
+    moves_on(shown.locator("[data-pod='tuning']"), sandbox)
+    page.screenshot("watch-installing")
+    assert serious_findings(page.page, OURS) == []
+
+    page.run_cell(LATE)
+    sandbox.advance(8)
+    expect(shown).to_contain_text("1 installing, 2 ready, 1 failed", timeout=20_000)
+    expect(shown).to_contain_text("NVIDIA driver")
+    assert serious_findings(page.page, OURS) == []
+
+    sandbox.api.put("/sandbox/faults", json=[{"fault": "503_before", "path": "/pods*"}]).raise_for_status()
+    expect(shown).to_contain_text("Not up to date since", timeout=20_000)
+    page.screenshot("watch-trouble")
+    assert serious_findings(page.page, OURS) == []
+    sandbox.api.put("/sandbox/faults", json=[]).raise_for_status()
+    expect(shown).not_to_contain_text("Not up to date since", timeout=20_000)
+
+    reclaimed = next(
+        pod for pod in sandbox.api.get("/api/v1/pods").json()["data"] if pod["name"] == "worker-1"
+    )
+    sandbox.event(reclaimed["id"], "reclaim")
+    expect(shown).to_contain_text("1 gone", timeout=20_000)
+    page.page.get_by_role("button", name="Stop watching").click()
+    expect(shown).to_contain_text("as of 08:00 UTC")
+    expect(shown.locator(".widget-vbox")).to_have_count(0)
+    page.screenshot("watch-stopped")
+    assert serious_findings(page.page, OURS) == []
+    assert page.errors == []
+
+
+def test_each_change_of_state_is_heard_at_most_once(
+    sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+) -> None:
+    page = lab_page(LIGHT)
+    cells = [bars.CONNECT, bars.CREATE]
+    page.open_notebook(jupyterlab.add_notebook("heard", cells, {"PRIMEPODS_SANDBOX_URL": sandbox.url}))
+    page.page.evaluate(HEARD)
+    for number in range(2):
+        page.run_cell(number)
+    bar = page.bar("train")
+    sandbox.advance(bars.UNTIL_ACTIVE)
+    for _ in range(3):
+        moves_on(bar, sandbox)
+    sandbox.advance(bars.UNTIL_COMPLETE)
+    eventually(lambda: percent(bar) == 100, "the bar is full")
+    heard = page.page.evaluate("window.heard")
+    assert heard == list(dict.fromkeys(heard))
+    assert "train is ready" in heard
+    assert len(heard) <= 3
+
+
+def test_the_bar_moves_on_after_the_page_was_loaded_again(
+    sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+) -> None:
+    page = lab_page(LIGHT)
+    path = jupyterlab.add_notebook(
+        "reloaded", [bars.CONNECT, bars.CREATE], {"PRIMEPODS_SANDBOX_URL": sandbox.url}
+    )
+    page.open_notebook(path)
+    for number in range(2):
+        page.run_cell(number)
+    bar = page.bar("train")
+    sandbox.advance(bars.UNTIL_ACTIVE)
+    moves_on(bar, sandbox)
+    page.save()
+    page.open_notebook(path)
+    expect(bar).to_be_visible()
+    assert moves_on(bar, sandbox) < 100
+    sandbox.advance(bars.UNTIL_COMPLETE)
+    eventually(lambda: percent(bar) == 100, "the bar is full")
+    expect(page.output_of(1)).to_contain_text("COMPLETE 100 %")
+    expect(bar).to_have_count(1)
+    page.screenshot("watch-reloaded")
+    assert page.errors == []
+
+
+def test_run_all_returns_at_once_and_a_restart_leaves_no_error(
+    sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+) -> None:
+    page = lab_page(LIGHT)
+    before = jupyterlab.server_log.read_text()
+    cells = [*CELLS[: WATCH + 1], "print('done')"]
+    page.open_notebook(jupyterlab.add_notebook("run-all-bars", cells, {"PRIMEPODS_SANDBOX_URL": sandbox.url}))
+    # The clock of the sandbox stands still: whoever waited for a pod would wait for ever.
+    page.run_all()
+    expect(page.output_of(len(cells) - 1)).to_have_text("done")
+    bar = page.output_of(WATCH).locator("[data-pod='worker-1']")
+    sandbox.advance(bars.UNTIL_ACTIVE)
+    moves_on(bar, sandbox)
+    # The same cell once more: one display under it, in the place of the one before.
+    page.run_cell(WATCH)
+    expect(bar).to_have_count(1)
+    moves_on(bar, sandbox)
+    page.restart_kernel()
+    page.run_all()
+    moves_on(bar, sandbox)
+    assert page.errors == []
+    log = jupyterlab.server_log.read_text()[len(before) :]
+    # Whatever a kernel says of us as it ends would be a complaint.
+    assert "primepods_magic" not in log
+    assert "Fatal Python error" not in log
+
+
+def test_what_was_saved_shows_the_last_state_without_javascript(
+    running_sandbox: SandboxControl,
+    jupyterlab: JupyterLab,
+    lab_page: Callable[[str], LabPage],
+    browser: Browser,
+) -> None:
+    page = lab_page(LIGHT)
+    path = jupyterlab.add_notebook(
+        "converted", CELLS[: TUNING + 1], {"PRIMEPODS_SANDBOX_URL": running_sandbox.url}
+    )
+    page.open_notebook(path)
+    page.run_all()
+    expect(page.output_of(WORKERS)).to_contain_text("2 ready", timeout=60_000)
+    expect(page.output_of(TUNING)).to_contain_text("FAILED at", timeout=60_000)
+    for number in (WORKERS, TUNING):
+        expect(page.output_of(number)).to_contain_text("as of ")
+    page.save()
+    saved = nbformat.read(jupyterlab.folder / path, 4)
+    assert "widget-view" not in str(saved.cells)
+    convert = [sys.executable, "-m", "nbconvert", "--to", "html", "--log-level", "ERROR", path]
+    subprocess.run(convert, cwd=jupyterlab.folder, check=True, timeout=120)
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1100, "height": 900})
+    context.route(lambda url: not url.startswith("file:"), lambda route: route.abort())
+    try:
+        reader = context.new_page()
+        reader.goto((jupyterlab.folder / path).with_suffix(".html").as_uri())
+        for said in ("2 ready", "FAILED at 60 %", "NVIDIA driver", "ssh root@"):
+            expect(reader.get_by_text(said).first).to_be_visible()
+        reader.screenshot(path=SCREENSHOTS / "watch-converted.png", full_page=True)
+    finally:
+        context.close()

@@ -1,0 +1,205 @@
+"""Live displays as a whole: what every view says after a bad hour, and that they end when they should."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import ipywidgets
+import pytest
+from jupyter_client.manager import start_new_kernel
+
+from primepods_magic.api.errors import PodFailed
+from primepods_magic.notebook.live import LiveDisplays
+from primepods_magic.notebook.views.plain import PlainView
+from primepods_magic.notebook.views.terminal import TerminalView
+from primepods_magic.notebook.views.widget import WidgetView
+from primepods_magic.pods.connection import Connection, connect, disconnect
+from primepods_magic.pods.launch import launch
+from primepods_magic.pods.snapshot import ChangeKind, Snapshot
+from primepods_magic.pods.wait import wait_for
+from tests.notebook.views.snapshots import FrontEnd
+from tests.support.sandbox_control import SandboxControl
+from tests.support.waiting import eventually
+
+
+@pytest.fixture
+def connection(sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", sandbox.url)
+    connection = connect(sandbox=True)
+    connection.poll_interval_s = 5.0
+    yield connection
+    disconnect()
+
+
+class Cells(FrontEnd):
+    """A front end that tells which cell is run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = "one"
+        parent = {"content": {"allow_stdin": True}, "metadata": {"cellId": None}}
+        self.kernel.get_parent = lambda _: {**parent, "metadata": {"cellId": self.cell}}
+
+
+def open_widgets() -> int:
+    return len(ipywidgets.widgets.widget._instances)
+
+
+def test_after_a_bad_hour_every_view_tells_the_truth(connection: Connection, sandbox: SandboxControl) -> None:
+    """The service is down for 30 s, refuses with 429 for as long, answers with nonsense; meanwhile a pod is
+    taken back, one is ended, one fails."""
+    pods = [launch(gpu="L4_24GB", name=name).details for name in ("stays", "taken", "ended")]
+    pods.append(launch(cloud_id="td-RTX4090x1", name="fails").details)
+
+    def choose(*rules: dict[str, Any]) -> None:
+        sandbox.api.put("/sandbox/faults", json=rules).raise_for_status()
+
+    def lose() -> None:
+        sandbox.event(str(pods[1].id), "reclaim")
+        path, past_faults = f"/api/v1/pods/{pods[2].id}", {"X-Sandbox-Fault": "none"}
+        sandbox.api.delete(path, headers=past_faults).raise_for_status()
+
+    # Nobody waits for so long, so each refusal is final at once.
+    down = {"fault": "503_before", "path": "/pods*", "retry_after": 3600}
+    nonsense = {"fault": ["html_ok", "truncated", "not_json"], "path": "/pods*"}
+    script: dict[int, Callable[[], None]] = {
+        2: lambda: choose(down),
+        4: lose,
+        8: lambda: choose({**down, "fault": "429"}),
+        14: lambda: choose(nonsense),
+        16: choose,
+    }
+    front_end, terminal, lines = FrontEnd(), io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(terminal):
+        views = {"widget": WidgetView(front_end), "terminal": TerminalView(None), "plain": PlainView()}
+    seen: list[Snapshot] = []
+
+    def show(snapshot: Snapshot, how: str = "show") -> None:
+        for name, view in views.items():
+            with contextlib.redirect_stdout(lines if name == "plain" else terminal):
+                getattr(view, how)(snapshot)
+
+    def listen(snapshot: Snapshot) -> None:
+        seen.append(snapshot)
+        show(snapshot)
+        script.get(len(seen), lambda: None)()
+
+    with pytest.raises(PodFailed, match=r"taken is gone.+ended is gone.+fails: installation FAILED"):
+        wait_for(connection, pods, on_look=listen, timeout_s=3600)
+    show(seen[-1], "finish")
+
+    assert [bool(snapshot.trouble) for snapshot in seen] == [False] * 2 + [True] * 14 + [False] * (
+        len(seen) - 16
+    )
+    changes = [change for snapshot in seen for change in snapshot.changes]
+    assert [change.kind for change in changes if change.pod is None] == [
+        ChangeKind.UNREACHABLE,
+        ChangeKind.BACK,
+    ]
+    ends = (ChangeKind.READY, ChangeKind.GONE, ChangeKind.FAILED)
+    assert sorted(str(change).partition(":")[0] for change in changes if change.kind in ends) == [
+        "ended is gone",
+        "fails failed",
+        "stays is ready",
+        "taken is gone",
+    ]
+    told = {
+        "widget": front_end.shown[-1][0]["text/plain"],
+        "terminal": terminal.getvalue().rpartition("4 pods")[2],
+        "plain": lines.getvalue().rpartition("answers again")[2],
+    }
+    for name, text in told.items():
+        said = {line.split()[0]: line for line in text.splitlines() if line.split()}
+        assert "ready" in said["stays"] or "COMPLETE" in said["stays"], (name, text)
+        assert "TERMINATED" in said["taken"], (name, text)
+        assert "TERMINATED" in said["ended"], (name, text)
+        assert "FAILED" in said["fails"], (name, text)
+        assert "dkms build failed" in text, (name, text)
+        assert "Not up to date" not in text, (name, text)
+    assert lines.getvalue().count("the service cannot be reached at present") == 1
+    for view in views.values():
+        view.close()
+
+
+def test_running_a_cell_again_ends_the_display_that_it_had(connection: Connection) -> None:
+    shell, before = Cells(), open_widgets()
+    live = LiveDisplays(shell)
+    pods = [launch(gpu="L4_24GB", name="train").details]
+    for cell in ("one", "two", "one", "one"):
+        shell.cell = cell
+        live.watch(connection, pods, joins=lambda _: True, can_be_stopped=True)
+    assert len(connection.poller._watches) == 2
+    live.close()
+    assert connection.poller._watches == []
+    assert open_widgets() == before
+
+
+def test_stopping_ends_the_watching_and_leaves_the_pod(connection: Connection, no_leaks: None) -> None:
+    shell = Cells()
+    live = LiveDisplays(shell)
+    live.watch(connection, [launch(gpu="L4_24GB", name="train").details], can_be_stopped=True)
+    (button,) = [w for w in ipywidgets.widgets.widget._instances.values() if isinstance(w, ipywidgets.Button)]
+    button.click()
+    eventually(
+        lambda: not [one for one in threading.enumerate() if one.name == "primepods-watch"],
+        "the thread ends when nobody watches",
+    )
+    assert set(shell.shown[-1][0]) == {"text/html", "text/plain"}
+    assert [pod.name for pod in connection.client.list_all_pods()] == ["train"]
+    live.close()
+
+
+FORKING = """
+import multiprocessing, os
+from primepods_magic.pods.connection import current
+
+def names(_):
+    return [pod.name for pod in current().client.list_all_pods()]
+
+with multiprocessing.get_context("fork").Pool(2) as pool:
+    assert pool.map(names, range(8)) == [["train"]] * 8
+child = os.fork()
+if child == 0:
+    status = 0 if names(None) == ["train"] and current().client.get_pod(train.id).name == "train" else 1
+    os._exit(status)
+print("children", os.waitpid(child, 0)[1])
+"""
+
+
+def test_a_cell_may_fork_while_bars_move(running_sandbox: SandboxControl) -> None:
+    cells = [
+        "%load_ext primepods_magic\n%pods connect --sandbox",
+        "%pod_create --gpu L4_24GB --name train -o train",
+        *[FORKING] * 3,
+        "import time\nwhile not train.is_ready: time.sleep(0.05)\nprint('ready')",
+        "%unload_ext primepods_magic\nimport threading\n"
+        "print([one.name for one in threading.enumerate() if 'primepods' in one.name])",
+    ]
+    environment = {**os.environ, "PRIMEPODS_SANDBOX_URL": running_sandbox.url}
+    printed: list[str] = []
+    manager, client = start_new_kernel(env=environment, extra_arguments=["--log-level=ERROR"])
+    try:
+        for cell in cells:
+
+            def hear(message: dict[str, Any]) -> None:
+                if message["msg_type"] in ("stream", "error"):
+                    content = message["content"]
+                    printed.append(content.get("text") or "\n".join(content["traceback"]))
+
+            reply = client.execute_interactive(cell, allow_stdin=True, timeout=60, output_hook=hear)
+            assert reply["content"]["status"] == "ok", printed
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel()
+        manager.cleanup_resources()
+    lines = "".join(printed).splitlines()
+    assert [line for line in lines if line.startswith(("children", "ready", "["))] == [
+        *["children 0"] * 3,
+        "ready",
+        "[]",
+    ]
