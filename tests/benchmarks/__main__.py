@@ -12,6 +12,7 @@ from tests.benchmarks.load_extension import load_extension
 from tests.benchmarks.open_sandbox import open_sandbox
 from tests.benchmarks.serve_clients import serve_clients
 from tests.benchmarks.serve_pages import serve_pages
+from tests.benchmarks.watch_pods import watch_pods
 
 BENCHMARKS: dict[str, tuple[Benchmark, int]] = {
     "load_extension": (load_extension, 15),
@@ -21,7 +22,7 @@ BENCHMARKS: dict[str, tuple[Benchmark, int]] = {
     "open_sandbox": (open_sandbox, 15),
 }
 # They have reports of their own.
-REPORTS = {"complete": complete, "serve_clients": serve_clients}
+REPORTS = {"complete": complete, "serve_clients": serve_clients, "watch_pods": watch_pods}
 
 
 def main() -> None:

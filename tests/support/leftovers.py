@@ -22,6 +22,7 @@ from jupyter_core.utils import ensure_event_loop
 from tests.support import leaks
 
 PATIENCE_S = 5.0
+_TOLD = "left behind"
 _PYTESTS_FOLDERS = "PYTEST_DEBUG_TEMPROOT"
 
 
@@ -75,9 +76,16 @@ class Leftovers:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Compare after the last fixture of the run, and fail the run where something is left."""
-        self._told = self._still(self._left)
+        self._told += self._still(self._left)
         if self._told:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        if hasattr(session.config, "workeroutput"):
+            session.config.workeroutput[_TOLD] = self._told
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any, error: object) -> None:
+        """Hear what a worker has left, where the tests are shared among several."""
+        self._told += getattr(node, "workeroutput", {}).get(_TOLD, [])
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
         """Name what is left."""
