@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
+from tests.support.environment import notebook_environment
 from tests.support.kernels import notebook_of, text_of
 from tests.support.nbval import compare
 from tests.support.notebooks import NOTEBOOKS, comparable_sandbox, save
@@ -62,6 +65,42 @@ def test_notebook_tells_nothing_about_where_it_was_made(notebook: Path, what: st
 def test_notebook_keeps_no_widget_state(notebook: Path) -> None:
     read = nbformat.read(notebook, 4)
     assert "widgets" not in read.metadata
+
+
+def test_live_bars_pass_nbval_and_papermill_and_are_read_without_javascript(tmp_path: Path) -> None:
+    """What is kept of a notebook that watches pods where nobody does, down to a page that runs nothing."""
+    saved, ran, home = tmp_path / "saved.ipynb", tmp_path / "ran.ipynb", tmp_path / "home"
+    home.mkdir()
+    cells = [
+        "%load_ext primepods_magic\n%pods connect --sandbox",
+        "%%pod_create\nname: train\ngpu: H100_80GB",
+        "%pod_create --gpu L4_24GB --name eval --wait",
+        "%pods watch",
+        "%pods wait train eval",
+    ]
+    nbformat.write(notebook_of(cells), saved)
+    save(saved)
+    with comparable_sandbox() as url:
+        compared = compare(saved, url, tmp_path / "compared")
+    assert compared.passed, compared.report
+    assert compared.cells == len(cells)
+    with comparable_sandbox() as url:
+        for command in (
+            ["papermill", "--no-progress-bar", str(saved), str(ran)],
+            ["nbconvert", "--to", "html", str(ran)],
+        ):
+            done = subprocess.run(
+                [sys.executable, "-m", *command],
+                env=notebook_environment(home, url),
+                cwd=tmp_path,
+                capture_output=True,
+                text=True,
+            )
+            assert done.returncode == 0, done.stderr
+    page = ran.with_suffix(".html").read_text(encoding="utf-8")
+    shown = re.sub(r"<script.*?</script>|<style.*?</style>", "", page, flags=re.DOTALL)
+    assert "eval  ready  ssh root@" in shown
+    assert "train  ready  ssh root@" in shown
 
 
 def test_another_digit_in_a_saved_output_is_noticed(tmp_path: Path) -> None:
