@@ -105,7 +105,12 @@ class LiveDisplays:
             self._finish(display)
         else:
             pods = display.snapshot.pods
-            display.watch = connection.poller.watch(pods, listen, joins=joins, is_over=is_over)
+            try:
+                display.watch = connection.poller.watch(pods, listen, joins=joins, is_over=is_over)
+            except BaseException:
+                # Ctrl-C, or a connection that was closed meanwhile: nothing will move it.
+                self._finish(display)
+                raise
 
     def follow(
         self, connection: Connection, pods: Iterable[PodDetails], *, goal: Goal, timeout_s: float
