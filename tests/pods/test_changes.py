@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import random
 import threading
 from collections.abc import Iterator, Sequence
@@ -377,3 +378,16 @@ def test_however_late_anybody_asks_all_are_told_the_same_changes_once(seed: int)
     assert len(expected) > 10
     assert [change for snapshot in looks for change in snapshot.changes] == expected
     assert all(heard == expected for heard in heard_by_all)
+
+
+def test_leaving_the_loop_over_changes_ends_the_watch(
+    connection: Connection, service: Service, clock: GatedClock
+) -> None:
+    watch = connection.poller.watch(service.details, is_over=never)
+    service.put("a", status="ACTIVE")
+    clock.let_pass(20)
+    for change in watch:
+        assert str(change) == "a is ACTIVE"
+        break
+    gc.collect()
+    assert watch.has_ended

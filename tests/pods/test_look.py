@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.look import Lookout
-from tests.support.watching import GatedClock, Service, as_json, broken, connected, of_status
+from tests.support.watching import START, GatedClock, Service, as_json, broken, connected, of_status
 
 
 @pytest.fixture
@@ -160,6 +161,13 @@ def test_a_pod_that_is_not_there_yet_is_given_a_minute_to_appear() -> None:
             assert statuses(pods) == ["PROVISIONING"]
         pods = lookout.look(pods).pods
         assert statuses(pods) == ["TERMINATED"]
+
+
+def test_a_pod_of_long_ago_that_is_nowhere_is_not_waited_for(service: Service, lookout: Lookout) -> None:
+    pods: tuple[PodDetails, ...] = (PodDetails(id="old", name="old", created_at=START - timedelta(hours=1)),)
+    for _ in range(2):
+        pods = lookout.look(pods).pods
+    assert statuses(pods) == ["TERMINATED"]
 
 
 def test_a_pod_that_appears_late_is_followed(service: Service, lookout: Lookout) -> None:
