@@ -335,10 +335,10 @@ class Client:
             answer = self.transport.request(
                 "GET", path, params=query, budget_s=budget_s, read_timeout_s=read_timeout_s
             )
-            if answer in (None, {}) or (isinstance(answer, dict) and answer.get("data", ()) is None):
-                # Taken for an empty list, it would mean that everything is gone.
-                raise UnexpectedAnswer("the service answered with nothing where a list belongs")
             page = read_page(model, answer)
+            # Taken for an empty list, nothing would mean that everything is gone.
+            if not page.items and not rows and not offset and (page.total or _is_nothing(answer)):
+                raise UnexpectedAnswer("the service answered with nothing where a list belongs")
             # The same page once more, or an empty one, is the end, whatever the total says.
             if not page.items or page.items == before:
                 break
@@ -350,6 +350,13 @@ class Client:
             if limit is not None and len(rows) >= limit:
                 break
         return rows[:limit], max(total or 0, offset + len(rows))
+
+
+def _is_nothing(answer: Any) -> bool:
+    """Not even an empty list."""
+    if isinstance(answer, dict):
+        return not answer or any(answer.get(key, ()) is None for key in ("data", "items"))
+    return answer is None
 
 
 def _pod_path(pod_id: str) -> str:

@@ -30,6 +30,7 @@ class _Display:
     view: View
     snapshot: Snapshot
     cell: str | None
+    run: str | None
     watch: Watch | None = None
 
 
@@ -92,13 +93,13 @@ class LiveDisplays:
             return snapshot.is_settled if joins is None else snapshot.are_gone
 
         def listen(snapshot: Snapshot) -> None:
-            if on_look:
-                on_look(snapshot)
             display.snapshot = snapshot
             if is_over(snapshot) or snapshot.is_last:
                 self._finish(display)
             else:
                 display.view.show(snapshot)
+            if on_look:
+                on_look(snapshot)
 
         display = self._begin(connection, pods, can_be_stopped=can_be_stopped)
         if is_over(display.snapshot):
@@ -139,21 +140,21 @@ class LiveDisplays:
     def _begin(
         self, connection: Connection, pods: Iterable[PodDetails], *, can_be_stopped: bool = False
     ) -> _Display:
-        """A display with its first snapshot, in the place of what this cell showed before."""
+        """A display with its first snapshot, in the place of what an earlier run of this cell showed."""
         from primepods_magic.pods.snapshot import Snapshot
 
-        from .views import cell_of, open_view
+        from .views import cell_of, open_view, run_of
 
-        cell = cell_of(self._shell)
+        cell, run = cell_of(self._shell), run_of(self._shell)
         for other in list(self._open):
-            if cell is not None and other.cell == cell:
+            if cell is not None and other.cell == cell and other.run != run:
                 self._finish(other)
         view = open_view(
             self._shell,
             as_text=self.as_text,
             on_stop=(lambda: self._finish(display)) if can_be_stopped else None,
         )
-        display = _Display(view, Snapshot(tuple(pods), connection.now()), cell)
+        display = _Display(view, Snapshot(tuple(pods), connection.now()), cell, run)
         with self._lock:
             self._open.add(display)
         view.show(display.snapshot)
@@ -164,10 +165,11 @@ class LiveDisplays:
             if display not in self._open:
                 return
             self._open.discard(display)
-            self._finished.append(display)
-            too_old = self._finished.popleft() if len(self._finished) > _FINISHED_KEPT else None
         if display.watch is not None:
             display.watch.close()
         display.view.finish(display.snapshot)
+        with self._lock:
+            self._finished.append(display)
+            too_old = self._finished.popleft() if len(self._finished) > _FINISHED_KEPT else None
         if too_old is not None:
             too_old.view.close()

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.errors import NotFound
-from primepods_magic.api.models import PodDetails
+from primepods_magic.api.models import PodDetails, PodStatusEntry
 from primepods_magic.api.vocabulary import PodStatus
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class Lookout:
             # What is answered to ids that nobody knows is nowhere written.
             entries = []
         known = {entry.key: entry for entry in entries}
-        if any(entry.installation_status is None for pod_id, entry in known.items() if pod_id in asked):
+        if any(_says_little(entry) for pod_id, entry in known.items() if pod_id in asked):
             self._status_says_little = True
             return None
         return {pod_id: pod.updated(known[pod_id]) for pod_id, pod in asked.items() if pod_id in known}
@@ -140,3 +140,10 @@ class Lookout:
         if not was_missing or may_appear:
             return pod
         return pod.model_copy(update={"status": PodStatus.TERMINATED})
+
+
+def _says_little(entry: PodStatusEntry) -> bool:
+    """It leaves the installation out, or knows nothing of it where there is one."""
+    if "installation_status" not in entry.model_fields_set:
+        return True
+    return entry.installation_status is None and entry.status == PodStatus.ACTIVE

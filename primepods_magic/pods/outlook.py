@@ -23,6 +23,7 @@ class _Seen:
 
     at: datetime
     cost_usd: float | None
+    rate_usd_hr: float
     percent: float | None = None
     percent_at_first: float | None = None
     first_at: datetime | None = None
@@ -73,13 +74,19 @@ class Forecast:
         note = self._seen.get(pod.id or "")
         rate_usd_hr = burn_usd_hr([pod])
         if note is None:
-            # Of the time before anybody watched only the rate of now is known; one that is gone has none.
+            # Of the time before anybody watched only the rate of now is known, and not where it was another.
             begun = pod.created_at
-            is_gone = pod.status == PodStatus.TERMINATED
-            known = begun is not None and pod.price_hr is not None and not is_gone
-            note = _Seen(begun if begun is not None and begun < at else at, 0.0 if known else None)
+            had_another = pod.status in (PodStatus.TERMINATED, PodStatus.STOPPED)
+            known = begun is not None and pod.price_hr is not None and not had_another
+            note = _Seen(
+                begun if begun is not None and begun < at else at, 0.0 if known else None, rate_usd_hr
+            )
         if note.cost_usd is not None:
-            note.cost_usd += rate_usd_hr * max((at - note.at) / _HOUR, 0.0)
+            # When it changed nobody saw: the dearer state is not left out.
+            until = min(at, pod.terminated_at) if pod.terminated_at else at
+            dearer_usd_hr = max(note.rate_usd_hr, rate_usd_hr)
+            note.cost_usd += dearer_usd_hr * max((until - note.at) / _HOUR, 0.0)
+        note.rate_usd_hr = rate_usd_hr
         note.at = max(at, note.at)
         percent = pod.installation_progress if _is_installing(pod) else None
         if percent is None:

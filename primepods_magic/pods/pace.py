@@ -78,6 +78,6 @@ class Pace:
             longest_s = max(interval_s, min(interval_s * _SLOWEST_IN_TROUBLE, _LONGEST_BACKOFF_S))
             # Beyond a few doublings only the limit counts, and the power would grow without one.
             wait_s = min(interval_s * 2.0 ** min(self._failures, 10), longest_s)
-            return max(wait_s * (0.75 + 0.25 * self._jitter()), self._retry_after_s)
+            return max(wait_s * (0.75 + 0.25 * self._jitter()), interval_s, self._retry_after_s)
         slowest = _SLOWEST_WHEN_SETTLED if self._is_settled else _SLOWEST_WHILE_COMING_UP
         return interval_s * min(max(1.0, self._quiet_looks / _QUIET_LOOKS), slowest)

@@ -155,10 +155,11 @@ class Poller:
 
     def stop_at_exit(self) -> None:
         """No thread is to run while the interpreter goes away; nobody is left to be told."""
+        thread = self._thread
         self._stopped = True
         self._wake.set()
-        if self._thread is not None:
-            self._thread.join(timeout=_LONGEST_JOIN_AT_EXIT_S)
+        if thread is not None:
+            thread.join(timeout=_LONGEST_JOIN_AT_EXIT_S)
 
     def _forget(self, watch: Watch) -> None:
         with self._lock:
@@ -281,7 +282,8 @@ class Poller:
 
 
 def _words(error: BaseException) -> str:
-    return str(error) if isinstance(error, PodsError) else f"{type(error).__name__}: {error}"
+    # What others say of their errors may repeat what was sent.
+    return str(error) if isinstance(error, PodsError) else f"{type(error).__name__}"
 
 
 _pollers: weakref.WeakSet[Poller] = weakref.WeakSet()

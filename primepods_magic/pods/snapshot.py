@@ -62,18 +62,22 @@ class Change:
     def __str__(self) -> str:
         if self.pod is None:
             back = self.kind is ChangeKind.BACK
-            return "the service answers again" if back else f"the service cannot be reached: {self.reason}"
+            return (
+                "the service answers again"
+                if back
+                else f"the service cannot be reached: {clean(self.reason)}"
+            )
         name, pod = clean(self.pod.name) or clean(self.pod.id), self.pod
         if self.kind is ChangeKind.CREATED:
-            return f"{name} joined: {pod.status}"
+            return f"{name} joined: {clean(pod.status)}"
         if self.kind is ChangeKind.FAILED:
             why = f": {clean(pod.installation_failure)}" if pod.installation_failure else ""
             return f"{name} failed{why}"
         if self.kind is ChangeKind.STATUS:
-            return f"{name} is {pod.status}"
+            return f"{name} is {clean(pod.status)}"
         if self.kind is ChangeKind.INSTALLATION:
             percent = "" if pod.installation_progress is None else f" {pod.installation_progress:.0f} %"
-            return f"{name}: installation {pod.installation_status or 'unknown'}{percent}"
+            return f"{name}: installation {clean(pod.installation_status) or 'unknown'}{percent}"
         return f"{name} is {self.kind.value}"
 
 

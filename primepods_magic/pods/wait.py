@@ -103,7 +103,12 @@ class Waiting(Generic[T]):
 
     def result(self) -> T:
         """Wait here, and answer as ``await`` does. Errors as `wait_for`."""
-        return self._answer(self._work.result())
+        try:
+            snapshot = self._work.result()
+        except KeyboardInterrupt:
+            self.cancel()
+            raise WaitInterrupted(_still("stopped waiting", self._watch.latest)) from None
+        return self._answer(snapshot)
 
     def cancel(self) -> None:
         """Stop waiting; whoever waits for it gets `WaitInterrupted`."""

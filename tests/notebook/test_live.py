@@ -42,8 +42,12 @@ class Cells(FrontEnd):
     def __init__(self) -> None:
         super().__init__()
         self.cell = "one"
-        parent = {"content": {"allow_stdin": True}, "metadata": {"cellId": None}}
-        self.kernel.get_parent = lambda _: {**parent, "metadata": {"cellId": self.cell}}
+        self.run = 0
+        self.kernel.get_parent = lambda _: {
+            "content": {"allow_stdin": True},
+            "metadata": {"cellId": self.cell},
+            "header": {"msg_id": str(self.run)},
+        }
 
 
 def open_widgets() -> int:
@@ -130,13 +134,20 @@ def test_running_a_cell_again_ends_the_display_that_it_had(connection: Connectio
     shell, before = Cells(), open_widgets()
     live = LiveDisplays(shell)
     pods = [launch(gpu="L4_24GB", name="train").details]
-    for cell in ("one", "two", "one", "one"):
-        shell.cell = cell
+    for shell.run, shell.cell in enumerate(("one", "two", "one", "one")):
         live.watch(connection, pods, joins=lambda _: True, can_be_stopped=True)
     assert len(connection.poller._watches) == 2
     live.close()
     assert connection.poller._watches == []
     assert open_widgets() == before
+
+
+def test_a_cell_may_show_several_displays(connection: Connection) -> None:
+    live = LiveDisplays(Cells())
+    for name in ("a", "b", "c"):
+        live.watch(connection, [launch(gpu="L4_24GB", name=name).details])
+    assert len(connection.poller._watches) == 3
+    live.close()
 
 
 def test_stopping_ends_the_watching_and_leaves_the_pod(connection: Connection, no_leaks: None) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from primepods_magic.api.errors import PodsError
+from primepods_magic.api.errors import PodsError, UnexpectedAnswer
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
 from primepods_magic.pods.connection import Connection
@@ -266,3 +266,15 @@ def test_a_status_that_refuses_unknown_ids_is_answered_by_the_list(
     for _ in range(3):
         pods = lookout.look(pods).pods
     assert statuses(pods) == ["PROVISIONING", "TERMINATED", "PROVISIONING"]
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [None, {}, {"data": None}, {"items": None, "totalCount": 0}, {"data": [], "total_count": 143}],
+)
+def test_a_list_that_says_nothing_is_not_taken_for_an_empty_one(
+    service: Service, lookout: Lookout, nothing: Any
+) -> None:
+    service.answer = lambda request: None if of_status(request) else as_json(nothing)
+    with pytest.raises(UnexpectedAnswer, match="nothing where a list belongs"):
+        lookout.look(service.details, for_others=True)

@@ -75,15 +75,18 @@ def test_an_installation_that_began_anew_is_measured_anew() -> None:
 
 def test_a_pod_has_cost_its_life_so_far_at_the_rate_of_now_and_then_by_what_is_seen() -> None:
     assert cost_usd((1, pod(priceHr=2))) == 2
-    assert cost_usd((1, pod(priceHr=2)), (3, pod("STOPPED", priceHr=2, stoppedPriceHr=0.5))) == 3
+    assert cost_usd((1, pod(priceHr=2)), (3, pod("STOPPED", priceHr=2, stoppedPriceHr=0.5))) == 6
     assert cost_usd((1, pod("PROVISIONING", priceHr=2, provisioningPriceHr=0)), (2, pod(priceHr=2))) == 2
-    assert cost_usd((1, pod(priceHr=2)), (5, pod("TERMINATED", priceHr=2))) == 2
+    ended = pod("TERMINATED", priceHr=2, terminatedAt=(START + timedelta(hours=3)).isoformat())
+    assert cost_usd((1, pod(priceHr=2)), (5, ended)) == 6
+    assert cost_usd((1, pod(priceHr=2)), (5, pod("TERMINATED", priceHr=2))) == 10
 
 
 def test_of_a_pod_whose_price_or_life_is_not_known_no_cost_is_told() -> None:
     assert cost_usd((1, pod(priceHr=None))) is None
     assert cost_usd((1, pod(createdAt=None)), (2, pod(createdAt=None))) is None
     assert cost_usd((9, pod("TERMINATED")), (10, pod("TERMINATED"))) is None
+    assert cost_usd((9, pod("STOPPED", stoppedPriceHr=0.1))) is None
 
 
 def test_a_pod_that_is_from_the_future_has_cost_nothing_yet() -> None:
@@ -98,27 +101,28 @@ def test_pods_are_kept_apart_and_forgotten_when_nobody_watches_them() -> None:
     both = forecast.learn([first, second], START + timedelta(hours=2))
     assert {name: outlook.cost_usd for name, outlook in both.items()} == {"a": 2, "b": 4}
     assert forecast.learn([second], START + timedelta(hours=3)).keys() == {"b"}
-    again = forecast.learn([pod("STOPPED", priceHr=1, stoppedPriceHr=0)], START + timedelta(hours=4))
-    assert again["a"].cost_usd == 0
+    again = forecast.learn([pod(priceHr=1)], START + timedelta(hours=4))
+    assert again["a"].cost_usd == 4
 
 
 RATES = {"PROVISIONING": 0.25, "PENDING": 4.0, "ACTIVE": 4.0, "STOPPED": 0.5, "ERROR": 4.0, "TERMINATED": 0.0}
 
 
 @given(st.lists(st.tuples(st.sampled_from([*RATES]), st.floats(-1, 5000)), min_size=1, max_size=40))
-def test_the_cost_never_falls_and_is_the_time_in_each_state_at_its_rate(
+def test_the_cost_never_falls_and_is_the_time_between_looks_at_the_dearer_rate(
     steps: list[tuple[str, float]],
 ) -> None:
     """The service's clock may step back a second between two looks; no second is charged twice for that."""
     steps = [("ACTIVE", 60.0), *steps]
     forecast = Forecast()
     clock_s = charged_until_s = expected = told = 0.0
+    before = "ACTIVE"
     for status, seconds in steps:
         clock_s += seconds
         seen = pod(status, priceHr=4, provisioningPriceHr=0.25, stoppedPriceHr=0.5)
         cost = forecast.learn([seen], START + timedelta(seconds=clock_s))["a"].cost_usd
-        expected += RATES[status] * max(clock_s - charged_until_s, 0.0) / 3600
-        charged_until_s = max(charged_until_s, clock_s)
+        expected += max(RATES[before], RATES[status]) * max(clock_s - charged_until_s, 0.0) / 3600
+        charged_until_s, before = max(charged_until_s, clock_s), status
         assert cost is not None
         assert cost >= told
         told = cost

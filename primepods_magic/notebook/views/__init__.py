@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from primepods_magic.pods.snapshot import Snapshot
 
-__all__ = ["View", "cell_of", "has_front_end", "open_view"]
+__all__ = ["View", "cell_of", "has_front_end", "open_view", "run_of"]
 
 
 class View(Protocol):
@@ -107,6 +107,18 @@ def cell_of(shell: Any) -> str | None:
         What `get_ipython()` answers.
     """
     told = _request(shell, "metadata").get("cellId") if _in_kernel(shell) else None
+    return told if isinstance(told, str) else None
+
+
+def run_of(shell: Any) -> str | None:
+    """The id of the request that is being executed: another one is another run of the cell.
+
+    Parameters
+    ----------
+    shell : InteractiveShell or None
+        What `get_ipython()` answers.
+    """
+    told = _request(shell, "header").get("msg_id") if _in_kernel(shell) else None
     return told if isinstance(told, str) else None
 
 

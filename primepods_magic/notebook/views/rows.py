@@ -65,7 +65,7 @@ class Row:
     price : str
         ``$2.69/h``, or empty.
     cost : str
-        What it has cost until now, an estimate: ``$0.08 so far``, or empty.
+        What it has cost until now, an estimate: ``about $0.08 so far``, or empty.
     elapsed : str
         Since the pod was created, by the service's clock: ``4 min 05 s``, or empty.
     left : str
@@ -293,7 +293,7 @@ def _price(usd_hr: float | None) -> str:
 def _cost(usd: float | None) -> str:
     if usd is None:
         return ""
-    return "< $0.01 so far" if 0 < usd < 0.01 else f"${usd:,.2f} so far"
+    return "< $0.01 so far" if 0 < usd < 0.01 else f"about ${usd:,.2f} so far"
 
 
 def _left(seconds: float | None) -> str:

@@ -112,7 +112,7 @@ def test_the_passing_of_time_is_one_message_for_all_rows_and_replaces_none(sent)
     said = re.findall(r'-(\d)-(.)::after\{content:"(.*?)"\}', state["value"])
     assert said == [
         *[("1", "t", "1 min 15 s"), ("1", "c", "")],
-        *[("2", "t", "1 min 15 s · about 40 s left"), ("2", "c", "$0.12 so far")],
+        *[("2", "t", "1 min 15 s · about 40 s left"), ("2", "c", "about $0.12 so far")],
         *[("3", "t", "1 min 15 s"), ("3", "c", "")],
     ]
     view.finish(snapshot(*pods))
