@@ -283,7 +283,7 @@ class Poller:
 
 def _words(error: BaseException) -> str:
     # What others say of their errors may repeat what was sent.
-    return str(error) if isinstance(error, PodsError) else f"{type(error).__name__}"
+    return str(error) if isinstance(error, PodsError) else type(error).__name__
 
 
 _pollers: weakref.WeakSet[Poller] = weakref.WeakSet()
