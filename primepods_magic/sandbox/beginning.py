@@ -49,8 +49,9 @@ def begin(store: Store, clock: Clock, *, seed: int, history: int) -> None:
         store.account.add_key(key)
     disk = _disk(min(begin_ms, _JOINED_MS))
     store.disks.add(disk)
+    store.wallets.charge(disk.id, disk.wallet_id, disk_charges(disk, disk.created_ms))
     # What was billed before the beginning was paid before it.
-    store.wallets.charge(disk.id, disk.wallet_id, disk_charges(disk, begin_ms))
+    store.wallets.deposit(disk.wallet_id, store.wallets.spent_usd(disk.id, begin_ms))
     store.history.add(invented_history(history, before_ms=begin_ms, seed=seed))
     plan_next_look(store, disk.wallet_id, begin_ms)
 

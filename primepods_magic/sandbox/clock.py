@@ -6,12 +6,14 @@ import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from functools import lru_cache
 
 from .vocabulary import ClockMode
 
 STEPPED_START = datetime(2026, 9, 14, 8, 0, 0, tzinfo=timezone.utc)
 """Where a clock that stands still begins, unless told otherwise."""
 
+_MS_PER_HOUR = 3_600_000
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 END_OF_TIME = datetime(9999, 1, 1, tzinfo=timezone.utc)
 """Where every clock stops. Dates have four digits of year, and clients need room to add a wait or a zone."""
@@ -90,8 +92,16 @@ def iso(instant_ms: int) -> str:
     >>> iso(0)
     '1970-01-01T00:00:00.000Z'
     """
-    moment = EPOCH + timedelta(milliseconds=instant_ms)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{instant_ms % 1000:03d}Z"
+    hour, rest_ms = divmod(instant_ms, _MS_PER_HOUR)
+    second, ms = divmod(rest_ms, 1000)
+    return f"{_hour(hour)}:{second // 60:02d}:{second % 60:02d}.{ms:03d}Z"
+
+
+# Five months of hours: of all that makes a page of history, its dates took the longest.
+@lru_cache(maxsize=4096)
+def _hour(number: int) -> str:
+    """An hour since 1970 as its instants begin: ``2026-09-14T08``."""
+    return (EPOCH + timedelta(hours=number)).strftime("%Y-%m-%dT%H")
 
 
 def http_date(instant_ms: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 import httpx
 import pytest
@@ -36,13 +36,15 @@ def test_today_and_the_month_add_up_to_what_was_billed(
     assert before.today_usd is not None
     assert before.month_usd is not None
     assert during.month_usd is not None
-    # An hour at $2.39, but for the seconds before it was up.
-    assert during.month_usd - before.month_usd == pytest.approx(2.39, abs=0.02)
+    # An hour at $2.39, but for the minute before it was up, and of the disk.
+    (disk,) = connection.client.list_disks()
+    assert disk.price_hr
+    assert during.month_usd - before.month_usd == pytest.approx(2.39 + disk.price_hr, abs=0.04)
     billed = pod.terminate().billed_usd
     after = overview(connection).wallets[0]
     assert after.today_usd is not None
     assert billed is not None
-    assert after.today_usd - before.today_usd == pytest.approx(billed, abs=0.001)
+    assert after.today_usd - before.today_usd == pytest.approx(billed + disk.price_hr, abs=0.001)
 
 
 def test_the_month_is_what_the_history_has_since_its_first(
@@ -59,6 +61,9 @@ def test_the_month_is_what_the_history_has_since_its_first(
         part = (row.terminated_at - max(first, row.created_at)) / (row.terminated_at - row.created_at)
         expected += row.total_billed_price * part
     assert len(own) > 3
+    (disk,) = connection.client.list_disks()
+    assert disk.price_hr
+    expected += disk.price_hr * ((connection.now() - first) / timedelta(hours=1))
     assert overview(connection).wallets[0].month_usd == pytest.approx(expected, abs=0.01)
 
 

@@ -49,6 +49,7 @@ class Edge:
         self._latency_s = latency_s
         self._seed = seed
         self._requests: Counter[tuple[str, str]] = Counter()
+        self._one_by_one = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -79,7 +80,7 @@ class Edge:
                 app = too_long()
             receive = _replayed(body, receive)
         if self._latency_s:
-            await asyncio.sleep(self._latency_s)
+            await self._hold_back()
         try:
             await app(scope, receive, send_dated)
         except Exception:  # noqa: BLE001 - answers for every fault of ours
@@ -87,6 +88,13 @@ class Edge:
             _log.exception("%s %s failed", scope["method"], path)
             if not has_answered:
                 await answer(500, "Internal Server Error")(scope, receive, send_dated)
+
+    async def _hold_back(self) -> None:
+        await asyncio.sleep(self._latency_s)
+        # Those that came together are answered with a look at the sockets between them. All in one go, what
+        # arrives meanwhile would wait for the last of them before its own time began.
+        async with self._one_by_one:
+            await asyncio.sleep(0)
 
     def _request_id(self, method: str, path: str) -> str:
         route = method, route_of(path)
