@@ -75,7 +75,9 @@ def _table(sheet: Sheet) -> str:
         rows.append(f'<td colspan="{len(sheet.columns)}" style="{style}">{sheet.more_rows}</td>')
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
     return (
-        f'<div style="overflow-x:auto"><table style="{_TABLE}">\n<thead><tr>{head}</tr></thead>\n'
+        # A part that can be moved by the keyboard has to be reachable by it.
+        f'<div style="overflow-x:auto" tabindex="0" role="region" aria-label="{escape(sheet.kind)}">'
+        f'<table style="{_TABLE}">\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody></table></div>"
     )
 
