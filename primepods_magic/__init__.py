@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
+    from . import costs
     from .api.client import Client
     from .api.errors import PodsError
     from .api.settings import Settings
@@ -34,6 +35,7 @@ __all__ = [
     "PodsError",
     "Settings",
     "connect",
+    "costs",
     "launch",
     "launch_many",
     "load_ipython_extension",
@@ -54,6 +56,8 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "costs":
+        return import_module(".costs", __name__)
     if name in _HOMES:
         return getattr(import_module(_HOMES[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -48,12 +48,16 @@ def test_make_targets_that_the_readme_names_exist() -> None:
     assert [target for target in targets if not re.search(rf"^{target}:", makefile, re.M)] == []
 
 
-def test_the_readmes_cells_run(shell: Any) -> None:
+def test_the_readmes_cells_run(shell: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # What they save is saved here.
+    monkeypatch.chdir(tmp_path)
     cells = re.findall(r"^```(?:python)?\n((?:%|from )[^`]*)```", README, re.M)
     assert [cell.split("\n")[0] for cell in cells] == [
         "%load_ext primepods_magic",
         "%%pod_create",
         "from primepods_magic import connect, launch",
+        "%pods costs                                        # month by month: history, live pods and disks",
+        "from primepods_magic import costs",
         "%config PodsMagics.max_price_usd_hr = 4     # one pod, its disk included",
     ]
     said = ""

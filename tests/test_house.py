@@ -37,11 +37,18 @@ PUBLIC_NAMES = {
     "PodsError",
     "Settings",
     "connect",
+    "costs",
     "launch",
     "launch_many",
     "load_ipython_extension",
     "unload_ipython_extension",
 }
+
+COSTS_NAMES = set(
+    """breakdown compared dearest gpu_hour_prices last_month ledger load_frame mapping month pattern plot
+    plot_budget plot_month plot_over_time plot_prices plot_shares plot_timeline read_ledger rounded running
+    save_frame spot_savings waste""".split()
+)
 
 
 @dataclass(frozen=True)
@@ -186,6 +193,14 @@ def test_loading_the_extension_loads_nothing_heavy() -> None:
 def test_public_names() -> None:
     assert set(primepods_magic.__all__) == PUBLIC_NAMES
     assert sorted(primepods_magic.__all__) == list(primepods_magic.__all__)
+
+
+def test_public_names_of_costs() -> None:
+    assert set(primepods_magic.costs.__all__) == COSTS_NAMES
+    assert sorted(primepods_magic.costs.__all__) == list(primepods_magic.costs.__all__)
+    assert set(primepods_magic.costs.__all__) <= set(dir(primepods_magic.costs))
+    for name in primepods_magic.costs.__all__:
+        assert getattr(primepods_magic.costs, name).__doc__, f"{name} has no docstring"
 
 
 def test_public_names_can_be_had_and_say_what_they_are() -> None:

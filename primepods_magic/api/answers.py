@@ -13,7 +13,7 @@ from .models import Page, PodStatusEntry
 from .text import clean
 from .tolerant import Answer, rows_of
 
-__all__ = ["read_error", "read_logs", "read_model", "read_page", "read_status"]
+__all__ = ["read_error", "read_logs", "read_model", "read_page", "read_rows", "read_status"]
 
 A = TypeVar("A", bound=Answer)
 _LONGEST_MESSAGE = 300
@@ -38,25 +38,39 @@ def read_model(model: type[A], payload: object) -> A:
 
 def read_page(model: type[A], payload: object) -> Page[A]:
     """Read a list: ``{data, total_count}``, ``{items, totalCount}``, a bare list, or lists by GPU type."""
-    total: object = None
-    if isinstance(payload, dict):
-        total = payload.get("total_count", payload.get("totalCount"))
-        for key in ("data", "items"):
-            if key in payload:
-                rows = payload[key]
-                break
-        else:
-            rows = [row for rows in payload.values() if isinstance(rows, list) for row in rows]
-            if not rows and payload and total is None:
-                raise UnexpectedAnswer("the service answered with an object where a list belongs")
-    else:
-        rows = payload
-    if rows is None:
-        rows = []
+    rows, total = _list_in(payload)
     items = [read_model(model, row) for row in _objects(rows)]
+    return Page(items, _told_total(total, items))
+
+
+def read_rows(payload: object) -> Page[dict[str, Any]]:
+    """Read a list as `read_page` does, with its rows as they came. What is no object is an empty one: a row
+    has its place in the list."""
+    rows, total = _list_in(payload)
+    _objects(rows)
+    items = [row if isinstance(row, dict) else {} for row in rows]
+    return Page(items, _told_total(total, items))
+
+
+def _list_in(payload: object) -> tuple[Any, object]:
+    """The list in an answer, and what it says of how many rows there are in all."""
+    if not isinstance(payload, dict):
+        return ([] if payload is None else payload), None
+    total = payload.get("total_count", payload.get("totalCount"))
+    for key in ("data", "items"):
+        if key in payload:
+            return ([] if payload[key] is None else payload[key]), total
+    rows = [row for rows in payload.values() if isinstance(rows, list) for row in rows]
+    if not rows and payload and total is None:
+        raise UnexpectedAnswer("the service answered with an object where a list belongs")
+    return rows, total
+
+
+def _told_total(total: object, items: list[Any]) -> int | None:
     # The published default is 0, so a total below what is here says nothing.
-    told = isinstance(total, int) and not isinstance(total, bool) and total >= len(items)
-    return Page(items, total if told else None)  # type: ignore[arg-type]
+    if isinstance(total, int) and not isinstance(total, bool) and total >= len(items):
+        return total
+    return None
 
 
 def read_status(payload: object) -> list[PodStatusEntry]:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
-from .answers import read_logs, read_model, read_page, read_status
+from .answers import read_logs, read_model, read_page, read_rows, read_status
 from .errors import OutcomeUnknown, RequestRefused, UnexpectedAnswer
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
 from .requests import CreateRequest
@@ -167,6 +167,31 @@ class Client:
         """``GET /pods/history``: one page of what has ended, and what it cost."""
         params: Params = {"limit": limit, "offset": offset, "sort_by": sort_by, "sort_order": sort_order}
         return read_page(HistoryRow, self.transport.request("GET", f"{_PODS}history", params=params))
+
+    def history_rows(
+        self, *, limit: int, offset: int, pause: Callable[[float, bool], object] | None = None
+    ) -> Page[dict[str, Any]]:
+        """``GET /pods/history`` from the oldest termination on: one page of rows as they came, for reading
+        very many.
+
+        Parameters
+        ----------
+        limit, offset : int
+            Which rows; the service may grant fewer.
+        pause : callable, optional
+            As `Transport.request` has it.
+        """
+        params: Params = {
+            "limit": limit,
+            "offset": offset,
+            "sort_by": "terminatedAt",
+            "sort_order": "asc",
+        }
+        answer = self.transport.request("GET", f"{_PODS}history", params=params, pause=pause)
+        # Taken for an empty list, nothing would mean that nothing was ever billed.
+        if _is_nothing(answer):
+            raise UnexpectedAnswer("the service answered with nothing where a list belongs")
+        return read_rows(answer)
 
     def all_history(
         self,

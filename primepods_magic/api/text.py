@@ -6,7 +6,7 @@ import re
 from html import escape
 from pathlib import Path
 
-__all__ = ["clean", "clean_lines", "safe_html", "tilde"]
+__all__ = ["clean", "clean_lines", "safe_html", "tilde", "whole_characters"]
 
 # Control characters would move a terminal's cursor, bidirectional overrides would turn the text beside a
 # name around, and lone surrogates cannot be printed at all.
@@ -56,3 +56,12 @@ def tilde(path: Path) -> str:
         return f"~/{path.relative_to(Path.home())}"
     except (ValueError, RuntimeError):
         return str(path)
+
+
+def whole_characters(text: str) -> str:
+    r"""The text, with a mark in place of half surrogate pairs: Arrow refuses those, and JSON does not.
+
+    >>> whole_characters("caf\xe9 \ud83d")
+    'café �'
+    """
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

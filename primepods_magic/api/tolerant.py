@@ -15,8 +15,25 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-__all__ = ["Answer", "Flag", "Number", "Text", "Timestamp", "Whole", "rows_of", "word"]
+__all__ = [
+    "Answer",
+    "Flag",
+    "Number",
+    "Text",
+    "Timestamp",
+    "Whole",
+    "may_be_shown",
+    "number_in",
+    "rows_of",
+    "text_in",
+    "timestamp_in",
+    "whole_in",
+    "word",
+]
 
+_SECRET_WORDS = frozenset(
+    "password passwd secret secrets token tokens credential credentials key keys env".split()
+)
 _datetime = TypeAdapter(datetime)
 _INT64 = 2**63
 _E = TypeVar("_E", bound=Enum)
@@ -40,7 +57,8 @@ class Answer(BaseModel):
         return [(name, value) for name, value in super().__repr_args__() if name in known]
 
 
-def _text(value: object) -> str | None:
+def text_in(value: object) -> str | None:
+    """A text, or a number as text."""
     if isinstance(value, str):
         return value
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -48,7 +66,8 @@ def _text(value: object) -> str | None:
     return None
 
 
-def _number(value: object) -> float | None:
+def number_in(value: object) -> float | None:
+    """A finite number, also where it comes as text."""
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
@@ -58,8 +77,9 @@ def _number(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _whole(value: object) -> int | None:
-    number = _number(value)
+def whole_in(value: object) -> int | None:
+    """A whole number of 64 bits, also where it comes as text."""
+    number = number_in(value)
     if number is None or not number.is_integer() or abs(number) >= _INT64:
         return None
     return int(number)
@@ -71,7 +91,7 @@ def _flag(value: object) -> bool | None:
     return value if isinstance(value, bool) else None
 
 
-def _timestamp(value: object) -> datetime | None:
+def timestamp_in(value: object) -> datetime | None:
     """Read RFC 3339 and its relatives; a time without a zone is UTC."""
     if not isinstance(value, (str, datetime)):
         return None
@@ -84,11 +104,11 @@ def _timestamp(value: object) -> datetime | None:
         return None
 
 
-Text = Annotated[str | None, BeforeValidator(_text)]
-Number = Annotated[float | None, BeforeValidator(_number)]
-Whole = Annotated[int | None, BeforeValidator(_whole)]
+Text = Annotated[str | None, BeforeValidator(text_in)]
+Number = Annotated[float | None, BeforeValidator(number_in)]
+Whole = Annotated[int | None, BeforeValidator(whole_in)]
 Flag = Annotated[bool | None, BeforeValidator(_flag)]
-Timestamp = Annotated[datetime | None, BeforeValidator(_timestamp)]
+Timestamp = Annotated[datetime | None, BeforeValidator(timestamp_in)]
 
 
 def word(enum: type[_E], value: object, synonyms: dict[str, _E] | None = None) -> _E | str | None:
@@ -98,13 +118,23 @@ def word(enum: type[_E], value: object, synonyms: dict[str, _E] | None = None) -
     >>> word(PodStatus, "active") is PodStatus.ACTIVE, word(PodStatus, "MIGRATING")
     (True, 'MIGRATING')
     """
-    text = _text(value)
+    text = text_in(value)
     if text is None:
         return None
     upper = text.strip().upper()
     if synonyms and upper in synonyms:
         return synonyms[upper]
     return enum.__members__.get(upper, text)
+
+
+def may_be_shown(name: str, value: object) -> bool:
+    """Whether a field beyond the documents is a single value, and its name (in snake_case) does not sound
+    like a secret's.
+
+    >>> may_be_shown("region", "eu"), may_be_shown("api_token", "s3cr3t"), may_be_shown("tags", [])
+    (True, False, False)
+    """
+    return isinstance(value, (str, int, float)) and _SECRET_WORDS.isdisjoint(name.split("_"))
 
 
 def rows_of(value: object) -> list[Any]:

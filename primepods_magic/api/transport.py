@@ -136,6 +136,11 @@ class Transport:
         self._open_http().close()
 
     @property
+    def is_closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closing.is_set()
+
+    @property
     def service_time(self) -> tuple[datetime, float] | None:
         """The latest ``Date`` of the service (UTC) and the ``time.monotonic()`` at which it came."""
         return self._seen
@@ -150,6 +155,7 @@ class Transport:
         budget_s: float | None = None,
         read_timeout_s: float | None = None,
         text_will_do: bool = False,
+        pause: Callable[[float, bool], object] | None = None,
     ) -> Any:
         """Send one request and return the decoded JSON of its answer.
 
@@ -169,6 +175,9 @@ class Transport:
             The longest that the service may be silent; what all requests have unless given.
         text_will_do : bool
             Plain text that is no JSON is an answer too, and returned as it is.
+        pause : callable, optional
+            Waits before this request is sent again: told for how many seconds at least, and whether the
+            service has said that it is too much (429). What it raises ends the request.
 
         Raises
         ------
@@ -191,7 +200,7 @@ class Transport:
                 response = self._send(method, path, query, body, timeout)
             except httpx.HTTPError as error:
                 failure = unreachable(method, self._settings.base_url, error)
-                never_left = isinstance(error, NEVER_LEFT)
+                never_left, is_too_much = isinstance(error, NEVER_LEFT), False
                 may_retry = attempt < CONNECT_ATTEMPTS if never_left else method != "POST"
                 delay_s = _backoff_s(attempt)
             else:
@@ -208,9 +217,16 @@ class Transport:
                     # One spoilt answer may be chance; a login page stays one.
                     may_retry = attempt < SPOILT_ATTEMPTS
                 delay_s = retry_after_s(response) or _backoff_s(attempt)
+                is_too_much = response.status_code == 429
             if not may_retry or time.monotonic() + delay_s > deadline:
                 raise failure
-            self._sleep(delay_s)
+            if pause is None:
+                self._sleep(delay_s)
+                continue
+            began = time.monotonic()
+            pause(delay_s, is_too_much)
+            # Waiting for one's turn is not trying.
+            deadline += max(0.0, time.monotonic() - began - delay_s)
 
     def _send(
         self, method: str, path: str, query: httpx.QueryParams, body: object, timeout: httpx.Timeout

@@ -3,27 +3,64 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
-from operator import attrgetter
+from datetime import datetime, timezone
+from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from primepods_magic.api.models import HistoryRow
+from primepods_magic.pods.history.table import (
+    MISSING,
+    ODD_TIME,
+    UNREADABLE,
+    Array,
+    HistoryTable,
+    microseconds,
+)
 
-from .schema import Column, build
+from .schema import STRING
 
-__all__ = ["history_frame"]
+__all__ = ["history_frame", "overlapping"]
 
-_HOUR = timedelta(hours=1)
+_MICROSECONDS_PER_HOUR = 3_600_000_000
+_POD = "Instance"
+_COLUMNS = (
+    "name",
+    "gpu",
+    "gpu_count",
+    "created_at",
+    "terminated_at",
+    "duration",
+    "gpu_hours",
+    "price_usd_hr",
+    "billed_usd",
+    "provider",
+    "team_id",
+    "user_id",
+    "provisioned_by",
+    "id",
+    "state",
+    "socket",
+    "type",
+    "remarks",
+)
+_NAMES = {
+    "gpu": "gpu_name",
+    "price_usd_hr": "price_hr",
+    "billed_usd": "total_billed_price",
+    "provider": "provider_type",
+}
 
 
-def history_frame(rows: Iterable[HistoryRow], now: datetime | None = None) -> pd.DataFrame:
+def history_frame(rows: HistoryTable | Iterable[HistoryRow], now: datetime | None = None) -> pd.DataFrame:
     """What was rented and what it cost, in the order given.
 
     Parameters
     ----------
-    rows : iterable of HistoryRow
-        What the service says about each pod (or disk) that was rented.
+    rows : HistoryTable or iterable of HistoryRow
+        What the service says about each pod (or disk) that was rented. A table is used up: its columns move
+        into the frame.
     now : datetime, optional
         Up to when rows that have not ended are measured (UTC where it has no zone); without it their
         ``duration`` and ``gpu_hours`` are missing.
@@ -41,7 +78,10 @@ def history_frame(rows: Iterable[HistoryRow], now: datetime | None = None) -> pd
         ``billed_usd``                      Float64  USD in total: the service's ``totalBilledPrice``
         ``provider, team_id, user_id``      string
         ``provisioned_by``                  string   a person's name
-        ``id, socket, type``                string
+        ``id``                              string
+        ``state``                           string   ``open``, or ``closed`` once it has ended
+        ``socket, type``                    string   ``Instance`` is a pod
+        ``remarks``                         string   what is odd about the row; missing where nothing is
         ==================================  =======  ==========================================
 
         and after them, as ``object``, single values that the service sends beyond its documentation.
@@ -50,36 +90,112 @@ def history_frame(rows: Iterable[HistoryRow], now: datetime | None = None) -> pd
     --------
     >>> row = HistoryRow(name="train", gpu_count=8, created_at="2026-09-01T00:00:00Z",
     ...     terminated_at="2026-09-01T03:00:00Z", total_billed_price=56.16)
-    >>> history_frame([row])[["gpu_hours", "billed_usd"]].to_dict("records")
-    [{'gpu_hours': 24.0, 'billed_usd': 56.16}]
+    >>> history_frame([row])[["gpu_hours", "billed_usd", "state"]].to_dict("records")
+    [{'gpu_hours': 24.0, 'billed_usd': 56.16, 'state': 'closed'}]
     """
-    if now is not None and now.tzinfo is None:
-        now = now.replace(tzinfo=timezone.utc)
+    table = rows if isinstance(rows, HistoryTable) else HistoryTable.of_models(rows)
+    length = _length(table, now)
+    data: dict[str, Any] = {
+        "duration": length.view("timedelta64[us]"),
+        "gpu_hours": _floats(_gpu_hours(table, length)),
+        "state": pd.array(np.where(table.is_open, "open", "closed").astype(object), dtype=STRING),
+        "remarks": pd.array(_remarks(table, length), dtype=STRING),
+    }
+    data = {name: data[name] if name in data else _column(table, name) for name in _COLUMNS}
+    extras = {name: values for name, values in table.extras.items() if name not in data}
+    data.update({name: pd.Series(values, dtype=object) for name, values in extras.items()})
+    frame: pd.DataFrame = pd.DataFrame(data, copy=False)
+    return frame
 
-    def duration(row: HistoryRow) -> timedelta | None:
-        end = row.terminated_at or now
-        return end - row.created_at if end and row.created_at else None
 
-    def gpu_hours(row: HistoryRow) -> float | None:
-        length = duration(row)
-        return None if length is None or row.gpu_count is None else row.gpu_count * (length / _HOUR)
+def _column(table: HistoryTable, name: str) -> Any:
+    # Taken out, and given back as soon as it is converted: there may be very many rows.
+    values = table.columns.pop(_NAMES.get(name, name))
+    if values.dtype == object:
+        return pd.array(values, dtype=STRING)
+    if values.dtype == "float64":
+        return _floats(values)
+    if name in ("created_at", "terminated_at"):
+        return pd.DatetimeIndex(values.view("datetime64[us]"), tz="UTC").array
+    is_missing = values == MISSING
+    return pd.arrays.IntegerArray(np.where(is_missing, 0, values), is_missing)
 
-    columns: tuple[Column[HistoryRow], ...] = (
-        Column("name", "string", attrgetter("name")),
-        Column("gpu", "string", attrgetter("gpu_name")),
-        Column("gpu_count", "Int64", attrgetter("gpu_count")),
-        Column("created_at", "datetime64[us, UTC]", attrgetter("created_at")),
-        Column("terminated_at", "datetime64[us, UTC]", attrgetter("terminated_at")),
-        Column("duration", "timedelta64[us]", duration),
-        Column("gpu_hours", "Float64", gpu_hours),
-        Column("price_usd_hr", "Float64", attrgetter("price_hr")),
-        Column("billed_usd", "Float64", attrgetter("total_billed_price")),
-        Column("provider", "string", attrgetter("provider_type")),
-        Column("team_id", "string", attrgetter("team_id")),
-        Column("user_id", "string", attrgetter("user_id")),
-        Column("provisioned_by", "string", attrgetter("provisioned_by")),
-        Column("id", "string", attrgetter("id")),
-        Column("socket", "string", attrgetter("socket")),
-        Column("type", "string", attrgetter("type")),
-    )
-    return build(columns, rows)
+
+def _floats(values: Array) -> Any:
+    is_missing = np.isnan(values)
+    return pd.arrays.FloatingArray(np.where(is_missing, 0.0, values), is_missing)
+
+
+def _length(table: HistoryTable, now: datetime | None) -> Array:
+    """Microseconds from beginning to end, up to now where there is no end; `MISSING` where not known."""
+    begin, end = table.columns["created_at"], table.columns["terminated_at"]
+    if now is not None:
+        moment = now if now.tzinfo else now.replace(tzinfo=timezone.utc)
+        end = np.where(table.is_open, microseconds(moment), end)
+    is_known = (begin != MISSING) & (end != MISSING)
+    return np.where(is_known, end - np.where(is_known, begin, 0), MISSING)
+
+
+def _gpu_hours(table: HistoryTable, length: Array) -> Array:
+    count = table.columns["gpu_count"]
+    is_known = (count != MISSING) & (length != MISSING)
+    return np.where(is_known, count * (length / _MICROSECONDS_PER_HOUR), np.nan)
+
+
+def _remarks(table: HistoryTable, length: Array) -> Array:
+    """What is odd about each row, as words, and ``None`` for most."""
+    kind = table.columns["type"]
+    oddities = {
+        "open": table.is_open,
+        "no beginning": table.columns["created_at"] == MISSING,
+        "no time between": length == 0,
+        "ends before it begins": (length < 0) & (length != MISSING),
+        "no name": pd.isna(table.columns["name"]) | (table.columns["name"] == ""),
+        "no price": np.isnan(table.columns["total_billed_price"]),
+        "time without a zone": (table.marks & ODD_TIME) != 0,
+        "unreadable value": (table.marks & UNREADABLE) != 0,
+        "no pod": (kind != _POD) & ~pd.isna(kind),
+    }
+    words = np.full(len(table), None, object)
+    for place in np.flatnonzero(np.logical_or.reduce(list(oddities.values()))):
+        words[place] = ", ".join(oddity for oddity, holds in oddities.items() if holds[place])
+    return words
+
+
+def overlapping(
+    frame: pd.DataFrame, since: datetime | None = None, until: datetime | None = None
+) -> pd.DataFrame:
+    """The rows of a history whose life overlaps a range: what has ended before it or begun after it is left
+    out, and so is what has no time at all.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `history_frame` answers.
+    since, until : datetime, optional
+        The range, ``until`` not included; open on a side that is not given. Rows that are open have no end.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With a new index; the whole frame where no side is given.
+
+    Examples
+    --------
+    >>> row = HistoryRow(created_at="2026-09-01T00:00:00Z", terminated_at="2026-09-03T00:00:00Z")
+    >>> days = [datetime(2026, 9, day, tzinfo=timezone.utc) for day in (2, 3)]
+    >>> [len(overlapping(history_frame([row]), since=day)) for day in days]
+    [1, 0]
+    """
+    if since is None and until is None:
+        return frame
+    begin = frame["created_at"].fillna(frame["terminated_at"])
+    end = frame["terminated_at"]
+    chosen = begin.notna()
+    if since is not None:
+        # What has no length lies where it begins.
+        chosen &= (end > since) | end.isna() | ((end <= begin) & (begin >= since))
+    if until is not None:
+        chosen &= begin < until
+    part: pd.DataFrame = frame[chosen].reset_index(drop=True)
+    return part

@@ -12,16 +12,20 @@ import pandas as pd
 from pydantic import BaseModel
 from pydantic.alias_generators import to_snake
 
-__all__ = ["Column", "Dtype", "build", "lines", "plain"]
+from primepods_magic.api.text import whole_characters
+from primepods_magic.api.tolerant import may_be_shown
+
+__all__ = ["STRING", "Column", "Dtype", "build", "lines", "plain"]
 
 R = TypeVar("R")
 Dtype = Literal["string", "Int64", "Float64", "boolean", "datetime64[us, UTC]", "timedelta64[us]"]
 
+STRING = pd.StringDtype("python")
+"""Texts by reference: most are repeated, and each of those is in memory once. Arrow's, which pandas takes by
+default where it is installed, need more memory, and longer to build."""
+
 _MICROSECOND = timedelta(microseconds=1)
 _NOT_A_TIME = np.iinfo("int64").min
-_SECRET_WORDS = frozenset(
-    "password passwd secret secrets token tokens credential credentials key keys env".split()
-)
 
 
 @dataclass(frozen=True)
@@ -91,13 +95,10 @@ def _array(values: list[Any], dtype: Dtype) -> Any:
         counts = [_NOT_A_TIME if value is None else value // _MICROSECOND for value in values]
         return np.array(counts, dtype="int64").view(dtype)
     if dtype == "string":
-        values = [value if value is None or value.isascii() else _whole_characters(value) for value in values]
+        return pd.array(
+            [value if value is None else whole_characters(value) for value in values], dtype=STRING
+        )
     return pd.array(values, dtype=dtype)
-
-
-def _whole_characters(text: str) -> str:
-    """The text, with a mark in place of half surrogate pairs: Arrow refuses those, and JSON does not."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _undocumented(rows: Sequence[object], taken: Container[str]) -> dict[str, list[object]]:
@@ -108,7 +109,6 @@ def _undocumented(rows: Sequence[object], taken: Container[str]) -> dict[str, li
             continue
         for key, value in extra.items():
             name = to_snake(key)
-            may_be_secret = not _SECRET_WORDS.isdisjoint(name.split("_"))
-            if isinstance(value, (str, int, float)) and name not in taken and not may_be_secret:
+            if name not in taken and may_be_shown(name, value):
                 found.setdefault(name, [None] * len(rows))[place] = value
     return found

@@ -13,6 +13,8 @@ __all__ = [
     "add_out",
     "add_pod",
     "add_pods",
+    "add_range",
+    "add_save",
     "add_slice",
     "add_timeout",
     "add_whose",
@@ -148,6 +150,17 @@ def add_slice(parser: ArgumentParser) -> None:
     """``--limit N --offset N``: part of a listing."""
     parser.add_argument("--limit", type=positive, metavar="N", help="at most N rows")
     parser.add_argument("--offset", type=natural, default=0, metavar="N", help="pass over the first N rows")
+
+
+def add_range(parser: ArgumentParser) -> None:
+    """``--since T --until T``: what lived between two times."""
+    for flag, words in (("--since", "what lived at or after T"), ("--until", "what began before T")):
+        parser.add_argument(flag, metavar="T", help=f"{words}: 2026-09-01, 2026-09, 7d, today, month …")
+
+
+def add_save(parser: ArgumentParser, what: str) -> None:
+    """``--save FILE``: keep the answer in a file."""
+    parser.add_argument("--save", metavar="FILE", help=f"write {what}")
 
 
 def add_whose(parser: ArgumentParser) -> None:

@@ -100,12 +100,19 @@ class Connection:
         return "sandbox" if self.is_sandbox else "live"
 
     @property
+    def place(self) -> str:
+        """Where requests go; a sandbox is itself at any port."""
+        return self.settings.base_url if self._instance is None else f"sandbox {self._instance}"
+
+    @property
+    def access(self) -> str:
+        """The service and the key, for what is kept by what this key can see. Holds no key."""
+        return f"{self.place}\n{hashlib.sha256(self.settings.api_key.encode()).hexdigest()}"
+
+    @property
     def account(self) -> str:
-        """Whose pods these are, for what is kept apart by account; a sandbox is itself at any port. Holds no
-        key."""
-        place = self.settings.base_url if self._instance is None else f"sandbox {self._instance}"
-        key_digest = hashlib.sha256(self.settings.api_key.encode()).hexdigest()
-        return f"{place}\n{self.user_id or key_digest}"
+        """Whose pods these are, for what is kept apart by account. Holds no key."""
+        return f"{self.place}\n{self.user_id}" if self.user_id else self.access
 
     def now(self) -> datetime:
         """The service's time (UTC)."""
@@ -283,13 +290,8 @@ def disconnect() -> None:
 
 
 def open_client(settings: Settings, *, read_timeout_s: float = READ_TIMEOUT_S) -> Client:
-    """A client for these settings.
-
-    Raises
-    ------
-    NotConfigured
-        A proxy variable or the file of certificates keeps it from being made.
-    """
+    """A client for these settings; `NotConfigured` where a proxy variable or certificates keep it from being
+    made."""
     wrong = ""
     try:
         return Client(settings, read_timeout_s=read_timeout_s)

@@ -6,23 +6,21 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 from primepods_magic.api.account import Billing, Disk, Team, Wallet
-from primepods_magic.api.errors import NotFound, PermissionDenied
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 
+from .allowed import if_allowed, latest_billings
 from .behind import run_all_behind
 from .burn import burn_usd_hr
 from .connection import Connection
 
 __all__ = ["Overview", "WalletState", "overview"]
 
-T = TypeVar("T")
 _HOUR = timedelta(hours=1)
 _PAGE = 100
-_MOST_BILLINGS = 100
 
 
 @dataclass(frozen=True)
@@ -118,30 +116,21 @@ def overview(connection: Connection) -> Overview:
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     questions: list[Callable[[], Any]] = [
         client.list_all_pods,
-        lambda: _if_allowed(client.list_disks),
+        lambda: if_allowed(client.list_disks),
         lambda: _ended_since(connection, month),
-        lambda: _if_allowed(client.whoami),
-        lambda: _wallet(connection, None),
+        lambda: if_allowed(client.whoami),
+        lambda: latest_billings(connection, None),
     ]
     asked = run_all_behind(connection, questions)
-    teams = _if_allowed(client.list_teams) or []
-    wallets = run_all_behind(connection, [partial(_wallet, connection, team.team_id) for team in teams])
+    teams = if_allowed(client.list_teams) or []
+    wallets = run_all_behind(
+        connection, [partial(latest_billings, connection, team.team_id) for team in teams]
+    )
     pods, disks, history, me, own_wallet = (answer.result() for answer in asked)
     seen = _Seen(pods, disks, history, now)
     rows = [_state(connection, seen, None, own_wallet)]
     rows += [_state(connection, seen, team, each.result()) for team, each in zip(teams, wallets, strict=True)]
     return Overview(me.name if me else None, tuple(rows), now)
-
-
-def _if_allowed(ask: Callable[[], T]) -> T | None:
-    try:
-        return ask()
-    except (PermissionDenied, NotFound):
-        return None
-
-
-def _wallet(connection: Connection, team_id: str | None) -> Wallet | None:
-    return _if_allowed(lambda: connection.client.wallet(team_id=team_id, limit=_MOST_BILLINGS))
 
 
 def _ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 
+from tests.benchmarks.allocate import allocate
 from tests.benchmarks.complete import complete
 from tests.benchmarks.harness import Benchmark, report, run
 from tests.benchmarks.list_magic import list_magic
 from tests.benchmarks.list_pods import list_pods
 from tests.benchmarks.load_extension import load_extension
 from tests.benchmarks.open_sandbox import open_sandbox
+from tests.benchmarks.read_history import read_history
 from tests.benchmarks.serve_clients import serve_clients
 from tests.benchmarks.serve_pages import serve_pages
 from tests.benchmarks.watch_pods import watch_pods
@@ -22,7 +24,13 @@ BENCHMARKS: dict[str, tuple[Benchmark, int]] = {
     "open_sandbox": (open_sandbox, 15),
 }
 # They have reports of their own.
-REPORTS = {"complete": complete, "serve_clients": serve_clients, "watch_pods": watch_pods}
+REPORTS = {
+    "allocate": allocate,
+    "complete": complete,
+    "read_history": read_history,
+    "serve_clients": serve_clients,
+    "watch_pods": watch_pods,
+}
 
 
 def main() -> None:

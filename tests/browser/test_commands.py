@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.accessibility import serious_findings
 from tests.browser.lab_page import DARK, LIGHT, LabPage
 from tests.browser.server import JupyterLab
 from tests.support.sandbox_control import SandboxControl
@@ -25,6 +26,11 @@ SHOWN = [
     "%pods teams",
     "%pods doctor",
     "%pods show worker-3",
+    "%pods history --since 21d",
+    "%pods costs --by gpu --freq W --since 2026-06 --plot",
+    "%pods costs last-month --by provisioned_by --plot",
+    "%pods costs waste",
+    "%pods cache",
     "%pods rm worker-1 worker-2",
     "%pods -h",
 ]
@@ -86,3 +92,11 @@ def test_every_answer_can_be_looked_at(
         page.screenshot(f"command-{number:02}", page.cell(number))
     expect(page.output_of(2).locator("table")).to_contain_text("hours_left")
     expect(page.output_of(11)).to_contain_text("NotFound")
+    picture = page.output_of(13).locator("img")
+    # Twice as many points as it is wide, so that it is sharp.
+    assert picture.evaluate("image => image.naturalWidth / image.width") == 2
+    # What JupyterLab makes of a picture has no words for those who do not see it; the table after it has.
+    for number in (12, 15, 16):
+        page.cell(number).evaluate("cell => cell.id = 'looked-at'")
+        assert serious_findings(page.page, "#looked-at .jp-OutputArea-output") == []
+        page.cell(number).evaluate("cell => cell.id = ''")

@@ -23,6 +23,14 @@ _NOUNS = {
     "removed": ("pod", "pods"),
     "history": ("line of history", "lines of history"),
     "costs": ("line", "lines"),
+    "cache": ("history", "histories"),
+    "last-month": ("line", "lines"),
+    "month": ("wallet", "wallets"),
+    "dearest": ("pod", "pods"),
+    "prices": ("GPU type", "GPU types"),
+    "spot": ("GPU type", "GPU types"),
+    "waste": ("line", "lines"),
+    "timeline": ("pod", "pods"),
     "wallet": ("line", "lines"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from .words import MISSING, is_missing, money, number, percent, words
 
@@ -94,6 +94,13 @@ def _share(value: object) -> Cell:
     return Cell(percent(value * 100 if isinstance(value, float) else value))
 
 
+def _period(value: Any) -> Cell:
+    """Where a period begins, in its own time zone."""
+    if is_missing(value):
+        return Cell("no time")
+    return Cell(f"{value:%Y-%m-%d}" if value == value.normalize() else f"{value:%Y-%m-%d %H:%M %Z}")
+
+
 def _badge(value: object) -> Cell:
     text = words(value)
     return Cell(text, _TONES.get(text.upper(), "idle" if text == MISSING else "warn"))
@@ -180,6 +187,7 @@ _VIEWS: dict[str, tuple[View, ...]] = {
         _BILLED,
         _one("provider", 2),
         _one("provisioned_by", 5),
+        _one("remarks", 7, 40),
     ),
     "removed": (
         _NAME,
@@ -225,6 +233,16 @@ _VIEWS: dict[str, tuple[View, ...]] = {
         _one("created_at", 1),
         _one("resource_id", 2, 34, "code"),
     ),
+    "spot": (
+        _one("gpu"),
+        _count("gpu_hours"),
+        View(("cost_usd",), _money, "number"),
+        View(("paid_usd_gpu_hr",), _money, "number", 2),
+        View(("on_demand_usd_gpu_hr",), _money, "number", 4),
+        View(("spot_usd_gpu_hr",), _money, "number", 1),
+        View(("spot_cost_usd",), _money, "number", 3),
+        View(("saving_usd",), _money, "number"),
+    ),
     "checks": (
         _one("check", 0, 24, "strong"),
         View(("result",), _badge, "badge"),
@@ -234,10 +252,16 @@ _VIEWS: dict[str, tuple[View, ...]] = {
 }
 
 
+_LESSER = {"share": 20, "gpu_hours": 21, "pods": 22, "estimated": 23}
+"""Of a breakdown of costs, what leaves first where the line is too long."""
+
+
 def views_of(kind: str, names: Sequence[str]) -> list[View]:
     """What is shown of a kind of answer; of one without a list here, its first columns."""
     if kind in _VIEWS:
         return list(_VIEWS[kind])
+    if kind == "costs":
+        return [plain_view(name, rank=_LESSER.get(name, place)) for place, name in enumerate(names)]
     return [plain_view(name, rank=place) for place, name in enumerate(names[:_MOST_COLUMNS])]
 
 
@@ -245,8 +269,12 @@ def plain_view(name: str, rank: int) -> View:
     """A column that no list names, by what its name says."""
     if name in ("status", "stock"):
         return View((name,), _badge, "badge", rank)
-    if name == "share":
+    if name in ("share", "change", "difference"):
         return View((name,), _share, "number", rank)
+    if name == "period":
+        return View((name,), _period, "text", rank)
+    if name in ("pods", "gpu_count", "hours_left") or name.endswith("_hours"):
+        return _count(name, rank)
     if "_usd" in name:
         return View((name,), _money, "number", rank)
     if name == "id" or name.endswith("_id"):

@@ -1,0 +1,134 @@
+"""Columns as what they should be, wherever a frame comes from: the service, a file, somebody's hands."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from primepods_magic.frames.schema import STRING
+
+__all__ = ["column_of", "is_text", "near", "numbers", "require", "text", "times", "truths"]
+
+
+def require(frame: object, what: str, names: Iterable[str]) -> None:
+    """Refuse what is not a frame with these columns.
+
+    Raises
+    ------
+    ValueError
+        One line that names what is missing.
+    """
+    if not isinstance(frame, pd.DataFrame):
+        raise ValueError(f"{what} is not a DataFrame but {type(frame).__name__}")
+    absent = [name for name in names if name not in frame.columns]
+    if absent:
+        raise ValueError(f"{what} has no column {', '.join(absent)}")
+    if not frame.columns.is_unique:
+        twice = frame.columns[frame.columns.duplicated()][0]
+        raise ValueError(f"{what} has two columns {twice}")
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """`` (did you mean '…'?)`` where a known word is near, else nothing."""
+    words = {name.lower(): name for name in known}
+    close = get_close_matches(word.lower(), words, n=1)
+    return f" (did you mean '{words[close[0]]}'?)" if close else ""
+
+
+def is_text(values: Any) -> bool:
+    """Whether a column holds text and nothing else; of pure objects, those that are there are asked."""
+    if isinstance(values.dtype, pd.StringDtype):
+        return True
+    return values.dtype == object and pd.api.types.infer_dtype(values, skipna=True) == "string"
+
+
+def column_of(frame: pd.DataFrame, name: str, dtype: str) -> pd.Series:
+    """A column in one of the dtypes of our frames; all missing where the frame has none of that name.
+
+    Raises
+    ------
+    ValueError
+        One line, where the column holds something else.
+    """
+    if name not in frame.columns:
+        return pd.Series(index=frame.index, dtype=STRING if dtype == "string" else dtype)
+    values = frame[name]
+    if str(values.dtype) == dtype:
+        return values
+    try:
+        return _READ[dtype](values)  # type: ignore[no-any-return]
+    except (ValueError, TypeError, OverflowError) as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(f"{name} cannot be read as {dtype}: {reason}") from None
+
+
+def times(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A column as instants, ``datetime64[us, UTC]``; naive ones are UTC."""
+    return column_of(frame, name, "datetime64[us, UTC]")
+
+
+def numbers(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A column as ``Float64``; what is not finite is missing."""
+    values = column_of(frame, name, "Float64")
+    finite = np.isfinite(values.to_numpy(dtype=float, na_value=np.nan))
+    return values if finite.all() else values.where(finite, pd.NA)
+
+
+def text(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A column as ``string``; an empty text is a missing one."""
+    values = column_of(frame, name, "string")
+    return values.mask(values == "", pd.NA)
+
+
+def truths(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A column as ``boolean``."""
+    return column_of(frame, name, "boolean")
+
+
+def _times(values: pd.Series) -> pd.Series:
+    if pd.api.types.is_numeric_dtype(values.dtype) and values.notna().any():
+        raise ValueError("numbers are not times")
+    read = values
+    if not pd.api.types.is_datetime64_any_dtype(values.dtype):
+        read = pd.to_datetime(values, utc=True, format="ISO8601")
+    elif values.dt.tz is None:
+        read = values.dt.tz_localize("UTC")
+    instants: pd.Series = read.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+    return instants
+
+
+def _durations(values: pd.Series) -> pd.Series:
+    return pd.to_timedelta(values).astype("timedelta64[us]")
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    return pd.to_numeric(values.replace("", None) if is_text(values) else values).astype("Float64")
+
+
+def _counts(values: pd.Series) -> pd.Series:
+    return _numbers(values).astype("Int64")
+
+
+def _text(values: pd.Series) -> pd.Series:
+    return values.astype(STRING)
+
+
+def _truths(values: pd.Series) -> pd.Series:
+    if is_text(values):
+        said = values.astype(STRING).str.lower()
+        values = said.map({"true": True, "false": False})
+    return values.astype("boolean")
+
+
+_READ: dict[str, Any] = {
+    "string": _text,
+    "Int64": _counts,
+    "Float64": _numbers,
+    "boolean": _truths,
+    "datetime64[us, UTC]": _times,
+    "timedelta64[us]": _durations,
+}

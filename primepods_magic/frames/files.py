@@ -1,0 +1,242 @@
+"""Frames as files, CSV and Parquet, that come back with the dtypes they had."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from primepods_magic.api.errors import InvalidRequest, NotConfigured
+from primepods_magic.api.text import whole_characters
+
+from .schema import STRING
+
+__all__ = ["load_frame", "save_frame"]
+
+T = TypeVar("T")
+
+_TIME = "datetime64[us, UTC]"
+# What a name does not tell by its unit.
+_DTYPES = {
+    "duration": "timedelta64[us]",
+    "period": _TIME,
+    "pods": "Int64",
+    "share": "Float64",
+    "change": "Float64",
+    "estimated": "boolean",
+}
+_UNITS = {
+    "_at": _TIME,
+    "_usd": "Float64",
+    "_usd_hr": "Float64",
+    "_usd_gpu_hr": "Float64",
+    "_gb": "Float64",
+    "_hours": "Float64",
+    "_count": "Int64",
+}
+_TEXTS = frozenset(
+    "name gpu provider team team_id user_id provisioned_by id state socket type remarks project".split()
+)
+# "-1 days +21:00:00.5": only the days are negative.
+_LENGTH = re.compile(r"(-?\d+) days(?: \+?(\d+):(\d+):(\d+)(?:\.(\d+))?)?")
+_READ: dict[str, Callable[[str], Any]] = {
+    "Int64": int,
+    "Float64": float,
+    "boolean": {"True": True, "False": False}.__getitem__,
+}
+
+
+def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
+    """Write a frame to a file, without its index.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        A frame of ours, or what one has made of it.
+    path : str or Path
+        Ends in ``.csv`` or ``.parquet``; an existing file is replaced.
+
+    Returns
+    -------
+    Path
+        Where it is.
+
+    Raises
+    ------
+    InvalidRequest
+        The ending is another one, or the file cannot be written.
+    NotConfigured
+        Parquet needs pyarrow, which is not installed.
+
+    Examples
+    --------
+    >>> save_frame(df, "history.parquet")                                    # doctest: +SKIP
+    """
+    target = Path(path).expanduser()
+    _for_ending(target, None, None)
+    # Single values beyond the documentation may be of several types in one column, which no file holds.
+    loose = frame.select_dtypes("object")
+    if len(loose.columns):
+        frame = frame.assign(**{str(name): _one_type(loose[name]) for name in loose})
+    write = _for_ending(target, _write_csv, _write_parquet)
+    try:
+        write(frame, target)
+    except OSError as error:
+        raise InvalidRequest(f"'{path}' cannot be written: {error.strerror or error}") from None
+    return target
+
+
+def load_frame(path: str | Path, *, tz: str = "UTC") -> pd.DataFrame:
+    """Read a frame that `save_frame` has written, with its dtypes.
+
+    A CSV file does not tell an empty text from a missing one, nor in which time zone its periods began: empty
+    texts come back missing, and periods in ``tz``. What follows a NUL in a text is lost. Columns beyond
+    those of our frames come back as numbers or truth values where they look like these, else as text.
+
+    Parameters
+    ----------
+    path : str or Path
+        Ends in ``.csv`` or ``.parquet``.
+    tz : str
+        The time zone of the column ``period`` in a CSV file.
+
+    Raises
+    ------
+    InvalidRequest
+        The ending is another one, or the file cannot be read.
+    NotConfigured
+        Parquet needs pyarrow, which is not installed.
+
+    Examples
+    --------
+    >>> load_frame("history.parquet").dtypes["billed_usd"]                   # doctest: +SKIP
+    Float64Dtype()
+    """
+    source = Path(path).expanduser()
+    try:
+        frame = _for_ending(source, _read_csv, _read_parquet)(source)
+        typed = {str(name): _typed(str(name), frame[name]) for name in frame.columns}
+    except OSError as error:
+        raise InvalidRequest(f"'{path}' cannot be read: {error.strerror or type(error).__name__}") from None
+    except (ValueError, KeyError):
+        raise InvalidRequest(f"'{path}' cannot be read: it holds something else") from None
+    if "period" in typed and source.suffix.lower() == ".csv":
+        typed["period"] = typed["period"].dt.tz_convert(tz)
+    typed_frame: pd.DataFrame = pd.DataFrame(typed)
+    return typed_frame
+
+
+def _for_ending(path: Path, as_csv: T, as_parquet: T) -> T:
+    ending = path.suffix.lower()
+    if ending == ".csv":
+        return as_csv
+    if ending != ".parquet":
+        raise InvalidRequest(f"'{path.name}' is neither a .csv nor a .parquet file")
+    try:
+        import_module("pyarrow")
+    except ImportError:
+        raise NotConfigured(
+            "Parquet files need pyarrow: pip install 'primepods_magic[parquet]'; .csv works without it"
+        ) from None
+    return as_parquet
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    texts = frame.select_dtypes("string")
+    # A carriage return ends a row unless it is in quotes, which pandas does not put there by itself.
+    has_returns = any(texts[name].str.contains("\r", regex=False).any() for name in texts)
+    frame.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL)
+
+
+def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
+    frame.to_parquet(path, index=False)
+
+
+def _read_csv(path: Path) -> pd.DataFrame:
+    # All as text, which then becomes what it was; "NA" and "null" are names like any other.
+    return pd.read_csv(path, dtype=STRING, keep_default_na=False, na_values=[""])
+
+
+def _read_parquet(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path)
+
+
+def _typed(name: str, column: pd.Series[Any]) -> Any:
+    try:
+        return _declared(name, column)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+        # Somebody else's column under a name like ours.
+        return column
+
+
+def _declared(name: str, column: pd.Series[Any]) -> Any:
+    dtype: Any = _dtype_of(name)
+    is_text = isinstance(column.dtype, pd.StringDtype)
+    if dtype == _TIME:
+        times = pd.to_datetime(column, format="ISO8601", utc=True) if is_text else column
+        return times.dt.as_unit("us")
+    if dtype == "timedelta64[us]":
+        return pd.Series(_lengths(column), column.index) if is_text else column.astype(dtype)
+    if dtype is None:
+        is_own = name not in _TEXTS and column.dtype == STRING
+        return _guessed(column) if is_own else column.astype(STRING) if is_text else column
+    return column.map(_READ[dtype], na_action="ignore").astype(dtype) if is_text else column.astype(dtype)
+
+
+def _lengths(column: pd.Series[Any]) -> Any:
+    told = [np.timedelta64("NaT") if pd.isna(text) else _length(text) for text in column]
+    return np.array(told, "timedelta64[us]")
+
+
+def _length(text: str) -> np.timedelta64:
+    """A duration as pandas writes it; what pandas reads by itself is shorter than 300 years."""
+    parts = _LENGTH.fullmatch(text)
+    if parts is None:
+        raise ValueError(text)
+    days, hours, minutes, seconds, rest = parts.groups(default="0")
+    whole = ((int(days) * 24 + int(hours)) * 60 + int(minutes)) * 60 + int(seconds)
+    return np.timedelta64(whole * 1_000_000 + int(f"{rest:0<6}"[:6]), "us")
+
+
+def _guessed(column: pd.Series[Any]) -> Any:
+    """A column of one's own: numbers where all are as they are written, truth values where all are, else
+    text."""
+    told = column.dropna()
+    if len(told) and told.isin(["True", "False"]).all():
+        return column.map(_READ["boolean"], na_action="ignore").astype("boolean")
+    for dtype in ("Int64", "Float64"):
+        try:
+            numbers = column.map(_READ[dtype], na_action="ignore").astype(dtype)
+        except (ValueError, OverflowError):
+            continue
+        # "007" and "1_000" can be read as numbers, and are none.
+        if [str(number) for number in numbers.dropna().tolist()] == told.tolist():
+            return numbers
+    return column
+
+
+def _dtype_of(name: str) -> str | None:
+    if name in _DTYPES:
+        return _DTYPES[name]
+    if name.startswith("is_"):
+        return "boolean"
+    return next((dtype for unit, dtype in _UNITS.items() if name.endswith(unit)), None)
+
+
+def _one_type(column: pd.Series[Any]) -> Any:
+    kinds = {type(value) for value in column.dropna()}
+    # As text also what a file holds in no other way: an integer of more than 64 bits.
+    is_text = len(kinds) > 1 or str in kinds or (int in kinds and not _fits(column))
+    if is_text:
+        return column.map(lambda value: whole_characters(str(value)), na_action="ignore").astype(STRING)
+    return column.convert_dtypes()
+
+
+def _fits(column: pd.Series[Any]) -> bool:
+    return all(-(2**63) <= value < 2**63 for value in column.dropna())

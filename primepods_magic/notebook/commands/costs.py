@@ -1,0 +1,103 @@
+"""Where the money went, as a DataFrame: the history, and the pods and disks that live, each spread over its
+life.
+
+  %pods costs
+  %pods costs --by gpu,provider --since last-month --until month
+  %pods costs --by provisioned_by --freq W --tz Europe/Berlin --plot
+  %pods costs --by 'name~^[a-z]+' --freq M --compare
+  %pods costs --freq D --since month --budget 500 --plot
+  %pods costs last-month --plot
+  %pods costs dearest --save dearest.csv
+
+--by takes any column of the history, 'team', 'COLUMN~REGEX' (its first group, or what it finds) and, with
+--projects, 'project'. What is not final is an estimate, and marked so. Everything that your key can see is
+counted unless --mine or --team says otherwise. A QUESTION is one that people often ask:
+
+  last-month  what it cost, by whom and on what
+  month       what this month costs so far, and by its end at this rate; how long the balance lasts
+  dearest     the ten most expensive pods
+  prices      what a GPU-hour has cost, against today's offers
+  spot        what the same GPU-hours would cost on today's spot offers
+  waste       what was paid for and probably not used
+  timeline    what ran when
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.notebook.arguments import ArgumentParser, add_range, add_save, price
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+
+QUESTIONS = ("last-month", "month", "dearest", "prices", "spot", "waste", "timeline")
+# The flags that only some questions take.
+_TAKEN = {"last-month": {"by"}, "timeline": {"since", "until"}}
+_CHOOSING = ("by", "freq", "since", "until", "running", "compare", "budget")
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The flags of ``%pods costs``."""
+    parser.add_argument("question", nargs="?", choices=QUESTIONS, metavar="QUESTION", help="see above")
+    parser.add_argument(
+        "--by", action="append", default=[], metavar="COL,…", help="a line for each value; may be repeated"
+    )
+    parser.add_argument(
+        "--freq", choices=["H", "D", "W", "M", "Q"], help="by hour, day, week, month, quarter"
+    )
+    add_range(parser)
+    parser.add_argument("--tz", default="UTC", metavar="Z", help="time zone of days and months (default UTC)")
+    whose = parser.add_mutually_exclusive_group()
+    whose.add_argument("--mine", action="store_true", help="what you launched")
+    whose.add_argument("--team", metavar="T", help="what is billed to this team, by its name or id")
+    parser.add_argument(
+        "--projects",
+        metavar="NAME",
+        help="which names of pods, such as 'llama-*', are which project: a dict of yours, or a YAML file",
+    )
+    parser.add_argument("--running", action="store_true", help="add the running sum")
+    parser.add_argument("--compare", action="store_true", help="add the period before, and the change")
+    parser.add_argument("--round", action="store_true", help="to the cent, so that it adds up to the total")
+    parser.add_argument("--plot", action="store_true", help="draw it as well")
+    parser.add_argument("--budget", type=price, metavar="USD", help="draw the running sum against this")
+    parser.add_argument("--refresh", action="store_true", help="read everything anew")
+    add_save(parser, "the answer as .csv or .parquet, or its picture as .png, .svg or .pdf")
+
+
+def run(magics: PodsMagics, args: Namespace) -> Any:
+    """The frame of ``%pods costs``."""
+    from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.frames.costs.account import ledger_of
+    from primepods_magic.notebook.accounting import Accounting, limited
+    from primepods_magic.notebook.moments import zone
+    from primepods_magic.notebook.progress import reading
+    from primepods_magic.pods.spending import read_spending
+
+    _refuse_what_does_not_go_together(args)
+    where = zone(args.tz)
+    connection = magics.connection
+    with reading(magics.shell, "history") as progress:
+        spending = read_spending(connection, refresh=args.refresh, progress=progress)
+    ledger = limited(connection, ledger_of(spending), mine=args.mine, team=args.team)
+    accounting = Accounting(connection, spending, ledger, args, where, magics.shell.user_ns)
+    try:
+        answer = accounting.answer()
+    except ValueError as error:
+        raise InvalidRequest(f"%pods costs: {error}") from None
+    return accounting.presented(answer)
+
+
+def _refuse_what_does_not_go_together(args: Namespace) -> None:
+    from primepods_magic.api.errors import InvalidRequest
+
+    if args.question:
+        taken = _TAKEN.get(args.question, set())
+        wrong = next((flag for flag in _CHOOSING if getattr(args, flag) and flag not in taken), None)
+        if wrong:
+            raise InvalidRequest(f"'--{wrong}' does not go with '%pods costs {args.question}'")
+    elif args.freq is None and (args.running or args.compare):
+        flag = "running" if args.running else "compare"
+        if args.by:
+            raise InvalidRequest(f"'--{flag}' needs periods: add '--freq M', or D, W, Q, H")

@@ -1,0 +1,360 @@
+"""Rows of the history that no longer change, kept on this computer.
+
+One SQLite file for each service and key. It is written in transactions, so that several kernels may use
+it at once and any of them be killed; whatever in it is not as it was written makes it void.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from .packing import packed, unpacked
+from .pages import Reading
+from .table import HistoryTable
+
+__all__ = ["CacheFile", "HistoryCache", "Kept", "cache_files", "cache_folder", "clear_cache"]
+
+_OURS = 0x70726D70
+_FORM = 1
+"""Of the file, in its head; one of another form is begun anew."""
+
+_PART_ROWS = 20_000
+"""Rows in one part: what it takes to write one is in memory twice."""
+
+_MOST_PARTS = 32
+"""Small ones beside the full ones; they are slow to read, and are written anew as few when there are more."""
+
+_PATIENCE_S = 5.0
+_NOT_ITS_FAULT = (
+    "locked",
+    "readonly",
+    "unable to open",
+    "is full",
+    "disk I/O",
+    "permission denied",
+    "interrupted",
+    "locking protocol",
+)
+"""What SQLite says where nothing is wrong with what is in a file. What else it says of an operation, such as
+that there is no such table, comes of a file that is not as it was written."""
+
+_SCHEMA = (
+    "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE parts (first INTEGER PRIMARY KEY, rows INTEGER NOT NULL, digest BLOB NOT NULL)",
+    "CREATE TABLE columns (first INTEGER NOT NULL, name TEXT NOT NULL, data BLOB NOT NULL)",
+    "CREATE UNIQUE INDEX columns_of_parts ON columns (first, name)",
+)
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What a cache holds, without its rows.
+
+    Parameters
+    ----------
+    rows : int
+        How many.
+    last_id : str
+        Of the last of them.
+    total, page_rows : int
+        How many rows there were in all when they were read, and in one page.
+    """
+
+    rows: int
+    last_id: str
+    total: int
+    page_rows: int
+
+
+@dataclass(frozen=True)
+class CacheFile:
+    """One file: whose history it keeps, how many rows of it, and its size.
+
+    Parameters
+    ----------
+    service : str
+        Where the rows are from.
+    rows : int
+        How many; 0 where the file cannot be read.
+    size_bytes : int
+        Of the file.
+    read_at : datetime, optional
+        When the service was asked last, by its clock (UTC).
+    path : Path
+        Where it is.
+    """
+
+    service: str
+    rows: int
+    size_bytes: int
+    read_at: datetime | None
+    path: Path
+
+
+class HistoryCache:
+    """The rows that one key can see and that no longer change.
+
+    Nothing that goes wrong with the file is an error: without a cache everything is read again.
+
+    Parameters
+    ----------
+    account : str
+        Whose, as `Connection.access` tells it; the file's name is a digest of it.
+    """
+
+    def __init__(self, account: str) -> None:
+        self._account = hashlib.sha256(account.encode("utf-8", "replace")).hexdigest()
+        self._service = account.partition("\n")[0]
+        folder = cache_folder()
+        self._path = folder / f"{self._account[:32]}.db" if folder else None
+
+    def look(self) -> Kept | None:
+        """What is kept, or ``None`` where nothing is, or not of this account."""
+        with _void_where_broken(self._path), self._opened() as database:
+            return self._look(database)
+        return None
+
+    def load(self, kept: Kept) -> HistoryTable | None:
+        """The rows, or ``None`` where they are not as they were written, or not what `look` has told."""
+        with _void_where_broken(self._path), self._opened() as database, _transaction(database, "DEFERRED"):
+            tables: list[HistoryTable] = []
+            for first, rows, digest in database.execute("SELECT * FROM parts ORDER BY first").fetchall():
+                if first != sum(map(len, tables)):
+                    raise ValueError("parts that do not join")
+                tables.append(_part(database, first, rows, digest))
+                if first + rows == kept.rows:
+                    # Somebody else may have added to them meanwhile.
+                    break
+            table = HistoryTable.joined(tables)
+            if len(table) == kept.rows and table.columns["id"][-1] == kept.last_id:
+                return table
+        return None
+
+    def write(self, table: HistoryTable, *, after: Kept | None, reading: Reading, now: datetime) -> None:
+        """Keep rows.
+
+        Parameters
+        ----------
+        table : HistoryTable
+            All that no longer change; the last of them has an id.
+        after : Kept, optional
+            What of them was kept already: only the others are written, and nothing where somebody else has
+            written meanwhile.
+        reading : Reading
+            What was read last.
+        now : datetime
+            The service's time.
+        """
+        for _ in range(2):
+            with _void_where_broken(self._path):
+                self._write(table, after, reading, now)
+            if self._path is None or _is_there(self._path):
+                return
+            # What was there was somebody else's, or broken, and has been removed.
+
+    def _write(self, table: HistoryTable, after: Kept | None, reading: Reading, now: datetime) -> None:
+        with self._opened(create=True) as database, _transaction(database, "IMMEDIATE"):
+            if after is not None and self._look(database) != after:
+                return
+            (parts,) = database.execute("SELECT count(*) FROM parts").fetchone()
+            if after is None or parts > _MOST_PARTS + after.rows // _PART_ROWS:
+                database.execute("DELETE FROM parts")
+                database.execute("DELETE FROM columns")
+                first = 0
+            else:
+                first = after.rows
+            for begin in range(first, len(table), _PART_ROWS):
+                _put_part(database, begin, table[begin : begin + _PART_ROWS])
+            facts = {
+                "account": self._account,
+                "service": self._service,
+                "last_id": table.columns["id"][-1] if len(table) else "",
+                "total": reading.total,
+                "page_rows": reading.page_rows,
+                "read_at": now.isoformat(timespec="seconds"),
+            }
+            database.executemany(
+                "INSERT OR REPLACE INTO facts VALUES (?, ?)",
+                [(name, str(value)) for name, value in facts.items()],
+            )
+
+    def clear(self) -> None:
+        """Forget the rows."""
+        if self._path is not None:
+            _remove(self._path)
+
+    @contextlib.contextmanager
+    def _opened(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+        if self._path is None:
+            raise FileNotFoundError
+        with _open(self._path, create=create) as database:
+            yield database
+
+    def _look(self, database: sqlite3.Connection) -> Kept | None:
+        facts = dict(database.execute("SELECT name, value FROM facts"))
+        (rows,) = database.execute("SELECT coalesce(sum(rows), 0) FROM parts").fetchone()
+        if facts.get("account") != self._account or not rows:
+            return None
+        total, page_rows = int(facts["total"]), int(facts["page_rows"])
+        if total < 0 or page_rows < 1:
+            raise ValueError("no such numbers")
+        return Kept(rows, facts["last_id"], total, page_rows)
+
+
+def cache_folder() -> Path | None:
+    """Where the files are; ``None`` where there is no home."""
+    import platformdirs
+
+    try:
+        folder = Path(platformdirs.user_cache_dir("primepods_magic"))
+    except RuntimeError:
+        return None
+    return folder / "history" if folder.is_absolute() else None
+
+
+def cache_files() -> list[CacheFile]:
+    """The histories that are kept on this computer, the largest first.
+
+    Examples
+    --------
+    >>> [file.rows for file in cache_files()]                                # doctest: +SKIP
+    [100000]
+    """
+    folder = cache_folder()
+    paths = sorted(folder.glob("*.db")) if folder else []
+    found = [_described(path) for path in paths]
+    return sorted(found, key=lambda file: -file.size_bytes)
+
+
+def clear_cache() -> list[CacheFile]:
+    """Forget all histories that are kept on this computer; the next call reads them anew.
+
+    Returns
+    -------
+    list of CacheFile
+        What was forgotten.
+    """
+    files = cache_files()
+    for file in files:
+        _remove(file.path)
+    return [file for file in files if not _is_there(file.path)]
+
+
+def _described(path: Path) -> CacheFile:
+    service, rows, read_at, size = "", 0, None, 0
+    with contextlib.suppress(sqlite3.Error, OSError, ValueError, TypeError):
+        size = path.stat().st_size
+        with _open(path) as database:
+            facts = dict(database.execute("SELECT name, value FROM facts"))
+            (rows,) = database.execute("SELECT coalesce(sum(rows), 0) FROM parts").fetchone()
+        service = facts.get("service", "")
+        read_at = datetime.fromisoformat(facts["read_at"]) if "read_at" in facts else None
+    return CacheFile(service, rows, size, read_at, path)
+
+
+@contextlib.contextmanager
+def _open(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+    """The database in a file, which has our form, or else is begun anew or not there."""
+    if create:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with contextlib.suppress(FileExistsError):
+            # Never one that is there: closing it would end the locks that this process has on it.
+            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    elif not path.exists():
+        raise FileNotFoundError(path)
+    with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)) as database:
+        if not _is_ours(database):
+            if not create:
+                raise FileNotFoundError(path)
+            with _transaction(database, "IMMEDIATE"):
+                if not _is_ours(database):
+                    _begin(database)
+        yield database
+
+
+def _is_ours(database: sqlite3.Connection) -> bool:
+    return (_pragma(database, "application_id"), _pragma(database, "user_version")) == (_OURS, _FORM)
+
+
+def _begin(database: sqlite3.Connection) -> None:
+    """Make the tables, in a file that is empty."""
+    if database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+        raise ValueError("somebody else's")
+    for statement in _SCHEMA:
+        database.execute(statement)
+    database.execute(f"PRAGMA application_id = {_OURS}")
+    database.execute(f"PRAGMA user_version = {_FORM}")
+
+
+def _pragma(database: sqlite3.Connection, name: str) -> int:
+    return int(database.execute(f"PRAGMA {name}").fetchone()[0])
+
+
+@contextlib.contextmanager
+def _transaction(database: sqlite3.Connection, kind: str) -> Iterator[None]:
+    database.execute(f"BEGIN {kind}")
+    try:
+        yield
+    except BaseException:
+        database.execute("ROLLBACK")
+        raise
+    database.execute("COMMIT")
+
+
+@contextlib.contextmanager
+def _void_where_broken(path: Path | None) -> Iterator[None]:
+    """Pass over what goes wrong with a file, and remove one that is not as it was written."""
+    try:
+        yield
+    except OSError:
+        # Not there, or nowhere to write.
+        return
+    except sqlite3.OperationalError as error:
+        if path is not None and not any(words in str(error) for words in _NOT_ITS_FAULT):
+            _remove(path)
+    except (sqlite3.Error, ValueError, KeyError, IndexError, TypeError):
+        if path is not None:
+            _remove(path)
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        return True
+
+
+def _remove(path: Path) -> None:
+    for name in (path, path.with_name(f"{path.name}-journal")):
+        with contextlib.suppress(OSError):
+            name.unlink(missing_ok=True)
+
+
+def _put_part(database: sqlite3.Connection, first: int, table: HistoryTable) -> None:
+    digest = hashlib.blake2b(digest_size=16)
+    for name, data in packed(table):
+        digest.update(_digest(name, data))
+        database.execute("INSERT INTO columns VALUES (?, ?, ?)", (first, name, data))
+    database.execute("INSERT INTO parts VALUES (?, ?, ?)", (first, len(table), digest.digest()))
+
+
+def _part(database: sqlite3.Connection, first: int, rows: int, expected: bytes) -> HistoryTable:
+    data, digest = {}, hashlib.blake2b(digest_size=16)
+    columns = database.execute("SELECT name, data FROM columns WHERE first = ? ORDER BY rowid", (first,))
+    for name, blob in columns:
+        data[name] = blob
+        digest.update(_digest(name, blob))
+    if digest.digest() != expected:
+        raise ValueError("not as it was written")
+    return unpacked(data, rows)
+
+
+def _digest(name: str, data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16, person=b"history", key=name.encode()[:64]).digest()

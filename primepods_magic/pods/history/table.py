@@ -1,0 +1,263 @@
+"""Rows of the history as columns: what 100,000 of them fit into without an object for each.
+
+Values are read as tolerantly as `primepods_magic.api.models.HistoryRow` reads them, a column at a time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from functools import cached_property
+from itertools import compress
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from pydantic.alias_generators import to_camel, to_snake
+
+from primepods_magic.api.models import HistoryRow
+from primepods_magic.api.text import whole_characters
+from primepods_magic.api.tolerant import may_be_shown, number_in, text_in, timestamp_in, whole_in
+
+__all__ = [
+    "COUNTS",
+    "MISSING",
+    "NUMBERS",
+    "ODD_TIME",
+    "TEXTS",
+    "TIMES",
+    "UNREADABLE",
+    "HistoryTable",
+    "Words",
+]
+
+Array: TypeAlias = npt.NDArray[Any]
+
+TEXTS = (
+    "id",
+    "name",
+    "type",
+    "provider_type",
+    "provisioned_by",
+    "gpu_name",
+    "socket",
+    "user_id",
+    "team_id",
+)
+TIMES = ("created_at", "terminated_at")
+NUMBERS = ("price_hr", "total_billed_price")
+COUNTS = ("gpu_count",)
+MISSING = int(np.iinfo("int64").min)
+"""In place of a time or a count that is not there: what numpy and pandas take for no time."""
+ODD_TIME = 1
+"""Mark of a row with a time that names no zone, and is read as UTC."""
+UNREADABLE = 2
+"""Mark of a row with a value that cannot be read as what it ought to be."""
+
+_FIELDS = (*TEXTS, *TIMES, *NUMBERS, *COUNTS)
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+_MICROSECOND = timedelta(microseconds=1)
+# "2026-09-01T12:00:00Z;", and with three or six digits of a second.
+_PLAIN_TIMES = re.compile(
+    r"(?:(?!0000)[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{3}(?:[0-9]{3})?)?(?:Z|\+00:00);)+"
+)
+
+
+class Words(dict[Any, Any]):
+    """The words of several pages, each kept once: providers, people and GPU types are few."""
+
+    def __missing__(self, word: Any) -> Any:
+        kept = self[word] = word if word is None else whole_characters(word)
+        return kept
+
+
+@dataclass(frozen=True, eq=False)
+class HistoryTable:
+    """Rows of the history, column by column.
+
+    Parameters
+    ----------
+    columns : dict of str to numpy.ndarray
+        The API's fields in snake_case: texts as ``object`` (``None`` where missing), times as ``int64``
+        microseconds since 1970 (UTC) and counts as ``int64`` (`MISSING` where missing), USD as ``float64``
+        (NaN where missing).
+    extras : dict of str to numpy.ndarray
+        ``object``: single values that the service sends beyond its documentation.
+    marks : numpy.ndarray
+        ``uint8``: `ODD_TIME` and `UNREADABLE`, added up.
+
+    Examples
+    --------
+    >>> table = HistoryTable.of_rows([{"id": "a1", "gpuCount": "8", "createdAt": "2026-09-01T00:00:00Z"}])
+    >>> len(table), table.columns["gpu_count"].tolist()
+    (1, [8])
+    """
+
+    columns: dict[str, Array]
+    extras: dict[str, Array] = field(default_factory=dict)
+    marks: Array = field(default_factory=lambda: np.zeros(0, "uint8"))
+
+    def __len__(self) -> int:
+        return len(self.marks)
+
+    @classmethod
+    def of_rows(cls, rows: Sequence[dict[str, Any]], words: Words | None = None) -> HistoryTable:
+        """Read rows as JSON has them; the dictionaries are used up.
+
+        Parameters
+        ----------
+        rows : sequence of dict
+            One object for each row.
+        words : Words, optional
+            Shared by the pages of one list.
+        """
+        told = {name: [row.pop(alias, None) for row in rows] for name, alias in _ALIASES.items()}
+        extras: dict[str, Array] = {}
+        for place, row in compress(enumerate(rows), rows):
+            for key, value in row.items():
+                name = to_snake(key)
+                if name in told:
+                    if told[name][place] is None:
+                        told[name][place] = value
+                elif may_be_shown(name, value):
+                    extras.setdefault(name, np.full(len(rows), None, object))[place] = value
+        return cls._of_values(told, extras, Words() if words is None else words)
+
+    @classmethod
+    def of_models(cls, rows: Iterable[HistoryRow]) -> HistoryTable:
+        """The same from rows that were read one by one."""
+        said = [{**vars(row), **(row.model_extra or {})} for row in rows]
+        return cls.of_rows(said)
+
+    @classmethod
+    def _of_values(
+        cls, told: Mapping[str, list[Any]], extras: dict[str, Array], words: Words
+    ) -> HistoryTable:
+        marks = np.zeros(len(told["id"]), "uint8")
+        columns = {name: _texts(told[name], None if name == "id" else words) for name in TEXTS}
+        columns |= {name: _times(told[name], marks) for name in TIMES}
+        columns |= {name: _numbers(told[name], marks) for name in NUMBERS}
+        columns |= {name: _counts(told[name], marks) for name in COUNTS}
+        return cls(columns, extras, marks)
+
+    @classmethod
+    def joined(cls, tables: Sequence[HistoryTable]) -> HistoryTable:
+        """Several tables one after the other; they are used up, so that no row is in memory twice."""
+        if not tables:
+            return cls.of_rows([])
+        if len(tables) == 1:
+            return tables[0]
+        extras = {name: None for table in tables for name in table.extras}
+        return cls(
+            {name: np.concatenate([table.columns.pop(name) for table in tables]) for name in _FIELDS},
+            {name: np.concatenate([table._extra(name) for table in tables]) for name in extras},
+            np.concatenate([table.marks for table in tables]),
+        )
+
+    def __getitem__(self, which: slice | Array) -> HistoryTable:
+        """Some of the rows."""
+        return HistoryTable(
+            {name: values[which] for name, values in self.columns.items()},
+            {name: values[which] for name, values in self.extras.items()},
+            self.marks[which],
+        )
+
+    def _extra(self, name: str) -> Array:
+        values = self.extras.get(name)
+        return np.full(len(self), None, object) if values is None else values
+
+    def key(self, place: int) -> object:
+        """What makes a row that one and no other: its id, or else all that does not change."""
+        told = self.columns["id"][place]
+        if told is not None:
+            return told
+        return tuple(self.columns[name][place] for name in ("name", "created_at", "terminated_at", "user_id"))
+
+    @cached_property
+    def is_open(self) -> Array:
+        """``bool``: which rows have not ended."""
+        return np.asarray(self.columns["terminated_at"] == MISSING)
+
+    def without_repetition(self) -> HistoryTable:
+        """Of several rows of one id the last."""
+        ids = [key for key in self.columns["id"] if key is not None]
+        if len(set(ids)) == len(ids):
+            return self
+        last = {key or place: place for place, key in enumerate(self.columns["id"])}
+        return self[np.array(sorted(last.values()), "int64")]
+
+
+def microseconds(moment: datetime) -> int:
+    """A moment as the tables have it: microseconds since 1970 (UTC)."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+_ALIASES = {name: to_camel(name) for name in _FIELDS}
+
+
+def _texts(values: list[Any], words: Words | None) -> Array:
+    if not set(map(type, values)) <= {str, type(None)}:
+        values = [text_in(value) for value in values]
+    if words is not None:
+        read = list(map(words.__getitem__, values))
+    elif all(value is not None and value.isascii() for value in values):
+        read = values
+    else:
+        read = [None if value is None else whole_characters(value) for value in values]
+    array = np.empty(len(read), object)
+    array[:] = read
+    return array
+
+
+def _times(values: list[Any], marks: Array) -> Array:
+    plain = _plain_times(values)
+    if plain is not None:
+        return plain
+    moments = [timestamp_in(value) for value in values]
+    for place, (value, moment) in enumerate(zip(values, moments, strict=True)):
+        if moment is None:
+            marks[place] |= 0 if value is None else UNREADABLE
+        elif isinstance(value, str) and timestamp_in(f"{value}Z") is not None:
+            # With a second zone it could not be read: so it has none.
+            marks[place] |= ODD_TIME
+    counts = [MISSING if moment is None else microseconds(moment) for moment in moments]
+    return np.array(counts, "int64")
+
+
+def _plain_times(values: list[Any]) -> Array | None:
+    """Times in the one form that nearly all have, or ``None``."""
+    if set(map(type, values)) != {str}:
+        return None
+    # All at once: numpy by itself reads much that is no time.
+    told = ";".join(values) + ";"
+    if not _PLAIN_TIMES.fullmatch(told):
+        return None
+    local = told.replace("Z", "").replace("+00:00", "").split(";")[:-1]
+    try:
+        return np.array(local, "datetime64[us]").view("int64")
+    except ValueError:
+        return None
+
+
+def _numbers(values: list[Any], marks: Array) -> Array:
+    if set(map(type, values)) <= {float}:
+        read = np.array(values, "float64")
+        if np.isfinite(read).all():
+            return read
+    return _each(values, number_in, np.nan, "float64", marks)
+
+
+def _counts(values: list[Any], marks: Array) -> Array:
+    if set(map(type, values)) <= {int} and all(-(2**31) < value < 2**31 for value in values):
+        return np.array(values, "int64")
+    return _each(values, whole_in, MISSING, "int64", marks)
+
+
+def _each(values: list[Any], read: Any, missing: float, dtype: str, marks: Array) -> Array:
+    found = [read(value) for value in values]
+    for place, (value, number) in enumerate(zip(values, found, strict=True)):
+        if number is None and value is not None:
+            marks[place] |= UNREADABLE
+    return np.array([missing if number is None else number for number in found], dtype)

@@ -1,0 +1,88 @@
+"""Everything that was or is paid for, as the service tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from primepods_magic.api.account import Billing, Disk, Team
+from primepods_magic.api.models import PodDetails
+
+from .allowed import if_allowed, latest_billings
+from .behind import run_all_behind
+from .connection import Connection
+from .history import History, read_history
+from .history.pages import Progress
+
+__all__ = ["Spending", "read_spending"]
+
+
+@dataclass(frozen=True)
+class Spending:
+    """The answers that costs are made of; what the key may not ask for is empty.
+
+    Parameters
+    ----------
+    history : History
+        What is billed, ended or open.
+    pods : list of PodDetails
+        What lives.
+    disks : list of Disk
+        They bill, attached or not.
+    billings : list of Billing
+        What was billed so far for what lives, of all wallets.
+    teams : list of Team
+        The names of teams.
+    now : datetime
+        The service's time (UTC).
+    """
+
+    history: History
+    pods: list[PodDetails]
+    disks: list[Disk]
+    billings: list[Billing]
+    teams: list[Team]
+    now: datetime
+
+
+def read_spending(
+    connection: Connection, *, refresh: bool = False, progress: Progress | None = None
+) -> Spending:
+    """Ask for all of it, side by side.
+
+    Parameters
+    ----------
+    connection : Connection
+        Whose.
+    refresh, progress :
+        As `read_history` has them.
+
+    Raises
+    ------
+    PodsError
+        The history or the pods cannot be read.
+
+    Examples
+    --------
+    >>> len(read_spending(connect(sandbox=True)).pods)                       # doctest: +SKIP
+    2
+    """
+    client = connection.client
+    questions: list[Callable[[], Any]] = [
+        client.list_all_pods,
+        lambda: if_allowed(client.list_disks) or [],
+        lambda: if_allowed(client.list_teams) or [],
+        lambda: latest_billings(connection, None),
+    ]
+    asked = run_all_behind(connection, questions)
+    # What ends meanwhile is then in the history, and counted once: by its id.
+    pods, disks, teams, wallet = (answer.result() for answer in asked)
+    of_teams = [partial(latest_billings, connection, team.team_id) for team in teams]
+    asked_of_teams = run_all_behind(connection, of_teams)
+    history = read_history(connection, refresh=refresh, progress=progress)
+    wallets = [wallet, *(answer.result() for answer in asked_of_teams)]
+    billings = [row for each in wallets if each is not None for row in each.recent_billings]
+    return Spending(history, pods, disks, billings, teams, history.now)
