@@ -17,7 +17,7 @@ from primepods_magic.api.text import whole_characters
 
 from .schema import STRING
 
-__all__ = ["load_frame", "save_frame"]
+__all__ = ["expanded", "load_frame", "save_frame"]
 
 T = TypeVar("T")
 
@@ -78,25 +78,30 @@ def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
     --------
     >>> save_frame(df, "history.parquet")                                    # doctest: +SKIP
     """
-    target = Path(path).expanduser()
+    target = expanded(path)
     _for_ending(target, None, None)
     # Single values beyond the documentation may be of several types in one column, which no file holds.
     loose = frame.select_dtypes("object")
     if len(loose.columns):
         frame = frame.assign(**{str(name): _one_type(loose[name]) for name in loose})
     write = _for_ending(target, _write_csv, _write_parquet)
+    if not target.parent.is_dir():
+        raise InvalidRequest(f"'{path}' cannot be written: there is no such folder")
     try:
         write(frame, target)
-    except OSError as error:
-        raise InvalidRequest(f"'{path}' cannot be written: {error.strerror or error}") from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or type(error).__name__
+        raise InvalidRequest(f"'{path}' cannot be written: {reason}") from None
     return target
 
 
 def load_frame(path: str | Path, *, tz: str = "UTC") -> pd.DataFrame:
     """Read a frame that `save_frame` has written, with its dtypes.
 
-    A CSV file does not tell an empty text from a missing one, nor in which time zone its periods began: empty
-    texts come back missing, and periods in ``tz``. What follows a NUL in a text is lost. Columns beyond
+    Names of pods stand in a CSV file as they are; who opens it in a spreadsheet takes care of those that
+    begin with ``=``. It does not tell an empty text from a missing one, nor in which time zone its periods
+    began: empty texts come back missing, and periods in ``tz``. What follows a NUL in a text is lost. Columns
+    beyond
     those of our frames come back as numbers or truth values where they look like these, else as text.
 
     Parameters
@@ -118,18 +123,35 @@ def load_frame(path: str | Path, *, tz: str = "UTC") -> pd.DataFrame:
     >>> load_frame("history.parquet").dtypes["billed_usd"]                   # doctest: +SKIP
     Float64Dtype()
     """
-    source = Path(path).expanduser()
+    source = expanded(path)
     try:
         frame = _for_ending(source, _read_csv, _read_parquet)(source)
         typed = {str(name): _typed(str(name), frame[name]) for name in frame.columns}
+        if "period" in typed and source.suffix.lower() == ".csv":
+            typed["period"] = typed["period"].dt.tz_convert(tz)
     except OSError as error:
         raise InvalidRequest(f"'{path}' cannot be read: {error.strerror or type(error).__name__}") from None
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, AttributeError):
         raise InvalidRequest(f"'{path}' cannot be read: it holds something else") from None
-    if "period" in typed and source.suffix.lower() == ".csv":
-        typed["period"] = typed["period"].dt.tz_convert(tz)
     typed_frame: pd.DataFrame = pd.DataFrame(typed)
     return typed_frame
+
+
+def expanded(path: str | Path) -> Path:
+    """A path as it was typed, with the home in place of ``~``.
+
+    Raises
+    ------
+    InvalidRequest
+        It is no path, or whose home is meant is not known.
+    """
+    try:
+        whole = Path(path).expanduser()
+    except (RuntimeError, ValueError):
+        raise InvalidRequest(f"'{path}' is no place for a file") from None
+    if not whole.name or "\0" in str(whole):
+        raise InvalidRequest(f"'{path}' is no place for a file")
+    return whole
 
 
 def _for_ending(path: Path, as_csv: T, as_parquet: T) -> T:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from argparse import Namespace
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from functools import cached_property
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.text import clean
 from primepods_magic.frames import (
     disks_frame,
     offers_frame,
@@ -22,43 +22,37 @@ from primepods_magic.frames import (
     save_frame,
 )
 from primepods_magic.frames.costs import breakdown, compared, mapping, pattern, rounded, running
+from primepods_magic.frames.costs.account import ledger_of
 from primepods_magic.frames.costs.labels import By
-from primepods_magic.frames.costs.questions import dearest, gpu_hour_prices, last_month, month, spot_savings
+from primepods_magic.frames.costs.periods import FREQUENCIES, period_of
+from primepods_magic.frames.costs.questions import (
+    dearest,
+    gpu_hour_prices,
+    is_pod,
+    last_month,
+    month,
+    spot_savings,
+)
 from primepods_magic.frames.costs.waste import waste
+from primepods_magic.frames.files import expanded
 from primepods_magic.frames.rendering.words import money
 from primepods_magic.notebook.display import present
-from primepods_magic.notebook.moments import moment
+from primepods_magic.notebook.moments import moment, zone
+from primepods_magic.notebook.progress import reading
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.overview import overview
-from primepods_magic.pods.spending import Spending
+from primepods_magic.pods.spending import Spending, read_spending
 from primepods_magic.pods.teams import find_team
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Accounting", "limited"]
+__all__ = ["PICTURES", "Accounting"]
 
-_PICTURES = (".png", ".svg", ".pdf")
+PICTURES = (".png", ".svg", ".pdf")
 _TIMELINE = "name gpu gpu_count begin_at end_at cost_usd provisioned_by team state estimated id".split()
-_WORDS = {"H": "hour", "D": "day", "W": "week", "M": "month", "Q": "quarter"}
 
 
-def limited(
-    connection: Connection, ledger: pd.DataFrame, *, mine: bool = False, team: str | None = None
-) -> pd.DataFrame:
-    """The lines of a ledger that are mine, or a team's; all of them unless asked for."""
-    chosen = None
-    if team is not None:
-        chosen = ledger["team_id"] == find_team(connection, team).team_id
-    elif mine and connection.user_id is not None:
-        chosen = ledger["user_id"] == connection.user_id
-    if chosen is None:
-        return ledger
-    part: pd.DataFrame = ledger[chosen.fillna(False)].reset_index(drop=True)
-    return part
-
-
-@dataclass
 class Accounting:
     """One call of ``%pods costs``.
 
@@ -66,41 +60,50 @@ class Accounting:
     ----------
     connection : Connection
         Whose costs.
-    spending : Spending
-        What the service told.
-    ledger : pandas.DataFrame
-        What of it is asked about.
     args : Namespace
         The flags.
-    where : tzinfo
-        The time zone of days and months.
-    names : mapping
-        The notebook's variables, for ``--projects``.
+    shell : InteractiveShell
+        Where the cell runs; its variables are looked at for ``--projects``.
+
+    Raises
+    ------
+    InvalidRequest, NotFound
+        A flag names what is not there; nothing was read for it.
     """
 
-    connection: Connection
-    spending: Spending
-    ledger: pd.DataFrame
-    args: Namespace
-    where: tzinfo
-    names: Mapping[str, Any]
+    def __init__(self, connection: Connection, args: Namespace, shell: Any) -> None:
+        self.connection, self.args, self._shell = connection, args, shell
+        self.where: tzinfo = zone(args.tz)
+        self.now = connection.now()
+        self.since, self.until = self._moment(args.since), self._moment(args.until)
+        if self.since and self.until and self.since > self.until:
+            raise InvalidRequest(f"--since {args.since} is later than --until {args.until}")
+        self.freq: str | None = args.freq or ("D" if args.budget else None)
+        if not (self.freq or args.by or args.projects is not None):
+            self.freq = "M"
+        self.by = self._by()
+        self._team = find_team(connection, args.team) if args.team else None
+        if args.mine and connection.user_id is None:
+            raise InvalidRequest("your key may not say who you are: '--by provisioned_by' tells people apart")
 
     @cached_property
-    def since(self) -> datetime | None:
-        """Where the range begins."""
-        return self._moment(self.args.since)
+    def spending(self) -> Spending:
+        """What the service told."""
+        with reading(self._shell, "history") as progress:
+            return read_spending(self.connection, refresh=self.args.refresh, progress=progress)
 
     @cached_property
-    def until(self) -> datetime | None:
-        """Where the range ends."""
-        return self._moment(self.args.until)
-
-    @cached_property
-    def freq(self) -> str | None:
-        """The length of periods: months, where nothing is said."""
-        if self.args.budget and not self.args.freq:
-            return "D"
-        return self.args.freq or (None if self.args.by or self.args.projects else "M")
+    def ledger(self) -> pd.DataFrame:
+        """The lines that are asked about: mine, a team's, or all."""
+        whole = ledger_of(self.spending)
+        if self._team is not None:
+            chosen = whole["team_id"] == self._team.team_id
+        elif self.args.mine:
+            chosen = whole["user_id"] == self.connection.user_id
+        else:
+            return whole
+        part: pd.DataFrame = whole[chosen.fillna(False)].reset_index(drop=True)
+        return part
 
     def answer(self) -> pd.DataFrame:
         """The frame.
@@ -111,78 +114,85 @@ class Accounting:
             There is no such column, or what else is needed cannot be had.
         """
         if self.args.question:
-            return self._questions[self.args.question]()
-        frame = breakdown(
-            self.ledger, self.by, freq=self.freq, since=self.since, until=self.until, tz=self.where
-        )
+            frame = self._questions[self.args.question]()
+            return rounded(frame) if self.args.round else frame
+        frame = self._breakdown(self._earliest())
         if self.args.round:
             frame = rounded(frame)
         if self.args.running:
             frame = running(frame)
         if self.args.compare and self.freq:
             frame = compared(frame, self.freq)
+            if self.since is not None:
+                # What is before is there to be compared with.
+                frame = frame[frame["period"] >= self.since].reset_index(drop=True)
         return frame
-
-    @cached_property
-    def by(self) -> list[By]:
-        """What makes a line of its own."""
-        asked = [item for text in self.args.by for item in ([text] if "~" in text else text.split(","))]
-        chosen: list[By] = []
-        for item in map(str.strip, asked):
-            column, tilde, regex = item.partition("~")
-            if tilde:
-                chosen.append(pattern(column, regex))
-            elif item == "project" and self.args.projects:
-                continue
-            elif item:
-                chosen.append(item)
-        if self.args.projects:
-            chosen.insert(0, mapping("name", self._projects()))
-        return chosen
 
     def presented(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Show the picture and write the file, where asked for; the frame with its caption."""
         save = self.args.save
-        is_picture = bool(save) and Path(save).suffix.lower() in _PICTURES
-        if self.args.plot or is_picture:
+        is_picture = save is not None and Path(save).suffix.lower() in PICTURES
+        if self.args.plot or self.args.budget or is_picture:
             figure = self._figure(frame)
             if is_picture:
                 _save_picture(figure, save)
-            if self.args.plot:
+            if self.args.plot or not is_picture:
                 from IPython.display import display
 
                 display(figure)  # type: ignore[no-untyped-call]
-        if save and not is_picture:
+        if save is not None and not is_picture:
             save_frame(frame, save)
-        parts = [self.connection.label, *self._said(frame), *([f"saved as {save}"] if save else [])]
+        said = self._said(frame, self.args.question)
+        parts = [self.connection.label, *self._whose(), *said, *([f"saved as {save}"] if save else [])]
         return present(frame, kind=self.args.question or "costs", caption=" · ".join(parts))
 
     @property
     def _questions(self) -> dict[str, Callable[[], pd.DataFrame]]:
-        now = self.spending.now
         return {
             "last-month": lambda: last_month(
-                self.ledger, now, self.args.tz, self.by or ("provisioned_by", "gpu")
+                self.ledger, self.now, self.args.tz, self.by or ("provisioned_by", "gpu")
             ),
-            "month": lambda: month(overview_frame(overview(self.connection).wallets), now),
+            "month": lambda: month(overview_frame(overview(self.connection).wallets), self.now),
             "dearest": lambda: dearest(self.ledger),
             "prices": lambda: gpu_hour_prices(self.ledger, self._offers()),
             "spot": lambda: spot_savings(self.ledger, self._offers()),
-            "waste": lambda: waste(
-                self.ledger,
-                pods=pods_frame(self.spending.pods),
-                disks=disks_frame(self.spending.disks),
-                now=now,
-            ),
+            "waste": self._waste,
             "timeline": self._timeline,
         }
 
+    def _breakdown(self, since: datetime | None) -> pd.DataFrame:
+        return breakdown(self.ledger, self.by, freq=self.freq, since=since, until=self.until, tz=self.where)
+
+    def _earliest(self) -> datetime | None:
+        """From where on is counted: for a comparison from the period before on."""
+        if self.since is None or not (self.args.compare and self.freq):
+            return self.since
+        begin, before = period_of(self.since, self.freq, self.where)
+        if begin != self.since:
+            raise InvalidRequest(
+                f"'--compare' compares whole {FREQUENCIES[self.freq]}s, and {self.args.since} is within one: "
+                f"--since {_day(begin, self.where)}"
+            )
+        return before
+
+    def _waste(self) -> pd.DataFrame:
+        pods, disks = pods_frame(self.spending.pods), disks_frame(self.spending.disks)
+        asked = self.ledger["id"].dropna()
+        return waste(
+            self.ledger,
+            pods=pods[pods["id"].isin(asked)],
+            disks=disks[disks["id"].isin(asked)],
+            now=self.spending.now,
+        )
+
     def _timeline(self) -> pd.DataFrame:
-        ledger = self.ledger
-        lived = overlapping(ledger, self.since, self.until)
-        pods = lived[lived["type"].fillna("Instance") == "Instance"]
-        frame: pd.DataFrame = pods.sort_values("begin_at", kind="stable")[_TIMELINE].reset_index(drop=True)
+        lived = overlapping(self.ledger, self.since, self.until)
+        pods = lived[is_pod(lived)].sort_values("begin_at", kind="stable")
+        frame: pd.DataFrame = pods[_TIMELINE].reset_index(drop=True)
         return frame
+
+    def _offers(self) -> pd.DataFrame:
+        return offers_frame(self.connection.client.list_offers())
 
     def _figure(self, frame: pd.DataFrame) -> Figure:
         from primepods_magic.frames.plots import plot, plot_budget, plot_timeline
@@ -193,40 +203,61 @@ class Accounting:
             return plot_budget(frame, self.args.budget, self.freq)
         return plot(frame, self.freq)
 
-    def _said(self, frame: pd.DataFrame) -> list[str]:
-        """What the caption says: the sum, how much of it is an estimate, and the range with its time zone."""
-        question = self.args.question
-        zone = f"times in {self.args.tz}"
+    def _whose(self) -> list[str]:
+        if self._team is not None:
+            return [clean(self._team.name or self._team.team_id)]
+        return ["mine"] if self.args.mine else []
+
+    def _said(self, frame: pd.DataFrame, question: str | None) -> list[str]:
+        """What the caption says: the sum, how much of it is an estimate, what is left out, and the range."""
+        summed = [money(frame["cost_usd"].sum(), "USD")] if "cost_usd" in frame.columns else []
         if question and question != "last-month":
-            return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", zone]
-        is_estimate = self.ledger["estimated"].fillna(False)
+            return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", *summed, "times in UTC"]
         since, until = self.since, self.until
         if question:
             since, until = self._moment("last-month"), self._moment("month")
-        guessed = breakdown(self.ledger[is_estimate], since=since, until=until)["cost_usd"].sum()
-        parts = [money(frame["cost_usd"].sum(), "USD")]
-        parts += [f"{money(guessed, 'USD')} of it estimated"] if guessed else []
-        parts += [f"by {_WORDS[self.freq]}"] if self.freq and not question else []
-        return [*parts, *_range(since, until, self.where), zone]
+        part = breakdown(self.ledger, "state", since=since, until=until)
+        guessed = breakdown(self.ledger[self.ledger["estimated"].fillna(False)], since=since, until=until)
+        blank = self.ledger["billed_usd"].isna() & (self.ledger["state"] != "live")
+        parts = [money(part["cost_usd"].sum(), "USD")]
+        parts += [f"{money(guessed['cost_usd'].sum(), 'USD')} of it estimated"] if len(guessed) else []
+        parts += [f"{blank.sum()} without a price yet"] if blank.any() else []
+        parts += self._undated() if since or until else []
+        parts += [f"by {FREQUENCIES[self.freq]}"] if self.freq and not question else []
+        return [*parts, *_range(since, until, self.where), f"times in {self.args.tz}"]
 
-    def _offers(self) -> pd.DataFrame:
-        return offers_frame(self.connection.client.list_offers())
+    def _undated(self) -> list[str]:
+        """What no range can hold."""
+        is_undated = self.ledger["begin_at"].isna() & self.ledger["end_at"].isna()
+        usd = self.ledger.loc[is_undated, "cost_usd"].sum()
+        return [f"without {money(usd, 'USD')} of unknown time"] if usd else []
 
     def _moment(self, text: str | None) -> datetime | None:
-        return moment(text, self.spending.now, self.where) if text else None
+        return moment(text, self.now, self.where) if text is not None else None
+
+    def _by(self) -> list[By]:
+        """What makes a line of its own."""
+        has_projects = self.args.projects is not None
+        chosen: list[By] = [mapping("name", self._projects())] if has_projects else []
+        for text in self.args.by:
+            # Commas part the columns; behind a '~' they belong to the regular expression.
+            plain, tilde, regex = text.partition("~")
+            columns = [column.strip() for column in plain.split(",")]
+            labelled = columns.pop() if tilde else ""
+            chosen += [name for name in columns if name and not (name == "project" and has_projects)]
+            if tilde:
+                try:
+                    chosen.append(pattern(labelled, regex))
+                except ValueError as error:
+                    raise InvalidRequest(f"--by: {error}") from None
+        return chosen
 
     def _projects(self) -> Mapping[str, str]:
         """The table that ``--projects`` names: a variable of the notebook, or a file."""
         name = self.args.projects
-        told = self.names.get(name)
-        if isinstance(told, Mapping):
-            return {str(key): str(value) for key, value in told.items()}
-        import yaml
-
-        try:
-            told = yaml.safe_load(Path(name).expanduser().read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError):
-            told = None
+        told = self._shell.user_ns.get(name)
+        if not isinstance(told, Mapping):
+            told = _read_table(expanded(name))
         if not isinstance(told, Mapping):
             raise InvalidRequest(
                 f"'{name}' is neither a dict of yours nor a file of lines such as 'llama-*: language models'"
@@ -234,8 +265,17 @@ class Accounting:
         return {str(key): str(value) for key, value in told.items()}
 
 
+def _read_table(path: Path) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+
+
 def _range(since: datetime | None, until: datetime | None, where: tzinfo) -> list[str]:
-    limits = (("from", since), ("to", until))
+    limits = (("from", since), ("until", until))
     said = [f"{word} {_day(limit, where)}" for word, limit in limits if limit is not None]
     return [" ".join(said)] if said else []
 
@@ -247,7 +287,7 @@ def _day(limit: datetime, where: tzinfo) -> str:
 
 def _save_picture(figure: Figure, path: str) -> None:
     try:
-        figure.savefig(Path(path).expanduser(), dpi=200)
+        figure.savefig(expanded(path), dpi=200)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise InvalidRequest(f"'{path}' cannot be written: {reason}") from None

@@ -10,7 +10,7 @@ from primepods_magic.api.errors import InvalidRequest
 __all__ = ["FORMS", "moment", "zone"]
 
 FORMS = "2026-09-01, 2026-09-01T14:30, 2026-09, 7d, 12h, 2w, today, yesterday, month or last-month"
-"""What `moment` reads, for help texts."""
+"""What `moment` reads."""
 
 _AGO = re.compile(r"(\d{1,5})([hdw])")
 _MONTH = re.compile(r"\d{4}-\d{2}")
@@ -74,13 +74,13 @@ def zone(name: str) -> tzinfo:
     InvalidRequest
         There is none of that name on this computer.
     """
-    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+    from primepods_magic.frames.costs.periods import zone as zone_of
 
     try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return zone_of(name)
+    except ValueError as error:
         raise InvalidRequest(
-            f"there is no time zone '{name}'; it is a name such as UTC, Europe/Berlin or America/New_York"
+            f"{error}; it is a name such as UTC, Europe/Berlin or America/New_York"
         ) from None
 
 

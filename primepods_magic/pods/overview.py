@@ -14,7 +14,7 @@ from primepods_magic.api.vocabulary import PodStatus
 
 from .allowed import if_allowed, latest_billings
 from .behind import run_all_behind
-from .burn import burn_usd_hr
+from .burn import accrued_usd, burn_usd_hr
 from .connection import Connection
 
 __all__ = ["Overview", "WalletState", "overview"]
@@ -122,7 +122,7 @@ def overview(connection: Connection) -> Overview:
         lambda: latest_billings(connection, None),
     ]
     asked = run_all_behind(connection, questions)
-    teams = if_allowed(client.list_teams) or []
+    teams = [team for team in if_allowed(client.list_teams) or [] if team.team_id]
     wallets = run_all_behind(
         connection, [partial(latest_billings, connection, team.team_id) for team in teams]
     )
@@ -157,8 +157,17 @@ def _state(connection: Connection, seen: _Seen, team: Team | None, wallet: Walle
     disks = [disk for disk in seen.disks or () if is_paid(disk) and disk.status != "TERMINATED"]
     mine = [pod for pod in pods if connection.may_be_mine(pod)]
     midnight = seen.now.replace(hour=0, minute=0, second=0, microsecond=0)
-    spans = [*_ended_spans(filter(is_paid, seen.history), seen.now)]
-    spans += _living_spans(pods, disks, wallet.recent_billings if wallet else (), seen.now)
+    living = {*(pod.id for pod in pods), *(disk.id for disk in disks)}
+    # While nothing is billed for it, a row of what lives tells nothing.
+    told = [row for row in seen.history if is_paid(row) and (row.total_billed_price or row.id not in living)]
+    known = {row.id for row in told if row.id}
+    spans = [*_ended_spans(told, seen.now)]
+    spans += _living_spans(
+        [pod for pod in pods if pod.id not in known],
+        [disk for disk in disks if disk.id not in known],
+        wallet.recent_billings if wallet else (),
+        seen.now,
+    )
     disk_burn = sum(disk.price_hr or 0.0 for disk in disks)
     return WalletState(
         name=(team.name or team_id or "team") if team else "mine",
@@ -199,9 +208,9 @@ def _living_spans(
     pods: Iterable[PodDetails], disks: Iterable[Disk], billings: Iterable[Billing], now: datetime
 ) -> Iterable[_Span]:
     billed = {row.resource_id: row.amount_usd for row in billings if row.amount_usd is not None}
-    living = [(pod.id, pod.created_at, burn_usd_hr([pod])) for pod in pods]
-    living += [(disk.id, disk.created_at, disk.price_hr or 0.0) for disk in disks]
-    for thing_id, created_at, rate_usd_hr in living:
-        begin = created_at or now
-        estimate = rate_usd_hr * ((now - begin) / _HOUR)
-        yield _Span(begin, now, billed.get(thing_id, estimate))
+    for pod in pods:
+        yield _Span(pod.created_at or now, now, billed.get(pod.id, accrued_usd(pod, now)))
+    for disk in disks:
+        begin = disk.created_at or now
+        estimate = (disk.price_hr or 0.0) * ((now - begin) / _HOUR)
+        yield _Span(begin, now, billed.get(disk.id, estimate))

@@ -63,7 +63,7 @@ def read_spending(
     Raises
     ------
     PodsError
-        The history or the pods cannot be read.
+        Something cannot be read, other than for want of a permission.
 
     Examples
     --------
@@ -80,9 +80,11 @@ def read_spending(
     asked = run_all_behind(connection, questions)
     # What ends meanwhile is then in the history, and counted once: by its id.
     pods, disks, teams, wallet = (answer.result() for answer in asked)
-    of_teams = [partial(latest_billings, connection, team.team_id) for team in teams]
+    of_teams = [partial(latest_billings, connection, team.team_id) for team in teams if team.team_id]
     asked_of_teams = run_all_behind(connection, of_teams)
     history = read_history(connection, refresh=refresh, progress=progress)
     wallets = [wallet, *(answer.result() for answer in asked_of_teams)]
-    billings = [row for each in wallets if each is not None for row in each.recent_billings]
+    rows = [row for each in wallets if each is not None for row in each.recent_billings]
+    # A wallet may tell what another one tells, too.
+    billings = list({row.id or f"#{place}": row for place, row in enumerate(rows)}.values())
     return Spending(history, pods, disks, billings, teams, history.now)

@@ -489,10 +489,15 @@ def test_compared_with_the_month_before() -> None:
         ("A", 10.0, None, None, None),
         ("A", 15.0, 10.0, 5.0, 0.5),
         (None, 7.0, 0.0, 7.0, None),
-        # In March there was nothing.
+        # In March there was nothing any more.
+        ("A", 0.0, 15.0, -15.0, -1.0),
+        (None, 0.0, 7.0, -7.0, -1.0),
         ("A", 3.0, 0.0, 3.0, None),
         ("A", 100.0, None, None, None),
     ]
+    # So the changes add up to that of the total.
+    total = compared(breakdown(MONTHS, freq="M", tz="Europe/Berlin"), "M")
+    assert frame["change_usd"].sum() == pytest.approx(total["change_usd"].sum())
     assert {str(frame[name].dtype) for name in ("previous_usd", "change_usd", "change")} == {"Float64"}
 
 

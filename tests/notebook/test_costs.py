@@ -14,6 +14,7 @@ import pytest
 from primepods_magic import costs
 from primepods_magic.api.errors import InvalidRequest, NotConfigured, NotFound
 from primepods_magic.notebook.commands.costs import QUESTIONS
+from primepods_magic.pods.connection import in_use
 from tests.support.sandbox_control import SandboxControl
 
 CREATE = "%pod_create --gpu H100_80GB --name train --wait"
@@ -63,7 +64,7 @@ def test_flags_choose_lines_periods_range_and_time_zone(shell: Any) -> None:
     assert list(frame.columns[:4]) == ["period", "gpu", "team", "provider"]
     assert str(frame["period"].dtype) == "datetime64[us, Europe/Berlin]"
     assert set(frame["period"].dt.strftime("%Y-%m-%d %H:%M")) == {"2026-08-01 00:00", "2026-08-02 00:00"}
-    assert "from 2026-08-01 to 2026-08-03 · times in Europe/Berlin" in shell.output.text
+    assert "from 2026-08-01 until 2026-08-03 · times in Europe/Berlin" in shell.output.text
     assert "2026-08-01 " in shell.output.text
 
 
@@ -140,6 +141,35 @@ def test_a_pod_that_failed_is_waste(shell: Any, sandbox: SandboxControl) -> None
     assert frame.loc["train", "cost_usd"] == pytest.approx(2.39, abs=0.1)
 
 
+def test_waste_of_a_team_is_that_teams(shell: Any) -> None:
+    assert "datasets" in set(shell.run("%pods costs waste")["name"])
+    frame = shell.run("%pods costs waste --team 'Bernoulli Numbers'")
+    assert shell.output.text.startswith("sandbox · Bernoulli Numbers · ")
+    history = shell.run("%pods history").set_index("id")
+    (team_id,) = {history.loc[pod_id, "team_id"] for pod_id in frame["id"]}
+    assert team_id in set(shell.run("%pods teams").query("name == 'Bernoulli Numbers'")["team_id"])
+
+
+def test_a_comparison_from_a_month_on_knows_the_month_before(shell: Any) -> None:
+    whole = shell.run("%pods costs --by team --freq M --compare")
+    part = shell.run("%pods costs --by team --freq M --compare --since 2026-08-01")
+    pd.testing.assert_frame_equal(part, whole[whole["period"] >= "2026-08-01"].reset_index(drop=True))
+
+
+def test_a_comma_parts_columns_and_belongs_to_a_pattern(shell: Any) -> None:
+    frame = shell.run("%pods costs --by 'team,name~^(llama|x,y)'")
+    assert list(frame.columns[:2]) == ["team", "name"]
+    assert set(frame["name"].dropna()) == {"llama"}
+
+
+def test_mine_needs_a_key_that_may_say_who_i_am(shell: Any) -> None:
+    shell.run("%pods connect --sandbox")
+    # As where the service answers 403 to the question.
+    vars(in_use())["user_id"] = None
+    with pytest.raises(InvalidRequest, match="may not say who you are"):
+        shell.run("%pods costs --mine")
+
+
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])
 def test_a_picture_is_saved(shell: Any, tmp_path: Path, ending: str) -> None:
     file = tmp_path / f"budget.{ending}"
@@ -174,6 +204,15 @@ def test_the_answer_is_saved_with_its_dtypes(shell: Any, tmp_path: Path, ending:
         ("--by project", "there is no column 'project'"),
         ("nonsense", "invalid choice"),
         ("waste --by gpu", "'--by' does not go with '%pods costs waste'"),
+        ("month --mine", "'--mine' does not go with '%pods costs month'"),
+        ("dearest --round", "'--round' does not go with"),
+        ("timeline --tz Asia/Tokyo", "'--tz' does not go with"),
+        ("--budget 10 --freq M", "by days, or hours"),
+        ("--freq M --compare --since 2026-07-15", "--since 2026-07-01"),
+        ("--save ~nobody-here/x.csv", "is no place for a file"),
+        ("--save ''", "is no place for a file"),
+        ("--since ''", "'' is no time"),
+        ("--projects ~nobody-here/x", "is no place for a file"),
         ("month --since 7d", "'--since' does not go with"),
         ("--by gpu --running", "needs periods"),
         ("--by gpu --compare", "needs periods"),

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import httpx
 import pytest
 
 from primepods_magic import launch
+from primepods_magic.api.models import PodDetails
+from primepods_magic.costs import ledger, read_ledger
+from primepods_magic.frames import history_frame, pods_frame
+from primepods_magic.pods.burn import accrued_usd
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.overview import overview
 from tests.pods.conftest import Changing, Through
@@ -65,6 +70,70 @@ def test_the_month_is_what_the_history_has_since_its_first(
     assert disk.price_hr
     expected += disk.price_hr * ((connection.now() - first) / timedelta(hours=1))
     assert overview(connection).wallets[0].month_usd == pytest.approx(expected, abs=0.01)
+
+
+def _with_history(row: dict[str, Any]) -> Changing:
+    """The network to a sandbox whose history begins with this row."""
+
+    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if not request.url.path.endswith("/history"):
+            return response
+        body = response.json()
+        return httpx.Response(200, json={**body, "data": [row, *body["data"]]}, request=request)
+
+    return Changing(change)
+
+
+@pytest.mark.parametrize("billed", [50.0, 0.0])
+def test_what_lives_and_is_in_the_history_counts_once(
+    connection: Connection, through: Through, sandbox: SandboxControl, billed: float
+) -> None:
+    pod = launch(gpu="H100_80GB", name="train")
+    sandbox.advance(3600)
+    before = overview(connection).wallets[0].month_usd
+    row = {"id": pod.id, "name": "train", "type": "Instance", "createdAt": "2026-09-14T08:00:00Z"}
+    row |= {"userId": connection.user_id, "totalBilledPrice": billed}
+    changed = through(_with_history(row))
+    # From its first answer on it has the service's time.
+    assert changed.user_id
+    after = overview(changed).wallets[0].month_usd
+    assert before is not None
+    assert after is not None
+    # Its bill takes the place of the estimate; while there is none, the estimate stays.
+    assert after - before == pytest.approx(billed - 2.35 if billed else 0.0, abs=0.05)
+
+
+def test_a_stopped_pod_has_cost_its_running_price_before() -> None:
+    pod = PodDetails(
+        status="STOPPED",
+        price_hr=2.0,
+        stopped_price_hr=0.1,
+        created_at="2026-09-01T00:00:00Z",
+        updated_at="2026-09-14T00:00:00Z",
+    )
+    now = datetime(2026, 9, 15, tzinfo=timezone.utc)
+    assert accrued_usd(pod, now) == pytest.approx(13 * 24 * 2.0 + 24 * 0.1)
+    # The ledger counts by the same rule.
+    nothing = history_frame([])
+    assert ledger(nothing, pods=pods_frame([pod]), now=now)["cost_usd"].sum() == pytest.approx(
+        accrued_usd(pod, now)
+    )
+
+
+def test_a_team_without_an_id_is_no_wallet_of_its_own(connection: Connection, through: Through) -> None:
+    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if not request.url.path.endswith("/user/teams"):
+            return response
+        body = response.json()
+        return httpx.Response(
+            200, json={**body, "data": [{"name": "nameless"}, *body["data"]]}, request=request
+        )
+
+    changed = through(Changing(change))
+    assert [wallet.name for wallet in overview(changed).wallets] == [
+        wallet.name for wallet in overview(connection).wallets
+    ]
+    assert read_ledger(changed)["cost_usd"].sum() == read_ledger(connection)["cost_usd"].sum()
 
 
 def test_what_a_key_may_not_ask_is_missing_and_no_error(through: Through) -> None:

@@ -31,6 +31,7 @@ _CORE = {
     "type": "string",
 }
 _TOLD = {"duration": "timedelta64[us]", "gpu_hours": "Float64", "socket": "string", "remarks": "string"}
+_PERSONAL = "personal"
 _ADDED = ("team", "cost_usd", "begin_at", "end_at", "is_spot", "estimated")
 
 
@@ -96,8 +97,9 @@ def ledger(
     """
     until = now_or(now)
     past = _past(history, until)
-    if pods is not None:
-        past = _without_blanks(past, pods)
+    for living in (pods, disks):
+        if living is not None:
+            past = _without_blanks(past, living)
     alive = [
         build(frame, billings, past["id"], until)
         for build, frame in ((living_pods, pods), (living_disks, disks))
@@ -140,11 +142,10 @@ def _past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
     return past
 
 
-def _without_blanks(past: pd.DataFrame, pods: pd.DataFrame) -> pd.DataFrame:
-    """Without open rows that nothing was billed for yet, and whose pod itself tells more."""
-    is_blank = (
-        past["state"].eq("open") & past["cost_usd"].eq(0.0) & past["id"].isin(text(pods, "id").dropna())
-    )
+def _without_blanks(past: pd.DataFrame, living: pd.DataFrame) -> pd.DataFrame:
+    """Without open rows that nothing was billed for yet, and whose pod or disk itself tells more."""
+    is_alive = past["id"].isin(text(living, "id").dropna())
+    is_blank = past["state"].eq("open") & past["cost_usd"].eq(0.0) & is_alive
     if not is_blank.any():
         return past
     rest: pd.DataFrame = past[~is_blank].reset_index(drop=True)
@@ -189,6 +190,9 @@ def _team(ids: pd.Series, teams: pd.DataFrame | None) -> pd.Series:
     if teams is not None:
         require(teams, "teams", ("name", "team_id"))
         told = pd.DataFrame({"id": text(teams, "team_id"), "name": text(teams, "name")}).dropna()
+        # Two teams of one name are two all the same, and none of them is a person.
+        is_taken = told["name"].duplicated(keep=False) | (told["name"] == _PERSONAL)
+        told["name"] = told["name"].mask(is_taken, told["name"] + " (" + told["id"] + ")")
         named = dict(zip(told["id"], told["name"], strict=True))
     names = ids.map(named).astype(STRING) if named else pd.Series(index=ids.index, dtype=STRING)
-    return names.fillna(ids).fillna("personal")
+    return names.fillna(ids).fillna(_PERSONAL)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .reading import near
 
-__all__ = ["FREQUENCIES", "edges", "frequency", "instant_us", "zone"]
+__all__ = ["FREQUENCIES", "edges", "frequency", "instant_us", "period_of", "zone"]
 
 Ints = NDArray[np.int64]
 
@@ -115,6 +115,15 @@ def edges(freq: str, tz: tzinfo, begin_us: int, end_us: int) -> Ints:
     start = max(int(np.searchsorted(found, begin_us, "right")) - 1, 0)
     stop = int(np.searchsorted(found, end_us, "left"))
     return found[start : max(stop, start + 1) + 1]
+
+
+def period_of(moment: datetime, freq: str, tz: tzinfo) -> tuple[datetime, datetime]:
+    """Where the period of a moment begins, and where the one before it does."""
+    at = instant_us(moment, tz, "moment")
+    begin = int(edges(freq, tz, at, at + 1)[0])
+    before = int(edges(freq, tz, begin - 1, begin)[0])
+    epoch = _EPOCH.replace(tzinfo=timezone.utc)
+    return epoch + begin * _MICROSECOND, epoch + before * _MICROSECOND
 
 
 def _local(us: int, tz: tzinfo) -> Any:

@@ -13,6 +13,7 @@ from .reading import numbers, require
 __all__ = ["compared", "running"]
 
 _ADDED = ("running_usd", "previous_usd", "change_usd", "change")
+_NOTHING = {"cost_usd": 0.0, "gpu_hours": 0.0, "pods": 0, "share": 0.0, "estimated": False}
 _NO_TIME = np.iinfo(np.int64).min
 
 
@@ -64,7 +65,8 @@ def compared(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The same rows, and
+        The same rows and, for what had a cost in the period before and has none any more, rows of no cost;
+        so the changes add up to that of the total. With them
 
         ================  =======  ==================================================================
         ``previous_usd``  Float64  USD in the period before; 0 where the group had nothing then, missing
@@ -85,6 +87,7 @@ def compared(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     [<NA>, -0.5]
     """
     letter = frequency(freq)
+    frame = _with_what_ended(frame, letter)
     period, groups = _read(frame)
     cost = numbers(frame, "cost_usd")
     place = _places(period, letter, frame["period"])
@@ -95,6 +98,32 @@ def compared(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     fraction = change / before.mask(before == 0, pd.NA)
     answer: pd.DataFrame = frame.assign(previous_usd=before, change_usd=change, change=fraction)
     return answer
+
+
+def _with_what_ended(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
+    """The frame, and rows of no cost for groups in the period after their last."""
+    period, groups = _read(frame)
+    place = _places(period, freq, frame["period"])
+    dated = np.flatnonzero(place >= 0)
+    # The last row of a group in a period stands for it.
+    row_of = dict(zip((place[dated] * groups.count + groups.codes[dated]).tolist(), dated, strict=True))
+    last = int(place.max(initial=-1))
+    ended = [
+        (row, cell // groups.count + 1)
+        for cell, row in row_of.items()
+        if cell // groups.count < last and cell + groups.count not in row_of
+    ]
+    if not ended:
+        return frame
+    starts = edges(freq, frame["period"].dt.tz, int(period[dated].min()), int(period.max()) + 1)
+    added = frame.iloc[[row for row, _ in ended]].copy()
+    stamps = pd.DatetimeIndex(starts[[number for _, number in ended]].view("M8[us]"), tz="UTC")
+    added["period"] = stamps.tz_convert(frame["period"].dt.tz)
+    for name, nothing in _NOTHING.items():
+        if name in added:
+            added[name] = pd.array([nothing] * len(added), dtype=added[name].dtype)
+    whole: pd.DataFrame = pd.concat([frame, added]).sort_values("period", kind="stable", ignore_index=True)
+    return whole
 
 
 def _read(frame: pd.DataFrame) -> tuple[Ints, Groups]:

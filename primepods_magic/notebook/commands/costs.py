@@ -9,9 +9,10 @@ life.
   %pods costs last-month --plot
   %pods costs dearest --save dearest.csv
 
---by takes any column of the history, 'team', 'COLUMN~REGEX' (its first group, or what it finds) and, with
---projects, 'project'. What is not final is an estimate, and marked so. Everything that your key can see is
-counted unless --mine or --team says otherwise. A QUESTION is one that people often ask:
+--by takes any column of the history, 'team', 'COLUMN~REGEX' (its first group, or what it finds; the last in
+its --by) and, with --projects, 'project'. --since and --until take the part of each cost that lies between
+them, the day of --until left out. What is not final is an estimate, and marked so. Everything that your key
+can see is counted unless --mine or --team says otherwise. A QUESTION is one that people often ask:
 
   last-month  what it cost, by whom and on what
   month       what this month costs so far, and by its end at this rate; how long the balance lasts
@@ -33,9 +34,18 @@ if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
 
 QUESTIONS = ("last-month", "month", "dearest", "prices", "spot", "waste", "timeline")
-# The flags that only some questions take.
-_TAKEN = {"last-month": {"by"}, "timeline": {"since", "until"}}
-_CHOOSING = ("by", "freq", "since", "until", "running", "compare", "budget")
+_CHOOSING = "by freq since until tz mine team projects running compare round budget".split()
+"""Flags that choose what is counted; those that a question takes are below."""
+_WHOSE = {"mine", "team"}
+_TAKEN = {
+    "last-month": {*_WHOSE, "by", "projects", "round", "tz"},
+    "month": set[str](),
+    "dearest": _WHOSE,
+    "prices": _WHOSE,
+    "spot": _WHOSE,
+    "waste": _WHOSE,
+    "timeline": {*_WHOSE, "since", "until"},
+}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -61,43 +71,38 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--compare", action="store_true", help="add the period before, and the change")
     parser.add_argument("--round", action="store_true", help="to the cent, so that it adds up to the total")
     parser.add_argument("--plot", action="store_true", help="draw it as well")
-    parser.add_argument("--budget", type=price, metavar="USD", help="draw the running sum against this")
+    parser.add_argument("--budget", type=price, metavar="USD", help="draw the running sum against it, by day")
     parser.add_argument("--refresh", action="store_true", help="read everything anew")
     add_save(parser, "the answer as .csv or .parquet, or its picture as .png, .svg or .pdf")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods costs``."""
-    from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.frames.costs.account import ledger_of
-    from primepods_magic.notebook.accounting import Accounting, limited
-    from primepods_magic.notebook.moments import zone
-    from primepods_magic.notebook.progress import reading
-    from primepods_magic.pods.spending import read_spending
-
     _refuse_what_does_not_go_together(args)
-    where = zone(args.tz)
-    connection = magics.connection
-    with reading(magics.shell, "history") as progress:
-        spending = read_spending(connection, refresh=args.refresh, progress=progress)
-    ledger = limited(connection, ledger_of(spending), mine=args.mine, team=args.team)
-    accounting = Accounting(connection, spending, ledger, args, where, magics.shell.user_ns)
+    from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.notebook.accounting import Accounting
+
+    accounting = Accounting(magics.connection, args, magics.shell)
     try:
-        answer = accounting.answer()
+        return accounting.presented(accounting.answer())
     except ValueError as error:
         raise InvalidRequest(f"%pods costs: {error}") from None
-    return accounting.presented(answer)
 
 
 def _refuse_what_does_not_go_together(args: Namespace) -> None:
     from primepods_magic.api.errors import InvalidRequest
 
     if args.question:
-        taken = _TAKEN.get(args.question, set())
-        wrong = next((flag for flag in _CHOOSING if getattr(args, flag) and flag not in taken), None)
+        taken = _TAKEN[args.question]
+        given = {flag for flag in _CHOOSING if getattr(args, flag) not in (None, False, [])}
+        given -= {"tz"} if args.tz == "UTC" else set()
+        wrong = next((flag for flag in _CHOOSING if flag in given - taken), None)
         if wrong:
             raise InvalidRequest(f"'--{wrong}' does not go with '%pods costs {args.question}'")
-    elif args.freq is None and (args.running or args.compare):
+        return
+    is_by_period = bool(args.freq or args.budget or not (args.by or args.projects))
+    if (args.running or args.compare) and not is_by_period:
         flag = "running" if args.running else "compare"
-        if args.by:
-            raise InvalidRequest(f"'--{flag}' needs periods: add '--freq M', or D, W, Q, H")
+        raise InvalidRequest(f"'--{flag}' needs periods: add '--freq M', or D, W, Q, H")
+    if args.budget and args.freq not in (None, "H", "D"):
+        raise InvalidRequest("'--budget' is drawn by days, or hours: '--freq D' or H")

@@ -44,14 +44,15 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.notebook.display import present
 
     connection = magics.connection
-    is_part = args.limit is not None and not (args.since or args.until or args.refresh)
+    is_part = args.limit is not None and {args.since, args.until} == {None} and not args.refresh
     frame, total = _page(connection, args) if is_part else _all(magics, connection, args)
     billed = f"${frame['billed_usd'].sum():,.2f} billed"
     said = [caption(connection, len(frame), total, "row", billed)]
-    if args.save:
+    if args.save is not None:
         from primepods_magic.frames import save_frame
 
-        said.append(f"saved as {save_frame(frame, args.save)}")
+        save_frame(frame, args.save)
+        said.append(f"saved as {args.save}")
     return present(frame, kind="history", caption=" · ".join(said))
 
 
