@@ -135,7 +135,7 @@ class PageReader:
         pages = self._wave(start, like.total) if like else self._first(start)
         asked_beyond = -1
         while True:
-            before, is_reckoned = parts.end, True
+            before, is_reckoned, granted = parts.end, True, 0
             with closing(pages):
                 for page in pages:
                     parts.add(page)
@@ -146,8 +146,13 @@ class PageReader:
                         is_reckoned = parts.pages == 1 and granted >= _BELIEVED_ROWS
                         self._page_rows = granted or self._page_rows
                         break
+            if parts.total is None and parts.rows and not granted:
+                # Not even the row that was the last one is there any more.
+                raise Moved
             if parts.is_complete or parts.end == before:
-                if parts.is_certain(self._page_rows) or not parts.go_on(self._page(parts.end)):
+                # A page of one row has room for nothing but the next one.
+                beyond = max(start, parts.end - (1 if granted > 1 else 0))
+                if parts.is_certain(self._page_rows) or not parts.go_on(self._page(beyond)):
                     return Reading(parts.joined(), parts.total or parts.end, self._page_rows)
                 if parts.end == asked_beyond:
                     raise Moved
@@ -301,12 +306,20 @@ class _Parts:
         return self.end != self.total or is_last
 
     def go_on(self, after: _Page) -> bool:
-        """Whether a page that begins where the list should end has rows that are not here yet."""
-        if not len(after.table):
-            return False
+        """Whether a page that begins where the list should end has rows that are not here yet.
+
+        Raises
+        ------
+        Moved
+            It does not begin with the last of those that are here.
+        """
         known = {table.key(place) for table in self._tables for place in range(len(table))}
         if known.issuperset(after.table.key(place) for place in range(len(after.table))):
             return False
+        if self._tables and after.offset < self.end:
+            last, first = self._tables[-1][-1:], after.table[:1]
+            if first.key(0) != last.key(0) and not _ended_together(last, first):
+                raise Moved
         self._is_total_wrong, self.total = True, None
         return True
 

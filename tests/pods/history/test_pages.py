@@ -239,6 +239,19 @@ def test_a_row_that_goes_while_another_comes_is_not_hidden_by_the_count() -> Non
         assert set(service.ids) - {service.ids[-1]} <= set(told)
 
 
+def test_a_list_that_has_shrunk_is_not_taken_for_one_that_ends_there() -> None:
+    service = MovingService(70)
+    service.cap, service.total = 10, lambda count: None
+
+    def move() -> None:
+        if len(service.asked) == 8:
+            del service.rows[:12]
+
+    service.before = move
+    told = read(service)
+    assert set(service.ids) <= set(told)
+
+
 def test_pages_of_one_row_are_believed_by_the_count_alone() -> None:
     """And that only where it has not gone down: a row that went has hidden another one from us."""
     service = MovingService(20)
