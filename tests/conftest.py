@@ -37,7 +37,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    # What has been imported by now stays: looking for garbage in it again and again took as long as the tests.
+    # What has been imported by now stays: looking for garbage in it took as long as many tests themselves.
     gc.collect()
     gc.freeze()
 

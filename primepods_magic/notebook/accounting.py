@@ -117,16 +117,14 @@ class Accounting:
             frame = self._questions[self.args.question]()
             return rounded(frame) if self.args.round else frame
         frame = self._breakdown(self._earliest())
-        if self.args.round:
-            frame = rounded(frame)
-        if self.args.running:
-            frame = running(frame)
         if self.args.compare and self.freq:
             frame = compared(frame, self.freq)
             if self.since is not None:
-                # What is before is there to be compared with.
+                # What is before is there to be compared with, and nothing else.
                 frame = frame[frame["period"] >= self.since].reset_index(drop=True)
-        return frame
+        if self.args.round:
+            frame = rounded(frame)
+        return running(frame) if self.args.running else frame
 
     def presented(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Show the picture and write the file, where asked for; the frame with its caption."""

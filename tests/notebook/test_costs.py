@@ -75,7 +75,7 @@ def test_a_range_and_the_rest_add_up_to_all(shell: Any) -> None:
 
 def test_running_sums_comparison_and_cents(shell: Any) -> None:
     frame = shell.run("%pods costs --by provisioned_by --freq M --running --compare --round")
-    assert list(frame.columns[-4:]) == ["running_usd", "previous_usd", "change_usd", "change"]
+    assert list(frame.columns[-4:]) == ["previous_usd", "change_usd", "change", "running_usd"]
     cents = frame["cost_usd"] * 100
     assert (cents - cents.round()).abs().max() < 1e-6
     whole = _usd(shell.run("%pods costs --by provisioned_by --freq M"))
@@ -152,8 +152,13 @@ def test_waste_of_a_team_is_that_teams(shell: Any) -> None:
 
 def test_a_comparison_from_a_month_on_knows_the_month_before(shell: Any) -> None:
     whole = shell.run("%pods costs --by team --freq M --compare")
-    part = shell.run("%pods costs --by team --freq M --compare --since 2026-08-01")
-    pd.testing.assert_frame_equal(part, whole[whole["period"] >= "2026-08-01"].reset_index(drop=True))
+    part = shell.run("%pods costs --by team --freq M --compare --running --round --since 2026-08-01")
+    later = whole[whole["period"] >= "2026-08-01"].reset_index(drop=True)
+    told = ["period", "team", "previous_usd", "change_usd", "change"]
+    pd.testing.assert_frame_equal(part[told], later[told])
+    # Sums begin where the range begins.
+    assert part["running_usd"].groupby(part["team"]).last().sum() == pytest.approx(_usd(part))
+    assert _usd(part) == pytest.approx(round(_usd(later), 2), abs=1e-6)
 
 
 def test_a_comma_parts_columns_and_belongs_to_a_pattern(shell: Any) -> None:
