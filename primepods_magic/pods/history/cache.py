@@ -10,6 +10,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -32,6 +33,7 @@ _MOST_PARTS = 32
 """Small ones beside the full ones; they are slow to read, and are written anew as few when there are more."""
 
 _PATIENCE_S = 5.0
+_KEPT_S = 90 * 86_400
 _NOT_ITS_FAULT = (
     "locked",
     "readonly",
@@ -155,7 +157,10 @@ class HistoryCache:
         for _ in range(2):
             with _void_where_broken(self._path):
                 self._write(table, after, reading, now)
-            if self._path is None or _is_there(self._path):
+            if self._path is None:
+                return
+            if _is_there(self._path):
+                _forget_unused(self._path.parent)
                 return
             # What was there was somebody else's, or broken, and has been removed.
 
@@ -285,7 +290,7 @@ def _is_ours(database: sqlite3.Connection) -> bool:
 
 def _begin(database: sqlite3.Connection) -> None:
     """Make the tables, in a file that is empty."""
-    if database.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
+    if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise ValueError("somebody else's")
     for statement in _SCHEMA:
         database.execute(statement)
@@ -329,6 +334,14 @@ def _is_there(path: Path) -> bool:
         return path.exists()
     except OSError:
         return True
+
+
+def _forget_unused(folder: Path) -> None:
+    """Remove what nobody has used for long: of keys and sandboxes that are no more."""
+    for path in folder.glob("*.db"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > _KEPT_S:
+                _remove(path)
 
 
 def _remove(path: Path) -> None:

@@ -84,6 +84,20 @@ def test_rows_are_final_two_days_after_their_end_by_the_clock_of_the_service() -
     assert read(early) == 20
 
 
+def test_what_nobody_has_used_for_long_is_forgotten() -> None:
+    service = MovingService(20)
+    read(service)
+    (used,) = cache_files()
+    unused = used.path.with_name("0" * 32 + ".db")
+    shutil.copy(used.path, unused)
+    read(service)
+    assert unused.exists()
+    long_ago = used.path.stat().st_mtime - 100 * 86_400
+    os.utime(unused, (long_ago, long_ago))
+    read(service)
+    assert [file.path for file in cache_files()] == [used.path]
+
+
 def test_a_service_that_does_not_tell_its_time_has_no_final_rows() -> None:
     service = MovingService(20, now=datetime.now(timezone.utc))
     service.tells_time = False
