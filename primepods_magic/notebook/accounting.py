@@ -28,11 +28,11 @@ from primepods_magic.frames.costs.periods import FREQUENCIES, period_of
 from primepods_magic.frames.costs.questions import (
     dearest,
     gpu_hour_prices,
-    is_pod,
     last_month,
     month,
     spot_savings,
 )
+from primepods_magic.frames.costs.reading import is_pod
 from primepods_magic.frames.costs.waste import waste
 from primepods_magic.frames.files import expanded
 from primepods_magic.frames.rendering.words import money

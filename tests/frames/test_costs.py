@@ -483,6 +483,18 @@ def test_running_costs() -> None:
     assert backwards["running_usd"].tolist()[::-1][:4] == [10.0, 25.0, 7.0, 28.0]
 
 
+def test_disks_cost_and_are_no_pods() -> None:
+    rows = history(
+        ("2026-09-01T00:00Z", "2026-09-03T00:00Z", 4.0), ("2026-09-02T00:00Z", "2026-09-03T00:00Z", 1.0)
+    )
+    frame = breakdown(rows.assign(type=["Instance", "Disk"]), freq="D")
+    assert costs(frame, "cost_usd", "pods") == [(2.0, 1), (3.0, 1)]
+    alone = breakdown(rows.assign(type=["Instance", "Disk"]), "type")
+    assert costs(alone, "type", "pods") == [("Instance", 1), ("Disk", 0)]
+    # What does not say what it is has been a pod always.
+    assert costs(breakdown(rows.assign(type=[None, "Instance"])), "pods") == [(2,)]
+
+
 def test_compared_with_the_month_before() -> None:
     frame = compared(breakdown(MONTHS, "gpu", freq="M", tz="Europe/Berlin"), "M")
     assert costs(frame, "gpu", "cost_usd", "previous_usd", "change_usd", "change") == [

@@ -14,7 +14,7 @@ from .groups import Groups, grouped
 from .labels import By
 from .ledger import is_ledger, ledger
 from .periods import edges, frequency, instant_us, zone
-from .reading import numbers, times, truths
+from .reading import is_pod, numbers, times, truths
 from .spread import Cells, Lines, spread
 
 __all__ = ["breakdown"]
@@ -65,7 +65,7 @@ def breakdown(
         what it is by   as it was           ``string`` for text and labels; missing values are a group
         ``cost_usd``    Float64             USD
         ``gpu_hours``   Float64             GPUs × hours
-        ``pods``        Int64               lines that have a part in it
+        ``pods``        Int64               pods that have a part in it
         ``share``       Float64             of the period's total, or of the whole; missing where that is 0
         ``estimated``   boolean             whether some of it is an estimate
         ==============  ==================  ==========================================================
@@ -116,6 +116,7 @@ def _lines(frame: pd.DataFrame, codes: Ints) -> Lines:
         np.where(lasts, gpus, 0.0),
         codes,
         truths(frame, "estimated").to_numpy(dtype=bool, na_value=False),
+        is_pod(frame).to_numpy(dtype=bool),
     )
 
 
@@ -151,7 +152,7 @@ def _table(cells: Cells, groups: Groups, at: Ints, has_periods: bool, tz: tzinfo
     share[total == 0] = pd.NA
     data["cost_usd"] = pd.array(cost_usd, dtype="Float64")
     data["gpu_hours"] = pd.array(cells.gpu_hours[order], dtype="Float64")
-    data["pods"] = pd.array(cells.lines[order], dtype="Int64")
+    data["pods"] = pd.array(cells.pods[order], dtype="Int64")
     data["share"] = share
     data["estimated"] = pd.array(cells.estimated[order], dtype="boolean")
     frame: pd.DataFrame = pd.DataFrame(data)

@@ -14,6 +14,7 @@ from .breakdown import breakdown
 from .labels import By
 from .ledger import is_ledger
 from .ledger import ledger as ledger_of
+from .reading import is_pod
 
 __all__ = ["dearest", "gpu_hour_prices", "last_month", "month", "spot_savings"]
 
@@ -267,15 +268,6 @@ def utc(moment: datetime | None) -> pd.Timestamp:
 def as_ledger(frame: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
     """The frame or, where it is a history, the ledger of it."""
     return frame if is_ledger(frame) else ledger_of(frame, now=now)
-
-
-def is_pod(ledger: pd.DataFrame) -> pd.Series:
-    """Which rows are pods: those that say so, and those that do not say what they are."""
-    if "type" not in ledger:
-        everything: pd.Series = pd.Series(True, index=ledger.index)
-        return everything
-    said: pd.Series = ledger["type"].astype(STRING).fillna("Instance").str.casefold() == "instance"
-    return said
 
 
 def _by_gpu(ledger: pd.DataFrame) -> pd.DataFrame:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from primepods_magic.frames.schema import STRING
 
-__all__ = ["column_of", "is_text", "near", "numbers", "require", "text", "times", "truths"]
+__all__ = ["column_of", "is_pod", "is_text", "near", "numbers", "require", "text", "times", "truths"]
 
 
 def require(frame: object, what: str, names: Iterable[str]) -> None:
@@ -132,3 +132,12 @@ _READ: dict[str, Any] = {
     "datetime64[us, UTC]": _times,
     "timedelta64[us]": _durations,
 }
+
+
+def is_pod(ledger: pd.DataFrame) -> pd.Series:
+    """Which rows are pods: those that say so, and those that do not say what they are."""
+    if "type" not in ledger:
+        everything: pd.Series = pd.Series(True, index=ledger.index)
+        return everything
+    said: pd.Series = ledger["type"].astype(STRING).fillna("Instance").str.casefold() == "instance"
+    return said

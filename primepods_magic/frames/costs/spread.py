@@ -36,7 +36,7 @@ class Lines:
         What the whole line cost; how many GPUs it had all the time.
     group : array of int64
         From 0.
-    estimated : array of bool
+    estimated, is_pod : array of bool
     """
 
     begin: Ints
@@ -45,6 +45,7 @@ class Lines:
     gpus: Floats
     group: Ints
     estimated: Bools
+    is_pod: Bools
 
     def __getitem__(self, which: slice | Ints | Bools) -> Lines:
         return Lines(*(getattr(self, field.name)[which] for field in fields(self)))
@@ -62,8 +63,8 @@ class Cells:
     period, group : array of int64
         The place of the period among the periods, and the group.
     cost_usd, gpu_hours : array of float64
-    lines : array of int64
-        How many lines have a part in it.
+    pods : array of int64
+        How many pods have a part in it.
     estimated : array of bool
         Whether one of those is an estimate.
     total_usd : array of float64
@@ -74,7 +75,7 @@ class Cells:
     group: Ints
     cost_usd: Floats
     gpu_hours: Floats
-    lines: Ints
+    pods: Ints
     estimated: Bools
     total_usd: Floats
 
@@ -103,16 +104,17 @@ def spread(lines: Lines, edges: Ints, groups: int, within: tuple[int, int] | Non
     if within is not None:
         lines = lines[(lines.begin < within[1]) & (lines.end > within[0])]
     usd, gpu_us = _Exact(_USD, len(lines)), _Exact(_GPU_US, len(lines))
-    any_estimated = bool(lines.estimated.any())
+    # What hardly any line is need not be counted where none is.
+    any_estimated, any_other = bool(lines.estimated.any()), not lines.is_pod.all()
     tally = _Tally((len(edges) - 1) * groups)
     find = _Finder(edges)
     for start in range(0, len(lines), _AT_ONCE):
         for part in _parts(lines[start : start + _AT_ONCE], edges, find, within):
             weights = [*part.cost(usd), *gpu_us.split(part.gpu_us)]
-            if any_estimated:
-                weights.append(part.estimated.astype(np.float64))
+            weights += [part.estimated.astype(np.float64)] * any_estimated
+            weights += [(~part.is_pod).astype(np.float64)] * any_other
             tally.add(part.period * groups + part.group, weights)
-    keys, lines_in, sums = tally.result(5 if any_estimated else 4)
+    keys, lines_in, sums = tally.result(4 + any_estimated + any_other)
     period, group = np.divmod(keys, groups) if groups > 1 else (keys, np.zeros_like(keys))
     by_period: list[Floats] = [
         np.bincount(period, sums[place], len(edges) - 1).astype(np.float64, copy=False) for place in (0, 1)
@@ -122,7 +124,7 @@ def spread(lines: Lines, edges: Ints, groups: int, within: tuple[int, int] | Non
         group,
         usd.joined(sums[0], sums[1]),
         gpu_us.joined(sums[2], sums[3]) / _US_PER_HOUR,
-        lines_in,
+        lines_in - sums[-1].astype(np.int64) if any_other else lines_in,
         sums[4] > 0 if any_estimated else np.zeros(len(keys), dtype=bool),
         usd.joined(by_period[0], by_period[1])[period],
     )
@@ -153,6 +155,7 @@ class _Parts:
     period: Ints
     group: Ints
     estimated: Bools
+    is_pod: Bools
     gpu_us: Floats
     upto_stop: Floats
     upto_start: Floats | None = None
@@ -202,7 +205,7 @@ def _uncut(lines: Lines, first: Ints, cut: Bools) -> _Parts:
     whole = np.flatnonzero(~cut)
     lines, first = lines[whole], first[whole]
     gpu_us = lines.gpus * (lines.end - lines.begin)
-    return _Parts(first, lines.group, lines.estimated, gpu_us, lines.cost_usd)
+    return _Parts(first, lines.group, lines.estimated, lines.is_pod, gpu_us, lines.cost_usd)
 
 
 def _cut(lines: Lines, begin: Ints, end: Ints, first: Ints, count: Ints, edges: Ints) -> Iterator[_Parts]:
@@ -221,6 +224,7 @@ def _cut(lines: Lines, begin: Ints, end: Ints, first: Ints, count: Ints, edges: 
             period,
             lines.group[line],
             lines.estimated[line],
+            lines.is_pod[line],
             lines.gpus[line] * (until - since),
             np.where(until == life_end, cost, usd_us[line] * (until - life_begin)),
             usd_us[line] * (since - life_begin),

@@ -12,7 +12,8 @@ from primepods_magic.api.text import clean
 from primepods_magic.frames.rendering.words import duration, is_missing, money
 from primepods_magic.frames.schema import STRING
 
-from .questions import as_ledger, is_pod, utc
+from .questions import as_ledger, utc
+from .reading import is_pod
 
 __all__ = ["waste"]
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
-from primepods_magic.frames.costs.reading import require
+from primepods_magic.frames.costs.reading import is_pod, require
 
 from .canvas import drawing, empty, new_figure, stack_legend
 from .fills import patch
@@ -103,9 +103,8 @@ class _Window(NamedTuple):
 def _pods(ledger: pd.DataFrame, window: _Window) -> pd.DataFrame:
     """Those that ran in a part of time, by their beginning; times as days on the axis."""
     begins, ends = as_days(wall_clock(ledger["begin_at"])), as_days(wall_clock(ledger["end_at"]))
-    is_pod = ~np.isnan(begins) & ~np.isnan(ends) & (ends >= window.begin) & (begins < window.end)
-    if "type" in ledger:
-        is_pod &= (ledger["type"].fillna("instance").str.casefold() == "instance").to_numpy(dtype=bool)
+    ran = ~np.isnan(begins) & ~np.isnan(ends) & (ends >= window.begin) & (begins < window.end)
+    ran &= is_pod(ledger).to_numpy(dtype=bool)
     pods = pd.DataFrame(
         {
             "name": ledger["name"].astype("string"),
@@ -116,7 +115,7 @@ def _pods(ledger: pd.DataFrame, window: _Window) -> pd.DataFrame:
             "lives": ledger["state"] == "live" if "state" in ledger else False,
         }
     )
-    seen: pd.DataFrame = pods[is_pod].sort_values("from_day", kind="stable").reset_index(drop=True)
+    seen: pd.DataFrame = pods[ran].sort_values("from_day", kind="stable").reset_index(drop=True)
     return seen
 
 
