@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable
+from datetime import datetime, timezone
 from importlib import import_module
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ import pandas as pd
 from primepods_magic.api.errors import InvalidRequest, NotConfigured
 from primepods_magic.api.text import whole_characters
 
+from .costs.periods import zone
 from .schema import STRING
 
 __all__ = ["expanded", "load_frame", "save_frame"]
@@ -45,6 +47,7 @@ _TEXTS = frozenset(
 )
 # "-1 days +21:00:00.5": only the days are negative.
 _LENGTH = re.compile(r"(-?\d+) days(?: \+?(\d+):(\d+):(\d+)(?:\.(\d+))?)?")
+_SINGLE: dict[type, Any] = {bool: "boolean", int: "Int64", float: "Float64"}
 _READ: dict[str, Callable[[str], Any]] = {
     "Int64": int,
     "Float64": float,
@@ -101,8 +104,7 @@ def load_frame(path: str | Path, *, tz: str = "UTC") -> pd.DataFrame:
     Names of pods stand in a CSV file as they are; who opens it in a spreadsheet takes care of those that
     begin with ``=``. It does not tell an empty text from a missing one, nor in which time zone its periods
     began: empty texts come back missing, and periods in ``tz``. What follows a NUL in a text is lost. Columns
-    beyond
-    those of our frames come back as numbers or truth values where they look like these, else as text.
+    beyond those of our frames come back as numbers or truth values where they look like these, else as text.
 
     Parameters
     ----------
@@ -127,8 +129,11 @@ def load_frame(path: str | Path, *, tz: str = "UTC") -> pd.DataFrame:
     try:
         frame = _for_ending(source, _read_csv, _read_parquet)(source)
         typed = {str(name): _typed(str(name), frame[name]) for name in frame.columns}
-        if "period" in typed and source.suffix.lower() == ".csv":
-            typed["period"] = typed["period"].dt.tz_convert(tz)
+        if "period" in typed:
+            is_told = source.suffix.lower() != ".csv"
+            typed["period"] = typed["period"].dt.tz_convert(
+                zone(str(typed["period"].dt.tz) if is_told else tz)
+            )
     except OSError as error:
         raise InvalidRequest(f"'{path}' cannot be read: {error.strerror or type(error).__name__}") from None
     except (ValueError, KeyError, AttributeError):
@@ -201,14 +206,23 @@ def _declared(name: str, column: pd.Series[Any]) -> Any:
     dtype: Any = _dtype_of(name)
     is_text = isinstance(column.dtype, pd.StringDtype)
     if dtype == _TIME:
-        times = pd.to_datetime(column, format="ISO8601", utc=True) if is_text else column
-        return times.dt.as_unit("us")
+        return _moments(column) if is_text else column.dt.as_unit("us")
     if dtype == "timedelta64[us]":
         return pd.Series(_lengths(column), column.index) if is_text else column.astype(dtype)
     if dtype is None:
         is_own = name not in _TEXTS and column.dtype == STRING
         return _guessed(column) if is_own else column.astype(STRING) if is_text else column
     return column.map(_READ[dtype], na_action="ignore").astype(dtype) if is_text else column.astype(dtype)
+
+
+def _moments(column: pd.Series[Any]) -> Any:
+    try:
+        return pd.to_datetime(column, format="ISO8601", utc=True).dt.as_unit("us")
+    except pd.errors.OutOfBoundsDatetime:
+        # pandas 2 reads times as nanoseconds, which began in 1677 and end in 2262.
+        told = [None if pd.isna(text) else datetime.fromisoformat(text) for text in column]
+        utc = [moment and moment.astimezone(timezone.utc).replace(tzinfo=None) for moment in told]
+        return pd.Series(pd.DatetimeIndex(np.array(utc, "datetime64[us]"), tz="UTC"), column.index)
 
 
 def _lengths(column: pd.Series[Any]) -> Any:
@@ -257,7 +271,8 @@ def _one_type(column: pd.Series[Any]) -> Any:
     is_text = len(kinds) > 1 or str in kinds or (int in kinds and not _fits(column))
     if is_text:
         return column.map(lambda value: whole_characters(str(value)), na_action="ignore").astype(STRING)
-    return column.convert_dtypes()
+    (kind,) = kinds or {float}
+    return column.astype(_SINGLE[kind]) if kind in _SINGLE else column.convert_dtypes()
 
 
 def _fits(column: pd.Series[Any]) -> bool:
