@@ -139,5 +139,8 @@ def is_pod(ledger: pd.DataFrame) -> pd.Series:
     if "type" not in ledger:
         everything: pd.Series = pd.Series(True, index=ledger.index)
         return everything
-    said: pd.Series = ledger["type"].astype(STRING).fillna("Instance").str.casefold() == "instance"
+    codes, kinds = pd.factorize(ledger["type"])
+    # There are few kinds; the last one is that of rows that do not say it, whose code is -1.
+    is_said = np.array([*(str(kind).casefold() == "instance" for kind in kinds), True])
+    said: pd.Series = pd.Series(is_said[codes], index=ledger.index)
     return said
