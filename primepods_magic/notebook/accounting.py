@@ -47,9 +47,9 @@ from primepods_magic.pods.teams import find_team
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PICTURES", "Accounting"]
+__all__ = ["Accounting"]
 
-PICTURES = (".png", ".svg", ".pdf")
+_PICTURES = (".png", ".svg", ".pdf")
 _TIMELINE = "name gpu gpu_count begin_at end_at cost_usd provisioned_by team state estimated id".split()
 
 
@@ -129,7 +129,7 @@ class Accounting:
     def presented(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Show the picture and write the file, where asked for; the frame with its caption."""
         save = self.args.save
-        is_picture = save is not None and Path(save).suffix.lower() in PICTURES
+        is_picture = save is not None and Path(save).suffix.lower() in _PICTURES
         if self.args.plot or self.args.budget or is_picture:
             figure = self._figure(frame)
             if is_picture:
@@ -208,16 +208,14 @@ class Accounting:
 
     def _said(self, frame: pd.DataFrame, question: str | None) -> list[str]:
         """What the caption says: the sum, how much of it is an estimate, what is left out, and the range."""
-        summed = [money(frame["cost_usd"].sum(), "USD")] if "cost_usd" in frame.columns else []
+        parts = [money(frame["cost_usd"].sum(), "USD")] if "cost_usd" in frame.columns else []
         if question and question != "last-month":
-            return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", *summed, "times in UTC"]
+            return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", *parts, "times in UTC"]
         since, until = self.since, self.until
         if question:
             since, until = self._moment("last-month"), self._moment("month")
-        part = breakdown(self.ledger, "state", since=since, until=until)
         guessed = breakdown(self.ledger[self.ledger["estimated"].fillna(False)], since=since, until=until)
         blank = self.ledger["billed_usd"].isna() & (self.ledger["state"] != "live")
-        parts = [money(part["cost_usd"].sum(), "USD")]
         parts += [f"{money(guessed['cost_usd'].sum(), 'USD')} of it estimated"] if len(guessed) else []
         parts += [f"{blank.sum()} without a price yet"] if blank.any() else []
         parts += self._undated() if since or until else []

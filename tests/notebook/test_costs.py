@@ -56,6 +56,12 @@ def test_without_flags_it_is_by_month_and_says_what_it_adds_up_to(shell: Any) ->
     assert "of it estimated · by month · times in UTC" in caption
 
 
+def test_the_caption_has_the_sum_where_nothing_is_estimated(shell: Any) -> None:
+    frame = shell.run("%pods costs --by gpu --team 'Bernoulli Numbers'")
+    assert not frame["estimated"].any()
+    assert shell.output.text.startswith(f"sandbox · Bernoulli Numbers · ${_usd(frame):,.2f} · times in UTC")
+
+
 def test_flags_choose_lines_periods_range_and_time_zone(shell: Any) -> None:
     frame = shell.run(
         "%pods costs --by gpu,team --by provider --freq D --since 2026-08-01 --until 2026-08-03 "

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .groups import Groups, grouped
 from .labels import By
-from .ledger import is_ledger, ledger
+from .ledger import as_ledger
 from .periods import edges, frequency, instant_us, zone
 from .reading import is_pod, numbers, times, truths
 from .spread import Cells, Lines, spread
@@ -85,7 +85,7 @@ def breakdown(
     in_tz = zone(tz)
     letter = None if freq is None else frequency(freq)
     within = _within(since, until, in_tz)
-    frame = ledger_or_history if is_ledger(ledger_or_history) else ledger(ledger_or_history)
+    frame = as_ledger(ledger_or_history)
     groups = grouped(frame, by)
     lines = _lines(frame, groups.codes)
     at = _edges(lines, letter, in_tz, within)

@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primepods_magic.api.requests import did_you_mean
 from primepods_magic.frames.schema import STRING
 
 from .labels import By, Label, listed
-from .reading import is_text, near
+from .reading import is_text
 
 __all__ = ["Groups", "grouped"]
 
@@ -100,7 +101,7 @@ def _key(frame: pd.DataFrame, item: object) -> _Key:
         raise ValueError(f"by: {item!r} is neither the name of a column nor a pattern or mapping")
     column = item.column if isinstance(item, Label) else item
     if column not in frame.columns:
-        raise ValueError(f"by: there is no column {column!r}{near(column, map(str, frame.columns))}")
+        raise ValueError(f"by: there is no column {column!r}{did_you_mean(column, map(str, frame.columns))}")
     try:
         codes, values = pd.factorize(frame[column])
     except TypeError:

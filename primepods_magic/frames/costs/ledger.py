@@ -11,7 +11,7 @@ from primepods_magic.frames.schema import STRING
 from .living import LIVE, living_disks, living_pods, now_or
 from .reading import column_of, numbers, require, text, times, truths
 
-__all__ = ["is_ledger", "ledger"]
+__all__ = ["as_ledger", "is_ledger", "ledger"]
 
 # What every ledger has of a history, whatever the frame it was made from has.
 _CORE = {
@@ -115,6 +115,11 @@ def ledger(
 def is_ledger(frame: object) -> bool:
     """Whether a frame is a ledger already, and no history any more."""
     return isinstance(frame, pd.DataFrame) and {"cost_usd", "begin_at", "end_at"} <= {*frame.columns}
+
+
+def as_ledger(frame: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
+    """The frame or, where it is a history, the ledger of it."""
+    return frame if is_ledger(frame) else ledger(frame, now=now)
 
 
 def _past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:

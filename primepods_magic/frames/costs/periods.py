@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .reading import near
+from primepods_magic.api.requests import did_you_mean
 
 __all__ = ["FREQUENCIES", "edges", "frequency", "instant_us", "period_of", "zone"]
 
@@ -43,7 +43,7 @@ def zone(tz: str | tzinfo) -> tzinfo:
     try:
         return ZoneInfo(tz)
     except (KeyError, ValueError, TypeError, OSError):
-        hint = near(tz, available_timezones()) if isinstance(tz, str) else ""
+        hint = did_you_mean(tz, available_timezones()) if isinstance(tz, str) else ""
         raise ValueError(f"there is no time zone {tz!r}{hint}") from None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timezone
+from datetime import datetime
 
 import numpy as np
 import pandas as pd
@@ -12,8 +12,9 @@ from primepods_magic.frames.schema import STRING
 
 from .breakdown import breakdown
 from .labels import By
-from .ledger import is_ledger
-from .ledger import ledger as ledger_of
+from .ledger import as_ledger
+from .living import now_or
+from .periods import period_of, zone
 from .reading import is_pod
 
 __all__ = ["dearest", "gpu_hour_prices", "last_month", "month", "spot_savings"]
@@ -58,13 +59,8 @@ def last_month(
     >>> answer[["provisioned_by", "gpu", "cost_usd"]].to_dict("records")
     [{'provisioned_by': 'Ada', 'gpu': 'H100_80GB', 'cost_usd': 50.0}]
     """
-    this_month = utc(now).tz_convert(tz).tz_localize(None).normalize().replace(day=1)
-    first, next_first = (
-        # Where clocks jump at midnight the month begins with the first minute that there is.
-        day.tz_localize(tz, ambiguous=True, nonexistent="shift_forward").to_pydatetime()
-        for day in (this_month - pd.DateOffset(months=1), this_month)
-    )
-    return breakdown(ledger, tuple(by), since=first, until=next_first, tz=tz)
+    this_month, last = period_of(now_or(now), "M", zone(tz))
+    return breakdown(ledger, tuple(by), since=last, until=this_month, tz=tz)
 
 
 def gpu_hour_prices(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
@@ -207,7 +203,7 @@ def month(wallets: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
     >>> month(wallets, now=datetime(2026, 9, 30))[["wallet", "month_end_usd"]].to_dict("records")
     [{'wallet': 'mine', 'month_end_usd': 148.0}]
     """
-    moment = utc(now).tz_convert("UTC")
+    moment = now_or(now)
     next_first = moment.normalize().replace(day=1) + pd.DateOffset(months=1)
     hours_to_go = (next_first - moment) / pd.Timedelta(hours=1)
     amounts = "burn_usd_hr month_usd balance_usd hours_left".split()
@@ -256,18 +252,6 @@ def dearest(ledger: pd.DataFrame, n: int = 10) -> pd.DataFrame:
     pods = costs[is_pod(costs)].sort_values("cost_usd", ascending=False, na_position="last", kind="stable")
     answer: pd.DataFrame = pods[names.split()].head(n).reset_index(drop=True)
     return answer
-
-
-def utc(moment: datetime | None) -> pd.Timestamp:
-    """A moment with its zone, UTC where it has none; without a moment, now."""
-    stamp = pd.Timestamp(moment or datetime.now(timezone.utc)).as_unit("us")
-    zoned: pd.Timestamp = stamp.tz_localize("UTC") if stamp.tzinfo is None else stamp
-    return zoned
-
-
-def as_ledger(frame: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
-    """The frame or, where it is a history, the ledger of it."""
-    return frame if is_ledger(frame) else ledger_of(frame, now=now)
 
 
 def _by_gpu(ledger: pd.DataFrame) -> pd.DataFrame:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import pandas as pd
 
 from primepods_magic.frames.schema import STRING
 
-__all__ = ["column_of", "is_pod", "is_text", "near", "numbers", "require", "text", "times", "truths"]
+__all__ = ["column_of", "is_pod", "is_text", "numbers", "require", "text", "times", "truths"]
 
 
 def require(frame: object, what: str, names: Iterable[str]) -> None:
@@ -30,13 +29,6 @@ def require(frame: object, what: str, names: Iterable[str]) -> None:
     if not frame.columns.is_unique:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise ValueError(f"{what} has two columns {twice}")
-
-
-def near(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean '…'?)`` where a known word is near, else nothing."""
-    words = {name.lower(): name for name in known}
-    close = get_close_matches(word.lower(), words, n=1)
-    return f" (did you mean '{words[close[0]]}'?)" if close else ""
 
 
 def is_text(values: Any) -> bool:

@@ -12,7 +12,8 @@ from primepods_magic.api.text import clean
 from primepods_magic.frames.rendering.words import duration, is_missing, money
 from primepods_magic.frames.schema import STRING
 
-from .questions import as_ledger, utc
+from .ledger import as_ledger
+from .living import now_or
 from .reading import is_pod
 
 __all__ = ["waste"]
@@ -83,7 +84,7 @@ def waste(
     >>> waste(costs)[["name", "reason", "cost_usd", "detail"]].to_dict("records")
     [{'name': 'train', 'reason': 'ended within minutes', 'cost_usd': 2.0, 'detail': 'ended after 6 min'}]
     """
-    moment = utc(now)
+    moment = now_or(now)
     ledger = as_ledger(ledger, now)
     live = [] if pods is None else list(_live_pods(_aged(pods, ledger, moment), never_ready_min))
     alone = [] if disks is None else [_disks(_aged(disks, ledger, moment))]

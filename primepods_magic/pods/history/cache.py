@@ -190,11 +190,6 @@ class HistoryCache:
                 [(name, str(value)) for name, value in facts.items()],
             )
 
-    def clear(self) -> None:
-        """Forget the rows."""
-        if self._path is not None:
-            _remove(self._path)
-
     @contextlib.contextmanager
     def _opened(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
         if self._path is None:
