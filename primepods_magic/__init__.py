@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .api.client import Client
     from .api.errors import PodsError
     from .api.settings import Settings
+    from .notebook.launcher import Launcher
     from .pods.connection import connect
     from .pods.guards import Limits
     from .pods.handle import Pod
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 __all__ = [
     "Client",
+    "Launcher",
     "Limits",
     "Pod",
     "PodsError",
@@ -45,6 +47,7 @@ __all__ = [
 # Resolved on first use, so that importing the package loads nothing heavy.
 _HOMES = {
     "Client": ".api.client",
+    "Launcher": ".notebook.launcher",
     "Limits": ".pods.guards",
     "Pod": ".pods.handle",
     "PodsError": ".api.errors",

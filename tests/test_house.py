@@ -32,6 +32,7 @@ HEAVY = {"pandas", "httpx", "pydantic", "ipywidgets", "fastapi"}
 
 PUBLIC_NAMES = {
     "Client",
+    "Launcher",
     "Limits",
     "Pod",
     "PodsError",

@@ -40,6 +40,9 @@ def unload(shell: Any) -> None:
 
     completion.unregister(shell)
     magics.live.close()
+    launcher = sys.modules.get("primepods_magic.notebook.launcher")
+    if launcher is not None:
+        launcher.close_launchers()
     for views in (display, card, connection_card):
         views.unregister(shell.display_formatter)
     for kind, names in _MAGICS.items():

@@ -32,6 +32,7 @@ COMMANDS = {
     "show": "everything about one pod",
     "status": "the state of pods, by one request for many",
     "avail": "what can be rented, cheapest first",
+    "launcher": "find, configure, launch and look after pods by looking",
     "watch": "live progress bars",
     "wait": "wait until pods are ready",
     "logs": "the logs of a pod",
@@ -60,6 +61,7 @@ _OTHER_WORDS = {
     "balance billing credits": "%pods wallet",
     "cost spend spending usage bill": "%pods costs",
     "progress follow top": "%pods watch",
+    "gui widget ui app launch-ui": "%pods launcher",
     "key": "%pods keys",
     "team members": "%pods teams",
     "disk": "%pods disks",
@@ -243,9 +245,9 @@ def _without_frames(call: Callable[[], Any]) -> Any:
 
 
 def _overview() -> str:
-    rows = "".join(f"\n  %pods {name:<9}{what}" for name, what in {"": "at a glance", **COMMANDS}.items())
+    rows = "".join(f"\n  %pods {name:<10}{what}" for name, what in {"": "at a glance", **COMMANDS}.items())
     return (
-        f"Rent, watch and end GPU pods.\n{rows}\n  %%pod_create   rent a pod, or several\n\n"
+        f"Rent, watch and end GPU pods.\n{rows}\n  %%pod_create    rent a pod, or several\n\n"
         "'%pods COMMAND -h' explains one, with examples. Every listing is a DataFrame: df = %pods ls\n"
         "POD is a name, an id, or the beginning of an id. $name and {expr} are filled in; a last ';' shows\n"
         "nothing; '# …' is a comment. '%config PodsMagics' lists the settings.\n\n"

@@ -14,7 +14,16 @@ from primepods_magic.api.vocabulary import GPU_TYPES, REGIONS
 
 from .spec import PodSpec
 
-__all__ = ["Quote", "alternatives", "cheapest_first", "choose_offer", "find_offers", "misfits", "quote"]
+__all__ = [
+    "Quote",
+    "alternatives",
+    "cheapest_first",
+    "choose_offer",
+    "find_offers",
+    "misfits",
+    "out_of_limits",
+    "quote",
+]
 
 DEFAULT_IMAGE = "ubuntu_22_cuda_12"
 _SHOWN_OTHERS = 2
@@ -32,8 +41,8 @@ class Quote:
         The offer.
     price_usd_hr : float
         USD per hour, the upper estimate: the offer and what is asked for beyond what it includes.
-    disk_usd_hr : float
-        The disk's part of it.
+    disk_usd_hr, vcpus_usd_hr, memory_usd_hr : float
+        Their parts of it: what is asked for beyond what the machine's own price includes.
     prepaid_hr : float
         So many hours are charged at once, used or not.
     fitting : int
@@ -45,6 +54,8 @@ class Quote:
     offer: Offer
     price_usd_hr: float
     disk_usd_hr: float = 0.0
+    vcpus_usd_hr: float = 0.0
+    memory_usd_hr: float = 0.0
     prepaid_hr: float = 0.0
     fitting: int = 1
     next_best: tuple[Quote, ...] = ()
@@ -68,6 +79,11 @@ class Quote:
     def price_usd_day(self) -> float:
         """USD per day."""
         return self.price_usd_hr * 24
+
+    @property
+    def machine_usd_hr(self) -> float:
+        """The machine's part of the price."""
+        return self.price_usd_hr - self.disk_usd_hr - self.vcpus_usd_hr - self.memory_usd_hr
 
     @property
     def prepaid_usd(self) -> float:
@@ -97,10 +113,18 @@ def quote(offer: Offer, spec: PodSpec) -> Quote:
     if offer.price_hr is None or offer.prices.currency not in (None, "USD"):
         raise InvalidRequest(f"the offer {offer.cloud_id} has no price in USD. Nothing was created")
     disk_usd_hr = _extra_usd_hr(offer.disk, spec.disk_size)
-    parts = disk_usd_hr + _extra_usd_hr(offer.vcpu, spec.vcpus) + _extra_usd_hr(offer.memory, spec.memory)
+    vcpus_usd_hr = _extra_usd_hr(offer.vcpu, spec.vcpus)
+    memory_usd_hr = _extra_usd_hr(offer.memory, spec.memory)
     # To a millionth and not below, for it is sent as the ceiling as well.
-    price_usd_hr = math.ceil(round((offer.price_hr + parts) * 1e6, 3)) / 1e6
-    return Quote(offer, price_usd_hr, disk_usd_hr, max(spec.prepaid_for_hr or 0.0, offer.prepaid_time or 0.0))
+    total_usd_hr = offer.price_hr + disk_usd_hr + vcpus_usd_hr + memory_usd_hr
+    return Quote(
+        offer,
+        price_usd_hr=math.ceil(round(total_usd_hr * 1e6, 3)) / 1e6,
+        disk_usd_hr=disk_usd_hr,
+        vcpus_usd_hr=vcpus_usd_hr,
+        memory_usd_hr=memory_usd_hr,
+        prepaid_hr=max(spec.prepaid_for_hr or 0.0, offer.prepaid_time or 0.0),
+    )
 
 
 def _extra_usd_hr(limits: Spec, wanted: int | None) -> float:
@@ -263,7 +287,7 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         ("vcpus", spec.vcpus, offer.vcpu),
         ("memory", spec.memory, offer.memory),
     ):
-        reasons += _out_of_limits(name, wanted, limits)
+        reasons += out_of_limits(name, wanted, limits)
     if offer.price_hr is None or offer.prices.currency not in (None, "USD"):
         reasons.append(NO_USD_PRICE)
     elif spec.max_price is not None and quote(offer, spec).price_usd_hr > spec.max_price:
@@ -271,7 +295,23 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     return reasons
 
 
-def _out_of_limits(name: str, wanted: int | None, limits: Spec) -> list[str]:
+def out_of_limits(name: str, wanted: int | None, limits: Spec) -> list[str]:
+    """What is wrong with a number of something that an offer has, in words; empty where nothing is.
+
+    Parameters
+    ----------
+    name : str
+        Of what.
+    wanted : int, optional
+        How much of it.
+    limits : Spec
+        How much of it the offer has and may be given.
+
+    Examples
+    --------
+    >>> out_of_limits("disk", 205, Spec(min_count=20, max_count=1000, step=10))
+    ['disk goes in steps of 10']
+    """
     if wanted is None:
         return []
     lowest, highest = limits.min_count, limits.max_count

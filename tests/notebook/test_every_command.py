@@ -33,6 +33,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "show": ("%pods show train", "installation  COMPLETE", "%pods show nobody", "NotFound"),
     "status": ("%pods status train", "ACTIVE", "%pods status nobody", "NotFound"),
     "avail": ("%pods avail --gpu L4_24GB", "cheapest first", "%pods avail --gpu NOPE", "InvalidRequest"),
+    "launcher": ("%pods launcher", "launcher", "%pods launcher --cell", "InvalidRequest"),
     "watch": ("%pods watch", "train", "%pods watch nobody", "NotFound"),
     "wait": ("%pods wait train --for active", "train", "%pods wait train --for x", "InvalidRequest"),
     "logs": ("%pods logs train --tail 1", "ready", "%pods logs nobody", "NotFound"),

@@ -26,18 +26,15 @@ Ctrl-C ends the waiting, never the pod.
 
 from __future__ import annotations
 
-import json
-import os
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Mapping, Sequence
-from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.arguments import ArgumentParser, add_timeout, add_yes
 
 if TYPE_CHECKING:
-    from primepods_magic.api.errors import PodsError
     from primepods_magic.notebook.magics import PodsMagics
+    from primepods_magic.notebook.variables import Variables
     from primepods_magic.pods.connection import Connection
     from primepods_magic.pods.handle import Pod
     from primepods_magic.pods.launch import LaunchPlan
@@ -104,8 +101,9 @@ def run(magics: PodsMagics, args: Namespace, cell: str | None, names: Mapping[st
     """The pod of ``%%pod_create``, or the list of several; with ``--dry-run`` the request that would be sent,
     secrets masked."""
     from primepods_magic.api.errors import PodsError
+    from primepods_magic.notebook.variables import Variables
 
-    variables = _Variables(names)
+    variables = Variables(names)
     try:
         return _launch(magics, args, cell, variables)
     except PodsError as error:
@@ -113,7 +111,7 @@ def run(magics: PodsMagics, args: Namespace, cell: str | None, names: Mapping[st
         raise
 
 
-def _launch(magics: PodsMagics, args: Namespace, cell: str | None, variables: _Variables) -> Any:
+def _launch(magics: PodsMagics, args: Namespace, cell: str | None, variables: Variables) -> Any:
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.consent import ask
     from primepods_magic.notebook.views import has_front_end
@@ -159,7 +157,7 @@ def _launch(magics: PodsMagics, args: Namespace, cell: str | None, variables: _V
     return answer
 
 
-def _specs(args: Namespace, cell: str | None, variables: _Variables) -> list[PodSpec]:
+def _specs(args: Namespace, cell: str | None, variables: Variables) -> list[PodSpec]:
     """What the body says, or the flags."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.pods.spec import parse_specs, specs_from_mapping
@@ -248,37 +246,3 @@ def _show_progress(magics: PodsMagics, args: Namespace, pods: Sequence[Pod]) -> 
     elif not all(pod.is_ready for pod in pods):
         words = " ".join(pod.details.word for pod in pods)
         print(f"'%pods wait {words}' waits until {'it is' if len(pods) == 1 else 'they are'} ready")
-
-
-class _Variables:
-    """The variables that ``${NAME}`` takes: a notebook's, else the environment's, which are kept secret."""
-
-    def __init__(self, namespace: Mapping[str, Any]) -> None:
-        self._namespace = namespace
-        self._names_of: dict[str, str] = {}
-
-    def __call__(self, name: str) -> str:
-        from primepods_magic.api.errors import InvalidRequest
-
-        if name not in self._namespace:
-            value = os.environ[name]
-            # A letter or two is in every sentence, and no secret.
-            if len(value) > 2:
-                self._names_of[value] = f"${{{name}}}"
-            return value
-        value = self._namespace[name]
-        if isinstance(value, bool):
-            return json.dumps(value)
-        if isinstance(value, (str, int, float, PurePath)):
-            return str(value)
-        raise InvalidRequest(
-            f"${{{name}}} is a {type(value).__name__}, not a text or a number. Nothing was sent"
-        )
-
-    def spare(self, name: str) -> None:
-        """What is part of a pod's name is told by every listing, and by errors as well."""
-        self._names_of = {value: said for value, said in self._names_of.items() if value not in name}
-
-    def hide_in(self, error: PodsError) -> None:
-        """Put the environment's names in the place of its values, wherever an error repeats them."""
-        error.hide(self._names_of)

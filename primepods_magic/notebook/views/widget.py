@@ -27,7 +27,7 @@ from .rows import Row, Totals, announcement, read_rest, read_rows, read_totals, 
 if TYPE_CHECKING:
     from primepods_magic.pods.snapshot import Snapshot
 
-__all__ = ["WidgetView"]
+__all__ = ["Line", "WidgetView"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -136,7 +136,7 @@ class _Box:
         self._totals = self._html()
         self._trouble = self._html()
         self._rest = self._html()
-        self._rows: dict[str, _Line] = {}
+        self._rows: dict[str, Line] = {}
         self._names = 0
         self._added_up: Totals | None = None
         # JupyterLab leaves as much free beside HTML outputs, so nothing moves when HTML takes the place.
@@ -161,7 +161,7 @@ class _Box:
         for key, row in zip(keys, rows, strict=True):
             if key not in self._rows:
                 self._names += 1
-                self._rows[key] = _Line(self._html(), f"{self._name}-{self._names}")
+                self._rows[key] = Line(self._html(), f"{self._name}-{self._names}")
             self._rows[key].say(row, ruled=several)
         clocks = {line.name: line.row for line in self._rows.values() if line.row is not None}
         _set(self._clocks, clocks_css(clocks))
@@ -224,8 +224,16 @@ class _Box:
         return HTML(layout=self._layout, style=self._style)
 
 
-class _Line:
-    """The widget of one pod, and what it says at present."""
+class Line:
+    """The widget of one pod, and what it says at present.
+
+    Parameters
+    ----------
+    widget : HTML
+        Shows it.
+    name : str
+        Tells it from others on the page.
+    """
 
     def __init__(self, widget: HTML, name: str) -> None:
         self.widget = widget
@@ -234,6 +242,15 @@ class _Line:
         self._ruled = False
 
     def say(self, row: Row, *, ruled: bool) -> None:
+        """Show a row; what changes with time in it is left to `clocks_css`.
+
+        Parameters
+        ----------
+        row : Row
+            What to say.
+        ruled : bool
+            Draw a line above it.
+        """
         # Rows are compared, not their HTML: that also says from where a bar glides, and differs each time.
         # What changes with time is not in it.
         before, was_ruled = self.row, self._ruled

@@ -1,0 +1,94 @@
+"""The form as a ``%%pod_create`` cell, and the secrets that stay out of it."""
+
+from __future__ import annotations
+
+import builtins
+import keyword
+import re
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+import yaml
+from pydantic import SecretStr
+
+from primepods_magic.api.secret import Secret
+
+__all__ = ["HEAD", "SecretVariables", "body_of"]
+
+HEAD = "%%pod_create\n"
+_REFERENCE = re.compile(r"\$\{([^{}]+)\}")
+
+
+def body_of(fields: Mapping[str, object]) -> str:
+    """The fields of a spec as the body of a cell, which is read back as they are.
+
+    >>> print(body_of({"name": "train", "country": "NO", "env": {"HF_TOKEN": "${HF_TOKEN}"}}), end="")
+    name: train
+    country: 'NO'
+    env:
+      HF_TOKEN: ${HF_TOKEN}
+    """
+    return yaml.safe_dump(dict(fields), sort_keys=False, allow_unicode=True, width=1_000_000)
+
+
+class SecretVariables:
+    """Secrets as variables of the notebook: a cell says ``${NAME}``, and the notebook holds a `SecretStr`,
+    which shows as stars.
+
+    Parameters
+    ----------
+    namespace : dict
+        The notebook's variables. One that is there is never written over.
+    """
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self._namespace = namespace
+        self._own: dict[str, Secret] = {}
+
+    def keep(self, name: str, value: str) -> str:
+        """Keep a secret under a name, or one like it where that is taken; what to write in its place.
+
+        A value that is a reference already, such as ``${HF_TOKEN}``, is that.
+
+        Parameters
+        ----------
+        name : str
+            What to call it.
+        value : str
+            The secret.
+
+        Examples
+        --------
+        >>> SecretVariables({"HF_TOKEN": "another"}).keep("HF_TOKEN", "hf_abc")
+        '${HF_TOKEN_2}'
+        """
+        if _REFERENCE.fullmatch(value.strip()):
+            return value.strip()
+        number, free = 1, name
+        while not self._is_free(free, value):
+            number += 1
+            free = f"{name}_{number}"
+        if free not in self._namespace:
+            self._own[free] = self._namespace[free] = Secret(value)
+        return f"${{{free}}}"
+
+    def generate(self, name: str) -> str:
+        """A secret of this name, a new one where the notebook has none; what to write in its place."""
+        if isinstance(self._namespace.get(name), (str, SecretStr)):
+            return f"${{{name}}}"
+        return self.keep(name, secrets.token_urlsafe(12))
+
+    def forget(self, reference: str) -> None:
+        """Take a variable out of the notebook again that was put there for a value not wanted any more."""
+        match = _REFERENCE.fullmatch(reference)
+        own = self._own.pop(match[1], None) if match else None
+        if match and own is not None and self._namespace.get(match[1]) is own:
+            del self._namespace[match[1]]
+
+    def _is_free(self, name: str, value: str) -> bool:
+        if keyword.iskeyword(name) or hasattr(builtins, name):
+            return False
+        there = self._namespace.get(name, value)
+        said = there.get_secret_value() if isinstance(there, SecretStr) else there
+        return isinstance(said, str) and said == value

@@ -1,0 +1,196 @@
+"""My pods: watched while the launcher is open; their logs, their end, and what all of it costs."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from primepods_magic.api.errors import PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text import clean
+from primepods_magic.api.vocabulary import PodStatus
+from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.listing import belonging
+from primepods_magic.pods.overview import WalletState, overview
+from primepods_magic.pods.remove import Removal, remove_pods
+from primepods_magic.pods.snapshot import ChangeKind, Snapshot
+
+if TYPE_CHECKING:
+    from primepods_magic.pods.watch import Watch
+
+    from .desk import Desk
+
+__all__ = ["Fleet"]
+
+_LOG_LINES = 200
+_ENDED_SHOWN = 5
+# It takes several requests, and says nothing new before something has happened or time has passed.
+_WALLET_EVERY = timedelta(minutes=5)
+_MONEY_CHANGES = (ChangeKind.CREATED, ChangeKind.READY, ChangeKind.FAILED, ChangeKind.GONE, ChangeKind.BACK)
+
+
+class Fleet:
+    """Pods of mine. Every method belongs to the thread of the desk.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where.
+    desk : Desk
+        Does the slow work.
+
+    Attributes
+    ----------
+    snapshot : Snapshot, optional
+        What is known of the pods; ``None`` before the first look.
+    logs : dict of str to str
+        The logs that are shown, by the pods' ids; empty while they are being read.
+    asking, ending : set of str
+        Ids of pods whose end has to be agreed to, or is under way.
+    ended : tuple of Removal
+        What was ended here, the latest first, and what it cost.
+    refusals : dict of str to str
+        Why a pod could not be ended, or its logs not be read, by its id.
+    wallet : WalletState, optional
+        Burn rate, this month and balance of the wallet that pays.
+    """
+
+    def __init__(self, connection: Connection, desk: Desk) -> None:
+        self._connection = connection
+        self._desk = desk
+        self._watch: Watch | None = None
+        self._reading: set[str] = set()
+        self._is_reading_wallet = False
+        self._wallet_at: datetime | None = None
+        self.snapshot: Snapshot | None = None
+        self.logs: dict[str, str] = {}
+        self.asking: set[str] = set()
+        self.ending: set[str] = set()
+        self.ended: tuple[Removal, ...] = ()
+        self.refusals: dict[str, str] = {}
+        self.wallet: WalletState | None = None
+
+    @property
+    def pods(self) -> tuple[PodDetails, ...]:
+        """The pods, without those whose end is told of beside them."""
+        told = {removal.id for removal in self.ended}
+        pods = self.snapshot.pods if self.snapshot else ()
+        return tuple(pod for pod in pods if pod.status != PodStatus.TERMINATED or pod.id not in told)
+
+    def watch(self) -> None:
+        """Begin to watch all of them, new ones included."""
+        if self._watch is not None:
+            return
+        self._watch = self._connection.poller.watch(
+            [],
+            lambda snapshot: self._desk.put(lambda: self._saw(snapshot)),
+            joins=belonging(self._connection),
+            is_over=lambda snapshot: False,
+            at_once=True,
+        )
+        self.read_wallet()
+
+    def stop(self) -> None:
+        """Stop watching; from any thread."""
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.close()
+
+    def look_soon(self) -> None:
+        """Something has happened: look now."""
+        if self._watch is not None and not self._watch.has_ended:
+            self._connection.poller.look_soon()
+        self.read_wallet()
+
+    def show_logs(self, pod_id: str) -> None:
+        """Show the end of a pod's logs, or hide them again."""
+        self.refusals.pop(pod_id, None)
+        if self.logs.pop(pod_id, None) is None:
+            self.logs[pod_id] = ""
+            self._read_logs(pod_id)
+
+    def ask(self, pod_id: str) -> None:
+        """Ask whether a pod is to be ended."""
+        self.refusals.pop(pod_id, None)
+        self.asking.add(pod_id)
+
+    def keep(self, pod_id: str) -> None:
+        """Do not end it."""
+        self.asking.discard(pod_id)
+
+    def end(self, pod_id: str) -> None:
+        """End it, as was agreed to."""
+        pod = next((pod for pod in self.pods if pod.id == pod_id), None)
+        if pod is None or pod_id not in self.asking:
+            return
+        self.asking.discard(pod_id)
+        self.ending.add(pod_id)
+        self._desk.send(
+            lambda: remove_pods(self._connection, [pod])[0], lambda done: self._ended(done, pod_id)
+        )
+
+    def read_wallet(self) -> None:
+        """Ask what there is to spend and what is being spent."""
+        if self._is_reading_wallet:
+            return
+        self._is_reading_wallet = True
+        self._desk.send(lambda: overview(self._connection), self._read_wallet_came)
+
+    def _read_wallet_came(self, done: Future[object]) -> None:
+        from primepods_magic.pods.overview import Overview
+
+        self._is_reading_wallet = False
+        self._wallet_at = self._connection.now()
+        seen = None if done.exception() else done.result()
+        if isinstance(seen, Overview):
+            team_id = self._connection.settings.team_id
+            paying = [wallet for wallet in seen.wallets if team_id and wallet.team_id == team_id]
+            self.wallet = (paying or list(seen.wallets))[0]
+
+    def _saw(self, snapshot: Snapshot) -> None:
+        self.snapshot = snapshot
+        for pod_id in list(self.logs):
+            pod = next((pod for pod in snapshot.pods if pod.id == pod_id), None)
+            if pod is None or pod.status == PodStatus.TERMINATED:
+                del self.logs[pod_id]
+            elif not pod.is_settled or any(change.pod is pod for change in snapshot.changes):
+                self._read_logs(pod_id)
+        is_old = self._wallet_at is not None and snapshot.as_of - self._wallet_at > _WALLET_EVERY
+        if is_old or any(change.kind in _MONEY_CHANGES for change in snapshot.changes):
+            self.read_wallet()
+
+    def _read_logs(self, pod_id: str) -> None:
+        if pod_id in self._reading:
+            return
+        self._reading.add(pod_id)
+        client = self._connection.client
+        self._desk.send(
+            lambda: client.pod_logs(pod_id, tail=_LOG_LINES), lambda done: self._logs_came(done, pod_id)
+        )
+
+    def _logs_came(self, done: Future[str], pod_id: str) -> None:
+        self._reading.discard(pod_id)
+        if pod_id not in self.logs:
+            return
+        error = done.exception()
+        if error is None:
+            self.logs[pod_id] = "\n".join(done.result().splitlines()[-_LOG_LINES:]) or "no logs yet"
+            self.refusals.pop(pod_id, None)
+        else:
+            self.refusals[pod_id] = f"the logs cannot be read: {_words(error)}"
+
+    def _ended(self, done: Future[Removal], pod_id: str) -> None:
+        self.ending.discard(pod_id)
+        error = done.exception()
+        if error is not None:
+            self.refusals[pod_id] = f"not ended: {_words(error)}"
+        else:
+            self.logs.pop(pod_id, None)
+            self.ended = (done.result(), *self.ended)[:_ENDED_SHOWN]
+        self.look_soon()
+
+
+def _words(error: BaseException) -> str:
+    # What others say of their errors may repeat what was sent.
+    return clean(error) if isinstance(error, PodsError) else type(error).__name__

@@ -1,0 +1,236 @@
+"""The launcher without widgets: filters, offers, choice, form, price, launch, and the pods that come of it
+(`Market`, `Order` and `Fleet`)."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.api.errors import ConnectionClosed, PodsError
+from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.offers import find_offers
+from primepods_magic.pods.spec import PodSpec
+
+from .account import Account, read_account
+from .cell import HEAD
+from .desk import Desk
+from .fleet import Fleet
+from .market import Filters, Found, Market, OfferKey, find
+from .order import LaunchSettings, Order
+
+if TYPE_CHECKING:
+    from primepods_magic.api.models import Offer
+    from primepods_magic.pods.handle import Pod
+
+__all__ = ["LauncherModel"]
+
+
+class LauncherModel:
+    """What a launcher knows and does. Every method returns at once, whoever calls it; what comes of it is in
+    the attributes by the time that a listener is called, on a thread of the model's.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where.
+    namespace : dict
+        The notebook's variables, which a cell can take secrets from.
+    settings : LaunchSettings
+        What holds for every launch.
+
+    Attributes
+    ----------
+    market : Market
+        All offers that can be rented.
+    filters : Filters
+        What is wanted.
+    filter_changes : int
+        Counts the changes of the filters that nobody typed.
+    found : Found
+        The offers that are wanted.
+    is_loading : bool
+        A newer list is being taken.
+    trouble : str
+        Why the list could not be taken; empty where it could.
+    account : Account
+        Whose it is.
+    order : Order
+        The chosen offer, the form, and how far its launch is.
+    fleet : Fleet
+        My pods.
+
+    Examples
+    --------
+    >>> model = LauncherModel(connect(sandbox=True), {})                     # doctest: +SKIP
+    >>> model.open()                                                         # doctest: +SKIP
+    >>> model.wait_until_idle(10), len(model.found.rows)                     # doctest: +SKIP
+    (True, 50)
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        namespace: dict[str, Any],
+        settings: LaunchSettings | None = None,
+    ) -> None:
+        self.connection = connection
+        self._desk = Desk(connection, self._show)
+        self._listeners: list[Callable[[], object]] = []
+        self.market = Market()
+        self.filters = Filters()
+        self.filter_changes = 0
+        self.found = Found()
+        self.is_loading = True
+        self.trouble = ""
+        self.account = Account()
+        self.is_account_known = False
+        self._is_asking_account = False
+        self.is_closed = False
+        self.fleet = Fleet(connection, self._desk)
+        self.order = Order(
+            connection,
+            self._desk,
+            namespace,
+            settings or LaunchSettings(),
+            on_launched=self._launched,
+            on_sold_out=self._take_list,
+        )
+
+    def listen(self, listener: Callable[[], object]) -> None:
+        """Have something called now and whenever anything may have changed, on the model's thread."""
+        self._desk.put(lambda: self._listeners.append(listener))
+
+    def open(self) -> None:
+        """Take the list of offers, and begin to watch pods."""
+        self._desk.open()
+        self._desk.put(self._take_list)
+
+    def close(self) -> None:
+        """Stop watching and asking; the pods go on."""
+        self.is_closed = True
+        self.fleet.stop()
+        self._desk.close()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the caller is the model's thread."""
+        return self._desk.is_here
+
+    def wait_until_idle(self, timeout_s: float) -> bool:
+        """Wait until everything that was asked for is done; false where that takes longer."""
+        return self._desk.wait_until_idle(timeout_s)
+
+    def wait_until_read(self, timeout_s: float) -> bool:
+        """Wait until what was typed so far is in the form; slow work is not waited for."""
+        is_read = threading.Event()
+
+        def read() -> None:
+            self._check()
+            is_read.set()
+
+        self._desk.put(read)
+        return is_read.wait(timeout_s)
+
+    @property
+    def cell(self) -> str:
+        """The form as a ``%%pod_create`` cell; empty before an offer is chosen."""
+        return f"{HEAD}{self.order.body}" if self.order.body else ""
+
+    def filter(self, **values: Any) -> None:
+        """Change what is wanted: fields of `Filters` by name."""
+        self._desk.put(lambda: self._filter(replace(self.filters, **values)))
+
+    def clear_filters(self) -> None:
+        """Want anything again."""
+
+        def clear() -> None:
+            self.filter_changes += 1
+            self._filter(Filters())
+
+        self._desk.put(clear)
+
+    def refresh(self) -> None:
+        """Take the list again, and ask again for whatever is not known yet."""
+        self._desk.put(self._take_list)
+
+    def choose(self, key: OfferKey | None) -> None:
+        """Choose an offer of the list."""
+        self._desk.put(lambda: self.order.choose(self.market.get(key) if key else None))
+
+    def set(self, **values: Any) -> None:
+        """Change fields of the form by name."""
+        self._desk.put(lambda: self.order.set(**values))
+
+    def review(self) -> None:
+        """Find out what a launch would do, by the form as it is now."""
+
+        def check_and_review() -> None:
+            self._check()
+            self.order.review()
+
+        self._desk.put(check_and_review)
+
+    def do(self, action: Callable[..., object], *args: Any) -> None:
+        """Have a method of `order` or `fleet` called.
+
+        Parameters
+        ----------
+        action : callable
+            The method.
+        *args
+            What it is given.
+        """
+        self._desk.put(lambda: action(*args))
+
+    def _check(self) -> None:
+        pods = self.fleet.snapshot.pods if self.fleet.snapshot else ()
+        self.order.check(self.account, self.is_account_known, pods)
+
+    def _show(self) -> None:
+        self._check()
+        for listener in self._listeners:
+            listener()
+
+    def _filter(self, filters: Filters) -> None:
+        self.filters = filters
+        self.found = find(self.market, filters)
+
+    def _take_list(self) -> None:
+        self.is_loading = True
+        self._desk.send(self._read_offers, self._list_came)
+        if self.market.taken_at is not None:
+            self._ask_account()
+
+    def _read_offers(self) -> list[Offer]:
+        return find_offers(self.connection.client, PodSpec())
+
+    def _list_came(self, done: Future[list[Offer]]) -> None:
+        self.is_loading = False
+        error = done.exception()
+        if error is not None:
+            self.trouble = str(error) if isinstance(error, PodsError) else type(error).__name__
+            self.is_closed = self.is_closed or isinstance(error, ConnectionClosed)
+            return
+        self.trouble = ""
+        self.market = Market.read(done.result(), self.connection.now())
+        self.order.follow(self.market)
+        self._filter(self.filters)
+        self._ask_account()
+
+    def _ask_account(self) -> None:
+        if self.is_account_known or self._is_asking_account:
+            return
+        self._is_asking_account = True
+        self._desk.send(lambda: read_account(self.connection), self._account_came)
+
+    def _account_came(self, done: Future[Account]) -> None:
+        self._is_asking_account = False
+        if done.exception() is None:
+            self.account, self.is_account_known = done.result(), True
+            self.fleet.watch()
+
+    def _launched(self, _: Pod) -> None:
+        self.fleet.look_soon()

@@ -1,0 +1,119 @@
+"""Launch: a summary with the price, then the button; and what came of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ipywidgets import Box
+
+from primepods_magic.api.text import clean, safe_html
+from primepods_magic.notebook.launcher.order import Stage
+from primepods_magic.notebook.launcher.words import usd_hr
+
+from .kit import Kit, put, show
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.launcher.model import LauncherModel
+    from primepods_magic.pods.plan import LaunchPlan
+
+__all__ = ["LaunchView"]
+
+
+class LaunchView:
+    """The part of the launcher in which money moves.
+
+    Parameters
+    ----------
+    kit : Kit
+        Makes the widgets.
+    model : LauncherModel
+        Is told what somebody does, and says what to show.
+    """
+
+    def __init__(self, kit: Kit, model: LauncherModel) -> None:
+        self._model = model
+        self._stage = Stage.FORM
+        self._summary = kit.html()
+        self._review = kit.button("Review", self._review_pressed, "primary")
+        self._launch = kit.button("Launch", self._launch_pressed, "primary")
+        self._back = kit.button("Back", lambda: model.do(model.order.back))
+        self._outcome = kit.html()
+        buttons = kit(Box, "row", children=(self._review, self._launch, self._back))
+        self.box = kit(Box, "section", children=(self._summary, buttons, self._outcome))
+
+    def _review_pressed(self) -> None:
+        self._review.disabled = True
+        self._model.review()
+
+    def _launch_pressed(self) -> None:
+        # At the first click, before anything else.
+        self._launch.disabled = True
+        self._model.do(self._model.order.launch)
+
+    def render(self) -> None:
+        """Show what the model says."""
+        order = self._model.order
+        stage, plan = order.stage, order.plan
+        show(self.box, order.listed is not None or order.outcome is not None)
+        put(self._summary, value=_summary_html(self._model, plan) if plan else "")
+        is_form = stage in (Stage.FORM, Stage.CHECKING)
+        show(self._review, is_form)
+        show(self._launch, not is_form)
+        show(self._back, stage is Stage.SUMMARY)
+        put(
+            self._review,
+            disabled=not order.may_review,
+            description="Checking …" if stage is Stage.CHECKING else "Review and launch …",
+        )
+        put(self._launch, disabled=stage is not Stage.SUMMARY, description=_launch_words(stage, plan))
+        put(self._outcome, value=_outcome_html(self._model))
+        if stage is not self._stage:
+            # Whoever uses the keyboard goes on where the next button is.
+            if stage is Stage.SUMMARY:
+                self._launch.focus()
+            elif self._stage in (Stage.SUMMARY, Stage.LAUNCHING):
+                self._review.focus()
+            self._stage = stage
+
+
+def _launch_words(stage: Stage, plan: LaunchPlan | None) -> str:
+    if stage is Stage.LAUNCHING:
+        return "Launching …"
+    if plan is not None and plan.quote is not None:
+        return f"Launch for {usd_hr(plan.quote.price_usd_hr)}"
+    return "Take it"
+
+
+def _summary_html(model: LauncherModel, plan: LaunchPlan) -> str:
+    quote, name = plan.quote, safe_html(plan.name)
+    if quote is None:
+        said = f"<b>{name}</b> is there already and is just this. Nothing would be created or billed."
+        return f'<div role="status" class="primepods-card primepods-warn">{said}</div>'
+    offer = quote.offer
+    pod = plan.request.pod if plan.request else None
+    billed = "nothing is billed: this is the sandbox" if model.connection.is_sandbox else "billed"
+    price = safe_html(f"{usd_hr(quote.price_usd_hr)}, ${quote.price_usd_day:,.2f}/day")
+    lines = [
+        f"<b>{name}</b>: {safe_html(f'{offer.gpu_count} × {offer.gpu_type} at {quote.place}')}",
+        f"<b>{price}</b> from the launch until it is ended ({billed})",
+    ]
+    if pod is not None and pod.image:
+        lines.append(f"image {safe_html(pod.image)}")
+    if quote.prepaid_hr:
+        lines.append(
+            safe_html(f"{quote.prepaid_hr:g} h, ${quote.prepaid_usd:,.2f}, are charged at once, used or not")
+        )
+    if offer.is_spot:
+        lines.append("spot: it may be reclaimed at any time")
+    lines += [safe_html(clean(notice)) for notice in plan.notices]
+    return f'<div role="status" class="primepods-card">{"<br>".join(lines)}</div>'
+
+
+def _outcome_html(model: LauncherModel) -> str:
+    order = model.order
+    told = "".join(f'<div class="primepods-hint">{safe_html(text)}</div>' for text in order.told)
+    if order.outcome is None:
+        return f'<div role="status">{told}</div>' if told else ""
+    kind, role = ("bad", "alert") if order.outcome.is_failure else ("good", "status")
+    lines = "<br>".join(safe_html(line) for line in order.outcome.text.splitlines())
+    return f'<div role="{role}" class="primepods-card primepods-{kind}">{lines}{told}</div>'
