@@ -32,6 +32,12 @@ class LabPage:
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
 
+    def open_without_kernel(self, path: str) -> None:
+        """Open a notebook whose kernel nobody has here, as a reader who only wants to look."""
+        self.page.goto(self._address(path))
+        self.page.get_by_role("dialog").get_by_role("button", name="No Kernel").click()
+        expect(self.page.locator("#jp-main-statusbar").get_by_text("No Kernel")).to_be_visible()
+
     def _address(self, path: str) -> str:
         return f"{self._lab.url}/lab/tree/{path}?reset&token={TOKEN}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -39,6 +40,8 @@ class Fleet:
         Where.
     desk : Desk
         Does the slow work.
+    on_ended : callable
+        Is called when a pod was ended here.
 
     Attributes
     ----------
@@ -56,7 +59,8 @@ class Fleet:
         Burn rate, this month and balance of the wallet that pays.
     """
 
-    def __init__(self, connection: Connection, desk: Desk) -> None:
+    def __init__(self, connection: Connection, desk: Desk, *, on_ended: Callable[[], object]) -> None:
+        self._on_ended = on_ended
         self._connection = connection
         self._desk = desk
         self._watch: Watch | None = None
@@ -187,6 +191,7 @@ class Fleet:
             self.refusals[pod_id] = f"not ended: {_words(error)}"
         else:
             self.logs.pop(pod_id, None)
+            self._on_ended()
             self.ended = (done.result(), *self.ended)[:_ENDED_SHOWN]
         self.look_soon()
 

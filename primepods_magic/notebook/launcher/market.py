@@ -178,8 +178,7 @@ def find(market: Market, filters: Filters) -> Found:
     wanted = set(_gpu_types(market, filters.gpu))
     if filters.gpu.strip() and not wanted and market.listed:
         known = (*market.words("gpu_type"), *GPU_TYPES)
-        # Few type the memory as well, and it is most of the name.
-        known = (*(gpu_type.partition("_")[0] for gpu_type in known), *known)
+        known = (*map(_model_of, known), *known)
         problems["gpu"] = f"nobody offers '{filters.gpu.strip()}' now{did_you_mean(filters.gpu, known)}"
     most = _price(filters.max_price)
     if most is None:
@@ -210,9 +209,16 @@ def find(market: Market, filters: Filters) -> Found:
 def _gpu_types(market: Market, text: str) -> tuple[str, ...]:
     wanted = _folded(text)
     known = market.words("gpu_type")
-    # Whoever names a type in full does not want those whose names go on.
-    exact = tuple(gpu_type for gpu_type in known if _folded(gpu_type) == wanted)
-    return exact or tuple(gpu_type for gpu_type in known if wanted in _folded(gpu_type))
+    # Whoever names a model or a type in full, as in A40, does not want those whose names go on, as A4000.
+    named = tuple(
+        gpu_type for gpu_type in known if wanted in (_folded(gpu_type), _folded(_model_of(gpu_type)))
+    )
+    return named or tuple(gpu_type for gpu_type in known if wanted in _folded(gpu_type))
+
+
+def _model_of(gpu_type: str) -> str:
+    """A GPU type without its memory, which few type."""
+    return re.sub(r"_\d+GB$", "", gpu_type)
 
 
 def _place_test(market: Market, text: str) -> Callable[[Offer], bool] | None:

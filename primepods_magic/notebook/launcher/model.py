@@ -89,7 +89,6 @@ class LauncherModel:
         self.is_account_known = False
         self._is_asking_account = False
         self.is_closed = False
-        self.fleet = Fleet(connection, self._desk)
         self.order = Order(
             connection,
             self._desk,
@@ -98,6 +97,7 @@ class LauncherModel:
             on_launched=self._launched,
             on_sold_out=self._take_list,
         )
+        self.fleet = Fleet(connection, self._desk, on_ended=self.order.forget_outcome)
 
     def listen(self, listener: Callable[[], object]) -> None:
         """Have something called now and whenever anything may have changed, on the model's thread."""

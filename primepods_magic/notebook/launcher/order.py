@@ -290,6 +290,10 @@ class Order:
         if self.stage is Stage.SUMMARY:
             self._begin_anew()
 
+    def forget_outcome(self) -> None:
+        """What came of the last launch is not true any more."""
+        self.outcome = None
+
     def launch(self) -> None:
         """Carry out what the summary says; a second call does nothing."""
         if self.stage is not Stage.SUMMARY or self.plan is None:
@@ -358,7 +362,10 @@ class Order:
         if found.pod is not None:
             self.note = "a pod of yours is called that and is just this: it would be answered with"
         elif found.refusal is not None:
-            self.problems["name"] = str(found.refusal).replace("; nothing was created", "")
+            # What it says of cells is no help here.
+            said = str(found.refusal).partition("; nothing was created")[0]
+            billed = " It may be billed until then." if isinstance(found.refusal, PodFailed) else ""
+            self.problems["name"] = f"{said}; use another name, or terminate that one below.{billed}"
         if self.quote is None or found.pod is not None:
             return
         try:

@@ -83,7 +83,7 @@ class ConfigureView:
         self._title = kit.html()
         self._price = kit.html()
         self._wrong = kit.html()
-        self._toggle = kit.button("More settings", self._toggle_more, "quiet")
+        self._toggle = kit.button(_MORE_WORDS, self._toggle_more, "quiet")
         more = (*(field.box for field in self._more_fields.values()), self._variables.box)
         self._more = kit(Box, "row", children=(*more, self._disk_field.box))
         self._cell = kit(Textarea, description="The same as a cell", rows=8)
@@ -224,7 +224,7 @@ class ConfigureView:
         show(self._more, is_more)
         put(
             self._toggle,
-            description="Fewer settings" if is_more else "More settings: disks, team, variables …",
+            description="Fewer settings" if is_more else _MORE_WORDS,
         )
         wrong = [problems[name] for name in _ALL_OF_IT if name in problems]
         cards = "".join(

@@ -63,7 +63,7 @@ class FindView:
         self._select = kit(Select, description="Offers, cheapest first", options=[], rows=_ROWS)
         kit.on_change(self._select, self._chosen, "index")
         self._table = kit(Box, "table", children=(self._head, self._select))
-        filters = kit(Box, "row", children=tuple(field.box for field in self._fields.values()))
+        filters = kit(Box, "grid", children=tuple(field.box for field in self._fields.values()))
         buttons = kit(Box, "row", children=(self._refresh, self._clear))
         self.box = kit(
             Box,
@@ -78,7 +78,7 @@ class FindView:
         )
 
     def _add(self, kit: Kit, name: str, control: Any) -> None:
-        self._fields[name] = Field(kit, control, "medium")
+        self._fields[name] = Field(kit, control)
         kit.on_change(control, lambda value: self._model.filter(**{name: value}))
 
     def _chosen(self, index: int | None) -> None:

@@ -9,11 +9,14 @@ __all__ = ["style_html"]
 
 # JupyterLab takes keys such as the arrows, Enter and letters for commands to the notebook wherever no text is
 # typed, also in lists and on buttons, unless the element says that it needs them; widgets cannot say so.
-# Where a page allows no scripts in elements, everything but those keys works.
+# With Ctrl or Cmd they stay commands, such as saving. Once on each page; where a page allows no scripts in
+# elements, everything but those keys works.
 _KEEPS_ITS_KEYS = (
-    "this.closest('.primepods-launcher')?.addEventListener('focusin', event =&gt; {"
-    "if (event.target.matches('select, button, input[type=checkbox], [tabindex]'))"
-    " event.target.dataset.lmSuppressShortcuts = ''})"
+    "window.primepodsKeys ??= window.addEventListener('keydown', event =&gt; {"
+    "const at = event.target;"
+    "if (at.matches?.('.primepods-launcher :is(select, button, input[type=checkbox], [tabindex])'))"
+    " at.toggleAttribute('data-lm-suppress-shortcuts', !event.ctrlKey &amp;&amp; !event.metaKey)"
+    "}, true) ?? true"
 )
 
 

@@ -1,0 +1,62 @@
+"""The launcher on a page as its user sees it, found by what it says to a screen reader."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, expect
+
+from tests.browser.accessibility import serious_findings
+from tests.browser.lab_page import LabPage
+
+OURS = ".primepods-launcher"
+WIDE, NARROW = 1280, 600
+# High enough for all of it: what is outside of the window is not in a picture.
+_HEIGHT = 2300
+
+
+class LauncherPart:
+    """The launcher under one cell."""
+
+    def __init__(self, page: LabPage, cell: int) -> None:
+        self.page = page
+        self.root = page.output_of(cell).locator(OURS)
+
+    def field(self, label: str) -> Locator:
+        return self.root.get_by_label(label, exact=True)
+
+    def button(self, name: str) -> Locator:
+        return self.root.get_by_role("button", name=name, exact=True)
+
+    @property
+    def offers(self) -> Locator:
+        return self.field("Offers, cheapest first")
+
+    @property
+    def cell_text(self) -> str:
+        return self.field("The same as a cell").input_value()
+
+    def choose(self, number: int) -> None:
+        self.offers.select_option(index=number)
+        expect(self.root).to_contain_text("Configure it")
+
+    def until_offers(self) -> None:
+        expect(self.offers.locator("option").first).to_be_attached(timeout=20_000)
+
+    def says(self, text: str, *, within: float = 20) -> None:
+        expect(self.root).to_contain_text(text, timeout=within * 1000)
+
+    def pictures(self, state: str) -> None:
+        """A picture in each width; nothing is wrong with either, and nothing sticks out."""
+        for width in (NARROW, WIDE):
+            self.page.page.set_viewport_size({"width": width, "height": _HEIGHT})
+            expect(self.root).to_be_visible()
+            self.page.screenshot(f"launcher-{state}-{width}", self.root)
+            assert serious_findings(self.page.page, OURS) == [], f"{state}, {width} px"
+            assert not self.root.evaluate(_STICKS_OUT), f"{state} sticks out at {width} px"
+
+
+_STICKS_OUT = """root => {
+  const right = root.getBoundingClientRect().right + 1;
+  return [...root.querySelectorAll("*")].filter(one => !one.closest(".primepods-table, pre, textarea, option")
+    && getComputedStyle(one).position !== "absolute" && one.getBoundingClientRect().right > right)
+    .map(one => one.outerHTML.slice(0, 200)).join("\\n");
+}"""
