@@ -63,8 +63,11 @@ notebooks: $(VENV)/.for-lab
 	@$(PY) -m tests.support.notebooks execute
 
 pictures: $(VENV)/.for-test
-	REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser/test_tour.py
+	REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser/test_tour.py tests/browser/test_launcher.py
 	cp tests/browser/screenshots/tour-light.png notebooks/pictures/create.png
+	cp tests/browser/screenshots/launcher-summary-1280-light.png notebooks/pictures/launcher-summary.png
+	cp tests/browser/screenshots/launcher-ready-1280-dark.png notebooks/pictures/launcher-ready.png
+	cp tests/browser/screenshots/launcher-invalid-600-light.png notebooks/pictures/launcher-narrow.png
 
 clean:
 	rm -rf $(VENV) .venv-prime .venv-kernels .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist tests/browser/screenshots

@@ -10,6 +10,7 @@ from tests.benchmarks.harness import Benchmark, report, run
 from tests.benchmarks.list_magic import list_magic
 from tests.benchmarks.list_pods import list_pods
 from tests.benchmarks.load_extension import load_extension
+from tests.benchmarks.open_launcher import open_launcher
 from tests.benchmarks.open_sandbox import open_sandbox
 from tests.benchmarks.read_history import read_history
 from tests.benchmarks.serve_clients import serve_clients
@@ -27,6 +28,7 @@ BENCHMARKS: dict[str, tuple[Benchmark, int]] = {
 REPORTS = {
     "allocate": allocate,
     "complete": complete,
+    "open_launcher": open_launcher,
     "read_history": read_history,
     "serve_clients": serve_clients,
     "watch_pods": watch_pods,

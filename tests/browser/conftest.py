@@ -27,7 +27,7 @@ _FAILED = pytest.StashKey[bool]()
 
 REQUIRED = os.environ.get("REQUIRE_BROWSER") == "1"
 
-_FLAGS = [
+FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -54,7 +54,8 @@ def _missing(what: str) -> None:
     pytest.skip(what)
 
 
-def _chromium() -> str:
+def chromium() -> str:
+    """Where Chromium is; skips, or fails, where there is none."""
     for name in ("chromium", "chromium-browser", "google-chrome"):
         found = shutil.which(name)
         if found:
@@ -72,7 +73,7 @@ def browser() -> Iterator[Browser]:
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), headless=True, args=_FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
         yield browser
         browser.close()
 

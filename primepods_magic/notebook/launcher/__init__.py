@@ -127,7 +127,8 @@ class Launcher:
             context.copy().run(publisher.publish, data, {}, transient=transient, update=update)
 
         model = {"version_major": 2, "version_minor": 0, "model_id": view.root.model_id}
-        publish({_WIDGET: model, "text/plain": repr(self)})
+        # Where it is no widget, what is beside it says everything.
+        publish({_WIDGET: model, "text/plain": ""})
         self._still = ""
         self._publish = publish
         publish(self._bundle(), display_id=self._name)

@@ -14,7 +14,7 @@ from primepods_magic.api.vocabulary import PodStatus
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.listing import belonging
 from primepods_magic.pods.overview import WalletState, overview
-from primepods_magic.pods.remove import Removal, remove_pods
+from primepods_magic.pods.remove import GONE, Removal, remove_pods
 from primepods_magic.pods.snapshot import ChangeKind, Snapshot
 
 if TYPE_CHECKING:
@@ -77,10 +77,9 @@ class Fleet:
 
     @property
     def pods(self) -> tuple[PodDetails, ...]:
-        """The pods, without those whose end is told of beside them."""
-        told = {removal.id for removal in self.ended}
-        pods = self.snapshot.pods if self.snapshot else ()
-        return tuple(pod for pod in pods if pod.status != PodStatus.TERMINATED or pod.id not in told)
+        """The pods as last seen, without those that were ended here since and are verified to be gone."""
+        gone = {removal.id for removal in self.ended if removal.outcome == GONE}
+        return tuple(pod for pod in self.snapshot.pods if pod.id not in gone) if self.snapshot else ()
 
     def watch(self) -> None:
         """Begin to watch all of them, new ones included."""

@@ -235,7 +235,7 @@ def spec_fields(form: Form, offer: Offer, max_price_usd_hr: float) -> dict[str, 
         "disks": list(form.disks),
         "team": form.team,
         "auto_restart": form.auto_restart or None,
-        "max_price": max_price_usd_hr,
+        "max_price": max_price_usd_hr or None,
     }
     return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
 

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 from primepods_magic.api.models import Offer
@@ -109,6 +110,7 @@ class Market:
     sold_out: int = 0
     unpriced: int = 0
     taken_at: datetime | None = None
+    _words: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, offers: Iterable[Offer], taken_at: datetime) -> Market:
@@ -132,9 +134,12 @@ class Market:
 
     def words(self, name: str) -> tuple[str, ...]:
         """What the offers say in a field, each word once, in order."""
-        return tuple(sorted({str(word) for row in self.listed if (word := getattr(row.offer, name))}))
+        if name not in self._words:
+            said = {str(word) for row in self.listed if (word := getattr(row.offer, name))}
+            self._words[name] = tuple(sorted(said))
+        return self._words[name]
 
-    @property
+    @cached_property
     def counts(self) -> tuple[int, ...]:
         """The numbers of GPUs that there are."""
         return tuple(sorted({row.offer.gpu_count for row in self.listed if row.offer.gpu_count}))
@@ -250,5 +255,6 @@ def _price(text: str) -> float | None:
     return price if 0 < price < math.inf else None
 
 
+@lru_cache(maxsize=4096)
 def _folded(text: str | None) -> str:
     return re.sub(r"[\W_]", "", text or "").casefold()

@@ -186,8 +186,7 @@ class LauncherModel:
         self._desk.put(lambda: action(*args))
 
     def _check(self) -> None:
-        pods = self.fleet.snapshot.pods if self.fleet.snapshot else ()
-        self.order.check(self.account, self.is_account_known, pods)
+        self.order.check(self.account, self.is_account_known, self.fleet.pods)
 
     def _show(self) -> None:
         self._check()

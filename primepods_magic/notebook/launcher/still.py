@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -53,7 +54,7 @@ def still_text(model: LauncherModel) -> str:
     """Everything in lines of text."""
     lines = list(_lines(model))
     if model.fleet.pods and model.fleet.snapshot:
-        lines.append(static_text(model.fleet.snapshot))
+        lines.append(static_text(replace(model.fleet.snapshot, pods=model.fleet.pods)))
     if model.cell:
         lines += ["the form as a cell:", *(f"    {line}" for line in model.cell.splitlines())]
     return "\n".join(lines)
@@ -63,7 +64,7 @@ def still_html(model: LauncherModel) -> str:
     """The same as HTML; everything from the service is escaped."""
     parts = [f"<div>{safe_html(line)}</div>" for line in _lines(model)]
     if model.fleet.pods and model.fleet.snapshot:
-        parts.append(static_html(model.fleet.snapshot))
+        parts.append(static_html(replace(model.fleet.snapshot, pods=model.fleet.pods)))
     if model.cell:
         parts.append(f'<pre style="{_CODE}">{escape(model.cell)}</pre>')
     return f'<div style="{_BLOCK}">{"".join(parts)}</div>'

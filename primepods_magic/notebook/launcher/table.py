@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from primepods_magic.api.text import clean
 
 from .market import Listed
+from .words import usd
 
 __all__ = ["Table", "table"]
 
@@ -58,10 +59,6 @@ def _amount(value: float | None) -> str:
     return _MISSING if value is None else f"{value:g}"
 
 
-def _money(usd: float) -> str:
-    return f"${usd:,.2f}" if usd >= 0.1 else f"${usd:.4f}".rstrip("0")
-
-
 def _where(row: Listed) -> str:
     offer = row.offer
     return _text(", ".join(part for part in (offer.data_center, offer.country) if part))
@@ -80,8 +77,8 @@ def _start(row: Listed) -> str:
 _CLOUD = {"community_cloud": "community"}
 _COLUMNS: tuple[tuple[str, Callable[[Listed], str], bool], ...] = (
     ("GPUs", lambda row: f"{row.offer.gpu_count} × {_text(row.offer.gpu_type)}", False),
-    ("$/h", lambda row: _money(row.price_usd_hr), True),
-    ("$/GPU/h", lambda row: _money(row.price_gpu_usd_hr), True),
+    ("$/h", lambda row: usd(row.price_usd_hr), True),
+    ("$/GPU/h", lambda row: usd(row.price_gpu_usd_hr), True),
     ("vCPUs", lambda row: _amount(row.offer.vcpu.default_count), True),
     ("mem GB", lambda row: _amount(row.offer.memory.default_count), True),
     ("disk GB", lambda row: _amount(row.offer.disk.default_count), True),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from primepods_magic.api.text import clean
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.overview import WalletState
 from primepods_magic.pods.remove import Removal
@@ -52,7 +53,7 @@ def wallet_words(wallet: WalletState) -> str:
         words.append(f"{usd(wallet.month_usd)} this month")
     if wallet.balance_usd is not None:
         words.append(f"{usd(wallet.balance_usd)} left{hours_left(wallet)}")
-    who = "Your wallet" if wallet.team_id is None else f"Team {wallet.name}"
+    who = "Your wallet" if wallet.team_id is None else f"Team {clean(wallet.name)}"
     return f"{who}: {' · '.join(words)}"
 
 
@@ -67,4 +68,4 @@ def hours_left(wallet: WalletState) -> str:
 def removal_words(removal: Removal) -> str:
     """What became of a pod that was ended, and what it cost."""
     billed = "not billed yet" if removal.billed_usd is None else f"{usd(removal.billed_usd)} billed"
-    return f"{removal.name}: {removal.outcome}, {billed}"
+    return f"{clean(removal.name)}: {clean(removal.outcome)}, {billed}"

@@ -209,7 +209,7 @@ class ConfigureView:
             **{name: bound.words for name, bound in self._bounds.items() if bound},
             "name": order.note
             or ("" if order.form.name.strip() or not order.spec else f"without one: {order.spec.pod_name}"),
-            "jupyter_password": f"kept as {order.form.jupyter_password}, which shows as stars",
+            "jupyter_password": _password_hint(order.form.jupyter_password),
             "ssh_key_id": "" if self._model.account.keys != () else "%pods keys add lets yours log in",
         }
         for name, field in {**self._fields, **self._more_fields}.items():
@@ -231,6 +231,10 @@ class ConfigureView:
             f'<div class="primepods-card primepods-bad">{safe_html(text)}</div>' for text in wrong
         )
         put(self._wrong, value=f'<div role="alert">{cards}</div>' if wrong else "")
+
+
+def _password_hint(reference: str) -> str:
+    return f"{reference.strip('${}')}.get_secret_value() tells it" if reference else ""
 
 
 def _card(text: str) -> str:

@@ -1,0 +1,136 @@
+"""Secrets are variables of the notebook that show as stars, and nothing of the user's is written over."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from primepods_magic.notebook.launcher.cell import SecretVariables
+from primepods_magic.notebook.variables import Variables
+
+SECRET = "hf_Qw7Zr9Wm2Tk5Xc8"
+
+
+def value_of(namespace: dict[str, Any], reference: str) -> str:
+    return Variables(namespace)(reference[2:-1])
+
+
+@pytest.mark.parametrize(
+    "there", ["another", "", 7, None, [], SecretStr("another"), SECRET.encode(), True], ids=repr
+)
+def test_a_variable_that_is_there_is_never_written_over(there: Any) -> None:
+    namespace = {"HF_TOKEN": there}
+    reference = SecretVariables(namespace).keep("HF_TOKEN", SECRET)
+    assert reference == "${HF_TOKEN_2}"
+    assert namespace["HF_TOKEN"] is there
+    assert value_of(namespace, reference) == SECRET
+
+
+@pytest.mark.parametrize("there", [SECRET, SecretStr(SECRET)], ids=["plain", "secret"])
+def test_a_variable_that_has_the_value_already_is_used_and_left_alone(there: Any) -> None:
+    namespace = {"HF_TOKEN": there}
+    secrets = SecretVariables(namespace)
+    assert secrets.keep("HF_TOKEN", SECRET) == "${HF_TOKEN}"
+    secrets.forget("${HF_TOKEN}")
+    assert namespace == {"HF_TOKEN": there}
+    assert namespace["HF_TOKEN"] is there
+
+
+@pytest.mark.parametrize("name", ["class", "None", "print", "open", "__name__", "lambda"])
+def test_a_word_of_python_stays_what_it_is(name: str) -> None:
+    namespace: dict[str, Any] = {}
+    assert SecretVariables(namespace).keep(name, SECRET) == f"${{{name}_2}}"
+    assert set(namespace) == {f"{name}_2"}
+
+
+def test_the_same_secret_has_one_name_and_another_one_another() -> None:
+    namespace: dict[str, Any] = {}
+    secrets = SecretVariables(namespace)
+    assert [secrets.keep("KEY", value) for value in ("one", "two", "one", "two", "three")] == [
+        "${KEY}",
+        "${KEY_2}",
+        "${KEY}",
+        "${KEY_2}",
+        "${KEY_3}",
+    ]
+    assert [value_of(namespace, f"${{{name}}}") for name in namespace] == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("value", ["${HF_TOKEN}", "  ${HF_TOKEN}\n", "${my secret}"])
+def test_what_names_a_variable_stays_that(value: str) -> None:
+    namespace: dict[str, Any] = {}
+    assert SecretVariables(namespace).keep("KEY", value) == value.strip()
+    assert namespace == {}
+
+
+@given(st.text(), st.dictionaries(st.sampled_from(["KEY", "KEY_2", "KEY_3"]), st.text() | st.integers()))
+def test_whatever_the_value_is_it_is_what_a_cell_gets(value: str, there: dict[str, Any]) -> None:
+    namespace = dict(there)
+    reference = SecretVariables(namespace).keep("KEY", value)
+    assert there.items() <= namespace.items()
+    if reference != value.strip():
+        assert value_of(namespace, reference) == value
+
+
+def test_what_was_put_there_is_taken_out_again() -> None:
+    namespace: dict[str, Any] = {"mine": 1}
+    secrets = SecretVariables(namespace)
+    reference = secrets.keep("KEY", SECRET)
+    secrets.forget(reference)
+    secrets.forget(reference)
+    assert namespace == {"mine": 1}
+
+
+def test_what_somebody_else_put_there_since_is_left_alone() -> None:
+    namespace: dict[str, Any] = {}
+    secrets = SecretVariables(namespace)
+    reference = secrets.keep("KEY", SECRET)
+    namespace["KEY"] = mine = SecretStr(SECRET)
+    secrets.forget(reference)
+    assert namespace["KEY"] is mine
+    namespace.clear()
+    secrets.forget(secrets.keep("KEY", SECRET))
+    assert namespace == {}
+
+
+@pytest.mark.parametrize("reference", ["", "KEY", "${KEY", "x${KEY}", "${OTHER}"])
+def test_only_its_own_reference_takes_a_secret_out(reference: str) -> None:
+    namespace: dict[str, Any] = {"OTHER": "mine"}
+    secrets = SecretVariables(namespace)
+    secrets.keep("KEY", SECRET)
+    secrets.forget(reference)
+    assert set(namespace) == {"KEY", "OTHER"}
+
+
+def test_a_generated_secret_is_long_and_the_same_for_the_whole_notebook() -> None:
+    namespace: dict[str, Any] = {}
+    secrets = SecretVariables(namespace)
+    assert secrets.generate("PASSWORD") == secrets.generate("PASSWORD") == "${PASSWORD}"
+    assert SecretVariables(namespace).generate("PASSWORD") == "${PASSWORD}"
+    assert len(value_of(namespace, "${PASSWORD}")) >= 16
+    other: dict[str, Any] = {}
+    SecretVariables(other).generate("PASSWORD")
+    assert value_of(other, "${PASSWORD}") != value_of(namespace, "${PASSWORD}")
+
+
+def test_a_generated_secret_takes_the_place_of_nothing() -> None:
+    namespace: dict[str, Any] = {"PASSWORD": 1234}
+    assert SecretVariables(namespace).generate("PASSWORD") == "${PASSWORD_2}"
+    assert namespace["PASSWORD"] == 1234
+    assert SecretVariables({"PASSWORD": "of mine"}).generate("PASSWORD") == "${PASSWORD}"
+
+
+def test_the_notebook_shows_stars() -> None:
+    namespace: dict[str, Any] = {}
+    secrets = SecretVariables(namespace)
+    secrets.keep("KEY", SECRET)
+    secrets.generate("PASSWORD")
+    password = value_of(namespace, "${PASSWORD}")
+    shown = f"{namespace!r} {namespace['KEY']} {secrets!r} {namespace['PASSWORD']}"
+    assert "**********" in shown
+    assert SECRET not in shown
+    assert password not in shown

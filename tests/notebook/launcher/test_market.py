@@ -1,0 +1,243 @@
+"""Filters leave what is wanted and nothing else, cheapest first, and say what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from primepods_magic.api.client import Client
+from primepods_magic.api.models import Offer
+from primepods_magic.api.settings import Settings
+from primepods_magic.notebook.launcher.market import SHOWN, Filters, Found, Market, OfferKey, find
+from tests.support.sandbox_control import KEY, controlled
+
+from .offers import NOW, listed, market, offer
+
+
+@pytest.fixture(scope="module")
+def offers() -> Iterator[list[Offer]]:
+    with controlled(clock="stepped") as sandbox, Client(Settings(sandbox.url, KEY)) as client:
+        yield client.list_offers()
+
+
+@pytest.fixture(scope="module")
+def whole(offers: list[Offer]) -> Market:
+    return Market.read(offers, NOW)
+
+
+def found(market: Market, **wanted: Any) -> Found:
+    return find(market, Filters(**wanted))
+
+
+def kinds(found: Found) -> set[str | None]:
+    return {row.offer.gpu_type for row in found.rows}
+
+
+@pytest.mark.parametrize(
+    ("wanted", "said"),
+    [
+        ({"count": 8}, lambda row: row.gpu_count == 8),
+        ({"provider": "hyperstack"}, lambda row: row.provider == "hyperstack"),
+        ({"security": "community_cloud"}, lambda row: row.security == "community_cloud"),
+        ({"socket": "SXM5"}, lambda row: row.socket == "SXM5"),
+        ({"is_spot": True}, lambda row: row.is_spot),
+        ({"max_price": "0.5"}, lambda row: row.price_hr <= 0.5),
+        ({"place": "NO"}, lambda row: row.country == "NO"),
+        ({"gpu": "h100"}, lambda row: row.gpu_type == "H100_80GB"),
+    ],
+    ids="count provider security socket spot price place gpu".split(),
+)
+def test_each_filter_leaves_exactly_what_it_says(whole: Market, wanted: dict[str, Any], said: Any) -> None:
+    spot = wanted.get("is_spot", False)
+    expected = [row for row in whole.listed if said(row.offer) and (spot or not row.offer.is_spot)]
+    answer = found(whole, **wanted)
+    assert answer.problems == {}
+    assert answer.total == len(expected) > 0
+    assert list(answer.rows) == expected[:SHOWN]
+
+
+def test_filters_hold_together(whole: Market) -> None:
+    together = {
+        "gpu": "H100",
+        "count": 1,
+        "place": "united states",
+        "provider": "runpod",
+        "security": "secure_cloud",
+        "socket": "PCIe",
+        "max_price": "$3/h",
+    }
+    (row,) = found(whole, **together).rows
+    assert (row.offer.cloud_id, row.offer.data_center, row.price_usd_hr) == ("NVIDIA H100", "us-east-1", 2.39)
+    for name, other in {"count": 4, "place": "NO", "provider": "vultr", "max_price": "1"}.items():
+        assert found(whole, **{**together, name: other}).total == 0
+
+
+def test_machines_that_can_be_reclaimed_are_listed_only_where_they_are_wanted(whole: Market) -> None:
+    on_demand, spot = found(whole, gpu="L40_"), found(whole, gpu="L40_", is_spot=True)
+    assert [row.offer.is_spot for row in on_demand.rows] == [False, False]
+    assert [row.price_usd_hr for row in spot.rows] == [0.31]
+
+
+@pytest.mark.parametrize(
+    ("typed", "types"),
+    [
+        ("h100", {"H100_80GB"}),
+        (" H100-80gb ", {"H100_80GB"}),
+        ("rtx4", {"RTX4090_24GB", "RTX4000Ada_20GB"}),
+        ("rtx 4090", {"RTX4090_24GB"}),
+        ("A40", {"A40_48GB"}),
+        ("a4000", {"A4000_16GB"}),
+        ("L40", {"L40_48GB"}),
+        ("l40s", {"L40S_48GB"}),
+    ],
+)
+def test_a_part_of_a_gpu_type_finds_it_and_a_whole_model_finds_nothing_else(
+    whole: Market, typed: str, types: set[str]
+) -> None:
+    assert kinds(found(whole, gpu=typed)) == types
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"),
+    [("h10O", "'H100'"), ("H1OO_80GB", "'H100_80GB'"), ("rtx 409O", "'RTX4090'"), ("A4O", "'A40'")],
+)
+def test_a_mistyped_gpu_is_told_with_the_nearest_one(whole: Market, typed: str, hint: str) -> None:
+    answer = found(whole, gpu=typed)
+    assert answer.problems["gpu"] == f"nobody offers '{typed}' now (did you mean {hint}?)"
+    assert (answer.rows, answer.total) == ((), 0)
+
+
+@pytest.mark.parametrize(
+    ("typed", "countries"),
+    [
+        ("no", {"NO"}),
+        ("US", {"US"}),
+        ("eu_north", {"NO", "FI", "SE"}),
+        ("EU North", {"NO", "FI", "SE"}),
+        ("canada", {"CA"}),
+        ("norway", {"NO"}),
+        ("FIN-01", {"FI"}),
+        ("us-west", {"US"}),
+        ("", set("NO FI SE CA US RO JP AU BR IN AE ZA".split())),
+    ],
+)
+def test_a_place_is_a_country_or_a_part_of_a_region_or_data_center(
+    whole: Market, typed: str, countries: set[str]
+) -> None:
+    there = {row.offer.country for row in whole.listed if not row.offer.is_spot}
+    rows = [row for kind in whole.words("gpu_type") for row in found(whole, gpu=kind, place=typed).rows]
+    assert {row.offer.country for row in rows} == countries & there
+
+
+def test_a_part_of_a_data_center_is_no_other_place(whole: Market) -> None:
+    assert {row.offer.data_center for row in found(whole, place="us-west").rows} == {"us-west-2"}
+
+
+@pytest.mark.parametrize(
+    ("typed", "hint"), [("eu_nort", ""), ("eu_norht", "eu_north"), ("cannada", "canada")]
+)
+def test_an_unknown_place_is_told_with_the_nearest_one(whole: Market, typed: str, hint: str) -> None:
+    answer = found(whole, place=typed)
+    told = f"there is no region or country '{typed}' (did you mean '{hint}'?)"
+    assert answer.problems == ({"place": told} if hint else {})
+    assert bool(answer.rows) is not bool(hint)
+
+
+def test_a_region_of_the_service_without_offers_is_no_mistake(whole: Market) -> None:
+    assert found(whole, place="africa") == Found()
+
+
+@pytest.mark.parametrize("typed", ["0.4", ".4", " 0.4 ", "$0.4", "0.4/h", "$0.40 /h", "$ 0.4/h", "4e-1"])
+def test_a_price_may_be_written_as_people_write_it(whole: Market, typed: str) -> None:
+    answer = found(whole, max_price=typed)
+    assert answer.problems == {}
+    assert 0 < answer.total == sum(row.price_usd_hr <= 0.4 for row in whole.listed if not row.offer.is_spot)
+
+
+@pytest.mark.parametrize("typed", ["cheap", "2,50", "0", "-1", "nan", "inf", "$", "1 2"])
+def test_what_is_no_price_is_told_and_leaves_nothing(whole: Market, typed: str) -> None:
+    answer = found(whole, max_price=typed)
+    if typed == "$":
+        assert answer == found(whole)
+    else:
+        assert answer == Found(problems={"max_price": "a price is a number, such as 2.50"})
+
+
+def test_everything_that_is_wrong_is_told_at_once(whole: Market) -> None:
+    assert set(found(whole, gpu="h10O", place="cannada", max_price="x").problems) == {
+        "gpu",
+        "place",
+        "max_price",
+    }
+
+
+def test_what_cannot_be_rented_is_left_out_and_counted(offers: list[Offer], whole: Market) -> None:
+    sold_out = [row for row in offers if row.stock_status == "Unavailable"]
+    foreign = [
+        row for row in offers if row.in_stock and (row.price_hr is None or row.prices.currency != "USD")
+    ]
+    assert (whole.sold_out, whole.unpriced) == (len(sold_out), len(foreign))
+    assert min(len(sold_out), len(foreign)) > 0
+    assert len(whole.listed) + len(sold_out) + len(foreign) == len(offers)
+    there = {OfferKey.of(row.offer) for row in whole.listed}
+    assert there.isdisjoint(OfferKey.of(row) for row in (*sold_out, *foreign))
+
+
+def test_the_cheapest_is_first_by_what_it_costs_with_its_disk(whole: Market) -> None:
+    prices = [row.price_usd_hr for row in whole.listed]
+    assert prices == sorted(prices)
+    apart = {"minCount": 1, "maxCount": 999, "defaultCount": 100, "pricePerUnit": 0.01}
+    with_disk, without = offer(1.0, cloudId="disk", disk=apart), offer(1.5, cloudId="all in")
+    assert [(row.offer.cloud_id, row.price_usd_hr) for row in listed(with_disk, without)] == [
+        ("all in", 1.5),
+        ("disk", 2.0),
+    ]
+
+
+def test_only_the_first_are_shown_and_all_are_counted(whole: Market) -> None:
+    answer = found(whole)
+    assert len(answer.rows) == SHOWN < answer.total
+    assert list(answer.rows) == [row for row in whole.listed if not row.offer.is_spot][:SHOWN]
+
+
+def test_an_offer_is_found_again_in_another_list(offers: list[Offer], whole: Market) -> None:
+    keys = [OfferKey.of(row.offer) for row in whole.listed]
+    assert len(set(keys)) == len(keys)
+    later = Market.read(reversed(offers), NOW)
+    for row in whole.listed:
+        assert later.get(OfferKey.of(row.offer)) == row
+    (alone,) = listed(offer())
+    assert market(offer(isSpot=True), offer(2.0)).get(OfferKey.of(alone.offer)) == listed(offer(2.0))[0]
+    assert market(offer(dataCenter="NORWAY-2")).get(OfferKey.of(alone.offer)) is None
+
+
+def test_what_can_be_chosen_is_what_the_offers_say(whole: Market) -> None:
+    assert whole.words("provider") == tuple(sorted({str(row.offer.provider) for row in whole.listed}))
+    assert "scaleway" not in whole.words("provider")
+    assert whole.counts == (1, 2, 4, 8)
+    assert market(offer(), offer(cloudId="c-2", country=None)).words("country") == ("NO",)
+
+
+def test_before_there_is_a_list_nothing_that_is_typed_is_wrong() -> None:
+    answer = found(Market(), gpu="h10O", place="nowhere")
+    assert answer == Found()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"cloudId": None},
+        {"gpuType": ""},
+        {"gpuCount": "many"},
+        {"provider": None},
+        {"socket": None},
+        {"prices": None},
+        {"prices": {"onDemand": "free", "currency": "USD"}},
+        {"prices": {"onDemand": 1.0, "currency": "XYZ"}},
+    ],
+    ids=str,
+)
+def test_an_offer_that_is_not_described_well_enough_is_left_out(odd: dict[str, Any]) -> None:
+    assert [row.offer.cloud_id for row in listed(offer(cloudId="good"), offer(**odd))] == ["good"]

@@ -1,0 +1,399 @@
+"""A whole journey without widgets: find, choose, review, launch, look after, end."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from primepods_magic.notebook.launcher.model import LauncherModel
+from primepods_magic.notebook.launcher.order import LaunchSettings, Stage
+from primepods_magic.notebook.launcher.words import wallet_words
+from tests.support.sandbox_control import READ_KEY, SandboxControl
+from tests.support.waiting import eventually
+
+from .conftest import DESK, Connected, Opened, Traffic, chosen, idle, key_of, launched, names, summary
+
+JOURNEY = """
+import sys
+from primepods_magic.notebook.launcher.model import LauncherModel
+from primepods_magic.notebook.launcher.market import OfferKey
+from primepods_magic.notebook.launcher.still import still_html, still_text
+from primepods_magic.pods.connection import connect, disconnect
+
+connection = connect(sandbox=True)
+model = LauncherModel(connection, {})
+model.open()
+assert model.wait_until_idle(20)
+model.filter(gpu="L4_24GB")
+assert model.wait_until_idle(20)
+model.choose(OfferKey.of(model.found.rows[0].offer))
+model.set(name="train")
+model.review()
+assert model.wait_until_idle(20)
+model.do(model.order.launch)
+assert model.wait_until_idle(20)
+while not model.fleet.pods:
+    model.do(model.fleet.look_soon)
+    model.wait_until_idle(1)
+(pod,) = model.fleet.pods
+model.do(model.fleet.show_logs, pod.id)
+model.do(model.fleet.ask, pod.id)
+model.do(model.fleet.end, pod.id)
+assert model.wait_until_idle(20)
+assert "train" in still_text(model) and "train" in still_html(model)
+model.close()
+disconnect()
+print(*(name for name in ("ipywidgets", "pandas", "IPython") if name in sys.modules))
+print(model.fleet.ended[0].outcome)
+"""
+
+
+def test_a_whole_journey_needs_no_widgets_and_no_frames(sandbox: SandboxControl) -> None:
+    environment = {**os.environ, "PRIMEPODS_SANDBOX_URL": sandbox.url}
+    command = [sys.executable, "-W", "error", "-c", JOURNEY]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, cwd=Path.cwd()
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ["", "terminated"]
+
+
+def test_from_a_mistyped_filter_to_a_pod_and_its_end(
+    model: LauncherModel, traffic: Traffic, sandbox: SandboxControl
+) -> None:
+    model.filter(gpu="h10O")
+    idle(model)
+    assert "did you mean 'H100'?" in model.found.problems["gpu"]
+    assert (model.found.rows, model.found.total) == ((), 0)
+    model.filter(gpu="H100", place="FI", count=1)
+    idle(model)
+    (row,) = model.found.rows
+    assert (row.offer.provider, row.price_usd_hr) == ("datacrunch", 2.65)
+
+    chosen(model, "dc1-H100x1", name="train", disk_gb=300)
+    assert model.order.quote is not None
+    assert round(model.order.quote.price_usd_hr, 6) == 2.65 + 0.014
+    assert model.order.may_review
+    summary(model, "dc1-H100x1")
+    assert model.order.stage is Stage.SUMMARY
+    assert model.order.plan is not None
+    assert "datacrunch (FIN-01, FI): $2.66/h" in str(model.order.plan.quote)
+    assert traffic.creates == []
+
+    assert model.fleet.wallet is not None
+    before = wallet_words(model.fleet.wallet)
+    for _ in range(3):
+        model.do(model.order.launch)
+    idle(model)
+    assert len(traffic.creates) == 1
+    assert names(sandbox) == ["train"]
+    assert model.order.outcome is not None
+    assert not model.order.outcome.is_failure
+    assert "'train' is rented and costs $2.66/h from now on" in model.order.outcome.text
+    assert model.order.stage is Stage.FORM
+    assert "a pod of yours is called that and is just this" in model.order.note
+
+    eventually(lambda: [pod.name for pod in model.fleet.pods] == ["train"], "the pod is among mine")
+    (pod,) = model.fleet.pods
+    pod_id = str(pod.id)
+    assert not pod.is_ready
+    eventually(lambda: model.fleet.wallet and wallet_words(model.fleet.wallet) != before, "the wallet tells")
+
+    model.do(model.fleet.show_logs, pod_id)
+    idle(model)
+    first = model.fleet.logs[pod_id]
+    sandbox.advance(600)
+    eventually(lambda: model.fleet.pods[0].is_ready, "the pod is ready")
+    eventually(lambda: model.fleet.logs[pod_id] not in ("", first), "the logs go on by themselves")
+    model.do(model.fleet.show_logs, pod_id)
+    idle(model)
+    assert model.fleet.logs == {}
+
+    model.do(model.fleet.end, pod_id)
+    idle(model)
+    assert names(sandbox) == ["train"]
+    model.do(model.fleet.ask, pod_id)
+    model.do(model.fleet.keep, pod_id)
+    model.do(model.fleet.end, pod_id)
+    idle(model)
+    assert names(sandbox) == ["train"]
+    model.do(model.fleet.ask, pod_id)
+    for _ in range(2):
+        model.do(model.fleet.end, pod_id)
+    idle(model)
+    assert names(sandbox) == []
+    assert len([asked for asked in traffic.asked if asked.startswith("DELETE")]) == 1
+    (removal,) = model.fleet.ended
+    assert (removal.name, removal.outcome) == ("train", "terminated")
+    assert removal.billed_usd is not None
+    assert removal.billed_usd > 0
+    assert model.order.outcome is None
+    eventually(lambda: not model.fleet.pods, "it is told of once")
+
+
+def test_every_method_returns_while_the_service_is_held_back(
+    model: LauncherModel, traffic: Traffic, sandbox: SandboxControl
+) -> None:
+    launched(model, name="train")
+    eventually(lambda: model.fleet.pods, "the pod is seen")
+    pod_id = str(model.fleet.pods[0].id)
+    traffic.held = lambda request: True
+    shown: list[bool] = []
+    model.listen(lambda: shown.append(model.is_here))
+    model.refresh()
+    model.filter(gpu="H100")
+    model.clear_filters()
+    model.choose(key_of(model, "dc1-H100x1"))
+    model.set(name="other")
+    model.do(model.order.name_variable, "HF_TOKEN")
+    model.do(model.order.give_value, "hf_Qw7Zr9Wm2Tk5Xc8")
+    model.review()
+    for action in (model.fleet.show_logs, model.fleet.ask, model.fleet.end):
+        model.do(action, pod_id)
+    assert model.wait_until_read(10)
+    assert "name: other" in model.cell
+    assert traffic.waiting.wait(10)
+    assert not traffic.gate.is_set()
+    assert model.is_loading
+    assert model.order.stage is Stage.CHECKING
+    assert model.fleet.ending == {pod_id}
+    assert model.fleet.logs[pod_id] == ""
+    assert not model.wait_until_idle(0.05)
+    assert set(shown) == {True}
+    traffic.gate.set()
+    idle(model)
+    assert not model.is_loading
+    assert model.order.stage is Stage.SUMMARY
+    assert names(sandbox) == []
+
+
+def test_nothing_is_asked_and_no_thread_is_left_after_the_end(
+    opened: Opened, traffic: Traffic, no_leaks: None
+) -> None:
+    model = opened()
+    launched(model, name="train")
+    eventually(lambda: model.fleet.pods, "the pod is seen")
+    model.close()
+    assert DESK not in [thread.name for thread in threading.enumerate()]
+    model.connection.poller.stop()
+    asked = len(traffic.asked)
+    model.refresh()
+    model.filter(gpu="H100")
+    model.review()
+    model.do(model.order.launch)
+    model.do(model.fleet.look_soon)
+    model.close()
+    assert model.wait_until_idle(0)
+    assert len(traffic.asked) == asked
+    model.connection.close()
+
+
+def test_the_watch_ends_with_the_launcher(model: LauncherModel, traffic: Traffic) -> None:
+    assert len(model.connection.poller._watches) == 1
+    model.close()
+    assert model.connection.poller._watches == []
+    eventually(
+        lambda: "primepods-watch" not in [thread.name for thread in threading.enumerate()],
+        "nobody looks any more",
+    )
+    asked = len(traffic.asked)
+    sandbox_looks = threading.Event()
+    sandbox_looks.wait(0.2)
+    assert len(traffic.asked) == asked
+
+
+def test_what_waited_for_its_turn_begins_no_watch_after_the_end(
+    opened: Opened, connected: Connected, traffic: Traffic
+) -> None:
+    traffic.held = lambda request: request.url.path.endswith("/whoami")
+    model = LauncherModel(connected(traffic), {})
+    model.open()
+    assert traffic.waiting.wait(10)
+    busy, go_on = threading.Event(), threading.Event()
+    model.do(lambda: (busy.set(), go_on.wait(10)))
+    assert busy.wait(10)
+    traffic.gate.set()
+    eventually(
+        lambda: "primepods-behind" not in [thread.name for thread in threading.enumerate()],
+        "the account has been read",
+    )
+    closing = threading.Thread(target=model.close)
+    closing.start()
+    eventually(lambda: model.is_closed, "it is being closed")
+    go_on.set()
+    closing.join(10)
+    assert "primepods-watch" not in [thread.name for thread in threading.enumerate()]
+
+
+def test_two_launchers_do_not_disturb_one_another(opened: Opened) -> None:
+    namespace: dict[str, Any] = {}
+    one, two = opened(namespace), opened(namespace)
+    one.filter(gpu="H100")
+    two.filter(gpu="L40S", place="NO")
+    for model, cloud_id, value in (
+        (one, "dc1-H100x1", "the-first-secret"),
+        (two, "n3-L40Sx1", "another-secret"),
+    ):
+        chosen(model, cloud_id, name=cloud_id)
+        model.do(model.order.name_variable, "HF_TOKEN")
+        model.do(model.order.give_value, value)
+    idle(one)
+    idle(two)
+    assert {row.offer.gpu_type for row in one.found.rows} == {"H100_80GB"}
+    assert {row.offer.gpu_type for row in two.found.rows} == {"L40S_48GB"}
+    assert one.order.form.env == {"HF_TOKEN": "${HF_TOKEN}"}
+    assert two.order.form.env == {"HF_TOKEN": "${HF_TOKEN_2}"}
+
+    def sent(model: LauncherModel) -> str:
+        assert model.order.spec is not None
+        assert model.order.spec.env_vars is not None
+        return model.order.spec.env_vars[0].value.get_secret_value()
+
+    assert (sent(one), sent(two)) == ("the-first-secret", "another-secret")
+    one.do(one.order.remove_variable, "HF_TOKEN")
+    one.close()
+    idle(two)
+    assert sent(two) == "another-secret"
+    assert "HF_TOKEN" not in namespace
+    two.review()
+    idle(two)
+    assert two.order.stage is Stage.SUMMARY
+
+
+def test_a_password_of_one_launcher_is_not_changed_by_another(opened: Opened) -> None:
+    namespace: dict[str, Any] = {}
+    one, two = opened(namespace), opened(namespace)
+    chosen(one)
+    chosen(two)
+
+    def sent(model: LauncherModel) -> str:
+        idle(model)
+        assert model.order.spec is not None, model.order.problems
+        assert model.order.spec.jupyter_password is not None
+        return model.order.spec.jupyter_password.get_secret_value()
+
+    before = sent(two)
+    one.do(one.order.set_password, "a-password-of-my-own")
+    assert sent(one) == "a-password-of-my-own"
+    two.set(name="two")
+    assert sent(two) == before
+
+
+def test_a_key_that_may_only_read_is_told_and_launches_nothing(
+    opened: Opened, connected: Connected, traffic: Traffic, sandbox: SandboxControl
+) -> None:
+    model = opened(through=connected(traffic, key=READ_KEY))
+    chosen(model, name="train")
+    assert model.found.total > 0
+    assert model.order.problems == {"account": "this key may only read: it can neither rent nor end pods"}
+    assert model.order.spec is not None
+    assert not model.order.may_review
+    model.review()
+    idle(model)
+    assert model.order.stage is Stage.FORM
+    assert not [asked for asked in traffic.asked if not asked.startswith("GET")]
+
+
+def test_without_a_network_it_says_so_and_a_refresh_brings_everything_back(
+    opened: Opened, traffic: Traffic
+) -> None:
+    traffic.is_down = True
+    model = opened()
+    assert model.trouble
+    assert not model.is_loading
+    assert not model.is_account_known
+    assert model.fleet.snapshot is None
+    chosen_before = (model.market.taken_at, model.found.total)
+    assert chosen_before == (None, 0)
+    traffic.is_down = False
+    model.refresh()
+    idle(model)
+    assert model.trouble == ""
+    assert model.found.total > 0
+    assert model.account.person == "Ada Lovelace"
+    eventually(lambda: model.fleet.snapshot, "pods are watched")
+    assert model.fleet.wallet is not None
+
+
+def test_an_account_that_could_not_be_read_is_asked_for_again(opened: Opened, traffic: Traffic) -> None:
+    traffic.answer = lambda request: (
+        httpx.Response(500) if request.url.path.endswith(("/whoami", "/teams")) else None
+    )
+    model = opened()
+    assert model.trouble == ""
+    assert not model.is_account_known
+    traffic.answer = lambda request: None
+    model.refresh()
+    idle(model)
+    assert model.is_account_known
+    assert model.fleet.wallet is not None
+
+
+def test_an_old_list_stays_where_no_newer_one_comes(model: LauncherModel, traffic: Traffic) -> None:
+    total, taken_at = model.found.total, model.market.taken_at
+    chosen(model, name="train")
+    traffic.is_down = True
+    model.refresh()
+    idle(model)
+    assert model.trouble
+    assert (model.found.total, model.market.taken_at) == (total, taken_at)
+    assert "name: train" in model.cell
+    eventually(lambda: model.fleet.snapshot and model.fleet.snapshot.trouble, "the watch says so as well")
+    traffic.is_down = False
+    model.refresh()
+    idle(model)
+    assert model.trouble == ""
+    eventually(lambda: model.fleet.snapshot and not model.fleet.snapshot.trouble, "the watch goes on")
+
+
+def test_filters_are_taken_back_together(model: LauncherModel) -> None:
+    everything = model.found
+    model.filter(gpu="H100", is_spot=True, max_price="1")
+    model.clear_filters()
+    idle(model)
+    assert model.found == everything
+    assert model.filter_changes == 1
+
+
+def test_without_a_choice_there_is_no_cell_and_nothing_to_review(
+    model: LauncherModel, traffic: Traffic
+) -> None:
+    model.review()
+    model.do(model.order.launch)
+    idle(model)
+    assert model.cell == ""
+    assert not model.order.may_review
+    chosen(model)
+    assert model.cell.startswith("%%pod_create\n")
+    model.choose(None)
+    idle(model)
+    assert model.cell == ""
+    assert traffic.creates == []
+
+
+def test_the_settings_of_the_notebook_hold(opened: Opened) -> None:
+    settings = LaunchSettings(default_image="cuda_12_6_pytorch_2_7", default_team="team_id")
+    model = chosen(opened(settings=settings), "dc1-H100x1")
+    assert model.order.spec is not None
+    assert (model.order.spec.image, model.order.spec.team) == ("cuda_12_6_pytorch_2_7", "team_id")
+    chosen(model, "vcg-L4x1")
+    assert model.order.spec.image == "ubuntu_22_cuda_12"
+
+
+def test_what_fails_in_one_listener_is_shown_by_the_others(model: LauncherModel) -> None:
+    seen: list[str] = []
+
+    @pytest.fixture
+    def unused() -> None: ...
+
+    model.listen(lambda: seen.append(model.filters.gpu))
+    model.filter(gpu="H100")
+    idle(model)
+    assert seen[-1] == "H100"
