@@ -56,6 +56,7 @@ def test_the_readmes_cells_run(shell: Any, tmp_path: Path, monkeypatch: pytest.M
         "%load_ext primepods_magic",
         "%%pod_create",
         "from primepods_magic import connect, launch",
+        "%pods launcher",
         "%pods costs                                        # month by month: history, live pods and disks",
         "from primepods_magic import costs",
         "%config PodsMagics.max_price_usd_hr = 4     # one pod, its disk included",

@@ -360,7 +360,7 @@ class Order:
         """With the pods that there are, and with the ceilings."""
         found = standing(self._connection, pods, spec)
         if found.pod is not None:
-            self.note = "a pod of yours is called that and is just this: it would be answered with"
+            self.note = "you have this very pod: launching answers with it"
         elif found.refusal is not None:
             # What it says of cells is no help here.
             said = str(found.refusal).partition("; nothing was created")[0]

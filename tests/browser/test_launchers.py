@@ -1,4 +1,4 @@
-"""What is left of a launcher in a saved notebook: its last state, and no secret."""
+"""A launcher beside others: in a saved notebook, in a kernel that computes, twice, again, and unloaded."""
 
 from __future__ import annotations
 
@@ -15,8 +15,15 @@ from tests.browser.server import JupyterLab
 from tests.support.sandbox_control import SandboxControl
 
 SECRET, PASSWORD = "hf_Zq8Wm2Tk5Xc9Vb4", "correct-horse-battery"
-LAUNCHER, AGAIN = 1, 2
-CELLS = [bars.CONNECT, "%pods launcher", "%pods launcher"]
+LAUNCHER, AGAIN, FREE, UNLOAD, THREADS = range(1, 6)
+CELLS = [
+    bars.CONNECT,
+    "%pods launcher",
+    "%pods launcher",
+    "print('free')",
+    "%unload_ext primepods_magic",
+    "import threading\nprint(*sorted(t.name for t in threading.enumerate() if 'primepods' in t.name), 'end')",
+]
 
 
 def launched(part: LauncherPart, sandbox: SandboxControl) -> None:
@@ -73,3 +80,49 @@ def test_a_saved_notebook_tells_the_last_state_without_kernel_and_without_secret
     page_of_it, _ = HTMLExporter().from_notebook_node(notebook)
     assert "COMPLETE 100 %" in page_of_it
     assert SECRET not in page_of_it
+
+
+def test_launchers_do_not_disturb_one_another_nor_the_kernel_and_leave_nothing_behind(
+    sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+) -> None:
+    page = lab_page(LIGHT)
+    page.page.set_viewport_size({"width": 1280, "height": 1600})
+    page.open_notebook(jupyterlab.add_notebook("launchers", CELLS, {"PRIMEPODS_SANDBOX_URL": sandbox.url}))
+    for number in (0, LAUNCHER, AGAIN):
+        page.run_cell(number)
+    one, other = LauncherPart(page, LAUNCHER), LauncherPart(page, AGAIN)
+    for part, gpu, value in ((one, "h100", SECRET), (other, "l40s", PASSWORD)):
+        part.until_offers()
+        part.field("GPU type").fill(gpu)
+        expect(part.offers.locator("option").first).to_contain_text(gpu.upper())
+        part.choose(0)
+        part.root.get_by_role("button", name="More settings").click()
+        part.field("Environment variable").fill("HF_TOKEN")
+        part.field("Its value").fill(value)
+        part.field("Name").click()
+    one.says("HF_TOKEN = ••••• ${HF_TOKEN}")
+    other.says("HF_TOKEN = ••••• ${HF_TOKEN_2}")
+    assert "gpu: H100_80GB" in one.cell_text
+    assert "gpu: L40S_48GB" in other.cell_text
+
+    held = [{"fault": "latency", "method": "POST", "path": "/pods", "seconds": 8}]
+    sandbox.api.put("/sandbox/faults", json=held).raise_for_status()
+    one.button("Review and launch …").click()
+    one.root.get_by_role("button", name="Launch for").click()
+    one.says("Launching …")
+    page.run_cell(FREE)
+    expect(page.output_of(FREE)).to_have_text("free")
+    one.says("Launching …", within=1)
+    one.says("is rented")
+
+    page.run_cell(LAUNCHER)
+    expect(one.root).to_have_count(1)
+    one.until_offers()
+    expect(one.field("GPU type")).to_have_value("")
+    other.says("PROVISIONING")
+    page.run_cell(UNLOAD)
+    for part in (one, other):
+        expect(part.root.locator("select, button")).to_have_count(0)
+    page.run_cell(THREADS)
+    expect(page.output_of(THREADS)).to_have_text("end")
+    assert page.errors == []
