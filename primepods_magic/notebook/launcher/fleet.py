@@ -15,7 +15,7 @@ from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.listing import belonging
 from primepods_magic.pods.overview import WalletState, overview
 from primepods_magic.pods.remove import GONE, Removal, remove_pods
-from primepods_magic.pods.snapshot import ChangeKind, Snapshot
+from primepods_magic.pods.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from primepods_magic.pods.watch import Watch
@@ -28,7 +28,6 @@ _LOG_LINES = 200
 _ENDED_SHOWN = 5
 # It takes several requests, and says nothing new before something has happened or time has passed.
 _WALLET_EVERY = timedelta(minutes=5)
-_MONEY_CHANGES = (ChangeKind.CREATED, ChangeKind.READY, ChangeKind.FAILED, ChangeKind.GONE, ChangeKind.BACK)
 
 
 class Fleet:
@@ -160,7 +159,8 @@ class Fleet:
             elif not pod.is_settled or any(change.pod is pod for change in snapshot.changes):
                 self._read_logs(pod_id)
         is_old = self._wallet_at is not None and snapshot.as_of - self._wallet_at > _WALLET_EVERY
-        if is_old or any(change.kind in _MONEY_CHANGES for change in snapshot.changes):
+        # What a pod costs an hour depends on its state.
+        if is_old or any(change.is_of_state for change in snapshot.changes):
             self.read_wallet()
 
     def _read_logs(self, pod_id: str) -> None:

@@ -60,7 +60,6 @@ class FleetView:
             children=(
                 kit.html("hidden", value=MOTION),
                 self._clocks,
-                self._news,
                 kit.html(value="<h3>Your pods</h3>"),
                 self._wallet,
                 self._trouble,
@@ -68,6 +67,7 @@ class FleetView:
                 self._list,
                 self._rest,
                 self._ended,
+                self._news,
             ),
         )
 
