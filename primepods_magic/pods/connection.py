@@ -70,7 +70,7 @@ class Connection:
     poll_interval_s: float | None = None
     _sandbox: RunningSandbox | None = field(default=None, repr=False)
     _instance: str | None = field(default=None, repr=False)
-    _is_closed: bool = field(default=False, init=False, repr=False)
+    is_closed: bool = field(default=False, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self.memory = Memory()
@@ -141,7 +141,7 @@ class Connection:
 
     def close(self) -> None:
         """Stop watching, close the connections, and stop the sandbox where it was started for this."""
-        self._is_closed = True
+        self.is_closed = True
         if "poller" in self.__dict__:
             self.poller.stop()
         self.client.close()
@@ -264,7 +264,7 @@ def current(*, sandbox_without_key: bool = False) -> Connection:
         found = load_settings()
         followed = _Followed(found, state)
         kept = _current if _followed is not None and _followed.settings == found else None
-        if kept is not None and not kept._is_closed:
+        if kept is not None and not kept.is_closed:
             return _use(kept, followed)
         if found.api_key or not sandbox_without_key:
             return _use(_kept(found) or _open(found), followed)
@@ -276,7 +276,7 @@ def in_use() -> Connection | None:
     with _lock:
         if _current is None or _followed is None:
             return _current
-        is_as_then = not _current._is_closed and _followed.state == settings_state()
+        is_as_then = not _current.is_closed and _followed.state == settings_state()
         return _current if is_as_then else None
 
 
@@ -329,7 +329,7 @@ def _use(connection: Connection, followed: _Followed | None = None) -> Connectio
 
 def _kept(settings: Settings) -> Connection | None:
     """The connection in use, where it leads to the same place; then the pods of its cells stay good."""
-    if _current is None or _current._is_closed or _current.settings != settings:
+    if _current is None or _current.is_closed or _current.settings != settings:
         return None
     if settings.is_loopback and _instance_of(about_sandbox(_current.client)) != _current._instance:
         return None
@@ -341,7 +341,7 @@ def _kept_sandbox() -> Connection | None:
     if url:
         kept = _kept(Settings(url, SANDBOX_KEY))
         return kept if kept is not None and kept.is_sandbox else None
-    is_ours = _current is not None and _current._sandbox is not None and not _current._is_closed
+    is_ours = _current is not None and _current._sandbox is not None and not _current.is_closed
     return _current if is_ours else None
 
 

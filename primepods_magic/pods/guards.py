@@ -23,6 +23,7 @@ __all__ = [
     "missing_ssh_key",
     "refuse_above",
     "refuse_together",
+    "why_above",
 ]
 
 # Services round; a pod is not ended for a millionth of its price.
@@ -61,7 +62,20 @@ def highest_burn_usd_hr(pods: Iterable[PodDetails]) -> float:
 
 
 def refuse_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> None:
-    """Refuse a launch that is above a ceiling by the upper estimate.
+    """Refuse a launch that is above a ceiling by the upper estimate. Parameters as `why_above`.
+
+    Raises
+    ------
+    BudgetExceeded
+        Nothing was created.
+    """
+    why = why_above(limits, quote, name, others)
+    if why:
+        raise BudgetExceeded(f"{why}; nothing was created")
+
+
+def why_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> str:
+    """Which ceiling a launch is above by the upper estimate, in words; empty where it is below all.
 
     Parameters
     ----------
@@ -73,35 +87,28 @@ def refuse_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDe
         What it would be called.
     others : iterable of PodDetails
         My live pods beside it.
-
-    Raises
-    ------
-    BudgetExceeded
-        Nothing was created.
     """
     name = clean(name)
     ceiling = limits.max_price_usd_hr
     if ceiling is not None and quote.price_usd_hr > ceiling * _ROUNDING:
-        raise BudgetExceeded(
-            f"'{name}' is {quote}: above the ceiling of ${ceiling:.2f}/h for one pod (max_price_usd_hr); "
-            "nothing was created"
-        )
+        return f"'{name}' is {quote}: above the ceiling of ${ceiling:.2f}/h for one pod (max_price_usd_hr)"
     ceiling = limits.max_burn_usd_hr
     if ceiling is None:
-        return
+        return ""
     others = list(others)
     unpriced = [pod for pod in others if pod.is_live and pod.price_hr is None]
     if unpriced:
-        raise BudgetExceeded(
+        return (
             f"'{clean(unpriced[0].name)}' has no price, so whether '{name}' keeps below the ceiling of "
-            f"${ceiling:.2f}/h for all pods (max_burn_usd_hr) cannot be told; nothing was created"
+            f"${ceiling:.2f}/h for all pods (max_burn_usd_hr) cannot be told"
         )
     burn = highest_burn_usd_hr(others)
-    if burn + quote.price_usd_hr > ceiling * _ROUNDING:
-        raise BudgetExceeded(
-            f"'{name}' is {quote}: with the ${burn:.2f}/h of your live pods above the ceiling of "
-            f"${ceiling:.2f}/h for all pods (max_burn_usd_hr); nothing was created"
-        )
+    if burn + quote.price_usd_hr <= ceiling * _ROUNDING:
+        return ""
+    return (
+        f"'{name}' is {quote}: with the ${burn:.2f}/h of your live pods above the ceiling of "
+        f"${ceiling:.2f}/h for all pods (max_burn_usd_hr)"
+    )
 
 
 def refuse_together(limits: Limits, quotes: Iterable[Quote], others: Iterable[PodDetails]) -> None:

@@ -25,12 +25,15 @@ class Standing:
         The one pod that is what was asked for.
     in_the_way : tuple of PodDetails
         Mine, and not what was asked for: failed, or different.
+    why : str
+        Why nothing can be launched beside them, in words.
     refusal : PodsError, optional
-        Why nothing can be launched beside them.
+        The same as an error, with what can be done about it in a cell.
     """
 
     pod: PodDetails | None = None
     in_the_way: tuple[PodDetails, ...] = ()
+    why: str = ""
     refusal: PodsError | None = None
 
 
@@ -68,33 +71,28 @@ def standing(connection: Connection, pods: list[PodDetails], spec: PodSpec) -> S
     if not matches:
         return Standing()
     if not all(connection.is_mine(pod) for pod in matches):
-        refusal: PodsError = NameInUse(
-            f"a live pod is called '{name}', and your key may not say whether it is yours; nothing was "
-            "created. Use another name, or '--new' for one more of this name"
-        )
-        return Standing(refusal=refusal)
+        why = f"a live pod is called '{name}', and your key may not say whether it is yours"
+        ways = "Use another name, or '--new' for one more of this name"
+        return Standing(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
     if len(matches) > 1:
         ids = ", ".join(str(pod.id) for pod in matches)
-        refusal = NameInUse(
-            f"{len(matches)} live pods are called '{name}' ({ids}); nothing was created. '%pods rm ID' ends "
-            "the one that is too many"
-        )
-        return Standing(refusal=refusal)
+        why = f"{len(matches)} live pods are called '{name}' ({ids})"
+        ways = "'%pods rm ID' ends the one that is too many"
+        return Standing(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
     pod = matches[0]
     if pod.has_failed:
         reason = f": {clean(pod.installation_failure)}" if pod.installation_failure else ""
-        refusal = PodFailed(
-            f"the pod '{name}' has failed{reason}; nothing was created. It may go on being billed; "
-            f"'%pods rm {pod.word}' ends it, and '--replace' ends it and launches it anew"
+        why = f"the pod '{name}' has failed{reason}"
+        ways = (
+            f"It may go on being billed; '%pods rm {pod.word}' ends it, and '--replace' ends it and launches "
+            "it anew"
         )
-        return Standing(in_the_way=(pod,), refusal=refusal)
+        return Standing(None, (pod,), why, PodFailed(f"{why}; nothing was created. {ways}"))
     differences = _differences(pod, spec)
     if differences:
-        refusal = NameInUse(
-            f"a live pod is called '{name}' and differs ({'; '.join(differences)}); nothing was created. Use "
-            f"another name, '--new' for one more of this name, or '--replace' to end that one first"
-        )
-        return Standing(in_the_way=(pod,), refusal=refusal)
+        why = f"a live pod is called '{name}' and differs ({'; '.join(differences)})"
+        ways = "Use another name, '--new' for one more of this name, or '--replace' to end that one first"
+        return Standing(None, (pod,), why, NameInUse(f"{why}; nothing was created. {ways}"))
     return Standing(pod=pod)
 
 

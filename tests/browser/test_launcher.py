@@ -58,8 +58,6 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     part.field("Disk (GB)").fill("205")
     part.root.get_by_role("button", name="More settings").click()
     part.field("Environment variable").fill("2ND")
-    part.field("Its value").fill(SECRET)
-    part.button("Add").click()
     part.says("disk goes in steps of 10")
     part.says("does not begin with a digit")
     expect(part.button("Review and launch …")).to_be_disabled()
@@ -67,7 +65,9 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
 
     part.field("Disk (GB)").fill("210")
     part.field("Environment variable").fill("HF_TOKEN")
-    part.button("Add").click()
+    part.field("Its value").fill(SECRET)
+    part.field("Its value").press("Enter")
+    expect(part.field("Its value")).to_have_value("")
     part.says("HF_TOKEN = •••••")
     part.field("Jupyter password").fill(PASSWORD)
     part.field("Jupyter password").blur()
@@ -77,7 +77,7 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     part.pictures("summary")
 
     part.button("Launch for $2.45/h").dblclick()
-    part.says("'train' is rented and costs $2.45/h from now on")
+    part.says("'train' is rented at $2.45/h")
     sandbox.advance(bars.UNTIL_ACTIVE)
     bars.moves_on(page.bar("train").first, sandbox)
     part.pictures("installing")
@@ -190,7 +190,10 @@ def test_the_journey_works_by_keyboard_alone(
     expect(part.button("Review and launch …")).to_be_enabled()
     press("Review and launch …")
     part.says("from the launch until it is ended")
-    # The focus is where the next step is.
+    # The button is gone that had the focus; what comes after it is next, and costs nothing.
+    keys.press("Tab")
+    expect(part.button("Back")).to_be_focused()
+    keys.press("Tab")
     expect(part.root.get_by_role("button", name="Launch for")).to_be_focused()
     keys.press("Enter")
     part.says("'by-hand' is rented")
@@ -199,9 +202,10 @@ def test_the_journey_works_by_keyboard_alone(
     press("Logs", " ")
     part.says("install: 100% ready")
     press("Terminate …")
-    expect(part.button("Keep it")).to_be_focused()
+    part.says("End by-hand and lose what is on it?")
     keys.press("Tab")
-    keys.press("Enter")
+    expect(part.button("Keep it")).to_be_focused()
+    press("Terminate it")
     part.says("by-hand: terminated")
     expect(page.page.locator(".jp-Notebook .jp-Cell")).to_have_count(2)
     assert page.errors == []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import atexit
+import os
 import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.views import cell_of, has_front_end, run_of
+from primepods_magic.pods.guards import Limits
 
 from .model import LauncherModel
 from .order import LaunchSettings
@@ -16,12 +18,13 @@ from .still import place_text, still_html, still_text
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.view.app import LauncherView
     from primepods_magic.pods.connection import Connection
-    from primepods_magic.pods.guards import Limits
 
 __all__ = ["Launcher", "close_launchers", "latest_cell"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-_open: list[Launcher] = []
+# Those that are open, the latest last, and those whose last state is still shown by a widget.
+_launchers: list[Launcher] = []
+_settled: list[Launcher] = []
 
 
 class Launcher:
@@ -70,7 +73,7 @@ class Launcher:
         self._is_closed = False
         self._view: LauncherView | None = None
         self._publish: Callable[..., object] = lambda *args, **kwargs: None
-        self.model = LauncherModel(connection, namespace, _settings(magics, limits))
+        self.model = LauncherModel(connection, namespace, lambda: _settings(magics, limits))
         """What it knows and does, without widgets."""
 
     @property
@@ -84,11 +87,19 @@ class Launcher:
             return
         self._is_closed = True
         self.model.close()
-        if self in _open:
-            _open.remove(self)
         if self._view is not None:
+            _launchers.remove(self)
+            _settled.append(self)
             self._keep_still()
             self._view.settle()
+
+    def _forget(self) -> None:
+        """Close what still shows the last state; what stands beside it in the notebook stays."""
+        self.close()
+        if self._view is not None:
+            _settled.remove(self)
+            self._view.close()
+            self._view = None
 
     def __repr__(self) -> str:
         return f"primepods_magic launcher · {place_text(self.model)}"
@@ -97,25 +108,25 @@ class Launcher:
         in_kernel = getattr(self._shell, "kernel", None) is not None
         if self._as_text or not in_kernel or not has_front_end(self._shell):
             print(f"{self!r}\n{_NOTE}")
-            return
-        if self._view is None and not self._is_closed:
-            self._open()
-        if self._view is not None:
-            self._show(self._view)
+        elif self._is_closed:
+            print(still_text(self.model))
+        else:
+            self._show(self._view or self._open())
 
-    def _open(self) -> None:
+    def _open(self) -> LauncherView:
         from .view.app import LauncherView
 
-        for other in list(_open):
+        for other in (*_launchers, *_settled):
             # The same cell once more: one launcher under it.
             (cell, run), (mine, now) = other._place, self._place
             if cell is not None and cell == mine and run != now:
-                other.close()
+                other._forget()
         # The list of offers is on its way while the widgets are made.
         self.model.open()
-        self._view = LauncherView(self.model, self._name, self._close_behind)
-        _open.append(self)
+        view = self._view = LauncherView(self.model, self._name, self._close_behind)
+        _launchers.append(self)
         self.model.listen(self._render)
+        return view
 
     def _show(self, view: LauncherView) -> None:
         """The widget, and beside it what a saved notebook tells instead, which the widget's style hides."""
@@ -169,25 +180,24 @@ _NOTE = (
 
 
 def close_launchers() -> None:
-    """Close all of them."""
-    for launcher in list(_open):
-        launcher.close()
+    """Close all of them, and the widgets that show their last states."""
+    for launcher in (*_launchers, *_settled):
+        launcher._forget()
 
 
 def latest_cell() -> str | None:
     """The form of the launcher that was opened last as a cell; ``None`` where none is open."""
-    if not _open:
+    if not _launchers:
         return None
-    model = _open[-1].model
+    model = _launchers[-1].model
     model.wait_until_read(2.0)
     return model.cell
 
 
 def _settings(magics: Any, limits: Limits | None) -> LaunchSettings:
+    """As they are now."""
     if magics is None:
         return LaunchSettings(limits=limits) if limits else LaunchSettings()
-    from primepods_magic.pods.guards import Limits
-
     return LaunchSettings(
         limits=limits or Limits(magics.max_price_usd_hr, magics.max_burn_usd_hr),
         settle_s=magics.settle_s,
@@ -206,4 +216,12 @@ def _magics(shell: Any) -> Any:
     return shell.magics_manager.registry.get("PodsMagics") if shell is not None else None
 
 
+def _in_child() -> None:
+    """In a child process nobody looks at them, and none of their threads is there."""
+    _launchers.clear()
+    _settled.clear()
+
+
 atexit.register(close_launchers)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from primepods_magic.api.account import Disk, SshKey, Team, User
+from primepods_magic.api.errors import PodsError
+from primepods_magic.api.text import clean
 from primepods_magic.pods.allowed import if_allowed
 from primepods_magic.pods.behind import run_all_behind
 from primepods_magic.pods.connection import Connection
@@ -17,53 +19,60 @@ __all__ = ["Account", "read_account"]
 
 @dataclass(frozen=True)
 class Account:
-    """What the service says of an account, as far as the key may ask.
+    """What the service says of an account, as far as the key may ask and the service answers.
 
     Parameters
     ----------
     person : str, optional
         Whose key it is.
+    is_identified : bool
+        It is known whose key it is, or that the key may not say.
     may_launch : bool
         The service does not say that the key may only read.
     teams : tuple of Team
         Who can be billed.
     keys : tuple of SshKey, optional
-        Who can log in, the primary key first; ``None`` where the key may not ask.
+        Who can log in, the primary key first; ``None`` where that is not known.
     disks : tuple of Disk
         What can be attached.
+    trouble : str
+        What could not be asked, and why; empty where all could.
     """
 
     person: str | None = None
+    is_identified: bool = False
     may_launch: bool = True
     teams: tuple[Team, ...] = ()
     keys: tuple[SshKey, ...] | None = None
     disks: tuple[Disk, ...] = ()
+    trouble: str = ""
 
 
 def read_account(connection: Connection) -> Account:
-    """Ask for all of it, side by side.
-
-    Raises
-    ------
-    PodsError
-        Something cannot be read, other than for want of a permission.
-    """
+    """Ask for all of it, side by side. What is not answered is missing, and said to be."""
     client = connection.client
-    questions: list[Callable[[], Any]] = [
-        lambda: if_allowed(client.whoami),
-        lambda: if_allowed(client.list_teams),
-        lambda: if_allowed(lambda: list_keys(connection)),
-        lambda: if_allowed(client.list_disks),
+    questions: dict[str, Callable[[], Any]] = {
+        "whose key it is": lambda: if_allowed(client.whoami),
+        "teams": lambda: if_allowed(client.list_teams),
+        "SSH keys": lambda: if_allowed(lambda: list_keys(connection)),
+        "disks": lambda: if_allowed(client.list_disks),
         # Asked for once, so that nobody who wants to know it later has to wait.
-        lambda: connection.user_id,
-    ]
-    me, teams, keys, disks, _ = (answer.result() for answer in run_all_behind(connection, questions))
+        "your user id": lambda: connection.user_id,
+    }
+    asked = run_all_behind(connection, questions.values())
+    failures = {name: one.exception() for name, one in zip(questions, asked, strict=True)}
+    me, teams, keys, disks, _ = (None if one.exception() else one.result() for one in asked)
+    missing = [name for name, error in failures.items() if error is not None]
+    why = next((error for error in failures.values() if error is not None), None)
+    said = clean(why) if isinstance(why, PodsError) else type(why).__name__
     return Account(
         person=me and (me.name or me.email or me.id),
+        is_identified=failures["your user id"] is None,
         may_launch=_may_launch(me),
         teams=tuple(team for team in teams or () if team.team_id),
         keys=None if keys is None else tuple(keys),
         disks=tuple(disk for disk in disks or () if disk.id and disk.status != "TERMINATED"),
+        trouble=f"not known: {', '.join(missing)} ({said})" if missing else "",
     )
 
 

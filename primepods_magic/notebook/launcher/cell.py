@@ -39,12 +39,12 @@ class SecretVariables:
     Parameters
     ----------
     namespace : dict
-        The notebook's variables. One that is there is never written over.
+        The notebook's variables. One that is there is never written over or taken away: a pod or a cell may
+        go by it.
     """
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self._namespace = namespace
-        self._own: dict[str, Secret] = {}
 
     def keep(self, name: str, value: str) -> str:
         """Keep a secret under a name, or one like it where that is taken; what to write in its place.
@@ -70,21 +70,19 @@ class SecretVariables:
             number += 1
             free = f"{name}_{number}"
         if free not in self._namespace:
-            self._own[free] = self._namespace[free] = Secret(value)
+            self._namespace[free] = Secret(value)
         return f"${{{free}}}"
 
     def generate(self, name: str) -> str:
         """A secret of this name, a new one where the notebook has none; what to write in its place."""
-        if isinstance(self._namespace.get(name), (str, SecretStr)):
-            return f"${{{name}}}"
-        return self.keep(name, secrets.token_urlsafe(12))
+        there = self._namespace.get(name)
+        is_there = isinstance(there, (str, SecretStr)) and len(there) > 0
+        return f"${{{name}}}" if is_there else self.keep(name, secrets.token_urlsafe(12))
 
-    def forget(self, reference: str) -> None:
-        """Take a variable out of the notebook again that was put there for a value not wanted any more."""
+    def is_kept(self, reference: str) -> bool:
+        """Whether a reference is to a secret of the notebook, which shows as stars."""
         match = _REFERENCE.fullmatch(reference)
-        own = self._own.pop(match[1], None) if match else None
-        if match and own is not None and self._namespace.get(match[1]) is own:
-            del self._namespace[match[1]]
+        return match is not None and isinstance(self._namespace.get(match[1]), SecretStr)
 
     def _is_free(self, name: str, value: str) -> bool:
         if keyword.iskeyword(name) or hasattr(builtins, name):

@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import TypeVar
 
 from primepods_magic.pods.behind import run_behind
@@ -30,6 +30,11 @@ class Desk:
         Whose `primepods_magic.pods.behind.finish` waits for the slow work.
     show : callable
         Is called on the thread after what was done.
+
+    Attributes
+    ----------
+    failure : str
+        What was raised last and was not meant to be; empty where nothing was.
     """
 
     def __init__(self, owner: object, show: Callable[[], object]) -> None:
@@ -40,6 +45,7 @@ class Desk:
         self._changed = threading.Condition()
         self._open_work = 0
         self._is_closed = False
+        self.failure = ""
 
     def open(self) -> None:
         """Begin."""
@@ -94,27 +100,25 @@ class Desk:
             self._thread.join(timeout_s)
 
     def _run(self) -> None:
-        while (work := self._queue.get()) is not None:
-            count = 0
+        while not self._is_closed:
+            work, count = self._queue.get(), 0
             while work is not None:
                 self._guard(work)
                 count += 1
-                try:
-                    work = self._queue.get_nowait()
-                except Empty:
-                    break
-            else:
-                return
-            if not self._is_closed:
-                self._guard(self._show)
+                # What has piled up meanwhile is shown together with it.
+                work = None if self._queue.empty() else self._queue.get()
+            self._guard(self._show)
             self._have_done(count)
 
     def _guard(self, work: Callable[[], object]) -> None:
+        if self._is_closed:
+            return
         try:
             work()
-        except Exception:
+        except Exception as error:
             # On this thread nobody would hear of it, and louder it would print into whatever cell is running.
             logger.debug("the launcher failed at something", exc_info=True)
+            self.failure = type(error).__name__
 
     def _have_done(self, count: int) -> None:
         with self._changed:

@@ -13,7 +13,7 @@ from primepods_magic.api.text import clean
 from primepods_magic.api.vocabulary import PodStatus
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.listing import belonging
-from primepods_magic.pods.overview import WalletState, overview
+from primepods_magic.pods.overview import Overview, WalletState, overview
 from primepods_magic.pods.remove import GONE, Removal, remove_pods
 from primepods_magic.pods.snapshot import Snapshot
 
@@ -27,7 +27,7 @@ __all__ = ["Fleet"]
 _LOG_LINES = 200
 _ENDED_SHOWN = 5
 # It takes several requests, and says nothing new before something has happened or time has passed.
-_WALLET_EVERY = timedelta(minutes=5)
+_WALLETS_EVERY = timedelta(minutes=5)
 
 
 class Fleet:
@@ -40,7 +40,7 @@ class Fleet:
     desk : Desk
         Does the slow work.
     on_ended : callable
-        Is called when a pod was ended here.
+        Is called with the id of a pod that was ended here and is verified to be gone.
 
     Attributes
     ----------
@@ -54,25 +54,26 @@ class Fleet:
         What was ended here, the latest first, and what it cost.
     refusals : dict of str to str
         Why a pod could not be ended, or its logs not be read, by its id.
-    wallet : WalletState, optional
-        Burn rate, this month and balance of the wallet that pays.
+    wallets : tuple of WalletState
+        Burn rate, this month and balance of my wallet and my teams'.
     """
 
-    def __init__(self, connection: Connection, desk: Desk, *, on_ended: Callable[[], object]) -> None:
+    def __init__(self, connection: Connection, desk: Desk, *, on_ended: Callable[[str], object]) -> None:
         self._on_ended = on_ended
         self._connection = connection
         self._desk = desk
         self._watch: Watch | None = None
+        self._is_stopped = False
         self._reading: set[str] = set()
-        self._is_reading_wallet = False
-        self._wallet_at: datetime | None = None
+        self._is_reading_wallets = False
+        self._wallets_at: datetime | None = None
         self.snapshot: Snapshot | None = None
         self.logs: dict[str, str] = {}
         self.asking: set[str] = set()
         self.ending: set[str] = set()
         self.ended: tuple[Removal, ...] = ()
         self.refusals: dict[str, str] = {}
-        self.wallet: WalletState | None = None
+        self.wallets: tuple[WalletState, ...] = ()
 
     @property
     def pods(self) -> tuple[PodDetails, ...]:
@@ -81,29 +82,41 @@ class Fleet:
         return tuple(pod for pod in self.snapshot.pods if pod.id not in gone) if self.snapshot else ()
 
     def watch(self) -> None:
-        """Begin to watch all of them, new ones included."""
-        if self._watch is not None:
+        """Watch all of them, new ones included, where that is not done already."""
+        if self._is_stopped or (self._watch is not None and not self._watch.has_ended):
             return
+        is_mine = belonging(self._connection)
+
+        def joins(pod: PodDetails) -> bool:
+            try:
+                return is_mine(pod)
+            except PodsError:
+                # Whose it is could not be asked now; the next look asks again.
+                return False
+
         self._watch = self._connection.poller.watch(
-            [],
+            self.snapshot.pods if self.snapshot else (),
             lambda snapshot: self._desk.put(lambda: self._saw(snapshot)),
-            joins=belonging(self._connection),
+            joins=joins,
             is_over=lambda snapshot: False,
             at_once=True,
         )
-        self.read_wallet()
 
     def stop(self) -> None:
-        """Stop watching; from any thread."""
-        watch, self._watch = self._watch, None
-        if watch is not None:
-            watch.close()
+        """Stop watching for good, once nothing is done on the desk any more."""
+        self._is_stopped = True
+        if self._watch is not None:
+            self._watch.close()
+
+    def wallet(self, team_id: str | None) -> WalletState | None:
+        """The wallet that pays for a team, or my own; ``None`` where it is not known."""
+        return next((wallet for wallet in self.wallets if wallet.team_id == team_id), None)
 
     def look_soon(self) -> None:
         """Something has happened: look now."""
         if self._watch is not None and not self._watch.has_ended:
             self._connection.poller.look_soon()
-        self.read_wallet()
+        self.read_wallets()
 
     def show_logs(self, pod_id: str) -> None:
         """Show the end of a pod's logs, or hide them again."""
@@ -132,23 +145,17 @@ class Fleet:
             lambda: remove_pods(self._connection, [pod])[0], lambda done: self._ended(done, pod_id)
         )
 
-    def read_wallet(self) -> None:
+    def read_wallets(self) -> None:
         """Ask what there is to spend and what is being spent."""
-        if self._is_reading_wallet:
-            return
-        self._is_reading_wallet = True
-        self._desk.send(lambda: overview(self._connection), self._read_wallet_came)
+        if not self._is_reading_wallets:
+            self._is_reading_wallets = True
+            self._desk.send(lambda: overview(self._connection), self._wallets_came)
 
-    def _read_wallet_came(self, done: Future[object]) -> None:
-        from primepods_magic.pods.overview import Overview
-
-        self._is_reading_wallet = False
-        self._wallet_at = self._connection.now()
-        seen = None if done.exception() else done.result()
-        if isinstance(seen, Overview):
-            team_id = self._connection.settings.team_id
-            paying = [wallet for wallet in seen.wallets if team_id and wallet.team_id == team_id]
-            self.wallet = (paying or list(seen.wallets))[0]
+    def _wallets_came(self, done: Future[Overview]) -> None:
+        self._is_reading_wallets = False
+        self._wallets_at = self._connection.now()
+        if done.exception() is None:
+            self.wallets = done.result().wallets
 
     def _saw(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
@@ -158,10 +165,10 @@ class Fleet:
                 del self.logs[pod_id]
             elif not pod.is_settled or any(change.pod is pod for change in snapshot.changes):
                 self._read_logs(pod_id)
-        is_old = self._wallet_at is not None and snapshot.as_of - self._wallet_at > _WALLET_EVERY
+        is_old = self._wallets_at is not None and snapshot.as_of - self._wallets_at > _WALLETS_EVERY
         # What a pod costs an hour depends on its state.
         if is_old or any(change.is_of_state for change in snapshot.changes):
-            self.read_wallet()
+            self.read_wallets()
 
     def _read_logs(self, pod_id: str) -> None:
         if pod_id in self._reading:
@@ -182,6 +189,8 @@ class Fleet:
             self.refusals.pop(pod_id, None)
         else:
             self.refusals[pod_id] = f"the logs cannot be read: {_words(error)}"
+            if not self.logs[pod_id]:
+                del self.logs[pod_id]
 
     def _ended(self, done: Future[Removal], pod_id: str) -> None:
         self.ending.discard(pod_id)
@@ -189,9 +198,11 @@ class Fleet:
         if error is not None:
             self.refusals[pod_id] = f"not ended: {_words(error)}"
         else:
-            self.logs.pop(pod_id, None)
-            self._on_ended()
-            self.ended = (done.result(), *self.ended)[:_ENDED_SHOWN]
+            removal = done.result()
+            self.ended = (removal, *self.ended)[:_ENDED_SHOWN]
+            if removal.outcome == GONE:
+                self.logs.pop(pod_id, None)
+                self._on_ended(pod_id)
         self.look_soon()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,10 +11,9 @@ from typing import Any
 from primepods_magic.api.account import Disk
 from primepods_magic.api.models import Offer, Spec
 from primepods_magic.api.requests import TEMPLATE_IMAGE
+from primepods_magic.api.vocabulary import SECURITIES
 from primepods_magic.pods.offers import image_for, out_of_limits
 from primepods_magic.pods.spec import PodSpec
-
-from .market import OfferKey
 
 __all__ = [
     "SIZES",
@@ -119,11 +119,13 @@ def bounds(limits: Spec, unit: str) -> Bounds | None:
     default = int(default if default is not None else least or 0)
     if (least is None and most is None) or least == most:
         return Bounds(default, default, 1, default, True, "as the machine has it")
+    # Whole numbers are asked for, and at least one.
+    lowest = max(1, math.ceil(least or 1))
+    highest = max(lowest, math.floor(most) if most is not None else _ENDLESS)
     step = max(1, int(limits.step or 1))
-    upper = "" if most is None else f" to {most:g}"
-    words = f"{least or 0:g}{upper} {unit}{' or more' if most is None else ''}"
-    words += f", in steps of {step}" if step > 1 else ""
-    return Bounds(int(least or 0), int(most if most is not None else _ENDLESS), step, default, False, words)
+    upper = " or more" if most is None else f" to {highest}"
+    words = f"{lowest}{upper} {unit}" + (f", in steps of {step}" if step > 1 else "")
+    return Bounds(lowest, highest, step, min(max(default, lowest), highest), False, words)
 
 
 def fitted(form: Form, offer: Offer, *, default_image: str = "") -> Form:
@@ -141,6 +143,8 @@ def fitted(form: Form, offer: Offer, *, default_image: str = "") -> Form:
     wanted = form.image or default_image
     is_had = wanted in offer.images or (wanted and not offer.images)
     image = wanted if is_had else image_for(offer, PodSpec())
+    if offer.images and image not in offer.images:
+        image = offer.images[0]
     sizes: dict[str, Any] = {}
     for name, limits in limits_of(offer).items():
         size = getattr(form, SIZES[name])
@@ -177,9 +181,10 @@ def problems_of(form: Form, offer: Offer, disks: Iterable[Disk] = ()) -> dict[st
     elif offer.images and form.image not in offer.images:
         problems["image"] = f"this offer does not have the image {form.image}"
     for name, limits in limits_of(offer).items():
-        wrong = out_of_limits(name, getattr(form, SIZES[name]), limits)
-        if wrong:
-            problems[SIZES[name]] = wrong[0]
+        size = getattr(form, SIZES[name])
+        wrong = out_of_limits(name, size, limits)
+        if wrong or (size is not None and size < 1):
+            problems[SIZES[name]] = wrong[0] if wrong else f"{name} is at least 1"
     elsewhere = [
         str(disk.name or disk.id)
         for disk in disks
@@ -215,31 +220,35 @@ def spec_fields(form: Form, offer: Offer, max_price_usd_hr: float) -> dict[str, 
     max_price_usd_hr : float
         What was quoted; nothing above it is agreed to.
     """
-    key = OfferKey.of(offer)
     fields: dict[str, object] = {
-        "name": _literal(form.name.strip()),
-        "gpu": key.gpu_type,
-        "count": key.gpu_count,
-        "provider": key.provider,
-        "cloud_id": key.cloud_id,
-        "data_center_id": key.data_center,
-        "socket": key.socket,
+        "name": form.name.strip(),
+        "gpu": offer.gpu_type,
+        "count": offer.gpu_count,
+        "provider": offer.provider,
+        "cloud_id": offer.cloud_id,
+        "data_center_id": offer.data_center,
+        "country": offer.country,
+        "security": offer.security if offer.security in SECURITIES else None,
+        "socket": offer.socket,
         "image": form.image,
-        "template": _literal(form.template.strip()) if form.image == TEMPLATE_IMAGE else "",
+        "template": form.template.strip() if form.image == TEMPLATE_IMAGE else "",
         "disk": form.disk_gb,
         "vcpus": form.vcpus,
         "memory": form.memory_gb,
-        "env": dict(form.env),
-        "jupyter_password": form.jupyter_password,
         "ssh_key_id": form.ssh_key_id,
         "disks": list(form.disks),
         "team": form.team,
         "auto_restart": form.auto_restart or None,
         "max_price": max_price_usd_hr or None,
     }
-    return {name: value for name, value in fields.items() if value not in (None, "", [], {})}
+    literal = {name: _literal(value) for name, value in fields.items()}
+    # What a reference stands for is filled in here, and nowhere else.
+    asked = {**literal, "env": dict(form.env), "jupyter_password": form.jupyter_password}
+    return {name: value for name, value in asked.items() if value not in (None, "", [], {})}
 
 
-def _literal(text: str) -> str:
-    """Text in which nothing is filled in."""
-    return text.replace("${", "$${")
+def _literal(value: object) -> object:
+    """A value in which nothing is filled in."""
+    if isinstance(value, list):
+        return [_literal(item) for item in value]
+    return value.replace("${", "$${") if isinstance(value, str) else value

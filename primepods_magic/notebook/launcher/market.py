@@ -22,6 +22,7 @@ SHOWN = 50
 """More rows are not read; a filter is better for that."""
 
 _AS_IT_IS = PodSpec()
+_TOLD = ("gpu_type", "region", "country", "provider", "security", "socket")
 
 
 class OfferKey(NamedTuple):
@@ -33,6 +34,8 @@ class OfferKey(NamedTuple):
     gpu_type: str | None
     gpu_count: int | None
     socket: str | None
+    country: str | None
+    security: str | None
     is_spot: bool
 
     @classmethod
@@ -45,6 +48,8 @@ class OfferKey(NamedTuple):
             offer.gpu_type,
             offer.gpu_count,
             offer.socket,
+            offer.country,
+            offer.security,
             bool(offer.is_spot),
         )
 
@@ -100,8 +105,8 @@ class Market:
     ----------
     listed : tuple of Listed
         What can be rented for USD.
-    sold_out, unpriced : int
-        How many cannot: no machine left, no price in USD.
+    sold_out, unpriced, undescribed : int
+        How many cannot: no machine left, no price in USD, not described well enough.
     taken_at : datetime, optional
         When the list was taken, by the service's clock; ``None`` before there is one.
     """
@@ -109,13 +114,14 @@ class Market:
     listed: tuple[Listed, ...] = ()
     sold_out: int = 0
     unpriced: int = 0
+    undescribed: int = 0
     taken_at: datetime | None = None
-    _words: dict[str, tuple[str, ...]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def read(cls, offers: Iterable[Offer], taken_at: datetime) -> Market:
         """The market that a list of offers is."""
-        listed, sold_out, unpriced = [], 0, 0
+        listed: list[Listed] = []
+        sold_out = unpriced = undescribed = 0
         for offer in offers:
             # As if it was asked for by its id: spot offers are chosen so, too.
             hindrances = misfits(offer, _AS_IT_IS.model_copy(update={"cloud_id": offer.cloud_id}))
@@ -123,10 +129,12 @@ class Market:
                 sold_out += 1
             elif NO_USD_PRICE in hindrances:
                 unpriced += 1
-            elif not hindrances:
+            elif hindrances:
+                undescribed += 1
+            else:
                 listed.append(Listed(offer, quote(offer, _AS_IT_IS).price_usd_hr))
         listed.sort(key=lambda row: (row.price_usd_hr, row.offer.provider or "", row.offer.cloud_id or ""))
-        return cls(tuple(listed), sold_out, unpriced, taken_at)
+        return cls(tuple(listed), sold_out, unpriced, undescribed, taken_at)
 
     def get(self, key: OfferKey) -> Listed | None:
         """The offer of this key, where there is one."""
@@ -134,10 +142,12 @@ class Market:
 
     def words(self, name: str) -> tuple[str, ...]:
         """What the offers say in a field, each word once, in order."""
-        if name not in self._words:
-            said = {str(word) for row in self.listed if (word := getattr(row.offer, name))}
-            self._words[name] = tuple(sorted(said))
         return self._words[name]
+
+    @cached_property
+    def _words(self) -> dict[str, tuple[str, ...]]:
+        said = {name: {getattr(row.offer, name) for row in self.listed} for name in _TOLD}
+        return {name: tuple(sorted(filter(None, words))) for name, words in said.items()}
 
     @cached_property
     def counts(self) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.errors import ConnectionClosed, PodsError
+from primepods_magic.api.errors import PodsError
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.offers import find_offers
 from primepods_magic.pods.spec import PodSpec
@@ -23,7 +23,6 @@ from .order import LaunchSettings, Order
 
 if TYPE_CHECKING:
     from primepods_magic.api.models import Offer
-    from primepods_magic.pods.handle import Pod
 
 __all__ = ["LauncherModel"]
 
@@ -38,8 +37,8 @@ class LauncherModel:
         Where.
     namespace : dict
         The notebook's variables, which a cell can take secrets from.
-    settings : LaunchSettings
-        What holds for every launch.
+    settings : callable
+        Tells what holds for every launch, whenever that is asked.
 
     Attributes
     ----------
@@ -74,7 +73,7 @@ class LauncherModel:
         self,
         connection: Connection,
         namespace: dict[str, Any],
-        settings: LaunchSettings | None = None,
+        settings: Callable[[], LaunchSettings] = LaunchSettings,
     ) -> None:
         self.connection = connection
         self._desk = Desk(connection, self._show)
@@ -86,18 +85,16 @@ class LauncherModel:
         self.is_loading = True
         self.trouble = ""
         self.account = Account()
-        self.is_account_known = False
         self._is_asking_account = False
-        self.is_closed = False
         self.order = Order(
             connection,
             self._desk,
             namespace,
-            settings or LaunchSettings(),
+            settings,
             on_launched=self._launched,
             on_sold_out=self._take_list,
         )
-        self.fleet = Fleet(connection, self._desk, on_ended=self.order.forget_outcome)
+        self.fleet = Fleet(connection, self._desk, on_ended=self.order.ended)
 
     def listen(self, listener: Callable[[], object]) -> None:
         """Have something called now and whenever anything may have changed, on the model's thread."""
@@ -110,14 +107,18 @@ class LauncherModel:
 
     def close(self) -> None:
         """Stop watching and asking; the pods go on."""
-        self.is_closed = True
-        self.fleet.stop()
         self._desk.close()
+        self.fleet.stop()
 
     @property
     def is_here(self) -> bool:
         """Whether the caller is the model's thread."""
         return self._desk.is_here
+
+    @property
+    def failure(self) -> str:
+        """What was raised here last and was not meant to be; empty where nothing was."""
+        return self._desk.failure
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until everything that was asked for is done; false where that takes longer."""
@@ -186,7 +187,7 @@ class LauncherModel:
         self._desk.put(lambda: action(*args))
 
     def _check(self) -> None:
-        self.order.check(self.account, self.is_account_known, self.fleet.pods)
+        self.order.check(self.account, self.fleet.pods)
 
     def _show(self) -> None:
         self._check()
@@ -200,36 +201,39 @@ class LauncherModel:
     def _take_list(self) -> None:
         self.is_loading = True
         self._desk.send(self._read_offers, self._list_came)
-        if self.market.taken_at is not None:
-            self._ask_account()
+        if self.market.taken_at is not None or self.trouble:
+            self._read_the_rest()
 
     def _read_offers(self) -> list[Offer]:
         return find_offers(self.connection.client, PodSpec())
 
     def _list_came(self, done: Future[list[Offer]]) -> None:
-        self.is_loading = False
+        is_first = self.market.taken_at is None and not self.trouble
         error = done.exception()
+        self.is_loading = False
         if error is not None:
             self.trouble = str(error) if isinstance(error, PodsError) else type(error).__name__
-            self.is_closed = self.is_closed or isinstance(error, ConnectionClosed)
-            return
-        self.trouble = ""
-        self.market = Market.read(done.result(), self.connection.now())
-        self.order.follow(self.market)
-        self._filter(self.filters)
-        self._ask_account()
+        else:
+            self.trouble = ""
+            self.market = Market.read(done.result(), self.connection.now())
+            self.order.follow(self.market)
+            self._filter(self.filters)
+        if is_first:
+            # What is looked for first comes first.
+            self._read_the_rest()
 
-    def _ask_account(self) -> None:
-        if self.is_account_known or self._is_asking_account:
-            return
-        self._is_asking_account = True
-        self._desk.send(lambda: read_account(self.connection), self._account_came)
+    def _read_the_rest(self) -> None:
+        if not self._is_asking_account:
+            self._is_asking_account = True
+            self._desk.send(lambda: read_account(self.connection), self._account_came)
+        if not self.connection.is_closed:
+            self.fleet.watch()
+            self.fleet.read_wallets()
 
     def _account_came(self, done: Future[Account]) -> None:
         self._is_asking_account = False
         if done.exception() is None:
-            self.account, self.is_account_known = done.result(), True
-            self.fleet.watch()
+            self.account = done.result()
 
-    def _launched(self, _: Pod) -> None:
+    def _launched(self) -> None:
         self.fleet.look_soon()

@@ -5,24 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.errors import (
-    BudgetExceeded,
-    InvalidRequest,
-    LaunchIncomplete,
-    OutcomeUnknown,
-    OutOfStock,
-    PodFailed,
-    PodsError,
-    WaitInterrupted,
-)
+from primepods_magic.api.errors import InvalidRequest, OutOfStock, PodFailed, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean
 from primepods_magic.notebook.variables import Variables
 from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.guards import Limits, refuse_above
+from primepods_magic.pods.guards import Limits, why_above
 from primepods_magic.pods.identity import standing
 from primepods_magic.pods.launch_many import carry_out_many, plan_many
 from primepods_magic.pods.offers import Quote, quote
@@ -31,8 +22,9 @@ from primepods_magic.pods.spec import PodSpec, parse_spec
 
 from .account import Account
 from .cell import SecretVariables, body_of
-from .form import Form, fitted, problems_of, spec_fields, variable_problem
+from .form import SIZES, Form, fitted, problems_of, spec_fields, variable_problem
 from .market import Listed, Market, OfferKey
+from .outcome import Outcome, failure, success
 
 if TYPE_CHECKING:
     from primepods_magic.pods.handle import Pod
@@ -40,12 +32,9 @@ if TYPE_CHECKING:
 
     from .desk import Desk
 
-__all__ = ["LaunchSettings", "Order", "Outcome", "Stage"]
+__all__ = ["LaunchSettings", "Order", "Stage"]
 
 PASSWORD = "JUPYTER_PASSWORD"  # noqa: S105 - the name of a variable
-
-# What these say of a pod and its bill is exact; after all others nothing was created.
-_SAYS_WHAT_IS_BILLED = (BudgetExceeded, LaunchIncomplete, OutcomeUnknown, PodFailed, WaitInterrupted)
 
 
 class Stage(Enum):
@@ -67,14 +56,6 @@ class LaunchSettings:
     default_team: str = ""
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What came of the last attempt, in words."""
-
-    text: str
-    is_failure: bool = False
-
-
 class Order:
     """One order at a time. Every method belongs to the thread of the desk.
 
@@ -86,8 +67,8 @@ class Order:
         Does the slow work.
     namespace : dict
         The notebook's variables.
-    settings : LaunchSettings
-        What holds for every launch.
+    settings : callable
+        Tells what holds for every launch, now.
     on_launched, on_sold_out : callable
         Are called when there is a pod, and when the offer is gone.
 
@@ -98,7 +79,7 @@ class Order:
     form : Form
         What was typed and chosen.
     form_changes : int
-        Counts the changes of the form that nobody typed.
+        Counts the changes of image, sizes and variables that nobody typed.
     stage : Stage
         How far the launch is.
     plan : LaunchPlan, optional
@@ -122,29 +103,31 @@ class Order:
         connection: Connection,
         desk: Desk,
         namespace: dict[str, Any],
-        settings: LaunchSettings,
+        settings: Callable[[], LaunchSettings],
         *,
-        on_launched: Callable[[Pod], object],
+        on_launched: Callable[[], object],
         on_sold_out: Callable[[], object],
     ) -> None:
         self._connection = connection
         self._desk = desk
         self._namespace = namespace
-        self._secrets = SecretVariables(namespace)
         self._settings = settings
         self._on_launched = on_launched
         self._on_sold_out = on_sold_out
         self._variables = Variables(namespace)
         self._is_gone = False
-        self._draft_value = ""
+        self._review_number = 0
+        self._known_ids: frozenset[str | None] = frozenset()
+        self.secrets = SecretVariables(namespace)
         self.listed: Listed | None = None
-        self.form = Form(team=settings.default_team)
+        self.form = Form(team=settings().default_team, jupyter_password=self.secrets.generate(PASSWORD))
         self.form_changes = 0
         self.stage = Stage.FORM
         self.plan: LaunchPlan | None = None
         self.outcome: Outcome | None = None
         self.told: tuple[str, ...] = ()
         self.draft_name = ""
+        self.draft_problem = ""
         self.problems: dict[str, str] = {}
         self.note = ""
         self.quote: Quote | None = None
@@ -156,27 +139,28 @@ class Order:
         """Nothing stands in the way of a launch, as far as can be told here."""
         return self.stage is Stage.FORM and self.spec is not None and not self.problems
 
+    @property
+    def may_launch(self) -> bool:
+        """What the summary says can be carried out, as far as can be told here."""
+        return self.stage is Stage.SUMMARY and self.plan is not None and not self.problems
+
     def choose(self, listed: Listed | None) -> None:
         """Take another offer."""
         self.listed, self._is_gone = listed, False
-        if listed is not None:
-            image = self._settings.default_image
-            self.form = fitted(self.form, listed.offer, default_image=image)
-            if not self.form.jupyter_password:
-                self.generate_password()
+        self._fit()
         self._begin_anew()
-        self.form_changes += 1
 
     def follow(self, market: Market) -> None:
         """Take the chosen offer as it is in a newer list."""
         if self.listed is None:
             return
-        newest = market.get(OfferKey.of(self.listed.offer))
+        before, newest = self.listed, market.get(OfferKey.of(self.listed.offer))
         self._is_gone = newest is None
-        if newest is not None and newest != self.listed:
+        if newest is not None:
             self.listed = newest
-            if self.stage is Stage.SUMMARY:
-                self._begin_anew()
+        if newest != before:
+            self._fit()
+            self._drop_plan("the offer has changed meanwhile; review it again")
 
     def set(self, **values: Any) -> None:
         """Change fields of the form, as somebody typed or chose them."""
@@ -186,58 +170,37 @@ class Order:
     def name_variable(self, name: str) -> None:
         """Give the environment variable that is being added a name."""
         self.draft_name = name.strip()
+        self.draft_problem = (variable_problem(name.strip()) or "now its value") if name.strip() else ""
         self._begin_anew()
 
     def give_value(self, value: str) -> None:
-        """Give it its value, which is kept here and nowhere shown."""
-        self._draft_value = value
-        self.add_variable()
-
-    def add_variable(self) -> None:
-        """Add the environment variable, where its name and value are given."""
+        """Add the environment variable with this value, which is kept as a variable of the notebook. Where
+        the name does not do, the value is forgotten at once."""
         name = self.draft_name
-        if self._draft_value and not variable_problem(name):
-            said = self._secrets.keep(name, self._draft_value)
-            self.remove_variable(name, but=said)
-            self.form = replace(self.form, env={**self.form.env, name: said})
-            self.draft_name = self._draft_value = ""
+        wrong = variable_problem(name)
+        if wrong:
+            self.draft_problem = f"{wrong}; then type its value again"
+        else:
+            self.set(env={**self.form.env, name: self.secrets.keep(name, value)})
+            self.draft_name = self.draft_problem = ""
             self.form_changes += 1
         self._begin_anew()
 
-    @property
-    def draft_problem(self) -> str:
-        """What is missing to add the variable; empty while none is being added."""
-        if not self.draft_name and not self._draft_value:
-            return ""
-        return variable_problem(self.draft_name) or ("" if self._draft_value else "now its value")
-
-    def remove_variable(self, name: str, *, but: str = "") -> None:
+    def remove_variable(self, name: str) -> None:
         """Take an environment variable out again."""
-        env = dict(self.form.env)
-        said = env.pop(name, "")
-        if said and said != but:
-            self._secrets.forget(said)
-        self.form = replace(self.form, env=env)
-        self._begin_anew()
+        self.set(env={other: value for other, value in self.form.env.items() if other != name})
 
     def set_password(self, password: str) -> None:
-        """Take a Jupyter password of one's own."""
-        self._secrets.forget(self.form.jupyter_password)
-        self.set(jupyter_password=self._secrets.keep(PASSWORD, password))
+        """Take a Jupyter password of one's own; pods that have another one keep it."""
+        self.set(jupyter_password=self.secrets.keep(PASSWORD, password))
 
-    def generate_password(self) -> None:
-        """Take a generated Jupyter password, the same for all pods of this notebook."""
-        self.set(jupyter_password=self._secrets.generate(PASSWORD))
-
-    def check(self, account: Account, is_account_known: bool, pods: Iterable[PodDetails]) -> None:
+    def check(self, account: Account, pods: Iterable[PodDetails]) -> None:
         """Work out the price, the cell, and everything that is wrong.
 
         Parameters
         ----------
         account : Account
             What the account has.
-        is_account_known : bool
-            Whether it has been asked.
         pods : iterable of PodDetails
             My pods, as last seen.
         """
@@ -248,21 +211,26 @@ class Order:
         self.problems = problems_of(form, offer, account.disks)
         if self._is_gone:
             self.problems["offer"] = "this offer has gone since; choose another one"
-        if not account.may_launch:
+        if self._connection.is_closed:
+            self.problems["account"] = "this belongs to a connection that was closed; run the cell again"
+        elif not account.may_launch:
             self.problems["account"] = "this key may only read: it can neither rent nor end pods"
         if self.draft_problem:
             self.problems["env"] = self.draft_problem
-        sizes = PodSpec(disk_size=form.disk_gb, vcpus=form.vcpus, memory=form.memory_gb)
-        self.quote = quote(offer, sizes)
+        sizes = {name: getattr(form, SIZES[name]) for name in SIZES if SIZES[name] not in self.problems}
+        machine = PodSpec(disk_size=sizes.get("disk"), vcpus=sizes.get("vcpus"), memory=sizes.get("memory"))
+        self.quote = quote(offer, machine)
         self.body = body_of(spec_fields(form, offer, self.quote.price_usd_hr))
         # The cell's own way: launching here and running it are the same.
         self._variables = Variables(self._namespace)
         try:
             self.spec = parse_spec(self.body, variable=self._variables, first_line=2)
         except InvalidRequest as error:
-            self.problems.setdefault("spec", str(error))
+            if not self.problems:
+                self.problems["spec"] = str(error)
             return
-        if is_account_known:
+        self._known_ids = frozenset(pod.id for pod in pods)
+        if account.is_identified:
             self._compare(self.spec, list(pods))
 
     def review(self) -> None:
@@ -270,7 +238,8 @@ class Order:
         if not self.may_review or self.spec is None:
             return
         self.stage, self.outcome, self.told = Stage.CHECKING, None, ()
-        spec, settings = self.spec, self._settings
+        self._review_number += 1
+        spec, settings, number = self.spec, self._settings(), self._review_number
         self._variables.spare(spec.pod_name)
 
         def plan() -> LaunchPlan:
@@ -283,35 +252,49 @@ class Order:
             )
             return found
 
-        self._desk.send(plan, lambda done: self._planned(done, spec))
+        self._desk.send(plan, lambda done: self._planned(done, number))
 
     def back(self) -> None:
         """Do not launch it after all."""
         if self.stage is Stage.SUMMARY:
             self._begin_anew()
 
-    def forget_outcome(self) -> None:
-        """What came of the last launch is not true any more."""
-        self.outcome = None
-
     def launch(self) -> None:
         """Carry out what the summary says; a second call does nothing."""
-        if self.stage is not Stage.SUMMARY or self.plan is None:
+        if not self.may_launch or self.plan is None:
             return
-        self.stage, plan = Stage.LAUNCHING, self.plan
+        self.stage, plan, known = Stage.LAUNCHING, self.plan, self._known_ids
+        began = self._connection.now()
 
         def carry_out() -> Pod:
             (pod,) = carry_out_many(self._connection, [plan], yes=True, tell=self._tell)
             return pod
 
-        self._desk.send(carry_out, lambda done: self._launched(done, plan))
+        self._desk.send(carry_out, lambda done: self._launched(done, plan, known, began))
+
+    def ended(self, pod_id: str) -> None:
+        """A pod is gone: that it was rented is not true any more."""
+        if self.outcome is not None and self.outcome.pod_id == pod_id:
+            self.outcome = None
+
+    def _fit(self) -> None:
+        """What the offer cannot be goes back to what it comes with."""
+        if self.listed is not None:
+            image = self._settings().default_image
+            self.form = fitted(self.form, self.listed.offer, default_image=image)
+            self.form_changes += 1
 
     def _begin_anew(self) -> None:
-        """What was planned was planned for another form."""
-        if self.stage in (Stage.CHECKING, Stage.SUMMARY):
-            self.stage, self.plan = Stage.FORM, None
+        """What was planned was planned for another form, and what came of the last one is read by now."""
+        self._drop_plan()
         if self.stage is Stage.FORM:
-            self.outcome, self.told = None, ()
+            self.told = ()
+            if self.outcome is not None and not self.outcome.may_be_billed:
+                self.outcome = None
+
+    def _drop_plan(self, why: str = "") -> None:
+        if self.stage in (Stage.CHECKING, Stage.SUMMARY):
+            self.stage, self.plan, self.told = Stage.FORM, None, (why,)
 
     def _tell(self, text: str) -> None:
         self._desk.put(lambda: self._hear(text))
@@ -319,40 +302,34 @@ class Order:
     def _hear(self, text: str) -> None:
         self.told = tuple(dict.fromkeys([*self.told, text]))
 
-    def _planned(self, done: Future[LaunchPlan], spec: PodSpec) -> None:
-        if self.stage is not Stage.CHECKING or spec != self.spec:
+    def _planned(self, done: Future[LaunchPlan], number: int) -> None:
+        if self.stage is not Stage.CHECKING or number != self._review_number:
             return
         error = done.exception()
         if error is not None:
-            self._failed(error)
+            self._failed(error, was_sent=False)
             return
         self.stage, self.plan = Stage.SUMMARY, done.result()
 
-    def _launched(self, done: Future[Pod], plan: LaunchPlan) -> None:
+    def _launched(
+        self, done: Future[Pod], plan: LaunchPlan, known: frozenset[str | None], began: datetime
+    ) -> None:
         error = done.exception()
         if error is not None:
-            self._failed(error)
-            return
-        pod = done.result()
-        self.stage, self.plan = Stage.FORM, None
-        name = clean(pod.name)
-        if plan.existing is not None:
-            self.outcome = Outcome(f"'{name}' is there already; nothing was created")
+            self._failed(error, was_sent=True)
         else:
-            price = "" if pod.price_usd_hr is None else f" and costs ${pod.price_usd_hr:.2f}/h from now on"
-            self.outcome = Outcome(f"'{name}' is rented{price}; it is below, among your pods")
-        self._on_launched(pod)
+            pod = done.result()
+            self.stage, self.plan = Stage.FORM, None
+            # Another kernel may have launched it since the plan was made.
+            was_there = pod.id in known or (pod.details.created_at or began) < began
+            self.outcome = success(pod, is_new=plan.existing is None and not was_there)
+        self._on_launched()
 
-    def _failed(self, error: BaseException) -> None:
+    def _failed(self, error: BaseException, *, was_sent: bool) -> None:
         self.stage, self.plan = Stage.FORM, None
         if isinstance(error, PodsError):
             self._variables.hide_in(error)
-        # What others say of their errors may repeat what was sent.
-        text = str(error) if isinstance(error, PodsError) else f"{type(error).__name__} broke it off"
-        if isinstance(error, PodsError) and not isinstance(error, _SAYS_WHAT_IS_BILLED):
-            created = "" if "created" in text else "Nothing was created. "
-            text = f"{text.rstrip('.')}. {created}Nothing is billed for it."
-        self.outcome = Outcome(text, is_failure=True)
+        self.outcome = failure(error, was_sent=was_sent)
         if isinstance(error, OutOfStock):
             self._on_sold_out()
 
@@ -361,15 +338,12 @@ class Order:
         found = standing(self._connection, pods, spec)
         if found.pod is not None:
             self.note = "you have this very pod: launching answers with it"
-        elif found.refusal is not None:
-            # What it says of cells is no help here.
-            said = str(found.refusal).partition("; nothing was created")[0]
-            billed = " It may be billed until then." if isinstance(found.refusal, PodFailed) else ""
-            self.problems["name"] = f"{said}; use another name, or terminate that one below.{billed}"
-        if self.quote is None or found.pod is not None:
             return
-        try:
+        if found.refusal is not None:
+            billed = " It may be billed until then." if isinstance(found.refusal, PodFailed) else ""
+            self.problems["name"] = f"{found.why}; use another name, or terminate that one below.{billed}"
+        if self.quote is not None:
             others = [pod for pod in pods if self._connection.may_be_mine(pod)]
-            refuse_above(self._settings.limits, self.quote, spec.pod_name, others)
-        except BudgetExceeded as error:
-            self.problems["price"] = str(error).replace("; nothing was created", "")
+            above = why_above(self._settings().limits, self.quote, spec.pod_name, others)
+            if above:
+                self.problems["price"] = above

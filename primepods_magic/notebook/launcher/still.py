@@ -6,10 +6,11 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
-from primepods_magic.api.text import clean, safe_html
+from primepods_magic.api.text import clean, clean_lines, safe_html
 from primepods_magic.notebook.views.markup import static_html, static_text
 from primepods_magic.notebook.views.rows import as_of_text
 
+from .order import Stage
 from .words import removal_words, usd_hr, wallet_words
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from .model import LauncherModel
 
-__all__ = ["place_html", "place_text", "still_html", "still_text"]
+__all__ = ["paying_team", "place_html", "place_text", "still_html", "still_text", "team_name"]
 
 _BLOCK = (
     "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;"
@@ -37,17 +38,35 @@ def place_text(model: LauncherModel) -> str:
         words = ["LIVE: pods are billed", clean(connection.settings.base_url)]
     if model.account.person:
         words.append(clean(model.account.person))
-    if connection.settings.team_id:
-        words.append(f"team {clean(connection.settings.team_id)}")
+    elif model.account.is_identified:
+        words.append("an account whose name is not told")
+    team_id = paying_team(model)
+    if team_id:
+        words.append(f"team {team_name(model, team_id)}")
     return " · ".join(words)
+
+
+def paying_team(model: LauncherModel) -> str | None:
+    """The id of the team that is billed for launches; ``None`` where my own wallet is."""
+    return model.order.form.team or model.connection.settings.team_id
+
+
+def team_name(model: LauncherModel, team_id: str) -> str:
+    """What a team is called, as far as that is known."""
+    names = (team.name for team in model.account.teams if team.team_id == team_id)
+    return clean(next(names, None) or team_id)
 
 
 def place_html(model: LauncherModel) -> str:
     """The same, with the first word to be seen from afar."""
     word, _, rest = place_text(model).partition(": ")
     kind = "" if model.connection.is_sandbox else " primepods-live"
-    may = "" if model.account.may_launch else ' · <b style="font-weight:600">this key may only read</b>'
-    return f'<span class="primepods-place{kind}">{word.title()}</span>{safe_html(rest)}{may}'
+    notes = [] if model.account.may_launch else ["this key may only read"]
+    notes += [model.account.trouble] if model.account.trouble else []
+    notes += ["the connection was closed; run the cell again"] if model.connection.is_closed else []
+    notes += [f"something failed here ({model.failure}): this may be old"] if model.failure else []
+    said = "".join(f' · <b style="font-weight:600">{safe_html(note)}</b>' for note in notes)
+    return f'<span class="primepods-place{kind}">{word.title()}</span>{safe_html(rest)}{said}'
 
 
 def still_text(model: LauncherModel) -> str:
@@ -56,7 +75,7 @@ def still_text(model: LauncherModel) -> str:
     if model.fleet.pods and model.fleet.snapshot:
         lines.append(static_text(replace(model.fleet.snapshot, pods=model.fleet.pods)))
     if model.cell:
-        lines += ["the form as a cell:", *(f"    {line}" for line in model.cell.splitlines())]
+        lines += ["the form as a cell:", *(f"    {line}" for line in clean_lines(model.cell).splitlines())]
     return "\n".join(lines)
 
 
@@ -66,7 +85,7 @@ def still_html(model: LauncherModel) -> str:
     if model.fleet.pods and model.fleet.snapshot:
         parts.append(static_html(replace(model.fleet.snapshot, pods=model.fleet.pods)))
     if model.cell:
-        parts.append(f'<pre style="{_CODE}">{escape(model.cell)}</pre>')
+        parts.append(f'<pre style="{_CODE}">{escape(clean_lines(model.cell))}</pre>')
     return f'<div style="{_BLOCK}">{"".join(parts)}</div>'
 
 
@@ -83,8 +102,14 @@ def _lines(model: LauncherModel) -> Iterator[str]:
             f"chosen: {offer.gpu_count} × {clean(offer.gpu_type)} at {order.quote.place}, "
             f"{usd_hr(order.quote.price_usd_hr)}"
         )
+    if order.stage is Stage.LAUNCHING and order.plan is not None:
+        yield (
+            f"a launch of '{clean(order.plan.name)}' was under way: it may be rented and billed, which "
+            "'%pods ls' tells"
+        )
     if order.outcome is not None:
         yield clean(order.outcome.text)
     yield from map(removal_words, model.fleet.ended)
-    if model.fleet.wallet is not None:
-        yield wallet_words(model.fleet.wallet)
+    wallet = model.fleet.wallet(paying_team(model))
+    if wallet is not None:
+        yield wallet_words(wallet)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from primepods_magic.api.text import clean
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.overview import WalletState
-from primepods_magic.pods.remove import Removal
+from primepods_magic.pods.remove import GONE, Removal
 
 __all__ = ["hours_left", "price_parts", "removal_words", "usd", "usd_hr", "wallet_words"]
 
@@ -66,6 +66,10 @@ def hours_left(wallet: WalletState) -> str:
 
 
 def removal_words(removal: Removal) -> str:
-    """What became of a pod that was ended, and what it cost."""
-    billed = "not billed yet" if removal.billed_usd is None else f"{usd(removal.billed_usd)} billed"
-    return f"{clean(removal.name)}: {clean(removal.outcome)}, {billed}"
+    """What became of a pod that was to be ended and, where it is gone, what it cost."""
+    said = f"{clean(removal.name)}: {clean(removal.outcome)}"
+    if removal.outcome != GONE:
+        return said
+    return (
+        f"{said}, {'not billed yet' if removal.billed_usd is None else f'{usd(removal.billed_usd)} billed'}"
+    )

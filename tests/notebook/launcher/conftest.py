@@ -152,7 +152,7 @@ def opened(connection: Connection) -> Iterator[Opened]:
 
     def make(
         namespace: dict[str, Any] | None = None,
-        settings: LaunchSettings | None = None,
+        settings: Callable[[], LaunchSettings] = LaunchSettings,
         *,
         through: Connection | None = None,
     ) -> LauncherModel:
@@ -163,6 +163,9 @@ def opened(connection: Connection) -> Iterator[Opened]:
 
     yield make
     for model in models:
+        # What is under way when a connection is closed may leave a socket behind.
+        model.fleet.stop()
+        model.wait_until_idle(IDLE_S)
         model.close()
     assert DESK not in [thread.name for thread in threading.enumerate()]
 

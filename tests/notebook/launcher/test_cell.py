@@ -35,7 +35,6 @@ def test_a_variable_that_has_the_value_already_is_used_and_left_alone(there: Any
     namespace = {"HF_TOKEN": there}
     secrets = SecretVariables(namespace)
     assert secrets.keep("HF_TOKEN", SECRET) == "${HF_TOKEN}"
-    secrets.forget("${HF_TOKEN}")
     assert namespace == {"HF_TOKEN": there}
     assert namespace["HF_TOKEN"] is there
 
@@ -74,36 +73,6 @@ def test_whatever_the_value_is_it_is_what_a_cell_gets(value: str, there: dict[st
     assert there.items() <= namespace.items()
     if reference != value.strip():
         assert value_of(namespace, reference) == value
-
-
-def test_what_was_put_there_is_taken_out_again() -> None:
-    namespace: dict[str, Any] = {"mine": 1}
-    secrets = SecretVariables(namespace)
-    reference = secrets.keep("KEY", SECRET)
-    secrets.forget(reference)
-    secrets.forget(reference)
-    assert namespace == {"mine": 1}
-
-
-def test_what_somebody_else_put_there_since_is_left_alone() -> None:
-    namespace: dict[str, Any] = {}
-    secrets = SecretVariables(namespace)
-    reference = secrets.keep("KEY", SECRET)
-    namespace["KEY"] = mine = SecretStr(SECRET)
-    secrets.forget(reference)
-    assert namespace["KEY"] is mine
-    namespace.clear()
-    secrets.forget(secrets.keep("KEY", SECRET))
-    assert namespace == {}
-
-
-@pytest.mark.parametrize("reference", ["", "KEY", "${KEY", "x${KEY}", "${OTHER}"])
-def test_only_its_own_reference_takes_a_secret_out(reference: str) -> None:
-    namespace: dict[str, Any] = {"OTHER": "mine"}
-    secrets = SecretVariables(namespace)
-    secrets.keep("KEY", SECRET)
-    secrets.forget(reference)
-    assert set(namespace) == {"KEY", "OTHER"}
 
 
 def test_a_generated_secret_is_long_and_the_same_for_the_whole_notebook() -> None:

@@ -88,15 +88,13 @@ class ConfigureView:
         self._more = kit(Box, "row", children=(*more, self._disk_field.box))
         self._cell = kit(Textarea, description="The same as a cell", rows=8)
         kit.on_change(self._cell, lambda _: model.do(self._restore_cell))
+        self._code_hint = kit.html()
         self.code = kit(
             Box,
             "section",
             children=(
                 self._cell,
-                kit.html(
-                    value='<div class="primepods-hint">Running it is the same as launching here. '
-                    "<code>%pods launcher --cell</code> puts it into the next cell.</div>"
-                ),
+                self._code_hint,
             ),
         )
         self.box = kit(
@@ -151,14 +149,13 @@ class ConfigureView:
         self._say_what_is_wrong()
         self._variables.render()
         put(self._price, value=_price_html(self._model))
+        put(self._code_hint, value=_code_hint_html(self._model))
         put(self._cell, value=self._model.cell, rows=min(16, self._model.cell.count("\n") + 1))
 
     def _offer_choices(self) -> None:
         account, order = self._model.account, self._model.order
         offer = order.listed.offer if order.listed else None
         images = [(clean(image), image) for image in (offer.images if offer else ())]
-        if order.form.image and order.form.image not in [image for _, image in images]:
-            images.append((clean(order.form.image), order.form.image))
         keys = [(clean(key.name) or str(key.id), key.id) for key in account.keys or ()]
         primary = f"{keys[0][0]}, the primary one" if keys else "none on the account"
         unknown = "the account's primary one"
@@ -191,16 +188,13 @@ class ConfigureView:
         self._model.order.set(disks=tuple(disk_id for disk_id, box in self._disks.items() if box.value))
 
     def _fill_in(self) -> None:
-        """Put into the controls what nobody typed there."""
+        """Put into the controls what nobody typed there: what comes with the offer."""
         form = self._model.order.form
-        for name in ("name", "image", "template"):
-            put(self._fields[name].control, value=getattr(form, name))
-        for name in ("team", "ssh_key_id", "auto_restart"):
-            put(self._more_fields[name].control, value=getattr(form, name))
         for name, bound in self._bounds.items():
             if bound is not None:
                 size = getattr(form, name)
                 _bound(self._fields[name].control, bound, bound.default if size is None else size)
+        put(self._fields["image"].control, value=form.image)
 
     def _say_what_is_wrong(self) -> None:
         order = self._model.order
@@ -209,7 +203,7 @@ class ConfigureView:
             **{name: bound.words for name, bound in self._bounds.items() if bound},
             "name": order.note
             or ("" if order.form.name.strip() or not order.spec else f"without one: {order.spec.pod_name}"),
-            "jupyter_password": _password_hint(order.form.jupyter_password),
+            "jupyter_password": _password_hint(self._model),
             "ssh_key_id": "" if self._model.account.keys != () else "%pods keys add lets yours log in",
         }
         for name, field in {**self._fields, **self._more_fields}.items():
@@ -227,25 +221,41 @@ class ConfigureView:
             description="Fewer settings" if is_more else _MORE_WORDS,
         )
         wrong = [problems[name] for name in _ALL_OF_IT if name in problems]
-        cards = "".join(
-            f'<div class="primepods-card primepods-bad">{safe_html(text)}</div>' for text in wrong
-        )
+        cards = "".join(map(_card, wrong))
         put(self._wrong, value=f'<div role="alert">{cards}</div>' if wrong else "")
 
 
-def _password_hint(reference: str) -> str:
-    return f"{reference.strip('${}')}.get_secret_value() tells it" if reference else ""
+def _password_hint(model: LauncherModel) -> str:
+    reference = model.order.form.jupyter_password
+    if model.order.secrets.is_kept(reference):
+        return f"{reference.strip('${}')}.get_secret_value() tells it"
+    return f"taken from {reference}"
+
+
+def _code_hint_html(model: LauncherModel) -> str:
+    form = model.order.form
+    names = dict.fromkeys(
+        name.strip("${}") for name in (*form.env.values(), form.jupyter_password) if name.startswith("${")
+    )
+    takes = f" It takes {', '.join(names)} from this notebook or the environment." if names else ""
+    return (
+        '<div class="primepods-hint">Running it is the same as launching here. '
+        f"<code>%pods launcher --cell</code> puts it into the next cell.{safe_html(takes)}</div>"
+    )
 
 
 def _card(text: str) -> str:
     return f'<div class="primepods-card primepods-bad">{safe_html(text)}</div>'
 
 
-def _options(control: Any, options: list[tuple[str, Any]], value: Any) -> None:
+def _options(control: Any, options: list[tuple[str, Any]], value: str) -> None:
+    """Offer these, and whatever is chosen already."""
+    if value not in [known for _, known in options]:
+        options = [*options, (clean(value), value)]
     if list(control.options) != options:
         with control.hold_sync():
             control.options = options
-            control.value = value if any(value == known for _, known in options) else None
+            control.value = value
 
 
 def _bound(control: Any, bound: Bounds, value: int) -> None:

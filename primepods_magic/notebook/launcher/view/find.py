@@ -162,7 +162,11 @@ def _status(model: LauncherModel) -> str:
     words.append("asking again …" if model.is_loading else f"list {as_of_text(market.taken_at)}")
     left_out = [
         f"{number} {what}"
-        for number, what in ((market.sold_out, "sold out"), (market.unpriced, "not priced in USD"))
+        for number, what in (
+            (market.sold_out, "sold out"),
+            (market.unpriced, "not priced in USD"),
+            (market.undescribed, "not fully described"),
+        )
         if number
     ]
     if left_out:

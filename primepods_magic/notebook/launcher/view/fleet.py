@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from ipywidgets import Box
 
 from primepods_magic.api.text import clean, clean_lines, safe_html
+from primepods_magic.notebook.launcher.still import paying_team
 from primepods_magic.notebook.launcher.words import removal_words, wallet_words
 from primepods_magic.notebook.views.choice import choose
 from primepods_magic.notebook.views.markup import (
@@ -21,6 +22,7 @@ from primepods_magic.notebook.views.markup import (
 )
 from primepods_magic.notebook.views.rows import Row, announcement, read_rest, read_rows, trouble_text
 from primepods_magic.notebook.views.widget import Line
+from primepods_magic.pods.remove import GONE
 
 from .kit import Kit, put, show
 
@@ -75,8 +77,9 @@ class FleetView:
         """Show what the model says."""
         fleet = self._model.fleet
         snapshot = fleet.snapshot
-        wallet = safe_html(wallet_words(fleet.wallet)) if fleet.wallet else ""
-        put(self._wallet, value=f'<div class="primepods-hint">{wallet}</div>' if wallet else "")
+        wallet = fleet.wallet(paying_team(self._model))
+        words = safe_html(wallet_words(wallet)) if wallet else ""
+        put(self._wallet, value=f'<div class="primepods-hint">{words}</div>' if words else "")
         put(self._ended, value=_ended_html(self._model))
         if snapshot is None:
             put(self._nothing, value='<div class="primepods-hint">Looking for your pods …</div>')
@@ -117,7 +120,6 @@ class _PodView:
         self._kit = kit
         self._model = model
         self._id = pod_id
-        self._was_asking = False
         self._html = kit.html()
         self._line = Line(self._html, self.name)
         self._links = kit.html("beside")
@@ -149,12 +151,13 @@ class _PodView:
         show(self._end, not is_asking)
         for widget in (self._question, self._yes, self._no):
             show(widget, is_asking)
-        put(self._question, value=f"End {safe_html(row.name)} and lose what is on it?" if is_asking else "")
+        is_mine = not is_asking or self._model.connection.is_mine(pod)
+        whose = "" if is_mine else " (your key may not say whether it is yours)"
+        put(
+            self._question,
+            value=f"End {safe_html(row.name)}{whose} and lose what is on it?" if is_asking else "",
+        )
         put(self._said, value=self._said_html(row))
-        if is_asking != self._was_asking:
-            self._was_asking = is_asking
-            # Whoever uses the keyboard goes on where the question is, at what does no harm.
-            (self._no if is_asking else self._end).focus()
 
     def _said_html(self, row: Row) -> str:
         fleet = self._model.fleet
@@ -183,5 +186,9 @@ def _jupyter_html(pod: PodDetails) -> str:
 
 
 def _ended_html(model: LauncherModel) -> str:
-    lines = "".join(f"<div>{safe_html(removal_words(removal))}</div>" for removal in model.fleet.ended)
-    return f'<div role="status" class="primepods-card primepods-good">{lines}</div>' if lines else ""
+    cards = []
+    for removal in model.fleet.ended:
+        kind, role = ("good", "status") if removal.outcome == GONE else ("warn", "alert")
+        said = safe_html(removal_words(removal))
+        cards.append(f'<div role="{role}" class="primepods-card primepods-{kind}">{said}</div>')
+    return "".join(cards)

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 from ipywidgets import Box
 
 from primepods_magic.api.text import clean, safe_html
+from primepods_magic.notebook.launcher.market import OfferKey
 from primepods_magic.notebook.launcher.order import Stage
+from primepods_magic.notebook.launcher.still import team_name
 from primepods_magic.notebook.launcher.words import usd_hr
 
 from .kit import Kit, put, show
@@ -32,13 +34,13 @@ class LaunchView:
 
     def __init__(self, kit: Kit, model: LauncherModel) -> None:
         self._model = model
-        self._stage = Stage.FORM
         self._summary = kit.html()
         self._review = kit.button("Review", self._review_pressed, "primary")
         self._launch = kit.button("Launch", self._launch_pressed, "primary")
         self._back = kit.button("Back", lambda: model.do(model.order.back))
         self._outcome = kit.html()
-        buttons = kit(Box, "row", children=(self._review, self._launch, self._back))
+        # Not in the place of the first button: a second click there must not rent anything.
+        buttons = kit(Box, "row", children=(self._review, self._back, self._launch))
         self.box = kit(Box, "section", children=(self._summary, buttons, self._outcome))
 
     def _review_pressed(self) -> None:
@@ -65,15 +67,8 @@ class LaunchView:
             disabled=not order.may_review,
             description="Checking …" if stage is Stage.CHECKING else "Review and launch …",
         )
-        put(self._launch, disabled=stage is not Stage.SUMMARY, description=_launch_words(stage, plan))
+        put(self._launch, disabled=not order.may_launch, description=_launch_words(stage, plan))
         put(self._outcome, value=_outcome_html(self._model))
-        if stage is not self._stage:
-            # Whoever uses the keyboard goes on where the next button is.
-            if stage is Stage.SUMMARY:
-                self._launch.focus()
-            elif self._stage in (Stage.SUMMARY, Stage.LAUNCHING):
-                self._review.focus()
-            self._stage = stage
 
 
 def _launch_words(stage: Stage, plan: LaunchPlan | None) -> str:
@@ -105,6 +100,12 @@ def _summary_html(model: LauncherModel, plan: LaunchPlan) -> str:
         )
     if offer.is_spot:
         lines.append("spot: it may be reclaimed at any time")
+    team_id = plan.request.team.team_id if plan.request and plan.request.team else None
+    if team_id:
+        lines.append(f"billed to team {safe_html(team_name(model, team_id))}")
+    listed = model.order.listed
+    if listed is not None and OfferKey.of(listed.offer) != OfferKey.of(offer):
+        lines.append("<b>not the offer that was chosen</b>: this one is like it, and cheaper")
     lines += [safe_html(clean(notice)) for notice in plan.notices]
     return f'<div role="status" class="primepods-card">{"<br>".join(lines)}</div>'
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VariablesView"]
 
+_HINT = "Enter adds it. Values are masked, and kept out of the notebook"
+
 
 class VariablesView:
     """The pod's environment variables; no value is ever in a widget.
@@ -38,8 +40,7 @@ class VariablesView:
         )
         kit.on_change(self._name, lambda name: model.do(model.order.name_variable, name))
         kit.on_change(self._value, self._given)
-        add = kit.button("Add", lambda: model.do(model.order.add_variable))
-        self._field = Field(kit, kit(Box, "row", "entry", children=(self._name, self._value, add)), "all")
+        self._field = Field(kit, kit(Box, "row", "entry", children=(self._name, self._value)), "all")
         self._list = kit(Box, "column")
         self.box = kit(Box, "column", "all", children=(self._field.box, self._list))
 
@@ -51,7 +52,7 @@ class VariablesView:
     def render(self) -> None:
         """Show what the model says."""
         order = self._model.order
-        self._field.say(order.problems.get("env", ""), "Values are masked, and kept out of the notebook")
+        self._field.say(order.problems.get("env", ""), _HINT)
         if self._changes != order.form_changes:
             self._changes = order.form_changes
             put(self._name, value=order.draft_name)

@@ -1,0 +1,191 @@
+"""What a saved notebook keeps of a launcher: everything that was seen, and neither secrets nor mark-up."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import httpx
+
+from primepods_magic.notebook.launcher.model import LauncherModel
+from primepods_magic.notebook.launcher.still import place_html, place_text, still_html, still_text
+from tests.support.sandbox_control import READ_KEY, SandboxControl
+from tests.support.secrets import Search
+from tests.support.waiting import eventually
+
+from .conftest import Connected, Opened, Traffic, chosen, idle, is_create, launched, summary
+
+EVIL = '<img src=x onerror="alert(1)">\n\x1b[31m$x$\u202e'
+SECRETS = {"the token": "wäB-'u4\"N6\\p0$e{x}9?Rt<Gy>7Kq2", "the password": "jup-Fz3Cq8Ls5Dn1Gv7Tb4Xk9Wm6"}
+
+
+def test_both_tell_place_offers_choice_outcome_pods_money_and_the_cell(model: LauncherModel) -> None:
+    launched(model, name="train")
+    eventually(lambda: model.fleet.pods, "the pod is seen")
+    eventually(lambda: model.fleet.wallet(None), "the wallet is read")
+    told = [
+        "SANDBOX: pods are pretended, nothing is billed · Ada Lovelace",
+        f"{model.found.total} offers, ",
+        "chosen: 1 × L4_24GB at vultr (ap-northeast-1, JP), $0.69/h",
+        "'train' is rented at $0.69/h",
+        "Your wallet: ",
+        "%%pod_create",
+        "cloud_id: vcg-L4x1",
+        "max_price: 0.69",
+    ]
+    text, html = still_text(model), still_html(model).replace("<span>$</span>", "$")
+    for words in told:
+        assert words in text
+        assert escape(words) in html
+    assert text.count("train") >= 3
+    assert "PROVISIONING" in text or "PENDING" in text or "ACTIVE" in text
+
+
+def test_before_anything_is_known_it_says_where_it_is(opened: Opened, traffic: Traffic) -> None:
+    traffic.is_down = True
+    model = opened()
+    lines = still_text(model).splitlines()
+    assert lines[0].startswith("primepods_magic launcher · SANDBOX")
+    assert lines[1].startswith("the offers could not be listed: ")
+    assert len(lines) == 2
+
+
+def test_an_end_is_told_with_what_it_cost(model: LauncherModel, sandbox: SandboxControl) -> None:
+    launched(model, name="train")
+    eventually(lambda: model.fleet.pods, "the pod is seen")
+    sandbox.advance(3600)
+    eventually(lambda: model.fleet.pods[0].is_ready, "it is ready")
+    pod_id = str(model.fleet.pods[0].id)
+    model.do(model.fleet.ask, pod_id)
+    model.do(model.fleet.end, pod_id)
+    idle(model)
+    assert "train: terminated, $" in still_text(model)
+    assert "is rented" not in still_text(model)
+
+
+def test_a_key_that_may_only_read_is_told_at_the_place(
+    opened: Opened, connected: Connected, traffic: Traffic
+) -> None:
+    model = opened(through=connected(traffic, key=READ_KEY))
+    assert "this key may only read" in place_html(model)
+    assert place_text(model).startswith("SANDBOX")
+
+
+def hostile(request: httpx.Request, answer: Any) -> Any:
+    """Everything that the service calls anything, evil."""
+    names = (
+        "name",
+        "gpuName",
+        "providerType",
+        "installationFailure",
+        "cloudId",
+        "provider",
+        "country",
+        "socket",
+    )
+
+    def spoil(thing: Any) -> Any:
+        if isinstance(thing, list):
+            return [spoil(item) for item in thing]
+        if not isinstance(thing, dict):
+            return thing
+        return {
+            key: f"{value}{EVIL}" if key in names and isinstance(value, str) else spoil(value)
+            for key, value in thing.items()
+        }
+
+    return answer if is_create(request) else spoil(answer)
+
+
+def test_nothing_from_the_service_is_mark_up_or_moves_anything(
+    opened: Opened, traffic: Traffic, sandbox: SandboxControl
+) -> None:
+    model = opened()
+    launched(model, name="train")
+    traffic.change = hostile
+    model.refresh()
+    idle(model)
+    eventually(lambda: any("onerror" in str(pod.name) for pod in model.fleet.pods), "the pod is spoilt")
+    pod_id = str(model.fleet.pods[0].id)
+    model.do(model.fleet.ask, pod_id)
+    model.do(model.fleet.end, pod_id)
+    idle(model)
+    model.choose(None)
+    idle(model)
+    assert model.fleet.ended
+    text, html = still_text(model), still_html(model)
+    assert "onerror" in text
+    assert "<img" not in html
+    assert "&lt;img" in html
+    for shown in (text, html):
+        assert not set(shown) & set("\x1b\u202e")
+    assert "$x$" not in html
+
+
+def test_a_cell_cannot_be_made_to_look_like_another(opened: Opened, traffic: Traffic) -> None:
+    traffic.change = hostile
+    model = opened()
+    model.choose(next(iter(map(_key, model.market.listed))))
+    idle(model)
+    assert model.cell
+    assert "\u202e" not in still_text(model)
+    assert "\u202e" not in still_html(model)
+
+
+def _key(row: Any) -> Any:
+    from primepods_magic.notebook.launcher.market import OfferKey
+
+    return OfferKey.of(row.offer)
+
+
+def test_no_secret_is_told_anywhere(opened: Opened, traffic: Traffic, sandbox: SandboxControl) -> None:
+    namespace: dict[str, Any] = {}
+    model = opened(namespace)
+    search = Search(SECRETS)
+
+    def look(when: str) -> None:
+        order = model.order
+        for name, thing in {
+            "the order": (order.form, order.spec, order.plan, order.outcome, order.told, order.problems),
+            "the texts": (order.note, order.body, order.quote, str(order.plan), str(order.spec)),
+            "the fleet": (model.fleet.snapshot, model.fleet.refusals, model.fleet.ended),
+            "the model": (model, model.account, model.market, model.found, model.trouble),
+            "the notebook": namespace,
+        }.items():
+            search.look(f"{name} {when}", repr(thing))
+        search.look(f"the text {when}", still_text(model))
+        search.look(f"the HTML {when}", still_html(model))
+        search.look(f"the cell {when}", model.cell)
+
+    chosen(model, name="train")
+    model.do(model.order.name_variable, "HF_TOKEN")
+    model.do(model.order.give_value, SECRETS["the token"])
+    model.do(model.order.set_password, SECRETS["the password"])
+    idle(model)
+    look("in the form")
+    summary(model)
+    look("in the summary")
+
+    said = " and ".join(SECRETS.values())
+
+    def repeats(request: httpx.Request) -> httpx.Response | None:
+        is_meant = is_create(request) or (model.order.plan is None and "/availability/" in request.url.path)
+        return httpx.Response(422, json={"detail": f"what is this: {said}"}) if is_meant else None
+
+    traffic.answer = repeats
+    model.do(model.order.launch)
+    idle(model)
+    assert model.order.outcome is not None
+    assert "what is this: *** and ***" in model.order.outcome.text
+    look("after a create that repeats them")
+    model.review()
+    idle(model)
+    assert model.order.outcome is not None
+    assert "what is this: ${HF_TOKEN} and ${JUPYTER_PASSWORD_2}" in model.order.outcome.text
+    look("after a refusal that repeats them")
+    traffic.answer = lambda request: None
+    launched(model, name="train")
+    assert traffic.creates[-1]["pod"]["jupyterPassword"] == SECRETS["the password"]
+    eventually(lambda: model.fleet.pods, "the pod is seen")
+    look("after the launch")
+    search.verdict(least=30)

@@ -1,0 +1,62 @@
+"""Launchers beside one another in a notebook keep to themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from primepods_magic.notebook.launcher.model import LauncherModel
+from primepods_magic.notebook.launcher.order import Stage
+
+from .conftest import Opened, chosen, idle
+
+
+def test_two_launchers_do_not_disturb_one_another(opened: Opened) -> None:
+    namespace: dict[str, Any] = {}
+    one, two = opened(namespace), opened(namespace)
+    one.filter(gpu="H100")
+    two.filter(gpu="L40S", place="NO")
+    for model, cloud_id, value in (
+        (one, "dc1-H100x1", "the-first-secret"),
+        (two, "n3-L40Sx1", "another-secret"),
+    ):
+        chosen(model, cloud_id, name=cloud_id)
+        model.do(model.order.name_variable, "HF_TOKEN")
+        model.do(model.order.give_value, value)
+        idle(model)
+    assert {row.offer.gpu_type for row in one.found.rows} == {"H100_80GB"}
+    assert {row.offer.gpu_type for row in two.found.rows} == {"L40S_48GB"}
+    assert one.order.form.env == {"HF_TOKEN": "${HF_TOKEN}"}
+    assert two.order.form.env == {"HF_TOKEN": "${HF_TOKEN_2}"}
+
+    def sent(model: LauncherModel) -> str:
+        assert model.order.spec is not None
+        assert model.order.spec.env_vars is not None
+        return model.order.spec.env_vars[0].value.get_secret_value()
+
+    assert (sent(one), sent(two)) == ("the-first-secret", "another-secret")
+    one.do(one.order.remove_variable, "HF_TOKEN")
+    one.close()
+    idle(two)
+    assert sent(two) == "another-secret"
+    two.review()
+    idle(two)
+    assert two.order.stage is Stage.SUMMARY
+
+
+def test_a_password_of_one_launcher_is_not_changed_by_another(opened: Opened) -> None:
+    namespace: dict[str, Any] = {}
+    one, two = opened(namespace), opened(namespace)
+    chosen(one)
+    chosen(two)
+
+    def sent(model: LauncherModel) -> str:
+        idle(model)
+        assert model.order.spec is not None, model.order.problems
+        assert model.order.spec.jupyter_password is not None
+        return model.order.spec.jupyter_password.get_secret_value()
+
+    before = sent(two)
+    one.do(one.order.set_password, "a-password-of-my-own")
+    assert sent(one) == "a-password-of-my-own"
+    two.set(name="two")
+    assert sent(two) == before
