@@ -53,6 +53,8 @@ class Creation:
     ----------
     notices : list of str
         What a person should know about what came of it.
+    has_ordered : bool
+        A create was sent; else a pod that comes of it was there already.
     """
 
     def __init__(self, connection: Connection, plan: LaunchPlan) -> None:
@@ -66,6 +68,7 @@ class Creation:
         self._name = clean(plan.name)
         self._mutex = threading.Lock()
         self._stage: Stage = "looking"
+        self.has_ordered = False
         self._is_interrupted = False
 
     def run(self) -> PodDetails:
@@ -170,6 +173,7 @@ class Creation:
         failure: PodsError
         try:
             self._go_on("creating")
+            self.has_ordered = True
             return self._connection.client.create_pod(self._request)
         except PodsError as refused:
             failure = refused

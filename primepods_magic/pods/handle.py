@@ -34,6 +34,8 @@ class Pod:
         Where the pod is.
     details : PodDetails
         As last seen.
+    is_new : bool
+        The launch that answers with it has rented it; else it was there already.
 
     Examples
     --------
@@ -45,8 +47,9 @@ class Pod:
     0.02
     """
 
-    def __init__(self, connection: Connection, details: PodDetails) -> None:
+    def __init__(self, connection: Connection, details: PodDetails, *, is_new: bool = False) -> None:
         self._connection = connection
+        self._is_new = is_new
         self.update(details)
 
     def update(self, details: PodDetails) -> None:
@@ -68,6 +71,11 @@ class Pod:
     def connection(self) -> Connection:
         """Where it is."""
         return self._connection
+
+    @property
+    def is_new(self) -> bool:
+        """Whether the launch that answered with it has rented it; else it was there already."""
+        return self._is_new
 
     @property
     def id(self) -> str:

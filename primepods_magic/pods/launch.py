@@ -132,7 +132,7 @@ def carry_out(
         raise creation.interrupt()
     for notice in creation.notices:
         tell(notice)
-    return Pod(connection, details)
+    return Pod(connection, details, is_new=creation.has_ordered)
 
 
 def agree(

@@ -149,7 +149,11 @@ def carry_out_many(
     for notice in (notice for creation in creations.values() for notice in creation.notices):
         tell(notice)
     outcomes = [plan.existing or came[place] for place, plan in enumerate(plans)]
-    pods = [Pod(connection, outcome) for outcome in outcomes if isinstance(outcome, PodDetails)]
+    pods = [
+        Pod(connection, outcome, is_new=place in creations and creations[place].has_ordered)
+        for place, outcome in enumerate(outcomes)
+        if isinstance(outcome, PodDetails)
+    ]
     if len(pods) == len(outcomes):
         return pods
     if len(outcomes) == 1 and isinstance(outcomes[0], PodsError):

@@ -22,6 +22,7 @@ from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection import Connection, connect, current
 from primepods_magic.pods.find import find_pod
 from primepods_magic.pods.launch import launch, plan_launch
+from primepods_magic.pods.launch_many import launch_many
 from primepods_magic.pods.offers import Quote, choose_offer
 from primepods_magic.pods.spec import parse_spec, spec_from_mapping
 from tests.api.test_requests import PAGE_BODY
@@ -38,6 +39,15 @@ def test_running_it_again_answers_with_the_same_pod(connection: Connection) -> N
     again = launch(gpu="h100_80gb", count=1, name="train")
     assert first.id == again.id
     assert names(connection) == ["train"]
+
+
+def test_a_pod_tells_whether_this_launch_has_rented_it(connection: Connection) -> None:
+    assert launch(gpu="L4_24GB", name="train", connection=connection).is_new
+    assert not launch(gpu="L4_24GB", name="train", connection=connection).is_new
+    many = launch_many(
+        [{"gpu": "L4_24GB", "name": name} for name in ("train", "eval")], connection=connection
+    )
+    assert [pod.is_new for pod in many] == [False, True]
 
 
 def test_a_spec_without_a_name_is_safe_to_run_again(connection: Connection) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Fleet"]
 
-_LOG_LINES = 200
+_LOG_LINES, _LOG_CHARACTERS = 200, 40_000
 _ENDED_SHOWN = 5
 # It takes several requests, and says nothing new before something has happened or time has passed.
 _WALLETS_EVERY = timedelta(minutes=5)
@@ -185,7 +185,8 @@ class Fleet:
             return
         error = done.exception()
         if error is None:
-            self.logs[pod_id] = "\n".join(done.result().splitlines()[-_LOG_LINES:]) or "no logs yet"
+            text = "\n".join(done.result().splitlines()[-_LOG_LINES:])
+            self.logs[pod_id] = text[-_LOG_CHARACTERS:] or "no logs yet"
             self.refusals.pop(pod_id, None)
         else:
             self.refusals[pod_id] = f"the logs cannot be read: {_words(error)}"

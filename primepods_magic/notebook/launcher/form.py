@@ -120,12 +120,16 @@ def bounds(limits: Spec, unit: str) -> Bounds | None:
     if (least is None and most is None) or least == most:
         return Bounds(default, default, 1, default, True, "as the machine has it")
     # Whole numbers are asked for, and at least one.
-    lowest = max(1, math.ceil(least or 1))
+    lowest = max(1, math.ceil(least or limits.step or 1))
     highest = max(lowest, math.floor(most) if most is not None else _ENDLESS)
-    step = max(1, int(limits.step or 1))
+    step = limits.step or 1
+    # A control counts its steps from its least, and nowhere is said what the service counts from.
+    on_grid = step == int(step) and (default - lowest) % step == 0
     upper = " or more" if most is None else f" to {highest}"
-    words = f"{lowest}{upper} {unit}" + (f", in steps of {step}" if step > 1 else "")
-    return Bounds(lowest, highest, step, min(max(default, lowest), highest), False, words)
+    words = f"{lowest}{upper} {unit}" + (f", in steps of {step:g}" if step > 1 else "")
+    return Bounds(
+        lowest, highest, max(1, int(step)) if on_grid else 1, min(max(default, lowest), highest), False, words
+    )
 
 
 def fitted(form: Form, offer: Offer, *, default_image: str = "") -> Form:

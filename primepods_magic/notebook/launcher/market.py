@@ -131,8 +131,11 @@ class Market:
                 unpriced += 1
             elif hindrances:
                 undescribed += 1
+            elif (price_usd_hr := quote(offer, _AS_IT_IS).price_usd_hr) > 0:
+                listed.append(Listed(offer, price_usd_hr))
             else:
-                listed.append(Listed(offer, quote(offer, _AS_IT_IS).price_usd_hr))
+                # Nobody gives machines away, and nothing would be a ceiling for it.
+                unpriced += 1
         listed.sort(key=lambda row: (row.price_usd_hr, row.offer.provider or "", row.offer.cloud_id or ""))
         return cls(tuple(listed), sold_out, unpriced, undescribed, taken_at)
 

@@ -125,7 +125,7 @@ class LauncherModel:
         return self._desk.wait_until_idle(timeout_s)
 
     def wait_until_read(self, timeout_s: float) -> bool:
-        """Wait until what was typed so far is in the form; slow work is not waited for."""
+        """Wait until what was typed so far is in the cell; slow work is not waited for."""
         is_read = threading.Event()
 
         def read() -> None:
@@ -173,6 +173,15 @@ class LauncherModel:
             self.order.review()
 
         self._desk.put(check_and_review)
+
+    def launch(self) -> None:
+        """Carry out what the summary says, where nothing stands in the way by now."""
+
+        def check_and_launch() -> None:
+            self._check()
+            self.order.launch()
+
+        self._desk.put(check_and_launch)
 
     def do(self, action: Callable[..., object], *args: Any) -> None:
         """Have a method of `order` or `fleet` called.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +24,7 @@ from .cell import SecretVariables, body_of
 from .form import SIZES, Form, fitted, problems_of, spec_fields, variable_problem
 from .market import Listed, Market, OfferKey
 from .outcome import Outcome, failure, success
+from .words import usd_hr
 
 if TYPE_CHECKING:
     from primepods_magic.pods.handle import Pod
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LaunchSettings", "Order", "Stage"]
 
+_SAME_USD_HR = 1e-9
 PASSWORD = "JUPYTER_PASSWORD"  # noqa: S105 - the name of a variable
 
 
@@ -117,10 +118,10 @@ class Order:
         self._variables = Variables(namespace)
         self._is_gone = False
         self._review_number = 0
-        self._known_ids: frozenset[str | None] = frozenset()
+        self._has_generated = True
         self.secrets = SecretVariables(namespace)
         self.listed: Listed | None = None
-        self.form = Form(team=settings().default_team, jupyter_password=self.secrets.generate(PASSWORD))
+        self.form = Form(jupyter_password=self.secrets.generate(PASSWORD))
         self.form_changes = 0
         self.stage = Stage.FORM
         self.plan: LaunchPlan | None = None
@@ -133,6 +134,11 @@ class Order:
         self.quote: Quote | None = None
         self.spec: PodSpec | None = None
         self.body = ""
+
+    @property
+    def default_team(self) -> str:
+        """The team that is billed where none is chosen; my own wallet is where there is none."""
+        return self._settings().default_team or self._connection.settings.team_id or ""
 
     @property
     def may_review(self) -> bool:
@@ -192,6 +198,7 @@ class Order:
 
     def set_password(self, password: str) -> None:
         """Take a Jupyter password of one's own; pods that have another one keep it."""
+        self._has_generated = False
         self.set(jupyter_password=self.secrets.keep(PASSWORD, password))
 
     def check(self, account: Account, pods: Iterable[PodDetails]) -> None:
@@ -204,34 +211,32 @@ class Order:
         pods : iterable of PodDetails
             My pods, as last seen.
         """
-        self.problems, self.note, self.quote, self.spec, self.body = {}, "", None, None, ""
+        if self._has_generated:
+            # There again where somebody has cleared the notebook's variables.
+            self.form = replace(self.form, jupyter_password=self.secrets.generate(PASSWORD))
         if self.listed is None:
+            self.problems, self.note, self.quote, self.spec, self.body = {}, "", None, None, ""
             return
-        offer, form = self.listed.offer, self.form
-        self.problems = problems_of(form, offer, account.disks)
-        if self._is_gone:
-            self.problems["offer"] = "this offer has gone since; choose another one"
-        if self._connection.is_closed:
-            self.problems["account"] = "this belongs to a connection that was closed; run the cell again"
-        elif not account.may_launch:
-            self.problems["account"] = "this key may only read: it can neither rent nor end pods"
-        if self.draft_problem:
-            self.problems["env"] = self.draft_problem
-        sizes = {name: getattr(form, SIZES[name]) for name in SIZES if SIZES[name] not in self.problems}
-        machine = PodSpec(disk_size=sizes.get("disk"), vcpus=sizes.get("vcpus"), memory=sizes.get("memory"))
-        self.quote = quote(offer, machine)
-        self.body = body_of(spec_fields(form, offer, self.quote.price_usd_hr))
+        offer, form = self.listed.offer, replace(self.form, team=self.form.team or self.default_team)
+        problems = {**problems_of(form, offer, account.disks), **self._hindrances(account)}
+        sizes = {name: getattr(form, SIZES[name]) for name in SIZES if SIZES[name] not in problems}
+        price = quote(
+            offer,
+            PodSpec(disk_size=sizes.get("disk"), vcpus=sizes.get("vcpus"), memory=sizes.get("memory")),
+        )
+        body = body_of(spec_fields(form, offer, price.price_usd_hr))
         # The cell's own way: launching here and running it are the same.
         self._variables = Variables(self._namespace)
+        spec, note = None, ""
         try:
-            self.spec = parse_spec(self.body, variable=self._variables, first_line=2)
+            spec = parse_spec(body, variable=self._variables, first_line=2)
         except InvalidRequest as error:
-            if not self.problems:
-                self.problems["spec"] = str(error)
-            return
-        self._known_ids = frozenset(pod.id for pod in pods)
-        if account.is_identified:
-            self._compare(self.spec, list(pods))
+            problems = problems or {"spec": str(error)}
+        if spec is not None and account.is_identified:
+            told, note = self._compared(spec, price, list(pods))
+            problems |= told
+        # At once, for others read them.
+        self.problems, self.note, self.quote, self.spec, self.body = problems, note, price, spec, body
 
     def review(self) -> None:
         """Find out what a launch would do, and show it."""
@@ -263,14 +268,14 @@ class Order:
         """Carry out what the summary says; a second call does nothing."""
         if not self.may_launch or self.plan is None:
             return
-        self.stage, plan, known = Stage.LAUNCHING, self.plan, self._known_ids
-        began = self._connection.now()
+        # A ceiling may have been lowered since.
+        self.stage, plan = Stage.LAUNCHING, replace(self.plan, limits=self._settings().limits)
 
         def carry_out() -> Pod:
             (pod,) = carry_out_many(self._connection, [plan], yes=True, tell=self._tell)
             return pod
 
-        self._desk.send(carry_out, lambda done: self._launched(done, plan, known, began))
+        self._desk.send(carry_out, self._launched)
 
     def ended(self, pod_id: str) -> None:
         """A pod is gone: that it was rented is not true any more."""
@@ -309,20 +314,35 @@ class Order:
         if error is not None:
             self._failed(error, was_sent=False)
             return
-        self.stage, self.plan = Stage.SUMMARY, done.result()
+        plan, why = done.result(), self._unlike(done.result())
+        if why:
+            self._drop_plan(why)
+            self._on_sold_out()
+        else:
+            self.stage, self.plan = Stage.SUMMARY, plan
 
-    def _launched(
-        self, done: Future[Pod], plan: LaunchPlan, known: frozenset[str | None], began: datetime
-    ) -> None:
+    def _unlike(self, plan: LaunchPlan) -> str:
+        """How what would be rented differs from what was chosen; empty where it does not."""
+        if plan.quote is None or self.listed is None or self.quote is None:
+            return ""
+        offer = plan.quote.offer
+        if OfferKey.of(offer) != OfferKey.of(self.listed.offer):
+            kind = "a spot offer" if offer.is_spot else "an offer"
+            return (
+                f"nothing was launched: the service cannot tell this offer from {kind} of the same id at "
+                f"{usd_hr(plan.quote.price_usd_hr)}; choose that one, or another"
+            )
+        if abs(plan.quote.price_usd_hr - self.quote.price_usd_hr) < _SAME_USD_HR:
+            return ""
+        return f"the price is {usd_hr(plan.quote.price_usd_hr)} by now; review it again"
+
+    def _launched(self, done: Future[Pod]) -> None:
         error = done.exception()
         if error is not None:
             self._failed(error, was_sent=True)
         else:
-            pod = done.result()
             self.stage, self.plan = Stage.FORM, None
-            # Another kernel may have launched it since the plan was made.
-            was_there = pod.id in known or (pod.details.created_at or began) < began
-            self.outcome = success(pod, is_new=plan.existing is None and not was_there)
+            self.outcome = success(done.result())
         self._on_launched()
 
     def _failed(self, error: BaseException, *, was_sent: bool) -> None:
@@ -333,17 +353,30 @@ class Order:
         if isinstance(error, OutOfStock):
             self._on_sold_out()
 
-    def _compare(self, spec: PodSpec, pods: list[PodDetails]) -> None:
-        """With the pods that there are, and with the ceilings."""
+    def _hindrances(self, account: Account) -> dict[str, str]:
+        """What stands in the way of any launch."""
+        problems = {}
+        if self._is_gone:
+            problems["offer"] = "this offer has gone since; choose another one"
+        if self._connection.is_closed:
+            problems["account"] = "this belongs to a connection that was closed; run the cell again"
+        elif not account.may_launch:
+            problems["account"] = "this key may only read: it can neither rent nor end pods"
+        if self.draft_problem:
+            problems["env"] = self.draft_problem
+        return problems
+
+    def _compared(self, spec: PodSpec, price: Quote, pods: list[PodDetails]) -> tuple[dict[str, str], str]:
+        """What is wrong beside the pods that there are and under the ceilings; and what there is to know."""
         found = standing(self._connection, pods, spec)
         if found.pod is not None:
-            self.note = "you have this very pod: launching answers with it"
-            return
+            return {}, "you have this very pod: launching answers with it"
+        problems = {}
         if found.refusal is not None:
             billed = " It may be billed until then." if isinstance(found.refusal, PodFailed) else ""
-            self.problems["name"] = f"{found.why}; use another name, or terminate that one below.{billed}"
-        if self.quote is not None:
-            others = [pod for pod in pods if self._connection.may_be_mine(pod)]
-            above = why_above(self._settings().limits, self.quote, spec.pod_name, others)
-            if above:
-                self.problems["price"] = above
+            problems["name"] = f"{found.why}; use another name, or terminate that one below.{billed}"
+        others = [pod for pod in pods if self._connection.may_be_mine(pod)]
+        above = why_above(self._settings().limits, price, spec.pod_name, others)
+        if above:
+            problems["price"] = above
+        return problems, ""

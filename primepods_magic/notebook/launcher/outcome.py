@@ -49,18 +49,16 @@ class Outcome:
     pod_id: str = ""
 
 
-def success(pod: Pod, *, is_new: bool) -> Outcome:
+def success(pod: Pod) -> Outcome:
     """There is a pod.
 
     Parameters
     ----------
     pod : Pod
         The pod.
-    is_new : bool
-        It was not there before.
     """
     name = clean(pod.name)
-    if not is_new:
+    if not pod.is_new:
         return Outcome(f"'{name}' is there already; nothing was created", pod_id=pod.id)
     price = "" if pod.price_usd_hr is None else f" at {usd_hr(pod.price_usd_hr)}"
     return Outcome(f"'{name}' is rented{price}; it is below, among your pods", pod_id=pod.id)

@@ -48,7 +48,7 @@ def place_text(model: LauncherModel) -> str:
 
 def paying_team(model: LauncherModel) -> str | None:
     """The id of the team that is billed for launches; ``None`` where my own wallet is."""
-    return model.order.form.team or model.connection.settings.team_id
+    return model.order.form.team or model.order.default_team or None
 
 
 def team_name(model: LauncherModel, team_id: str) -> str:

@@ -42,7 +42,7 @@ def limits(
         (limits(20, 200, 1000, step=10), Bounds(20, 1000, 10, 200, False, "20 to 1000 GB, in steps of 10")),
         (limits(2, 8, 32), Bounds(2, 32, 1, 8, False, "2 to 32 GB")),
         (limits(4, 8), Bounds(4, 1_000_000, 1, 8, False, "4 or more GB")),
-        (limits(None, 8, 32, step=4), Bounds(1, 32, 4, 8, False, "1 to 32 GB, in steps of 4")),
+        (limits(None, 8, 32, step=4), Bounds(4, 32, 4, 8, False, "4 to 32 GB, in steps of 4")),
         (limits(None, 120), Bounds(120, 120, 1, 120, True, "as the machine has it")),
         (limits(64, 64, 64), Bounds(64, 64, 1, 64, True, "as the machine has it")),
         (limits(20), Bounds(20, 1_000_000, 1, 20, False, "20 or more GB")),

@@ -225,7 +225,10 @@ def test_what_waited_for_its_turn_begins_no_watch_after_the_end(
     eventually(lambda: model._desk._is_closed, "it is being closed")
     go_on.set()
     closing.join(10)
-    assert "primepods-watch" not in [thread.name for thread in threading.enumerate()]
+    eventually(
+        lambda: "primepods-watch" not in [thread.name for thread in threading.enumerate()],
+        "nobody watches any more",
+    )
 
 
 def test_a_key_that_may_only_read_is_told_and_launches_nothing(

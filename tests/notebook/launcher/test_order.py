@@ -127,6 +127,8 @@ def test_a_pod_that_came_between_is_found_by_the_launch(
     model: LauncherModel, connection: Connection, traffic: Traffic, sandbox: SandboxControl
 ) -> None:
     summary(model, name="train")
+    # As if between two looks.
+    model.fleet.stop()
     launch(gpu="A40_48GB", name="train", connection=connection)
     model.do(model.order.launch)
     idle(model)

@@ -10,6 +10,7 @@ from ipywidgets import BoundedIntText, Box, Checkbox, Dropdown, Text, Textarea
 from primepods_magic.api.requests import TEMPLATE_IMAGE
 from primepods_magic.api.text import clean, safe_html
 from primepods_magic.notebook.launcher.form import SIZES, Bounds, bounds, limits_of
+from primepods_magic.notebook.launcher.still import team_name
 from primepods_magic.notebook.launcher.words import price_parts, usd_hr
 
 from .kit import Field, Kit, SecretText, put, show
@@ -160,8 +161,8 @@ class ConfigureView:
         primary = f"{keys[0][0]}, the primary one" if keys else "none on the account"
         unknown = "the account's primary one"
         teams = [(f"team {clean(team.name) or team.team_id}", team.team_id) for team in account.teams]
-        own = self._model.connection.settings.team_id
-        mine = f"team {own}, as set" if own else "my own wallet"
+        own = order.default_team
+        mine = f"team {team_name(self._model, own)}, as set" if own else "my own wallet"
         _options(self._fields["image"].control, images, order.form.image)
         _options(
             self._more_fields["ssh_key_id"].control,
@@ -237,10 +238,10 @@ def _code_hint_html(model: LauncherModel) -> str:
     names = dict.fromkeys(
         name.strip("${}") for name in (*form.env.values(), form.jupyter_password) if name.startswith("${")
     )
-    takes = f" It takes {', '.join(names)} from this notebook or the environment." if names else ""
+    takes = f"It takes {', '.join(names)} from this notebook or the environment." if names else ""
     return (
         '<div class="primepods-hint">Running it is the same as launching here. '
-        f"<code>%pods launcher --cell</code> puts it into the next cell.{safe_html(takes)}</div>"
+        f"<code>%pods launcher --cell</code> puts it into the next cell. {safe_html(takes)}</div>"
     )
 
 

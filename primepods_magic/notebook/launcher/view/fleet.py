@@ -85,7 +85,8 @@ class FleetView:
             put(self._nothing, value='<div class="primepods-hint">Looking for your pods …</div>')
             return
         pods = fleet.pods
-        put(self._nothing, value="" if pods else '<div class="primepods-hint">None is live.</div>')
+        is_none = not pods and snapshot.trouble is None
+        put(self._nothing, value='<div class="primepods-hint">None is live.</div>' if is_none else "")
         shown, rest = choose(pods, self._lines.keys())
         rows = read_rows(replace(snapshot, pods=tuple(shown)))
         ids = [pod.id or "" for pod in shown]

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from ipywidgets import Box
 
 from primepods_magic.api.text import clean, safe_html
-from primepods_magic.notebook.launcher.market import OfferKey
 from primepods_magic.notebook.launcher.order import Stage
 from primepods_magic.notebook.launcher.still import team_name
 from primepods_magic.notebook.launcher.words import usd_hr
@@ -50,7 +49,7 @@ class LaunchView:
     def _launch_pressed(self) -> None:
         # At the first click, before anything else.
         self._launch.disabled = True
-        self._model.do(self._model.order.launch)
+        self._model.launch()
 
     def render(self) -> None:
         """Show what the model says."""
@@ -103,9 +102,6 @@ def _summary_html(model: LauncherModel, plan: LaunchPlan) -> str:
     team_id = plan.request.team.team_id if plan.request and plan.request.team else None
     if team_id:
         lines.append(f"billed to team {safe_html(team_name(model, team_id))}")
-    listed = model.order.listed
-    if listed is not None and OfferKey.of(listed.offer) != OfferKey.of(offer):
-        lines.append("<b>not the offer that was chosen</b>: this one is like it, and cheaper")
     lines += [safe_html(clean(notice)) for notice in plan.notices]
     return f'<div role="status" class="primepods-card">{"<br>".join(lines)}</div>'
 
