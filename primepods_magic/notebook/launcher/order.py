@@ -115,7 +115,7 @@ class Order:
         self._settings = settings
         self._on_launched = on_launched
         self._on_sold_out = on_sold_out
-        self._variables = Variables(namespace)
+        self._variables = self._reviewed_variables = Variables(namespace)
         self._is_gone = False
         self._review_number = 0
         self._has_generated = True
@@ -245,7 +245,8 @@ class Order:
         self.stage, self.outcome, self.told = Stage.CHECKING, None, ()
         self._review_number += 1
         spec, settings, number = self.spec, self._settings(), self._review_number
-        self._variables.spare(spec.pod_name)
+        self._reviewed_variables = self._variables
+        self._reviewed_variables.spare(spec.pod_name)
 
         def plan() -> LaunchPlan:
             (found,) = plan_many(
@@ -299,7 +300,8 @@ class Order:
 
     def _drop_plan(self, why: str = "") -> None:
         if self.stage in (Stage.CHECKING, Stage.SUMMARY):
-            self.stage, self.plan, self.told = Stage.FORM, None, (why,)
+            self.stage, self.plan = Stage.FORM, None
+            self.told = (why,) if why else ()
 
     def _tell(self, text: str) -> None:
         self._desk.put(lambda: self._hear(text))
@@ -348,7 +350,7 @@ class Order:
     def _failed(self, error: BaseException, *, was_sent: bool) -> None:
         self.stage, self.plan = Stage.FORM, None
         if isinstance(error, PodsError):
-            self._variables.hide_in(error)
+            self._reviewed_variables.hide_in(error)
         self.outcome = failure(error, was_sent=was_sent)
         if isinstance(error, OutOfStock):
             self._on_sold_out()
