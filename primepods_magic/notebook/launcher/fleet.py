@@ -15,7 +15,7 @@ from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.listing import belonging
 from primepods_magic.pods.overview import Overview, WalletState, overview
 from primepods_magic.pods.remove import GONE, Removal, remove_pods
-from primepods_magic.pods.snapshot import Snapshot
+from primepods_magic.pods.snapshot import ChangeKind, Snapshot
 
 if TYPE_CHECKING:
     from primepods_magic.pods.watch import Watch
@@ -41,6 +41,8 @@ class Fleet:
         Does the slow work.
     on_ended : callable
         Is called with the id of a pod that was ended here and is verified to be gone.
+    on_back : callable
+        Is called when the service answers again.
 
     Attributes
     ----------
@@ -58,8 +60,16 @@ class Fleet:
         Burn rate, this month and balance of my wallet and my teams'.
     """
 
-    def __init__(self, connection: Connection, desk: Desk, *, on_ended: Callable[[str], object]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        desk: Desk,
+        *,
+        on_ended: Callable[[str], object],
+        on_back: Callable[[], object],
+    ) -> None:
         self._on_ended = on_ended
+        self._on_back = on_back
         self._connection = connection
         self._desk = desk
         self._watch: Watch | None = None
@@ -165,6 +175,8 @@ class Fleet:
                 del self.logs[pod_id]
             elif not pod.is_settled or any(change.pod is pod for change in snapshot.changes):
                 self._read_logs(pod_id)
+        if any(change.kind is ChangeKind.BACK for change in snapshot.changes):
+            self._on_back()
         is_old = self._wallets_at is not None and snapshot.as_of - self._wallets_at > _WALLETS_EVERY
         # What a pod costs an hour depends on its state.
         if is_old or any(change.is_of_state for change in snapshot.changes):

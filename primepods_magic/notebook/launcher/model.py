@@ -94,7 +94,7 @@ class LauncherModel:
             on_launched=self._launched,
             on_sold_out=self._take_list,
         )
-        self.fleet = Fleet(connection, self._desk, on_ended=self.order.ended)
+        self.fleet = Fleet(connection, self._desk, on_ended=self.order.ended, on_back=self._back)
 
     def listen(self, listener: Callable[[], object]) -> None:
         """Have something called now and whenever anything may have changed, on the model's thread."""
@@ -246,3 +246,8 @@ class LauncherModel:
 
     def _launched(self) -> None:
         self.fleet.look_soon()
+
+    def _back(self) -> None:
+        """The service answers again: what could not be asked is asked now."""
+        if self.trouble or self.account.trouble:
+            self._take_list()

@@ -281,6 +281,24 @@ def test_an_account_that_could_not_be_read_is_asked_for_again(opened: Opened, tr
     assert model.fleet.wallet(None) is not None
 
 
+def test_everything_comes_back_by_itself_where_the_service_does(opened: Opened, traffic: Traffic) -> None:
+    traffic.is_down = True
+    model = opened()
+    eventually(lambda: model.fleet.snapshot and model.fleet.snapshot.trouble, "the watch says so")
+    traffic.is_down = False
+    eventually(lambda: model.found.total and model.account.is_identified, "all is known")
+    assert model.trouble == ""
+
+
+def test_a_connection_that_was_closed_is_told_and_launches_nothing(model: LauncherModel) -> None:
+    chosen(model, name="train")
+    assert model.order.may_review
+    model.connection.close()
+    eventually(lambda: "account" in model.order.problems, "it is told")
+    assert "run the cell again" in model.order.problems["account"]
+    assert not model.order.may_review
+
+
 def test_an_old_list_stays_where_no_newer_one_comes(model: LauncherModel, traffic: Traffic) -> None:
     total, taken_at = model.found.total, model.market.taken_at
     chosen(model, name="train")
