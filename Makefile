@@ -44,9 +44,10 @@ demo: $(VENV)/.for-lab
 lab: $(VENV)/.for-lab
 	$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
-# Files of tests are shared among the processors: most tests wait more than they compute.
+# Files of tests are shared among the processors: most tests wait more than they compute. In their order, for
+# those in a browser take longest and come early.
 test: $(VENV)/.for-test
-	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile
+	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/.for-test
 	@PRIMEPODS_SOAK=1 $(PY) -m pytest --timeout=3600 --ignore=tests/browser

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from playwright.sync_api import Locator, expect
 
 from tests.browser.accessibility import serious_findings
 from tests.browser.lab_page import LabPage
+from tests.browser.server import JupyterLab
+from tests.support.sandbox_control import SandboxControl
 
 OURS = ".primepods-launcher"
 WIDE, NARROW = 1280, 600
@@ -45,13 +49,30 @@ class LauncherPart:
         expect(self.root).to_contain_text(text, timeout=within * 1000)
 
     def pictures(self, state: str) -> None:
-        """A picture in each width; nothing is wrong with either, and nothing sticks out."""
+        """A picture in each width; nothing is wrong, and nothing sticks out of either."""
+        assert serious_findings(self.page.page, OURS) == [], state
         for width in (NARROW, WIDE):
             self.page.page.set_viewport_size({"width": width, "height": _HEIGHT})
             expect(self.root).to_be_visible()
             self.page.screenshot(f"launcher-{state}-{width}", self.root)
-            assert serious_findings(self.page.page, OURS) == [], f"{state}, {width} px"
             assert not self.root.evaluate(_STICKS_OUT), f"{state} sticks out at {width} px"
+
+
+def opened(page: LabPage, lab: JupyterLab, name: str, cells: list[str], sandbox: SandboxControl) -> LabPage:
+    """The page with a notebook of these cells, of which the first is run."""
+    theme = page.theme.split()[-1].lower()
+    environment = {"PRIMEPODS_SANDBOX_URL": sandbox.url}
+    page.open_notebook(lab.add_notebook(f"launcher-{name}-{theme}", cells, environment))
+    # Without the files beside it: the notebook has the width that the window has.
+    page.page.keyboard.press("Control+b")
+    page.run_cell(0)
+    return page
+
+
+def pods_of(sandbox: SandboxControl) -> list[dict[str, Any]]:
+    """What the sandbox lists."""
+    pods: list[dict[str, Any]] = sandbox.api.get("/api/v1/pods").json()["data"]
+    return pods
 
 
 _STICKS_OUT = """root => {

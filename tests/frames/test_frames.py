@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -230,11 +229,3 @@ def test_dates_beyond_the_reach_of_nanoseconds_are_kept() -> None:
     frame = history_frame([row])
     assert frame["terminated_at"].dt.year.tolist() == [9999]
     assert frame.loc[0, "duration"] == timedelta(days=3_652_058)
-
-
-def test_a_hundred_thousand_rows_take_no_time() -> None:
-    rows = [row for row in examples.history() for _ in range(17_000)]
-    begin = time.process_time()
-    frame = history_frame(rows)
-    assert time.process_time() - begin < 5.0, "0.6 s is usual"
-    assert len(frame) == 102_000
