@@ -105,7 +105,9 @@ LOOKED_FOR = [
     "gpu: L4_24GB\ndisks: '${WANDB_API_KEY}'",
 ]
 
-STATUSES = pick("401 422-input html", "400 401 402 403 404 409 422 422-input 500 503 html").split()
+STATUSES = pick(
+    "401 402 409 422-input 500 html", "400 401 402 403 404 409 422 422-input 500 503 html"
+).split()
 SETUP = """
 import logging, os, sys, traceback, httpx
 logging.basicConfig(level=logging.DEBUG, filename=os.environ["LOG_FILE"], force=True)
