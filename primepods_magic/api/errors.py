@@ -31,6 +31,7 @@ __all__ = [
     "UnexpectedAnswer",
     "WaitInterrupted",
     "WaitTimedOut",
+    "error_words",
 ]
 
 
@@ -204,6 +205,15 @@ _BY_STATUS: Mapping[int, type[PodsError]] = {
 
 REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 411, 413, 414, 415, 422, 429, 431})
 """Statuses that say that a request was not acted on; any other, such as a proxy's 408, does not say so."""
+
+
+def error_words(error: BaseException) -> str:
+    """What to tell of an error: what ours say; of others the kind alone, for they may repeat what was sent.
+
+    >>> error_words(ValueError("hunter2")), error_words(PodsError("no such pod"))
+    ('ValueError', 'no such pod')
+    """
+    return str(error) if isinstance(error, PodsError) else type(error).__name__
 
 
 def error_class(status_code: int) -> type[PodsError]:

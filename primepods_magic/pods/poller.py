@@ -18,6 +18,7 @@ from primepods_magic.api.errors import (
     NotConfigured,
     PermissionDenied,
     PodsError,
+    error_words,
 )
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import PodStatus
@@ -173,7 +174,7 @@ class Poller:
                 self._look()
         except BaseException as error:  # noqa: BLE001 - on a thread nobody else would hear of it
             if not self._stopped:
-                self._end_all(_words(error), error)
+                self._end_all(error_words(error), error)
 
     def _wait_until_due(self) -> bool:
         """Wait for the next look; false where there is to be none, and the thread counts as ended."""
@@ -242,7 +243,7 @@ class Poller:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - it is told to whoever watches
-            watch.give_up(_words(error), error, self._look_number)
+            watch.give_up(error_words(error), error, self._look_number)
 
     def _next(self, watch: Watch, sighting: Sighting, trouble: str | None) -> Snapshot:
         """What follows for a watch from what was seen."""
@@ -279,11 +280,6 @@ class Poller:
         self._lock, self._wake, self._thread = threading.Lock(), threading.Event(), None
         for watch in watches:
             watch.end_in_child()
-
-
-def _words(error: BaseException) -> str:
-    # What others say of their errors may repeat what was sent.
-    return str(error) if isinstance(error, PodsError) else type(error).__name__
 
 
 _pollers: weakref.WeakSet[Poller] = weakref.WeakSet()

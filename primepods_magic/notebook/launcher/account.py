@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from primepods_magic.api.account import Disk, SshKey, Team, User
-from primepods_magic.api.errors import PodsError
+from primepods_magic.api.errors import error_words
 from primepods_magic.api.text import clean
 from primepods_magic.pods.allowed import if_allowed
 from primepods_magic.pods.behind import run_all_behind
@@ -64,7 +64,7 @@ def read_account(connection: Connection) -> Account:
     me, teams, keys, disks, _ = (None if one.exception() else one.result() for one in asked)
     missing = [name for name, error in failures.items() if error is not None]
     why = next((error for error in failures.values() if error is not None), None)
-    said = clean(why) if isinstance(why, PodsError) else type(why).__name__
+    said = clean(error_words(why)) if why else ""
     return Account(
         person=me and (me.name or me.email or me.id),
         is_identified=failures["your user id"] is None,

@@ -7,7 +7,7 @@ from concurrent.futures import Future
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from primepods_magic.api.errors import PodsError
+from primepods_magic.api.errors import PodsError, error_words
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 from primepods_magic.api.vocabulary import PodStatus
@@ -201,7 +201,7 @@ class Fleet:
             self.logs[pod_id] = text[-_LOG_CHARACTERS:] or "no logs yet"
             self.refusals.pop(pod_id, None)
         else:
-            self.refusals[pod_id] = f"the logs cannot be read: {_words(error)}"
+            self.refusals[pod_id] = f"the logs cannot be read: {clean(error_words(error))}"
             if not self.logs[pod_id]:
                 del self.logs[pod_id]
 
@@ -209,7 +209,7 @@ class Fleet:
         self.ending.discard(pod_id)
         error = done.exception()
         if error is not None:
-            self.refusals[pod_id] = f"not ended: {_words(error)}"
+            self.refusals[pod_id] = f"not ended: {clean(error_words(error))}"
         else:
             removal = done.result()
             self.ended = (removal, *self.ended)[:_ENDED_SHOWN]
@@ -217,8 +217,3 @@ class Fleet:
                 self.logs.pop(pod_id, None)
                 self._on_ended(pod_id)
         self.look_soon()
-
-
-def _words(error: BaseException) -> str:
-    # What others say of their errors may repeat what was sent.
-    return clean(error) if isinstance(error, PodsError) else type(error).__name__

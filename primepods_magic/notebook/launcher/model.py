@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.errors import PodsError
+from primepods_magic.api.errors import error_words
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.offers import find_offers
 from primepods_magic.pods.spec import PodSpec
@@ -221,7 +221,7 @@ class LauncherModel:
         error = done.exception()
         self.is_loading = False
         if error is not None:
-            self.trouble = str(error) if isinstance(error, PodsError) else type(error).__name__
+            self.trouble = error_words(error)
         else:
             self.trouble = ""
             self.market = Market.read(done.result(), self.connection.now())

@@ -32,7 +32,7 @@ def usd_hr(rate: float) -> str:
 
 
 def price_parts(quote: Quote) -> Iterator[str]:
-    """What a price is made of; nothing where it is the machine's alone."""
+    """What a price is made of, the machine first."""
     beyond = [
         ("disk", quote.disk_usd_hr),
         ("vCPUs", quote.vcpus_usd_hr),

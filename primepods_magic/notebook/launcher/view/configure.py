@@ -13,7 +13,7 @@ from primepods_magic.notebook.launcher.form import SIZES, Bounds, bounds, limits
 from primepods_magic.notebook.launcher.still import team_name
 from primepods_magic.notebook.launcher.words import price_parts, usd_hr
 
-from .kit import Field, Kit, SecretText, put, show
+from .kit import Field, Kit, SecretText, card_html, put, show
 from .variables import VariablesView
 
 if TYPE_CHECKING:
@@ -222,8 +222,7 @@ class ConfigureView:
             description="Fewer settings" if is_more else _MORE_WORDS,
         )
         wrong = [problems[name] for name in _ALL_OF_IT if name in problems]
-        cards = "".join(map(_card, wrong))
-        put(self._wrong, value=f'<div role="alert">{cards}</div>' if wrong else "")
+        put(self._wrong, value="".join(card_html(safe_html(said), "bad", role="alert") for said in wrong))
 
 
 def _password_hint(model: LauncherModel) -> str:
@@ -243,10 +242,6 @@ def _code_hint_html(model: LauncherModel) -> str:
         '<div class="primepods-hint">Running it is the same as launching here. '
         f"<code>%pods launcher --cell</code> puts it into the next cell. {safe_html(takes)}</div>"
     )
-
-
-def _card(text: str) -> str:
-    return f'<div class="primepods-card primepods-bad">{safe_html(text)}</div>'
 
 
 def _options(control: Any, options: list[tuple[str, Any]], value: str) -> None:
@@ -269,13 +264,12 @@ def _bound(control: Any, bound: Bounds, value: int) -> None:
 
 
 def _offer_html(model: LauncherModel) -> str:
-    listed = model.order.listed
-    if listed is None:
+    quote = model.order.quote
+    if quote is None:
         return ""
-    offer = listed.offer
-    where = ", ".join(part for part in (offer.data_center, offer.country) if part)
+    offer = quote.offer
     spot = ", spot: it may be reclaimed at any time" if offer.is_spot else ""
-    return safe_html(f"{offer.gpu_count} × {offer.gpu_type} at {offer.provider} ({where}){spot}")
+    return safe_html(f"{offer.gpu_count} × {offer.gpu_type} at {quote.place}{spot}")
 
 
 def _price_html(model: LauncherModel) -> str:
@@ -283,6 +277,6 @@ def _price_html(model: LauncherModel) -> str:
     if quote is None:
         return ""
     parts = " + ".join(safe_html(part) for part in price_parts(quote))
-    below = f'<div class="primepods-hint">{parts}</div>' if parts else ""
+    below = f'<div class="primepods-hint">{parts}</div>'
     day = safe_html(f"{usd_hr(quote.price_usd_hr)} · ${quote.price_usd_day:,.2f}/day")
     return f'<div class="primepods-price" role="status"><b>{day}</b>{below}</div>'

@@ -12,7 +12,7 @@ from primepods_magic.notebook.launcher.market import SHOWN, Filters, Listed, Off
 from primepods_magic.notebook.launcher.table import table
 from primepods_magic.notebook.views.rows import as_of_text
 
-from .kit import Field, Kit, put, show
+from .kit import Field, Kit, card_html, put, show
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.model import LauncherModel
@@ -148,14 +148,13 @@ def _status(model: LauncherModel) -> str:
     if model.trouble:
         old = f" Below is the list {as_of_text(market.taken_at)}." if market.taken_at else ""
         said = f"The offers cannot be listed: {model.trouble.rstrip('.')}.{old}"
-        return f'<div role="alert" class="primepods-card primepods-bad">{safe_html(said)}</div>'
+        return card_html(safe_html(said), "bad", role="alert")
     if market.taken_at is None:
         return '<div role="status">Asking for offers …</div>'
     if found.problems:
         return ""
     if not found.total:
-        said = "No offer is like that now. Fewer filters show more."
-        return f'<div role="status" class="primepods-card primepods-warn">{safe_html(said)}</div>'
+        return card_html("No offer is like that now. Fewer filters show more.", "warn")
     words = [f"{found.total} offer{'' if found.total == 1 else 's'}, cheapest first"]
     if found.total > SHOWN:
         words.append(f"the first {SHOWN} are below and {found.total - SHOWN} more follow; filters show those")

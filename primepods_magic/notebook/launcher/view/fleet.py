@@ -24,7 +24,7 @@ from primepods_magic.notebook.views.rows import Row, announcement, read_rest, re
 from primepods_magic.notebook.views.widget import Line
 from primepods_magic.pods.remove import GONE
 
-from .kit import Kit, put, show
+from .kit import Kit, card_html, put, show
 
 if TYPE_CHECKING:
     from primepods_magic.api.models import PodDetails
@@ -190,6 +190,5 @@ def _ended_html(model: LauncherModel) -> str:
     cards = []
     for removal in model.fleet.ended:
         kind, role = ("good", "status") if removal.outcome == GONE else ("warn", "alert")
-        said = safe_html(removal_words(removal))
-        cards.append(f'<div role="{role}" class="primepods-card primepods-{kind}">{said}</div>')
+        cards.append(card_html(safe_html(removal_words(removal)), kind, role=role))
     return "".join(cards)

@@ -13,7 +13,7 @@ from primepods_magic.api.text import safe_html
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.model import LauncherModel
 
-__all__ = ["Field", "Kit", "SecretText", "put", "show"]
+__all__ = ["Field", "Kit", "SecretText", "card_html", "put", "show"]
 
 _HIDDEN = "primepods-hidden"
 
@@ -121,6 +121,22 @@ def show(widget: Any, is_shown: bool) -> None:
     """Show a widget or hide it; it stays where it is, and what has the focus keeps it."""
     classes = tuple(name for name in widget._dom_classes if name != _HIDDEN)
     put(widget, _dom_classes=classes if is_shown else (*classes, _HIDDEN))
+
+
+def card_html(inside: str, kind: str = "", *, role: str = "status") -> str:
+    """A text that stands out.
+
+    Parameters
+    ----------
+    inside : str
+        HTML.
+    kind : str
+        ``good``, ``warn`` or ``bad``; none unless given.
+    role : str
+        How it is told to a screen reader.
+    """
+    classes = "primepods-card" + (f" primepods-{kind}" if kind else "")
+    return f'<div role="{role}" class="{classes}">{inside}</div>'
 
 
 class Field:

@@ -11,7 +11,7 @@ from primepods_magic.notebook.launcher.order import Stage
 from primepods_magic.notebook.launcher.still import team_name
 from primepods_magic.notebook.launcher.words import usd_hr
 
-from .kit import Kit, put, show
+from .kit import Kit, card_html, put, show
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.model import LauncherModel
@@ -82,7 +82,7 @@ def _summary_html(model: LauncherModel, plan: LaunchPlan) -> str:
     quote, name = plan.quote, safe_html(plan.name)
     if quote is None:
         said = f"<b>{name}</b> is there already and is just this. Nothing would be created or billed."
-        return f'<div role="status" class="primepods-card primepods-warn">{said}</div>'
+        return card_html(said, "warn")
     offer = quote.offer
     pod = plan.request.pod if plan.request else None
     billed = "nothing is billed: this is the sandbox" if model.connection.is_sandbox else "billed"
@@ -103,7 +103,7 @@ def _summary_html(model: LauncherModel, plan: LaunchPlan) -> str:
     if team_id:
         lines.append(f"billed to team {safe_html(team_name(model, team_id))}")
     lines += [safe_html(clean(notice)) for notice in plan.notices]
-    return f'<div role="status" class="primepods-card">{"<br>".join(lines)}</div>'
+    return card_html("<br>".join(lines))
 
 
 def _outcome_html(model: LauncherModel) -> str:
@@ -113,4 +113,4 @@ def _outcome_html(model: LauncherModel) -> str:
         return f'<div role="status">{told}</div>' if told else ""
     kind, role = ("bad", "alert") if order.outcome.is_failure else ("good", "status")
     lines = "<br>".join(safe_html(line) for line in order.outcome.text.splitlines())
-    return f'<div role="{role}" class="primepods-card primepods-{kind}">{lines}{told}</div>'
+    return card_html(lines + told, kind, role=role)
