@@ -10,16 +10,18 @@ PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 unexport VIRTUAL_ENV PYTHONHOME $(filter PRIME_% PRIMEPODS_%,$(.VARIABLES))
 
 .DEFAULT_GOAL := help
-.PHONY: help demo lab test soak bench lint notebooks pictures clean
+.PHONY: help demo lab test soak package bench lint notebooks documents pictures clean
 
 help:
 	@echo 'make demo       run the quickstart notebook against the built-in sandbox and print it'
 	@echo 'make lab        open JupyterLab on the notebooks'
 	@echo 'make test       the whole suite: unit, sandbox, notebooks, browser'
 	@echo 'make soak       the long and random tests at full length'
+	@echo 'make package    build, and install on every Python here with the newest and the oldest dependencies'
 	@echo 'make bench      timings, as medians and ratios'
 	@echo 'make lint       format, lint and types'
 	@echo 'make notebooks  run the notebooks again and save their outputs'
+	@echo 'make documents  write REFERENCE.md and the outputs in README.md anew'
 	@echo 'make pictures   take the pictures of the README again (needs Chromium)'
 	@echo 'make clean      remove what these targets made'
 
@@ -52,6 +54,9 @@ test: $(VENV)/.for-test
 soak: $(VENV)/.for-test
 	@PRIMEPODS_SOAK=1 $(PY) -m pytest --timeout=3600 --ignore=tests/browser
 
+package: $(VENV)/.for-test
+	@PRIMEPODS_PACKAGE=1 $(PY) -m pytest tests/package -n logical --maxprocesses 4 -rP
+
 bench: $(VENV)/.for-test
 	@$(PY) -m tests.benchmarks
 
@@ -63,6 +68,9 @@ lint: $(VENV)/.for-test
 notebooks: $(VENV)/.for-lab
 	@$(PY) -m tests.support.notebooks execute
 
+documents: $(VENV)/.for-test
+	@$(PY) -m tests.documents
+
 pictures: $(VENV)/.for-test
 	REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser/test_tour.py tests/browser/test_launcher.py
 	cp tests/browser/screenshots/tour-light.png notebooks/pictures/create.png
@@ -71,5 +79,5 @@ pictures: $(VENV)/.for-test
 	cp tests/browser/screenshots/launcher-invalid-600-light.png notebooks/pictures/launcher-narrow.png
 
 clean:
-	rm -rf $(VENV) .venv-prime .venv-kernels .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist tests/browser/screenshots
+	rm -rf $(VENV) .venv-prime .venv-kernels .venv-package .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist tests/browser/screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

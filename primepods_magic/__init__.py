@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from . import costs
+    from .api import errors
     from .api.client import Client
     from .api.errors import PodsError
     from .api.settings import Settings
@@ -38,6 +39,7 @@ __all__ = [
     "Settings",
     "connect",
     "costs",
+    "errors",
     "launch",
     "launch_many",
     "load_ipython_extension",
@@ -56,11 +58,12 @@ _HOMES = {
     "launch": ".pods.launch",
     "launch_many": ".pods.launch_many",
 }
+_MODULES = {"costs": ".costs", "errors": ".api.errors"}
 
 
 def __getattr__(name: str) -> Any:
-    if name == "costs":
-        return import_module(".costs", __name__)
+    if name in _MODULES:
+        return import_module(_MODULES[name], __name__)
     if name in _HOMES:
         return getattr(import_module(_HOMES[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

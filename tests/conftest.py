@@ -23,6 +23,7 @@ soak.register_profiles()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REFUSE_SKIPS = os.environ.get("REFUSE_SKIPS") == "1"
+PACKAGE = os.environ.get("PRIMEPODS_PACKAGE") == "1"
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -30,8 +31,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    long = [item for item in items if item.get_closest_marker("soak")]
-    if long and not soak.SOAK:
+    only_where_asked_for = {"soak": soak.SOAK, "package": soak.SOAK or PACKAGE}
+    left_out = [mark for mark, asked_for in only_where_asked_for.items() if not asked_for]
+    long = [item for item in items if any(map(item.get_closest_marker, left_out))]
+    if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
 

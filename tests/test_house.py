@@ -39,6 +39,7 @@ PUBLIC_NAMES = {
     "Settings",
     "connect",
     "costs",
+    "errors",
     "launch",
     "launch_many",
     "load_ipython_extension",

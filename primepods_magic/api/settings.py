@@ -21,7 +21,10 @@ from .errors import NotConfigured
 from .prime_files import CONFIG, PrimeFile, context_file, context_names, prime_folder, read_file, stamp
 from .secret import Secret
 
-__all__ = ["LIVE_URL", "Settings", "is_loopback", "load_settings", "mask", "settings_state"]
+__all__ = ["LIVE_URL", "SANDBOX_KEYS", "Settings", "is_loopback", "load_settings", "mask", "settings_state"]
+
+SANDBOX_KEYS = frozenset({"sandbox", "sandbox-read", "sandbox-pods", "sandbox-teammate"})
+"""Those of the built-in sandbox are documented, and no secrets: hiding them would hide words."""
 
 LIVE_URL = "https://api.primeintellect.ai"
 _API_PATH = "/api/v1"

@@ -28,7 +28,7 @@ from .errors import (
     UnexpectedAnswer,
 )
 from .refusals import NEVER_LEFT, date_of, refused, retry_after_s, unreachable
-from .settings import Settings
+from .settings import SANDBOX_KEYS, Settings
 
 __all__ = ["Params", "Transport"]
 
@@ -207,7 +207,7 @@ class Transport:
                 try:
                     if response.is_success:
                         return _decode(method, response, text_will_do)
-                    failure = refused(method, response, (self._settings.api_key, *_secrets_in(body)))
+                    failure = refused(method, response, _secrets_in(self._settings, body))
                 except UnexpectedAnswer as unexpected:
                     failure = unexpected
                 may_retry = response.status_code in _RETRIED_STATUS and (
@@ -306,12 +306,14 @@ def _same_origin(url: str, location: str) -> str | None:
     return target if same else None
 
 
-def _secrets_in(body: object) -> list[str]:
-    """The secret values of a create, which a refusal may repeat."""
+def _secrets_in(settings: Settings, body: object) -> list[str]:
+    """What was sent and is nobody else's business, which a refusal may repeat: the key, and the secret values
+    of a create."""
+    secrets = [] if settings.api_key in SANDBOX_KEYS else [settings.api_key]
     body = body() if callable(body) else body
     pod = body.get("pod") if isinstance(body, dict) else None
     if not isinstance(pod, dict):
-        return []
+        return secrets
     values = [pod.get("jupyterPassword"), *(env.get("value") for env in pod.get("envVars") or [])]
     # A value of a letter or two is in every sentence, and no secret.
-    return [value for value in values if isinstance(value, str) and len(value) > 2]
+    return secrets + [value for value in values if isinstance(value, str) and len(value) > 2]

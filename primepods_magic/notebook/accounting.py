@@ -47,10 +47,10 @@ from primepods_magic.pods.teams import find_team
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Accounting"]
+__all__ = ["TIMELINE", "Accounting"]
 
 _PICTURES = (".png", ".svg", ".pdf")
-_TIMELINE = "name gpu gpu_count begin_at end_at cost_usd provisioned_by team state estimated id".split()
+TIMELINE = "name gpu gpu_count begin_at end_at cost_usd provisioned_by team state estimated id".split()
 
 
 class Accounting:
@@ -186,7 +186,7 @@ class Accounting:
     def _timeline(self) -> pd.DataFrame:
         lived = overlapping(self.ledger, self.since, self.until)
         pods = lived[is_pod(lived)].sort_values("begin_at", kind="stable")
-        frame: pd.DataFrame = pods[_TIMELINE].reset_index(drop=True)
+        frame: pd.DataFrame = pods[TIMELINE].reset_index(drop=True)
         return frame
 
     def _offers(self) -> pd.DataFrame:

@@ -190,7 +190,10 @@ def _account(
             said = f"{type(outcome).__name__}: {outcome}"
         lines.append(f"  {clean(plan.name)}: {said}")
     burn = sum(pod.price_usd_hr or 0.0 for pod in pods)
-    head = f"{len(pods) or 'none'} of {len(plans)} pods stand, and are billed ${burn:.2f}/h together"
+    head = f"none of {len(plans)} pods stands"
+    if pods:
+        verbs, together = ("stands, and is", "") if len(pods) == 1 else ("stand, and are", " together")
+        head = f"{len(pods)} of {len(plans)} pods {verbs} billed ${burn:.2f}/h{together}"
     again = (
         "with --new, running this again rents those that stand once more"
         if any(plan.new for plan in plans)

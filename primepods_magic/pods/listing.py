@@ -80,16 +80,18 @@ def list_offers(
     connection : Connection
         Where to look.
     spec : PodSpec
-        What they must fit, where it says anything.
+        What they must fit, where it says anything. Under a ``max_price``, which is in USD, no offer in
+        another currency does.
     count : int, optional
         GPUs in the offer; any number unless given.
     spot : bool
         Spot offers only; else those that nobody can reclaim.
     """
+    passed_over = {SOLD_OUT} if spec.max_price is not None else {SOLD_OUT, NO_USD_PRICE}
     offers = []
     for offer in find_offers(connection.client, spec):
         wanted = spec.model_copy(update={"gpu_count": count or offer.gpu_count})
-        hindrances = set(misfits(offer, wanted, spot=spot)) - {SOLD_OUT, NO_USD_PRICE}
+        hindrances = set(misfits(offer, wanted, spot=spot)) - passed_over
         if not hindrances:
             offers.append(offer)
     return sorted(offers, key=lambda offer: not offer.in_stock)

@@ -92,7 +92,8 @@ class Quote:
 
     def __str__(self) -> str:
         offer = self.offer
-        parts = f" (disk ${self.disk_usd_hr:.2f}/h included)" if self.disk_usd_hr else ""
+        cents = 2 if self.disk_usd_hr >= 0.01 else 4
+        parts = f" (disk ${self.disk_usd_hr:.{cents}f}/h included)" if self.disk_usd_hr else ""
         parts += "; spot, so it may be reclaimed at any time" if offer.is_spot else ""
         if self.prepaid_hr:
             parts += f"; prepaid: ${self.prepaid_usd:.2f} for {self.prepaid_hr:g} h are charged at once"
@@ -228,10 +229,12 @@ def alternatives(client: Client, spec: PodSpec, sold_out: Offer) -> str:
 
 def _nearest(offers: list[Offer], spec: PodSpec) -> str:
     """The offers that fit best, each with its price and what keeps it out."""
+    # What has no price in USD is as far from one at most as what is dearer.
+    alike = {SOLD_OUT} if spec.max_price is not None else {SOLD_OUT, NO_USD_PRICE}
     near = []
     for offer in offers:
         reasons = misfits(offer, spec)
-        unlike = [reason for reason in reasons if reason not in (SOLD_OUT, NO_USD_PRICE)]
+        unlike = [reason for reason in reasons if reason not in alike]
         said = f"{_describe(offer)}: {', '.join(reasons)}" if reasons else str(quote(offer, spec))
         near.append((len(unlike), len(reasons), said))
     near.sort(key=lambda row: row[:2])

@@ -27,8 +27,6 @@ GOING = "not gone yet, may still be billed"
 UNSURE = "perhaps not asked to end"
 DEFAULT_TIMEOUT_S = 60.0
 _HISTORY_ROWS = 100
-# Many providers bill nothing before a machine is up.
-_MAY_BE_FREE = frozenset({PodStatus.PROVISIONING, PodStatus.PENDING})
 
 
 @dataclass(frozen=True)
@@ -160,6 +158,6 @@ def _billed_usd(pod: PodDetails, row: HistoryRow | None) -> float | None:
     """What the service says that a pod has cost; None while it has not billed it."""
     if row is None:
         return None
-    # Some are billed hours after their end, and their rows say 0 until then.
-    is_free = pod.status in _MAY_BE_FREE or pod.price_hr == 0
-    return row.total_billed_price if row.total_billed_price or is_free else None
+    # Some are billed hours after their end, and their rows say 0 until then. One that was free while it came
+    # up may have come further until it was gone.
+    return row.total_billed_price if row.total_billed_price or pod.price_hr == 0 else None

@@ -221,8 +221,9 @@ def _still(what: str, snapshot: Snapshot) -> str:
     price_usd_hr = sum(pod.price_hr or 0.0 for pod in going)
     rate = f" (${price_usd_hr:.2f}/h)" if price_usd_hr else ""
     verb = "goes on and is" if len(going) == 1 else "go on and are"
+    ends = f"'%pods rm {going[0].word}' ends it" if len(going) == 1 else "'%pods rm NAME' ends a pod"
     blind = f". The service could not be asked at last: {snapshot.trouble}" if snapshot.trouble else ""
-    return f"{what}; {_names(going)} {verb} billed{rate}. '%pods rm NAME' ends a pod{blind}"
+    return f"{what}; {_names(going)} {verb} billed{rate}. {ends}{blind}"
 
 
 def _names(pods: Sequence[PodDetails]) -> str:

@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     arguments:
         The command line; None takes the process's own.
     """
-    options = _parser().parse_args(arguments)
+    options = command_line().parse_args(arguments)
     # Before anything is printed: whoever reads the line may send the signal at once.
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def command_line() -> argparse.ArgumentParser:
+    """The options of ``python -m primepods_magic.sandbox``."""
     parser = argparse.ArgumentParser(
         prog="python -m primepods_magic.sandbox",
         description="The Pods API on this computer; /docs says what it serves. "
@@ -65,12 +66,23 @@ def _parser() -> argparse.ArgumentParser:
         help="clients cannot move the clock or choose faults",
     )
     parser.add_argument("--db", type=Path, metavar="FILE", help="keep everything here (default: temporary)")
-    parser.add_argument("--dialect", choices=DIALECTS, default="spec", help="default: %(default)s")
+    parser.add_argument(
+        "--dialect",
+        choices=DIALECTS,
+        default="spec",
+        help="whose words and errors: the specification's or the published OpenAPI's (default: %(default)s)",
+    )
     parser.add_argument("--speed", type=float, metavar="X", help="sandbox seconds per second (default: 1)")
-    parser.add_argument("--clock", choices=CLOCK_MODES, help="default: running")
+    parser.add_argument(
+        "--clock", choices=CLOCK_MODES, help="stepped: only clients that wait move it (default: running)"
+    )
     parser.add_argument("--start", type=_instant, metavar="ISO-TIME", help="when a new database begins")
     parser.add_argument(
-        "--history", type=int, metavar="ROWS", default=DEFAULT_HISTORY_ROWS, help="default: %(default)s"
+        "--history",
+        type=int,
+        metavar="ROWS",
+        default=DEFAULT_HISTORY_ROWS,
+        help="pods that a new database says have ended (default: %(default)s)",
     )
     parser.add_argument(
         "--page-cap",
@@ -79,7 +91,13 @@ def _parser() -> argparse.ArgumentParser:
         default=DEFAULT_PAGE_CAP,
         help="longest page (default: %(default)s)",
     )
-    parser.add_argument("--latency-ms", type=int, metavar="N", default=0, help="default: %(default)s")
+    parser.add_argument(
+        "--latency-ms",
+        type=int,
+        metavar="N",
+        default=0,
+        help="milliseconds before each answer (default: %(default)s)",
+    )
     parser.add_argument(
         "--faults",
         metavar="PROFILE",
@@ -87,7 +105,13 @@ def _parser() -> argparse.ArgumentParser:
         help="what goes wrong on purpose: launch, flaky, slow, down, availability, or a file with rules as "
         "JSON (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=DEFAULT_SEED, metavar="N", help="default: %(default)s")
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=DEFAULT_SEED,
+        metavar="N",
+        help="the same one makes the same past, pods and faults (default: %(default)s)",
+    )
     return parser
 
 

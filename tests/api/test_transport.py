@@ -109,6 +109,16 @@ def test_a_create_that_never_left_or_was_turned_away_unread_is_sent_again(
     assert len(http.requests) == 2
 
 
+def test_the_documented_keys_of_the_sandbox_are_no_secrets() -> None:
+    said = {"detail": "fill the wallet of this sandbox"}
+    for key, told in (("sandbox", "of this sandbox"), ("fill the wallet", r"\*\*\* of this sandbox")):
+        settings = Settings("http://127.0.0.1", key)
+        transport = Transport(settings, http=httpx.MockTransport(lambda _: httpx.Response(402, json=said)))
+        with pytest.raises(errors.PaymentRequired, match=told):
+            transport.request("GET", "/pods")
+        transport.close()
+
+
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 409, 422])
 def test_a_refusal_is_never_sent_again(sent: Any, status: int) -> None:
     for method in ("GET", "POST", "DELETE"):

@@ -103,6 +103,24 @@ def test_a_live_pod_has_cost_by_its_state(told: dict[str, Any], expected: float)
     assert (line["state"], line["type"], line["estimated"]) == ("live", "Instance", True)
 
 
+@pytest.mark.parametrize(
+    ("told", "estimated"),
+    [
+        ({"total_billed_price": 0.0}, True),
+        ({"total_billed_price": 0.5}, False),
+        ({"total_billed_price": 0.0, "price_hr": 0.0}, False),
+        ({"total_billed_price": 0.0, "created_at": START + timedelta(hours=1)}, False),
+    ],
+)
+def test_what_has_a_price_and_ended_lately_without_a_bill_is_not_final(
+    told: dict[str, Any], estimated: bool
+) -> None:
+    """Some pods are billed hours after their end, and their rows say 0 until then."""
+    past = history_frame([row(terminated_at=START + timedelta(hours=1), **{"price_hr": 2.0, **told})])
+    assert ledger(past, now=NOW)["estimated"].tolist() == [estimated]
+    assert ledger(past, now=NOW + timedelta(days=2))["estimated"].tolist() == [False]
+
+
 def test_a_live_pods_line() -> None:
     told = pod(name="train", gpu_name="H100_80GB", gpu_count=8, team_id="t", user_id="u", is_spot=True)
     past = [row(user_id="u", provisioned_by="Ada"), row(user_id="u", provisioned_by=""), row(user_id="x")]

@@ -177,6 +177,15 @@ def test_nothing_is_said_once() -> None:
     assert "no pods" in sheet_html(sheet_of(empty, "pods"))
 
 
+def test_a_heading_tells_what_its_column_means_and_one_of_the_users_does_not() -> None:
+    frame = pods_frame([PodDetails(name="train", price_hr=2.0)]).assign(mine=[1])
+    html = sheet_html(read_sheet(frame, "pods", None, None, known=list(frame.columns[:-1])))
+    heads = dict(re.findall(r'<th scope="col"(?: title="([^"]*)")? style="[^"]*">([^<]*)</th>', html))
+    titles = {name: title for title, name in heads.items()}
+    assert titles["price_usd_hr"] == "USD per hour, the whole of it"
+    assert titles["mine"] == ""
+
+
 def test_columns_that_the_user_added_are_shown() -> None:
     frame = pods_frame([PodDetails(name="train")])
     known = list(frame.columns)

@@ -27,6 +27,12 @@ def test_a_pod_lives_its_whole_life_in_cells(shell: Any) -> None:
     assert type(offers) is pd.DataFrame
     usd = offers[offers["currency"] == "USD"]
     assert list(usd["price_hr"]) == sorted(usd["price_hr"])
+    assert len(usd) < len(offers)
+
+    # What has no price in USD cannot be below one.
+    cheap = shell.run("%pods avail --gpu H100_80GB --count 1 --max-price 2.70")
+    assert list(cheap["currency"].unique()) == ["USD"]
+    assert list(cheap["price_hr"]) == [price for price in usd["price_hr"] if price <= 2.70]
 
     pod = shell.run(CREATE)
     assert isinstance(pod, Pod)

@@ -853,7 +853,7 @@ while any(thread.name == "primepods-watch" for thread in threading.enumerate()):
     time.sleep(0.01)
 """
     told = run_python(script, running_sandbox.url)
-    assert told == "stopped waiting; train goes on and is billed ($0.69/h). '%pods rm NAME' ends a pod\n"
+    assert told == "stopped waiting; train goes on and is billed ($0.69/h). '%pods rm train' ends it\n"
 
 
 def test_a_wait_that_is_awaited_and_cancelled_leaves_no_watch_behind(

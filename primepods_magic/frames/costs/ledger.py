@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 import pandas as pd
 
 from primepods_magic.frames.schema import STRING
+from primepods_magic.pods.history.read import FINAL_AFTER
 
 from .living import LIVE, living_disks, living_pods, now_or
 from .reading import column_of, numbers, require, text, times, truths
@@ -142,9 +145,18 @@ def _past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
     data["begin_at"] = begin
     data["end_at"] = end.mask(lasts, until).astype("datetime64[us, UTC]")
     data["is_spot"] = truths(rows, "is_spot")
-    data["estimated"] = (is_open | data["billed_usd"].isna()).astype("boolean")
+    data["estimated"] = (is_open | data["billed_usd"].isna() | _is_billed_late(data, until)).astype("boolean")
     past: pd.DataFrame = pd.DataFrame(data, index=rows.index)
     return past
+
+
+def _is_billed_late(data: Mapping[str, Any], until: pd.Timestamp) -> pd.Series:
+    """Whether a row says that nothing was billed, of what has a price and ended lately: some are billed hours
+    after their end."""
+    is_blank = data["billed_usd"].eq(0.0) & data["price_usd_hr"].gt(0.0)
+    ended_lately = (data["end_at"] > data["begin_at"]) & (data["end_at"] > until - FINAL_AFTER)
+    late: pd.Series = is_blank.fillna(False) & ended_lately
+    return late
 
 
 def _without_blanks(past: pd.DataFrame, living: pd.DataFrame) -> pd.DataFrame:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from html import escape
 
 from primepods_magic.api.text import safe_html
+from primepods_magic.frames.glossary import meaning
 
 from .sheet import Sheet
 from .views import Cell, Look, Tone, View
@@ -67,7 +68,7 @@ def sheet_html(sheet: Sheet) -> str:
 
 
 def _table(sheet: Sheet) -> str:
-    head = "".join(_heading(column.view) for column in sheet.columns)
+    head = "".join(_heading(column.view, sheet.kind) for column in sheet.columns)
     cells = [[_cell(column.view, cell) for cell in column.cells] for column in sheet.columns]
     rows = ["".join(row) for row in zip(*cells, strict=True)]
     if sheet.more_rows:
@@ -82,9 +83,11 @@ def _table(sheet: Sheet) -> str:
     )
 
 
-def _heading(view: View) -> str:
+def _heading(view: View, kind: str) -> str:
     style = f"text-align:{_side(view.look)};{_PADDING};font-weight:600"
-    return f'<th scope="col" style="{style}">{safe_html(view.heading)}</th>'
+    told = meaning(view.heading, kind)
+    hint = f' title="{escape(told)}"' if told else ""
+    return f'<th scope="col"{hint} style="{style}">{safe_html(view.heading)}</th>'
 
 
 def _cell(view: View, cell: Cell) -> str:

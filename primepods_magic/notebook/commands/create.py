@@ -13,11 +13,11 @@ flags say the same:
   pods: 2
   env: {EPOCHS: 3}
 
-What is left out is taken from the cheapest offer that fits. Fields: name, gpu, count, region, country,
-provider, security, socket, image, template, disk, vcpus, memory, max_price, env (a mapping), disks, team,
-jupyter_password, ssh_key_id, auto_restart, cloud_id, data_center_id, prepaid_for_hr; and pods, how many,
-with numbered names. A YAML list of such forms rents different pods at once. ${NAME} takes a notebook
-variable or an environment variable, and keeps a secret out of the notebook: --env HF_TOKEN='${HF_TOKEN}'.
+What is left out is taken from the cheapest offer that fits. A body has the fields that the flags below
+have, with underscores (max_price), and env as a mapping; camelCase, as the API writes it, is the same.
+'pods' says how many, with numbered names; a YAML list of such forms rents different pods at once. ${NAME}
+takes a notebook variable or an environment variable, and keeps a secret out of the notebook:
+--env HF_TOKEN='${HF_TOKEN}'.
 
 Running the cell again answers with the pod that is there, also where Ctrl-C or the end of the kernel cut
 the launch off. --new rents one more of the name; --replace ends the old one where it has failed or differs.
@@ -66,6 +66,12 @@ _FIELDS = {
     "prepaid-for-hr": ("H", "pay for H hours at once"),
 }
 
+_BODY_ONLY = {
+    "jupyter_password": "password of the pod's Jupyter server",
+    "shared_with_team": "true: share the pod with the team that is billed",
+    "team_member_ids": "share the pod with these members of the team",
+}
+
 
 def add_arguments(parser: ArgumentParser) -> None:
     """The flags of ``%%pod_create``, and those that stand for a body."""
@@ -87,6 +93,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--env", action="append", type=_pair, metavar="KEY=VALUE", help="set a variable; may be repeated"
     )
     spec.add_argument("--auto-restart", action="store_true", default=None, help="start again after an error")
+    only = "\n".join(f"{key:<18}{what}" for key, what in _BODY_ONLY.items())
+    parser.add_argument_group("only in a body", only)
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -31,7 +31,9 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         return Launcher(magics.connection)
     cell = latest_cell()
     if cell is None:
-        raise InvalidRequest("no launcher is open; '%pods launcher' opens one")
+        raise InvalidRequest(
+            "no launcher is open; '%pods launcher' opens one, in a notebook that shows widgets"
+        )
     if not cell:
         raise InvalidRequest("no offer is chosen in the launcher; choose one, and its form can be a cell")
     magics.shell.set_next_input(cell.rstrip("\n"))

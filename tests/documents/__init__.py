@@ -1,0 +1,1 @@
+"""What people read: written by `python -m tests.documents`, and compared with the code by the tests here."""

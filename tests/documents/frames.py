@@ -1,0 +1,137 @@
+"""Every kind of DataFrame that we answer with, built from nothing: rows change neither columns nor dtypes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import pandas as pd
+
+from primepods_magic import costs, frames
+from primepods_magic.notebook.accounting import TIMELINE
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One kind of answer: as the code calls it, as a heading, in a sentence, and which commands give it."""
+
+    kind: str
+    title: str
+    words: str
+    commands: tuple[str, ...]
+    build: Callable[[], pd.DataFrame]
+
+
+def _ledger() -> pd.DataFrame:
+    return costs.ledger(frames.history_frame([]))
+
+
+def _breakdown() -> pd.DataFrame:
+    split = costs.breakdown(_ledger(), freq="M")
+    return costs.running(costs.compared(split, "M"))
+
+
+_NOW = datetime(2026, 9, 14, tzinfo=timezone.utc)
+
+FRAMES = (
+    Frame(
+        "wallets",
+        "Wallets",
+        "A row for each wallet, mine first.",
+        ("overview",),
+        lambda: frames.overview_frame([]),
+    ),
+    Frame(
+        "pods",
+        "Pods",
+        "A row for each pod. Neither passwords nor environment values are in it.",
+        ("ls", "wait"),
+        lambda: frames.pods_frame([]),
+    ),
+    Frame(
+        "status",
+        "Status",
+        "A row for each pod that was asked for.",
+        ("status",),
+        lambda: frames.status_frame([]),
+    ),
+    Frame("offers", "Offers", "A row for each offer.", ("avail",), lambda: frames.offers_frame([])),
+    Frame(
+        "removed",
+        "Removed pods",
+        "A row for each pod that was ended.",
+        ("rm",),
+        lambda: frames.removed_frame([]),
+    ),
+    Frame(
+        "history",
+        "History",
+        "A row for each pod or disk that was rented.",
+        ("history",),
+        lambda: frames.history_frame([]),
+    ),
+    Frame(
+        "costs",
+        "Costs",
+        "A row for each period (with `--freq`) and value of the `--by` columns, which stand behind `period`. "
+        "The last four columns are there with `--compare` and `--running`. `last-month` has those up to "
+        "`estimated`.",
+        ("costs",),
+        _breakdown,
+    ),
+    Frame(
+        "month",
+        "Costs month",
+        "A row for each wallet, and one for all together.",
+        ("costs",),
+        lambda: costs.month(frames.overview_frame([]), _NOW),
+    ),
+    Frame("dearest", "Costs dearest", "A row for each pod.", ("costs",), lambda: costs.dearest(_ledger())),
+    Frame(
+        "prices",
+        "Costs prices",
+        "A row for each GPU type.",
+        ("costs",),
+        lambda: costs.gpu_hour_prices(_ledger(), frames.offers_frame([])),
+    ),
+    Frame(
+        "spot",
+        "Costs spot",
+        "A row for each GPU type.",
+        ("costs",),
+        lambda: costs.spot_savings(_ledger(), frames.offers_frame([])),
+    ),
+    Frame(
+        "waste",
+        "Costs waste",
+        "A row for each thing that is worth a look.",
+        ("costs",),
+        lambda: costs.waste(_ledger(), pods=frames.pods_frame([]), disks=frames.disks_frame([]), now=_NOW),
+    ),
+    Frame("timeline", "Costs timeline", "A row for each pod.", ("costs",), lambda: _ledger()[list(TIMELINE)]),
+    Frame(
+        "ledger",
+        "Ledger",
+        "What `costs.ledger` and `costs.read_ledger` answer with: a row for each thing that costs.",
+        (),
+        _ledger,
+    ),
+    Frame(
+        "cache", "Cache", "A row for each history that is kept.", ("cache",), lambda: frames.cache_frame([])
+    ),
+    Frame(
+        "billings",
+        "Billings",
+        "A row for each pod or disk that a wallet was billed for.",
+        ("wallet",),
+        lambda: frames.billings_frame([]),
+    ),
+    Frame("disks", "Disks", "A row for each disk.", ("disks",), lambda: frames.disks_frame([])),
+    Frame("keys", "SSH keys", "A row for each key.", ("keys",), lambda: frames.keys_frame([])),
+    Frame("teams", "Teams", "A row for each team.", ("teams",), lambda: frames.teams_frame([])),
+    Frame(
+        "members", "Members", "A row for each member of a team.", ("teams",), lambda: frames.members_frame([])
+    ),
+    Frame("checks", "Checks", "A row for each check.", ("doctor",), lambda: frames.checks_frame([])),
+)
