@@ -1,4 +1,4 @@
-# Every target makes what it needs in .venv; nothing else on the computer is touched.
+# Every target makes what it needs in .venv… folders of this one.
 # `make demo` is the place to begin.
 
 PYTHON ?= python3

@@ -4,7 +4,7 @@
 
 >>> from primepods_magic import connect, launch
 >>> connect(sandbox=True)                                                    # doctest: +SKIP
-connected to the sandbox: its pods are pretended, nothing is billed
+connected to the sandbox: its pods are simulated, nothing is billed
 >>> launch(gpu="H100_80GB", name="train").wait()                             # doctest: +SKIP
 Pod train: 1 × H100_80GB · $2.39/h · ready · ssh root@203.0.113.7 -p 22
 """

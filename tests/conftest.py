@@ -40,9 +40,23 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    # What has been imported by now stays: looking for garbage in it took as long as many tests themselves.
+    # What has been imported by now stays: looking for garbage in it took as long as many tests themselves. So
+    # does what nearly every test imports.
+    import primepods_magic.frames
+    import primepods_magic.sandbox.server  # noqa: F401
+
     gc.collect()
     gc.freeze()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Any:
+    """So does what the tests of a file have imported, which shells look through whenever one ends."""
+    answer = yield
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+        gc.freeze()
+    return answer
 
 
 @pytest.hookimpl(wrapper=True)

@@ -98,12 +98,12 @@ class LaunchRefused(PodsError):
 
 
 class LaunchIncomplete(PodsError):
-    """Of several pods that were to be launched some were not; the message is an exact account.
+    """Of several pods that were to be launched some were not; the message says which.
 
     Attributes
     ----------
     pods : tuple of Pod
-        Those that stand, and are billed.
+        Those that were rented, or were there, and are billed.
     failures : dict of str to PodsError
         Why each of the others was not created, or is not known to be, by its name.
     """
@@ -121,15 +121,15 @@ class LaunchIncomplete(PodsError):
 
 
 class BudgetExceeded(PodsError):
-    """A pod turned out to cost more than the limit that was set, and was ended."""
+    """A launch is above a ceiling, and nothing was created; or its pod turned out to be, and was ended."""
 
 
 class ConnectionClosed(PodsError):
-    """What is asked belongs to a connection that was closed since."""
+    """This belongs to a connection that has been closed."""
 
 
 class NameInUse(PodsError):
-    """A live pod has this name and is not what was asked for; nothing was created."""
+    """The name is taken, by a pod that differs or by several; nothing was created."""
 
 
 class OutcomeUnknown(PodsError):
@@ -137,11 +137,11 @@ class OutcomeUnknown(PodsError):
 
 
 class PodFailed(PodsError):
-    """A pod that was waited for ended up in a state it will not become ready from."""
+    """A pod that was waited for, or that has the name of a launch, has failed or ended."""
 
 
 class WaitInterrupted(PodsError):
-    """Ctrl-C ended the waiting; the pods go on, and go on being billed."""
+    """Ctrl-C ended the waiting; the message says what goes on and is billed."""
 
 
 class WaitTimedOut(PodsError):
@@ -165,11 +165,11 @@ class PermissionDenied(RequestRefused):
 
 
 class NotFound(RequestRefused):
-    """There is no such pod, or this key cannot see it (404)."""
+    """There is no such pod, team or key, or this key cannot see it (404)."""
 
 
 class OutOfStock(RequestRefused):
-    """The offer has no machine left (409, or 503 with words of capacity)."""
+    """No offer fits, or the one that was chosen has no machine left (409, or 503 with words of capacity)."""
 
 
 class RateLimited(RequestRefused):
@@ -189,7 +189,7 @@ class ServiceUnavailable(PodsError):
 
 
 class UnexpectedAnswer(PodsError):
-    """The service answered with something that is not what this request is answered with."""
+    """The service gave an answer of a kind that this request does not get."""
 
 
 _BY_STATUS: Mapping[int, type[PodsError]] = {

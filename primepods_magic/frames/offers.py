@@ -47,7 +47,7 @@ def offers_frame(offers: Iterable[Offer]) -> pd.DataFrame:
         ``on_demand_price_hr``                Float64  per hour
         ``community_price_hr``                Float64  per hour
         ``is_variable_price``                 boolean
-        ``prepaid_hr``                        Float64  hours charged at once
+        ``prepaid_hr``                        Float64  hours charged up front
         ``provisioning_min``                  Float64  minutes until it is up
         ``internet_mbps``                     Float64  megabits per second
         ``interconnect_gbps``                 Float64  gigabits per second

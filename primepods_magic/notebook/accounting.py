@@ -36,6 +36,7 @@ from primepods_magic.frames.costs.reading import is_pod
 from primepods_magic.frames.costs.waste import waste
 from primepods_magic.frames.files import expanded
 from primepods_magic.frames.rendering.words import money
+from primepods_magic.notebook.captions import DISKS_UNSEEN
 from primepods_magic.notebook.display import present
 from primepods_magic.notebook.moments import moment, zone
 from primepods_magic.notebook.progress import reading
@@ -218,6 +219,7 @@ class Accounting:
         blank = self.ledger["billed_usd"].isna() & (self.ledger["state"] != "live")
         parts += [f"{money(guessed['cost_usd'].sum(), 'USD')} of it estimated"] if len(guessed) else []
         parts += [f"{blank.sum()} without a price yet"] if blank.any() else []
+        parts += [] if self.spending.may_list_disks else [DISKS_UNSEEN]
         parts += self._undated() if since or until else []
         parts += [f"by {FREQUENCIES[self.freq]}"] if self.freq and not question else []
         return [*parts, *_range(since, until, self.where), f"times in {self.args.tz}"]

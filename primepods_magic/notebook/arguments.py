@@ -70,7 +70,8 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Refuse with one line."""
-        _refuse(f"{self.prog}: {message}; '{self.prog} -h' tells more")
+        # A cell magic without a body is refused before it is asked.
+        _refuse(f"{self.prog}: {message}; '{self.prog.replace('%%', '%')} -h' tells more")
 
 
 def _refuse(message: str) -> NoReturn:
@@ -149,7 +150,7 @@ def add_pods(parser: ArgumentParser, number: str) -> None:
 def add_slice(parser: ArgumentParser) -> None:
     """``--limit N --offset N``: part of a listing."""
     parser.add_argument("--limit", type=positive, metavar="N", help="at most N rows")
-    parser.add_argument("--offset", type=natural, default=0, metavar="N", help="pass over the first N rows")
+    parser.add_argument("--offset", type=natural, default=0, metavar="N", help="skip the first N rows")
 
 
 def add_range(parser: ArgumentParser) -> None:

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from primepods_magic.pods.connection import Connection
 
-__all__ = ["caption"]
+__all__ = ["DISKS_UNSEEN", "caption"]
+
+DISKS_UNSEEN = "disks not counted: your key may not list them"
 
 
 def caption(connection: Connection, shown: int, total: int, what: str, *more: str) -> str:

@@ -30,15 +30,15 @@ __all__ = ["COMMANDS", "PodsMagics", "parser_of"]
 COMMANDS = {
     "ls": "your pods",
     "show": "everything about one pod",
-    "status": "the state of pods, by one request for many",
-    "avail": "what can be rented, cheapest first",
-    "launcher": "find, configure, launch and look after pods by looking",
+    "status": "the state of pods, by one status request for many",
+    "avail": "what is on offer, cheapest first",
+    "launcher": "find, configure, launch and look after pods by mouse or keyboard",
     "watch": "live progress bars",
     "wait": "wait until pods are ready",
     "logs": "the logs of a pod",
     "ssh": "how to get into a pod, by ssh, scp, rsync and VS Code",
     "rm": "end pods, verify that they are gone, and say what they cost",
-    "history": "what has ended, and what it cost",
+    "history": "what was rented, and what it cost",
     "costs": "where the money went: by whom, on what, when",
     "cache": "what is kept of the history on this computer",
     "wallet": "what there is to spend, and what was billed last",
@@ -91,16 +91,17 @@ class PodsMagics(Magics):
         None,
         allow_none=True,
         min=0,
-        help="Ceiling for all my live pods and those to be launched together, in USD per hour.",
+        help="Ceiling for all my live pods and those to be launched together, in USD per hour. Disks that "
+        "bill by themselves are not counted.",
     ).tag(config=True)
     consent = Enum(
         ["ask", "given"],
         "ask",
         help="Before money moves: 'ask', or 'given' for every launch under max_price_usd_hr, which has to be "
-        "set for that. Ending a pod is asked for all the same.",
+        "set for that. Prepaid hours and ending a pod are asked for all the same.",
     ).tag(config=True)
     settle_s = Float(
-        60.0, min=0, help="Seconds in which the pod of a create without a good answer may still appear."
+        60.0, min=0, help="How many seconds to look for the pod of a create that got no clear answer."
     ).tag(config=True)
     poll_interval_s = Float(
         None,
@@ -109,17 +110,20 @@ class PodsMagics(Magics):
         help="Seconds between two looks at pods that are watched; 5 at the live service and 0.5 at a sandbox "
         "unless set.",
     ).tag(config=True)
-    default_image = Unicode("", help="Image of launches that name none and no template.").tag(config=True)
+    default_image = Unicode("", help="Image of launches that name neither an image nor a template.").tag(
+        config=True
+    )
     default_region = Unicode(
         "", help="Region of launches that name no region, country, data center or offer."
     ).tag(config=True)
     default_team = Unicode(
-        "", help="Team that is billed for launches that name none; beats PRIME_TEAM_ID."
+        "", help="Id of the team that is billed for launches that name none; beats PRIME_TEAM_ID."
     ).tag(config=True)
     display = Enum(
         ["auto", "text"],
         "auto",
-        help="Progress as what fits ('auto': widgets, a terminal's bars or lines), or as lines of text only.",
+        help="Progress in the form that fits ('auto': widgets, a terminal's bars or lines), or as lines of "
+        "text only.",
     ).tag(config=True)
     greet = Bool(
         True, help="On loading, say how many pods were running when last seen, and what they cost."

@@ -52,7 +52,7 @@ class Connection:
     clock : Clock
         The service's time.
     is_sandbox : bool
-        Whether requests go to a sandbox, where pods are pretended and nothing is billed.
+        Whether requests go to a sandbox, where pods are simulated and nothing is billed.
     poll_interval_s : float, optional
         Seconds between two looks at pods that are watched; unless given, what suits the service.
 
@@ -151,7 +151,7 @@ class Connection:
 
     def __repr__(self) -> str:
         if self.is_sandbox:
-            return "connected to the sandbox: its pods are pretended, nothing is billed"
+            return "connected to the sandbox: its pods are simulated, nothing is billed"
         team = f", team {self.settings.team_id}" if self.settings.team_id else ""
         source = self.settings.sources.get("api_key", "given")
         return (
@@ -218,7 +218,7 @@ def connect(
     Examples
     --------
     >>> connect(sandbox=True)                                                # doctest: +SKIP
-    connected to the sandbox: its pods are pretended, nothing is billed
+    connected to the sandbox: its pods are simulated, nothing is billed
     """
     if sandbox and live:
         raise NotConfigured("'sandbox' and 'live' are two places; name one")
@@ -249,7 +249,7 @@ def current(*, sandbox_without_key: bool = False) -> Connection:
     ----------
     sandbox_without_key : bool
         Where there is no key, use the sandbox. Right for a person who tries things out, and wrong for a
-        pipeline, which must not succeed on pretended pods.
+        pipeline, which must not succeed on simulated pods.
 
     Raises
     ------

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean, clean_lines
 from primepods_magic.api.vocabulary import PodStatus
 
-from .burn import burn_usd_hr
+from .burn import accrued_usd
 from .connection import Connection
 from .remove import Removal, remove_pods
 from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
@@ -127,13 +127,12 @@ class Pod:
 
     @property
     def cost_usd(self) -> float | None:
-        """What it has cost when last seen, an estimate in USD: its life so far at its present rate. What the
-        service bills is told by `terminate`, by ``%pods wallet`` and by the history."""
+        """What it has cost when last seen, an estimate in USD; ``None`` once it has ended. What the service
+        bills is told by `terminate`, by ``%pods wallet`` and by the history."""
         pod = self._details
-        if pod.price_hr is None or pod.created_at is None:
+        if pod.price_hr is None or pod.created_at is None or pod.status == PodStatus.TERMINATED:
             return None
-        hours = max(0.0, ((pod.terminated_at or self._as_of) - pod.created_at) / timedelta(hours=1))
-        return burn_usd_hr([pod]) * hours
+        return accrued_usd(pod, self._as_of)
 
     @property
     def jupyter_url(self) -> str | None:

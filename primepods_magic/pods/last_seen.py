@@ -29,7 +29,7 @@ def note_seen(account: str, pods: int, burn_usd_hr: float, *, is_sandbox: bool) 
     burn_usd_hr : float
         What they cost an hour, in USD.
     is_sandbox : bool
-        They are pretended.
+        They are simulated.
     """
     path = _path()
     key = hashlib.sha256(account.encode()).hexdigest()[:16]
@@ -64,7 +64,7 @@ def greeting() -> str | None:
     if not shown:
         return None
     count = sum(note["pods"] for note in shown)
-    rate = f"${sum(note['usd_hr'] for note in shown):.2f}/h" + ("" if billed else ", pretended")
+    rate = f"${sum(note['usd_hr'] for note in shown):.2f}/h" + ("" if billed else ", simulated")
     subject = "1 pod was" if count == 1 else f"{count} pods were"
     where = "" if billed else " in the sandbox"
     ago = _ago(time.time() - max(note["seen_at"] for note in shown))

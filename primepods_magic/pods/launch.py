@@ -46,7 +46,7 @@ def launch(
     spec : PodSpec, optional
         What is wanted; or give its fields by name.
     yes : bool
-        Consent to the price, to what is charged at once, and to ending what is replaced. A ``max_price`` in
+        Consent to the price, to what is charged up front, and to ending what is replaced. A ``max_price`` in
         the spec is consent to the price as well, and the sandbox needs none.
     new : bool
         Rent another one, although a pod of this name is live.
@@ -150,7 +150,8 @@ def agree(
         return
     if confirm is None:
         said_already = all(plan.spec.max_price is not None for plan in asking)
-        ways = "say -y" if said_already else "put max_price into the spec, or say -y"
+        ways = "say -y (in Python: yes=True)"
+        ways = ways if said_already else f"put max_price into the spec, or {ways}"
         raise LaunchRefused(
             f"nobody is here to agree to {'; and '.join(plan.consequences for plan in asking)}; nothing was "
             f"created. To agree beforehand, {ways}"

@@ -185,17 +185,17 @@ def _account(
     for plan, outcome in zip(plans, outcomes, strict=True):
         if isinstance(outcome, PodDetails):
             price = "" if outcome.price_hr is None else f", ${outcome.price_hr:.2f}/h"
-            said = f"stands ({outcome.id}{price})"
+            said = f"is there ({outcome.id}{price})"
         else:
             said = f"{type(outcome).__name__}: {outcome}"
         lines.append(f"  {clean(plan.name)}: {said}")
     burn = sum(pod.price_usd_hr or 0.0 for pod in pods)
-    head = f"none of {len(plans)} pods stands"
+    head = f"none of {len(plans)} pods is there"
     if pods:
-        verbs, together = ("stands, and is", "") if len(pods) == 1 else ("stand, and are", " together")
+        verbs, together = ("is there, and is", "") if len(pods) == 1 else ("are there, and are", " together")
         head = f"{len(pods)} of {len(plans)} pods {verbs} billed ${burn:.2f}/h{together}"
     again = (
-        "with --new, running this again rents those that stand once more"
+        "with --new, running this again rents those that are there once more"
         if any(plan.new for plan in plans)
         else "running this again launches the rest and buys none twice"
     )

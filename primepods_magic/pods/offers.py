@@ -44,7 +44,7 @@ class Quote:
     disk_usd_hr, vcpus_usd_hr, memory_usd_hr : float
         Their parts of it: what is asked for beyond what the machine's own price includes.
     prepaid_hr : float
-        So many hours are charged at once, used or not.
+        So many hours are charged up front, used or not.
     fitting : int
         How many offers fit, this one among them.
     next_best : tuple of Quote
@@ -87,7 +87,7 @@ class Quote:
 
     @property
     def prepaid_usd(self) -> float:
-        """USD that are charged at once."""
+        """USD that are charged up front."""
         return self.price_usd_hr * self.prepaid_hr
 
     def __str__(self) -> str:
@@ -96,7 +96,7 @@ class Quote:
         parts = f" (disk ${self.disk_usd_hr:.{cents}f}/h included)" if self.disk_usd_hr else ""
         parts += "; spot, so it may be reclaimed at any time" if offer.is_spot else ""
         if self.prepaid_hr:
-            parts += f"; prepaid: ${self.prepaid_usd:.2f} for {self.prepaid_hr:g} h are charged at once"
+            parts += f"; prepaid: ${self.prepaid_usd:.2f} for {self.prepaid_hr:g} h are charged up front"
         return (
             f"{offer.gpu_count} × {clean(offer.gpu_type)} at {self.place}: ${self.price_usd_hr:.2f}/h, "
             f"${self.price_usd_day:.2f}/day{parts}"
@@ -182,7 +182,7 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
 
 
 def _no_such(what: str, word: str, known: tuple[str, ...]) -> str:
-    hint = did_you_mean(word, known) or f" (known are {', '.join(known[:8])} …)"
+    hint = did_you_mean(word, known) or f" (there are {', '.join(known[:8])} …)"
     return f"there is no {what} '{word}'{hint}"
 
 

@@ -34,7 +34,8 @@ class WalletState:
     team_id : str, optional
         Which team's it is.
     pods, pods_mine, disks : int
-        What lives and is billed to it; how many of the pods I launched.
+        What lives and is billed to it; how many of the pods I launched. Disks are ``None``, and in no sum,
+        where the key may not list them.
     burn_usd_hr, burn_mine_usd_hr : float
         What that costs an hour, in the states the pods are in: an estimate in USD.
     today_usd, month_usd : float, optional
@@ -48,7 +49,7 @@ class WalletState:
     team_id: str | None
     pods: int
     pods_mine: int
-    disks: int
+    disks: int | None
     burn_usd_hr: float
     burn_mine_usd_hr: float
     today_usd: float | None
@@ -174,7 +175,7 @@ def _state(connection: Connection, seen: _Seen, team: Team | None, wallet: Walle
         team_id=team_id,
         pods=sum(pod.is_live for pod in pods),
         pods_mine=sum(pod.is_live for pod in mine),
-        disks=len(disks),
+        disks=None if seen.disks is None else len(disks),
         burn_usd_hr=burn_usd_hr(pods) + disk_burn,
         burn_mine_usd_hr=burn_usd_hr(mine),
         today_usd=sum(span.cost_since(midnight) for span in spans),

@@ -68,7 +68,7 @@ class LaunchPlan:
 
     @property
     def is_consented(self) -> bool:
-        """A price limit in the spec says that this may be paid; it says nothing of what is charged at once,
+        """A price limit in the spec says that this may be paid; it says nothing of what is charged up front,
         and nothing of ending a pod."""
         prepaid = self.quote is not None and self.quote.prepaid_hr > 0
         return self.spec.max_price is not None and not prepaid and not self.replaces

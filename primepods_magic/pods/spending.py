@@ -38,6 +38,8 @@ class Spending:
         The names of teams.
     now : datetime
         The service's time (UTC).
+    may_list_disks : bool
+        Whether the key may ask for disks; else what they cost is not counted.
     """
 
     history: History
@@ -46,6 +48,7 @@ class Spending:
     billings: list[Billing]
     teams: list[Team]
     now: datetime
+    may_list_disks: bool = True
 
 
 def read_spending(
@@ -73,7 +76,7 @@ def read_spending(
     client = connection.client
     questions: list[Callable[[], Any]] = [
         client.list_all_pods,
-        lambda: if_allowed(client.list_disks) or [],
+        lambda: if_allowed(client.list_disks),
         lambda: if_allowed(client.list_teams) or [],
         lambda: latest_billings(connection, None),
     ]
@@ -87,4 +90,4 @@ def read_spending(
     rows = [row for each in wallets if each is not None for row in each.recent_billings]
     # A wallet may tell what another one tells, too.
     billings = list({row.id or f"#{place}": row for place, row in enumerate(rows)}.values())
-    return Spending(history, pods, disks, billings, teams, history.now)
+    return Spending(history, pods, disks or [], billings, teams, history.now, disks is not None)

@@ -63,7 +63,7 @@ def command_line() -> argparse.ArgumentParser:
         "--no-admin",
         dest="admin",
         action="store_false",
-        help="clients cannot move the clock or choose faults",
+        help="clients cannot move the clock, choose faults, or change pods, offers and wallets",
     )
     parser.add_argument("--db", type=Path, metavar="FILE", help="keep everything here (default: temporary)")
     parser.add_argument(

@@ -30,6 +30,7 @@ from .routes import (
 from .serving.admission import API_PREFIX, Admission
 from .serving.bodies import sound_body
 from .serving.edge import Edge
+from .vocabulary import Dialect
 from .world import World
 
 # With the tag that each has in the documents.
@@ -44,6 +45,9 @@ _API = (
 )
 _OWN = (("Sandbox", about.router), ("Documents", documents.router))
 _ADMIN = (("Sandbox", admin.router),)
+
+# FastAPI takes most of the time in which a sandbox starts, so those of one process share what it builds.
+_built: dict[tuple[Dialect, bool], FastAPI] = {}
 
 
 def create_app(
@@ -64,6 +68,16 @@ def create_app(
     has_admin:
         Whether clients may move the clock, choose faults, and let things happen.
     """
+    key = world.dialect, has_admin
+    if key not in _built:
+        _built[key] = _build(*key)
+    return Edge(
+        Spoiling(_built[key], world.faults, API_PREFIX), admission, world, latency_s=latency_s, seed=seed
+    )
+
+
+def _build(dialect: Dialect, has_admin: bool) -> FastAPI:
+    """All routes and documents; whose world they work with is in the state of each request."""
     # It has documents, but of our own making: see routes/documents.py.
     app = FastAPI(
         openapi_url=None,
@@ -72,7 +86,6 @@ def create_app(
         redirect_slashes=False,
         dependencies=[Depends(sound_body)],
     )
-    app.state.world = world
     own = _OWN + _ADMIN if has_admin else _OWN
     for tag, router in _API:
         app.include_router(
@@ -81,12 +94,12 @@ def create_app(
     for tag, router in own:
         app.include_router(router, tags=[tag], responses=refusals(400, 403, 413, 414, 422, 431))
     routers = {API_PREFIX: [router for _, router in _API], "": [router for _, router in own]}
-    app.state.document = document(app.routes, routers, world.dialect, keyed=API_PREFIX)
+    app.state.document = document(app.routes, routers, dialect, keyed=API_PREFIX)
     app.state.methods = Methods(app.state.document["paths"])
     app.add_exception_handler(405, _method_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     _finish_routes(app)
-    return Edge(Spoiling(app, world.faults, API_PREFIX), admission, world, latency_s=latency_s, seed=seed)
+    return app
 
 
 def _finish_routes(app: FastAPI) -> None:
@@ -108,7 +121,7 @@ async def _method_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    world: World = request.app.state.world
+    world: World = request.state.world
     found = cast(list[SpecFieldProblem], problems(list(error.errors())))
     if world.dialect == "spec":
         spec: SpecInvalid = {"detail": found}

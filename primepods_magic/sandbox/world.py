@@ -268,7 +268,7 @@ def _state(instant_ms: int, record: PodRecord, events: Iterable[Event]) -> State
 
 
 async def _world(request: Request) -> World:
-    world: World = request.app.state.world
+    world: World = request.state.world
     return world
 
 

@@ -29,7 +29,7 @@ def test_two_pods_come_up_beside_a_listing(
     theme: str, sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
 ) -> None:
     page = lab_page(theme)
-    page.page.set_viewport_size({"width": 1640, "height": 840})
+    page.page.set_viewport_size({"width": 1780, "height": 840})
     path = jupyterlab.add_notebook(f"tour-{theme[-5:].strip().lower()}", TOUR, at(sandbox))
     page.open_notebook(path)
     page.run_cell(0)

@@ -44,7 +44,7 @@ FRAMES = (
     ),
     Frame(
         "pods",
-        "Pods",
+        "Pods as a table",
         "A row for each pod. Neither passwords nor environment values are in it.",
         ("ls", "wait"),
         lambda: frames.pods_frame([]),
@@ -67,23 +67,24 @@ FRAMES = (
     Frame(
         "history",
         "History",
-        "A row for each pod or disk that was rented.",
+        "A row for each pod, disk or other thing that was billed.",
         ("history",),
         lambda: frames.history_frame([]),
     ),
     Frame(
         "costs",
         "Costs",
-        "A row for each period (with `--freq`) and value of the `--by` columns, which stand behind `period`. "
-        "The last four columns are there with `--compare` and `--running`. `last-month` has those up to "
-        "`estimated`.",
+        "A row for each period (with `--freq`) and value of the `--by` columns, which come after `period`. "
+        "The last four columns are there with `--compare` and `--running`. `last-month` has no "
+        "`period`, and ends with `estimated`.",
         ("costs",),
         _breakdown,
     ),
     Frame(
         "month",
         "Costs month",
-        "A row for each wallet, and one for all together.",
+        "A row for each wallet, and one for all together, whose `hours_left` and `empty_at` are those of the "
+        "first wallet to run dry.",
         ("costs",),
         lambda: costs.month(frames.overview_frame([]), _NOW),
     ),

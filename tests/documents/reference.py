@@ -51,8 +51,8 @@ def _commands() -> Iterator[str]:
     yield (
         "`POD` is a name, an id, or the beginning of an id; what ends a pod takes a whole name or id. Every "
         "command takes `-h`, which explains it, and `-o NAME` (`--out NAME`), which stores the answer as "
-        "`NAME` and shows nothing. `$name` and `{expr}` are filled in; a last `;` shows nothing; `# …` is a "
-        "comment."
+        "`NAME` instead of showing it. `$name` and `{expr}` are filled in; a last `;` shows nothing; `# …` "
+        "is a comment."
     )
     for name in _ORDER:
         command, parser = parser_of(name)
@@ -160,10 +160,10 @@ def _errors() -> Iterator[str]:
 def _columns() -> Iterator[str]:
     yield "## Columns"
     yield (
-        "Every answer is a plain `pandas.DataFrame` with these columns in this order and these dtypes, "
-        "whatever is in it. A name means the same everywhere; its unit is in it, and times are UTC unless "
-        "said otherwise. What the service sends beyond its documentation follows as `object` columns, where "
-        "it is a single value and its name does not sound like a secret."
+        "Every table is a plain `pandas.DataFrame` with these columns in this order and these dtypes, "
+        "whatever is in it. A name means the same wherever nothing else is told; its unit is in it, and "
+        "times are UTC unless said otherwise. What the service sends beyond its documentation follows as "
+        "`object` columns, where it is a single value and its name does not sound like a secret."
     )
     for frame in FRAMES:
         yield f"### {frame.title}"

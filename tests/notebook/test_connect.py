@@ -19,7 +19,7 @@ from tests.support.sandbox_control import KEY, READ_KEY, SandboxControl
 from tests.support.silent import silent_about_itself
 
 SECRET = "pit_0123456789abcdef0123456789abcdef"
-SANDBOX = "connected to the sandbox: its pods are pretended, nothing is billed"
+SANDBOX = "connected to the sandbox: its pods are simulated, nothing is billed"
 
 
 @pytest.fixture

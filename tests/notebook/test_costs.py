@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from primepods_magic import costs
+from primepods_magic import Settings, connect, costs
 from primepods_magic.api.errors import InvalidRequest, NotConfigured, NotFound
 from primepods_magic.notebook.commands.costs import QUESTIONS
 from primepods_magic.pods.connection import in_use
@@ -179,6 +179,17 @@ def test_mine_needs_a_key_that_may_say_who_i_am(shell: Any) -> None:
     vars(in_use())["user_id"] = None
     with pytest.raises(InvalidRequest, match="may not say who you are"):
         shell.run("%pods costs --mine")
+
+
+@pytest.mark.parametrize("line", ["%pods", "%pods costs"])
+def test_disks_that_the_key_may_not_list_are_said_to_be_missing(
+    shell: Any, sandbox: SandboxControl, line: str
+) -> None:
+    shell.run(line)
+    assert "disks not counted" not in shell.output.text
+    connect(settings=Settings(sandbox.url, "sandbox-pods"))
+    shell.run(line)
+    assert "disks not counted: your key may not list them" in shell.output.text
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])

@@ -9,6 +9,7 @@ import pytest
 
 from primepods_magic import Pod
 from primepods_magic.api import errors
+from primepods_magic.pods.connection import in_use
 from tests.support.sandbox_control import SandboxControl
 from tests.support.silent import silent_about_itself
 
@@ -126,6 +127,16 @@ def test_consent_given_counts_under_a_ceiling_only(billed: Any) -> None:
     assert names(billed) == ["train"]
     with pytest.raises(errors.InvalidRequest, match="not agreed to"):
         billed.run("%pods rm train")
+
+
+@pytest.mark.parametrize("given", ["%config PodsMagics.consent = 'given'", "pass"])
+def test_only_somebody_agrees_to_the_end_of_a_pod_that_is_replaced(billed: Any, given: str) -> None:
+    pod = billed.run("%pod_create --gpu L4_24GB --name train -y")
+    billed.run("%config PodsMagics.max_price_usd_hr = 5")
+    billed.run(given)
+    with pytest.raises(errors.LaunchRefused, match=r"is ended; nothing was created.*say -y"):
+        billed.run("%pod_create --gpu H100_80GB --name train --replace --max-price 5")
+    assert [row.id for row in in_use().client.list_all_pods()] == [pod.id]
 
 
 def test_progress_is_lines_of_text_where_that_is_wanted(shell: Any) -> None:

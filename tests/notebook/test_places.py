@@ -23,7 +23,7 @@ def test_a_headless_kernel_gets_the_same_answers_as_text(
     cells = [LOAD, CREATE, "%pods ls", "%pods show train", "%pods watch", "%pods rm train"]
     notebook = run_notebook(cells, {"PRIMEPODS_SANDBOX_URL": sandbox.url})
     said = [text_of(cell) for cell in notebook.cells]
-    assert said[0] == "connected to the sandbox: its pods are pretended, nothing is billed"
+    assert said[0] == "connected to the sandbox: its pods are simulated, nothing is billed"
     lines = said[1].splitlines()
     assert lines[1] == "  the only offer that fits"
     assert lines[2:4] == ["train  PROVISIONING", "train  PENDING"]

@@ -95,7 +95,7 @@ def _candidates(version: str) -> Iterator[str]:
         yield on_path
     # pyenv puts a stand-in on the path that runs only where the version is switched on.
     root = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
-    yield from map(str, sorted(root.glob(f"versions/{version}.*/bin/python")))
+    yield from map(str, root.glob(f"versions/{version}.*/bin/python"))
 
 
 def _is(python: str, version: str) -> bool:

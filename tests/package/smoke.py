@@ -72,10 +72,10 @@ def its_cost(cells: Cells, with_extras: bool) -> str:
     assert "smoke" in set(history["name"]), history
     costs = cells.run(f"%pods costs --freq M {'--plot' if with_extras else ''}")
     assert costs["cost_usd"].sum() > 0, costs
-    if with_extras:
-        cells.run("%pods history --save history.parquet")
-        back = primepods_magic.costs.load_frame("history.parquet")
-        assert list(back["name"]) == list(history["name"])
+    for file in ("history.csv", "history.parquet") if with_extras else ("history.csv",):
+        cells.run(f"%pods history --save {file}")
+        back = primepods_magic.costs.load_frame(file)
+        assert list(back["name"]) == list(history["name"]), file
     return f"{len(history)} rows of history, ${costs['cost_usd'].sum():,.2f}"
 
 

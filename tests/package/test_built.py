@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import subprocess
 import sys
 import sysconfig
 from email.message import Message
+from importlib.metadata import packages_distributions
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 from trove_classifiers import classifiers, deprecated_classifiers
 
 import primepods_magic
@@ -36,6 +39,9 @@ DATA = {
     f"{NAME}/py.typed",
     f"{NAME}/sandbox/documents/page.css",
 }
+
+# What is imported and comes with what is required, for its own users to import.
+COMES_WITH = {"numpy": "pandas", "pydantic-core": "pydantic", "starlette": "fastapi", "traitlets": "ipython"}
 
 # What building and testing take, beside the package; the backend adds the last two.
 BESIDE = (
@@ -110,6 +116,26 @@ def test_each_requirement_says_its_oldest_version_and_forbids_no_newer_one(metad
     with_extras = environments.requirements_of(metadata, *environments.EXTRAS)
     assert 10 <= len(environments.lowest(ours)) == len(ours)
     assert set(environments.lowest(with_extras)) - set(environments.lowest(ours)) == {"matplotlib", "pyarrow"}
+
+
+def test_all_that_is_imported_is_required_and_all_that_is_required_is_imported(metadata: Message) -> None:
+    required = set(environments.lowest(environments.requirements_of(metadata, *environments.EXTRAS)))
+    packages = packages_distributions()
+    imported = {canonicalize_name(packages[module][0]) for module in modules_imported()}
+    assert {COMES_WITH.get(name, name) for name in imported} <= required
+    assert required - imported == {"pyarrow"}, "pandas alone imports that one"
+
+
+def modules_imported() -> set[str]:
+    """The top-level modules of others that the package imports, now or when they are needed."""
+    found = set()
+    for file in Path(primepods_magic.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module)
+    return {name.partition(".")[0] for name in found} - {NAME} - sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("requirement", ["pandas", "pandas>2", "pandas==2.2", "pandas>=2.2,<4"])

@@ -339,4 +339,4 @@ def test_nothing_of_a_connection_tells_the_key(live_url: str) -> None:
 def test_a_sandbox_says_the_same_line_everywhere(sandbox: SandboxControl) -> None:
     with control(sandbox.url):
         connection = connect(settings=Settings(sandbox.url, KEY))
-    assert repr(connection) == "connected to the sandbox: its pods are pretended, nothing is billed"
+    assert repr(connection) == "connected to the sandbox: its pods are simulated, nothing is billed"

@@ -204,14 +204,14 @@ def test_spot_disk_and_prepaid_parts_of_a_price_are_said(connection: Connection,
     said = str(choose_offer(offering(through, offer).client, spec))
     assert "$2.00/h, $48.00/day (disk $1.00/h included)" in said
     assert "spot, so it may be reclaimed at any time" in said
-    assert "prepaid: $48.00 for 24 h are charged at once" in said
+    assert "prepaid: $48.00 for 24 h are charged up front" in said
 
 
 def test_a_limit_per_hour_is_no_consent_to_what_is_charged_at_once(
     connection: Connection, through: Through
 ) -> None:
     live = offering(through, {**OFFER, "prepaidTime": 24}, live=True)
-    with pytest.raises(LaunchRefused, match=r"\$24\.00 for 24 h are charged at once.*say -y"):
+    with pytest.raises(LaunchRefused, match=r"\$24\.00 for 24 h are charged up front.*say -y"):
         launch(gpu="L4_24GB", max_price=2, connection=live)
 
 

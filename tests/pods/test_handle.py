@@ -44,6 +44,19 @@ def test_the_cost_so_far_is_its_life_at_its_rate(connection: Connection, sandbox
     assert Pod(connection, PodDetails(status="ACTIVE")).cost_usd is None
 
 
+def test_the_cost_so_far_of_a_pod_that_was_stopped_is_that_of_both_its_states(
+    connection: Connection, sandbox: SandboxControl
+) -> None:
+    pod = launch(gpu="H100_80GB", name="train").wait()
+    sandbox.advance(36_000)
+    sandbox.api.post(f"/sandbox/pods/{pod.id}/events", json={"event": "stop"}).raise_for_status()
+    sandbox.advance(3600)
+    pod.refresh()
+    assert pod.status == "STOPPED"
+    assert pod.cost_usd == pytest.approx(10 * 2.39 + 0.12, rel=0.01)
+    assert Pod(connection, pod.details.model_copy(update={"status": "TERMINATED"})).cost_usd is None
+
+
 def test_other_tasks_go_on_while_a_pod_is_awaited(connection: Connection) -> None:
     pod = launch(gpu="L4_24GB", name="train")
     ticks = 0

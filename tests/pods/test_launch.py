@@ -158,7 +158,7 @@ def test_a_cloud_id_alone_decides_how_many_gpus_there_are(connection: Connection
     assert launch(cloud_id=cloud_id).details.gpu_count == 8
 
 
-def test_a_pipeline_without_a_key_is_not_given_pretended_pods() -> None:
+def test_a_pipeline_without_a_key_is_not_given_simulated_pods() -> None:
     with pytest.raises(NotConfigured, match="%pods connect --sandbox"):
         current()
 

@@ -51,9 +51,9 @@ def test_a_launch_in_part_is_an_exact_account(through: Through) -> None:
     assert [pod.name for pod in caught.value.pods] == ["a", "c"]
     assert type(caught.value.failures["b"]) is errors.PaymentRequired
     first, a, b, c = str(caught.value).splitlines()
-    assert first.startswith("2 of 3 pods stand, and are billed $1.38/h together; running this again")
+    assert first.startswith("2 of 3 pods are there, and are billed $1.38/h together; running this again")
     ids = [pod.id for pod in caught.value.pods]
-    assert [a, c] == [f"  {name}: stands ({pod_id}, $0.69/h)" for name, pod_id in zip("ac", ids, strict=True)]
+    assert [a, c] == [f"  {name}: is there ({it}, $0.69/h)" for name, it in zip("ac", ids, strict=True)]
     assert b.startswith("  b: PaymentRequired: ")
 
 

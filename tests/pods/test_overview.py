@@ -146,4 +146,4 @@ def test_what_a_key_may_not_ask_is_missing_and_no_error(through: Through) -> Non
     seen = overview(through(Changing(refuse)))
     assert seen.person is None
     (own,) = seen.wallets
-    assert (own.balance_usd, own.hours_left, own.disks) == (None, None, 0)
+    assert (own.balance_usd, own.hours_left, own.disks) == (None, None, None)

@@ -224,7 +224,8 @@ def test_pages_are_capped(caller: Caller) -> None:
         assert len(capped.call("GET", "availability/gpus")["items"]) == 25
 
 
-def test_any_page_of_a_long_history_is_quick(caller: Caller) -> None:
+@pytest.mark.soak
+def test_any_page_of_a_long_history_is_quick() -> None:
     with start(clock="stepped", history=100_000) as sandbox, Caller(sandbox.url) as client:
         for sort_by in ("terminatedAt", "createdAt"):
             answer = client.get(

@@ -10,12 +10,14 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
 from primepods_magic.sandbox import start
+from primepods_magic.sandbox.__main__ import main
 
 from .conftest import PROJECT, Caller, Spawn
 
@@ -122,6 +124,31 @@ def test_the_port_can_be_chosen(spawn: Spawn) -> None:
     assert spawn("--port", str(port)).url == f"http://127.0.0.1:{port}"
 
 
+Refused = Callable[..., list[str]]
+
+
+@pytest.fixture
+def refused(capfd: pytest.CaptureFixture[str]) -> Iterator[Refused]:
+    """The lines with which the program refuses to start with these arguments."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    logger = logging.getLogger("primepods_magic.sandbox")
+    before = list(logger.handlers)
+
+    def run(*arguments: str) -> list[str]:
+        try:
+            code = main(arguments)
+        except SystemExit as left:
+            code = left.code
+        out, said = capfd.readouterr()
+        assert (code, out) == (2, "")
+        return said.splitlines()
+
+    yield run
+    logger.handlers[:] = before
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -140,31 +167,14 @@ def test_the_port_can_be_chosen(spawn: Spawn) -> None:
         (("--start", "0001-01-01"), "start must be between 1970-01-01 and 9999-01-01"),
     ],
 )
-def test_the_program_refuses_in_one_line(arguments: tuple[str, ...], said: str) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "primepods_magic.sandbox", *arguments],
-        capture_output=True,
-        text=True,
-        cwd=PROJECT,
-        timeout=30,
-    )
-    assert run.returncode == 2
-    assert run.stdout == ""
-    (line,) = run.stderr.splitlines()
+def test_the_program_refuses_in_one_line(refused: Refused, arguments: tuple[str, ...], said: str) -> None:
+    (line,) = refused(*arguments)
     assert said in line
 
 
 @pytest.mark.parametrize("option", ["--start", "--seed", "--port", "--speed", "--clock", "--dialect"])
-def test_what_cannot_be_read_is_refused_in_a_readers_words(option: str) -> None:
-    run = subprocess.run(
-        [sys.executable, "-m", "primepods_magic.sandbox", option, "x"],
-        capture_output=True,
-        text=True,
-        cwd=PROJECT,
-        timeout=30,
-    )
-    assert run.returncode == 2
-    line = run.stderr.splitlines()[-1]
+def test_what_cannot_be_read_is_refused_in_a_readers_words(refused: Refused, option: str) -> None:
+    line = refused(option, "x")[-1]
     assert f"argument {option}: " in line
     assert "'x'" in line
     # No name of a function of ours.

@@ -24,10 +24,11 @@ def compare(notebook: Path, sandbox_url: str, folder: Path, **extra: str) -> Com
     home.mkdir(parents=True)
     copy = folder / notebook.name
     copy.write_bytes(notebook.read_bytes())
-    # An empty configuration, for ours turns nbval's own warnings into errors.
+    # An empty configuration, for ours turns nbval's own warnings into errors; and of the plugins nbval alone,
+    # for to load the others takes longer than many a notebook.
     configuration = folder / "nbval.ini"
     configuration.write_text("[pytest]\n")
-    options = ["--nbval", "--nbval-current-env", "-p", "no:cacheprovider", "--color=no", "-v"]
+    options = "-p nbval.plugin --nbval --nbval-current-env -p no:cacheprovider --color=no -v".split()
     done = subprocess.run(
         [
             sys.executable,
@@ -40,7 +41,7 @@ def compare(notebook: Path, sandbox_url: str, folder: Path, **extra: str) -> Com
             str(folder),
             str(copy),
         ],
-        env=notebook_environment(home, sandbox_url, **extra),
+        env=notebook_environment(home, sandbox_url, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", **extra),
         cwd=folder,
         capture_output=True,
         text=True,

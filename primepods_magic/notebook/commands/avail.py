@@ -1,10 +1,11 @@
-"""What can be rented, cheapest first, as a DataFrame.
+"""What is on offer, cheapest first, as a DataFrame: what is sold out comes last, and what has no price in USD
+cannot be rented from here.
 
   %pods avail --gpu H100_80GB
   %pods avail --region eu_north --max-price 2
   offers = %pods avail --gpu A100_80GB --count 8
 
-Spot machines, which can be reclaimed at any time, are listed with --spot only.
+Spot machines, which can be reclaimed at any time, are listed with --spot only, and rented by their cloud_id.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where requests go: the live service, or a sandbox on this computer whose pods are pretended. Without a
+"""Where requests go: the live service, or a sandbox on this computer whose pods are simulated. Without a
 flag, this shows what is in use, and where key, URL and team are from.
 
   %pods connect

@@ -9,10 +9,10 @@ life.
   %pods costs last-month --plot
   %pods costs dearest --save dearest.csv
 
---by takes any column of the history, 'team', 'COLUMN~REGEX' (its first group, or what it finds; the last in
-its --by) and, with --projects, 'project'. --since and --until take the part of each cost that lies between
-them, the day of --until left out. What is not final is an estimate, and marked so. Everything that your key
-can see is counted unless --mine or --team says otherwise. A QUESTION is one that people often ask:
+--by takes any column of the history, 'team', 'COLUMN~REGEX' (its first group, else the match; nothing may
+follow it in its --by) and, with --projects, 'project'. --since and --until take the part of each cost that
+lies between them, the day of --until left out. What is not final is an estimate, and marked so. Everything
+that your key can see is counted unless --mine or --team says otherwise. A QUESTION is one that people ask:
 
   last-month  what it cost, by whom and on what
   month       what this month costs so far, and by its end at this rate; how long the balance lasts

@@ -47,8 +47,8 @@ _FIELDS = {
     "name": ("NAME", "what to call it; it is its identity among your live pods"),
     "gpu": ("G", "GPU type, such as H100_80GB"),
     "count": ("N", "GPUs in the pod (default 1)"),
-    "pods": ("N", "so many pods, with numbered names"),
-    "max-price": ("X", "at most X USD per hour; agrees to that price"),
+    "pods": ("N", "this many pods, with numbered names"),
+    "max-price": ("X", "at most X USD per hour; agrees to that price, not to prepaid hours or --replace"),
     "region": ("R", "region, such as eu_north"),
     "country": ("C", "country, such as NO"),
     "provider": ("P", "provider, such as hyperstack"),
@@ -60,7 +60,7 @@ _FIELDS = {
     "vcpus": ("N", "vCPUs"),
     "memory": ("GB", "memory"),
     "team": ("ID", "the team that is billed"),
-    "cloud-id": ("ID", "exactly this offer"),
+    "cloud-id": ("ID", "an offer by its cloud_id, which is the only way to a spot machine"),
     "data-center-id": ("ID", "exactly this data center"),
     "ssh-key-id": ("ID", "the SSH key that can log in"),
     "prepaid-for-hr": ("H", "pay for H hours at once"),
@@ -77,7 +77,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The flags of ``%%pod_create``, and those that stand for a body."""
     parser.add_argument("--wait", action="store_true", help="wait until the pod is ready")
     add_timeout(parser)
-    parser.add_argument("--dry-run", action="store_true", help="show price and request, and send nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show price and request, and order nothing")
     parser.add_argument("--new", action="store_true", help="rent another one, although this name is live")
     parser.add_argument(
         "--replace",
@@ -155,7 +155,7 @@ def _launch(magics: PodsMagics, args: Namespace, cell: str | None, variables: Va
     pods = carry_out_many(
         connection,
         plans,
-        yes=args.yes or _is_given(magics),
+        yes=args.yes or _is_given(magics, plans),
         confirm=(lambda: ask(magics.shell, question)) if has_front_end(magics.shell) else None,
         tell=print,
     )
@@ -215,9 +215,10 @@ def _with_defaults(magics: PodsMagics, spec: PodSpec) -> PodSpec:
     return spec.model_copy(update=chosen)
 
 
-def _is_given(magics: PodsMagics) -> bool:
-    """The settings agree to every launch below their ceiling."""
-    return magics.consent == "given" and magics.max_price_usd_hr is not None
+def _is_given(magics: PodsMagics, plans: Sequence[LaunchPlan]) -> bool:
+    """The settings agree to every launch below their ceiling, but not to ending a pod or paying ahead."""
+    goes_further = any(plan.replaces or (plan.quote and plan.quote.prepaid_hr) for plan in plans)
+    return magics.consent == "given" and magics.max_price_usd_hr is not None and not goes_further
 
 
 def _announcement(plan: LaunchPlan) -> str:

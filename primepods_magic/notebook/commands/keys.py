@@ -1,5 +1,5 @@
-"""SSH keys that can log in to pods which are rented from now on, as a DataFrame; the primary one is taken
-where a spec names none.
+"""SSH keys that can log in to pods rented from now on, as a DataFrame; the primary one is taken where a spec
+names none.
 
   %pods keys
   %pods keys add

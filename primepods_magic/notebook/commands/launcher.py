@@ -1,5 +1,5 @@
-"""Find a machine, see what it costs, configure and launch it, watch it come up, and end it, by looking: a
-launcher under the cell.
+"""Find a machine, see what it costs, configure and launch it, watch it come up, and end it, by mouse or
+keyboard: a launcher under the cell.
 
   %pods launcher
 

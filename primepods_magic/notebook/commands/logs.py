@@ -4,8 +4,9 @@
   text = %pods logs train
   %pods logs train --follow
 
-The value is a text with all its lines. --follow shows lines as they appear, until the pod is ready, has
-failed or is gone; Ctrl-C ends the following, never the pod.
+The value is a text with its lines; a service that sends the last hundred unless asked for more is asked by
+--tail. --follow shows lines as they appear, until the pod is ready, has failed or is gone; Ctrl-C ends the
+following, never the pod.
 """
 
 from __future__ import annotations

@@ -44,6 +44,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
             )
     removals = remove_pods(connection, pods)
     billed = [removal.billed_usd for removal in removals if removal.billed_usd is not None]
+    left = len(removals) - len(billed)
     total = f"{money(sum(billed), 'USD')} billed" if billed else "not billed yet"
+    total += f" · {left} not billed yet" if billed and left else ""
     frame = removed_frame(removals)
     return present(frame, kind="removed", caption=caption(connection, len(frame), len(frame), "pod", total))

@@ -4,7 +4,7 @@
   %pods ssh train --config
 
 With --config, Host blocks are written into a file of ours that ~/.ssh/config can include, so that ssh, scp,
-rsync and VS Code Remote know the pod by its name. A pod's host key is remembered by the pod, not by its
+rsync and VS Code Remote know the pod as pod-NAME. A pod's host key is remembered by the pod, not by its
 address, so an address that another pod had before does not stand in the way.
 """
 

@@ -33,7 +33,7 @@ _CODE = (
 def place_text(model: LauncherModel) -> str:
     """Sandbox or live, and whose account."""
     connection = model.connection
-    words = ["SANDBOX: pods are pretended, nothing is billed"]
+    words = ["SANDBOX: pods are simulated, nothing is billed"]
     if not connection.is_sandbox:
         words = ["LIVE: pods are billed", clean(connection.settings.base_url)]
     if model.account.person:

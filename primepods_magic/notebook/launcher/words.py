@@ -43,7 +43,7 @@ def price_parts(quote: Quote) -> Iterator[str]:
         if rate:
             yield f"{what} {usd_hr(rate)}"
     if quote.prepaid_hr:
-        yield f"of which {usd(quote.prepaid_usd)} for {quote.prepaid_hr:g} h are charged at once"
+        yield f"of which {usd(quote.prepaid_usd)} for {quote.prepaid_hr:g} h are charged up front"
 
 
 def wallet_words(wallet: WalletState) -> str:

@@ -34,7 +34,7 @@ class Rates:
 
     @property
     def prepaid_usd(self) -> float:
-        """What is charged at once."""
+        """What is charged up front."""
         return round(self.running * self.prepaid_hours, 6)
 
     def of(self, status: PodStatus, running: float) -> float:
@@ -61,7 +61,7 @@ class Repricing(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """A constant rate over a time, or (with no time between) an amount charged at once."""
+    """A constant rate over a time, or (with no time between) an amount charged up front."""
 
     from_ms: int
     until_ms: int | None

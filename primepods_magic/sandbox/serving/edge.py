@@ -68,7 +68,8 @@ class Edge:
                 headers["X-Request-Id"] = request_id
             await send(message)
 
-        scope = {**scope, "path": path, "raw_path": path.encode()}
+        state = {**scope.get("state", {}), "world": self._world}
+        scope = {**scope, "path": path, "raw_path": path.encode(), "state": state}
         app: ASGIApp | None = self._admission.refusal(scope)
         if app is None:
             app = self._app

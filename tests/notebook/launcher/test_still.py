@@ -24,7 +24,7 @@ def test_both_tell_place_offers_choice_outcome_pods_money_and_the_cell(model: La
     eventually(lambda: model.fleet.pods, "the pod is seen")
     eventually(lambda: model.fleet.wallet(None), "the wallet is read")
     told = [
-        "SANDBOX: pods are pretended, nothing is billed · Ada Lovelace",
+        "SANDBOX: pods are simulated, nothing is billed · Ada Lovelace",
         f"{model.found.total} offers, ",
         "chosen: 1 × L4_24GB at vultr (ap-northeast-1, JP), $0.69/h",
         "'train' is rented at $0.69/h",

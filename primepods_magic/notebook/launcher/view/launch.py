@@ -95,7 +95,7 @@ def _summary_html(model: LauncherModel, plan: LaunchPlan) -> str:
         lines.append(f"image {safe_html(pod.image)}")
     if quote.prepaid_hr:
         lines.append(
-            safe_html(f"{quote.prepaid_hr:g} h, ${quote.prepaid_usd:,.2f}, are charged at once, used or not")
+            safe_html(f"{quote.prepaid_hr:g} h, ${quote.prepaid_usd:,.2f}, are charged up front, used or not")
         )
     if offer.is_spot:
         lines.append("spot: it may be reclaimed at any time")
