@@ -226,7 +226,7 @@ def _moments(column: pd.Series[Any]) -> Any:
 
 
 def _lengths(column: pd.Series[Any]) -> Any:
-    told = [np.timedelta64("NaT") if pd.isna(text) else _length(text) for text in column]
+    told = [np.timedelta64("NaT", "us") if pd.isna(text) else _length(text) for text in column]
     return np.array(told, "timedelta64[us]")
 
 

@@ -55,16 +55,15 @@ def _lab() -> Iterator[Finding]:
     """The other half of the widgets, in the environment that JupyterLab runs in, which is often this one."""
     kernel, lab, widgets = _version("ipykernel"), _version("jupyterlab"), _version("jupyterlab_widgets")
     yield Finding("kernel", "ok", f"ipykernel {kernel or 'unknown'}")
-    if widgets is not None:
-        where = f"jupyterlab_widgets {widgets}" + (f", JupyterLab {lab}" if lab else "")
-        yield Finding("front end", "ok", f"{where} in this environment")
+    advice = "where bars do not move: pip install jupyterlab_widgets beside JupyterLab, and reload the page"
+    if lab is None:
+        # The widgets' half that is here came with ipywidgets, and is not the one that counts.
+        yield Finding("front end", "ok", "JupyterLab is not in this environment", advice)
+    elif widgets is None:
+        yield Finding("front end", "warning", "jupyterlab_widgets is not in this environment", advice)
     else:
-        yield Finding(
-            "front end",
-            "warning",
-            "jupyterlab_widgets is not in this environment",
-            "where bars do not appear: pip install ipywidgets beside JupyterLab, and reload the page",
-        )
+        said = f"jupyterlab_widgets {widgets}, JupyterLab {lab} in this environment"
+        yield Finding("front end", "ok", said)
 
 
 def _version(package: str) -> str | None:

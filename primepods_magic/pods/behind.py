@@ -66,8 +66,9 @@ def run_behind(owner: object, work: Callable[[], T]) -> Future[T]:
     future.set_running_or_notify_cancel()
     thread = threading.Thread(target=run, name="primepods-behind", daemon=True)
     with _lock:
+        # Not before it has begun: whoever finishes the owner meanwhile could not wait for it.
+        thread.start()
         _threads.setdefault(owner, set()).add(thread)
-    thread.start()
     return future
 
 

@@ -39,7 +39,9 @@ def prose(text: str) -> str:
 
 def one_line(text: str) -> str:
     """Text of a docstring in one line, its code marked as Markdown does."""
-    return re.sub(r"\s+", " ", text).strip().replace("``", "`")
+    line = re.sub(r"\s+", " ", text).strip().replace("``", "`")
+    # What is between two dollar signs would be set as mathematics.
+    return re.sub(r"(?<!`)\S*\$\{\w+\}'?(?!`)", lambda found: f"`{found[0]}`", line)
 
 
 def first_sentences(thing: object) -> str:

@@ -28,10 +28,9 @@ ONLY_OLD = ("error", "ignore::DeprecationWarning")
 @pytest.fixture(scope="session")
 def index(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Skips where pip has nothing to install from."""
-    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "typing_extensions"]
-    done = subprocess.run(
-        [*command, "--dest", str(tmp_path_factory.mktemp("download"))], capture_output=True, text=True
-    )
+    command = [sys.executable, "-m", "pip", "download", "--no-deps", "--no-cache-dir", "--retries", "1"]
+    into = str(tmp_path_factory.mktemp("download"))
+    done = subprocess.run([*command, "--dest", into, "platformdirs"], capture_output=True, text=True)
     if done.returncode:
         pytest.skip(f"pip cannot fetch anything: {done.stderr}")
 

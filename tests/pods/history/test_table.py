@@ -219,4 +219,4 @@ def test_of_several_rows_of_one_id_the_last_stays_and_rows_without_an_id_are_all
 def test_a_moment_in_microseconds_is_what_numpy_has() -> None:
     moment = pd.Timestamp("2026-09-01T12:34:56.789012Z")
     assert microseconds(moment.to_pydatetime()) == moment.as_unit("us").asm8.view("int64")
-    assert np.int64(MISSING) == np.datetime64("NaT").view("int64")
+    assert np.int64(MISSING) == np.datetime64("NaT", "us").view("int64")
