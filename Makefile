@@ -46,16 +46,17 @@ demo: $(VENV)/.for-lab
 lab: $(VENV)/.for-lab
 	$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
-# Files of tests are shared among the processors: most tests wait more than they compute. In their order, for
-# those in a browser take longest and come early.
+# Files of tests are shared among half as many workers again as there are processors: most tests wait more than
+# they compute. In their order, for those in a browser take longest and come early.
+WORKERS = $(shell $(PY) -c 'import os; print(min(4, (os.cpu_count() or 1) * 3 // 2))')
 test: $(VENV)/.for-test
-	@$(PY) -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 soak: $(VENV)/.for-test
 	@PRIMEPODS_SOAK=1 $(PY) -m pytest --timeout=3600 --ignore=tests/browser
 
 package: $(VENV)/.for-test
-	@PRIMEPODS_PACKAGE=1 $(PY) -m pytest tests/package -n logical --maxprocesses 4 -rP
+	@PRIMEPODS_PACKAGE=1 $(PY) -m pytest tests/package -n $(WORKERS) -rP
 
 bench: $(VENV)/.for-test
 	@$(PY) -m tests.benchmarks
