@@ -9,7 +9,7 @@ from primepods_magic.api.errors import NotFound
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
 
 from .connection import Connection
-from .offers import NO_USD_PRICE, SOLD_OUT, find_offers, misfits
+from .offers import find_offers, misfits, passed_over
 from .spec import PodSpec
 
 __all__ = ["belonging", "list_history", "list_offers", "list_pods", "pod_status"]
@@ -87,11 +87,10 @@ def list_offers(
     spot : bool
         Spot offers only; else those that nobody can reclaim.
     """
-    passed_over = {SOLD_OUT} if spec.max_price is not None else {SOLD_OUT, NO_USD_PRICE}
     offers = []
     for offer in find_offers(connection.client, spec):
         wanted = spec.model_copy(update={"gpu_count": count or offer.gpu_count})
-        hindrances = set(misfits(offer, wanted, spot=spot)) - passed_over
+        hindrances = set(misfits(offer, wanted, spot=spot)) - passed_over(spec)
         if not hindrances:
             offers.append(offer)
     return sorted(offers, key=lambda offer: not offer.in_stock)

@@ -22,6 +22,7 @@ __all__ = [
     "find_offers",
     "misfits",
     "out_of_limits",
+    "passed_over",
     "quote",
 ]
 
@@ -229,12 +230,10 @@ def alternatives(client: Client, spec: PodSpec, sold_out: Offer) -> str:
 
 def _nearest(offers: list[Offer], spec: PodSpec) -> str:
     """The offers that fit best, each with its price and what keeps it out."""
-    # What has no price in USD is as far from one at most as what is dearer.
-    alike = {SOLD_OUT} if spec.max_price is not None else {SOLD_OUT, NO_USD_PRICE}
     near = []
     for offer in offers:
         reasons = misfits(offer, spec)
-        unlike = [reason for reason in reasons if reason not in alike]
+        unlike = [reason for reason in reasons if reason not in passed_over(spec)]
         said = f"{_describe(offer)}: {', '.join(reasons)}" if reasons else str(quote(offer, spec))
         near.append((len(unlike), len(reasons), said))
     near.sort(key=lambda row: row[:2])
@@ -244,6 +243,11 @@ def _nearest(offers: list[Offer], spec: PodSpec) -> str:
 def _describe(offer: Offer) -> str:
     price = "no price" if offer.price_hr is None else f"{offer.price_hr:.2f} {offer.prices.currency}/h"
     return clean(f"{offer.gpu_count} × {offer.gpu_type} at {offer.provider} ({offer.data_center}), {price}")
+
+
+def passed_over(spec: PodSpec) -> frozenset[str]:
+    """Misfits that leave an offer worth telling of: not having a price in USD only where none is too high."""
+    return frozenset({SOLD_OUT} if spec.max_price is not None else {SOLD_OUT, NO_USD_PRICE})
 
 
 def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:

@@ -68,10 +68,14 @@ class LaunchPlan:
 
     @property
     def is_consented(self) -> bool:
-        """A price limit in the spec says that this may be paid; it says nothing of what is charged up front,
-        and nothing of ending a pod."""
+        """A price limit in the spec says that this may be paid, but for what `goes_further`."""
+        return self.spec.max_price is not None and not self.goes_further
+
+    @property
+    def goes_further(self) -> bool:
+        """It takes more than a price an hour: hours that are charged up front, or the end of a pod."""
         prepaid = self.quote is not None and self.quote.prepaid_hr > 0
-        return self.spec.max_price is not None and not prepaid and not self.replaces
+        return prepaid or bool(self.replaces)
 
     @property
     def consequences(self) -> str:

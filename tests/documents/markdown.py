@@ -26,12 +26,10 @@ def prose(text: str) -> str:
         lines = block.splitlines()
         if all(line.startswith("  ") for line in lines):
             inside = dedent(block)
-            is_next_to_code = bool(written) and written[-1].startswith("```")
-            written[-1:] = (
-                [f"{written[-1].removesuffix('```')}\n{inside}\n```"]
-                if is_next_to_code
-                else [*written[-1:], f"```\n{inside}\n```"]
-            )
+            if written and written[-1].startswith("```"):
+                written[-1] = f"{written[-1].removesuffix('```')}\n{inside}\n```"
+            else:
+                written.append(f"```\n{inside}\n```")
         else:
             written.append(one_line(" ".join(lines)))
     return "\n\n".join(written)

@@ -6,33 +6,21 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
-import httpx
 import pytest
 
+from primepods_magic import Settings, connect, launch
 from primepods_magic.notebook.magics import COMMANDS
 from tests.documents import readme
+from tests.support.sandbox_control import KEY
 
 ROOT = Path(__file__).parents[2]
 README = readme.PATH.read_text(encoding="utf-8")
 CONTRIBUTING = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PAGES = {"README.md": README, "CONTRIBUTING.md": CONTRIBUTING}
 each_page = pytest.mark.parametrize("page", PAGES)
-
-BODY = {
-    "pod": {
-        "name": "train",
-        "cloudId": "n3-H100x1",
-        "gpuType": "H100_80GB",
-        "socket": "PCIe",
-        "gpuCount": 1,
-        "image": "ubuntu_22_cuda_12",
-        "dataCenterId": "CANADA-1",
-        "security": "secure_cloud",
-    },
-    "provider": {"type": "hyperstack"},
-}
 
 
 def test_the_cells_of_the_readme_answer_what_stands_below_them() -> None:
@@ -87,11 +75,11 @@ def test_the_sandbox_answers_the_requests_of_the_readme() -> None:
         try:
             assert sandbox.stdout is not None
             url = sandbox.stdout.readline().removeprefix("listening on ").strip()
-            key = {"Authorization": "Bearer sandbox"}
-            pod = httpx.post(f"{url}/api/v1/pods/", json=BODY, headers=key, trust_env=False)
+            with closing(connect(settings=Settings(url, KEY))) as connection:
+                pod = launch(gpu="H100_80GB", connection=connection)
             for line in asked:
                 real = line.replace("http://127.0.0.1:8080", url).replace("127.0.0.1:8080", url)
-                real = real.replace("POD_ID", pod.json()["id"]).replace("curl ", "curl -sS --fail ", 1)
+                real = real.replace("POD_ID", str(pod.id)).replace("curl ", "curl -sS --fail ", 1)
                 done = subprocess.run(real, shell=True, capture_output=True, text=True)
                 assert (done.returncode, done.stderr) == (0, ""), line
         finally:

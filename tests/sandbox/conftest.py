@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +15,7 @@ import httpx
 import pytest
 
 from primepods_magic.sandbox import start
+from tests.package.environments import interpreter
 
 PROJECT = Path(__file__).resolve().parents[2]
 PRIME_ENVIRONMENT = PROJECT / ".venv-prime"
@@ -163,11 +163,10 @@ def prime_program() -> Path:
 
 
 def _python_for_prime() -> str:
-    if (3, 11) <= sys.version_info[:2] < (3, 14):
-        return sys.executable
-    for name in ("python3.12", "python3.11", "python3.13"):
-        found = shutil.which(name)
-        if found:
+    ours = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    for version in sorted(("3.12", "3.11", "3.13"), key=lambda version: version != ours):
+        found = interpreter(version)
+        if found is not None:
             return found
     raise LookupError("it needs Python 3.11, 3.12 or 3.13")
 

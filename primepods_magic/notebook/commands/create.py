@@ -217,8 +217,8 @@ def _with_defaults(magics: PodsMagics, spec: PodSpec) -> PodSpec:
 
 def _is_given(magics: PodsMagics, plans: Sequence[LaunchPlan]) -> bool:
     """The settings agree to every launch below their ceiling, but not to ending a pod or paying ahead."""
-    goes_further = any(plan.replaces or (plan.quote and plan.quote.prepaid_hr) for plan in plans)
-    return magics.consent == "given" and magics.max_price_usd_hr is not None and not goes_further
+    is_given = magics.consent == "given" and magics.max_price_usd_hr is not None
+    return is_given and not any(plan.goes_further for plan in plans)
 
 
 def _announcement(plan: LaunchPlan) -> str:
