@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from html import escape
-from pathlib import Path
 
-__all__ = ["clean", "clean_lines", "safe_html", "tilde", "whole_characters"]
+__all__ = ["clean", "clean_lines", "safe_html", "whole_characters"]
 
 # Control characters would move a terminal's cursor, bidirectional overrides would turn the text beside a
 # name around, and lone surrogates cannot be printed at all.
@@ -44,18 +43,6 @@ def safe_html(text: object) -> str:
     '&lt;b&gt; <span>$</span>2/h'
     """
     return escape(clean(text)).replace("$", "<span>$</span>")
-
-
-def tilde(path: Path) -> str:
-    """A path as a person writes it.
-
-    >>> tilde(Path.home() / ".ssh")
-    '~/.ssh'
-    """
-    try:
-        return f"~/{path.relative_to(Path.home())}"
-    except (ValueError, RuntimeError):
-        return str(path)
 
 
 def whole_characters(text: str) -> str:

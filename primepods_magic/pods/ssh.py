@@ -11,9 +11,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.folders import shorten_path
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.prime_files import CONFIG, prime_folder, read_file
-from primepods_magic.api.text import clean, tilde
+from primepods_magic.api.text import clean
 
 from .connection import Connection
 from .locks import locked
@@ -105,7 +106,7 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
             _write(path, "\n".join(kept.values()))
             _forget_host_keys(known_hosts, {pod_id for pod_id, _ in gone})
     except OSError as error:
-        raise InvalidRequest(f"{tilde(path)} cannot be written ({error.strerror})") from None
+        raise InvalidRequest(f"{shorten_path(path)} cannot be written ({error.strerror})") from None
     return SshConfig(path, hosts, _missing_include(path))
 
 
@@ -210,5 +211,5 @@ def _missing_include(path: Path) -> str | None:
     included = re.findall(r'^\s*Include\s+"?([^"\n]+?)"?\s*$', said, re.MULTILINE | re.IGNORECASE)
     if any(Path(word).expanduser() == path for word in included):
         return None
-    place = tilde(path)
+    place = shorten_path(path)
     return f'Include "{place}"' if " " in place else f"Include {place}"

@@ -43,9 +43,9 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
 
 def _explained(config: SshConfig) -> str:
-    from primepods_magic.api.text import tilde
+    from primepods_magic.api.folders import shorten_path
 
-    host, place = config.hosts[0], tilde(config.path)
+    host, place = config.hosts[0], shorten_path(config.path)
     lines = [f"{', '.join(config.hosts)} {'is' if len(config.hosts) == 1 else 'are'} in {place}"]
     if config.include:
         lines.append(f"~/.ssh/config does not include it yet; put this line at its top: {config.include}")

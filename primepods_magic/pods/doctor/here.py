@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from primepods_magic import __version__
+from primepods_magic.api.folders import shorten_path
 from primepods_magic.api.prime_files import CONFIG, context_file, context_names, prime_folder, read_file
 from primepods_magic.api.settings import LIVE_URL, Settings, mask
-from primepods_magic.api.text import clean, tilde
+from primepods_magic.api.text import clean
 from primepods_magic.pods.intents import launch_path
 
 from .finding import LOG_IN, Finding
@@ -146,5 +147,5 @@ def launch_notes() -> Iterator[Finding]:
             "launch notes",
             "warning",
             "cannot be written: a launch that the end of the kernel cuts off is not found again",
-            f"make {tilde(folder)} writable",
+            f"make {shorten_path(folder)} writable",
         )
