@@ -114,15 +114,20 @@ class Client:
             self.on_pods(pods)
         return pods
 
-    def get_pod(self, pod_id: str) -> PodDetails:
-        """``GET /pods/{pod_id}``: one pod.
+    def get_pod(
+        self, pod_id: str, *, budget_s: float | None = None, read_timeout_s: float | None = None
+    ) -> PodDetails:
+        """``GET /pods/{pod_id}``: one pod; ``budget_s`` and ``read_timeout_s`` as `list_all_pods`.
 
         Raises
         ------
         NotFound
             It is gone, or was never visible to this key.
         """
-        return read_model(PodDetails, self.transport.request("GET", _pod_path(pod_id)))
+        answer = self.transport.request(
+            "GET", _pod_path(pod_id), budget_s=budget_s, read_timeout_s=read_timeout_s
+        )
+        return read_model(PodDetails, answer)
 
     def pod_status(
         self,
@@ -163,10 +168,16 @@ class Client:
         offset: int = 0,
         sort_by: Literal["terminatedAt", "createdAt"] = "terminatedAt",
         sort_order: Literal["asc", "desc"] = "desc",
+        budget_s: float | None = None,
+        read_timeout_s: float | None = None,
     ) -> Page[HistoryRow]:
-        """``GET /pods/history``: one page of what has ended, and what it cost."""
+        """``GET /pods/history``: one page of what has ended, and what it cost; ``budget_s`` and
+        ``read_timeout_s`` as `list_all_pods`."""
         params: Params = {"limit": limit, "offset": offset, "sort_by": sort_by, "sort_order": sort_order}
-        return read_page(HistoryRow, self.transport.request("GET", f"{_PODS}history", params=params))
+        answer = self.transport.request(
+            "GET", f"{_PODS}history", params=params, budget_s=budget_s, read_timeout_s=read_timeout_s
+        )
+        return read_page(HistoryRow, answer)
 
     def history_rows(
         self, *, limit: int, offset: int, pause: Callable[[float, bool], object] | None = None
