@@ -26,6 +26,7 @@ from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import Settings, load_settings, mask, settings_state
 from primepods_magic.api.transport import READ_TIMEOUT_S
 
+from .agreements import Agreements
 from .behind import finish
 from .clock import Clock, ServiceClock, SteppedClock
 from .last_seen import note_seen
@@ -74,6 +75,7 @@ class Connection:
 
     def __post_init__(self) -> None:
         self.memory = Memory()
+        self.agreements = Agreements()
         self.client.on_offers = self.memory.learn_offers
         self.client.on_pods = self._note_pods
 

@@ -372,7 +372,7 @@ def test_a_launch_goes_on_where_nothing_can_be_written_and_says_so(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     said: list[str] = []
     assert launch(gpu="L4_24GB", name="train", tell=said.append).name == "train"
-    assert ["no note of this launch could be kept" in text for text in said] == [True]
+    assert ["No record of this launch can be kept" in text for text in said] == [True]
 
 
 def test_a_launch_goes_on_without_a_home(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
