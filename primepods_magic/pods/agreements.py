@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
+from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 
 __all__ = ["Agreements", "is_above"]
@@ -30,32 +31,35 @@ class Agreements:
     Examples
     --------
     >>> agreements = Agreements()
-    >>> agreements.add("a", 2.50)
-    >>> [(pod.id, usd_hr) for pod, usd_hr in agreements.broken_by([PodDetails(id="a", price_hr=25)])]
-    [('a', 2.5)]
+    >>> agreements.add("a", 2.50, lambda pod: PodsError("terminated"))
+    >>> agreements.enforce([PodDetails(id="a", price_hr=25)])
+    {'a': PodsError('terminated')}
     """
 
     def __init__(self) -> None:
-        self._agreed: dict[str, float] = {}
+        self._agreed: dict[str, tuple[float, Callable[[PodDetails], PodsError]]] = {}
         self._lock = threading.Lock()
 
-    def add(self, pod_id: str, agreed_usd_hr: float) -> None:
-        """Hold a pod to a price, in USD per hour."""
+    def add(self, pod_id: str, agreed_usd_hr: float, end: Callable[[PodDetails], PodsError]) -> None:
+        """Hold a pod to a price in USD per hour; ``end`` terminates it and returns the error that says so."""
         with self._lock:
-            self._agreed[pod_id] = agreed_usd_hr
+            self._agreed[pod_id] = agreed_usd_hr, end
 
-    def broken_by(self, pods: Iterable[PodDetails]) -> list[tuple[PodDetails, float]]:
-        """Return the pods that are above what was agreed to, each once, with that price. A pod that is ready
-        at such a price is not held to it any more: its price may change later, and there is work on it."""
+    def enforce(self, pods: Iterable[PodDetails]) -> dict[str, PodsError]:
+        """End the pods that are above what was agreed to, and return the errors that say so by id.
+
+        A pod that is ready at such a price is not held to it any more: its price may change later, and there
+        is work on it.
+        """
         broken = []
         with self._lock:
             for pod in pods if self._agreed else ():
-                agreed_usd_hr = self._agreed.get(pod.id or "")
-                if agreed_usd_hr is None:
+                if pod.id not in self._agreed:
                     continue
+                agreed_usd_hr, end = self._agreed[pod.id]
                 is_dearer = pod.is_live and is_above(pod, agreed_usd_hr)
                 if is_dearer:
-                    broken.append((pod, agreed_usd_hr))
+                    broken.append((pod, end))
                 if is_dearer or not pod.is_live or (pod.is_ready and pod.highest_usd_hr is not None):
-                    del self._agreed[pod.id or ""]
-        return broken
+                    del self._agreed[pod.id]
+        return {str(pod.id): end(pod) for pod, end in broken}

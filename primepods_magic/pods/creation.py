@@ -6,6 +6,7 @@ import contextlib
 import threading
 import time
 from dataclasses import replace
+from hashlib import sha256
 from typing import Literal, NoReturn
 
 from primepods_magic.api.errors import (
@@ -22,7 +23,7 @@ from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.text import clean
 
 from .connection import Connection
-from .guards import end_if_too_dear, refuse_above
+from .guards import end_above_agreement, end_if_too_dear, refuse_above
 from .identity import list_changes, name_space, named_pods, standing, team_of
 from .intents import Intent, IntentFile
 from .locks import launching
@@ -147,6 +148,7 @@ class Creation:
             known_ids=known_ids(connection, pods),
             sent_at=connection.now(),
             noted_at_s=time.time(),
+            account=sha256(connection.account.encode()).hexdigest()[:16],
             agreed_usd_hr=plan.agreed_usd_hr,
         )
         if not note.write(intent) and plan.is_recorded:
@@ -158,8 +160,11 @@ class Creation:
         pod = self._create(note, intent)
         intent = replace(intent, pod_id=pod.id)
         note.write(intent)
-        connection.agreements.add(str(pod.id), plan.agreed_usd_hr)
         self._hold_to_price(pod, others)
+        agreed_usd_hr = plan.agreed_usd_hr
+        connection.agreements.add(
+            str(pod.id), agreed_usd_hr, lambda dearer: end_above_agreement(connection, dearer, agreed_usd_hr)
+        )
         self._notice_changes(pod, intent)
         with self._mutex:
             self._stage = "done"

@@ -50,6 +50,8 @@ class Intent:
         The pod that was created, once that is known.
     is_delivered : bool
         The launch has returned the pod.
+    account : str
+        A digest of whose launch it is.
     agreed_usd_hr : float, optional
         The most that was agreed to, in USD per hour, until the pod is ready at such a price.
     """
@@ -64,6 +66,7 @@ class Intent:
     noted_at_s: float | None = None
     pod_id: str | None = None
     is_delivered: bool = False
+    account: str = ""
     agreed_usd_hr: float | None = None
 
 
@@ -106,7 +109,7 @@ class IntentFile:
             probe.unlink()
         except OSError:
             return False
-        return True
+        return not self._path.is_dir()
 
     def write(self, intent: Intent) -> bool:
         """Store the record so that it survives the process and a power cut; return false if that fails."""

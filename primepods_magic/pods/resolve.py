@@ -189,7 +189,7 @@ def _rate_likeness(
     """Rate how surely a pod is the one that was ordered: 0 is not at all."""
     if not pod.id or pod.id in intent.known_ids or not connection.may_be_mine(pod):
         return 0
-    if any(other.pod_id == pod.id or (other.pod_id is None and other.name == pod.name) for other in claimed):
+    if any(_is_claimed(pod, intent, other) for other in claimed):
         return 0
     is_machine = (fold_word(pod.gpu_name), pod.gpu_count) == (fold_word(intent.gpu_type), intent.gpu_count)
     is_team = pod.team_id == intent.team_id
@@ -200,6 +200,12 @@ def _rate_likeness(
     if not is_name_of(pod.name, intent.name) or not (is_mine or (is_machine and is_team)):
         return 0
     return 2 if is_machine else 1
+
+
+def _is_claimed(pod: PodDetails | HistoryRow, intent: Intent, other: Intent) -> bool:
+    """Return whether a pod is another launch's of this account, by its id or by its very name."""
+    is_by_name = other.pod_id is None and other.name == pod.name and other.name != intent.name
+    return other.account == intent.account and (other.pod_id == pod.id or is_by_name)
 
 
 def _seconds_apart(pod: PodDetails, intent: Intent) -> float:

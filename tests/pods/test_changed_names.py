@@ -54,7 +54,9 @@ class Renaming(httpx.HTTPTransport):
         body["pod"]["name"] = self._change(body["pod"]["name"])
         content = json.dumps(body).encode()
         headers = {**request.headers, "content-length": str(len(content))}
-        response = super().handle_request(httpx.Request("POST", request.url, headers=headers, content=content))
+        response = super().handle_request(
+            httpx.Request("POST", request.url, headers=headers, content=content)
+        )
         response.read()
         if self._loses:
             raise httpx.ReadTimeout("no answer", request=request)
@@ -158,7 +160,9 @@ def test_a_pod_that_can_not_be_asked_for_is_not_rented_again(
     def break_down(request: httpx.Request, response: httpx.Response) -> httpx.Response:
         if request.method == "GET" and request.url.path.rstrip("/") == "/api/v1/pods":
             return httpx.Response(200, json={"data": [], "total_count": 0})
-        broken = request.method == "GET" and "/pods/" in request.url.path and "history" not in request.url.path
+        broken = (
+            request.method == "GET" and "/pods/" in request.url.path and "history" not in request.url.path
+        )
         return httpx.Response(503) if broken else response
 
     with pytest.raises(OutcomeUnknown, match=r"Could not determine whether 'train' exists"):
