@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
@@ -15,7 +16,7 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import Bool, Enum, Float, Unicode, observe
+from traitlets import Bool, Enum, Float, TraitError, Unicode, observe, validate
 
 from .arguments import ArgumentParser, HelpWanted, add_out, suggestion
 from .interrupts import interrupts_held
@@ -133,6 +134,13 @@ class PodsMagics(Magics):
         self.live = LiveDisplays(shell)
         super().__init__(shell)
         self.live.as_text = self.display == "text"
+
+    @validate("max_price_usd_hr", "max_burn_usd_hr", "settle_s", "poll_interval_s")
+    def _reject_non_finite(self, proposal: Any) -> Any:
+        # NaN is above and below nothing, so that it would be no limit at all.
+        if proposal["value"] is not None and not isfinite(proposal["value"]):
+            raise TraitError(f"{proposal['trait'].name} is a finite number, not {proposal['value']}")
+        return proposal["value"]
 
     @observe("display")
     def _display_changed(self, change: Any) -> None:

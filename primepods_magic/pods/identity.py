@@ -15,7 +15,7 @@ from .likeness import fold_name, fold_word
 from .resolve import Earlier
 from .spec import PodSpec
 
-__all__ = ["Standing", "list_changes", "name_space", "named_pods", "standing", "team_of"]
+__all__ = ["Standing", "list_changes", "name_space", "named_pods", "shares_by_default", "standing", "team_of"]
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,12 @@ class Standing:
 def team_of(connection: Connection, spec: PodSpec) -> str | None:
     """Which team is billed: the spec's, else the settings'."""
     return spec.team or connection.settings.team_id
+
+
+def shares_by_default(connection: Connection, spec: PodSpec) -> bool:
+    """Return whether a pod is shared with its team because the settings say so, and the spec nothing."""
+    is_open = spec.shared_with_team is None and spec.team_member_ids is None
+    return is_open and connection.settings.shares_with_team and team_of(connection, spec) is not None
 
 
 def name_space(connection: Connection, spec: PodSpec) -> str:

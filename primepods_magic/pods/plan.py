@@ -15,7 +15,7 @@ from primepods_magic.api.text import clean
 
 from .connection import Connection
 from .guards import Limits, missing_ssh_key, refuse_above
-from .identity import name_space, standing, team_of
+from .identity import name_space, shares_by_default, standing, team_of
 from .locks import launching
 from .offers import Quote, choose_offer, image_for
 from .resolve import SETTLE_S, Earlier, recall_launch
@@ -27,6 +27,10 @@ NO_LIMITS = Limits()
 _UNRECORDED = (
     "No record of this launch can be kept on this computer. If the kernel dies during it, look for the pod "
     "with '%pods ls' before you launch again. '%pods doctor' shows the reason"
+)
+_SHARED = (
+    "The pod is shared with the team that is billed, as ~/.prime/config.json says "
+    "(share_resources_with_team). 'shared_with_team: false' in the spec keeps it to yourself"
 )
 _SECRET_FIELDS = {"env_vars", "jupyter_password"}
 
@@ -149,7 +153,11 @@ def _completed(
     quote = choose_offer(connection.client, plan.spec)
     others = [pod for pod in pods if connection.may_be_mine(pod) and pod not in in_the_way]
     refuse_above(plan.limits, quote, plan.name, others)
-    notices = [missing_ssh_key(connection, plan.spec), None if plan.is_recorded else _UNRECORDED]
+    notices = [
+        missing_ssh_key(connection, plan.spec),
+        None if plan.is_recorded else _UNRECORDED,
+        _SHARED if shares_by_default(connection, plan.spec) else None,
+    ]
     return replace(
         plan,
         quote=quote,
@@ -201,13 +209,14 @@ def _request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRe
     # An offer says nothing where it says "" or 0.
     fields = {**asked, **{key: value for key, value in chosen.items() if value}}
     team_id = team_of(connection, spec)
+    is_shared = True if shares_by_default(connection, spec) else spec.shared_with_team
     return CreateRequest(
         pod=PodRequest.model_validate(fields),
         provider=ProviderRequest(type=str(offer.provider)),
         disks=spec.disks,
         team=TeamRequest(team_id=team_id) if team_id else None,
         team_member_ids=spec.team_member_ids,
-        shared_with_team=spec.shared_with_team,
+        shared_with_team=is_shared,
     )
 
 

@@ -11,9 +11,11 @@ import httpx
 import pytest
 
 from primepods_magic.api.errors import NameInUse, OutcomeUnknown
+from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.launch import launch
+from primepods_magic.pods.launch import launch, plan_launch
 from primepods_magic.pods.likeness import is_name_of
+from primepods_magic.pods.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import is_create, names
 
@@ -187,3 +189,26 @@ def test_a_pod_that_can_not_be_asked_for_is_not_rented_again(
 )
 def test_recognizes_a_name_that_a_service_has_changed(given: str | None, wanted: str, is_one: bool) -> None:
     assert is_name_of(given, wanted) is is_one
+
+
+@pytest.mark.parametrize(
+    ("fields", "is_shared"),
+    [
+        ({"team": "team-a"}, True),
+        ({"team": "team-a", "shared_with_team": False}, False),
+        ({"team": "team-a", "team_member_ids": ["u2"]}, None),
+        ({}, None),
+    ],
+    ids=["a team", "said otherwise", "members", "no team"],
+)
+def test_pods_of_a_team_are_shared_as_the_official_command_line_shares_them(
+    connection: Connection, fields: dict[str, Any], is_shared: bool | None
+) -> None:
+    settings = connection.settings
+    connection.client.settings = Settings(
+        settings.base_url, settings.api_key, settings.team_id, shares_with_team=True
+    )
+    plan = plan_launch(connection, spec_from_mapping({"gpu": "L4_24GB", **fields}))
+    assert plan.request is not None
+    assert plan.request.wire().get("shared_with_team") is is_shared
+    assert any("share_resources_with_team" in notice for notice in plan.notices) is (is_shared is True)
