@@ -203,7 +203,10 @@ class Creation:
         try:
             self._go_on("creating")
             self.has_ordered = True
-            return self._connection.client.create_pod(self._request)
+            pod = self._connection.client.create_pod(self._request)
+            if pod.id not in intent.known_ids:
+                return pod
+            failure = OutcomeUnknown("the response names a pod that was there before")
         except PodsError as refused:
             failure = refused
         except Exception as error:  # noqa: BLE001 - whatever it is, a pod may exist
