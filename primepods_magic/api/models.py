@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BeforeValidator, model_validator
 
-from .connections import SshTarget, read_connections
+from .connections import SshTarget, host_in, read_by_port, read_connections
 from .parts import AttachedResource, PortMapping, Resources
 from .prices import is_price_name, told_prices, with_price
 from .stock import Stock, read_stock, stock_text_in
@@ -30,10 +31,12 @@ from .tolerant import (
     Tally,
     Text,
     Timestamp,
+    fold_word,
+    port_in,
     rows_of,
     word,
 )
-from .vocabulary import INSTALLATION_SYNONYMS, InstallationStatus, PodStatus
+from .vocabulary import INSTALLATION_SYNONYMS, STATUS_SYNONYMS, InstallationStatus, PodStatus
 
 __all__ = [
     "AttachedResource",
@@ -52,22 +55,32 @@ T = TypeVar("T")
 
 
 def _pod_status(value: object) -> PodStatus | str:
-    return word(PodStatus, value) or PodStatus.UNKNOWN
+    return word(PodStatus, value, STATUS_SYNONYMS) or PodStatus.UNKNOWN
 
 
 def _installation(value: object) -> InstallationStatus | str | None:
     return word(InstallationStatus, value, INSTALLATION_SYNONYMS)
 
 
+def _says_failure(word: str | None) -> bool:
+    """Return whether any part of a word is one of failure, as in "LAUNCH_FAILED"."""
+    return word is not None and not _FAILURES.isdisjoint(fold_word(word).split("_"))
+
+
 _PAST_PROVISIONING = frozenset(
     {PodStatus.ACTIVE, PodStatus.STOPPED, PodStatus.ERROR, PodStatus.DELETING, PodStatus.TERMINATED}
 )
+_FAILURES = frozenset({"FAILED", "FAILURE", "ERROR", "ERRORED", "CRASHED"})
 _SECRETS = frozenset({"jupyterPassword", "jupyter_password", "envVars", "env_vars"})
 
 
 _Status = Annotated[PodStatus | str, BeforeValidator(_pod_status)]
 _Installation = Annotated[InstallationStatus | str | None, BeforeValidator(_installation)]
 _Connection = Annotated[
+    str | list[Any] | dict[str, Any] | None,
+    BeforeValidator(lambda value: value if isinstance(value, (str, list, dict)) else None),
+]
+_Addresses = Annotated[
     str | list[Any] | None, BeforeValidator(lambda value: value if isinstance(value, (str, list)) else None)
 ]
 _Object = BeforeValidator(lambda value: value if isinstance(value, dict) else None)
@@ -127,7 +140,7 @@ class PodDetails(Answer):
     terminated_at: Timestamp = None
     provider_type: Label = None
     ssh_connection: _Connection = None
-    ip: _Connection = None
+    ip: _Addresses = None
     environment_type: Label = None
     custom_template_id: Label = None
     resources: Annotated[Resources | None, _Object] = None
@@ -163,32 +176,27 @@ class PodDetails(Answer):
         targets = read_connections(self.ssh_connection)
         if targets or self.status != PodStatus.ACTIVE:
             return targets
-        return self._connection_by_port()
+        # Some providers report an address and a port for SSH but no connection text.
+        ports = ((port.internal, port.external, port.used_by) for port in self.prime_port_mapping)
+        return read_by_port(self.ip, ports)
 
     @property
     def ssh(self) -> str | None:
         """The command that connects to the first node that is up."""
         return next((target.command for target in self.connections if target), None)
 
-    def _connection_by_port(self) -> tuple[SshTarget | None, ...]:
-        # Some providers report an address and a port for SSH but no connection text.
-        if not isinstance(self.ip, str):
-            return ()
-        for mapping in self.prime_port_mapping:
-            if mapping.used_by == "SSH":
-                return read_connections(f"root@{self.ip} -p {mapping.external}")
-        return ()
-
     @property
     def jupyter_url(self) -> str | None:
         """Where the pod's Jupyter answers, without its password."""
+        ip = next((ip for ip in self.ip if isinstance(ip, str)), "") if isinstance(self.ip, list) else self.ip
         for mapping in self.prime_port_mapping:
-            if mapping.used_by == "JUPYTER_NOTEBOOK" or mapping.internal == "8888":
-                external = mapping.external or ""
+            if fold_word(mapping.used_by or "") == "JUPYTER_NOTEBOOK" or mapping.internal == "8888":
+                external = (mapping.external or "").strip()
                 if external.startswith(("http://", "https://")):
                     return external
-                if isinstance(self.ip, str) and external.isdigit():
-                    return f"http://{self.ip}:{external}"
+                host, port = host_in(ip.strip()) if isinstance(ip, str) else None, port_in(external)
+                if host and port:
+                    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         return None
 
     @property
@@ -221,7 +229,13 @@ class PodDetails(Answer):
         on being billed until removed."""
         if self.installation_status == InstallationStatus.TERMINATED and self.is_live:
             return True
-        return self.status == PodStatus.ERROR or self.installation_status == InstallationStatus.FAILED
+        return _says_failure(self.status) or _says_failure(self.installation_status)
+
+    @property
+    def unknown_words(self) -> tuple[str, ...]:
+        """What it says of its state in words that are not known here: it counts as live and as not ready."""
+        said = (self.status, self.installation_status)
+        return tuple(word for word in said if isinstance(word, str) and not isinstance(word, Enum))
 
     @property
     def is_settled(self) -> bool:
@@ -260,7 +274,7 @@ class PodStatusEntry(Answer):
     provider_type: Label = None
     status: _Status = PodStatus.UNKNOWN
     ssh_connection: _Connection = None
-    ip: _Connection = None
+    ip: _Addresses = None
     installation_status: _Installation = None
     installation_failure: Label = None
     installation_progress: Number = None

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
@@ -41,6 +42,7 @@ __all__ = [
     "fold_word",
     "is_no_value",
     "may_be_shown",
+    "moment_in",
     "number_in",
     "offer_price_in",
     "port_in",
@@ -64,6 +66,7 @@ LATEST = datetime(2038, 1, 19, tzinfo=timezone.utc)
 """Times from here on mean "never": 32-bit clocks end here, and 2099 and 9999 are written as well."""
 MOST = 1_000_000
 """The highest number of GPUs, or rows, that is believed."""
+_LONGEST_ODD_WORD = 40
 _LATEST_S = LATEST.timestamp()
 _UNITS = (1, 10**3, 10**6, 10**9)
 _HIGHEST_OFFER_PRICE = 1e6
@@ -77,8 +80,8 @@ _USD_TEXT = re.compile(
     re.IGNORECASE,
 )
 _ZONE_NAME = re.compile(r" ?(?:\+0000 ?)?(?:UTC|GMT)$", re.IGNORECASE)
-_HTTP_DATE = re.compile(r"[A-Za-z]{3}, ")
-_CAMEL_CASE = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_HTTP_DATE = re.compile(r"[A-Za-z]{3}, .{1,40}(?:GMT|UTC|[+-][0-9]{4})")
+_CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SEPARATORS = re.compile(r"[\W_]+")
 _E = TypeVar("_E", bound=Enum)
 
@@ -222,11 +225,12 @@ def timestamp_in(value: object) -> datetime | None:
     >>> timestamp_in("2026-09-01T02:00:00+02:00"), timestamp_in("0001-01-01T00:00:00Z")
     (datetime.datetime(2026, 9, 1, 0, 0, tzinfo=datetime.timezone.utc), None)
     """
-    moment = _moment_in(value)
+    moment = moment_in(value)
     return moment if moment is not None and EARLIEST <= moment < LATEST else None
 
 
-def _moment_in(value: object) -> datetime | None:
+def moment_in(value: object) -> datetime | None:
+    """Read a time as `timestamp_in`, whichever time it is."""
     number = number_in(value)
     if number is not None:
         # Milliseconds, microseconds and nanoseconds of our time are as many seconds of no time at all.
@@ -247,7 +251,7 @@ def _moment_in(value: object) -> datetime | None:
 
 
 def _http_date_in(value: object) -> datetime | None:
-    if not isinstance(value, str) or not _HTTP_DATE.match(value):
+    if not isinstance(value, str) or not _HTTP_DATE.fullmatch(value):
         return None
     try:
         moment = parsedate_to_datetime(value)
@@ -272,6 +276,7 @@ Flag = Annotated[bool | None, BeforeValidator(_flag)]
 Timestamp = Annotated[datetime | None, BeforeValidator(timestamp_in)]
 
 
+@lru_cache(maxsize=512)
 def fold_word(value: str) -> str:
     """Fold a word, so that case, spaces, dashes and camelCase make no difference.
 
@@ -289,9 +294,12 @@ def word(enum: type[_E], value: object, synonyms: Mapping[str, _E] | None = None
     >>> word(PodStatus, "active") is PodStatus.ACTIVE, word(PodStatus, "MIGRATING")
     (True, 'MIGRATING')
     """
-    text = text_in(value)
-    if text is None or is_no_value(text):
+    if is_no_value(value):
         return None
+    text = text_in(value)
+    if text is None:
+        # Also what is no text is something that was said, and not nothing.
+        return str(value)[:_LONGEST_ODD_WORD]
     # "inprogress" is the same word as "in progress".
     joined = fold_word(text).replace("_", "")
     for known in (enum.__members__, synonyms or {}):

@@ -73,7 +73,7 @@ def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatus
 def list_offers(
     connection: Connection, spec: PodSpec, *, count: int | None = None, spot: bool = False
 ) -> list[Offer]:
-    """Offers, cheapest first, those that are sold out last.
+    """Offers, cheapest first; after them those whose stock nobody can tell, and those that are sold out.
 
     Parameters
     ----------
@@ -93,7 +93,7 @@ def list_offers(
         hindrances = set(misfits(offer, wanted, spot=spot)) - passed_over(spec)
         if not hindrances:
             offers.append(offer)
-    return sorted(offers, key=lambda offer: not offer.in_stock)
+    return sorted(offers, key=lambda offer: offer.stock)
 
 
 def list_history(
