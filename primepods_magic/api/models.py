@@ -40,6 +40,7 @@ def _installation(value: object) -> InstallationStatus | str | None:
     return word(InstallationStatus, value, INSTALLATION_SYNONYMS)
 
 
+_WITHOUT_ADDRESS = frozenset({PodStatus.PROVISIONING, PodStatus.PENDING, PodStatus.STOPPED})
 _SECRETS = frozenset({"jupyterPassword", "jupyter_password", "envVars", "env_vars"})
 
 
@@ -167,11 +168,18 @@ class PodDetails(Answer):
 
     @property
     def connections(self) -> tuple[SshTarget | None, ...]:
-        """Where to ssh to, one per node; empty while there is nowhere."""
+        """Where to ssh to, one per node; empty while the pod does not run, whatever text it has kept."""
+        if not self._has_address:
+            return ()
         targets = read_connections(self.ssh_connection)
         if targets or self.status != PodStatus.ACTIVE:
             return targets
         return self._connection_by_port()
+
+    @property
+    def _has_address(self) -> bool:
+        # Until a pod runs, and after it, its address may be another machine's.
+        return self.is_live and self.status not in _WITHOUT_ADDRESS
 
     @property
     def ssh(self) -> str | None:
@@ -189,7 +197,9 @@ class PodDetails(Answer):
 
     @property
     def jupyter_url(self) -> str | None:
-        """Where the pod's Jupyter answers, without its password."""
+        """Where the pod's Jupyter answers, without its password; ``None`` while the pod does not run."""
+        if not self._has_address:
+            return None
         for mapping in self.prime_port_mapping:
             if mapping.used_by == "JUPYTER_NOTEBOOK" or mapping.internal == "8888":
                 external = mapping.external or ""
