@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import stat
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["describe_error", "read_plain_file", "replace_file", "write_atomically"]
+__all__ = ["describe_error", "read_plain_file", "replace_file", "replace_users_file", "write_atomically"]
 
 
 def read_plain_file(path: Path, *, max_bytes: int = 16 * 2**20) -> bytes:
@@ -99,6 +100,38 @@ def replace_file(path: Path, *, mode: int = 0o600, is_durable: bool = False) -> 
         raise
     if is_durable:
         _sync_folder(path.parent)
+
+
+@contextlib.contextmanager
+def replace_users_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file that takes the place of one of the user's, as `replace_file`; it is durable.
+
+    A symbolic link stays, and the file it leads to is replaced. An earlier file's permissions and owner
+    stay; a new file gets the usual permissions.
+
+    Raises
+    ------
+    OSError
+        It cannot be written, may not be, or is a pipe, a device or a folder. The earlier file is as it was.
+    """
+    target = Path(os.path.realpath(path))
+    try:
+        earlier = os.stat(target)
+    except FileNotFoundError:
+        with replace_file(target, mode=0o666, is_durable=True) as file:
+            yield file
+        return
+    if not stat.S_ISREG(earlier.st_mode):
+        raise OSError(0, "not a plain file", str(path))
+    if not os.access(target, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    with replace_file(target, is_durable=True) as file:
+        # Systems without these functions have no such owners and permissions.
+        with contextlib.suppress(OSError, AttributeError):
+            os.fchown(file.fileno(), earlier.st_uid, earlier.st_gid)
+        with contextlib.suppress(OSError, AttributeError):
+            os.fchmod(file.fileno(), stat.S_IMODE(earlier.st_mode))
+        yield file
 
 
 def describe_error(error: OSError) -> str:

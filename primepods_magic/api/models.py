@@ -71,6 +71,7 @@ _PAST_PROVISIONING = frozenset(
     {PodStatus.ACTIVE, PodStatus.STOPPED, PodStatus.ERROR, PodStatus.DELETING, PodStatus.TERMINATED}
 )
 _FAILURES = frozenset({"FAILED", "FAILURE", "ERROR", "ERRORED", "CRASHED"})
+_WITHOUT_ADDRESS = frozenset({PodStatus.PROVISIONING, PodStatus.PENDING, PodStatus.STOPPED})
 _SECRETS = frozenset({"jupyterPassword", "jupyter_password", "envVars", "env_vars"})
 
 
@@ -172,7 +173,9 @@ class PodDetails(Answer):
 
     @property
     def connections(self) -> tuple[SshTarget | None, ...]:
-        """Where to ssh to, one per node; empty while there is nowhere."""
+        """Where to ssh to, one per node; empty while the pod does not run, whatever text it has kept."""
+        if not self._has_address:
+            return ()
         targets = read_connections(self.ssh_connection)
         if targets or self.status != PodStatus.ACTIVE:
             return targets
@@ -181,13 +184,20 @@ class PodDetails(Answer):
         return read_by_port(self.ip, ports)
 
     @property
+    def _has_address(self) -> bool:
+        # Until a pod runs, and after it, its address may be another machine's.
+        return self.is_live and self.status not in _WITHOUT_ADDRESS
+
+    @property
     def ssh(self) -> str | None:
         """The command that connects to the first node that is up."""
         return next((target.command for target in self.connections if target), None)
 
     @property
     def jupyter_url(self) -> str | None:
-        """Where the pod's Jupyter answers, without its password."""
+        """Where the pod's Jupyter answers, without its password; ``None`` while the pod does not run."""
+        if not self._has_address:
+            return None
         ip = next((ip for ip in self.ip if isinstance(ip, str)), "") if isinstance(self.ip, list) else self.ip
         for mapping in self.prime_port_mapping:
             if fold_word(mapping.used_by or "") == "JUPYTER_NOTEBOOK" or mapping.internal == "8888":

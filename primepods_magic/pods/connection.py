@@ -22,6 +22,7 @@ from primepods_magic.api.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
+from primepods_magic.api.folders import find_folder
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import Settings, load_settings, mask, settings_state
 from primepods_magic.api.transport import READ_TIMEOUT_S
@@ -389,14 +390,12 @@ def _open_sandbox() -> Connection:
 
 
 def _sandbox_database() -> Path | None:
-    import platformdirs
-
-    # Without a home there is nowhere to keep it; versions of platformdirs tell so in two ways.
+    folder = find_folder("data")
+    if folder is None:
+        return None
     try:
-        folder = Path(platformdirs.user_data_dir("primepods_magic"))
-    except RuntimeError:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # A sandbox that is forgotten at its end is better than none.
         return None
-    if not folder.is_absolute():
-        return None
-    folder.mkdir(parents=True, exist_ok=True)
     return folder / "sandbox.db"
