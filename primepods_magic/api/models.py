@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BeforeValidator, Field, model_validator
 
 from .connections import SshTarget, read_connections
+from .text import as_word, whole_characters
 from .tolerant import Answer, Flag, Number, Text, Timestamp, Whole, rows_of, word
 from .vocabulary import INSTALLATION_SYNONYMS, InstallationStatus, PodStatus
 
@@ -60,7 +61,9 @@ _ObjectOrEmpty = BeforeValidator(lambda value: value if isinstance(value, dict) 
 _Rows = BeforeValidator(rows_of)
 _Texts = Annotated[
     list[str],
-    BeforeValidator(lambda v: [t for t in v if isinstance(t, str)] if isinstance(v, list) else []),
+    BeforeValidator(
+        lambda v: [whole_characters(t) for t in v if isinstance(t, str)] if isinstance(v, list) else []
+    ),
 ]
 
 
@@ -201,9 +204,8 @@ class PodDetails(Answer):
 
     @property
     def word(self) -> str:
-        """What to type to mean this pod: its name where that is one plain word, else its id."""
-        name = self.name or ""
-        return name if re.fullmatch(r"\w[\w.-]*", name) else self.id or ""
+        """What to type to mean this pod: its name or its id, whichever is one plain word; else POD."""
+        return as_word(self.name, as_word(self.id))
 
     @property
     def is_installed(self) -> bool:

@@ -15,6 +15,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from .text import whole_characters
+
 __all__ = [
     "Answer",
     "Flag",
@@ -58,9 +60,9 @@ class Answer(BaseModel):
 
 
 def text_in(value: object) -> str | None:
-    """A text, or a number as text."""
+    """A text of whole characters, so that it can be sent back, or a number as text."""
     if isinstance(value, str):
-        return value
+        return whole_characters(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return None
