@@ -18,7 +18,7 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import CreateRequest
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import as_word, clean, join_clean
 
 from .connection import Connection
 from .guards import end_if_too_dear, refuse_above
@@ -165,7 +165,8 @@ class Creation:
         for removal in remove_pods(self._connection, pods):
             if removal.outcome != GONE:
                 raise LaunchRefused(
-                    f"the old '{self._name}' ({removal.id}) is {removal.outcome}; no new one was created"
+                    f"the old '{self._name}' ({clean(removal.id)}) is {removal.outcome}; no new one was "
+                    "created"
                 )
 
     def _create(self, note: IntentFile, intent: Intent) -> PodDetails:
@@ -203,7 +204,7 @@ class Creation:
             return outcome.pods[0]
         note.clear()
         if outcome.ended_id:
-            raise PodFailed(f"'{self._name}' was created ({outcome.ended_id}) and has ended already")
+            raise PodFailed(f"'{self._name}' was created ({clean(outcome.ended_id)}) and has ended already")
         return None
 
     def _found_although_sold_out(
@@ -241,6 +242,7 @@ class Creation:
         twins = [str(twin.id) for twin in named if twin.id not in known]
         if twins:
             self.notices.append(
-                f"another live pod is called '{self._name}' now ({', '.join(twins)}): it was launched "
-                f"elsewhere at the same moment, and both are billed. '%pods rm {pod.id}' ends this one"
+                f"another live pod is called '{self._name}' now ({join_clean(twins)}): it was launched "
+                f"elsewhere at the same moment, and both are billed. '%pods rm {as_word(pod.id)}' ends this "
+                "one"
             )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from primepods_magic.api.errors import BudgetExceeded, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import as_word, clean
 from primepods_magic.api.vocabulary import PodStatus
 
 from .burn import burn_usd_hr
@@ -163,11 +163,11 @@ def end_if_too_dear(
     try:
         ended = f"was ended: {remove_pods(connection, [pod])[0].outcome}"
     except PodsError as error:
-        ended = f"could not be ended ({error}). It is billed until '%pods rm {pod.id}' ends it"
+        ended = f"could not be ended ({error}). It is billed until '%pods rm {as_word(pod.id)}' ends it"
     together = "" if rate == price_usd_hr else f", with your other pods ${rate:.2f}/h"
     raise BudgetExceeded(
-        f"'{clean(pod.name)}' ({pod.id}) turned out to cost ${price_usd_hr:.2f}/h{together}, above {what} of "
-        f"${ceiling:.2f}/h, and {ended}"
+        f"'{clean(pod.name)}' ({clean(pod.id)}) turned out to cost ${price_usd_hr:.2f}/h{together}, above "
+        f"{what} of ${ceiling:.2f}/h, and {ended}"
     )
 
 

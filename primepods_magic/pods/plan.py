@@ -81,7 +81,8 @@ class LaunchPlan:
     def consequences(self) -> str:
         """What a person agrees to, in words."""
         ended = "".join(
-            f"; before that, the present '{clean(pod.name)}' ({pod.id}) is ended" for pod in self.replaces
+            f"; before that, the present '{clean(pod.name)}' ({clean(pod.id)}) is ended"
+            for pod in self.replaces
         )
         return f"{self.quote}{ended}"
 

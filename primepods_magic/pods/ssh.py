@@ -59,7 +59,7 @@ def ssh_commands(pod: PodDetails) -> tuple[str | None, ...]:
     targets = pod.connections
     if not any(targets):
         what = f"'%pods wait {pod.word}' waits for it" if pod.is_live else "it is over"
-        raise InvalidRequest(f"'{clean(pod.name)}' has no connection ({pod.status}); {what}")
+        raise InvalidRequest(f"'{clean(pod.name)}' has no connection ({clean(pod.status)}); {what}")
     return tuple(target.command if target else None for target in targets)
 
 
