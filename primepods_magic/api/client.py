@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -10,10 +11,11 @@ import httpx
 
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
 from .answers import read_logs, read_model, read_page, read_rows, read_status
-from .errors import OutcomeUnknown, RequestRefused, UnexpectedAnswer
+from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
 from .requests import CreateRequest
 from .settings import Settings
+from .text import clean_lines
 from .tolerant import Answer
 from .transport import READ_TIMEOUT_S, Params, Transport
 
@@ -24,6 +26,8 @@ _PODS = "/api/v1/pods/"
 # An address of 4 kB: servers commonly take eight.
 _IDS_IN_ONE_REQUEST = 100
 _PAGE = 100
+# Of lines that were redrawn, the service may count every state.
+_LOG_LINES = 10_000
 # A service whose totals never agree with its pages must not keep us asking for ever.
 _MOST_PAGES = 10_000
 
@@ -217,15 +221,15 @@ class Client:
         return self._rows(HistoryRow, f"{_PODS}history", params, offset=offset, limit=limit)
 
     def pod_logs(self, pod_id: str, *, tail: int | None = None) -> str:
-        """The logs of a pod as lines of text: ``GET /pods/{pod_id}/log?tail=`` as published, or ``/logs``, as
-        on the specification's page, where the service has that path only.
+        """The logs of a pod as a terminal shows them, clean: ``GET /pods/{pod_id}/log?tail=`` as published,
+        or ``/logs``, as on the specification's page, where the service has that path only.
 
         Parameters
         ----------
         pod_id : str
             The id of the pod.
         tail : int, optional
-            Only so many of the last lines.
+            Only so many of the last lines, each as it was last redrawn.
         """
         first, second = self._log_paths
         try:
@@ -243,10 +247,15 @@ class Client:
             text = read_logs(payload)
         except RecursionError:
             raise UnexpectedAnswer("the service's logs are nested too deeply to be read") from None
-        return text if tail is None else "\n".join(text.splitlines()[-tail:])
+        shown = clean_lines(text)
+        return shown if tail is None else "\n".join(shown.splitlines()[-tail:])
 
     def _log_payload(self, pod_id: str, path: str, tail: int | None) -> Any:
         place = f"{_pod_path(pod_id)}/{path}"
+        # The service counts lines as they were written; of one that was redrawn it takes many to show one.
+        if tail is not None and tail < _LOG_LINES:
+            with suppress(InvalidRequest):
+                return self.transport.request("GET", place, params={"tail": _LOG_LINES}, text_will_do=True)
         return self.transport.request("GET", place, params={"tail": tail}, text_will_do=True)
 
     def delete_pod(self, pod_id: str) -> None:

@@ -6,7 +6,6 @@ the official client, which reads a few more.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar
@@ -17,6 +16,7 @@ from .connections import SshTarget, host_in, read_by_port, read_connections
 from .parts import AttachedResource, PortMapping, Resources
 from .prices import is_price_name, told_prices, with_price
 from .stock import Stock, read_stock, stock_text_in
+from .text import as_word
 from .tolerant import (
     Amount,
     Answer,
@@ -211,9 +211,8 @@ class PodDetails(Answer):
 
     @property
     def word(self) -> str:
-        """What to type to mean this pod: its name where that is one plain word, else its id."""
-        name = self.name or ""
-        return name if re.fullmatch(r"\w[\w.-]*", name) else self.id or ""
+        """What to type to mean this pod: its name or its id, whichever is one plain word; else POD."""
+        return as_word(self.name, as_word(self.id))
 
     @property
     def is_installed(self) -> bool:

@@ -21,6 +21,8 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from .text import whole_characters
+
 __all__ = [
     "Amount",
     "Answer",
@@ -114,9 +116,9 @@ def is_no_value(value: object) -> bool:
 
 
 def text_in(value: object) -> str | None:
-    """A text, or a number as text."""
+    """A text of whole characters, so that it can be sent back, or a number as text."""
     if isinstance(value, str):
-        return value
+        return whole_characters(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return None

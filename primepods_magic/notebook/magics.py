@@ -22,6 +22,7 @@ from .arguments import ArgumentParser, HelpWanted, add_out, suggestion
 from .interrupts import interrupts_held
 from .line import filled_in, words_of
 from .live import LiveDisplays
+from .output import say
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection import Connection
@@ -164,7 +165,7 @@ class PodsMagics(Magics):
         # Its documentation is written below, from the list of commands.
         words = words_of(filled_in(line, {**self.shell.user_ns, **(local_ns or {})}))
         if words and words[0] in ("-h", "--help"):
-            print(_overview())
+            say(_overview())
             return None
         name = words.pop(0) if words and not words[0].startswith("-") else "overview"
         if name not in COMMANDS and name != "overview":
@@ -205,7 +206,7 @@ class PodsMagics(Magics):
         try:
             args = parser.parse(words)
         except HelpWanted as wanted:
-            print(wanted, end="")
+            say(wanted, end="")
             return None
         if args.out is not None and (not args.out.isidentifier() or keyword.iskeyword(args.out)):
             parser.error(f"'{args.out}' is not a name for a variable (-o NAME)")

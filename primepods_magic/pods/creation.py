@@ -20,7 +20,7 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import CreateRequest
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import as_word, clean, join_clean
 
 from .connection import Connection
 from .guards import end_above_agreement, end_if_too_dear, refuse_above
@@ -194,7 +194,8 @@ class Creation:
         for removal in remove_pods(self._connection, pods):
             if removal.outcome != GONE:
                 raise LaunchRefused(
-                    f"the old '{self._name}' ({removal.id}) is {removal.outcome}; no new one was created"
+                    f"the old '{self._name}' ({clean(removal.id)}) is {removal.outcome}; no new one was "
+                    "created"
                 )
 
     def _create(self, note: IntentFile, intent: Intent) -> PodDetails:
@@ -293,6 +294,7 @@ class Creation:
         twins = {clean(twin.id): None for twin in named if twin.id not in known}
         if twins:
             self.notices.append(
-                f"another live pod is called '{self._name}' now ({', '.join(twins)}): it was launched "
-                f"elsewhere at the same moment, and both are billed. '%pods rm {clean(pod.id)}' ends this one"
+                f"another live pod is called '{self._name}' now ({join_clean(twins)}): it was launched "
+                f"elsewhere at the same moment, and both are billed. '%pods rm {as_word(pod.id)}' ends this "
+                "one"
             )

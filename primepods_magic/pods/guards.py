@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import as_word, clean
 from primepods_magic.api.vocabulary import PodStatus
 
 from .agreements import is_above
@@ -211,7 +211,7 @@ def _end_too_dear(connection: Connection, pod: PodDetails, together: str, bound:
     try:
         ended = f"was ended: {remove_pods(connection, [pod])[0].outcome}"
     except PodsError as error:
-        ended = f"could not be ended ({error}). It is billed until '%pods rm {clean(pod.id)}' ends it"
+        ended = f"could not be ended ({error}). It is billed until '%pods rm {as_word(pod.id)}' ends it"
     return BudgetExceeded(
         f"'{clean(pod.name)}' ({clean(pod.id)}) turned out to cost ${pod.highest_usd_hr or 0.0:.2f}/h"
         f"{together}, above {bound}, and {ended}"

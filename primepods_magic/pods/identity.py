@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from primepods_magic.api.errors import NameInUse, PodFailed, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import brief, clean, join_clean
 
 from .connection import Connection
 from .find import same_name
@@ -100,13 +100,13 @@ def standing(
         ways = "Use another name, or '--new' for one more of this name"
         return Standing(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
     if len(matches) > 1:
-        ids = ", ".join(clean(pod.id) for pod in matches)
+        ids = join_clean(pod.id for pod in matches)
         why = f"{len(matches)} live pods are called '{name}' ({ids})"
         ways = "'%pods rm ID' ends the one that is too many"
         return Standing(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
     pod = matches[0]
     if pod.has_failed:
-        reason = f": {clean(pod.installation_failure)}" if pod.installation_failure else ""
+        reason = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
         why = f"the pod '{name}' has failed{reason}"
         ways = (
             f"It may go on being billed; '%pods rm {pod.word}' ends it, and '--replace' ends it and launches "
@@ -169,7 +169,7 @@ def _differences(pod: PodDetails, spec: PodSpec) -> list[str]:
         ("disk", disk_gb, spec.disk_size),
     )
     return [
-        f"{what} is {has}, not {wanted}"
+        f"{what} is {clean(has)}, not {clean(wanted)}"
         for what, has, wanted in pairs
         if wanted is not None and has is not None and str(wanted).casefold() != str(has).casefold()
     ]

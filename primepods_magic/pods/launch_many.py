@@ -195,7 +195,7 @@ def _account(
     for plan, outcome in zip(plans, outcomes, strict=True):
         if isinstance(outcome, PodDetails):
             price = "" if outcome.price_hr is None else f", ${outcome.price_hr:.2f}/h"
-            said = f"is there ({outcome.id}{price})"
+            said = f"is there ({clean(outcome.id)}{price})"
         else:
             said = f"{type(outcome).__name__}: {outcome}"
         lines.append(f"  {clean(plan.name)}: {said}")

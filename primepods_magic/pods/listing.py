@@ -7,6 +7,7 @@ from typing import Literal
 
 from primepods_magic.api.errors import NotFound
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
+from primepods_magic.api.text import join_clean
 
 from .connection import Connection
 from .offers import find_offers, misfits, passed_over
@@ -66,7 +67,7 @@ def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatus
     entries = connection.client.pod_status(ids)
     missing = sorted(set(ids) - {entry.key for entry in entries if entry.key})
     if missing:
-        raise NotFound(f"the service knows no pod {', '.join(missing)}")
+        raise NotFound(f"the service knows no pod {join_clean(missing)}")
     return entries
 
 

@@ -10,7 +10,7 @@ from primepods_magic.api.errors import InvalidRequest, OutOfStock
 from primepods_magic.api.models import Offer, Spec
 from primepods_magic.api.requests import TEMPLATE_IMAGE, did_you_mean
 from primepods_magic.api.stock import Stock
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import clean, join_clean
 from primepods_magic.api.vocabulary import GPU_TYPES, REGIONS
 
 from .spec import PodSpec
@@ -201,7 +201,7 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
 
 def _no_such(what: str, word: str, known: tuple[str, ...]) -> str:
     hint = did_you_mean(word, known) or f" (there are {', '.join(known[:8])} …)"
-    return f"there is no {what} '{word}'{hint}"
+    return f"there is no {what} '{clean(word)}'{hint}"
 
 
 def choose_offer(client: Client, spec: PodSpec) -> Quote:
@@ -219,8 +219,8 @@ def choose_offer(client: Client, spec: PodSpec) -> Quote:
         return replace(best, fitting=len(fitting), next_best=tuple(others[:_SHOWN_OTHERS]))
     what = spec.gpu_type or spec.cloud_id
     if not offers:
-        beside = f" where the disks {', '.join(spec.disks)} can be attached" if spec.disks else ""
-        raise OutOfStock(f"nobody offers {what} now{beside}; nothing was created")
+        beside = f" where the disks {join_clean(spec.disks)} can be attached" if spec.disks else ""
+        raise OutOfStock(f"nobody offers {clean(what)} now{beside}; nothing was created")
     raise OutOfStock(f"no offer fits this spec; nothing was created.{_nearest(offers, spec)}")
 
 
@@ -251,7 +251,7 @@ def _nearest(offers: list[Offer], spec: PodSpec) -> str:
     for offer in offers:
         reasons = misfits(offer, spec)
         unlike = [reason for reason in reasons if reason not in passed_over(spec)]
-        said = f"{_describe(offer)}: {', '.join(reasons)}" if reasons else str(quote(offer, spec))
+        said = f"{_describe(offer)}: {join_clean(reasons)}" if reasons else str(quote(offer, spec))
         near.append((len(unlike), len(reasons), said))
     near.sort(key=lambda row: row[:2])
     return " The nearest:" + "".join(f"\n  {text}" for *_, text in near[:3])
@@ -282,7 +282,7 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         Only spot offers will do; else they are chosen by their ``cloud_id`` only.
     """
     reasons = [
-        f"{name} is {has}, not {wanted}"
+        f"{name} is {clean(has)}, not {clean(wanted)}"
         for name, wanted, has in (
             ("count", spec.count, offer.gpu_count),
             ("socket", spec.socket, offer.socket),
@@ -295,7 +295,7 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         if wanted is not None and str(wanted).casefold() != str(has).casefold()
     ]
     if spec.cloud_id is not None and spec.gpu_type is not None and offer.gpu_type != spec.gpu_type:
-        reasons.append(f"GPU type is {offer.gpu_type}, not {spec.gpu_type}")
+        reasons.append(f"GPU type is {clean(offer.gpu_type)}, not {clean(spec.gpu_type)}")
     if not all(
         (offer.cloud_id, offer.gpu_type, offer.gpu_count, offer.provider, spec.socket or offer.socket)
     ):
@@ -307,7 +307,7 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     elif offer.is_spot and not spot and spec.cloud_id is None:
         reasons.append("spot, which is chosen by its cloud_id only")
     if spec.image is not None and offer.images and spec.image not in offer.images:
-        reasons.append(f"no image {spec.image}")
+        reasons.append(f"no image {clean(spec.image)}")
     for name, wanted, limits in (
         ("disk", spec.disk_size, offer.disk),
         ("vcpus", spec.vcpus, offer.vcpu),
