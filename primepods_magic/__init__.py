@@ -17,8 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from . import costs
-    from .api import errors
+    from . import costs, errors
     from .api.client import Client
     from .api.errors import PodsError
     from .api.settings import Settings
@@ -58,12 +57,12 @@ _HOMES = {
     "launch": ".pods.launch",
     "launch_many": ".pods.launch_many",
 }
-_MODULES = {"costs": ".costs", "errors": ".api.errors"}
+_MODULES = ("costs", "errors")
 
 
 def __getattr__(name: str) -> Any:
     if name in _MODULES:
-        return import_module(_MODULES[name], __name__)
+        return import_module(f".{name}", __name__)
     if name in _HOMES:
         return getattr(import_module(_HOMES[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

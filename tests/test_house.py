@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import primepods_magic
+from primepods_magic.api import errors
 
 PACKAGE = Path(primepods_magic.__file__).parent
 NAME = "primepods_magic"
@@ -195,6 +196,19 @@ def test_loading_the_extension_loads_nothing_heavy() -> None:
 def test_public_names() -> None:
     assert set(primepods_magic.__all__) == PUBLIC_NAMES
     assert sorted(primepods_magic.__all__) == list(primepods_magic.__all__)
+
+
+def test_errors_can_be_imported_from_where_the_documents_say_they_are() -> None:
+    imported = "import primepods_magic\nfrom primepods_magic.errors import NotFound, PodsError"
+    assert _loaded(f"{imported}\nassert primepods_magic.errors.NotFound is NotFound") == set()
+    namespace: dict[str, object] = {}
+    exec("from primepods_magic.errors import *", namespace)
+    assert {name: namespace[name] for name in errors.__all__} == {
+        n: getattr(errors, n) for n in errors.__all__
+    }
+    assert set(errors.__all__) <= set(dir(primepods_magic.errors))
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        getattr(primepods_magic.errors, "nonsense")  # noqa: B009 - which mypy would refuse
 
 
 def test_public_names_of_costs() -> None:

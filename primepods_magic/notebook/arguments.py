@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import argparse
 import difflib
-from collections.abc import Iterable, Sequence
+import itertools
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
+
+from .line import Several, Word
 
 __all__ = [
     "ArgumentParser",
@@ -48,30 +52,81 @@ class ArgumentParser(argparse.ArgumentParser):
     def __init__(self, prog: str, description: str | None = None, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(prog=prog, description=description, allow_abbrev=False, add_help=False, **options)
+        self._token = secrets.token_hex(8)
+        self._filled: dict[str, Word] = {}
         self.add_argument("-h", "--help", action="store_true", help="show this help")
 
-    def parse(self, words: Sequence[str]) -> argparse.Namespace:
-        """Read words.
+    def parse(self, words: Sequence[Word | Several]) -> argparse.Namespace:
+        """Read words. What was filled in is a value, never a flag.
 
         Raises
         ------
         HelpWanted
             ``-h`` is among them.
         InvalidRequest
-            They do not fit.
+            They do not fit. No secret that was filled in is in the message.
         """
-        if "-h" in words or "--help" in words:
+        if any(isinstance(word, Word) and word == Word(flag) for word in words for flag in ("-h", "--help")):
             raise HelpWanted(self.format_help())
-        args, unknown = self.parse_known_args(list(words))
+        self._refuse_lists_after_flags(words)
+        args, unknown = self.parse_known_args([self._mark_word(word) for word in _each_word(words)])
         if unknown:
             known = [flag for action in self._actions for flag in action.option_strings]
             self.error(f"there is no {unknown[0]}{suggestion(unknown[0].partition('=')[0], known)}")
+        empty = next((word.shown for word in words if isinstance(word, Several) and not word.words), None)
+        places = [action for action in self._actions if not action.option_strings]
+        if empty and not any(
+            getattr(args, action.dest) not in (None, [], action.default) for action in places
+        ):
+            self.error(
+                f"'{empty}' is empty: name at least one {places[0].metavar or 'value' if places else 'value'}"
+            )
         return args
+
+    def _refuse_lists_after_flags(self, words: Sequence[Word | Several]) -> None:
+        """Refuse a list as the value of a flag: the words after it would take the places of others."""
+        for before, word in itertools.pairwise(words):
+            if isinstance(word, Several) and isinstance(before, Word) and not before.is_filled:
+                flag = next((a for a in self._actions if before.typed in a.option_strings), None)
+                if flag is not None and flag.nargs != 0 and len(word.words) != 1:
+                    self.error(f"{before.typed} takes one value, and '{word.shown}' has {len(word.words)}")
+
+    def _mark_word(self, word: Word) -> str:
+        """Return a word for argparse to sort: what was filled in is a mark, which looks like no flag."""
+        if not word.is_filled:
+            return word.typed
+        mark = f"⟦{self._token}-{len(self._filled)}⟧"
+        self._filled[mark] = word
+        return word.typed + mark
+
+    def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
+        """Convert a value, once argparse has sorted it; that of a secret is not repeated by an error."""
+        mark, word = next((held for held in self._filled.items() if arg_string.endswith(held[0])), ("", None))
+        text = arg_string if word is None else arg_string.removesuffix(mark) + word.filled
+        if not text:
+            raise argparse.ArgumentError(action, "an empty text means nothing here. Nothing was done")
+        if word is None or not word.is_secret:
+            return super()._get_value(action, text)
+        try:
+            value = super()._get_value(action, text)
+            self._check_value(action, value)
+        except argparse.ArgumentError:
+            value = None
+        if value is None:
+            raise argparse.ArgumentError(action, f"'{word.shown}' does not fit")
+        return value
 
     def error(self, message: str) -> NoReturn:
         """Refuse with one line."""
+        for mark, word in self._filled.items():
+            message = message.replace(mark, word.shown)
         # A cell magic without a body is refused before it is asked.
         _refuse(f"{self.prog}: {message}; '{self.prog.replace('%%', '%')} -h' tells more")
+
+
+def _each_word(words: Iterable[Word | Several]) -> Iterator[Word]:
+    for word in words:
+        yield from word.words if isinstance(word, Several) else [word]
 
 
 def _refuse(message: str) -> NoReturn:

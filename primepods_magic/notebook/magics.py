@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 from collections.abc import Callable, Mapping
+from functools import partial
 from importlib import import_module
 from math import isfinite
 from typing import TYPE_CHECKING, Any
@@ -20,9 +21,10 @@ from traitlets import Bool, Enum, Float, TraitError, Unicode, observe, validate
 
 from .arguments import ArgumentParser, HelpWanted, add_out, suggestion
 from .interrupts import interrupts_held
-from .line import filled_in, words_of
+from .line import Line, Several, Word, filled_in
 from .live import LiveDisplays
 from .output import say
+from .values import hide_secrets
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection import Connection
@@ -58,7 +60,7 @@ _OTHER_WORDS = {
     "list ps all": "%pods ls",
     "get info describe inspect": "%pods show",
     "availability offers gpus search find": "%pods avail",
-    "terminate delete remove kill end stop down destroy": "%pods rm",
+    "terminate delete remove kill end destroy": "%pods rm",
     "log": "%pods logs",
     "balance billing credits": "%pods wallet",
     "cost spend spending usage bill": "%pods costs",
@@ -71,6 +73,11 @@ _OTHER_WORDS = {
     "help": "%pods -h",
 }
 """What people try who know another command line."""
+
+_STOPPING = frozenset(
+    "stop pause suspend hibernate halt shutdown poweroff down resume restart reboot".split()
+)
+"""What other services do with a machine and keep its disk."""
 
 
 @magics_class
@@ -163,19 +170,22 @@ class PodsMagics(Magics):
     @line_magic
     def pods(self, line: str = "", local_ns: Mapping[str, Any] | None = None) -> Any:
         # Its documentation is written below, from the list of commands.
-        words = words_of(filled_in(line, {**self.shell.user_ns, **(local_ns or {})}))
-        if words and words[0] in ("-h", "--help"):
+        answer, ends = _without_frames(lambda: self._run(line, local_ns, self._run_command))
+        return None if ends and self._is_last("pods", line) else answer
+
+    def _run_command(self, line: Line) -> Any:
+        words = list(line.words)
+        first = words[0] if words else Word("")
+        if isinstance(first, Several):
+            raise _invalid(f"'{first.shown}' is a list, not a command; '%pods -h' lists the commands")
+        if not first.is_filled and first.typed in ("-h", "--help"):
             say(_overview())
             return None
-        name = words.pop(0) if words and not words[0].startswith("-") else "overview"
+        is_overview = not words or (first.typed.startswith("-") and not first.is_filled)
+        name = "overview" if is_overview else first.text
         if name not in COMMANDS and name != "overview":
-            from primepods_magic.api.errors import InvalidRequest
-
-            ours = next((right for words, right in _OTHER_WORDS.items() if name in words.split()), None)
-            hint = f" (that is '{ours}' here)" if ours else suggestion(name, COMMANDS)
-            raise InvalidRequest(f"there is no '%pods {name}'{hint}; '%pods -h' lists the commands")
-        answer = self._call(name, words)
-        return None if self._is_silenced("pods", line) else answer
+            raise _invalid(_no_command(name))
+        return self._call(name, Line(words[0 if is_overview else 1 :], secrets=line.secrets))
 
     @no_var_expand
     @needs_local_scope
@@ -195,34 +205,52 @@ class PodsMagics(Magics):
         Running the cell again answers with the pod that is there; it never buys a second one.
         '%pod_create -h' lists the fields and the flags.
         """
-        names = {**self.shell.user_ns, **(local_ns or {})}
-        words = words_of(filled_in(line, names, keeps_braced=True))
-        answer = self._call("create", words, cell=cell, names=names)
-        is_silenced = line.rstrip().endswith(";") if cell else self._is_silenced("pod_create", line)
-        return None if is_silenced else answer
+        create = partial(self._call, "create", cell=cell)
+        answer, ends = _without_frames(lambda: self._run(line, local_ns, create, keeps_braced=True))
+        return None if ends and (cell or self._is_last("pod_create", line)) else answer
 
-    def _call(self, name: str, words: list[str], **extra: Any) -> Any:
+    def _run(
+        self,
+        line: str,
+        local_ns: Mapping[str, Any] | None,
+        call: Callable[..., Any],
+        keeps_braced: bool = False,
+    ) -> tuple[Any, bool]:
+        """Fill a line in and call its command; return the answer, and whether the line asks to show nothing.
+        No error has a secret that was filled in."""
+        from primepods_magic.api.errors import PodsError
+
+        names = {**self.shell.user_ns, **(local_ns or {})}
+        typed = filled_in(line, names, keeps_braced=keeps_braced)
+        extra = {"names": names, "secrets": typed.secrets} if keeps_braced else {}
+        try:
+            return call(typed, **extra), typed.is_silenced
+        except PodsError as error:
+            hide_secrets(error, typed.secrets)
+            raise
+
+    def _call(self, name: str, line: Line, **extra: Any) -> Any:
         command, parser = parser_of(name)
         try:
-            args = parser.parse(words)
+            args = parser.parse(line.words)
         except HelpWanted as wanted:
             say(wanted, end="")
             return None
         if args.out is not None and (not args.out.isidentifier() or keyword.iskeyword(args.out)):
-            parser.error(f"'{args.out}' is not a name for a variable (-o NAME)")
+            parser.error(f"{args.out!r} is not a name for a variable (-o NAME)")
         with interrupts_held():
             for module in _LOADED_TO_RUN:
                 import_module(module)
-        answer = _without_frames(lambda: command.run(self, args, **extra))
+        answer = command.run(self, args, **extra)
         self.store(answer, args.out)
         return None if args.out else answer
 
-    def _is_silenced(self, magic: str, line: str) -> bool:
+    def _is_last(self, magic: str, line: str) -> bool:
         """The cell ends with this very ``%pods …;``, whose answer is not to be shown; ``df = %pods …;`` is
         another line, and keeps it."""
         cells = self.shell.history_manager.input_hist_raw
         last_line = cells[-1].strip().rpartition("\n")[2] if cells else ""
-        return line.rstrip().endswith(";") and last_line.lstrip("%").split() == [magic, *line.split()]
+        return last_line.lstrip("%").split() == [magic, *line.split()]
 
     def store(self, answer: Any, out: str | None) -> None:
         """Keep an answer under the name that ``-o`` gave, where it gave one."""
@@ -257,13 +285,36 @@ def _without_frames(call: Callable[[], Any]) -> Any:
     raise failure.with_traceback(None)
 
 
+def _invalid(message: str) -> Exception:
+    from primepods_magic.api.errors import InvalidRequest
+
+    return InvalidRequest(message)
+
+
+def _no_command(name: str) -> str:
+    """What to say of a command that there is not, and which one is meant."""
+    from primepods_magic.api.text import clean
+
+    if name in _STOPPING:
+        return (
+            f"there is no '%pods {name}': a pod cannot be stopped here and started again. It is billed until "
+            "'%pods rm' terminates it, and then its disk and all that is on it are lost. Nothing was done"
+        )
+    ours = next((right for words, right in _OTHER_WORDS.items() if name in words.split()), None)
+    hint = f" (that is '{ours}' here)" if ours else suggestion(name, COMMANDS)
+    return f"there is no '%pods {clean(name)}'{hint}; '%pods -h' lists the commands"
+
+
 def _overview() -> str:
     rows = "".join(f"\n  %pods {name:<10}{what}" for name, what in {"": "at a glance", **COMMANDS}.items())
     return (
         f"Rent, watch and end GPU pods.\n{rows}\n  %%pod_create    rent a pod, or several\n\n"
         "'%pods COMMAND -h' explains one, with examples. Every listing is a DataFrame: df = %pods ls\n"
-        "POD is a name, an id, or the beginning of an id. $name and {expr} are filled in; a last ';' shows\n"
-        "nothing; '# …' is a comment. '%config PodsMagics' lists the settings.\n\n"
+        "POD is a name, an id, or the beginning of an id. A last ';' shows nothing; '# …' is a comment.\n"
+        "$name and {expr} are filled in. Each value is one argument, whatever is in it; a list or a column\n"
+        "of a frame is one argument for each of its values: '%pods rm {mine.id}'. $$name, {{ and }} are\n"
+        "text, and so are braces in quotation marks that hold no expression with a name: 'name~^[a-z]{3}'.\n"
+        "'%config PodsMagics' lists the settings.\n\n"
         "  %pods avail --gpu H100_80GB\n"
         "  %pod_create --gpu H100_80GB --name train --wait\n"
         "  %pods ssh train\n"

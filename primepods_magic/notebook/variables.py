@@ -12,16 +12,26 @@ from pydantic import SecretStr
 
 from primepods_magic.api.errors import InvalidRequest, PodsError
 
+from .values import forms_of_secret, hide_secrets
+
 __all__ = ["Variables"]
 
 
 class Variables:
     """The variables that ``${NAME}`` takes: a notebook's, of which a `SecretStr` is kept secret, else the
-    environment's, which all are."""
+    environment's, which all are.
 
-    def __init__(self, namespace: Mapping[str, Any]) -> None:
+    Parameters
+    ----------
+    namespace : mapping
+        The notebook's.
+    secrets : dict, optional
+        What to show in the place of secrets that are known already; those that are taken are added to it.
+    """
+
+    def __init__(self, namespace: Mapping[str, Any], secrets: dict[str, str] | None = None) -> None:
         self._namespace = namespace
-        self._names_of: dict[str, str] = {}
+        self._names_of = {} if secrets is None else secrets
 
     def __call__(self, name: str) -> str:
         if name not in self._namespace:
@@ -38,15 +48,14 @@ class Variables:
         )
 
     def _kept_secret(self, name: str, value: str) -> str:
-        # A letter or two is in every sentence, and no secret.
-        if len(value) > 2:
-            self._names_of[value] = f"${{{name}}}"
+        self._names_of.update((form, f"${{{name}}}") for form in forms_of_secret(value))
         return value
 
     def spare(self, name: str) -> None:
         """What is part of a pod's name is told by every listing, and by errors as well."""
-        self._names_of = {value: said for value, said in self._names_of.items() if value not in name}
+        for value in [value for value in self._names_of if value in name]:
+            del self._names_of[value]
 
     def hide_in(self, error: PodsError) -> None:
         """Put the environment's names in the place of its values, wherever an error repeats them."""
-        error.hide(self._names_of)
+        hide_secrets(error, self._names_of)

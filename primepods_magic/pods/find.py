@@ -49,6 +49,8 @@ def same_name(connection: Connection, pods: Iterable[PodDetails], name: str) -> 
 
 
 def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> PodDetails:
+    if not text.strip():
+        raise NotFound("an empty text is not the name or the id of a pod. Nothing was done")
     for pod in pods:
         if pod.id == text:
             return pod
@@ -73,6 +75,12 @@ def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: 
 def _hint(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> str:
     if to_change and any(text and (pod.id or "").startswith(text) for pod in pods):
         return "; to change a pod its whole id or its name is needed. Nothing was done"
+    several = text.split()
+    known = {word for pod in pods for word in (pod.id, pod.name)}
+    if len(several) > 1 and known.issuperset(several):
+        return (
+            "; a text is one pod. Several pods are a list or a column: '%pods rm {mine.id}'. Nothing was done"
+        )
     names = [pod.name for pod in pods if pod.name and pod.is_live and connection.may_be_mine(pod)]
     if not names:
         return ": you have no live pods. See '%pods history' for those that ended"

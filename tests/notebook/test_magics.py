@@ -203,7 +203,7 @@ def test_every_command_explains_itself(shell: Any, command: str) -> None:
         ("%pods avail --max-price -1", errors.InvalidRequest, "not a price"),
         ("%pods avail --max-price nan", errors.InvalidRequest, "not a price"),
         ("%pods avail --count 0", errors.InvalidRequest, "not a whole number above 0"),
-        ("%pods avail --gpu ''", errors.InvalidRequest, "'gpu'"),
+        ("%pods avail --gpu ''", errors.InvalidRequest, "--gpu: an empty text"),
         ("%pods avail --gpu H100", errors.InvalidRequest, "did you mean 'H100_80GB'?"),
         ("%pods connect --sandbox --live", errors.InvalidRequest, "name one"),
         ("%pods connect --live", errors.NotConfigured, "PRIME_API_KEY"),

@@ -27,7 +27,7 @@ Ctrl-C ends the waiting, never the pod.
 from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.arguments import ArgumentParser, add_timeout, add_yes
@@ -106,28 +106,21 @@ def _pair(text: str) -> tuple[str, str]:
     return key, value
 
 
-def run(magics: PodsMagics, args: Namespace, cell: str | None, names: Mapping[str, Any]) -> Any:
+def run(
+    magics: PodsMagics, args: Namespace, cell: str | None, names: Mapping[str, Any], secrets: dict[str, str]
+) -> Any:
     """The pod of ``%%pod_create``, or the list of several; with ``--dry-run`` the request that would be sent,
-    secrets masked."""
-    from primepods_magic.api.errors import PodsError
-    from primepods_magic.notebook.variables import Variables
-
-    variables = Variables(names)
-    try:
-        return _launch(magics, args, cell, variables)
-    except PodsError as error:
-        variables.hide_in(error)
-        raise
-
-
-def _launch(magics: PodsMagics, args: Namespace, cell: str | None, variables: Variables) -> Any:
+    secrets masked. ``secrets`` has those of the line, and gets those that the spec takes."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.consent import ask
+    from primepods_magic.notebook.variables import Variables
     from primepods_magic.notebook.views import has_front_end
     from primepods_magic.pods.guards import Limits
     from primepods_magic.pods.launch_many import carry_out_many, plan_many
 
-    specs = [_with_defaults(magics, spec) for spec in _specs(args, cell, variables)]
+    filled = frozenset(secrets)
+    variables = Variables(names, secrets)
+    specs = [_with_defaults(magics, spec) for spec in _specs(args, cell, variables, filled)]
     for spec in specs:
         variables.spare(spec.pod_name)
     if args.new and args.replace:
@@ -166,8 +159,8 @@ def _launch(magics: PodsMagics, args: Namespace, cell: str | None, variables: Va
     return answer
 
 
-def _specs(args: Namespace, cell: str | None, variables: Variables) -> list[PodSpec]:
-    """What the body says, or the flags."""
+def _specs(args: Namespace, cell: str | None, variables: Variables, filled: Collection[str]) -> list[PodSpec]:
+    """What the body says, or the flags; secrets that were filled in are not written out in the cell."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.text import clean
     from primepods_magic.pods.spec import parse_specs, specs_from_mapping
@@ -196,7 +189,8 @@ def _specs(args: Namespace, cell: str | None, variables: Variables) -> list[PodS
         if pairs:
             said["env"] = dict(pairs)
         specs = specs_from_mapping(said, variable=variables)
-        written_out = [key for key, value in pairs if is_secret_name(key) and not value.startswith("$")]
+        typed = [(key, value) for key, value in pairs if value not in filled]
+        written_out = [key for key, value in typed if is_secret_name(key) and not value.startswith("$")]
     for name in written_out:
         say(
             f"'{clean(name)}' is written out in this cell and will be saved with it; ${{{clean(name)}}} "

@@ -2,8 +2,10 @@
 
   %pods rm train
   %pods rm train eval -y
+  mine = %pods ls
+  %pods rm {mine.id}
 
-A pod is named by its whole name or its whole id.
+A pod is named by its whole name or its whole id. A list or a column of ids names several.
 """
 
 from __future__ import annotations
