@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.hostile.judge import Report, judge_launch
+from tests.support.hostile.judge import Report, Verdict, judge_launch
 from tests.support.hostile.plan import Plan, draw_plan
 from tests.support.hostile.runs import SETTLE_S, Launch, Run, open_kernels, run_launch
 from tests.support.hostile.service import HostileService, hostile_service
@@ -18,11 +18,13 @@ from tests.support.soak import SOAK, pick
 
 RUNS = 3
 AT_A_TIME = 24
-KERNELS = 2
+KERNELS = pick(1, 2)
+# As many launches are recorded in one home, and no more.
+AT_ONE_HOME = 250
 SEED = 20_000
 
 
-def run_plans(plans: Sequence[Plan], folder: Path) -> Report:
+def run_plans(plans: Sequence[Plan], folder: Path) -> list[Verdict]:
     """Run each plan's launch several times, and judge it."""
     runs: list[Run] = []
     with hostile_service(plans, settle_s=SETTLE_S) as service:
@@ -36,9 +38,9 @@ def run_plans(plans: Sequence[Plan], folder: Path) -> Report:
         with open_kernels(service.url, apart, folder, KERNELS) as kernels:
             runs += run_here(service, here)
             runs += kernels.join()
-    return Report(
+    return [
         judge_launch(world, [run for run in runs if run.number == world.number]) for world in service.worlds
-    )
+    ]
 
 
 def run_here(service: HostileService, launches: list[Launch]) -> list[Run]:
@@ -84,7 +86,7 @@ def check(report: Report, say: Callable[[str], Any]) -> None:
 @pytest.mark.timeout(3600)
 def test_launches_at_a_service_that_behaves(tmp_path: Path, say: Callable[[str], Any]) -> None:
     plans = [Plan(seed) for seed in range(6)] + [Plan(7, kernel="forked")]
-    report = run_plans(plans, tmp_path)
+    report = Report(run_plans(plans, tmp_path))
     check(report, say)
     assert report.outcomes == {
         "none": {"pod": 6 * RUNS, "faulty launches": 0},
@@ -94,10 +96,16 @@ def test_launches_at_a_service_that_behaves(tmp_path: Path, say: Callable[[str],
 
 @pytest.mark.timeout(3600)
 def test_launches_are_neither_doubled_nor_untrue_nor_too_dear(
-    tmp_path: Path, say: Callable[[str], Any]
+    tmp_path: Path, say: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count = pick(72, 2000)
     # One in eight has a kernel of its own for each run.
     plans = [draw_plan(SEED + number, kernels=number % 8 == 7) for number in range(count)]
     say(f"seeds from {SEED}")
-    check(run_plans(plans, tmp_path), say)
+    verdicts: list[Verdict] = []
+    for first in range(0, count, AT_ONE_HOME):
+        home = tmp_path / str(first)
+        home.mkdir()
+        monkeypatch.setenv("HOME", str(home))
+        verdicts += run_plans(plans[first : first + AT_ONE_HOME], home)
+    check(Report(verdicts), say)

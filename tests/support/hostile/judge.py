@@ -15,6 +15,7 @@ __all__ = ["Report", "Verdict", "judge_launch"]
 # The create's own answer, the list after it, the pod by itself, and one that crossed the termination.
 _MAX_TOLD_BEFORE_DELETE = 4
 _LOG_LINES = 60
+_SOLD_OUT = ("400-capacity", "409-capacity", "500-capacity", "503-capacity")
 
 
 @dataclass(frozen=True)
@@ -83,14 +84,12 @@ def _judge_run(world: World, run: Run) -> list[str]:
 
 def _judge_words(world: World, run: Run) -> list[str]:
     """Judge whether the service's refusal of a create was understood and passed on."""
-    behavior, made_now = world.plan.create, [made for made in world.made if made.run == run.run]
-    was_hostile = run.run <= world.plan.times and world.creates and not made_now
-    if run.kind != NONE or not was_hostile or "decoy" in " ".join(world.faults):
+    if run.kind != NONE or not (sent := world.sent_in.get(run.run)):
         return []
-    if behavior in ("400-capacity", "409-capacity", "500-capacity", "503-capacity"):
-        if run.error != "OutOfStock" and " POST " in _log_of(world, run):
-            return [f"words: {behavior} is {run.error}, not OutOfStock ({run.said})"]
-    elif behavior == "500" and "failure" not in run.said and " POST " in _log_of(world, run):
+    behavior = sent[-1]
+    if behavior in _SOLD_OUT and run.error != "OutOfStock":
+        return [f"words: {behavior} is {run.error}, not OutOfStock ({run.said})"]
+    if behavior == "500" and "failure" not in run.said:
         return [f"words: the service's reason is hidden behind {run.said}"]
     return []
 
@@ -130,10 +129,6 @@ def _judge_prices(world: World, runs: tuple[Run, ...]) -> list[str]:
         if not any(made.id in text for text in said):
             faults.append(f"dear: no BudgetExceeded names {made}")
     return faults
-
-
-def _log_of(world: World, run: Run) -> str:
-    return "\n".join(line for line in world.log if f" run {run.run} " in line)
 
 
 class Report:

@@ -6,7 +6,8 @@ The service stays within what a launch promises, so that every launch can be jud
   truth apart from what `BEHAVIORS` names. A refusal (4xx) that was acted on shows its pod at once.
 - A pod whose id was told in a good answer is told of by ``GET /pods/{id}`` from then on.
 - While the list denies a pod, the status does not, and the other way round.
-- After a badly answered create, the only new pod that may belong to this user is the one it made.
+- After a badly answered create, the only new pod that belongs to this user is the one it made. Its owner is
+  left out only if it looks like what was ordered, and is never spelled in another way.
 - A read fails at most three times in a row.
 """
 
@@ -181,10 +182,9 @@ class Plan:
 
     @property
     def may_stay_unknown(self) -> bool:
-        """The list can leave a careful reader in doubt, or the pod does not look like what was ordered."""
-        return bool(
-            self.lists in _LARGE_LISTS or self.name or self.team or self.user or self.gpu or self.count
-        )
+        """A careful reader can be left in doubt, or the pod does not look like what was ordered."""
+        is_changed = self.name or self.team or self.user or self.gpu or self.count
+        return bool(self.lists in _LARGE_LISTS or self.reads or is_changed)
 
     def __str__(self) -> str:
         told = ", ".join(f"{name}={value}" for name, value in self.behaviors.items())
@@ -224,7 +224,8 @@ def _keep_promise(plan: Plan) -> Plan:
     if plan.create.startswith("4") and plan.create.endswith("-acted"):
         calm = {"lists": "", "name": "", "team": "", "user": "", "gpu": "", "count": ""}
         plan = replace(plan, **calm)
-    if plan.loses_the_answer and plan.user == "respelled":
+    is_more_changed = bool(plan.name or plan.team or plan.gpu or plan.count)
+    if plan.loses_the_answer and (plan.user == "respelled" or is_more_changed):
         plan = replace(plan, user="")
     if plan.lists in ("lags", "empty-while", "offset-ignored", "second-page-empty"):
         plan = replace(plan, status="")

@@ -29,6 +29,7 @@ SETTLE_S = 1.5
 POLL_S = 0.2
 WAIT_S = 5.0
 HUNG_S = 90.0
+_KERNELS_AT_A_TIME = 8
 
 POD, NONE, UNKNOWN, DEAR, TAKEN = "pod", "none", "unknown", "dear", "taken"
 RAW, KILLED, HUNG = "raw", "killed", "hung"
@@ -189,28 +190,51 @@ def _main(url: str, share: str, log: str) -> None:
     import primepods_magic.notebook.commands.create
     import primepods_magic.pods.launch  # noqa: F401
 
-    for launch in (Launch(**one) for one in json.loads(Path(share).read_text())):
-        for run in range(1, launch.runs + 1):
-            began = time.monotonic()
-            kernel = os.fork()
-            if kernel == 0:
-                _run_in_kernel(url, launch, run, Path(log))
-                os._exit(0)
-            _wait_for_kernel(kernel, launch, run, began, Path(log))
+    _Kernels(url, [Launch(**one) for one in json.loads(Path(share).read_text())], Path(log)).run()
 
 
-def _wait_for_kernel(kernel: int, launch: Launch, run: int, began: float, log: Path) -> None:
-    while (waited := os.waitpid(kernel, os.WNOHANG))[0] == 0:
-        if time.monotonic() - began > HUNG_S + WAIT_S:
+class _Kernels:
+    """Kernels of several launches at a time, one for each run."""
+
+    def __init__(self, url: str, launches: list[Launch], log: Path) -> None:
+        self._url = url
+        self._log = log
+        self._waiting = [(launch, 1) for launch in reversed(launches)]
+        self._running: dict[int, tuple[Launch, int, float]] = {}
+
+    def run(self) -> None:
+        """Run all launches as many times as they say."""
+        while self._waiting or self._running:
+            while self._waiting and len(self._running) < _KERNELS_AT_A_TIME:
+                self._start(*self._waiting.pop())
+            for kernel in list(self._running):
+                self._look_after(kernel)
+            time.sleep(0.005)
+
+    def _start(self, launch: Launch, run: int) -> None:
+        kernel = os.fork()
+        if kernel == 0:
+            _run_in_kernel(self._url, launch, run, self._log)
+            os._exit(0)
+        self._running[kernel] = launch, run, time.monotonic()
+
+    def _look_after(self, kernel: int) -> None:
+        launch, run, began = self._running[kernel]
+        took_s = time.monotonic() - began
+        ended, status = os.waitpid(kernel, os.WNOHANG)
+        if not ended and took_s < HUNG_S + WAIT_S:
+            return
+        if not ended:
             os.kill(kernel, signal.SIGKILL)
             os.waitpid(kernel, 0)
-            _write(log, Run(launch.number, run, HUNG, time.monotonic() - began, error="", said="no end"))
-            return
-        time.sleep(0.005)
-    if os.WIFSIGNALED(waited[1]):
-        _write(log, Run(launch.number, run, KILLED, time.monotonic() - began))
-    elif os.WEXITSTATUS(waited[1]):
-        raise RuntimeError(f"the kernel of launch {launch.number} ended with {os.WEXITSTATUS(waited[1])}")
+            _write(self._log, Run(launch.number, run, HUNG, took_s, said="killed by the test"))
+        elif os.WIFSIGNALED(status):
+            _write(self._log, Run(launch.number, run, KILLED, took_s))
+        elif os.WEXITSTATUS(status):
+            raise RuntimeError(f"a kernel of launch {launch.number} ended with {os.WEXITSTATUS(status)}")
+        del self._running[kernel]
+        if run < launch.runs:
+            self._waiting.append((launch, run + 1))
 
 
 def _write(log: Path, run: Run) -> None:

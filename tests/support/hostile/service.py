@@ -108,7 +108,7 @@ def _read(world: World, asked: Asked, path: str) -> tuple[int, Any]:
     if path == f"{_PODS}/status":
         return _tell_status(world, asked.query.get("pod_ids", []))
     if path == f"{_PODS}/history":
-        gone = [made for made in world.made if made.gone_at is not None and not made.lives]
+        gone = [made for made in world.made if made.acted_at <= time.monotonic() and not made.is_there]
         rows = [] if world.plan.history == "lags" else [_history_row(world, made) for made in gone]
         return 200, _envelope(rows, 0, 100, len(rows))
     if path.startswith(f"{_PODS}/"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 import unicodedata
@@ -44,13 +45,13 @@ class Made:
 
     @property
     def lives(self) -> bool:
-        """Whether it is billed, or will be once a late create is carried out."""
-        return self.gone_at is None or self.gone_at > time.monotonic()
+        """Whether no one has asked for its end; it is billed, or will be once a late create is done."""
+        return self.gone_at is None
 
     @property
     def is_there(self) -> bool:
         """Whether a late create has been carried out, and the pod is not gone."""
-        return self.lives and time.monotonic() >= self.acted_at
+        return self.acted_at <= time.monotonic() < (self.gone_at or math.inf)
 
     @property
     def is_up(self) -> bool:
@@ -91,11 +92,12 @@ class World:
     made: list[Made] = field(default_factory=list)
     others: dict[str, dict[str, Any]] = field(default_factory=dict)
     order: list[str] = field(default_factory=list)
+    sent_in: dict[int, list[str]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.chance = random.Random(f"world {self.plan.seed}")
+        self.chance = random.Random(f"world {self.number} {self.plan.seed}")
         self.user_id = self._make_id()
         self.name = _name_ordered(self.plan.name, self.number)
         self.price = round(self.chance.uniform(1.0, 9.0), 2)
@@ -115,6 +117,7 @@ class World:
         self.reads = 0
         self.bad_reads = _draw_bad_reads(self.plan.reads, self.chance)
         self.sent: list[str] = []
+        self.sent_in[run] = self.sent
 
     def add_other(self, name: str, *, at: int) -> None:
         """Add a pod of another user that this key can see, at an index of the list."""
@@ -230,10 +233,13 @@ class World:
             "ip-list": None,
             "used-by-null": None,
         }.get(self.plan.ssh, f"root@{SSH_HOST} -p {SSH_PORT}")
+        if text is not None:
+            # Only the text says where the pod is.
+            return {"sshConnection": text, "ip": None, "primePortMapping": []}
         port = {"internal": "22", "external": SSH_PORT, "protocol": "TCP", "description": None}
         port["usedBy"] = None if self.plan.ssh == "used-by-null" else "SSH"
         ip = [SSH_HOST] if self.plan.ssh == "ip-list" else SSH_HOST
-        return {"sshConnection": text, "ip": ip, "primePortMapping": [port]}
+        return {"sshConnection": None, "ip": ip, "primePortMapping": [port]}
 
     def _row(self, pod_id: str, name: str, user_id: str | None) -> dict[str, Any]:
         return {
@@ -276,6 +282,8 @@ _STATUS_FIELDS = frozenset(
 
 
 def _name_ordered(behavior: str, number: int) -> str:
+    # Several accounts on one computer use the same names.
+    number %= 7
     return {
         "trimmed": f"train {number} ",
         "lowered": f"Train-{number}",
