@@ -12,7 +12,7 @@ import pytest
 
 from tests.support.hostile.judge import Report, Verdict, judge_launch
 from tests.support.hostile.plan import Plan, draw_plan
-from tests.support.hostile.runs import SETTLE_S, Launch, Run, open_kernels, run_launch
+from tests.support.hostile.runs import SETTLE_S, KernelRuns, Launch, Run, run_launch
 from tests.support.hostile.service import HostileService, hostile_service
 from tests.support.soak import SOAK, pick
 
@@ -29,13 +29,13 @@ def run_plans(plans: Sequence[Plan], folder: Path) -> list[Verdict]:
     runs: list[Run] = []
     with hostile_service(plans, settle_s=SETTLE_S) as service:
         launches = [
-            Launch(world.number, world.name, RUNS, has_new_connections=world.plan.kernel == "new")
+            Launch(world.number, world.name, RUNS, world.plan.kernel == "new", world.max_price)
             for world in service.worlds
         ]
         is_apart = [plan.kernel not in ("", "new") for plan in plans]
         apart = [launch for launch, is_so in zip(launches, is_apart, strict=True) if is_so]
         here = [launch for launch, is_so in zip(launches, is_apart, strict=True) if not is_so]
-        with open_kernels(service.url, apart, folder, KERNELS) as kernels:
+        with KernelRuns(service.url, apart, folder, KERNELS) as kernels:
             runs += run_here(service, here)
             runs += kernels.join()
     return [

@@ -108,7 +108,7 @@ def _judge_wait(world: World, run: Run) -> list[str]:
     if run.wait == "ready" and not (SSH_HOST in (run.ssh or "") and SSH_PORT in (run.ssh or "")):
         return [f"words: ready, and reached by {run.ssh!r}"]
     can_be_seen = plan.lists in ("", "pages-of-fifty") or not plan.status
-    comes_up = plan.price != "ten-times-in-provisioningPriceHr" and not made.is_over
+    comes_up = not plan.price.endswith("in-provisioningPriceHr") and not made.is_over
     if run.wait == "WaitTimedOut" and comes_up and can_be_seen:
         return [f"words: never ready or failed with {plan} ({run.wait_said})"]
     return []

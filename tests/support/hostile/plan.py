@@ -20,6 +20,7 @@ from dataclasses import dataclass, fields, replace
 __all__ = ["BEHAVIORS", "KINDS", "Plan", "draw_plan", "list_single_behaviors"]
 
 KINDS: Mapping[str, str] = {
+    "consent": "3",
     "price": "3",
     "offers": "3",
     "lists": "4",
@@ -42,6 +43,7 @@ KINDS: Mapping[str, str] = {
 """The kind that each field of a plan belongs to."""
 
 BEHAVIORS: Mapping[str, tuple[str, ...]] = {
+    "consent": ("max-price",),
     "price": (
         "cent-below",
         "less-than-a-cent-above",
@@ -50,6 +52,7 @@ BEHAVIORS: Mapping[str, tuple[str, ...]] = {
         "ten-times-in-costPerHr",
         "agreed-in-costPerHr",
         "ten-times-in-provisioningPriceHr",
+        "ten-times-only-in-provisioningPriceHr",
         "ten-times-as-text",
         "agreed-told-later",
         "ten-times-told-later",
@@ -146,6 +149,7 @@ class Plan:
 
     seed: int
     times: int = 1
+    consent: str = ""
     price: str = ""
     offers: str = ""
     lists: str = ""

@@ -23,7 +23,7 @@ import httpx
 
 from tests.support.hostile.world import GPU
 
-__all__ = ["HUNG_S", "POLL_S", "SETTLE_S", "WAIT_S", "Launch", "Run", "open_kernels", "run_launch"]
+__all__ = ["HUNG_S", "POLL_S", "SETTLE_S", "WAIT_S", "KernelRuns", "Launch", "Run", "run_launch"]
 
 SETTLE_S = 1.5
 POLL_S = 0.2
@@ -43,6 +43,13 @@ class Launch:
     name: str
     runs: int
     has_new_connections: bool = False
+    max_price: float | None = None
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """The spec; a ``max_price`` in it is consent."""
+        limit = {} if self.max_price is None else {"max_price": self.max_price}
+        return {"name": self.name, "gpu": GPU, **limit}
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ def run_launch(url: str, launch: Launch, begin: Callable[[int], object]) -> Iter
             if connection is None or launch.has_new_connections:
                 connection = _open_connection(url, launch.number)
                 stack.callback(connection.close)
-            arguments = {"gpu": GPU, "name": launch.name, "yes": True, "settle_s": SETTLE_S}
+            arguments = {**launch.fields, "yes": launch.max_price is None, "settle_s": SETTLE_S}
             yield _report(
                 launch.number,
                 run,
@@ -140,7 +147,7 @@ def _kind_of(error: BaseException) -> str:
     return next((kind for kind_of_error, kind in kinds.items() if isinstance(error, kind_of_error)), RAW)
 
 
-class open_kernels:  # noqa: N801 - used as a function
+class KernelRuns:
     """Run launches in kernels of their own, in several processes at a time; `join` returns their runs.
 
     Parameters
@@ -164,7 +171,7 @@ class open_kernels:  # noqa: N801 - used as a function
             pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
             self._running.append((subprocess.Popen(command, text=True, **pipes), log))
 
-    def __enter__(self) -> open_kernels:
+    def __enter__(self) -> KernelRuns:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -264,8 +271,11 @@ def _run_in_kernel(url: str, launch: Launch, run: int, log: Path) -> None:
 
     cell("%load_ext primepods_magic")
     # A JSON text is a YAML text; the name stands as it is, whatever is in it.
-    body = f"name: {json.dumps(launch.name, ensure_ascii=False)}\ngpu: {GPU}"
-    _write(log, _report(launch.number, run, lambda: cell(f"%%pod_create -y\n{body}")))
+    body = "\n".join(
+        f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in launch.fields.items()
+    )
+    flag = "-y" if launch.max_price is None else ""
+    _write(log, _report(launch.number, run, lambda: cell(f"%%pod_create {flag}\n{body}")))
 
 
 if __name__ == "__main__":

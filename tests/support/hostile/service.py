@@ -16,7 +16,7 @@ from typing import Any
 
 from tests.support.hostile.offers import CAPACITY_SENTENCES, list_offers
 from tests.support.hostile.plan import Plan
-from tests.support.hostile.world import World
+from tests.support.hostile.world import CENT, World
 from tests.support.scripted import Answered, Asked, as_json, scripted
 
 __all__ = ["HostileService", "hostile_service"]
@@ -242,7 +242,7 @@ def _check_create(world: World, body: dict[str, Any]) -> None:
         world.faults.append(f"a create was sent at {price!r}, which is not a price")
     elif not str(pod.get("cloudId")).startswith("true-"):
         world.faults.append(f"the offer {pod.get('cloudId')} was ordered, at {price}")
-    elif price > world.price + 0.01:
+    elif price > (world.max_price or world.price) + CENT:
         world.faults.append(f"a create allows ${price}/h; the cheapest offer is ${world.price}/h")
     if any(not sent.startswith("429") for sent in world.sent):
         world.faults.append(f"a create was sent again after {world.sent[-1] or 'a good answer'}")

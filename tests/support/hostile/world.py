@@ -101,6 +101,7 @@ class World:
         self.user_id = self._make_id()
         self.name = _name_ordered(self.plan.name, self.number)
         self.price = round(self.chance.uniform(1.0, 9.0), 2)
+        self.max_price = round(self.price + 1.5, 2) if self.plan.consent else None
         # Where this user's pods are in the list: at its ends, or where its pages meet.
         self.place = self.chance.choice((0, 99, 100, 100, 100, 10_000))
         stored = self.name_stored(self.name)
@@ -201,6 +202,7 @@ class World:
             "less-than-a-cent-above": {"priceHr": agreed + 0.009},
             "two-cents-above": {"priceHr": agreed + 0.02},
             "ten-times": {"priceHr": dear},
+            "ten-times-only-in-provisioningPriceHr": {"priceHr": None, "provisioningPriceHr": dear},
             "ten-times-as-text": {"priceHr": f"{dear:.2f}"},
             "ten-times-in-costPerHr": {"priceHr": None, "costPerHr": dear},
             "agreed-in-costPerHr": {"priceHr": None, "costPerHr": agreed},
@@ -216,7 +218,7 @@ class World:
     def _life(self, made: Made) -> dict[str, Any]:
         if made.gone_at is not None:
             return {"status": "DELETING"}
-        if not made.is_up or self.plan.price == "ten-times-in-provisioningPriceHr":
+        if not made.is_up or self.plan.price.endswith("in-provisioningPriceHr"):
             return {"status": "PROVISIONING", "installationStatus": "PENDING", "installationProgress": 0}
         if self.plan.ready.startswith("pod-"):
             return {"status": self.plan.ready.removeprefix("pod-"), "installationStatus": "PENDING"}
