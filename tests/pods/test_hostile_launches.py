@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.hostile.judge import Report, Verdict, judge_launch
-from tests.support.hostile.plan import Plan, draw_plan
-from tests.support.hostile.runs import SETTLE_S, KernelRuns, Launch, Run, run_launch
-from tests.support.hostile.service import HostileService, hostile_service
+from tests.support.hostile_service.judge import Report, Verdict, judge_launch
+from tests.support.hostile_service.plan import Plan, draw_plan
+from tests.support.hostile_service.runs import SETTLE_S, KernelRuns, Launch, Run, run_launch
+from tests.support.hostile_service.service import HostileService, hostile_service
 from tests.support.soak import SOAK, pick
 
 RUNS = 3

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
-from tests.support.hostile.offers import CAPACITY_SENTENCES, list_offers
-from tests.support.hostile.plan import Plan
-from tests.support.hostile.world import CENT, World
+from tests.support.hostile_service.offers import CAPACITY_SENTENCES, list_offers
+from tests.support.hostile_service.plan import Plan
+from tests.support.hostile_service.world import CENT, World
 from tests.support.scripted import Answered, Asked, as_json, scripted
 
 __all__ = ["HostileService", "hostile_service"]

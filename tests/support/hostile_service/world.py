@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from tests.support.hostile.plan import Plan
+from tests.support.hostile_service.plan import Plan
 
 __all__ = ["CENT", "GPU", "SSH_HOST", "SSH_PORT", "Made", "World"]
 

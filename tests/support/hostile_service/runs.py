@@ -21,7 +21,7 @@ from typing import Any
 
 import httpx
 
-from tests.support.hostile.world import GPU
+from tests.support.hostile_service.world import GPU
 
 __all__ = ["HUNG_S", "POLL_S", "SETTLE_S", "WAIT_S", "KernelRuns", "Launch", "Run", "run_launch"]
 
@@ -167,7 +167,7 @@ class KernelRuns:
         for number in range(min(count, len(launches))):
             share, log = folder / f"launches-{number}.json", folder / f"runs-{number}.jsonl"
             share.write_text(json.dumps([asdict(launch) for launch in launches[number::count]]))
-            command = [sys.executable, "-m", "tests.support.hostile.runs", url, str(share), str(log)]
+            command = [sys.executable, "-m", "tests.support.hostile_service.runs", url, str(share), str(log)]
             pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
             self._running.append((subprocess.Popen(command, text=True, **pipes), log))
 

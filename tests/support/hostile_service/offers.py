@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from tests.support.hostile.world import GPU, World
+from tests.support.hostile_service.world import GPU, World
 
 __all__ = ["CAPACITY_SENTENCES", "list_offers"]
 

@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from tests.support.hostile.plan import KINDS
-from tests.support.hostile.runs import DEAR, HUNG, HUNG_S, KILLED, NONE, POD, RAW, TAKEN, UNKNOWN, Run
-from tests.support.hostile.world import SSH_HOST, SSH_PORT, World
+from tests.support.hostile_service.plan import KINDS
+from tests.support.hostile_service.runs import DEAR, HUNG, HUNG_S, KILLED, NONE, POD, RAW, TAKEN, UNKNOWN, Run
+from tests.support.hostile_service.world import SSH_HOST, SSH_PORT, World
 
 __all__ = ["Report", "Verdict", "judge_launch"]
 

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from tests.support.hostile.judge import Report, judge_launch
-from tests.support.hostile.plan import Plan, draw_plan
-from tests.support.hostile.runs import NONE, POD, RAW, Run
-from tests.support.hostile.service import HostileService, hostile_service
-from tests.support.hostile.world import GPU
+from tests.support.hostile_service.judge import Report, judge_launch
+from tests.support.hostile_service.plan import Plan, draw_plan
+from tests.support.hostile_service.runs import NONE, POD, RAW, Run
+from tests.support.hostile_service.service import HostileService, hostile_service
+from tests.support.hostile_service.world import GPU
 
 SETTLE_S = 0.2
 
