@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .hiding import hide_secrets
+
 __all__ = [
     "AuthenticationError",
     "BudgetExceeded",
@@ -75,10 +77,10 @@ class PodsError(Exception):
         self.retry_after_s = retry_after_s
 
     def hide(self, secrets: Mapping[str, str]) -> None:
-        """Put other words in the place of secrets, wherever this error repeats them."""
-        for secret, words in secrets.items():
-            self.args = tuple(str(text).replace(secret, words) for text in self.args)
-            self.said = self.said and self.said.replace(secret, words)
+        """Put other words in the place of secrets, wherever this error repeats them in some form."""
+        self.args = tuple(hide_secrets(str(text), secrets) for text in self.args)
+        self.said = self.said and hide_secrets(self.said, secrets)
+        self.request_id = self.request_id and hide_secrets(self.request_id, secrets)
 
     def _render_traceback_(self) -> list[str]:
         """What IPython shows instead of a traceback."""
@@ -169,7 +171,7 @@ class NotFound(RequestRefused):
 
 
 class OutOfStock(RequestRefused):
-    """No offer fits, or the one that was chosen has no machine left (409, or 503 with words of capacity)."""
+    """No offer fits, or the service says that the one that was chosen has no machine left."""
 
 
 class RateLimited(RequestRefused):
