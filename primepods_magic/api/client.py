@@ -337,9 +337,18 @@ class Client:
         return read_model(SshKey, self.transport.request("POST", "/api/v1/ssh_keys/", body=body))
 
     def make_ssh_key_primary(self, key_id: str) -> None:
-        """``PATCH /ssh_keys/{id}``: make a key the one that pods take where none is named."""
+        """``PATCH /ssh_keys/{id}``: make a key the one that pods take where none is named; or
+        ``PATCH /ssh_keys/{id}/primary``, if the service has that path only."""
         path = f"/api/v1/ssh_keys/{quote(key_id, safe='')}"
-        self.transport.request("PATCH", path, body={"isPrimary": True})
+        try:
+            self.transport.request("PATCH", path, body={"isPrimary": True})
+        except RequestRefused as refused:
+            if refused.status_code not in (404, 405):
+                raise
+            try:
+                self.transport.request("PATCH", f"{path}/primary")
+            except RequestRefused as other:
+                raise (refused if other.status_code in (404, 405) else other) from None
 
     def list_disks(self) -> list[Disk]:
         """``GET /disks``: the disks that this key can see, attached or not."""
