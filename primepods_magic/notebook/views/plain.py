@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from primepods_magic.pods.snapshot import ChangeKind
+
 from .choice import MOST_ROWS
 from .rows import Kind, read_row, read_totals
 
@@ -43,7 +45,9 @@ class PlainView:
         if self._may_print():
             # What went wrong names hosts and ports, which differ between computers.
             if snapshot.trouble is not None and not self._in_trouble:
-                print("the service cannot be reached at present; still trying", flush=True)
+                is_doubted = any(change.kind is ChangeKind.DOUBTED for change in snapshot.changes)
+                what = "relied on" if is_doubted else "reached"
+                print(f"the service cannot be {what} at present; still trying", flush=True)
             if snapshot.trouble is None and self._in_trouble:
                 print("the service answers again", flush=True)
             self._in_trouble = snapshot.trouble is not None
