@@ -125,9 +125,8 @@ def test_a_team_without_an_id_is_no_wallet_of_its_own(connection: Connection, th
         if not request.url.path.endswith("/user/teams"):
             return response
         body = response.json()
-        return httpx.Response(
-            200, json={**body, "data": [{"name": "nameless"}, *body["data"]]}, request=request
-        )
+        rows = [{"name": "nameless"}, *body["data"]]
+        return httpx.Response(200, json={**body, "data": rows, "total_count": len(rows)}, request=request)
 
     changed = through(Changing(change))
     assert [wallet.name for wallet in overview(changed).wallets] == [
