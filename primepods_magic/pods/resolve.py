@@ -35,7 +35,7 @@ class Outcome:
     listed : tuple of PodDetails
         Everything that was in the list at that look.
     suspect : PodDetails, optional
-        A new live pod of mine that is like what was ordered in everything but its name.
+        A new live pod of mine under another name that may be what was ordered.
     """
 
     pods: tuple[PodDetails, ...] = ()
@@ -226,11 +226,13 @@ def _is_machine(pod: PodDetails | HistoryRow, intent: Intent) -> bool:
 
 
 def _is_suspect(connection: Connection, pod: PodDetails, intent: Intent, claimed: tuple[Intent, ...]) -> bool:
-    """Return whether a pod began with a launch and is like it in all but its name."""
+    """Return whether a pod began with a launch and has its machine, or its name within another one."""
     is_new = bool(pod.id) and pod.id not in intent.known_ids and pod.is_live
-    is_alike = is_new and connection.is_mine(pod) and _is_machine(pod, intent)
+    is_alike = _is_machine(pod, intent) or fold_word(intent.name) in fold_word(pod.name)
     return (
-        is_alike
+        is_new
+        and is_alike
+        and connection.is_mine(pod)
         and _seconds_apart(pod, intent) <= _SUSPECT_WITHIN_S
         and not any(_is_claimed(pod, intent, other) for other in claimed)
     )
@@ -240,8 +242,8 @@ def _describe_suspect(pod: PodDetails, intent: Intent) -> str:
     name = clean(intent.name)
     return (
         f"Could not determine whether '{name}' was created: your pod '{clean(pod.name)}' ({clean(pod.id)}) "
-        "began at the same time and has the same GPUs. It is billed. If it is this one, use it under that "
-        f"name or terminate it. If it is not, '--new' (in Python: new=True) rents '{name}'"
+        "began at the same time and is billed. If it is this one, use it under that name or terminate it. If "
+        f"it is not, '--new' (in Python: new=True) rents '{name}'"
     )
 
 
