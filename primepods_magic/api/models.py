@@ -16,7 +16,7 @@ from .connections import SshTarget, host_in, read_by_port, read_connections
 from .parts import AttachedResource, PortMapping, Resources
 from .prices import is_price_name, told_prices, with_price
 from .stock import Stock, read_stock, stock_text_in
-from .text import as_word
+from .text import as_word, whole_characters
 from .tolerant import (
     Amount,
     Answer,
@@ -89,7 +89,9 @@ _ObjectOrEmpty = BeforeValidator(lambda value: value if isinstance(value, dict) 
 _Rows = BeforeValidator(rows_of)
 _Texts = Annotated[
     list[str],
-    BeforeValidator(lambda v: [t for t in v if isinstance(t, str)] if isinstance(v, list) else []),
+    BeforeValidator(
+        lambda v: [whole_characters(t) for t in v if isinstance(t, str)] if isinstance(v, list) else []
+    ),
 ]
 
 

@@ -14,6 +14,7 @@ __all__ = [
     "clean",
     "clean_lines",
     "clean_message",
+    "escape_html",
     "join_clean",
     "safe_html",
     "shorten",
@@ -69,7 +70,7 @@ def join_clean(texts: Iterable[object], separator: str = ", ") -> str:
     >>> join_clean(["a1", "b\\n2"])
     'a1, b 2'
     """
-    return separator.join(map(clean, texts))
+    return separator.join(map(brief, texts))
 
 
 def clean_message(text: object) -> str:
@@ -108,7 +109,12 @@ def safe_html(text: object) -> str:
     >>> safe_html("<b> $2/h")
     '&lt;b&gt; <span>$</span>2/h'
     """
-    return _TYPESET.sub(r"<span>\g<0></span>", escape(clean(text)))
+    return escape_html(clean(text))
+
+
+def escape_html(text: str) -> str:
+    """Escape clean text for HTML as `safe_html` does, and leave its spaces as they are."""
+    return _TYPESET.sub(r"<span>\g<0></span>", escape(text))
 
 
 def whole_characters(text: str) -> str:

@@ -193,7 +193,7 @@ class Pod:
             parts.append(self.ssh)
         if pod.has_failed:
             parts.append(brief(pod.installation_failure) or "failed")
-        return f"Pod {clean(self.name)}: {' · '.join(clean(part) for part in parts)}"
+        return f"Pod {brief(self.name)}: {' · '.join(clean(part) for part in parts)}"
 
     def _state(self) -> str:
         pod = self._details

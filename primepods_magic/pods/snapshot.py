@@ -67,7 +67,7 @@ class Change:
                 return "the service answers again"
             what = "cannot be relied on" if self.kind is ChangeKind.DOUBTED else "cannot be reached"
             return f"the service {what}: {brief(self.reason)}"
-        name, pod = clean(self.pod.name) or clean(self.pod.id), self.pod
+        name, pod = brief(self.pod.name) or brief(self.pod.id), self.pod
         if self.kind is ChangeKind.CREATED:
             return f"{name} joined: {clean(pod.status)}"
         if self.kind is ChangeKind.FAILED:
