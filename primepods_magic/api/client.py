@@ -29,6 +29,7 @@ _IDS_IN_ONE_REQUEST = 100
 _PAGE = 100
 # Of lines that were redrawn, the service may count every state.
 _LOG_LINES = 10_000
+_BELIEVED_ENDED_PODS = 100_000
 
 
 class Client:
@@ -213,8 +214,10 @@ class Client:
         sort_order: Literal["asc", "desc"] = "desc",
         offset: int = 0,
         limit: int | None = None,
+        until: Callable[[HistoryRow], bool] | None = None,
     ) -> tuple[list[HistoryRow], int]:
-        """As many rows of the history as asked for, all unless limited, and how many there are in all."""
+        """As many rows of the history as asked for, all unless limited, and how many there are in all. No
+        page is read after one with a row that ``until`` is true of."""
 
         def fetch(_: int, rows: int) -> ListPage[HistoryRow]:
             wanted = _PAGE if limit is None else min(_PAGE, limit - rows)
@@ -223,7 +226,14 @@ class Client:
             answer = self.transport.request("GET", f"{_PODS}history", params=query)
             return read_list_page(HistoryRow, answer, is_first=not offset + rows)
 
-        rows, total = read_pages(fetch, "ended pods", start=offset, max_rows=limit)
+        rows, total = read_pages(
+            fetch,
+            "ended pods",
+            start=offset,
+            max_rows=limit,
+            believed_rows=_BELIEVED_ENDED_PODS,
+            until=until,
+        )
         return rows, max(total, offset + len(rows))
 
     def pod_logs(self, pod_id: str, *, tail: int | None = None) -> str:

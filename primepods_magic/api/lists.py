@@ -85,7 +85,13 @@ def read_list_page(
 
 
 def read_pages(
-    fetch: Callable[[int, int], ListPage[A]], what: str, *, start: int = 0, max_rows: int | None = None
+    fetch: Callable[[int, int], ListPage[A]],
+    what: str,
+    *,
+    start: int = 0,
+    max_rows: int | None = None,
+    believed_rows: int = _MAX_ROWS,
+    until: Callable[[A], bool] | None = None,
 ) -> tuple[list[A], int]:
     """Read pages until they end or come again, for lists in which a missing row does no harm.
 
@@ -99,6 +105,10 @@ def read_pages(
         How many rows of the list come before the first page.
     max_rows : int, optional
         Only so many rows.
+    believed_rows : int
+        More rows than these, unless asked for, do not end.
+    until : callable, optional
+        Tells of a row that no page after its own is wanted.
 
     Returns
     -------
@@ -113,19 +123,19 @@ def read_pages(
     rows: list[A] = []
     pages: list[list[A]] = []
     total = size_bytes = 0
-    for number in range(1, max(_MAX_REQUESTS, max_rows or 0)):
-        page = fetch(number, len(rows))
+    believed_rows = believed_rows if max_rows is None else max_rows
+    while len(rows) <= believed_rows and size_bytes <= _MAX_BYTES:
+        page = fetch(len(pages) + 1, len(rows))
         if not page.rows or page.rows in pages:
             return rows, total
         pages.append(page.rows)
         rows += page.rows
+        total, size_bytes = max(total, page.total or 0), size_bytes + page.size_bytes
         # The published default is 0, and a count below what is here is of something else.
         is_at_end = page.total is not None and len(page.rows) <= page.total <= start + len(rows)
-        total, size_bytes = max(total, page.total or 0), size_bytes + page.size_bytes
-        if is_at_end or (max_rows is not None and len(rows) >= max_rows):
+        is_enough = max_rows is not None and len(rows) >= max_rows
+        if is_at_end or is_enough or (until is not None and any(map(until, page.rows))):
             return rows[:max_rows], total
-        if size_bytes > _MAX_BYTES or (max_rows is None and len(rows) > _MAX_ROWS):
-            break
     raise UnexpectedAnswer(_endless(what))
 
 

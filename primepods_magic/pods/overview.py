@@ -20,7 +20,6 @@ from .connection import Connection
 __all__ = ["Overview", "WalletState", "overview"]
 
 _HOUR = timedelta(hours=1)
-_PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -136,13 +135,10 @@ def overview(connection: Connection) -> Overview:
 
 def _ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:
     """What has ended since a time, the newest first."""
-    rows: list[HistoryRow] = []
-    while True:
-        page = connection.client.pod_history(limit=_PAGE, offset=len(rows))
-        rows += page.items
-        is_older = any(row.terminated_at is not None and row.terminated_at < since for row in page.items)
-        if is_older or not page.items or (page.total is not None and len(rows) >= page.total):
-            return list({row.id or str(place): row for place, row in enumerate(rows)}.values())
+    rows, _ = connection.client.all_history(
+        until=lambda row: row.terminated_at is not None and row.terminated_at < since
+    )
+    return list({row.id or str(place): row for place, row in enumerate(rows)}.values())
 
 
 def _state(connection: Connection, seen: _Seen, team: Team | None, wallet: Wallet | None) -> WalletState:
