@@ -90,11 +90,14 @@ class Outlook:
     left_s : float, optional
         Until its installation is complete, in seconds, at the speed seen so far.
     cost_usd : float, optional
-        What it has cost until now, at the rates of the states that it was seen in.
+        What it has cost until now, or until its end, at the rates of the states that it was seen in.
+    ended_at : datetime, optional
+        Its end as it says itself, or when it was first seen to be gone.
     """
 
     left_s: float | None = None
     cost_usd: float | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
