@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
@@ -15,12 +16,13 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import Bool, Enum, Float, Unicode, observe
+from traitlets import Bool, Enum, Float, TraitError, Unicode, observe, validate
 
 from .arguments import ArgumentParser, HelpWanted, add_out, suggestion
 from .interrupts import interrupts_held
 from .line import filled_in, words_of
 from .live import LiveDisplays
+from .output import say
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection import Connection
@@ -134,6 +136,13 @@ class PodsMagics(Magics):
         super().__init__(shell)
         self.live.as_text = self.display == "text"
 
+    @validate("max_price_usd_hr", "max_burn_usd_hr", "settle_s", "poll_interval_s")
+    def _reject_non_finite(self, proposal: Any) -> Any:
+        # NaN is above and below nothing, so that it would be no limit at all.
+        if proposal["value"] is not None and not isfinite(proposal["value"]):
+            raise TraitError(f"{proposal['trait'].name} is a finite number, not {proposal['value']}")
+        return proposal["value"]
+
     @observe("display")
     def _display_changed(self, change: Any) -> None:
         self.live.as_text = change["new"] == "text"
@@ -156,7 +165,7 @@ class PodsMagics(Magics):
         # Its documentation is written below, from the list of commands.
         words = words_of(filled_in(line, {**self.shell.user_ns, **(local_ns or {})}))
         if words and words[0] in ("-h", "--help"):
-            print(_overview())
+            say(_overview())
             return None
         name = words.pop(0) if words and not words[0].startswith("-") else "overview"
         if name not in COMMANDS and name != "overview":
@@ -197,7 +206,7 @@ class PodsMagics(Magics):
         try:
             args = parser.parse(words)
         except HelpWanted as wanted:
-            print(wanted, end="")
+            say(wanted, end="")
             return None
         if args.out is not None and (not args.out.isidentifier() or keyword.iskeyword(args.out)):
             parser.error(f"'{args.out}' is not a name for a variable (-o NAME)")

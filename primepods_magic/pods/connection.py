@@ -25,8 +25,10 @@ from primepods_magic.api.errors import (
 from primepods_magic.api.folders import find_folder
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import Settings, load_settings, mask, settings_state
+from primepods_magic.api.text import clean
 from primepods_magic.api.transport import READ_TIMEOUT_S
 
+from .agreements import Agreements
 from .behind import finish
 from .clock import Clock, ServiceClock, SteppedClock
 from .last_seen import note_seen
@@ -75,6 +77,7 @@ class Connection:
 
     def __post_init__(self) -> None:
         self.memory = Memory()
+        self.agreements = Agreements()
         self.client.on_offers = self.memory.learn_offers
         self.client.on_pods = self._note_pods
 
@@ -153,12 +156,9 @@ class Connection:
     def __repr__(self) -> str:
         if self.is_sandbox:
             return "connected to the sandbox: its pods are simulated, nothing is billed"
-        team = f", team {self.settings.team_id}" if self.settings.team_id else ""
-        source = self.settings.sources.get("api_key", "given")
-        return (
-            f"connected to {self.settings.base_url} (live: pods are billed){team}, key "
-            f"{mask(self.settings.api_key)} from {source}"
-        )
+        team = f", team {clean(self.settings.team_id)}" if self.settings.team_id else ""
+        key = f"{mask(self.settings.api_key)} from {self.settings.sources.get('api_key', 'given')}"
+        return f"connected to {clean(self.settings.base_url)} (live: pods are billed){team}, key {key}"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from primepods_magic.api.errors import InvalidRequest, NameInUse, NotFound
 from primepods_magic.api.files import describe_error, read_plain_file
 from primepods_magic.api.folders import expand_path, find_home
 from primepods_magic.api.requests import did_you_mean
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import clean, join_clean
 
 from .connection import Connection
 
@@ -67,7 +67,7 @@ def add_key(connection: Connection, file: str | None = None, *, name: str | None
     name = name or " ".join(text.split()[2:]) or path.stem
     if any(key.name == name for key in there):
         raise NameInUse(
-            f"another key on the account is called '{name}'; nothing was added. --name gives it one"
+            f"another key on the account is called '{clean(name)}'; nothing was added. --name gives it one"
         )
     return connection.client.add_ssh_key(name, text)
 
@@ -90,9 +90,13 @@ def make_primary(connection: Connection, word: str) -> SshKey:
     keys = connection.client.list_ssh_keys()
     found = [key for key in keys if key.id == word] or [key for key in keys if key.name == word]
     if len(found) != 1:
-        ids = ", ".join(str(key.id) for key in found)
+        ids = join_clean(key.id for key in found)
         names = [key.name for key in keys if key.name]
-        why = f"several keys are called '{word}' ({ids})" if found else f"there is no key '{word}'"
+        why = (
+            f"several keys are called '{clean(word)}' ({ids})"
+            if found
+            else f"there is no key '{clean(word)}'"
+        )
         raise NotFound(f"{why}{'' if found else did_you_mean(word, names)}; nothing was changed")
     connection.client.make_ssh_key_primary(str(found[0].id))
     return found[0]

@@ -31,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The text of ``%pods ssh``."""
+    from primepods_magic.api.text import clean
     from primepods_magic.pods.find import find_pod
     from primepods_magic.pods.handle import LogText
     from primepods_magic.pods.ssh import ssh_commands, write_ssh_config
@@ -40,7 +41,9 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     if args.config:
         return LogText(_explained(write_ssh_config(connection, pod)))
     commands = enumerate(ssh_commands(pod), start=1)
-    return LogText("\n".join(command or f"# node {number} is not up yet" for number, command in commands))
+    return LogText(
+        "\n".join(clean(command) or f"# node {number} is not up yet" for number, command in commands)
+    )
 
 
 def _explained(config: SshConfig) -> str:

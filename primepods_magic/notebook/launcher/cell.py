@@ -13,6 +13,7 @@ import yaml
 from pydantic import SecretStr
 
 from primepods_magic.api.secret import Secret
+from primepods_magic.api.text import clean_message
 
 __all__ = ["HEAD", "SecretVariables", "body_of"]
 
@@ -29,7 +30,13 @@ def body_of(fields: Mapping[str, object]) -> str:
     env:
       HF_TOKEN: ${HF_TOKEN}
     """
-    return yaml.safe_dump(dict(fields), sort_keys=False, allow_unicode=True, width=1_000_000)
+    body = _dump_yaml(fields, allow_unicode=True)
+    # In code, a character that turns text around or has no shape is written as its number.
+    return body if clean_message(body) == body else _dump_yaml(fields, allow_unicode=False)
+
+
+def _dump_yaml(fields: Mapping[str, object], *, allow_unicode: bool) -> str:
+    return yaml.safe_dump(dict(fields), sort_keys=False, allow_unicode=allow_unicode, width=1_000_000)
 
 
 class SecretVariables:

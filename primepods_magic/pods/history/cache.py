@@ -25,7 +25,7 @@ from .table import HistoryTable
 __all__ = ["CacheFile", "HistoryCache", "Kept", "cache_files", "cache_folder", "clear_cache"]
 
 _OURS = 0x70726D70
-_FORM = 1
+_FORM = 2
 """Of the file, in its head; one of another form is begun anew."""
 
 _PART_ROWS = 20_000
