@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as TimedOut
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from primepods_magic.api.account import SshKey
@@ -176,7 +177,10 @@ def _ssh_keys(client: Client, *, is_sandbox: bool) -> Iterator[Finding]:
 def _owned(keys: list[SshKey]) -> Finding:
     """Whether one of the account's keys is this computer's."""
     home, known = find_home(), set()
-    for path in (home / ".ssh").glob("*.pub") if home else ():
+    paths: list[Path] = []
+    with contextlib.suppress(OSError):
+        paths = list((home / ".ssh").glob("*.pub")) if home else []
+    for path in paths:
         with contextlib.suppress(OSError):
             known.add(fingerprint(read_plain_file(path, max_bytes=20_000).decode("utf-8", "replace")))
     here = [clean(key.name) for key in keys if fingerprint(key.public_key) in known - {None}]
