@@ -40,6 +40,9 @@ def _installation(value: object) -> InstallationStatus | str | None:
     return word(InstallationStatus, value, INSTALLATION_SYNONYMS)
 
 
+# Letters of other alphabets can look like these, and a service may write them in another way.
+_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_LIKE_AN_ID = re.compile(r"[0-9a-fA-F-]{6,}")
 _SECRETS = frozenset({"jupyterPassword", "jupyter_password", "envVars", "env_vars"})
 
 
@@ -201,9 +204,15 @@ class PodDetails(Answer):
 
     @property
     def word(self) -> str:
-        """What to type to mean this pod: its name where that is one plain word, else its id."""
+        """What to type to mean this pod: its name if that is a plain word and not like an id, else its id.
+        It is never anything that could be evaluated or read as a flag."""
         name = self.name or ""
-        return name if re.fullmatch(r"\w[\w.-]*", name) else self.id or ""
+        return name if _is_plain(name) and not _LIKE_AN_ID.fullmatch(name) else self.id_word
+
+    @property
+    def id_word(self) -> str:
+        """The same by its id, for pods whose name is taken; ``POD`` for an id that no one should type."""
+        return self.id if self.id and _is_plain(self.id) else "POD"
 
     @property
     def is_installed(self) -> bool:
@@ -368,3 +377,7 @@ class Offer(Answer):
     def in_stock(self) -> bool:
         """Whether there is a machine, as far as the list knew."""
         return self.stock_status != "Unavailable"
+
+
+def _is_plain(text: str) -> bool:
+    return _PLAIN.fullmatch(text) is not None

@@ -242,5 +242,5 @@ class Creation:
         if twins:
             self.notices.append(
                 f"another live pod is called '{self._name}' now ({', '.join(twins)}): it was launched "
-                f"elsewhere at the same moment, and both are billed. '%pods rm {pod.id}' ends this one"
+                f"elsewhere at the same moment, and both are billed. '%pods rm {pod.id_word}' ends this one"
             )

@@ -163,7 +163,7 @@ def end_if_too_dear(
     try:
         ended = f"was ended: {remove_pods(connection, [pod])[0].outcome}"
     except PodsError as error:
-        ended = f"could not be ended ({error}). It is billed until '%pods rm {pod.id}' ends it"
+        ended = f"could not be ended ({error}). It is billed until '%pods rm {pod.id_word}' ends it"
     together = "" if rate == price_usd_hr else f", with your other pods ${rate:.2f}/h"
     raise BudgetExceeded(
         f"'{clean(pod.name)}' ({pod.id}) turned out to cost ${price_usd_hr:.2f}/h{together}, above {what} of "

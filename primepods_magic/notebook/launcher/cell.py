@@ -29,7 +29,14 @@ def body_of(fields: Mapping[str, object]) -> str:
     env:
       HF_TOKEN: ${HF_TOKEN}
     """
-    return yaml.safe_dump(dict(fields), sort_keys=False, allow_unicode=True, width=1_000_000)
+    body = _dump_yaml(fields, allow_unicode=True)
+    # What is invisible, or turns the text beside it around, is written as an escape.
+    is_printable = body.replace("\n", "").isprintable()
+    return body if is_printable else _dump_yaml(fields, allow_unicode=False)
+
+
+def _dump_yaml(fields: Mapping[str, object], allow_unicode: bool) -> str:
+    return yaml.safe_dump(dict(fields), sort_keys=False, allow_unicode=allow_unicode, width=1_000_000)
 
 
 class SecretVariables:
