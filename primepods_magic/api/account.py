@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from .tolerant import Answer, Flag, Number, Text, Timestamp, Whole, rows_of
+from .tolerant import Amount, Answer, Flag, Label, Number, OfferPrice, Size, Text, Timestamp, Whole, rows_of
 
 __all__ = [
     "Billing",
@@ -113,17 +113,17 @@ class Disk(Answer):
     id: Text = None
     name: Text = None
     status: Text = None
-    size: Number = None
-    provider_type: Text = None
-    price_hr: Number = None
-    stopped_price_hr: Number = None
-    provisioning_price_hr: Number = None
+    size: Size = None
+    provider_type: Label = None
+    price_hr: Amount = None
+    stopped_price_hr: Amount = None
+    provisioning_price_hr: Amount = None
     created_at: Timestamp = None
     updated_at: Timestamp = None
     terminated_at: Timestamp = None
-    user_id: Text = None
-    team_id: Text = None
-    wallet_id: Text = None
+    user_id: Label = None
+    team_id: Label = None
+    wallet_id: Label = None
     info: Annotated[DiskPlace, BeforeValidator(_place)] = DiskPlace()
     pods: Annotated[list[str], BeforeValidator(_texts)] = []
     clusters: Annotated[list[str], BeforeValidator(_texts)] = []
@@ -150,7 +150,7 @@ class Wallet(Answer):
     """
 
     wallet_id: Annotated[Text, Field(alias="wallet_id")] = None
-    team_id: Annotated[Text, Field(alias="team_id")] = None
+    team_id: Annotated[Label, Field(alias="team_id")] = None
     balance_usd: Annotated[Number, Field(alias="balance_usd")] = None
     currency: Text = None
     total_billings: Annotated[Whole, Field(alias="total_billings")] = None
@@ -160,9 +160,9 @@ class Wallet(Answer):
 class SummaryPrice(Answer):
     """The lowest prices per hour for a GPU type and count, in one region or anywhere (``cheapest``)."""
 
-    on_demand: Number = None
-    community_price: Number = None
-    spot_price: Number = None
+    on_demand: OfferPrice = None
+    community_price: OfferPrice = None
+    spot_price: OfferPrice = None
 
 
 def read_summary(payload: object) -> dict[tuple[str, int, str], SummaryPrice]:

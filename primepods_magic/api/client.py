@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -10,10 +11,11 @@ import httpx
 
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
 from .answers import read_logs, read_model, read_page, read_rows, read_status
-from .errors import OutcomeUnknown, RequestRefused, UnexpectedAnswer
+from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
 from .requests import CreateRequest
 from .settings import Settings
+from .text import clean_lines
 from .tolerant import Answer
 from .transport import READ_TIMEOUT_S, Params, Transport
 
@@ -24,6 +26,8 @@ _PODS = "/api/v1/pods/"
 # An address of 4 kB: servers commonly take eight.
 _IDS_IN_ONE_REQUEST = 100
 _PAGE = 100
+# Of lines that were redrawn, the service may count every state.
+_LOG_LINES = 10_000
 # A service whose totals never agree with its pages must not keep us asking for ever.
 _MOST_PAGES = 10_000
 
@@ -114,15 +118,20 @@ class Client:
             self.on_pods(pods)
         return pods
 
-    def get_pod(self, pod_id: str) -> PodDetails:
-        """``GET /pods/{pod_id}``: one pod.
+    def get_pod(
+        self, pod_id: str, *, budget_s: float | None = None, read_timeout_s: float | None = None
+    ) -> PodDetails:
+        """``GET /pods/{pod_id}``: one pod; ``budget_s`` and ``read_timeout_s`` as `list_all_pods`.
 
         Raises
         ------
         NotFound
             It is gone, or was never visible to this key.
         """
-        return read_model(PodDetails, self.transport.request("GET", _pod_path(pod_id)))
+        answer = self.transport.request(
+            "GET", _pod_path(pod_id), budget_s=budget_s, read_timeout_s=read_timeout_s
+        )
+        return read_model(PodDetails, answer)
 
     def pod_status(
         self,
@@ -163,10 +172,16 @@ class Client:
         offset: int = 0,
         sort_by: Literal["terminatedAt", "createdAt"] = "terminatedAt",
         sort_order: Literal["asc", "desc"] = "desc",
+        budget_s: float | None = None,
+        read_timeout_s: float | None = None,
     ) -> Page[HistoryRow]:
-        """``GET /pods/history``: one page of what has ended, and what it cost."""
+        """``GET /pods/history``: one page of what has ended, and what it cost; ``budget_s`` and
+        ``read_timeout_s`` as `list_all_pods`."""
         params: Params = {"limit": limit, "offset": offset, "sort_by": sort_by, "sort_order": sort_order}
-        return read_page(HistoryRow, self.transport.request("GET", f"{_PODS}history", params=params))
+        answer = self.transport.request(
+            "GET", f"{_PODS}history", params=params, budget_s=budget_s, read_timeout_s=read_timeout_s
+        )
+        return read_page(HistoryRow, answer)
 
     def history_rows(
         self, *, limit: int, offset: int, pause: Callable[[float, bool], object] | None = None
@@ -206,15 +221,15 @@ class Client:
         return self._rows(HistoryRow, f"{_PODS}history", params, offset=offset, limit=limit)
 
     def pod_logs(self, pod_id: str, *, tail: int | None = None) -> str:
-        """The logs of a pod as lines of text: ``GET /pods/{pod_id}/log?tail=`` as published, or ``/logs``, as
-        on the specification's page, where the service has that path only.
+        """The logs of a pod as a terminal shows them, clean: ``GET /pods/{pod_id}/log?tail=`` as published,
+        or ``/logs``, as on the specification's page, where the service has that path only.
 
         Parameters
         ----------
         pod_id : str
             The id of the pod.
         tail : int, optional
-            Only so many of the last lines.
+            Only so many of the last lines, each as it was last redrawn.
         """
         first, second = self._log_paths
         try:
@@ -232,10 +247,15 @@ class Client:
             text = read_logs(payload)
         except RecursionError:
             raise UnexpectedAnswer("the service's logs are nested too deeply to be read") from None
-        return text if tail is None else "\n".join(text.splitlines()[-tail:])
+        shown = clean_lines(text)
+        return shown if tail is None else "\n".join(shown.splitlines()[-tail:])
 
     def _log_payload(self, pod_id: str, path: str, tail: int | None) -> Any:
         place = f"{_pod_path(pod_id)}/{path}"
+        # The service counts lines as they were written; of one that was redrawn it takes many to show one.
+        if tail is not None and tail < _LOG_LINES:
+            with suppress(InvalidRequest):
+                return self.transport.request("GET", place, params={"tail": _LOG_LINES}, text_will_do=True)
         return self.transport.request("GET", place, params={"tail": tail}, text_will_do=True)
 
     def delete_pod(self, pod_id: str) -> None:

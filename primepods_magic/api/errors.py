@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .output import printable, shows_colors
+from .text import clean, clean_message, shorten
+
 __all__ = [
     "AuthenticationError",
     "BudgetExceeded",
@@ -35,13 +38,17 @@ __all__ = [
 ]
 
 
+_LONGEST_MESSAGE = 20_000
+
+
 class PodsError(Exception):
     """Root of every error that this package raises on purpose.
 
     Parameters
     ----------
     message : str
-        What the user reads.
+        What the user reads; it is made safe to print. Its lines stay lines, so whatever is put into it from
+        outside has to be on one line: `clean`.
     status_code : int, optional
         HTTP status, where the service answered.
     request_id : str, optional
@@ -68,21 +75,27 @@ class PodsError(Exception):
         said: str | None = None,
         retry_after_s: float | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(shorten(clean_message(str(message)[: _LONGEST_MESSAGE + 1]), _LONGEST_MESSAGE))
         self.status_code = status_code
-        self.request_id = request_id
-        self.said = said
+        self.request_id = request_id and clean(request_id)
+        self.said = said and clean(said)
         self.retry_after_s = retry_after_s
 
     def hide(self, secrets: Mapping[str, str]) -> None:
         """Put other words in the place of secrets, wherever this error repeats them."""
         for secret, words in secrets.items():
-            self.args = tuple(str(text).replace(secret, words) for text in self.args)
-            self.said = self.said and self.said.replace(secret, words)
+            # The message holds a secret as it is, or as cleaning has left it.
+            for form in filter(None, dict.fromkeys([secret, clean_message(secret), clean(secret)])):
+                self.args = tuple(str(text).replace(form, words) for text in self.args)
+                self.said = self.said and self.said.replace(form, words)
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
     def _render_traceback_(self) -> list[str]:
-        """What IPython shows instead of a traceback."""
-        return [f"\x1b[31m{type(self).__name__}\x1b[0m: {self}"]
+        """Return what IPython shows instead of a traceback."""
+        name = type(self).__name__
+        return [printable(f"\x1b[31m{name}\x1b[0m: {self}" if shows_colors() else f"{name}: {self}")]
 
 
 class NotConfigured(PodsError):

@@ -6,15 +6,37 @@ the official client, which reads a few more.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, model_validator
 
-from .connections import SshTarget, read_connections
-from .tolerant import Answer, Flag, Number, Text, Timestamp, Whole, rows_of, word
-from .vocabulary import INSTALLATION_SYNONYMS, InstallationStatus, PodStatus
+from .connections import SshTarget, host_in, read_by_port, read_connections
+from .parts import AttachedResource, PortMapping, Resources
+from .prices import is_price_name, told_prices, with_price
+from .stock import Stock, read_stock, stock_text_in
+from .text import as_word, name_as_word
+from .tolerant import (
+    Amount,
+    Answer,
+    Count,
+    Currency,
+    Flag,
+    Label,
+    Number,
+    OfferPrice,
+    Price,
+    Size,
+    Tally,
+    Text,
+    Timestamp,
+    fold_word,
+    port_in,
+    rows_of,
+    word,
+)
+from .vocabulary import INSTALLATION_SYNONYMS, STATUS_SYNONYMS, InstallationStatus, PodStatus
 
 __all__ = [
     "AttachedResource",
@@ -33,29 +55,33 @@ T = TypeVar("T")
 
 
 def _pod_status(value: object) -> PodStatus | str:
-    return word(PodStatus, value) or PodStatus.UNKNOWN
+    return word(PodStatus, value, STATUS_SYNONYMS) or PodStatus.UNKNOWN
 
 
 def _installation(value: object) -> InstallationStatus | str | None:
     return word(InstallationStatus, value, INSTALLATION_SYNONYMS)
 
 
-# Letters of other alphabets can look like these, and a service may write them in another way.
-_PLAIN = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
-_LIKE_AN_ID = re.compile(r"[0-9a-fA-F-]{6,}")
+def _says_failure(word: str | None) -> bool:
+    """Return whether any part of a word is one of failure, as in "LAUNCH_FAILED"."""
+    return word is not None and not _FAILURES.isdisjoint(fold_word(word).split("_"))
+
+
+_PAST_PROVISIONING = frozenset(
+    {PodStatus.ACTIVE, PodStatus.STOPPED, PodStatus.ERROR, PodStatus.DELETING, PodStatus.TERMINATED}
+)
+_FAILURES = frozenset({"FAILED", "FAILURE", "ERROR", "ERRORED", "CRASHED"})
+_WITHOUT_ADDRESS = frozenset({PodStatus.PROVISIONING, PodStatus.PENDING, PodStatus.STOPPED})
 _SECRETS = frozenset({"jupyterPassword", "jupyter_password", "envVars", "env_vars"})
-
-
-def _without_query(value: object) -> object:
-    """A port as it may be shown: where it is a URL, what follows the path may hold a token."""
-    if isinstance(value, str) and value.startswith(("http://", "https://")):
-        return re.split(r"[?#]", value, maxsplit=1)[0]
-    return value
 
 
 _Status = Annotated[PodStatus | str, BeforeValidator(_pod_status)]
 _Installation = Annotated[InstallationStatus | str | None, BeforeValidator(_installation)]
 _Connection = Annotated[
+    str | list[Any] | dict[str, Any] | None,
+    BeforeValidator(lambda value: value if isinstance(value, (str, list, dict)) else None),
+]
+_Addresses = Annotated[
     str | list[Any] | None, BeforeValidator(lambda value: value if isinstance(value, (str, list)) else None)
 ]
 _Object = BeforeValidator(lambda value: value if isinstance(value, dict) else None)
@@ -83,38 +109,6 @@ class Page(Generic[T]):
     total: int | None
 
 
-class PortMapping(Answer):
-    """A port of a pod as seen from outside; ``external`` may be a complete URL, kept without its query."""
-
-    internal: Text = None
-    external: Annotated[Text, BeforeValidator(_without_query)] = None
-    protocol: Text = None
-    used_by: Text = None
-    description: Text = None
-
-
-class Resources(Answer):
-    """What a pod has: memory, disk and shared disk in GB, and its number of vCPUs."""
-
-    memory: Number = None
-    disk: Number = None
-    shared_disk: Annotated[Number, Field(alias="shared_disk")] = None
-    vcpus: Number = None
-
-
-class AttachedResource(Answer):
-    """A persistent disk attached to a pod; size in GB."""
-
-    resource_type: Text = None
-    id: Text = None
-    status: Text = None
-    is_detachable: Flag = None
-    mount_path: Text = None
-    resource_path: Text = None
-    size: Number = None
-    is_shared: Flag = None
-
-
 class PodDetails(Answer):
     """One pod, as ``GET /pods`` and ``GET /pods/{pod_id}`` describe it.
 
@@ -135,84 +129,90 @@ class PodDetails(Answer):
     status: _Status = PodStatus.UNKNOWN
     installation_status: _Installation = None
     installation_progress: Number = None
-    installation_failure: Text = None
-    gpu_name: Text = None
-    gpu_count: Whole = None
-    socket: Text = None
-    price_hr: Number = None
-    stopped_price_hr: Number = None
-    provisioning_price_hr: Number = None
+    installation_failure: Label = None
+    gpu_name: Label = None
+    gpu_count: Count = None
+    socket: Label = None
+    price_hr: Price = None
+    stopped_price_hr: Amount = None
+    provisioning_price_hr: Amount = None
     created_at: Timestamp = None
     updated_at: Timestamp = None
     terminated_at: Timestamp = None
-    provider_type: Text = None
+    provider_type: Label = None
     ssh_connection: _Connection = None
-    ip: _Connection = None
-    environment_type: Text = None
-    custom_template_id: Text = None
+    ip: _Addresses = None
+    environment_type: Label = None
+    custom_template_id: Label = None
     resources: Annotated[Resources | None, _Object] = None
     prime_port_mapping: Annotated[list[PortMapping], _Rows] = []
     attached_resources: Annotated[list[AttachedResource], _Rows] = []
     is_spot: Flag = None
     auto_restart: Flag = None
-    user_id: Text = None
-    team_id: Text = None
-    wallet_id: Text = None
-    cluster_id: Text = None
-    type: Text = None
+    user_id: Label = None
+    team_id: Label = None
+    wallet_id: Label = None
+    cluster_id: Label = None
+    type: Label = None
 
     @model_validator(mode="before")
     @classmethod
-    def _without_secrets(cls, said: Any) -> Any:
+    def _prepared(cls, said: Any) -> Any:
         if isinstance(said, dict):
-            return {key: value for key, value in said.items() if key not in _SECRETS}
+            return with_price({key: value for key, value in said.items() if key not in _SECRETS})
         return said
 
     @property
+    def highest_usd_hr(self) -> float | None:
+        """The most that any of its prices says it costs, or will cost, per hour while it is up; ``None`` if
+        none does. The price of coming up counts unless the pod is known to be past that."""
+        prices = [self.price_hr or 0.0, *told_prices(self.model_extra or {})]
+        if self.status not in _PAST_PROVISIONING:
+            prices.append(self.provisioning_price_hr or 0.0)
+        return max(prices) or None
+
+    @property
     def connections(self) -> tuple[SshTarget | None, ...]:
-        """Where to ssh to, one per node; empty while there is nowhere."""
+        """Where to ssh to, one per node; empty while the pod does not run, whatever text it has kept."""
+        if not self._has_address:
+            return ()
         targets = read_connections(self.ssh_connection)
         if targets or self.status != PodStatus.ACTIVE:
             return targets
-        return self._connection_by_port()
+        # Some providers report an address and a port for SSH but no connection text.
+        ports = ((port.internal, port.external, port.used_by) for port in self.prime_port_mapping)
+        return read_by_port(self.ip, ports)
+
+    @property
+    def _has_address(self) -> bool:
+        # Until a pod runs, and after it, its address may be another machine's.
+        return self.is_live and self.status not in _WITHOUT_ADDRESS
 
     @property
     def ssh(self) -> str | None:
         """The command that connects to the first node that is up."""
         return next((target.command for target in self.connections if target), None)
 
-    def _connection_by_port(self) -> tuple[SshTarget | None, ...]:
-        # Some providers report an address and a port for SSH but no connection text.
-        if not isinstance(self.ip, str):
-            return ()
-        for mapping in self.prime_port_mapping:
-            if mapping.used_by == "SSH":
-                return read_connections(f"root@{self.ip} -p {mapping.external}")
-        return ()
-
     @property
     def jupyter_url(self) -> str | None:
-        """Where the pod's Jupyter answers, without its password."""
+        """Where the pod's Jupyter answers, without its password; ``None`` while the pod does not run."""
+        if not self._has_address:
+            return None
+        ip = next((ip for ip in self.ip if isinstance(ip, str)), "") if isinstance(self.ip, list) else self.ip
         for mapping in self.prime_port_mapping:
-            if mapping.used_by == "JUPYTER_NOTEBOOK" or mapping.internal == "8888":
-                external = mapping.external or ""
+            if fold_word(mapping.used_by or "") == "JUPYTER_NOTEBOOK" or mapping.internal == "8888":
+                external = (mapping.external or "").strip()
                 if external.startswith(("http://", "https://")):
                     return external
-                if isinstance(self.ip, str) and external.isdigit():
-                    return f"http://{self.ip}:{external}"
+                host, port = host_in(ip.strip()) if isinstance(ip, str) else None, port_in(external)
+                if host and port:
+                    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
         return None
 
     @property
     def word(self) -> str:
-        """What to type to mean this pod: its name if that is a plain word and not like an id, else its id.
-        It is never anything that could be evaluated or read as a flag."""
-        name = self.name or ""
-        return name if _is_plain(name) and not _LIKE_AN_ID.fullmatch(name) else self.id_word
-
-    @property
-    def id_word(self) -> str:
-        """The same by its id, for pods whose name is taken; ``POD`` for an id that no one should type."""
-        return self.id if self.id and _is_plain(self.id) else "POD"
+        """What to type to mean this pod: its name or its id, whichever is one plain word; else POD."""
+        return name_as_word(self.name, as_word(self.id))
 
     @property
     def is_installed(self) -> bool:
@@ -238,7 +238,13 @@ class PodDetails(Answer):
         on being billed until removed."""
         if self.installation_status == InstallationStatus.TERMINATED and self.is_live:
             return True
-        return self.status == PodStatus.ERROR or self.installation_status == InstallationStatus.FAILED
+        return _says_failure(self.status) or _says_failure(self.installation_status)
+
+    @property
+    def unknown_words(self) -> tuple[str, ...]:
+        """What it says of its state in words that are not known here: it counts as live and as not ready."""
+        said = (self.status, self.installation_status)
+        return tuple(word for word in said if isinstance(word, str) and not isinstance(word, Enum))
 
     @property
     def is_settled(self) -> bool:
@@ -258,9 +264,13 @@ class PodDetails(Answer):
         for name in _KEPT_WHEN_NULL:
             if said.get(name) is None:
                 said.pop(name, None)
-        if entry.price is not None:
-            said["price_hr"] = entry.price
-        if all(getattr(self, name) == value for name, value in said.items()):
+        if entry.price_hr is not None:
+            # An older price under another name is not believed beside the newer one.
+            said |= dict.fromkeys(filter(is_price_name, self.model_extra or {}))
+            told = {**(entry.model_extra or {}), "costPerHr": entry.cost_per_hr}
+            said |= {name: value for name, value in told.items() if is_price_name(name) and value is not None}
+            said["price_hr"] = entry.price_hr
+        if all(getattr(self, name, None) == value for name, value in said.items()):
             return self
         return self.model_copy(update=said)
 
@@ -270,15 +280,15 @@ class PodStatusEntry(Answer):
 
     pod_id: Text = None
     id: Text = None
-    provider_type: Text = None
+    provider_type: Label = None
     status: _Status = PodStatus.UNKNOWN
     ssh_connection: _Connection = None
-    ip: _Connection = None
+    ip: _Addresses = None
     installation_status: _Installation = None
-    installation_failure: Text = None
+    installation_failure: Label = None
     installation_progress: Number = None
-    price_hr: Number = None
-    cost_per_hr: Number = None
+    price_hr: Price = None
+    cost_per_hr: Price = None
     prime_port_mapping: Annotated[list[PortMapping], _Rows] = []
 
     @property
@@ -286,10 +296,10 @@ class PodStatusEntry(Answer):
         """The id of the pod that this is about."""
         return self.pod_id or self.id
 
-    @property
-    def price(self) -> float | None:
-        """USD per hour, under either of its names."""
-        return self.price_hr if self.price_hr is not None else self.cost_per_hr
+    @model_validator(mode="before")
+    @classmethod
+    def _prepared(cls, said: Any) -> Any:
+        return with_price(said) if isinstance(said, dict) else said
 
 
 _SHARED_FIELDS = (set(PodStatusEntry.model_fields) & set(PodDetails.model_fields)) - {"id", "price_hr"}
@@ -301,28 +311,28 @@ class HistoryRow(Answer):
 
     id: Text = None
     name: Text = None
-    type: Text = None
-    provider_type: Text = None
-    provisioned_by: Text = None
+    type: Label = None
+    provider_type: Label = None
+    provisioned_by: Label = None
     created_at: Timestamp = None
     terminated_at: Timestamp = None
-    gpu_name: Text = None
-    gpu_count: Whole = None
-    socket: Text = None
-    price_hr: Number = None
+    gpu_name: Label = None
+    gpu_count: Tally = None
+    socket: Label = None
+    price_hr: Amount = None
     total_billed_price: Number = None
-    user_id: Text = None
-    team_id: Text = None
+    user_id: Label = None
+    team_id: Label = None
 
 
 class Spec(Answer):
     """How much of something an offer has and may be given: units, and USD per unit and hour."""
 
-    min_count: Number = None
-    default_count: Number = None
-    max_count: Number = None
-    step: Number = None
-    price_per_unit: Number = None
+    min_count: Amount = None
+    default_count: Amount = None
+    max_count: Size = None
+    step: Size = None
+    price_per_unit: Amount = None
     default_included_in_price: Flag = None
     additional_info: Text = None
 
@@ -330,10 +340,10 @@ class Spec(Answer):
 class Prices(Answer):
     """Prices per hour of a whole offer, in ``currency``."""
 
-    on_demand: Number = None
-    community_price: Number = None
+    on_demand: OfferPrice = None
+    community_price: OfferPrice = None
     is_variable: Flag = None
-    currency: Text = None
+    currency: Currency = None
 
 
 class Offer(Answer):
@@ -345,15 +355,15 @@ class Offer(Answer):
 
     cloud_id: Text = None
     gpu_type: Text = None
-    gpu_count: Whole = None
-    gpu_memory: Number = None
-    socket: Text = None
-    provider: Text = None
-    region: Text = None
-    country: Text = None
-    data_center: Text = None
-    security: Text = None
-    stock_status: Text = None
+    gpu_count: Count = None
+    gpu_memory: Size = None
+    socket: Label = None
+    provider: Label = None
+    region: Label = None
+    country: Label = None
+    data_center: Label = None
+    security: Label = None
+    stock_status: Annotated[str | None, BeforeValidator(stock_text_in)] = None
     prices: Annotated[Prices, _ObjectOrEmpty] = Prices()
     disk: Annotated[Spec, _ObjectOrEmpty] = Spec()
     shared_disk: Annotated[Spec, _ObjectOrEmpty] = Spec()
@@ -361,11 +371,11 @@ class Offer(Answer):
     memory: Annotated[Spec, _ObjectOrEmpty] = Spec()
     images: _Texts = []
     is_spot: Flag = None
-    prepaid_time: Number = None
+    prepaid_time: Amount = None
     internet_speed: Number = None
     interconnect: Number = None
-    interconnect_type: Text = None
-    provisioning_time: Number = None
+    interconnect_type: Label = None
+    provisioning_time: Amount = None
 
     @property
     def price_hr(self) -> float | None:
@@ -374,10 +384,16 @@ class Offer(Answer):
         return prices.community_price if prices.community_price is not None else prices.on_demand
 
     @property
-    def in_stock(self) -> bool:
+    def stock(self) -> Stock:
         """Whether there is a machine, as far as the list knew."""
-        return self.stock_status != "Unavailable"
+        return read_stock(self.stock_status)
 
+    @property
+    def in_stock(self) -> bool:
+        """Whether nothing says that there is no machine."""
+        return self.stock is not Stock.OUT
 
-def _is_plain(text: str) -> bool:
-    return _PLAIN.fullmatch(text) is not None
+    @property
+    def is_in_usd(self) -> bool:
+        """Whether its price is in USD; a currency that is left out is that."""
+        return self.prices.currency in (None, "USD")

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .folders import find_home
+
 __all__ = ["CONFIG", "PrimeFile", "context_file", "context_names", "prime_folder", "read_file", "stamp"]
 
 CONFIG = "config.json"
@@ -52,10 +54,8 @@ class PrimeFile:
 
 def prime_folder(home: Path | None = None) -> Path | None:
     """``~/.prime``, or ``None`` where nobody knows what home is."""
-    try:
-        return (home or Path.home()) / ".prime"
-    except RuntimeError:
-        return None
+    home = home or find_home()
+    return home / ".prime" if home else None
 
 
 def context_file(name: str) -> str | None:

@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 
 from .errors import InvalidRequest
 from .secret import Secret
+from .text import clean
 from .vocabulary import SECURITIES
 
 __all__ = [
@@ -198,7 +199,7 @@ def unknown_key(key: str, place: str, known: Iterable[str]) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` (did you mean …?)`` where a known word is near, else nothing."""
     close = nearest(word, known)
-    return f" (did you mean '{close}'?)" if close else ""
+    return f" (did you mean '{clean(close)}'?)" if close else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -35,6 +35,8 @@ _VARIABLES = {
     "team_id": ("PRIME_TEAM_ID",),
 }
 _CONTEXT_VARIABLE = "PRIME_CONTEXT"
+# As the official command line has it: true, or the text "true".
+_SHARES = "share_resources_with_team"
 
 
 @dataclass(frozen=True, init=False)
@@ -55,6 +57,8 @@ class Settings:
         The saved context of the official command line that was asked for.
     notes : iterable of str
         What somebody should know about where they were found, such as a file that is broken.
+    shares_with_team : bool
+        Share pods that a team is billed for with that team, unless a spec says otherwise.
 
     Raises
     ------
@@ -73,6 +77,7 @@ class Settings:
     sources: Mapping[str, str] = field(repr=False, compare=False)
     context: str | None = field(repr=False, compare=False)
     notes: tuple[str, ...] = field(repr=False, compare=False)
+    shares_with_team: bool = field(repr=False)
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class Settings:
         sources: Mapping[str, str] | None = None,
         context: str | None = None,
         notes: Iterable[str] = (),
+        shares_with_team: bool = False,
     ) -> None:
         _check(_origin(base_url), api_key)
         object.__setattr__(self, "base_url", _origin(base_url))
@@ -90,6 +96,7 @@ class Settings:
         object.__setattr__(self, "sources", dict(sources or {}))
         object.__setattr__(self, "context", context)
         object.__setattr__(self, "notes", tuple(notes))
+        object.__setattr__(self, "shares_with_team", shares_with_team)
 
     def __copy__(self) -> Settings:
         return self
@@ -196,6 +203,7 @@ def load_settings(
             sources=sources,
             context=name or None,
             notes=notes,
+            shares_with_team=str(file.content.get(_SHARES)).casefold() == "true",
         )
     except NotConfigured as error:
         which = "api_key" if "API key" in str(error) else "base_url"

@@ -3,59 +3,123 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from html import escape
-from pathlib import Path
 
-__all__ = ["clean", "clean_lines", "safe_html", "tilde", "whole_characters"]
+from .screen import render
 
-# Control characters would move a terminal's cursor, bidirectional overrides would turn the text beside a
-# name around, and lone surrogates cannot be printed at all.
-_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+__all__ = [
+    "as_word",
+    "brief",
+    "clean",
+    "clean_lines",
+    "clean_message",
+    "join_clean",
+    "name_as_word",
+    "safe_html",
+    "shorten",
+    "whole_characters",
+]
 
-_COLOURS = re.compile("\x1b\\[[0-9;]*m")
+# Control characters would move a terminal's cursor, bidirectional ones would turn the text beside a name
+# around, lone surrogates cannot be printed, and characters without a shape make names look alike.
+_UNSAFE = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufdd0-\ufdef\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb"
+    "\ufffe\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+# Between characters beyond ASCII these join, or part, what belongs together: in emoji, in Persian, in Hindi.
+_JOINER = "[\u200c\u200d\ufe0e\ufe0f](?<![^\x00-\x7f\u200c\u200d].)|[\u200c\u200d](?![^\x00-\x7f])"
+_ACTS = re.compile(f"[{_UNSAFE}]|{_JOINER}")
+
+_LONGEST_REASON = 2_000
+_MARK = "\ufffd"
+_TYPESET = re.compile(r"[$\\]")
 
 
 def clean(text: object) -> str:
-    """Text on one line, with a mark in place of every character that would do something; nothing of ``None``.
+    """Return text on one line, with a mark in place of every character that does something or has no shape.
 
-    >>> clean("two\\nlines \\x1b[31mred")
-    'two lines �[31mred'
+    Everything from the service goes through this before it is part of a message.
+
+    >>> clean("two\\nlines \\x1b[31mred"), clean(None)
+    ('two lines �[31mred', '')
     """
     if text is None:
         return ""
-    return " ".join(_UNSAFE.sub("\ufffd", part) for part in str(text).split())
+    return _ACTS.sub(_MARK, " ".join(str(text).split()))
+
+
+def brief(text: object) -> str:
+    """Return clean text of at most 2,000 characters: a reason, as the service gives it."""
+    return shorten(clean(text), _LONGEST_REASON)
+
+
+def as_word(text: str | None, otherwise: str = "POD") -> str:
+    """Return what can be pasted into a command as it is, such as an id, else another word in its place.
+    Letters of other alphabets can look like these, and a service may write them in another way.
+
+    >>> as_word("24b59b"), as_word("a; {rm()}")
+    ('24b59b', 'POD')
+    """
+    return text if text and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", text) else otherwise
+
+
+def name_as_word(name: str | None, otherwise: str = "POD") -> str:
+    """Return a name as `as_word` does, unless it looks like an id, which another pod may have.
+
+    >>> name_as_word("train"), name_as_word("24b59b")
+    ('train', 'POD')
+    """
+    return otherwise if name and re.fullmatch(r"[0-9a-fA-F-]{6,}", name) else as_word(name, otherwise)
+
+
+def join_clean(texts: Iterable[object], separator: str = ", ") -> str:
+    """Clean texts, such as ids, and join them.
+
+    >>> join_clean(["a1", "b\\n2"])
+    'a1, b 2'
+    """
+    return separator.join(map(clean, texts))
+
+
+def clean_message(text: object) -> str:
+    r"""Return text whose lines stay lines, clean otherwise.
+
+    >>> clean_message("no offer fits. The nearest:\n  \x1b[2Jat $2/h")
+    'no offer fits. The nearest:\n  �[2Jat $2/h'
+    """
+    return _ACTS.sub(_MARK, str(text))
 
 
 def clean_lines(text: str) -> str:
-    r"""Text of many lines, such as logs, likewise; colours are left out and tabs stay.
+    r"""Return text of many lines, such as logs, as a terminal shows it, clean; tabs stay.
 
-    >>> print(clean_lines("\x1b[32mready\x1b[0m\n\x07"))
+    >>> print(clean_lines("\x1b[32mready\x1b[0m\n 10 %\r100 %"))
     ready
-    �
+    100 %
     """
-    lines = _COLOURS.sub("", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    return "\n".join("\t".join(_UNSAFE.sub("\ufffd", part) for part in line.split("\t")) for line in lines)
+    return clean_message(render(text))
+
+
+def shorten(text: str, max_length: int) -> str:
+    """Return text of at most so many characters, with an ellipsis where some are left out.
+
+    >>> shorten("installation", 8)
+    'install…'
+    """
+    return text if len(text) <= max_length else f"{text[: max_length - 1].rstrip()}…"
 
 
 def safe_html(text: object) -> str:
-    """Clean text for HTML. Dollar signs stand apart, for front ends typeset what is between two of them.
+    r"""Return clean text for HTML.
+
+    Dollar signs and backslashes stand apart, for front ends typeset what is between two of them.
 
     >>> safe_html("<b> $2/h")
     '&lt;b&gt; <span>$</span>2/h'
     """
-    return escape(clean(text)).replace("$", "<span>$</span>")
-
-
-def tilde(path: Path) -> str:
-    """A path as a person writes it.
-
-    >>> tilde(Path.home() / ".ssh")
-    '~/.ssh'
-    """
-    try:
-        return f"~/{path.relative_to(Path.home())}"
-    except (ValueError, RuntimeError):
-        return str(path)
+    return _TYPESET.sub(r"<span>\g<0></span>", escape(clean(text)))
 
 
 def whole_characters(text: str) -> str:

@@ -56,13 +56,32 @@ class InstallationStatus(_Word):
     TERMINATED = "TERMINATED"
 
 
-INSTALLATION_SYNONYMS = {
-    "ACTIVE": InstallationStatus.IN_PROGRESS,
-    "FINISHED": InstallationStatus.COMPLETE,
-    "COMPLETED": InstallationStatus.COMPLETE,
-    "ERROR": InstallationStatus.FAILED,
+STATUS_SYNONYMS = {
+    "RUNNING": PodStatus.ACTIVE,
+    "FAILED": PodStatus.ERROR,
+    "FAILURE": PodStatus.ERROR,
+    "ERRORED": PodStatus.ERROR,
+    "CRASHED": PodStatus.ERROR,
+    "TERMINATING": PodStatus.DELETING,
+    "DESTROYING": PodStatus.DELETING,
+    "DELETED": PodStatus.TERMINATED,
+    "DESTROYED": PodStatus.TERMINATED,
 }
-"""The published dialect's words for the same states."""
+"""Other services' words for the same states. Only what is certain: a pod that is paused, exited or shut off
+may be billed, so such a word stays as it is, and the pod counts as live."""
+
+INSTALLATION_SYNONYMS = {
+    **dict.fromkeys(("ACTIVE", "RUNNING", "INSTALLING", "STARTED"), InstallationStatus.IN_PROGRESS),
+    **dict.fromkeys(
+        ("FINISHED", "COMPLETED", "SUCCESS", "SUCCEEDED", "SUCCESSFUL", "DONE", "READY", "INSTALLED", "OK"),
+        InstallationStatus.COMPLETE,
+    ),
+    **dict.fromkeys(
+        ("ERROR", "ERRORED", "FAIL", "FAILURE", "CRASHED", "TIMEOUT", "TIMED_OUT"), InstallationStatus.FAILED
+    ),
+    **dict.fromkeys(("CANCELED", "CANCELLED", "ABORTED"), InstallationStatus.TERMINATED),
+}
+"""The published dialect's words for the same states, and other services'."""
 
 GPU_TYPES = tuple(
     """

@@ -7,7 +7,7 @@ from operator import attrgetter
 
 import pandas as pd
 
-from primepods_magic.api.text import tilde
+from primepods_magic.api.folders import shorten_path
 from primepods_magic.pods.history import CacheFile
 
 from .schema import Column, build
@@ -44,5 +44,5 @@ _COLUMNS: tuple[Column[CacheFile], ...] = (
     Column("rows", "Int64", attrgetter("rows")),
     Column("size_mb", "Float64", lambda file: file.size_bytes / _BYTES_PER_MB),
     Column("read_at", "datetime64[us, UTC]", attrgetter("read_at")),
-    Column("path", "string", lambda file: tilde(file.path)),
+    Column("path", "string", lambda file: shorten_path(file.path)),
 )

@@ -5,21 +5,23 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Callable
-from datetime import datetime, timezone
+from datetime import datetime, timezone, tzinfo
 from importlib import import_module
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 import pandas as pd
 
 from primepods_magic.api.errors import InvalidRequest, NotConfigured
-from primepods_magic.api.text import whole_characters
+from primepods_magic.api.files import describe_error, read_plain_file, replace_users_file
+from primepods_magic.api.folders import expand_path
+from primepods_magic.api.text import clean, whole_characters
 
-from .costs.periods import zone
+from .costs.periods import has_zone_data, zone
 from .schema import STRING
 
-__all__ = ["expanded", "load_frame", "save_frame"]
+__all__ = ["load_frame", "save_frame"]
 
 T = TypeVar("T")
 
@@ -47,6 +49,8 @@ _TEXTS = frozenset(
 )
 # "-1 days +21:00:00.5": only the days are negative.
 _LENGTH = re.compile(r"(-?\d+) days(?: \+?(\d+):(\d+):(\d+)(?:\.(\d+))?)?")
+# What pandas and pyarrow raise if values and a format do not fit.
+_UNSUITABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NotImplementedError)
 _SINGLE: dict[type, Any] = {bool: "boolean", int: "Int64", float: "Float64"}
 _READ: dict[str, Callable[[str], Any]] = {
     "Int64": int,
@@ -63,7 +67,8 @@ def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
     frame : pandas.DataFrame
         A frame of ours, or what one has made of it.
     path : str or Path
-        Ends in ``.csv`` or ``.parquet``; an existing file is replaced.
+        Ends in ``.csv`` or ``.parquet``. An existing file is replaced once the new one is complete; what a
+        symbolic link leads to is replaced, and the link stays.
 
     Returns
     -------
@@ -73,7 +78,8 @@ def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
     Raises
     ------
     InvalidRequest
-        The ending is another one, or the file cannot be written.
+        The ending is another one, or the file cannot be written, or not hold the frame. An earlier file is
+        as it was.
     NotConfigured
         Parquet needs pyarrow, which is not installed.
 
@@ -81,20 +87,25 @@ def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
     --------
     >>> save_frame(df, "history.parquet")                                    # doctest: +SKIP
     """
-    target = expanded(path)
-    _for_ending(target, None, None)
-    # Single values beyond the documentation may be of several types in one column, which no file holds.
-    loose = frame.select_dtypes("object")
-    if len(loose.columns):
-        frame = frame.assign(**{str(name): _one_type(loose[name]) for name in loose})
+    target = expand_path(path)
     write = _for_ending(target, _write_csv, _write_parquet)
+    names = [str(name) for name in frame.columns]
+    if isinstance(frame.columns, pd.MultiIndex) or len(set(names)) < len(names):
+        raise InvalidRequest(f"'{path}' cannot be written: each column needs a name of its own")
+    frame = frame.set_axis(names, axis=1)
+    # Single values beyond the documentation may be of several types in one column, which no file holds.
+    loose = [name for name in names if frame[name].dtype == object or _is_plain_text(frame[name])]
+    if loose:
+        frame = frame.assign(**{name: _one_type(frame[name]) for name in loose})
     if not target.parent.is_dir():
         raise InvalidRequest(f"'{path}' cannot be written: there is no such folder")
     try:
-        write(frame, target)
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or type(error).__name__
-        raise InvalidRequest(f"'{path}' cannot be written: {reason}") from None
+        with replace_users_file(target) as file:
+            write(frame, file)
+    except OSError as error:
+        raise InvalidRequest(f"'{path}' cannot be written: {describe_error(error)}") from None
+    except _UNSUITABLE as error:
+        raise InvalidRequest(f"'{path}' cannot hold this frame: {_first_line(error)}") from None
     return target
 
 
@@ -125,38 +136,48 @@ def load_frame(path: str | Path, *, tz: str = "UTC") -> pd.DataFrame:
     >>> load_frame("history.parquet").dtypes["billed_usd"]                   # doctest: +SKIP
     Float64Dtype()
     """
-    source = expanded(path)
+    source = expand_path(path)
+    in_tz = _checked_zone(tz)
     try:
+        if not source.is_file():
+            read_plain_file(source)
         frame = _for_ending(source, _read_csv, _read_parquet)(source)
         typed = {str(name): _typed(str(name), frame[name]) for name in frame.columns}
-        if "period" in typed:
+        period = typed.get("period")
+        if period is not None and isinstance(period.dtype, pd.DatetimeTZDtype):
             is_told = source.suffix.lower() != ".csv"
-            typed["period"] = typed["period"].dt.tz_convert(
-                zone(str(typed["period"].dt.tz) if is_told else tz)
-            )
+            typed["period"] = period.dt.tz_convert(_same_zone(period.dt.tz) if is_told else in_tz)
     except OSError as error:
-        raise InvalidRequest(f"'{path}' cannot be read: {error.strerror or type(error).__name__}") from None
-    except (ValueError, KeyError, AttributeError):
-        raise InvalidRequest(f"'{path}' cannot be read: it holds something else") from None
-    typed_frame: pd.DataFrame = pd.DataFrame(typed)
+        raise InvalidRequest(f"'{path}' cannot be read: {describe_error(error)}") from None
+    except _UNSUITABLE:
+        reason = "it holds something else"
+        if not has_zone_data():
+            reason += ", or times in a time zone, whose data this computer lacks: pip install tzdata"
+        raise InvalidRequest(f"'{path}' cannot be read: {reason}") from None
+    typed_frame: pd.DataFrame = pd.DataFrame(typed, index=frame.index)
     return typed_frame
 
 
-def expanded(path: str | Path) -> Path:
-    """A path as it was typed, with the home in place of ``~``.
-
-    Raises
-    ------
-    InvalidRequest
-        It is no path, or whose home is meant is not known.
-    """
+def _checked_zone(tz: str) -> tzinfo:
     try:
-        whole = Path(path).expanduser()
-    except (RuntimeError, ValueError):
-        raise InvalidRequest(f"'{path}' is no place for a file") from None
-    if not whole.name or "\0" in str(whole):
-        raise InvalidRequest(f"'{path}' is no place for a file")
-    return whole
+        return zone(tz)
+    except ValueError as error:
+        raise InvalidRequest(str(error)) from None
+
+
+def _same_zone(tz: tzinfo) -> tzinfo:
+    """Return the zone as `zone` has it, whichever library's it is."""
+    try:
+        return zone(str(tz))
+    except ValueError:
+        # A zone that is an offset, under a name of that library's own.
+        offset = tz.utcoffset(None)
+        return tz if offset is None else timezone(offset)
+
+
+def _first_line(error: Exception) -> str:
+    said = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    return clean(said.partition("\n")[0])[:200] or type(error).__name__
 
 
 def _for_ending(path: Path, as_csv: T, as_parquet: T) -> T:
@@ -174,20 +195,29 @@ def _for_ending(path: Path, as_csv: T, as_parquet: T) -> T:
     return as_parquet
 
 
-def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+def _write_csv(frame: pd.DataFrame, file: BinaryIO) -> None:
     texts = frame.select_dtypes("string")
     # A carriage return ends a row unless it is in quotes, which pandas does not put there by itself.
     has_returns = any(texts[name].str.contains("\r", regex=False).any() for name in texts)
-    frame.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL)
+    frame.to_csv(
+        file, mode="wb", index=False, quoting=csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
+    )
 
 
-def _write_parquet(frame: pd.DataFrame, path: Path) -> None:
-    frame.to_parquet(path, index=False)
+def _write_parquet(frame: pd.DataFrame, file: BinaryIO) -> None:
+    frame.to_parquet(file, index=False)
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
     # All as text, which then becomes what it was; "NA" and "null" are names like any other.
-    return pd.read_csv(path, dtype=STRING, keep_default_na=False, na_values=[""])
+    try:
+        frame = pd.read_csv(path, dtype=STRING, keep_default_na=False, na_values=[""])
+    except pd.errors.EmptyDataError:
+        if read_plain_file(path).strip() or not path.stat().st_size:
+            raise
+        # A frame without columns has lines alone.
+        frame = pd.DataFrame()
+    return frame
 
 
 def _read_parquet(path: Path) -> pd.DataFrame:
@@ -218,8 +248,9 @@ def _declared(name: str, column: pd.Series[Any]) -> Any:
 def _moments(column: pd.Series[Any]) -> Any:
     try:
         return pd.to_datetime(column, format="ISO8601", utc=True).dt.as_unit("us")
-    except pd.errors.OutOfBoundsDatetime:
-        # pandas 2 reads times as nanoseconds, which began in 1677 and end in 2262.
+    except ValueError:
+        # pandas 2 reads times as nanoseconds, which began in 1677 and end in 2262; none reads an offset with
+        # seconds, which local times had before time zones.
         told = [None if pd.isna(text) else datetime.fromisoformat(text) for text in column]
         utc = [moment and moment.astimezone(timezone.utc).replace(tzinfo=None) for moment in told]
         return pd.Series(pd.DatetimeIndex(np.array(utc, "datetime64[us]"), tz="UTC"), column.index)
@@ -263,6 +294,11 @@ def _dtype_of(name: str) -> str | None:
     if name.startswith("is_"):
         return "boolean"
     return next((dtype for unit, dtype in _UNITS.items() if name.endswith(unit)), None)
+
+
+def _is_plain_text(column: pd.Series[Any]) -> bool:
+    """Whether it is text as pandas 3 has it by itself, which may hold half characters."""
+    return isinstance(column.dtype, pd.StringDtype) and column.dtype != STRING
 
 
 def _one_type(column: pd.Series[Any]) -> Any:

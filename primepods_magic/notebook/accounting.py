@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.files import describe_error, read_plain_file, replace_users_file
+from primepods_magic.api.folders import expand_path
 from primepods_magic.api.text import clean
 from primepods_magic.frames import (
     disks_frame,
@@ -34,7 +36,6 @@ from primepods_magic.frames.costs.questions import (
 )
 from primepods_magic.frames.costs.reading import is_pod
 from primepods_magic.frames.costs.waste import waste
-from primepods_magic.frames.files import expanded
 from primepods_magic.frames.rendering.words import money
 from primepods_magic.notebook.captions import DISKS_UNSEEN
 from primepods_magic.notebook.display import present
@@ -255,7 +256,7 @@ class Accounting:
         name = self.args.projects
         told = self._shell.user_ns.get(name)
         if not isinstance(told, Mapping):
-            told = _read_table(expanded(name))
+            told = _read_table(expand_path(name))
         if not isinstance(told, Mapping):
             raise InvalidRequest(
                 f"'{name}' is neither a dict of yours nor a file of lines such as 'llama-*: language models'"
@@ -267,8 +268,8 @@ def _read_table(path: Path) -> object:
     import yaml
 
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError):
+        return yaml.safe_load(read_plain_file(path).decode("utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
         return None
 
 
@@ -284,8 +285,9 @@ def _day(limit: datetime, where: tzinfo) -> str:
 
 
 def _save_picture(figure: Figure, path: str) -> None:
+    target = expand_path(path)
     try:
-        figure.savefig(expanded(path), dpi=200)
+        with replace_users_file(target) as file:
+            figure.savefig(file, dpi=200, format=target.suffix.lower()[1:])
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise InvalidRequest(f"'{path}' cannot be written: {reason}") from None
+        raise InvalidRequest(f"'{path}' cannot be written: {describe_error(error)}") from None

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.text import clean, safe_html
+from primepods_magic.api.output import printable
+from primepods_magic.api.text import clean, join_clean, safe_html, shorten
 
 if TYPE_CHECKING:
     from primepods_magic.pods.handle import Pod
 
 __all__ = ["card_html", "card_text", "present_pod", "register", "unregister"]
 
+_LONGEST = 4_000
 _POD = ("primepods_magic.pods.handle", "Pod")
 _in_full: weakref.WeakSet[Any] = weakref.WeakSet()
 
@@ -42,7 +44,7 @@ def unregister(display_formatter: Any) -> None:
 
 
 def _as_text(pod: Pod, printer: Any, _cycle: bool) -> None:
-    printer.text(card_text(pod) if pod in _in_full else repr(pod))
+    printer.text(printable(card_text(pod) if pod in _in_full else repr(pod)))
 
 
 def _as_html(pod: Pod) -> str | None:
@@ -68,7 +70,7 @@ def card_text(pod: Pod) -> str:
     width = max(len(label) for label, _ in rows)
     lines = [f"{pod.connection.label} · pod {clean(pod.name)}, as of {pod.as_of:%Y-%m-%d %H:%M:%S} UTC"]
     for label, value in rows:
-        first, *rest = [clean(line) for line in value.splitlines()] or [""]
+        first, *rest = [shorten(clean(line), _LONGEST) for line in value.splitlines()] or [""]
         lines.append(f"  {label:<{width}}  {first}")
         lines += [f"  {'':<{width}}  {line}" for line in rest]
     return "\n".join(lines)
@@ -100,12 +102,14 @@ def _value_html(name: str, text: str) -> str:
     if name in ("ssh", "id", "image"):
         return f'<code style="background:none;padding:0">{_lines_html(text)}</code>'
     if text.startswith(("https://", "http://")) and "\n" not in text:
-        return f'<a href="{escape(text)}" target="_blank" rel="noopener noreferrer">{safe_html(text)}</a>'
+        return (
+            f'<a href="{escape(clean(text))}" target="_blank" rel="noopener noreferrer">{safe_html(text)}</a>'
+        )
     return _lines_html(text)
 
 
 def _lines_html(text: str) -> str:
-    return "<br>".join(safe_html(line) for line in text.splitlines())
+    return "<br>".join(safe_html(shorten(line, _LONGEST)) for line in text.splitlines())
 
 
 def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
@@ -113,11 +117,12 @@ def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
     from primepods_magic.frames.rendering.words import money
 
     details = pod.details
-    yield "status", str(details.status) + (" (ready)" if details.is_ready else "")
+    yield "status", clean(details.status) + (" (ready)" if details.is_ready else "")
     yield "installation", _installation(pod)
     yield (
         "gpu",
-        f"{details.gpu_count} × {details.gpu_name}" + (f", {details.socket}" if details.socket else ""),
+        f"{details.gpu_count} × {clean(details.gpu_name)}"
+        + (f", {clean(details.socket)}" if details.socket else ""),
     )
     yield "price", _price(pod)
     if pod.cost_usd is not None and details.is_live:
@@ -125,39 +130,40 @@ def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
     if details.created_at:
         yield "created", f"{details.created_at:%Y-%m-%d %H:%M:%S} UTC"
     if details.provider_type:
-        yield "provider", details.provider_type + (" (spot)" if details.is_spot else "")
+        yield "provider", clean(details.provider_type) + (" (spot)" if details.is_spot else "")
     yield (
         "ssh",
-        "\n".join(target.command if target else "(not up yet)" for target in details.connections) or "–",
+        "\n".join(clean(target.command) if target else "(not up yet)" for target in details.connections)
+        or "–",
     )
     if details.jupyter_url:
-        yield "jupyter", details.jupyter_url
+        yield "jupyter", clean(details.jupyter_url)
     ports = [
-        f"{port.external} → {port.internal}"
-        + (f" {port.protocol}" if port.protocol else "")
-        + (f", {port.used_by or port.description}" if port.used_by or port.description else "")
+        f"{clean(port.external) or '?'} → {clean(port.internal) or '?'}"
+        + (f" {clean(port.protocol)}" if port.protocol else "")
+        + (f", {clean(port.used_by or port.description)}" if port.used_by or port.description else "")
         for port in details.prime_port_mapping
     ]
     if ports:
         yield "ports", "\n".join(ports)
     addresses = details.ip if isinstance(details.ip, list) else [details.ip]
     if any(addresses):
-        yield "ip", ", ".join(str(address or "–") for address in addresses)
+        yield "ip", join_clean(address or "–" for address in addresses)
     yield (
         "image",
-        (details.environment_type or "–")
-        + (f" {details.custom_template_id}" if details.custom_template_id else ""),
+        (clean(details.environment_type) or "–")
+        + (f" {clean(details.custom_template_id)}" if details.custom_template_id else ""),
     )
     yield from _machine(pod)
-    yield "id", pod.id
+    yield "id", clean(pod.id)
 
 
 def _installation(pod: Pod) -> str:
     details = pod.details
-    text = pod.installation_status or "–"
+    text = clean(pod.installation_status) or "–"
     if details.installation_progress is not None and not details.is_installed:
         text += f", {details.installation_progress:.0f} %"
-    return text + (f": {details.installation_failure}" if details.installation_failure else "")
+    return text + (f": {clean(details.installation_failure)}" if details.installation_failure else "")
 
 
 def _price(pod: Pod) -> str:
@@ -182,8 +188,11 @@ def _machine(pod: Pod) -> Iterator[tuple[str, str]]:
         text = ", ".join(f"{value:g} {unit}" for value, unit in parts if value is not None)
         if text:
             yield "machine", text
-    disks = [f"{disk.id} at {disk.mount_path} ({disk.status})" for disk in details.attached_resources]
+    disks = [
+        f"{clean(disk.id)} at {clean(disk.mount_path)} ({clean(disk.status)})"
+        for disk in details.attached_resources
+    ]
     if disks:
         yield "disks", "\n".join(disks)
     if details.team_id:
-        yield "team", details.team_id
+        yield "team", clean(details.team_id)

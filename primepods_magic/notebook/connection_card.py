@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.output import printable
 from primepods_magic.api.text import clean, safe_html
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def connection_html(connection: Connection) -> str | None:
 
 
 def _as_text(connection: Connection, printer: Any, _cycle: bool) -> None:
-    printer.text(connection_text(connection))
+    printer.text(printable(connection_text(connection)))
 
 
 def _rows(connection: Connection) -> Iterator[tuple[str, str, str]]:

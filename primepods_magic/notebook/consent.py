@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .output import ask_line
 from .views import has_front_end
 
 __all__ = ["ask"]
@@ -14,7 +15,7 @@ def ask(shell: Any, question: str) -> bool:
     if not has_front_end(shell):
         return False
     try:
-        answer = input(f"{question} [y/N] ")
-    except (EOFError, KeyboardInterrupt):
+        answer = ask_line(f"{question} [y/N] ")
+    except (EOFError, KeyboardInterrupt, OSError, RuntimeError, ValueError):
         return False
     return answer.strip().casefold() in ("y", "yes")

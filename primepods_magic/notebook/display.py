@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.utils.dir2 import get_real_method
 
+from primepods_magic.api.output import printable
+
 if TYPE_CHECKING:
     import pandas as pd
     from IPython.core.formatters import BaseFormatter, DisplayFormatter
@@ -186,7 +188,7 @@ class _TextHook(_Hook):
 
 
 def _print(text: str, printer: Any) -> None:
-    first, *others = text.splitlines()
+    first, *others = printable(text).splitlines()
     with printer.group():
         printer.text(first)
         for line in others:

@@ -26,9 +26,11 @@ def load(shell: Any) -> None:
     if magics.greet:
         from primepods_magic.pods.last_seen import greeting
 
+        from .output import say
+
         line = greeting()
         if line:
-            print(line)
+            say(line)
 
 
 def unload(shell: Any) -> None:

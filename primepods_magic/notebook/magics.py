@@ -6,6 +6,7 @@ import keyword
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
@@ -16,12 +17,13 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import Bool, Enum, Float, Unicode, observe
+from traitlets import Bool, Enum, Float, TraitError, Unicode, observe, validate
 
 from .arguments import ArgumentParser, HelpWanted, add_out, suggestion
 from .interrupts import interrupts_held
 from .line import Line, Several, Word, filled_in
 from .live import LiveDisplays
+from .output import say
 from .values import hide_secrets
 
 if TYPE_CHECKING:
@@ -141,6 +143,13 @@ class PodsMagics(Magics):
         super().__init__(shell)
         self.live.as_text = self.display == "text"
 
+    @validate("max_price_usd_hr", "max_burn_usd_hr", "settle_s", "poll_interval_s")
+    def _reject_non_finite(self, proposal: Any) -> Any:
+        # NaN is above and below nothing, so that it would be no limit at all.
+        if proposal["value"] is not None and not isfinite(proposal["value"]):
+            raise TraitError(f"{proposal['trait'].name} is a finite number, not {proposal['value']}")
+        return proposal["value"]
+
     @observe("display")
     def _display_changed(self, change: Any) -> None:
         self.live.as_text = change["new"] == "text"
@@ -170,7 +179,7 @@ class PodsMagics(Magics):
         if isinstance(first, Several):
             raise _invalid(f"'{first.shown}' is a list, not a command; '%pods -h' lists the commands")
         if not first.is_filled and first.typed in ("-h", "--help"):
-            print(_overview())
+            say(_overview())
             return None
         is_overview = not words or (first.typed.startswith("-") and not first.is_filled)
         name = "overview" if is_overview else first.text
@@ -225,7 +234,7 @@ class PodsMagics(Magics):
         try:
             args = parser.parse(line.words)
         except HelpWanted as wanted:
-            print(wanted, end="")
+            say(wanted, end="")
             return None
         if args.out is not None and (not args.out.isidentifier() or keyword.iskeyword(args.out)):
             parser.error(f"{args.out!r} is not a name for a variable (-o NAME)")

@@ -67,21 +67,19 @@ def moment(text: str, now: datetime, where: tzinfo) -> datetime:
 
 
 def zone(name: str) -> tzinfo:
-    """A time zone by its name, such as ``Europe/Berlin``.
+    """Return a time zone by its name, such as ``Europe/Berlin``, or by its offset.
 
     Raises
     ------
     InvalidRequest
-        There is none of that name on this computer.
+        There is none of that name, or no time zone data, on this computer.
     """
     from primepods_magic.frames.costs.periods import zone as zone_of
 
     try:
         return zone_of(name)
     except ValueError as error:
-        raise InvalidRequest(
-            f"{error}; it is a name such as UTC, Europe/Berlin or America/New_York"
-        ) from None
+        raise InvalidRequest(str(error)) from None
 
 
 def _midnight(day: datetime, where: tzinfo) -> datetime:

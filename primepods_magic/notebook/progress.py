@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from primepods_magic.api.output import is_terminal
+
 __all__ = ["reading"]
 
 _PATIENCE_S = 1.0
@@ -95,12 +97,14 @@ class _TerminalBar:
 
     def show(self, rows: int, total: int) -> None:
         if self._progress is None:
-            if not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+            if not is_terminal(sys.stdout) or os.environ.get("TERM") == "dumb":
                 return
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
+            from .output import open_console
+
             columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
-            self._progress = Progress(*columns, transient=True, auto_refresh=False)
+            self._progress = Progress(*columns, console=open_console(), transient=True, auto_refresh=False)
             self._progress.start()
             self._task = self._progress.add_task(f"reading the {self._what}", total=total)
         self._progress.update(self._task, completed=rows, total=total, refresh=True)

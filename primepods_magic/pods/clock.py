@@ -21,6 +21,10 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that only grow, for budgets: a service's ``Date`` may stand still."""
 
+    def age_s(self, moment: datetime, noted_at_s: float | None) -> float:
+        """Return how long ago something was, in seconds: at ``moment`` by the service's clock, and at
+        ``noted_at_s`` seconds since 1970 by this computer's. Of two that disagree, the shorter."""
+
     def sleep(self, seconds: float) -> None:
         """Let that much of the service's time pass; Ctrl-C ends it."""
 
@@ -55,6 +59,12 @@ class ServiceClock:
         """This computer's seconds."""
         return time.monotonic()
 
+    def age_s(self, moment: datetime, noted_at_s: float | None) -> float:
+        """Return the shorter of the two ages: one of the clocks may have jumped."""
+        ages = [(self.now() - moment).total_seconds()]
+        ages += [] if noted_at_s is None else [time.time() - noted_at_s]
+        return max(0.0, min(ages))
+
     def sleep(self, seconds: float) -> None:
         """Wait that long."""
         threading.Event().wait(seconds)
@@ -88,6 +98,10 @@ class SteppedClock:
     def monotonic(self) -> float:
         """The sandbox's seconds, which waiting moves."""
         return self.now().timestamp()
+
+    def age_s(self, moment: datetime, noted_at_s: float | None) -> float:
+        """Return the age by the sandbox's clock, the only one that counts there."""
+        return max(0.0, (self.now() - moment).total_seconds())
 
     def sleep(self, seconds: float) -> None:
         """Move the sandbox's clock on by that much."""

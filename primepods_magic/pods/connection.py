@@ -22,10 +22,13 @@ from primepods_magic.api.errors import (
     RequestRefused,
     UnexpectedAnswer,
 )
+from primepods_magic.api.folders import find_folder
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import Settings, load_settings, mask, settings_state
+from primepods_magic.api.text import clean
 from primepods_magic.api.transport import READ_TIMEOUT_S
 
+from .agreements import Agreements
 from .behind import finish
 from .clock import Clock, ServiceClock, SteppedClock
 from .last_seen import note_seen
@@ -74,6 +77,7 @@ class Connection:
 
     def __post_init__(self) -> None:
         self.memory = Memory()
+        self.agreements = Agreements()
         self.client.on_offers = self.memory.learn_offers
         self.client.on_pods = self._note_pods
 
@@ -152,12 +156,9 @@ class Connection:
     def __repr__(self) -> str:
         if self.is_sandbox:
             return "connected to the sandbox: its pods are simulated, nothing is billed"
-        team = f", team {self.settings.team_id}" if self.settings.team_id else ""
-        source = self.settings.sources.get("api_key", "given")
-        return (
-            f"connected to {self.settings.base_url} (live: pods are billed){team}, key "
-            f"{mask(self.settings.api_key)} from {source}"
-        )
+        team = f", team {clean(self.settings.team_id)}" if self.settings.team_id else ""
+        key = f"{mask(self.settings.api_key)} from {self.settings.sources.get('api_key', 'given')}"
+        return f"connected to {clean(self.settings.base_url)} (live: pods are billed){team}, key {key}"
 
 
 @dataclass(frozen=True)
@@ -387,14 +388,12 @@ def _open_sandbox() -> Connection:
 
 
 def _sandbox_database() -> Path | None:
-    import platformdirs
-
-    # Without a home there is nowhere to keep it; versions of platformdirs tell so in two ways.
+    folder = find_folder("data")
+    if folder is None:
+        return None
     try:
-        folder = Path(platformdirs.user_data_dir("primepods_magic"))
-    except RuntimeError:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # A sandbox that is forgotten at its end is better than none.
         return None
-    if not folder.is_absolute():
-        return None
-    folder.mkdir(parents=True, exist_ok=True)
     return folder / "sandbox.db"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from dataclasses import replace
+from hashlib import sha256
 from typing import Literal, NoReturn
 
 from primepods_magic.api.errors import (
@@ -18,23 +20,25 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import CreateRequest
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import as_word, clean, join_clean
 
 from .connection import Connection
-from .guards import end_if_too_dear, refuse_above
-from .identity import name_space, named_pods, standing, team_of
+from .guards import end_above_agreement, end_if_too_dear, refuse_above
+from .identity import list_changes, name_space, named_pods, standing, team_of
 from .intents import Intent, IntentFile
 from .locks import launching
 from .offers import Quote, alternatives
+from .pace import interval_s
 from .plan import LaunchPlan
 from .remove import GONE, remove_pods
-from .resolve import earlier_launch, find_out, known_ids
+from .resolve import find_out, known_ids, recall_launch
 
 __all__ = ["Creation"]
 
 # Words of capacity from an overloaded service are no proof that nothing was created.
 CAPACITY_SETTLE_S = 10.0
 TWINS_BUDGET_S = 2.0
+TWINS_SETTLE_S = 10.0
 
 Stage = Literal["looking", "ending", "creating", "done"]
 
@@ -117,13 +121,13 @@ class Creation:
 
     def _run(self, note: IntentFile) -> PodDetails:
         connection, plan = self._connection, self._plan
-        earlier = earlier_launch(connection, note, plan.digest, plan.settle_s)
+        earlier = recall_launch(connection, note, plan.digest, plan.settle_s)
         pods = list(earlier.listed) if earlier else connection.client.list_all_pods()
         if plan.new:
             if earlier is not None and earlier.is_untold:
                 return earlier.pod
         else:
-            found = standing(connection, pods, plan.spec)
+            found = standing(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
             agreed = {pod.id for pod in plan.replaces}
             if found.pod is not None:
                 return found.pod
@@ -141,31 +145,57 @@ class Creation:
             gpu_type=self._request.pod.gpu_type,
             gpu_count=self._request.pod.gpu_count,
             digest=plan.digest,
-            known_ids=known_ids(connection, pods, plan.name),
+            known_ids=known_ids(connection, pods),
             sent_at=connection.now(),
+            noted_at_s=time.time(),
+            account=sha256(connection.account.encode()).hexdigest()[:16],
+            agreed_usd_hr=plan.agreed_usd_hr,
         )
-        if not note.write(intent):
-            self.notices.append(
-                "no note of this launch could be kept on this computer: where a kernel dies meanwhile, look "
-                "with '%pods ls' before launching again"
+        if not note.write(intent) and plan.is_recorded:
+            note.clear()
+            raise LaunchRefused(
+                f"The launch record of '{self._name}' could not be written, so a launch that is cut off "
+                "would not be found again. Nothing was created. Run this again to launch without a record"
             )
         pod = self._create(note, intent)
         intent = replace(intent, pod_id=pod.id)
         note.write(intent)
-        end_if_too_dear(connection, pod, plan.spec, plan.limits, others)
-        self._notice_twins(pod, intent)
+        self._hold_to_price(pod, others)
+        agreed_usd_hr = plan.agreed_usd_hr
+        connection.agreements.add(
+            str(pod.id), agreed_usd_hr, lambda dearer: end_above_agreement(connection, dearer, agreed_usd_hr)
+        )
+        self._notice_changes(pod, intent)
         with self._mutex:
             self._stage = "done"
+        pod = self._look_around(pod, intent, others)
+        with self._mutex:
             if not self._is_interrupted:
                 note.write(replace(intent, is_delivered=True))
         return pod
+
+    def _hold_to_price(self, pod: PodDetails, others: list[PodDetails]) -> None:
+        """Terminate the pod if it costs more than a ceiling allows, or than was agreed to."""
+        plan = self._plan
+        end_if_too_dear(self._connection, pod, plan.spec, plan.limits, others, plan.agreed_usd_hr)
+
+    def _notice_changes(self, pod: PodDetails, intent: Intent) -> None:
+        """Report what the service has made of the request, if that is not what was asked for."""
+        changes = list_changes(pod, intent)
+        if changes:
+            self.notices.append(
+                f"The service changed what was asked for: {'; '.join(changes)}. '{self._name}' is pod "
+                f"{clean(pod.id)} and is billed. Running this again returns it; '%pods rm {pod.word}' "
+                "terminates it"
+            )
 
     def _end(self, pods: tuple[PodDetails, ...]) -> None:
         """End what is replaced, and make sure that it is gone."""
         for removal in remove_pods(self._connection, pods):
             if removal.outcome != GONE:
                 raise LaunchRefused(
-                    f"the old '{self._name}' ({removal.id}) is {removal.outcome}; no new one was created"
+                    f"the old '{self._name}' ({clean(removal.id)}) is {removal.outcome}; no new one was "
+                    "created"
                 )
 
     def _create(self, note: IntentFile, intent: Intent) -> PodDetails:
@@ -174,7 +204,10 @@ class Creation:
         try:
             self._go_on("creating")
             self.has_ordered = True
-            return self._connection.client.create_pod(self._request)
+            pod = self._connection.client.create_pod(self._request)
+            if pod.id not in intent.known_ids:
+                return pod
+            failure = OutcomeUnknown("the response names a pod that was there before")
         except PodsError as refused:
             failure = refused
         except Exception as error:  # noqa: BLE001 - whatever it is, a pod may exist
@@ -189,21 +222,22 @@ class Creation:
     def _not_created(self, unknown: OutcomeUnknown) -> NoReturn:
         status = unknown.status_code
         reason = f"the service failed (HTTP {status})" if status else "no good answer came"
+        said = f" with: {unknown.said}" if unknown.said else ""
         raise ServiceUnavailable(
-            f"'{self._name}' was not created: {reason}, and no such pod was to be seen within "
-            f"{self._plan.settle_s:g} s. Running this again launches it anew",
+            f"'{self._name}' was not created: {reason}{said}. No such pod was to be seen within "
+            f"{self._plan.settle_s:g} s. Running this again launches it again",
             status_code=status,
             request_id=unknown.request_id,
             said=unknown.said,
         )
 
     def _found(self, note: IntentFile, intent: Intent, settle_s: float) -> PodDetails | None:
-        outcome = find_out(self._connection, intent, settle_s)
+        outcome = find_out(self._connection, intent, settle_s, claimed=note.read_others())
         if outcome.pods:
             return outcome.pods[0]
         note.clear()
         if outcome.ended_id:
-            raise PodFailed(f"'{self._name}' was created ({outcome.ended_id}) and has ended already")
+            raise PodFailed(f"'{self._name}' was created ({clean(outcome.ended_id)}) and has ended already")
         return None
 
     def _found_although_sold_out(
@@ -211,6 +245,8 @@ class Creation:
     ) -> PodDetails | None:
         if sold_out.status_code == 503:
             return self._found(note, intent, min(CAPACITY_SETTLE_S, self._plan.settle_s))
+        if sold_out.status_code is not None and sold_out.status_code >= 500:
+            return self._found(note, intent, self._plan.settle_s)
         try:
             return self._found(note, intent, 0)
         except OutcomeUnknown:
@@ -230,17 +266,35 @@ class Creation:
             said=sold_out.said,
         )
 
-    def _notice_twins(self, pod: PodDetails, intent: Intent) -> None:
-        """Another computer may have launched the name at the same moment; nothing can prevent that."""
-        try:
-            pods = self._connection.client.list_all_pods(budget_s=TWINS_BUDGET_S)
-        except PodsError:
-            return
+    def _look_around(self, pod: PodDetails, intent: Intent, others: list[PodDetails]) -> PodDetails:
+        """Read the list once more and return the pod as it is there: with its price, and beside another pod
+        of the name if another computer has launched it at the same moment, which nothing can prevent."""
+        clock, client = self._connection.clock, self._connection.client
+        deadline = clock.monotonic() + min(TWINS_SETTLE_S, self._plan.settle_s)
+        while True:
+            try:
+                pods = client.list_all_pods(budget_s=TWINS_BUDGET_S)
+            except PodsError:
+                return pod
+            listed = next((other for other in pods if other.id == pod.id), None)
+            # A list without the pod itself lags, and says nothing of others.
+            if listed is not None or clock.monotonic() >= deadline:
+                break
+            clock.sleep(interval_s(self._connection))
+        if listed is not None:
+            pod = listed
+            self._hold_to_price(pod, others)
+        self._notice_twins(pods, pod, intent)
+        return pod
+
+    def _notice_twins(self, pods: list[PodDetails], pod: PodDetails, intent: Intent) -> None:
         known = {pod.id, *intent.known_ids}
         named = named_pods(self._connection, pods, intent.name, intent.team_id)
-        twins = [str(twin.id) for twin in named if twin.id not in known]
+        named += named_pods(self._connection, pods, pod.name or "", pod.team_id)
+        twins = {clean(twin.id): None for twin in named if twin.id not in known}
         if twins:
             self.notices.append(
-                f"another live pod is called '{self._name}' now ({', '.join(twins)}): it was launched "
-                f"elsewhere at the same moment, and both are billed. '%pods rm {pod.id_word}' ends this one"
+                f"another live pod is called '{self._name}' now ({join_clean(twins)}): it was launched "
+                f"elsewhere at the same moment, and both are billed. '%pods rm {as_word(pod.id)}' ends this "
+                "one"
             )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from primepods_magic.api.errors import NameInUse, NotFound
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import clean, join_clean
 
 from .connection import Connection
 
@@ -56,7 +56,7 @@ def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: 
             return pod
     matches = same_name(connection, pods, text)
     if to_change and not all(connection.is_mine(pod) for pod in matches):
-        ids = ", ".join(str(pod.id) for pod in matches)
+        ids = join_clean(pod.id for pod in matches)
         raise NotFound(
             f"it cannot be told whether '{clean(text)}' is yours; name the pod by its id ({ids}). Nothing "
             "was done"
@@ -67,7 +67,7 @@ def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: 
     if len(matches) == 1:
         return matches[0]
     if matches:
-        ids = ", ".join(str(pod.id) for pod in matches)
+        ids = join_clean(pod.id for pod in matches)
         raise NameInUse(f"{len(matches)} pods are called '{clean(text)}': say which by its id ({ids})")
     raise NotFound(f"there is no pod '{clean(text)}'{_hint(connection, pods, text, to_change)}")
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
-from primepods_magic.api.errors import BudgetExceeded, PodsError
+from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import as_word, clean
 from primepods_magic.api.vocabulary import PodStatus
 
+from .agreements import is_above
 from .burn import burn_usd_hr
 from .connection import Connection
 from .offers import Quote
@@ -18,6 +20,7 @@ from .spec import PodSpec
 
 __all__ = [
     "Limits",
+    "end_above_agreement",
     "end_if_too_dear",
     "highest_burn_usd_hr",
     "missing_ssh_key",
@@ -41,6 +44,11 @@ class Limits:
     max_burn_usd_hr : float, optional
         For all my live pods and the one to be launched together.
 
+    Raises
+    ------
+    InvalidRequest
+        A ceiling is not a finite number, or is below 0.
+
     Examples
     --------
     >>> launch(gpu="H100_80GB", limits=Limits(max_price_usd_hr=4))           # doctest: +SKIP
@@ -49,13 +57,23 @@ class Limits:
     max_price_usd_hr: float | None = None
     max_burn_usd_hr: float | None = None
 
+    def __post_init__(self) -> None:
+        for name in (limit.name for limit in fields(self)):
+            ceiling = getattr(self, name)
+            is_number = isinstance(ceiling, (int, float)) and not isinstance(ceiling, bool)
+            # Nothing is above NaN, so it would be no ceiling at all.
+            if ceiling is not None and not (is_number and 0 <= ceiling < math.inf):
+                raise InvalidRequest(
+                    f"{name} is a number of USD per hour, such as 4, or None. Nothing was sent"
+                )
+
 
 def highest_burn_usd_hr(pods: Iterable[PodDetails]) -> float:
     """What live pods cost an hour once they are up; those that are stopped, as they are."""
     return sum(
         burn_usd_hr([pod])
         if pod.status == PodStatus.STOPPED
-        else max(pod.price_hr or 0.0, burn_usd_hr([pod]))
+        else max(pod.highest_usd_hr or 0.0, burn_usd_hr([pod]))
         for pod in pods
         if pod.is_live
     )
@@ -96,7 +114,7 @@ def why_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetai
     if ceiling is None:
         return ""
     others = list(others)
-    unpriced = [pod for pod in others if pod.is_live and pod.price_hr is None]
+    unpriced = [pod for pod in others if pod.is_live and pod.highest_usd_hr is None]
     if unpriced:
         return (
             f"'{clean(unpriced[0].name)}' has no price, so whether '{name}' keeps below the ceiling of "
@@ -138,16 +156,36 @@ def refuse_together(limits: Limits, quotes: Iterable[Quote], others: Iterable[Po
 
 
 def end_if_too_dear(
-    connection: Connection, pod: PodDetails, spec: PodSpec, limits: Limits, others: Iterable[PodDetails]
+    connection: Connection,
+    pod: PodDetails,
+    spec: PodSpec,
+    limits: Limits,
+    others: Iterable[PodDetails],
+    agreed_usd_hr: float,
 ) -> None:
-    """End a pod that turns out to cost more than the spec's ``max_price`` or a ceiling allows.
+    """Terminate a pod that turns out to cost more than a ceiling allows, or than was agreed to.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the pod is.
+    pod : PodDetails
+        The pod, as the service describes it now.
+    spec : PodSpec
+        What was asked for.
+    limits : Limits
+        The ceilings.
+    others : iterable of PodDetails
+        My live pods beside it.
+    agreed_usd_hr : float
+        What was agreed to, in USD per hour.
 
     Raises
     ------
     BudgetExceeded
-        It does; the message says whether it could be ended.
+        It does; the message says whether it was terminated.
     """
-    price_usd_hr = pod.price_hr
+    price_usd_hr = pod.highest_usd_hr
     if price_usd_hr is None:
         return
     burn = highest_burn_usd_hr(others)
@@ -156,18 +194,27 @@ def end_if_too_dear(
         (limits.max_price_usd_hr, price_usd_hr, "the ceiling for one pod (max_price_usd_hr)"),
         (limits.max_burn_usd_hr, burn + price_usd_hr, "the ceiling for all pods (max_burn_usd_hr)"),
     )
-    broken = [bound for bound in bounds if bound[0] is not None and bound[1] > bound[0] * _ROUNDING]
-    if not broken:
-        return
-    ceiling, rate, what = broken[0]
+    for ceiling, rate_usd_hr, what in bounds:
+        if ceiling is not None and rate_usd_hr > ceiling * _ROUNDING:
+            together = "" if rate_usd_hr == price_usd_hr else f", with your other pods ${rate_usd_hr:.2f}/h"
+            raise _end_too_dear(connection, pod, together, f"{what} of ${ceiling:.2f}/h")
+    if is_above(pod, agreed_usd_hr):
+        raise end_above_agreement(connection, pod, agreed_usd_hr)
+
+
+def end_above_agreement(connection: Connection, pod: PodDetails, agreed_usd_hr: float) -> BudgetExceeded:
+    """Terminate a pod that costs more than was agreed to, and return the error that reports it."""
+    return _end_too_dear(connection, pod, "", f"the ${agreed_usd_hr:.2f}/h that was agreed to")
+
+
+def _end_too_dear(connection: Connection, pod: PodDetails, together: str, bound: str) -> BudgetExceeded:
     try:
         ended = f"was ended: {remove_pods(connection, [pod])[0].outcome}"
     except PodsError as error:
-        ended = f"could not be ended ({error}). It is billed until '%pods rm {pod.id_word}' ends it"
-    together = "" if rate == price_usd_hr else f", with your other pods ${rate:.2f}/h"
-    raise BudgetExceeded(
-        f"'{clean(pod.name)}' ({pod.id}) turned out to cost ${price_usd_hr:.2f}/h{together}, above {what} of "
-        f"${ceiling:.2f}/h, and {ended}"
+        ended = f"could not be ended ({error}). It is billed until '%pods rm {as_word(pod.id)}' ends it"
+    return BudgetExceeded(
+        f"'{clean(pod.name)}' ({clean(pod.id)}) turned out to cost ${pod.highest_usd_hr or 0.0:.2f}/h"
+        f"{together}, above {bound}, and {ended}"
     )
 
 

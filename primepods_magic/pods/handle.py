@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean, clean_lines
+from primepods_magic.api.output import printable
+from primepods_magic.api.text import brief, clean
 from primepods_magic.api.vocabulary import PodStatus
 
 from .burn import accrued_usd
@@ -17,12 +18,14 @@ __all__ = ["Pod"]
 
 
 class LogText(str):
-    """Text as it came, which shows as the lines it is and moves no cursor."""
+    """Text of clean lines, which shows as the lines it is."""
 
     __slots__ = ()
 
-    def __repr__(self) -> str:
-        return clean_lines(str(self))
+    def __str__(self) -> str:
+        return printable(self[:])
+
+    __repr__ = __str__
 
 
 class Pod:
@@ -167,23 +170,29 @@ class Pod:
         return self
 
     def logs(self, *, tail: int | None = None) -> LogText:
-        """Its logs, or their last ``tail`` lines."""
+        """Return its logs, or their last ``tail`` lines, as a terminal shows them.
+
+        A progress bar is one line, in its last state; colors and other escapes are left out.
+        """
         return LogText(self._connection.client.pod_logs(self.id, tail=tail))
 
     def terminate(self) -> Removal:
         """End it, verify that it is gone, and say what it cost."""
         return remove_pods(self._connection, [self._details])[0]
 
+    def __str__(self) -> str:
+        return printable(repr(self))
+
     def __repr__(self) -> str:
         pod = self._details
-        parts = [f"{pod.gpu_count} × {pod.gpu_name}"]
+        parts = [f"{pod.gpu_count} × {clean(pod.gpu_name)}"]
         if pod.price_hr is not None:
             parts.append(f"${pod.price_hr:.2f}/h")
         parts.append(self._state())
         if pod.is_ready and self.ssh:
             parts.append(self.ssh)
         if pod.has_failed:
-            parts.append(pod.installation_failure or "failed")
+            parts.append(brief(pod.installation_failure) or "failed")
         return f"Pod {clean(self.name)}: {' · '.join(clean(part) for part in parts)}"
 
     def _state(self) -> str:

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 
 from primepods_magic.api.errors import NameInUse, PodFailed, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import brief, clean, join_clean
 
 from .connection import Connection
 from .find import same_name
+from .intents import Intent
+from .likeness import fold_name, fold_word
+from .resolve import Earlier
 from .spec import PodSpec
 
-__all__ = ["Standing", "name_space", "named_pods", "standing", "team_of"]
+__all__ = ["Standing", "list_changes", "name_space", "named_pods", "shares_by_default", "standing", "team_of"]
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,12 @@ def team_of(connection: Connection, spec: PodSpec) -> str | None:
     return spec.team or connection.settings.team_id
 
 
+def shares_by_default(connection: Connection, spec: PodSpec) -> bool:
+    """Return whether a pod is shared with its team because the settings say so, and the spec nothing."""
+    is_open = spec.shared_with_team is None and spec.team_member_ids is None
+    return is_open and connection.settings.shares_with_team and team_of(connection, spec) is not None
+
+
 def name_space(connection: Connection, spec: PodSpec) -> str:
     """Within what a name is one pod's: the service, me, and the team that is billed."""
     return f"{connection.account}\n{team_of(connection, spec)}"
@@ -54,7 +63,14 @@ def named_pods(
     return [pod for pod in same_name(connection, pods, name) if pod.team_id == team_id]
 
 
-def standing(connection: Connection, pods: list[PodDetails], spec: PodSpec) -> Standing:
+def standing(
+    connection: Connection,
+    pods: list[PodDetails],
+    spec: PodSpec,
+    *,
+    earlier: Earlier | None = None,
+    digest: str = "",
+) -> Standing:
     """Compare the live pods of a spec's name with the spec.
 
     Parameters
@@ -65,35 +81,82 @@ def standing(connection: Connection, pods: list[PodDetails], spec: PodSpec) -> S
         All that this key can see.
     spec : PodSpec
         What is wanted.
+    earlier : Earlier, optional
+        The pod that this computer has launched under the name: it is the name's pod, whatever the service
+        calls it.
+    digest : str
+        Of the launch that asks. If it is the one that made the earlier pod, that pod is what was asked for.
     """
-    matches = named_pods(connection, pods, spec.pod_name, team_of(connection, spec))
+    recorded = earlier.pod if earlier is not None and earlier.pod.is_live else None
+    team_id = team_of(connection, spec)
+    matches = named_pods(connection, pods, spec.pod_name, team_id)
+    if recorded is not None:
+        matches = [recorded, *(pod for pod in matches if pod.id != recorded.id)]
     name = clean(spec.pod_name)
     if not matches:
-        return Standing()
-    if not all(connection.is_mine(pod) for pod in matches):
+        return _compare_spellings(connection, pods, spec, team_id)
+    if not all(pod is recorded or connection.is_mine(pod) for pod in matches):
         why = f"a live pod is called '{name}', and your key may not say whether it is yours"
         ways = "Use another name, or '--new' for one more of this name"
         return Standing(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
     if len(matches) > 1:
-        ids = ", ".join(str(pod.id) for pod in matches)
+        ids = join_clean(pod.id for pod in matches)
         why = f"{len(matches)} live pods are called '{name}' ({ids})"
         ways = "'%pods rm ID' ends the one that is too many"
         return Standing(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
     pod = matches[0]
     if pod.has_failed:
-        reason = f": {clean(pod.installation_failure)}" if pod.installation_failure else ""
+        reason = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
         why = f"the pod '{name}' has failed{reason}"
         ways = (
             f"It may go on being billed; '%pods rm {pod.word}' ends it, and '--replace' ends it and launches "
             "it anew"
         )
         return Standing(None, (pod,), why, PodFailed(f"{why}; nothing was created. {ways}"))
-    differences = _differences(pod, spec)
+    is_same_launch = pod is recorded and earlier is not None and earlier.intent.digest == digest
+    differences = [] if is_same_launch else _differences(pod, spec)
     if differences:
         why = f"a live pod is called '{name}' and differs ({'; '.join(differences)})"
         ways = "Use another name, '--new' for one more of this name, or '--replace' to end that one first"
         return Standing(None, (pod,), why, NameInUse(f"{why}; nothing was created. {ways}"))
     return Standing(pod=pod)
+
+
+def list_changes(pod: PodDetails, intent: Intent) -> list[str]:
+    """List how a pod differs from what was ordered, in words; what the service leaves out does not differ."""
+    changes = []
+    if pod.name is not None and pod.name != intent.name:
+        changes.append(f"its name is '{clean(pod.name)}', not '{clean(intent.name)}'")
+    if pod.team_id != intent.team_id:
+        team, wanted = (f"team {clean(id)}" if id else "you" for id in (pod.team_id, intent.team_id))
+        changes.append(f"it is billed to {team}, not to {wanted}")
+    if pod.gpu_name is not None and fold_word(pod.gpu_name) != fold_word(intent.gpu_type):
+        changes.append(f"its GPU is {clean(pod.gpu_name)}, not {clean(intent.gpu_type)}")
+    if pod.gpu_count is not None and pod.gpu_count != intent.gpu_count:
+        changes.append(f"it has {pod.gpu_count} GPUs, not {intent.gpu_count}")
+    return changes
+
+
+def _compare_spellings(
+    connection: Connection, pods: list[PodDetails], spec: PodSpec, team_id: str | None
+) -> Standing:
+    """Refuse a name that differs from a live pod's in nothing that a person sees: a service may have changed
+    it, and renting again would be the second time."""
+    wanted = fold_name(spec.pod_name)
+    for pod in pods:
+        if (
+            fold_name(pod.name) == wanted
+            and pod.is_live
+            and pod.team_id == team_id
+            and connection.is_mine(pod)
+        ):
+            why = (
+                f"your live pod '{clean(pod.name)}' ({clean(pod.id)}) differs from "
+                f"'{clean(spec.pod_name)}' in spelling only"
+            )
+            ways = "Use that name or another one, or '--new' to rent one more"
+            return Standing(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
+    return Standing()
 
 
 def _differences(pod: PodDetails, spec: PodSpec) -> list[str]:
@@ -106,7 +169,7 @@ def _differences(pod: PodDetails, spec: PodSpec) -> list[str]:
         ("disk", disk_gb, spec.disk_size),
     )
     return [
-        f"{what} is {has}, not {wanted}"
+        f"{what} is {clean(has)}, not {clean(wanted)}"
         for what, has, wanted in pairs
         if wanted is not None and has is not None and str(wanted).casefold() != str(has).casefold()
     ]

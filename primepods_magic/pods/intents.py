@@ -1,23 +1,29 @@
-"""Launches that are under way: a note per name on this computer, written before the request leaves.
+"""Launch records: a file for each name on this computer, written before the request leaves.
 
-A kernel may be killed after the service has acted and before the answer is read. The note lets the next
-launch of the name look for that pod instead of renting a second one.
+A kernel may be killed after the service has acted and before the response is read. The record lets the next
+launch of the name look for that pod instead of renting a second one. Once the pod is known, the record keeps
+its id: the service may call the pod something else, bill another team, or leave it out of its lists.
 """
 
 from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import os
 import time
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+
+from pydantic import AwareDatetime, TypeAdapter, ValidationError
+
+from primepods_magic.api.files import read_plain_file, write_atomically
+from primepods_magic.api.folders import find_folder
 
 __all__ = ["Intent", "IntentFile", "launch_path"]
 
-_KEPT_S = 30 * 86_400
+_KEPT_S = 400 * 86_400
+_PROBE = b"\0" * 4096
 
 
 @dataclass(frozen=True)
@@ -27,21 +33,27 @@ class Intent:
     Parameters
     ----------
     name : str
-        The pod's name.
+        The pod's name, as it was asked for.
     team_id : str, optional
-        Which team is billed.
+        The team that was to be billed.
     gpu_type, gpu_count :
-        What was asked for; the pod that comes of it has them.
+        What was asked for.
     digest : str
         Of the spec, to tell the same launch run again from another one.
     known_ids : tuple of str
-        Pods of this name that were there before, live or ended.
+        Pods that were there before, live or ended.
     sent_at : datetime
         When, by the service's clock (UTC).
+    noted_at_s : float, optional
+        The same by this computer's clock, in seconds since 1970.
     pod_id : str, optional
-        The pod that came of it, once that is known.
+        The pod that was created, once that is known.
     is_delivered : bool
-        Whoever launched it was told.
+        The launch has returned the pod.
+    account : str
+        A digest of whose launch it is.
+    agreed_usd_hr : float, optional
+        The most that was agreed to, in USD per hour, until the pod is ready at such a price.
     """
 
     name: str
@@ -50,17 +62,20 @@ class Intent:
     gpu_count: int
     digest: str
     known_ids: tuple[str, ...]
-    sent_at: datetime
+    sent_at: AwareDatetime
+    noted_at_s: float | None = None
     pod_id: str | None = None
     is_delivered: bool = False
+    account: str = ""
+    agreed_usd_hr: float | None = None
 
 
-# Where nothing can be written, a launch run again in the same process still finds its intent here.
+# If nothing can be written, a launch run again in the same process still finds its record here.
 _unwritten: dict[Path, Intent] = {}
 
 
 class IntentFile:
-    """The note about one name; to be read and written by whoever holds the name's lock.
+    """The record of one name; read and written only by the holder of the name's lock.
 
     Parameters
     ----------
@@ -74,53 +89,69 @@ class IntentFile:
         self._path = launch_path(account, name, ".json")
 
     def read(self) -> Intent | None:
-        """The intent, or ``None`` where there is none that can be read."""
+        """Return the record, or ``None`` if there is none that can be read."""
+        return _unwritten.get(self._path) or _read_record(self._path)
+
+    def read_others(self) -> list[Intent]:
+        """Return the records of all other names on this computer."""
         try:
-            raw = json.loads(self._path.read_text(encoding="utf-8"))
-            known_ids = tuple(str(known) for known in raw["known_ids"])
-            sent_at = datetime.fromisoformat(raw["sent_at"])
-            return Intent(**{**raw, "known_ids": known_ids, "sent_at": sent_at})
-        except (OSError, ValueError, TypeError, KeyError):
-            return _unwritten.get(self._path)
+            paths = [path for path in self._path.parent.glob("*.json") if path != self._path]
+        except OSError:
+            paths = []
+        return [record for record in map(_read_record, paths) if record is not None]
+
+    def can_write(self) -> bool:
+        """Try whether a record can be written, before anything depends on it."""
+        probe = self._path.with_suffix(".probe")
+        try:
+            _make_folder(self._path.parent)
+            write_atomically(probe, _PROBE, is_durable=True)
+            probe.unlink()
+        except OSError:
+            return False
+        return not self._path.is_dir()
 
     def write(self, intent: Intent) -> bool:
-        """Keep the intent so that it survives the process and a power cut; false where that cannot be."""
-        text = json.dumps({**asdict(intent), "sent_at": intent.sent_at.isoformat()})
-        beside = self._path.with_suffix(f".{os.getpid()}.tmp")
+        """Store the record so that it survives the process and a power cut; return false if that fails."""
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make_folder(self._path.parent)
             _forget_old(self._path.parent)
-            with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self._path)
-            _sync_folder(self._path.parent)
+            write_atomically(self._path, _records().dump_json(intent), is_durable=True)
         except OSError:
             _unwritten[self._path] = intent
-            with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
             return False
+        _unwritten.pop(self._path, None)
         return True
 
     def clear(self) -> None:
-        """Forget the intent: nothing came of it, or nothing can any more."""
+        """Remove the record: its pod is gone, or was never created."""
         _unwritten.pop(self._path, None)
         with contextlib.suppress(OSError):
             self._path.unlink(missing_ok=True)
 
 
 def launch_path(account: str, name: str, suffix: str) -> Path:
-    """Where a file about launching one name in one account is."""
-    import platformdirs
-
+    """Return the path of a file about launching one name in one account."""
     digest = hashlib.sha256(f"{account}\n{name}".encode("utf-8", "replace")).hexdigest()[:32]
-    try:
-        state = Path(platformdirs.user_state_dir("primepods_magic"))
-    except RuntimeError:
-        # Without a home there is nowhere to write; nothing can be made below a device either.
-        state = Path(os.devnull)
+    # Without a home there is nowhere to write; nothing can be made below a device either.
+    state = find_folder("state") or Path(os.devnull)
     return state / "launching" / f"{digest}{suffix}"
+
+
+@cache
+def _records() -> TypeAdapter[Intent]:
+    return TypeAdapter(Intent)
+
+
+def _read_record(path: Path) -> Intent | None:
+    try:
+        return _records().validate_json(read_plain_file(path))
+    except (OSError, ValidationError):
+        return None
+
+
+def _make_folder(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
 
 def _forget_old(folder: Path) -> None:
@@ -129,11 +160,3 @@ def _forget_old(folder: Path) -> None:
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _KEPT_S:
                 path.unlink(missing_ok=True)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -6,15 +6,19 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
+import math
 import time
 from pathlib import Path
 from typing import Any
+
+from primepods_magic.api.files import read_plain_file, write_atomically
+from primepods_magic.api.folders import find_folder
 
 __all__ = ["greeting", "note_seen"]
 
 _KEPT_S = 90 * 86_400
 _FRESH_S = 60.0
+_NAME = "last_seen.json"
 
 
 def note_seen(account: str, pods: int, burn_usd_hr: float, *, is_sandbox: bool) -> None:
@@ -31,7 +35,10 @@ def note_seen(account: str, pods: int, burn_usd_hr: float, *, is_sandbox: bool) 
     is_sandbox : bool
         They are simulated.
     """
-    path = _path()
+    folder = find_folder("state")
+    if folder is None:
+        return
+    path = folder / _NAME
     key = hashlib.sha256(account.encode()).hexdigest()[:16]
     now = time.time()
     kept = {name: note for name, note in _read(path).items() if now - note["seen_at"] < _KEPT_S}
@@ -42,11 +49,9 @@ def note_seen(account: str, pods: int, burn_usd_hr: float, *, is_sandbox: bool) 
         return
     if before and pods and now - before["seen_at"] < _FRESH_S and {**before, "seen_at": now} == kept[key]:
         return
-    beside = path.with_suffix(f".{os.getpid()}.tmp")
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        beside.write_text(json.dumps(kept), encoding="utf-8")
-        beside.replace(path)
+        write_atomically(path, json.dumps(kept))
 
 
 def greeting() -> str | None:
@@ -58,7 +63,8 @@ def greeting() -> str | None:
     >>> greeting()                                                           # doctest: +SKIP
     "2 pods were running when last seen 3 h ago: $4.78/h. '%pods ls' shows them"
     """
-    notes = list(_read(_path()).values())
+    folder = find_folder("state")
+    notes = list(_read(folder / _NAME).values()) if folder else []
     billed = [note for note in notes if not note["sandbox"]]
     shown = billed or notes
     if not shown:
@@ -81,8 +87,8 @@ def _ago(seconds: float) -> str:
 
 def _read(path: Path) -> dict[str, dict[str, Any]]:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        return {
+        raw = json.loads(read_plain_file(path))
+        notes = {
             str(key): {
                 "pods": int(note["pods"]),
                 "usd_hr": float(note["usd_hr"]),
@@ -91,15 +97,7 @@ def _read(path: Path) -> dict[str, dict[str, Any]]:
             }
             for key, note in raw.items()
         }
-    except (OSError, ValueError, TypeError, KeyError, AttributeError):
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return {}
-
-
-def _path() -> Path:
-    import platformdirs
-
-    try:
-        return Path(platformdirs.user_state_dir("primepods_magic")) / "last_seen.json"
-    except RuntimeError:
-        # Without a home there is nowhere to keep it.
-        return Path(os.devnull) / "last_seen.json"
+    # A file that was meddled with may hold NaN, which no arithmetic here survives.
+    return {key: note for key, note in notes.items() if math.isfinite(note["usd_hr"] + note["seen_at"])}

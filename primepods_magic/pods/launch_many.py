@@ -16,6 +16,7 @@ from .connection import Connection, current
 from .creation import Creation
 from .guards import Limits, refuse_together
 from .handle import Pod
+from .holding import hold_existing
 from .launch import agree, warn
 from .plan import LaunchPlan, plan_launch
 from .resolve import SETTLE_S
@@ -148,7 +149,7 @@ def carry_out_many(
     }
     for notice in (notice for creation in creations.values() for notice in creation.notices):
         tell(notice)
-    outcomes = [plan.existing or came[place] for place, plan in enumerate(plans)]
+    outcomes = [_hold_or_report(connection, plan) or came[place] for place, plan in enumerate(plans)]
     pods = [
         Pod(connection, outcome, is_new=place in creations and creations[place].has_ordered)
         for place, outcome in enumerate(outcomes)
@@ -168,6 +169,15 @@ def _as_specs(specs: Iterable[PodSpec | Mapping[str, object]]) -> list[PodSpec]:
     return with_own_names(wanted)
 
 
+def _hold_or_report(connection: Connection, plan: LaunchPlan) -> PodDetails | PodsError | None:
+    """Return the pod that was there already, or why it is not any more."""
+    try:
+        hold_existing(connection, plan)
+    except PodsError as error:
+        return error
+    return plan.existing
+
+
 def _outcome(creation: Creation, future: Future[PodDetails]) -> PodDetails | PodsError:
     if not future.done():
         return creation.interrupt()
@@ -185,7 +195,7 @@ def _account(
     for plan, outcome in zip(plans, outcomes, strict=True):
         if isinstance(outcome, PodDetails):
             price = "" if outcome.price_hr is None else f", ${outcome.price_hr:.2f}/h"
-            said = f"is there ({outcome.id}{price})"
+            said = f"is there ({clean(outcome.id)}{price})"
         else:
             said = f"{type(outcome).__name__}: {outcome}"
         lines.append(f"  {clean(plan.name)}: {said}")

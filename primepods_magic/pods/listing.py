@@ -7,6 +7,7 @@ from typing import Literal
 
 from primepods_magic.api.errors import NotFound
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
+from primepods_magic.api.text import join_clean
 
 from .connection import Connection
 from .offers import find_offers, misfits, passed_over
@@ -66,14 +67,14 @@ def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatus
     entries = connection.client.pod_status(ids)
     missing = sorted(set(ids) - {entry.key for entry in entries if entry.key})
     if missing:
-        raise NotFound(f"the service knows no pod {', '.join(missing)}")
+        raise NotFound(f"the service knows no pod {join_clean(missing)}")
     return entries
 
 
 def list_offers(
     connection: Connection, spec: PodSpec, *, count: int | None = None, spot: bool = False
 ) -> list[Offer]:
-    """Offers, cheapest first, those that are sold out last.
+    """Offers, cheapest first; after them those whose stock nobody can tell, and those that are sold out.
 
     Parameters
     ----------
@@ -93,7 +94,7 @@ def list_offers(
         hindrances = set(misfits(offer, wanted, spot=spot)) - passed_over(spec)
         if not hindrances:
             offers.append(offer)
-    return sorted(offers, key=lambda offer: not offer.in_stock)
+    return sorted(offers, key=lambda offer: offer.stock)
 
 
 def list_history(

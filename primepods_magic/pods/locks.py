@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +14,18 @@ from .intents import IntentFile, launch_path
 __all__ = ["launching", "locked"]
 
 _POLL_S = 0.05
+_open_files: set[IO[bytes]] = set()
+
+
+def _close_in_child() -> None:
+    """Give up in a forked child what it inherits: a lock is held until every copy of its file is closed."""
+    for file in list(_open_files):
+        file.close()
+    _open_files.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_close_in_child)
 
 
 @contextlib.contextmanager
@@ -60,10 +73,18 @@ def _lock_file(path: Path) -> Iterator[IO[bytes] | None]:
     with contextlib.ExitStack() as stack:
         try:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            file = stack.enter_context(path.open("ab"))
+            file = stack.enter_context(open(path, "ab", opener=_open_plainly))
         except OSError:
-            file = None
+            yield None
+            return
+        _open_files.add(file)
+        stack.callback(_open_files.discard, file)
         yield file
+
+
+def _open_plainly(path: str, flags: int) -> int:
+    """Open without following a link, and without waiting for the other end of a pipe."""
+    return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600)
 
 
 def _wait_for(file: IO[bytes], on_wait: Callable[[], object] | None) -> bool:
@@ -89,4 +110,6 @@ def _wait_for(file: IO[bytes], on_wait: Callable[[], object] | None) -> bool:
 def _unlock(file: IO[bytes]) -> None:
     import fcntl
 
-    fcntl.flock(file, fcntl.LOCK_UN)
+    # In a forked child the file is closed already, and the parent still holds the lock.
+    if not file.closed:
+        fcntl.flock(file, fcntl.LOCK_UN)

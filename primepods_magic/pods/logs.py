@@ -25,6 +25,7 @@ GAP = "… gap …"
 """Stands where lines may be missing."""
 
 _MOST_LINES = 5000
+_MOST_REDRAWN = 100
 
 
 def follow_logs(
@@ -92,15 +93,42 @@ def follow_logs(
 
 
 def new_lines(before: Sequence[str], now: Sequence[str]) -> list[str]:
-    """What of the lines now was not there before, by the longest overlap of the end before with the beginning
-    now; the last line before may have grown since.
+    """Return the lines of now that were not there before.
+
+    Both are windows of one log that moves on. They are lined up where the end before and the beginning now
+    have most in common; the last lines before may have been redrawn since, and are told where they differ.
 
     >>> new_lines(["a", "b"], ["b", "c"]), new_lines(["a", "b"], ["x"]), new_lines(["a", "b…"], ["a", "b c"])
     (['c'], ['… gap …', 'x'], ['b c'])
     """
     before, now = list(before), list(now)
-    for seen in (before, before[:-1]):
-        for length in range(min(len(seen), len(now)), 0, -1):
-            if seen[-length:] == now[:length]:
-                return now[length:]
-    return [GAP, *now] if before and now else now
+    if not before or not now:
+        return now
+    common = _common_lengths(before, now)
+    fits = [
+        (redrawn, begin)
+        for begin, length in enumerate(common)
+        for redrawn in [len(before) - begin - length]
+        if redrawn <= 1 or (redrawn <= _MOST_REDRAWN and (length >= redrawn or not begin))
+        if length or len(before) == 1
+    ]
+    if not fits:
+        return [GAP, *now]
+    _, begin = min(fits)
+    old, new = before[begin + common[begin] :], now[common[begin] :]
+    return [line for place, line in enumerate(new) if place >= len(old) or line != old[place]]
+
+
+def _common_lengths(before: list[str], now: list[str]) -> list[int]:
+    """Return how many lines now begin as those from each place before on do (by the Z algorithm)."""
+    lines: list[str | None] = [*now, None, *before]
+    lengths = [0] * len(lines)
+    left = right = 0
+    for place in range(1, len(lines)):
+        length = min(right - place, lengths[place - left]) if place < right else 0
+        while place + length < len(lines) and lines[length] == lines[place + length]:
+            length += 1
+        if place + length > right:
+            left, right = place, place + length
+        lengths[place] = length
+    return lengths[len(now) + 1 :]

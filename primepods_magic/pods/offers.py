@@ -9,7 +9,8 @@ from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest, OutOfStock
 from primepods_magic.api.models import Offer, Spec
 from primepods_magic.api.requests import TEMPLATE_IMAGE, did_you_mean
-from primepods_magic.api.text import clean
+from primepods_magic.api.stock import Stock
+from primepods_magic.api.text import clean, join_clean
 from primepods_magic.api.vocabulary import GPU_TYPES, REGIONS
 
 from .spec import PodSpec
@@ -26,6 +27,8 @@ __all__ = [
     "quote",
 ]
 
+_HIGHEST_USD_HR = 1e6
+_LONGEST_PREPAID_HR = 10 * 365 * 24.0
 DEFAULT_IMAGE = "ubuntu_22_cuda_12"
 _SHOWN_OTHERS = 2
 SOLD_OUT = "out of stock"
@@ -67,7 +70,10 @@ class Quote:
         if not self.next_best:
             return "the only offer that fits"
         others = ", ".join(f"{other.place} ${other.price_usd_hr:.2f}/h" for other in self.next_best)
-        return f"the cheapest of {self.fitting} offers that fit; next: {others}"
+        # A cheaper one, of which nobody can tell whether it is there, comes after those that are.
+        is_cheapest = all(other.price_usd_hr >= self.price_usd_hr for other in self.next_best)
+        which = "cheapest" if is_cheapest else "cheapest that is surely in stock"
+        return f"the {which} of {self.fitting} offers that fit; next: {others}"
 
     @property
     def place(self) -> str:
@@ -96,6 +102,8 @@ class Quote:
         cents = 2 if self.disk_usd_hr >= 0.01 else 4
         parts = f" (disk ${self.disk_usd_hr:.{cents}f}/h included)" if self.disk_usd_hr else ""
         parts += "; spot, so it may be reclaimed at any time" if offer.is_spot else ""
+        if offer.stock is Stock.UNKNOWN:
+            parts += f"; its stock is '{clean(offer.stock_status)}', which may mean that there is none"
         if self.prepaid_hr:
             parts += f"; prepaid: ${self.prepaid_usd:.2f} for {self.prepaid_hr:g} h are charged up front"
         return (
@@ -112,15 +120,25 @@ def quote(offer: Offer, spec: PodSpec) -> Quote:
     InvalidRequest
         The offer has no price in USD.
     """
-    if offer.price_hr is None or offer.prices.currency not in (None, "USD"):
-        raise InvalidRequest(f"the offer {offer.cloud_id} has no price in USD. Nothing was created")
+    quoted = _quote_if_priced(offer, spec)
+    if quoted is None:
+        raise InvalidRequest(f"the offer {clean(offer.cloud_id)} has no price in USD. Nothing was created")
+    return quoted
+
+
+def _quote_if_priced(offer: Offer, spec: PodSpec) -> Quote | None:
+    """Estimate as `quote`; ``None`` if the offer has no price in USD, or one that nothing costs."""
+    if offer.price_hr is None or not offer.is_in_usd:
+        return None
     disk_usd_hr = _extra_usd_hr(offer.disk, spec.disk_size)
     vcpus_usd_hr = _extra_usd_hr(offer.vcpu, spec.vcpus)
     memory_usd_hr = _extra_usd_hr(offer.memory, spec.memory)
-    # To a millionth and not below, for it is sent as the ceiling as well.
     total_usd_hr = offer.price_hr + disk_usd_hr + vcpus_usd_hr + memory_usd_hr
+    if not total_usd_hr <= _HIGHEST_USD_HR:
+        return None
     return Quote(
         offer,
+        # To a millionth and not below, for it is sent as the ceiling as well.
         price_usd_hr=math.ceil(round(total_usd_hr * 1e6, 3)) / 1e6,
         disk_usd_hr=disk_usd_hr,
         vcpus_usd_hr=vcpus_usd_hr,
@@ -142,10 +160,9 @@ def cheapest_first(offers: list[Offer]) -> list[Offer]:
     """Sort offers by price: USD first, other currencies after, those without a price last."""
 
     def key(offer: Offer) -> tuple[int, float, str, str, int]:
-        foreign = 0 if offer.prices.currency in (None, "USD") else 1
         price = math.inf if offer.price_hr is None else offer.price_hr
         return (
-            2 if offer.price_hr is None else foreign,
+            2 if offer.price_hr is None else int(not offer.is_in_usd),
             price,
             offer.provider or "",
             offer.cloud_id or "",
@@ -184,11 +201,11 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
 
 def _no_such(what: str, word: str, known: tuple[str, ...]) -> str:
     hint = did_you_mean(word, known) or f" (there are {', '.join(known[:8])} …)"
-    return f"there is no {what} '{word}'{hint}"
+    return f"there is no {what} '{clean(word)}'{hint}"
 
 
 def choose_offer(client: Client, spec: PodSpec) -> Quote:
-    """The cheapest offer that fits a spec.
+    """The cheapest offer that fits a spec; one whose stock nobody can tell only if no other one fits.
 
     Raises
     ------
@@ -198,12 +215,12 @@ def choose_offer(client: Client, spec: PodSpec) -> Quote:
     offers = find_offers(client, spec)
     fitting = [quote(offer, spec) for offer in offers if not misfits(offer, spec)]
     if fitting:
-        best, *others = sorted(fitting, key=lambda quote: quote.price_usd_hr)
+        best, *others = sorted(fitting, key=lambda quote: (quote.offer.stock, quote.price_usd_hr))
         return replace(best, fitting=len(fitting), next_best=tuple(others[:_SHOWN_OTHERS]))
     what = spec.gpu_type or spec.cloud_id
     if not offers:
-        beside = f" where the disks {', '.join(spec.disks)} can be attached" if spec.disks else ""
-        raise OutOfStock(f"nobody offers {what} now{beside}; nothing was created")
+        beside = f" where the disks {join_clean(spec.disks)} can be attached" if spec.disks else ""
+        raise OutOfStock(f"nobody offers {clean(what)} now{beside}; nothing was created")
     raise OutOfStock(f"no offer fits this spec; nothing was created.{_nearest(offers, spec)}")
 
 
@@ -234,14 +251,16 @@ def _nearest(offers: list[Offer], spec: PodSpec) -> str:
     for offer in offers:
         reasons = misfits(offer, spec)
         unlike = [reason for reason in reasons if reason not in passed_over(spec)]
-        said = f"{_describe(offer)}: {', '.join(reasons)}" if reasons else str(quote(offer, spec))
+        said = f"{_describe(offer)}: {join_clean(reasons)}" if reasons else str(quote(offer, spec))
         near.append((len(unlike), len(reasons), said))
     near.sort(key=lambda row: row[:2])
     return " The nearest:" + "".join(f"\n  {text}" for *_, text in near[:3])
 
 
 def _describe(offer: Offer) -> str:
-    price = "no price" if offer.price_hr is None else f"{offer.price_hr:.2f} {offer.prices.currency}/h"
+    price = (
+        "no price" if offer.price_hr is None else f"{offer.price_hr:.2f} {offer.prices.currency or 'USD'}/h"
+    )
     return clean(f"{offer.gpu_count} × {offer.gpu_type} at {offer.provider} ({offer.data_center}), {price}")
 
 
@@ -263,7 +282,7 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         Only spot offers will do; else they are chosen by their ``cloud_id`` only.
     """
     reasons = [
-        f"{name} is {has}, not {wanted}"
+        f"{name} is {clean(has)}, not {clean(wanted)}"
         for name, wanted, has in (
             ("count", spec.count, offer.gpu_count),
             ("socket", spec.socket, offer.socket),
@@ -276,7 +295,7 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         if wanted is not None and str(wanted).casefold() != str(has).casefold()
     ]
     if spec.cloud_id is not None and spec.gpu_type is not None and offer.gpu_type != spec.gpu_type:
-        reasons.append(f"GPU type is {offer.gpu_type}, not {spec.gpu_type}")
+        reasons.append(f"GPU type is {clean(offer.gpu_type)}, not {clean(spec.gpu_type)}")
     if not all(
         (offer.cloud_id, offer.gpu_type, offer.gpu_count, offer.provider, spec.socket or offer.socket)
     ):
@@ -288,16 +307,19 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     elif offer.is_spot and not spot and spec.cloud_id is None:
         reasons.append("spot, which is chosen by its cloud_id only")
     if spec.image is not None and offer.images and spec.image not in offer.images:
-        reasons.append(f"no image {spec.image}")
+        reasons.append(f"no image {clean(spec.image)}")
     for name, wanted, limits in (
         ("disk", spec.disk_size, offer.disk),
         ("vcpus", spec.vcpus, offer.vcpu),
         ("memory", spec.memory, offer.memory),
     ):
         reasons += out_of_limits(name, wanted, limits)
-    if offer.price_hr is None or offer.prices.currency not in (None, "USD"):
+    if (offer.prepaid_time or 0.0) > _LONGEST_PREPAID_HR:
+        reasons.append(f"prepaid for {offer.prepaid_time:g} h")
+    quoted = _quote_if_priced(offer, spec)
+    if quoted is None:
         reasons.append(NO_USD_PRICE)
-    elif spec.max_price is not None and quote(offer, spec).price_usd_hr > spec.max_price:
+    elif spec.max_price is not None and quoted.price_usd_hr > spec.max_price:
         reasons.append(f"over ${spec.max_price:g}/h")
     return reasons
 

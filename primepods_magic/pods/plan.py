@@ -15,15 +15,23 @@ from primepods_magic.api.text import clean
 
 from .connection import Connection
 from .guards import Limits, missing_ssh_key, refuse_above
-from .identity import name_space, standing, team_of
+from .identity import name_space, shares_by_default, standing, team_of
 from .locks import launching
 from .offers import Quote, choose_offer, image_for
-from .resolve import SETTLE_S, Earlier, earlier_launch
+from .resolve import SETTLE_S, Earlier, recall_launch
 from .spec import PodSpec
 
 __all__ = ["LaunchPlan", "plan_launch"]
 
 NO_LIMITS = Limits()
+_UNRECORDED = (
+    "No record of this launch can be kept on this computer. If the kernel dies during it, look for the pod "
+    "with '%pods ls' before you launch again. '%pods doctor' shows the reason"
+)
+_SHARED = (
+    "The pod is shared with the team that is billed, as ~/.prime/config.json says "
+    "(share_resources_with_team). 'shared_with_team: false' in the spec keeps it to yourself"
+)
 _SECRET_FIELDS = {"env_vars", "jupyter_password"}
 
 
@@ -53,6 +61,11 @@ class LaunchPlan:
         How long to look for the pod of a create that may have been acted on.
     notices : tuple of str
         What a person should know beforehand.
+    earlier : Earlier, optional
+        The live pod that this computer has launched under this name.
+    is_recorded : bool
+        A launch record can be kept on this computer; without one, a launch that is cut off is not found
+        again.
     """
 
     spec: PodSpec
@@ -65,6 +78,8 @@ class LaunchPlan:
     limits: Limits = NO_LIMITS
     settle_s: float = SETTLE_S
     notices: tuple[str, ...] = ()
+    earlier: Earlier | None = None
+    is_recorded: bool = True
 
     @property
     def is_consented(self) -> bool:
@@ -73,15 +88,22 @@ class LaunchPlan:
 
     @property
     def goes_further(self) -> bool:
-        """It takes more than a price an hour: hours that are charged up front, or the end of a pod."""
+        """It takes more than a price an hour: hours that are charged up front, the end of a pod, or a launch
+        without a record."""
         prepaid = self.quote is not None and self.quote.prepaid_hr > 0
-        return prepaid or bool(self.replaces)
+        return prepaid or bool(self.replaces) or not self.is_recorded
+
+    @property
+    def agreed_usd_hr(self) -> float:
+        """The most that is agreed to, in USD per hour: what the service is told as its limit."""
+        return (self.request and self.request.pod.max_price) or 0.0
 
     @property
     def consequences(self) -> str:
         """What a person agrees to, in words."""
         ended = "".join(
-            f"; before that, the present '{clean(pod.name)}' ({pod.id}) is ended" for pod in self.replaces
+            f"; before that, the present '{clean(pod.name)}' ({clean(pod.id)}) is ended"
+            for pod in self.replaces
         )
         return f"{self.quote}{ended}"
 
@@ -115,11 +137,12 @@ def plan_launch(
 def _completed(
     connection: Connection, plan: LaunchPlan, replace_existing: bool, tell: Callable[[str], object]
 ) -> LaunchPlan:
-    earlier = _earlier(connection, plan, tell)
+    earlier, is_recorded = _recall_earlier(connection, plan, tell)
+    plan = replace(plan, earlier=earlier, is_recorded=is_recorded)
     pods = list(earlier.listed) if earlier else connection.client.list_all_pods()
     in_the_way: tuple[PodDetails, ...] = ()
     if not plan.new:
-        found = standing(connection, pods, plan.spec)
+        found = standing(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
         if found.refusal and not (replace_existing and found.in_the_way):
             raise found.refusal
         if found.pod is not None:
@@ -130,17 +153,24 @@ def _completed(
     quote = choose_offer(connection.client, plan.spec)
     others = [pod for pod in pods if connection.may_be_mine(pod) and pod not in in_the_way]
     refuse_above(plan.limits, quote, plan.name, others)
-    notice = missing_ssh_key(connection, plan.spec)
+    notices = [
+        missing_ssh_key(connection, plan.spec),
+        None if plan.is_recorded else _UNRECORDED,
+        _SHARED if shares_by_default(connection, plan.spec) else None,
+    ]
     return replace(
         plan,
         quote=quote,
         request=_request(connection, plan, quote),
         replaces=in_the_way,
-        notices=(notice,) if notice else (),
+        notices=tuple(notice for notice in notices if notice),
     )
 
 
-def _earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]) -> Earlier | None:
+def _recall_earlier(
+    connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]
+) -> tuple[Earlier | None, bool]:
+    """Find the pod that was launched under this name before, and whether this launch can be recorded."""
     name = clean(plan.name)
     said: set[str] = set()
 
@@ -157,7 +187,7 @@ def _earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[str], obj
         intent = note.read()
         if intent is not None and intent.pod_id is None:
             once(f"a launch of '{name}' was cut off; looking for its pod before anything else")
-        return earlier_launch(connection, note, plan.digest, plan.settle_s)
+        return recall_launch(connection, note, plan.digest, plan.settle_s), note.can_write()
 
 
 def _request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRequest:
@@ -179,13 +209,14 @@ def _request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRe
     # An offer says nothing where it says "" or 0.
     fields = {**asked, **{key: value for key, value in chosen.items() if value}}
     team_id = team_of(connection, spec)
+    is_shared = True if shares_by_default(connection, spec) else spec.shared_with_team
     return CreateRequest(
         pod=PodRequest.model_validate(fields),
         provider=ProviderRequest(type=str(offer.provider)),
         disks=spec.disks,
         team=TeamRequest(team_id=team_id) if team_id else None,
         team_member_ids=spec.team_member_ids,
-        shared_with_team=spec.shared_with_team,
+        shared_with_team=is_shared,
     )
 
 

@@ -227,7 +227,12 @@ class Poller:
                 changed=any(snapshot.changes for _, snapshot in told),
                 settled=all(snapshot.is_settled for _, snapshot in told),
             )
+        broken = self._connection.agreements.enforce(sighting.pods)
         for watch, snapshot in told:
+            failure = next((broken[pod.id] for pod in snapshot.pods if pod.id in broken), None)
+            if failure is not None:
+                watch.fail(failure, number)
+                continue
             watch.tell(snapshot, number)
             with self._alone(watch):
                 if trouble is None and watch.is_over(snapshot):

@@ -15,6 +15,7 @@ from primepods_magic.api.errors import (
     WaitInterrupted,
 )
 from primepods_magic.api.models import HistoryRow, PodDetails
+from primepods_magic.api.text import clean, join_clean
 from primepods_magic.api.vocabulary import PodStatus
 
 from .connection import Connection
@@ -83,13 +84,15 @@ def remove_pods(
     outcomes: dict[str, str] = {}
     for pod in wanted:
         if not pod.id:
-            raise InvalidRequest(f"'{pod.name}' has no id, so it cannot be ended here; nothing was done")
+            raise InvalidRequest(
+                f"'{clean(pod.name)}' has no id, so it cannot be ended here; nothing was done"
+            )
     try:
         for pod in wanted:
             outcomes[str(pod.id)] = _ask(connection, pod, may_raise=not outcomes)
         rows = _verify(connection, outcomes, timeout_s)
     except KeyboardInterrupt:
-        names = ", ".join(str(pod.name) for pod in wanted if pod.id in outcomes) or "nothing"
+        names = join_clean(pod.name for pod in wanted if pod.id in outcomes) or "nothing"
         raise WaitInterrupted(
             f"stopped waiting; {names} was asked to end, which is not verified. '%pods ls' shows what is left"
         ) from None

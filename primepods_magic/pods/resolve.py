@@ -1,7 +1,8 @@
-"""What became of a create that the service may have acted on: found by looking, never by sending again."""
+"""Resolve the outcome of a create that the service may have acted on by looking, never by sending again."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from primepods_magic.api.errors import ConnectionClosed, OutcomeUnknown, PodsError
@@ -10,9 +11,11 @@ from primepods_magic.api.text import clean
 
 from .connection import Connection
 from .intents import Intent, IntentFile
+from .likeness import fold_word, is_name_of
 from .pace import interval_s
+from .witnesses import Fate, examine_pod
 
-__all__ = ["SETTLE_S", "Earlier", "Outcome", "earlier_launch", "find_out", "known_ids"]
+__all__ = ["SETTLE_S", "Earlier", "Outcome", "find_out", "known_ids", "recall_launch"]
 
 SETTLE_S = 60.0
 _HISTORY_ROWS = 100
@@ -20,14 +23,14 @@ _HISTORY_ROWS = 100
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a create.
+    """The outcome of a create, as far as it is known.
 
     Parameters
     ----------
     pods : tuple of PodDetails
-        The live pods that may have come of it, the likeliest first; none where nothing came of it.
+        The live pods that the create may have made, the likeliest first; empty if there is none.
     ended_id : str, optional
-        The pod that came of it has ended already, or is about to.
+        The id of its pod, if that has ended already or is ending.
     listed : tuple of PodDetails
         Everything that was in the list at that look.
     """
@@ -37,46 +40,50 @@ class Outcome:
     listed: tuple[PodDetails, ...] = ()
 
 
-def known_ids(connection: Connection, pods: list[PodDetails], name: str) -> tuple[str, ...]:
-    """The ids that have a name already: among these pods, and among what has ended.
+def known_ids(connection: Connection, pods: Iterable[PodDetails]) -> tuple[str, ...]:
+    """Return the ids of all pods that a create cannot have made: these, and what has ended.
 
     Raises
     ------
     PodsError
         The history cannot be read.
     """
-    ended = [row.id for row in _newest_rows(connection) if row.name == name]
-    return tuple({*(pod.id for pod in pods if pod.name == name and pod.id), *(i for i in ended if i)})
+    ids = [pod.id for pod in pods if connection.may_be_mine(pod)]
+    ids += [row.id for row in _newest_rows(connection)]
+    return tuple({pod_id for pod_id in ids if pod_id})
 
 
 @dataclass(frozen=True)
 class Earlier:
-    """The live pod of a launch that was noted before.
+    """The live pod of an earlier launch of the name on this computer.
 
     Parameters
     ----------
     pod : PodDetails
         The pod.
+    intent : Intent
+        The record of its launch.
     is_untold : bool
-        Whoever launched it was cut off before it was told: this launch, run again.
+        That launch was cut off before it returned: the same launch, run again.
     listed : tuple of PodDetails
         All pods that were seen with it.
     """
 
     pod: PodDetails
+    intent: Intent
     is_untold: bool
     listed: tuple[PodDetails, ...]
 
 
-def earlier_launch(connection: Connection, note: IntentFile, digest: str, settle_s: float) -> Earlier | None:
-    """Find the pod of a launch that was cut off, or has just been made and may not be listed yet.
+def recall_launch(connection: Connection, note: IntentFile, digest: str, settle_s: float) -> Earlier | None:
+    """Find the live pod of the name's recorded launch, whatever the service calls it or lists.
 
     Parameters
     ----------
     connection : Connection
         Where to look.
     note : IntentFile
-        The note about it; the name's lock is held. A pod that is found counts as told from now on.
+        The record; the name's lock is held. A pod that is found counts as delivered from now on.
     digest : str
         Of the launch that asks.
     settle_s : float
@@ -85,28 +92,28 @@ def earlier_launch(connection: Connection, note: IntentFile, digest: str, settle
     Raises
     ------
     OutcomeUnknown
-        Looking failed.
+        Whether the pod lives could not be found out.
     """
     intent = note.read()
     if intent is None:
         return None
-    age_s = max(0.0, (connection.now() - intent.sent_at).total_seconds())
-    if intent.is_delivered and age_s >= settle_s:
-        # Whoever asked has it, and the list has it or it has ended.
-        note.clear()
-        return None
-    outcome = find_out(connection, intent, max(0.0, settle_s - age_s))
+    age_s = connection.clock.age_s(intent.sent_at, intent.noted_at_s)
+    outcome = find_out(connection, intent, max(0.0, settle_s - age_s), claimed=note.read_others())
     if not outcome.pods:
         note.clear()
         return None
     pod = outcome.pods[0]
-    note.write(replace(intent, pod_id=pod.id, is_delivered=True))
     is_untold = not intent.is_delivered and intent.digest == digest
-    return Earlier(pod, is_untold, outcome.listed)
+    told = replace(intent, pod_id=pod.id, is_delivered=True)
+    if told != intent:
+        note.write(told)
+    return Earlier(pod, told, is_untold, outcome.listed)
 
 
-def find_out(connection: Connection, intent: Intent, settle_s: float) -> Outcome:
-    """Look for the pod of an intent in the list and in the history, until one is there or the time is over.
+def find_out(
+    connection: Connection, intent: Intent, settle_s: float, *, claimed: Iterable[Intent] = ()
+) -> Outcome:
+    """Look for the pod of a launch in the list and in the history, until it is there or the time is over.
 
     Parameters
     ----------
@@ -115,24 +122,27 @@ def find_out(connection: Connection, intent: Intent, settle_s: float) -> Outcome
     intent : Intent
         What was sent.
     settle_s : float
-        After so many seconds, a pod that is not there did not come of it. There is at least one look.
+        After that many seconds, a pod that is not there was not created. There is at least one look.
+    claimed : iterable of Intent
+        Records of other names: their pods are not this one's.
 
     Raises
     ------
     OutcomeUnknown
         The last look failed.
     """
+    others = tuple(claimed)
     deadline = connection.clock.monotonic() + settle_s
     while True:
         # Read before the look, so that the last look is not older than the deadline.
         is_last = connection.clock.monotonic() >= deadline
         try:
-            outcome = _look(connection, intent)
+            outcome = _look_once(connection, intent, others)
         except PodsError as error:
             if is_last or isinstance(error, ConnectionClosed):
                 raise OutcomeUnknown(
-                    f"whether '{clean(intent.name)}' was created is not known, for looking failed: {error}. "
-                    "It may exist and be billed; running this again goes on looking, and '%pods ls' shows it"
+                    f"Could not determine whether '{clean(intent.name)}' exists: looking failed ({error}). "
+                    "It may exist and be billed. Run this again to look again, or '%pods ls' to see your pods"
                 ) from None
         else:
             if is_last or outcome.pods or outcome.ended_id:
@@ -140,27 +150,66 @@ def find_out(connection: Connection, intent: Intent, settle_s: float) -> Outcome
         connection.clock.sleep(interval_s(connection))
 
 
-def _look(connection: Connection, intent: Intent) -> Outcome:
+def _look_once(connection: Connection, intent: Intent, claimed: tuple[Intent, ...]) -> Outcome:
     listed = tuple(connection.client.list_all_pods())
-    came = [pod for pod in listed if _is_of(connection, pod, intent)]
-    live = sorted((pod for pod in came if pod.is_live), key=lambda pod: _seconds_apart(pod, intent))
-    if live:
-        return Outcome(tuple(live), listed=listed)
-    ended = [row.id for row in _newest_rows(connection) if _is_of(connection, row, intent)]
-    ended += [pod.id for pod in came]
-    return Outcome(ended_id=ended[0]) if ended else Outcome()
-
-
-def _is_of(connection: Connection, pod: PodDetails | HistoryRow, intent: Intent) -> bool:
     if intent.pod_id is not None:
-        return pod.id == intent.pod_id
-    asked = (intent.name, intent.gpu_type, intent.gpu_count, intent.team_id)
-    has = (pod.name, pod.gpu_name, pod.gpu_count, pod.team_id)
-    return has == asked and bool(pod.id) and pod.id not in intent.known_ids and connection.may_be_mine(pod)
+        return _look_by_id(connection, intent, intent.pod_id, listed)
+    ranked = sorted(
+        ((likeness, pod) for pod in listed if (likeness := _rate_likeness(connection, pod, intent, claimed))),
+        key=lambda rated: (-rated[0], _seconds_apart(rated[1], intent)),
+    )
+    came = [pod for _, pod in ranked]
+    live = tuple(pod for pod in came if pod.is_live)
+    if live:
+        return Outcome(live, listed=listed)
+    rows = [row for row in _newest_rows(connection) if _rate_likeness(connection, row, intent, claimed)]
+    ended = [*(row.id for row in rows), *(pod.id for pod in came)]
+    return Outcome(ended_id=ended[0] if ended else None, listed=listed)
+
+
+def _look_by_id(
+    connection: Connection, intent: Intent, pod_id: str, listed: tuple[PodDetails, ...]
+) -> Outcome:
+    """Look for one pod that was created: a list may leave it out although it lives."""
+    finding = examine_pod(connection, pod_id, listed=listed)
+    if finding.fate is Fate.UNKNOWN:
+        raise OutcomeUnknown(finding.reason)
+    pod = finding.pod
+    if pod is None or not pod.is_live:
+        return Outcome(ended_id=None if finding.fate is Fate.ABSENT else pod_id, listed=listed)
+    if pod.name is None:
+        # The status endpoint does not say what a pod is called.
+        pod = pod.model_copy(update={"name": intent.name})
+    return Outcome((pod,), listed=listed)
+
+
+def _rate_likeness(
+    connection: Connection, pod: PodDetails | HistoryRow, intent: Intent, claimed: tuple[Intent, ...]
+) -> int:
+    """Rate how surely a pod is the one that was ordered: 0 is not at all."""
+    if not pod.id or pod.id in intent.known_ids or not connection.may_be_mine(pod):
+        return 0
+    if any(_is_claimed(pod, intent, other) for other in claimed):
+        return 0
+    is_machine = (fold_word(pod.gpu_name), pod.gpu_count) == (fold_word(intent.gpu_type), intent.gpu_count)
+    is_team = pod.team_id == intent.team_id
+    if pod.name == intent.name and is_machine and is_team:
+        return 3
+    # Others launch too: what the service has changed is recognized only if the rest tells that it is mine.
+    is_mine = connection.user_id is not None and pod.user_id == connection.user_id
+    if not is_name_of(pod.name, intent.name) or not (is_mine or (is_machine and is_team)):
+        return 0
+    return 2 if is_machine else 1
+
+
+def _is_claimed(pod: PodDetails | HistoryRow, intent: Intent, other: Intent) -> bool:
+    """Return whether a pod is another launch's of this account, by its id or by its very name."""
+    is_by_name = other.pod_id is None and other.name == pod.name and other.name != intent.name
+    return other.account == intent.account and (other.pod_id == pod.id or is_by_name)
 
 
 def _seconds_apart(pod: PodDetails, intent: Intent) -> float:
-    """Breaks ties only, by the service's own clock."""
+    """Break ties only, by the service's own clock."""
     return abs((pod.created_at - intent.sent_at).total_seconds()) if pod.created_at else float("inf")
 
 

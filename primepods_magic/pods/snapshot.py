@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import Enum
 
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import brief, clean
 from primepods_magic.api.vocabulary import PodStatus
 
 __all__ = ["Change", "ChangeKind", "Outlook", "Snapshot", "changes_between"]
@@ -65,13 +65,13 @@ class Change:
             return (
                 "the service answers again"
                 if back
-                else f"the service cannot be reached: {clean(self.reason)}"
+                else f"the service cannot be reached: {brief(self.reason)}"
             )
         name, pod = clean(self.pod.name) or clean(self.pod.id), self.pod
         if self.kind is ChangeKind.CREATED:
             return f"{name} joined: {clean(pod.status)}"
         if self.kind is ChangeKind.FAILED:
-            why = f": {clean(pod.installation_failure)}" if pod.installation_failure else ""
+            why = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
             return f"{name} failed{why}"
         if self.kind is ChangeKind.STATUS:
             return f"{name} is {clean(pod.status)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Iterable, Iterator
@@ -10,18 +9,25 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.errors import InvalidRequest, PodsError
+from primepods_magic.api.files import describe_error, read_plain_file, write_atomically
+from primepods_magic.api.folders import expand_path, find_folder, shorten_path
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.prime_files import CONFIG, prime_folder, read_file
-from primepods_magic.api.text import clean, tilde
+from primepods_magic.api.text import clean
+from primepods_magic.api.vocabulary import PodStatus
 
 from .connection import Connection
 from .locks import locked
+from .ssh_effect import find_obstacle
 
 __all__ = ["SshConfig", "ssh_commands", "write_ssh_config"]
 
-_BLOCK = re.compile(r"# pod ([\w-]+) of ([0-9a-f]+)$")
+_BLOCK = re.compile(r"# pod ([\w-]+) of ([0-9a-f]+)\s*$")
 _PLAIN_ID = re.compile(r"[\w-]{1,100}", re.ASCII)
+# ssh has no way to write these in a path: quotes, line ends, environment variables, escapes.
+_UNQUOTABLE = re.compile(r'["\x00-\x1f\x7f]|\$\{' + (r"|\\" if os.sep == "/" else ""))
+_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True)
@@ -35,21 +41,27 @@ class SshConfig:
     hosts : tuple of str
         What to type after ``ssh``, one for each node.
     include : str, optional
-        The line that ``~/.ssh/config`` needs, where it does not have it.
+        The line that ``~/.ssh/config`` needs at its top; ``None`` if ssh says that the blocks take effect.
+    obstacle : str, optional
+        Why the blocks do not take effect, or why no one can say.
+    notes : tuple of str
+        What else to know: a chosen key that the blocks do not name.
     """
 
     path: Path
     hosts: tuple[str, ...]
     include: str | None
+    obstacle: str | None = None
+    notes: tuple[str, ...] = ()
 
 
 def ssh_commands(pod: PodDetails) -> tuple[str | None, ...]:
-    """The command that connects to each node of a pod; ``None`` for a node that is not up.
+    """Return the command that connects to each node of a pod; ``None`` for a node that is not up.
 
     Raises
     ------
     InvalidRequest
-        There is nowhere to connect to yet, or any more.
+        The pod does not run, or there is nowhere to connect to yet.
 
     Examples
     --------
@@ -58,8 +70,9 @@ def ssh_commands(pod: PodDetails) -> tuple[str | None, ...]:
     """
     targets = pod.connections
     if not any(targets):
-        what = f"'%pods wait {pod.word}' waits for it" if pod.is_live else "it is over"
-        raise InvalidRequest(f"'{clean(pod.name)}' has no connection ({pod.status}); {what}")
+        raise InvalidRequest(
+            f"'{clean(pod.name)}' has no connection ({clean(pod.status)}); {_what_to_do(pod)}"
+        )
     return tuple(target.command if target else None for target in targets)
 
 
@@ -67,8 +80,9 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
     """Write a ``Host`` block for each node of a pod into a file of ours, for ssh, scp, rsync and editors.
 
     The host key is remembered under the pod's id, not its address: an address that another pod had before
-    does not stand in the way, and a key that changes while the pod lives is still refused. What is known of
-    this account's pods that are gone is dropped. Nothing else of the user's is touched.
+    does not stand in the way, and a key that changes while the pod lives is still refused. Blocks of this
+    account's pods that do not run are dropped, and host keys of those that are gone. Nothing else of the
+    user's is touched. Whether ``~/.ssh/config`` lets the blocks take effect is asked of ``ssh -G``.
 
     Parameters
     ----------
@@ -80,7 +94,7 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
     Raises
     ------
     InvalidRequest
-        There is nowhere to connect to, or the file cannot be written.
+        The pod does not run, there is nowhere to connect to, or the file cannot be written.
 
     Examples
     --------
@@ -91,59 +105,94 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
     if not pod.id or not _PLAIN_ID.fullmatch(pod.id):
         raise InvalidRequest(f"the id of '{clean(pod.name)}' cannot be written into a configuration of ssh")
     path, known_hosts = _files()
-    account = sha256(connection.account.encode()).hexdigest()[:12]
-    live = {pod.id for pod in connection.client.list_all_pods() if pod.is_live}
+    account = sha256(connection.account.encode("utf-8", "replace")).hexdigest()[:12]
+    pods = connection.client.list_all_pods()
+    live = {other.id for other in pods if other.is_live}
+    running = {other.id for other in pods if any(other.connections)}
+    keys, notes = _identity()
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked(path.with_suffix(".lock")):
             blocks = dict(_blocks(path))
             gone = {key for key in blocks if key[1] == account and key[0] not in live}
             kept = {key: text for key, text in blocks.items() if key not in gone | {(pod.id, account)}}
+            for pod_id, whose in kept:
+                if whose == account and pod_id not in running:
+                    # The heading stays, so that the host key is forgotten when the pod is gone.
+                    kept[pod_id, whose] = f"# pod {pod_id} of {whose}\n"
             name = _free_name(pod, kept.values())
-            hosts, text = _host_blocks(pod, name, known_hosts)
+            hosts, text = _host_blocks(pod, name, known_hosts, keys)
             kept[pod.id, account] = f"# pod {pod.id} of {account}\n{text}"
-            _write(path, "\n".join(kept.values()))
+            write_atomically(path, "\n".join(kept.values()))
             _forget_host_keys(known_hosts, {pod_id for pod_id, _ in gone})
     except OSError as error:
-        raise InvalidRequest(f"{tilde(path)} cannot be written ({error.strerror})") from None
-    return SshConfig(path, hosts, _missing_include(path))
+        raise InvalidRequest(
+            f"{shorten_path(path)} cannot be written ({describe_error(error)}). "
+            f"'%pods ssh {pod.word}' shows the command without it"
+        ) from None
+    obstacle = find_obstacle(path, hosts)
+    return SshConfig(path, hosts, _include_line(path) if obstacle else None, obstacle, notes)
+
+
+def _what_to_do(pod: PodDetails) -> str:
+    if not pod.is_live:
+        return "it is over"
+    told = pod.ssh_connection if isinstance(pod.ssh_connection, list) else [pod.ssh_connection]
+    texts = [clean(text[:200]) for text in told if isinstance(text, str) and text.strip()]
+    if texts and pod.status == PodStatus.ACTIVE:
+        return f"what the service says of it cannot be read: {', '.join(texts[:3])}"
+    if pod.status == PodStatus.STOPPED:
+        return f"start it in the dashboard, then '%pods wait {pod.word}' waits for it"
+    if pod.has_failed:
+        return f"'%pods show {pod.word}' shows what is known of it"
+    return f"'%pods wait {pod.word}' waits for it"
 
 
 def _files() -> tuple[Path, Path]:
-    import platformdirs
-
-    try:
-        folder = Path(platformdirs.user_config_dir("primepods_magic"))
-    except RuntimeError:
-        folder = Path(os.devnull)
-    if any(character in str(folder) for character in '"\n'):
-        raise InvalidRequest("your configuration folder's name has a quote in it, which ssh cannot read")
+    folder = find_folder("config")
+    if folder is None:
+        raise InvalidRequest("the home folder is unknown, so there is no place for Host blocks")
+    if _UNQUOTABLE.search(str(folder)):
+        raise InvalidRequest(
+            f"ssh cannot read the name of your configuration folder, {clean(folder)}: "
+            "it has a quote, a backslash or a variable in it"
+        )
     return folder / "ssh_config", folder / "known_hosts"
 
 
 def _blocks(path: Path) -> Iterator[tuple[tuple[str, str], str]]:
-    """The blocks of the file by pod and account; what is not ours in it is not kept."""
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except FileNotFoundError:
-        return
+    """Yield the blocks of the file by pod and account; what is not ours in it is not kept."""
+    lines = _read_lines(path)
     starts = [place for place, line in enumerate(lines) if _BLOCK.match(line)]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in zip(starts, [*starts[1:], None], strict=False):
         found = _BLOCK.match(lines[start])
         if found:
             yield (found[1], found[2]), "\n".join(lines[start:end]).rstrip() + "\n"
 
 
+def _read_lines(path: Path) -> list[str]:
+    """Return the lines of a file of ours; none if it cannot be read, for it can be written again."""
+    try:
+        return read_plain_file(path).decode("utf-8", "replace").split("\n")
+    except OSError:
+        return []
+
+
 def _free_name(pod: PodDetails, others: Iterable[str]) -> str:
-    """What to type after ``ssh``: the pod's name, with the beginning of its id where another one has it."""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", pod.name or "").strip("-.")
-    name = f"pod-{plain or pod.id}"
+    """Return what to type after ``ssh``: the pod's name, with its id if another one has that name."""
+    pod_id = pod.id or ""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", pod.name or "")[:_LONGEST_NAME].strip("-.")
+    name = f"pod-{plain or pod_id}"
     taken = {word for text in others for word in re.findall(r"^Host (\S+)$", text, re.MULTILINE)}
-    is_taken = any(re.fullmatch(rf"{re.escape(name)}(-\d+)?", word) for word in taken)
-    return f"{name}-{(pod.id or '')[:6]}" if is_taken else name
+    for free in (name, f"{name}-{pod_id[:6]}"):
+        if not any(re.fullmatch(rf"{re.escape(free)}(-\d+)?", word) for word in taken):
+            return free
+    return f"{name}-{pod_id}"
 
 
-def _host_blocks(pod: PodDetails, name: str, known_hosts: Path) -> tuple[tuple[str, ...], str]:
+def _host_blocks(
+    pod: PodDetails, name: str, known_hosts: Path, keys: tuple[Path, ...]
+) -> tuple[tuple[str, ...], str]:
     hosts, blocks = [], []
     for number, target in enumerate(pod.connections, start=1):
         if target is None:
@@ -158,57 +207,50 @@ def _host_blocks(pod: PodDetails, name: str, known_hosts: Path) -> tuple[tuple[s
             "StrictHostKeyChecking accept-new",
             "HashKnownHosts no",
             "CheckHostIP no",
-            *(f"IdentityFile {_quoted(key)}" for key in _identity()),
+            *(f"IdentityFile {_quoted(key)}" for key in keys),
+            # An agent with many keys would use up the tries that the server allows.
+            *("IdentitiesOnly yes" for _ in keys),
         ]
         hosts.append(host)
         blocks.append(f"Host {host}\n" + "".join(f"    {line}\n" for line in lines))
     return tuple(hosts), "".join(blocks)
 
 
-def _identity() -> Iterator[Path]:
-    """The key that the official command line would take, where that was chosen."""
-    said = os.environ.get("PRIME_SSH_KEY_PATH") or read_file(prime_folder(), CONFIG).content.get(
-        "ssh_key_path"
-    )
-    if isinstance(said, str) and said:
-        path = Path(said).expanduser()
-        if path.is_file() and not any(character in said for character in '"\n'):
-            yield path
+def _identity() -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Return the key that was chosen for the official command line, and what is wrong with that choice."""
+    chosen: object = os.environ.get("PRIME_SSH_KEY_PATH")
+    source = "PRIME_SSH_KEY_PATH"
+    if not chosen:
+        chosen = read_file(prime_folder(), CONFIG).content.get("ssh_key_path")
+        source = f"ssh_key_path in ~/.prime/{CONFIG}"
+    if not isinstance(chosen, str) or not chosen:
+        return (), ()
+    unused = f"the Host blocks name no key: {source} is '{clean(chosen)}'"
+    try:
+        path = expand_path(chosen).absolute()
+    except PodsError:
+        return (), (f"{unused}, which is not a path that can be used",)
+    # ssh takes a public key if the private one is in an agent or on a device.
+    private = path.with_suffix("") if path.suffix == ".pub" else path
+    found = [file for file in (private, Path(f"{private}.pub")) if os.path.isfile(file)]
+    if not found:
+        return (), (f"{unused}, and there is no such file",)
+    if _UNQUOTABLE.search(str(found[0])):
+        return (), (f"{unused}, and ssh cannot read a name with a quote, a backslash or a variable",)
+    return (found[0],), ()
 
 
 def _quoted(path: Path) -> str:
     return '"' + str(path).replace("%", "%%") + '"'
 
 
-def _write(path: Path, text: str) -> None:
-    beside = path.with_suffix(f".{os.getpid()}.tmp")
-    try:
-        with open(
-            os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8"
-        ) as file:
-            file.write(text)
-        beside.replace(path)
-    finally:
-        with contextlib.suppress(OSError):
-            beside.unlink(missing_ok=True)
-
-
 def _forget_host_keys(known_hosts: Path, pod_ids: set[str]) -> None:
-    if not pod_ids or not known_hosts.exists():
-        return
-    lines = known_hosts.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True)
+    lines = _read_lines(known_hosts) if pod_ids else []
     kept = [line for line in lines if line.partition(" ")[0].rpartition("-")[0] not in pod_ids]
     if kept != lines:
-        _write(known_hosts, "".join(kept))
+        write_atomically(known_hosts, "\n".join(kept))
 
 
-def _missing_include(path: Path) -> str | None:
-    try:
-        said = (Path.home() / ".ssh" / "config").read_text(encoding="utf-8", errors="replace")
-    except (OSError, RuntimeError):
-        said = ""
-    included = re.findall(r'^\s*Include\s+"?([^"\n]+?)"?\s*$', said, re.MULTILINE | re.IGNORECASE)
-    if any(Path(word).expanduser() == path for word in included):
-        return None
-    place = tilde(path)
+def _include_line(path: Path) -> str:
+    place = shorten_path(path)
     return f'Include "{place}"' if " " in place else f"Include {place}"

@@ -5,12 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 from pathlib import Path
+from shlex import quote
 
 from primepods_magic.api.account import SshKey
 from primepods_magic.api.errors import InvalidRequest, NameInUse, NotFound
+from primepods_magic.api.files import describe_error, read_plain_file
+from primepods_magic.api.folders import expand_path, find_home
 from primepods_magic.api.requests import did_you_mean
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import clean, join_clean
 
 from .connection import Connection
 
@@ -18,6 +22,7 @@ __all__ = ["add_key", "fingerprint", "list_keys", "make_primary"]
 
 _USUAL_FILES = ("id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub")
 _LARGEST_FILE = 20_000
+_PRIVATE = (b"PRIVATE KEY", b"PuTTY-User-Key-File")
 
 
 def list_keys(connection: Connection) -> list[SshKey]:
@@ -53,7 +58,7 @@ def add_key(connection: Connection, file: str | None = None, *, name: str | None
     --------
     >>> add_key(connection, "~/.ssh/id_ed25519.pub", name="laptop")          # doctest: +SKIP
     """
-    path = Path(file).expanduser() if file else _usual_file()
+    path = expand_path(file) if file else _usual_file()
     text = _public_key_in(path)
     there = connection.client.list_ssh_keys()
     for key in there:
@@ -62,7 +67,7 @@ def add_key(connection: Connection, file: str | None = None, *, name: str | None
     name = name or " ".join(text.split()[2:]) or path.stem
     if any(key.name == name for key in there):
         raise NameInUse(
-            f"another key on the account is called '{name}'; nothing was added. --name gives it one"
+            f"another key on the account is called '{clean(name)}'; nothing was added. --name gives it one"
         )
     return connection.client.add_ssh_key(name, text)
 
@@ -85,9 +90,13 @@ def make_primary(connection: Connection, word: str) -> SshKey:
     keys = connection.client.list_ssh_keys()
     found = [key for key in keys if key.id == word] or [key for key in keys if key.name == word]
     if len(found) != 1:
-        ids = ", ".join(str(key.id) for key in found)
+        ids = join_clean(key.id for key in found)
         names = [key.name for key in keys if key.name]
-        why = f"several keys are called '{word}' ({ids})" if found else f"there is no key '{word}'"
+        why = (
+            f"several keys are called '{clean(word)}' ({ids})"
+            if found
+            else f"there is no key '{clean(word)}'"
+        )
         raise NotFound(f"{why}{'' if found else did_you_mean(word, names)}; nothing was changed")
     connection.client.make_ssh_key_primary(str(found[0].id))
     return found[0]
@@ -108,9 +117,14 @@ def fingerprint(public_key: str | None) -> str | None:
 
 
 def _usual_file() -> Path:
+    home = find_home()
+    if home is None:
+        raise InvalidRequest(
+            "the home folder is unknown: name the file with your public key. Nothing was sent"
+        )
     for name in _USUAL_FILES:
-        path = Path("~/.ssh").expanduser() / name
-        if path.is_file():
+        path = home / ".ssh" / name
+        if os.path.isfile(path):
             return path
     raise InvalidRequest(
         f"there is no {', '.join(_USUAL_FILES)} in ~/.ssh; name a file, or make a key with "
@@ -119,20 +133,25 @@ def _usual_file() -> Path:
 
 
 def _public_key_in(path: Path) -> str:
+    name = clean(path.name)
     try:
-        with path.open("rb") as file:
-            raw = file.read(_LARGEST_FILE)
-    except OSError as error:
+        raw = read_plain_file(path, max_bytes=_LARGEST_FILE)
+    except (OSError, ValueError) as error:
+        reason = describe_error(error) if isinstance(error, OSError) else "it is not a path"
+        raise InvalidRequest(f"'{name}' cannot be read ({reason}). Nothing was sent") from None
+    if any(mark in raw for mark in _PRIVATE):
         raise InvalidRequest(
-            f"'{clean(path.name)}' cannot be read ({error.strerror}). Nothing was sent"
-        ) from None
-    if b"PRIVATE KEY" in raw:
-        raise InvalidRequest(
-            f"'{clean(path.name)}' is a private key, which never leaves this computer; the public one is "
-            f"'{clean(path.name)}.pub'. Nothing was sent"
+            f"'{name}' is a private key, which never leaves this computer; the public one is "
+            f"'{name}.pub'. Nothing was sent"
         )
-    lines = [line.strip() for line in raw.decode("utf-8", "replace").splitlines()]
+    if b"BEGIN SSH2 PUBLIC KEY" in raw:
+        raise InvalidRequest(
+            f"'{name}' is a public key in another form; 'ssh-keygen -i -f {quote(str(path))}' prints it as "
+            "OpenSSH has it. Nothing was sent"
+        )
+    lines = [line.strip() for line in raw.decode("utf-8-sig", "replace").splitlines()]
     keys = [line for line in lines if line and not line.startswith("#")]
     if len(keys) != 1 or fingerprint(keys[0]) is None:
-        raise InvalidRequest(f"'{clean(path.name)}' does not hold one public SSH key. Nothing was sent")
+        several = f" but {len(keys)}" if len(keys) > 1 and all(map(fingerprint, keys)) else ""
+        raise InvalidRequest(f"'{name}' does not hold one public SSH key{several}. Nothing was sent")
     return keys[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from primepods_magic.api.account import Team
 from primepods_magic.api.errors import NotFound, PermissionDenied
 from primepods_magic.api.requests import did_you_mean
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import clean, join_clean
 
 from .connection import Connection
 
@@ -35,10 +35,10 @@ def find_team(connection: Connection, text: str) -> Team:
     if len(found) == 1:
         return found[0]
     if found:
-        ids = ", ".join(str(team.team_id) for team in found)
+        ids = join_clean(team.team_id for team in found)
         raise NotFound(f"several teams are called '{clean(text)}' ({ids}); name one by its id")
     names = [team.name for team in teams if team.name]
-    known = did_you_mean(text, names) or (f" (yours: {', '.join(map(clean, names))})" if names else "")
+    known = did_you_mean(text, names) or (f" (yours: {join_clean(names)})" if names else "")
     raise NotFound(f"you are in no team '{clean(text)}'{known}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from primepods_magic.api.errors import PodFailed, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import brief, clean
 from primepods_magic.api.vocabulary import PodStatus
 
 from .behind import run_behind
@@ -128,7 +128,7 @@ class Waiting(Generic[T]):
             verb = "is" if len(self._watch.latest.pods) == 1 else "are"
             return f"waiting until {names} {verb} {self._goal}; 'await' it"
         error = self._work.exception()
-        return f"{names}: {self._goal}" if error is None else f"{type(error).__name__}: {error}"
+        return f"{names}: {self._goal}" if error is None else f"{type(error).__name__}: {clean(error)}"
 
 
 def begin_waiting(
@@ -210,8 +210,8 @@ def _is_over(pod: PodDetails, goal: Goal) -> bool:
 def _failure(pod: PodDetails) -> str:
     if pod.status == PodStatus.TERMINATED:
         return f"{clean(pod.name)} is gone (TERMINATED)"
-    reason = f": {clean(pod.installation_failure)}" if pod.installation_failure else ""
-    what = "ERROR" if pod.status == PodStatus.ERROR else f"installation {pod.installation_status}"
+    reason = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
+    what = "ERROR" if pod.status == PodStatus.ERROR else f"installation {clean(pod.installation_status)}"
     return f"{clean(pod.name)}: {what}{reason}. It may go on being billed; '%pods rm {pod.word}' ends it"
 
 
@@ -222,7 +222,7 @@ def _still(what: str, snapshot: Snapshot) -> str:
     rate = f" (${price_usd_hr:.2f}/h)" if price_usd_hr else ""
     verb = "goes on and is" if len(going) == 1 else "go on and are"
     ends = f"'%pods rm {going[0].word}' ends it" if len(going) == 1 else "'%pods rm NAME' ends a pod"
-    blind = f". The service could not be asked at last: {snapshot.trouble}" if snapshot.trouble else ""
+    blind = f". The service could not be asked at last: {clean(snapshot.trouble)}" if snapshot.trouble else ""
     return f"{what}; {_names(going)} {verb} billed{rate}. {ends}{blind}"
 
 

@@ -142,6 +142,13 @@ class Watch:
         self.tell(last, look_number)
         self.end(error)
 
+    def fail(self, error: BaseException, look_number: int) -> None:
+        """End with an error that matters more than what was seen."""
+        if self._listener is not None:
+            self.give_up(str(error), error, look_number)
+        else:
+            self.end(error)
+
     def end_in_child(self) -> None:
         """In a child process nobody looks for it; its lock may be held by a thread that is not there."""
         self._lock, self._news = threading.Lock(), threading.Event()

@@ -101,7 +101,7 @@ def test_a_published_status_batch_is_read_in_the_specifications_words() -> None:
 def test_a_status_is_read_alone_in_a_list_and_under_data(wrap: Any) -> None:
     one = load("05-status-single-object-seed")
     (entry,) = read_status(wrap(one))
-    assert (entry.key, entry.price, entry.status) == (one["podId"], 2.71, PodStatus.ACTIVE)
+    assert (entry.key, entry.price_hr, entry.status) == (one["podId"], 2.71, PodStatus.ACTIVE)
 
 
 @pytest.mark.parametrize("nothing", [{"data": None, "status": None}, {}, {"data": []}, []])

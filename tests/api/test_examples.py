@@ -105,7 +105,7 @@ def test_the_path_that_has_the_logs_is_remembered(status: int) -> None:
         assert client.pod_logs("x", tail=2) == "b\nc"
         assert client.pod_logs("x") == "a\nb\nc"
     assert paths(http) == ["log", "logs", "logs"]
-    assert dict(http.requests[0].url.params) == {"tail": "2"}
+    assert dict(http.requests[0].url.params) == {"tail": "10000"}
 
 
 def test_a_pod_without_logs_says_nothing_of_the_path() -> None:

@@ -392,3 +392,24 @@ def test_nothing_tells_the_key_but_asking_for_it() -> None:
 def test_settings_with_another_key_or_team_are_others() -> None:
     assert Settings(api_key="a") == Settings(api_key="a", sources={"api_key": "x"}, notes=["y"])
     assert len({Settings(api_key="a"), Settings(api_key="b"), Settings(api_key="a", team_id="t")}) == 3
+
+
+@pytest.mark.parametrize(
+    ("value", "shares"),
+    [
+        (True, True),
+        ("true", True),
+        ("True", True),
+        (False, False),
+        ("false", False),
+        (None, False),
+        ([], False),
+    ],
+    ids=str,
+)
+def test_sharing_with_the_team_is_read_as_the_official_command_line_reads_it(
+    tmp_path: Path, value: object, shares: bool
+) -> None:
+    write_config(tmp_path, {"api_key": "k", "share_resources_with_team": value})
+    assert load_settings({}, tmp_path).shares_with_team is shares
+    assert load_settings({}, Path("/nowhere")).shares_with_team is False

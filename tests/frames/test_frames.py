@@ -11,6 +11,7 @@ import pytest
 
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, removed_frame, status_frame
+from primepods_magic.pods.history.table import HistoryTable
 from primepods_magic.pods.remove import Removal
 
 from . import examples
@@ -224,8 +225,13 @@ def test_durations_are_as_told_and_open_rows_are_measured_up_to_now() -> None:
         assert still_open["gpu_hours"] == 2.0
 
 
-def test_dates_beyond_the_reach_of_nanoseconds_are_kept() -> None:
-    row = HistoryRow(created_at="0001-01-01T00:00:00Z", terminated_at="9999-12-31T00:00:00Z")
-    frame = history_frame([row])
-    assert frame["terminated_at"].dt.year.tolist() == [9999]
-    assert frame.loc[0, "duration"] == timedelta(days=3_652_058)
+@pytest.mark.parametrize("never", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T00:00:00Z"])
+def test_times_that_stand_for_none_are_missing(never: str) -> None:
+    said = {"createdAt": "2026-09-01T00:00:00Z", "terminatedAt": never}
+    frames = (
+        history_frame(HistoryTable.of_rows([dict(said)])),
+        history_frame([HistoryRow.model_validate(said)]),
+    )
+    for frame in frames:
+        assert frame["terminated_at"].isna().all()
+        assert frame[["state", "remarks"]].values.tolist() == [["open", "open, no name, no price"]]

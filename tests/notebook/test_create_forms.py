@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from traitlets import TraitError
 
 from primepods_magic import Pod
 from primepods_magic.api import errors
@@ -161,3 +163,13 @@ def test_pods_that_were_running_are_told_of_on_loading(billed: Any) -> None:
     billed.run("%unload_ext primepods_magic")
     billed.run("%load_ext primepods_magic")
     assert billed.output.stdout == ""
+
+
+@pytest.mark.parametrize("value", ["float('nan')", "float('inf')", "-1"])
+@pytest.mark.parametrize("name", ["max_price_usd_hr", "max_burn_usd_hr", "settle_s", "poll_interval_s"])
+def test_a_setting_that_bounds_nothing_is_refused(shell: Any, name: str, value: str) -> None:
+    magics = shell.magics_manager.registry["PodsMagics"]
+    before = getattr(magics, name)
+    with contextlib.suppress(TraitError):
+        shell.run(f"%config PodsMagics.{name} = {value}")
+    assert getattr(magics, name) == before

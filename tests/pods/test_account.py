@@ -12,6 +12,7 @@ from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.ssh_keys import add_key, fingerprint, list_keys, make_primary
 from primepods_magic.pods.teams import find_team
 from primepods_magic.pods.wallet import read_wallet
+from tests.support.damage import damage_path
 from tests.support.sandbox_control import SandboxControl
 
 
@@ -40,7 +41,17 @@ def test_a_key_is_added_once_and_made_primary(connection: Connection, home: Path
         ("-----BEGIN OPENSSH PRIVATE KEY-----\nx\n", "a private key, which never leaves this computer"),
         ("", "does not hold one public SSH key"),
         ("ssh-ed25519 not-base64!", "does not hold one public SSH key"),
-        (f"{public_key(b'a')}\n{public_key(b'b')}", "does not hold one public SSH key"),
+        (
+            f"{public_key(b'a')}\n{public_key(b'b')}",
+            r"does not hold one public SSH key but 2\. Nothing was sent",
+        ),
+        ("-----BEGIN RSA PRIVATE KEY-----\r\nx\r\n", "a private key"),
+        (f"{public_key(b'a')}\n-----BEGIN EC PRIVATE KEY-----\n", "a private key"),
+        ("PuTTY-User-Key-File-3: ssh-ed25519\r\n", "a private key"),
+        ("---- BEGIN SSH2 PUBLIC KEY ----\nAAAA\n", "'ssh-keygen -i -f /.*key' prints it"),
+        (f'from="10.0.0.1" {public_key(b"a")}', "does not hold one public SSH key"),
+        ("\0" * 100, "does not hold one public SSH key"),
+        (f"{public_key(b'a')}\n{'#' * 30_000}", "larger than 20,000 bytes"),
     ],
 )
 def test_what_is_no_public_key_is_not_sent(
@@ -51,6 +62,31 @@ def test_what_is_no_public_key_is_not_sent(
     with pytest.raises(InvalidRequest, match=says):
         add_key(connection, str(file))
     assert len(list_keys(connection)) == 1
+
+
+@pytest.mark.parametrize("text", [f"\ufeff{public_key(b'd', 'x')}", f"{public_key(b'd')} x\r\n\r\n# end\r\n"])
+def test_reads_a_key_as_other_systems_write_it(text: str, connection: Connection, tmp_path: Path) -> None:
+    (tmp_path / "key.pub").write_bytes(text.encode())
+    assert add_key(connection, str(tmp_path / "key.pub")).name == "x"
+
+
+@pytest.mark.parametrize("damage", ["folder", "pipe", "dangling", "loop", "device"])
+def test_says_that_a_key_file_cannot_be_read(damage: str, connection: Connection, tmp_path: Path) -> None:
+    damage_path(tmp_path / "key.pub", damage)
+    with pytest.raises(InvalidRequest, match=r"^'key.pub' cannot be read \([^()]+\)\. Nothing was sent$"):
+        add_key(connection, str(tmp_path / "key.pub"))
+
+
+@pytest.mark.parametrize("file", ["~nobody-of-this-name/key.pub", "a\0b", "", "/"])
+def test_says_that_a_word_is_no_key_file(file: str, connection: Connection) -> None:
+    with pytest.raises(InvalidRequest, match=r"no place for a file|ssh-keygen"):
+        add_key(connection, file)
+
+
+def test_names_no_key_file_without_a_home(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "relative")
+    with pytest.raises(InvalidRequest, match="the home folder is unknown: name the file"):
+        add_key(connection)
 
 
 def test_without_a_key_file_what_to_do_is_said(connection: Connection, tmp_path: Path) -> None:

@@ -228,7 +228,7 @@ def offering(through: Through, *offers: dict[str, Any], live: bool = False) -> C
     [
         {"security": "partner_cloud"},
         {"dataCenter": "", "country": ""},
-        {"prices": {"onDemand": 0.0, "currency": "USD"}},
+        {"prices": {"onDemand": 1.0, "communityPrice": 0, "currency": "usd"}},
         {"images": ["nonesuch"]},
     ],
     ids=str,

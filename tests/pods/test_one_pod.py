@@ -168,6 +168,20 @@ def test_a_create_with_a_bad_answer_is_found(
     assert len(creates) == 1
 
 
+def test_a_response_that_names_another_pod_is_not_believed(connection: Connection, through: Through) -> None:
+    other = launch(gpu="L4_24GB", name="other")
+
+    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        return (
+            httpx.Response(200, json={**response.json(), "id": other.id}) if is_create(request) else response
+        )
+
+    pod = launch(gpu="L4_24GB", name="train", connection=through(Changing(change)))
+    assert pod.name == "train"
+    assert pod.id != other.id
+    assert sorted(map(str, names(connection))) == ["other", "train"]
+
+
 @pytest.mark.parametrize("trouble", [429, 502, 401])
 def test_a_lost_create_that_cannot_be_looked_for_is_unknown_and_found_by_the_next_run(
     connection: Connection, through: Through, trouble: int
@@ -372,7 +386,7 @@ def test_a_launch_goes_on_where_nothing_can_be_written_and_says_so(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     said: list[str] = []
     assert launch(gpu="L4_24GB", name="train", tell=said.append).name == "train"
-    assert ["no note of this launch could be kept" in text for text in said] == [True]
+    assert ["No record of this launch can be kept" in text for text in said] == [True]
 
 
 def test_a_launch_goes_on_without_a_home(connection: Connection, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import stat
@@ -17,12 +18,17 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.remove import remove_pods
 from primepods_magic.pods.ssh import ssh_commands, write_ssh_config
+from tests.support.damage import damage_path
+from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 
 
 def pod(**said: object) -> PodDetails:
     fields = {"id": "p1", "name": "train", "status": "ACTIVE", "sshConnection": "root@203.0.113.7 -p 2200"}
     return PodDetails.model_validate({**fields, **said})
+
+
+PORTS = [{"internal": "8888", "external": "40001", "protocol": "TCP", "usedBy": "JUPYTER_NOTEBOOK"}]
 
 
 def read_by_ssh(path: Path, host: str) -> dict[str, str]:
@@ -46,6 +52,39 @@ def test_a_pod_that_is_not_up_says_what_to_do(connection: Connection) -> None:
         ssh_commands(young)
     with pytest.raises(InvalidRequest, match="it is over"):
         write_ssh_config(connection, pod(sshConnection=None, status="TERMINATED"))
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [
+        ("STOPPED", "start it in the dashboard"),
+        ("stopped", "start it in the dashboard"),
+        ("DELETING", "it is over"),
+        ("TERMINATED", "it is over"),
+        ("PROVISIONING", "'%pods wait train' waits for it"),
+        ("PENDING", "'%pods wait train' waits for it"),
+    ],
+)
+def test_refuses_the_old_connection_of_a_pod_that_does_not_run(
+    status: str, advice: str, connection: Connection
+) -> None:
+    idle = pod(status=status, ip="203.0.113.7", primePortMapping=PORTS)
+    assert (idle.connections, idle.ssh, idle.jupyter_url) == ((), None, None)
+    for refuse in (ssh_commands, lambda idle: write_ssh_config(connection, idle)):
+        with pytest.raises(InvalidRequest, match=rf"(?i)'train' has no connection \({status}\); {advice}"):
+            refuse(idle)
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "ERROR", "UNKNOWN", "MIGRATING"])
+def test_shows_the_connection_of_a_pod_that_may_run(status: str) -> None:
+    up = pod(status=status, ip="203.0.113.7", primePortMapping=PORTS)
+    assert ssh_commands(up) == ("ssh root@203.0.113.7 -p 2200",)
+    assert up.jupyter_url == "http://203.0.113.7:40001"
+
+
+def test_shows_a_connection_that_cannot_be_read() -> None:
+    with pytest.raises(InvalidRequest, match=r"cannot be read: telnet 203\.0\.113\.7 \ufffd"):
+        ssh_commands(pod(sshConnection="telnet 203.0.113.7 \x1b"))
 
 
 def test_openssh_reads_what_was_written(connection: Connection, home: Path) -> None:
@@ -136,15 +175,216 @@ def test_two_pods_of_a_name_are_told_apart(connection: Connection) -> None:
     assert write_ssh_config(connection, first).hosts == ("pod-train",)
 
 
-def test_the_key_that_was_chosen_for_the_command_line_is_taken(
+@pytest.mark.parametrize("name", ["id", "my key", "100%", "it's", "a#b", "~id"])
+def test_names_the_private_key_alone(
+    name: str, connection: Connection, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for chosen, there in (
+        (name, [name, f"{name}.pub"]),
+        (f"{name}.pub", [name, f"{name}.pub"]),
+        (f"{name}.pub", [f"{name}.pub"]),
+        (name, [f"{name}.pub"]),
+    ):
+        for file in home.glob(f"{name}*"):
+            file.unlink()
+        for file_name in there:
+            (home / file_name).touch()
+        monkeypatch.setenv("PRIME_SSH_KEY_PATH", f"~/{chosen}")
+        written = write_ssh_config(connection, pod())
+        settings = read_by_ssh(written.path, "pod-train")
+        assert settings["identityfile"].replace("%%", "%") == str(home / there[0])
+        assert settings["identitiesonly"] == "yes"
+        assert written.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("chosen", "note"),
+    [
+        ("~/nothing", "there is no such file"),
+        ("~/nothing.pub", "there is no such file"),
+        ("~", "there is no such file"),
+        ("~/.ssh", "there is no such file"),
+        ("~nobody-of-this-name/id", "not a path"),
+        ('~/quo"te', "cannot read a name"),
+        ("~/new\nline", "cannot read a name"),
+        ("~/${HOME}", "cannot read a name"),
+        ("~/back\\slash", "cannot read a name"),
+    ],
+)
+def test_says_why_a_chosen_key_is_not_named(
+    chosen: str, note: str, connection: Connection, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (home / ".ssh").mkdir()
+    for name in ('quo"te', "new\nline", "${HOME}", "back\\slash"):
+        (home / name).touch()
+    monkeypatch.setenv("PRIME_SSH_KEY_PATH", chosen)
+    written = write_ssh_config(connection, pod())
+    text = written.path.read_text()
+    assert "IdentityFile" not in text
+    assert "IdentitiesOnly" not in text
+    (said,) = written.notes
+    assert said.startswith("the Host blocks name no key: PRIME_SSH_KEY_PATH is '")
+    assert note in said
+    assert "\n" not in said
+
+
+def test_takes_the_key_from_the_configuration_of_prime(connection: Connection, home: Path) -> None:
+    (home / ".prime").mkdir()
+    (home / "id").touch()
+    config = home / ".prime" / "config.json"
+    config.write_text(json.dumps({"ssh_key_path": str(home / "id.pub")}))
+    written = write_ssh_config(connection, pod())
+    assert read_by_ssh(written.path, "pod-train")["identityfile"] == str(home / "id")
+    config.write_text(json.dumps({"ssh_key_path": "/nothing"}))
+    assert (
+        "ssh_key_path in ~/.prime/config.json is '/nothing'" in write_ssh_config(connection, pod()).notes[0]
+    )
+
+
+OURS = "~/.config/primepods_magic/ssh_config"
+
+
+@pytest.mark.parametrize(
+    ("config", "obstacle"),
+    [
+        ("Include {ours}\n", None),
+        ("include={ours}\n", None),
+        ('Include "{ours}"\n', None),
+        (f"Include {OURS}\n", None),
+        (f'Include ~/.ssh/other "{OURS}"\nHost *\n  User me\n', None),
+        ("Host *\n  ServerAliveInterval 5\n\nMatch all\nInclude {ours}\n", None),
+        ("Host pod-*\n  Include {ours}\n", None),
+        ("Host *\n  Port 2200\nHost *\n  Include {ours}\n", None),
+        ("Host *\n  IdentityFile ~/.ssh/mine\nMatch all\nInclude {ours}\n", None),
+        ("", "does not include it yet"),
+        ("# Include {ours}\n", "does not take effect"),
+        ("Include /nothing\n", "does not include it yet"),
+        ("Host work\n  Include {ours}\n", "does not take effect for pod-train"),
+        ("Match host work\nInclude {ours}\n", "does not take effect for pod-train"),
+        ("Host *\n  User me\nMatch all\nInclude {ours}\n", "sets another User for pod-train"),
+        ("Host *\n  User me\n  Port 5\nMatch all\nInclude {ours}\n", "another User and Port"),
+        ("Host pod-train\n  HostName 198.51.100.1\nMatch all\nInclude {ours}\n", "another HostName"),
+        ("Host *\n  UserKnownHostsFile /dev/null\nMatch all\nInclude {ours}\n", "UserKnownHostsFile"),
+        ("Include {ours}\nNonsense yes\n", r"ssh cannot read ~/.ssh/config \(~/.ssh/config: line 2: Bad"),
+        ("Include {ours}\n\0\xff\n", None),
+    ],
+)
+def test_asks_ssh_whether_the_blocks_take_effect(
+    config: str, obstacle: str | None, connection: Connection, home: Path
+) -> None:
+    ours = write_ssh_config(connection, pod()).path
+    (home / ".ssh").mkdir()
+    text = config.replace("{ours}", str(ours))
+    (home / ".ssh" / "config").write_text(text)
+    written = write_ssh_config(connection, pod())
+    if obstacle is None:
+        assert (written.include, written.obstacle) == (None, None)
+    else:
+        assert written.include == f"Include {OURS}"
+        assert re.search(obstacle, written.obstacle or "")
+    assert (home / ".ssh" / "config").read_text() == text
+
+
+def test_asks_ssh_about_every_node_and_its_key(
     connection: Connection, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (home / "my key").touch()
-    monkeypatch.setenv("PRIME_SSH_KEY_PATH", "~/my key")
+    (home / "id").touch()
+    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(home / "id"))
+    many = pod(sshConnection=["root@203.0.113.7", "root@203.0.113.9"])
+    ours = write_ssh_config(connection, many).path
+    (home / ".ssh").mkdir()
+    config = home / ".ssh" / "config"
+    config.write_text(f"Include {ours}\n")
+    assert write_ssh_config(connection, many).include is None
+    config.write_text(f"Host pod-train-2\n  User me\nMatch all\nInclude {ours}\n")
+    assert "another User for pod-train-2" in (write_ssh_config(connection, many).obstacle or "")
+    config.write_text(f"Host *\n  IdentitiesOnly no\nMatch all\nInclude {ours}\n")
+    assert "another IdentitiesOnly" in (write_ssh_config(connection, many).obstacle or "")
+
+
+@pytest.mark.parametrize(
+    ("damage", "obstacle"),
+    [
+        ("pipe", "cannot be read (not a plain file)"),
+        ("folder", "cannot be read (Is a directory)"),
+        ("dangling", "does not include it yet"),
+        ("loop", "cannot be read"),
+    ],
+)
+def test_answers_whatever_stands_in_place_of_the_users_configuration(
+    damage: str, obstacle: str, connection: Connection, home: Path
+) -> None:
+    (home / ".ssh").mkdir()
+    damage_path(home / ".ssh" / "config", damage)
     written = write_ssh_config(connection, pod())
-    assert read_by_ssh(written.path, "pod-train")["identityfile"] == str(home / "my key")
-    monkeypatch.setenv("PRIME_SSH_KEY_PATH", "~/nothing")
-    assert "IdentityFile" not in write_ssh_config(connection, pod()).path.read_text()
+    assert obstacle in (written.obstacle or "")
+    assert written.include
+
+
+def test_says_that_there_is_no_ssh_client(
+    connection: Connection, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = write_ssh_config(connection, pod()).path
+    (home / ".ssh").mkdir()
+    (home / ".ssh" / "config").write_text(f"Include {ours}\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    written = write_ssh_config(connection, pod())
+    assert written.obstacle == "there is no ssh client here to say whether ~/.ssh/config includes it"
+    fake = tmp_path / "ssh"
+    fake.write_text("#!/nothing\n")
+    fake.chmod(0o700)
+    assert "ssh cannot be asked" in (write_ssh_config(connection, pod()).obstacle or "")
+
+
+def test_drops_a_pod_that_stopped_and_its_host_key_once_it_is_gone(
+    connection: Connection, sandbox: SandboxControl
+) -> None:
+    stopped = launch(gpu="L4_24GB", name="one").wait().details
+    other = launch(gpu="L4_24GB", name="two").wait().details
+    path = write_ssh_config(connection, stopped).path
+    known_hosts = path.with_name("known_hosts")
+    known_hosts.write_text(f"{stopped.id}-1 ssh-ed25519 AAAA\n")
+    sandbox.event(str(stopped.id), "stop")
+    write_ssh_config(connection, other)
+    assert "Host pod-one" not in path.read_text()
+    assert known_hosts.read_text() == f"{stopped.id}-1 ssh-ed25519 AAAA\n"
+    remove_pods(connection, [stopped])
+    write_ssh_config(connection, other)
+    assert str(stopped.id) not in path.read_text()
+    assert known_hosts.read_text() == ""
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"nonsense\n", b"\0\xff" * 50, b"Host *\n  ProxyCommand evil\n", b"# pod x of 0"]
+)
+def test_begins_a_foreign_file_anew(content: bytes, connection: Connection, home: Path) -> None:
+    path = home / ".config" / "primepods_magic" / "ssh_config"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    assert write_ssh_config(connection, pod()).hosts == ("pod-train",)
+    assert "ProxyCommand" not in path.read_text()
+    assert read_by_ssh(path, "pod-train")["hostname"] == "203.0.113.7"
+
+
+def write_as_of_another_account(connection: Connection, written: PodDetails) -> tuple[str, ...]:
+    """Write the blocks of a pod, and make them another account's, whose pods are not dropped."""
+    config = write_ssh_config(connection, written)
+    config.path.write_text(re.sub(r" of \w+", " of 000000000000", config.path.read_text()))
+    return config.hosts
+
+
+def test_shortens_a_long_name(connection: Connection) -> None:
+    (first,) = write_as_of_another_account(connection, pod(name="x" * 500))
+    (second,) = write_as_of_another_account(connection, pod(id="p2", name="x" * 400))
+    assert (first, second) == (f"pod-{'x' * 60}", f"pod-{'x' * 60}-p2")
+
+
+def test_never_gives_two_pods_one_host(connection: Connection) -> None:
+    nodes = ["root@203.0.113.7", "root@203.0.113.9"]
+    pods = [pod(id="abcdef1", name="a", sshConnection=nodes)]
+    pods += [pod(id=f"abcdef{number}", name=name) for number, name in enumerate(("a-2", "a-2", "a"), start=2)]
+    hosts = [host for written in pods for host in write_as_of_another_account(connection, written)]
+    assert len(set(hosts)) == 5, hosts
 
 
 def test_kernels_that_write_at_once_lose_nothing(connection: Connection, tmp_path: Path) -> None:

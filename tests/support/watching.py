@@ -39,6 +39,8 @@ class Service(httpx.BaseTransport):
     ----------
     pods : dict of str to dict
         What lives there, as JSON, by id.
+    ended : list of dict
+        The history, the latest end first.
     asked : list of str
         Every request: its path, and of a status how many ids it named.
     answer : callable
@@ -47,6 +49,7 @@ class Service(httpx.BaseTransport):
 
     def __init__(self, *names: str) -> None:
         self.pods: dict[str, dict[str, Any]] = {}
+        self.ended: list[dict[str, Any]] = []
         self.asked: list[str] = []
         self.answer: Answer = lambda request: None
         self.longest_url = 0
@@ -66,10 +69,11 @@ class Service(httpx.BaseTransport):
             self.put(name, status="ACTIVE", installationStatus="COMPLETE", sshConnection=SSH)
 
     def take(self, *names: str) -> None:
-        """Let pods vanish."""
+        """Let pods end."""
         with self.lock:
             for name in names:
-                del self.pods[name]
+                pod = self.pods.pop(name)
+                self.ended.insert(0, {"id": pod["id"], "name": name, "terminatedAt": START.isoformat()})
 
     @property
     def details(self) -> list[PodDetails]:
@@ -90,10 +94,14 @@ class Service(httpx.BaseTransport):
             if path == "/pods/status":
                 rows = [self._entry(self.pods[pod_id]) for pod_id in ids if pod_id in self.pods]
                 return httpx.Response(200, json={"data": rows, "status": None})
-            if path == "/pods":
+            if path in ("/pods", "/pods/history"):
+                rows = list(self.pods.values()) if path == "/pods" else self.ended
                 offset, limit = int(query["offset"][0]), int(query["limit"][0])
-                page = list(self.pods.values())[offset : offset + limit]
-                return httpx.Response(200, json={"data": page, "total_count": len(self.pods)})
+                page = rows[offset : offset + limit]
+                return httpx.Response(200, json={"data": page, "total_count": len(rows)})
+            pod = self.pods.get(path.removeprefix("/pods/"))
+            if pod is not None:
+                return httpx.Response(200, json=pod)
         if path.endswith(("/log", "/logs")):
             return httpx.Response(200, json={"logs": "one\ntwo"})
         return httpx.Response(404, json={"detail": "nothing is here"})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from primepods_magic.api.requests import did_you_mean
 
-__all__ = ["FREQUENCIES", "edges", "frequency", "instant_us", "period_of", "zone"]
+__all__ = ["FREQUENCIES", "edges", "frequency", "has_zone_data", "instant_us", "period_of", "zone"]
 
 Ints = NDArray[np.int64]
 
@@ -21,6 +22,7 @@ FREQUENCIES = {"H": "hour", "D": "day", "W": "week", "M": "month", "Q": "quarter
 _UNITS: dict[str, Any] = {"H": "h", "D": "D", "W": "D", "M": "M", "Q": "M"}
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1)
+_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{1,2})(?::?([0-5]\d)(?::?([0-5]\d))?)?", re.IGNORECASE)
 # Two hundred years of hours; more of them come from a mistaken date.
 _MOST = 2_000_000
 
@@ -35,16 +37,60 @@ def frequency(freq: str) -> str:
 
 
 def zone(tz: str | tzinfo) -> tzinfo:
-    """A time zone by its name, or a ValueError with the nearest name that there is."""
+    """Return a time zone by its name, or by its offset such as ``+02:00``.
+
+    Raises
+    ------
+    ValueError
+        There is none, or this computer has no time zone data; with the nearest name that there is.
+    """
     if isinstance(tz, tzinfo):
         return tz
-    if tz == "UTC":
+    if not isinstance(tz, str):
+        raise ValueError(f"there is no time zone {tz!r}")
+    if tz.upper() == "UTC":
         return timezone.utc
+    offset = _fixed_offset(tz)
+    if offset is not None:
+        return offset
     try:
         return ZoneInfo(tz)
-    except (KeyError, ValueError, TypeError, OSError):
-        hint = did_you_mean(tz, available_timezones()) if isinstance(tz, str) else ""
-        raise ValueError(f"there is no time zone {tz!r}{hint}") from None
+    except (KeyError, ValueError, OSError):
+        return _find_zone(tz)
+
+
+def _fixed_offset(text: str) -> timezone | None:
+    parts = _OFFSET.fullmatch(text)
+    if parts is None:
+        return None
+    hours, minutes, seconds = (int(part or 0) for part in parts.groups()[1:])
+    length = timedelta(hours=hours, minutes=minutes, seconds=seconds)
+    if length >= timedelta(days=1):
+        return None
+    return timezone(-length if parts[1] == "-" else length)
+
+
+def _find_zone(name: str) -> tzinfo:
+    """Return a zone whose name was typed in other letters, or say what is missing."""
+    names = available_timezones()
+    shown = repr(name if len(name) <= 60 else f"{name[:60]}…")
+    if not has_zone_data():
+        raise ValueError(
+            f"there is no time zone data on this computer, so {shown} is unknown: pip install tzdata"
+        )
+    if name in names:
+        raise ValueError(f"the time zone data of {shown} on this computer is damaged: pip install tzdata")
+    same = {known.lower(): known for known in names}.get(name.lower())
+    if same is not None:
+        return zone(same)
+    hint = did_you_mean(name[:60], names) or ". Use a name such as UTC, Europe/Berlin or America/New_York"
+    raise ValueError(f"there is no time zone {shown}{hint}")
+
+
+def has_zone_data() -> bool:
+    """Return whether this computer, or the package tzdata, has time zone data."""
+    # Regions make up the data; a few plain names may be there without it.
+    return any("/" in known for known in available_timezones())
 
 
 def instant_us(when: date | datetime | str, tz: tzinfo, what: str) -> int:

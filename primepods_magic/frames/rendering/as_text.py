@@ -46,7 +46,7 @@ def sheet_text(sheet: Sheet) -> str:
 
 def _texts(column: SheetColumn) -> list[str]:
     """The heading and the values. A unit that all values have in common stands in the heading."""
-    heading, values = column.view.heading, [cell.text for cell in column.cells]
+    heading, values = clean(column.view.heading), [cell.text for cell in column.cells]
     if any(value.endswith(_UTC) for value in values):
         heading, values = heading + _UTC, [value.removesuffix(_UTC) for value in values]
     return [heading, *(_cut(value, column.view.most) for value in values)]
@@ -71,16 +71,20 @@ def _aligned(texts: list[str], look: Look) -> list[str]:
 
 
 def _cut(text: str, most: int) -> str:
-    if _width(text) <= most:
-        return text
-    while _width(text) > most - 1:
-        text = text[:-1]
-    return text.rstrip() + "…"
+    width = 0
+    for place, character in enumerate(text):
+        width += _cells(character)
+        if width >= most:
+            # Whether the last cell is for this character or for an ellipsis depends on what follows.
+            if width == most and _width(text[place + 1 : place + 2 + most]) == 0:
+                return text[: place + 2 + most]
+            return text[:place].rstrip() + "…"
+    return text
 
 
 def _width(text: str) -> int:
-    """How many cells of a terminal the text takes."""
-    return sum(map(_cells, text))
+    """Return how many cells of a terminal the text takes."""
+    return len(text) if text.isascii() else sum(map(_cells, text))
 
 
 def _cells(character: str) -> int:

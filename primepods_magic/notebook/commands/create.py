@@ -31,6 +31,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.arguments import ArgumentParser, add_timeout, add_yes
+from primepods_magic.notebook.output import say
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -132,13 +133,13 @@ def run(
         replace_existing=args.replace,
         limits=Limits(magics.max_price_usd_hr, magics.max_burn_usd_hr),
         settle_s=magics.settle_s,
-        tell=print,
+        tell=say,
     )
     for plan in plans:
-        print(f"{connection.label}: {_announcement(plan)}")
+        say(f"{connection.label}: {_announcement(plan)}")
     rates = [plan.quote.price_usd_hr for plan in plans if plan.quote]
     if len(rates) > 1:
-        print(f"together: ${sum(rates):.2f}/h, ${sum(rates) * 24:.2f}/day")
+        say(f"together: ${sum(rates):.2f}/h, ${sum(rates) * 24:.2f}/day")
     if args.dry_run:
         shown = [_dry(connection, plan) for plan in plans]
         return shown[0] if len(shown) == 1 else shown
@@ -150,7 +151,7 @@ def run(
         plans,
         yes=args.yes or _is_given(magics, plans),
         confirm=(lambda: ask(magics.shell, question)) if has_front_end(magics.shell) else None,
-        tell=print,
+        tell=say,
     )
     answer = pods[0] if len(pods) == 1 else pods
     magics.store(answer, args.out)
@@ -161,6 +162,7 @@ def run(
 def _specs(args: Namespace, cell: str | None, variables: Variables, filled: Collection[str]) -> list[PodSpec]:
     """What the body says, or the flags; secrets that were filled in are not written out in the cell."""
     from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.api.text import clean
     from primepods_magic.pods.spec import parse_specs, specs_from_mapping
     from primepods_magic.pods.spec_text import is_secret_name, literal_secrets
 
@@ -190,8 +192,9 @@ def _specs(args: Namespace, cell: str | None, variables: Variables, filled: Coll
         typed = [(key, value) for key, value in pairs if value not in filled]
         written_out = [key for key, value in typed if is_secret_name(key) and not value.startswith("$")]
     for name in written_out:
-        print(
-            f"'{name}' is written out in this cell and will be saved with it; ${{{name}}} would keep it out"
+        say(
+            f"'{clean(name)}' is written out in this cell and will be saved with it; ${{{clean(name)}}} "
+            "would keep it out"
         )
     return specs
 
@@ -248,4 +251,4 @@ def _show_progress(magics: PodsMagics, args: Namespace, pods: Sequence[Pod]) -> 
         magics.live.watch(connection, details, on_look=update)
     elif not all(pod.is_ready for pod in pods):
         words = " ".join(pod.details.word for pod in pods)
-        print(f"'%pods wait {words}' waits until {'it is' if len(pods) == 1 else 'they are'} ready")
+        say(f"'%pods wait {words}' waits until {'it is' if len(pods) == 1 else 'they are'} ready")

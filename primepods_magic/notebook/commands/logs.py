@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The text of ``%pods logs``; of what was followed and shown already, only where it is to be kept."""
-    from primepods_magic.api.text import clean_lines
+    from primepods_magic.notebook.output import say
     from primepods_magic.pods.find import find_pod
     from primepods_magic.pods.handle import LogText, Pod
     from primepods_magic.pods.logs import follow_logs
@@ -43,7 +43,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
     def show(line: str) -> None:
         lines.append(line)
-        print(clean_lines(line), flush=True)
+        say(line)
 
     follow_logs(connection, pod, show, tail=args.tail, timeout_s=args.timeout)
     return LogText("\n".join(lines)) if args.out else None

@@ -28,6 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods rm``."""
     from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.api.text import clean
     from primepods_magic.frames import removed_frame
     from primepods_magic.frames.rendering.words import money
     from primepods_magic.notebook.captions import caption
@@ -39,7 +40,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     connection = magics.connection
     pods = find_pods(connection, args.pods, to_change=True)
     if not (args.yes or connection.is_sandbox):
-        names = ", ".join(f"{pod.name} ({pod.gpu_count} × {pod.gpu_name})" for pod in pods)
+        names = ", ".join(f"{clean(pod.name)} ({pod.gpu_count} × {clean(pod.gpu_name)})" for pod in pods)
         if not ask(magics.shell, f"End {names} and lose what is on it?"):
             raise InvalidRequest(
                 f"ending {names} was not agreed to; nothing was done. '-y' agrees beforehand"

@@ -11,6 +11,7 @@ address, so an address that another pod had before does not stand in the way.
 from __future__ import annotations
 
 from argparse import Namespace
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.arguments import ArgumentParser, add_pod
@@ -30,6 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The text of ``%pods ssh``."""
+    from primepods_magic.api.text import clean
     from primepods_magic.pods.find import find_pod
     from primepods_magic.pods.handle import LogText
     from primepods_magic.pods.ssh import ssh_commands, write_ssh_config
@@ -39,16 +41,19 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     if args.config:
         return LogText(_explained(write_ssh_config(connection, pod)))
     commands = enumerate(ssh_commands(pod), start=1)
-    return LogText("\n".join(command or f"# node {number} is not up yet" for number, command in commands))
+    return LogText(
+        "\n".join(clean(command) or f"# node {number} is not up yet" for number, command in commands)
+    )
 
 
 def _explained(config: SshConfig) -> str:
-    from primepods_magic.api.text import tilde
+    from primepods_magic.api.folders import shorten_path
 
-    host, place = config.hosts[0], tilde(config.path)
+    host, place = config.hosts[0], shorten_path(config.path)
     lines = [f"{', '.join(config.hosts)} {'is' if len(config.hosts) == 1 else 'are'} in {place}"]
     if config.include:
-        lines.append(f"~/.ssh/config does not include it yet; put this line at its top: {config.include}")
+        lines.append(f"{config.obstacle}; put this line at its top: {config.include}")
+    lines += config.notes
     lines += [
         f"  ssh {host}",
         f"  scp file {host}:",
@@ -56,6 +61,10 @@ def _explained(config: SshConfig) -> str:
         f"  VS Code: Remote-SSH: Connect to Host… {host}",
     ]
     if config.include:
-        quoted = f'"$HOME{place[1:]}"' if " " in place else place
-        lines.append(f"  until then: ssh -F {quoted} {host}")
+        lines.append(f"  until then: ssh -F {_quote_path(place)} {host}")
     return "\n".join(lines)
+
+
+def _quote_path(place: str) -> str:
+    """Return a path as a shell takes it, with a ``~`` that it expands."""
+    return f"~/{quote(place[2:])}" if place.startswith("~/") else quote(place)

@@ -24,6 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods teams``."""
+    from primepods_magic.api.text import clean
     from primepods_magic.frames import members_frame, teams_frame
     from primepods_magic.notebook.captions import caption
     from primepods_magic.notebook.display import present
@@ -37,5 +38,5 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         )
     team = find_team(connection, args.team)
     members = connection.client.list_team_members(str(team.team_id))
-    said = caption(connection, len(members), len(members), "member", f"of {team.name}")
+    said = caption(connection, len(members), len(members), "member", f"of {clean(team.name)}")
     return present(members_frame(members), kind="members", caption=said)

@@ -27,6 +27,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods wallet``."""
+    from primepods_magic.api.text import clean
     from primepods_magic.frames import billings_frame
     from primepods_magic.frames.rendering.words import money
     from primepods_magic.notebook.captions import caption
@@ -40,6 +41,6 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     rows = wallet.recent_billings
     total = max(wallet.total_billings or 0, len(rows))
     balance = f"balance {money(wallet.balance_usd, wallet.currency or 'USD')}"
-    whose = [f"of {team.name}"] if team else []
+    whose = [f"of {clean(team.name)}"] if team else []
     said = caption(connection, len(rows), total, "line", balance, *whose)
     return present(billings_frame(rows), kind="billings", caption=said)

@@ -26,6 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """Show the bars of ``%pods watch``; it answers with nothing."""
+    from primepods_magic.notebook.output import say
     from primepods_magic.pods.find import find_pods
     from primepods_magic.pods.listing import belonging, list_pods
     from primepods_magic.pods.teams import find_team
@@ -39,7 +40,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         pods = list_pods(connection, everyone=args.all, team_id=team_id)
         joins = belonging(connection, everyone=args.all, team_id=team_id)
     if not pods:
-        print("you have no pods to watch")
+        say("you have no pods to watch")
     elif magics.live.can_watch_behind:
         magics.live.watch(connection, pods, joins=joins, can_be_stopped=True)
     else:

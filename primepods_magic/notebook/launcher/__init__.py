@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.notebook.output import say
 from primepods_magic.notebook.views import cell_of, has_front_end, run_of
 from primepods_magic.pods.guards import Limits
 
@@ -107,9 +108,9 @@ class Launcher:
     def _ipython_display_(self) -> None:
         in_kernel = getattr(self._shell, "kernel", None) is not None
         if self._as_text or not in_kernel or not has_front_end(self._shell):
-            print(f"{self!r}\n{_NOTE}")
+            say(f"{self!r}\n{_NOTE}")
         elif self._is_closed:
-            print(still_text(self.model))
+            say(still_text(self.model))
         else:
             self._show(self._view or self._open())
 

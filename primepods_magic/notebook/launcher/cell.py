@@ -13,6 +13,7 @@ import yaml
 from pydantic import SecretStr
 
 from primepods_magic.api.secret import Secret
+from primepods_magic.api.text import clean_message
 
 __all__ = ["HEAD", "SecretVariables", "body_of"]
 
@@ -30,12 +31,11 @@ def body_of(fields: Mapping[str, object]) -> str:
       HF_TOKEN: ${HF_TOKEN}
     """
     body = _dump_yaml(fields, allow_unicode=True)
-    # What is invisible, or turns the text beside it around, is written as an escape.
-    is_printable = body.replace("\n", "").isprintable()
-    return body if is_printable else _dump_yaml(fields, allow_unicode=False)
+    # In code, a character that turns text around or has no shape is written as its number.
+    return body if clean_message(body) == body else _dump_yaml(fields, allow_unicode=False)
 
 
-def _dump_yaml(fields: Mapping[str, object], allow_unicode: bool) -> str:
+def _dump_yaml(fields: Mapping[str, object], *, allow_unicode: bool) -> str:
     return yaml.safe_dump(dict(fields), sort_keys=False, allow_unicode=allow_unicode, width=1_000_000)
 
 

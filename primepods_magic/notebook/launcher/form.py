@@ -11,6 +11,7 @@ from typing import Any
 from primepods_magic.api.account import Disk
 from primepods_magic.api.models import Offer, Spec
 from primepods_magic.api.requests import TEMPLATE_IMAGE
+from primepods_magic.api.text import clean, join_clean
 from primepods_magic.api.vocabulary import SECURITIES
 from primepods_magic.pods.offers import image_for, out_of_limits
 from primepods_magic.pods.spec import PodSpec
@@ -183,7 +184,7 @@ def problems_of(form: Form, offer: Offer, disks: Iterable[Disk] = ()) -> dict[st
     if form.image == TEMPLATE_IMAGE and not form.template.strip():
         problems["template"] = "a template of yours is needed here: its id"
     elif offer.images and form.image not in offer.images:
-        problems["image"] = f"this offer does not have the image {form.image}"
+        problems["image"] = f"this offer does not have the image {clean(form.image)}"
     for name, limits in limits_of(offer).items():
         size = getattr(form, SIZES[name])
         wrong = out_of_limits(name, size, limits)
@@ -195,7 +196,7 @@ def problems_of(form: Form, offer: Offer, disks: Iterable[Disk] = ()) -> dict[st
         if disk.id in form.disks and not can_be_attached(disk, offer)
     ]
     if elsewhere:
-        problems["disks"] = f"{', '.join(elsewhere)} cannot be attached there: another place"
+        problems["disks"] = f"{join_clean(elsewhere)} cannot be attached there: another place"
     return problems
 
 

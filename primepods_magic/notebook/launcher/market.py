@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from primepods_magic.api.models import Offer
 from primepods_magic.api.requests import did_you_mean
+from primepods_magic.api.text import clean
 from primepods_magic.api.vocabulary import GPU_TYPES, REGIONS
 from primepods_magic.pods.offers import NO_USD_PRICE, SOLD_OUT, misfits, quote
 from primepods_magic.pods.spec import PodSpec
@@ -150,7 +151,10 @@ class Market:
     @cached_property
     def _words(self) -> dict[str, tuple[str, ...]]:
         said = {name: {getattr(row.offer, name) for row in self.listed} for name in _TOLD}
-        return {name: tuple(sorted(filter(None, words))) for name, words in said.items()}
+        return {
+            name: tuple(sorted(word for word in words if word and word == clean(word)))
+            for name, words in said.items()
+        }
 
     @cached_property
     def counts(self) -> tuple[int, ...]:

@@ -12,6 +12,8 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from primepods_magic.api.output import is_terminal
+
 if TYPE_CHECKING:
     from primepods_magic.pods.snapshot import Snapshot
 
@@ -73,7 +75,7 @@ def _choose(shell: Any, on_stop: Callable[[], object] | None) -> View:
             from .widget import WidgetView
 
             return WidgetView(shell, on_stop)
-    elif _is_tty(sys.stdout) and os.environ.get("TERM") != "dumb":
+    elif is_terminal(sys.stdout) and os.environ.get("TERM") != "dumb":
         from .terminal import TerminalView
 
         return TerminalView(shell)
@@ -92,7 +94,7 @@ def has_front_end(shell: Any) -> bool:
         send `allow_stdin: true`, papermill, nbclient and nbval do not. Elsewhere stdin must be a terminal.
     """
     if not _in_kernel(shell):
-        return _is_tty(sys.stdin)
+        return is_terminal(sys.stdin)
     allowed = _request(shell, "content").get("allow_stdin")
     # Kernels other than ipykernel, and old ones, remember less; this much they share.
     return getattr(shell.kernel, "_allow_stdin", False) is True if allowed is None else bool(allowed)
@@ -133,11 +135,3 @@ def _request(shell: Any, part: str) -> Mapping[str, Any]:
 
 def _in_kernel(shell: Any) -> bool:
     return getattr(shell, "kernel", None) is not None
-
-
-def _is_tty(stream: Any) -> bool:
-    try:
-        return bool(stream.isatty())
-    except (AttributeError, ValueError):
-        # Closed, or replaced by something that is not quite a file.
-        return False

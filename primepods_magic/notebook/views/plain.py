@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from primepods_magic.notebook.output import say
+
 from .choice import MOST_ROWS
 from .rows import Kind, read_row, read_totals
 
@@ -43,9 +45,9 @@ class PlainView:
         if self._may_print():
             # What went wrong names hosts and ports, which differ between computers.
             if snapshot.trouble is not None and not self._in_trouble:
-                print("the service cannot be reached at present; still trying", flush=True)
+                say("the service cannot be reached at present; still trying")
             if snapshot.trouble is None and self._in_trouble:
-                print("the service answers again", flush=True)
+                say("the service answers again")
             self._in_trouble = snapshot.trouble is not None
             self._print(snapshot)
 
@@ -75,7 +77,7 @@ class PlainView:
         for index, row in told:
             if self._said.get(index) != row.summary:
                 self._said[index] = row.summary
-                print(f"{row.name:<{width}}  {row.summary}", flush=True)
+                say(f"{row.name:<{width}}  {row.summary}")
         if are_many:
             self._print_together(snapshot, is_last)
 
@@ -85,4 +87,4 @@ class PlainView:
         step = totals.percent // _STEP_OF_MANY
         if line != self._together_said and (is_last or step != self._step_said):
             self._together_said, self._step_said = line, step
-            print(line, flush=True)
+            say(line)

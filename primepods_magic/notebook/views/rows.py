@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import brief, clean, shorten
 from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
 ]
 
 _SHOWN_NODES = 4
+_LONGEST_WORD = 100
 _TOLD_AT_ONCE = 3
 
 
@@ -133,9 +134,9 @@ def read_row(pod: PodDetails, as_of: datetime, outlook: Outlook | None = None, *
     reason = _reason(pod)
     commands = _commands(pod) if kind is Kind.READY else ()
     return Row(
-        name=clean(pod.name) or clean(pod.id) or "unnamed",
+        name=shorten(clean(pod.name) or clean(pod.id) or "unnamed", _LONGEST_WORD),
         gpu=_gpu(pod),
-        status=clean(pod.status),
+        status=shorten(clean(pod.status), _LONGEST_WORD),
         installation=_installation(pod, kind, percent),
         percent=percent,
         kind=kind,
@@ -189,7 +190,7 @@ def trouble_text(snapshot: Snapshot) -> str:
     if snapshot.trouble is None:
         return ""
     since = f"Not up to date since {snapshot.as_of:%H:%M:%S} UTC"
-    return f"{since}: {clean(snapshot.trouble).rstrip('.')}"
+    return f"{since}: {brief(snapshot.trouble).rstrip('.')}"
 
 
 def _states(counted: Counter[Kind]) -> str:
@@ -228,7 +229,7 @@ def _lacks_only_connection(pod: PodDetails) -> bool:
 
 
 def _installation(pod: PodDetails, kind: Kind, percent: int | None) -> str:
-    word = clean(pod.installation_status)
+    word = shorten(clean(pod.installation_status), _LONGEST_WORD)
     if kind is Kind.READY:
         return "COMPLETE 100 %"
     if kind is Kind.INSTALLING and _lacks_only_connection(pod):
@@ -239,7 +240,8 @@ def _installation(pod: PodDetails, kind: Kind, percent: int | None) -> str:
 
 
 def _summary(pod: PodDetails, kind: Kind, percent: int | None, commands: tuple[str, ...], reason: str) -> str:
-    status, word = clean(pod.status), clean(pod.installation_status)
+    said = (pod.status, pod.installation_status)
+    status, word = (shorten(clean(one), _LONGEST_WORD) for one in said)
     if kind is Kind.READY:
         return "  ".join(["ready", *commands])
     if kind is Kind.FAILED:
@@ -259,7 +261,7 @@ def _reason(pod: PodDetails) -> str:
     was_ended = not pod.is_live and pod.installation_status == InstallationStatus.TERMINATED
     if was_ended or not pod.has_failed:
         return ""
-    given = clean(pod.installation_failure)
+    given = brief(pod.installation_failure)
     if given:
         return given
     if pod.installation_status == InstallationStatus.FAILED:
@@ -270,7 +272,7 @@ def _reason(pod: PodDetails) -> str:
 
 
 def _commands(pod: PodDetails) -> tuple[str, ...]:
-    given = tuple(clean(target.command) for target in pod.connections if target is not None)
+    given = tuple(brief(target.command) for target in pod.connections if target is not None)
     if len(given) <= _SHOWN_NODES:
         return given
     shown = given[: _SHOWN_NODES - 1]
@@ -278,7 +280,7 @@ def _commands(pod: PodDetails) -> tuple[str, ...]:
 
 
 def _gpu(pod: PodDetails) -> str:
-    name = clean(pod.gpu_name)
+    name = shorten(clean(pod.gpu_name), _LONGEST_WORD)
     return f"{pod.gpu_count} × {name}" if name and pod.gpu_count is not None else name
 
 

@@ -7,18 +7,20 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
-from rich.console import Console, Group
+from rich.console import Group
 from rich.live import Live
 from rich.padding import Padding
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from primepods_magic.notebook.output import open_console
+
 from .choice import choose
 from .rows import Kind, Row, read_rest, read_rows, read_totals, trouble_text
 
 if TYPE_CHECKING:
-    from rich.console import ConsoleOptions, RenderableType, RenderResult
+    from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
     from primepods_magic.pods.snapshot import Snapshot
 
@@ -59,7 +61,7 @@ class TerminalView:
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self._console = Console(highlight=False)
+        self._console = open_console()
         self._live: Live | None = None
         self._shown: set[str | None] = set()
         self._finished = False

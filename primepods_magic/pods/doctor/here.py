@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from primepods_magic import __version__
+from primepods_magic.api.files import describe_error
+from primepods_magic.api.folders import find_folder, shorten_path
 from primepods_magic.api.prime_files import CONFIG, context_file, context_names, prime_folder, read_file
 from primepods_magic.api.settings import LIVE_URL, Settings, mask
-from primepods_magic.api.text import clean, tilde
+from primepods_magic.api.text import clean
 from primepods_magic.pods.intents import launch_path
 
 from .finding import LOG_IN, Finding
@@ -139,12 +142,21 @@ def launch_notes() -> Iterator[Finding]:
     """The folder for notes of launches that are under way."""
     folder = launch_path("", "", "").parent
     there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
-    if folder.is_absolute() and there.is_dir() and os.access(there, os.W_OK | os.X_OK):
-        yield Finding("launch notes", "ok", "can be written")
-    else:
+    try:
+        # Permissions do not tell of a full disk, a quota or a read-only mount.
+        with tempfile.TemporaryFile(dir=there) as probe:
+            probe.write(b"a note")
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError as error:
         yield Finding(
             "launch notes",
             "warning",
-            "cannot be written: a launch that the end of the kernel cuts off is not found again",
-            f"make {tilde(folder)} writable",
+            "cannot be written: a launch that the end of the kernel cuts off is not found again "
+            f"({describe_error(error)})",
+            f"make {shorten_path(folder)} writable"
+            if find_folder("state")
+            else "set HOME to a folder of yours",
         )
+    else:
+        yield Finding("launch notes", "ok", "can be written")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as TimedOut
 from datetime import datetime, timezone
-from pathlib import Path
 from typing import Any
 
 from primepods_magic.api.account import SshKey
@@ -19,6 +19,8 @@ from primepods_magic.api.errors import (
     PodsError,
     RequestRefused,
 )
+from primepods_magic.api.files import read_plain_file
+from primepods_magic.api.folders import find_home
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.text import clean
 from primepods_magic.pods.behind import run_behind
@@ -173,12 +175,10 @@ def _ssh_keys(client: Client, *, is_sandbox: bool) -> Iterator[Finding]:
 
 def _owned(keys: list[SshKey]) -> Finding:
     """Whether one of the account's keys is this computer's."""
-    known = set()
-    for path in Path("~/.ssh").expanduser().glob("*.pub"):
-        try:
-            known.add(fingerprint(path.read_text(encoding="utf-8", errors="replace")))
-        except OSError:
-            continue
+    home, known = find_home(), set()
+    for path in (home / ".ssh").glob("*.pub") if home else ():
+        with contextlib.suppress(OSError):
+            known.add(fingerprint(read_plain_file(path, max_bytes=20_000).decode("utf-8", "replace")))
     here = [clean(key.name) for key in keys if fingerprint(key.public_key) in known - {None}]
     if here:
         return Finding("ssh keys", "ok", f"{len(keys)} on the account, and {', '.join(here)} in ~/.ssh here")

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from primepods_magic.api.folders import find_folder
+
 from .packing import packed, unpacked
 from .pages import Reading
 from .table import HistoryTable
@@ -23,7 +25,7 @@ from .table import HistoryTable
 __all__ = ["CacheFile", "HistoryCache", "Kept", "cache_files", "cache_folder", "clear_cache"]
 
 _OURS = 0x70726D70
-_FORM = 1
+_FORM = 2
 """Of the file, in its head; one of another form is begun anew."""
 
 _PART_ROWS = 20_000
@@ -210,13 +212,8 @@ class HistoryCache:
 
 def cache_folder() -> Path | None:
     """Where the files are; ``None`` where there is no home."""
-    import platformdirs
-
-    try:
-        folder = Path(platformdirs.user_cache_dir("primepods_magic"))
-    except RuntimeError:
-        return None
-    return folder / "history" if folder.is_absolute() else None
+    folder = find_folder("cache")
+    return folder / "history" if folder else None
 
 
 def cache_files() -> list[CacheFile]:

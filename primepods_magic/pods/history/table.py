@@ -6,7 +6,7 @@ Values are read as tolerantly as `primepods_magic.api.models.HistoryRow` reads t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -19,7 +19,19 @@ from pydantic.alias_generators import to_camel, to_snake
 
 from primepods_magic.api.models import HistoryRow
 from primepods_magic.api.text import whole_characters
-from primepods_magic.api.tolerant import may_be_shown, number_in, text_in, timestamp_in, whole_in
+from primepods_magic.api.tolerant import (
+    EARLIEST,
+    LATEST,
+    MOST,
+    amount_in,
+    is_no_value,
+    may_be_shown,
+    moment_in,
+    number_in,
+    tally_in,
+    text_in,
+    timestamp_in,
+)
 
 __all__ = [
     "COUNTS",
@@ -136,9 +148,12 @@ class HistoryTable:
         cls, told: Mapping[str, list[Any]], extras: dict[str, Array], words: Words
     ) -> HistoryTable:
         marks = np.zeros(len(told["id"]), "uint8")
-        columns = {name: _texts(told[name], None if name == "id" else words) for name in TEXTS}
+        columns = {name: _texts(told[name], None if name == "id" else words) for name in TEXTS[:2]}
+        columns |= {name: _labels(told[name], words) for name in TEXTS[2:]}
         columns |= {name: _times(told[name], marks) for name in TIMES}
-        columns |= {name: _numbers(told[name], marks) for name in NUMBERS}
+        columns["price_hr"] = _numbers(told["price_hr"], amount_in, 0.0, marks)
+        # A credit is a total below 0.
+        columns["total_billed_price"] = _numbers(told["total_billed_price"], number_in, -np.inf, marks)
         columns |= {name: _counts(told[name], marks) for name in COUNTS}
         return cls(columns, extras, marks)
 
@@ -194,6 +209,7 @@ def microseconds(moment: datetime) -> int:
     return (moment - _EPOCH) // _MICROSECOND
 
 
+_EARLIEST, _LATEST = microseconds(EARLIEST), microseconds(LATEST)
 _ALIASES = {name: to_camel(name) for name in _FIELDS}
 
 
@@ -211,14 +227,23 @@ def _texts(values: list[Any], words: Words | None) -> Array:
     return array
 
 
+def _labels(values: list[Any], words: Words) -> Array:
+    array = _texts(values, words)
+    for nothing in filter(is_no_value, {*array} - {None}):
+        array[array == nothing] = None
+    return array
+
+
 def _times(values: list[Any], marks: Array) -> Array:
     plain = _plain_times(values)
     if plain is not None:
-        return plain
+        return np.where((plain >= _EARLIEST) & (plain < _LATEST), plain, MISSING)
     moments = [timestamp_in(value) for value in values]
     for place, (value, moment) in enumerate(zip(values, moments, strict=True)):
         if moment is None:
-            marks[place] |= 0 if value is None else UNREADABLE
+            # A time that can be read and stands for none, such as the year 1, is as good as left out.
+            is_left_out = is_no_value(value) or moment_in(value) is not None
+            marks[place] |= 0 if is_left_out else UNREADABLE
         elif isinstance(value, str) and timestamp_in(f"{value}Z") is not None:
             # With a second zone it could not be read: so it has none.
             marks[place] |= ODD_TIME
@@ -241,23 +266,25 @@ def _plain_times(values: list[Any]) -> Array | None:
         return None
 
 
-def _numbers(values: list[Any], marks: Array) -> Array:
+def _numbers(values: list[Any], read: Callable[[object], float | None], least: float, marks: Array) -> Array:
     if set(map(type, values)) <= {float}:
-        read = np.array(values, "float64")
-        if np.isfinite(read).all():
-            return read
-    return _each(values, number_in, np.nan, "float64", marks)
+        plain = np.array(values, "float64")
+        if (np.isfinite(plain) & (plain >= least)).all():
+            return plain
+    return _each(values, read, np.nan, "float64", marks)
 
 
 def _counts(values: list[Any], marks: Array) -> Array:
-    if set(map(type, values)) <= {int} and all(-(2**31) < value < 2**31 for value in values):
+    if set(map(type, values)) <= {int} and all(0 <= value <= MOST for value in values):
         return np.array(values, "int64")
-    return _each(values, whole_in, MISSING, "int64", marks)
+    return _each(values, tally_in, MISSING, "int64", marks)
 
 
-def _each(values: list[Any], read: Any, missing: float, dtype: str, marks: Array) -> Array:
+def _each(
+    values: list[Any], read: Callable[[object], float | None], missing: float, dtype: str, marks: Array
+) -> Array:
     found = [read(value) for value in values]
     for place, (value, number) in enumerate(zip(values, found, strict=True)):
-        if number is None and value is not None:
+        if number is None and not is_no_value(value):
             marks[place] |= UNREADABLE
     return np.array([missing if number is None else number for number in found], dtype)

@@ -157,10 +157,10 @@ class ConfigureView:
         account, order = self._model.account, self._model.order
         offer = order.listed.offer if order.listed else None
         images = [(clean(image), image) for image in (offer.images if offer else ())]
-        keys = [(clean(key.name) or str(key.id), key.id) for key in account.keys or ()]
+        keys = [(clean(key.name) or clean(key.id), key.id) for key in account.keys or ()]
         primary = f"{keys[0][0]}, the primary one" if keys else "none on the account"
         unknown = "the account's primary one"
-        teams = [(f"team {clean(team.name) or team.team_id}", team.team_id) for team in account.teams]
+        teams = [(f"team {clean(team.name) or clean(team.team_id)}", team.team_id) for team in account.teams]
         own = order.default_team
         mine = f"team {team_name(self._model, own)}, as set" if own else "my own wallet"
         _options(self._fields["image"].control, images, order.form.image)
@@ -177,7 +177,7 @@ class ConfigureView:
             if disk.id and disk.id not in self._disks:
                 price = "" if disk.price_hr is None else f", {usd_hr(disk.price_hr)} by itself"
                 size = "" if disk.size is None else f", {disk.size:g} GB"
-                label = f"{clean(disk.name) or disk.id}{size}{price}"
+                label = f"{_as_label(disk.name or disk.id)}{size}{price}"
                 box = self._kit(Checkbox, description=label, indent=False)
                 self._kit.on_change(box, lambda _: self._model.do(self._take_disks))
                 self._disks[disk.id] = box
@@ -241,6 +241,13 @@ def _code_hint_html(model: LauncherModel) -> str:
     return (
         '<div class="primepods-hint">Running it is the same as launching here. '
         f"<code>%pods launcher --cell</code> puts it into the next cell. {safe_html(takes)}</div>"
+    )
+
+
+def _as_label(text: object) -> str:
+    """Text for a label, which front ends typeset: what would be mathematics there is written wide."""
+    return clean(text).translate(
+        {ord("$"): "\N{FULLWIDTH DOLLAR SIGN}", ord("\\"): "\N{FULLWIDTH REVERSE SOLIDUS}"}
     )
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Box, Combobox, Dropdown, Select, Text
 
-from primepods_magic.api.text import safe_html
+from primepods_magic.api.text import clean, safe_html
 from primepods_magic.notebook.launcher.market import SHOWN, Filters, Listed, OfferKey
 from primepods_magic.notebook.launcher.table import table
 from primepods_magic.notebook.views.rows import as_of_text
@@ -111,7 +111,7 @@ class FindView:
             filters.count,
         )
         for name in ("provider", "security", "socket"):
-            words = [(_CLOUDS.get(word, word), word) for word in market.words(name)]
+            words = [(_CLOUDS.get(word, clean(word)), word) for word in market.words(name)]
             _choices(self._fields[name].control, [(_ANY, ""), *words], getattr(filters, name))
 
     def _show_rows(self) -> None:

@@ -181,7 +181,8 @@ def _jupyter_html(pod: PodDetails) -> str:
         return ""
     name = safe_html(clean(pod.name) or pod.id)
     return (
-        f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">Open Jupyter on {name}</a> '
+        f'<a href="{escape(clean(url))}" target="_blank" rel="noopener noreferrer">'
+        f"Open Jupyter on {name}</a> "
         '<span class="primepods-hint">with the Jupyter password</span>'
     )
 

@@ -1,0 +1,51 @@
+"""What belongs to a pod: its ports, its size, and what is attached to it."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from .tolerant import Answer, Flag, Label, Size, Text
+
+__all__ = ["AttachedResource", "PortMapping", "Resources"]
+
+
+def _without_query(value: object) -> object:
+    """A port as it may be shown: where it is a URL, what follows the path may hold a token."""
+    if isinstance(value, str) and value.startswith(("http://", "https://")):
+        return re.split(r"[?#]", value, maxsplit=1)[0]
+    return value
+
+
+class PortMapping(Answer):
+    """A port of a pod as seen from outside; ``external`` may be a complete URL, kept without its query."""
+
+    internal: Text = None
+    external: Annotated[Text, BeforeValidator(_without_query)] = None
+    protocol: Text = None
+    used_by: Label = None
+    description: Label = None
+
+
+class Resources(Answer):
+    """What a pod has: memory, disk and shared disk in GB, and its number of vCPUs."""
+
+    memory: Size = None
+    disk: Size = None
+    shared_disk: Annotated[Size, Field(alias="shared_disk")] = None
+    vcpus: Size = None
+
+
+class AttachedResource(Answer):
+    """A persistent disk attached to a pod; size in GB."""
+
+    resource_type: Text = None
+    id: Text = None
+    status: Text = None
+    is_detachable: Flag = None
+    mount_path: Text = None
+    resource_path: Text = None
+    size: Size = None
+    is_shared: Flag = None

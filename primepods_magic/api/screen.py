@@ -1,0 +1,267 @@
+"""What a terminal shows of a text that redraws itself: progress bars, erased lines, a cursor that moves."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+__all__ = ["render"]
+
+_MOST_CHARACTERS = 16_000_000
+_MOST_REDRAWN = 2_000_000
+"""Text before the last so many characters is not redrawn in full: of each line, the last state is kept."""
+
+_LEFT_OUT = "… earlier lines are left out …\n"
+_ROWS = 100
+_COLUMNS = 10_000
+_MOST_PADDING = 1_000_000
+_TAB = 8
+
+_ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Sequences end at the end of their line at the latest, so that one that was cut off hides no line.
+_STRING = (
+    "(?:\x1b\\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)?"
+    "|(?:\x1b[PX^_k]|[\x90\x98\x9e\x9f])[^\x1b\x9c\n]*(?:\x1b\\\\|\x9c)?"
+)
+_ESCAPES = re.compile(f"{_STRING}|(?:\x1b\\[|\x9b)[0-?]*[ -/]*[@-~]?|\x1b[ -/]*[0-~]?")
+_TOKEN = re.compile(
+    f"{_STRING}"
+    "|(?:\x1b\\[|\x9b)(?P<numbers>[0-?]*)[ -/]*(?P<csi>[@-~])?"
+    "|\x1b[ -/]*(?P<esc>[0-~])?"
+    "|(?P<run>[\r\b])(?P=run)*|(?P<control>[\x00-\x1a\x1c-\x1f\x7f-\x9f])"
+)
+_NEWLINES = frozenset("\n\x0b\x0c\x84\x85")
+
+
+def render(text: str) -> str:
+    r"""Render text as a terminal would; what only moves the cursor, colors text or sets a title is gone.
+
+    The work and the size of the result are bounded by the length of the text, whatever it says.
+
+    >>> print(render("begin\n 10 %\r100 %\n\x1b[2K\x1b[1Aend\x1b[K\x1b]0;title\x07"))
+    begin
+    end
+    """
+    text = text.replace("\r\n", "\n")
+    if not _ACTS.search(text):
+        return text
+    head = ""
+    if len(text) > _MOST_CHARACTERS:
+        head, text = _LEFT_OUT, text[-_MOST_CHARACTERS:].partition("\n")[2] or text[-_MOST_REDRAWN:]
+    if len(text) > _MOST_REDRAWN:
+        cut = text.rfind("\n", 0, -_MOST_REDRAWN) + 1
+        head, text = head + _keep_last_states(text[:cut]), text[cut:][-2 * _MOST_REDRAWN :]
+    screen = _Screen()
+    end = 0
+    for token in _TOKEN.finditer(text):
+        if token.start() > end:
+            screen.write(text[end : token.start()])
+        screen.act(token)
+        end = token.end()
+    screen.write(text[end:])
+    return head + screen.text()
+
+
+def _keep_last_states(text: str) -> str:
+    """Keep what follows the last carriage return of each line, without escapes."""
+    lines = (line.rstrip("\r").rsplit("\r", 1)[-1] for line in text.split("\n"))
+    return _ACTS.sub("", _ESCAPES.sub("", "\n".join(lines)))
+
+
+class _Screen:
+    """The last rows of an endless roll, in cells. A wide character or a tab is followed by empty cells.
+
+    Only a carriage return, a column or an erasure lets text be written over: where the cursor is merely moved
+    up, the text goes where it would have gone without that, for nothing of a log is to be lost.
+    """
+
+    def __init__(self) -> None:
+        self._above: list[str] = []
+        self._rows: list[list[str]] = [[]]
+        self._x = self._y = 0
+        self._saved = (0, 0)
+        self._came_from: int | None = None
+        self._padding_left = _MOST_PADDING
+
+    def text(self) -> str:
+        """Return all rows, without those below the cursor that are blank."""
+        rows = list(map(_join_cells, self._rows))
+        while len(rows) > self._y + 1 and not rows[-1]:
+            rows.pop()
+        return "\n".join([*self._above, *rows])
+
+    def write(self, text: str) -> None:
+        """Put text at the cursor, over what is there."""
+        if not text:
+            return
+        cells = text if text.isascii() else self._cells_of(text)
+        if self._came_from is not None and self._rows[self._y]:
+            self._y = min(self._came_from, len(self._rows) - 1)
+        self._came_from = None
+        row = self._rows[self._y]
+        self._pad(row)
+        end = self._x + len(cells)
+        _split_cell(row, self._x)
+        _split_cell(row, end)
+        row[self._x : end] = cells
+        self._x = end
+
+    def act(self, token: re.Match[str]) -> None:
+        """Do what a control character or a sequence does."""
+        run, control, final = token["run"], token["control"], token["csi"]
+        if run:
+            self._x = 0 if run == "\r" else max(self._x - len(token[0]), 0)
+            self._came_from = None
+        elif control == "\t":
+            self._tab()
+        elif control in _NEWLINES or token["esc"] in ("D", "E"):
+            self._feed_line()
+        elif control == "\x8d" or token["esc"] == "M":
+            self._go_up(1)
+        elif token["esc"] == "7" or final == "s":
+            self._saved = (self._x, self._y)
+        elif token["esc"] == "8" or final == "u":
+            self._came_from = None
+            self._x, self._y = self._saved[0], min(self._saved[1], len(self._rows) - 1)
+        elif token["esc"] == "c":
+            self._erase_display(2)
+            self._x = self._y = 0
+        elif final and not token["numbers"].startswith(("<", "=", ">", "?")):
+            self._act_on(final, [_number_in(part) for part in token["numbers"].split(";")])
+
+    def _act_on(self, final: str, numbers: list[int]) -> None:
+        given = numbers[0]
+        count = given or 1
+        row = self._rows[self._y]
+        if final in "AF":
+            self._go_up(count)
+        elif final in "BEe":
+            self._go_to_row(self._y + count)
+        elif final in "Hf":
+            self._go_to_row(count - 1)
+            self._x = _limit_column((numbers[1] if len(numbers) > 1 else 0) - 1)
+        elif final == "d":
+            self._go_to_row(count - 1)
+        elif final in "G`":
+            self._x = _limit_column(count - 1)
+        elif final in "Ca":
+            self._x = max(self._x, _limit_column(self._x + count))
+        elif final == "D":
+            self._x = max(self._x - count, 0)
+        elif final == "J":
+            self._erase_display(given)
+        elif final == "K":
+            _erase_in(row, self._x if given == 0 else 0, None if given != 1 else self._x + 1)
+        elif final == "X":
+            _erase_in(row, self._x, self._x + count)
+        elif final == "P":
+            _split_cell(row, self._x)
+            _split_cell(row, self._x + count)
+            del row[self._x : self._x + count]
+        elif final == "@" and self._x < len(row):
+            _split_cell(row, self._x)
+            count = min(count, _COLUMNS, self._padding_left)
+            self._padding_left -= count
+            row[self._x : self._x] = " " * count
+        elif final == "L":
+            self._rows[self._y : self._y] = [[] for _ in range(min(count, _ROWS - len(self._rows)))]
+        elif final == "M":
+            del self._rows[self._y : self._y + count]
+            self._rows += [[]] * (self._y >= len(self._rows))
+        if final in "EF":
+            self._x = 0
+        if final not in "ABCDae":
+            self._came_from = None
+
+    def _go_up(self, count: int) -> None:
+        self._came_from = self._y if self._came_from is None else self._came_from
+        self._y = max(self._y - count, 0)
+
+    def _erase_display(self, part: int) -> None:
+        """Erase below the cursor (0), above it (1) or all; what has scrolled off the screen stays."""
+        _erase_in(self._rows[self._y], self._x if part == 0 else 0, None if part != 1 else self._x + 1)
+        if part:
+            self._rows[: self._y] = [[] for _ in range(self._y)]
+        if part != 1:
+            del self._rows[self._y + 1 :]
+
+    def _go_to_row(self, row: int) -> None:
+        self._y = min(row, _ROWS - 1)
+        self._rows += [[] for _ in range(self._y + 1 - len(self._rows))]
+
+    def _feed_line(self) -> None:
+        self._came_from = None
+        self._x = 0
+        self._y += 1
+        if self._y == len(self._rows):
+            self._rows.append([])
+        if len(self._rows) > _ROWS:
+            self._above.append(_join_cells(self._rows.pop(0)))
+            self._y -= 1
+
+    def _tab(self) -> None:
+        row = self._rows[self._y]
+        self._pad(row)
+        width = _TAB - self._x % _TAB
+        if self._x == len(row):
+            if self._padding_left < width:
+                width = 1
+            self._padding_left -= width if width > 1 else 0
+            row += ["\t", *[""] * (width - 1)]
+        self._x += width
+
+    def _pad(self, row: list[str]) -> None:
+        """Fill the row up to the cursor, as far as that does not make a small text a huge one."""
+        missing = min(self._x - len(row), self._padding_left)
+        if missing > 0:
+            self._padding_left -= missing
+            row += " " * missing
+        self._x = min(self._x, len(row))
+
+    def _cells_of(self, text: str) -> list[str]:
+        cells: list[str] = []
+        for character in text:
+            if unicodedata.east_asian_width(character) in ("W", "F"):
+                cells += (character, "")
+            elif cells and unicodedata.category(character) in ("Mn", "Me", "Cf"):
+                at = len(cells) - (2 if not cells[-1] and len(cells) > 1 else 1)
+                cells[at] += character
+            else:
+                cells.append(character)
+        return cells
+
+
+def _join_cells(row: list[str]) -> str:
+    return "".join(row).rstrip(" ")
+
+
+def _number_in(text: str) -> int:
+    digits = text.partition(":")[0][:6]
+    return int(digits) if digits.isdecimal() else 0
+
+
+def _limit_column(column: int) -> int:
+    return min(max(column, 0), _COLUMNS)
+
+
+def _split_cell(row: list[str], at: int) -> None:
+    """Blank what extends over the cells on both sides of a place."""
+    if not 0 < at < len(row) or row[at]:
+        return
+    first = last = at
+    while first and not row[first]:
+        first -= 1
+    while last < len(row) and not row[last]:
+        last += 1
+    row[first:last] = " " * (last - first)
+
+
+def _erase_in(row: list[str], begin: int, end: int | None) -> None:
+    """Blank cells; to the end of the row without an `end`."""
+    _split_cell(row, begin)
+    if end is None:
+        del row[begin:]
+    elif begin < len(row):
+        _split_cell(row, end)
+        end = min(end, len(row))
+        row[begin:end] = " " * (end - begin)

@@ -1,0 +1,318 @@
+"""The fate of pods that a list leaves out: a pod is gone only when two different witnesses agree.
+
+One answer may be a mistake: a list lags, is another team's, or is empty for a minute. The witnesses are the
+list, the status endpoint, the pod asked for by its id, and the history. A witness that knows a pod as living
+is believed against all others; two reads of the same list are one witness.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from primepods_magic.api.errors import (
+    AuthenticationError,
+    ConnectionClosed,
+    NotConfigured,
+    NotFound,
+    PodsError,
+    RateLimited,
+    ServiceUnavailable,
+    UnexpectedAnswer,
+)
+from primepods_magic.api.models import HistoryRow, PodDetails
+from primepods_magic.api.text import clean
+from primepods_magic.api.vocabulary import PodStatus
+
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["Fate", "Finding", "examine_pod", "examine_pods"]
+
+_HISTORY_ROWS = 100
+_MAX_HISTORY_PAGES = 3
+# Very many pods are not asked for one by one: these stand for the others.
+_MAX_ASKED_BY_ID = 10
+_ENOUGH_WITNESSES = 2
+_FINAL = (AuthenticationError, ConnectionClosed, NotConfigured)
+_TRANSIENT = (RateLimited, ServiceUnavailable, UnexpectedAnswer)
+
+
+class Fate(str, Enum):
+    """An outcome of asking the witnesses.
+
+    ``LIVE``: a witness knows the pod, perhaps as DELETING. ``ENDED``: one states its end, and another agrees.
+    ``ABSENT``: two or more do not know it, and none states its end; it is gone, or not there yet.
+    ``UNKNOWN``: they disagree, or too few answered.
+    """
+
+    LIVE = "live"
+    ENDED = "ended"
+    ABSENT = "absent"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What the witnesses say of one pod.
+
+    Parameters
+    ----------
+    fate : Fate
+        What became of it.
+    pod : PodDetails, optional
+        A live pod as it is now.
+    row : HistoryRow, optional
+        The history's row of an ended pod.
+    reason : str
+        Why the fate is not known, as a sentence.
+    """
+
+    fate: Fate
+    pod: PodDetails | None = None
+    row: HistoryRow | None = None
+    reason: str = ""
+
+    @property
+    def is_live(self) -> bool:
+        """The pod exists and may be billed."""
+        return self.fate is Fate.LIVE
+
+    @property
+    def has_ended(self) -> bool:
+        """The pod's end is proven."""
+        return self.fate is Fate.ENDED
+
+
+def examine_pod(
+    connection: Connection,
+    pod_id: str,
+    *,
+    listed: Sequence[PodDetails] | None = None,
+    budget_s: float | None = None,
+    read_timeout_s: float | None = None,
+) -> Finding:
+    """Determine whether a pod that was seen before is live, has ended, or cannot be told.
+
+    A pod that was created a moment ago may be ``ABSENT`` and appear later.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the pod is.
+    pod_id : str
+        Its id.
+    listed : sequence of PodDetails, optional
+        A complete list that was read just now; it is read here unless given. A pod in it costs no request.
+    budget_s, read_timeout_s : float, optional
+        As `Client.list_all_pods` has them.
+
+    Raises
+    ------
+    AuthenticationError, NotConfigured, ConnectionClosed
+        No witness can be asked. Any other failure of a witness makes the fate ``UNKNOWN`` at most.
+
+    Examples
+    --------
+    >>> examine_pod(connection, "24b59b", listed=pods).fate                  # doctest: +SKIP
+    <Fate.ENDED: 'ended'>
+    """
+    pods = [PodDetails(id=pod_id)]
+    inquiry = _Inquiry(connection, pods, budget_s=budget_s, read_timeout_s=read_timeout_s)
+    inquiry.hear_list(listed)
+    inquiry.ask_by_id()
+    inquiry.ask_status()
+    inquiry.ask_history()
+    return inquiry.conclude()[pod_id]
+
+
+def examine_pods(
+    connection: Connection,
+    pods: Iterable[PodDetails],
+    *,
+    listed: Sequence[PodDetails] | None = None,
+    budget_s: float | None = None,
+    read_timeout_s: float | None = None,
+) -> dict[str, Finding]:
+    """Determine the fate of several pods by few requests: those that the list has cost none, the history
+    answers for all of the others, and what it leaves open is asked of the status and by id.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the pods are.
+    pods : iterable of PodDetails
+        As last seen; each has an id.
+    listed, budget_s, read_timeout_s : optional
+        As `examine_pod` has them.
+
+    Returns
+    -------
+    dict of str to Finding
+        By id. Errors as `examine_pod`.
+    """
+    inquiry = _Inquiry(connection, pods, budget_s=budget_s, read_timeout_s=read_timeout_s)
+    inquiry.hear_list(listed)
+    inquiry.ask_history()
+    inquiry.ask_status()
+    inquiry.ask_by_id()
+    return inquiry.conclude()
+
+
+class _Inquiry:
+    """Witnesses asked one after the other about the pods whose fate is still open."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        pods: Iterable[PodDetails],
+        *,
+        budget_s: float | None = None,
+        read_timeout_s: float | None = None,
+    ) -> None:
+        self._client = connection.client
+        self._budget_s, self._read_timeout_s = budget_s, read_timeout_s
+        self._open = {str(pod.id): pod for pod in pods}
+        self._findings: dict[str, Finding] = {}
+        self._witnesses_against = dict.fromkeys(self._open, 0)
+        self._rows: dict[str | None, HistoryRow] = {}
+        self._stated_ended: set[str] = set()
+        self._doubts: dict[str, str] = {}
+        self._control_id: str | None = None
+
+    def hear_list(self, listed: Sequence[PodDetails] | None) -> None:
+        """Take a complete list's word; read it unless it is given."""
+        if listed is None:
+            try:
+                listed = self._client.list_all_pods(
+                    budget_s=self._budget_s, read_timeout_s=self._read_timeout_s
+                )
+            except PodsError as error:
+                self._note_failure(self._open, error)
+                return
+        known = {pod.id: pod for pod in listed}
+        self._control_id = next(
+            (pod.id for pod in listed if pod.id and pod.is_live and pod.id not in self._open), None
+        )
+        for pod_id in list(self._open):
+            pod = known.get(pod_id)
+            if pod is None:
+                self._count_against(pod_id)
+            elif pod.status == PodStatus.TERMINATED:
+                # The list wins, either way.
+                self._close(pod_id, Finding(Fate.ENDED))
+            else:
+                self._close(pod_id, Finding(Fate.LIVE, pod))
+
+    def ask_history(self) -> None:
+        """Ask the newest rows of the history for ends."""
+        pages = min(_MAX_HISTORY_PAGES, -(-len(self._open) // _HISTORY_ROWS))
+        try:
+            for number in range(pages):
+                page = self._client.pod_history(
+                    limit=_HISTORY_ROWS,
+                    offset=number * _HISTORY_ROWS,
+                    budget_s=self._budget_s,
+                    read_timeout_s=self._read_timeout_s,
+                )
+                self._rows |= {row.id: row for row in page.items}
+        except PodsError as error:
+            # What it says is a proof, and what it does not say is none: rows come late.
+            _raise_final(error)
+        for pod_id in list(self._open):
+            row = self._rows.get(pod_id)
+            if row is not None and row.terminated_at is not None:
+                self._count_against(pod_id, is_stated=True)
+            elif row is not None:
+                self._doubts[pod_id] = "its row in the history has no end"
+
+    def ask_status(self) -> None:
+        """Ask the status endpoint, with a pod that lives beside them: what leaves that out is no witness."""
+        if not self._open:
+            return
+        asked = [*self._open, *([self._control_id] if self._control_id else [])]
+        try:
+            entries = self._client.pod_status(
+                asked, budget_s=self._budget_s, read_timeout_s=self._read_timeout_s
+            )
+        except NotFound:
+            # Either there is no such endpoint, or this is its answer for unknown ids.
+            return
+        except PodsError as error:
+            self._note_failure(self._open, error)
+            return
+        known = {entry.key: entry for entry in entries}
+        for pod_id, pod in list(self._open.items()):
+            entry = known.get(pod_id)
+            if entry is not None:
+                self._hear_state(pod_id, pod.updated(entry))
+            elif self._control_id is None or self._control_id in known:
+                self._count_against(pod_id)
+
+    def ask_by_id(self) -> None:
+        """Ask for pods by their ids; where there are very many, a few stand for all."""
+        open_ids = list(self._open)
+        sample, others = open_ids[:_MAX_ASKED_BY_ID], open_ids[_MAX_ASKED_BY_ID:]
+        for pod_id in sample:
+            try:
+                pod = self._client.get_pod(
+                    pod_id, budget_s=self._budget_s, read_timeout_s=self._read_timeout_s
+                )
+            except NotFound:
+                self._count_against(pod_id)
+            except PodsError as error:
+                self._note_failure([pod_id], error)
+            else:
+                if pod.id == pod_id:
+                    self._hear_state(pod_id, pod)
+                else:
+                    self._doubts[pod_id] = "asked for by its id, the service returns another pod"
+        if any(pod_id in self._doubts or self._is_live(pod_id) for pod_id in sample):
+            self._doubts |= dict.fromkeys(others, "other pods that it does not show are still there")
+
+    def conclude(self) -> dict[str, Finding]:
+        """Return the finding of every pod."""
+        for pod_id, pod in list(self._open.items()):
+            doubt = self._doubts.get(pod_id)
+            if doubt is None and self._witnesses_against[pod_id] >= _ENOUGH_WITNESSES:
+                self._close(pod_id, Finding(Fate.ABSENT))
+                continue
+            doubt = doubt or "no other endpoint of the service says whether it has ended"
+            name = clean(pod.name) or clean(pod.id)
+            reason = f"the list of pods does not show '{name}', but {doubt}"
+            self._close(pod_id, Finding(Fate.UNKNOWN, reason=reason))
+        return self._findings
+
+    def _hear_state(self, pod_id: str, pod: PodDetails) -> None:
+        if pod.status == PodStatus.TERMINATED:
+            self._count_against(pod_id, is_stated=True)
+        else:
+            self._close(pod_id, Finding(Fate.LIVE, pod))
+
+    def _count_against(self, pod_id: str, *, is_stated: bool = False) -> None:
+        self._witnesses_against[pod_id] += 1
+        if is_stated:
+            self._stated_ended.add(pod_id)
+        is_enough = self._witnesses_against[pod_id] >= _ENOUGH_WITNESSES
+        if is_enough and pod_id in self._stated_ended:
+            self._close(pod_id, Finding(Fate.ENDED, row=self._rows.get(pod_id)))
+
+    def _is_live(self, pod_id: str) -> bool:
+        return pod_id in self._findings and self._findings[pod_id].is_live
+
+    def _close(self, pod_id: str, finding: Finding) -> None:
+        self._findings[pod_id] = finding
+        del self._open[pod_id]
+
+    def _note_failure(self, pod_ids: Iterable[str], error: PodsError) -> None:
+        """Note a witness that may know more another time; one that refuses for good is none."""
+        _raise_final(error)
+        if isinstance(error, _TRANSIENT):
+            self._doubts |= dict.fromkeys(pod_ids, f"asking further failed: {error}")
+
+
+def _raise_final(error: PodsError) -> None:
+    if isinstance(error, _FINAL):
+        raise error

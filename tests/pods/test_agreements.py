@@ -1,0 +1,175 @@
+"""What was agreed to is a ceiling: a pod that costs more is terminated and reported."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.pods.agreements import Agreements, is_above
+from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.guards import Limits
+from primepods_magic.pods.launch import launch
+from tests.pods.conftest import Changing, Through
+from tests.pods.test_one_pod import is_create, names
+
+QUOTE_USD_HR = 0.69
+
+
+def priced(*prices: dict[str, Any]) -> Changing:
+    """The network to a sandbox on which a pod tells these prices one by one, then the last one for ever."""
+    told = list(prices)
+
+    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        path = request.url.path.rstrip("/")
+        if is_create(request) and response.is_success:
+            return httpx.Response(
+                200, json={**response.json(), **(told.pop(0) if len(told) > 1 else told[0])}
+            )
+        if request.method != "GET" or path not in ("/api/v1/pods", "/api/v1/pods/status"):
+            return response
+        answer = response.json()
+        if not answer.get("data"):
+            return response
+        fields = told.pop(0) if len(told) > 1 else told[0]
+        return httpx.Response(200, json={**answer, "data": [{**row, **fields} for row in answer["data"]]})
+
+    return Changing(change)
+
+
+UNTOLD = {"priceHr": None}
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        [{"priceHr": 25.0}],
+        [{"priceHr": QUOTE_USD_HR + 0.02}],
+        [UNTOLD, {"priceHr": 25.0}],
+        [{"priceHr": None, "costPerHr": 25.0}],
+        [{"priceHr": QUOTE_USD_HR, "costPerHr": 25.0}],
+        [{"priceHr": 0, "costPerHr": "25"}],
+        [{"priceHr": QUOTE_USD_HR, "provisioningPriceHr": 25.0, "status": "PROVISIONING"}],
+        [{"priceHr": QUOTE_USD_HR}, {"priceHr": 25.0}],
+    ],
+    ids=[
+        "ten times",
+        "two cents",
+        "told later",
+        "another field",
+        "two fields",
+        "a placeholder",
+        "while it comes up",
+        "risen",
+    ],
+)
+def test_a_pod_above_what_was_agreed_to_is_terminated_and_reported(
+    connection: Connection, through: Through, prices: list[dict[str, Any]]
+) -> None:
+    live = through(priced(*prices), live=True)
+    with pytest.raises(
+        BudgetExceeded, match=r"turned out to cost \$.*above the \$0\.69/h that was agreed to"
+    ):
+        launch(gpu="L4_24GB", name="train", yes=True, connection=live)
+    assert names(connection) == []
+
+
+@pytest.mark.parametrize(
+    "prices",
+    [
+        [{"priceHr": QUOTE_USD_HR}],
+        [{"priceHr": QUOTE_USD_HR + 0.01}],
+        [{"priceHr": 0.1}],
+        [UNTOLD],
+        [{"priceHr": QUOTE_USD_HR, "provisioningPriceHr": 0.0}],
+    ],
+    ids=["the same", "a cent more", "less", "untold", "free while it comes up"],
+)
+def test_a_pod_within_what_was_agreed_to_stays(
+    connection: Connection, through: Through, prices: list[dict[str, Any]]
+) -> None:
+    live = through(priced(*prices), live=True)
+    for _ in range(2):
+        launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
+    assert names(connection) == ["train"]
+
+
+def test_a_price_limit_in_the_spec_is_what_was_agreed_to(connection: Connection, through: Through) -> None:
+    launch(gpu="L4_24GB", name="a", max_price=3, connection=through(priced({"priceHr": 2.9}), live=True))
+    with pytest.raises(BudgetExceeded, match=r"above its max_price of \$3\.00/h"):
+        launch(gpu="L4_24GB", name="b", max_price=3, connection=through(priced({"priceHr": 3.1}), live=True))
+    assert names(connection) == ["a"]
+
+
+def test_a_price_that_is_told_after_the_launch_is_held_by_the_next_run(
+    connection: Connection, through: Through
+) -> None:
+    live = through(priced(UNTOLD, UNTOLD, UNTOLD, {"priceHr": 25.0}), live=True)
+    launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
+    assert names(connection) == ["train"]
+    # The list says nothing of the price at the first look either.
+    live.client.list_all_pods()
+    with pytest.raises(BudgetExceeded, match="agreed to"):
+        launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
+    assert names(connection) == []
+
+
+def test_a_price_that_rises_hours_later_does_not_take_the_work_away(
+    connection: Connection, through: Through, sandbox: Any
+) -> None:
+    pod = launch(gpu="L4_24GB", name="train")
+    sandbox.advance(2 * 3600)
+    dearer = through(priced({"priceHr": 25.0}), live=True)
+    assert launch(gpu="L4_24GB", name="train", yes=True, connection=dearer).id == pod.id
+
+
+@pytest.mark.parametrize("goal", ["ready", "active"])
+def test_waiting_holds_a_pod_to_its_price(connection: Connection, through: Through, goal: Any) -> None:
+    live = through(priced(UNTOLD, UNTOLD, UNTOLD, {"priceHr": 25.0}), live=True)
+    pod = launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
+    with pytest.raises(BudgetExceeded, match="agreed to"):
+        pod.wait(goal)
+    assert names(connection) == []
+
+
+@pytest.mark.parametrize("ceiling", [float("nan"), float("inf"), -1, True, "4"])
+@pytest.mark.parametrize("which", ["max_price_usd_hr", "max_burn_usd_hr"])
+def test_rejects_a_ceiling_that_is_no_number(which: str, ceiling: Any) -> None:
+    with pytest.raises(InvalidRequest, match=which):
+        Limits(**{which: ceiling})
+
+
+@pytest.mark.parametrize("price", [0, -5, None, "free"], ids=str)
+def test_a_live_pod_without_a_price_does_not_slip_through_the_ceiling_for_all(
+    connection: Connection, through: Through, price: Any
+) -> None:
+    launch(gpu="L4_24GB", name="mystery")
+    unpriced = through(priced({"priceHr": price, "provisioningPriceHr": price, "costPerHr": price}))
+    with pytest.raises(BudgetExceeded, match="'mystery' has no price"):
+        launch(gpu="L4_24GB", name="train", limits=Limits(max_burn_usd_hr=9), connection=unpriced)
+
+
+def test_a_pod_is_held_until_it_is_ready_at_its_price() -> None:
+    agreements, ended = Agreements(), PodsError("terminated")
+    agreements.add("a", 2.5, lambda _: ended)
+    coming = PodDetails(id="a", status="PROVISIONING", price_hr=2.5)
+    ready = PodDetails(id="a", status="ACTIVE", price_hr=2.5, ssh_connection="root@203.0.113.9 -p 22")
+    dear = ready.model_copy(update={"price_hr": 9.0})
+    assert agreements.enforce([coming, PodDetails(id="b", price_hr=99)]) == {}
+    assert agreements.enforce([dear]) == {"a": ended}
+    assert agreements.enforce([dear]) == {}
+    agreements.add("a", 2.5, lambda _: ended)
+    assert agreements.enforce([ready]) == {}
+    assert agreements.enforce([dear]) == {}
+
+
+def test_a_cent_is_tolerated_and_no_more() -> None:
+    assert [is_above(PodDetails(price_hr=price), 2.5) for price in (2.5, 2.51, 2.511, None)] == [
+        False,
+        False,
+        True,
+        False,
+    ]

@@ -1,0 +1,165 @@
+"""The fate of a pod that a list leaves out: two different witnesses for its end, one for its life."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from primepods_magic.api.errors import AuthenticationError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.witnesses import Fate, Finding, examine_pod, examine_pods
+from tests.support.watching import Service, as_json, connected
+
+LIST, STATUS, HISTORY, BY_ID = "/pods", "/pods/status", "/pods/history", "/pods/a"
+NOTHING = {"data": [], "total_count": 0}
+NO_ROUTE = httpx.Response(404, json={"detail": "Not Found"})
+
+Examine = Callable[[Connection, str], Finding]
+
+
+def _examine_alone(connection: Connection, pod_id: str) -> Finding:
+    return examine_pod(connection, pod_id, budget_s=0)
+
+
+def _examine_among_others(connection: Connection, pod_id: str) -> Finding:
+    return examine_pods(connection, [PodDetails(id=pod_id, name=pod_id)], budget_s=0)[pod_id]
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service("a", "b")
+
+
+@pytest.fixture
+def connection(service: Service) -> Iterator[Connection]:
+    with connected(service) as connection:
+        yield connection
+
+
+@pytest.fixture(params=[_examine_alone, _examine_among_others])
+def examine(request: pytest.FixtureRequest) -> Examine:
+    found: Examine = request.param
+    return found
+
+
+def answer_with(service: Service, **answers: Any) -> None:
+    """Let some endpoints answer otherwise; each is named as the constants above."""
+    by_path = {globals()[name]: answer for name, answer in answers.items()}
+
+    def answer(request: httpx.Request) -> httpx.Response | None:
+        told = by_path.get(request.url.path.removeprefix("/api/v1").rstrip("/"))
+        if told is None or isinstance(told, httpx.Response):
+            return None if told is None else httpx.Response(told.status_code, content=told.content)
+        return as_json(told)
+
+    service.answer = answer
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"LIST": NOTHING},
+        {"LIST": NOTHING, "STATUS": {"data": []}},
+        {"LIST": NOTHING, "STATUS": NO_ROUTE},
+        {"LIST": NOTHING, "BY_ID": NO_ROUTE},
+        {"STATUS": {"data": []}, "BY_ID": NO_ROUTE, "HISTORY": NO_ROUTE},
+        {"LIST": httpx.Response(400), "STATUS": NO_ROUTE},
+    ],
+    ids=", ".join,
+)
+def test_a_pod_that_one_witness_knows_is_live(
+    service: Service, connection: Connection, examine: Examine, answers: dict[str, Any]
+) -> None:
+    answer_with(service, **answers)
+    found = examine(connection, "a")
+    assert found.is_live
+    assert found.pod is not None
+    assert found.pod.id == "a"
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        {"STATUS": NO_ROUTE},
+        {"STATUS": {"data": []}, "BY_ID": NO_ROUTE},
+        {"BY_ID": httpx.Response(403)},
+        {"LIST": httpx.Response(400)},
+        {"HISTORY": NO_ROUTE, "STATUS": {"data": [{"podId": "a", "status": "TERMINATED"}]}},
+    ],
+    ids=lambda answers: ", ".join(answers) or "as usual",
+)
+def test_a_pod_whose_end_is_stated_and_that_another_witness_lacks_has_ended(
+    service: Service, connection: Connection, examine: Examine, answers: dict[str, Any]
+) -> None:
+    service.take("a")
+    answer_with(service, **answers)
+    assert examine(connection, "a").has_ended
+
+
+@pytest.mark.parametrize(
+    ("answers", "fate"),
+    [
+        ({}, Fate.ABSENT),
+        ({"STATUS": NO_ROUTE}, Fate.ABSENT),
+        ({"BY_ID": httpx.Response(403)}, Fate.ABSENT),
+        ({"STATUS": NO_ROUTE, "BY_ID": httpx.Response(403)}, Fate.UNKNOWN),
+        # It leaves out a pod that is known to live.
+        ({"STATUS": {"data": []}, "BY_ID": httpx.Response(403)}, Fate.UNKNOWN),
+        ({"BY_ID": httpx.Response(503)}, Fate.UNKNOWN),
+        ({"BY_ID": {"id": "b", "status": "ACTIVE"}}, Fate.UNKNOWN),
+        ({"HISTORY": {"data": [{"id": "a", "terminatedAt": None}]}}, Fate.UNKNOWN),
+        ({"LIST": httpx.Response(400), "STATUS": NO_ROUTE}, Fate.UNKNOWN),
+    ],
+    ids=str,
+)
+def test_a_pod_that_nobody_knows_and_whose_end_nobody_states_has_not_ended(
+    service: Service, connection: Connection, examine: Examine, answers: dict[str, Any], fate: Fate
+) -> None:
+    service.take("a")
+    service.ended.clear()
+    answer_with(service, **answers)
+    found = examine(connection, "a")
+    assert found.fate is fate
+    assert bool(found.reason) is (fate is Fate.UNKNOWN)
+
+
+def test_the_list_wins_and_no_other_witness_is_asked(
+    service: Service, connection: Connection, examine: Examine
+) -> None:
+    answer_with(service, STATUS={"data": [{"podId": "a", "status": "TERMINATED"}]}, BY_ID=NO_ROUTE)
+    assert examine(connection, "a").is_live
+    assert service.asked == ["/pods"]
+
+
+def test_many_pods_that_ended_cost_one_page_of_the_history_for_each_hundred() -> None:
+    service = Service(*(f"{number:032x}" for number in range(150)))
+    with connected(service) as connection:
+        pods = service.details
+        service.take(*list(service.pods))
+        found = examine_pods(connection, pods, listed=[])
+    assert {finding.fate for finding in found.values()} == {Fate.ENDED}
+    assert service.asked == ["/pods/history"] * 2
+
+
+def test_a_few_of_many_pods_are_asked_for_by_id_and_stand_for_all() -> None:
+    service = Service(*(f"{number:032x}" for number in range(50)))
+    with connected(service) as connection:
+        pods = service.details
+        service.answer = lambda request: as_json({"data": []}) if b"pod_ids" in request.url.query else None
+        found = examine_pods(connection, pods, listed=[])
+        assert len(service.asked) == 12
+        assert not {Fate.ENDED, Fate.ABSENT} & {finding.fate for finding in found.values()}
+        service.pods.clear()
+        found = examine_pods(connection, pods, listed=[])
+    assert {finding.fate for finding in found.values()} == {Fate.ABSENT}
+
+
+def test_a_key_that_is_refused_ends_the_question(service: Service, connection: Connection) -> None:
+    service.answer = lambda request: httpx.Response(401)
+    with pytest.raises(AuthenticationError):
+        examine_pod(connection, "a", listed=[])
