@@ -16,7 +16,7 @@ from .connections import SshTarget, host_in, read_by_port, read_connections
 from .parts import AttachedResource, PortMapping, Resources
 from .prices import is_price_name, told_prices, with_price
 from .stock import Stock, read_stock, stock_text_in
-from .text import as_word, whole_characters
+from .text import as_word, name_as_word, whole_characters
 from .tolerant import (
     Amount,
     Answer,
@@ -214,7 +214,7 @@ class PodDetails(Answer):
     @property
     def word(self) -> str:
         """What to type to mean this pod: its name or its id, whichever is one plain word; else POD."""
-        return as_word(self.name, as_word(self.id))
+        return name_as_word(self.name, as_word(self.id))
 
     @property
     def is_installed(self) -> bool:

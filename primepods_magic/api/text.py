@@ -16,6 +16,7 @@ __all__ = [
     "clean_message",
     "escape_html",
     "join_clean",
+    "name_as_word",
     "safe_html",
     "shorten",
     "whole_characters",
@@ -57,11 +58,21 @@ def brief(text: object) -> str:
 
 def as_word(text: str | None, otherwise: str = "POD") -> str:
     """Return what can be pasted into a command as it is, such as an id, else another word in its place.
+    Letters of other alphabets can look like these, and a service may write them in another way.
 
     >>> as_word("24b59b"), as_word("a; {rm()}")
     ('24b59b', 'POD')
     """
-    return text if text and re.fullmatch(r"\w[\w.-]*", text) else otherwise
+    return text if text and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", text) else otherwise
+
+
+def name_as_word(name: str | None, otherwise: str = "POD") -> str:
+    """Return a name as `as_word` does, unless it looks like an id, which another pod may have.
+
+    >>> name_as_word("train"), name_as_word("24b59b")
+    ('train', 'POD')
+    """
+    return otherwise if name and re.fullmatch(r"[0-9a-fA-F-]{6,}", name) else as_word(name, otherwise)
 
 
 def join_clean(texts: Iterable[object], separator: str = ", ") -> str:

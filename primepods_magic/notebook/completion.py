@@ -22,6 +22,7 @@ from primepods_magic.api.vocabulary import (
 )
 
 from .arguments import ArgumentParser
+from .line import quote_word
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -41,7 +42,11 @@ BODY_KEYS = tuple(
 
 _OURS = re.compile(r"(?:[\w.,\s]*=\s*)?(%{1,2})(pods|pod_create)(\s.*)$")
 _KEY = re.compile(r"(?:\s*(?:-\s+)?|.*[{,]\s*)([\w]*)$")
-_VALUE = re.compile(r"(?:.*[{,\s]|-\s+|)(\w+):\s+['\"]?([\w.-]*)$")
+_VALUE = re.compile(r"""(?:.*[{,\s]|-\s+|)(\w+):\s+('[^']*|"[^"]*|[\w./@:-]*)$""")
+# White space as a line has it, which is less than what Unicode calls so.
+_LAST_WORD = re.compile(r"""(?:^|[ \t])((?:[^ \t'"]*=)?(?:'[^']*|"[^"]*)|[^ \t]*)$""")
+_TYPED_WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|[^ \t])+""")
+_PLAIN_SCALAR = re.compile(r"[A-Za-z0-9_][\w./@-]*(?::[\w./@-]+)*")
 _WORDS = {
     "gpu": GPU_TYPES,
     "gpu_type": GPU_TYPES,
@@ -105,7 +110,7 @@ def completions_at(lines: list[str], line_number: int, before: str) -> tuple[str
     found = _OURS.match(before)
     if found is None or (found[1] == "%%" and found[2] == "pods"):
         return "", []
-    *words, fragment = re.split(r"\s+", found[3].lstrip())
+    words, fragment = _split_typed(found[3])
     if found[2] == "pod_create":
         return _in_command("create", words, fragment)
     if not words:
@@ -123,17 +128,28 @@ def _in_command(name: str, words: list[str], fragment: str) -> tuple[str, list[s
     flags = {flag: action for action in parser._actions for flag in action.option_strings}
     flag, equals, value = fragment.partition("=")
     if equals and flag in flags:
-        return value, _values(flags[flag], value)
+        return value, _values(flags[flag], _unquoted(value))
     before = flags.get(words[-1]) if words else None
     if before is not None and before.nargs != 0:
-        return fragment, _values(before, fragment)
+        return fragment, _values(before, _unquoted(fragment))
     if fragment.startswith("-"):
         return fragment, [flag for flag in flags if flag.startswith(fragment)]
     places = [action for action in parser._actions if not action.option_strings]
     if not places:
         return fragment, [flag for flag in flags if flag.startswith("--")] if not fragment else []
     number = sum(not word.startswith("-") for word in words)
-    return fragment, _values(places[min(number, len(places) - 1)], fragment)
+    return fragment, _values(places[min(number, len(places) - 1)], _unquoted(fragment))
+
+
+def _split_typed(text: str) -> tuple[list[str], str]:
+    """The words of a line that is being typed, and the last one, which may be a quotation that is open."""
+    found = _LAST_WORD.search(text)
+    fragment = found[1] if found else ""
+    return _TYPED_WORD.findall(text.removesuffix(fragment)), fragment
+
+
+def _unquoted(fragment: str) -> str:
+    return fragment.removeprefix(fragment[:1]) if fragment[:1] in ("'", '"') else fragment
 
 
 @cache
@@ -144,7 +160,7 @@ def _parser(name: str) -> ArgumentParser | None:
 
 
 def _values(action: Any, beginning: str) -> list[str]:
-    """What an argument may say."""
+    """What an argument may say, as it is typed: nothing that a service or a file says is ever evaluated."""
     if action.choices:
         return _begins(action.choices, beginning)
     if action.dest in ("pod", "pods") and not action.option_strings:
@@ -154,8 +170,12 @@ def _values(action: Any, beginning: str) -> list[str]:
     if action.dest == "context":
         from primepods_magic.api.prime_files import context_names, prime_folder
 
-        return _begins(context_names(prime_folder()), beginning)
-    return _known(action.dest, beginning)
+        return _typed(_begins(context_names(prime_folder()), beginning), quote_word)
+    return _typed(_known(action.dest, beginning), quote_word)
+
+
+def _typed(words: Iterable[str], type_as: Callable[[str], str | None]) -> list[str]:
+    return [typed for word in words if (typed := type_as(word)) is not None]
 
 
 def _in_body(above: list[str], before: str) -> tuple[str, list[str]]:
@@ -167,7 +187,7 @@ def _in_body(above: list[str], before: str) -> tuple[str, list[str]]:
         return "", []
     found = _VALUE.match(before)
     if found is not None:
-        return found[2], _known(found[1], found[2])
+        return found[2], _typed(_known(found[1], _unquoted(found[2])), _quote_scalar)
     found = _KEY.match(before)
     if found is None:
         return "", []
@@ -175,6 +195,14 @@ def _in_body(above: list[str], before: str) -> tuple[str, list[str]]:
     # Inside one pod of a list only what stands together is one spec; there, every key may come again.
     told = set() if is_list else {line.partition(":")[0].strip() for line in above}
     return found[1], [f"{key}: " for key in _begins(BODY_KEYS, found[1]) if key not in told]
+
+
+def _quote_scalar(text: str) -> str | None:
+    """A word as the text that it is in YAML; ``None`` if no one should type it."""
+    if quote_word(text) is None:
+        return None
+    is_plain = _PLAIN_SCALAR.fullmatch(text) and text.casefold() != "null"
+    return text if is_plain else f"'{text}'"
 
 
 def _is_under_env(above: list[str]) -> bool:
@@ -195,7 +223,7 @@ def _pods(beginning: str) -> list[str]:
     if connection is None:
         return []
     connection.memory.refresh(connection)
-    return connection.memory.pod_words(beginning)
+    return connection.memory.pod_words(beginning, quote_word)
 
 
 def _connection() -> Connection | None:

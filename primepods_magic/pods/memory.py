@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.errors import PodsError
@@ -67,13 +68,35 @@ class Memory:
         """The words that offers used for a field of a spec."""
         return self._words.get(name, frozenset())
 
-    def pod_words(self, beginning: str) -> list[str]:
-        """What means a live pod and begins so: its name where that is a plain word, and, once something is
-        typed, its id."""
+    def pod_words(self, beginning: str, type_as: Callable[[str], str | None] = str) -> list[str]:
+        """Return what to type for live pods: of each its name, and, once something is typed, its id.
+
+        Parameters
+        ----------
+        beginning : str
+            What the name or the id begins with.
+        type_as : callable
+            Returns how to type a text, or ``None`` for one that no one should type.
+
+        Returns
+        -------
+        list of str
+            The names in order, then ids. A name that another live pod has, or that is another pod's id, would
+            mean that pod or several: such a pod is there by its id only.
+        """
         live = [pod for pod in self._pods if pod.is_live]
-        names = sorted({pod.word for pod in live if pod.word.startswith(beginning)})
-        ids = [pod.id for pod in live if beginning and pod.id and pod.id.startswith(beginning)]
-        return names + [pod_id for pod_id in ids if pod_id not in names]
+        times = Counter(pod.name for pod in live)
+        ids = {pod.id for pod in self._pods}
+        names, others = set(), []
+        for pod in live:
+            is_its_own = pod.name and times[pod.name] == 1 and pod.name not in ids - {pod.id}
+            name = type_as(pod.name) if pod.name and is_its_own else None
+            if name and pod.name and pod.name.startswith(beginning):
+                names.add(name)
+            by_id = type_as(pod.id) if pod.id and (beginning or not name) else None
+            if by_id and pod.id and pod.id.startswith(beginning):
+                others.append(by_id)
+        return [*sorted(names), *sorted(word for word in set(others) if word not in names)]
 
     def refresh(self, connection: Connection) -> None:
         """Look at the pods in the background where what is known is old; nothing is raised."""

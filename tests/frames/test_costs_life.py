@@ -1,4 +1,4 @@
-"""What has ended costs nothing after its end, and what is open goes on costing, whatever stands for no time."""
+"""Costs until the end that a thing tells, and until now for what is open."""
 
 from __future__ import annotations
 

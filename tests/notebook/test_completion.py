@@ -12,15 +12,23 @@ from typing import Any
 
 import pexpect
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from IPython.core.completer import provisionalcompleter
 from jupyter_client.manager import start_new_kernel
 
 from primepods_magic import Settings, connect
+from primepods_magic.api.models import Offer, PodDetails
 from primepods_magic.api.vocabulary import GPU_TYPES
-from primepods_magic.notebook.completion import BODY_KEYS, completions_at
+from primepods_magic.notebook.completion import _WORDS, BODY_KEYS, completions_at
+from primepods_magic.notebook.cutting import Field, cut_line
+from primepods_magic.notebook.line import filled_in, words_of
 from primepods_magic.pods.connection import in_use
+from primepods_magic.pods.memory import Memory
 from primepods_magic.pods.spec import SHORT_NAMES, PodSpec
+from primepods_magic.pods.spec_text import fill_in, load_yaml, no_variables
 from tests.support.sandbox_control import SandboxControl
+from tests.support.soak import pick
 from tests.support.waiting import eventually
 
 
@@ -112,6 +120,182 @@ def test_pods_and_what_offers_say_are_known_once_seen(shell: Any) -> None:
     assert "%pods avail --country JP" in completed(shell, "%pods avail --country ")
     shell.run("%pods rm train -y")
     assert "%pods show train" not in completed(shell, "%pods show ")
+
+
+HOSTILE = r"""{x} {__import__('os').system('true')} $x ${x} $$x {{x}} %x %pods
+    -- - --evil -e # #x ; x; it's a"b \
+    x\ x? x! x?? !x ?x a\x1b[31mb a\u202eb a\u200bb \u3164 a\x00b [x] a,{b} &a *a |x >x
+    null ~ a:\tb""".split()
+HOSTILE = [text.encode().decode("unicode_escape") for text in HOSTILE if not text.endswith("\\")]
+HOSTILE += [
+    "",
+    " ",
+    " a",
+    "a ",
+    "a  b",
+    "a\nb",
+    "a -y",
+    "a #b",
+    "a;",
+    "a: b",
+    "a # b",
+    "- a",
+    "ada's pod",
+    "train -y",
+]
+SAFE = [
+    "my pod",
+    "train",
+    "größe",
+    "us-east (Iowa)",
+    "ubuntu_22/cuda:12.4",
+    "a,b",
+    "00012",
+    "NO",
+    "1e5",
+    "on",
+]
+
+
+def pods_of(names: list[str]) -> list[PodDetails]:
+    return [PodDetails(id=name, name=f"name of {name}", status="ACTIVE") for name in names] + [
+        PodDetails(id=f"id-{number}", name=name, status="ACTIVE") for number, name in enumerate(names)
+    ]
+
+
+def offers_of(words: list[str]) -> list[Offer]:
+    return [
+        Offer(
+            gpu_type=word,
+            provider=word,
+            region=word,
+            country=word,
+            cloud_id=word,
+            data_center=word,
+            images=[word],
+        )
+        for word in words
+    ]
+
+
+LINES = [
+    "%pods show ",
+    "%pods rm -y ",
+    "%pods avail --region ",
+    "%pods avail --region=",
+    "%pod_create --cloud-id ",
+]
+LINES += ["%pod_create --image=", "%pods avail --gpu '", '%pods show "', "%pods show 'my ", "%pods rm 'a b' "]
+BODIES = ["%%pod_create\nregion: ", "%%pod_create\n- {name: a, image: ", "%%pod_create\ncloud_id: '"]
+BODIES += ["%%pod_create\nprovider: u", "%%pod_create\ndata_center_id: m"]
+
+
+@settings(max_examples=pick(15, 1000), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.one_of(st.sampled_from(HOSTILE + SAFE), st.text(max_size=8)), max_size=8))
+@example(HOSTILE + SAFE)
+def test_what_is_offered_is_one_word_whatever_a_service_says(memory: Memory, said: list[str]) -> None:
+    memory.learn_pods(pods_of(said))
+    memory.learn_offers(offers_of(said))
+    known = {*said, *(f"name of {name}" for name in said), *(f"id-{n}" for n in range(len(said)))}
+    known |= {word for name, words in _WORDS.items() for word in [*words, *memory.words(name)]}
+    known |= memory.words("cloud_id") | memory.words("data_center_id") | memory.words("country")
+    for text in [
+        *LINES,
+        *(f"{line}{begun}" for line in LINES[:6:2] for begun in {word[:1] for word in said}),
+    ]:
+        fragment, offered = completions_at([text], 0, text)
+        for word in offered:
+            line = text.removesuffix(fragment) + word
+            template = cut_line(line.partition(" ")[2])
+            assert not any(isinstance(piece, Field) for pieces in template.words for piece in pieces)
+            last = words_of(filled_in(line.partition(" ")[2], {}))[-1]
+            assert last in known or last.partition("=")[2] in known or last.startswith("-")
+            assert last not in said or not last.startswith("-")
+    for text in BODIES:
+        lines = text.split("\n")
+        fragment, offered = completions_at(lines, len(lines) - 1, lines[-1])
+        for word in offered:
+            body = lines[-1].removesuffix(fragment) + word
+            loaded = load_yaml(body + "}" * body.startswith("- {"), 1)
+            (value,) = [*(loaded[0] if isinstance(loaded, list) else loaded).values()][-1:]
+            assert value in known
+            assert fill_in(value, no_variables) == value
+
+
+@pytest.fixture
+def memory(shell: Any) -> Memory:
+    """The memory of a connection, fresh enough that nothing is looked up."""
+    shell.run("%pods ls")
+    connection = in_use()
+    assert connection is not None
+    return connection.memory
+
+
+def test_what_can_be_offered_is_offered_quoted_where_it_must_be(memory: Memory) -> None:
+    memory.learn_pods(pods_of(["my pod", "train"]))
+    memory.learn_offers(offers_of(SAFE))
+    assert completions_at([], 0, "%pods show my")[1] == ["'my pod'"]
+    assert completions_at([], 0, "%pods show 'my p") == ("'my p", ["'my pod'"])
+    assert completions_at([], 0, "%pods avail --country=us") == ("us", ["'us-east (Iowa)'"])
+    body = ["%%pod_create", "country: "]
+    offered = completions_at(body, 1, "country: ")[1]
+    assert set(offered) >= {
+        "'my pod'",
+        "NO",
+        "00012",
+        "ubuntu_22/cuda:12.4",
+        "größe",
+        "'us-east (Iowa)'",
+    }
+
+
+def test_every_pod_that_is_offered_is_the_one_that_is_shown(shell: Any) -> None:
+    names = [
+        "my pod",
+        "train",
+        "train -y",
+        "-y",
+        "{1 / 0}",
+        "ada's",
+        "größe",
+        "deadbeef",
+        "a#b",
+        "show",
+        "name=x",
+    ]
+    for shell.user_ns["name"] in names:
+        shell.run("%pod_create --gpu L4_24GB --name {name}")
+    ids = dict(zip(*(shell.run("%pods ls")[column] for column in ("name", "id")), strict=True))
+    lines = {line for text in ("", "m", "t", "'", "g") for line in completed(shell, f"%pods show {text}")}
+    shown = {line: shell.run(line) for line in lines}
+    by_name = {line.removeprefix("%pods show ").strip("'"): pod for line, pod in shown.items()}
+    assert {name: pod.id for name, pod in by_name.items()} == {
+        **{
+            name: ids[name] for name in ("my pod", "train", "train -y", "größe", "deadbeef", "show", "name=x")
+        },
+        **{ids[name]: ids[name] for name in ("-y", "{1 / 0}", "ada's", "a#b")},
+    }
+    for pod in shown.values():
+        assert shell.run(f"%pods show {pod.details.word}").id == pod.id
+
+
+@pytest.mark.parametrize(
+    ("name", "pod_id", "word"),
+    [
+        ("train", "24b59b", "train"),
+        ("my pod", "24b59b", "24b59b"),
+        ("-y", "24b59b", "24b59b"),
+        ("deadbeef", "24b59b", "24b59b"),
+        ("ｔrain", "24b59b", "24b59b"),
+        ("tr\u0430in", "24b59b", "24b59b"),
+        ("{x}", "{__import__('os')}", "POD"),
+        (None, "-y", "POD"),
+        ("it's", "a b", "POD"),
+        ("", None, "POD"),
+    ],
+)
+def test_what_a_message_says_to_type_is_plain(name: str | None, pod_id: str | None, word: str) -> None:
+    assert PodDetails(id=pod_id, name=name).word == word
 
 
 def test_another_accounts_pods_are_not_offered(shell: Any, sandbox: SandboxControl) -> None:

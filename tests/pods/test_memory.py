@@ -24,12 +24,36 @@ def test_live_pods_are_meant_by_name_and_once_something_is_typed_by_id() -> None
             ("d4", "", "ACTIVE"),
         )
     )
-    assert memory.pod_words("") == ["b2", "d4", "train"]
+    assert memory.pod_words("") == ["my pod", "train", "d4"]
     assert memory.pod_words("a") == ["a1"]
     assert memory.pod_words("b") == ["b2"]
+    assert memory.pod_words("my") == ["my pod"]
     assert memory.pod_words("g") == []
     memory.learn_pods([])
     assert memory.pod_words("") == []
+
+
+def test_a_name_that_does_not_mean_one_pod_is_not_offered() -> None:
+    memory = Memory()
+    memory.learn_pods(
+        pods(
+            ("a1", "twin", "ACTIVE"),
+            ("b2", "twin", "ACTIVE"),
+            ("c3", "a1", "ACTIVE"),
+            ("d4", "d4", "ACTIVE"),
+            ("e5", "gone", "TERMINATED"),
+            ("f6", "gone", "ACTIVE"),
+        )
+    )
+    assert memory.pod_words("") == ["d4", "gone", "a1", "b2", "c3"]
+
+
+def test_only_what_can_be_typed_is_offered() -> None:
+    memory = Memory()
+    memory.learn_pods(pods(("a1", "{evil}", "ACTIVE"), ("{evil}", "-y", "ACTIVE"), ("c3", "c", "ACTIVE")))
+    typed = {"a1": "a1", "c": "'c'"}
+    assert memory.pod_words("", typed.get) == ["'c'", "a1"]
+    assert memory.pod_words("{", typed.get) == []
 
 
 def test_words_of_offers_gather() -> None:
