@@ -112,17 +112,30 @@ def _objects(rows: object) -> list[Any]:
 
 
 def read_logs(payload: object) -> str:
-    """Read logs in any JSON form, or as plain text, into lines of text."""
+    """Read logs in any JSON form, or as plain text, into lines of text.
+
+    Raises
+    ------
+    UnexpectedAnswer
+        They are nested too deeply.
+    """
+    try:
+        return _join_logs(payload)
+    except RecursionError:
+        raise UnexpectedAnswer("the service's logs are nested too deeply to be read") from None
+
+
+def _join_logs(payload: object) -> str:
     if payload is None:
         return ""
     if isinstance(payload, str):
         return payload
     if isinstance(payload, list):
-        return "\n".join(read_logs(item).rstrip("\n") for item in payload)
+        return "\n".join(_join_logs(item).rstrip("\n") for item in payload)
     if isinstance(payload, dict):
         for key in ("logs", "data", "log", "lines"):
             if key in payload:
-                return read_logs(payload[key])
+                return _join_logs(payload[key])
         words = (payload.get(key) for key in ("timestamp", "time", "level", "message", "msg", "text"))
         line = " ".join(str(word) for word in words if word is not None)
         return line or json.dumps(payload, ensure_ascii=False)

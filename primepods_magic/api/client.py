@@ -158,13 +158,9 @@ class Client:
         ids = list(pod_ids)
         rows: list[PodStatusEntry] = []
         for first in range(0, len(ids), _IDS_IN_ONE_REQUEST):
-            some = ids[first : first + _IDS_IN_ONE_REQUEST]
+            query: Params = {"pod_ids": ids[first : first + _IDS_IN_ONE_REQUEST]}
             answer = self.transport.request(
-                "GET",
-                f"{_PODS}status",
-                params={"pod_ids": some},
-                budget_s=budget_s,
-                read_timeout_s=read_timeout_s,
+                "GET", f"{_PODS}status", params=query, budget_s=budget_s, read_timeout_s=read_timeout_s
             )
             rows += read_status(answer)
         return rows
@@ -259,11 +255,7 @@ class Client:
                 raise (refused if other.status_code in (404, 405) else other) from None
             # It is this path that the service has: the other one is not asked first again.
             self._log_paths = (second, first)
-        try:
-            text = read_logs(payload)
-        except RecursionError:
-            raise UnexpectedAnswer("the service's logs are nested too deeply to be read") from None
-        shown = clean_lines(text)
+        shown = clean_lines(read_logs(payload))
         return shown if tail is None else "\n".join(shown.splitlines()[-tail:])
 
     def _log_payload(self, pod_id: str, path: str, tail: int | None) -> Any:

@@ -123,8 +123,8 @@ def test_a_compressed_answer_grows_to_the_limit_and_no_further(headers: tuple[by
 @pytest.mark.parametrize(
     ("header", "body"),
     [
-        (b"Content-Encoding: gzip", gzip.compress(b'{"a": 1}')),
-        (b"Content-Encoding: x-gzip", gzip.compress(b'{"a": 1}')),
+        (b"Content-Encoding: gzip", gzip.compress(b'{"a": 1}', mtime=0)),
+        (b"Content-Encoding: x-gzip", gzip.compress(b'{"a": 1}', mtime=0)),
         (b"Content-Encoding: deflate", zlib.compress(b'{"a": 1}')),
         (b"Content-Encoding: identity", b'{"a": 1}'),
         (b"Content-Encoding: ", b'{"a": 1}'),
