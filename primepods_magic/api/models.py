@@ -67,9 +67,8 @@ def _says_failure(word: str | None) -> bool:
     return word is not None and not _FAILURES.isdisjoint(fold_word(word).split("_"))
 
 
-_PAST_PROVISIONING = frozenset(
-    {PodStatus.ACTIVE, PodStatus.STOPPED, PodStatus.ERROR, PodStatus.DELETING, PodStatus.TERMINATED}
-)
+_OVER = frozenset({PodStatus.ERROR, PodStatus.DELETING, PodStatus.TERMINATED})
+_PAST_PROVISIONING = _OVER | {PodStatus.ACTIVE, PodStatus.STOPPED}
 _FAILURES = frozenset({"FAILED", "FAILURE", "ERROR", "ERRORED", "CRASHED"})
 _WITHOUT_ADDRESS = frozenset({PodStatus.PROVISIONING, PodStatus.PENDING, PodStatus.STOPPED})
 _SECRETS = frozenset({"jupyterPassword", "jupyter_password", "envVars", "env_vars"})
