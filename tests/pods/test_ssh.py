@@ -238,6 +238,9 @@ def test_takes_the_key_from_the_configuration_of_prime(connection: Connection, h
     config.write_text(json.dumps({"ssh_key_path": str(home / "id.pub")}))
     written = write_ssh_config(connection, pod())
     assert read_by_ssh(written.path, "pod-train")["identityfile"] == str(home / "id")
+    (home / ".ssh").mkdir()
+    config.write_text(json.dumps({"ssh_key_path": str(home / ".ssh" / "id_rsa")}))
+    assert write_ssh_config(connection, pod()).notes == ()
     config.write_text(json.dumps({"ssh_key_path": "/nothing"}))
     assert (
         "ssh_key_path in ~/.prime/config.json is '/nothing'" in write_ssh_config(connection, pod()).notes[0]
