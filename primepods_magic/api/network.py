@@ -19,7 +19,7 @@ from typing import Any
 import httpcore
 import httpx
 
-__all__ = ["allow", "bound_client"]
+__all__ = ["allow", "bound_client", "proxy_of"]
 
 _LARGEST_WRITE_BYTES = 16 * 2**10
 
@@ -60,6 +60,16 @@ def bound_client(client: httpx.Client) -> None:
         pool: Any = getattr(transport, "_pool", None)
         if hasattr(pool, "_network_backend"):
             pool._network_backend = _BoundBackend()
+
+
+def proxy_of(client: httpx.Client, url: str) -> str | None:
+    """Return the host and port of the proxy through which a client sends to a URL, or ``None``."""
+    pool: Any = getattr(client._transport_for_url(httpx.URL(url)), "_pool", None)
+    proxy = getattr(pool, "_proxy_url", None)
+    if proxy is None:
+        return None
+    host = proxy.host.decode("ascii", "replace")
+    return f"{f'[{host}]' if ':' in host else host}{f':{proxy.port}' if proxy.port else ''}"
 
 
 def _take_time(timeout_s: float | None, expired: type[Exception]) -> float | None:
@@ -141,7 +151,7 @@ def _addresses_of(host: str, port: int) -> list[str]:
     """Return the addresses of a host in the order in which they are to be tried."""
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
+    except (OSError, UnicodeError, OverflowError) as error:
         raise httpcore.ConnectError(str(error)) from error
     addresses = []
     for _, _, _, _, address in found:

@@ -29,7 +29,7 @@ from .errors import (
     NotConfigured,
     UnexpectedAnswer,
 )
-from .network import allow, bound_client
+from .network import allow, bound_client, proxy_of
 from .refusals import NEVER_LEFT, date_of, refused, retry_after_s, unreachable
 from .settings import SANDBOX_KEYS, Settings
 
@@ -149,6 +149,11 @@ class Transport:
     def is_closed(self) -> bool:
         """Whether `close` was called."""
         return self._closing.is_set()
+
+    @property
+    def proxy(self) -> str | None:
+        """Host and port of the proxy that requests go through, if any."""
+        return proxy_of(self._open_http(), self._settings.base_url)
 
     @property
     def service_time(self) -> tuple[datetime, float] | None:
