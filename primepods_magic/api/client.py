@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from typing import Any, Literal, TypeVar
-from urllib.parse import quote
 
 import httpx
 
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
 from .answers import read_logs, read_model, read_page, read_rows, read_status
-from .errors import OutcomeUnknown, RequestRefused, UnexpectedAnswer
+from .errors import OutcomeUnknown, UnexpectedAnswer
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
+from .paths import quote_id, try_both
 from .requests import CreateRequest
 from .settings import Settings
 from .tolerant import Answer
@@ -217,15 +217,10 @@ class Client:
             Only so many of the last lines.
         """
         first, second = self._log_paths
-        try:
-            payload = self._log_payload(pod_id, first, tail)
-        except RequestRefused as refused:
-            if refused.status_code not in (404, 405):
-                raise
-            try:
-                payload = self._log_payload(pod_id, second, tail)
-            except RequestRefused as other:
-                raise (refused if other.status_code in (404, 405) else other) from None
+        payload, is_second = try_both(
+            lambda: self._log_payload(pod_id, first, tail), lambda: self._log_payload(pod_id, second, tail)
+        )
+        if is_second:
             # It is this path that the service has: the other one is not asked first again.
             self._log_paths = (second, first)
         try:
@@ -305,7 +300,7 @@ class Client:
 
     def list_team_members(self, team_id: str) -> list[TeamMember]:
         """``GET /teams/{team_id}/members``: who is in a team."""
-        return self._rows(TeamMember, f"/api/v1/teams/{quote(team_id, safe='')}/members", {})[0]
+        return self._rows(TeamMember, f"/api/v1/teams/{quote_id(team_id)}/members", {})[0]
 
     def list_ssh_keys(self) -> list[SshKey]:
         """``GET /ssh_keys``: the keys that can log in to this account's pods."""
@@ -319,16 +314,11 @@ class Client:
     def make_ssh_key_primary(self, key_id: str) -> None:
         """``PATCH /ssh_keys/{id}``: make a key the one that pods take where none is named; or
         ``PATCH /ssh_keys/{id}/primary``, if the service has that path only."""
-        path = f"/api/v1/ssh_keys/{quote(key_id, safe='')}"
-        try:
-            self.transport.request("PATCH", path, body={"isPrimary": True})
-        except RequestRefused as refused:
-            if refused.status_code not in (404, 405):
-                raise
-            try:
-                self.transport.request("PATCH", f"{path}/primary")
-            except RequestRefused as other:
-                raise (refused if other.status_code in (404, 405) else other) from None
+        path = f"/api/v1/ssh_keys/{quote_id(key_id)}"
+        try_both(
+            lambda: self.transport.request("PATCH", path, body={"isPrimary": True}),
+            lambda: self.transport.request("PATCH", f"{path}/primary"),
+        )
 
     def list_disks(self) -> list[Disk]:
         """``GET /disks``: the disks that this key can see, attached or not."""
@@ -394,4 +384,4 @@ def _is_nothing(answer: Any) -> bool:
 
 
 def _pod_path(pod_id: str) -> str:
-    return _PODS + quote(pod_id, safe="")
+    return _PODS + quote_id(pod_id)
