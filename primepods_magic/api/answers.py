@@ -40,6 +40,8 @@ def read_model(model: type[A], payload: object) -> A:
     except ValidationError as error:
         fields = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors(include_input=False)}))
         raise UnexpectedAnswer(f"the service's {model.__name__} cannot be read ({fields})") from None
+    except RecursionError:
+        raise UnexpectedAnswer(f"the service's {model.__name__} is nested too deeply to be read") from None
 
 
 def read_page(model: type[A], payload: object) -> Page[A]:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Literal, TypeVar
-from urllib.parse import quote
 
 import httpx
 
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
 from .answers import read_logs, read_model, read_page, read_rows, read_status
-from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
+from .errors import InvalidRequest, OutcomeUnknown, UnexpectedAnswer
 from .lists import ListPage, is_nothing, read_list_page, read_pages, read_whole_list
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
+from .paths import quote_id, try_both
 from .requests import CreateRequest
 from .settings import Settings
 from .text import clean_lines
@@ -244,15 +244,10 @@ class Client:
             Only so many of the last lines, each as it was last redrawn.
         """
         first, second = self._log_paths
-        try:
-            payload = self._log_payload(pod_id, first, tail)
-        except RequestRefused as refused:
-            if refused.status_code not in (404, 405):
-                raise
-            try:
-                payload = self._log_payload(pod_id, second, tail)
-            except RequestRefused as other:
-                raise (refused if other.status_code in (404, 405) else other) from None
+        payload, is_second = try_both(
+            lambda: self._log_payload(pod_id, first, tail), lambda: self._log_payload(pod_id, second, tail)
+        )
+        if is_second:
             # It is this path that the service has: the other one is not asked first again.
             self._log_paths = (second, first)
         shown = clean_lines(read_logs(payload))
@@ -329,7 +324,7 @@ class Client:
 
     def list_team_members(self, team_id: str) -> list[TeamMember]:
         """``GET /teams/{team_id}/members``: who is in a team."""
-        return self._read_list(TeamMember, f"/api/v1/teams/{quote(team_id, safe='')}/members", "team members")
+        return self._read_list(TeamMember, f"/api/v1/teams/{quote_id(team_id)}/members", "team members")
 
     def list_ssh_keys(self) -> list[SshKey]:
         """``GET /ssh_keys``: the keys that can log in to this account's pods."""
@@ -343,16 +338,11 @@ class Client:
     def make_ssh_key_primary(self, key_id: str) -> None:
         """``PATCH /ssh_keys/{id}``: make a key the one that pods take where none is named; or
         ``PATCH /ssh_keys/{id}/primary``, if the service has that path only."""
-        path = f"/api/v1/ssh_keys/{quote(key_id, safe='')}"
-        try:
-            self.transport.request("PATCH", path, body={"isPrimary": True})
-        except RequestRefused as refused:
-            if refused.status_code not in (404, 405):
-                raise
-            try:
-                self.transport.request("PATCH", f"{path}/primary")
-            except RequestRefused as other:
-                raise (refused if other.status_code in (404, 405) else other) from None
+        path = f"/api/v1/ssh_keys/{quote_id(key_id)}"
+        try_both(
+            lambda: self.transport.request("PATCH", path, body={"isPrimary": True}),
+            lambda: self.transport.request("PATCH", f"{path}/primary"),
+        )
 
     def list_disks(self) -> list[Disk]:
         """``GET /disks``: the disks that this key can see, attached or not."""
@@ -396,4 +386,4 @@ class Client:
 
 
 def _pod_path(pod_id: str) -> str:
-    return _PODS + quote(pod_id, safe="")
+    return _PODS + quote_id(pod_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Set
 
 from pydantic import SecretStr
@@ -106,6 +105,7 @@ def check_seconds(name: str, seconds: float, *, longest_s: float, least_s: float
     3600.0
     """
     is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    if not is_number or math.isnan(seconds) or seconds < least_s:
+    # Of what is not a number, no comparison is true.
+    if not is_number or not seconds >= least_s:
         raise InvalidRequest(f"{name} is a number of seconds, {least_s:g} or more. Nothing was sent")
     return float(min(seconds, longest_s))

@@ -7,15 +7,15 @@ knows no idempotency key, so a create that it may have acted on must never be re
 
 from __future__ import annotations
 
-import http.cookiejar
+import contextlib
 import json
-import math
 import os
 import random
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from datetime import datetime
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -26,12 +26,14 @@ from primepods_magic import __version__
 from .bodies import LARGEST_BODY_BYTES, parse_body, receive_body
 from .errors import (
     ConnectionClosed,
+    InvalidRequest,
     NotConfigured,
     UnexpectedAnswer,
 )
 from .network import allow, bound_client, proxy_of
 from .refusals import NEVER_LEFT, date_of, refused, retry_after_s, unreachable
 from .settings import SANDBOX_KEYS, Settings
+from .sizes import check_seconds
 
 __all__ = ["Params", "Transport"]
 
@@ -45,6 +47,8 @@ CONNECT_ATTEMPTS = 3
 SPOILT_ATTEMPTS = 4
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 8.0
+LONGEST_WAIT_S = 3600.0
+SHORTEST_TIMEOUT_S = 0.001
 # A body within its limit, and all that may stand before and around it.
 LARGEST_EXCHANGE_BYTES = 2 * LARGEST_BODY_BYTES
 
@@ -109,7 +113,9 @@ class Transport:
         self._closing = threading.Event()
         self._sleep = sleep or self._closing.wait
         self._seen: tuple[datetime, float] | None = None
-        self._read_timeout_s = read_timeout_s
+        self._read_timeout_s = check_seconds(
+            "read_timeout_s", read_timeout_s, longest_s=LONGEST_WAIT_S, least_s=SHORTEST_TIMEOUT_S
+        )
         self._carrier = http
         self._http, self._process = self._new_http(), os.getpid()
 
@@ -123,7 +129,7 @@ class Transport:
             verify=not self._settings.is_loopback,
             auth=_Bearer(self._settings),
             # None is kept: they would only be something that grows.
-            cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=())),
+            cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
@@ -201,8 +207,13 @@ class Transport:
             been acted on.
         """
         query = httpx.QueryParams({k: v for k, v in (params or {}).items() if v is not None})
-        deadline = time.monotonic() + (RETRY_BUDGET_S if budget_s is None else budget_s)
-        silence_s = min(self._read_timeout_s, read_timeout_s or math.inf)
+        budget_s = RETRY_BUDGET_S if budget_s is None else budget_s
+        deadline = time.monotonic() + check_seconds("budget_s", budget_s, longest_s=LONGEST_WAIT_S)
+        silence_s = self._read_timeout_s
+        if read_timeout_s is not None:
+            silence_s = check_seconds(
+                "read_timeout_s", read_timeout_s, longest_s=silence_s, least_s=SHORTEST_TIMEOUT_S
+            )
         timeout = httpx.Timeout(silence_s, connect=min(CONNECT_TIMEOUT_S, silence_s))
         attempt = 0
         while True:
@@ -273,11 +284,16 @@ class Transport:
         timeout: httpx.Timeout,
         ends_at: float,
     ) -> httpx.Response:
+        http = self._open_http()
         headers = None if content is None else {"Content-Length": str(len(content))}
         try:
-            with self._open_http().stream(
+            request = http.build_request(
                 method, path, params=query or None, content=content, headers=headers, timeout=timeout
-            ) as response:
+            )
+        except (httpx.InvalidURL, ValueError):
+            raise InvalidRequest("An id or a name cannot be part of an address. Nothing was sent") from None
+        try:
+            with contextlib.closing(http.send(request, stream=True)) as response:
                 received = receive_body(response, ends_at)
         except httpx.HTTPError:
             raise

@@ -273,6 +273,51 @@ def test_a_key_that_cannot_be_made_primary_says_why(first: int, second: int, kin
     assert type(caught.value).__name__ == kind
 
 
+@pytest.mark.parametrize("pod_id", ["", ".", "..", "...", "x" * 1_000_000])
+@pytest.mark.parametrize(
+    "call", ["get_pod", "delete_pod", "pod_logs", "make_ssh_key_primary", "list_team_members"]
+)
+def test_an_id_that_leads_elsewhere_is_not_sent(call: str, pod_id: str) -> None:
+    asked: list[str] = []
+
+    def carry(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        return httpx.Response(200, json={})
+
+    with Client(Settings("https://pods.test", KEY), http=httpx.MockTransport(carry)) as client:
+        with pytest.raises(errors.InvalidRequest, match="Nothing was sent"):
+            getattr(client, call)(pod_id)
+        client.delete_pod("a/../b?c#d\ud800")
+    assert asked == ["/api/v1/pods/a/../b?c#d\ufffd\ufffd\ufffd"]
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), -1, "5", True, -(10**400)])
+def test_a_time_that_is_none_is_refused_before_anything_is_sent(seconds: float) -> None:
+    http = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
+    transport = Transport(Settings("https://pods.test", KEY), http=http)
+    for name in ("budget_s", "read_timeout_s"):
+        with pytest.raises(errors.InvalidRequest, match=name):
+            transport.request("GET", "/x", **{name: seconds})
+    transport.close()
+    with pytest.raises(errors.InvalidRequest, match="read_timeout_s"):
+        Client(Settings("https://pods.test", KEY), read_timeout_s=seconds)
+
+
+@pytest.mark.parametrize("seconds", [float("inf"), 1e300, 10**400])
+def test_a_time_of_any_length_is_bounded(seconds: float) -> None:
+    http = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
+    transport = Transport(Settings("https://pods.test", KEY), http=http, read_timeout_s=seconds)
+    assert transport.request("GET", "/x", budget_s=seconds, read_timeout_s=seconds) == {}
+    transport.close()
+
+
+def test_a_list_of_very_many_rows_is_refused() -> None:
+    http = httpx.MockTransport(lambda _: httpx.Response(200, json={"data": [{}] * 50_001}))
+    client = Client(Settings("https://pods.test", KEY), http=http)
+    with client, pytest.raises(errors.UnexpectedAnswer, match="more rows"):
+        client.list_pods()
+
+
 def test_a_create_refused_for_capacity_is_sent_once() -> None:
     asked: list[str] = []
 

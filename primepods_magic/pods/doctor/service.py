@@ -24,7 +24,7 @@ from primepods_magic.api.errors import (
 from primepods_magic.api.files import read_plain_file
 from primepods_magic.api.folders import find_home
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.text import clean
+from primepods_magic.api.sizes import shorten_word
 from primepods_magic.pods.behind import run_behind
 from primepods_magic.pods.connection import about_sandbox
 from primepods_magic.pods.opening import find_blame, open_client
@@ -35,13 +35,15 @@ from .finding import LOG_IN, Finding, Result, unchecked
 __all__ = ["service"]
 
 MOST_SKEW_S = 120.0
+_MOST_NAMES = 5
+_LEAST_TIMEOUT_S = 0.1
 
 
 def service(settings: Settings, timeout_s: float) -> Iterator[Finding]:
     """Ask the service, for so many seconds at most."""
     try:
         # A single answer may take longer than all of them together, so that one clock says what is said.
-        client = open_client(settings, read_timeout_s=2 * timeout_s)
+        client = open_client(settings, read_timeout_s=max(2 * timeout_s, _LEAST_TIMEOUT_S))
     except NotConfigured as error:
         yield Finding("service", "problem", str(error), "see proxy and certificates above")
         return
@@ -84,7 +86,7 @@ def _with_blame(found: list[Finding], settings: Settings, timeout_s: float) -> I
 
 
 def _open_short(settings: Settings, timeout_s: float) -> Client:
-    return Client(settings, read_timeout_s=timeout_s)
+    return Client(settings, read_timeout_s=max(timeout_s, _LEAST_TIMEOUT_S))
 
 
 def _is_answered(client: Client) -> bool:
@@ -137,7 +139,7 @@ def _refusal(client: Client) -> PodsError | None:
 
 def _owner(me: dict[str, Any]) -> Finding:
     if isinstance(me.get("id"), str):
-        return Finding("key accepted", "ok", f"it is {clean(me.get('name') or me['id'])}'s")
+        return Finding("key accepted", "ok", f"it is {shorten_word(me.get('name') or me['id'])}'s")
     return Finding(
         "key accepted",
         "warning",
@@ -221,9 +223,13 @@ def _owned(keys: list[SshKey]) -> Finding:
     for path in paths:
         with contextlib.suppress(OSError):
             known.add(fingerprint(read_plain_file(path, max_bytes=20_000).decode("utf-8", "replace")))
-    here = [clean(key.name) for key in keys if fingerprint(key.public_key) in known - {None}]
+    here = [shorten_word(key.name) for key in keys if fingerprint(key.public_key) in known - {None}]
     if here:
-        return Finding("ssh keys", "ok", f"{len(keys)} on the account, and {', '.join(here)} in ~/.ssh here")
+        return Finding(
+            "ssh keys",
+            "ok",
+            f"{len(keys)} on the account, and {', '.join(here[:_MOST_NAMES])} in ~/.ssh here",
+        )
     return Finding(
         "ssh keys",
         "warning",
