@@ -38,8 +38,9 @@ def render(text: str) -> str:
 
     The work and the size of the result are bounded by the length of the text, whatever it says.
 
-    >>> print(render("begin\n 10 %\r100 %\n\x1b[2K\x1b[1Aend\x1b[K\x1b]0;title\x07"))
+    >>> print(render("begin\n 10 %\r100 %\n\x1b[31mend\x1b[0m\x1b]0;title\x07"))
     begin
+    100 %
     end
     """
     text = text.replace("\r\n", "\n")

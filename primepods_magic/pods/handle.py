@@ -6,7 +6,7 @@ from datetime import datetime
 
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.output import printable
-from primepods_magic.api.text import brief, clean
+from primepods_magic.api.text import brief, clean, clean_lines
 from primepods_magic.api.tolerant import port_in
 from primepods_magic.api.vocabulary import PodStatus
 
@@ -24,7 +24,7 @@ class LogText(str):
     __slots__ = ()
 
     def __str__(self) -> str:
-        return printable(self[:])
+        return printable(clean_lines(self[:]))
 
     __repr__ = __str__
 
@@ -172,9 +172,10 @@ class Pod:
         return self
 
     def logs(self, *, tail: int | None = None) -> LogText:
-        """Return its logs, or their last ``tail`` lines, as a terminal shows them.
+        """Its logs, or their last ``tail`` lines.
 
-        A progress bar is one line, in its last state; colors and other escapes are left out.
+        They are clean, as a terminal shows them: a progress bar is one line, in its last state, and colors
+        and other escapes are left out.
         """
         return LogText(self._connection.client.pod_logs(self.id, tail=tail))
 
