@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -14,6 +16,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.look import Lookout
+from tests.support.soak import pick
 from tests.support.watching import START, GatedClock, Service, as_json, broken, connected, of_status
 
 
@@ -405,3 +408,52 @@ def test_a_doubt_is_shown_to_who_watches_and_ends_when_it_is_resolved() -> None:
         assert news is not None
         assert [str(change) for change in news[0].changes] == ["the service answers again", "b is gone"]
         assert watch.has_ended
+
+
+@pytest.mark.parametrize("part", range(5))
+def test_while_one_witness_is_right_no_living_pod_is_gone_whatever_the_others_say(part: int) -> None:
+    for seed in range(part, pick(100, 2000), 5):
+        rng = random.Random(seed)
+        service, clock = many(rng.choice([1, 3, 40])), GatedClock()
+        honest = rng.choice(["listed", "status", "by_id"])
+        with connected(service, clock) as connection:
+            lookout = Lookout(connection)
+            pods = lookout.look(service.details).pods
+            service.answer = _leave_out_pods(service, rng, honest)
+            for _ in range(25):
+                if rng.random() < 0.1 and service.pods:
+                    service.take(rng.choice(list(service.pods)))
+                with suppress(PodsError):
+                    pods = lookout.look(pods, for_others=rng.random() < 0.3).pods
+                clock.sleep(rng.choice([5, 30]))
+                gone = {pod.id for pod in pods if pod.status is PodStatus.TERMINATED}
+                assert gone.isdisjoint(service.pods), (seed, honest)
+            service.answer = lambda request: None
+            for _ in range(3):
+                pods = lookout.look(pods).pods
+            assert {pod.id for pod in pods if pod.is_live} == service.pods.keys(), (seed, honest)
+
+
+def _leave_out_pods(
+    service: Service, rng: random.Random, honest: str
+) -> Callable[[httpx.Request], httpx.Response | None]:
+    """Let every endpoint but one leave out pods, or not be there, at random."""
+
+    def answer(request: httpx.Request) -> httpx.Response | None:
+        path = request.url.path.removeprefix("/api/v1").rstrip("/")
+        kind = {"/pods": "listed", "/pods/status": "status", "/pods/history": "history"}.get(path, "by_id")
+        chance = rng.random()
+        if kind == honest or chance < 0.3:
+            return None
+        if kind == "by_id" or chance < 0.4:
+            return httpx.Response(404 if kind != "listed" else 403, json={"detail": "Not found"})
+        if kind == "history":
+            return as_json(NOTHING)
+        left = [pod for pod in service.pods.values() if chance > 0.7 and rng.random() < 0.5]
+        if kind == "status":
+            asked = request.url.params.get_list("pod_ids")
+            return as_json({"data": [{**pod, "podId": pod["id"]} for pod in left if pod["id"] in asked]})
+        offset, limit = int(request.url.params["offset"]), int(request.url.params["limit"])
+        return as_json({"data": left[offset : offset + limit], "total_count": len(left)})
+
+    return answer

@@ -34,6 +34,8 @@ class MovingList(httpx.BaseTransport):
         is said where it returns ``None``.
     page : callable
         May change the rows of a page.
+    lag : callable
+        Says how many requests ago the list was as the next page has it.
     asked : list of tuple
         The offset and limit of every request.
     """
@@ -46,7 +48,9 @@ class MovingList(httpx.BaseTransport):
         self.cap = self.refuses_above = 10**9
         self.total: Callable[[int, int], Any] = lambda count, shown: count
         self.page: Callable[[list[dict[str, Any]]], list[dict[str, Any]]] = lambda rows: rows
+        self.lag: Callable[[], int] = lambda: 0
         self.asked: list[tuple[int, int]] = []
+        self._past: list[list[dict[str, Any]]] = []
 
     @property
     def ids(self) -> list[str]:
@@ -55,13 +59,14 @@ class MovingList(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         query = parse_qs(request.url.query.decode())
         offset, limit = int(query["offset"][0]), int(query["limit"][0])
+        self._past.append(list(self.rows))
         self.move(len(self.asked))
         self.asked.append((offset, limit))
         if limit > self.refuses_above:
             return httpx.Response(422, json={"detail": "limit: too large"})
         granted = min(limit, self.cap)
         begin = 0 if self.ignores_offset else offset
-        listed = self.rows
+        listed = [*self._past, self.rows][-1 - min(self.lag(), len(self._past))]
         page = self.page(listed[begin:] if self.ignores_limit else listed[begin : begin + granted])
         body: dict[str, Any] = {"data": page, "offset": offset}
         if self.echoes_limit:
