@@ -1,4 +1,4 @@
-"""What has ended costs nothing after its end, and what is open goes on costing, whatever stands for no time."""
+"""What has ended costs nothing after its end, and what is open goes on costing, whatever is said of time."""
 
 from __future__ import annotations
 
