@@ -237,9 +237,15 @@ class PodDetails(Answer):
     def has_failed(self) -> bool:
         """The pod is in ERROR, or its installation FAILED or, while the pod lives, was TERMINATED; it may go
         on being billed until removed."""
-        if self.installation_status == InstallationStatus.TERMINATED and self.is_live:
-            return True
-        return _says_failure(self.status) or _says_failure(self.installation_status)
+        ended = self.installation_status == InstallationStatus.TERMINATED and self.is_live
+        return ended or self.failure is not None
+
+    @property
+    def failure(self) -> str | None:
+        """Its status, or that of its installation, where it says failure."""
+        if _says_failure(self.status):
+            return str(self.status)
+        return f"installation {self.installation_status}" if _says_failure(self.installation_status) else None
 
     @property
     def unknown_words(self) -> tuple[str, ...]:

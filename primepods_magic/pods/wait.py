@@ -183,7 +183,7 @@ def _wait(
                 if all(_is_over(pod, goal) for pod in snapshot.pods):
                     break
             if news is None or clock.monotonic() >= deadline:
-                raise WaitTimedOut(_still(f"not {goal} within {timeout_s:g} s", snapshot))
+                raise WaitTimedOut(_still(f"not {goal} within {timeout_s:g} s{_riddles(snapshot)}", snapshot))
             # A look that began before the clock was moved says nothing of what came after.
             if look >= awaited_look and clock.pass_by(interval_s(connection)):
                 awaited_look = connection.poller.look_soon()
@@ -211,8 +211,18 @@ def _failure(pod: PodDetails) -> str:
     if pod.status == PodStatus.TERMINATED:
         return f"{clean(pod.name)} is gone (TERMINATED)"
     reason = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
-    what = "ERROR" if pod.status == PodStatus.ERROR else f"installation {clean(pod.installation_status)}"
+    what = clean(pod.failure or f"installation {pod.installation_status}")
     return f"{clean(pod.name)}: {what}{reason}. It may go on being billed; '%pods rm {pod.word}' ends it"
+
+
+def _riddles(snapshot: Snapshot) -> str:
+    """Words of the service that are not known here, of which no one can tell whether they mean ready."""
+    said = [
+        f"{clean(pod.name)} says '{clean(word)}'"
+        for pod in snapshot.pods[:_NAMED]
+        for word in pod.unknown_words
+    ]
+    return f" ({', '.join(said)}, which is not a known state)" if said else ""
 
 
 def _still(what: str, snapshot: Snapshot) -> str:
