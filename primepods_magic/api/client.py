@@ -11,6 +11,7 @@ import httpx
 
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
 from .answers import read_logs, read_model, read_page, read_rows, read_status
+from .bounds import check_count, check_seconds, page_params, sorting_params
 from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
 from .requests import CreateRequest
@@ -60,6 +61,7 @@ class Client:
         read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
         self.settings = settings
+        read_timeout_s = check_seconds("read_timeout_s", read_timeout_s)
         self.transport = Transport(settings, http=http, read_timeout_s=read_timeout_s)
         self.on_pods: Callable[[list[PodDetails]], object] | None = None
         """Is given every full list of pods that comes in."""
@@ -97,7 +99,7 @@ class Client:
 
     def list_pods(self, *, offset: int = 0, limit: int = 100) -> Page[PodDetails]:
         """``GET /pods``: one page of the pods that this key can see, in the service's order."""
-        params = {"offset": offset, "limit": limit}
+        params = page_params(limit, offset)
         return read_page(PodDetails, self.transport.request("GET", _PODS, params=params))
 
     def list_all_pods(
@@ -177,7 +179,7 @@ class Client:
     ) -> Page[HistoryRow]:
         """``GET /pods/history``: one page of what has ended, and what it cost; ``budget_s`` and
         ``read_timeout_s`` as `list_all_pods`."""
-        params: Params = {"limit": limit, "offset": offset, "sort_by": sort_by, "sort_order": sort_order}
+        params: Params = {**page_params(limit, offset), **sorting_params(sort_by, sort_order)}
         answer = self.transport.request(
             "GET", f"{_PODS}history", params=params, budget_s=budget_s, read_timeout_s=read_timeout_s
         )
@@ -196,12 +198,7 @@ class Client:
         pause : callable, optional
             As `Transport.request` has it.
         """
-        params: Params = {
-            "limit": limit,
-            "offset": offset,
-            "sort_by": "terminatedAt",
-            "sort_order": "asc",
-        }
+        params: Params = {**page_params(limit, offset), **sorting_params("terminatedAt", "asc")}
         answer = self.transport.request("GET", f"{_PODS}history", params=params, pause=pause)
         # Taken for an empty list, nothing would mean that nothing was ever billed.
         if _is_nothing(answer):
@@ -217,7 +214,8 @@ class Client:
         limit: int | None = None,
     ) -> tuple[list[HistoryRow], int]:
         """As many rows of the history as asked for, all unless limited, and how many there are in all."""
-        params: Params = {"sort_by": sort_by, "sort_order": sort_order}
+        params = sorting_params(sort_by, sort_order)
+        limit, offset = check_count("limit", limit), check_count("offset", offset, 0)
         return self._rows(HistoryRow, f"{_PODS}history", params, offset=offset, limit=limit)
 
     def pod_logs(self, pod_id: str, *, tail: int | None = None) -> str:
@@ -231,6 +229,7 @@ class Client:
         tail : int, optional
             Only so many of the last lines, each as it was last redrawn.
         """
+        tail = check_count("tail", tail)
         first, second = self._log_paths
         try:
             payload = self._log_payload(pod_id, first, tail)
@@ -283,7 +282,7 @@ class Client:
         """``GET /availability/gpus``: what can be rented, all pages, in the service's order."""
         params: Params = {
             "gpu_type": gpu_type,
-            "gpu_count": gpu_count,
+            "gpu_count": check_count("gpu_count", gpu_count),
             "regions": list(regions) or None,
             "socket": socket,
             "security": security,
@@ -355,7 +354,7 @@ class Client:
         limit, offset : int
             Which of the billings, at most 100 of them.
         """
-        params: Params = {"teamId": team_id, "limit": limit, "offset": offset}
+        params: Params = {"teamId": team_id, **page_params(limit, offset)}
         return read_model(Wallet, self.transport.request("GET", "/api/v1/billing/wallet", params=params))
 
     def _rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from primepods_magic.api.account import Billing, Wallet
+from primepods_magic.api.bounds import check_count
 
 from .connection import Connection
 
@@ -25,9 +26,12 @@ def read_wallet(connection: Connection, *, team_id: str | None = None, limit: in
 
     Raises
     ------
+    InvalidRequest
+        The limit is not a whole number above 0.
     PermissionDenied, NotFound
         The key may not see this wallet.
     """
+    check_count("limit", limit)
     rows: dict[str, Billing] = {}
     while True:
         page = connection.client.wallet(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from primepods_magic.api.bounds import check_seconds
 from primepods_magic.api.errors import NotConfigured
 from primepods_magic.api.settings import Settings, load_settings
 from primepods_magic.pods.connection import Connection
@@ -35,6 +36,7 @@ def diagnose(connection: Connection | None = None, *, timeout_s: float = TIMEOUT
     >>> [finding.check for finding in diagnose() if finding.result == "problem"]   # doctest: +SKIP
     []
     """
+    check_seconds("timeout_s", timeout_s)
     findings = guarded("packages", packages)
     if connection is not None:
         findings.append(Finding("connection", "ok", repr(connection)))
