@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -165,6 +166,17 @@ def test_an_arrow_that_points_the_right_way_may(file: str, source: str) -> None:
 
 def test_nobody_patches_the_event_loop() -> None:
     assert not [str(found) for found in ALL if found.module.startswith("nest_asyncio")]
+
+
+@pytest.mark.parametrize(
+    ("words", "place"),
+    [
+        (r"import platformdirs|Path\.home\(\)(?! /)|expanduser\(", "api/folders.py"),
+        (r"os\.replace\(|mkstemp\(|\.tmp\b", "api/files.py"),
+    ],
+)
+def test_one_thing_is_in_one_place(words: str, place: str) -> None:
+    assert {str(file) for file in FILES if re.search(words, (PACKAGE / file).read_text())} == {place}
 
 
 def test_files_stay_short() -> None:

@@ -10,7 +10,21 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from .tolerant import Amount, Answer, Flag, Label, Number, OfferPrice, Size, Text, Timestamp, Whole, rows_of
+from .tolerant import (
+    Amount,
+    Answer,
+    Flag,
+    Label,
+    Number,
+    OfferPrice,
+    Size,
+    Text,
+    Timestamp,
+    Whole,
+    rows_of,
+    word,
+)
+from .vocabulary import STATUS_SYNONYMS, PodStatus
 
 __all__ = [
     "Billing",
@@ -106,13 +120,21 @@ def _texts(value: object) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
+def _disk_status(value: object) -> PodStatus | str | None:
+    # A disk has the words of a pod, and some of its own.
+    return word(PodStatus, value, STATUS_SYNONYMS)
+
+
+_DiskStatus = Annotated[PodStatus | str | None, BeforeValidator(_disk_status)]
+
+
 class Disk(Answer):
     """One line of ``GET /disks``: a disk, which survives the pods it is attached to and bills by itself.
     ``size`` is in GB, prices are USD per hour for the whole disk."""
 
     id: Text = None
     name: Text = None
-    status: Text = None
+    status: _DiskStatus = None
     size: Size = None
     provider_type: Label = None
     price_hr: Amount = None

@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from .bodies import parse_json
 from .errors import UnexpectedAnswer
+from .hiding import hide_secrets
 from .models import Page, PodStatusEntry
 from .text import clean
 from .tolerant import Answer, rows_of
@@ -17,6 +19,10 @@ __all__ = ["read_error", "read_logs", "read_model", "read_page", "read_rows", "r
 
 A = TypeVar("A", bound=Answer)
 _LONGEST_MESSAGE = 300
+# So much of an error's words is looked at. The end of it may hold a part of a secret, and is never shown.
+_LONGEST_SEARCH = 16_000
+_LONGEST_SECRET_FORM = 6_000
+_MOST_ROWS = 50_000
 
 
 def read_model(model: type[A], payload: object) -> A:
@@ -98,23 +104,38 @@ def _objects(rows: object) -> list[Any]:
     """The objects in a list. One that holds something, and no object, is not an empty list: whoever took it
     for one would think that everything is gone."""
     found = rows_of(rows)
+    if len(found) > _MOST_ROWS:
+        raise UnexpectedAnswer("the service returned more rows than any list has")
     if not isinstance(rows, list) or (rows and not found):
         raise UnexpectedAnswer(f"the service answered with {_kind(rows)} where a list of objects belongs")
     return found
 
 
 def read_logs(payload: object) -> str:
-    """Read logs in any JSON form, or as plain text, into lines of text."""
+    """Read logs in any JSON form, or as plain text, into lines of text.
+
+    Raises
+    ------
+    UnexpectedAnswer
+        They are nested too deeply.
+    """
+    try:
+        return _join_logs(payload)
+    except RecursionError:
+        raise UnexpectedAnswer("the service's logs are nested too deeply to be read") from None
+
+
+def _join_logs(payload: object) -> str:
     if payload is None:
         return ""
     if isinstance(payload, str):
         return payload
     if isinstance(payload, list):
-        return "\n".join(read_logs(item).rstrip("\n") for item in payload)
+        return "\n".join(_join_logs(item).rstrip("\n") for item in payload)
     if isinstance(payload, dict):
         for key in ("logs", "data", "log", "lines"):
             if key in payload:
-                return read_logs(payload[key])
+                return _join_logs(payload[key])
         words = (payload.get(key) for key in ("timestamp", "time", "level", "message", "msg", "text"))
         line = " ".join(str(word) for word in words if word is not None)
         return line or json.dumps(payload, ensure_ascii=False)
@@ -129,14 +150,19 @@ def read_error(text: str, content_type: str, secrets: Iterable[str] = ()) -> str
     'pod.gpuCount: Input should be > 0'
     """
     try:
-        body = json.loads(text)
-    except (ValueError, RecursionError):
-        is_page = "html" in content_type or text.lstrip()[:1] == "<"
-        body = None if is_page else text
-    said = clean(_error_text(body))
+        body = parse_json(text)
+        said = clean(_error_text(body))
+    except RecursionError:
+        return None
+    except ValueError:
+        # Of JSON that breaks off nothing is shown: it repeats what was sent.
+        is_page = "html" in content_type or text.lstrip()[:1] in ("<", "{", "[")
+        said = "" if is_page else clean(text)
+    is_cut = len(said) > _LONGEST_SEARCH
     # Before it is cut short: of a secret, no beginning is left either.
-    for secret in secrets:
-        said = said.replace(clean(secret), "***")
+    said = hide_secrets(said[:_LONGEST_SEARCH], dict.fromkeys(secrets, "***"))
+    if is_cut:
+        said = said[:-_LONGEST_SECRET_FORM]
     if not said:
         return None
     return said if len(said) <= _LONGEST_MESSAGE else said[: _LONGEST_MESSAGE - 1] + "…"
@@ -164,9 +190,11 @@ def _error_text(body: Any) -> str | None:
 
 
 def _field(place: object, problem: object) -> str:
-    parts = place.split(".") if isinstance(place, str) else list(place) if isinstance(place, list) else []
-    path = ".".join(str(part) for part in parts if part not in ("body", "query", "path"))
-    return f"{path}: {problem}" if path else str(problem)
+    parts = place.split(".") if isinstance(place, str) else place if isinstance(place, list) else []
+    words = [str(part) for part in parts if isinstance(part, (str, int))]
+    path = ".".join(word for word in words if word not in ("body", "query", "path"))
+    text = str(problem) if isinstance(problem, (str, int, float)) else "is not valid"
+    return f"{path}: {text}" if path else text
 
 
 def _kind(payload: object) -> str:

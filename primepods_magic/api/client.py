@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
@@ -13,6 +14,7 @@ from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet,
 from .answers import read_logs, read_model, read_page, read_rows, read_status
 from .bounds import check_count, check_seconds, page_params, sorting_params
 from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
+from .lists import ListPage, is_nothing, read_list_page, read_pages, read_whole_list
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
 from .requests import CreateRequest
 from .settings import Settings
@@ -29,8 +31,7 @@ _IDS_IN_ONE_REQUEST = 100
 _PAGE = 100
 # Of lines that were redrawn, the service may count every state.
 _LOG_LINES = 10_000
-# A service whose totals never agree with its pages must not keep us asking for ever.
-_MOST_PAGES = 10_000
+_BELIEVED_ENDED_PODS = 100_000
 
 
 class Client:
@@ -105,7 +106,7 @@ class Client:
     def list_all_pods(
         self, *, budget_s: float | None = None, read_timeout_s: float | None = None
     ) -> list[PodDetails]:
-        """All pods that this key can see, page by page; each once, although lists move while read.
+        """All pods that this key can see, each once; none that lived through the whole read is missing.
 
         Parameters
         ----------
@@ -113,9 +114,13 @@ class Client:
             For how long each page may be tried again.
         read_timeout_s : float, optional
             The longest that the service may be silent.
+
+        Raises
+        ------
+        UnexpectedAnswer
+            The list does not end, or moves so much that it cannot be read.
         """
-        rows, _ = self._rows(PodDetails, _PODS, {}, budget_s=budget_s, read_timeout_s=read_timeout_s)
-        pods = list({pod.id or object(): pod for pod in rows}.values())
+        pods = self._read_list(PodDetails, _PODS, "pods", budget_s=budget_s, read_timeout_s=read_timeout_s)
         if self.on_pods is not None:
             self.on_pods(pods)
         return pods
@@ -156,13 +161,9 @@ class Client:
         ids = list(pod_ids)
         rows: list[PodStatusEntry] = []
         for first in range(0, len(ids), _IDS_IN_ONE_REQUEST):
-            some = ids[first : first + _IDS_IN_ONE_REQUEST]
+            query: Params = {"pod_ids": ids[first : first + _IDS_IN_ONE_REQUEST]}
             answer = self.transport.request(
-                "GET",
-                f"{_PODS}status",
-                params={"pod_ids": some},
-                budget_s=budget_s,
-                read_timeout_s=read_timeout_s,
+                "GET", f"{_PODS}status", params=query, budget_s=budget_s, read_timeout_s=read_timeout_s
             )
             rows += read_status(answer)
         return rows
@@ -201,7 +202,7 @@ class Client:
         params: Params = {**page_params(limit, offset), **sorting_params("terminatedAt", "asc")}
         answer = self.transport.request("GET", f"{_PODS}history", params=params, pause=pause)
         # Taken for an empty list, nothing would mean that nothing was ever billed.
-        if _is_nothing(answer):
+        if is_nothing(answer):
             raise UnexpectedAnswer("the service answered with nothing where a list belongs")
         return read_rows(answer)
 
@@ -212,11 +213,22 @@ class Client:
         sort_order: Literal["asc", "desc"] = "desc",
         offset: int = 0,
         limit: int | None = None,
+        until: Callable[[HistoryRow], bool] | None = None,
     ) -> tuple[list[HistoryRow], int]:
-        """As many rows of the history as asked for, all unless limited, and how many there are in all."""
-        params = sorting_params(sort_by, sort_order)
-        limit, offset = check_count("limit", limit), check_count("offset", offset, 0)
-        return self._rows(HistoryRow, f"{_PODS}history", params, offset=offset, limit=limit)
+        """As many rows of the history as asked for, all unless limited, and how many there are in all. No
+        page is read after one with a row that ``until`` is true of."""
+        order = sorting_params(sort_by, sort_order)
+        max_rows, start = check_count("limit", limit), check_count("offset", offset, 0)
+
+        def fetch(_: int, rows: int) -> ListPage[HistoryRow]:
+            wanted = _PAGE if max_rows is None else min(_PAGE, max_rows - rows)
+            query: Params = {**order, "offset": start + rows, "limit": wanted}
+            answer = self.transport.request("GET", f"{_PODS}history", params=query)
+            return read_list_page(HistoryRow, answer, is_first=not start + rows)
+
+        read = partial(read_pages, fetch, "ended pods", believed_rows=_BELIEVED_ENDED_PODS, until=until)
+        rows, total = read(start=start, max_rows=max_rows)
+        return rows, max(total, start + len(rows))
 
     def pod_logs(self, pod_id: str, *, tail: int | None = None) -> str:
         """The logs of a pod as a terminal shows them, clean: ``GET /pods/{pod_id}/log?tail=`` as published,
@@ -229,8 +241,7 @@ class Client:
         tail : int, optional
             Only so many of the last lines, each as it was last redrawn.
         """
-        tail = check_count("tail", tail)
-        first, second = self._log_paths
+        tail, (first, second) = check_count("tail", tail), self._log_paths
         try:
             payload = self._log_payload(pod_id, first, tail)
         except RequestRefused as refused:
@@ -242,11 +253,7 @@ class Client:
                 raise (refused if other.status_code in (404, 405) else other) from None
             # It is this path that the service has: the other one is not asked first again.
             self._log_paths = (second, first)
-        try:
-            text = read_logs(payload)
-        except RecursionError:
-            raise UnexpectedAnswer("the service's logs are nested too deeply to be read") from None
-        shown = clean_lines(text)
+        shown = clean_lines(read_logs(payload))
         return shown if tail is None else "\n".join(shown.splitlines()[-tail:])
 
     def _log_payload(self, pod_id: str, path: str, tail: int | None) -> Any:
@@ -290,17 +297,13 @@ class Client:
             "cloud_id": cloud_id,
             "disks": list(disks) or None,
         }
-        offers: list[Offer] = []
-        before: list[Offer] = []
-        for number in range(1, _MOST_PAGES):
+
+        def fetch(number: int, _: int) -> ListPage[Offer]:
             query: Params = {**params, "page": number, "page_size": _PAGE}
-            page = read_page(Offer, self.transport.request("GET", "/api/v1/availability/gpus", params=query))
-            if not page.items or page.items == before:
-                break
-            before = page.items
-            offers += page.items
-            if page.total is not None and len(offers) >= page.total:
-                break
+            answer = self.transport.request("GET", "/api/v1/availability/gpus", params=query)
+            return read_list_page(Offer, answer, is_first=number == 1, may_be_nothing=True)
+
+        offers, _ = read_pages(fetch, "offers")
         if self.on_offers is not None:
             self.on_offers(offers)
         return offers
@@ -320,15 +323,15 @@ class Client:
 
     def list_teams(self) -> list[Team]:
         """``GET /user/teams``: the teams that I am in."""
-        return self._rows(Team, "/api/v1/user/teams", {})[0]
+        return self._read_list(Team, "/api/v1/user/teams", "teams")
 
     def list_team_members(self, team_id: str) -> list[TeamMember]:
         """``GET /teams/{team_id}/members``: who is in a team."""
-        return self._rows(TeamMember, f"/api/v1/teams/{quote(team_id, safe='')}/members", {})[0]
+        return self._read_list(TeamMember, f"/api/v1/teams/{quote(team_id, safe='')}/members", "team members")
 
     def list_ssh_keys(self) -> list[SshKey]:
         """``GET /ssh_keys``: the keys that can log in to this account's pods."""
-        return self._rows(SshKey, "/api/v1/ssh_keys/", {})[0]
+        return self._read_list(SshKey, "/api/v1/ssh_keys/", "SSH keys")
 
     def add_ssh_key(self, name: str, public_key: str) -> SshKey:
         """``POST /ssh_keys``: let the owner of a public key log in to pods that are rented from now on."""
@@ -336,13 +339,22 @@ class Client:
         return read_model(SshKey, self.transport.request("POST", "/api/v1/ssh_keys/", body=body))
 
     def make_ssh_key_primary(self, key_id: str) -> None:
-        """``PATCH /ssh_keys/{id}``: make a key the one that pods take where none is named."""
+        """``PATCH /ssh_keys/{id}``: make a key the one that pods take where none is named; or
+        ``PATCH /ssh_keys/{id}/primary``, if the service has that path only."""
         path = f"/api/v1/ssh_keys/{quote(key_id, safe='')}"
-        self.transport.request("PATCH", path, body={"isPrimary": True})
+        try:
+            self.transport.request("PATCH", path, body={"isPrimary": True})
+        except RequestRefused as refused:
+            if refused.status_code not in (404, 405):
+                raise
+            try:
+                self.transport.request("PATCH", f"{path}/primary")
+            except RequestRefused as other:
+                raise (refused if other.status_code in (404, 405) else other) from None
 
     def list_disks(self) -> list[Disk]:
         """``GET /disks``: the disks that this key can see, attached or not."""
-        return self._rows(Disk, "/api/v1/disks/", {})[0]
+        return self._read_list(Disk, "/api/v1/disks/", "disks")
 
     def wallet(self, *, team_id: str | None = None, limit: int = 20, offset: int = 0) -> Wallet:
         """``GET /billing/wallet``: the balance, mine or a team's, and what was billed last.
@@ -357,50 +369,28 @@ class Client:
         params: Params = {"teamId": team_id, **page_params(limit, offset)}
         return read_model(Wallet, self.transport.request("GET", "/api/v1/billing/wallet", params=params))
 
-    def _rows(
+    def _read_list(
         self,
         model: type[A],
         path: str,
-        params: Params,
+        what: str,
         *,
-        offset: int = 0,
-        limit: int | None = None,
         budget_s: float | None = None,
         read_timeout_s: float | None = None,
-    ) -> tuple[list[A], int]:
-        """Rows page by page, and how many there are in all. Where the service does not say how many, an
-        empty page is the end."""
-        rows: list[A] = []
-        before: list[A] = []
-        total: int | None = None
-        for _ in range(_MOST_PAGES):
-            wanted = _PAGE if limit is None else min(_PAGE, limit - len(rows))
-            query: Params = {**params, "offset": offset + len(rows), "limit": wanted}
+    ) -> list[A]:
+        """Read all rows of a list, proven to be complete."""
+
+        def fetch(offset: int, limit: int) -> ListPage[A]:
             answer = self.transport.request(
-                "GET", path, params=query, budget_s=budget_s, read_timeout_s=read_timeout_s
+                "GET",
+                path,
+                params={"offset": offset, "limit": limit},
+                budget_s=budget_s,
+                read_timeout_s=read_timeout_s,
             )
-            page = read_page(model, answer)
-            # Taken for an empty list, nothing would mean that everything is gone.
-            if not page.items and not rows and not offset and (page.total or _is_nothing(answer)):
-                raise UnexpectedAnswer("the service answered with nothing where a list belongs")
-            # The same page once more, or an empty one, is the end, whatever the total says.
-            if not page.items or page.items == before:
-                break
-            before = page.items
-            rows += page.items
-            total = page.total
-            if total is not None and offset + len(rows) >= total:
-                break
-            if limit is not None and len(rows) >= limit:
-                break
-        return rows[:limit], max(total or 0, offset + len(rows))
+            return read_list_page(model, answer, is_first=not offset)
 
-
-def _is_nothing(answer: Any) -> bool:
-    """Not even an empty list."""
-    if isinstance(answer, dict):
-        return not answer or any(answer.get(key, ()) is None for key in ("data", "items"))
-    return answer is None
+        return read_whole_list(fetch, what)
 
 
 def _pod_path(pod_id: str) -> str:

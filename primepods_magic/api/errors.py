@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .hiding import hide_secrets
 from .output import printable, shows_colors
 from .text import clean, clean_message, shorten
 
@@ -82,12 +83,10 @@ class PodsError(Exception):
         self.retry_after_s = retry_after_s
 
     def hide(self, secrets: Mapping[str, str]) -> None:
-        """Put other words in the place of secrets, wherever this error repeats them."""
-        for secret, words in secrets.items():
-            # The message holds a secret as it is, or as cleaning has left it.
-            for form in filter(None, dict.fromkeys([secret, clean_message(secret), clean(secret)])):
-                self.args = tuple(str(text).replace(form, words) for text in self.args)
-                self.said = self.said and self.said.replace(form, words)
+        """Put other words in the place of secrets, wherever this error repeats them in some form."""
+        self.args = tuple(hide_secrets(str(text), secrets) for text in self.args)
+        self.said = self.said and hide_secrets(self.said, secrets)
+        self.request_id = self.request_id and hide_secrets(self.request_id, secrets)
 
     def __str__(self) -> str:
         return printable(super().__str__())
@@ -182,7 +181,7 @@ class NotFound(RequestRefused):
 
 
 class OutOfStock(RequestRefused):
-    """No offer fits, or the one that was chosen has no machine left (409, or 503 with words of capacity)."""
+    """No offer fits, or the service says that the one that was chosen has no machine left."""
 
 
 class RateLimited(RequestRefused):

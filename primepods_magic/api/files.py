@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import secrets
 import stat
@@ -123,8 +122,8 @@ def replace_users_file(path: Path) -> Iterator[BinaryIO]:
         return
     if not stat.S_ISREG(earlier.st_mode):
         raise OSError(0, "not a plain file", str(path))
-    if not os.access(target, os.W_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+    # A file that its owner has protected is not replaced, although its folder would allow that.
+    os.close(os.open(target, os.O_WRONLY))
     with replace_file(target, is_durable=True) as file:
         # Systems without these functions have no such owners and permissions.
         with contextlib.suppress(OSError, AttributeError):

@@ -16,7 +16,7 @@ from .connections import SshTarget, host_in, read_by_port, read_connections
 from .parts import AttachedResource, PortMapping, Resources
 from .prices import is_price_name, told_prices, with_price
 from .stock import Stock, read_stock, stock_text_in
-from .text import as_word, name_as_word
+from .text import as_word, name_as_word, whole_characters
 from .tolerant import (
     Amount,
     Answer,
@@ -67,9 +67,8 @@ def _says_failure(word: str | None) -> bool:
     return word is not None and not _FAILURES.isdisjoint(fold_word(word).split("_"))
 
 
-_PAST_PROVISIONING = frozenset(
-    {PodStatus.ACTIVE, PodStatus.STOPPED, PodStatus.ERROR, PodStatus.DELETING, PodStatus.TERMINATED}
-)
+_OVER = frozenset({PodStatus.ERROR, PodStatus.DELETING, PodStatus.TERMINATED})
+_PAST_PROVISIONING = _OVER | {PodStatus.ACTIVE, PodStatus.STOPPED}
 _FAILURES = frozenset({"FAILED", "FAILURE", "ERROR", "ERRORED", "CRASHED"})
 _WITHOUT_ADDRESS = frozenset({PodStatus.PROVISIONING, PodStatus.PENDING, PodStatus.STOPPED})
 _SECRETS = frozenset({"jupyterPassword", "jupyter_password", "envVars", "env_vars"})
@@ -89,7 +88,9 @@ _ObjectOrEmpty = BeforeValidator(lambda value: value if isinstance(value, dict) 
 _Rows = BeforeValidator(rows_of)
 _Texts = Annotated[
     list[str],
-    BeforeValidator(lambda v: [t for t in v if isinstance(t, str)] if isinstance(v, list) else []),
+    BeforeValidator(
+        lambda v: [whole_characters(t) for t in v if isinstance(t, str)] if isinstance(v, list) else []
+    ),
 ]
 
 

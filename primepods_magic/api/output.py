@@ -67,10 +67,10 @@ def shows_colors() -> bool:
 
 
 def is_terminal(stream: Any) -> bool:
-    """Return whether a stream is a terminal; one that is closed, or not quite a file, is none."""
+    """Return whether a stream is a terminal; one that is closed, broken, or not quite a file, is none."""
     try:
         return bool(stream.isatty())
-    except (AttributeError, ValueError, OSError):
+    except Exception:  # noqa: BLE001 - whatever stdout has been replaced by
         return False
 
 

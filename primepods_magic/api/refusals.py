@@ -2,35 +2,47 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from urllib.parse import quote
 
 import httpx
 
 from .answers import read_error
+from .bodies import read_text
+from .capacity import names_capacity
 from .errors import (
     REFUSALS,
     OutcomeUnknown,
     OutOfStock,
     PodsError,
     RateLimited,
+    RequestRefused,
     ServiceUnavailable,
     error_class,
 )
+from .hiding import hide_secrets
 from .text import clean
 
 __all__ = ["NEVER_LEFT", "date_of", "refused", "retry_after_s", "unreachable"]
 
-NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
-"""What breaks a request off before anything of it has left."""
+NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+"""What breaks a request off before anything of it has left; the last is a proxy that lets nothing through."""
 
-_CAPACITY_WORDS = ("capacity", "out of stock", "no stock", "sold out")
+_CREATE_PATH = "/api/v1/pods"
 _LONGEST_REQUEST_ID = 100
+_LONGEST_HEADER = 64
+_LONGEST_RETRY_AFTER_S = 365 * 24 * 3600.0
+# Statuses with which a create that found no machine is refused; 409 without words says so as well.
+_CAPACITY_STATUSES = frozenset({400, 404, 409, 410, 422, 503})
 # As the service's website names them; those that are not here are nowhere named.
-_PERMISSIONS = {"pods": "Instances", "availability": "Availability", "disks": "Disks"}
+_PERMISSIONS = {
+    "pods": "Instances",
+    "availability": "Availability",
+    "disks": "Disks",
+    "ssh_keys": "SSH Keys",
+    "billing": "Billing",
+}
 
 
 def unreachable(method: str, where: str, error: httpx.HTTPError) -> PodsError:
@@ -72,15 +84,17 @@ def refused(method: str, response: httpx.Response, secrets: Iterable[str]) -> Po
         What was sent and must not be repeated.
     """
     status = response.status_code
-    hidden = [form for secret in secrets for form in _forms(secret)]
-    said = read_error(response.text, response.headers.get("content-type", ""), hidden)
+    secrets = list(secrets)
+    said = read_error(read_text(response), response.headers.get("content-type", ""), secrets)
     kind = error_class(status)
-    if status == 503 and said and any(word in said.casefold() for word in _CAPACITY_WORDS):
+    if status == 409:
+        kind = RequestRefused
+    if _lacks_capacity(method, response, said):
         kind = OutOfStock
-    elif method == "POST" and status >= 400 and status not in REFUSALS:
+    elif method == "POST" and status not in REFUSALS:
         kind = OutcomeUnknown
     message = _message(kind, status, said, method, response)
-    request_id = _request_id(response)
+    request_id = _request_id(response, secrets)
     if status >= 500 and request_id:
         message += f" (request {request_id})"
     if kind is OutcomeUnknown:
@@ -94,35 +108,51 @@ def refused(method: str, response: httpx.Response, secrets: Iterable[str]) -> Po
     )
 
 
+def _lacks_capacity(method: str, response: httpx.Response, said: str | None) -> bool:
+    """Return whether a refusal says that there is no machine for what was asked."""
+    status = response.status_code
+    is_create = method == "POST" and response.request.url.path.rstrip("/") == _CREATE_PATH
+    if status not in (_CAPACITY_STATUSES if is_create else (409, 503)):
+        return False
+    if status == 409 and is_create and said in (None, "Conflict"):
+        return True
+    return said is not None and names_capacity(said, status)
+
+
 def retry_after_s(response: httpx.Response) -> float | None:
-    """How long the service asks to wait, in seconds."""
+    """Return how long the service asks to wait, in seconds; a year at most."""
     text = response.headers.get("retry-after", "").strip()
     if text.isascii() and text.isdigit():
-        return float(text[:9])
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError):
+        digits = text.lstrip("0")
+        return _LONGEST_RETRY_AFTER_S if len(digits) > 9 else min(float(digits or 0), _LONGEST_RETRY_AFTER_S)
+    moment = _read_date(text)
+    if moment is None:
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=timezone.utc)
     # By the clock that the service itself goes by, where it says what that is.
     wait = moment - (date_of(response) or datetime.now(timezone.utc))
-    return max(wait, timedelta()).total_seconds()
+    return min(max(wait, timedelta()).total_seconds(), _LONGEST_RETRY_AFTER_S)
 
 
 def date_of(response: httpx.Response) -> datetime | None:
-    """The service's time (UTC) when it answered."""
+    """Return the service's time (UTC) when it answered."""
+    return _read_date(response.headers.get("date", ""))
+
+
+def _read_date(text: str) -> datetime | None:
     try:
-        return parsedate_to_datetime(response.headers.get("date", "")).astimezone(timezone.utc)
-    except (ValueError, OverflowError):
+        moment = parsedate_to_datetime(text[:_LONGEST_HEADER])
+        # `-0000` is UTC as well.
+        return (moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)).astimezone(timezone.utc)
+    except (ValueError, OverflowError, TypeError, IndexError):
         return None
 
 
-def _request_id(response: httpx.Response) -> str | None:
-    """The id under which the service, or the edge before it, can find this request."""
+def _request_id(response: httpx.Response, secrets: Iterable[str]) -> str | None:
+    """Return the id under which the service, or the edge before it, can find this request."""
     for name in ("x-request-id", "cf-ray", "x-amzn-requestid"):
         if name in response.headers:
-            return clean(response.headers[name])[:_LONGEST_REQUEST_ID]
+            text = clean(response.headers[name])
+            return hide_secrets(text, dict.fromkeys(secrets, "***"))[:_LONGEST_REQUEST_ID]
     return None
 
 
@@ -138,7 +168,7 @@ def _message(
         needed = _permission_needed(response, "Read and Write")
         return f"this key may not do that ({words}); nothing was done. {needed}"
     if status == 402:
-        return f"the wallet cannot pay for this ({words}); nothing was created"
+        return f"the wallet cannot pay for this ({words}); nothing was done. '%pods wallet' shows the balance"
     wait_s = retry_after_s(response)
     later = f"; try again in {wait_s:.0f} s" if wait_s else ""
     if kind is RateLimited:
@@ -156,14 +186,13 @@ def _permission_needed(response: httpx.Response, right: str) -> str:
     return f"It needs the permission {_PERMISSIONS[room]} -> {right}"
 
 
-def _forms(secret: str) -> list[str]:
-    """A secret as it may be repeated: as it is, and as it looks quoted within something else."""
-    ascii_json, json_text = json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]
-    return [ascii_json, json_text, repr(secret)[1:-1], quote(secret, safe=""), secret]
-
-
 def _words(error: httpx.HTTPError) -> str:
     said = str(error)
+    if said.startswith(("the answer ", "the exchange ")):
+        return said
+    if isinstance(error, httpx.ProxyError):
+        # Such as 407 Proxy Authentication Required.
+        return f"the proxy refused: {clean(said)[:_LONGEST_REQUEST_ID]}"
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return "its certificate is not trusted here"
     # The errors of looking up a name are the negative ones.

@@ -10,12 +10,14 @@ import difflib
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.alias_generators import to_camel
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, PydanticCustomError
+from typing_extensions import LiteralString
 
 from .errors import InvalidRequest
 from .secret import Secret
+from .sizes import LARGEST_NUMBER, check_size, shorten_word
 from .text import clean
 from .vocabulary import SECURITIES
 
@@ -27,13 +29,28 @@ __all__ = [
     "TeamRequest",
     "describe_problems",
     "did_you_mean",
+    "join_problems",
     "nearest",
 ]
 
-Name = Annotated[str, StringConstraints(min_length=1)]
-PositiveInt = Annotated[int, Field(gt=0)]
-PositiveNumber = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
+def _refuse_flag(kind: LiteralString) -> BeforeValidator:
+    """In Python, true is the number 1 as well."""
+
+    def refuse(value: object) -> object:
+        if isinstance(value, bool):
+            raise PydanticCustomError("flag", f"Input should be a valid {kind}")
+        return value
+
+    return BeforeValidator(refuse)
+
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+PositiveInt = Annotated[int, _refuse_flag("integer"), Field(gt=0, le=LARGEST_NUMBER)]
+PositiveNumber = Annotated[float, _refuse_flag("number"), Field(gt=0, le=LARGEST_NUMBER, allow_inf_nan=False)]
+
+_MOST_PROBLEMS = 10
+_LONGEST_LIKENESS = 100
 TEMPLATE_IMAGE = "custom_template"
 
 
@@ -165,6 +182,7 @@ def create_request(body: object, *, strict: bool = True) -> CreateRequest:
         Anything is wrong with it. All problems are named, with the nearest valid key where a key is
         unknown. Nothing was sent.
     """
+    check_size(body)
     try:
         request = CreateRequest.model_validate(body, strict=strict)
     except ValidationError as error:
@@ -173,7 +191,13 @@ def create_request(body: object, *, strict: bool = True) -> CreateRequest:
         problems = problems_between(request.pod)
         if not problems:
             return request
-    raise InvalidRequest(f"{'; '.join(problems)}. Nothing was sent")
+    raise InvalidRequest(f"{join_problems(problems)}. Nothing was sent")
+
+
+def join_problems(problems: list[str]) -> str:
+    """Return problems as one text; of very many, the first."""
+    more = len(problems) - _MOST_PROBLEMS
+    return "; ".join([*problems[:_MOST_PROBLEMS], *([f"and {more} more"] if more > 0 else [])])
 
 
 def describe_problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
@@ -182,13 +206,14 @@ def describe_problems(error: ValidationError, model: type[BaseModel]) -> list[st
 
 
 def _describe(problem: ErrorDetails, model: type[BaseModel]) -> str:
-    place = ".".join(str(part) for part in problem["loc"])
+    place = ".".join(str(part) if isinstance(part, int) else shorten_word(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
         return unknown_key(str(problem["loc"][-1]), place, _keys_at(model, problem["loc"][:-1]))
     if problem["type"] == "missing":
         return f"'{place}' is required"
     message = problem["msg"]
-    return f"'{place}': {message[:1].lower()}{message[1:]}"
+    where = f"'{place}'" if place else "the body"
+    return f"{where}: {message[:1].lower()}{message[1:]}"
 
 
 def unknown_key(key: str, place: str, known: Iterable[str]) -> str:
@@ -209,7 +234,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     'gpuCount'
     """
     by_fold = {_fold(candidate): candidate for candidate in known}
-    folded = _fold(word)
+    folded = _fold(word[:_LONGEST_LIKENESS])
     close = difflib.get_close_matches(folded, by_fold, n=1, cutoff=0.6)
     close = close or [candidate for candidate in by_fold if folded and candidate.startswith(folded)]
     return by_fold[close[0]] if close else None

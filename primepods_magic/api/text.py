@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from html import escape
 
@@ -14,6 +15,7 @@ __all__ = [
     "clean",
     "clean_lines",
     "clean_message",
+    "escape_html",
     "join_clean",
     "name_as_word",
     "safe_html",
@@ -57,12 +59,15 @@ def brief(text: object) -> str:
 
 def as_word(text: str | None, otherwise: str = "POD") -> str:
     """Return what can be pasted into a command as it is, such as an id, else another word in its place.
-    Letters of other alphabets can look like these, and a service may write them in another way.
 
     >>> as_word("24b59b"), as_word("a; {rm()}")
     ('24b59b', 'POD')
     """
-    return text if text and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", text) else otherwise
+    if not text or not re.fullmatch(r"\w[\w.-]{0,99}", text):
+        return otherwise
+    # What another program may write in another way, or show as nothing, is not safe to paste.
+    is_stable = unicodedata.normalize("NFKC", text) == text == clean(text)
+    return text if is_stable else otherwise
 
 
 def name_as_word(name: str | None, otherwise: str = "POD") -> str:
@@ -80,7 +85,7 @@ def join_clean(texts: Iterable[object], separator: str = ", ") -> str:
     >>> join_clean(["a1", "b\\n2"])
     'a1, b 2'
     """
-    return separator.join(map(clean, texts))
+    return separator.join(map(brief, texts))
 
 
 def clean_message(text: object) -> str:
@@ -119,7 +124,12 @@ def safe_html(text: object) -> str:
     >>> safe_html("<b> $2/h")
     '&lt;b&gt; <span>$</span>2/h'
     """
-    return _TYPESET.sub(r"<span>\g<0></span>", escape(clean(text)))
+    return escape_html(clean(text))
+
+
+def escape_html(text: str) -> str:
+    """Escape clean text for HTML as `safe_html` does, and leave its spaces as they are."""
+    return _TYPESET.sub(r"<span>\g<0></span>", escape(text))
 
 
 def whole_characters(text: str) -> str:

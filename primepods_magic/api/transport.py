@@ -7,6 +7,7 @@ knows no idempotency key, so a create that it may have acted on must never be re
 
 from __future__ import annotations
 
+import http.cookiejar
 import json
 import math
 import os
@@ -22,11 +23,13 @@ import httpx
 
 from primepods_magic import __version__
 
+from .bodies import LARGEST_BODY_BYTES, parse_body, receive_body
 from .errors import (
     ConnectionClosed,
     NotConfigured,
     UnexpectedAnswer,
 )
+from .network import allow, bound_client, proxy_of
 from .refusals import NEVER_LEFT, date_of, refused, retry_after_s, unreachable
 from .settings import SANDBOX_KEYS, Settings
 
@@ -42,8 +45,10 @@ CONNECT_ATTEMPTS = 3
 SPOILT_ATTEMPTS = 4
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 8.0
-LARGEST_BODY_BYTES = 64 * 2**20
+# A body within its limit, and all that may stand before and around it.
+LARGEST_EXCHANGE_BYTES = 2 * LARGEST_BODY_BYTES
 
+_CODING_HEADERS = {b"content-encoding", b"content-length", b"transfer-encoding"}
 _RETRIED_STATUS = {429, 500, 502, 503, 504}
 
 
@@ -85,7 +90,7 @@ class Transport:
     sleep : callable, optional
         Waits that many seconds before trying again.
     total_timeout_s : float
-        The longest that one answer may take to be read.
+        The longest that one exchange may take, from connecting to the last byte of the answer.
     read_timeout_s : float
         The longest that the service may be silent.
     """
@@ -109,7 +114,7 @@ class Transport:
         self._http, self._process = self._new_http(), os.getpid()
 
     def _new_http(self) -> httpx.Client:
-        return httpx.Client(
+        client = httpx.Client(
             base_url=self._settings.base_url,
             transport=self._carrier,
             follow_redirects=False,
@@ -117,12 +122,17 @@ class Transport:
             trust_env=not self._settings.is_loopback,
             verify=not self._settings.is_loopback,
             auth=_Bearer(self._settings),
+            # None is kept: they would only be something that grows.
+            cookies=http.cookiejar.CookieJar(http.cookiejar.DefaultCookiePolicy(allowed_domains=())),
             headers={
                 "Accept": "application/json",
+                "Accept-Encoding": "gzip",
                 "Content-Type": "application/json",
                 "User-Agent": f"primepods_magic/{__version__}",
             },
         )
+        bound_client(client)
+        return client
 
     def _open_http(self) -> httpx.Client:
         """The connections of this process: a child that was forked must not write into its parent's."""
@@ -139,6 +149,11 @@ class Transport:
     def is_closed(self) -> bool:
         """Whether `close` was called."""
         return self._closing.is_set()
+
+    @property
+    def proxy(self) -> str | None:
+        """Host and port of the proxy that requests go through, if any."""
+        return proxy_of(self._open_http(), self._settings.base_url)
 
     @property
     def service_time(self) -> tuple[datetime, float] | None:
@@ -193,9 +208,7 @@ class Transport:
         while True:
             attempt += 1
             if self._closing.is_set():
-                raise ConnectionClosed(
-                    "this belongs to a connection that was closed since. '%pods show NAME' finds a pod again"
-                )
+                raise _closed_connection()
             try:
                 response = self._send(method, path, query, body, timeout)
             except httpx.HTTPError as error:
@@ -206,7 +219,7 @@ class Transport:
             else:
                 try:
                     if response.is_success:
-                        return _decode(method, response, text_will_do)
+                        return parse_body(method, response, text_will_do=text_will_do)
                     failure = refused(method, response, _secrets_in(self._settings, body))
                 except UnexpectedAnswer as unexpected:
                     failure = unexpected
@@ -236,38 +249,47 @@ class Transport:
                 "there is no API key, so nothing was sent. Set PRIME_API_KEY, or run 'prime login', or use "
                 "'%pods connect --sandbox' to try without one"
             )
-        response = self._receive(method, path, query, body, timeout)
-        if response.status_code in (307, 308):
-            target = _same_origin(str(response.request.url), response.headers.get("location", ""))
-            if target is not None:
-                response = self._receive(method, target, httpx.QueryParams(), body, timeout)
+        content = None if body is None else _Content(body)
+        ends_at = time.monotonic() + self._total_timeout_s
+        with allow(self._total_timeout_s, LARGEST_EXCHANGE_BYTES):
+            response = self._receive(method, path, query, content, timeout, ends_at)
+            if response.status_code in (307, 308):
+                target = _same_origin(str(response.request.url), response.headers.get("location", ""))
+                if target is not None:
+                    query = httpx.QueryParams()
+                    try:
+                        response = self._receive(method, target, query, content, timeout, ends_at)
+                    except NEVER_LEFT as error:
+                        # Not this one, but the one that was redirected has left.
+                        raise httpx.NetworkError(str(error)) from None
         return response
 
     def _receive(
-        self, method: str, path: str, query: httpx.QueryParams, body: object, timeout: httpx.Timeout
+        self,
+        method: str,
+        path: str,
+        query: httpx.QueryParams,
+        content: _Content | None,
+        timeout: httpx.Timeout,
+        ends_at: float,
     ) -> httpx.Response:
-        content = None if body is None else _Content(body)
         headers = None if content is None else {"Content-Length": str(len(content))}
-        with self._open_http().stream(
-            method, path, params=query or None, content=content, headers=headers, timeout=timeout
-        ) as response:
-            received = bytearray()
-            deadline = time.monotonic() + self._total_timeout_s
-            for chunk in response.iter_bytes():
-                received += chunk
-                if len(received) > LARGEST_BODY_BYTES:
-                    raise httpx.ReadError("the answer is too large", request=response.request)
-                if time.monotonic() > deadline:
-                    raise httpx.ReadTimeout("the answer takes too long", request=response.request)
-            self._note_time(response)
-            head = {
-                key: value
-                for key, value in response.headers.items()
-                if key not in ("content-encoding", "content-length", "transfer-encoding")
-            }
-            return httpx.Response(
-                response.status_code, headers=head, content=bytes(received), request=response.request
-            )
+        try:
+            with self._open_http().stream(
+                method, path, params=query or None, content=content, headers=headers, timeout=timeout
+            ) as response:
+                received = receive_body(response, ends_at)
+        except httpx.HTTPError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a proxy's handshake, say, has errors of its own
+            if self._closing.is_set():
+                raise _closed_connection() from None
+            # The words may repeat what was sent.
+            raise httpx.NetworkError(type(error).__name__) from None
+        self._note_time(response)
+        # As bytes: not every header is ASCII.
+        head = [(name, value) for name, value in response.headers.raw if name.lower() not in _CODING_HEADERS]
+        return httpx.Response(response.status_code, headers=head, content=received, request=response.request)
 
     def _note_time(self, response: httpx.Response) -> None:
         moment = date_of(response)
@@ -275,19 +297,8 @@ class Transport:
             self._seen = (moment, time.monotonic())
 
 
-def _decode(method: str, response: httpx.Response, text_will_do: bool) -> Any:
-    # Nothing is no answer to a question: taken for an empty list, it would end every pod.
-    if not response.content and (method != "GET" or text_will_do):
-        return {}
-    content_type = response.headers.get("content-type", "")
-    try:
-        return json.loads(response.content)
-    except (ValueError, RecursionError):
-        if text_will_do and content_type.startswith("text/plain"):
-            return response.text
-    kind = content_type.split(";")[0]
-    what = "something that is no JSON" if kind in ("", "application/json") else f"{kind} where JSON belongs"
-    raise UnexpectedAnswer(f"the service answered with {what}; a proxy or a login page may be in between")
+def _closed_connection() -> ConnectionClosed:
+    return ConnectionClosed("This connection has been closed. '%pods show NAME' finds a pod again")
 
 
 def _backoff_s(attempt: int) -> float:
@@ -301,7 +312,8 @@ def _same_origin(url: str, location: str) -> str | None:
         target = urljoin(url, location)
         here, there = urlsplit(url), urlsplit(target)
         same = (here.scheme, here.hostname, here.port) == (there.scheme, there.hostname, there.port)
-    except ValueError:
+        httpx.URL(target)
+    except (ValueError, httpx.InvalidURL):
         return None
     return target if same else None
 

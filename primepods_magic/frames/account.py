@@ -11,7 +11,7 @@ from primepods_magic.api.account import Billing, Disk, SshKey, Team, TeamMember
 from primepods_magic.pods.overview import WalletState
 from primepods_magic.pods.ssh_keys import fingerprint
 
-from .schema import Column, build, lines
+from .schema import Column, build, lines, plain
 
 __all__ = ["billings_frame", "disks_frame", "keys_frame", "members_frame", "overview_frame", "teams_frame"]
 
@@ -158,7 +158,7 @@ def _key_type(key: SshKey) -> str | None:
 
 _DISK_COLUMNS: tuple[Column[Disk], ...] = (
     Column("name", "string", attrgetter("name")),
-    Column("status", "string", attrgetter("status")),
+    Column("status", "string", lambda disk: plain(disk.status)),
     Column("size_gb", "Float64", attrgetter("size")),
     Column("price_usd_hr", "Float64", attrgetter("price_hr")),
     Column("provider", "string", attrgetter("provider_type")),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 import re
 from collections.abc import Callable
 from datetime import datetime, timezone, tzinfo
@@ -97,7 +98,7 @@ def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
     loose = [name for name in names if frame[name].dtype == object or _is_plain_text(frame[name])]
     if loose:
         frame = frame.assign(**{name: _one_type(frame[name]) for name in loose})
-    if not target.parent.is_dir():
+    if not os.path.isdir(target.parent):
         raise InvalidRequest(f"'{path}' cannot be written: there is no such folder")
     try:
         with replace_users_file(target) as file:

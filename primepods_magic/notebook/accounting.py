@@ -217,7 +217,8 @@ class Accounting:
         if question:
             since, until = self._moment("last-month"), self._moment("month")
         guessed = breakdown(self.ledger[self.ledger["estimated"].fillna(False)], since=since, until=until)
-        blank = self.ledger["billed_usd"].isna() & (self.ledger["state"] != "live")
+        is_blank = self.ledger["billed_usd"].isna() & self.ledger["cost_usd"].eq(0.0)
+        blank = is_blank & (self.ledger["state"] != "live")
         parts += [f"{money(guessed['cost_usd'].sum(), 'USD')} of it estimated"] if len(guessed) else []
         parts += [f"{blank.sum()} without a price yet"] if blank.any() else []
         parts += [] if self.spending.may_list_disks else [DISKS_UNSEEN]

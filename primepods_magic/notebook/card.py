@@ -8,7 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.output import printable
-from primepods_magic.api.text import clean, join_clean, safe_html, shorten
+from primepods_magic.api.text import brief, clean, join_clean, safe_html, shorten
 
 if TYPE_CHECKING:
     from primepods_magic.pods.handle import Pod
@@ -53,14 +53,14 @@ def _as_html(pod: Pod) -> str | None:
 
 def line_html(pod: Pod) -> str:
     """The pod in a line, as a launch answers with it; everything from the service is escaped."""
-    said = repr(pod).removeprefix(f"Pod {clean(pod.name)}: ")
+    said = repr(pod).removeprefix(f"Pod {brief(pod.name)}: ")
     parts = [
         f'<code style="background:none;padding:0">{safe_html(part)}</code>'
         if part == pod.ssh
         else f"<span>{safe_html(part)}</span>"
         for part in said.split(" · ")
     ]
-    name = f'<b style="font-weight:600">{safe_html(pod.name)}</b>'
+    name = f'<b style="font-weight:600">{safe_html(brief(pod.name))}</b>'
     return f'<div style="{_BLOCK}">{" <span>·</span> ".join([name, *parts])}</div>'
 
 
@@ -68,7 +68,7 @@ def card_text(pod: Pod) -> str:
     """The card in lines of text."""
     rows = list(_rows(pod))
     width = max(len(label) for label, _ in rows)
-    lines = [f"{pod.connection.label} · pod {clean(pod.name)}, as of {pod.as_of:%Y-%m-%d %H:%M:%S} UTC"]
+    lines = [f"{pod.connection.label} · pod {brief(pod.name)}, as of {pod.as_of:%Y-%m-%d %H:%M:%S} UTC"]
     for label, value in rows:
         first, *rest = [shorten(clean(line), _LONGEST) for line in value.splitlines()] or [""]
         lines.append(f"  {label:<{width}}  {first}")
@@ -89,7 +89,7 @@ def card_html(pod: Pod) -> str:
     return (
         f'<div style="{_BLOCK}">'
         f'<div style="{_FAINT}">{seen}</div>'
-        f'<div style="font-size:15px;font-weight:600;margin:2px 0 4px">{safe_html(pod.name)}</div>'
+        f'<div style="font-size:15px;font-weight:600;margin:2px 0 4px">{safe_html(brief(pod.name))}</div>'
         f'<table style="border-collapse:collapse;margin:0;border:0">{rows}</table></div>'
     )
 

@@ -40,6 +40,16 @@ def moment(text: str, now: datetime, where: tzinfo) -> datetime:
     >>> [moment(text, now, utc).isoformat()[:13] for text in ("7d", "today", "last-month", "2026-03")]
     ['2026-09-07T08', '2026-09-14T00', '2026-08-01T00', '2026-03-01T00']
     """
+    try:
+        found = _read_moment(text, now, where)
+        # Zones are ahead of and behind UTC, whose own years begin at 1 and end at 9999.
+        found.astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise InvalidRequest(f"'{text}' is no time; it can be {FORMS}") from None
+    return found
+
+
+def _read_moment(text: str, now: datetime, where: tzinfo) -> datetime:
     word = text.strip().lower()
     ago = _AGO.fullmatch(word)
     if ago:
@@ -59,10 +69,7 @@ def moment(text: str, now: datetime, where: tzinfo) -> datetime:
     }
     if word in words:
         return words[word]
-    try:
-        said = datetime.fromisoformat(f"{word}-01" if _MONTH.fullmatch(word) else _with_offset(text.strip()))
-    except ValueError:
-        raise InvalidRequest(f"'{text}' is no time; it can be {FORMS}") from None
+    said = datetime.fromisoformat(f"{word}-01" if _MONTH.fullmatch(word) else _with_offset(text.strip()))
     return said if said.tzinfo else said.replace(tzinfo=where)
 
 

@@ -1,31 +1,64 @@
-"""What pods cost an hour in the states they are in."""
+"""What pods and disks cost an hour in the states they are in, and until when."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
+from primepods_magic.api.account import Disk
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 
-__all__ = ["accrued_usd", "burn_usd_hr"]
+__all__ = ["accrued_usd", "burn_usd_hr", "disk_burn_usd_hr", "end_of", "has_ended"]
 
 _HOUR = timedelta(hours=1)
 
 
-def burn_usd_hr(pods: Iterable[PodDetails]) -> float:
+def end_of(thing: PodDetails | Disk) -> datetime | None:
+    """Return when a pod or a disk ends, as it says itself; an end before its beginning is none, unless it is
+    gone."""
+    is_before = thing.created_at and thing.terminated_at and thing.terminated_at < thing.created_at
+    return None if is_before and thing.status != PodStatus.TERMINATED else thing.terminated_at
+
+
+def has_ended(thing: PodDetails | Disk, now: datetime) -> bool:
+    """Return whether a pod or a disk costs nothing any more: it is gone, or its end is past.
+
+    >>> from datetime import timezone
+    >>> now = datetime(2026, 11, 29, tzinfo=timezone.utc)
+    >>> has_ended(Disk(status="UNATTACHED", terminated_at="2026-11-02T00:00:00Z"), now)
+    True
+    """
+    end = end_of(thing)
+    return thing.status == PodStatus.TERMINATED or (end is not None and end <= now)
+
+
+def burn_usd_hr(pods: Iterable[PodDetails], now: datetime | None = None) -> float:
     """What pods cost an hour in the states they are in, as far as is told: an estimate in USD.
 
-    ERROR, UNKNOWN and DELETING may be billed and are counted.
+    ERROR, UNKNOWN and DELETING may be billed and are counted, and so is a word that is not known.
+
+    Parameters
+    ----------
+    pods : iterable of PodDetails
+        The pods.
+    now : datetime, optional
+        Leave out those whose end is past then. Without it only those that are gone are left out, as a ceiling
+        needs it.
     """
-    return sum(_rate_usd_hr(pod) for pod in pods)
+    return sum(_rate_usd_hr(pod) for pod in pods if now is None or not has_ended(pod, now))
+
+
+def disk_burn_usd_hr(disks: Iterable[Disk], now: datetime) -> float:
+    """What disks cost an hour, attached or not: an estimate in USD. Those that have ended cost nothing."""
+    return sum(disk.price_hr or 0.0 for disk in disks if not has_ended(disk, now))
 
 
 def accrued_usd(pod: PodDetails, now: datetime) -> float:
     """What a pod must have cost so far, as far as is told: an estimate in USD.
 
-    It costs what it costs now since it was created; where it is STOPPED, that since it last changed, and the
-    running price before.
+    It costs what it costs now since it was created, until its end; where it is STOPPED, that since it last
+    changed, and the running price before.
 
     Parameters
     ----------
@@ -36,12 +69,13 @@ def accrued_usd(pod: PodDetails, now: datetime) -> float:
     """
     if pod.created_at is None:
         return 0.0
-    hours = max(0.0, (now - pod.created_at) / _HOUR)
+    until = min(now, end_of(pod) or now)
+    hours = max(0.0, (until - pod.created_at) / _HOUR)
     rate = _rate_usd_hr(pod)
     if pod.status != PodStatus.STOPPED:
         return rate * hours
     running_usd_hr = pod.price_hr or 0.0
-    stopped_hours = max(0.0, (now - max(pod.updated_at or now, pod.created_at)) / _HOUR)
+    stopped_hours = max(0.0, (until - max(pod.updated_at or until, pod.created_at)) / _HOUR)
     return running_usd_hr * (hours - stopped_hours) + rate * stopped_hours
 
 

@@ -11,8 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import (
     NotConfigured,
@@ -26,19 +24,19 @@ from primepods_magic.api.folders import find_folder
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import Settings, load_settings, mask, settings_state
 from primepods_magic.api.text import clean
-from primepods_magic.api.transport import READ_TIMEOUT_S
 
 from .agreements import Agreements
 from .behind import finish
 from .clock import Clock, ServiceClock, SteppedClock
 from .last_seen import note_seen
 from .memory import Memory
+from .opening import open_client
 from .poller import Poller
 
 if TYPE_CHECKING:
     from primepods_magic.sandbox import RunningSandbox
 
-__all__ = ["Connection", "about_sandbox", "connect", "current", "disconnect", "in_use", "open_client"]
+__all__ = ["Connection", "about_sandbox", "connect", "current", "disconnect", "in_use"]
 
 SANDBOX_KEY = "sandbox"
 SANDBOX_URL_VARIABLE = "PRIMEPODS_SANDBOX_URL"
@@ -290,21 +288,6 @@ def disconnect() -> None:
         _current, _followed = None, None
 
 
-def open_client(settings: Settings, *, read_timeout_s: float = READ_TIMEOUT_S) -> Client:
-    """A client for these settings; `NotConfigured` where a proxy variable or certificates keep it from being
-    made."""
-    wrong = ""
-    try:
-        return Client(settings, read_timeout_s=read_timeout_s)
-    except (OSError, ValueError, ImportError, httpx.InvalidURL) as error:
-        # The error may hold the proxy's URL, and that a password.
-        wrong = type(error).__name__
-    raise NotConfigured(
-        f"nothing can be sent to {settings.base_url} from here ({wrong}): a proxy variable or SSL_CERT_FILE "
-        "is wrong. '%pods doctor' tells which"
-    )
-
-
 def about_sandbox(client: Client) -> dict[str, Any] | None:
     """What a sandbox says of itself, or ``None`` where another service answers on this computer."""
     try:
@@ -364,7 +347,8 @@ def _open(settings: Settings, sandbox: RunningSandbox | None = None) -> Connecti
     except PodsError:
         client.close()
         raise
-    stepped = about is not None and about.get("clock", {}).get("mode") == "stepped"
+    pace = about.get("clock") if about else None
+    stepped = isinstance(pace, dict) and pace.get("mode") == "stepped"
     clock = SteppedClock(client.transport) if stepped else ServiceClock(client.transport)
     return Connection(client, clock, about is not None, _sandbox=sandbox, _instance=_instance_of(about))
 

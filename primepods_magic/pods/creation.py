@@ -121,7 +121,7 @@ class Creation:
 
     def _run(self, note: IntentFile) -> PodDetails:
         connection, plan = self._connection, self._plan
-        earlier = recall_launch(connection, note, plan.digest, plan.settle_s)
+        earlier = recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
         pods = list(earlier.listed) if earlier else connection.client.list_all_pods()
         if plan.new:
             if earlier is not None and earlier.is_untold:

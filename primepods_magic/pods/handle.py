@@ -7,6 +7,7 @@ from datetime import datetime
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.output import printable
 from primepods_magic.api.text import brief, clean
+from primepods_magic.api.tolerant import port_in
 from primepods_magic.api.vocabulary import PodStatus
 
 from .burn import accrued_usd
@@ -125,13 +126,14 @@ class Pod:
     def ports(self) -> dict[int, str]:
         """Where each port inside the pod is reached from outside: a port or an address."""
         mappings = self._details.prime_port_mapping
-        inside = ((port.internal or "", port.external or "") for port in mappings)
-        return {int(internal): external for internal, external in inside if internal.isdigit()}
+        inside = ((port_in(port.internal), port.external or "") for port in mappings)
+        return {internal: external for internal, external in inside if internal is not None}
 
     @property
     def cost_usd(self) -> float | None:
-        """What it has cost when last seen, an estimate in USD; ``None`` once it has ended. What the service
-        bills is told by `terminate`, by ``%pods wallet`` and by the history."""
+        """What it has cost when last seen, or until its end where it says when that was: an estimate in USD;
+        ``None`` once it is TERMINATED. What the service bills is told by `terminate`, by ``%pods wallet`` and
+        by the history."""
         pod = self._details
         if pod.price_hr is None or pod.created_at is None or pod.status == PodStatus.TERMINATED:
             return None
@@ -185,7 +187,7 @@ class Pod:
 
     def __repr__(self) -> str:
         pod = self._details
-        parts = [f"{pod.gpu_count} × {clean(pod.gpu_name)}"]
+        parts = [f"{pod.gpu_count or '?'} × {clean(pod.gpu_name)}"]
         if pod.price_hr is not None:
             parts.append(f"${pod.price_hr:.2f}/h")
         parts.append(self._state())
@@ -193,7 +195,7 @@ class Pod:
             parts.append(self.ssh)
         if pod.has_failed:
             parts.append(brief(pod.installation_failure) or "failed")
-        return f"Pod {clean(self.name)}: {' · '.join(clean(part) for part in parts)}"
+        return f"Pod {brief(self.name)}: {' · '.join(clean(part) for part in parts)}"
 
     def _state(self) -> str:
         pod = self._details

@@ -15,6 +15,7 @@ from primepods_magic.api.vocabulary import PodStatus
 from .connection import Connection
 from .offers import find_offers, misfits, passed_over
 from .spec import PodSpec
+from .witnesses import examine_pods
 
 __all__ = ["belonging", "list_history", "list_offers", "list_pods", "pod_status"]
 
@@ -72,7 +73,7 @@ def belonging(
 
 
 def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatusEntry]:
-    """The state of pods, by one request.
+    """Return the state of pods, by one request; of those that the status leaves out, as the list has them.
 
     Raises
     ------
@@ -80,11 +81,20 @@ def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatus
         The service knows nothing of one of them.
     """
     ids = list(pod_ids)
-    entries = connection.client.pod_status(ids)
+    try:
+        entries = connection.client.pod_status(ids)
+    except NotFound:
+        entries = []
     missing = sorted(set(ids) - {entry.key for entry in entries if entry.key})
-    if missing:
-        raise NotFound(f"the service knows no pod {join_clean(missing)}")
-    return entries
+    if not missing:
+        return entries
+    findings = examine_pods(connection, [PodDetails(id=pod_id) for pod_id in missing])
+    unknown = [pod_id for pod_id, finding in findings.items() if finding.pod is None]
+    if unknown:
+        raise NotFound(f"the service knows no pod {join_clean(unknown)}")
+    fields = PodStatusEntry.model_fields.keys() & PodDetails.model_fields.keys()
+    listed = [finding.pod.model_dump(include=fields) for finding in findings.values() if finding.pod]
+    return entries + [PodStatusEntry.model_validate(row) for row in listed]
 
 
 def list_offers(

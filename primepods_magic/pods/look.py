@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.errors import NotFound
 from primepods_magic.api.models import PodDetails, PodStatusEntry
 from primepods_magic.api.vocabulary import PodStatus
+
+from .witnesses import Fate, Finding, examine_pods
 
 if TYPE_CHECKING:
     from .connection import Connection
@@ -18,15 +20,16 @@ __all__ = ["Lookout", "Sighting"]
 # A look that fails is followed by the next one anyway, and whoever watches is told at once.
 _BUDGET_S = 2.0
 _READ_TIMEOUT_S = 10.0
-# A create may be answered before its pod is in any list.
-_APPEARS_WITHIN_S = 60.0
+# A create may be answered before its pod is in any list, and a list may be empty for as long. A pod that no
+# one knows, and whose end no one states, is gone when it stays so.
+_BELIEVED_ABSENT_S = 60.0
 _ONE_PAGE = 100
 _LOOKS_BETWEEN_LISTS = 6
 
 
 @dataclass(frozen=True)
 class Sighting:
-    """What one look has shown.
+    """The result of one look.
 
     Parameters
     ----------
@@ -34,10 +37,13 @@ class Sighting:
         Those that were asked for, in their order; one that has not changed is the same object.
     others : tuple of PodDetails
         Other pods that came along, where the list was read.
+    doubts : mapping of str to str
+        Why it cannot be told what became of a pod, by its id. It is in `pods` as last seen.
     """
 
     pods: tuple[PodDetails, ...]
     others: tuple[PodDetails, ...] = ()
+    doubts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Lookout:
@@ -45,8 +51,9 @@ class Lookout:
 
     The status endpoint is asked. Where its answers say nothing of installations, as on the specification's
     page, or leave out pods that the list has, the list takes its place. A pod that one of them leaves out is
-    looked for in the other the next time, and is TERMINATED when it is not there either: one answer may be a
-    mistake, and no pod is asked for by itself.
+    looked for in the other the next time, and when it is missing there too, other witnesses are asked: one
+    answer may be a mistake, and two reads of one list are one witness. A pod that the status calls TERMINATED
+    has ended if the list does not have it.
 
     Parameters
     ----------
@@ -57,15 +64,13 @@ class Lookout:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._status_says_little = False
-        self._seen: set[str] = set()
-        self._missing: set[str] = set()
+        self._missing_since_s: dict[str, float] = {}
         self._listed_last = False
-        self._first_asked_s: dict[str, float] = {}
         self._listed = 0
         self._looks_since_list = _LOOKS_BETWEEN_LISTS
 
     def look(self, pods: Sequence[PodDetails], *, for_others: bool = False) -> Sighting:
-        """The pods as they are now.
+        """Return the pods as they are now.
 
         Parameters
         ----------
@@ -79,29 +84,29 @@ class Lookout:
         PodsError
             There was no good answer; nothing of it is used.
         """
-        now_s = self._connection.clock.monotonic()
         asked = {pod.id: pod for pod in pods if pod.id and pod.status != PodStatus.TERMINATED}
-        self._first_asked_s = {pod_id: self._first_asked_s.get(pod_id, now_s) for pod_id in asked}
-        self._missing &= asked.keys()
-        self._seen &= asked.keys()
+        self._missing_since_s = {i: since for i, since in self._missing_since_s.items() if i in asked}
         if not asked and not for_others:
             return Sighting(tuple(pods))
         found: dict[str, PodDetails] | None = None
+        listed: list[PodDetails] | None = None
         others: tuple[PodDetails, ...] = ()
         if not self._wants_list(for_others):
             found = self._by_status(asked)
-        reads_list = found is None
-        if found is None:
-            listed = self._connection.client.list_all_pods(budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S)
-            self._listed, self._looks_since_list = len(listed), 0
-            found = {pod.id: pod for pod in listed if pod.id in asked}
+        ended = {i for i, pod in (found or {}).items() if pod.status == PodStatus.TERMINATED}
+        if found is None or ended:
+            listed = self._read_list()
+            in_list = {pod.id: pod for pod in listed if pod.id in asked}
             others = tuple(pod for pod in listed if pod.id and pod.id not in asked)
+            left_out = ended if found is not None else self._missing_since_s.keys()
             # The list knows a pod that the status left out.
-            self._status_says_little |= not self._listed_last and not self._missing.isdisjoint(found)
-        self._listed_last = reads_list
-        self._seen |= found.keys()
-        seen = {pod_id: self._newest(pod, found.get(pod_id), now_s) for pod_id, pod in asked.items()}
-        return Sighting(tuple(seen.get(pod.id or "", pod) for pod in pods), others)
+            self._status_says_little |= not self._listed_last and not left_out.isdisjoint(in_list)
+            found = in_list if found is None else {**found, **in_list}
+        self._listed_last = listed is not None
+        findings = self._examine(asked, found, listed)
+        seen = {pod_id: self._newest(pod, found.get(pod_id), findings) for pod_id, pod in asked.items()}
+        doubts = {i: finding.reason for i, finding in findings.items() if finding.fate is Fate.UNKNOWN}
+        return Sighting(tuple(seen.get(pod.id or "", pod) for pod in pods), others, doubts)
 
     def _wants_list(self, for_others: bool) -> bool:
         self._looks_since_list += 1
@@ -109,7 +114,12 @@ class Lookout:
         if self._status_says_little:
             return True
         # A list may lag behind, as the status may.
-        return not self._listed_last if self._missing else for_others and is_due
+        return not self._listed_last if self._missing_since_s else for_others and is_due
+
+    def _read_list(self) -> list[PodDetails]:
+        listed = self._connection.client.list_all_pods(budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S)
+        self._listed, self._looks_since_list = len(listed), 0
+        return listed
 
     def _by_status(self, asked: dict[str, PodDetails]) -> dict[str, PodDetails] | None:
         """The pods that the status knows; ``None`` where it does not say what is wanted."""
@@ -126,20 +136,38 @@ class Lookout:
             return None
         return {pod_id: pod.updated(known[pod_id]) for pod_id, pod in asked.items() if pod_id in known}
 
-    def _newest(self, pod: PodDetails, found: PodDetails | None, now_s: float) -> PodDetails:
+    def _examine(
+        self,
+        asked: dict[str, PodDetails],
+        found: dict[str, PodDetails],
+        listed: list[PodDetails] | None,
+    ) -> dict[str, Finding]:
+        """Ask other witnesses for pods that are missing once more."""
+        now_s = self._connection.clock.monotonic()
+        missing = {pod_id: pod for pod_id, pod in asked.items() if pod_id not in found}
+        before = self._missing_since_s
+        self._missing_since_s = {pod_id: before.get(pod_id, now_s) for pod_id in missing}
+        doubted = [pod for pod_id, pod in missing.items() if pod_id in before]
+        if not doubted:
+            return {}
+        return examine_pods(
+            self._connection, doubted, listed=listed, budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S
+        )
+
+    def _newest(self, pod: PodDetails, found: PodDetails | None, findings: dict[str, Finding]) -> PodDetails:
         pod_id = pod.id or ""
+        finding = findings.get(pod_id)
+        if finding is not None and finding.pod is not None:
+            found = finding.pod
         if found is not None:
-            self._missing.discard(pod_id)
             return pod if found == pod else found
-        was_missing = pod_id in self._missing
-        self._missing.add(pod_id)
-        age_s = now_s - self._first_asked_s[pod_id]
-        if pod.created_at is not None:
-            age_s = max(age_s, (self._connection.now() - pod.created_at).total_seconds())
-        may_appear = pod_id not in self._seen and age_s < _APPEARS_WITHIN_S
-        if not was_missing or may_appear:
+        if finding is None:
             return pod
-        return pod.model_copy(update={"status": PodStatus.TERMINATED})
+        missing_s = self._connection.clock.monotonic() - self._missing_since_s[pod_id]
+        is_gone = finding.fate is Fate.ABSENT and missing_s >= _BELIEVED_ABSENT_S
+        if finding.has_ended or is_gone:
+            return pod.model_copy(update={"status": PodStatus.TERMINATED})
+        return pod
 
 
 def _says_little(entry: PodStatusEntry) -> bool:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
 
-from .burn import burn_usd_hr
+from .burn import burn_usd_hr, end_of
 from .snapshot import Outlook
 
 __all__ = ["Forecast"]
@@ -27,6 +27,7 @@ class _Seen:
     percent: float | None = None
     percent_at_first: float | None = None
     first_at: datetime | None = None
+    ended_at: datetime | None = None
 
 
 class Forecast:
@@ -66,13 +67,14 @@ class Forecast:
         for pod in pods:
             if pod.id:
                 note = seen[pod.id] = self._note(pod, at)
-                outlooks[pod.id] = Outlook(_left_s(pod, note), note.cost_usd)
+                outlooks[pod.id] = Outlook(_left_s(pod, note), note.cost_usd, note.ended_at)
         self._seen = seen
         return outlooks
 
     def _note(self, pod: PodDetails, at: datetime) -> _Seen:
         note = self._seen.get(pod.id or "")
-        rate_usd_hr = burn_usd_hr([pod])
+        rate_usd_hr, end = burn_usd_hr([pod]), end_of(pod)
+        is_first = note is None
         if note is None:
             # Of the time before anybody watched only the rate of now is known, and not where it was another.
             begun = pod.created_at
@@ -83,9 +85,13 @@ class Forecast:
             )
         if note.cost_usd is not None:
             # When it changed nobody saw: the dearer state is not left out.
-            until = min(at, pod.terminated_at) if pod.terminated_at else at
+            until = min(at, end or at)
             dearer_usd_hr = max(note.rate_usd_hr, rate_usd_hr)
             note.cost_usd += dearer_usd_hr * max((until - note.at) / _HOUR, 0.0)
+        if end is not None:
+            note.ended_at = end if end <= at else None
+        elif pod.status == PodStatus.TERMINATED and note.ended_at is None and not is_first:
+            note.ended_at = at
         note.rate_usd_hr = rate_usd_hr
         note.at = max(at, note.at)
         percent = pod.installation_progress if _is_installing(pod) else None

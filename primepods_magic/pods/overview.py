@@ -14,13 +14,12 @@ from primepods_magic.api.vocabulary import PodStatus
 
 from .allowed import if_allowed, latest_billings
 from .behind import run_all_behind
-from .burn import accrued_usd, burn_usd_hr
+from .burn import accrued_usd, burn_usd_hr, disk_burn_usd_hr, end_of, has_ended
 from .connection import Connection
 
 __all__ = ["Overview", "WalletState", "overview"]
 
 _HOUR = timedelta(hours=1)
-_PAGE = 100
 
 
 @dataclass(frozen=True)
@@ -136,13 +135,10 @@ def overview(connection: Connection) -> Overview:
 
 def _ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:
     """What has ended since a time, the newest first."""
-    rows: list[HistoryRow] = []
-    while True:
-        page = connection.client.pod_history(limit=_PAGE, offset=len(rows))
-        rows += page.items
-        is_older = any(row.terminated_at is not None and row.terminated_at < since for row in page.items)
-        if is_older or not page.items or (page.total is not None and len(rows) >= page.total):
-            return list({row.id or str(place): row for place, row in enumerate(rows)}.values())
+    rows, _ = connection.client.all_history(
+        until=lambda row: row.terminated_at is not None and row.terminated_at < since
+    )
+    return list({row.id or str(place): row for place, row in enumerate(rows)}.values())
 
 
 def _state(connection: Connection, seen: _Seen, team: Team | None, wallet: Wallet | None) -> WalletState:
@@ -154,30 +150,32 @@ def _state(connection: Connection, seen: _Seen, team: Team | None, wallet: Walle
         # A pod of nobody's team that is not mine is paid from a wallet that is not mine either.
         return thing.team_id is None and (isinstance(thing, Disk) or connection.may_be_mine(thing))
 
-    pods = [pod for pod in seen.pods if is_paid(pod) and pod.status != PodStatus.TERMINATED]
-    disks = [disk for disk in seen.disks or () if is_paid(disk) and disk.status != "TERMINATED"]
+    # What has ended, and is not in the history yet, has cost something all the same.
+    spent = [pod for pod in seen.pods if is_paid(pod) and pod.status != PodStatus.TERMINATED]
+    spent_disks = [disk for disk in seen.disks or () if is_paid(disk) and disk.status != PodStatus.TERMINATED]
+    pods = [pod for pod in spent if not has_ended(pod, seen.now)]
+    disks = [disk for disk in spent_disks if not has_ended(disk, seen.now)]
     mine = [pod for pod in pods if connection.may_be_mine(pod)]
     midnight = seen.now.replace(hour=0, minute=0, second=0, microsecond=0)
-    living = {*(pod.id for pod in pods), *(disk.id for disk in disks)}
+    living = {*(pod.id for pod in spent), *(disk.id for disk in spent_disks)}
     # While nothing is billed for it, a row of what lives tells nothing.
     told = [row for row in seen.history if is_paid(row) and (row.total_billed_price or row.id not in living)]
     known = {row.id for row in told if row.id}
     spans = [*_ended_spans(told, seen.now)]
     spans += _living_spans(
-        [pod for pod in pods if pod.id not in known],
-        [disk for disk in disks if disk.id not in known],
+        [pod for pod in spent if pod.id not in known],
+        [disk for disk in spent_disks if disk.id not in known],
         wallet.recent_billings if wallet else (),
         seen.now,
     )
-    disk_burn = sum(disk.price_hr or 0.0 for disk in disks)
     return WalletState(
         name=(team.name or team_id or "team") if team else "mine",
         team_id=team_id,
         pods=sum(pod.is_live for pod in pods),
         pods_mine=sum(pod.is_live for pod in mine),
         disks=None if seen.disks is None else len(disks),
-        burn_usd_hr=burn_usd_hr(pods) + disk_burn,
-        burn_mine_usd_hr=burn_usd_hr(mine),
+        burn_usd_hr=burn_usd_hr(pods, seen.now) + disk_burn_usd_hr(disks, seen.now),
+        burn_mine_usd_hr=burn_usd_hr(mine, seen.now),
         today_usd=sum(span.cost_since(midnight) for span in spans),
         month_usd=sum(span.cost_since(midnight.replace(day=1)) for span in spans),
         balance_usd=wallet.balance_usd if wallet else None,
@@ -201,7 +199,7 @@ class _Span:
 
 def _ended_spans(rows: Iterable[HistoryRow], now: datetime) -> Iterable[_Span]:
     for row in rows:
-        end = row.terminated_at or now
+        end = min(now, row.terminated_at or now)
         yield _Span(row.created_at or end, end, row.total_billed_price or 0.0)
 
 
@@ -210,8 +208,10 @@ def _living_spans(
 ) -> Iterable[_Span]:
     billed = {row.resource_id: row.amount_usd for row in billings if row.amount_usd is not None}
     for pod in pods:
-        yield _Span(pod.created_at or now, now, billed.get(pod.id, accrued_usd(pod, now)))
+        end = min(now, end_of(pod) or now)
+        yield _Span(pod.created_at or end, end, billed.get(pod.id, accrued_usd(pod, now)))
     for disk in disks:
-        begin = disk.created_at or now
-        estimate = (disk.price_hr or 0.0) * ((now - begin) / _HOUR)
-        yield _Span(begin, now, billed.get(disk.id, estimate))
+        end = min(now, end_of(disk) or now)
+        begin = disk.created_at or end
+        estimate = (disk.price_hr or 0.0) * max(0.0, (end - begin) / _HOUR)
+        yield _Span(begin, end, billed.get(disk.id, estimate))

@@ -189,7 +189,7 @@ def _recall_earlier(
         intent = note.read()
         if intent is not None and intent.pod_id is None:
             once(f"a launch of '{name}' was cut off; looking for its pod before anything else")
-        return recall_launch(connection, note, plan.digest, plan.settle_s), note.can_write()
+        return recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new), note.can_write()
 
 
 def _request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRequest:

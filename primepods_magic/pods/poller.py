@@ -235,7 +235,7 @@ class Poller:
                 continue
             watch.tell(snapshot, number)
             with self._alone(watch):
-                if trouble is None and watch.is_over(snapshot):
+                if snapshot.trouble is None and watch.is_over(snapshot):
                     watch.end(None)
         with self._lock:
             self._watches = [watch for watch in self._watches if not watch.has_ended]
@@ -266,9 +266,12 @@ class Poller:
             others = (pod for pod in (*sighting.pods, *sighting.others) if pod.id not in known)
             mine += [pod for pod in others if pod.is_live and joins(pod)]
         changes = changes_between(known, mine, now)
-        if before.trouble is not None:
+        doubt = next((sighting.doubts[str(pod.id)] for pod in mine if pod.id in sighting.doubts), None)
+        if doubt is not None and before.trouble is None:
+            changes = (Change(ChangeKind.DOUBTED, now, reason=doubt), *changes)
+        elif doubt is None and before.trouble is not None:
             changes = (Change(ChangeKind.BACK, now), *changes)
-        return Snapshot(tuple(mine), now, changes=changes)
+        return Snapshot(tuple(mine), now if doubt is None else before.as_of, trouble=doubt, changes=changes)
 
     def _end_all(self, why: str, error: BaseException) -> None:
         """Tell everybody what was seen last and why there is no more, and forget them."""

@@ -17,16 +17,17 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.text import clean, join_clean
-from primepods_magic.api.vocabulary import PodStatus
 
 from .connection import Connection
 from .pace import interval_s
+from .witnesses import Fate, Finding, examine_pods
 
 __all__ = ["Removal", "remove_pods"]
 
 GONE = "terminated"
 GOING = "not gone yet, may still be billed"
 UNSURE = "perhaps not asked to end"
+_NOT_FOUND = "not found when it was asked to end"
 DEFAULT_TIMEOUT_S = 60.0
 _HISTORY_ROWS = 100
 
@@ -92,7 +93,7 @@ def remove_pods(
     try:
         for pod in wanted:
             outcomes[str(pod.id)] = _ask(connection, pod, may_raise=not outcomes)
-        rows = _verify(connection, outcomes, timeout_s)
+        rows = _verify(connection, wanted, outcomes, timeout_s)
     except KeyboardInterrupt:
         names = join_clean(pod.name for pod in wanted if pod.id in outcomes) or "nothing"
         raise WaitInterrupted(
@@ -106,7 +107,7 @@ def _ask(connection: Connection, pod: PodDetails, *, may_raise: bool) -> str:
     try:
         connection.client.delete_pod(str(pod.id))
     except NotFound:
-        pass  # Seen with this key a moment ago, so it is gone.
+        return _NOT_FOUND
     except PodsError as error:
         if isinstance(error, (ServiceUnavailable, UnexpectedAnswer)) and _may_have_acted(error):
             return f"{UNSURE}: {error}"
@@ -120,32 +121,65 @@ def _may_have_acted(error: PodsError) -> bool:
     return not isinstance(error, ServiceUnavailable) or error.may_have_acted
 
 
-def _verify(connection: Connection, outcomes: dict[str, str], timeout_s: float) -> dict[str, HistoryRow]:
-    """Correct the outcomes by what the list and the history say. After a pod was asked to end no error is
-    raised any more: it would hide that."""
-    asked = {pod_id for pod_id, outcome in outcomes.items() if outcome == GONE or outcome.startswith(UNSURE)}
+def _verify(
+    connection: Connection, pods: list[PodDetails], outcomes: dict[str, str], timeout_s: float
+) -> dict[str, HistoryRow]:
+    """Correct the outcomes by what the witnesses say, and return the rows of what has ended. After a pod was
+    asked to end no error is raised any more: it would hide that."""
+    asked = {str(pod.id): pod for pod in pods if not outcomes[str(pod.id)].startswith("not ended")}
+    accepted = {pod_id for pod_id in asked if outcomes[pod_id] == GONE}
+    findings: dict[str, Finding] = {}
     try:
-        still = _wait_until_gone(connection, asked, timeout_s)
+        _wait_until_gone(connection, asked, accepted, findings, timeout_s)
     except PodsError as error:
-        outcomes |= dict.fromkeys(asked, f"asked to end, not verified: {error}")
-        return {}
-    outcomes |= {pod_id: GOING if pod_id in still else GONE for pod_id in asked}
+        findings |= {
+            pod_id: Finding(Fate.UNKNOWN, reason=str(error))
+            for pod_id in asked
+            if not _is_gone(pod_id, findings, accepted)
+        }
+    gone = {pod_id for pod_id in asked if _is_gone(pod_id, findings, accepted)}
+    for pod_id in asked.keys() - gone:
+        finding = findings[pod_id]
+        reason = finding.reason or "the service does not know it any more, and does not say that it ended"
+        outcomes[pod_id] = GOING if finding.is_live else f"asked to end, not verified: {reason}"
+    outcomes |= dict.fromkeys(gone, GONE)
+    rows = {pod_id: row for pod_id in gone if (row := findings[pod_id].row) is not None}
+    if rows.keys() == gone:
+        return rows
     try:
         page = connection.client.pod_history(limit=_HISTORY_ROWS)
     except PodsError:
-        return {}
-    return {row.id: row for row in page.items if row.id in asked - still}
+        return rows
+    return {row.id: row for row in page.items if row.id in gone} | rows
 
 
-def _wait_until_gone(connection: Connection, ids: set[str], timeout_s: float) -> set[str]:
-    """Wait until the list has these ids no more, or as TERMINATED; give those that it still has."""
+def _wait_until_gone(
+    connection: Connection,
+    asked: dict[str, PodDetails],
+    accepted: set[str],
+    findings: dict[str, Finding],
+    timeout_s: float,
+) -> None:
+    """Wait until all pods are gone, and note what the witnesses say of each. What the list has is going."""
     deadline = connection.clock.monotonic() + timeout_s
-    while True:
-        pods = connection.client.list_all_pods()
-        still = {pod.id for pod in pods if pod.id in ids and pod.status != PodStatus.TERMINATED}
-        if not still or connection.clock.monotonic() >= deadline:
-            return {pod_id for pod_id in ids if pod_id in still}
-        connection.clock.sleep(interval_s(connection))
+    left = asked
+    while left:
+        listed = connection.client.list_all_pods()
+        findings |= examine_pods(connection, left.values(), listed=listed)
+        left = {i: pod for i, pod in left.items() if not _is_gone(i, findings, accepted)}
+        if connection.clock.monotonic() >= deadline:
+            return
+        if left:
+            connection.clock.sleep(interval_s(connection))
+
+
+def _is_gone(pod_id: str, findings: dict[str, Finding], accepted: set[str]) -> bool:
+    """Tell whether two witnesses agree. A pod that the service did not find when it was to end may be
+    another team's for the moment: that no one knows it is not enough, its end has to be stated."""
+    finding = findings.get(pod_id)
+    if finding is None:
+        return False
+    return finding.has_ended or (finding.fate is Fate.ABSENT and pod_id in accepted)
 
 
 def _removal(pod: PodDetails, outcome: str, row: HistoryRow | None) -> Removal:

@@ -19,6 +19,7 @@ __all__ = ["SETTLE_S", "Earlier", "Outcome", "find_out", "known_ids", "recall_la
 
 SETTLE_S = 60.0
 _HISTORY_ROWS = 100
+_SUSPECT_WITHIN_S = 300.0
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,14 @@ class Outcome:
         The id of its pod, if that has ended already or is ending.
     listed : tuple of PodDetails
         Everything that was in the list at that look.
+    suspect : PodDetails, optional
+        A new live pod of mine under another name that may be what was ordered.
     """
 
     pods: tuple[PodDetails, ...] = ()
     ended_id: str | None = None
     listed: tuple[PodDetails, ...] = ()
+    suspect: PodDetails | None = None
 
 
 def known_ids(connection: Connection, pods: Iterable[PodDetails]) -> tuple[str, ...]:
@@ -75,7 +79,9 @@ class Earlier:
     listed: tuple[PodDetails, ...]
 
 
-def recall_launch(connection: Connection, note: IntentFile, digest: str, settle_s: float) -> Earlier | None:
+def recall_launch(
+    connection: Connection, note: IntentFile, digest: str, settle_s: float, *, is_new: bool = False
+) -> Earlier | None:
     """Find the live pod of the name's recorded launch, whatever the service calls it or lists.
 
     Parameters
@@ -88,6 +94,8 @@ def recall_launch(connection: Connection, note: IntentFile, digest: str, settle_
         Of the launch that asks.
     settle_s : float
         How long after a launch its pod may still turn up.
+    is_new : bool
+        Another pod is wanted, whether or not a pod under another name is the earlier launch's.
 
     Raises
     ------
@@ -98,7 +106,8 @@ def recall_launch(connection: Connection, note: IntentFile, digest: str, settle_
     if intent is None:
         return None
     age_s = connection.clock.age_s(intent.sent_at, intent.noted_at_s)
-    outcome = find_out(connection, intent, max(0.0, settle_s - age_s), claimed=note.read_others())
+    others = note.read_others()
+    outcome = find_out(connection, intent, max(0.0, settle_s - age_s), claimed=others, ignores_suspect=is_new)
     if not outcome.pods:
         note.clear()
         return None
@@ -111,7 +120,12 @@ def recall_launch(connection: Connection, note: IntentFile, digest: str, settle_
 
 
 def find_out(
-    connection: Connection, intent: Intent, settle_s: float, *, claimed: Iterable[Intent] = ()
+    connection: Connection,
+    intent: Intent,
+    settle_s: float,
+    *,
+    claimed: Iterable[Intent] = (),
+    ignores_suspect: bool = False,
 ) -> Outcome:
     """Look for the pod of a launch in the list and in the history, until it is there or the time is over.
 
@@ -125,11 +139,13 @@ def find_out(
         After that many seconds, a pod that is not there was not created. There is at least one look.
     claimed : iterable of Intent
         Records of other names: their pods are not this one's.
+    ignores_suspect : bool
+        Conclude that there is no pod even if there is a new one under another name.
 
     Raises
     ------
     OutcomeUnknown
-        The last look failed.
+        The last look failed, or there is a pod that only its name tells from the one that was ordered.
     """
     others = tuple(claimed)
     deadline = connection.clock.monotonic() + settle_s
@@ -145,6 +161,8 @@ def find_out(
                     "It may exist and be billed. Run this again to look again, or '%pods ls' to see your pods"
                 ) from None
         else:
+            if is_last and outcome.suspect is not None and not ignores_suspect:
+                raise OutcomeUnknown(_describe_suspect(outcome.suspect, intent))
             if is_last or outcome.pods or outcome.ended_id:
                 return outcome
         connection.clock.sleep(interval_s(connection))
@@ -164,7 +182,8 @@ def _look_once(connection: Connection, intent: Intent, claimed: tuple[Intent, ..
         return Outcome(live, listed=listed)
     rows = [row for row in _newest_rows(connection) if _rate_likeness(connection, row, intent, claimed)]
     ended = [*(row.id for row in rows), *(pod.id for pod in came)]
-    return Outcome(ended_id=ended[0] if ended else None, listed=listed)
+    suspect = next((pod for pod in listed if _is_suspect(connection, pod, intent, claimed)), None)
+    return Outcome(ended_id=ended[0] if ended else None, listed=listed, suspect=suspect)
 
 
 def _look_by_id(
@@ -191,7 +210,7 @@ def _rate_likeness(
         return 0
     if any(_is_claimed(pod, intent, other) for other in claimed):
         return 0
-    is_machine = (fold_word(pod.gpu_name), pod.gpu_count) == (fold_word(intent.gpu_type), intent.gpu_count)
+    is_machine = _is_machine(pod, intent)
     is_team = pod.team_id == intent.team_id
     if pod.name == intent.name and is_machine and is_team:
         return 3
@@ -200,6 +219,32 @@ def _rate_likeness(
     if not is_name_of(pod.name, intent.name) or not (is_mine or (is_machine and is_team)):
         return 0
     return 2 if is_machine else 1
+
+
+def _is_machine(pod: PodDetails | HistoryRow, intent: Intent) -> bool:
+    return (fold_word(pod.gpu_name), pod.gpu_count) == (fold_word(intent.gpu_type), intent.gpu_count)
+
+
+def _is_suspect(connection: Connection, pod: PodDetails, intent: Intent, claimed: tuple[Intent, ...]) -> bool:
+    """Return whether a pod began with a launch and has its machine, or its name within another one."""
+    is_new = bool(pod.id) and pod.id not in intent.known_ids and pod.is_live
+    is_alike = _is_machine(pod, intent) or fold_word(intent.name) in fold_word(pod.name)
+    return (
+        is_new
+        and is_alike
+        and connection.is_mine(pod)
+        and _seconds_apart(pod, intent) <= _SUSPECT_WITHIN_S
+        and not any(_is_claimed(pod, intent, other) for other in claimed)
+    )
+
+
+def _describe_suspect(pod: PodDetails, intent: Intent) -> str:
+    name = clean(intent.name)
+    return (
+        f"Could not determine whether '{name}' was created: your pod '{clean(pod.name)}' ({clean(pod.id)}) "
+        "began at the same time and is billed. If it is this one, use it under that name or terminate it. If "
+        f"it is not, '--new' (in Python: new=True) rents '{name}'"
+    )
 
 
 def _is_claimed(pod: PodDetails | HistoryRow, intent: Intent, other: Intent) -> bool:

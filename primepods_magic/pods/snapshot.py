@@ -15,8 +15,9 @@ __all__ = ["Change", "ChangeKind", "Outlook", "Snapshot", "changes_between"]
 
 
 class ChangeKind(str, Enum):
-    """What happened. ``INSTALLATION`` is another word or another percentage; ``UNREACHABLE`` and ``BACK`` are
-    about the service, the others about one pod."""
+    """What happened. ``INSTALLATION`` is another word or percentage. ``UNREACHABLE``, ``DOUBTED`` (its
+    answers disagree) and ``BACK`` are about the service, the others about one pod.
+    """
 
     CREATED = "created"
     STATUS = "status"
@@ -25,6 +26,7 @@ class ChangeKind(str, Enum):
     FAILED = "failed"
     GONE = "gone"
     UNREACHABLE = "unreachable"
+    DOUBTED = "doubted"
     BACK = "back"
 
 
@@ -43,7 +45,7 @@ class Change:
     before : PodDetails, optional
         The pod as it was; ``None`` where it was not watched before.
     reason : str, optional
-        Why the service cannot be reached.
+        Why the service cannot be reached or relied on.
     """
 
     kind: ChangeKind
@@ -61,13 +63,11 @@ class Change:
 
     def __str__(self) -> str:
         if self.pod is None:
-            back = self.kind is ChangeKind.BACK
-            return (
-                "the service answers again"
-                if back
-                else f"the service cannot be reached: {brief(self.reason)}"
-            )
-        name, pod = clean(self.pod.name) or clean(self.pod.id), self.pod
+            if self.kind is ChangeKind.BACK:
+                return "the service answers again"
+            what = "cannot be relied on" if self.kind is ChangeKind.DOUBTED else "cannot be reached"
+            return f"the service {what}: {brief(self.reason)}"
+        name, pod = brief(self.pod.name) or brief(self.pod.id), self.pod
         if self.kind is ChangeKind.CREATED:
             return f"{name} joined: {clean(pod.status)}"
         if self.kind is ChangeKind.FAILED:
@@ -90,11 +90,14 @@ class Outlook:
     left_s : float, optional
         Until its installation is complete, in seconds, at the speed seen so far.
     cost_usd : float, optional
-        What it has cost until now, at the rates of the states that it was seen in.
+        What it has cost until now, or until its end, at the rates of the states that it was seen in.
+    ended_at : datetime, optional
+        Its end as it says itself, or when it was first seen to be gone.
     """
 
     left_s: float | None = None
     cost_usd: float | None = None
+    ended_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class Snapshot:
     as_of : datetime
         When they were seen so, by the service's clock (UTC).
     trouble : str, optional
-        Why the latest look failed, where it did; the pods are then as last seen.
+        Why the latest look failed, or what became of a pod cannot be told; it is then as last seen.
     is_last : bool
         Nobody looks any more, although pods may not be settled.
     changes : tuple of Change

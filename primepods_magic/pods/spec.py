@@ -20,9 +20,11 @@ from primepods_magic.api.requests import (
     PositiveInt,
     create_request,
     describe_problems,
+    join_problems,
     problems_between,
     unknown_key,
 )
+from primepods_magic.api.sizes import check_size, shorten_word
 from primepods_magic.api.vocabulary import GPU_TYPES
 
 from .spec_text import fill_in, load_json, load_yaml, no_variables
@@ -158,8 +160,10 @@ def parse_specs(
     >>> [spec.name for spec in parse_specs("name: worker\\ngpu: L4_24GB\\npods: 2")]
     ['worker-1', 'worker-2']
     """
+    text = text.removeprefix("\ufeff")
     is_json = text.lstrip().startswith("{")
     body = load_json(text, first_line) if is_json else load_yaml(text, first_line)
+    check_size(body)
     body = fill_in(body, variable or no_variables)
     if is_json:
         return [_from_request(create_request(body))]
@@ -168,7 +172,12 @@ def parse_specs(
     forms = body if isinstance(body, list) else [body]
     if not forms or not all(isinstance(form, dict) for form in forms):
         raise InvalidRequest("a spec is lines of 'key: value', such as 'gpu: H100_80GB'. Nothing was sent")
-    return with_own_names([spec for form in forms for spec in specs_from_mapping(form)])
+    specs: list[PodSpec] = []
+    for form in forms:
+        specs += specs_from_mapping(form)
+        if len(specs) > MOST_PODS:
+            raise InvalidRequest(f"More than {MOST_PODS} pods are described. Nothing was sent")
+    return with_own_names(specs)
 
 
 def specs_from_mapping(
@@ -194,18 +203,29 @@ def specs_from_mapping(
     >>> [spec.pod_name for spec in specs_from_mapping({"gpu": "L4_24GB", "name": "a", "pods": 2})]
     ['a-1', 'a-2']
     """
+    check_size(mapping)
     fields = fill_in(dict(mapping), variable) if variable else dict(mapping)
     wanted = fields.pop("pods", None)
     spec = spec_from_mapping(fields)
     if wanted is None:
         return [spec]
-    number = str(wanted).strip()
-    if not (number.isascii() and number.isdigit() and 1 <= int(number[:9]) <= MOST_PODS):
-        raise InvalidRequest(
-            f"'pods' is a number from 1 to {MOST_PODS}, not {number[:20]!r}. Nothing was sent"
-        )
-    names = [f"{spec.pod_name}-{place}" for place in range(1, int(number) + 1)]
+    names = [f"{spec.pod_name}-{place}" for place in range(1, _read_count(wanted) + 1)]
     return [spec.model_copy(update={"name": name}) for name in names]
+
+
+def _read_count(wanted: object) -> int:
+    """Return how many pods are wanted, as given in Python or in text."""
+    text = str(wanted) if isinstance(wanted, (str, int)) and not isinstance(wanted, bool) else ""
+    digits = text.strip().lstrip("0")
+    if (
+        digits.isascii()
+        and digits.isdigit()
+        and len(digits) <= len(str(MOST_PODS))
+        and int(digits) <= MOST_PODS
+    ):
+        return int(digits)
+    given = shorten_word(text) if text else f"a {type(wanted).__name__}"
+    raise InvalidRequest(f"'pods' is a number from 1 to {MOST_PODS}, not '{given}'. Nothing was sent")
 
 
 def with_own_names(specs: list[PodSpec]) -> list[PodSpec]:
@@ -216,11 +236,15 @@ def with_own_names(specs: list[PodSpec]) -> list[PodSpec]:
     InvalidRequest
         Two would have the same name.
     """
-    names = [spec.pod_name for spec in specs]
-    for spec, name in zip(specs, names, strict=True):
-        if names.count(name) > 1:
+    seen: set[str] = set()
+    for spec in specs:
+        name = spec.pod_name
+        if name in seen:
             hint = "" if spec.name else "; give them names, or say 'pods: 2'"
-            raise InvalidRequest(f"two of these pods would be called '{name}'{hint}. Nothing was sent")
+            raise InvalidRequest(
+                f"two of these pods would be called '{shorten_word(name)}'{hint}. Nothing was sent"
+            )
+        seen.add(name)
     return specs
 
 
@@ -244,13 +268,14 @@ def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) 
     >>> spec_from_mapping({"gpu": "H100_80GB", "diskSize": "200"}).disk_size
     200
     """
+    check_size(mapping)
     given: dict[str, object] = {}
     key_of: dict[str, str] = {}
     problems: list[str] = []
     for key, value in mapping.items():
         field = _FIELD_OF_KEY.get(key)
         if field is None:
-            problems.append(unknown_key(key, key, {**_FIELD_OF_KEY, "pods": "pods"}))
+            problems.append(unknown_key(key, shorten_word(key), {**_FIELD_OF_KEY, "pods": "pods"}))
         elif field in given:
             problems.append(f"'{key_of[field]}' and '{key}' are the same field")
         else:
@@ -265,7 +290,7 @@ def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) 
             problems.append("'gpu' is required, such as 'gpu: H100_80GB'")
         if not problems:
             return spec
-    raise InvalidRequest(f"{'; '.join(problems)}. Nothing was sent")
+    raise InvalidRequest(f"{join_problems(problems)}. Nothing was sent")
 
 
 def _in_users_words(problem: str, key_of: Mapping[str, str]) -> str:

@@ -10,10 +10,15 @@ from typing import Any
 import yaml
 
 from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.sizes import LONGEST_TEXT, shorten_word
+from primepods_magic.api.text import clean
 
 __all__ = ["fill_in", "is_secret_name", "literal_secrets", "load_json", "load_yaml", "no_variables"]
 
 _VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
+_LONGEST_LINE = 1_000
+_LONGEST_PROBLEM = 200
+_MOST_FILLED_CHARACTERS = 1_000_000
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 _SECRET_NAME = re.compile(r"(?i)token|secret|password|passwd|credential|api_?key|access_?key|private")
 
@@ -25,7 +30,11 @@ def literal_secrets(text: str) -> list[str]:
     >>> literal_secrets("env: {WANDB_API_KEY: abc123, EPOCHS: 3}")
     ['WANDB_API_KEY']
     """
-    pattern = re.compile(r"""["']?([A-Za-z][\w-]*)["']?\s*:\s*["']?([^\s"',{}]+)""")
+    if len(text) > LONGEST_TEXT:
+        # It is refused.
+        return []
+    # From the beginning of a word: from each of its letters it would be read once more.
+    pattern = re.compile(r"""(?<![\w-])["']?([A-Za-z][\w-]*)["']?\s*:\s*["']?([^\s"',{}]+)""")
     pairs = [match.groups() for match in pattern.finditer(text)]
     pairs += re.findall(r'"key"\s*:\s*"([^"]+)"\s*,\s*"value"\s*:\s*"([^"]+)"', text)
     return [
@@ -46,19 +55,32 @@ def is_secret_name(name: str) -> bool:
 
 def load_json(text: str, first_line: int) -> Any:
     def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        keys = [key for key, _ in pairs]
-        for key in keys:
-            if keys.count(key) > 1:
-                raise InvalidRequest(f"'{key}' is given twice. Nothing was sent")
-        return dict(pairs)
+        fields: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in fields:
+                raise InvalidRequest(f"'{shorten_word(key)}' is given twice. Nothing was sent")
+            fields[key] = value
+        return fields
 
+    _check_length(text)
     try:
-        return json.loads(text, object_pairs_hook=no_duplicates)
+        return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno + first_line - 1}, column {error.colno}"
         raise InvalidRequest(f"the JSON does not parse at {place}: {error.msg}. Nothing was sent") from None
+    except ValueError:
+        raise InvalidRequest("the JSON holds a number of too many digits. Nothing was sent") from None
     except RecursionError:
         raise InvalidRequest("the JSON is nested too deeply. Nothing was sent") from None
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        raise InvalidRequest(f"The spec is longer than {LONGEST_TEXT:,} characters. Nothing was sent")
+
+
+def _refuse_constant(word: str) -> None:
+    raise InvalidRequest(f"{word} is not a number that JSON has. Nothing was sent")
 
 
 class _TextLoader(yaml.SafeLoader):
@@ -88,35 +110,56 @@ class _TextLoader(yaml.SafeLoader):
             if not isinstance(key, yaml.ScalarNode):
                 raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
             if key.value in seen:
-                problem = f"'{key.value}' is given twice"
+                problem = f"'{shorten_word(key.value)}' is given twice"
                 raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 
 def load_yaml(text: str, first_line: int) -> Any:
+    _check_length(text)
     try:
         return yaml.load(text, Loader=_TextLoader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" at line {mark.line + first_line}, column {mark.column + 1}" if mark else ""
-        hint = "; quote '${…}' inside braces" if re.search(r"\{[^}\n]*\$\{", text) else ""
-        raise InvalidRequest(
-            f"the YAML does not parse{place}: {error.problem}{hint}. Nothing was sent"
-        ) from None
+        around = text[max(0, mark.index - _LONGEST_LINE) : mark.index + _LONGEST_LINE] if mark else ""
+        hint = "; quote '${…}' inside braces" if re.search(r"\{[^}\n]*\$\{", around) else ""
+        problem = clean(error.problem)[:_LONGEST_PROBLEM]
+        raise InvalidRequest(f"the YAML does not parse{place}: {problem}{hint}. Nothing was sent") from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = f"line {before.count(chr(10)) + first_line}, column {error.position - before.rfind(chr(10))}"
         raise InvalidRequest(f"a character at {place} cannot be in YAML. Nothing was sent") from None
+    except ValueError:
+        # Such as an escape for a character that does not exist.
+        raise InvalidRequest(
+            "the YAML does not parse: a value in it is not valid. Nothing was sent"
+        ) from None
     except RecursionError:
         raise InvalidRequest("the YAML is nested too deeply. Nothing was sent") from None
 
 
 def fill_in(value: Any, variable: Callable[[str], str]) -> Any:
+    """Return a spec with the values of its variables in their places."""
+    filled = 0
+
+    def counted(name: str) -> str:
+        nonlocal filled
+        text = variable(name)
+        filled += len(text)
+        if filled > _MOST_FILLED_CHARACTERS:
+            raise InvalidRequest("The values of the variables are too long together. Nothing was sent")
+        return text
+
+    return _fill_value(value, counted)
+
+
+def _fill_value(value: Any, variable: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
-        return {key: fill_in(item, variable) for key, item in value.items()}
+        return {key: _fill_value(item, variable) for key, item in value.items()}
     if isinstance(value, list):
-        return [fill_in(item, variable) for item in value]
+        return [_fill_value(item, variable) for item in value]
     if not isinstance(value, str):
         return value
     if _HALF_PAIR.search(value):
@@ -129,8 +172,9 @@ def fill_in(value: Any, variable: Callable[[str], str]) -> Any:
         try:
             return variable(name)
         except KeyError:
+            place = f"${{{shorten_word(name)}}}"
             raise InvalidRequest(
-                f"${{{name}}} is neither a notebook variable nor an environment variable. Nothing was sent"
+                f"{place} is neither a notebook variable nor an environment variable. Nothing was sent"
             ) from None
 
     return _VARIABLE.sub(replace, value)

@@ -228,11 +228,14 @@ def _identity() -> tuple[tuple[Path, ...], tuple[str, ...]]:
     unused = f"the Host blocks name no key: {source} is '{clean(chosen)}'"
     try:
         path = expand_path(chosen).absolute()
-    except PodsError:
+    except (PodsError, OSError):
         return (), (f"{unused}, which is not a path that can be used",)
     # ssh takes a public key if the private one is in an agent or on a device.
     private = path.with_suffix("") if path.suffix == ".pub" else path
     found = [file for file in (private, Path(f"{private}.pub")) if os.path.isfile(file)]
+    if not found and source != "PRIME_SSH_KEY_PATH" and path.parts[-2:] == (".ssh", "id_rsa"):
+        # The official command line writes this by itself; no one chose it.
+        return (), ()
     if not found:
         return (), (f"{unused}, and there is no such file",)
     if _UNQUOTABLE.search(str(found[0])):

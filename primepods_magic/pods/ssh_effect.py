@@ -6,6 +6,7 @@ import contextlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -57,10 +58,12 @@ def find_obstacle(ours: Path, hosts: Iterable[str]) -> str | None:
                     return obstacle
     except _NoAnswer as error:
         return str(error)
+    except OSError as error:
+        return f"whether {_CONFIG} includes it cannot be found out ({describe_error(error)})"
     return None
 
 
-def _compare_settings(ours: Path, config: Path, host: str, text: str) -> str | None:
+def _compare_settings(ours: Path, config: Path | None, host: str, text: str) -> str | None:
     wanted, found = _ask_ssh(ours, host), _ask_ssh(config, host)
     if found["hostname"] == [host.lower()]:
         is_named = f"{ours.parent.name}/{ours.name}" in text
@@ -80,16 +83,20 @@ def _compare_settings(ours: Path, config: Path, host: str, text: str) -> str | N
 
 
 @contextlib.contextmanager
-def _readable_config(config: Path, home: Path) -> Iterator[tuple[Path, str]]:
-    """Yield a file in which ``~`` is this process's home: ssh takes it from the password file alone."""
+def _readable_config(config: Path, home: Path) -> Iterator[tuple[Path | None, str]]:
+    """Yield the file to ask ssh about, and its text. It is ``None`` if ssh itself finds it: ssh takes ``~``
+    from the password file alone, and otherwise needs one in which ``~`` is this process's home."""
+    is_found = _passwd_home() in (None, str(home))
     try:
         text = read_plain_file(config).decode("utf-8", "surrogateescape")
     except (FileNotFoundError, NotADirectoryError):
-        raise _NoAnswer(_NOT_INCLUDED) from None
+        if not is_found:
+            raise _NoAnswer(_NOT_INCLUDED) from None
+        text = ""
     except OSError as error:
         raise _NoAnswer(f"{_CONFIG} cannot be read ({describe_error(error)})") from None
-    if _passwd_home() in (None, str(home)):
-        yield config, text
+    if is_found:
+        yield None, text
         return
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="surrogateescape") as copy:
         copy.write(_INCLUDE.sub(lambda line: _TILDE.sub(lambda _: f"{home}/", line[0]), text))
@@ -107,19 +114,13 @@ def _passwd_home() -> str | None:
         return None
 
 
-def _ask_ssh(config: Path, host: str) -> dict[str, list[str]]:
-    """Return the settings of a host as ssh itself reads them from a file."""
+def _ask_ssh(config: Path | None, host: str) -> dict[str, list[str]]:
+    """Return the settings of a host as ssh itself reads them, from one file or from wherever it does."""
     ssh = shutil.which("ssh")
     if ssh is None:
         raise _NoAnswer(f"there is no ssh client here to say whether {_CONFIG} includes it")
     try:
-        run = subprocess.run(  # noqa: S603 - no shell, and a host is a plain word
-            [ssh, "-G", "-F", str(config), host],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_TIMEOUT_S,
-            check=False,
-        )
+        returned, out, complaint = _run_briefly([ssh, "-G", *(["-F", str(config)] if config else []), host])
     except subprocess.TimeoutExpired:
         raise _NoAnswer(f"ssh did not say within {_TIMEOUT_S:.0f} s whether {_CONFIG} includes it") from None
     except OSError as error:
@@ -127,13 +128,36 @@ def _ask_ssh(config: Path, host: str) -> dict[str, list[str]]:
             f"ssh cannot be asked whether {_CONFIG} includes it ({describe_error(error)})"
         ) from None
     settings: dict[str, list[str]] = {}
-    for line in run.stdout.decode("utf-8", "surrogateescape").splitlines():
+    for line in out.decode("utf-8", "surrogateescape").splitlines():
         key, _, value = line.partition(" ")
         settings.setdefault(key, []).append(value)
-    if run.returncode or "hostname" not in settings:
-        said = run.stderr.decode("utf-8", "replace").replace(str(config), _CONFIG)
+    if returned or "hostname" not in settings:
+        said = complaint.decode("utf-8", "replace")
+        said = said.replace(str(config), _CONFIG) if config else said
         raise _NoAnswer(f"ssh cannot read {_CONFIG} ({_first_complaint(said)})")
     return settings
+
+
+def _run_briefly(words: list[str]) -> tuple[int, bytes, bytes]:
+    """Run a command without a shell; what it has started itself ends with it if it takes too long."""
+    has_groups = hasattr(os, "killpg")
+    with subprocess.Popen(  # noqa: S603 - a host is a plain word
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=has_groups,
+    ) as process:
+        try:
+            out, complaint = process.communicate(timeout=_TIMEOUT_S)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                if has_groups:
+                    os.killpg(process.pid, signal.SIGKILL)
+                else:
+                    process.kill()
+            raise
+    return process.returncode, out, complaint
 
 
 def _first_complaint(said: str) -> str:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from primepods_magic.api.account import Billing, Wallet
 from primepods_magic.api.bounds import check_count
+from primepods_magic.api.lists import ListPage, read_whole_list
 
 from .connection import Connection
 
 __all__ = ["read_wallet"]
 
-_PAGE = 100
+# The published maximum.
+_MAX_LIMIT = 100
 
 
 def read_wallet(connection: Connection, *, team_id: str | None = None, limit: int = 20) -> Wallet:
@@ -30,16 +32,15 @@ def read_wallet(connection: Connection, *, team_id: str | None = None, limit: in
         The limit is not a whole number above 0.
     PermissionDenied, NotFound
         The key may not see this wallet.
+    UnexpectedAnswer
+        The billings move so much that they cannot be read.
     """
     check_count("limit", limit)
-    rows: dict[str, Billing] = {}
-    while True:
-        page = connection.client.wallet(
-            team_id=team_id, limit=min(_PAGE, limit - len(rows)), offset=len(rows)
-        )
-        # A row moves up when it is billed again, so it may come twice.
-        told = {row.id or f"#{len(rows) + place}": row for place, row in enumerate(page.recent_billings)}
-        fresh = {key: row for key, row in told.items() if key not in rows}
-        rows |= fresh
-        if not fresh or len(rows) >= min(limit, page.total_billings or 0):
-            return page.model_copy(update={"recent_billings": list(rows.values())[:limit]})
+    wallets: list[Wallet] = []
+
+    def fetch(offset: int, page_limit: int) -> ListPage[Billing]:
+        wallets.append(connection.client.wallet(team_id=team_id, limit=page_limit, offset=offset))
+        return ListPage(wallets[-1].recent_billings, wallets[-1].total_billings)
+
+    rows = read_whole_list(fetch, "billings", max_rows=limit, wide_rows=_MAX_LIMIT)
+    return wallets[-1].model_copy(update={"recent_billings": rows})

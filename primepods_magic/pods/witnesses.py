@@ -263,7 +263,9 @@ class _Inquiry:
             except NotFound:
                 self._count_against(pod_id)
             except PodsError as error:
-                self._note_failure([pod_id], error)
+                # One that does not answer is not asked again and again.
+                self._note_failure(self._open, error)
+                break
             else:
                 if pod.id == pod_id:
                     self._hear_state(pod_id, pod)

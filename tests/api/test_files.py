@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from primepods_magic.api.files import read_plain_file, replace_file, write_atomically
+from primepods_magic.api.files import read_plain_file, replace_file, replace_users_file, write_atomically
+from tests.support.damage import damage_path
 
 
 def _names(folder: Path) -> list[str]:
@@ -89,3 +93,61 @@ def test_reads_plain_files_only(tmp_path: Path) -> None:
             read_plain_file(tmp_path / name)
     with pytest.raises(OSError, match="larger than 2 bytes"):
         read_plain_file(tmp_path / "plain", max_bytes=2)
+
+
+def _save(path: Path, content: bytes = b"new") -> None:
+    with replace_users_file(path) as file:
+        file.write(content)
+
+
+def test_replaces_what_a_users_link_leads_to(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "real").write_text("earlier")
+    (tmp_path / "folder" / "second").symlink_to("real")
+    (tmp_path / "first").symlink_to("folder/second")
+    _save(tmp_path / "first")
+    assert (tmp_path / "first").is_symlink()
+    assert (tmp_path / "folder" / "second").is_symlink()
+    assert (tmp_path / "folder" / "real").read_text() == "new"
+    assert _names(tmp_path / "folder") == ["real", "second"]
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o644, 0o664, 0o750])
+def test_keeps_the_permissions_of_a_users_file(mode: int, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("earlier")
+    (tmp_path / "file").chmod(mode)
+    _save(tmp_path / "file")
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == mode
+    assert (tmp_path / "file").read_text() == "new"
+
+
+@pytest.fixture
+def folder_of_nobody() -> Iterator[Path]:
+    """A folder of somebody who is not root, which those of pytest may be."""
+    folder = Path(tempfile.mkdtemp(prefix="protected-"))
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.chown(folder, 65_534, 65_534)
+        os.seteuid(65_534)
+    yield folder
+    if is_root:
+        os.seteuid(0)
+    shutil.rmtree(folder)
+
+
+def test_does_not_replace_a_file_that_is_protected(folder_of_nobody: Path) -> None:
+    path = folder_of_nobody / "file"
+    path.write_text("earlier")
+    path.chmod(0o444)
+    with pytest.raises(PermissionError):
+        _save(path)
+    assert path.read_text() == "earlier"
+    assert _names(folder_of_nobody) == ["file"]
+
+
+@pytest.mark.parametrize("damage", ["folder", "pipe", "device", "loop"])
+def test_refuses_a_users_place_that_is_not_a_file(damage: str, tmp_path: Path) -> None:
+    damage_path(tmp_path / "file", damage)
+    with pytest.raises(OSError, match=r"not a plain file|symbolic links"):
+        _save(tmp_path / "file")
+    assert _names(tmp_path) == ["file"]

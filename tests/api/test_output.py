@@ -121,7 +121,8 @@ def test_a_secret_is_hidden_as_it_is_and_as_cleaning_left_it(secret: str) -> Non
     error = PodsError(f"refused: {secret} or {clean(secret)}!", said=f"got {secret}.")
     error.hide({secret: "${SECRET}"})
     if clean(secret):
-        assert str(error) == "refused: ${SECRET} or ${SECRET}!"
+        # A mark may stay where a character was that does something.
+        assert str(error).replace("\ufffd", "") == "refused: ${SECRET} or ${SECRET}!"
         assert error.said == "got ${SECRET}."
     else:
         assert secret not in str(error)

@@ -10,10 +10,12 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from primepods_magic.api.models import Offer, PodDetails
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, status_frame
-from primepods_magic.frames.rendering import Sheet, read_sheet, sheet_html, sheet_text
+from primepods_magic.frames.rendering import Sheet, as_text, read_sheet, sheet_html, sheet_text
 from primepods_magic.frames.rendering.as_html import _FILL
 from primepods_magic.frames.rendering.words import clean, money
 
@@ -261,3 +263,41 @@ def test_text_and_bars_stand_out_on_light_and_on_dark(text: int, strength: float
 def test_every_colour_goes_with_a_word() -> None:
     for badge in re.findall(r"border:1px solid [^>]*>([^<]*)<", sheet_html(sheet_of(ALL["pods"], "pods"))):
         assert any(unicodedata.category(character).startswith("L") for character in badge)
+
+
+def cut_one_by_one(text: str, most: int) -> str:
+    """What is shown of a long text, by the plainest way to find it."""
+    if as_text._width(text) <= most:
+        return text
+    while as_text._width(text) > most - 1:
+        text = text[:-1]
+    return text.rstrip() + "…"
+
+
+@given(st.text(st.sampled_from("ab 日é\u0301\u0300🚀") | st.characters(), max_size=40), st.integers(1, 12))
+def test_a_text_is_cut_where_it_no_longer_fits(text: str, most: int) -> None:
+    assert as_text._cut(text, most) == cut_one_by_one(text, most)
+
+
+@pytest.mark.parametrize("character", ["E", "日", "\u0301"])
+def test_cutting_looks_at_each_character_once_or_twice(
+    character: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = 0
+    cells = as_text._cells
+
+    def count(character: str) -> int:
+        nonlocal looked
+        looked += 1
+        return cells(character)
+
+    monkeypatch.setattr(as_text, "_cells", count)
+    as_text._cut(character * 100_000, 24)
+    assert looked <= 200_000
+
+
+def test_a_very_long_text_is_not_shown_whole() -> None:
+    frame = pods_frame([PodDetails(id="a", name="n" * 1_000_000, installationFailure="E" * 1_000_000)])
+    sheet = read_sheet(frame, "pods", "c" * 1_000_000, None, list(frame.columns))
+    assert len(sheet_text(sheet)) < 10_000
+    assert len(sheet_html(sheet)) < 20_000

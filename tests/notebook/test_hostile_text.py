@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import builtins
+import io
 import re
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html.parser import HTMLParser
@@ -11,10 +13,23 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ipywidgets.widgets import widget as widget_module
 
+from primepods_magic.api import errors
 from primepods_magic.api.errors import PodsError
-from tests.support.hostile import FORGED, Hostile, hostile
+from primepods_magic.notebook.launcher.market import OfferKey
+from primepods_magic.notebook.launcher.model import LauncherModel
+from primepods_magic.notebook.launcher.order import LaunchSettings
+from primepods_magic.notebook.launcher.still import still_html, still_text
+from primepods_magic.notebook.launcher.view.app import LauncherView
+from primepods_magic.notebook.output import ask_line
+from primepods_magic.notebook.views.terminal import TerminalView
+from primepods_magic.notebook.views.widget import WidgetView
+from primepods_magic.pods.connection import Connection, current
+from primepods_magic.pods.snapshot import Snapshot, changes_between
+from tests.support.hostile import FORGED, HOSTILE, Hostile, hostile
 from tests.support.sandbox_control import SandboxControl
+from tests.support.soak import pick
 
 # Everything that acts in a terminal, turns text around, or has no shape, but for the end of a line.
 ACTS = re.compile(
@@ -22,8 +37,8 @@ ACTS = re.compile(
     "|[\U000e0000-\U000e0fff]"
 )
 TAGS = set(
-    "a article b bdi br button code details div h3 li p pre span strong style summary table tbody td th thead "
-    "time tr ul".split()
+    "a article b bdi br button code details div h3 li p pre span strong style summary table tbody td th "
+    "thead time tr ul".split()
 )
 
 COMMANDS = """
@@ -154,28 +169,204 @@ def run_all(shell: Any, commands: list[str]) -> None:
     for command in commands:
         try:
             shell.run(command)
-        except PodsError as error:
+        except (PodsError, NameError) as error:
+            # A pod that was not found is no variable.
             check_text(str(error))
-        except (NameError, SyntaxError) as error:
-            assert "'pod'" in str(error), command
         try:
             check_output(shell.output, is_log="log" in command)
         except AssertionError as error:
             raise AssertionError(f"{command}: {error}") from None
 
 
+def check_widgets() -> None:
+    for widget in list(widget_module._instances.values()):
+        state = widget.get_state()
+        name = type(widget).__name__
+        if name == "HTML":
+            check_html(re.sub(r"<style\b.*?</style>", "", state["value"], flags=re.DOTALL))
+        # Fields have a space without a width as their placeholder unless given another.
+        said = [state.get(key) for key in ("description", "tooltip", "placeholder")]
+        said += [state.get("value")] if name != "HTML" else []
+        said = [text for text in said if text != "\u200b"]
+        said += state.get("_options_labels", ()) or ()
+        said += state.get("options", ()) or ()
+        for text in said:
+            check_text(text if isinstance(text, str) else "")
+        assert str(state.get("description") or "").count("$") <= 1, state["description"]
+
+
+def check_launcher(connection: Connection) -> None:
+    """Find, configure, review, and look after pods."""
+    model = LauncherModel(connection, {}, LaunchSettings)
+    view = LauncherView(model, "x", lambda: None)
+    model.listen(view.render)
+    try:
+        model.open()
+        assert model.wait_until_idle(20)
+        for row in model.found.rows[:1]:
+            model.choose(OfferKey.of(row.offer))
+        model.review()
+        for pod in model.fleet.pods:
+            model.do(model.fleet.show_logs, pod.id or "")
+            model.do(model.fleet.ask, pod.id or "")
+        assert model.wait_until_idle(20)
+        check_widgets()
+        check_text(still_text(model))
+        check_html(still_html(model))
+        check_text(model.cell)
+        assert "${HOME}" not in model.cell.replace("$${HOME}", "")
+    finally:
+        model.fleet.stop()
+        model.wait_until_idle(20)
+        model.close()
+        view.settle()
+        view.close()
+
+
+def check_views(connection: Connection, shell: Any, patch: pytest.MonkeyPatch) -> None:
+    """The live widget, and the bars in a terminal."""
+    pods = tuple(connection.client.list_all_pods())
+    snapshot = Snapshot(
+        pods, connection.now(), trouble=HOSTILE, changes=changes_between({}, pods, connection.now())
+    )
+    view = WidgetView(shell, lambda: None)
+    view.show(snapshot)
+    check_widgets()
+    view.finish(snapshot)
+    check_widgets()
+    check_output(shell.output)
+    view.close()
+    screen = Screen()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "stdout", screen)
+        bars = TerminalView(None)
+        bars.show(snapshot)
+        bars.finish(snapshot)
+    drawn = re.sub(r"\x1b\[(\?25[hl]|[0-9;]*m|[12]K|\d*[AB])|\r", "", screen.getvalue())
+    # A long text goes on in the next line of the screen.
+    check_text(drawn, is_log=True)
+    assert "[red]" in drawn
+
+
+class Screen(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def check_ssh_files(home: Path) -> None:
+    """Lines of a configuration and nothing else, whatever a pod is called."""
+    for path in (path for path in home.rglob("*") if path.is_file() and "ssh" in path.name):
+        text = path.read_text(encoding="utf-8")
+        check_text(text)
+        for line in text.splitlines():
+            assert re.fullmatch(
+                r"|#[^\n]*|Host pod-[\w.-]+|    [A-Z]\w+ [\w@:/.,~\"%-]+( [\w/\".-]+)*|Include .*", line
+            )
+
+
+NAMES = (
+    "name providerType provider socket environmentType images additionalInfo provisionedBy slug role email "
+    "publicKey userName userEmail region dataCenter security resource_type currency detail.msg logs message "
+    "installationFailure product description"
+).split()
+STATES = (
+    "status installationStatus installationFailure sshConnection ip external internal protocol usedBy".split()
+)
+IDS = "id podId userId teamId team_id walletId wallet_id cloudId resource_id instance".split()
+KINDS = "gpuName gpuType stockStatus country security dataCenterId type dialect".split()
+QUICK = [NAMES, STATES, IDS, KINDS]
+ALONE = [[place] for places in QUICK for place in places]
+
+
+@pytest.mark.parametrize("places", pick(QUICK, QUICK + ALONE), ids=lambda places: "-".join(places)[:40])
 def test_nothing_hostile_is_evaluated_or_shown_unescaped(
-    bare_shell: Any, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    bare_shell: Any,
+    sandbox: SandboxControl,
+    home: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    places: list[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
     with connected(bare_shell, sandbox, monkeypatch) as service:
-        service.spoils = lambda endpoint, place: place.endswith(FIELD)
+        service.spoils = lambda endpoint, place: f".{place}".endswith(tuple(f".{name}" for name in places))
+        check_views(current(), bare_shell, monkeypatch)
+        check_launcher(current())
         run_all(bare_shell, COMMANDS)
-        print(sorted(service.seen))
+        check_ssh_files(home)
     assert not hasattr(builtins, "was_evaluated")
-    assert not (tmp_path / "was-touched").exists()
+    assert not list(tmp_path.iterdir())
 
 
-import os
+@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 409, 422, 429, 500, 503, 302])
+def test_no_refusal_is_evaluated_or_shown_unescaped(
+    bare_shell: Any, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    problem = {
+        "loc": ["body", HOSTILE],
+        "msg": HOSTILE,
+        "param": HOSTILE,
+        "details": HOSTILE,
+        "type": HOSTILE,
+    }
+    bodies: list[Any] = [
+        {"detail": HOSTILE},
+        {"detail": [problem]},
+        {"detail": {"message": HOSTILE}},
+        {"errors": [problem]},
+        {"error": HOSTILE},
+        {"error": {"message": HOSTILE}},
+        {"title": HOSTILE},
+        HOSTILE,
+    ]
+    acting = "<b>[red]$x$"
+    headers = {"Retry-After": "3600", "X-Request-Id": acting, "Location": f"http://127.0.0.1/{acting}"}
+    with connected(bare_shell, sandbox, monkeypatch) as service:
+        for body in bodies:
+            service.refuse_with(status, body, headers)
+            run_all(
+                bare_shell,
+                [
+                    "%pods ls",
+                    "%pods show train",
+                    "%pods history",
+                    "%pods doctor",
+                    "%pods rm train -y",
+                    "%pods logs train",
+                    "%pod_create --gpu L4_24GB --name another --settle 0",
+                ],
+            )
+        service.refuse_with(None)
 
-FIELD = os.environ.get("FIELD", "name")
+
+def test_a_saved_notebook_holds_nothing_hostile(
+    run_notebook: Any, sandbox: SandboxControl, home: Path
+) -> None:
+    places = (*NAMES, *KINDS[2:])
+    with hostile(sandbox.url, lambda endpoint, place: place.rpartition(".")[2] in places) as (url, _):
+        cells = [
+            "%load_ext primepods_magic\n%pods connect --sandbox",
+            *(command for command in COMMANDS if command.split()[-1] != "--timeout"),
+        ]
+        notebook = run_notebook(cells, {"PRIMEPODS_SANDBOX_URL": url}, allow_errors=True)
+    for cell in notebook.cells:
+        for output in cell.outputs:
+            data = output.get("data", {})
+            error = "\n".join(output.get("traceback", ()))
+            for text in (
+                output.get("text", ""),
+                data.get("text/plain", ""),
+                re.sub("\x1b\\[[0-9;]*m", "", error),
+            ):
+                check_text(text, is_log="log" in cell.source)
+            check_html(data.get("text/html", ""))
+            if output.get("ename") not in (None, "NameError"):
+                assert output.ename in errors.__all__, (cell.source, error)
+
+
+def test_a_question_is_asked_in_clean_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = io.StringIO()
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    monkeypatch.setattr(sys, "stdout", asked)
+    assert ask_line(f"End {HOSTILE}? ") == "y"
+    assert not ACTS.search(asked.getvalue())

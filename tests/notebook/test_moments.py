@@ -121,3 +121,13 @@ def test_a_date_is_of_the_place_and_a_time_with_a_zone_of_that() -> None:
 def test_a_zone_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(InvalidRequest, match="there is no time zone"):
         zone(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [("0001-01-01", "+02:00"), ("0001-01", "Asia/Tokyo"), ("9999-12-31T23:30", "-01:00"), ("99999w", "-14")],
+)
+def test_a_time_that_utc_cannot_tell_is_refused(text: str, name: str) -> None:
+    now = datetime(1800, 1, 1, tzinfo=UTC) if text.endswith("w") else NOW
+    with pytest.raises(InvalidRequest, match=f"'{text}' is no time"):
+        moment(text, now, zone(name))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 from pathlib import Path
 
+import httpx
 import pytest
 
 from primepods_magic.api.errors import InvalidRequest, NameInUse, NotFound
+from primepods_magic.pods.clock import ServiceClock
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.ssh_keys import add_key, fingerprint, list_keys, make_primary
 from primepods_magic.pods.teams import find_team
 from primepods_magic.pods.wallet import read_wallet
 from tests.support.damage import damage_path
+from tests.support.moving_list import client_of
 from tests.support.sandbox_control import SandboxControl
 
 
@@ -123,3 +126,24 @@ def test_a_wallet_is_read_page_by_page(connection: Connection, sandbox: SandboxC
     assert len(everything.recent_billings) == everything.total_billings == 58
     assert len(read_wallet(connection, limit=3).recent_billings) == 3
     assert read_wallet(connection, team_id="team_id").team_id == "team_id"
+
+
+def test_a_billing_that_moves_up_between_two_pages_is_not_lost() -> None:
+    rows = [{"id": f"b{number}", "amount_usd": 1.0} for number in range(150)]
+    asked: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        offset, limit = (int(request.url.params[name]) for name in ("offset", "limit"))
+        asked.append(offset)
+        # The list ends one row earlier, so that the seam does not show what moved.
+        if len(asked) == 2:
+            rows.insert(0, rows.pop(120))
+            rows.pop(50)
+        return httpx.Response(
+            200, json={"total_billings": len(rows), "recent_billings": rows[offset : offset + limit]}
+        )
+
+    with client_of(httpx.MockTransport(answer)) as client:
+        wallet = read_wallet(Connection(client, ServiceClock(client.transport), False), limit=1000)
+    assert [row.id for row in wallet.recent_billings] == [row["id"] for row in rows]
+    assert len(asked) < 10

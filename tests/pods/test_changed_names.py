@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from primepods_magic.api.errors import NameInUse, OutcomeUnknown
+from primepods_magic.api.errors import NameInUse, OutcomeUnknown, ServiceUnavailable
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.launch import launch, plan_launch
@@ -212,3 +212,33 @@ def test_pods_of_a_team_are_shared_as_the_official_command_line_shares_them(
     assert plan.request is not None
     assert plan.request.wire().get("shared_with_team") is is_shared
     assert any("share_resources_with_team" in notice for notice in plan.notices) is (is_shared is True)
+
+
+def test_a_lost_create_whose_pod_has_another_name_is_unknown_until_a_person_decides(
+    connection: Connection, through: Through
+) -> None:
+    http = Renaming(lambda name: f"acme-{name}", loses=True)
+    there = through(http)
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match=r"your pod 'acme-train' .* began at the same time.*--new"):
+            launch(gpu="L4_24GB", name="train", connection=there, tell=lambda _: None)
+    assert http.creates == 1
+    assert launch(gpu="L4_24GB", name="train", new=True, tell=lambda _: None).name == "train"
+    assert sorted(map(str, names(connection))) == ["acme-train", "train"]
+
+
+def test_another_pod_that_began_meanwhile_elsewhere_is_not_taken_for_a_lost_create(
+    connection: Connection, through: Through
+) -> None:
+    """Launched from this computer under its own name, it has a record."""
+
+    class Meanwhile(Renaming):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if is_create(request):
+                launch(gpu="L4_24GB", name="other")
+                raise httpx.ReadTimeout("no answer", request=request)
+            return super().handle_request(request)
+
+    with pytest.raises(ServiceUnavailable, match="'train' was not created"):
+        launch(gpu="L4_24GB", name="train", connection=through(Meanwhile(str)), tell=lambda _: None)
+    assert names(connection) == ["other"]

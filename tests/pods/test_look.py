@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -98,7 +98,7 @@ def test_a_status_as_on_the_page_is_asked_once_and_from_then_on_the_list(
     for _ in range(2):
         pods = lookout.look(pods).pods
     assert statuses(pods) == ["ACTIVE", "TERMINATED", "PROVISIONING"]
-    assert requests(service) == ["/pods"] * 2
+    assert requests(service) == ["/pods", "/pods", "/pods/history"]
 
 
 def test_a_pod_that_is_nowhere_any_more_is_gone_at_the_second_look(
@@ -112,7 +112,7 @@ def test_a_pod_that_is_nowhere_any_more_is_gone_at_the_second_look(
     pods = lookout.look(pods).pods
     assert statuses(pods) == ["PROVISIONING", "TERMINATED", "PROVISIONING"]
     assert lookout.look(pods).pods == pods
-    assert requests(service) == ["/pods/status 3", "/pods", "/pods/status 2"]
+    assert requests(service) == ["/pods/status 3", "/pods", "/pods/history", "/pods/status 2"]
 
 
 def test_two_hundred_pods_that_vanish_at_once_cost_no_request_of_their_own() -> None:
@@ -125,7 +125,7 @@ def test_two_hundred_pods_that_vanish_at_once_cost_no_request_of_their_own() -> 
         for _ in range(5):
             pods = lookout.look(pods).pods
     assert set(statuses(pods)) == {"TERMINATED"}
-    assert requests(service) == ["/pods/status 100", "/pods/status 100", "/pods"]
+    assert requests(service) == ["/pods/status 100"] * 2 + ["/pods"] + ["/pods/history"] * 2
 
 
 def test_a_status_that_leaves_pods_out_is_not_believed_against_the_list(
@@ -164,7 +164,8 @@ def test_a_pod_that_is_not_there_yet_is_given_a_minute_to_appear() -> None:
 
 
 def test_a_pod_of_long_ago_that_is_nowhere_is_not_waited_for(service: Service, lookout: Lookout) -> None:
-    pods: tuple[PodDetails, ...] = (PodDetails(id="old", name="old", created_at=START - timedelta(hours=1)),)
+    pods: tuple[PodDetails, ...] = (service.put("old", createdAt=(START - timedelta(hours=1)).isoformat()),)
+    service.take("old")
     for _ in range(2):
         pods = lookout.look(pods).pods
     assert statuses(pods) == ["TERMINATED"]
@@ -278,3 +279,129 @@ def test_a_list_that_says_nothing_is_not_taken_for_an_empty_one(
     service.answer = lambda request: None if of_status(request) else as_json(nothing)
     with pytest.raises(UnexpectedAnswer, match="nothing where a list belongs"):
         lookout.look(service.details, for_others=True)
+
+
+NOTHING: dict[str, Any] = {"data": [], "total_count": 0}
+NOT_FOUND = httpx.Response(404, json={"detail": "Not Found"})
+LITTLE = {"data": [{"podId": name, "status": "ACTIVE", "providerType": "x"} for name in "abc"]}
+TERMINATED = {"data": [{"podId": name, "status": "TERMINATED", "installationStatus": None} for name in "abc"]}
+
+
+def answering(**answers: Any) -> Callable[[httpx.Request], httpx.Response | None]:
+    """Answer some endpoints otherwise: `listed`, `status`, `by_id`, `history`."""
+
+    def answer(request: httpx.Request) -> httpx.Response | None:
+        path = request.url.path.removeprefix("/api/v1").rstrip("/")
+        names = {"/pods": "listed", "/pods/status": "status", "/pods/history": "history"}
+        told = answers.get(names.get(path, "by_id"))
+        if isinstance(told, httpx.Response):
+            return httpx.Response(told.status_code, content=told.content)
+        return None if told is None else as_json(told)
+
+    return answer
+
+
+@pytest.mark.parametrize("for_others", [False, True])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"listed": NOTHING},
+        {"listed": NOTHING, "status": LITTLE},
+        {"listed": NOTHING, "status": NOT_FOUND},
+        {"listed": NOTHING, "status": {"data": []}},
+        {"listed": NOTHING, "by_id": NOT_FOUND, "history": NOT_FOUND},
+        {"status": NOT_FOUND, "by_id": NOT_FOUND},
+        {"status": {"data": []}, "by_id": NOT_FOUND, "history": NOT_FOUND},
+        {"status": TERMINATED, "by_id": NOT_FOUND},
+        {"listed": NOTHING, "status": {"data": []}, "by_id": httpx.Response(501)},
+    ],
+    ids=str,
+)
+def test_a_pod_that_one_witness_knows_is_never_gone(
+    service: Service, answers: dict[str, Any], for_others: bool
+) -> None:
+    service.make_ready()
+    clock = GatedClock()
+    with connected(service, clock) as connection:
+        lookout = Lookout(connection)
+        pods = lookout.look(service.details).pods
+        service.answer = answering(**answers)
+        for _ in range(30):
+            pods = lookout.look(pods, for_others=for_others).pods
+            clock.sleep(5)
+            assert "TERMINATED" not in statuses(pods)
+
+
+@pytest.mark.parametrize(
+    ("answers", "looks"),
+    [
+        ({}, 2),
+        ({"status": NOT_FOUND}, 2),
+        ({"by_id": NOT_FOUND}, 2),
+        ({"status": {"data": LITTLE["data"][1:]}}, 2),
+        ({"status": {"data": []}}, 2),
+        ({"status": {"data": TERMINATED["data"][:1]}, "history": NOTHING}, 1),
+    ],
+    ids=str,
+)
+def test_a_pod_that_has_ended_is_noticed_within_a_look_or_two(
+    service: Service, lookout: Lookout, answers: dict[str, Any], looks: int
+) -> None:
+    pods = lookout.look(service.details).pods
+    service.take("a")
+    service.answer = answering(**answers)
+    for _ in range(looks):
+        pods = lookout.look(pods).pods
+    assert statuses(pods) == ["TERMINATED", "PROVISIONING", "PROVISIONING"]
+
+
+def test_a_pod_that_no_one_knows_and_whose_end_no_one_states_is_given_a_minute() -> None:
+    service, clock = Service("a"), GatedClock()
+    with connected(service, clock) as connection:
+        lookout = Lookout(connection)
+        pods = lookout.look(service.details).pods
+        service.answer = answering(
+            listed=NOTHING, status={"data": []}, by_id=NOT_FOUND, history={"data": [], "total_count": 0}
+        )
+        for _ in range(12):
+            pods = lookout.look(pods).pods
+            clock.sleep(5)
+            assert statuses(pods) == ["PROVISIONING"]
+        assert statuses(lookout.look(pods).pods) == ["TERMINATED"]
+
+
+def test_doubts_are_told_with_the_pod_as_last_seen(service: Service, lookout: Lookout) -> None:
+    pods = lookout.look(service.details).pods
+    service.take("b")
+    open_row = {"data": [{"id": "b", "name": "b", "terminatedAt": None}], "total_count": 1}
+    service.answer = answering(history=open_row)
+    lookout.look(pods)
+    seen = lookout.look(pods)
+    assert seen.pods == pods
+    assert seen.doubts == {"b": "the list of pods does not show 'b', but its row in the history has no end"}
+
+
+def test_a_doubt_is_shown_to_who_watches_and_ends_when_it_is_resolved() -> None:
+    service, clock = Service("a", "b"), GatedClock()
+    with connected(service, clock) as connection:
+        watch = connection.poller.watch(service.details)
+        service.take("b")
+        service.answer = answering(history={"data": [{"id": "b", "terminatedAt": None}], "total_count": 1})
+        service.make_ready("a")
+        clock.let_pass(10)
+        news = watch.next(0)
+        assert news is not None
+        snapshot, _ = news
+        assert "its row in the history has no end" in str(snapshot.trouble)
+        assert [str(change) for change in snapshot.changes][:2] == [
+            "a is ready",
+            "the service cannot be relied on: the list of pods does not show 'b', but its row in the history "
+            "has no end",
+        ]
+        assert not watch.has_ended
+        service.answer = lambda request: None
+        clock.let_pass(5)
+        news = watch.next(0)
+        assert news is not None
+        assert [str(change) for change in news[0].changes] == ["the service answers again", "b is gone"]
+        assert watch.has_ended

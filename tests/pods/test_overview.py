@@ -9,13 +9,16 @@ import httpx
 import pytest
 
 from primepods_magic import launch
+from primepods_magic.api.errors import UnexpectedAnswer
 from primepods_magic.api.models import PodDetails
 from primepods_magic.costs import ledger, read_ledger
 from primepods_magic.frames import history_frame, pods_frame
 from primepods_magic.pods.burn import accrued_usd
+from primepods_magic.pods.clock import ServiceClock
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.overview import overview
 from tests.pods.conftest import Changing, Through
+from tests.support.moving_list import client_of
 from tests.support.sandbox_control import SandboxControl
 
 
@@ -125,9 +128,8 @@ def test_a_team_without_an_id_is_no_wallet_of_its_own(connection: Connection, th
         if not request.url.path.endswith("/user/teams"):
             return response
         body = response.json()
-        return httpx.Response(
-            200, json={**body, "data": [{"name": "nameless"}, *body["data"]]}, request=request
-        )
+        rows = [{"name": "nameless"}, *body["data"]]
+        return httpx.Response(200, json={**body, "data": rows, "total_count": len(rows)}, request=request)
 
     changed = through(Changing(change))
     assert [wallet.name for wallet in overview(changed).wallets] == [
@@ -147,3 +149,21 @@ def test_what_a_key_may_not_ask_is_missing_and_no_error(through: Through) -> Non
     assert seen.person is None
     (own,) = seen.wallets
     assert (own.balance_usd, own.hours_left, own.disks) == (None, None, None)
+
+
+@pytest.mark.parametrize("big", [0, 100_000], ids=["small rows", "big rows"])
+def test_a_history_that_never_ends_is_given_up(big: int) -> None:
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/history"):
+            return httpx.Response(200 if request.url.path.endswith("/pods/") else 403, json={"data": []})
+        asked.append(str(request.url))
+        rows = [{"id": f"{len(asked)}-{number}", "x": "x" * big} for number in range(1000)]
+        return httpx.Response(200, json={"data": rows[: 100 if big else 1000], "total_count": 10**9})
+
+    with client_of(httpx.MockTransport(answer)) as client:
+        connection = Connection(client, ServiceClock(client.transport), False)
+        with pytest.raises(UnexpectedAnswer, match="does not end"):
+            overview(connection)
+    assert len(asked) == (8 if big else 101)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import pwd
 import re
 import shutil
 import stat
@@ -15,6 +17,7 @@ import pytest
 from primepods_magic import launch
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import PodDetails
+from primepods_magic.pods import ssh_effect
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.remove import remove_pods
 from primepods_magic.pods.ssh import ssh_commands, write_ssh_config
@@ -235,6 +238,9 @@ def test_takes_the_key_from_the_configuration_of_prime(connection: Connection, h
     config.write_text(json.dumps({"ssh_key_path": str(home / "id.pub")}))
     written = write_ssh_config(connection, pod())
     assert read_by_ssh(written.path, "pod-train")["identityfile"] == str(home / "id")
+    (home / ".ssh").mkdir()
+    config.write_text(json.dumps({"ssh_key_path": str(home / ".ssh" / "id_rsa")}))
+    assert write_ssh_config(connection, pod()).notes == ()
     config.write_text(json.dumps({"ssh_key_path": "/nothing"}))
     assert (
         "ssh_key_path in ~/.prime/config.json is '/nothing'" in write_ssh_config(connection, pod()).notes[0]
@@ -319,6 +325,38 @@ def test_answers_whatever_stands_in_place_of_the_users_configuration(
     written = write_ssh_config(connection, pod())
     assert obstacle in (written.obstacle or "")
     assert written.include
+
+
+def test_asks_ssh_without_naming_a_file_if_ssh_finds_it(
+    connection: Connection, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an administrator includes counts, and a file that ssh refuses does not."""
+    entry = pwd.getpwuid(os.getuid())
+    monkeypatch.setattr(pwd, "getpwuid", lambda _: pwd.struct_passwd([*entry[:5], str(home), entry[6]]))
+    ours = write_ssh_config(connection, pod()).path
+    # As ssh does of a user whose home this is, and of a system whose files are these.
+    system, real = tmp_path / "system", shutil.which("ssh")
+    system.write_text(f"Include {ours}\n")
+    fake = tmp_path / "ssh"
+    fake.write_text(
+        f'#!/bin/sh\ncase "$*" in *-F*) exec {real} "$@";; *) exec {real} -F {system} "$@";; esac\n'
+    )
+    fake.chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert write_ssh_config(connection, pod()).include is None
+    fake.write_text('#!/bin/sh\necho "Bad owner or permissions on /home/ada/.ssh/config" >&2\nexit 255\n')
+    written = write_ssh_config(connection, pod())
+    assert written.include
+    assert "(Bad owner or permissions on /home/ada/.ssh/config)" in (written.obstacle or "")
+
+
+def test_waits_for_ssh_a_few_seconds_only(
+    connection: Connection, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh_effect, "_TIMEOUT_S", 0.2)
+    (home / ".ssh").mkdir()
+    (home / ".ssh" / "config").write_text('Match exec "sleep 60; true"\n  User me\n')
+    assert "ssh did not say within" in (write_ssh_config(connection, pod()).obstacle or "")
 
 
 def test_says_that_there_is_no_ssh_client(

@@ -110,7 +110,7 @@ def test_a_look_is_one_request_for_each_hundred_pods_however_many_watch_them(
     assert service.asked == [f"/pods/status {min(pods, 100)}"] * requests * 4
 
 
-def test_two_hundred_pods_that_vanish_at_once_are_told_to_be_gone_once_each_and_cost_three_requests() -> None:
+def test_two_hundred_pods_that_vanish_at_once_are_told_to_be_gone_once_each_and_cost_five_requests() -> None:
     service, clock = Service(*(f"{number:032x}" for number in range(200))), GatedClock()
     seen: list[Snapshot] = []
     with connected(service, clock) as connection:
@@ -121,7 +121,7 @@ def test_two_hundred_pods_that_vanish_at_once_are_told_to_be_gone_once_each_and_
         service.asked.clear()
         clock.let_pass(60)
     assert sorted(heard(seen)) == sorted(f"{name} is gone" for name in names)
-    assert service.asked == ["/pods/status 100", "/pods/status 100", "/pods"]
+    assert service.asked == ["/pods/status 100"] * 2 + ["/pods"] + ["/pods/history"] * 2
     assert not watchers()
 
 
@@ -734,7 +734,7 @@ def test_a_look_waits_for_a_silent_service_no_longer_than_ten_seconds(
     connection.poller.watch(service.details, is_over=never)
     service.take("c")
     clock.let_pass(10)
-    assert {path.partition(" ")[0] for path in service.asked} == {"/pods", "/pods/status"}
+    assert {path.partition(" ")[0] for path in service.asked} == {"/pods", "/pods/status", "/pods/history"}
     assert all(timeout["read"] == timeout["connect"] == 10 for timeout in patience)
 
 

@@ -8,11 +8,12 @@ from typing import Any
 import httpx
 import pytest
 
-from primepods_magic.api.errors import AuthenticationError
+from primepods_magic.api.errors import AuthenticationError, NotFound
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.listing import pod_status
 from primepods_magic.pods.witnesses import Fate, Finding, examine_pod, examine_pods
-from tests.support.watching import Service, as_json, connected
+from tests.support.watching import SSH, Service, as_json, connected
 
 LIST, STATUS, HISTORY, BY_ID = "/pods", "/pods/status", "/pods/history", "/pods/a"
 NOTHING = {"data": [], "total_count": 0}
@@ -163,3 +164,16 @@ def test_a_key_that_is_refused_ends_the_question(service: Service, connection: C
     service.answer = lambda request: httpx.Response(401)
     with pytest.raises(AuthenticationError):
         examine_pod(connection, "a", listed=[])
+
+
+@pytest.mark.parametrize("told", [NO_ROUTE, {"data": []}], ids=["no endpoint", "nothing"])
+def test_a_pod_that_the_status_leaves_out_is_shown_as_the_list_has_it(
+    service: Service, connection: Connection, told: Any
+) -> None:
+    service.make_ready("a")
+    answer_with(service, STATUS=told)
+    (entry,) = pod_status(connection, ["a"])
+    assert (entry.key, entry.status, entry.ssh_connection) == ("a", "ACTIVE", SSH)
+    service.take("a")
+    with pytest.raises(NotFound, match="the service knows no pod a"):
+        pod_status(connection, ["a"])

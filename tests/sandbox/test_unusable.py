@@ -156,6 +156,11 @@ def test_the_program_waits_about_five_seconds_and_says_one_line(tmp_path: Path) 
     assert line.startswith(f"error: {db} is in use by another process")
 
 
+def test_a_full_disk_asks_for_room(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnusable, match="make room for it"), opening.explained(tmp_path / "db"):
+        raise sqlite3.OperationalError("database or disk is full")
+
+
 def test_nothing_stays_open(tmp_path: Path) -> None:
     junk = tmp_path / "junk"
     junk.write_text("junk " * 200)

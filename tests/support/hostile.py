@@ -53,8 +53,19 @@ class Hostile:
         self.spoils = spoils
         self.seen: set[str] = set()
         self._originals: dict[str, str] = {}
+        self._refusal: Answered | None = None
+
+    def refuse_with(
+        self, status: int | None, body: Any = None, headers: dict[str, str] | None = None
+    ) -> None:
+        """Refuse whatever is asked from now on; without a status, pass it on again."""
+        content = json.dumps(body).encode()
+        told = {"Content-Type": "application/json", **(headers or {})}
+        self._refusal = Answered(status, content, told) if status else None
 
     def __call__(self, asked: Asked) -> Answered:
+        if self._refusal is not None:
+            return self._refusal
         place = urlsplit(asked.target)
         path = "/".join(quote(self._restored(unquote(part)), safe="") for part in place.path.split("/"))
         query = urlencode([(key, self._restored(value)) for key, value in parse_qsl(place.query)])

@@ -11,8 +11,8 @@ import pandas as pd
 from primepods_magic.frames.schema import STRING
 from primepods_magic.pods.history.read import FINAL_AFTER
 
-from .living import LIVE, living_disks, living_pods, now_or
-from .reading import column_of, numbers, require, text, times, truths
+from .living import LIVE, hours_between, living_disks, living_pods, now_or
+from .reading import column_of, numbers, prices, require, text, times, truths
 
 __all__ = ["as_ledger", "is_ledger", "ledger"]
 
@@ -50,8 +50,8 @@ def ledger(
     """Put everything that costs into one frame: the history, and the pods and disks that live.
 
     A pod or disk whose id is in the history is not counted again; while nothing is billed for it there, what
-    it must have cost so far is counted instead. Pure: nothing is asked of the service, and the frames that
-    are given stay as they are.
+    it must have cost so far is counted instead. What tells its own end costs nothing after it. Pure: nothing
+    is asked of the service, and the frames that are given stay as they are.
 
     Parameters
     ----------
@@ -136,14 +136,20 @@ def _past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
     data["billed_usd"] = numbers(rows, "billed_usd")
     begin, end = times(rows, "created_at"), times(rows, "terminated_at")
     derived = end.isna().map({True: "open", False: "closed"}).astype(STRING)
-    data["state"] = text(rows, "state").fillna(derived)
+    # An end that stands for none was taken for one where a file was written.
+    was_never = column_of(rows, "terminated_at", _CORE["terminated_at"]).notna() & end.isna()
+    data["state"] = text(rows, "state").fillna(derived).mask(was_never, "open")
+    for name in _TOLD.keys() & data.keys() - {"socket", "remarks"}:
+        data[name] = data[name].mask(was_never)
     is_open = data["state"] != "closed"
     # Without a beginning, "until now" would date what nobody has dated.
     lasts = is_open & end.isna() & begin.notna()
     data["team"] = pd.Series(index=rows.index, dtype=STRING)
-    data["cost_usd"] = data["billed_usd"].fillna(0.0)
+    data["created_at"], data["terminated_at"] = begin, end
     data["begin_at"] = begin
     data["end_at"] = end.mask(lasts, until).astype("datetime64[us, UTC]")
+    accrued = prices(rows, "price_usd_hr") * hours_between(begin, data["end_at"])
+    data["cost_usd"] = data["billed_usd"].mask(_is_blank(data) & lasts, accrued).fillna(0.0)
     data["is_spot"] = truths(rows, "is_spot")
     data["estimated"] = (is_open | data["billed_usd"].isna() | _is_billed_late(data, until)).astype("boolean")
     past: pd.DataFrame = pd.DataFrame(data, index=rows.index)
@@ -159,10 +165,16 @@ def _is_billed_late(data: Mapping[str, Any], until: pd.Timestamp) -> pd.Series:
     return late
 
 
+def _is_blank(rows: Mapping[str, Any] | pd.DataFrame) -> pd.Series:
+    """Whether nothing was billed for a row, as far as it says."""
+    blank: pd.Series = rows["billed_usd"].fillna(0.0).eq(0.0)
+    return blank
+
+
 def _without_blanks(past: pd.DataFrame, living: pd.DataFrame) -> pd.DataFrame:
     """Without open rows that nothing was billed for yet, and whose pod or disk itself tells more."""
     is_alive = past["id"].isin(text(living, "id").dropna())
-    is_blank = past["state"].eq("open") & past["cost_usd"].eq(0.0) & is_alive
+    is_blank = past["state"].eq("open") & _is_blank(past) & is_alive
     if not is_blank.any():
         return past
     rest: pd.DataFrame = past[~is_blank].reset_index(drop=True)
@@ -186,7 +198,8 @@ def _joined(past: pd.DataFrame, alive: list[pd.DataFrame]) -> pd.DataFrame:
             values = values.convert_dtypes()
         data[name] = values.reindex(range(length))
     joined: pd.DataFrame = pd.DataFrame(data, index=pd.RangeIndex(length))
-    joined.loc[len(past) :, "state"] = LIVE
+    # What tells its own end, and is not in the history yet, is over all the same.
+    joined.loc[len(past) :, "state"] = living["terminated_at"].isna().map({True: LIVE, False: "closed"}).array
     return joined
 
 

@@ -10,9 +10,9 @@ import pandas as pd
 from primepods_magic.api.vocabulary import PodStatus
 from primepods_magic.frames.schema import STRING
 
-from .reading import column_of, numbers, require, text, times, truths
+from .reading import column_of, lives, numbers, prices, require, statuses, text, times, truths
 
-__all__ = ["LIVE", "living_disks", "living_pods", "now_or"]
+__all__ = ["LIVE", "hours_between", "living_disks", "living_pods", "now_or"]
 
 LIVE = "live"
 
@@ -61,7 +61,7 @@ def living_pods(
 def living_disks(
     disks: pd.DataFrame, billings: pd.DataFrame | None, known: pd.Series, now: pd.Timestamp
 ) -> pd.DataFrame:
-    """Rows for the disks that live, likewise; attached or not, they cost the same."""
+    """Rows for the disks that live, likewise; attached or not, they cost the same, until their end."""
     require(disks, "disks", ("id", "price_usd_hr", "created_at"))
     alive = _alive(disks, known)
     rows = _rows(alive, "Disk", now)
@@ -69,15 +69,15 @@ def living_disks(
     rows["gpu_count"] = pd.Series(0, index=rows.index, dtype="Int64")
     rows["socket"] = rows["gpu"]
     rows["is_spot"] = pd.Series(index=rows.index, dtype="boolean")
-    price = numbers(alive, "price_usd_hr").fillna(0.0)
-    return _counted(rows, price * _hours(rows["begin_at"], rows["end_at"]), billings)
+    price = prices(alive, "price_usd_hr").fillna(0.0)
+    return _counted(rows, price * hours_between(rows["begin_at"], rows["end_at"]), billings)
 
 
 def _alive(frame: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
     ids = text(frame, "id")
     # Pages that were read while something changed may tell of one thing twice.
     again = ids.notna() & (ids.duplicated() | ids.isin(known))
-    gone = text(frame, "status").eq(PodStatus.TERMINATED.value).fillna(False).astype(bool)
+    gone = statuses(frame).eq(PodStatus.TERMINATED.value).fillna(False).astype(bool)
     alive: pd.DataFrame = frame[~(again | gone).astype(bool)].reset_index(drop=True)
     return alive
 
@@ -90,10 +90,10 @@ def _rows(alive: pd.DataFrame, kind: str, now: pd.Timestamp) -> pd.DataFrame:
     )
     rows["type"] = pd.Series(kind, index=alive.index, dtype=STRING)
     rows["price_usd_hr"] = column_of(alive, "price_usd_hr", "Float64")
-    rows["created_at"] = rows["begin_at"] = times(alive, "created_at")
-    nothing = pd.Series(index=alive.index, dtype="datetime64[us, UTC]")
-    rows["terminated_at"] = nothing
-    rows["end_at"] = nothing.mask(rows["begin_at"].notna(), now).astype("datetime64[us, UTC]")
+    begin, end = lives(alive, now)
+    rows["created_at"] = rows["begin_at"] = begin
+    rows["terminated_at"] = end.where(end < now)
+    rows["end_at"] = end.where(begin.notna())
     rows["estimated"] = pd.Series(True, index=alive.index, dtype="boolean")
     return rows
 
@@ -103,7 +103,7 @@ def _counted(rows: pd.DataFrame, accrued_usd: pd.Series, billings: pd.DataFrame 
     rows["billed_usd"] = _billed_usd(rows["id"], billings)
     rows["cost_usd"] = rows["billed_usd"].fillna(accrued_usd)
     rows["duration"] = (rows["end_at"] - rows["begin_at"]).astype("timedelta64[us]")
-    rows["gpu_hours"] = rows["gpu_count"] * _hours(rows["begin_at"], rows["end_at"])
+    rows["gpu_hours"] = rows["gpu_count"] * hours_between(rows["begin_at"], rows["end_at"])
     return rows
 
 
@@ -118,22 +118,21 @@ def _billed_usd(ids: pd.Series, billings: pd.DataFrame | None) -> pd.Series:
 
 def _accrued_usd(pods: pd.DataFrame, now: pd.Timestamp) -> pd.Series:
     """What pods must have cost so far, by the states they are in; as `pods.burn` counts an hour of them."""
-    price = numbers(pods, "price_usd_hr").fillna(0.0)
-    begin, status = times(pods, "created_at"), text(pods, "status")
-    end = pd.Series(now, index=pods.index).astype("datetime64[us, UTC]")
-    hours = _hours(begin, end)
-    provisioning = numbers(pods, "provisioning_price_usd_hr").fillna(price)
+    price = prices(pods, "price_usd_hr").fillna(0.0)
+    (begin, end), status = lives(pods, now), statuses(pods)
+    hours = hours_between(begin, end)
+    provisioning = prices(pods, "provisioning_price_usd_hr").fillna(price)
     rate = price.mask(status.eq(PodStatus.PROVISIONING.value).fillna(False), provisioning)
     # When it stopped is not told; but it changed last at ``updated_at``. Without that the dearer rate counts.
     stopped_at = times(pods, "updated_at").fillna(end)
-    stopped_hours = _hours(stopped_at.where(stopped_at > begin, begin), end)
-    cheaper = price - numbers(pods, "stopped_price_usd_hr").fillna(price)
+    stopped_hours = hours_between(stopped_at.where(stopped_at > begin, begin), end)
+    cheaper = price - prices(pods, "stopped_price_usd_hr").fillna(price)
     saved = (cheaper * stopped_hours).where(status.eq(PodStatus.STOPPED.value).fillna(False), 0.0)
     accrued: pd.Series = rate * hours - saved
     return accrued
 
 
-def _hours(begin: pd.Series, end: pd.Series) -> pd.Series:
+def hours_between(begin: pd.Series, end: pd.Series) -> pd.Series:
     """From one to the other; none where a time is missing, or where they are the wrong way round."""
     hours: pd.Series = ((end - begin) / _HOUR).fillna(0.0).clip(lower=0.0).astype("Float64")
     return hours

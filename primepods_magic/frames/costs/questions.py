@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 
 from primepods_magic.api.bounds import check_count
+from primepods_magic.api.stock import Stock, read_stock, stock_text_in
+from primepods_magic.api.tolerant import currency_in
 from primepods_magic.frames.schema import STRING
 
 from .breakdown import breakdown
@@ -16,7 +18,7 @@ from .labels import By
 from .ledger import as_ledger
 from .living import now_or
 from .periods import period_of, zone
-from .reading import is_pod
+from .reading import is_pod, prices
 
 __all__ = ["dearest", "gpu_hour_prices", "last_month", "month", "spot_savings"]
 
@@ -280,9 +282,9 @@ def _by_gpu(ledger: pd.DataFrame) -> pd.DataFrame:
 
 def _cheapest(offers: pd.DataFrame, is_spot: bool) -> pd.DataFrame:
     """Of each GPU type the cheapest offer that can be had for USD, by GPU type."""
-    currency = offers["currency"].astype(STRING).fillna("USD").str.upper()
-    stock = offers["stock"].astype(STRING).fillna("").str.casefold()
-    fits = (currency == "USD") & (stock != "unavailable") & offers["price_gpu_hr"].notna()
+    currency, stock = offers["currency"].map(currency_in), offers["stock"].map(stock_text_in).map(read_stock)
+    is_priced = prices(offers, "price_gpu_hr").gt(0.0).fillna(False)
+    fits = currency.fillna("USD").eq("USD") & stock.ne(Stock.OUT) & is_priced
     fits &= offers["gpu"].notna() & (offers["is_spot"].astype("boolean").fillna(False) == is_spot)
     ranked = offers[fits].sort_values("price_gpu_hr", kind="stable").astype({"gpu": STRING})
     firsts = ranked.drop_duplicates("gpu").set_index("gpu")

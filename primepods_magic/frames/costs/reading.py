@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from primepods_magic.api.tolerant import LATEST, is_no_value, moment_in, timestamp_in, word
+from primepods_magic.api.vocabulary import STATUS_SYNONYMS, PodStatus
 from primepods_magic.frames.schema import STRING
 
-__all__ = ["column_of", "is_pod", "is_text", "numbers", "require", "text", "times", "truths"]
+__all__ = [
+    "column_of",
+    "is_pod",
+    "is_text",
+    "lives",
+    "numbers",
+    "prices",
+    "require",
+    "statuses",
+    "text",
+    "times",
+    "truths",
+]
+
+
+# Frames of one's own may be older than the service; only what stands for no time is none.
+_SECOND_YEAR = datetime(2, 1, 1, tzinfo=timezone.utc)
+# In any time zone.
+_BEFORE_1970 = datetime(1969, 12, 31, tzinfo=timezone.utc)
+_AFTER_1970 = datetime(1970, 1, 2, tzinfo=timezone.utc)
 
 
 def require(frame: object, what: str, names: Iterable[str]) -> None:
@@ -59,8 +81,11 @@ def column_of(frame: pd.DataFrame, name: str, dtype: str) -> pd.Series:
 
 
 def times(frame: pd.DataFrame, name: str) -> pd.Series:
-    """A column as instants, ``datetime64[us, UTC]``; naive ones are UTC."""
-    return column_of(frame, name, "datetime64[us, UTC]")
+    """A column as instants, ``datetime64[us, UTC]``; naive ones are UTC. A time that stands for none, such as
+    the year 1, is missing."""
+    values = column_of(frame, name, "datetime64[us, UTC]")
+    never = (values < _SECOND_YEAR) | ((values > _BEFORE_1970) & (values < _AFTER_1970)) | (values >= LATEST)
+    return values.mask(never) if never.any() else values
 
 
 def numbers(frame: pd.DataFrame, name: str) -> pd.Series:
@@ -68,6 +93,28 @@ def numbers(frame: pd.DataFrame, name: str) -> pd.Series:
     values = column_of(frame, name, "Float64")
     finite = np.isfinite(values.to_numpy(dtype=float, na_value=np.nan))
     return values if finite.all() else values.where(finite, pd.NA)
+
+
+def prices(frame: pd.DataFrame, name: str) -> pd.Series:
+    """A column as ``Float64``; what is below 0 is no price, and missing."""
+    values = numbers(frame, name)
+    return values.mask((values < 0).fillna(False), pd.NA)
+
+
+def statuses(frame: pd.DataFrame) -> pd.Series:
+    """The column ``status`` in the words that the service's page has, as far as they are known."""
+    values = text(frame, "status")
+    words = {told: str(word(PodStatus, told, STATUS_SYNONYMS)) for told in values.dropna().unique()}
+    return values.map(words).astype(STRING)
+
+
+def lives(frame: pd.DataFrame, now: pd.Timestamp) -> tuple[pd.Series, pd.Series]:
+    """From when to when each thing of a frame has lived: up to its end, or now; missing where not known. An
+    end before the beginning is none."""
+    begin, end = times(frame, "created_at"), times(frame, "terminated_at")
+    is_over = (end <= now) & ~(end < begin)
+    until: pd.Series = end.where(is_over, now).astype("datetime64[us, UTC]")
+    return begin, until
 
 
 def text(frame: pd.DataFrame, name: str) -> pd.Series:
@@ -86,11 +133,23 @@ def _times(values: pd.Series) -> pd.Series:
         raise ValueError("numbers are not times")
     read = values
     if not pd.api.types.is_datetime64_any_dtype(values.dtype):
-        read = pd.to_datetime(values, utc=True, format="ISO8601")
+        read = _instants(values)
     elif values.dt.tz is None:
         read = values.dt.tz_localize("UTC")
     instants: pd.Series = read.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
     return instants
+
+
+def _instants(values: pd.Series) -> pd.Series:
+    try:
+        return pd.to_datetime(values, utc=True, format="ISO8601")
+    except (ValueError, OverflowError):
+        # Other forms are read one by one; so is the year 1, which pandas 2 does not reach.
+        told = {value: timestamp_in(value) for value in values.dropna().unique()}
+        for value, moment in told.items():
+            if moment is None and not is_no_value(value) and moment_in(value) is None:
+                raise
+        return values.map(told).astype("datetime64[us, UTC]")
 
 
 def _durations(values: pd.Series) -> pd.Series:
@@ -98,7 +157,10 @@ def _durations(values: pd.Series) -> pd.Series:
 
 
 def _numbers(values: pd.Series) -> pd.Series:
-    return pd.to_numeric(values.replace("", None) if is_text(values) else values).astype("Float64")
+    if is_text(values):
+        nothing = [value for value in values.dropna().unique() if is_no_value(value)]
+        values = values.mask(values.isin(nothing), None)
+    return pd.to_numeric(values).astype("Float64")
 
 
 def _counts(values: pd.Series) -> pd.Series:

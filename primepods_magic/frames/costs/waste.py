@@ -15,7 +15,7 @@ from primepods_magic.frames.schema import STRING
 
 from .ledger import as_ledger
 from .living import now_or
-from .reading import is_pod
+from .reading import is_pod, lives, prices, statuses
 
 __all__ = ["waste"]
 
@@ -103,10 +103,8 @@ def waste(
 
 
 def _live_pods(pods: pd.DataFrame, never_ready_min: float) -> Iterable[pd.DataFrame]:
-    status, installation = (
-        pods[name].astype("string").fillna("") for name in ("status", "installation_status")
-    )
-    is_live = ~status.isin(_ON_ITS_WAY_OUT)
+    status, installation = pods["status"].fillna(""), pods["installation_status"].astype("string").fillna("")
+    is_live = ~status.isin(_ON_ITS_WAY_OUT) & ~pods["is_over"]
     has_failed = is_live & ((status == "ERROR") | installation.isin(["FAILED", "TERMINATED"]))
     yield _lines(pods, has_failed, "failed, and billed", map(_failure, *_texts(pods)))
 
@@ -116,13 +114,13 @@ def _live_pods(pods: pd.DataFrame, never_ready_min: float) -> Iterable[pd.DataFr
     ages = (f"{_said(age)} old, {status}" for age, status in zip(pods["age"], status, strict=True))
     yield _lines(pods, waits, "never ready", ages)
 
-    is_stopped = (status == "STOPPED") & ~has_failed & (pods["rate"] > 0).fillna(False)
+    is_stopped = is_live & (status == "STOPPED") & ~has_failed & (pods["rate"] > 0).fillna(False)
     rates = (f"{money(rate, 'USD')} per hour while stopped" for rate in pods["rate"])
     yield _lines(pods, is_stopped, "stopped, and billed", rates)
 
 
 def _disks(disks: pd.DataFrame) -> pd.DataFrame:
-    is_alone = disks["pods"].isna() & ~disks["status"].astype("string").fillna("").isin(_ON_ITS_WAY_OUT)
+    is_alone = disks["pods"].isna() & ~disks["status"].fillna("").isin(_ON_ITS_WAY_OUT) & ~disks["is_over"]
     rates = (f"{money(rate, 'USD')} per hour" for rate in disks["rate"])
     return _lines(disks, is_alone, "attached to nothing", rates)
 
@@ -145,17 +143,20 @@ def _long(ledger: pd.DataFrame, forgotten_days: float) -> pd.DataFrame:
 
 def _aged(things: pd.DataFrame, ledger: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
     """What lives, with its age, what it costs an hour in its state, and what it has cost so far."""
-    rate = things["price_usd_hr"].astype("Float64")
+    things = things.assign(status=statuses(things))
+    rate = prices(things, "price_usd_hr")
     for state, name in (("STOPPED", "stopped_price_usd_hr"), ("PROVISIONING", "provisioning_price_usd_hr")):
         if name in things:
             is_it = (things["status"] == state).fillna(False)
-            rate = rate.mask(is_it & things[name].notna(), things[name])
-    age = (moment - things["created_at"]).astype("timedelta64[us]")
+            told = prices(things, name)
+            rate = rate.mask(is_it & told.notna(), told)
+    begin, end = lives(things, moment)
+    age = (end - begin).astype("timedelta64[us]")
     known = ledger.dropna(subset=["id"]).drop_duplicates("id", keep="last").set_index("id")["cost_usd"]
-    told = things["id"].map(known).astype("Float64")
+    billed = things["id"].map(known).astype("Float64")
     hours = (age / pd.Timedelta(hours=1)).astype("Float64")
     aged: pd.DataFrame = things.assign(
-        age=age, rate=rate, cost_usd=told.fillna(rate * hours), begin_at=things["created_at"]
+        age=age, rate=rate, cost_usd=billed.fillna(rate * hours), begin_at=begin, is_over=end < moment
     )
     return aged
 

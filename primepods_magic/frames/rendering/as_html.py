@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from html import escape
 
-from primepods_magic.api.text import safe_html
+from primepods_magic.api.text import brief, safe_html
 from primepods_magic.frames.glossary import meaning
 
 from .sheet import Sheet
@@ -56,7 +56,7 @@ def sheet_html(sheet: Sheet) -> str:
     """
     parts = []
     if sheet.caption:
-        parts.append(f'<div style="margin-bottom:4px;{_INSET}">{safe_html(sheet.caption)}</div>')
+        parts.append(f'<div style="margin-bottom:4px;{_INSET}">{safe_html(brief(sheet.caption))}</div>')
     if sheet.rows:
         parts.append(_table(sheet))
     if sheet.nothing:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import brief, clean
 
 from .sheet import Sheet, SheetColumn
 from .views import Look
@@ -33,7 +33,7 @@ def sheet_text(sheet: Sheet) -> str:
     str
         The caption, the table, and a line about what is left out.
     """
-    caption = [clean(sheet.caption)] if sheet.caption else []
+    caption = [brief(sheet.caption)] if sheet.caption else []
     if not sheet.rows:
         return "\n".join(filter(None, [*caption, sheet.nothing, sheet.notes(sheet.columns)]))
     columns = _fitting([(column, _texts(column)) for column in sheet.columns])

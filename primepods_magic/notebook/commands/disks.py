@@ -26,10 +26,11 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.frames import disks_frame
     from primepods_magic.notebook.captions import caption
     from primepods_magic.notebook.display import present
+    from primepods_magic.pods.burn import disk_burn_usd_hr
 
     connection = magics.connection
     disks = connection.client.list_disks()
-    burn = f"${sum(disk.price_hr or 0.0 for disk in disks):.3f}/h, attached or not"
+    burn = f"${disk_burn_usd_hr(disks, connection.now()):.3f}/h, attached or not"
     return present(
         disks_frame(disks), kind="disks", caption=caption(connection, len(disks), len(disks), "disk", burn)
     )

@@ -53,5 +53,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     return present(
         shown,
         kind="pods",
-        caption=caption(connection, len(shown), len(frame), "pod", f"${burn_usd_hr(pods):.2f}/h now"),
+        caption=caption(
+            connection, len(shown), len(frame), "pod", f"${burn_usd_hr(pods, connection.now()):.2f}/h now"
+        ),
     )

@@ -62,7 +62,7 @@ def _frame(connection: Connection, seen: Snapshot) -> pd.DataFrame:
     from primepods_magic.notebook.display import present
     from primepods_magic.pods.burn import burn_usd_hr
 
-    burn = f"${burn_usd_hr(seen.pods):.2f}/h now"
+    burn = f"${burn_usd_hr(seen.pods, connection.now()):.2f}/h now"
     number = len(seen.pods)
     return present(
         pods_frame(seen.pods), kind="pods", caption=caption(connection, number, number, "pod", burn)

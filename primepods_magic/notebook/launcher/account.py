@@ -11,6 +11,7 @@ from primepods_magic.api.errors import error_words
 from primepods_magic.api.text import clean
 from primepods_magic.pods.allowed import if_allowed
 from primepods_magic.pods.behind import run_all_behind
+from primepods_magic.pods.burn import has_ended
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.ssh_keys import list_keys
 
@@ -71,7 +72,7 @@ def read_account(connection: Connection) -> Account:
         may_launch=_may_launch(me),
         teams=tuple(team for team in teams or () if team.team_id),
         keys=None if keys is None else tuple(keys),
-        disks=tuple(disk for disk in disks or () if disk.id and disk.status != "TERMINATED"),
+        disks=tuple(disk for disk in disks or () if disk.id and not has_ended(disk, connection.now())),
         trouble=f"not known: {', '.join(missing)} ({said})" if missing else "",
     )
 

@@ -6,6 +6,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from primepods_magic.notebook.output import say
+from primepods_magic.pods.snapshot import ChangeKind
 
 from .choice import MOST_ROWS
 from .rows import Kind, read_row, read_totals
@@ -45,7 +46,9 @@ class PlainView:
         if self._may_print():
             # What went wrong names hosts and ports, which differ between computers.
             if snapshot.trouble is not None and not self._in_trouble:
-                say("the service cannot be reached at present; still trying")
+                is_doubted = any(change.kind is ChangeKind.DOUBTED for change in snapshot.changes)
+                what = "relied on" if is_doubted else "reached"
+                say(f"the service cannot be {what} at present; still trying")
             if snapshot.trouble is None and self._in_trouble:
                 say("the service answers again")
             self._in_trouble = snapshot.trouble is not None

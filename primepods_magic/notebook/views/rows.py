@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from primepods_magic.api.text import brief, clean, shorten
 from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
+from primepods_magic.pods.burn import end_of
 
 if TYPE_CHECKING:
     from primepods_magic.api.models import PodDetails
@@ -68,7 +69,8 @@ class Row:
     cost : str
         What it has cost until now, an estimate: ``about $0.08 so far``, or empty.
     elapsed : str
-        Since the pod was created, by the service's clock: ``4 min 05 s``, or empty.
+        From the creation of the pod to its end, or until now, by the service's clock: ``4 min 05 s``, or
+        empty.
     left : str
         How long the installation will take, an estimate: ``about 40 s left``, or empty.
     commands : tuple of str
@@ -142,7 +144,7 @@ def read_row(pod: PodDetails, as_of: datetime, outlook: Outlook | None = None, *
         kind=kind,
         price=_price(pod.price_hr),
         cost=_cost(outlook.cost_usd if outlook else None),
-        elapsed=_elapsed(pod.created_at, as_of),
+        elapsed=_elapsed(pod.created_at, _seen_until(pod, as_of, outlook)),
         left=_left(outlook.left_s if outlook else None),
         commands=commands,
         reason=reason,
@@ -310,10 +312,18 @@ def _left(seconds: float | None) -> str:
     return f"about {minutes} min left" if minutes < 90 else f"about {round(seconds / 3600)} h left"
 
 
-def _elapsed(created_at: datetime | None, as_of: datetime) -> str:
-    if created_at is None:
+def _seen_until(pod: PodDetails, as_of: datetime, outlook: Outlook | None) -> datetime | None:
+    """Return up to when a pod is measured; ``None`` if it has ended and no one knows when."""
+    ended_at = end_of(pod) or (outlook.ended_at if outlook else None)
+    if ended_at is None:
+        return None if pod.status == PodStatus.TERMINATED else as_of
+    return min(ended_at, as_of)
+
+
+def _elapsed(created_at: datetime | None, until: datetime | None) -> str:
+    if created_at is None or until is None:
         return ""
-    seconds = max(int((as_of - created_at).total_seconds()), 0)
+    seconds = max(int((until - created_at).total_seconds()), 0)
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86400
     if minutes < 1:
         return f"{seconds} s"

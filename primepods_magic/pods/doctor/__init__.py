@@ -14,6 +14,7 @@ from .service import service
 __all__ = ["Finding", "Result", "diagnose"]
 
 TIMEOUT_S = 5.0
+LONGEST_TIMEOUT_S = 3600.0
 
 
 def diagnose(connection: Connection | None = None, *, timeout_s: float = TIMEOUT_S) -> list[Finding]:
@@ -36,7 +37,7 @@ def diagnose(connection: Connection | None = None, *, timeout_s: float = TIMEOUT
     >>> [finding.check for finding in diagnose() if finding.result == "problem"]   # doctest: +SKIP
     []
     """
-    check_seconds("timeout_s", timeout_s)
+    timeout_s = min(check_seconds("timeout_s", timeout_s), LONGEST_TIMEOUT_S)
     findings = guarded("packages", packages)
     if connection is not None:
         findings.append(Finding("connection", "ok", repr(connection)))
@@ -49,12 +50,16 @@ def diagnose(connection: Connection | None = None, *, timeout_s: float = TIMEOUT
         findings += guarded("settings", lambda: settings_found(found))
     findings += guarded("files", open_files)
     target = connection.settings if connection is not None else settings
-    findings += guarded("proxy", lambda: proxy(target))
-    findings += guarded("certificates", certificates)
+    is_answered: bool | None = None
     if target is None or not target.api_key:
-        findings.append(Finding("service", "warning", "not asked, for there is no key", LOG_IN))
+        asked = [Finding("service", "warning", "not asked, for there is no key", LOG_IN)]
     else:
-        findings += guarded("service", lambda: service(target, timeout_s))
+        asked = guarded("service", lambda: service(target, timeout_s))
+        is_answered = any(finding.check == "service" and finding.result == "ok" for finding in asked)
+    # Only what a request has really passed through is ok.
+    findings += guarded("proxy", lambda: proxy(target, is_answered=is_answered))
+    findings += guarded("certificates", lambda: certificates(target, is_answered=is_answered))
+    findings += asked
     return findings + guarded("launch notes", launch_notes)
 
 

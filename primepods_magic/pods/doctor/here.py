@@ -8,22 +8,32 @@ import tempfile
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from urllib.parse import urlsplit
-from urllib.request import getproxies, proxy_bypass
 
 from primepods_magic import __version__
+from primepods_magic.api.client import Client
+from primepods_magic.api.errors import NotConfigured
 from primepods_magic.api.files import describe_error
 from primepods_magic.api.folders import find_folder, shorten_path
 from primepods_magic.api.prime_files import CONFIG, context_file, context_names, prime_folder, read_file
 from primepods_magic.api.settings import LIVE_URL, Settings, mask
 from primepods_magic.api.text import clean
 from primepods_magic.pods.intents import launch_path
+from primepods_magic.pods.opening import (
+    CERTIFICATE_VARIABLES,
+    PROXY_VARIABLES,
+    find_blame,
+    open_client,
+    set_variables,
+)
 
-from .finding import LOG_IN, Finding
+from .finding import LOG_IN, Finding, Result
 
 __all__ = ["certificates", "launch_notes", "open_files", "packages", "proxy", "settings_found"]
 
 _PACKAGES = ("ipython", "httpx", "pydantic", "pandas")
-_PROXIES = ("https", "http", "all")
+_PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+# Certificates that other programs are told to use.
+_OTHER_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def packages() -> Iterator[Finding]:
@@ -95,22 +105,60 @@ def open_files() -> Iterator[Finding]:
         )
 
 
-def proxy(target: Settings | None) -> Iterator[Finding]:
-    """Proxies that are set, without the passwords in their URLs."""
-    used = {scheme: url for scheme, url in getproxies().items() if scheme in _PROXIES}
-    if not used:
-        yield Finding("proxy", "ok", "none")
+def proxy(target: Settings | None, *, is_answered: bool | None = None) -> Iterator[Finding]:
+    """The proxy that requests go through, without the password in its URL.
+
+    Parameters
+    ----------
+    target : Settings, optional
+        The service.
+    is_answered : bool, optional
+        Whether it has answered; ``None`` if it was not asked.
+    """
+    settings = target or Settings()
+    said = ", ".join(f"{name.upper()} is {_proxy_place(name)}" for name in set_variables(_PROXIES))
+    try:
+        client = open_client(settings)
+    except NotConfigured as error:
+        blamed = [name for name in set_variables(PROXY_VARIABLES) if name in str(error)]
+        if blamed:
+            yield _unusable("proxy", error)
+        else:
+            yield Finding("proxy", "warning", f"{said or 'none'}; nothing can be sent")
         return
-    said = ", ".join(f"{scheme.upper()}_PROXY is {_proxy_place(url)}" for scheme, url in used.items())
-    host = urlsplit(target.base_url).hostname or "" if target else ""
-    if target and (target.is_loopback or proxy_bypass(host)):
-        yield Finding("proxy", "ok", f"{said}; not used for {host}")
+    route = client.transport.proxy
+    client.close()
+    host = clean(urlsplit(settings.base_url).hostname)
+    if route is None:
+        yield Finding("proxy", "ok", f"{said}; not used for {host}" if said else "none")
+        return
+    # The variable is the one without which the way is another.
+    names = find_blame(lambda: Client(settings), lambda other: other.transport.proxy != route)
+    which = (
+        f"{' and '.join(name.upper() for name in names) or 'the proxy of this computer'} is {clean(route)}"
+    )
+    if is_answered:
+        yield Finding("proxy", "ok", f"{which}; the service answers through it")
+    elif is_answered is None:
+        yield Finding("proxy", "warning", f"{which}; not tried, for there is no key")
     else:
-        yield Finding("proxy", "ok", said)
+        yield Finding(
+            "proxy", "warning", f"{which}; the service was not reached through it", f"check {which}"
+        )
 
 
-def _proxy_place(url: str) -> str:
+def _unusable(check: str, error: NotConfigured) -> Finding:
+    """A variable that keeps anything from being sent."""
+    _, _, detail = str(error).partition(" from here: ")
+    problem, _, what_to_do = detail.partition(". ")
+    return Finding(
+        check, "problem", f"nothing can be sent: {problem}", what_to_do[:1].lower() + what_to_do[1:]
+    )
+
+
+def _proxy_place(name: str) -> str:
     """Host and port of a proxy; a user and a password stand before them."""
+    url = os.environ[name]
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
         port = f":{parts.port}" if parts.port else ""
@@ -119,23 +167,39 @@ def _proxy_place(url: str) -> str:
     return f"{clean(parts.hostname)}{port}" if parts.hostname else "not a URL"
 
 
-def certificates() -> Iterator[Finding]:
-    """The certificates that servers are checked by."""
-    # As httpx looks for them.
-    for variable, exists in (("SSL_CERT_FILE", os.path.isfile), ("SSL_CERT_DIR", os.path.isdir)):
-        place = os.environ.get(variable)
-        if place and not exists(place):
-            yield Finding(
-                "certificates",
-                "problem",
-                f"{variable} names nothing that exists",
-                f"correct or unset {variable}",
-            )
+def certificates(target: Settings | None = None, *, is_answered: bool | None = None) -> Iterator[Finding]:
+    """The certificates that servers are checked by. Parameters as for `proxy`."""
+    settings = target or Settings()
+    names = set_variables(CERTIFICATE_VARIABLES)
+    try:
+        open_client(settings).close()
+    except NotConfigured as error:
+        if any(name in str(error) for name in names):
+            yield _unusable("certificates", error)
             return
-        if place:
-            yield Finding("certificates", "ok", f"from {variable}")
-            return
-    yield Finding("certificates", "ok", "the usual ones")
+    folder = os.environ.get("SSL_CERT_DIR")
+    if folder and "SSL_CERT_FILE" not in names and not os.path.isdir(folder):
+        # OpenSSL does not mind.
+        todo = "correct or unset SSL_CERT_DIR"
+        yield Finding("certificates", "problem", "SSL_CERT_DIR names nothing that exists", todo)
+        return
+    source = next((f"from {name}" for name in CERTIFICATE_VARIABLES[:2] if name in names), "the usual ones")
+    others = [name for name in _OTHER_BUNDLES if os.environ.get(name)]
+    if settings.is_loopback:
+        yield Finding("certificates", "ok", f"{source}; not used for this computer")
+    elif others and source == "the usual ones":
+        which = " and ".join(others)
+        detail = f"{source}: {which} {'are' if len(others) > 1 else 'is'} set, but not read here"
+        yield Finding("certificates", "warning", detail, "set SSL_CERT_FILE to the same file if it is needed")
+    elif is_answered:
+        yield Finding("certificates", "ok", source)
+    elif is_answered is None:
+        result: Result = "ok" if source == "the usual ones" else "warning"
+        yield Finding(
+            "certificates", result, source if result == "ok" else f"{source}; not tried, for there is no key"
+        )
+    else:
+        yield Finding("certificates", "warning", f"{source}; the service was not reached with them")
 
 
 def launch_notes() -> Iterator[Finding]:

@@ -6,7 +6,9 @@ import contextlib
 import time
 from collections.abc import Iterator
 from concurrent.futures import TimeoutError as TimedOut
+from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 from primepods_magic.api.account import SshKey
@@ -24,7 +26,8 @@ from primepods_magic.api.folders import find_home
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.text import clean
 from primepods_magic.pods.behind import run_behind
-from primepods_magic.pods.connection import about_sandbox, open_client
+from primepods_magic.pods.connection import about_sandbox
+from primepods_magic.pods.opening import find_blame, open_client
 from primepods_magic.pods.ssh_keys import fingerprint
 
 from .finding import LOG_IN, Finding, Result, unchecked
@@ -40,7 +43,7 @@ def service(settings: Settings, timeout_s: float) -> Iterator[Finding]:
         # A single answer may take longer than all of them together, so that one clock says what is said.
         client = open_client(settings, read_timeout_s=2 * timeout_s)
     except NotConfigured as error:
-        yield Finding("service", "problem", str(error), "see proxy and certificates")
+        yield Finding("service", "problem", str(error), "see proxy and certificates above")
         return
     found: list[Finding] = []
 
@@ -51,17 +54,45 @@ def service(settings: Settings, timeout_s: float) -> Iterator[Finding]:
     work = run_behind(client, ask)
     try:
         work.result(timeout_s)
-        yield from found
+        yield from _with_blame(found, settings, timeout_s)
     except TimedOut:
         seen = list(found)
         yield from seen
         detail = f"no {'full ' if seen else ''}answer within {timeout_s:g} s"
-        yield Finding("service", "problem", detail, "check network, VPN and proxy; try again")
+        silent = Finding("service", "problem", detail, "check network, VPN and proxy; try again")
+        yield from [silent] if seen else _with_blame([silent], settings, timeout_s)
     except Exception as error:  # noqa: BLE001 - as in `guarded`
         yield from found
         yield unchecked("service", error)
     finally:
         client.close()
+
+
+def _with_blame(found: list[Finding], settings: Settings, timeout_s: float) -> Iterator[Finding]:
+    """Name the variable without which a service answers that does not."""
+    is_unreached = len(found) == 1 and (found[0].check, found[0].result) == ("service", "problem")
+    if not is_unreached or settings.is_loopback:
+        yield from found
+        return
+    search = run_behind(settings, lambda: find_blame(lambda: _open_short(settings, timeout_s), _is_answered))
+    try:
+        names = " and ".join(search.result(timeout_s))
+    except TimedOut:
+        names = ""
+    advice = f"correct or unset {names}: without it the service answers" if names else found[0].what_to_do
+    yield replace(found[0], what_to_do=advice)
+
+
+def _open_short(settings: Settings, timeout_s: float) -> Client:
+    return Client(settings, read_timeout_s=timeout_s)
+
+
+def _is_answered(client: Client) -> bool:
+    try:
+        client.transport.request("GET", "/api/v1/user/whoami", budget_s=0)
+    except PodsError as error:
+        return error.status_code is not None
+    return True
 
 
 def _answers(client: Client) -> Iterator[Finding]:
@@ -117,19 +148,22 @@ def _owner(me: dict[str, Any]) -> Finding:
 
 def _permissions(scope: object) -> Iterator[Finding]:
     """What the key may do, where the service says so."""
-    known = {str(name).casefold(): may for name, may in scope.items()} if isinstance(scope, dict) else {}
+    known = {_scope_name(name): may for name, may in scope.items()} if isinstance(scope, dict) else {}
     wanted: tuple[tuple[str, str, Result, str], ...] = (
-        ("instances", "read", "problem", "pods cannot be listed"),
-        ("instances", "write", "warning", "pods cannot be rented or ended"),
-        ("availability", "read", "warning", "offers cannot be listed, so nothing can be rented"),
+        ("Instances", "read", "problem", "pods cannot be listed"),
+        ("Instances", "write", "warning", "pods cannot be rented or ended"),
+        ("Availability", "read", "warning", "offers cannot be listed, so nothing can be rented"),
+        ("SSH Keys", "read", "warning", "the account's SSH keys cannot be listed"),
+        ("SSH Keys", "write", "warning", "SSH keys cannot be added or made primary"),
+        ("Billing", "read", "warning", "the wallet cannot be read"),
     )
     silent = True
     for name, verb, result, consequence in wanted:
-        may = known.get(name)
+        may = known.get(_scope_name(name))
         if not isinstance(may, dict) or not isinstance(may.get(verb), bool):
             continue
         silent = False
-        label = f"{name.title()} -> {'Read' if verb == 'read' else 'Read and Write'}"
+        label = f"{name} -> {'Read' if verb == 'read' else 'Read and Write'}"
         if may[verb]:
             yield Finding("permission", "ok", label)
         else:
@@ -138,6 +172,11 @@ def _permissions(scope: object) -> Iterator[Finding]:
             )
     if silent:
         yield Finding("permission", "ok", "the service does not say what this key may do")
+
+
+def _scope_name(name: object) -> str:
+    """Return a permission's name as it may be spelled: "SSH Keys", "ssh_keys", "sshKeys"."""
+    return "".join(char for char in str(name).casefold() if char.isalnum())
 
 
 def _skew(client: Client) -> Iterator[Finding]:
@@ -176,7 +215,10 @@ def _ssh_keys(client: Client, *, is_sandbox: bool) -> Iterator[Finding]:
 def _owned(keys: list[SshKey]) -> Finding:
     """Whether one of the account's keys is this computer's."""
     home, known = find_home(), set()
-    for path in (home / ".ssh").glob("*.pub") if home else ():
+    paths: list[Path] = []
+    with contextlib.suppress(OSError):
+        paths = list((home / ".ssh").glob("*.pub")) if home else []
+    for path in paths:
         with contextlib.suppress(OSError):
             known.add(fingerprint(read_plain_file(path, max_bytes=20_000).decode("utf-8", "replace")))
     here = [clean(key.name) for key in keys if fingerprint(key.public_key) in known - {None}]

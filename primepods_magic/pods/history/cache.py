@@ -225,8 +225,7 @@ def cache_files() -> list[CacheFile]:
     [100000]
     """
     folder = cache_folder()
-    paths = sorted(folder.glob("*.db")) if folder else []
-    found = [_described(path) for path in paths]
+    found = [_described(path) for path in _list_databases(folder)] if folder else []
     return sorted(found, key=lambda file: -file.size_bytes)
 
 
@@ -261,6 +260,9 @@ def _open(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     """The database in a file, which has our form, or else is begun anew or not there."""
     if create:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if os.path.lexists(path) and not path.is_file():
+            # A pipe, a device or a link to nothing; a folder stays, and nothing is stored.
+            path.unlink()
         with contextlib.suppress(FileExistsError):
             # Never one that is there: closing it would end the locks that this process has on it.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
@@ -328,9 +330,17 @@ def _is_there(path: Path) -> bool:
         return True
 
 
+def _list_databases(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.glob("*.db"))
+    except OSError:
+        # Some versions of Python say so of a folder that may not be entered, others find nothing.
+        return []
+
+
 def _forget_unused(folder: Path) -> None:
     """Remove what nobody has used for long: of keys and sandboxes that are no more."""
-    for path in folder.glob("*.db"):
+    for path in _list_databases(folder):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _KEPT_S:
                 _remove(path)

@@ -103,6 +103,8 @@ def explained(path: Path) -> Iterator[None]:
         # The error codes are not told before Python 3.11.
         if "lock" in str(error):
             said = f"{path} is in use by another process: end that one, or choose another file"
+        elif "is full" in str(error):
+            said = f"{path} cannot be written ({error}): make room for it, or choose another file"
         elif isinstance(error, sqlite3.OperationalError):
             said = (
                 f"{path} cannot be read and written ({error}): "

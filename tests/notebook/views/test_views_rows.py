@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from datetime import timedelta
 
 import pytest
 
 from primepods_magic.api.vocabulary import PodStatus
 from primepods_magic.notebook.views.rows import Kind, read_row, read_rows, read_totals, trouble_text
+from primepods_magic.pods.snapshot import Outlook
 from tests.notebook.views.snapshots import EIGHT, SSH, failed, pod, ready, snapshot
 
 COMMAND = "ssh root@203.0.113.7 -p 22"
@@ -108,7 +110,7 @@ def test_a_pod_without_name_price_gpu_and_date_still_has_a_row():
 
 @pytest.mark.parametrize(
     ("usd", "shown"),
-    [(2.69, "$2.69/h"), (3, "$3.00/h"), (0.0123, "$0.0123/h"), (1234.5, "$1,234.50/h"), (0, "$0.00/h")],
+    [(2.69, "$2.69/h"), (3, "$3.00/h"), (0.0123, "$0.0123/h"), (1234.5, "$1,234.50/h"), (0, "")],
 )
 def test_prices_keep_the_digits_that_matter(usd, shown):
     assert read_row(pod(priceHr=usd), EIGHT).price == shown
@@ -146,3 +148,19 @@ def test_trouble_says_from_when_the_rows_are():
     shown = trouble_text(snapshot(pod(), after=12, trouble="cannot reach the service."))
     assert shown == "Not up to date since 08:00:12 UTC: cannot reach the service"
     assert trouble_text(snapshot(pod())) == ""
+
+
+@pytest.mark.parametrize("status", ["ACTIVE", "DELETING", "TERMINATED"])
+def test_a_row_stops_counting_at_the_end_of_its_pod(status):
+    ended = pod("train", status, terminatedAt="2026-11-24T08:05:00Z", createdAt="2026-11-24T08:00:00Z")
+    assert {read_row(ended, EIGHT + timedelta(hours=hours)).elapsed for hours in (1, 2, 99)} == {"5 min 00 s"}
+
+
+def test_a_row_of_a_pod_that_is_gone_counts_to_when_that_was_seen():
+    gone = pod("train", "TERMINATED", createdAt="2026-11-24T08:00:00Z")
+    later = EIGHT + timedelta(hours=9)
+    assert read_row(gone, later).elapsed == ""
+    outlook = Outlook(ended_at=EIGHT + timedelta(minutes=2))
+    assert (
+        read_row(gone, later, outlook).elapsed == read_row(gone, later + timedelta(1), outlook).elapsed != ""
+    )

@@ -51,6 +51,27 @@ def run() -> Callable[..., str]:
     return run
 
 
+def test_bars_are_drawn_in_the_letters_that_a_terminal_has(run, monkeypatch):
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    wrote = run(
+        "view.show(snapshot(pod('trainé 日', 'ACTIVE', 'IN_PROGRESS', 40), pod('x' * 60, 'PENDING')))\n"
+        "view.finish(snapshot(pod('trainé', 'ACTIVE', 'COMPLETE', 100, sshConnection=SSH), pod('x' * 60)))\n"
+        "print('went on')\n"
+    )
+    assert "Error" not in wrote
+    assert "ssh root@203.0.113.7 -p 22" in words(wrote)
+    assert "x" * 20 in words(wrote)
+    assert words(wrote).strip().endswith("went on")
+
+
+def test_bars_have_no_colors_where_none_are_wanted(run, monkeypatch):
+    code = "view.show(snapshot(pod('train', 'PENDING')))\nview.finish(snapshot(pod('train', 'PENDING')))\n"
+    color = re.compile(r"\x1b\[(?:\d+;)*[349]\d(?:;\d+)*m")
+    assert color.search(run(code))
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert not color.search(run(code))
+
+
 def words(written: str) -> str:
     return re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", written).replace("\r\n", "\n").replace("\r", "\n")
 

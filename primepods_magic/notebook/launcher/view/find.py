@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Box, Combobox, Dropdown, Select, Text
 
-from primepods_magic.api.text import clean, safe_html
+from primepods_magic.api.text import clean, escape_html, safe_html
 from primepods_magic.notebook.launcher.market import SHOWN, Filters, Listed, OfferKey
 from primepods_magic.notebook.launcher.table import table
 from primepods_magic.notebook.views.rows import as_of_text
@@ -120,7 +119,7 @@ class FindView:
         if rows != self._rows:
             self._rows = rows
             written = table(rows)
-            put(self._head, value=escape(written.head))
+            put(self._head, value=escape_html(written.head))
             with self._select.hold_sync():
                 self._select.rows = max(2, min(_ROWS, len(rows)))
                 self._select.options = list(zip(written.lines, range(len(rows)), strict=True))

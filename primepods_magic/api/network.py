@@ -1,0 +1,160 @@
+"""The network under a request, with one clock and one byte count for a whole exchange.
+
+httpx times every read by itself, so a service that sends one byte now and then holds a call for ever: in
+headers that drip, in interim (1xx) responses without end, in a proxy's handshake. Here each connect, TLS
+handshake, read and write takes its time from what is left of one allowance.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+
+import httpcore
+import httpx
+
+__all__ = ["allow", "bound_client", "proxy_of"]
+
+_LARGEST_WRITE_BYTES = 16 * 2**10
+
+
+@dataclass
+class _Allowance:
+    """What is left for the exchange that this thread is in."""
+
+    ends_at: float
+    bytes_left: int
+
+
+_allowance: ContextVar[_Allowance | None] = ContextVar("allowance", default=None)
+
+
+@contextmanager
+def allow(duration_s: float, size_bytes: int) -> Iterator[None]:
+    """Bound all network traffic of this thread inside the block.
+
+    Parameters
+    ----------
+    duration_s : float
+        For everything together, from the first connect to the last byte.
+    size_bytes : int
+        The most that may be received, as it comes over the wire.
+    """
+    token = _allowance.set(_Allowance(time.monotonic() + duration_s, size_bytes))
+    try:
+        yield
+    finally:
+        _allowance.reset(token)
+
+
+def bound_client(client: httpx.Client) -> None:
+    """Let the connections of a client keep to what `allow` grants, also those through its proxies."""
+    # httpx has no public way to choose the network of a transport that it makes, proxies included.
+    for transport in (client._transport, *client._mounts.values()):
+        pool: Any = getattr(transport, "_pool", None)
+        if hasattr(pool, "_network_backend"):
+            pool._network_backend = _BoundBackend()
+
+
+def proxy_of(client: httpx.Client, url: str) -> str | None:
+    """Return the host and port of the proxy through which a client sends to a URL, or ``None``."""
+    pool: Any = getattr(client._transport_for_url(httpx.URL(url)), "_pool", None)
+    proxy = getattr(pool, "_proxy_url", None)
+    if proxy is None:
+        return None
+    host = proxy.host.decode("ascii", "replace")
+    return f"{f'[{host}]' if ':' in host else host}{f':{proxy.port}' if proxy.port else ''}"
+
+
+def _take_time(timeout_s: float | None, expired: type[Exception]) -> float | None:
+    """Return how long an operation may take, or raise if nothing is left."""
+    allowed = _allowance.get()
+    if allowed is None:
+        return timeout_s
+    left_s = allowed.ends_at - time.monotonic()
+    if left_s <= 0:
+        raise expired("the exchange takes too long")
+    return left_s if timeout_s is None else min(timeout_s, left_s)
+
+
+class _BoundStream(httpcore.NetworkStream):
+    """A connection whose every operation keeps to the allowance."""
+
+    def __init__(self, stream: httpcore.NetworkStream) -> None:
+        self._stream = stream
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        data = self._stream.read(max_bytes, _take_time(timeout, httpcore.ReadTimeout))
+        allowed = _allowance.get()
+        if allowed is not None:
+            allowed.bytes_left -= len(data)
+            if allowed.bytes_left < 0:
+                raise httpcore.ReadError("the answer is too large")
+        return data
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        # In pieces: a peer that takes a few bytes at a time would be waited for again and again in one call.
+        for start in range(0, len(buffer), _LARGEST_WRITE_BYTES):
+            piece = buffer[start : start + _LARGEST_WRITE_BYTES]
+            self._stream.write(piece, _take_time(timeout, httpcore.WriteTimeout))
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def start_tls(
+        self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
+    ) -> httpcore.NetworkStream:
+        left_s = _take_time(timeout, httpcore.ConnectTimeout)
+        try:
+            return _BoundStream(self._stream.start_tls(ssl_context, server_hostname, left_s))
+        except ValueError as error:
+            # A host that no certificate can have, such as one that begins with a dot.
+            raise httpcore.ConnectError(str(error)) from error
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._stream.get_extra_info(info)
+
+
+class _BoundBackend(httpcore.NetworkBackend):
+    """Opens connections that keep to the allowance."""
+
+    def __init__(self) -> None:
+        self._backend = httpcore.SyncBackend()
+
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.NetworkStream:
+        # One by one: a name with very many addresses would take the time-out for each of them.
+        failure: Exception | None = None
+        for address in _addresses_of(host, port):
+            left_s = _take_time(timeout, httpcore.ConnectTimeout)
+            try:
+                stream = self._backend.connect_tcp(address, port, left_s, local_address, socket_options)
+                return _BoundStream(stream)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+                failure = failure or error
+        raise failure or httpcore.ConnectError("the name has no address")
+
+
+def _addresses_of(host: str, port: int) -> list[str]:
+    """Return the addresses of a host in the order in which they are to be tried."""
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError, OverflowError) as error:
+        raise httpcore.ConnectError(str(error)) from error
+    addresses = []
+    for _, _, _, _, address in found:
+        zone = f"%{address[3]}" if len(address) > 3 and address[3] else ""
+        addresses.append(f"{address[0]}{zone}")
+    return list(dict.fromkeys(addresses))

@@ -1,0 +1,182 @@
+"""A secret is hidden in whatever form a service repeats it."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+import time
+from collections.abc import Callable, Iterator
+from urllib.parse import quote, quote_plus
+
+import httpx
+import pytest
+
+from primepods_magic.api import errors
+from primepods_magic.api.hiding import hide_secrets
+from primepods_magic.api.settings import Settings
+from primepods_magic.api.transport import Transport
+from tests.support.secrets import Search, forms_of
+
+KEY = "pit_0123456789abcdef_secret"
+SECRETS = [
+    "correct-horse-battery-staple",
+    'it\'s "quoted" & <b>\\n é 😀 %41&amp;',
+    "plus+and/slash==and space",
+    "two\nlines\tof a password",
+    "percent%2541&lt;already",
+    "\\\\server\\share\\path\\",
+    "ключ-от-всего-на-свете",
+    "-----BEGIN KEY-----\r\nabcdefgh\r\n-----END KEY-----\n",
+    "&quot;marked up&quot;",
+    "control\x00\x01 characters\x7f",
+    "A B  C   D    E",
+    "  padded on both sides  ",
+    "😀😀😀😀😀😀",
+]
+
+
+def each_char(form: Callable[[str], str]) -> Callable[[str], str]:
+    return lambda secret: "".join(map(form, secret))
+
+
+def in_json(times: int) -> Callable[[str], str]:
+    def quoted(secret: str) -> str:
+        for _ in range(times):
+            secret = json.dumps(secret)[1:-1]
+        return secret
+
+    return quoted
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "as it is": str,
+    "JSON": in_json(1),
+    "JSON in JSON": in_json(2),
+    "JSON in JSON in JSON": in_json(3),
+    "nested objects": lambda one: json.dumps({"a": json.dumps({"b": json.dumps({"c": one})})}),
+    "JSON of Unicode": lambda one: json.dumps(one, ensure_ascii=False),
+    "HTML": html.escape,
+    "HTML twice": lambda one: html.escape(html.escape(one)),
+    "HTML in JSON": lambda one: json.dumps(html.escape(one)),
+    "JSON in HTML": lambda one: html.escape(json.dumps(one)),
+    "HTML, decimal": each_char(lambda char: f"&#{ord(char)};"),
+    "HTML, hexadecimal": each_char(lambda char: f"&#x{ord(char):X};"),
+    "HTML, padded": each_char(lambda char: f"&#x{ord(char):06x};"),
+    "XML": lambda one: one.encode("ascii", "xmlcharrefreplace").decode(),
+    "URL": lambda one: quote(one, safe=""),
+    "URL, lower": lambda one: quote(one, safe="").lower(),
+    "URL, form": quote_plus,
+    "URL twice": lambda one: quote(quote(one, safe=""), safe=""),
+    "URL, every byte": lambda one: "".join(f"%{byte:02x}" for byte in one.encode()),
+    "repr": repr,
+    "repr of repr": lambda one: repr(repr(one)),
+    "repr of bytes": lambda one: repr(one.encode()),
+    "ascii": ascii,
+    "Unicode escapes": lambda one: one.encode("unicode_escape").decode(),
+    "long Unicode escapes": each_char(lambda char: f"\\U{ord(char):08x}"),
+    "JavaScript": each_char(lambda char: f"\\u{{{ord(char):x}}}"),
+    "byte escapes": lambda one: "".join(f"\\x{byte:02x}" for byte in one.encode()),
+    "SQL": lambda one: one.replace("'", "''"),
+    "CSV": lambda one: one.replace('"', '""'),
+    "shell": lambda one: one.replace("'", "'\\''"),
+    "upper": str.upper,
+    "lower": str.lower,
+    "one line": lambda one: " ".join(one.split()),
+    "hexadecimal": lambda one: one.encode().hex(),
+    "hexadecimal, spaced": lambda one: one.encode().hex(" ").upper(),
+    "base64": lambda one: base64.b64encode(one.encode()).decode(),
+    "base64, moved by one": lambda one: base64.b64encode(b"x" + one.encode()).decode(),
+    "base64, moved by two": lambda one: base64.urlsafe_b64encode(b"xx" + one.encode() + b"x").decode(),
+    "base64 of JSON": lambda one: base64.b64encode(json.dumps({"key": one}).encode()).decode(),
+    "base64 in lines": lambda one: base64.encodebytes(b"x" * 100 + one.encode()).decode(),
+}
+
+
+def all_forms(secret: str) -> Iterator[tuple[str, str]]:
+    for name, form in FORMS.items():
+        yield name, form(secret)
+    for number, form_of_it in enumerate(sorted(forms_of(secret))):
+        yield f"form {number}", form_of_it
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_hides_a_secret_in_each_form(secret: str) -> None:
+    search = Search({"secret": secret, "folded": " ".join(secret.casefold().split())})
+    for name, form in all_forms(secret):
+        shown = hide_secrets(f"bad value: [{form}] given", {secret: "***"})
+        assert "***" in shown, name
+        search.look(name, shown)
+        search.look(name, shown.casefold())
+        assert shown.startswith("bad value: [")
+        assert shown.endswith("] given")
+    assert not search.hits
+
+
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_refusal_repeats_a_secret_in_no_form(secret: str) -> None:
+    search = Search({"secret": secret})
+    body = {"pod": {"jupyterPassword": secret, "envVars": [{"key": "A", "value": "another-" + secret}]}}
+    for name, form in all_forms(secret):
+        for told in ({"detail": f"bad {form}"}, {"errors": [{"param": f"body.{form}", "details": form}]}):
+            answer = httpx.Response(400, json=told, headers={"x-request-id": quote(secret)})
+            transport = Transport(
+                Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _, a=answer: a)
+            )
+            with pytest.raises(errors.PodsError) as caught:
+                transport.request("POST", "/api/v1/pods/", body=body)
+            transport.close()
+            search.look(name, f"{caught.value} {caught.value.said} {caught.value.request_id}")
+    assert not search.hits
+
+
+def test_of_secrets_that_overlap_no_end_is_left() -> None:
+    shorter_first = {"hunter2": "A", "hunter2andmore": "B"}
+    assert hide_secrets("is hunter2andmore or hunter2.", shorter_first) == "is B or A."
+    assert hide_secrets("xx abcdef yy", {"abcd": "A", "cdefg": "B", "cdef": "C"}) == "xx A yy"
+    assert hide_secrets("aaaaaaa", {"aaa": "*"}) == "*"
+
+
+@pytest.mark.parametrize("length", [401, 5_000, 100_000])
+def test_of_a_long_secret_no_beginning_is_left(length: int) -> None:
+    secret = "".join(f"{number:x}-" for number in range(length))[:length]
+    search = Search({"secret": secret})
+    for form in (
+        secret,
+        secret[:-1],
+        json.dumps(json.dumps(secret)),
+        "".join(f"&#{ord(char)};" for char in secret),
+    ):
+        answer = httpx.Response(400, json={"detail": "x" * 200 + form})
+        transport = Transport(
+            Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _, a=answer: a)
+        )
+        with pytest.raises(errors.PodsError) as caught:
+            transport.request("POST", "/api/v1/pods/", body={"pod": {"jupyterPassword": secret}})
+        transport.close()
+        search.look("refusal", str(caught.value))
+    assert not search.hits
+
+
+def test_other_words_stay_as_they_are() -> None:
+    text = "Missing field: pod.maxPrice &lt;b&gt; \\u00e9 100% of 'a + b'"
+    assert hide_secrets(text, {"hunter2": "***"}) == text
+    assert hide_secrets(text, {}) == text
+    assert hide_secrets("", {"hunter2": "***"}) == ""
+
+
+def test_an_error_hides_what_was_filled_in_by_the_same_rules() -> None:
+    error = errors.OutcomeUnknown(
+        "not read: pa%24%24word or &#112;a$$word", said="cGEkJHdvcmQ=", request_id="pa$$word"
+    )
+    error.hide({"pa$$word": "${PW}"})
+    assert str(error) == "not read: ${PW} or ${PW}"
+    assert error.said == "${PW}="
+    assert error.request_id == "${PW}"
+
+
+@pytest.mark.parametrize("unit", ["&", "\\", "%25", "&#x", "&amp;", "\\u005c", "a", "%c3", "sec", "\\\\u"])
+def test_takes_no_longer_for_a_text_that_is_made_for_it(unit: str) -> None:
+    began = time.monotonic()
+    hide_secrets(unit * (100_000 // len(unit)), {f"secret-{number}": "***" for number in range(100)})
+    assert time.monotonic() - began < 5

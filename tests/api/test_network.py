@@ -1,0 +1,301 @@
+"""The limits of time and size hold over a whole exchange, whatever the other side sends."""
+
+from __future__ import annotations
+
+import gzip
+import resource
+import socket
+import threading
+import time
+import zlib
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import pytest
+
+from primepods_magic.api import errors
+from primepods_magic.api.settings import Settings
+from primepods_magic.api.transport import Transport
+from tests.support.wire import OK, dripping, sending, whole
+
+KEY = "pit_0123456789abcdef_secret"
+CHUNKED = OK + b"Transfer-Encoding: chunked\r\n\r\n"
+TOTAL_S = 0.4
+
+Send = Callable[[socket.socket], object]
+
+
+def ask(send: Send, method: str = "GET", *, total_timeout_s: float = 20.0) -> Any:
+    """Send one request to a service that answers so."""
+    with sending(send) as url:
+        transport = Transport(Settings(url, KEY), total_timeout_s=total_timeout_s)
+        try:
+            body = {} if method == "POST" else None
+            return transport.request(method, "/api/v1/pods/", body=body, budget_s=0)
+        finally:
+            transport.close()
+
+
+DRIPS = {
+    "status line": (b"", b"H"),
+    "header": (b"HTTP/1.1 200 OK\r\nX-A: ", b"a"),
+    "interim answers": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n"),
+    "body": (OK + b"Content-Length: 999999\r\n\r\n", b" "),
+    "chunk extension": (CHUNKED + b"1;", b"a"),
+    "chunks": (CHUNKED, b"1\r\na\r\n"),
+    "trailers": (CHUNKED + b"2\r\n{}\r\n0\r\nX: ", b"a"),
+    "redirect": (b"HTTP/1.1 307 X\r\nLocation: /x\r\nContent-Length: 999999\r\n\r\n", b" "),
+}
+
+
+@pytest.mark.parametrize(
+    ("method", "kind"), [("GET", errors.ServiceUnavailable), ("POST", errors.OutcomeUnknown)]
+)
+@pytest.mark.parametrize("drip", DRIPS)
+def test_total_time_counts_the_whole_exchange(drip: str, method: str, kind: type[errors.PodsError]) -> None:
+    began = time.monotonic()
+    with pytest.raises(kind):
+        ask(dripping(*DRIPS[drip]), method, total_timeout_s=TOTAL_S)
+    assert time.monotonic() - began < TOTAL_S + 2
+
+
+def test_total_time_counts_both_hops_of_a_redirect() -> None:
+    """Each hop alone stays within the limit."""
+    pause = threading.Event()
+
+    def send(connection: socket.socket) -> None:
+        pause.wait(0.35)
+        connection.sendall(
+            b"HTTP/1.1 307 X\r\nLocation: /x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        )
+
+    with pytest.raises(errors.OutcomeUnknown):
+        ask(send, "POST", total_timeout_s=0.5)
+
+
+FLOODS = {
+    "interim answers": (b"", b"HTTP/1.1 103 Early Hints\r\n\r\n" * 1000),
+    "headers": (b"HTTP/1.1 200 OK\r\n", b"X-A: b\r\n" * 1000),
+    "chunk extension": (CHUNKED + b"1;", b"a" * 65_536),
+    "chunks": (CHUNKED, b"1\r\na\r\n" * 10_000),
+}
+
+
+@pytest.mark.parametrize("flood", FLOODS)
+def test_a_flood_ends_in_time_and_takes_no_memory(flood: str) -> None:
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.monotonic()
+    with pytest.raises(errors.ServiceUnavailable):
+        ask(dripping(*FLOODS[flood], every_s=0), total_timeout_s=TOTAL_S)
+    assert time.monotonic() - began < TOTAL_S + 2
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 200_000
+
+
+@cache
+def gzipped(size_mb: int) -> bytes:
+    compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
+    return b"".join(compressor.compress(bytes(2**20)) for _ in range(size_mb)) + compressor.flush()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (b"Content-Encoding: gzip",),
+        (b"Content-Encoding: gzip, gzip",),
+        (b"Content-Encoding: gzip", b"Content-Encoding: gzip"),
+        (b"Content-Encoding: deflate, gzip, br",),
+        (b"Content-Encoding: zstd",),
+        (b"Content-Encoding: br",),
+    ],
+    ids=lambda headers: b" ".join(headers).decode(),
+)
+def test_a_compressed_answer_grows_to_the_limit_and_no_further(headers: tuple[bytes, ...]) -> None:
+    body = gzipped(400)
+    if b"," in headers[0] or len(headers) > 1:
+        body = gzip.compress(body)
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(errors.ServiceUnavailable):
+        ask(whole(body, *headers))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 200_000
+
+
+@pytest.mark.parametrize(
+    ("header", "body"),
+    [
+        (b"Content-Encoding: gzip", gzip.compress(b'{"a": 1}', mtime=0)),
+        (b"Content-Encoding: x-gzip", gzip.compress(b'{"a": 1}', mtime=0)),
+        (b"Content-Encoding: deflate", zlib.compress(b'{"a": 1}')),
+        (b"Content-Encoding: identity", b'{"a": 1}'),
+        (b"Content-Encoding: ", b'{"a": 1}'),
+        (b"X: y", b'\xef\xbb\xbf{"a": 1}'),
+        (b"X: y", '{"a": 1}'.encode("utf-16")),
+    ],
+)
+def test_reads_an_answer_in_each_form_that_may_come(header: bytes, body: bytes) -> None:
+    assert ask(whole(body, header)) == {"a": 1}
+
+
+def test_asks_for_no_other_coding() -> None:
+    seen: list[bytes] = []
+
+    def send(connection: socket.socket) -> None:
+        connection.sendall(OK + b"Content-Length: 2\r\n\r\n{}")
+
+    with sending(send) as url:
+        transport = Transport(Settings(url, KEY))
+        transport._http.event_hooks["request"].append(
+            lambda asked: seen.append(asked.headers["accept-encoding"])
+        )
+        transport.request("GET", "/x")
+        transport.close()
+    assert seen == ["gzip"]
+
+
+ODD = {
+    "nested": b"[" * 1_000_000,
+    "very many lists": b"[" + b"[]," * 3_000_000 + b"[]]",
+    "very many objects": b'[{"a": 1}' + b',{"a": 1}' * 2_000_000 + b"]",
+    "invalid UTF-8": b'{"a": "\xff"}',
+    "cut": b'{"a": ',
+    "two values": b"{} {}",
+}
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_an_answer_that_cannot_be_parsed_is_an_error_in_words(odd: str) -> None:
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(errors.UnexpectedAnswer, match="the service"):
+        ask(whole(ODD[odd]))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 300_000
+
+
+@pytest.mark.parametrize("digits", [4_301, 50_000, 20_000_000])
+def test_a_number_of_very_many_digits_spoils_only_itself(digits: int) -> None:
+    answer = ask(whole(b'{"huge": ' + b"9" * digits + b', "a": 1}'))
+    assert answer == {"huge": float("inf"), "a": 1}
+
+
+@pytest.mark.parametrize(
+    "charset", ["zlib", "hex", "base64", "bz2", "rot13", "idna", "undefined", "no-such", "utf-7"]
+)
+@pytest.mark.parametrize("start", [b"HTTP/1.1 400 Bad\r\n", b"HTTP/1.1 200 OK\r\n"])
+def test_a_charset_that_decompresses_is_no_charset(charset: str, start: bytes) -> None:
+    head = start + b"Content-Type: text/plain; charset=" + charset.encode() + b"\r\n"
+    with pytest.raises(errors.PodsError):
+        ask(whole(b"not json", start=head))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize(
+    "send",
+    [
+        whole(b"&#x" * 20_000_000, start=b"HTTP/1.1 402 X\r\nContent-Type: text/plain\r\n"),
+        dripping(b"HTTP/1.1 402 X\r\nContent-Length: 999999\r\n\r\n", b"a"),
+        whole(b"not gzip", b"Content-Encoding: gzip", start=b"HTTP/1.1 402 X\r\n"),
+        whole(gzipped(100), b"Content-Encoding: gzip", start=b"HTTP/1.1 402 X\r\n"),
+        lambda connection: connection.sendall(b"HTTP/1.1 402 X\r\nContent-Length: 99\r\n\r\nbroken off"),
+    ],
+    ids=["60 MB", "drips", "no gzip", "grows", "breaks off"],
+)
+def test_a_refusal_is_one_whatever_its_body(send: Send, method: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(errors.PaymentRequired):
+        ask(send, method, total_timeout_s=1.0)
+    assert time.monotonic() - began < 4
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 000 X\r\n\r\n",
+        b"HTTP/1.1 999 X\r\nContent-Length: 0\r\n\r\n",
+        b"HTTP/1.1 101 X\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",
+        b"\x16\x03\x01" * 100,
+        OK + b"Content-Length: 50\r\n\r\n{}",
+        OK + b"Content-Length: -1\r\n\r\n{}",
+        OK + b"Content-Length: 99999999999999999999999\r\n\r\n{}",
+        OK + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}",
+        OK + b"Transfer-Encoding: chunked\r\n\r\nffffffffffffffffffff\r\n",
+        b"",
+    ],
+)
+def test_an_answer_that_is_not_http_leaves_a_create_unknown(answer: bytes) -> None:
+    with pytest.raises(errors.OutcomeUnknown):
+        ask(lambda connection: connection.sendall(answer), "POST")
+
+
+def test_keeps_no_cookies() -> None:
+    seen: list[str | None] = []
+    with sending(whole(b"{}", b"Set-Cookie: a=" + b"b" * 1000 + b"; Path=/", b"Connection: close")) as url:
+        transport = Transport(Settings(url, KEY))
+        transport._http.event_hooks["request"].append(lambda asked: seen.append(asked.headers.get("cookie")))
+        transport.request("GET", "/x")
+        transport.request("GET", "/x")
+        transport.close()
+    assert seen == [None, None]
+
+
+def test_many_addresses_of_one_name_share_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as full:
+        # Nobody accepts, and the queue is full after a few: connecting to it takes until the time-out.
+        full.bind(("127.0.0.1", 0))
+        full.listen(0)
+        port = full.getsockname()[1]
+        held = [socket.socket() for _ in range(4)]
+        for one in held:
+            one.setblocking(False)
+            one.connect_ex(("127.0.0.1", port))
+        address = (socket.AF_INET, socket.SOCK_STREAM, 6, "")
+        many = [(*address, (f"127.0.0.{number}", port)) for number in range(1, 200)]
+        monkeypatch.setattr(
+            socket, "getaddrinfo", lambda host, port, *_, **__: many if host == "many.test" else []
+        )
+        transport = Transport(Settings("https://many.test", KEY), total_timeout_s=TOTAL_S)
+        began = time.monotonic()
+        with pytest.raises(errors.ServiceUnavailable) as caught:
+            transport.request("POST", "/x", body={}, budget_s=0, read_timeout_s=0.2)
+        transport.close()
+        for one in held:
+            one.close()
+    assert time.monotonic() - began < TOTAL_S + 2
+    assert not caught.value.may_have_acted
+
+
+@pytest.mark.parametrize("host", ["a" * 70 + ".test", ".test.invalid"])
+def test_a_host_that_no_name_can_have_is_an_error_in_words(host: str) -> None:
+    transport = Transport(Settings(f"https://{host}", KEY))
+    with pytest.raises(errors.ServiceUnavailable, match="cannot reach") as caught:
+        transport.request("POST", "/x", body={}, budget_s=0)
+    transport.close()
+    assert not caught.value.may_have_acted
+
+
+@pytest.mark.parametrize("unit", [(b"", b"H"), (b"HTTP/1.1 200 OK\r\nX-A: ", b"a")])
+def test_a_proxy_that_drips_is_given_up(unit: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    with sending(dripping(*unit)) as url:
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        transport = Transport(Settings("https://pods.test", KEY), total_timeout_s=TOTAL_S)
+        began = time.monotonic()
+        with pytest.raises(errors.ServiceUnavailable):
+            transport.request("GET", "/x", budget_s=0)
+        transport.close()
+    assert time.monotonic() - began < TOTAL_S + 2
+
+
+def test_a_proxy_that_lets_nothing_through_has_passed_no_create_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
+    with sending(lambda connection: connection.sendall(refusal)) as url:
+        monkeypatch.setenv("HTTPS_PROXY", url)
+        transport = Transport(Settings("https://pods.test", KEY))
+        with pytest.raises(errors.ServiceUnavailable, match="the proxy refused: 407") as caught:
+            transport.request("POST", "/x", body={}, budget_s=0)
+        transport.close()
+    assert not caught.value.may_have_acted
+
+
+def test_leaves_no_thread_behind() -> None:
+    before = threading.active_count()
+    with pytest.raises(errors.ServiceUnavailable):
+        ask(dripping(*DRIPS["header"]), total_timeout_s=TOTAL_S)
+    assert threading.active_count() == before

@@ -1,0 +1,288 @@
+"""What a refusal means, by its status and by the words of the service."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from primepods_magic.api import errors
+from primepods_magic.api.client import Client
+from primepods_magic.api.requests import create_request
+from primepods_magic.api.settings import Settings
+from primepods_magic.api.transport import Transport
+
+KEY = "pit_0123456789abcdef_secret"
+REQUEST = create_request(
+    {"pod": {"cloudId": "c", "gpuType": "g", "socket": "s", "gpuCount": 1}, "provider": {"type": "p"}}
+)
+
+CAPACITY = [
+    "no longer any instances available",
+    "There are no longer any instances available with the requested specifications. Please refresh.",
+    "provider has no capacity",
+    "GPU capacity temporarily unavailable",
+    "We currently do not have sufficient p4d.24xlarge capacity in the zone you requested",
+    "There isn’t enough capacity",
+    "InsufficientInstanceCapacity",
+    "ZONE_RESOURCE_POOL_EXHAUSTED",
+    "The zone does not have enough resources available to fulfill the request",
+    "Insufficient resources in this zone",
+    "Not enough GPUs",
+    "No available GPUs",
+    "no machines available in this region",
+    "No hosts left",
+    "All nodes are occupied",
+    "OUT_OF_STOCK",
+    "Sold out",
+    "The selected GPU is unavailable",
+    "Instance type gpu_8x_h100 is unavailable in us-west",
+    "H100_80GB is not available",
+    "Cloud id c1 is currently not available",
+    "This offer is no longer available",
+    "Offer has already been taken",
+    "Requested GPU type is not available right now, please try another GPU type",
+]
+OTHERS = [
+    "quota exceeded",
+    "GPU quota exceeded in region",
+    "Instance limit exceeded",
+    "You have reached the maximum number of instances",
+    "Your plan does not allow this: no instances available to it",
+    "Insufficient balance",
+    "insufficient permissions",
+    "A pod with this name already exists",
+    "Image ubuntu_22 is not available",
+    "template not available",
+    "Disk is not available in this region",
+    "Missing field: max_price not specified",
+    "Input should be greater than 0",
+    "disk size must be at least 20 GB",
+    "Not authenticated",
+]
+
+
+def refuse(
+    status: int, body: Any, method: str = "POST", path: str = "/api/v1/pods/", **headers: str
+) -> errors.PodsError:
+    """The error that a refusal becomes."""
+    answer = httpx.Response(status, json=body, headers={"retry-after": "3600", **headers})
+    transport = Transport(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    with pytest.raises(errors.PodsError) as caught:
+        transport.request(method, path, body={} if method in ("POST", "PATCH") else None)
+    transport.close()
+    return caught.value
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 422, 503])
+@pytest.mark.parametrize("words", CAPACITY)
+def test_words_of_capacity_are_out_of_stock_with_each_status(words: str, status: int) -> None:
+    error = refuse(status, {"detail": words})
+    assert type(error) is errors.OutOfStock
+    assert "’" in words or words in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
+@pytest.mark.parametrize("words", OTHERS)
+def test_other_words_are_not_out_of_stock_and_are_shown(words: str, status: int) -> None:
+    error = refuse(status, {"detail": words})
+    assert isinstance(error, (errors.RequestRefused, errors.InvalidRequest))
+    assert not isinstance(error, errors.OutOfStock)
+    assert words in str(error)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "Service Unavailable",
+        "Service temporarily unavailable",
+        "upstream unavailable",
+        "API not available",
+        "",
+    ],
+)
+def test_a_service_that_is_unavailable_itself_leaves_a_create_unknown(words: str) -> None:
+    assert type(refuse(503, {"detail": words})) is errors.OutcomeUnknown
+
+
+@pytest.mark.parametrize("status", [500, 502, 504, 408, 499])
+def test_an_ambiguous_status_stays_ambiguous_and_carries_the_words(status: int) -> None:
+    error = refuse(status, {"detail": "no longer any instances available"})
+    assert type(error) is errors.OutcomeUnknown
+    assert error.said == "no longer any instances available"
+
+
+@pytest.mark.parametrize("body", [None, {}, {"detail": "Conflict"}])
+def test_a_create_refused_with_409_and_no_words_is_out_of_stock(body: object) -> None:
+    assert type(refuse(409, body)) is errors.OutOfStock
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/api/v1/ssh_keys/"), ("DELETE", "/api/v1/pods/a")])
+@pytest.mark.parametrize("status", [404, 409])
+def test_what_rents_nothing_is_not_out_of_stock(method: str, path: str, status: int) -> None:
+    assert not isinstance(refuse(status, {"detail": "Conflict"}, method, path), errors.OutOfStock)
+
+
+@pytest.mark.parametrize("status", [300, 301, 302, 303, 304, 305, 307, 308, 399])
+@pytest.mark.parametrize("location", ["", "https://elsewhere.test/", "/login", "x" * 70_000, "//[", "\\\\x"])
+def test_a_redirect_after_a_create_that_leads_nowhere_is_ambiguous(status: int, location: str) -> None:
+    if status in (307, 308) and location in ("/login", "\\\\x"):
+        location = "https://pods.test:444/"
+    error = refuse(status, None, location=location)
+    assert type(error) is errors.OutcomeUnknown
+    assert "not sent again" in str(error)
+
+
+def test_a_second_hop_that_cannot_be_reached_is_ambiguous() -> None:
+    asked: list[str] = []
+
+    def carry(request: httpx.Request) -> httpx.Response:
+        asked.append(request.url.path)
+        if len(asked) > 1:
+            raise httpx.ConnectError("refused")
+        return httpx.Response(307, headers={"location": "/elsewhere"})
+
+    transport = Transport(Settings("https://pods.test", KEY), http=httpx.MockTransport(carry))
+    with pytest.raises(errors.OutcomeUnknown):
+        transport.request("POST", "/api/v1/pods/", body={})
+    transport.close()
+    assert asked == ["/api/v1/pods/", "/elsewhere"]
+
+
+@pytest.mark.parametrize(
+    ("path", "permission"),
+    [
+        ("/api/v1/ssh_keys/", "SSH Keys"),
+        ("/api/v1/ssh_keys/k1", "SSH Keys"),
+        ("/api/v1/billing/wallet", "Billing"),
+    ],
+)
+@pytest.mark.parametrize(("method", "right"), [("GET", "Read"), ("PATCH", "Read and Write")])
+def test_names_the_permission_for_keys_and_billing(
+    path: str, permission: str, method: str, right: str
+) -> None:
+    assert f"It needs the permission {permission} -> {right}" in str(
+        refuse(403, {"detail": "no"}, method, path)
+    )
+
+
+def test_a_wallet_that_cannot_pay_points_at_the_balance() -> None:
+    error = refuse(402, {"detail": "Insufficient balance"})
+    assert type(error) is errors.PaymentRequired
+    assert "nothing was done" in str(error)
+    assert "%pods wallet" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "wait_s"),
+    [
+        ("0000000000007", 7.0),
+        ("7", 7.0),
+        ("0", 0.0),
+        ("999999999999999999", 365 * 24 * 3600.0),
+        ("9" * 5000, 365 * 24 * 3600.0),
+        ("Fri, 31 Dec 9999 23:59:59 GMT", 365 * 24 * 3600.0),
+        ("Fri, 31 Dec 9999 23:59:59 -2359", None),
+        ("Thu, 01 Jan 1970 00:00:00 -0000", 0.0),
+        ("-5", None),
+        ("٣", None),
+        ("nan", None),
+        ("1e9", None),
+        (" ", None),
+        (",", None),
+        ("Mon, 99 Foo 99999 99:99:99 +999999999", None),
+    ],
+)
+def test_a_time_to_wait_is_read_in_bounds(text: str, wait_s: float | None) -> None:
+    answer = httpx.Response(429, headers=[(b"retry-after", text.encode())])
+    transport = Transport(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    with pytest.raises(errors.RateLimited) as caught:
+        transport.request("GET", "/x", budget_s=0)
+    transport.close()
+    assert caught.value.retry_after_s == wait_s
+
+
+@pytest.mark.parametrize(
+    "date",
+    ["", "now", "Fri, 31 Dec 9999 23:59:59 -2359", "x" * 5000, "0 " * 99],
+)
+def test_a_date_that_is_none_changes_nothing(date: str) -> None:
+    answer = httpx.Response(200, json={}, headers={"date": date})
+    transport = Transport(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    assert transport.request("GET", "/x") == {}
+    assert transport.service_time is None
+    transport.close()
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[" * 100_000,
+        b'{"detail": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b'{"detail": [{"loc": ' + b"[" * 900 + b"]" * 900 + b', "msg": "x"}]}',
+        b'{"errors": [{"param": ' + b"9" * 5000 + b', "details": {"input": "typed"}}]}',
+        b'{"detail": "' + b"\\ud800" * 1000 + b'"}',
+        b'{"detail": "x", "input": "typed"',
+        b'{"detail": "' + b"x" * 900_000 + b'"}',
+        b'{"' + b"k" * 900_000 + b'": 1}',
+        b'{"detail": [{"loc": ["' + b"k" * 900_000 + b'"], "msg": "x", "input": "typed"}]}',
+        "{'detail': 'typed'}".encode("utf-16"),
+        b"\x1b[2J" * 1000,
+        b"\xff\xfe" * 1000,
+    ],
+)
+def test_an_odd_error_body_is_a_short_line(body: bytes) -> None:
+    answer = httpx.Response(400, content=body, headers={"content-type": "application/json"})
+    transport = Transport(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    with pytest.raises(errors.RequestRefused) as caught:
+        transport.request("GET", "/x")
+    transport.close()
+    assert len(str(caught.value)) < 400
+    assert str(caught.value).isprintable()
+    assert "typed" not in str(caught.value)
+
+
+def test_a_key_is_made_primary_by_the_path_that_the_service_has() -> None:
+    asked: list[tuple[str, bytes]] = []
+
+    def carry(request: httpx.Request) -> httpx.Response:
+        asked.append((request.url.path, request.read()))
+        return httpx.Response(
+            200 if request.url.path.endswith("/primary") else 404, json={"detail": "Not Found"}
+        )
+
+    with Client(Settings("https://pods.test", KEY), http=httpx.MockTransport(carry)) as client:
+        client.make_ssh_key_primary("k/1")
+    assert asked == [("/api/v1/ssh_keys/k/1", b'{"isPrimary": true}'), ("/api/v1/ssh_keys/k/1/primary", b"")]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "kind"),
+    [(404, 405, "NotFound"), (405, 403, "PermissionDenied"), (403, 200, "PermissionDenied")],
+)
+def test_a_key_that_cannot_be_made_primary_says_why(first: int, second: int, kind: str) -> None:
+    def carry(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(second if request.url.path.endswith("/primary") else first, json={})
+
+    with (
+        Client(Settings("https://pods.test", KEY), http=httpx.MockTransport(carry)) as client,
+        pytest.raises(errors.PodsError) as caught,
+    ):
+        client.make_ssh_key_primary("k1")
+    assert type(caught.value).__name__ == kind
+
+
+def test_a_create_refused_for_capacity_is_sent_once() -> None:
+    asked: list[str] = []
+
+    def carry(request: httpx.Request) -> httpx.Response:
+        asked.append(request.method)
+        return httpx.Response(400, json={"detail": CAPACITY[0]})
+
+    with (
+        Client(Settings("https://pods.test", KEY), http=httpx.MockTransport(carry)) as client,
+        pytest.raises(errors.OutOfStock),
+    ):
+        client.create_pod(REQUEST)
+    assert asked == ["POST"]

@@ -1,0 +1,113 @@
+"""A pod is called terminated when two witnesses agree, whatever the delete itself was answered with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from primepods_magic.pods.remove import remove_pods
+from tests.support.watching import GatedClock, Service, as_json, connected
+
+NOTHING: dict[str, Any] = {"data": [], "total_count": 0}
+NOT_FOUND = httpx.Response(404, json={"detail": "Not Found"})
+GOING = "not gone yet, may still be billed"
+NOT_VERIFIED = "asked to end, not verified: "
+
+
+class Ending(Service):
+    """A service that also ends pods, unless it is told to answer otherwise.
+
+    Attributes
+    ----------
+    answers : dict
+        The answers of some endpoints: ``delete``, ``listed``, ``status``, ``by_id``, ``history``.
+    ends : bool
+        Whether a delete ends the pod.
+    """
+
+    def __init__(self, *names: str, ends: bool = True, **answers: Any) -> None:
+        super().__init__(*names)
+        self.answers, self.ends = answers, ends
+        self.answer = self._answer
+
+    def _answer(self, request: httpx.Request) -> httpx.Response | None:
+        path = request.url.path.removeprefix("/api/v1").rstrip("/")
+        kind = {"/pods": "listed", "/pods/status": "status", "/pods/history": "history"}.get(path, "by_id")
+        if request.method == "DELETE":
+            kind = "delete"
+            if self.ends:
+                self.take(path.removeprefix("/pods/"))
+        told = self.answers.get(kind)
+        if isinstance(told, httpx.Response):
+            return httpx.Response(told.status_code, content=told.content)
+        if told is not None:
+            return as_json(told)
+        return as_json({"status": "TERMINATED"}) if kind == "delete" else None
+
+
+def remove(service: Service, *names: str) -> list[str]:
+    """The outcomes of removing these pods."""
+    pods = [service.put(name, status="ACTIVE", installationStatus="COMPLETE") for name in names]
+    with connected(service, GatedClock(free=True)) as connection:
+        service.asked.clear()
+        return [removal.outcome for removal in remove_pods(connection, pods)]
+
+
+@pytest.mark.parametrize("deleted", [None, NOT_FOUND])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        {"status": {"data": [{"podId": "a", "status": "TERMINATED"}]}, "by_id": NOT_FOUND},
+        {"history": {"data": [{"id": "a", "terminatedAt": "2026-01-01T00:00:00Z"}], "total_count": 1}},
+        {"listed": NOTHING},
+        {"listed": NOTHING, "by_id": NOT_FOUND},
+        {"listed": NOTHING, "status": {"data": []}},
+        {"listed": NOTHING, "status": NOT_FOUND, "history": NOT_FOUND},
+    ],
+    ids=str,
+)
+def test_a_pod_that_one_witness_knows_is_not_called_terminated(answers: dict[str, Any], deleted: Any) -> None:
+    service = Ending("a", "b", ends=False, **answers, delete=deleted)
+    assert remove(service, "a") == [GOING]
+
+
+@pytest.mark.parametrize("deleted", [None, NOT_FOUND])
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {},
+        {"status": NOT_FOUND, "by_id": NOT_FOUND},
+        {"status": {"data": [{"podId": "a", "status": "TERMINATED"}]}, "history": NOTHING},
+    ],
+    ids=str,
+)
+def test_a_pod_whose_end_is_stated_is_terminated(answers: dict[str, Any], deleted: Any) -> None:
+    assert remove(Ending("a", "b", **answers, delete=deleted), "a") == ["terminated"]
+
+
+def test_a_removal_costs_no_more_requests_than_the_history_that_it_needs_anyway() -> None:
+    service = Ending("a", "b")
+    assert remove(service, "a", "b") == ["terminated", "terminated"]
+    assert service.asked == ["/pods/a", "/pods/b", "/pods", "/pods/history"]
+
+
+@pytest.mark.parametrize(
+    ("deleted", "outcome"),
+    [
+        (None, "terminated"),
+        (NOT_FOUND, f"{NOT_VERIFIED}the service does not know it any more, and does not say that it ended"),
+    ],
+)
+def test_a_pod_that_no_one_knows_is_terminated_if_its_delete_was_accepted(deleted: Any, outcome: str) -> None:
+    service = Ending("a", delete=deleted, history=NOTHING)
+    assert remove(service, "a") == [outcome]
+
+
+def test_a_pod_about_which_no_other_witness_answers_is_not_verified() -> None:
+    refused = httpx.Response(403, json={"detail": "no"})
+    service = Ending("a", history=refused, status=refused, by_id=refused)
+    (outcome,) = remove(service, "a")
+    assert outcome.startswith(f"{NOT_VERIFIED}the list of pods does not show 'a'")
