@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 import httpx
 
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
 from .answers import read_logs, read_model, read_page, read_rows, read_status
+from .bounds import check_count, check_seconds, page_params, sorting_params
 from .errors import InvalidRequest, OutcomeUnknown, UnexpectedAnswer
 from .lists import ListPage, is_nothing, read_list_page, read_pages, read_whole_list
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
@@ -60,6 +62,7 @@ class Client:
         read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
         self.settings = settings
+        read_timeout_s = check_seconds("read_timeout_s", read_timeout_s)
         self.transport = Transport(settings, http=http, read_timeout_s=read_timeout_s)
         self.on_pods: Callable[[list[PodDetails]], object] | None = None
         """Is given every full list of pods that comes in."""
@@ -97,7 +100,7 @@ class Client:
 
     def list_pods(self, *, offset: int = 0, limit: int = 100) -> Page[PodDetails]:
         """``GET /pods``: one page of the pods that this key can see, in the service's order."""
-        params = {"offset": offset, "limit": limit}
+        params = page_params(limit, offset)
         return read_page(PodDetails, self.transport.request("GET", _PODS, params=params))
 
     def list_all_pods(
@@ -177,7 +180,7 @@ class Client:
     ) -> Page[HistoryRow]:
         """``GET /pods/history``: one page of what has ended, and what it cost; ``budget_s`` and
         ``read_timeout_s`` as `list_all_pods`."""
-        params: Params = {"limit": limit, "offset": offset, "sort_by": sort_by, "sort_order": sort_order}
+        params: Params = {**page_params(limit, offset), **sorting_params(sort_by, sort_order)}
         answer = self.transport.request(
             "GET", f"{_PODS}history", params=params, budget_s=budget_s, read_timeout_s=read_timeout_s
         )
@@ -196,7 +199,7 @@ class Client:
         pause : callable, optional
             As `Transport.request` has it.
         """
-        params: Params = {"limit": limit, "offset": offset, "sort_by": "terminatedAt", "sort_order": "asc"}
+        params: Params = {**page_params(limit, offset), **sorting_params("terminatedAt", "asc")}
         answer = self.transport.request("GET", f"{_PODS}history", params=params, pause=pause)
         # Taken for an empty list, nothing would mean that nothing was ever billed.
         if is_nothing(answer):
@@ -214,23 +217,18 @@ class Client:
     ) -> tuple[list[HistoryRow], int]:
         """As many rows of the history as asked for, all unless limited, and how many there are in all. No
         page is read after one with a row that ``until`` is true of."""
+        order = sorting_params(sort_by, sort_order)
+        max_rows, start = check_count("limit", limit), check_count("offset", offset, 0)
 
         def fetch(_: int, rows: int) -> ListPage[HistoryRow]:
-            wanted = _PAGE if limit is None else min(_PAGE, limit - rows)
-            params: Params = {"sort_by": sort_by, "sort_order": sort_order}
-            query: Params = {**params, "offset": offset + rows, "limit": wanted}
+            wanted = _PAGE if max_rows is None else min(_PAGE, max_rows - rows)
+            query: Params = {**order, "offset": start + rows, "limit": wanted}
             answer = self.transport.request("GET", f"{_PODS}history", params=query)
-            return read_list_page(HistoryRow, answer, is_first=not offset + rows)
+            return read_list_page(HistoryRow, answer, is_first=not start + rows)
 
-        rows, total = read_pages(
-            fetch,
-            "ended pods",
-            start=offset,
-            max_rows=limit,
-            believed_rows=_BELIEVED_ENDED_PODS,
-            until=until,
-        )
-        return rows, max(total, offset + len(rows))
+        read = partial(read_pages, fetch, "ended pods", believed_rows=_BELIEVED_ENDED_PODS, until=until)
+        rows, total = read(start=start, max_rows=max_rows)
+        return rows, max(total, start + len(rows))
 
     def pod_logs(self, pod_id: str, *, tail: int | None = None) -> str:
         """The logs of a pod as a terminal shows them, clean: ``GET /pods/{pod_id}/log?tail=`` as published,
@@ -243,7 +241,7 @@ class Client:
         tail : int, optional
             Only so many of the last lines, each as it was last redrawn.
         """
-        first, second = self._log_paths
+        tail, (first, second) = check_count("tail", tail), self._log_paths
         payload, is_second = try_both(
             lambda: self._log_payload(pod_id, first, tail), lambda: self._log_payload(pod_id, second, tail)
         )
@@ -286,7 +284,7 @@ class Client:
         """``GET /availability/gpus``: what can be rented, all pages, in the service's order."""
         params: Params = {
             "gpu_type": gpu_type,
-            "gpu_count": gpu_count,
+            "gpu_count": check_count("gpu_count", gpu_count),
             "regions": list(regions) or None,
             "socket": socket,
             "security": security,
@@ -358,7 +356,7 @@ class Client:
         limit, offset : int
             Which of the billings, at most 100 of them.
         """
-        params: Params = {"teamId": team_id, "limit": limit, "offset": offset}
+        params: Params = {"teamId": team_id, **page_params(limit, offset)}
         return read_model(Wallet, self.transport.request("GET", "/api/v1/billing/wallet", params=params))
 
     def _read_list(

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BeforeValidator, model_validator
 
 from .connections import SshTarget, host_in, read_by_port, read_connections
-from .parts import AttachedResource, PortMapping, Resources
+from .parts import AttachedResource, PortMapping, Prices, Resources, Spec
 from .prices import is_price_name, told_prices, with_price
 from .stock import Stock, read_stock, stock_text_in
 from .text import as_word, name_as_word, whole_characters
@@ -21,11 +21,9 @@ from .tolerant import (
     Amount,
     Answer,
     Count,
-    Currency,
     Flag,
     Label,
     Number,
-    OfferPrice,
     Price,
     Size,
     Tally,
@@ -330,27 +328,6 @@ class HistoryRow(Answer):
     total_billed_price: Number = None
     user_id: Label = None
     team_id: Label = None
-
-
-class Spec(Answer):
-    """How much of something an offer has and may be given: units, and USD per unit and hour."""
-
-    min_count: Amount = None
-    default_count: Amount = None
-    max_count: Size = None
-    step: Size = None
-    price_per_unit: Amount = None
-    default_included_in_price: Flag = None
-    additional_info: Text = None
-
-
-class Prices(Answer):
-    """Prices per hour of a whole offer, in ``currency``."""
-
-    on_demand: OfferPrice = None
-    community_price: OfferPrice = None
-    is_variable: Flag = None
-    currency: Currency = None
 
 
 class Offer(Answer):

@@ -1,4 +1,4 @@
-"""What belongs to a pod: its ports, its size, and what is attached to it."""
+"""The parts of pods and offers: ports, sizes, attached disks, limits and prices."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from .tolerant import Answer, Flag, Label, Size, Text
+from .tolerant import Amount, Answer, Currency, Flag, Label, OfferPrice, Size, Text
 
-__all__ = ["AttachedResource", "PortMapping", "Resources"]
+__all__ = ["AttachedResource", "PortMapping", "Prices", "Resources", "Spec"]
 
 
 def _without_query(value: object) -> object:
@@ -49,3 +49,24 @@ class AttachedResource(Answer):
     resource_path: Text = None
     size: Size = None
     is_shared: Flag = None
+
+
+class Spec(Answer):
+    """How much of something an offer has and may be given: units, and USD per unit and hour."""
+
+    min_count: Amount = None
+    default_count: Amount = None
+    max_count: Size = None
+    step: Size = None
+    price_per_unit: Amount = None
+    default_included_in_price: Flag = None
+    additional_info: Text = None
+
+
+class Prices(Answer):
+    """Prices per hour of a whole offer, in ``currency``."""
+
+    on_demand: OfferPrice = None
+    community_price: OfferPrice = None
+    is_variable: Flag = None
+    currency: Currency = None

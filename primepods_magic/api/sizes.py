@@ -9,7 +9,7 @@ from pydantic import SecretStr
 from .errors import InvalidRequest
 from .text import clean
 
-__all__ = ["LONGEST_TEXT", "check_seconds", "check_size", "shorten_word"]
+__all__ = ["LONGEST_TEXT", "check_size", "shorten_word"]
 
 LONGEST_TEXT = 100_000
 """Characters in the text of a spec."""
@@ -80,32 +80,3 @@ def _describe_key(key: object) -> str:
     if key is None or isinstance(key, (bool, float)):
         return str(key)
     return f"a {type(key).__name__}"
-
-
-def check_seconds(name: str, seconds: float, *, longest_s: float, least_s: float = 0.0) -> float:
-    """Return a number of seconds that can be waited for.
-
-    Parameters
-    ----------
-    name : str
-        What it is called, for the message.
-    seconds : float
-        The number.
-    longest_s, least_s : float
-        The limits. Infinity, too, is the longest.
-
-    Raises
-    ------
-    InvalidRequest
-        It is not a number, or below the least.
-
-    Examples
-    --------
-    >>> check_seconds("timeout_s", float("inf"), longest_s=3600.0)
-    3600.0
-    """
-    is_number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    # Of what is not a number, no comparison is true.
-    if not is_number or not seconds >= least_s:
-        raise InvalidRequest(f"{name} is a number of seconds, {least_s:g} or more. Nothing was sent")
-    return float(min(seconds, longest_s))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 from html import escape
 
@@ -58,12 +59,15 @@ def brief(text: object) -> str:
 
 def as_word(text: str | None, otherwise: str = "POD") -> str:
     """Return what can be pasted into a command as it is, such as an id, else another word in its place.
-    Letters of other alphabets can look like these, and a service may write them in another way.
 
     >>> as_word("24b59b"), as_word("a; {rm()}")
     ('24b59b', 'POD')
     """
-    return text if text and re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}", text) else otherwise
+    if not text or not re.fullmatch(r"\w[\w.-]{0,99}", text):
+        return otherwise
+    # What another program may write in another way, or show as nothing, is not safe to paste.
+    is_stable = unicodedata.normalize("NFKC", text) == text == clean(text)
+    return text if is_stable else otherwise
 
 
 def name_as_word(name: str | None, otherwise: str = "POD") -> str:

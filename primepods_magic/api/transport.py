@@ -24,6 +24,7 @@ import httpx
 from primepods_magic import __version__
 
 from .bodies import LARGEST_BODY_BYTES, parse_body, receive_body
+from .bounds import check_seconds
 from .errors import (
     ConnectionClosed,
     InvalidRequest,
@@ -33,7 +34,6 @@ from .errors import (
 from .network import allow, bound_client, proxy_of
 from .refusals import NEVER_LEFT, date_of, refused, retry_after_s, unreachable
 from .settings import SANDBOX_KEYS, Settings
-from .sizes import check_seconds
 
 __all__ = ["Params", "Transport"]
 
@@ -47,7 +47,6 @@ CONNECT_ATTEMPTS = 3
 SPOILT_ATTEMPTS = 4
 FIRST_BACKOFF_S = 0.5
 LONGEST_BACKOFF_S = 8.0
-LONGEST_WAIT_S = 3600.0
 SHORTEST_TIMEOUT_S = 0.001
 # A body within its limit, and all that may stand before and around it.
 LARGEST_EXCHANGE_BYTES = 2 * LARGEST_BODY_BYTES
@@ -113,9 +112,7 @@ class Transport:
         self._closing = threading.Event()
         self._sleep = sleep or self._closing.wait
         self._seen: tuple[datetime, float] | None = None
-        self._read_timeout_s = check_seconds(
-            "read_timeout_s", read_timeout_s, longest_s=LONGEST_WAIT_S, least_s=SHORTEST_TIMEOUT_S
-        )
+        self._read_timeout_s = max(check_seconds("read_timeout_s", read_timeout_s), SHORTEST_TIMEOUT_S)
         self._carrier = http
         self._http, self._process = self._new_http(), os.getpid()
 
@@ -208,12 +205,11 @@ class Transport:
         """
         query = httpx.QueryParams({k: v for k, v in (params or {}).items() if v is not None})
         budget_s = RETRY_BUDGET_S if budget_s is None else budget_s
-        deadline = time.monotonic() + check_seconds("budget_s", budget_s, longest_s=LONGEST_WAIT_S)
+        deadline = time.monotonic() + check_seconds("budget_s", budget_s, may_be_zero=True)
         silence_s = self._read_timeout_s
         if read_timeout_s is not None:
-            silence_s = check_seconds(
-                "read_timeout_s", read_timeout_s, longest_s=silence_s, least_s=SHORTEST_TIMEOUT_S
-            )
+            wanted_s = check_seconds("read_timeout_s", read_timeout_s)
+            silence_s = min(silence_s, max(wanted_s, SHORTEST_TIMEOUT_S))
         timeout = httpx.Timeout(silence_s, connect=min(CONNECT_TIMEOUT_S, silence_s))
         attempt = 0
         while True:

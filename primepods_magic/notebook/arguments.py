@@ -9,6 +9,8 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
+from primepods_magic.api.bounds import MAX_SECONDS
+
 from .line import Several, Word
 
 __all__ = [
@@ -162,8 +164,10 @@ def seconds(text: str) -> float:
         value = float(text[:-1]) * unit if unit else float(text)
     except ValueError:
         value = -1
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a length of time, such as 90s, 10m or 2h")
+    if not 0 < value <= MAX_SECONDS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not a length of time, such as 90s, 10m or 2h (at most 30 days)"
+        )
     return value
 
 

@@ -5,7 +5,8 @@ The rules, which ``%pods -h`` tells in short:
 - White space ends a word. ``'…'`` and ``"…"`` hold white space; a quotation begins at the start of a word or
   after a sign such as ``=``, so the apostrophe of ``ada's`` is itself.
 - A backslash is itself, as in ``C:\\data``, except before white space or a quotation mark, which it makes
-  part of the word. Within ``"…"`` only ``\\"`` is special, within ``'…'`` nothing is.
+  part of the word; after a path of Windows, white space is refused. Within ``"…"`` only ``\\"`` is special,
+  within ``'…'`` nothing is.
 - ``#`` at the start of a word begins a comment, and one ``;`` at the end of the line shows nothing.
 - ``$name`` and ``$name.attribute`` are values, not within ``'…'``; ``$$name`` is the text itself.
 - ``{expression}`` is a value; ``{{`` and ``}}`` are the braces themselves. The counts of a regular
@@ -196,11 +197,21 @@ class _Cutter:
         after = self._line[self._at + run : self._at + run + 1]
         if self._quote and after == '"':
             self._add("\\" * (run // 2) + '"' * (run % 2), run + run % 2)
+        elif not self._quote and after and after in _SPACES and self._is_path(run):
+            _refuse(
+                f"a folder ends with a backslash before white space, at character {self._at + run}. Put a "
+                "path into quotation marks. Nothing was done"
+            )
         elif not self._quote and after and after in _SPACES + "'\"":
             self._add("\\" * (run - 1) + after, run + 1)
         else:
             self._add("\\" * run)
         return None
+
+    def _is_path(self, run: int) -> bool:
+        """Whether the word so far is a path of Windows, in which a backslash escapes no white space."""
+        before = self._pieces[-1] if self._pieces and isinstance(self._pieces[-1], str) else ""
+        return run > 1 or "\\" in before or before.endswith(":")
 
     def _read_dollar(self) -> None:
         line, at = self._line, self._at

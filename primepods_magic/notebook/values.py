@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Value", "evaluate_field", "forms_of_secret", "hide_secrets", "sounds_secret"]
 
-_NAME_PART = re.compile(r"(?i)(?:^|_)(?:pw|pwd|pass|passphrase|key|auth|creds?)(?:_|\d*$)")
+_NAME_PART = re.compile(r"(?i)(?:^|_|get)(?:pw|pwd|pass|passphrase|key|auth|creds?)(?:_|\d*$)")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _CONVERSIONS: Mapping[str, Callable[[object], str]] = {"r": repr, "s": str, "a": ascii}
 _MIN_PART = 6
@@ -60,8 +60,8 @@ def evaluate_field(place: Field, names: Mapping[str, Any]) -> Value | tuple[Valu
             value = format(value, place.format_spec)
     except NameError as error:
         reason = f"there is no variable '{error.name}'"
-        if place.typed.startswith("{"):
-            reason += "; double the braces of text that is not a variable"
+        sign = "braces" if place.typed.endswith("}") else "$"
+        reason += f"; double the {sign} of text that is not a variable"
     except Exception as error:  # noqa: BLE001 - whatever the expression raises
         # The error's own words may hold a value.
         reason = f"it raises {type(error).__name__}"

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from primepods_magic.api.errors import NotFound
+from primepods_magic.api.bounds import check_count
+from primepods_magic.api.errors import InvalidRequest, NotFound
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
-from primepods_magic.api.text import join_clean
+from primepods_magic.api.requests import did_you_mean
+from primepods_magic.api.text import clean, join_clean
+from primepods_magic.api.vocabulary import PodStatus
 
 from .connection import Connection
 from .offers import find_offers, misfits, passed_over
@@ -36,8 +39,13 @@ def list_pods(
         Everyone's that are billed to this team.
     statuses : iterable of str
         Only those in one of these states, whatever the case.
+
+    Raises
+    ------
+    InvalidRequest
+        There is no such state.
     """
-    wanted = {status.upper() for status in statuses}
+    wanted = {_check_status(status) for status in statuses}
     belongs = belonging(connection, everyone=everyone, team_id=team_id)
     pods = [pod for pod in connection.client.list_all_pods() if belongs(pod)]
     if wanted:
@@ -45,6 +53,14 @@ def list_pods(
     return sorted(
         pods, key=lambda pod: (pod.created_at is None, pod.created_at or 0, pod.name or "", pod.id or "")
     )
+
+
+def _check_status(status: str) -> str:
+    known = PodStatus.__members__
+    if status.upper() not in known:
+        hint = did_you_mean(status, known) or f" (known are {', '.join(known)})"
+        raise InvalidRequest(f"there is no status '{clean(status)}'{hint}")
+    return status.upper()
 
 
 def belonging(
@@ -98,6 +114,7 @@ def list_offers(
     spot : bool
         Spot offers only; else those that nobody can reclaim.
     """
+    check_count("count", count)
     offers = []
     for offer in find_offers(connection.client, spec):
         wanted = spec.model_copy(update={"gpu_count": count or offer.gpu_count})

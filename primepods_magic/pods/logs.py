@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from primepods_magic.api.bounds import check_count
 from primepods_magic.api.errors import (
     NotFound,
     PodFailed,
@@ -68,6 +69,7 @@ def follow_logs(
     >>> follow_logs(connection, pod, print).is_ready                         # doctest: +SKIP
     True
     """
+    check_count("tail", tail)
     before: list[str] | None = None
     latest = pod
 

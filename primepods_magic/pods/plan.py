@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from primepods_magic.api.bounds import check_seconds
 from primepods_magic.api.errors import WaitInterrupted
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import CreateRequest, PodRequest, ProviderRequest, TeamRequest
@@ -125,6 +126,7 @@ def plan_launch(
     tell: Callable[[str], object] | None = None,
 ) -> LaunchPlan:
     """Find out what a launch would do, without doing it. Parameters and errors as `launch`."""
+    check_seconds("settle_s", settle_s, may_be_zero=True)
     try:
         plan = LaunchPlan(spec, spec.pod_name, new=new, limits=limits or NO_LIMITS, settle_s=settle_s)
         return _completed(connection, plan, replace_existing, tell or _nobody)

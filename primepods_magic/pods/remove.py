@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
+from primepods_magic.api.bounds import check_seconds
 from primepods_magic.api.errors import (
     InvalidRequest,
     NotFound,
@@ -81,6 +82,7 @@ def remove_pods(
     WaitInterrupted
         Ctrl-C, after the service was asked to end pods.
     """
+    check_seconds("timeout_s", timeout_s)
     wanted = list(pods)
     outcomes: dict[str, str] = {}
     for pod in wanted:

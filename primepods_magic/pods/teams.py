@@ -26,6 +26,8 @@ def find_team(connection: Connection, text: str) -> Team:
     >>> find_team(connect(sandbox=True), "analytical engines").role          # doctest: +SKIP
     'ADMIN'
     """
+    if not text.strip():
+        raise NotFound("an empty text is not the name or the id of a team. Nothing was done")
     try:
         teams = connection.client.list_teams()
     except PermissionDenied:

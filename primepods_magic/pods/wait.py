@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
+from primepods_magic.api.bounds import check_choice, check_seconds
 from primepods_magic.api.errors import PodFailed, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import brief, clean
@@ -60,6 +61,8 @@ def wait_for(
 
     Raises
     ------
+    InvalidRequest
+        The goal is another word, or the timeout is not above 0 and at most 30 days.
     PodFailed
         A pod is in ERROR, its installation FAILED, or it is gone. All others have reached the goal.
     WaitTimedOut
@@ -71,6 +74,7 @@ def wait_for(
     --------
     >>> wait_for(connection, pods, timeout_s=600)                            # doctest: +SKIP
     """
+    _check_wait(connection, goal, timeout_s)
     with _begin(connection, pods) as watch:
         return _wait(connection, watch, goal, timeout_s, on_look)
 
@@ -148,6 +152,7 @@ def begin_waiting(
     answer : callable
         Makes what is answered of the last snapshot.
     """
+    _check_wait(connection, goal, timeout_s)
     watch = _begin(connection, pods)
 
     def work() -> Snapshot:
@@ -155,6 +160,13 @@ def begin_waiting(
             return _wait(connection, watch, goal, timeout_s, None)
 
     return Waiting(watch, goal, run_behind(connection, work), answer)
+
+
+def _check_wait(connection: Connection, goal: Goal, timeout_s: float) -> None:
+    check_choice("goal", goal, get_args(Goal))
+    check_seconds("timeout_s", timeout_s)
+    if connection.poll_interval_s is not None:
+        check_seconds("poll_interval_s", connection.poll_interval_s)
 
 
 def _begin(connection: Connection, pods: Iterable[PodDetails]) -> Watch:

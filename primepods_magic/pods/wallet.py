@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from primepods_magic.api.account import Billing, Wallet
+from primepods_magic.api.bounds import check_count
 from primepods_magic.api.lists import ListPage, read_whole_list
 
 from .connection import Connection
@@ -27,11 +28,14 @@ def read_wallet(connection: Connection, *, team_id: str | None = None, limit: in
 
     Raises
     ------
+    InvalidRequest
+        The limit is not a whole number above 0.
     PermissionDenied, NotFound
         The key may not see this wallet.
     UnexpectedAnswer
         The billings move so much that they cannot be read.
     """
+    check_count("limit", limit)
     wallets: list[Wallet] = []
 
     def fetch(offset: int, page_limit: int) -> ListPage[Billing]:

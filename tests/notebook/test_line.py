@@ -83,7 +83,7 @@ def test_braces_that_are_no_variable_stay(typed: str, word: str) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("show $nobody", "there is no variable 'nobody'"),
+        ("show $nobody", "there is no variable 'nobody'; double the $ of text"),
         ("show $name {nobody}", "there is no variable 'nobody'"),
         ("show ${nobody}", "there is no variable 'nobody'"),
         (r"costs --by '\p{Lu}'", "there is no variable 'Lu'; double the braces"),
@@ -107,6 +107,8 @@ def test_braces_that_are_no_variable_stay(typed: str, word: str) -> None:
         ("rm '$name' '{names}'", "'{names}' is a list"),
         ("rm 'my pod", "a quotation is not closed: it begins with the ' at character 4"),
         ("rm 'ada's'", "a quotation ends inside a word"),
+        ("history --save C:\\dir\\ --refresh", "a folder ends with a backslash before white space"),
+        ("history --save C:\\ --refresh", "a folder ends with a backslash before white space"),
     ],
 )
 def test_refuses_what_cannot_be_filled_in(line: str, says: str) -> None:

@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 import pandas as pd
 
+from primepods_magic.api.bounds import check_count
 from primepods_magic.api.stock import Stock, read_stock, stock_text_in
 from primepods_magic.api.tolerant import currency_in
 from primepods_magic.frames.schema import STRING
@@ -248,6 +249,7 @@ def dearest(ledger: pd.DataFrame, n: int = 10) -> pd.DataFrame:
     >>> dearest(costs)[["name", "cost_usd"]].to_dict("records")
     [{'name': 'train', 'cost_usd': 50.0}]
     """
+    check_count("n", n)
     names = """name gpu gpu_count cost_usd gpu_hours provider provisioned_by team begin_at end_at state
         estimated id"""
     costs = as_ledger(ledger)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from primepods_magic.api.bounds import check_amount
 from primepods_magic.api.text import clean
 from primepods_magic.frames.rendering.words import duration, is_missing, money
 from primepods_magic.frames.schema import STRING
@@ -84,6 +85,9 @@ def waste(
     >>> waste(costs)[["name", "reason", "cost_usd", "detail"]].to_dict("records")
     [{'name': 'train', 'reason': 'ended within minutes', 'cost_usd': 2.0, 'detail': 'ended after 6 min'}]
     """
+    for name, limit in (("never_ready_min", never_ready_min), ("short_min", short_min)):
+        check_amount(name, limit)
+    check_amount("forgotten_days", forgotten_days)
     moment = now_or(now)
     ledger = as_ledger(ledger, now)
     live = [] if pods is None else list(_live_pods(_aged(pods, ledger, moment), never_ready_min))

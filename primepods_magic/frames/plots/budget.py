@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from primepods_magic.api.bounds import check_price
 from primepods_magic.frames.costs.reading import require
 
 from .canvas import drawing, empty, new_figure
@@ -56,6 +57,7 @@ def plot_budget(breakdown: pd.DataFrame, budget_usd: float | None = None, freq: 
     >>> plot_budget(frame, 100)
     Figure: cost so far, budget crossed on 2026-09-02
     """
+    check_price("budget_usd", budget_usd)
     with drawing():
         require(breakdown, "breakdown", ("period", "cost_usd"))
         dated = breakdown[breakdown["period"].notna()]

@@ -32,7 +32,6 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods ls``."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.requests import did_you_mean
-    from primepods_magic.api.vocabulary import PodStatus
     from primepods_magic.frames import pods_frame
     from primepods_magic.notebook.captions import caption
     from primepods_magic.notebook.display import present
@@ -40,11 +39,6 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.pods.listing import list_pods
     from primepods_magic.pods.teams import find_team
 
-    for status in args.status:
-        if status.upper() not in PodStatus.__members__:
-            known = PodStatus.__members__
-            hint = did_you_mean(status, known) or f" (known are {', '.join(known)})"
-            raise InvalidRequest(f"there is no status '{status}'{hint}")
     connection = magics.connection
     team_id = find_team(connection, args.team).team_id if args.team else None
     pods = list_pods(connection, everyone=args.all, team_id=team_id, statuses=args.status)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from primepods_magic.api.bounds import check_seconds
 from primepods_magic.api.errors import NotConfigured
 from primepods_magic.api.settings import Settings, load_settings
-from primepods_magic.api.sizes import check_seconds
 from primepods_magic.pods.connection import Connection
 
 from .finding import LOG_IN, Finding, Result, guarded, unchecked
@@ -37,7 +37,7 @@ def diagnose(connection: Connection | None = None, *, timeout_s: float = TIMEOUT
     >>> [finding.check for finding in diagnose() if finding.result == "problem"]   # doctest: +SKIP
     []
     """
-    timeout_s = check_seconds("timeout_s", timeout_s, longest_s=LONGEST_TIMEOUT_S)
+    timeout_s = min(check_seconds("timeout_s", timeout_s), LONGEST_TIMEOUT_S)
     findings = guarded("packages", packages)
     if connection is not None:
         findings.append(Finding("connection", "ok", repr(connection)))

@@ -1,0 +1,166 @@
+"""What a command refuses, the Python call behind it refuses as well, before anything is asked or done."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from primepods_magic import Limits, Pod, Settings, costs, launch, launch_many
+from primepods_magic.api.bounds import MAX_COUNT, MAX_SECONDS, check_count, check_price, check_seconds
+from primepods_magic.api.client import Client
+from primepods_magic.api.errors import InvalidRequest, NotFound
+from primepods_magic.api.models import PodDetails
+from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.doctor import diagnose
+from primepods_magic.pods.find import find_pod, find_pods
+from primepods_magic.pods.history import read_history
+from primepods_magic.pods.listing import list_history, list_offers, list_pods
+from primepods_magic.pods.logs import follow_logs
+from primepods_magic.pods.remove import remove_pods
+from primepods_magic.pods.spec import spec_from_mapping
+from primepods_magic.pods.teams import find_team
+from primepods_magic.pods.wait import begin_waiting, wait_for
+from primepods_magic.pods.wallet import read_wallet
+
+DETAILS = PodDetails(id="24b59b", name="train", status="ACTIVE")
+LEDGER = pd.DataFrame(
+    {"name": ["a"], "cost_usd": [1.0], "begin_at": ["2026-09-01T00:00Z"], "end_at": ["2026-09-02T00:00Z"]}
+)
+DAYS = pd.DataFrame(
+    {"period": pd.to_datetime(["2026-09-01", "2026-09-02"], utc=True), "cost_usd": [1.0, 2.0]}
+)
+
+Call = Callable[[Connection, Any], object]
+
+COUNTS: dict[str, Call] = {
+    "Pod.logs(tail)": lambda c, n: Pod(c, DETAILS).logs(tail=n),
+    "Client.pod_logs(tail)": lambda c, n: c.client.pod_logs("24b59b", tail=n),
+    "follow_logs(tail)": lambda c, n: follow_logs(c, DETAILS, print, tail=n),
+    "costs.dearest(n)": lambda c, n: costs.dearest(LEDGER, n),
+    "list_history(limit)": lambda c, n: list_history(c, limit=n),
+    "Client.list_pods(limit)": lambda c, n: c.client.list_pods(limit=n),
+    "Client.pod_history(limit)": lambda c, n: c.client.pod_history(limit=n),
+    "Client.all_history(limit)": lambda c, n: c.client.all_history(limit=n),
+    "Client.history_rows(limit)": lambda c, n: c.client.history_rows(limit=n, offset=0),
+    "Client.wallet(limit)": lambda c, n: c.client.wallet(limit=n),
+    "read_wallet(limit)": lambda c, n: read_wallet(c, limit=n),
+    "Client.list_offers(gpu_count)": lambda c, n: c.client.list_offers(gpu_count=n),
+    "list_offers(count)": lambda c, n: list_offers(c, spec_from_mapping({}, needs_gpu=False), count=n),
+    "read_history(in_flight)": lambda c, n: read_history(c, in_flight=n),
+}
+SPECS: dict[str, Call] = {
+    "launch(count)": lambda c, n: launch(connection=c, gpu="L4_24GB", count=n),
+    "launch(disk)": lambda c, n: launch(connection=c, gpu="L4_24GB", disk=n),
+    "launch(max_price)": lambda c, x: launch(connection=c, gpu="L4_24GB", max_price=x),
+}
+OFFSETS: dict[str, Call] = {
+    "list_history(offset)": lambda c, n: list_history(c, offset=n),
+    "Client.list_pods(offset)": lambda c, n: c.client.list_pods(offset=n),
+    "Client.pod_history(offset)": lambda c, n: c.client.pod_history(offset=n),
+    "Client.all_history(offset)": lambda c, n: c.client.all_history(offset=n),
+    "Client.history_rows(offset)": lambda c, n: c.client.history_rows(limit=1, offset=n),
+    "Client.wallet(offset)": lambda c, n: c.client.wallet(offset=n),
+}
+TIMES: dict[str, Call] = {
+    "Pod.wait(timeout_s)": lambda c, t: Pod(c, DETAILS).wait(timeout_s=t),
+    "Pod.wait_async(timeout_s)": lambda c, t: asyncio.run(Pod(c, DETAILS).wait_async(timeout_s=t)),
+    "wait_for(timeout_s)": lambda c, t: wait_for(c, [DETAILS], timeout_s=t),
+    "begin_waiting(timeout_s)": lambda c, t: begin_waiting(c, [DETAILS], timeout_s=t, answer=str),
+    "follow_logs(timeout_s)": lambda c, t: follow_logs(c, DETAILS, print, timeout_s=t),
+    "remove_pods(timeout_s)": lambda c, t: remove_pods(c, [DETAILS], timeout_s=t),
+    "diagnose(timeout_s)": lambda c, t: diagnose(c, timeout_s=t),
+    "Client(read_timeout_s)": lambda c, t: Client(c.settings, read_timeout_s=t),
+    "Connection.poll_interval_s": lambda c, t: wait_for(
+        Connection(c.client, c.clock, True, poll_interval_s=t), [DETAILS]
+    ),
+}
+SETTLING: dict[str, Call] = {
+    "launch(settle_s)": lambda c, t: launch(connection=c, gpu="L4_24GB", settle_s=t),
+    "launch_many(settle_s)": lambda c, t: launch_many([{"gpu": "L4_24GB"}], connection=c, settle_s=t),
+}
+PRICES: dict[str, Call] = {
+    "plot_budget(budget_usd)": lambda c, x: costs.plot_budget(DAYS, x),
+}
+AMOUNTS: dict[str, Call] = {
+    "waste(never_ready_min)": lambda c, x: costs.waste(LEDGER, never_ready_min=x),
+    "waste(short_min)": lambda c, x: costs.waste(LEDGER, short_min=x),
+    "waste(forgotten_days)": lambda c, x: costs.waste(LEDGER, forgotten_days=x),
+}
+LIMITS: dict[str, Call] = {
+    "Limits(max_price_usd_hr)": lambda c, x: Limits(max_price_usd_hr=x),
+    "Limits(max_burn_usd_hr)": lambda c, x: Limits(max_burn_usd_hr=x),
+}
+WORDS: dict[str, Call] = {
+    "wait_for(goal)": lambda c, w: wait_for(c, [DETAILS], goal=w),
+    "begin_waiting(goal)": lambda c, w: begin_waiting(c, [DETAILS], goal=w, answer=str),
+    "Pod.wait(goal)": lambda c, w: Pod(c, DETAILS).wait(w),
+    "list_history(sort_by)": lambda c, w: list_history(c, sort_by=w),
+    "list_history(sort_order)": lambda c, w: list_history(c, sort_order=w),
+    "Client.pod_history(sort_by)": lambda c, w: c.client.pod_history(sort_by=w),
+    "list_pods(statuses)": lambda c, w: list_pods(c, statuses=[w]),
+}
+
+BELOW = [-1, math.nan, -math.inf, np.float64("nan")]
+NO_NUMBERS = [*BELOW, 10**400, "3", [], True]
+CASES: list[tuple[dict[str, Call], list[Any]]] = [
+    (COUNTS, [0, 1.5, *NO_NUMBERS]),
+    (OFFSETS, [1.5, *NO_NUMBERS]),
+    (TIMES, [0, math.inf, 1e300, *NO_NUMBERS]),
+    (SETTLING, [math.inf, 1e300, *NO_NUMBERS]),
+    (PRICES, [0, math.inf, *NO_NUMBERS]),
+    (AMOUNTS, [math.inf, *NO_NUMBERS]),
+    (LIMITS, [math.inf, "3", [], True, *BELOW]),
+    # A spec is text as often as not.
+    (SPECS, [0, math.inf, "three", [], *BELOW]),
+    (WORDS, ["", "nonsense", "READYY"]),
+]
+TABLE = {name: (call, values) for calls, values in CASES for name, call in calls.items()}
+
+
+@pytest.fixture(scope="module")
+def closed() -> Connection:
+    """A connection to nowhere: whatever asks the service fails otherwise than by being refused."""
+    from primepods_magic.pods.clock import ServiceClock
+
+    client = Client(Settings("http://127.0.0.1:9", "sandbox-user"))
+    return Connection(client, ServiceClock(client.transport), True)
+
+
+@pytest.mark.parametrize("name", TABLE)
+def test_a_python_call_refuses_what_its_command_refuses(closed: Connection, name: str) -> None:
+    call, values = TABLE[name]
+    for value in values:
+        with pytest.raises(InvalidRequest) as caught:
+            call(closed, value)
+        assert "Nothing was" in str(caught.value) or "there is no status" in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\t"])
+def test_an_empty_text_names_nothing(text: str, connection: Connection) -> None:
+    launch(connection=connection, gpu="L4_24GB", name="train")
+    for call in (
+        lambda: find_pod(connection, text),
+        lambda: find_pods(connection, ["train", text], to_change=True),
+        lambda: find_team(connection, text),
+    ):
+        with pytest.raises(NotFound, match="an empty text"):
+            call()
+
+
+def test_numbers_within_their_bounds_are_returned() -> None:
+    assert check_count("n", 1) == check_count("n", np.int64(1)) == 1
+    assert check_count("n", MAX_COUNT) == MAX_COUNT
+    assert check_count("n", 0, 0) == 0
+    assert check_count("n", None) is None
+    assert check_seconds("s", MAX_SECONDS) == timedelta(days=30).total_seconds()
+    assert check_seconds("s", np.float32(0.5)) == 0.5
+    assert check_seconds("s", 0, may_be_zero=True) == 0
+    assert check_price("p", 0.01) == 0.01
+    assert check_price("p", None) is None
