@@ -237,6 +237,11 @@ def dearest(ledger: pd.DataFrame, n: int = 10) -> pd.DataFrame:
         ``name, gpu, gpu_count, cost_usd, gpu_hours, provider, provisioned_by, team, begin_at, end_at, state,
         estimated, id``, the dearest first.
 
+    Raises
+    ------
+    ValueError
+        ``n`` is below 0.
+
     Examples
     --------
     >>> from primepods_magic.api.models import HistoryRow
@@ -248,6 +253,8 @@ def dearest(ledger: pd.DataFrame, n: int = 10) -> pd.DataFrame:
     >>> dearest(costs)[["name", "cost_usd"]].to_dict("records")
     [{'name': 'train', 'cost_usd': 50.0}]
     """
+    if not n >= 0:
+        raise ValueError(f"n={n!r} is not a number of pods")
     names = """name gpu gpu_count cost_usd gpu_hours provider provisioned_by team begin_at end_at state
         estimated id"""
     costs = as_ledger(ledger)
