@@ -42,7 +42,7 @@ class Forecast:
     ...                       installation_progress=percent, price_hr=36.0, created_at=start)
     >>> _ = forecast.learn([installing(20)], start + timedelta(seconds=100))
     >>> forecast.learn([installing(40)], start + timedelta(seconds=200))["a"]
-    Outlook(left_s=300.0, cost_usd=2.0)
+    Outlook(left_s=300.0, cost_usd=2.0, ended_at=None)
     """
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from primepods_magic.api.account import Disk
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails
-from primepods_magic.costs import gpu_hour_prices, ledger, load_frame, save_frame, waste
+from primepods_magic.costs import dearest, gpu_hour_prices, ledger, load_frame, save_frame, waste
 from primepods_magic.frames import disks_frame, history_frame, offers_frame, pods_frame
 from primepods_magic.frames.schema import STRING
 from primepods_magic.pods.burn import accrued_usd
@@ -184,3 +184,10 @@ def test_what_is_sold_out_in_other_words_is_no_price_of_today(stock: str) -> Non
     offers["stock"] = "Low"
     prices = gpu_hour_prices(history_frame([HistoryRow.model_validate(row)]), offers)
     assert prices["cheapest_usd_gpu_hr"].tolist() == [1.0]
+
+
+def test_less_than_no_pods_is_refused() -> None:
+    history = history_frame([HistoryRow.model_validate(OPEN)])
+    assert [len(dearest(history, n)) for n in (0, 1, 9)] == [0, 1, 1]
+    with pytest.raises(ValueError, match="n=-1 is not a number of pods"):
+        dearest(history, -1)

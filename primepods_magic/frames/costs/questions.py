@@ -238,6 +238,11 @@ def dearest(ledger: pd.DataFrame, n: int = 10) -> pd.DataFrame:
         ``name, gpu, gpu_count, cost_usd, gpu_hours, provider, provisioned_by, team, begin_at, end_at, state,
         estimated, id``, the dearest first.
 
+    Raises
+    ------
+    ValueError
+        ``n`` is below 0.
+
     Examples
     --------
     >>> from primepods_magic.api.models import HistoryRow
