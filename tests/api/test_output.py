@@ -123,6 +123,6 @@ def test_a_secret_is_hidden_as_it_is_and_as_cleaning_left_it(secret: str) -> Non
     if clean(secret):
         # A mark may stay where a character was that does something.
         assert str(error).replace("\ufffd", "") == "refused: ${SECRET} or ${SECRET}!"
-        assert error.said == "got ${SECRET}."
+        assert str(error.said).replace("\ufffd", "") == "got ${SECRET}."
     else:
         assert secret not in str(error)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from primepods_magic.api.account import Disk
+from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails
 from primepods_magic.costs import dearest, gpu_hour_prices, ledger, load_frame, save_frame, waste
 from primepods_magic.frames import disks_frame, history_frame, offers_frame, pods_frame
@@ -189,5 +190,5 @@ def test_what_is_sold_out_in_other_words_is_no_price_of_today(stock: str) -> Non
 def test_less_than_no_pods_is_refused() -> None:
     history = history_frame([HistoryRow.model_validate(OPEN)])
     assert [len(dearest(history, n)) for n in (0, 1, 9)] == [0, 1, 1]
-    with pytest.raises(ValueError, match="n=-1 is not a number of pods"):
+    with pytest.raises(InvalidRequest, match="'n' must be a whole number"):
         dearest(history, -1)
