@@ -189,6 +189,7 @@ def test_what_is_sold_out_in_other_words_is_no_price_of_today(stock: str) -> Non
 
 def test_less_than_no_pods_is_refused() -> None:
     history = history_frame([HistoryRow.model_validate(OPEN)])
-    assert [len(dearest(history, n)) for n in (0, 1, 9)] == [0, 1, 1]
-    with pytest.raises(InvalidRequest, match="'n' must be a whole number"):
-        dearest(history, -1)
+    assert [len(dearest(history, n)) for n in (1, 9)] == [1, 1]
+    for n in (0, -1):
+        with pytest.raises(InvalidRequest, match="'n' must be a whole number"):
+            dearest(history, n)

@@ -240,8 +240,8 @@ def dearest(ledger: pd.DataFrame, n: int = 10) -> pd.DataFrame:
 
     Raises
     ------
-    ValueError
-        ``n`` is below 0.
+    InvalidRequest
+        ``n`` is below 1.
 
     Examples
     --------
