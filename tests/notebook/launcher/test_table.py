@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from primepods_magic.api.models import Offer
 from primepods_magic.notebook.launcher.table import table
 
 from .offers import listed, offer
@@ -93,18 +94,22 @@ def test_without_offers_there_is_a_head() -> None:
 
 
 words = st.one_of(st.none(), st.sampled_from(ODD), st.text(max_size=40))
+# What is blank, or says that it is missing, describes no machine.
+telling = words.filter(lambda word: Offer.model_validate({"provider": word}).provider is not None)
 
 
 @given(
     st.lists(
         st.fixed_dictionaries(
             {
-                "gpuType": words.filter(bool),
-                "provider": words.filter(bool),
-                "socket": words.filter(bool),
+                "gpuType": telling,
+                "provider": telling,
+                "socket": telling,
                 "dataCenter": words,
                 "country": words,
-                "stockStatus": words.filter(lambda said: said != "Unavailable"),
+                "stockStatus": words.filter(
+                    lambda word: Offer.model_validate({"stockStatus": word}).in_stock
+                ),
                 "security": words,
             }
         ),

@@ -133,7 +133,9 @@ def compare(history: History, before: dict[str, Any], after: dict[str, Any], tim
     for place, pod_id in enumerate(ids):
         row = after[pod_id]
         told = {name: columns[name][place] for name in columns}
-        assert {name: told[name] for name in TEXTS} == {name: row[field] for name, field in TEXTS.items()}
+        assert {name: told[name] for name in TEXTS} == {
+            name: row[field] or None for name, field in TEXTS.items()
+        }
         assert told["created_at"] == row["created_ms"] * 1000
         assert told["terminated_at"] == row["terminated_ms"] * 1000
         assert told["gpu_count"] == row["gpu_count"]
