@@ -15,6 +15,8 @@ _LEFT_OUT = "… earlier lines are left out …\n"
 _ROWS = 100
 _COLUMNS = 10_000
 _MOST_PADDING = 1_000_000
+# Erasing and moving cells costs as much as their row is long; what erases more is not looked after any more.
+_MOST_CELLS_MOVED = 20_000_000
 _TAB = 8
 
 _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -83,6 +85,7 @@ class _Screen:
         self._saved = (0, 0)
         self._came_from: int | None = None
         self._padding_left = _MOST_PADDING
+        self._moves_left = _MOST_CELLS_MOVED
 
     def text(self) -> str:
         """Return all rows, without those below the cursor that are blank."""
@@ -134,6 +137,10 @@ class _Screen:
         given = numbers[0]
         count = given or 1
         row = self._rows[self._y]
+        if final in "JKXP@":
+            self._moves_left -= len(row)
+            if self._moves_left < 0:
+                return
         if final in "AF":
             self._go_up(count)
         elif final in "BEe":

@@ -190,3 +190,10 @@ def test_of_a_long_log_the_last_states_are_kept(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(screen, "_MOST_REDRAWN", 1_000)
     text = "".join(f"step {n}\r\x1b[2Kstep {n} done\n" for n in range(200))
     assert render(text) == "".join(f"step {n} done\n" for n in range(200))
+
+
+@pytest.mark.parametrize("erasure", ["\x1b[1K", "\x1b[1J", "\r\x1b[999999X", "\x1b[P", "\x1b[@"])
+def test_erasing_in_a_long_line_does_not_take_hours(erasure: str) -> None:
+    """Each erasure moved the cells of the whole line: four times the text took sixteen times as long."""
+    count = 300_000
+    assert len(render("a" * count + erasure * count)) <= 2 * count
