@@ -35,6 +35,8 @@ from .resolve import find_out, known_ids, recall_launch
 
 __all__ = ["Creation"]
 
+_MAX_EARLIER_IDS = 8
+
 # Words of capacity from an overloaded service are no proof that nothing was created.
 CAPACITY_SETTLE_S = 10.0
 TWINS_BUDGET_S = 2.0
@@ -74,6 +76,7 @@ class Creation:
         self._stage: Stage = "looking"
         self.has_ordered = False
         self._is_interrupted = False
+        self._previous: Intent | None = None
 
     def run(self) -> PodDetails:
         """Create the pod, or find the one that another kernel has created since the plan was made.
@@ -139,20 +142,23 @@ class Creation:
                 pods = [pod for pod in pods if pod not in found.in_the_way]
         others = [pod for pod in pods if connection.may_be_mine(pod)]
         refuse_above(plan.limits, self._quote, plan.name, others)
+        self._previous = note.read()
+        earlier_ids = _ids_of(self._previous)
         intent = Intent(
             name=plan.name,
             team_id=team_of(connection, plan.spec),
             gpu_type=self._request.pod.gpu_type,
             gpu_count=self._request.pod.gpu_count,
             digest=plan.digest,
-            known_ids=known_ids(connection, pods),
+            known_ids=(*known_ids(connection, pods), *earlier_ids),
             sent_at=connection.now(),
             noted_at_s=time.time(),
             account=sha256(connection.account.encode()).hexdigest()[:16],
+            earlier_ids=earlier_ids,
             agreed_usd_hr=plan.agreed_usd_hr,
         )
         if not note.write(intent) and plan.is_recorded:
-            note.clear()
+            self._put_back(note)
             raise LaunchRefused(
                 f"The launch record of '{self._name}' could not be written, so a launch that is cut off "
                 "would not be found again. Nothing was created. Run this again to launch without a record"
@@ -216,8 +222,13 @@ class Creation:
             return self._found(note, intent, self._plan.settle_s) or self._not_created(failure)
         if isinstance(failure, OutOfStock):
             return self._found_although_sold_out(note, intent, failure) or self._sold_out(failure)
-        note.clear()
+        self._put_back(note)
         raise failure
+
+    def _put_back(self, note: IntentFile) -> None:
+        """Record what was recorded before this launch, of which nothing came."""
+        if self._previous is None or not note.write(self._previous):
+            note.clear()
 
     def _not_created(self, unknown: OutcomeUnknown) -> NoReturn:
         status = unknown.status_code
@@ -235,7 +246,7 @@ class Creation:
         outcome = find_out(self._connection, intent, settle_s, claimed=note.read_others())
         if outcome.pods:
             return outcome.pods[0]
-        note.clear()
+        self._put_back(note)
         if outcome.ended_id:
             raise PodFailed(f"'{self._name}' was created ({clean(outcome.ended_id)}) and has ended already")
         return None
@@ -251,7 +262,7 @@ class Creation:
             return self._found(note, intent, 0)
         except OutcomeUnknown:
             # A refusal is one, although nobody could look.
-            note.clear()
+            self._put_back(note)
             return None
 
     def _sold_out(self, sold_out: OutOfStock) -> NoReturn:
@@ -298,3 +309,11 @@ class Creation:
                 f"elsewhere at the same moment, and both are billed. '%pods rm {as_word(pod.id)}' ends this "
                 "one"
             )
+
+
+def _ids_of(record: Intent | None) -> tuple[str, ...]:
+    """Return the ids of the pods that a record knows, the newest first."""
+    if record is None:
+        return ()
+    newest = () if record.pod_id is None else (record.pod_id,)
+    return (*newest, *record.earlier_ids)[:_MAX_EARLIER_IDS]

@@ -11,7 +11,7 @@ from primepods_magic.api.text import brief, clean, join_clean
 from .connection import Connection
 from .find import same_name
 from .intents import Intent
-from .likeness import fold_name, fold_word
+from .likeness import fold_letters, fold_name
 from .resolve import Earlier
 from .spec import PodSpec
 
@@ -130,7 +130,7 @@ def list_changes(pod: PodDetails, intent: Intent) -> list[str]:
     if pod.team_id != intent.team_id:
         team, wanted = (f"team {clean(id)}" if id else "you" for id in (pod.team_id, intent.team_id))
         changes.append(f"it is billed to {team}, not to {wanted}")
-    if pod.gpu_name is not None and fold_word(pod.gpu_name) != fold_word(intent.gpu_type):
+    if pod.gpu_name is not None and fold_letters(pod.gpu_name) != fold_letters(intent.gpu_type):
         changes.append(f"its GPU is {clean(pod.gpu_name)}, not {clean(intent.gpu_type)}")
     if pod.gpu_count is not None and pod.gpu_count != intent.gpu_count:
         changes.append(f"it has {pod.gpu_count} GPUs, not {intent.gpu_count}")

@@ -52,6 +52,8 @@ class Intent:
         The launch has returned the pod.
     account : str
         A digest of whose launch it is.
+    earlier_ids : tuple of str
+        Pods that earlier launches of the name made, the newest first; some may live.
     agreed_usd_hr : float, optional
         The most that was agreed to, in USD per hour, until the pod is ready at such a price.
     """
@@ -67,6 +69,7 @@ class Intent:
     pod_id: str | None = None
     is_delivered: bool = False
     account: str = ""
+    earlier_ids: tuple[str, ...] = ()
     agreed_usd_hr: float | None = None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import unicodedata
 
-__all__ = ["fold_name", "fold_word", "is_name_of"]
+__all__ = ["fold_letters", "fold_name", "is_name_of"]
 
 # Services cut names at 15 characters or more; what is shorter is another name.
 _SHORTEST_CUT = 12
@@ -19,10 +19,10 @@ def fold_name(name: str | None) -> str:
     return " ".join(unicodedata.normalize("NFKC", name or "").casefold().split())
 
 
-def fold_word(word: str | None) -> str:
+def fold_letters(word: str | None) -> str:
     """Return the letters and digits of a word, without accents, whatever the case.
 
-    >>> fold_word("H100_80GB") == fold_word("h100-80gb")
+    >>> fold_letters("H100_80GB") == fold_letters("h100-80gb")
     True
     """
     letters = unicodedata.normalize("NFKD", word or "").casefold()
@@ -37,7 +37,7 @@ def is_name_of(given: str | None, wanted: str) -> bool:
     >>> is_name_of("my-long-training-run", "My-long-training-run-no-1"), is_name_of("eval", "train")
     (True, False)
     """
-    has, asked = fold_word(given), fold_word(wanted)
+    has, asked = fold_letters(given), fold_letters(wanted)
     if has == asked:
         # Of names without a letter or a digit nothing is left to compare.
         return bool(asked) or fold_name(given) == fold_name(wanted)

@@ -13,6 +13,7 @@ from primepods_magic.api.stock import Stock
 from primepods_magic.api.text import clean, join_clean
 from primepods_magic.api.vocabulary import GPU_TYPES, REGIONS
 
+from .likeness import fold_letters
 from .spec import PodSpec
 
 __all__ = [
@@ -294,7 +295,10 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         )
         if wanted is not None and str(wanted).casefold() != str(has).casefold()
     ]
-    if spec.cloud_id is not None and spec.gpu_type is not None and offer.gpu_type != spec.gpu_type:
+    if spec.cloud_id is not None and offer.cloud_id != spec.cloud_id:
+        reasons.append(f"cloud id is {clean(offer.cloud_id)}, not {clean(spec.cloud_id)}")
+    # A service, or a cache before it, may pass over the question.
+    if spec.gpu_type is not None and fold_letters(offer.gpu_type) != fold_letters(spec.gpu_type):
         reasons.append(f"GPU type is {clean(offer.gpu_type)}, not {clean(spec.gpu_type)}")
     if not all(
         (offer.cloud_id, offer.gpu_type, offer.gpu_count, offer.provider, spec.socket or offer.socket)

@@ -11,7 +11,7 @@ from primepods_magic.api.text import clean
 
 from .connection import Connection
 from .intents import Intent, IntentFile
-from .likeness import fold_word, is_name_of
+from .likeness import fold_letters, is_name_of
 from .pace import interval_s
 from .witnesses import Fate, examine_pod
 
@@ -19,7 +19,9 @@ __all__ = ["SETTLE_S", "Earlier", "Outcome", "find_out", "known_ids", "recall_la
 
 SETTLE_S = 60.0
 _HISTORY_ROWS = 100
-_SUSPECT_WITHIN_S = 300.0
+# Times without a zone, or of a clock that is off, are hours apart.
+_SUSPECT_WITHIN_S = 86_400.0
+_CLOCK_SKEW_S = 60.0
 
 
 @dataclass(frozen=True)
@@ -103,13 +105,22 @@ def recall_launch(
         Whether the pod lives could not be found out.
     """
     intent = note.read()
-    if intent is None:
+    if intent is None or (is_new and intent.is_delivered):
         return None
     age_s = connection.clock.age_s(intent.sent_at, intent.noted_at_s)
     others = note.read_others()
     outcome = find_out(connection, intent, max(0.0, settle_s - age_s), claimed=others, ignores_suspect=is_new)
-    if not outcome.pods:
+    if not outcome.pods and intent.pod_id is None and not intent.earlier_ids:
         note.clear()
+    for place, pod_id in enumerate(intent.earlier_ids):
+        if outcome.pods:
+            break
+        rest = intent.earlier_ids[place + 1 :]
+        older = replace(intent, pod_id=pod_id, earlier_ids=rest, digest="", is_delivered=True)
+        outcome = find_out(connection, replace(older, agreed_usd_hr=None), 0.0)
+        intent = replace(older, agreed_usd_hr=None) if outcome.pods else intent
+    if not outcome.pods:
+        # The record of a pod that has ended stays, so that a late row of it is known when it comes.
         return None
     pod = outcome.pods[0]
     is_untold = not intent.is_delivered and intent.digest == digest
@@ -193,6 +204,8 @@ def _look_by_id(
     finding = examine_pod(connection, pod_id, listed=listed)
     if finding.fate is Fate.UNKNOWN:
         raise OutcomeUnknown(finding.reason)
+    if finding.fate is Fate.ABSENT and not listed and not _newest_rows(connection):
+        raise OutcomeUnknown("the service shows no pods and no history at all")
     pod = finding.pod
     if pod is None or not pod.is_live:
         return Outcome(ended_id=None if finding.fate is Fate.ABSENT else pod_id, listed=listed)
@@ -208,7 +221,7 @@ def _rate_likeness(
     """Rate how surely a pod is the one that was ordered: 0 is not at all."""
     if not pod.id or pod.id in intent.known_ids or not connection.may_be_mine(pod):
         return 0
-    if any(_is_claimed(pod, intent, other) for other in claimed):
+    if any(_is_claimed(pod, intent, other) for other in claimed) or _is_older_row(pod, intent):
         return 0
     is_machine = _is_machine(pod, intent)
     is_team = pod.team_id == intent.team_id
@@ -221,19 +234,26 @@ def _rate_likeness(
     return 2 if is_machine else 1
 
 
+def _is_older_row(pod: PodDetails | HistoryRow, intent: Intent) -> bool:
+    """Return whether this is the history's row of a pod that began before the launch: rows come late."""
+    if not isinstance(pod, HistoryRow) or pod.created_at is None:
+        return False
+    return (intent.sent_at - pod.created_at).total_seconds() > _CLOCK_SKEW_S
+
+
 def _is_machine(pod: PodDetails | HistoryRow, intent: Intent) -> bool:
-    return (fold_word(pod.gpu_name), pod.gpu_count) == (fold_word(intent.gpu_type), intent.gpu_count)
+    return (fold_letters(pod.gpu_name), pod.gpu_count) == (fold_letters(intent.gpu_type), intent.gpu_count)
 
 
 def _is_suspect(connection: Connection, pod: PodDetails, intent: Intent, claimed: tuple[Intent, ...]) -> bool:
-    """Return whether a pod began with a launch and has its machine, or its name within another one."""
+    """Return whether a pod is new and has the machine of a launch, or its name within another one."""
     is_new = bool(pod.id) and pod.id not in intent.known_ids and pod.is_live
-    is_alike = _is_machine(pod, intent) or fold_word(intent.name) in fold_word(pod.name)
+    is_alike = _is_machine(pod, intent) or fold_letters(intent.name) in fold_letters(pod.name)
     return (
         is_new
         and is_alike
-        and connection.is_mine(pod)
-        and _seconds_apart(pod, intent) <= _SUSPECT_WITHIN_S
+        and connection.may_be_mine(pod)
+        and (pod.created_at is None or _seconds_apart(pod, intent) <= _SUSPECT_WITHIN_S)
         and not any(_is_claimed(pod, intent, other) for other in claimed)
     )
 
@@ -242,8 +262,8 @@ def _describe_suspect(pod: PodDetails, intent: Intent) -> str:
     name = clean(intent.name)
     return (
         f"Could not determine whether '{name}' was created: your pod '{clean(pod.name)}' ({clean(pod.id)}) "
-        "began at the same time and is billed. If it is this one, use it under that name or terminate it. If "
-        f"it is not, '--new' (in Python: new=True) rents '{name}'"
+        "is new and is billed. If it is this one, use it under that name or terminate it. If it is not, "
+        f"'--new' (in Python: new=True) rents '{name}'"
     )
 
 

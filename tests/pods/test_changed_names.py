@@ -220,7 +220,7 @@ def test_a_lost_create_whose_pod_has_another_name_is_unknown_until_a_person_deci
     http = Renaming(lambda name: f"acme-{name}", loses=True)
     there = through(http)
     for _ in range(2):
-        with pytest.raises(OutcomeUnknown, match=r"your pod 'acme-train' .* began at the same time.*--new"):
+        with pytest.raises(OutcomeUnknown, match=r"your pod 'acme-train' .* is new.*--new"):
             launch(gpu="L4_24GB", name="train", connection=there, tell=lambda _: None)
     assert http.creates == 1
     assert launch(gpu="L4_24GB", name="train", new=True, tell=lambda _: None).name == "train"
