@@ -21,9 +21,9 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that only grow, for budgets: a service's ``Date`` may stand still."""
 
-    def age_s(self, moment: datetime, noted_at_s: float | None) -> float:
-        """Return how long ago something was, in seconds: at ``moment`` by the service's clock, and at
-        ``noted_at_s`` seconds since 1970 by this computer's. Of two that disagree, the shorter."""
+    def ages_s(self, moment: datetime, noted_at_s: float | None) -> tuple[float, float]:
+        """Return how long ago something was, in seconds, at least and at most: at ``moment`` by the service's
+        clock, and at ``noted_at_s`` seconds since 1970 by this computer's. Either may have jumped."""
 
     def sleep(self, seconds: float) -> None:
         """Let that much of the service's time pass; Ctrl-C ends it."""
@@ -59,11 +59,11 @@ class ServiceClock:
         """This computer's seconds."""
         return time.monotonic()
 
-    def age_s(self, moment: datetime, noted_at_s: float | None) -> float:
-        """Return the shorter of the two ages: one of the clocks may have jumped."""
+    def ages_s(self, moment: datetime, noted_at_s: float | None) -> tuple[float, float]:
+        """Return the shorter and the longer age by the two clocks."""
         ages = [(self.now() - moment).total_seconds()]
         ages += [] if noted_at_s is None else [time.time() - noted_at_s]
-        return max(0.0, min(ages))
+        return max(0.0, min(ages)), max(0.0, *ages)
 
     def sleep(self, seconds: float) -> None:
         """Wait that long."""
@@ -99,9 +99,10 @@ class SteppedClock:
         """The sandbox's seconds, which waiting moves."""
         return self.now().timestamp()
 
-    def age_s(self, moment: datetime, noted_at_s: float | None) -> float:
+    def ages_s(self, moment: datetime, noted_at_s: float | None) -> tuple[float, float]:
         """Return the age by the sandbox's clock, the only one that counts there."""
-        return max(0.0, (self.now() - moment).total_seconds())
+        age_s = max(0.0, (self.now() - moment).total_seconds())
+        return age_s, age_s
 
     def sleep(self, seconds: float) -> None:
         """Move the sandbox's clock on by that much."""

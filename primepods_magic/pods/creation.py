@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from dataclasses import replace
-from hashlib import sha256
 from typing import Literal, NoReturn
 
 from primepods_magic.api.errors import (
@@ -24,6 +23,7 @@ from primepods_magic.api.text import as_word, clean, join_clean
 
 from .connection import Connection
 from .guards import end_above_agreement, end_if_too_dear, refuse_above
+from .holding import hold_earlier, note_delivery
 from .identity import list_changes, name_space, named_pods, standing, team_of
 from .intents import Intent, IntentFile
 from .locks import launching
@@ -31,7 +31,7 @@ from .offers import Quote, alternatives
 from .pace import interval_s
 from .plan import LaunchPlan
 from .remove import GONE, remove_pods
-from .resolve import find_out, known_ids, recall_launch
+from .resolve import Earlier, digest_account, find_out, find_unlisted, known_ids, recall_launch
 
 __all__ = ["Creation"]
 
@@ -90,7 +90,7 @@ class Creation:
         with contextlib.ExitStack() as held:
             if self._plan.limits.max_burn_usd_hr is not None:
                 # Of two launches at once that both see room for one, only one may have it.
-                held.enter_context(launching(place, "", on_wait=self._go_on))
+                held.enter_context(launching(self._connection.account, "", on_wait=self._go_on))
             note = held.enter_context(launching(place, self._plan.name, on_wait=self._go_on))
             return self._run(note)
 
@@ -128,12 +128,12 @@ class Creation:
         pods = list(earlier.listed) if earlier else connection.client.list_all_pods()
         if plan.new:
             if earlier is not None and earlier.is_untold:
-                return earlier.pod
+                return self._return_earlier(note, earlier, earlier.pod)
         else:
             found = standing(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
             agreed = {pod.id for pod in plan.replaces}
             if found.pod is not None:
-                return found.pod
+                return self._return_earlier(note, earlier, found.pod)
             if found.refusal and not (found.in_the_way and agreed >= {pod.id for pod in found.in_the_way}):
                 raise found.refusal
             if found.in_the_way:
@@ -141,6 +141,8 @@ class Creation:
                 self._end(found.in_the_way)
                 pods = [pod for pod in pods if pod not in found.in_the_way]
         others = [pod for pod in pods if connection.may_be_mine(pod)]
+        if plan.limits.max_burn_usd_hr is not None:
+            others += find_unlisted(connection, note, pods)
         refuse_above(plan.limits, self._quote, plan.name, others)
         self._previous = note.read()
         earlier_ids = _ids_of(self._previous)
@@ -153,7 +155,7 @@ class Creation:
             known_ids=(*known_ids(connection, pods), *earlier_ids),
             sent_at=connection.now(),
             noted_at_s=time.time(),
-            account=sha256(connection.account.encode()).hexdigest()[:16],
+            account=digest_account(connection),
             earlier_ids=earlier_ids,
             agreed_usd_hr=plan.agreed_usd_hr,
         )
@@ -171,10 +173,10 @@ class Creation:
         connection.agreements.add(
             str(pod.id), agreed_usd_hr, lambda dearer: end_above_agreement(connection, dearer, agreed_usd_hr)
         )
-        self._notice_changes(pod, intent)
         with self._mutex:
             self._stage = "done"
-        pod = self._look_around(pod, intent, others)
+        answered, pod = pod, self._look_around(pod, intent, others)
+        self._notice_changes([answered, pod], intent)
         with self._mutex:
             if not self._is_interrupted:
                 note.write(replace(intent, is_delivered=True))
@@ -185,10 +187,18 @@ class Creation:
         plan = self._plan
         end_if_too_dear(self._connection, pod, plan.spec, plan.limits, others, plan.agreed_usd_hr)
 
-    def _notice_changes(self, pod: PodDetails, intent: Intent) -> None:
+    def _return_earlier(self, note: IntentFile, earlier: Earlier | None, pod: PodDetails) -> PodDetails:
+        """Return a pod that another run of this launch has made since the plan."""
+        note_delivery(note, pod)
+        if earlier is not None and earlier.pod.id == pod.id:
+            hold_earlier(self._connection, earlier, self._plan.spec)
+        return pod
+
+    def _notice_changes(self, seen: list[PodDetails], intent: Intent) -> None:
         """Report what the service has made of the request, if that is not what was asked for."""
-        changes = list_changes(pod, intent)
+        changes = dict.fromkeys(change for pod in seen for change in list_changes(pod, intent))
         if changes:
+            pod = seen[-1]
             self.notices.append(
                 f"The service changed what was asked for: {'; '.join(changes)}. '{self._name}' is pod "
                 f"{clean(pod.id)} and is billed. Running this again returns it; '%pods rm {pod.word}' "
@@ -211,15 +221,18 @@ class Creation:
             self._go_on("creating")
             self.has_ordered = True
             pod = self._connection.client.create_pod(self._request)
-            if pod.id not in intent.known_ids:
+            if pod.id not in intent.known_ids and self._connection.may_be_mine(pod):
                 return pod
-            failure = OutcomeUnknown("the response names a pod that was there before")
+            failure = OutcomeUnknown("the response names another pod")
         except PodsError as refused:
             failure = refused
         except Exception as error:  # noqa: BLE001 - whatever it is, a pod may exist
             failure = OutcomeUnknown(f"{type(error).__name__} broke it off")
         if isinstance(failure, OutcomeUnknown):
-            return self._found(note, intent, self._plan.settle_s) or self._not_created(failure)
+            status, settle_s = failure.status_code, self._plan.settle_s
+            if status is not None and 400 <= status < 500:
+                settle_s = min(CAPACITY_SETTLE_S, settle_s)
+            return self._found(note, intent, settle_s) or self._not_created(failure, settle_s)
         if isinstance(failure, OutOfStock):
             return self._found_although_sold_out(note, intent, failure) or self._sold_out(failure)
         self._put_back(note)
@@ -230,20 +243,21 @@ class Creation:
         if self._previous is None or not note.write(self._previous):
             note.clear()
 
-    def _not_created(self, unknown: OutcomeUnknown) -> NoReturn:
+    def _not_created(self, unknown: OutcomeUnknown, settle_s: float) -> NoReturn:
         status = unknown.status_code
-        reason = f"the service failed (HTTP {status})" if status else "no good answer came"
+        verb = "refused" if status and status < 500 else "failed"
+        reason = f"the service {verb} (HTTP {status})" if status else "no good answer came"
         said = f" with: {unknown.said}" if unknown.said else ""
         raise ServiceUnavailable(
             f"'{self._name}' was not created: {reason}{said}. No such pod was to be seen within "
-            f"{self._plan.settle_s:g} s. Running this again launches it again",
+            f"{settle_s:g} s. Running this again launches it again",
             status_code=status,
             request_id=unknown.request_id,
             said=unknown.said,
         )
 
     def _found(self, note: IntentFile, intent: Intent, settle_s: float) -> PodDetails | None:
-        outcome = find_out(self._connection, intent, settle_s, claimed=note.read_others())
+        outcome = find_out(self._connection, note, intent, settle_s)
         if outcome.pods:
             return outcome.pods[0]
         self._put_back(note)

@@ -15,7 +15,7 @@ from .connection import Connection, current
 from .creation import Creation
 from .guards import Limits
 from .handle import Pod
-from .holding import hold_existing
+from .holding import return_existing
 from .plan import LaunchPlan, plan_launch
 from .resolve import SETTLE_S
 from .spec import PodSpec, spec_from_mapping
@@ -119,8 +119,7 @@ def carry_out(
 ) -> Pod:
     """Do what a plan says. Parameters and errors as `launch`."""
     if plan.existing is not None:
-        hold_existing(connection, plan)
-        return Pod(connection, plan.existing)
+        return Pod(connection, return_existing(connection, plan) or plan.existing)
     tell = tell or warn
     for notice in plan.notices:
         tell(notice)

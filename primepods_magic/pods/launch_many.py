@@ -16,7 +16,7 @@ from .connection import Connection, current
 from .creation import Creation
 from .guards import Limits, refuse_together
 from .handle import Pod
-from .holding import hold_existing
+from .holding import return_existing
 from .launch import agree, warn
 from .plan import LaunchPlan, plan_launch
 from .resolve import SETTLE_S
@@ -172,10 +172,9 @@ def _as_specs(specs: Iterable[PodSpec | Mapping[str, object]]) -> list[PodSpec]:
 def _hold_or_report(connection: Connection, plan: LaunchPlan) -> PodDetails | PodsError | None:
     """Return the pod that was there already, or why it is not any more."""
     try:
-        hold_existing(connection, plan)
+        return return_existing(connection, plan)
     except PodsError as error:
         return error
-    return plan.existing
 
 
 def _outcome(creation: Creation, future: Future[PodDetails]) -> PodDetails | PodsError:

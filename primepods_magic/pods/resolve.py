@@ -3,22 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from hashlib import sha256
 
-from primepods_magic.api.errors import ConnectionClosed, OutcomeUnknown, PodsError
+from primepods_magic.api.errors import ConnectionClosed, NotFound, OutcomeUnknown, PodsError
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.text import clean
 
 from .connection import Connection
 from .intents import Intent, IntentFile
 from .likeness import fold_letters, is_name_of
+from .locks import launching
 from .pace import interval_s
 from .witnesses import Fate, examine_pod
 
-__all__ = ["SETTLE_S", "Earlier", "Outcome", "find_out", "known_ids", "recall_launch"]
+__all__ = [
+    "SETTLE_S",
+    "Earlier",
+    "Outcome",
+    "digest_account",
+    "find_out",
+    "find_unlisted",
+    "known_ids",
+    "recall_launch",
+]
 
 SETTLE_S = 60.0
 _HISTORY_ROWS = 100
+_LISTED_WITHIN_S = 600.0
+# The lock for taking a pod for a launch's own; no name is empty.
+_CLAIMS = "\0claims"
 # Times without a zone, or of a clock that is off, are hours apart.
 _SUSPECT_WITHIN_S = 86_400.0
 _CLOCK_SKEW_S = 60.0
@@ -54,9 +69,33 @@ def known_ids(connection: Connection, pods: Iterable[PodDetails]) -> tuple[str, 
     PodsError
         The history cannot be read.
     """
-    ids = [pod.id for pod in pods if connection.may_be_mine(pod)]
+    ids = [pod.id for pod in pods]
     ids += [row.id for row in _newest_rows(connection)]
     return tuple({pod_id for pod_id in ids if pod_id})
+
+
+def find_unlisted(connection: Connection, note: IntentFile, pods: Iterable[PodDetails]) -> list[PodDetails]:
+    """Find the live pods that this computer launched a short while ago and that lists leave out as yet.
+
+    Raises
+    ------
+    PodsError
+        One of them cannot be asked for.
+    """
+    listed = {pod.id for pod in pods}
+    found = []
+    for record in note.read_others():
+        at_least_s, _ = connection.clock.ages_s(record.sent_at, record.noted_at_s)
+        is_recent = at_least_s < _LISTED_WITHIN_S and record.account == digest_account(connection)
+        if is_recent and record.pod_id is not None and record.pod_id not in listed:
+            with suppress(NotFound):
+                found.append(connection.client.get_pod(record.pod_id))
+    return [pod for pod in found if pod.is_live]
+
+
+def digest_account(connection: Connection) -> str:
+    """Return what stands for an account in a record."""
+    return sha256(connection.account.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -91,7 +130,7 @@ def recall_launch(
     connection : Connection
         Where to look.
     note : IntentFile
-        The record; the name's lock is held. A pod that is found counts as delivered from now on.
+        The record; the name's lock is held.
     digest : str
         Of the launch that asks.
     settle_s : float
@@ -107,35 +146,31 @@ def recall_launch(
     intent = note.read()
     if intent is None or (is_new and intent.is_delivered):
         return None
-    age_s = connection.clock.age_s(intent.sent_at, intent.noted_at_s)
-    others = note.read_others()
-    outcome = find_out(connection, intent, max(0.0, settle_s - age_s), claimed=others, ignores_suspect=is_new)
-    if not outcome.pods and intent.pod_id is None and not intent.earlier_ids:
-        note.clear()
+    at_least_s, _ = connection.clock.ages_s(intent.sent_at, intent.noted_at_s)
+    outcome = find_out(connection, note, intent, max(0.0, settle_s - at_least_s), ignores_suspect=is_new)
     for place, pod_id in enumerate(intent.earlier_ids):
         if outcome.pods:
             break
-        rest = intent.earlier_ids[place + 1 :]
-        older = replace(intent, pod_id=pod_id, earlier_ids=rest, digest="", is_delivered=True)
-        outcome = find_out(connection, replace(older, agreed_usd_hr=None), 0.0)
-        intent = replace(older, agreed_usd_hr=None) if outcome.pods else intent
+        older = replace(intent, pod_id=pod_id, earlier_ids=intent.earlier_ids[place + 1 :])
+        older = replace(older, digest="", is_delivered=True, agreed_usd_hr=None)
+        outcome = find_out(connection, note, older, 0.0)
+        intent = older if outcome.pods else intent
     if not outcome.pods:
         # The record of a pod that has ended stays, so that a late row of it is known when it comes.
+        if intent.pod_id is None and not intent.earlier_ids:
+            note.clear()
         return None
     pod = outcome.pods[0]
     is_untold = not intent.is_delivered and intent.digest == digest
-    told = replace(intent, pod_id=pod.id, is_delivered=True)
-    if told != intent:
-        note.write(told)
-    return Earlier(pod, told, is_untold, outcome.listed)
+    return Earlier(pod, replace(intent, pod_id=pod.id), is_untold, outcome.listed)
 
 
 def find_out(
     connection: Connection,
+    note: IntentFile,
     intent: Intent,
     settle_s: float,
     *,
-    claimed: Iterable[Intent] = (),
     ignores_suspect: bool = False,
 ) -> Outcome:
     """Look for the pod of a launch in the list and in the history, until it is there or the time is over.
@@ -144,12 +179,12 @@ def find_out(
     ----------
     connection : Connection
         Where to look.
+    note : IntentFile
+        The record; the name's lock is held. A pod that is found is written into it.
     intent : Intent
         What was sent.
     settle_s : float
         After that many seconds, a pod that is not there was not created. There is at least one look.
-    claimed : iterable of Intent
-        Records of other names: their pods are not this one's.
     ignores_suspect : bool
         Conclude that there is no pod even if there is a new one under another name.
 
@@ -158,13 +193,12 @@ def find_out(
     OutcomeUnknown
         The last look failed, or there is a pod that only its name tells from the one that was ordered.
     """
-    others = tuple(claimed)
     deadline = connection.clock.monotonic() + settle_s
     while True:
         # Read before the look, so that the last look is not older than the deadline.
         is_last = connection.clock.monotonic() >= deadline
         try:
-            outcome = _look_once(connection, intent, others)
+            outcome = _look_and_claim(connection, note, intent)
         except PodsError as error:
             if is_last or isinstance(error, ConnectionClosed):
                 raise OutcomeUnknown(
@@ -179,10 +213,23 @@ def find_out(
         connection.clock.sleep(interval_s(connection))
 
 
-def _look_once(connection: Connection, intent: Intent, claimed: tuple[Intent, ...]) -> Outcome:
-    listed = tuple(connection.client.list_all_pods())
+def _look_and_claim(connection: Connection, note: IntentFile, intent: Intent) -> Outcome:
+    """Look once, and write a pod that is found into the record before another launch can claim it."""
     if intent.pod_id is not None:
-        return _look_by_id(connection, intent, intent.pod_id, listed)
+        outcome = _look_by_id(connection, intent, intent.pod_id)
+    else:
+        with launching(intent.account, _CLAIMS):
+            outcome = _look_for_new(connection, intent, tuple(note.read_others()))
+            if outcome.pods:
+                note.write(replace(intent, pod_id=outcome.pods[0].id))
+            return outcome
+    if outcome.pods and note.read() != intent:
+        note.write(intent)
+    return outcome
+
+
+def _look_for_new(connection: Connection, intent: Intent, claimed: tuple[Intent, ...]) -> Outcome:
+    listed = tuple(connection.client.list_all_pods())
     ranked = sorted(
         ((likeness, pod) for pod in listed if (likeness := _rate_likeness(connection, pod, intent, claimed))),
         key=lambda rated: (-rated[0], _seconds_apart(rated[1], intent)),
@@ -197,10 +244,9 @@ def _look_once(connection: Connection, intent: Intent, claimed: tuple[Intent, ..
     return Outcome(ended_id=ended[0] if ended else None, listed=listed, suspect=suspect)
 
 
-def _look_by_id(
-    connection: Connection, intent: Intent, pod_id: str, listed: tuple[PodDetails, ...]
-) -> Outcome:
+def _look_by_id(connection: Connection, intent: Intent, pod_id: str) -> Outcome:
     """Look for one pod that was created: a list may leave it out although it lives."""
+    listed = tuple(connection.client.list_all_pods())
     finding = examine_pod(connection, pod_id, listed=listed)
     if finding.fate is Fate.UNKNOWN:
         raise OutcomeUnknown(finding.reason)
