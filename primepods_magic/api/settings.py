@@ -17,11 +17,22 @@ from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
+import httpx
+
 from .errors import NotConfigured
 from .prime_files import CONFIG, PrimeFile, context_file, context_names, prime_folder, read_file, stamp
 from .secret import Secret
 
-__all__ = ["LIVE_URL", "SANDBOX_KEYS", "Settings", "is_loopback", "load_settings", "mask", "settings_state"]
+__all__ = [
+    "LIVE_URL",
+    "SANDBOX_KEYS",
+    "Settings",
+    "is_loopback",
+    "load_settings",
+    "mask",
+    "normalize_url",
+    "settings_state",
+]
 
 SANDBOX_KEYS = frozenset({"sandbox", "sandbox-read", "sandbox-pods", "sandbox-teammate"})
 """Those of the built-in sandbox are documented, and no secrets: hiding them would hide words."""
@@ -125,6 +136,16 @@ def mask(key: str) -> str:
     '…cdef'
     """
     return f"…{key[-4:]}" if len(key) >= 32 else "…"
+
+
+def normalize_url(base_url: str) -> str:
+    """Return one spelling of an address for all of its spellings.
+
+    >>> normalize_url("HTTPS://API.example.com:443/"), normalize_url("http://localhost:8000")
+    ('https://api.example.com', 'http://127.0.0.1:8000')
+    """
+    url = httpx.URL(base_url)
+    return str(url.copy_with(host="127.0.0.1" if url.host == "localhost" else url.host)).rstrip("/")
 
 
 def is_loopback(host: str) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -22,7 +23,7 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.folders import find_folder
 from primepods_magic.api.models import HistoryRow, PodDetails
-from primepods_magic.api.settings import Settings, load_settings, mask, settings_state
+from primepods_magic.api.settings import Settings, load_settings, mask, normalize_url, settings_state
 from primepods_magic.api.text import clean
 
 from .agreements import Agreements
@@ -103,8 +104,10 @@ class Connection:
 
     @property
     def place(self) -> str:
-        """Where requests go; a sandbox is itself at any port."""
-        return self.settings.base_url if self._instance is None else f"sandbox {self._instance}"
+        """Where requests go, however its address is written; a sandbox is itself at any port."""
+        if self._instance is not None:
+            return f"sandbox {self._instance}"
+        return normalize_url(self.settings.base_url)
 
     @property
     def access(self) -> str:
@@ -123,10 +126,11 @@ class Connection:
     @cached_property
     def user_id(self) -> str | None:
         """My user id, or ``None`` where this key may not ask whose it is."""
-        try:
-            return self.client.whoami().id
-        except (PermissionDenied, NotFound):
-            return None
+        # Asked twice: what is kept by user would be another user's after one mistaken answer.
+        for _ in range(2):
+            with suppress(PermissionDenied, NotFound):
+                return self.client.whoami().id
+        return None
 
     def may_be_mine(self, pod: PodDetails | HistoryRow) -> bool:
         """Whether I launched this pod, or it cannot be told."""

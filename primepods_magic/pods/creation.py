@@ -31,7 +31,7 @@ from .offers import Quote, alternatives
 from .pace import interval_s
 from .plan import LaunchPlan
 from .remove import GONE, remove_pods
-from .resolve import Earlier, digest_account, find_out, find_unlisted, known_ids, recall_launch
+from .resolve import Earlier, claim_pod, digest_account, find_out, find_unlisted, known_ids, recall_launch
 
 __all__ = ["Creation"]
 
@@ -126,12 +126,12 @@ class Creation:
         connection, plan = self._connection, self._plan
         earlier = recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
         pods = list(earlier.listed) if earlier else connection.client.list_all_pods()
+        agreed = {pod.id for pod in plan.replaces}
         if plan.new:
             if earlier is not None and earlier.is_untold:
                 return self._return_earlier(note, earlier, earlier.pod)
         else:
             found = standing(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
-            agreed = {pod.id for pod in plan.replaces}
             if found.pod is not None:
                 return self._return_earlier(note, earlier, found.pod)
             if found.refusal and not (found.in_the_way and agreed >= {pod.id for pod in found.in_the_way}):
@@ -139,8 +139,7 @@ class Creation:
             if found.in_the_way:
                 self._go_on("ending")
                 self._end(found.in_the_way)
-                pods = [pod for pod in pods if pod not in found.in_the_way]
-        others = [pod for pod in pods if connection.may_be_mine(pod)]
+        others = [pod for pod in pods if connection.may_be_mine(pod) and pod.id not in agreed]
         if plan.limits.max_burn_usd_hr is not None:
             others += find_unlisted(connection, note, pods)
         refuse_above(plan.limits, self._quote, plan.name, others)
@@ -166,8 +165,7 @@ class Creation:
                 "would not be found again. Nothing was created. Run this again to launch without a record"
             )
         pod = self._create(note, intent)
-        intent = replace(intent, pod_id=pod.id)
-        note.write(intent)
+        intent = note.read() or replace(intent, pod_id=pod.id)
         self._hold_to_price(pod, others)
         agreed_usd_hr = plan.agreed_usd_hr
         connection.agreements.add(
@@ -221,7 +219,7 @@ class Creation:
             self._go_on("creating")
             self.has_ordered = True
             pod = self._connection.client.create_pod(self._request)
-            if pod.id not in intent.known_ids and self._connection.may_be_mine(pod):
+            if claim_pod(self._connection, note, intent, pod):
                 return pod
             failure = OutcomeUnknown("the response names another pod")
         except PodsError as refused:
@@ -260,7 +258,7 @@ class Creation:
         outcome = find_out(self._connection, note, intent, settle_s)
         if outcome.pods:
             return outcome.pods[0]
-        self._put_back(note)
+        note.write(replace(intent, is_over=True))
         if outcome.ended_id:
             raise PodFailed(f"'{self._name}' was created ({clean(outcome.ended_id)}) and has ended already")
         return None
@@ -275,8 +273,8 @@ class Creation:
         try:
             return self._found(note, intent, 0)
         except OutcomeUnknown:
-            # A refusal is one, although nobody could look.
-            self._put_back(note)
+            # A refusal is one, although no one could look.
+            note.write(replace(intent, is_over=True))
             return None
 
     def _sold_out(self, sold_out: OutOfStock) -> NoReturn:

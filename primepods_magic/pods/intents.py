@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -22,7 +21,6 @@ from primepods_magic.api.folders import find_folder
 
 __all__ = ["Intent", "IntentFile", "launch_path"]
 
-_KEPT_S = 400 * 86_400
 _PROBE = b"\0" * 4096
 
 
@@ -54,6 +52,8 @@ class Intent:
         A digest of whose launch it is.
     earlier_ids : tuple of str
         Pods that earlier launches of the name made, the newest first; some may live.
+    is_over : bool
+        No pod came of it, as far as could be seen; one more look is enough.
     agreed_usd_hr : float, optional
         The most that was agreed to, in USD per hour, until the pod is ready at such a price.
     """
@@ -70,6 +70,7 @@ class Intent:
     is_delivered: bool = False
     account: str = ""
     earlier_ids: tuple[str, ...] = ()
+    is_over: bool = False
     agreed_usd_hr: float | None = None
 
 
@@ -103,8 +104,8 @@ class IntentFile:
             paths = []
         return [record for record in map(_read_record, paths) if record is not None]
 
-    def can_write(self) -> bool:
-        """Try whether a record can be written, before anything depends on it."""
+    def is_usable(self) -> bool:
+        """Try whether a record can be written, and whether one that is there can be read."""
         probe = self._path.with_suffix(".probe")
         try:
             _make_folder(self._path.parent)
@@ -112,13 +113,12 @@ class IntentFile:
             probe.unlink()
         except OSError:
             return False
-        return not self._path.is_dir()
+        return not os.path.lexists(self._path) or self.read() is not None
 
     def write(self, intent: Intent) -> bool:
         """Store the record so that it survives the process and a power cut; return false if that fails."""
         try:
             _make_folder(self._path.parent)
-            _forget_old(self._path.parent)
             write_atomically(self._path, _records().dump_json(intent), is_durable=True)
         except OSError:
             _unwritten[self._path] = intent
@@ -155,11 +155,3 @@ def _read_record(path: Path) -> Intent | None:
 
 def _make_folder(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-
-def _forget_old(folder: Path) -> None:
-    # Lock files stay: removing one that is being waited for would let two hold it.
-    for path in folder.glob("*.json"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _KEPT_S:
-                path.unlink(missing_ok=True)

@@ -146,6 +146,8 @@ def agree(
     LaunchRefused
         Nobody does.
     """
+    if not isinstance(yes, bool):
+        raise InvalidRequest("'yes' must be True or False. Nothing was created")
     asking = [plan for plan in plans if plan.existing is None and not plan.is_consented]
     if yes or connection.is_sandbox or not asking:
         return
@@ -157,7 +159,8 @@ def agree(
             f"nobody is here to agree to {'; and '.join(plan.consequences for plan in asking)}; nothing was "
             f"created. To agree beforehand, {ways}"
         )
-    if not confirm():
+    # Any text is true, also "n": only True itself agrees.
+    if confirm() is not True:
         names = ", ".join(f"'{clean(plan.name)}'" for plan in asking)
         raise LaunchRefused(
             f"{names} {'was' if len(asking) == 1 else 'were'} not agreed to; nothing was created"

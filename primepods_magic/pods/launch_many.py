@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from queue import SimpleQueue
 
-from primepods_magic.api.errors import LaunchIncomplete, PodsError, WaitInterrupted
+from primepods_magic.api.errors import LaunchIncomplete, OutcomeUnknown, PodsError, WaitInterrupted
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 
@@ -186,6 +186,19 @@ def _outcome(creation: Creation, future: Future[PodDetails]) -> PodDetails | Pod
     return error if isinstance(error, PodsError) else PodsError(f"{type(error).__name__} broke it off")
 
 
+def _describe_rate(pods: Sequence[Pod], together: str) -> str:
+    """Describe what pods cost an hour, as far as their prices are told."""
+    prices = [pod.price_usd_hr for pod in pods]
+    told = sum(price for price in prices if price is not None)
+    if None not in prices:
+        return f" ${told:.2f}/h{together}"
+    return (
+        f" at least ${told:.2f}/h{together}; not every price is told yet"
+        if told
+        else "; no price is told yet"
+    )
+
+
 def _account(
     plans: Sequence[LaunchPlan], outcomes: Sequence[PodDetails | PodsError], pods: list[Pod]
 ) -> LaunchIncomplete:
@@ -198,11 +211,11 @@ def _account(
         else:
             said = f"{type(outcome).__name__}: {outcome}"
         lines.append(f"  {clean(plan.name)}: {said}")
-    burn = sum(pod.price_usd_hr or 0.0 for pod in pods)
-    head = f"none of {len(plans)} pods is there"
+    is_open = any(isinstance(outcome, OutcomeUnknown) for outcome in outcomes)
+    head = f"none of {len(plans)} pods is {'known to be ' if is_open else ''}there"
     if pods:
         verbs, together = ("is there, and is", "") if len(pods) == 1 else ("are there, and are", " together")
-        head = f"{len(pods)} of {len(plans)} pods {verbs} billed ${burn:.2f}/h{together}"
+        head = f"{len(pods)} of {len(plans)} pods {verbs} billed{_describe_rate(pods, together)}"
     again = (
         "with --new, running this again rents those that are there once more"
         if any(plan.new for plan in plans)

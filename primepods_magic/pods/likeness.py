@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import unicodedata
 
+from primepods_magic.api.text import clean
+
 __all__ = ["fold_letters", "fold_name", "is_name_of"]
 
 # Services cut names at 15 characters or more; what is shorter is another name.
@@ -11,12 +13,14 @@ _SHORTEST_CUT = 12
 
 
 def fold_name(name: str | None) -> str:
-    """Return a name without the differences that a person does not see: case, form of letters, spaces.
+    """Return a name without the differences that a person does not see or say: case, accents, separators.
 
-    >>> fold_name(" Train  Run ") == fold_name("train run")
+    >>> fold_name(" Train_Run ") == fold_name("train run")
     True
     """
-    return " ".join(unicodedata.normalize("NFKC", name or "").casefold().split())
+    letters = _drop_marks(name)
+    parts = "".join(letter if letter.isalnum() else " " for letter in letters).split()
+    return "-".join(parts) or letters.strip()
 
 
 def fold_letters(word: str | None) -> str:
@@ -25,8 +29,17 @@ def fold_letters(word: str | None) -> str:
     >>> fold_letters("H100_80GB") == fold_letters("h100-80gb")
     True
     """
-    letters = unicodedata.normalize("NFKD", word or "").casefold()
-    return "".join(letter for letter in letters if letter.isalnum())
+    return "".join(letter for letter in _drop_marks(word) if letter.isalnum())
+
+
+def _drop_marks(text: str | None) -> str:
+    """Return text in lower case without accents and without characters that show nothing."""
+    shown = clean(text).replace("\ufffd", "")
+    return "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", shown).casefold()
+        if not unicodedata.combining(letter)
+    )
 
 
 def is_name_of(given: str | None, wanted: str) -> bool:

@@ -26,7 +26,7 @@ __all__ = ["LaunchPlan", "plan_launch"]
 
 NO_LIMITS = Limits()
 _UNRECORDED = (
-    "No record of this launch can be kept on this computer. If the kernel dies during it, look for the pod "
+    "No record of this launch can be kept on this computer, or the last one cannot be read. Look for the pod "
     "with '%pods ls' before you launch again. '%pods doctor' shows the reason"
 )
 _SHARED = (
@@ -187,9 +187,9 @@ def _recall_earlier(
         on_wait=lambda: once(f"'{name}' is being launched already; waiting for what comes of that"),
     ) as note:
         intent = note.read()
-        if intent is not None and intent.pod_id is None:
+        if intent is not None and intent.pod_id is None and not intent.is_over:
             once(f"a launch of '{name}' was cut off; looking for its pod before anything else")
-        return recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new), note.can_write()
+        return recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new), note.is_usable()
 
 
 def _request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRequest:

@@ -22,6 +22,7 @@ __all__ = [
     "SETTLE_S",
     "Earlier",
     "Outcome",
+    "claim_pod",
     "digest_account",
     "find_out",
     "find_unlisted",
@@ -147,7 +148,8 @@ def recall_launch(
     if intent is None or (is_new and intent.is_delivered):
         return None
     at_least_s, _ = connection.clock.ages_s(intent.sent_at, intent.noted_at_s)
-    outcome = find_out(connection, note, intent, max(0.0, settle_s - at_least_s), ignores_suspect=is_new)
+    left_s = 0.0 if intent.is_over else max(0.0, settle_s - at_least_s)
+    outcome = find_out(connection, note, intent, left_s, ignores_suspect=is_new)
     for place, pod_id in enumerate(intent.earlier_ids):
         if outcome.pods:
             break
@@ -162,7 +164,7 @@ def recall_launch(
         return None
     pod = outcome.pods[0]
     is_untold = not intent.is_delivered and intent.digest == digest
-    return Earlier(pod, replace(intent, pod_id=pod.id), is_untold, outcome.listed)
+    return Earlier(pod, note.read() or replace(intent, pod_id=pod.id), is_untold, outcome.listed)
 
 
 def find_out(
@@ -213,6 +215,16 @@ def find_out(
         connection.clock.sleep(interval_s(connection))
 
 
+def claim_pod(connection: Connection, note: IntentFile, intent: Intent, pod: PodDetails) -> bool:
+    """Write the pod of a create's response into the record; return false if it cannot be this launch's."""
+    with launching(intent.account, _CLAIMS):
+        others = (other.pod_id for other in note.read_others() if other.account == intent.account)
+        if pod.id in (*intent.known_ids, *others) or not connection.may_be_mine(pod):
+            return False
+        note.write(replace(intent, pod_id=pod.id))
+        return True
+
+
 def _look_and_claim(connection: Connection, note: IntentFile, intent: Intent) -> Outcome:
     """Look once, and write a pod that is found into the record before another launch can claim it."""
     if intent.pod_id is not None:
@@ -239,7 +251,13 @@ def _look_for_new(connection: Connection, intent: Intent, claimed: tuple[Intent,
     if live:
         return Outcome(live, listed=listed)
     rows = [row for row in _newest_rows(connection) if _rate_likeness(connection, row, intent, claimed)]
-    ended = [*(row.id for row in rows), *(pod.id for pod in came)]
+    ended = []
+    for pod_id in dict.fromkeys([*(row.id for row in rows), *(pod.id for pod in came)]):
+        # A row may be of a pod that lives, and one endpoint alone may be mistaken.
+        finding = examine_pod(connection, str(pod_id), listed=listed)
+        if finding.pod is not None and finding.pod.is_live:
+            return Outcome((finding.pod,), listed=listed)
+        ended += [pod_id] if finding.has_ended or finding.is_live else []
     suspect = next((pod for pod in listed if _is_suspect(connection, pod, intent, claimed)), None)
     return Outcome(ended_id=ended[0] if ended else None, listed=listed, suspect=suspect)
 
@@ -294,11 +312,12 @@ def _is_machine(pod: PodDetails | HistoryRow, intent: Intent) -> bool:
 def _is_suspect(connection: Connection, pod: PodDetails, intent: Intent, claimed: tuple[Intent, ...]) -> bool:
     """Return whether a pod is new and has the machine of a launch, or its name within another one."""
     is_new = bool(pod.id) and pod.id not in intent.known_ids and pod.is_live
-    is_alike = _is_machine(pod, intent) or fold_letters(intent.name) in fold_letters(pod.name)
+    is_named = fold_letters(intent.name) in fold_letters(pod.name)
+    is_alike = is_named or (_is_machine(pod, intent) and not intent.is_over)
     return (
         is_new
         and is_alike
-        and connection.may_be_mine(pod)
+        and (connection.may_be_mine(pod) or (pod.name == intent.name and _is_machine(pod, intent)))
         and (pod.created_at is None or _seconds_apart(pod, intent) <= _SUSPECT_WITHIN_S)
         and not any(_is_claimed(pod, intent, other) for other in claimed)
     )
