@@ -15,6 +15,7 @@ from primepods_magic.api.errors import (
     OutOfStock,
     PodFailed,
     PodsError,
+    RequestRefused,
     ServiceUnavailable,
     WaitInterrupted,
 )
@@ -233,8 +234,11 @@ class Creation:
     def _not_created(self, unknown: OutcomeUnknown) -> NoReturn:
         status = unknown.status_code
         reason = f"the service failed (HTTP {status})" if status else "no good answer came"
+        kind: type[PodsError] = ServiceUnavailable
+        if status == 409:
+            kind, reason = RequestRefused, "the service refused it (HTTP 409)"
         said = f" with: {unknown.said}" if unknown.said else ""
-        raise ServiceUnavailable(
+        raise kind(
             f"'{self._name}' was not created: {reason}{said}. No such pod was to be seen within "
             f"{self._plan.settle_s:g} s. Running this again launches it again",
             status_code=status,

@@ -87,9 +87,49 @@ def test_words_of_capacity_are_out_of_stock_with_each_status(words: str, status:
 @pytest.mark.parametrize("words", OTHERS)
 def test_other_words_are_not_out_of_stock_and_are_shown(words: str, status: int) -> None:
     error = refuse(status, {"detail": words})
-    assert isinstance(error, (errors.RequestRefused, errors.InvalidRequest))
+    refusals = (errors.RequestRefused, errors.InvalidRequest)
+    assert isinstance(error, errors.OutcomeUnknown if status == 409 else refusals)
     assert not isinstance(error, errors.OutOfStock)
-    assert words in str(error)
+    assert (words in str(error), error.said) == (True, words)
+
+
+def test_a_create_in_conflict_with_a_pod_may_be_in_conflict_with_its_own() -> None:
+    error = refuse(409, {"detail": "A pod with this name already exists"})
+    assert type(error) is errors.OutcomeUnknown
+    assert "it may have been acted on" in str(error)
+    assert "nothing was done" not in str(error)
+    other = refuse(409, {"detail": "This key is already there"}, path="/api/v1/ssh_keys/")
+    assert type(other) is errors.RequestRefused
+
+
+@pytest.mark.parametrize("words", CAPACITY)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/api/v1/pods/a"),
+        ("GET", "/api/v1/pods/"),
+        ("GET", "/api/v1/pods"),
+        ("GET", "/api/v1/availability/gpus"),
+        ("PATCH", "/api/v1/ssh_keys/k"),
+    ],
+)
+def test_only_a_create_is_out_of_stock(method: str, path: str, words: str) -> None:
+    error = refuse(503, {"detail": words}, method, path)
+    assert isinstance(error, errors.ServiceUnavailable)
+    assert error.may_have_acted
+    assert type(refuse(409, {"detail": words}, method, path)) is errors.RequestRefused
+
+
+@pytest.mark.parametrize("method", ["DELETE", "GET"])
+def test_an_overloaded_service_is_asked_again_whatever_its_words(method: str) -> None:
+    answers = [
+        httpx.Response(503, json={"detail": "The service is over capacity"}),
+        httpx.Response(200, json={}),
+    ]
+    http = httpx.MockTransport(lambda _: answers.pop(0))
+    transport = Transport(Settings("https://pods.test", KEY), http=http, sleep=lambda _: None)
+    assert transport.request(method, "/api/v1/pods/a") == {}
+    transport.close()
 
 
 @pytest.mark.parametrize(
