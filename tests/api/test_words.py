@@ -55,6 +55,41 @@ def test_what_is_there_is_in_stock(told: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "told",
+    [
+        *(
+            "High, no waitlist",
+            "Available (no reservation)",
+            "low (not recommended)",
+            "In stock, no contract",
+        ),
+        *("Available - not guaranteed", "In Stock - without contract", "medium, not sold out"),
+    ],
+)
+def test_what_is_there_without_a_condition_is_in_stock(told: str) -> None:
+    assert read_stock(told) is Stock.THERE
+
+
+@pytest.mark.parametrize(
+    "told", ["No limit", "no limits", "Not limited", "not sold out", "Not out of stock", "Not yet sold out"]
+)
+def test_a_negation_of_something_else_is_not_out_of_stock(told: str) -> None:
+    assert read_stock(told) is Stock.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *("No", "not", "NO_GPUS", "no longer available", "Not in stock", "not currently available"),
+        *("High demand, no stock", "Available: no", "low - not available", "Not for sale", "no H100 left"),
+        *("No limit, sold out", "without stock", "no waitlist, no capacity", "Not limited but unavailable"),
+    ],
+)
+def test_a_negation_of_stock_is_out_of_stock(told: str) -> None:
+    assert read_stock(told) is Stock.OUT
+
+
+@pytest.mark.parametrize(
     "told", ["Reserved", "On request", "ask sales", "缺货", [], {"available": 0}, "unlimited"]
 )
 def test_a_word_that_is_not_known_is_shown_and_nothing_is_sure(told: Any) -> None:
