@@ -20,6 +20,7 @@ LARGEST_ERROR_BYTES = 2**20
 _MOST_VALUES = 2_000_000
 _LONGEST_INTEGER = 400
 _CHARSETS = frozenset({"iso-8859-1", "latin-1", "windows-1252", "cp1252", "utf-16", "utf-16le", "utf-16be"})
+_CODINGS = frozenset({"gzip", "x-gzip", "deflate"})
 _KINDS = frozenset({"text/html", "text/plain", "text/xml", "application/xml", "application/octet-stream"})
 _STRING_OR_MARK = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"|([,\[{])', re.DOTALL)
 
@@ -42,7 +43,7 @@ def receive_body(response: httpx.Response, ends_at: float) -> bytes:
     Raises
     ------
     httpx.HTTPError
-        The body is too large, takes too long, breaks off, or has a coding that was not asked for.
+        The body is too large, takes too long, breaks off, or is compressed twice.
     """
     if response.is_success:
         return _receive_within(response, ends_at, LARGEST_BODY_BYTES)
@@ -59,26 +60,30 @@ def _receive_within(response: httpx.Response, ends_at: float, limit: int) -> byt
     else:
         chunks, decoder = response.iter_raw(), _make_decoder(response)
     received = bytearray()
+    is_complete = True
     for chunk in chunks:
         # Never more than one byte beyond the limit, however much a chunk decompresses to.
         received += chunk if decoder is None else _decompress(decoder, chunk, limit + 1 - len(received))
+        # Of a body that is empty nothing is compressed, whatever its headers say.
+        is_complete = decoder is None or decoder.eof
         if len(received) > limit:
             raise httpx.ReadError("the answer is too large", request=response.request)
         if time.monotonic() > ends_at:
             raise httpx.ReadTimeout("the answer takes too long", request=response.request)
-    if decoder is not None and not decoder.eof:
+    if not is_complete:
         raise httpx.DecodingError("the answer breaks off", request=response.request)
     return bytes(received)
 
 
 def _make_decoder(response: httpx.Response) -> Any:
     """Return what decompresses this body, or ``None`` if it comes as it is."""
-    codings = [word.strip().lower() for word in response.headers.get("content-encoding", "").split(",")]
-    codings = [coding for coding in codings if coding not in ("", "identity")]
+    words = [word.strip().lower() for word in response.headers.get("content-encoding", "").split(",")]
+    # Other words, such as "utf-8" and "none", change nothing: what they leave compressed is not JSON.
+    codings = [word for word in words if word in _CODINGS]
     if not codings or response.status_code in (204, 304):
         return None
-    if len(codings) > 1 or codings[0] not in ("gzip", "x-gzip", "deflate"):
-        raise httpx.DecodingError("the answer has a coding that was not asked for", request=response.request)
+    if len(codings) > 1:
+        raise httpx.DecodingError("the answer is compressed twice", request=response.request)
     return zlib.decompressobj(zlib.MAX_WBITS | 32)
 
 

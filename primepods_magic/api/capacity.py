@@ -1,4 +1,7 @@
-"""Tell a refusal for want of machines from others, by the words of the service: its statuses do not say."""
+"""Tell a refusal for want of machines from others, by the words of the service: its statuses do not say.
+
+In doubt it is another one: a refusal in words that are not known here is reported in these words.
+"""
 
 from __future__ import annotations
 
@@ -6,42 +9,67 @@ import re
 
 __all__ = ["names_capacity"]
 
-_THINGS = (
-    r"(?:instances?|gpus?|machines?|nodes?|hosts?|offers?|pods?|vms?|hardware|resources?|configurations?|"
-    r"specifications?|specs|inventory|stock|capacity|units?|slots?|accelerators?|devices?|availability|"
-    r"data ?cent(?:er|re)s?|regions?|zones?|locations?|cloud ?ids?|[a-z]{1,4}\d{2,4}[a-z]*)"
+_MODEL = r"[a-z]{1,4}\d{2,4}[a-z]*"
+_MACHINES = (
+    r"(?:instances?|gpus?|machines?|nodes?|hosts?|offers?|vms?|hardware|resources|inventory|stock|capacity|"
+    rf"accelerators?|cloud ids?|{_MODEL})"
 )
 _OTHER_THINGS = (
-    r"(?:services?|servers?|gateways?|upstreams?|databases?|backends?|api|endpoints?|routes?|methods?|images?|"
-    r"templates?|environments?|versions?|features?|options?|fields?|parameters?|disks?|volumes?|snapshots?|"
-    r"keys?|ssh|teams?|names?|users?|accounts?|payments?|wallets?|countr(?:y|ies)|sites?|pages?|systems?)"
+    r"(?:services?|servers?|api|endpoints?|routes?|methods?|features?|options?|fields?|parameters?|teams?|"
+    r"users?|accounts?|pods?|sites?|pages?|systems?)"
 )
-# One's own limit is reached with machines to spare; another offer would be refused as well.
-_OWN_LIMIT = re.compile(
+_PLACES = r"(?:regions?|zones?|locations?|data ?cent(?:er|re)s?|clusters?)"
+_TAKEN = r"(?:taken|rented|booked|reserved|occupied|claimed|in use|leased)"
+# Words of what is refused with machines to spare: another offer would be refused as well.
+_OTHER_REASON = re.compile(
     r"quota|(?:limit|maximum|cap)s? (?:\w+ ){0,6}(?:exceeded|reached|hit)|(?:exceed|reach)\w* (?:\w+ ){0,4}"
     r"(?:limit|maximum)|rate.?limit|\byou(?:r|rs|'ve| have)\b(?: \w+){0,3} (?:limit|maximum|plan)|"
-    r"balance|funds|credits?\b|payment|billing|permission|not (?:allowed|authenticated|authorized)"
+    r"\b(?:balance|funds|credits?|payments?|billing|wallets?|budget|prices?|bids?|spend(?:ing)?)\b|[$€]|"
+    r"permission|not (?:allowed|authenticated|authorized)|"
+    r"\b(?:your|this|the) (?:\w+ )?(?:account|country|team|plan|organi[sz]ation|subscription|reservation|"
+    r"user)\b|"
+    r"(?<!gpu )\b\w*names?\b(?: \S+){0,4} (?:taken|in use|used|exists?|reserved|(?:un)?available)\b|"
+    r"already exists|in use by (?:\w+ )?pod|"
+    r"\b(?:disks?|disk ?size|volumes?|storage|snapshots?|images?|templates?|environments?|versions?|"
+    r"drivers?|ssh|keys?)\b|"
+    r"\bno such\b|\binvalid\b|\b(?:no more than|at most|at least|must be|requires)\b|\bgpu count\W*:|"
+    r"\bgpu hours?\b|capacity reservation|\bverif(?:y|ied|ication)\b|"
+    r"unsupported|not support|\bsupports\b|compatible|"
+    r"\b(?:idempotency|connections?|threads?|workers?|databases?|sessions?|sockets?)\b"
+)
+# An overloaded service, or the edge before it, speaks of its own machines.
+_ITSELF = re.compile(
+    r"\b(?:services?|servers?|gateways?|upstreams?|backends?|clusters?|api|healthy|systems?)\b|"
+    r"\bmaintenance\b|request was aborted"
 )
 _NONE_LEFT = re.compile(
-    r"out of (?:stock|capacity|gpus?|resources?)|sold ?out|stock ?out|\bstock\W+0\b|"
-    r"fully (?:booked|occupied|reserved)|\bnot in stock|"
-    r"\b(?:no|zero|without|insufficient|lacks?(?: of)?) (?:\w+ ){0,3}(?:stock|capacity)|"
-    r"\b(?:capacity|stock|resources?|pool) (?:\w+ ){0,3}(?:exhausted|exceeded|depleted|full|empty|gone)|"
-    rf"\b(?:insufficient|too few|lack of|run out of|ran out of) (?:\w+ ){{0,3}}{_THINGS}\b|"
-    rf"(?:\bnot|n't|\bnever|\bwithout) (?:\w+ ){{0,2}}(?:sufficient|enough) (?:[\w.]+ ){{0,3}}{_THINGS}\b|"
+    rf"\bout of (?:(?!\d)\w+ ){{0,2}}{_MACHINES}\b|\bsold ?out\b|\bstock ?out\b|\bstock\W+0\b|"
+    r"\bfully (?:booked|occupied|reserved)|\bnot in stock|"
+    r"\b(?:no|zero|without|insufficient|lacks?(?: of)?) (?:\w+ ){0,3}(?:stock|capacity)\b|"
+    r"\b(?:capacity|stock|inventory|resources|resource pool) (?:\w+ ){0,3}"
+    r"(?:exhausted|depleted|full|empty|gone)\b|\bcapacity (?:\w+ ){0,2}exceeded\b|"
+    rf"\b(?:{_MACHINES}|{_PLACES}|providers?)(?: \S+){{0,3}} (?:is|are) (?:at|over)(?: \w+)? capacity\b|"
+    rf"\b(?:{_MACHINES}|{_PLACES}|providers?) (?:is|are) (?:\w+ )?full\b|"
+    rf"\b(?:{_MACHINES}|providers?|we)(?: \w+)? (?:has|have|had|'ve) run out\b(?! of)|"
+    rf"\b(?:insufficient|too few|lack of) (?:[\w.]+[ /]){{0,3}}{_MACHINES}\b|"
+    rf"(?:\bnot|n't|\bnever|\bwithout) (?:(?:\w+ ){{0,2}}(?:sufficient|enough)|have the) (?:[\w.]+ ){{0,3}}"
+    rf"{_MACHINES}\b|"
     rf"\b(?:no|zero|any) (?:more|available|free|spare|idle|suitable|matching|remaining) "
-    rf"(?:\w+ ){{0,2}}{_THINGS}\b|"
-    rf"\b(?:no|zero|none of the|not any|no longer any) (?:[\w-]+ ){{0,5}}{_THINGS} (?:\w+ ){{0,4}}"
-    r"(?:available|left|free|remaining|can be (?:allocated|provided))|"
-    r"\b(?:offer|machine|instance|gpu|node|host|slot|unit|device)s? (?:\w+ ){0,3}"
-    r"(?:taken|rented|booked|reserved|occupied|claimed|in use|leased|gone)\b|"
-    r"\bnone (?:\w+ ){0,3}(?:available|left)|"
-    rf"(?:try|choose|select|use) (?:another|a different) (?:\w+ ){{0,2}}{_THINGS}\b"
+    rf"(?:\w+ ){{0,2}}{_MACHINES}\b|"
+    rf"\b(?:no|zero|none of the|not any|no longer any) (?:[\w-]+ ){{0,5}}{_MACHINES} (?:\w+ ){{0,4}}"
+    r"(?:available|left|free|remaining|match(?:es|ed)?|can be (?:allocated|provided))\b|"
+    rf"\b(?:offer|machine|instance|gpu|node|host)s? (?:\w+ ){{0,3}}(?:{_TAKEN}|gone)\b|"
+    rf"\ball (?:\S+ ){{0,3}}{_MACHINES} (?:\w+ ){{0,3}}(?:busy|{_TAKEN}|allocated)\b|"
+    r"\bnone (?:\w+ ){0,3}(?:available|left)\b"
 )
-_UNAVAILABLE = re.compile(r"unavailable|(?:\bnot|n't|\bno longer)(?: \w+){0,3} available|\bno availability")
-_SUBJECT = re.compile(rf"\b(?:(?P<thing>{_THINGS})|{_OTHER_THINGS})\b")
+_UNAVAILABLE = re.compile(
+    r"unavailable|(?:\bnot|n't|\bno longer)(?: \w+){0,3} (?:available|offered)|\bno availability"
+)
+_SUBJECT = re.compile(rf"\b(?:(?P<machine>{_MACHINES})|{_OTHER_THINGS})\b")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-_CLEARLY_SAID = frozenset({409, 503})
+_JOINED = re.compile(r"(?<=\w)[-_](?=\w)|_")
+# A machine is missing all the same if there is one with less room.
+_ROOM = re.compile(r"\bwith (?:enough|sufficient|the requested|that much) (?:\w+ )?disk(?: space| size)?\b")
 
 
 def names_capacity(said: str, status: int) -> bool:
@@ -52,7 +80,7 @@ def names_capacity(said: str, status: int) -> bool:
     said : str
         What the service said.
     status : int
-        With which status. A 503 of few words is the service itself that is unavailable.
+        With which status. With 5xx it may be the service itself that has no machine.
 
     Examples
     --------
@@ -62,11 +90,11 @@ def names_capacity(said: str, status: int) -> bool:
     (False, False)
     """
     # As plain words, also those of a code: ZONE_RESOURCE_POOL_EXHAUSTED, InsufficientInstanceCapacity.
-    words = _CAMEL.sub(" ", said.replace("_", " ").replace("’", "'")).casefold()
-    words = " ".join(words.split())
-    if _OWN_LIMIT.search(words):
+    words = _JOINED.sub(" ", _CAMEL.sub(" ", said.replace("’", "'"))).casefold()
+    words = _ROOM.sub("", " ".join(words.split()))
+    if _OTHER_REASON.search(words) or (status >= 500 and _ITSELF.search(words)):
         return False
-    if _NONE_LEFT.search(words) or (status in _CLEARLY_SAID and "capacity" in words):
+    if _NONE_LEFT.search(words) or (status == 409 and "capacity" in words):
         return True
     missing = _UNAVAILABLE.search(words)
     if missing is None:
@@ -76,6 +104,6 @@ def names_capacity(said: str, status: int) -> bool:
         _SUBJECT.finditer(words, missing.end())
     )
     if not subjects:
-        return status != 503
+        return False
     before = subjects[-1] if subjects[0].start() < missing.start() else subjects[0]
-    return before["thing"] is not None
+    return before["machine"] is not None

@@ -13,6 +13,7 @@ from typing import Annotated, Any, Generic, TypeVar
 from pydantic import BeforeValidator, model_validator
 
 from .connections import SshTarget, host_in, read_by_port, read_connections
+from .installation import Percent, with_installation
 from .parts import AttachedResource, PortMapping, Prices, Resources, Spec
 from .prices import is_price_name, told_prices, with_price
 from .stock import Stock, read_stock, stock_text_in
@@ -127,7 +128,7 @@ class PodDetails(Answer):
     name: Text = None
     status: _Status = PodStatus.UNKNOWN
     installation_status: _Installation = None
-    installation_progress: Number = None
+    installation_progress: Percent = None
     installation_failure: Label = None
     gpu_name: Label = None
     gpu_count: Count = None
@@ -158,7 +159,8 @@ class PodDetails(Answer):
     @classmethod
     def _prepared(cls, said: Any) -> Any:
         if isinstance(said, dict):
-            return with_price({key: value for key, value in said.items() if key not in _SECRETS})
+            said = {key: value for key, value in said.items() if key not in _SECRETS}
+            return with_installation(with_price(said))
         return said
 
     @property
@@ -291,7 +293,7 @@ class PodStatusEntry(Answer):
     ip: _Addresses = None
     installation_status: _Installation = None
     installation_failure: Label = None
-    installation_progress: Number = None
+    installation_progress: Percent = None
     price_hr: Price = None
     cost_per_hr: Price = None
     prime_port_mapping: Annotated[list[PortMapping], _Rows] = []
@@ -304,7 +306,7 @@ class PodStatusEntry(Answer):
     @model_validator(mode="before")
     @classmethod
     def _prepared(cls, said: Any) -> Any:
-        return with_price(said) if isinstance(said, dict) else said
+        return with_installation(with_price(said)) if isinstance(said, dict) else said
 
 
 _SHARED_FIELDS = (set(PodStatusEntry.model_fields) & set(PodDetails.model_fields)) - {"id", "price_hr"}

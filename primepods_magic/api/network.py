@@ -10,11 +10,12 @@ from __future__ import annotations
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import httpcore
 import httpx
@@ -22,6 +23,8 @@ import httpx
 __all__ = ["allow", "bound_client", "proxy_of"]
 
 _LARGEST_WRITE_BYTES = 16 * 2**10
+_LARGEST_READ_BYTES = 16 * 2**10
+_T = TypeVar("_T")
 
 
 @dataclass
@@ -112,6 +115,8 @@ class _BoundStream(httpcore.NetworkStream):
     ) -> httpcore.NetworkStream:
         left_s = _take_time(timeout, httpcore.ConnectTimeout)
         try:
+            if self._stream.get_extra_info("ssl_object") is not None:
+                return _TunneledTls(self, ssl_context, server_hostname, timeout)
             return _BoundStream(self._stream.start_tls(ssl_context, server_hostname, left_s))
         except ValueError as error:
             # A host that no certificate can have, such as one that begins with a dot.
@@ -119,6 +124,67 @@ class _BoundStream(httpcore.NetworkStream):
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
+
+
+class _TunneledTls(httpcore.NetworkStream):
+    """TLS inside the TLS connection to a proxy. That of httpcore reads from the socket for as long as a peer
+    sends a byte now and then; this one reads and writes through a stream that keeps to the allowance."""
+
+    def __init__(
+        self,
+        stream: _BoundStream,
+        ssl_context: ssl.SSLContext,
+        server_hostname: str | None,
+        timeout: float | None,
+    ) -> None:
+        self._stream = stream
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = ssl_context.wrap_bio(self._incoming, self._outgoing, server_hostname=server_hostname)
+        # Until the handshake is over nothing of a request has left.
+        try:
+            self._carry_out(self._tls.do_handshake, timeout)
+        except (httpcore.ReadTimeout, httpcore.WriteTimeout) as error:
+            self.close()
+            raise httpcore.ConnectTimeout(str(error)) from error
+        except (httpcore.NetworkError, OSError) as error:
+            self.close()
+            raise httpcore.ConnectError(str(error)) from error
+
+    def _carry_out(self, operate: Callable[[], _T], timeout: float | None) -> _T:
+        """Carry out an operation of TLS, with all reads and writes that it takes."""
+        while True:
+            try:
+                result = operate()
+            except ssl.SSLWantReadError:
+                self._stream.write(self._outgoing.read(), timeout)
+                received = self._stream.read(_LARGEST_READ_BYTES, timeout)
+                if received:
+                    self._incoming.write(received)
+                else:
+                    self._incoming.write_eof()
+            else:
+                self._stream.write(self._outgoing.read(), timeout)
+                return result
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        try:
+            return self._carry_out(lambda: self._tls.read(max_bytes), timeout)
+        except OSError as error:
+            raise httpcore.ReadError(str(error)) from error
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        try:
+            while buffer:
+                written = self._carry_out(partial(self._tls.write, buffer), timeout)
+                buffer = buffer[written:]
+        except OSError as error:
+            raise httpcore.WriteError(str(error)) from error
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._tls if info == "ssl_object" else self._stream.get_extra_info(info)
 
 
 class _BoundBackend(httpcore.NetworkBackend):

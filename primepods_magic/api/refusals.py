@@ -86,10 +86,12 @@ def refused(method: str, response: httpx.Response, secrets: Iterable[str]) -> Po
     status = response.status_code
     secrets = list(secrets)
     said = read_error(read_text(response), response.headers.get("content-type", ""), secrets)
+    is_create = method == "POST" and response.request.url.path.rstrip("/") == _CREATE_PATH
     kind = error_class(status)
     if status == 409:
-        kind = RequestRefused
-    if _lacks_capacity(method, response, said):
+        # A conflict may be with the pod of this very create, which something in between has sent twice.
+        kind = OutcomeUnknown if is_create else RequestRefused
+    if is_create and _lacks_capacity(status, said):
         kind = OutOfStock
     elif method == "POST" and status not in REFUSALS:
         kind = OutcomeUnknown
@@ -108,13 +110,11 @@ def refused(method: str, response: httpx.Response, secrets: Iterable[str]) -> Po
     )
 
 
-def _lacks_capacity(method: str, response: httpx.Response, said: str | None) -> bool:
-    """Return whether a refusal says that there is no machine for what was asked."""
-    status = response.status_code
-    is_create = method == "POST" and response.request.url.path.rstrip("/") == _CREATE_PATH
-    if status not in (_CAPACITY_STATUSES if is_create else (409, 503)):
+def _lacks_capacity(status: int, said: str | None) -> bool:
+    """Return whether the refusal of a create says that there is no machine for what was asked."""
+    if status not in _CAPACITY_STATUSES:
         return False
-    if status == 409 and is_create and said in (None, "Conflict"):
+    if status == 409 and said in (None, "Conflict"):
         return True
     return said is not None and names_capacity(said, status)
 
@@ -175,7 +175,8 @@ def _message(
         return f"too many requests ({words}){later}"
     if 300 <= status < 400:
         return f"the service redirected the request elsewhere ({status}); it was not followed"
-    undone = "; nothing was done" if method != "GET" and status in REFUSALS else ""
+    is_undone = method != "GET" and status in REFUSALS and kind is not OutcomeUnknown
+    undone = "; nothing was done" if is_undone else ""
     return f"{words} (HTTP {status}){undone}{later}"
 
 

@@ -14,6 +14,7 @@ from primepods_magic.api.errors import (
     OutOfStock,
     PodFailed,
     PodsError,
+    RequestRefused,
     ServiceUnavailable,
     WaitInterrupted,
 )
@@ -243,10 +244,12 @@ class Creation:
 
     def _not_created(self, unknown: OutcomeUnknown, settle_s: float) -> NoReturn:
         status = unknown.status_code
-        verb = "refused" if status and status < 500 else "failed"
+        is_refusal = status is not None and 400 <= status < 500
+        kind: type[PodsError] = RequestRefused if is_refusal else ServiceUnavailable
+        verb = "refused it" if is_refusal else "failed"
         reason = f"the service {verb} (HTTP {status})" if status else "no good answer came"
         said = f" with: {unknown.said}" if unknown.said else ""
-        raise ServiceUnavailable(
+        raise kind(
             f"'{self._name}' was not created: {reason}{said}. No such pod was to be seen within "
             f"{settle_s:g} s. Running this again launches it again",
             status_code=status,

@@ -10,6 +10,7 @@ import time
 import zlib
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ import pytest
 from primepods_magic.api import errors
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.transport import Transport
+from tests.support.tls import make_certificate, tunneled
 from tests.support.wire import OK, dripping, sending, whole
 
 KEY = "pit_0123456789abcdef_secret"
@@ -92,6 +94,9 @@ def test_a_flood_ends_in_time_and_takes_no_memory(flood: str) -> None:
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 200_000
 
 
+CODINGS_OF_NOTHING = (b"utf-8", b"UTF-8", b"none", b"binary", b"8bit", b"application/json", b"br", b"x")
+
+
 @cache
 def gzipped(size_mb: int) -> bytes:
     compressor = zlib.compressobj(1, zlib.DEFLATED, 31)
@@ -115,7 +120,7 @@ def test_a_compressed_answer_grows_to_the_limit_and_no_further(headers: tuple[by
     if b"," in headers[0] or len(headers) > 1:
         body = gzip.compress(body)
     before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(errors.ServiceUnavailable):
+    with pytest.raises((errors.ServiceUnavailable, errors.UnexpectedAnswer)):
         ask(whole(body, *headers))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 200_000
 
@@ -128,12 +133,27 @@ def test_a_compressed_answer_grows_to_the_limit_and_no_further(headers: tuple[by
         (b"Content-Encoding: deflate", zlib.compress(b'{"a": 1}')),
         (b"Content-Encoding: identity", b'{"a": 1}'),
         (b"Content-Encoding: ", b'{"a": 1}'),
+        *((b"Content-Encoding: " + word, b'{"a": 1}') for word in CODINGS_OF_NOTHING),
+        (b"Content-Encoding: utf-8, gzip", gzip.compress(b'{"a": 1}', mtime=0)),
         (b"X: y", b'\xef\xbb\xbf{"a": 1}'),
         (b"X: y", '{"a": 1}'.encode("utf-16")),
     ],
 )
 def test_reads_an_answer_in_each_form_that_may_come(header: bytes, body: bytes) -> None:
     assert ask(whole(body, header)) == {"a": 1}
+
+
+@pytest.mark.parametrize("word", CODINGS_OF_NOTHING)
+def test_believes_the_answer_to_a_create_whatever_its_coding_is_called(word: bytes) -> None:
+    assert ask(whole(b'{"id": "p1"}', b"Content-Encoding: " + word), "POST") == {"id": "p1"}
+
+
+@pytest.mark.parametrize("coding", [b"gzip", b"deflate", b"utf-8"])
+@pytest.mark.parametrize("status", [b"200 OK", b"202 Accepted", b"204 No Content"])
+@pytest.mark.parametrize("method", ["DELETE", "PATCH", "POST"])
+def test_an_empty_answer_is_not_compressed(method: str, status: bytes, coding: bytes) -> None:
+    head = b"HTTP/1.1 " + status + b"\r\n"
+    assert ask(whole(b"", b"Content-Encoding: " + coding, start=head), method) == {}
 
 
 def test_asks_for_no_other_coding() -> None:
@@ -281,6 +301,74 @@ def test_a_proxy_that_drips_is_given_up(unit: tuple[bytes, bytes], monkeypatch: 
             transport.request("GET", "/x", budget_s=0)
         transport.close()
     assert time.monotonic() - began < TOTAL_S + 2
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    folder = tmp_path_factory.mktemp("tls")
+    return make_certificate(folder, "localhost"), make_certificate(folder, "pods.test")
+
+
+@pytest.fixture
+def trusted(certificates: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle = tmp_path / "both.pem"
+    bundle.write_bytes(b"".join(path.read_bytes() for path in certificates))
+    monkeypatch.setenv("SSL_CERT_FILE", str(bundle))
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize("size", [2, 1_000_000])
+def test_reaches_a_service_through_a_proxy_that_speaks_tls(
+    certificates: tuple[Path, Path], size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    body = b"{" + b" " * (size - 2) + b"}"
+    answer = OK + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    with tunneled(*certificates, answer) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        transport = Transport(Settings("https://pods.test", KEY))
+        assert transport.request("POST", "/x", body={"long": "a" * size}) == {}
+        transport.close()
+
+
+@pytest.mark.usefixtures("trusted")
+@pytest.mark.parametrize(
+    ("drips", "method", "kind"),
+    [
+        ("handshake", "GET", errors.ServiceUnavailable),
+        ("handshake", "POST", errors.ServiceUnavailable),
+        ("record", "GET", errors.ServiceUnavailable),
+        ("record", "POST", errors.OutcomeUnknown),
+    ],
+)
+def test_total_time_counts_tls_inside_that_of_a_proxy(
+    certificates: tuple[Path, Path],
+    drips: str,
+    method: str,
+    kind: type[errors.PodsError],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with tunneled(*certificates, b"", drips) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        transport = Transport(Settings("https://pods.test", KEY), total_timeout_s=TOTAL_S)
+        began = time.monotonic()
+        with pytest.raises(kind) as caught:
+            transport.request(method, "/x", body={} if method == "POST" else None, budget_s=0)
+        transport.close()
+    assert time.monotonic() - began < TOTAL_S + 2
+    assert getattr(caught.value, "may_have_acted", True) == (drips == "record")
+
+
+@pytest.mark.usefixtures("trusted")
+def test_refuses_a_certificate_of_another_host_inside_a_proxy_that_speaks_tls(
+    certificates: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with tunneled(certificates[0], certificates[0], b"") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        transport = Transport(Settings("https://pods.test", KEY))
+        with pytest.raises(errors.ServiceUnavailable, match="certificate is not trusted") as caught:
+            transport.request("POST", "/x", body={}, budget_s=0)
+        transport.close()
+    assert not caught.value.may_have_acted
 
 
 def test_a_proxy_that_lets_nothing_through_has_passed_no_create_on(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,6 +43,23 @@ CAPACITY = [
     "This offer is no longer available",
     "Offer has already been taken",
     "Requested GPU type is not available right now, please try another GPU type",
+    "Sold-out",
+    "H100_80GB is out-of-stock",
+    "out of machines",
+    "We're out of H100s",
+    "All machines are busy",
+    "All H100_80GB GPUs are rented",
+    "No offers match",
+    "No machines match your filters",
+    "The provider has run out",
+    "We have run out of H100s",
+    "The host is full",
+    "Region us-east is at capacity",
+    "The GPU is no longer offered",
+    "This machine does not have the resources to deploy your pod. Please try a different machine",
+    "There are no longer any instances available with enough disk space.",
+    "No capacity available. Please contact support.",
+    "0/5 nodes are available: 5 Insufficient nvidia.com/gpu.",
 ]
 OTHERS = [
     "quota exceeded",
@@ -60,6 +77,36 @@ OTHERS = [
     "Input should be greater than 0",
     "disk size must be at least 20 GB",
     "Not authenticated",
+    "Instance name is already taken",
+    "Host name already in use",
+    "hostname 'gpu-1' is taken",
+    "Machine name has been taken",
+    "Name is in use by an instance that is not available",
+    "Device is in use by another pod",
+    "Idempotency slot in use",
+    "GPU reserved; extend your reservation first",
+    "Disk d1 is in EU-1; select a different data center or detach the disk",
+    "Disk disk_1 is attached to another instance already in use",
+    "Not enough disk capacity: diskSize must be at least 100",
+    "The disk capacity exceeded",
+    "Storage capacity is full in this region",
+    "Image ubuntu_22 is not available in this region. Choose another region or image",
+    "No stock image named foo",
+    "GPU memory is not available for this image",
+    "The template requires 2 GPUs; use another instance type",
+    "pod.gpuCount: no more than 8 gpus are available per pod",
+    "gpuCount: no available configuration",
+    "No such gpu type is available",
+    "maxPrice 2.0 is below the price of 2.5; choose a different offer",
+    "maxPrice too low: no available offers below $2.00",
+    "Your wallet has insufficient resources",
+    "Team does not have enough units",
+    "This region is not available in your country",
+    "Invalid request: the specified zone is not available for your account",
+    "connection pool exhausted",
+    "Resource temporarily unavailable",
+    "You did not specify the gpu",
+    "2 out of 8 GPUs failed validation",
 ]
 
 
@@ -83,13 +130,59 @@ def test_words_of_capacity_are_out_of_stock_with_each_status(words: str, status:
     assert "’" in words or words in str(error)
 
 
+@pytest.mark.parametrize("words", OTHERS)
+def test_other_words_leave_a_create_unknown_if_the_service_failed(words: str) -> None:
+    assert type(refuse(503, {"detail": words})) is errors.OutcomeUnknown
+
+
 @pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
 @pytest.mark.parametrize("words", OTHERS)
 def test_other_words_are_not_out_of_stock_and_are_shown(words: str, status: int) -> None:
     error = refuse(status, {"detail": words})
-    assert isinstance(error, (errors.RequestRefused, errors.InvalidRequest))
+    refusals = (errors.RequestRefused, errors.InvalidRequest)
+    assert isinstance(error, errors.OutcomeUnknown if status == 409 else refusals)
     assert not isinstance(error, errors.OutOfStock)
     assert words in str(error)
+    assert error.said == words
+
+
+def test_a_create_in_conflict_with_a_pod_may_be_in_conflict_with_its_own() -> None:
+    error = refuse(409, {"detail": "A pod with this name already exists"})
+    assert type(error) is errors.OutcomeUnknown
+    assert "it may have been acted on" in str(error)
+    assert "nothing was done" not in str(error)
+    other = refuse(409, {"detail": "This key is already there"}, path="/api/v1/ssh_keys/")
+    assert type(other) is errors.RequestRefused
+
+
+@pytest.mark.parametrize("words", CAPACITY)
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("DELETE", "/api/v1/pods/a"),
+        ("GET", "/api/v1/pods/"),
+        ("GET", "/api/v1/pods"),
+        ("GET", "/api/v1/availability/gpus"),
+        ("PATCH", "/api/v1/ssh_keys/k"),
+    ],
+)
+def test_only_a_create_is_out_of_stock(method: str, path: str, words: str) -> None:
+    error = refuse(503, {"detail": words}, method, path)
+    assert isinstance(error, errors.ServiceUnavailable)
+    assert error.may_have_acted
+    assert type(refuse(409, {"detail": words}, method, path)) is errors.RequestRefused
+
+
+@pytest.mark.parametrize("method", ["DELETE", "GET"])
+def test_an_overloaded_service_is_asked_again_whatever_its_words(method: str) -> None:
+    answers = [
+        httpx.Response(503, json={"detail": "The service is over capacity"}),
+        httpx.Response(200, json={}),
+    ]
+    http = httpx.MockTransport(lambda _: answers.pop(0))
+    transport = Transport(Settings("https://pods.test", KEY), http=http, sleep=lambda _: None)
+    assert transport.request(method, "/api/v1/pods/a") == {}
+    transport.close()
 
 
 @pytest.mark.parametrize(
@@ -99,6 +192,16 @@ def test_other_words_are_not_out_of_stock_and_are_shown(words: str, status: int)
         "Service temporarily unavailable",
         "upstream unavailable",
         "API not available",
+        "The service is over capacity",
+        "Server is over capacity",
+        "The request was aborted because there was no available instance.",
+        "No available server",
+        "no healthy hosts available",
+        "All nodes in the cluster are unavailable",
+        "Resource temporarily unavailable",
+        "Backend instance unavailable",
+        "worker pool full",
+        "Maintenance: instances are unavailable",
         "",
     ],
 )

@@ -176,7 +176,7 @@ def test_neither_key_nor_body_follows_a_redirect_elsewhere(sent: Any, status: in
             CASES[:18],
             (
                 "RequestRefused RequestRefused AuthenticationError AuthenticationError PaymentRequired "
-                "PermissionDenied NotFound RequestRefused OutOfStock InvalidRequest InvalidRequest "
+                "PermissionDenied NotFound RequestRefused RequestRefused InvalidRequest InvalidRequest "
                 "InvalidRequest RateLimited " + "ServiceUnavailable " * 4 + "RequestRefused"
             ).split(),
             strict=True,

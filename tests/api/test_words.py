@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primepods_magic.api.models import Offer, PodDetails
+from primepods_magic.api.models import Offer, PodDetails, PodStatusEntry
 from primepods_magic.api.stock import Stock, read_stock
 from primepods_magic.api.tolerant import fold_word
 from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
 
-READY = {"installationStatus": "COMPLETE", "sshConnection": "root@203.0.113.7"}
+READY: dict[str, Any] = {"installationStatus": "COMPLETE", "sshConnection": "root@203.0.113.7"}
 
 
 def spelled(word: str) -> list[str]:
@@ -52,6 +52,41 @@ def test_nothing_in_other_types_is_out_of_stock(told: Any) -> None:
 def test_what_is_there_is_in_stock(told: Any) -> None:
     offer = Offer.model_validate({"stockStatus": told})
     assert (offer.stock, offer.in_stock) == (Stock.THERE, True)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *(
+            "High, no waitlist",
+            "Available (no reservation)",
+            "low (not recommended)",
+            "In stock, no contract",
+        ),
+        *("Available - not guaranteed", "In Stock - without contract", "medium, not sold out"),
+    ],
+)
+def test_what_is_there_without_a_condition_is_in_stock(told: str) -> None:
+    assert read_stock(told) is Stock.THERE
+
+
+@pytest.mark.parametrize(
+    "told", ["No limit", "no limits", "Not limited", "not sold out", "Not out of stock", "Not yet sold out"]
+)
+def test_a_negation_of_something_else_is_not_out_of_stock(told: str) -> None:
+    assert read_stock(told) is Stock.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        *("No", "not", "NO_GPUS", "no longer available", "Not in stock", "not currently available"),
+        *("High demand, no stock", "Available: no", "low - not available", "Not for sale", "no H100 left"),
+        *("No limit, sold out", "without stock", "no waitlist, no capacity", "Not limited but unavailable"),
+    ],
+)
+def test_a_negation_of_stock_is_out_of_stock(told: str) -> None:
+    assert read_stock(told) is Stock.OUT
 
 
 @pytest.mark.parametrize(
@@ -96,6 +131,12 @@ def test_a_status_that_says_failure_ends_the_waiting(status: str) -> None:
     assert (pod.has_failed, pod.is_settled, pod.is_live, str(pod.status)) == (True, True, True, status)
 
 
+@pytest.mark.parametrize("unit", ["/", "1", " of", "%", "1/"])
+def test_a_very_long_progress_costs_no_time(unit: str) -> None:
+    pod = PodDetails.model_validate({"status": "ACTIVE", "installationProgress": unit * 1_000_000})
+    assert (pod.installation_progress, pod.is_installed) == (None, False)
+
+
 INSTALLATIONS = {
     **dict.fromkeys(
         "SUCCESS SUCCEEDED DONE READY FINISHED COMPLETED INSTALLED SUCCESSFUL".split(),
@@ -118,6 +159,45 @@ def test_an_installation_is_read_in_any_spelling(word: str) -> None:
 def test_an_installation_that_is_not_understood_is_shown_and_not_ready(told: Any) -> None:
     pod = PodDetails.model_validate({**READY, "status": "ACTIVE", "installationStatus": told})
     assert (pod.is_ready, pod.is_settled, pod.unknown_words) == (False, False, (str(told),))
+
+
+@pytest.mark.parametrize(
+    ("told", "percent"),
+    [
+        *(("20%", 20), ("20 %", 20), ("20/100", 20), ("1 / 5", 20), ("20 of 100", 20), ("20.0 percent", 20)),
+        *((" 20 ", 20), (20, 20), ("99.9%", 99.9), ("100/100", 100), ("100 %", 100), ("20%/100%", 20)),
+        *(("20/100%", 20), (100, 100), ("1e2", 100), ("-5%", -5)),
+    ],
+)
+def test_a_progress_is_read_in_any_form(told: Any, percent: float) -> None:
+    raw = {**READY, "status": "ACTIVE", "installationStatus": None, "installationProgress": told}
+    pod = PodDetails.model_validate(raw)
+    assert pod.installation_progress == pytest.approx(percent)
+    assert (pod.installation_status, pod.is_ready) == (None, percent == 100)
+    fresh = PodDetails.model_validate({**READY, "status": "PROVISIONING", "installationStatus": None})
+    entry = PodStatusEntry.model_validate({**raw, "podId": "p"})
+    assert fresh.updated(entry).is_ready == (percent == 100)
+
+
+@pytest.mark.parametrize(
+    "told",
+    ["almost", "20 20", "20/0", "20/x", "/", "%", {"percent": 20}, [20], True, "two thirds", "1/2/3", "100!"],
+)
+@pytest.mark.parametrize("status", [None, "", "N/A"])
+def test_a_progress_that_cannot_be_read_is_shown_and_not_ready(told: Any, status: str | None) -> None:
+    raw = {**READY, "status": "ACTIVE", "installationStatus": status, "installationProgress": told}
+    pod = PodDetails.model_validate(raw)
+    assert (pod.is_ready, pod.is_settled, pod.installation_progress) == (False, False, None)
+    assert pod.unknown_words == (str(told),)
+    fresh = PodDetails.model_validate({**READY, "status": "PROVISIONING", "installationStatus": None})
+    assert not fresh.updated(PodStatusEntry.model_validate({**raw, "podId": "p"})).is_ready
+    assert PodDetails.model_validate({**raw, "installationStatus": "FINISHED"}).is_ready
+
+
+@pytest.mark.parametrize("told", ["", "null", "N/A", "-", None])
+def test_a_progress_that_is_missing_says_nothing(told: Any) -> None:
+    raw = {**READY, "status": "ACTIVE", "installationStatus": None, "installationProgress": told}
+    assert PodDetails.model_validate(raw).is_ready
 
 
 @pytest.mark.parametrize("told", ["install_failed", "Installation error"])

@@ -23,6 +23,7 @@ from primepods_magic.api.errors import (
     OutOfStock,
     PodFailed,
     PodsError,
+    RequestRefused,
     ServiceUnavailable,
     WaitInterrupted,
 )
@@ -149,8 +150,9 @@ def test_a_pod_that_ended_before_it_was_seen_is_found_in_the_history(
         httpx.Response(500),
         httpx.Response(503, json={"detail": "no capacity left in the queue"}),
         httpx.Response(409, json={"detail": "provider returned no capacity"}),
+        httpx.Response(409, json={"detail": "A pod with this name already exists"}),
     ],
-    ids=["a page", "no id", "500", "503", "409"],
+    ids=["a page", "no id", "500", "503", "409", "409 for the name"],
 )
 def test_a_create_with_a_bad_answer_is_found(
     connection: Connection, through: Through, answer: httpx.Response
@@ -166,6 +168,18 @@ def test_a_create_with_a_bad_answer_is_found(
     pod = launch(gpu="L4_24GB", name="train", connection=through(Changing(change)))
     assert [pod.name, *names(connection)] == ["train", "train"]
     assert len(creates) == 1
+
+
+def test_a_create_refused_for_its_name_is_looked_for_and_reported_in_the_words_of_the_service(
+    connection: Connection, through: Through
+) -> None:
+    taken = creates_of(lambda _: httpx.Response(409, json={"detail": "A pod with this name already exists"}))
+    with pytest.raises(RequestRefused) as caught:
+        launch(gpu="L4_24GB", name="train", connection=through(taken), settle_s=1)
+    said = str(caught.value)
+    assert "'train' was not created: the service refused it (HTTP 409) with: A pod with this name" in said
+    assert (type(caught.value), caught.value.status_code) == (RequestRefused, 409)
+    assert names(connection) == []
 
 
 def test_a_response_that_names_another_pod_is_not_believed(connection: Connection, through: Through) -> None:

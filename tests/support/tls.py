@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -69,3 +71,60 @@ def proxied(certificate: Path, answers: dict[str, Any], connected: list[str]) ->
             accepting.join()
             for thread in threads:
                 thread.join()
+
+
+RECORD = b"\x17\x03\x03\x40\x00"
+HANDSHAKE_RECORD = b"\x16\x03\x03\x40\x00"
+
+
+@contextmanager
+def tunneled(proxy: Path, service: Path, answer: bytes, drips: str = "") -> Iterator[str]:
+    """The address of a proxy that itself speaks TLS, for one connection to a service that speaks TLS in it.
+
+    It reads a request with a body and answers. Its "handshake", or the "record" of its answer, can come a
+    byte at a time and never be complete.
+    """
+    outer_context, inner_context = (ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER) for _ in range(2))
+    outer_context.load_cert_chain(proxy, proxy.with_suffix(".key"))
+    inner_context.load_cert_chain(service, service.with_suffix(".key"))
+
+    def drip(outer: ssl.SSLSocket, start: bytes) -> None:
+        outer.sendall(start)
+        while True:
+            outer.sendall(b"a")
+            time.sleep(0.02)
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        connection.settimeout(10)
+        with contextlib.suppress(OSError), outer_context.wrap_socket(connection, server_side=True) as outer:
+            outer.recv(65_536)
+            outer.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            if drips == "handshake":
+                drip(outer, HANDSHAKE_RECORD)
+            incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            inner = inner_context.wrap_bio(incoming, outgoing, server_side=True)
+            asked = b""
+            while not asked.endswith(b"\r\n\r\n" if drips else b"}"):
+                try:
+                    asked += inner.read()
+                except ssl.SSLWantReadError:
+                    outer.sendall(outgoing.read())
+                    if not incoming.write(outer.recv(65_536)):
+                        return
+            if drips == "record":
+                drip(outer, RECORD)
+            inner.write(answer)
+            outer.sendall(outgoing.read())
+            outer.recv(1)
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.settimeout(10)
+        serving = threading.Thread(target=serve)
+        serving.start()
+        try:
+            yield f"https://localhost:{listener.getsockname()[1]}"
+        finally:
+            serving.join()
