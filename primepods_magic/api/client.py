@@ -18,7 +18,7 @@ from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
 from .paths import quote_id, try_both
 from .requests import CreateRequest
 from .settings import Settings
-from .text import clean_lines
+from .text import clean, clean_lines
 from .tolerant import Answer
 from .transport import READ_TIMEOUT_S, Params, Transport
 
@@ -134,11 +134,18 @@ class Client:
         ------
         NotFound
             It is gone, or was never visible to this key.
+        UnexpectedAnswer
+            The response is about another pod. One that names no pod is about this one.
         """
         answer = self.transport.request(
             "GET", _pod_path(pod_id), budget_s=budget_s, read_timeout_s=read_timeout_s
         )
-        return read_model(PodDetails, answer)
+        pod = read_model(PodDetails, answer)
+        if pod.id not in (None, "", pod_id):
+            raise UnexpectedAnswer(
+                f"asked for the pod {clean(pod_id)}, the service returned another one ({clean(pod.id)})"
+            )
+        return pod if pod.id else pod.model_copy(update={"id": pod_id})
 
     def pod_status(
         self,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+import time
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
 
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
@@ -13,6 +15,8 @@ __all__ = ["Agreements", "is_above"]
 # Services round, and prices of disks are estimates to the cent.
 _TOLERATED_USD_HR = 0.01
 _ROUNDING = 1e-6
+# A pod that has been ready for longer has work on it, and its price may have changed by itself.
+_HELD_READY_S = 3600.0
 
 
 def is_above(pod: PodDetails, agreed_usd_hr: float) -> bool:
@@ -25,6 +29,13 @@ def is_above(pod: PodDetails, agreed_usd_hr: float) -> bool:
     return price_usd_hr is not None and price_usd_hr > agreed_usd_hr + _TOLERATED_USD_HR + _ROUNDING
 
 
+@dataclass
+class _Agreement:
+    usd_hr: float
+    end: Callable[[PodDetails], PodsError]
+    ready_at_s: float | None = None
+
+
 class Agreements:
     """What was agreed to for the pods that were launched here and are not ready yet. Thread-safe.
 
@@ -32,34 +43,55 @@ class Agreements:
     --------
     >>> agreements = Agreements()
     >>> agreements.add("a", 2.50, lambda pod: PodsError("terminated"))
-    >>> agreements.enforce([PodDetails(id="a", price_hr=25)])
+    >>> agreements.enforce([PodDetails(id="a", price_hr=25)], {"a"})
     {'a': PodsError('terminated')}
     """
 
     def __init__(self) -> None:
-        self._agreed: dict[str, tuple[float, Callable[[PodDetails], PodsError]]] = {}
+        self._agreed: dict[str, _Agreement] = {}
         self._lock = threading.Lock()
 
     def add(self, pod_id: str, agreed_usd_hr: float, end: Callable[[PodDetails], PodsError]) -> None:
         """Hold a pod to a price in USD per hour; ``end`` terminates it and returns the error that says so."""
         with self._lock:
-            self._agreed[pod_id] = agreed_usd_hr, end
+            self._agreed[pod_id] = _Agreement(agreed_usd_hr, end)
 
-    def enforce(self, pods: Iterable[PodDetails]) -> dict[str, PodsError]:
+    def has_pod(self, pod_id: str) -> bool:
+        """Return whether a pod is held to a price."""
+        with self._lock:
+            return pod_id in self._agreed
+
+    def enforce(self, pods: Iterable[PodDetails], priced_ids: Collection[str]) -> dict[str, PodsError]:
         """End the pods that are above what was agreed to, and return the errors that say so by id.
 
         A pod that is ready at such a price is not held to it any more: its price may change later, and there
         is work on it.
+
+        Parameters
+        ----------
+        pods : iterable of PodDetails
+            As they are now.
+        priced_ids : collection of str
+            Those whose price was read just now. A price that only the create's response echoed is not enough.
         """
         broken = []
         with self._lock:
             for pod in pods if self._agreed else ():
                 if pod.id not in self._agreed:
                     continue
-                agreed_usd_hr, end = self._agreed[pod.id]
-                is_dearer = pod.is_live and is_above(pod, agreed_usd_hr)
+                agreement = self._agreed[pod.id]
+                is_kept = pod.is_live and not _is_past_holding(agreement, pod)
+                is_dearer = is_kept and is_above(pod, agreement.usd_hr)
                 if is_dearer:
-                    broken.append((pod, end))
-                if is_dearer or not pod.is_live or (pod.is_ready and pod.highest_usd_hr is not None):
+                    broken.append((pod, agreement.end))
+                if is_dearer or not is_kept or (pod.is_ready and pod.id in priced_ids):
                     del self._agreed[pod.id]
         return {str(pod.id): end(pod) for pod, end in broken}
+
+
+def _is_past_holding(agreement: _Agreement, pod: PodDetails) -> bool:
+    """Note when a pod is ready, and return whether it has been so for too long to be ended."""
+    now_s = time.monotonic()
+    if agreement.ready_at_s is None and pod.is_ready:
+        agreement.ready_at_s = now_s
+    return agreement.ready_at_s is not None and now_s - agreement.ready_at_s >= _HELD_READY_S

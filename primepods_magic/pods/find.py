@@ -31,7 +31,7 @@ def find_pod(connection: Connection, text: str, *, to_change: bool = False) -> P
     NotFound
         Nothing has this id or name; the nearest names are given.
     NameInUse
-        Several pods do; their ids are given.
+        Several pods do, or the text is one pod's id and another's name; their ids are given.
     """
     return _pick(connection, connection.client.list_all_pods(), text, to_change)
 
@@ -51,10 +51,18 @@ def same_name(connection: Connection, pods: Iterable[PodDetails], name: str) -> 
 def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> PodDetails:
     if not text.strip():
         raise NotFound("an empty text is not the name or the id of a pod. Nothing was done")
-    for pod in pods:
-        if pod.id == text:
-            return pod
-    matches = same_name(connection, pods, text)
+    by_id = next((pod for pod in pods if pod.id == text), None)
+    if by_id is not None and not to_change:
+        return by_id
+    matches = [pod for pod in same_name(connection, pods, text) if pod.id != text]
+    if by_id is not None:
+        if not matches:
+            return by_id
+        ids = join_clean(pod.id for pod in matches)
+        raise NameInUse(
+            f"'{clean(text)}' is the id of one pod and the name of another: name that one by its id ({ids}). "
+            "Nothing was done"
+        )
     if to_change and not all(connection.is_mine(pod) for pod in matches):
         ids = join_clean(pod.id for pod in matches)
         raise NotFound(

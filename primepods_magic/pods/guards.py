@@ -203,13 +203,17 @@ def end_if_too_dear(
 
 
 def end_above_agreement(connection: Connection, pod: PodDetails, agreed_usd_hr: float) -> BudgetExceeded:
-    """Terminate a pod that costs more than was agreed to, and return the error that reports it."""
+    """Terminate a pod that costs more than was agreed to, and return the error that reports it; a pod of
+    another user is only reported."""
     return _end_too_dear(connection, pod, "", f"the ${agreed_usd_hr:.2f}/h that was agreed to")
 
 
 def _end_too_dear(connection: Connection, pod: PodDetails, together: str, bound: str) -> BudgetExceeded:
     try:
-        ended = f"was ended: {remove_pods(connection, [pod])[0].outcome}"
+        if connection.may_be_mine(pod):
+            ended = f"was ended: {remove_pods(connection, [pod])[0].outcome}"
+        else:
+            ended = "was not ended: it belongs to another user. '%pods ls' shows your pods"
     except PodsError as error:
         ended = f"could not be ended ({error}). It is billed until '%pods rm {as_word(pod.id)}' ends it"
     return BudgetExceeded(

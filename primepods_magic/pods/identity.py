@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from primepods_magic.api.errors import NameInUse, PodFailed, PodsError
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.text import brief, clean, join_clean
 
 from .connection import Connection
@@ -122,8 +123,22 @@ def standing(
     return Standing(pod=pod)
 
 
-def list_changes(pod: PodDetails, intent: Intent) -> list[str]:
-    """List how a pod differs from what was ordered, in words; what the service leaves out does not differ."""
+def list_changes(
+    pod: PodDetails, intent: Intent, request: CreateRequest | None = None, *, is_spot: bool = False
+) -> list[str]:
+    """List how a pod differs from what was ordered, in words; what the service leaves out does not differ.
+
+    Parameters
+    ----------
+    pod : PodDetails
+        The pod, as the service describes it.
+    intent : Intent
+        The launch that ordered it.
+    request : CreateRequest, optional
+        What was sent; without it only the name, the team and the GPUs are compared.
+    is_spot : bool
+        A spot machine was ordered.
+    """
     changes = []
     if pod.name is not None and pod.name != intent.name:
         changes.append(f"its name is '{clean(pod.name)}', not '{clean(intent.name)}'")
@@ -134,6 +149,29 @@ def list_changes(pod: PodDetails, intent: Intent) -> list[str]:
         changes.append(f"its GPU is {clean(pod.gpu_name)}, not {clean(intent.gpu_type)}")
     if pod.gpu_count is not None and pod.gpu_count != intent.gpu_count:
         changes.append(f"it has {pod.gpu_count} GPUs, not {intent.gpu_count}")
+    return changes + (_list_further_changes(pod, request, is_spot=is_spot) if request else [])
+
+
+def _list_further_changes(pod: PodDetails, request: CreateRequest, *, is_spot: bool) -> list[str]:
+    ordered = request.pod
+    changes = []
+    if pod.is_spot is not None and pod.is_spot != is_spot:
+        kinds = ("on demand", "a spot pod, which may be reclaimed at any time")
+        changes.append(f"it is {kinds[pod.is_spot]}, not {kinds[is_spot].split(',')[0]}")
+    words = (
+        ("provider", pod.provider_type, request.provider.type),
+        ("socket", pod.socket, ordered.socket),
+        ("image", pod.environment_type, ordered.image),
+        ("template", pod.custom_template_id, ordered.custom_template_id),
+    )
+    changes += [
+        f"its {what} is {clean(has)}, not {clean(wanted)}"
+        for what, has, wanted in words
+        if has and wanted and fold_letters(has) != fold_letters(wanted)
+    ]
+    disk_gb = pod.resources.disk if pod.resources else None
+    if None not in (disk_gb, ordered.disk_size) and disk_gb != ordered.disk_size:
+        changes.append(f"its disk has {disk_gb:g} GB, not {ordered.disk_size:g} GB")
     return changes
 
 

@@ -39,11 +39,14 @@ class Sighting:
         Other pods that came along, where the list was read.
     doubts : mapping of str to str
         Why it cannot be told what became of a pod, by its id. It is in `pods` as last seen.
+    priced_ids : frozenset of str
+        The ids of pods whose price was read in this look.
     """
 
     pods: tuple[PodDetails, ...]
     others: tuple[PodDetails, ...] = ()
     doubts: Mapping[str, str] = field(default_factory=dict)
+    priced_ids: frozenset[str] = frozenset()
 
 
 class Lookout:
@@ -53,7 +56,11 @@ class Lookout:
     page, or leave out pods that the list has, the list takes its place. A pod that one of them leaves out is
     looked for in the other the next time, and when it is missing there too, other witnesses are asked: one
     answer may be a mistake, and two reads of one list are one witness. A pod that the status calls TERMINATED
-    has ended if the list does not have it.
+    has ended if the list does not have it, or calls it so too. If only the list does, others are asked at
+    once.
+
+    The list is read as well for the price of a pod that is ready, if the pod is held to an agreed price that
+    the status does not state.
 
     Parameters
     ----------
@@ -68,6 +75,7 @@ class Lookout:
         self._listed_last = False
         self._listed = 0
         self._looks_since_list = _LOOKS_BETWEEN_LISTS
+        self._price_sought: set[str] = set()
 
     def look(self, pods: Sequence[PodDetails], *, for_others: bool = False) -> Sighting:
         """Return the pods as they are now.
@@ -88,25 +96,35 @@ class Lookout:
         self._missing_since_s = {i: since for i, since in self._missing_since_s.items() if i in asked}
         if not asked and not for_others:
             return Sighting(tuple(pods))
-        found: dict[str, PodDetails] | None = None
+        entries = None if self._wants_list(for_others) else self._by_status(asked)
+        found = {i: pod.updated(entries[i]) for i, pod in asked.items() if i in entries} if entries else {}
+        priced_ids = {i for i in found if entries and entries[i].price_hr is not None}
+        ended = {i for i, pod in found.items() if pod.status == PodStatus.TERMINATED}
+        unpriced = {i for i, pod in found.items() if self._wants_price(i, pod) and i not in priced_ids}
         listed: list[PodDetails] | None = None
+        listed_ended: dict[str, PodDetails] = {}
         others: tuple[PodDetails, ...] = ()
-        if not self._wants_list(for_others):
-            found = self._by_status(asked)
-        ended = {i for i, pod in (found or {}).items() if pod.status == PodStatus.TERMINATED}
-        if found is None or ended:
+        if entries is None or ended or unpriced:
             listed = self._read_list()
             in_list = {pod.id: pod for pod in listed if pod.id in asked}
             others = tuple(pod for pod in listed if pod.id and pod.id not in asked)
-            left_out = ended if found is not None else self._missing_since_s.keys()
+            self._price_sought |= unpriced & in_list.keys()
+            live = {i: pod for i, pod in in_list.items() if pod.status != PodStatus.TERMINATED}
+            left_out = ended if entries is not None else self._missing_since_s.keys()
             # The list knows a pod that the status left out.
-            self._status_says_little |= not self._listed_last and not left_out.isdisjoint(in_list)
-            found = in_list if found is None else {**found, **in_list}
+            self._status_says_little |= not self._listed_last and not left_out.isdisjoint(live)
+            news = {i: pod for i, pod in live.items() if i not in found or i in ended}
+            news |= {i: live[i].updated(entries[i]) for i in unpriced & live.keys() if entries}
+            priced_ids |= {i for i, pod in news.items() if pod.highest_usd_hr is not None}
+            found |= news
+            listed_ended = {i: pod for i, pod in in_list.items() if i not in found}
         self._listed_last = listed is not None
-        findings = self._examine(asked, found, listed)
+        findings = self._examine(asked, found, listed, listed_ended)
+        found |= {i: pod for i, pod in listed_ended.items() if findings[i].has_ended}
         seen = {pod_id: self._newest(pod, found.get(pod_id), findings) for pod_id, pod in asked.items()}
         doubts = {i: finding.reason for i, finding in findings.items() if finding.fate is Fate.UNKNOWN}
-        return Sighting(tuple(seen.get(pod.id or "", pod) for pod in pods), others, doubts)
+        newest = tuple(seen.get(pod.id or "", pod) for pod in pods)
+        return Sighting(newest, others, doubts, frozenset(priced_ids))
 
     def _wants_list(self, for_others: bool) -> bool:
         self._looks_since_list += 1
@@ -116,13 +134,18 @@ class Lookout:
         # A list may lag behind, as the status may.
         return not self._listed_last if self._missing_since_s else for_others and is_due
 
+    def _wants_price(self, pod_id: str, pod: PodDetails) -> bool:
+        """The pod is ready and held to a price, and the list has not been asked for it yet."""
+        is_sought = pod_id in self._price_sought
+        return pod.is_ready and not is_sought and self._connection.agreements.has_pod(pod_id)
+
     def _read_list(self) -> list[PodDetails]:
         listed = self._connection.client.list_all_pods(budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S)
         self._listed, self._looks_since_list = len(listed), 0
         return listed
 
-    def _by_status(self, asked: dict[str, PodDetails]) -> dict[str, PodDetails] | None:
-        """The pods that the status knows; ``None`` where it does not say what is wanted."""
+    def _by_status(self, asked: dict[str, PodDetails]) -> dict[str, PodStatusEntry] | None:
+        """Ask the status; return its entries by id, or ``None`` if it does not say what is wanted."""
         try:
             entries = self._connection.client.pod_status(
                 asked, budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S
@@ -130,24 +153,25 @@ class Lookout:
         except NotFound:
             # What is answered to ids that nobody knows is nowhere written.
             entries = []
-        known = {entry.key: entry for entry in entries}
-        if any(_says_little(entry) for pod_id, entry in known.items() if pod_id in asked):
+        known = {entry.key: entry for entry in entries if entry.key in asked}
+        if any(_says_little(entry) for entry in known.values()):
             self._status_says_little = True
             return None
-        return {pod_id: pod.updated(known[pod_id]) for pod_id, pod in asked.items() if pod_id in known}
+        return known
 
     def _examine(
         self,
         asked: dict[str, PodDetails],
         found: dict[str, PodDetails],
         listed: list[PodDetails] | None,
+        listed_ended: Mapping[str, PodDetails],
     ) -> dict[str, Finding]:
-        """Ask other witnesses for pods that are missing once more."""
+        """Ask other witnesses for pods that are missing once more, or that only the list calls TERMINATED."""
         now_s = self._connection.clock.monotonic()
         missing = {pod_id: pod for pod_id, pod in asked.items() if pod_id not in found}
         before = self._missing_since_s
         self._missing_since_s = {pod_id: before.get(pod_id, now_s) for pod_id in missing}
-        doubted = [pod for pod_id, pod in missing.items() if pod_id in before]
+        doubted = [pod for pod_id, pod in missing.items() if pod_id in before or pod_id in listed_ended]
         if not doubted:
             return {}
         return examine_pods(

@@ -227,7 +227,7 @@ class Poller:
                 changed=any(snapshot.changes for _, snapshot in told),
                 settled=all(snapshot.is_settled for _, snapshot in told),
             )
-        broken = self._connection.agreements.enforce(sighting.pods)
+        broken = self._connection.agreements.enforce(sighting.pods, sighting.priced_ids)
         for watch, snapshot in told:
             failure = next((broken[pod.id] for pod in snapshot.pods if pod.id in broken), None)
             if failure is not None:

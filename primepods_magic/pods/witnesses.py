@@ -2,13 +2,15 @@
 
 One answer may be a mistake: a list lags, is another team's, or is empty for a minute. The witnesses are the
 list, the status endpoint, the pod asked for by its id, and the history. A witness that knows a pod as living
-is believed against all others; two reads of the same list are one witness.
+is believed against all others; two reads of the same list are one witness. A list that calls a pod TERMINATED
+is one witness that states the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -29,13 +31,15 @@ from primepods_magic.api.vocabulary import PodStatus
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["Fate", "Finding", "examine_pod", "examine_pods"]
+__all__ = ["Fate", "Finding", "examine_pod", "examine_pods", "states_end"]
 
 _HISTORY_ROWS = 100
 _MAX_HISTORY_PAGES = 3
 # Very many pods are not asked for one by one: these stand for the others.
 _MAX_ASKED_BY_ID = 10
 _ENOUGH_WITNESSES = 2
+# Times of one service come from several of its machines.
+_TOLERATED_SKEW = timedelta(minutes=5)
 _FINAL = (AuthenticationError, ConnectionClosed, NotConfigured)
 _TRANSIENT = (RateLimited, ServiceUnavailable, UnexpectedAnswer)
 
@@ -105,7 +109,8 @@ def examine_pod(
     pod_id : str
         Its id.
     listed : sequence of PodDetails, optional
-        A complete list that was read just now; it is read here unless given. A pod in it costs no request.
+        A complete list that was read just now; it is read here unless given. A pod that lives in it costs no
+        request.
     budget_s, read_timeout_s : float, optional
         As `Client.list_all_pods` has them.
 
@@ -136,7 +141,7 @@ def examine_pods(
     budget_s: float | None = None,
     read_timeout_s: float | None = None,
 ) -> dict[str, Finding]:
-    """Determine the fate of several pods by few requests: those that the list has cost none, the history
+    """Determine the fate of several pods by few requests: those that live in the list cost none, the history
     answers for all of the others, and what it leaves open is asked of the status and by id.
 
     Parameters
@@ -161,6 +166,32 @@ def examine_pods(
     return inquiry.conclude()
 
 
+def states_end(row: HistoryRow, pod: PodDetails, now: datetime) -> bool:
+    """Return whether a row of the history states that a pod has ended.
+
+    An end in the future is a planned one, and an end before the pod was created is not this pod's.
+
+    Parameters
+    ----------
+    row : HistoryRow
+        The row of the pod's id.
+    pod : PodDetails
+        The pod as last seen.
+    now : datetime
+        The service's time (UTC).
+
+    Examples
+    --------
+    >>> row = HistoryRow(id="a", terminated_at="2027-06-01T00:00:00Z")
+    >>> states_end(row, PodDetails(id="a"), datetime.fromisoformat("2026-11-29T00:00:00+00:00"))
+    False
+    """
+    end = row.terminated_at
+    if end is None or end - now > _TOLERATED_SKEW:
+        return False
+    return all(start is None or start - end <= _TOLERATED_SKEW for start in (row.created_at, pod.created_at))
+
+
 class _Inquiry:
     """Witnesses asked one after the other about the pods whose fate is still open."""
 
@@ -172,14 +203,15 @@ class _Inquiry:
         budget_s: float | None = None,
         read_timeout_s: float | None = None,
     ) -> None:
-        self._client = connection.client
+        self._client, self._now = connection.client, connection.now
         self._budget_s, self._read_timeout_s = budget_s, read_timeout_s
         self._open = {str(pod.id): pod for pod in pods}
         self._findings: dict[str, Finding] = {}
         self._witnesses_against = dict.fromkeys(self._open, 0)
-        self._rows: dict[str | None, HistoryRow] = {}
+        self._rows: dict[str, HistoryRow] = {}
         self._stated_ended: set[str] = set()
         self._doubts: dict[str, str] = {}
+        self._listed_ended: set[str] = set()
         self._control_id: str | None = None
 
     def hear_list(self, listed: Sequence[PodDetails] | None) -> None:
@@ -201,14 +233,15 @@ class _Inquiry:
             if pod is None:
                 self._count_against(pod_id)
             elif pod.status == PodStatus.TERMINATED:
-                # The list wins, either way.
-                self._close(pod_id, Finding(Fate.ENDED))
+                self._listed_ended.add(pod_id)
+                self._count_against(pod_id, is_stated=True)
             else:
                 self._close(pod_id, Finding(Fate.LIVE, pod))
 
     def ask_history(self) -> None:
         """Ask the newest rows of the history for ends."""
         pages = min(_MAX_HISTORY_PAGES, -(-len(self._open) // _HISTORY_ROWS))
+        rows: dict[str | None, HistoryRow] = {}
         try:
             for number in range(pages):
                 page = self._client.pod_history(
@@ -217,16 +250,22 @@ class _Inquiry:
                     budget_s=self._budget_s,
                     read_timeout_s=self._read_timeout_s,
                 )
-                self._rows |= {row.id: row for row in page.items}
+                rows |= {row.id: row for row in page.items if row.id in self._open}
         except PodsError as error:
             # What it says is a proof, and what it does not say is none: rows come late.
             _raise_final(error)
-        for pod_id in list(self._open):
-            row = self._rows.get(pod_id)
-            if row is not None and row.terminated_at is not None:
+        now = self._now()
+        for pod_id, pod in list(self._open.items()):
+            row = rows.get(pod_id)
+            if row is None:
+                continue
+            if states_end(row, pod, now):
+                self._rows[pod_id] = row
                 self._count_against(pod_id, is_stated=True)
-            elif row is not None:
+            elif row.terminated_at is None:
                 self._doubts[pod_id] = "its row in the history has no end"
+            elif row.terminated_at > now:
+                self._doubts[pod_id] = "its row in the history ends in the future"
 
     def ask_status(self) -> None:
         """Ask the status endpoint, with a pod that lives beside them: what leaves that out is no witness."""
@@ -262,15 +301,17 @@ class _Inquiry:
                 )
             except NotFound:
                 self._count_against(pod_id)
+            except UnexpectedAnswer as error:
+                self._note_failure([pod_id], error)
             except PodsError as error:
                 # One that does not answer is not asked again and again.
                 self._note_failure(self._open, error)
                 break
             else:
-                if pod.id == pod_id:
+                if "status" in pod.model_fields_set:
                     self._hear_state(pod_id, pod)
                 else:
-                    self._doubts[pod_id] = "asked for by its id, the service returns another pod"
+                    self._doubts[pod_id] = "asked for by its id, the service returns no status"
         if any(pod_id in self._doubts or self._is_live(pod_id) for pod_id in sample):
             self._doubts |= dict.fromkeys(others, "other pods that it does not show are still there")
 
@@ -283,7 +324,8 @@ class _Inquiry:
                 continue
             doubt = doubt or "no other endpoint of the service says whether it has ended"
             name = clean(pod.name) or clean(pod.id)
-            reason = f"the list of pods does not show '{name}', but {doubt}"
+            said = f"calls '{name}' TERMINATED" if pod_id in self._listed_ended else f"does not show '{name}'"
+            reason = f"the list of pods {said}, but {doubt}"
             self._close(pod_id, Finding(Fate.UNKNOWN, reason=reason))
         return self._findings
 

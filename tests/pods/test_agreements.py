@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import httpx
@@ -135,6 +136,27 @@ def test_waiting_holds_a_pod_to_its_price(connection: Connection, through: Throu
     assert names(connection) == []
 
 
+def test_a_price_that_only_the_list_states_is_held_while_waiting(
+    connection: Connection, through: Through
+) -> None:
+    listed = {"priceHr": QUOTE_USD_HR}
+
+    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        path = request.url.path.rstrip("/")
+        if request.method != "GET" or path not in ("/api/v1/pods", "/api/v1/pods/status"):
+            return response
+        untold = {"priceHr": None, "costPerHr": None}
+        told, fields = response.json(), untold if path.endswith("/status") else listed
+        return httpx.Response(200, json={**told, "data": [{**row, **fields} for row in told["data"]]})
+
+    live = through(Changing(change), live=True)
+    pod = launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
+    listed["priceHr"] = 25.0
+    with pytest.raises(BudgetExceeded, match="agreed to"):
+        pod.wait()
+    assert names(connection) == []
+
+
 @pytest.mark.parametrize("ceiling", [float("nan"), float("inf"), -1, True, "4"])
 @pytest.mark.parametrize("which", ["max_price_usd_hr", "max_burn_usd_hr"])
 def test_rejects_a_ceiling_that_is_no_number(which: str, ceiling: Any) -> None:
@@ -158,12 +180,35 @@ def test_a_pod_is_held_until_it_is_ready_at_its_price() -> None:
     coming = PodDetails(id="a", status="PROVISIONING", price_hr=2.5)
     ready = PodDetails(id="a", status="ACTIVE", price_hr=2.5, ssh_connection="root@203.0.113.9 -p 22")
     dear = ready.model_copy(update={"price_hr": 9.0})
-    assert agreements.enforce([coming, PodDetails(id="b", price_hr=99)]) == {}
-    assert agreements.enforce([dear]) == {"a": ended}
-    assert agreements.enforce([dear]) == {}
+    assert agreements.enforce([coming, PodDetails(id="b", price_hr=99)], {"a", "b"}) == {}
+    assert agreements.enforce([dear], {"a"}) == {"a": ended}
+    assert agreements.enforce([dear], {"a"}) == {}
     agreements.add("a", 2.5, lambda _: ended)
-    assert agreements.enforce([ready]) == {}
-    assert agreements.enforce([dear]) == {}
+    assert agreements.enforce([ready], {"a"}) == {}
+    assert agreements.enforce([dear], {"a"}) == {}
+
+
+def test_a_price_that_was_not_read_does_not_end_an_agreement() -> None:
+    agreements, ended = Agreements(), PodsError("terminated")
+    agreements.add("a", 2.5, lambda _: ended)
+    ready = PodDetails(id="a", status="ACTIVE", price_hr=2.5, ssh_connection="root@203.0.113.9 -p 22")
+    assert agreements.enforce([ready], set()) == {}
+    assert agreements.has_pod("a")
+    assert agreements.enforce([ready.model_copy(update={"price_hr": 9.0})], {"a"}) == {"a": ended}
+    assert not agreements.has_pod("a")
+
+
+def test_a_pod_that_has_been_ready_for_long_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    agreements, clock_s = Agreements(), [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock_s[0])
+    agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    ready = PodDetails(id="a", status="ACTIVE", price_hr=2.5, ssh_connection="root@203.0.113.9 -p 22")
+    for clock_s[0] in (5000.0, 8599.0):
+        assert agreements.enforce([ready], set()) == {}
+        assert agreements.has_pod("a")
+    clock_s[0] = 8600.0
+    assert agreements.enforce([ready.model_copy(update={"price_hr": 9.0})], {"a"}) == {}
+    assert not agreements.has_pod("a")
 
 
 def test_a_cent_is_tolerated_and_no_more() -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from primepods_magic.api.errors import BudgetExceeded, LaunchRefused, OutOfStock
 from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.guards import end_above_agreement
 from primepods_magic.pods.launch import LaunchPlan, Limits, launch, plan_launch
 from primepods_magic.pods.offers import Quote, choose_offer
 from primepods_magic.pods.spec import spec_from_mapping
@@ -85,6 +86,17 @@ def test_a_pod_that_is_too_dear_and_cannot_be_ended_is_reported_as_billed(
     with pytest.raises(BudgetExceeded, match=r"could not be ended.*It is billed until '%pods rm"):
         launch(gpu="L4_24GB", name="train", max_price=1, connection=through(Unending(dearer)))
     assert names(connection) == ["train"]
+
+
+def test_a_pod_of_another_user_is_never_ended_however_dear_it_is(
+    connection: Connection, through: Through
+) -> None:
+    pod = launch(gpu="L4_24GB", name="theirs").details
+    theirs = pod.model_copy(update={"user_id": "somebody-else", "price_hr": 25.0})
+    error = end_above_agreement(connection, theirs, 0.69)
+    assert "cost $25.00/h" in str(error)
+    assert "was not ended: it belongs to another user" in str(error)
+    assert connection.client.get_pod(pod.id or "").is_live
 
 
 def dearer(price_usd_hr: float) -> Changing:

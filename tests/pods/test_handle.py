@@ -7,11 +7,12 @@ import asyncio
 import pytest
 
 from primepods_magic import launch
-from primepods_magic.api.errors import WaitTimedOut
+from primepods_magic.api.errors import UnexpectedAnswer, WaitTimedOut
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.handle import Pod
 from tests.support.sandbox_control import SandboxControl
+from tests.support.watching import Service, as_json, connected
 
 
 def test_ports_and_the_command_of_each_node(connection: Connection) -> None:
@@ -90,3 +91,21 @@ def test_awaiting_ends_with_its_time_and_with_a_cancel(connection: Connection, n
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(cut_off())
+
+
+def test_looking_again_never_makes_it_another_pod() -> None:
+    service = Service("a", "b")
+    with connected(service) as connection:
+        pod = Pod(connection, service.put("a"))
+        service.answer = lambda _: as_json(service.pods["b"])
+        with pytest.raises(UnexpectedAnswer, match=r"asked for the pod a, .* another one \(b\)"):
+            pod.refresh()
+        assert (pod.id, pod.name) == ("a", "a")
+
+
+def test_looking_again_keeps_the_id_that_the_service_leaves_out() -> None:
+    service = Service("a")
+    with connected(service) as connection:
+        pod = Pod(connection, service.put("a"))
+        service.answer = lambda _: as_json({"name": "a", "status": "ACTIVE"})
+        assert (pod.refresh().id, pod.status) == ("a", "ACTIVE")

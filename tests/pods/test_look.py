@@ -457,3 +457,64 @@ def _leave_out_pods(
         return as_json({"data": left[offset : offset + limit], "total_count": len(left)})
 
     return answer
+
+
+def test_a_pod_that_only_the_list_calls_terminated_is_not_gone(
+    service: Service, connection: Connection
+) -> None:
+    lookout, pods = Lookout(connection), service.details
+    rows = [{**service.pods["a"], "status": "TERMINATED"}, service.pods["b"], service.pods["c"]]
+
+    def answer(request: httpx.Request) -> httpx.Response | None:
+        if of_status(request):
+            return as_json({"data": [{"podId": name, "status": "ACTIVE"} for name in "abc"]})
+        is_list = request.url.path.rstrip("/").endswith("/pods")
+        return as_json({"data": rows, "total_count": 3}) if is_list else None
+
+    service.answer = answer
+    seen = lookout.look(pods)
+    assert "TERMINATED" not in statuses(seen.pods)
+    assert requests(service) == ["/pods/status 3", "/pods", "/pods/history", "/pods/status 2"]
+    service.take("a")
+    assert statuses(lookout.look(seen.pods).pods)[0] == "TERMINATED"
+    assert requests(service) == ["/pods", "/pods/history"]
+
+
+def test_the_list_is_read_once_for_a_price_that_the_status_does_not_state(
+    service: Service, connection: Connection, lookout: Lookout
+) -> None:
+    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    seen = lookout.look(service.details)
+    service.make_ready("a", "b")
+    service.put("a", priceHr=25.0)
+    assert requests(service) == ["/pods/status 3"]
+    seen = lookout.look(seen.pods)
+    assert requests(service) == ["/pods/status 3", "/pods"]
+    assert (seen.pods[0].is_ready, seen.pods[0].price_hr, seen.priced_ids) == (True, 25.0, {"a"})
+    lookout.look(seen.pods)
+    assert requests(service) == ["/pods/status 3"]
+
+
+def test_a_list_that_lags_behind_is_read_for_the_price_until_it_shows_the_pod(
+    service: Service, connection: Connection, lookout: Lookout
+) -> None:
+    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    service.make_ready("a")
+    service.put("a", priceHr=25.0)
+    pods = [pod.model_copy(update={"price_hr": 2.5}) for pod in service.details]
+    service.answer = lambda request: None if of_status(request) else as_json({"data": [], "total_count": 0})
+    seen = lookout.look(pods)
+    assert (seen.pods[0].price_hr, seen.priced_ids) == (2.5, frozenset())
+    late = {**service.pods["a"], "status": "PROVISIONING", "sshConnection": None}
+    service.answer = lambda request: None if of_status(request) else as_json({"data": [late]})
+    seen = lookout.look(seen.pods)
+    assert (seen.pods[0].is_ready, seen.pods[0].price_hr, seen.priced_ids) == (True, 25.0, {"a"})
+
+
+def test_a_price_in_the_status_costs_no_list(service: Service, connection: Connection) -> None:
+    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    service.make_ready("a")
+    entry = {"podId": "a", "status": "ACTIVE", "installationStatus": "COMPLETE", "priceHr": 2.5}
+    service.answer = lambda request: as_json({"data": [entry]}) if of_status(request) else None
+    assert Lookout(connection).look(service.details[:1]).priced_ids == {"a"}
+    assert requests(service) == ["/pods/status 1"]

@@ -63,6 +63,8 @@ def remove(service: Service, *names: str) -> list[str]:
         {"status": {"data": [{"podId": "a", "status": "TERMINATED"}]}, "by_id": NOT_FOUND},
         {"history": {"data": [{"id": "a", "terminatedAt": "2026-01-01T00:00:00Z"}], "total_count": 1}},
         {"listed": NOTHING},
+        {"listed": {"data": [{"id": "a", "name": "a", "status": "TERMINATED"}], "total_count": 1}},
+        {"listed": NOTHING, "history": {"data": [{"id": "a", "terminatedAt": "2027-06-01T00:00:00Z"}]}},
         {"listed": NOTHING, "by_id": NOT_FOUND},
         {"listed": NOTHING, "status": {"data": []}},
         {"listed": NOTHING, "status": NOT_FOUND, "history": NOT_FOUND},
@@ -111,3 +113,21 @@ def test_a_pod_about_which_no_other_witness_answers_is_not_verified() -> None:
     service = Ending("a", history=refused, status=refused, by_id=refused)
     (outcome,) = remove(service, "a")
     assert outcome.startswith(f"{NOT_VERIFIED}the list of pods does not show 'a'")
+
+
+@pytest.mark.parametrize(
+    ("ends_at", "billed_usd"),
+    [(None, None), ("2027-06-01T00:00:00Z", None), ("2026-11-24T08:00:00Z", 0.5)],
+    ids=["open", "in the future", "ended"],
+)
+def test_only_a_row_that_has_ended_says_what_a_pod_has_cost(
+    ends_at: str | None, billed_usd: float | None
+) -> None:
+    row = {"id": "a", "terminatedAt": ends_at, "totalBilledPrice": 0.5}
+    stated = {"data": [{"podId": "a", "status": "TERMINATED"}]}
+    service = Ending("a", history={"data": [row], "total_count": 1}, status=stated)
+    pod = service.put("a", status="ACTIVE", installationStatus="COMPLETE")
+    with connected(service, GatedClock(free=True)) as connection:
+        (removal,) = remove_pods(connection, [pod])
+    assert (removal.outcome, removal.billed_usd) == ("terminated", billed_usd)
+    assert (removal.terminated_at is None) is (billed_usd is None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -13,7 +14,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.listing import pod_status
 from primepods_magic.pods.witnesses import Fate, Finding, examine_pod, examine_pods
-from tests.support.watching import SSH, Service, as_json, connected
+from tests.support.watching import SSH, START, Service, as_json, connected
 
 LIST, STATUS, HISTORY, BY_ID = "/pods", "/pods/status", "/pods/history", "/pods/a"
 NOTHING = {"data": [], "total_count": 0}
@@ -135,6 +136,78 @@ def test_the_list_wins_and_no_other_witness_is_asked(
     answer_with(service, STATUS={"data": [{"podId": "a", "status": "TERMINATED"}]}, BY_ID=NO_ROUTE)
     assert examine(connection, "a").is_live
     assert service.asked == ["/pods"]
+
+
+def as_listed(**said: Any) -> dict[str, Any]:
+    return {"data": [{"id": "a", "name": "a", **said}], "total_count": 1}
+
+
+def test_a_list_that_calls_a_pod_terminated_is_not_believed_against_another_witness(
+    service: Service, connection: Connection, examine: Examine
+) -> None:
+    answer_with(service, LIST=as_listed(status="TERMINATED"))
+    found = examine(connection, "a")
+    assert found.is_live
+    assert found.pod is not None
+    assert found.pod.status == "PROVISIONING"
+
+
+@pytest.mark.parametrize(
+    ("answers", "fate"),
+    [
+        ({}, Fate.ENDED),
+        ({"HISTORY": NOTHING}, Fate.ENDED),
+        ({"HISTORY": NOTHING, "BY_ID": {"id": "a", "status": "TERMINATED"}}, Fate.ENDED),
+        ({"HISTORY": NO_ROUTE, "STATUS": httpx.Response(403), "BY_ID": httpx.Response(403)}, Fate.UNKNOWN),
+        ({"HISTORY": NO_ROUTE, "STATUS": NO_ROUTE, "BY_ID": {"name": "a"}}, Fate.UNKNOWN),
+    ],
+    ids=str,
+)
+def test_a_list_that_calls_a_pod_terminated_is_one_witness(
+    service: Service, connection: Connection, examine: Examine, answers: dict[str, Any], fate: Fate
+) -> None:
+    service.take("a")
+    answer_with(service, LIST=as_listed(status="TERMINATED"), **answers)
+    found = examine(connection, "a")
+    assert found.fate is fate
+    assert found.reason.startswith("the list of pods calls 'a' TERMINATED, but ") is (fate is Fate.UNKNOWN)
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"terminatedAt": (START + timedelta(minutes=6)).isoformat()},
+        {"terminatedAt": "2027-06-01T00:00:00Z"},
+        {"terminatedAt": "2026-11-01T00:00:00Z", "createdAt": "2026-11-02T00:00:00Z"},
+    ],
+    ids=["in six minutes", "next year", "before its beginning"],
+)
+def test_a_row_whose_end_cannot_be_states_no_end(
+    service: Service, connection: Connection, examine: Examine, row: dict[str, Any]
+) -> None:
+    answer_with(service, LIST=NOTHING, HISTORY={"data": [{"id": "a", **row}]})
+    assert examine(connection, "a").is_live
+    service.take("a")
+    assert not examine(connection, "a").has_ended
+
+
+def test_a_row_that_ends_before_the_pod_was_created_is_of_an_earlier_pod(
+    service: Service, connection: Connection
+) -> None:
+    row = {"id": "a", "createdAt": "2026-11-01T00:00:00Z", "terminatedAt": "2026-11-02T00:00:00Z"}
+    answer_with(service, HISTORY={"data": [row]}, STATUS=httpx.Response(403), BY_ID=httpx.Response(403))
+    for created_at, fate in ((START, Fate.UNKNOWN), (None, Fate.ENDED)):
+        pod = PodDetails(id="a", created_at=created_at)
+        assert examine_pods(connection, [pod], listed=[])["a"].fate is fate
+
+
+def test_clocks_that_differ_by_minutes_are_tolerated(
+    service: Service, connection: Connection, examine: Examine
+) -> None:
+    service.take("a")
+    row = {"id": "a", "terminatedAt": (START + timedelta(minutes=4)).isoformat()}
+    answer_with(service, HISTORY={"data": [row]})
+    assert examine(connection, "a").has_ended
 
 
 def test_many_pods_that_ended_cost_one_page_of_the_history_for_each_hundred() -> None:
