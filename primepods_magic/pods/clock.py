@@ -53,7 +53,11 @@ class ServiceClock:
         if seen is None:
             return datetime.now(timezone.utc)
         moment, at = seen
-        return moment + timedelta(seconds=time.monotonic() - at)
+        try:
+            return moment + timedelta(seconds=time.monotonic() - at)
+        except OverflowError:
+            # In the last moments of the year 9999.
+            return moment
 
     def monotonic(self) -> float:
         """This computer's seconds."""

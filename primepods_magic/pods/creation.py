@@ -176,9 +176,11 @@ class Creation:
             self._stage = "done"
         answered, pod = pod, self._look_around(pod, intent, others)
         self._notice_changes([answered, pod], intent)
+        if pod is not answered and pod.highest_usd_hr is not None:
+            # Its price was read in the list: what it costs from now on takes no work away.
+            intent = replace(intent, agreed_usd_hr=None)
         with self._mutex:
-            if not self._is_interrupted:
-                note.write(replace(intent, is_delivered=True))
+            note.write(replace(intent, is_delivered=not self._is_interrupted))
         return pod
 
     def _hold_to_price(self, pod: PodDetails, others: list[PodDetails]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.vocabulary import PodStatus
 
 from .agreements import is_above
 from .connection import Connection
@@ -56,7 +57,7 @@ def hold_earlier(connection: Connection, earlier: Earlier, spec: PodSpec) -> Non
         return
     agreed_usd_hr = max(intent.agreed_usd_hr, spec.max_price or 0.0)
     _, at_most_s = connection.clock.ages_s(intent.sent_at, intent.noted_at_s)
-    if pod.is_ready and at_most_s > _HELD_WHEN_READY_S:
+    if at_most_s > _HELD_WHEN_READY_S and (pod.is_ready or pod.status == PodStatus.STOPPED):
         return
     if is_above(pod, agreed_usd_hr):
         raise end_above_agreement(connection, pod, agreed_usd_hr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, LaunchRefused
@@ -20,7 +20,7 @@ from .plan import LaunchPlan, plan_launch
 from .resolve import SETTLE_S
 from .spec import PodSpec, spec_from_mapping
 
-__all__ = ["LaunchPlan", "Limits", "agree", "carry_out", "launch", "plan_launch", "warn"]
+__all__ = ["LaunchPlan", "Limits", "agree", "carry_out", "launch", "plan_launch", "tell_all", "warn"]
 
 
 def launch(
@@ -131,8 +131,7 @@ def carry_out(
         details = run_behind(connection, creation.run).result()
     if details is None:
         raise creation.interrupt()
-    for notice in creation.notices:
-        tell(notice)
+    tell_all(tell, creation.notices)
     return Pod(connection, details, is_new=creation.has_ordered)
 
 
@@ -165,6 +164,14 @@ def agree(
         raise LaunchRefused(
             f"{names} {'was' if len(asking) == 1 else 'were'} not agreed to; nothing was created"
         )
+
+
+def tell_all(tell: Callable[[str], object], notices: Iterable[str]) -> None:
+    """Tell what came of a launch; a failure to tell, such as a warning turned into an error or a closed
+    terminal, must not hide a pod that is billed."""
+    for notice in notices:
+        with contextlib.suppress(Exception):
+            tell(notice)
 
 
 def warn(text: str) -> None:

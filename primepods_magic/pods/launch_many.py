@@ -17,7 +17,7 @@ from .creation import Creation
 from .guards import Limits, refuse_together
 from .handle import Pod
 from .holding import return_existing
-from .launch import agree, warn
+from .launch import agree, tell_all, warn
 from .plan import LaunchPlan, plan_launch
 from .resolve import SETTLE_S
 from .spec import PodSpec, specs_from_mapping, with_own_names
@@ -147,8 +147,7 @@ def carry_out_many(
         place: _outcome(creation, future)
         for (place, creation), future in zip(creations.items(), under_way, strict=True)
     }
-    for notice in (notice for creation in creations.values() for notice in creation.notices):
-        tell(notice)
+    tell_all(tell, (notice for creation in creations.values() for notice in creation.notices))
     outcomes = [_hold_or_report(connection, plan) or came[place] for place, plan in enumerate(plans)]
     pods = [
         Pod(connection, outcome, is_new=place in creations and creations[place].has_ordered)

@@ -287,6 +287,8 @@ def _rate_likeness(
         return 0
     if any(_is_claimed(pod, intent, other) for other in claimed) or _is_older_row(pod, intent):
         return 0
+    if pod.created_at is not None and (intent.sent_at - pod.created_at).total_seconds() > _SUSPECT_WITHIN_S:
+        return 0
     is_machine = _is_machine(pod, intent)
     is_team = pod.team_id == intent.team_id
     if pod.name == intent.name and is_machine and is_team:
