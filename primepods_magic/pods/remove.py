@@ -20,7 +20,7 @@ from primepods_magic.api.text import clean, join_clean
 
 from .connection import Connection
 from .pace import interval_s
-from .witnesses import Fate, Finding, examine_pods, states_end
+from .witnesses import Fate, Finding, examine_pods, is_closed
 
 __all__ = ["Removal", "remove_pods"]
 
@@ -152,10 +152,7 @@ def _verify(
         return rows
     now = connection.now()
     # What a row without an end has billed so far is not what the pod has cost.
-    closed = {
-        row.id: row for row in page.items if row.id in gone and states_end(row, asked[str(row.id)], now)
-    }
-    return closed | rows
+    return {row.id: row for row in page.items if row.id in gone and is_closed(row, now)} | rows
 
 
 def _wait_until_gone(

@@ -31,13 +31,15 @@ from primepods_magic.api.vocabulary import PodStatus
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["Fate", "Finding", "examine_pod", "examine_pods", "states_end"]
+__all__ = ["Fate", "Finding", "examine_pod", "examine_pods", "is_closed"]
 
 _HISTORY_ROWS = 100
 _MAX_HISTORY_PAGES = 3
 # Very many pods are not asked for one by one: these stand for the others.
 _MAX_ASKED_BY_ID = 10
 _ENOUGH_WITNESSES = 2
+# All but the history: the list, the status, and the pod by its id.
+_OTHER_WITNESSES = 3
 # Times of one service come from several of its machines.
 _TOLERATED_SKEW = timedelta(minutes=5)
 _FINAL = (AuthenticationError, ConnectionClosed, NotConfigured)
@@ -166,30 +168,23 @@ def examine_pods(
     return inquiry.conclude()
 
 
-def states_end(row: HistoryRow, pod: PodDetails, now: datetime) -> bool:
-    """Return whether a row of the history states that a pod has ended.
-
-    An end in the future is a planned one, and an end before the pod was created is not this pod's.
-
-    Parameters
-    ----------
-    row : HistoryRow
-        The row of the pod's id.
-    pod : PodDetails
-        The pod as last seen.
-    now : datetime
-        The service's time (UTC).
+def is_closed(row: HistoryRow, now: datetime) -> bool:
+    """Return whether a row of the history has an end that is not a planned one, in the future.
 
     Examples
     --------
     >>> row = HistoryRow(id="a", terminated_at="2027-06-01T00:00:00Z")
-    >>> states_end(row, PodDetails(id="a"), datetime.fromisoformat("2026-11-29T00:00:00+00:00"))
+    >>> is_closed(row, datetime.fromisoformat("2026-11-29T00:00:00+00:00"))
     False
     """
+    return row.terminated_at is not None and row.terminated_at - now <= _TOLERATED_SKEW
+
+
+def _is_from_before(row: HistoryRow, pod: PodDetails) -> bool:
+    """Return whether a row ends before its own beginning, or before the pod was created."""
+    starts = (row.created_at, pod.created_at)
     end = row.terminated_at
-    if end is None or end - now > _TOLERATED_SKEW:
-        return False
-    return all(start is None or start - end <= _TOLERATED_SKEW for start in (row.created_at, pod.created_at))
+    return end is not None and any(start and start - end > _TOLERATED_SKEW for start in starts)
 
 
 class _Inquiry:
@@ -259,13 +254,13 @@ class _Inquiry:
             row = rows.get(pod_id)
             if row is None:
                 continue
-            if states_end(row, pod, now):
-                self._rows[pod_id] = row
+            if not is_closed(row, now):
+                end = "no end" if row.terminated_at is None else "an end in the future"
+                self._doubts[pod_id] = f"its row in the history has {end}"
+                continue
+            self._rows[pod_id] = row
+            if not _is_from_before(row, pod):
                 self._count_against(pod_id, is_stated=True)
-            elif row.terminated_at is None:
-                self._doubts[pod_id] = "its row in the history has no end"
-            elif row.terminated_at > now:
-                self._doubts[pod_id] = "its row in the history ends in the future"
 
     def ask_status(self) -> None:
         """Ask the status endpoint, with a pod that lives beside them: what leaves that out is no witness."""
@@ -320,7 +315,10 @@ class _Inquiry:
         for pod_id, pod in list(self._open.items()):
             doubt = self._doubts.get(pod_id)
             if doubt is None and self._witnesses_against[pod_id] >= _ENOUGH_WITNESSES:
-                self._close(pod_id, Finding(Fate.ABSENT))
+                # A row with times that cannot be is believed if no other witness knows the pod.
+                is_ended = pod_id in self._rows and self._witnesses_against[pod_id] == _OTHER_WITNESSES
+                row = self._rows.get(pod_id)
+                self._close(pod_id, Finding(Fate.ENDED, row=row) if is_ended else Finding(Fate.ABSENT))
                 continue
             doubt = doubt or "no other endpoint of the service says whether it has ended"
             name = clean(pod.name) or clean(pod.id)

@@ -97,6 +97,8 @@ def test_a_pod_of_another_user_is_never_ended_however_dear_it_is(
     assert "cost $25.00/h" in str(error)
     assert "was not ended: it belongs to another user" in str(error)
     assert connection.client.get_pod(pod.id or "").is_live
+    respelled = theirs.model_copy(update={"user_id": f"-{connection.user_id}".upper()})
+    assert "was ended: terminated" in str(end_above_agreement(connection, respelled, 0.69))
 
 
 def dearer(price_usd_hr: float) -> Changing:

@@ -188,6 +188,7 @@ def test_a_row_whose_end_cannot_be_states_no_end(
     answer_with(service, LIST=NOTHING, HISTORY={"data": [{"id": "a", **row}]})
     assert examine(connection, "a").is_live
     service.take("a")
+    answer_with(service, HISTORY={"data": [{"id": "a", **row}]}, STATUS=httpx.Response(403))
     assert not examine(connection, "a").has_ended
 
 
@@ -199,6 +200,9 @@ def test_a_row_that_ends_before_the_pod_was_created_is_of_an_earlier_pod(
     for created_at, fate in ((START, Fate.UNKNOWN), (None, Fate.ENDED)):
         pod = PodDetails(id="a", created_at=created_at)
         assert examine_pods(connection, [pod], listed=[])["a"].fate is fate
+    service.take("a")
+    answer_with(service, HISTORY={"data": [row]})
+    assert examine_pods(connection, [PodDetails(id="a", created_at=START)])["a"].has_ended
 
 
 def test_clocks_that_differ_by_minutes_are_tolerated(
