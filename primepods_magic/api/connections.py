@@ -36,7 +36,7 @@ _TRAILING_PORT = re.compile(
     re.IGNORECASE | re.ASCII,
 )
 _NAMED_PORT = re.compile(r"\b\w*port\b[\s:=]*([^\s)]*)", re.IGNORECASE)
-_MAY_BE_PORT = re.compile(r"^[^\w/~.]|^p\b|\btcp\b|\d{2}|(?:^|\s)-p", re.IGNORECASE)
+_MAY_BE_PORT = re.compile(r"^[^\w/~.]|^p\b|\btcp\b|\d{2}", re.IGNORECASE)
 _PORT_BEFORE = re.compile(r"port\W*\d", re.IGNORECASE)
 # Without these a connection goes elsewhere than it says.
 _DETOURS = frozenset({"PROXYJUMP", "PROXYCOMMAND", "PROXYUSEFDPASS"})
@@ -209,6 +209,8 @@ def _parse_command(words: list[str], *, needs_port: bool) -> SshTarget:
     if not _USER.fullmatch(user) or not host:
         raise _Unreadable("no user or no host")
     port = said.get("PORT", port)
+    if any("@" in word or re.fullmatch(r"-p\S*", word) for word in rest):
+        raise _Unreadable("another target, or its port")
     if port is None:
         port = _find_trailing_port(" ".join(rest))
     if port is None and (needs_port or _PORT_BEFORE.search(" ".join(introduction))):
