@@ -13,10 +13,10 @@ from pydantic import BeforeValidator, Field
 from .tolerant import (
     Amount,
     Answer,
+    Balance,
     Currency,
     Flag,
     Label,
-    Number,
     OfferPrice,
     Size,
     Text,
@@ -159,7 +159,7 @@ class Billing(Answer):
     created_at: Annotated[Timestamp, Field(alias="created_at")] = None
     updated_at: Annotated[Timestamp, Field(alias="updated_at")] = None
     last_billed_at: Annotated[Timestamp, Field(alias="last_billed_at")] = None
-    amount_usd: Annotated[Number, Field(alias="amount_usd")] = None
+    amount_usd: Annotated[Balance, Field(alias="amount_usd")] = None
     currency: Currency = None
     resource_type: Annotated[Text, Field(alias="resource_type")] = None
     resource_id: Annotated[Text, Field(alias="resource_id")] = None
@@ -174,7 +174,7 @@ class Wallet(Answer):
 
     wallet_id: Annotated[Text, Field(alias="wallet_id")] = None
     team_id: Annotated[Label, Field(alias="team_id")] = None
-    balance_usd: Annotated[Number, Field(alias="balance_usd")] = None
+    balance_usd: Annotated[Balance, Field(alias="balance_usd")] = None
     currency: Currency = None
     total_billings: Annotated[Whole, Field(alias="total_billings")] = None
     recent_billings: Annotated[list[Billing], BeforeValidator(rows_of), Field(alias="recent_billings")] = []

@@ -30,11 +30,22 @@ _DEFAULT_PORT = 22
 # The options of ssh that take an argument, and those that take none (ssh(1)).
 _WITH_ARGUMENT = frozenset("BbcDEeFIiJLlmOopQRSWw")
 _ALONE = frozenset("46AaCfGgKkMNnqsTtVvXxYy")
+# What may stand behind a target in place of "-p": "(2200)", ": 2200", "sshport=2200", "2200/tcp".
+_TRAILING_PORT = re.compile(
+    r"[\W_]*(?:(?:ssh|tcp)[\W_]*)?(?:(?:port|p)[\W_]*)?(?<![-\u2010-\u2015\u2212])(\d+)(?:/tcp)?\W*",
+    re.IGNORECASE | re.ASCII,
+)
+_NAMED_PORT = re.compile(r"\b\w*port\b[\s:=]*([^\s)]*)", re.IGNORECASE)
+_MAY_BE_PORT = re.compile(r"^[^\w/~.]|^p\b|\btcp\b|\d{2}", re.IGNORECASE)
+_PORT_BEFORE = re.compile(r"port\W*\d", re.IGNORECASE)
 # Without these a connection goes elsewhere than it says.
 _DETOURS = frozenset({"PROXYJUMP", "PROXYCOMMAND", "PROXYUSEFDPASS"})
 _HOST_KEYS = ("HOST", "HOSTNAME", "IP", "IPADDRESS", "PUBLICIP", "ADDRESS")
 _USER_KEYS = ("USER", "USERNAME", "LOGIN")
-_PORT_KEYS = ("PORT", "SSHPORT")
+_PORT_KEYS = (
+    *("PORT", "SSHPORT", "EXTERNALPORT", "PUBLICPORT", "TCPPORT", "HOSTPORT", "MAPPEDPORT"),
+    *("SSHEXTERNALPORT", "EXTERNALSSHPORT", "SSHPUBLICPORT", "PUBLICSSHPORT"),
+)
 _TEXT_KEYS = ("COMMAND", "SSHCOMMAND", "SSHCONNECTION", "SSH", "URL", "URI")
 
 
@@ -140,33 +151,39 @@ def _read_object(said: Mapping[Any, Any]) -> SshTarget | None:
     def first(names: tuple[str, ...]) -> Any:
         return next((told[name] for name in names if not is_no_value(told.get(name))), None)
 
-    text, host, user, port = map(first, (_TEXT_KEYS, _HOST_KEYS, _USER_KEYS, _PORT_KEYS))
+    text, host, user = map(first, (_TEXT_KEYS, _HOST_KEYS, _USER_KEYS))
     if isinstance(host, str):
         text = host if user is None else f"{user}@{host}"
     if not isinstance(text, str):
         return None
-    target = _read_one(text)
-    if target is None or port is None:
-        return target
-    number = port_in(port)
-    return SshTarget(target.user, target.host, number) if number else None
+    ports = {port_in(told[name]) for name in _PORT_KEYS if not is_no_value(told.get(name))}
+    if not ports:
+        # Of ports in another form none is known to be that of ssh.
+        has_others = any("PORT" in name and _may_hold_port(value) for name, value in told.items())
+        return _read_one(text, needs_port=has_others)
+    target, number = _read_one(text), ports.pop()
+    return SshTarget(target.user, target.host, number) if target and number and not ports else None
+
+
+def _may_hold_port(value: object) -> bool:
+    return bool(value) if isinstance(value, (list, dict)) else bool(re.search(r"\d", str(value)[:_LONGEST]))
 
 
 # The same few texts are read at every look at pods that are watched.
 @lru_cache(maxsize=4096)
-def _read_one(text: str) -> SshTarget | None:
+def _read_one(text: str, *, needs_port: bool = False) -> SshTarget | None:
     if len(text) > _LONGEST:
         return None
     try:
-        return _parse_command(shlex.split(text))
+        return _parse_command(shlex.split(text), needs_port=needs_port)
     except ValueError:
         # A quotation that does not end, among others.
         return None
 
 
-def _parse_command(words: list[str]) -> SshTarget:
+def _parse_command(words: list[str], *, needs_port: bool) -> SshTarget:
     """Read the words of a command as ssh reads them: of an option given twice the first counts."""
-    words = _without_introduction(words)
+    introduction, words = _split_introduction(words)
     said: dict[str, str] = {}
     place = None
     rest = list(words)
@@ -176,7 +193,7 @@ def _parse_command(words: list[str]) -> SshTarget:
             _take_option(word, rest, said)
         elif word != "--":
             if place is not None:
-                _take_trailing_port([word, *rest], said)
+                rest.insert(0, word)
                 break
             place = word
     if place is None:
@@ -192,20 +209,26 @@ def _parse_command(words: list[str]) -> SshTarget:
     if not _USER.fullmatch(user) or not host:
         raise _Unreadable("no user or no host")
     port = said.get("PORT", port)
+    if any("@" in word or re.fullmatch(r"-p\S*", word) for word in rest):
+        raise _Unreadable("another target, or its port")
+    if port is None:
+        port = _find_trailing_port(" ".join(rest))
+    if port is None and (needs_port or _PORT_BEFORE.search(" ".join(introduction))):
+        raise _Unreadable("a port somewhere else")
     number = _DEFAULT_PORT if port is None else port_in(port)
     if number is None:
         raise _Unreadable("no port")
     return SshTarget(user, host, number)
 
 
-def _without_introduction(words: list[str]) -> list[str]:
-    """Drop what stands before the first ``ssh``, such as a prompt, unless that is a target itself."""
+def _split_introduction(words: list[str]) -> tuple[list[str], list[str]]:
+    """Split off what stands before the first ``ssh``, such as a prompt, unless that is a target itself."""
     for place, word in enumerate(words):
         if "@" in word:
             break
         if word.rpartition("/")[2].lower() == "ssh":
-            return words[place + 1 :]
-    return words
+            return words[:place], words[place + 1 :]
+    return [], words
 
 
 def _take_option(word: str, rest: list[str], said: dict[str, str]) -> None:
@@ -242,14 +265,13 @@ def _next_word(rest: list[str]) -> str:
     return rest.pop(0)
 
 
-def _take_trailing_port(words: list[str], said: dict[str, str]) -> None:
-    """Read what follows the target: a port if it says so or is nothing but a number, else a command that is
-    not ours to run."""
-    named = re.search(r"\bport\b[\s:=]*([^\s)]*)", " ".join(words), re.IGNORECASE)
-    if named or (len(words) == 1 and words[0][:1].isdigit()):
-        said.setdefault("PORT", named[1] if named else words[0])
-    elif any(re.fullmatch(r"-p\S*", word) for word in words):
+def _find_trailing_port(text: str) -> str | None:
+    """Return the port in what follows the target, or ``None`` if that is a command, which is not ours to run.
+    What may be either is not a target: at port 22 may be another machine."""
+    found = _TRAILING_PORT.fullmatch(text) or _NAMED_PORT.search(text)
+    if found is None and _MAY_BE_PORT.search(text):
         raise _Unreadable("a port somewhere in a command")
+    return found[1] if found else None
 
 
 def _split_place(place: str) -> tuple[str | None, str, str | None]:

@@ -21,9 +21,11 @@ from .text import as_word, name_as_word, whole_characters
 from .tolerant import (
     Amount,
     Answer,
+    Balance,
     Count,
     Flag,
     Label,
+    Name,
     Number,
     Price,
     Size,
@@ -320,14 +322,14 @@ class HistoryRow(Answer):
     name: Text = None
     type: Label = None
     provider_type: Label = None
-    provisioned_by: Label = None
+    provisioned_by: Name = None
     created_at: Timestamp = None
     terminated_at: Timestamp = None
     gpu_name: Label = None
     gpu_count: Tally = None
     socket: Label = None
     price_hr: Amount = None
-    total_billed_price: Number = None
+    total_billed_price: Balance = None
     user_id: Label = None
     team_id: Label = None
 

@@ -28,6 +28,8 @@ _PLAIN = {
     "≤": "<=",
     "≥": ">=",
     "≈": "~",
+    "€": "EUR ",
+    "£": "GBP ",
     "\N{NO-BREAK SPACE}": " ",
     "\N{REPLACEMENT CHARACTER}": "?",
 }

@@ -26,10 +26,12 @@ from .text import whole_characters
 __all__ = [
     "Amount",
     "Answer",
+    "Balance",
     "Count",
     "Currency",
     "Flag",
     "Label",
+    "Name",
     "Number",
     "OfferPrice",
     "Price",
@@ -39,6 +41,7 @@ __all__ = [
     "Timestamp",
     "Whole",
     "amount_in",
+    "balance_in",
     "count_in",
     "currency_in",
     "fold_word",
@@ -82,6 +85,8 @@ _USD_TEXT = re.compile(
     re.IGNORECASE,
 )
 _ZONE_NAME = re.compile(r" ?(?:\+0000 ?)?(?:UTC|GMT)$", re.IGNORECASE)
+_ZONE_APART = re.compile(r"(?<=\d) (?=[+-]\d{2}:?\d{2}$)")
+_COMPACT_TIME = re.compile(r"(\d{4})(\d{2})(\d{2})T(\d{2})(\d{2})(\d{2})", re.ASCII)
 _HTTP_DATE = re.compile(r"[A-Za-z]{3}, .{1,40}(?:GMT|UTC|[+-][0-9]{4})")
 _CAMEL_CASE = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _SEPARATORS = re.compile(r"[\W_]+")
@@ -128,6 +133,13 @@ def _read_label(value: object) -> str | None:
     return None if is_no_value(value) else text_in(value)
 
 
+def _read_name(value: object) -> str | None:
+    text = _read_label(value)
+    if text is None and isinstance(value, str) and value.isalpha() and value.istitle():
+        return value
+    return text
+
+
 def number_in(value: object) -> float | None:
     """A finite number, also where it comes as text."""
     if isinstance(value, str):
@@ -158,11 +170,23 @@ def amount_in(value: object) -> float | None:
     >>> amount_in("$2.50/h"), amount_in(0), amount_in(-1)
     (2.5, 0.0, None)
     """
-    if isinstance(value, str):
-        told = _USD_TEXT.fullmatch(value.strip())
-        value = told[1].replace(",", "") if told else None
-    number = number_in(value)
+    number = balance_in(value)
     return number if number is not None and number >= 0 else None
+
+
+def balance_in(value: object) -> float | None:
+    """An amount of either sign: what was billed, or refunded, or is left.
+
+    >>> balance_in("$12.50"), balance_in("-$3"), balance_in("12,50")
+    (12.5, -3.0, None)
+    """
+    if isinstance(value, str):
+        text = value.strip()
+        is_negative = text.startswith("-$")
+        told = _USD_TEXT.fullmatch(text[1:] if is_negative else text)
+        number = number_in(told[1].replace(",", "")) if told else None
+        return -number if number is not None and is_negative else number
+    return number_in(value)
 
 
 def price_in(value: object) -> float | None:
@@ -241,8 +265,7 @@ def moment_in(value: object) -> datetime | None:
     if not isinstance(value, (str, datetime)):
         return None
     try:
-        named = _ZONE_NAME.sub("Z", value.strip()) if isinstance(value, str) else value
-        moment = _datetime.validate_python(named)
+        moment = _datetime.validate_python(_normalize_time(value) if isinstance(value, str) else value)
     except ValidationError:
         return _http_date_in(value)
     try:
@@ -250,6 +273,12 @@ def moment_in(value: object) -> datetime | None:
         return moment.astimezone(timezone.utc)
     except OverflowError:
         return None
+
+
+def _normalize_time(text: str) -> str:
+    """Return a time in the form of RFC 3339 if it is in one of its relatives."""
+    text = _ZONE_APART.sub("", _ZONE_NAME.sub("Z", text.strip()))
+    return _COMPACT_TIME.sub(r"\1-\2-\3T\4:\5:\6", text, count=1)
 
 
 def _http_date_in(value: object) -> datetime | None:
@@ -266,7 +295,10 @@ Currency = Annotated[str | None, BeforeValidator(currency_in)]
 Text = Annotated[str | None, BeforeValidator(text_in)]
 Label = Annotated[str | None, BeforeValidator(_read_label)]
 """A text that is never the word for no value; names and ids stay as they are."""
+Name = Annotated[str | None, BeforeValidator(_read_name)]
+"""What a person is called, which may be Nan or Nil."""
 Number = Annotated[float | None, BeforeValidator(number_in)]
+Balance = Annotated[float | None, BeforeValidator(balance_in)]
 Price = Annotated[float | None, BeforeValidator(price_in)]
 Size = Price
 OfferPrice = Annotated[float | None, BeforeValidator(offer_price_in)]

@@ -52,6 +52,12 @@ SHORTEST_TIMEOUT_S = 0.001
 LARGEST_EXCHANGE_BYTES = 2 * LARGEST_BODY_BYTES
 
 _CODING_HEADERS = {b"content-encoding", b"content-length", b"transfer-encoding"}
+_PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+_WAY_VARIABLES = (
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE"),
+    *_PROXY_VARIABLES,
+    *map(str.lower, _PROXY_VARIABLES),
+)
 _RETRIED_STATUS = {429, 500, 502, 503, 504}
 
 
@@ -115,6 +121,8 @@ class Transport:
         self._read_timeout_s = max(check_seconds("read_timeout_s", read_timeout_s), SHORTEST_TIMEOUT_S)
         self._carrier = http
         self._http, self._process = self._new_http(), os.getpid()
+        self._way = _read_way()
+        self._earlier: list[httpx.Client] = []
 
     def _new_http(self) -> httpx.Client:
         client = httpx.Client(
@@ -143,10 +151,24 @@ class Transport:
             self._http, self._process = self._new_http(), os.getpid()
         return self._http
 
+    def follow_environment(self) -> None:
+        """Go the way that the proxy and certificate variables say now: a proxy is often set only after the
+        first request has failed. Variables that cannot be used change nothing."""
+        way = _read_way()
+        if way == self._way or self._closing.is_set():
+            return
+        self._way = way
+        with contextlib.suppress(ValueError, OSError, ImportError, httpx.InvalidURL):
+            http = self._new_http()
+            # Other threads may be sending.
+            self._earlier.append(self._http)
+            self._http = http
+
     def close(self) -> None:
         """Close the connections, and wake whoever waits to try again; sending afterwards is an error."""
         self._closing.set()
-        self._open_http().close()
+        for http in (self._open_http(), *self._earlier):
+            http.close()
 
     @property
     def is_closed(self) -> bool:
@@ -307,6 +329,11 @@ class Transport:
         moment = date_of(response)
         if moment is not None:
             self._seen = (moment, time.monotonic())
+
+
+def _read_way() -> tuple[str | None, ...]:
+    """Return what the environment says of proxies and certificates."""
+    return tuple(map(os.environ.get, _WAY_VARIABLES))
 
 
 def _closed_connection() -> ConnectionClosed:

@@ -121,7 +121,8 @@ def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
     yield "installation", _installation(pod)
     yield (
         "gpu",
-        f"{details.gpu_count} × {clean(details.gpu_name)}"
+        ("" if details.gpu_count is None else f"{details.gpu_count} × ")
+        + (clean(details.gpu_name) or "–")
         + (f", {clean(details.socket)}" if details.socket else ""),
     )
     yield "price", _price(pod)
@@ -168,12 +169,13 @@ def _installation(pod: Pod) -> str:
 
 def _price(pod: Pod) -> str:
     details = pod.details
-    if details.price_hr is None:
-        return "–"
-    text = f"${details.price_hr:.2f}/h, ${details.price_hr * 24:.2f}/day"
+    parts = []
+    if details.price_hr is not None:
+        parts = [f"${details.price_hr:.2f}/h", f"${details.price_hr * 24:.2f}/day"]
     for what, price in (("starting", details.provisioning_price_hr), ("stopped", details.stopped_price_hr)):
-        text += f", ${price:.2f}/h while {what}" if price is not None else ""
-    return text
+        if price is not None:
+            parts.append(f"${price:.2f}/h while {what}")
+    return ", ".join(parts) or "–"
 
 
 def _machine(pod: Pod) -> Iterator[tuple[str, str]]:

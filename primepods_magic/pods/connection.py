@@ -262,6 +262,7 @@ def current(*, sandbox_without_key: bool = False) -> Connection:
     with _lock:
         open_already = in_use()
         if open_already is not None:
+            open_already.client.transport.follow_environment()
             return open_already
         state = settings_state()
         found = load_settings()
@@ -311,6 +312,7 @@ def _use(connection: Connection, followed: _Followed | None = None) -> Connectio
     elif followed is not None and followed.settings == connection.settings:
         # Equal values may come from another place by now.
         connection.client.settings = followed.settings
+    connection.client.transport.follow_environment()
     _followed = followed
     return connection
 

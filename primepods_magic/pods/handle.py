@@ -135,7 +135,8 @@ class Pod:
         ``None`` once it is TERMINATED. What the service bills is told by `terminate`, by ``%pods wallet`` and
         by the history."""
         pod = self._details
-        if pod.price_hr is None or pod.created_at is None or pod.status == PodStatus.TERMINATED:
+        has_price = pod.price_hr is not None or pod.provisioning_price_hr or pod.stopped_price_hr
+        if not has_price or pod.created_at is None or pod.status == PodStatus.TERMINATED:
             return None
         return accrued_usd(pod, self._as_of)
 

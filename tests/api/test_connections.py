@@ -61,6 +61,21 @@ AT_2200 = [
     {"ip": "203.0.113.7", "sshPort": "2200", "username": "root"},
     [{"hostname": "203.0.113.7", "port": "2200"}],
     {"command": "ssh -p 2200 root@203.0.113.7"},
+    *(
+        "root@203.0.113.7 (2200)",
+        "root@203.0.113.7 : 2200",
+        "root@203.0.113.7 :2200",
+        "root@203.0.113.7 [2200]",
+    ),
+    *("root@203.0.113.7 p=2200", "root@203.0.113.7 - p 2200", "root@203.0.113.7 \u2013p 2200"),
+    *("root@203.0.113.7 \u2014port 2200", "root@203.0.113.7 sshport: 2200", "root@203.0.113.7 SSHPort=2200"),
+    *("root@203.0.113.7 ssh_port 2200", "root@203.0.113.7 tcp/2200", "root@203.0.113.7 2200/tcp"),
+    "root@203.0.113.7:2200 (password: abc)",
+    {"host": "203.0.113.7", "externalPort": 2200, "internalPort": 22},
+    {"host": "203.0.113.7", "publicPort": "2200"},
+    {"host": "203.0.113.7", "tcp_port": 2200, "protocol": "tcp"},
+    {"command": "ssh root@203.0.113.7 -p 2200", "ports": {"8888": 8888}},
+    {"host": "203.0.113.7", "port": 2200, "ssh_port": 2200, "jupyterPort": 8888},
 ]
 
 
@@ -93,16 +108,54 @@ def test_a_port_that_cannot_be_read_is_never_another_one(value: Any, port: str) 
         f"root@{HERE}:22:x",
         f"root@{HERE} uptime -p 2200",
         f"root@{HERE}/2",
+        f"root@{HERE} -p 22 | root@203.0.113.8 -p 23",
+        f"root@{HERE} -p 22 && root@203.0.113.8",
+        f"root@{HERE}:22 / root@203.0.113.8:23",
+        f"root@{HERE} 22 2200",
+        f"root@{HERE} public 2200",
+        f"root@{HERE} 22->2200",
+        f"root@{HERE} at 2200",
+        f"root@{HERE} (-2200)",
+        f"root@{HERE} port is 2200",
+        f"root@{HERE} p",
+        f"root@{HERE} :",
+        f"Port 2200: ssh root@{HERE}",
+        {"host": HERE, "ports": {"22": 2200}},
+        {"host": HERE, "portMappings": [{"22": 2200}]},
+        {"host": HERE, "port": 22, "externalPort": 2200},
+        {"host": HERE, "nodePort": 2200},
+        {"command": f"ssh root@{HERE}", "forwarded_port": 2200},
     ],
+    ids=str,
 )
-def test_half_a_port_makes_a_node_unreachable(value: str) -> None:
+def test_half_a_port_makes_a_node_unreachable(value: Any) -> None:
     assert told(value) == []
 
 
 def test_a_lone_number_behind_a_target_is_its_port() -> None:
     assert told("root@203.0.113.7 2200") == [("root", HERE, 2200)]
     assert told("root@203.0.113.7 22ab") == told("root@203.0.113.7 70000") == []
-    assert told("root@203.0.113.7 uptime") == [("root", HERE, 22)]
+    assert told("root@203.0.113.7 /2200") == [("root", HERE, 2200)]
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        *(
+            f"root@{HERE} uptime",
+            f"ssh root@{HERE} nvidia-smi",
+            f"root@{HERE} /bin/bash -l",
+            f"root@{HERE} ~/run",
+        ),
+        *(f"root@{HERE} tmux attach -t 1", f"Connect with: ssh root@{HERE}", f"root@{HERE} python3 -m http"),
+        {"host": HERE, "transport": "tcp", "port": None},
+        {"host": HERE, "port": "N/A", "ports": []},
+        {"command": f"ssh root@{HERE} -p 22", "ports": {"8888": 8888}},
+    ],
+    ids=str,
+)
+def test_a_target_without_a_port_is_at_22(value: Any) -> None:
+    assert told(value) == [("root", HERE, 22)]
 
 
 @pytest.mark.parametrize(

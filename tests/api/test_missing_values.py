@@ -110,6 +110,11 @@ def test_a_placeholder_is_no_time(value: Any) -> None:
         "2026-09-14 08:00:00 +0000 UTC",
         "Mon, 14 Sep 2026 08:00:00 GMT",
         "Mon, 14 Sep 2026 10:00:00 +0200",
+        "2026-09-14 10:00:00 +0200",
+        "2026-09-14 08:00:00 +0000",
+        "2026-09-14T10:00:00 +02:00",
+        "20260914T080000Z",
+        "20260914T100000+0200",
         1789372800,
         "1789372800",
         1789372800000,
@@ -155,6 +160,29 @@ def test_what_may_cost_nothing_may_be_free() -> None:
     assert HistoryRow.model_validate({"totalBilledPrice": 0}).total_billed_price == 0.0
     assert Billing.model_validate({"amount_usd": -3}).amount_usd == -3.0
     assert Wallet.model_validate({"balance_usd": -0.5}).balance_usd == -0.5
+
+
+@pytest.mark.parametrize(
+    ("told", "usd"),
+    [
+        *(("$12.50", 12.5), ("12.50 USD", 12.5), ("1,234.50", 1234.5), ("-3", -3.0), ("-$3.00", -3.0)),
+        *(("-3 USD", -3.0), (0, 0.0), ("12.50 EUR", None), ("12,50", None), ("--3", None), (True, None)),
+    ],
+)
+def test_what_was_billed_is_understood_however_it_is_written(told: Any, usd: float | None) -> None:
+    assert HistoryRow.model_validate({"totalBilledPrice": told}).total_billed_price == usd
+    assert Billing.model_validate({"amount_usd": told}).amount_usd == usd
+    assert Wallet.model_validate({"balance_usd": told}).balance_usd == usd
+
+
+@pytest.mark.parametrize("name", ["Nan", "Nil", "None", "Null", "nancy"])
+def test_a_person_may_have_the_name_of_nothing(name: str) -> None:
+    assert HistoryRow.model_validate({"provisionedBy": name}).provisioned_by == name
+
+
+@pytest.mark.parametrize("name", ["", "null", "none", "N/A", "NaN", "NULL", "-", None])
+def test_a_word_for_nothing_is_no_person(name: Any) -> None:
+    assert HistoryRow.model_validate({"provisionedBy": name}).provisioned_by is None
 
 
 def test_the_word_for_nothing_is_no_team_and_a_name_all_the_same() -> None:

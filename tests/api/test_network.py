@@ -371,6 +371,26 @@ def test_refuses_a_certificate_of_another_host_inside_a_proxy_that_speaks_tls(
     assert not caught.value.may_have_acted
 
 
+@pytest.mark.usefixtures("trusted")
+def test_goes_through_a_proxy_that_is_set_after_the_first_request(
+    certificates: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = Transport(Settings("https://pods.test", KEY), total_timeout_s=5)
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    transport.follow_environment()
+    with pytest.raises(errors.ServiceUnavailable):
+        transport.request("GET", "/x", budget_s=0)
+    with tunneled(*certificates, OK + b"Content-Length: 2\r\n\r\n{}") as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", proxy)
+        transport.follow_environment()
+        assert transport.request("POST", "/x", body={}, budget_s=0) == {}
+        # One that cannot be used changes nothing.
+        monkeypatch.setenv("HTTPS_PROXY", "nonsense://[")
+        transport.follow_environment()
+        assert transport.proxy == proxy.removeprefix("https://")
+        transport.close()
+
+
 def test_a_proxy_that_lets_nothing_through_has_passed_no_create_on(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
     with sending(lambda connection: connection.sendall(refusal)) as url:

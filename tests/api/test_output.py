@@ -33,6 +33,11 @@ def test_letters_that_a_stream_lacks_are_replaced(encoding: str, shown: str) -> 
     assert printable(OURS, type("Stream", (), {"encoding": encoding})) == shown
 
 
+def test_signs_of_currencies_that_a_stream_lacks_become_codes() -> None:
+    ascii_stream = type("Stream", (), {"encoding": "ascii"})
+    assert printable("€0.75 £0.60", ascii_stream) == "EUR 0.75 GBP 0.60"
+
+
 @given(st.text(), st.sampled_from(["ascii", "cp1252", "latin-1", "utf-8", "cp437", "koi8-r", "shift_jis"]))
 def test_any_text_can_be_written_to_any_stream(text: str, encoding: str) -> None:
     target = stream(encoding)

@@ -406,6 +406,23 @@ def test_what_is_not_understood_is_refused_in_one_line(options: dict[str, Any], 
     assert "\n" not in str(caught.value)
 
 
+def test_too_many_rows_of_periods_and_groups_are_refused_before_they_are_made() -> None:
+    long = ("2020-01-01T00:00:00Z", "2037-12-31T00:00:00Z", 5.0)
+    frame = history(*[long] * 400, name=[f"pod {number}" for number in range(400)])
+    for freq in ("H", "h"):
+        with pytest.raises(ValueError, match=r"up to 63,\d{3},\d{3} rows.*Use a longer freq"):
+            breakdown(frame, "name", freq=freq)
+    assert len(breakdown(frame, "name", freq="Q")) == 400 * 72
+    assert len(breakdown(frame, "name", freq="H", since="2026-09-01", until="2026-09-02")) == 400 * 24
+    # Of many groups that are short each only what is there counts.
+    short = [
+        (f"2026-01-01T{number % 24:02}:00:00Z", f"2026-01-01T{number % 24:02}:30:00Z", 1.0)
+        for number in range(3_000)
+    ]
+    frame = history(long, *short, name=[str(number) for number in range(3_001)])
+    assert len(breakdown(frame, "name", freq="H")) == 157_776 + 3_000
+
+
 def test_too_many_periods_are_refused() -> None:
     rows = pd.DataFrame(
         {

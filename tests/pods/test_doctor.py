@@ -329,6 +329,14 @@ def test_certificates_that_are_not_there_are_a_problem(
     assert SECRET not in str(finding)
 
 
+def test_of_several_folders_of_certificates_one_will_do(
+    monkeypatch: pytest.MonkeyPatch, configure: Callable[[str, str], None], tmp_path: Path
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.setenv("SSL_CERT_DIR", os.pathsep.join(["/nowhere", str(tmp_path)]))
+    assert only(diagnose(), "certificates").result != "problem"
+
+
 def test_a_client_that_cannot_be_made_is_a_problem(
     monkeypatch: pytest.MonkeyPatch, configure: Callable[[str, str], None]
 ) -> None:

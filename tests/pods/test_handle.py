@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
 from primepods_magic import launch
 from primepods_magic.api.errors import UnexpectedAnswer, WaitTimedOut
 from primepods_magic.api.models import PodDetails
+from primepods_magic.notebook.card import card_text
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.handle import Pod
 from tests.support.sandbox_control import SandboxControl
@@ -56,6 +58,25 @@ def test_the_cost_so_far_of_a_pod_that_was_stopped_is_that_of_both_its_states(
     assert pod.status == "STOPPED"
     assert pod.cost_usd == pytest.approx(10 * 2.39 + 0.12, rel=0.01)
     assert Pod(connection, pod.details.model_copy(update={"status": "TERMINATED"})).cost_usd is None
+
+
+def test_a_pod_that_only_tells_what_it_costs_now_shows_that(connection: Connection) -> None:
+    created_at = connection.now() - timedelta(hours=10)
+    told = {"name": "train", "gpuName": "CPU_NODE", "gpuCount": 0, "priceHr": 0, "createdAt": created_at}
+    fresh = Pod(
+        connection,
+        PodDetails.model_validate({**told, "status": "PROVISIONING", "provisioningPriceHr": 0.5}),
+    )
+    text = card_text(fresh)
+    assert fresh.cost_usd == pytest.approx(5.0, rel=0.01)
+    assert "$0.50/h while starting" in text
+    assert "cost so far" in text
+    assert "None" not in text
+    assert "CPU_NODE" in text
+    stopped = Pod(connection, PodDetails.model_validate({**told, "status": "STOPPED", "stoppedPriceHr": 0.1}))
+    assert "$0.10/h while stopped" in card_text(stopped)
+    unpriced = Pod(connection, PodDetails.model_validate({**told, "status": "ACTIVE"}))
+    assert unpriced.cost_usd is None
 
 
 def test_other_tasks_go_on_while_a_pod_is_awaited(connection: Connection) -> None:

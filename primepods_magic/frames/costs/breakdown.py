@@ -24,6 +24,7 @@ Ints = NDArray[np.int64]
 _NO_TIME = np.iinfo(np.int64).min
 # What has no time is kept where no time is: in a period of its own, behind all others.
 _UNDATED = np.iinfo(np.int64).max - 1
+_MAX_ROWS = 4_000_000
 
 
 def breakdown(
@@ -73,7 +74,8 @@ def breakdown(
     Raises
     ------
     ValueError
-        Where a column is missing, or `by`, `freq`, `since`, `until` or `tz` is not understood.
+        Where a column is missing, or `by`, `freq`, `since`, `until` or `tz` is not understood; or where there
+        would be more than 4,000,000 rows.
 
     Examples
     --------
@@ -89,6 +91,7 @@ def breakdown(
     groups = grouped(frame, by)
     lines = _lines(frame, groups.codes)
     at = _edges(lines, letter, in_tz, within)
+    _refuse_too_many(lines, at, groups.count)
     return _table(spread(lines, at, groups.count, within), groups, at, letter is not None, in_tz)
 
 
@@ -138,6 +141,19 @@ def _edges(lines: Lines, freq: str | None, tz: tzinfo, within: tuple[int, int] |
         begin, end = max(begin, within[0]), min(end, within[1])
     found = edges(freq, tz, begin, end)
     return found if dated.all() or within is not None else np.concatenate([found, behind])
+
+
+def _refuse_too_many(lines: Lines, at: Ints, groups: int) -> None:
+    """Raise if the table could have more rows than memory is meant for, as with a mistaken date."""
+    rows = (len(at) - 1) * groups
+    if rows > _MAX_ROWS:
+        periods = np.searchsorted(at, lines.end, "left") - np.searchsorted(at, lines.begin, "right") + 1
+        rows = min(rows, int(periods.clip(0).sum()))
+    if rows > _MAX_ROWS:
+        raise ValueError(
+            f"a row for each period and group would be up to {rows:,} rows, and {_MAX_ROWS:,} is the most. "
+            "Use a longer freq, a shorter time by since and until, or fewer groups"
+        )
 
 
 def _table(cells: Cells, groups: Groups, at: Ints, has_periods: bool, tz: tzinfo) -> pd.DataFrame:

@@ -178,7 +178,8 @@ def certificates(target: Settings | None = None, *, is_answered: bool | None = N
             yield _unusable("certificates", error)
             return
     folder = os.environ.get("SSL_CERT_DIR")
-    if folder and "SSL_CERT_FILE" not in names and not os.path.isdir(folder):
+    is_there = any(map(os.path.isdir, (folder or "").split(os.pathsep)))
+    if folder and "SSL_CERT_FILE" not in names and not is_there:
         # OpenSSL does not mind.
         todo = "correct or unset SSL_CERT_DIR"
         yield Finding("certificates", "problem", "SSL_CERT_DIR names nothing that exists", todo)
