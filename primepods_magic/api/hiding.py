@@ -23,6 +23,7 @@ _MIN_DECODED_LENGTH = 4
 _TOKEN_PART, _TEXT_PART, _LETTERS_PART = 8, 12, 16
 _TOKEN = re.compile(r"[\w.+/=~-]{9,}")
 _UNLIKE_WORDS = re.compile(r"[0-9]|[a-z][A-Z]")
+_PIECE = 20_000
 # The scheme of a longer one is shown.
 _MAX_URL = 200
 # Of a longer secret the middle is not looked for.
@@ -68,9 +69,17 @@ class Hider:
         return _replace_spans(text, spans)
 
     def _hide_whole(self, text: str) -> str:
+        if len(text) < min(map(len, self._whole), default=0):
+            return text
         layers = unescaped_texts(text)
         if not any(whole in folded for folded in map(fold_text, layers) for whole in self._whole):
             return text
+        if len(text) > _PIECE:
+            # Most pieces of a log have none; one that is in two pieces is found in both together.
+            pieces = (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
+            shorter = "".join(map(self._hide_whole, pieces))
+            if shorter != text:
+                return self._hide_whole(shorter)
         spans: list[_Span] = []
         for layer, _ in unfold_layers(text, decodes=False):
             spans += _find_whole(layer.fold(), self._whole)

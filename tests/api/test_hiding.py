@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from primepods_magic.api import errors
-from primepods_magic.api.hiding import hide_secrets
+from primepods_magic.api.hiding import Hider, hide_secrets
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.transport import Transport
 from tests.support.secrets import Search, forms_of
@@ -231,6 +231,15 @@ def test_an_error_hides_what_was_filled_in_by_the_same_rules() -> None:
     assert str(error) == "not read: ${PW} or ${PW}"
     assert error.said == "${PW}="
     assert error.request_id == "${PW}"
+
+
+@pytest.mark.parametrize("start", [0, 19_990, 40_000, 99_000])
+def test_hides_a_whole_secret_anywhere_in_a_long_text(start: int) -> None:
+    text = ("a line of a log\n" * 10_000)[:100_000]
+    hider = Hider({TOKEN: "***"}, parts=False)
+    assert hider.hide(text) == text
+    shown = hider.hide(text[:start] + TOKEN + text[start:] + TOKEN[:20] + "\n" + TOKEN[20:])
+    assert shown == text[:start] + "***" + text[start:] + "***"
 
 
 @pytest.mark.parametrize("unit", ["&", "\\", "%25", "&#x", "&amp;", "\\u005c", "a", "%c3", "sec", "\\\\u"])
