@@ -85,11 +85,13 @@ def refused(method: str, response: httpx.Response, secrets: Iterable[str]) -> Po
     """
     status = response.status_code
     secrets = list(secrets)
-    said = read_error(read_text(response), response.headers.get("content-type", ""), secrets)
+    text, content_type = read_text(response), response.headers.get("content-type", "")
+    said = read_error(text, content_type, secrets)
     kind = error_class(status)
     if status == 409:
         kind = RequestRefused
-    if _lacks_capacity(method, response, said):
+    # A secret may be a word that tells what kind of refusal it is.
+    if _lacks_capacity(method, response, read_error(text, content_type)):
         kind = OutOfStock
     elif method == "POST" and status not in REFUSALS:
         kind = OutcomeUnknown

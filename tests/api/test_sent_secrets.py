@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from primepods_magic.api.client import Client
-from primepods_magic.api.errors import PodsError
+from primepods_magic.api.errors import OutOfStock, PodsError
 from primepods_magic.api.models import PodDetails, PodStatusEntry
 from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.settings import Settings
@@ -114,6 +114,14 @@ def test_hides_it_in_a_later_refusal(client: Client, service: Service) -> None:
     service.status, service.answer = 400, {"detail": f"pod of {TOKEN} and {PASSPHRASE}"}
     with pytest.raises(PodsError, match=r"pod of \*\*\* and \*\*\*"):
         client.get_pod("p1")
+
+
+def test_a_value_that_is_a_word_of_the_service_does_not_change_what_a_refusal_is(
+    client: Client, service: Service
+) -> None:
+    service.status, service.answer = 400, {"detail": "There is no capacity"}
+    with pytest.raises(OutOfStock, match=r"There is no \*\*\*"):
+        create(client, {"A": "capacity"})
 
 
 def test_ids_names_addresses_and_known_words_stay(client: Client, service: Service) -> None:
