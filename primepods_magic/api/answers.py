@@ -20,8 +20,8 @@ __all__ = ["read_error", "read_logs", "read_model", "read_page", "read_rows", "r
 A = TypeVar("A", bound=Answer)
 _LONGEST_MESSAGE = 300
 # So much of an error's words is looked at. The end of it may hold a part of a secret, and is never shown.
-_LONGEST_SEARCH = 16_000
-_LONGEST_SECRET_FORM = 6_000
+_LONGEST_SEARCH = 6_000
+_LONGEST_SECRET_FORM = 1_000
 _MOST_ROWS = 50_000
 
 

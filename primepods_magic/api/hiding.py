@@ -1,63 +1,107 @@
-"""Hide secrets in text that a service wrote, in whatever form it repeats them.
+"""Hide secrets in text that a service wrote, in whatever form it repeats them, and wherever it cut them.
 
-A service may repeat a secret quoted, escaped, or escaped again. Instead of listing such forms, the text is
-unescaped layer by layer, every layer is compared with the secret, and what matched is replaced where it
-stands in the original.
+A service may repeat a secret quoted, escaped, encoded, or all of it again, and only a part of it. Instead of
+listing such forms, the text is unescaped and decoded layer by layer. Of every layer each few characters are
+looked up among those of the secrets, and what is found is replaced where it stands in the original.
 """
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
-__all__ = ["hide_secrets"]
+from .layers import Layer, fold_text, text_of_bytes, unescaped_texts, unfold_layers
 
-# Markup in JSON in a string in JSON has four.
-_MOST_LAYERS = 8
-# Of a secret this long the beginning is looked for, and everything after it is hidden.
-_LONGEST_NEEDLE = 400
-_LEAST_LENGTH = 3
-_LEAST_BASE64_LENGTH = 4
-_BASE64_SPILL = 3
+__all__ = ["Hider", "hide_secrets"]
 
-_ESCAPE = re.compile(
-    r"""
-    (?P<pair>\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})
-    | \\u(?P<u>[0-9a-fA-F]{4}) | \\u\{(?P<braced>[0-9a-fA-F]{1,6})\} | \\U(?P<U>[0-9a-fA-F]{8})
-    | (?P<bytes>(?:\\x|%)(?:[c-dC-D][0-9a-fA-F](?:\\x|%)[89abAB][0-9a-fA-F]
-        | [eE][0-9a-fA-F](?:(?:\\x|%)[89abAB][0-9a-fA-F]){2}
-        | [fF][0-7](?:(?:\\x|%)[89abAB][0-9a-fA-F]){3}))
-    | (?:\\x|%)(?P<byte>[0-9a-fA-F]{2})
-    | \\(?P<octal>[0-3][0-7]{2})
-    | \\(?P<simple>[\\abefnrtv])
-    | (?P<entity>&(?:\#[0-9]{1,9}|\#[xX][0-9a-fA-F]{1,8}|[A-Za-z][A-Za-z0-9]{1,31});?)
-    """,
-    re.VERBOSE,
-)
-_SIMPLE = {
-    "\\": "\\",
-    "a": "\a",
-    "b": "\b",
-    "e": "\x1b",
-    "f": "\f",
-    "n": "\n",
-    "r": "\r",
-    "t": "\t",
-    "v": "\v",
-}
-_BASE64 = frozenset("abcdefghijklmnopqrstuvwxyz0123456789/-_")
-# Spacing changes on the way, `+` may be a space, and quotes are doubled and escaped.
-_IGNORED = re.compile(
-    r"[\s+\\\"'`\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufffd]+"
-)
+_MIN_LENGTH = 3
+# Decoded, any text is random letters, and three of these are soon those of a secret.
+_MIN_DECODED_LENGTH = 4
+# The fewest characters that tell a part of a secret from a word: of a token, of other text, of letters only.
+_TOKEN_PART, _TEXT_PART, _LETTERS_PART = 8, 12, 16
+_TOKEN = re.compile(r"[\w.+/=~-]{9,}")
+_UNLIKE_WORDS = re.compile(r"[0-9]|[a-z][A-Z]")
+_PIECE = 20_000
+# The scheme of a longer one is shown.
+_MAX_URL = 200
+# Of a longer secret the middle is not looked for.
+_MAX_INDEXED = 64_000
+
+
+class Hider:
+    """Secrets that are to be hidden, and what to show instead.
+
+    Parameters
+    ----------
+    secrets : mapping of str to str
+        The words to show, by secret.
+    parts : bool
+        Hide parts of a secret as well, and what is encoded. Else a text may be as long as logs are.
+    """
+
+    def __init__(self, secrets: Mapping[str, str], *, parts: bool = True) -> None:
+        self._has_parts = parts
+        # Whole forms in folded text, those of which folding leaves nothing, and parts by their length.
+        self._whole: dict[str, _Words] = {}
+        self._exact: dict[str, _Words] = {}
+        self._parts: dict[int, dict[str, _Words]] = {}
+        # Of what is encoded and cut off, the first and the last byte are lacking as well.
+        self._cut: dict[str, _Words] = {}
+        # Of several with the same part, the longest names it.
+        for secret, shown in sorted(secrets.items(), key=lambda item: len(item[0])):
+            self._add(secret, _Words(shown, len(secret)))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("secrets are not pickled")
+
+    def hide(self, text: str) -> str:
+        """Put other words in the place of secrets. Where secrets overlap, the words of the longest stand for
+        all of them."""
+        if not self._has_parts:
+            return self._hide_whole(text)
+        spans: list[_Span] = []
+        for layer, is_decoded in unfold_layers(text) if self._parts or self._exact else ():
+            least = _MIN_DECODED_LENGTH if is_decoded else _MIN_LENGTH
+            spans += _find_parts(layer.fold(), self._parts, least)
+            spans += _find_whole(layer, self._cut if is_decoded else self._exact)
+        return _replace_spans(text, spans)
+
+    def _hide_whole(self, text: str) -> str:
+        if len(text) < min(map(len, self._whole), default=0):
+            return text
+        layers = unescaped_texts(text)
+        if not any(whole in folded for folded in map(fold_text, layers) for whole in self._whole):
+            return text
+        if len(text) > _PIECE:
+            # Most pieces of a log have none; one that is in two pieces is found in both together.
+            pieces = (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
+            shorter = "".join(map(self._hide_whole, pieces))
+            if shorter != text:
+                return self._hide_whole(shorter)
+        spans: list[_Span] = []
+        for layer, _ in unfold_layers(text, decodes=False):
+            spans += _find_whole(layer.fold(), self._whole)
+        return _replace_spans(text, spans)
+
+    def _add(self, secret: str, words: _Words) -> None:
+        for form in unescaped_texts(_cut_middle(secret)):
+            if len(fold_text(form)) < _MIN_LENGTH:
+                self._exact |= {form: words} if form else {}
+                continue
+            for encoded in _encoded_forms(form):
+                folded = Layer(encoded).fold()
+                self._whole[folded.text] = words
+                if self._has_parts:
+                    if len(folded.text) <= _LETTERS_PART and len(encoded) >= _MIN_DECODED_LENGTH + 2:
+                        self._cut[encoded[1:-1]] = words
+                    for part in _list_parts(folded, encoded):
+                        self._parts.setdefault(len(part), {})[part] = words
 
 
 def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
-    """Put other words in the place of secrets, wherever a text repeats them in some form.
+    """Put other words in the place of secrets, and of parts of them, wherever a text repeats them somehow.
 
     Parameters
     ----------
@@ -74,23 +118,20 @@ def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
     Examples
     --------
     >>> hide_secrets("value &quot;hunt&#101;r2&quot;, or YTogaHVudGVyMg==", {"hunter2": "***"})
-    'value &quot;***&quot;, or Y***=='
+    'value &quot;***&quot;, or YTog***=='
+    >>> hide_secrets("input_value='hf_AbCdEfGhIj...0123456789'", {"hf_AbCdEfGhIjKlMnOp_0123456789": "***"})
+    "input_value='***...***'"
     """
-    exact = [
-        _Needle(form, words, len(secret), False, 0)
-        for secret, words in secrets.items()
-        for form in _unescaped_forms(secret)
-    ]
-    folded = list(_make_needles(secrets))
-    spans: list[_Span] = []
-    layer: _Layer | None = _make_layer(text)
-    for _ in range(_MOST_LAYERS if secrets else 0):
-        if layer is None:
-            break
-        spans += layer.find(exact, len(text))
-        spans += layer.fold().find(folded, len(text))
-        layer = layer.unescape()
-    return _replace_spans(text, spans)
+    return Hider(secrets).hide(text)
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What to show in the place of a secret."""
+
+    text: str
+    # The length of the secret: where spans meet, the longest names them.
+    weight: int
 
 
 @dataclass(frozen=True)
@@ -99,142 +140,65 @@ class _Span:
 
     start: int
     end: int
-    words: str
-    # Of the secret: where spans meet, the longest names them.
-    weight: int
+    words: _Words
 
 
-@dataclass(frozen=True)
-class _Needle:
-    """A form of a secret to look for in folded text."""
-
-    text: str
-    words: str
-    weight: int
-    is_beginning: bool
-    # So many characters beside it may hold a part of the secret, as in base64.
-    spill: int
-
-
-class _Layer:
-    """A text, and where each of its characters stands in the original."""
-
-    def __init__(self, text: str, starts: Sequence[int], ends: Sequence[int]) -> None:
-        self._text, self._starts, self._ends = text, starts, ends
-
-    def unescape(self) -> _Layer | None:
-        """Return the text with one layer of escapes undone, or ``None`` if there is none."""
-        return self._substitute(_ESCAPE, _read_escape)
-
-    def fold(self) -> _Layer:
-        """Return the text without what differs between two ways to write the same."""
-        folded = self._substitute(_IGNORED, lambda _: "") or self
-        text = folded._text
-        lower = text.lower()
-        if len(lower) != len(text):
-            lower = "".join(low if len(low := char.lower()) == 1 else char for char in text)
-        return _Layer(lower, folded._starts, folded._ends)
-
-    def find(self, needles: Iterable[_Needle], text_end: int) -> Iterator[_Span]:
-        """Find every occurrence of every needle, also where they overlap."""
-        for needle in needles:
-            first = self._text.find(needle.text)
-            while first >= 0:
-                last = first + len(needle.text) - 1
-                start, end = self._spread(first, last, needle.spill)
-                yield _Span(start, text_end if needle.is_beginning else end, needle.words, needle.weight)
-                first = self._text.find(needle.text, first + 1)
-
-    def _spread(self, first: int, last: int, spill: int) -> tuple[int, int]:
-        """Return where characters stand in the original, with some of base64 right beside them."""
-        for _ in range(spill):
-            if first and self._ends[first - 1] == self._starts[first] and self._text[first - 1] in _BASE64:
-                first -= 1
-            following = last + 1
-            if following < len(self._text) and self._ends[last] == self._starts[following]:
-                last += self._text[following] in _BASE64
-        return self._starts[first], self._ends[last]
-
-    def _substitute(self, pattern: re.Pattern[str], read: Callable[[re.Match[str]], str]) -> _Layer | None:
-        chars: list[str] = []
-        starts: list[int] = []
-        ends: list[int] = []
-        done = 0
-        for match in pattern.finditer(self._text):
-            first, after = match.span()
-            new = read(match)
-            chars += (self._text[done:first], new)
-            starts += [*self._starts[done:first], *[self._starts[first]] * len(new)]
-            ends += [*self._ends[done:first], *[self._ends[after - 1]] * len(new)]
-            done = after
-        if not done:
-            return None
-        chars.append(self._text[done:])
-        starts += self._starts[done:]
-        ends += self._ends[done:]
-        return _Layer("".join(chars), starts, ends)
-
-    def __str__(self) -> str:
-        return self._text
+def _find_parts(
+    layer: Layer, parts_by_length: Mapping[int, Mapping[str, _Words]], min_length: int
+) -> Iterator[_Span]:
+    """Find all parts of one length in one pass: a long part of a secret is many that overlap."""
+    text = layer.text
+    for length, parts in parts_by_length.items():
+        for first in range(len(text) - length + 1) if length >= min_length else ():
+            words = parts.get(text[first : first + length])
+            if words is not None:
+                yield _Span(layer.starts[first], layer.ends[first + length - 1], words)
 
 
-def _make_layer(text: str) -> _Layer:
-    return _Layer(text, range(len(text)), range(1, len(text) + 1))
+def _find_whole(layer: Layer, needles: Mapping[str, _Words]) -> Iterator[_Span]:
+    for needle, words in needles.items():
+        first = layer.text.find(needle)
+        while first >= 0:
+            yield _Span(layer.starts[first], layer.ends[first + len(needle) - 1], words)
+            first = layer.text.find(needle, first + max(len(needle) // 2, 1))
 
 
-def _make_needles(secrets: Mapping[str, str]) -> Iterator[_Needle]:
-    """Return each form that is looked for, folded as the text will be."""
-    for secret, words in secrets.items():
-        start = secret[:_LONGEST_NEEDLE]
-        forms = {(_fold_text(form), 0) for form in _unescaped_forms(start)}
-        forms |= {(_fold_text(form), spill) for form, spill in _encoded_forms(start)}
-        for form, spill in forms:
-            if len(form) >= _LEAST_LENGTH:
-                yield _Needle(form, words, len(secret), len(secret) > len(start), spill)
+def _cut_middle(secret: str) -> str:
+    if len(secret) <= _MAX_INDEXED:
+        return secret
+    return secret[: _MAX_INDEXED // 2] + secret[-_MAX_INDEXED // 2 :]
 
 
-def _fold_text(text: str) -> str:
-    return str(_make_layer(text).fold())
+def _encoded_forms(form: str) -> Iterator[str]:
+    """Yield a secret, and its bytes as text, for what is decoded is bytes."""
+    yield form
+    if not form.isascii():
+        raw = form.encode("utf-8", "surrogatepass")
+        yield from (raw.decode("latin-1"), raw.decode("cp1252", "ignore"), text_of_bytes(raw))
+        yield text_of_bytes(form.encode("utf-16-le", "surrogatepass"))
+        yield text_of_bytes(form.encode("utf-16-be", "surrogatepass"))
 
 
-def _unescaped_forms(secret: str) -> Iterator[str]:
-    """The secret, and what is left of it if what looks like an escape in it is taken for one."""
-    layer: _Layer | None = _make_layer(secret) if secret else None
-    for _ in range(_MOST_LAYERS):
-        if layer is None or not str(layer):
-            return
-        yield str(layer)
-        layer = layer.unescape()
-
-
-def _encoded_forms(secret: str) -> Iterator[tuple[str, int]]:
-    """The secret as hexadecimal digits, and the part of base64 that does not depend on what is beside it."""
-    quoted = (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
-    for raw in {form.encode("utf-8", "surrogatepass") for form in quoted}:
-        yield raw.hex(), 0
-        # One byte less: base64 that is cut off is base64 as well.
-        stem = raw[:-1] if len(raw) > _LEAST_BASE64_LENGTH + 1 else raw
-        for before in range(3):
-            bits = (before + len(stem)) * 8
-            for encode in (base64.b64encode, base64.urlsafe_b64encode):
-                core = encode(b"\0" * before + stem).decode()[-(-before * 8 // 6) : bits // 6]
-                if len(core) >= _LEAST_BASE64_LENGTH:
-                    yield core, _BASE64_SPILL
-
-
-def _read_escape(match: re.Match[str]) -> str:
-    token = match.group()
-    kind = match.lastgroup
-    if kind == "pair":
-        return chr(0x10000 + (int(token[2:6], 16) - 0xD800) * 0x400 + int(token[8:12], 16) - 0xDC00)
-    if kind == "bytes":
-        return bytes.fromhex(re.sub(r"\\x|%", "", token)).decode("utf-8", "replace")
-    if kind == "simple":
-        return _SIMPLE[match[kind]]
-    if kind == "entity":
-        return html.unescape(token)
-    number = int(match[str(kind)], 8 if kind == "octal" else 16)
-    return chr(number) if number <= 0x10FFFF else "\ufffd"
+def _list_parts(folded: Layer, original: str) -> Iterator[str]:
+    """Yield the parts of a secret that no other text has; a word alone is none."""
+    text = folded.text
+    if len(text) <= (_MAX_URL if "://" in text else _LETTERS_PART):
+        yield text
+    lengths = (
+        (_LETTERS_PART, _TEXT_PART, _TOKEN_PART)
+        if _TOKEN.fullmatch(original)
+        else (_LETTERS_PART, _TEXT_PART)
+    )
+    for length in lengths:
+        for first in range(len(text) - length + 1):
+            part = text[first : first + length]
+            if length == _TOKEN_PART:
+                written = original[folded.starts[first] : folded.ends[first + length - 1]]
+                is_telling = _UNLIKE_WORDS.search(written) is not None
+            else:
+                is_telling = length == _LETTERS_PART or not part.isalpha()
+            if is_telling and "://" not in part:
+                yield part
 
 
 def _replace_spans(text: str, spans: Iterable[_Span]) -> str:
@@ -245,11 +209,11 @@ def _replace_spans(text: str, spans: Iterable[_Span]) -> str:
     for span in sorted(spans, key=lambda span: (span.start, -span.end)):
         if merged and span.start < merged[-1].end:
             last = merged[-1]
-            heavier = max(last, span, key=lambda each: each.weight)
-            merged[-1] = _Span(last.start, max(last.end, span.end), heavier.words, heavier.weight)
+            heavier = max(last, span, key=lambda each: each.words.weight)
+            merged[-1] = _Span(last.start, max(last.end, span.end), heavier.words)
         else:
             merged.append(span)
     for span in merged:
-        parts += (text[done : span.start], span.words)
+        parts += (text[done : span.start], span.words.text)
         done = span.end
     return "".join([*parts, text[done:]])

@@ -35,6 +35,7 @@ from .tolerant import (
     fold_word,
     port_in,
     rows_of,
+    without_secrets,
     word,
 )
 from .vocabulary import INSTALLATION_SYNONYMS, STATUS_SYNONYMS, InstallationStatus, PodStatus
@@ -72,7 +73,6 @@ _OVER = frozenset({PodStatus.ERROR, PodStatus.DELETING, PodStatus.TERMINATED})
 _PAST_PROVISIONING = _OVER | {PodStatus.ACTIVE, PodStatus.STOPPED}
 _FAILURES = frozenset({"FAILED", "FAILURE", "ERROR", "ERRORED", "CRASHED"})
 _WITHOUT_ADDRESS = frozenset({PodStatus.PROVISIONING, PodStatus.PENDING, PodStatus.STOPPED})
-_SECRETS = frozenset({"jupyterPassword", "jupyter_password", "envVars", "env_vars"})
 
 
 _Status = Annotated[PodStatus | str, BeforeValidator(_pod_status)]
@@ -160,10 +160,7 @@ class PodDetails(Answer):
     @model_validator(mode="before")
     @classmethod
     def _prepared(cls, said: Any) -> Any:
-        if isinstance(said, dict):
-            said = {key: value for key, value in said.items() if key not in _SECRETS}
-            return with_installation(with_price(said))
-        return said
+        return with_installation(with_price(without_secrets(said))) if isinstance(said, dict) else said
 
     @property
     def highest_usd_hr(self) -> float | None:
@@ -308,7 +305,7 @@ class PodStatusEntry(Answer):
     @model_validator(mode="before")
     @classmethod
     def _prepared(cls, said: Any) -> Any:
-        return with_installation(with_price(said)) if isinstance(said, dict) else said
+        return with_installation(with_price(without_secrets(said))) if isinstance(said, dict) else said
 
 
 _SHARED_FIELDS = (set(PodStatusEntry.model_fields) & set(PodDetails.model_fields)) - {"id", "price_hr"}

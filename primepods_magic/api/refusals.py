@@ -85,13 +85,15 @@ def refused(method: str, response: httpx.Response, secrets: Iterable[str]) -> Po
     """
     status = response.status_code
     secrets = list(secrets)
-    said = read_error(read_text(response), response.headers.get("content-type", ""), secrets)
+    text, content_type = read_text(response), response.headers.get("content-type", "")
+    said = read_error(text, content_type, secrets)
     is_create = method == "POST" and response.request.url.path.rstrip("/") == _CREATE_PATH
     kind = error_class(status)
     if status == 409:
         # A conflict may be with the pod of this very create, which something in between has sent twice.
         kind = OutcomeUnknown if is_create else RequestRefused
-    if is_create and _lacks_capacity(status, said):
+    # A secret may be a word that tells what kind of refusal it is.
+    if is_create and _lacks_capacity(status, read_error(text, content_type)):
         kind = OutOfStock
     elif method == "POST" and status not in REFUSALS:
         kind = OutcomeUnknown

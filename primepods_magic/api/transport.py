@@ -33,12 +33,14 @@ from .errors import (
 )
 from .network import allow, bound_client, proxy_of
 from .refusals import NEVER_LEFT, date_of, refused, retry_after_s, unreachable
+from .sent_secrets import SentSecrets, secrets_in
 from .settings import SANDBOX_KEYS, Settings
 
 __all__ = ["Params", "Transport"]
 
 Params = Mapping[str, str | int | float | Sequence[str] | None]
 
+_PODS_PATH = "/api/v1/pods/"
 CONNECT_TIMEOUT_S = 10.0
 READ_TIMEOUT_S = 30.0
 TOTAL_TIMEOUT_S = 60.0
@@ -120,6 +122,7 @@ class Transport:
         self._seen: tuple[datetime, float] | None = None
         self._read_timeout_s = max(check_seconds("read_timeout_s", read_timeout_s), SHORTEST_TIMEOUT_S)
         self._carrier = http
+        self._sent = SentSecrets()
         self._http, self._process = self._new_http(), os.getpid()
         self._way = _read_way()
         self._earlier: list[httpx.Client] = []
@@ -233,6 +236,8 @@ class Transport:
             wanted_s = check_seconds("read_timeout_s", read_timeout_s)
             silence_s = min(silence_s, max(wanted_s, SHORTEST_TIMEOUT_S))
         timeout = httpx.Timeout(silence_s, connect=min(CONNECT_TIMEOUT_S, silence_s))
+        if method == "POST":
+            self._sent.remember(body)
         attempt = 0
         while True:
             attempt += 1
@@ -248,8 +253,9 @@ class Transport:
             else:
                 try:
                     if response.is_success:
-                        return parse_body(method, response, text_will_do=text_will_do)
-                    failure = refused(method, response, _secrets_in(self._settings, body))
+                        answer = parse_body(method, response, text_will_do=text_will_do)
+                        return self._sent.hide(answer) if path.startswith(_PODS_PATH) else answer
+                    failure = refused(method, response, self._list_secrets(body))
                 except UnexpectedAnswer as unexpected:
                     failure = unexpected
                 may_retry = response.status_code in _RETRIED_STATUS and (
@@ -269,6 +275,12 @@ class Transport:
             pause(delay_s, is_too_much)
             # Waiting for one's turn is not trying.
             deadline += max(0.0, time.monotonic() - began - delay_s)
+
+    def _list_secrets(self, body: object) -> list[str]:
+        """What was sent and is nobody else's business, which a refusal may repeat: the key, and the secret
+        values of creates."""
+        keys = [] if self._settings.api_key in SANDBOX_KEYS else [self._settings.api_key]
+        return [*keys, *self._sent.values, *(value for _, value in secrets_in(body))]
 
     def _send(
         self, method: str, path: str, query: httpx.QueryParams, body: object, timeout: httpx.Timeout
@@ -355,16 +367,3 @@ def _same_origin(url: str, location: str) -> str | None:
     except (ValueError, httpx.InvalidURL):
         return None
     return target if same else None
-
-
-def _secrets_in(settings: Settings, body: object) -> list[str]:
-    """What was sent and is nobody else's business, which a refusal may repeat: the key, and the secret values
-    of a create."""
-    secrets = [] if settings.api_key in SANDBOX_KEYS else [settings.api_key]
-    body = body() if callable(body) else body
-    pod = body.get("pod") if isinstance(body, dict) else None
-    if not isinstance(pod, dict):
-        return secrets
-    values = [pod.get("jupyterPassword"), *(env.get("value") for env in pod.get("envVars") or [])]
-    # A value of a letter or two is in every sentence, and no secret.
-    return secrets + [value for value in values if isinstance(value, str) and len(value) > 2]

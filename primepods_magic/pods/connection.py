@@ -30,6 +30,7 @@ from .agreements import Agreements
 from .behind import finish
 from .clock import Clock, ServiceClock, SteppedClock
 from .last_seen import note_seen
+from .likeness import fold_letters
 from .memory import Memory
 from .opening import open_client
 from .poller import Poller
@@ -134,11 +135,15 @@ class Connection:
 
     def may_be_mine(self, pod: PodDetails | HistoryRow) -> bool:
         """Whether I launched this pod, or it cannot be told."""
-        return None in (self.user_id, pod.user_id) or pod.user_id == self.user_id
+        return None in (self.user_id, pod.user_id) or self._is_my_id(pod.user_id)
 
-    def is_mine(self, pod: PodDetails) -> bool:
+    def is_mine(self, pod: PodDetails | HistoryRow) -> bool:
         """Whether it is known that I launched this pod."""
-        return self.user_id is not None and pod.user_id == self.user_id
+        return self.user_id is not None and self._is_my_id(pod.user_id)
+
+    def _is_my_id(self, user_id: str | None) -> bool:
+        # An id may come in capital letters, or with dashes.
+        return user_id == self.user_id or fold_letters(user_id) == fold_letters(self.user_id)
 
     @cached_property
     def poller(self) -> Poller:

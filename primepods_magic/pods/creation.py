@@ -188,6 +188,9 @@ class Creation:
         plan = self._plan
         end_if_too_dear(self._connection, pod, plan.spec, plan.limits, others, plan.agreed_usd_hr)
 
+    def _list_changes(self, pod: PodDetails, intent: Intent) -> list[str]:
+        return list_changes(pod, intent, self._request, is_spot=bool(self._quote.offer.is_spot))
+
     def _return_earlier(self, note: IntentFile, earlier: Earlier | None, pod: PodDetails) -> PodDetails:
         """Return a pod that another run of this launch has made since the plan."""
         note_delivery(note, pod)
@@ -197,7 +200,7 @@ class Creation:
 
     def _notice_changes(self, seen: list[PodDetails], intent: Intent) -> None:
         """Report what the service has made of the request, if that is not what was asked for."""
-        changes = dict.fromkeys(change for pod in seen for change in list_changes(pod, intent))
+        changes = dict.fromkeys(change for pod in seen for change in self._list_changes(pod, intent))
         if changes:
             pod = seen[-1]
             self.notices.append(

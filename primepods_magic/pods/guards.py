@@ -14,9 +14,8 @@ from primepods_magic.api.vocabulary import PodStatus
 from .agreements import is_above
 from .burn import burn_usd_hr
 from .connection import Connection
-from .likeness import fold_letters
 from .offers import Quote
-from .remove import remove_pods
+from .remove import GONE, remove_pods
 from .spec import PodSpec
 
 __all__ = [
@@ -76,7 +75,7 @@ def highest_burn_usd_hr(pods: Iterable[PodDetails]) -> float:
         if pod.status == PodStatus.STOPPED
         else max(pod.highest_usd_hr or 0.0, burn_usd_hr([pod]))
         for pod in pods
-        if pod.is_live
+        if pod.status != PodStatus.TERMINATED
     )
 
 
@@ -209,18 +208,13 @@ def end_above_agreement(connection: Connection, pod: PodDetails, agreed_usd_hr: 
     return _end_too_dear(connection, pod, "", f"the ${agreed_usd_hr:.2f}/h that was agreed to")
 
 
-def _is_of_another_user(connection: Connection, pod: PodDetails) -> bool:
-    """Return whether a pod cannot be mine, even if the service spells my id in another way."""
-    is_alike = fold_letters(pod.user_id) == fold_letters(connection.user_id)
-    return not (is_alike or connection.may_be_mine(pod))
-
-
 def _end_too_dear(connection: Connection, pod: PodDetails, together: str, bound: str) -> BudgetExceeded:
     try:
-        if _is_of_another_user(connection, pod):
+        if not connection.may_be_mine(pod):
             ended = "was not ended: it belongs to another user. '%pods ls' shows your pods"
         else:
-            ended = f"was ended: {remove_pods(connection, [pod])[0].outcome}"
+            outcome = remove_pods(connection, [pod])[0].outcome
+            ended = f"was ended: {outcome}" if outcome == GONE else f"was asked to end: {outcome}"
     except PodsError as error:
         ended = f"could not be ended ({error}). It is billed until '%pods rm {as_word(pod.id)}' ends it"
     return BudgetExceeded(

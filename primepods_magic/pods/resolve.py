@@ -294,7 +294,7 @@ def _rate_likeness(
     if pod.name == intent.name and is_machine and is_team:
         return 3
     # Others launch too: what the service has changed is recognized only if the rest tells that it is mine.
-    is_mine = connection.user_id is not None and pod.user_id == connection.user_id
+    is_mine = connection.is_mine(pod)
     if not is_name_of(pod.name, intent.name) or not (is_mine or (is_machine and is_team)):
         return 0
     return 2 if is_machine else 1

@@ -16,6 +16,7 @@ from primepods_magic.api.text import clean
 __all__ = ["fill_in", "is_secret_name", "literal_secrets", "load_json", "load_yaml", "no_variables"]
 
 _VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
+_NO_TAGS = "tags (!name) are not used here; quote a value that begins with !"
 _LONGEST_LINE = 1_000
 _LONGEST_PROBLEM = 200
 _MOST_FILLED_CHARACTERS = 1_000_000
@@ -102,6 +103,13 @@ class _TextLoader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
             raise yaml.composer.ComposerError(None, None, "aliases (*name) are not used here", mark)
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        # A password may begin with these signs: the words of YAML's own errors would repeat it.
+        if getattr(event, "anchor", None) is not None:
+            problem = "anchors (&name) are not used here; quote a value that begins with &"
+            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        if not _is_known_tag(getattr(event, "tag", None)):
+            raise yaml.composer.ComposerError(None, None, _NO_TAGS, event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -116,6 +124,10 @@ class _TextLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep=deep)
 
 
+def _is_known_tag(tag: str | None) -> bool:
+    return tag in (None, "!") or tag in _TextLoader.yaml_constructors
+
+
 def load_yaml(text: str, first_line: int) -> Any:
     _check_length(text)
     try:
@@ -126,12 +138,14 @@ def load_yaml(text: str, first_line: int) -> Any:
         around = text[max(0, mark.index - _LONGEST_LINE) : mark.index + _LONGEST_LINE] if mark else ""
         hint = "; quote '${…}' inside braces" if re.search(r"\{[^}\n]*\$\{", around) else ""
         problem = clean(error.problem)[:_LONGEST_PROBLEM]
+        if "tag handle" in problem:
+            problem = _NO_TAGS
         raise InvalidRequest(f"the YAML does not parse{place}: {problem}{hint}. Nothing was sent") from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         place = f"line {before.count(chr(10)) + first_line}, column {error.position - before.rfind(chr(10))}"
         raise InvalidRequest(f"a character at {place} cannot be in YAML. Nothing was sent") from None
-    except ValueError:
+    except (ValueError, OverflowError):
         # Such as an escape for a character that does not exist.
         raise InvalidRequest(
             "the YAML does not parse: a value in it is not valid. Nothing was sent"

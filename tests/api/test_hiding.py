@@ -6,6 +6,7 @@ import base64
 import html
 import json
 import time
+import unicodedata
 from collections.abc import Callable, Iterator
 from urllib.parse import quote, quote_plus
 
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from primepods_magic.api import errors
-from primepods_magic.api.hiding import hide_secrets
+from primepods_magic.api.hiding import Hider, hide_secrets
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.transport import Transport
 from tests.support.secrets import Search, forms_of
@@ -89,6 +90,18 @@ FORMS: dict[str, Callable[[str], str]] = {
     "base64, moved by one": lambda one: base64.b64encode(b"x" + one.encode()).decode(),
     "base64, moved by two": lambda one: base64.urlsafe_b64encode(b"xx" + one.encode() + b"x").decode(),
     "base64 of JSON": lambda one: base64.b64encode(json.dumps({"key": one}).encode()).decode(),
+    "base64 twice": lambda one: base64.b64encode(base64.b64encode(one.encode())).decode(),
+    "base64 of UTF-16": lambda one: base64.b64encode(one.encode("utf-16-le")).decode(),
+    "base32": lambda one: base64.b32encode(one.encode()).decode(),
+    "buffer of Node": lambda one: json.dumps({"type": "Buffer", "data": list(one.encode())}),
+    "numbers of bytes": lambda one: " ".join(map(str, one.encode())),
+    "hexadecimal, with colons": lambda one: one.encode().hex(":"),
+    "hexadecimal numbers": lambda one: ", ".join(map(hex, one.encode())),
+    "quoted-printable": lambda one: "".join(f"={byte:02X}" for byte in one.encode()),
+    "characters": lambda one: repr(list(one)),
+    "decomposed": lambda one: unicodedata.normalize("NFD", one),
+    "compatible": lambda one: unicodedata.normalize("NFKC", one),
+    "UTF-8 taken for Latin-1": lambda one: one.encode().decode("latin-1"),
     "base64 in lines": lambda one: base64.encodebytes(b"x" * 100 + one.encode()).decode(),
 }
 
@@ -128,6 +141,51 @@ def test_a_refusal_repeats_a_secret_in_no_form(secret: str) -> None:
             transport.close()
             search.look(name, f"{caught.value} {caught.value.said} {caught.value.request_id}")
     assert not search.hits
+
+
+TOKEN = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
+CUTS = {
+    "both ends, as pydantic": f"input_value='{TOKEN[:20]}...{TOKEN[-19:]}', input_type=str",
+    "beginning": f"invalid value {TOKEN[:32]}…",
+    "end": f"invalid value …{TOKEN[8:]}",
+    "middle": f"near {TOKEN[12:24]!r}",
+    "fewest": f"near {TOKEN[30:38]!r}",
+    "wrapped": f"bad {TOKEN[:20]}-\n> {TOKEN[20:]}",
+    "in JSON": json.dumps(json.dumps({"detail": TOKEN[:25]})),
+    "in base64": base64.b64encode(b"bad " + TOKEN[:25].encode()).decode(),
+    "dump": f"00000000  {TOKEN[:16].encode().hex(' ')}  |{TOKEN[:16]}|",
+}
+
+
+@pytest.mark.parametrize("cut", CUTS)
+def test_hides_each_part_of_a_token(cut: str) -> None:
+    shown = hide_secrets(CUTS[cut], {TOKEN: "***"})
+    assert "***" in shown
+    parts = {TOKEN[start : start + 8] for start in range(len(TOKEN) - 7)}
+    forms = parts | {part.encode().hex(" ") for part in parts}
+    forms |= {base64.b64encode(b"bad " + TOKEN[:25].encode()).decode()[8:20]}
+    assert not [form for form in forms if form in shown]
+
+
+def test_hides_a_part_of_a_passphrase_but_no_word_of_it() -> None:
+    secret = {"correct-horse-battery-staple": "***"}
+    assert hide_secrets("is 'correct-horse-bat…'", secret) == "is '***…'"
+    assert hide_secrets("the correct battery, a horse", secret) == "the correct battery, a horse"
+
+
+@pytest.mark.parametrize(
+    ("secret", "text"),
+    [
+        ("production", "the introduction to products of producers"),
+        ("installation-token", "the installation failed"),
+        ("https://api.service.test", "cannot reach https://api.primeintellect.ai"),
+        ('{"gpu": "H100_80GB", "count": 2}', "H100_80GB is not available"),
+        ("abc", "Field required: pod.cloudId, at most 100, provider 'hyperstack', 2.49 USD/h"),
+    ],
+)
+def test_a_secret_of_words_hides_no_other_words(secret: str, text: str) -> None:
+    assert hide_secrets(text, {secret: "***"}) == text
+    assert hide_secrets(f"{text} {secret}", {secret: "***"}) == f"{text} ***"
 
 
 def test_of_secrets_that_overlap_no_end_is_left() -> None:
@@ -173,6 +231,15 @@ def test_an_error_hides_what_was_filled_in_by_the_same_rules() -> None:
     assert str(error) == "not read: ${PW} or ${PW}"
     assert error.said == "${PW}="
     assert error.request_id == "${PW}"
+
+
+@pytest.mark.parametrize("start", [0, 19_990, 40_000, 99_000])
+def test_hides_a_whole_secret_anywhere_in_a_long_text(start: int) -> None:
+    text = ("a line of a log\n" * 10_000)[:100_000]
+    hider = Hider({TOKEN: "***"}, parts=False)
+    assert hider.hide(text) == text
+    shown = hider.hide(text[:start] + TOKEN + text[start:] + TOKEN[:20] + "\n" + TOKEN[20:])
+    assert shown == text[:start] + "***" + text[start:] + "***"
 
 
 @pytest.mark.parametrize("unit", ["&", "\\", "%25", "&#x", "&amp;", "\\u005c", "a", "%c3", "sec", "\\\\u"])

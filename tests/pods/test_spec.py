@@ -84,7 +84,7 @@ def test_yaml_values_are_text_until_their_field_says_otherwise() -> None:
         ("gpu: !!python/object:os.system x", "does not parse"),
         ("gpu: A\ncount: !!int x", "line 3, column 8"),
         ("gpu: A\nname: !!timestamp x", "does not parse"),
-        ("gpu: A\nname: &a [*a]", "aliases (*name) are not used here"),
+        ("gpu: A\nname: [*a]", "aliases (*name) are not used here"),
         ("gpu: A\nname: \x07", "a character at line 3, column 7"),
         ("gpu: A\nenv: {A: ${g}}", "quote '${…}' inside braces"),
         ('gpu: A\nname: "\\ud800"', "half of a character"),

@@ -282,3 +282,18 @@ def test_names_the_first_problems_of_very_many() -> None:
     )
     assert "more" in said
     assert "'pod.cloudId' is required" in said
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["!hunter2", "!!hunter2", "!<hunter2>", "!hunter2!x", "!e!hunter2", "&hunter2", "*hunter2", "&hunter2 x"],
+)
+def test_repeats_no_password_that_yaml_takes_for_a_sign(written: str) -> None:
+    with pytest.raises(InvalidRequest, match="are not used here") as caught:
+        parse_specs(f"gpu: A\njupyter_password: {written}")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_refuses_an_escape_beyond_all_characters() -> None:
+    with pytest.raises(InvalidRequest, match="a value in it is not valid"):
+        parse_specs('gpu: "\\Uffffffff"')

@@ -1,0 +1,116 @@
+"""The secrets that creates have sent: a service may repeat them in every answer from then on."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from .errors import UnexpectedAnswer
+from .hiding import Hider
+from .tolerant import sounds_secret
+
+__all__ = ["SentSecrets", "secrets_in"]
+
+_MAX_REMEMBERED = 1_000
+_MIN_LENGTH = 6
+# Every sentence has the words of some variables, and a log has more of them than the reason of a failure.
+_RANDOM = re.compile(r"(?=(?:\D*\d){4})(?=.*[A-Za-z])[\w+/=.~-]{16,}", re.DOTALL)
+_REASONS = frozenset({"installationFailure", "installation_failure"})
+# A pod is known by these, and reached at these.
+_KEPT = re.compile(
+    r"(?:.*_)?ids?|.*[a-z]I[dD]s?|name|sshConnection|ssh_connection|ip|internal|external|(?:resource|mount)Path"
+)
+_WORDS = "***"
+
+
+def secrets_in(body: object) -> list[tuple[str, str]]:
+    """Return the secret values of a create, each with its name; none of a letter or two, which are in every
+    sentence."""
+    body = body() if callable(body) else body
+    pod = body.get("pod") if isinstance(body, dict) else None
+    if not isinstance(pod, dict):
+        return []
+    named = [("jupyter_password", pod.get("jupyterPassword"))]
+    named += [(str(env.get("key")), env.get("value")) for env in pod.get("envVars") or []]
+    return [(name, value) for name, value in named if isinstance(value, str) and len(value) > 2]
+
+
+class SentSecrets:
+    """What one client has sent and must not be shown: in memory only, and never pickled. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._values: dict[str, bool] = {}
+        self._in_reasons = self._elsewhere = Hider({})
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("secrets are not pickled")
+
+    def remember(self, body: object) -> None:
+        """Remember the secrets of a create before it is sent; what it also says openly is none."""
+        body = body() if callable(body) else body
+        named = secrets_in(body)
+        told = list(_open_texts(body)) if named else []
+        fresh = {
+            value: sounds_secret(name) or _RANDOM.fullmatch(value) is not None
+            for name, value in named
+            if len(value) >= _MIN_LENGTH and not any(value in text for text in told)
+        }
+        with self._lock:
+            if fresh.items() <= self._values.items():
+                return
+            values = {**self._values, **fresh}
+            self._values = dict(list(values.items())[-_MAX_REMEMBERED:])
+            self._in_reasons = Hider(dict.fromkeys(self._values, _WORDS))
+            certain = [value for value, is_certain in self._values.items() if is_certain]
+            self._elsewhere = Hider(dict.fromkeys(certain, _WORDS), parts=False)
+
+    @property
+    def values(self) -> list[str]:
+        """All of them."""
+        return list(self._values)
+
+    def hide(self, answer: Any) -> Any:
+        """Return an answer about pods without secrets.
+
+        The reason of a failure is without any value, and other texts without those that cannot be ordinary
+        words. Ids, names and addresses stay, for requests need them.
+
+        Raises
+        ------
+        UnexpectedAnswer
+            The answer is nested too deeply.
+        """
+        try:
+            return self._hide_texts(answer) if self._values else answer
+        except RecursionError:
+            raise UnexpectedAnswer("the service's answer is nested too deeply to be read") from None
+
+    def _hide_texts(self, answer: Any) -> Any:
+        if isinstance(answer, str):
+            return self._elsewhere.hide(answer)
+        if isinstance(answer, list):
+            return [self._hide_texts(item) for item in answer]
+        if isinstance(answer, dict):
+            return {key: self._hide_field(str(key), value) for key, value in answer.items()}
+        return answer
+
+    def _hide_field(self, key: str, value: Any) -> Any:
+        if key in _REASONS and isinstance(value, str):
+            return self._in_reasons.hide(value)
+        return value if _KEPT.fullmatch(key) else self._hide_texts(value)
+
+
+def _open_texts(value: object) -> Iterator[str]:
+    """Yield what a create says that is not secret."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _open_texts(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key not in ("envVars", "jupyterPassword"):
+                yield from _open_texts(item)

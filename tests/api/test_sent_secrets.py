@@ -1,0 +1,191 @@
+"""What a create has sent is in no text of what the service says of pods from then on."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import Any
+
+import httpx
+import pytest
+
+from primepods_magic.api.client import Client
+from primepods_magic.api.errors import OutOfStock, PodsError
+from primepods_magic.api.models import PodDetails, PodStatusEntry
+from primepods_magic.api.requests import CreateRequest
+from primepods_magic.api.settings import Settings
+from primepods_magic.api.tolerant import without_secrets
+from tests.support.secrets import Search
+
+TOKEN = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
+PASSPHRASE = "correct-horse-battery-staple"
+PASSWORD = "hunter2-hunter2"
+SECRETS = {"token": TOKEN, "passphrase": PASSPHRASE, "password": PASSWORD}
+
+
+class Service:
+    """Answers every request with what it was given last."""
+
+    def __init__(self) -> None:
+        self.answer: Any = {"id": "p1", "name": "train"}
+        self.status = 200
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if isinstance(self.answer, str):
+            return httpx.Response(200, text=self.answer)
+        return httpx.Response(self.status, json=self.answer)
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def client(service: Service) -> Any:
+    with Client(Settings("https://pods.test", "pit_key"), http=httpx.MockTransport(service)) as client:
+        yield client
+
+
+def create(client: Client, env: dict[str, str] | None = None, **pod: Any) -> PodDetails:
+    env = (
+        env if env is not None else {"HF_TOKEN": TOKEN, "WORDS": PASSPHRASE, "MODE": "ACTIVE", "N": "100000"}
+    )
+    body = {
+        "pod": {
+            "name": "train",
+            "cloudId": "n3",
+            "gpuType": "H100_80GB",
+            "socket": "PCIe",
+            "gpuCount": 1,
+            "jupyterPassword": PASSWORD,
+            "envVars": [{"key": key, "value": value} for key, value in env.items()],
+            **pod,
+        },
+        "provider": {"type": "hyperstack"},
+    }
+    return client.create_pod(CreateRequest.model_validate(body))
+
+
+def told(secret: str) -> dict[str, Any]:
+    return {
+        "id": "p1",
+        "name": "train",
+        "status": "ACTIVE",
+        "installationFailure": f"docker run -e A={secret} failed near {secret[:14]}…",
+    }
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_hides_it_in_the_reason_of_a_failure(client: Client, service: Service, name: str) -> None:
+    service.answer = told(SECRETS[name])
+    pods = [create(client)]
+    service.answer = {"data": [told(SECRETS[name])], "total_count": 1}
+    pods += client.list_all_pods()
+    service.answer = told(SECRETS[name])
+    pods.append(client.get_pod("p1"))
+    service.answer = {"data": [{"podId": "p1", **told(SECRETS[name])}]}
+    pods.append(pods[0].updated(*client.pod_status(["p1"])))
+    for pod in pods:
+        assert pod.installation_failure == "docker run -e A=*** failed near ***…"
+        assert (pod.id, pod.name, pod.status) == ("p1", "train", "ACTIVE")
+
+
+@pytest.mark.parametrize("field", ["gpuName", "status", "installationStatus", "providerType", "anything"])
+def test_hides_it_in_other_texts_of_a_pod(client: Client, service: Service, field: str) -> None:
+    service.answer = {"id": "p1", "name": "train", field: f"is {TOKEN}"}
+    search = Search(SECRETS)
+    for pod in (create(client), client.get_pod("p1")):
+        search.look_at_object("pod", pod)
+    search.verdict(least=10)
+
+
+@pytest.mark.parametrize("form", [{"logs": f"a\nHF_TOKEN={TOKEN}\nb"}, [f"HF_TOKEN={TOKEN}"], f"x {TOKEN}\n"])
+def test_hides_it_in_logs(client: Client, service: Service, form: Any) -> None:
+    create(client)
+    service.answer = form
+    shown = client.pod_logs("p1")
+    assert "***" in shown
+    assert TOKEN not in shown
+
+
+def test_hides_it_in_a_later_refusal(client: Client, service: Service) -> None:
+    create(client)
+    service.status, service.answer = 400, {"detail": f"pod of {TOKEN} and {PASSPHRASE}"}
+    with pytest.raises(PodsError, match=r"pod of \*\*\* and \*\*\*"):
+        client.get_pod("p1")
+
+
+def test_a_value_that_is_a_word_of_the_service_does_not_change_what_a_refusal_is(
+    client: Client, service: Service
+) -> None:
+    service.status, service.answer = 400, {"detail": "There is no capacity"}
+    with pytest.raises(OutOfStock, match=r"There is no \*\*\*"):
+        create(client, {"A": "capacity"})
+
+
+def test_ids_names_addresses_and_known_words_stay(client: Client, service: Service) -> None:
+    create(
+        client,
+        {
+            "API_TOKEN": "10.0.0.1-10.0.0.1-1",
+            "MODE": "ACTIVE",
+            "KEY_ID": "0123456789abcdef0123",
+            "A": "25.00",
+        },
+    )
+    service.answer = {
+        "id": "0123456789abcdef0123",
+        "name": "0123456789abcdef0123",
+        "teamId": "0123456789abcdef0123",
+        "status": "ACTIVE",
+        "priceHr": "25.00",
+        "sshConnection": "root@10.0.0.1-10.0.0.1-1 -p 22",
+    }
+    pod = client.get_pod("p1")
+    assert pod.id == pod.name == pod.team_id == "0123456789abcdef0123"
+    assert (pod.status, pod.price_hr) == ("ACTIVE", 25.0)
+    assert pod.ssh_connection == "root@10.0.0.1-10.0.0.1-1 -p 22"
+
+
+def test_what_a_create_says_openly_is_no_secret(client: Client, service: Service) -> None:
+    create(client, {"GPU_TOKEN": "H100_80GB", "N": "100000"})
+    service.answer = {"id": "p1", "gpuName": "H100_80GB", "installationFailure": "no H100_80GB"}
+    pod = client.get_pod("p1")
+    assert (pod.gpu_name, pod.installation_failure) == ("H100_80GB", "no H100_80GB")
+    service.answer = {"logs": "step 100000"}
+    assert client.pod_logs("p1") == "step 100000"
+
+
+def test_another_client_knows_nothing_of_it(client: Client, service: Service) -> None:
+    create(client)
+    with Client(Settings("https://pods.test", "pit_key"), http=httpx.MockTransport(service)) as other:
+        service.answer = told(TOKEN)
+        assert TOKEN in str(other.get_pod("p1").installation_failure)
+
+
+def test_it_is_not_pickled(client: Client) -> None:
+    create(client)
+    with pytest.raises(TypeError):
+        pickle.dumps(client.transport._sent)
+    assert TOKEN not in repr(client.transport._sent)
+
+
+@pytest.mark.parametrize("model", [PodDetails, PodStatusEntry])
+def test_a_pod_keeps_no_field_that_sounds_secret(model: Any) -> None:
+    sent = {
+        "envVars": [{"key": "HF_TOKEN", "value": TOKEN}],
+        "jupyterPassword": PASSWORD,
+        "env": {"HF_TOKEN": TOKEN},
+        "config": {"environment": {"A": TOKEN}, "apiKey": TOKEN, "list": [{"auth_token": TOKEN}], "size": 1},
+        "environmentType": "UBUNTU",
+        "sshKeyId": "k1",
+    }
+    pod = model.model_validate(sent)
+    search = Search(SECRETS)
+    search.look_at_object("pod", pod)
+    search.look("extra", repr(pod.model_extra))
+    search.look("JSON", json.dumps(pod.model_dump(mode="json")))
+    search.verdict(least=8)
+    assert pod.model_extra["config"] == {"list": [{}], "size": 1}
+    assert without_secrets(sent)["sshKeyId"] == "k1"
