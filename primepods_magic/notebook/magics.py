@@ -273,14 +273,16 @@ def parser_of(name: str) -> tuple[Any, ArgumentParser]:
 
 
 def _without_frames(call: Callable[[], Any]) -> Any:
-    """What a call answers; an error of ours leaves the frames behind that it came through. Nobody is shown
-    them, and what is in them, such as a secret, could be."""
+    """Return what a call answers; an error of ours, or Ctrl-C, leaves the frames behind that it came through.
+
+    Verbose tracebacks would show what is in them, such as a secret.
+    """
     from primepods_magic.api.errors import PodsError
 
     try:
         return call()
-    except PodsError as error:
-        failure = error
+    except (PodsError, KeyboardInterrupt) as error:
+        failure: BaseException = error
     failure.__cause__ = failure.__context__ = None
     raise failure.with_traceback(None)
 

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from traceback import walk_tb
 from typing import Any
 
 import httpx
@@ -24,7 +25,7 @@ from primepods_magic.api.errors import InvalidRequest, NotConfigured, OutcomeUnk
 from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.settings import load_settings
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, status_frame
-from primepods_magic.notebook.magics import COMMANDS
+from primepods_magic.notebook.magics import COMMANDS, _without_frames
 from primepods_magic.pods.connection import current, disconnect
 from primepods_magic.pods.launch import plan_launch
 from primepods_magic.pods.snapshot import Snapshot
@@ -398,3 +399,13 @@ def test_what_is_planted_in_an_object_or_a_file_is_found(tmp_path: Path) -> None
         look(search)
         with pytest.raises(AssertionError, match="hits, such as"):
             search.verdict(least=1)
+
+
+def test_an_interrupt_leaves_the_frames_behind_that_it_came_through() -> None:
+    def send(key: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        _without_frames(lambda: send("pit_0123456789"))
+    frames = [frame for frame, _ in walk_tb(caught.tb)]
+    assert "send" not in [frame.f_code.co_name for frame in frames]
