@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from functools import partial
 from typing import Any, Literal, TypeVar
 
@@ -12,7 +11,7 @@ import httpx
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
 from .answers import read_logs, read_model, read_page, read_rows, read_status
 from .bounds import check_count, check_seconds, page_params, sorting_params
-from .errors import InvalidRequest, OutcomeUnknown, UnexpectedAnswer
+from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
 from .lists import ListPage, is_nothing, read_list_page, read_pages, read_whole_list
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
 from .paths import quote_id, try_both
@@ -31,6 +30,7 @@ _IDS_IN_ONE_REQUEST = 100
 _PAGE = 100
 # Of lines that were redrawn, the service may count every state.
 _LOG_LINES = 10_000
+_TOO_MUCH = (400, 413, 422)
 _BELIEVED_ENDED_PODS = 100_000
 
 
@@ -262,8 +262,11 @@ class Client:
         place = f"{_pod_path(pod_id)}/{path}"
         # The service counts lines as they were written; of one that was redrawn it takes many to show one.
         if tail is not None and tail < _LOG_LINES:
-            with suppress(InvalidRequest):
+            try:
                 return self.transport.request("GET", place, params={"tail": _LOG_LINES}, text_will_do=True)
+            except (InvalidRequest, RequestRefused) as refused:
+                if refused.status_code not in _TOO_MUCH:
+                    raise
         return self.transport.request("GET", place, params={"tail": tail}, text_will_do=True)
 
     def delete_pod(self, pod_id: str) -> None:

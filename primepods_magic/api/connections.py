@@ -170,10 +170,12 @@ def _may_hold_port(value: object) -> bool:
 
 
 # The same few texts are read at every look at pods that are watched.
-@lru_cache(maxsize=4096)
 def _read_one(text: str, *, needs_port: bool = False) -> SshTarget | None:
-    if len(text) > _LONGEST:
-        return None
+    return None if len(text) > _LONGEST else _read_short(text, needs_port)
+
+
+@lru_cache(maxsize=4096)
+def _read_short(text: str, needs_port: bool) -> SshTarget | None:
     try:
         return _parse_command(shlex.split(text), needs_port=needs_port)
     except ValueError:

@@ -15,6 +15,8 @@ _LEFT_OUT = "… earlier lines are left out …\n"
 _ROWS = 100
 _COLUMNS = 10_000
 _MOST_PADDING = 1_000_000
+# Marks on one character; no letter of any script has as many.
+_MOST_MARKS = 32
 # Erasing and moving cells costs as much as their row is long; what erases more is not looked after any more.
 _MOST_CELLS_MOVED = 20_000_000
 _TAB = 8
@@ -233,7 +235,8 @@ class _Screen:
                 cells += (character, "")
             elif cells and unicodedata.category(character) in ("Mn", "Me", "Cf"):
                 at = len(cells) - (2 if not cells[-1] and len(cells) > 1 else 1)
-                cells[at] += character
+                if len(cells[at]) < _MOST_MARKS:
+                    cells[at] += character
             else:
                 cells.append(character)
         return cells

@@ -74,6 +74,7 @@ _ENVIRONMENT = re.compile(
 )
 _datetime = TypeAdapter(datetime)
 _INT64 = 2**63
+_LONGEST_WORD = 200
 EARLIEST = datetime(2020, 1, 1, tzinfo=timezone.utc)
 """Nothing that the service tells of is older."""
 LATEST = datetime(2038, 1, 19, tzinfo=timezone.utc)
@@ -319,13 +320,18 @@ Flag = Annotated[bool | None, BeforeValidator(_flag)]
 Timestamp = Annotated[datetime | None, BeforeValidator(timestamp_in)]
 
 
-@lru_cache(maxsize=512)
 def fold_word(value: str) -> str:
     """Fold a word, so that case, spaces, dashes and camelCase make no difference.
 
     >>> fold_word(" in-progress "), fold_word("SoldOut"), fold_word("SOLD_OUT")
     ('IN_PROGRESS', 'SOLD_OUT', 'SOLD_OUT')
     """
+    # No word is as long as that; longer text is not kept.
+    return _fold_short(value[:_LONGEST_WORD])
+
+
+@lru_cache(maxsize=512)
+def _fold_short(value: str) -> str:
     parted = _CAMEL_CASE.sub("_", unicodedata.normalize("NFKC", value))
     return _SEPARATORS.sub("_", parted).strip("_").upper()
 

@@ -12,9 +12,12 @@ from pydantic import SecretStr
 
 from primepods_magic.api.errors import InvalidRequest, PodsError
 
-from .values import forms_of_secret, hide_secrets
+from .values import forms_of_secret, hide_secrets, sounds_secret
 
 __all__ = ["Variables"]
+
+
+_SHORTEST_SECRET = 6
 
 
 class Variables:
@@ -35,7 +38,10 @@ class Variables:
 
     def __call__(self, name: str) -> str:
         if name not in self._namespace:
-            return self._kept_secret(name, os.environ[name])
+            value = os.environ[name]
+            # A number, or a short word, is no secret unless it is called one; hidden, it would spoil prices.
+            is_plain = len(value) < _SHORTEST_SECRET and not sounds_secret(name)
+            return value if is_plain else self._kept_secret(name, value)
         value = self._namespace[name]
         if isinstance(value, SecretStr):
             return self._kept_secret(name, value.get_secret_value())

@@ -142,7 +142,7 @@ def test_ids_names_addresses_and_known_words_stay(client: Client, service: Servi
         "priceHr": "25.00",
         "sshConnection": "root@10.0.0.1-10.0.0.1-1 -p 22",
     }
-    pod = client.get_pod("p1")
+    pod = client.get_pod("0123456789abcdef0123")
     assert pod.id == pod.name == pod.team_id == "0123456789abcdef0123"
     assert (pod.status, pod.price_hr) == ("ACTIVE", 25.0)
     assert pod.ssh_connection == "root@10.0.0.1-10.0.0.1-1 -p 22"

@@ -25,6 +25,9 @@ SHOWN = 50
 _AS_IT_IS = PodSpec()
 _TOLD = ("gpu_type", "region", "country", "provider", "security", "socket")
 
+# No word is as long as that; longer text is not kept.
+_LONGEST_WORD = 200
+
 
 class OfferKey(NamedTuple):
     """What tells offers apart, also in another list; a cloud id alone does not."""
@@ -272,6 +275,10 @@ def _price(text: str) -> float | None:
     return price if 0 < price < math.inf else None
 
 
-@lru_cache(maxsize=4096)
 def _folded(text: str | None) -> str:
-    return re.sub(r"[\W_]", "", text or "").casefold()
+    return _fold_short((text or "")[:_LONGEST_WORD])
+
+
+@lru_cache(maxsize=4096)
+def _fold_short(text: str) -> str:
+    return re.sub(r"[\W_]", "", text).casefold()

@@ -77,8 +77,7 @@ def failure(error: BaseException, *, was_sent: bool) -> Outcome:
     # What others say of their errors may repeat what was sent.
     text = str(error) if isinstance(error, PodsError) else f"{type(error).__name__} broke it off"
     text = text.rstrip(".")
-    is_open = isinstance(error, ServiceUnavailable) and error.may_have_acted
-    if not was_sent or (isinstance(error, _NOTHING_CREATED) and not is_open):
+    if not was_sent or isinstance(error, _NOTHING_CREATED):
         created = "" if "created" in text else "Nothing was created. "
         return Outcome(f"{text}. {created}Nothing is billed for it.", is_failure=True)
     if isinstance(error, _SAYS_WHAT_IS_BILLED):

@@ -181,7 +181,7 @@ def test_no_secret_is_told_anywhere(opened: Opened, traffic: Traffic, sandbox: S
     model.review()
     idle(model)
     assert model.order.outcome is not None
-    assert "what is this: ${HF_TOKEN} and ${JUPYTER_PASSWORD_2}" in model.order.outcome.text
+    assert "what is this: *** and ***" in model.order.outcome.text
     look("after a refusal that repeats them")
     traffic.answer = lambda request: None
     launched(model, name="train")
