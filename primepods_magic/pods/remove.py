@@ -92,7 +92,10 @@ def remove_pods(
             )
     try:
         for pod in wanted:
-            outcomes[str(pod.id)] = _ask(connection, pod, may_raise=not outcomes)
+            is_first = not outcomes
+            # Noted before the request leaves: Ctrl-C may come before its response.
+            outcomes[str(pod.id)] = UNSURE
+            outcomes[str(pod.id)] = _ask(connection, pod, may_raise=is_first)
         rows = _verify(connection, wanted, outcomes, timeout_s)
     except KeyboardInterrupt:
         names = join_clean(pod.name for pod in wanted if pod.id in outcomes) or "nothing"
@@ -129,15 +132,16 @@ def _verify(
     asked = {str(pod.id): pod for pod in pods if not outcomes[str(pod.id)].startswith("not ended")}
     accepted = {pod_id for pod_id in asked if outcomes[pod_id] == GONE}
     findings: dict[str, Finding] = {}
+    absent: set[str] = set()
     try:
-        _wait_until_gone(connection, asked, accepted, findings, timeout_s)
+        _wait_until_gone(connection, asked, accepted, findings, absent, timeout_s)
     except PodsError as error:
         findings |= {
             pod_id: Finding(Fate.UNKNOWN, reason=str(error))
             for pod_id in asked
-            if not _is_gone(pod_id, findings, accepted)
+            if not _is_gone(pod_id, findings, absent)
         }
-    gone = {pod_id for pod_id in asked if _is_gone(pod_id, findings, accepted)}
+    gone = {pod_id for pod_id in asked if _is_gone(pod_id, findings, absent)}
     for pod_id in asked.keys() - gone:
         finding = findings[pod_id]
         reason = finding.reason or "the service does not know it any more, and does not say that it ended"
@@ -160,28 +164,31 @@ def _wait_until_gone(
     asked: dict[str, PodDetails],
     accepted: set[str],
     findings: dict[str, Finding],
+    absent: set[str],
     timeout_s: float,
 ) -> None:
-    """Wait until all pods are gone, and note what the witnesses say of each. What the list has is going."""
+    """Wait until all pods are gone, and note what the witnesses say of each. What the list has is going; a
+    pod that the service has agreed to end, and that no one knows at two looks in a row, is ``absent``."""
     deadline = connection.clock.monotonic() + timeout_s
-    left = asked
+    left, absent_before = asked, set[str]()
     while left:
         listed = connection.client.list_all_pods()
         findings |= examine_pods(connection, left.values(), listed=listed)
-        left = {i: pod for i, pod in left.items() if not _is_gone(i, findings, accepted)}
+        absent_now = {i for i in left if findings[i].fate is Fate.ABSENT and i in accepted}
+        absent |= absent_now & absent_before
+        absent_before = absent_now
+        left = {i: pod for i, pod in left.items() if not _is_gone(i, findings, absent)}
         if connection.clock.monotonic() >= deadline:
             return
         if left:
             connection.clock.sleep(interval_s(connection))
 
 
-def _is_gone(pod_id: str, findings: dict[str, Finding], accepted: set[str]) -> bool:
+def _is_gone(pod_id: str, findings: dict[str, Finding], absent: set[str]) -> bool:
     """Tell whether two witnesses agree. A pod that the service did not find when it was to end may be
     another team's for the moment: that no one knows it is not enough, its end has to be stated."""
     finding = findings.get(pod_id)
-    if finding is None:
-        return False
-    return finding.has_ended or (finding.fate is Fate.ABSENT and pod_id in accepted)
+    return finding is not None and (finding.has_ended or pod_id in absent)
 
 
 def _removal(pod: PodDetails, outcome: str, row: HistoryRow | None) -> Removal:
