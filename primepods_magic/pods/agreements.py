@@ -84,7 +84,8 @@ class Agreements:
                 is_dearer = is_kept and is_above(pod, agreement.usd_hr)
                 if is_dearer:
                     broken.append((pod, agreement.end))
-                if is_dearer or not is_kept or (pod.is_ready and pod.id in priced_ids):
+                # One that is above it is held until it is gone: ending it may fail.
+                if not is_kept or (not is_dearer and pod.is_ready and pod.id in priced_ids):
                     del self._agreed[pod.id]
         return {str(pod.id): end(pod) for pod, end in broken}
 

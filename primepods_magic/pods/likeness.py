@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from primepods_magic.api.text import clean
@@ -10,6 +11,7 @@ __all__ = ["fold_letters", "fold_name", "is_name_of"]
 
 # Services cut names at 15 characters or more; what is shorter is another name.
 _SHORTEST_CUT = 12
+_SEPARATORS = re.compile(r"[\s_.-]+")
 
 
 def fold_name(name: str | None) -> str:
@@ -18,9 +20,7 @@ def fold_name(name: str | None) -> str:
     >>> fold_name(" Train_Run ") == fold_name("train run")
     True
     """
-    letters = _drop_marks(name)
-    parts = "".join(letter if letter.isalnum() else " " for letter in letters).split()
-    return "-".join(parts) or letters.strip()
+    return "-".join(_SEPARATORS.sub(" ", _drop_marks(name)).split())
 
 
 def fold_letters(word: str | None) -> str:

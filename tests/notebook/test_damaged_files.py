@@ -86,10 +86,12 @@ def test_commands_work_whatever_a_file_of_ours_is(name: str, shell: Any, home: P
 @pytest.mark.parametrize("suffix", [".json", ".lock"])
 def test_a_launch_finds_its_pod_whatever_its_record_is(suffix: str, shell: Any, home: Path) -> None:
     first = shell.run(CREATE)
-    (path,) = (home / STATE / "primepods_magic" / "launching").glob(f"*{suffix}")
+    paths = list((home / STATE / "primepods_magic" / "launching").glob(f"*{suffix}"))
+    assert paths
     for damage in DAMAGES:
-        clear_place(path)
-        damage_path(path, damage)
+        for path in paths:
+            clear_place(path)
+            damage_path(path, damage)
         assert shell.run(CREATE).id == first.id, damage
     assert len(shell.run("%pods ls")) == 1
 

@@ -211,7 +211,7 @@ def test_every_command_explains_itself(shell: Any, command: str) -> None:
         ("%%pod_create\ngpuu: A", errors.InvalidRequest, "did you mean 'gpu'?"),
         ("%%pod_create\ngpu: A\ncount: two", errors.InvalidRequest, "'count'"),
         ("%%pod_create\nname: a", errors.InvalidRequest, "'gpu' is required"),
-        ("%%pod_create\nname: &a\n  gpu: *a", errors.InvalidRequest, "aliases (*name) are not used here"),
+        ("%%pod_create\nname: &a\n  gpu: *a", errors.InvalidRequest, "anchors (&name) are not used here"),
         ("%%pod_create\ngpu: A\nsecurity: secure", errors.InvalidRequest, "did you mean 'secure_cloud'?"),
         ("%%pod_create\ngpu: A\n  x: y", errors.InvalidRequest, "line 3, column 4"),
         ('%%pod_create\n{"pod": }', errors.InvalidRequest, "line 2, column 9"),
