@@ -65,11 +65,13 @@ def expand_path(path: str | Path) -> Path:
     try:
         whole = Path(path).expanduser()
     except (RuntimeError, OSError):
-        raise InvalidRequest(f"'{path}' is no place for a file: the home folder is unknown") from None
+        raise InvalidRequest(
+            f"'{path}' cannot be used: the home folder is unknown. Use a full path"
+        ) from None
     except ValueError:
-        raise InvalidRequest(f"'{path}' is no place for a file") from None
+        raise InvalidRequest(f"'{path}' is not a path to a file") from None
     if not whole.name or "\0" in str(whole):
-        raise InvalidRequest(f"'{path}' is no place for a file")
+        raise InvalidRequest(f"'{path}' is not a path to a file")
     return whole
 
 

@@ -38,6 +38,7 @@ _CLAIMS = "\0claims"
 # Times without a zone, or of a clock that is off, are hours apart.
 _SUSPECT_WITHIN_S = 86_400.0
 _CLOCK_SKEW_S = 60.0
+_SHORTEST_PART = 4
 
 
 @dataclass(frozen=True)
@@ -314,7 +315,9 @@ def _is_machine(pod: PodDetails | HistoryRow, intent: Intent) -> bool:
 def _is_suspect(connection: Connection, pod: PodDetails, intent: Intent, claimed: tuple[Intent, ...]) -> bool:
     """Return whether a pod is new and has the machine of a launch, or its name within another one."""
     is_new = bool(pod.id) and pod.id not in intent.known_ids and pod.is_live
-    is_named = fold_letters(intent.name) in fold_letters(pod.name)
+    letters = fold_letters(intent.name)
+    # A name of a letter or two is in every other one.
+    is_named = len(letters) >= _SHORTEST_PART and letters in fold_letters(pod.name)
     is_alike = is_named or (_is_machine(pod, intent) and not intent.is_over)
     return (
         is_new

@@ -198,7 +198,7 @@ def test_commands_work_without_a_home(
             "%pods costs --save ~/costs.png",
             "%pods costs --by project --projects ~/projects.yaml",
         ):
-            with refuses(InvalidRequest, "is no place for a file: the home folder is unknown"):
+            with refuses(InvalidRequest, "cannot be used: the home folder is unknown. Use a full path"):
                 shell.run(line)
     (doctor,) = [row for row in shell.run("%pods doctor").itertuples() if row.check == "launch notes"]
     assert (doctor.result, doctor.what_to_do) == ("warning", "set HOME to a folder of yours")

@@ -17,9 +17,10 @@ from primepods_magic.pods.launch import launch, plan_launch
 from primepods_magic.pods.likeness import is_name_of
 from primepods_magic.pods.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
-from tests.pods.test_one_pod import is_create, names
+from tests.pods.test_one_pod import Breaking, is_create, names
 
 Change = Callable[[str], str]
+KEY = {"Authorization": "Bearer sandbox"}
 
 CHANGES: dict[str, tuple[str, Change]] = {
     "trims": (" train ", str.strip),
@@ -225,6 +226,27 @@ def test_a_lost_create_whose_pod_has_another_name_is_unknown_until_a_person_deci
     assert http.creates == 1
     assert launch(gpu="L4_24GB", name="train", new=True, tell=lambda _: None).name == "train"
     assert sorted(map(str, names(connection))) == ["acme-train", "train"]
+
+
+@pytest.mark.parametrize("name", ["a", "🚀"])
+def test_a_name_of_a_letter_is_not_found_within_every_other_name(
+    connection: Connection, through: Through, name: str
+) -> None:
+    """Another computer launches another machine meanwhile."""
+
+    class Elsewhere(Breaking):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if is_create(request):
+                other = {"cloudId": "NVIDIA H100", "gpuType": "H100_80GB", "socket": "PCIe", "gpuCount": 1}
+                sandbox = httpx.Client(base_url=connection.settings.base_url, headers=KEY, trust_env=False)
+                with sandbox:
+                    body = {"pod": {"name": "a-train", **other}, "provider": {"type": "runpod"}}
+                    assert sandbox.post("/api/v1/pods/", json=body).is_success
+            return super().handle_request(request)
+
+    there = through(Elsewhere(arrives=False))
+    with pytest.raises(ServiceUnavailable, match="was not created"):
+        launch(gpu="L4_24GB", name=name, connection=there, tell=lambda _: None)
 
 
 def test_another_pod_that_began_meanwhile_elsewhere_is_not_taken_for_a_lost_create(
