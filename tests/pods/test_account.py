@@ -82,7 +82,7 @@ def test_says_that_a_key_file_cannot_be_read(damage: str, connection: Connection
 
 @pytest.mark.parametrize("file", ["~nobody-of-this-name/key.pub", "a\0b", "", "/"])
 def test_says_that_a_word_is_no_key_file(file: str, connection: Connection) -> None:
-    with pytest.raises(InvalidRequest, match=r"the home folder is unknown|ssh-keygen"):
+    with pytest.raises(InvalidRequest, match=r"not a path to a file|home folder is unknown|ssh-keygen"):
         add_key(connection, file)
 
 
