@@ -34,7 +34,7 @@ _LONGEST_REQUEST_ID = 100
 _LONGEST_HEADER = 64
 _LONGEST_RETRY_AFTER_S = 365 * 24 * 3600.0
 # Statuses with which a create that found no machine is refused; 409 without words says so as well.
-_CAPACITY_STATUSES = frozenset({400, 404, 409, 410, 422, 503})
+_CAPACITY_STATUSES = frozenset({400, 404, 409, 410, 422, 500, 503})
 # As the service's website names them; those that are not here are nowhere named.
 _PERMISSIONS = {
     "pods": "Instances",

@@ -189,8 +189,10 @@ def end_if_too_dear(
     if price_usd_hr is None:
         return
     burn = highest_burn_usd_hr(others)
+    # It is what was agreed to, and held to the cent as that is.
+    if spec.max_price is not None and is_above(pod, spec.max_price):
+        raise _end_too_dear(connection, pod, "", f"its max_price of ${spec.max_price:.2f}/h")
     bounds = (
-        (spec.max_price, price_usd_hr, "its max_price"),
         (limits.max_price_usd_hr, price_usd_hr, "the ceiling for one pod (max_price_usd_hr)"),
         (limits.max_burn_usd_hr, burn + price_usd_hr, "the ceiling for all pods (max_burn_usd_hr)"),
     )

@@ -209,7 +209,13 @@ def test_a_service_that_is_unavailable_itself_leaves_a_create_unknown(words: str
     assert type(refuse(503, {"detail": words})) is errors.OutcomeUnknown
 
 
-@pytest.mark.parametrize("status", [500, 502, 504, 408, 499])
+def test_a_create_that_fails_in_words_of_capacity_is_out_of_stock() -> None:
+    error = refuse(500, {"detail": "no longer any instances available"})
+    assert type(error) is errors.OutOfStock
+    assert error.status_code == 500
+
+
+@pytest.mark.parametrize("status", [502, 504, 408, 499])
 def test_an_ambiguous_status_stays_ambiguous_and_carries_the_words(status: int) -> None:
     error = refuse(status, {"detail": "no longer any instances available"})
     assert type(error) is errors.OutcomeUnknown
