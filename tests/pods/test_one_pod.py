@@ -148,11 +148,12 @@ def test_a_pod_that_ended_before_it_was_seen_is_found_in_the_history(
         httpx.Response(200, html="<html>"),
         httpx.Response(200, json={}),
         httpx.Response(500),
+        httpx.Response(500, json={"detail": "no longer any instances available"}),
         httpx.Response(503, json={"detail": "no capacity left in the queue"}),
         httpx.Response(409, json={"detail": "provider returned no capacity"}),
         httpx.Response(409, json={"detail": "A pod with this name already exists"}),
     ],
-    ids=["a page", "no id", "500", "503", "409", "409 for the name"],
+    ids=["a page", "no id", "500", "500 in words of capacity", "503", "409", "409 for the name"],
 )
 def test_a_create_with_a_bad_answer_is_found(
     connection: Connection, through: Through, answer: httpx.Response
