@@ -113,14 +113,19 @@ class _BoundStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        left_s = _take_time(timeout, httpcore.ConnectTimeout)
+        # A connection whose TLS fails is known to nobody else, so it is closed here.
         try:
+            left_s = _take_time(timeout, httpcore.ConnectTimeout)
             if self._stream.get_extra_info("ssl_object") is not None:
                 return _TunneledTls(self, ssl_context, server_hostname, timeout)
             return _BoundStream(self._stream.start_tls(ssl_context, server_hostname, left_s))
         except ValueError as error:
+            self.close()
             # A host that no certificate can have, such as one that begins with a dot.
             raise httpcore.ConnectError(str(error)) from error
+        except BaseException:
+            self.close()
+            raise
 
     def get_extra_info(self, info: str) -> Any:
         return self._stream.get_extra_info(info)
@@ -144,10 +149,8 @@ class _TunneledTls(httpcore.NetworkStream):
         try:
             self._carry_out(self._tls.do_handshake, timeout)
         except (httpcore.ReadTimeout, httpcore.WriteTimeout) as error:
-            self.close()
             raise httpcore.ConnectTimeout(str(error)) from error
         except (httpcore.NetworkError, OSError) as error:
-            self.close()
             raise httpcore.ConnectError(str(error)) from error
 
     def _carry_out(self, operate: Callable[[], _T], timeout: float | None) -> _T:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import resource
 import socket
+import ssl
 import threading
 import time
 import zlib
@@ -13,9 +14,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpcore
 import pytest
 
-from primepods_magic.api import errors
+from primepods_magic.api import errors, network
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.transport import Transport
 from tests.support.tls import make_certificate, tunneled
@@ -347,15 +349,26 @@ def test_total_time_counts_tls_inside_that_of_a_proxy(
     kind: type[errors.PodsError],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    # Where the answer drips, both handshakes have to end in time, also on a machine that is busy.
+    total_s = TOTAL_S if drips == "handshake" else TOTAL_S + 3
     with tunneled(*certificates, b"", drips) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
-        transport = Transport(Settings("https://pods.test", KEY), total_timeout_s=TOTAL_S)
+        transport = Transport(Settings("https://pods.test", KEY), total_timeout_s=total_s)
         began = time.monotonic()
         with pytest.raises(kind) as caught:
             transport.request(method, "/x", body={} if method == "POST" else None, budget_s=0)
         transport.close()
-    assert time.monotonic() - began < TOTAL_S + 2
+    assert time.monotonic() - began < total_s + 2
     assert getattr(caught.value, "may_have_acted", True) == (drips == "record")
+
+
+def test_closes_a_connection_when_no_time_is_left_for_its_tls() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as service:
+        stream = network._BoundBackend().connect_tcp(*service.getsockname(), 5.0)
+        connection = stream.get_extra_info("socket")
+        with network.allow(0.0, 2**20), pytest.raises(httpcore.ConnectTimeout):
+            stream.start_tls(ssl.create_default_context(), "pods.test")
+        assert connection.fileno() == -1
 
 
 @pytest.mark.usefixtures("trusted")
