@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from tests.support.wire import listening
+
 
 def make_certificate(folder: Path, host: str) -> Path:
     """Make a certificate for a host that only who is told of it trusts; its key is beside it."""
@@ -33,8 +35,6 @@ def proxied(certificate: Path, answers: dict[str, Any], connected: list[str]) ->
     """The address of a proxy that is every service at once, and notes whom it was to connect to."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, certificate.with_suffix(".key"))
-    over = threading.Event()
-    threads: list[threading.Thread] = []
 
     def serve(connection: socket.socket) -> None:
         connection.settimeout(10)
@@ -49,28 +49,8 @@ def proxied(certificate: Path, answers: dict[str, Any], connected: list[str]) ->
         except (OSError, IndexError):
             connection.close()
 
-    def accept() -> None:
-        while not over.is_set():
-            try:
-                connection, _ = listener.accept()
-            except OSError:
-                continue
-            threads.append(threading.Thread(target=serve, args=(connection,)))
-            threads[-1].start()
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        listener.settimeout(0.05)
-        accepting = threading.Thread(target=accept)
-        accepting.start()
-        try:
-            yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        finally:
-            over.set()
-            accepting.join()
-            for thread in threads:
-                thread.join()
+    with listening(serve) as url:
+        yield url
 
 
 RECORD = b"\x17\x03\x03\x40\x00"

@@ -11,20 +11,10 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
 
 
 @contextmanager
-def sending(send: Callable[[socket.socket], object]) -> Iterator[str]:
-    """The address of a service that reads the beginning of each request and leaves the rest to `send`."""
+def listening(serve: Callable[[socket.socket], object]) -> Iterator[str]:
+    """The address of a service that leaves each connection to `serve`, in a thread of its own."""
     over = threading.Event()
     threads: list[threading.Thread] = []
-
-    def serve(connection: socket.socket) -> None:
-        connection.settimeout(10)
-        with connection:
-            try:
-                while connection.recv(65_536) and not over.is_set():
-                    send(connection)
-                    return
-            except OSError:
-                return
 
     def accept() -> None:
         while not over.is_set():
@@ -48,6 +38,28 @@ def sending(send: Callable[[socket.socket], object]) -> Iterator[str]:
             accepting.join()
             for thread in threads:
                 thread.join()
+
+
+@contextmanager
+def sending(send: Callable[[socket.socket], object]) -> Iterator[str]:
+    """The address of a service that reads the beginning of each request and leaves the rest to `send`."""
+    over = threading.Event()
+
+    def serve(connection: socket.socket) -> None:
+        connection.settimeout(10)
+        with connection:
+            try:
+                while connection.recv(65_536) and not over.is_set():
+                    send(connection)
+                    return
+            except OSError:
+                return
+
+    with listening(serve) as url:
+        try:
+            yield url
+        finally:
+            over.set()
 
 
 def whole(body: bytes, *headers: bytes, start: bytes = OK) -> Callable[[socket.socket], object]:
