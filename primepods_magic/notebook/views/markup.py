@@ -55,12 +55,12 @@ an animation starts from the width that the row carries along."""
 # below the first; a grid could do that only with a `<style>` element.
 _HALF = "display:flex;column-gap:14px;align-items:center;min-width:0px;flex-shrink:1"
 _LEFT = f"{_HALF};flex-grow:12;flex-basis:194px"
-_RIGHT = f"{_HALF};flex-grow:1;flex-basis:222px"
+_RIGHT = f"{_HALF};flex-grow:1;flex-basis:264px"
 _COLUMNS = {
     "name": "flex-grow:2;flex-shrink:1;flex-basis:110px",
     "bar": "flex-grow:5;flex-shrink:1;flex-basis:70px",
     "words": "flex-grow:0;flex-shrink:0;flex-basis:130px",
-    "money": "flex-grow:1;flex-shrink:1;flex-basis:78px;text-align:right",
+    "money": "flex-grow:1;flex-shrink:1;flex-basis:120px;text-align:right",
 }
 _FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45"
 # Contained, so that a long name ends in an ellipsis and does not widen the row.
