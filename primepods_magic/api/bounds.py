@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import re
 from collections.abc import Iterable
 from numbers import Real
 from typing import overload
@@ -19,12 +20,14 @@ __all__ = [
     "check_price",
     "check_seconds",
     "page_params",
+    "plain_number",
     "sorting_params",
 ]
 
 MAX_COUNT = 10**12
 MAX_SECONDS = 30 * 24 * 3600.0
 """Locks of some systems cannot wait for much longer."""
+_PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 @overload
@@ -116,6 +119,16 @@ def check_choice(name: str, value: str, known: Iterable[str]) -> str:
     if value not in words:
         raise InvalidRequest(f"'{name}' must be {' or '.join(map(repr, words))}. Nothing was done")
     return value
+
+
+def plain_number(text: str) -> float | None:
+    """Return the number that a text is in plain digits, or ``None``. Python itself also reads ``2_5``, white
+    space, and the digits of other scripts.
+
+    >>> plain_number("2.50"), plain_number("1e3"), plain_number("2_5"), plain_number(" 5"), plain_number("５")
+    (2.5, 1000.0, None, None, None)
+    """
+    return float(text) if _PLAIN_NUMBER.fullmatch(text) else None
 
 
 def page_params(limit: int, offset: int) -> dict[str, int]:

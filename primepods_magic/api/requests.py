@@ -15,6 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import LiteralString
 
+from .bounds import plain_number
 from .errors import InvalidRequest
 from .secret import Secret
 from .sizes import LARGEST_NUMBER, check_size, shorten_word
@@ -34,20 +35,24 @@ __all__ = [
 ]
 
 
-def _refuse_flag(kind: LiteralString) -> BeforeValidator:
-    """In Python, true is the number 1 as well."""
+def _check_number(kind: LiteralString) -> BeforeValidator:
+    """Refuse what Python and pydantic read as a number and a person does not: true, and ``2_5``."""
 
-    def refuse(value: object) -> object:
+    def check(value: object) -> object:
         if isinstance(value, bool):
             raise PydanticCustomError("flag", f"Input should be a valid {kind}")
+        if isinstance(value, str) and plain_number(value.strip(" ")) is None:
+            raise PydanticCustomError("digits", f"Input should be a valid {kind} in plain digits")
         return value
 
-    return BeforeValidator(refuse)
+    return BeforeValidator(check)
 
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-PositiveInt = Annotated[int, _refuse_flag("integer"), Field(gt=0, le=LARGEST_NUMBER)]
-PositiveNumber = Annotated[float, _refuse_flag("number"), Field(gt=0, le=LARGEST_NUMBER, allow_inf_nan=False)]
+PositiveInt = Annotated[int, _check_number("integer"), Field(gt=0, le=LARGEST_NUMBER)]
+PositiveNumber = Annotated[
+    float, _check_number("number"), Field(gt=0, le=LARGEST_NUMBER, allow_inf_nan=False)
+]
 
 _MOST_PROBLEMS = 10
 _LONGEST_LIKENESS = 100

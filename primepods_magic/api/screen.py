@@ -248,7 +248,7 @@ def _join_cells(row: list[str]) -> str:
 
 def _number_in(text: str) -> int:
     digits = text.partition(":")[0][:6]
-    return int(digits) if digits.isdecimal() else 0
+    return int(digits) if digits.isascii() and digits.isdigit() else 0
 
 
 def _limit_column(column: int) -> int:

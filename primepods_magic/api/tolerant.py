@@ -21,6 +21,7 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
+from .bounds import plain_number
 from .text import whole_characters
 
 __all__ = [
@@ -88,7 +89,6 @@ _HIGHEST_OFFER_PRICE = 1e6
 _NO_VALUES = frozenset(["", "-", "--", "null", "none", "nil", "<nil>", "nan", "n/a", "undefined"])
 _USD = frozenset(["USD", "US$", "$", "USD$", "$USD", "$US", "USDOLLAR", "USDOLLARS", "U.S.DOLLAR"])
 _FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 _USD_TEXT = re.compile(
     r"(?:(?:US ?)?\$|USD)? ?([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|[^ ,$/]+) ?(?:USD|\$)?"
     r"(?: ?(?:/|per) ?(?:h|hr|hour))?",
@@ -153,14 +153,14 @@ def _read_name(value: object) -> str | None:
 def number_in(value: object) -> float | None:
     """A finite number, also where it comes as text."""
     if isinstance(value, str):
-        value = value.strip()
-        if not _NUMBER.fullmatch(value):
+        value = plain_number(value.strip())
+        if value is None:
             return None
     elif isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     try:
         number = float(value)
-    except (ValueError, OverflowError):
+    except OverflowError:
         return None
     return number if math.isfinite(number) else None
 

@@ -49,13 +49,13 @@ _TEXTS = frozenset(
     "name gpu provider team team_id user_id provisioned_by id state socket type remarks project".split()
 )
 # "-1 days +21:00:00.5": only the days are negative.
-_LENGTH = re.compile(r"(-?\d+) days(?: \+?(\d+):(\d+):(\d+)(?:\.(\d+))?)?")
+_LENGTH = re.compile(r"(-?\d+) days(?: \+?(\d+):(\d+):(\d+)(?:\.(\d+))?)?", re.ASCII)
 # What pandas and pyarrow raise if values and a format do not fit.
 _UNSUITABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NotImplementedError)
 _SINGLE: dict[type, Any] = {bool: "boolean", int: "Int64", float: "Float64"}
 _READ: dict[str, Callable[[str], Any]] = {
-    "Int64": int,
-    "Float64": float,
+    "Int64": lambda text: int(_plain_digits(text)),
+    "Float64": lambda text: float(_plain_digits(text)),
     "boolean": {"True": True, "False": False}.__getitem__,
 }
 
@@ -246,6 +246,12 @@ def _declared(name: str, column: pd.Series[Any]) -> Any:
     return column.map(_READ[dtype], na_action="ignore").astype(dtype) if is_text else column.astype(dtype)
 
 
+def _plain_digits(text: str) -> str:
+    if "_" in text or not text.isascii():
+        raise ValueError(text)
+    return text
+
+
 def _moments(column: pd.Series[Any]) -> Any:
     try:
         return pd.to_datetime(column, format="ISO8601", utc=True).dt.as_unit("us")
@@ -283,7 +289,7 @@ def _guessed(column: pd.Series[Any]) -> Any:
             numbers = column.map(_READ[dtype], na_action="ignore").astype(dtype)
         except (ValueError, OverflowError):
             continue
-        # "007" and "1_000" can be read as numbers, and are none.
+        # "007" and " 5" can be read as numbers, and are none.
         if [str(number) for number in numbers.dropna().tolist()] == told.tolist():
             return numbers
     return column

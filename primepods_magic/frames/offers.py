@@ -14,7 +14,7 @@ from .schema import Column, build, lines
 
 __all__ = ["offers_frame"]
 
-_MEMORY_IN_TYPE = re.compile(r"_(\d+)GB(?![A-Za-z0-9])")
+_MEMORY_IN_TYPE = re.compile(r"_([0-9]+)GB(?![A-Za-z0-9])")
 
 
 def offers_frame(offers: Iterable[Offer]) -> pd.DataFrame:

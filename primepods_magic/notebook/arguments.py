@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
-from primepods_magic.api.bounds import MAX_SECONDS
+from primepods_magic.api.bounds import MAX_SECONDS, plain_number
 
 from .line import Several, Word
 
@@ -160,10 +160,7 @@ def seconds(text: str) -> float:
     600.0
     """
     unit = {"s": 1, "m": 60, "h": 3600}.get(text[-1:].lower())
-    try:
-        value = float(text[:-1]) * unit if unit else float(text)
-    except ValueError:
-        value = -1
+    value = (plain_number(text[:-1] if unit else text) or 0.0) * (unit or 1)
     if not 0 < value <= MAX_SECONDS:
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a length of time, such as 90s, 10m or 2h (at most 30 days)"
@@ -180,10 +177,7 @@ def positive(text: str) -> int:
 
 def price(text: str) -> float:
     """Read an amount of money above nothing."""
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1
+    value = plain_number(text) or 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a price, such as 2.50")
     return value

@@ -12,8 +12,8 @@ __all__ = ["FORMS", "moment", "zone"]
 FORMS = "2026-09-01, 2026-09-01T14:30, 2026-09, 7d, 12h, 2w, today, yesterday, month or last-month"
 """What `moment` reads."""
 
-_AGO = re.compile(r"(\d{1,5})([hdw])")
-_MONTH = re.compile(r"\d{4}-\d{2}")
+_AGO = re.compile(r"([0-9]{1,5})([hdw])")
+_MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from primepods_magic.api.errors import InvalidRequest, PodsError
+from primepods_magic.api.text import clean
 
 from .values import forms_of_secret, hide_secrets, sounds_secret
 
@@ -18,6 +19,12 @@ __all__ = ["Variables"]
 
 
 _SHORTEST_SECRET = 6
+
+
+def _python_value(value: Any) -> Any:
+    """Return a scalar of NumPy as Python's; NumPy need not be loaded to know."""
+    is_scalar = getattr(value, "ndim", None) == 0 and callable(getattr(value, "item", None))
+    return value.item() if is_scalar else value
 
 
 class Variables:
@@ -45,13 +52,18 @@ class Variables:
         value = self._namespace[name]
         if isinstance(value, SecretStr):
             return self._kept_secret(name, value.get_secret_value())
-        if isinstance(value, bool):
-            return json.dumps(value)
-        if isinstance(value, (str, int, float, PurePath)):
-            return str(value)
-        raise InvalidRequest(
-            f"${{{name}}} is a {type(value).__name__}, not a text or a number. Nothing was sent"
-        )
+        try:
+            plain = _python_value(value)
+            if isinstance(plain, bool):
+                return json.dumps(plain)
+            if isinstance(plain, (str, int, float, PurePath)):
+                return str(plain)
+        except Exception as error:  # noqa: BLE001 - a number of too many digits, or a class of the user's own
+            # The error's own words may hold a value.
+            reason = f"has no text: it raises {type(error).__name__}"
+        else:
+            reason = f"is a {type(value).__name__}, not a text or a number"
+        raise InvalidRequest(f"${{{clean(name)}}} {reason}. Nothing was sent")
 
     def _kept_secret(self, name: str, value: str) -> str:
         self._names_of.update((form, f"${{{name}}}") for form in forms_of_secret(value))

@@ -99,6 +99,14 @@ def test_a_column_beyond_the_documents_comes_back_as_what_it_was(
     assert told == [value if value is None or dtype != "string" else str(value) for value in values]
 
 
+@pytest.mark.parametrize("text", ["1_000", "１", "1_0.5"])
+@pytest.mark.parametrize("name", ["cost_usd", "gpu_count"])
+def test_odd_digits_in_a_file_are_not_a_number(name: str, text: str, tmp_path: Path) -> None:
+    path = tmp_path / "costs.csv"
+    path.write_text(f"{name}\n{text}\n", encoding="utf-8")
+    assert list(load_frame(path)[name]) == [text]
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_costs_by_day_come_back(ending: str) -> None:
     lines = ledger(history_frame(HistoryTable.of_rows(payload("12-history-awkward")["data"])))

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from traitlets import TraitError
 
@@ -56,6 +57,37 @@ def test_wrong_flags_are_one_line_and_rent_nothing(shell: Any, cell: str, says: 
     assert says in str(caught.value)
     assert len(shell.output.error.splitlines()) == 1
     assert names(shell) == []
+
+
+class Broken(str):
+    def __str__(self) -> str:
+        raise RuntimeError("hunter2")
+
+
+@pytest.mark.parametrize(
+    ("value", "count"),
+    [
+        (np.int64(2), 2),
+        (np.float64(2.0), 2),
+        (np.float32(2.0), 2),
+        (np.str_("2"), 2),
+        (np.array(2), 2),
+        (np.array([2]), "is a ndarray, not a text or a number"),
+        (np.datetime64("2026-09-01"), "is a datetime64, not a text or a number"),
+        (10**5000, "it raises ValueError"),
+        (Broken("2"), "it raises RuntimeError"),
+    ],
+    ids=lambda value: str(type(value)),
+)
+def test_a_scalar_of_numpy_stands_for_its_value(shell: Any, value: object, count: int | str) -> None:
+    shell.user_ns["n"] = value
+    cell = "%%pod_create --dry-run\ngpu: H100_80GB\ncount: ${n}"
+    if isinstance(count, int):
+        assert shell.run(cell)["pod"]["gpuCount"] == count
+        return
+    with pytest.raises(errors.InvalidRequest, match=count) as caught:
+        shell.run(cell)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_secret_in_a_flag_is_warned_of_and_not_repeated(shell: Any) -> None:

@@ -22,7 +22,7 @@ FREQUENCIES = {"H": "hour", "D": "day", "W": "week", "M": "month", "Q": "quarter
 _UNITS: dict[str, Any] = {"H": "h", "D": "D", "W": "D", "M": "M", "Q": "M"}
 _MICROSECOND = timedelta(microseconds=1)
 _EPOCH = datetime(1970, 1, 1)
-_OFFSET = re.compile(r"(?:UTC)?([+-])(\d{1,2})(?::?([0-5]\d)(?::?([0-5]\d))?)?", re.IGNORECASE)
+_OFFSET = re.compile(r"(?:UTC)?([+-])([0-9]{1,2})(?::?([0-5][0-9])(?::?([0-5][0-9]))?)?", re.IGNORECASE)
 # Two hundred years of hours; more of them come from a mistaken date.
 _MOST = 2_000_000
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property, lru_cache
 from typing import NamedTuple
 
+from primepods_magic.api.bounds import plain_number
 from primepods_magic.api.models import Offer
 from primepods_magic.api.requests import did_you_mean
 from primepods_magic.api.text import clean
@@ -268,11 +269,8 @@ def _price(text: str) -> float | None:
     said = text.strip().removeprefix("$").removesuffix("/h").strip()
     if not said:
         return math.inf
-    try:
-        price = float(said)
-    except ValueError:
-        return None
-    return price if 0 < price < math.inf else None
+    price = plain_number(said)
+    return price if price is not None and 0 < price < math.inf else None
 
 
 def _folded(text: str | None) -> str:

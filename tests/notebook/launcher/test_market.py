@@ -156,7 +156,7 @@ def test_a_price_may_be_written_as_people_write_it(whole: Market, typed: str) ->
     assert 0 < answer.total == sum(row.price_usd_hr <= 0.4 for row in whole.listed if not row.offer.is_spot)
 
 
-@pytest.mark.parametrize("typed", ["cheap", "2,50", "0", "-1", "nan", "inf", "$", "1 2"])
+@pytest.mark.parametrize("typed", ["cheap", "2,50", "0", "-1", "nan", "inf", "$", "1 2", "2_5", "２"])
 def test_what_is_no_price_is_told_and_leaves_nothing(whole: Market, typed: str) -> None:
     answer = found(whole, max_price=typed)
     if typed == "$":
