@@ -72,7 +72,7 @@ def history_frame(rows: HistoryTable | Iterable[HistoryRow], now: datetime | Non
         ``name, gpu``                       string   GPU type
         ``gpu_count``                       Int64
         ``created_at, terminated_at``       datetime64[us, UTC]
-        ``duration``                        timedelta64[us]; as told, negative where clocks differed
+        ``duration``                        timedelta64[us]; missing where it ends before it begins
         ``gpu_hours``                       Float64  ``gpu_count`` × ``duration`` in hours
         ``price_usd_hr``                    Float64  USD per hour on average, the whole pod
         ``billed_usd``                      Float64  USD in total: the service's ``totalBilledPrice``
@@ -94,12 +94,14 @@ def history_frame(rows: HistoryTable | Iterable[HistoryRow], now: datetime | Non
     [{'gpu_hours': 24.0, 'billed_usd': 56.16, 'state': 'closed'}]
     """
     table = rows if isinstance(rows, HistoryTable) else HistoryTable.of_models(rows)
-    length = _length(table, now)
+    span = _measure_span(table, now)
+    # What ends before it begins has lived for a time that is not known.
+    length = np.where(span < 0, MISSING, span)
     data: dict[str, Any] = {
         "duration": length.view("timedelta64[us]"),
         "gpu_hours": _floats(_gpu_hours(table, length)),
         "state": pd.array(np.where(table.is_open, "open", "closed").astype(object), dtype=STRING),
-        "remarks": pd.array(_remarks(table, length), dtype=STRING),
+        "remarks": pd.array(_remarks(table, span), dtype=STRING),
     }
     data = {name: data[name] if name in data else _column(table, name) for name in _COLUMNS}
     extras = {name: values for name, values in table.extras.items() if name not in data}
@@ -126,7 +128,7 @@ def _floats(values: Array) -> Any:
     return pd.arrays.FloatingArray(np.where(is_missing, 0.0, values), is_missing)
 
 
-def _length(table: HistoryTable, now: datetime | None) -> Array:
+def _measure_span(table: HistoryTable, now: datetime | None) -> Array:
     """Microseconds from beginning to end, up to now where there is no end; `MISSING` where not known."""
     begin, end = table.columns["created_at"], table.columns["terminated_at"]
     if now is not None:
@@ -142,14 +144,15 @@ def _gpu_hours(table: HistoryTable, length: Array) -> Array:
     return np.where(is_known, count * (length / _MICROSECONDS_PER_HOUR), np.nan)
 
 
-def _remarks(table: HistoryTable, length: Array) -> Array:
+def _remarks(table: HistoryTable, span: Array) -> Array:
     """What is odd about each row, as words, and ``None`` for most."""
     kind = table.columns["type"]
     oddities = {
         "open": table.is_open,
         "no beginning": table.columns["created_at"] == MISSING,
-        "no time between": length == 0,
-        "ends before it begins": (length < 0) & (length != MISSING),
+        "no time between": span == 0,
+        "ends before it begins": (span < 0) & (span != MISSING) & ~table.is_open,
+        "begins later than now": (span < 0) & (span != MISSING) & table.is_open,
         "no name": pd.isna(table.columns["name"]) | (table.columns["name"] == ""),
         "no price": np.isnan(table.columns["total_billed_price"]),
         "time without a zone": (table.marks & ODD_TIME) != 0,

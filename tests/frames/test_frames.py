@@ -210,19 +210,21 @@ def test_the_price_of_one_gpu_is_missing_where_it_cannot_be_told() -> None:
     assert offers_frame(offers)["price_gpu_hr"].tolist() == [2.34, pd.NA, pd.NA, pd.NA]
 
 
-def test_durations_are_as_told_and_open_rows_are_measured_up_to_now() -> None:
+def test_a_duration_is_never_negative_and_open_rows_are_measured_up_to_now() -> None:
     rows = {row.name: index for index, row in enumerate(examples.history())}
     frame = history_frame(examples.history())
-    assert frame["duration"].isna().tolist() == [True, False, False, False, False, False]
-    assert frame["gpu_hours"].isna().tolist() == [True, False, False, False, False, False]
-    assert frame.loc[rows["clock skew"], "duration"] == timedelta(seconds=-5)
-    assert frame.loc[rows["clock skew"], "gpu_hours"] == pytest.approx(-15 / 3600)
+    assert frame["duration"].isna().tolist() == [True, False, True, False, False, False]
+    assert frame["gpu_hours"].isna().tolist() == [True, False, True, False, False, False]
+    assert "ends before it begins" in frame.loc[rows["clock skew"], "remarks"]
     assert frame.loc[rows["DST night"], "duration"] == timedelta(hours=1)
     assert frame.loc[rows["averaged price"], "gpu_hours"] == 192.0
     for now in (datetime(2026, 9, 14, 1, 59, 59, tzinfo=UTC), datetime(2026, 9, 14, 1, 59, 59)):
         still_open = history_frame(examples.history(), now).iloc[0]
         assert still_open["duration"] == timedelta(hours=2)
         assert still_open["gpu_hours"] == 2.0
+    early = history_frame(examples.history(), datetime(2026, 9, 1, tzinfo=UTC)).iloc[0]
+    assert early[["duration", "gpu_hours"]].isna().all()
+    assert early["remarks"] == "open, begins later than now"
 
 
 @pytest.mark.parametrize("never", ["0001-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "9999-12-31T00:00:00Z"])
