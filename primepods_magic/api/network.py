@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 import httpcore
 import httpx
 
-__all__ = ["allow", "bound_client", "proxy_of"]
+__all__ = ["allow", "bound_client", "is_host", "proxy_of"]
 
 _LARGEST_WRITE_BYTES = 16 * 2**10
 _LARGEST_READ_BYTES = 16 * 2**10
@@ -56,11 +56,34 @@ def allow(duration_s: float, size_bytes: int) -> Iterator[None]:
         _allowance.reset(token)
 
 
+def is_host(name: str) -> bool:
+    """Return whether a name can be looked up. TLS with another one fails without closing its socket.
+
+    >>> is_host("api.example"), is_host("::1"), is_host(".example"), is_host("")
+    (True, True, False, False)
+    """
+    try:
+        # The error is a ValueError as well.
+        return bool(name.encode("idna"))
+    except UnicodeError:
+        return False
+
+
 def bound_client(client: httpx.Client) -> None:
-    """Let the connections of a client keep to what `allow` grants, also those through its proxies."""
+    """Let the connections of a client keep to what `allow` grants, also those through its proxies.
+
+    Raises
+    ------
+    httpx.InvalidURL
+        A proxy has no host that can be one, as in ``http://``: requests would go to this computer.
+    """
     # httpx has no public way to choose the network of a transport that it makes, proxies included.
     for transport in (client._transport, *client._mounts.values()):
         pool: Any = getattr(transport, "_pool", None)
+        proxy = getattr(pool, "_proxy_url", None)
+        # httpx writes a space in it as %20.
+        if proxy is not None and not is_host(proxy.host.decode("ascii", "replace").replace("%20", "")):
+            raise httpx.InvalidURL("the URL of a proxy has no host")
         if hasattr(pool, "_network_backend"):
             pool._network_backend = _BoundBackend()
 
@@ -121,7 +144,7 @@ class _BoundStream(httpcore.NetworkStream):
             return _BoundStream(self._stream.start_tls(ssl_context, server_hostname, left_s))
         except ValueError as error:
             self.close()
-            # A host that no certificate can have, such as one that begins with a dot.
+            # A host that no certificate can have.
             raise httpcore.ConnectError(str(error)) from error
         except BaseException:
             self.close()

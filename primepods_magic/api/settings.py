@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from .errors import NotConfigured
+from .network import is_host
 from .prime_files import CONFIG, PrimeFile, context_file, context_names, prime_folder, read_file, stamp
 from .secret import Secret
 
@@ -314,6 +315,11 @@ def _check(base_url: str, api_key: str) -> None:
         usable = False
     if not usable:
         raise NotConfigured("the URL of the service is not one that can be used (https://…)")
+    if not is_host(parts.hostname or ""):
+        raise NotConfigured(
+            "the host in the URL of the service is not a name, which has 1 to 63 characters between dots. "
+            "Nothing was sent"
+        )
     if "@" in parts.netloc:
         raise NotConfigured("the URL of the service holds a user or a password; it must not")
     if not (api_key.isascii() and api_key.isprintable()):

@@ -145,7 +145,11 @@ class Transport:
                 "User-Agent": f"primepods_magic/{__version__}",
             },
         )
-        bound_client(client)
+        try:
+            bound_client(client)
+        except httpx.InvalidURL:
+            client.close()
+            raise
         return client
 
     def _open_http(self) -> httpx.Client:

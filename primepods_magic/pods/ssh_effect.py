@@ -66,8 +66,9 @@ def find_obstacle(ours: Path, hosts: Iterable[str]) -> str | None:
 def _compare_settings(ours: Path, config: Path | None, host: str, text: str) -> str | None:
     wanted, found = _ask_ssh(ours, host), _ask_ssh(config, host)
     if found["hostname"] == [host.lower()]:
-        is_named = f"{ours.parent.name}/{ours.name}" in text
-        if is_named:
+        # What is commented out includes nothing.
+        name = f"{ours.parent.name}/{ours.name}"
+        if any(name in line[0] for line in _INCLUDE.finditer(text)):
             return (
                 f"the Include line in {_CONFIG} does not take effect for {host}: it is below a Host or Match"
             )

@@ -284,15 +284,6 @@ def test_many_addresses_of_one_name_share_the_time(monkeypatch: pytest.MonkeyPat
     assert not caught.value.may_have_acted
 
 
-@pytest.mark.parametrize("host", ["a" * 70 + ".test", ".test.invalid"])
-def test_a_host_that_no_name_can_have_is_an_error_in_words(host: str) -> None:
-    transport = Transport(Settings(f"https://{host}", KEY))
-    with pytest.raises(errors.ServiceUnavailable, match="cannot reach") as caught:
-        transport.request("POST", "/x", body={}, budget_s=0)
-    transport.close()
-    assert not caught.value.may_have_acted
-
-
 @pytest.mark.parametrize("unit", [(b"", b"H"), (b"HTTP/1.1 200 OK\r\nX-A: ", b"a")])
 def test_a_proxy_that_drips_is_given_up(unit: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     with sending(dripping(*unit)) as url:

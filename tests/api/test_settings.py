@@ -358,6 +358,13 @@ def test_a_key_is_never_given_to_a_url_in_the_clear(url: str) -> None:
     assert "pw" not in str(caught.value)
 
 
+@pytest.mark.parametrize("host", [".example", "a..example", ".", "x" * 64 + ".example", ".example:443"])
+def test_a_host_that_tls_cannot_have_is_refused(tmp_path: Path, host: str) -> None:
+    with pytest.raises(NotConfigured, match=r"the host .* is not a name.*\(from PRIME_API_BASE_URL\)"):
+        load_settings({"PRIME_API_KEY": "key", "PRIME_API_BASE_URL": f"https://{host}"}, tmp_path)
+    assert Settings("https://example.").base_url == "https://example."
+
+
 def test_what_is_refused_says_where_it_is_from(tmp_path: Path) -> None:
     with pytest.raises(NotConfigured, match=r"in the clear.*\(from PRIME_BASE_URL\)"):
         load_settings({"PRIME_BASE_URL": "http://api.example.test", "PRIME_API_KEY": "key"}, tmp_path)

@@ -298,6 +298,11 @@ def test_a_key_and_a_url_from_different_places_are_told(
         (f"user:{SECRET}@proxy.test:3128", "HTTPS_PROXY is proxy.test:3128; not tried"),
         (f"http://user:{SECRET}@[bad", "HTTPS_PROXY is %5bbad; not tried"),
         (f"http://user:{SECRET}@proxy.test:{SECRET}", "HTTPS_PROXY cannot be used (it is not a URL)"),
+        (f"http://user:{SECRET}@", "HTTPS_PROXY cannot be used (it is not a URL)"),
+        ("http://", "HTTPS_PROXY cannot be used (it is not a URL)"),
+        ("https://:3128", "HTTPS_PROXY cannot be used (it is not a URL)"),
+        ("https://.proxy.test", "HTTPS_PROXY cannot be used (it is not a URL)"),
+        ("  ", "HTTPS_PROXY cannot be used (it is not a URL)"),
     ],
 )
 def test_a_proxy_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch, url: str, says: str) -> None:
@@ -306,6 +311,11 @@ def test_a_proxy_is_told_without_its_password(monkeypatch: pytest.MonkeyPatch, u
     assert says in only(findings, "proxy").detail
     assert only(findings, "proxy").result != "ok"
     assert SECRET not in str(findings)
+
+
+def test_an_empty_proxy_variable_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "")
+    assert (only(diagnose(), "proxy").result, only(diagnose(), "proxy").detail) == ("ok", "none")
 
 
 def test_a_proxy_is_not_used_for_this_computer(
