@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import BeforeValidator, model_validator
+from pydantic import BeforeValidator, ValidationInfo, model_validator
 
 from .connections import SshTarget, host_in, read_by_port, read_connections
 from .installation import Percent, with_installation
@@ -33,6 +33,7 @@ from .tolerant import (
     Text,
     Timestamp,
     fold_word,
+    number_in,
     port_in,
     rows_of,
     without_secrets,
@@ -54,6 +55,15 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+
+def _count_cpu_node(value: object, info: ValidationInfo) -> object:
+    """Return 1 for a machine without GPUs that is said to have 0 of them: a create counts it as one."""
+    kind = info.data.get("gpu_type") or info.data.get("gpu_name")
+    return 1 if kind == "CPU_NODE" and number_in(value) == 0 else value
+
+
+_Machines = Annotated[Count, BeforeValidator(_count_cpu_node)]
 
 
 def _pod_status(value: object) -> PodStatus | str:
@@ -133,7 +143,7 @@ class PodDetails(Answer):
     installation_progress: Percent = None
     installation_failure: Label = None
     gpu_name: Label = None
-    gpu_count: Count = None
+    gpu_count: _Machines = None
     socket: Label = None
     price_hr: Price = None
     stopped_price_hr: Amount = None
@@ -340,7 +350,7 @@ class Offer(Answer):
 
     cloud_id: Text = None
     gpu_type: Text = None
-    gpu_count: Count = None
+    gpu_count: _Machines = None
     gpu_memory: Size = None
     socket: Label = None
     provider: Label = None

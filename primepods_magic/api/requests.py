@@ -23,6 +23,7 @@ from .text import clean
 from .vocabulary import SECURITIES
 
 __all__ = [
+    "LONGEST_NAME",
     "CreateRequest",
     "EnvVar",
     "PodRequest",
@@ -48,7 +49,10 @@ def _check_number(kind: LiteralString) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+LONGEST_NAME = 1000
+"""Characters in a text of a request, environment values aside."""
+
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
 PositiveInt = Annotated[int, _check_number("integer"), Field(gt=0, le=LARGEST_NUMBER)]
 PositiveNumber = Annotated[
     float, _check_number("number"), Field(gt=0, le=LARGEST_NUMBER, allow_inf_nan=False)

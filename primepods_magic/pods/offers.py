@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest, OutOfStock
 from primepods_magic.api.models import Offer, Spec
-from primepods_magic.api.requests import TEMPLATE_IMAGE, did_you_mean
+from primepods_magic.api.requests import LONGEST_NAME, TEMPLATE_IMAGE, did_you_mean
 from primepods_magic.api.stock import Stock
-from primepods_magic.api.text import clean, join_clean
+from primepods_magic.api.text import brief, clean, join_clean
 from primepods_magic.api.vocabulary import GPU_TYPES, REGIONS
 
 from .likeness import fold_letters
@@ -262,7 +262,9 @@ def _describe(offer: Offer) -> str:
     price = (
         "no price" if offer.price_hr is None else f"{offer.price_hr:.2f} {offer.prices.currency or 'USD'}/h"
     )
-    return clean(f"{offer.gpu_count} × {offer.gpu_type} at {offer.provider} ({offer.data_center}), {price}")
+    return brief(
+        f"{offer.gpu_count or '?'} × {offer.gpu_type} at {offer.provider} ({offer.data_center}), {price}"
+    )
 
 
 def passed_over(spec: PodSpec) -> frozenset[str]:
@@ -283,7 +285,7 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         Only spot offers will do; else they are chosen by their ``cloud_id`` only.
     """
     reasons = [
-        f"{name} is {clean(has)}, not {clean(wanted)}"
+        f"{name} is {clean(has) or 'not said'}, not {clean(wanted)}"
         for name, wanted, has in (
             ("count", spec.count, offer.gpu_count),
             ("socket", spec.socket, offer.socket),
@@ -300,7 +302,9 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     # A service, or a cache before it, may pass over the question.
     if spec.gpu_type is not None and fold_letters(offer.gpu_type) != fold_letters(spec.gpu_type):
         reasons.append(f"GPU type is {clean(offer.gpu_type)}, not {clean(spec.gpu_type)}")
-    if not all(
+    texts = (offer.cloud_id, offer.gpu_type, offer.provider, offer.socket, offer.data_center, offer.country)
+    is_too_long = any(len(text or "") > LONGEST_NAME for text in (*texts, offer.security, *offer.images))
+    if is_too_long or not all(
         (offer.cloud_id, offer.gpu_type, offer.gpu_count, offer.provider, spec.socket or offer.socket)
     ):
         reasons.append("not described well enough to be rented")

@@ -8,10 +8,19 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+from pydantic import ValidationError
+
 from primepods_magic.api.bounds import check_seconds
-from primepods_magic.api.errors import WaitInterrupted
+from primepods_magic.api.errors import InvalidRequest, WaitInterrupted
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.requests import CreateRequest, PodRequest, ProviderRequest, TeamRequest
+from primepods_magic.api.requests import (
+    CreateRequest,
+    PodRequest,
+    ProviderRequest,
+    TeamRequest,
+    describe_problems,
+    join_problems,
+)
 from primepods_magic.api.text import clean
 
 from .connection import Connection
@@ -212,14 +221,19 @@ def _request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRe
     fields = {**asked, **{key: value for key, value in chosen.items() if value}}
     team_id = team_of(connection, spec)
     is_shared = True if shares_by_default(connection, spec) else spec.shared_with_team
-    return CreateRequest(
-        pod=PodRequest.model_validate(fields),
-        provider=ProviderRequest(type=str(offer.provider)),
-        disks=spec.disks,
-        team=TeamRequest(team_id=team_id) if team_id else None,
-        team_member_ids=spec.team_member_ids,
-        shared_with_team=is_shared,
-    )
+    try:
+        return CreateRequest(
+            pod=PodRequest.model_validate(fields),
+            provider=ProviderRequest(type=str(offer.provider)),
+            disks=spec.disks,
+            team=TeamRequest(team_id=team_id) if team_id else None,
+            team_member_ids=spec.team_member_ids,
+            shared_with_team=is_shared,
+        )
+    except ValidationError as error:
+        # Settings, numbered names and the offer were not part of the spec that was checked.
+        problems = describe_problems(error, PodRequest)
+    raise InvalidRequest(f"This cannot be ordered: {join_problems(problems)}. Nothing was sent")
 
 
 def _nobody(_: str) -> None:

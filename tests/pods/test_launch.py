@@ -17,6 +17,7 @@ from primepods_magic.api.errors import (
     OutOfStock,
     PermissionDenied,
     PodFailed,
+    PodsError,
 )
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection import Connection, connect, current
@@ -24,7 +25,7 @@ from primepods_magic.pods.find import find_pod
 from primepods_magic.pods.launch import launch, plan_launch
 from primepods_magic.pods.launch_many import launch_many
 from primepods_magic.pods.offers import Quote, choose_offer
-from primepods_magic.pods.spec import parse_spec, spec_from_mapping
+from primepods_magic.pods.spec import parse_spec, spec_from_mapping, specs_from_mapping
 from tests.api.test_requests import PAGE_BODY
 from tests.pods.conftest import Changing, Through
 from tests.support.sandbox_control import SandboxControl
@@ -239,6 +240,17 @@ def test_an_odd_offer_can_be_planned_with(
     plan = plan_launch(offering(through, {**OFFER, **odd}), spec_from_mapping({"gpu": "L4_24GB"}))
     assert plan.request is not None
     assert "" not in plan.request.wire()["pod"].values()
+
+
+def test_what_no_request_can_hold_is_refused_before_anything_is_created(connection: Connection) -> None:
+    for spec in (
+        specs_from_mapping({"gpu": "L4_24GB", "name": "n" * 1000, "pods": 2})[0],
+        spec_from_mapping({"gpu": "L4_24GB", "name": "t"}).model_copy(update={"team": "t" * 1001}),
+        spec_from_mapping({"gpu": "L4_24GB", "name": "t"}).model_copy(update={"image": "i" * 1001}),
+    ):
+        with pytest.raises(PodsError, match=r"Nothing was sent|nothing was created"):
+            launch(spec, connection=connection)
+    assert connection.client.list_all_pods() == []
 
 
 @pytest.mark.parametrize("missing", ["cloudId", "socket", "gpuCount", "provider"])

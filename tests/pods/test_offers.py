@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest, OutOfStock
-from primepods_magic.api.models import Offer
+from primepods_magic.api.models import Offer, PodDetails
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.stock import Stock
 from primepods_magic.pods.clock import ServiceClock
@@ -47,6 +47,28 @@ def chosen(*offers: dict[str, Any], spec: Any = SPEC) -> Quote:
     answer = httpx.MockTransport(lambda _: httpx.Response(200, text=body))
     with Client(Settings("http://127.0.0.1:9", "k"), http=answer) as client:
         return choose_offer(client, spec)
+
+
+@pytest.mark.parametrize(
+    "field", ["cloudId", "socket", "provider", "dataCenter", "country", "security", "images"]
+)
+def test_an_offer_whose_texts_no_request_can_hold_is_not_chosen(field: str) -> None:
+    long = ["x" * 1001] if field == "images" else "x" * 1001
+    best = chosen(offer(**{field: long}, prices={"onDemand": 0.1, "currency": "USD"}), offer())
+    assert best.price_usd_hr == 2.0
+    with pytest.raises(OutOfStock, match="not described well enough to be rented") as caught:
+        chosen(offer(**{field: long}))
+    assert len(str(caught.value)) < 3_000
+
+
+@pytest.mark.parametrize("count", [0, "0", 1])
+def test_a_machine_without_gpus_counts_as_one(count: Any) -> None:
+    cpu = spec_from_mapping({"gpu": "CPU_NODE"})
+    best = chosen(offer(gpuType="CPU_NODE", gpuCount=count), spec=cpu)
+    assert best.offer.gpu_count == 1
+    assert PodDetails(gpu_name="CPU_NODE", gpu_count=count).gpu_count == 1
+    with pytest.raises(OutOfStock, match=r"\? × L4_24GB at .*count is not said, not 1"):
+        chosen(offer(gpuCount=0))
 
 
 @pytest.mark.parametrize(
