@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import subprocess
 import sys
+import time
 from datetime import date, datetime, timedelta, timezone
 from random import Random
 from typing import Any
@@ -309,7 +310,40 @@ def test_parts_of_a_line_add_up_to_it_exactly() -> None:
     frame = breakdown(history(("2026-01-01T00:00:00.000001Z", "2026-04-11T07:11:13Z", cost)), freq="H")
     assert len(frame) > 2000
     # Each was exact before it was made a float, so that no more than their last bits are lost.
-    assert sum(frame["cost_usd"].tolist()) == pytest.approx(cost, abs=1e-11)
+    assert math.fsum(frame["cost_usd"]) == pytest.approx(cost, abs=1e-12)
+
+
+@pytest.mark.parametrize("until", [None, "2021-03-04T05:06:07Z"])
+@pytest.mark.parametrize("tz", ["UTC", "Europe/Berlin", "America/Havana"])
+def test_years_of_hours_are_spread_as_months_are(tz: str, until: str | None) -> None:
+    lines = [
+        (f"2020-0{1 + number % 9}-01T00:{number % 60:02d}:01Z", "2026-09-01T12:30:07Z", 1000 + number / 7)
+        for number in range(300)
+    ]
+    rows = history(
+        *lines,
+        # An open row is an estimate, and a row without times is behind all periods.
+        (None, None, 0.25),
+        gpu=[*"ABC" * 100, "A"],
+    )
+    began = time.monotonic()
+    hours = breakdown(rows, "gpu", freq="H", tz=tz, until=until)
+    assert time.monotonic() - began < 5
+    months = breakdown(rows, "gpu", freq="M", tz=tz, until=until)
+    hours["period"] = month_of(hours["period"])
+    months["period"] = month_of(months["period"])
+    sums = hours.groupby(["period", "gpu"], dropna=False)[["cost_usd", "gpu_hours"]].sum()
+    expected = months.set_index(["period", "gpu"])[["cost_usd", "gpu_hours"]]
+    assert (sums - expected).abs().le(1e-7).all(axis=None)
+    assert len(sums) == len(expected)
+    if until is None:
+        assert math.fsum(hours["cost_usd"]) == pytest.approx(
+            math.fsum(cost for *_, cost in lines) + 0.25, abs=1e-9
+        )
+
+
+def month_of(periods: pd.Series[Any]) -> pd.Series[Any]:
+    return periods.dt.strftime("%Y-%m")
 
 
 def test_two_parts_of_a_line_are_the_line() -> None:

@@ -18,6 +18,10 @@ Bools = NDArray[np.bool_]
 _AT_ONCE = 1 << 15
 # With more cells than this most would be empty, and those that are not are looked up.
 _DENSE = 1 << 17
+# Lines over fewer periods than this are spread part by part; longer ones as runs of periods that are alike,
+# for so many cells at most: each takes some memory.
+_SHORTEST_RUN = 32
+_MAX_RUN_CELLS = 1 << 22
 
 _USD = 2.0**-20
 _GPU_US = 2.0**20
@@ -100,20 +104,28 @@ def spread(lines: Lines, edges: Ints, groups: int, within: tuple[int, int] | Non
     a whole number of something so much smaller that no sum of as many lines needs more than the 53 bits of
     a float. The part between two edges is a difference of those, so the parts add up to the line, and the
     lines to the same sum in any order.
+
+    Of a line over many periods of one length, such as hours, each of those inside costs the same whole
+    number, and what rounding leaves is in the last part. A run of them is added where it begins and taken
+    away where it stops, so that years of hours take no longer than a day.
     """
     if within is not None:
         lines = lines[(lines.begin < within[1]) & (lines.end > within[0])]
     usd, gpu_us = _Exact(_USD, len(lines)), _Exact(_GPU_US, len(lines))
     # What hardly any line is need not be counted where none is.
     any_estimated, any_other = bool(lines.estimated.any()), not lines.is_pod.all()
-    tally = _Tally((len(edges) - 1) * groups)
+    tally = _Tally(len(edges) - 1, groups)
     find = _Finder(edges)
     for start in range(0, len(lines), _AT_ONCE):
-        for part in _parts(lines[start : start + _AT_ONCE], edges, find, within):
+        for part in _parts(lines[start : start + _AT_ONCE], edges, find, within, tally.can_add_runs):
             weights = [*part.cost(usd), *gpu_us.split(part.gpu_us)]
             weights += [part.estimated.astype(np.float64)] * any_estimated
             weights += [(~part.is_pod).astype(np.float64)] * any_other
-            tally.add(part.period * groups + part.group, weights)
+            cells = part.period * groups + part.group
+            if part.stop is None:
+                tally.add(cells, weights)
+            else:
+                tally.add_runs(cells, part.stop * groups + part.group, weights)
     keys, lines_in, sums = tally.result(4 + any_estimated + any_other)
     period, group = np.divmod(keys, groups) if groups > 1 else (keys, np.zeros_like(keys))
     by_period: list[Floats] = [
@@ -135,13 +147,23 @@ class _Exact:
 
     def __init__(self, coarse: float, count: int) -> None:
         self._coarse = coarse
-        self._fine = coarse * 2.0 ** (max(count, 1).bit_length() - 53)
+        # A part is a difference of two, less a third in the last one of a run.
+        self._shift = max(51 - max(count, 1).bit_length(), 1)
+        self._fine = coarse * 2.0**-self._shift
 
     def split(self, values: Floats) -> tuple[Floats, Floats]:
         coarse = np.rint(values * (1 / self._coarse))
         fine = values - coarse * self._coarse
         fine *= 1 / self._fine
         return coarse, np.rint(fine, out=fine)
+
+    def multiplied(self, values: Floats, times: Ints) -> tuple[Floats, Floats]:
+        """Split numbers, and return so many times the two, as two of their size again."""
+        coarse, fine = self.split(values)
+        carried = np.rint(fine * times * 2.0**-self._shift)
+        # What is left is small, and so it is right although the products before it may overflow.
+        rest = fine.astype(np.int64) * times - (carried.astype(np.int64) << self._shift)
+        return coarse * times + carried, rest.astype(np.float64)
 
     def joined(self, coarse: Floats, fine: Floats) -> Floats:
         joined: Floats = coarse * self._coarse + fine * self._fine
@@ -150,7 +172,8 @@ class _Exact:
 
 @dataclass(frozen=True)
 class _Parts:
-    """Parts of lines, none of which reaches over an edge."""
+    """Parts of lines, none of which reaches over an edge; or, with a `stop`, runs of periods in each of
+    which a line has such a part. A last part says what is `inside` of the run before it."""
 
     period: Ints
     group: Ints
@@ -159,13 +182,20 @@ class _Parts:
     gpu_us: Floats
     upto_stop: Floats
     upto_start: Floats | None = None
+    stop: Ints | None = None
+    inside_usd: Floats | None = None
+    inside: Ints | None = None
 
     def cost(self, usd: _Exact) -> tuple[Floats, Floats]:
         coarse, fine = usd.split(self.upto_stop)
         if self.upto_start is None:
             return coarse, fine
         less_coarse, less_fine = usd.split(self.upto_start)
-        return coarse - less_coarse, fine - less_fine
+        coarse, fine = coarse - less_coarse, fine - less_fine
+        if self.inside_usd is not None and self.inside is not None:
+            less_coarse, less_fine = usd.multiplied(self.inside_usd, self.inside)
+            coarse, fine = coarse - less_coarse, fine - less_fine
+        return coarse, fine
 
 
 class _Finder:
@@ -174,8 +204,16 @@ class _Finder:
     def __init__(self, edges: Ints) -> None:
         steps = np.diff(edges)
         self._edges = edges
+        lengths, counts = np.unique(steps, return_counts=True)
+        self.usual_us = int(lengths[counts.argmax()])
+        self._unusual = np.concatenate([[0], np.cumsum(steps != self.usual_us)])
         # Most calendars are even, and there a division is faster than a search.
         self._step = int(steps[0]) if len(steps) > 1 and (steps == steps[0]).all() else 0
+
+    def is_usual(self, first: Ints, stop: Ints) -> Bools:
+        """Return where all periods from the first up to the stop have the usual length."""
+        usual: Bools = self._unusual[first] == self._unusual[stop]
+        return usual
 
     def __call__(self, instants: Ints) -> Ints:
         if self._step:
@@ -184,7 +222,9 @@ class _Finder:
         return np.searchsorted(self._edges, instants, "right") - 1
 
 
-def _parts(lines: Lines, edges: Ints, find: _Finder, within: tuple[int, int] | None) -> Iterator[_Parts]:
+def _parts(
+    lines: Lines, edges: Ints, find: _Finder, within: tuple[int, int] | None, has_runs: bool
+) -> Iterator[_Parts]:
     begin, end = lines.begin, lines.end
     if within is not None:
         begin, end = np.maximum(begin, within[0]), np.minimum(end, within[1])
@@ -196,9 +236,14 @@ def _parts(lines: Lines, edges: Ints, find: _Finder, within: tuple[int, int] | N
         cut |= (begin != lines.begin) | (end != lines.end)
     if not cut.all():
         yield _uncut(lines, first, cut)
-    which = np.flatnonzero(cut)
-    if len(which):
-        yield from _cut(lines[which], begin[which], end[which], first[which], count[which], edges)
+    is_run = np.zeros(len(lines), dtype=bool)
+    if has_runs:
+        is_run = count >= _SHORTEST_RUN
+        is_run[is_run] = find.is_usual(first[is_run] + 1, (first + count - 1)[is_run])
+    for spread_them, chosen in ((_cut, cut & ~is_run), (_run, is_run)):
+        which = np.flatnonzero(chosen)
+        if len(which):
+            yield from spread_them(lines[which], begin[which], end[which], first[which], count[which], edges)
 
 
 def _uncut(lines: Lines, first: Ints, cut: Bools) -> _Parts:
@@ -231,6 +276,29 @@ def _cut(lines: Lines, begin: Ints, end: Ints, first: Ints, count: Ints, edges: 
         )
 
 
+def _run(lines: Lines, begin: Ints, end: Ints, first: Ints, count: Ints, edges: Ints) -> Iterator[_Parts]:
+    """Lines over many periods of one length: the first part, the run of periods inside, the last part."""
+    usd_us = lines.cost_usd / (lines.end - lines.begin)
+    second, last = first + 1, first + count - 1
+    length_us = edges[second + 1] - edges[second]
+    inside_usd = usd_us * length_us
+    upto_second = usd_us * (edges[second] - lines.begin)
+    upto_end = np.where(end == lines.end, lines.cost_usd, usd_us * (end - lines.begin))
+    told = (lines.group, lines.estimated, lines.is_pod)
+    first_us, last_us = edges[second] - begin, end - edges[last]
+    yield _Parts(first, *told, lines.gpus * first_us, upto_second, usd_us * (begin - lines.begin))
+    yield _Parts(second, *told, lines.gpus * length_us, inside_usd, stop=last)
+    yield _Parts(
+        last,
+        *told,
+        lines.gpus * last_us,
+        upto_end,
+        upto_second,
+        inside_usd=inside_usd,
+        inside=count - 2,
+    )
+
+
 _Sums = tuple[Ints, Ints, list[Floats]]
 """Cells, rising; how many parts lie in each; sums of what lies there."""
 
@@ -238,8 +306,10 @@ _Sums = tuple[Ints, Ints, list[Floats]]
 class _Tally:
     """Sums by cell, for few cells or for many."""
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, periods: int, groups: int) -> None:
+        self._size, self._groups = periods * groups, groups
+        self._changes: list[Floats] = []
+        self.can_add_runs = self._size <= _MAX_RUN_CELLS
         self._found: list[_Sums] = []
         self._pending = self._room = 0
 
@@ -253,8 +323,30 @@ class _Tally:
         if self._pending > self._room:
             self._merge()
 
+    def add_runs(self, cells: Ints, stops: Ints, weights: list[Floats]) -> None:
+        """Add the same to every period from a cell up to a stop."""
+        size = self._size + self._groups
+        weights = [np.ones(len(cells)), *weights]
+        self._changes = self._changes or [np.zeros(size) for _ in weights]
+        for changes, each in zip(self._changes, weights, strict=True):
+            np.add(changes, np.bincount(cells, each, size), out=changes)
+            np.subtract(changes, np.bincount(stops, each, size), out=changes)
+
+    def _sum_runs(self) -> _Sums:
+        # Whole numbers, and never more than all lines together: every sum on the way is exact.
+        for changes in self._changes:
+            by_period = changes.reshape(-1, self._groups)
+            np.cumsum(by_period, axis=0, out=by_period)
+        counts, *sums = (each[: self._size] for each in self._changes)
+        keys = np.arange(self._size) if self._size <= _DENSE else np.flatnonzero(counts)
+        return keys, counts[keys].astype(np.int64), [each[keys] for each in sums]
+
     def result(self, width: int) -> _Sums:
         """The cells in which something lies."""
+        if self._changes:
+            runs = self._sum_runs()
+            is_dense = self._size <= _DENSE and self._found
+            self._found = [_plus(self._found[0], runs)] if is_dense else [*self._found, runs]
         if not self._found:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), [np.zeros(0)] * width
         self._merge()
