@@ -22,6 +22,10 @@ _REASONS = frozenset({"installationFailure", "installation_failure"})
 _KEPT = re.compile(
     r"(?:.*_)?ids?|.*[a-z]I[dD]s?|name|sshConnection|ssh_connection|ip|internal|external|(?:resource|mount)Path"
 )
+# Requests need these of a pod, whatever they are.
+_NEEDED = frozenset(
+    {"id", "podId", "pod_id", "sshConnection", "ssh_connection", "ip", "internal", "external"}
+)
 _WORDS = "***"
 
 
@@ -43,6 +47,8 @@ class SentSecrets:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._values: dict[str, bool] = {}
+        # What each pod of these creates was to be called.
+        self._asked_names: dict[str, object] = {}
         self._in_reasons = self._elsewhere = Hider({})
 
     def __reduce__(self) -> NoReturn:
@@ -67,6 +73,17 @@ class SentSecrets:
             certain = [value for value, is_certain in self._values.items() if is_certain]
             self._elsewhere = Hider(dict.fromkeys(certain, _WORDS), parts=False)
 
+    def note_pod(self, body: object, answer: object) -> None:
+        """Take note of the pod that a create has made: what it was to be called is its name, and not a secret
+        that the service tells as its name."""
+        body = body() if callable(body) else body
+        pod = body.get("pod") if isinstance(body, dict) else None
+        pod_id = answer.get("id") if isinstance(answer, dict) else None
+        if isinstance(pod, dict) and isinstance(pod_id, str):
+            with self._lock:
+                names = {**self._asked_names, pod_id: pod.get("name")}
+                self._asked_names = dict(list(names.items())[-_MAX_REMEMBERED:])
+
     @property
     def values(self) -> list[str]:
         """All of them."""
@@ -76,7 +93,8 @@ class SentSecrets:
         """Return an answer about pods without secrets.
 
         The reason of a failure is without any value, and other texts without those that cannot be ordinary
-        words. Ids, names and addresses stay, for requests need them.
+        words. Ids, names and addresses stay, for requests need them; of a pod that these creates have made,
+        only what is needed of that and the name that was asked for.
 
         Raises
         ------
@@ -94,8 +112,18 @@ class SentSecrets:
         if isinstance(answer, list):
             return [self._hide_texts(item) for item in answer]
         if isinstance(answer, dict):
-            return {key: self._hide_field(str(key), value) for key, value in answer.items()}
+            hidden = {key: self._hide_field(str(key), value) for key, value in answer.items()}
+            pod_id = answer.get("id", answer.get("podId"))
+            if isinstance(pod_id, str) and pod_id in self._asked_names:
+                hidden = {key: self._hide_own(pod_id, str(key), value) for key, value in hidden.items()}
+            return hidden
         return answer
+
+    def _hide_own(self, pod_id: str, key: str, value: Any) -> Any:
+        """Hide secrets in the name and the ids of a pod that was created with them."""
+        is_hidden = key not in _NEEDED and _KEPT.fullmatch(key) and isinstance(value, str)
+        is_asked = key == "name" and value == self._asked_names.get(pod_id)
+        return self._elsewhere.hide(value) if is_hidden and not is_asked else value
 
     def _hide_field(self, key: str, value: Any) -> Any:
         if key in _REASONS and isinstance(value, str):

@@ -258,6 +258,8 @@ class Transport:
                 try:
                     if response.is_success:
                         answer = parse_body(method, response, text_will_do=text_will_do)
+                        if method == "POST":
+                            self._sent.note_pod(body, answer)
                         return self._sent.hide(answer) if path.startswith(_PODS_PATH) else answer
                     failure = refused(method, response, self._list_secrets(body))
                 except UnexpectedAnswer as unexpected:

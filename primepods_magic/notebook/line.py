@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from .cutting import Field, Piece, Reference, cut_line
-from .values import Value, evaluate_field, forms_of_secret, sounds_secret
+from .values import Value, evaluate_field, forms_of_secret, is_ordinary, sounds_secret
 
 __all__ = ["Line", "Several", "Word", "filled_in", "quote_word", "words_of"]
 
@@ -169,8 +169,11 @@ def _join_word(
         return Word(_join_text(parts, keeps_braced))
     is_secret = False
     for place, part in enumerate(parts):
-        if isinstance(part, Value) and (part.is_secret or sounds or _is_named_secret(parts[:place])):
-            is_secret = True
+        if not isinstance(part, Value):
+            continue
+        is_called_so = part.is_secret or _is_named_secret(parts[:place])
+        is_secret |= is_called_so or sounds
+        if is_called_so or (sounds and not is_ordinary(part.text)):
             secrets.update((form, part.typed) for form in forms_of_secret(part.text))
     beginning, rest = "", parts
     if isinstance(parts[0], str) and parts[0].startswith("-"):

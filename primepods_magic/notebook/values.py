@@ -9,17 +9,22 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from primepods_magic.api.bounds import plain_number
+
 from .cutting import Field
 
 if TYPE_CHECKING:
     from primepods_magic.api.errors import PodsError
 
-__all__ = ["Value", "evaluate_field", "forms_of_secret", "hide_secrets", "sounds_secret"]
+__all__ = ["Value", "evaluate_field", "forms_of_secret", "hide_secrets", "is_ordinary", "sounds_secret"]
 
-_NAME_PART = re.compile(r"(?i)(?:^|_|get)(?:pw|pwd|pass|passphrase|key|auth|creds?)(?:_|\d*$)")
+_NAME_PART = re.compile(r"(?i)(?:^|_|get)(?:pw|pwd|pass|passphrase|pin|otp|key|auth|creds?)(?:_|\d*$)")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _CONVERSIONS: Mapping[str, Callable[[object], str]] = {"r": repr, "s": str, "a": ascii}
 _MIN_PART = 6
+# Words of a sentence, in a text that is shorter than a part of a secret that is letters alone.
+_WORDS = re.compile(r"(?:[A-Z]?[a-z]+|[A-Z]+)(?:[ ._/-](?:[A-Z]?[a-z]+|[A-Z]+))*")
+_MAX_WORDS, _MAX_DIGITS = 15, 12
 _LISTS = (list, tuple, range, Set, ValuesView)
 
 
@@ -86,12 +91,24 @@ def sounds_secret(text: str) -> bool:
     return any(is_secret_name(name) or _NAME_PART.search(name) for name in _IDENTIFIER.findall(text))
 
 
+def is_ordinary(text: str) -> bool:
+    """Whether a text is a number or a word or two, such as any sentence has: hidden, it would make our own
+    sentences unreadable. It is no secret, unless it is called one.
+
+    >>> is_ordinary("terminated"), is_ordinary("12.500"), is_ordinary("hunter2"), is_ordinary("xKdRtQwLp")
+    (True, True, False, False)
+    """
+    if len(text) < _MIN_PART or (len(text) <= _MAX_DIGITS and plain_number(text) is not None):
+        return True
+    return len(text) <= _MAX_WORDS and _WORDS.fullmatch(text) is not None
+
+
 def forms_of_secret(secret: str) -> Iterator[str]:
     """Yield the forms in which a message may repeat a secret or a part of it, the longest first."""
     from primepods_magic.api.text import clean
 
     # A flag such as '--by' takes several, between commas.
-    parts = [secret, *(part for part in re.split(r"[\s,;=]+", secret) if len(part) >= _MIN_PART)]
+    parts = [secret, *(part for part in re.split(r"[\s,;=]+", secret) if not is_ordinary(part))]
     forms = {form for part in parts for form in (part, clean(part), escape(part), repr(part)[1:-1])}
     forms |= {json.dumps(part, ensure_ascii=is_ascii)[1:-1] for part in parts for is_ascii in (True, False)}
     # A letter or two is in every sentence, and no secret.

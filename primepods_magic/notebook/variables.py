@@ -13,12 +13,9 @@ from pydantic import SecretStr
 from primepods_magic.api.errors import InvalidRequest, PodsError
 from primepods_magic.api.text import clean
 
-from .values import forms_of_secret, hide_secrets, sounds_secret
+from .values import forms_of_secret, hide_secrets, is_ordinary, sounds_secret
 
 __all__ = ["Variables"]
-
-
-_SHORTEST_SECRET = 6
 
 
 def _python_value(value: Any) -> Any:
@@ -29,7 +26,7 @@ def _python_value(value: Any) -> Any:
 
 class Variables:
     """The variables that ``${NAME}`` takes: a notebook's, of which a `SecretStr` is kept secret, else the
-    environment's, which all are.
+    environment's, which all are, but for ordinary words and numbers that are not called so.
 
     Parameters
     ----------
@@ -46,9 +43,8 @@ class Variables:
     def __call__(self, name: str) -> str:
         if name not in self._namespace:
             value = os.environ[name]
-            # A number, or a short word, is no secret unless it is called one; hidden, it would spoil prices.
-            is_plain = len(value) < _SHORTEST_SECRET and not sounds_secret(name)
-            return value if is_plain else self._kept_secret(name, value)
+            is_open = is_ordinary(value) and not sounds_secret(name)
+            return value if is_open else self._kept_secret(name, value)
         value = self._namespace[name]
         if isinstance(value, SecretStr):
             return self._kept_secret(name, value.get_secret_value())

@@ -157,6 +157,32 @@ def test_what_a_create_says_openly_is_no_secret(client: Client, service: Service
     assert client.pod_logs("p1") == "step 100000"
 
 
+@pytest.mark.parametrize("field", ["name", "teamId", "clusterId", "user_id", "walletId"])
+@pytest.mark.parametrize("secret", ["token", "password"])
+def test_hides_it_in_the_name_and_ids_of_the_pod_that_was_created(
+    client: Client, service: Service, field: str, secret: str
+) -> None:
+    said = {"id": "p1", "name": "train", field: SECRETS[secret], "ip": "10.0.0.1"}
+    service.answer = said
+    search = Search(SECRETS)
+    search.look_at_object("created", create(client))
+    search.look_at_object("told", client.get_pod("p1"))
+    service.answer = {"data": [said, {**said, "id": "p2"}], "total_count": 2}
+    own, other = client.list_all_pods()
+    search.look_at_object("listed", own)
+    search.verdict(least=20)
+    assert own.id == "p1"
+    # Another pod is found by its name.
+    assert SECRETS[secret] in str(other.model_dump())
+
+
+def test_the_name_that_was_asked_for_stays(client: Client, service: Service) -> None:
+    create(client)
+    service.answer = {"id": "p2", "name": PASSWORD}
+    assert create(client, {"A_TOKEN": TOKEN}, name=PASSWORD).name == PASSWORD
+    assert client.get_pod("p2").name == PASSWORD
+
+
 def test_another_client_knows_nothing_of_it(client: Client, service: Service) -> None:
     create(client)
     with Client(Settings("https://pods.test", "pit_key"), http=httpx.MockTransport(service)) as other:

@@ -16,10 +16,11 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from primepods_magic.api.errors import InvalidRequest, NotFound, PodsError
+from primepods_magic.api.errors import InvalidRequest, NotFound, OutOfStock, PodsError
 from primepods_magic.notebook.arguments import HelpWanted
 from primepods_magic.notebook.line import Line, Several, filled_in, quote_word, words_of
 from primepods_magic.notebook.magics import parser_of
+from primepods_magic.notebook.variables import Variables
 from primepods_magic.pods.spec_text import fill_in, no_variables
 from tests.support.soak import pick
 
@@ -385,6 +386,59 @@ def test_a_secret_that_is_filled_in_is_in_no_error(shell: Any, line: str) -> Non
     told = f"{caught.value!r} {caught.value} {shell.output.text} {shell.output.html}"
     assert "s3cret" not in told
     assert "phrase" not in told
+
+
+@pytest.mark.parametrize(
+    ("value", "is_ordinary"),
+    [
+        *[
+            (text, True)
+            for text in ("terminated", "prime-rl", "python", "Prime Intellect", "EUROPE", "12.500")
+        ],
+        *[(text, True) for text in ("pod", "1000000", "nothing/was")],
+        *[
+            (text, False)
+            for text in ("hunter2", "xKdRtQwLp", "correct-horse-battery", "H100_80GB", "a--bcdefg")
+        ],
+        *[(text, False) for text in ("1234567890123", "pa$sword", "pass word ", "12345678901234.5")],
+    ],
+)
+def test_ordinary_words_of_the_environment_are_not_hidden_unless_they_are_called_secret(
+    value: str, is_ordinary: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MY_VALUE", value)
+    monkeypatch.setenv("DB_PASSWORD", value)
+    message = f"Nothing was said of {value}; it is for the sake of it"
+    for name, is_hidden in (("MY_VALUE", not is_ordinary), ("DB_PASSWORD", True)):
+        variables = Variables({})
+        assert variables(name) == value
+        error = PodsError(message)
+        variables.hide_in(error)
+        assert (f"${{{name}}}" in str(error)) == is_hidden
+        assert (str(error) == message) == (not is_hidden)
+
+
+def test_a_word_within_a_secret_does_not_hide_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "nothing was terminated, hunter2")
+    variables = Variables({})
+    variables("DB_PASSWORD")
+    error = PodsError("nothing was sent, but hunter2 was terminated")
+    variables.hide_in(error)
+    assert str(error) == "nothing was sent, but ${DB_PASSWORD} was terminated"
+
+
+def test_an_ordinary_value_spoils_no_message_and_no_price(
+    shell: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODE", "created")
+    monkeypatch.setenv("MOST", "0.0100")
+    shell.user_ns["mode"] = "created"
+    cell = "%%pod_create\ngpu: L4_24GB\nenv: {A: '${MODE}'}\nmax_price: ${MOST}"
+    line = "%pod_create --gpu L4_24GB --env A=$mode --max-price 0.01"
+    for create in (cell, line):
+        with pytest.raises(OutOfStock, match=r"(?s)nothing was created.*over \$0\.01/h") as caught:
+            shell.run(create)
+        assert "$mode" not in str(caught.value)
 
 
 def test_an_innocent_value_is_shown(shell: Any) -> None:
