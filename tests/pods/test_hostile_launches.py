@@ -22,6 +22,7 @@ KERNELS = pick(1, 2)
 # As many launches are recorded in one home, and no more.
 AT_ONE_HOME = 250
 SEED = 20_000
+_DETAILED = 5
 
 
 def run_plans(plans: Sequence[Plan], folder: Path) -> list[Verdict]:
@@ -77,10 +78,12 @@ def say(request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]) -> Ca
 
 
 def check(report: Report, say: Callable[[str], Any]) -> None:
-    """Fail with the figures, and with everything about the first launches that went wrong."""
+    """Fail with the figures, a line for each fault, and everything about the first faulty launches."""
     summary = report.summarize()
     say(summary)
-    assert not report.failures, "\n\n".join([summary, *map(str, report.failures[:5])])
+    assert not report.failures, "\n\n".join(
+        [summary, report.list_failures(), *map(str, report.failures[:_DETAILED])]
+    )
 
 
 @pytest.mark.timeout(3600)

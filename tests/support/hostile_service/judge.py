@@ -15,6 +15,7 @@ __all__ = ["Report", "Verdict", "judge_launch"]
 # The create's own answer, the list after it, the pod by itself, and one that crossed the termination.
 _MAX_TOLD_BEFORE_DELETE = 4
 _LOG_LINES = 60
+_LINE_CHARACTERS = 160
 _SOLD_OUT = ("400-capacity", "409-capacity", "500-capacity", "503-capacity")
 
 
@@ -147,6 +148,15 @@ class Report:
     def failures(self) -> list[Verdict]:
         """Launches with a fault."""
         return [verdict for verdict in self.verdicts if verdict.faults]
+
+    def list_failures(self) -> str:
+        """List every fault in a line, by its rule and by the seed of its launch."""
+        lines = [
+            f"  {_rule_of(fault)}, {one.world.plan}: {fault[:_LINE_CHARACTERS]}"
+            for one in self.failures
+            for fault in one.faults
+        ]
+        return "\n".join(sorted(lines))
 
     @property
     def broken_rules(self) -> Mapping[str, int]:
