@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from primepods_magic.api.errors import NotFound
+from primepods_magic.api.errors import NotFound, PodsError, ServiceUnavailable, UnexpectedAnswer
 from primepods_magic.api.models import PodDetails, PodStatusEntry
 from primepods_magic.api.vocabulary import PodStatus
 
@@ -25,6 +25,7 @@ _READ_TIMEOUT_S = 10.0
 _BELIEVED_ABSENT_S = 60.0
 _ONE_PAGE = 100
 _LOOKS_BETWEEN_LISTS = 6
+_MAX_ASKED_BY_ID = 10
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,8 @@ class Lookout:
     once.
 
     The list is read as well for the price of a pod that is ready, if the pod is held to an agreed price that
-    the status does not state.
+    the status does not state. If the status or the list cannot be read, pods that are held to a price are
+    asked for by their ids, so that one of them at a higher price does not stay.
 
     Parameters
     ----------
@@ -92,6 +94,21 @@ class Lookout:
         PodsError
             There was no good answer; nothing of it is used.
         """
+        try:
+            return self._look_together(pods, for_others=for_others)
+        except (ServiceUnavailable, UnexpectedAnswer) as error:
+            held = {} if _wants_pause(error) else self._read_held(pods)
+            if not held:
+                raise
+            doubted = (pod.id for pod in pods if pod.id and (for_others or pod.id not in held))
+            return Sighting(
+                tuple(self._newest(pod, held.get(pod.id or ""), {}) for pod in pods),
+                doubts=dict.fromkeys(doubted, str(error)),
+                priced_ids=frozenset(i for i, pod in held.items() if pod.highest_usd_hr is not None),
+            )
+
+    def _look_together(self, pods: Sequence[PodDetails], *, for_others: bool) -> Sighting:
+        """Look at all pods by the status or the list."""
         asked = {pod.id: pod for pod in pods if pod.id and pod.status != PodStatus.TERMINATED}
         self._missing_since_s = {i: since for i, since in self._missing_since_s.items() if i in asked}
         if not asked and not for_others:
@@ -138,6 +155,21 @@ class Lookout:
         """The pod is ready and held to a price, and the list has not been asked for it yet."""
         is_sought = pod_id in self._price_sought
         return pod.is_ready and not is_sought and self._connection.agreements.has_pod(pod_id)
+
+    def _read_held(self, pods: Sequence[PodDetails]) -> dict[str, PodDetails]:
+        """Ask for pods that are held to a price by their ids, up to the first failure."""
+        agreements, read = self._connection.agreements, dict[str, PodDetails]()
+        held = [pod.id for pod in pods if pod.id and pod.is_live and agreements.has_pod(pod.id)]
+        for pod_id in held[:_MAX_ASKED_BY_ID]:
+            try:
+                pod = self._connection.client.get_pod(pod_id, budget_s=0, read_timeout_s=_READ_TIMEOUT_S)
+            except NotFound:
+                continue
+            except PodsError:
+                break
+            if "status" in pod.model_fields_set:
+                read[pod_id] = pod
+        return read
 
     def _read_list(self) -> list[PodDetails]:
         listed = self._connection.client.list_all_pods(budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S)
@@ -192,6 +224,12 @@ class Lookout:
         if finding.has_ended or is_gone:
             return pod.model_copy(update={"status": PodStatus.TERMINATED})
         return pod
+
+
+def _wants_pause(error: PodsError) -> bool:
+    """The service is overloaded, or not reached at all: more requests do not help."""
+    is_reached = isinstance(error, UnexpectedAnswer) or error.status_code is not None
+    return not is_reached or error.retry_after_s is not None
 
 
 def _says_little(entry: PodStatusEntry) -> bool:

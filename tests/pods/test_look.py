@@ -298,7 +298,7 @@ def answering(**answers: Any) -> Callable[[httpx.Request], httpx.Response | None
         names = {"/pods": "listed", "/pods/status": "status", "/pods/history": "history"}
         told = answers.get(names.get(path, "by_id"))
         if isinstance(told, httpx.Response):
-            return httpx.Response(told.status_code, content=told.content)
+            return httpx.Response(told.status_code, content=told.content, headers=told.headers)
         return None if told is None else as_json(told)
 
     return answer
@@ -518,3 +518,56 @@ def test_a_price_in_the_status_costs_no_list(service: Service, connection: Conne
     service.answer = lambda request: as_json({"data": [entry]}) if of_status(request) else None
     assert Lookout(connection).look(service.details[:1]).priced_ids == {"a"}
     assert requests(service) == ["/pods/status 1"]
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"status": NOT_FOUND, "listed": NOTHING | {"total_count": 143}},
+        {"status": httpx.Response(500)},
+        {"status": httpx.Response(200, content=b"<html>log in</html>")},
+    ],
+    ids=["no status and no list", "the status fails", "the status is a page"],
+)
+def test_a_pod_held_to_a_price_is_asked_for_by_its_id_if_nothing_else_tells(
+    service: Service, connection: Connection, lookout: Lookout, answers: dict[str, Any]
+) -> None:
+    pods = tuple(service.details)
+    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    service.make_ready("a", "b")
+    service.put("a", priceHr=25.0)
+    service.answer = answering(**answers)
+    for _ in range(3):
+        seen = lookout.look(pods)
+    assert (seen.pods[0].is_ready, seen.pods[0].price_hr, seen.priced_ids) == (True, 25.0, {"a"})
+    assert seen.pods[1:] == pods[1:]
+    assert seen.doubts.keys() == {"b", "c"}, "no one has told of them"
+
+
+def test_who_waits_for_new_pods_hears_that_the_list_cannot_be_read(
+    service: Service, connection: Connection, lookout: Lookout
+) -> None:
+    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    service.put("a", priceHr=25.0)
+    service.answer = answering(listed=NOTHING | {"total_count": 143})
+    seen = lookout.look(service.details[:1], for_others=True)
+    assert (seen.priced_ids, seen.doubts.keys()) == ({"a"}, {"a"})
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(503, headers={"Retry-After": "60"}),
+        httpx.Response(429),
+        httpx.Response(200, content=b"<html>log in</html>"),
+    ],
+    ids=["a pause is wanted", "too many requests", "no good answer by id either"],
+)
+def test_a_look_fails_if_a_pod_held_to_a_price_cannot_be_asked_for(
+    service: Service, connection: Connection, lookout: Lookout, answer: httpx.Response
+) -> None:
+    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    service.answer = answering(status=answer, listed=answer, by_id=answer)
+    with pytest.raises(PodsError):
+        lookout.look(service.details)
+    assert service.asked.count("/pods/a") == (answer.status_code == 200)

@@ -108,9 +108,8 @@ def _judge_wait(world: World, run: Run) -> list[str]:
         return [f"untrue: the wait said {run.wait_said}, and the pod lives"]
     if run.wait == "ready" and not (SSH_HOST in (run.ssh or "") and SSH_PORT in (run.ssh or "")):
         return [f"words: ready, and reached by {run.ssh!r}"]
-    can_be_seen = plan.lists in ("", "pages-of-fifty") or not plan.status
     comes_up = not plan.price.endswith("in-provisioningPriceHr") and not made.is_over
-    if run.wait == "WaitTimedOut" and comes_up and can_be_seen:
+    if run.wait == "WaitTimedOut" and comes_up:
         return [f"words: never ready or failed with {plan} ({run.wait_said})"]
     return []
 
