@@ -6,11 +6,15 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from primepods_magic.api.errors import PodsError
+from primepods_magic.api.errors import BudgetExceeded, PodsError
 from primepods_magic.api.models import PodDetails
 
-__all__ = ["Agreements", "is_above"]
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["Agreements", "is_above", "read_pods"]
 
 # Services round, and prices of disks are estimates to the cent.
 _TOLERATED_USD_HR = 0.01
@@ -32,7 +36,8 @@ def is_above(pod: PodDetails, agreed_usd_hr: float) -> bool:
 @dataclass
 class _Agreement:
     usd_hr: float
-    end: Callable[[PodDetails], PodsError]
+    end: Callable[[PodDetails, float], PodsError]
+    read_newest_usd_hr: Callable[[], float]
     ready_at_s: float | None = None
 
 
@@ -42,19 +47,38 @@ class Agreements:
     Examples
     --------
     >>> agreements = Agreements()
-    >>> agreements.add("a", 2.50, lambda pod: PodsError("terminated"))
+    >>> agreements.add("a", 2.50, lambda pod, usd_hr: PodsError(f"terminated, above ${usd_hr}/h"))
     >>> agreements.enforce([PodDetails(id="a", price_hr=25)], {"a"})
-    {'a': PodsError('terminated')}
+    {'a': PodsError('terminated, above $2.5/h')}
     """
 
     def __init__(self) -> None:
         self._agreed: dict[str, _Agreement] = {}
         self._lock = threading.Lock()
 
-    def add(self, pod_id: str, agreed_usd_hr: float, end: Callable[[PodDetails], PodsError]) -> None:
-        """Hold a pod to a price in USD per hour; ``end`` terminates it and returns the error that says so."""
+    def add(
+        self,
+        pod_id: str,
+        agreed_usd_hr: float,
+        end: Callable[[PodDetails, float], PodsError],
+        read_newest_usd_hr: Callable[[], float] = lambda: 0.0,
+    ) -> None:
+        """Hold a pod to a price.
+
+        Parameters
+        ----------
+        pod_id : str
+            Which pod.
+        agreed_usd_hr : float
+            What was agreed to, in USD per hour.
+        end : callable
+            Terminates the pod, which is above a price, and returns the error that says so.
+        read_newest_usd_hr : callable
+            Returns what was agreed to since, perhaps in another kernel; 0 is nothing. It is asked before the
+            pod is terminated.
+        """
         with self._lock:
-            self._agreed[pod_id] = _Agreement(agreed_usd_hr, end)
+            self._agreed[pod_id] = _Agreement(agreed_usd_hr, end, read_newest_usd_hr)
 
     def has_pod(self, pod_id: str) -> bool:
         """Return whether a pod is held to a price."""
@@ -81,13 +105,43 @@ class Agreements:
                     continue
                 agreement = self._agreed[pod.id]
                 is_kept = pod.is_live and not _is_past_holding(agreement, pod)
-                is_dearer = is_kept and is_above(pod, agreement.usd_hr)
+                is_dearer = is_kept and _is_dearer(pod, agreement)
                 if is_dearer:
-                    broken.append((pod, agreement.end))
+                    broken.append((pod, agreement))
                 # One that is above it is held until it is gone: ending it may fail.
                 if not is_kept or (not is_dearer and pod.is_ready and pod.id in priced_ids):
                     del self._agreed[pod.id]
-        return {str(pod.id): end(pod) for pod, end in broken}
+        return {str(pod.id): agreement.end(pod, agreement.usd_hr) for pod, agreement in broken}
+
+    def check(self, pods: Iterable[PodDetails]) -> None:
+        """End the pods whose price, read just now, is above what was agreed to.
+
+        Raises
+        ------
+        PodsError
+            There are such pods; the message says of each whether it was terminated.
+        """
+        pods = list(pods)
+        priced_ids = {pod.id for pod in pods if pod.id and pod.highest_usd_hr is not None}
+        errors = list(self.enforce(pods, priced_ids).values())
+        if len(errors) > 1:
+            raise BudgetExceeded("; ".join(map(str, errors)))
+        if errors:
+            raise errors[0]
+
+
+def read_pods(connection: Connection) -> list[PodDetails]:
+    """Read all pods for a person. Errors as `Agreements.check`, which holds them to their prices."""
+    pods = connection.client.list_all_pods()
+    connection.agreements.check(pods)
+    return pods
+
+
+def _is_dearer(pod: PodDetails, agreement: _Agreement) -> bool:
+    """Return whether a pod is above what was agreed to, by now."""
+    if is_above(pod, agreement.usd_hr):
+        agreement.usd_hr = max(agreement.usd_hr, agreement.read_newest_usd_hr())
+    return is_above(pod, agreement.usd_hr)
 
 
 def _is_past_holding(agreement: _Agreement, pod: PodDetails) -> bool:

@@ -23,8 +23,8 @@ from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.text import as_word, clean, join_clean
 
 from .connection import Connection
-from .guards import end_above_agreement, end_if_too_dear, refuse_above
-from .holding import hold_earlier, note_delivery
+from .guards import end_if_too_dear, refuse_above
+from .holding import hold_pod, return_earlier
 from .identity import list_changes, name_space, named_pods, standing, team_of
 from .intents import Intent, IntentFile
 from .locks import launching
@@ -168,17 +168,14 @@ class Creation:
         pod = self._create(note, intent)
         intent = note.read() or replace(intent, pod_id=pod.id)
         self._hold_to_price(pod, others)
-        agreed_usd_hr = plan.agreed_usd_hr
-        connection.agreements.add(
-            str(pod.id), agreed_usd_hr, lambda dearer: end_above_agreement(connection, dearer, agreed_usd_hr)
-        )
+        hold_pod(connection, note, str(pod.id), plan.agreed_usd_hr)
         with self._mutex:
             self._stage = "done"
         answered, pod = pod, self._look_around(pod, intent, others)
         self._notice_changes([answered, pod], intent)
         if pod is not answered and pod.highest_usd_hr is not None:
             # Its price was read in the list: what it costs from now on takes no work away.
-            intent = replace(intent, agreed_usd_hr=None)
+            intent = replace(intent, is_price_kept=True)
         with self._mutex:
             note.write(replace(intent, is_delivered=not self._is_interrupted))
         return pod
@@ -193,9 +190,8 @@ class Creation:
 
     def _return_earlier(self, note: IntentFile, earlier: Earlier | None, pod: PodDetails) -> PodDetails:
         """Return a pod that another run of this launch has made since the plan."""
-        note_delivery(note, pod)
         if earlier is not None and earlier.pod.id == pod.id:
-            hold_earlier(self._connection, earlier, self._plan.spec)
+            return_earlier(self._connection, self._plan, earlier, note)
         return pod
 
     def _notice_changes(self, seen: list[PodDetails], intent: Intent) -> None:

@@ -9,6 +9,7 @@ from primepods_magic.api.errors import NameInUse, NotFound
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean, join_clean
 
+from .agreements import read_pods
 from .connection import Connection
 
 __all__ = ["find_pod", "find_pods", "same_name"]
@@ -32,13 +33,15 @@ def find_pod(connection: Connection, text: str, *, to_change: bool = False) -> P
         Nothing has this id or name; the nearest names are given.
     NameInUse
         Several pods do, or the text is one pod's id and another's name; their ids are given.
+    BudgetExceeded
+        A pod that is held to the price that was agreed to is above it, and none is to be changed.
     """
-    return _pick(connection, connection.client.list_all_pods(), text, to_change)
+    return _pick(connection, _read_pods(connection, to_change), text, to_change)
 
 
 def find_pods(connection: Connection, texts: Iterable[str], *, to_change: bool = False) -> list[PodDetails]:
     """The pods that several texts name, each once, with one look at the list. Errors as `find_pod`."""
-    pods = connection.client.list_all_pods()
+    pods = _read_pods(connection, to_change)
     picked = {pod.id: pod for pod in (_pick(connection, pods, text, to_change) for text in texts)}
     return list(picked.values())
 
@@ -46,6 +49,11 @@ def find_pods(connection: Connection, texts: Iterable[str], *, to_change: bool =
 def same_name(connection: Connection, pods: Iterable[PodDetails], name: str) -> list[PodDetails]:
     """The live pods that have a name and are mine, or may be."""
     return [pod for pod in pods if pod.name == name and pod.is_live and connection.may_be_mine(pod)]
+
+
+def _read_pods(connection: Connection, to_change: bool) -> list[PodDetails]:
+    # To remove a pod is what a person wants who has heard of its price.
+    return connection.client.list_all_pods() if to_change else read_pods(connection)
 
 
 def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> PodDetails:

@@ -152,8 +152,11 @@ class Pod:
         ------
         NotFound
             It is gone.
+        BudgetExceeded
+            It is held to the price that was agreed to, and above it; the message says whether it was ended.
         """
         self.update(self._connection.client.get_pod(self.id))
+        self._connection.agreements.check([self._details])
         return self
 
     def wait(self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pod:

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 
-from .agreements import is_above
 from .connection import Connection
 from .guards import end_above_agreement
 from .identity import name_space
-from .intents import IntentFile
+from .intents import Intent, IntentFile
 from .locks import launching
 from .plan import LaunchPlan
 from .resolve import Earlier
-from .spec import PodSpec
 
-__all__ = ["hold_earlier", "note_delivery", "return_existing"]
+__all__ = ["hold_pod", "return_earlier", "return_existing"]
 
 # On a pod that has been ready for longer there is work, and its price may have changed by itself.
 _HELD_WHEN_READY_S = 300.0
@@ -33,34 +32,60 @@ def return_existing(connection: Connection, plan: LaunchPlan) -> PodDetails | No
         says whether it was terminated.
     """
     pod, earlier = plan.existing, plan.earlier
-    if pod is None or earlier is None or earlier.pod.id != pod.id:
-        return pod
-    if not earlier.intent.is_delivered:
-        with launching(name_space(connection, plan.spec), plan.name) as note:
-            note_delivery(note, pod)
-    hold_earlier(connection, earlier, plan.spec)
+    if pod is not None and earlier is not None and earlier.pod.id == pod.id:
+        place = name_space(connection, plan.spec)
+        if _is_news(earlier.intent, plan):
+            with launching(place, plan.name) as note:
+                return_earlier(connection, plan, earlier, note)
+        else:
+            return_earlier(connection, plan, earlier, IntentFile(place, plan.name))
     return pod
 
 
-def note_delivery(note: IntentFile, pod: PodDetails) -> None:
-    """Note that the launch of a pod has returned it: from now on ``--new`` means another one."""
-    intent = note.read()
-    if intent is not None and intent.pod_id == pod.id and not intent.is_delivered:
-        note.write(replace(intent, is_delivered=True))
+def return_earlier(connection: Connection, plan: LaunchPlan, earlier: Earlier, note: IntentFile) -> None:
+    """Note that an earlier launch's pod is returned and what is agreed to now; terminate it if it is above.
 
-
-def hold_earlier(connection: Connection, earlier: Earlier, spec: PodSpec) -> None:
-    """Terminate a pod of an earlier launch that is above what was agreed to then, or is agreed to now; if it
-    comes up still, hold it to that price from now on. Errors as `return_existing`."""
+    If the pod comes up still, it is held to its price from now on. The name's lock is held, unless there is
+    nothing to note. Errors as `return_existing`.
+    """
     pod, intent = earlier.pod, earlier.intent
-    if intent.agreed_usd_hr is None:
+    record = note.read()
+    if record is not None and record.pod_id == pod.id:
+        intent = record
+        if _is_news(record, plan):
+            # From now on '--new' means another pod.
+            intent = replace(record, is_delivered=True, agreed_usd_hr=_agree_anew(record, plan))
+            note.write(intent)
+    agreed_usd_hr = _agree_anew(intent, plan)
+    if agreed_usd_hr is None or intent.is_price_kept:
         return
-    agreed_usd_hr = max(intent.agreed_usd_hr, spec.max_price or 0.0)
     _, at_most_s = connection.clock.ages_s(intent.sent_at, intent.noted_at_s)
     if at_most_s > _HELD_WHEN_READY_S and (pod.is_ready or pod.status == PodStatus.STOPPED):
         return
-    if is_above(pod, agreed_usd_hr):
-        raise end_above_agreement(connection, pod, agreed_usd_hr)
-    connection.agreements.add(
-        str(pod.id), agreed_usd_hr, lambda dearer: end_above_agreement(connection, dearer, agreed_usd_hr)
-    )
+    hold_pod(connection, note, str(pod.id), agreed_usd_hr)
+    connection.agreements.check([pod])
+
+
+def hold_pod(connection: Connection, note: IntentFile, pod_id: str, agreed_usd_hr: float) -> None:
+    """Hold a pod to a price from now on, or to more if its launch record says so by then."""
+
+    def end(pod: PodDetails, usd_hr: float) -> PodsError:
+        return end_above_agreement(connection, pod, usd_hr)
+
+    def read_newest_usd_hr() -> float:
+        # Records are replaced as a whole, so one can be read without the name's lock.
+        record = note.read()
+        return (record.agreed_usd_hr or 0.0) if record is not None and record.pod_id == pod_id else 0.0
+
+    connection.agreements.add(pod_id, agreed_usd_hr, end, read_newest_usd_hr)
+
+
+def _agree_anew(intent: Intent, plan: LaunchPlan) -> float | None:
+    """Return what is agreed to for a recorded pod when its launch is run again."""
+    agreed_usd_hr = intent.agreed_usd_hr
+    return None if agreed_usd_hr is None else max(agreed_usd_hr, plan.stated_usd_hr)
+
+
+def _is_news(intent: Intent, plan: LaunchPlan) -> bool:
+    """Return whether returning a pod changes its launch record."""
+    return not intent.is_delivered or _agree_anew(intent, plan) != intent.agreed_usd_hr

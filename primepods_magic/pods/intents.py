@@ -55,7 +55,9 @@ class Intent:
     is_over : bool
         No pod came of it, as far as could be seen; one more look is enough.
     agreed_usd_hr : float, optional
-        The most that was agreed to, in USD per hour, until the pod is ready at such a price.
+        The most that was agreed to, in USD per hour; runs of the launch in other kernels may raise it.
+    is_price_kept : bool
+        The pod was read at such a price after it was created: later runs do not hold it any more.
     """
 
     name: str
@@ -72,6 +74,7 @@ class Intent:
     earlier_ids: tuple[str, ...] = ()
     is_over: bool = False
     agreed_usd_hr: float | None = None
+    is_price_kept: bool = False
 
 
 # If nothing can be written, a launch run again in the same process still finds its record here.

@@ -12,6 +12,7 @@ from primepods_magic.api.requests import did_you_mean
 from primepods_magic.api.text import clean, join_clean
 from primepods_magic.api.vocabulary import PodStatus
 
+from .agreements import read_pods
 from .connection import Connection
 from .offers import find_offers, misfits, passed_over
 from .spec import PodSpec
@@ -44,10 +45,12 @@ def list_pods(
     ------
     InvalidRequest
         There is no such state.
+    BudgetExceeded
+        A pod that is held to the price that was agreed to is above it; the message says whether it was ended.
     """
     wanted = {_check_status(status) for status in statuses}
     belongs = belonging(connection, everyone=everyone, team_id=team_id)
-    pods = [pod for pod in connection.client.list_all_pods() if belongs(pod)]
+    pods = [pod for pod in read_pods(connection) if belongs(pod)]
     if wanted:
         pods = [pod for pod in pods if str(pod.status).upper() in wanted]
     return sorted(

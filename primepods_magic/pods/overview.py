@@ -12,6 +12,7 @@ from primepods_magic.api.account import Billing, Disk, Team, Wallet
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 
+from .agreements import read_pods
 from .allowed import if_allowed, latest_billings
 from .behind import run_all_behind
 from .burn import accrued_usd, burn_usd_hr, disk_burn_usd_hr, end_of, has_ended
@@ -115,7 +116,7 @@ def overview(connection: Connection) -> Overview:
     client, now = connection.client, connection.now()
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     questions: list[Callable[[], Any]] = [
-        client.list_all_pods,
+        partial(read_pods, connection),
         lambda: if_allowed(client.list_disks),
         lambda: _ended_since(connection, month),
         lambda: if_allowed(client.whoami),

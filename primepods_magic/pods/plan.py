@@ -109,6 +109,12 @@ class LaunchPlan:
         return (self.request and self.request.pod.max_price) or 0.0
 
     @property
+    def stated_usd_hr(self) -> float:
+        """The price that the spec itself agrees to, within the ceiling for one pod; 0 if it states none."""
+        ceiling = self.limits.max_price_usd_hr
+        return min(self.spec.max_price or 0.0, math.inf if ceiling is None else ceiling)
+
+    @property
     def consequences(self) -> str:
         """What a person agrees to, in words."""
         ended = "".join(

@@ -11,6 +11,7 @@ from typing import Any
 from primepods_magic.api.account import Billing, Disk, Team
 from primepods_magic.api.models import PodDetails
 
+from .agreements import read_pods
 from .allowed import if_allowed, latest_billings
 from .behind import run_all_behind
 from .connection import Connection
@@ -75,7 +76,7 @@ def read_spending(
     """
     client = connection.client
     questions: list[Callable[[], Any]] = [
-        client.list_all_pods,
+        partial(read_pods, connection),
         lambda: if_allowed(client.list_disks),
         lambda: if_allowed(client.list_teams) or [],
         lambda: latest_billings(connection, None),

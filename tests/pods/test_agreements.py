@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -13,8 +14,11 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 from primepods_magic.pods.agreements import Agreements, is_above
 from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.guards import Limits
 from primepods_magic.pods.launch import launch
+from primepods_magic.pods.listing import list_pods
+from primepods_magic.pods.overview import overview
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import is_create, names
 
@@ -160,6 +164,63 @@ def test_a_price_that_only_the_list_states_is_held_while_waiting(
     assert names(connection) == []
 
 
+@pytest.mark.parametrize(
+    "read",
+    [list_pods, overview, lambda live: find_pod(live, "train")],
+    ids=["list", "overview", "find"],
+)
+def test_any_read_holds_a_pod_to_its_price(
+    connection: Connection, through: Through, read: Callable[[Connection], object]
+) -> None:
+    live = through(priced(UNTOLD, UNTOLD, UNTOLD, {"priceHr": 25.0}), live=True)
+    launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
+    assert [pod.price_hr for pod in list_pods(live)] == [None]
+    with pytest.raises(BudgetExceeded, match=r"'train' .* that was agreed to, and was ended"):
+        read(live)
+    assert names(connection) == []
+
+
+def test_refreshing_a_pod_holds_it_to_its_price(connection: Connection, through: Through) -> None:
+    def change(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        is_by_id = request.method == "GET" and response.is_success and response.json().get("name") == "train"
+        return httpx.Response(200, json={**response.json(), "priceHr": 25}) if is_by_id else response
+
+    live = through(Changing(change), live=True)
+    pod = launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
+    with pytest.raises(BudgetExceeded, match="agreed to"):
+        pod.refresh()
+    assert names(connection) == []
+
+
+def test_a_pod_that_is_dear_can_be_named_to_remove_it(connection: Connection, through: Through) -> None:
+    live = through(priced(UNTOLD, UNTOLD, {"priceHr": 25.0}), live=True)
+    pod = launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
+    assert find_pods(live, ["train"], to_change=True)[0].id == pod.id
+    assert names(connection) == ["train"]
+
+
+def test_more_that_is_agreed_to_in_another_kernel_counts(connection: Connection, through: Through) -> None:
+    first = through(priced(UNTOLD, UNTOLD, UNTOLD, {"priceHr": 25.0}, {"priceHr": 40.0}), live=True)
+    launch(gpu="L4_24GB", name="train", max_price=3, connection=first, tell=lambda _: None)
+    second = through(priced(UNTOLD), live=True)
+    for max_price in (30, 5, None):
+        again = {"gpu": "L4_24GB", "name": "train", "max_price": max_price}
+        assert not launch(**again, connection=second).is_new
+    assert [pod.price_hr for _ in range(2) for pod in list_pods(first)] == [None, 25.0]
+    with pytest.raises(BudgetExceeded, match=r"\$40\.00/h, above the \$30\.00/h that was agreed to"):
+        list_pods(first)
+    assert names(connection) == []
+
+
+def test_a_ceiling_bounds_what_another_kernel_agrees_to(connection: Connection, through: Through) -> None:
+    first = through(priced(UNTOLD, UNTOLD, {"priceHr": 25.0}), live=True)
+    launch(gpu="L4_24GB", name="train", max_price=3, connection=first, tell=lambda _: None)
+    limits = Limits(max_price_usd_hr=4)
+    launch(gpu="L4_24GB", name="train", max_price=30, limits=limits, connection=through(priced(UNTOLD)))
+    with pytest.raises(BudgetExceeded, match=r"above the \$4\.00/h that was agreed to"):
+        list_pods(first)
+
+
 @pytest.mark.parametrize("ceiling", [float("nan"), float("inf"), -1, True, "4"])
 @pytest.mark.parametrize("which", ["max_price_usd_hr", "max_burn_usd_hr"])
 def test_rejects_a_ceiling_that_is_no_number(which: str, ceiling: Any) -> None:
@@ -179,7 +240,7 @@ def test_a_live_pod_without_a_price_does_not_slip_through_the_ceiling_for_all(
 
 def test_a_pod_is_held_until_it_is_ready_at_its_price() -> None:
     agreements, ended = Agreements(), PodsError("terminated")
-    agreements.add("a", 2.5, lambda _: ended)
+    agreements.add("a", 2.5, lambda *_: ended)
     coming = PodDetails(id="a", status="PROVISIONING", price_hr=2.5)
     ready = PodDetails(id="a", status="ACTIVE", price_hr=2.5, ssh_connection="root@203.0.113.9 -p 22")
     dear = ready.model_copy(update={"price_hr": 9.0})
@@ -188,14 +249,14 @@ def test_a_pod_is_held_until_it_is_ready_at_its_price() -> None:
         assert agreements.enforce([dear], {"a"}) == {"a": ended}, "until it is gone"
     assert agreements.enforce([dear.model_copy(update={"status": PodStatus.DELETING})], {"a"}) == {}
     assert agreements.enforce([dear], {"a"}) == {}
-    agreements.add("a", 2.5, lambda _: ended)
+    agreements.add("a", 2.5, lambda *_: ended)
     assert agreements.enforce([ready], {"a"}) == {}
     assert agreements.enforce([dear], {"a"}) == {}
 
 
 def test_a_price_that_was_not_read_does_not_end_an_agreement() -> None:
     agreements, ended = Agreements(), PodsError("terminated")
-    agreements.add("a", 2.5, lambda _: ended)
+    agreements.add("a", 2.5, lambda *_: ended)
     ready = PodDetails(id="a", status="ACTIVE", price_hr=2.5, ssh_connection="root@203.0.113.9 -p 22")
     assert agreements.enforce([ready], set()) == {}
     assert agreements.has_pod("a")
@@ -206,7 +267,7 @@ def test_a_price_that_was_not_read_does_not_end_an_agreement() -> None:
 def test_a_pod_that_has_been_ready_for_long_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     agreements, clock_s = Agreements(), [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: clock_s[0])
-    agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     ready = PodDetails(id="a", status="ACTIVE", price_hr=2.5, ssh_connection="root@203.0.113.9 -p 22")
     for clock_s[0] in (5000.0, 8599.0):
         assert agreements.enforce([ready], set()) == {}

@@ -483,7 +483,7 @@ def test_a_pod_that_only_the_list_calls_terminated_is_not_gone(
 def test_the_list_is_read_once_for_a_price_that_the_status_does_not_state(
     service: Service, connection: Connection, lookout: Lookout
 ) -> None:
-    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     seen = lookout.look(service.details)
     service.make_ready("a", "b")
     service.put("a", priceHr=25.0)
@@ -498,7 +498,7 @@ def test_the_list_is_read_once_for_a_price_that_the_status_does_not_state(
 def test_a_list_that_lags_behind_is_read_for_the_price_until_it_shows_the_pod(
     service: Service, connection: Connection, lookout: Lookout
 ) -> None:
-    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     service.make_ready("a")
     service.put("a", priceHr=25.0)
     pods = [pod.model_copy(update={"price_hr": 2.5}) for pod in service.details]
@@ -512,7 +512,7 @@ def test_a_list_that_lags_behind_is_read_for_the_price_until_it_shows_the_pod(
 
 
 def test_a_price_in_the_status_costs_no_list(service: Service, connection: Connection) -> None:
-    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     service.make_ready("a")
     entry = {"podId": "a", "status": "ACTIVE", "installationStatus": "COMPLETE", "priceHr": 2.5}
     service.answer = lambda request: as_json({"data": [entry]}) if of_status(request) else None
@@ -533,7 +533,7 @@ def test_a_pod_held_to_a_price_is_asked_for_by_its_id_if_nothing_else_tells(
     service: Service, connection: Connection, lookout: Lookout, answers: dict[str, Any]
 ) -> None:
     pods = tuple(service.details)
-    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     service.make_ready("a", "b")
     service.put("a", priceHr=25.0)
     service.answer = answering(**answers)
@@ -547,7 +547,7 @@ def test_a_pod_held_to_a_price_is_asked_for_by_its_id_if_nothing_else_tells(
 def test_who_waits_for_new_pods_hears_that_the_list_cannot_be_read(
     service: Service, connection: Connection, lookout: Lookout
 ) -> None:
-    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     service.put("a", priceHr=25.0)
     service.answer = answering(listed=NOTHING | {"total_count": 143})
     seen = lookout.look(service.details[:1], for_others=True)
@@ -566,7 +566,7 @@ def test_who_waits_for_new_pods_hears_that_the_list_cannot_be_read(
 def test_a_look_fails_if_a_pod_held_to_a_price_cannot_be_asked_for(
     service: Service, connection: Connection, lookout: Lookout, answer: httpx.Response
 ) -> None:
-    connection.agreements.add("a", 2.5, lambda _: PodsError("terminated"))
+    connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     service.answer = answering(status=answer, listed=answer, by_id=answer)
     with pytest.raises(PodsError):
         lookout.look(service.details)
