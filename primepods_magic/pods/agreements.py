@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 from primepods_magic.api.errors import BudgetExceeded, PodsError
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text import clean
 
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["Agreements", "is_above", "read_pods"]
+__all__ = ["Agreements", "describe_price", "is_above", "name_agreed", "read_pods"]
 
 # Services round, and prices of disks are estimates to the cent.
 _TOLERATED_USD_HR = 0.01
@@ -33,12 +34,26 @@ def is_above(pod: PodDetails, agreed_usd_hr: float) -> bool:
     return price_usd_hr is not None and price_usd_hr > agreed_usd_hr + _TOLERATED_USD_HR + _ROUNDING
 
 
+def name_agreed(agreed_usd_hr: float) -> str:
+    """Name the price that was agreed to as a bound."""
+    return f"the ${agreed_usd_hr:.2f}/h that was agreed to"
+
+
+def describe_price(pod: PodDetails, bound: str, together: str = "") -> str:
+    """Describe what a pod turned out to cost, above which bound."""
+    return (
+        f"'{clean(pod.name)}' ({clean(pod.id)}) turned out to cost ${pod.highest_usd_hr or 0.0:.2f}/h"
+        f"{together}, above {bound}"
+    )
+
+
 @dataclass
 class _Agreement:
     usd_hr: float
     end: Callable[[PodDetails, float], PodsError]
     read_newest_usd_hr: Callable[[], float]
     ready_at_s: float | None = None
+    ending: PodDetails | None = None
 
 
 class Agreements:
@@ -111,7 +126,18 @@ class Agreements:
                 # One that is above it is held until it is gone: ending it may fail.
                 if not is_kept or (not is_dearer and pod.is_ready and pod.id in priced_ids):
                     del self._agreed[pod.id]
-        return {str(pod.id): agreement.end(pod, agreement.usd_hr) for pod, agreement in broken}
+        return {str(pod.id): _end_pod(pod, agreement) for pod, agreement in broken}
+
+    def list_ending(self, pod_ids: Iterable[str | None]) -> dict[str, str]:
+        """Describe, by id, those of some pods that are above what was agreed to and being ended just now."""
+        with self._lock:
+            held = {pod_id: self._agreed[pod_id] for pod_id in pod_ids if pod_id in self._agreed}
+        return {
+            pod_id: f"{describe_price(pod, name_agreed(agreement.usd_hr))}, and is being ended. "
+            "'%pods ls' shows whether it is gone"
+            for pod_id, agreement in held.items()
+            if (pod := agreement.ending) is not None
+        }
 
     def check(self, pods: Iterable[PodDetails]) -> None:
         """End the pods whose price, read just now, is above what was agreed to.
@@ -135,6 +161,14 @@ def read_pods(connection: Connection) -> list[PodDetails]:
     pods = connection.client.list_all_pods()
     connection.agreements.check(pods)
     return pods
+
+
+def _end_pod(pod: PodDetails, agreement: _Agreement) -> PodsError:
+    agreement.ending = pod
+    try:
+        return agreement.end(pod, agreement.usd_hr)
+    finally:
+        agreement.ending = None
 
 
 def _is_dearer(pod: PodDetails, agreement: _Agreement) -> bool:

@@ -11,7 +11,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import as_word, clean
 from primepods_magic.api.vocabulary import PodStatus
 
-from .agreements import is_above
+from .agreements import describe_price, is_above, name_agreed
 from .burn import burn_usd_hr
 from .connection import Connection
 from .offers import Quote
@@ -207,7 +207,7 @@ def end_if_too_dear(
 def end_above_agreement(connection: Connection, pod: PodDetails, agreed_usd_hr: float) -> BudgetExceeded:
     """Terminate a pod that costs more than was agreed to, and return the error that reports it; a pod of
     another user is only reported."""
-    return _end_too_dear(connection, pod, "", f"the ${agreed_usd_hr:.2f}/h that was agreed to")
+    return _end_too_dear(connection, pod, "", name_agreed(agreed_usd_hr))
 
 
 def _end_too_dear(connection: Connection, pod: PodDetails, together: str, bound: str) -> BudgetExceeded:
@@ -219,10 +219,7 @@ def _end_too_dear(connection: Connection, pod: PodDetails, together: str, bound:
             ended = f"was ended: {outcome}" if outcome == GONE else f"was asked to end: {outcome}"
     except PodsError as error:
         ended = f"could not be ended ({error}). It is billed until '%pods rm {as_word(pod.id)}' ends it"
-    return BudgetExceeded(
-        f"'{clean(pod.name)}' ({clean(pod.id)}) turned out to cost ${pod.highest_usd_hr or 0.0:.2f}/h"
-        f"{together}, above {bound}, and {ended}"
-    )
+    return BudgetExceeded(f"{describe_price(pod, bound, together)}, and {ended}")
 
 
 def missing_ssh_key(connection: Connection, spec: PodSpec) -> str | None:

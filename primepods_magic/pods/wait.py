@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
 from primepods_magic.api.bounds import check_choice, check_seconds
-from primepods_magic.api.errors import PodFailed, WaitInterrupted, WaitTimedOut
+from primepods_magic.api.errors import BudgetExceeded, PodFailed, PodsError, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import brief, clean
 from primepods_magic.api.vocabulary import PodStatus
@@ -63,6 +64,8 @@ def wait_for(
     ------
     InvalidRequest
         The goal is another word, or the timeout is not above 0 and at most 30 days.
+    BudgetExceeded
+        A pod is above the price that was agreed to; the message says whether it was terminated.
     PodFailed
         A pod is in ERROR, its installation FAILED, or it is gone. All others have reached the goal.
     WaitTimedOut
@@ -187,7 +190,7 @@ def _wait(
         while True:
             news = watch.next(max(deadline - clock.monotonic(), 0.0))
             if news is None and watch.has_ended:
-                raise WaitInterrupted(_still("stopped waiting", snapshot))
+                raise _give_up(connection, WaitInterrupted, "stopped waiting", snapshot)
             if news is not None:
                 snapshot, look = news
                 if on_look:
@@ -195,12 +198,13 @@ def _wait(
                 if all(_is_over(pod, goal) for pod in snapshot.pods):
                     break
             if news is None or clock.monotonic() >= deadline:
-                raise WaitTimedOut(_still(f"not {goal} within {timeout_s:g} s{_riddles(snapshot)}", snapshot))
+                what = f"not {goal} within {timeout_s:g} s{_riddles(snapshot)}"
+                raise _give_up(connection, WaitTimedOut, what, snapshot)
             # A look that began before the clock was moved says nothing of what came after.
             if look >= awaited_look and clock.pass_by(interval_s(connection)):
                 awaited_look = connection.poller.look_soon()
     except KeyboardInterrupt:
-        raise WaitInterrupted(_still("stopped waiting", snapshot)) from None
+        raise _give_up(connection, WaitInterrupted, "stopped waiting", snapshot) from None
     failed = [pod for pod in snapshot.pods if not _has_reached(pod, goal)]
     if failed:
         raise PodFailed("; ".join(_failure(pod) for pod in failed))
@@ -235,6 +239,15 @@ def _riddles(snapshot: Snapshot) -> str:
         for word in pod.unknown_words
     ]
     return f" ({', '.join(said)}, which is not a known state)" if said else ""
+
+
+def _give_up(connection: Connection, error: type[PodsError], what: str, snapshot: Snapshot) -> PodsError:
+    """Return the error that says how things stand. A pod may be in the middle of being terminated."""
+    ending = connection.agreements.list_ending(pod.id for pod in snapshot.pods)
+    others = replace(snapshot, pods=tuple(pod for pod in snapshot.pods if pod.id not in ending))
+    said = "; ".join([what, *ending.values()])
+    error = BudgetExceeded if ending and error is WaitTimedOut else error
+    return error(_still(said, others) if others.pods else said)
 
 
 def _still(what: str, snapshot: Snapshot) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -13,6 +14,7 @@ from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 from primepods_magic.pods.agreements import Agreements, is_above
+from primepods_magic.pods.clock import ServiceClock
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.guards import Limits
@@ -21,6 +23,7 @@ from primepods_magic.pods.listing import list_pods
 from primepods_magic.pods.overview import overview
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import is_create, names
+from tests.support.watching import watchers
 
 QUOTE_USD_HR = 0.69
 
@@ -162,6 +165,45 @@ def test_a_price_that_only_the_list_states_is_held_while_waiting(
     with pytest.raises(BudgetExceeded, match="agreed to"):
         pod.wait()
     assert names(connection) == []
+
+
+def test_a_wait_that_ends_while_a_pod_is_being_terminated_says_so(
+    connection: Connection, through: Through
+) -> None:
+    has_waited, prices = threading.Event(), priced(UNTOLD, UNTOLD, {"priceHr": 25.0})
+
+    class Slow(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "DELETE":
+                clock.is_over = True
+                assert has_waited.wait(10)
+            return prices.handle_request(request)
+
+        def close(self) -> None:
+            prices.close()
+
+    class Clock(ServiceClock):
+        is_over, passed_s = False, 0.0
+
+        def wait(self, event: threading.Event, seconds: float | None) -> bool:
+            while not event.wait(0.001):
+                if self.is_over and threading.current_thread() is threading.main_thread():
+                    return False
+            return True
+
+        def monotonic(self) -> float:
+            # Neither the wait nor the verification after it goes on.
+            self.passed_s += 1e6 if self.is_over else 0.0
+            return self.passed_s
+
+    live = through(Slow(), live=True)
+    live.clock = clock = Clock(live.client.transport)
+    pod = launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
+    with pytest.raises(BudgetExceeded, match=r"^not ready within .*\$25\.00/h, above the .* is being ended"):
+        pod.wait()
+    has_waited.set()
+    live.poller.stop()
+    assert not watchers()
 
 
 @pytest.mark.parametrize(
