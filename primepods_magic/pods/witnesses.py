@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -177,6 +177,9 @@ def is_closed(row: HistoryRow, now: datetime) -> bool:
     >>> is_closed(row, datetime.fromisoformat("2026-11-29T00:00:00+00:00"))
     False
     """
+    if row.created_at is not None and row.created_at - now > _TOLERATED_SKEW:
+        # No pod begins in the future: the service's clock is behind, and this computer's may be right.
+        now = max(now, datetime.now(timezone.utc))
     return row.terminated_at is not None and row.terminated_at - now <= _TOLERATED_SKEW
 
 

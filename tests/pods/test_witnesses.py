@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import httpx
 import pytest
 
 from primepods_magic.api.errors import AuthenticationError, NotFound
-from primepods_magic.api.models import PodDetails
+from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.listing import pod_status
-from primepods_magic.pods.witnesses import Fate, Finding, examine_pod, examine_pods
+from primepods_magic.pods.witnesses import Fate, Finding, examine_pod, examine_pods, is_closed
 from tests.support.watching import SSH, START, Service, as_json, connected
 
 LIST, STATUS, HISTORY, BY_ID = "/pods", "/pods/status", "/pods/history", "/pods/a"
@@ -254,3 +254,13 @@ def test_a_pod_that_the_status_leaves_out_is_shown_as_the_list_has_it(
     service.take("a")
     with pytest.raises(NotFound, match="the service knows no pod a"):
         pod_status(connection, ["a"])
+
+
+def test_an_end_is_not_taken_for_a_planned_one_if_the_clock_of_the_service_is_behind() -> None:
+    real, hour = datetime.now(timezone.utc), timedelta(hours=1)
+    row = HistoryRow(id="a", created_at=real - 2 * hour, terminated_at=real - hour)
+    planned = HistoryRow(id="a", created_at=real - 2 * hour, terminated_at=real + hour)
+    older = HistoryRow(id="a", created_at=real - 9 * hour, terminated_at=real - hour)
+    assert [is_closed(one, real) for one in (row, planned, older)] == [True, False, True]
+    behind = [is_closed(one, real - 5 * hour) for one in (row, planned, older)]
+    assert behind == [True, False, False], "only a pod that begins in the future proves it"
