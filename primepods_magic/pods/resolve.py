@@ -11,6 +11,7 @@ from primepods_magic.api.errors import ConnectionClosed, NotFound, OutcomeUnknow
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.text import clean
 
+from .agreements import is_above, name_agreed
 from .connection import Connection
 from .intents import Intent, IntentFile
 from .likeness import fold_letters, is_name_of
@@ -329,11 +330,16 @@ def _is_suspect(connection: Connection, pod: PodDetails, intent: Intent, claimed
 
 
 def _describe_suspect(pod: PodDetails, intent: Intent) -> str:
-    name = clean(intent.name)
+    name, price = clean(intent.name), ""
+    if pod.highest_usd_hr is not None:
+        price = f" at ${pod.highest_usd_hr:.2f}/h"
+        if intent.agreed_usd_hr is not None and is_above(pod, intent.agreed_usd_hr):
+            # It may be another launch's, and its work.
+            price += f", above {name_agreed(intent.agreed_usd_hr)} for '{name}', and was not ended"
     return (
         f"Could not determine whether '{name}' was created: your pod '{clean(pod.name)}' ({clean(pod.id)}) "
-        "is new and is billed. If it is this one, use it under that name or terminate it. If it is not, "
-        f"'--new' (in Python: new=True) rents '{name}'"
+        f"is new and is billed{price}. If it is this one, use it under that name or terminate it. If it is "
+        f"not, '--new' (in Python: new=True) rents '{name}'"
     )
 
 

@@ -117,6 +117,25 @@ def test_a_new_pod_is_suspected_although_the_service_says_little_of_it(
     assert names(connection) == ["acme-train"]
 
 
+def test_a_suspect_above_what_was_agreed_to_is_reported_and_not_ended(
+    connection: Connection, through: Through
+) -> None:
+    class Dear(Renaming):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            response = super().handle_request(request)
+            response.read()
+            if not is_list(request):
+                return response
+            answer = response.json()
+            rows = [{**row, "userId": None, "priceHr": 25} for row in answer["data"]]
+            return httpx.Response(200, json={**answer, "data": rows})
+
+    there = through(Dear(lambda name: f"acme-{name}", loses=True))
+    with pytest.raises(OutcomeUnknown, match=r"\$25\.00/h, above the .* agreed to .* and was not ended"):
+        launch(gpu="L4_24GB", name="train", connection=there, tell=quiet)
+    assert names(connection) == ["acme-train"]
+
+
 def test_a_service_that_knows_nothing_for_a_moment_does_not_end_a_pod(
     connection: Connection, through: Through, sandbox: Any
 ) -> None:

@@ -119,8 +119,12 @@ def _judge_prices(world: World, runs: tuple[Run, ...]) -> list[str]:
     faults = []
     said = [run.said for run in runs if run.kind == DEAR]
     said += [run.wait_said for run in runs if run.wait == "BudgetExceeded"]
+    doubts = [run.said for run in runs if run.kind == UNKNOWN]
     for made in world.made:
         if not made.is_over:
+            continue
+        if any(made.id in text and "was not ended" in text for text in doubts):
+            # No one can tell that it is the launch's: its name, or its GPU, is not what was ordered.
             continue
         if not made.delete_asked:
             faults.append(f"dear: never terminated, told {made.told_over} times: {made}")
