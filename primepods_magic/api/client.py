@@ -80,8 +80,15 @@ class Client:
         """Close the connections."""
         self.transport.close()
 
-    def create_pod(self, request: CreateRequest) -> PodDetails:
+    def create_pod(self, request: CreateRequest, *, look: Callable[[], object] | None = None) -> PodDetails:
         """``POST /pods``: rent a pod. Sent at most once where the service may have acted on it.
+
+        Parameters
+        ----------
+        request : CreateRequest
+            What to rent.
+        look : callable, optional
+            As `Transport.request` has it: looks for the pod before a create is sent again after 429.
 
         Raises
         ------
@@ -91,7 +98,8 @@ class Client:
             The service refused; nothing was created.
         """
         try:
-            pod = read_model(PodDetails, self.transport.request("POST", _PODS, body=request.wire))
+            answer = self.transport.request("POST", _PODS, body=request.wire, look=look)
+            pod = read_model(PodDetails, answer)
         except UnexpectedAnswer as error:
             raise OutcomeUnknown(f"the create was accepted, but {error}") from None
         if not pod.id:

@@ -1,8 +1,9 @@
 """The one request loop: the key, time limits, retries by verb.
 
 A GET or DELETE is sent again when that may help. A POST is sent again only when it provably never
-left, after 429, or following one redirect on the same host that keeps method and body: the service
-knows no idempotency key, so a create that it may have acted on must never be repeated.
+left, when the caller has looked after 429 and found that nothing was done, or following one redirect
+on the same host that keeps method and body: the service knows no idempotency key, so a create that it
+may have acted on must never be repeated.
 """
 
 from __future__ import annotations
@@ -203,6 +204,7 @@ class Transport:
         read_timeout_s: float | None = None,
         text_will_do: bool = False,
         pause: Callable[[float, bool], object] | None = None,
+        look: Callable[[], object] | None = None,
     ) -> Any:
         """Send one request and return the decoded JSON of its answer.
 
@@ -225,6 +227,9 @@ class Transport:
         pause : callable, optional
             Waits before this request is sent again: told for how many seconds at least, and whether the
             service has said that it is too much (429). What it raises ends the request.
+        look : callable, optional
+            Called when a POST was refused with 429 and that wait is over: return if nothing was done all the
+            same, and the POST is sent again; raise, and it is not. Without it, 429 ends a POST.
 
         Raises
         ------
@@ -265,7 +270,7 @@ class Transport:
                 except UnexpectedAnswer as unexpected:
                     failure = unexpected
                 may_retry = response.status_code in _RETRIED_STATUS and (
-                    method != "POST" or response.status_code == 429
+                    method != "POST" or (response.status_code == 429 and look is not None)
                 )
                 if response.is_success and method != "POST":
                     # One spoilt answer may be chance; a login page stays one.
@@ -274,12 +279,17 @@ class Transport:
                 is_too_much = response.status_code == 429
             if not may_retry or time.monotonic() + delay_s > deadline:
                 raise failure
+            began = time.monotonic()
             if pause is None:
                 self._sleep(delay_s)
-                continue
-            began = time.monotonic()
-            pause(delay_s, is_too_much)
-            # Waiting for one's turn is not trying.
+                began = time.monotonic() - delay_s
+            else:
+                pause(delay_s, is_too_much)
+            if look is not None and is_too_much:
+                if self._closing.is_set():
+                    raise failure
+                look()
+            # Waiting for one's turn, or looking, is not trying.
             deadline += max(0.0, time.monotonic() - began - delay_s)
 
     def _list_secrets(self, body: object) -> list[str]:

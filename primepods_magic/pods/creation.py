@@ -14,6 +14,7 @@ from primepods_magic.api.errors import (
     OutOfStock,
     PodFailed,
     PodsError,
+    RateLimited,
     RequestRefused,
     ServiceUnavailable,
     WaitInterrupted,
@@ -220,7 +221,9 @@ class Creation:
         try:
             self._go_on("creating")
             self.has_ordered = True
-            pod = self._connection.client.create_pod(self._request)
+            pod = self._connection.client.create_pod(
+                self._request, look=lambda: self._look_before_retry(note, intent)
+            )
             if claim_pod(self._connection, note, intent, pod):
                 return pod
             failure = OutcomeUnknown("the response names another pod")
@@ -235,8 +238,20 @@ class Creation:
             return self._found(note, intent, settle_s) or self._not_created(failure, settle_s)
         if isinstance(failure, OutOfStock):
             return self._found_although_sold_out(note, intent, failure) or self._sold_out(failure)
+        if isinstance(failure, RateLimited):
+            # Some services act on what they then call too much.
+            found = self._found(note, intent, 0)
+            if found is not None:
+                return found
+            raise failure
         self._put_back(note)
         raise failure
+
+    def _look_before_retry(self, note: IntentFile, intent: Intent) -> None:
+        """Raise if a create that was refused with 429 has made a pod, or if that cannot be found out."""
+        outcome = find_out(self._connection, note, intent, 0)
+        if outcome.pods or outcome.ended_id:
+            raise OutcomeUnknown("the service refused the create, and has acted on it", status_code=429)
 
     def _put_back(self, note: IntentFile) -> None:
         """Record what was recorded before this launch, of which nothing came."""
