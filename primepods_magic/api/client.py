@@ -81,14 +81,8 @@ class Client:
         self.transport.close()
 
     def create_pod(self, request: CreateRequest, *, look: Callable[[], object] | None = None) -> PodDetails:
-        """``POST /pods``: rent a pod. Sent at most once where the service may have acted on it.
-
-        Parameters
-        ----------
-        request : CreateRequest
-            What to rent.
-        look : callable, optional
-            As `Transport.request` has it: looks for the pod before a create is sent again after 429.
+        """``POST /pods``: rent a pod. Sent at most once where the service may have acted on it; ``look``, as
+        `Transport.request` has it, looks for the pod before a create is sent again after 429.
 
         Raises
         ------

@@ -59,6 +59,11 @@ class PodsError(Exception):
     retry_after_s : float, optional
         How long the service asked to wait before trying again, in seconds.
 
+    Attributes
+    ----------
+    may_be_billed : bool
+        A create may have made a pod that is billed, although this failed; the message says what to do.
+
     Examples
     --------
     >>> raise PodsError("no pod of yours is called 'train'")
@@ -66,6 +71,8 @@ class PodsError(Exception):
         ...
     primepods_magic.api.errors.PodsError: no pod of yours is called 'train'
     """
+
+    may_be_billed = False
 
     def __init__(
         self,
@@ -146,6 +153,8 @@ class NameInUse(PodsError):
 
 class OutcomeUnknown(PodsError):
     """A create was sent and nobody can say yet whether a pod exists."""
+
+    may_be_billed = True
 
 
 class PodFailed(PodsError):

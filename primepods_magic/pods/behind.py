@@ -9,6 +9,8 @@ from concurrent.futures import Future
 from typing import TypeVar
 from weakref import WeakKeyDictionary
 
+from primepods_magic.api.errors import PodsError
+
 __all__ = ["finish", "run_all_behind", "run_behind"]
 
 T = TypeVar("T")
@@ -42,7 +44,8 @@ def run_behind(owner: object, work: Callable[[], T]) -> Future[T]:
     Returns
     -------
     Future
-        What comes of it. Waiting for it ends at once on Ctrl-C, and the work goes on.
+        What comes of it. Waiting for it ends at once on Ctrl-C, and the work goes on. If no thread can be
+        started, it fails with a `PodsError`, and nothing of the work was done.
 
     Examples
     --------
@@ -67,8 +70,12 @@ def run_behind(owner: object, work: Callable[[], T]) -> Future[T]:
     thread = threading.Thread(target=run, name="primepods-behind", daemon=True)
     with _lock:
         # Not before it has begun: whoever finishes the owner meanwhile could not wait for it.
-        thread.start()
-        _threads.setdefault(owner, set()).add(thread)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            future.set_exception(PodsError(f"No thread can be started here ({error}). Nothing was sent"))
+        else:
+            _threads.setdefault(owner, set()).add(thread)
     return future
 
 

@@ -21,7 +21,7 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import CreateRequest
-from primepods_magic.api.text import as_word, clean, join_clean
+from primepods_magic.api.text import clean, join_clean
 
 from .connection import Connection
 from .guards import end_if_too_dear, refuse_above
@@ -43,6 +43,12 @@ _MAX_EARLIER_IDS = 8
 CAPACITY_SETTLE_S = 10.0
 TWINS_BUDGET_S = 2.0
 TWINS_SETTLE_S = 10.0
+
+_AS_FAR_AS_SEEN = " as far as can be seen"
+_MAY_APPEAR = (
+    "It may still appear and be billed: '%pods ls' shows your pods. Running this again looks once more "
+    "before it launches"
+)
 
 Stage = Literal["looking", "ending", "creating", "done"]
 
@@ -88,6 +94,26 @@ class Creation:
         PodsError
             As `launch`.
         """
+        # Raised after the block: what is being handled inside one stays attached, with all that was sent.
+        failure: PodsError
+        try:
+            return self._hold_and_run()
+        except PodsError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, a pod may exist
+            failure = self._describe_break(error)
+        raise failure
+
+    def _describe_break(self, error: Exception) -> PodsError:
+        said = f"{type(error).__name__} broke the launch of '{self._name}' off"
+        if not self.has_ordered:
+            return PodsError(f"{said}. Nothing was created")
+        return OutcomeUnknown(
+            f"{said} after it was ordered: it may exist and be billed. '%pods ls' shows your pods. Running "
+            "this again looks for it first"
+        )
+
+    def _hold_and_run(self) -> PodDetails:
         place = name_space(self._connection, self._plan.spec)
         with contextlib.ExitStack() as held:
             if self._plan.limits.max_burn_usd_hr is not None:
@@ -265,13 +291,15 @@ class Creation:
         verb = "refused it" if is_refusal else "failed"
         reason = f"the service {verb} (HTTP {status})" if status else "no good answer came"
         said = f" with: {unknown.said}" if unknown.said else ""
-        raise kind(
-            f"'{self._name}' was not created: {reason}{said}. No such pod was to be seen within "
-            f"{settle_s:g} s. Running this again launches it again",
+        error = kind(
+            f"'{self._name}' was not created{'' if is_refusal else _AS_FAR_AS_SEEN}: {reason}{said}. No such "
+            f"pod was to be seen within {settle_s:g} s. {_MAY_APPEAR}",
             status_code=status,
             request_id=unknown.request_id,
             said=unknown.said,
         )
+        error.may_be_billed = True
+        raise error
 
     def _found(self, note: IntentFile, intent: Intent, settle_s: float) -> PodDetails | None:
         outcome = find_out(self._connection, note, intent, settle_s)
@@ -301,12 +329,17 @@ class Creation:
             near = alternatives(self._connection.client, self._plan.spec, self._quote.offer)
         except PodsError:
             near = ""
-        raise OutOfStock(
-            f"{sold_out}; '{self._name}' was not created.{near}",
+        # A service that has failed may have acted all the same.
+        is_failure = sold_out.status_code is not None and sold_out.status_code >= 500
+        later = f" {_MAY_APPEAR}" if is_failure else ""
+        error = OutOfStock(
+            f"{sold_out}; '{self._name}' was not created.{near}{later}",
             status_code=sold_out.status_code,
             request_id=sold_out.request_id,
             said=sold_out.said,
         )
+        error.may_be_billed = is_failure
+        raise error
 
     def _look_around(self, pod: PodDetails, intent: Intent, others: list[PodDetails]) -> PodDetails:
         """Read the list once more and return the pod as it is there: with its price, and beside another pod
@@ -336,9 +369,10 @@ class Creation:
         twins = {clean(twin.id): None for twin in named if twin.id not in known}
         if twins:
             self.notices.append(
-                f"another live pod is called '{self._name}' now ({join_clean(twins)}): it was launched "
-                f"elsewhere at the same moment, and both are billed. '%pods rm {as_word(pod.id)}' ends this "
-                "one"
+                f"{len(twins) + 1} live pods are called '{self._name}' now: {clean(pod.id)}, which this "
+                f"launch returns, and {join_clean(twins)}. One create was sent: the service made more than "
+                "one pod, or the name was launched elsewhere at the same moment. All are billed. '%pods rm "
+                "ID' terminates the one that is too many"
             )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from queue import SimpleQueue
 
-from primepods_magic.api.errors import LaunchIncomplete, OutcomeUnknown, PodsError, WaitInterrupted
+from primepods_magic.api.errors import LaunchIncomplete, PodsError, WaitInterrupted
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 
@@ -210,7 +210,7 @@ def _account(
         else:
             said = f"{type(outcome).__name__}: {outcome}"
         lines.append(f"  {clean(plan.name)}: {said}")
-    is_open = any(isinstance(outcome, OutcomeUnknown) for outcome in outcomes)
+    is_open = any(isinstance(outcome, PodsError) and outcome.may_be_billed for outcome in outcomes)
     head = f"none of {len(plans)} pods is {'known to be ' if is_open else ''}there"
     if pods:
         verbs, together = ("is there, and is", "") if len(pods) == 1 else ("are there, and are", " together")

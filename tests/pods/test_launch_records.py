@@ -165,7 +165,7 @@ def test_a_twin_is_reported_although_the_list_lags(
 
     said: list[str] = []
     launch(gpu="L4_24GB", name="twin", connection=through(Changing(meanwhile)), tell=said.append)
-    assert [text for text in said if "another live pod is called 'twin'" in text and elsewhere[0] in text]
+    assert [text for text in said if "2 live pods are called 'twin'" in text and elsewhere[0] in text]
 
 
 FORKING = """

@@ -106,3 +106,42 @@ def test_what_one_of_them_says_of_secrets_is_hidden_in_all(through: Through) -> 
         launch_many(specs("a", "b"), connection=through(Creates(answer)))
     caught.value.hide({"hunter2": "${SECRET}"})
     assert "hunter2" not in f"{caught.value} {caught.value.failures['b']} {caught.value.failures['b'].said}"
+
+
+def test_what_was_created_is_named_if_no_more_threads_can_be_started(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads run out after the second of three creates has begun."""
+    begun: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def start_some(thread: threading.Thread) -> None:
+        begun.extend([thread] if thread.name == "primepods-behind" else [])
+        # The first three plan.
+        if thread in begun[5:]:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_some)
+    with pytest.raises(errors.LaunchIncomplete) as caught:
+        launch_many(specs("a", "b", "c"), connection=connection)
+    assert names(connection) == ["a", "b"] == [pod.name for pod in caught.value.pods]
+    first, a, b, c = str(caught.value).splitlines()
+    assert first.startswith("2 of 3 pods are there, and are billed $1.38/h together")
+    assert [pod.id in line for pod, line in zip(caught.value.pods, (a, b), strict=True)] == [True, True]
+    assert c == "  c: PodsError: No thread can be started here (can't start new thread). Nothing was sent"
+
+
+def test_a_launch_that_breaks_after_its_create_may_be_billed(
+    connection: Connection, through: Through
+) -> None:
+    def fail_at_last(_: object) -> None:
+        if requests:
+            raise ZeroDivisionError
+
+    requests: list[str] = []
+    there = through(Creates(requests.append))
+    there.client.on_pods = fail_at_last
+    with pytest.raises(errors.OutcomeUnknown, match=r"ZeroDivisionError .*'a'.*may exist and be billed"):
+        launch_many(specs("a"), connection=there)
+    assert names(connection) == ["a"]

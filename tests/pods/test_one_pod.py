@@ -101,7 +101,7 @@ def test_a_create_that_never_arrived_is_looked_for_and_not_sent_again(
 ) -> None:
     http = Breaking(arrives=False)
     began = connection.clock.monotonic()
-    with pytest.raises(ServiceUnavailable, match=r"'train' was not created.*within 60 s"):
+    with pytest.raises(ServiceUnavailable, match=r"'train' was not created.*within 60 s.*billed"):
         launch(gpu="L4_24GB", name="train", connection=through(http))
     connection.client.whoami()
     assert connection.clock.monotonic() - began >= 60
@@ -334,7 +334,8 @@ def test_two_computers_that_launch_a_name_at_once_are_told_how_to_end_one(
     pod = launch(gpu="L4_24GB", name="twin", connection=through(Changing(meanwhile)), tell=said.append)
     assert len(said) == 1
     assert elsewhere[0] in said[0]
-    assert f"'%pods rm {pod.id}' ends this one" in said[0]
+    assert f"{pod.id}, which this launch returns" in said[0]
+    assert "'%pods rm ID' terminates" in said[0]
     with pytest.raises(NameInUse, match="%pods rm ID"):
         launch(gpu="L4_24GB", name="twin")
 

@@ -9,7 +9,6 @@ from primepods_magic.api.errors import (
     InvalidRequest,
     LaunchRefused,
     NameInUse,
-    OutcomeUnknown,
     PodFailed,
     PodsError,
     RequestRefused,
@@ -22,9 +21,9 @@ from .words import usd_hr
 
 __all__ = ["Outcome", "failure", "success"]
 
-# After these nothing was created; those that may be raised after a pod was say so themselves.
+# After these nothing was created, unless they say that a pod may be billed.
 _NOTHING_CREATED = (InvalidRequest, LaunchRefused, NameInUse, RequestRefused, ServiceUnavailable)
-_SAYS_WHAT_IS_BILLED = (BudgetExceeded, OutcomeUnknown, PodFailed)
+_SAYS_WHAT_IS_BILLED = (BudgetExceeded, PodFailed)
 
 
 @dataclass(frozen=True)
@@ -77,10 +76,11 @@ def failure(error: BaseException, *, was_sent: bool) -> Outcome:
     # What others say of their errors may repeat what was sent.
     text = str(error) if isinstance(error, PodsError) else f"{type(error).__name__} broke it off"
     text = text.rstrip(".")
-    if not was_sent or isinstance(error, _NOTHING_CREATED):
+    may_be_billed = isinstance(error, PodsError) and error.may_be_billed
+    if not was_sent or (isinstance(error, _NOTHING_CREATED) and not may_be_billed):
         created = "" if "created" in text else "Nothing was created. "
         return Outcome(f"{text}. {created}Nothing is billed for it.", is_failure=True)
-    if isinstance(error, _SAYS_WHAT_IS_BILLED):
+    if may_be_billed or isinstance(error, _SAYS_WHAT_IS_BILLED):
         return Outcome(f"{text}.", is_failure=True, may_be_billed=True)
     return Outcome(
         f"{text}. A pod may exist and be billed: look among your pods below, or with '%pods ls'.",

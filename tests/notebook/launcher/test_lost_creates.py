@@ -41,7 +41,7 @@ def test_a_create_without_a_good_answer_ends_in_its_one_pod(
 
 
 @pytest.mark.parametrize("fault", ["reset_before", "500_before", "503_before", "html"])
-def test_a_create_that_was_not_acted_on_is_said_to_cost_nothing(
+def test_a_create_that_was_looked_for_in_vain_is_said_to_be_billed_if_it_appears(
     opened: Opened, traffic: Traffic, sandbox: SandboxControl, fault: str
 ) -> None:
     model = summary(opened(settings=lambda: LaunchSettings(settle_s=0.2)), name="train")
@@ -50,7 +50,9 @@ def test_a_create_that_was_not_acted_on_is_said_to_cost_nothing(
     idle(model)
     assert outcome(model).is_failure
     assert "'train' was not created" in outcome(model).text
-    assert outcome(model).text.endswith("Nothing is billed for it.")
+    assert "It may still appear and be billed" in outcome(model).text
+    assert "othing" not in outcome(model).text
+    assert outcome(model).may_be_billed
     assert len(traffic.creates) == 1
     assert names(sandbox) == []
     assert model.order.may_review
