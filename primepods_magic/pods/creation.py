@@ -26,18 +26,17 @@ from primepods_magic.api.text import clean, join_clean
 from .connection import Connection
 from .guards import end_if_too_dear, refuse_above
 from .holding import hold_pod, return_earlier
-from .identity import list_changes, name_space, named_pods, standing, team_of
+from .identity import list_changes, named_pods, standing, team_of
 from .intents import Intent, IntentFile
 from .locks import launching
 from .offers import Quote, alternatives
 from .pace import interval_s
 from .plan import LaunchPlan
+from .records import hold_name
 from .remove import GONE, remove_pods
-from .resolve import Earlier, claim_pod, digest_account, find_out, find_unlisted, known_ids, recall_launch
+from .resolve import Earlier, claim_pod, digest_accounts, find_out, find_unlisted, known_ids, recall_launch
 
 __all__ = ["Creation"]
-
-_MAX_EARLIER_IDS = 8
 
 # Words of capacity from an overloaded service are no proof that nothing was created.
 CAPACITY_SETTLE_S = 10.0
@@ -114,12 +113,11 @@ class Creation:
         )
 
     def _hold_and_run(self) -> PodDetails:
-        place = name_space(self._connection, self._plan.spec)
         with contextlib.ExitStack() as held:
             if self._plan.limits.max_burn_usd_hr is not None:
                 # Of two launches at once that both see room for one, only one may have it.
-                held.enter_context(launching(self._connection.account, "", on_wait=self._go_on))
-            note = held.enter_context(launching(place, self._plan.name, on_wait=self._go_on))
+                held.enter_context(launching(self._connection, "", on_wait=self._go_on))
+            note = held.enter_context(hold_name(self._connection, self._plan.spec, on_wait=self._go_on))
             return self._run(note)
 
     def interrupt(self) -> PodsError:
@@ -172,7 +170,7 @@ class Creation:
             others += find_unlisted(connection, note, pods)
         refuse_above(plan.limits, self._quote, plan.name, others)
         self._previous = note.read()
-        earlier_ids = _ids_of(self._previous)
+        earlier_ids, accounts = (self._previous.ids, self._previous.accounts) if self._previous else ((), ())
         intent = Intent(
             name=plan.name,
             team_id=team_of(connection, plan.spec),
@@ -182,7 +180,7 @@ class Creation:
             known_ids=(*known_ids(connection, pods), *earlier_ids),
             sent_at=connection.now(),
             noted_at_s=time.time(),
-            account=digest_account(connection),
+            accounts=tuple(dict.fromkeys((*digest_accounts(connection), *accounts))),
             earlier_ids=earlier_ids,
             agreed_usd_hr=plan.agreed_usd_hr,
         )
@@ -374,11 +372,3 @@ class Creation:
                 "one pod, or the name was launched elsewhere at the same moment. All are billed. '%pods rm "
                 "ID' terminates the one that is too many"
             )
-
-
-def _ids_of(record: Intent | None) -> tuple[str, ...]:
-    """Return the ids of the pods that a record knows, the newest first."""
-    if record is None:
-        return ()
-    newest = () if record.pod_id is None else (record.pod_id,)
-    return (*newest, *record.earlier_ids)[:_MAX_EARLIER_IDS]

@@ -12,8 +12,8 @@ from .connection import Connection
 from .guards import end_above_agreement
 from .identity import name_space
 from .intents import Intent, IntentFile
-from .locks import launching
 from .plan import LaunchPlan
+from .records import hold_name
 from .resolve import Earlier
 
 __all__ = ["hold_pod", "return_earlier", "return_existing"]
@@ -32,13 +32,13 @@ def return_existing(connection: Connection, plan: LaunchPlan) -> PodDetails | No
         says whether it was terminated.
     """
     pod, earlier = plan.existing, plan.earlier
-    if pod is not None and earlier is not None and earlier.pod.id == pod.id:
-        place = name_space(connection, plan.spec)
-        if _is_news(earlier.intent, plan):
-            with launching(place, plan.name) as note:
-                return_earlier(connection, plan, earlier, note)
-        else:
-            return_earlier(connection, plan, earlier, IntentFile(place, plan.name))
+    if pod is None or earlier is None or earlier.pod.id != pod.id:
+        return pod
+    if _is_news(earlier.intent, plan):
+        with hold_name(connection, plan.spec) as note:
+            return_earlier(connection, plan, earlier, note)
+    else:
+        return_earlier(connection, plan, earlier, IntentFile(name_space(connection, plan.spec), plan.name))
     return pod
 
 

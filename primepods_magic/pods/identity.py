@@ -61,7 +61,14 @@ def named_pods(
     connection: Connection, pods: list[PodDetails], name: str, team_id: str | None
 ) -> list[PodDetails]:
     """The live pods of a name and team that are mine, or may be."""
-    return [pod for pod in same_name(connection, pods, name) if pod.team_id == team_id]
+    return [pod for pod in same_name(connection, pods, name) if _is_billed_to(pod, team_id)]
+
+
+def _is_billed_to(pod: PodDetails, team_id: str | None) -> bool:
+    # An id may come in other letters.
+    return pod.team_id == team_id or (
+        None not in (pod.team_id, team_id) and fold_letters(pod.team_id) == fold_letters(team_id)
+    )
 
 
 def standing(
@@ -142,7 +149,7 @@ def list_changes(
     changes = []
     if pod.name is not None and pod.name != intent.name:
         changes.append(f"its name is '{clean(pod.name)}', not '{clean(intent.name)}'")
-    if pod.team_id != intent.team_id:
+    if not _is_billed_to(pod, intent.team_id):
         team, wanted = (f"team {clean(id)}" if id else "you" for id in (pod.team_id, intent.team_id))
         changes.append(f"it is billed to {team}, not to {wanted}")
     if pod.gpu_name is not None and fold_letters(pod.gpu_name) != fold_letters(intent.gpu_type):
@@ -185,7 +192,7 @@ def _compare_spellings(
         if (
             fold_name(pod.name) == wanted
             and pod.is_live
-            and pod.team_id == team_id
+            and _is_billed_to(pod, team_id)
             and connection.is_mine(pod)
         ):
             why = (

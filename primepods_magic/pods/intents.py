@@ -8,10 +8,11 @@ its id: the service may call the pod something else, bill another team, or leave
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
@@ -22,6 +23,7 @@ from primepods_magic.api.folders import find_folder
 __all__ = ["Intent", "IntentFile", "launch_path"]
 
 _PROBE = b"\0" * 4096
+_MAX_EARLIER_IDS = 8
 
 
 @dataclass(frozen=True)
@@ -48,8 +50,8 @@ class Intent:
         The pod that was created, once that is known.
     is_delivered : bool
         The launch has returned the pod.
-    account : str
-        A digest of whose launch it is.
+    accounts : tuple of str
+        Digests that stand for whose launch it is: of the user, as far as known, and of the key.
     earlier_ids : tuple of str
         Pods that earlier launches of the name made, the newest first; some may live.
     is_over : bool
@@ -70,11 +72,21 @@ class Intent:
     noted_at_s: float | None = None
     pod_id: str | None = None
     is_delivered: bool = False
-    account: str = ""
+    accounts: tuple[str, ...] = ()
     earlier_ids: tuple[str, ...] = ()
     is_over: bool = False
     agreed_usd_hr: float | None = None
     is_price_kept: bool = False
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The ids of the pods that are known to have this name, the newest first."""
+        newest = () if self.pod_id is None else (self.pod_id,)
+        return (*newest, *self.earlier_ids)[:_MAX_EARLIER_IDS]
+
+    def is_of(self, accounts: Iterable[str]) -> bool:
+        """Return whether it is the launch of an account that has one of these digests."""
+        return not set(self.accounts).isdisjoint(accounts)
 
 
 # If nothing can be written, a launch run again in the same process still finds its record here.
@@ -107,6 +119,47 @@ class IntentFile:
             paths = []
         return [record for record in map(_read_record, paths) if record is not None]
 
+    def join_others(self, is_same: Callable[[Intent], bool]) -> None:
+        """Take over the name's records that are kept under another account or team, but are the same.
+
+        Parameters
+        ----------
+        is_same : callable
+            Tells that of a record of the name.
+        """
+        own = self.read()
+        if own is None and os.path.lexists(self._path):
+            # What cannot be read is reported, and not replaced before.
+            return
+        others = {path: record for path, record in self._read_of_name().items() if is_same(record)}
+        if not others:
+            return
+        records = [*([own] if own else []), *others.values()]
+        # A launch that was cut off is followed up first.
+        records.sort(key=lambda record: (record.pod_id is None and not record.is_over, record.sent_at))
+        newest = records.pop()
+        ids = [pod_id for record in (newest, *reversed(records)) for pod_id in record.ids]
+        accounts = dict.fromkeys(account for record in (newest, *records) for account in record.accounts)
+        joined = replace(
+            newest,
+            accounts=tuple(accounts),
+            earlier_ids=tuple(dict.fromkeys(pod_id for pod_id in ids if pod_id != newest.pod_id)),
+        )
+        if self.write(joined):
+            for path in others:
+                _remove_record(path)
+
+    def _read_of_name(self) -> dict[Path, Intent]:
+        """Return the other records of this name by their paths."""
+        mark = self._path.name.partition("-")[0]
+        try:
+            paths = list(self._path.parent.glob(f"{mark}-*.json"))
+        except OSError:
+            paths = []
+        paths += [path for path in _unwritten if path.name.startswith(f"{mark}-")]
+        records = {path: _unwritten.get(path) or _read_record(path) for path in paths if path != self._path}
+        return {path: record for path, record in records.items() if record is not None}
+
     def is_usable(self) -> bool:
         """Try whether a record can be written, and whether one that is there can be read."""
         probe = self._path.with_suffix(".probe")
@@ -131,17 +184,15 @@ class IntentFile:
 
     def clear(self) -> None:
         """Remove the record: its pod is gone, or was never created."""
-        _unwritten.pop(self._path, None)
-        with contextlib.suppress(OSError):
-            self._path.unlink(missing_ok=True)
+        _remove_record(self._path)
 
 
 def launch_path(account: str, name: str, suffix: str) -> Path:
-    """Return the path of a file about launching one name in one account."""
-    digest = hashlib.sha256(f"{account}\n{name}".encode("utf-8", "replace")).hexdigest()[:32]
+    """Return the path of a file about launching one name in one account; it begins with the name's mark."""
+    marks = (sha256(text.encode("utf-8", "replace")).hexdigest()[:24] for text in (name, account))
     # Without a home there is nowhere to write; nothing can be made below a device either.
     state = find_folder("state") or Path(os.devnull)
-    return state / "launching" / f"{digest}{suffix}"
+    return state / "launching" / f"{'-'.join(marks)}{suffix}"
 
 
 @cache
@@ -154,6 +205,12 @@ def _read_record(path: Path) -> Intent | None:
         return _records().validate_json(read_plain_file(path))
     except (OSError, ValidationError):
         return None
+
+
+def _remove_record(path: Path) -> None:
+    _unwritten.pop(path, None)
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _make_folder(folder: Path) -> None:

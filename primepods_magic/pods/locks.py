@@ -7,9 +7,12 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
-from .intents import IntentFile, launch_path
+from .intents import launch_path
+
+if TYPE_CHECKING:
+    from .connection import Connection
 
 __all__ = ["launching", "locked"]
 
@@ -30,29 +33,28 @@ if hasattr(os, "register_at_fork"):
 
 @contextlib.contextmanager
 def launching(
-    account: str, name: str, *, on_wait: Callable[[], object] | None = None
-) -> Iterator[IntentFile]:
-    """Hold the name of a pod while it is being launched; whoever else launches it waits meanwhile.
+    connection: Connection, name: str, *, on_wait: Callable[[], object] | None = None
+) -> Iterator[None]:
+    """Hold the name of a pod while it is being launched; another launch of it waits meanwhile.
 
     The lock is a file's, which the system lets go of when a kernel is killed. Where none can be had (a
     read-only home, a system without ``flock``) the launch goes on without it.
 
     Parameters
     ----------
-    account : str
-        Whose name it is.
+    connection : Connection
+        Whose name it is. It is held for the user and for the key: the service may fail to say whose key it
+        is.
     name : str
         The name.
     on_wait : callable, optional
-        Called again and again while somebody else holds the name; what it raises ends the waiting.
-
-    Yields
-    ------
-    IntentFile
-        What is known of launches of this name that are under way.
+        Called again and again while another launch holds the name; what it raises ends the waiting.
     """
-    with locked(launch_path(account, name, ".lock"), on_wait=on_wait):
-        yield IntentFile(account, name)
+    with contextlib.ExitStack() as held:
+        # In one order everywhere, so that two launches never wait for each other.
+        for account in sorted({connection.account, connection.access}):
+            held.enter_context(locked(launch_path(account, name, ".lock"), on_wait=on_wait))
+        yield
 
 
 @contextlib.contextmanager

@@ -25,9 +25,9 @@ from primepods_magic.api.text import clean
 
 from .connection import Connection
 from .guards import Limits, missing_ssh_key, refuse_above
-from .identity import name_space, shares_by_default, standing, team_of
-from .locks import launching
+from .identity import shares_by_default, standing, team_of
 from .offers import Quote, choose_offer, image_for
+from .records import hold_name
 from .resolve import SETTLE_S, Earlier, recall_launch
 from .spec import PodSpec
 
@@ -196,9 +196,9 @@ def _recall_earlier(
             said.add(text)
             tell(text)
 
-    with launching(
-        name_space(connection, plan.spec),
-        plan.name,
+    with hold_name(
+        connection,
+        plan.spec,
         on_wait=lambda: once(f"'{name}' is being launched already; waiting for what comes of that"),
     ) as note:
         intent = note.read()

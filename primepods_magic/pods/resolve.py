@@ -24,7 +24,7 @@ __all__ = [
     "Earlier",
     "Outcome",
     "claim_pod",
-    "digest_account",
+    "digest_accounts",
     "find_out",
     "find_unlisted",
     "known_ids",
@@ -89,16 +89,17 @@ def find_unlisted(connection: Connection, note: IntentFile, pods: Iterable[PodDe
     found = []
     for record in note.read_others():
         at_least_s, _ = connection.clock.ages_s(record.sent_at, record.noted_at_s)
-        is_recent = at_least_s < _LISTED_WITHIN_S and record.account == digest_account(connection)
+        is_recent = at_least_s < _LISTED_WITHIN_S and record.is_of(digest_accounts(connection))
         if is_recent and record.pod_id is not None and record.pod_id not in listed:
             with suppress(NotFound):
                 found.append(connection.client.get_pod(record.pod_id))
     return [pod for pod in found if pod.is_live]
 
 
-def digest_account(connection: Connection) -> str:
-    """Return what stands for an account in a record."""
-    return sha256(connection.account.encode()).hexdigest()[:16]
+def digest_accounts(connection: Connection) -> tuple[str, ...]:
+    """Return what stands for an account in a record: the user, as far as known, and the key."""
+    accounts = dict.fromkeys((connection.account, connection.access))
+    return tuple(sha256(account.encode()).hexdigest()[:16] for account in accounts)
 
 
 @dataclass(frozen=True)
@@ -219,8 +220,8 @@ def find_out(
 
 def claim_pod(connection: Connection, note: IntentFile, intent: Intent, pod: PodDetails) -> bool:
     """Write the pod of a create's response into the record; return false if it cannot be this launch's."""
-    with launching(intent.account, _CLAIMS):
-        others = (other.pod_id for other in note.read_others() if other.account == intent.account)
+    with launching(connection, _CLAIMS):
+        others = (other.pod_id for other in note.read_others() if other.is_of(intent.accounts))
         if pod.id in (*intent.known_ids, *others) or not connection.may_be_mine(pod):
             return False
         note.write(replace(intent, pod_id=pod.id))
@@ -232,7 +233,7 @@ def _look_and_claim(connection: Connection, note: IntentFile, intent: Intent) ->
     if intent.pod_id is not None:
         outcome = _look_by_id(connection, intent, intent.pod_id)
     else:
-        with launching(intent.account, _CLAIMS):
+        with launching(connection, _CLAIMS):
             outcome = _look_for_new(connection, intent, tuple(note.read_others()))
             if outcome.pods:
                 note.write(replace(intent, pod_id=outcome.pods[0].id))
@@ -346,7 +347,7 @@ def _describe_suspect(pod: PodDetails, intent: Intent) -> str:
 def _is_claimed(pod: PodDetails | HistoryRow, intent: Intent, other: Intent) -> bool:
     """Return whether a pod is another launch's of this account, by its id or by its very name."""
     is_by_name = other.pod_id is None and other.name == pod.name and other.name != intent.name
-    return other.account == intent.account and (other.pod_id == pod.id or is_by_name)
+    return other.is_of(intent.accounts) and (other.pod_id == pod.id or is_by_name)
 
 
 def _seconds_apart(pod: PodDetails, intent: Intent) -> float:

@@ -8,8 +8,9 @@ from primepods_magic.api.requests import did_you_mean
 from primepods_magic.api.text import clean, join_clean
 
 from .connection import Connection
+from .likeness import fold_letters
 
-__all__ = ["find_team"]
+__all__ = ["find_team", "is_same_team"]
 
 
 def find_team(connection: Connection, text: str) -> Team:
@@ -42,6 +43,20 @@ def find_team(connection: Connection, text: str) -> Team:
     names = [team.name for team in teams if team.name]
     known = did_you_mean(text, names) or (f" (yours: {join_clean(names)})" if names else "")
     raise NotFound(f"you are in no team '{clean(text)}'{known}")
+
+
+def is_same_team(connection: Connection, one: str | None, other: str | None) -> bool:
+    """Return whether two texts mean one team: spelled alike, or each its id, slug or name. My teams are asked
+    for only if the texts differ; where this key may not list teams, such texts are different teams."""
+    if one is None or other is None or fold_letters(one) == fold_letters(other):
+        return one == other or None not in (one, other)
+    try:
+        teams = connection.client.list_teams()
+    except (NotFound, PermissionDenied):
+        return False
+    wanted = {fold_letters(one), fold_letters(other)}
+    words = ({fold_letters(word) for word in (team.team_id, team.slug, team.name)} for team in teams)
+    return any(wanted <= known for known in words)
 
 
 def _folded(text: str | None) -> str | None:

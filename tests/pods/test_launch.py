@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -172,9 +173,11 @@ def whoami_answers(status: int) -> Changing:
 
 
 def test_a_key_that_may_not_say_whose_it_is_takes_nobodys_pod_for_its_own(
-    connection: Connection, through: Through
+    connection: Connection, through: Through, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     pod = launch(gpu="L4_24GB", name="train")
+    # Another computer has no record of it.
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     unsure = through(whoami_answers(403))
     with pytest.raises(NameInUse, match="may not say whether it is yours"):
         launch(gpu="L4_24GB", name="train", connection=unsure)
