@@ -26,10 +26,11 @@ from primepods_magic.api.text import clean, join_clean
 from .connection import Connection
 from .guards import end_if_too_dear, refuse_above
 from .holding import hold_pod, return_earlier
-from .identity import list_changes, named_pods, standing, team_of
-from .intents import Intent, IntentFile
+from .identity import named_pods, standing, team_of
+from .intents import Intent, IntentFile, Order
 from .locks import launching
 from .offers import Quote, alternatives
+from .order_changes import list_changes, list_doubts
 from .pace import interval_s
 from .plan import LaunchPlan
 from .records import hold_name
@@ -183,6 +184,7 @@ class Creation:
             accounts=tuple(dict.fromkeys((*digest_accounts(connection), *accounts))),
             earlier_ids=earlier_ids,
             agreed_usd_hr=plan.agreed_usd_hr,
+            order=self._describe_order(),
         )
         if not note.write(intent) and plan.is_recorded:
             self._put_back(note)
@@ -192,8 +194,8 @@ class Creation:
             )
         pod = self._create(note, intent)
         intent = note.read() or replace(intent, pod_id=pod.id)
-        self._hold_to_price(pod, others)
-        hold_pod(connection, note, str(pod.id), plan.agreed_usd_hr)
+        self._hold_to_price(pod, intent, others)
+        hold_pod(connection, note, pod, intent, plan.agreed_usd_hr)
         with self._mutex:
             self._stage = "done"
         answered, pod = pod, self._look_around(pod, intent, others)
@@ -205,13 +207,21 @@ class Creation:
             note.write(replace(intent, is_delivered=not self._is_interrupted))
         return pod
 
-    def _hold_to_price(self, pod: PodDetails, others: list[PodDetails]) -> None:
+    def _hold_to_price(self, pod: PodDetails, intent: Intent, others: list[PodDetails]) -> None:
         """Terminate the pod if it costs more than a ceiling allows, or than was agreed to."""
-        plan = self._plan
-        end_if_too_dear(self._connection, pod, plan.spec, plan.limits, others, plan.agreed_usd_hr)
+        plan, doubts = self._plan, list_doubts(pod, intent)
+        end_if_too_dear(self._connection, pod, plan.spec, plan.limits, others, plan.agreed_usd_hr, doubts)
 
-    def _list_changes(self, pod: PodDetails, intent: Intent) -> list[str]:
-        return list_changes(pod, intent, self._request, is_spot=bool(self._quote.offer.is_spot))
+    def _describe_order(self) -> Order:
+        ordered = self._request.pod
+        return Order(
+            provider=self._request.provider.type,
+            socket=ordered.socket,
+            image=ordered.image,
+            template_id=ordered.custom_template_id,
+            disk_gb=ordered.disk_size,
+            is_spot=bool(self._quote.offer.is_spot),
+        )
 
     def _return_earlier(self, note: IntentFile, earlier: Earlier | None, pod: PodDetails) -> PodDetails:
         """Return a pod that another run of this launch has made since the plan."""
@@ -221,7 +231,7 @@ class Creation:
 
     def _notice_changes(self, seen: list[PodDetails], intent: Intent) -> None:
         """Report what the service has made of the request, if that is not what was asked for."""
-        changes = dict.fromkeys(change for pod in seen for change in self._list_changes(pod, intent))
+        changes = dict.fromkeys(change for pod in seen for change in list_changes(pod, intent))
         if changes:
             pod = seen[-1]
             self.notices.append(
@@ -356,7 +366,7 @@ class Creation:
             clock.sleep(interval_s(self._connection))
         if listed is not None:
             pod = listed
-            self._hold_to_price(pod, others)
+            self._hold_to_price(pod, intent, others)
         self._notice_twins(pods, pod, intent)
         return pod
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
@@ -162,6 +162,7 @@ def end_if_too_dear(
     limits: Limits,
     others: Iterable[PodDetails],
     agreed_usd_hr: float,
+    doubts: Sequence[str] = (),
 ) -> None:
     """Terminate a pod that turns out to cost more than a ceiling allows, or than was agreed to.
 
@@ -179,6 +180,8 @@ def end_if_too_dear(
         My live pods beside it.
     agreed_usd_hr : float
         What was agreed to, in USD per hour.
+    doubts : sequence of str
+        Why the pod may have been launched elsewhere: then it is only reported.
 
     Raises
     ------
@@ -191,7 +194,7 @@ def end_if_too_dear(
     burn = highest_burn_usd_hr(others)
     # It is what was agreed to, and held to the cent as that is.
     if spec.max_price is not None and is_above(pod, spec.max_price):
-        raise _end_too_dear(connection, pod, "", f"its max_price of ${spec.max_price:.2f}/h")
+        raise _end_too_dear(connection, pod, doubts, "", f"its max_price of ${spec.max_price:.2f}/h")
     bounds = (
         (limits.max_price_usd_hr, price_usd_hr, "the ceiling for one pod (max_price_usd_hr)"),
         (limits.max_burn_usd_hr, burn + price_usd_hr, "the ceiling for all pods (max_burn_usd_hr)"),
@@ -199,20 +202,29 @@ def end_if_too_dear(
     for ceiling, rate_usd_hr, what in bounds:
         if ceiling is not None and rate_usd_hr > ceiling * _ROUNDING:
             together = "" if rate_usd_hr == price_usd_hr else f", with your other pods ${rate_usd_hr:.2f}/h"
-            raise _end_too_dear(connection, pod, together, f"{what} of ${ceiling:.2f}/h")
+            raise _end_too_dear(connection, pod, doubts, together, f"{what} of ${ceiling:.2f}/h")
     if is_above(pod, agreed_usd_hr):
-        raise end_above_agreement(connection, pod, agreed_usd_hr)
+        raise end_above_agreement(connection, pod, agreed_usd_hr, doubts)
 
 
-def end_above_agreement(connection: Connection, pod: PodDetails, agreed_usd_hr: float) -> BudgetExceeded:
+def end_above_agreement(
+    connection: Connection, pod: PodDetails, agreed_usd_hr: float, doubts: Sequence[str] = ()
+) -> BudgetExceeded:
     """Terminate a pod that costs more than was agreed to, and return the error that reports it; a pod of
-    another user is only reported."""
-    return _end_too_dear(connection, pod, "", name_agreed(agreed_usd_hr))
+    another user, or one that may have been launched elsewhere, is only reported."""
+    return _end_too_dear(connection, pod, doubts, "", name_agreed(agreed_usd_hr))
 
 
-def _end_too_dear(connection: Connection, pod: PodDetails, together: str, bound: str) -> BudgetExceeded:
+def _end_too_dear(
+    connection: Connection, pod: PodDetails, doubts: Sequence[str], together: str, bound: str
+) -> BudgetExceeded:
     try:
-        if not connection.may_be_mine(pod):
+        if doubts:
+            ended = (
+                "was not terminated. It may have been launched elsewhere: the response to the create was "
+                f"lost, and {'; '.join(doubts)}. It is billed until '%pods rm {as_word(pod.id)}' ends it"
+            )
+        elif not connection.may_be_mine(pod):
             ended = "was not ended: it belongs to another user. '%pods ls' shows your pods"
         else:
             outcome = remove_pods(connection, [pod])[0].outcome

@@ -12,6 +12,7 @@ from .connection import Connection
 from .guards import end_above_agreement
 from .identity import name_space
 from .intents import Intent, IntentFile
+from .order_changes import list_doubts
 from .plan import LaunchPlan
 from .records import hold_name
 from .resolve import Earlier
@@ -54,33 +55,35 @@ def return_earlier(connection: Connection, plan: LaunchPlan, earlier: Earlier, n
         intent = record
         if _is_news(record, plan):
             # From now on '--new' means another pod.
-            intent = replace(record, is_delivered=True, agreed_usd_hr=_agree_anew(record, plan))
+            intent = replace(record, is_delivered=True, agreed_usd_hr=_raise_agreed(record, plan))
             note.write(intent)
-    agreed_usd_hr = _agree_anew(intent, plan)
+    agreed_usd_hr = _raise_agreed(intent, plan)
     if agreed_usd_hr is None or intent.is_price_kept:
         return
     _, at_most_s = connection.clock.ages_s(intent.sent_at, intent.noted_at_s)
     if at_most_s > _HELD_WHEN_READY_S and (pod.is_ready or pod.status == PodStatus.STOPPED):
         return
-    hold_pod(connection, note, str(pod.id), agreed_usd_hr)
+    hold_pod(connection, note, pod, intent, agreed_usd_hr)
     connection.agreements.check([pod])
 
 
-def hold_pod(connection: Connection, note: IntentFile, pod_id: str, agreed_usd_hr: float) -> None:
-    """Hold a pod to a price from now on, or to more if its launch record says so by then."""
+def hold_pod(
+    connection: Connection, note: IntentFile, pod: PodDetails, intent: Intent, agreed_usd_hr: float
+) -> None:
+    """Hold the pod of a launch to a price from now on, or to more if its launch record says so by then."""
 
-    def end(pod: PodDetails, usd_hr: float) -> PodsError:
-        return end_above_agreement(connection, pod, usd_hr)
+    def end(dearer: PodDetails, usd_hr: float) -> PodsError:
+        return end_above_agreement(connection, dearer, usd_hr, list_doubts(dearer, intent))
 
     def read_newest_usd_hr() -> float:
         # Records are replaced as a whole, so one can be read without the name's lock.
         record = note.read()
-        return (record.agreed_usd_hr or 0.0) if record is not None and record.pod_id == pod_id else 0.0
+        return (record.agreed_usd_hr or 0.0) if record is not None and record.pod_id == pod.id else 0.0
 
-    connection.agreements.add(pod_id, agreed_usd_hr, end, read_newest_usd_hr)
+    connection.agreements.add(str(pod.id), agreed_usd_hr, end, read_newest_usd_hr)
 
 
-def _agree_anew(intent: Intent, plan: LaunchPlan) -> float | None:
+def _raise_agreed(intent: Intent, plan: LaunchPlan) -> float | None:
     """Return what is agreed to for a recorded pod when its launch is run again."""
     agreed_usd_hr = intent.agreed_usd_hr
     return None if agreed_usd_hr is None else max(agreed_usd_hr, plan.stated_usd_hr)
@@ -88,4 +91,4 @@ def _agree_anew(intent: Intent, plan: LaunchPlan) -> float | None:
 
 def _is_news(intent: Intent, plan: LaunchPlan) -> bool:
     """Return whether returning a pod changes its launch record."""
-    return not intent.is_delivered or _agree_anew(intent, plan) != intent.agreed_usd_hr
+    return not intent.is_delivered or _raise_agreed(intent, plan) != intent.agreed_usd_hr

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 
 from primepods_magic.api.errors import NameInUse, PodFailed, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.text import brief, clean, join_clean
 
 from .connection import Connection
 from .find import same_name
-from .intents import Intent
-from .likeness import fold_letters, fold_name
+from .likeness import fold_name
+from .order_changes import is_billed_to
 from .resolve import Earlier
 from .spec import PodSpec
 
-__all__ = ["Standing", "list_changes", "name_space", "named_pods", "shares_by_default", "standing", "team_of"]
+__all__ = ["Standing", "name_space", "named_pods", "shares_by_default", "standing", "team_of"]
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,7 @@ def named_pods(
     connection: Connection, pods: list[PodDetails], name: str, team_id: str | None
 ) -> list[PodDetails]:
     """The live pods of a name and team that are mine, or may be."""
-    return [pod for pod in same_name(connection, pods, name) if _is_billed_to(pod, team_id)]
-
-
-def _is_billed_to(pod: PodDetails, team_id: str | None) -> bool:
-    # An id may come in other letters.
-    return pod.team_id == team_id or (
-        None not in (pod.team_id, team_id) and fold_letters(pod.team_id) == fold_letters(team_id)
-    )
+    return [pod for pod in same_name(connection, pods, name) if is_billed_to(pod, team_id)]
 
 
 def standing(
@@ -130,58 +122,6 @@ def standing(
     return Standing(pod=pod)
 
 
-def list_changes(
-    pod: PodDetails, intent: Intent, request: CreateRequest | None = None, *, is_spot: bool = False
-) -> list[str]:
-    """List how a pod differs from what was ordered, in words; what the service leaves out does not differ.
-
-    Parameters
-    ----------
-    pod : PodDetails
-        The pod, as the service describes it.
-    intent : Intent
-        The launch that ordered it.
-    request : CreateRequest, optional
-        What was sent; without it only the name, the team and the GPUs are compared.
-    is_spot : bool
-        A spot machine was ordered.
-    """
-    changes = []
-    if pod.name is not None and pod.name != intent.name:
-        changes.append(f"its name is '{clean(pod.name)}', not '{clean(intent.name)}'")
-    if not _is_billed_to(pod, intent.team_id):
-        team, wanted = (f"team {clean(id)}" if id else "you" for id in (pod.team_id, intent.team_id))
-        changes.append(f"it is billed to {team}, not to {wanted}")
-    if pod.gpu_name is not None and fold_letters(pod.gpu_name) != fold_letters(intent.gpu_type):
-        changes.append(f"its GPU is {clean(pod.gpu_name)}, not {clean(intent.gpu_type)}")
-    if pod.gpu_count is not None and pod.gpu_count != intent.gpu_count:
-        changes.append(f"it has {pod.gpu_count} GPUs, not {intent.gpu_count}")
-    return changes + (_list_further_changes(pod, request, is_spot=is_spot) if request else [])
-
-
-def _list_further_changes(pod: PodDetails, request: CreateRequest, *, is_spot: bool) -> list[str]:
-    ordered = request.pod
-    changes = []
-    if pod.is_spot is not None and pod.is_spot != is_spot:
-        kinds = ("on demand", "a spot pod, which may be reclaimed at any time")
-        changes.append(f"it is {kinds[pod.is_spot]}, not {kinds[is_spot].split(',')[0]}")
-    words = (
-        ("provider", pod.provider_type, request.provider.type),
-        ("socket", pod.socket, ordered.socket),
-        ("image", pod.environment_type, ordered.image),
-        ("template", pod.custom_template_id, ordered.custom_template_id),
-    )
-    changes += [
-        f"its {what} is {clean(has)}, not {clean(wanted)}"
-        for what, has, wanted in words
-        if has and wanted and fold_letters(has) != fold_letters(wanted)
-    ]
-    disk_gb = pod.resources.disk if pod.resources else None
-    if None not in (disk_gb, ordered.disk_size) and disk_gb != ordered.disk_size:
-        changes.append(f"its disk has {disk_gb:g} GB, not {ordered.disk_size:g} GB")
-    return changes
-
-
 def _compare_spellings(
     connection: Connection, pods: list[PodDetails], spec: PodSpec, team_id: str | None
 ) -> Standing:
@@ -192,7 +132,7 @@ def _compare_spellings(
         if (
             fold_name(pod.name) == wanted
             and pod.is_live
-            and _is_billed_to(pod, team_id)
+            and is_billed_to(pod, team_id)
             and connection.is_mine(pod)
         ):
             why = (

@@ -20,10 +20,32 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 from primepods_magic.api.files import read_plain_file, write_atomically
 from primepods_magic.api.folders import find_folder
 
-__all__ = ["Intent", "IntentFile", "launch_path"]
+__all__ = ["Intent", "IntentFile", "Order", "launch_path"]
 
 _PROBE = b"\0" * 4096
 _MAX_EARLIER_IDS = 8
+
+
+@dataclass(frozen=True)
+class Order:
+    """What a create asked for beside the name, the team and the GPUs; ``None`` for what it left open.
+
+    Parameters
+    ----------
+    provider, socket, image, template_id : str, optional
+        As the request names them.
+    disk_gb : float, optional
+        The size of the disk.
+    is_spot : bool
+        A spot machine was ordered.
+    """
+
+    provider: str | None = None
+    socket: str | None = None
+    image: str | None = None
+    template_id: str | None = None
+    disk_gb: float | None = None
+    is_spot: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,6 +82,10 @@ class Intent:
         The most that was agreed to, in USD per hour; runs of the launch in other kernels may raise it.
     is_price_kept : bool
         The pod was read at such a price after it was created: later runs do not hold it any more.
+    order : Order, optional
+        What else was asked for.
+    is_found : bool
+        The pod was found by looking; its id did not come in the create's response.
     """
 
     name: str
@@ -77,6 +103,8 @@ class Intent:
     is_over: bool = False
     agreed_usd_hr: float | None = None
     is_price_kept: bool = False
+    order: Order | None = None
+    is_found: bool = False
 
     @property
     def ids(self) -> tuple[str, ...]:

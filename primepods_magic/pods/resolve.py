@@ -16,6 +16,7 @@ from .connection import Connection
 from .intents import Intent, IntentFile
 from .likeness import fold_letters, is_name_of
 from .locks import launching
+from .order_changes import list_doubts
 from .pace import interval_s
 from .witnesses import Fate, examine_pod
 
@@ -236,7 +237,7 @@ def _look_and_claim(connection: Connection, note: IntentFile, intent: Intent) ->
         with launching(connection, _CLAIMS):
             outcome = _look_for_new(connection, intent, tuple(note.read_others()))
             if outcome.pods:
-                note.write(replace(intent, pod_id=outcome.pods[0].id))
+                note.write(replace(intent, pod_id=outcome.pods[0].id, is_found=True))
             return outcome
     if outcome.pods and note.read() != intent:
         note.write(intent)
@@ -247,7 +248,7 @@ def _look_for_new(connection: Connection, intent: Intent, claimed: tuple[Intent,
     listed = tuple(connection.client.list_all_pods())
     ranked = sorted(
         ((likeness, pod) for pod in listed if (likeness := _rate_likeness(connection, pod, intent, claimed))),
-        key=lambda rated: (-rated[0], _seconds_apart(rated[1], intent)),
+        key=lambda rated: (-rated[0], _count_doubts(rated[1], intent), _seconds_apart(rated[1], intent)),
     )
     came = [pod for _, pod in ranked]
     live = tuple(pod for pod in came if pod.is_live)
@@ -301,6 +302,12 @@ def _rate_likeness(
     if not is_name_of(pod.name, intent.name) or not (is_mine or (is_machine and is_team)):
         return 0
     return 2 if is_machine else 1
+
+
+def _count_doubts(pod: PodDetails, intent: Intent) -> int:
+    """Count what speaks for a pod of another computer, a price above the agreed one included."""
+    is_dearer = intent.agreed_usd_hr is not None and is_above(pod, intent.agreed_usd_hr)
+    return is_dearer + len(list_doubts(pod, replace(intent, is_found=True)))
 
 
 def _is_older_row(pod: PodDetails | HistoryRow, intent: Intent) -> bool:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
 
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.requests import CreateRequest
-from primepods_magic.pods.identity import list_changes
-from primepods_magic.pods.intents import Intent
+from primepods_magic.pods.intents import Intent, Order
+from primepods_magic.pods.order_changes import list_changes, list_doubts
 
 INTENT = Intent(
     name="train",
@@ -21,20 +21,8 @@ INTENT = Intent(
     known_ids=(),
     sent_at=datetime(2026, 11, 29, tzinfo=timezone.utc),
 )
-REQUEST = CreateRequest.model_validate(
-    {
-        "pod": {
-            "name": "train",
-            "cloudId": "c1",
-            "gpuType": "H100_80GB",
-            "socket": "PCIe",
-            "gpuCount": 1,
-            "image": "ubuntu_22_cuda_12",
-            "diskSize": 200,
-        },
-        "provider": {"type": "runpod"},
-    }
-)
+ORDER = Order(provider="runpod", socket="PCIe", image="ubuntu_22_cuda_12", disk_gb=200)
+ORDERED = replace(INTENT, order=ORDER)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +38,7 @@ REQUEST = CreateRequest.model_validate(
 )
 def test_lists_what_differs_from_the_order(said: dict[str, Any], change: str) -> None:
     pod = PodDetails.model_validate(said)
-    assert list_changes(pod, INTENT, REQUEST) == [change]
+    assert list_changes(pod, ORDERED) == [change]
     assert list_changes(pod, INTENT) == []
 
 
@@ -70,10 +58,28 @@ def test_lists_what_differs_from_the_order(said: dict[str, Any], change: str) ->
     ids=str,
 )
 def test_what_is_left_out_or_spelled_otherwise_does_not_differ(said: dict[str, Any]) -> None:
-    assert list_changes(PodDetails.model_validate(said), INTENT, REQUEST) == []
+    assert list_changes(PodDetails.model_validate(said), ORDERED) == []
 
 
 def test_a_spot_pod_that_was_ordered_does_not_differ() -> None:
-    assert list_changes(PodDetails(is_spot=True), INTENT, REQUEST, is_spot=True) == []
-    (change,) = list_changes(PodDetails(is_spot=False), INTENT, REQUEST, is_spot=True)
+    spot = replace(INTENT, order=Order(is_spot=True))
+    assert list_changes(PodDetails(is_spot=True), spot) == []
+    (change,) = list_changes(PodDetails(is_spot=False), spot)
     assert change == "it is on demand, not a spot pod"
+
+
+def test_only_a_pod_that_was_found_by_looking_is_doubted() -> None:
+    found = replace(ORDERED, is_found=True)
+    other = PodDetails(provider_type="akash", name="Train", gpu_count=2)
+    assert list_doubts(other, ORDERED) == []
+    assert list_doubts(other, found) == ["its provider is akash, not runpod"]
+    assert list_doubts(PodDetails(name="Train", gpu_count=2), found) == []
+
+
+@pytest.mark.parametrize(("before_s", "is_doubted"), [(30, False), (90, True)])
+def test_a_pod_that_was_created_before_it_was_ordered_is_doubted(before_s: float, is_doubted: bool) -> None:
+    found = replace(INTENT, is_found=True)
+    pod = PodDetails(created_at=INTENT.sent_at - timedelta(seconds=before_s))
+    assert bool(list_doubts(pod, found)) is is_doubted
+    # The clock of the service has jumped.
+    assert not list_doubts(pod, replace(found, noted_at_s=pod.created_at.timestamp()))
