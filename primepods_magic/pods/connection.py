@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import (
@@ -18,14 +19,13 @@ from primepods_magic.api.errors import (
     NotFound,
     PermissionDenied,
     PodsError,
-    RequestRefused,
-    UnexpectedAnswer,
 )
 from primepods_magic.api.folders import find_folder
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import Settings, load_settings, mask, normalize_url, settings_state
 from primepods_magic.api.text import clean
 
+from .about import about_sandbox, instance_of
 from .agreements import Agreements
 from .behind import finish
 from .clock import Clock, ServiceClock, SteppedClock
@@ -38,7 +38,7 @@ from .poller import Poller
 if TYPE_CHECKING:
     from primepods_magic.sandbox import RunningSandbox
 
-__all__ = ["Connection", "about_sandbox", "connect", "current", "disconnect", "in_use"]
+__all__ = ["Connection", "connect", "current", "disconnect", "in_use"]
 
 SANDBOX_KEY = "sandbox"
 SANDBOX_URL_VARIABLE = "PRIMEPODS_SANDBOX_URL"
@@ -82,16 +82,23 @@ class Connection:
         self.client.on_pods = self._note_pods
 
     def _note_pods(self, pods: list[PodDetails]) -> None:
-        """Remember them, and note how many of mine live: billed ones, and those of the sandbox that this
-        computer keeps."""
         self.memory.learn_pods(pods)
-        is_kept = not self.is_sandbox or self._sandbox is not None
+        self._note_mine()
+
+    def note_gone(self, pod_ids: Iterable[str]) -> None:
+        """Forget pods that two witnesses call gone."""
+        if self.memory.forget_pods(pod_ids):
+            self._note_mine()
+
+    def _note_mine(self) -> None:
+        """Note how many of mine live: billed ones, and those of the sandbox that this computer keeps."""
         # Whose they are is not asked for this alone.
-        if not is_kept or "user_id" not in self.__dict__:
+        if (self.is_sandbox and self._sandbox is None) or "user_id" not in self.__dict__:
             return
-        mine = [pod for pod in pods if pod.is_live and self.may_be_mine(pod)]
-        burn = sum(pod.price_hr or 0.0 for pod in mine)
-        note_seen(self.account, len(mine), burn, is_sandbox=self.is_sandbox)
+        mine = [pod for pod in self.memory.list_living() if self.may_be_mine(pod)]
+        note_seen(
+            self.account, len(mine), sum(pod.price_hr or 0.0 for pod in mine), is_sandbox=self.is_sandbox
+        )
 
     @property
     def settings(self) -> Settings:
@@ -298,17 +305,6 @@ def disconnect() -> None:
         _current, _followed = None, None
 
 
-def about_sandbox(client: Client) -> dict[str, Any] | None:
-    """What a sandbox says of itself, or ``None`` where another service answers on this computer."""
-    try:
-        about = client.transport.request("GET", "/sandbox")
-    except (RequestRefused, UnexpectedAnswer):
-        return None
-    if isinstance(about, dict) and "sandbox" in str(about.get("product", "")):
-        return about
-    return None
-
-
 def _use(connection: Connection, followed: _Followed | None = None) -> Connection:
     global _current, _followed
     if connection is not _current:
@@ -326,7 +322,7 @@ def _kept(settings: Settings) -> Connection | None:
     """The connection in use, where it leads to the same place; then the pods of its cells stay good."""
     if _current is None or _current.is_closed or _current.settings != settings:
         return None
-    if settings.is_loopback and _instance_of(about_sandbox(_current.client)) != _current._instance:
+    if settings.is_loopback and instance_of(about_sandbox(_current.client)) != _current._instance:
         return None
     return _current
 
@@ -338,11 +334,6 @@ def _kept_sandbox() -> Connection | None:
         return kept if kept is not None and kept.is_sandbox else None
     is_ours = _current is not None and _current._sandbox is not None and not _current.is_closed
     return _current if is_ours else None
-
-
-def _instance_of(about: dict[str, Any] | None) -> str | None:
-    instance = about.get("instance") if about else None
-    return str(instance) if instance else None
 
 
 def _open(settings: Settings, sandbox: RunningSandbox | None = None) -> Connection:
@@ -361,7 +352,7 @@ def _open(settings: Settings, sandbox: RunningSandbox | None = None) -> Connecti
     pace = about.get("clock") if about else None
     stepped = isinstance(pace, dict) and pace.get("mode") == "stepped"
     clock = SteppedClock(client.transport) if stepped else ServiceClock(client.transport)
-    return Connection(client, clock, about is not None, _sandbox=sandbox, _instance=_instance_of(about))
+    return Connection(client, clock, about is not None, _sandbox=sandbox, _instance=instance_of(about))
 
 
 def _open_sandbox() -> Connection:

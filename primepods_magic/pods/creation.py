@@ -28,6 +28,7 @@ from .guards import end_if_too_dear, refuse_above
 from .holding import hold_pod, return_earlier
 from .identity import named_pods, standing, team_of
 from .intents import Intent, IntentFile, Order
+from .left_out import list_for_launch
 from .locks import launching
 from .offers import Quote, alternatives
 from .order_changes import list_changes, list_doubts
@@ -152,7 +153,7 @@ class Creation:
     def _run(self, note: IntentFile) -> PodDetails:
         connection, plan = self._connection, self._plan
         earlier = recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
-        pods = list(earlier.listed) if earlier else connection.client.list_all_pods()
+        pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name)
         agreed = {pod.id for pod in plan.replaces}
         if plan.new:
             if earlier is not None and earlier.is_untold:

@@ -139,6 +139,7 @@ class Lookout:
         findings = self._examine(asked, found, listed, listed_ended)
         found |= {i: pod for i, pod in listed_ended.items() if findings[i].has_ended}
         seen = {pod_id: self._newest(pod, found.get(pod_id), findings) for pod_id, pod in asked.items()}
+        self._connection.memory.see_pods(found.values())
         doubts = {i: finding.reason for i, finding in findings.items() if finding.fate is Fate.UNKNOWN}
         newest = tuple(seen.get(pod.id or "", pod) for pod in pods)
         return Sighting(newest, others, doubts, frozenset(priced_ids))

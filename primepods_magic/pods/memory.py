@@ -20,6 +20,10 @@ __all__ = ["Memory"]
 
 _FRESH_S = 30.0
 _MOST_PODS = 2000
+# For as long, a pod that was seen to live is looked for before it is launched again.
+_REMEMBERED_S = 3600.0
+# For as long, a list may lag or be empty by mistake.
+_BELIEVED_S = 60.0
 
 
 class Memory:
@@ -37,6 +41,7 @@ class Memory:
         self._pods: tuple[PodDetails, ...] = ()
         self._words: dict[str, frozenset[str]] = {}
         self._seen_at = 0.0
+        self._alive: dict[str, tuple[PodDetails, float]] = {}
         self._lock = threading.Lock()
         self._is_refreshing = False
 
@@ -44,6 +49,46 @@ class Memory:
         """Take over a full list of pods."""
         self._pods = tuple(pods)[:_MOST_PODS]
         self._seen_at = time.monotonic()
+        self.see_pods(self._pods)
+
+    def see_pods(self, pods: Iterable[PodDetails]) -> None:
+        """Note which pods live, by a list or by another answer."""
+        now_s = time.monotonic()
+        with self._lock:
+            for pod in pods:
+                if pod.id and pod.is_live:
+                    self._alive[pod.id] = (pod, now_s)
+                elif pod.id:
+                    self._alive.pop(pod.id, None)
+            old = [pod_id for pod_id, (_, at_s) in self._alive.items() if now_s - at_s > _REMEMBERED_S]
+            for pod_id in old:
+                del self._alive[pod_id]
+
+    def forget_pods(self, pod_ids: Iterable[str]) -> bool:
+        """Forget pods that are proven to be gone; return whether one of them was known."""
+        gone = set(pod_ids)
+        with self._lock:
+            known = {pod.id for pod in self._pods if pod.id in gone} | (gone & self._alive.keys())
+            self._pods = tuple(pod for pod in self._pods if pod.id not in gone)
+            for pod_id in gone:
+                self._alive.pop(pod_id, None)
+        return bool(known)
+
+    def find_left_out(
+        self, listed: Iterable[PodDetails], *, within_s: float = _REMEMBERED_S
+    ) -> list[PodDetails]:
+        """Return the pods that were seen to live lately, and that a list leaves out."""
+        ids = {pod.id for pod in listed}
+        now_s = time.monotonic()
+        with self._lock:
+            seen = list(self._alive.items())
+        return [pod for pod_id, (pod, at_s) in seen if pod_id not in ids and now_s - at_s <= within_s]
+
+    def list_living(self) -> list[PodDetails]:
+        """Return the live pods of the last list, and those that it may have left out by mistake."""
+        pods = self._pods
+        live = [pod for pod in pods if pod.is_live]
+        return live + self.find_left_out(pods, within_s=_BELIEVED_S)
 
     def learn_offers(self, offers: Iterable[Offer]) -> None:
         """Remember the words that offers use, beside those known already."""

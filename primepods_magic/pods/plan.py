@@ -26,6 +26,7 @@ from primepods_magic.api.text import clean
 from .connection import Connection
 from .guards import Limits, missing_ssh_key, refuse_above
 from .identity import shares_by_default, standing, team_of
+from .left_out import list_for_launch
 from .offers import Quote, choose_offer, image_for
 from .records import hold_name
 from .resolve import SETTLE_S, Earlier, recall_launch
@@ -156,7 +157,7 @@ def _completed(
 ) -> LaunchPlan:
     earlier, is_recorded = _recall_earlier(connection, plan, tell)
     plan = replace(plan, earlier=earlier, is_recorded=is_recorded)
-    pods = list(earlier.listed) if earlier else connection.client.list_all_pods()
+    pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name)
     in_the_way: tuple[PodDetails, ...] = ()
     if not plan.new:
         found = standing(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)

@@ -201,7 +201,7 @@ class _Inquiry:
         budget_s: float | None = None,
         read_timeout_s: float | None = None,
     ) -> None:
-        self._client, self._now = connection.client, connection.now
+        self._connection, self._client, self._now = connection, connection.client, connection.now
         self._budget_s, self._read_timeout_s = budget_s, read_timeout_s
         self._open = {str(pod.id): pod for pod in pods}
         self._findings: dict[str, Finding] = {}
@@ -328,6 +328,8 @@ class _Inquiry:
             said = f"calls '{name}' TERMINATED" if pod_id in self._listed_ended else f"does not show '{name}'"
             reason = f"the list of pods {said}, but {doubt}"
             self._close(pod_id, Finding(Fate.UNKNOWN, reason=reason))
+        fates = {pod_id: finding.fate for pod_id, finding in self._findings.items()}
+        self._connection.note_gone(i for i, fate in fates.items() if fate in (Fate.ENDED, Fate.ABSENT))
         return self._findings
 
     def _hear_state(self, pod_id: str, pod: PodDetails) -> None:

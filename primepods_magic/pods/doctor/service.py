@@ -25,8 +25,8 @@ from primepods_magic.api.files import read_plain_file
 from primepods_magic.api.folders import find_home
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.sizes import shorten_word
+from primepods_magic.pods.about import about_sandbox
 from primepods_magic.pods.behind import run_behind
-from primepods_magic.pods.connection import about_sandbox
 from primepods_magic.pods.opening import find_blame, open_client
 from primepods_magic.pods.ssh_keys import fingerprint
 

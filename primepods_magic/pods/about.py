@@ -1,0 +1,27 @@
+"""Tell a sandbox from another service on this computer, and one sandbox from another."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from primepods_magic.api.client import Client
+from primepods_magic.api.errors import RequestRefused, UnexpectedAnswer
+
+__all__ = ["about_sandbox", "instance_of"]
+
+
+def about_sandbox(client: Client) -> dict[str, Any] | None:
+    """What a sandbox says of itself, or ``None`` where another service answers on this computer."""
+    try:
+        about = client.transport.request("GET", "/sandbox")
+    except (RequestRefused, UnexpectedAnswer):
+        return None
+    if isinstance(about, dict) and "sandbox" in str(about.get("product", "")):
+        return about
+    return None
+
+
+def instance_of(about: dict[str, Any] | None) -> str | None:
+    """Return the id of a sandbox, which it keeps at any port, from what it says of itself."""
+    instance = about.get("instance") if about else None
+    return str(instance) if instance else None
