@@ -84,7 +84,8 @@ def launch(
     BudgetExceeded
         It is above a ceiling, and nothing was created; or it turned out to be, and was ended.
     ServiceUnavailable
-        The service does not answer, or no pod came of the create. Nothing was created.
+        The service does not answer, and nothing was created; or a create was sent and no pod of it was seen,
+        which `may_be_billed` says.
     OutcomeUnknown
         Whether there is a pod could not be found out. Running the launch again goes on looking.
 

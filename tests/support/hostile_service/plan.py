@@ -96,6 +96,7 @@ BEHAVIORS: Mapping[str, tuple[str, ...]] = {
         "cut-late",
         "429",
         "429-retry-after",
+        "429-acted",
         "500",
         "500-acted",
         "502-acted",
