@@ -124,7 +124,8 @@ class Page(Generic[T]):
 class PodDetails(Answer):
     """One pod, as ``GET /pods`` and ``GET /pods/{pod_id}`` describe it.
 
-    Prices are USD per hour for the whole pod. ``installation_status`` is in the specification's words
+    Prices are USD per hour for the whole pod; ``unread_price`` is the text of one that is there and cannot be
+    read, such as "EUR 25.00". ``installation_status`` is in the specification's words
     in either dialect. The Jupyter password and environment values, where the
     service sends them, are not kept.
 
@@ -148,6 +149,7 @@ class PodDetails(Answer):
     price_hr: Price = None
     stopped_price_hr: Amount = None
     provisioning_price_hr: Amount = None
+    unread_price: Text = None
     created_at: Timestamp = None
     updated_at: Timestamp = None
     terminated_at: Timestamp = None
@@ -285,7 +287,7 @@ class PodDetails(Answer):
             said |= dict.fromkeys(filter(is_price_name, self.model_extra or {}))
             told = {**(entry.model_extra or {}), "costPerHr": entry.cost_per_hr}
             said |= {name: value for name, value in told.items() if is_price_name(name) and value is not None}
-            said["price_hr"] = entry.price_hr
+            said |= {"price_hr": entry.price_hr, "unread_price": entry.unread_price}
         if all(getattr(self, name, None) == value for name, value in said.items()):
             return self
         return self.model_copy(update=said)
@@ -305,6 +307,7 @@ class PodStatusEntry(Answer):
     installation_progress: Percent = None
     price_hr: Price = None
     cost_per_hr: Price = None
+    unread_price: Text = None
     prime_port_mapping: Annotated[list[PortMapping], _Rows] = []
 
     @property

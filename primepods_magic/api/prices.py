@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .tolerant import fold_word, price_in
+from .text import whole_characters
+from .tolerant import balance_in, fold_word, is_no_value, price_in
 
 __all__ = ["is_price_name", "told_prices", "with_price"]
+
+_LONGEST_UNREAD = 60
 
 # The whole pod's price now. "basePriceHr" is in the provider's currency, "onDemandPriceHr" another offer's.
 _NAMES = tuple(
@@ -36,8 +39,22 @@ def told_prices(said: Mapping[str, Any]) -> list[float]:
 
 
 def with_price(said: dict[str, Any]) -> dict[str, Any]:
-    """An answer whose ``priceHr`` is another of its prices, the highest, where it has none itself."""
+    """An answer whose ``priceHr`` is another of its prices, the highest, where it has none itself. A price
+    that cannot be read is its ``unreadPrice``, as text."""
+    unread = next((text for name, value in said.items() if (text := _find_unread(name, value))), None)
+    if unread is not None:
+        said = {**said, "unreadPrice": unread}
     if price_in(said.get("priceHr", said.get("price_hr"))) is not None:
         return said
     others = told_prices(said)
     return {**said, "priceHr": max(others)} if others else said
+
+
+def _find_unread(name: str, value: object) -> str | None:
+    """Return the text of a price that is there and cannot be read; 0 and below are placeholders."""
+    if not isinstance(name, str) or not (is_price_name(name) or fold_word(name) == "PROVISIONING_PRICE_HR"):
+        return None
+    is_nan = isinstance(value, float) and value != value
+    if is_nan or is_no_value(value) or value in ({}, []) or balance_in(value) is not None:
+        return None
+    return whole_characters(str(value)[:_LONGEST_UNREAD])

@@ -175,6 +175,8 @@ def _price(pod: Pod) -> str:
     for what, price in (("starting", details.provisioning_price_hr), ("stopped", details.stopped_price_hr)):
         if price is not None:
             parts.append(f"${price:.2f}/h while {what}")
+    if details.unread_price is not None:
+        parts.append(f"'{brief(details.unread_price)}', which cannot be read")
     return ", ".join(parts) or "–"
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from primepods_magic.api.errors import BudgetExceeded, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import brief, clean
 
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["Agreements", "describe_price", "is_above", "name_agreed", "read_pods"]
+__all__ = ["Agreements", "describe_price", "describe_unread", "is_above", "name_agreed", "read_pods"]
 
 # Services round, and prices of disks are estimates to the cent.
 _TOLERATED_USD_HR = 0.01
@@ -44,6 +44,23 @@ def describe_price(pod: PodDetails, bound: str, together: str = "") -> str:
     return (
         f"'{clean(pod.name)}' ({clean(pod.id)}) turned out to cost ${pod.highest_usd_hr or 0.0:.2f}/h"
         f"{together}, above {bound}"
+    )
+
+
+def describe_unread(pod: PodDetails, agreed_usd_hr: float | None = None) -> str | None:
+    """Describe the price of a live pod that cannot be read, so that no one can tell whether it is too high.
+
+    >>> print(str(describe_unread(PodDetails(name="train", unread_price="EUR 25"), 2.5))[:86])
+    The price of 'train' cannot be read: the service says 'EUR 25', and $2.50/h was agreed
+    """
+    if pod.unread_price is None or not pod.is_live:
+        return None
+    said = f"the service says '{brief(pod.unread_price)}'"
+    if agreed_usd_hr is not None:
+        said += f", and ${agreed_usd_hr:.2f}/h was agreed to"
+    return (
+        f"The price of '{clean(pod.name)}' cannot be read: {said}. The pod was not terminated and is billed. "
+        f"'%pods rm {pod.word}' terminates it"
     )
 
 
@@ -127,6 +144,12 @@ class Agreements:
                 if not is_kept or (not is_dearer and pod.is_ready and pod.id in priced_ids):
                     del self._agreed[pod.id]
         return {str(pod.id): _end_pod(pod, agreement) for pod, agreement in broken}
+
+    def describe_unread(self, pod: PodDetails) -> str | None:
+        """Describe the price of a pod that cannot be read, and what was agreed to if it is held to that."""
+        with self._lock:
+            agreement = self._agreed.get(pod.id or "")
+        return describe_unread(pod, None if agreement is None else agreement.usd_hr)
 
     def list_ending(self, pod_ids: Iterable[str | None]) -> dict[str, str]:
         """Describe, by id, those of some pods that are above what was agreed to and being ended just now."""

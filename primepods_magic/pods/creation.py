@@ -23,9 +23,10 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.text import clean, join_clean
 
+from .agreements import describe_unread
 from .connection import Connection
 from .guards import end_if_too_dear, refuse_above
-from .holding import hold_pod, return_earlier
+from .holding import hold_pod, list_notices, return_earlier
 from .identity import named_pods, standing, team_of
 from .intents import Intent, IntentFile, Order
 from .left_out import list_for_launch
@@ -201,6 +202,8 @@ class Creation:
             self._stage = "done"
         answered, pod = pod, self._look_around(pod, intent, others)
         self._notice_changes([answered, pod], intent)
+        if unread := describe_unread(pod, plan.agreed_usd_hr):
+            self.notices.append(unread)
         if pod is not answered and pod.highest_usd_hr is not None:
             # Its price was read in the list: what it costs from now on takes no work away.
             intent = replace(intent, is_price_kept=True)
@@ -228,6 +231,7 @@ class Creation:
         """Return a pod that another run of this launch has made since the plan."""
         if earlier is not None and earlier.pod.id == pod.id:
             return_earlier(self._connection, self._plan, earlier, note)
+        self.notices += list_notices(self._plan, pod)
         return pod
 
     def _notice_changes(self, seen: list[PodDetails], intent: Intent) -> None:

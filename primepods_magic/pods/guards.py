@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import as_word, clean
+from primepods_magic.api.text import as_word, brief, clean
 from primepods_magic.api.vocabulary import PodStatus
 
 from .agreements import describe_price, is_above, name_agreed
@@ -114,10 +114,14 @@ def why_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetai
     if ceiling is None:
         return ""
     others = list(others)
-    unpriced = [pod for pod in others if pod.is_live and pod.highest_usd_hr is None]
+    unpriced = [
+        pod for pod in others if pod.is_live and (pod.highest_usd_hr is None or pod.unread_price is not None)
+    ]
     if unpriced:
+        text = unpriced[0].unread_price
+        has = "has no price" if text is None else f"has a price that cannot be read ('{brief(text)}')"
         return (
-            f"'{clean(unpriced[0].name)}' has no price, so whether '{name}' keeps below the ceiling of "
+            f"'{clean(unpriced[0].name)}' {has}, so whether '{name}' keeps below the ceiling of "
             f"${ceiling:.2f}/h for all pods (max_burn_usd_hr) cannot be told"
         )
     burn = highest_burn_usd_hr(others)

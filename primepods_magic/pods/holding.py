@@ -8,6 +8,7 @@ from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 
+from .agreements import describe_unread
 from .connection import Connection
 from .guards import end_above_agreement
 from .identity import name_space
@@ -17,7 +18,7 @@ from .plan import LaunchPlan
 from .records import hold_name
 from .resolve import Earlier
 
-__all__ = ["hold_pod", "return_earlier", "return_existing"]
+__all__ = ["hold_pod", "list_notices", "return_earlier", "return_existing"]
 
 # On a pod that has been ready for longer there is work, and its price may have changed by itself.
 _HELD_WHEN_READY_S = 300.0
@@ -65,6 +66,15 @@ def return_earlier(connection: Connection, plan: LaunchPlan, earlier: Earlier, n
         return
     hold_pod(connection, note, pod, intent, agreed_usd_hr)
     connection.agreements.check([pod])
+
+
+def list_notices(plan: LaunchPlan, pod: PodDetails) -> list[str]:
+    """Return what a person should know about a pod that is returned again: its price cannot be read."""
+    earlier = plan.earlier
+    is_recorded = earlier is not None and earlier.pod.id == pod.id
+    agreed_usd_hr = _raise_agreed(earlier.intent, plan) if earlier is not None and is_recorded else None
+    notice = describe_unread(pod, agreed_usd_hr or plan.stated_usd_hr or None)
+    return [] if notice is None else [notice]
 
 
 def hold_pod(

@@ -15,7 +15,7 @@ from .connection import Connection, current
 from .creation import Creation
 from .guards import Limits
 from .handle import Pod
-from .holding import return_existing
+from .holding import list_notices, return_existing
 from .plan import LaunchPlan, plan_launch
 from .resolve import SETTLE_S
 from .spec import PodSpec, spec_from_mapping
@@ -119,9 +119,11 @@ def carry_out(
     tell: Callable[[str], object] | None = None,
 ) -> Pod:
     """Do what a plan says. Parameters and errors as `launch`."""
-    if plan.existing is not None:
-        return Pod(connection, return_existing(connection, plan) or plan.existing)
     tell = tell or warn
+    if plan.existing is not None:
+        return_existing(connection, plan)
+        tell_all(tell, list_notices(plan, plan.existing))
+        return Pod(connection, plan.existing)
     for notice in plan.notices:
         tell(notice)
     agree(connection, [plan], yes, confirm and (lambda: confirm(plan)))

@@ -16,7 +16,7 @@ from .connection import Connection, current
 from .creation import Creation
 from .guards import Limits, refuse_together
 from .handle import Pod
-from .holding import return_existing
+from .holding import list_notices, return_existing
 from .launch import agree, tell_all, warn
 from .plan import LaunchPlan, plan_launch
 from .resolve import SETTLE_S
@@ -148,6 +148,9 @@ def carry_out_many(
         for (place, creation), future in zip(creations.items(), under_way, strict=True)
     }
     tell_all(tell, (notice for creation in creations.values() for notice in creation.notices))
+    tell_all(
+        tell, (notice for plan in plans if plan.existing for notice in list_notices(plan, plan.existing))
+    )
     outcomes = [_hold_or_report(connection, plan) or came[place] for place, plan in enumerate(plans)]
     pods = [
         Pod(connection, outcome, is_new=place in creations and creations[place].has_ordered)

@@ -7,9 +7,10 @@ import math
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.errors import (
@@ -266,12 +267,24 @@ class Poller:
             others = (pod for pod in (*sighting.pods, *sighting.others) if pod.id not in known)
             mine += [pod for pod in others if pod.is_live and joins(pod)]
         changes = changes_between(known, mine, now)
+        changes += tuple(self._list_unpriced(known, mine, now))
         doubt = next((sighting.doubts[str(pod.id)] for pod in mine if pod.id in sighting.doubts), None)
         if doubt is not None and before.trouble is None:
             changes = (Change(ChangeKind.DOUBTED, now, reason=doubt), *changes)
         elif doubt is None and before.trouble is not None:
             changes = (Change(ChangeKind.BACK, now), *changes)
         return Snapshot(tuple(mine), now if doubt is None else before.as_of, trouble=doubt, changes=changes)
+
+    def _list_unpriced(
+        self, known: Mapping[str | None, PodDetails], pods: Iterable[PodDetails], now: datetime
+    ) -> Iterator[Change]:
+        """Yield the pods that tell another price than before that cannot be read."""
+        for pod in pods:
+            before = known.get(pod.id)
+            is_new = before is None or before.unread_price != pod.unread_price
+            reason = self._connection.agreements.describe_unread(pod) if is_new else None
+            if reason is not None:
+                yield Change(ChangeKind.UNPRICED, now, pod, before, reason)
 
     def _end_all(self, why: str, error: BaseException) -> None:
         """Tell everybody what was seen last and why there is no more, and forget them."""

@@ -15,7 +15,8 @@ __all__ = ["Change", "ChangeKind", "Outlook", "Snapshot", "changes_between"]
 
 
 class ChangeKind(str, Enum):
-    """What happened. ``INSTALLATION`` is another word or percentage. ``UNREACHABLE``, ``DOUBTED`` (its
+    """What happened. ``INSTALLATION`` is another word or percentage. ``UNPRICED``: a price was told that
+    cannot be read. ``UNREACHABLE``, ``DOUBTED`` (its
     answers disagree) and ``BACK`` are about the service, the others about one pod.
     """
 
@@ -27,6 +28,7 @@ class ChangeKind(str, Enum):
     GONE = "gone"
     UNREACHABLE = "unreachable"
     DOUBTED = "doubted"
+    UNPRICED = "unpriced"
     BACK = "back"
 
 
@@ -45,7 +47,7 @@ class Change:
     before : PodDetails, optional
         The pod as it was; ``None`` where it was not watched before.
     reason : str, optional
-        Why the service cannot be reached or relied on.
+        Why the service cannot be reached or relied on, or what is known of a price that cannot be read.
     """
 
     kind: ChangeKind
@@ -67,6 +69,8 @@ class Change:
                 return "the service answers again"
             what = "cannot be relied on" if self.kind is ChangeKind.DOUBTED else "cannot be reached"
             return f"the service {what}: {brief(self.reason)}"
+        if self.kind is ChangeKind.UNPRICED:
+            return self.reason or ""
         name, pod = brief(self.pod.name) or brief(self.pod.id), self.pod
         if self.kind is ChangeKind.CREATED:
             return f"{name} joined: {clean(pod.status)}"

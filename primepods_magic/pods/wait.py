@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -16,7 +17,7 @@ from primepods_magic.api.vocabulary import PodStatus
 
 from .behind import run_behind
 from .pace import interval_s
-from .snapshot import Snapshot
+from .snapshot import ChangeKind, Snapshot
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -195,6 +196,8 @@ def _wait(
                 snapshot, look = news
                 if on_look:
                     on_look(snapshot)
+                else:
+                    _warn_unpriced(snapshot)
                 if all(_is_over(pod, goal) for pod in snapshot.pods):
                     break
             if news is None or clock.monotonic() >= deadline:
@@ -248,6 +251,12 @@ def _give_up(connection: Connection, error: type[PodsError], what: str, snapshot
     said = "; ".join([what, *ending.values()])
     error = BudgetExceeded if ending and error is WaitTimedOut else error
     return error(_still(said, others) if others.pods else said)
+
+
+def _warn_unpriced(snapshot: Snapshot) -> None:
+    for change in snapshot.changes:
+        if change.kind is ChangeKind.UNPRICED:
+            warnings.warn(str(change), stacklevel=2)
 
 
 def _still(what: str, snapshot: Snapshot) -> str:

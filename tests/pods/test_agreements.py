@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -11,8 +12,9 @@ import httpx
 import pytest
 
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
-from primepods_magic.api.models import PodDetails
+from primepods_magic.api.models import PodDetails, PodStatusEntry
 from primepods_magic.api.vocabulary import PodStatus
+from primepods_magic.notebook.views.rows import read_row
 from primepods_magic.pods.agreements import Agreements, is_above
 from primepods_magic.pods.clock import ServiceClock
 from primepods_magic.pods.connection import Connection
@@ -21,9 +23,10 @@ from primepods_magic.pods.guards import Limits
 from primepods_magic.pods.launch import launch
 from primepods_magic.pods.listing import list_pods
 from primepods_magic.pods.overview import overview
+from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import is_create, names
-from tests.support.watching import watchers
+from tests.support.watching import START, Service, connected, watchers
 
 QUOTE_USD_HR = 0.69
 
@@ -263,6 +266,72 @@ def test_a_ceiling_bounds_what_another_kernel_agrees_to(connection: Connection, 
         list_pods(first)
 
 
+UNREAD = [
+    ({"priceHr": "EUR 25.00"}, "EUR 25.00"),
+    ({"priceHr": "Infinity"}, "Infinity"),
+    ({"priceHr": "1e999"}, "1e999"),
+    ({"priceHr": "free"}, "free"),
+    ({"priceHr": QUOTE_USD_HR, "costPerHr": "<b>25\x1b[31m EUR</b>"}, "<b>25\ufffd[31m EUR</b>"),
+    ({"priceHr": {"amount": 25}}, "{'amount': 25}"),
+    ({"provisioningPriceHr": "EUR 25", "status": "PROVISIONING"}, "EUR 25"),
+]
+
+
+@pytest.mark.parametrize(("price", "text"), UNREAD, ids=[text for _, text in UNREAD])
+@pytest.mark.parametrize("max_price", [None, 3])
+def test_a_price_that_cannot_be_read_is_reported_and_ends_no_pod(
+    connection: Connection, through: Through, price: dict[str, Any], text: str, max_price: float | None
+) -> None:
+    live, told = through(priced(price), live=True), list[str]()
+    agreed = re.escape(f"${max_price or QUOTE_USD_HR:.2f}/h was agreed to")
+    for _ in range(2):
+        fields = {"gpu": "L4_24GB", "name": "train", "max_price": max_price, "yes": True}
+        launch(**fields, limits=Limits(max_price_usd_hr=4), connection=live, tell=told.append)
+        assert re.search(
+            rf"'{re.escape(text)}', and {agreed}\. .* '%pods rm train' terminates it", told.pop()
+        )
+    assert names(connection) == ["train"]
+
+
+@pytest.mark.parametrize("price", [None, "", "null", "N/A", "NaN", 0, "0", -5, "$-1", [], {}], ids=str)
+def test_a_price_that_is_missing_is_not_reported(price: Any) -> None:
+    assert PodDetails.model_validate({"name": "train", "priceHr": price}).unread_price is None
+
+
+def test_a_price_that_is_told_while_waiting_and_cannot_be_read_is_warned_of() -> None:
+    service, ended = Service("a"), PodsError("terminated")
+    with connected(service, free=True) as connection:
+        connection.agreements.add("a", 2.5, lambda *_: ended)
+        (pod,) = service.details
+        service.make_ready()
+        service.put("a", priceHr="EUR 25")
+        with pytest.warns(
+            UserWarning, match=r"'EUR 25', and \$2\.50/h was agreed to.* '%pods rm a'"
+        ) as warned:
+            (ready,) = wait_for(connection, [pod]).pods
+        assert (len(warned), ready.is_ready, read_row(ready, START).price) == (
+            1,
+            True,
+            "price 'EUR 25' cannot be read",
+        )
+        assert connection.agreements.has_pod("a"), "it is held until its price is known"
+
+
+def test_a_newer_price_that_can_be_read_takes_the_place_of_one_that_cannot() -> None:
+    pod = PodDetails.model_validate({"id": "a", "priceHr": "EUR 25"})
+    silent, entry = PodStatusEntry(id="a"), PodStatusEntry(id="a", price_hr=2.5)
+    assert (pod.updated(silent).unread_price, pod.updated(entry).unread_price) == ("EUR 25", None)
+
+
+def test_a_live_pod_whose_price_cannot_be_read_does_not_slip_through_the_ceiling_for_all(
+    connection: Connection, through: Through
+) -> None:
+    launch(gpu="L4_24GB", name="mystery")
+    unread = through(priced({"priceHr": 0.5, "costPerHr": "EUR 25"}))
+    with pytest.raises(BudgetExceeded, match=r"'mystery' has a price that cannot be read \('EUR 25'\)"):
+        launch(gpu="L4_24GB", name="train", limits=Limits(max_burn_usd_hr=9), connection=unread)
+
+
 @pytest.mark.parametrize("ceiling", [float("nan"), float("inf"), -1, True, "4"])
 @pytest.mark.parametrize("which", ["max_price_usd_hr", "max_burn_usd_hr"])
 def test_rejects_a_ceiling_that_is_no_number(which: str, ceiling: Any) -> None:
@@ -270,7 +339,7 @@ def test_rejects_a_ceiling_that_is_no_number(which: str, ceiling: Any) -> None:
         Limits(**{which: ceiling})
 
 
-@pytest.mark.parametrize("price", [0, -5, None, "free"], ids=str)
+@pytest.mark.parametrize("price", [0, -5, None, "-"], ids=str)
 def test_a_live_pod_without_a_price_does_not_slip_through_the_ceiling_for_all(
     connection: Connection, through: Through, price: Any
 ) -> None:

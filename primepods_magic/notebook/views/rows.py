@@ -142,13 +142,13 @@ def read_row(pod: PodDetails, as_of: datetime, outlook: Outlook | None = None, *
         installation=_installation(pod, kind, percent),
         percent=percent,
         kind=kind,
-        price=_price(pod.price_hr),
+        price=_price(pod.price_hr) or _unread_price(pod).strip(),
         cost=_cost(outlook.cost_usd if outlook else None),
         elapsed=_elapsed(pod.created_at, _seen_until(pod, as_of, outlook)),
         left=_left(outlook.left_s if outlook else None),
         commands=commands,
         reason=reason,
-        summary=_summary(pod, kind, percent, commands, reason),
+        summary=_summary(pod, kind, percent, commands, reason) + _unread_price(pod),
         is_settled=pod.is_settled,
     )
 
@@ -292,6 +292,12 @@ def _price(usd_hr: float | None) -> str:
     # Cheap pods cost fractions of a cent more or less; the others read better with two digits.
     whole, _, fraction = f"{usd_hr:,.4f}".partition(".")
     return f"${whole}.{fraction.rstrip('0'):0<2}/h"
+
+
+def _unread_price(pod: PodDetails) -> str:
+    if pod.unread_price is None or not pod.is_live:
+        return ""
+    return f"  price '{brief(pod.unread_price)}' cannot be read"
 
 
 def _cost(usd: float | None) -> str:
