@@ -57,7 +57,9 @@ def judge_launch(world: World, runs: Iterable[Run]) -> Verdict:
         faults += _judge_run(world, run)
         faults += _judge_wait(world, run)
     faults += _judge_prices(world, runs)
-    if not world.made and not world.plan.may_stay_unknown and not world.plan.create:
+    # The service may kill every run before it acts.
+    could_make = runs[-1].kind != KILLED and not world.plan.may_stay_unknown and not world.plan.create
+    if not world.made and could_make:
         faults.append(f"refused: nothing was ever made ({runs[-1].said})")
     return Verdict(world, runs, tuple(dict.fromkeys(faults)))
 
