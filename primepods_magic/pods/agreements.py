@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable
+from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.errors import BudgetExceeded, PodsError
@@ -70,11 +72,27 @@ class _Agreement:
     end: Callable[[PodDetails, float], PodsError]
     read_newest_usd_hr: Callable[[], float]
     ready_at_s: float | None = None
-    ending: PodDetails | None = None
+    ending: _Ending | None = None
+
+
+@dataclass(frozen=True)
+class _Ending:
+    pod: PodDetails
+    error: Future[PodsError]
 
 
 class Agreements:
     """What was agreed to for the pods that were launched here and are not ready yet. Thread-safe.
+
+    Parameters
+    ----------
+    run : callable
+        Runs what ends a pod, and may return before that is done: to verify that a pod is gone takes a while.
+
+    Attributes
+    ----------
+    on_ended : callable
+        Is called when what ends a pod is done.
 
     Examples
     --------
@@ -84,7 +102,9 @@ class Agreements:
     {'a': PodsError('terminated, above $2.5/h')}
     """
 
-    def __init__(self) -> None:
+    def __init__(self, run: Callable[[Callable[[], object]], object] = lambda work: work()) -> None:
+        self.on_ended: Callable[[], object] = lambda: None
+        self._run = run
         self._agreed: dict[str, _Agreement] = {}
         self._lock = threading.Lock()
 
@@ -117,7 +137,9 @@ class Agreements:
         with self._lock:
             return pod_id in self._agreed
 
-    def enforce(self, pods: Iterable[PodDetails], priced_ids: Collection[str]) -> dict[str, PodsError]:
+    def enforce(
+        self, pods: Iterable[PodDetails], priced_ids: Collection[str], *, waits: bool = True
+    ) -> dict[str, PodsError | None]:
         """End the pods that are above what was agreed to, and return the errors that say so by id.
 
         A pod that is ready at such a price is not held to it any more: its price may change later, and there
@@ -129,8 +151,11 @@ class Agreements:
             As they are now.
         priced_ids : collection of str
             Those whose price was read just now. A price that only the create's response echoed is not enough.
+        waits : bool
+            Wait until they are ended; else one that is being ended has ``None`` for its error, until a later
+            call.
         """
-        broken = []
+        due, found = [], dict[str, Future[PodsError]]()
         with self._lock:
             for pod in pods if self._agreed else ():
                 if pod.id not in self._agreed:
@@ -138,12 +163,30 @@ class Agreements:
                 agreement = self._agreed[pod.id]
                 is_kept = pod.is_live and not _is_past_holding(agreement, pod)
                 is_dearer = is_kept and _is_dearer(pod, agreement)
-                if is_dearer:
-                    broken.append((pod, agreement))
+                if is_dearer and agreement.ending is None:
+                    agreement.ending = _Ending(pod, Future())
+                    due.append((agreement, agreement.ending))
+                if agreement.ending is not None:
+                    found[pod.id] = agreement.ending.error
+                    continue
                 # One that is above it is held until it is gone: ending it may fail.
                 if not is_kept or (not is_dearer and pod.is_ready and pod.id in priced_ids):
                     del self._agreed[pod.id]
-        return {str(pod.id): _end_pod(pod, agreement) for pod, agreement in broken}
+        for agreement, ending in due:
+            self._run(partial(self._end_pod, agreement, ending))
+        errors = {i: error.result() if waits or error.done() else None for i, error in found.items()}
+        with self._lock:
+            for pod_id, error in errors.items():
+                if error is not None and pod_id in self._agreed:
+                    self._agreed[pod_id].ending = None
+        return errors
+
+    def _end_pod(self, agreement: _Agreement, ending: _Ending) -> None:
+        try:
+            ending.error.set_result(agreement.end(ending.pod, agreement.usd_hr))
+        except BaseException as error:  # noqa: BLE001 - raised where it is asked for
+            ending.error.set_exception(error)
+        self.on_ended()
 
     def describe_unread(self, pod: PodDetails) -> str | None:
         """Describe the price of a pod that cannot be read, and what was agreed to if it is held to that."""
@@ -156,10 +199,10 @@ class Agreements:
         with self._lock:
             held = {pod_id: self._agreed[pod_id] for pod_id in pod_ids if pod_id in self._agreed}
         return {
-            pod_id: f"{describe_price(pod, name_agreed(agreement.usd_hr))}, and is being ended. "
+            pod_id: f"{describe_price(ending.pod, name_agreed(agreement.usd_hr))}, and is being ended. "
             "'%pods ls' shows whether it is gone"
             for pod_id, agreement in held.items()
-            if (pod := agreement.ending) is not None
+            if (ending := agreement.ending) is not None
         }
 
     def check(self, pods: Iterable[PodDetails]) -> None:
@@ -172,7 +215,7 @@ class Agreements:
         """
         pods = list(pods)
         priced_ids = {pod.id for pod in pods if pod.id and pod.highest_usd_hr is not None}
-        errors = list(self.enforce(pods, priced_ids).values())
+        errors = [error for error in self.enforce(pods, priced_ids).values() if error is not None]
         if len(errors) > 1:
             raise BudgetExceeded("; ".join(map(str, errors)))
         if errors:
@@ -184,14 +227,6 @@ def read_pods(connection: Connection) -> list[PodDetails]:
     pods = connection.client.list_all_pods()
     connection.agreements.check(pods)
     return pods
-
-
-def _end_pod(pod: PodDetails, agreement: _Agreement) -> PodsError:
-    agreement.ending = pod
-    try:
-        return agreement.end(pod, agreement.usd_hr)
-    finally:
-        agreement.ending = None
 
 
 def _is_dearer(pod: PodDetails, agreement: _Agreement) -> bool:

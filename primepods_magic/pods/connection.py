@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,7 +27,7 @@ from primepods_magic.api.text import clean
 
 from .about import about_sandbox, instance_of
 from .agreements import Agreements
-from .behind import finish
+from .behind import finish, run_behind
 from .clock import Clock, ServiceClock, SteppedClock
 from .last_seen import note_seen
 from .likeness import fold_letters
@@ -77,7 +77,7 @@ class Connection:
 
     def __post_init__(self) -> None:
         self.memory = Memory()
-        self.agreements = Agreements()
+        self.agreements = Agreements(partial(run_behind, self))
         self.client.on_offers = self.memory.learn_offers
         self.client.on_pods = self._note_pods
 

@@ -162,6 +162,9 @@ def _completed(
     if not plan.new:
         found = standing(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
         if found.refusal and not (replace_existing and found.in_the_way):
+            if earlier is not None:
+                # It may have failed and be billed.
+                connection.agreements.check([earlier.pod])
             raise found.refusal
         if found.pod is not None:
             return replace(plan, existing=found.pod)

@@ -68,6 +68,7 @@ class Poller:
         self._look_number = 0
         self._stopped = False
         self._thread: threading.Thread | None = None
+        connection.agreements.on_ended = self.look_soon
         _pollers.add(self)
 
     @property
@@ -228,11 +229,13 @@ class Poller:
                 changed=any(snapshot.changes for _, snapshot in told),
                 settled=all(snapshot.is_settled for _, snapshot in told),
             )
-        broken = self._connection.agreements.enforce(sighting.pods, sighting.priced_ids)
+        broken = self._connection.agreements.enforce(sighting.pods, sighting.priced_ids, waits=False)
         for watch, snapshot in told:
-            failure = next((broken[pod.id] for pod in snapshot.pods if pod.id in broken), None)
-            if failure is not None:
-                watch.fail(failure, number)
+            failures = [broken[pod.id] for pod in snapshot.pods if pod.id in broken]
+            if failures:
+                # One that is being ended still is told of when that is done.
+                if failure := next(filter(None, failures), None):
+                    watch.fail(failure, number)
                 continue
             watch.tell(snapshot, number)
             with self._alone(watch):

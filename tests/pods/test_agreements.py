@@ -16,6 +16,7 @@ from primepods_magic.api.models import PodDetails, PodStatusEntry
 from primepods_magic.api.vocabulary import PodStatus
 from primepods_magic.notebook.views.rows import read_row
 from primepods_magic.pods.agreements import Agreements, is_above
+from primepods_magic.pods.behind import finish
 from primepods_magic.pods.clock import ServiceClock
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.find import find_pod, find_pods
@@ -26,7 +27,7 @@ from primepods_magic.pods.overview import overview
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import is_create, names
-from tests.support.watching import START, Service, connected, watchers
+from tests.support.watching import START, Service, connected
 
 QUOTE_USD_HR = 0.69
 
@@ -205,8 +206,7 @@ def test_a_wait_that_ends_while_a_pod_is_being_terminated_says_so(
     with pytest.raises(BudgetExceeded, match=r"^not ready within .*\$25\.00/h, above the .* is being ended"):
         pod.wait()
     has_waited.set()
-    live.poller.stop()
-    assert not watchers()
+    finish(live)
 
 
 @pytest.mark.parametrize(
@@ -234,6 +234,16 @@ def test_refreshing_a_pod_holds_it_to_its_price(connection: Connection, through:
     pod = launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
     with pytest.raises(BudgetExceeded, match="agreed to"):
         pod.refresh()
+    assert names(connection) == []
+
+
+def test_a_pod_that_has_failed_is_held_to_its_price_when_its_launch_is_run_again(
+    connection: Connection, through: Through
+) -> None:
+    live = through(priced(UNTOLD, UNTOLD, {"priceHr": 25.0, "status": "ERROR"}), live=True)
+    launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
+    with pytest.raises(BudgetExceeded, match="agreed to"):
+        launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
     assert names(connection) == []
 
 
@@ -395,3 +405,24 @@ def test_a_cent_is_tolerated_and_no_more() -> None:
         True,
         False,
     ]
+
+
+def test_pods_above_their_prices_are_ended_side_by_side_while_others_are_watched() -> None:
+    service, both = Service("a", "b", "c"), threading.Barrier(2, timeout=10)
+
+    def end(pod: PodDetails, _: float) -> PodsError:
+        both.wait()
+        return PodsError(f"{pod.name} was ended")
+
+    with connected(service, free=True) as connection:
+        pods = service.details
+        for pod in pods[:2]:
+            connection.agreements.add(str(pod.id), 2.5, end)
+        service.make_ready()
+        service.put("a", priceHr=25.0)
+        service.put("b", priceHr=25.0)
+        watch = connection.poller.watch(pods[:2])
+        assert wait_for(connection, pods[2:]).pods[0].is_ready
+        with pytest.raises(PodsError, match="was ended"):
+            for _ in watch:
+                pass
