@@ -6,8 +6,8 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-# No key, address or team of yours reaches a demo or a test.
-unexport VIRTUAL_ENV PYTHONHOME $(filter PRIME_% PRIMEPODS_%,$(.VARIABLES))
+# No key, address or team of yours reaches a demo or a test. Compiled modules are kept: hundreds of processes load them.
+unexport VIRTUAL_ENV PYTHONHOME PYTHONDONTWRITEBYTECODE $(filter PRIME_% PRIMEPODS_%,$(.VARIABLES))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test soak package bench lint notebooks documents pictures clean
@@ -47,7 +47,7 @@ lab: $(VENV)/.for-lab
 	$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 # Files of tests are shared among half as many workers again as there are processors: most tests wait more than
-# they compute. In their order, for those in a browser take longest and come early.
+# they compute. In the order of tests/conftest.py, where those that take long come first.
 WORKERS = $(shell $(PY) -c 'import os; print(min(4, (os.cpu_count() or 1) * 3 // 2))')
 test: $(VENV)/.for-test
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder

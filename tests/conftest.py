@@ -25,6 +25,17 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 REFUSE_SKIPS = os.environ.get("REFUSE_SKIPS") == "1"
 PACKAGE = os.environ.get("PRIMEPODS_PACKAGE") == "1"
 
+TAKE_LONG = (
+    "tests/browser/",
+    "tests/test_notebooks.py",
+    "tests/notebook/test_hostile_text.py",
+    "tests/notebook/test_secrets.py",
+    "tests/pods/test_many_launches.py",
+    "tests/sandbox/test_fuzz.py",
+    "tests/sandbox/test_killed.py",
+    "tests/sandbox/test_prime_cli.py",
+)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pluginmanager.register(Leftovers())
@@ -37,6 +48,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
+    # Files are shared among workers in this order: one that takes long must not be the last, alone.
+    items.sort(key=lambda item: not item.nodeid.startswith(TAKE_LONG))
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

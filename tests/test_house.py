@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,12 @@ def imports_of(source: str, file: Path) -> list[Import]:
 
 
 FILES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
-ALL = [found for file in FILES for found in imports_of((PACKAGE / file).read_text(), file)]
+
+
+# Not while tests are collected, which each process does that runs some.
+@cache
+def _all_imports() -> list[Import]:
+    return [found for file in FILES for found in imports_of((PACKAGE / file).read_text(), file)]
 
 
 def _room_of(file: Path) -> str:
@@ -130,7 +136,7 @@ def _forbidden(found: Import) -> bool:
 
 
 def test_arrows_point_one_way() -> None:
-    assert not [str(found) for found in ALL if _forbidden(found)]
+    assert not [str(found) for found in _all_imports() if _forbidden(found)]
 
 
 @pytest.mark.parametrize(
@@ -165,7 +171,7 @@ def test_an_arrow_that_points_the_right_way_may(file: str, source: str) -> None:
 
 
 def test_nobody_patches_the_event_loop() -> None:
-    assert not [str(found) for found in ALL if found.module.startswith("nest_asyncio")]
+    assert not [str(found) for found in _all_imports() if found.module.startswith("nest_asyncio")]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from primepods_magic.api.hiding import Hider, hide_secrets
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.transport import Transport
 from tests.support.secrets import Search, forms_of
+from tests.support.soak import pick
 
 KEY = "pit_0123456789abcdef_secret"
 SECRETS = [
@@ -130,8 +131,10 @@ def test_hides_a_secret_in_each_form(secret: str) -> None:
 def test_a_refusal_repeats_a_secret_in_no_form(secret: str) -> None:
     search = Search({"secret": secret})
     body = {"pod": {"jupyterPassword": secret, "envVars": [{"key": "A", "value": "another-" + secret}]}}
-    for name, form in all_forms(secret):
-        for told in ({"detail": f"bad {form}"}, {"errors": [{"param": f"body.{form}", "details": form}]}):
+    for number, (name, form) in enumerate(all_forms(secret)):
+        said = [{"detail": f"bad {form}"}, {"errors": [{"param": f"body.{form}", "details": form}]}]
+        # In each form once, in turns in either place; what hides them is the same in both.
+        for told in pick(said[number % 2 :][:1], said):
             answer = httpx.Response(400, json=told, headers={"x-request-id": quote(secret)})
             transport = Transport(
                 Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _, a=answer: a)
@@ -195,7 +198,7 @@ def test_of_secrets_that_overlap_no_end_is_left() -> None:
     assert hide_secrets("aaaaaaa", {"aaa": "*"}) == "*"
 
 
-@pytest.mark.parametrize("length", [401, 5_000, 100_000])
+@pytest.mark.parametrize("length", pick([401, 20_000], [401, 5_000, 100_000]))
 def test_of_a_long_secret_no_beginning_is_left(length: int) -> None:
     secret = "".join(f"{number:x}-" for number in range(length))[:length]
     search = Search({"secret": secret})
@@ -244,6 +247,8 @@ def test_hides_a_whole_secret_anywhere_in_a_long_text(start: int) -> None:
 
 @pytest.mark.parametrize("unit", ["&", "\\", "%25", "&#x", "&amp;", "\\u005c", "a", "%c3", "sec", "\\\\u"])
 def test_takes_no_longer_for_a_text_that_is_made_for_it(unit: str) -> None:
-    began = time.monotonic()
-    hide_secrets(unit * (100_000 // len(unit)), {f"secret-{number}": "***" for number in range(100)})
-    assert time.monotonic() - began < 5
+    length = pick(40_000, 100_000)
+    # By the time that this thread computes: it may have to wait for others.
+    began = time.thread_time()
+    hide_secrets(unit * (length // len(unit)), {f"secret-{number}": "***" for number in range(100)})
+    assert time.thread_time() - began < pick(2, 5)

@@ -34,7 +34,7 @@ AMOUNTS = st.one_of(
     st.sampled_from([0.0, 0.1, 1e6, -1e6, 1e-9]),
 )
 LIMITS = st.none() | INSTANTS
-EXAMPLES = settings(max_examples=soak.pick(30, 1000))
+EXAMPLES = settings(max_examples=soak.pick(15, 1000))
 
 Row = tuple[datetime | None, datetime | None, float, int | None, str | None, str | None]
 
@@ -192,7 +192,7 @@ def plainly(given_rows: list[Row], freq: str, tz: tzinfo) -> dict[Any, list[Frac
 
 
 @given(rows(), st.sampled_from(FREQUENCIES), st.sampled_from(ZONES))
-@settings(max_examples=soak.pick(25, 400))
+@settings(max_examples=soak.pick(15, 400))
 def test_it_is_what_a_plain_loop_says(given_rows: list[Row], freq: str, tz: str) -> None:
     if freq == "H" and tz == "Australia/Lord_Howe":
         # There half of an hour comes twice, which is no hour of its own; numbers for that are in test_costs.
@@ -213,7 +213,7 @@ def test_it_is_what_a_plain_loop_says(given_rows: list[Row], freq: str, tz: str)
 
 
 @given(rows(), st.sampled_from([None, *FREQUENCIES]), LIMITS)
-@settings(max_examples=soak.pick(25, 400))
+@settings(max_examples=soak.pick(15, 400))
 def test_how_many_are_at_work_at_once_does_not_matter(
     given_rows: list[Row], freq: str | None, since: datetime | None
 ) -> None:
@@ -231,7 +231,7 @@ def test_how_many_are_at_work_at_once_does_not_matter(
 
 
 @given(st.lists(AMOUNTS | st.none(), max_size=40), st.integers(0, 4))
-@settings(max_examples=soak.pick(40, 2000))
+@settings(max_examples=soak.pick(20, 2000))
 def test_rounded_amounts_add_up_to_the_rounded_total(amounts: list[float | None], digits: int) -> None:
     frame = rounded(pd.DataFrame({"cost_usd": pd.array(amounts, dtype="Float64")}), digits)
     told = [amount for amount in amounts if amount is not None]

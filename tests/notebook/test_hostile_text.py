@@ -52,12 +52,12 @@ COMMANDS = """
 %pods avail
 %pods avail --gpu L4_24GB --max-price 5
 %pods avail --gpu NOPE
-%pods watch --timeout 2s
-%pods wait train --timeout 2s
-%pods wait broken --timeout 2s
+%pods watch --timeout 1s
+%pods wait train --timeout 1s
+%pods wait broken --timeout 1s
 %pods logs train
 %pods logs train --tail 3
-%pods logs train --follow --timeout 2s
+%pods logs train --follow --timeout 1s
 %pods ssh train
 %pods ssh broken
 %pods ssh train --config
@@ -298,9 +298,11 @@ def test_nothing_hostile_is_evaluated_or_shown_unescaped(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 405, 409, 422, 429, 500, 503, 302])
+@pytest.mark.parametrize(
+    ("turn", "status"), list(enumerate([400, 401, 402, 403, 404, 405, 409, 422, 429, 500, 503, 302]))
+)
 def test_no_refusal_is_evaluated_or_shown_unescaped(
-    bare_shell: Any, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch, status: int
+    bare_shell: Any, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch, turn: int, status: int
 ) -> None:
     problem = {
         "loc": ["body", HOSTILE],
@@ -322,7 +324,8 @@ def test_no_refusal_is_evaluated_or_shown_unescaped(
     acting = "<b>[red]$x$"
     headers = {"Retry-After": "3600", "X-Request-Id": acting, "Location": f"http://127.0.0.1/{acting}"}
     with connected(bare_shell, sandbox, monkeypatch) as service:
-        for body in bodies:
+        # In a quick run each status has two of the bodies, and each body three of the statuses.
+        for body in pick(bodies[turn % 4 :: 4], bodies):
             service.refuse_with(status, body, headers)
             run_all(
                 bare_shell,

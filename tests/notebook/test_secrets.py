@@ -48,7 +48,7 @@ from tests.support.secret_cells import (
     cells,
 )
 from tests.support.secrets import SLICE, Search, forms_of
-from tests.support.soak import pick
+from tests.support.soak import SOAK, pick
 from tests.support.terminal import ipython
 
 
@@ -101,7 +101,9 @@ def test_nothing_of_a_notebook_holds_a_secret(
     client: type[NotebookClient], relay: Relay, home: Path, tmp_path: Path, search: Search
 ) -> None:
     log = tmp_path / "everything.log"
-    notebook = notebook_of([SETUP, *cells()])
+    # Errors are the same in both: in a quick run, what can be printed of them is printed in one.
+    run = cells(with_details=client is FrontEnd or SOAK)
+    notebook = notebook_of([SETUP, *run])
     client(
         notebook,
         timeout=120,
@@ -121,13 +123,12 @@ def test_nothing_of_a_notebook_holds_a_secret(
     search.look_at_files(home)
     search.look_at_files(tmp_path)
     errors = [output.ename for cell in notebook.cells for output in cell.outputs if "ename" in output]
-    assert {"InvalidRequest", "PaymentRequired", "OutOfStock", "ServiceUnavailable", "RuntimeError"} <= set(
-        errors
-    )
+    expected = {"InvalidRequest", "NotFound", "PaymentRequired", "ServiceUnavailable", "RuntimeError"}
+    assert expected <= set(errors)
     assert relay.creates > len(STATUSES)
     assert log.stat().st_size > 100_000
     assert ("widgets" in notebook.metadata) == (client is FrontEnd)
-    search.verdict(least=4 * len(cells()))
+    search.verdict(least=4 * len(run))
 
 
 def test_nothing_of_a_shell_holds_a_secret(
@@ -373,7 +374,7 @@ def test_a_secret_is_found_in_every_form_and_by_any_part_of_it(name: str) -> Non
     for form in forms_of(secret):
         for start in range(len(form) - SLICE + 1):
             search = Search({name: secret})
-            search.look("a text", f"before {form[start : start + SLICE]} after")
+            search.look("a text", f"{'before'[: start % 6]} {form[start : start + SLICE]} after")
             with pytest.raises(AssertionError, match="hits, such as"):
                 search.verdict(least=1)
     blind = Search({name: secret})

@@ -14,7 +14,7 @@ from .conftest import Caller, Spawn
 from .test_killed import pages
 
 CLIENTS = 32
-LASTS_S = soak.pick(3.0, 30.0)
+LASTS_S = soak.pick(1.5, 30.0)
 
 
 @pytest.mark.parametrize("sandboxes", [1, 2])

@@ -20,7 +20,7 @@ from tests.support.waiting import eventually
 
 from .conftest import Caller, SandboxProcess, Spawn
 
-KILLS = soak.pick(3, 50)
+KILLS = soak.pick(2, 50)
 CLIENTS = 4
 
 pytestmark = pytest.mark.timeout(1800)

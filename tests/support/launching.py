@@ -82,7 +82,7 @@ class Tally:
 
 
 def tally(verdicts: Iterable[Verdict], database: Path) -> Tally:
-    """Compare reports with the database, after whatever is still to be committed has been."""
+    """Compare reports with the database of a sandbox that has ended."""
     with contextlib.closing(sqlite3.connect(database)) as connection:
         rows = connection.execute("SELECT json_extract(record, '$.name'), id FROM pods").fetchall()
     ids: dict[str, list[str]] = {}

@@ -307,7 +307,7 @@ def damage(path: Path, kind: str, rng: random.Random) -> None:
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_a_file_that_is_not_as_it_was_written_is_made_anew(kind: str) -> None:
     service = MovingService(200)
-    for seed in range(pick(12, 2000) if kind in ("flip", "truncate", "zeros") else 1):
+    for seed in range(pick(6, 2000) if kind in ("flip", "truncate", "zeros") else 1):
         rng = random.Random(f"{kind} {seed}")
         read(service)
         path = the_file()
@@ -455,7 +455,7 @@ def writers(count: int, turns: int) -> Iterator[list[subprocess.Popen[str]]]:
 
 
 def test_several_processes_at_once_all_read_everything() -> None:
-    with writers(3, pick(12, 200)) as processes:
+    with writers(3, pick(6, 200)) as processes:
         for process in processes:
             _, told = process.communicate(timeout=120)
             assert process.returncode == 0, told
@@ -486,7 +486,7 @@ def test_several_threads_of_a_process_at_once() -> None:
 def test_kill_9_at_any_moment_leaves_nothing_wrong() -> None:
     rng = random.Random(9)
     # The same past as that of those who are killed: what they leave behind is looked at.
-    for _ in range(pick(5, 150)):
+    for _ in range(pick(3, 150)):
         with writers(2, 10_000) as processes:
             for process in processes:
                 assert process.stdout is not None
