@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect
@@ -13,6 +14,7 @@ SCREENSHOTS = Path(__file__).with_name("screenshots")
 DARK, LIGHT = "JupyterLab Dark", "JupyterLab Light"
 _IDLE = re.compile(r"^Python 3 \(ipykernel\) \| Idle$")
 _DONE = re.compile(r"\[\d+\]:")
+_CHANGE_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
 
 
 class LabPage:
@@ -88,6 +90,18 @@ class LabPage:
         """What all cells printed, to stdout or stderr, from top to bottom."""
         streams = self.page.locator("[data-mime-type^='application/vnd.jupyter.std']")
         return [text.strip() for text in streams.all_inner_texts()]
+
+    def show_in_each_theme(self) -> Iterator[str]:
+        """Give both themes, the present one first; the page is in each while its turn lasts."""
+        for theme in (self.theme, DARK if self.theme == LIGHT else LIGHT):
+            if theme != self.theme:
+                self._set_theme(theme)
+            yield theme
+
+    def _set_theme(self, theme: str) -> None:
+        self.page.evaluate(_CHANGE_THEME, theme)
+        expect(self.page.locator(f"body[data-jp-theme-name='{theme}'] .jp-Notebook")).to_be_visible()
+        self.theme = theme
 
     def bar(self, pod: str) -> Locator:
         """The progress bar of a pod by its name."""

@@ -49,20 +49,20 @@ class LauncherPart:
         expect(self.root).to_contain_text(text, timeout=within * 1000)
 
     def pictures(self, state: str) -> None:
-        """A picture in each width; nothing is wrong, and nothing sticks out of either."""
-        assert serious_findings(self.page.page, OURS) == [], state
-        for width in (NARROW, WIDE):
-            self.page.page.set_viewport_size({"width": width, "height": _HEIGHT})
-            expect(self.root).to_be_visible()
-            self.page.screenshot(f"launcher-{state}-{width}", self.root)
-            assert not self.root.evaluate(_STICKS_OUT), f"{state} sticks out at {width} px"
+        """A picture in each theme and width; nothing is wrong, and nothing sticks out of any."""
+        for theme in self.page.show_in_each_theme():
+            assert serious_findings(self.page.page, OURS) == [], f"{state} in {theme}"
+            for width in (NARROW, WIDE):
+                self.page.page.set_viewport_size({"width": width, "height": _HEIGHT})
+                expect(self.root).to_be_visible()
+                self.page.screenshot(f"launcher-{state}-{width}", self.root)
+                assert not self.root.evaluate(_STICKS_OUT), f"{state} sticks out at {width} px in {theme}"
 
 
 def opened(page: LabPage, lab: JupyterLab, name: str, cells: list[str], sandbox: SandboxControl) -> LabPage:
     """The page with a notebook of these cells, of which the first is run."""
-    theme = page.theme.split()[-1].lower()
     environment = {"PRIMEPODS_SANDBOX_URL": sandbox.url}
-    page.open_notebook(lab.add_notebook(f"launcher-{name}-{theme}", cells, environment))
+    page.open_notebook(lab.add_notebook(f"launcher-{name}", cells, environment))
     # Without the files beside it: the notebook has the width that the window has.
     page.page.keyboard.press("Control+b")
     page.run_cell(0)

@@ -114,6 +114,8 @@ def jupyterlab_server(base: Path) -> Iterator[JupyterLab]:
         "LabApp.extension_manager": "readonly",
         "LabApp.news_url": "None",
         "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+        # For the commands that a test runs without the menu.
+        "LabApp.expose_app_in_browser": "True",
     }
     home.mkdir()
     command = [sys.executable, "-m", "jupyterlab", *(f"--{name}={value}" for name, value in options.items())]

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser import bars
-from tests.browser.lab_page import DARK, LIGHT, LabPage
+from tests.browser.lab_page import LIGHT, LabPage
 from tests.browser.launcher import LauncherPart, opened, pods_of
 from tests.browser.server import JupyterLab
 from tests.support.sandbox_control import SandboxControl
@@ -18,13 +17,12 @@ LAUNCHER, TO_CELL, CELL = range(1, 4)
 CELLS = [bars.CONNECT, "%pods launcher", "%pods launcher --cell"]
 
 
-@pytest.mark.parametrize("theme", [DARK, LIGHT])
 def test_a_pod_is_found_configured_launched_watched_and_ended(
-    theme: str, sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+    sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
 ) -> None:
-    page = opened(lab_page(theme), jupyterlab, "journey", CELLS, sandbox)
+    page = opened(lab_page(LIGHT), jupyterlab, "journey", CELLS, sandbox)
     sandbox.api.put(
-        "/sandbox/faults", json=[{"fault": "latency", "path": "/availability/gpus", "seconds": 4}]
+        "/sandbox/faults", json=[{"fault": "latency", "path": "/availability/gpus", "seconds": 6}]
     )
     page.run_cell(LAUNCHER)
     part = LauncherPart(page, LAUNCHER)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser import bars
@@ -22,12 +21,11 @@ _NAME_OF_FOCUS = """() => { const one = document.activeElement;
   return (one.labels && one.labels[0] || one).innerText || one.getAttribute("aria-label") || ""; }"""
 
 
-@pytest.mark.parametrize("theme", [DARK, LIGHT])
 def test_what_failed_and_what_a_key_may_not_do_is_said(
-    theme: str, sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+    sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
 ) -> None:
     cells = [bars.CONNECT, "%pods launcher", READ_ONLY, "Launcher()"]
-    page = opened(lab_page(theme), jupyterlab, "failed", cells, sandbox)
+    page = opened(lab_page(DARK), jupyterlab, "failed", cells, sandbox)
     page.run_cell(LAUNCHER)
     part = LauncherPart(page, LAUNCHER)
     part.until_offers()

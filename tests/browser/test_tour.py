@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.browser.bars import percent
-from tests.browser.lab_page import DARK, LIGHT, LabPage
+from tests.browser.lab_page import LIGHT, LabPage
 from tests.browser.server import JupyterLab
 from tests.support.notebooks import NOTEBOOKS
 from tests.support.sandbox_control import SandboxControl
@@ -24,13 +23,12 @@ TOUR = [
 TRAIN, EVAL, LIST = 1, 2, 3
 
 
-@pytest.mark.parametrize("theme", [DARK, LIGHT])
 def test_two_pods_come_up_beside_a_listing(
-    theme: str, sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+    sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
 ) -> None:
-    page = lab_page(theme)
+    page = lab_page(LIGHT)
     page.page.set_viewport_size({"width": 1780, "height": 840})
-    path = jupyterlab.add_notebook(f"tour-{theme[-5:].strip().lower()}", TOUR, at(sandbox))
+    path = jupyterlab.add_notebook("tour", TOUR, at(sandbox))
     page.open_notebook(path)
     page.run_cell(0)
     page.run_cell(TRAIN)
