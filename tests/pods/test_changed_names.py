@@ -21,6 +21,8 @@ from tests.pods.test_one_pod import Breaking, is_create, names
 
 Change = Callable[[str], str]
 KEY = {"Authorization": "Bearer sandbox"}
+# A refusal that is not asked about again: no launch waits for so long.
+FINAL = {"Retry-After": "3600"}
 
 CHANGES: dict[str, tuple[str, Change]] = {
     "trims": (" train ", str.strip),
@@ -166,7 +168,7 @@ def test_a_pod_that_can_not_be_asked_for_is_not_rented_again(
         broken = (
             request.method == "GET" and "/pods/" in request.url.path and "history" not in request.url.path
         )
-        return httpx.Response(503) if broken else response
+        return httpx.Response(503, headers=FINAL) if broken else response
 
     with pytest.raises(OutcomeUnknown, match=r"Could not determine whether 'train' exists"):
         launch(gpu="L4_24GB", name="train", connection=through(Changing(break_down)), settle_s=0)

@@ -128,7 +128,8 @@ def test_messages_are_as_many_as_the_rows_that_changed_and_not_as_those_shown(se
     view.show(at(*[10] * 200))
     rows = len(ipywidgets.widgets.widget._instances[view.view._box.model_id].children)
     assert rows < 30
-    shown = [n for n in range(200) if f"pod-{n}<" in str(ipywidgets.widgets.widget._instances)]
+    said = str(ipywidgets.widgets.widget._instances)
+    shown = [n for n in range(200) if f"pod-{n}<" in said]
     assert len(shown) == 20
     for changed in (1, 5, 15):
         sent.clear()
