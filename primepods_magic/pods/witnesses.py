@@ -3,7 +3,8 @@
 One answer may be a mistake: a list lags, is another team's, or is empty for a minute. The witnesses are the
 list, the status endpoint, the pod asked for by its id, and the history. A witness that knows a pod as living
 is believed against all others; two reads of the same list are one witness. A list that calls a pod TERMINATED
-is one witness that states the end.
+is one witness that states the end, and no end is believed before the status was asked as well: it answers for
+all pods by one request.
 """
 
 from __future__ import annotations
@@ -238,7 +239,8 @@ class _Inquiry:
 
     def ask_history(self) -> None:
         """Ask the newest rows of the history for ends."""
-        pages = min(_MAX_HISTORY_PAGES, -(-len(self._open) // _HISTORY_ROWS))
+        unproven = self._list_unproven()
+        pages = min(_MAX_HISTORY_PAGES, -(-len(unproven) // _HISTORY_ROWS))
         rows: dict[str | None, HistoryRow] = {}
         try:
             for number in range(pages):
@@ -253,8 +255,8 @@ class _Inquiry:
             # What it says is a proof, and what it does not say is none: rows come late.
             _raise_final(error)
         now = self._now()
-        for pod_id, pod in list(self._open.items()):
-            row = rows.get(pod_id)
+        for pod_id in unproven:
+            row, pod = rows.get(pod_id), self._open[pod_id]
             if row is None:
                 continue
             if not is_closed(row, now):
@@ -290,7 +292,7 @@ class _Inquiry:
 
     def ask_by_id(self) -> None:
         """Ask for pods by their ids; where there are very many, a few stand for all."""
-        open_ids = list(self._open)
+        open_ids = self._list_unproven()
         sample, others = open_ids[:_MAX_ASKED_BY_ID], open_ids[_MAX_ASKED_BY_ID:]
         for pod_id in sample:
             try:
@@ -316,6 +318,9 @@ class _Inquiry:
     def conclude(self) -> dict[str, Finding]:
         """Return the finding of every pod."""
         for pod_id, pod in list(self._open.items()):
+            if self._is_proven(pod_id):
+                self._close(pod_id, Finding(Fate.ENDED, row=self._rows.get(pod_id)))
+                continue
             doubt = self._doubts.get(pod_id)
             if doubt is None and self._witnesses_against[pod_id] >= _ENOUGH_WITNESSES:
                 # A row with times that cannot be is believed if no other witness knows the pod.
@@ -342,9 +347,13 @@ class _Inquiry:
         self._witnesses_against[pod_id] += 1
         if is_stated:
             self._stated_ended.add(pod_id)
-        is_enough = self._witnesses_against[pod_id] >= _ENOUGH_WITNESSES
-        if is_enough and pod_id in self._stated_ended:
-            self._close(pod_id, Finding(Fate.ENDED, row=self._rows.get(pod_id)))
+
+    def _is_proven(self, pod_id: str) -> bool:
+        """Return whether a witness states the end and another one agrees."""
+        return pod_id in self._stated_ended and self._witnesses_against[pod_id] >= _ENOUGH_WITNESSES
+
+    def _list_unproven(self) -> list[str]:
+        return [pod_id for pod_id in self._open if not self._is_proven(pod_id)]
 
     def _is_live(self, pod_id: str) -> bool:
         return pod_id in self._findings and self._findings[pod_id].is_live

@@ -142,10 +142,13 @@ def as_listed(**said: Any) -> dict[str, Any]:
     return {"data": [{"id": "a", "name": "a", **said}], "total_count": 1}
 
 
+@pytest.mark.parametrize(
+    "others", [{}, {"BY_ID": NO_ROUTE, "HISTORY": {"data": [{"id": "a", "terminatedAt": START.isoformat()}]}}]
+)
 def test_a_list_that_calls_a_pod_terminated_is_not_believed_against_another_witness(
-    service: Service, connection: Connection, examine: Examine
+    service: Service, connection: Connection, examine: Examine, others: dict[str, Any]
 ) -> None:
-    answer_with(service, LIST=as_listed(status="TERMINATED"))
+    answer_with(service, LIST=as_listed(status="TERMINATED"), **others)
     found = examine(connection, "a")
     assert found.is_live
     assert found.pod is not None
@@ -214,14 +217,14 @@ def test_clocks_that_differ_by_minutes_are_tolerated(
     assert examine(connection, "a").has_ended
 
 
-def test_many_pods_that_ended_cost_one_page_of_the_history_for_each_hundred() -> None:
+def test_many_pods_that_ended_cost_a_page_of_the_history_and_a_status_for_each_hundred() -> None:
     service = Service(*(f"{number:032x}" for number in range(150)))
     with connected(service) as connection:
         pods = service.details
         service.take(*list(service.pods))
         found = examine_pods(connection, pods, listed=[])
     assert {finding.fate for finding in found.values()} == {Fate.ENDED}
-    assert service.asked == ["/pods/history"] * 2
+    assert service.asked == [*["/pods/history"] * 2, "/pods/status 100", "/pods/status 50"]
 
 
 def test_a_few_of_many_pods_are_asked_for_by_id_and_stand_for_all() -> None:
