@@ -89,6 +89,11 @@ class PodsError(Exception):
         self.said = said and clean(said)
         self.retry_after_s = retry_after_s
 
+    def prepend(self, text: str) -> None:
+        """Put what happened before into the message; empty text changes nothing."""
+        if text:
+            self.args = (shorten(clean_message(f"{text}: {self.args[0]}"), _LONGEST_MESSAGE),)
+
     def hide(self, secrets: Mapping[str, str]) -> None:
         """Put other words in the place of secrets, wherever this error repeats them in some form."""
         self.args = tuple(hide_secrets(str(text), secrets) for text in self.args)

@@ -6,7 +6,7 @@ import contextlib
 import threading
 import time
 from dataclasses import replace
-from typing import Literal, NoReturn
+from typing import NoReturn
 
 from primepods_magic.api.errors import (
     LaunchRefused,
@@ -17,7 +17,6 @@ from primepods_magic.api.errors import (
     RateLimited,
     RequestRefused,
     ServiceUnavailable,
-    WaitInterrupted,
 )
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import CreateRequest
@@ -38,6 +37,7 @@ from .plan import LaunchPlan
 from .records import hold_name
 from .remove import GONE, remove_pods
 from .resolve import Earlier, claim_pod, digest_accounts, find_out, find_unlisted, known_ids, recall_launch
+from .stages import Stage, describe_interrupt
 
 __all__ = ["Creation"]
 
@@ -51,8 +51,6 @@ _MAY_APPEAR = (
     "It may still appear and be billed: '%pods ls' shows your pods. Running this again looks once more "
     "before it launches"
 )
-
-Stage = Literal["looking", "ending", "creating", "done"]
 
 
 class Creation:
@@ -87,6 +85,7 @@ class Creation:
         self.has_ordered = False
         self._is_interrupted = False
         self._previous: Intent | None = None
+        self._replaced = ""
 
     def run(self) -> PodDetails:
         """Create the pod, or find the one that another kernel has created since the plan was made.
@@ -100,10 +99,11 @@ class Creation:
         failure: PodsError
         try:
             return self._hold_and_run()
-        except PodsError:
-            raise
+        except PodsError as error:
+            failure = error
         except Exception as error:  # noqa: BLE001 - whatever it is, a pod may exist
             failure = self._describe_break(error)
+        failure.prepend(self._replaced)
         raise failure
 
     def _describe_break(self, error: Exception) -> PodsError:
@@ -128,22 +128,10 @@ class Creation:
         with self._mutex:
             self._is_interrupted = True
             stage = self._stage
-        if stage == "looking":
-            return WaitInterrupted(f"interrupted before '{self._name}' was ordered; nothing was created")
-        if stage == "ending":
-            return WaitInterrupted(
-                f"interrupted while the old '{self._name}' was being ended; no new one was created. "
-                "'%pods ls' shows what is left"
-            )
-        if stage == "done":
-            return WaitInterrupted(
-                f"interrupted, but '{self._name}' was launched and is billed. Running this again answers "
-                "with it"
-            )
-        return OutcomeUnknown(
-            f"interrupted while '{self._name}' was being created: it may exist and be billed. What came of "
-            "it is being found out; running this again waits for that and answers with the pod"
-        )
+        interrupted = describe_interrupt(stage, self._name)
+        if stage != "ending":
+            interrupted.prepend(self._replaced)
+        return interrupted
 
     def _go_on(self, stage: Stage = "looking") -> None:
         with self._mutex:
@@ -156,6 +144,7 @@ class Creation:
         earlier = recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
         pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name)
         agreed = {pod.id for pod in plan.replaces}
+        in_the_way: tuple[PodDetails, ...] = ()
         if plan.new:
             if earlier is not None and earlier.is_untold:
                 return self._return_earlier(note, earlier, earlier.pod)
@@ -165,22 +154,27 @@ class Creation:
                 return self._return_earlier(note, earlier, found.pod)
             if found.refusal and not (found.in_the_way and agreed >= {pod.id for pod in found.in_the_way}):
                 raise found.refusal
-            if found.in_the_way:
-                self._go_on("ending")
-                self._end(found.in_the_way)
+            in_the_way = found.in_the_way
         others = [pod for pod in pods if connection.may_be_mine(pod) and pod.id not in agreed]
         if plan.limits.max_burn_usd_hr is not None:
-            others += find_unlisted(connection, note, pods)
+            others += [pod for pod in find_unlisted(connection, note, pods) if pod.id not in agreed]
         refuse_above(plan.limits, self._quote, plan.name, others)
         self._previous = note.read()
         earlier_ids, accounts = (self._previous.ids, self._previous.accounts) if self._previous else ((), ())
+        known = known_ids(connection, pods)
+        if in_the_way:
+            # All that can refuse the launch here has had its say: the old pod is not ended for nothing.
+            if plan.is_recorded and not note.is_usable():
+                raise self._describe_unwritten()
+            self._go_on("ending")
+            self._end(in_the_way)
         intent = Intent(
             name=plan.name,
             team_id=team_of(connection, plan.spec),
             gpu_type=self._request.pod.gpu_type,
             gpu_count=self._request.pod.gpu_count,
             digest=plan.digest,
-            known_ids=(*known_ids(connection, pods), *earlier_ids),
+            known_ids=(*known, *earlier_ids),
             sent_at=connection.now(),
             noted_at_s=time.time(),
             accounts=tuple(dict.fromkeys((*digest_accounts(connection), *accounts))),
@@ -190,10 +184,7 @@ class Creation:
         )
         if not note.write(intent) and plan.is_recorded:
             self._put_back(note)
-            raise LaunchRefused(
-                f"The launch record of '{self._name}' could not be written, so a launch that is cut off "
-                "would not be found again. Nothing was created. Run this again to launch without a record"
-            )
+            raise self._describe_unwritten()
         pod = self._create(note, intent)
         intent = note.read() or replace(intent, pod_id=pod.id)
         self._hold_to_price(pod, intent, others)
@@ -210,6 +201,12 @@ class Creation:
         with self._mutex:
             note.write(replace(intent, is_delivered=not self._is_interrupted))
         return pod
+
+    def _describe_unwritten(self) -> LaunchRefused:
+        return LaunchRefused(
+            f"The launch record of '{self._name}' could not be written, so a launch that is cut off "
+            "would not be found again. Nothing was created. Run this again to launch without a record"
+        )
 
     def _hold_to_price(self, pod: PodDetails, intent: Intent, others: list[PodDetails]) -> None:
         """Terminate the pod if it costs more than a ceiling allows, or than was agreed to."""
@@ -247,8 +244,17 @@ class Creation:
 
     def _end(self, pods: tuple[PodDetails, ...]) -> None:
         """End what is replaced, and make sure that it is gone."""
-        for removal in remove_pods(self._connection, pods):
+        old = f"The old '{self._name}' ({join_clean(pod.id for pod in pods)})"
+        self._replaced = f"{old} may have been terminated before this"
+        try:
+            removals = remove_pods(self._connection, pods)
+        except PodsError:
+            self._replaced = ""
+            raise
+        self._replaced = f"{old} was terminated before this"
+        for removal in removals:
             if removal.outcome != GONE:
+                self._replaced = ""
                 raise LaunchRefused(
                     f"the old '{self._name}' ({clean(removal.id)}) is {removal.outcome}; no new one was "
                     "created"

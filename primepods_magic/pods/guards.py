@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import as_word, brief, clean
+from primepods_magic.api.text import as_word, brief, clean, join_clean
 from primepods_magic.api.vocabulary import PodStatus
 
 from .agreements import describe_price, is_above, name_agreed
@@ -127,8 +127,10 @@ def why_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetai
     burn = highest_burn_usd_hr(others)
     if burn + quote.price_usd_hr <= ceiling * _ROUNDING:
         return ""
+    cut_off = join_clean(f"'{pod.name}'" for pod in others if not pod.id)
+    counted = f" ({cut_off} included, whose launch was cut off and may have made a pod)" if cut_off else ""
     return (
-        f"'{name}' is {quote}: with the ${burn:.2f}/h of your live pods above the ceiling of "
+        f"'{name}' is {quote}: with the ${burn:.2f}/h of your live pods{counted} above the ceiling of "
         f"${ceiling:.2f}/h for all pods (max_burn_usd_hr)"
     )
 

@@ -10,7 +10,7 @@ from primepods_magic.api.text import brief, clean, join_clean
 
 from .connection import Connection
 from .find import same_name
-from .likeness import fold_name
+from .likeness import fold_name, has_changed
 from .order_changes import is_billed_to
 from .resolve import Earlier
 from .spec import PodSpec
@@ -145,7 +145,7 @@ def _compare_spellings(
 
 
 def _differences(pod: PodDetails, spec: PodSpec) -> list[str]:
-    disk_gb = f"{pod.resources.disk:g}" if pod.resources and pod.resources.disk is not None else None
+    disk_gb = pod.resources.disk if pod.resources else None
     pairs = (
         ("gpu", pod.gpu_name, spec.gpu_type),
         ("count", pod.gpu_count, spec.count),
@@ -154,7 +154,11 @@ def _differences(pod: PodDetails, spec: PodSpec) -> list[str]:
         ("disk", disk_gb, spec.disk_size),
     )
     return [
-        f"{what} is {clean(has)}, not {clean(wanted)}"
+        f"{what} is {_format_value(has)}, not {_format_value(wanted)}"
         for what, has, wanted in pairs
-        if wanted is not None and has is not None and str(wanted).casefold() != str(has).casefold()
+        if has_changed(has, wanted)
     ]
+
+
+def _format_value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else clean(value)

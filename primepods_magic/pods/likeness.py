@@ -7,7 +7,7 @@ import unicodedata
 
 from primepods_magic.api.text import clean
 
-__all__ = ["fold_letters", "fold_name", "is_name_of"]
+__all__ = ["fold_letters", "fold_name", "has_changed", "is_name_of"]
 
 # Services cut names at 15 characters or more; what is shorter is another name.
 _SHORTEST_CUT = 12
@@ -30,6 +30,22 @@ def fold_letters(word: str | None) -> str:
     True
     """
     return "".join(letter for letter in _drop_marks(word) if letter.isalnum())
+
+
+def has_changed(has: object, wanted: object) -> bool:
+    """Return whether a service's value is not the one that was asked for, however it spells it; what either
+    side leaves out has not changed.
+
+    Examples
+    --------
+    >>> has_changed("H100 80GB", "H100_80GB"), has_changed(None, 100), has_changed(200.0, 100)
+    (False, False, True)
+    """
+    if None in (has, wanted) or "" in (has, wanted):
+        return False
+    if isinstance(has, str) or isinstance(wanted, str):
+        return fold_letters(str(has)) != fold_letters(str(wanted))
+    return has != wanted
 
 
 def _drop_marks(text: str | None) -> str:

@@ -6,7 +6,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 
 from .intents import Intent, Order
-from .likeness import fold_letters
+from .likeness import fold_letters, has_changed
 
 __all__ = ["is_billed_to", "list_changes", "list_doubts"]
 
@@ -30,9 +30,9 @@ def list_changes(pod: PodDetails, intent: Intent) -> list[str]:
     if not is_billed_to(pod, intent.team_id):
         team, wanted = (f"team {clean(id)}" if id else "you" for id in (pod.team_id, intent.team_id))
         changes.append(f"it is billed to {team}, not to {wanted}")
-    if pod.gpu_name is not None and fold_letters(pod.gpu_name) != fold_letters(intent.gpu_type):
+    if has_changed(pod.gpu_name, intent.gpu_type):
         changes.append(f"its GPU is {clean(pod.gpu_name)}, not {clean(intent.gpu_type)}")
-    if pod.gpu_count is not None and pod.gpu_count != intent.gpu_count:
+    if has_changed(pod.gpu_count, intent.gpu_count):
         changes.append(f"it has {pod.gpu_count} GPUs, not {intent.gpu_count}")
     return changes + (_list_further_changes(pod, intent.order) if intent.order else [])
 
@@ -82,9 +82,9 @@ def _list_further_changes(pod: PodDetails, order: Order) -> list[str]:
     changes += [
         f"its {what} is {clean(has)}, not {clean(wanted)}"
         for what, has, wanted in words
-        if has and wanted and fold_letters(has) != fold_letters(wanted)
+        if has_changed(has, wanted)
     ]
     disk_gb = pod.resources.disk if pod.resources else None
-    if disk_gb is not None and order.disk_gb is not None and disk_gb != order.disk_gb:
+    if disk_gb is not None and order.disk_gb is not None and has_changed(disk_gb, order.disk_gb):
         changes.append(f"its disk has {disk_gb:g} GB, not {order.disk_gb:g} GB")
     return changes

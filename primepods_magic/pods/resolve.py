@@ -81,6 +81,9 @@ def known_ids(connection: Connection, pods: Iterable[PodDetails]) -> tuple[str, 
 def find_unlisted(connection: Connection, note: IntentFile, pods: Iterable[PodDetails]) -> list[PodDetails]:
     """Find the live pods that this computer launched a short while ago and that lists leave out as yet.
 
+    A launch that was cut off a moment ago, whose pod may still turn up, counts as a pod without an id at the
+    price that was agreed to.
+
     Raises
     ------
     PodsError
@@ -88,12 +91,19 @@ def find_unlisted(connection: Connection, note: IntentFile, pods: Iterable[PodDe
     """
     listed = {pod.id for pod in pods}
     found = []
-    for record in note.read_others():
+    own, others = note.read(), note.read_others()
+    for record in [*([own] if own else []), *others]:
         at_least_s, _ = connection.clock.ages_s(record.sent_at, record.noted_at_s)
-        is_recent = at_least_s < _LISTED_WITHIN_S and record.is_of(digest_accounts(connection))
-        if is_recent and record.pod_id is not None and record.pod_id not in listed:
-            with suppress(NotFound):
-                found.append(connection.client.get_pod(record.pod_id))
+        if at_least_s >= _LISTED_WITHIN_S or not record.is_of(digest_accounts(connection)):
+            continue
+        for pod_id in record.ids:
+            if pod_id not in listed:
+                with suppress(NotFound):
+                    found.append(connection.client.get_pod(pod_id))
+        # The name's own record has been followed up before.
+        is_open = record is not own and record.pod_id is None and not record.is_over and at_least_s < SETTLE_S
+        if is_open and not any(_rate_likeness(connection, pod, record, ()) for pod in pods):
+            found.append(PodDetails(name=record.name, price_hr=record.agreed_usd_hr))
     return [pod for pod in found if pod.is_live]
 
 
