@@ -79,8 +79,23 @@ def run_behind(owner: object, work: Callable[[], T]) -> Future[T]:
     return future
 
 
-def run_all_behind(owner: object, works: Iterable[Callable[[], T]], *, at_once: int = 8) -> list[Future[T]]:
+def run_all_behind(
+    owner: object,
+    works: Iterable[Callable[[], T]],
+    *,
+    at_once: int = 8,
+    begun: list[Future[T]] | None = None,
+) -> list[Future[T]]:
     """Do several pieces of work side by side, so many at once, as `run_behind` does each.
+
+    Parameters
+    ----------
+    owner, works :
+        As `run_behind` has them.
+    at_once : int
+        The most pieces of work at one time.
+    begun : list, optional
+        Gets each future as soon as its work has begun, and is returned: Ctrl-C may come in between.
 
     Examples
     --------
@@ -96,7 +111,10 @@ def run_all_behind(owner: object, works: Iterable[Callable[[], T]], *, at_once: 
 
         return run
 
-    return [run_behind(owner, gated(work)) for work in works]
+    begun = [] if begun is None else begun
+    for work in works:
+        begun.append(run_behind(owner, gated(work)))
+    return begun
 
 
 def finish(owner: object) -> None:

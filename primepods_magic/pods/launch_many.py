@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, wait
+from itertools import zip_longest
 from queue import SimpleQueue
 
+from primepods_magic.api.bounds import check_flags
 from primepods_magic.api.errors import LaunchIncomplete, PodsError, WaitInterrupted
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
@@ -70,6 +72,7 @@ def launch_many(
     --------
     >>> launch_many(parse_specs("name: worker\\ngpu: L4_24GB\\npods: 4"))      # doctest: +SKIP
     """
+    check_flags(yes=yes)
     connection = connection or current()
     tell = tell or warn
     plans = plan_many(
@@ -109,20 +112,21 @@ def plan_many(
             tell=heard.put,
         )
 
-    under_way = run_all_behind(connection, map(planned, _as_specs(specs)))
+    wanted = _as_specs(specs)
     try:
+        under_way = run_all_behind(connection, map(planned, wanted))
         # What they say meanwhile is told by this thread, whose cell it belongs to.
         while wait(under_way, timeout=_HEAR_S).not_done or not heard.empty():
             while not heard.empty():
                 tell(heard.get())
         plans = [found.result() for found in under_way]
+        if limits is not None and limits.max_burn_usd_hr is not None and len(plans) > 1:
+            ended = {pod.id for plan in plans for pod in plan.replaces}
+            others = [pod for pod in connection.client.list_all_pods() if pod.id not in ended]
+            quotes = [plan.quote for plan in plans if plan.quote]
+            refuse_together(limits, quotes, filter(connection.may_be_mine, others))
     except KeyboardInterrupt:
         raise WaitInterrupted("interrupted before any pod was ordered; nothing was created by this") from None
-    if limits is not None and limits.max_burn_usd_hr is not None and len(plans) > 1:
-        ended = {pod.id for plan in plans for pod in plan.replaces}
-        others = [pod for pod in connection.client.list_all_pods() if pod.id not in ended]
-        quotes = [plan.quote for plan in plans if plan.quote]
-        refuse_together(limits, quotes, filter(connection.may_be_mine, others))
     return plans
 
 
@@ -140,12 +144,12 @@ def carry_out_many(
         tell(notice)
     agree(connection, plans, yes, confirm)
     creations = {place: Creation(connection, plan) for place, plan in enumerate(plans) if not plan.existing}
-    under_way = run_all_behind(connection, [creation.run for creation in creations.values()])
+    begun: list[Future[PodDetails]] = []
     with contextlib.suppress(KeyboardInterrupt):
-        wait(under_way)
+        wait(run_all_behind(connection, [creation.run for creation in creations.values()], begun=begun))
     came = {
         place: _outcome(creation, future)
-        for (place, creation), future in zip(creations.items(), under_way, strict=True)
+        for (place, creation), future in zip_longest(creations.items(), begun)
     }
     tell_all(tell, (notice for creation in creations.values() for notice in creation.notices))
     tell_all(
@@ -177,10 +181,16 @@ def _hold_or_report(connection: Connection, plan: LaunchPlan) -> PodDetails | Po
         return return_existing(connection, plan)
     except PodsError as error:
         return error
+    except KeyboardInterrupt:
+        return WaitInterrupted(
+            f"interrupted while the price of '{clean(plan.name)}' was compared with what was agreed to. It "
+            "is there and may be billed"
+        )
 
 
-def _outcome(creation: Creation, future: Future[PodDetails]) -> PodDetails | PodsError:
-    if not future.done():
+def _outcome(creation: Creation, future: Future[PodDetails] | None) -> PodDetails | PodsError:
+    """Return what came of a creation. Without a future, Ctrl-C came before or just after its start."""
+    if future is None or not future.done():
         return creation.interrupt()
     error = future.exception()
     if error is None:

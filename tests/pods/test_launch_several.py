@@ -132,6 +132,54 @@ def test_what_was_created_is_named_if_no_more_threads_can_be_started(
     assert c == "  c: PodsError: No thread can be started here (can't start new thread). Nothing was sent"
 
 
+def interrupt_start(
+    monkeypatch: pytest.MonkeyPatch, number: int, is_time: Callable[[], bool] = lambda: True
+) -> None:
+    """Let Ctrl-C come when so many threads have begun, and it is time."""
+    begun: list[threading.Thread] = []
+    start = threading.Thread.start
+
+    def start_all(thread: threading.Thread) -> None:
+        start(thread)
+        begun.extend([thread] if thread.name == "primepods-behind" else [])
+        if thread in begun[number - 1 :]:
+            assert is_time()
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading.Thread, "start", start_all)
+
+
+def test_an_interrupt_while_launches_are_planned_says_that_nothing_was_created(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interrupt_start(monkeypatch, 2)
+    with pytest.raises(errors.WaitInterrupted, match="before any pod was ordered; nothing was created"):
+        launch_many(specs("a", "b", "c"), connection=connection)
+    assert names(connection) == []
+
+
+def test_an_interrupt_while_creations_are_started_is_an_exact_account(
+    through: Through, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes when two have been started, of which one at least has sent its create."""
+    is_sent, may_answer = threading.Event(), threading.Event()
+
+    def answer(_: str) -> None:
+        is_sent.set()
+        may_answer.wait(20)
+
+    connection = through(Creates(answer))
+    # The first three plan.
+    interrupt_start(monkeypatch, 5, lambda: is_sent.wait(20))
+    with pytest.raises(errors.LaunchIncomplete) as caught:
+        launch_many(specs("a", "b", "c"), connection=connection)
+    may_answer.set()
+    first, a, b, c = str(caught.value).splitlines()
+    assert first.startswith("none of 3 pods is known to be there; running this again launches the rest")
+    assert any(": OutcomeUnknown: interrupted while" in line for line in (a, b))
+    assert c == "  c: WaitInterrupted: interrupted before 'c' was ordered; nothing was created"
+
+
 def test_a_launch_that_breaks_after_its_create_may_be_billed(
     connection: Connection, through: Through
 ) -> None:
