@@ -17,6 +17,7 @@ __all__ = [
     "check_amount",
     "check_choice",
     "check_count",
+    "check_flags",
     "check_price",
     "check_seconds",
     "page_params",
@@ -105,6 +106,23 @@ def check_amount(name: str, value: float) -> float:
     if not 0 <= number < math.inf:
         raise InvalidRequest(f"'{name}' must be a finite number from 0 on. Nothing was done")
     return number
+
+
+def check_flags(**flags: bool) -> None:
+    """Refuse what is not True or False itself: any text is true, "false" as well.
+
+    Raises
+    ------
+    InvalidRequest
+        One of them is something else.
+
+    Examples
+    --------
+    >>> check_flags(yes=True, new=False)
+    """
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise InvalidRequest(f"'{name}' must be True or False. Nothing was done")
 
 
 def check_choice(name: str, value: str, known: Iterable[str]) -> str:

@@ -15,7 +15,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import LiteralString
 
-from .bounds import plain_number
+from .bounds import check_flags, plain_number
 from .errors import InvalidRequest
 from .secret import Secret
 from .sizes import LARGEST_NUMBER, check_size, shorten_word
@@ -191,6 +191,7 @@ def create_request(body: object, *, strict: bool = True) -> CreateRequest:
         Anything is wrong with it. All problems are named, with the nearest valid key where a key is
         unknown. Nothing was sent.
     """
+    check_flags(strict=strict)
     check_size(body)
     try:
         request = CreateRequest.model_validate(body, strict=strict)

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from .bounds import check_flags
 from .errors import NotConfigured
 from .network import is_host
 from .prime_files import CONFIG, PrimeFile, context_file, context_names, prime_folder, read_file, stamp
@@ -101,6 +102,7 @@ class Settings:
         notes: Iterable[str] = (),
         shares_with_team: bool = False,
     ) -> None:
+        check_flags(shares_with_team=shares_with_team)
         _check(_origin(base_url), api_key)
         object.__setattr__(self, "base_url", _origin(base_url))
         object.__setattr__(self, "team_id", team_id)

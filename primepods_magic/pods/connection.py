@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from primepods_magic.api.bounds import check_flags
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import (
     NotConfigured,
@@ -235,6 +236,7 @@ def connect(
     >>> connect(sandbox=True)                                                # doctest: +SKIP
     connected to the sandbox: its pods are simulated, nothing is billed
     """
+    check_flags(sandbox=sandbox, live=live)
     if sandbox and live:
         raise NotConfigured("'sandbox' and 'live' are two places; name one")
     if (sandbox or settings is not None) and context is not None:
@@ -271,6 +273,7 @@ def current(*, sandbox_without_key: bool = False) -> Connection:
     NotConfigured
         There is no key, and ``sandbox_without_key`` is false.
     """
+    check_flags(sandbox_without_key=sandbox_without_key)
     with _lock:
         open_already = in_use()
         if open_already is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from primepods_magic.api.bounds import check_flags
 from primepods_magic.api.errors import NameInUse, NotFound
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean, join_clean
@@ -52,6 +53,7 @@ def same_name(connection: Connection, pods: Iterable[PodDetails], name: str) -> 
 
 
 def _read_pods(connection: Connection, to_change: bool) -> list[PodDetails]:
+    check_flags(to_change=to_change)
     # To remove a pod is what a person wants who has heard of its price.
     return connection.client.list_all_pods() if to_change else read_pods(connection)
 

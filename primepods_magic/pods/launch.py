@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from primepods_magic.api.bounds import check_flags
 from primepods_magic.api.errors import InvalidRequest, LaunchRefused
 from primepods_magic.api.text import clean
 
@@ -96,6 +97,7 @@ def launch(
     """
     if spec is not None and fields:
         raise InvalidRequest(f"a spec is given, and {', '.join(fields)} beside it; give one of them")
+    check_flags(yes=yes)
     connection = connection or current()
     tell = tell or warn
     plan = plan_launch(
@@ -148,8 +150,7 @@ def agree(
     LaunchRefused
         Nobody does.
     """
-    if not isinstance(yes, bool):
-        raise InvalidRequest("'yes' must be True or False. Nothing was created")
+    check_flags(yes=yes)
     asking = [plan for plan in plans if plan.existing is None and not plan.is_consented]
     if yes or connection.is_sandbox or not asking:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from primepods_magic.api.bounds import check_count
+from primepods_magic.api.bounds import check_count, check_flags
 from primepods_magic.api.errors import InvalidRequest, NotFound
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
 from primepods_magic.api.requests import did_you_mean
@@ -48,6 +48,7 @@ def list_pods(
     BudgetExceeded
         A pod that is held to the price that was agreed to is above it; the message says whether it was ended.
     """
+    check_flags(everyone=everyone)
     wanted = {_check_status(status) for status in statuses}
     belongs = belonging(connection, everyone=everyone, team_id=team_id)
     pods = [pod for pod in read_pods(connection) if belongs(pod)]
@@ -117,6 +118,7 @@ def list_offers(
     spot : bool
         Spot offers only; else those that nobody can reclaim.
     """
+    check_flags(spot=spot)
     check_count("count", count)
     offers = []
     for offer in find_offers(connection.client, spec):

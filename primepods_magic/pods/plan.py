@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from primepods_magic.api.bounds import check_seconds
+from primepods_magic.api.bounds import check_flags, check_seconds
 from primepods_magic.api.errors import InvalidRequest, WaitInterrupted
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import (
@@ -142,6 +142,7 @@ def plan_launch(
     tell: Callable[[str], object] | None = None,
 ) -> LaunchPlan:
     """Find out what a launch would do, without doing it. Parameters and errors as `launch`."""
+    check_flags(new=new, replace_existing=replace_existing)
     check_seconds("settle_s", settle_s, may_be_zero=True)
     try:
         plan = LaunchPlan(spec, spec.pod_name, new=new, limits=limits or NO_LIMITS, settle_s=settle_s)

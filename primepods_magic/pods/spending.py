@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 from primepods_magic.api.account import Billing, Disk, Team
+from primepods_magic.api.bounds import check_flags
 from primepods_magic.api.models import PodDetails
 
 from .agreements import read_pods
@@ -74,6 +75,7 @@ def read_spending(
     >>> len(read_spending(connect(sandbox=True)).pods)                       # doctest: +SKIP
     2
     """
+    check_flags(refresh=refresh)
     client = connection.client
     questions: list[Callable[[], Any]] = [
         partial(read_pods, connection),

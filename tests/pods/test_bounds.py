@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from primepods_magic import Limits, Pod, Settings, costs, launch, launch_many
+from primepods_magic import Limits, Pod, Settings, connect, costs, launch, launch_many
 from primepods_magic.api.bounds import MAX_COUNT, MAX_SECONDS, check_count, check_price, check_seconds
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest, NotFound
 from primepods_magic.api.models import PodDetails
-from primepods_magic.pods.connection import Connection
+from primepods_magic.api.requests import create_request
+from primepods_magic.pods.connection import Connection, current
 from primepods_magic.pods.doctor import diagnose
 from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.history import read_history
@@ -106,6 +107,27 @@ WORDS: dict[str, Call] = {
     "Client.pod_history(sort_by)": lambda c, w: c.client.pod_history(sort_by=w),
     "list_pods(statuses)": lambda c, w: list_pods(c, statuses=[w]),
 }
+FLAGS: dict[str, Call] = {
+    "launch(yes)": lambda c, b: launch(connection=c, gpu="L4_24GB", yes=b),
+    "launch(new)": lambda c, b: launch(connection=c, gpu="L4_24GB", new=b),
+    "launch(replace_existing)": lambda c, b: launch(connection=c, gpu="L4_24GB", replace_existing=b),
+    "launch_many(yes)": lambda c, b: launch_many([{"gpu": "L4_24GB"}], connection=c, yes=b),
+    "launch_many(new)": lambda c, b: launch_many([{"gpu": "L4_24GB"}], connection=c, new=b),
+    "launch_many(replace_existing)": lambda c, b: launch_many(
+        [{"gpu": "L4_24GB"}], connection=c, replace_existing=b
+    ),
+    "connect(sandbox)": lambda c, b: connect(sandbox=b),
+    "connect(live)": lambda c, b: connect(live=b),
+    "current(sandbox_without_key)": lambda c, b: current(sandbox_without_key=b),
+    "list_pods(everyone)": lambda c, b: list_pods(c, everyone=b),
+    "list_offers(spot)": lambda c, b: list_offers(c, spec_from_mapping({}, needs_gpu=False), spot=b),
+    "read_history(refresh)": lambda c, b: read_history(c, refresh=b),
+    "read_ledger(refresh)": lambda c, b: costs.read_ledger(c, refresh=b),
+    "find_pods(to_change)": lambda c, b: find_pods(c, ["train"], to_change=b),
+    "find_pod(to_change)": lambda c, b: find_pod(c, "train", to_change=b),
+    "Settings(shares_with_team)": lambda c, b: Settings("http://a", "k", shares_with_team=b),
+    "create_request(strict)": lambda c, b: create_request({}, strict=b),
+}
 
 BELOW = [-1, math.nan, -math.inf, np.float64("nan")]
 NO_NUMBERS = [*BELOW, 10**400, "3", [], True]
@@ -120,6 +142,7 @@ CASES: list[tuple[dict[str, Call], list[Any]]] = [
     # A spec is text as often as not.
     (SPECS, [0, math.inf, "three", [], *BELOW]),
     (WORDS, ["", "nonsense", "READYY"]),
+    (FLAGS, ["false", "", 0, 1, None, np.True_, []]),
 ]
 TABLE = {name: (call, values) for calls, values in CASES for name, call in calls.items()}
 

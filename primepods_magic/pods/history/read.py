@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from primepods_magic.api.bounds import check_count
+from primepods_magic.api.bounds import check_count, check_flags
 from primepods_magic.api.errors import UnexpectedAnswer
 from primepods_magic.pods.behind import run_behind
 from primepods_magic.pods.connection import Connection
@@ -78,6 +78,7 @@ def read_history(
     >>> len(read_history(connect(sandbox=True)).table)                       # doctest: +SKIP
     180
     """
+    check_flags(refresh=refresh)
     check_count("in_flight", in_flight)
     # Other keys of the same person may see other rows; and nobody has to be asked for this.
     cache = HistoryCache(connection.access)
