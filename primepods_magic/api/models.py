@@ -17,6 +17,7 @@ from .installation import Percent, with_installation
 from .parts import AttachedResource, PortMapping, Prices, Resources, Spec
 from .prices import is_price_name, told_prices, with_price
 from .stock import Stock, read_stock, stock_text_in
+from .terms import OfferTerms, Spot
 from .text import as_word, name_as_word, whole_characters
 from .tolerant import (
     Amount,
@@ -161,7 +162,7 @@ class PodDetails(Answer):
     resources: Annotated[Resources | None, _Object] = None
     prime_port_mapping: Annotated[list[PortMapping], _Rows] = []
     attached_resources: Annotated[list[AttachedResource], _Rows] = []
-    is_spot: Flag = None
+    is_spot: Spot = None
     auto_restart: Flag = None
     user_id: Label = None
     team_id: Label = None
@@ -344,7 +345,7 @@ class HistoryRow(Answer):
     team_id: Label = None
 
 
-class Offer(Answer):
+class Offer(OfferTerms):
     """One line of ``GET /availability/gpus``: a machine that can be rented.
 
     ``cloud_id`` alone does not identify an offer: the same id appears in several data centers.
@@ -368,8 +369,6 @@ class Offer(Answer):
     vcpu: Annotated[Spec, _ObjectOrEmpty] = Spec()
     memory: Annotated[Spec, _ObjectOrEmpty] = Spec()
     images: _Texts = []
-    is_spot: Flag = None
-    prepaid_time: Amount = None
     internet_speed: Number = None
     interconnect: Number = None
     interconnect_type: Label = None

@@ -45,6 +45,7 @@ __all__ = [
     "balance_in",
     "count_in",
     "currency_in",
+    "flag_in",
     "fold_word",
     "is_no_value",
     "may_be_shown",
@@ -88,7 +89,10 @@ _UNITS = (1, 10**3, 10**6, 10**9)
 _HIGHEST_OFFER_PRICE = 1e6
 _NO_VALUES = frozenset(["", "-", "--", "null", "none", "nil", "<nil>", "nan", "n/a", "undefined"])
 _USD = frozenset(["USD", "US$", "$", "USD$", "$USD", "$US", "USDOLLAR", "USDOLLARS", "U.S.DOLLAR"])
-_FLAGS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+_FLAGS = {
+    **dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "off", "0"), False),
+}
 _USD_TEXT = re.compile(
     r"(?:(?:US ?)?\$|USD)? ?([0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?|[^ ,$/]+) ?(?:USD|\$)?"
     r"(?: ?(?:/|per) ?(?:h|hr|hour))?",
@@ -248,7 +252,8 @@ def currency_in(value: object) -> str | None:
     return "USD" if "".join(text.split()).upper() in _USD else text.strip().upper()
 
 
-def _flag(value: object) -> bool | None:
+def flag_in(value: object) -> bool | None:
+    """Read true or false, also where it comes as a word or as a number."""
     if isinstance(value, str):
         return _FLAGS.get(value.strip().lower())
     return bool(value) if isinstance(value, (bool, int, float)) and value in (0, 1) else None
@@ -316,7 +321,7 @@ Amount = Annotated[float | None, BeforeValidator(amount_in)]
 Whole = Annotated[int | None, BeforeValidator(whole_in)]
 Count = Annotated[int | None, BeforeValidator(count_in)]
 Tally = Annotated[int | None, BeforeValidator(tally_in)]
-Flag = Annotated[bool | None, BeforeValidator(_flag)]
+Flag = Annotated[bool | None, BeforeValidator(flag_in)]
 Timestamp = Annotated[datetime | None, BeforeValidator(timestamp_in)]
 
 

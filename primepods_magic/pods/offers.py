@@ -103,6 +103,8 @@ class Quote:
         cents = 2 if self.disk_usd_hr >= 0.01 else 4
         parts = f" (disk ${self.disk_usd_hr:.{cents}f}/h included)" if self.disk_usd_hr else ""
         parts += "; spot, so it may be reclaimed at any time" if offer.is_spot else ""
+        if offer.unread_spot is not None:
+            parts += f"; whether it is spot cannot be read ('{brief(offer.unread_spot)}')"
         if offer.stock is Stock.UNKNOWN:
             parts += f"; its stock is '{clean(offer.stock_status)}', which may mean that there is none"
         if self.prepaid_hr:
@@ -314,6 +316,8 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         reasons.append("not spot")
     elif offer.is_spot and not spot and spec.cloud_id is None:
         reasons.append("spot, which is chosen by its cloud_id only")
+    elif offer.unread_spot is not None and spec.cloud_id is None:
+        reasons.append(f"whether it is spot cannot be read ('{brief(offer.unread_spot)}')")
     if spec.image is not None and offer.images and spec.image not in offer.images:
         reasons.append(f"no image {clean(spec.image)}")
     for name, wanted, limits in (
@@ -322,6 +326,8 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         ("memory", spec.memory, offer.memory),
     ):
         reasons += out_of_limits(name, wanted, limits)
+    if offer.unread_prepaid is not None:
+        reasons.append(f"the time that is charged up front cannot be read ('{brief(offer.unread_prepaid)}')")
     if (offer.prepaid_time or 0.0) > _LONGEST_PREPAID_HR:
         reasons.append(f"prepaid for {offer.prepaid_time:g} h")
     quoted = _quote_if_priced(offer, spec)

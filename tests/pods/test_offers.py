@@ -154,7 +154,7 @@ def test_a_limit_that_is_none_keeps_nothing_out(limits: dict[str, Any]) -> None:
     assert not misfits(Offer.model_validate(offer(disk=limits)), spec)
 
 
-@pytest.mark.parametrize("hours", [-1, "NaN", None, 0, "soon"])
+@pytest.mark.parametrize("hours", [-1, "NaN", None, 0])
 def test_hours_that_are_none_are_not_charged(hours: Any) -> None:
     assert chosen(offer(prepaidTime=hours)).prepaid_hr == 0.0
 
@@ -195,3 +195,50 @@ def test_what_is_chosen_has_a_price_and_is_not_sold_out(said: list[tuple[Any, An
     there = [one.price_hr for one in others if one.stock is Stock.THERE and not misfits(one, SPEC)]
     assert best.price_usd_hr <= min(filter(None, there), default=1e6) + 1e-5
     assert best.offer.stock is Stock.THERE or not there
+
+
+@pytest.mark.parametrize(
+    ("told", "hours"),
+    [(720, 720), ("720h", 720), ("720 hours", 720), ("30 days", 720), ({"hours": 720}, 720), ("0", 0)],
+    ids=str,
+)
+def test_prepaid_hours_are_read_in_any_form_and_charged_up_front(told: object, hours: float) -> None:
+    quoted = chosen(offer(prepaidTime=told))
+    assert quoted.prepaid_hr == hours
+    assert ("are charged up front" in str(quoted)) is (hours > 0)
+
+
+@pytest.mark.parametrize(
+    "told", ["a month", "1 M", {"from": 1, "to": 2}, [720], True, "-5 h", "720 USD"], ids=str
+)
+def test_an_offer_whose_prepaid_time_cannot_be_read_is_never_chosen(told: object) -> None:
+    with pytest.raises(OutOfStock, match="the time that is charged up front cannot be read"):
+        chosen(offer(prepaidTime=told))
+    assert chosen(offer(prepaidTime=told), offer(cloudId="dear", prices={"onDemand": 9})).price_usd_hr == 9
+
+
+@pytest.mark.parametrize("told", [None, "", "N/A", {}, False, -1], ids=str)
+def test_a_prepaid_time_that_is_not_there_is_none(told: object) -> None:
+    assert chosen(offer(prepaidTime=told)).prepaid_hr == 0
+
+
+@pytest.mark.parametrize("told", ["SPOT", "spot", "Y", "true", 1, True], ids=str)
+def test_spot_is_read_in_any_form(told: object) -> None:
+    with pytest.raises(OutOfStock, match="spot, which is chosen by its cloud_id only"):
+        chosen(offer(isSpot=told))
+
+
+@pytest.mark.parametrize("told", ["on-demand", "ON_DEMAND", "n", 0, None, "", "N/A"], ids=str)
+def test_an_offer_on_demand_is_chosen(told: object) -> None:
+    assert "spot" not in str(chosen(offer(isSpot=told)))
+
+
+def test_an_offer_that_may_be_spot_is_chosen_by_its_id_only_and_says_so() -> None:
+    told = offer(isSpot="PREEMPTIBLE?")
+    with pytest.raises(OutOfStock, match=r"whether it is spot cannot be read \('PREEMPTIBLE\?'\)"):
+        chosen(told)
+    by_id = spec_from_mapping({"gpu": "L4_24GB", "cloud_id": "c"})
+    assert "whether it is spot cannot be read ('PREEMPTIBLE?')" in str(
+        quote(Offer.model_validate(told), by_id)
+    )
+    assert misfits(Offer.model_validate(told), by_id) == []
