@@ -11,14 +11,17 @@ import httpx
 
 
 @contextmanager
-def silent_about_itself(url: str) -> Iterator[str]:
-    """The address of a stand-in that passes everything on to the sandbox at `url` but `/sandbox`."""
+def silent_about_itself(url: str, *, hides_user: bool = False) -> Iterator[str]:
+    """The address of a stand-in that passes everything on to the sandbox at `url` but `/sandbox`, and
+    perhaps whose key it is."""
 
     class Handler(BaseHTTPRequestHandler):
         def _pass_on(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             if self.path.startswith("/sandbox"):
                 status, content = 404, b'{"detail": "Not Found"}'
+            elif hides_user and self.path.endswith("/whoami"):
+                status, content = 403, b'{"detail": "Forbidden"}'
             else:
                 passed_on = ("Authorization", "Content-Type")
                 headers = {name: self.headers[name] for name in passed_on if name in self.headers}

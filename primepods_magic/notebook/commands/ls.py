@@ -4,7 +4,8 @@
   %pods ls --status ACTIVE --sort price_usd_hr
   df = %pods ls --all
 
-They are yours unless --team or --all says otherwise, and all of them unless limited.
+They are yours unless --team or --all says otherwise, and all of them unless limited. If the service does not
+say which pods are yours, all that may be are listed, and the line above them says so.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.requests import did_you_mean
     from primepods_magic.frames import pods_frame
-    from primepods_magic.notebook.captions import caption
+    from primepods_magic.notebook.captions import OWNERS_UNKNOWN, caption
     from primepods_magic.notebook.display import present
     from primepods_magic.pods.burn import burn_usd_hr
     from primepods_magic.pods.listing import list_pods
@@ -50,10 +51,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         frame = frame.sort_values(args.sort, kind="stable", ignore_index=True)
     stop = None if args.limit is None else args.offset + args.limit
     shown = frame.iloc[args.offset : stop].reset_index(drop=True)
-    return present(
-        shown,
-        kind="pods",
-        caption=caption(
-            connection, len(shown), len(frame), "pod", f"${burn_usd_hr(pods, connection.now()):.2f}/h now"
-        ),
-    )
+    said = [f"${burn_usd_hr(pods, connection.now()):.2f}/h now"]
+    unknown = 0 if args.all or args.team else sum(not connection.is_mine(pod) for pod in pods)
+    if unknown:
+        said.append(OWNERS_UNKNOWN if unknown == len(pods) else f"{unknown} of them {OWNERS_UNKNOWN}")
+    return present(shown, kind="pods", caption=caption(connection, len(shown), len(frame), "pod", *said))

@@ -24,7 +24,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods`` alone."""
     from primepods_magic.api.text import clean
     from primepods_magic.frames import overview_frame
-    from primepods_magic.notebook.captions import DISKS_UNSEEN
+    from primepods_magic.notebook.captions import DISKS_UNSEEN, OWNERS_UNKNOWN
     from primepods_magic.notebook.display import present
     from primepods_magic.pods.overview import overview
 
@@ -33,7 +33,11 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     mine = sum(wallet.pods_mine for wallet in seen.wallets)
     burn = sum(wallet.burn_mine_usd_hr for wallet in seen.wallets)
     parts = [connection.label, clean(seen.person) if seen.person else "an account whose name is not told"]
-    parts.append(f"{mine or 'no'} live pod{'' if mine == 1 else 's'} of yours, ${burn:.2f}/h")
+    is_unknown = mine > 0 and connection.user_id is None
+    whose = "" if is_unknown else " of yours"
+    parts.append(f"{mine or 'no'} live pod{'' if mine == 1 else 's'}{whose}, ${burn:.2f}/h")
+    if is_unknown:
+        parts.append(OWNERS_UNKNOWN)
     if seen.wallets[0].disks is None:
         parts.append(DISKS_UNSEEN)
     return present(overview_frame(seen.wallets), kind="wallets", caption=" · ".join(parts))

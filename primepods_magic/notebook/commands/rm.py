@@ -5,7 +5,8 @@
   mine = %pods ls
   %pods rm {mine.id}
 
-A pod is named by its whole name or its whole id. A list or a column of ids names several.
+A pod is named by its whole name or its whole id. A list or a column of ids names several; if some of those
+are not known to be yours, -y alone does not end them.
 """
 
 from __future__ import annotations
@@ -23,12 +24,15 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The flags of ``%pods rm``."""
     add_pods(parser, "+")
     add_yes(parser)
+    parser.add_argument(
+        "--others", action="store_true", help="with -y, agree also to several pods not known to be yours"
+    )
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods rm``."""
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.api.text import clean
+    from primepods_magic.api.text import clean, join_clean
     from primepods_magic.frames import removed_frame
     from primepods_magic.frames.rendering.words import money
     from primepods_magic.notebook.captions import caption
@@ -39,9 +43,17 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
     connection = magics.connection
     pods = find_pods(connection, args.pods, to_change=True)
+    others = [pod for pod in pods if not connection.is_mine(pod)]
+    if args.yes and others and len(pods) > 1 and not (args.others or connection.is_sandbox):
+        names = join_clean(f"{pod.name} ({pod.id})" for pod in others)
+        raise InvalidRequest(
+            f"These pods are not known to be yours: {names}. Nothing was done. '--others' beside "
+            "-y ends them too, and '%pods rm ID -y' ends one"
+        )
     if not (args.yes or connection.is_sandbox):
         names = ", ".join(f"{clean(pod.name)} ({pod.gpu_count} × {clean(pod.gpu_name)})" for pod in pods)
-        if not ask(magics.shell, f"End {names} and lose what is on it?"):
+        unknown = f" Not known to be yours: {join_clean(pod.id for pod in others)}." if others else ""
+        if not ask(magics.shell, f"End {names} and lose what is on it?{unknown}"):
             raise InvalidRequest(
                 f"ending {names} was not agreed to; nothing was done. '-y' agrees beforehand"
             )
