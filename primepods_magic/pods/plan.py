@@ -21,13 +21,14 @@ from primepods_magic.api.requests import (
     describe_problems,
     join_problems,
 )
-from primepods_magic.api.text import clean
+from primepods_magic.api.text import clean, join_clean
 
 from .connection import Connection
 from .guards import Limits, missing_ssh_key, refuse_above
 from .identity import shares_by_default, standing, team_of
 from .left_out import list_for_launch
 from .offers import Quote, choose_offer, image_for
+from .order_changes import is_billed_to
 from .records import hold_name
 from .resolve import SETTLE_S, Earlier, recall_launch
 from .spec import PodSpec
@@ -178,6 +179,7 @@ def _completed(
     notices = [
         missing_ssh_key(connection, plan.spec),
         None if plan.is_recorded else _UNRECORDED,
+        _describe_namesakes(connection, plan, pods),
         _SHARED if shares_by_default(connection, plan.spec) else None,
     ]
     return replace(
@@ -186,6 +188,25 @@ def _completed(
         request=_request(connection, plan, quote),
         replaces=in_the_way,
         notices=tuple(notice for notice in notices if notice),
+    )
+
+
+def _describe_namesakes(connection: Connection, plan: LaunchPlan, pods: list[PodDetails]) -> str | None:
+    """Describe my live pods of the name that are billed elsewhere: a team may have been forgotten."""
+    team_id = team_of(connection, plan.spec)
+    found = [
+        f"{pod.id} ({f'team {pod.team_id}' if pod.team_id else 'no team'})"
+        for pod in pods
+        if pod.name == plan.name
+        and pod.is_live
+        and connection.is_mine(pod)
+        and not is_billed_to(pod, team_id)
+    ]
+    if plan.new or not found:
+        return None
+    return (
+        f"You have a live pod called '{clean(plan.name)}' that is billed elsewhere: {join_clean(found)}. "
+        f"This launch rents another one, billed to {f'team {clean(team_id)}' if team_id else 'you'}"
     )
 
 

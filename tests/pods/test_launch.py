@@ -197,7 +197,12 @@ def test_a_passing_fault_of_whoami_is_not_taken_for_an_answer(
 
 def test_a_pod_of_another_team_is_another_pod(connection: Connection) -> None:
     mine = launch(gpu="L4_24GB", name="train")
-    teams = launch(gpu="L4_24GB", name="train", team="team_id")
+    told: list[str] = []
+    teams = launch(gpu="L4_24GB", name="train", team="team_id", tell=told.append)
+    assert told == [
+        f"You have a live pod called 'train' that is billed elsewhere: {mine.id} (no team). This launch "
+        "rents another one, billed to team team_id"
+    ]
     assert mine.id != teams.id
     assert launch(gpu="L4_24GB", name="train", team="team_id").id == teams.id
 
