@@ -1,4 +1,4 @@
-"""`%%pod_create` in a browser: the bar moves while the kernel is idle, while it computes, and gets there."""
+"""`%%pod_create` in a browser: the bar moves while the kernel is idle or computes, and what is heard."""
 
 from __future__ import annotations
 
@@ -16,15 +16,27 @@ from tests.support.waiting import eventually
 
 CONNECT, CREATE, COMPUTE = 0, 1, 2
 CELLS = [bars.CONNECT, bars.CREATE, bars.COMPUTE]
+# Everything that is said to a screen reader without being asked for, once each.
+HEARD = """
+window.heard = [];
+const live = one => one.matches("[aria-live],[role=status]") && one.closest(".jp-OutputArea-output");
+new MutationObserver(seen => {
+  for (const change of seen) for (const node of change.addedNodes) {
+    if (!(node instanceof Element)) continue;
+    for (const one of [node, ...node.querySelectorAll("*")].filter(live)) window.heard.push(one.textContent);
+  }
+}).observe(document.body, {childList: true, subtree: true});
+"""
 
 
-def test_the_bar_moves_while_the_kernel_is_idle_and_while_it_computes(
+def test_the_bar_moves_while_the_kernel_is_idle_and_while_it_computes_and_each_change_is_heard_once(
     sandbox: SandboxControl,
     jupyterlab: JupyterLab,
     lab_page: Callable[[str], LabPage],
 ) -> None:
     page = lab_page(DARK)
     page.open_notebook(jupyterlab.add_notebook("create", CELLS, {"PRIMEPODS_SANDBOX_URL": sandbox.url}))
+    page.page.evaluate(HEARD)
     page.run_cell(CONNECT)
     page.run_cell(CREATE)
     bar = page.bar("train")
@@ -51,6 +63,10 @@ def test_the_bar_moves_while_the_kernel_is_idle_and_while_it_computes(
     eventually(lambda: percent(bar) == 100, "the bar is full")
     expect(bar).to_have_count(1)
     page.screenshot("create-complete")
+    heard = page.page.evaluate("window.heard")
+    assert heard == list(dict.fromkeys(heard))
+    assert "train is ready" in heard
+    assert len(heard) <= 3
 
 
 def test_what_is_saved_tells_the_last_state_as_text(

@@ -26,17 +26,6 @@ CELLS = [
     "%pod_create --gpu H100_80GB --name late -o late;",
 ]
 OURS = ".jp-OutputArea-output:has([data-pod])"
-# Everything that is said to a screen reader without being asked for, once each.
-HEARD = """
-window.heard = [];
-const live = one => one.matches("[aria-live],[role=status]") && one.closest(".jp-OutputArea-output");
-new MutationObserver(seen => {
-  for (const change of seen) for (const node of change.addedNodes) {
-    if (!(node instanceof Element)) continue;
-    for (const one of [node, ...node.querySelectorAll("*")].filter(live)) window.heard.push(one.textContent);
-  }
-}).observe(document.body, {childList: true, subtree: true});
-"""
 
 
 def test_the_truth_is_shown_of_every_pod(
@@ -83,27 +72,6 @@ def test_the_truth_is_shown_of_every_pod(
 def _look_in_each_theme(page: LabPage) -> None:
     for theme in page.show_in_each_theme():
         assert serious_findings(page.page, OURS) == [], theme
-
-
-def test_each_change_of_state_is_heard_at_most_once(
-    sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
-) -> None:
-    page = lab_page(LIGHT)
-    cells = [bars.CONNECT, bars.CREATE]
-    page.open_notebook(jupyterlab.add_notebook("heard", cells, {"PRIMEPODS_SANDBOX_URL": sandbox.url}))
-    page.page.evaluate(HEARD)
-    for number in range(2):
-        page.run_cell(number)
-    bar = page.bar("train")
-    sandbox.advance(bars.UNTIL_ACTIVE)
-    for _ in range(3):
-        moves_on(bar, sandbox)
-    sandbox.advance(bars.UNTIL_COMPLETE)
-    eventually(lambda: percent(bar) == 100, "the bar is full")
-    heard = page.page.evaluate("window.heard")
-    assert heard == list(dict.fromkeys(heard))
-    assert "train is ready" in heard
-    assert len(heard) <= 3
 
 
 def test_the_bar_moves_on_after_the_page_was_loaded_again(
