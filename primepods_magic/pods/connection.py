@@ -30,6 +30,7 @@ from .about import about_sandbox, instance_of
 from .agreements import Agreements
 from .behind import finish, run_behind
 from .clock import Clock, ServiceClock, SteppedClock
+from .kept_prices import note_kept
 from .last_seen import note_seen
 from .likeness import fold_letters
 from .memory import Memory
@@ -78,12 +79,18 @@ class Connection:
 
     def __post_init__(self) -> None:
         self.memory = Memory()
-        self.agreements = Agreements(partial(run_behind, self))
+        self.agreements = Agreements(partial(run_behind, self), self._read_s, partial(note_kept, self))
         self.client.on_offers = self.memory.learn_offers
         self.client.on_pods = self._note_pods
 
+    def _read_s(self) -> float:
+        return self.clock.monotonic()
+
     def _note_pods(self, pods: list[PodDetails]) -> None:
         self.memory.learn_pods(pods)
+        self.agreements.release_kept(
+            pods, {pod.id for pod in pods if pod.id and pod.highest_usd_hr is not None}
+        )
         self._note_mine()
 
     def note_gone(self, pod_ids: Iterable[str]) -> None:

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.vocabulary import PodStatus
 
-from .agreements import describe_unread
+from .agreements import describe_dearer, describe_unread, is_above
 from .connection import Connection
 from .guards import end_above_agreement
 from .identity import name_space
@@ -19,9 +18,6 @@ from .records import hold_name
 from .resolve import Earlier
 
 __all__ = ["hold_pod", "list_notices", "return_earlier", "return_existing"]
-
-# On a pod that has been ready for longer there is work, and its price may have changed by itself.
-_HELD_WHEN_READY_S = 300.0
 
 
 def return_existing(connection: Connection, plan: LaunchPlan) -> PodDetails | None:
@@ -61,19 +57,20 @@ def return_earlier(connection: Connection, plan: LaunchPlan, earlier: Earlier, n
     agreed_usd_hr = _raise_agreed(intent, plan)
     if agreed_usd_hr is None or intent.is_price_kept:
         return
-    _, at_most_s = connection.clock.ages_s(intent.sent_at, intent.noted_at_s)
-    if at_most_s > _HELD_WHEN_READY_S and (pod.is_ready or pod.status == PodStatus.STOPPED):
-        return
     hold_pod(connection, note, pod, intent, agreed_usd_hr)
-    connection.agreements.check([pod])
+    # What is only reported is among the notices.
+    connection.agreements.check([pod], tell=lambda _: None)
 
 
 def list_notices(plan: LaunchPlan, pod: PodDetails) -> list[str]:
-    """Return what a person should know about a pod that is returned again: its price cannot be read."""
+    """Return what a person should know about a pod that is returned again: its price cannot be read, or is
+    above what was agreed to."""
     earlier = plan.earlier
     is_recorded = earlier is not None and earlier.pod.id == pod.id
     agreed_usd_hr = _raise_agreed(earlier.intent, plan) if earlier is not None and is_recorded else None
     notice = describe_unread(pod, agreed_usd_hr or plan.stated_usd_hr or None)
+    if notice is None and agreed_usd_hr is not None and is_above(pod, agreed_usd_hr):
+        notice = describe_dearer(pod, agreed_usd_hr)
     return [] if notice is None else [notice]
 
 
@@ -90,7 +87,8 @@ def hold_pod(
         record = note.read()
         return (record.agreed_usd_hr or 0.0) if record is not None and record.pod_id == pod.id else 0.0
 
-    connection.agreements.add(str(pod.id), agreed_usd_hr, end, read_newest_usd_hr)
+    _, age_s = connection.clock.ages_s(intent.sent_at, intent.noted_at_s)
+    connection.agreements.add(str(pod.id), agreed_usd_hr, end, read_newest_usd_hr, launched_s_ago=age_s)
 
 
 def _raise_agreed(intent: Intent, plan: LaunchPlan) -> float | None:

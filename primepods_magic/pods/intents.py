@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -146,6 +146,23 @@ class IntentFile:
         except OSError:
             paths = []
         return [record for record in map(_read_record, paths) if record is not None]
+
+    @classmethod
+    def find_records(cls, pod_ids: Collection[str | None]) -> list[tuple[IntentFile, Intent]]:
+        """Find the records on this computer that name one of these pods, as they are now."""
+        try:
+            paths = list(launch_path("", "", ".json").parent.glob("*.json"))
+        except OSError:
+            paths = []
+        notes = [cls._open_at(path) for path in dict.fromkeys([*paths, *_unwritten])]
+        records = [(note, record) for note in notes if (record := note.read()) is not None]
+        return [(note, record) for note, record in records if record.pod_id in pod_ids]
+
+    @classmethod
+    def _open_at(cls, path: Path) -> IntentFile:
+        note = cls.__new__(cls)
+        note._path = path
+        return note
 
     def join_others(self, is_same: Callable[[Intent], bool]) -> None:
         """Take over the name's records that are kept under another account or team, but are the same.

@@ -230,7 +230,14 @@ class Poller:
                 settled=all(snapshot.is_settled for _, snapshot in told),
             )
         broken = self._connection.agreements.enforce(sighting.pods, sighting.priced_ids, waits=False)
-        for watch, snapshot in told:
+        reports, now = self._connection.agreements.take_reports(), self._connection.now()
+        for watch, seen in told:
+            dearer = tuple(
+                Change(ChangeKind.PRICE, now, pod, reason=reports[pod.id])
+                for pod in seen.pods
+                if pod.id in reports
+            )
+            snapshot = replace(seen, changes=(*seen.changes, *dearer))
             failures = [broken[pod.id] for pod in snapshot.pods if pod.id in broken]
             if failures:
                 # One that is being ended still is told of when that is done.
@@ -287,7 +294,7 @@ class Poller:
             is_new = before is None or before.unread_price != pod.unread_price
             reason = self._connection.agreements.describe_unread(pod) if is_new else None
             if reason is not None:
-                yield Change(ChangeKind.UNPRICED, now, pod, before, reason)
+                yield Change(ChangeKind.PRICE, now, pod, before, reason)
 
     def _end_all(self, why: str, error: BaseException) -> None:
         """Tell everybody what was seen last and why there is no more, and forget them."""

@@ -15,9 +15,9 @@ __all__ = ["Change", "ChangeKind", "Outlook", "Snapshot", "changes_between"]
 
 
 class ChangeKind(str, Enum):
-    """What happened. ``INSTALLATION`` is another word or percentage. ``UNPRICED``: a price was told that
-    cannot be read. ``UNREACHABLE``, ``DOUBTED`` (its
-    answers disagree) and ``BACK`` are about the service, the others about one pod.
+    """What happened. ``INSTALLATION`` is another word or percentage. ``PRICE``: a price was told that
+    cannot be read, or that is above what was agreed to for a pod that may be in use. ``UNREACHABLE``,
+    ``DOUBTED`` (its answers disagree) and ``BACK`` are about the service, the others about one pod.
     """
 
     CREATED = "created"
@@ -28,7 +28,7 @@ class ChangeKind(str, Enum):
     GONE = "gone"
     UNREACHABLE = "unreachable"
     DOUBTED = "doubted"
-    UNPRICED = "unpriced"
+    PRICE = "price"
     BACK = "back"
 
 
@@ -47,7 +47,7 @@ class Change:
     before : PodDetails, optional
         The pod as it was; ``None`` where it was not watched before.
     reason : str, optional
-        Why the service cannot be reached or relied on, or what is known of a price that cannot be read.
+        Why the service cannot be reached or relied on, or what is known of a price.
     """
 
     kind: ChangeKind
@@ -69,7 +69,7 @@ class Change:
                 return "the service answers again"
             what = "cannot be relied on" if self.kind is ChangeKind.DOUBTED else "cannot be reached"
             return f"the service {what}: {brief(self.reason)}"
-        if self.kind is ChangeKind.UNPRICED:
+        if self.kind is ChangeKind.PRICE:
             return self.reason or ""
         name, pod = brief(self.pod.name) or brief(self.pod.id), self.pod
         if self.kind is ChangeKind.CREATED:

@@ -197,7 +197,7 @@ def _wait(
                 if on_look:
                     on_look(snapshot)
                 else:
-                    _warn_unpriced(snapshot)
+                    _warn_of_prices(snapshot)
                 if all(_is_over(pod, goal) for pod in snapshot.pods):
                     break
             if news is None or clock.monotonic() >= deadline:
@@ -253,9 +253,9 @@ def _give_up(connection: Connection, error: type[PodsError], what: str, snapshot
     return error(_still(said, others) if others.pods else said)
 
 
-def _warn_unpriced(snapshot: Snapshot) -> None:
+def _warn_of_prices(snapshot: Snapshot) -> None:
     for change in snapshot.changes:
-        if change.kind is ChangeKind.UNPRICED:
+        if change.kind is ChangeKind.PRICE:
             warnings.warn(str(change), stacklevel=2)
 
 

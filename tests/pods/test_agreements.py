@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -383,19 +382,6 @@ def test_a_price_that_was_not_read_does_not_end_an_agreement() -> None:
     assert agreements.has_pod("a")
     assert agreements.enforce([ready.model_copy(update={"price_hr": 9.0})], {"a"}) == {"a": ended}
     assert agreements.has_pod("a"), "until it is gone"
-
-
-def test_a_pod_that_has_been_ready_for_long_is_not_ended(monkeypatch: pytest.MonkeyPatch) -> None:
-    agreements, clock_s = Agreements(), [0.0]
-    monkeypatch.setattr(time, "monotonic", lambda: clock_s[0])
-    agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
-    ready = PodDetails(id="a", status="ACTIVE", price_hr=2.5, ssh_connection="root@203.0.113.9 -p 22")
-    for clock_s[0] in (5000.0, 8599.0):
-        assert agreements.enforce([ready], set()) == {}
-        assert agreements.has_pod("a")
-    clock_s[0] = 8600.0
-    assert agreements.enforce([ready.model_copy(update={"price_hr": 9.0})], {"a"}) == {}
-    assert not agreements.has_pod("a")
 
 
 def test_a_cent_is_tolerated_and_no_more() -> None:

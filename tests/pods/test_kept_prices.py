@@ -1,0 +1,168 @@
+"""A price that changes later, by itself, takes no work away."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from primepods_magic.api.errors import BudgetExceeded, PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.pods.agreements import Agreements
+from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.intents import IntentFile
+from primepods_magic.pods.launch import launch
+from primepods_magic.pods.locks import launching
+from primepods_magic.pods.wait import wait_for
+from tests.pods.conftest import Changing, Through
+from tests.pods.test_one_pod import is_create, names
+from tests.support.sandbox_control import SandboxControl
+from tests.support.watching import Service, connected
+
+SSH = "root@203.0.113.9 -p 22"
+READY = PodDetails(id="a", name="train", status="ACTIVE", price_hr=2.39, ssh_connection=SSH)
+DEARER = READY.model_copy(update={"price_hr": 2.60})
+MOMENTS: list[dict[str, Any]] = [
+    {"sshConnection": None},
+    {"status": "PENDING"},
+    {"status": "DEGRADED"},
+    {"installationStatus": "UPDATING"},
+]
+
+
+class Repricing(Changing):
+    """The network to a sandbox that says ``fields`` of every pod; no price at first."""
+
+    def __init__(self) -> None:
+        super().__init__(self._set_fields)
+        self.fields: dict[str, Any] = {"priceHr": None, "costPerHr": None}
+
+    def _set_fields(self, request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        answer = response.json()
+        if is_create(request):
+            return httpx.Response(200, json={**answer, **self.fields})
+        path = request.url.path.rstrip("/")
+        if request.method != "GET" or path not in ("/api/v1/pods", "/api/v1/pods/status"):
+            return response
+        rows = [{**row, **self.fields} for row in answer["data"]]
+        return httpx.Response(200, headers={"Date": response.headers["Date"]}, json={**answer, "data": rows})
+
+
+class Clock:
+    """Seconds that a test moves."""
+
+    now_s = 0.0
+
+    def read_s(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def agreements(clock: Clock) -> Agreements:
+    agreements = Agreements(monotonic=clock.read_s)
+    agreements.add("a", 2.39, lambda pod, _: PodsError(f"{pod.name} was ended"))
+    return agreements
+
+
+def rent(connection: Connection, told: list[str] | None = None) -> str:
+    told = [] if told is None else told
+    return launch(gpu="L4_24GB", name="train", yes=True, connection=connection, tell=told.append).id
+
+
+def test_a_pod_whose_first_look_is_hours_later_is_reported_and_not_ended(
+    agreements: Agreements, clock: Clock
+) -> None:
+    clock.now_s = 7200.0
+    with pytest.warns(
+        UserWarning, match=r"\$2\.60/h, above the \$2\.39/h .* not terminated.* '%pods rm train'"
+    ):
+        agreements.check([DEARER])
+    agreements.check([DEARER])
+
+
+def test_a_pod_that_has_just_come_up_is_held_however_long_that_took(
+    agreements: Agreements, clock: Clock
+) -> None:
+    for clock.now_s in (0.0, 600.0, 1200.0):
+        coming = READY.model_copy(update={"status": "PROVISIONING", "price_hr": None})
+        assert agreements.enforce([coming], set()) == {}
+    clock.now_s = 1205.0
+    assert list(agreements.enforce([DEARER], {"a"})) == ["a"]
+
+
+def test_a_pod_that_was_ready_is_not_ended_because_it_is_restarting(
+    agreements: Agreements, clock: Clock
+) -> None:
+    for clock.now_s in (0.0, 200.0):
+        assert agreements.enforce([READY], set()) == {}, "its price was not read"
+    clock.now_s = 400.0
+    assert agreements.enforce([DEARER.model_copy(update={"status": "PENDING"})], {"a"}) == {}
+    assert "was not terminated" in agreements.take_reports()["a"]
+
+
+def test_a_price_above_the_agreed_one_is_shown_to_who_watches() -> None:
+    service = Service("a")
+    with connected(service, free=True) as connection:
+        connection.agreements.add("a", 2.39, lambda *_: PodsError("ended"), launched_s_ago=7200.0)
+        (pod,) = service.details
+        service.make_ready()
+        service.put("a", priceHr=2.60)
+        with pytest.warns(UserWarning, match=r"\$2\.60/h, above the \$2\.39/h .* not terminated"):
+            assert wait_for(connection, [pod]).pods[0].is_ready
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+def test_a_launch_that_is_run_again_a_day_later_reports_a_price_and_ends_nothing(
+    connection: Connection, through: Through, sandbox: SandboxControl, moment: dict[str, Any]
+) -> None:
+    http, told = Repricing(), list[str]()
+    pod_id = rent(through(http, live=True))
+    sandbox.advance(86_400)
+    http.fields = {"priceHr": 25.0, **moment}
+    assert rent(through(http, live=True), told) == pod_id
+    assert [
+        notice for notice in told if "$25.00/h, above the $0.69/h" in notice and "not terminated" in notice
+    ]
+    assert names(connection) == ["train"]
+
+
+@pytest.mark.parametrize("is_other_kernel", [False, True], ids=["same kernel", "other kernel"])
+def test_a_pod_that_was_seen_ready_at_its_price_is_not_ended_by_a_later_run(
+    connection: Connection, through: Through, sandbox: SandboxControl, is_other_kernel: bool
+) -> None:
+    http = Repricing()
+    first = through(http, live=True)
+    pod_id = rent(first)
+    sandbox.advance(1200)
+    http.fields = {"priceHr": 0.69}
+    seeing = through(http, live=True) if is_other_kernel else first
+    assert seeing.user_id
+    with launching(seeing, "train"):
+        seeing.client.list_all_pods()
+    (record,) = IntentFile.find_records({pod_id})
+    assert not record[1].is_price_kept, "the name is held by a launch"
+    seeing.client.list_all_pods()
+    http.fields = {"priceHr": 25.0, "status": "PENDING"}
+    assert rent(through(http, live=True)) == pod_id
+    assert names(connection) == ["train"]
+
+
+def test_a_pod_that_was_never_seen_at_its_price_is_held_by_a_later_run(
+    connection: Connection, through: Through, sandbox: SandboxControl
+) -> None:
+    http = Repricing()
+    first = through(http, live=True)
+    rent(first)
+    sandbox.advance(1200)
+    http.fields = {"priceHr": 25.0}
+    first.client.list_all_pods()
+    http.fields = {"priceHr": 25.0, "status": "PENDING"}
+    with pytest.raises(BudgetExceeded, match="was ended"):
+        rent(through(http, live=True))
+    assert names(connection) == []
