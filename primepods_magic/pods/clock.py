@@ -21,9 +21,12 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds that only grow, for budgets: a service's ``Date`` may stand still."""
 
-    def ages_s(self, moment: datetime, noted_at_s: float | None) -> tuple[float, float]:
-        """Return how long ago something was, in seconds, at least and at most: at ``moment`` by the service's
-        clock, and at ``noted_at_s`` seconds since 1970 by this computer's. Either may have jumped."""
+    def least_age_s(self, moment: datetime, noted_at_s: float | None) -> float:
+        """Return how long ago something was, in seconds, at least: at ``moment`` by the service's clock, and
+        at ``noted_at_s`` seconds since 1970 by this computer's. Either may have jumped."""
+
+    def age_s(self, moment: datetime, noted_at_s: float | None) -> float:
+        """Return how long ago something was, in seconds, by the clock that is least likely to have jumped."""
 
     def sleep(self, seconds: float) -> None:
         """Let that much of the service's time pass; Ctrl-C ends it."""
@@ -63,11 +66,16 @@ class ServiceClock:
         """This computer's seconds."""
         return time.monotonic()
 
-    def ages_s(self, moment: datetime, noted_at_s: float | None) -> tuple[float, float]:
-        """Return the shorter and the longer age by the two clocks."""
+    def least_age_s(self, moment: datetime, noted_at_s: float | None) -> float:
+        """Return the shorter age by the two clocks."""
         ages = [(self.now() - moment).total_seconds()]
         ages += [] if noted_at_s is None else [time.time() - noted_at_s]
-        return max(0.0, min(ages)), max(0.0, *ages)
+        return max(0.0, min(ages))
+
+    def age_s(self, moment: datetime, noted_at_s: float | None) -> float:
+        """Return the age by this computer's clock if it is noted: a service sends any ``Date``."""
+        age_s = (self.now() - moment).total_seconds() if noted_at_s is None else time.time() - noted_at_s
+        return max(0.0, age_s)
 
     def sleep(self, seconds: float) -> None:
         """Wait that long."""
@@ -103,10 +111,13 @@ class SteppedClock:
         """The sandbox's seconds, which waiting moves."""
         return self.now().timestamp()
 
-    def ages_s(self, moment: datetime, noted_at_s: float | None) -> tuple[float, float]:
+    def least_age_s(self, moment: datetime, noted_at_s: float | None) -> float:
         """Return the age by the sandbox's clock, the only one that counts there."""
-        age_s = max(0.0, (self.now() - moment).total_seconds())
-        return age_s, age_s
+        return max(0.0, (self.now() - moment).total_seconds())
+
+    def age_s(self, moment: datetime, noted_at_s: float | None) -> float:
+        """Return the age by the sandbox's clock."""
+        return self.least_age_s(moment, noted_at_s)
 
     def sleep(self, seconds: float) -> None:
         """Move the sandbox's clock on by that much."""

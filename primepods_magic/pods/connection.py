@@ -35,6 +35,7 @@ from .last_seen import note_seen
 from .likeness import fold_letters
 from .memory import Memory
 from .opening import open_client
+from .pace import SETTLE_S
 from .poller import Poller
 
 if TYPE_CHECKING:
@@ -60,6 +61,8 @@ class Connection:
         Whether requests go to a sandbox, where pods are simulated and nothing is billed.
     poll_interval_s : float, optional
         Seconds between two looks at pods that are watched; unless given, what suits the service.
+    settle_s : float
+        The longest that a pod of a launch here may take to be seen.
 
     Examples
     --------
@@ -73,6 +76,7 @@ class Connection:
     clock: Clock
     is_sandbox: bool
     poll_interval_s: float | None = None
+    settle_s: float = SETTLE_S
     _sandbox: RunningSandbox | None = field(default=None, repr=False)
     _instance: str | None = field(default=None, repr=False)
     is_closed: bool = field(default=False, init=False, repr=False)

@@ -87,7 +87,7 @@ def hold_pod(
         record = note.read()
         return (record.agreed_usd_hr or 0.0) if record is not None and record.pod_id == pod.id else 0.0
 
-    _, age_s = connection.clock.ages_s(intent.sent_at, intent.noted_at_s)
+    age_s = connection.clock.age_s(intent.sent_at, intent.noted_at_s)
     connection.agreements.add(str(pod.id), agreed_usd_hr, end, read_newest_usd_hr, launched_s_ago=age_s)
 
 

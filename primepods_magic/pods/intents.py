@@ -130,10 +130,13 @@ class IntentFile:
         Whose name it is.
     name : str
         The name.
+    is_locked : bool
+        No other kernel launches the name meanwhile; false if no lock can be had.
     """
 
-    def __init__(self, account: str, name: str) -> None:
+    def __init__(self, account: str, name: str, *, is_locked: bool = True) -> None:
         self._path = launch_path(account, name, ".json")
+        self.is_locked = is_locked
 
     def read(self) -> Intent | None:
         """Return the record, or ``None`` if there is none that can be read."""
@@ -160,7 +163,7 @@ class IntentFile:
 
     @classmethod
     def _open_at(cls, path: Path) -> IntentFile:
-        note = cls.__new__(cls)
+        note = cls("", "")
         note._path = path
         return note
 

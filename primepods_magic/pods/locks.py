@@ -14,7 +14,7 @@ from .intents import launch_path
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["launching", "locked"]
+__all__ = ["can_lock", "launching", "locked"]
 
 _POLL_S = 0.05
 _open_files: set[IO[bytes]] = set()
@@ -34,11 +34,11 @@ if hasattr(os, "register_at_fork"):
 @contextlib.contextmanager
 def launching(
     connection: Connection, name: str, *, on_wait: Callable[[], object] | None = None
-) -> Iterator[None]:
+) -> Iterator[bool]:
     """Hold the name of a pod while it is being launched; another launch of it waits meanwhile.
 
-    The lock is a file's, which the system lets go of when a kernel is killed. Where none can be had (a
-    read-only home, a system without ``flock``) the launch goes on without it.
+    The lock is a file's, which the system lets go of when a kernel is killed. If none can be had (a read-only
+    home, a system or a file system without ``flock``), false is yielded, and nothing is held.
 
     Parameters
     ----------
@@ -52,22 +52,29 @@ def launching(
     """
     with contextlib.ExitStack() as held:
         # In one order everywhere, so that two launches never wait for each other.
-        for account in sorted({connection.account, connection.access}):
-            held.enter_context(locked(launch_path(account, name, ".lock"), on_wait=on_wait))
-        yield
+        paths = [
+            launch_path(account, name, ".lock") for account in sorted({connection.account, connection.access})
+        ]
+        are_held = [held.enter_context(locked(path, on_wait=on_wait)) for path in paths]
+        yield all(are_held)
 
 
 @contextlib.contextmanager
-def locked(path: Path, *, on_wait: Callable[[], object] | None = None) -> Iterator[None]:
+def locked(path: Path, *, on_wait: Callable[[], object] | None = None) -> Iterator[bool]:
     """Hold the lock that a file stands for, among all processes on this computer; parameters and limits as
     for `launching`."""
     with _lock_file(path) as file:
         is_held = file is not None and _wait_for(file, on_wait)
         try:
-            yield
+            yield is_held
         finally:
             if file is not None and is_held:
                 _unlock(file)
+
+
+def can_lock(file: IO[bytes]) -> bool:
+    """Return whether an open file can be locked; it is locked until it is closed."""
+    return _wait_for(file, None)
 
 
 @contextlib.contextmanager

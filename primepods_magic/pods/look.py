@@ -20,9 +20,6 @@ __all__ = ["Lookout", "Sighting"]
 # A look that fails is followed by the next one anyway, and whoever watches is told at once.
 _BUDGET_S = 2.0
 _READ_TIMEOUT_S = 10.0
-# A create may be answered before its pod is in any list, and a list may be empty for as long. A pod that no
-# one knows, and whose end no one states, is gone when it stays so.
-_BELIEVED_ABSENT_S = 60.0
 _ONE_PAGE = 100
 _LOOKS_BETWEEN_LISTS = 6
 _MAX_ASKED_BY_ID = 10
@@ -221,7 +218,9 @@ class Lookout:
         if finding is None:
             return pod
         missing_s = self._connection.clock.monotonic() - self._missing_since_s[pod_id]
-        is_gone = finding.fate is Fate.ABSENT and missing_s >= _BELIEVED_ABSENT_S
+        # A create may be answered before its pod is in any list, and a list may be empty for as long. A pod
+        # that no one knows, and whose end no one states, is gone when it stays so.
+        is_gone = finding.fate is Fate.ABSENT and missing_s >= self._connection.settle_s
         if finding.has_ended or is_gone:
             return pod.model_copy(update={"status": PodStatus.TERMINATED})
         return pod

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["Pace", "interval_s"]
+__all__ = ["SETTLE_S", "Pace", "interval_s"]
+
+SETTLE_S = 60.0
+"""How long a pod that was created may take to be seen, unless a launch says otherwise."""
 
 SANDBOX_INTERVAL_S = 0.5
 LIVE_INTERVAL_S = 5.0

@@ -40,6 +40,11 @@ _UNRECORDED = (
     "No record of this launch can be kept on this computer, or the last one cannot be read. Look for the pod "
     "with '%pods ls' before you launch again. '%pods doctor' shows the reason"
 )
+_UNLOCKED = (
+    "Launches of one name cannot wait for each other on this computer, because the files in its state folder "
+    "cannot be locked. Launch this name in one notebook at a time, or two pods may be rented. '%pods doctor' "
+    "shows the folder"
+)
 _SHARED = (
     "The pod is shared with the team that is billed, as ~/.prime/config.json says "
     "(share_resources_with_team). 'shared_with_team: false' in the spec keeps it to yourself"
@@ -78,6 +83,8 @@ class LaunchPlan:
     is_recorded : bool
         A launch record can be kept on this computer; without one, a launch that is cut off is not found
         again.
+    is_locked : bool
+        Launches of the name by other kernels of this computer wait for this one.
     """
 
     spec: PodSpec
@@ -92,6 +99,7 @@ class LaunchPlan:
     notices: tuple[str, ...] = ()
     earlier: Earlier | None = None
     is_recorded: bool = True
+    is_locked: bool = True
 
     @property
     def is_consented(self) -> bool:
@@ -101,9 +109,9 @@ class LaunchPlan:
     @property
     def goes_further(self) -> bool:
         """It takes more than a price an hour: hours that are charged up front, the end of a pod, or a launch
-        without a record."""
+        without a record or a lock."""
         prepaid = self.quote is not None and self.quote.prepaid_hr > 0
-        return prepaid or bool(self.replaces) or not self.is_recorded
+        return prepaid or bool(self.replaces) or not (self.is_recorded and self.is_locked)
 
     @property
     def agreed_usd_hr(self) -> float:
@@ -144,7 +152,8 @@ def plan_launch(
 ) -> LaunchPlan:
     """Find out what a launch would do, without doing it. Parameters and errors as `launch`."""
     check_flags(new=new, replace_existing=replace_existing)
-    check_seconds("settle_s", settle_s, may_be_zero=True)
+    settle_s = check_seconds("settle_s", settle_s, may_be_zero=True)
+    connection.settle_s = max(connection.settle_s, settle_s)
     try:
         plan = LaunchPlan(spec, spec.pod_name, new=new, limits=limits or NO_LIMITS, settle_s=settle_s)
         return _completed(connection, plan, replace_existing, tell or _nobody)
@@ -157,8 +166,8 @@ def plan_launch(
 def _completed(
     connection: Connection, plan: LaunchPlan, replace_existing: bool, tell: Callable[[str], object]
 ) -> LaunchPlan:
-    earlier, is_recorded = _recall_earlier(connection, plan, tell)
-    plan = replace(plan, earlier=earlier, is_recorded=is_recorded)
+    plan = _recall_earlier(connection, plan, tell)
+    earlier = plan.earlier
     pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name)
     in_the_way: tuple[PodDetails, ...] = ()
     if not plan.new:
@@ -180,6 +189,8 @@ def _completed(
         missing_ssh_key(connection, plan.spec),
         None if plan.is_recorded else _UNRECORDED,
         _describe_namesakes(connection, plan, pods),
+        # Where no record can be kept there is no lock either.
+        None if plan.is_locked or not plan.is_recorded else _UNLOCKED,
         _SHARED if shares_by_default(connection, plan.spec) else None,
     ]
     return replace(
@@ -210,10 +221,9 @@ def _describe_namesakes(connection: Connection, plan: LaunchPlan, pods: list[Pod
     )
 
 
-def _recall_earlier(
-    connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]
-) -> tuple[Earlier | None, bool]:
-    """Find the pod that was launched under this name before, and whether this launch can be recorded."""
+def _recall_earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]) -> LaunchPlan:
+    """Find the pod that was launched under this name before, and whether this launch can be recorded and
+    locked."""
     name = clean(plan.name)
     said: set[str] = set()
 
@@ -230,7 +240,8 @@ def _recall_earlier(
         intent = note.read()
         if intent is not None and intent.pod_id is None and not intent.is_over:
             once(f"a launch of '{name}' was cut off; looking for its pod before anything else")
-        return recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new), note.is_usable()
+        earlier = recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
+        return replace(plan, earlier=earlier, is_recorded=note.is_usable(), is_locked=note.is_locked)
 
 
 def _request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRequest:

@@ -39,8 +39,8 @@ def hold_name(
     PodsError
         There is a record for another team, and which team is meant cannot be found out. Nothing was sent.
     """
-    with launching(connection, spec.pod_name, on_wait=on_wait):
-        note = IntentFile(name_space(connection, spec), spec.pod_name)
+    with launching(connection, spec.pod_name, on_wait=on_wait) as is_locked:
+        note = IntentFile(name_space(connection, spec), spec.pod_name, is_locked=is_locked)
         accounts, team_id = set(digest_accounts(connection)), team_of(connection, spec)
         note.join_others(
             lambda record: (

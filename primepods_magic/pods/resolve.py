@@ -17,7 +17,7 @@ from .intents import Intent, IntentFile
 from .likeness import fold_letters, is_name_of
 from .locks import launching
 from .order_changes import list_doubts
-from .pace import interval_s
+from .pace import SETTLE_S, interval_s
 from .witnesses import Fate, examine_pod
 
 __all__ = [
@@ -32,7 +32,6 @@ __all__ = [
     "recall_launch",
 ]
 
-SETTLE_S = 60.0
 _HISTORY_ROWS = 100
 _LISTED_WITHIN_S = 600.0
 # The lock for taking a pod for a launch's own; no name is empty.
@@ -93,7 +92,7 @@ def find_unlisted(connection: Connection, note: IntentFile, pods: Iterable[PodDe
     found = []
     own, others = note.read(), note.read_others()
     for record in [*([own] if own else []), *others]:
-        at_least_s, _ = connection.clock.ages_s(record.sent_at, record.noted_at_s)
+        at_least_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
         if at_least_s >= _LISTED_WITHIN_S or not record.is_of(digest_accounts(connection)):
             continue
         for pod_id in record.ids:
@@ -161,7 +160,7 @@ def recall_launch(
     intent = note.read()
     if intent is None or (is_new and intent.is_delivered):
         return None
-    at_least_s, _ = connection.clock.ages_s(intent.sent_at, intent.noted_at_s)
+    at_least_s = connection.clock.least_age_s(intent.sent_at, intent.noted_at_s)
     left_s = 0.0 if intent.is_over else max(0.0, settle_s - at_least_s)
     outcome = find_out(connection, note, intent, left_s, ignores_suspect=is_new)
     for place, pod_id in enumerate(intent.earlier_ids):

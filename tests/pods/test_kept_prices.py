@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -10,6 +12,7 @@ import pytest
 from primepods_magic.api.errors import BudgetExceeded, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.agreements import Agreements
+from primepods_magic.pods.clock import ServiceClock
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.intents import IntentFile
 from primepods_magic.pods.launch import launch
@@ -166,3 +169,17 @@ def test_a_pod_that_was_never_seen_at_its_price_is_held_by_a_later_run(
     with pytest.raises(BudgetExceeded, match="was ended"):
         rent(through(http, live=True))
     assert names(connection) == []
+
+
+def test_a_date_that_the_service_gets_wrong_makes_no_launch_old() -> None:
+    now = datetime.now(timezone.utc)
+    service = Service()
+    service.answer = lambda request: httpx.Response(
+        200, headers={"Date": format_datetime(now + timedelta(days=2), usegmt=True)}, json={"data": []}
+    )
+    with connected(service) as connection:
+        clock = ServiceClock(connection.client.transport)
+        connection.client.list_all_pods()
+        assert clock.now() - now > timedelta(days=1)
+        assert clock.age_s(now, now.timestamp()) < 60
+        assert clock.age_s(now, None) > 86_400

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
 import signal
@@ -17,6 +19,7 @@ import pytest
 from primepods_magic.api.errors import LaunchRefused
 from primepods_magic.api.folders import find_folder
 from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.doctor.here import launch_notes
 from primepods_magic.pods.launch import launch
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import Breaking, is_create, names, note_of
@@ -48,6 +51,26 @@ def test_without_a_record_nothing_is_rented_unless_a_person_agrees(
         launch(gpu="L4_24GB", name="train", max_price=3, connection=live, tell=said.append, confirm=refuse)
     assert asked == [2], "the reason is told before the question"
     assert "No record of this launch can be kept" in said[0]
+    assert names(connection) == []
+    launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=said.append)
+    assert names(connection) == ["train"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS], ids=errno.errorcode.get)
+def test_without_a_lock_nothing_is_rented_unless_a_person_agrees(
+    connection: Connection, through: Through, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """A home on a file system that cannot lock files."""
+
+    def fail(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", fail)
+    live, said = through(httpx.HTTPTransport(), live=True), list[str]()
+    with pytest.raises(LaunchRefused):
+        launch(gpu="L4_24GB", name="train", max_price=3, connection=live, tell=said.append)
+    assert "cannot be locked. Launch this name in one notebook at a time" in said[0]
+    assert "cannot be locked" in next(launch_notes()).detail
     assert names(connection) == []
     launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=said.append)
     assert names(connection) == ["train"]

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
 import pytest
 
-from primepods_magic.api.errors import OutcomeUnknown
+from primepods_magic.api.errors import OutcomeUnknown, PodFailed, PodsError, WaitTimedOut
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.last_seen import greeting
-from primepods_magic.pods.launch import launch
+from primepods_magic.pods.launch import launch, plan_launch
 from primepods_magic.pods.look import Lookout
 from primepods_magic.pods.remove import remove_pods
+from primepods_magic.pods.spec import PodSpec
+from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Through
 from tests.pods.test_launch_doubts import GONE, is_list
 from tests.pods.test_one_pod import is_create, names
+from tests.support.watching import GatedClock, Service, connected
 
 
 class Forgetful(httpx.HTTPTransport):
@@ -108,3 +112,17 @@ def test_the_greeting_does_not_believe_one_empty_list(there: Connection, http: F
     http.is_empty = False
     remove_pods(there, there.client.list_all_pods())
     assert greeting() is None
+
+
+@pytest.mark.parametrize(("settle_s", "outcome"), [(60.0, PodFailed), (300.0, WaitTimedOut)])
+def test_a_pod_that_no_one_knows_is_gone_after_the_settle_time_of_a_launch(
+    settle_s: float, outcome: type[PodsError]
+) -> None:
+    service = Service("train")
+    with connected(service, GatedClock(free=True, consumers=1)) as connection:
+        (pod,) = service.details
+        with suppress(PodsError):
+            plan_launch(connection, PodSpec(name="train", gpu_type="L4_24GB"), settle_s=settle_s)
+        service.pods.clear()
+        with pytest.raises(outcome):
+            wait_for(connection, [pod], timeout_s=200)

@@ -18,6 +18,7 @@ from primepods_magic.api.prime_files import CONFIG, context_file, context_names,
 from primepods_magic.api.settings import LIVE_URL, Settings, mask
 from primepods_magic.api.text import clean
 from primepods_magic.pods.intents import launch_path
+from primepods_magic.pods.locks import can_lock
 from primepods_magic.pods.opening import (
     CERTIFICATE_VARIABLES,
     PROXY_VARIABLES,
@@ -213,6 +214,7 @@ def launch_notes() -> Iterator[Finding]:
             probe.write(b"a note")
             probe.flush()
             os.fsync(probe.fileno())
+            is_locked = can_lock(probe)
     except OSError as error:
         yield Finding(
             "launch notes",
@@ -223,5 +225,14 @@ def launch_notes() -> Iterator[Finding]:
             if find_folder("state")
             else "set HOME to a folder of yours",
         )
-    else:
+        return
+    if is_locked:
         yield Finding("launch notes", "ok", "can be written")
+    else:
+        yield Finding(
+            "launch notes",
+            "warning",
+            f"files in {shorten_path(folder)} cannot be locked: two kernels that launch one name at the same "
+            "moment may rent two pods",
+            "set XDG_STATE_HOME to a folder on a local disk",
+        )
