@@ -190,7 +190,8 @@ class Transport:
 
     @property
     def service_time(self) -> tuple[datetime, float] | None:
-        """The latest ``Date`` of the service (UTC) and the ``time.monotonic()`` at which it came."""
+        """The latest ``Date`` (UTC) of a successful answer in JSON and the ``time.monotonic()`` at which it
+        came."""
         return self._seen
 
     def request(
@@ -254,6 +255,7 @@ class Transport:
                 raise _closed_connection()
             try:
                 response = self._send(method, path, query, body, timeout)
+                received_at_s = time.monotonic()
             except httpx.HTTPError as error:
                 failure = unreachable(method, self._settings.base_url, error)
                 never_left, is_too_much = isinstance(error, NEVER_LEFT), False
@@ -263,6 +265,8 @@ class Transport:
                 try:
                     if response.is_success:
                         answer = parse_body(method, response, text_will_do=text_will_do)
+                        if response.content and isinstance(answer, (dict, list)):
+                            self._note_time(response, received_at_s)
                         if method == "POST":
                             self._sent.note_pod(body, answer)
                         return self._sent.hide(answer) if path.startswith(_PODS_PATH) else answer
@@ -348,15 +352,15 @@ class Transport:
                 raise _closed_connection() from None
             # The words may repeat what was sent.
             raise httpx.NetworkError(type(error).__name__) from None
-        self._note_time(response)
         # As bytes: not every header is ASCII.
         head = [(name, value) for name, value in response.headers.raw if name.lower() not in _CODING_HEADERS]
         return httpx.Response(response.status_code, headers=head, content=received, request=response.request)
 
-    def _note_time(self, response: httpx.Response) -> None:
+    def _note_time(self, response: httpx.Response, received_at_s: float) -> None:
+        """Note the service's time; an error page is often a proxy's, whose clock may be wrong by days."""
         moment = date_of(response)
         if moment is not None:
-            self._seen = (moment, time.monotonic())
+            self._seen = (moment, received_at_s)
 
 
 def _read_way() -> tuple[str | None, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import httpx
@@ -310,6 +311,32 @@ def test_a_time_to_wait_is_read_in_bounds(text: str, wait_s: float | None) -> No
         transport.request("GET", "/x", budget_s=0)
     transport.close()
     assert caught.value.retry_after_s == wait_s
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        httpx.Response(502, text="bad gateway"),
+        httpx.Response(502, json={"detail": "bad gateway"}),
+        httpx.Response(404, json={"detail": "no"}),
+        httpx.Response(200, html="<html>log in</html>"),
+        httpx.Response(200, text="starting"),
+    ],
+    ids=["error page", "error in JSON", "refusal", "login page", "text"],
+)
+def test_only_a_successful_answer_in_json_tells_the_time(page: httpx.Response) -> None:
+    fast = "Sat, 19 Sep 2026 08:00:00 GMT"
+    page.headers["Date"] = fast
+    answers = iter([page, httpx.Response(200, json={}, headers={"Date": fast})])
+    transport = Transport(
+        Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: next(answers))
+    )
+    with contextlib.suppress(errors.PodsError):
+        transport.request("GET", "/x", budget_s=0, text_will_do=True)
+    assert transport.service_time is None
+    transport.request("GET", "/x")
+    assert transport.service_time is not None
+    transport.close()
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import numpy as np
+import numpy.typing as npt
 
 from primepods_magic.api.bounds import check_count, check_flags
 from primepods_magic.api.errors import UnexpectedAnswer
@@ -20,6 +21,10 @@ __all__ = ["History", "read_history"]
 
 FINAL_AFTER = timedelta(hours=48)
 """So long after a pod has ended its row may change: bills come late."""
+
+_UNBILLED_FINAL_AFTER = timedelta(days=30)
+"""So long a row that bills nothing of what has a price may still change. Some stay at 0, of pods that never
+came up."""
 
 _ATTEMPTS = 5
 
@@ -53,7 +58,8 @@ def read_history(
     """Read the whole history: every row once, or an error.
 
     Rows are kept on this computer from 48 hours after their end on, since they no longer change then, and
-    are not asked for again. What is kept is compared with the service by its last row and by the count.
+    are not asked for again. A row that bills nothing although it has a price is kept once the list has a pod
+    that ended 30 days later. What is kept is compared with the service by its last row and by the count.
 
     Parameters
     ----------
@@ -145,8 +151,20 @@ def _final(table: HistoryTable, now: datetime) -> HistoryTable:
     ended = table.columns["terminated_at"]
     is_final = (ended <= microseconds(now - FINAL_AFTER)) & ~table.is_open
     is_final[1:] &= ended[1:] >= ended[:-1]
+    is_final &= ~_may_be_unbilled(table)
     count = len(is_final) if is_final.all() else int(np.argmin(is_final))
     # A row without an id could not be found again.
     while count and table.columns["id"][count - 1] is None:
         count -= 1
     return table[:count]
+
+
+def _may_be_unbilled(table: HistoryTable) -> npt.NDArray[np.bool_]:
+    """Mark rows that bill nothing of what has a price, and that no row is much younger than.
+
+    A clock does not decide here: one that is wrong once would keep the 0 forever.
+    """
+    ended, billed = table.columns["terminated_at"], table.columns["total_billed_price"]
+    is_unbilled = (np.isnan(billed) | (billed == 0.0)) & (table.columns["price_hr"] != 0.0)
+    newest = int(ended.max(initial=0))
+    return np.asarray(is_unbilled & (ended > newest - _UNBILLED_FINAL_AFTER // timedelta(microseconds=1)))

@@ -14,8 +14,10 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from primepods_magic.pods.history import cache_files, clear_cache, read_history
@@ -101,6 +103,36 @@ def test_what_nobody_has_used_for_long_is_forgotten() -> None:
 def test_a_service_that_does_not_tell_its_time_has_no_final_rows() -> None:
     service = MovingService(20, now=datetime.now(timezone.utc))
     service.tells_time = False
+    for _ in range(2):
+        assert read(service) == 0
+
+
+def test_a_row_that_bills_nothing_yet_is_not_kept_whatever_the_clock_says() -> None:
+    service = MovingService(20)
+    late = service.append()
+    late["totalBilledPrice"] = 0.0
+    # One answer, of a clock that is five days ahead.
+    service.now += timedelta(days=5)
+    assert read(service) == 0
+    service.now -= timedelta(days=5)
+    late["totalBilledPrice"] = 40.0
+    assert read(service) == 20
+
+
+def test_a_row_that_never_bills_anything_holds_up_the_cache_for_a_month_at_most() -> None:
+    service = MovingService(10)
+    service.rows[3]["totalBilledPrice"], service.rows[4]["totalBilledPrice"] = 0.0, 0.0
+    service.rows[9] |= {"totalBilledPrice": 0.0, "priceHr": 0.0}
+    read(service)
+    assert read(service) == 10
+
+
+def test_the_clock_of_a_proxys_error_page_makes_no_row_final() -> None:
+    now = datetime.now(timezone.utc)
+    service = MovingService(20, now=now)
+    service.tells_time = False
+    fast = {"Date": format_datetime(now + timedelta(days=5), usegmt=True)}
+    service.spoil = lambda number: None if number else httpx.Response(502, text="bad gateway", headers=fast)
     for _ in range(2):
         assert read(service) == 0
 
