@@ -222,10 +222,10 @@ class Client:
         sort_order: Literal["asc", "desc"] = "desc",
         offset: int = 0,
         limit: int | None = None,
-        until: Callable[[HistoryRow], bool] | None = None,
+        until: Callable[[list[HistoryRow]], bool] | None = None,
     ) -> tuple[list[HistoryRow], int]:
         """As many rows of the history as asked for, all unless limited, and how many there are in all. No
-        page is read after one with a row that ``until`` is true of."""
+        page is read once ``until`` is true of all rows so far."""
         order = sorting_params(sort_by, sort_order)
         max_rows, start = check_count("limit", limit), check_count("offset", offset, 0)
 

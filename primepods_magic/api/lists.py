@@ -91,7 +91,7 @@ def read_pages(
     start: int = 0,
     max_rows: int | None = None,
     believed_rows: int = _MAX_ROWS,
-    until: Callable[[A], bool] | None = None,
+    until: Callable[[list[A]], bool] | None = None,
 ) -> tuple[list[A], int]:
     """Read pages until they end or come again, for lists in which a missing row does no harm.
 
@@ -108,7 +108,8 @@ def read_pages(
     believed_rows : int
         More rows than these, unless asked for, do not end.
     until : callable, optional
-        Tells of a row that no page after its own is wanted.
+        Return whether no page after these rows is wanted. It is given all rows so far: the service may list
+        them in another order than was asked for.
 
     Returns
     -------
@@ -134,7 +135,7 @@ def read_pages(
         # The published default is 0, and a count below what is here is of something else.
         is_at_end = page.total is not None and len(page.rows) <= page.total <= start + len(rows)
         is_enough = max_rows is not None and len(rows) >= max_rows
-        if is_at_end or is_enough or (until is not None and any(map(until, page.rows))):
+        if is_at_end or is_enough or (until is not None and until(rows)):
             return rows[:max_rows], total
     raise UnexpectedAnswer(_endless(what))
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from operator import ge
 from typing import Any
 
 from primepods_magic.api.account import Billing, Disk, Team, Wallet
@@ -136,9 +137,13 @@ def overview(connection: Connection) -> Overview:
 
 def _ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:
     """What has ended since a time, the newest first."""
-    rows, _ = connection.client.all_history(
-        until=lambda row: row.terminated_at is not None and row.terminated_at < since
-    )
+
+    def reaches_back(rows: list[HistoryRow]) -> bool:
+        ends = [row.terminated_at for row in rows if row.terminated_at is not None]
+        # A service that ignores the order may list more rows of this month after old ones.
+        return bool(ends) and ends[-1] < since and all(map(ge, ends, ends[1:]))
+
+    rows, _ = connection.client.all_history(until=reaches_back)
     return list({row.id or str(place): row for place, row in enumerate(rows)}.values())
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from email.utils import format_datetime
 from typing import Any
 
 import httpx
@@ -167,3 +168,39 @@ def test_a_history_that_never_ends_is_given_up(big: int) -> None:
         with pytest.raises(UnexpectedAnswer, match="does not end"):
             overview(connection)
     assert len(asked) == (8 if big else 101)
+
+
+@pytest.mark.parametrize("order", ["newest", "oldest", "mixed"])
+def test_the_month_is_whole_in_whatever_order_the_history_comes(order: str) -> None:
+    now = datetime(2026, 9, 14, 8, tzinfo=timezone.utc)
+    ends = [now - timedelta(hours=hour) for hour in range(5)]
+    ends += [now - timedelta(days=60, hours=hour) for hour in range(350)]
+    if order == "oldest":
+        ends.reverse()
+    elif order == "mixed":
+        ends.insert(50, ends.pop(0))
+    rows = [
+        {
+            "id": f"pod-{number}",
+            "createdAt": (end - timedelta(minutes=30)).isoformat(),
+            "terminatedAt": end.isoformat(),
+            "totalBilledPrice": 10.0,
+        }
+        for number, end in enumerate(ends)
+    ]
+    asked: list[int] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        date = {"Date": format_datetime(now, usegmt=True)}
+        if not request.url.path.endswith("/history"):
+            is_list = request.url.path.endswith("/pods/")
+            return httpx.Response(200 if is_list else 403, json={"data": []}, headers=date)
+        asked.append(offset := int(request.url.params["offset"]))
+        page = {"data": rows[offset : offset + 100], "total_count": len(rows)}
+        return httpx.Response(200, json=page, headers=date)
+
+    with client_of(httpx.MockTransport(answer)) as client:
+        connection = Connection(client, ServiceClock(client.transport), False)
+        client.list_all_pods()
+        assert overview(connection).wallets[0].month_usd == 50.0
+    assert asked == ([0] if order == "newest" else [0, 100, 200, 300])
