@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from primepods_magic.pods.connection import Connection
 
-__all__ = ["DISKS_UNSEEN", "OWNERS_UNKNOWN", "caption"]
+__all__ = ["DISKS_UNSEEN", "OWNERS_UNKNOWN", "TEAMS_UNSEEN", "caption"]
 
 DISKS_UNSEEN = "disks not counted: your key may not list them"
 OWNERS_UNKNOWN = "not known to be yours: the service does not say who you are, or whose they are"
+TEAMS_UNSEEN = "teams without live pods or disks of yours not counted: your key may not list teams"
 
 
 def caption(connection: Connection, shown: int, total: int, what: str, *more: str) -> str:

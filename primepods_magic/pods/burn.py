@@ -54,28 +54,33 @@ def disk_burn_usd_hr(disks: Iterable[Disk], now: datetime) -> float:
     return sum(disk.price_hr or 0.0 for disk in disks if not has_ended(disk, now))
 
 
-def accrued_usd(pod: PodDetails, now: datetime) -> float:
-    """What a pod must have cost so far, as far as is told: an estimate in USD.
+def accrued_usd(thing: PodDetails | Disk, now: datetime, *, since: datetime | None = None) -> float:
+    """Return what a pod or disk must have cost so far, as far as is told: an estimate in USD.
 
-    It costs what it costs now since it was created, until its end; where it is STOPPED, that since it last
-    changed, and the running price before.
+    It costs what it costs now since it was created, until its end. A pod that is STOPPED costs that since it
+    last changed, and the running price before. A disk costs the same, attached or not.
 
     Parameters
     ----------
-    pod : PodDetails
-        The pod.
+    thing : PodDetails or Disk
+        The pod or disk.
     now : datetime
         Up to when.
+    since : datetime, optional
+        Leave out what it has cost before.
     """
-    if pod.created_at is None:
+    begin = max((moment for moment in (thing.created_at, since) if moment), default=None)
+    if begin is None:
         return 0.0
-    until = min(now, end_of(pod) or now)
-    hours = max(0.0, (until - pod.created_at) / _HOUR)
-    rate = _rate_usd_hr(pod)
-    if pod.status != PodStatus.STOPPED:
+    until = min(now, end_of(thing) or now)
+    hours = max(0.0, (until - begin) / _HOUR)
+    running_usd_hr = thing.price_hr or 0.0
+    if isinstance(thing, Disk):
+        return running_usd_hr * hours
+    rate = _rate_usd_hr(thing)
+    if thing.status != PodStatus.STOPPED:
         return rate * hours
-    running_usd_hr = pod.price_hr or 0.0
-    stopped_hours = max(0.0, (until - max(pod.updated_at or until, pod.created_at)) / _HOUR)
+    stopped_hours = max(0.0, (until - max(thing.updated_at or until, begin)) / _HOUR)
     return running_usd_hr * (hours - stopped_hours) + rate * stopped_hours
 
 

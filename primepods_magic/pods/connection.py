@@ -13,6 +13,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from primepods_magic.api.account import Disk
 from primepods_magic.api.bounds import check_flags
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import (
@@ -152,8 +153,8 @@ class Connection:
                 return self.client.whoami().id
         return None
 
-    def may_be_mine(self, pod: PodDetails | HistoryRow) -> bool:
-        """Whether I launched this pod, or it cannot be told."""
+    def may_be_mine(self, pod: PodDetails | HistoryRow | Disk) -> bool:
+        """Whether I launched this pod or made this disk, or it cannot be told."""
         return None in (self.user_id, pod.user_id) or self._is_my_id(pod.user_id)
 
     def is_mine(self, pod: PodDetails | HistoryRow) -> bool:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from operator import ge
 from typing import Any
 
-from primepods_magic.api.account import Billing, Disk, Team, Wallet
+from primepods_magic.api.account import Disk, Team, Wallet
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 
 from .agreements import read_pods
-from .allowed import if_allowed, latest_billings
+from .allowed import if_allowed
 from .behind import run_all_behind
-from .burn import accrued_usd, burn_usd_hr, disk_burn_usd_hr, end_of, has_ended
+from .billings import Billed, add_up, collect_billings, cost_so_far_usd, latest_billings
+from .burn import burn_usd_hr, disk_burn_usd_hr, end_of, has_ended
 from .connection import Connection
+from .teams import list_payers
 
 __all__ = ["Overview", "WalletState", "overview"]
 
@@ -31,7 +33,7 @@ class WalletState:
     Parameters
     ----------
     name : str
-        ``mine``, or the team's name.
+        ``mine``, or the team's name, or its id where the name is not known.
     team_id : str, optional
         Which team's it is.
     pods, pods_mine, disks : int
@@ -41,7 +43,7 @@ class WalletState:
         What that costs an hour, in the states the pods are in: an estimate in USD.
     today_usd, month_usd : float, optional
         Spent since midnight and since the first of the month (UTC): the service's totals for what has ended,
-        spread evenly over its life, and what it has billed so far, or else an estimate, for what lives.
+        spread evenly over its life; for what lives, what was billed so far and an estimate of the rest.
     balance_usd : float, optional
         What there is to spend.
     """
@@ -77,11 +79,14 @@ class Overview:
         My own, and each team's.
     as_of : datetime
         When, by the service's clock (UTC).
+    may_list_teams : bool
+        Whether the key may ask for my teams; else only teams that live pods and disks of mine name are here.
     """
 
     person: str | None
     wallets: tuple[WalletState, ...]
     as_of: datetime
+    may_list_teams: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,6 +96,7 @@ class _Seen:
     pods: list[PodDetails]
     disks: list[Disk] | None
     history: list[HistoryRow]
+    billed: dict[str, Billed]
     now: datetime
 
 
@@ -122,17 +128,22 @@ def overview(connection: Connection) -> Overview:
         lambda: _ended_since(connection, month),
         lambda: if_allowed(client.whoami),
         lambda: latest_billings(connection, None),
+        lambda: if_allowed(client.list_teams),
     ]
     asked = run_all_behind(connection, questions)
-    teams = [team for team in if_allowed(client.list_teams) or [] if team.team_id]
-    wallets = run_all_behind(
-        connection, [partial(latest_billings, connection, team.team_id) for team in teams]
+    pods, disks, history, me, own_wallet, teams = (answer.result() for answer in asked)
+    things = [*pods, *(disks or ())]
+    payers = list_payers(connection, teams, things)
+    of_teams = run_all_behind(
+        connection, [partial(latest_billings, connection, team.team_id) for team in payers]
     )
-    pods, disks, history, me, own_wallet = (answer.result() for answer in asked)
-    seen = _Seen(pods, disks, history, now)
-    rows = [_state(connection, seen, None, own_wallet)]
-    rows += [_state(connection, seen, team, each.result()) for team, each in zip(teams, wallets, strict=True)]
-    return Overview(me.name if me else None, tuple(rows), now)
+    wallets = {team.team_id: answer.result() for team, answer in zip(payers, of_teams, strict=True)}
+    rows = collect_billings(connection, {None: own_wallet, **wallets}, things)
+    billed = add_up((row.resource_id, row.amount_usd, row.last_billed_at) for row in rows)
+    seen = _Seen(pods, disks, history, billed, now)
+    states = [_state(connection, seen, None, own_wallet)]
+    states += [_state(connection, seen, team, wallets[team.team_id]) for team in payers]
+    return Overview(me.name if me else None, tuple(states), now, teams is not None)
 
 
 def _ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:
@@ -164,16 +175,16 @@ def _state(connection: Connection, seen: _Seen, team: Team | None, wallet: Walle
     mine = [pod for pod in pods if connection.may_be_mine(pod)]
     midnight = seen.now.replace(hour=0, minute=0, second=0, microsecond=0)
     living = {*(pod.id for pod in spent), *(disk.id for disk in spent_disks)}
-    # While nothing is billed for it, a row of what lives tells nothing.
-    told = [row for row in seen.history if is_paid(row) and (row.total_billed_price or row.id not in living)]
+    rows = [row for row in seen.history if is_paid(row)]
+    told = [row for row in rows if row.id not in living or (row.terminated_at and row.total_billed_price)]
     known = {row.id for row in told if row.id}
-    spans = [*_ended_spans(told, seen.now)]
-    spans += _living_spans(
-        [pod for pod in spent if pod.id not in known],
-        [disk for disk in spent_disks if disk.id not in known],
-        wallet.recent_billings if wallet else (),
-        seen.now,
-    )
+    # What a row without an end has billed, of what lives, is the least that it has cost.
+    least = {row.id: row.total_billed_price for row in rows if row.id not in known}
+    spans = [_ended_span(row, seen.now) for row in told]
+    things: list[PodDetails | Disk] = [*spent, *spent_disks]
+    for thing in things:
+        if thing.id not in known:
+            spans.append(_living_span(thing, seen, least.get(thing.id)))
     return WalletState(
         name=(team.name or team_id or "team") if team else "mine",
         team_id=team_id,
@@ -203,21 +214,18 @@ class _Span:
         return self.usd * max(0.0, min(1.0, (self.end - moment) / length))
 
 
-def _ended_spans(rows: Iterable[HistoryRow], now: datetime) -> Iterable[_Span]:
-    for row in rows:
-        end = min(now, row.terminated_at or now)
-        yield _Span(row.created_at or end, end, row.total_billed_price or 0.0)
+def _ended_span(row: HistoryRow, now: datetime) -> _Span:
+    end = min(now, row.terminated_at or now)
+    begin = row.created_at or end
+    usd = row.total_billed_price or 0.0
+    if not usd and row.terminated_at is None:
+        # As the ledger counts it: it goes on, and is not billed yet.
+        usd = (row.price_hr or 0.0) * max(0.0, (end - begin) / _HOUR)
+    return _Span(begin, end, usd)
 
 
-def _living_spans(
-    pods: Iterable[PodDetails], disks: Iterable[Disk], billings: Iterable[Billing], now: datetime
-) -> Iterable[_Span]:
-    billed = {row.resource_id: row.amount_usd for row in billings if row.amount_usd is not None}
-    for pod in pods:
-        end = min(now, end_of(pod) or now)
-        yield _Span(pod.created_at or end, end, billed.get(pod.id, accrued_usd(pod, now)))
-    for disk in disks:
-        end = min(now, end_of(disk) or now)
-        begin = disk.created_at or end
-        estimate = (disk.price_hr or 0.0) * max(0.0, (end - begin) / _HOUR)
-        yield _Span(begin, end, billed.get(disk.id, estimate))
+def _living_span(thing: PodDetails | Disk, seen: _Seen, least_usd: float | None) -> _Span:
+    end = min(seen.now, end_of(thing) or seen.now)
+    billed = seen.billed.get(thing.id) if thing.id else None
+    usd = cost_so_far_usd(thing, billed, seen.now)
+    return _Span(thing.created_at or end, end, max(least_usd, usd) if least_usd else usd)

@@ -13,11 +13,13 @@ from primepods_magic.api.bounds import check_flags
 from primepods_magic.api.models import PodDetails
 
 from .agreements import read_pods
-from .allowed import if_allowed, latest_billings
+from .allowed import if_allowed
 from .behind import run_all_behind
+from .billings import collect_billings, latest_billings
 from .connection import Connection
 from .history import History, read_history
 from .history.pages import Progress
+from .teams import list_payers
 
 __all__ = ["Spending", "read_spending"]
 
@@ -80,17 +82,16 @@ def read_spending(
     questions: list[Callable[[], Any]] = [
         partial(read_pods, connection),
         lambda: if_allowed(client.list_disks),
-        lambda: if_allowed(client.list_teams) or [],
+        lambda: if_allowed(client.list_teams),
         lambda: latest_billings(connection, None),
     ]
     asked = run_all_behind(connection, questions)
     # What ends meanwhile is then in the history, and counted once: by its id.
-    pods, disks, teams, wallet = (answer.result() for answer in asked)
-    of_teams = [partial(latest_billings, connection, team.team_id) for team in teams if team.team_id]
-    asked_of_teams = run_all_behind(connection, of_teams)
+    pods, disks, teams, own_wallet = (answer.result() for answer in asked)
+    things = [*pods, *(disks or ())]
+    payers = [team.team_id for team in list_payers(connection, teams, things)]
+    of_teams = run_all_behind(connection, [partial(latest_billings, connection, payer) for payer in payers])
     history = read_history(connection, refresh=refresh, progress=progress)
-    wallets = [wallet, *(answer.result() for answer in asked_of_teams)]
-    rows = [row for each in wallets if each is not None for row in each.recent_billings]
-    # A wallet may tell what another one tells, too.
-    billings = list({row.id or f"#{place}": row for place, row in enumerate(rows)}.values())
-    return Spending(history, pods, disks or [], billings, teams, history.now, disks is not None)
+    wallets = {payer: answer.result() for payer, answer in zip(payers, of_teams, strict=True)}
+    billings = collect_billings(connection, {None: own_wallet, **wallets}, things)
+    return Spending(history, pods, disks or [], billings, teams or [], history.now, disks is not None)

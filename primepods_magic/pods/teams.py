@@ -2,15 +2,42 @@
 
 from __future__ import annotations
 
-from primepods_magic.api.account import Team
+from collections.abc import Iterable
+
+from primepods_magic.api.account import Disk, Team
 from primepods_magic.api.errors import NotFound, PermissionDenied
+from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import did_you_mean
 from primepods_magic.api.text import clean, join_clean
+from primepods_magic.api.vocabulary import PodStatus
 
 from .connection import Connection
 from .likeness import fold_letters
 
-__all__ = ["find_team", "is_same_team"]
+__all__ = ["find_team", "is_same_team", "list_payers"]
+
+
+def list_payers(
+    connection: Connection, teams: Iterable[Team] | None, things: Iterable[PodDetails | Disk]
+) -> list[Team]:
+    """Return the teams that may be billed for what is mine: those that I am in, and those that live pods and
+    disks of mine name, by id alone.
+
+    Parameters
+    ----------
+    connection : Connection
+        Whose.
+    teams : iterable of Team, optional
+        My teams, where the key may list them.
+    things : iterable of PodDetails or Disk
+        What lives.
+    """
+    payers = {team.team_id: team for team in teams or () if team.team_id}
+    for thing in things:
+        is_over = thing.status == PodStatus.TERMINATED
+        if thing.team_id and not is_over and connection.may_be_mine(thing):
+            payers.setdefault(thing.team_id, Team(team_id=thing.team_id))
+    return list(payers.values())
 
 
 def find_team(connection: Connection, text: str) -> Team:

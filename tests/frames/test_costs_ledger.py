@@ -145,8 +145,8 @@ def test_a_live_pods_line() -> None:
 def test_what_was_billed_beats_what_would_be_estimated() -> None:
     billings = billings_frame(
         [
-            Billing(resource_id="p", amount_usd=3.0),
-            Billing(resource_id="p", amount_usd=4.0),
+            Billing(resource_id="p", amount_usd=3.0, last_billed_at=NOW),
+            Billing(resource_id="p", amount_usd=4.0, last_billed_at=START),
             Billing(resource_id="d", amount_usd=None),
         ]
     )
@@ -157,7 +157,7 @@ def test_what_was_billed_beats_what_would_be_estimated() -> None:
 def test_nothing_is_counted_twice() -> None:
     past = [
         row(id="closed", total_billed_price=9.0),
-        row(id="open", terminated_at=None, total_billed_price=1.0),
+        row(id="open", terminated_at=None, total_billed_price=31.0),
     ]
     pods = [
         pod(id="closed"),
@@ -171,8 +171,20 @@ def test_nothing_is_counted_twice() -> None:
     lines = live(*pods, past=past)
     # What has no id cannot be told from another without one.
     assert [line["state"] for line in lines] == ["closed", "open", "live", "live", "live"]
-    assert [line["cost_usd"] for line in lines] == [9.0, 1.0, 20.0, 20.0, 20.0]
+    assert [line["cost_usd"] for line in lines] == [9.0, 31.0, 20.0, 20.0, 20.0]
     assert lines[1]["is_spot"] is True
+
+
+def test_an_open_row_that_bills_less_than_its_pod_has_cost_gives_way_to_the_pod() -> None:
+    past = [row(id="p", terminated_at=None, total_billed_price=0.02)]
+    assert [(line["state"], line["cost_usd"]) for line in live(pod(), past=past)] == [("live", 20.0)]
+
+
+def test_billings_without_a_time_are_the_least_that_a_pod_has_cost() -> None:
+    for usd, cost in ((3.0, 20.0), (31.0, 31.0), (0.0, 20.0), (-1.0, 20.0)):
+        billings = pd.DataFrame({"resource_id": ["p"], "amount_usd": [usd]})
+        (line,) = live(pod(), billings=billings)
+        assert (line["cost_usd"], line["estimated"]) == (cost, True)
 
 
 def test_disks() -> None:

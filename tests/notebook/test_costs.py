@@ -16,6 +16,7 @@ from primepods_magic.api.errors import InvalidRequest, NotConfigured, NotFound
 from primepods_magic.notebook.commands.costs import QUESTIONS
 from primepods_magic.pods.connection import in_use
 from tests.support.sandbox_control import SandboxControl
+from tests.support.scripted import Answered, Asked, as_json, scripted
 
 CREATE = "%pod_create --gpu H100_80GB --name train --wait"
 
@@ -190,6 +191,25 @@ def test_disks_that_the_key_may_not_list_are_said_to_be_missing(
     connect(settings=Settings(sandbox.url, "sandbox-pods"))
     shell.run(line)
     assert "disks not counted: your key may not list them" in shell.output.text
+
+
+def test_teams_that_the_key_may_not_list_are_said_to_be_missing(shell: Any) -> None:
+    pod = {"id": "p", "teamId": "team-1", "status": "ACTIVE", "priceHr": 2.39}
+
+    def answer(asked: Asked) -> Answered:
+        if asked.path.endswith(("/teams", "/whoami", "/wallet")):
+            return as_json({"detail": "no"}, 403)
+        rows = [pod] if asked.path.endswith("/pods/") else []
+        return as_json({"data": rows, "total_count": len(rows)})
+
+    shell.run("%pods")
+    assert "your key may not list teams" not in shell.output.text
+    with scripted(answer) as url:
+        connect(settings=Settings(url, "k" * 40))
+        frame = shell.run("%pods")
+    assert "teams without live pods or disks of yours not counted: your key" in shell.output.text
+    assert "1 live pod of yours, $2.39/h" in shell.output.text
+    assert frame["wallet"].tolist() == ["mine", "team-1"]
 
 
 @pytest.mark.parametrize("ending", ["png", "svg", "pdf"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -49,9 +49,9 @@ def ledger(
 ) -> pd.DataFrame:
     """Put everything that costs into one frame: the history, and the pods and disks that live.
 
-    A pod or disk whose id is in the history is not counted again; while nothing is billed for it there, what
-    it must have cost so far is counted instead. What tells its own end costs nothing after it. Pure: nothing
-    is asked of the service, and the frames that are given stay as they are.
+    A pod or disk whose id is in the history is not counted again. While it lives and less is billed for it
+    there than it has cost so far, that is counted instead. What tells its own end costs nothing after it.
+    Pure: nothing is asked of the service, and the frames that are given stay as they are.
 
     Parameters
     ----------
@@ -61,8 +61,9 @@ def ledger(
     pods, disks : pandas.DataFrame, optional
         What lives, as ``pods_frame`` and ``disks_frame`` build it; what is TERMINATED is left out.
     billings : pandas.DataFrame, optional
-        What the service billed so far for what lives (``resource_id, amount_usd``), in place of an estimate
-        from prices.
+        What the service billed so far for what lives (``resource_id, amount_usd, last_billed_at``), in place
+        of an estimate from prices. What accrued since ``last_billed_at`` is added; without it the estimate
+        counts if it is more.
     teams : pandas.DataFrame, optional
         The names of teams (``name, team_id``).
     now : datetime, optional
@@ -81,7 +82,8 @@ def ledger(
         ``estimated``          boolean              not final: it lives, is open, or is not billed yet
         =====================  ===================  ================================================
 
-        ``state`` is ``closed``, ``open`` (in the history, without an end) or ``live`` (not in the history).
+        ``state`` is ``closed``, ``open`` (in the history, without an end) or ``live`` (the history has
+        less of it, or nothing).
 
     Raises
     ------
@@ -100,14 +102,14 @@ def ledger(
     """
     until = now_or(now)
     past = _past(history, until)
-    for living in (pods, disks):
-        if living is not None:
-            past = _without_blanks(past, living)
+    is_closed = past["state"].eq("closed")
     alive = [
-        build(frame, billings, past["id"], until)
+        build(frame, billings, past["id"][is_closed], until)
         for build, frame in ((living_pods, pods), (living_disks, disks))
         if frame is not None
     ]
+    past = _without_lesser(past, alive)
+    alive = [rows[~rows["id"].isin(past["id"].dropna())] for rows in alive]
     joined = _joined(past, [rows for rows in alive if len(rows)])
     if pods is not None:
         joined["is_spot"] = joined["is_spot"].fillna(_spot(joined["id"], pods))
@@ -171,13 +173,18 @@ def _is_blank(rows: Mapping[str, Any] | pd.DataFrame) -> pd.Series:
     return blank
 
 
-def _without_blanks(past: pd.DataFrame, living: pd.DataFrame) -> pd.DataFrame:
-    """Without open rows that nothing was billed for yet, and whose pod or disk itself tells more."""
-    is_alive = past["id"].isin(text(living, "id").dropna())
-    is_blank = past["state"].eq("open") & _is_blank(past) & is_alive
-    if not is_blank.any():
+def _without_lesser(past: pd.DataFrame, alive: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Return the history without open rows that bill less than their pod or disk itself has cost: they do not
+    say until when they are billed."""
+    costs = {
+        thing_id: cost for rows in alive for thing_id, cost in zip(rows["id"], rows["cost_usd"], strict=True)
+    }
+    own_usd = past["id"].map(costs).astype("Float64")
+    is_less = (past["billed_usd"] <= own_usd).fillna(False) | (_is_blank(past) & own_usd.notna())
+    is_lesser = (past["state"].eq("open").fillna(False) & is_less).astype(bool)
+    if not is_lesser.any():
         return past
-    rest: pd.DataFrame = past[~is_blank].reset_index(drop=True)
+    rest: pd.DataFrame = past[~is_lesser].reset_index(drop=True)
     return rest
 
 

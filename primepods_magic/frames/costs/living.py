@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
+from primepods_magic.api.account import Disk
+from primepods_magic.api.models import PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 from primepods_magic.frames.schema import STRING
+from primepods_magic.pods.billings import Billed, add_up, cost_so_far_usd
 
 from .reading import column_of, lives, numbers, prices, require, statuses, text, times, truths
 
@@ -55,7 +60,7 @@ def living_pods(
     rows["gpu_count"] = column_of(alive, "gpu_count", "Int64")
     rows["socket"] = column_of(alive, "socket", "string")
     rows["is_spot"] = truths(alive, "is_spot")
-    return _counted(rows, _accrued_usd(alive, now), billings)
+    return _counted(rows, _read_pods(alive, rows), billings, now)
 
 
 def living_disks(
@@ -69,8 +74,7 @@ def living_disks(
     rows["gpu_count"] = pd.Series(0, index=rows.index, dtype="Int64")
     rows["socket"] = rows["gpu"]
     rows["is_spot"] = pd.Series(index=rows.index, dtype="boolean")
-    price = prices(alive, "price_usd_hr").fillna(0.0)
-    return _counted(rows, price * hours_between(rows["begin_at"], rows["end_at"]), billings)
+    return _counted(rows, [Disk(**cells) for cells in _list_cells(_lives(alive, rows))], billings, now)
 
 
 def _alive(frame: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
@@ -98,38 +102,78 @@ def _rows(alive: pd.DataFrame, kind: str, now: pd.Timestamp) -> pd.DataFrame:
     return rows
 
 
-def _counted(rows: pd.DataFrame, accrued_usd: pd.Series, billings: pd.DataFrame | None) -> pd.DataFrame:
-    """The rows with what they cost: as billed so far where that is told, else as accrued."""
-    rows["billed_usd"] = _billed_usd(rows["id"], billings)
-    rows["cost_usd"] = rows["billed_usd"].fillna(accrued_usd)
+def _counted(
+    rows: pd.DataFrame,
+    things: Sequence[PodDetails | Disk],
+    billings: pd.DataFrame | None,
+    now: pd.Timestamp,
+) -> pd.DataFrame:
+    """Return the rows with what they cost: as billed so far, and as accrued since."""
+    billed, until = _read_billings(billings), now.to_pydatetime()
+    known = [billed.get(thing.id) if thing.id else None for thing in things]
+    rows["billed_usd"] = _dollars([each.usd if each else None for each in known], rows.index)
+    costs = [cost_so_far_usd(thing, each, until) for thing, each in zip(things, known, strict=True)]
+    rows["cost_usd"] = _dollars(costs, rows.index)
     rows["duration"] = (rows["end_at"] - rows["begin_at"]).astype("timedelta64[us]")
     rows["gpu_hours"] = rows["gpu_count"] * hours_between(rows["begin_at"], rows["end_at"])
     return rows
 
 
-def _billed_usd(ids: pd.Series, billings: pd.DataFrame | None) -> pd.Series:
+def _dollars(values: Sequence[float | None], index: pd.Index) -> pd.Series:
+    dollars: pd.Series = pd.Series(list[Any](values), index=index, dtype="Float64")
+    return dollars
+
+
+def _read_billings(billings: pd.DataFrame | None) -> dict[str, Billed]:
     if billings is None:
-        return pd.Series(index=ids.index, dtype="Float64")
+        return {}
     require(billings, "billings", ("resource_id", "amount_usd"))
-    told = pd.DataFrame({"id": text(billings, "resource_id"), "usd": numbers(billings, "amount_usd")})
-    billed: pd.Series = ids.map(told.dropna().groupby("id")["usd"].sum().to_dict()).astype("Float64")
-    return billed
+    told = pd.DataFrame(
+        {
+            "id": text(billings, "resource_id"),
+            "usd": numbers(billings, "amount_usd"),
+            "until": times(billings, "last_billed_at"),
+        }
+    )
+    return add_up((cells["id"], cells["usd"], cells["until"]) for cells in _list_cells(told))
 
 
-def _accrued_usd(pods: pd.DataFrame, now: pd.Timestamp) -> pd.Series:
-    """What pods must have cost so far, by the states they are in; as `pods.burn` counts an hour of them."""
-    price = prices(pods, "price_usd_hr").fillna(0.0)
-    (begin, end), status = lives(pods, now), statuses(pods)
-    hours = hours_between(begin, end)
-    provisioning = prices(pods, "provisioning_price_usd_hr").fillna(price)
-    rate = price.mask(status.eq(PodStatus.PROVISIONING.value).fillna(False), provisioning)
-    # When it stopped is not told; but it changed last at ``updated_at``. Without that the dearer rate counts.
-    stopped_at = times(pods, "updated_at").fillna(end)
-    stopped_hours = hours_between(stopped_at.where(stopped_at > begin, begin), end)
-    cheaper = price - prices(pods, "stopped_price_usd_hr").fillna(price)
-    saved = (cheaper * stopped_hours).where(status.eq(PodStatus.STOPPED.value).fillna(False), 0.0)
-    accrued: pd.Series = rate * hours - saved
-    return accrued
+def _lives(alive: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return what the cost of pods and disks is counted from, under the names of the models."""
+    told: pd.DataFrame = pd.DataFrame(
+        {
+            "id": text(rows, "id"),
+            "status": statuses(alive),
+            "price_hr": prices(alive, "price_usd_hr"),
+            "created_at": rows["begin_at"],
+            "terminated_at": rows["terminated_at"],
+        }
+    )
+    return told
+
+
+def _read_pods(alive: pd.DataFrame, rows: pd.DataFrame) -> list[PodDetails]:
+    told = _lives(alive, rows).assign(
+        provisioning_price_hr=prices(alive, "provisioning_price_usd_hr"),
+        stopped_price_hr=prices(alive, "stopped_price_usd_hr"),
+        updated_at=times(alive, "updated_at"),
+    )
+    return [PodDetails(**cells) for cells in _list_cells(told)]
+
+
+def _list_cells(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the cells of each row as plain values, ``None`` where missing."""
+    columns = {
+        str(name): [None if pd.isna(value) else _plain_cell(value) for value in frame[name]]
+        for name in frame.columns
+    }
+    return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+
+
+def _plain_cell(value: Any) -> Any:
+    if isinstance(value, pd.Timestamp):
+        return value.to_pydatetime()
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def hours_between(begin: pd.Series, end: pd.Series) -> pd.Series:

@@ -24,7 +24,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods`` alone."""
     from primepods_magic.api.text import clean
     from primepods_magic.frames import overview_frame
-    from primepods_magic.notebook.captions import DISKS_UNSEEN, OWNERS_UNKNOWN
+    from primepods_magic.notebook.captions import DISKS_UNSEEN, OWNERS_UNKNOWN, TEAMS_UNSEEN
     from primepods_magic.notebook.display import present
     from primepods_magic.pods.overview import overview
 
@@ -40,4 +40,6 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         parts.append(OWNERS_UNKNOWN)
     if seen.wallets[0].disks is None:
         parts.append(DISKS_UNSEEN)
+    if not seen.may_list_teams:
+        parts.append(TEAMS_UNSEEN)
     return present(overview_frame(seen.wallets), kind="wallets", caption=" · ".join(parts))
