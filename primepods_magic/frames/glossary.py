@@ -142,7 +142,7 @@ MEANINGS: Mapping[str, str] = {
     "updated_at": "when the service changed it last",
     "user_id": "id of the person who launched it",
     "vcpus": "vCPUs",
-    "wallet": "'mine', or a team's name",
+    "wallet": "'mine', or a team's name, or its id where the name is not known",
     "wallet_id": "id of the wallet that is billed",
     "what_to_do": "how to fix it",
     **_range("disk", "disk in GB"),
