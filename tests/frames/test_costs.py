@@ -327,9 +327,9 @@ def test_years_of_hours_are_spread_as_months_are(tz: str, until: str | None) -> 
         (None, None, 0.25),
         gpu=[*"ABC" * 100, "A"],
     )
-    began = time.monotonic()
+    began_s = time.thread_time()
     hours = breakdown(rows, "gpu", freq="H", tz=tz, until=until)
-    assert time.monotonic() - began < 5
+    assert time.thread_time() - began_s < 5
     months = breakdown(rows, "gpu", freq="M", tz=tz, until=until)
     hours["period"] = month_of(hours["period"])
     months["period"] = month_of(months["period"])

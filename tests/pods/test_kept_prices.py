@@ -48,7 +48,11 @@ class Repricing(Changing):
         path = request.url.path.rstrip("/")
         if request.method != "GET" or path not in ("/api/v1/pods", "/api/v1/pods/status"):
             return response
-        rows = [{**row, **self.fields} for row in answer["data"]]
+        # What is being ended, or has ended, stays so.
+        rows = [
+            row if row["status"] in ("DELETING", "TERMINATED") else {**row, **self.fields}
+            for row in answer["data"]
+        ]
         return httpx.Response(200, headers={"Date": response.headers["Date"]}, json={**answer, "data": rows})
 
 

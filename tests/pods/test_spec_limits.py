@@ -22,10 +22,10 @@ GPU = {"gpu": "L4_24GB"}
 
 def refuse(ask: Callable[[], object], *, within_s: float = 5.0) -> str:
     """What a request is refused with, which is short and quick."""
-    began = time.monotonic()
+    began_s = time.thread_time()
     with pytest.raises(InvalidRequest, match="Nothing was sent") as caught:
         ask()
-    assert time.monotonic() - began < within_s
+    assert time.thread_time() - began_s < within_s
     said = str(caught.value)
     assert len(said) < 1500
     assert said.isprintable()
@@ -258,9 +258,9 @@ TEXTS = [
 @pytest.mark.parametrize("text", TEXTS, ids=lambda text: repr(text[:20]))
 def test_refuses_a_text_in_a_few_words(text: str) -> None:
     refuse(lambda: parse_specs(text, variable=lambda _: "v" * 1000))
-    began = time.monotonic()
+    began_s = time.thread_time()
     literal_secrets(text)
-    assert time.monotonic() - began < 2
+    assert time.thread_time() - began_s < 2
 
 
 def test_reads_a_text_with_a_byte_order_mark() -> None:
@@ -268,15 +268,15 @@ def test_reads_a_text_with_a_byte_order_mark() -> None:
 
 
 def test_looks_for_written_out_secrets_in_linear_time() -> None:
-    began = time.monotonic()
+    began_s = time.thread_time()
     assert literal_secrets("token" * 15_000 + "\nMY_TOKEN: abc") == ["MY_TOKEN"]
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began_s < 1
 
 
 def test_finds_what_is_nearest_to_a_long_word_quickly() -> None:
-    began = time.monotonic()
+    began_s = time.thread_time()
     assert nearest("gpu" * 1_000_000, ["gpu", "count"]) is None
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began_s < 1
 
 
 def test_names_the_first_problems_of_very_many() -> None:
