@@ -11,11 +11,19 @@ from pydantic import ValidationError
 from .bodies import parse_json
 from .errors import UnexpectedAnswer
 from .hiding import hide_secrets
-from .models import Page, PodStatusEntry
+from .models import Page, PodDetails, PodStatusEntry
 from .text import clean
-from .tolerant import Answer, rows_of
+from .tolerant import Answer, rows_of, text_in
 
-__all__ = ["read_error", "read_logs", "read_model", "read_page", "read_rows", "read_status"]
+__all__ = [
+    "read_created_pod",
+    "read_error",
+    "read_logs",
+    "read_model",
+    "read_page",
+    "read_rows",
+    "read_status",
+]
 
 A = TypeVar("A", bound=Answer)
 _LONGEST_MESSAGE = 300
@@ -42,6 +50,15 @@ def read_model(model: type[A], payload: object) -> A:
         raise UnexpectedAnswer(f"the service's {model.__name__} cannot be read ({fields})") from None
     except RecursionError:
         raise UnexpectedAnswer(f"the service's {model.__name__} is nested too deeply to be read") from None
+
+
+def read_created_pod(payload: object) -> PodDetails:
+    """Read the pod of a create's answer; beside a ``podId``, the ``id`` is another thing's. Errors as
+    `read_model`."""
+    pod = read_model(PodDetails, payload)
+    extra = pod.model_extra or {}
+    pod_id = next((text for name in ("podId", "pod_id") if (text := text_in(extra.get(name)))), pod.id)
+    return pod if pod_id == pod.id else pod.model_copy(update={"id": pod_id})
 
 
 def read_page(model: type[A], payload: object) -> Page[A]:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 import httpx
 
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
-from .answers import read_logs, read_model, read_page, read_rows, read_status
+from .answers import read_created_pod, read_logs, read_model, read_page, read_rows, read_status
 from .bounds import check_count, check_seconds, page_params, sorting_params
 from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
 from .lists import ListPage, is_nothing, read_list_page, read_pages, read_whole_list
@@ -93,7 +93,7 @@ class Client:
         """
         try:
             answer = self.transport.request("POST", _PODS, body=request.wire, look=look)
-            pod = read_model(PodDetails, answer)
+            pod = read_created_pod(answer)
         except UnexpectedAnswer as error:
             raise OutcomeUnknown(f"the create was accepted, but {error}") from None
         if not pod.id:

@@ -6,7 +6,6 @@ import contextlib
 import threading
 import time
 from dataclasses import replace
-from typing import NoReturn
 
 from primepods_magic.api.errors import (
     LaunchRefused,
@@ -15,8 +14,6 @@ from primepods_magic.api.errors import (
     PodFailed,
     PodsError,
     RateLimited,
-    RequestRefused,
-    ServiceUnavailable,
 )
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import CreateRequest
@@ -28,29 +25,27 @@ from .guards import end_if_too_dear, refuse_above
 from .holding import hold_pod, list_notices, return_earlier
 from .identity import named_pods, standing, team_of
 from .intents import Intent, IntentFile, Order
+from .launched_pod import find_listed, known_ids
 from .left_out import list_for_launch
 from .locks import launching
-from .offers import Quote, alternatives
+from .not_created import describe_not_created, describe_sold_out, is_refusal
+from .offers import Quote
 from .order_changes import list_changes, list_doubts
 from .pace import interval_s
 from .plan import LaunchPlan
 from .records import hold_name
 from .remove import GONE, remove_pods
-from .resolve import Earlier, claim_pod, digest_accounts, find_out, find_unlisted, known_ids, recall_launch
+from .resolve import Earlier, claim_pod, digest_accounts, find_out, find_unlisted, recall_launch
 from .stages import Stage, describe_interrupt
 
 __all__ = ["Creation"]
 
 # Words of capacity from an overloaded service are no proof that nothing was created.
 CAPACITY_SETTLE_S = 10.0
+# A conflict without a word is a refusal for want of machines, or of a create that was sent twice.
+_CONFLICT_SETTLE_S = 5.0
 TWINS_BUDGET_S = 2.0
 TWINS_SETTLE_S = 10.0
-
-_AS_FAR_AS_SEEN = " as far as can be seen"
-_MAY_APPEAR = (
-    "It may still appear and be billed: '%pods ls' shows your pods. Running this again looks once more "
-    "before it launches"
-)
 
 
 class Creation:
@@ -142,7 +137,7 @@ class Creation:
     def _run(self, note: IntentFile) -> PodDetails:
         connection, plan = self._connection, self._plan
         earlier = recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
-        pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name)
+        pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name, is_new=plan.new)
         agreed = {pod.id for pod in plan.replaces}
         in_the_way: tuple[PodDetails, ...] = ()
         if plan.new:
@@ -191,13 +186,16 @@ class Creation:
         hold_pod(connection, note, pod, intent, plan.agreed_usd_hr)
         with self._mutex:
             self._stage = "done"
-        answered, pod = pod, self._look_around(pod, intent, others)
+        answered, pod = pod, self._look_around(note, pod, intent, others)
+        if pod.id != answered.id:
+            intent = note.read() or replace(intent, pod_id=pod.id)
+            hold_pod(connection, note, pod, intent, plan.agreed_usd_hr)
         self._notice_changes([answered, pod], intent)
         if unread := describe_unread(pod, plan.agreed_usd_hr):
             self.notices.append(unread)
-        if pod is not answered and pod.highest_usd_hr is not None:
-            # Its price was read in the list: what it costs from now on takes no work away.
-            intent = replace(intent, is_price_kept=True)
+        if pod is not answered:
+            # If its price was read in the list, what it costs from now on takes no work away.
+            intent = replace(intent, is_seen=True, is_price_kept=pod.highest_usd_hr is not None)
         with self._mutex:
             note.write(replace(intent, is_delivered=not self._is_interrupted))
         return pod
@@ -263,6 +261,7 @@ class Creation:
     def _create(self, note: IntentFile, intent: Intent) -> PodDetails:
         # Raised after the block: what is being handled inside one stays attached, with all that was sent.
         failure: PodsError
+        plan = self._plan
         try:
             self._go_on("creating")
             self.has_ordered = True
@@ -278,14 +277,20 @@ class Creation:
             failure = OutcomeUnknown(f"{type(error).__name__} broke it off")
         if isinstance(failure, OutcomeUnknown):
             status, settle_s = failure.status_code, self._plan.settle_s
-            if status is not None and 400 <= status < 500:
+            if is_refusal(status):
                 settle_s = min(CAPACITY_SETTLE_S, settle_s)
-            return self._found(note, intent, settle_s) or self._not_created(failure, settle_s)
+            found = self._found(note, intent, settle_s)
+            if found is None:
+                raise describe_not_created(plan, failure, settle_s)
+            return found
         if isinstance(failure, OutOfStock):
-            return self._found_although_sold_out(note, intent, failure) or self._sold_out(failure)
+            found = self._found_although_sold_out(note, intent, failure)
+            if found is None:
+                raise describe_sold_out(self._connection, plan, self._quote, failure)
+            return found
         if isinstance(failure, RateLimited):
             # Some services act on what they then call too much.
-            found = self._found(note, intent, 0)
+            found = self._found(note, intent, 0, is_refused=True)
             if found is not None:
                 return found
             raise failure
@@ -303,28 +308,14 @@ class Creation:
         if self._previous is None or not note.write(self._previous):
             note.clear()
 
-    def _not_created(self, unknown: OutcomeUnknown, settle_s: float) -> NoReturn:
-        status = unknown.status_code
-        is_refusal = status is not None and 400 <= status < 500
-        kind: type[PodsError] = RequestRefused if is_refusal else ServiceUnavailable
-        verb = "refused it" if is_refusal else "failed"
-        reason = f"the service {verb} (HTTP {status})" if status else "no good answer came"
-        said = f" with: {unknown.said}" if unknown.said else ""
-        error = kind(
-            f"'{self._name}' was not created{'' if is_refusal else _AS_FAR_AS_SEEN}: {reason}{said}. No such "
-            f"pod was to be seen within {settle_s:g} s. {_MAY_APPEAR}",
-            status_code=status,
-            request_id=unknown.request_id,
-            said=unknown.said,
-        )
-        error.may_be_billed = True
-        raise error
-
-    def _found(self, note: IntentFile, intent: Intent, settle_s: float) -> PodDetails | None:
+    def _found(
+        self, note: IntentFile, intent: Intent, settle_s: float, *, is_refused: bool = False
+    ) -> PodDetails | None:
         outcome = find_out(self._connection, note, intent, settle_s)
         if outcome.pods:
             return outcome.pods[0]
-        note.write(replace(intent, is_over=True))
+        # Once such a time is over, one more look is enough.
+        note.write(replace(intent, is_over=is_refused or settle_s >= self._plan.settle_s))
         if outcome.ended_id:
             raise PodFailed(f"'{self._name}' was created ({clean(outcome.ended_id)}) and has ended already")
         return None
@@ -333,34 +324,21 @@ class Creation:
         self, note: IntentFile, intent: Intent, sold_out: OutOfStock
     ) -> PodDetails | None:
         if sold_out.status_code == 503:
-            return self._found(note, intent, min(CAPACITY_SETTLE_S, self._plan.settle_s))
+            return self._found(note, intent, min(CAPACITY_SETTLE_S, self._plan.settle_s), is_refused=True)
         if sold_out.status_code is not None and sold_out.status_code >= 500:
             return self._found(note, intent, self._plan.settle_s)
+        if sold_out.status_code == 409 and sold_out.said in (None, "Conflict"):
+            return self._found(note, intent, min(_CONFLICT_SETTLE_S, self._plan.settle_s))
         try:
-            return self._found(note, intent, 0)
+            return self._found(note, intent, 0, is_refused=True)
         except OutcomeUnknown:
             # A refusal is one, although no one could look.
             note.write(replace(intent, is_over=True))
             return None
 
-    def _sold_out(self, sold_out: OutOfStock) -> NoReturn:
-        try:
-            near = alternatives(self._connection.client, self._plan.spec, self._quote.offer)
-        except PodsError:
-            near = ""
-        # A service that has failed may have acted all the same.
-        is_failure = sold_out.status_code is not None and sold_out.status_code >= 500
-        later = f" {_MAY_APPEAR}" if is_failure else ""
-        error = OutOfStock(
-            f"{sold_out}; '{self._name}' was not created.{near}{later}",
-            status_code=sold_out.status_code,
-            request_id=sold_out.request_id,
-            said=sold_out.said,
-        )
-        error.may_be_billed = is_failure
-        raise error
-
-    def _look_around(self, pod: PodDetails, intent: Intent, others: list[PodDetails]) -> PodDetails:
+    def _look_around(
+        self, note: IntentFile, pod: PodDetails, intent: Intent, others: list[PodDetails]
+    ) -> PodDetails:
         """Read the list once more and return the pod as it is there: with its price, and beside another pod
         of the name if another computer has launched it at the same moment, which nothing can prevent."""
         clock, client = self._connection.clock, self._connection.client
@@ -370,16 +348,33 @@ class Creation:
                 pods = client.list_all_pods(budget_s=TWINS_BUDGET_S)
             except PodsError:
                 return pod
-            listed = next((other for other in pods if other.id == pod.id), None)
+            listed = find_listed(self._connection, pods, intent, pod.id)
             # A list without the pod itself lags, and says nothing of others.
             if listed is not None or clock.monotonic() >= deadline:
                 break
             clock.sleep(interval_s(self._connection))
+        if listed is None:
+            listed = self._find_under_another_id(note, intent)
+        elif listed.id != pod.id:
+            note.write(replace(intent, pod_id=listed.id))
         if listed is not None:
             pod = listed
-            self._hold_to_price(pod, intent, others)
+            self._hold_to_price(pod, note.read() or intent, others)
         self._notice_twins(pods, pod, intent)
         return pod
+
+    def _find_under_another_id(self, note: IntentFile, intent: Intent) -> PodDetails | None:
+        """Find the pod if no one knows the id in the create's response, as it may be an order's."""
+        try:
+            found = find_out(self._connection, note, intent, 0, believes_absence=True).pods
+        except PodsError:
+            return None
+        if found and found[0].id != intent.pod_id:
+            self.notices.append(
+                f"The create's response names {clean(intent.pod_id)}, which the service does not show. "
+                f"'{self._name}' is taken to be your new pod {clean(found[0].id)}"
+            )
+        return found[0] if found else None
 
     def _notice_twins(self, pods: list[PodDetails], pod: PodDetails, intent: Intent) -> None:
         known = {pod.id, *intent.known_ids}

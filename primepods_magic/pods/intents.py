@@ -86,6 +86,8 @@ class Intent:
         What else was asked for.
     is_found : bool
         The pod was found by looking; its id did not come in the create's response.
+    is_seen : bool
+        The pod was seen after its create was answered.
     """
 
     name: str
@@ -105,12 +107,18 @@ class Intent:
     is_price_kept: bool = False
     order: Order | None = None
     is_found: bool = False
+    is_seen: bool = False
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The ids of the pods that are known to have this name, the newest first."""
         newest = () if self.pod_id is None else (self.pod_id,)
         return (*newest, *self.earlier_ids)[:_MAX_EARLIER_IDS]
+
+    @property
+    def was_seen(self) -> bool:
+        """Something beside the create's response has named the pod."""
+        return self.is_seen or self.is_found or self.is_price_kept
 
     def is_of(self, accounts: Iterable[str]) -> bool:
         """Return whether it is the launch of an account that has one of these digests."""

@@ -12,8 +12,11 @@ from .witnesses import Fate, examine_pods
 
 __all__ = ["list_for_launch"]
 
+# For as long, a pod that was seen to live is believed to, although no one shows it.
+_BELIEVED_S = 600.0
 
-def list_for_launch(connection: Connection, name: str) -> list[PodDetails]:
+
+def list_for_launch(connection: Connection, name: str, *, is_new: bool = False) -> list[PodDetails]:
     """List all pods, and those of a name that the list leaves out although they live.
 
     Parameters
@@ -22,6 +25,8 @@ def list_for_launch(connection: Connection, name: str) -> list[PodDetails]:
         Where the pods are.
     name : str
         What is to be launched. Other witnesses are asked only if a pod of this name is missing.
+    is_new : bool
+        Another pod of the name is wanted, whether or not such a pod lives.
 
     Raises
     ------
@@ -36,11 +41,15 @@ def list_for_launch(connection: Connection, name: str) -> list[PodDetails]:
     ]
     if not missing:
         return pods
+    ages_s = {pod.id: connection.memory.read_age_s(pod.id) for pod in missing}
     findings = examine_pods(connection, missing, listed=pods)
     for pod_id, finding in findings.items():
-        if finding.fate is Fate.UNKNOWN:
+        is_recent = ages_s[pod_id] < _BELIEVED_S
+        if not is_new and (finding.fate is Fate.UNKNOWN or (finding.fate is Fate.ABSENT and is_recent)):
+            reason = finding.reason or "the service does not show it, and does not say that it has ended"
             raise OutcomeUnknown(
                 f"Could not determine whether your pod '{clean(name)}' ({clean(pod_id)}) is still there: "
-                f"{finding.reason}. It may be billed. Nothing was created. Run this again to look again"
+                f"{reason}. It may be billed. Nothing was created. Run this again to look again, or rent "
+                f"another '{clean(name)}' with '--new' (in Python: new=True)"
             )
     return [*pods, *(finding.pod for finding in findings.values() if finding.pod is not None)]

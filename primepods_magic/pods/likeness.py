@@ -7,7 +7,7 @@ import unicodedata
 
 from primepods_magic.api.text import clean
 
-__all__ = ["fold_letters", "fold_name", "has_changed", "is_name_of"]
+__all__ = ["fold_letters", "fold_name", "has_changed", "is_name_of", "is_same_id"]
 
 # Services cut names at 15 characters or more; what is shorter is another name.
 _SHORTEST_CUT = 12
@@ -56,6 +56,15 @@ def _drop_marks(text: str | None) -> str:
         for letter in unicodedata.normalize("NFKD", shown).casefold()
         if not unicodedata.combining(letter)
     )
+
+
+def is_same_id(given: str | None, other: str | None) -> bool:
+    """Return whether two ids are the same but for letter case and dashes.
+
+    >>> is_same_id("24B5-9B", "24b59b"), is_same_id("", "")
+    (True, False)
+    """
+    return bool(fold_letters(given)) and fold_letters(given) == fold_letters(other)
 
 
 def is_name_of(given: str | None, wanted: str) -> bool:

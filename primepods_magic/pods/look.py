@@ -221,6 +221,8 @@ class Lookout:
         # A create may be answered before its pod is in any list, and a list may be empty for as long. A pod
         # that no one knows, and whose end no one states, is gone when it stays so.
         is_gone = finding.fate is Fate.ABSENT and missing_s >= self._connection.settle_s
+        if is_gone:
+            self._connection.note_gone([pod_id])
         if finding.has_ended or is_gone:
             return pod.model_copy(update={"status": PodStatus.TERMINATED})
         return pod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import Counter
@@ -83,6 +84,12 @@ class Memory:
         with self._lock:
             seen = list(self._alive.items())
         return [pod for pod_id, (pod, at_s) in seen if pod_id not in ids and now_s - at_s <= within_s]
+
+    def read_age_s(self, pod_id: str | None) -> float:
+        """Return how long ago a pod was last seen to live, in seconds; infinity if it was not, lately."""
+        with self._lock:
+            _, seen_at_s = self._alive.get(pod_id or "", (None, -math.inf))
+        return time.monotonic() - seen_at_s
 
     def list_living(self) -> list[PodDetails]:
         """Return the live pods of the last list, and those that it may have left out by mistake."""

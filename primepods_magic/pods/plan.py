@@ -168,7 +168,7 @@ def _completed(
 ) -> LaunchPlan:
     plan = _recall_earlier(connection, plan, tell)
     earlier = plan.earlier
-    pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name)
+    pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name, is_new=plan.new)
     in_the_way: tuple[PodDetails, ...] = ()
     if not plan.new:
         found = standing(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
@@ -239,7 +239,9 @@ def _recall_earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[st
     ) as note:
         intent = note.read()
         if intent is not None and intent.pod_id is None and not intent.is_over:
-            once(f"a launch of '{name}' was cut off; looking for its pod before anything else")
+            once(
+                f"the outcome of a launch of '{name}' is not known; looking for its pod before anything else"
+            )
         earlier = recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
         return replace(plan, earlier=earlier, is_recorded=note.is_usable(), is_locked=note.is_locked)
 

@@ -147,6 +147,7 @@ def _verify(
         reason = finding.reason or "the service does not know it any more, and does not say that it ended"
         outcomes[pod_id] = GOING if finding.is_live else f"asked to end, not verified: {reason}"
     outcomes |= dict.fromkeys(gone, GONE)
+    connection.note_gone(gone)
     rows = {pod_id: row for pod_id in gone if (row := findings[pod_id].row) is not None}
     if rows.keys() == gone:
         return rows

@@ -2,79 +2,36 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 
 from primepods_magic.api.errors import ConnectionClosed, NotFound, OutcomeUnknown, PodsError
-from primepods_magic.api.models import HistoryRow, PodDetails
+from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 
-from .agreements import is_above, name_agreed
 from .connection import Connection
 from .intents import Intent, IntentFile
-from .likeness import fold_letters, is_name_of
+from .launched_pod import Outcome, describe_suspect, look_by_id, look_for_new, rate_likeness
 from .locks import launching
-from .order_changes import list_doubts
 from .pace import SETTLE_S, interval_s
-from .witnesses import Fate, examine_pod
 
 __all__ = [
     "SETTLE_S",
     "Earlier",
-    "Outcome",
     "claim_pod",
     "digest_accounts",
     "find_out",
     "find_unlisted",
-    "known_ids",
     "recall_launch",
 ]
 
-_HISTORY_ROWS = 100
+# For as long, a pod that was created or seen is believed to be there although no one shows it.
 _LISTED_WITHIN_S = 600.0
 # The lock for taking a pod for a launch's own; no name is empty.
 _CLAIMS = "\0claims"
-# Times without a zone, or of a clock that is off, are hours apart.
-_SUSPECT_WITHIN_S = 86_400.0
-_CLOCK_SKEW_S = 60.0
-_SHORTEST_PART = 4
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """The outcome of a create, as far as it is known.
-
-    Parameters
-    ----------
-    pods : tuple of PodDetails
-        The live pods that the create may have made, the likeliest first; empty if there is none.
-    ended_id : str, optional
-        The id of its pod, if that has ended already or is ending.
-    listed : tuple of PodDetails
-        Everything that was in the list at that look.
-    suspect : PodDetails, optional
-        A new live pod of mine under another name that may be what was ordered.
-    """
-
-    pods: tuple[PodDetails, ...] = ()
-    ended_id: str | None = None
-    listed: tuple[PodDetails, ...] = ()
-    suspect: PodDetails | None = None
-
-
-def known_ids(connection: Connection, pods: Iterable[PodDetails]) -> tuple[str, ...]:
-    """Return the ids of all pods that a create cannot have made: these, and what has ended.
-
-    Raises
-    ------
-    PodsError
-        The history cannot be read.
-    """
-    ids = [pod.id for pod in pods]
-    ids += [row.id for row in _newest_rows(connection)]
-    return tuple({pod_id for pod_id in ids if pod_id})
 
 
 def find_unlisted(connection: Connection, note: IntentFile, pods: Iterable[PodDetails]) -> list[PodDetails]:
@@ -101,7 +58,7 @@ def find_unlisted(connection: Connection, note: IntentFile, pods: Iterable[PodDe
                     found.append(connection.client.get_pod(pod_id))
         # The name's own record has been followed up before.
         is_open = record is not own and record.pod_id is None and not record.is_over and at_least_s < SETTLE_S
-        if is_open and not any(_rate_likeness(connection, pod, record, ()) for pod in pods):
+        if is_open and not any(rate_likeness(connection, pod, record, ()) for pod in pods):
             found.append(PodDetails(name=record.name, price_hr=record.agreed_usd_hr))
     return [pod for pod in found if pod.is_live]
 
@@ -135,7 +92,12 @@ class Earlier:
 
 
 def recall_launch(
-    connection: Connection, note: IntentFile, digest: str, settle_s: float, *, is_new: bool = False
+    connection: Connection,
+    note: IntentFile,
+    digest: str,
+    settle_s: float,
+    *,
+    is_new: bool = False,
 ) -> Earlier | None:
     """Find the live pod of the name's recorded launch, whatever the service calls it or lists.
 
@@ -162,13 +124,13 @@ def recall_launch(
         return None
     at_least_s = connection.clock.least_age_s(intent.sent_at, intent.noted_at_s)
     left_s = 0.0 if intent.is_over else max(0.0, settle_s - at_least_s)
-    outcome = find_out(connection, note, intent, left_s, ignores_suspect=is_new)
+    outcome = find_out(connection, note, intent, left_s, ignores_suspect=is_new, believes_absence=is_new)
     for place, pod_id in enumerate(intent.earlier_ids):
         if outcome.pods:
             break
         older = replace(intent, pod_id=pod_id, earlier_ids=intent.earlier_ids[place + 1 :])
-        older = replace(older, digest="", is_delivered=True, agreed_usd_hr=None)
-        outcome = find_out(connection, note, older, 0.0)
+        older = replace(older, digest="", is_delivered=True, is_seen=True, agreed_usd_hr=None)
+        outcome = find_out(connection, note, older, 0.0, believes_absence=True)
         intent = older if outcome.pods else intent
     if not outcome.pods:
         # The record of a pod that has ended stays, so that a late row of it is known when it comes.
@@ -187,6 +149,7 @@ def find_out(
     settle_s: float,
     *,
     ignores_suspect: bool = False,
+    believes_absence: bool = False,
 ) -> Outcome:
     """Look for the pod of a launch in the list and in the history, until it is there or the time is over.
 
@@ -202,14 +165,20 @@ def find_out(
         After that many seconds, a pod that is not there was not created. There is at least one look.
     ignores_suspect : bool
         Conclude that there is no pod even if there is a new one under another name.
+    believes_absence : bool
+        Conclude that a recorded pod is gone after one look that does not show it. Else there are two, and one
+        that was created or seen to live a short while ago may be there.
 
     Raises
     ------
     OutcomeUnknown
-        The last look failed, or there is a pod that only its name tells from the one that was ordered.
+        The last look failed, there is a pod that only its name tells from the one that was ordered, or the
+        recorded pod may be there although it is not shown.
     """
     deadline = connection.clock.monotonic() + settle_s
+    seen_at_s, looks = time.monotonic() - connection.memory.read_age_s(intent.pod_id), 0
     while True:
+        looks += 1
         # Read before the look, so that the last look is not older than the deadline.
         is_last = connection.clock.monotonic() >= deadline
         try:
@@ -222,8 +191,11 @@ def find_out(
                 ) from None
         else:
             if is_last and outcome.suspect is not None and not ignores_suspect:
-                raise OutcomeUnknown(_describe_suspect(outcome.suspect, intent))
-            if is_last or outcome.pods or outcome.ended_id:
+                raise OutcomeUnknown(describe_suspect(outcome.suspect, intent))
+            is_open = outcome.is_absent and not believes_absence
+            if is_last and is_open and looks > 1 and _may_live(connection, intent, seen_at_s):
+                raise OutcomeUnknown(_describe_absent(intent))
+            if outcome.pods or outcome.ended_id or (is_last and (looks > 1 or not is_open)):
                 return outcome
         connection.clock.sleep(interval_s(connection))
 
@@ -240,137 +212,40 @@ def claim_pod(connection: Connection, note: IntentFile, intent: Intent, pod: Pod
 
 def _look_and_claim(connection: Connection, note: IntentFile, intent: Intent) -> Outcome:
     """Look once, and write a pod that is found into the record before another launch can claim it."""
-    if intent.pod_id is not None:
-        outcome = _look_by_id(connection, intent, intent.pod_id)
-    else:
-        with launching(connection, _CLAIMS):
-            outcome = _look_for_new(connection, intent, tuple(note.read_others()))
-            if outcome.pods:
-                note.write(replace(intent, pod_id=outcome.pods[0].id, is_found=True))
-            return outcome
-    if outcome.pods and note.read() != intent:
-        note.write(intent)
-    return outcome
+    if intent.pod_id is None:
+        return _look_and_claim_new(connection, note, intent)
+    outcome = look_by_id(connection, intent, intent.pod_id)
+    if outcome.pods:
+        seen = replace(intent, pod_id=outcome.pods[0].id, is_seen=True)
+        if note.read() != seen:
+            note.write(seen)
+    if not outcome.is_absent or intent.was_seen:
+        return outcome
+    # The create's response may have named something else than its pod.
+    unnamed = replace(intent, pod_id=None, earlier_ids=intent.ids)
+    found = _look_and_claim_new(connection, note, unnamed)
+    return found if found.pods or found.ended_id or found.suspect else outcome
 
 
-def _look_for_new(connection: Connection, intent: Intent, claimed: tuple[Intent, ...]) -> Outcome:
-    listed = tuple(connection.client.list_all_pods())
-    ranked = sorted(
-        ((likeness, pod) for pod in listed if (likeness := _rate_likeness(connection, pod, intent, claimed))),
-        key=lambda rated: (-rated[0], _count_doubts(rated[1], intent), _seconds_apart(rated[1], intent)),
-    )
-    came = [pod for _, pod in ranked]
-    live = tuple(pod for pod in came if pod.is_live)
-    if live:
-        return Outcome(live, listed=listed)
-    rows = [row for row in _newest_rows(connection) if _rate_likeness(connection, row, intent, claimed)]
-    ended = []
-    for pod_id in dict.fromkeys([*(row.id for row in rows), *(pod.id for pod in came)]):
-        # A row may be of a pod that lives, and one endpoint alone may be mistaken.
-        finding = examine_pod(connection, str(pod_id), listed=listed)
-        if finding.pod is not None and finding.pod.is_live:
-            return Outcome((finding.pod,), listed=listed)
-        ended += [pod_id] if finding.has_ended or finding.is_live else []
-    suspect = next((pod for pod in listed if _is_suspect(connection, pod, intent, claimed)), None)
-    return Outcome(ended_id=ended[0] if ended else None, listed=listed, suspect=suspect)
+def _look_and_claim_new(connection: Connection, note: IntentFile, intent: Intent) -> Outcome:
+    with launching(connection, _CLAIMS):
+        outcome = look_for_new(connection, intent, tuple(note.read_others()))
+        if outcome.pods:
+            note.write(replace(intent, pod_id=outcome.pods[0].id, is_found=True))
+        return outcome
 
 
-def _look_by_id(connection: Connection, intent: Intent, pod_id: str) -> Outcome:
-    """Look for one pod that was created: a list may leave it out although it lives."""
-    listed = tuple(connection.client.list_all_pods())
-    finding = examine_pod(connection, pod_id, listed=listed)
-    if finding.fate is Fate.UNKNOWN:
-        raise OutcomeUnknown(finding.reason)
-    if finding.fate is Fate.ABSENT and not listed and not _newest_rows(connection):
-        raise OutcomeUnknown("the service shows no pods and no history at all")
-    pod = finding.pod
-    if pod is None or not pod.is_live:
-        return Outcome(ended_id=None if finding.fate is Fate.ABSENT else pod_id, listed=listed)
-    if pod.name is None:
-        # The status endpoint does not say what a pod is called.
-        pod = pod.model_copy(update={"name": intent.name})
-    return Outcome((pod,), listed=listed)
+def _may_live(connection: Connection, intent: Intent, seen_at_s: float) -> bool:
+    """Return whether a pod that is not shown was created or seen a short while ago."""
+    age_s = connection.clock.least_age_s(intent.sent_at, intent.noted_at_s)
+    is_young = not intent.was_seen and age_s < _LISTED_WITHIN_S
+    return is_young or time.monotonic() - seen_at_s < _LISTED_WITHIN_S
 
 
-def _rate_likeness(
-    connection: Connection, pod: PodDetails | HistoryRow, intent: Intent, claimed: tuple[Intent, ...]
-) -> int:
-    """Rate how surely a pod is the one that was ordered: 0 is not at all."""
-    if not pod.id or pod.id in intent.known_ids or not connection.may_be_mine(pod):
-        return 0
-    if any(_is_claimed(pod, intent, other) for other in claimed) or _is_older_row(pod, intent):
-        return 0
-    if pod.created_at is not None and (intent.sent_at - pod.created_at).total_seconds() > _SUSPECT_WITHIN_S:
-        return 0
-    is_machine = _is_machine(pod, intent)
-    is_team = pod.team_id == intent.team_id
-    if pod.name == intent.name and is_machine and is_team:
-        return 3
-    # Others launch too: what the service has changed is recognized only if the rest tells that it is mine.
-    is_mine = connection.is_mine(pod)
-    if not is_name_of(pod.name, intent.name) or not (is_mine or (is_machine and is_team)):
-        return 0
-    return 2 if is_machine else 1
-
-
-def _count_doubts(pod: PodDetails, intent: Intent) -> int:
-    """Count what speaks for a pod of another computer, a price above the agreed one included."""
-    is_dearer = intent.agreed_usd_hr is not None and is_above(pod, intent.agreed_usd_hr)
-    return is_dearer + len(list_doubts(pod, replace(intent, is_found=True)))
-
-
-def _is_older_row(pod: PodDetails | HistoryRow, intent: Intent) -> bool:
-    """Return whether this is the history's row of a pod that began before the launch: rows come late."""
-    if not isinstance(pod, HistoryRow) or pod.created_at is None:
-        return False
-    return (intent.sent_at - pod.created_at).total_seconds() > _CLOCK_SKEW_S
-
-
-def _is_machine(pod: PodDetails | HistoryRow, intent: Intent) -> bool:
-    return (fold_letters(pod.gpu_name), pod.gpu_count) == (fold_letters(intent.gpu_type), intent.gpu_count)
-
-
-def _is_suspect(connection: Connection, pod: PodDetails, intent: Intent, claimed: tuple[Intent, ...]) -> bool:
-    """Return whether a pod is new and has the machine of a launch, or its name within another one."""
-    is_new = bool(pod.id) and pod.id not in intent.known_ids and pod.is_live
-    letters = fold_letters(intent.name)
-    # A name of a letter or two is in every other one.
-    is_named = len(letters) >= _SHORTEST_PART and letters in fold_letters(pod.name)
-    is_alike = is_named or (_is_machine(pod, intent) and not intent.is_over)
+def _describe_absent(intent: Intent) -> str:
+    name = clean(intent.name)
     return (
-        is_new
-        and is_alike
-        and (connection.may_be_mine(pod) or (pod.name == intent.name and _is_machine(pod, intent)))
-        and (pod.created_at is None or _seconds_apart(pod, intent) <= _SUSPECT_WITHIN_S)
-        and not any(_is_claimed(pod, intent, other) for other in claimed)
+        f"Could not determine whether your pod '{name}' ({clean(intent.pod_id)}) is still there: the service "
+        "does not show it, and does not say that it has ended. It may be billed. Nothing was created. Run "
+        f"this again in some minutes, or rent another '{name}' with '--new' (in Python: new=True)"
     )
-
-
-def _describe_suspect(pod: PodDetails, intent: Intent) -> str:
-    name, price = clean(intent.name), ""
-    if pod.highest_usd_hr is not None:
-        price = f" at ${pod.highest_usd_hr:.2f}/h"
-        if intent.agreed_usd_hr is not None and is_above(pod, intent.agreed_usd_hr):
-            # It may be another launch's, and its work.
-            price += f", above {name_agreed(intent.agreed_usd_hr)} for '{name}', and was not ended"
-    return (
-        f"Could not determine whether '{name}' was created: your pod '{clean(pod.name)}' ({clean(pod.id)}) "
-        f"is new and is billed{price}. If it is this one, use it under that name or terminate it. If it is "
-        f"not, '--new' (in Python: new=True) rents '{name}'"
-    )
-
-
-def _is_claimed(pod: PodDetails | HistoryRow, intent: Intent, other: Intent) -> bool:
-    """Return whether a pod is another launch's of this account, by its id or by its very name."""
-    is_by_name = other.pod_id is None and other.name == pod.name and other.name != intent.name
-    return other.is_of(intent.accounts) and (other.pod_id == pod.id or is_by_name)
-
-
-def _seconds_apart(pod: PodDetails, intent: Intent) -> float:
-    """Break ties only, by the service's own clock."""
-    return abs((pod.created_at - intent.sent_at).total_seconds()) if pod.created_at else float("inf")
-
-
-def _newest_rows(connection: Connection) -> list[HistoryRow]:
-    page = connection.client.pod_history(limit=_HISTORY_ROWS, sort_by="createdAt", sort_order="desc")
-    return page.items

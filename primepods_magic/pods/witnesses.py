@@ -333,8 +333,7 @@ class _Inquiry:
             said = f"calls '{name}' TERMINATED" if pod_id in self._listed_ended else f"does not show '{name}'"
             reason = f"the list of pods {said}, but {doubt}"
             self._close(pod_id, Finding(Fate.UNKNOWN, reason=reason))
-        fates = {pod_id: finding.fate for pod_id, finding in self._findings.items()}
-        self._connection.note_gone(i for i, fate in fates.items() if fate in (Fate.ENDED, Fate.ABSENT))
+        self._connection.note_gone(i for i, finding in self._findings.items() if finding.has_ended)
         return self._findings
 
     def _hear_state(self, pod_id: str, pod: PodDetails) -> None:

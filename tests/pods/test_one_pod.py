@@ -233,7 +233,9 @@ def test_a_kernel_that_died_after_the_create_left_a_note_that_finds_the_pod(conn
     cut_off(connection, "train")
     said: list[str] = []
     assert launch(gpu="L4_24GB", name="train", tell=said.append).id == pod.id
-    assert said == ["a launch of 'train' was cut off; looking for its pod before anything else"]
+    assert said == [
+        "the outcome of a launch of 'train' is not known; looking for its pod before anything else"
+    ]
 
 
 def test_a_kernel_that_died_before_the_create_only_costs_time(connection: Connection) -> None:
