@@ -116,13 +116,17 @@ def look_by_id(connection: Connection, intent: Intent, pod_id: str) -> Outcome:
 def find_listed(
     connection: Connection, listed: Iterable[PodDetails], intent: Intent, pod_id: str | None
 ) -> PodDetails | None:
-    """Find the pod of an id in a list, or the new one like the order whose id differs in spelling only."""
+    """Find the pod of an id in a list, or the new one with the machine that was ordered whose id differs in
+    spelling only: the service may have changed the name as well."""
     listed = list(listed)
     exact = next((pod for pod in listed if pod.id == pod_id), None)
     alike = (
         pod
         for pod in listed
-        if is_same_id(pod.id, pod_id) and pod.id != pod_id and rate_likeness(connection, pod, intent, ())
+        if is_same_id(pod.id, pod_id)
+        and pod.id not in intent.known_ids
+        and connection.may_be_mine(pod)
+        and _is_machine(pod, intent)
     )
     return exact or next(alike, None)
 
