@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import keyword
+import sys
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, wraps
 from importlib import import_module
 from math import isfinite
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
@@ -78,6 +80,47 @@ _STOPPING = frozenset(
     "stop pause suspend hibernate halt shutdown poweroff down resume restart reboot".split()
 )
 """What other services do with a machine and keep its disk."""
+
+
+def _without_values(magic: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a magic so that no frame of its errors holds a value: verbose tracebacks would show the variables
+    of the notebook, and secrets that are typed in the cell.
+
+    An error that the user is to see, or Ctrl-C, leaves the frames behind that it came through. Of any other,
+    the lines stay.
+    """
+
+    @wraps(magic)
+    def call(self: PodsMagics, *args: Any, **named: Any) -> Any:
+        from primepods_magic.api.errors import PodsError
+
+        failure: BaseException
+        handled = sys.exc_info()[1]
+        try:
+            return magic(self, *args, **named)
+        except (PodsError, KeyboardInterrupt) as error:
+            error.__cause__ = error.__context__ = None
+            failure = error.with_traceback(None)
+        except BaseException as error:  # noqa: BLE001 - it is raised below
+            _clear_frames(error, handled)
+            failure = error
+        args, named = (), {}
+        raise failure
+
+    return call
+
+
+def _clear_frames(error: BaseException, handled: BaseException | None) -> None:
+    """Clear the variables of all frames that an error, and those that it came from, went through; one that
+    the user's code was handling already is the user's."""
+    seen = {id(handled)}
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            clear_frames(each.__traceback__)
+            waiting += [each.__cause__, each.__context__]
 
 
 @magics_class
@@ -168,9 +211,10 @@ class PodsMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_magic
+    @_without_values
     def pods(self, line: str = "", local_ns: Mapping[str, Any] | None = None) -> Any:
         # Its documentation is written below, from the list of commands.
-        answer, ends = _without_frames(lambda: self._run(line, local_ns, self._run_command))
+        answer, ends = self._run(line, local_ns, self._run_command)
         return None if ends and self._is_last("pods", line) else answer
 
     def _run_command(self, line: Line) -> Any:
@@ -190,6 +234,7 @@ class PodsMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
+    @_without_values
     def pod_create(
         self, line: str = "", cell: str | None = None, local_ns: Mapping[str, Any] | None = None
     ) -> Any:
@@ -206,7 +251,7 @@ class PodsMagics(Magics):
         '%pod_create -h' lists the fields and the flags.
         """
         create = partial(self._call, "create", cell=cell)
-        answer, ends = _without_frames(lambda: self._run(line, local_ns, create, keeps_braced=True))
+        answer, ends = self._run(line, local_ns, create, keeps_braced=True)
         return None if ends and (cell or self._is_last("pod_create", line)) else answer
 
     def _run(
@@ -270,21 +315,6 @@ def parser_of(name: str) -> tuple[Any, ArgumentParser]:
     command.add_arguments(parser)
     add_out(parser)
     return command, parser
-
-
-def _without_frames(call: Callable[[], Any]) -> Any:
-    """Return what a call answers; an error of ours, or Ctrl-C, leaves the frames behind that it came through.
-
-    Verbose tracebacks would show what is in them, such as a secret.
-    """
-    from primepods_magic.api.errors import PodsError
-
-    try:
-        return call()
-    except (PodsError, KeyboardInterrupt) as error:
-        failure: BaseException = error
-    failure.__cause__ = failure.__context__ = None
-    raise failure.with_traceback(None)
 
 
 def _invalid(message: str) -> Exception:

@@ -7,6 +7,8 @@ import json
 import logging
 import os
 import pickle
+import signal
+import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +27,7 @@ from primepods_magic.api.errors import InvalidRequest, NotConfigured, OutcomeUnk
 from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.settings import load_settings
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, status_frame
-from primepods_magic.notebook.magics import COMMANDS, _without_frames
+from primepods_magic.notebook.magics import COMMANDS, PodsMagics
 from primepods_magic.pods.connection import current, disconnect
 from primepods_magic.pods.launch import plan_launch
 from primepods_magic.pods.snapshot import Snapshot
@@ -402,11 +404,66 @@ def test_what_is_planted_in_an_object_or_a_file_is_found(tmp_path: Path) -> None
             search.verdict(least=1)
 
 
-def test_an_interrupt_leaves_the_frames_behind_that_it_came_through() -> None:
-    def send(key: str) -> None:
-        raise KeyboardInterrupt
+KEPT, TYPED = "kept-0123456789", "typed-0123456789"
 
-    with pytest.raises(KeyboardInterrupt) as caught:
-        _without_frames(lambda: send("pit_0123456789"))
-    frames = [frame for frame, _ in walk_tb(caught.tb)]
-    assert "send" not in [frame.f_code.co_name for frame in frames]
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "%pods ls",
+        f"%pod_create --gpu L4_24GB --env A={TYPED}",
+        f"%%pod_create\ngpu: L4_24GB\njupyter_password: {TYPED}",
+    ],
+)
+def test_a_traceback_of_an_interrupt_shows_no_variable(bare_shell: Any, cell: str) -> None:
+    main = threading.main_thread().ident or 0
+    is_ready = False
+
+    def answer(asked: Asked) -> Answered:
+        if is_ready:
+            signal.pthread_kill(main, signal.SIGINT)
+        return Answered(503, b"", {"Retry-After": "30"})
+
+    with scripted(answer) as url:
+        bare_shell.run(f"%load_ext primepods_magic\nimport os\nos.environ['PRIME_API_BASE_URL'] = {url!r}")
+        bare_shell.run(f"%xmode Verbose\nos.environ['PRIME_API_KEY'] = {KEY!r}\nmine = '{KEPT}'")
+        is_ready = True
+        with pytest.raises(KeyboardInterrupt) as caught:
+            bare_shell.run(cell)
+    assert KEPT not in bare_shell.output.error
+    held = repr([frame.f_locals for frame in our_frames(caught.value)])
+    assert [secret for secret in (KEPT, TYPED) if secret in held] == []
+    bare_shell.run("%unload_ext primepods_magic")
+
+
+def our_frames(error: BaseException) -> list[Any]:
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return [frame for frame in frames if "primepods_magic" in Path(frame.f_code.co_filename).parts]
+
+
+def test_a_traceback_of_a_fault_keeps_its_lines_and_no_value(bare_shell: Any) -> None:
+    class Faulty(PodsMagics):
+        def _run(self, line: str, *rest: Any, **named: Any) -> Any:
+            held = [line]
+            try:
+                raise ValueError(held)
+            except ValueError:
+                raise RuntimeError from None
+
+    def fail() -> None:
+        mine = [KEPT]
+        raise KeyError(len(mine))
+
+    seen: list[BaseException] = []
+    try:
+        fail()
+    except KeyError as handled:
+        with pytest.raises(RuntimeError) as caught:
+            Faulty(bare_shell).pods(KEPT, local_ns={"mine": KEPT})
+        seen += [handled, caught.value]
+    users, ours = ([frame for frame, _ in walk_tb(error.__traceback__)] for error in seen)
+    ours = [frame for frame in ours if frame.f_code.co_name in ("pods", "_run")]
+    assert [frame.f_code.co_name for frame in ours] == ["pods", "_run"]
+    assert KEPT not in repr([frame.f_locals for frame in ours])
+    # What the user's code was handling is the user's.
+    assert users[-1].f_locals == {"mine": [KEPT]}
