@@ -152,20 +152,14 @@ class IntentFile:
 
     def read_others(self) -> list[Intent]:
         """Return the records of all other names on this computer."""
-        try:
-            paths = [path for path in self._path.parent.glob("*.json") if path != self._path]
-        except OSError:
-            paths = []
-        return [record for record in map(_read_record, paths) if record is not None]
+        paths = (path for path in _list_records(self._path.parent) if path != self._path)
+        records = (_unwritten.get(path) or _read_record(path) for path in paths)
+        return [record for record in records if record is not None]
 
     @classmethod
     def find_records(cls, pod_ids: Collection[str | None]) -> list[tuple[IntentFile, Intent]]:
         """Find the records on this computer that name one of these pods, as they are now."""
-        try:
-            paths = list(launch_path("", "", ".json").parent.glob("*.json"))
-        except OSError:
-            paths = []
-        notes = [cls._open_at(path) for path in dict.fromkeys([*paths, *_unwritten])]
+        notes = [cls._open_at(path) for path in _list_records(launch_path("", "", ".json").parent)]
         records = [(note, record) for note in notes if (record := note.read()) is not None]
         return [(note, record) for note, record in records if record.pod_id in pod_ids]
 
@@ -208,11 +202,7 @@ class IntentFile:
     def _read_of_name(self) -> dict[Path, Intent]:
         """Return the other records of this name by their paths."""
         mark = self._path.name.partition("-")[0]
-        try:
-            paths = list(self._path.parent.glob(f"{mark}-*.json"))
-        except OSError:
-            paths = []
-        paths += [path for path in _unwritten if path.name.startswith(f"{mark}-")]
+        paths = _list_records(self._path.parent, f"{mark}-")
         records = {path: _unwritten.get(path) or _read_record(path) for path in paths if path != self._path}
         return {path: record for path, record in records.items() if record is not None}
 
@@ -261,6 +251,16 @@ def _read_record(path: Path) -> Intent | None:
         return _records().validate_json(read_plain_file(path))
     except (OSError, ValidationError):
         return None
+
+
+def _list_records(folder: Path, mark: str = "") -> list[Path]:
+    """List the paths of records that begin with a mark, those that could not be written included."""
+    try:
+        paths = list(folder.glob(f"{mark}*.json"))
+    except OSError:
+        paths = []
+    kept = (path for path in _unwritten if path.parent == folder and path.name.startswith(mark))
+    return list(dict.fromkeys([*paths, *kept]))
 
 
 def _remove_record(path: Path) -> None:
