@@ -80,7 +80,7 @@ def test_where_nobody_can_look_it_says_what_may_be_billed_and_the_next_launch_fi
     model.do(model.order.launch)
     idle(model)
     assert outcome(model).text == "'train' is there already; nothing was created"
-    assert any("cut off" in told for told in model.order.told)
+    assert any("outcome of a launch" in told for told in model.order.told)
     assert len(traffic.creates) == 1
     assert names(sandbox) == ["train"]
 
