@@ -182,7 +182,7 @@ class Creation:
             raise self._describe_unwritten()
         pod = self._create(note, intent)
         intent = note.read() or replace(intent, pod_id=pod.id)
-        self._hold_to_price(pod, intent, others)
+        self._hold_to_price(note, pod, intent, others)
         hold_pod(connection, note, pod, intent, plan.agreed_usd_hr)
         with self._mutex:
             self._stage = "done"
@@ -206,10 +206,17 @@ class Creation:
             "would not be found again. Nothing was created. Run this again to launch without a record"
         )
 
-    def _hold_to_price(self, pod: PodDetails, intent: Intent, others: list[PodDetails]) -> None:
+    def _hold_to_price(
+        self, note: IntentFile, pod: PodDetails, intent: Intent, others: list[PodDetails]
+    ) -> None:
         """Terminate the pod if it costs more than a ceiling allows, or than was agreed to."""
         plan, doubts = self._plan, list_doubts(pod, intent)
-        end_if_too_dear(self._connection, pod, plan.spec, plan.limits, others, plan.agreed_usd_hr, doubts)
+        try:
+            end_if_too_dear(self._connection, pod, plan.spec, plan.limits, others, plan.agreed_usd_hr, doubts)
+        except PodsError:
+            # The service has acted on the pod by its id, so it need not be waited for to be seen.
+            note.write(replace(intent, is_seen=True))
+            raise
 
     def _describe_order(self) -> Order:
         ordered = self._request.pod
@@ -359,7 +366,7 @@ class Creation:
             note.write(replace(intent, pod_id=listed.id))
         if listed is not None:
             pod = listed
-            self._hold_to_price(pod, note.read() or intent, others)
+            self._hold_to_price(note, pod, note.read() or intent, others)
         self._notice_twins(pods, pod, intent)
         return pod
 

@@ -43,6 +43,7 @@ class Memory:
         self._words: dict[str, frozenset[str]] = {}
         self._seen_at = 0.0
         self._alive: dict[str, tuple[PodDetails, float]] = {}
+        self._gone: set[str] = set()
         self._lock = threading.Lock()
         self._is_refreshing = False
 
@@ -59,6 +60,7 @@ class Memory:
             for pod in pods:
                 if pod.id and pod.is_live:
                     self._alive[pod.id] = (pod, now_s)
+                    self._gone.discard(pod.id)
                 elif pod.id:
                     self._alive.pop(pod.id, None)
             old = [pod_id for pod_id, (_, at_s) in self._alive.items() if now_s - at_s > _REMEMBERED_S]
@@ -69,6 +71,7 @@ class Memory:
         """Forget pods that are proven to be gone; return whether one of them was known."""
         gone = set(pod_ids)
         with self._lock:
+            self._gone |= gone
             known = {pod.id for pod in self._pods if pod.id in gone} | (gone & self._alive.keys())
             self._pods = tuple(pod for pod in self._pods if pod.id not in gone)
             for pod_id in gone:
@@ -84,6 +87,11 @@ class Memory:
         with self._lock:
             seen = list(self._alive.items())
         return [pod for pod_id, (pod, at_s) in seen if pod_id not in ids and now_s - at_s <= within_s]
+
+    def is_gone(self, pod_id: str | None) -> bool:
+        """Return whether a pod was proven to be gone and not seen since."""
+        with self._lock:
+            return pod_id in self._gone
 
     def read_age_s(self, pod_id: str | None) -> float:
         """Return how long ago a pod was last seen to live, in seconds; infinity if it was not, lately."""

@@ -238,7 +238,7 @@ def _look_and_claim_new(connection: Connection, note: IntentFile, intent: Intent
 def _may_live(connection: Connection, intent: Intent, seen_at_s: float) -> bool:
     """Return whether a pod that is not shown was created or seen a short while ago."""
     age_s = connection.clock.least_age_s(intent.sent_at, intent.noted_at_s)
-    is_young = not intent.was_seen and age_s < _LISTED_WITHIN_S
+    is_young = not (intent.was_seen or connection.memory.is_gone(intent.pod_id)) and age_s < _LISTED_WITHIN_S
     return is_young or time.monotonic() - seen_at_s < _LISTED_WITHIN_S
 
 

@@ -61,6 +61,27 @@ class Hiding(httpx.HTTPTransport):
         return self.asked.count("POST /pods")
 
 
+class Late(Hiding):
+    """As `Hiding`, with a history that has only the oldest row, and creates answered with a price."""
+
+    def __init__(self, *, price_usd_hr: float | None) -> None:
+        super().__init__()
+        self.price_usd_hr = price_usd_hr
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        is_history = request.url.path.endswith("/history")
+        if not is_history and not (is_create(request) and self.price_usd_hr):
+            return response
+        response.read()
+        answer = response.json()
+        if is_history:
+            answer = {**answer, "data": [row for row in answer["data"] if row["name"] == "old"]}
+        else:
+            answer["priceHr"] = self.price_usd_hr
+        return httpx.Response(200, headers={"Date": response.headers["Date"]}, json=answer)
+
+
 def rent(connection: Connection, name: str = "train", **fields: Any) -> str:
     fields = {"yes": True, "tell": lambda _: None, **fields}
     return launch(gpu="L4_24GB", name=name, connection=connection, **fields).id
@@ -119,6 +140,27 @@ def test_a_pod_that_was_created_and_never_seen_is_not_rented_again(
     http.looks = 12
     rent(through(http))
     assert http.creates == 2
+
+
+@pytest.mark.usefixtures("history")
+@pytest.mark.parametrize("is_dear", [False, True], ids=["by hand", "for its price"])
+def test_a_pod_that_was_terminated_here_and_never_seen_is_rented_again(
+    connection: Connection, through: Through, is_dear: bool
+) -> None:
+    """The history is late, so nothing states the end."""
+    http = Late(price_usd_hr=25.0 if is_dear else None)
+    http.looks = 1000
+    there = through(http, live=True)
+    if is_dear:
+        with pytest.raises(BudgetExceeded, match="was ended: terminated"):
+            rent(there)
+        there = through(http, live=True)
+    else:
+        launch(gpu="L4_24GB", name="train", yes=True, connection=there, settle_s=1).terminate()
+    http.price_usd_hr, http.looks = None, 30
+    rent(there, settle_s=1)
+    assert http.creates == 2
+    assert names(connection) == ["train"]
 
 
 @pytest.mark.usefixtures("history")
