@@ -24,7 +24,7 @@ from .connection import Connection
 from .guards import end_if_too_dear, refuse_above
 from .holding import hold_pod, list_notices, return_earlier
 from .identity import named_pods, standing, team_of
-from .intents import Intent, IntentFile, Order
+from .intents import Intent, IntentFile, Order, digest_accounts
 from .launched_pod import find_listed, known_ids
 from .left_out import list_for_launch
 from .locks import launching
@@ -35,7 +35,7 @@ from .pace import interval_s
 from .plan import LaunchPlan
 from .records import hold_name
 from .remove import GONE, remove_pods
-from .resolve import Earlier, claim_pod, digest_accounts, find_out, find_unlisted, recall_launch
+from .resolve import Earlier, claim_pod, find_out, find_unlisted, recall_launch
 from .stages import Stage, describe_interrupt
 
 __all__ = ["Creation"]

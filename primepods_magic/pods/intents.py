@@ -14,13 +14,17 @@ from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from primepods_magic.api.files import read_plain_file, write_atomically
 from primepods_magic.api.folders import find_folder
 
-__all__ = ["Intent", "IntentFile", "Order", "launch_path"]
+if TYPE_CHECKING:
+    from .connection import Connection
+
+__all__ = ["Intent", "IntentFile", "Order", "digest_accounts", "launch_path"]
 
 _PROBE = b"\0" * 4096
 _MAX_EARLIER_IDS = 8
@@ -231,6 +235,12 @@ class IntentFile:
     def clear(self) -> None:
         """Remove the record: its pod is gone, or was never created."""
         _remove_record(self._path)
+
+
+def digest_accounts(connection: Connection) -> tuple[str, ...]:
+    """Return what stands for an account in a record: the user, as far as known, and the key."""
+    accounts = dict.fromkeys((connection.account, connection.access))
+    return tuple(sha256(account.encode()).hexdigest()[:16] for account in accounts)
 
 
 def launch_path(account: str, name: str, suffix: str) -> Path:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from primepods_magic.api.models import PodDetails
 
 from .agreements import is_above
-from .intents import IntentFile
+from .intents import IntentFile, digest_accounts
 from .locks import launching
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ def note_kept(connection: Connection, pods: Sequence[PodDetails]) -> set[str | N
         if "user_id" not in connection.__dict__:
             # Whose key it is, is not asked for this alone.
             done.discard(record.pod_id)
+            continue
+        if not record.is_of(digest_accounts(connection)):
             continue
         try:
             with launching(connection, record.name, on_wait=_give_up):

@@ -7,9 +7,8 @@ from collections.abc import Callable, Iterator
 
 from .connection import Connection
 from .identity import name_space, team_of
-from .intents import IntentFile
+from .intents import IntentFile, digest_accounts
 from .locks import launching
-from .resolve import digest_accounts
 from .spec import PodSpec
 from .teams import is_same_team
 

@@ -6,14 +6,13 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import sha256
 
 from primepods_magic.api.errors import ConnectionClosed, NotFound, OutcomeUnknown, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 
 from .connection import Connection
-from .intents import Intent, IntentFile
+from .intents import Intent, IntentFile, digest_accounts
 from .launched_pod import Outcome, describe_suspect, look_by_id, look_for_new, rate_likeness
 from .locks import launching
 from .pace import SETTLE_S, interval_s
@@ -61,12 +60,6 @@ def find_unlisted(connection: Connection, note: IntentFile, pods: Iterable[PodDe
         if is_open and not any(rate_likeness(connection, pod, record, ()) for pod in pods):
             found.append(PodDetails(name=record.name, price_hr=record.agreed_usd_hr))
     return [pod for pod in found if pod.is_live]
-
-
-def digest_accounts(connection: Connection) -> tuple[str, ...]:
-    """Return what stands for an account in a record: the user, as far as known, and the key."""
-    accounts = dict.fromkeys((connection.account, connection.access))
-    return tuple(sha256(account.encode()).hexdigest()[:16] for account in accounts)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,12 +15,11 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.agreements import Agreements
 from primepods_magic.pods.clock import ServiceClock
 from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.intents import IntentFile
 from primepods_magic.pods.launch import launch
 from primepods_magic.pods.locks import launching
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
-from tests.pods.test_one_pod import is_create, names
+from tests.pods.test_one_pod import is_create, names, note_of
 from tests.support.sandbox_control import SandboxControl
 from tests.support.watching import Service, connected
 
@@ -32,6 +32,12 @@ MOMENTS: list[dict[str, Any]] = [
     {"status": "DEGRADED"},
     {"installationStatus": "UPDATING"},
 ]
+
+
+@pytest.fixture(autouse=True)
+def _own_records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Records of other tests name pods with the same ids."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
 class Repricing(Changing):
@@ -152,8 +158,9 @@ def test_a_pod_that_was_seen_ready_at_its_price_is_not_ended_by_a_later_run(
     assert seeing.user_id
     with launching(seeing, "train"):
         seeing.client.list_all_pods()
-    (record,) = IntentFile.find_records({pod_id})
-    assert not record[1].is_price_kept, "the name is held by a launch"
+    record = note_of(connection, "train").read()
+    assert record is not None
+    assert not record.is_price_kept, "the name is held by a launch"
     seeing.client.list_all_pods()
     http.fields = {"priceHr": 25.0, "status": "PENDING"}
     assert rent(through(http, live=True)) == pod_id

@@ -6,6 +6,7 @@ import json
 import uuid
 from datetime import datetime, timedelta
 from email.utils import format_datetime, parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,12 +14,17 @@ import pytest
 
 from primepods_magic.api.errors import BudgetExceeded, OutcomeUnknown, OutOfStock, RequestRefused
 from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.intents import IntentFile
 from primepods_magic.pods.launch import launch
 from primepods_magic.pods.left_out import list_for_launch
 from tests.pods.conftest import Changing, Through
-from tests.pods.test_one_pod import Breaking, is_create, names
+from tests.pods.test_one_pod import Breaking, is_create, names, note_of
 from tests.support.sandbox_control import SandboxControl
+
+
+@pytest.fixture(autouse=True)
+def _own_records(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Records of other tests name pods with the same ids."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
 
 class Hiding(httpx.HTTPTransport):
@@ -237,7 +243,9 @@ def test_a_pod_whose_id_is_answered_otherwise_is_returned_by_the_id_of_the_list(
     assert (pod.id, pod.name) == (pod_id, name[:length])
     assert any("names order-1, which the service does not show" in text for text in told) == (how == "order")
     assert rent(through(Answering(how)), name) == pod_id
-    assert [record.pod_id for _, record in IntentFile.find_records({pod_id})] == [pod_id]
+    record = note_of(connection, name).read()
+    assert record is not None
+    assert record.pod_id == pod_id
     assert len(names(connection)) == 1
 
 
