@@ -37,9 +37,9 @@ from .tolerant import (
     number_in,
     port_in,
     rows_of,
-    without_secrets,
     word,
 )
+from .undocumented import without_secrets
 from .vocabulary import INSTALLATION_SYNONYMS, STATUS_SYNONYMS, InstallationStatus, PodStatus
 
 __all__ = [
@@ -215,7 +215,7 @@ class PodDetails(Answer):
         for mapping in self.prime_port_mapping:
             if fold_word(mapping.used_by or "") == "JUPYTER_NOTEBOOK" or mapping.internal == "8888":
                 external = (mapping.external or "").strip()
-                if external.startswith(("http://", "https://")):
+                if external.lower().startswith(("http://", "https://")):
                     return external
                 host, port = host_in(ip.strip()) if isinstance(ip, str) else None, port_in(external)
                 if host and port:

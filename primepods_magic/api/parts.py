@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
 from .tolerant import Amount, Answer, Currency, Flag, Label, OfferPrice, Size, Text
+from .urls import bare_address
 
 __all__ = ["AttachedResource", "PortMapping", "Prices", "Resources", "Spec"]
 
 
-def _without_query(value: object) -> object:
-    """A port as it may be shown: where it is a URL, what follows the path may hold a token."""
-    if isinstance(value, str) and value.startswith(("http://", "https://")):
-        return re.split(r"[?#]", value, maxsplit=1)[0]
-    return value
+def _read_external(value: object) -> object:
+    return bare_address(value) if isinstance(value, str) else value
 
 
 class PortMapping(Answer):
-    """A port of a pod as seen from outside; ``external`` may be a complete URL, kept without its query."""
+    """A port of a pod as seen from outside; ``external`` may be a complete URL, kept
+    without user and query."""
 
     internal: Text = None
-    external: Annotated[Text, BeforeValidator(_without_query)] = None
+    external: Annotated[Text, BeforeValidator(_read_external)] = None
     protocol: Text = None
     used_by: Label = None
     description: Label = None

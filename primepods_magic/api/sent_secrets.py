@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from .errors import UnexpectedAnswer
 from .hiding import Hider
-from .tolerant import sounds_secret
+from .secret_names import sounds_secret
 
 __all__ = ["SentSecrets", "secrets_in"]
 

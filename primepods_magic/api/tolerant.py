@@ -48,32 +48,19 @@ __all__ = [
     "flag_in",
     "fold_word",
     "is_no_value",
-    "may_be_shown",
     "moment_in",
     "number_in",
     "offer_price_in",
     "port_in",
     "price_in",
     "rows_of",
-    "sounds_secret",
     "tally_in",
     "text_in",
     "timestamp_in",
     "whole_in",
-    "without_secrets",
     "word",
 ]
 
-_SECRET_WORDS = frozenset(
-    "password passwd secret secrets token tokens credential credentials key keys env".split()
-)
-_SECRET_NAME = re.compile(
-    r"(?:^|_)(?:passwords?|passwd|passphrase|pw|pwd|secrets?|tokens?|credentials?|auth|pat|dsn|(?:api|access|private)_?key)"
-    r"(?:_|[0-9]*$)"
-)
-_ENVIRONMENT = re.compile(
-    r"env|envs|environ|environment|env_?vars?|environment_?(?:vars|variables)", re.IGNORECASE
-)
 _datetime = TypeAdapter(datetime)
 _INT64 = 2**63
 _LONGEST_WORD = 200
@@ -361,38 +348,6 @@ def word(enum: type[_E], value: object, synonyms: Mapping[str, _E] | None = None
             if name.replace("_", "") == joined:
                 return member
     return text
-
-
-def may_be_shown(name: str, value: object) -> bool:
-    """Whether a field beyond the documents is a single value, and its name (in snake_case) does not sound
-    like a secret's.
-
-    >>> may_be_shown("region", "eu"), may_be_shown("api_token", "s3cr3t"), may_be_shown("tags", [])
-    (True, False, False)
-    """
-    return isinstance(value, (str, int, float)) and _SECRET_WORDS.isdisjoint(name.split("_"))
-
-
-def sounds_secret(name: str) -> bool:
-    """Return whether a name, of a field or a variable, sounds like a secret's.
-
-    >>> sounds_secret("HF_TOKEN"), sounds_secret("jupyterPassword"), sounds_secret("sshKeyId")
-    (True, True, False)
-    """
-    words = _SEPARATORS.sub("_", _CAMEL_CASE.sub("_", name)).lower()
-    return _SECRET_NAME.search(words) is not None
-
-
-def without_secrets(said: Any) -> Any:
-    """Return what the service says without the fields whose names sound secret, and without environments."""
-    if isinstance(said, dict):
-        kept = {key: value for key, value in said.items() if not _is_secret_field(str(key))}
-        return {key: without_secrets(value) for key, value in kept.items()}
-    return [without_secrets(item) for item in said] if isinstance(said, list) else said
-
-
-def _is_secret_field(name: str) -> bool:
-    return sounds_secret(name) or _ENVIRONMENT.fullmatch(name) is not None
 
 
 def rows_of(value: object) -> list[Any]:

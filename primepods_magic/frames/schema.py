@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_snake
 
 from primepods_magic.api.text import whole_characters
-from primepods_magic.api.tolerant import may_be_shown
+from primepods_magic.api.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
 
 __all__ = ["STRING", "Column", "Dtype", "build", "lines", "plain"]
 
@@ -53,7 +53,8 @@ def build(
     """Build a frame column by column.
 
     What the service sent beyond its documentation follows at the end, as ``object`` columns, where it
-    is a text, a number or a truth value and its name does not sound like a secret.
+    is a text, a number or a truth value and its name does not sound like a secret: the first 200 of them,
+    and ``fields_left_out``, which counts the others.
 
     Parameters
     ----------
@@ -103,12 +104,19 @@ def _array(values: list[Any], dtype: Dtype) -> Any:
 
 def _undocumented(rows: Sequence[object], taken: Container[str]) -> dict[str, list[object]]:
     found: dict[str, list[object]] = {}
+    left_out: list[object] = [None] * len(rows)
     for place, row in enumerate(rows):
         extra = row.model_extra if isinstance(row, BaseModel) else None
-        if not extra:
-            continue
-        for key, value in extra.items():
-            name = to_snake(key)
-            if name not in taken and may_be_shown(name, value):
-                found.setdefault(name, [None] * len(rows))[place] = value
-    return found
+        beyond = 0
+        for key, told in (extra or {}).items():
+            value = read_undocumented(key, told)
+            if value is None or (name := to_snake(key)) in taken:
+                continue
+            if name not in found:
+                if len(found) == MAX_FIELDS:
+                    beyond += 1
+                    continue
+                found[name] = [None] * len(rows)
+            found[name][place] = value
+        left_out[place] = beyond or None
+    return {**found, FIELDS_LEFT_OUT: left_out} if any(left_out) else found

@@ -14,7 +14,7 @@ from primepods_magic.api.errors import OutOfStock, PodsError
 from primepods_magic.api.models import PodDetails, PodStatusEntry
 from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.tolerant import without_secrets
+from primepods_magic.api.undocumented import without_secrets
 from tests.support.secrets import Search
 
 TOKEN = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"
@@ -203,7 +203,7 @@ def test_a_pod_keeps_no_field_that_sounds_secret(model: Any) -> None:
         "envVars": [{"key": "HF_TOKEN", "value": TOKEN}],
         "jupyterPassword": PASSWORD,
         "env": {"HF_TOKEN": TOKEN},
-        "config": {"environment": {"A": TOKEN}, "apiKey": TOKEN, "list": [{"auth_token": TOKEN}], "size": 1},
+        "machine": {"environment": {"A": TOKEN}, "apiKey": TOKEN, "list": [{"auth_token": TOKEN}], "size": 1},
         "environmentType": "UBUNTU",
         "sshKeyId": "k1",
     }
@@ -213,5 +213,5 @@ def test_a_pod_keeps_no_field_that_sounds_secret(model: Any) -> None:
     search.look("extra", repr(pod.model_extra))
     search.look("JSON", json.dumps(pod.model_dump(mode="json")))
     search.verdict(least=8)
-    assert pod.model_extra["config"] == {"list": [{}], "size": 1}
+    assert pod.model_extra["machine"] == {"list": [{}], "size": 1}
     assert without_secrets(sent)["sshKeyId"] == "k1"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -10,7 +11,9 @@ import pandas as pd
 import pytest
 
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
+from primepods_magic.api.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, removed_frame, status_frame
+from primepods_magic.frames.pods import POD_COLUMNS as ALL_POD_COLUMNS
 from primepods_magic.pods.history.table import HistoryTable
 from primepods_magic.pods.remove import Removal
 
@@ -237,3 +240,21 @@ def test_times_that_stand_for_none_are_missing(never: str) -> None:
     for frame in frames:
         assert frame["terminated_at"].isna().all()
         assert frame[["state", "remarks"]].values.tolist() == [["open", "open, no name, no price"]]
+
+
+def test_undocumented_fields_beyond_a_number_of_them_are_counted() -> None:
+    many = {f"x{n}": n for n in range(MAX_FIELDS + 3)}
+    said = ({**many, "id": "a"}, {"y": 1}, {"x2": 2})
+    frame = pods_frame([PodDetails.model_validate(pod) for pod in said])
+    beyond = list(frame.columns[len(ALL_POD_COLUMNS) :])
+    assert beyond == [*(f"x_{n}" for n in range(MAX_FIELDS)), FIELDS_LEFT_OUT]
+    assert frame[FIELDS_LEFT_OUT].tolist() == [3, 1, None]
+    assert frame["x_2"].tolist() == [2, None, 2]
+
+
+def test_very_many_undocumented_fields_are_read_in_linear_time() -> None:
+    pods = [PodDetails.model_validate({f"x{row}y{n}": n for n in range(100)}) for row in range(300)]
+    began = time.process_time()
+    frame = pods_frame(pods)
+    assert frame.shape == (300, len(ALL_POD_COLUMNS) + MAX_FIELDS + 1)
+    assert time.process_time() - began < 0.7

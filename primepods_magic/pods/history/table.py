@@ -25,13 +25,13 @@ from primepods_magic.api.tolerant import (
     MOST,
     amount_in,
     is_no_value,
-    may_be_shown,
     moment_in,
     number_in,
     tally_in,
     text_in,
     timestamp_in,
 )
+from primepods_magic.api.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
 
 __all__ = [
     "COUNTS",
@@ -128,13 +128,13 @@ class HistoryTable:
         told = {name: [row.pop(alias, None) for row in rows] for name, alias in _ALIASES.items()}
         extras: dict[str, Array] = {}
         for place, row in compress(enumerate(rows), rows):
-            for key, value in row.items():
+            for key, said in row.items():
                 name = to_snake(key)
                 if name in told:
                     if told[name][place] is None:
-                        told[name][place] = value
-                elif may_be_shown(name, value):
-                    extras.setdefault(name, np.full(len(rows), None, object))[place] = value
+                        told[name][place] = said
+                elif name != FIELDS_LEFT_OUT and (value := read_undocumented(key, said)) is not None:
+                    _put_extra(extras, name, place, value, len(rows))
         return cls._of_values(told, extras, Words() if words is None else words)
 
     @classmethod
@@ -164,7 +164,7 @@ class HistoryTable:
             return cls.of_rows([])
         if len(tables) == 1:
             return tables[0]
-        extras = {name: None for table in tables for name in table.extras}
+        extras = _limit_extras(tables)
         return cls(
             {name: np.concatenate([table.columns.pop(name) for table in tables]) for name in _FIELDS},
             {name: np.concatenate([table._extra(name) for table in tables]) for name in extras},
@@ -202,6 +202,34 @@ class HistoryTable:
             return self
         last = {key or place: place for place, key in enumerate(self.columns["id"])}
         return self[np.array(sorted(last.values()), "int64")]
+
+
+def _put_extra(extras: dict[str, Array], name: str, place: int, value: object, rows: int) -> None:
+    """Put a value into its column; if there are enough columns without that, count it."""
+    if name not in extras and len(extras) - (FIELDS_LEFT_OUT in extras) >= MAX_FIELDS:
+        counts = _find_or_add(extras, FIELDS_LEFT_OUT, rows)
+        counts[place] = (counts[place] or 0) + 1
+    else:
+        _find_or_add(extras, name, rows)[place] = value
+
+
+def _limit_extras(tables: Sequence[HistoryTable]) -> list[str]:
+    """Return the names of the extras that several tables have together, and count those beyond the first."""
+    names = list(dict.fromkeys(name for table in tables for name in table.extras))
+    kept = [name for name in names if name != FIELDS_LEFT_OUT][:MAX_FIELDS]
+    for table in tables:
+        for name in table.extras.keys() - {*kept, FIELDS_LEFT_OUT}:
+            counts = _find_or_add(table.extras, FIELDS_LEFT_OUT, len(table))
+            for place, value in enumerate(table.extras.pop(name)):
+                if value is not None:
+                    counts[place] = (counts[place] or 0) + 1
+    return kept + [FIELDS_LEFT_OUT] * any(FIELDS_LEFT_OUT in table.extras for table in tables)
+
+
+def _find_or_add(extras: dict[str, Array], name: str, rows: int) -> Array:
+    if name not in extras:
+        extras[name] = np.full(rows, None, object)
+    return extras[name]
 
 
 def microseconds(moment: datetime) -> int:

@@ -16,6 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from primepods_magic.api.models import HistoryRow
 from primepods_magic.api.text import whole_characters
+from primepods_magic.api.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
 from primepods_magic.frames import history_frame
 from primepods_magic.pods.history.packing import packed, unpacked
 from primepods_magic.pods.history.table import (
@@ -116,7 +117,7 @@ def test_every_field_is_read_as_the_model_reads_it(said: list[dict[str, Any]]) -
     for name in ("region", "is_spot", "notes"):
         if name in frame:
             told = [(model.model_extra or {}).get(to_camel(name)) for model in models]
-            shown = [value if isinstance(value, (str, int, float)) else None for value in told]
+            shown = [read_undocumented(name, value) for value in told]
             assert all(_same(a, b) for a, b in zip(frame[name], shown, strict=True))
 
 
@@ -220,3 +221,15 @@ def test_a_moment_in_microseconds_is_what_numpy_has() -> None:
     moment = pd.Timestamp("2026-09-01T12:34:56.789012Z")
     assert microseconds(moment.to_pydatetime()) == moment.as_unit("us").asm8.view("int64")
     assert np.int64(MISSING) == np.datetime64("NaT", "us").view("int64")
+
+
+def test_undocumented_fields_beyond_a_number_of_them_are_counted() -> None:
+    many = {f"x{n}": n for n in range(MAX_FIELDS + 3)}
+    pages = [[{"id": "a", **many}, {"id": "b", "x1": 1}], [{"id": "c", "y": 1, "x2": 2}], [{"id": "d"}]]
+    table = HistoryTable.joined([HistoryTable.of_rows(json.loads(json.dumps(page))) for page in pages])
+    assert list(table.extras) == [*(f"x_{n}" for n in range(MAX_FIELDS)), FIELDS_LEFT_OUT]
+    assert table.extras[FIELDS_LEFT_OUT].tolist() == [3, None, 1, None]
+    assert table.extras["x_2"].tolist() == [2, None, 2, None]
+    again = unpacked(dict(packed(table)), len(table))
+    assert again.extras[FIELDS_LEFT_OUT].tolist() == [3, None, 1, None]
+    assert FIELDS_LEFT_OUT in history_frame(table)
