@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import time
 import unicodedata
 from datetime import datetime, timezone
 from html.parser import HTMLParser
@@ -301,3 +302,13 @@ def test_a_very_long_text_is_not_shown_whole() -> None:
     sheet = read_sheet(frame, "pods", "c" * 1_000_000, None, list(frame.columns))
     assert len(sheet_text(sheet)) < 10_000
     assert len(sheet_html(sheet)) < 20_000
+
+
+def test_columns_are_left_out_in_linear_time() -> None:
+    frame = pd.DataFrame({f"column{n}": ["value"] for n in range(3_000)})
+    sheet = read_sheet(frame, "pods", None, None, [])
+    began = time.process_time()
+    lines = sheet_text(sheet).splitlines()
+    assert time.process_time() - began < 0.5
+    assert lines[0].split() == [f"column{n}" for n in range(2_991, 3_000)]
+    assert lines[-1] == "2991 more columns: df.columns"

@@ -54,14 +54,16 @@ def _texts(column: SheetColumn) -> list[str]:
 
 def _fitting(columns: list[tuple[SheetColumn, list[str]]]) -> Sequence[tuple[SheetColumn, list[str]]]:
     """The columns that fit into the line; the least important leave first."""
-
-    def too_wide() -> bool:
-        widths = [max(map(_width, texts)) for _, texts in columns]
-        return sum(widths) + len(_GAP) * (len(columns) - 1) > WIDTH
-
-    while too_wide() and any(column.view.rank for column, _ in columns):
-        columns.remove(max(columns, key=lambda pair: pair[0].view.rank))
-    return columns
+    widths = [max(map(_width, texts)) + len(_GAP) for _, texts in columns]
+    width = sum(widths) - len(_GAP)
+    ranks = {place: column.view.rank for place, (column, _) in enumerate(columns) if column.view.rank}
+    left_out: set[int] = set()
+    for place in sorted(ranks, key=lambda place: -ranks[place]):
+        if width <= WIDTH:
+            break
+        width -= widths[place]
+        left_out.add(place)
+    return [column for place, column in enumerate(columns) if place not in left_out]
 
 
 def _aligned(texts: list[str], look: Look) -> list[str]:
