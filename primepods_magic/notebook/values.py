@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from primepods_magic.api import secret_names
 from primepods_magic.api.bounds import plain_number
 
 from .cutting import Field
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Value", "evaluate_field", "forms_of_secret", "hide_secrets", "is_ordinary", "sounds_secret"]
 
-_NAME_PART = re.compile(r"(?i)(?:^|_|get)(?:pw|pwd|pass|passphrase|pin|otp|key|auth|creds?)(?:_|\d*$)")
 _IDENTIFIER = re.compile(r"[^\W\d]\w*")
 _CONVERSIONS: Mapping[str, Callable[[object], str]] = {"r": repr, "s": str, "a": ascii}
 _MIN_PART = 6
@@ -86,9 +86,7 @@ def sounds_secret(text: str) -> bool:
     >>> sounds_secret("settings.db_pw"), sounds_secret("name")
     (True, False)
     """
-    from primepods_magic.pods.spec_text import is_secret_name
-
-    return any(is_secret_name(name) or _NAME_PART.search(name) for name in _IDENTIFIER.findall(text))
+    return any(map(secret_names.sounds_secret, _IDENTIFIER.findall(text)))
 
 
 def is_ordinary(text: str) -> bool:

@@ -27,7 +27,7 @@ from primepods_magic.api.requests import (
 from primepods_magic.api.sizes import check_size, shorten_word
 from primepods_magic.api.vocabulary import GPU_TYPES
 
-from .spec_text import fill_in, load_json, load_yaml, no_variables
+from .spec_text import fill_in, load_text, no_variables
 
 __all__ = [
     "MOST_PODS",
@@ -160,9 +160,8 @@ def parse_specs(
     >>> [spec.name for spec in parse_specs("name: worker\\ngpu: L4_24GB\\npods: 2")]
     ['worker-1', 'worker-2']
     """
-    text = text.removeprefix("\ufeff")
-    is_json = text.lstrip().startswith("{")
-    body = load_json(text, first_line) if is_json else load_yaml(text, first_line)
+    is_json = text.removeprefix("\ufeff").lstrip().startswith("{")
+    body = load_text(text, first_line)
     check_size(body)
     body = fill_in(body, variable or no_variables)
     if is_json:

@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
 
 from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.secret_names import sounds_secret
 from primepods_magic.api.sizes import LONGEST_TEXT, shorten_word
 from primepods_magic.api.text import clean
 
-__all__ = ["fill_in", "is_secret_name", "literal_secrets", "load_json", "load_yaml", "no_variables"]
+__all__ = [
+    "fill_in",
+    "is_written_out",
+    "literal_secrets",
+    "load_json",
+    "load_text",
+    "load_yaml",
+    "no_variables",
+]
 
 _VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
 _NO_TAGS = "tags (!name) are not used here; quote a value that begins with !"
@@ -21,7 +30,6 @@ _LONGEST_LINE = 1_000
 _LONGEST_PROBLEM = 200
 _MOST_FILLED_CHARACTERS = 1_000_000
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
-_SECRET_NAME = re.compile(r"(?i)token|secret|password|passwd|credential|api_?key|access_?key|private")
 
 
 def literal_secrets(text: str) -> list[str]:
@@ -31,27 +39,46 @@ def literal_secrets(text: str) -> list[str]:
     >>> literal_secrets("env: {WANDB_API_KEY: abc123, EPOCHS: 3}")
     ['WANDB_API_KEY']
     """
-    if len(text) > LONGEST_TEXT:
+    try:
+        return list(
+            dict.fromkeys(
+                name for name, value in _named_texts(load_text(text)) if is_written_out(name, value)
+            )
+        )
+    except InvalidRequest:
         # It is refused.
         return []
-    # From the beginning of a word: from each of its letters it would be read once more.
-    pattern = re.compile(r"""(?<![\w-])["']?([A-Za-z][\w-]*)["']?\s*:\s*["']?([^\s"',{}]+)""")
-    pairs = [match.groups() for match in pattern.finditer(text)]
-    pairs += re.findall(r'"key"\s*:\s*"([^"]+)"\s*,\s*"value"\s*:\s*"([^"]+)"', text)
-    return [
-        name
-        for name, value in pairs
-        if is_secret_name(name) and not value.startswith("$") and name not in ("sshKeyId", "ssh_key_id")
-    ]
 
 
-def is_secret_name(name: str) -> bool:
-    """Whether what a variable is called sounds like a secret.
+def is_written_out(name: str, value: str) -> bool:
+    """Return whether a text is a secret's by its name, and no variable is in it.
 
-    >>> is_secret_name("HF_TOKEN"), is_secret_name("EPOCHS")
-    (True, False)
+    >>> is_written_out("HF_TOKEN", "hf_abc"), is_written_out("HF_TOKEN", "${MINE}"), is_written_out("N", "3")
+    (True, False, False)
     """
-    return _SECRET_NAME.search(name) is not None
+    has_variable = any(match[2] is not None for match in _VARIABLE.finditer(value))
+    return bool(value) and not has_variable and sounds_secret(name)
+
+
+def _named_texts(body: Any) -> Iterator[tuple[str, str]]:
+    """Yield the texts in a body, each with its name; in the API's form, variables have theirs in "key"."""
+    waiting = [("", body)]
+    while waiting:
+        name, said = waiting.pop()
+        if isinstance(said, (str, int, float)) and not isinstance(said, bool):
+            yield name, str(said)
+        elif isinstance(said, list):
+            waiting += [(name, item) for item in reversed(said)]
+        elif isinstance(said, dict) and isinstance(said.get("key"), str) and "value" in said:
+            waiting.append((said["key"], said["value"]))
+        elif isinstance(said, dict):
+            waiting += [(str(key), value) for key, value in reversed(said.items())]
+
+
+def load_text(text: str, first_line: int = 1) -> Any:
+    """Parse a body: JSON if it begins with a brace, else YAML."""
+    text = text.removeprefix("\ufeff")
+    return load_json(text, first_line) if text.lstrip().startswith("{") else load_yaml(text, first_line)
 
 
 def load_json(text: str, first_line: int) -> Any:

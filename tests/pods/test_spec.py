@@ -112,6 +112,38 @@ def test_a_literal_secret_is_noticed_and_a_variable_is_not() -> None:
     assert literal_secrets("env: {HF_TOKEN: '${HF_TOKEN}'}\nssh_key_id: k") == []
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gpu: A\nenv:\n  HF_TOKEN: hf_abc\n  EPOCHS: 3",
+        'gpu: A\nenv:\n  "HF_TOKEN": "hf_abc"',
+        "gpu: A\nenv:\n  HF_TOKEN: '{abc'",
+        "gpu: A\nenv:\n  HF_TOKEN: $ecret",
+        "gpu: A\nenv:\n  HF_TOKEN: $${not filled in}",
+        "gpu: A\nenv:\n  HF_TOKEN: >-\n    hf_abc",
+        "- gpu: A\n- gpu: B\n  env: {HF_TOKEN: hf_abc}",
+        '{"pod": {"envVars": [{"value": "hf_abc", "key": "HF_TOKEN"}]}}',
+        '\ufeff{"pod": {"envVars": [{"key": "HF_TOKEN", "value": 123456}]}}',
+        '{\n"pod": {"envVars": [\n{"key":\n"HF_TOKEN", "value": "hf_\\u0061bc"}]}}',
+    ],
+)
+def test_a_literal_secret_is_noticed_in_every_form(text: str) -> None:
+    assert literal_secrets(text) == ["HF_TOKEN"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "gpu: A\nenv:\n  HF_TOKEN: ${HF_TOKEN}\n  HEADER_TOKEN: 'Bearer ${HF_TOKEN}'",
+        '{"pod": {"envVars": [{"key": "HF_TOKEN", "value": "${HF_TOKEN}"}], "sshKeyId": "k1"}}',
+        "gpu: A # HF_TOKEN: hf_abc\nname: 'HF_TOKEN: hf_abc'",
+        "gpu: A\nenv: {HF_TOKEN: }\nauto_restart: true",
+    ],
+)
+def test_what_is_not_written_out_is_not_noticed(text: str) -> None:
+    assert literal_secrets(text) == []
+
+
 def test_the_same_spec_has_the_same_name_and_another_spec_another() -> None:
     spec = spec_from_mapping({"gpu": "H100_80GB", "count": 2})
     assert spec.pod_name == spec_from_mapping({"gpuCount": "2", "gpu_type": "H100_80GB"}).pod_name

@@ -164,7 +164,7 @@ def _specs(args: Namespace, cell: str | None, variables: Variables, filled: Coll
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.text import clean
     from primepods_magic.pods.spec import parse_specs, specs_from_mapping
-    from primepods_magic.pods.spec_text import is_secret_name, literal_secrets
+    from primepods_magic.pods.spec_text import is_written_out, literal_secrets
 
     fields = {name.replace("-", "_"): getattr(args, name.replace("-", "_")) for name in _FIELDS}
     fields |= {"disks": args.disks, "auto_restart": args.auto_restart, "env": args.env}
@@ -189,8 +189,7 @@ def _specs(args: Namespace, cell: str | None, variables: Variables, filled: Coll
         if pairs:
             said["env"] = dict(pairs)
         specs = specs_from_mapping(said, variable=variables)
-        typed = [(key, value) for key, value in pairs if value not in filled]
-        written_out = [key for key, value in typed if is_secret_name(key) and not value.startswith("$")]
+        written_out = [key for key, value in pairs if value not in filled and is_written_out(key, value)]
     for name in written_out:
         say(
             f"'{clean(name)}' is written out in this cell and will be saved with it; ${{{clean(name)}}} "
