@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from .bodies import parse_json
 from .errors import UnexpectedAnswer
-from .hiding import hide_secrets
+from .hiding import Hider
 from .models import Page, PodDetails, PodStatusEntry
 from .text import clean
 from .tolerant import Answer, rows_of, text_in
@@ -28,8 +28,6 @@ __all__ = [
 A = TypeVar("A", bound=Answer)
 _LONGEST_MESSAGE = 300
 # So much of an error's words is looked at. The end of it may hold a part of a secret, and is never shown.
-_LONGEST_SEARCH = 6_000
-_LONGEST_SECRET_FORM = 1_000
 _MOST_ROWS = 50_000
 
 
@@ -177,11 +175,8 @@ def read_error(text: str, content_type: str, secrets: Iterable[str] = ()) -> str
         # Of JSON that breaks off nothing is shown: it repeats what was sent.
         is_page = "html" in content_type or text.lstrip()[:1] in ("<", "{", "[")
         said = "" if is_page else clean(text)
-    is_cut = len(said) > _LONGEST_SEARCH
     # Before it is cut short: of a secret, no beginning is left either.
-    said = hide_secrets(said[:_LONGEST_SEARCH], dict.fromkeys(secrets, "***"))
-    if is_cut:
-        said = said[:-_LONGEST_SECRET_FORM]
+    said = Hider(dict.fromkeys(secrets, "***")).hide_beginning(said)
     if not said:
         return None
     return said if len(said) <= _LONGEST_MESSAGE else said[: _LONGEST_MESSAGE - 1] + "…"

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from .layers import Layer, fold_text, text_of_bytes, unescaped_texts, unfold_layers
 
-__all__ = ["Hider", "hide_secrets"]
+__all__ = ["MAX_SEARCHED", "Hider", "hide_secrets"]
 
 _MIN_LENGTH = 3
 # Decoded, any text is random letters, and three of these are soon those of a secret.
@@ -26,6 +26,10 @@ _UNLIKE_WORDS = re.compile(r"[0-9]|[a-z][A-Z]")
 _PIECE = 20_000
 # The scheme of a longer one is shown.
 _MAX_URL = 200
+MAX_SEARCHED = 3_000
+"""Of a longer text that is shown in part, only the beginning is searched."""
+# Of a text that is cut off, the end may be the beginning of a secret in some form.
+_MAX_FORM = 1_000
 # Of a longer secret the middle is not looked for.
 _MAX_INDEXED = 64_000
 
@@ -67,6 +71,12 @@ class Hider:
             spans += _find_parts(layer.fold(), self._parts, least)
             spans += _find_whole(layer, self._cut if is_decoded else self._exact)
         return _replace_spans(text, spans)
+
+    def hide_beginning(self, text: str) -> str:
+        """Put other words in the place of secrets in the beginning of a text; the rest is left out."""
+        if len(text) <= MAX_SEARCHED:
+            return self.hide(text)
+        return self.hide(text[:MAX_SEARCHED])[:-_MAX_FORM] + "…"
 
     def _hide_whole(self, text: str) -> str:
         if len(text) < min(map(len, self._whole), default=0):

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import Any, NoReturn
 
 from .errors import UnexpectedAnswer
-from .hiding import Hider
+from .hiding import MAX_SEARCHED, Hider
 from .secret_names import sounds_secret
 
 __all__ = ["SentSecrets", "secrets_in"]
@@ -18,14 +19,15 @@ _MIN_LENGTH = 6
 # Every sentence has the words of some variables, and a log has more of them than the reason of a failure.
 _RANDOM = re.compile(r"(?=(?:\D*\d){4})(?=.*[A-Za-z])[\w+/=.~-]{16,}", re.DOTALL)
 _REASONS = frozenset({"installationFailure", "installation_failure"})
-# A pod is known by these, and reached at these.
-_KEPT = re.compile(
-    r"(?:.*_)?ids?|.*[a-z]I[dD]s?|name|sshConnection|ssh_connection|ip|internal|external|(?:resource|mount)Path"
-)
+# A pod is known by these.
+_KEPT = re.compile(r"(?:.*_)?ids?|.*[a-z]I[dD]s?|name|(?:resource|mount)Path")
 # Requests need these of a pod, whatever they are.
-_NEEDED = frozenset(
-    {"id", "podId", "pod_id", "sshConnection", "ssh_connection", "ip", "internal", "external"}
-)
+_NEEDED = frozenset({"id", "podId", "pod_id"})
+# A pod is reached at these: of them, the hosts stay.
+_ADDRESSES = frozenset({"sshConnection", "ssh_connection", "ip", "internal", "external"})
+_HOST = r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?![\w.@-])"
+_HOST_OF_USER = re.compile("(?<=@)" + _HOST)
+_BARE_HOST = re.compile(r"(?:(?<=//)|(?<![^\s,;]))" + _HOST)
 _WORDS = "***"
 
 
@@ -49,7 +51,8 @@ class SentSecrets:
         self._values: dict[str, bool] = {}
         # What each pod of these creates was to be called.
         self._asked_names: dict[str, object] = {}
-        self._in_reasons = self._elsewhere = Hider({})
+        self._elsewhere = Hider({})
+        self._hide_reason: Callable[[str], str] = self._elsewhere.hide
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("secrets are not pickled")
@@ -69,7 +72,9 @@ class SentSecrets:
                 return
             values = {**self._values, **fresh}
             self._values = dict(list(values.items())[-_MAX_REMEMBERED:])
-            self._in_reasons = Hider(dict.fromkeys(self._values, _WORDS))
+            # A failure is told at every look at its pod.
+            in_reasons = Hider(dict.fromkeys(self._values, _WORDS))
+            self._hide_reason = lru_cache(maxsize=_MAX_REMEMBERED)(in_reasons.hide_beginning)
             certain = [value for value, is_certain in self._values.items() if is_certain]
             self._elsewhere = Hider(dict.fromkeys(certain, _WORDS), parts=False)
 
@@ -93,8 +98,8 @@ class SentSecrets:
         """Return an answer about pods without secrets.
 
         The reason of a failure is without any value, and other texts without those that cannot be ordinary
-        words. Ids, names and addresses stay, for requests need them; of a pod that these creates have made,
-        only what is needed of that and the name that was asked for.
+        words. Ids, names and hosts stay, for requests need them; of a pod that these creates have made,
+        only its id, its hosts and the name that was asked for.
 
         Raises
         ------
@@ -127,8 +132,26 @@ class SentSecrets:
 
     def _hide_field(self, key: str, value: Any) -> Any:
         if key in _REASONS and isinstance(value, str):
-            return self._in_reasons.hide(value)
+            # One character more tells that there is more.
+            return self._hide_reason(value[: MAX_SEARCHED + 1])
+        if key in _ADDRESSES:
+            return self._hide_in_address(value)
         return value if _KEPT.fullmatch(key) else self._hide_texts(value)
+
+    def _hide_in_address(self, said: Any) -> Any:
+        """Hide secrets in the text of an address, or of several, but in no host: that is where the pod is."""
+        if isinstance(said, list):
+            return [self._hide_in_address(item) for item in said]
+        if isinstance(said, dict):
+            return {key: self._hide_in_address(value) for key, value in said.items()}
+        if not isinstance(said, str) or self._elsewhere.hide(said) == said:
+            return said
+        hosts = list(_HOST_OF_USER.finditer(said)) or list(_BARE_HOST.finditer(said))[:1]
+        parts, done = [], 0
+        for host in hosts:
+            parts += [self._elsewhere.hide(said[done : host.start()]), host[0]]
+            done = host.end()
+        return "".join([*parts, self._elsewhere.hide(said[done:])])
 
 
 def _open_texts(value: object) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import time
 from typing import Any
 
 import httpx
@@ -146,6 +147,66 @@ def test_ids_names_addresses_and_known_words_stay(client: Client, service: Servi
     assert pod.id == pod.name == pod.team_id == "0123456789abcdef0123"
     assert (pod.status, pod.price_hr) == ("ACTIVE", 25.0)
     assert pod.ssh_connection == "root@10.0.0.1-10.0.0.1-1 -p 22"
+
+
+HOST = "abcd1234efgh5678.proxy.example"
+
+
+@pytest.mark.parametrize(
+    ("field", "said", "shown"),
+    [
+        ("external", f"https://jupyter:{PASSWORD}@{HOST}:8888/", f"https://{HOST}:8888/"),
+        ("external", f"https://{HOST}:8888/t/{PASSWORD}/lab", f"https://{HOST}:8888/t/***/lab"),
+        ("external", f"{HOST}:8888/t/{PASSWORD}?token={TOKEN}", f"{HOST}:8888/t/***"),
+        ("external", f"https://203.0.113.9/hunter2%2Dhunter2/{TOKEN}", "https://203.0.113.9/***/***"),
+        ("external", "31001", "31001"),
+        ("internal", f"8888 {PASSWORD}", "8888 ***"),
+        ("ip", f"203.0.113.9 (password {PASSWORD})", "203.0.113.9 (password ***)"),
+        ("ip", [f"{HOST} {HOST}", PASSWORD], [f"{HOST} ***", "***"]),
+        (
+            "sshConnection",
+            f"sshpass -p {PASSWORD} ssh root@{HOST} -p 22",
+            f"sshpass -p *** ssh root@{HOST} -p 22",
+        ),
+        ("sshConnection", f"root@{HOST} -p 22, root@{HOST}", f"root@{HOST} -p 22, root@{HOST}"),
+        ("sshConnection", {"host": HOST, "note": TOKEN}, {"host": HOST, "note": "***"}),
+    ],
+)
+def test_hides_it_in_addresses_but_for_their_hosts(
+    client: Client, service: Service, field: str, said: Any, shown: Any
+) -> None:
+    create(client, {"A_TOKEN": TOKEN, "MASTER": HOST})
+    port = {"internal": "8888", "external": "31001", "usedBy": "JUPYTER_NOTEBOOK"}
+    if field in port:
+        service.answer = {"id": "p1", "status": "ACTIVE", "primePortMapping": [{**port, field: said}]}
+        assert getattr(client.get_pod("p1").prime_port_mapping[0], field) == shown
+    else:
+        service.answer = {"id": "p1", "status": "ACTIVE", field: said}
+        assert getattr(client.get_pod("p1"), "ip" if field == "ip" else "ssh_connection") == shown
+    search = Search({"token": TOKEN, "password": PASSWORD})
+    search.look_at_object("pod", client.get_pod("p1"))
+    search.verdict(least=5)
+
+
+def test_of_a_long_reason_the_beginning_is_searched_and_kept(client: Client, service: Service) -> None:
+    create(client)
+    line = f"RUN pip install {TOKEN} failed: 4142 QUJD\n"
+    service.answer = {
+        "data": [{**told(TOKEN), "id": f"p{n}", "installationFailure": line * 40_000} for n in range(3)]
+    }
+    client.list_pods()
+    began = time.process_time()
+    for _ in range(20):
+        pods = client.list_pods().items
+    assert time.process_time() - began < 2.5
+    for pod in pods:
+        assert pod.installation_failure is not None
+        assert pod.installation_failure.startswith(
+            "RUN pip install *** failed: 4142 QUJD\nRUN pip install ***"
+        )
+        assert 500 < len(pod.installation_failure) <= 2_001
+        assert pod.installation_failure.endswith("…")
+        assert TOKEN[:8] not in pod.installation_failure
 
 
 def test_what_a_create_says_openly_is_no_secret(client: Client, service: Service) -> None:
