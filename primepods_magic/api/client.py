@@ -13,11 +13,12 @@ from .answers import read_created_pod, read_logs, read_model, read_page, read_ro
 from .bounds import check_count, check_seconds, page_params, sorting_params
 from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
 from .lists import ListPage, is_nothing, read_list_page, read_pages, read_whole_list
+from .logs import show_end
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
 from .paths import quote_id, try_both
 from .requests import CreateRequest
 from .settings import Settings
-from .text import clean, clean_lines
+from .text import clean
 from .tolerant import Answer
 from .transport import READ_TIMEOUT_S, Params, Transport
 
@@ -239,7 +240,7 @@ class Client:
         rows, total = read(start=start, max_rows=max_rows)
         return rows, max(total, start + len(rows))
 
-    def pod_logs(self, pod_id: str, *, tail: int | None = None) -> str:
+    def pod_logs(self, pod_id: str, *, tail: int | None = None, keep: int | None = None) -> str:
         """The logs of a pod as a terminal shows them, clean: ``GET /pods/{pod_id}/log?tail=`` as published,
         or ``/logs``, as on the specification's page, where the service has that path only.
 
@@ -249,27 +250,27 @@ class Client:
             The id of the pod.
         tail : int, optional
             Only so many of the last lines, each as it was last redrawn.
+        keep : int, optional
+            The same, of what the service sends unless asked for more.
         """
-        tail, (first, second) = check_count("tail", tail), self._log_paths
+        tail, keep, (first, second) = check_count("tail", tail), check_count("keep", keep), self._log_paths
         payload, is_second = try_both(
             lambda: self._log_payload(pod_id, first, tail), lambda: self._log_payload(pod_id, second, tail)
         )
         if is_second:
-            # It is this path that the service has: the other one is not asked first again.
             self._log_paths = (second, first)
-        shown = clean_lines(read_logs(payload))
-        return shown if tail is None else "\n".join(shown.splitlines()[-tail:])
+        return show_end(read_logs(payload), tail or keep, self.transport.hide_end)
 
     def _log_payload(self, pod_id: str, path: str, tail: int | None) -> Any:
         place = f"{_pod_path(pod_id)}/{path}"
         # The service counts lines as they were written; of one that was redrawn it takes many to show one.
         if tail is not None and tail < _LOG_LINES:
             try:
-                return self.transport.request("GET", place, params={"tail": _LOG_LINES}, text_will_do=True)
+                return self.transport.request("GET", place, params={"tail": _LOG_LINES}, is_log=True)
             except (InvalidRequest, RequestRefused) as refused:
                 if refused.status_code not in _TOO_MUCH:
                     raise
-        return self.transport.request("GET", place, params={"tail": tail}, text_will_do=True)
+        return self.transport.request("GET", place, params={"tail": tail}, is_log=True)
 
     def delete_pod(self, pod_id: str) -> None:
         """``DELETE /pods/{pod_id}``: end a pod. The service has accepted; it is gone a little later.

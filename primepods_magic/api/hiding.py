@@ -79,7 +79,7 @@ class Hider:
         return self.hide(text[:MAX_SEARCHED])[:-_MAX_FORM] + "…"
 
     def _hide_whole(self, text: str) -> str:
-        if len(text) < min(map(len, self._whole), default=0):
+        if not self._whole or len(text) < min(map(len, self._whole)):
             return text
         layers = unescaped_texts(text)
         if not any(whole in folded for folded in map(fold_text, layers) for whole in self._whole):

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 import unicodedata
 
-__all__ = ["render"]
+__all__ = ["LEFT_OUT", "MAX_CHARACTERS", "MAX_ROWS", "render"]
 
-_MOST_CHARACTERS = 16_000_000
+MAX_CHARACTERS = 16_000_000
+"""Of a longer text, the end is rendered."""
 _MOST_REDRAWN = 2_000_000
 """Text before the last so many characters is not redrawn in full: of each line, the last state is kept."""
 
-_LEFT_OUT = "… earlier lines are left out …\n"
-_ROWS = 100
+LEFT_OUT = "… earlier lines are left out …\n"
+"""Stands in place of the beginning."""
+
+MAX_ROWS = 100
+"""No cursor goes farther up than these."""
+
 _COLUMNS = 10_000
 _MOST_PADDING = 1_000_000
 # Marks on one character; no letter of any script has as many.
@@ -51,8 +56,8 @@ def render(text: str) -> str:
     if not _ACTS.search(text):
         return text
     head = ""
-    if len(text) > _MOST_CHARACTERS:
-        head, text = _LEFT_OUT, text[-_MOST_CHARACTERS:].partition("\n")[2] or text[-_MOST_REDRAWN:]
+    if len(text) > MAX_CHARACTERS:
+        head, text = LEFT_OUT, text[-MAX_CHARACTERS:].partition("\n")[2] or text[-_MOST_REDRAWN:]
     if len(text) > _MOST_REDRAWN:
         cut = text.rfind("\n", 0, -_MOST_REDRAWN) + 1
         head, text = head + _keep_last_states(text[:cut]), text[cut:][-2 * _MOST_REDRAWN :]
@@ -139,10 +144,8 @@ class _Screen:
         given = numbers[0]
         count = given or 1
         row = self._rows[self._y]
-        if final in "JKXP@":
-            self._moves_left -= len(row)
-            if self._moves_left < 0:
-                return
+        if final in "KXP@" and not self._may_move(len(row)):
+            return
         if final in "AF":
             self._go_up(count)
         elif final in "BEe":
@@ -173,8 +176,8 @@ class _Screen:
             count = min(count, _COLUMNS, self._padding_left)
             self._padding_left -= count
             row[self._x : self._x] = " " * count
-        elif final == "L":
-            self._rows[self._y : self._y] = [[] for _ in range(min(count, _ROWS - len(self._rows)))]
+        elif final == "L" and self._may_move(MAX_ROWS):
+            self._rows[self._y : self._y] = [[] for _ in range(min(count, MAX_ROWS - len(self._rows)))]
         elif final == "M":
             del self._rows[self._y : self._y + count]
             self._rows += [[]] * (self._y >= len(self._rows))
@@ -189,15 +192,24 @@ class _Screen:
 
     def _erase_display(self, part: int) -> None:
         """Erase below the cursor (0), above it (1) or all; what has scrolled off the screen stays."""
-        _erase_in(self._rows[self._y], self._x if part == 0 else 0, None if part != 1 else self._x + 1)
+        row = self._rows[self._y]
+        if not self._may_move(len(row) + len(self._rows)):
+            return
+        _erase_in(row, self._x if part == 0 else 0, None if part != 1 else self._x + 1)
         if part:
             self._rows[: self._y] = [[] for _ in range(self._y)]
         if part != 1:
             del self._rows[self._y + 1 :]
 
+    def _may_move(self, cells: int) -> bool:
+        self._moves_left -= cells
+        return self._moves_left >= 0
+
     def _go_to_row(self, row: int) -> None:
-        self._y = min(row, _ROWS - 1)
-        self._rows += [[] for _ in range(self._y + 1 - len(self._rows))]
+        missing = min(row, MAX_ROWS - 1) + 1 - len(self._rows)
+        if missing > 0 and self._may_move(missing):
+            self._rows += [[] for _ in range(missing)]
+        self._y = min(row, len(self._rows) - 1)
 
     def _feed_line(self) -> None:
         self._came_from = None
@@ -205,7 +217,7 @@ class _Screen:
         self._y += 1
         if self._y == len(self._rows):
             self._rows.append([])
-        if len(self._rows) > _ROWS:
+        if len(self._rows) > MAX_ROWS:
             self._above.append(_join_cells(self._rows.pop(0)))
             self._y -= 1
 

@@ -29,6 +29,8 @@ _HOST = r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?![\w.@-])"
 _HOST_OF_USER = re.compile("(?<=@)" + _HOST)
 _BARE_HOST = re.compile(r"(?:(?<=//)|(?<![^\s,;]))" + _HOST)
 _WORDS = "***"
+# A character that is escaped, and that escape once more, takes up to so many.
+_MAX_ESCAPED = 12
 
 
 def secrets_in(body: object) -> list[tuple[str, str]]:
@@ -93,6 +95,15 @@ class SentSecrets:
     def values(self) -> list[str]:
         """All of them."""
         return list(self._values)
+
+    def hide_end(self, text: str, size: int) -> str:
+        """Return so many of the last characters of a text, at most, without secrets that cannot be ordinary
+        words."""
+        beyond = _MAX_ESCAPED * max(map(len, self._values), default=0)
+        if len(text) <= size + beyond:
+            return self._elsewhere.hide(text)[-size:]
+        # Where the text is cut, a secret may be cut.
+        return self._elsewhere.hide(text[-size - beyond :])[beyond:]
 
     def hide(self, answer: Any) -> Any:
         """Return an answer about pods without secrets.

@@ -203,7 +203,7 @@ class Transport:
         body: object = None,
         budget_s: float | None = None,
         read_timeout_s: float | None = None,
-        text_will_do: bool = False,
+        is_log: bool = False,
         pause: Callable[[float, bool], object] | None = None,
         look: Callable[[], object] | None = None,
     ) -> Any:
@@ -223,8 +223,9 @@ class Transport:
             For how long to try again where that may help; 0 is once. 20 s unless given.
         read_timeout_s : float, optional
             The longest that the service may be silent; what all requests have unless given.
-        text_will_do : bool
-            Plain text that is no JSON is an answer too, and returned as it is.
+        is_log : bool
+            Plain text that is not JSON is an answer too, and returned as it is. Secrets are in it, until
+            `hide_end` hides them.
         pause : callable, optional
             Waits before this request is sent again: told for how many seconds at least, and whether the
             service has said that it is too much (429). What it raises ends the request.
@@ -264,12 +265,13 @@ class Transport:
             else:
                 try:
                     if response.is_success:
-                        answer = parse_body(method, response, text_will_do=text_will_do)
+                        answer = parse_body(method, response, text_will_do=is_log)
                         if response.content and isinstance(answer, (dict, list)):
                             self._note_time(response, received_at_s)
                         if method == "POST":
                             self._sent.note_pod(body, answer)
-                        return self._sent.hide(answer) if path.startswith(_PODS_PATH) else answer
+                        is_hidden = path.startswith(_PODS_PATH) and not is_log
+                        return self._sent.hide(answer) if is_hidden else answer
                     failure = refused(method, response, self._list_secrets(body))
                 except UnexpectedAnswer as unexpected:
                     failure = unexpected
@@ -295,6 +297,10 @@ class Transport:
                 look()
             # Waiting for one's turn, or looking, is not trying.
             deadline += max(0.0, time.monotonic() - began - delay_s)
+
+    def hide_end(self, log: str, size: int) -> str:
+        """Return the last characters of a log, without the secrets that were sent."""
+        return self._sent.hide_end(log, size)
 
     def _list_secrets(self, body: object) -> list[str]:
         """What was sent and is nobody else's business, which a refusal may repeat: the key, and the secret

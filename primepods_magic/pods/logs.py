@@ -78,7 +78,7 @@ def follow_logs(
         nonlocal before, latest
         (latest,) = snapshot.pods
         try:
-            lines = connection.client.pod_logs(pod.id or "").splitlines()[-_MOST_LINES:]
+            lines = connection.client.pod_logs(pod.id or "", keep=_MOST_LINES).splitlines()
         except (NotFound, RateLimited, ServiceUnavailable, UnexpectedAnswer):
             return
         for line in lines[-tail if tail else None :] if before is None else new_lines(before, lines):

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primepods_magic.api import screen
+from primepods_magic.api import logs, screen
+from primepods_magic.api.logs import show_end
 from primepods_magic.api.screen import render
 from primepods_magic.api.text import clean_lines
 
@@ -169,7 +170,7 @@ def test_any_text_becomes_lines_that_do_nothing(text: str) -> None:
 )
 def test_a_hostile_log_is_bounded(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(screen, "_MOST_REDRAWN", 20_000)
-    monkeypatch.setattr(screen, "_MOST_CHARACTERS", 200_000)
+    monkeypatch.setattr(screen, "MAX_CHARACTERS", 200_000)
     monkeypatch.setattr(screen, "_MOST_PADDING", 20_000)
     calls = 0
 
@@ -199,3 +200,54 @@ def test_erasing_long_lines_for_ever_ends(erasure: str, monkeypatch: pytest.Monk
     assert "xyz" not in render(text)
     monkeypatch.setattr(screen, "_MOST_CELLS_MOVED", 5_000)
     assert "xyz" in render(text)
+
+
+@pytest.mark.parametrize("erasure", ["\x1b[2J", "\x1bc", "\x1b[1J"])
+def test_erasing_all_rows_for_ever_ends(erasure: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each erasure renews up to a hundred rows: four characters cost as much as a hundred."""
+    text = "\n" * 99 + f"\x1b[100;1H{erasure}" * 100 + f"\x1b[100;1Hxyz{erasure}"
+    assert "xyz" not in render(text)
+    monkeypatch.setattr(screen, "_MOST_CELLS_MOVED", 5_000)
+    assert "xyz" in render(text)
+
+
+def line_of(number: int) -> str:
+    bar = f"\r\x1b[2K{number} %\r" * (number % 3)
+    return f"{number} {bar}\x1b[32mstep {number}\x1b[0m" + "\x1b[A\x1b[2K" * (number % 7 == 0)
+
+
+@pytest.mark.parametrize("lines", [1, 5, 300])
+@pytest.mark.parametrize("first", [100, 3_000, 64_000])
+def test_the_end_of_a_log_is_that_of_the_whole(
+    lines: int, first: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logs, "_FIRST_CHARACTERS", first)
+    monkeypatch.setattr(logs, "_CHARACTERS_IN_LINE", 1)
+    text = "\n".join(map(line_of, range(3_000)))
+    searched: list[int] = []
+
+    def end_of(text: str, size: int) -> str:
+        searched.append(size)
+        return text[-size:]
+
+    whole = clean_lines(text).splitlines()
+    assert show_end(text, lines, end_of).splitlines() == whole[-lines:]
+    assert sum(searched) < len(text)
+    assert show_end(text, None, end_of).splitlines() == whole
+    redrawn = text.replace("\n", "\r")
+    assert show_end(redrawn, lines, end_of) == clean_lines(redrawn)
+
+
+def test_of_a_log_that_is_too_long_the_beginning_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "MAX_CHARACTERS", 1_000)
+    text = "\n".join(f"line {n}" for n in range(1_000))
+
+    def end_of(text: str, size: int) -> str:
+        assert size <= 1_000
+        return text[-size:]
+
+    for lines in (None, 5_000):
+        shown = show_end(text, lines, end_of).splitlines()
+        assert (shown[0], shown[-1]) == ("… earlier lines are left out …", "line 999")
+        assert shown[1] in text
+        assert len(shown) > 50
