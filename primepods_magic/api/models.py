@@ -40,6 +40,7 @@ from .tolerant import (
     word,
 )
 from .undocumented import without_secrets
+from .urls import bare_addresses
 from .vocabulary import INSTALLATION_SYNONYMS, STATUS_SYNONYMS, InstallationStatus, PodStatus
 
 __all__ = [
@@ -92,9 +93,7 @@ _Connection = Annotated[
     str | list[Any] | dict[str, Any] | None,
     BeforeValidator(lambda value: value if isinstance(value, (str, list, dict)) else None),
 ]
-_Addresses = Annotated[
-    str | list[Any] | None, BeforeValidator(lambda value: value if isinstance(value, (str, list)) else None)
-]
+_Addresses = Annotated[str | list[Any] | None, BeforeValidator(bare_addresses)]
 _Object = BeforeValidator(lambda value: value if isinstance(value, dict) else None)
 _ObjectOrEmpty = BeforeValidator(lambda value: value if isinstance(value, dict) else {})
 _Rows = BeforeValidator(rows_of)

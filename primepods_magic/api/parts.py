@@ -7,13 +7,20 @@ from typing import Annotated
 from pydantic import BeforeValidator, Field
 
 from .tolerant import Amount, Answer, Currency, Flag, Label, OfferPrice, Size, Text
-from .urls import bare_address
+from .urls import bare_address, bare_urls
 
 __all__ = ["AttachedResource", "PortMapping", "Prices", "Resources", "Spec"]
 
 
 def _read_external(value: object) -> object:
     return bare_address(value) if isinstance(value, str) else value
+
+
+def _read_note(value: object) -> object:
+    return bare_urls(value) if isinstance(value, str) else value
+
+
+_Note = Annotated[Text, BeforeValidator(_read_note)]
 
 
 class PortMapping(Answer):
@@ -24,7 +31,7 @@ class PortMapping(Answer):
     external: Annotated[Text, BeforeValidator(_read_external)] = None
     protocol: Text = None
     used_by: Label = None
-    description: Label = None
+    description: Annotated[Label, BeforeValidator(_read_note)] = None
 
 
 class Resources(Answer):
@@ -43,8 +50,8 @@ class AttachedResource(Answer):
     id: Text = None
     status: Text = None
     is_detachable: Flag = None
-    mount_path: Text = None
-    resource_path: Text = None
+    mount_path: _Note = None
+    resource_path: _Note = None
     size: Size = None
     is_shared: Flag = None
 
@@ -58,7 +65,7 @@ class Spec(Answer):
     step: Size = None
     price_per_unit: Amount = None
     default_included_in_price: Flag = None
-    additional_info: Text = None
+    additional_info: _Note = None
 
 
 class Prices(Answer):

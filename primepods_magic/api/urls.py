@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["bare_address", "bare_urls"]
+__all__ = ["bare_address", "bare_addresses", "bare_urls"]
 
 _URL = re.compile(r"//[^\s\"'<>]+")
 _WEB = re.compile(r"https?://", re.IGNORECASE)
@@ -37,6 +37,13 @@ def bare_address(text: str) -> str:
     authority, has_path, path = rest.partition("/")
     user, has_user, host = authority.rpartition("@")
     return scheme + separator + (host if ":" in user else user + has_user + host) + has_path + path
+
+
+def bare_addresses(said: object) -> object:
+    """Return what a service says of one address or a list of them, each as `bare_address` returns it."""
+    if isinstance(said, list):
+        return [bare_address(item) if isinstance(item, str) else item for item in said]
+    return bare_address(said) if isinstance(said, str) else None
 
 
 def _bare_rest(rest: str) -> str:

@@ -13,6 +13,7 @@ import pytest
 
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import OutOfStock, PodsError
+from primepods_magic.api.hiding import MAX_SEARCHED
 from primepods_magic.api.models import PodDetails, PodStatusEntry
 from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.settings import Settings
@@ -223,6 +224,16 @@ def test_of_a_long_reason_the_beginning_is_searched_and_kept(client: Client, ser
         assert 500 < len(reason) <= 2_001
         assert reason.endswith("…")
         assert TOKEN[:8] not in reason
+
+
+def test_a_secret_that_a_long_reason_is_cut_in_is_hidden(client: Client, service: Service) -> None:
+    create(client)
+    for before in range(MAX_SEARCHED - 45, MAX_SEARCHED + 5, 5):
+        said = "x " * (before // 2) + TOKEN + " y" * 1_000
+        service.answer = {"id": "p1", "installationFailure": said}
+        reason = client.get_pod("p1").installation_failure or ""
+        assert "hf" not in reason.removesuffix("…")
+        assert len(reason) > 1_900
 
 
 def test_what_a_create_says_openly_is_no_secret(client: Client, service: Service) -> None:

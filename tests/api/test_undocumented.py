@@ -120,3 +120,18 @@ def test_the_address_of_a_port_loses_what_may_be_secret(external: str, shown: st
     pod = PodDetails.model_validate(said)
     assert pod.prime_port_mapping[0].external == shown
     assert pod.jupyter_url == (shown if shown.lower().startswith("http") else None)
+
+
+def test_urls_in_documented_fields_lose_what_may_be_secret() -> None:
+    url = f"nfs://ada:{SECRET}@h.example/data?key={SECRET}"
+    said = {
+        "status": "ACTIVE",
+        "ip": [url, "203.0.113.9"],
+        "primePortMapping": [{"internal": "8888", "description": f"see {url}"}],
+        "attachedResources": [{"mountPath": url, "resourcePath": url}],
+    }
+    pod = PodDetails.model_validate(said)
+    offer = Offer.model_validate({"disk": {"additionalInfo": url}})
+    assert SECRET not in repr(pod) + repr(offer) + pods_frame([pod]).to_csv() + offers_frame([offer]).to_csv()
+    assert pod.ip == ["nfs://h.example/data", "203.0.113.9"]
+    assert pod.attached_resources[0].resource_path == "nfs://h.example/data"
