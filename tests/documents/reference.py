@@ -163,7 +163,8 @@ def _columns() -> Iterator[str]:
         "Every table is a plain `pandas.DataFrame` with these columns in this order and these dtypes, "
         "whatever is in it. A name means the same wherever nothing else is told; its unit is in it, and "
         "times are UTC unless said otherwise. What the service sends beyond its documentation follows as "
-        "`object` columns, where it is a single value and its name does not sound like a secret."
+        "`object` columns, where it is a single value and its name does not sound like a secret. "
+        "The first 200 are columns, and `fields_left_out` counts the others."
     )
     for frame in FRAMES:
         yield f"### {frame.title}"
