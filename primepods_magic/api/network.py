@@ -85,7 +85,7 @@ def bound_client(client: httpx.Client) -> None:
         if proxy is not None and not is_host(proxy.host.decode("ascii", "replace").replace("%20", "")):
             raise httpx.InvalidURL("the URL of a proxy has no host")
         if hasattr(pool, "_network_backend"):
-            pool._network_backend = _BoundBackend()
+            pool._network_backend = _BoundBackend(client)
 
 
 def proxy_of(client: httpx.Client, url: str) -> str | None:
@@ -214,9 +214,10 @@ class _TunneledTls(httpcore.NetworkStream):
 
 
 class _BoundBackend(httpcore.NetworkBackend):
-    """Opens connections that keep to the allowance."""
+    """Opens connections that keep to the allowance, as long as the client is not closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: httpx.Client) -> None:
+        self._client = client
         self._backend = httpcore.SyncBackend()
 
     def connect_tcp(
@@ -233,10 +234,17 @@ class _BoundBackend(httpcore.NetworkBackend):
             left_s = _take_time(timeout, httpcore.ConnectTimeout)
             try:
                 stream = self._backend.connect_tcp(address, port, left_s, local_address, socket_options)
-                return _BoundStream(stream)
+                return self._bind_stream(stream)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = failure or error
         raise failure or httpcore.ConnectError("the name has no address")
+
+    def _bind_stream(self, stream: httpcore.NetworkStream) -> httpcore.NetworkStream:
+        if self._client.is_closed:
+            # A pool that was closed meanwhile would keep it open.
+            stream.close()
+            raise httpcore.ConnectError("the client was closed")
+        return _BoundStream(stream)
 
 
 def _addresses_of(host: str, port: int) -> list[str]:

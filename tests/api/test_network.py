@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import httpcore
+import httpx
 import pytest
 
 from primepods_magic.api import errors, network
@@ -353,9 +354,30 @@ def test_total_time_counts_tls_inside_that_of_a_proxy(
     assert getattr(caught.value, "may_have_acted", True) == (drips == "record")
 
 
+class ClosingMeanwhile(httpx.HTTPTransport):
+    """A network on which the client is closed after a request has begun and before it connects."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.close_client: Callable[[], object] = lambda: None
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.close_client()
+        return super().handle_request(request)
+
+
+def test_opens_no_connection_for_a_client_that_was_closed_meanwhile() -> None:
+    http = ClosingMeanwhile()
+    with sending(whole(b"{}")) as url:
+        transport = Transport(Settings(url, KEY), http=http)
+        http.close_client = transport.close
+        with pytest.raises(errors.ConnectionClosed):
+            transport.request("GET", "/api/v1/pods/")
+
+
 def test_closes_a_connection_when_no_time_is_left_for_its_tls() -> None:
     with socket.create_server(("127.0.0.1", 0)) as service:
-        stream = network._BoundBackend().connect_tcp(*service.getsockname(), 5.0)
+        stream = network._BoundBackend(httpx.Client()).connect_tcp(*service.getsockname(), 5.0)
         connection = stream.get_extra_info("socket")
         with network.allow(0.0, 2**20), pytest.raises(httpcore.ConnectTimeout):
             stream.start_tls(ssl.create_default_context(), "pods.test")
