@@ -249,7 +249,7 @@ class Client:
         pod_id : str
             The id of the pod.
         tail : int, optional
-            Only so many of the last lines, each as it was last redrawn.
+            The number of last lines to return, each as it was last redrawn.
         keep : int, optional
             The same, of what the service sends unless asked for more.
         """

@@ -104,7 +104,7 @@ def read_pages(
     start : int
         How many rows of the list come before the first page.
     max_rows : int, optional
-        Only so many rows.
+        The most rows to return.
     believed_rows : int
         More rows than these, unless asked for, do not end.
     until : callable, optional
@@ -152,7 +152,7 @@ def read_whole_list(
     what : str
         What the list is of, for errors: ``"pods"``.
     max_rows : int, optional
-        Only so many rows from the beginning; all unless given.
+        The number of rows from the beginning; all unless given.
     wide_rows : int
         The largest limit to ask for.
 

@@ -25,7 +25,7 @@ def show_end(text: str, lines: int | None, hide_end: Callable[[str, int], str]) 
     lines : int, optional
         How many; all of them unless given.
     hide_end : callable
-        Takes a text and a number of characters; returns so many of the last ones without secrets.
+        Takes a text and a number of characters; returns that many of the last ones, without secrets.
 
     Returns
     -------

@@ -10,7 +10,7 @@ __all__ = ["LEFT_OUT", "MAX_CHARACTERS", "MAX_ROWS", "render"]
 MAX_CHARACTERS = 16_000_000
 """Of a longer text, the end is rendered."""
 _MOST_REDRAWN = 2_000_000
-"""Text before the last so many characters is not redrawn in full: of each line, the last state is kept."""
+"""Text before these last characters is not redrawn in full: of each line, the last state is kept."""
 
 LEFT_OUT = "… earlier lines are left out …\n"
 """Stands in place of the beginning."""

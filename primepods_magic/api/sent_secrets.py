@@ -29,7 +29,7 @@ _HOST = r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?![\w.@-])"
 _HOST_OF_USER = re.compile("(?<=@)" + _HOST)
 _BARE_HOST = re.compile(r"(?:(?<=//)|(?<![^\s,;]))" + _HOST)
 _WORDS = "***"
-# A character that is escaped, and that escape once more, takes up to so many.
+# A character that is escaped, and that escape once more, takes at most this many characters.
 _MAX_ESCAPED = 12
 
 
@@ -74,7 +74,7 @@ class SentSecrets:
                 return
             values = {**self._values, **fresh}
             self._values = dict(list(values.items())[-_MAX_REMEMBERED:])
-            # A failure is told at every look at its pod.
+            # A failure comes with every look at its pod.
             in_reasons = Hider(dict.fromkeys(self._values, _WORDS))
             self._hide_reason = lru_cache(maxsize=_MAX_REMEMBERED)(in_reasons.hide_beginning)
             certain = [value for value, is_certain in self._values.items() if is_certain]
@@ -97,7 +97,7 @@ class SentSecrets:
         return list(self._values)
 
     def hide_end(self, text: str, size: int) -> str:
-        """Return so many of the last characters of a text, at most, without secrets that cannot be ordinary
+        """Return at most that many of the last characters of a text, without secrets that cannot be ordinary
         words."""
         beyond = _MAX_ESCAPED * max(map(len, self._values), default=0)
         if len(text) <= size + beyond:

@@ -108,7 +108,7 @@ def clean_lines(text: str) -> str:
 
 
 def shorten(text: str, max_length: int) -> str:
-    """Return text of at most so many characters, with an ellipsis where some are left out.
+    """Return text of at most a number of characters, with an ellipsis where some are left out.
 
     >>> shorten("installation", 8)
     'install…'

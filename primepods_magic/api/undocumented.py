@@ -10,7 +10,7 @@ from .urls import bare_urls
 __all__ = ["FIELDS_LEFT_OUT", "MAX_FIELDS", "read_undocumented", "without_secrets"]
 
 MAX_FIELDS = 200
-"""Of one listing, the first so many are columns."""
+"""Undocumented fields of one listing that are columns."""
 FIELDS_LEFT_OUT = "fields_left_out"
 """The column that counts, for each row, the fields beyond these."""
 

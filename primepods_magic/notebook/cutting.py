@@ -179,7 +179,7 @@ class _Cutter:
             self._add(char)
 
     def _add(self, text: str, taken: int | None = None) -> None:
-        """Add text to the word, which stands for so many characters of the line."""
+        """Add text to the word, and pass the characters of the line that it stands for."""
         if self._pieces and isinstance(self._pieces[-1], str):
             self._pieces[-1] += text
         else:

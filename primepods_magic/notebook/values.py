@@ -90,8 +90,9 @@ def sounds_secret(text: str) -> bool:
 
 
 def is_ordinary(text: str) -> bool:
-    """Whether a text is a number or a word or two, such as any sentence has: hidden, it would make our own
-    sentences unreadable. It is no secret, unless it is called one.
+    """Return whether a text is a number or a word or two, such as any sentence has.
+
+    Hidden, it would make our own sentences unreadable. It is not a secret, unless it is called one.
 
     >>> is_ordinary("terminated"), is_ordinary("12.500"), is_ordinary("hunter2"), is_ordinary("xKdRtQwLp")
     (True, True, False, False)

@@ -11,7 +11,7 @@ __all__ = ["about_sandbox", "instance_of"]
 
 
 def about_sandbox(client: Client) -> dict[str, Any] | None:
-    """What a sandbox says of itself, or ``None`` where another service answers on this computer."""
+    """Return what a sandbox says of itself, or ``None`` if another service answers on this computer."""
     try:
         about = client.transport.request("GET", "/sandbox")
     except (RequestRefused, UnexpectedAnswer):

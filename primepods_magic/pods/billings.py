@@ -1,4 +1,4 @@
-"""What live pods and disks have cost: what their wallets were billed, and what accrued since."""
+"""Cost of live pods and disks: what their wallets were billed, and what accrued since."""
 
 from __future__ import annotations
 

@@ -154,7 +154,7 @@ class Connection:
         return None
 
     def may_be_mine(self, pod: PodDetails | HistoryRow | Disk) -> bool:
-        """Whether I launched this pod or made this disk, or it cannot be told."""
+        """Return whether I launched this pod or made this disk, or no one can say."""
         return None in (self.user_id, pod.user_id) or self._is_my_id(pod.user_id)
 
     def is_mine(self, pod: PodDetails | HistoryRow) -> bool:

@@ -32,7 +32,7 @@ _MAX_EARLIER_IDS = 8
 
 @dataclass(frozen=True)
 class Order:
-    """What a create asked for beside the name, the team and the GPUs; ``None`` for what it left open.
+    """What a create asked for beside name, team and GPUs; ``None`` for what it left open.
 
     Parameters
     ----------

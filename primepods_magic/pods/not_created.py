@@ -27,7 +27,7 @@ _MAY_APPEAR = (
 
 
 def is_refusal(status: int | None) -> bool:
-    """Return whether a service that answers with a status has refused a create itself."""
+    """Return whether a status means that the service itself has refused a create."""
     return status is not None and 400 <= status < 500 and status not in _BY_PROXIES
 
 

@@ -1,4 +1,4 @@
-"""How a pod differs from what was ordered, in words; what the service leaves out does not differ."""
+"""Differences between a pod and what was ordered, in words; what the service leaves out does not differ."""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 __all__ = ["SETTLE_S", "Pace", "interval_s"]
 
 SETTLE_S = 60.0
-"""How long a pod that was created may take to be seen, unless a launch says otherwise."""
+"""Seconds until a pod that was created must be seen, unless a launch says otherwise."""
 
 SANDBOX_INTERVAL_S = 0.5
 LIVE_INTERVAL_S = 5.0

@@ -30,9 +30,9 @@ def describe_interrupt(stage: Stage, name: str) -> PodsError:
         )
     if stage == "done":
         return WaitInterrupted(
-            f"interrupted, but '{name}' was launched and is billed. Running this again answers with it"
+            f"interrupted, but '{name}' was launched and is billed. Running this again returns it"
         )
     return OutcomeUnknown(
-        f"interrupted while '{name}' was being created: it may exist and be billed. What came of it is being "
-        "found out; running this again waits for that and answers with the pod"
+        f"interrupted while '{name}' was being created: it may exist and be billed. Its outcome is "
+        "being found out; running this again waits for that and returns the pod"
     )
