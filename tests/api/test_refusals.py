@@ -332,7 +332,7 @@ def test_only_a_successful_answer_in_json_tells_the_time(page: httpx.Response) -
         Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: next(answers))
     )
     with contextlib.suppress(errors.PodsError):
-        transport.request("GET", "/x", budget_s=0, text_will_do=True)
+        transport.request("GET", "/x", budget_s=0, is_log=True)
     assert transport.service_time is None
     transport.request("GET", "/x")
     assert transport.service_time is not None

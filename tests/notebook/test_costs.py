@@ -208,7 +208,7 @@ def test_teams_that_the_key_may_not_list_are_said_to_be_missing(shell: Any) -> N
         connect(settings=Settings(url, "k" * 40))
         frame = shell.run("%pods")
     assert "teams without live pods or disks of yours not counted: your key" in shell.output.text
-    assert "1 live pod of yours, $2.39/h" in shell.output.text
+    assert "1 live pod, $2.39/h" in shell.output.text
     assert frame["wallet"].tolist() == ["mine", "team-1"]
 
 
