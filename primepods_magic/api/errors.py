@@ -90,9 +90,11 @@ class PodsError(Exception):
         self.retry_after_s = retry_after_s
 
     def prepend(self, text: str) -> None:
-        """Put what happened before into the message; empty text changes nothing."""
+        """Put what was done before into the message, which no longer says that nothing was; empty text
+        changes nothing."""
         if text:
-            self.args = (shorten(clean_message(f"{text}: {self.args[0]}"), _LONGEST_MESSAGE),)
+            said = str(self.args[0]).replace("; nothing was done", "")
+            self.args = (shorten(clean_message(f"{text}: {said}"), _LONGEST_MESSAGE),)
 
     def hide(self, secrets: Mapping[str, str]) -> None:
         """Put other words in the place of secrets, wherever this error repeats them in some form."""

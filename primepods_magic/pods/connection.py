@@ -104,11 +104,11 @@ class Connection:
             self._note_mine()
 
     def _note_mine(self) -> None:
-        """Note how many of mine live: billed ones, and those of the sandbox that this computer keeps."""
+        """Note how many of mine run: billed ones, and those of the sandbox that this computer keeps."""
         # Whose they are is not asked for this alone.
         if (self.is_sandbox and self._sandbox is None) or "user_id" not in self.__dict__:
             return
-        mine = [pod for pod in self.memory.list_living() if self.may_be_mine(pod)]
+        mine = [pod for pod in self.memory.list_running() if self.may_be_mine(pod)]
         note_seen(
             self.account, len(mine), sum(pod.price_hr or 0.0 for pod in mine), is_sandbox=self.is_sandbox
         )

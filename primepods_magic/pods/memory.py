@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import Offer, PodDetails
+from primepods_magic.api.vocabulary import PodStatus
 
 from .behind import run_behind
 
@@ -99,11 +100,10 @@ class Memory:
             _, seen_at_s = self._alive.get(pod_id or "", (None, -math.inf))
         return time.monotonic() - seen_at_s
 
-    def list_living(self) -> list[PodDetails]:
-        """Return the live pods of the last list, and those that it may have left out by mistake."""
-        pods = self._pods
-        live = [pod for pod in pods if pod.is_live]
-        return live + self.find_left_out(pods, within_s=_BELIEVED_S)
+    def list_running(self) -> list[PodDetails]:
+        """Return the pods of the last list that run, and those that it may have left out by mistake."""
+        pods = [*self._pods, *self.find_left_out(self._pods, within_s=_BELIEVED_S)]
+        return [pod for pod in pods if pod.is_live and pod.status != PodStatus.STOPPED]
 
     def learn_offers(self, offers: Iterable[Offer]) -> None:
         """Remember the words that offers use, beside those known already."""

@@ -16,6 +16,7 @@ from primepods_magic.api.text import brief, clean
 from primepods_magic.api.vocabulary import PodStatus
 
 from .behind import run_behind
+from .burn import burn_usd_hr
 from .pace import interval_s
 from .snapshot import ChangeKind, Snapshot
 from .watch import Watch
@@ -262,12 +263,19 @@ def _warn_of_prices(snapshot: Snapshot) -> None:
 def _still(what: str, snapshot: Snapshot) -> str:
     """What goes on being billed although nobody waits for it any more."""
     going = [pod for pod in snapshot.pods if pod.status != PodStatus.TERMINATED]
-    price_usd_hr = sum(pod.price_hr or 0.0 for pod in going)
+    stopped = [pod for pod in going if pod.status == PodStatus.STOPPED]
+    running = [pod for pod in going if pod.status != PodStatus.STOPPED]
+    # What comes up costs its price before long; what is stopped does not.
+    price_usd_hr = sum(pod.price_hr or 0.0 for pod in running) + burn_usd_hr(stopped)
     rate = f" (${price_usd_hr:.2f}/h)" if price_usd_hr else ""
     verb = "goes on and is" if len(going) == 1 else "go on and are"
     ends = f"'%pods rm {going[0].word}' ends it" if len(going) == 1 else "'%pods rm NAME' ends a pod"
     blind = f". The service could not be asked at last: {clean(snapshot.trouble)}" if snapshot.trouble else ""
-    return f"{what}; {_names(going)} {verb} billed{rate}. {ends}{blind}"
+    start = ""
+    if stopped:
+        is_or_are = "is" if len(stopped) == 1 else "are"
+        start = f". {_names(stopped)} {is_or_are} STOPPED, and can be started in the dashboard"
+    return f"{what}; {_names(going)} {verb} billed{rate}. {ends}{start}{blind}"
 
 
 def _names(pods: Sequence[PodDetails]) -> str:

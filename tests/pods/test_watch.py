@@ -111,6 +111,21 @@ def test_a_wait_that_takes_too_long_names_what_goes_on_being_billed(connection: 
     assert pod.refresh().status in ("PENDING", "ACTIVE")
 
 
+def test_a_wait_for_a_stopped_pod_names_its_state_and_what_it_costs_in_that(
+    connection: Connection, sandbox: SandboxControl
+) -> None:
+    pod = launch(gpu="H100_80GB", name="train")
+    pod.wait()
+    sandbox.event(pod.id, "stop")
+    stopped_usd_hr = find_pod(connection, "train").stopped_price_hr or 0.0
+    assert 0 < stopped_usd_hr < 0.5
+    with pytest.raises(WaitTimedOut) as caught:
+        pod.wait(timeout_s=3)
+    assert f"train goes on and is billed (${stopped_usd_hr:.2f}/h)" in str(caught.value)
+    assert "train is STOPPED, and can be started in the dashboard" in str(caught.value)
+    assert connection.memory.list_running() == []
+
+
 def test_a_wait_ends_though_the_services_clock_stands_still(connection: Connection) -> None:
     still = Connection(connection.client, ServiceClock(connection.client.transport), is_sandbox=True)
     with pytest.raises(WaitTimedOut):

@@ -39,7 +39,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.notebook.consent import ask
     from primepods_magic.notebook.display import present
     from primepods_magic.pods.find import find_pods
-    from primepods_magic.pods.remove import remove_pods
+    from primepods_magic.pods.remove import GONE, remove_pods
 
     connection = magics.connection
     pods = find_pods(connection, args.pods, to_change=True)
@@ -58,9 +58,11 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
                 f"ending {names} was not agreed to; nothing was done. '-y' agrees beforehand"
             )
     removals = remove_pods(connection, pods)
-    billed = [removal.billed_usd for removal in removals if removal.billed_usd is not None]
-    left = len(removals) - len(billed)
-    total = f"{money(sum(billed), 'USD')} billed" if billed else "not billed yet"
-    total += f" · {left} not billed yet" if billed and left else ""
+    gone = [removal for removal in removals if removal.outcome == GONE]
+    billed = [removal.billed_usd for removal in gone if removal.billed_usd is not None]
+    unbilled, left = len(gone) - len(billed), len(removals) - len(gone)
+    said = [f"{money(sum(billed), 'USD')} billed"] if billed else []
+    said += [f"{f'{unbilled} ' if billed or left else ''}not billed yet"] if unbilled else []
+    said += [f"{f'{left} ' if gone else ''}not known to be gone"] if left else []
     frame = removed_frame(removals)
-    return present(frame, kind="removed", caption=caption(connection, len(frame), len(frame), "pod", total))
+    return present(frame, kind="removed", caption=caption(connection, len(frame), len(frame), "pod", *said))
