@@ -28,6 +28,11 @@ _ADDRESSES = frozenset({"sshConnection", "ssh_connection", "ip", "internal", "ex
 _HOST = r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?![\w.@-])"
 _HOST_OF_USER = re.compile("(?<=@)" + _HOST)
 _BARE_HOST = re.compile(r"(?:(?<=//)|(?<![^\s,;]))" + _HOST)
+# Without its user and its host nobody can log in to a pod.
+_LOGINS = frozenset({"sshConnection", "ssh_connection"})
+_USER = r"[A-Za-z0-9_.][A-Za-z0-9_.-]*"
+_USER_OF_HOST = re.compile(rf"(?:(?<=//)|(?<![^\s,;])){_USER}(?=(?::[^\s@,;/]*)?@)|(?<=\s-l\s){_USER}(?=\s)")
+_USER_KEY = re.compile(r"(?:ssh_?)?(?:user|user_?name|login)", re.IGNORECASE)
 _WORDS = "***"
 # A character that is escaped, and that escape once more, takes at most this many characters.
 _MAX_ESCAPED = 12
@@ -146,22 +151,30 @@ class SentSecrets:
             # One character more tells that there is more.
             return self._hide_reason(value[: MAX_SEARCHED + 1])
         if key in _ADDRESSES:
-            return self._hide_in_address(value)
+            return self._hide_in_address(value, is_login=key in _LOGINS)
         return value if _KEPT.fullmatch(key) else self._hide_texts(value)
 
-    def _hide_in_address(self, said: Any) -> Any:
-        """Hide secrets in the text of an address, or of several, but in no host: that is where the pod is."""
+    def _hide_in_address(self, said: Any, *, is_login: bool) -> Any:
+        """Hide secrets in the text of an address, or of several, but in no host, and in no user of a login:
+        that is where the pod is, and who may enter it."""
         if isinstance(said, list):
-            return [self._hide_in_address(item) for item in said]
+            return [self._hide_in_address(item, is_login=is_login) for item in said]
         if isinstance(said, dict):
-            return {key: self._hide_in_address(value) for key, value in said.items()}
+            return {
+                key: value
+                if is_login and isinstance(value, str) and _USER_KEY.fullmatch(str(key))
+                else self._hide_in_address(value, is_login=is_login)
+                for key, value in said.items()
+            }
         if not isinstance(said, str) or self._elsewhere.hide(said) == said:
             return said
-        hosts = list(_HOST_OF_USER.finditer(said)) or list(_BARE_HOST.finditer(said))[:1]
+        kept = list(_HOST_OF_USER.finditer(said)) or list(_BARE_HOST.finditer(said))[:1]
+        kept += _USER_OF_HOST.finditer(said) if is_login else ()
         parts, done = [], 0
-        for host in hosts:
-            parts += [self._elsewhere.hide(said[done : host.start()]), host[0]]
-            done = host.end()
+        for match in sorted(kept, key=re.Match.start):
+            if match.start() >= done:
+                parts += [self._elsewhere.hide(said[done : match.start()]), match[0]]
+                done = match.end()
         return "".join([*parts, self._elsewhere.hide(said[done:])])
 
 

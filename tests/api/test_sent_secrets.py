@@ -210,6 +210,36 @@ def test_hides_it_in_addresses_but_for_their_hosts(
     search.verdict(least=5)
 
 
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        ("ubuntu@10.0.0.1 -p 2200", "ubuntu@10.0.0.1 -p 2200"),
+        ("ssh ubuntu@10.0.0.1 -p 2200, ubuntu@10.0.0.2", "ssh ubuntu@10.0.0.1 -p 2200, ubuntu@10.0.0.2"),
+        ("ssh://ubuntu:ubuntu@10.0.0.1:2200", "ssh://ubuntu:***@10.0.0.1:2200"),
+        ("ssh -l ubuntu 10.0.0.1", "ssh -l ubuntu 10.0.0.1"),
+        (["ubuntu@10.0.0.1 -p 2200"], ["ubuntu@10.0.0.1 -p 2200"]),
+        ({"host": "10.0.0.1", "user": "ubuntu"}, {"host": "10.0.0.1", "user": "ubuntu"}),
+        ("sshpass -p ubuntu ssh ubuntu@10.0.0.1", "sshpass -p *** ssh ubuntu@10.0.0.1"),
+        ("ubuntu@10.0.0.1 -i ubuntu", "ubuntu@10.0.0.1 -i ***"),
+    ],
+)
+def test_the_user_of_an_ssh_address_stays_although_a_secret_is_the_same_word(
+    client: Client, service: Service, said: Any, shown: Any
+) -> None:
+    create(client, {}, jupyterPassword="ubuntu")
+    service.answer = {"id": "p2", "status": "ACTIVE", "sshConnection": said}
+    assert client.get_pod("p2").ssh_connection == shown
+
+
+def test_of_a_long_address_users_are_found_at_once(client: Client, service: Service) -> None:
+    create(client)
+    for piece in ("//a:", "a.a@", "a,", " -l "):
+        service.answer = {"id": "p1", "status": "ACTIVE", "sshConnection": piece * 25_000 + TOKEN}
+        began = time.process_time()
+        assert TOKEN not in str(client.get_pod("p1").ssh_connection)
+        assert time.process_time() - began < 0.8
+
+
 def test_of_a_long_reason_the_beginning_is_searched_and_kept(client: Client, service: Service) -> None:
     create(client)
     failed = {"installationFailure": f"RUN pip install {TOKEN} failed: 4142 QUJD\n" * 3_000}
