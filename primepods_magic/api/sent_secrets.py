@@ -11,6 +11,8 @@ from typing import Any, NoReturn
 from .errors import UnexpectedAnswer
 from .hiding import MAX_SEARCHED, Hider
 from .secret_names import sounds_secret
+from .tolerant import fold_word
+from .vocabulary import KNOWN_WORDS
 
 __all__ = ["SentSecrets", "secrets_in"]
 
@@ -28,6 +30,12 @@ _ADDRESSES = frozenset({"sshConnection", "ssh_connection", "ip", "internal", "ex
 _HOST = r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z0-9_-]+(?![\w.@-])"
 _HOST_OF_USER = re.compile("(?<=@)" + _HOST)
 _BARE_HOST = re.compile(r"(?:(?<=//)|(?<![^\s,;]))" + _HOST)
+# These say one of a few words. Such a word is public, and hidden it would be no state of a pod.
+_CLOSED = frozenset(
+    "STATUS INSTALLATION_STATUS USED_BY PROTOCOL PROVIDER PROVIDER_TYPE TYPE SOCKET SECURITY IMAGE "
+    "ENVIRONMENT_TYPE STOCK_STATUS GPU_NAME GPU_TYPE REGION".split()
+)
+_PUBLIC_WORDS = frozenset(map(fold_word, KNOWN_WORDS))
 # Without its user and its host nobody can log in to a pod.
 _LOGINS = frozenset({"sshConnection", "ssh_connection"})
 _USER = r"[A-Za-z0-9_.][A-Za-z0-9_.-]*"
@@ -152,7 +160,8 @@ class SentSecrets:
             return self._hide_reason(value[: MAX_SEARCHED + 1])
         if key in _ADDRESSES:
             return self._hide_in_address(value, is_login=key in _LOGINS)
-        return value if _KEPT.fullmatch(key) else self._hide_texts(value)
+        is_public = isinstance(value, str) and fold_word(key) in _CLOSED and fold_word(value) in _PUBLIC_WORDS
+        return value if is_public or _KEPT.fullmatch(key) else self._hide_texts(value)
 
     def _hide_in_address(self, said: Any, *, is_login: bool) -> Any:
         """Hide secrets in the text of an address, or of several, but in no host, and in no user of a login:

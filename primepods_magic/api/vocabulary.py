@@ -14,6 +14,7 @@ from enum import Enum
 __all__ = [
     "GPU_TYPES",
     "IMAGES",
+    "KNOWN_WORDS",
     "PROVIDERS",
     "REGIONS",
     "SECURITIES",
@@ -121,3 +122,18 @@ REGIONS = tuple(
     united_states
     """.split()
 )
+
+_OTHER_WORDS = tuple(
+    """
+    SSH JUPYTER_NOTEBOOK WEB_SERVER TCP UDP HTTP HTTPS HOSTED EXTERNAL AVAILABLE UNAVAILABLE LOW MEDIUM HIGH
+    """.split()
+)
+KNOWN_WORDS = frozenset(
+    {
+        *(word.value for word in (*PodStatus, *InstallationStatus)),
+        *STATUS_SYNONYMS,
+        *INSTALLATION_SYNONYMS,
+        *(*GPU_TYPES, *SOCKETS, *PROVIDERS, *IMAGES, *SECURITIES, *REGIONS, *_OTHER_WORDS),
+    }
+)
+"""All of them, and those of ports, kinds of pods and stock."""

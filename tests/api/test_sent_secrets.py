@@ -211,6 +211,37 @@ def test_hides_it_in_addresses_but_for_their_hosts(
 
 
 @pytest.mark.parametrize(
+    ("secret", "field", "said", "shown"),
+    [
+        ("active", "status", "ACTIVE", "ACTIVE"),
+        ("active", "status", "is active", "is ***"),
+        ("finished", "installationStatus", "FINISHED", "COMPLETE"),
+        ("in-progress", "installation_status", "IN_PROGRESS", "IN_PROGRESS"),
+        ("hyperstack", "providerType", "hyperstack", "hyperstack"),
+        ("H100_80GB", "gpuName", "H100_80GB", "H100_80GB"),
+        ("secure_cloud", "type", "secure_cloud", "secure_cloud"),
+        ("active", "anything", "ACTIVE", "***"),
+    ],
+)
+def test_a_known_word_in_a_field_that_says_one_of_a_few_stays(
+    client: Client, service: Service, secret: str, field: str, said: str, shown: str
+) -> None:
+    create(client, {}, jupyterPassword=secret, gpuType="A")
+    service.answer = {"id": "p2", field: said}
+    assert shown in client.get_pod("p2").model_dump(mode="json").values()
+
+
+@pytest.mark.parametrize("secret", ["jupyter", "notebook"])
+def test_the_use_of_a_port_stays_although_a_secret_is_in_its_word(
+    client: Client, service: Service, secret: str
+) -> None:
+    create(client, {}, jupyterPassword=secret)
+    service.answer = {"id": "p2", "primePortMapping": [{"usedBy": "JUPYTER_NOTEBOOK", "description": secret}]}
+    (port,) = client.get_pod("p2").prime_port_mapping
+    assert (port.used_by, port.description) == ("JUPYTER_NOTEBOOK", "***")
+
+
+@pytest.mark.parametrize(
     ("said", "shown"),
     [
         ("ubuntu@10.0.0.1 -p 2200", "ubuntu@10.0.0.1 -p 2200"),
