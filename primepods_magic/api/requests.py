@@ -10,7 +10,15 @@ import difflib
 from collections.abc import Iterable
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import LiteralString
@@ -49,10 +57,17 @@ def _check_number(kind: LiteralString) -> BeforeValidator:
     return BeforeValidator(check)
 
 
+def _check_blank(text: str) -> str:
+    """Refuse a text of which nothing is seen: services trim names, and what is then empty cannot be named."""
+    if not any(char.isprintable() and not char.isspace() for char in text):
+        raise PydanticCustomError("blank", "String should have at least 1 character that is not blank")
+    return text
+
+
 LONGEST_NAME = 1000
 """Characters in a text of a request, environment values aside."""
 
-Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME)]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), AfterValidator(_check_blank)]
 PositiveInt = Annotated[int, _check_number("integer"), Field(gt=0, le=LARGEST_NUMBER)]
 PositiveNumber = Annotated[
     float, _check_number("number"), Field(gt=0, le=LARGEST_NUMBER, allow_inf_nan=False)

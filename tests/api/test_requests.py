@@ -120,3 +120,9 @@ def test_every_field_of_the_page_is_known() -> None:
 def test_the_nearest_word_is_found_whatever_the_case() -> None:
     assert nearest("GPU_COUT", ["gpuCount", "gpuType"]) == "gpuCount"
     assert nearest("zzz", ["gpuCount"]) is None
+
+
+@pytest.mark.parametrize("blank", ["  ", "\t", "\u00a0", "\u200b", ""])
+def test_a_blank_name_is_refused_as_an_empty_one(blank: str) -> None:
+    with pytest.raises(InvalidRequest, match=r"'pod\.name': string should have at least 1 character"):
+        create_request({**PAGE_BODY, "pod": {**PAGE_BODY["pod"], "name": blank}})
