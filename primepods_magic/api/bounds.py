@@ -18,6 +18,7 @@ __all__ = [
     "check_choice",
     "check_count",
     "check_flags",
+    "check_kind",
     "check_price",
     "check_seconds",
     "page_params",
@@ -137,6 +138,29 @@ def check_choice(name: str, value: str, known: Iterable[str]) -> str:
     if value not in words:
         raise InvalidRequest(f"'{name}' must be {' or '.join(map(repr, words))}. Nothing was done")
     return value
+
+
+def check_kind(name: str, value: object, *, is_right: bool, form: str) -> None:
+    """Refuse what is of another kind than an argument is; ``None`` leaves the argument out.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    value : object
+        What was given. It is not shown: it may hold secrets.
+    is_right : bool
+        It is of the right kind.
+    form : str
+        What would be right, in words.
+
+    Raises
+    ------
+    InvalidRequest
+        It is of another kind.
+    """
+    if value is not None and not is_right:
+        raise InvalidRequest(f"'{name}' must be {form}, not a {type(value).__name__}. Nothing was sent")
 
 
 def plain_number(text: str) -> float | None:

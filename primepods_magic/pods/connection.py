@@ -11,17 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from primepods_magic.api.account import Disk
-from primepods_magic.api.bounds import check_flags
+from primepods_magic.api.bounds import check_flags, check_kind
 from primepods_magic.api.client import Client
-from primepods_magic.api.errors import (
-    NotConfigured,
-    NotFound,
-    PermissionDenied,
-    PodsError,
-)
+from primepods_magic.api.errors import InvalidRequest, NotConfigured, NotFound, PermissionDenied, PodsError
 from primepods_magic.api.folders import find_folder
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import Settings, load_settings, mask, normalize_url, settings_state
@@ -212,7 +207,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def connect(
-    *,
+    *places: NoReturn,
     sandbox: bool = False,
     live: bool = False,
     context: str | None = None,
@@ -248,7 +243,12 @@ def connect(
     >>> connect(sandbox=True)                                                # doctest: +SKIP
     connected to the sandbox: its pods are simulated, nothing is billed
     """
+    if places:
+        raise InvalidRequest("say connect(sandbox=True), (live=True) or (context='NAME'). Nothing was sent")
     check_flags(sandbox=sandbox, live=live)
+    check_kind("context", context, is_right=isinstance(context, str), form="the name of a context")
+    is_settings = isinstance(settings, Settings)
+    check_kind("settings", settings, is_right=is_settings, form="Settings(base_url, api_key)")
     if sandbox and live:
         raise NotConfigured("'sandbox' and 'live' are two places; name one")
     if (sandbox or settings is not None) and context is not None:

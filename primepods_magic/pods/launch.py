@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from primepods_magic.api.bounds import check_flags
+from primepods_magic.api.bounds import check_flags, check_kind
 from primepods_magic.api.errors import InvalidRequest, LaunchRefused
 from primepods_magic.api.text import clean
 
@@ -17,7 +17,7 @@ from .creation import Creation
 from .guards import Limits
 from .handle import Pod
 from .holding import list_notices, return_existing
-from .plan import LaunchPlan, plan_launch
+from .plan import LaunchPlan, check_call, plan_launch
 from .resolve import SETTLE_S
 from .spec import PodSpec, spec_from_mapping
 
@@ -25,7 +25,7 @@ __all__ = ["LaunchPlan", "Limits", "agree", "carry_out", "launch", "plan_launch"
 
 
 def launch(
-    spec: PodSpec | None = None,
+    spec: PodSpec | Mapping[str, object] | None = None,
     *,
     yes: bool = False,
     new: bool = False,
@@ -45,8 +45,8 @@ def launch(
 
     Parameters
     ----------
-    spec : PodSpec, optional
-        What is wanted; or give its fields by name.
+    spec : PodSpec or mapping, optional
+        What is wanted, or its fields; or give its fields by name.
     yes : bool
         Consent to the price, to what is charged up front, and to ending what is replaced. A ``max_price`` in
         the spec is consent to the price as well, and the sandbox needs none.
@@ -78,6 +78,8 @@ def launch(
         A live pod has this name and differs from the spec. Nothing was created.
     PodFailed
         The pod of this name has failed, or ended as soon as it was created.
+    InvalidRequest
+        An argument is of another kind, or the spec is not valid. Nothing was sent.
     LaunchRefused
         Nobody consented. Nothing was created.
     OutOfStock
@@ -98,11 +100,19 @@ def launch(
     if spec is not None and fields:
         raise InvalidRequest(f"a spec is given, and {', '.join(fields)} beside it; give one of them")
     check_flags(yes=yes)
+    check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
+    check_kind(
+        "spec",
+        spec,
+        is_right=isinstance(spec, (PodSpec, Mapping)),
+        form="the fields of one pod, such as launch(gpu='H100_80GB') or launch({'gpu': 'H100_80GB'})",
+    )
+    wanted = spec if isinstance(spec, PodSpec) else spec_from_mapping(fields if spec is None else spec)
     connection = connection or current()
     tell = tell or warn
     plan = plan_launch(
         connection,
-        spec or spec_from_mapping(fields),
+        wanted,
         new=new,
         replace_existing=replace_existing,
         limits=limits,

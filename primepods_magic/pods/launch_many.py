@@ -9,7 +9,7 @@ from itertools import zip_longest
 from queue import SimpleQueue
 
 from primepods_magic.api.bounds import check_flags
-from primepods_magic.api.errors import LaunchIncomplete, PodsError, WaitInterrupted
+from primepods_magic.api.errors import InvalidRequest, LaunchIncomplete, PodsError, WaitInterrupted
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 
@@ -20,17 +20,18 @@ from .guards import Limits, refuse_together
 from .handle import Pod
 from .holding import list_notices, return_existing
 from .launch import agree, tell_all, warn
-from .plan import LaunchPlan, plan_launch
+from .plan import LaunchPlan, check_call, plan_launch
 from .resolve import SETTLE_S
 from .spec import PodSpec, specs_from_mapping, with_own_names
 
 __all__ = ["carry_out_many", "launch_many", "plan_many"]
 
 _HEAR_S = 0.1
+_FORM = "a list with the fields of each pod, such as [{'gpu': 'L4_24GB', 'name': 'a'}]"
 
 
 def launch_many(
-    specs: Iterable[PodSpec | Mapping[str, object]],
+    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
     *,
     yes: bool = False,
     new: bool = False,
@@ -50,7 +51,7 @@ def launch_many(
     ----------
     specs : iterable of PodSpec or mapping
         What is wanted, or its fields as `primepods_magic.launch` takes them, with ``pods`` for how many; each
-        has a name of its own.
+        has a name of its own. One alone needs no list.
     yes, new, replace_existing, limits, settle_s, tell, connection
         As for `primepods_magic.launch`, for all of them.
     confirm : callable, optional
@@ -73,6 +74,7 @@ def launch_many(
     >>> launch_many(parse_specs("name: worker\\ngpu: L4_24GB\\npods: 4"))      # doctest: +SKIP
     """
     check_flags(yes=yes)
+    check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
     connection = connection or current()
     tell = tell or warn
     plans = plan_many(
@@ -89,7 +91,7 @@ def launch_many(
 
 def plan_many(
     connection: Connection,
-    specs: Iterable[PodSpec | Mapping[str, object]],
+    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
     *,
     new: bool = False,
     replace_existing: bool = False,
@@ -98,6 +100,7 @@ def plan_many(
     tell: Callable[[str], object] | None = None,
 ) -> list[LaunchPlan]:
     """Find out what launching them would do, without doing it. Parameters and errors as `launch_many`."""
+    check_call(connection=connection, limits=limits, tell=tell)
     tell = tell or warn
     heard: SimpleQueue[str] = SimpleQueue()
 
@@ -168,9 +171,17 @@ def carry_out_many(
     raise _account(plans, outcomes, pods)
 
 
-def _as_specs(specs: Iterable[PodSpec | Mapping[str, object]]) -> list[PodSpec]:
+def _as_specs(
+    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
+) -> list[PodSpec]:
+    # A mapping is iterable, and so is a spec: one of them is one pod.
+    given = [specs] if isinstance(specs, (PodSpec, Mapping)) else specs
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise InvalidRequest(f"'specs' must be {_FORM}, not a {type(specs).__name__}. Nothing was sent")
     wanted: list[PodSpec] = []
-    for spec in specs:
+    for spec in given:
+        if not isinstance(spec, (PodSpec, Mapping)):
+            raise InvalidRequest(f"'specs' must be {_FORM}; one is a {type(spec).__name__}. Nothing was sent")
         wanted += [spec] if isinstance(spec, PodSpec) else specs_from_mapping(spec)
     return with_own_names(wanted)
 

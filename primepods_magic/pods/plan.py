@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from primepods_magic.api.bounds import check_flags, check_seconds
+from primepods_magic.api.bounds import check_flags, check_kind, check_seconds
 from primepods_magic.api.errors import InvalidRequest, WaitInterrupted
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import (
@@ -33,7 +33,7 @@ from .records import hold_name
 from .resolve import SETTLE_S, Earlier, recall_launch
 from .spec import PodSpec
 
-__all__ = ["LaunchPlan", "plan_launch"]
+__all__ = ["LaunchPlan", "check_call", "plan_launch"]
 
 NO_LIMITS = Limits()
 _UNRECORDED = (
@@ -140,6 +140,32 @@ class LaunchPlan:
         return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
 
 
+def check_call(
+    *, connection: object = None, limits: object = None, confirm: object = None, tell: object = None
+) -> None:
+    """Refuse arguments of a launch that are of another kind, before anything is asked.
+
+    Raises
+    ------
+    InvalidRequest
+        One of them is. Nothing was sent.
+    """
+    check_kind(
+        "connection",
+        connection,
+        is_right=isinstance(connection, Connection),
+        form="a Connection, such as connect(sandbox=True) returns",
+    )
+    check_kind(
+        "limits",
+        limits,
+        is_right=isinstance(limits, Limits),
+        form="Limits, such as Limits(max_price_usd_hr=4)",
+    )
+    check_kind("confirm", confirm, is_right=callable(confirm), form="a function that returns True or False")
+    check_kind("tell", tell, is_right=callable(tell), form="a function of one text, such as print")
+
+
 def plan_launch(
     connection: Connection,
     spec: PodSpec,
@@ -152,6 +178,7 @@ def plan_launch(
 ) -> LaunchPlan:
     """Find out what a launch would do, without doing it. Parameters and errors as `launch`."""
     check_flags(new=new, replace_existing=replace_existing)
+    check_call(connection=connection, limits=limits, tell=tell)
     settle_s = check_seconds("settle_s", settle_s, may_be_zero=True)
     connection.settle_s = max(connection.settle_s, settle_s)
     try:

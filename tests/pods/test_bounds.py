@@ -165,6 +165,43 @@ def test_a_python_call_refuses_what_its_command_refuses(closed: Connection, name
         assert "Nothing was" in str(caught.value) or "there is no status" in str(caught.value)
 
 
+MISTAKES: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "a text": (r"launch\(gpu=", lambda c: launch("gpu: L4_24GB", connection=c)),
+    "a list": (r"launch\(gpu=", lambda c: launch([{"gpu": "L4_24GB"}], connection=c)),
+    "a mapping with a key that is no text": ("must be a word", lambda c: launch({1: 2}, connection=c)),
+    "an empty mapping": ("'gpu' is required", lambda c: launch({}, connection=c)),
+    "many of a text": (r"\[{'gpu'", lambda c: launch_many("gpu: L4_24GB", connection=c)),
+    "many of None": (r"\[{'gpu'", lambda c: launch_many(None, connection=c)),
+    "many with None": (r"\[{'gpu'", lambda c: launch_many([None], connection=c)),
+    "many with a text": (r"\[{'gpu'", lambda c: launch_many(["L4_24GB"], connection=c)),
+    "limits": (r"Limits\(max", lambda c: launch(gpu="A", limits={"max_price_usd_hr": 4}, connection=c)),
+    "no limits": (r"Limits\(max", lambda c: launch(gpu="A", limits={}, connection=c)),
+    "limits of many": (r"Limits\(max", lambda c: launch_many([{"gpu": "A"}], limits=4, connection=c)),
+    "confirm": ("a function", lambda c: launch(gpu="A", confirm="y", connection=c)),
+    "confirm of many": ("a function", lambda c: launch_many([{"gpu": "A"}], confirm="y", connection=c)),
+    "tell": ("such as print", lambda c: launch(gpu="A", tell="x", connection=c)),
+    "connection": (r"connect\(sandbox=True\)", lambda c: launch(gpu="A", connection="x")),
+    "connection of many": (r"connect\(sandbox=True\)", lambda c: launch_many([{"gpu": "A"}], connection="")),
+    "connect by place": (r"connect\(sandbox=True\)", lambda c: connect("sandbox")),
+    "connect with settings": (r"Settings\(base_url", lambda c: connect(settings=3)),
+    "connect with a context": ("the name of a context", lambda c: connect(context=3)),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_an_argument_of_another_kind_is_refused_with_the_right_form(closed: Any, name: str) -> None:
+    form, call = MISTAKES[name]
+    with pytest.raises(InvalidRequest, match=f"{form}.*Nothing was sent$"):
+        call(closed)
+
+
+def test_the_fields_of_one_pod_are_taken_in_every_form(connection: Any) -> None:
+    fields = {"gpu": "L4_24GB", "name": "train"}
+    first = launch(fields, connection=connection)
+    many = [launch_many(one, connection=connection) for one in (fields, spec_from_mapping(fields))]
+    assert [[pod.id for pod in pods] for pods in many] == [[first.id]] * 2
+
+
 @pytest.mark.parametrize("text", ["", " ", "\t"])
 def test_an_empty_text_names_nothing(text: str, connection: Connection) -> None:
     launch(connection=connection, gpu="L4_24GB", name="train")
