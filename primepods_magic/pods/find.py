@@ -12,6 +12,7 @@ from primepods_magic.api.text import clean, join_clean
 
 from .agreements import read_pods
 from .connection import Connection
+from .left_out import find_left_out
 
 __all__ = ["find_pod", "find_pods", "same_name"]
 
@@ -61,6 +62,11 @@ def _read_pods(connection: Connection, to_change: bool) -> list[PodDetails]:
 def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> PodDetails:
     if not text.strip():
         raise NotFound("an empty text is not the name or the id of a pod. Nothing was done")
+    if not _is_listed(connection, pods, text, to_change):
+        left_out = find_left_out(connection, pods, text)
+        if not to_change:
+            connection.agreements.check(left_out)
+        pods = [*pods, *left_out]
     by_id = next((pod for pod in pods if pod.id == text), None)
     if by_id is not None and not to_change:
         return by_id
@@ -88,6 +94,13 @@ def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: 
         ids = join_clean(pod.id for pod in matches)
         raise NameInUse(f"{len(matches)} pods are called '{clean(text)}': say which by its id ({ids})")
     raise NotFound(f"there is no pod '{clean(text)}'{_hint(connection, pods, text, to_change)}")
+
+
+def _is_listed(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> bool:
+    """Return whether a list has what a text names, so that no more has to be asked."""
+    if any(pod.id == text for pod in pods) or same_name(connection, pods, text):
+        return True
+    return not to_change and len(text) >= 3 and any((pod.id or "").startswith(text) for pod in pods)
 
 
 def _hint(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> str:

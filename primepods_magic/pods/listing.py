@@ -12,8 +12,8 @@ from primepods_magic.api.requests import did_you_mean
 from primepods_magic.api.text import clean, join_clean
 from primepods_magic.api.vocabulary import PodStatus
 
-from .agreements import read_pods
 from .connection import Connection
+from .left_out import read_shown
 from .offers import find_offers, misfits, passed_over
 from .spec import PodSpec
 from .witnesses import examine_pods
@@ -51,7 +51,7 @@ def list_pods(
     check_flags(everyone=everyone)
     wanted = {_check_status(status) for status in statuses}
     belongs = belonging(connection, everyone=everyone, team_id=team_id)
-    pods = [pod for pod in read_pods(connection) if belongs(pod)]
+    pods = [pod for pod in read_shown(connection) if belongs(pod)]
     if wanted:
         pods = [pod for pod in pods if str(pod.status).upper() in wanted]
     return sorted(

@@ -13,12 +13,12 @@ from primepods_magic.api.account import Disk, Team, Wallet
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.vocabulary import PodStatus
 
-from .agreements import read_pods
 from .allowed import if_allowed
 from .behind import run_all_behind
 from .billings import Billed, add_up, collect_billings, cost_so_far_usd, latest_billings
 from .burn import burn_usd_hr, disk_burn_usd_hr, end_of, has_ended
 from .connection import Connection
+from .left_out import read_shown
 from .teams import list_payers
 
 __all__ = ["Overview", "WalletState", "overview"]
@@ -123,7 +123,7 @@ def overview(connection: Connection) -> Overview:
     client, now = connection.client, connection.now()
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     questions: list[Callable[[], Any]] = [
-        partial(read_pods, connection),
+        partial(read_shown, connection),
         lambda: if_allowed(client.list_disks),
         lambda: _ended_since(connection, month),
         lambda: if_allowed(client.whoami),

@@ -8,11 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from primepods_magic.api.errors import OutcomeUnknown, PodFailed, PodsError, WaitTimedOut
+from primepods_magic.api.errors import NotFound, OutcomeUnknown, PodFailed, PodsError, WaitTimedOut
 from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.last_seen import greeting
 from primepods_magic.pods.launch import launch, plan_launch
+from primepods_magic.pods.listing import list_pods
 from primepods_magic.pods.look import Lookout
+from primepods_magic.pods.overview import overview
 from primepods_magic.pods.remove import remove_pods
 from primepods_magic.pods.spec import PodSpec
 from primepods_magic.pods.wait import wait_for
@@ -36,7 +39,12 @@ class Forgetful(httpx.HTTPTransport):
     is_empty = fails = False
     creates = 0
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[str] = []
+
     def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.asked.append(f"{request.method} {request.url.path.removeprefix('/api/v1').rstrip('/')}")
         self.creates += is_create(request)
         if is_list(request):
             return httpx.Response(200, json=GONE) if self.is_empty else super().handle_request(request)
@@ -112,6 +120,85 @@ def test_the_greeting_does_not_believe_one_empty_list(there: Connection, http: F
     http.is_empty = False
     remove_pods(there, there.client.list_all_pods())
     assert greeting() is None
+
+
+@pytest.mark.parametrize("to_change", [False, True])
+def test_a_pod_that_the_list_leaves_out_is_found_by_its_name_and_its_id(
+    connection: Connection, there: Connection, http: Forgetful, to_change: bool
+) -> None:
+    (pod,) = connection.client.list_all_pods()
+    http.is_empty = True
+    for text in ("train", str(pod.id)):
+        http.asked.clear()
+        assert find_pod(there, text, to_change=to_change).id == pod.id
+        assert http.asked == ["GET /pods", f"GET /pods/{pod.id}"]
+    if not to_change:
+        assert find_pod(there, str(pod.id)[:6]).id == pod.id
+    with pytest.raises(NotFound, match="there is no pod 'trian'; there is 'train'"):
+        find_pod(there, "trian", to_change=to_change)
+
+
+def test_a_pod_that_no_list_has_shown_is_removed(
+    connection: Connection, through: Through, http: Forgetful
+) -> None:
+    there, elsewhere = through(http, live=True), Forgetful()
+    http.is_empty = elsewhere.is_empty = True
+    pod_id = rent(there)
+    new_kernel = through(elsewhere, live=True)
+    (pod,) = find_pods(new_kernel, ["train"], to_change=True)
+    assert pod.id == pod_id
+    assert remove_pods(new_kernel, [pod])[0].outcome == "terminated"
+    assert names(connection) == []
+    with pytest.raises(NotFound, match="you have no live pods"):
+        find_pods(new_kernel, ["train"], to_change=True)
+
+
+def test_a_whole_id_is_asked_for_although_no_one_here_knows_it(
+    connection: Connection, there: Connection, through: Through
+) -> None:
+    (pod,) = connection.client.list_all_pods()
+    http = Forgetful()
+    http.is_empty = True
+    new_kernel = through(http, live=True)
+    assert find_pod(new_kernel, str(pod.id), to_change=True).id == pod.id
+    http.asked.clear()
+    for word in ("status", "history"):
+        with pytest.raises(NotFound):
+            find_pod(new_kernel, word, to_change=True)
+    assert set(http.asked) == {"GET /pods", f"GET /pods/{pod.id}"}
+
+
+def test_a_pod_that_is_listed_or_has_ended_is_not_asked_for_again(
+    connection: Connection, there: Connection, http: Forgetful
+) -> None:
+    http.asked.clear()
+    find_pod(there, "train")
+    assert http.asked == ["GET /pods"]
+    remove_pods(connection, connection.client.list_all_pods())
+    with pytest.raises(NotFound, match="you have no live pods"):
+        find_pod(there, "train", to_change=True)
+
+
+def test_a_pod_that_was_seen_is_found_although_it_cannot_be_asked_for(
+    connection: Connection, there: Connection, http: Forgetful
+) -> None:
+    (pod,) = connection.client.list_all_pods()
+    http.is_empty = http.fails = True
+    assert find_pod(there, "train", to_change=True).id == pod.id
+
+
+def test_a_listing_and_its_sum_have_a_pod_that_the_list_leaves_out(
+    connection: Connection, there: Connection, http: Forgetful
+) -> None:
+    (pod,) = connection.client.list_all_pods()
+    http.is_empty = True
+    http.asked.clear()
+    assert [one.id for one in list_pods(there)] == [pod.id]
+    assert http.asked == ["GET /pods", f"GET /pods/{pod.id}"]
+    wallet = overview(there).wallets[0]
+    assert (wallet.pods, wallet.burn_usd_hr > 0) == (1, True)
+    remove_pods(connection, [pod])
+    assert list_pods(there) == []
 
 
 @pytest.mark.parametrize(("settle_s", "outcome"), [(60.0, PodFailed), (300.0, WaitTimedOut)])
