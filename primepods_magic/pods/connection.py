@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from primepods_magic.api.account import Disk
 from primepods_magic.api.bounds import check_flags, check_kind
 from primepods_magic.api.client import Client
-from primepods_magic.api.errors import InvalidRequest, NotConfigured, NotFound, PermissionDenied, PodsError
+from primepods_magic.api.errors import NotConfigured, NotFound, PermissionDenied, PodsError
 from primepods_magic.api.folders import find_folder
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import Settings, load_settings, mask, normalize_url, settings_state
@@ -26,6 +26,7 @@ from .about import about_sandbox, instance_of
 from .agreements import Agreements
 from .behind import finish, run_behind
 from .clock import Clock, ServiceClock, SteppedClock
+from .intents import was_created_here
 from .kept_prices import note_kept
 from .last_seen import note_seen
 from .likeness import fold_letters
@@ -142,7 +143,7 @@ class Connection:
     @cached_property
     def user_id(self) -> str | None:
         """My user id, or ``None`` where this key may not ask whose it is."""
-        # Asked twice: what is kept by user would be another user's after one mistaken answer.
+        # Twice: what is kept by user would be another user's after one mistaken answer.
         for _ in range(2):
             with suppress(PermissionDenied, NotFound):
                 return self.client.whoami().id
@@ -153,8 +154,10 @@ class Connection:
         return None in (self.user_id, pod.user_id) or self._is_my_id(pod.user_id)
 
     def is_mine(self, pod: PodDetails | HistoryRow) -> bool:
-        """Whether it is known that I launched this pod."""
-        return self.user_id is not None and self._is_my_id(pod.user_id)
+        """Whether it is known that I launched this pod: the service says so, or its launch record."""
+        if None in (self.user_id, pod.user_id):
+            return was_created_here(self, pod.id)
+        return self._is_my_id(pod.user_id)
 
     def _is_my_id(self, user_id: str | None) -> bool:
         # An id may come in capital letters, or with dashes.
@@ -207,7 +210,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def connect(
-    *places: NoReturn,
+    *,
     sandbox: bool = False,
     live: bool = False,
     context: str | None = None,
@@ -243,12 +246,9 @@ def connect(
     >>> connect(sandbox=True)                                                # doctest: +SKIP
     connected to the sandbox: its pods are simulated, nothing is billed
     """
-    if places:
-        raise InvalidRequest("say connect(sandbox=True), (live=True) or (context='NAME'). Nothing was sent")
     check_flags(sandbox=sandbox, live=live)
     check_kind("context", context, is_right=isinstance(context, str), form="the name of a context")
-    is_settings = isinstance(settings, Settings)
-    check_kind("settings", settings, is_right=is_settings, form="Settings(base_url, api_key)")
+    check_kind("settings", settings, is_right=isinstance(settings, Settings), form="Settings(url, api_key)")
     if sandbox and live:
         raise NotConfigured("'sandbox' and 'live' are two places; name one")
     if (sandbox or settings is not None) and context is not None:

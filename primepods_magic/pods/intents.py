@@ -24,7 +24,7 @@ from primepods_magic.api.folders import find_folder
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["Intent", "IntentFile", "Order", "digest_accounts", "launch_path"]
+__all__ = ["Intent", "IntentFile", "Order", "digest_accounts", "launch_path", "was_created_here"]
 
 _PROBE = b"\0" * 4096
 _MAX_EARLIER_IDS = 8
@@ -241,6 +241,14 @@ def digest_accounts(connection: Connection) -> tuple[str, ...]:
     """Return what stands for an account in a record: the user, as far as known, and the key."""
     accounts = dict.fromkeys((connection.account, connection.access))
     return tuple(sha256(account.encode()).hexdigest()[:16] for account in accounts)
+
+
+def was_created_here(connection: Connection, pod_id: str | None) -> bool:
+    """Return whether a create of this account on this computer was answered with a pod's id."""
+    accounts = digest_accounts(connection)
+    # One that was found by looking may be a team mate's.
+    records = IntentFile.find_records([pod_id]) if pod_id else []
+    return any(record.is_of(accounts) and not record.is_found for _, record in records)
 
 
 def launch_path(account: str, name: str, suffix: str) -> Path:

@@ -186,6 +186,17 @@ def test_a_key_that_may_not_say_whose_it_is_takes_nobodys_pod_for_its_own(
     assert find_pod(unsure, pod.id, to_change=True).id == pod.id
 
 
+def test_a_pod_that_was_created_here_is_mine_although_the_key_may_not_say_whose_it_is(
+    connection: Connection, through: Through
+) -> None:
+    launch(gpu="L4_24GB", name="other", connection=connection)
+    unsure = through(whoami_answers(403))
+    pod = launch(gpu="L4_24GB", name="train", connection=unsure, tell=lambda _: None)
+    again = through(whoami_answers(403))
+    assert find_pod(again, "train", to_change=True).id == pod.id
+    assert again.is_mine(pod.details)
+
+
 def test_a_passing_fault_of_whoami_is_not_taken_for_an_answer(
     connection: Connection, through: Through
 ) -> None:
