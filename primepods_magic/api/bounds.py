@@ -160,7 +160,9 @@ def check_kind(name: str, value: object, *, is_right: bool, form: str) -> None:
         It is of another kind.
     """
     if value is not None and not is_right:
-        raise InvalidRequest(f"'{name}' must be {form}, not a {type(value).__name__}. Nothing was sent")
+        raise InvalidRequest(
+            f"'{name}' must be {form}. It is of type {type(value).__name__}. Nothing was sent"
+        )
 
 
 def plain_number(text: str) -> float | None:

@@ -182,7 +182,7 @@ MISTAKES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "tell": ("such as print", lambda c: launch(gpu="A", tell="x", connection=c)),
     "connection": (r"connect\(sandbox=True\)", lambda c: launch(gpu="A", connection="x")),
     "connection of many": (r"connect\(sandbox=True\)", lambda c: launch_many([{"gpu": "A"}], connection="")),
-    "connect with settings": (r"Settings\(base_url", lambda c: connect(settings=3)),
+    "connect with settings": (r"Settings\(url", lambda c: connect(settings=3)),
     "connect with a context": ("the name of a context", lambda c: connect(context=3)),
 }
 
