@@ -169,14 +169,21 @@ NASTY = [
     "\x85",
 ]
 text = st.one_of(st.sampled_from(NASTY), st.text(st.characters(exclude_categories=["Cs"]), max_size=30))
+
+
+def is_visible(text: str) -> bool:
+    """Whether anything of a text is seen; a request refuses one that is blank."""
+    return any(char.isprintable() and not char.isspace() for char in text)
+
+
 variable_names = st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,8}", fullmatch=True)
 references = variable_names.map("${{{}}}".format)
 sizes = st.none() | st.integers(1, 10**6)
 forms = st.builds(
     Form,
-    name=text,
+    name=text.filter(lambda name: is_visible(name) or not name.strip()),
     image=st.sampled_from(["ubuntu_22_cuda_12", "custom_template", "NO"]),
-    template=text.filter(str.strip),
+    template=text.filter(is_visible),
     disk_gb=sizes,
     vcpus=sizes,
     memory_gb=sizes,
