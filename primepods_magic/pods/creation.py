@@ -78,7 +78,7 @@ class Creation:
         self._mutex = threading.Lock()
         self._stage: Stage = "looking"
         self.has_ordered = False
-        self._is_interrupted = False
+        self._is_interrupted = self._is_sent_again = False
         self._previous: Intent | None = None
         self._replaced = ""
 
@@ -306,9 +306,10 @@ class Creation:
 
     def _look_before_retry(self, note: IntentFile, intent: Intent) -> None:
         """Raise if a create that was refused with 429 has made a pod, or if that cannot be found out."""
-        outcome = find_out(self._connection, note, intent, 0)
+        outcome = find_out(self._connection, note, intent, min(_CONFLICT_SETTLE_S, self._plan.settle_s))
         if outcome.pods or outcome.ended_id:
             raise OutcomeUnknown("the service refused the create, and has acted on it", status_code=429)
+        self._is_sent_again = True
 
     def _put_back(self, note: IntentFile) -> None:
         """Record what was recorded before this launch, of which nothing came."""
@@ -389,9 +390,10 @@ class Creation:
         named += named_pods(self._connection, pods, pod.name or "", pod.team_id)
         twins = {clean(twin.id): None for twin in named if twin.id not in known}
         if twins:
+            sent = "The create was sent again after 429" if self._is_sent_again else "One create was sent"
             self.notices.append(
                 f"{len(twins) + 1} live pods are called '{self._name}' now: {clean(pod.id)}, which this "
-                f"launch returns, and {join_clean(twins)}. One create was sent: the service made more than "
-                "one pod, or the name was launched elsewhere at the same moment. All are billed. '%pods rm "
-                "ID' terminates the one that is too many"
+                f"launch returns, and {join_clean(twins)}. {sent}: the service made more than one pod, or "
+                "the name was launched elsewhere at the same moment. All are billed. '%pods rm ID' "
+                "terminates the one that is too many"
             )

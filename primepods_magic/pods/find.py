@@ -62,11 +62,12 @@ def _read_pods(connection: Connection, to_change: bool) -> list[PodDetails]:
 def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> PodDetails:
     if not text.strip():
         raise NotFound("an empty text is not the name or the id of a pod. Nothing was done")
-    if not _is_listed(connection, pods, text, to_change):
-        left_out = find_left_out(connection, pods, text)
-        if not to_change:
-            connection.agreements.check(left_out)
-        pods = [*pods, *left_out]
+    # A listed pod may have a namesake that is left out.
+    sought = None if _is_listed(connection, pods, text, to_change) else text
+    left_out = find_left_out(connection, pods, sought)
+    if not to_change:
+        connection.agreements.check(left_out)
+    pods = [*pods, *left_out]
     by_id = next((pod for pod in pods if pod.id == text), None)
     if by_id is not None and not to_change:
         return by_id

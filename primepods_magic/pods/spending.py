@@ -12,13 +12,13 @@ from primepods_magic.api.account import Billing, Disk, Team
 from primepods_magic.api.bounds import check_flags
 from primepods_magic.api.models import PodDetails
 
-from .agreements import read_pods
 from .allowed import if_allowed
 from .behind import run_all_behind
 from .billings import collect_billings, latest_billings
 from .connection import Connection
 from .history import History, read_history
 from .history.pages import Progress
+from .left_out import read_shown
 from .teams import list_payers
 
 __all__ = ["Spending", "read_spending"]
@@ -80,7 +80,7 @@ def read_spending(
     check_flags(refresh=refresh)
     client = connection.client
     questions: list[Callable[[], Any]] = [
-        partial(read_pods, connection),
+        partial(read_shown, connection),
         lambda: if_allowed(client.list_disks),
         lambda: if_allowed(client.list_teams),
         lambda: latest_billings(connection, None),

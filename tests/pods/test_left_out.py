@@ -8,7 +8,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from primepods_magic.api.errors import NotFound, OutcomeUnknown, PodFailed, PodsError, WaitTimedOut
+from primepods_magic.api.errors import (
+    NameInUse,
+    NotFound,
+    OutcomeUnknown,
+    PodFailed,
+    PodsError,
+    WaitTimedOut,
+)
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.last_seen import greeting
@@ -18,8 +25,9 @@ from primepods_magic.pods.look import Lookout
 from primepods_magic.pods.overview import overview
 from primepods_magic.pods.remove import remove_pods
 from primepods_magic.pods.spec import PodSpec
+from primepods_magic.pods.spending import read_spending
 from primepods_magic.pods.wait import wait_for
-from tests.pods.conftest import Through
+from tests.pods.conftest import Changing, Through
 from tests.pods.test_launch_doubts import GONE, is_list
 from tests.pods.test_one_pod import is_create, names
 from tests.support.watching import GatedClock, Service, connected
@@ -199,6 +207,28 @@ def test_a_listing_and_its_sum_have_a_pod_that_the_list_leaves_out(
     assert (wallet.pods, wallet.burn_usd_hr > 0) == (1, True)
     remove_pods(connection, [pod])
     assert list_pods(there) == []
+
+
+def test_a_namesake_that_the_list_leaves_out_is_not_forgotten(
+    connection: Connection, through: Through
+) -> None:
+    """With one of two 'train' left out, the other one must not be taken for what was meant."""
+    hidden: list[str] = []
+
+    def hide_pod(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if not is_list(request):
+            return response
+        rows = [row for row in response.json()["data"] if row["id"] not in hidden]
+        return httpx.Response(200, headers=response.headers, json={"data": rows, "total_count": len(rows)})
+
+    there = through(Changing(hide_pod), live=True)
+    ids = [launch(gpu="L4_24GB", name="train", new=True, yes=True, connection=there).id for _ in range(2)]
+    hidden.append(ids[0])
+    for to_change in (False, True):
+        with pytest.raises(NameInUse) as caught:
+            find_pods(there, ["train"], to_change=to_change)
+        assert all(pod_id in str(caught.value) for pod_id in ids)
+    assert {pod.id for pod in read_spending(there).pods} == set(ids)
 
 
 @pytest.mark.parametrize(("settle_s", "outcome"), [(60.0, PodFailed), (300.0, WaitTimedOut)])
