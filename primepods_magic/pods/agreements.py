@@ -86,7 +86,7 @@ def describe_unread(pod: PodDetails, agreed_usd_hr: float | None = None) -> str 
     )
 
 
-def _warn(text: str) -> None:
+def _warn_of_price(text: str) -> None:
     warnings.warn(text, stacklevel=4)
 
 
@@ -298,7 +298,7 @@ class Agreements:
             if (ending := agreement.ending) is not None
         }
 
-    def check(self, pods: Iterable[PodDetails], tell: Callable[[str], object] = _warn) -> None:
+    def check(self, pods: Iterable[PodDetails], tell: Callable[[str], object] = _warn_of_price) -> None:
         """End the pods whose price, read just now, is above what was agreed to. Warn of those that may be in
         use already, or ``tell`` of them.
 

@@ -10,9 +10,8 @@ from primepods_magic.api.errors import NameInUse, NotFound
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean, join_clean
 
-from .agreements import read_pods
 from .connection import Connection
-from .left_out import find_left_out
+from .left_out import find_left_out, read_shown
 
 __all__ = ["find_pod", "find_pods", "same_name"]
 
@@ -38,12 +37,19 @@ def find_pod(connection: Connection, text: str, *, to_change: bool = False) -> P
     BudgetExceeded
         A pod that is held to the price that was agreed to is above it, and none is to be changed.
     """
-    return _pick(connection, _read_pods(connection, to_change), text, to_change)
+    return find_pods(connection, [text], to_change=to_change)[0]
 
 
 def find_pods(connection: Connection, texts: Iterable[str], *, to_change: bool = False) -> list[PodDetails]:
     """The pods that several texts name, each once, with one look at the list. Errors as `find_pod`."""
-    pods = _read_pods(connection, to_change)
+    check_flags(to_change=to_change)
+    if to_change:
+        # To remove a pod is what a person wants who has heard of its price.
+        listed = connection.client.list_all_pods()
+        # A listed pod may have a namesake that is left out.
+        pods = [*listed, *find_left_out(connection, listed)]
+    else:
+        pods = read_shown(connection)
     picked = {pod.id: pod for pod in (_pick(connection, pods, text, to_change) for text in texts)}
     return list(picked.values())
 
@@ -53,21 +59,14 @@ def same_name(connection: Connection, pods: Iterable[PodDetails], name: str) -> 
     return [pod for pod in pods if pod.name == name and pod.is_live and connection.may_be_mine(pod)]
 
 
-def _read_pods(connection: Connection, to_change: bool) -> list[PodDetails]:
-    check_flags(to_change=to_change)
-    # To remove a pod is what a person wants who has heard of its price.
-    return connection.client.list_all_pods() if to_change else read_pods(connection)
-
-
 def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> PodDetails:
     if not text.strip():
         raise NotFound("an empty text is not the name or the id of a pod. Nothing was done")
-    # A listed pod may have a namesake that is left out.
-    sought = None if _is_listed(connection, pods, text, to_change) else text
-    left_out = find_left_out(connection, pods, sought)
-    if not to_change:
-        connection.agreements.check(left_out)
-    pods = [*pods, *left_out]
+    if not _is_listed(connection, pods, text, to_change):
+        left_out = find_left_out(connection, pods, text)
+        if not to_change:
+            connection.agreements.check(left_out)
+        pods = [*pods, *left_out]
     by_id = next((pod for pod in pods if pod.id == text), None)
     if by_id is not None and not to_change:
         return by_id

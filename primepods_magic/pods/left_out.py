@@ -22,12 +22,11 @@ from .agreements import read_pods
 from .connection import Connection
 from .intents import IntentFile, digest_accounts
 from .likeness import fold_name
+from .pace import BELIEVED_S
 from .witnesses import Fate, examine_pods
 
 __all__ = ["find_left_out", "list_for_launch", "read_shown"]
 
-# For as long, a pod that was seen to live is believed to, although no one shows it.
-_BELIEVED_S = 600.0
 # More are not asked for one by one.
 _MAX_ASKED = 10
 # No word of a path, such as "status", is taken for an id.
@@ -62,7 +61,7 @@ def find_left_out(
     """
     seen = {
         pod.id: pod
-        for pod in connection.memory.find_left_out(listed, within_s=_BELIEVED_S)
+        for pod in connection.memory.find_left_out(listed, within_s=BELIEVED_S)
         if pod.id and (connection.may_be_mine(pod) or pod.id == text)
     }
     ids = [*_list_recorded(connection, text), *seen]
@@ -100,7 +99,7 @@ def _list_recorded(connection: Connection, text: str | None) -> list[str]:
     for record in IntentFile("", "").read_others():
         age_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
         is_wanted = text is not None and (record.name == text or text in record.ids)
-        if (is_wanted or age_s < _BELIEVED_S) and record.is_of(digest_accounts(connection)):
+        if (is_wanted or age_s < BELIEVED_S) and record.is_of(digest_accounts(connection)):
             ids += record.ids
     return ids
 
@@ -133,7 +132,7 @@ def list_for_launch(connection: Connection, name: str, *, is_new: bool = False) 
     ages_s = {pod.id: connection.memory.read_age_s(pod.id) for pod in missing}
     findings = examine_pods(connection, missing, listed=pods)
     for pod_id, finding in findings.items():
-        is_recent = ages_s[pod_id] < _BELIEVED_S
+        is_recent = ages_s[pod_id] < BELIEVED_S
         if not is_new and (finding.fate is Fate.UNKNOWN or (finding.fate is Fate.ABSENT and is_recent)):
             reason = finding.reason or "the service does not show it, and does not say that it has ended"
             raise OutcomeUnknown(

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .connection import Connection
 
-__all__ = ["SETTLE_S", "Pace", "interval_s"]
+__all__ = ["BELIEVED_S", "SETTLE_S", "Pace", "interval_s"]
 
 SETTLE_S = 60.0
 """Seconds until a pod that was created must be seen, unless a launch says otherwise."""
+
+BELIEVED_S = 600.0
+"""Seconds for which a pod that was created or seen is believed to be there although no one shows it."""
 
 SANDBOX_INTERVAL_S = 0.5
 LIVE_INTERVAL_S = 5.0

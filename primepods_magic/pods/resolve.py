@@ -15,7 +15,7 @@ from .connection import Connection
 from .intents import Intent, IntentFile, digest_accounts
 from .launched_pod import Outcome, describe_suspect, look_by_id, look_for_new, rate_likeness
 from .locks import launching
-from .pace import SETTLE_S, interval_s
+from .pace import BELIEVED_S, SETTLE_S, interval_s
 
 __all__ = [
     "SETTLE_S",
@@ -27,8 +27,6 @@ __all__ = [
     "recall_launch",
 ]
 
-# For as long, a pod that was created or seen is believed to be there although no one shows it.
-_LISTED_WITHIN_S = 600.0
 # The lock for taking a pod for a launch's own; no name is empty.
 _CLAIMS = "\0claims"
 
@@ -49,7 +47,7 @@ def find_unlisted(connection: Connection, note: IntentFile, pods: Iterable[PodDe
     own, others = note.read(), note.read_others()
     for record in [*([own] if own else []), *others]:
         at_least_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
-        if at_least_s >= _LISTED_WITHIN_S or not record.is_of(digest_accounts(connection)):
+        if at_least_s >= BELIEVED_S or not record.is_of(digest_accounts(connection)):
             continue
         for pod_id in record.ids:
             if pod_id not in listed:
@@ -231,8 +229,8 @@ def _look_and_claim_new(connection: Connection, note: IntentFile, intent: Intent
 def _may_live(connection: Connection, intent: Intent, seen_at_s: float) -> bool:
     """Return whether a pod that is not shown was created or seen a short while ago."""
     age_s = connection.clock.least_age_s(intent.sent_at, intent.noted_at_s)
-    is_young = not (intent.was_seen or connection.memory.is_gone(intent.pod_id)) and age_s < _LISTED_WITHIN_S
-    return is_young or time.monotonic() - seen_at_s < _LISTED_WITHIN_S
+    is_young = not (intent.was_seen or connection.memory.is_gone(intent.pod_id)) and age_s < BELIEVED_S
+    return is_young or time.monotonic() - seen_at_s < BELIEVED_S
 
 
 def _describe_absent(intent: Intent) -> str:
