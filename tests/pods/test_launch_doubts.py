@@ -96,21 +96,28 @@ def test_a_row_of_the_history_is_not_taken_for_the_end_of_a_lost_create(
     assert [pod.id] == [pod.id for pod in connection.client.list_all_pods()]
 
 
+class Telling(Renaming):
+    """One whose list also says other fields of every pod."""
+
+    def __init__(self, fields: dict[str, object], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._fields = fields
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        response.read()
+        if not is_list(request):
+            return response
+        answer = response.json()
+        rows = [{**row, **self._fields} for row in answer["data"]]
+        return httpx.Response(200, json={**answer, "data": rows})
+
+
 @pytest.mark.parametrize("missing", ["createdAt", "userId"])
 def test_a_new_pod_is_suspected_although_the_service_says_little_of_it(
     connection: Connection, through: Through, missing: str
 ) -> None:
-    class Terse(Renaming):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            response = super().handle_request(request)
-            response.read()
-            if not is_list(request):
-                return response
-            answer = response.json()
-            rows = [{**row, missing: None} for row in answer["data"]]
-            return httpx.Response(200, json={**answer, "data": rows})
-
-    there = through(Terse(lambda name: f"acme-{name}", loses=True))
+    there = through(Telling({missing: None}, lambda name: f"acme-{name}", loses=True))
     for _ in range(2):
         with pytest.raises(OutcomeUnknown, match="'acme-train'"):
             launch(gpu="L4_24GB", name="train", connection=there, tell=quiet)
@@ -120,17 +127,7 @@ def test_a_new_pod_is_suspected_although_the_service_says_little_of_it(
 def test_a_suspect_above_what_was_agreed_to_is_reported_and_not_ended(
     connection: Connection, through: Through
 ) -> None:
-    class Dear(Renaming):
-        def handle_request(self, request: httpx.Request) -> httpx.Response:
-            response = super().handle_request(request)
-            response.read()
-            if not is_list(request):
-                return response
-            answer = response.json()
-            rows = [{**row, "userId": None, "priceHr": 25} for row in answer["data"]]
-            return httpx.Response(200, json={**answer, "data": rows})
-
-    there = through(Dear(lambda name: f"acme-{name}", loses=True))
+    there = through(Telling({"userId": None, "priceHr": 25}, lambda name: f"acme-{name}", loses=True))
     with pytest.raises(OutcomeUnknown, match=r"\$25\.00/h, above the .* agreed to .* and was not ended"):
         launch(gpu="L4_24GB", name="train", connection=there, tell=quiet)
     assert names(connection) == ["acme-train"]
