@@ -78,7 +78,10 @@ class JupyterLab:
 def _address(runtime: Path) -> str | None:
     """Where the server says it listens, once it answers there."""
     for file in runtime.glob("jpserver-*.json"):
-        url = str(json.loads(file.read_text())["url"]).rstrip("/")
+        # JupyterLab opens the file before it writes to it.
+        if not (text := file.read_text()):
+            continue
+        url = str(json.loads(text)["url"]).rstrip("/")
         try:
             if httpx.get(f"{url}/api/status", params={"token": TOKEN}, trust_env=False).is_success:
                 return url
