@@ -97,6 +97,7 @@ def test_the_journey_works_by_keyboard_alone(
     press("Review and launch …")
     part.says("from the launch until it is ended")
     # The button is gone that had the focus; what comes after it is next, and costs nothing.
+    expect(part.button("Back")).to_be_visible()
     keys.press("Tab")
     expect(part.button("Back")).to_be_focused()
     keys.press("Tab")
@@ -109,6 +110,7 @@ def test_the_journey_works_by_keyboard_alone(
     part.says("install: 100% ready")
     press("Terminate …")
     part.says("End by-hand and lose what is on it?")
+    expect(part.button("Keep it")).to_be_visible()
     keys.press("Tab")
     expect(part.button("Keep it")).to_be_focused()
     press("Terminate it")

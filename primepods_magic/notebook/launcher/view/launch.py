@@ -56,7 +56,6 @@ class LaunchView:
         order = self._model.order
         stage, plan = order.stage, order.plan
         show(self.box, order.listed is not None or order.outcome is not None)
-        put(self._summary, value=_summary_html(self._model, plan) if plan else "")
         is_form = stage in (Stage.FORM, Stage.CHECKING)
         show(self._review, is_form)
         show(self._launch, not is_form)
@@ -67,6 +66,8 @@ class LaunchView:
             description="Checking …" if stage is Stage.CHECKING else "Review and launch …",
         )
         put(self._launch, disabled=not order.may_launch, description=_launch_words(stage, plan))
+        # Last: who reads the price finds the buttons that belong to it.
+        put(self._summary, value=_summary_html(self._model, plan) if plan else "")
         put(self._outcome, value=_outcome_html(self._model))
 
 
