@@ -64,8 +64,8 @@ def describe_price(pod: PodDetails, bound: str, together: str = "") -> str:
 def describe_dearer(pod: PodDetails, agreed_usd_hr: float) -> str:
     """Describe the price of a pod that is above what was agreed to, and does not end it any more."""
     return (
-        f"{describe_price(pod, name_agreed(agreed_usd_hr))}. It may be in use, so it was not terminated and "
-        f"is billed. '%pods rm {pod.word}' terminates it"
+        f"{describe_price(pod, name_agreed(agreed_usd_hr))}. There may be work on it, so it was not "
+        f"terminated and is billed. '%pods rm {pod.word}' terminates it"
     )
 
 

@@ -26,7 +26,7 @@ from .holding import hold_pod, list_notices, return_earlier
 from .identity import named_pods, standing, team_of
 from .intents import Intent, IntentFile, Order, digest_accounts
 from .launched_pod import find_listed, known_ids
-from .left_out import list_for_launch
+from .left_out import find_burning, list_for_launch
 from .locks import launching
 from .not_created import describe_not_created, describe_sold_out, is_refusal
 from .offers import Quote
@@ -35,7 +35,7 @@ from .pace import interval_s
 from .plan import LaunchPlan
 from .records import hold_name
 from .remove import GONE, remove_pods
-from .resolve import Earlier, claim_pod, find_out, find_unlisted, recall_launch
+from .resolve import Earlier, claim_pod, find_out, recall_launch
 from .stages import Stage, describe_interrupt
 
 __all__ = ["Creation"]
@@ -152,7 +152,8 @@ class Creation:
             in_the_way = found.in_the_way
         others = [pod for pod in pods if connection.may_be_mine(pod) and pod.id not in agreed]
         if plan.limits.max_burn_usd_hr is not None:
-            others += [pod for pod in find_unlisted(connection, note, pods) if pod.id not in agreed]
+            burning = find_burning(connection, note, pods, self.notices.append)
+            others += [pod for pod in burning if pod.id not in agreed]
         refuse_above(plan.limits, self._quote, plan.name, others)
         self._previous = note.read()
         earlier_ids, accounts = (self._previous.ids, self._previous.accounts) if self._previous else ((), ())

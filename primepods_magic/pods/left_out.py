@@ -2,35 +2,41 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Sequence
-from contextlib import suppress
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
-from primepods_magic.api.errors import (
-    InvalidRequest,
-    NotFound,
-    OutcomeUnknown,
-    PermissionDenied,
-    RateLimited,
-    ServiceUnavailable,
-    UnexpectedAnswer,
-)
+from primepods_magic.api.errors import OutcomeUnknown, UnexpectedAnswer
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
+from primepods_magic.api.vocabulary import PodStatus
 
 from .agreements import read_pods
 from .connection import Connection
-from .intents import IntentFile, digest_accounts
+from .intents import Intent, IntentFile, digest_accounts
+from .launched_pod import rate_likeness
 from .likeness import fold_name
-from .pace import BELIEVED_S
-from .witnesses import Fate, examine_pods
+from .pace import BELIEVED_S, SETTLE_S
+from .witnesses import Fate, Finding, examine_pods
 
-__all__ = ["find_left_out", "list_for_launch", "read_shown"]
+__all__ = ["find_burning", "find_left_out", "list_for_launch", "read_shown"]
 
-# More are not asked for one by one.
-_MAX_ASKED = 10
 # No word of a path, such as "status", is taken for an id.
 _FULL_ID = re.compile(r"(?=.*[0-9])[0-9A-Za-z-]{16,64}")
+
+
+@dataclass(frozen=True)
+class _Suspect:
+    """A pod that may live although a list leaves it out, as it was known ``age_s`` ago.
+
+    That is infinite for a pod that was launched before others of its name, and ``None`` for an id that is not
+    known here.
+    """
+
+    pod: PodDetails
+    age_s: float | None
 
 
 def read_shown(connection: Connection) -> list[PodDetails]:
@@ -41,13 +47,22 @@ def read_shown(connection: Connection) -> list[PodDetails]:
     return [*pods, *left_out]
 
 
+def _warn_of_doubt(text: str) -> None:
+    warnings.warn(text, stacklevel=3)
+
+
 def find_left_out(
-    connection: Connection, listed: Sequence[PodDetails], text: str | None = None
+    connection: Connection,
+    listed: Sequence[PodDetails],
+    text: str | None = None,
+    *,
+    tell: Callable[[str], object] = _warn_of_doubt,
 ) -> list[PodDetails]:
-    """Find my live pods that a list leaves out: each is asked for by its id.
+    """Find my live pods that a list leaves out, by asking the other witnesses.
 
     Pods that were seen here or launched on this computer within ten minutes are looked for; nothing is asked
-    if there are none. A pod that was seen and cannot be asked for is returned as last seen.
+    if there are none. A pod whose fate is not known is returned as last known, with the status UNKNOWN: what
+    it costs counts as if it ran.
 
     Parameters
     ----------
@@ -58,50 +73,118 @@ def find_left_out(
     text : str, optional
         A name or an id: its earlier launches on this computer are looked for too, and a text that is a whole
         id is asked for, whoever launched that pod.
+    tell : callable
+        Is given a sentence about each pod whose fate is not known; a warning unless given.
+
+    Raises
+    ------
+    UnexpectedAnswer
+        Whether there is a pod with the id ``text``, which is not known here, cannot be found out.
     """
-    seen = {
-        pod.id: pod
-        for pod in connection.memory.find_left_out(listed, within_s=BELIEVED_S)
-        if pod.id and (connection.may_be_mine(pod) or pod.id == text)
-    }
-    ids = [*_list_recorded(connection, text), *seen]
-    if text is not None and _FULL_ID.fullmatch(text):
-        ids.insert(0, text)
-    ids.sort(key=lambda pod_id: pod_id != text)
-    listed_ids = {pod.id for pod in listed}
-    asked = [pod_id for pod_id in dict.fromkeys(ids) if pod_id not in listed_ids][:_MAX_ASKED]
+    suspects = _collect_suspects(connection, listed, text)
+    if not suspects:
+        return []
+    pods = [suspect.pod for suspect in suspects.values()]
+    findings = examine_pods(connection, pods, listed=listed, is_detailed=True)
     found = []
-    for pod_id in asked:
-        if connection.memory.is_gone(pod_id):
-            continue
-        with suppress(NotFound, PermissionDenied, InvalidRequest):
-            pod = _read_pod(connection, pod_id, seen.get(pod_id))
-            # A response that says no status is about something else.
-            is_shown = pod.is_live and "status" in pod.model_fields_set
-            if is_shown and (connection.may_be_mine(pod) or pod_id == text):
-                found.append(pod)
-    connection.memory.see_pods(found)
-    return found
+    for pod_id, finding in findings.items():
+        suspect = suspects[pod_id]
+        if finding.pod is not None:
+            found.append(finding.pod)
+            connection.memory.see_pods([finding.pod])
+        elif doubt := _describe_doubt(finding, suspect.age_s):
+            if suspect.age_s is None:
+                raise UnexpectedAnswer(
+                    f"Could not determine whether there is a pod '{clean(pod_id)}': {doubt}. Nothing was done"
+                )
+            tell(_describe_unsure(suspect, doubt))
+            found.append(suspect.pod.model_copy(update={"status": PodStatus.UNKNOWN}))
+    return [pod for pod in found if pod.is_live and (connection.may_be_mine(pod) or pod.id == text)]
 
 
-def _read_pod(connection: Connection, pod_id: str, seen: PodDetails | None) -> PodDetails:
-    try:
-        return connection.client.get_pod(pod_id)
-    except (RateLimited, ServiceUnavailable, UnexpectedAnswer):
-        if seen is None:
-            raise
-        return seen
+def _collect_suspects(
+    connection: Connection, listed: Sequence[PodDetails], text: str | None
+) -> dict[str, _Suspect]:
+    """Collect by id what was launched or seen here and is not in a list, and what a text may be the id of."""
+    suspects = {str(one.pod.id): one for one in _recall_launched(connection, text)}
+    for pod in connection.memory.find_left_out(listed, within_s=BELIEVED_S):
+        if pod.id and (connection.may_be_mine(pod) or pod.id == text):
+            suspects[pod.id] = _Suspect(pod, connection.memory.read_age_s(pod.id))
+    if text is not None and _FULL_ID.fullmatch(text):
+        suspects.setdefault(text, _Suspect(PodDetails(id=text), None))
+    for pod_id in [pod.id for pod in listed] + [i for i in suspects if connection.memory.is_gone(i)]:
+        suspects.pop(str(pod_id), None)
+    return suspects
 
 
-def _list_recorded(connection: Connection, text: str | None) -> list[str]:
-    """List the pods that this account launched here a short while ago, or under a name, or with an id."""
-    ids: list[str] = []
+def _recall_launched(connection: Connection, text: str | None) -> Iterator[_Suspect]:
+    """Recall the pods that this account launched here a short while ago, or under a name, or with an id."""
     for record in IntentFile("", "").read_others():
         age_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
-        is_wanted = text is not None and (record.name == text or text in record.ids)
-        if (is_wanted or age_s < BELIEVED_S) and record.is_of(digest_accounts(connection)):
-            ids += record.ids
-    return ids
+        is_named = text is not None and record.name == text
+        if not record.is_of(digest_accounts(connection)):
+            continue
+        for pod_id in record.ids:
+            if is_named or pod_id == text or age_s < BELIEVED_S:
+                is_newest = pod_id == record.pod_id
+                yield _Suspect(_describe_launched(record, pod_id), age_s if is_newest else math.inf)
+
+
+def _describe_launched(record: Intent, pod_id: str) -> PodDetails:
+    """Describe a pod as far as the record of its name says what was launched."""
+    is_newest = pod_id == record.pod_id
+    return PodDetails(
+        id=pod_id,
+        name=record.name,
+        team_id=record.team_id,
+        gpu_name=record.gpu_type if is_newest else None,
+        gpu_count=record.gpu_count if is_newest else None,
+        price_hr=record.agreed_usd_hr if is_newest else None,
+    )
+
+
+def _describe_doubt(finding: Finding, age_s: float | None) -> str:
+    """Describe why a pod that is not shown may live; empty if nothing speaks for that."""
+    if finding.fate is Fate.UNKNOWN:
+        return finding.reason
+    # One that was launched a moment ago may not be there yet.
+    is_recent = age_s is not None and age_s < BELIEVED_S
+    if finding.fate is Fate.ABSENT and is_recent:
+        return "the service does not show it, and does not say that it has ended"
+    return ""
+
+
+def _describe_unsure(suspect: _Suspect, doubt: str) -> str:
+    is_dated = suspect.age_s is not None and suspect.age_s < math.inf
+    ago = f" {suspect.age_s:.0f} s ago" if is_dated else ""
+    pod = f"'{clean(suspect.pod.name)}' ({clean(suspect.pod.id)})"
+    return (
+        f"Could not determine whether your pod {pod} is still there: {doubt}. It is shown as last "
+        f"known{ago}, and may be billed"
+    )
+
+
+def find_burning(
+    connection: Connection,
+    note: IntentFile,
+    listed: Sequence[PodDetails],
+    tell: Callable[[str], object] = _warn_of_doubt,
+) -> list[PodDetails]:
+    """Find what may be billed beside the listed pods, before a pod is launched under a ceiling for all.
+
+    Those are the pods of `find_left_out`, and the launches on this computer that were cut off a moment ago:
+    their pods may still turn up, and each counts as a pod without an id, at the price that was agreed to. The
+    name's own record, ``note``, has been followed up before.
+    """
+    found = find_left_out(connection, listed, tell=tell)
+    accounts = digest_accounts(connection)
+    for record in note.read_others():
+        age_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
+        is_open = record.pod_id is None and not record.is_over and age_s < SETTLE_S
+        is_listed = any(rate_likeness(connection, pod, record, ()) for pod in listed)
+        if is_open and not is_listed and record.is_of(accounts):
+            found.append(PodDetails(name=record.name, price_hr=record.agreed_usd_hr))
+    return found
 
 
 def list_for_launch(connection: Connection, name: str, *, is_new: bool = False) -> list[PodDetails]:
@@ -132,12 +215,11 @@ def list_for_launch(connection: Connection, name: str, *, is_new: bool = False) 
     ages_s = {pod.id: connection.memory.read_age_s(pod.id) for pod in missing}
     findings = examine_pods(connection, missing, listed=pods)
     for pod_id, finding in findings.items():
-        is_recent = ages_s[pod_id] < BELIEVED_S
-        if not is_new and (finding.fate is Fate.UNKNOWN or (finding.fate is Fate.ABSENT and is_recent)):
-            reason = finding.reason or "the service does not show it, and does not say that it has ended"
+        doubt = _describe_doubt(finding, ages_s[pod_id])
+        if doubt and not is_new:
             raise OutcomeUnknown(
                 f"Could not determine whether your pod '{clean(name)}' ({clean(pod_id)}) is still there: "
-                f"{reason}. It may be billed. Nothing was created. Run this again to look again, or rent "
+                f"{doubt}. It may be billed. Nothing was created. Run this again to look again, or rent "
                 f"another '{clean(name)}' with '--new' (in Python: new=True)"
             )
     return [*pods, *(finding.pod for finding in findings.values() if finding.pod is not None)]

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from primepods_magic.api.errors import ConnectionClosed, NotFound, OutcomeUnknown, PodsError
+from primepods_magic.api.errors import ConnectionClosed, OutcomeUnknown, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text import clean
 
 from .connection import Connection
 from .intents import Intent, IntentFile, digest_accounts
-from .launched_pod import Outcome, describe_suspect, look_by_id, look_for_new, rate_likeness
+from .launched_pod import Outcome, describe_suspect, look_by_id, look_for_new
 from .locks import launching
 from .pace import BELIEVED_S, SETTLE_S, interval_s
 
@@ -23,41 +21,11 @@ __all__ = [
     "claim_pod",
     "digest_accounts",
     "find_out",
-    "find_unlisted",
     "recall_launch",
 ]
 
 # The lock for taking a pod for a launch's own; no name is empty.
 _CLAIMS = "\0claims"
-
-
-def find_unlisted(connection: Connection, note: IntentFile, pods: Iterable[PodDetails]) -> list[PodDetails]:
-    """Find the live pods that this computer launched a short while ago and that lists leave out as yet.
-
-    A launch that was cut off a moment ago, whose pod may still turn up, counts as a pod without an id at the
-    price that was agreed to.
-
-    Raises
-    ------
-    PodsError
-        One of them cannot be asked for.
-    """
-    listed = {pod.id for pod in pods}
-    found = []
-    own, others = note.read(), note.read_others()
-    for record in [*([own] if own else []), *others]:
-        at_least_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
-        if at_least_s >= BELIEVED_S or not record.is_of(digest_accounts(connection)):
-            continue
-        for pod_id in record.ids:
-            if pod_id not in listed:
-                with suppress(NotFound):
-                    found.append(connection.client.get_pod(pod_id))
-        # The name's own record has been followed up before.
-        is_open = record is not own and record.pod_id is None and not record.is_over and at_least_s < SETTLE_S
-        if is_open and not any(rate_likeness(connection, pod, record, ()) for pod in pods):
-            found.append(PodDetails(name=record.name, price_hr=record.agreed_usd_hr))
-    return [pod for pod in found if pod.is_live]
 
 
 @dataclass(frozen=True)

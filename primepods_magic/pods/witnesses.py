@@ -141,6 +141,7 @@ def examine_pods(
     pods: Iterable[PodDetails],
     *,
     listed: Sequence[PodDetails] | None = None,
+    is_detailed: bool = False,
     budget_s: float | None = None,
     read_timeout_s: float | None = None,
 ) -> dict[str, Finding]:
@@ -153,6 +154,8 @@ def examine_pods(
         Where the pods are.
     pods : iterable of PodDetails
         As last seen; each has an id.
+    is_detailed : bool
+        All that the service says of a live pod is wanted: pods are asked for by id first.
     listed, budget_s, read_timeout_s : optional
         As `examine_pod` has them.
 
@@ -163,9 +166,9 @@ def examine_pods(
     """
     inquiry = _Inquiry(connection, pods, budget_s=budget_s, read_timeout_s=read_timeout_s)
     inquiry.hear_list(listed)
-    inquiry.ask_history()
-    inquiry.ask_status()
-    inquiry.ask_by_id()
+    questions = [inquiry.ask_history, inquiry.ask_status, inquiry.ask_by_id]
+    for ask in reversed(questions) if is_detailed else questions:
+        ask()
     return inquiry.conclude()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import suppress
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from primepods_magic.api.errors import (
     OutcomeUnknown,
     PodFailed,
     PodsError,
+    UnexpectedAnswer,
     WaitTimedOut,
 )
+from primepods_magic.pods.burn import burn_usd_hr
 from primepods_magic.pods.connection import Connection
 from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.last_seen import greeting
@@ -192,7 +195,64 @@ def test_a_pod_that_was_seen_is_found_although_it_cannot_be_asked_for(
 ) -> None:
     (pod,) = connection.client.list_all_pods()
     http.is_empty = http.fails = True
-    assert find_pod(there, "train", to_change=True).id == pod.id
+    for text in ("train", str(pod.id)):
+        with pytest.warns(
+            UserWarning, match=r"'train' .* still there.*as last known .* ago, and may be billed"
+        ):
+            assert find_pod(there, text, to_change=True).id == pod.id
+
+
+def test_a_pod_that_cannot_be_asked_for_is_not_shown_as_if_it_were_seen_now(
+    connection: Connection, there: Connection, http: Forgetful
+) -> None:
+    """The pod was seen coming up, which is free."""
+    (pod,) = connection.client.list_all_pods()
+    assert (pod.status, pod.provisioning_price_hr) == ("PROVISIONING", 0)
+    http.is_empty = http.fails = True
+    seen_s_ago = there.memory.read_age_s(pod.id)
+    with pytest.warns(UserWarning, match="may be billed"):
+        (shown,) = list_pods(there)
+    assert (shown.id, shown.status) == (pod.id, "UNKNOWN")
+    assert there.memory.read_age_s(pod.id) >= seen_s_ago
+    assert burn_usd_hr([shown]) == pod.price_hr
+
+
+@pytest.mark.parametrize("refusal", [403, 404])
+@pytest.mark.parametrize("witness", ["status", "history"])
+def test_a_pod_that_only_one_other_witness_knows_is_shown_and_removed(
+    connection: Connection, through: Through, refusal: int, witness: str
+) -> None:
+    def hide_pod(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        path = request.url.path.removeprefix("/api/v1/pods").strip("/")
+        headers = {"Date": response.headers["Date"]}
+        if request.method != "GET" or path == witness == "status":
+            return response
+        if path in ("", "status"):
+            return httpx.Response(200, headers=headers, json=GONE)
+        if path == "history":
+            rows = [{"id": pod_id, "name": "train", "createdAt": headers["Date"]}] * (witness == path)
+            return httpx.Response(200, headers=headers, json={"data": rows, "total_count": len(rows)})
+        return httpx.Response(refusal, headers=headers, json={"detail": "no"})
+
+    pod_id = rent(connection)
+    there = through(Changing(hide_pod), live=True)
+    with warnings.catch_warnings():
+        if witness == "history":
+            warnings.filterwarnings("ignore", "Could not determine.*its row in the history has no end")
+        assert [pod.id for pod in list_pods(there)] == [pod_id]
+        assert find_pod(there, "train").id == pod_id
+        for text in ("train", pod_id):
+            assert find_pod(there, text, to_change=True).id == pod_id
+
+
+def test_an_id_that_nothing_here_knows_and_no_witness_answers_for_is_not_called_unknown(
+    connection: Connection, there: Connection, through: Through
+) -> None:
+    (pod,) = connection.client.list_all_pods()
+    http = Forgetful()
+    http.is_empty = http.fails = True
+    with pytest.raises(UnexpectedAnswer, match=rf"whether there is a pod '{pod.id}'.*Nothing was done"):
+        find_pod(through(http, live=True), str(pod.id), to_change=True)
 
 
 def test_a_listing_and_its_sum_have_a_pod_that_the_list_leaves_out(
