@@ -59,7 +59,7 @@ package: $(VENV)/.for-test
 	@PRIMEPODS_PACKAGE=1 $(PY) -m pytest tests/package -n $(WORKERS) -rP
 
 bench: $(VENV)/.for-test
-	@$(PY) -m tests.benchmarks
+	@$(PY) -m benchmarks
 
 lint: $(VENV)/.for-test
 	$(PY) -m ruff format --check

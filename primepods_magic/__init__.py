@@ -14,6 +14,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ._version import __version__ as __version__
+
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
@@ -22,13 +24,12 @@ if TYPE_CHECKING:
     from .api.errors import PodsError
     from .api.settings import Settings
     from .notebook.launcher import Launcher
-    from .pods.connection import connect
-    from .pods.guards import Limits
-    from .pods.handle import Pod
-    from .pods.launch import launch
-    from .pods.launch_many import launch_many
+    from .pods.connection.current import connect
+    from .pods.launching.launch import launch
+    from .pods.launching.launch_many import launch_many
+    from .pods.launching.limits import Limits
+    from .pods.pod import Pod
 
-__version__ = "0.1.0"
 __all__ = [
     "Client",
     "Launcher",
@@ -49,13 +50,13 @@ __all__ = [
 _HOMES = {
     "Client": ".api.client",
     "Launcher": ".notebook.launcher",
-    "Limits": ".pods.guards",
-    "Pod": ".pods.handle",
+    "Limits": ".pods.launching.limits",
+    "Pod": ".pods.pod",
     "PodsError": ".api.errors",
     "Settings": ".api.settings",
-    "connect": ".pods.connection",
-    "launch": ".pods.launch",
-    "launch_many": ".pods.launch_many",
+    "connect": ".pods.connection.current",
+    "launch": ".pods.launching.launch",
+    "launch_many": ".pods.launching.launch_many",
 }
 _MODULES = ("costs", "errors")
 

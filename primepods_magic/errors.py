@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .api.errors import *  # noqa: F403
+    from primepods_magic.api.errors import *  # noqa: F403
 
 
 def __getattr__(name: str) -> Any:

@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,7 @@ from primepods_magic.api import errors
 
 PACKAGE = Path(primepods_magic.__file__).parent
 NAME = "primepods_magic"
-ROOMS = {"api", "pods", "frames", "notebook", "sandbox"}
+ROOMS = {"api", "pods", "frames", "costs", "notebook", "sandbox"}
 
 # Everything that may be imported from another room; the top level belongs to no room.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -26,10 +27,11 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox": set(),
     "pods": {"api"},
     "frames": {"api", "pods"},
-    "notebook": {"api", "pods", "frames"},
+    "costs": {"api", "pods", "frames"},
+    "notebook": {"api", "pods", "frames", "costs"},
 }
 # Starting the built-in sandbox is the one thing it is not reached through HTTP for.
-STARTS_THE_SANDBOX = Path("pods/connection.py")
+STARTS_THE_SANDBOX = Path("pods/connection/current.py")
 
 HEAVY = {"pandas", "httpx", "pydantic", "ipywidgets", "fastapi"}
 
@@ -145,10 +147,13 @@ def test_arrows_point_one_way() -> None:
         ("api/client.py", "from ..pods import watch"),
         ("api/client.py", "def f():\n    from primepods_magic.frames import tables"),
         ("api/client.py", "from .. import notebook"),
-        ("pods/launch.py", "import primepods_magic.sandbox"),
-        ("pods/launch.py", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ..frames import x"),
-        ("frames/pods.py", "from ..notebook.views import bars"),
-        ("sandbox/app.py", "from ..api.models import Pod"),
+        ("pods/launching/launch.py", "import primepods_magic.sandbox"),
+        (
+            "pods/launching/launch.py",
+            "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from ...frames import x",
+        ),
+        ("frames/tables/pods.py", "from ...notebook.progress import html"),
+        ("sandbox/http/app.py", "from ...api.models import Pod"),
         ("notebook/commands/ls.py", "from ...sandbox import start"),
         ("__init__.py", "from .notebook import magics"),
     ],
@@ -160,9 +165,9 @@ def test_an_arrow_that_points_the_wrong_way_is_seen(file: str, source: str) -> N
 @pytest.mark.parametrize(
     ("file", "source"),
     [
-        ("pods/connection.py", "def f():\n    from ..sandbox import start"),
+        ("pods/connection/current.py", "def f():\n    from primepods_magic.sandbox import start"),
         ("notebook/commands/ls.py", "from ...frames import pods\nfrom ...api.errors import PodsError"),
-        ("api/client.py", "from .. import __version__\nfrom . import errors"),
+        ("api/client.py", "from .._version import __version__\nfrom . import errors"),
         ("__init__.py", "def load_ipython_extension(shell):\n    from .notebook import extension"),
     ],
 )
@@ -177,12 +182,59 @@ def test_nobody_patches_the_event_loop() -> None:
 @pytest.mark.parametrize(
     ("words", "place"),
     [
-        (r"import platformdirs|Path\.home\(\)(?! /)|expanduser\(", "api/folders.py"),
-        (r"os\.replace\(|mkstemp\(|\.tmp\b", "api/files.py"),
+        (r"import platformdirs|Path\.home\(\)(?! /)|expanduser\(", "api/local/folders.py"),
+        (r"os\.replace\(|mkstemp\(|\.tmp\b", "api/local/atomic_files.py"),
     ],
 )
 def test_one_thing_is_in_one_place(words: str, place: str) -> None:
     assert {str(file) for file in FILES if re.search(words, (PACKAGE / file).read_text())} == {place}
+
+
+def _name_module(file: Path) -> str:
+    parts = [NAME, *file.with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def find_cycles(arrows: dict[str, set[str]]) -> list[list[str]]:
+    """Find modules that lie on a circle or lead into one: what remains without those that lead nowhere."""
+    left = {module: set(others) for module, others in arrows.items()}
+    while True:
+        ends = {module for module, others in left.items() if not others & left.keys()}
+        if not ends:
+            break
+        left = {module: others for module, others in left.items() if module not in ends}
+    return [[module, *sorted(others & left.keys())] for module, others in sorted(left.items())]
+
+
+def test_finds_a_cycle_and_what_leads_into_it() -> None:
+    assert find_cycles({"a": {"b"}, "b": {"c"}, "c": set()}) == []
+    assert find_cycles({"a": {"b"}, "b": {"c"}, "c": {"b"}}) == [["a", "b"], ["b", "c"], ["c", "b"]]
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    """Imports for types alone count: they are needs too."""
+    modules = {_name_module(file) for file in FILES}
+    arrows: dict[str, set[str]] = {module: set() for module in modules}
+    for found in _all_imports():
+        module = found.module if found.module in modules else found.module.rpartition(".")[0]
+        here = _name_module(found.file)
+        if module in modules and module != here and found.file != Path("__init__.py"):
+            arrows[here].add(module)
+    assert find_cycles(arrows) == []
+
+
+def test_nothing_imports_the_top_level_but_its_version() -> None:
+    """The top level offers names of the others, so an import of it is an arrow upward."""
+    public = {NAME, *(f"{NAME}.{name}" for name in (*PUBLIC_NAMES, "__version__") if name != "costs")}
+    up = [str(found) for found in _all_imports() if found.module in public and found.file.parts[0] in ROOMS]
+    assert not up
+
+
+def test_folders_stay_small() -> None:
+    """A folder with a file for each command or route may hold more."""
+    counts = Counter(file.parent for file in FILES)
+    large = {str(folder): count for folder, count in counts.items() if count > 14}
+    assert large.keys() <= {"notebook/commands", "sandbox/routes"}
 
 
 def test_files_stay_short() -> None:

@@ -103,8 +103,8 @@ def test_pictures_of_a_notebook_are_there_and_told_in_words(notebook: Path) -> N
 
 def test_cell_in_the_launcher_notebook_is_what_the_launcher_writes(sandbox: SandboxControl) -> None:
     from primepods_magic import Launcher, Settings, connect
-    from primepods_magic.notebook.launcher.market import OfferKey
-    from primepods_magic.pods.connection import disconnect
+    from primepods_magic.notebook.launcher.state.offers import OfferKey
+    from primepods_magic.pods.connection.current import disconnect
 
     cells = [cell.source for cell in nbformat.read(NOTEBOOKS / "launcher.ipynb", 4).cells]
     (written,) = (source for source in cells if source.startswith("%%pod_create"))

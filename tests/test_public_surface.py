@@ -11,13 +11,14 @@ from typing import Any
 
 import primepods_magic
 from primepods_magic import costs
-from primepods_magic.api import environment, errors
+from primepods_magic.api import errors
+from primepods_magic.api.local import env_vars as environment
 from primepods_magic.notebook.magics import COMMANDS, PodsMagics, parser_of
-from primepods_magic.pods.handle import Pod
+from primepods_magic.pods.pod import Pod
 from primepods_magic.sandbox.__main__ import command_line
 from tests.documents.frames import FRAMES
 
-RECORDED = Path(__file__).parent / "data" / "public_surface.json"
+RECORDED = Path(__file__).with_name("public_surface.json")
 
 
 def _list_parameters(member: Callable[..., Any]) -> list[str]:

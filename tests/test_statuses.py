@@ -14,19 +14,20 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from primepods_magic.api.answers import read_model, read_page, read_status
 from primepods_magic.api.errors import PodFailed
+from primepods_magic.api.http.parsing import read_model, read_page, read_status
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.settings import Settings
 from primepods_magic.frames import pods_frame, status_frame
 from primepods_magic.frames.rendering import read_sheet, sheet_html, sheet_text
-from primepods_magic.notebook.views.markup import static_text
-from primepods_magic.notebook.views.plain import PlainView
-from primepods_magic.notebook.views.terminal import TerminalView
-from primepods_magic.notebook.views.widget import WidgetView
-from primepods_magic.pods.connection import Connection, connect, disconnect
-from primepods_magic.pods.look import Lookout
+from primepods_magic.notebook.progress.html import static_text
+from primepods_magic.notebook.progress.lines import PlainView
+from primepods_magic.notebook.progress.terminal import TerminalView
+from primepods_magic.notebook.progress.widget import WidgetView
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.wait import Goal, wait_for
+from primepods_magic.pods.watching.status_reader import Lookout
 from tests.notebook.views.snapshots import FrontEnd, snapshot
 from tests.support.scripted import Answered, Asked, as_json, scripted
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from .tolerant import (
+from primepods_magic.api.fields.lenient_types import (
     Amount,
     Answer,
     Balance,
@@ -25,7 +25,8 @@ from .tolerant import (
     rows_of,
     word,
 )
-from .vocabulary import STATUS_SYNONYMS, PodStatus
+
+from .enums import STATUS_SYNONYMS, PodStatus
 
 __all__ = [
     "Billing",

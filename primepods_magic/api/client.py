@@ -9,18 +9,18 @@ from typing import Any, Literal, TypeVar
 import httpx
 
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
-from .answers import read_created_pod, read_logs, read_model, read_page, read_rows, read_status
-from .bounds import check_count, check_seconds, page_params, sorting_params
 from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
-from .lists import ListPage, is_nothing, read_list_page, read_pages, read_whole_list
-from .logs import show_end
+from .fields.lenient_types import Answer
+from .http.pagination import ListPage, is_nothing, read_list_page, read_pages, read_whole_list
+from .http.parsing import read_created_pod, read_logs, read_model, read_page, read_rows, read_status
+from .http.paths import quote_id, try_both
+from .http.session import READ_TIMEOUT_S, Params, Transport
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
-from .paths import quote_id, try_both
 from .requests import CreateRequest
 from .settings import Settings
-from .text import clean
-from .tolerant import Answer
-from .transport import READ_TIMEOUT_S, Params, Transport
+from .text.log_tail import show_end
+from .text.sanitize import clean
+from .validation.bounds import check_count, check_seconds, page_params, sorting_params
 
 __all__ = ["Client"]
 

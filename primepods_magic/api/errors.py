@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .hiding import hide_secrets
-from .output import printable, shows_colors
-from .text import clean, clean_message, shorten
+from primepods_magic.api.secrets.redaction import hide_secrets
+from primepods_magic.api.text.sanitize import clean, clean_message, shorten
+from primepods_magic.api.text.stream_output import printable, shows_colors
 
 __all__ = [
     "AuthenticationError",

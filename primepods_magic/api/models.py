@@ -12,14 +12,8 @@ from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import BeforeValidator, ValidationInfo, model_validator
 
-from .connections import SshTarget, host_in, read_by_port, read_connections
-from .installation import Percent, with_installation
-from .parts import AttachedResource, PortMapping, Prices, Resources, Spec
-from .prices import is_price_name, told_prices, with_price
-from .stock import Stock, read_stock, stock_text_in
-from .terms import OfferTerms, Spot
-from .text import as_word, name_as_word, whole_characters
-from .tolerant import (
+from primepods_magic.api.fields.installation import Percent, with_installation
+from primepods_magic.api.fields.lenient_types import (
     Amount,
     Answer,
     Balance,
@@ -39,9 +33,16 @@ from .tolerant import (
     rows_of,
     word,
 )
-from .undocumented import without_secrets
-from .urls import bare_addresses
-from .vocabulary import INSTALLATION_SYNONYMS, STATUS_SYNONYMS, InstallationStatus, PodStatus
+from primepods_magic.api.fields.parts import AttachedResource, PortMapping, Prices, Resources, Spec
+from primepods_magic.api.fields.prices import is_price_name, told_prices, with_price
+from primepods_magic.api.fields.ssh_target import SshTarget, host_in, read_by_port, read_connections
+from primepods_magic.api.fields.stock import Stock, read_stock, stock_text_in
+from primepods_magic.api.fields.terms import OfferTerms, Spot
+from primepods_magic.api.fields.undocumented import without_secrets
+from primepods_magic.api.http.urls import bare_addresses
+from primepods_magic.api.text.sanitize import as_word, name_as_word, whole_characters
+
+from .enums import INSTALLATION_SYNONYMS, STATUS_SYNONYMS, InstallationStatus, PodStatus
 
 __all__ = [
     "AttachedResource",

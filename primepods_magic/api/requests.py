@@ -23,12 +23,13 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import LiteralString
 
-from .bounds import check_flags, plain_number
+from primepods_magic.api.secrets.secret_text import Secret
+from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.validation.bounds import check_flags, plain_number
+from primepods_magic.api.validation.size_limits import LARGEST_NUMBER, check_size, shorten_word
+
+from .enums import SECURITIES
 from .errors import InvalidRequest
-from .secret import Secret
-from .sizes import LARGEST_NUMBER, check_size, shorten_word
-from .text import clean
-from .vocabulary import SECURITIES
 
 __all__ = [
     "LONGEST_NAME",

@@ -19,11 +19,20 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from .bounds import check_flags
+from primepods_magic.api.http.network import is_host
+from primepods_magic.api.local.prime_config import (
+    CONFIG,
+    PrimeFile,
+    context_file,
+    context_names,
+    prime_folder,
+    read_file,
+    stamp,
+)
+from primepods_magic.api.secrets.secret_text import Secret
+from primepods_magic.api.validation.bounds import check_flags
+
 from .errors import NotConfigured
-from .network import is_host
-from .prime_files import CONFIG, PrimeFile, context_file, context_names, prime_folder, read_file, stamp
-from .secret import Secret
 
 __all__ = [
     "LIVE_URL",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .account import (
+from primepods_magic.frames.tables.account import (
     billings_frame,
     disks_frame,
     keys_frame,
@@ -10,13 +10,14 @@ from .account import (
     overview_frame,
     teams_frame,
 )
-from .cache import cache_frame
-from .checks import checks_frame
+from primepods_magic.frames.tables.cache import cache_frame
+from primepods_magic.frames.tables.doctor import checks_frame
+from primepods_magic.frames.tables.history import history_frame, overlapping
+from primepods_magic.frames.tables.offers import offers_frame
+from primepods_magic.frames.tables.pods import pods_frame, status_frame
+from primepods_magic.frames.tables.terminated import removed_frame
+
 from .files import load_frame, save_frame
-from .history import history_frame, overlapping
-from .offers import offers_frame
-from .pods import pods_frame, status_frame
-from .removed import removed_frame
 
 __all__ = [
     "billings_frame",

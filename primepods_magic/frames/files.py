@@ -15,12 +15,11 @@ import numpy as np
 import pandas as pd
 
 from primepods_magic.api.errors import InvalidRequest, NotConfigured
-from primepods_magic.api.files import describe_error, read_plain_file, replace_users_file
-from primepods_magic.api.folders import expand_path
-from primepods_magic.api.text import clean, whole_characters
-
-from .costs.periods import has_zone_data, zone
-from .schema import STRING
+from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, replace_users_file
+from primepods_magic.api.local.folders import expand_path
+from primepods_magic.api.text.sanitize import clean, whole_characters
+from primepods_magic.frames.tables.schema import STRING
+from primepods_magic.frames.time_zones import has_zone_data, zone
 
 __all__ = ["load_frame", "save_frame"]
 

@@ -11,23 +11,14 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.vocabulary import (
-    GPU_TYPES,
-    IMAGES,
-    PROVIDERS,
-    REGIONS,
-    SECURITIES,
-    SOCKETS,
-    PodStatus,
-)
-
-from .arguments import ArgumentParser
-from .line import quote_word
+from primepods_magic.api.enums import GPU_TYPES, IMAGES, PROVIDERS, REGIONS, SECURITIES, SOCKETS, PodStatus
+from primepods_magic.notebook.input.arguments import ArgumentParser
+from primepods_magic.notebook.input.expansion import quote_word
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
-    from primepods_magic.pods.connection import Connection
+    from primepods_magic.pods.connection.connection import Connection
 
 __all__ = ["BODY_KEYS", "completions_at", "register", "unregister"]
 
@@ -168,7 +159,7 @@ def _values(action: Any, beginning: str) -> list[str]:
     if action.dest == "sort":
         return _begins(_columns(), beginning)
     if action.dest == "context":
-        from primepods_magic.api.prime_files import context_names, prime_folder
+        from primepods_magic.api.local.prime_config import context_names, prime_folder
 
         return _typed(_begins(context_names(prime_folder()), beginning), quote_word)
     return _typed(_known(action.dest, beginning), quote_word)
@@ -228,13 +219,13 @@ def _pods(beginning: str) -> list[str]:
 
 def _connection() -> Connection | None:
     """The connection in use, where a command has made one."""
-    module = sys.modules.get("primepods_magic.pods.connection")
+    module = sys.modules.get("primepods_magic.pods.connection.current")
     in_use: Callable[[], Connection | None] | None = getattr(module, "in_use", None)
     return in_use() if in_use else None
 
 
 def _columns() -> list[str]:
-    module = sys.modules.get("primepods_magic.frames.pods")
+    module = sys.modules.get("primepods_magic.frames.tables.pods")
     return list(module.POD_COLUMNS) if module else []
 
 

@@ -16,7 +16,10 @@ def load(shell: Any) -> None:
     """Register the magics, the formatters and the completion, once, and say how many pods were running."""
     if _loaded(shell) is not None:
         return
-    from . import card, completion, connection_card, display
+    from . import completion
+    from .display import connection as connection_card
+    from .display import frames as display
+    from .display import pod as card
 
     magics = PodsMagics(shell)
     shell.register_magics(magics)
@@ -24,9 +27,8 @@ def load(shell: Any) -> None:
         views.register(shell.display_formatter)
     completion.register(shell)
     if magics.greet:
-        from primepods_magic.pods.last_seen import greeting
-
-        from .output import say
+        from primepods_magic.notebook.shell.output import say
+        from primepods_magic.pods.connection.last_seen import greeting
 
         line = greeting()
         if line:
@@ -38,7 +40,10 @@ def unload(shell: Any) -> None:
     magics = _loaded(shell)
     if magics is None:
         return
-    from . import card, completion, connection_card, display
+    from . import completion
+    from .display import connection as connection_card
+    from .display import frames as display
+    from .display import pod as card
 
     completion.unregister(shell)
     magics.live.close()
@@ -53,7 +58,7 @@ def unload(shell: Any) -> None:
     shell.magics_manager.registry.pop(PodsMagics.__name__, None)
     shell.configurables[:] = [item for item in shell.configurables if item is not magics]
     # Nothing was opened where this was never needed.
-    connection = sys.modules.get("primepods_magic.pods.connection")
+    connection = sys.modules.get("primepods_magic.pods.connection.current")
     if connection is not None:
         connection.disconnect()
 

@@ -21,15 +21,15 @@ from IPython.core.magic import (
 )
 from traitlets import Bool, Enum, Float, TraitError, Unicode, observe, validate
 
-from .arguments import ArgumentParser, HelpWanted, add_out, suggestion
-from .interrupts import interrupts_held
-from .line import Line, Several, Word, filled_in
-from .live import LiveDisplays
-from .output import say
-from .values import hide_secrets
+from primepods_magic.notebook.input.arguments import ArgumentParser, HelpWanted, add_out, suggestion
+from primepods_magic.notebook.input.expansion import Line, Several, Word, filled_in
+from primepods_magic.notebook.input.values import hide_secrets
+from primepods_magic.notebook.progress.live import LiveDisplays
+from primepods_magic.notebook.shell.interrupts import interrupts_held
+from primepods_magic.notebook.shell.output import say
 
 if TYPE_CHECKING:
-    from primepods_magic.pods.connection import Connection
+    from primepods_magic.pods.connection.connection import Connection
 
 __all__ = ["COMMANDS", "PodsMagics", "parser_of"]
 
@@ -200,9 +200,8 @@ class PodsMagics(Magics):
     @property
     def connection(self) -> Connection:
         """Where requests go. A person without a key gets the sandbox; a pipeline does not."""
-        from primepods_magic.pods.connection import current
-
-        from .views import has_front_end
+        from primepods_magic.notebook.shell.kernel import has_front_end
+        from primepods_magic.pods.connection.current import current
 
         connection = current(sandbox_without_key=has_front_end(self.shell))
         connection.poll_interval_s = self.poll_interval_s
@@ -303,7 +302,7 @@ class PodsMagics(Magics):
             self.shell.push({out: answer})
 
 
-_LOADED_TO_RUN = ("primepods_magic.frames.rendering", "primepods_magic.pods.launch")
+_LOADED_TO_RUN = ("primepods_magic.frames.rendering", "primepods_magic.pods.launching.launch")
 
 
 def parser_of(name: str) -> tuple[Any, ArgumentParser]:
@@ -325,7 +324,7 @@ def _invalid(message: str) -> Exception:
 
 def _no_command(name: str) -> str:
     """What to say of a command that there is not, and which one is meant."""
-    from primepods_magic.api.text import clean
+    from primepods_magic.api.text.sanitize import clean
 
     if name in _STOPPING:
         return (

@@ -5,13 +5,13 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from primepods_magic.api.bounds import check_flags
 from primepods_magic.api.errors import NameInUse, NotFound
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean, join_clean
+from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.api.validation.bounds import check_flags
+from primepods_magic.pods.connection.connection import Connection
 
-from .connection import Connection
-from .left_out import find_left_out, read_shown
+from .unlisted import find_left_out, read_shown
 
 __all__ = ["find_pod", "find_pods", "same_name"]
 

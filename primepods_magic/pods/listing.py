@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Literal
 
-from primepods_magic.api.bounds import check_count, check_flags
+from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import InvalidRequest, NotFound
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
 from primepods_magic.api.requests import did_you_mean
-from primepods_magic.api.text import clean, join_clean
-from primepods_magic.api.vocabulary import PodStatus
+from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.api.validation.bounds import check_count, check_flags
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.spec.spec import PodSpec
 
-from .connection import Connection
-from .left_out import read_shown
+from .existence import examine_pods
 from .offers import find_offers, misfits, passed_over
-from .spec import PodSpec
-from .witnesses import examine_pods
+from .unlisted import read_shown
 
 __all__ = ["belonging", "list_history", "list_offers", "list_pods", "pod_status"]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from primepods_magic.api.bounds import check_count
 from primepods_magic.api.errors import (
     NotFound,
     PodFailed,
@@ -14,10 +13,11 @@ from primepods_magic.api.errors import (
     WaitInterrupted,
 )
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import clean
+from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.validation.bounds import check_count
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.watching.snapshot import Snapshot
 
-from .connection import Connection
-from .snapshot import Snapshot
 from .wait import DEFAULT_TIMEOUT_S, wait_for
 
 __all__ = ["GAP", "follow_logs", "new_lines"]

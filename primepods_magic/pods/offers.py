@@ -6,15 +6,14 @@ import math
 from dataclasses import dataclass, replace
 
 from primepods_magic.api.client import Client
+from primepods_magic.api.enums import GPU_TYPES, REGIONS
 from primepods_magic.api.errors import InvalidRequest, OutOfStock
+from primepods_magic.api.fields.stock import Stock
 from primepods_magic.api.models import Offer, Spec
 from primepods_magic.api.requests import LONGEST_NAME, TEMPLATE_IMAGE, did_you_mean
-from primepods_magic.api.stock import Stock
-from primepods_magic.api.text import brief, clean, join_clean
-from primepods_magic.api.vocabulary import GPU_TYPES, REGIONS
-
-from .likeness import fold_letters
-from .spec import PodSpec
+from primepods_magic.api.text.sanitize import brief, clean, join_clean
+from primepods_magic.pods.launching.name_matching import fold_letters
+from primepods_magic.pods.spec.spec import PodSpec
 
 __all__ = [
     "Quote",

@@ -9,20 +9,18 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 
-from primepods_magic.api.bounds import check_choice, check_seconds
+from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, PodFailed, PodsError, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text import brief, clean
-from primepods_magic.api.vocabulary import PodStatus
-
-from .behind import run_behind
-from .burn import burn_usd_hr
-from .pace import interval_s
-from .snapshot import ChangeKind, Snapshot
-from .watch import Watch
+from primepods_magic.api.text.sanitize import brief, clean
+from primepods_magic.api.validation.bounds import check_choice, check_seconds
+from primepods_magic.pods.support.background import run_behind
+from primepods_magic.pods.support.rates import burn_usd_hr
+from primepods_magic.pods.watching.snapshot import ChangeKind, Snapshot
+from primepods_magic.pods.watching.watch import Watch
 
 if TYPE_CHECKING:
-    from .connection import Connection
+    from primepods_magic.pods.connection.connection import Connection
 
 __all__ = ["DEFAULT_TIMEOUT_S", "Goal", "Waiting", "begin_waiting", "wait_for"]
 
@@ -205,7 +203,7 @@ def _wait(
                 what = f"not {goal} within {timeout_s:g} s{_riddles(snapshot)}"
                 raise _give_up(connection, WaitTimedOut, what, snapshot)
             # A look that began before the clock was moved says nothing of what came after.
-            if look >= awaited_look and clock.pass_by(interval_s(connection)):
+            if look >= awaited_look and clock.pass_by(connection.interval_s()):
                 awaited_look = connection.poller.look_soon()
     except KeyboardInterrupt:
         raise _give_up(connection, WaitInterrupted, "stopped waiting", snapshot) from None

@@ -22,12 +22,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .database.opening import DatabaseUnusable
+    from primepods_magic.sandbox.storage.connection import DatabaseUnusable
+
     from .server import RunningSandbox, start
 
 __all__ = ["DatabaseUnusable", "RunningSandbox", "start"]
 
-_HOMES = {"DatabaseUnusable": ".database.opening", "RunningSandbox": ".server", "start": ".server"}
+_HOMES = {"DatabaseUnusable": ".storage.connection", "RunningSandbox": ".server", "start": ".server"}
 
 
 def __getattr__(name: str) -> Any:

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
-from .database.opening import DatabaseUnusable
+from primepods_magic.sandbox.schemas.enums import CLOCK_MODES, DIALECTS
+from primepods_magic.sandbox.storage.connection import DatabaseUnusable
+
 from .server import DEFAULT_HISTORY_ROWS, DEFAULT_PAGE_CAP, DEFAULT_SEED, start
-from .vocabulary import CLOCK_MODES, DIALECTS
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

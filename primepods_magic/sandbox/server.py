@@ -13,18 +13,18 @@ from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 
-from .app import create_app
-from .beginning import begin
-from .clock import END_OF_TIME, EPOCH, STEPPED_START, Clock, to_ms, wall_ms
-from .database.opening import explained
-from .database.store import Store
-from .faults.rules import Faults
-from .faults.selection import Selection, read_selection
-from .serving.admission import Admission
-from .serving.keys import BUILT_IN_KEYS, read_keys
-from .serving.thread import Server, ServingThread, configured, listen
-from .vocabulary import ClockMode, Dialect
-from .world import World
+from primepods_magic.sandbox.domain.clock import END_OF_TIME, EPOCH, STEPPED_START, Clock, to_ms, wall_ms
+from primepods_magic.sandbox.faults.parsing import Selection, read_selection
+from primepods_magic.sandbox.faults.rules import Faults
+from primepods_magic.sandbox.http.api_keys import BUILT_IN_KEYS, read_keys
+from primepods_magic.sandbox.http.app import create_app
+from primepods_magic.sandbox.http.auth import Admission
+from primepods_magic.sandbox.http.server_thread import Server, ServingThread, configured, listen
+from primepods_magic.sandbox.schemas.enums import ClockMode, Dialect
+from primepods_magic.sandbox.service.seed import begin
+from primepods_magic.sandbox.service.service import World
+from primepods_magic.sandbox.storage.connection import explained
+from primepods_magic.sandbox.storage.store import Store
 
 DEFAULT_HISTORY_ROWS = 180
 DEFAULT_PAGE_CAP = 1000

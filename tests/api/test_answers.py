@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from primepods_magic.api.answers import read_error, read_logs, read_model, read_page, read_status
-from primepods_magic.api.connections import read_connections
+from primepods_magic.api.enums import InstallationStatus, PodStatus
 from primepods_magic.api.errors import UnexpectedAnswer
+from primepods_magic.api.fields.ssh_target import read_connections
+from primepods_magic.api.http.parsing import read_error, read_logs, read_model, read_page, read_status
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails
-from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
 
 DATA = Path(__file__).parents[1] / "data"
 

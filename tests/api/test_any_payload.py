@@ -13,17 +13,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic.alias_generators import to_camel
 
-from primepods_magic.api import transport
 from primepods_magic.api.account import SshKey, Team, TeamMember, User, read_summary
-from primepods_magic.api.answers import read_error, read_logs, read_model, read_page, read_status
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import PodsError
+from primepods_magic.api.fields.lenient_types import Answer
+from primepods_magic.api.http import session as transport
+from primepods_magic.api.http.parsing import read_error, read_logs, read_model, read_page, read_status
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
 from primepods_magic.api.requests import create_request
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.tolerant import Answer
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, status_frame
-from primepods_magic.pods.spec import parse_spec
+from primepods_magic.pods.spec.spec import parse_spec
 from tests.api.test_requests import PAGE_BODY
 from tests.support.soak import pick
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from primepods_magic.api.connections import host_in, read_connections
+from primepods_magic.api.fields.ssh_target import host_in, read_connections
 from primepods_magic.api.models import PodDetails
 from tests.support.soak import pick
 

@@ -11,7 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from primepods_magic.api.files import read_plain_file, replace_file, replace_users_file, write_atomically
+from primepods_magic.api.local.atomic_files import (
+    read_plain_file,
+    replace_file,
+    replace_users_file,
+    write_atomically,
+)
 from tests.support.damage import damage_path
 
 

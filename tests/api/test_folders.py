@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.api.folders import expand_path, find_folder, find_home, shorten_path
+from primepods_magic.api.local.folders import expand_path, find_folder, find_home, shorten_path
 
 
 @pytest.mark.parametrize("kind", ["state", "cache", "config", "data"])
@@ -40,7 +40,7 @@ import os, pwd
 def refuse(*_): raise KeyError("no such user")
 pwd.getpwuid = pwd.getpwnam = refuse
 os.environ.pop("HOME", None)
-from primepods_magic.api.folders import expand_path, find_folder, find_home
+from primepods_magic.api.local.folders import expand_path, find_folder, find_home
 from primepods_magic.api.errors import InvalidRequest
 assert find_home() is None
 assert [find_folder(kind) for kind in ("state", "cache", "config", "data")] == [None] * 4

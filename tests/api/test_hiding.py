@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from primepods_magic.api import errors
-from primepods_magic.api.hiding import Hider, hide_secrets
+from primepods_magic.api.http.session import Transport
+from primepods_magic.api.secrets.redaction import Hider, hide_secrets
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.transport import Transport
 from tests.support.secrets import Search, forms_of
 from tests.support.soak import pick
 

@@ -10,8 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primepods_magic.api.account import Billing, Disk, Wallet
-from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
-from primepods_magic.api.tolerant import (
+from primepods_magic.api.fields.lenient_types import (
     EARLIEST,
     LATEST,
     amount_in,
@@ -23,6 +22,7 @@ from primepods_magic.api.tolerant import (
     tally_in,
     timestamp_in,
 )
+from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
 
 NOTHING = [
     None,

@@ -18,9 +18,10 @@ import httpcore
 import httpx
 import pytest
 
-from primepods_magic.api import errors, network
+from primepods_magic.api import errors
+from primepods_magic.api.http import network
+from primepods_magic.api.http.session import Transport
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.transport import Transport
 from tests.support.tls import make_certificate, tunneled
 from tests.support.wire import OK, dripping, sending, whole
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primepods_magic.api.errors import NotFound, PodsError
-from primepods_magic.api.output import printable
+from primepods_magic.api.text.stream_output import printable
 
 OURS = "8 × L4 · $2.39/h – a → b … “x” ─ é 日 🚀 \ud800"
 
@@ -121,7 +121,7 @@ def test_a_message_is_bounded() -> None:
     "secret", ["hunter2", "two\nlines", "tab\tand  spaces", "esc\x1b[0m", "\u202ebidi", "\n\n\n"]
 )
 def test_a_secret_is_hidden_as_it_is_and_as_cleaning_left_it(secret: str) -> None:
-    from primepods_magic.api.text import clean
+    from primepods_magic.api.text.sanitize import clean
 
     error = PodsError(f"refused: {secret} or {clean(secret)}!", said=f"got {secret}.")
     error.hide({secret: "${SECRET}"})

@@ -10,9 +10,9 @@ import pytest
 
 from primepods_magic.api import errors
 from primepods_magic.api.client import Client
+from primepods_magic.api.http.session import Transport
 from primepods_magic.api.requests import create_request
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.transport import Transport
 
 KEY = "pit_0123456789abcdef_secret"
 REQUEST = create_request(

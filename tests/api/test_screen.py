@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primepods_magic.api import logs, screen
-from primepods_magic.api.logs import show_end
-from primepods_magic.api.screen import render
-from primepods_magic.api.text import clean_lines
+from primepods_magic.api.text import log_tail as logs
+from primepods_magic.api.text import terminal_screen as screen
+from primepods_magic.api.text.log_tail import show_end
+from primepods_magic.api.text.sanitize import clean_lines
+from primepods_magic.api.text.terminal_screen import render
 
 TQDM = "".join(f"\r{n:3d}%|{'█' * (n // 10):10}| {n}/100" for n in range(101))
 PIP = "".join(f"\r\x1b[2K   \x1b[90m{'━' * n}\x1b[0m {n} MB" for n in range(41))

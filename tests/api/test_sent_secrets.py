@@ -13,11 +13,11 @@ import pytest
 
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import OutOfStock, PodsError
-from primepods_magic.api.hiding import MAX_SEARCHED
+from primepods_magic.api.fields.undocumented import without_secrets
 from primepods_magic.api.models import PodDetails, PodStatusEntry
 from primepods_magic.api.requests import CreateRequest
+from primepods_magic.api.secrets.redaction import MAX_SEARCHED
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.undocumented import without_secrets
 from tests.support.secrets import Search
 
 TOKEN = "hf_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789"

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from primepods_magic.api.text import as_word, brief, clean, clean_lines, clean_message, safe_html, shorten
+from primepods_magic.api.text.sanitize import (
+    as_word,
+    brief,
+    clean,
+    clean_lines,
+    clean_message,
+    safe_html,
+    shorten,
+)
 
 ACTING = (
     "\x00\x07\x08\x1b\x7f\x80\x9b\xad\u034f\u061c\u115f\u180e\u200b\u200c\u200d\u200e\u200f\u202a\u202e\u2060\u2066"

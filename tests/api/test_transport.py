@@ -16,9 +16,9 @@ import pytest
 
 from primepods_magic.api import errors
 from primepods_magic.api.client import Client
+from primepods_magic.api.http.session import Transport
 from primepods_magic.api.requests import create_request
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.transport import Transport
 from tests.support.waiting import eventually
 
 CASES = json.loads((Path(__file__).parents[1] / "data" / "20-errors.json").read_text(encoding="utf-8"))

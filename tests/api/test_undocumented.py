@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from primepods_magic.api import account, models, parts
+from primepods_magic.api import account, models
 from primepods_magic.api.account import Disk, SshKey, Team
+from primepods_magic.api.fields import parts
+from primepods_magic.api.fields.lenient_types import Answer
+from primepods_magic.api.fields.undocumented import read_undocumented
+from primepods_magic.api.http.urls import bare_address, bare_urls
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
-from primepods_magic.api.secret_names import may_hold_secret, sounds_secret
-from primepods_magic.api.tolerant import Answer
-from primepods_magic.api.undocumented import read_undocumented
-from primepods_magic.api.urls import bare_address, bare_urls
+from primepods_magic.api.secrets.names import may_hold_secret, sounds_secret
 from primepods_magic.frames import (
     disks_frame,
     history_frame,

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from primepods_magic.api.enums import InstallationStatus, PodStatus
+from primepods_magic.api.fields.lenient_types import fold_word
+from primepods_magic.api.fields.stock import Stock, read_stock
 from primepods_magic.api.models import Offer, PodDetails, PodStatusEntry
-from primepods_magic.api.stock import Stock, read_stock
-from primepods_magic.api.tolerant import fold_word
-from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
 
 READY: dict[str, Any] = {"installationStatus": "COMPLETE", "sshConnection": "root@203.0.113.7"}
 

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 import pandas as pd
 
 from primepods_magic import costs, frames
-from primepods_magic.notebook.accounting import TIMELINE
+from primepods_magic.notebook.commands.costs_report import TIMELINE
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,12 @@ from traitlets import Bool, Enum, Float, TraitType, Unicode
 
 import primepods_magic
 from primepods_magic import costs
-from primepods_magic.api import environment, errors
+from primepods_magic.api import errors
 from primepods_magic.api.errors import PodsError
-from primepods_magic.frames.glossary import meaning
+from primepods_magic.api.local import env_vars as environment
+from primepods_magic.frames.tables.column_docs import meaning
 from primepods_magic.notebook.magics import COMMANDS, PodsMagics, parser_of
-from primepods_magic.pods.handle import Pod
+from primepods_magic.pods.pod import Pod
 from primepods_magic.sandbox.__main__ import command_line
 from tests.documents.frames import FRAMES
 from tests.documents.markdown import code, first_sentences, one_line, prose, section, table

@@ -7,9 +7,9 @@ import re
 from pathlib import Path
 
 import primepods_magic
-from primepods_magic.api.environment import VARIABLES
-from primepods_magic.frames.glossary import MEANINGS, meaning
-from primepods_magic.frames.rendering.views import _VIEWS
+from primepods_magic.api.local.env_vars import VARIABLES
+from primepods_magic.frames.rendering.column_formats import _VIEWS
+from primepods_magic.frames.tables.column_docs import MEANINGS, meaning
 from tests.documents import reference
 from tests.documents.frames import FRAMES
 

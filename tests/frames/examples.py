@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from primepods_magic.api.answers import read_model, read_page, read_status
+from primepods_magic.api.http.parsing import read_model, read_page, read_status
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
 
 DATA = Path(__file__).parent.parent / "data"

@@ -14,8 +14,8 @@ from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails
 from primepods_magic.costs import dearest, gpu_hour_prices, ledger, load_frame, save_frame, waste
 from primepods_magic.frames import disks_frame, history_frame, offers_frame, pods_frame
-from primepods_magic.frames.schema import STRING
-from primepods_magic.pods.burn import accrued_usd
+from primepods_magic.frames.tables.schema import STRING
+from primepods_magic.pods.support.rates import accrued_usd
 
 START = datetime(2026, 9, 1, tzinfo=timezone.utc)
 NOW = START + timedelta(hours=100)

@@ -219,7 +219,7 @@ def test_how_many_are_at_work_at_once_does_not_matter(
 ) -> None:
     frame = ledger_of(given_rows)
     expected = breakdown(frame, "gpu", freq=freq, since=since)
-    module = import_module("primepods_magic.frames.costs.spread")
+    module = import_module("primepods_magic.costs.proration")
     before: tuple[int, int] = module._AT_ONCE, module._DENSE
     try:
         for at_once, dense in ((1, before[1]), (7, 0)):

@@ -21,8 +21,9 @@ from hypothesis import example, given
 from pandas.testing import assert_frame_equal
 
 from primepods_magic.api.errors import InvalidRequest, NotConfigured
+from primepods_magic.costs.breakdowns import breakdown
+from primepods_magic.costs.ledgers import ledger
 from primepods_magic.frames import history_frame, load_frame, save_frame
-from primepods_magic.frames.costs import breakdown, ledger
 from primepods_magic.pods.history.table import HistoryTable
 from tests.frames.examples import payload
 from tests.pods.history.test_table import rows

@@ -10,12 +10,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from primepods_magic.api.fields.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
-from primepods_magic.api.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, removed_frame, status_frame
-from primepods_magic.frames.pods import POD_COLUMNS as ALL_POD_COLUMNS
+from primepods_magic.frames.tables.pods import POD_COLUMNS as ALL_POD_COLUMNS
 from primepods_magic.pods.history.table import HistoryTable
-from primepods_magic.pods.remove import Removal
+from primepods_magic.pods.terminate import Removal
 
 from . import examples
 

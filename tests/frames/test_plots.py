@@ -16,8 +16,9 @@ import pytest
 
 from primepods_magic import costs as public
 from primepods_magic.api.errors import InvalidRequest, NotConfigured
-from primepods_magic.frames.costs import breakdown, ledger
-from primepods_magic.frames.plots import (
+from primepods_magic.costs.breakdowns import breakdown
+from primepods_magic.costs.ledgers import ledger
+from primepods_magic.costs.plots import (
     plot,
     plot_budget,
     plot_month,
@@ -26,8 +27,8 @@ from primepods_magic.frames.plots import (
     plot_shares,
     plot_timeline,
 )
-from primepods_magic.frames.plots.colours import OTHER, PALETTE, TEXT
-from primepods_magic.frames.plots.running import averaged, gpus_running
+from primepods_magic.costs.plots.colors import OTHER, PALETTE, TEXT
+from primepods_magic.costs.plots.timeline import averaged, gpus_running
 
 UTC = timezone.utc
 NOW = datetime(2026, 9, 14, 12, tzinfo=UTC)
@@ -285,7 +286,7 @@ def test_importing_loads_no_matplotlib_and_drawing_no_pyplot() -> None:
     code = """
 import sys
 import pandas as pd
-import primepods_magic.frames.plots as plots
+import primepods_magic.costs.plots as plots
 assert "matplotlib" not in sys.modules
 plots.plot(pd.DataFrame({"gpu": ["A"], "cost_usd": [1.0]}))._repr_png_()
 assert "matplotlib" in sys.modules

@@ -8,10 +8,10 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from primepods_magic.costs.ledgers import ledger
+from primepods_magic.costs.reports import dearest, gpu_hour_prices, last_month, month, spot_savings
+from primepods_magic.costs.unused import waste
 from primepods_magic.frames import disks_frame, history_frame, offers_frame, overview_frame, pods_frame
-from primepods_magic.frames.costs import ledger
-from primepods_magic.frames.costs.questions import dearest, gpu_hour_prices, last_month, month, spot_savings
-from primepods_magic.frames.costs.waste import waste
 
 UTC = timezone.utc
 NOW = datetime(2026, 9, 14, 12, tzinfo=UTC)

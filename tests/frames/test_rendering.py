@@ -18,7 +18,7 @@ from primepods_magic.api.models import Offer, PodDetails
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, status_frame
 from primepods_magic.frames.rendering import Sheet, as_text, read_sheet, sheet_html, sheet_text
 from primepods_magic.frames.rendering.as_html import _FILL
-from primepods_magic.frames.rendering.words import clean, money
+from primepods_magic.frames.rendering.formatting import clean, money
 
 from . import examples
 

@@ -11,7 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from primepods_magic.frames.costs.periods import has_zone_data, period_of, zone
+from primepods_magic.costs.periods import period_of
+from primepods_magic.frames.time_zones import has_zone_data, zone
 
 BERLIN = ZoneInfo("Europe/Berlin")
 
@@ -87,7 +88,7 @@ _CODE = """
 import sys
 sys.modules["tzdata"] = None
 from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.notebook.moments import zone
+from primepods_magic.notebook.input.dates import zone
 print(zone("UTC"), zone("+02:00"))
 for name in sys.argv[1:]:
     try:

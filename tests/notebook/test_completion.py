@@ -18,15 +18,15 @@ from IPython.core.completer import provisionalcompleter
 from jupyter_client.manager import start_new_kernel
 
 from primepods_magic import Settings, connect
+from primepods_magic.api.enums import GPU_TYPES
 from primepods_magic.api.models import Offer, PodDetails
-from primepods_magic.api.vocabulary import GPU_TYPES
 from primepods_magic.notebook.completion import _WORDS, BODY_KEYS, completions_at
-from primepods_magic.notebook.cutting import Field, cut_line
-from primepods_magic.notebook.line import filled_in, words_of
-from primepods_magic.pods.connection import in_use
-from primepods_magic.pods.memory import Memory
-from primepods_magic.pods.spec import SHORT_NAMES, PodSpec
-from primepods_magic.pods.spec_text import fill_in, load_yaml, no_variables
+from primepods_magic.notebook.input.expansion import filled_in, words_of
+from primepods_magic.notebook.input.tokenizer import Field, cut_line
+from primepods_magic.pods.connection.completion_cache import Memory
+from primepods_magic.pods.connection.current import in_use
+from primepods_magic.pods.spec.parser import fill_in, load_yaml, no_variables
+from primepods_magic.pods.spec.spec import SHORT_NAMES, PodSpec
 from tests.support.sandbox_control import SandboxControl
 from tests.support.soak import pick
 from tests.support.waiting import eventually
@@ -319,7 +319,7 @@ def test_what_is_old_is_looked_up_behind(
     }
     sandbox.api.post("/api/v1/pods", json={"pod": pod, "provider": {"type": "hyperstack"}})
     assert "%pods show elsewhere" not in completed(shell, "%pods show ")
-    monkeypatch.setattr("primepods_magic.pods.memory._FRESH_S", 0.0)
+    monkeypatch.setattr("primepods_magic.pods.connection.completion_cache._FRESH_S", 0.0)
     completed(shell, "%pods show ")
     eventually(lambda: "%pods show elsewhere" in completed(shell, "%pods show "), "the new pod is offered")
     connection = in_use()
@@ -332,7 +332,7 @@ def test_a_service_that_is_gone_disturbs_nobody(
     shell: Any, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shell.run("%pod_create --gpu L4_24GB --name train --wait")
-    monkeypatch.setattr("primepods_magic.pods.memory._FRESH_S", 0.0)
+    monkeypatch.setattr("primepods_magic.pods.connection.completion_cache._FRESH_S", 0.0)
     sandbox.api.put("/sandbox/faults", json={"profile": "down"})
     for _ in range(3):
         assert completed(shell, "%pods show ") == ["%pods show train"]

@@ -12,8 +12,9 @@ import pytest
 
 from primepods_magic.api import errors
 from primepods_magic.api.settings import Settings
-from primepods_magic.notebook import connection_card
-from primepods_magic.pods.connection import Connection, connect, disconnect
+from primepods_magic.notebook.display import connection as connection_card
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import connect, disconnect
 from tests.support.kernels import text_of
 from tests.support.sandbox_control import KEY, READ_KEY, SandboxControl
 from tests.support.silent import silent_about_itself

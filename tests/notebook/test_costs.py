@@ -14,7 +14,7 @@ import pytest
 from primepods_magic import Settings, connect, costs
 from primepods_magic.api.errors import InvalidRequest, NotConfigured, NotFound
 from primepods_magic.notebook.commands.costs import QUESTIONS
-from primepods_magic.pods.connection import in_use
+from primepods_magic.pods.connection.current import in_use
 from tests.support.sandbox_control import SandboxControl
 from tests.support.scripted import Answered, Asked, as_json, scripted
 

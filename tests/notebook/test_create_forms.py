@@ -12,7 +12,7 @@ from traitlets import TraitError
 
 from primepods_magic import Pod
 from primepods_magic.api import errors
-from primepods_magic.pods.connection import in_use
+from primepods_magic.pods.connection.current import in_use
 from tests.support.sandbox_control import SandboxControl
 from tests.support.silent import silent_about_itself
 

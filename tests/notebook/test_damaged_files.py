@@ -18,7 +18,7 @@ import pytest
 
 import primepods_magic
 from primepods_magic.api.errors import InvalidRequest, NotConfigured, PodsError
-from primepods_magic.pods.last_seen import greeting, note_seen
+from primepods_magic.pods.connection.last_seen import greeting, note_seen
 from tests.support.damage import DAMAGES, damage_path
 from tests.support.soak import pick
 

@@ -15,8 +15,8 @@ from IPython.core.formatters import DisplayFormatter
 
 from primepods_magic.api.models import PodDetails
 from primepods_magic.frames import pods_frame
-from primepods_magic.notebook import display
-from primepods_magic.notebook.display import present, register, unregister
+from primepods_magic.notebook.display import frames as display
+from primepods_magic.notebook.display.frames import present, register, unregister
 
 TEXT, HTML = "text/plain", "text/html"
 
@@ -233,12 +233,12 @@ def test_neither_loading_nor_registering_loads_pandas() -> None:
     code = (
         "import sys\n"
         "from IPython.core.formatters import DisplayFormatter\n"
-        "from primepods_magic.notebook.display import register, unregister\n"
+        "from primepods_magic.notebook.display.frames import register, unregister\n"
         "formatters = DisplayFormatter()\n"
         "register(formatters); unregister(formatters); register(formatters)\n"
         "assert not {'pandas', 'pydantic', 'httpx', 'ipywidgets'} & set(sys.modules)\n"
         "from primepods_magic.frames import pods_frame\n"
-        "from primepods_magic.notebook.display import present\n"
+        "from primepods_magic.notebook.display.frames import present\n"
         "frame = present(pods_frame([]), kind='pods')\n"
         "formatters.active_types = list(formatters.formatters)\n"
         "assert formatters.format(frame)[0]['text/plain'] == 'no pods'\n"

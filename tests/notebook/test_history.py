@@ -17,9 +17,9 @@ from pandas.testing import assert_frame_equal
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.frames import load_frame
-from primepods_magic.notebook import progress
-from primepods_magic.notebook.progress import reading
-from primepods_magic.pods.connection import connect
+from primepods_magic.notebook.progress import download_bar as progress
+from primepods_magic.notebook.progress.download_bar import reading
+from primepods_magic.pods.connection.current import connect
 from primepods_magic.pods.history import cache_files
 from tests.frames.test_files import without_empty
 from tests.notebook.views.snapshots import FrontEnd

@@ -17,16 +17,17 @@ from ipywidgets.widgets import widget as widget_module
 
 from primepods_magic.api import errors
 from primepods_magic.api.errors import PodsError
-from primepods_magic.notebook.launcher.market import OfferKey
-from primepods_magic.notebook.launcher.model import LauncherModel
-from primepods_magic.notebook.launcher.order import LaunchSettings
-from primepods_magic.notebook.launcher.still import still_html, still_text
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.notebook.launcher.state.offers import OfferKey
+from primepods_magic.notebook.launcher.state.order import LaunchSettings
 from primepods_magic.notebook.launcher.view.app import LauncherView
-from primepods_magic.notebook.output import ask_line
-from primepods_magic.notebook.views.terminal import TerminalView
-from primepods_magic.notebook.views.widget import WidgetView
-from primepods_magic.pods.connection import Connection, current
-from primepods_magic.pods.snapshot import Snapshot, changes_between
+from primepods_magic.notebook.launcher.view.static import still_html, still_text
+from primepods_magic.notebook.progress.terminal import TerminalView
+from primepods_magic.notebook.progress.widget import WidgetView
+from primepods_magic.notebook.shell.output import ask_line
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import current
+from primepods_magic.pods.watching.snapshot import Snapshot, changes_between
 from tests.support.hostile import FORGED, HOSTILE, Hostile, hostile
 from tests.support.sandbox_control import SandboxControl
 from tests.support.soak import pick

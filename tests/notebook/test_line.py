@@ -17,11 +17,11 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from primepods_magic.api.errors import InvalidRequest, NotFound, OutOfStock, PodsError
-from primepods_magic.notebook.arguments import HelpWanted
-from primepods_magic.notebook.line import Line, Several, filled_in, quote_word, words_of
+from primepods_magic.notebook.input.arguments import HelpWanted
+from primepods_magic.notebook.input.expansion import Line, Several, filled_in, quote_word, words_of
+from primepods_magic.notebook.input.variables import Variables
 from primepods_magic.notebook.magics import parser_of
-from primepods_magic.notebook.variables import Variables
-from primepods_magic.pods.spec_text import fill_in, no_variables
+from primepods_magic.pods.spec.parser import fill_in, no_variables
 from tests.support.soak import pick
 
 

@@ -14,14 +14,15 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 
 from primepods_magic.api.errors import PodFailed
-from primepods_magic.notebook.live import LiveDisplays
-from primepods_magic.notebook.views.plain import PlainView
-from primepods_magic.notebook.views.terminal import TerminalView
-from primepods_magic.notebook.views.widget import WidgetView
-from primepods_magic.pods.connection import Connection, connect, disconnect
-from primepods_magic.pods.launch import launch
-from primepods_magic.pods.snapshot import ChangeKind, Snapshot
+from primepods_magic.notebook.progress.lines import PlainView
+from primepods_magic.notebook.progress.live import LiveDisplays
+from primepods_magic.notebook.progress.terminal import TerminalView
+from primepods_magic.notebook.progress.widget import WidgetView
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import connect, disconnect
+from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.wait import wait_for
+from primepods_magic.pods.watching.snapshot import ChangeKind, Snapshot
 from tests.notebook.views.snapshots import FrontEnd
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
@@ -167,7 +168,7 @@ def test_stopping_ends_the_watching_and_leaves_the_pod(connection: Connection, n
 
 FORKING = """
 import multiprocessing, os
-from primepods_magic.pods.connection import current
+from primepods_magic.pods.connection.current import current
 
 def names(_):
     return [pod.name for pod in current().client.list_all_pods()]

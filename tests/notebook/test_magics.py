@@ -13,10 +13,10 @@ import pytest
 
 from primepods_magic import Pod, Settings, connect
 from primepods_magic.api import errors
-from primepods_magic.notebook.interrupts import interrupts_held
 from primepods_magic.notebook.magics import _OTHER_WORDS, COMMANDS
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.handle import LogText
+from primepods_magic.notebook.shell.interrupts import interrupts_held
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.pod import LogText
 from tests.support.sandbox_control import SandboxControl
 
 CREATE = "%%pod_create --wait\nname: train\ngpu: H100_80GB"

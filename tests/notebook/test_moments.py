@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.notebook.moments import moment, zone
+from primepods_magic.notebook.input.dates import moment, zone
 
 UTC = timezone.utc
 BERLIN = zone("Europe/Berlin")

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from primepods_magic.api import errors
-from primepods_magic.pods.connection import connect, disconnect
-from primepods_magic.pods.launch import launch
+from primepods_magic.pods.connection.current import connect, disconnect
+from primepods_magic.pods.launching.launch import launch
 from tests.support.sandbox_control import SandboxControl
 from tests.support.silent import silent_about_itself
 

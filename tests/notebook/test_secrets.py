@@ -28,10 +28,10 @@ from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.settings import load_settings
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, status_frame
 from primepods_magic.notebook.magics import COMMANDS, PodsMagics
-from primepods_magic.pods.connection import current, disconnect
-from primepods_magic.pods.launch import plan_launch
-from primepods_magic.pods.snapshot import Snapshot
-from primepods_magic.pods.spec import PodSpec, parse_spec
+from primepods_magic.pods.connection.current import current, disconnect
+from primepods_magic.pods.launching.launch import plan_launch
+from primepods_magic.pods.spec.spec import PodSpec, parse_spec
+from primepods_magic.pods.watching.snapshot import Snapshot
 from tests.support.kernels import notebook_of
 from tests.support.relay import Relay, relayed
 from tests.support.sandbox_control import SandboxControl

@@ -8,7 +8,8 @@ import httpx
 import pytest
 
 from primepods_magic.api.client import Client
-from primepods_magic.pods.connection import Connection, connect, disconnect
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import connect, disconnect
 from tests.support.sandbox_control import SandboxControl
 
 Through = Callable[..., Connection]

@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from primepods_magic.api.errors import InvalidRequest, NameInUse, NotFound
-from primepods_magic.pods.clock import ServiceClock
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.ssh_keys import add_key, fingerprint, list_keys, make_primary
-from primepods_magic.pods.teams import find_team
-from primepods_magic.pods.wallet import read_wallet
+from primepods_magic.pods.account.teams import find_team
+from primepods_magic.pods.account.wallet import read_wallet
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.ssh.keys import add_key, fingerprint, list_keys, make_primary
+from primepods_magic.pods.support.clock import ServiceClock
 from tests.support.damage import damage_path
 from tests.support.moving_list import client_of
 from tests.support.sandbox_control import SandboxControl

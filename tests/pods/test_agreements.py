@@ -10,19 +10,19 @@ from typing import Any
 import httpx
 import pytest
 
+from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails, PodStatusEntry
-from primepods_magic.api.vocabulary import PodStatus
-from primepods_magic.notebook.views.rows import read_row
-from primepods_magic.pods.agreements import Agreements, is_above
-from primepods_magic.pods.behind import finish
-from primepods_magic.pods.clock import ServiceClock
-from primepods_magic.pods.connection import Connection
+from primepods_magic.notebook.progress.rows import read_row
+from primepods_magic.pods.account.overview import overview
+from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.find import find_pod, find_pods
-from primepods_magic.pods.guards import Limits
-from primepods_magic.pods.launch import launch
+from primepods_magic.pods.launching.agreed_prices import Agreements, is_above
+from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.launching.limits import Limits
 from primepods_magic.pods.listing import list_pods
-from primepods_magic.pods.overview import overview
+from primepods_magic.pods.support.background import finish
+from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import is_create, names

@@ -14,10 +14,10 @@ import pytest
 from primepods_magic.api.account import Billing, Disk, Wallet
 from primepods_magic.api.models import PodDetails
 from primepods_magic.costs import read_ledger
-from primepods_magic.pods.billings import Billed, collect_billings, cost_so_far_usd
-from primepods_magic.pods.clock import ServiceClock
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.overview import overview
+from primepods_magic.pods.account.billings import Billed, collect_billings, cost_so_far_usd
+from primepods_magic.pods.account.overview import overview
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.support.clock import ServiceClock
 from tests.support.moving_list import client_of
 
 NOW = datetime(2026, 9, 14, 20, tzinfo=timezone.utc)

@@ -13,22 +13,29 @@ import pandas as pd
 import pytest
 
 from primepods_magic import Limits, Pod, Settings, connect, costs, launch, launch_many
-from primepods_magic.api.bounds import MAX_COUNT, MAX_SECONDS, check_count, check_price, check_seconds
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest, NotFound
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import create_request
-from primepods_magic.pods.connection import Connection, current
+from primepods_magic.api.validation.bounds import (
+    MAX_COUNT,
+    MAX_SECONDS,
+    check_count,
+    check_price,
+    check_seconds,
+)
+from primepods_magic.pods.account.teams import find_team
+from primepods_magic.pods.account.wallet import read_wallet
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import current
 from primepods_magic.pods.doctor import diagnose
 from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.history import read_history
 from primepods_magic.pods.listing import list_history, list_offers, list_pods
 from primepods_magic.pods.logs import follow_logs
-from primepods_magic.pods.remove import remove_pods
-from primepods_magic.pods.spec import spec_from_mapping
-from primepods_magic.pods.teams import find_team
+from primepods_magic.pods.spec.spec import spec_from_mapping
+from primepods_magic.pods.terminate import remove_pods
 from primepods_magic.pods.wait import begin_waiting, wait_for
-from primepods_magic.pods.wallet import read_wallet
 
 DETAILS = PodDetails(id="24b59b", name="train", status="ACTIVE")
 LEDGER = pd.DataFrame(
@@ -150,7 +157,7 @@ TABLE = {name: (call, values) for calls, values in CASES for name, call in calls
 @pytest.fixture(scope="module")
 def closed() -> Connection:
     """A connection to nowhere: whatever asks the service fails otherwise than by being refused."""
-    from primepods_magic.pods.clock import ServiceClock
+    from primepods_magic.pods.support.clock import ServiceClock
 
     client = Client(Settings("http://127.0.0.1:9", "sandbox-user"))
     return Connection(client, ServiceClock(client.transport), True)

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from primepods_magic.api.account import Disk
 from primepods_magic.api.models import PodDetails
-from primepods_magic.pods.burn import accrued_usd, burn_usd_hr, disk_burn_usd_hr, has_ended
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.handle import Pod
-from primepods_magic.pods.outlook import Forecast
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.pod import Pod
+from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr, disk_burn_usd_hr, has_ended
+from primepods_magic.pods.watching.estimates import Forecast
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=timezone.utc)
 LIVE = {"id": "p", "status": "ACTIVE", "priceHr": 2.0, "createdAt": "2026-11-29T00:00:00Z"}

@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from primepods_magic.api.errors import BudgetExceeded
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.guards import Limits
-from primepods_magic.pods.launch import launch
-from primepods_magic.pods.records import hold_name
-from primepods_magic.pods.spec import spec_from_mapping
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.journal.lookup import hold_name
+from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.launching.limits import Limits
+from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
 
 LIMITS = Limits(max_burn_usd_hr=1)

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from primepods_magic.api.models import PodDetails
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.snapshot import Change, Snapshot, changes_between
-from primepods_magic.pods.watch import Watch
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.watching.snapshot import Change, Snapshot, changes_between
+from primepods_magic.pods.watching.watch import Watch
 from tests.support.soak import pick
 from tests.support.watching import SSH, START, GatedClock, Service, as_json, connected, watchers
 

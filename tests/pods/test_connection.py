@@ -18,9 +18,10 @@ import pytest
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import ConnectionClosed, NotConfigured
 from primepods_magic.api.settings import Settings
-from primepods_magic.pods.connection import Connection, connect, current, disconnect, in_use
-from primepods_magic.pods.intents import launch_path
-from primepods_magic.pods.snapshot import Snapshot
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import connect, current, disconnect, in_use
+from primepods_magic.pods.launching.journal.journal import launch_path
+from primepods_magic.pods.watching.snapshot import Snapshot
 from primepods_magic.sandbox import start
 from tests.pods.conftest import Changing
 from tests.support.sandbox_control import KEY, READ_KEY, SandboxControl, control, controlled

@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 
 from primepods_magic.api.settings import LIVE_URL, Settings
-from primepods_magic.pods.connection import connect, disconnect
+from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.doctor import Finding, diagnose
 from tests.support.sandbox_control import KEY, READ_KEY, SandboxControl
 

@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from primepods_magic.api.errors import BudgetExceeded, LaunchRefused, OutOfStock
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.guards import end_above_agreement
-from primepods_magic.pods.launch import LaunchPlan, Limits, launch, plan_launch
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.launch import LaunchPlan, Limits, launch, plan_launch
+from primepods_magic.pods.launching.limits import end_above_agreement
 from primepods_magic.pods.offers import Quote, choose_offer
-from primepods_magic.pods.spec import spec_from_mapping
+from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_launch import OFFER, names, offering
 

@@ -10,9 +10,9 @@ import pytest
 from primepods_magic import launch
 from primepods_magic.api.errors import UnexpectedAnswer, WaitTimedOut
 from primepods_magic.api.models import PodDetails
-from primepods_magic.notebook.card import card_text
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.handle import Pod
+from primepods_magic.notebook.display.pod import card_text
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.pod import Pod
 from tests.support.sandbox_control import SandboxControl
 from tests.support.watching import Service, as_json, connected
 

@@ -12,11 +12,11 @@ import pytest
 
 from primepods_magic.api.errors import BudgetExceeded, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.pods.agreements import Agreements
-from primepods_magic.pods.clock import ServiceClock
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.launch import launch
-from primepods_magic.pods.locks import launching
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.agreed_prices import Agreements
+from primepods_magic.pods.launching.journal.name_lock import launching
+from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import is_create, names, note_of

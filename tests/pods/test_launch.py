@@ -21,12 +21,13 @@ from primepods_magic.api.errors import (
     PodsError,
 )
 from primepods_magic.api.settings import Settings
-from primepods_magic.pods.connection import Connection, connect, current
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import connect, current
 from primepods_magic.pods.find import find_pod
-from primepods_magic.pods.launch import launch, plan_launch
-from primepods_magic.pods.launch_many import launch_many
+from primepods_magic.pods.launching.launch import launch, plan_launch
+from primepods_magic.pods.launching.launch_many import launch_many
 from primepods_magic.pods.offers import Quote, choose_offer
-from primepods_magic.pods.spec import parse_spec, spec_from_mapping, specs_from_mapping
+from primepods_magic.pods.spec.spec import parse_spec, spec_from_mapping, specs_from_mapping
 from tests.api.test_requests import PAGE_BODY
 from tests.pods.conftest import Changing, Through
 from tests.support.sandbox_control import SandboxControl

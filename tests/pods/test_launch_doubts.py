@@ -19,11 +19,11 @@ from primepods_magic.api.errors import (
     RequestRefused,
 )
 from primepods_magic.api.settings import normalize_url
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.guards import Limits
-from primepods_magic.pods.launch import launch, plan_launch
-from primepods_magic.pods.launch_many import launch_many
-from primepods_magic.pods.spec import spec_from_mapping
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.launch import launch, plan_launch
+from primepods_magic.pods.launching.launch_many import launch_many
+from primepods_magic.pods.launching.limits import Limits
+from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_changed_names import Renaming
 from tests.pods.test_launch import OFFER, offering

@@ -17,10 +17,10 @@ import httpx
 import pytest
 
 from primepods_magic.api.errors import LaunchRefused
-from primepods_magic.api.folders import find_folder
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.doctor.here import launch_notes
-from primepods_magic.pods.launch import launch
+from primepods_magic.api.local.folders import find_folder
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.doctor.local import launch_notes
+from primepods_magic.pods.launching.launch import launch
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import Breaking, is_create, names, note_of
 from tests.support.sandbox_control import SandboxControl
@@ -158,7 +158,7 @@ def test_a_clock_of_the_service_that_jumps_does_not_end_the_search(
             return response
 
     from primepods_magic.api.client import Client
-    from primepods_magic.pods.clock import ServiceClock
+    from primepods_magic.pods.support.clock import ServiceClock
 
     client = Client(connection.settings, http=Jumping(arrives=True))
     there = Connection(client, ServiceClock(client.transport), is_sandbox=True, poll_interval_s=0.05)
@@ -193,7 +193,7 @@ def test_a_twin_is_reported_although_the_list_lags(
 
 FORKING = """
 import os, sys, threading, time
-from primepods_magic.pods.locks import locked
+from primepods_magic.pods.launching.journal.name_lock import locked
 from pathlib import Path
 
 held, done = threading.Event(), threading.Event()
@@ -216,7 +216,7 @@ time.sleep(120)
 WAITING = """
 import sys
 from pathlib import Path
-from primepods_magic.pods.locks import locked
+from primepods_magic.pods.launching.journal.name_lock import locked
 
 with locked(Path(sys.argv[1]), on_wait=lambda: print("waits", flush=True)):
     print("held")

@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from primepods_magic.api import errors
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.guards import Limits
-from primepods_magic.pods.launch_many import launch_many
-from primepods_magic.pods.spec import PodSpec, parse_specs
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.launch_many import launch_many
+from primepods_magic.pods.launching.limits import Limits
+from primepods_magic.pods.spec.spec import PodSpec, parse_specs
 from tests.pods.conftest import Through
 
 

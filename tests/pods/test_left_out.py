@@ -18,18 +18,18 @@ from primepods_magic.api.errors import (
     UnexpectedAnswer,
     WaitTimedOut,
 )
-from primepods_magic.pods.burn import burn_usd_hr
-from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.account.overview import overview
+from primepods_magic.pods.account.spending import read_spending
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.last_seen import greeting
 from primepods_magic.pods.find import find_pod, find_pods
-from primepods_magic.pods.last_seen import greeting
-from primepods_magic.pods.launch import launch, plan_launch
+from primepods_magic.pods.launching.launch import launch, plan_launch
 from primepods_magic.pods.listing import list_pods
-from primepods_magic.pods.look import Lookout
-from primepods_magic.pods.overview import overview
-from primepods_magic.pods.remove import remove_pods
-from primepods_magic.pods.spec import PodSpec
-from primepods_magic.pods.spending import read_spending
+from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.rates import burn_usd_hr
+from primepods_magic.pods.terminate import remove_pods
 from primepods_magic.pods.wait import wait_for
+from primepods_magic.pods.watching.status_reader import Lookout
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_launch_doubts import GONE, is_list
 from tests.pods.test_one_pod import is_create, names

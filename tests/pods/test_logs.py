@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from primepods_magic import launch
 from primepods_magic.api.errors import WaitTimedOut
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.handle import Pod
+from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.logs import GAP, follow_logs, new_lines
+from primepods_magic.pods.pod import Pod
 from tests.pods.conftest import Changing, Through
 from tests.support.sandbox_control import SandboxControl
 

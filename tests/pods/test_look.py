@@ -11,11 +11,11 @@ from typing import Any
 import httpx
 import pytest
 
+from primepods_magic.api.enums import InstallationStatus, PodStatus
 from primepods_magic.api.errors import PodsError, UnexpectedAnswer
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.look import Lookout
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.watching.status_reader import Lookout
 from tests.support.soak import pick
 from tests.support.watching import START, GatedClock, Service, as_json, broken, connected, of_status
 

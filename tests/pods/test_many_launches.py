@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from primepods_magic.api.settings import Settings
-from primepods_magic.pods.connection import connect, disconnect
+from primepods_magic.pods.connection.current import connect, disconnect
 from tests.support.launching import Tally, Verdict, end, failing_sandbox, kernels, launch_once, tally
 from tests.support.soak import SOAK, pick
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 
 from primepods_magic.api.models import Offer, PodDetails
-from primepods_magic.pods.behind import finish
-from primepods_magic.pods.memory import Memory
+from primepods_magic.pods.connection.completion_cache import Memory
+from primepods_magic.pods.support.background import finish
 from tests.pods.conftest import Changing, Through
 
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest, OutOfStock
+from primepods_magic.api.fields.stock import Stock
 from primepods_magic.api.models import Offer, PodDetails
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.stock import Stock
-from primepods_magic.pods.clock import ServiceClock
-from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.listing import list_offers
 from primepods_magic.pods.offers import Quote, cheapest_first, choose_offer, misfits, quote
-from primepods_magic.pods.spec import spec_from_mapping
+from primepods_magic.pods.spec.spec import spec_from_mapping
+from primepods_magic.pods.support.clock import ServiceClock
 from tests.support.soak import pick
 
 EXAMPLES = settings(max_examples=pick(60, 5_000))

@@ -27,11 +27,11 @@ from primepods_magic.api.errors import (
     ServiceUnavailable,
     WaitInterrupted,
 )
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.identity import name_space
-from primepods_magic.pods.intents import Intent, IntentFile
-from primepods_magic.pods.launch import launch, plan_launch
-from primepods_magic.pods.spec import spec_from_mapping
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.journal.journal import Intent, IntentFile
+from primepods_magic.pods.launching.launch import launch, plan_launch
+from primepods_magic.pods.launching.naming import name_space
+from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually

@@ -12,9 +12,9 @@ import pytest
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest, NotConfigured
 from primepods_magic.api.settings import Settings
-from primepods_magic.pods.connection import connect, disconnect
+from primepods_magic.pods.connection.current import connect, disconnect
+from primepods_magic.pods.connection.open_client import find_blame, open_client
 from primepods_magic.pods.doctor import Finding, diagnose
-from primepods_magic.pods.opening import find_blame, open_client
 from tests.support.tls import make_certificate, proxied
 
 SECRET = "pit_0123456789abcdef0123456789abcdef"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from primepods_magic.api.models import PodDetails
-from primepods_magic.pods.intents import Intent, Order
-from primepods_magic.pods.order_changes import list_changes, list_doubts
+from primepods_magic.pods.launching.differences import list_changes, list_doubts
+from primepods_magic.pods.launching.journal.journal import Intent, Order
 
 INTENT = Intent(
     name="train",

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primepods_magic.api.models import PodDetails
-from primepods_magic.pods.outlook import Forecast
+from primepods_magic.pods.watching.estimates import Forecast
 from tests.support.watching import SSH, START
 
 

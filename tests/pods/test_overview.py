@@ -14,10 +14,10 @@ from primepods_magic.api.errors import UnexpectedAnswer
 from primepods_magic.api.models import PodDetails
 from primepods_magic.costs import ledger, read_ledger
 from primepods_magic.frames import history_frame, pods_frame
-from primepods_magic.pods.burn import accrued_usd
-from primepods_magic.pods.clock import ServiceClock
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.overview import overview
+from primepods_magic.pods.account.overview import overview
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.support.clock import ServiceClock
+from primepods_magic.pods.support.rates import accrued_usd
 from tests.pods.conftest import Changing, Through
 from tests.support.moving_list import client_of
 from tests.support.sandbox_control import SandboxControl

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primepods_magic.pods.pace import Pace, interval_s
+from primepods_magic.pods.watching.backoff import Pace
 from tests.support.watching import Service, connected
 
 
@@ -16,11 +16,11 @@ def steady() -> Pace:
 
 def test_the_interval_is_what_is_set_and_else_what_suits_the_service() -> None:
     with connected(Service(), interval_s=None) as connection:
-        assert interval_s(connection) == 5.0
+        assert connection.interval_s() == 5.0
         connection.is_sandbox = True
-        assert interval_s(connection) == 0.5
+        assert connection.interval_s() == 0.5
         connection.poll_interval_s = 2.0
-        assert interval_s(connection) == 2.0
+        assert connection.interval_s() == 2.0
 
 
 def test_where_nothing_changes_it_looks_less_often_up_to_half_as_often() -> None:

@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from primepods_magic.api.errors import RequestRefused
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.launch import launch
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.launch import launch
 from tests.pods.conftest import Through
 from tests.pods.test_changed_names import Renaming
 from tests.pods.test_one_pod import is_create, names

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from primepods_magic.pods.remove import remove_pods
+from primepods_magic.pods.terminate import remove_pods
 from tests.support.watching import GatedClock, Service, as_json, connected
 
 NOTHING: dict[str, Any] = {"data": [], "total_count": 0}

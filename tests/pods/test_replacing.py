@@ -11,13 +11,13 @@ import pytest
 
 from primepods_magic.api import errors
 from primepods_magic.api.models import PodDetails
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.creation import Creation
-from primepods_magic.pods.identity import standing
-from primepods_magic.pods.launch import LaunchPlan, Limits, launch
-from primepods_magic.pods.order_changes import list_changes
-from primepods_magic.pods.plan import plan_launch
-from primepods_magic.pods.spec import spec_from_mapping
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.create import Creation
+from primepods_magic.pods.launching.differences import list_changes
+from primepods_magic.pods.launching.launch import LaunchPlan, Limits, launch
+from primepods_magic.pods.launching.naming import standing
+from primepods_magic.pods.launching.plan import plan_launch
+from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import is_create
 from tests.pods.test_order_changes import ORDERED

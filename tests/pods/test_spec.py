@@ -7,9 +7,15 @@ import json
 import pytest
 
 from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.api.secret import Secret
-from primepods_magic.pods.spec import PodSpec, parse_spec, parse_specs, spec_from_mapping, specs_from_mapping
-from primepods_magic.pods.spec_text import literal_secrets
+from primepods_magic.api.secrets.secret_text import Secret
+from primepods_magic.pods.spec.parser import literal_secrets
+from primepods_magic.pods.spec.spec import (
+    PodSpec,
+    parse_spec,
+    parse_specs,
+    spec_from_mapping,
+    specs_from_mapping,
+)
 from tests.api.test_requests import PAGE_BODY
 
 SHORT = """

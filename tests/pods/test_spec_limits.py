@@ -14,8 +14,8 @@ import pytest
 
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.requests import create_request, nearest
-from primepods_magic.pods.spec import MOST_PODS, parse_specs, spec_from_mapping, specs_from_mapping
-from primepods_magic.pods.spec_text import literal_secrets
+from primepods_magic.pods.spec.parser import literal_secrets
+from primepods_magic.pods.spec.spec import MOST_PODS, parse_specs, spec_from_mapping, specs_from_mapping
 
 GPU = {"gpu": "L4_24GB"}
 

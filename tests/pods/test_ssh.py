@@ -17,10 +17,10 @@ import pytest
 from primepods_magic import launch
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import PodDetails
-from primepods_magic.pods import ssh_effect
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.remove import remove_pods
-from primepods_magic.pods.ssh import ssh_commands, write_ssh_config
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.ssh import config_check as ssh_effect
+from primepods_magic.pods.ssh.config import ssh_commands, write_ssh_config
+from primepods_magic.pods.terminate import remove_pods
 from tests.support.damage import damage_path
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
@@ -431,7 +431,7 @@ def test_kernels_that_write_at_once_lose_nothing(connection: Connection, tmp_pat
     begin = tmp_path / "begin"
     code = (
         "import sys, pathlib\nfrom primepods_magic import connect\n"
-        "from primepods_magic.pods.ssh import write_ssh_config\n"
+        "from primepods_magic.pods.ssh.config import write_ssh_config\n"
         "connection = connect(sandbox=True)\npod = connection.client.get_pod(sys.argv[1])\n"
         "pathlib.Path(sys.argv[2] + '-' + pod.name).touch()\n"
         "while not pathlib.Path(sys.argv[2]).exists(): pass\n"

@@ -13,9 +13,9 @@ import httpx
 import pytest
 
 from primepods_magic.api.errors import BudgetExceeded, OutcomeUnknown, OutOfStock, RequestRefused
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.launch import launch
-from primepods_magic.pods.left_out import list_for_launch
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.unlisted import list_for_launch
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import Breaking, is_create, names, note_of
 from tests.support.sandbox_control import SandboxControl

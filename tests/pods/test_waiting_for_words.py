@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from primepods_magic.api.errors import PodFailed, WaitTimedOut
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.launch import launch
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
 from tests.support.sandbox_control import SandboxControl

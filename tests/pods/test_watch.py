@@ -7,17 +7,18 @@ import threading
 import httpx
 import pytest
 
+from primepods_magic.api.enums import InstallationStatus, PodStatus
 from primepods_magic.api.errors import ConnectionClosed, NotFound, PodFailed, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.vocabulary import InstallationStatus, PodStatus
-from primepods_magic.pods.clock import ServiceClock
-from primepods_magic.pods.connection import Connection, connect, disconnect
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.find import find_pod, find_pods
-from primepods_magic.pods.launch import launch
-from primepods_magic.pods.look import Lookout
-from primepods_magic.pods.remove import remove_pods
-from primepods_magic.pods.snapshot import Snapshot
+from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.support.clock import ServiceClock
+from primepods_magic.pods.terminate import remove_pods
 from primepods_magic.pods.wait import wait_for
+from primepods_magic.pods.watching.snapshot import Snapshot
+from primepods_magic.pods.watching.status_reader import Lookout
 from tests.pods.conftest import Changing, Through
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually

@@ -17,35 +17,21 @@ import httpx
 import pytest
 
 from primepods_magic.api.client import Client
-from primepods_magic.api.errors import (
-    ConnectionClosed,
-    PodFailed,
-    PodsError,
-    WaitInterrupted,
-    WaitTimedOut,
-)
+from primepods_magic.api.enums import PodStatus
+from primepods_magic.api.errors import ConnectionClosed, PodFailed, PodsError, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.vocabulary import PodStatus
-from primepods_magic.pods.clock import ServiceClock
-from primepods_magic.pods.connection import Connection, connect, disconnect
-from primepods_magic.pods.launch import launch
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import connect, disconnect
+from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.logs import follow_logs
-from primepods_magic.pods.snapshot import Change, ChangeKind, Snapshot
+from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import begin_waiting, wait_for
+from primepods_magic.pods.watching.snapshot import Change, ChangeKind, Snapshot
 from tests.support.sandbox_control import SandboxControl
 from tests.support.soak import pick
 from tests.support.waiting import eventually
-from tests.support.watching import (
-    START,
-    GatedClock,
-    Service,
-    as_json,
-    broken,
-    connected,
-    of_status,
-    watchers,
-)
+from tests.support.watching import START, GatedClock, Service, as_json, broken, connected, of_status, watchers
 
 
 @pytest.fixture
@@ -349,8 +335,8 @@ from primepods_magic import connect, launch
 from primepods_magic.api.client import Client
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.settings import Settings
-from primepods_magic.pods.clock import ServiceClock
-from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.support.clock import ServiceClock
+from primepods_magic.pods.connection.connection import Connection
 
 url, looks = sys.argv[1], int(sys.argv[2])
 asked = threading.Event()

@@ -11,9 +11,9 @@ import pytest
 
 from primepods_magic.api.errors import AuthenticationError, NotFound
 from primepods_magic.api.models import HistoryRow, PodDetails
-from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.existence import Fate, Finding, examine_pod, examine_pods, is_closed
 from primepods_magic.pods.listing import pod_status
-from primepods_magic.pods.witnesses import Fate, Finding, examine_pod, examine_pods, is_closed
 from tests.support.watching import SSH, START, Service, as_json, connected
 
 LIST, STATUS, HISTORY, BY_ID = "/pods", "/pods/status", "/pods/history", "/pods/a"

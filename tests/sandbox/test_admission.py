@@ -18,9 +18,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.people import ADA
-from primepods_magic.sandbox.serving.admission import Admission
-from primepods_magic.sandbox.serving.keys import Key
+from primepods_magic.sandbox.domain.users import ADA
+from primepods_magic.sandbox.http.api_keys import Key
+from primepods_magic.sandbox.http.auth import Admission
 
 from .conftest import PROJECT, Caller
 

@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.documents.page import page
-from primepods_magic.sandbox.vocabulary import DIALECTS
+from primepods_magic.sandbox.docs.page import page
+from primepods_magic.sandbox.schemas.enums import DIALECTS
 
 from .conftest import Caller
 

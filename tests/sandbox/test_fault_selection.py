@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from primepods_magic.sandbox import start
+from primepods_magic.sandbox.faults.parsing import PROFILES, read_header, read_rules, read_selection
 from primepods_magic.sandbox.faults.rules import (
     AFTER,
     BEFORE,
@@ -25,7 +26,6 @@ from primepods_magic.sandbox.faults.rules import (
     can_happen,
     route_of,
 )
-from primepods_magic.sandbox.faults.selection import PROFILES, read_header, read_rules, read_selection
 
 from .conftest import PROJECT, Caller, Spawn
 from .faulty import Faulty, faulty, order

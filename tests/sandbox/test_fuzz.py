@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.vocabulary import DIALECTS, Dialect
+from primepods_magic.sandbox.schemas.enums import DIALECTS, Dialect
 from tests.support import soak
 
 from .conftest import PROJECT, Caller

@@ -9,10 +9,10 @@ from typing import Any, get_args
 import pytest
 
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.clock import STEPPED_START, to_ms
-from primepods_magic.sandbox.database.store import Store
-from primepods_magic.sandbox.people import ADA
-from primepods_magic.sandbox.vocabulary import SortBy, SortOrder
+from primepods_magic.sandbox.domain.clock import STEPPED_START, to_ms
+from primepods_magic.sandbox.domain.users import ADA
+from primepods_magic.sandbox.schemas.enums import SortBy, SortOrder
+from primepods_magic.sandbox.storage.store import Store
 
 from .conftest import Caller
 

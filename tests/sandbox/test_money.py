@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.people import ADA
+from primepods_magic.sandbox.domain.users import ADA
 
 from .conftest import Caller
 

@@ -19,8 +19,8 @@ from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from primepods_magic.sandbox import routes, start
-from primepods_magic.sandbox.documents.openapi import EXAMPLES
-from primepods_magic.sandbox.vocabulary import DIALECTS
+from primepods_magic.sandbox.docs.openapi import EXAMPLES
+from primepods_magic.sandbox.schemas.enums import DIALECTS
 
 from .conftest import Caller
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.database.mounts import is_local
-from primepods_magic.sandbox.database.opening import open_database
+from primepods_magic.sandbox.storage.connection import open_database
+from primepods_magic.sandbox.storage.filesystems import is_local
 
 from .conftest import Caller
 

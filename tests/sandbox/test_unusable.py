@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from primepods_magic.sandbox import DatabaseUnusable, start
-from primepods_magic.sandbox.database import opening
+from primepods_magic.sandbox.storage import connection as opening
 
 from .conftest import PROJECT
 

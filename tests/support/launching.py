@@ -155,7 +155,7 @@ def _main(mode: str, url: str, share: str, log: str, seed: str) -> None:
     import pandas  # noqa: F401 - as loaded in a kernel that has been used; every fork has it
 
     import primepods_magic.notebook.commands.create
-    import primepods_magic.pods.launch  # noqa: F401
+    import primepods_magic.pods.launching.launch  # noqa: F401
 
     if mode == "interrupted":
         print(_Kernel(url, Path(log), chance).run(names))

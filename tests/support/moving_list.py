@@ -10,8 +10,8 @@ from urllib.parse import parse_qs
 import httpx
 
 from primepods_magic.api.client import Client
+from primepods_magic.api.http.session import Transport
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.transport import Transport
 
 KEY = "k" * 40
 

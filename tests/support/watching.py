@@ -14,10 +14,10 @@ from urllib.parse import parse_qs
 import httpx
 
 from primepods_magic.api.client import Client
+from primepods_magic.api.http.session import Transport
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.transport import Transport
-from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.connection.connection import Connection
 from tests.support.waiting import eventually
 
 START = datetime(2026, 11, 24, 9, tzinfo=timezone.utc)

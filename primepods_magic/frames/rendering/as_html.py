@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from html import escape
 
-from primepods_magic.api.text import brief, safe_html
-from primepods_magic.frames.glossary import meaning
+from primepods_magic.api.text.sanitize import brief, safe_html
+from primepods_magic.frames.tables.column_docs import meaning
 
-from .sheet import Sheet
-from .views import Cell, Look, Tone, View
-from .words import MISSING
+from .column_formats import Cell, Look, Tone, View
+from .formatting import MISSING
+from .table import Sheet
 
 __all__ = ["sheet_html"]
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from primepods_magic.api.text import brief, clean
+from primepods_magic.api.text.sanitize import brief, clean
 
-from .sheet import Sheet, SheetColumn
-from .views import Look
+from .column_formats import Look
+from .table import Sheet, SheetColumn
 
 __all__ = ["sheet_text"]
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, positive, price
+from primepods_magic.notebook.input.arguments import ArgumentParser, positive, price
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -35,10 +35,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods avail``."""
     from primepods_magic.frames import offers_frame
-    from primepods_magic.notebook.captions import caption
-    from primepods_magic.notebook.display import present
+    from primepods_magic.notebook.display.captions import caption
+    from primepods_magic.notebook.display.frames import present
     from primepods_magic.pods.listing import list_offers
-    from primepods_magic.pods.spec import spec_from_mapping
+    from primepods_magic.pods.spec.spec import spec_from_mapping
 
     connection = magics.connection
     wanted = ("gpu", "region", "country", "provider", "security", "socket", "max_price")

@@ -12,7 +12,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser
+from primepods_magic.notebook.input.arguments import ArgumentParser
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -26,7 +26,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods cache``."""
     from primepods_magic.frames import cache_frame
-    from primepods_magic.notebook.display import present
+    from primepods_magic.notebook.display.frames import present
     from primepods_magic.pods.history import cache_files, clear_cache
 
     files = clear_cache() if args.clear else cache_files()

@@ -16,7 +16,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser
+from primepods_magic.notebook.input.arguments import ArgumentParser
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -32,7 +32,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The connection of ``%pods connect``."""
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.pods.connection import connect
+    from primepods_magic.pods.connection.current import connect
 
     if args.sandbox and args.live:
         raise InvalidRequest("%pods connect: --sandbox and --live are two places; name one")

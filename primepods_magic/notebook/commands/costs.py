@@ -28,7 +28,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_range, add_save, price
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_range, add_save, price
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -80,7 +80,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods costs``."""
     _refuse_what_does_not_go_together(args)
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.notebook.accounting import Accounting
+
+    from .costs_report import Accounting
 
     accounting = Accounting(magics.connection, args, magics.shell)
     try:

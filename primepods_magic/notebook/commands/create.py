@@ -30,16 +30,16 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_timeout, add_yes
-from primepods_magic.notebook.output import say
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_timeout, add_yes
+from primepods_magic.notebook.shell.output import say
 
 if TYPE_CHECKING:
+    from primepods_magic.notebook.input.variables import Variables
     from primepods_magic.notebook.magics import PodsMagics
-    from primepods_magic.notebook.variables import Variables
-    from primepods_magic.pods.connection import Connection
-    from primepods_magic.pods.handle import Pod
-    from primepods_magic.pods.launch import LaunchPlan
-    from primepods_magic.pods.spec import PodSpec
+    from primepods_magic.pods.connection.connection import Connection
+    from primepods_magic.pods.launching.launch import LaunchPlan
+    from primepods_magic.pods.pod import Pod
+    from primepods_magic.pods.spec.spec import PodSpec
 
 # What a live pod of the name is found or compared by, or what has no part in what it is.
 _COMPARED = {"name", "team", "gpu_type", "gpu_count", "socket", "image", "disk_size", "max_price"}
@@ -112,11 +112,11 @@ def run(
     """The pod of ``%%pod_create``, or the list of several; with ``--dry-run`` the request that would be sent,
     secrets masked. ``secrets`` has those of the line, and gets those that the spec takes."""
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.notebook.consent import ask
-    from primepods_magic.notebook.variables import Variables
-    from primepods_magic.notebook.views import has_front_end
-    from primepods_magic.pods.guards import Limits
-    from primepods_magic.pods.launch_many import carry_out_many, plan_many
+    from primepods_magic.notebook.input.variables import Variables
+    from primepods_magic.notebook.shell.kernel import has_front_end
+    from primepods_magic.notebook.shell.prompt import ask
+    from primepods_magic.pods.launching.launch_many import carry_out_many, plan_many
+    from primepods_magic.pods.launching.limits import Limits
 
     filled = frozenset(secrets)
     variables = Variables(names, secrets)
@@ -162,9 +162,9 @@ def run(
 def _specs(args: Namespace, cell: str | None, variables: Variables, filled: Collection[str]) -> list[PodSpec]:
     """What the body says, or the flags; secrets that were filled in are not written out in the cell."""
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.api.text import clean
-    from primepods_magic.pods.spec import parse_specs, specs_from_mapping
-    from primepods_magic.pods.spec_text import is_written_out, literal_secrets
+    from primepods_magic.api.text.sanitize import clean
+    from primepods_magic.pods.spec.parser import is_written_out, literal_secrets
+    from primepods_magic.pods.spec.spec import parse_specs, specs_from_mapping
 
     fields = {name.replace("-", "_"): getattr(args, name.replace("-", "_")) for name in _FIELDS}
     fields |= {"disks": args.disks, "auto_restart": args.auto_restart, "env": args.env}
@@ -218,7 +218,7 @@ def _is_given(magics: PodsMagics, plans: Sequence[LaunchPlan]) -> bool:
 
 
 def _announcement(plan: LaunchPlan) -> str:
-    from primepods_magic.api.text import clean
+    from primepods_magic.api.text.sanitize import clean
 
     if plan.quote is not None:
         said = f"'{clean(plan.name)}' is {plan.consequences}"
@@ -230,7 +230,7 @@ def _announcement(plan: LaunchPlan) -> str:
 
 
 def _dry(connection: Connection, plan: LaunchPlan) -> Any:
-    from primepods_magic.pods.handle import Pod
+    from primepods_magic.pods.pod import Pod
 
     if plan.existing is not None:
         return Pod(connection, plan.existing)

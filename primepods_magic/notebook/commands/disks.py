@@ -11,7 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser
+from primepods_magic.notebook.input.arguments import ArgumentParser
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -24,9 +24,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods disks``."""
     from primepods_magic.frames import disks_frame
-    from primepods_magic.notebook.captions import caption
-    from primepods_magic.notebook.display import present
-    from primepods_magic.pods.burn import disk_burn_usd_hr
+    from primepods_magic.notebook.display.captions import caption
+    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.pods.support.rates import disk_burn_usd_hr
 
     connection = magics.connection
     disks = connection.client.list_disks()

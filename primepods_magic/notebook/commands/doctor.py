@@ -9,7 +9,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser
+from primepods_magic.notebook.input.arguments import ArgumentParser
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -23,9 +23,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods doctor``."""
     from primepods_magic.frames import checks_frame
-    from primepods_magic.notebook.display import present
-    from primepods_magic.notebook.front_end import front_end
-    from primepods_magic.pods.connection import in_use
+    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.shell.checks import front_end
+    from primepods_magic.pods.connection.current import in_use
     from primepods_magic.pods.doctor import diagnose
 
     findings = [*diagnose(in_use()), *front_end(magics.shell)]

@@ -15,13 +15,13 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_range, add_save, add_slice
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_range, add_save, add_slice
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from primepods_magic.notebook.magics import PodsMagics
-    from primepods_magic.pods.connection import Connection
+    from primepods_magic.pods.connection.connection import Connection
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -40,8 +40,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods history``."""
-    from primepods_magic.notebook.captions import caption
-    from primepods_magic.notebook.display import present
+    from primepods_magic.notebook.display.captions import caption
+    from primepods_magic.notebook.display.frames import present
 
     connection = magics.connection
     is_part = args.limit is not None and {args.since, args.until} == {None} and not args.refresh
@@ -76,8 +76,8 @@ def _all(magics: PodsMagics, connection: Connection, args: Namespace) -> tuple[p
     from datetime import datetime, timezone
 
     from primepods_magic.frames import history_frame, overlapping
-    from primepods_magic.notebook.moments import moment
-    from primepods_magic.notebook.progress import reading
+    from primepods_magic.notebook.input.dates import moment
+    from primepods_magic.notebook.progress.download_bar import reading
     from primepods_magic.pods.history import read_history
 
     def limits(now: datetime) -> list[datetime | None]:

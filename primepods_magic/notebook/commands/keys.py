@@ -14,7 +14,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser
+from primepods_magic.notebook.input.arguments import ArgumentParser
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -41,11 +41,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods keys``, after what was asked for was done."""
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.api.text import clean
+    from primepods_magic.api.text.sanitize import clean
     from primepods_magic.frames import keys_frame
-    from primepods_magic.notebook.captions import caption
-    from primepods_magic.notebook.display import present
-    from primepods_magic.pods.ssh_keys import add_key, list_keys, make_primary
+    from primepods_magic.notebook.display.captions import caption
+    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.pods.ssh.keys import add_key, list_keys, make_primary
 
     if args.action == "list" and args.key is not None:
         raise InvalidRequest("%pods keys list takes no KEY; 'add' and 'primary' do. Nothing was done")

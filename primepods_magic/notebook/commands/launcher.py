@@ -11,7 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser
+from primepods_magic.notebook.input.arguments import ArgumentParser
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics

@@ -14,7 +14,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_pod, add_timeout, positive
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_pod, add_timeout, positive
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -30,10 +30,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The text of ``%pods logs``; of what was followed and shown already, only where it is to be kept."""
-    from primepods_magic.notebook.output import say
+    from primepods_magic.notebook.shell.output import say
     from primepods_magic.pods.find import find_pod
-    from primepods_magic.pods.handle import LogText, Pod
     from primepods_magic.pods.logs import follow_logs
+    from primepods_magic.pods.pod import LogText, Pod
 
     connection = magics.connection
     pod = find_pod(connection, args.pod)

@@ -13,7 +13,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_slice, add_whose
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_slice, add_whose
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -34,11 +34,11 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.requests import did_you_mean
     from primepods_magic.frames import pods_frame
-    from primepods_magic.notebook.captions import OWNERS_UNKNOWN, caption
-    from primepods_magic.notebook.display import present
-    from primepods_magic.pods.burn import burn_usd_hr
+    from primepods_magic.notebook.display.captions import OWNERS_UNKNOWN, caption
+    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.pods.account.teams import find_team
     from primepods_magic.pods.listing import list_pods
-    from primepods_magic.pods.teams import find_team
+    from primepods_magic.pods.support.rates import burn_usd_hr
 
     connection = magics.connection
     team_id = find_team(connection, args.team).team_id if args.team else None

@@ -10,7 +10,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser
+from primepods_magic.notebook.input.arguments import ArgumentParser
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -22,11 +22,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods`` alone."""
-    from primepods_magic.api.text import clean
+    from primepods_magic.api.text.sanitize import clean
     from primepods_magic.frames import overview_frame
-    from primepods_magic.notebook.captions import DISKS_UNSEEN, OWNERS_UNKNOWN, TEAMS_UNSEEN
-    from primepods_magic.notebook.display import present
-    from primepods_magic.pods.overview import overview
+    from primepods_magic.notebook.display.captions import DISKS_UNSEEN, OWNERS_UNKNOWN, TEAMS_UNSEEN
+    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.pods.account.overview import overview
 
     connection = magics.connection
     seen = overview(connection)

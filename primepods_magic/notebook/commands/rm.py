@@ -14,7 +14,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_pods, add_yes
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_pods, add_yes
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -32,14 +32,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods rm``."""
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.api.text import clean, join_clean
+    from primepods_magic.api.text.sanitize import clean, join_clean
     from primepods_magic.frames import removed_frame
-    from primepods_magic.frames.rendering.words import money
-    from primepods_magic.notebook.captions import caption
-    from primepods_magic.notebook.consent import ask
-    from primepods_magic.notebook.display import present
+    from primepods_magic.frames.rendering.formatting import money
+    from primepods_magic.notebook.display.captions import caption
+    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.shell.prompt import ask
     from primepods_magic.pods.find import find_pods
-    from primepods_magic.pods.remove import GONE, remove_pods
+    from primepods_magic.pods.terminate import GONE, remove_pods
 
     connection = magics.connection
     pods = find_pods(connection, args.pods, to_change=True)

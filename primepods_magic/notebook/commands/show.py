@@ -11,7 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_pod
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_pod
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -24,9 +24,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The pod of ``%pods show``."""
-    from primepods_magic.notebook.card import present_pod
+    from primepods_magic.notebook.display.pod import present_pod
     from primepods_magic.pods.find import find_pod
-    from primepods_magic.pods.handle import Pod
+    from primepods_magic.pods.pod import Pod
 
     connection = magics.connection
     return present_pod(Pod(connection, find_pod(connection, args.pod)).refresh())

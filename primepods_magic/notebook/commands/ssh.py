@@ -14,11 +14,11 @@ from argparse import Namespace
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_pod
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_pod
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
-    from primepods_magic.pods.ssh import SshConfig
+    from primepods_magic.pods.ssh.config import SshConfig
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -31,10 +31,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The text of ``%pods ssh``."""
-    from primepods_magic.api.text import clean
+    from primepods_magic.api.text.sanitize import clean
     from primepods_magic.pods.find import find_pod
-    from primepods_magic.pods.handle import LogText
-    from primepods_magic.pods.ssh import ssh_commands, write_ssh_config
+    from primepods_magic.pods.pod import LogText
+    from primepods_magic.pods.ssh.config import ssh_commands, write_ssh_config
 
     connection = magics.connection
     pod = find_pod(connection, args.pod)
@@ -47,7 +47,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
 
 def _explained(config: SshConfig) -> str:
-    from primepods_magic.api.folders import shorten_path
+    from primepods_magic.api.local.folders import shorten_path
 
     host, place = config.hosts[0], shorten_path(config.path)
     lines = [f"{', '.join(config.hosts)} {'is' if len(config.hosts) == 1 else 'are'} in {place}"]

@@ -11,7 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_pods
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_pods
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -25,8 +25,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods status``."""
     from primepods_magic.frames import status_frame
-    from primepods_magic.notebook.captions import caption
-    from primepods_magic.notebook.display import present
+    from primepods_magic.notebook.display.captions import caption
+    from primepods_magic.notebook.display.frames import present
     from primepods_magic.pods.find import find_pods
     from primepods_magic.pods.listing import list_pods, pod_status
 

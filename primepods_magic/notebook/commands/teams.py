@@ -11,7 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser
+from primepods_magic.notebook.input.arguments import ArgumentParser
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -24,11 +24,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods teams``."""
-    from primepods_magic.api.text import clean
+    from primepods_magic.api.text.sanitize import clean
     from primepods_magic.frames import members_frame, teams_frame
-    from primepods_magic.notebook.captions import caption
-    from primepods_magic.notebook.display import present
-    from primepods_magic.pods.teams import find_team
+    from primepods_magic.notebook.display.captions import caption
+    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.pods.account.teams import find_team
 
     connection = magics.connection
     if args.team is None:

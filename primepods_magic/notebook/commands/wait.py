@@ -13,14 +13,14 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_pods, add_timeout
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_pods, add_timeout
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from primepods_magic.notebook.magics import PodsMagics
-    from primepods_magic.pods.connection import Connection
-    from primepods_magic.pods.snapshot import Snapshot
+    from primepods_magic.pods.connection.connection import Connection
+    from primepods_magic.pods.watching.snapshot import Snapshot
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -58,9 +58,9 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
 def _frame(connection: Connection, seen: Snapshot) -> pd.DataFrame:
     from primepods_magic.frames import pods_frame
-    from primepods_magic.notebook.captions import caption
-    from primepods_magic.notebook.display import present
-    from primepods_magic.pods.burn import burn_usd_hr
+    from primepods_magic.notebook.display.captions import caption
+    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.pods.support.rates import burn_usd_hr
 
     burn = f"${burn_usd_hr(seen.pods, connection.now()):.2f}/h now"
     number = len(seen.pods)

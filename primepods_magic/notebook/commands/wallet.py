@@ -11,7 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, positive
+from primepods_magic.notebook.input.arguments import ArgumentParser, positive
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -27,13 +27,13 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods wallet``."""
-    from primepods_magic.api.text import clean
+    from primepods_magic.api.text.sanitize import clean
     from primepods_magic.frames import billings_frame
-    from primepods_magic.frames.rendering.words import money
-    from primepods_magic.notebook.captions import caption
-    from primepods_magic.notebook.display import present
-    from primepods_magic.pods.teams import find_team
-    from primepods_magic.pods.wallet import read_wallet
+    from primepods_magic.frames.rendering.formatting import money
+    from primepods_magic.notebook.display.captions import caption
+    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.pods.account.teams import find_team
+    from primepods_magic.pods.account.wallet import read_wallet
 
     connection = magics.connection
     team = find_team(connection, args.team) if args.team else None

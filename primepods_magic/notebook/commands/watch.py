@@ -11,7 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.arguments import ArgumentParser, add_pods, add_timeout, add_whose
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_pods, add_timeout, add_whose
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -26,10 +26,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """Show the bars of ``%pods watch``; it answers with nothing."""
-    from primepods_magic.notebook.output import say
+    from primepods_magic.notebook.shell.output import say
+    from primepods_magic.pods.account.teams import find_team
     from primepods_magic.pods.find import find_pods
     from primepods_magic.pods.listing import belonging, list_pods
-    from primepods_magic.pods.teams import find_team
 
     connection = magics.connection
     team_id = find_team(connection, args.team).team_id if args.team else None

@@ -8,17 +8,16 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.output import say
-from primepods_magic.notebook.views import cell_of, has_front_end, run_of
-from primepods_magic.pods.guards import Limits
-
-from .model import LauncherModel
-from .order import LaunchSettings
-from .still import place_text, still_html, still_text
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.notebook.launcher.state.order import LaunchSettings
+from primepods_magic.notebook.launcher.view.static import place_text, still_html, still_text
+from primepods_magic.notebook.shell.kernel import cell_of, has_front_end, run_of
+from primepods_magic.notebook.shell.output import say
+from primepods_magic.pods.launching.limits import Limits
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.view.app import LauncherView
-    from primepods_magic.pods.connection import Connection
+    from primepods_magic.pods.connection.connection import Connection
 
 __all__ = ["Launcher", "close_launchers", "latest_cell"]
 
@@ -59,7 +58,7 @@ class Launcher:
     """
 
     def __init__(self, connection: Connection | None = None, *, limits: Limits | None = None) -> None:
-        from primepods_magic.pods.connection import current
+        from primepods_magic.pods.connection.current import current
 
         self._shell = _shell()
         magics = _magics(self._shell)
@@ -115,7 +114,7 @@ class Launcher:
             self._show(self._view or self._open())
 
     def _open(self) -> LauncherView:
-        from .view.app import LauncherView
+        from primepods_magic.notebook.launcher.view.app import LauncherView
 
         for other in (*_launchers, *_settled):
             # The same cell once more: one launcher under it.
@@ -164,7 +163,7 @@ class Launcher:
 
     def _close_behind(self) -> None:
         """Closing waits for a thread, and a callback must not."""
-        from primepods_magic.pods.behind import run_behind
+        from primepods_magic.pods.support.background import run_behind
 
         run_behind(self, self.close)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from primepods_magic.api.bounds import check_seconds
 from primepods_magic.api.errors import NotConfigured
 from primepods_magic.api.settings import Settings, load_settings
-from primepods_magic.pods.connection import Connection
+from primepods_magic.api.validation.bounds import check_seconds
+from primepods_magic.pods.connection.connection import Connection
 
 from .finding import LOG_IN, Finding, Result, guarded, unchecked
-from .here import certificates, launch_notes, open_files, packages, proxy, settings_found
+from .local import certificates, launch_notes, open_files, packages, proxy, settings_found
 from .service import service
 
 __all__ = ["Finding", "Result", "diagnose"]

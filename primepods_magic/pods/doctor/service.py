@@ -21,14 +21,14 @@ from primepods_magic.api.errors import (
     PodsError,
     RequestRefused,
 )
-from primepods_magic.api.files import read_plain_file
-from primepods_magic.api.folders import find_home
+from primepods_magic.api.local.atomic_files import read_plain_file
+from primepods_magic.api.local.folders import find_home
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.sizes import shorten_word
-from primepods_magic.pods.about import about_sandbox
-from primepods_magic.pods.behind import run_behind
-from primepods_magic.pods.opening import find_blame, open_client
-from primepods_magic.pods.ssh_keys import fingerprint
+from primepods_magic.api.validation.size_limits import shorten_word
+from primepods_magic.pods.connection.open_client import find_blame, open_client
+from primepods_magic.pods.connection.sandbox_detection import about_sandbox
+from primepods_magic.pods.ssh.keys import fingerprint
+from primepods_magic.pods.support.background import run_behind
 
 from .finding import LOG_IN, Finding, Result, unchecked
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .cache import CacheFile, cache_files, clear_cache
-from .read import History, read_history
+from .reader import History, read_history
 from .table import HistoryTable
 
 __all__ = ["CacheFile", "History", "HistoryTable", "cache_files", "clear_cache", "read_history"]

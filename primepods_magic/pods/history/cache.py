@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from primepods_magic.api.folders import find_folder
+from primepods_magic.api.local.folders import find_folder
 
-from .packing import packed, unpacked
 from .pages import Reading
+from .serialization import packed, unpacked
 from .table import HistoryTable
 
 __all__ = ["CacheFile", "HistoryCache", "Kept", "cache_files", "cache_folder", "clear_cache"]

@@ -17,11 +17,11 @@ from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, RequestRefused
 from primepods_magic.api.models import Page
-from primepods_magic.pods.behind import run_behind
-from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.support.background import run_behind
 
-from .gate import Gate
 from .table import HistoryTable, Words
+from .throttle import Gate
 
 __all__ = ["IN_FLIGHT", "Moved", "PageReader", "Progress", "Reading"]
 

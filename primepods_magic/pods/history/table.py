@@ -17,9 +17,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic.alias_generators import to_camel, to_snake
 
-from primepods_magic.api.models import HistoryRow
-from primepods_magic.api.text import whole_characters
-from primepods_magic.api.tolerant import (
+from primepods_magic.api.fields.lenient_types import (
     EARLIEST,
     LATEST,
     MOST,
@@ -31,7 +29,9 @@ from primepods_magic.api.tolerant import (
     text_in,
     timestamp_in,
 )
-from primepods_magic.api.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
+from primepods_magic.api.fields.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
+from primepods_magic.api.models import HistoryRow
+from primepods_magic.api.text.sanitize import whole_characters
 
 __all__ = [
     "COUNTS",

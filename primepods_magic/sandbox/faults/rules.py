@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from primepods_magic.sandbox.database.store import seeded_token
+from primepods_magic.sandbox.storage.store import seeded_token
 
 Before = Literal[
     "latency", "reset_before", "html", "429", "500_before", "502_before", "503_before", "504_before"

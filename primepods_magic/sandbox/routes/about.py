@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from primepods_magic.sandbox.answers.account_shapes import About
-from primepods_magic.sandbox.answers.answer import Answer
-from primepods_magic.sandbox.clock import iso
-from primepods_magic.sandbox.world import TheWorld, World
+from primepods_magic.sandbox.domain.clock import iso
+from primepods_magic.sandbox.schemas.account import About
+from primepods_magic.sandbox.service.service import TheWorld, World
+
+from .response import Answer
 
 router = APIRouter(prefix="/sandbox")
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from fastapi import APIRouter, HTTPException
 
-from primepods_magic.sandbox.answers.account_shapes import (
+from primepods_magic.sandbox.docs.error_responses import refusals
+from primepods_magic.sandbox.domain.users import JOINED_AT, Person, team_of, teams_of
+from primepods_magic.sandbox.http.api_keys import AREAS, TheKey
+from primepods_magic.sandbox.schemas.account import (
     KeyOwner,
     MemberList,
     MembershipList,
@@ -12,14 +15,11 @@ from primepods_magic.sandbox.answers.account_shapes import (
     UserAnswer,
     WhoAmI,
 )
-from primepods_magic.sandbox.answers.answer import Answer
-from primepods_magic.sandbox.documents.refusals import refusals
-from primepods_magic.sandbox.people import JOINED_AT, Person, team_of, teams_of
-from primepods_magic.sandbox.renting.orders import SlugChange
-from primepods_magic.sandbox.serving.keys import AREAS, TheKey
-from primepods_magic.sandbox.world import TheWorld, World
+from primepods_magic.sandbox.schemas.requests import SlugChange
+from primepods_magic.sandbox.service.service import TheWorld, World
 
-from .pages import Limit, Offset, cut, envelope
+from .pagination import Limit, Offset, cut, envelope
+from .response import Answer
 
 router = APIRouter()
 

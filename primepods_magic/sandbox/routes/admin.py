@@ -9,17 +9,17 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from primepods_magic.sandbox.answers.account_shapes import About, FaultReport, StockChanged, WalletState
-from primepods_magic.sandbox.answers.answer import Answer
-from primepods_magic.sandbox.answers.shapes import PodState
-from primepods_magic.sandbox.answers.wire import status_json
-from primepods_magic.sandbox.documents.refusals import refusals
-from primepods_magic.sandbox.faults.selection import read_profile_or_rules
-from primepods_magic.sandbox.people import WALLETS
-from primepods_magic.sandbox.vocabulary import ProviderType, StockStatus
-from primepods_magic.sandbox.world import TheWorld, offer_key
+from primepods_magic.sandbox.docs.error_responses import refusals
+from primepods_magic.sandbox.domain.users import WALLETS
+from primepods_magic.sandbox.faults.parsing import read_profile_or_rules
+from primepods_magic.sandbox.schemas.account import About, FaultReport, StockChanged, WalletState
+from primepods_magic.sandbox.schemas.enums import ProviderType, StockStatus
+from primepods_magic.sandbox.schemas.responses import PodState
+from primepods_magic.sandbox.service.service import TheWorld, offer_key
 
 from .about import about_json
+from .response import Answer
+from .serializers import status_json
 
 router = APIRouter(prefix="/sandbox")
 

@@ -7,14 +7,15 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query
 
-from primepods_magic.sandbox.answers.answer import Answer
-from primepods_magic.sandbox.answers.shapes import DiskOfferList, GpuOffer, GpuOfferList, OfferSummary
-from primepods_magic.sandbox.market.disk_offers import DiskOffer, disk_offers
-from primepods_magic.sandbox.market.offers import Offer, summary
-from primepods_magic.sandbox.renting.records import DiskRecord
-from primepods_magic.sandbox.serving.keys import TheKey
-from primepods_magic.sandbox.vocabulary import GpuType, Region, SecurityType, Socket
-from primepods_magic.sandbox.world import TheWorld, World
+from primepods_magic.sandbox.domain.disk_offers import DiskOffer, disk_offers
+from primepods_magic.sandbox.domain.offers import Offer, summary
+from primepods_magic.sandbox.domain.records import DiskRecord
+from primepods_magic.sandbox.http.api_keys import TheKey
+from primepods_magic.sandbox.schemas.enums import GpuType, Region, SecurityType, Socket
+from primepods_magic.sandbox.schemas.responses import DiskOfferList, GpuOffer, GpuOfferList, OfferSummary
+from primepods_magic.sandbox.service.service import TheWorld, World
+
+from .response import Answer
 
 router = APIRouter(prefix="/availability")
 

@@ -6,21 +6,21 @@ from typing import cast
 
 from fastapi import APIRouter, HTTPException
 
-from primepods_magic.sandbox.answers.account_shapes import Disk, DiskList, Done
-from primepods_magic.sandbox.answers.answer import Answer
-from primepods_magic.sandbox.answers.shapes import Deleted
-from primepods_magic.sandbox.clock import iso
-from primepods_magic.sandbox.documents.refusals import refusals
-from primepods_magic.sandbox.people import Person
-from primepods_magic.sandbox.renting.disk_desk import buy_disk, delete_disk, rename_disk
-from primepods_magic.sandbox.renting.disks import disk_state
-from primepods_magic.sandbox.renting.orders import DiskName, DiskOrder
-from primepods_magic.sandbox.renting.records import DiskRecord
-from primepods_magic.sandbox.serving.keys import TheKey
-from primepods_magic.sandbox.vocabulary import ProviderType
-from primepods_magic.sandbox.world import TheWorld, World
+from primepods_magic.sandbox.docs.error_responses import refusals
+from primepods_magic.sandbox.domain.clock import iso
+from primepods_magic.sandbox.domain.disks import disk_state
+from primepods_magic.sandbox.domain.records import DiskRecord
+from primepods_magic.sandbox.domain.users import Person
+from primepods_magic.sandbox.http.api_keys import TheKey
+from primepods_magic.sandbox.schemas.account import Disk, DiskList, Done
+from primepods_magic.sandbox.schemas.enums import ProviderType
+from primepods_magic.sandbox.schemas.requests import DiskName, DiskOrder
+from primepods_magic.sandbox.schemas.responses import Deleted
+from primepods_magic.sandbox.service.disks import buy_disk, delete_disk, rename_disk
+from primepods_magic.sandbox.service.service import TheWorld, World
 
-from .pages import Limit, Offset, envelope
+from .pagination import Limit, Offset, envelope
+from .response import Answer
 
 router = APIRouter(prefix="/disks")
 

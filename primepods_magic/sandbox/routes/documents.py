@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from primepods_magic.sandbox.documents.page import CONTENT_SECURITY_POLICY, page
+from primepods_magic.sandbox.docs.page import CONTENT_SECURITY_POLICY, page
 
 router = APIRouter()
 

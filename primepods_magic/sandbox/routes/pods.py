@@ -7,8 +7,14 @@ from typing import Annotated, cast
 
 from fastapi import APIRouter, Depends, HTTPException, Query, Request
 
-from primepods_magic.sandbox.answers.answer import Answer
-from primepods_magic.sandbox.answers.shapes import (
+from primepods_magic.sandbox.docs.error_responses import refusals
+from primepods_magic.sandbox.domain.install_log import log_text
+from primepods_magic.sandbox.domain.records import PodRecord
+from primepods_magic.sandbox.faults.rules import ON_TIME, Lateness
+from primepods_magic.sandbox.http.api_keys import TheKey
+from primepods_magic.sandbox.schemas.enums import SortBy, SortOrder
+from primepods_magic.sandbox.schemas.requests import Order
+from primepods_magic.sandbox.schemas.responses import (
     Deleted,
     HistoryList,
     Pod,
@@ -18,17 +24,11 @@ from primepods_magic.sandbox.answers.shapes import (
     SpecOnePodState,
     SpecPodState,
 )
-from primepods_magic.sandbox.answers.wire import history_json, pod_json, status_json
-from primepods_magic.sandbox.documents.refusals import refusals
-from primepods_magic.sandbox.faults.rules import ON_TIME, Lateness
-from primepods_magic.sandbox.renting.install_log import log_text
-from primepods_magic.sandbox.renting.orders import Order
-from primepods_magic.sandbox.renting.records import PodRecord
-from primepods_magic.sandbox.serving.keys import TheKey
-from primepods_magic.sandbox.vocabulary import SortBy, SortOrder
-from primepods_magic.sandbox.world import TheWorld, World
+from primepods_magic.sandbox.service.service import TheWorld, World
 
-from .pages import Limit, Offset, envelope
+from .pagination import Limit, Offset, envelope
+from .response import Answer
+from .serializers import history_json, pod_json, status_json
 
 router = APIRouter(prefix="/pods")
 

@@ -8,17 +8,17 @@ import binascii
 from fastapi import APIRouter, HTTPException
 from fastapi.exceptions import RequestValidationError
 
-from primepods_magic.sandbox.answers.account_shapes import Done, PublicKey, PublicKeyChanged, PublicKeyList
-from primepods_magic.sandbox.answers.answer import Answer
-from primepods_magic.sandbox.clock import iso
-from primepods_magic.sandbox.documents.refusals import refusals
-from primepods_magic.sandbox.people import Person
-from primepods_magic.sandbox.renting.orders import KeyChange, KeyOrder
-from primepods_magic.sandbox.renting.records import SshKey
-from primepods_magic.sandbox.serving.keys import TheKey
-from primepods_magic.sandbox.world import TheWorld, World
+from primepods_magic.sandbox.docs.error_responses import refusals
+from primepods_magic.sandbox.domain.clock import iso
+from primepods_magic.sandbox.domain.records import SshKey
+from primepods_magic.sandbox.domain.users import Person
+from primepods_magic.sandbox.http.api_keys import TheKey
+from primepods_magic.sandbox.schemas.account import Done, PublicKey, PublicKeyChanged, PublicKeyList
+from primepods_magic.sandbox.schemas.requests import KeyChange, KeyOrder
+from primepods_magic.sandbox.service.service import TheWorld, World
 
-from .pages import Limit, Offset, cut, envelope
+from .pagination import Limit, Offset, cut, envelope
+from .response import Answer
 
 router = APIRouter(prefix="/ssh_keys")
 

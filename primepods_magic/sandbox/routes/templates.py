@@ -6,12 +6,13 @@ import re
 
 from fastapi import APIRouter, HTTPException
 
-from primepods_magic.sandbox.answers.account_shapes import Credentials, ImageVerdict
-from primepods_magic.sandbox.answers.answer import Answer
-from primepods_magic.sandbox.documents.refusals import refusals
-from primepods_magic.sandbox.people import JOINED_AT
-from primepods_magic.sandbox.renting.orders import ImageCheck
-from primepods_magic.sandbox.serving.keys import TheKey
+from primepods_magic.sandbox.docs.error_responses import refusals
+from primepods_magic.sandbox.domain.users import JOINED_AT
+from primepods_magic.sandbox.http.api_keys import TheKey
+from primepods_magic.sandbox.schemas.account import Credentials, ImageVerdict
+from primepods_magic.sandbox.schemas.requests import ImageCheck
+
+from .response import Answer
 
 router = APIRouter(prefix="/template")
 

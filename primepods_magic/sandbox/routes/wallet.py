@@ -6,14 +6,15 @@ from typing import Annotated, Literal
 
 from fastapi import APIRouter, HTTPException, Query
 
-from primepods_magic.sandbox.answers.account_shapes import Billing, Wallet
-from primepods_magic.sandbox.answers.answer import Answer
-from primepods_magic.sandbox.clock import iso
-from primepods_magic.sandbox.documents.refusals import refusals
-from primepods_magic.sandbox.people import Person, team_of
-from primepods_magic.sandbox.renting.records import HistoryRow
-from primepods_magic.sandbox.serving.keys import TheKey
-from primepods_magic.sandbox.world import TheWorld, World
+from primepods_magic.sandbox.docs.error_responses import refusals
+from primepods_magic.sandbox.domain.clock import iso
+from primepods_magic.sandbox.domain.records import HistoryRow
+from primepods_magic.sandbox.domain.users import Person, team_of
+from primepods_magic.sandbox.http.api_keys import TheKey
+from primepods_magic.sandbox.schemas.account import Billing, Wallet
+from primepods_magic.sandbox.service.service import TheWorld, World
+
+from .response import Answer
 
 router = APIRouter()
 

@@ -11,13 +11,13 @@ import httpx
 import pytest
 
 from primepods_magic.api.client import Client
+from primepods_magic.api.http.session import Transport
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.transport import Transport
-from primepods_magic.notebook.launcher.market import OfferKey
-from primepods_magic.notebook.launcher.model import LauncherModel
-from primepods_magic.notebook.launcher.order import LaunchSettings
-from primepods_magic.pods.clock import SteppedClock
-from primepods_magic.pods.connection import Connection
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.notebook.launcher.state.offers import OfferKey
+from primepods_magic.notebook.launcher.state.order import LaunchSettings
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.support.clock import SteppedClock
 from tests.support.sandbox_control import KEY, SandboxControl
 
 DESK = "primepods-launcher"

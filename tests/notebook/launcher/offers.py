@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from primepods_magic.api.models import Offer
-from primepods_magic.notebook.launcher.market import Listed, Market
+from primepods_magic.notebook.launcher.state.offers import Listed, Market
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=timezone.utc)
 

@@ -10,9 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from primepods_magic.notebook.launcher.model import LauncherModel
-from primepods_magic.notebook.launcher.order import LaunchSettings, Stage
-from primepods_magic.pods.guards import Limits
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.notebook.launcher.state.order import LaunchSettings, Stage
+from primepods_magic.pods.launching.limits import Limits
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from primepods_magic.notebook.launcher.cell import SecretVariables
-from primepods_magic.notebook.variables import Variables
+from primepods_magic.notebook.input.variables import Variables
+from primepods_magic.notebook.launcher.state.cell import SecretVariables
 
 SECRET = "hf_Qw7Zr9Wm2Tk5Xc8"
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from primepods_magic.notebook.launcher.desk import Desk
+from primepods_magic.notebook.launcher.state.worker import Desk
 from tests.notebook.launcher.conftest import DESK, IDLE_S
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import httpx
 import pytest
 
-from primepods_magic.notebook.launcher.model import LauncherModel
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.launch import launch
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.launch import launch
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from primepods_magic.api.account import Disk
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import Spec
-from primepods_magic.notebook.launcher.cell import body_of
-from primepods_magic.notebook.launcher.form import (
+from primepods_magic.notebook.launcher.state.cell import body_of
+from primepods_magic.notebook.launcher.state.form import (
     Bounds,
     Form,
     bounds,
@@ -21,7 +21,7 @@ from primepods_magic.notebook.launcher.form import (
     spec_fields,
     variable_problem,
 )
-from primepods_magic.pods.spec import PodSpec, parse_spec
+from primepods_magic.pods.spec.spec import PodSpec, parse_spec
 
 from .offers import offer
 

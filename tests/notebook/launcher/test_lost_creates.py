@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from primepods_magic.notebook.launcher.model import LauncherModel
-from primepods_magic.notebook.launcher.order import LaunchSettings, Outcome
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.notebook.launcher.state.order import LaunchSettings, Outcome
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 

@@ -10,7 +10,7 @@ import pytest
 from primepods_magic.api.client import Client
 from primepods_magic.api.models import Offer
 from primepods_magic.api.settings import Settings
-from primepods_magic.notebook.launcher.market import SHOWN, Filters, Found, Market, OfferKey, find
+from primepods_magic.notebook.launcher.state.offers import SHOWN, Filters, Found, Market, OfferKey, find
 from tests.support.sandbox_control import KEY, controlled
 
 from .offers import NOW, listed, market, offer

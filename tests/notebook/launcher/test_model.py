@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 
-from primepods_magic.notebook.launcher.model import LauncherModel
-from primepods_magic.notebook.launcher.order import LaunchSettings, Stage
-from primepods_magic.notebook.launcher.words import wallet_words
+from primepods_magic.notebook.launcher.state.formatting import wallet_words
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.notebook.launcher.state.order import LaunchSettings, Stage
 from tests.support.sandbox_control import READ_KEY, SandboxControl
 from tests.support.waiting import eventually
 
@@ -20,10 +20,10 @@ from .conftest import DESK, Connected, Opened, Traffic, chosen, idle, key_of, la
 
 JOURNEY = """
 import sys
-from primepods_magic.notebook.launcher.model import LauncherModel
-from primepods_magic.notebook.launcher.market import OfferKey
-from primepods_magic.notebook.launcher.still import still_html, still_text
-from primepods_magic.pods.connection import connect, disconnect
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.notebook.launcher.state.offers import OfferKey
+from primepods_magic.notebook.launcher.view.static import still_html, still_text
+from primepods_magic.pods.connection.current import connect, disconnect
 
 connection = connect(sandbox=True)
 model = LauncherModel(connection, {})

@@ -8,11 +8,11 @@ import httpx
 import pytest
 
 from primepods_magic.api.models import PodDetails
-from primepods_magic.notebook.launcher.model import LauncherModel
-from primepods_magic.notebook.launcher.order import LaunchSettings, Outcome, Stage
-from primepods_magic.pods.connection import Connection
-from primepods_magic.pods.guards import Limits
-from primepods_magic.pods.launch import launch
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.notebook.launcher.state.order import LaunchSettings, Outcome, Stage
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.launching.limits import Limits
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 

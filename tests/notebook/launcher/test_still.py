@@ -7,8 +7,8 @@ from typing import Any
 
 import httpx
 
-from primepods_magic.notebook.launcher.model import LauncherModel
-from primepods_magic.notebook.launcher.still import place_html, place_text, still_html, still_text
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.notebook.launcher.view.static import place_html, place_text, still_html, still_text
 from tests.support.sandbox_control import READ_KEY, SandboxControl
 from tests.support.secrets import Search
 from tests.support.waiting import eventually
@@ -133,7 +133,7 @@ def test_a_cell_cannot_be_made_to_look_like_another(opened: Opened, traffic: Tra
 
 
 def _key(row: Any) -> Any:
-    from primepods_magic.notebook.launcher.market import OfferKey
+    from primepods_magic.notebook.launcher.state.offers import OfferKey
 
     return OfferKey.of(row.offer)
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primepods_magic.api.models import Offer
-from primepods_magic.notebook.launcher.table import table
+from primepods_magic.notebook.launcher.view.offer_table import table
 
 from .offers import listed, offer
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from primepods_magic.notebook.launcher.model import LauncherModel
-from primepods_magic.notebook.launcher.order import Stage
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.notebook.launcher.state.order import Stage
 
 from .conftest import Opened, chosen, idle
 

@@ -9,8 +9,8 @@ import ipywidgets
 import pytest
 from ipywidgets.widgets import widget as widget_module
 
-from primepods_magic.notebook.launcher.model import LauncherModel
-from primepods_magic.notebook.launcher.order import Stage
+from primepods_magic.notebook.launcher.state.model import LauncherModel
+from primepods_magic.notebook.launcher.state.order import Stage
 from primepods_magic.notebook.launcher.view.app import LauncherView
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from primepods_magic.api.models import PodDetails
-from primepods_magic.pods.snapshot import Snapshot
+from primepods_magic.pods.watching.snapshot import Snapshot
 
 EIGHT = datetime(2026, 11, 24, 8, 0, tzinfo=timezone.utc)
 SSH = "root@203.0.113.7 -p 22"

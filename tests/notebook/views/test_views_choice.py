@@ -9,11 +9,12 @@ from types import SimpleNamespace
 
 import pytest
 
-from primepods_magic.notebook.views import has_front_end, open_view
-from primepods_magic.notebook.views.guarded import GuardedView
-from primepods_magic.notebook.views.plain import PlainView
-from primepods_magic.notebook.views.terminal import TerminalView
-from primepods_magic.notebook.views.widget import WidgetView
+from primepods_magic.notebook.progress.lines import PlainView
+from primepods_magic.notebook.progress.open_view import open_view
+from primepods_magic.notebook.progress.safe_view import GuardedView
+from primepods_magic.notebook.progress.terminal import TerminalView
+from primepods_magic.notebook.progress.widget import WidgetView
+from primepods_magic.notebook.shell.kernel import has_front_end
 from tests.notebook.views.snapshots import FrontEnd, pod, snapshot
 
 
@@ -90,7 +91,7 @@ def test_ctrl_c_passes_through_a_view():
 
 def test_importing_the_views_imports_nothing_heavy():
     code = (
-        "import sys, primepods_magic.notebook.views; "
+        "import sys, primepods_magic.notebook.progress.open_view; "
         "print(sorted({'ipywidgets', 'rich', 'IPython', 'pydantic', 'pandas', 'httpx'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

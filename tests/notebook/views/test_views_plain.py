@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from primepods_magic.notebook.views.plain import PlainView
+from primepods_magic.notebook.progress.lines import PlainView
 from tests.notebook.views.snapshots import failed, pod, ready, snapshot
 
 

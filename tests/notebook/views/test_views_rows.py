@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from primepods_magic.api.vocabulary import PodStatus
-from primepods_magic.notebook.views.rows import Kind, read_row, read_rows, read_totals, trouble_text
-from primepods_magic.pods.snapshot import Outlook
+from primepods_magic.api.enums import PodStatus
+from primepods_magic.notebook.progress.rows import Kind, read_row, read_rows, read_totals, trouble_text
+from primepods_magic.pods.watching.snapshot import Outlook
 from tests.notebook.views.snapshots import EIGHT, SSH, failed, pod, ready, snapshot
 
 COMMAND = "ssh root@203.0.113.7 -p 22"

@@ -15,7 +15,7 @@ from tests.support.terminal import ipython
 
 BEGIN = (
     "import time\n"
-    "from primepods_magic.notebook.views import open_view\n"
+    "from primepods_magic.notebook.progress.open_view import open_view\n"
     "from tests.notebook.views.snapshots import *\n"
     "view = open_view(None)\n"
 )
@@ -143,7 +143,7 @@ def test_a_display_that_a_cell_forgets_ends_with_the_cell(home, tmp_path):
     path = os.pathsep.join([os.environ["PYTHONPATH"], str(REPOSITORY)])
     environment = {**os.environ, "PYTHONPATH": path, "TERM": "xterm-256color"}
     with ipython(environment, tmp_path) as terminal:
-        terminal.run("from primepods_magic.notebook.views import open_view")
+        terminal.run("from primepods_magic.notebook.progress.open_view import open_view")
         terminal.run("from tests.notebook.views.snapshots import *")
         first = terminal.run("view = open_view(get_ipython()); view.show(snapshot(pod('train', 'PENDING')))")
         assert "PENDING" in first

@@ -14,9 +14,10 @@ import pytest
 from comm.base_comm import BaseComm
 from jupyter_client.manager import start_new_kernel
 
-from primepods_magic.notebook.views import View, open_view
-from primepods_magic.notebook.views.markup import static_html, static_text
-from primepods_magic.pods.snapshot import Outlook, changes_between
+from primepods_magic.notebook.progress.html import static_html, static_text
+from primepods_magic.notebook.progress.open_view import open_view
+from primepods_magic.notebook.progress.view import View
+from primepods_magic.pods.watching.snapshot import Outlook, changes_between
 from tests.notebook.views.snapshots import EIGHT, FrontEnd, failed, pod, ready, snapshot
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -310,7 +311,7 @@ def test_the_text_form_says_that_it_is_not_up_to_date():
 def test_in_a_real_kernel_the_display_is_replaced_from_a_thread_after_its_cell():
     cells = [
         "import threading\n"
-        "from primepods_magic.notebook.views import open_view\n"
+        "from primepods_magic.notebook.progress.open_view import open_view\n"
         "from tests.notebook.views.snapshots import *\n"
         "view = open_view(get_ipython())\n"
         "view.show(snapshot(pod('train', 'PENDING')))",

@@ -15,12 +15,12 @@ from urllib.parse import parse_qs
 import httpx
 import pytest
 
-from primepods_magic.api import transport
 from primepods_magic.api.client import Client
+from primepods_magic.api.http import session as transport
 from primepods_magic.api.settings import Settings
-from primepods_magic.pods.clock import ServiceClock
-from primepods_magic.pods.connection import Connection
+from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.history import History
+from primepods_magic.pods.support.clock import ServiceClock
 
 KEY = "k" * 40
 NOW = datetime(2026, 9, 14, 8, tzinfo=timezone.utc)

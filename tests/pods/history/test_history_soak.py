@@ -18,12 +18,12 @@ import pytest
 
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.settings import Settings
-from primepods_magic.pods.connection import connect, disconnect
+from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.history import History, read_history
 from primepods_magic.pods.history.table import microseconds
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.clock import to_ms
-from primepods_magic.sandbox.people import ADA
+from primepods_magic.sandbox.domain.clock import to_ms
+from primepods_magic.sandbox.domain.users import ADA
 from tests.sandbox.conftest import Caller
 from tests.sandbox.faulty import order
 from tests.support.soak import pick

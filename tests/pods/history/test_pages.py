@@ -340,7 +340,7 @@ def test_everybody_keeps_to_the_pause_that_one_is_told_and_fewer_ask_afterwards(
     service.spoil = spoil
     service.hold = lambda: time.sleep(0.01)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("primepods_magic.api.transport.RETRY_BUDGET_S", 20.0)
+        patch.setattr("primepods_magic.api.http.session.RETRY_BUDGET_S", 20.0)
         assert read(service) == service.ids
     after = [moment - said[0] for moment in at if moment > said[0]]
     # Those that were under way were so at most 10 ms longer.
@@ -382,9 +382,9 @@ def test_ctrl_c_ends_the_requests_and_the_threads(trouble: str, kept: bool) -> N
 
         service.hold, service.spoil = hold, spoil
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("primepods_magic.api.transport.RETRY_BUDGET_S", 20.0)
-            patch.setattr("primepods_magic.api.transport.FIRST_BACKOFF_S", 1.0)
-            patch.setattr("primepods_magic.api.transport.LONGEST_BACKOFF_S", 1.0)
+            patch.setattr("primepods_magic.api.http.session.RETRY_BUDGET_S", 20.0)
+            patch.setattr("primepods_magic.api.http.session.FIRST_BACKOFF_S", 1.0)
+            patch.setattr("primepods_magic.api.http.session.LONGEST_BACKOFF_S", 1.0)
             with pytest.raises(KeyboardInterrupt):
                 read_history(connection)
             asked = len(service.asked)
@@ -403,7 +403,7 @@ def test_a_connection_that_is_closed_ends_the_waiting() -> None:
     service.cap = 100
     service.spoil = lambda number: httpx.Response(429, headers={"Retry-After": "9"}) if number > 3 else None
     with pytest.MonkeyPatch.context() as patch, connected(service) as connection:
-        patch.setattr("primepods_magic.api.transport.RETRY_BUDGET_S", 20.0)
+        patch.setattr("primepods_magic.api.http.session.RETRY_BUDGET_S", 20.0)
         closer = threading.Thread(
             target=lambda: (eventually(lambda: len(service.asked) > 4, "asked"), connection.close())
         )

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal
 from pydantic.alias_generators import to_camel
 
+from primepods_magic.api.fields.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
 from primepods_magic.api.models import HistoryRow
-from primepods_magic.api.text import whole_characters
-from primepods_magic.api.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
+from primepods_magic.api.text.sanitize import whole_characters
 from primepods_magic.frames import history_frame
-from primepods_magic.pods.history.packing import packed, unpacked
+from primepods_magic.pods.history.serialization import packed, unpacked
 from primepods_magic.pods.history.table import (
     COUNTS,
     MISSING,

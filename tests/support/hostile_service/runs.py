@@ -107,8 +107,8 @@ def run_launch(url: str, launch: Launch, begin: Callable[[int], object]) -> Iter
 def _open_connection(url: str, number: int) -> Any:
     from primepods_magic.api.client import Client
     from primepods_magic.api.settings import Settings
-    from primepods_magic.pods.clock import ServiceClock
-    from primepods_magic.pods.connection import Connection
+    from primepods_magic.pods.connection.connection import Connection
+    from primepods_magic.pods.support.clock import ServiceClock
 
     client = Client(Settings(url, f"key-{number}"), read_timeout_s=HUNG_S / 3)
     return Connection(client, ServiceClock(client.transport), is_sandbox=False, poll_interval_s=POLL_S)
@@ -195,7 +195,7 @@ def _main(url: str, share: str, log: str) -> None:
 
     import primepods_magic.frames.rendering
     import primepods_magic.notebook.commands.create
-    import primepods_magic.pods.launch  # noqa: F401
+    import primepods_magic.pods.launching.launch  # noqa: F401
 
     _Kernels(url, [Launch(**one) for one in json.loads(Path(share).read_text())], Path(log)).run()
 

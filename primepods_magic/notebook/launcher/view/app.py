@@ -6,19 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import HTML, Box
 
-from primepods_magic.notebook.launcher.still import place_html, still_html
-
 from .configure import ConfigureView
 from .find import FindView
-from .fleet import FleetView
-from .kit import Kit, put
 from .launch import LaunchView
+from .pods import FleetView
+from .static import place_html, still_html
 from .style import style_html
+from .widgets import Kit, put
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from primepods_magic.notebook.launcher.model import LauncherModel
+    from primepods_magic.notebook.launcher.state.model import LauncherModel
 
 __all__ = ["LauncherView"]
 

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import BoundedIntText, Box, Checkbox, Dropdown, Text, Textarea
 
 from primepods_magic.api.requests import TEMPLATE_IMAGE
-from primepods_magic.api.text import clean, safe_html
-from primepods_magic.notebook.launcher.form import SIZES, Bounds, bounds, limits_of
-from primepods_magic.notebook.launcher.still import team_name
-from primepods_magic.notebook.launcher.words import price_parts, usd_hr
+from primepods_magic.api.text.sanitize import clean, safe_html
+from primepods_magic.notebook.launcher.state.form import SIZES, Bounds, bounds, limits_of
+from primepods_magic.notebook.launcher.state.formatting import price_parts, usd_hr
 
-from .kit import Field, Kit, SecretText, card_html, put, show
+from .static import team_name
 from .variables import VariablesView
+from .widgets import Field, Kit, SecretText, card_html, put, show
 
 if TYPE_CHECKING:
-    from primepods_magic.notebook.launcher.model import LauncherModel
+    from primepods_magic.notebook.launcher.state.model import LauncherModel
 
 __all__ = ["ConfigureView"]
 

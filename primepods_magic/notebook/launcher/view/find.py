@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Box, Combobox, Dropdown, Select, Text
 
-from primepods_magic.api.text import clean, escape_html, safe_html
-from primepods_magic.notebook.launcher.market import SHOWN, Filters, Listed, OfferKey
-from primepods_magic.notebook.launcher.table import table
-from primepods_magic.notebook.views.rows import as_of_text
+from primepods_magic.api.text.sanitize import clean, escape_html, safe_html
+from primepods_magic.notebook.launcher.state.offers import SHOWN, Filters, Listed, OfferKey
+from primepods_magic.notebook.progress.rows import as_of_text
 
-from .kit import Field, Kit, card_html, put, show
+from .offer_table import table
+from .widgets import Field, Kit, card_html, put, show
 
 if TYPE_CHECKING:
-    from primepods_magic.notebook.launcher.model import LauncherModel
+    from primepods_magic.notebook.launcher.state.model import LauncherModel
 
 __all__ = ["FindView"]
 

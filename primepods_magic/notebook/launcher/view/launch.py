@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import Box
 
-from primepods_magic.api.text import clean, safe_html
-from primepods_magic.notebook.launcher.order import Stage
-from primepods_magic.notebook.launcher.still import team_name
-from primepods_magic.notebook.launcher.words import usd_hr
+from primepods_magic.api.text.sanitize import clean, safe_html
+from primepods_magic.notebook.launcher.state.formatting import usd_hr
+from primepods_magic.notebook.launcher.state.order import Stage
 
-from .kit import Kit, card_html, put, show
+from .static import team_name
+from .widgets import Kit, card_html, put, show
 
 if TYPE_CHECKING:
-    from primepods_magic.notebook.launcher.model import LauncherModel
-    from primepods_magic.pods.plan import LaunchPlan
+    from primepods_magic.notebook.launcher.state.model import LauncherModel
+    from primepods_magic.pods.launching.plan import LaunchPlan
 
 __all__ = ["LaunchView"]
 

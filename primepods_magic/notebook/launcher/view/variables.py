@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Box, Text
 
-from primepods_magic.api.text import safe_html
+from primepods_magic.api.text.sanitize import safe_html
 
-from .kit import Field, Kit, SecretText, put
+from .widgets import Field, Kit, SecretText, put
 
 if TYPE_CHECKING:
-    from primepods_magic.notebook.launcher.model import LauncherModel
+    from primepods_magic.notebook.launcher.state.model import LauncherModel
 
 __all__ = ["VariablesView"]
 

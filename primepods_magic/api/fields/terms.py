@@ -1,0 +1,84 @@
+"""The terms of an offer: the hours that are charged up front, and whether the machine may be reclaimed."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, model_validator
+
+from primepods_magic.api.text.sanitize import whole_characters
+from primepods_magic.api.validation.bounds import plain_number
+
+from .lenient_types import Answer, Text, flag_in, fold_word, is_no_value, number_in
+
+__all__ = ["OfferTerms", "Spot", "hours_in", "spot_in"]
+
+_LONGEST_UNREAD = 60
+_TIME = re.compile(r"([0-9.]+)\s*([A-Za-z]+)")
+# A lone M may be minutes or months.
+_HOURS = {
+    **dict.fromkeys(("MIN", "MINS", "MINUTE", "MINUTES"), 1 / 60),
+    **dict.fromkeys(("H", "HR", "HRS", "HOUR", "HOURS"), 1.0),
+    **dict.fromkeys(("D", "DAY", "DAYS"), 24.0),
+    **dict.fromkeys(("W", "WEEK", "WEEKS"), 7 * 24.0),
+}
+_SPOT_WORDS = {"SPOT": True, "ON_DEMAND": False, "ONDEMAND": False, "NON_SPOT": False, "NOT_SPOT": False}
+
+
+def hours_in(value: object) -> float | None:
+    """Return a length of time in hours: a number, a text such as "30 days", or an object such as
+    ``{"hours": 720}``.
+
+    >>> hours_in(720), hours_in("720h"), hours_in("30 days"), hours_in({"hours": 720}), hours_in("a month")
+    (720.0, 720.0, 720.0, 720.0, None)
+    """
+    unit: object = "HOURS"
+    if isinstance(value, dict) and len(value) == 1:
+        ((unit, value),) = value.items()
+    elif isinstance(value, str) and (told := _TIME.fullmatch(value.strip())):
+        value, unit = plain_number(told[1]), told[2]
+    number, hours = number_in(value), _HOURS.get(fold_word(str(unit)))
+    return None if number is None or hours is None or number < 0 else number * hours
+
+
+def spot_in(value: object) -> bool | None:
+    """Return whether a machine may be reclaimed at any time.
+
+    >>> spot_in("SPOT"), spot_in("y"), spot_in("on-demand"), spot_in("perhaps")
+    (True, True, False, None)
+    """
+    flag = flag_in(value)
+    return _SPOT_WORDS.get(fold_word(value)) if flag is None and isinstance(value, str) else flag
+
+
+def _describe_value(value: object) -> str | None:
+    is_nothing = is_no_value(value) or value in ({}, [], False) or value != value
+    return None if is_nothing else whole_characters(str(value)[:_LONGEST_UNREAD])
+
+
+Hours = Annotated[float | None, BeforeValidator(hours_in)]
+Spot = Annotated[bool | None, BeforeValidator(spot_in)]
+
+
+class OfferTerms(Answer):
+    """Terms of an offer: ``prepaid_time`` is in hours; ``unread_prepaid`` and ``unread_spot`` are the texts
+    of terms that are there and cannot be read."""
+
+    is_spot: Spot = None
+    unread_spot: Text = None
+    prepaid_time: Hours = None
+    unread_prepaid: Text = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keep_unread(cls, said: Any) -> Any:
+        if not isinstance(said, dict):
+            return said
+        prepaid = said.get("prepaidTime", said.get("prepaid_time"))
+        spot = said.get("isSpot", said.get("is_spot"))
+        # Below 0 is a placeholder, as for amounts.
+        is_read = hours_in(prepaid) is not None or (number_in(prepaid) or 0.0) < 0
+        unread_prepaid = None if is_read else _describe_value(prepaid)
+        unread_spot = None if spot_in(spot) is not None else _describe_value(spot)
+        return {**said, "unreadPrepaid": unread_prepaid, "unreadSpot": unread_spot}

@@ -1,0 +1,141 @@
+"""Text from the service, made safe to show."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from html import escape
+
+from .terminal_screen import render
+
+__all__ = [
+    "as_word",
+    "brief",
+    "clean",
+    "clean_lines",
+    "clean_message",
+    "escape_html",
+    "join_clean",
+    "name_as_word",
+    "safe_html",
+    "shorten",
+    "whole_characters",
+]
+
+# Control characters would move a terminal's cursor, bidirectional ones would turn the text beside a name
+# around, lone surrogates cannot be printed, and characters without a shape make names look alike.
+_UNSAFE = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufdd0-\ufdef\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb"
+    "\ufffe\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+# Between characters beyond ASCII these join, or part, what belongs together: in emoji, in Persian, in Hindi.
+_JOINER = "[\u200c\u200d\ufe0e\ufe0f](?<![^\x00-\x7f\u200c\u200d].)|[\u200c\u200d](?![^\x00-\x7f])"
+_ACTS = re.compile(f"[{_UNSAFE}]|{_JOINER}")
+
+_LONGEST_REASON = 2_000
+_MARK = "\ufffd"
+_TYPESET = re.compile(r"[$\\]")
+
+
+def clean(text: object) -> str:
+    """Return text on one line, with a mark in place of every character that does something or has no shape.
+
+    Everything from the service goes through this before it is part of a message.
+
+    >>> clean("two\\nlines \\x1b[31mred"), clean(None)
+    ('two lines �[31mred', '')
+    """
+    if text is None:
+        return ""
+    return _ACTS.sub(_MARK, " ".join(str(text).split()))
+
+
+def brief(text: object) -> str:
+    """Return clean text of at most 2,000 characters: a reason, as the service gives it."""
+    return shorten(clean(text), _LONGEST_REASON)
+
+
+def as_word(text: str | None, otherwise: str = "POD") -> str:
+    """Return what can be pasted into a command as it is, such as an id, else another word in its place.
+
+    >>> as_word("24b59b"), as_word("a; {rm()}")
+    ('24b59b', 'POD')
+    """
+    if not text or not re.fullmatch(r"\w[\w.-]{0,99}", text):
+        return otherwise
+    # What another program may write in another way, or show as nothing, is not safe to paste.
+    is_stable = unicodedata.normalize("NFKC", text) == text == clean(text)
+    return text if is_stable else otherwise
+
+
+def name_as_word(name: str | None, otherwise: str = "POD") -> str:
+    """Return a name as `as_word` does, unless it looks like an id, which another pod may have.
+
+    >>> name_as_word("train"), name_as_word("24b59b")
+    ('train', 'POD')
+    """
+    return otherwise if name and re.fullmatch(r"[0-9a-fA-F-]{6,}", name) else as_word(name, otherwise)
+
+
+def join_clean(texts: Iterable[object], separator: str = ", ") -> str:
+    """Clean texts, such as ids, and join them.
+
+    >>> join_clean(["a1", "b\\n2"])
+    'a1, b 2'
+    """
+    return separator.join(map(brief, texts))
+
+
+def clean_message(text: object) -> str:
+    r"""Return text whose lines stay lines, clean otherwise.
+
+    >>> clean_message("no offer fits. The nearest:\n  \x1b[2Jat $2/h")
+    'no offer fits. The nearest:\n  �[2Jat $2/h'
+    """
+    return _ACTS.sub(_MARK, str(text))
+
+
+def clean_lines(text: str) -> str:
+    r"""Return text of many lines, such as logs, as a terminal shows it, clean; tabs stay.
+
+    >>> print(clean_lines("\x1b[32mready\x1b[0m\n 10 %\r100 %"))
+    ready
+    100 %
+    """
+    return clean_message(render(text))
+
+
+def shorten(text: str, max_length: int) -> str:
+    """Return text of at most a number of characters, with an ellipsis where some are left out.
+
+    >>> shorten("installation", 8)
+    'install…'
+    """
+    return text if len(text) <= max_length else f"{text[: max_length - 1].rstrip()}…"
+
+
+def safe_html(text: object) -> str:
+    r"""Return clean text for HTML.
+
+    Dollar signs and backslashes stand apart, for front ends typeset what is between two of them.
+
+    >>> safe_html("<b> $2/h")
+    '&lt;b&gt; <span>$</span>2/h'
+    """
+    return escape_html(clean(text))
+
+
+def escape_html(text: str) -> str:
+    """Escape clean text for HTML as `safe_html` does, and leave its spaces as they are."""
+    return _TYPESET.sub(r"<span>\g<0></span>", escape(text))
+
+
+def whole_characters(text: str) -> str:
+    r"""The text, with a mark in place of half surrogate pairs: Arrow refuses those, and JSON does not.
+
+    >>> whole_characters("caf\xe9 \ud83d")
+    'café �'
+    """
+    return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -1,0 +1,184 @@
+"""What things cost, by period and by whatever tells them apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date, datetime, timezone, tzinfo
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from primepods_magic.frames.time_zones import zone
+
+from .coerce import is_pod, numbers, times, truths
+from .groups import Groups, grouped
+from .labels import By
+from .ledgers import as_ledger
+from .periods import edges, frequency, instant_us
+from .proration import Cells, Lines, spread
+
+__all__ = ["breakdown"]
+
+Ints = NDArray[np.int64]
+
+_NO_TIME = np.iinfo(np.int64).min
+# What has no time is kept where no time is: in a period of its own, behind all others.
+_UNDATED = np.iinfo(np.int64).max - 1
+_MAX_ROWS = 4_000_000
+
+
+def breakdown(
+    ledger_or_history: pd.DataFrame,
+    by: By | Iterable[By] = (),
+    *,
+    freq: str | None = None,
+    since: date | datetime | str | None = None,
+    until: date | datetime | str | None = None,
+    tz: str | tzinfo = "UTC",
+) -> pd.DataFrame:
+    """Split what things cost by period, and by columns or labels. Nothing is lost: it adds up to the total.
+
+    Every line's cost and GPU hours are spread evenly over its life. A line without a length counts whole
+    at its instant, as does one with only one of its times.
+
+    Parameters
+    ----------
+    ledger_or_history : pandas.DataFrame
+        What `ledger` answers with, or a history, which then becomes one.
+    by : str, label or sequence of them, optional
+        Columns, or labels by `pattern` and `mapping`.
+    freq : str, optional
+        ``H``, ``D``, ``W`` (from Monday), ``M`` or ``Q``: hours, days, weeks, months or quarters of `tz`.
+    since, until : date, datetime or str, optional
+        Count only what lies from the first up to the second, which is not in it any more. What has no zone
+        is in `tz`. Lines that reach over a limit count with the part inside; those without any time are
+        left out.
+    tz : str or tzinfo, optional
+        The time zone of the calendar, such as ``Europe/Berlin``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each period and group in which something lies, by period and then the dearest first:
+
+        ==============  ==================  ==========================================================
+        ``period``      datetime64[us, tz]  with `freq`: its beginning; missing for lines without times
+        what it is by   as it was           ``string`` for text and labels; missing values are a group
+        ``cost_usd``    Float64             USD
+        ``gpu_hours``   Float64             GPUs × hours
+        ``pods``        Int64               pods that have a part in it
+        ``share``       Float64             of the period's total, or of the whole; missing where that is 0
+        ``estimated``   boolean             whether some of it is an estimate
+        ==============  ==================  ==========================================================
+
+    Raises
+    ------
+    ValueError
+        Where a column is missing, or `by`, `freq`, `since`, `until` or `tz` is not understood; or where there
+        would be more than 4,000,000 rows.
+
+    Examples
+    --------
+    >>> history = pd.DataFrame({"gpu": ["H100_80GB"], "gpu_count": [2], "billed_usd": [12.0],
+    ...     "created_at": ["2026-09-01T22:00:00Z"], "terminated_at": ["2026-09-02T01:00:00Z"]})
+    >>> breakdown(history, "gpu", freq="D")[["gpu", "cost_usd", "gpu_hours"]].values.tolist()
+    [['H100_80GB', 8.0, 4.0], ['H100_80GB', 4.0, 2.0]]
+    """
+    in_tz = zone(tz)
+    letter = None if freq is None else frequency(freq)
+    within = _within(since, until, in_tz)
+    frame = as_ledger(ledger_or_history)
+    groups = grouped(frame, by)
+    lines = _lines(frame, groups.codes)
+    at = _edges(lines, letter, in_tz, within)
+    _refuse_too_many(lines, at, groups.count)
+    return _table(spread(lines, at, groups.count, within), groups, at, letter is not None, in_tz)
+
+
+def _within(since: Any, until: Any, tz: tzinfo) -> tuple[int, int] | None:
+    if since is None and until is None:
+        return None
+    begin = _NO_TIME + 1 if since is None else instant_us(since, tz, "since")
+    end = _UNDATED if until is None else instant_us(until, tz, "until")
+    if begin > end:
+        raise ValueError(f"since={since!r} is later than until={until!r}")
+    return begin, end
+
+
+def _lines(frame: pd.DataFrame, codes: Ints) -> Lines:
+    begin, end = _us(times(frame, "begin_at")), _us(times(frame, "end_at"))
+    # What has no length is given one that no edge can cut.
+    at = np.where(begin == _NO_TIME, end, begin)
+    at[at == _NO_TIME] = _UNDATED
+    lasts = (begin != _NO_TIME) & (end > begin)
+    gpus = numbers(frame, "gpu_count").to_numpy(dtype=float, na_value=0.0)
+    return Lines(
+        at,
+        np.where(lasts, end, at + 1),
+        numbers(frame, "cost_usd").to_numpy(dtype=float, na_value=0.0),
+        np.where(lasts, gpus, 0.0),
+        codes,
+        truths(frame, "estimated").to_numpy(dtype=bool, na_value=False),
+        is_pod(frame).to_numpy(dtype=bool),
+    )
+
+
+def _us(values: pd.Series) -> Ints:
+    return values.to_numpy(dtype="datetime64[us]").view(np.int64)
+
+
+def _edges(lines: Lines, freq: str | None, tz: tzinfo, within: tuple[int, int] | None) -> Ints:
+    if freq is None:
+        return np.array([_NO_TIME, _UNDATED + 1], dtype=np.int64)
+    behind = np.array([_UNDATED, _UNDATED + 1], dtype=np.int64)
+    dated = lines.begin < _UNDATED
+    if within is not None:
+        dated &= (lines.begin < within[1]) & (lines.end > within[0])
+    if not dated.any():
+        return behind
+    begin, end = int(lines.begin[dated].min()), int(lines.end[dated].max())
+    if within is not None:
+        begin, end = max(begin, within[0]), min(end, within[1])
+    found = edges(freq, tz, begin, end)
+    return found if dated.all() or within is not None else np.concatenate([found, behind])
+
+
+def _refuse_too_many(lines: Lines, at: Ints, groups: int) -> None:
+    """Raise if the table could have more rows than memory is meant for, as with a mistaken date."""
+    rows = (len(at) - 1) * groups
+    if rows > _MAX_ROWS:
+        periods = np.searchsorted(at, lines.end, "left") - np.searchsorted(at, lines.begin, "right") + 1
+        rows = min(rows, int(periods.clip(0).sum()))
+    if rows > _MAX_ROWS:
+        raise ValueError(
+            f"a row for each period and group would be up to {rows:,} rows, and {_MAX_ROWS:,} is the most. "
+            "Use a longer freq, a shorter time by since and until, or fewer groups"
+        )
+
+
+def _table(cells: Cells, groups: Groups, at: Ints, has_periods: bool, tz: tzinfo) -> pd.DataFrame:
+    order = np.lexsort([*reversed(groups.ranks(cells.group)), -cells.cost_usd, cells.period])
+    data: dict[str, Any] = {}
+    if has_periods:
+        data["period"] = _stamps(at[cells.period[order]], tz)
+    data.update(groups.columns(cells.group[order]))
+    total = cells.total_usd[order]
+    cost_usd = cells.cost_usd[order]
+    share = pd.array(np.divide(cost_usd, total, out=np.zeros_like(total), where=total != 0), dtype="Float64")
+    share[total == 0] = pd.NA
+    data["cost_usd"] = pd.array(cost_usd, dtype="Float64")
+    data["gpu_hours"] = pd.array(cells.gpu_hours[order], dtype="Float64")
+    data["pods"] = pd.array(cells.pods[order], dtype="Int64")
+    data["share"] = share
+    data["estimated"] = pd.array(cells.estimated[order], dtype="boolean")
+    frame: pd.DataFrame = pd.DataFrame(data)
+    return frame
+
+
+def _stamps(us: Ints, tz: tzinfo) -> pd.DatetimeIndex:
+    missing = us == _UNDATED
+    naive = np.where(missing, _NO_TIME, us).view("M8[us]")
+    stamps: pd.DatetimeIndex = pd.DatetimeIndex(naive).tz_localize(timezone.utc)
+    return stamps if tz is timezone.utc else stamps.tz_convert(tz)

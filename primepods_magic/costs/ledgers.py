@@ -1,0 +1,235 @@
+"""The ledger: one row for everything that costs, closed, open or alive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from primepods_magic.frames.tables.schema import STRING
+from primepods_magic.pods.history.reader import FINAL_AFTER
+
+from .coerce import column_of, numbers, prices, require, text, times, truths
+from .live_resources import LIVE, hours_between, living_disks, living_pods, now_or
+
+__all__ = ["as_ledger", "is_ledger", "ledger"]
+
+# What every ledger has of a history, whatever the frame it was made from has.
+_CORE = {
+    "name": "string",
+    "gpu": "string",
+    "gpu_count": "Int64",
+    "created_at": "datetime64[us, UTC]",
+    "terminated_at": "datetime64[us, UTC]",
+    "price_usd_hr": "Float64",
+    "billed_usd": "Float64",
+    "provider": "string",
+    "team_id": "string",
+    "user_id": "string",
+    "provisioned_by": "string",
+    "id": "string",
+    "state": "string",
+    "type": "string",
+}
+_TOLD = {"duration": "timedelta64[us]", "gpu_hours": "Float64", "socket": "string", "remarks": "string"}
+_PERSONAL = "personal"
+_ADDED = ("team", "cost_usd", "begin_at", "end_at", "is_spot", "estimated")
+
+
+def ledger(
+    history: pd.DataFrame,
+    *,
+    pods: pd.DataFrame | None = None,
+    disks: pd.DataFrame | None = None,
+    billings: pd.DataFrame | None = None,
+    teams: pd.DataFrame | None = None,
+    now: datetime | None = None,
+) -> pd.DataFrame:
+    """Put everything that costs into one frame: the history, and the pods and disks that live.
+
+    A pod or disk whose id is in the history is not counted again. While it lives and less is billed for it
+    there than it has cost so far, that is counted instead. What tells its own end costs nothing after it.
+    Pure: nothing is asked of the service, and the frames that are given stay as they are.
+
+    Parameters
+    ----------
+    history : pandas.DataFrame
+        As `primepods_magic.frames.history_frame` builds it, or as it came back from a file; it needs
+        ``billed_usd, created_at`` and ``terminated_at``.
+    pods, disks : pandas.DataFrame, optional
+        What lives, as ``pods_frame`` and ``disks_frame`` build it; what is TERMINATED is left out.
+    billings : pandas.DataFrame, optional
+        What the service billed so far for what lives (``resource_id, amount_usd, last_billed_at``), in place
+        of an estimate from prices. What accrued since ``last_billed_at`` is added; without it the estimate
+        counts if it is more.
+    teams : pandas.DataFrame, optional
+        The names of teams (``name, team_id``).
+    now : datetime, optional
+        Up to when what has not ended is counted (UTC where it has no zone); the present if left out.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The history's columns, then:
+
+        =====================  ===================  ================================================
+        ``team``               string               a team's name, else its id, else ``personal``
+        ``cost_usd``           Float64              USD in total; never missing
+        ``begin_at, end_at``   datetime64[us, UTC]  the life that it is for; missing where not known
+        ``is_spot``            boolean              missing where not known
+        ``estimated``          boolean              not final: it lives, is open, or is not billed yet
+        =====================  ===================  ================================================
+
+        ``state`` is ``closed``, ``open`` (in the history, without an end) or ``live`` (the history has
+        less of it, or nothing).
+
+    Raises
+    ------
+    ValueError
+        Where a frame lacks columns, or a column cannot be read.
+
+    Examples
+    --------
+    >>> history = pd.DataFrame({"name": ["train"], "billed_usd": [9.0],
+    ...     "created_at": ["2026-09-01T00:00:00Z"], "terminated_at": ["2026-09-01T03:00:00Z"]})
+    >>> pods = pd.DataFrame({"id": ["p1"], "name": ["eval"], "status": ["ACTIVE"], "price_usd_hr": [2.0],
+    ...     "created_at": ["2026-09-02T00:00:00Z"]})
+    >>> df = ledger(history, pods=pods, now=datetime(2026, 9, 2, 12))
+    >>> df[["name", "state", "team", "cost_usd", "estimated"]].values.tolist()
+    [['train', 'closed', 'personal', 9.0, False], ['eval', 'live', 'personal', 24.0, True]]
+    """
+    until = now_or(now)
+    past = _past(history, until)
+    is_closed = past["state"].eq("closed")
+    alive = [
+        build(frame, billings, past["id"][is_closed], until)
+        for build, frame in ((living_pods, pods), (living_disks, disks))
+        if frame is not None
+    ]
+    past = _without_lesser(past, alive)
+    alive = [rows[~rows["id"].isin(past["id"].dropna())] for rows in alive]
+    joined = _joined(past, [rows for rows in alive if len(rows)])
+    if pods is not None:
+        joined["is_spot"] = joined["is_spot"].fillna(_spot(joined["id"], pods))
+    joined["team"] = _team(joined["team_id"], teams)
+    return joined
+
+
+def is_ledger(frame: object) -> bool:
+    """Whether a frame is a ledger already, and no history any more."""
+    return isinstance(frame, pd.DataFrame) and {"cost_usd", "begin_at", "end_at"} <= {*frame.columns}
+
+
+def as_ledger(frame: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
+    """The frame or, where it is a history, the ledger of it."""
+    return frame if is_ledger(frame) else ledger(frame, now=now)
+
+
+def _past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
+    """The history's part of the ledger."""
+    require(history, "history", ("billed_usd", "created_at", "terminated_at"))
+    rows = history.reset_index(drop=True)
+    data = {str(name): rows[name] for name in rows.columns if name not in _ADDED}
+    for name, dtype in {**_CORE, **_TOLD}.items():
+        if name in data or name in _CORE:
+            data[name] = column_of(rows, name, dtype)
+    data["billed_usd"] = numbers(rows, "billed_usd")
+    begin, end = times(rows, "created_at"), times(rows, "terminated_at")
+    derived = end.isna().map({True: "open", False: "closed"}).astype(STRING)
+    # An end that stands for none was taken for one where a file was written.
+    was_never = column_of(rows, "terminated_at", _CORE["terminated_at"]).notna() & end.isna()
+    data["state"] = text(rows, "state").fillna(derived).mask(was_never, "open")
+    for name in _TOLD.keys() & data.keys() - {"socket", "remarks"}:
+        data[name] = data[name].mask(was_never)
+    is_open = data["state"] != "closed"
+    # Without a beginning, "until now" would date what nobody has dated.
+    lasts = is_open & end.isna() & begin.notna()
+    data["team"] = pd.Series(index=rows.index, dtype=STRING)
+    data["created_at"], data["terminated_at"] = begin, end
+    data["begin_at"] = begin
+    data["end_at"] = end.mask(lasts, until).astype("datetime64[us, UTC]")
+    accrued = prices(rows, "price_usd_hr") * hours_between(begin, data["end_at"])
+    data["cost_usd"] = data["billed_usd"].mask(_is_blank(data) & lasts, accrued).fillna(0.0)
+    data["is_spot"] = truths(rows, "is_spot")
+    data["estimated"] = (is_open | data["billed_usd"].isna() | _is_billed_late(data, until)).astype("boolean")
+    past: pd.DataFrame = pd.DataFrame(data, index=rows.index)
+    return past
+
+
+def _is_billed_late(data: Mapping[str, Any], until: pd.Timestamp) -> pd.Series:
+    """Whether a row says that nothing was billed, of what has a price and ended lately: some are billed hours
+    after their end."""
+    is_blank = data["billed_usd"].eq(0.0) & data["price_usd_hr"].gt(0.0)
+    ended_lately = (data["end_at"] > data["begin_at"]) & (data["end_at"] > until - FINAL_AFTER)
+    late: pd.Series = is_blank.fillna(False) & ended_lately
+    return late
+
+
+def _is_blank(rows: Mapping[str, Any] | pd.DataFrame) -> pd.Series:
+    """Whether nothing was billed for a row, as far as it says."""
+    blank: pd.Series = rows["billed_usd"].fillna(0.0).eq(0.0)
+    return blank
+
+
+def _without_lesser(past: pd.DataFrame, alive: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Return the history without open rows that bill less than their pod or disk itself has cost: they do not
+    say until when they are billed."""
+    costs = {
+        thing_id: cost for rows in alive for thing_id, cost in zip(rows["id"], rows["cost_usd"], strict=True)
+    }
+    own_usd = past["id"].map(costs).astype("Float64")
+    is_less = (past["billed_usd"] <= own_usd).fillna(False) | (_is_blank(past) & own_usd.notna())
+    is_lesser = (past["state"].eq("open").fillna(False) & is_less).astype(bool)
+    if not is_lesser.any():
+        return past
+    rest: pd.DataFrame = past[~is_lesser].reset_index(drop=True)
+    return rest
+
+
+def _joined(past: pd.DataFrame, alive: list[pd.DataFrame]) -> pd.DataFrame:
+    """One after the other; a column that only the history has is missing in what lives."""
+    if not alive:
+        return past
+    living = pd.concat(alive, ignore_index=True)
+    living["provisioned_by"] = living["user_id"].map(_names(past)).astype(STRING)
+    length = len(past) + len(living)
+    data = {}
+    for name in past.columns:
+        values = past[name]
+        if name in living.columns:
+            data[name] = pd.concat([values, living[name].astype(values.dtype)], ignore_index=True)
+            continue
+        if values.dtype.kind in "iub" and not pd.api.types.is_extension_array_dtype(values.dtype):
+            values = values.convert_dtypes()
+        data[name] = values.reindex(range(length))
+    joined: pd.DataFrame = pd.DataFrame(data, index=pd.RangeIndex(length))
+    # What tells its own end, and is not in the history yet, is over all the same.
+    joined.loc[len(past) :, "state"] = living["terminated_at"].isna().map({True: LIVE, False: "closed"}).array
+    return joined
+
+
+def _names(past: pd.DataFrame) -> dict[str, str]:
+    """People's names by their ids, as the history tells them; the last one told is the present one."""
+    told = pd.DataFrame({"id": text(past, "user_id"), "name": text(past, "provisioned_by")}).dropna()
+    return dict(zip(told["id"], told["name"], strict=True))
+
+
+def _spot(ids: pd.Series, pods: pd.DataFrame) -> pd.Series:
+    told = pd.DataFrame({"id": text(pods, "id"), "is_spot": truths(pods, "is_spot")}).dropna()
+    return ids.map(dict(zip(told["id"], told["is_spot"], strict=True))).astype("boolean")
+
+
+def _team(ids: pd.Series, teams: pd.DataFrame | None) -> pd.Series:
+    ids = ids.mask(ids == "", pd.NA)
+    named = {}
+    if teams is not None:
+        require(teams, "teams", ("name", "team_id"))
+        told = pd.DataFrame({"id": text(teams, "team_id"), "name": text(teams, "name")}).dropna()
+        # Two teams of one name are two all the same, and none of them is a person.
+        is_taken = told["name"].duplicated(keep=False) | (told["name"] == _PERSONAL)
+        told["name"] = told["name"].mask(is_taken, told["name"] + " (" + told["id"] + ")")
+        named = dict(zip(told["id"], told["name"], strict=True))
+    names = ids.map(named).astype(STRING) if named else pd.Series(index=ids.index, dtype=STRING)
+    return names.fillna(ids).fillna(_PERSONAL)

@@ -1,0 +1,174 @@
+"""What every picture is drawn on: a figure without a background that shows itself in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.api.errors import NotConfigured
+from primepods_magic.api.text.sanitize import clean
+
+from .colors import TEXT
+from .labels import families, plain
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["WIDTH_IN", "drawing", "empty", "need_matplotlib", "new_figure", "row_legend", "stack_legend"]
+
+WIDTH_IN = 8.0
+_DPI = 100
+_SHARPER = 2
+
+_STYLE: dict[str, Any] = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": TEXT,
+    "axes.facecolor": "none",
+    "axes.formatter.use_mathtext": False,
+    "axes.grid": False,
+    "axes.labelcolor": TEXT,
+    "axes.labelsize": 9,
+    "axes.linewidth": 0.8,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.xmargin": 0.0,
+    "figure.facecolor": "none",
+    "font.family": ["sans-serif"],
+    "font.size": 9,
+    "font.weight": "normal",
+    "grid.alpha": 0.28,
+    "grid.color": TEXT,
+    "grid.linestyle": "-",
+    "grid.linewidth": 0.7,
+    "hatch.linewidth": 1.1,
+    "legend.facecolor": "none",
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "legend.labelcolor": TEXT,
+    "lines.linewidth": 1.8,
+    "path.effects": [],
+    "path.sketch": None,
+    "savefig.bbox": None,
+    "savefig.edgecolor": "none",
+    "savefig.facecolor": "none",
+    "text.color": TEXT,
+    "text.parse_math": True,
+    "text.usetex": False,
+    "timezone": "UTC",
+    "xtick.color": TEXT,
+    "xtick.labelcolor": TEXT,
+    "xtick.labelsize": 9,
+    "ytick.color": TEXT,
+    "ytick.labelcolor": TEXT,
+    "ytick.labelsize": 9,
+}
+
+
+def need_matplotlib() -> None:
+    """Say in one line that matplotlib is missing, where it is.
+
+    Raises
+    ------
+    NotConfigured
+        It cannot be imported.
+    """
+    try:
+        import matplotlib.figure  # noqa: F401
+    except ImportError as error:
+        raise NotConfigured("plots need matplotlib: pip install 'primepods_magic[plot]'") from error
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Everything drawn inside has our style, whatever is set; what is set is as before afterwards."""
+    need_matplotlib()
+    import matplotlib as mpl
+
+    style: Any = {**_STYLE, "font.sans-serif": list(families())}
+    with mpl.rc_context(style):
+        yield
+
+
+def new_figure(summary: str, title: str, *, height_in: float = 3.7) -> tuple[Figure, Axes]:
+    """A figure with one pair of axes; to be called, and drawn on, while `drawing`.
+
+    Parameters
+    ----------
+    summary : str
+        What it says of itself where pictures cannot be shown.
+    title : str
+        What stands above it.
+    height_in : float
+        In inches; all are equally wide.
+    """
+    figure = _figure_class()(figsize=(WIDTH_IN, height_in), dpi=_DPI, layout="constrained")
+    figure.summary = clean(summary)
+    figure.suptitle(plain(title), x=0.008, ha="left", fontsize=10.5, fontweight="bold")
+    engine: Any = figure.get_layout_engine()
+    engine.set(w_pad=0.08, h_pad=0.08)
+    return figure, figure.subplots()
+
+
+def empty(axes: Axes, words: str) -> None:
+    """Say why there is nothing to see, in a figure that is no higher than that."""
+    figure: Any = axes.figure
+    figure.set_size_inches(WIDTH_IN, 1.4)
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, plain(words), transform=axes.transAxes, ha="center", va="center")
+
+
+def stack_legend(axes: Axes, handles: list[Any], labels: list[str]) -> None:
+    """Beside the axes, where it covers nothing; the first of the series is the lowest, as in a stack."""
+    axes.legend(
+        handles[::-1],
+        labels[::-1],
+        loc="upper left",
+        bbox_to_anchor=(1.01, 1.02),
+        handlelength=1.1,
+        handleheight=1.0,
+        borderaxespad=0.0,
+        labelspacing=0.45,
+    )
+
+
+def row_legend(figure: Figure, handles: list[Any], labels: list[str]) -> None:
+    """Below the axes, in one row; for pictures with words beside the axes."""
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), handlelength=1.3)
+
+
+@cache
+def _figure_class() -> Any:
+    """A class that cannot be written down where matplotlib may be missing."""
+    from matplotlib.figure import Figure
+
+    class PodsFigure(Figure):
+        """A figure that is its own picture in a notebook, sharp, and one line of text elsewhere."""
+
+        summary = "empty"
+
+        def __repr__(self) -> str:
+            return f"Figure: {self.summary}"
+
+        __str__ = __repr__
+
+        def draw(self, renderer: Any) -> None:
+            # Labels of ticks are made while drawing, and would take whatever style is set by then.
+            with drawing():
+                super().draw(renderer)
+
+        def savefig(self, *args: Any, **kwargs: Any) -> None:
+            with drawing():
+                super().savefig(*args, **kwargs)
+
+        def _repr_png_(self) -> tuple[bytes, dict[str, int | str]]:
+            picture = BytesIO()
+            # Without the name of the software, equal figures are equal bytes.
+            self.savefig(picture, format="png", dpi=_SHARPER * _DPI, metadata={"Software": None})
+            width, height = (round(inches * _DPI) for inches in self.get_size_inches())
+            return picture.getvalue(), {"width": width, "height": height, "alt": repr(self)}
+
+    return PodsFigure

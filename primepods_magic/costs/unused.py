@@ -1,0 +1,183 @@
+"""What was paid for and probably not used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import pandas as pd
+
+from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.validation.bounds import check_amount
+from primepods_magic.frames.rendering.formatting import duration, is_missing, money
+from primepods_magic.frames.tables.schema import STRING
+
+from .coerce import is_pod, lives, prices, statuses
+from .ledgers import as_ledger
+from .live_resources import now_or
+
+__all__ = ["waste"]
+
+_DTYPES: dict[str, Any] = {
+    "name": STRING,
+    "reason": STRING,
+    "cost_usd": "Float64",
+    "since_at": "datetime64[us, UTC]",
+    "detail": STRING,
+    "id": STRING,
+}
+_ON_ITS_WAY_OUT = ("DELETING", "TERMINATED")
+
+
+def waste(
+    ledger: pd.DataFrame,
+    *,
+    pods: pd.DataFrame | None = None,
+    disks: pd.DataFrame | None = None,
+    now: datetime | None = None,
+    never_ready_min: float = 30,
+    short_min: float = 10,
+    forgotten_days: float = 3,
+) -> pd.DataFrame:
+    """What was paid for and probably not used.
+
+    Only a person can tell whether it was: these are the things worth a look.
+
+    Parameters
+    ----------
+    ledger : pandas.DataFrame
+        As `ledger` answers, or a history.
+    pods, disks : pandas.DataFrame, optional
+        What lives, as `pods_frame` and `disks_frame` answer.
+    now : datetime, optional
+        When that was said (UTC where it has no zone).
+    never_ready_min : float
+        How many minutes a pod may take to become ready.
+    short_min : float
+        A pod that ended within so many minutes was probably never used.
+    forgotten_days : float
+        A pod that runs for so many days has probably been forgotten.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A line for each thing with the first reason that holds, the dearest first: *failed, and billed*;
+        *never ready*; *stopped, and billed*; *ended within minutes*; *ran for days*; and for disks
+        *attached to nothing*.
+
+        ================  ===================  =======================================================
+        ``name, reason``  string
+        ``cost_usd``      Float64              USD, all that it cost so far
+        ``since_at``      datetime64[us, UTC]  when it began
+        ``detail``        string
+        ``id``            string
+        ================  ===================  =======================================================
+
+    Examples
+    --------
+    >>> from primepods_magic.api.models import HistoryRow
+    >>> from primepods_magic.frames import history_frame
+    >>> from primepods_magic.costs import ledger
+    >>> costs = ledger(history_frame([HistoryRow(name="train", gpu_count=8, type="Instance",
+    ...     created_at="2026-09-01T00:00:00Z", terminated_at="2026-09-01T00:06:00Z",
+    ...     total_billed_price=2.0)]))
+    >>> waste(costs)[["name", "reason", "cost_usd", "detail"]].to_dict("records")
+    [{'name': 'train', 'reason': 'ended within minutes', 'cost_usd': 2.0, 'detail': 'ended after 6 min'}]
+    """
+    for name, limit in (("never_ready_min", never_ready_min), ("short_min", short_min)):
+        check_amount(name, limit)
+    check_amount("forgotten_days", forgotten_days)
+    moment = now_or(now)
+    ledger = as_ledger(ledger, now)
+    live = [] if pods is None else list(_live_pods(_aged(pods, ledger, moment), never_ready_min))
+    alone = [] if disks is None else [_disks(_aged(disks, ledger, moment))]
+    lines = pd.concat(
+        [*live, *alone, _short(ledger, short_min), _long(ledger, forgotten_days)], ignore_index=True
+    )
+    # What has no id cannot be told from another.
+    lines = lines[lines["id"].isna() | ~lines["id"].duplicated()]
+    ranked = lines.sort_values("cost_usd", ascending=False, na_position="last", kind="stable")
+    answer: pd.DataFrame = ranked.reset_index(drop=True)
+    return answer
+
+
+def _live_pods(pods: pd.DataFrame, never_ready_min: float) -> Iterable[pd.DataFrame]:
+    status, installation = pods["status"].fillna(""), pods["installation_status"].astype("string").fillna("")
+    is_live = ~status.isin(_ON_ITS_WAY_OUT) & ~pods["is_over"]
+    has_failed = is_live & ((status == "ERROR") | installation.isin(["FAILED", "TERMINATED"]))
+    yield _lines(pods, has_failed, "failed, and billed", map(_failure, *_texts(pods)))
+
+    is_ready = (status == "ACTIVE") & installation.isin(["COMPLETE", ""])
+    is_slow = (pods["age"] > pd.Timedelta(minutes=never_ready_min)).fillna(False)
+    waits = is_live & ~has_failed & ~is_ready & (status != "STOPPED") & is_slow
+    ages = (f"{_said(age)} old, {status}" for age, status in zip(pods["age"], status, strict=True))
+    yield _lines(pods, waits, "never ready", ages)
+
+    is_stopped = is_live & (status == "STOPPED") & ~has_failed & (pods["rate"] > 0).fillna(False)
+    rates = (f"{money(rate, 'USD')} per hour while stopped" for rate in pods["rate"])
+    yield _lines(pods, is_stopped, "stopped, and billed", rates)
+
+
+def _disks(disks: pd.DataFrame) -> pd.DataFrame:
+    is_alone = disks["pods"].isna() & ~disks["status"].fillna("").isin(_ON_ITS_WAY_OUT) & ~disks["is_over"]
+    rates = (f"{money(rate, 'USD')} per hour" for rate in disks["rate"])
+    return _lines(disks, is_alone, "attached to nothing", rates)
+
+
+def _short(ledger: pd.DataFrame, short_min: float) -> pd.DataFrame:
+    length = ledger["end_at"] - ledger["begin_at"]
+    is_short = (length <= pd.Timedelta(minutes=short_min)) & (length >= pd.Timedelta(0))
+    is_over = (ledger["state"] == "closed").fillna(False)
+    fits = is_pod(ledger) & is_over & is_short & (ledger["cost_usd"] > 0).fillna(False)
+    return _lines(ledger, fits, "ended within minutes", (f"ended after {_said(each)}" for each in length))
+
+
+def _long(ledger: pd.DataFrame, forgotten_days: float) -> pd.DataFrame:
+    length = ledger["end_at"] - ledger["begin_at"]
+    fits = is_pod(ledger) & (length >= pd.Timedelta(days=forgotten_days))
+    over = (ledger["state"] == "closed").fillna(False)
+    said = (f"ran {'' if was else 'on '}for {_said(each)}" for was, each in zip(over, length, strict=True))
+    return _lines(ledger, fits, "ran for days", said)
+
+
+def _aged(things: pd.DataFrame, ledger: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
+    """What lives, with its age, what it costs an hour in its state, and what it has cost so far."""
+    things = things.assign(status=statuses(things))
+    rate = prices(things, "price_usd_hr")
+    for state, name in (("STOPPED", "stopped_price_usd_hr"), ("PROVISIONING", "provisioning_price_usd_hr")):
+        if name in things:
+            is_it = (things["status"] == state).fillna(False)
+            told = prices(things, name)
+            rate = rate.mask(is_it & told.notna(), told)
+    begin, end = lives(things, moment)
+    age = (end - begin).astype("timedelta64[us]")
+    known = ledger.dropna(subset=["id"]).drop_duplicates("id", keep="last").set_index("id")["cost_usd"]
+    billed = things["id"].map(known).astype("Float64")
+    hours = (age / pd.Timedelta(hours=1)).astype("Float64")
+    aged: pd.DataFrame = things.assign(
+        age=age, rate=rate, cost_usd=billed.fillna(rate * hours), begin_at=begin, is_over=end < moment
+    )
+    return aged
+
+
+def _texts(pods: pd.DataFrame) -> Sequence[pd.Series]:
+    return [pods[name] for name in ("status", "installation_status", "installation_failure")]
+
+
+def _failure(status: object, installation: object, failure: object) -> str:
+    if status == "ERROR":
+        return "ERROR"
+    return f"installation {installation}" + ("" if is_missing(failure) else f": {clean(failure)}")
+
+
+def _said(length: pd.Timedelta) -> str:
+    return "" if pd.isna(length) else duration(length.to_pytimedelta())
+
+
+def _lines(things: pd.DataFrame, fits: pd.Series, reason: str, details: Iterable[str]) -> pd.DataFrame:
+    frame = things[["name", "cost_usd", "id"]].assign(
+        reason=reason, since_at=things["begin_at"], detail=list(details)
+    )
+    lines: pd.DataFrame = frame.loc[fits.to_numpy(dtype=bool), list(_DTYPES)].astype(_DTYPES)
+    return lines

@@ -1,0 +1,109 @@
+"""Single values as people read them; the frames keep the full numbers."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from primepods_magic.api.text.sanitize import brief, clean, shorten
+
+__all__ = ["MISSING", "duration", "is_missing", "moment", "money", "number", "percent", "words"]
+
+MISSING = "–"
+
+_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
+
+
+def is_missing(value: Any) -> bool:
+    """Whether there is no value: ``None``, ``NA``, ``NaT`` or ``NaN``."""
+    return value is None or bool(pd.api.types.is_scalar(value) and pd.isna(value))
+
+
+def money(value: object, currency: object = None) -> str:
+    """An amount: cents, or as many digits as it takes where it is less than ten cents.
+
+    >>> money(1234.5678, "USD"), money(0.000121), money(-3, "EUR"), money(2, "SEK")
+    ('$1,234.57', '0.000121', '-€3.00', '2.00 SEK')
+    """
+    if is_missing(value) or not isinstance(value, Real):
+        return words(value)
+    amount = abs(float(value))
+    digits = f"{amount:,.2f}"
+    if 0 < amount < 0.1:
+        whole, _, cents = f"{amount:.6f}".rstrip("0").partition(".")
+        digits = f"{whole}.{cents:0<2}"
+    minus = "-" if float(value) < 0 else ""
+    if is_missing(currency):
+        return minus + digits
+    code = shorten(clean(currency), 8).upper()
+    return f"{minus}{_SIGNS[code]}{digits}" if code in _SIGNS else f"{minus}{digits} {code}"
+
+
+def number(value: object) -> str:
+    """A number with two digits after the point at most.
+
+    >>> number(180.0), number(37.5), number(20000)
+    ('180', '37.5', '20,000')
+    """
+    if is_missing(value) or isinstance(value, (bool, np.bool_)) or not isinstance(value, Real):
+        return words(value)
+    if isinstance(value, Integral):
+        return f"{int(value):,}"
+    digits = f"{float(value):,.2f}".rstrip("0").rstrip(".")
+    return "0" if digits == "-0" else digits
+
+
+def percent(value: object) -> str:
+    """Hundredths.
+
+    >>> percent(42.0)
+    '42 %'
+    """
+    return f"{number(value)} %" if isinstance(value, Real) and not is_missing(value) else words(value)
+
+
+def moment(value: datetime) -> str:
+    """A time, to the minute.
+
+    >>> moment(datetime(2026, 9, 14, 8, 0, tzinfo=timezone.utc))
+    '2026-09-14 08:00 UTC'
+    """
+    if value.tzinfo is None:
+        return value.isoformat(" ")[:16]
+    return value.astimezone(timezone.utc).isoformat(" ")[:16] + " UTC"
+
+
+def duration(value: timedelta) -> str:
+    """A length of time in its two largest units.
+
+    >>> [duration(timedelta(seconds=s)) for s in (11_520, 183_600, 86_400, 45, -5)]
+    ['3 h 12 min', '2 d 3 h', '1 d', '45 s', '-5 s']
+    """
+    seconds = int(abs(value.total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if days:
+        said = f"{days:,} d" + (f" {hours % 24} h" if hours % 24 else "")
+    elif hours:
+        said = f"{hours} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+    else:
+        said = f"{minutes} min" if minutes else f"{seconds} s"
+    return f"-{said}" if value.total_seconds() <= -1 else said
+
+
+def words(value: object) -> str:
+    """Any value, by its type."""
+    if is_missing(value):
+        return MISSING
+    if isinstance(value, (bool, np.bool_)):
+        return "yes" if value else "no"
+    if isinstance(value, Real):
+        return number(value)
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, timedelta):
+        return duration(value)
+    return brief(value) or MISSING

@@ -1,0 +1,58 @@
+"""What became of pods that were to be removed, as a DataFrame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from operator import attrgetter
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from .schema import Column, build
+
+if TYPE_CHECKING:
+    from primepods_magic.pods.terminate import Removal
+
+__all__ = ["removed_frame"]
+
+
+def removed_frame(removals: Iterable[Removal]) -> pd.DataFrame:
+    """Removed pods as a frame, in the order given.
+
+    Parameters
+    ----------
+    removals : iterable of Removal
+        What became of each pod, as `primepods_magic.pods.terminate.remove_pods` says.
+
+    Returns
+    -------
+    pandas.DataFrame
+        =====================  ===============  ======================================
+        ``name, id, outcome``  string
+        ``billed_usd``         Float64          USD in total; missing: not billed yet
+        ``duration``           timedelta64[us]  missing where an end is not known
+        =====================  ===============  ======================================
+
+    Examples
+    --------
+    >>> from primepods_magic.pods.terminate import Removal
+    >>> removed_frame([Removal("train", "p1", "terminated", 56.16)])["billed_usd"].tolist()
+    [56.16]
+    """
+    return build(_REMOVED_COLUMNS, removals)
+
+
+def _duration(removal: Removal) -> timedelta | None:
+    if removal.terminated_at is None or removal.created_at is None:
+        return None
+    return removal.terminated_at - removal.created_at
+
+
+_REMOVED_COLUMNS: tuple[Column[Removal], ...] = (
+    Column("name", "string", attrgetter("name")),
+    Column("id", "string", attrgetter("id")),
+    Column("outcome", "string", attrgetter("outcome")),
+    Column("billed_usd", "Float64", attrgetter("billed_usd")),
+    Column("duration", "timedelta64[us]", _duration),
+)

@@ -1,0 +1,289 @@
+"""What ``%pods costs`` answers: a frame, its caption and its picture."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Callable, Mapping
+from datetime import datetime, tzinfo
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, replace_users_file
+from primepods_magic.api.local.folders import expand_path
+from primepods_magic.api.text.sanitize import clean
+from primepods_magic.costs import compared, mapping, pattern, rounded, running
+from primepods_magic.costs.breakdowns import breakdown
+from primepods_magic.costs.coerce import is_pod
+from primepods_magic.costs.labels import By
+from primepods_magic.costs.load import ledger_of
+from primepods_magic.costs.periods import FREQUENCIES, period_of
+from primepods_magic.costs.reports import dearest, gpu_hour_prices, last_month, month, spot_savings
+from primepods_magic.costs.unused import waste
+from primepods_magic.frames import (
+    disks_frame,
+    offers_frame,
+    overlapping,
+    overview_frame,
+    pods_frame,
+    save_frame,
+)
+from primepods_magic.frames.rendering.formatting import money
+from primepods_magic.notebook.display.captions import DISKS_UNSEEN
+from primepods_magic.notebook.display.frames import present
+from primepods_magic.notebook.input.dates import moment, zone
+from primepods_magic.notebook.progress.download_bar import reading
+from primepods_magic.pods.account.overview import overview
+from primepods_magic.pods.account.spending import Spending, read_spending
+from primepods_magic.pods.account.teams import find_team
+from primepods_magic.pods.connection.connection import Connection
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["TIMELINE", "Accounting"]
+
+_PICTURES = (".png", ".svg", ".pdf")
+TIMELINE = "name gpu gpu_count begin_at end_at cost_usd provisioned_by team state estimated id".split()
+
+
+class Accounting:
+    """One call of ``%pods costs``.
+
+    Parameters
+    ----------
+    connection : Connection
+        Whose costs.
+    args : Namespace
+        The flags.
+    shell : InteractiveShell
+        Where the cell runs; its variables are looked at for ``--projects``.
+
+    Raises
+    ------
+    InvalidRequest, NotFound
+        A flag names what is not there; nothing was read for it.
+    """
+
+    def __init__(self, connection: Connection, args: Namespace, shell: Any) -> None:
+        self.connection, self.args, self._shell = connection, args, shell
+        self.where: tzinfo = zone(args.tz)
+        self.now = connection.now()
+        self.since, self.until = self._moment(args.since), self._moment(args.until)
+        if self.since and self.until and self.since > self.until:
+            raise InvalidRequest(f"--since {args.since} is later than --until {args.until}")
+        self.freq: str | None = args.freq or ("D" if args.budget else None)
+        if not (self.freq or args.by or args.projects is not None):
+            self.freq = "M"
+        self.by = self._by()
+        self._team = find_team(connection, args.team) if args.team else None
+        if args.mine and connection.user_id is None:
+            raise InvalidRequest("your key may not say who you are: '--by provisioned_by' tells people apart")
+
+    @cached_property
+    def spending(self) -> Spending:
+        """What the service told."""
+        with reading(self._shell, "history") as progress:
+            return read_spending(self.connection, refresh=self.args.refresh, progress=progress)
+
+    @cached_property
+    def ledger(self) -> pd.DataFrame:
+        """The lines that are asked about: mine, a team's, or all."""
+        whole = ledger_of(self.spending)
+        if self._team is not None:
+            chosen = whole["team_id"] == self._team.team_id
+        elif self.args.mine:
+            chosen = whole["user_id"] == self.connection.user_id
+        else:
+            return whole
+        part: pd.DataFrame = whole[chosen.fillna(False)].reset_index(drop=True)
+        return part
+
+    def answer(self) -> pd.DataFrame:
+        """The frame.
+
+        Raises
+        ------
+        ValueError, PodsError
+            There is no such column, or what else is needed cannot be had.
+        """
+        if self.args.question:
+            frame = self._questions[self.args.question]()
+            return rounded(frame) if self.args.round else frame
+        frame = self._breakdown(self._earliest())
+        if self.args.compare and self.freq:
+            frame = compared(frame, self.freq)
+            if self.since is not None:
+                # What is before is there to be compared with, and nothing else.
+                frame = frame[frame["period"] >= self.since].reset_index(drop=True)
+        if self.args.round:
+            frame = rounded(frame)
+        return running(frame) if self.args.running else frame
+
+    def presented(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Show the picture and write the file, where asked for; the frame with its caption."""
+        save = self.args.save
+        is_picture = save is not None and Path(save).suffix.lower() in _PICTURES
+        if self.args.plot or self.args.budget or is_picture:
+            figure = self._figure(frame)
+            if is_picture:
+                _save_picture(figure, save)
+            if self.args.plot or not is_picture:
+                from IPython.display import display
+
+                display(figure)  # type: ignore[no-untyped-call]
+        if save is not None and not is_picture:
+            save_frame(frame, save)
+        said = self._said(frame, self.args.question)
+        parts = [self.connection.label, *self._whose(), *said, *([f"saved as {save}"] if save else [])]
+        return present(frame, kind=self.args.question or "costs", caption=" · ".join(parts))
+
+    @property
+    def _questions(self) -> dict[str, Callable[[], pd.DataFrame]]:
+        return {
+            "last-month": lambda: last_month(
+                self.ledger, self.now, self.args.tz, self.by or ("provisioned_by", "gpu")
+            ),
+            "month": lambda: month(overview_frame(overview(self.connection).wallets), self.now),
+            "dearest": lambda: dearest(self.ledger),
+            "prices": lambda: gpu_hour_prices(self.ledger, self._offers()),
+            "spot": lambda: spot_savings(self.ledger, self._offers()),
+            "waste": self._waste,
+            "timeline": self._timeline,
+        }
+
+    def _breakdown(self, since: datetime | None) -> pd.DataFrame:
+        return breakdown(self.ledger, self.by, freq=self.freq, since=since, until=self.until, tz=self.where)
+
+    def _earliest(self) -> datetime | None:
+        """From where on is counted: for a comparison from the period before on."""
+        if self.since is None or not (self.args.compare and self.freq):
+            return self.since
+        begin, before = period_of(self.since, self.freq, self.where)
+        if begin != self.since:
+            raise InvalidRequest(
+                f"'--compare' compares whole {FREQUENCIES[self.freq]}s, and {self.args.since} is within one: "
+                f"--since {_day(begin, self.where)}"
+            )
+        return before
+
+    def _waste(self) -> pd.DataFrame:
+        pods, disks = pods_frame(self.spending.pods), disks_frame(self.spending.disks)
+        asked = self.ledger["id"].dropna()
+        return waste(
+            self.ledger,
+            pods=pods[pods["id"].isin(asked)],
+            disks=disks[disks["id"].isin(asked)],
+            now=self.spending.now,
+        )
+
+    def _timeline(self) -> pd.DataFrame:
+        lived = overlapping(self.ledger, self.since, self.until)
+        pods = lived[is_pod(lived)].sort_values("begin_at", kind="stable")
+        frame: pd.DataFrame = pods[TIMELINE].reset_index(drop=True)
+        return frame
+
+    def _offers(self) -> pd.DataFrame:
+        return offers_frame(self.connection.client.list_offers())
+
+    def _figure(self, frame: pd.DataFrame) -> Figure:
+        from primepods_magic.costs.plots import plot, plot_budget, plot_timeline
+
+        if self.args.question == "timeline":
+            return plot_timeline(frame, self.since, self.until)
+        if self.args.budget:
+            return plot_budget(frame, self.args.budget, self.freq)
+        return plot(frame, self.freq)
+
+    def _whose(self) -> list[str]:
+        if self._team is not None:
+            return [clean(self._team.name or self._team.team_id)]
+        return ["mine"] if self.args.mine else []
+
+    def _said(self, frame: pd.DataFrame, question: str | None) -> list[str]:
+        """What the caption says: the sum, how much of it is an estimate, what is left out, and the range."""
+        parts = [money(frame["cost_usd"].sum(), "USD")] if "cost_usd" in frame.columns else []
+        if question and question != "last-month":
+            return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", *parts, "times in UTC"]
+        since, until = self.since, self.until
+        if question:
+            since, until = self._moment("last-month"), self._moment("month")
+        guessed = breakdown(self.ledger[self.ledger["estimated"].fillna(False)], since=since, until=until)
+        is_blank = self.ledger["billed_usd"].isna() & self.ledger["cost_usd"].eq(0.0)
+        blank = is_blank & (self.ledger["state"] != "live")
+        parts += [f"{money(guessed['cost_usd'].sum(), 'USD')} of it estimated"] if len(guessed) else []
+        parts += [f"{blank.sum()} without a price yet"] if blank.any() else []
+        parts += [] if self.spending.may_list_disks else [DISKS_UNSEEN]
+        parts += self._undated() if since or until else []
+        parts += [f"by {FREQUENCIES[self.freq]}"] if self.freq and not question else []
+        return [*parts, *_range(since, until, self.where), f"times in {self.args.tz}"]
+
+    def _undated(self) -> list[str]:
+        """What no range can hold."""
+        is_undated = self.ledger["begin_at"].isna() & self.ledger["end_at"].isna()
+        usd = self.ledger.loc[is_undated, "cost_usd"].sum()
+        return [f"without {money(usd, 'USD')} of unknown time"] if usd else []
+
+    def _moment(self, text: str | None) -> datetime | None:
+        return moment(text, self.now, self.where) if text is not None else None
+
+    def _by(self) -> list[By]:
+        """What makes a line of its own."""
+        has_projects = self.args.projects is not None
+        chosen: list[By] = [mapping("name", self._projects())] if has_projects else []
+        for text in self.args.by:
+            # Commas part the columns; behind a '~' they belong to the regular expression.
+            plain, tilde, regex = text.partition("~")
+            columns = [column.strip() for column in plain.split(",")]
+            labelled = columns.pop() if tilde else ""
+            chosen += [name for name in columns if name and not (name == "project" and has_projects)]
+            if tilde:
+                try:
+                    chosen.append(pattern(labelled, regex))
+                except ValueError as error:
+                    raise InvalidRequest(f"--by: {error}") from None
+        return chosen
+
+    def _projects(self) -> Mapping[str, str]:
+        """The table that ``--projects`` names: a variable of the notebook, or a file."""
+        name = self.args.projects
+        told = self._shell.user_ns.get(name)
+        if not isinstance(told, Mapping):
+            told = _read_table(expand_path(name))
+        if not isinstance(told, Mapping):
+            raise InvalidRequest(
+                f"'{name}' is neither a dict of yours nor a file of lines such as 'llama-*: language models'"
+            )
+        return {str(key): str(value) for key, value in told.items()}
+
+
+def _read_table(path: Path) -> object:
+    import yaml
+
+    try:
+        return yaml.safe_load(read_plain_file(path).decode("utf-8"))
+    except (OSError, ValueError, RecursionError, yaml.YAMLError):
+        return None
+
+
+def _range(since: datetime | None, until: datetime | None, where: tzinfo) -> list[str]:
+    limits = (("from", since), ("until", until))
+    said = [f"{word} {_day(limit, where)}" for word, limit in limits if limit is not None]
+    return [" ".join(said)] if said else []
+
+
+def _day(limit: datetime, where: tzinfo) -> str:
+    local = limit.astimezone(where)
+    return local.strftime("%Y-%m-%d" if (local.hour, local.minute) == (0, 0) else "%Y-%m-%d %H:%M")
+
+
+def _save_picture(figure: Figure, path: str) -> None:
+    target = expand_path(path)
+    try:
+        with replace_users_file(target) as file:
+            figure.savefig(file, dpi=200, format=target.suffix.lower()[1:])
+    except OSError as error:
+        raise InvalidRequest(f"'{path}' cannot be written: {describe_error(error)}") from None

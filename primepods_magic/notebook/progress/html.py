@@ -1,0 +1,298 @@
+"""Rows as HTML, for the live widget and for the form that is saved.
+
+Everything is styled inline: a notebook that is not trusted loses its `<style>` elements. Where that clean-up
+knows no CSS variables it drops the declarations that use them; whatever is needed then stands in front of
+those as a plain colour, and text keeps the colour around it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from html import escape
+from typing import TYPE_CHECKING
+
+from primepods_magic.api.enums import PodStatus
+from primepods_magic.api.text.sanitize import safe_html
+
+from .row_selection import choose
+from .rows import Kind, Row, Totals, announcement, as_of_text, read_rest, read_rows, read_totals, trouble_text
+
+if TYPE_CHECKING:
+    from primepods_magic.pods.watching.snapshot import Snapshot
+
+__all__ = [
+    "MOTION",
+    "announcement_html",
+    "clocks_css",
+    "rest_html",
+    "row_html",
+    "static_html",
+    "static_text",
+    "totals_html",
+    "trouble_html",
+]
+
+MOTION = """<style>
+.primepods-bar { animation: primepods-grow .6s ease-out }
+@keyframes primepods-grow { from { width: var(--primepods-from) } }
+@media (prefers-reduced-motion: reduce) { .primepods-bar { animation: none } }
+</style>"""
+"""Bars that glide. Each update replaces a row's elements, so a transition would have nothing to start from;
+an animation starts from the width that the row carries along."""
+
+# As wide in every row, so that they line up. Where the two halves do not fit side by side, the second goes
+# below the first; a grid could do that only with a `<style>` element.
+_HALF = "display:flex;column-gap:14px;align-items:center;min-width:0px;flex-shrink:1"
+_LEFT = f"{_HALF};flex-grow:12;flex-basis:194px"
+_RIGHT = f"{_HALF};flex-grow:1;flex-basis:264px"
+_COLUMNS = {
+    "name": "flex-grow:2;flex-shrink:1;flex-basis:110px",
+    "bar": "flex-grow:5;flex-shrink:1;flex-basis:70px",
+    "words": "flex-grow:0;flex-shrink:0;flex-basis:130px",
+    "money": "flex-grow:1;flex-shrink:1;flex-basis:120px;text-align:right",
+}
+_FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45"
+# Contained, so that a long name ends in an ellipsis and does not widen the row.
+_BLOCK = f"display:block;max-width:960px;padding:5px 2px 5px 8px;contain:inline-size;{_FONT}"
+_MUTED = "color:var(--jp-ui-font-color2,inherit);font-size:12px"
+_ONE_LINE = "overflow:hidden;text-overflow:ellipsis;white-space:nowrap"
+_RULE = (
+    "border-top:1px solid rgba(128,128,128,0.25);"
+    "border-top-color:var(--jp-border-color2,rgba(128,128,128,0.25))"
+)
+_CODE = (
+    "display:inline-block;max-width:100%;box-sizing:border-box;padding:2px 6px;border-radius:2px;"
+    "user-select:all;overflow-x:auto;white-space:pre;vertical-align:top;"
+    "font-family:var(--jp-code-font-family,monospace);font-size:12px;"
+    "background:rgba(128,128,128,0.12);background:var(--jp-layout-color2,rgba(128,128,128,0.12));"
+    "color:var(--jp-content-font-color1,inherit)"
+)
+_DOT = "display:inline-block;width:8px;height:8px;border-radius:4px"
+_EDGE = "padding-left:8px;border-left:3px solid #b26a00"
+_RED = "color:var(--jp-error-color1,#d32f2f)"
+
+
+def _colour(plain: str, variable: str) -> str:
+    return f"background:{plain};background:var({variable},{plain})"
+
+
+_FILL = {
+    Kind.WAITING: _colour("#8a8a8a", "--jp-ui-font-color3"),
+    Kind.INSTALLING: _colour("#1976d2", "--jp-brand-color1"),
+    Kind.READY: _colour("#388e3c", "--jp-success-color1"),
+    Kind.FAILED: _colour("#d32f2f", "--jp-error-color1"),
+    Kind.GONE: _colour("#8a8a8a", "--jp-ui-font-color3"),
+    Kind.UNKNOWN: _colour("#b26a00", "--jp-warn-color1"),
+}
+_TUBE = "height:8px;border-radius:4px"
+_TRACK = "background:rgba(128,128,128,0.2);background:var(--jp-layout-color2,rgba(128,128,128,0.2))"
+# Diagonal stripes: busy, and nobody says how far.
+_STRIPES = (
+    "background:rgba(128,128,128,0.2);background:repeating-linear-gradient(135deg,"
+    "var(--jp-layout-color2,rgba(128,128,128,0.2)) 0 6px,"
+    "var(--jp-layout-color3,rgba(128,128,128,0.4)) 6px 12px)"
+)
+
+
+def row_html(row: Row, *, before: int | None = None, ruled: bool = False, clock: str = "") -> str:
+    """One pod's row.
+
+    Parameters
+    ----------
+    row : Row
+        What it says.
+    before : int, optional
+        Where its bar was; the bar then glides from there.
+    ruled : bool
+        Draw a line above it.
+    clock : str
+        Leave what changes with time alone to `clocks_css`, which knows the row by this name.
+    """
+    dot = f'<span style="{_DOT};{_FILL[row.kind]}"></span>'
+    name = f'<b style="font-weight:600">{_isolated(row.name)}</b>'
+    word_failed, words_failed = _where_it_failed(row)
+    status = f'{dot} <span style="font-weight:600;{word_failed}">{safe_html(row.status)}</span>'
+    words = f'<span style="{words_failed}">{safe_html(row.installation)}</span>' if row.installation else ""
+    cells = [
+        _cell("name", name, row.name, safe_html(row.gpu), row.gpu),
+        _bar(row.name, row.percent, row.kind, before, _running(_time(row), clock, "t")),
+        _cell("words", status, row.status, words, row.installation),
+        _cell("money", safe_html(row.price), row.price, _running(row.cost, clock, "c")),
+    ]
+    below = "".join(
+        f'<div><code style="{_CODE}">{safe_html(command)}</code></div>' for command in row.commands
+    )
+    if row.reason:
+        below += f'<span style="{_RED};overflow-wrap:anywhere">{safe_html(row.reason)}</span>'
+    return _block(cells, below, ruled)
+
+
+def clocks_css(rows: Mapping[str, Row]) -> str:
+    """Times and costs of rows as a style sheet: one small message moves all of them, and no row is replaced
+    while somebody selects its command.
+
+    Parameters
+    ----------
+    rows : mapping of str to Row
+        By the names that `row_html` was given.
+    """
+    rules = [
+        f'.{name}-{part}::after{{content:"{text}"}}'
+        for name, row in rows.items()
+        for part, text in (("t", _time(row)), ("c", row.cost))
+    ]
+    return f"<style>{''.join(rules)}</style>"
+
+
+def announcement_html(text: str) -> str:
+    """What a screen reader says once, and nobody sees.
+
+    Parameters
+    ----------
+    text : str
+        Of the changes since the last one.
+    """
+    hidden = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
+    return f'<div role="status" aria-live="polite" style="{hidden}">{safe_html(text)}</div>'
+
+
+def rest_html(text: str) -> str:
+    """The row for the pods that have none.
+
+    Parameters
+    ----------
+    text : str
+        What `read_rest` says.
+    """
+    return f'<div style="{_BLOCK};{_RULE}"><span style="{_MUTED}">{safe_html(text)}</span></div>'
+
+
+def totals_html(totals: Totals, *, before: int | None = None) -> str:
+    """The row above the rows of several pods.
+
+    Parameters
+    ----------
+    totals : Totals
+        What it says.
+    before : int, optional
+        Where its bar was.
+    """
+    cells = [
+        _cell("name", f'<b style="font-weight:600">{safe_html(totals.title)}</b>', totals.title),
+        _bar(totals.title, totals.percent, totals.kind, before),
+        f'<div style="{_COLUMNS["words"]}">{safe_html(totals.states)}</div>',
+        _cell("money", safe_html(totals.price), totals.price),
+    ]
+    return _block(cells, "", ruled=False)
+
+
+def trouble_html(text: str) -> str:
+    """The line that says that the rows below it are not news.
+
+    Parameters
+    ----------
+    text : str
+        What `trouble_text` says.
+    """
+    style = f"{_BLOCK};{_EDGE};overflow-wrap:anywhere"
+    since, separator, why = text.partition(": ")
+    return f'<div style="{style}"><b>{safe_html(since)}</b>{separator}{safe_html(why)}</div>'
+
+
+def static_html(snapshot: Snapshot) -> str:
+    """The rows without a widget: what a saved notebook shows.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        What to show.
+    """
+    shown, rest = choose(snapshot.pods)
+    several = len(snapshot.pods) > 1
+    parts = [totals_html(read_totals(snapshot.pods))] if several else []
+    parts += [row_html(row, ruled=several) for row in read_rows(replace(snapshot, pods=tuple(shown)))]
+    if rest:
+        parts.append(rest_html(read_rest(rest)))
+    trouble = trouble_text(snapshot)
+    if trouble:
+        parts.insert(0, trouble_html(trouble))
+    news = announcement(snapshot)
+    if news:
+        parts.append(announcement_html(news))
+    moment = f'<time datetime="{snapshot.as_of:%Y-%m-%dT%H:%M:%SZ}">{as_of_text(snapshot.as_of)}</time>'
+    return f'<div>{"".join(parts)}<div style="{_BLOCK};{_MUTED};padding-top:0px">{moment}</div></div>'
+
+
+def static_text(snapshot: Snapshot) -> str:
+    """The same as text.
+
+    Parameters
+    ----------
+    snapshot : Snapshot
+        What to show.
+    """
+    shown, rest = choose(snapshot.pods)
+    rows = read_rows(replace(snapshot, pods=tuple(shown)))
+    width = max((len(row.name) for row in rows), default=0)
+    lines = [trouble_text(snapshot), *(f"{row.name:<{width}}  {row.summary}" for row in rows)]
+    return "\n".join([*filter(None, [*lines, read_rest(rest)]), as_of_text(snapshot.as_of)])
+
+
+def _where_it_failed(row: Row) -> tuple[str, str]:
+    """Red for the word that says so: the pod's status, or that of its installation."""
+    if row.kind is not Kind.FAILED:
+        return "", ""
+    return (_RED, "") if row.status == PodStatus.ERROR else ("", _RED)
+
+
+def _block(cells: list[str], below: str, ruled: bool) -> str:
+    name, bar, words, money = cells
+    line = "display:flex;flex-wrap:wrap;column-gap:14px;align-items:center"
+    halves = f'<div style="{_LEFT}">{name}{bar}</div><div style="{_RIGHT}">{words}{money}</div>'
+    under = f'<div style="padding-top:4px">{below}</div>' if below else ""
+    rule = f";{_RULE}" if ruled else ""
+    return f'<div style="{_BLOCK}{rule}"><div style="{line}">{halves}</div>{under}</div>'
+
+
+def _cell(column: str, upper: str, upper_title: str, lower: str = "", lower_title: str = "") -> str:
+    lines = f'<div style="{_ONE_LINE}" title="{escape(upper_title)}">{upper}</div>'
+    if lower:
+        lines += f'<div style="{_ONE_LINE};{_MUTED}" title="{escape(lower_title)}">{lower}</div>'
+    return f'<div style="{_COLUMNS[column]};min-width:0px">{lines}</div>'
+
+
+def _time(row: Row) -> str:
+    return " · ".join(filter(None, [row.elapsed, row.left]))
+
+
+def _running(text: str, clock: str, part: str) -> str:
+    """A text that changes with time: as it is, or left to the style sheet."""
+    return f'<span class="{clock}-{part}"></span>' if clock else safe_html(text)
+
+
+def _bar(name: str, percent: int | None, kind: Kind, before: int | None, below: str = "") -> str:
+    label = escape(name)
+    said = f' aria-valuenow="{percent}"' if percent is not None else ""
+    striped = percent is None and kind not in (Kind.GONE, Kind.FAILED)
+    track = f"{_TUBE};overflow:hidden;{_STRIPES if striped else _TRACK}"
+    start = percent if before is None else before
+    fill = (
+        f'<div class="primepods-bar" style="{_TUBE};width:{percent}%;'
+        f'--primepods-from:{start}%;{_FILL[kind]}"></div>'
+        if percent
+        else ""
+    )
+    bar = (
+        f'<div role="progressbar" aria-label="{label}" aria-valuemin="0" aria-valuemax="100"{said} '
+        f'data-pod="{label}" style="{track}">{fill}</div>'
+    )
+    under = f'<div style="{_ONE_LINE};{_MUTED};padding-top:4px">{below}</div>' if below else ""
+    # So that the bar is level with the name, and the line below it with the GPU.
+    room = "padding-top:8px" if below else ""
+    return f'<div style="{_COLUMNS["bar"]};min-width:0px;{room}">{bar}{under}</div>'
+
+
+def _isolated(name: str) -> str:
+    # A name may run from right to left; it must not drag the columns beside it along.
+    return f"<bdi>{safe_html(name)}</bdi>"

@@ -1,0 +1,289 @@
+"""Progress as a widget, under a display id, which a last update replaces by HTML and text."""
+
+from __future__ import annotations
+
+import contextvars
+import uuid
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from ipywidgets import HTML, Button, Layout, VBox
+
+from .html import (
+    MOTION,
+    announcement_html,
+    clocks_css,
+    rest_html,
+    row_html,
+    static_html,
+    static_text,
+    totals_html,
+    trouble_html,
+)
+from .row_selection import choose
+from .rows import Row, Totals, announcement, read_rest, read_rows, read_totals, trouble_text
+
+if TYPE_CHECKING:
+    from primepods_magic.pods.watching.snapshot import Snapshot
+
+__all__ = ["Line", "WidgetView"]
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+
+
+class WidgetView:
+    """A box with one HTML widget per row; an update sends the rows that changed, and one message for what
+    changes with time in all of them.
+
+    Trait updates and display updates may be sent from any thread, also when no cell runs.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The shell of the cell that opens the view.
+    on_stop : callable, optional
+        Is called, on a thread of the kernel's, when somebody does not want to watch any more.
+    """
+
+    def __init__(self, shell: Any, on_stop: Callable[[], object] | None = None) -> None:
+        # Whatever replaces the publisher while a cell is being captured must not get our later updates, and
+        # the context knows which cell the display belongs to when a thread comes first.
+        self._publisher = shell.display_pub
+        self._context = contextvars.copy_context()
+        self._display_id = f"primepods-{uuid.uuid4().hex}"
+        self._on_stop = on_stop
+        self._box: _Box | None = None
+        self._shown: Snapshot | None = None
+        self._finished = False
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Bring the rows up to date; the first call displays them.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            What is known now.
+        """
+        if self._finished:
+            return
+        self._shown = snapshot
+        if self._box is not None:
+            self._box.update(snapshot)
+            return
+        self._box = _Box(self._display_id, self._on_stop)
+        self._box.update(snapshot)
+        view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
+        self._publish({_WIDGET: view, **_static(snapshot)}, update=False)
+
+    def finish(self, snapshot: Snapshot) -> None:
+        """Put HTML and text in the place of the widget.
+
+        A page that was loaded again since does not know the display by its id any more: for it, the widget
+        stays until `close`, and says the same.
+
+        Parameters
+        ----------
+        snapshot : Snapshot
+            What was known last.
+        """
+        if self._finished:
+            return
+        self._finished = True
+        if snapshot is self._shown:
+            # What changed with it has been announced.
+            snapshot = replace(snapshot, changes=())
+        try:
+            self._publish(_static(snapshot), update=self._box is not None)
+        finally:
+            if self._box is not None:
+                self._box.settle(snapshot)
+
+    def close(self) -> None:
+        """Close the widget."""
+        self._finished = True
+        box, self._box = self._box, None
+        if box is not None:
+            box.close()
+
+    def _publish(self, data: dict[str, Any], *, update: bool) -> None:
+        where = {"display_id": self._display_id}
+        self._context.run(self._publisher.publish, data, {}, transient=where, update=update)
+
+
+def _static(snapshot: Snapshot) -> dict[str, str]:
+    return {"text/html": static_html(snapshot), "text/plain": static_text(snapshot)}
+
+
+class _Box:
+    """The widgets, and what they say at present.
+
+    Parameters
+    ----------
+    name : str
+        Tells this box from others on the page.
+    on_stop : callable, optional
+        Offer a button that calls it.
+    """
+
+    def __init__(self, name: str, on_stop: Callable[[], object] | None) -> None:
+        self._name = name
+        self._layout = Layout(margin="0", width="auto")
+        self._motion = HTML(MOTION, layout=Layout(display="none"))
+        self._style = self._motion.style
+        self._clocks = HTML(layout=self._motion.layout, style=self._style)
+        self._announced = self._html()
+        self._totals = self._html()
+        self._trouble = self._html()
+        self._rest = self._html()
+        self._rows: dict[str, Line] = {}
+        self._names = 0
+        self._added_up: Totals | None = None
+        # JupyterLab leaves as much free beside HTML outputs, so nothing moves when HTML takes the place.
+        room = Layout(width="100%", overflow="hidden", padding="0 20px 0 0")
+        self._box = VBox([self._motion], layout=room)
+        self._stop = _stop_button(on_stop) if on_stop else None
+
+    @property
+    def model_id(self) -> str:
+        """What a front end finds the box by."""
+        return str(self._box.model_id)
+
+    def update(self, snapshot: Snapshot) -> None:
+        """Say what a snapshot says."""
+        shown, rest = choose(snapshot.pods, self._rows.keys())
+        rows = read_rows(replace(snapshot, pods=tuple(shown)))
+        several = len(snapshot.pods) > 1
+        # A pod without an id has only its place.
+        keys = [pod.id or f"#{index}" for index, pod in enumerate(shown)]
+        for gone in self._rows.keys() - set(keys):
+            self._rows.pop(gone).widget.close()
+        for key, row in zip(keys, rows, strict=True):
+            if key not in self._rows:
+                self._names += 1
+                self._rows[key] = Line(self._html(), f"{self._name}-{self._names}")
+            self._rows[key].say(row, ruled=several)
+        clocks = {line.name: line.row for line in self._rows.values() if line.row is not None}
+        _set(self._clocks, clocks_css(clocks))
+        if several:
+            self._add_up(read_totals(snapshot.pods))
+        _set(self._rest, rest_html(read_rest(rest)) if rest else "")
+        trouble = trouble_text(snapshot)
+        _set(self._trouble, trouble_html(trouble) if trouble else "")
+        news = announcement(snapshot)
+        if news:
+            _set(self._announced, announcement_html(news))
+        self._arrange(
+            [
+                (self._motion, True),
+                (self._clocks, True),
+                (self._announced, True),
+                (self._trouble, bool(trouble)),
+                (self._totals, several),
+                *((self._rows[key].widget, True) for key in keys),
+                (self._rest, bool(rest)),
+                *([(self._stop, True)] if self._stop else []),
+            ]
+        )
+
+    def settle(self, snapshot: Snapshot) -> None:
+        """Say the last state in one piece, and let go of everything else."""
+        last = self._html()
+        last.value = static_html(snapshot)
+        parts = self._box.children
+        self._box.children = (last,)
+        for widget in {*parts, self._trouble, self._totals, self._rest, self._motion.layout}:
+            widget.close()
+        self._rows.clear()
+        if self._stop is not None:
+            _close_button(self._stop)
+            self._stop = None
+
+    def close(self) -> None:
+        """Close every widget, those included that came with others."""
+        parts = {*self._box.children, self._motion, self._clocks, self._announced, self._totals}
+        parts |= {self._trouble, self._rest, *(line.widget for line in self._rows.values())}
+        if self._stop is not None:
+            _close_button(self._stop)
+            parts.discard(self._stop)
+        for widget in (*parts, self._motion.layout, self._box, self._box.layout, self._layout, self._style):
+            widget.close()
+
+    def _arrange(self, parts: list[tuple[Any, bool]]) -> None:
+        children = tuple(part for part, is_shown in parts if is_shown)
+        if self._box.children != children:
+            self._box.children = children
+
+    def _add_up(self, totals: Totals) -> None:
+        before = self._added_up
+        if totals != before:
+            self._totals.value = totals_html(totals, before=before.percent if before else None)
+            self._added_up = totals
+
+    def _html(self) -> HTML:
+        return HTML(layout=self._layout, style=self._style)
+
+
+class Line:
+    """The widget of one pod, and what it says at present.
+
+    Parameters
+    ----------
+    widget : HTML
+        Shows it.
+    name : str
+        Tells it from others on the page.
+    """
+
+    def __init__(self, widget: HTML, name: str) -> None:
+        self.widget = widget
+        self.name = name
+        self.row: Row | None = None
+        self._ruled = False
+
+    def say(self, row: Row, *, ruled: bool) -> None:
+        """Show a row; what changes with time in it is left to `clocks_css`.
+
+        Parameters
+        ----------
+        row : Row
+            What to say.
+        ruled : bool
+            Draw a line above it.
+        """
+        # Rows are compared, not their HTML: that also says from where a bar glides, and differs each time.
+        # What changes with time is not in it.
+        before, was_ruled = self.row, self._ruled
+        self.row, self._ruled = row, ruled
+        if before is not None:
+            timeless = replace(row, elapsed=before.elapsed, left=before.left, cost=before.cost)
+            if timeless == before and ruled == was_ruled:
+                return
+        start = before.percent if before is not None else None
+        self.widget.value = row_html(row, before=start, ruled=ruled, clock=self.name)
+
+
+def _set(widget: HTML, value: str) -> None:
+    # Traits compare too, but by way of every observer.
+    if widget.value != value:
+        widget.value = value
+
+
+def _stop_button(on_stop: Callable[[], object]) -> Button:
+    button = Button(
+        description="Stop watching",
+        tooltip="The pods go on, and go on being billed",
+        layout=Layout(width="auto", height="26px", margin="4px 0 4px 8px", align_self="flex-start"),
+    )
+
+    def stop(_: Button) -> None:
+        button.disabled = True
+        on_stop()
+
+    button.on_click(stop)
+    return button
+
+
+def _close_button(button: Button) -> None:
+    for widget in (button, button.layout, button.style):
+        widget.close()

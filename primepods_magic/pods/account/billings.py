@@ -1,0 +1,162 @@
+"""Cost of live pods and disks: what their wallets were billed, and what accrued since."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from operator import ge
+
+from primepods_magic.api.account import Billing, Disk, Wallet
+from primepods_magic.api.errors import PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.support.background import run_all_behind
+from primepods_magic.pods.support.rates import accrued_usd
+
+from .permissions import if_allowed
+from .wallet import read_wallet
+
+__all__ = ["Billed", "add_up", "collect_billings", "cost_so_far_usd", "latest_billings"]
+
+_PAGE_ROWS = 100
+_MAX_ROWS = 1000
+"""The most billings of one wallet that are read for an overview: twenty requests."""
+
+
+@dataclass(frozen=True)
+class Billed:
+    """The billings of one pod or disk, added up.
+
+    Parameters
+    ----------
+    usd : float
+        Their sum.
+    until : datetime, optional
+        When it was billed last; ``None`` if no billing says so.
+    """
+
+    usd: float
+    until: datetime | None = None
+
+
+def add_up(
+    billings: Iterable[tuple[str | None, float | None, datetime | None]],
+) -> dict[str, Billed]:
+    """Add up billings by what they are for.
+
+    Parameters
+    ----------
+    billings : iterable of tuple
+        The id of a pod or disk, USD, and when it was billed last. A billing of 0 says that nothing was billed
+        yet, and counts as none.
+
+    Examples
+    --------
+    >>> add_up([("p1", 2.0, None), ("p1", 40.0, None), ("p2", 0.0, None)])
+    {'p1': Billed(usd=42.0, until=None)}
+    """
+    sums: dict[str, Billed] = {}
+    for thing_id, usd, until in billings:
+        if thing_id and usd:
+            known = sums.get(thing_id, Billed(0.0))
+            latest = max((moment for moment in (known.until, until) if moment), default=None)
+            sums[thing_id] = Billed(known.usd + usd, latest)
+    return sums
+
+
+def cost_so_far_usd(thing: PodDetails | Disk, billed: Billed | None, now: datetime) -> float:
+    """Return what a pod or disk has cost so far: what was billed, and what must have accrued since, in USD.
+
+    Parameters
+    ----------
+    thing : PodDetails or Disk
+        The pod or disk.
+    billed : Billed, optional
+        What was billed for it. If it does not say until when, the cost is this or what must have accrued
+        since the beginning, whichever is more.
+    now : datetime
+        Up to when.
+
+    Examples
+    --------
+    >>> from datetime import timedelta, timezone
+    >>> noon = datetime(2026, 9, 14, 12, tzinfo=timezone.utc)
+    >>> pod = PodDetails(status="ACTIVE", price_hr=2.0, created_at=noon - timedelta(hours=20))
+    >>> cost_so_far_usd(pod, Billed(30.0, noon - timedelta(hours=4)), noon)
+    38.0
+    """
+    if billed is None:
+        return accrued_usd(thing, now)
+    if billed.until is None:
+        return max(billed.usd, accrued_usd(thing, now))
+    return billed.usd + accrued_usd(thing, now, since=billed.until)
+
+
+def latest_billings(connection: Connection, team_id: str | None) -> Wallet | None:
+    """A wallet, mine or a team's, with what it was billed last, or ``None`` where the key may not see it."""
+    return if_allowed(lambda: connection.client.wallet(team_id=team_id, limit=_PAGE_ROWS))
+
+
+def collect_billings(
+    connection: Connection, wallets: Mapping[str | None, Wallet | None], things: Iterable[PodDetails | Disk]
+) -> list[Billing]:
+    """Return the billings of what lives, complete for each pod and disk, or none of it.
+
+    Parameters
+    ----------
+    connection : Connection
+        Whose.
+    wallets : mapping of str or None to Wallet or None
+        By team, and mine under ``None``: as `latest_billings` returns them. More is read of a wallet that may
+        have more billings of what it pays for.
+    things : iterable of PodDetails or Disk
+        What lives. Whatever has more billings than can be read keeps none, so that it is estimated.
+    """
+    paid: dict[str | None, list[PodDetails | Disk]] = {}
+    for thing in things:
+        paid.setdefault(thing.team_id, []).append(thing)
+    works = [
+        partial(_read_needed, connection, team_id, wallet, paid.get(team_id, []))
+        for team_id, wallet in wallets.items()
+        if wallet is not None
+    ]
+    rows = [row for done in run_all_behind(connection, works) for row in done.result()]
+    # A wallet may tell what another one tells, too.
+    return list({row.id or f"#{place}": row for place, row in enumerate(rows)}.values())
+
+
+def _read_needed(
+    connection: Connection, team_id: str | None, wallet: Wallet, things: list[PodDetails | Disk]
+) -> list[Billing]:
+    rows, total = wallet.recent_billings, wallet.total_billings
+    if len(rows) < _PAGE_ROWS and (total is None or total <= len(rows)):
+        return rows
+    uncovered = _find_uncovered(rows, things)
+    if uncovered:
+        try:
+            rows = read_wallet(connection, team_id=team_id, limit=_MAX_ROWS).recent_billings
+        except PodsError:
+            # A list that moves with every bill cannot always be read; its prices tell about the same.
+            pass
+        else:
+            uncovered = _find_uncovered(rows, things) if len(rows) >= _MAX_ROWS else set()
+    return [row for row in rows if row.resource_id not in uncovered]
+
+
+def _find_uncovered(rows: list[Billing], things: list[PodDetails | Disk]) -> set[str | None]:
+    """Return the ids of things that billings further down the list may be for."""
+    ids = Counter(row.resource_id for row in rows if row.resource_id)
+    # As published there is one row for each pod or disk, which grows.
+    has_one_row_each = max(ids.values(), default=1) == 1
+    moments = [moment for row in rows if (moment := row.last_billed_at or row.updated_at or row.created_at)]
+    is_newest_first = len(moments) == len(rows) and all(map(ge, moments, moments[1:]))
+    oldest = moments[-1] if moments and is_newest_first else None
+
+    def is_covered(thing: PodDetails | Disk) -> bool:
+        is_younger = oldest is not None and thing.created_at is not None and oldest < thing.created_at
+        return is_younger or (has_one_row_each and thing.id in ids)
+
+    return {thing.id for thing in things if not is_covered(thing)}

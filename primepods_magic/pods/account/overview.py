@@ -1,0 +1,231 @@
+"""At a glance: what lives, what it costs an hour, what was spent, and how long the balance lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from operator import ge
+from typing import Any
+
+from primepods_magic.api.account import Disk, Team, Wallet
+from primepods_magic.api.enums import PodStatus
+from primepods_magic.api.models import HistoryRow, PodDetails
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.support.background import run_all_behind
+from primepods_magic.pods.support.rates import burn_usd_hr, disk_burn_usd_hr, end_of, has_ended
+from primepods_magic.pods.unlisted import read_shown
+
+from .billings import Billed, add_up, collect_billings, cost_so_far_usd, latest_billings
+from .permissions import if_allowed
+from .teams import list_payers
+
+__all__ = ["Overview", "WalletState", "overview"]
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class WalletState:
+    """One wallet, mine or a team's, and what it pays for.
+
+    Parameters
+    ----------
+    name : str
+        ``mine``, or the team's name, or its id where the name is not known.
+    team_id : str, optional
+        Which team's it is.
+    pods, pods_mine, disks : int
+        What lives and is billed to it; how many of the pods I launched. Disks are ``None``, and in no sum,
+        where the key may not list them.
+    burn_usd_hr, burn_mine_usd_hr : float
+        What that costs an hour, in the states the pods are in: an estimate in USD.
+    today_usd, month_usd : float, optional
+        Spent since midnight and since the first of the month (UTC): the service's totals for what has ended,
+        spread evenly over its life; for what lives, what was billed so far and an estimate of the rest.
+    balance_usd : float, optional
+        What there is to spend.
+    """
+
+    name: str
+    team_id: str | None
+    pods: int
+    pods_mine: int
+    disks: int | None
+    burn_usd_hr: float
+    burn_mine_usd_hr: float
+    today_usd: float | None
+    month_usd: float | None
+    balance_usd: float | None
+
+    @property
+    def hours_left(self) -> float | None:
+        """How long the balance lasts at this rate; ``None`` where it is not known, or nothing is spent."""
+        if self.balance_usd is None or not self.burn_usd_hr:
+            return None
+        return max(0.0, self.balance_usd) / self.burn_usd_hr
+
+
+@dataclass(frozen=True)
+class Overview:
+    """Who I am, and my wallets: my own first, then my teams'.
+
+    Parameters
+    ----------
+    person : str, optional
+        My name, where the key may say it.
+    wallets : tuple of WalletState
+        My own, and each team's.
+    as_of : datetime
+        When, by the service's clock (UTC).
+    may_list_teams : bool
+        Whether the key may ask for my teams; else only teams that live pods and disks of mine name are here.
+    """
+
+    person: str | None
+    wallets: tuple[WalletState, ...]
+    as_of: datetime
+    may_list_teams: bool = True
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """The answers that an overview is made of; ``None`` where the key may not ask."""
+
+    pods: list[PodDetails]
+    disks: list[Disk] | None
+    history: list[HistoryRow]
+    billed: dict[str, Billed]
+    now: datetime
+
+
+def overview(connection: Connection) -> Overview:
+    """Look at everything at once.
+
+    What the key may not ask for, such as wallets, is missing from the answer and no error.
+
+    Parameters
+    ----------
+    connection : Connection
+        Whose.
+
+    Raises
+    ------
+    PodsError
+        The pods or the history cannot be listed.
+
+    Examples
+    --------
+    >>> overview(connect(sandbox=True)).wallets[0].balance_usd               # doctest: +SKIP
+    1000.0
+    """
+    client, now = connection.client, connection.now()
+    month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    questions: list[Callable[[], Any]] = [
+        partial(read_shown, connection),
+        lambda: if_allowed(client.list_disks),
+        lambda: _ended_since(connection, month),
+        lambda: if_allowed(client.whoami),
+        lambda: latest_billings(connection, None),
+        lambda: if_allowed(client.list_teams),
+    ]
+    asked = run_all_behind(connection, questions)
+    pods, disks, history, me, own_wallet, teams = (answer.result() for answer in asked)
+    things = [*pods, *(disks or ())]
+    payers = list_payers(connection, teams, things)
+    of_teams = run_all_behind(
+        connection, [partial(latest_billings, connection, team.team_id) for team in payers]
+    )
+    wallets = {team.team_id: answer.result() for team, answer in zip(payers, of_teams, strict=True)}
+    rows = collect_billings(connection, {None: own_wallet, **wallets}, things)
+    billed = add_up((row.resource_id, row.amount_usd, row.last_billed_at) for row in rows)
+    seen = _Seen(pods, disks, history, billed, now)
+    states = [_state(connection, seen, None, own_wallet)]
+    states += [_state(connection, seen, team, wallets[team.team_id]) for team in payers]
+    return Overview(me.name if me else None, tuple(states), now, teams is not None)
+
+
+def _ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:
+    """What has ended since a time, the newest first."""
+
+    def reaches_back(rows: list[HistoryRow]) -> bool:
+        ends = [row.terminated_at for row in rows if row.terminated_at is not None]
+        # A service that ignores the order may list more rows of this month after old ones.
+        return bool(ends) and ends[-1] < since and all(map(ge, ends, ends[1:]))
+
+    rows, _ = connection.client.all_history(until=reaches_back)
+    return list({row.id or str(place): row for place, row in enumerate(rows)}.values())
+
+
+def _state(connection: Connection, seen: _Seen, team: Team | None, wallet: Wallet | None) -> WalletState:
+    team_id = team.team_id if team else None
+
+    def is_paid(thing: PodDetails | Disk | HistoryRow) -> bool:
+        if team_id is not None:
+            return thing.team_id == team_id
+        # A pod of nobody's team that is not mine is paid from a wallet that is not mine either.
+        return thing.team_id is None and (isinstance(thing, Disk) or connection.may_be_mine(thing))
+
+    # What has ended, and is not in the history yet, has cost something all the same.
+    spent = [pod for pod in seen.pods if is_paid(pod) and pod.status != PodStatus.TERMINATED]
+    spent_disks = [disk for disk in seen.disks or () if is_paid(disk) and disk.status != PodStatus.TERMINATED]
+    pods = [pod for pod in spent if not has_ended(pod, seen.now)]
+    disks = [disk for disk in spent_disks if not has_ended(disk, seen.now)]
+    mine = [pod for pod in pods if connection.may_be_mine(pod)]
+    midnight = seen.now.replace(hour=0, minute=0, second=0, microsecond=0)
+    living = {*(pod.id for pod in spent), *(disk.id for disk in spent_disks)}
+    rows = [row for row in seen.history if is_paid(row)]
+    told = [row for row in rows if row.id not in living or (row.terminated_at and row.total_billed_price)]
+    known = {row.id for row in told if row.id}
+    # What a row without an end has billed, of what lives, is the least that it has cost.
+    least = {row.id: row.total_billed_price for row in rows if row.id not in known}
+    spans = [_ended_span(row, seen.now) for row in told]
+    things: list[PodDetails | Disk] = [*spent, *spent_disks]
+    for thing in things:
+        if thing.id not in known:
+            spans.append(_living_span(thing, seen, least.get(thing.id)))
+    return WalletState(
+        name=(team.name or team_id or "team") if team else "mine",
+        team_id=team_id,
+        pods=sum(pod.is_live for pod in pods),
+        pods_mine=sum(pod.is_live for pod in mine),
+        disks=None if seen.disks is None else len(disks),
+        burn_usd_hr=burn_usd_hr(pods, seen.now) + disk_burn_usd_hr(disks, seen.now),
+        burn_mine_usd_hr=burn_usd_hr(mine, seen.now),
+        today_usd=sum(span.cost_since(midnight) for span in spans),
+        month_usd=sum(span.cost_since(midnight.replace(day=1)) for span in spans),
+        balance_usd=wallet.balance_usd if wallet else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Span:
+    """A cost, spread evenly over a time."""
+
+    begin: datetime
+    end: datetime
+    usd: float
+
+    def cost_since(self, moment: datetime) -> float:
+        length = self.end - self.begin
+        if length <= timedelta(0):
+            return self.usd if self.begin >= moment else 0.0
+        return self.usd * max(0.0, min(1.0, (self.end - moment) / length))
+
+
+def _ended_span(row: HistoryRow, now: datetime) -> _Span:
+    end = min(now, row.terminated_at or now)
+    begin = row.created_at or end
+    usd = row.total_billed_price or 0.0
+    if not usd and row.terminated_at is None:
+        # As the ledger counts it: it goes on, and is not billed yet.
+        usd = (row.price_hr or 0.0) * max(0.0, (end - begin) / _HOUR)
+    return _Span(begin, end, usd)
+
+
+def _living_span(thing: PodDetails | Disk, seen: _Seen, least_usd: float | None) -> _Span:
+    end = min(seen.now, end_of(thing) or seen.now)
+    billed = seen.billed.get(thing.id) if thing.id else None
+    usd = cost_so_far_usd(thing, billed, seen.now)
+    return _Span(thing.created_at or end, end, max(least_usd, usd) if least_usd else usd)

@@ -1,0 +1,97 @@
+"""Everything that was or is paid for, as the service tells it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from primepods_magic.api.account import Billing, Disk, Team
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.validation.bounds import check_flags
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.history import History, read_history
+from primepods_magic.pods.history.pages import Progress
+from primepods_magic.pods.support.background import run_all_behind
+from primepods_magic.pods.unlisted import read_shown
+
+from .billings import collect_billings, latest_billings
+from .permissions import if_allowed
+from .teams import list_payers
+
+__all__ = ["Spending", "read_spending"]
+
+
+@dataclass(frozen=True)
+class Spending:
+    """The answers that costs are made of; what the key may not ask for is empty.
+
+    Parameters
+    ----------
+    history : History
+        What is billed, ended or open.
+    pods : list of PodDetails
+        What lives.
+    disks : list of Disk
+        They bill, attached or not.
+    billings : list of Billing
+        What was billed so far for what lives, of all wallets.
+    teams : list of Team
+        The names of teams.
+    now : datetime
+        The service's time (UTC).
+    may_list_disks : bool
+        Whether the key may ask for disks; else what they cost is not counted.
+    """
+
+    history: History
+    pods: list[PodDetails]
+    disks: list[Disk]
+    billings: list[Billing]
+    teams: list[Team]
+    now: datetime
+    may_list_disks: bool = True
+
+
+def read_spending(
+    connection: Connection, *, refresh: bool = False, progress: Progress | None = None
+) -> Spending:
+    """Ask for all of it, side by side.
+
+    Parameters
+    ----------
+    connection : Connection
+        Whose.
+    refresh, progress :
+        As `read_history` has them.
+
+    Raises
+    ------
+    PodsError
+        Something cannot be read, other than for want of a permission.
+
+    Examples
+    --------
+    >>> len(read_spending(connect(sandbox=True)).pods)                       # doctest: +SKIP
+    2
+    """
+    check_flags(refresh=refresh)
+    client = connection.client
+    questions: list[Callable[[], Any]] = [
+        partial(read_shown, connection),
+        lambda: if_allowed(client.list_disks),
+        lambda: if_allowed(client.list_teams),
+        lambda: latest_billings(connection, None),
+    ]
+    asked = run_all_behind(connection, questions)
+    # What ends meanwhile is then in the history, and counted once: by its id.
+    pods, disks, teams, own_wallet = (answer.result() for answer in asked)
+    things = [*pods, *(disks or ())]
+    payers = [team.team_id for team in list_payers(connection, teams, things)]
+    of_teams = run_all_behind(connection, [partial(latest_billings, connection, payer) for payer in payers])
+    history = read_history(connection, refresh=refresh, progress=progress)
+    wallets = {payer: answer.result() for payer, answer in zip(payers, of_teams, strict=True)}
+    billings = collect_billings(connection, {None: own_wallet, **wallets}, things)
+    return Spending(history, pods, disks or [], billings, teams or [], history.now, disks is not None)

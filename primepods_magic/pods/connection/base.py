@@ -1,0 +1,133 @@
+"""The part of a connection that everything which talks to the service builds on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Protocol
+
+from primepods_magic.api.account import Disk
+from primepods_magic.api.client import Client
+from primepods_magic.api.errors import NotFound, PermissionDenied
+from primepods_magic.api.models import HistoryRow, PodDetails
+from primepods_magic.api.settings import Settings, normalize_url
+from primepods_magic.pods.launching.agreed_prices import Agreements
+from primepods_magic.pods.launching.name_matching import fold_letters
+from primepods_magic.pods.support.clock import Clock
+from primepods_magic.pods.watching.backoff import LIVE_INTERVAL_S, SANDBOX_INTERVAL_S, SETTLE_S
+
+from .completion_cache import Memory
+from .last_seen import note_seen
+
+__all__ = ["BaseConnection"]
+
+
+class _Stoppable(Protocol):
+    def stop(self) -> None: ...
+
+
+@dataclass(eq=False)
+class BaseConnection:
+    """One account at one service: the client, the service's clock, and what was seen of the account.
+
+    Parameters
+    ----------
+    client : Client
+        Speaks to the service.
+    clock : Clock
+        The service's time.
+    is_sandbox : bool
+        Whether requests go to a sandbox, where pods are simulated and nothing is billed.
+    poll_interval_s : float, optional
+        Seconds between two looks at pods that are watched; unless given, what suits the service.
+    settle_s : float
+        The longest that a pod of a launch here may take to be seen.
+    """
+
+    client: Client
+    clock: Clock
+    is_sandbox: bool
+    poll_interval_s: float | None = None
+    settle_s: float = SETTLE_S
+    _sandbox: _Stoppable | None = field(default=None, repr=False)
+    _instance: str | None = field(default=None, repr=False)
+    is_closed: bool = field(default=False, init=False, repr=False)
+
+    agreements: Agreements = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.memory = Memory()
+        self.client.on_offers = self.memory.learn_offers
+
+    def note_gone(self, pod_ids: Iterable[str]) -> None:
+        """Forget pods that two witnesses call gone."""
+        if self.memory.forget_pods(pod_ids):
+            self.note_mine()
+
+    def note_mine(self) -> None:
+        """Note how many of mine run: billed ones, and those of the sandbox that this computer keeps."""
+        # Whose they are is not asked for this alone.
+        if (self.is_sandbox and self._sandbox is None) or "user_id" not in self.__dict__:
+            return
+        mine = [pod for pod in self.memory.list_running() if self.may_be_mine(pod)]
+        note_seen(
+            self.account, len(mine), sum(pod.price_hr or 0.0 for pod in mine), is_sandbox=self.is_sandbox
+        )
+
+    @property
+    def settings(self) -> Settings:
+        """Where requests go, with which key and team."""
+        return self.client.settings
+
+    @property
+    def label(self) -> str:
+        """``sandbox`` or ``live``, by where requests go."""
+        return "sandbox" if self.is_sandbox else "live"
+
+    @property
+    def place(self) -> str:
+        """Where requests go, however its address is written; a sandbox is itself at any port."""
+        if self._instance is not None:
+            return f"sandbox {self._instance}"
+        return normalize_url(self.settings.base_url)
+
+    @property
+    def access(self) -> str:
+        """The service and the key, for what is kept by what this key can see. Holds no key."""
+        return f"{self.place}\n{hashlib.sha256(self.settings.api_key.encode()).hexdigest()}"
+
+    @property
+    def account(self) -> str:
+        """Whose pods these are, for what is kept apart by account. Holds no key."""
+        return f"{self.place}\n{self.user_id}" if self.user_id else self.access
+
+    def now(self) -> datetime:
+        """The service's time (UTC)."""
+        return self.clock.now()
+
+    def interval_s(self) -> float:
+        """Return how long to wait between two looks, unless the service has to be spared."""
+        if self.poll_interval_s is not None:
+            return self.poll_interval_s
+        return SANDBOX_INTERVAL_S if self.is_sandbox else LIVE_INTERVAL_S
+
+    @cached_property
+    def user_id(self) -> str | None:
+        """My user id, or ``None`` where this key may not ask whose it is."""
+        # Twice: what is kept by user would be another user's after one mistaken answer.
+        for _ in range(2):
+            with suppress(PermissionDenied, NotFound):
+                return self.client.whoami().id
+        return None
+
+    def may_be_mine(self, pod: PodDetails | HistoryRow | Disk) -> bool:
+        """Return whether I launched this pod or made this disk, or no one can say."""
+        return None in (self.user_id, pod.user_id) or self.is_my_id(pod.user_id)
+
+    def is_my_id(self, user_id: str | None) -> bool:
+        # An id may come in capital letters, or with dashes.
+        return user_id == self.user_id or fold_letters(user_id) == fold_letters(self.user_id)

@@ -1,0 +1,75 @@
+"""A connection: one account at one service, with a poller that watches its pods."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+from primepods_magic.api.models import HistoryRow, PodDetails
+from primepods_magic.api.settings import mask
+from primepods_magic.api.text.sanitize import clean
+from primepods_magic.pods.launching.agreed_prices import Agreements
+from primepods_magic.pods.launching.journal.journal import was_created_here
+from primepods_magic.pods.launching.journal.kept_prices import note_kept
+from primepods_magic.pods.support.background import finish, run_behind
+from primepods_magic.pods.watching.poller import Poller
+
+from .base import BaseConnection
+
+__all__ = ["Connection"]
+
+
+@dataclass(eq=False, repr=False)
+class Connection(BaseConnection):
+    """One account at one service. Parameters as `BaseConnection`.
+
+    Examples
+    --------
+    >>> from primepods_magic import connect
+    >>> connection = connect(sandbox=True)                                   # doctest: +SKIP
+    >>> [pod.name for pod in connection.client.list_all_pods()]              # doctest: +SKIP
+    []
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.agreements = Agreements(partial(run_behind, self), self._read_s, partial(note_kept, self))
+        self.client.on_pods = self._note_pods
+
+    def _read_s(self) -> float:
+        return self.clock.monotonic()
+
+    def _note_pods(self, pods: list[PodDetails]) -> None:
+        self.memory.learn_pods(pods)
+        self.agreements.release_kept(
+            pods, {pod.id for pod in pods if pod.id and pod.highest_usd_hr is not None}
+        )
+        self.note_mine()
+
+    def is_mine(self, pod: PodDetails | HistoryRow) -> bool:
+        """Whether it is known that I launched this pod: the service says so, or its launch record."""
+        if None in (self.user_id, pod.user_id):
+            return was_created_here(self, pod.id)
+        return self.is_my_id(pod.user_id)
+
+    @cached_property
+    def poller(self) -> Poller:
+        """Watches pods of this connection in the background."""
+        return Poller(self)
+
+    def close(self) -> None:
+        """Stop watching, close the connections, and stop the sandbox where it was started for this."""
+        self.is_closed = True
+        if "poller" in self.__dict__:
+            self.poller.stop()
+        self.client.close()
+        finish(self)
+        if self._sandbox is not None:
+            self._sandbox.stop()
+
+    def __repr__(self) -> str:
+        if self.is_sandbox:
+            return "connected to the sandbox: its pods are simulated, nothing is billed"
+        team = f", team {clean(self.settings.team_id)}" if self.settings.team_id else ""
+        key = f"{mask(self.settings.api_key)} from {self.settings.sources.get('api_key', 'given')}"
+        return f"connected to {clean(self.settings.base_url)} (live: pods are billed){team}, key {key}"

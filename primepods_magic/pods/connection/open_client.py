@@ -1,0 +1,160 @@
+"""Make a client, and find the environment variables that keep one from being made or from being answered.
+
+httpx reads proxies and certificates from variables by rules of its own. Which variable is to blame is found
+by trying without it.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+
+import httpx
+
+from primepods_magic.api.client import Client
+from primepods_magic.api.errors import NotConfigured
+from primepods_magic.api.http.session import READ_TIMEOUT_S
+from primepods_magic.api.settings import Settings
+from primepods_magic.api.text.sanitize import clean
+
+__all__ = [
+    "CERTIFICATE_VARIABLES",
+    "PROXY_VARIABLES",
+    "describe_blame",
+    "find_blame",
+    "open_client",
+    "set_variables",
+]
+
+PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
+"""In capitals; small letters count as well."""
+
+CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+_LONGEST_ENTRY = 60
+_REASONS: dict[type[BaseException], str] = {
+    httpx.InvalidURL: "it is not a URL",
+    FileNotFoundError: "it names nothing that exists",
+    PermissionError: "what it names cannot be read",
+    ssl.SSLError: "what it names holds no certificates",
+    ValueError: "it is not a URL of a kind of proxy that is known",
+}
+_lock = threading.RLock()
+
+
+def open_client(settings: Settings, *, read_timeout_s: float = READ_TIMEOUT_S) -> Client:
+    """Return a client for these settings.
+
+    Raises
+    ------
+    NotConfigured
+        A proxy variable or certificates keep it from being made; the message says which.
+    """
+    try:
+        return Client(settings, read_timeout_s=read_timeout_s)
+    except Exception as error:  # noqa: BLE001 - httpx, ssl and a missing package fail each in their own way
+        # The error may hold the proxy's URL, and that a password.
+        kind = type(error)
+    blamed = find_blame(lambda: Client(settings))
+    raise NotConfigured(
+        f"Nothing can be sent to {settings.base_url} from here: {describe_blame(blamed, kind)}"
+    )
+
+
+def set_variables(names: Iterable[str]) -> list[str]:
+    """Return those of some variables that are set, as they are spelled in the environment."""
+    return [found for name in names for found, value in os.environ.items() if value and found.upper() == name]
+
+
+def find_blame(make: Callable[[], Client], works: Callable[[Client], bool] = lambda _: True) -> list[str]:
+    """Return the fewest network variables without which a client works that does not with them.
+
+    Parameters
+    ----------
+    make : callable
+        Makes the client; whatever it raises, it does not work.
+    works : callable, optional
+        Whether a client works. It is closed afterwards.
+
+    Returns
+    -------
+    list of str
+        Their names; empty if it does not work without any of them either.
+    """
+    # Certificates first: without a proxy, requests take another way.
+    names = set_variables((*CERTIFICATE_VARIABLES, *PROXY_VARIABLES))
+    for name in names:
+        if _works_without([name], make, works):
+            return [name]
+    if len(names) < 2 or not _works_without(names, make, works):
+        return []
+    for name in list(names):
+        rest = [other for other in names if other != name]
+        if _works_without(rest, make, works):
+            names = rest
+    return names
+
+
+def describe_blame(names: list[str], error: type[BaseException]) -> str:
+    """Say what is wrong with variables, and what to do; never what a proxy's URL holds.
+
+    Parameters
+    ----------
+    names : list of str
+        The variables to blame.
+    error : type of exception
+        What making a client failed with.
+    """
+    if not names:
+        return f"no client can be made ({error.__name__}). Check this computer's proxy and certificates"
+    which = " and ".join(names)
+    if issubclass(error, ImportError):
+        return f"the proxy variable {which} needs a package. Run pip install 'httpx[socks]', or unset {which}"
+    entry = _find_bad_entry(names)
+    known = (words for kind, words in _REASONS.items() if issubclass(error, kind))
+    reason = f"'{entry}' in it is not understood" if entry else next(known, error.__name__)
+    what = "proxy variable" if names[0].upper() in PROXY_VARIABLES else "certificate variable"
+    return f"the {what} {which} cannot be used ({reason}). Correct or unset {which}"
+
+
+def _find_bad_entry(names: list[str]) -> str:
+    """Return the entry of NO_PROXY that keeps a client from being made."""
+    if len(names) != 1 or names[0].upper() != "NO_PROXY":
+        return ""
+    for entry in os.environ.get(names[0], "").split(","):
+        with _environment({names[0]: entry}):
+            try:
+                Client(Settings()).close()
+            except Exception:  # noqa: BLE001 - as in `open_client`
+                return clean(entry)[:_LONGEST_ENTRY]
+    return ""
+
+
+def _works_without(names: list[str], make: Callable[[], Client], works: Callable[[Client], bool]) -> bool:
+    try:
+        with _environment(dict.fromkeys(names)):
+            client = make()
+    except Exception:  # noqa: BLE001 - as in `open_client`
+        return False
+    try:
+        return works(client)
+    finally:
+        client.close()
+
+
+@contextmanager
+def _environment(changes: dict[str, str | None]) -> Iterator[None]:
+    """Change variables for as long as it takes to make a client."""
+    with _lock:
+        before = {name: os.environ[name] for name in changes}
+        try:
+            for name, value in changes.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
+            yield
+        finally:
+            os.environ.update(before)

@@ -1,0 +1,320 @@
+"""The price that was agreed to for a pod, held until the pod is ready at such a price."""
+
+from __future__ import annotations
+
+import threading
+import time
+import warnings
+from collections.abc import Callable, Collection, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from functools import partial
+
+from primepods_magic.api.enums import PodStatus
+from primepods_magic.api.errors import BudgetExceeded, PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import brief, clean
+
+__all__ = [
+    "Agreements",
+    "describe_dearer",
+    "describe_price",
+    "describe_unread",
+    "is_above",
+    "name_agreed",
+]
+
+# Services round, and prices of disks are estimates to the cent.
+_TOLERATED_USD_HR = 0.01
+_ROUNDING = 1e-6
+# On a pod that may have been ready for longer there may be work, and its price may have changed by itself.
+_HELD_READY_S = 300.0
+# As on one that was launched longer ago, whatever the service calls it for a moment.
+_HELD_S = 3600.0
+
+
+def is_above(pod: PodDetails, agreed_usd_hr: float) -> bool:
+    """Return whether a pod costs more than was agreed to, by more than a cent an hour.
+
+    >>> is_above(PodDetails(price_hr=2.51), 2.50), is_above(PodDetails(price_hr=2.52), 2.50)
+    (False, True)
+    """
+    price_usd_hr = pod.highest_usd_hr
+    return price_usd_hr is not None and price_usd_hr > agreed_usd_hr + _TOLERATED_USD_HR + _ROUNDING
+
+
+def name_agreed(agreed_usd_hr: float) -> str:
+    """Name the price that was agreed to as a bound."""
+    return f"the ${agreed_usd_hr:.2f}/h that was agreed to"
+
+
+def describe_price(pod: PodDetails, bound: str, together: str = "") -> str:
+    """Describe what a pod turned out to cost, above which bound."""
+    return (
+        f"'{clean(pod.name)}' ({clean(pod.id)}) turned out to cost ${pod.highest_usd_hr or 0.0:.2f}/h"
+        f"{together}, above {bound}"
+    )
+
+
+def describe_dearer(pod: PodDetails, agreed_usd_hr: float) -> str:
+    """Describe the price of a pod that is above what was agreed to, and does not end it any more."""
+    return (
+        f"{describe_price(pod, name_agreed(agreed_usd_hr))}. There may be work on it, so it was not "
+        f"terminated and is billed. '%pods rm {pod.word}' terminates it"
+    )
+
+
+def describe_unread(pod: PodDetails, agreed_usd_hr: float | None = None) -> str | None:
+    """Describe the price of a live pod that cannot be read, so that no one can tell whether it is too high.
+
+    >>> print(str(describe_unread(PodDetails(name="train", unread_price="EUR 25"), 2.5))[:86])
+    The price of 'train' cannot be read: the service says 'EUR 25', and $2.50/h was agreed
+    """
+    if pod.unread_price is None or not pod.is_live:
+        return None
+    said = f"the service says '{brief(pod.unread_price)}'"
+    if agreed_usd_hr is not None:
+        said += f", and ${agreed_usd_hr:.2f}/h was agreed to"
+    return (
+        f"The price of '{clean(pod.name)}' cannot be read: {said}. The pod was not terminated and is billed. "
+        f"'%pods rm {pod.word}' terminates it"
+    )
+
+
+def _warn_of_price(text: str) -> None:
+    warnings.warn(text, stacklevel=4)
+
+
+@dataclass
+class _Agreement:
+    usd_hr: float
+    end: Callable[[PodDetails, float], PodsError]
+    read_newest_usd_hr: Callable[[], float]
+    read_age_s: Callable[[], float]
+    was_ready: bool = False
+    coming_up_at_s: float = 0.0
+    ending: _Ending | None = None
+
+    def is_over(self, pod: PodDetails) -> bool:
+        """Note how far the pod is, and return whether it is too late to end it for its price."""
+        age_s = self.read_age_s()
+        self.was_ready |= pod.is_ready or pod.status == PodStatus.STOPPED
+        if not self.was_ready:
+            self.coming_up_at_s = age_s
+        return age_s >= _HELD_S or age_s - self.coming_up_at_s >= _HELD_READY_S
+
+
+@dataclass(frozen=True)
+class _Ending:
+    pod: PodDetails
+    error: Future[PodsError]
+
+
+class Agreements:
+    """What was agreed to for the pods that were launched here and are not ready yet. Thread-safe.
+
+    An agreement ends when the pod is seen ready at such a price. It ends as well when there may be work on
+    the pod, because it may have been ready for minutes or was launched an hour ago: a price above the agreed
+    one is only reported then.
+
+    Parameters
+    ----------
+    run : callable
+        Runs what ends a pod, and may return before that is done: to verify that a pod is gone takes a while.
+    monotonic : callable
+        Returns seconds that only grow.
+    note_kept : callable
+        Is given pods that were read ready, with their prices, and writes of those at their agreed prices into
+        the launch records that they are; returns the ids of the pods that are done with.
+
+    Attributes
+    ----------
+    on_ended : callable
+        Is called when what ends a pod is done.
+
+    Examples
+    --------
+    >>> agreements = Agreements()
+    >>> agreements.add("a", 2.50, lambda pod, usd_hr: PodsError(f"terminated, above ${usd_hr}/h"))
+    >>> agreements.enforce([PodDetails(id="a", price_hr=25)], {"a"})
+    {'a': PodsError('terminated, above $2.5/h')}
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Callable[[], object]], object] = lambda work: work(),
+        monotonic: Callable[[], float] = time.monotonic,
+        note_kept: Callable[[Sequence[PodDetails]], Collection[str | None]] = lambda pods: (),
+    ) -> None:
+        self.on_ended: Callable[[], object] = lambda: None
+        self._run, self._monotonic, self._note_kept = run, monotonic, note_kept
+        self._noted: dict[str, float | None] = {}
+        self._reports: dict[str, str] = {}
+        self._agreed: dict[str, _Agreement] = {}
+        self._lock = threading.Lock()
+
+    def add(
+        self,
+        pod_id: str,
+        agreed_usd_hr: float,
+        end: Callable[[PodDetails, float], PodsError],
+        read_newest_usd_hr: Callable[[], float] = lambda: 0.0,
+        *,
+        launched_s_ago: float = 0.0,
+    ) -> None:
+        """Hold a pod to a price.
+
+        Parameters
+        ----------
+        pod_id : str
+            Which pod.
+        agreed_usd_hr : float
+            What was agreed to, in USD per hour.
+        end : callable
+            Terminates the pod, which is above a price, and returns the error that says so.
+        read_newest_usd_hr : callable
+            Returns what was agreed to since, perhaps in another kernel; 0 is nothing. It is asked before the
+            pod is terminated.
+        launched_s_ago : float
+            How long ago the launch was.
+        """
+        began_s, began_at_s = self._monotonic(), time.time()
+
+        def read_age_s() -> float:
+            # The one stands still while this computer sleeps, the other may be set.
+            return launched_s_ago + max(self._monotonic() - began_s, time.time() - began_at_s)
+
+        with self._lock:
+            agreement = _Agreement(agreed_usd_hr, end, read_newest_usd_hr, read_age_s)
+            if (before := self._agreed.get(pod_id)) is not None:
+                agreement.was_ready, agreement.ending = before.was_ready, before.ending
+                agreement.coming_up_at_s = (
+                    agreement.read_age_s() - before.read_age_s() + before.coming_up_at_s
+                )
+            self._agreed[pod_id] = agreement
+
+    def has_pod(self, pod_id: str) -> bool:
+        """Return whether a pod is held to a price."""
+        with self._lock:
+            return pod_id in self._agreed
+
+    def enforce(
+        self, pods: Iterable[PodDetails], priced_ids: Collection[str], *, waits: bool = True
+    ) -> dict[str, PodsError | None]:
+        """End the pods that are above what was agreed to, and return the errors that say so by id.
+
+        Parameters
+        ----------
+        pods : iterable of PodDetails
+            As they are now.
+        priced_ids : collection of str
+            Those whose price was read just now. A price that only the create's response echoed is not enough.
+        waits : bool
+            Wait until they are ended; else one that is being ended has ``None`` for its error, until a later
+            call.
+        """
+        pods, due, found = list(pods), [], dict[str, Future[PodsError]]()
+        self.release_kept(pods, priced_ids)
+        with self._lock:
+            for pod in pods if self._agreed else ():
+                if pod.id not in self._agreed:
+                    continue
+                agreement = self._agreed[pod.id]
+                is_over = agreement.is_over(pod)
+                is_dearer = pod.is_live and _is_dearer(pod, agreement)
+                if is_dearer and not is_over and agreement.ending is None:
+                    agreement.ending = _Ending(pod, Future())
+                    due.append((agreement, agreement.ending))
+                if agreement.ending is not None:
+                    found[pod.id] = agreement.ending.error
+                    continue
+                if is_dearer:
+                    self._reports[pod.id] = describe_dearer(pod, agreement.usd_hr)
+                # One that is above it is held until it is gone: ending it may fail.
+                if is_dearer or not pod.is_live:
+                    del self._agreed[pod.id]
+        for agreement, ending in due:
+            self._run(partial(self._end_pod, agreement, ending))
+        errors = {i: error.result() if waits or error.done() else None for i, error in found.items()}
+        with self._lock:
+            for pod_id, error in errors.items():
+                if error is not None and pod_id in self._agreed:
+                    self._agreed[pod_id].ending = None
+        return errors
+
+    def release_kept(self, pods: Iterable[PodDetails], priced_ids: Collection[str]) -> None:
+        """Hold pods no more that are ready at what was agreed to, and note that in their launch records, also
+        for pods that were launched in other kernels. Parameters as `enforce`."""
+        kept = []
+        with self._lock:
+            for pod in pods:
+                is_kept = pod.id in priced_ids and pod.is_live and pod.is_ready
+                if pod.id is None or not is_kept:
+                    continue
+                agreement = self._agreed.get(pod.id)
+                if agreement is not None and (agreement.ending is not None or _is_dearer(pod, agreement)):
+                    continue
+                self._agreed.pop(pod.id, None)
+                if self._noted.get(pod.id) != pod.highest_usd_hr:
+                    kept.append(pod)
+        if not kept:
+            return
+        done = self._note_kept(kept)
+        with self._lock:
+            self._noted |= {pod.id: pod.highest_usd_hr for pod in kept if pod.id and pod.id in done}
+
+    def take_reports(self) -> dict[str, str]:
+        """Return, once, what is to be reported of pods that are above what was agreed to, by their ids."""
+        with self._lock:
+            reports, self._reports = self._reports, {}
+        return reports
+
+    def _end_pod(self, agreement: _Agreement, ending: _Ending) -> None:
+        try:
+            ending.error.set_result(agreement.end(ending.pod, agreement.usd_hr))
+        except BaseException as error:  # noqa: BLE001 - raised where it is asked for
+            ending.error.set_exception(error)
+        self.on_ended()
+
+    def describe_unread(self, pod: PodDetails) -> str | None:
+        """Describe the price of a pod that cannot be read, and what was agreed to if it is held to that."""
+        with self._lock:
+            agreement = self._agreed.get(pod.id or "")
+        return describe_unread(pod, None if agreement is None else agreement.usd_hr)
+
+    def list_ending(self, pod_ids: Iterable[str | None]) -> dict[str, str]:
+        """Describe, by id, those of some pods that are above what was agreed to and being ended just now."""
+        with self._lock:
+            held = {pod_id: self._agreed[pod_id] for pod_id in pod_ids if pod_id in self._agreed}
+        return {
+            pod_id: f"{describe_price(ending.pod, name_agreed(agreement.usd_hr))}, and is being ended. "
+            "'%pods ls' shows whether it is gone"
+            for pod_id, agreement in held.items()
+            if (ending := agreement.ending) is not None
+        }
+
+    def check(self, pods: Iterable[PodDetails], tell: Callable[[str], object] = _warn_of_price) -> None:
+        """End the pods whose price, read just now, is above what was agreed to. Warn of those that may be in
+        use already, or ``tell`` of them.
+
+        Raises
+        ------
+        PodsError
+            There are such pods; the message says of each whether it was terminated.
+        """
+        pods = list(pods)
+        priced_ids = {pod.id for pod in pods if pod.id and pod.highest_usd_hr is not None}
+        errors = [error for error in self.enforce(pods, priced_ids).values() if error is not None]
+        for report in self.take_reports().values():
+            tell(report)
+        if len(errors) > 1:
+            raise BudgetExceeded("; ".join(map(str, errors)))
+        if errors:
+            raise errors[0]
+
+
+def _is_dearer(pod: PodDetails, agreement: _Agreement) -> bool:
+    """Return whether a pod is above what was agreed to, by now."""
+    if is_above(pod, agreement.usd_hr):
+        agreement.usd_hr = max(agreement.usd_hr, agreement.read_newest_usd_hr())
+    return is_above(pod, agreement.usd_hr)

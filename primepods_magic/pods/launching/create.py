@@ -1,0 +1,398 @@
+"""The part of a launch in which money moves: one request, and whatever it takes to know what came of it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from dataclasses import replace
+
+from primepods_magic.api.errors import (
+    LaunchRefused,
+    OutcomeUnknown,
+    OutOfStock,
+    PodFailed,
+    PodsError,
+    RateLimited,
+)
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.requests import CreateRequest
+from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.journal.journal import Intent, IntentFile, Order, digest_accounts
+from primepods_magic.pods.launching.journal.lookup import hold_name
+from primepods_magic.pods.launching.journal.name_lock import launching
+from primepods_magic.pods.offers import Quote
+from primepods_magic.pods.terminate import GONE, remove_pods
+from primepods_magic.pods.unlisted import find_burning, list_for_launch
+
+from .agreed_prices import describe_unread
+from .created_pod import find_listed, known_ids
+from .differences import list_changes, list_doubts
+from .existing import hold_pod, list_notices, return_earlier
+from .failures import Stage, describe_interrupt, describe_not_created, describe_sold_out, is_refusal
+from .limits import end_if_too_dear, refuse_above
+from .naming import named_pods, standing, team_of
+from .plan import LaunchPlan
+from .recovery import Earlier, claim_pod, find_out, recall_launch
+
+__all__ = ["Creation"]
+
+# Words of capacity from an overloaded service are no proof that nothing was created.
+CAPACITY_SETTLE_S = 10.0
+# A conflict without a word is a refusal for want of machines, or of a create that was sent twice.
+_CONFLICT_SETTLE_S = 5.0
+TWINS_BUDGET_S = 2.0
+TWINS_SETTLE_S = 10.0
+
+
+class Creation:
+    """One launch being carried out, on a thread of its own, so that Ctrl-C need not wait for it.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where.
+    plan : LaunchPlan
+        What was consented to; its pod does not exist yet.
+
+    Attributes
+    ----------
+    notices : list of str
+        What a person should know about what came of it.
+    has_ordered : bool
+        A create was sent; else a pod that comes of it was there already.
+    """
+
+    def __init__(self, connection: Connection, plan: LaunchPlan) -> None:
+        if plan.request is None or plan.quote is None:
+            raise ValueError("a plan without an existing pod has a quote and a request")
+        self.notices: list[str] = []
+        self._connection = connection
+        self._plan = plan
+        self._quote: Quote = plan.quote
+        self._request: CreateRequest = plan.request
+        self._name = clean(plan.name)
+        self._mutex = threading.Lock()
+        self._stage: Stage = "looking"
+        self.has_ordered = False
+        self._is_interrupted = self._is_sent_again = False
+        self._previous: Intent | None = None
+        self._replaced = ""
+
+    def run(self) -> PodDetails:
+        """Create the pod, or find the one that another kernel has created since the plan was made.
+
+        Raises
+        ------
+        PodsError
+            As `launch`.
+        """
+        # Raised after the block: what is being handled inside one stays attached, with all that was sent.
+        failure: PodsError
+        try:
+            return self._hold_and_run()
+        except PodsError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - whatever it is, a pod may exist
+            failure = self._describe_break(error)
+        failure.prepend(self._replaced)
+        raise failure
+
+    def _describe_break(self, error: Exception) -> PodsError:
+        said = f"{type(error).__name__} broke the launch of '{self._name}' off"
+        if not self.has_ordered:
+            return PodsError(f"{said}. Nothing was created")
+        return OutcomeUnknown(
+            f"{said} after it was ordered: it may exist and be billed. '%pods ls' shows your pods. Running "
+            "this again looks for it first"
+        )
+
+    def _hold_and_run(self) -> PodDetails:
+        with contextlib.ExitStack() as held:
+            if self._plan.limits.max_burn_usd_hr is not None:
+                # Of two launches at once that both see room for one, only one may have it.
+                held.enter_context(launching(self._connection, "", on_wait=self._go_on))
+            note = held.enter_context(hold_name(self._connection, self._plan.spec, on_wait=self._go_on))
+            return self._run(note)
+
+    def interrupt(self) -> PodsError:
+        """Stop where nothing has been sent yet, and say how things stand; what was sent is seen through."""
+        with self._mutex:
+            self._is_interrupted = True
+            stage = self._stage
+        interrupted = describe_interrupt(stage, self._name)
+        if stage != "ending":
+            interrupted.prepend(self._replaced)
+        return interrupted
+
+    def _go_on(self, stage: Stage = "looking") -> None:
+        with self._mutex:
+            if self._is_interrupted:
+                raise LaunchRefused(f"interrupted; '{self._name}' was not created")
+            self._stage = stage
+
+    def _run(self, note: IntentFile) -> PodDetails:
+        connection, plan = self._connection, self._plan
+        earlier = recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
+        pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name, is_new=plan.new)
+        agreed = {pod.id for pod in plan.replaces}
+        in_the_way: tuple[PodDetails, ...] = ()
+        if plan.new:
+            if earlier is not None and earlier.is_untold:
+                return self._return_earlier(note, earlier, earlier.pod)
+        else:
+            found = standing(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
+            if found.pod is not None:
+                return self._return_earlier(note, earlier, found.pod)
+            if found.refusal and not (found.in_the_way and agreed >= {pod.id for pod in found.in_the_way}):
+                raise found.refusal
+            in_the_way = found.in_the_way
+        others = [pod for pod in pods if connection.may_be_mine(pod) and pod.id not in agreed]
+        if plan.limits.max_burn_usd_hr is not None:
+            burning = find_burning(connection, note, pods, self.notices.append)
+            others += [pod for pod in burning if pod.id not in agreed]
+        refuse_above(plan.limits, self._quote, plan.name, others)
+        self._previous = note.read()
+        earlier_ids, accounts = (self._previous.ids, self._previous.accounts) if self._previous else ((), ())
+        known = known_ids(connection, pods)
+        if in_the_way:
+            # All that can refuse the launch here has had its say: the old pod is not ended for nothing.
+            if plan.is_recorded and not note.is_usable():
+                raise self._describe_unwritten()
+            self._go_on("ending")
+            self._end(in_the_way)
+        intent = Intent(
+            name=plan.name,
+            team_id=team_of(connection, plan.spec),
+            gpu_type=self._request.pod.gpu_type,
+            gpu_count=self._request.pod.gpu_count,
+            digest=plan.digest,
+            known_ids=(*known, *earlier_ids),
+            sent_at=connection.now(),
+            noted_at_s=time.time(),
+            accounts=tuple(dict.fromkeys((*digest_accounts(connection), *accounts))),
+            earlier_ids=earlier_ids,
+            agreed_usd_hr=plan.agreed_usd_hr,
+            order=self._describe_order(),
+        )
+        if not note.write(intent) and plan.is_recorded:
+            self._put_back(note)
+            raise self._describe_unwritten()
+        pod = self._create(note, intent)
+        intent = note.read() or replace(intent, pod_id=pod.id)
+        self._hold_to_price(note, pod, intent, others)
+        hold_pod(connection, note, pod, intent, plan.agreed_usd_hr)
+        with self._mutex:
+            self._stage = "done"
+        answered, pod = pod, self._look_around(note, pod, intent, others)
+        if pod.id != answered.id:
+            intent = note.read() or replace(intent, pod_id=pod.id)
+            hold_pod(connection, note, pod, intent, plan.agreed_usd_hr)
+        self._notice_changes([answered, pod], intent)
+        if unread := describe_unread(pod, plan.agreed_usd_hr):
+            self.notices.append(unread)
+        if pod is not answered:
+            # If its price was read in the list, what it costs from now on takes no work away.
+            intent = replace(intent, is_seen=True, is_price_kept=pod.highest_usd_hr is not None)
+        with self._mutex:
+            note.write(replace(intent, is_delivered=not self._is_interrupted))
+        return pod
+
+    def _describe_unwritten(self) -> LaunchRefused:
+        return LaunchRefused(
+            f"The launch record of '{self._name}' could not be written, so a launch that is cut off "
+            "would not be found again. Nothing was created. Run this again to launch without a record"
+        )
+
+    def _hold_to_price(
+        self, note: IntentFile, pod: PodDetails, intent: Intent, others: list[PodDetails]
+    ) -> None:
+        """Terminate the pod if it costs more than a ceiling allows, or than was agreed to."""
+        plan, doubts = self._plan, list_doubts(pod, intent)
+        try:
+            end_if_too_dear(self._connection, pod, plan.spec, plan.limits, others, plan.agreed_usd_hr, doubts)
+        except PodsError:
+            # The service has acted on the pod by its id, so it need not be waited for to be seen.
+            note.write(replace(intent, is_seen=True))
+            raise
+
+    def _describe_order(self) -> Order:
+        ordered = self._request.pod
+        return Order(
+            provider=self._request.provider.type,
+            socket=ordered.socket,
+            image=ordered.image,
+            template_id=ordered.custom_template_id,
+            disk_gb=ordered.disk_size,
+            is_spot=bool(self._quote.offer.is_spot),
+        )
+
+    def _return_earlier(self, note: IntentFile, earlier: Earlier | None, pod: PodDetails) -> PodDetails:
+        """Return a pod that another run of this launch has made since the plan."""
+        if earlier is not None and earlier.pod.id == pod.id:
+            return_earlier(self._connection, self._plan, earlier, note)
+        self.notices += list_notices(self._plan, pod)
+        return pod
+
+    def _notice_changes(self, seen: list[PodDetails], intent: Intent) -> None:
+        """Report what the service has made of the request, if that is not what was asked for."""
+        changes = dict.fromkeys(change for pod in seen for change in list_changes(pod, intent))
+        if changes:
+            pod = seen[-1]
+            self.notices.append(
+                f"The service changed what was asked for: {'; '.join(changes)}. '{self._name}' is pod "
+                f"{clean(pod.id)} and is billed. Running this again returns it; '%pods rm {pod.word}' "
+                "terminates it"
+            )
+
+    def _end(self, pods: tuple[PodDetails, ...]) -> None:
+        """End what is replaced, and make sure that it is gone."""
+        old = f"The old '{self._name}' ({join_clean(pod.id for pod in pods)})"
+        self._replaced = f"{old} may have been terminated before this"
+        try:
+            removals = remove_pods(self._connection, pods)
+        except PodsError:
+            self._replaced = ""
+            raise
+        self._replaced = f"{old} was terminated before this"
+        for removal in removals:
+            if removal.outcome != GONE:
+                self._replaced = ""
+                raise LaunchRefused(
+                    f"the old '{self._name}' ({clean(removal.id)}) is {removal.outcome}; no new one was "
+                    "created"
+                )
+
+    def _create(self, note: IntentFile, intent: Intent) -> PodDetails:
+        # Raised after the block: what is being handled inside one stays attached, with all that was sent.
+        failure: PodsError
+        plan = self._plan
+        try:
+            self._go_on("creating")
+            self.has_ordered = True
+            pod = self._connection.client.create_pod(
+                self._request, look=lambda: self._look_before_retry(note, intent)
+            )
+            if claim_pod(self._connection, note, intent, pod):
+                return pod
+            failure = OutcomeUnknown("the response names another pod")
+        except PodsError as refused:
+            failure = refused
+        except Exception as error:  # noqa: BLE001 - whatever it is, a pod may exist
+            failure = OutcomeUnknown(f"{type(error).__name__} broke it off")
+        if isinstance(failure, OutcomeUnknown):
+            status, settle_s = failure.status_code, self._plan.settle_s
+            if is_refusal(status):
+                settle_s = min(CAPACITY_SETTLE_S, settle_s)
+            found = self._found(note, intent, settle_s)
+            if found is None:
+                raise describe_not_created(plan, failure, settle_s)
+            return found
+        if isinstance(failure, OutOfStock):
+            found = self._found_although_sold_out(note, intent, failure)
+            if found is None:
+                raise describe_sold_out(self._connection, plan, self._quote, failure)
+            return found
+        if isinstance(failure, RateLimited):
+            # Some services act on what they then call too much.
+            found = self._found(note, intent, 0, is_refused=True)
+            if found is not None:
+                return found
+            raise failure
+        self._put_back(note)
+        raise failure
+
+    def _look_before_retry(self, note: IntentFile, intent: Intent) -> None:
+        """Raise if a create that was refused with 429 has made a pod, or if that cannot be found out."""
+        outcome = find_out(self._connection, note, intent, min(_CONFLICT_SETTLE_S, self._plan.settle_s))
+        if outcome.pods or outcome.ended_id:
+            raise OutcomeUnknown("the service refused the create, and has acted on it", status_code=429)
+        self._is_sent_again = True
+
+    def _put_back(self, note: IntentFile) -> None:
+        """Record what was recorded before this launch, of which nothing came."""
+        if self._previous is None or not note.write(self._previous):
+            note.clear()
+
+    def _found(
+        self, note: IntentFile, intent: Intent, settle_s: float, *, is_refused: bool = False
+    ) -> PodDetails | None:
+        outcome = find_out(self._connection, note, intent, settle_s)
+        if outcome.pods:
+            return outcome.pods[0]
+        # Once such a time is over, one more look is enough.
+        note.write(replace(intent, is_over=is_refused or settle_s >= self._plan.settle_s))
+        if outcome.ended_id:
+            raise PodFailed(f"'{self._name}' was created ({clean(outcome.ended_id)}) and has ended already")
+        return None
+
+    def _found_although_sold_out(
+        self, note: IntentFile, intent: Intent, sold_out: OutOfStock
+    ) -> PodDetails | None:
+        if sold_out.status_code == 503:
+            return self._found(note, intent, min(CAPACITY_SETTLE_S, self._plan.settle_s), is_refused=True)
+        if sold_out.status_code is not None and sold_out.status_code >= 500:
+            return self._found(note, intent, self._plan.settle_s)
+        if sold_out.status_code == 409 and sold_out.said in (None, "Conflict"):
+            return self._found(note, intent, min(_CONFLICT_SETTLE_S, self._plan.settle_s))
+        try:
+            return self._found(note, intent, 0, is_refused=True)
+        except OutcomeUnknown:
+            # A refusal is one, although no one could look.
+            note.write(replace(intent, is_over=True))
+            return None
+
+    def _look_around(
+        self, note: IntentFile, pod: PodDetails, intent: Intent, others: list[PodDetails]
+    ) -> PodDetails:
+        """Read the list once more and return the pod as it is there: with its price, and beside another pod
+        of the name if another computer has launched it at the same moment, which nothing can prevent."""
+        clock, client = self._connection.clock, self._connection.client
+        deadline = clock.monotonic() + min(TWINS_SETTLE_S, self._plan.settle_s)
+        while True:
+            try:
+                pods = client.list_all_pods(budget_s=TWINS_BUDGET_S)
+            except PodsError:
+                return pod
+            listed = find_listed(self._connection, pods, intent, pod.id)
+            # A list without the pod itself lags, and says nothing of others.
+            if listed is not None or clock.monotonic() >= deadline:
+                break
+            clock.sleep(self._connection.interval_s())
+        if listed is None:
+            listed = self._find_under_another_id(note, intent)
+        elif listed.id != pod.id:
+            note.write(replace(intent, pod_id=listed.id))
+        if listed is not None:
+            pod = listed
+            self._hold_to_price(note, pod, note.read() or intent, others)
+        self._notice_twins(pods, pod, intent)
+        return pod
+
+    def _find_under_another_id(self, note: IntentFile, intent: Intent) -> PodDetails | None:
+        """Find the pod if no one knows the id in the create's response, as it may be an order's."""
+        try:
+            found = find_out(self._connection, note, intent, 0, believes_absence=True).pods
+        except PodsError:
+            return None
+        if found and found[0].id != intent.pod_id:
+            self.notices.append(
+                f"The create's response names {clean(intent.pod_id)}, which the service does not show. "
+                f"'{self._name}' is taken to be your new pod {clean(found[0].id)}"
+            )
+        return found[0] if found else None
+
+    def _notice_twins(self, pods: list[PodDetails], pod: PodDetails, intent: Intent) -> None:
+        known = {pod.id, *intent.known_ids}
+        named = named_pods(self._connection, pods, intent.name, intent.team_id)
+        named += named_pods(self._connection, pods, pod.name or "", pod.team_id)
+        twins = {clean(twin.id): None for twin in named if twin.id not in known}
+        if twins:
+            sent = "The create was sent again after 429" if self._is_sent_again else "One create was sent"
+            self.notices.append(
+                f"{len(twins) + 1} live pods are called '{self._name}' now: {clean(pod.id)}, which this "
+                f"launch returns, and {join_clean(twins)}. {sent}: the service made more than one pod, or "
+                "the name was launched elsewhere at the same moment. All are billed. '%pods rm ID' "
+                "terminates the one that is too many"
+            )

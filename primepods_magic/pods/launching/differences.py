@@ -1,0 +1,90 @@
+"""Differences between a pod and what was ordered, in words; what the service leaves out does not differ."""
+
+from __future__ import annotations
+
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import clean
+from primepods_magic.pods.launching.journal.journal import Intent, Order
+
+from .name_matching import fold_letters, has_changed
+
+__all__ = ["is_billed_to", "list_changes", "list_doubts"]
+
+# Times of one service come from several of its machines.
+_CLOCK_SKEW_S = 60.0
+
+
+def list_changes(pod: PodDetails, intent: Intent) -> list[str]:
+    """List how a pod differs from what was ordered.
+
+    Parameters
+    ----------
+    pod : PodDetails
+        The pod, as the service describes it.
+    intent : Intent
+        The launch that ordered it.
+    """
+    changes = []
+    if pod.name is not None and pod.name != intent.name:
+        changes.append(f"its name is '{clean(pod.name)}', not '{clean(intent.name)}'")
+    if not is_billed_to(pod, intent.team_id):
+        team, wanted = (f"team {clean(id)}" if id else "you" for id in (pod.team_id, intent.team_id))
+        changes.append(f"it is billed to {team}, not to {wanted}")
+    if has_changed(pod.gpu_name, intent.gpu_type):
+        changes.append(f"its GPU is {clean(pod.gpu_name)}, not {clean(intent.gpu_type)}")
+    if has_changed(pod.gpu_count, intent.gpu_count):
+        changes.append(f"it has {pod.gpu_count} GPUs, not {intent.gpu_count}")
+    return changes + (_list_further_changes(pod, intent.order) if intent.order else [])
+
+
+def list_doubts(pod: PodDetails, intent: Intent) -> list[str]:
+    """List why a pod that was found by looking may have been launched elsewhere under the same name.
+
+    The name, the team and the GPUs are what such a pod is found by; a service that changes them is known, and
+    is no reason for doubt. The pod of a create's response is beyond doubt.
+
+    Parameters
+    ----------
+    pod : PodDetails
+        The pod, as the service describes it.
+    intent : Intent
+        The launch that found it.
+    """
+    if not intent.is_found:
+        return []
+    doubts = _list_further_changes(pod, intent.order) if intent.order else []
+    if pod.created_at is not None:
+        moments_s = [intent.sent_at.timestamp(), *([intent.noted_at_s] if intent.noted_at_s else [])]
+        # Either clock may have jumped.
+        if min(moments_s) - pod.created_at.timestamp() > _CLOCK_SKEW_S:
+            doubts.append("it was created before it was ordered here")
+    return doubts
+
+
+def is_billed_to(pod: PodDetails, team_id: str | None) -> bool:
+    """Return whether a pod is billed to a team, whose id may come in other letters."""
+    return pod.team_id == team_id or (
+        None not in (pod.team_id, team_id) and fold_letters(pod.team_id) == fold_letters(team_id)
+    )
+
+
+def _list_further_changes(pod: PodDetails, order: Order) -> list[str]:
+    changes = []
+    if pod.is_spot is not None and pod.is_spot != order.is_spot:
+        kinds = ("on demand", "a spot pod, which may be reclaimed at any time")
+        changes.append(f"it is {kinds[pod.is_spot]}, not {kinds[order.is_spot].split(',')[0]}")
+    words = (
+        ("provider", pod.provider_type, order.provider),
+        ("socket", pod.socket, order.socket),
+        ("image", pod.environment_type, order.image),
+        ("template", pod.custom_template_id, order.template_id),
+    )
+    changes += [
+        f"its {what} is {clean(has)}, not {clean(wanted)}"
+        for what, has, wanted in words
+        if has_changed(has, wanted)
+    ]
+    disk_gb = pod.resources.disk if pod.resources else None
+    if disk_gb is not None and order.disk_gb is not None and has_changed(disk_gb, order.disk_gb):
+        changes.append(f"its disk has {disk_gb:g} GB, not {order.disk_gb:g} GB")
+    return changes

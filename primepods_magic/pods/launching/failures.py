@@ -1,0 +1,104 @@
+"""The errors of a launch: no pod was seen, or it was interrupted."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from primepods_magic.api.errors import (
+    OutcomeUnknown,
+    OutOfStock,
+    PodsError,
+    RequestRefused,
+    ServiceUnavailable,
+    WaitInterrupted,
+)
+from primepods_magic.api.text.sanitize import clean
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.offers import Quote, alternatives
+
+from .plan import LaunchPlan
+
+__all__ = ["Stage", "describe_interrupt", "describe_not_created", "describe_sold_out", "is_refusal"]
+
+Stage = Literal["looking", "ending", "creating", "done"]
+
+
+def describe_interrupt(stage: Stage, name: str) -> PodsError:
+    """Return the error that reports an interrupted launch.
+
+    Parameters
+    ----------
+    stage : Stage
+        What was being done.
+    name : str
+        The pod's name, clean.
+    """
+    if stage == "looking":
+        return WaitInterrupted(f"interrupted before '{name}' was ordered; nothing was created")
+    if stage == "ending":
+        return WaitInterrupted(
+            f"interrupted while the old '{name}' was being ended; no new one was created. '%pods ls' shows "
+            "what is left"
+        )
+    if stage == "done":
+        return WaitInterrupted(
+            f"interrupted, but '{name}' was launched and is billed. Running this again returns it"
+        )
+    return OutcomeUnknown(
+        f"interrupted while '{name}' was being created: it may exist and be billed. Its outcome is "
+        "being found out; running this again waits for that and returns the pod"
+    )
+
+
+# What a proxy answers if the service takes long: it is not a refusal.
+_BY_PROXIES = frozenset({408, 499})
+_AS_FAR_AS_SEEN = " as far as can be seen"
+_MAY_APPEAR = (
+    "It may still appear and be billed: '%pods ls' shows your pods. Running this again looks again before it "
+    "launches"
+)
+
+
+def is_refusal(status: int | None) -> bool:
+    """Return whether a status means that the service itself has refused a create."""
+    return status is not None and 400 <= status < 500 and status not in _BY_PROXIES
+
+
+def describe_not_created(plan: LaunchPlan, unknown: OutcomeUnknown, settle_s: float) -> PodsError:
+    """Return the error for a create with an unclear answer, whose pod was not seen within some seconds."""
+    status = unknown.status_code
+    is_refused = is_refusal(status)
+    kind: type[PodsError] = RequestRefused if is_refused else ServiceUnavailable
+    verb = "refused it" if is_refused else "failed"
+    reason = f"the service {verb} (HTTP {status})" if status else "no good answer came"
+    said = f" with: {unknown.said}" if unknown.said else ""
+    error = kind(
+        f"'{clean(plan.name)}' was not created{'' if is_refused else _AS_FAR_AS_SEEN}: {reason}{said}. No "
+        f"such pod was to be seen within {settle_s:g} s. {_MAY_APPEAR}",
+        status_code=status,
+        request_id=unknown.request_id,
+        said=unknown.said,
+    )
+    error.may_be_billed = True
+    return error
+
+
+def describe_sold_out(
+    connection: Connection, plan: LaunchPlan, quote: Quote, sold_out: OutOfStock
+) -> OutOfStock:
+    """Return the error for a create that was refused for want of machines, with what is near."""
+    try:
+        near = alternatives(connection.client, plan.spec, quote.offer)
+    except PodsError:
+        near = ""
+    # A service that has failed may have acted all the same.
+    is_failure = sold_out.status_code is not None and sold_out.status_code >= 500
+    later = f" {_MAY_APPEAR}" if is_failure else ""
+    error = OutOfStock(
+        f"{sold_out}; '{clean(plan.name)}' was not created.{near}{later}",
+        status_code=sold_out.status_code,
+        request_id=sold_out.request_id,
+        said=sold_out.said,
+    )
+    error.may_be_billed = is_failure
+    return error

@@ -1,0 +1,254 @@
+"""Several pods at once: planned together, agreed to once, created side by side, and an exact account."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from itertools import zip_longest
+from queue import SimpleQueue
+
+from primepods_magic.api.errors import InvalidRequest, LaunchIncomplete, PodsError, WaitInterrupted
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.validation.bounds import check_flags
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import current
+from primepods_magic.pods.pod import Pod
+from primepods_magic.pods.spec.spec import PodSpec, specs_from_mapping, with_own_names
+from primepods_magic.pods.support.background import run_all_behind
+
+from .create import Creation
+from .existing import list_notices, return_existing
+from .launch import agree, tell_all, warn
+from .limits import Limits, refuse_together
+from .plan import LaunchPlan, check_call, plan_launch
+from .recovery import SETTLE_S
+
+__all__ = ["carry_out_many", "launch_many", "plan_many"]
+
+_HEAR_S = 0.1
+_FORM = "a list with the fields of each pod, such as [{'gpu': 'L4_24GB', 'name': 'a'}]"
+
+
+def launch_many(
+    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
+    *,
+    yes: bool = False,
+    new: bool = False,
+    replace_existing: bool = False,
+    confirm: Callable[[], bool] | None = None,
+    limits: Limits | None = None,
+    settle_s: float = SETTLE_S,
+    tell: Callable[[str], object] | None = None,
+    connection: Connection | None = None,
+) -> list[Pod]:
+    """Rent several pods at once, each as `primepods_magic.launch` does, or answer with those there already.
+
+    Nothing is created where one of them does not fit or all together are above a ceiling. Where some are
+    created and others not, the error says which.
+
+    Parameters
+    ----------
+    specs : iterable of PodSpec or mapping
+        What is wanted, or its fields as `primepods_magic.launch` takes them, with ``pods`` for how many; each
+        has a name of its own. One alone needs no list.
+    yes, new, replace_existing, limits, settle_s, tell, connection
+        As for `primepods_magic.launch`, for all of them.
+    confirm : callable, optional
+        Asked once, where consent is needed.
+
+    Returns
+    -------
+    list of Pod
+        In the order of the specs.
+
+    Raises
+    ------
+    LaunchIncomplete
+        Some stand and some do not; the message is an exact account.
+    PodsError
+        As for `primepods_magic.launch`. Nothing was created.
+
+    Examples
+    --------
+    >>> launch_many(parse_specs("name: worker\\ngpu: L4_24GB\\npods: 4"))      # doctest: +SKIP
+    """
+    check_flags(yes=yes)
+    check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
+    connection = connection or current()
+    tell = tell or warn
+    plans = plan_many(
+        connection,
+        specs,
+        new=new,
+        replace_existing=replace_existing,
+        limits=limits,
+        settle_s=settle_s,
+        tell=tell,
+    )
+    return carry_out_many(connection, plans, yes=yes, confirm=confirm, tell=tell)
+
+
+def plan_many(
+    connection: Connection,
+    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
+    *,
+    new: bool = False,
+    replace_existing: bool = False,
+    limits: Limits | None = None,
+    settle_s: float = SETTLE_S,
+    tell: Callable[[str], object] | None = None,
+) -> list[LaunchPlan]:
+    """Find out what launching them would do, without doing it. Parameters and errors as `launch_many`."""
+    check_call(connection=connection, limits=limits, tell=tell)
+    tell = tell or warn
+    heard: SimpleQueue[str] = SimpleQueue()
+
+    def planned(spec: PodSpec) -> Callable[[], LaunchPlan]:
+        return lambda: plan_launch(
+            connection,
+            spec,
+            new=new,
+            replace_existing=replace_existing,
+            limits=limits,
+            settle_s=settle_s,
+            tell=heard.put,
+        )
+
+    wanted = _as_specs(specs)
+    try:
+        under_way = run_all_behind(connection, map(planned, wanted))
+        # What they say meanwhile is told by this thread, whose cell it belongs to.
+        while wait(under_way, timeout=_HEAR_S).not_done or not heard.empty():
+            while not heard.empty():
+                tell(heard.get())
+        plans = [found.result() for found in under_way]
+        if limits is not None and limits.max_burn_usd_hr is not None and len(plans) > 1:
+            ended = {pod.id for plan in plans for pod in plan.replaces}
+            others = [pod for pod in connection.client.list_all_pods() if pod.id not in ended]
+            quotes = [plan.quote for plan in plans if plan.quote]
+            refuse_together(limits, quotes, filter(connection.may_be_mine, others))
+    except KeyboardInterrupt:
+        raise WaitInterrupted("interrupted before any pod was ordered; nothing was created by this") from None
+    return plans
+
+
+def carry_out_many(
+    connection: Connection,
+    plans: Sequence[LaunchPlan],
+    *,
+    yes: bool = False,
+    confirm: Callable[[], bool] | None = None,
+    tell: Callable[[str], object] | None = None,
+) -> list[Pod]:
+    """Do what the plans say. Parameters and errors as `launch_many`."""
+    tell = tell or warn
+    for notice in dict.fromkeys(notice for plan in plans for notice in plan.notices):
+        tell(notice)
+    agree(connection, plans, yes, confirm)
+    creations = {place: Creation(connection, plan) for place, plan in enumerate(plans) if not plan.existing}
+    begun: list[Future[PodDetails]] = []
+    with contextlib.suppress(KeyboardInterrupt):
+        wait(run_all_behind(connection, [creation.run for creation in creations.values()], begun=begun))
+    came = {
+        place: _outcome(creation, future)
+        for (place, creation), future in zip_longest(creations.items(), begun)
+    }
+    tell_all(tell, (notice for creation in creations.values() for notice in creation.notices))
+    tell_all(
+        tell, (notice for plan in plans if plan.existing for notice in list_notices(plan, plan.existing))
+    )
+    outcomes = [_hold_or_report(connection, plan) or came[place] for place, plan in enumerate(plans)]
+    pods = [
+        Pod(connection, outcome, is_new=place in creations and creations[place].has_ordered)
+        for place, outcome in enumerate(outcomes)
+        if isinstance(outcome, PodDetails)
+    ]
+    if len(pods) == len(outcomes):
+        return pods
+    if len(outcomes) == 1 and isinstance(outcomes[0], PodsError):
+        raise outcomes[0]
+    raise _account(plans, outcomes, pods)
+
+
+def _as_specs(
+    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
+) -> list[PodSpec]:
+    # A mapping is iterable, and so is a spec: one of them is one pod.
+    given = [specs] if isinstance(specs, (PodSpec, Mapping)) else specs
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise InvalidRequest(f"'specs' must be {_FORM}, not a {type(specs).__name__}. Nothing was sent")
+    wanted: list[PodSpec] = []
+    for spec in given:
+        if not isinstance(spec, (PodSpec, Mapping)):
+            raise InvalidRequest(f"'specs' must be {_FORM}; one is a {type(spec).__name__}. Nothing was sent")
+        wanted += [spec] if isinstance(spec, PodSpec) else specs_from_mapping(spec)
+    return with_own_names(wanted)
+
+
+def _hold_or_report(connection: Connection, plan: LaunchPlan) -> PodDetails | PodsError | None:
+    """Return the pod that was there already, or why it is not any more."""
+    try:
+        return return_existing(connection, plan)
+    except PodsError as error:
+        return error
+    except KeyboardInterrupt:
+        return WaitInterrupted(
+            f"interrupted while the price of '{clean(plan.name)}' was compared with what was agreed to. It "
+            "is there and may be billed"
+        )
+
+
+def _outcome(creation: Creation, future: Future[PodDetails] | None) -> PodDetails | PodsError:
+    """Return what came of a creation. Without a future, Ctrl-C came before or just after its start."""
+    if future is None or not future.done():
+        return creation.interrupt()
+    error = future.exception()
+    if error is None:
+        return future.result()
+    return error if isinstance(error, PodsError) else PodsError(f"{type(error).__name__} broke it off")
+
+
+def _describe_rate(pods: Sequence[Pod], together: str) -> str:
+    """Describe what pods cost an hour, as far as their prices are told."""
+    prices = [pod.price_usd_hr for pod in pods]
+    told = sum(price for price in prices if price is not None)
+    if None not in prices:
+        return f" ${told:.2f}/h{together}"
+    return (
+        f" at least ${told:.2f}/h{together}; not every price is told yet"
+        if told
+        else "; no price is told yet"
+    )
+
+
+def _account(
+    plans: Sequence[LaunchPlan], outcomes: Sequence[PodDetails | PodsError], pods: list[Pod]
+) -> LaunchIncomplete:
+    """Which stand and which do not, line by line."""
+    lines = []
+    for plan, outcome in zip(plans, outcomes, strict=True):
+        if isinstance(outcome, PodDetails):
+            price = "" if outcome.price_hr is None else f", ${outcome.price_hr:.2f}/h"
+            said = f"is there ({clean(outcome.id)}{price})"
+        else:
+            said = f"{type(outcome).__name__}: {outcome}"
+        lines.append(f"  {clean(plan.name)}: {said}")
+    is_open = any(isinstance(outcome, PodsError) and outcome.may_be_billed for outcome in outcomes)
+    head = f"none of {len(plans)} pods is {'known to be ' if is_open else ''}there"
+    if pods:
+        verbs, together = ("is there, and is", "") if len(pods) == 1 else ("are there, and are", " together")
+        head = f"{len(pods)} of {len(plans)} pods {verbs} billed{_describe_rate(pods, together)}"
+    again = (
+        "with --new, running this again rents those that are there once more"
+        if any(plan.new for plan in plans)
+        else "running this again launches the rest and buys none twice"
+    )
+    text = "\n".join([f"{head}; {again}:", *lines])
+    failures = {
+        plan.name: outcome
+        for plan, outcome in zip(plans, outcomes, strict=True)
+        if isinstance(outcome, PodsError)
+    }
+    return LaunchIncomplete(text, pods=pods, failures=failures)

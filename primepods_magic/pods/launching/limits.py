@@ -1,0 +1,254 @@
+"""Before money moves, and after: ceilings, and what makes a pod useless."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
+
+from primepods_magic.api.enums import PodStatus
+from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import as_word, brief, clean, join_clean
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.offers import Quote
+from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.rates import burn_usd_hr
+from primepods_magic.pods.terminate import GONE, remove_pods
+
+from .agreed_prices import describe_price, is_above, name_agreed
+
+__all__ = [
+    "Limits",
+    "end_above_agreement",
+    "end_if_too_dear",
+    "highest_burn_usd_hr",
+    "missing_ssh_key",
+    "refuse_above",
+    "refuse_together",
+    "why_above",
+]
+
+# Services round; a pod is not ended for a millionth of its price.
+_ROUNDING = 1 + 1e-6
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Ceilings for every launch, in USD per hour; ``None`` is no ceiling.
+
+    Parameters
+    ----------
+    max_price_usd_hr : float, optional
+        For one pod, its disk included.
+    max_burn_usd_hr : float, optional
+        For all my live pods and the one to be launched together.
+
+    Raises
+    ------
+    InvalidRequest
+        A ceiling is not a finite number, or is below 0.
+
+    Examples
+    --------
+    >>> launch(gpu="H100_80GB", limits=Limits(max_price_usd_hr=4))           # doctest: +SKIP
+    """
+
+    max_price_usd_hr: float | None = None
+    max_burn_usd_hr: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in (limit.name for limit in fields(self)):
+            ceiling = getattr(self, name)
+            is_number = isinstance(ceiling, (int, float)) and not isinstance(ceiling, bool)
+            # Nothing is above NaN, so it would be no ceiling at all.
+            if ceiling is not None and not (is_number and 0 <= ceiling < math.inf):
+                raise InvalidRequest(
+                    f"{name} is a number of USD per hour, such as 4, or None. Nothing was sent"
+                )
+
+
+def highest_burn_usd_hr(pods: Iterable[PodDetails]) -> float:
+    """What live pods cost an hour once they are up; those that are stopped, as they are."""
+    return sum(
+        burn_usd_hr([pod])
+        if pod.status == PodStatus.STOPPED
+        else max(pod.highest_usd_hr or 0.0, burn_usd_hr([pod]))
+        for pod in pods
+        if pod.status != PodStatus.TERMINATED
+    )
+
+
+def refuse_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> None:
+    """Refuse a launch that is above a ceiling by the upper estimate. Parameters as `why_above`.
+
+    Raises
+    ------
+    BudgetExceeded
+        Nothing was created.
+    """
+    why = why_above(limits, quote, name, others)
+    if why:
+        raise BudgetExceeded(f"{why}; nothing was created")
+
+
+def why_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> str:
+    """Which ceiling a launch is above by the upper estimate, in words; empty where it is below all.
+
+    Parameters
+    ----------
+    limits : Limits
+        The ceilings.
+    quote : Quote
+        What would be rented.
+    name : str
+        What it would be called.
+    others : iterable of PodDetails
+        My live pods beside it.
+    """
+    name = clean(name)
+    ceiling = limits.max_price_usd_hr
+    if ceiling is not None and quote.price_usd_hr > ceiling * _ROUNDING:
+        return f"'{name}' is {quote}: above the ceiling of ${ceiling:.2f}/h for one pod (max_price_usd_hr)"
+    ceiling = limits.max_burn_usd_hr
+    if ceiling is None:
+        return ""
+    others = list(others)
+    unpriced = [
+        pod for pod in others if pod.is_live and (pod.highest_usd_hr is None or pod.unread_price is not None)
+    ]
+    if unpriced:
+        text = unpriced[0].unread_price
+        has = "has no price" if text is None else f"has a price that cannot be read ('{brief(text)}')"
+        return (
+            f"'{clean(unpriced[0].name)}' {has}, so whether '{name}' keeps below the ceiling of "
+            f"${ceiling:.2f}/h for all pods (max_burn_usd_hr) cannot be told"
+        )
+    burn = highest_burn_usd_hr(others)
+    if burn + quote.price_usd_hr <= ceiling * _ROUNDING:
+        return ""
+    cut_off = join_clean(f"'{pod.name}'" for pod in others if not pod.id)
+    counted = f" ({cut_off} included, whose launch was cut off and may have made a pod)" if cut_off else ""
+    return (
+        f"'{name}' is {quote}: with the ${burn:.2f}/h of your live pods{counted} above the ceiling of "
+        f"${ceiling:.2f}/h for all pods (max_burn_usd_hr)"
+    )
+
+
+def refuse_together(limits: Limits, quotes: Iterable[Quote], others: Iterable[PodDetails]) -> None:
+    """Refuse several launches that are above the ceiling for all pods together, although each alone is not.
+
+    Parameters
+    ----------
+    limits : Limits
+        The ceilings.
+    quotes : iterable of Quote
+        What would be rented.
+    others : iterable of PodDetails
+        My live pods beside it.
+
+    Raises
+    ------
+    BudgetExceeded
+        Nothing was created.
+    """
+    prices = [quote.price_usd_hr for quote in quotes]
+    ceiling, burn = limits.max_burn_usd_hr, highest_burn_usd_hr(others)
+    if ceiling is not None and prices and burn + sum(prices) > ceiling * _ROUNDING:
+        raise BudgetExceeded(
+            f"{len(prices)} pods cost ${sum(prices):.2f}/h together: with the ${burn:.2f}/h of your live "
+            f"pods above the ceiling of ${ceiling:.2f}/h for all pods (max_burn_usd_hr); nothing was created"
+        )
+
+
+def end_if_too_dear(
+    connection: Connection,
+    pod: PodDetails,
+    spec: PodSpec,
+    limits: Limits,
+    others: Iterable[PodDetails],
+    agreed_usd_hr: float,
+    doubts: Sequence[str] = (),
+) -> None:
+    """Terminate a pod that turns out to cost more than a ceiling allows, or than was agreed to.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the pod is.
+    pod : PodDetails
+        The pod, as the service describes it now.
+    spec : PodSpec
+        What was asked for.
+    limits : Limits
+        The ceilings.
+    others : iterable of PodDetails
+        My live pods beside it.
+    agreed_usd_hr : float
+        What was agreed to, in USD per hour.
+    doubts : sequence of str
+        Why the pod may have been launched elsewhere: then it is only reported.
+
+    Raises
+    ------
+    BudgetExceeded
+        It does; the message says whether it was terminated.
+    """
+    price_usd_hr = pod.highest_usd_hr
+    if price_usd_hr is None:
+        return
+    burn = highest_burn_usd_hr(others)
+    # It is what was agreed to, and held to the cent as that is.
+    if spec.max_price is not None and is_above(pod, spec.max_price):
+        raise _end_too_dear(connection, pod, doubts, "", f"its max_price of ${spec.max_price:.2f}/h")
+    bounds = (
+        (limits.max_price_usd_hr, price_usd_hr, "the ceiling for one pod (max_price_usd_hr)"),
+        (limits.max_burn_usd_hr, burn + price_usd_hr, "the ceiling for all pods (max_burn_usd_hr)"),
+    )
+    for ceiling, rate_usd_hr, what in bounds:
+        if ceiling is not None and rate_usd_hr > ceiling * _ROUNDING:
+            together = "" if rate_usd_hr == price_usd_hr else f", with your other pods ${rate_usd_hr:.2f}/h"
+            raise _end_too_dear(connection, pod, doubts, together, f"{what} of ${ceiling:.2f}/h")
+    if is_above(pod, agreed_usd_hr):
+        raise end_above_agreement(connection, pod, agreed_usd_hr, doubts)
+
+
+def end_above_agreement(
+    connection: Connection, pod: PodDetails, agreed_usd_hr: float, doubts: Sequence[str] = ()
+) -> BudgetExceeded:
+    """Terminate a pod that costs more than was agreed to, and return the error that reports it; a pod of
+    another user, or one that may have been launched elsewhere, is only reported."""
+    return _end_too_dear(connection, pod, doubts, "", name_agreed(agreed_usd_hr))
+
+
+def _end_too_dear(
+    connection: Connection, pod: PodDetails, doubts: Sequence[str], together: str, bound: str
+) -> BudgetExceeded:
+    try:
+        if doubts:
+            ended = (
+                "was not terminated. It may have been launched elsewhere: the response to the create was "
+                f"lost, and {'; '.join(doubts)}. It is billed until '%pods rm {as_word(pod.id)}' ends it"
+            )
+        elif not connection.may_be_mine(pod):
+            ended = "was not ended: it belongs to another user. '%pods ls' shows your pods"
+        else:
+            outcome = remove_pods(connection, [pod])[0].outcome
+            ended = f"was ended: {outcome}" if outcome == GONE else f"was asked to end: {outcome}"
+    except PodsError as error:
+        ended = f"could not be ended ({error}). It is billed until '%pods rm {as_word(pod.id)}' ends it"
+    return BudgetExceeded(f"{describe_price(pod, bound, together)}, and {ended}")
+
+
+def missing_ssh_key(connection: Connection, spec: PodSpec) -> str | None:
+    """A warning where the account has no SSH key, for nobody can enter such a pod; ``None`` where it has one
+    or may not be asked."""
+    if spec.ssh_key_id is not None:
+        return None
+    try:
+        keys = connection.client.list_ssh_keys()
+    except PodsError:
+        return None
+    if keys:
+        return None
+    return "the account has no SSH key, so nobody can log in to this pod by ssh. '%pods keys add' adds yours"

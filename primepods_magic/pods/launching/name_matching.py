@@ -1,0 +1,82 @@
+"""Names and words as services change them: trimmed, in lower case, normalized, shortened."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from primepods_magic.api.text.sanitize import clean
+
+__all__ = ["fold_letters", "fold_name", "has_changed", "is_name_of", "is_same_id"]
+
+# Services cut names at 15 characters or more; what is shorter is another name.
+_SHORTEST_CUT = 12
+_SEPARATORS = re.compile(r"[\s_.-]+")
+
+
+def fold_name(name: str | None) -> str:
+    """Return a name without the differences that a person does not see or say: case, accents, separators.
+
+    >>> fold_name(" Train_Run ") == fold_name("train run")
+    True
+    """
+    return "-".join(_SEPARATORS.sub(" ", _drop_marks(name)).split())
+
+
+def fold_letters(word: str | None) -> str:
+    """Return the letters and digits of a word, without accents, whatever the case.
+
+    >>> fold_letters("H100_80GB") == fold_letters("h100-80gb")
+    True
+    """
+    return "".join(letter for letter in _drop_marks(word) if letter.isalnum())
+
+
+def has_changed(has: object, wanted: object) -> bool:
+    """Return whether a service's value is not the one that was asked for, however it spells it; what either
+    side leaves out has not changed.
+
+    Examples
+    --------
+    >>> has_changed("H100 80GB", "H100_80GB"), has_changed(None, 100), has_changed(200.0, 100)
+    (False, False, True)
+    """
+    if None in (has, wanted) or "" in (has, wanted):
+        return False
+    if isinstance(has, str) or isinstance(wanted, str):
+        return fold_letters(str(has)) != fold_letters(str(wanted))
+    return has != wanted
+
+
+def _drop_marks(text: str | None) -> str:
+    """Return text in lower case without accents and without characters that show nothing."""
+    shown = clean(text).replace("\ufffd", "")
+    return "".join(
+        letter
+        for letter in unicodedata.normalize("NFKD", shown).casefold()
+        if not unicodedata.combining(letter)
+    )
+
+
+def is_same_id(given: str | None, other: str | None) -> bool:
+    """Return whether two ids are the same but for letter case and dashes.
+
+    >>> is_same_id("24B5-9B", "24b59b"), is_same_id("", "")
+    (True, False)
+    """
+    return bool(fold_letters(given)) and fold_letters(given) == fold_letters(other)
+
+
+def is_name_of(given: str | None, wanted: str) -> bool:
+    """Return whether a service may have made the given name of the wanted one.
+
+    Examples
+    --------
+    >>> is_name_of("my-long-training-run", "My-long-training-run-no-1"), is_name_of("eval", "train")
+    (True, False)
+    """
+    has, asked = fold_letters(given), fold_letters(wanted)
+    if has == asked:
+        # Of names without a letter or a digit nothing is left to compare.
+        return bool(asked) or fold_name(given) == fold_name(wanted)
+    return len(has) >= _SHORTEST_CUT and asked.startswith(has)

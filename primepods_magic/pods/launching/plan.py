@@ -1,0 +1,312 @@
+"""What a launch would do: answer with the pod that is there, or rent which offer, at what price."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pydantic import ValidationError
+
+from primepods_magic.api.errors import InvalidRequest, WaitInterrupted
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.requests import (
+    CreateRequest,
+    PodRequest,
+    ProviderRequest,
+    TeamRequest,
+    describe_problems,
+    join_problems,
+)
+from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.api.validation.bounds import check_flags, check_kind, check_seconds
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.journal.lookup import hold_name
+from primepods_magic.pods.offers import Quote, choose_offer, image_for
+from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.unlisted import list_for_launch
+
+from .differences import is_billed_to
+from .limits import Limits, missing_ssh_key, refuse_above
+from .naming import shares_by_default, standing, team_of
+from .recovery import SETTLE_S, Earlier, recall_launch
+
+__all__ = ["LaunchPlan", "check_call", "plan_launch"]
+
+NO_LIMITS = Limits()
+_UNRECORDED = (
+    "No record of this launch can be kept on this computer, or the last one cannot be read. Look for the pod "
+    "with '%pods ls' before you launch again. '%pods doctor' shows the reason"
+)
+_UNLOCKED = (
+    "Launches of one name cannot wait for each other on this computer, because the files in its state folder "
+    "cannot be locked. Launch this name in one notebook at a time, or two pods may be rented. '%pods doctor' "
+    "shows the folder"
+)
+_SHARED = (
+    "The pod is shared with the team that is billed, as ~/.prime/config.json says "
+    "(share_resources_with_team). 'shared_with_team: false' in the spec keeps it to yourself"
+)
+_SECRET_FIELDS = {"env_vars", "jupyter_password"}
+
+
+@dataclass(frozen=True)
+class LaunchPlan:
+    """What a launch would do.
+
+    Parameters
+    ----------
+    spec : PodSpec
+        What is wanted.
+    name : str
+        The pod's name.
+    existing : PodDetails, optional
+        The pod that has this name and is what was asked for; then nothing is to be created.
+    quote : Quote, optional
+        What would be rented, and its price.
+    request : CreateRequest, optional
+        What would be sent.
+    new : bool
+        Another pod of the name is wanted.
+    replaces : tuple of PodDetails
+        Pods that would be ended first.
+    limits : Limits
+        The ceilings that hold.
+    settle_s : float
+        How long to look for the pod of a create that may have been acted on.
+    notices : tuple of str
+        What a person should know beforehand.
+    earlier : Earlier, optional
+        The live pod that this computer has launched under this name.
+    is_recorded : bool
+        A launch record can be kept on this computer; without one, a launch that is cut off is not found
+        again.
+    is_locked : bool
+        Launches of the name by other kernels of this computer wait for this one.
+    """
+
+    spec: PodSpec
+    name: str
+    existing: PodDetails | None = None
+    quote: Quote | None = None
+    request: CreateRequest | None = None
+    new: bool = False
+    replaces: tuple[PodDetails, ...] = ()
+    limits: Limits = NO_LIMITS
+    settle_s: float = SETTLE_S
+    notices: tuple[str, ...] = ()
+    earlier: Earlier | None = None
+    is_recorded: bool = True
+    is_locked: bool = True
+
+    @property
+    def is_consented(self) -> bool:
+        """A price limit in the spec says that this may be paid, but for what `goes_further`."""
+        return self.spec.max_price is not None and not self.goes_further
+
+    @property
+    def goes_further(self) -> bool:
+        """It takes more than a price an hour: hours that are charged up front, the end of a pod, or a launch
+        without a record or a lock."""
+        prepaid = self.quote is not None and self.quote.prepaid_hr > 0
+        return prepaid or bool(self.replaces) or not (self.is_recorded and self.is_locked)
+
+    @property
+    def agreed_usd_hr(self) -> float:
+        """The most that is agreed to, in USD per hour: what the service is told as its limit."""
+        return (self.request and self.request.pod.max_price) or 0.0
+
+    @property
+    def stated_usd_hr(self) -> float:
+        """The price that the spec itself agrees to, within the ceiling for one pod; 0 if it states none."""
+        ceiling = self.limits.max_price_usd_hr
+        return min(self.spec.max_price or 0.0, math.inf if ceiling is None else ceiling)
+
+    @property
+    def consequences(self) -> str:
+        """What a person agrees to, in words."""
+        ended = "".join(
+            f"; before that, the present '{clean(pod.name)}' ({clean(pod.id)}) is ended"
+            for pod in self.replaces
+        )
+        return f"{self.quote}{ended}"
+
+    @property
+    def digest(self) -> str:
+        """The same for the same spec, whatever its price limit and its secrets."""
+        said = self.spec.model_dump(exclude={*_SECRET_FIELDS, "max_price"}, exclude_none=True)
+        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
+def check_call(
+    *, connection: object = None, limits: object = None, confirm: object = None, tell: object = None
+) -> None:
+    """Refuse arguments of a launch that are of another kind, before anything is asked.
+
+    Raises
+    ------
+    InvalidRequest
+        One of them is. Nothing was sent.
+    """
+    check_kind(
+        "connection",
+        connection,
+        is_right=isinstance(connection, Connection),
+        form="a Connection, such as connect(sandbox=True) returns",
+    )
+    check_kind(
+        "limits",
+        limits,
+        is_right=isinstance(limits, Limits),
+        form="Limits, such as Limits(max_price_usd_hr=4)",
+    )
+    check_kind("confirm", confirm, is_right=callable(confirm), form="a function that returns True or False")
+    check_kind("tell", tell, is_right=callable(tell), form="a function of one text, such as print")
+
+
+def plan_launch(
+    connection: Connection,
+    spec: PodSpec,
+    *,
+    new: bool = False,
+    replace_existing: bool = False,
+    limits: Limits | None = None,
+    settle_s: float = SETTLE_S,
+    tell: Callable[[str], object] | None = None,
+) -> LaunchPlan:
+    """Find out what a launch would do, without doing it. Parameters and errors as `launch`."""
+    check_flags(new=new, replace_existing=replace_existing)
+    check_call(connection=connection, limits=limits, tell=tell)
+    settle_s = check_seconds("settle_s", settle_s, may_be_zero=True)
+    connection.settle_s = max(connection.settle_s, settle_s)
+    try:
+        plan = LaunchPlan(spec, spec.pod_name, new=new, limits=limits or NO_LIMITS, settle_s=settle_s)
+        return _completed(connection, plan, replace_existing, tell or _nobody)
+    except KeyboardInterrupt:
+        raise WaitInterrupted(
+            f"interrupted before '{clean(spec.pod_name)}' was ordered; nothing was created by this"
+        ) from None
+
+
+def _completed(
+    connection: Connection, plan: LaunchPlan, replace_existing: bool, tell: Callable[[str], object]
+) -> LaunchPlan:
+    plan = _recall_earlier(connection, plan, tell)
+    earlier = plan.earlier
+    pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name, is_new=plan.new)
+    in_the_way: tuple[PodDetails, ...] = ()
+    if not plan.new:
+        found = standing(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
+        if found.refusal and not (replace_existing and found.in_the_way):
+            if earlier is not None:
+                # It may have failed and be billed.
+                connection.agreements.check([earlier.pod])
+            raise found.refusal
+        if found.pod is not None:
+            return replace(plan, existing=found.pod)
+        in_the_way = found.in_the_way
+    elif earlier is not None and earlier.is_untold:
+        return replace(plan, existing=earlier.pod)
+    quote = choose_offer(connection.client, plan.spec)
+    others = [pod for pod in pods if connection.may_be_mine(pod) and pod not in in_the_way]
+    refuse_above(plan.limits, quote, plan.name, others)
+    notices = [
+        missing_ssh_key(connection, plan.spec),
+        None if plan.is_recorded else _UNRECORDED,
+        _describe_namesakes(connection, plan, pods),
+        # Where no record can be kept there is no lock either.
+        None if plan.is_locked or not plan.is_recorded else _UNLOCKED,
+        _SHARED if shares_by_default(connection, plan.spec) else None,
+    ]
+    return replace(
+        plan,
+        quote=quote,
+        request=_request(connection, plan, quote),
+        replaces=in_the_way,
+        notices=tuple(notice for notice in notices if notice),
+    )
+
+
+def _describe_namesakes(connection: Connection, plan: LaunchPlan, pods: list[PodDetails]) -> str | None:
+    """Describe my live pods of the name that are billed elsewhere: a team may have been forgotten."""
+    team_id = team_of(connection, plan.spec)
+    found = [
+        f"{pod.id} ({f'team {pod.team_id}' if pod.team_id else 'no team'})"
+        for pod in pods
+        if pod.name == plan.name
+        and pod.is_live
+        and connection.is_mine(pod)
+        and not is_billed_to(pod, team_id)
+    ]
+    if plan.new or not found:
+        return None
+    return (
+        f"You have a live pod called '{clean(plan.name)}' that is billed elsewhere: {join_clean(found)}. "
+        f"This launch rents another one, billed to {f'team {clean(team_id)}' if team_id else 'you'}"
+    )
+
+
+def _recall_earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]) -> LaunchPlan:
+    """Find the pod that was launched under this name before, and whether this launch can be recorded and
+    locked."""
+    name = clean(plan.name)
+    said: set[str] = set()
+
+    def once(text: str) -> None:
+        if text not in said:
+            said.add(text)
+            tell(text)
+
+    with hold_name(
+        connection,
+        plan.spec,
+        on_wait=lambda: once(f"'{name}' is being launched already; waiting for what comes of that"),
+    ) as note:
+        intent = note.read()
+        if intent is not None and intent.pod_id is None and not intent.is_over:
+            once(
+                f"the outcome of a launch of '{name}' is not known; looking for its pod before anything else"
+            )
+        earlier = recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
+        return replace(plan, earlier=earlier, is_recorded=note.is_usable(), is_locked=note.is_locked)
+
+
+def _request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRequest:
+    offer, spec = quote.offer, plan.spec
+    ceiling = plan.limits.max_price_usd_hr
+    chosen = {
+        "name": plan.name,
+        "cloud_id": offer.cloud_id,
+        "gpu_type": offer.gpu_type,
+        "socket": offer.socket or spec.socket,
+        "gpu_count": offer.gpu_count,
+        "image": image_for(offer, spec),
+        "data_center_id": offer.data_center,
+        "country": offer.country,
+        "security": offer.security,
+        "max_price": min(spec.max_price or quote.price_usd_hr, ceiling or math.inf),
+    }
+    asked = {name: getattr(spec, name) for name in PodRequest.model_fields}
+    # An offer says nothing where it says "" or 0.
+    fields = {**asked, **{key: value for key, value in chosen.items() if value}}
+    team_id = team_of(connection, spec)
+    is_shared = True if shares_by_default(connection, spec) else spec.shared_with_team
+    try:
+        return CreateRequest(
+            pod=PodRequest.model_validate(fields),
+            provider=ProviderRequest(type=str(offer.provider)),
+            disks=spec.disks,
+            team=TeamRequest(team_id=team_id) if team_id else None,
+            team_member_ids=spec.team_member_ids,
+            shared_with_team=is_shared,
+        )
+    except ValidationError as error:
+        # Settings, numbered names and the offer were not part of the spec that was checked.
+        problems = describe_problems(error, PodRequest)
+    raise InvalidRequest(f"This cannot be ordered: {join_problems(problems)}. Nothing was sent")
+
+
+def _nobody(_: str) -> None:
+    """Nobody wants to be told."""

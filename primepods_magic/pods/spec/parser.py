@@ -1,0 +1,225 @@
+"""The text of a spec: JSON or YAML as it stands in a cell, its variables, and secrets written out in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import yaml
+
+from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.secrets.names import sounds_secret
+from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.validation.size_limits import LONGEST_TEXT, shorten_word
+
+__all__ = [
+    "fill_in",
+    "is_written_out",
+    "literal_secrets",
+    "load_json",
+    "load_text",
+    "load_yaml",
+    "no_variables",
+]
+
+_VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
+_NO_TAGS = "tags (!name) are not used here; quote a value that begins with !"
+_LONGEST_LINE = 1_000
+_LONGEST_PROBLEM = 200
+_MOST_FILLED_CHARACTERS = 1_000_000
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
+
+
+def literal_secrets(text: str) -> list[str]:
+    """Names in a body whose values look like secrets written out, where ``${NAME}`` would keep them out of
+    the notebook.
+
+    >>> literal_secrets("env: {WANDB_API_KEY: abc123, EPOCHS: 3}")
+    ['WANDB_API_KEY']
+    """
+    try:
+        return list(
+            dict.fromkeys(
+                name for name, value in _named_texts(load_text(text)) if is_written_out(name, value)
+            )
+        )
+    except InvalidRequest:
+        # It is refused.
+        return []
+
+
+def is_written_out(name: str, value: str) -> bool:
+    """Return whether a text is a secret's by its name, and no variable is in it.
+
+    >>> is_written_out("HF_TOKEN", "hf_abc"), is_written_out("HF_TOKEN", "${MINE}"), is_written_out("N", "3")
+    (True, False, False)
+    """
+    has_variable = any(match[2] is not None for match in _VARIABLE.finditer(value))
+    return bool(value) and not has_variable and sounds_secret(name)
+
+
+def _named_texts(body: Any) -> Iterator[tuple[str, str]]:
+    """Yield the texts in a body, each with its name; in the API's form, variables have theirs in "key"."""
+    waiting = [("", body)]
+    while waiting:
+        name, said = waiting.pop()
+        if isinstance(said, (str, int, float)) and not isinstance(said, bool):
+            yield name, str(said)
+        elif isinstance(said, list):
+            waiting += [(name, item) for item in reversed(said)]
+        elif isinstance(said, dict) and isinstance(said.get("key"), str) and "value" in said:
+            waiting.append((said["key"], said["value"]))
+        elif isinstance(said, dict):
+            waiting += [(str(key), value) for key, value in reversed(said.items())]
+
+
+def load_text(text: str, first_line: int = 1) -> Any:
+    """Parse a body: JSON if it begins with a brace, else YAML."""
+    text = text.removeprefix("\ufeff")
+    return load_json(text, first_line) if text.lstrip().startswith("{") else load_yaml(text, first_line)
+
+
+def load_json(text: str, first_line: int) -> Any:
+    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        fields: dict[str, Any] = {}
+        for key, value in pairs:
+            if key in fields:
+                raise InvalidRequest(f"'{shorten_word(key)}' is given twice. Nothing was sent")
+            fields[key] = value
+        return fields
+
+    _check_length(text)
+    try:
+        return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno + first_line - 1}, column {error.colno}"
+        raise InvalidRequest(f"the JSON does not parse at {place}: {error.msg}. Nothing was sent") from None
+    except ValueError:
+        raise InvalidRequest("the JSON holds a number of too many digits. Nothing was sent") from None
+    except RecursionError:
+        raise InvalidRequest("the JSON is nested too deeply. Nothing was sent") from None
+
+
+def _check_length(text: str) -> None:
+    if len(text) > LONGEST_TEXT:
+        raise InvalidRequest(f"The spec is longer than {LONGEST_TEXT:,} characters. Nothing was sent")
+
+
+def _refuse_constant(word: str) -> None:
+    raise InvalidRequest(f"{word} is not a number that JSON has. Nothing was sent")
+
+
+class _TextLoader(yaml.SafeLoader):
+    """YAML whose scalars are text, so that ``NO`` is Norway and ``08`` keeps its zero; only an empty value,
+    ``~`` and ``null`` are nothing."""
+
+    yaml_implicit_resolvers = {
+        first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:null"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    yaml_constructors = {  # `!!int` and its kind are refused: the field says what a value is.
+        tag: construct
+        for tag, construct in yaml.SafeLoader.yaml_constructors.items()
+        if tag is None or tag.rpartition(":")[2] in ("str", "null", "map", "seq")
+    }
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not used here", mark)
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        # A password may begin with these signs: the words of YAML's own errors would repeat it.
+        if getattr(event, "anchor", None) is not None:
+            problem = "anchors (&name) are not used here; quote a value that begins with &"
+            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
+        if not _is_known_tag(getattr(event, "tag", None)):
+            raise yaml.composer.ComposerError(None, None, _NO_TAGS, event.start_mark)
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
+            if key.value in seen:
+                problem = f"'{shorten_word(key.value)}' is given twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+def _is_known_tag(tag: str | None) -> bool:
+    return tag in (None, "!") or tag in _TextLoader.yaml_constructors
+
+
+def load_yaml(text: str, first_line: int) -> Any:
+    _check_length(text)
+    try:
+        return yaml.load(text, Loader=_TextLoader)  # noqa: S506 - a SafeLoader
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        place = f" at line {mark.line + first_line}, column {mark.column + 1}" if mark else ""
+        around = text[max(0, mark.index - _LONGEST_LINE) : mark.index + _LONGEST_LINE] if mark else ""
+        hint = "; quote '${…}' inside braces" if re.search(r"\{[^}\n]*\$\{", around) else ""
+        problem = clean(error.problem)[:_LONGEST_PROBLEM]
+        if "tag handle" in problem:
+            problem = _NO_TAGS
+        raise InvalidRequest(f"the YAML does not parse{place}: {problem}{hint}. Nothing was sent") from None
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        place = f"line {before.count(chr(10)) + first_line}, column {error.position - before.rfind(chr(10))}"
+        raise InvalidRequest(f"a character at {place} cannot be in YAML. Nothing was sent") from None
+    except (ValueError, OverflowError):
+        # Such as an escape for a character that does not exist.
+        raise InvalidRequest(
+            "the YAML does not parse: a value in it is not valid. Nothing was sent"
+        ) from None
+    except RecursionError:
+        raise InvalidRequest("the YAML is nested too deeply. Nothing was sent") from None
+
+
+def fill_in(value: Any, variable: Callable[[str], str]) -> Any:
+    """Return a spec with the values of its variables in their places."""
+    filled = 0
+
+    def counted(name: str) -> str:
+        nonlocal filled
+        text = variable(name)
+        filled += len(text)
+        if filled > _MOST_FILLED_CHARACTERS:
+            raise InvalidRequest("The values of the variables are too long together. Nothing was sent")
+        return text
+
+    return _fill_value(value, counted)
+
+
+def _fill_value(value: Any, variable: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _fill_value(item, variable) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_fill_value(item, variable) for item in value]
+    if not isinstance(value, str):
+        return value
+    if _HALF_PAIR.search(value):
+        raise InvalidRequest("a text holds half of a character (a lone surrogate). Nothing was sent")
+
+    def replace(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[1]
+        name = match[2].strip()
+        try:
+            return variable(name)
+        except KeyError:
+            place = f"${{{shorten_word(name)}}}"
+            raise InvalidRequest(
+                f"{place} is neither a notebook variable nor an environment variable. Nothing was sent"
+            ) from None
+
+    return _VARIABLE.sub(replace, value)
+
+
+def no_variables(name: str) -> str:
+    raise KeyError(name)

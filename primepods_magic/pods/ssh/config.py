@@ -1,0 +1,259 @@
+"""Getting in: the command for each node of a pod, and ``Host`` blocks for everything that speaks ssh."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from primepods_magic.api.enums import PodStatus
+from primepods_magic.api.errors import InvalidRequest, PodsError
+from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, write_atomically
+from primepods_magic.api.local.folders import expand_path, find_folder, shorten_path
+from primepods_magic.api.local.prime_config import CONFIG, prime_folder, read_file
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import clean
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.journal.name_lock import locked
+
+from .config_check import find_obstacle
+
+__all__ = ["SshConfig", "ssh_commands", "write_ssh_config"]
+
+_BLOCK = re.compile(r"# pod ([\w-]+) of ([0-9a-f]+)\s*$")
+_PLAIN_ID = re.compile(r"[\w-]{1,100}", re.ASCII)
+# ssh has no way to write these in a path: quotes, line ends, environment variables, escapes.
+_UNQUOTABLE = re.compile(r'["\x00-\x1f\x7f]|\$\{' + (r"|\\" if os.sep == "/" else ""))
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True)
+class SshConfig:
+    """Where the ``Host`` blocks of a pod were written.
+
+    Parameters
+    ----------
+    path : Path
+        The file, which is ours alone.
+    hosts : tuple of str
+        What to type after ``ssh``, one for each node.
+    include : str, optional
+        The line that ``~/.ssh/config`` needs at its top; ``None`` if ssh says that the blocks take effect.
+    obstacle : str, optional
+        Why the blocks do not take effect, or why no one can say.
+    notes : tuple of str
+        What else to know: a chosen key that the blocks do not name.
+    """
+
+    path: Path
+    hosts: tuple[str, ...]
+    include: str | None
+    obstacle: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def ssh_commands(pod: PodDetails) -> tuple[str | None, ...]:
+    """Return the command that connects to each node of a pod; ``None`` for a node that is not up.
+
+    Raises
+    ------
+    InvalidRequest
+        The pod does not run, or there is nowhere to connect to yet.
+
+    Examples
+    --------
+    >>> ssh_commands(PodDetails(ssh_connection=["root@203.0.113.7 -p 2200", None]))
+    ('ssh root@203.0.113.7 -p 2200', None)
+    """
+    targets = pod.connections
+    if not any(targets):
+        raise InvalidRequest(
+            f"'{clean(pod.name)}' has no connection ({clean(pod.status)}); {_what_to_do(pod)}"
+        )
+    return tuple(target.command if target else None for target in targets)
+
+
+def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
+    """Write a ``Host`` block for each node of a pod into a file of ours, for ssh, scp, rsync and editors.
+
+    The host key is remembered under the pod's id, not its address: an address that another pod had before
+    does not stand in the way, and a key that changes while the pod lives is still refused. Blocks of this
+    account's pods that do not run are dropped, and host keys of those that are gone. Nothing else of the
+    user's is touched. Whether ``~/.ssh/config`` lets the blocks take effect is asked of ``ssh -G``.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the pod is.
+    pod : PodDetails
+        The pod.
+
+    Raises
+    ------
+    InvalidRequest
+        The pod does not run, there is nowhere to connect to, or the file cannot be written.
+
+    Examples
+    --------
+    >>> write_ssh_config(connection, pod).hosts                              # doctest: +SKIP
+    ('pod-train',)
+    """
+    ssh_commands(pod)
+    if not pod.id or not _PLAIN_ID.fullmatch(pod.id):
+        raise InvalidRequest(f"the id of '{clean(pod.name)}' cannot be written into a configuration of ssh")
+    path, known_hosts = _files()
+    account = sha256(connection.account.encode("utf-8", "replace")).hexdigest()[:12]
+    pods = connection.client.list_all_pods()
+    live = {other.id for other in pods if other.is_live}
+    running = {other.id for other in pods if any(other.connections)}
+    keys, notes = _identity()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with locked(path.with_suffix(".lock")):
+            blocks = dict(_blocks(path))
+            gone = {key for key in blocks if key[1] == account and key[0] not in live}
+            kept = {key: text for key, text in blocks.items() if key not in gone | {(pod.id, account)}}
+            for pod_id, whose in kept:
+                if whose == account and pod_id not in running:
+                    # The heading stays, so that the host key is forgotten when the pod is gone.
+                    kept[pod_id, whose] = f"# pod {pod_id} of {whose}\n"
+            name = _free_name(pod, kept.values())
+            hosts, text = _host_blocks(pod, name, known_hosts, keys)
+            kept[pod.id, account] = f"# pod {pod.id} of {account}\n{text}"
+            write_atomically(path, "\n".join(kept.values()))
+            _forget_host_keys(known_hosts, {pod_id for pod_id, _ in gone})
+    except OSError as error:
+        raise InvalidRequest(
+            f"{shorten_path(path)} cannot be written ({describe_error(error)}). "
+            f"'%pods ssh {pod.word}' shows the command without it"
+        ) from None
+    obstacle = find_obstacle(path, hosts)
+    return SshConfig(path, hosts, _include_line(path) if obstacle else None, obstacle, notes)
+
+
+def _what_to_do(pod: PodDetails) -> str:
+    if not pod.is_live:
+        return "it is over"
+    told = pod.ssh_connection if isinstance(pod.ssh_connection, list) else [pod.ssh_connection]
+    texts = [clean(text[:200]) for text in told if isinstance(text, str) and text.strip()]
+    if texts and pod.status == PodStatus.ACTIVE:
+        return f"what the service says of it cannot be read: {', '.join(texts[:3])}"
+    if pod.status == PodStatus.STOPPED:
+        return f"start it in the dashboard, then '%pods wait {pod.word}' waits for it"
+    if pod.has_failed:
+        return f"'%pods show {pod.word}' shows what is known of it"
+    return f"'%pods wait {pod.word}' waits for it"
+
+
+def _files() -> tuple[Path, Path]:
+    folder = find_folder("config")
+    if folder is None:
+        raise InvalidRequest("the home folder is unknown, so there is no place for Host blocks")
+    if _UNQUOTABLE.search(str(folder)):
+        raise InvalidRequest(
+            f"ssh cannot read the name of your configuration folder, {clean(folder)}: "
+            "it has a quote, a backslash or a variable in it"
+        )
+    return folder / "ssh_config", folder / "known_hosts"
+
+
+def _blocks(path: Path) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the blocks of the file by pod and account; what is not ours in it is not kept."""
+    lines = _read_lines(path)
+    starts = [place for place, line in enumerate(lines) if _BLOCK.match(line)]
+    for start, end in zip(starts, [*starts[1:], None], strict=False):
+        found = _BLOCK.match(lines[start])
+        if found:
+            yield (found[1], found[2]), "\n".join(lines[start:end]).rstrip() + "\n"
+
+
+def _read_lines(path: Path) -> list[str]:
+    """Return the lines of a file of ours; none if it cannot be read, for it can be written again."""
+    try:
+        return read_plain_file(path).decode("utf-8", "replace").split("\n")
+    except OSError:
+        return []
+
+
+def _free_name(pod: PodDetails, others: Iterable[str]) -> str:
+    """Return what to type after ``ssh``: the pod's name, with its id if another one has that name."""
+    pod_id = pod.id or ""
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", pod.name or "")[:_LONGEST_NAME].strip("-.")
+    name = f"pod-{plain or pod_id}"
+    taken = {word for text in others for word in re.findall(r"^Host (\S+)$", text, re.MULTILINE)}
+    for free in (name, f"{name}-{pod_id[:6]}"):
+        if not any(re.fullmatch(rf"{re.escape(free)}(-\d+)?", word) for word in taken):
+            return free
+    return f"{name}-{pod_id}"
+
+
+def _host_blocks(
+    pod: PodDetails, name: str, known_hosts: Path, keys: tuple[Path, ...]
+) -> tuple[tuple[str, ...], str]:
+    hosts, blocks = [], []
+    for number, target in enumerate(pod.connections, start=1):
+        if target is None:
+            continue
+        host = name if number == 1 else f"{name}-{number}"
+        lines = [
+            f"HostName {target.host}",
+            f"User {target.user}",
+            f"Port {target.port}",
+            f"HostKeyAlias {pod.id}-{number}",
+            f"UserKnownHostsFile {_quoted(known_hosts)}",
+            "StrictHostKeyChecking accept-new",
+            "HashKnownHosts no",
+            "CheckHostIP no",
+            *(f"IdentityFile {_quoted(key)}" for key in keys),
+            # An agent with many keys would use up the tries that the server allows.
+            *("IdentitiesOnly yes" for _ in keys),
+        ]
+        hosts.append(host)
+        blocks.append(f"Host {host}\n" + "".join(f"    {line}\n" for line in lines))
+    return tuple(hosts), "".join(blocks)
+
+
+def _identity() -> tuple[tuple[Path, ...], tuple[str, ...]]:
+    """Return the key that was chosen for the official command line, and what is wrong with that choice."""
+    chosen: object = os.environ.get("PRIME_SSH_KEY_PATH")
+    source = "PRIME_SSH_KEY_PATH"
+    if not chosen:
+        chosen = read_file(prime_folder(), CONFIG).content.get("ssh_key_path")
+        source = f"ssh_key_path in ~/.prime/{CONFIG}"
+    if not isinstance(chosen, str) or not chosen:
+        return (), ()
+    unused = f"the Host blocks name no key: {source} is '{clean(chosen)}'"
+    try:
+        path = expand_path(chosen).absolute()
+    except (PodsError, OSError):
+        return (), (f"{unused}, which is not a path that can be used",)
+    # ssh takes a public key if the private one is in an agent or on a device.
+    private = path.with_suffix("") if path.suffix == ".pub" else path
+    found = [file for file in (private, Path(f"{private}.pub")) if os.path.isfile(file)]
+    if not found and source != "PRIME_SSH_KEY_PATH" and path.parts[-2:] == (".ssh", "id_rsa"):
+        # The official command line writes this by itself; no one chose it.
+        return (), ()
+    if not found:
+        return (), (f"{unused}, and there is no such file",)
+    if _UNQUOTABLE.search(str(found[0])):
+        return (), (f"{unused}, and ssh cannot read a name with a quote, a backslash or a variable",)
+    return (found[0],), ()
+
+
+def _quoted(path: Path) -> str:
+    return '"' + str(path).replace("%", "%%") + '"'
+
+
+def _forget_host_keys(known_hosts: Path, pod_ids: set[str]) -> None:
+    lines = _read_lines(known_hosts) if pod_ids else []
+    kept = [line for line in lines if line.partition(" ")[0].rpartition("-")[0] not in pod_ids]
+    if kept != lines:
+        write_atomically(known_hosts, "\n".join(kept))
+
+
+def _include_line(path: Path) -> str:
+    place = shorten_path(path)
+    return f'Include "{place}"' if " " in place else f"Include {place}"

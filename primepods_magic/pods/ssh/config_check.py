@@ -1,0 +1,166 @@
+"""Whether ``Host`` blocks of ours take effect: ``ssh -G`` is asked, which sends nothing."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from primepods_magic.api.local.atomic_files import describe_error, read_plain_file
+from primepods_magic.api.local.folders import find_home
+from primepods_magic.api.text.sanitize import clean
+
+__all__ = ["find_obstacle"]
+
+_TIMEOUT_S = 5.0
+_CONFIG = "~/.ssh/config"
+_NOT_INCLUDED = f"{_CONFIG} does not include it yet"
+_COMPARED = {
+    "hostname": "HostName",
+    "user": "User",
+    "port": "Port",
+    "hostkeyalias": "HostKeyAlias",
+    "userknownhostsfile": "UserKnownHostsFile",
+    "identitiesonly": "IdentitiesOnly",
+}
+_INCLUDE = re.compile(r"^\s*Include[\s=].*$", re.MULTILINE | re.IGNORECASE)
+_TILDE = re.compile(r'(?<=[\s="])~/')
+
+
+class _NoAnswer(Exception):
+    """ssh cannot be asked; the message says why."""
+
+
+def find_obstacle(ours: Path, hosts: Iterable[str]) -> str | None:
+    """Return why the blocks of our file do not take effect, or ``None`` if they do.
+
+    Parameters
+    ----------
+    ours : Path
+        Our file with ``Host`` blocks.
+    hosts : iterable of str
+        The hosts of the blocks.
+    """
+    home = find_home()
+    if home is None:
+        return _NOT_INCLUDED
+    try:
+        with _readable_config(home / ".ssh" / "config", home) as (readable, text):
+            for host in hosts:
+                obstacle = _compare_settings(ours, readable, host, text)
+                if obstacle:
+                    return obstacle
+    except _NoAnswer as error:
+        return str(error)
+    except OSError as error:
+        return f"whether {_CONFIG} includes it cannot be found out ({describe_error(error)})"
+    return None
+
+
+def _compare_settings(ours: Path, config: Path | None, host: str, text: str) -> str | None:
+    wanted, found = _ask_ssh(ours, host), _ask_ssh(config, host)
+    if found["hostname"] == [host.lower()]:
+        # What is commented out includes nothing.
+        name = f"{ours.parent.name}/{ours.name}"
+        if any(name in line[0] for line in _INCLUDE.finditer(text)):
+            return (
+                f"the Include line in {_CONFIG} does not take effect for {host}: it is below a Host or Match"
+            )
+        return _NOT_INCLUDED
+    others = [name for key, name in _COMPARED.items() if found.get(key) != wanted.get(key)]
+    if wanted.get("identitiesonly") == ["yes"] and not set(wanted["identityfile"]) <= set(
+        found.get("identityfile", [])
+    ):
+        others.append("IdentityFile")
+    if others:
+        return f"{_CONFIG} sets another {' and '.join(others)} for {host} before it includes ours"
+    return None
+
+
+@contextlib.contextmanager
+def _readable_config(config: Path, home: Path) -> Iterator[tuple[Path | None, str]]:
+    """Yield the file to ask ssh about, and its text. It is ``None`` if ssh itself finds it: ssh takes ``~``
+    from the password file alone, and otherwise needs one in which ``~`` is this process's home."""
+    is_found = _passwd_home() in (None, str(home))
+    try:
+        text = read_plain_file(config).decode("utf-8", "surrogateescape")
+    except (FileNotFoundError, NotADirectoryError):
+        if not is_found:
+            raise _NoAnswer(_NOT_INCLUDED) from None
+        text = ""
+    except OSError as error:
+        raise _NoAnswer(f"{_CONFIG} cannot be read ({describe_error(error)})") from None
+    if is_found:
+        yield None, text
+        return
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", errors="surrogateescape") as copy:
+        copy.write(_INCLUDE.sub(lambda line: _TILDE.sub(lambda _: f"{home}/", line[0]), text))
+        copy.flush()
+        yield Path(copy.name), text
+
+
+def _passwd_home() -> str | None:
+    """Return the home folder that the password file has for this user."""
+    try:
+        import pwd
+
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except (ImportError, KeyError):
+        return None
+
+
+def _ask_ssh(config: Path | None, host: str) -> dict[str, list[str]]:
+    """Return the settings of a host as ssh itself reads them, from one file or from wherever it does."""
+    ssh = shutil.which("ssh")
+    if ssh is None:
+        raise _NoAnswer(f"there is no ssh client here to say whether {_CONFIG} includes it")
+    try:
+        returned, out, complaint = _run_briefly([ssh, "-G", *(["-F", str(config)] if config else []), host])
+    except subprocess.TimeoutExpired:
+        raise _NoAnswer(f"ssh did not say within {_TIMEOUT_S:.0f} s whether {_CONFIG} includes it") from None
+    except OSError as error:
+        raise _NoAnswer(
+            f"ssh cannot be asked whether {_CONFIG} includes it ({describe_error(error)})"
+        ) from None
+    settings: dict[str, list[str]] = {}
+    for line in out.decode("utf-8", "surrogateescape").splitlines():
+        key, _, value = line.partition(" ")
+        settings.setdefault(key, []).append(value)
+    if returned or "hostname" not in settings:
+        said = complaint.decode("utf-8", "replace")
+        said = said.replace(str(config), _CONFIG) if config else said
+        raise _NoAnswer(f"ssh cannot read {_CONFIG} ({_first_complaint(said)})")
+    return settings
+
+
+def _run_briefly(words: list[str]) -> tuple[int, bytes, bytes]:
+    """Run a command without a shell; what it has started itself ends with it if it takes too long."""
+    has_groups = hasattr(os, "killpg")
+    with subprocess.Popen(  # noqa: S603 - a host is a plain word
+        words,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=has_groups,
+    ) as process:
+        try:
+            out, complaint = process.communicate(timeout=_TIMEOUT_S)
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                if has_groups:
+                    os.killpg(process.pid, signal.SIGKILL)
+                else:
+                    process.kill()
+            raise
+    return process.returncode, out, complaint
+
+
+def _first_complaint(said: str) -> str:
+    lines = [line for line in said.splitlines() if "Pseudo-terminal" not in line and line.strip()]
+    return clean(lines[0])[:200] if lines else "it does not say why"

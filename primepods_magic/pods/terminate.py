@@ -1,0 +1,211 @@
+"""Ending pods: asked for, verified, and what they cost."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from primepods_magic.api.errors import (
+    InvalidRequest,
+    NotFound,
+    PodsError,
+    ServiceUnavailable,
+    UnexpectedAnswer,
+    WaitInterrupted,
+)
+from primepods_magic.api.models import HistoryRow, PodDetails
+from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.api.validation.bounds import check_seconds
+from primepods_magic.pods.connection.connection import Connection
+
+from .existence import Fate, Finding, examine_pods, is_closed
+
+__all__ = ["Removal", "remove_pods"]
+
+GONE = "terminated"
+GOING = "not gone yet, may still be billed"
+UNSURE = "perhaps not asked to end"
+_NOT_FOUND = "not found when it was asked to end"
+DEFAULT_TIMEOUT_S = 60.0
+_HISTORY_ROWS = 100
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What became of one pod that was to be removed.
+
+    Parameters
+    ----------
+    name, id : str
+        Which pod.
+    outcome : str
+        ``terminated``, or in words what stands in the way.
+    billed_usd : float, optional
+        The service's total, ``None`` while it has not billed yet.
+    created_at, terminated_at : datetime, optional
+        The pod's life (UTC).
+    """
+
+    name: str | None
+    id: str | None
+    outcome: str
+    billed_usd: float | None = None
+    created_at: datetime | None = None
+    terminated_at: datetime | None = None
+
+
+def remove_pods(
+    connection: Connection, pods: Iterable[PodDetails], *, timeout_s: float = DEFAULT_TIMEOUT_S
+) -> list[Removal]:
+    """End pods, wait until they are gone, and say what they cost.
+
+    Parameters
+    ----------
+    connection : Connection
+        Where the pods are.
+    pods : iterable of PodDetails
+        The pods, as seen with this key.
+    timeout_s : float
+        How long to wait until all are verified gone, in seconds of the service's clock.
+
+    Returns
+    -------
+    list of Removal
+        One per pod. A pod that the service refused to end says so in its outcome.
+
+    Raises
+    ------
+    PodsError
+        The service refused to end the first pod; nothing was ended.
+    WaitInterrupted
+        Ctrl-C, after the service was asked to end pods.
+    """
+    check_seconds("timeout_s", timeout_s)
+    wanted = list(pods)
+    outcomes: dict[str, str] = {}
+    for pod in wanted:
+        if not pod.id:
+            raise InvalidRequest(
+                f"'{clean(pod.name)}' has no id, so it cannot be ended here; nothing was done"
+            )
+    try:
+        for pod in wanted:
+            is_first = not outcomes
+            # Noted before the request leaves: Ctrl-C may come before its response.
+            outcomes[str(pod.id)] = UNSURE
+            outcomes[str(pod.id)] = _ask(connection, pod, may_raise=is_first)
+        rows = _verify(connection, wanted, outcomes, timeout_s)
+    except KeyboardInterrupt:
+        names = join_clean(pod.name for pod in wanted if pod.id in outcomes) or "nothing"
+        raise WaitInterrupted(
+            f"stopped waiting; {names} was asked to end, which is not verified. '%pods ls' shows what is left"
+        ) from None
+    return [_removal(pod, outcomes[str(pod.id)], rows.get(str(pod.id))) for pod in wanted]
+
+
+def _ask(connection: Connection, pod: PodDetails, *, may_raise: bool) -> str:
+    """Ask for the end of one pod, and say how that went: ``GONE`` where it has only to be verified."""
+    try:
+        connection.client.delete_pod(str(pod.id))
+    except NotFound:
+        return _NOT_FOUND
+    except PodsError as error:
+        if isinstance(error, (ServiceUnavailable, UnexpectedAnswer)) and _may_have_acted(error):
+            return f"{UNSURE}: {error}"
+        if may_raise:
+            raise
+        return f"not ended: {error}"
+    return GONE
+
+
+def _may_have_acted(error: PodsError) -> bool:
+    return not isinstance(error, ServiceUnavailable) or error.may_have_acted
+
+
+def _verify(
+    connection: Connection, pods: list[PodDetails], outcomes: dict[str, str], timeout_s: float
+) -> dict[str, HistoryRow]:
+    """Correct the outcomes by what the witnesses say, and return the rows of what has ended. After a pod was
+    asked to end no error is raised any more: it would hide that."""
+    asked = {str(pod.id): pod for pod in pods if not outcomes[str(pod.id)].startswith("not ended")}
+    accepted = {pod_id for pod_id in asked if outcomes[pod_id] == GONE}
+    findings: dict[str, Finding] = {}
+    absent: set[str] = set()
+    try:
+        _wait_until_gone(connection, asked, accepted, findings, absent, timeout_s)
+    except PodsError as error:
+        findings |= {
+            pod_id: Finding(Fate.UNKNOWN, reason=str(error))
+            for pod_id in asked
+            if not _is_gone(pod_id, findings, absent)
+        }
+    gone = {pod_id for pod_id in asked if _is_gone(pod_id, findings, absent)}
+    for pod_id in asked.keys() - gone:
+        finding = findings[pod_id]
+        reason = finding.reason or "the service does not know it any more, and does not say that it ended"
+        outcomes[pod_id] = GOING if finding.is_live else f"asked to end, not verified: {reason}"
+    outcomes |= dict.fromkeys(gone, GONE)
+    connection.note_gone(gone)
+    rows = {pod_id: row for pod_id in gone if (row := findings[pod_id].row) is not None}
+    if rows.keys() == gone:
+        return rows
+    try:
+        page = connection.client.pod_history(limit=_HISTORY_ROWS)
+    except PodsError:
+        return rows
+    now = connection.now()
+    # What a row without an end has billed so far is not what the pod has cost.
+    return {row.id: row for row in page.items if row.id in gone and is_closed(row, now)} | rows
+
+
+def _wait_until_gone(
+    connection: Connection,
+    asked: dict[str, PodDetails],
+    accepted: set[str],
+    findings: dict[str, Finding],
+    absent: set[str],
+    timeout_s: float,
+) -> None:
+    """Wait until all pods are gone, and note what the witnesses say of each. What the list has is going; a
+    pod that the service has agreed to end, and that no one knows at two looks in a row, is ``absent``."""
+    deadline = connection.clock.monotonic() + timeout_s
+    left, absent_before = asked, set[str]()
+    while left:
+        listed = connection.client.list_all_pods()
+        findings |= examine_pods(connection, left.values(), listed=listed)
+        absent_now = {i for i in left if findings[i].fate is Fate.ABSENT and i in accepted}
+        absent |= absent_now & absent_before
+        absent_before = absent_now
+        left = {i: pod for i, pod in left.items() if not _is_gone(i, findings, absent)}
+        if connection.clock.monotonic() >= deadline:
+            return
+        if left:
+            connection.clock.sleep(connection.interval_s())
+
+
+def _is_gone(pod_id: str, findings: dict[str, Finding], absent: set[str]) -> bool:
+    """Tell whether two witnesses agree. A pod that the service did not find when it was to end may be
+    another team's for the moment: that no one knows it is not enough, its end has to be stated."""
+    finding = findings.get(pod_id)
+    return finding is not None and (finding.has_ended or pod_id in absent)
+
+
+def _removal(pod: PodDetails, outcome: str, row: HistoryRow | None) -> Removal:
+    return Removal(
+        name=pod.name,
+        id=pod.id,
+        outcome=outcome,
+        billed_usd=_billed_usd(pod, row),
+        created_at=pod.created_at,
+        terminated_at=row.terminated_at if row else None,
+    )
+
+
+def _billed_usd(pod: PodDetails, row: HistoryRow | None) -> float | None:
+    """What the service says that a pod has cost; None while it has not billed it."""
+    if row is None:
+        return None
+    # Some are billed hours after their end, and their rows say 0 until then. One that was free while it came
+    # up may have come further until it was gone.
+    return row.total_billed_price if row.total_billed_price or pod.price_hr == 0 else None

@@ -1,0 +1,78 @@
+"""How often to look: less often where nothing changes, and less often still where looking fails."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+__all__ = ["BELIEVED_S", "LIVE_INTERVAL_S", "SANDBOX_INTERVAL_S", "SETTLE_S", "Pace"]
+
+SETTLE_S = 60.0
+"""Seconds until a pod that was created must be seen, unless a launch says otherwise."""
+
+BELIEVED_S = 600.0
+"""Seconds for which a pod that was created or seen is believed to be there although no one shows it."""
+
+SANDBOX_INTERVAL_S = 0.5
+LIVE_INTERVAL_S = 5.0
+
+# A minute of the live service: most of what happens to a pod happens sooner.
+_QUIET_LOOKS = 12
+_SLOWEST_WHILE_COMING_UP = 2.0
+_SLOWEST_WHEN_SETTLED = 6.0
+_SLOWEST_IN_TROUBLE = 8.0
+_LONGEST_BACKOFF_S = 30.0
+# A service that asks for more is asked again all the same; it may have meant something else.
+_LONGEST_RETRY_AFTER_S = 300.0
+
+
+class Pace:
+    """How long to wait before the next look, by how the last ones went.
+
+    Parameters
+    ----------
+    jitter : callable
+        A number from 0 to 1 for each wait after a failure, so that many kernels do not come back at once.
+
+    Examples
+    --------
+    >>> pace = Pace(jitter=lambda: 1.0)
+    >>> pace.delay_s(5.0)
+    5.0
+    >>> pace.failed()
+    >>> pace.failed()
+    >>> pace.delay_s(5.0)
+    20.0
+    """
+
+    def __init__(self, jitter: Callable[[], float] = random.random) -> None:
+        self._jitter = jitter
+        self._quiet_looks = 0
+        self._failures = 0
+        self._is_settled = False
+        self._retry_after_s = 0.0
+
+    def looked(self, *, changed: bool, settled: bool) -> None:
+        """A look went well: did anything change, and is there anything left to wait for?"""
+        self._quiet_looks = 0 if changed else self._quiet_looks + 1
+        self._is_settled = settled
+        self._failures, self._retry_after_s = 0, 0.0
+
+    def failed(self, retry_after_s: float | None = None) -> None:
+        """A look failed, and the service may have said when to come back."""
+        self._failures += 1
+        self._retry_after_s = min(retry_after_s or 0.0, _LONGEST_RETRY_AFTER_S)
+
+    def hurry(self) -> None:
+        """Somebody has begun to watch: what was quiet so far says nothing of that."""
+        self._quiet_looks = 0
+
+    def delay_s(self, interval_s: float) -> float:
+        """Seconds until the next look, where one each ``interval_s`` is wanted."""
+        if self._failures:
+            longest_s = max(interval_s, min(interval_s * _SLOWEST_IN_TROUBLE, _LONGEST_BACKOFF_S))
+            # Beyond a few doublings only the limit counts, and the power would grow without one.
+            wait_s = min(interval_s * 2.0 ** min(self._failures, 10), longest_s)
+            return max(wait_s * (0.75 + 0.25 * self._jitter()), interval_s, self._retry_after_s)
+        slowest = _SLOWEST_WHEN_SETTLED if self._is_settled else _SLOWEST_WHILE_COMING_UP
+        return interval_s * min(max(1.0, self._quiet_looks / _QUIET_LOOKS), slowest)

@@ -1,0 +1,121 @@
+"""Estimates for pods that are watched: how long an installation will take, and what has been spent so far."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from primepods_magic.api.enums import InstallationStatus, PodStatus
+from primepods_magic.api.models import PodDetails
+from primepods_magic.pods.support.rates import burn_usd_hr, end_of
+
+from .snapshot import Outlook
+
+__all__ = ["Forecast"]
+
+_HOUR = timedelta(hours=1)
+
+
+@dataclass
+class _Seen:
+    """What was seen of one pod until now."""
+
+    at: datetime
+    cost_usd: float | None
+    rate_usd_hr: float
+    percent: float | None = None
+    percent_at_first: float | None = None
+    first_at: datetime | None = None
+    ended_at: datetime | None = None
+
+
+class Forecast:
+    """Remembers how pods came along, and estimates from that.
+
+    Examples
+    --------
+    >>> from datetime import timezone
+    >>> forecast, start = Forecast(), datetime(2026, 11, 24, tzinfo=timezone.utc)
+    >>> def installing(percent):
+    ...     return PodDetails(id="a", status="ACTIVE", installation_status="IN_PROGRESS",
+    ...                       installation_progress=percent, price_hr=36.0, created_at=start)
+    >>> _ = forecast.learn([installing(20)], start + timedelta(seconds=100))
+    >>> forecast.learn([installing(40)], start + timedelta(seconds=200))["a"]
+    Outlook(left_s=300.0, cost_usd=2.0, ended_at=None)
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, _Seen] = {}
+
+    def learn(self, pods: Iterable[PodDetails], at: datetime) -> Mapping[str, Outlook]:
+        """Take in what was seen of all watched pods, and estimate.
+
+        Parameters
+        ----------
+        pods : iterable of PodDetails
+            As they were seen just now; those that are not among them any more are forgotten.
+        at : datetime
+            When, by the service's clock (UTC).
+
+        Returns
+        -------
+        mapping of str to Outlook
+            By the pods' ids.
+        """
+        seen, outlooks = {}, {}
+        for pod in pods:
+            if pod.id:
+                note = seen[pod.id] = self._note(pod, at)
+                outlooks[pod.id] = Outlook(_left_s(pod, note), note.cost_usd, note.ended_at)
+        self._seen = seen
+        return outlooks
+
+    def _note(self, pod: PodDetails, at: datetime) -> _Seen:
+        note = self._seen.get(pod.id or "")
+        rate_usd_hr, end = burn_usd_hr([pod]), end_of(pod)
+        is_first = note is None
+        if note is None:
+            # Of the time before anybody watched only the rate of now is known, and not where it was another.
+            begun = pod.created_at
+            had_another = pod.status in (PodStatus.TERMINATED, PodStatus.STOPPED)
+            known = begun is not None and pod.price_hr is not None and not had_another
+            note = _Seen(
+                begun if begun is not None and begun < at else at, 0.0 if known else None, rate_usd_hr
+            )
+        if note.cost_usd is not None:
+            # When it changed nobody saw: the dearer state is not left out.
+            until = min(at, end or at)
+            dearer_usd_hr = max(note.rate_usd_hr, rate_usd_hr)
+            note.cost_usd += dearer_usd_hr * max((until - note.at) / _HOUR, 0.0)
+        if end is not None:
+            note.ended_at = end if end <= at else None
+        elif pod.status == PodStatus.TERMINATED and note.ended_at is None and not is_first:
+            note.ended_at = at
+        note.rate_usd_hr = rate_usd_hr
+        note.at = max(at, note.at)
+        percent = pod.installation_progress if _is_installing(pod) else None
+        if percent is None:
+            note.percent_at_first = note.first_at = None
+        elif note.percent is None or percent < note.percent:
+            # It begins, or begins anew.
+            note.percent_at_first, note.first_at = percent, at
+        note.percent = percent
+        return note
+
+
+def _is_installing(pod: PodDetails) -> bool:
+    under_way = (InstallationStatus.PENDING, InstallationStatus.IN_PROGRESS, None)
+    return pod.status == PodStatus.ACTIVE and pod.installation_status in under_way and not pod.is_installed
+
+
+def _left_s(pod: PodDetails, note: _Seen) -> float | None:
+    """At the speed seen so far; nothing is said before there is one."""
+    if note.percent_at_first is None or note.first_at is None or pod.installation_progress is None:
+        return None
+    done = pod.installation_progress - note.percent_at_first
+    took_s = (note.at - note.first_at).total_seconds()
+    # The service's clock tells whole seconds, so it may stand still between two looks.
+    if done <= 0 or took_s <= 0:
+        return None
+    return took_s / done * max(100.0 - pod.installation_progress, 0.0)

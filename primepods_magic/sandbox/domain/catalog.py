@@ -1,0 +1,346 @@
+"""What can be rented in the sandbox: three small tables and the offers that follow from them.
+
+The prices are believable, not current. The offer of the specification's examples is among them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+from primepods_magic.sandbox.schemas.enums import (
+    GpuType,
+    Image,
+    ProviderType,
+    Region,
+    SecurityType,
+    Socket,
+    StockStatus,
+)
+from primepods_magic.sandbox.schemas.responses import Currency
+
+from .offers import Limits, Offer
+
+FAILING = ("tensordock", "RTX4090_24GB")
+"""The provider and GPU type whose installation never succeeds, for seeing what that looks like."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place where a provider has machines."""
+
+    data_center: str | None
+    country: str
+    region: Region | None
+
+
+@dataclass(frozen=True)
+class Provider:
+    """How one provider behaves."""
+
+    images: tuple[Image, ...]
+    ssh_user: str = "root"
+    is_container: bool = False
+    """Containers share a machine's address, so their ports are mapped to high ones."""
+    stopped_share: float | None = None
+    """The part of the price that a stopped pod costs; None: all of it."""
+    provisioning_share: float | None = 0.0
+    """The part that one costs which is being provisioned; None: all of it."""
+    demands_max_price: bool = False
+    demands_data_center: bool = False
+    connect_after_ms: int = 0
+
+
+@dataclass(frozen=True)
+class Card:
+    """What comes with one GPU of a type."""
+
+    socket: Socket
+    gpu_memory_gb: int
+    vcpus: int
+    memory_gb: int
+    disk_gb: int
+
+
+@dataclass(frozen=True)
+class Listing:
+    """A provider's offers of one GPU type: one for each count and site."""
+
+    provider: ProviderType
+    gpu_type: GpuType
+    price_gpu_hr: float | None
+    counts: tuple[int, ...]
+    sites: tuple[str, ...]
+    stock: StockStatus = "Available"
+    security: SecurityType = "secure_cloud"
+    is_spot: bool = False
+    currency: Currency = "USD"
+    socket: Socket | None = None
+    nodes: int = 1
+    prepaid_hours: int | None = None
+
+
+_VM: tuple[Image, ...] = (
+    "ubuntu_22_cuda_12",
+    "cuda_12_4_pytorch_2_6",
+    "cuda_12_6_pytorch_2_7",
+    "custom_template",
+)
+_PLAIN: tuple[Image, ...] = ("ubuntu_22_cuda_12", "cuda_12_4_pytorch_2_5")
+_CONTAINER: tuple[Image, ...] = (
+    "ubuntu_22_cuda_12",
+    "cuda_12_1_pytorch_2_4",
+    "cuda_12_4_pytorch_2_6",
+    "stable_diffusion",
+    "axolotl",
+    "vllm_llama_8b",
+    "flux",
+    "custom_template",
+)
+
+PROVIDERS: dict[ProviderType, Provider] = {
+    "hyperstack": Provider((*_VM, "vllm_llama_8b"), stopped_share=0.1),
+    "runpod": Provider(_CONTAINER, is_container=True, stopped_share=0.05),
+    "lambdalabs": Provider(_PLAIN, ssh_user="ubuntu", demands_data_center=True),
+    "datacrunch": Provider(_VM, demands_data_center=True, connect_after_ms=1500),
+    "massedcompute": Provider(_PLAIN, ssh_user="ubuntu", demands_max_price=True),
+    "nebius": Provider((*_VM, "prime_rl"), ssh_user="ubuntu"),
+    "primecompute": Provider(
+        (*_VM, "axolotl", "vllm_llama_70b", "prime_rl"), ssh_user="ubuntu", stopped_share=0.2
+    ),
+    "tensordock": Provider(_PLAIN, ssh_user="user"),
+    "scaleway": Provider(_VM, stopped_share=0.15),
+    "crusoecloud": Provider(_VM, ssh_user="ubuntu"),
+    "vultr": Provider(_PLAIN),
+    "cudocompute": Provider(_VM, stopped_share=0.3, provisioning_share=0.25),
+    "denvr": Provider((*_VM, "prime_rl"), ssh_user="ubuntu", provisioning_share=None),
+    "latitude": Provider(_PLAIN, ssh_user="ubuntu"),
+    "dc_roan": Provider((*_VM, "vllm_llama_70b"), ssh_user="ubuntu", demands_data_center=True),
+}
+
+SITES: dict[str, Site] = {
+    "CANADA-1": Site("CANADA-1", "CA", "canada"),
+    "NORWAY-1": Site("NORWAY-1", "NO", "eu_north"),
+    "us-east-1": Site("us-east-1", "US", "united_states"),
+    "us-west-2": Site("us-west-2", "US", "united_states"),
+    "FIN-01": Site("FIN-01", "FI", "eu_north"),
+    "fr-par-2": Site("fr-par-2", "FR", "eu_west"),
+    "EU-RO-1": Site("EU-RO-1", "RO", "eu_east"),
+    "ap-south-1": Site("ap-south-1", "IN", "asia_south"),
+    "ap-northeast-1": Site("ap-northeast-1", "JP", "asia_northeast"),
+    "syd": Site("syd", "AU", "australia"),
+    "sao": Site("sao", "BR", "south_america"),
+    "se-sto-1": Site("se-sto-1", "SE", "eu_north"),
+    "me-dub-1": Site("me-dub-1", "AE", "middle_east"),
+    "nowhere": Site(None, "ZA", None),
+    "anywhere-US": Site(None, "US", "united_states"),
+}
+
+_CARDS: dict[GpuType, Card] = {
+    "CPU_NODE": Card("PCIe", 0, 8, 32, 100),
+    "T4_16GB": Card("PCIe", 16, 8, 30, 100),
+    "V100_16GB": Card("SXM2", 16, 8, 44, 120),
+    "L4_24GB": Card("PCIe", 24, 8, 32, 120),
+    "RTX3090_24GB": Card("PCIe", 24, 8, 32, 100),
+    "RTX4090_24GB": Card("PCIe", 24, 12, 48, 120),
+    "RTX5090_32GB": Card("PCIe", 32, 16, 64, 160),
+    "A40_48GB": Card("PCIe", 48, 9, 50, 120),
+    "A6000_48GB": Card("PCIe", 48, 10, 58, 120),
+    "L40S_48GB": Card("PCIe", 48, 16, 96, 160),
+    "RTX_PRO_6000B_96GB": Card("PCIe", 96, 24, 128, 240),
+    "A100_40GB": Card("SXM4", 40, 12, 90, 160),
+    "A100_80GB": Card("SXM4", 80, 14, 120, 200),
+    "H100_80GB": Card("PCIe", 80, 16, 128, 200),
+    "H200_141GB": Card("SXM5", 141, 24, 240, 400),
+    "B200_180GB": Card("SXM6", 180, 28, 280, 500),
+    "B300_262GB": Card("SXM6", 262, 30, 320, 600),
+    "P100_16GB": Card("PCIe", 16, 6, 24, 80),
+    "V100_32GB": Card("SXM2", 32, 8, 60, 120),
+    "A4000_16GB": Card("PCIe", 16, 8, 32, 100),
+    "A5000_24GB": Card("PCIe", 24, 8, 48, 120),
+    "A10_24GB": Card("PCIe", 24, 15, 100, 200),
+    "A30_24GB": Card("PCIe", 24, 8, 60, 120),
+    "RTX3080_10GB": Card("PCIe", 10, 6, 24, 80),
+    "RTX4000Ada_20GB": Card("PCIe", 20, 8, 48, 100),
+    "RTX6000Ada_48GB": Card("PCIe", 48, 14, 120, 200),
+    "L40_48GB": Card("PCIe", 48, 14, 96, 160),
+    "GH200_96GB": Card("SXM5", 96, 64, 432, 500),
+    "GB200": Card("SXM6", 192, 36, 480, 800),
+}
+
+_LISTINGS: tuple[Listing, ...] = (
+    # The specification's example comes first: one H100 for 2.69 $/h in CANADA-1.
+    Listing("hyperstack", "H100_80GB", 2.69, (1, 2, 4, 8), ("CANADA-1",), "High"),
+    Listing("hyperstack", "H100_80GB", 2.79, (1,), ("NORWAY-1",), "Medium"),
+    Listing("hyperstack", "A100_80GB", 1.55, (1, 2, 4, 8), ("CANADA-1",), "High", socket="PCIe"),
+    Listing("hyperstack", "L40S_48GB", 1.03, (1, 2), ("CANADA-1", "NORWAY-1"), "Medium"),
+    Listing("hyperstack", "A6000_48GB", 0.52, (1, 2, 4), ("NORWAY-1",), "High"),
+    Listing("hyperstack", "CPU_NODE", 0.12, (1,), ("CANADA-1",), "High"),
+    Listing("runpod", "RTX4090_24GB", 0.69, (1, 2, 4), ("EU-RO-1", "us-east-1"), "High"),
+    Listing("runpod", "RTX4090_24GB", 0.39, (1,), ("anywhere-US",), "Low", "community_cloud"),
+    Listing("runpod", "RTX3090_24GB", 0.22, (1, 2), ("anywhere-US",), "Medium", "community_cloud"),
+    Listing("runpod", "RTX5090_32GB", 0.94, (1,), ("EU-RO-1",), "Low"),
+    Listing("runpod", "A40_48GB", 0.44, (1, 2, 4), ("us-east-1",), "High"),
+    Listing("runpod", "H100_80GB", 2.39, (1, 8), ("us-east-1",), "Low"),
+    Listing("runpod", "H100_80GB", 1.25, (1,), ("us-east-1",), "Low", is_spot=True),
+    Listing("runpod", "A100_80GB", 0.82, (1,), ("EU-RO-1",), "Medium", is_spot=True),
+    Listing("runpod", "RTX_PRO_6000B_96GB", 1.89, (1, 2), ("EU-RO-1",), "Medium"),
+    Listing("lambdalabs", "H100_80GB", 2.99, (1, 8), ("us-west-2",), "Low", socket="SXM5"),
+    Listing("lambdalabs", "A100_40GB", 1.29, (1, 8), ("us-east-1",), "Unavailable"),
+    Listing("lambdalabs", "A6000_48GB", 0.8, (1,), ("us-west-2",), "Medium"),
+    Listing("lambdalabs", "B200_180GB", 4.99, (8,), ("us-west-2",), "Low"),
+    Listing("datacrunch", "H100_80GB", 2.65, (1, 2, 4, 8), ("FIN-01",), "Medium", socket="SXM5"),
+    Listing("datacrunch", "H200_141GB", 3.35, (1, 8), ("FIN-01",), "Medium"),
+    Listing("datacrunch", "A100_40GB", 0.88, (1,), ("FIN-01",), "High"),
+    Listing("datacrunch", "V100_16GB", 0.16, (1, 2, 4), ("FIN-01",), "High"),
+    Listing("datacrunch", "B300_262GB", 5.9, (1, 8), ("FIN-01",), "Low"),
+    Listing("massedcompute", "A6000_48GB", 0.57, (1, 2, 4), ("us-east-1",), "High"),
+    Listing("massedcompute", "L40S_48GB", 0.98, (1,), ("us-east-1",), "Medium"),
+    Listing("massedcompute", "RTX4090_24GB", 0.48, (1,), ("us-east-1",), "Medium"),
+    Listing("nebius", "H200_141GB", 3.5, (1, 8), ("FIN-01",), "High"),
+    Listing("nebius", "B200_180GB", 5.5, (8,), ("FIN-01",), "Medium"),
+    Listing("nebius", "CPU_NODE", 0.2, (1,), ("FIN-01",), "High"),
+    Listing("primecompute", "H100_80GB", 2.45, (1, 8), ("us-west-2",), "High", socket="SXM5"),
+    Listing("primecompute", "H200_141GB", 3.29, (8,), ("ap-south-1",), "Medium"),
+    Listing("primecompute", "B200_180GB", 4.75, (1, 8), ("us-west-2",), "Medium"),
+    Listing("primecompute", "H200_141GB", 3.29, (16,), ("us-west-2",), "Low", nodes=2),
+    Listing("primecompute", "H100_80GB", 2.45, (32,), ("us-west-2",), "Low", socket="SXM5", nodes=4),
+    Listing("tensordock", "RTX4090_24GB", 0.41, (1,), ("us-west-2",), "High"),
+    Listing("tensordock", "RTX3090_24GB", 0.24, (1, 2), ("us-west-2",), "Medium", "community_cloud"),
+    Listing("tensordock", "T4_16GB", 0.12, (1,), ("sao",), "Medium", "community_cloud"),
+    Listing("scaleway", "L4_24GB", 0.75, (1, 2), ("fr-par-2",), "High", currency="EUR"),
+    Listing("scaleway", "H100_80GB", 2.73, (1,), ("fr-par-2",), "Medium", currency="EUR"),
+    Listing("crusoecloud", "A100_80GB", 1.65, (1, 8), ("us-east-1",), "Unavailable"),
+    Listing("crusoecloud", "L40S_48GB", 1.0, (1,), ("us-east-1",), "Low"),
+    Listing("vultr", "A40_48GB", 1.71, (1,), ("ap-northeast-1", "syd"), "Available"),
+    Listing("vultr", "L4_24GB", 0.69, (1,), ("ap-northeast-1",), "Medium"),
+    Listing("cudocompute", "A4000_16GB", 0.17, (1, 2, 4), ("se-sto-1", "us-east-1"), "High"),
+    Listing("cudocompute", "A5000_24GB", 0.29, (1, 2), ("se-sto-1",), "Medium"),
+    Listing("cudocompute", "V100_32GB", 0.39, (1, 2, 4), ("us-east-1",), "Medium"),
+    Listing("cudocompute", "L40S_48GB", 1.21, (1, 2), ("me-dub-1",), "Low"),
+    Listing("denvr", "A100_80GB", 1.95, (1, 2, 4, 8), ("us-west-2",), "Medium", socket="SXM4"),
+    Listing("denvr", "H100_80GB", 3.05, (1, 8), ("us-west-2",), "Low", socket="SXM5"),
+    # A week is charged with the order.
+    Listing("denvr", "H200_141GB", 3.6, (8,), ("us-west-2",), "Low", prepaid_hours=168),
+    Listing("denvr", "A30_24GB", 0.33, (1, 2), ("us-west-2",), prepaid_hours=24),
+    Listing("latitude", "RTX6000Ada_48GB", 0.86, (1, 2, 4), ("sao", "us-west-2"), "High"),
+    Listing("latitude", "GH200_96GB", 3.12, (1,), ("us-west-2",), "Low"),
+    Listing("latitude", "A100_80GB", None, (8,), ("sao",), "Low", socket="PCIe"),
+    Listing("dc_roan", "GB200", 8.4, (4,), ("us-west-2",), "Low"),
+    Listing("dc_roan", "B200_180GB", 5.95, (8,), ("us-west-2",), "Unavailable"),
+    Listing("dc_roan", "B200_180GB", 5.6, (64,), ("us-west-2",), "Low", nodes=8),
+    Listing("nebius", "H100_80GB", 3.1, (16, 32), ("FIN-01",), "Low", socket="SXM5", nodes=2),
+    Listing("nebius", "L40S_48GB", 1.35, (1, 2), ("FIN-01",), "High"),
+    Listing("lambdalabs", "A10_24GB", 0.75, (1,), ("us-west-2", "us-east-1", "ap-south-1"), "Medium"),
+    Listing("lambdalabs", "GH200_96GB", 1.49, (1,), ("us-east-1",), "Unavailable"),
+    Listing("massedcompute", "A30_24GB", 0.35, (1, 2, 4), ("us-east-1",), "High"),
+    Listing("massedcompute", "A5000_24GB", 0.41, (1, 2), ("us-east-1",), "High"),
+    Listing("tensordock", "RTX3080_10GB", 0.17, (1, 2), ("nowhere",), "Low", "community_cloud"),
+    Listing("tensordock", "P100_16GB", 0.19, (1, 2), ("us-east-1",), "High"),
+    Listing("runpod", "RTX4000Ada_20GB", 0.2, (1, 2), ("EU-RO-1",), "High"),
+    # The service's sums have such digits.
+    Listing("runpod", "L40_48GB", 0.6567999999999998, (1,), ("EU-RO-1", "us-east-1"), "Medium"),
+    Listing("runpod", "RTX4000Ada_20GB", 0.11, (1,), ("EU-RO-1",), "Low", is_spot=True),
+    Listing("runpod", "L40_48GB", 0.31, (1,), ("us-east-1",), "Low", "community_cloud", is_spot=True),
+    Listing("scaleway", "L40S_48GB", 1.4, (1, 2, 4), ("fr-par-2",), "High", currency="EUR"),
+    Listing("scaleway", "B300_262GB", 7.5, (8,), ("fr-par-2",), "Low", currency="EUR"),
+    Listing("crusoecloud", "A40_48GB", 0.9, (1, 2, 4, 8), ("us-east-1",), "High"),
+    Listing("crusoecloud", "CPU_NODE", 0.25, (1,), ("us-east-1",), "High"),
+)
+
+_CLOUD_ID_PREFIXES: dict[ProviderType, str] = {
+    "hyperstack": "n3",
+    "lambdalabs": "gpu",
+    "datacrunch": "dc1",
+    "massedcompute": "mc",
+    "nebius": "nb",
+    "primecompute": "pc",
+    "tensordock": "td",
+    "scaleway": "scw",
+    "crusoecloud": "cr",
+    "vultr": "vcg",
+    "cudocompute": "cudo",
+    "denvr": "dnv",
+    "latitude": "lat",
+    "dc_roan": "roan",
+}
+
+
+@cache
+def offers() -> tuple[Offer, ...]:
+    """Every offer, always the same ones in the same order."""
+    return tuple(
+        _offer(listing, count, SITES[site])
+        for listing in _LISTINGS
+        for site in listing.sites
+        for count in listing.counts
+    )
+
+
+def _offer(listing: Listing, count: int, site: Site) -> Offer:
+    card = _CARDS[listing.gpu_type]
+    return Offer(
+        cloud_id=_cloud_id(listing, count),
+        gpu_type=listing.gpu_type,
+        socket=listing.socket or card.socket,
+        gpu_count=count,
+        gpu_memory_gb=card.gpu_memory_gb * count,
+        provider=listing.provider,
+        region=site.region,
+        data_center=site.data_center,
+        country=site.country,
+        security=listing.security,
+        stock=listing.stock,
+        price_hr=_price_hr(listing.price_gpu_hr, count),
+        currency=listing.currency,
+        is_spot=listing.is_spot,
+        images=PROVIDERS[listing.provider].images,
+        disk_gb=_disk_limits(listing.provider, card.disk_gb * count),
+        vcpus=_vcpu_limits(listing.provider, card.vcpus * count),
+        memory_gb=_memory_limits(listing.provider, card.memory_gb * count),
+        internet_mbps=10_000 if count >= 8 else 1_000,
+        interconnect_gbps=3_200 if listing.nodes > 1 else None,
+        provisioning_min=2 if PROVIDERS[listing.provider].is_container else 5,
+        interconnect_type=_interconnect(listing),
+        nodes=listing.nodes,
+        prepaid_hours=listing.prepaid_hours,
+    )
+
+
+def _price_hr(price_gpu_hr: float | None, count: int) -> float | None:
+    if price_gpu_hr is None:
+        return None
+    # One of it costs what the listing says, to the last digit.
+    return price_gpu_hr if count == 1 else round(price_gpu_hr * count, 4)
+
+
+def _interconnect(listing: Listing) -> str | None:
+    if listing.nodes == 1:
+        return None
+    return "RoCE" if listing.provider == "nebius" else "InfiniBand"
+
+
+def _vcpu_limits(provider: ProviderType, default: int) -> Limits:
+    if provider == "cudocompute":
+        return Limits(default, min=2, max=4 * default, step=2, usd_unit_hr=0.005)
+    return Limits(default)
+
+
+def _memory_limits(provider: ProviderType, default_gb: int) -> Limits:
+    if provider == "cudocompute":
+        return Limits(default_gb, min=4, max=4 * default_gb, step=4, usd_unit_hr=0.0025)
+    return Limits(default_gb)
+
+
+def _disk_limits(provider: ProviderType, default_gb: int) -> Limits:
+    if provider in ("lambdalabs", "vultr"):
+        return Limits(default_gb, note="The disk comes with the machine")
+    return Limits(default_gb, min=20, max=max(1000, 2 * default_gb), step=10, usd_unit_hr=0.00014)
+
+
+def _cloud_id(listing: Listing, count: int) -> str:
+    model = listing.gpu_type.partition("_")[0] if listing.gpu_type != "CPU_NODE" else "CPU"
+    prefix = _CLOUD_ID_PREFIXES.get(listing.provider)
+    # runpod's ids are the marketing names, spaces and all, and do not tell how many GPUs are meant.
+    name = f"{prefix}-{model}x{count}" if prefix else f"NVIDIA {model}"
+    return f"{name}{' spot' if listing.is_spot else ''}"

@@ -1,0 +1,175 @@
+"""An offer of the catalogue: what can be rented, within which limits, at what price."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from primepods_magic.sandbox.schemas.enums import (
+    GpuType,
+    Image,
+    ProviderType,
+    Region,
+    SecurityType,
+    Socket,
+    StockStatus,
+)
+from primepods_magic.sandbox.schemas.responses import Adjustable, Currency, GpuOffer, OfferSummary
+
+EUR_IN_USD = 1.08
+"""What a euro costs here. Fixed: a sandbox's prices must not depend on the day."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How much of something an offer includes, and how much more may be ordered.
+
+    Without ``min`` and ``max`` the amount cannot be changed. ``usd_unit_hr`` is the price per hour of one
+    unit above the default.
+    """
+
+    default: int | None
+    min: int | None = None
+    max: int | None = None
+    step: int | None = None
+    usd_unit_hr: float | None = None
+    note: str | None = None
+
+    def refusal(self, what: str, amount: int) -> str | None:
+        """Why ``amount`` cannot be ordered; None when it can."""
+        if amount == self.default:
+            return None
+        if self.min is None or self.max is None:
+            return f"{what} of this offer cannot be changed: leave it out or send {self.default}"
+        if not self.min <= amount <= self.max:
+            return f"{what} must be between {self.min} and {self.max} for this offer, not {amount}"
+        if self.step and (amount - self.min) % self.step:
+            return f"{what} must be {self.min} plus a multiple of {self.step} for this offer, not {amount}"
+        return None
+
+    def extra_usd_hr(self, amount: int) -> float:
+        """What ``amount`` costs beyond what the offer's price includes."""
+        return max(0, amount - (self.default or 0)) * (self.usd_unit_hr or 0.0)
+
+    def wire(self) -> Adjustable:
+        """As the API writes it."""
+        return {
+            "minCount": self.min,
+            "defaultCount": self.default,
+            "maxCount": self.max,
+            "pricePerUnit": self.usd_unit_hr,
+            "step": self.step,
+            "defaultIncludedInPrice": True if self.default is not None else None,
+            "additionalInfo": self.note,
+        }
+
+
+@dataclass(frozen=True)
+class Offer:
+    """One row of ``/availability/gpus`` or, with several ``nodes``, of ``/availability/multi-node``."""
+
+    cloud_id: str
+    gpu_type: GpuType
+    socket: Socket
+    gpu_count: int
+    gpu_memory_gb: int
+    provider: ProviderType
+    region: Region | None
+    data_center: str | None
+    country: str | None
+    security: SecurityType
+    stock: StockStatus
+    price_hr: float | None
+    """In ``currency``, for the whole offer; None: it is not told, and the offer cannot be ordered."""
+    currency: Currency
+    is_spot: bool
+    images: tuple[Image, ...]
+    disk_gb: Limits
+    vcpus: Limits
+    memory_gb: Limits
+    internet_mbps: int
+    interconnect_gbps: int | None
+    provisioning_min: int
+    nodes: int = 1
+    prepaid_hours: int | None = None
+    """So many hours are charged with the order."""
+    interconnect_type: str | None = None
+
+    @property
+    def is_variable(self) -> bool:
+        """Whether the price may change while the pod lives."""
+        return self.is_spot
+
+    @property
+    def price_usd_hr(self) -> float:
+        """The price of the whole offer in USD; it must have one."""
+        assert self.price_hr is not None
+        return self.price_hr if self.currency == "USD" else round(self.price_hr * EUR_IN_USD, 4)
+
+    def price_with(self, *, disk_gb: int, vcpus: int, memory_gb: int) -> float:
+        """The price in USD per hour with these amounts."""
+        extra_usd_hr = (
+            self.disk_gb.extra_usd_hr(disk_gb)
+            + self.vcpus.extra_usd_hr(vcpus)
+            + self.memory_gb.extra_usd_hr(memory_gb)
+        )
+        return round(self.price_usd_hr + extra_usd_hr, 4)
+
+    def wire(self) -> GpuOffer:
+        """As the API writes it."""
+        is_community = self.security == "community_cloud"
+        return {
+            "cloudId": self.cloud_id,
+            "gpuType": self.gpu_type,
+            "socket": self.socket,
+            "provider": self.provider,
+            "region": self.region,
+            "dataCenter": self.data_center,
+            "country": self.country,
+            "gpuCount": self.gpu_count,
+            "gpuMemory": self.gpu_memory_gb,
+            "disk": self.disk_gb.wire(),
+            "sharedDisk": Limits(None).wire(),
+            "vcpu": self.vcpus.wire(),
+            "memory": self.memory_gb.wire(),
+            "internetSpeed": self.internet_mbps,
+            "interconnect": self.interconnect_gbps,
+            "interconnectType": self.interconnect_type,
+            "provisioningTime": self.provisioning_min,
+            "stockStatus": self.stock,
+            "security": self.security,
+            "prices": {
+                "onDemand": None if is_community else self.price_hr,
+                "communityPrice": self.price_hr if is_community else None,
+                "isVariable": self.is_variable,
+                "currency": self.currency,
+            },
+            "images": list(self.images),
+            "isSpot": self.is_spot,
+            "prepaidTime": self.prepaid_hours,
+        }
+
+
+def summary(offers: Iterable[Offer]) -> OfferSummary:
+    """``/availability/gpu-summary``: the cheapest prices by GPU type, count and region, in USD."""
+    table: OfferSummary = {}
+    for offer in offers:
+        places = table.setdefault(offer.gpu_type, {}).setdefault(str(offer.gpu_count), {"cheapest": None})
+        if offer.price_hr is None or offer.stock == "Unavailable" or offer.currency != "USD":
+            continue
+        kind = _price_kind(offer)
+        for place in ("cheapest", offer.region):
+            if place is None:
+                continue
+            prices = places.get(place) or {"onDemand": None, "communityPrice": None, "spotPrice": None}
+            known = prices[kind]
+            prices[kind] = offer.price_hr if known is None else min(known, offer.price_hr)
+            places[place] = prices
+    return table
+
+
+def _price_kind(offer: Offer) -> Literal["onDemand", "communityPrice", "spotPrice"]:
+    if offer.is_spot:
+        return "spotPrice"
+    return "communityPrice" if offer.security == "community_cloud" else "onDemand"

@@ -1,0 +1,233 @@
+"""From an order to a pod: which offer is meant, whether it can be had, and what will become of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from fastapi import HTTPException
+
+from primepods_magic.sandbox.domain.billing import MS_PER_HOUR, Rates
+from primepods_magic.sandbox.domain.catalog import FAILING, PROVIDERS
+from primepods_magic.sandbox.domain.lifecycle import Plan
+from primepods_magic.sandbox.domain.offers import Limits, Offer
+from primepods_magic.sandbox.domain.records import DiskRecord, Node, PodRecord
+from primepods_magic.sandbox.domain.users import Person, Team, team_of
+from primepods_magic.sandbox.schemas.requests import Order, PodOrder
+
+_PROVISIONING_MS = 2000
+_PENDING_MS = 1500
+_INSTALL_MS = 6000
+_NODE_GAP_MS = 1000
+# Spot machines are taken back after two hours at least, and within a day.
+_SPOT_LASTS_MS = (2 * MS_PER_HOUR, 22 * MS_PER_HOUR)
+_REPRICED_AFTER_MS = MS_PER_HOUR
+_REPRICED_SHARES = (0.85, 0.92, 1.08, 1.15)
+_NETWORKS = ("203.0.113", "198.51.100")
+
+
+def choose_offer(order: Order, offers: Iterable[Offer]) -> Offer:
+    """The offer that an order means, among those that there are.
+
+    Raises
+    ------
+    HTTPException
+        404 when nothing has that ``cloudId``; 400 when the rest of the order does not agree with what has, or
+        the provider wants more said; 409 when it is sold out.
+    """
+    pod = order.pod
+    found = [offer for offer in offers if offer.cloud_id == pod.cloud_id]
+    if not found:
+        raise HTTPException(404, f"No offer with cloudId {pod.cloud_id!r}")
+    found = _narrowed(found, "provider.type", order.provider.type, lambda offer: offer.provider)
+    found = _narrowed(found, "gpuType", pod.gpu_type, lambda offer: offer.gpu_type)
+    found = _narrowed(found, "gpuCount", pod.gpu_count, lambda offer: offer.gpu_count)
+    _check_demands(order)
+    if pod.data_center_id is not None:
+        found = _narrowed(found, "dataCenterId", pod.data_center_id, lambda offer: offer.data_center)
+    if pod.country is not None:
+        found = _narrowed(found, "country", pod.country, lambda offer: offer.country)
+    if pod.security is not None:
+        found = _narrowed(found, "security", pod.security, lambda offer: offer.security)
+    found = [offer for offer in found if offer.price_hr is not None]
+    if not found:
+        raise HTTPException(400, f"{pod.cloud_id} has no price at the moment and cannot be ordered")
+    offer = next((offer for offer in found if offer.stock != "Unavailable"), None)
+    if offer is None:
+        raise HTTPException(409, f"provider returned no capacity for {pod.cloud_id}")
+    return offer
+
+
+def _narrowed(found: list[Offer], field: str, wanted: object, said: Callable[[Offer], object]) -> list[Offer]:
+    fitting = [offer for offer in found if said(offer) == wanted]
+    if not fitting:
+        offered = ", ".join(sorted({str(said(offer)) for offer in found}))
+        raise HTTPException(400, f"{field} {wanted} does not fit {found[0].cloud_id}, which offers {offered}")
+    return fitting
+
+
+def _check_demands(order: Order) -> None:
+    # Word for word what the service answers: clients look for these names.
+    provider = PROVIDERS[order.provider.type]
+    if provider.demands_max_price and order.pod.max_price is None:
+        raise HTTPException(400, "Missing field: max_price not specified")
+    if provider.demands_data_center and order.pod.data_center_id is None:
+        raise HTTPException(400, "Missing field: data_center_id not specified")
+
+
+def make_pod(
+    order: Order,
+    offer: Offer,
+    disks: Sequence[DiskRecord],
+    person: Person,
+    *,
+    number: int,
+    now_ms: int,
+    token: Callable[..., str],
+) -> PodRecord:
+    """The pod that an order buys.
+
+    Parameters
+    ----------
+    order, offer:
+        What was asked for and the offer that it means.
+    disks:
+        What is to be attached.
+    person:
+        Who asks.
+    number:
+        The pod's number in the database's sequence; everything invented about the pod follows from it.
+    now_ms:
+        When.
+    token:
+        Gives the same 32 hexadecimal digits for the same arguments.
+
+    Raises
+    ------
+    HTTPException
+        400 or 404: limits, price, image or team do not allow it.
+    """
+    pod = order.pod
+    _check_image(pod, offer)
+    disk_gb = _amount("diskSize", pod.disk_size, offer.disk_gb)
+    vcpus = _amount("vcpus", pod.vcpus, offer.vcpus)
+    memory_gb = _amount("memory", pod.memory, offer.memory_gb)
+    prepaid_hours = _prepaid_hours(pod, offer)
+    team = _team(order, person)
+    price_usd_hr = offer.price_with(disk_gb=disk_gb, vcpus=vcpus, memory_gb=memory_gb)
+    if pod.max_price is not None and pod.max_price < price_usd_hr:
+        raise HTTPException(400, f"The price of {price_usd_hr} USD/h is above maxPrice {pod.max_price}")
+
+    provider = PROVIDERS[offer.provider]
+    pod_id = token("pod", number)
+    return PodRecord(
+        id=pod_id,
+        user_id=person.user_id,
+        team_id=team.team_id if team else None,
+        wallet_id=(team or person).wallet_id,
+        cluster_id=f"c{token('cluster', number)[:24]}" if offer.nodes > 1 else None,
+        name=pod.name or f"pod-{pod_id[:6]}",
+        created_ms=now_ms,
+        provider=offer.provider,
+        gpu_type=offer.gpu_type,
+        gpu_count=offer.gpu_count,
+        socket=offer.socket,
+        image=pod.image,
+        custom_template_id=pod.custom_template_id,
+        memory_gb=memory_gb,
+        disk_gb=disk_gb,
+        vcpus=vcpus,
+        is_spot=offer.is_spot,
+        auto_restart=bool(pod.auto_restart),
+        disk_ids=tuple(disk.id for disk in disks),
+        nodes=_nodes(offer, number, token),
+        # A plain Ubuntu runs no Jupyter.
+        jupyter_port=None
+        if pod.image == "ubuntu_22_cuda_12"
+        else _port(offer, 8888, token("jupyter", number)),
+        rates=Rates(
+            running=price_usd_hr,
+            provisioning=share_of(price_usd_hr, provider.provisioning_share),
+            stopped=share_of(price_usd_hr, provider.stopped_share),
+            prepaid_hours=prepaid_hours,
+        ),
+        plan=_plan(offer, price_usd_hr, token("plan", number)),
+    )
+
+
+def _amount(field: str, wanted: int | None, limits: Limits) -> int:
+    if wanted is None:
+        return limits.default or 0
+    refusal = limits.refusal(field, wanted)
+    if refusal:
+        raise HTTPException(400, refusal)
+    return wanted
+
+
+def _check_image(pod: PodOrder, offer: Offer) -> None:
+    if pod.image not in offer.images:
+        raise HTTPException(
+            400, f"image {pod.image} is not offered by {offer.cloud_id}, which has {', '.join(offer.images)}"
+        )
+
+
+def _prepaid_hours(pod: PodOrder, offer: Offer) -> float:
+    if offer.prepaid_hours is None:
+        if pod.prepaid_for_hr is not None:
+            raise HTTPException(400, f"reserved (prepaid) capacity is not available for {offer.cloud_id}")
+        return 0.0
+    wanted = offer.prepaid_hours if pod.prepaid_for_hr is None else pod.prepaid_for_hr
+    if wanted < offer.prepaid_hours:
+        raise HTTPException(400, f"prepaidForHr must be {offer.prepaid_hours} or more for {offer.cloud_id}")
+    return wanted
+
+
+def _team(order: Order, person: Person) -> Team | None:
+    if order.team is None:
+        return None
+    team = team_of(order.team.team_id, person)
+    if team is None:
+        raise HTTPException(404, f"No team with id {order.team.team_id!r}")
+    return team
+
+
+def share_of(price_usd_hr: float, share: float | None) -> float | None:
+    """A part of a price; None, which means all of it, stays None."""
+    return None if share is None else round(price_usd_hr * share, 4)
+
+
+def _plan(offer: Offer, price_usd_hr: float, token: str) -> Plan:
+    # ±20 %, so that two progress bars side by side are not one.
+    variation = 0.8 + 0.4 * int(token[:8], 16) / 0xFFFFFFFF
+    chance = int(token[8:24], 16)
+    fails = (offer.provider, offer.gpu_type) == FAILING
+    return Plan(
+        provisioning_ms=_PROVISIONING_MS,
+        pending_ms=_PENDING_MS,
+        connect_after_ms=PROVIDERS[offer.provider].connect_after_ms,
+        node_gap_ms=_NODE_GAP_MS,
+        install_ms=round(_INSTALL_MS * variation),
+        fails_at_percent=60 if fails else None,
+        failure="NVIDIA driver 570.86.15: dkms build failed for kernel 6.8.0-41 (exit code 10)"
+        if fails
+        else None,
+        reclaimed_after_ms=_SPOT_LASTS_MS[0] + chance % _SPOT_LASTS_MS[1] if offer.is_spot else None,
+        repriced_after_ms=_REPRICED_AFTER_MS + chance % MS_PER_HOUR if offer.is_variable else None,
+        repriced_usd_hr=round(price_usd_hr * _REPRICED_SHARES[chance % len(_REPRICED_SHARES)], 4),
+    )
+
+
+def _nodes(offer: Offer, number: int, token: Callable[..., str]) -> tuple[Node, ...]:
+    provider = PROVIDERS[offer.provider]
+    nodes = []
+    for index in range(offer.nodes):
+        digits = int(token("node", number, index), 16)
+        ip = f"{_NETWORKS[digits % 2]}.{1 + digits // 2 % 254}"
+        nodes.append(Node(ip, provider.ssh_user, _port(offer, 22, token("ssh", number, index))))
+    return tuple(nodes)
+
+
+def _port(offer: Offer, internal: int, token: str) -> int:
+    """A machine of one's own keeps its port numbers; a container's are mapped."""
+    if not PROVIDERS[offer.provider].is_container:
+        return internal
+    return 30_000 + int(token[:8], 16) % 10_000

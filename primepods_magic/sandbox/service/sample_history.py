@@ -1,0 +1,150 @@
+"""An invented past: what a small team has rented over the last months, for history and costs to show."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+
+from primepods_magic.sandbox.domain.billing import (
+    MS_PER_HOUR,
+    Rates,
+    Repricing,
+    Span,
+    average_price,
+    billed_usd,
+    charges_of,
+)
+from primepods_magic.sandbox.domain.catalog import PROVIDERS, offers
+from primepods_magic.sandbox.domain.offers import Offer
+from primepods_magic.sandbox.domain.records import HistoryRow
+from primepods_magic.sandbox.domain.users import ADA, PEOPLE, TEAMS
+from primepods_magic.sandbox.storage.store import seeded_token
+
+from .ordering import share_of
+
+_SPAN_MS = 120 * 24 * MS_PER_HOUR
+_MS_PER_MINUTE = 60_000
+_PURPOSES = ("train", "eval", "sft", "sweep", "inference", "notebook", "preprocess", "distill")
+_PROJECTS = ("llama", "whisper", "protein", "diffusion", "weather", "retrieval")
+
+# Shares of the three people, of who pays for Ada's pods (None: she herself), and of how long pods live.
+_PEOPLE_WEIGHTS = (5, 3, 2)
+_PAYERS = (None, *TEAMS)
+_PAYER_WEIGHTS = (5, 3, 2)
+_TYPICAL_HOURS = (0.1, 0.7, 3.0, 11.0, 40.0)
+_HOURS_WEIGHTS = (2, 4, 5, 3, 1)
+
+_DISK_EVERY = 60
+
+
+def invented_history(rows: int, *, before_ms: int, seed: int) -> Iterator[HistoryRow]:
+    """Rows that ended within 120 days before ``before_ms``, oldest first, the same for the same arguments.
+
+    Parameters
+    ----------
+    rows:
+        How many.
+    before_ms:
+        The instant at which the sandbox begins.
+    seed:
+        Chooses among the possible pasts.
+    """
+    rng = random.Random(seed)  # noqa: S311 - a story, not a secret
+    # Big machines are rented less often than small ones.
+    rentable = [
+        offer
+        for offer in offers()
+        if offer.price_hr is not None and offer.stock != "Unavailable" and offer.nodes == 1
+    ]
+    weights = [1 / (1 + offer.price_usd_hr) for offer in rentable]
+    chosen = rng.choices(rentable, weights, k=rows)
+    ends_ms = sorted(before_ms - rng.randrange(60_000, _SPAN_MS) for _ in range(rows))
+    for number, (offer, end_ms) in enumerate(zip(chosen, ends_ms, strict=True)):
+        if number % _DISK_EVERY == _DISK_EVERY // 2 or number == rows - 1 < _DISK_EVERY // 2:
+            yield _disk_row(rng, number, end_ms, seed)
+        else:
+            yield _pod_row(rng, number, offer, end_ms, seed)
+
+
+def _pod_row(rng: random.Random, number: int, offer: Offer, end_ms: int, seed: int) -> HistoryRow:
+    (typical_hours,) = rng.choices(_TYPICAL_HOURS, _HOURS_WEIGHTS)
+    start_ms = end_ms - round(typical_hours * rng.uniform(0.4, 2.2) * MS_PER_HOUR)
+    provider = PROVIDERS[offer.provider]
+    price_usd_hr = offer.price_usd_hr
+    rates = Rates(
+        running=price_usd_hr,
+        provisioning=share_of(price_usd_hr, provider.provisioning_share),
+        stopped=share_of(price_usd_hr, provider.stopped_share),
+        prepaid_hours=offer.prepaid_hours or 0,
+    )
+    spans = _spans(rng, start_ms, end_ms)
+    repricings = []
+    if offer.is_variable:
+        turn_ms = rng.randrange(start_ms, end_ms)
+        repricings.append(Repricing(turn_ms, round(price_usd_hr * rng.uniform(0.8, 1.2), 4)))
+    billed = billed_usd(charges_of(spans, rates, repricings), end_ms)
+    (person,) = rng.choices(PEOPLE, _PEOPLE_WEIGHTS)
+    # What others rent for themselves is nobody else's business.
+    if person == ADA:
+        (team,) = rng.choices(_PAYERS, _PAYER_WEIGHTS)
+    else:
+        (team,) = rng.choices(TEAMS, _PAYER_WEIGHTS[1:])
+    is_late = rng.random() < 0.1
+    return HistoryRow(
+        id=seeded_token(seed, "past", number),
+        name=f"{rng.choice(_PROJECTS)}-{rng.choice(_PURPOSES)}-{rng.randrange(1, 40)}",
+        provider=offer.provider,
+        provisioned_by=person.name,
+        type="Instance",
+        created_ms=start_ms,
+        terminated_ms=end_ms,
+        gpu_name=offer.gpu_type,
+        gpu_count=offer.gpu_count,
+        socket=offer.socket,
+        price_usd_hr=round(average_price(start_ms, end_ms, rates, repricings), 4),
+        user_id=person.user_id,
+        team_id=team.team_id if team else None,
+        wallet_id=(team or person).wallet_id,
+        billed_usd=billed,
+        settled_ms=end_ms + (rng.randrange(24 * MS_PER_HOUR) if is_late else 0),
+        early_usd=0.0 if is_late else billed,
+    )
+
+
+def _spans(rng: random.Random, start_ms: int, end_ms: int) -> list[Span]:
+    """Provisioned for a few minutes, then running, and for one in eight of them stopped in between."""
+    length_ms = end_ms - start_ms
+    active_ms = start_ms + min(length_ms // 2, rng.randrange(1, 5) * _MS_PER_MINUTE)
+    spans = [Span("PROVISIONING", start_ms, active_ms)]
+    if rng.random() < 0.125:
+        stop_ms = active_ms + round((end_ms - active_ms) * rng.uniform(0.2, 0.6))
+        start_again_ms = stop_ms + round((end_ms - stop_ms) * rng.uniform(0.2, 0.9))
+        spans += [Span("ACTIVE", active_ms, stop_ms), Span("STOPPED", stop_ms, start_again_ms)]
+        active_ms = start_again_ms
+    return [*spans, Span("ACTIVE", active_ms, end_ms)]
+
+
+def _disk_row(rng: random.Random, number: int, end_ms: int, seed: int) -> HistoryRow:
+    hours = rng.uniform(100.0, 900.0)
+    size_gb = rng.choice((100, 250, 500))
+    price_usd_hr = round(size_gb * 0.00007, 4)
+    billed = round(price_usd_hr * hours, 6)
+    return HistoryRow(
+        id=seeded_token(seed, "past", number),
+        name=f"{rng.choice(_PROJECTS)}-data",
+        provider="hyperstack",
+        provisioned_by=ADA.name,
+        type="Disk",
+        created_ms=end_ms - round(hours * MS_PER_HOUR),
+        terminated_ms=end_ms,
+        gpu_name="",
+        gpu_count=0,
+        socket=None,
+        price_usd_hr=price_usd_hr,
+        user_id=ADA.user_id,
+        team_id=TEAMS[0].team_id,
+        wallet_id=TEAMS[0].wallet_id,
+        billed_usd=billed,
+        settled_ms=end_ms,
+        early_usd=billed,
+    )

@@ -1,0 +1,286 @@
+"""The sandbox's world, as every route sees it: the database, the dialect, and pods at the present instant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Annotated
+
+from fastapi import Depends, HTTPException, Request
+
+from primepods_magic.sandbox.domain import users as people
+from primepods_magic.sandbox.domain.billing import average_price, billed_usd
+from primepods_magic.sandbox.domain.catalog import offers
+from primepods_magic.sandbox.domain.disks import attach_refusal
+from primepods_magic.sandbox.domain.lifecycle import (
+    Event,
+    EventKind,
+    State,
+    charges,
+    refusal,
+    repricings,
+    state_at,
+    terminated_ms,
+)
+from primepods_magic.sandbox.domain.offers import Offer
+from primepods_magic.sandbox.domain.records import DiskRecord, HistoryRow, PodRecord
+from primepods_magic.sandbox.domain.users import Person
+from primepods_magic.sandbox.faults.rules import ON_TIME, Faults, Lateness
+from primepods_magic.sandbox.http.api_keys import Key
+from primepods_magic.sandbox.schemas.enums import Dialect
+from primepods_magic.sandbox.schemas.requests import Order
+from primepods_magic.sandbox.storage.store import Store
+from primepods_magic.sandbox.storage.tables.stock import OfferKey
+
+from .ordering import choose_offer, make_pod
+from .wallets import REFILL, plan_next_look, settle
+
+# One pod in eight is billed up to a day after its end.
+_LATE_ONE_IN = 8
+_LATEST_MS = 24 * 3_600_000
+
+
+@dataclass(frozen=True)
+class World:
+    """What the routes work with. One thread serves them all, so nothing here needs a lock.
+
+    Parameters
+    ----------
+    store:
+        The database.
+    dialect:
+        In which words to answer.
+    page_cap:
+        The longest page of any list, whatever a client asks for.
+    faults:
+        What is to go wrong on purpose.
+    """
+
+    store: Store
+    dialect: Dialect
+    page_cap: int
+    faults: Faults
+
+    @contextmanager
+    def reading(self) -> Iterator[int]:
+        """Everything read inside the block is of one moment, and of the instant that it gives."""
+        with self.store.reading():
+            now_ms = self.now_ms()
+            is_due = bool(self.store.wallets.to_look_at(now_ms))
+            if not is_due:
+                yield now_ms
+        if is_due:
+            with self.writing() as now_ms:
+                yield now_ms
+
+    @contextmanager
+    def writing(self) -> Iterator[int]:
+        """Only this process writes inside the block; an exception undoes all of it. It gives the instant."""
+        with self.store.writing():
+            now_ms = self.now_ms()
+            settle(self.store, now_ms, self.reclaim_all)
+            yield now_ms
+
+    def now_ms(self) -> int:
+        """The present instant."""
+        return self.store.clock().now_ms()
+
+    def page(self, limit: int) -> int:
+        """How many rows a client gets that asks for ``limit``."""
+        return min(limit, self.page_cap)
+
+    def offers(self) -> tuple[Offer, ...]:
+        """What can be rented now, and what is out of stock."""
+        stock = self.store.stock.all()
+        if not stock:
+            return offers()
+        return tuple(replace(offer, stock=stock.get(offer_key(offer), offer.stock)) for offer in offers())
+
+    def disk(self, disk_id: str, person: Person) -> DiskRecord | None:
+        """A disk that a person may use and that has not ended."""
+        return self.store.disks.get(disk_id, person.wallets(), self.now_ms())
+
+    def states(self, records: Sequence[PodRecord]) -> list[State]:
+        """What each of these pods is now (when it begins, if that is still to come)."""
+        now_ms = self.now_ms()
+        events = self.store.pods.events(record.id for record in records)
+        return [_state(max(now_ms, record.created_ms), record, events[record.id]) for record in records]
+
+    def state(self, record: PodRecord) -> State:
+        """What a pod is now (when it begins, if that is still to come)."""
+        return self.states([record])[0]
+
+    def live_pod(
+        self, pod_id: str, person: Person | None, *, listed: bool = False
+    ) -> tuple[PodRecord, State]:
+        """A pod that is not TERMINATED, and what it is now.
+
+        Parameters
+        ----------
+        pod_id:
+            Which.
+        person:
+            Only a pod that this person sees; None: any.
+        listed:
+            Only a pod that is listed yet.
+
+        Raises
+        ------
+        HTTPException
+            404 when there is none.
+        """
+        wallets = person.wallets() if person else None
+        record = self.store.pods.get(pod_id, self.now_ms(), wallets, listed=listed)
+        state = self.state(record) if record else None
+        if record is None or state is None or state.status == "TERMINATED":
+            raise HTTPException(404, f"Pod not found: {pod_id}")
+        return record, state
+
+    def launch(self, order: Order, key: Key, lateness: Lateness = ON_TIME) -> PodRecord:
+        """Buy a pod.
+
+        Parameters
+        ----------
+        order:
+            What is asked for.
+        key:
+            Who asks.
+        lateness:
+            When it begins to exist, and to be listed.
+
+        Raises
+        ------
+        HTTPException
+            400, 402, 404 or 409: why it cannot be bought.
+        """
+        with self.writing() as now_ms:
+            offer = choose_offer(order, self.offers())
+            self._check_key(order, key.person)
+            disks = [
+                self._attachable(disk_id, key.person, offer) for disk_id in dict.fromkeys(order.disks or ())
+            ]
+            number = self.store.next_number()
+            begins_ms = now_ms + lateness.commits_ms
+            record = make_pod(
+                order, offer, disks, key.person, number=number, now_ms=begins_ms, token=self.store.token
+            )
+            at_least_usd = record.rates.prepaid_usd or record.rates.running
+            if self.store.wallets.balance_usd(record.wallet_id, now_ms) < at_least_usd:
+                paid_for = "the prepaid hours" if record.rates.prepaid_usd else "one hour"
+                raise HTTPException(402, f"Insufficient balance for {paid_for} of this pod{REFILL}")
+            self.store.pods.add(number, record, listed_from_ms=begins_ms + lateness.listed_ms)
+            self._rewrite(record, [], now_ms)
+        return record
+
+    def record_event(
+        self, pod_id: str, kind: EventKind, person: Person | None = None, *, usd_hr: float | None = None
+    ) -> tuple[PodRecord, State]:
+        """Let something happen to a pod, and say what it is then.
+
+        Parameters
+        ----------
+        pod_id, kind:
+            What happens to which pod.
+        person:
+            Who does it; None: nobody who needs to see it.
+        usd_hr:
+            The new price of a ``reprice``.
+
+        Raises
+        ------
+        HTTPException
+            404 when there is no such pod, 409 when this cannot happen to it now.
+        """
+        with self.writing() as now_ms:
+            record, state = self.live_pod(pod_id, person)
+            # Deleting what is being deleted is harmless.
+            if kind == "delete" and state.status == "DELETING":
+                return record, state
+            reason = refusal(kind, state)
+            if reason:
+                raise HTTPException(409, reason)
+            self._add_event(record, Event(now_ms, kind, usd_hr), now_ms)
+            return record, self.state(record)
+
+    def charge_anew(self, wallet_id: str, now_ms: int) -> None:
+        """Look at a wallet whose charges or deposits have changed; call inside :meth:`writing`."""
+        plan_next_look(self.store, wallet_id, now_ms)
+
+    def reclaim_all(self, wallet_id: str, at_ms: int) -> None:
+        """Take back every pod that a wallet pays for; call inside :meth:`writing`."""
+        for record in self.store.pods.live(at_ms, wallet_id):
+            self._add_event(record, Event(at_ms, "reclaim"), at_ms)
+
+    def _add_event(self, record: PodRecord, event: Event, now_ms: int) -> None:
+        self.store.pods.add_event(record.id, event)
+        self._rewrite(record, self.store.pods.events([record.id])[record.id], now_ms)
+
+    def _rewrite(self, record: PodRecord, events: Sequence[Event], now_ms: int) -> None:
+        """Work out anew when a pod ends, what it costs, and what it will leave behind."""
+        ends_ms = terminated_ms(record.created_ms, record.plan, events)
+        self.store.pods.set_end(record.id, ends_ms)
+        self.store.history.replace(
+            record.id, None if ends_ms is None else self._history_row(record, events, ends_ms)
+        )
+        spent = charges(record.created_ms, record.plan, events, record.rates)
+        self.store.wallets.charge(record.id, record.wallet_id, spent)
+        self.charge_anew(record.wallet_id, now_ms)
+
+    def _check_key(self, order: Order, person: Person) -> None:
+        wanted = order.pod.ssh_key_id
+        if wanted is not None and wanted not in [key.id for key in self.store.account.keys(person.user_id)]:
+            raise HTTPException(400, f"sshKeyId {wanted} is no key of this account")
+
+    def _attachable(self, disk_id: str, person: Person, offer: Offer) -> DiskRecord:
+        disk = self.disk(disk_id, person)
+        if disk is None:
+            raise HTTPException(404, f"No disk with id {disk_id!r}")
+        now_ms = self.now_ms()
+        reason = attach_refusal(disk, offer, self.store.pods.holding(disk_id, now_ms), now_ms)
+        if reason:
+            raise HTTPException(400, reason)
+        return disk
+
+    def _history_row(self, record: PodRecord, events: Sequence[Event], ends_ms: int) -> HistoryRow:
+        spent_usd = billed_usd(charges(record.created_ms, record.plan, events, record.rates), ends_ms)
+        prices = repricings(record.created_ms, record.plan, events)
+        chance = int(self.store.token("settled", record.id), 16)
+        is_late = chance % _LATE_ONE_IN == 0
+        return HistoryRow(
+            id=record.id,
+            name=record.name,
+            provider=record.provider,
+            provisioned_by=people.person(record.user_id).name,
+            type="Cluster" if record.cluster_id else "Instance",
+            created_ms=record.created_ms,
+            terminated_ms=ends_ms,
+            gpu_name=record.gpu_type,
+            gpu_count=record.gpu_count,
+            socket=record.socket,
+            price_usd_hr=round(average_price(record.created_ms, ends_ms, record.rates, prices), 4),
+            user_id=record.user_id,
+            team_id=record.team_id,
+            wallet_id=record.wallet_id,
+            billed_usd=spent_usd,
+            settled_ms=ends_ms + (chance // _LATE_ONE_IN % _LATEST_MS if is_late else 0),
+            early_usd=0.0 if is_late else spent_usd,
+        )
+
+
+def offer_key(offer: Offer) -> OfferKey:
+    """What tells an offer from the others, apart from its size."""
+    return OfferKey(offer.provider, offer.cloud_id, offer.data_center or "")
+
+
+def _state(instant_ms: int, record: PodRecord, events: Iterable[Event]) -> State:
+    return state_at(instant_ms, record.created_ms, record.plan, list(events), record.rates)
+
+
+async def _world(request: Request) -> World:
+    world: World = request.state.world
+    return world
+
+
+TheWorld = Annotated[World, Depends(_world)]
+"""How a route asks for the world."""
