@@ -50,9 +50,10 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
 
     part.field("Name").fill("train")
     part.field("Disk (GB)").fill("205")
+    part.field("Disk (GB)").blur()
+    part.says("disk goes in steps of 10")
     part.root.get_by_role("button", name="More settings").click()
     part.field("Environment variable").fill("2ND")
-    part.says("disk goes in steps of 10")
     part.says("does not begin with a digit")
     expect(part.button("Review and launch …")).to_be_disabled()
     part.pictures("invalid")
