@@ -37,7 +37,7 @@ VERSION = primepods_magic.__version__
 DATA = {
     f"{NAME}/notebook/launcher/view/launcher.css",
     f"{NAME}/py.typed",
-    f"{NAME}/sandbox/documents/page.css",
+    f"{NAME}/sandbox/docs/page.css",
 }
 
 # What is imported and comes with what is required, for its own users to import.
@@ -45,7 +45,7 @@ COMES_WITH = {"numpy": "pandas", "pydantic-core": "pydantic", "starlette": "fast
 
 # What building and testing take, beside the package; the backend adds the last two.
 BESIDE = (
-    "notebooks tests README.md REFERENCE.md CHANGELOG.md CONTRIBUTING.md LICENSE Makefile pyproject.toml "
+    "notebooks tests benchmarks README.md REFERENCE.md CHANGELOG.md CONTRIBUTING.md LICENSE Makefile pyproject.toml "
     ".pre-commit-config.yaml .gitignore"
 ).split()
 
