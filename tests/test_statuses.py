@@ -27,7 +27,7 @@ from primepods_magic.notebook.progress.widget import WidgetView
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.wait import Goal, wait_for
-from primepods_magic.pods.watching.status_reader import Lookout
+from primepods_magic.pods.watching.status_reader import StatusReader
 from tests.notebook.views.snapshots import FrontEnd, snapshot
 from tests.support.scripted import Answered, Asked, as_json, scripted
 
@@ -356,7 +356,7 @@ def test_a_look_reads_the_words_of_the_specification(
 ) -> None:
     for status, word in TABLE:
         service.tell(shape, (status, word))
-        lookout, seen = Lookout(connection), PodDetails(id="p1", name="train")
+        lookout, seen = StatusReader(connection), PodDetails(id="p1", name="train")
         for _ in range(2 if shape == "unlisted" else 1):
             (seen,) = lookout.look([seen]).pods
         told = None if seen.installation_status is None else str(seen.installation_status)

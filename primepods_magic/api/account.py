@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field
 
 from primepods_magic.api.fields.lenient_types import (
     Amount,
-    Answer,
+    ApiModel,
     Balance,
     Currency,
     Flag,
@@ -22,8 +22,8 @@ from primepods_magic.api.fields.lenient_types import (
     Text,
     Timestamp,
     Whole,
+    parse_enum,
     rows_of,
-    word,
 )
 
 from .enums import STATUS_SYNONYMS, PodStatus
@@ -42,7 +42,7 @@ __all__ = [
 ]
 
 
-class Permission(Answer):
+class Permission(ApiModel):
     """What a key may do with one kind of thing."""
 
     read: Flag = None
@@ -55,7 +55,7 @@ def _scope(value: object) -> dict[str, Any]:
     return {str(name): said if isinstance(said, Mapping) else None for name, said in value.items()}
 
 
-class User(Answer):
+class User(ApiModel):
     """``GET /user/whoami``: whose key this is. ``scope`` names what the key may do, ``None`` is nothing.
 
     >>> user = User.model_validate({"id": "u1", "scope": {"instances": {"read": True, "write": False}}})
@@ -73,7 +73,7 @@ class User(Answer):
     scope: Annotated[dict[str, Permission | None], BeforeValidator(_scope)] = {}
 
 
-class Team(Answer):
+class Team(ApiModel):
     """One line of ``GET /user/teams``, and my role there."""
 
     team_id: Text = None
@@ -83,7 +83,7 @@ class Team(Answer):
     created_at: Timestamp = None
 
 
-class TeamMember(Answer):
+class TeamMember(ApiModel):
     """One line of ``GET /teams/{team_id}/members``."""
 
     user_id: Text = None
@@ -93,7 +93,7 @@ class TeamMember(Answer):
     joined_at: Timestamp = None
 
 
-class SshKey(Answer):
+class SshKey(ApiModel):
     """One line of ``GET /ssh_keys``: a public key that can log in to the account's pods."""
 
     id: Text = None
@@ -109,7 +109,7 @@ def _place(value: object) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-class DiskPlace(Answer):
+class DiskPlace(ApiModel):
     """Where a disk is, and whether several pods may share it."""
 
     country: Text = None
@@ -124,13 +124,13 @@ def _texts(value: object) -> list[str]:
 
 def _disk_status(value: object) -> PodStatus | str | None:
     # A disk has the words of a pod, and some of its own.
-    return word(PodStatus, value, STATUS_SYNONYMS)
+    return parse_enum(PodStatus, value, STATUS_SYNONYMS)
 
 
 _DiskStatus = Annotated[PodStatus | str | None, BeforeValidator(_disk_status)]
 
 
-class Disk(Answer):
+class Disk(ApiModel):
     """One line of ``GET /disks``: a disk, which survives the pods it is attached to and bills by itself.
     ``size`` is in GB, prices are USD per hour for the whole disk."""
 
@@ -153,7 +153,7 @@ class Disk(Answer):
     clusters: Annotated[list[str], BeforeValidator(_texts)] = []
 
 
-class Billing(Answer):
+class Billing(ApiModel):
     """What one pod or disk was billed so far, as ``GET /billing/wallet`` says it, in its snake_case."""
 
     id: Text = None
@@ -166,7 +166,7 @@ class Billing(Answer):
     resource_id: Annotated[Text, Field(alias="resource_id")] = None
 
 
-class Wallet(Answer):
+class Wallet(ApiModel):
     """``GET /billing/wallet``: what there is to spend, and what was billed last.
 
     >>> Wallet.model_validate({"wallet_id": "w1", "balance_usd": 12.5}).balance_usd
@@ -181,7 +181,7 @@ class Wallet(Answer):
     recent_billings: Annotated[list[Billing], BeforeValidator(rows_of), Field(alias="recent_billings")] = []
 
 
-class SummaryPrice(Answer):
+class SummaryPrice(ApiModel):
     """The lowest prices per hour for a GPU type and count, in one region or anywhere (``cheapest``)."""
 
     on_demand: OfferPrice = None

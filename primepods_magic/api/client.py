@@ -10,21 +10,21 @@ import httpx
 
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
 from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
-from .fields.lenient_types import Answer
+from .fields.lenient_types import ApiModel
 from .http.pagination import ListPage, is_nothing, read_list_page, read_pages, read_whole_list
 from .http.parsing import read_created_pod, read_logs, read_model, read_page, read_rows, read_status
 from .http.paths import quote_id, try_both
-from .http.session import READ_TIMEOUT_S, Params, Transport
+from .http.session import READ_TIMEOUT_S, HttpSession, Params
 from .models import HistoryRow, Offer, Page, PodDetails, PodStatusEntry
 from .requests import CreateRequest
 from .settings import Settings
 from .text.log_tail import show_end
-from .text.sanitize import clean
+from .text.sanitize import sanitize
 from .validation.bounds import check_count, check_seconds, page_params, sorting_params
 
 __all__ = ["Client"]
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=ApiModel)
 _PODS = "/api/v1/pods/"
 # An address of 4 kB: servers commonly take eight.
 _IDS_IN_ONE_REQUEST = 100
@@ -64,7 +64,7 @@ class Client:
     ) -> None:
         self.settings = settings
         read_timeout_s = check_seconds("read_timeout_s", read_timeout_s)
-        self.transport = Transport(settings, http=http, read_timeout_s=read_timeout_s)
+        self.transport = HttpSession(settings, http=http, read_timeout_s=read_timeout_s)
         self.on_pods: Callable[[list[PodDetails]], object] | None = None
         """Is given every full list of pods that comes in."""
         self.on_offers: Callable[[list[Offer]], object] | None = None
@@ -83,7 +83,7 @@ class Client:
 
     def create_pod(self, request: CreateRequest, *, look: Callable[[], object] | None = None) -> PodDetails:
         """``POST /pods``: rent a pod. Sent at most once where the service may have acted on it; ``look``, as
-        `Transport.request` has it, looks for the pod before a create is sent again after 429.
+        `HttpSession.request` has it, looks for the pod before a create is sent again after 429.
 
         Raises
         ------
@@ -146,7 +146,7 @@ class Client:
         pod = read_model(PodDetails, answer)
         if pod.id not in (None, "", pod_id):
             raise UnexpectedAnswer(
-                f"asked for the pod {clean(pod_id)}, the service returned another one ({clean(pod.id)})"
+                f"asked for the pod {sanitize(pod_id)}, the service returned another one ({sanitize(pod.id)})"
             )
         return pod if pod.id else pod.model_copy(update={"id": pod_id})
 
@@ -207,7 +207,7 @@ class Client:
         limit, offset : int
             Which rows; the service may grant fewer.
         pause : callable, optional
-            As `Transport.request` has it.
+            As `HttpSession.request` has it.
         """
         params: Params = {**page_params(limit, offset), **sorting_params("terminatedAt", "asc")}
         answer = self.transport.request("GET", f"{_PODS}history", params=params, pause=pause)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from primepods_magic.api.secrets.redaction import hide_secrets
-from primepods_magic.api.text.sanitize import clean, clean_message, shorten
+from primepods_magic.api.text.sanitize import clean_message, sanitize, shorten
 from primepods_magic.api.text.stream_output import printable, shows_colors
 
 __all__ = [
@@ -49,7 +49,7 @@ class PodsError(Exception):
     ----------
     message : str
         What the user reads; it is made safe to print. Its lines stay lines, so whatever is put into it from
-        outside has to be on one line: `clean`.
+        outside has to be on one line: `sanitize`.
     status_code : int, optional
         HTTP status, where the service answered.
     request_id : str, optional
@@ -85,8 +85,8 @@ class PodsError(Exception):
     ) -> None:
         super().__init__(shorten(clean_message(str(message)[: _LONGEST_MESSAGE + 1]), _LONGEST_MESSAGE))
         self.status_code = status_code
-        self.request_id = request_id and clean(request_id)
-        self.said = said and clean(said)
+        self.request_id = request_id and sanitize(request_id)
+        self.said = said and sanitize(said)
         self.retry_after_s = retry_after_s
 
     def prepend(self, text: str) -> None:

@@ -15,7 +15,7 @@ from pydantic import BeforeValidator, ValidationInfo, model_validator
 from primepods_magic.api.fields.installation import Percent, with_installation
 from primepods_magic.api.fields.lenient_types import (
     Amount,
-    Answer,
+    ApiModel,
     Balance,
     Count,
     Flag,
@@ -29,18 +29,18 @@ from primepods_magic.api.fields.lenient_types import (
     Timestamp,
     fold_word,
     number_in,
+    parse_enum,
     port_in,
     rows_of,
-    word,
 )
-from primepods_magic.api.fields.parts import AttachedResource, PortMapping, Prices, Resources, Spec
+from primepods_magic.api.fields.parts import AttachedResource, PortMapping, Prices, ResourceLimits, Resources
 from primepods_magic.api.fields.prices import is_price_name, told_prices, with_price
 from primepods_magic.api.fields.ssh_target import SshTarget, host_in, read_by_port, read_connections
 from primepods_magic.api.fields.stock import Stock, read_stock, stock_text_in
 from primepods_magic.api.fields.terms import OfferTerms, Spot
 from primepods_magic.api.fields.undocumented import without_secrets
 from primepods_magic.api.http.urls import bare_addresses
-from primepods_magic.api.text.sanitize import as_word, name_as_word, whole_characters
+from primepods_magic.api.text.sanitize import as_word, name_as_word, replace_surrogates
 
 from .enums import INSTALLATION_SYNONYMS, STATUS_SYNONYMS, InstallationStatus, PodStatus
 
@@ -53,8 +53,8 @@ __all__ = [
     "PodStatusEntry",
     "PortMapping",
     "Prices",
+    "ResourceLimits",
     "Resources",
-    "Spec",
 ]
 
 T = TypeVar("T")
@@ -70,16 +70,16 @@ _Machines = Annotated[Count, BeforeValidator(_count_cpu_node)]
 
 
 def _pod_status(value: object) -> PodStatus | str:
-    return word(PodStatus, value, STATUS_SYNONYMS) or PodStatus.UNKNOWN
+    return parse_enum(PodStatus, value, STATUS_SYNONYMS) or PodStatus.UNKNOWN
 
 
 def _installation(value: object) -> InstallationStatus | str | None:
-    return word(InstallationStatus, value, INSTALLATION_SYNONYMS)
+    return parse_enum(InstallationStatus, value, INSTALLATION_SYNONYMS)
 
 
-def _says_failure(word: str | None) -> bool:
+def _says_failure(parse_enum: str | None) -> bool:
     """Return whether any part of a word is one of failure, as in "LAUNCH_FAILED"."""
-    return word is not None and not _FAILURES.isdisjoint(fold_word(word).split("_"))
+    return parse_enum is not None and not _FAILURES.isdisjoint(fold_word(parse_enum).split("_"))
 
 
 _OVER = frozenset({PodStatus.ERROR, PodStatus.DELETING, PodStatus.TERMINATED})
@@ -101,7 +101,7 @@ _Rows = BeforeValidator(rows_of)
 _Texts = Annotated[
     list[str],
     BeforeValidator(
-        lambda v: [whole_characters(t) for t in v if isinstance(t, str)] if isinstance(v, list) else []
+        lambda v: [replace_surrogates(t) for t in v if isinstance(t, str)] if isinstance(v, list) else []
     ),
 ]
 
@@ -122,7 +122,7 @@ class Page(Generic[T]):
     total: int | None
 
 
-class PodDetails(Answer):
+class PodDetails(ApiModel):
     """One pod, as ``GET /pods`` and ``GET /pods/{pod_id}`` describe it.
 
     Prices are USD per hour for the whole pod; ``unread_price`` is the text of one that is there and cannot be
@@ -223,7 +223,7 @@ class PodDetails(Answer):
         return None
 
     @property
-    def word(self) -> str:
+    def cli_name(self) -> str:
         """What to type to mean this pod: its name or its id, whichever is one plain word; else POD."""
         return name_as_word(self.name, as_word(self.id))
 
@@ -263,7 +263,11 @@ class PodDetails(Answer):
     def unknown_words(self) -> tuple[str, ...]:
         """What it says of its state in words that are not known here: it counts as live and as not ready."""
         said = (self.status, self.installation_status)
-        return tuple(word for word in said if isinstance(word, str) and not isinstance(word, Enum))
+        return tuple(
+            parse_enum
+            for parse_enum in said
+            if isinstance(parse_enum, str) and not isinstance(parse_enum, Enum)
+        )
 
     @property
     def is_settled(self) -> bool:
@@ -294,7 +298,7 @@ class PodDetails(Answer):
         return self.model_copy(update=said)
 
 
-class PodStatusEntry(Answer):
+class PodStatusEntry(ApiModel):
     """One pod, as ``GET /pods/status`` describes it: the fields that change while a pod comes up."""
 
     pod_id: Text = None
@@ -326,7 +330,7 @@ _SHARED_FIELDS = (set(PodStatusEntry.model_fields) & set(PodDetails.model_fields
 _KEPT_WHEN_NULL = ("installation_status", "provider_type", "prime_port_mapping")
 
 
-class HistoryRow(Answer):
+class HistoryRow(ApiModel):
     """One line of ``GET /pods/history``: USD per hour on average, and USD billed in total."""
 
     id: Text = None
@@ -364,10 +368,10 @@ class Offer(OfferTerms):
     security: Label = None
     stock_status: Annotated[str | None, BeforeValidator(stock_text_in)] = None
     prices: Annotated[Prices, _ObjectOrEmpty] = Prices()
-    disk: Annotated[Spec, _ObjectOrEmpty] = Spec()
-    shared_disk: Annotated[Spec, _ObjectOrEmpty] = Spec()
-    vcpu: Annotated[Spec, _ObjectOrEmpty] = Spec()
-    memory: Annotated[Spec, _ObjectOrEmpty] = Spec()
+    disk: Annotated[ResourceLimits, _ObjectOrEmpty] = ResourceLimits()
+    shared_disk: Annotated[ResourceLimits, _ObjectOrEmpty] = ResourceLimits()
+    vcpu: Annotated[ResourceLimits, _ObjectOrEmpty] = ResourceLimits()
+    memory: Annotated[ResourceLimits, _ObjectOrEmpty] = ResourceLimits()
     images: _Texts = []
     internet_speed: Number = None
     interconnect: Number = None

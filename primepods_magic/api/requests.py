@@ -24,7 +24,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import LiteralString
 
 from primepods_magic.api.secrets.secret_text import Secret
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_flags, plain_number
 from primepods_magic.api.validation.size_limits import LARGEST_NUMBER, check_size, shorten_word
 
@@ -250,7 +250,7 @@ def unknown_key(key: str, place: str, known: Iterable[str]) -> str:
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` (did you mean …?)`` where a known word is near, else nothing."""
     close = nearest(word, known)
-    return f" (did you mean '{clean(close)}'?)" if close else ""
+    return f" (did you mean '{sanitize(close)}'?)" if close else ""
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from primepods_magic.frames.time_zones import zone
 
 from .coerce import is_pod, numbers, times, truths
-from .groups import Groups, grouped
+from .groups import LineGroups, grouped
 from .labels import By
 from .ledgers import as_ledger
 from .periods import edges, frequency, instant_us
-from .proration import Cells, Lines, spread
+from .proration import Cells, CostLines, spread
 
 __all__ = ["breakdown"]
 
@@ -107,14 +107,14 @@ def _within(since: Any, until: Any, tz: tzinfo) -> tuple[int, int] | None:
     return begin, end
 
 
-def _lines(frame: pd.DataFrame, codes: Ints) -> Lines:
+def _lines(frame: pd.DataFrame, codes: Ints) -> CostLines:
     begin, end = _us(times(frame, "begin_at")), _us(times(frame, "end_at"))
     # What has no length is given one that no edge can cut.
     at = np.where(begin == _NO_TIME, end, begin)
     at[at == _NO_TIME] = _UNDATED
     lasts = (begin != _NO_TIME) & (end > begin)
     gpus = numbers(frame, "gpu_count").to_numpy(dtype=float, na_value=0.0)
-    return Lines(
+    return CostLines(
         at,
         np.where(lasts, end, at + 1),
         numbers(frame, "cost_usd").to_numpy(dtype=float, na_value=0.0),
@@ -129,7 +129,7 @@ def _us(values: pd.Series) -> Ints:
     return values.to_numpy(dtype="datetime64[us]").view(np.int64)
 
 
-def _edges(lines: Lines, freq: str | None, tz: tzinfo, within: tuple[int, int] | None) -> Ints:
+def _edges(lines: CostLines, freq: str | None, tz: tzinfo, within: tuple[int, int] | None) -> Ints:
     if freq is None:
         return np.array([_NO_TIME, _UNDATED + 1], dtype=np.int64)
     behind = np.array([_UNDATED, _UNDATED + 1], dtype=np.int64)
@@ -145,7 +145,7 @@ def _edges(lines: Lines, freq: str | None, tz: tzinfo, within: tuple[int, int] |
     return found if dated.all() or within is not None else np.concatenate([found, behind])
 
 
-def _refuse_too_many(lines: Lines, at: Ints, groups: int) -> None:
+def _refuse_too_many(lines: CostLines, at: Ints, groups: int) -> None:
     """Raise if the table could have more rows than memory is meant for, as with a mistaken date."""
     rows = (len(at) - 1) * groups
     if rows > _MAX_ROWS:
@@ -158,7 +158,7 @@ def _refuse_too_many(lines: Lines, at: Ints, groups: int) -> None:
         )
 
 
-def _table(cells: Cells, groups: Groups, at: Ints, has_periods: bool, tz: tzinfo) -> pd.DataFrame:
+def _table(cells: Cells, groups: LineGroups, at: Ints, has_periods: bool, tz: tzinfo) -> pd.DataFrame:
     order = np.lexsort([*reversed(groups.ranks(cells.group)), -cells.cost_usd, cells.period])
     data: dict[str, Any] = {}
     if has_periods:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from primepods_magic.api.enums import STATUS_SYNONYMS, PodStatus
-from primepods_magic.api.fields.lenient_types import LATEST, is_no_value, moment_in, timestamp_in, word
+from primepods_magic.api.fields.lenient_types import LATEST, is_no_value, moment_in, parse_enum, timestamp_in
 from primepods_magic.frames.tables.schema import STRING
 
 __all__ = [
@@ -104,7 +104,7 @@ def prices(frame: pd.DataFrame, name: str) -> pd.Series:
 def statuses(frame: pd.DataFrame) -> pd.Series:
     """The column ``status`` in the words that the service's page has, as far as they are known."""
     values = text(frame, "status")
-    words = {told: str(word(PodStatus, told, STATUS_SYNONYMS)) for told in values.dropna().unique()}
+    words = {told: str(parse_enum(PodStatus, told, STATUS_SYNONYMS)) for told in values.dropna().unique()}
     return values.map(words).astype(STRING)
 
 

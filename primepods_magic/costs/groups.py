@@ -16,7 +16,7 @@ from primepods_magic.frames.tables.schema import STRING
 from .coerce import is_text
 from .labels import By, Label, listed
 
-__all__ = ["Groups", "grouped"]
+__all__ = ["LineGroups", "grouped"]
 
 Ints = NDArray[np.int64]
 
@@ -34,7 +34,7 @@ class _Key:
 
 
 @dataclass(frozen=True)
-class Groups:
+class LineGroups:
     """To which group each line belongs, and what the groups are.
 
     Parameters
@@ -62,7 +62,7 @@ class Groups:
         return [_ranks(key.values)[key.codes[lines]] for key in self.keys]
 
 
-def grouped(frame: pd.DataFrame, by: By | Iterable[By]) -> Groups:
+def grouped(frame: pd.DataFrame, by: By | Iterable[By]) -> LineGroups:
     """Group lines.
 
     Parameters
@@ -93,7 +93,7 @@ def grouped(frame: pd.DataFrame, by: By | Iterable[By]) -> Groups:
             codes, count = codes.astype(np.int64, copy=False), len(seen)
     seen_in = np.zeros(count, dtype=np.int64)
     seen_in[codes] = np.arange(len(codes))
-    return Groups(codes, count, keys, seen_in)
+    return LineGroups(codes, count, keys, seen_in)
 
 
 def _key(frame: pd.DataFrame, item: object) -> _Key:

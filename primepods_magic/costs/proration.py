@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Cells", "Lines", "spread"]
+__all__ = ["Cells", "CostLines", "spread"]
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
@@ -29,7 +29,7 @@ _US_PER_HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True)
-class Lines:
+class CostLines:
     """Lines of a ledger as arrays of one length.
 
     Parameters
@@ -51,8 +51,8 @@ class Lines:
     estimated: Bools
     is_pod: Bools
 
-    def __getitem__(self, which: slice | Ints | Bools) -> Lines:
-        return Lines(*(getattr(self, field.name)[which] for field in fields(self)))
+    def __getitem__(self, which: slice | Ints | Bools) -> CostLines:
+        return CostLines(*(getattr(self, field.name)[which] for field in fields(self)))
 
     def __len__(self) -> int:
         return len(self.begin)
@@ -84,7 +84,7 @@ class Cells:
     total_usd: Floats
 
 
-def spread(lines: Lines, edges: Ints, groups: int, within: tuple[int, int] | None = None) -> Cells:
+def spread(lines: CostLines, edges: Ints, groups: int, within: tuple[int, int] | None = None) -> Cells:
     """Spread lines evenly over their lives, and add up by period and group.
 
     Parameters
@@ -171,7 +171,7 @@ class _Exact:
 
 
 @dataclass(frozen=True)
-class _Parts:
+class _PeriodParts:
     """Parts of lines, none of which reaches over an edge; or, with a `stop`, runs of periods in each of
     which a line has such a part. A last part says what is `inside` of the run before it."""
 
@@ -223,8 +223,8 @@ class _Finder:
 
 
 def _parts(
-    lines: Lines, edges: Ints, find: _Finder, within: tuple[int, int] | None, has_runs: bool
-) -> Iterator[_Parts]:
+    lines: CostLines, edges: Ints, find: _Finder, within: tuple[int, int] | None, has_runs: bool
+) -> Iterator[_PeriodParts]:
     begin, end = lines.begin, lines.end
     if within is not None:
         begin, end = np.maximum(begin, within[0]), np.minimum(end, within[1])
@@ -246,14 +246,16 @@ def _parts(
             yield from spread_them(lines[which], begin[which], end[which], first[which], count[which], edges)
 
 
-def _uncut(lines: Lines, first: Ints, cut: Bools) -> _Parts:
+def _uncut(lines: CostLines, first: Ints, cut: Bools) -> _PeriodParts:
     whole = np.flatnonzero(~cut)
     lines, first = lines[whole], first[whole]
     gpu_us = lines.gpus * (lines.end - lines.begin)
-    return _Parts(first, lines.group, lines.estimated, lines.is_pod, gpu_us, lines.cost_usd)
+    return _PeriodParts(first, lines.group, lines.estimated, lines.is_pod, gpu_us, lines.cost_usd)
 
 
-def _cut(lines: Lines, begin: Ints, end: Ints, first: Ints, count: Ints, edges: Ints) -> Iterator[_Parts]:
+def _cut(
+    lines: CostLines, begin: Ints, end: Ints, first: Ints, count: Ints, edges: Ints
+) -> Iterator[_PeriodParts]:
     """Lines that edges cut, or of which only some counts, part by part."""
     done = np.cumsum(count)
     usd_us = lines.cost_usd / (lines.end - lines.begin)
@@ -265,7 +267,7 @@ def _cut(lines: Lines, begin: Ints, end: Ints, first: Ints, count: Ints, edges: 
         period = np.arange(start, stop) + (first + count - done)[line]
         since, until = np.maximum(edges[period], begin[line]), np.minimum(edges[period + 1], end[line])
         cost, life_begin, life_end = lines.cost_usd[line], lines.begin[line], lines.end[line]
-        yield _Parts(
+        yield _PeriodParts(
             period,
             lines.group[line],
             lines.estimated[line],
@@ -276,7 +278,9 @@ def _cut(lines: Lines, begin: Ints, end: Ints, first: Ints, count: Ints, edges: 
         )
 
 
-def _run(lines: Lines, begin: Ints, end: Ints, first: Ints, count: Ints, edges: Ints) -> Iterator[_Parts]:
+def _run(
+    lines: CostLines, begin: Ints, end: Ints, first: Ints, count: Ints, edges: Ints
+) -> Iterator[_PeriodParts]:
     """Lines over many periods of one length: the first part, the run of periods inside, the last part."""
     usd_us = lines.cost_usd / (lines.end - lines.begin)
     second, last = first + 1, first + count - 1
@@ -286,9 +290,9 @@ def _run(lines: Lines, begin: Ints, end: Ints, first: Ints, count: Ints, edges: 
     upto_end = np.where(end == lines.end, lines.cost_usd, usd_us * (end - lines.begin))
     told = (lines.group, lines.estimated, lines.is_pod)
     first_us, last_us = edges[second] - begin, end - edges[last]
-    yield _Parts(first, *told, lines.gpus * first_us, upto_second, usd_us * (begin - lines.begin))
-    yield _Parts(second, *told, lines.gpus * length_us, inside_usd, stop=last)
-    yield _Parts(
+    yield _PeriodParts(first, *told, lines.gpus * first_us, upto_second, usd_us * (begin - lines.begin))
+    yield _PeriodParts(second, *told, lines.gpus * length_us, inside_usd, stop=last)
+    yield _PeriodParts(
         last,
         *told,
         lines.gpus * last_us,

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .coerce import numbers, require
-from .groups import COUNTED, Groups, Ints, grouped
+from .groups import COUNTED, Ints, LineGroups, grouped
 from .periods import edges, frequency
 
 __all__ = ["compared", "running"]
@@ -126,7 +126,7 @@ def _with_what_ended(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     return whole
 
 
-def _read(frame: pd.DataFrame) -> tuple[Ints, Groups]:
+def _read(frame: pd.DataFrame) -> tuple[Ints, LineGroups]:
     """The periods as microseconds, and the groups."""
     require(frame, "frame", ("period", "cost_usd"))
     if not isinstance(frame["period"].dtype, pd.DatetimeTZDtype):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_amount
 from primepods_magic.frames.rendering.formatting import duration, is_missing, money
 from primepods_magic.frames.tables.schema import STRING
@@ -168,7 +168,7 @@ def _texts(pods: pd.DataFrame) -> Sequence[pd.Series]:
 def _failure(status: object, installation: object, failure: object) -> str:
     if status == "ERROR":
         return "ERROR"
-    return f"installation {installation}" + ("" if is_missing(failure) else f": {clean(failure)}")
+    return f"installation {installation}" + ("" if is_missing(failure) else f": {sanitize(failure)}")
 
 
 def _said(length: pd.Timedelta) -> str:

@@ -17,7 +17,7 @@ import pandas as pd
 from primepods_magic.api.errors import InvalidRequest, NotConfigured
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, replace_users_file
 from primepods_magic.api.local.folders import expand_path
-from primepods_magic.api.text.sanitize import clean, whole_characters
+from primepods_magic.api.text.sanitize import replace_surrogates, sanitize
 from primepods_magic.frames.tables.schema import STRING
 from primepods_magic.frames.time_zones import has_zone_data, zone
 
@@ -177,7 +177,7 @@ def _same_zone(tz: tzinfo) -> tzinfo:
 
 def _first_line(error: Exception) -> str:
     said = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
-    return clean(said.partition("\n")[0])[:200] or type(error).__name__
+    return sanitize(said.partition("\n")[0])[:200] or type(error).__name__
 
 
 def _for_ending(path: Path, as_csv: T, as_parquet: T) -> T:
@@ -312,7 +312,7 @@ def _one_type(column: pd.Series[Any]) -> Any:
     # As text also what a file holds in no other way: an integer of more than 64 bits.
     is_text = len(kinds) > 1 or str in kinds or (int in kinds and not _fits(column))
     if is_text:
-        return column.map(lambda value: whole_characters(str(value)), na_action="ignore").astype(STRING)
+        return column.map(lambda value: replace_surrogates(str(value)), na_action="ignore").astype(STRING)
     (kind,) = kinds or {float}
     return column.astype(_SINGLE[kind]) if kind in _SINGLE else column.convert_dtypes()
 

@@ -22,9 +22,9 @@ from IPython.core.magic import (
 from traitlets import Bool, Enum, Float, TraitError, Unicode, observe, validate
 
 from primepods_magic.notebook.input.arguments import ArgumentParser, HelpWanted, add_out, suggestion
-from primepods_magic.notebook.input.expansion import Line, Several, Word, filled_in
+from primepods_magic.notebook.input.expansion import ExpandedLine, Several, Word, expand_variables
 from primepods_magic.notebook.input.values import hide_secrets
-from primepods_magic.notebook.progress.live import LiveDisplays
+from primepods_magic.notebook.progress.live import ProgressDisplays
 from primepods_magic.notebook.shell.interrupts import interrupts_held
 from primepods_magic.notebook.shell.output import say
 
@@ -182,7 +182,7 @@ class PodsMagics(Magics):
     ).tag(config=True)
 
     def __init__(self, shell: Any) -> None:
-        self.live = LiveDisplays(shell)
+        self.live = ProgressDisplays(shell)
         super().__init__(shell)
         self.live.as_text = self.display == "text"
 
@@ -216,7 +216,7 @@ class PodsMagics(Magics):
         answer, ends = self._run(line, local_ns, self._run_command)
         return None if ends and self._is_last("pods", line) else answer
 
-    def _run_command(self, line: Line) -> Any:
+    def _run_command(self, line: ExpandedLine) -> Any:
         words = list(line.words)
         first = words[0] if words else Word("")
         if isinstance(first, Several):
@@ -228,7 +228,7 @@ class PodsMagics(Magics):
         name = "overview" if is_overview else first.text
         if name not in COMMANDS and name != "overview":
             raise _invalid(_no_command(name))
-        return self._call(name, Line(words[0 if is_overview else 1 :], secrets=line.secrets))
+        return self._call(name, ExpandedLine(words[0 if is_overview else 1 :], secrets=line.secrets))
 
     @no_var_expand
     @needs_local_scope
@@ -265,7 +265,7 @@ class PodsMagics(Magics):
         from primepods_magic.api.errors import PodsError
 
         names = {**self.shell.user_ns, **(local_ns or {})}
-        typed = filled_in(line, names, keeps_braced=keeps_braced)
+        typed = expand_variables(line, names, keeps_braced=keeps_braced)
         extra = {"names": names, "secrets": typed.secrets} if keeps_braced else {}
         try:
             return call(typed, **extra), typed.is_silenced
@@ -273,7 +273,7 @@ class PodsMagics(Magics):
             hide_secrets(error, typed.secrets)
             raise
 
-    def _call(self, name: str, line: Line, **extra: Any) -> Any:
+    def _call(self, name: str, line: ExpandedLine, **extra: Any) -> Any:
         command, parser = parser_of(name)
         try:
             args = parser.parse(line.words)
@@ -324,7 +324,7 @@ def _invalid(message: str) -> Exception:
 
 def _no_command(name: str) -> str:
     """What to say of a command that there is not, and which one is meant."""
-    from primepods_magic.api.text.sanitize import clean
+    from primepods_magic.api.text.sanitize import sanitize
 
     if name in _STOPPING:
         return (
@@ -333,7 +333,7 @@ def _no_command(name: str) -> str:
         )
     ours = next((right for words, right in _OTHER_WORDS.items() if name in words.split()), None)
     hint = f" (that is '{ours}' here)" if ours else suggestion(name, COMMANDS)
-    return f"there is no '%pods {clean(name)}'{hint}; '%pods -h' lists the commands"
+    return f"there is no '%pods {sanitize(name)}'{hint}; '%pods -h' lists the commands"
 
 
 def _overview() -> str:

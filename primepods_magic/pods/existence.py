@@ -27,12 +27,12 @@ from primepods_magic.api.errors import (
     UnexpectedAnswer,
 )
 from primepods_magic.api.models import HistoryRow, PodDetails
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection.base import BaseConnection
 
-__all__ = ["Fate", "Finding", "examine_pod", "examine_pods", "is_closed"]
+__all__ = ["Finding", "PodFate", "examine_pod", "examine_pods", "is_closed"]
 
 _HISTORY_ROWS = 100
 _MAX_HISTORY_PAGES = 3
@@ -47,7 +47,7 @@ _FINAL = (AuthenticationError, ConnectionClosed, NotConfigured)
 _TRANSIENT = (RateLimited, ServiceUnavailable, UnexpectedAnswer)
 
 
-class Fate(str, Enum):
+class PodFate(str, Enum):
     """An outcome of asking the witnesses.
 
     ``LIVE``: a witness knows the pod, perhaps as DELETING. ``ENDED``: one states its end, and another agrees.
@@ -77,7 +77,7 @@ class Finding:
         Why the fate is not known, as a sentence.
     """
 
-    fate: Fate
+    fate: PodFate
     pod: PodDetails | None = None
     row: HistoryRow | None = None
     reason: str = ""
@@ -85,12 +85,12 @@ class Finding:
     @property
     def is_live(self) -> bool:
         """The pod exists and may be billed."""
-        return self.fate is Fate.LIVE
+        return self.fate is PodFate.LIVE
 
     @property
     def has_ended(self) -> bool:
         """The pod's end is proven."""
-        return self.fate is Fate.ENDED
+        return self.fate is PodFate.ENDED
 
 
 def examine_pod(
@@ -238,7 +238,7 @@ class _Inquiry:
                 self._listed_ended.add(pod_id)
                 self._count_against(pod_id, is_stated=True)
             else:
-                self._close(pod_id, Finding(Fate.LIVE, pod))
+                self._close(pod_id, Finding(PodFate.LIVE, pod))
 
     def ask_history(self) -> None:
         """Ask the newest rows of the history for ends."""
@@ -322,20 +322,20 @@ class _Inquiry:
         """Return the finding of every pod."""
         for pod_id, pod in list(self._open.items()):
             if self._is_proven(pod_id):
-                self._close(pod_id, Finding(Fate.ENDED, row=self._rows.get(pod_id)))
+                self._close(pod_id, Finding(PodFate.ENDED, row=self._rows.get(pod_id)))
                 continue
             doubt = self._doubts.get(pod_id)
             if doubt is None and self._witnesses_against[pod_id] >= _ENOUGH_WITNESSES:
                 # A row with times that cannot be is believed if no other witness knows the pod.
                 is_ended = pod_id in self._rows and self._witnesses_against[pod_id] == _OTHER_WITNESSES
                 row = self._rows.get(pod_id)
-                self._close(pod_id, Finding(Fate.ENDED, row=row) if is_ended else Finding(Fate.ABSENT))
+                self._close(pod_id, Finding(PodFate.ENDED, row=row) if is_ended else Finding(PodFate.ABSENT))
                 continue
             doubt = doubt or "no other endpoint of the service says whether it has ended"
-            name = clean(pod.name) or clean(pod.id)
+            name = sanitize(pod.name) or sanitize(pod.id)
             said = f"calls '{name}' TERMINATED" if pod_id in self._listed_ended else f"does not show '{name}'"
             reason = f"the list of pods {said}, but {doubt}"
-            self._close(pod_id, Finding(Fate.UNKNOWN, reason=reason))
+            self._close(pod_id, Finding(PodFate.UNKNOWN, reason=reason))
         self._connection.note_gone(i for i, finding in self._findings.items() if finding.has_ended)
         return self._findings
 
@@ -343,7 +343,7 @@ class _Inquiry:
         if pod.status == PodStatus.TERMINATED:
             self._count_against(pod_id, is_stated=True)
         else:
-            self._close(pod_id, Finding(Fate.LIVE, pod))
+            self._close(pod_id, Finding(PodFate.LIVE, pod))
 
     def _count_against(self, pod_id: str, *, is_stated: bool = False) -> None:
         self._witnesses_against[pod_id] += 1

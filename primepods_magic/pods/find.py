@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from primepods_magic.api.errors import NameInUse, NotFound
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection
 
@@ -74,15 +74,16 @@ def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: 
     if by_id is not None:
         if not matches:
             return by_id
-        ids = join_clean(pod.id for pod in matches)
+        ids = join_sanitized(pod.id for pod in matches)
         raise NameInUse(
-            f"'{clean(text)}' is the id of one pod and the name of another: name that one by its id ({ids}). "
+            f"'{sanitize(text)}' is the id of one pod and the name of another: name that one by its id "
+            f"({ids}). "
             "Nothing was done"
         )
     if to_change and not all(connection.is_mine(pod) for pod in matches):
-        ids = join_clean(pod.id for pod in matches)
+        ids = join_sanitized(pod.id for pod in matches)
         raise NotFound(
-            f"it cannot be told whether '{clean(text)}' is yours; name the pod by its id ({ids}). Nothing "
+            f"it cannot be told whether '{sanitize(text)}' is yours; name the pod by its id ({ids}). Nothing "
             "was done"
         )
     if not matches and not to_change:
@@ -91,9 +92,9 @@ def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: 
     if len(matches) == 1:
         return matches[0]
     if matches:
-        ids = join_clean(pod.id for pod in matches)
-        raise NameInUse(f"{len(matches)} pods are called '{clean(text)}': say which by its id ({ids})")
-    raise NotFound(f"there is no pod '{clean(text)}'{_hint(connection, pods, text, to_change)}")
+        ids = join_sanitized(pod.id for pod in matches)
+        raise NameInUse(f"{len(matches)} pods are called '{sanitize(text)}': say which by its id ({ids})")
+    raise NotFound(f"there is no pod '{sanitize(text)}'{_hint(connection, pods, text, to_change)}")
 
 
 def _is_listed(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> bool:
@@ -116,4 +117,4 @@ def _hint(connection: Connection, pods: list[PodDetails], text: str, to_change: 
     if not names:
         return ": you have no live pods. See '%pods history' for those that ended"
     close = difflib.get_close_matches(text, names, n=3, cutoff=0.4) or sorted(names)[:5]
-    return "; there is " + ", ".join(f"'{clean(name)}'" for name in close)
+    return "; there is " + ", ".join(f"'{sanitize(name)}'" for name in close)

@@ -9,13 +9,13 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import InvalidRequest, NotFound
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
 from primepods_magic.api.requests import did_you_mean
-from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_count, check_flags
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.spec.spec import PodSpec
 
 from .existence import examine_pods
-from .offers import find_offers, misfits, passed_over
+from .offers import find_offers, ignored_mismatches, mismatches
 from .unlisted import read_shown
 
 __all__ = ["belonging", "list_history", "list_offers", "list_pods", "pod_status"]
@@ -63,7 +63,7 @@ def _check_status(status: str) -> str:
     known = PodStatus.__members__
     if status.upper() not in known:
         hint = did_you_mean(status, known) or f" (known are {', '.join(known)})"
-        raise InvalidRequest(f"there is no status '{clean(status)}'{hint}")
+        raise InvalidRequest(f"there is no status '{sanitize(status)}'{hint}")
     return status.upper()
 
 
@@ -95,7 +95,7 @@ def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatus
     findings = examine_pods(connection, [PodDetails(id=pod_id) for pod_id in missing])
     unknown = [pod_id for pod_id, finding in findings.items() if finding.pod is None]
     if unknown:
-        raise NotFound(f"the service knows no pod {join_clean(unknown)}")
+        raise NotFound(f"the service knows no pod {join_sanitized(unknown)}")
     fields = PodStatusEntry.model_fields.keys() & PodDetails.model_fields.keys()
     listed = [finding.pod.model_dump(include=fields) for finding in findings.values() if finding.pod]
     return entries + [PodStatusEntry.model_validate(row) for row in listed]
@@ -123,7 +123,7 @@ def list_offers(
     offers = []
     for offer in find_offers(connection.client, spec):
         wanted = spec.model_copy(update={"gpu_count": count or offer.gpu_count})
-        hindrances = set(misfits(offer, wanted, spot=spot)) - passed_over(spec)
+        hindrances = set(mismatches(offer, wanted, spot=spot)) - ignored_mismatches(spec)
         if not hindrances:
             offers.append(offer)
     return sorted(offers, key=lambda offer: offer.stock)

@@ -13,7 +13,7 @@ from primepods_magic.api.errors import (
     WaitInterrupted,
 )
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_count
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.watching.snapshot import Snapshot
@@ -90,7 +90,7 @@ def follow_logs(
     except PodFailed:
         pass
     except WaitInterrupted:
-        raise WaitInterrupted(f"stopped following the logs; '{clean(pod.name)}' goes on") from None
+        raise WaitInterrupted(f"stopped following the logs; '{sanitize(pod.name)}' goes on") from None
     return latest
 
 

@@ -9,9 +9,9 @@ from primepods_magic.api.client import Client
 from primepods_magic.api.enums import GPU_TYPES, REGIONS
 from primepods_magic.api.errors import InvalidRequest, OutOfStock
 from primepods_magic.api.fields.stock import Stock
-from primepods_magic.api.models import Offer, Spec
+from primepods_magic.api.models import Offer, ResourceLimits
 from primepods_magic.api.requests import LONGEST_NAME, TEMPLATE_IMAGE, did_you_mean
-from primepods_magic.api.text.sanitize import brief, clean, join_clean
+from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.pods.launching.name_matching import fold_letters
 from primepods_magic.pods.spec.spec import PodSpec
 
@@ -21,10 +21,10 @@ __all__ = [
     "cheapest_first",
     "choose_offer",
     "find_offers",
-    "misfits",
-    "out_of_limits",
-    "passed_over",
+    "ignored_mismatches",
+    "mismatches",
     "quote",
+    "range_errors",
 ]
 
 _HIGHEST_USD_HR = 1e6
@@ -80,7 +80,7 @@ class Quote:
         """Provider, data center and country."""
         offer = self.offer
         where = ", ".join(part for part in (offer.data_center, offer.country) if part)
-        return clean(f"{offer.provider} ({where})" if where else offer.provider)
+        return sanitize(f"{offer.provider} ({where})" if where else offer.provider)
 
     @property
     def price_usd_day(self) -> float:
@@ -105,11 +105,11 @@ class Quote:
         if offer.unread_spot is not None:
             parts += f"; whether it is spot cannot be read ('{brief(offer.unread_spot)}')"
         if offer.stock is Stock.UNKNOWN:
-            parts += f"; its stock is '{clean(offer.stock_status)}', which may mean that there is none"
+            parts += f"; its stock is '{sanitize(offer.stock_status)}', which may mean that there is none"
         if self.prepaid_hr:
             parts += f"; prepaid: ${self.prepaid_usd:.2f} for {self.prepaid_hr:g} h are charged up front"
         return (
-            f"{offer.gpu_count} × {clean(offer.gpu_type)} at {self.place}: ${self.price_usd_hr:.2f}/h, "
+            f"{offer.gpu_count} × {sanitize(offer.gpu_type)} at {self.place}: ${self.price_usd_hr:.2f}/h, "
             f"${self.price_usd_day:.2f}/day{parts}"
         )
 
@@ -124,7 +124,7 @@ def quote(offer: Offer, spec: PodSpec) -> Quote:
     """
     quoted = _quote_if_priced(offer, spec)
     if quoted is None:
-        raise InvalidRequest(f"the offer {clean(offer.cloud_id)} has no price in USD. Nothing was created")
+        raise InvalidRequest(f"the offer {sanitize(offer.cloud_id)} has no price in USD. Nothing was created")
     return quoted
 
 
@@ -149,7 +149,7 @@ def _quote_if_priced(offer: Offer, spec: PodSpec) -> Quote | None:
     )
 
 
-def _extra_usd_hr(limits: Spec, wanted: int | None) -> float:
+def _extra_usd_hr(limits: ResourceLimits, wanted: int | None) -> float:
     """What so much costs beyond what the offer includes; what is not said to be included is not."""
     count = limits.default_count if wanted is None else wanted
     if count is None or not limits.price_per_unit:
@@ -203,7 +203,7 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
 
 def _no_such(what: str, word: str, known: tuple[str, ...]) -> str:
     hint = did_you_mean(word, known) or f" (there are {', '.join(known[:8])} …)"
-    return f"there is no {what} '{clean(word)}'{hint}"
+    return f"there is no {what} '{sanitize(word)}'{hint}"
 
 
 def choose_offer(client: Client, spec: PodSpec) -> Quote:
@@ -215,14 +215,14 @@ def choose_offer(client: Client, spec: PodSpec) -> Quote:
         None fits; the nearest ones are named with their price and what keeps them out.
     """
     offers = find_offers(client, spec)
-    fitting = [quote(offer, spec) for offer in offers if not misfits(offer, spec)]
+    fitting = [quote(offer, spec) for offer in offers if not mismatches(offer, spec)]
     if fitting:
         best, *others = sorted(fitting, key=lambda quote: (quote.offer.stock, quote.price_usd_hr))
         return replace(best, fitting=len(fitting), next_best=tuple(others[:_SHOWN_OTHERS]))
     what = spec.gpu_type or spec.cloud_id
     if not offers:
-        beside = f" where the disks {join_clean(spec.disks)} can be attached" if spec.disks else ""
-        raise OutOfStock(f"nobody offers {clean(what)} now{beside}; nothing was created")
+        beside = f" where the disks {join_sanitized(spec.disks)} can be attached" if spec.disks else ""
+        raise OutOfStock(f"nobody offers {sanitize(what)} now{beside}; nothing was created")
     raise OutOfStock(f"no offer fits this spec; nothing was created.{_nearest(offers, spec)}")
 
 
@@ -251,9 +251,9 @@ def _nearest(offers: list[Offer], spec: PodSpec) -> str:
     """The offers that fit best, each with its price and what keeps it out."""
     near = []
     for offer in offers:
-        reasons = misfits(offer, spec)
-        unlike = [reason for reason in reasons if reason not in passed_over(spec)]
-        said = f"{_describe(offer)}: {join_clean(reasons)}" if reasons else str(quote(offer, spec))
+        reasons = mismatches(offer, spec)
+        unlike = [reason for reason in reasons if reason not in ignored_mismatches(spec)]
+        said = f"{_describe(offer)}: {join_sanitized(reasons)}" if reasons else str(quote(offer, spec))
         near.append((len(unlike), len(reasons), said))
     near.sort(key=lambda row: row[:2])
     return " The nearest:" + "".join(f"\n  {text}" for *_, text in near[:3])
@@ -268,12 +268,12 @@ def _describe(offer: Offer) -> str:
     )
 
 
-def passed_over(spec: PodSpec) -> frozenset[str]:
+def ignored_mismatches(spec: PodSpec) -> frozenset[str]:
     """Misfits that leave an offer worth telling of: not having a price in USD only where none is too high."""
     return frozenset({SOLD_OUT} if spec.max_price is not None else {SOLD_OUT, NO_USD_PRICE})
 
 
-def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
+def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     """What keeps an offer from fitting a spec, in words; empty where it fits.
 
     Parameters
@@ -286,7 +286,7 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         Only spot offers will do; else they are chosen by their ``cloud_id`` only.
     """
     reasons = [
-        f"{name} is {clean(has) or 'not said'}, not {clean(wanted)}"
+        f"{name} is {sanitize(has) or 'not said'}, not {sanitize(wanted)}"
         for name, wanted, has in (
             ("count", spec.count, offer.gpu_count),
             ("socket", spec.socket, offer.socket),
@@ -299,10 +299,10 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         if wanted is not None and str(wanted).casefold() != str(has).casefold()
     ]
     if spec.cloud_id is not None and offer.cloud_id != spec.cloud_id:
-        reasons.append(f"cloud id is {clean(offer.cloud_id)}, not {clean(spec.cloud_id)}")
+        reasons.append(f"cloud id is {sanitize(offer.cloud_id)}, not {sanitize(spec.cloud_id)}")
     # A service, or a cache before it, may pass over the question.
     if spec.gpu_type is not None and fold_letters(offer.gpu_type) != fold_letters(spec.gpu_type):
-        reasons.append(f"GPU type is {clean(offer.gpu_type)}, not {clean(spec.gpu_type)}")
+        reasons.append(f"GPU type is {sanitize(offer.gpu_type)}, not {sanitize(spec.gpu_type)}")
     texts = (offer.cloud_id, offer.gpu_type, offer.provider, offer.socket, offer.data_center, offer.country)
     is_too_long = any(len(text or "") > LONGEST_NAME for text in (*texts, offer.security, *offer.images))
     if is_too_long or not all(
@@ -318,13 +318,13 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     elif offer.unread_spot is not None and spec.cloud_id is None:
         reasons.append(f"whether it is spot cannot be read ('{brief(offer.unread_spot)}')")
     if spec.image is not None and offer.images and spec.image not in offer.images:
-        reasons.append(f"no image {clean(spec.image)}")
+        reasons.append(f"no image {sanitize(spec.image)}")
     for name, wanted, limits in (
         ("disk", spec.disk_size, offer.disk),
         ("vcpus", spec.vcpus, offer.vcpu),
         ("memory", spec.memory, offer.memory),
     ):
-        reasons += out_of_limits(name, wanted, limits)
+        reasons += range_errors(name, wanted, limits)
     if offer.unread_prepaid is not None:
         reasons.append(f"the time that is charged up front cannot be read ('{brief(offer.unread_prepaid)}')")
     if (offer.prepaid_time or 0.0) > _LONGEST_PREPAID_HR:
@@ -337,7 +337,7 @@ def misfits(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     return reasons
 
 
-def out_of_limits(name: str, wanted: int | None, limits: Spec) -> list[str]:
+def range_errors(name: str, wanted: int | None, limits: ResourceLimits) -> list[str]:
     """What is wrong with a number of something that an offer has, in words; empty where nothing is.
 
     Parameters
@@ -346,12 +346,12 @@ def out_of_limits(name: str, wanted: int | None, limits: Spec) -> list[str]:
         Of what.
     wanted : int, optional
         How much of it.
-    limits : Spec
+    limits : ResourceLimits
         How much of it the offer has and may be given.
 
     Examples
     --------
-    >>> out_of_limits("disk", 205, Spec(min_count=20, max_count=1000, step=10))
+    >>> range_errors("disk", 205, ResourceLimits(min_count=20, max_count=1000, step=10))
     ['disk goes in steps of 10']
     """
     if wanted is None:

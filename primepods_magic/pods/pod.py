@@ -7,12 +7,12 @@ from datetime import datetime
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.fields.lenient_types import port_in
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import brief, clean, clean_lines
+from primepods_magic.api.text.sanitize import brief, sanitize, sanitize_lines
 from primepods_magic.api.text.stream_output import printable
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.rates import accrued_usd
 
-from .terminate import Removal, remove_pods
+from .terminate import TerminationResult, terminate_pods
 from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
 
 __all__ = ["Pod"]
@@ -24,7 +24,7 @@ class LogText(str):
     __slots__ = ()
 
     def __str__(self) -> str:
-        return printable(clean_lines(self[:]))
+        return printable(sanitize_lines(self[:]))
 
     __repr__ = __str__
 
@@ -183,16 +183,16 @@ class Pod:
         """
         return LogText(self._connection.client.pod_logs(self.id, tail=tail))
 
-    def terminate(self) -> Removal:
+    def terminate(self) -> TerminationResult:
         """End it, verify that it is gone, and say what it cost."""
-        return remove_pods(self._connection, [self._details])[0]
+        return terminate_pods(self._connection, [self._details])[0]
 
     def __str__(self) -> str:
         return printable(repr(self))
 
     def __repr__(self) -> str:
         pod = self._details
-        parts = [f"{pod.gpu_count or '?'} × {clean(pod.gpu_name)}"]
+        parts = [f"{pod.gpu_count or '?'} × {sanitize(pod.gpu_name)}"]
         if pod.price_hr is not None:
             parts.append(f"${pod.price_hr:.2f}/h")
         parts.append(self._state())
@@ -200,7 +200,7 @@ class Pod:
             parts.append(self.ssh)
         if pod.has_failed:
             parts.append(brief(pod.installation_failure) or "failed")
-        return f"Pod {brief(self.name)}: {' · '.join(clean(part) for part in parts)}"
+        return f"Pod {brief(self.name)}: {' · '.join(sanitize(part) for part in parts)}"
 
     def _state(self) -> str:
         pod = self._details

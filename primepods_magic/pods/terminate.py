@@ -15,13 +15,13 @@ from primepods_magic.api.errors import (
     WaitInterrupted,
 )
 from primepods_magic.api.models import HistoryRow, PodDetails
-from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_seconds
 from primepods_magic.pods.connection.connection import Connection
 
-from .existence import Fate, Finding, examine_pods, is_closed
+from .existence import Finding, PodFate, examine_pods, is_closed
 
-__all__ = ["Removal", "remove_pods"]
+__all__ = ["TerminationResult", "terminate_pods"]
 
 GONE = "terminated"
 GOING = "not gone yet, may still be billed"
@@ -32,7 +32,7 @@ _HISTORY_ROWS = 100
 
 
 @dataclass(frozen=True)
-class Removal:
+class TerminationResult:
     """What became of one pod that was to be removed.
 
     Parameters
@@ -55,9 +55,9 @@ class Removal:
     terminated_at: datetime | None = None
 
 
-def remove_pods(
+def terminate_pods(
     connection: Connection, pods: Iterable[PodDetails], *, timeout_s: float = DEFAULT_TIMEOUT_S
-) -> list[Removal]:
+) -> list[TerminationResult]:
     """End pods, wait until they are gone, and say what they cost.
 
     Parameters
@@ -87,7 +87,7 @@ def remove_pods(
     for pod in wanted:
         if not pod.id:
             raise InvalidRequest(
-                f"'{clean(pod.name)}' has no id, so it cannot be ended here; nothing was done"
+                f"'{sanitize(pod.name)}' has no id, so it cannot be ended here; nothing was done"
             )
     try:
         for pod in wanted:
@@ -97,7 +97,7 @@ def remove_pods(
             outcomes[str(pod.id)] = _ask(connection, pod, may_raise=is_first)
         rows = _verify(connection, wanted, outcomes, timeout_s)
     except KeyboardInterrupt:
-        names = join_clean(pod.name for pod in wanted if pod.id in outcomes) or "nothing"
+        names = join_sanitized(pod.name for pod in wanted if pod.id in outcomes) or "nothing"
         raise WaitInterrupted(
             f"stopped waiting; {names} was asked to end, which is not verified. '%pods ls' shows what is left"
         ) from None
@@ -136,7 +136,7 @@ def _verify(
         _wait_until_gone(connection, asked, accepted, findings, absent, timeout_s)
     except PodsError as error:
         findings |= {
-            pod_id: Finding(Fate.UNKNOWN, reason=str(error))
+            pod_id: Finding(PodFate.UNKNOWN, reason=str(error))
             for pod_id in asked
             if not _is_gone(pod_id, findings, absent)
         }
@@ -174,7 +174,7 @@ def _wait_until_gone(
     while left:
         listed = connection.client.list_all_pods()
         findings |= examine_pods(connection, left.values(), listed=listed)
-        absent_now = {i for i in left if findings[i].fate is Fate.ABSENT and i in accepted}
+        absent_now = {i for i in left if findings[i].fate is PodFate.ABSENT and i in accepted}
         absent |= absent_now & absent_before
         absent_before = absent_now
         left = {i: pod for i, pod in left.items() if not _is_gone(i, findings, absent)}
@@ -191,8 +191,8 @@ def _is_gone(pod_id: str, findings: dict[str, Finding], absent: set[str]) -> boo
     return finding is not None and (finding.has_ended or pod_id in absent)
 
 
-def _removal(pod: PodDetails, outcome: str, row: HistoryRow | None) -> Removal:
-    return Removal(
+def _removal(pod: PodDetails, outcome: str, row: HistoryRow | None) -> TerminationResult:
+    return TerminationResult(
         name=pod.name,
         id=pod.id,
         outcome=outcome,

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import OutcomeUnknown, UnexpectedAnswer
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.created_pod import rate_likeness
-from primepods_magic.pods.launching.journal.journal import Intent, IntentFile, digest_accounts
+from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord, digest_accounts
 from primepods_magic.pods.launching.name_matching import fold_name
 from primepods_magic.pods.watching.backoff import BELIEVED_S, SETTLE_S
 
-from .existence import Fate, Finding, examine_pods
+from .existence import Finding, PodFate, examine_pods
 
 __all__ = ["find_burning", "find_left_out", "list_for_launch", "read_shown"]
 
@@ -96,7 +96,8 @@ def find_left_out(
         elif doubt := _describe_doubt(finding, suspect.age_s):
             if suspect.age_s is None:
                 raise UnexpectedAnswer(
-                    f"Could not determine whether there is a pod '{clean(pod_id)}': {doubt}. Nothing was done"
+                    f"Could not determine whether there is a pod '{sanitize(pod_id)}': {doubt}. Nothing "
+                    "was done"
                 )
             tell(_describe_unsure(suspect, doubt))
             found.append(suspect.pod.model_copy(update={"status": PodStatus.UNKNOWN}))
@@ -120,7 +121,7 @@ def _collect_suspects(
 
 def _recall_launched(connection: Connection, text: str | None) -> Iterator[_Suspect]:
     """Recall the pods that this account launched here a short while ago, or under a name, or with an id."""
-    for record in IntentFile("", "").read_others():
+    for record in LaunchJournal("", "").read_others():
         age_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
         is_named = text is not None and record.name == text
         if not record.is_of(digest_accounts(connection)):
@@ -131,7 +132,7 @@ def _recall_launched(connection: Connection, text: str | None) -> Iterator[_Susp
                 yield _Suspect(_describe_launched(record, pod_id), age_s if is_newest else math.inf)
 
 
-def _describe_launched(record: Intent, pod_id: str) -> PodDetails:
+def _describe_launched(record: LaunchRecord, pod_id: str) -> PodDetails:
     """Describe a pod as far as the record of its name says what was launched."""
     is_newest = pod_id == record.pod_id
     return PodDetails(
@@ -146,11 +147,11 @@ def _describe_launched(record: Intent, pod_id: str) -> PodDetails:
 
 def _describe_doubt(finding: Finding, age_s: float | None) -> str:
     """Describe why a pod that is not shown may live; empty if nothing speaks for that."""
-    if finding.fate is Fate.UNKNOWN:
+    if finding.fate is PodFate.UNKNOWN:
         return finding.reason
     # One that was launched a moment ago may not be there yet.
     is_recent = age_s is not None and age_s < BELIEVED_S
-    if finding.fate is Fate.ABSENT and is_recent:
+    if finding.fate is PodFate.ABSENT and is_recent:
         return "the service does not show it, and does not say that it has ended"
     return ""
 
@@ -158,7 +159,7 @@ def _describe_doubt(finding: Finding, age_s: float | None) -> str:
 def _describe_unsure(suspect: _Suspect, doubt: str) -> str:
     is_dated = suspect.age_s is not None and suspect.age_s < math.inf
     ago = f" {suspect.age_s:.0f} s ago" if is_dated else ""
-    pod = f"'{clean(suspect.pod.name)}' ({clean(suspect.pod.id)})"
+    pod = f"'{sanitize(suspect.pod.name)}' ({sanitize(suspect.pod.id)})"
     return (
         f"Could not determine whether your pod {pod} is still there: {doubt}. It is shown as last "
         f"known{ago}, and may be billed"
@@ -167,7 +168,7 @@ def _describe_unsure(suspect: _Suspect, doubt: str) -> str:
 
 def find_burning(
     connection: Connection,
-    note: IntentFile,
+    note: LaunchJournal,
     listed: Sequence[PodDetails],
     tell: Callable[[str], object] = _warn_of_doubt,
 ) -> list[PodDetails]:
@@ -219,8 +220,9 @@ def list_for_launch(connection: Connection, name: str, *, is_new: bool = False) 
         doubt = _describe_doubt(finding, ages_s[pod_id])
         if doubt and not is_new:
             raise OutcomeUnknown(
-                f"Could not determine whether your pod '{clean(name)}' ({clean(pod_id)}) is still there: "
+                f"Could not determine whether your pod '{sanitize(name)}' ({sanitize(pod_id)}) is still "
+                "there: "
                 f"{doubt}. It may be billed. Nothing was created. Run this again to look again, or rent "
-                f"another '{clean(name)}' with '--new' (in Python: new=True)"
+                f"another '{sanitize(name)}' with '--new' (in Python: new=True)"
             )
     return [*pods, *(finding.pod for finding in findings.values() if finding.pod is not None)]

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, PodFailed, PodsError, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import brief, clean
+from primepods_magic.api.text.sanitize import brief, sanitize
 from primepods_magic.api.validation.bounds import check_choice, check_seconds
-from primepods_magic.pods.support.background import run_behind
+from primepods_magic.pods.support.background import run_in_background
 from primepods_magic.pods.support.rates import burn_usd_hr
 from primepods_magic.pods.watching.snapshot import ChangeKind, Snapshot
 from primepods_magic.pods.watching.watch import Watch
@@ -135,7 +135,7 @@ class Waiting(Generic[T]):
             verb = "is" if len(self._watch.latest.pods) == 1 else "are"
             return f"waiting until {names} {verb} {self._goal}; 'await' it"
         error = self._work.exception()
-        return f"{names}: {self._goal}" if error is None else f"{type(error).__name__}: {clean(error)}"
+        return f"{names}: {self._goal}" if error is None else f"{type(error).__name__}: {sanitize(error)}"
 
 
 def begin_waiting(
@@ -162,7 +162,7 @@ def begin_waiting(
         with watch:
             return _wait(connection, watch, goal, timeout_s, None)
 
-    return Waiting(watch, goal, run_behind(connection, work), answer)
+    return Waiting(watch, goal, run_in_background(connection, work), answer)
 
 
 def _check_wait(connection: Connection, goal: Goal, timeout_s: float) -> None:
@@ -227,16 +227,18 @@ def _is_over(pod: PodDetails, goal: Goal) -> bool:
 
 def _failure(pod: PodDetails) -> str:
     if pod.status == PodStatus.TERMINATED:
-        return f"{clean(pod.name)} is gone (TERMINATED)"
+        return f"{sanitize(pod.name)} is gone (TERMINATED)"
     reason = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
-    what = clean(pod.failure or f"installation {pod.installation_status}")
-    return f"{clean(pod.name)}: {what}{reason}. It may go on being billed; '%pods rm {pod.word}' ends it"
+    what = sanitize(pod.failure or f"installation {pod.installation_status}")
+    return (
+        f"{sanitize(pod.name)}: {what}{reason}. It may go on being billed; '%pods rm {pod.cli_name}' ends it"
+    )
 
 
 def _riddles(snapshot: Snapshot) -> str:
     """Words of the service that are not known here, of which no one can tell whether they mean ready."""
     said = [
-        f"{clean(pod.name)} says '{clean(word)}'"
+        f"{sanitize(pod.name)} says '{sanitize(word)}'"
         for pod in snapshot.pods[:_NAMED]
         for word in pod.unknown_words
     ]
@@ -267,8 +269,10 @@ def _still(what: str, snapshot: Snapshot) -> str:
     price_usd_hr = sum(pod.price_hr or 0.0 for pod in running) + burn_usd_hr(stopped)
     rate = f" (${price_usd_hr:.2f}/h)" if price_usd_hr else ""
     verb = "goes on and is" if len(going) == 1 else "go on and are"
-    ends = f"'%pods rm {going[0].word}' ends it" if len(going) == 1 else "'%pods rm NAME' ends a pod"
-    blind = f". The service could not be asked at last: {clean(snapshot.trouble)}" if snapshot.trouble else ""
+    ends = f"'%pods rm {going[0].cli_name}' ends it" if len(going) == 1 else "'%pods rm NAME' ends a pod"
+    blind = (
+        f". The service could not be asked at last: {sanitize(snapshot.trouble)}" if snapshot.trouble else ""
+    )
     start = ""
     if stopped:
         is_or_are = "is" if len(stopped) == 1 else "are"
@@ -277,5 +281,5 @@ def _still(what: str, snapshot: Snapshot) -> str:
 
 
 def _names(pods: Sequence[PodDetails]) -> str:
-    names = ", ".join(clean(pod.name) for pod in pods[:_NAMED])
+    names = ", ".join(sanitize(pod.name) for pod in pods[:_NAMED])
     return f"{names} and {len(pods) - _NAMED} more" if len(pods) > _NAMED else names

@@ -18,11 +18,11 @@ from primepods_magic.sandbox.faults.parsing import Selection, read_selection
 from primepods_magic.sandbox.faults.rules import Faults
 from primepods_magic.sandbox.http.api_keys import BUILT_IN_KEYS, read_keys
 from primepods_magic.sandbox.http.app import create_app
-from primepods_magic.sandbox.http.auth import Admission
+from primepods_magic.sandbox.http.auth import RequestGuard
 from primepods_magic.sandbox.http.server_thread import Server, ServingThread, configured, listen
 from primepods_magic.sandbox.schemas.enums import ClockMode, Dialect
-from primepods_magic.sandbox.service.seed import begin
-from primepods_magic.sandbox.service.service import World
+from primepods_magic.sandbox.service.seed import seed_database
+from primepods_magic.sandbox.service.service import SandboxService
 from primepods_magic.sandbox.storage.connection import explained
 from primepods_magic.sandbox.storage.store import Store
 
@@ -188,8 +188,8 @@ def start(
             _prepare(store, mode=clock, speed=speed, start=start, seed=seed, history=history)
         listener = listen(host, port)
         with _building:
-            world = World(store, dialect, page_cap, Faults(rules, profile=profile, seed=seed))
-            admission = Admission(own_keys or BUILT_IN_KEYS, is_public=not _is_loopback(host))
+            world = SandboxService(store, dialect, page_cap, Faults(rules, profile=profile, seed=seed))
+            admission = RequestGuard(own_keys or BUILT_IN_KEYS, is_public=not _is_loopback(host))
             app = create_app(world, admission, latency_s=latency_ms / 1000, seed=seed, has_admin=admin)
         server = Server(configured(app))
         thread = ServingThread(server, listener)
@@ -254,7 +254,7 @@ def _prepare(
                 begin_ms = to_ms(start)
             else:
                 begin_ms = to_ms(STEPPED_START) if mode == "stepped" else wall_ms()
-            begin(
+            seed_database(
                 store, Clock(mode or "running", speed or 1.0, begin_ms, wall_ms()), seed=seed, history=history
             )
         else:

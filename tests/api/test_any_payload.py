@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 from primepods_magic.api.account import SshKey, Team, TeamMember, User, read_summary
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import PodsError
-from primepods_magic.api.fields.lenient_types import Answer
+from primepods_magic.api.fields.lenient_types import ApiModel
 from primepods_magic.api.http import session as transport
 from primepods_magic.api.http.parsing import read_error, read_logs, read_model, read_page, read_status
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
@@ -55,13 +55,13 @@ JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.
 VALUES = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_size=3), SCALARS, max_size=2)
 
 
-def shaped(model: type[Answer]) -> st.SearchStrategy[dict[str, Any]]:
+def shaped(model: type[ApiModel]) -> st.SearchStrategy[dict[str, Any]]:
     """Objects with the model's own keys, some missing, with any values."""
     keys = [field.alias or to_camel(name) for name, field in model.model_fields.items()]
     return st.fixed_dictionaries({}, optional=dict.fromkeys(keys, VALUES))
 
 
-def listed(model: type[Answer]) -> st.SearchStrategy[Any]:
+def listed(model: type[ApiModel]) -> st.SearchStrategy[Any]:
     """Lists in every envelope, with rows that are none among them."""
     rows = st.lists(shaped(model) | VALUES, max_size=3)
     totals = st.fixed_dictionaries(
@@ -87,7 +87,7 @@ def test_any_pod_is_read_and_can_be_shown(payload: Any) -> None:
     pod = survives(lambda: read_model(PodDetails, payload))
     if pod is not None:
         assert pod.is_settled in (True, False)
-        assert isinstance(pod.word, str)
+        assert isinstance(pod.cli_name, str)
         assert len(pods_frame([pod])) == 1
 
 

@@ -88,7 +88,7 @@ def test_names_of_every_script_come_through_as_they_are() -> None:
     with client:
         pods = client.list_all_pods()
     assert [pod.name for pod in pods] == [row["name"] for row in payload["data"]]
-    assert all(re.fullmatch(r"[\w.-]*", pod.word) for pod in pods)
+    assert all(re.fullmatch(r"[\w.-]*", pod.cli_name) for pod in pods)
 
 
 LINES = {"logs": "a\nb\nc"}

@@ -14,7 +14,7 @@ import httpx
 import pytest
 
 from primepods_magic.api import errors
-from primepods_magic.api.http.session import Transport
+from primepods_magic.api.http.session import HttpSession
 from primepods_magic.api.secrets.redaction import Hider, hide_secrets
 from primepods_magic.api.settings import Settings
 from tests.support.secrets import Search, forms_of
@@ -136,7 +136,7 @@ def test_a_refusal_repeats_a_secret_in_no_form(secret: str) -> None:
         # In each form once, in turns in either place; what hides them is the same in both.
         for told in pick(said[number % 2 :][:1], said):
             answer = httpx.Response(400, json=told, headers={"x-request-id": quote(secret)})
-            transport = Transport(
+            transport = HttpSession(
                 Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _, a=answer: a)
             )
             with pytest.raises(errors.PodsError) as caught:
@@ -209,7 +209,7 @@ def test_of_a_long_secret_no_beginning_is_left(length: int) -> None:
         "".join(f"&#{ord(char)};" for char in secret),
     ):
         answer = httpx.Response(400, json={"detail": "x" * 200 + form})
-        transport = Transport(
+        transport = HttpSession(
             Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _, a=answer: a)
         )
         with pytest.raises(errors.PodsError) as caught:

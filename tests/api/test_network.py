@@ -20,7 +20,7 @@ import pytest
 
 from primepods_magic.api import errors
 from primepods_magic.api.http import network
-from primepods_magic.api.http.session import Transport
+from primepods_magic.api.http.session import HttpSession
 from primepods_magic.api.settings import Settings
 from tests.support.tls import make_certificate, tunneled
 from tests.support.wire import OK, dripping, sending, whole
@@ -35,7 +35,7 @@ Send = Callable[[socket.socket], object]
 def ask(send: Send, method: str = "GET", *, total_timeout_s: float = 20.0) -> Any:
     """Send one request to a service that answers so."""
     with sending(send) as url:
-        transport = Transport(Settings(url, KEY), total_timeout_s=total_timeout_s)
+        transport = HttpSession(Settings(url, KEY), total_timeout_s=total_timeout_s)
         try:
             body = {} if method == "POST" else None
             return transport.request(method, "/api/v1/pods/", body=body, budget_s=0)
@@ -167,7 +167,7 @@ def test_asks_for_no_other_coding() -> None:
         connection.sendall(OK + b"Content-Length: 2\r\n\r\n{}")
 
     with sending(send) as url:
-        transport = Transport(Settings(url, KEY))
+        transport = HttpSession(Settings(url, KEY))
         transport._http.event_hooks["request"].append(
             lambda asked: seen.append(asked.headers["accept-encoding"])
         )
@@ -252,7 +252,7 @@ def test_an_answer_that_is_not_http_leaves_a_create_unknown(answer: bytes) -> No
 def test_keeps_no_cookies() -> None:
     seen: list[str | None] = []
     with sending(whole(b"{}", b"Set-Cookie: a=" + b"b" * 1000 + b"; Path=/", b"Connection: close")) as url:
-        transport = Transport(Settings(url, KEY))
+        transport = HttpSession(Settings(url, KEY))
         transport._http.event_hooks["request"].append(lambda asked: seen.append(asked.headers.get("cookie")))
         transport.request("GET", "/x")
         transport.request("GET", "/x")
@@ -275,7 +275,7 @@ def test_many_addresses_of_one_name_share_the_time(monkeypatch: pytest.MonkeyPat
         monkeypatch.setattr(
             socket, "getaddrinfo", lambda host, port, *_, **__: many if host == "many.test" else []
         )
-        transport = Transport(Settings("https://many.test", KEY), total_timeout_s=TOTAL_S)
+        transport = HttpSession(Settings("https://many.test", KEY), total_timeout_s=TOTAL_S)
         began = time.monotonic()
         with pytest.raises(errors.ServiceUnavailable) as caught:
             transport.request("POST", "/x", body={}, budget_s=0, read_timeout_s=0.2)
@@ -290,7 +290,7 @@ def test_many_addresses_of_one_name_share_the_time(monkeypatch: pytest.MonkeyPat
 def test_a_proxy_that_drips_is_given_up(unit: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
     with sending(dripping(*unit)) as url:
         monkeypatch.setenv("HTTPS_PROXY", url)
-        transport = Transport(Settings("https://pods.test", KEY), total_timeout_s=TOTAL_S)
+        transport = HttpSession(Settings("https://pods.test", KEY), total_timeout_s=TOTAL_S)
         began = time.monotonic()
         with pytest.raises(errors.ServiceUnavailable):
             transport.request("GET", "/x", budget_s=0)
@@ -320,7 +320,7 @@ def test_reaches_a_service_through_a_proxy_that_speaks_tls(
     answer = OK + b"Content-Length: %d\r\n\r\n" % len(body) + body
     with tunneled(*certificates, answer) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
-        transport = Transport(Settings("https://pods.test", KEY))
+        transport = HttpSession(Settings("https://pods.test", KEY))
         assert transport.request("POST", "/x", body={"long": "a" * size}) == {}
         transport.close()
 
@@ -346,7 +346,7 @@ def test_total_time_counts_tls_inside_that_of_a_proxy(
     total_s = TOTAL_S if drips == "handshake" else TOTAL_S + 3
     with tunneled(*certificates, b"", drips) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
-        transport = Transport(Settings("https://pods.test", KEY), total_timeout_s=total_s)
+        transport = HttpSession(Settings("https://pods.test", KEY), total_timeout_s=total_s)
         began = time.monotonic()
         with pytest.raises(kind) as caught:
             transport.request(method, "/x", body={} if method == "POST" else None, budget_s=0)
@@ -370,7 +370,7 @@ class ClosingMeanwhile(httpx.HTTPTransport):
 def test_opens_no_connection_for_a_client_that_was_closed_meanwhile() -> None:
     http = ClosingMeanwhile()
     with sending(whole(b"{}")) as url:
-        transport = Transport(Settings(url, KEY), http=http)
+        transport = HttpSession(Settings(url, KEY), http=http)
         http.close_client = transport.close
         with pytest.raises(errors.ConnectionClosed):
             transport.request("GET", "/api/v1/pods/")
@@ -391,7 +391,7 @@ def test_refuses_a_certificate_of_another_host_inside_a_proxy_that_speaks_tls(
 ) -> None:
     with tunneled(certificates[0], certificates[0], b"") as proxy:
         monkeypatch.setenv("HTTPS_PROXY", proxy)
-        transport = Transport(Settings("https://pods.test", KEY))
+        transport = HttpSession(Settings("https://pods.test", KEY))
         with pytest.raises(errors.ServiceUnavailable, match="certificate is not trusted") as caught:
             transport.request("POST", "/x", body={}, budget_s=0)
         transport.close()
@@ -402,7 +402,7 @@ def test_refuses_a_certificate_of_another_host_inside_a_proxy_that_speaks_tls(
 def test_goes_through_a_proxy_that_is_set_after_the_first_request(
     certificates: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    transport = Transport(Settings("https://pods.test", KEY), total_timeout_s=5)
+    transport = HttpSession(Settings("https://pods.test", KEY), total_timeout_s=5)
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     transport.follow_environment()
     with pytest.raises(errors.ServiceUnavailable):
@@ -422,7 +422,7 @@ def test_a_proxy_that_lets_nothing_through_has_passed_no_create_on(monkeypatch: 
     refusal = b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"
     with sending(lambda connection: connection.sendall(refusal)) as url:
         monkeypatch.setenv("HTTPS_PROXY", url)
-        transport = Transport(Settings("https://pods.test", KEY))
+        transport = HttpSession(Settings("https://pods.test", KEY))
         with pytest.raises(errors.ServiceUnavailable, match="the proxy refused: 407") as caught:
             transport.request("POST", "/x", body={}, budget_s=0)
         transport.close()

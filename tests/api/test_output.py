@@ -121,11 +121,11 @@ def test_a_message_is_bounded() -> None:
     "secret", ["hunter2", "two\nlines", "tab\tand  spaces", "esc\x1b[0m", "\u202ebidi", "\n\n\n"]
 )
 def test_a_secret_is_hidden_as_it_is_and_as_cleaning_left_it(secret: str) -> None:
-    from primepods_magic.api.text.sanitize import clean
+    from primepods_magic.api.text.sanitize import sanitize
 
-    error = PodsError(f"refused: {secret} or {clean(secret)}!", said=f"got {secret}.")
+    error = PodsError(f"refused: {secret} or {sanitize(secret)}!", said=f"got {secret}.")
     error.hide({secret: "${SECRET}"})
-    if clean(secret):
+    if sanitize(secret):
         # A mark may stay where a character was that does something.
         assert str(error).replace("\ufffd", "") == "refused: ${SECRET} or ${SECRET}!"
         assert str(error.said).replace("\ufffd", "") == "got ${SECRET}."

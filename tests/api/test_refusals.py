@@ -10,7 +10,7 @@ import pytest
 
 from primepods_magic.api import errors
 from primepods_magic.api.client import Client
-from primepods_magic.api.http.session import Transport
+from primepods_magic.api.http.session import HttpSession
 from primepods_magic.api.requests import create_request
 from primepods_magic.api.settings import Settings
 
@@ -116,7 +116,7 @@ def refuse(
 ) -> errors.PodsError:
     """The error that a refusal becomes."""
     answer = httpx.Response(status, json=body, headers={"retry-after": "3600", **headers})
-    transport = Transport(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    transport = HttpSession(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
     with pytest.raises(errors.PodsError) as caught:
         transport.request(method, path, body={} if method in ("POST", "PATCH") else None)
     transport.close()
@@ -181,7 +181,7 @@ def test_an_overloaded_service_is_asked_again_whatever_its_words(method: str) ->
         httpx.Response(200, json={}),
     ]
     http = httpx.MockTransport(lambda _: answers.pop(0))
-    transport = Transport(Settings("https://pods.test", KEY), http=http, sleep=lambda _: None)
+    transport = HttpSession(Settings("https://pods.test", KEY), http=http, sleep=lambda _: None)
     assert transport.request(method, "/api/v1/pods/a") == {}
     transport.close()
 
@@ -253,7 +253,7 @@ def test_a_second_hop_that_cannot_be_reached_is_ambiguous() -> None:
             raise httpx.ConnectError("refused")
         return httpx.Response(307, headers={"location": "/elsewhere"})
 
-    transport = Transport(Settings("https://pods.test", KEY), http=httpx.MockTransport(carry))
+    transport = HttpSession(Settings("https://pods.test", KEY), http=httpx.MockTransport(carry))
     with pytest.raises(errors.OutcomeUnknown):
         transport.request("POST", "/api/v1/pods/", body={})
     transport.close()
@@ -306,7 +306,7 @@ def test_a_wallet_that_cannot_pay_points_at_the_balance() -> None:
 )
 def test_a_time_to_wait_is_read_in_bounds(text: str, wait_s: float | None) -> None:
     answer = httpx.Response(429, headers=[(b"retry-after", text.encode())])
-    transport = Transport(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    transport = HttpSession(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
     with pytest.raises(errors.RateLimited) as caught:
         transport.request("GET", "/x", budget_s=0)
     transport.close()
@@ -328,7 +328,7 @@ def test_only_a_successful_answer_in_json_tells_the_time(page: httpx.Response) -
     fast = "Sat, 19 Sep 2026 08:00:00 GMT"
     page.headers["Date"] = fast
     answers = iter([page, httpx.Response(200, json={}, headers={"Date": fast})])
-    transport = Transport(
+    transport = HttpSession(
         Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: next(answers))
     )
     with contextlib.suppress(errors.PodsError):
@@ -345,7 +345,7 @@ def test_only_a_successful_answer_in_json_tells_the_time(page: httpx.Response) -
 )
 def test_a_date_that_is_none_changes_nothing(date: str) -> None:
     answer = httpx.Response(200, json={}, headers={"date": date})
-    transport = Transport(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    transport = HttpSession(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
     assert transport.request("GET", "/x") == {}
     assert transport.service_time is None
     transport.close()
@@ -370,7 +370,7 @@ def test_a_date_that_is_none_changes_nothing(date: str) -> None:
 )
 def test_an_odd_error_body_is_a_short_line(body: bytes) -> None:
     answer = httpx.Response(400, content=body, headers={"content-type": "application/json"})
-    transport = Transport(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    transport = HttpSession(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
     with pytest.raises(errors.RequestRefused) as caught:
         transport.request("GET", "/x")
     transport.close()
@@ -430,7 +430,7 @@ def test_an_id_that_leads_elsewhere_is_not_sent(call: str, pod_id: str) -> None:
 @pytest.mark.parametrize("seconds", [float("nan"), -1, "5", True, -(10**400)])
 def test_a_time_that_is_none_is_refused_before_anything_is_sent(seconds: float) -> None:
     http = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
-    transport = Transport(Settings("https://pods.test", KEY), http=http)
+    transport = HttpSession(Settings("https://pods.test", KEY), http=http)
     for name in ("budget_s", "read_timeout_s"):
         with pytest.raises(errors.InvalidRequest, match=name):
             transport.request("GET", "/x", **{name: seconds})
@@ -443,8 +443,8 @@ def test_a_time_that_is_none_is_refused_before_anything_is_sent(seconds: float) 
 def test_a_time_without_end_is_refused(seconds: float) -> None:
     http = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
     with pytest.raises(errors.InvalidRequest, match="30 days"):
-        Transport(Settings("https://pods.test", KEY), http=http, read_timeout_s=seconds)
-    transport = Transport(Settings("https://pods.test", KEY), http=http)
+        HttpSession(Settings("https://pods.test", KEY), http=http, read_timeout_s=seconds)
+    transport = HttpSession(Settings("https://pods.test", KEY), http=http)
     for name in ("budget_s", "read_timeout_s"):
         with pytest.raises(errors.InvalidRequest, match="30 days"):
             transport.request("GET", "/x", **{name: seconds})

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from primepods_magic.api.text import log_tail as logs
 from primepods_magic.api.text import terminal_screen as screen
 from primepods_magic.api.text.log_tail import show_end
-from primepods_magic.api.text.sanitize import clean_lines
+from primepods_magic.api.text.sanitize import sanitize_lines
 from primepods_magic.api.text.terminal_screen import render
 
 TQDM = "".join(f"\r{n:3d}%|{'█' * (n // 10):10}| {n}/100" for n in range(101))
@@ -69,7 +69,7 @@ NESTED = "\n\rinner 10 %\x1b[A\router 1/2\n\rinner 99 %\x1b[A\router 2/2\n\n"
 )
 def test_a_log_is_shown_as_a_terminal_shows_it(text: str, shown: str | None) -> None:
     assert shown is None or render(text) == shown
-    assert clean_lines(clean_lines(text)) == clean_lines(text)
+    assert sanitize_lines(sanitize_lines(text)) == sanitize_lines(text)
 
 
 def test_what_has_scrolled_away_is_not_written_over() -> None:
@@ -149,9 +149,9 @@ def test_any_log_is_shown_as_a_simple_terminal_shows_it(tokens: list[str]) -> No
 
 @given(st.text(st.sampled_from("\x1b[]()0123456789;?ABCDHJKPX@LMm\r\n\b\t\x07\x9b\x9d\x9c日a"), max_size=200))
 def test_any_text_becomes_lines_that_do_nothing(text: str) -> None:
-    shown = clean_lines(text)
+    shown = sanitize_lines(text)
     assert not set(shown) & {chr(code) for code in (*range(9), *range(11, 32), *range(127, 160))}
-    assert clean_lines(shown) == shown
+    assert sanitize_lines(shown) == shown
 
 
 @pytest.mark.parametrize(
@@ -231,12 +231,12 @@ def test_the_end_of_a_log_is_that_of_the_whole(
         searched.append(size)
         return text[-size:]
 
-    whole = clean_lines(text).splitlines()
+    whole = sanitize_lines(text).splitlines()
     assert show_end(text, lines, end_of).splitlines() == whole[-lines:]
     assert sum(searched) < len(text)
     assert show_end(text, None, end_of).splitlines() == whole
     redrawn = text.replace("\n", "\r")
-    assert show_end(redrawn, lines, end_of) == clean_lines(redrawn)
+    assert show_end(redrawn, lines, end_of) == sanitize_lines(redrawn)
 
 
 def test_of_a_log_that_is_too_long_the_beginning_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,10 +7,10 @@ import pytest
 from primepods_magic.api.text.sanitize import (
     as_word,
     brief,
-    clean,
-    clean_lines,
     clean_message,
     safe_html,
+    sanitize,
+    sanitize_lines,
     shorten,
 )
 
@@ -22,12 +22,12 @@ ACTING = (
 
 @pytest.mark.parametrize("character", ACTING)
 def test_a_character_that_would_do_something_is_marked(character: str) -> None:
-    assert clean(f"a{character}b") == clean_message(f"a{character}b") == "a\ufffdb"
+    assert sanitize(f"a{character}b") == clean_message(f"a{character}b") == "a\ufffdb"
 
 
 @pytest.mark.parametrize("separator", "\n\r\t\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029\xa0\u3000")
 def test_a_text_is_one_line(separator: str) -> None:
-    assert clean(f"a{separator}b") == "a b"
+    assert sanitize(f"a{separator}b") == "a b"
     assert len(clean_message(f"a{separator}b").splitlines()) == 1 + (separator == "\n")
 
 
@@ -41,7 +41,7 @@ def test_a_text_is_one_line(separator: str) -> None:
     ],
 )
 def test_names_of_many_scripts_stay_as_they_are(name: str) -> None:
-    assert clean(name) == clean_lines(name) == name
+    assert sanitize(name) == sanitize_lines(name) == name
 
 
 def test_long_texts_are_cut_short() -> None:
@@ -57,8 +57,8 @@ def test_what_is_not_one_plain_word_is_not_put_into_a_command(word: str) -> None
 
 
 def test_text_is_one_line_and_nothing_is_empty() -> None:
-    assert clean(" a\n\tb ") == "a b"
-    assert clean(None) == ""
+    assert sanitize(" a\n\tb ") == "a b"
+    assert sanitize(None) == ""
 
 
 def test_markup_is_text() -> None:
@@ -73,4 +73,4 @@ def test_two_prices_are_not_typeset_as_mathematics() -> None:
 
 
 def test_lines_stay_lines_and_do_nothing_else() -> None:
-    assert clean_lines("a\r\nb\tc\x1b[31m red\x1b[0m\n\x1b]0;title\x07\u202e") == "a\nb\tc red\n\ufffd"
+    assert sanitize_lines("a\r\nb\tc\x1b[31m red\x1b[0m\n\x1b]0;title\x07\u202e") == "a\nb\tc red\n\ufffd"

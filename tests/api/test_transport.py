@@ -16,7 +16,7 @@ import pytest
 
 from primepods_magic.api import errors
 from primepods_magic.api.client import Client
-from primepods_magic.api.http.session import Transport
+from primepods_magic.api.http.session import HttpSession
 from primepods_magic.api.requests import create_request
 from primepods_magic.api.settings import Settings
 from tests.support.waiting import eventually
@@ -44,12 +44,12 @@ class Counting(httpx.BaseTransport):
 
 
 @pytest.fixture
-def sent() -> Iterator[Callable[..., tuple[Counting, Transport, list[float]]]]:
-    opened: list[Transport] = []
+def sent() -> Iterator[Callable[..., tuple[Counting, HttpSession, list[float]]]]:
+    opened: list[HttpSession] = []
 
-    def make(*answers: httpx.Response | Exception) -> tuple[Counting, Transport, list[float]]:
+    def make(*answers: httpx.Response | Exception) -> tuple[Counting, HttpSession, list[float]]:
         http, slept = Counting(*answers), []
-        transport = Transport(Settings("https://api.example.test", KEY), http=http, sleep=slept.append)
+        transport = HttpSession(Settings("https://api.example.test", KEY), http=http, sleep=slept.append)
         opened.append(transport)
         return http, transport, slept
 
@@ -128,7 +128,7 @@ def test_the_documented_keys_of_the_sandbox_are_no_secrets() -> None:
     said = {"detail": "fill the wallet of this sandbox"}
     for key, told in (("sandbox", "of this sandbox"), ("fill the wallet", r"\*\*\* of this sandbox")):
         settings = Settings("http://127.0.0.1", key)
-        transport = Transport(settings, http=httpx.MockTransport(lambda _: httpx.Response(402, json=said)))
+        transport = HttpSession(settings, http=httpx.MockTransport(lambda _: httpx.Response(402, json=said)))
         with pytest.raises(errors.PaymentRequired, match=told):
             transport.request("GET", "/pods")
         transport.close()
@@ -256,7 +256,7 @@ def test_a_closed_connection_says_so(sent: Any) -> None:
 
 def test_closing_wakes_whoever_waits_to_try_again() -> None:
     http = Counting(httpx.Response(503, headers={"Retry-After": "15"}))
-    transport = Transport(Settings("https://api.example.test", KEY), http=http)
+    transport = HttpSession(Settings("https://api.example.test", KEY), http=http)
     done: list[BaseException] = []
 
     def ask() -> None:
@@ -301,7 +301,7 @@ def test_an_answer_that_drips_is_given_up() -> None:
         def handle_request(self, request: httpx.Request) -> httpx.Response:
             return httpx.Response(200, stream=Endless())
 
-    transport = Transport(Settings("https://api.example.test", KEY), http=Dripping(), total_timeout_s=0.1)
+    transport = HttpSession(Settings("https://api.example.test", KEY), http=Dripping(), total_timeout_s=0.1)
     with pytest.raises(errors.OutcomeUnknown):
         transport.request("POST", "/x", body={})
     transport.close()
@@ -328,7 +328,7 @@ def test_a_login_page_is_no_answer(sent: Any) -> None:
 
 def test_without_a_key_nothing_is_sent() -> None:
     http = Counting(OK)
-    transport = Transport(Settings("https://api.example.test"), http=http)
+    transport = HttpSession(Settings("https://api.example.test"), http=http)
     with pytest.raises(errors.NotConfigured, match="nothing was sent"):
         transport.request("GET", "/api/v1/pods/")
     transport.close()
@@ -372,7 +372,7 @@ def test_a_service_that_is_not_there_is_one_line_after_a_few_tries() -> None:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         slept: list[float] = []
-        transport = Transport(Settings(url, KEY), sleep=slept.append)
+        transport = HttpSession(Settings(url, KEY), sleep=slept.append)
         with pytest.raises(errors.ServiceUnavailable, match="nothing was done"):
             transport.request("POST", "/api/v1/pods/", body={})
         transport.close()

@@ -10,7 +10,7 @@ import pytest
 from primepods_magic.api import account, models
 from primepods_magic.api.account import Disk, SshKey, Team
 from primepods_magic.api.fields import parts
-from primepods_magic.api.fields.lenient_types import Answer
+from primepods_magic.api.fields.lenient_types import ApiModel
 from primepods_magic.api.fields.undocumented import read_undocumented
 from primepods_magic.api.http.urls import bare_address, bare_urls
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
@@ -54,14 +54,14 @@ def test_no_frame_has_a_field_that_may_hold_a_secret(model: Any) -> None:
     assert told == ["eu-1", 7, "see HTTPS://h.example:8888/lab"]
 
 
-def models_of(base: type[Answer]) -> Iterator[type[Answer]]:
+def models_of(base: type[ApiModel]) -> Iterator[type[ApiModel]]:
     for model in base.__subclasses__():
         yield model
         yield from models_of(model)
 
 
 def test_no_documented_field_of_a_pod_is_taken_for_a_secret() -> None:
-    ours = [model for model in models_of(Answer) if model.__module__ in MODULES]
+    ours = [model for model in models_of(ApiModel) if model.__module__ in MODULES]
     names = {
         name for model in ours for field, info in model.model_fields.items() for name in (field, info.alias)
     }

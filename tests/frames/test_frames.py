@@ -15,7 +15,7 @@ from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusE
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, removed_frame, status_frame
 from primepods_magic.frames.tables.pods import POD_COLUMNS as ALL_POD_COLUMNS
 from primepods_magic.pods.history.table import HistoryTable
-from primepods_magic.pods.terminate import Removal
+from primepods_magic.pods.terminate import TerminationResult
 
 from . import examples
 
@@ -31,10 +31,10 @@ DTYPES = {"string", "Int64", "Float64", "boolean", "datetime64[us, UTC]", "timed
 
 UTC = timezone.utc
 REMOVALS = [
-    Removal(
+    TerminationResult(
         "train", "p1", "terminated", 56.16, datetime(2026, 9, 1, tzinfo=UTC), datetime(2026, 9, 2, tzinfo=UTC)
     ),
-    Removal("eval", "p2", "not gone yet, may still be billed"),
+    TerminationResult("eval", "p2", "not gone yet, may still be billed"),
 ]
 
 Build = Callable[[Iterable[Any]], pd.DataFrame]

@@ -16,16 +16,18 @@ from hypothesis import strategies as st
 
 from primepods_magic.api.models import Offer, PodDetails
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, status_frame
-from primepods_magic.frames.rendering import Sheet, as_text, read_sheet, sheet_html, sheet_text
+from primepods_magic.frames.rendering import DisplayTable, as_text, read_sheet, sheet_html, sheet_text
 from primepods_magic.frames.rendering.as_html import _FILL
-from primepods_magic.frames.rendering.formatting import clean, money
+from primepods_magic.frames.rendering.formatting import money, sanitize
 
 from . import examples
 
 NOW = datetime(2026, 9, 14, 8, 0, tzinfo=timezone.utc)
 
 
-def sheet_of(frame: pd.DataFrame, kind: str, caption: str | None = None, total: int | None = None) -> Sheet:
+def sheet_of(
+    frame: pd.DataFrame, kind: str, caption: str | None = None, total: int | None = None
+) -> DisplayTable:
     return read_sheet(frame, kind, caption, total, list(frame.columns))
 
 
@@ -208,7 +210,7 @@ def test_columns_that_the_user_dropped_or_changed_do_no_harm() -> None:
 
 
 def test_names_cannot_move_the_cursor_or_turn_the_line_around() -> None:
-    said = clean("a\x1b[31m\nb\u202ec\ud800\x00")
+    said = sanitize("a\x1b[31m\nb\u202ec\ud800\x00")
     assert said == "a\ufffd[31m b\ufffdc\ufffd\ufffd"
     said.encode("utf-8")
 

@@ -21,11 +21,11 @@ from primepods_magic import Settings, connect
 from primepods_magic.api.enums import GPU_TYPES
 from primepods_magic.api.models import Offer, PodDetails
 from primepods_magic.notebook.completion import _WORDS, BODY_KEYS, completions_at
-from primepods_magic.notebook.input.expansion import filled_in, words_of
+from primepods_magic.notebook.input.expansion import expand_variables, split_line
 from primepods_magic.notebook.input.tokenizer import Field, cut_line
-from primepods_magic.pods.connection.completion_cache import Memory
+from primepods_magic.pods.connection.completion_cache import CompletionCache
 from primepods_magic.pods.connection.current import in_use
-from primepods_magic.pods.spec.parser import fill_in, load_yaml, no_variables
+from primepods_magic.pods.spec.parser import load_yaml, reject_variable, substitute_variables
 from primepods_magic.pods.spec.spec import SHORT_NAMES, PodSpec
 from tests.support.sandbox_control import SandboxControl
 from tests.support.soak import pick
@@ -193,7 +193,9 @@ BODIES += ["%%pod_create\nprovider: u", "%%pod_create\ndata_center_id: m"]
 @settings(max_examples=pick(15, 1000), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.one_of(st.sampled_from(HOSTILE + SAFE), st.text(max_size=8)), max_size=8))
 @example(HOSTILE + SAFE)
-def test_what_is_offered_is_one_word_whatever_a_service_says(memory: Memory, said: list[str]) -> None:
+def test_what_is_offered_is_one_word_whatever_a_service_says(
+    memory: CompletionCache, said: list[str]
+) -> None:
     memory.learn_pods(pods_of(said))
     memory.learn_offers(offers_of(said))
     known = {*said, *(f"name of {name}" for name in said), *(f"id-{n}" for n in range(len(said)))}
@@ -208,7 +210,7 @@ def test_what_is_offered_is_one_word_whatever_a_service_says(memory: Memory, sai
             line = text.removesuffix(fragment) + word
             template = cut_line(line.partition(" ")[2])
             assert not any(isinstance(piece, Field) for pieces in template.words for piece in pieces)
-            last = words_of(filled_in(line.partition(" ")[2], {}))[-1]
+            last = split_line(expand_variables(line.partition(" ")[2], {}))[-1]
             assert last in known or last.partition("=")[2] in known or last.startswith("-")
             assert last not in said or not last.startswith("-")
     for text in BODIES:
@@ -219,11 +221,11 @@ def test_what_is_offered_is_one_word_whatever_a_service_says(memory: Memory, sai
             loaded = load_yaml(body + "}" * body.startswith("- {"), 1)
             (value,) = [*(loaded[0] if isinstance(loaded, list) else loaded).values()][-1:]
             assert value in known
-            assert fill_in(value, no_variables) == value
+            assert substitute_variables(value, reject_variable) == value
 
 
 @pytest.fixture
-def memory(shell: Any) -> Memory:
+def memory(shell: Any) -> CompletionCache:
     """The memory of a connection, fresh enough that nothing is looked up."""
     shell.run("%pods ls")
     connection = in_use()
@@ -231,7 +233,7 @@ def memory(shell: Any) -> Memory:
     return connection.memory
 
 
-def test_what_can_be_offered_is_offered_quoted_where_it_must_be(memory: Memory) -> None:
+def test_what_can_be_offered_is_offered_quoted_where_it_must_be(memory: CompletionCache) -> None:
     memory.learn_pods(pods_of(["my pod", "train"]))
     memory.learn_offers(offers_of(SAFE))
     assert completions_at([], 0, "%pods show my")[1] == ["'my pod'"]
@@ -276,7 +278,7 @@ def test_every_pod_that_is_offered_is_the_one_that_is_shown(shell: Any) -> None:
         **{ids[name]: ids[name] for name in ("-y", "{1 / 0}", "ada's", "a#b")},
     }
     for pod in shown.values():
-        assert shell.run(f"%pods show {pod.details.word}").id == pod.id
+        assert shell.run(f"%pods show {pod.details.cli_name}").id == pod.id
 
 
 @pytest.mark.parametrize(
@@ -297,7 +299,7 @@ def test_every_pod_that_is_offered_is_the_one_that_is_shown(shell: Any) -> None:
     ],
 )
 def test_what_a_message_says_to_type_is_plain(name: str | None, pod_id: str | None, word: str) -> None:
-    assert PodDetails(id=pod_id, name=name).word == word
+    assert PodDetails(id=pod_id, name=name).cli_name == word
 
 
 def test_another_accounts_pods_are_not_offered(shell: Any, sandbox: SandboxControl) -> None:

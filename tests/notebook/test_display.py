@@ -16,7 +16,7 @@ from IPython.core.formatters import DisplayFormatter
 from primepods_magic.api.models import PodDetails
 from primepods_magic.frames import pods_frame
 from primepods_magic.notebook.display import frames as display
-from primepods_magic.notebook.display.frames import present, register, unregister
+from primepods_magic.notebook.display.frames import mark_for_display, register, unregister
 
 TEXT, HTML = "text/plain", "text/html"
 
@@ -41,7 +41,7 @@ def shown(formatters: DisplayFormatter, thing: Any) -> dict[str, Any]:
 
 
 def ours(name: str = "train") -> pd.DataFrame:
-    return present(
+    return mark_for_display(
         pods_frame([PodDetails(name=name, status="ACTIVE")]), kind="pods", caption="sandbox · 1 pod"
     )
 
@@ -80,7 +80,7 @@ def test_frames_of_ours_are_shown_in_our_way(formatters: DisplayFormatter) -> No
 def test_present_gives_the_same_frame_unchanged() -> None:
     frame = pods_frame([PodDetails(name="train")])
     before = frame.copy()
-    assert present(frame, kind="pods") is frame
+    assert mark_for_display(frame, kind="pods") is frame
     assert frame.attrs == {}
     pd.testing.assert_frame_equal(frame, before)
 
@@ -192,7 +192,7 @@ def test_a_mark_is_not_forgotten_for_a_frame_that_was_there_before() -> None:
     key = id(first)
     held = display._marks[key]
     # As if the second one had come to live at the address of the first before that was cleaned up.
-    display._marks[key] = display._Mark(weakref.ref(second), "pods", None, None, ())
+    display._marks[key] = display._FrameInfo(weakref.ref(second), "pods", None, None, ())
     try:
         del first
         gc.collect()
@@ -212,7 +212,7 @@ def test_a_shell_that_is_given_up_goes_away() -> None:
 
 
 def test_marking_a_frame_again_changes_how_it_is_shown(formatters: DisplayFormatter) -> None:
-    frame = present(ours(), kind="pods", caption="live", total=7)
+    frame = mark_for_display(ours(), kind="pods", caption="live", total=7)
     text = shown(formatters, frame)[TEXT]
     assert text.startswith("live\n")
     assert "1 of 7 pods" in text
@@ -238,8 +238,8 @@ def test_neither_loading_nor_registering_loads_pandas() -> None:
         "register(formatters); unregister(formatters); register(formatters)\n"
         "assert not {'pandas', 'pydantic', 'httpx', 'ipywidgets'} & set(sys.modules)\n"
         "from primepods_magic.frames import pods_frame\n"
-        "from primepods_magic.notebook.display.frames import present\n"
-        "frame = present(pods_frame([]), kind='pods')\n"
+        "from primepods_magic.notebook.display.frames import mark_for_display\n"
+        "frame = mark_for_display(pods_frame([]), kind='pods')\n"
         "formatters.active_types = list(formatters.formatters)\n"
         "assert formatters.format(frame)[0]['text/plain'] == 'no pods'\n"
     )

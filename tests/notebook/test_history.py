@@ -18,7 +18,7 @@ from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.frames import load_frame
 from primepods_magic.notebook.progress import download_bar as progress
-from primepods_magic.notebook.progress.download_bar import reading
+from primepods_magic.notebook.progress.download_bar import show_download
 from primepods_magic.pods.connection.current import connect
 from primepods_magic.pods.history import cache_files
 from tests.frames.test_files import without_empty
@@ -236,7 +236,7 @@ def bars(shell: Any) -> list[str]:
 
 def test_a_bar_appears_after_a_second_and_is_emptied(front_end: Any, clock: Time) -> None:
     front_end.output.shown.clear()
-    with reading(front_end, "history") as tell:
+    with show_download(front_end, "history") as tell:
         assert tell is not None
         for after in (0.1, 0.5, 0.99):
             clock.now = 100 + after
@@ -263,7 +263,7 @@ def test_a_bar_is_emptied_after_ctrl_c_and_after_an_error(front_end: Any, clock:
     for error in (KeyboardInterrupt, ValueError):
         front_end.output.shown.clear()
         clock.now = 100.0
-        bar = reading(front_end, "history")
+        bar = show_download(front_end, "history")
         tell = bar.__enter__()
         clock.now = 102.0
         assert tell is not None
@@ -274,10 +274,10 @@ def test_a_bar_is_emptied_after_ctrl_c_and_after_an_error(front_end: Any, clock:
 
 
 def test_where_nobody_looks_there_is_no_bar(bare_shell: Any, clock: Time) -> None:
-    with reading(bare_shell, "history") as tell:
+    with show_download(bare_shell, "history") as tell:
         assert tell is None
     bare_shell.kernel = FrontEnd(allow_stdin=False).kernel
-    with reading(bare_shell, "history") as tell:
+    with show_download(bare_shell, "history") as tell:
         assert tell is None
     del bare_shell.kernel
     assert bare_shell.output.shown == []

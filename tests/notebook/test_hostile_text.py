@@ -22,7 +22,7 @@ from primepods_magic.notebook.launcher.state.model import LauncherModel
 from primepods_magic.notebook.launcher.state.offers import OfferKey
 from primepods_magic.notebook.launcher.state.order import LaunchSettings
 from primepods_magic.notebook.launcher.view.app import LauncherView
-from primepods_magic.notebook.launcher.view.static import still_html, still_text
+from primepods_magic.notebook.launcher.view.static import launcher_static_html, launcher_static_text
 from primepods_magic.notebook.progress.terminal import TerminalView
 from primepods_magic.notebook.progress.widget import WidgetView
 from primepods_magic.notebook.shell.output import ask_line
@@ -216,8 +216,8 @@ def check_launcher(connection: Connection) -> None:
             model.do(model.fleet.ask, pod.id or "")
         assert model.wait_until_idle(20)
         check_widgets()
-        check_text(still_text(model))
-        check_html(still_html(model))
+        check_text(launcher_static_text(model))
+        check_html(launcher_static_html(model))
         check_text(model.cell)
         assert "${HOME}" not in model.cell.replace("$${HOME}", "")
     finally:

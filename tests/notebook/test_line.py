@@ -18,15 +18,21 @@ from pydantic import SecretStr
 
 from primepods_magic.api.errors import InvalidRequest, NotFound, OutOfStock, PodsError
 from primepods_magic.notebook.input.arguments import HelpWanted
-from primepods_magic.notebook.input.expansion import Line, Several, filled_in, quote_word, words_of
+from primepods_magic.notebook.input.expansion import (
+    ExpandedLine,
+    Several,
+    expand_variables,
+    quote_word,
+    split_line,
+)
 from primepods_magic.notebook.input.variables import Variables
 from primepods_magic.notebook.magics import parser_of
-from primepods_magic.pods.spec.parser import fill_in, no_variables
+from primepods_magic.pods.spec.parser import reject_variable, substitute_variables
 from tests.support.soak import pick
 
 
 def words(line: str, **names: Any) -> list[str]:
-    return words_of(filled_in(line, names))
+    return split_line(expand_variables(line, names))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +128,7 @@ def test_refuses_what_cannot_be_filled_in(line: str, says: str) -> None:
         "mapping": {"a": 1},
     }
     with pytest.raises(InvalidRequest) as caught:
-        filled_in(line, names)
+        expand_variables(line, names)
     assert says in str(caught.value)
     assert "Nothing was done" in str(caught.value)
 
@@ -169,7 +175,7 @@ def test_cuts_a_line_into_words(line: str, cut: list[str]) -> None:
     ],
 )
 def test_only_a_typed_semicolon_at_the_end_silences(line: str, is_silenced: bool) -> None:
-    assert filled_in(line, {"n": "x;"}).is_silenced is is_silenced
+    assert expand_variables(line, {"n": "x;"}).is_silenced is is_silenced
 
 
 @given(st.text(max_size=20).filter(lambda text: not set(text) & set("{}$")))
@@ -214,7 +220,7 @@ any_text = st.one_of(
 )
 
 
-def parsed(line: Line, command: str) -> Namespace:
+def parsed(line: ExpandedLine, command: str) -> Namespace:
     return parser_of(command)[1].parse(line.words[1:] if command != "create" else line.words)
 
 
@@ -227,7 +233,7 @@ def parsed(line: Line, command: str) -> Namespace:
 @example(value="--save=x")
 def test_a_value_is_exactly_one_argument(position: str, value: str) -> None:
     template, command, argument, before = POSITIONS[position]
-    line = filled_in(template, {"n": value})
+    line = expand_variables(template, {"n": value})
     if not value and not before:
         with pytest.raises(InvalidRequest, match="an empty text means nothing here"):
             parsed(line, command.removeprefix("%pods "))
@@ -238,7 +244,7 @@ def test_a_value_is_exactly_one_argument(position: str, value: str) -> None:
     assert {name: said for name, said in vars(args).items() if name != argument} == {
         name: said
         for name, said in vars(
-            parsed(filled_in(template, {"n": "x"}), command.removeprefix("%pods "))
+            parsed(expand_variables(template, {"n": "x"}), command.removeprefix("%pods "))
         ).items()
         if name != argument
     }
@@ -252,27 +258,27 @@ def test_a_value_is_exactly_one_argument(position: str, value: str) -> None:
 @example(value="a$")
 def test_a_value_is_exactly_one_argument_of_a_create(position: str, value: str) -> None:
     template, before = CREATE_POSITIONS[position]
-    line = filled_in(template, {"n": value}, keeps_braced=True)
+    line = expand_variables(template, {"n": value}, keeps_braced=True)
     if not value and not before:
         with pytest.raises(InvalidRequest, match="an empty text means nothing here"):
             parsed(line, "create")
         return
     args = parsed(line, "create")
-    assert fill_in(args.name, no_variables) == before + value
+    assert substitute_variables(args.name, reject_variable) == before + value
     assert not args.yes
     assert not args.new
 
 
 def test_what_a_spec_fills_in_is_left_to_it() -> None:
     names = {"name": "train", "TOKEN": "hunter2", "cost": "5$"}
-    line = filled_in(
+    line = expand_variables(
         "--env A=${TOKEN} --env 'B=x ${ TOKEN } $${TOKEN}' --name $name", names, keeps_braced=True
     )
-    assert words_of(line) == [
+    assert split_line(line) == [
         "--env", "A=${TOKEN}", "--env", "B=x ${ TOKEN } $${TOKEN}", "--name", "train"
     ]  # fmt: skip
     with pytest.raises(InvalidRequest, match=r"a '\$' right before '\$\{TOKEN\}'"):
-        filled_in("--env A={cost}${TOKEN}", names, keeps_braced=True)
+        expand_variables("--env A={cost}${TOKEN}", names, keeps_braced=True)
 
 
 class Colour(enum.Enum):
@@ -327,7 +333,7 @@ def test_a_list_is_an_argument_for_each_of_its_values(values: Any, arguments: li
     ],
 )
 def test_an_empty_value_is_never_all_or_another(line: str, says: str) -> None:
-    typed = filled_in(line, {"none": [], "two": ["1", "2"], "blank": "", "flag": "mine"})
+    typed = expand_variables(line, {"none": [], "two": ["1", "2"], "blank": "", "flag": "mine"})
     with pytest.raises(InvalidRequest) as caught:
         parsed(typed, line.split()[0])
     assert says in str(caught.value)
@@ -335,8 +341,8 @@ def test_an_empty_value_is_never_all_or_another(line: str, says: str) -> None:
 
 def test_only_a_typed_flag_asks_for_help() -> None:
     with pytest.raises(HelpWanted):
-        parsed(filled_in("rm -h", {}), "rm")
-    assert parsed(filled_in("rm {h} $h", {"h": "-h"}), "rm").pods == ["-h", "-h"]
+        parsed(expand_variables("rm -h", {}), "rm")
+    assert parsed(expand_variables("rm {h} $h", {"h": "-h"}), "rm").pods == ["-h", "-h"]
 
 
 SECRET = 's3cret-pass\'phrase, "its" \\ {mine}\n$5 <&>'
@@ -528,7 +534,7 @@ def test_stopping_does_not_lead_to_the_loss_of_the_disk(shell: Any, rented: Any,
 def test_what_is_quoted_is_read_back_as_it_is(text: str) -> None:
     typed = quote_word(text)
     if typed is not None:
-        line = filled_in(f"show {typed}", {})
+        line = expand_variables(f"show {typed}", {})
         assert parsed(line, "show").pod == text
         assert not any(isinstance(word, Several) or word.is_filled for word in line.words)
 

@@ -15,7 +15,7 @@ from jupyter_client.manager import start_new_kernel
 
 from primepods_magic.api.errors import PodFailed
 from primepods_magic.notebook.progress.lines import PlainView
-from primepods_magic.notebook.progress.live import LiveDisplays
+from primepods_magic.notebook.progress.live import ProgressDisplays
 from primepods_magic.notebook.progress.terminal import TerminalView
 from primepods_magic.notebook.progress.widget import WidgetView
 from primepods_magic.pods.connection.connection import Connection
@@ -133,7 +133,7 @@ def test_after_a_bad_hour_every_view_tells_the_truth(connection: Connection, san
 
 def test_running_a_cell_again_ends_the_display_that_it_had(connection: Connection) -> None:
     shell, before = Cells(), open_widgets()
-    live = LiveDisplays(shell)
+    live = ProgressDisplays(shell)
     pods = [launch(gpu="L4_24GB", name="train").details]
     for shell.run, shell.cell in enumerate(("one", "two", "one", "one")):
         live.watch(connection, pods, joins=lambda _: True, can_be_stopped=True)
@@ -144,7 +144,7 @@ def test_running_a_cell_again_ends_the_display_that_it_had(connection: Connectio
 
 
 def test_a_cell_may_show_several_displays(connection: Connection) -> None:
-    live = LiveDisplays(Cells())
+    live = ProgressDisplays(Cells())
     for name in ("a", "b", "c"):
         live.watch(connection, [launch(gpu="L4_24GB", name=name).details])
     assert len(connection.poller._watches) == 3
@@ -153,7 +153,7 @@ def test_a_cell_may_show_several_displays(connection: Connection) -> None:
 
 def test_stopping_ends_the_watching_and_leaves_the_pod(connection: Connection, no_leaks: None) -> None:
     shell = Cells()
-    live = LiveDisplays(shell)
+    live = ProgressDisplays(shell)
     live.watch(connection, [launch(gpu="L4_24GB", name="train").details], can_be_stopped=True)
     (button,) = [w for w in ipywidgets.widgets.widget._instances.values() if isinstance(w, ipywidgets.Button)]
     button.click()

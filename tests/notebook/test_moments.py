@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.notebook.input.dates import moment, zone
+from primepods_magic.notebook.input.dates import parse_time, zone
 
 UTC = timezone.utc
 BERLIN = zone("Europe/Berlin")
@@ -41,7 +41,7 @@ NOW = datetime(2026, 9, 14, 8, 30, 15, 123, tzinfo=UTC)
     ],
 )
 def test_what_people_type(text: str, expected: str) -> None:
-    assert moment(text, NOW, UTC).isoformat() == expected
+    assert parse_time(text, NOW, UTC).isoformat() == expected
 
 
 @pytest.mark.parametrize(
@@ -71,18 +71,18 @@ def test_what_people_type(text: str, expected: str) -> None:
 )
 def test_what_is_no_time_is_refused_in_one_line(text: str) -> None:
     with pytest.raises(InvalidRequest, match=r"is no time; it can be 2026-09-01, .*last-month"):
-        moment(text, NOW, UTC)
+        parse_time(text, NOW, UTC)
 
 
 @given(st.text(max_size=12), st.sampled_from([UTC, BERLIN]))
 def test_any_text_is_a_time_with_a_zone_or_refused(text: str, where: timezone) -> None:
     with contextlib.suppress(InvalidRequest):
-        assert moment(text, NOW, where).tzinfo is not None
+        assert parse_time(text, NOW, where).tzinfo is not None
 
 
 @pytest.mark.parametrize("text", ["99999h", "99999d", "99999w"])
 def test_long_ago_is_a_time(text: str) -> None:
-    assert moment(text, NOW, BERLIN) < NOW
+    assert parse_time(text, NOW, BERLIN) < NOW
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_long_ago_is_a_time(text: str) -> None:
 )
 def test_days_begin_at_midnight_of_the_place(now: str, today: str, yesterday: str) -> None:
     there = datetime.fromisoformat(now)
-    assert moment("today", there, BERLIN) == datetime.fromisoformat(today)
-    assert moment("yesterday", there, BERLIN) == datetime.fromisoformat(yesterday)
+    assert parse_time("today", there, BERLIN) == datetime.fromisoformat(today)
+    assert parse_time("yesterday", there, BERLIN) == datetime.fromisoformat(yesterday)
 
 
 @pytest.mark.parametrize(
@@ -106,15 +106,15 @@ def test_days_begin_at_midnight_of_the_place(now: str, today: str, yesterday: st
 )
 def test_hours_ago_are_hours_and_days_ago_are_at_the_same_time_of_day(now: str) -> None:
     there = datetime.fromisoformat(now)
-    assert there - moment("12h", there, BERLIN).astimezone(UTC) == timedelta(hours=12)
-    ago = moment("1d", there, BERLIN)
+    assert there - parse_time("12h", there, BERLIN).astimezone(UTC) == timedelta(hours=12)
+    ago = parse_time("1d", there, BERLIN)
     assert (ago.hour, ago.minute, ago.day) == (there.hour, there.minute, there.day - 1)
 
 
 def test_a_date_is_of_the_place_and_a_time_with_a_zone_of_that() -> None:
-    assert moment("2026-09-01", NOW, BERLIN).isoformat() == "2026-09-01T00:00:00+02:00"
-    assert moment("2026-01", NOW, BERLIN).isoformat() == "2026-01-01T00:00:00+01:00"
-    assert moment("2026-09-01T00:00Z", NOW, BERLIN).utcoffset() == timedelta()
+    assert parse_time("2026-09-01", NOW, BERLIN).isoformat() == "2026-09-01T00:00:00+02:00"
+    assert parse_time("2026-01", NOW, BERLIN).isoformat() == "2026-01-01T00:00:00+01:00"
+    assert parse_time("2026-09-01T00:00Z", NOW, BERLIN).utcoffset() == timedelta()
 
 
 @pytest.mark.parametrize("name", ["Mars/Phobos", "", "../../etc/passwd", "/etc/passwd", "europe", "\x00"])
@@ -130,4 +130,4 @@ def test_a_zone_that_is_not_there_is_refused(name: str) -> None:
 def test_a_time_that_utc_cannot_tell_is_refused(text: str, name: str) -> None:
     now = datetime(1800, 1, 1, tzinfo=UTC) if text.endswith("w") else NOW
     with pytest.raises(InvalidRequest, match=f"'{text}' is no time"):
-        moment(text, now, zone(name))
+        parse_time(text, now, zone(name))

@@ -45,7 +45,8 @@ COMES_WITH = {"numpy": "pandas", "pydantic-core": "pydantic", "starlette": "fast
 
 # What building and testing take, beside the package; the backend adds the last two.
 BESIDE = (
-    "notebooks tests benchmarks README.md REFERENCE.md CHANGELOG.md CONTRIBUTING.md LICENSE Makefile pyproject.toml "
+    "notebooks tests benchmarks README.md REFERENCE.md CHANGELOG.md CONTRIBUTING.md LICENSE Makefile "
+    "pyproject.toml "
     ".pre-commit-config.yaml .gitignore"
 ).split()
 

@@ -13,7 +13,7 @@ import pytest
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails, PodStatusEntry
-from primepods_magic.notebook.progress.rows import read_row
+from primepods_magic.notebook.progress.rows import format_pod
 from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.find import find_pod, find_pods
@@ -21,7 +21,7 @@ from primepods_magic.pods.launching.agreed_prices import Agreements, is_above
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.launching.limits import Limits
 from primepods_magic.pods.listing import list_pods
-from primepods_magic.pods.support.background import finish
+from primepods_magic.pods.support.background import join_background
 from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
@@ -205,7 +205,7 @@ def test_a_wait_that_ends_while_a_pod_is_being_terminated_says_so(
     with pytest.raises(BudgetExceeded, match=r"^not ready within .*\$25\.00/h, above the .* is being ended"):
         pod.wait()
     has_waited.set()
-    finish(live)
+    join_background(live)
 
 
 @pytest.mark.parametrize(
@@ -318,7 +318,7 @@ def test_a_price_that_is_told_while_waiting_and_cannot_be_read_is_warned_of() ->
             UserWarning, match=r"'EUR 25', and \$2\.50/h was agreed to.* '%pods rm a'"
         ) as warned:
             (ready,) = wait_for(connection, [pod]).pods
-        assert (len(warned), ready.is_ready, read_row(ready, START).price) == (
+        assert (len(warned), ready.is_ready, format_pod(ready, START).price) == (
             1,
             True,
             "price 'EUR 25' cannot be read",

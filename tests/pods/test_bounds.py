@@ -34,7 +34,7 @@ from primepods_magic.pods.history import read_history
 from primepods_magic.pods.listing import list_history, list_offers, list_pods
 from primepods_magic.pods.logs import follow_logs
 from primepods_magic.pods.spec.spec import spec_from_mapping
-from primepods_magic.pods.terminate import remove_pods
+from primepods_magic.pods.terminate import terminate_pods
 from primepods_magic.pods.wait import begin_waiting, wait_for
 
 DETAILS = PodDetails(id="24b59b", name="train", status="ACTIVE")
@@ -82,7 +82,7 @@ TIMES: dict[str, Call] = {
     "wait_for(timeout_s)": lambda c, t: wait_for(c, [DETAILS], timeout_s=t),
     "begin_waiting(timeout_s)": lambda c, t: begin_waiting(c, [DETAILS], timeout_s=t, answer=str),
     "follow_logs(timeout_s)": lambda c, t: follow_logs(c, DETAILS, print, timeout_s=t),
-    "remove_pods(timeout_s)": lambda c, t: remove_pods(c, [DETAILS], timeout_s=t),
+    "remove_pods(timeout_s)": lambda c, t: terminate_pods(c, [DETAILS], timeout_s=t),
     "diagnose(timeout_s)": lambda c, t: diagnose(c, timeout_s=t),
     "Client(read_timeout_s)": lambda c, t: Client(c.settings, read_timeout_s=t),
     "Connection.poll_interval_s": lambda c, t: wait_for(

@@ -14,7 +14,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr, disk_burn_usd_hr, has_ended
-from primepods_magic.pods.watching.estimates import Forecast
+from primepods_magic.pods.watching.estimates import Estimator
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=timezone.utc)
 LIVE = {"id": "p", "status": "ACTIVE", "priceHr": 2.0, "createdAt": "2026-11-29T00:00:00Z"}
@@ -101,14 +101,14 @@ def test_the_cost_of_a_pod_stands_still_from_its_end_on(connection: Connection) 
 
 
 def test_the_outlook_of_a_pod_stands_still_from_its_end_on() -> None:
-    forecast = Forecast()
+    forecast = Estimator()
     for hours in range(3):
         outlook = forecast.learn([pod(terminatedAt="2026-11-29T03:00:00Z")], NOON + hours * HOUR)["p"]
         assert (outlook.cost_usd, outlook.ended_at) == (6.0, NOON - 9 * HOUR)
 
 
 def test_a_pod_that_was_seen_to_vanish_ended_then() -> None:
-    forecast = Forecast()
+    forecast = Estimator()
     assert forecast.learn([pod()], NOON)["p"].ended_at is None
     for hours in range(1, 4):
         outlook = forecast.learn([pod(status="TERMINATED")], NOON + hours * HOUR)["p"]

@@ -11,7 +11,7 @@ import pytest
 from primepods_magic.api.errors import BudgetExceeded, LaunchRefused, OutOfStock
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.launch import LaunchPlan, Limits, launch, plan_launch
-from primepods_magic.pods.launching.limits import end_above_agreement
+from primepods_magic.pods.launching.limits import terminate_above_agreement
 from primepods_magic.pods.offers import Quote, choose_offer
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
@@ -93,12 +93,12 @@ def test_a_pod_of_another_user_is_never_ended_however_dear_it_is(
 ) -> None:
     pod = launch(gpu="L4_24GB", name="theirs").details
     theirs = pod.model_copy(update={"user_id": "somebody-else", "price_hr": 25.0})
-    error = end_above_agreement(connection, theirs, 0.69)
+    error = terminate_above_agreement(connection, theirs, 0.69)
     assert "cost $25.00/h" in str(error)
     assert "was not ended: it belongs to another user" in str(error)
     assert connection.client.get_pod(pod.id or "").is_live
     respelled = theirs.model_copy(update={"user_id": f"-{connection.user_id}".upper()})
-    assert "was ended: terminated" in str(end_above_agreement(connection, respelled, 0.69))
+    assert "was ended: terminated" in str(terminate_above_agreement(connection, respelled, 0.69))
 
 
 def dearer(price_usd_hr: float) -> Changing:

@@ -27,9 +27,9 @@ from primepods_magic.pods.launching.launch import launch, plan_launch
 from primepods_magic.pods.listing import list_pods
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.rates import burn_usd_hr
-from primepods_magic.pods.terminate import remove_pods
+from primepods_magic.pods.terminate import terminate_pods
 from primepods_magic.pods.wait import wait_for
-from primepods_magic.pods.watching.status_reader import Lookout
+from primepods_magic.pods.watching.status_reader import StatusReader
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_launch_doubts import GONE, is_list
 from tests.pods.test_one_pod import is_create, names
@@ -108,7 +108,7 @@ def test_a_pod_that_has_ended_elsewhere_is_launched_again(
     connection: Connection, there: Connection, http: Forgetful
 ) -> None:
     (pod,) = connection.client.list_all_pods()
-    remove_pods(connection, [pod])
+    terminate_pods(connection, [pod])
     assert rent(there) != pod.id
     assert http.creates == 1
 
@@ -118,7 +118,7 @@ def test_a_pod_that_the_status_has_seen_is_looked_for(
 ) -> None:
     (pod,) = connection.client.list_all_pods()
     there.memory.forget_pods([str(pod.id)])
-    Lookout(there).look([pod])
+    StatusReader(there).look([pod])
     http.is_empty = True
     assert rent(there) == pod.id
 
@@ -129,7 +129,7 @@ def test_the_greeting_does_not_believe_one_empty_list(there: Connection, http: F
     there.client.list_all_pods()
     assert "1 pod was running" in (greeting() or "")
     http.is_empty = False
-    remove_pods(there, there.client.list_all_pods())
+    terminate_pods(there, there.client.list_all_pods())
     assert greeting() is None
 
 
@@ -158,7 +158,7 @@ def test_a_pod_that_no_list_has_shown_is_removed(
     new_kernel = through(elsewhere, live=True)
     (pod,) = find_pods(new_kernel, ["train"], to_change=True)
     assert pod.id == pod_id
-    assert remove_pods(new_kernel, [pod])[0].outcome == "terminated"
+    assert terminate_pods(new_kernel, [pod])[0].outcome == "terminated"
     assert names(connection) == []
     with pytest.raises(NotFound, match="you have no live pods"):
         find_pods(new_kernel, ["train"], to_change=True)
@@ -185,7 +185,7 @@ def test_a_pod_that_is_listed_or_has_ended_is_not_asked_for_again(
     http.asked.clear()
     find_pod(there, "train")
     assert http.asked == ["GET /pods"]
-    remove_pods(connection, connection.client.list_all_pods())
+    terminate_pods(connection, connection.client.list_all_pods())
     with pytest.raises(NotFound, match="you have no live pods"):
         find_pod(there, "train", to_change=True)
 
@@ -265,7 +265,7 @@ def test_a_listing_and_its_sum_have_a_pod_that_the_list_leaves_out(
     assert http.asked == ["GET /pods", f"GET /pods/{pod.id}"]
     wallet = overview(there).wallets[0]
     assert (wallet.pods, wallet.burn_usd_hr > 0) == (1, True)
-    remove_pods(connection, [pod])
+    terminate_pods(connection, [pod])
     assert list_pods(there) == []
 
 

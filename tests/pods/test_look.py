@@ -15,7 +15,7 @@ from primepods_magic.api.enums import InstallationStatus, PodStatus
 from primepods_magic.api.errors import PodsError, UnexpectedAnswer
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.watching.status_reader import Lookout
+from primepods_magic.pods.watching.status_reader import StatusReader
 from tests.support.soak import pick
 from tests.support.watching import START, GatedClock, Service, as_json, broken, connected, of_status
 
@@ -32,8 +32,8 @@ def connection(service: Service) -> Iterator[Connection]:
 
 
 @pytest.fixture
-def lookout(connection: Connection) -> Lookout:
-    return Lookout(connection)
+def lookout(connection: Connection) -> StatusReader:
+    return StatusReader(connection)
 
 
 def requests(service: Service) -> list[str]:
@@ -56,14 +56,14 @@ def test_a_look_is_one_request_for_each_hundred_pods_whose_address_is_short(
 ) -> None:
     service = many(count)
     with connected(service) as connection:
-        pods = Lookout(connection).look(service.details).pods
+        pods = StatusReader(connection).look(service.details).pods
     assert service.asked == [f"/pods/status {ids}" for ids in looks]
     assert [pod.id for pod in pods] == list(service.pods)
     assert service.longest_url < 8000
 
 
 def test_pods_come_back_in_their_order_and_an_unchanged_one_is_the_same_object(
-    service: Service, lookout: Lookout
+    service: Service, lookout: StatusReader
 ) -> None:
     pods = service.details[::-1]
     service.put("b", status="PENDING")
@@ -73,7 +73,7 @@ def test_pods_come_back_in_their_order_and_an_unchanged_one_is_the_same_object(
     assert seen[1].status is PodStatus.PENDING
 
 
-def test_what_is_gone_or_has_no_id_is_not_asked_for(service: Service, lookout: Lookout) -> None:
+def test_what_is_gone_or_has_no_id_is_not_asked_for(service: Service, lookout: StatusReader) -> None:
     gone, unnamed = PodDetails(id="x", status="TERMINATED"), PodDetails(name="y")
     assert lookout.look([gone, unnamed]).pods == (gone, unnamed)
     assert requests(service) == []
@@ -82,7 +82,7 @@ def test_what_is_gone_or_has_no_id_is_not_asked_for(service: Service, lookout: L
 
 
 def test_a_status_as_on_the_page_is_asked_once_and_from_then_on_the_list(
-    service: Service, lookout: Lookout
+    service: Service, lookout: StatusReader
 ) -> None:
     def as_on_the_page(request: httpx.Request) -> httpx.Response | None:
         if not of_status(request):
@@ -105,7 +105,7 @@ def test_a_status_as_on_the_page_is_asked_once_and_from_then_on_the_list(
 
 
 def test_a_pod_that_is_nowhere_any_more_is_gone_at_the_second_look(
-    service: Service, lookout: Lookout
+    service: Service, lookout: StatusReader
 ) -> None:
     pods = lookout.look(service.details).pods
     service.take("b")
@@ -121,7 +121,7 @@ def test_a_pod_that_is_nowhere_any_more_is_gone_at_the_second_look(
 def test_two_hundred_pods_that_vanish_at_once_cost_no_request_of_their_own() -> None:
     service = many(200)
     with connected(service) as connection:
-        lookout = Lookout(connection)
+        lookout = StatusReader(connection)
         pods = lookout.look(service.details).pods
         service.take(*list(service.pods))
         requests(service)
@@ -135,7 +135,7 @@ def test_two_hundred_pods_that_vanish_at_once_cost_no_request_of_their_own() -> 
 
 
 def test_a_status_that_leaves_pods_out_is_not_believed_against_the_list(
-    service: Service, lookout: Lookout
+    service: Service, lookout: StatusReader
 ) -> None:
     pods = lookout.look(service.details).pods
     service.answer = lambda request: as_json({"data": []}) if of_status(request) else None
@@ -146,7 +146,7 @@ def test_a_status_that_leaves_pods_out_is_not_believed_against_the_list(
 
 
 def test_a_list_that_lags_behind_is_not_believed_against_the_status(
-    service: Service, lookout: Lookout
+    service: Service, lookout: StatusReader
 ) -> None:
     pods = lookout.look(service.details).pods
     only_a = {"data": [service.pods["a"]], "total_count": 1}
@@ -159,7 +159,7 @@ def test_a_list_that_lags_behind_is_not_believed_against_the_status(
 def test_a_pod_that_is_not_there_yet_is_given_a_minute_to_appear() -> None:
     service, clock = Service(), GatedClock()
     with connected(service, clock) as connection:
-        lookout = Lookout(connection)
+        lookout = StatusReader(connection)
         pods: tuple[PodDetails, ...] = (PodDetails(id="new", name="new", status="PROVISIONING"),)
         for _ in range(12):
             pods = lookout.look(pods).pods
@@ -169,7 +169,7 @@ def test_a_pod_that_is_not_there_yet_is_given_a_minute_to_appear() -> None:
         assert statuses(pods) == ["TERMINATED"]
 
 
-def test_a_pod_of_long_ago_that_is_nowhere_is_not_waited_for(service: Service, lookout: Lookout) -> None:
+def test_a_pod_of_long_ago_that_is_nowhere_is_not_waited_for(service: Service, lookout: StatusReader) -> None:
     pods: tuple[PodDetails, ...] = (service.put("old", createdAt=(START - timedelta(hours=1)).isoformat()),)
     service.take("old")
     for _ in range(2):
@@ -177,7 +177,7 @@ def test_a_pod_of_long_ago_that_is_nowhere_is_not_waited_for(service: Service, l
     assert statuses(pods) == ["TERMINATED"]
 
 
-def test_a_pod_that_appears_late_is_followed(service: Service, lookout: Lookout) -> None:
+def test_a_pod_that_appears_late_is_followed(service: Service, lookout: StatusReader) -> None:
     late = PodDetails(id="late", name="late", status="PROVISIONING")
     for _ in range(3):
         (late,) = lookout.look([late]).pods
@@ -187,7 +187,7 @@ def test_a_pod_that_appears_late_is_followed(service: Service, lookout: Lookout)
     assert late.status is PodStatus.ACTIVE
 
 
-def test_others_come_along_with_the_list_alone(service: Service, lookout: Lookout) -> None:
+def test_others_come_along_with_the_list_alone(service: Service, lookout: StatusReader) -> None:
     (mine, *rest) = service.details
     seen = lookout.look([mine], for_others=True)
     assert (seen.pods, [pod.id for pod in seen.others]) == ((mine,), [pod.id for pod in rest])
@@ -199,7 +199,7 @@ def test_others_come_along_with_the_list_alone(service: Service, lookout: Lookou
 def test_a_long_list_is_read_for_new_pods_now_and_then_only() -> None:
     service = many(150)
     with connected(service) as connection:
-        lookout, pods = Lookout(connection), service.details[:2]
+        lookout, pods = StatusReader(connection), service.details[:2]
         for _ in range(14):
             lookout.look(pods, for_others=True)
     assert service.asked.count("/pods") == 6
@@ -209,7 +209,7 @@ def test_a_long_list_is_read_for_new_pods_now_and_then_only() -> None:
 def test_a_look_that_fails_half_way_changes_nothing() -> None:
     service = many(150)
     with connected(service) as connection:
-        lookout = Lookout(connection)
+        lookout = StatusReader(connection)
         pods = lookout.look(service.details).pods
         service.make_ready()
         service.answer = lambda request: (
@@ -238,7 +238,7 @@ def test_a_look_that_fails_half_way_changes_nothing() -> None:
     ],
     ids=lambda spoilt: f"{spoilt.status_code} {spoilt.text[:20]}",
 )
-def test_no_spoilt_answer_ends_a_pod(service: Service, lookout: Lookout, spoilt: httpx.Response) -> None:
+def test_no_spoilt_answer_ends_a_pod(service: Service, lookout: StatusReader, spoilt: httpx.Response) -> None:
     pods = lookout.look(service.details).pods
     service.answer = lambda request: httpx.Response(
         spoilt.status_code, content=spoilt.content, headers=spoilt.headers
@@ -251,7 +251,7 @@ def test_no_spoilt_answer_ends_a_pod(service: Service, lookout: Lookout, spoilt:
     assert all(pod.is_ready for pod in lookout.look(pods).pods)
 
 
-def test_a_status_of_other_pods_says_nothing_of_these(service: Service, lookout: Lookout) -> None:
+def test_a_status_of_other_pods_says_nothing_of_these(service: Service, lookout: StatusReader) -> None:
     pods = lookout.look(service.details).pods
     others: list[dict[str, Any]] = [
         {"podId": "other", "status": "ERROR", "installationStatus": "FAILED"},
@@ -265,7 +265,7 @@ def test_a_status_of_other_pods_says_nothing_of_these(service: Service, lookout:
 
 
 def test_a_status_that_refuses_unknown_ids_is_answered_by_the_list(
-    service: Service, lookout: Lookout
+    service: Service, lookout: StatusReader
 ) -> None:
     pods = lookout.look(service.details).pods
     service.take("b")
@@ -280,7 +280,7 @@ def test_a_status_that_refuses_unknown_ids_is_answered_by_the_list(
     [None, {}, {"data": None}, {"items": None, "totalCount": 0}, {"data": [], "total_count": 143}],
 )
 def test_a_list_that_says_nothing_is_not_taken_for_an_empty_one(
-    service: Service, lookout: Lookout, nothing: Any
+    service: Service, lookout: StatusReader, nothing: Any
 ) -> None:
     service.answer = lambda request: None if of_status(request) else as_json(nothing)
     with pytest.raises(UnexpectedAnswer, match="nothing where a list belongs"):
@@ -329,7 +329,7 @@ def test_a_pod_that_one_witness_knows_is_never_gone(
     service.make_ready()
     clock = GatedClock()
     with connected(service, clock) as connection:
-        lookout = Lookout(connection)
+        lookout = StatusReader(connection)
         pods = lookout.look(service.details).pods
         service.answer = answering(**answers)
         for _ in range(30):
@@ -351,7 +351,7 @@ def test_a_pod_that_one_witness_knows_is_never_gone(
     ids=str,
 )
 def test_a_pod_that_has_ended_is_noticed_within_a_look_or_two(
-    service: Service, lookout: Lookout, answers: dict[str, Any], looks: int
+    service: Service, lookout: StatusReader, answers: dict[str, Any], looks: int
 ) -> None:
     pods = lookout.look(service.details).pods
     service.take("a")
@@ -364,7 +364,7 @@ def test_a_pod_that_has_ended_is_noticed_within_a_look_or_two(
 def test_a_pod_that_no_one_knows_and_whose_end_no_one_states_is_given_a_minute() -> None:
     service, clock = Service("a"), GatedClock()
     with connected(service, clock) as connection:
-        lookout = Lookout(connection)
+        lookout = StatusReader(connection)
         pods = lookout.look(service.details).pods
         service.answer = answering(
             listed=NOTHING, status={"data": []}, by_id=NOT_FOUND, history={"data": [], "total_count": 0}
@@ -376,7 +376,7 @@ def test_a_pod_that_no_one_knows_and_whose_end_no_one_states_is_given_a_minute()
         assert statuses(lookout.look(pods).pods) == ["TERMINATED"]
 
 
-def test_doubts_are_told_with_the_pod_as_last_seen(service: Service, lookout: Lookout) -> None:
+def test_doubts_are_told_with_the_pod_as_last_seen(service: Service, lookout: StatusReader) -> None:
     pods = lookout.look(service.details).pods
     service.take("b")
     open_row = {"data": [{"id": "b", "name": "b", "terminatedAt": None}], "total_count": 1}
@@ -420,7 +420,7 @@ def test_while_one_witness_is_right_no_living_pod_is_gone_whatever_the_others_sa
         service, clock = many(rng.choice([1, 3, 40])), GatedClock()
         honest = rng.choice(["listed", "status", "by_id"])
         with connected(service, clock) as connection:
-            lookout = Lookout(connection)
+            lookout = StatusReader(connection)
             pods = lookout.look(service.details).pods
             service.answer = _leave_out_pods(service, rng, honest)
             for _ in range(25):
@@ -465,7 +465,7 @@ def _leave_out_pods(
 def test_a_pod_that_only_the_list_calls_terminated_is_not_gone(
     service: Service, connection: Connection
 ) -> None:
-    lookout, pods = Lookout(connection), service.details
+    lookout, pods = StatusReader(connection), service.details
     rows = [{**service.pods["a"], "status": "TERMINATED"}, service.pods["b"], service.pods["c"]]
 
     def answer(request: httpx.Request) -> httpx.Response | None:
@@ -484,7 +484,7 @@ def test_a_pod_that_only_the_list_calls_terminated_is_not_gone(
 
 
 def test_the_list_is_read_once_for_a_price_that_the_status_does_not_state(
-    service: Service, connection: Connection, lookout: Lookout
+    service: Service, connection: Connection, lookout: StatusReader
 ) -> None:
     connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     seen = lookout.look(service.details)
@@ -499,7 +499,7 @@ def test_the_list_is_read_once_for_a_price_that_the_status_does_not_state(
 
 
 def test_a_list_that_lags_behind_is_read_for_the_price_until_it_shows_the_pod(
-    service: Service, connection: Connection, lookout: Lookout
+    service: Service, connection: Connection, lookout: StatusReader
 ) -> None:
     connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     service.make_ready("a")
@@ -519,7 +519,7 @@ def test_a_price_in_the_status_costs_no_list(service: Service, connection: Conne
     service.make_ready("a")
     entry = {"podId": "a", "status": "ACTIVE", "installationStatus": "COMPLETE", "priceHr": 2.5}
     service.answer = lambda request: as_json({"data": [entry]}) if of_status(request) else None
-    assert Lookout(connection).look(service.details[:1]).priced_ids == {"a"}
+    assert StatusReader(connection).look(service.details[:1]).priced_ids == {"a"}
     assert requests(service) == ["/pods/status 1"]
 
 
@@ -533,7 +533,7 @@ def test_a_price_in_the_status_costs_no_list(service: Service, connection: Conne
     ids=["no status and no list", "the status fails", "the status is a page"],
 )
 def test_a_pod_held_to_a_price_is_asked_for_by_its_id_if_nothing_else_tells(
-    service: Service, connection: Connection, lookout: Lookout, answers: dict[str, Any]
+    service: Service, connection: Connection, lookout: StatusReader, answers: dict[str, Any]
 ) -> None:
     pods = tuple(service.details)
     connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
@@ -548,7 +548,7 @@ def test_a_pod_held_to_a_price_is_asked_for_by_its_id_if_nothing_else_tells(
 
 
 def test_who_waits_for_new_pods_hears_that_the_list_cannot_be_read(
-    service: Service, connection: Connection, lookout: Lookout
+    service: Service, connection: Connection, lookout: StatusReader
 ) -> None:
     connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     service.put("a", priceHr=25.0)
@@ -567,7 +567,7 @@ def test_who_waits_for_new_pods_hears_that_the_list_cannot_be_read(
     ids=["a pause is wanted", "too many requests", "no good answer by id either"],
 )
 def test_a_look_fails_if_a_pod_held_to_a_price_cannot_be_asked_for(
-    service: Service, connection: Connection, lookout: Lookout, answer: httpx.Response
+    service: Service, connection: Connection, lookout: StatusReader, answer: httpx.Response
 ) -> None:
     connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     service.answer = answering(status=answer, listed=answer, by_id=answer)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import httpx
 
 from primepods_magic.api.models import Offer, PodDetails
-from primepods_magic.pods.connection.completion_cache import Memory
-from primepods_magic.pods.support.background import finish
+from primepods_magic.pods.connection.completion_cache import CompletionCache
+from primepods_magic.pods.support.background import join_background
 from tests.pods.conftest import Changing, Through
 
 
@@ -15,7 +15,7 @@ def pods(*said: tuple[str, str, str]) -> list[PodDetails]:
 
 
 def test_live_pods_are_meant_by_name_and_once_something_is_typed_by_id() -> None:
-    memory = Memory()
+    memory = CompletionCache()
     memory.learn_pods(
         pods(
             ("a1", "train", "ACTIVE"),
@@ -34,7 +34,7 @@ def test_live_pods_are_meant_by_name_and_once_something_is_typed_by_id() -> None
 
 
 def test_a_name_that_does_not_mean_one_pod_is_not_offered() -> None:
-    memory = Memory()
+    memory = CompletionCache()
     memory.learn_pods(
         pods(
             ("a1", "twin", "ACTIVE"),
@@ -49,7 +49,7 @@ def test_a_name_that_does_not_mean_one_pod_is_not_offered() -> None:
 
 
 def test_only_what_can_be_typed_is_offered() -> None:
-    memory = Memory()
+    memory = CompletionCache()
     memory.learn_pods(pods(("a1", "{evil}", "ACTIVE"), ("{evil}", "-y", "ACTIVE"), ("c3", "c", "ACTIVE")))
     typed = {"a1": "a1", "c": "'c'"}
     assert memory.pod_words("", typed.get) == ["'c'", "a1"]
@@ -57,7 +57,7 @@ def test_only_what_can_be_typed_is_offered() -> None:
 
 
 def test_words_of_offers_gather() -> None:
-    memory = Memory()
+    memory = CompletionCache()
     memory.learn_offers([Offer(gpu_type="NEW_1GB", country="NO", images=["a", "b"])])
     memory.learn_offers([Offer(gpu_type="NEW_2GB", country=None)])
     assert memory.words("gpu") == {"NEW_1GB", "NEW_2GB"}
@@ -76,5 +76,5 @@ def test_a_look_in_the_background_is_rare_also_where_it_fails(through: Through) 
     connection = through(Changing(count))
     for _ in range(20):
         connection.memory.refresh(connection)
-        finish(connection)
+        join_background(connection)
     assert len(lists) == 1

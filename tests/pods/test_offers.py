@@ -17,7 +17,7 @@ from primepods_magic.api.models import Offer, PodDetails
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.listing import list_offers
-from primepods_magic.pods.offers import Quote, cheapest_first, choose_offer, misfits, quote
+from primepods_magic.pods.offers import Quote, cheapest_first, choose_offer, mismatches, quote
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from primepods_magic.pods.support.clock import ServiceClock
 from tests.support.soak import pick
@@ -151,7 +151,7 @@ def test_a_unit_price_that_cannot_be_is_no_offer() -> None:
 )
 def test_a_limit_that_is_none_keeps_nothing_out(limits: dict[str, Any]) -> None:
     spec = spec_from_mapping({"gpu": "L4_24GB", "name": "t", "disk_size": 105})
-    assert not misfits(Offer.model_validate(offer(disk=limits)), spec)
+    assert not mismatches(Offer.model_validate(offer(disk=limits)), spec)
 
 
 @pytest.mark.parametrize("hours", [-1, "NaN", None, 0])
@@ -192,7 +192,7 @@ def test_what_is_chosen_has_a_price_and_is_not_sold_out(said: list[tuple[Any, An
     assert best.prepaid_hr >= 0
     assert best.offer.in_stock
     others = [Offer.model_validate(json.loads(json.dumps(one))) for one in offers]
-    there = [one.price_hr for one in others if one.stock is Stock.THERE and not misfits(one, SPEC)]
+    there = [one.price_hr for one in others if one.stock is Stock.THERE and not mismatches(one, SPEC)]
     assert best.price_usd_hr <= min(filter(None, there), default=1e6) + 1e-5
     assert best.offer.stock is Stock.THERE or not there
 
@@ -241,4 +241,4 @@ def test_an_offer_that_may_be_spot_is_chosen_by_its_id_only_and_says_so() -> Non
     assert "whether it is spot cannot be read ('PREEMPTIBLE?')" in str(
         quote(Offer.model_validate(told), by_id)
     )
-    assert misfits(Offer.model_validate(told), by_id) == []
+    assert mismatches(Offer.model_validate(told), by_id) == []

@@ -28,9 +28,9 @@ from primepods_magic.api.errors import (
     WaitInterrupted,
 )
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.journal.journal import Intent, IntentFile
+from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord
 from primepods_magic.pods.launching.launch import launch, plan_launch
-from primepods_magic.pods.launching.naming import name_space
+from primepods_magic.pods.launching.naming import name_scope
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
 from tests.support.sandbox_control import SandboxControl
@@ -62,15 +62,15 @@ def names(connection: Connection) -> list[str | None]:
     return [pod.name for pod in connection.client.list_all_pods()]
 
 
-def note_of(connection: Connection, name: str) -> IntentFile:
-    return IntentFile(name_space(connection, spec_from_mapping({"gpu": "L4_24GB"})), name)
+def note_of(connection: Connection, name: str) -> LaunchJournal:
+    return LaunchJournal(name_scope(connection, spec_from_mapping({"gpu": "L4_24GB"})), name)
 
 
-def cut_off(connection: Connection, name: str, **changes: Any) -> IntentFile:
+def cut_off(connection: Connection, name: str, **changes: Any) -> LaunchJournal:
     """The note that a kernel leaves that was killed while it created a pod."""
     spec = spec_from_mapping({"gpu": "L4_24GB", "name": name})
     digest = plan_launch(connection, spec, new=True).digest
-    intent = Intent(name, None, "L4_24GB", 1, digest, (), connection.now())
+    intent = LaunchRecord(name, None, "L4_24GB", 1, digest, (), connection.now())
     note = note_of(connection, name)
     assert note.write(replace(intent, **changes))
     return note

@@ -10,9 +10,9 @@ import pytest
 
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.launching.differences import list_changes, list_doubts
-from primepods_magic.pods.launching.journal.journal import Intent, Order
+from primepods_magic.pods.launching.journal.journal import LaunchRecord, Order
 
-INTENT = Intent(
+INTENT = LaunchRecord(
     name="train",
     team_id=None,
     gpu_type="H100_80GB",

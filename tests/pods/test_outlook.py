@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from primepods_magic.api.models import PodDetails
-from primepods_magic.pods.watching.estimates import Forecast
+from primepods_magic.pods.watching.estimates import Estimator
 from tests.support.watching import SSH, START
 
 
@@ -25,7 +25,7 @@ def installing(percent: float | None, **said: object) -> PodDetails:
 
 def left_s(*looks: tuple[float, PodDetails]) -> float | None:
     """What is left after looks at so many seconds."""
-    forecast = Forecast()
+    forecast = Estimator()
     for at_s, seen in looks:
         outlook = forecast.learn([seen], START + timedelta(seconds=at_s))["a"]
     return outlook.left_s
@@ -33,7 +33,7 @@ def left_s(*looks: tuple[float, PodDetails]) -> float | None:
 
 def cost_usd(*looks: tuple[float, PodDetails]) -> float | None:
     """What is told to have been spent after looks at so many hours."""
-    forecast = Forecast()
+    forecast = Estimator()
     for at_h, seen in looks:
         outlook = forecast.learn([seen], START + timedelta(hours=at_h))["a"]
     return outlook.cost_usd
@@ -95,7 +95,7 @@ def test_a_pod_that_is_from_the_future_has_cost_nothing_yet() -> None:
 
 
 def test_pods_are_kept_apart_and_forgotten_when_nobody_watches_them() -> None:
-    forecast = Forecast()
+    forecast = Estimator()
     first, second = pod(priceHr=1), pod(priceHr=2, id="b")
     forecast.learn([first, second, PodDetails(name="without an id")], START + timedelta(hours=1))
     both = forecast.learn([first, second], START + timedelta(hours=2))
@@ -114,7 +114,7 @@ def test_the_cost_never_falls_and_is_the_time_between_looks_at_the_dearer_rate(
 ) -> None:
     """The service's clock may step back a second between two looks; no second is charged twice for that."""
     steps = [("ACTIVE", 60.0), *steps]
-    forecast = Forecast()
+    forecast = Estimator()
     clock_s = charged_until_s = expected = told = 0.0
     before = "ACTIVE"
     for status, seconds in steps:

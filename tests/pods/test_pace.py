@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primepods_magic.pods.watching.backoff import Pace
+from primepods_magic.pods.watching.backoff import PollBackoff
 from tests.support.watching import Service, connected
 
 
-def steady() -> Pace:
-    return Pace(jitter=lambda: 1.0)
+def steady() -> PollBackoff:
+    return PollBackoff(jitter=lambda: 1.0)
 
 
 def test_the_interval_is_what_is_set_and_else_what_suits_the_service() -> None:
@@ -87,7 +87,7 @@ def test_what_the_service_asked_for_once_is_not_waited_for_after_its_next_failur
 def test_kernels_that_failed_together_do_not_come_back_together() -> None:
     delays = set()
     for share in (0.0, 0.25, 0.5, 1.0):
-        pace = Pace(jitter=lambda share=share: share)  # type: ignore[misc]
+        pace = PollBackoff(jitter=lambda share=share: share)  # type: ignore[misc]
         pace.failed()
         delays.add(pace.delay_s(8.0))
     assert delays == {12.0, 13.0, 14.0, 16.0}
@@ -107,7 +107,7 @@ LOOKS = st.lists(
 def test_whatever_happened_the_next_look_is_neither_at_once_nor_never(
     looks: list[object], interval: float, jitter: float
 ) -> None:
-    pace = Pace(jitter=lambda: jitter)
+    pace = PollBackoff(jitter=lambda: jitter)
     for look in looks:
         if isinstance(look, tuple):
             pace.looked(changed=look[0], settled=look[1])

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from primepods_magic.pods.terminate import remove_pods
+from primepods_magic.pods.terminate import terminate_pods
 from tests.support.watching import GatedClock, Service, as_json, connected
 
 NOTHING: dict[str, Any] = {"data": [], "total_count": 0}
@@ -53,7 +53,7 @@ def remove(service: Service, *names: str) -> list[str]:
     pods = [service.put(name, status="ACTIVE", installationStatus="COMPLETE") for name in names]
     with connected(service, GatedClock(free=True)) as connection:
         service.asked.clear()
-        return [removal.outcome for removal in remove_pods(connection, pods)]
+        return [removal.outcome for removal in terminate_pods(connection, pods)]
 
 
 @pytest.mark.parametrize("deleted", [None, NOT_FOUND])
@@ -130,6 +130,6 @@ def test_only_a_row_that_has_ended_says_what_a_pod_has_cost(
     service = Ending("a", history={"data": [row], "total_count": 1}, status=stated)
     pod = service.put("a", status="ACTIVE", installationStatus="COMPLETE")
     with connected(service, GatedClock(free=True)) as connection:
-        (removal,) = remove_pods(connection, [pod])
+        (removal,) = terminate_pods(connection, [pod])
     assert (removal.outcome, removal.billed_usd) == ("terminated", billed_usd)
     assert (removal.terminated_at is None) is (billed_usd is None)

@@ -12,10 +12,10 @@ import pytest
 from primepods_magic.api import errors
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.create import Creation
+from primepods_magic.pods.launching.create import PodCreation
 from primepods_magic.pods.launching.differences import list_changes
 from primepods_magic.pods.launching.launch import LaunchPlan, Limits, launch
-from primepods_magic.pods.launching.naming import standing
+from primepods_magic.pods.launching.naming import check_name
 from primepods_magic.pods.launching.plan import plan_launch
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
@@ -97,7 +97,7 @@ def test_an_interrupt_after_the_end_of_the_old_pod_says_that_it_was_ended(
 
     there = through(Interrupting())
     spec = spec_from_mapping({"gpu": "L4_24GB", "name": "train"})
-    creation = Creation(there, plan_launch(there, spec, replace_existing=True))
+    creation = PodCreation(there, plan_launch(there, spec, replace_existing=True))
     with contextlib.suppress(errors.PodsError):
         creation.run()
     assert said[0].startswith(f"The old 'train' ({pod.id}) was terminated before this: interrupted while")
@@ -135,5 +135,5 @@ def test_a_pod_differs_from_a_spec_as_it_differs_from_an_order(
     pod = PodDetails.model_validate(
         {"id": "p", "name": "train", "status": "ACTIVE", "userId": connection.user_id, **said}
     )
-    found = standing(connection, [pod], spec_from_mapping(fields))
+    found = check_name(connection, [pod], spec_from_mapping(fields))
     assert (found.pod is not None) is (said in SPELLED) is (list_changes(pod, ORDERED) == [])

@@ -8,7 +8,7 @@ import pytest
 
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.secrets.secret_text import Secret
-from primepods_magic.pods.spec.parser import literal_secrets
+from primepods_magic.pods.spec.parser import find_plaintext_secrets
 from primepods_magic.pods.spec.spec import (
     PodSpec,
     parse_spec,
@@ -110,12 +110,12 @@ def test_variables_are_filled_in_after_parsing_and_may_be_escaped() -> None:
 
 
 def test_a_literal_secret_is_noticed_and_a_variable_is_not() -> None:
-    assert literal_secrets("env: {HF_TOKEN: abc, EPOCHS: 3}\njupyter_password: x") == [
+    assert find_plaintext_secrets("env: {HF_TOKEN: abc, EPOCHS: 3}\njupyter_password: x") == [
         "HF_TOKEN",
         "jupyter_password",
     ]
-    assert literal_secrets('"envVars": [{"key": "API_KEY", "value": "abc"}]') == ["API_KEY"]
-    assert literal_secrets("env: {HF_TOKEN: '${HF_TOKEN}'}\nssh_key_id: k") == []
+    assert find_plaintext_secrets('"envVars": [{"key": "API_KEY", "value": "abc"}]') == ["API_KEY"]
+    assert find_plaintext_secrets("env: {HF_TOKEN: '${HF_TOKEN}'}\nssh_key_id: k") == []
 
 
 @pytest.mark.parametrize(
@@ -134,7 +134,7 @@ def test_a_literal_secret_is_noticed_and_a_variable_is_not() -> None:
     ],
 )
 def test_a_literal_secret_is_noticed_in_every_form(text: str) -> None:
-    assert literal_secrets(text) == ["HF_TOKEN"]
+    assert find_plaintext_secrets(text) == ["HF_TOKEN"]
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_literal_secret_is_noticed_in_every_form(text: str) -> None:
     ],
 )
 def test_what_is_not_written_out_is_not_noticed(text: str) -> None:
-    assert literal_secrets(text) == []
+    assert find_plaintext_secrets(text) == []
 
 
 def test_the_same_spec_has_the_same_name_and_another_spec_another() -> None:

@@ -20,7 +20,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.ssh import config_check as ssh_effect
 from primepods_magic.pods.ssh.config import ssh_commands, write_ssh_config
-from primepods_magic.pods.terminate import remove_pods
+from primepods_magic.pods.terminate import terminate_pods
 from tests.support.damage import damage_path
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
@@ -161,7 +161,7 @@ def test_what_is_gone_is_dropped_with_its_host_key_and_the_rest_stays(connection
     path.write_text(f"{path.read_text()}\n{other}")
     known_hosts = path.with_name("known_hosts")
     known_hosts.write_text(f"{first.id}-1 ssh-ed25519 AAAA\n{second.id}-1 ssh-ed25519 BBBB\n")
-    remove_pods(connection, [first])
+    terminate_pods(connection, [first])
     write_ssh_config(connection, second)
     text = path.read_text()
     assert "Host pod-one" not in text
@@ -387,7 +387,7 @@ def test_drops_a_pod_that_stopped_and_its_host_key_once_it_is_gone(
     write_ssh_config(connection, other)
     assert "Host pod-one" not in path.read_text()
     assert known_hosts.read_text() == f"{stopped.id}-1 ssh-ed25519 AAAA\n"
-    remove_pods(connection, [stopped])
+    terminate_pods(connection, [stopped])
     write_ssh_config(connection, other)
     assert str(stopped.id) not in path.read_text()
     assert known_hosts.read_text() == ""

@@ -15,10 +15,10 @@ from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.support.clock import ServiceClock
-from primepods_magic.pods.terminate import remove_pods
+from primepods_magic.pods.terminate import terminate_pods
 from primepods_magic.pods.wait import wait_for
 from primepods_magic.pods.watching.snapshot import Snapshot
-from primepods_magic.pods.watching.status_reader import Lookout
+from primepods_magic.pods.watching.status_reader import StatusReader
 from tests.pods.conftest import Changing, Through
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
@@ -57,7 +57,7 @@ def test_several_pods_share_one_budget_and_one_request_a_look(
     pods = [launch(gpu=gpu).details for gpu in ("L4_24GB", "A40_48GB", "H100_80GB")]
     counted = through(Counting())
     before = len(paths)
-    looked = Lookout(counted).look(pods).pods
+    looked = StatusReader(counted).look(pods).pods
     assert [pod.id for pod in looked] == [pod.id for pod in pods]
     assert paths[before:] == ["/api/v1/pods/status"]
     assert wait_for(connection, pods).is_settled
@@ -85,7 +85,7 @@ def test_a_status_without_the_installation_is_completed_from_the_list(
 
     pod = launch(gpu="L4_24GB")
     sandbox.advance(6)
-    (seen,) = Lookout(through(AsOnThePage())).look([pod.details]).pods
+    (seen,) = StatusReader(through(AsOnThePage())).look([pod.details]).pods
     assert seen.installation_status is InstallationStatus.IN_PROGRESS
 
 
@@ -138,8 +138,8 @@ def test_a_name_that_is_not_one_plain_word_is_never_suggested_as_one(
     connection: Connection, name: str
 ) -> None:
     pod = launch(gpu="L4_24GB", name=name)
-    assert pod.details.word == pod.id
-    assert launch(gpu="L4_24GB", name="é.t-1_x").details.word == "é.t-1_x"
+    assert pod.details.cli_name == pod.id
+    assert launch(gpu="L4_24GB", name="é.t-1_x").details.cli_name == "é.t-1_x"
 
 
 def test_ctrl_c_ends_the_waiting_and_not_the_pod(connection: Connection) -> None:
@@ -220,7 +220,7 @@ def test_a_pod_that_is_billed_late_is_not_said_to_have_cost_nothing(
     # One pod in eight is billed late.
     pods = [launch(gpu="L4_24GB", name=f"train-{number}") for number in range(24)]
     sandbox.advance(age_s)
-    removals = remove_pods(connection, [pod.refresh().details for pod in pods])
+    removals = terminate_pods(connection, [pod.refresh().details for pod in pods])
     billed = [removal.billed_usd for removal in removals]
     assert None in billed
     assert all(usd is None or usd > 0 for usd in billed)
@@ -231,7 +231,7 @@ def test_a_pod_that_is_billed_late_is_not_said_to_have_cost_nothing(
 
 def test_a_pod_that_is_still_there_is_not_said_to_be_gone(connection: Connection) -> None:
     pod = launch(gpu="L4_24GB", name="train")
-    (removal,) = remove_pods(connection, [pod.details], timeout_s=0.1)
+    (removal,) = terminate_pods(connection, [pod.details], timeout_s=0.1)
     assert removal.outcome == "not gone yet, may still be billed"
     assert removal.billed_usd is None
 
@@ -241,7 +241,7 @@ def test_a_pod_that_is_gone_already_counts_as_removed(
 ) -> None:
     pod = launch(gpu="L4_24GB", name="train")
     sandbox.event(pod.id, "reclaim")
-    assert remove_pods(connection, [pod.details])[0].outcome == "terminated"
+    assert terminate_pods(connection, [pod.details])[0].outcome == "terminated"
 
 
 def test_a_pod_is_found_by_name_id_and_beginning_of_id_but_removed_only_by_the_first_two(
@@ -271,7 +271,7 @@ def test_an_error_after_a_pod_was_ended_does_not_hide_that(
         return response
 
     pod = launch(gpu="L4_24GB", name="train")
-    (removal,) = remove_pods(through(Changing(change)), [pod.details])
+    (removal,) = terminate_pods(through(Changing(change)), [pod.details])
     assert removal.outcome.startswith("terminated" if failing == "/history" else "asked to end, not verified")
     assert removal.billed_usd is None
 
@@ -284,7 +284,7 @@ def test_ctrl_c_while_a_pod_ends_says_that_it_was_asked_to(connection: Connectio
 
     pod = launch(gpu="L4_24GB", name="train")
     with pytest.raises(WaitInterrupted, match="train was asked to end"):
-        remove_pods(through(Changing(interrupt)), [pod.details])
+        terminate_pods(through(Changing(interrupt)), [pod.details])
 
 
 def test_whoever_watches_is_told_when_the_connection_closes(connection: Connection) -> None:

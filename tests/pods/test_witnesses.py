@@ -12,7 +12,7 @@ import pytest
 from primepods_magic.api.errors import AuthenticationError, NotFound
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.existence import Fate, Finding, examine_pod, examine_pods, is_closed
+from primepods_magic.pods.existence import Finding, PodFate, examine_pod, examine_pods, is_closed
 from primepods_magic.pods.listing import pod_status
 from tests.support.watching import SSH, START, Service, as_json, connected
 
@@ -106,28 +106,28 @@ def test_a_pod_whose_end_is_stated_and_that_another_witness_lacks_has_ended(
 @pytest.mark.parametrize(
     ("answers", "fate"),
     [
-        ({}, Fate.ABSENT),
-        ({"STATUS": NO_ROUTE}, Fate.ABSENT),
-        ({"BY_ID": httpx.Response(403)}, Fate.ABSENT),
-        ({"STATUS": NO_ROUTE, "BY_ID": httpx.Response(403)}, Fate.UNKNOWN),
+        ({}, PodFate.ABSENT),
+        ({"STATUS": NO_ROUTE}, PodFate.ABSENT),
+        ({"BY_ID": httpx.Response(403)}, PodFate.ABSENT),
+        ({"STATUS": NO_ROUTE, "BY_ID": httpx.Response(403)}, PodFate.UNKNOWN),
         # It leaves out a pod that is known to live.
-        ({"STATUS": {"data": []}, "BY_ID": httpx.Response(403)}, Fate.UNKNOWN),
-        ({"BY_ID": httpx.Response(503)}, Fate.UNKNOWN),
-        ({"BY_ID": {"id": "b", "status": "ACTIVE"}}, Fate.UNKNOWN),
-        ({"HISTORY": {"data": [{"id": "a", "terminatedAt": None}]}}, Fate.UNKNOWN),
-        ({"LIST": httpx.Response(400), "STATUS": NO_ROUTE}, Fate.UNKNOWN),
+        ({"STATUS": {"data": []}, "BY_ID": httpx.Response(403)}, PodFate.UNKNOWN),
+        ({"BY_ID": httpx.Response(503)}, PodFate.UNKNOWN),
+        ({"BY_ID": {"id": "b", "status": "ACTIVE"}}, PodFate.UNKNOWN),
+        ({"HISTORY": {"data": [{"id": "a", "terminatedAt": None}]}}, PodFate.UNKNOWN),
+        ({"LIST": httpx.Response(400), "STATUS": NO_ROUTE}, PodFate.UNKNOWN),
     ],
     ids=str,
 )
 def test_a_pod_that_nobody_knows_and_whose_end_nobody_states_has_not_ended(
-    service: Service, connection: Connection, examine: Examine, answers: dict[str, Any], fate: Fate
+    service: Service, connection: Connection, examine: Examine, answers: dict[str, Any], fate: PodFate
 ) -> None:
     service.take("a")
     service.ended.clear()
     answer_with(service, **answers)
     found = examine(connection, "a")
     assert found.fate is fate
-    assert bool(found.reason) is (fate is Fate.UNKNOWN)
+    assert bool(found.reason) is (fate is PodFate.UNKNOWN)
 
 
 def test_the_list_wins_and_no_other_witness_is_asked(
@@ -158,22 +158,22 @@ def test_a_list_that_calls_a_pod_terminated_is_not_believed_against_another_witn
 @pytest.mark.parametrize(
     ("answers", "fate"),
     [
-        ({}, Fate.ENDED),
-        ({"HISTORY": NOTHING}, Fate.ENDED),
-        ({"HISTORY": NOTHING, "BY_ID": {"id": "a", "status": "TERMINATED"}}, Fate.ENDED),
-        ({"HISTORY": NO_ROUTE, "STATUS": httpx.Response(403), "BY_ID": httpx.Response(403)}, Fate.UNKNOWN),
-        ({"HISTORY": NO_ROUTE, "STATUS": NO_ROUTE, "BY_ID": {"name": "a"}}, Fate.UNKNOWN),
+        ({}, PodFate.ENDED),
+        ({"HISTORY": NOTHING}, PodFate.ENDED),
+        ({"HISTORY": NOTHING, "BY_ID": {"id": "a", "status": "TERMINATED"}}, PodFate.ENDED),
+        ({"HISTORY": NO_ROUTE, "STATUS": httpx.Response(403), "BY_ID": httpx.Response(403)}, PodFate.UNKNOWN),
+        ({"HISTORY": NO_ROUTE, "STATUS": NO_ROUTE, "BY_ID": {"name": "a"}}, PodFate.UNKNOWN),
     ],
     ids=str,
 )
 def test_a_list_that_calls_a_pod_terminated_is_one_witness(
-    service: Service, connection: Connection, examine: Examine, answers: dict[str, Any], fate: Fate
+    service: Service, connection: Connection, examine: Examine, answers: dict[str, Any], fate: PodFate
 ) -> None:
     service.take("a")
     answer_with(service, LIST=as_listed(status="TERMINATED"), **answers)
     found = examine(connection, "a")
     assert found.fate is fate
-    assert found.reason.startswith("the list of pods calls 'a' TERMINATED, but ") is (fate is Fate.UNKNOWN)
+    assert found.reason.startswith("the list of pods calls 'a' TERMINATED, but ") is (fate is PodFate.UNKNOWN)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +200,7 @@ def test_a_row_that_ends_before_the_pod_was_created_is_of_an_earlier_pod(
 ) -> None:
     row = {"id": "a", "createdAt": "2026-11-01T00:00:00Z", "terminatedAt": "2026-11-02T00:00:00Z"}
     answer_with(service, HISTORY={"data": [row]}, STATUS=httpx.Response(403), BY_ID=httpx.Response(403))
-    for created_at, fate in ((START, Fate.UNKNOWN), (None, Fate.ENDED)):
+    for created_at, fate in ((START, PodFate.UNKNOWN), (None, PodFate.ENDED)):
         pod = PodDetails(id="a", created_at=created_at)
         assert examine_pods(connection, [pod], listed=[])["a"].fate is fate
     service.take("a")
@@ -223,7 +223,7 @@ def test_many_pods_that_ended_cost_a_page_of_the_history_and_a_status_for_each_h
         pods = service.details
         service.take(*list(service.pods))
         found = examine_pods(connection, pods, listed=[])
-    assert {finding.fate for finding in found.values()} == {Fate.ENDED}
+    assert {finding.fate for finding in found.values()} == {PodFate.ENDED}
     assert service.asked == [*["/pods/history"] * 2, "/pods/status 100", "/pods/status 50"]
 
 
@@ -234,10 +234,10 @@ def test_a_few_of_many_pods_are_asked_for_by_id_and_stand_for_all() -> None:
         service.answer = lambda request: as_json({"data": []}) if b"pod_ids" in request.url.query else None
         found = examine_pods(connection, pods, listed=[])
         assert len(service.asked) == 12
-        assert not {Fate.ENDED, Fate.ABSENT} & {finding.fate for finding in found.values()}
+        assert not {PodFate.ENDED, PodFate.ABSENT} & {finding.fate for finding in found.values()}
         service.pods.clear()
         found = examine_pods(connection, pods, listed=[])
-    assert {finding.fate for finding in found.values()} == {Fate.ABSENT}
+    assert {finding.fate for finding in found.values()} == {PodFate.ABSENT}
 
 
 def test_a_key_that_is_refused_ends_the_question(service: Service, connection: Connection) -> None:

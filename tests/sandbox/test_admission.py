@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from primepods_magic.sandbox import start
 from primepods_magic.sandbox.domain.users import ADA
 from primepods_magic.sandbox.http.api_keys import Key
-from primepods_magic.sandbox.http.auth import Admission
+from primepods_magic.sandbox.http.auth import RequestGuard
 
 from .conftest import PROJECT, Caller
 
@@ -91,7 +91,7 @@ def test_other_computers_are_answered_only_when_they_may_ask(
         "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
         "client": (client, 50_000),
     }
-    refusal = Admission({OWN_KEY: Key(ADA)}, is_public=is_public).refusal(scope)
+    refusal = RequestGuard({OWN_KEY: Key(ADA)}, is_public=is_public).refusal(scope)
     assert (refusal.status_code if refusal else None) == status
 
 

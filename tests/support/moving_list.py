@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 import httpx
 
 from primepods_magic.api.client import Client
-from primepods_magic.api.http.session import Transport
+from primepods_magic.api.http.session import HttpSession
 from primepods_magic.api.settings import Settings
 
 KEY = "k" * 40
@@ -83,7 +83,7 @@ def client_of(service: httpx.BaseTransport) -> Client:
     """A client of the service, which waits for nothing."""
     settings = Settings("https://api.example.test", KEY)
     client = Client(settings, http=service)
-    client.transport = Transport(settings, http=service, sleep=lambda seconds: None)
+    client.transport = HttpSession(settings, http=service, sleep=lambda seconds: None)
     return client
 
 

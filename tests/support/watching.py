@@ -14,7 +14,7 @@ from urllib.parse import parse_qs
 import httpx
 
 from primepods_magic.api.client import Client
-from primepods_magic.api.http.session import Transport
+from primepods_magic.api.http.session import HttpSession
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.connection import Connection
@@ -202,7 +202,7 @@ def connected(
     """A connection to the service; nobody waits in real time, neither for pods nor to try again."""
     settings = Settings("https://api.example.test", "k" * 40)
     client = Client(settings, http=service)
-    client.transport = Transport(settings, http=service, sleep=lambda seconds: None)
+    client.transport = HttpSession(settings, http=service, sleep=lambda seconds: None)
     connection = Connection(client, clock or GatedClock(free=free), False, poll_interval_s=interval_s)
     try:
         yield connection

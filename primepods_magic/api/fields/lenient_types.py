@@ -21,12 +21,12 @@ from typing import Annotated, Any, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 from pydantic.alias_generators import to_camel
 
-from primepods_magic.api.text.sanitize import whole_characters
+from primepods_magic.api.text.sanitize import replace_surrogates
 from primepods_magic.api.validation.bounds import plain_number
 
 __all__ = [
     "Amount",
-    "Answer",
+    "ApiModel",
     "Balance",
     "Count",
     "Currency",
@@ -51,6 +51,7 @@ __all__ = [
     "moment_in",
     "number_in",
     "offer_price_in",
+    "parse_enum",
     "port_in",
     "price_in",
     "rows_of",
@@ -58,7 +59,6 @@ __all__ = [
     "text_in",
     "timestamp_in",
     "whole_in",
-    "word",
 ]
 
 _datetime = TypeAdapter(datetime)
@@ -94,7 +94,7 @@ _SEPARATORS = re.compile(r"[\W_]+")
 _E = TypeVar("_E", bound=Enum)
 
 
-class Answer(BaseModel):
+class ApiModel(BaseModel):
     """Base of everything the service says: camelCase on the wire, unknown keys are kept."""
 
     model_config = ConfigDict(
@@ -124,7 +124,7 @@ def is_no_value(value: object) -> bool:
 def text_in(value: object) -> str | None:
     """A text of whole characters, so that it can be sent back, or a number as text."""
     if isinstance(value, str):
-        return whole_characters(value)
+        return replace_surrogates(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
     return None
@@ -328,11 +328,11 @@ def _fold_short(value: str) -> str:
     return _SEPARATORS.sub("_", parted).strip("_").upper()
 
 
-def word(enum: type[_E], value: object, synonyms: Mapping[str, _E] | None = None) -> _E | str | None:
+def parse_enum(enum: type[_E], value: object, synonyms: Mapping[str, _E] | None = None) -> _E | str | None:
     """Read one of the API's words; an unknown one is kept as the text it is.
 
     >>> from primepods_magic.api.enums import PodStatus
-    >>> word(PodStatus, "active") is PodStatus.ACTIVE, word(PodStatus, "MIGRATING")
+    >>> parse_enum(PodStatus, "active") is PodStatus.ACTIVE, parse_enum(PodStatus, "MIGRATING")
     (True, 'MIGRATING')
     """
     if is_no_value(value):

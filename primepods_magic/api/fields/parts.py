@@ -8,9 +8,9 @@ from pydantic import BeforeValidator, Field
 
 from primepods_magic.api.http.urls import bare_address, bare_urls
 
-from .lenient_types import Amount, Answer, Currency, Flag, Label, OfferPrice, Size, Text
+from .lenient_types import Amount, ApiModel, Currency, Flag, Label, OfferPrice, Size, Text
 
-__all__ = ["AttachedResource", "PortMapping", "Prices", "Resources", "Spec"]
+__all__ = ["AttachedResource", "PortMapping", "Prices", "ResourceLimits", "Resources"]
 
 
 def _read_external(value: object) -> object:
@@ -24,7 +24,7 @@ def _read_note(value: object) -> object:
 _Note = Annotated[Text, BeforeValidator(_read_note)]
 
 
-class PortMapping(Answer):
+class PortMapping(ApiModel):
     """A port of a pod as seen from outside; ``external`` may be a complete URL, kept
     without user and query."""
 
@@ -35,7 +35,7 @@ class PortMapping(Answer):
     description: Annotated[Label, BeforeValidator(_read_note)] = None
 
 
-class Resources(Answer):
+class Resources(ApiModel):
     """What a pod has: memory, disk and shared disk in GB, and its number of vCPUs."""
 
     memory: Size = None
@@ -44,7 +44,7 @@ class Resources(Answer):
     vcpus: Size = None
 
 
-class AttachedResource(Answer):
+class AttachedResource(ApiModel):
     """A persistent disk attached to a pod; size in GB."""
 
     resource_type: Text = None
@@ -57,7 +57,7 @@ class AttachedResource(Answer):
     is_shared: Flag = None
 
 
-class Spec(Answer):
+class ResourceLimits(ApiModel):
     """How much of something an offer has and may be given: units, and USD per unit and hour."""
 
     min_count: Amount = None
@@ -69,7 +69,7 @@ class Spec(Answer):
     additional_info: _Note = None
 
 
-class Prices(Answer):
+class Prices(ApiModel):
     """Prices per hour of a whole offer, in ``currency``."""
 
     on_demand: OfferPrice = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from primepods_magic.api.text.sanitize import whole_characters
+from primepods_magic.api.text.sanitize import replace_surrogates
 
 from .lenient_types import balance_in, fold_word, is_no_value, price_in
 
@@ -58,4 +58,4 @@ def _find_unread(name: str, value: object) -> str | None:
     is_nan = isinstance(value, float) and value != value
     if is_nan or is_no_value(value) or value in ({}, []) or balance_in(value) is not None:
         return None
-    return whole_characters(str(value)[:_LONGEST_UNREAD])
+    return replace_surrogates(str(value)[:_LONGEST_UNREAD])

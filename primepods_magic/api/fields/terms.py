@@ -7,10 +7,10 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, model_validator
 
-from primepods_magic.api.text.sanitize import whole_characters
+from primepods_magic.api.text.sanitize import replace_surrogates
 from primepods_magic.api.validation.bounds import plain_number
 
-from .lenient_types import Answer, Text, flag_in, fold_word, is_no_value, number_in
+from .lenient_types import ApiModel, Text, flag_in, fold_word, is_no_value, number_in
 
 __all__ = ["OfferTerms", "Spot", "hours_in", "spot_in"]
 
@@ -54,14 +54,14 @@ def spot_in(value: object) -> bool | None:
 
 def _describe_value(value: object) -> str | None:
     is_nothing = is_no_value(value) or value in ({}, [], False) or value != value
-    return None if is_nothing else whole_characters(str(value)[:_LONGEST_UNREAD])
+    return None if is_nothing else replace_surrogates(str(value)[:_LONGEST_UNREAD])
 
 
 Hours = Annotated[float | None, BeforeValidator(hours_in)]
 Spot = Annotated[bool | None, BeforeValidator(spot_in)]
 
 
-class OfferTerms(Answer):
+class OfferTerms(ApiModel):
     """Terms of an offer: ``prepaid_time`` is in hours; ``unread_prepaid`` and ``unread_spot`` are the texts
     of terms that are there and cannot be read."""
 

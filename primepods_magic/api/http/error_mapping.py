@@ -19,13 +19,13 @@ from primepods_magic.api.errors import (
     error_class,
 )
 from primepods_magic.api.secrets.redaction import hide_secrets
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 
 from .body_decoding import read_text
 from .parsing import read_error
 from .sold_out import names_capacity
 
-__all__ = ["NEVER_LEFT", "date_of", "refused", "retry_after_s", "unreachable"]
+__all__ = ["NEVER_LEFT", "date_of", "error_from_exception", "error_from_response", "retry_after_s"]
 
 NEVER_LEFT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 """What breaks a request off before anything of it has left; the last is a proxy that lets nothing through."""
@@ -46,7 +46,7 @@ _PERMISSIONS = {
 }
 
 
-def unreachable(method: str, where: str, error: httpx.HTTPError) -> PodsError:
+def error_from_exception(method: str, where: str, error: httpx.HTTPError) -> PodsError:
     """The error for a request that got no answer.
 
     Parameters
@@ -72,7 +72,7 @@ def unreachable(method: str, where: str, error: httpx.HTTPError) -> PodsError:
     return ServiceUnavailable(f"{where} did not answer properly ({_words(error)}); try again later")
 
 
-def refused(method: str, response: httpx.Response, secrets: Iterable[str]) -> PodsError:
+def error_from_response(method: str, response: httpx.Response, secrets: Iterable[str]) -> PodsError:
     """The error for an answer that is no success.
 
     Parameters
@@ -154,7 +154,7 @@ def _request_id(response: httpx.Response, secrets: Iterable[str]) -> str | None:
     """Return the id under which the service, or the edge before it, can find this request."""
     for name in ("x-request-id", "cf-ray", "x-amzn-requestid"):
         if name in response.headers:
-            text = clean(response.headers[name])
+            text = sanitize(response.headers[name])
             return hide_secrets(text, dict.fromkeys(secrets, "***"))[:_LONGEST_REQUEST_ID]
     return None
 
@@ -196,7 +196,7 @@ def _words(error: httpx.HTTPError) -> str:
         return said
     if isinstance(error, httpx.ProxyError):
         # Such as 407 Proxy Authentication Required.
-        return f"the proxy refused: {clean(said)[:_LONGEST_REQUEST_ID]}"
+        return f"the proxy refused: {sanitize(said)[:_LONGEST_REQUEST_ID]}"
     if "CERTIFICATE_VERIFY_FAILED" in said:
         return "its certificate is not trusted here"
     # The errors of looking up a name are the negative ones.

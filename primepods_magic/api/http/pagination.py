@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from primepods_magic.api.errors import InvalidRequest, RequestRefused, UnexpectedAnswer
-from primepods_magic.api.fields.lenient_types import Answer
+from primepods_magic.api.fields.lenient_types import ApiModel
 
 from .parsing import read_page
 
 __all__ = ["ListPage", "is_nothing", "read_list_page", "read_pages", "read_whole_list"]
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=ApiModel)
 
 STANDARD_ROWS = 100
 """The published default of a page, which every service grants."""
@@ -329,7 +329,7 @@ class _Reader(Generic[A]):
         return _Part(offset, rows, list(dict.fromkeys(keys)), page.total if is_count else None, is_full)
 
 
-def _keys_of(rows: Iterable[Answer]) -> list[str]:
+def _keys_of(rows: Iterable[ApiModel]) -> list[str]:
     """What each row is known by: its id, or else all that it says, numbered where several say the same."""
     keys: list[str] = []
     seen: Counter[str] = Counter()

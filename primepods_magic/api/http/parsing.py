@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from primepods_magic.api.errors import UnexpectedAnswer
-from primepods_magic.api.fields.lenient_types import Answer, rows_of, text_in
+from primepods_magic.api.fields.lenient_types import ApiModel, rows_of, text_in
 from primepods_magic.api.models import Page, PodDetails, PodStatusEntry
 from primepods_magic.api.secrets.redaction import Hider
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 
 from .body_decoding import parse_json
 
@@ -26,7 +26,7 @@ __all__ = [
     "read_status",
 ]
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=ApiModel)
 _LONGEST_MESSAGE = 300
 # So much of an error's words is looked at. The end of it may hold a part of a secret, and is never shown.
 _MOST_ROWS = 50_000
@@ -169,13 +169,13 @@ def read_error(text: str, content_type: str, secrets: Iterable[str] = ()) -> str
     """
     try:
         body = parse_json(text)
-        said = clean(_error_text(body))
+        said = sanitize(_error_text(body))
     except RecursionError:
         return None
     except ValueError:
         # Of JSON that breaks off nothing is shown: it repeats what was sent.
         is_page = "html" in content_type or text.lstrip()[:1] in ("<", "{", "[")
-        said = "" if is_page else clean(text)
+        said = "" if is_page else sanitize(text)
     # Before it is cut short: of a secret, no beginning is left either.
     said = Hider(dict.fromkeys(secrets, "***")).hide_beginning(said)
     if not said:

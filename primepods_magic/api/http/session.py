@@ -28,11 +28,11 @@ from primepods_magic.api.settings import SANDBOX_KEYS, Settings
 from primepods_magic.api.validation.bounds import check_seconds
 
 from .body_decoding import LARGEST_BODY_BYTES, parse_body, receive_body
-from .error_mapping import NEVER_LEFT, date_of, refused, retry_after_s, unreachable
+from .error_mapping import NEVER_LEFT, date_of, error_from_exception, error_from_response, retry_after_s
 from .network import allow, bound_client, proxy_of
 from .sent_secrets import SentSecrets, secrets_in
 
-__all__ = ["Params", "Transport"]
+__all__ = ["HttpSession", "Params"]
 
 Params = Mapping[str, str | int | float | Sequence[str] | None]
 
@@ -85,7 +85,7 @@ class _Content(httpx.SyncByteStream):
         yield self._json
 
 
-class Transport:
+class HttpSession:
     """Sends requests to one service with one key. Thread-safe; close it when done.
 
     Parameters
@@ -253,7 +253,7 @@ class Transport:
                 response = self._send(method, path, query, body, timeout)
                 received_at_s = time.monotonic()
             except httpx.HTTPError as error:
-                failure = unreachable(method, self._settings.base_url, error)
+                failure = error_from_exception(method, self._settings.base_url, error)
                 never_left, is_too_much = isinstance(error, NEVER_LEFT), False
                 may_retry = attempt < CONNECT_ATTEMPTS if never_left else method != "POST"
                 delay_s = _backoff_s(attempt)
@@ -267,7 +267,7 @@ class Transport:
                             self._sent.note_pod(body, answer)
                         is_hidden = path.startswith(_PODS_PATH) and not is_log
                         return self._sent.hide(answer) if is_hidden else answer
-                    failure = refused(method, response, self._list_secrets(body))
+                    failure = error_from_response(method, response, self._list_secrets(body))
                 except UnexpectedAnswer as unexpected:
                     failure = unexpected
                 may_retry = response.status_code in _RETRIED_STATUS and (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from .sanitize import clean_lines
+from .sanitize import sanitize_lines
 from .terminal_screen import LEFT_OUT, MAX_CHARACTERS, MAX_ROWS
 
 __all__ = ["show_end"]
@@ -35,13 +35,13 @@ def show_end(text: str, lines: int | None, hide_end: Callable[[str, int], str]) 
     size = len(text) if lines is None else _FIRST_CHARACTERS + _CHARACTERS_IN_LINE * lines
     while size < min(len(text), MAX_CHARACTERS):
         # The first line is not whole.
-        shown = clean_lines(hide_end(text, size).partition("\n")[2]).splitlines()
+        shown = sanitize_lines(hide_end(text, size).partition("\n")[2]).splitlines()
         if lines is not None and len(shown) >= lines + _ROWS_BEFORE:
             return "\n".join(shown[-lines:])
         size *= 4
     if len(text) > MAX_CHARACTERS:
         end = hide_end(text, MAX_CHARACTERS)
-        whole = LEFT_OUT + clean_lines(end.partition("\n")[2] or end)
+        whole = LEFT_OUT + sanitize_lines(end.partition("\n")[2] or end)
     else:
-        whole = clean_lines(hide_end(text, len(text)))
+        whole = sanitize_lines(hide_end(text, len(text)))
     return whole if lines is None else "\n".join(whole.splitlines()[-lines:])

@@ -12,15 +12,15 @@ from .terminal_screen import render
 __all__ = [
     "as_word",
     "brief",
-    "clean",
-    "clean_lines",
     "clean_message",
     "escape_html",
-    "join_clean",
+    "join_sanitized",
     "name_as_word",
+    "replace_surrogates",
     "safe_html",
+    "sanitize",
+    "sanitize_lines",
     "shorten",
-    "whole_characters",
 ]
 
 # Control characters would move a terminal's cursor, bidirectional ones would turn the text beside a name
@@ -39,12 +39,12 @@ _MARK = "\ufffd"
 _TYPESET = re.compile(r"[$\\]")
 
 
-def clean(text: object) -> str:
+def sanitize(text: object) -> str:
     """Return text on one line, with a mark in place of every character that does something or has no shape.
 
     Everything from the service goes through this before it is part of a message.
 
-    >>> clean("two\\nlines \\x1b[31mred"), clean(None)
+    >>> sanitize("two\\nlines \\x1b[31mred"), sanitize(None)
     ('two lines �[31mred', '')
     """
     if text is None:
@@ -54,7 +54,7 @@ def clean(text: object) -> str:
 
 def brief(text: object) -> str:
     """Return clean text of at most 2,000 characters: a reason, as the service gives it."""
-    return shorten(clean(text), _LONGEST_REASON)
+    return shorten(sanitize(text), _LONGEST_REASON)
 
 
 def as_word(text: str | None, otherwise: str = "POD") -> str:
@@ -66,7 +66,7 @@ def as_word(text: str | None, otherwise: str = "POD") -> str:
     if not text or not re.fullmatch(r"\w[\w.-]{0,99}", text):
         return otherwise
     # What another program may write in another way, or show as nothing, is not safe to paste.
-    is_stable = unicodedata.normalize("NFKC", text) == text == clean(text)
+    is_stable = unicodedata.normalize("NFKC", text) == text == sanitize(text)
     return text if is_stable else otherwise
 
 
@@ -79,10 +79,10 @@ def name_as_word(name: str | None, otherwise: str = "POD") -> str:
     return otherwise if name and re.fullmatch(r"[0-9a-fA-F-]{6,}", name) else as_word(name, otherwise)
 
 
-def join_clean(texts: Iterable[object], separator: str = ", ") -> str:
+def join_sanitized(texts: Iterable[object], separator: str = ", ") -> str:
     """Clean texts, such as ids, and join them.
 
-    >>> join_clean(["a1", "b\\n2"])
+    >>> join_sanitized(["a1", "b\\n2"])
     'a1, b 2'
     """
     return separator.join(map(brief, texts))
@@ -97,10 +97,10 @@ def clean_message(text: object) -> str:
     return _ACTS.sub(_MARK, str(text))
 
 
-def clean_lines(text: str) -> str:
+def sanitize_lines(text: str) -> str:
     r"""Return text of many lines, such as logs, as a terminal shows it, clean; tabs stay.
 
-    >>> print(clean_lines("\x1b[32mready\x1b[0m\n 10 %\r100 %"))
+    >>> print(sanitize_lines("\x1b[32mready\x1b[0m\n 10 %\r100 %"))
     ready
     100 %
     """
@@ -124,7 +124,7 @@ def safe_html(text: object) -> str:
     >>> safe_html("<b> $2/h")
     '&lt;b&gt; <span>$</span>2/h'
     """
-    return escape_html(clean(text))
+    return escape_html(sanitize(text))
 
 
 def escape_html(text: str) -> str:
@@ -132,10 +132,10 @@ def escape_html(text: str) -> str:
     return _TYPESET.sub(r"<span>\g<0></span>", escape(text))
 
 
-def whole_characters(text: str) -> str:
+def replace_surrogates(text: str) -> str:
     r"""The text, with a mark in place of half surrogate pairs: Arrow refuses those, and JSON does not.
 
-    >>> whole_characters("caf\xe9 \ud83d")
+    >>> replace_surrogates("caf\xe9 \ud83d")
     'café �'
     """
     return text if text.isascii() else text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Set
 from pydantic import SecretStr
 
 from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 
 __all__ = ["LONGEST_TEXT", "check_size", "shorten_word"]
 
@@ -27,7 +27,7 @@ def shorten_word(word: object) -> str:
     >>> shorten_word("gpu\\n" + "x" * 1000)
     'gpu xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx…'
     """
-    text = clean(word[: 4 * _LONGEST_WORD] if isinstance(word, str) else type(word).__name__)
+    text = sanitize(word[: 4 * _LONGEST_WORD] if isinstance(word, str) else type(word).__name__)
     return text if len(text) <= _LONGEST_WORD else f"{text[: _LONGEST_WORD - 1]}…"
 
 

@@ -9,7 +9,7 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.errors import NotConfigured
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 
 from .colors import TEXT
 from .labels import families, plain
@@ -106,7 +106,7 @@ def new_figure(summary: str, title: str, *, height_in: float = 3.7) -> tuple[Fig
         In inches; all are equally wide.
     """
     figure = _figure_class()(figsize=(WIDTH_IN, height_in), dpi=_DPI, layout="constrained")
-    figure.summary = clean(summary)
+    figure.summary = sanitize(summary)
     figure.suptitle(plain(title), x=0.008, ha="left", fontsize=10.5, fontweight="bold")
     engine: Any = figure.get_layout_engine()
     engine.set(w_pad=0.08, h_pad=0.08)

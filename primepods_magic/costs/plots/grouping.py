@@ -11,7 +11,7 @@ import pandas as pd
 from .colors import OTHER, PALETTE
 from .labels import short
 
-__all__ = ["MOST_GROUPS", "Groups", "by_columns", "by_words", "fold"]
+__all__ = ["MOST_GROUPS", "PlotGroups", "by_columns", "by_words", "fold"]
 
 MOST_GROUPS = 7
 _BETWEEN = "\x1f"
@@ -36,7 +36,7 @@ def by_words(columns: list[str]) -> str:
 
 
 @dataclass(frozen=True)
-class Groups:
+class PlotGroups:
     """The groups of a picture.
 
     Parameters
@@ -55,7 +55,7 @@ class Groups:
     count: int
 
 
-def fold(frame: pd.DataFrame, columns: list[str], size: pd.Series, most: int = MOST_GROUPS) -> Groups:
+def fold(frame: pd.DataFrame, columns: list[str], size: pd.Series, most: int = MOST_GROUPS) -> PlotGroups:
     """Group rows by some columns, and take all but the largest groups together.
 
     Parameters
@@ -70,7 +70,7 @@ def fold(frame: pd.DataFrame, columns: list[str], size: pd.Series, most: int = M
         How many groups keep their names.
     """
     if not columns:
-        return Groups(np.zeros(len(frame), dtype=np.intp), ["all"], [PALETTE[0]], 1 if len(frame) else 0)
+        return PlotGroups(np.zeros(len(frame), dtype=np.intp), ["all"], [PALETTE[0]], 1 if len(frame) else 0)
     named = [frame[column].astype("string").fillna(f"no {column}") for column in columns]
     names = reduce(lambda left, right: left + _BETWEEN + right, named)
     codes, keys = pd.factorize(names)
@@ -86,7 +86,7 @@ def fold(frame: pd.DataFrame, columns: list[str], size: pd.Series, most: int = M
     if kept < len(keys):
         labels.append(f"other ({len(keys) - kept:,})")
         colours.append(OTHER)
-    return Groups(np.minimum(rank, kept)[codes], labels, colours, len(keys))
+    return PlotGroups(np.minimum(rank, kept)[codes], labels, colours, len(keys))
 
 
 def _label(key: str) -> str:

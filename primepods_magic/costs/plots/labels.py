@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 
 __all__ = ["amount", "can_draw", "families", "plain", "short", "usd"]
 
@@ -51,14 +51,14 @@ def _fonts() -> tuple[Any, ...]:
 
 def plain(text: object) -> str:
     """Text that is drawn as it is: nothing is read as a formula, and every character can be drawn."""
-    said = clean(text)
+    said = sanitize(text)
     drawn = said if said.isascii() else "".join(c if can_draw(c) else "\ufffd" for c in said)
     return drawn.replace("$", r"\$")
 
 
 def short(text: object, most: int = 24) -> str:
     """The same, without its middle where it is long: beginnings and endings tell names apart."""
-    said = clean(text)
+    said = sanitize(text)
     if len(said) > most:
         front = most // 2
         said = f"{said[:front]}…{said[front - most + 1 :]}"

@@ -11,7 +11,7 @@ from primepods_magic.costs.coerce import require
 
 from .colors import TEXT, look, patch
 from .figure import drawing, empty, new_figure, stack_legend
-from .grouping import Groups, by_columns, by_words, fold
+from .grouping import PlotGroups, by_columns, by_words, fold
 from .labels import amount
 from .time_axis import Periods, as_days, label_time, periods_of, total, wall_clock, zone_of
 
@@ -94,7 +94,7 @@ def plot_over_time(breakdown: pd.DataFrame, freq: str | None = None) -> Figure:
     return figure
 
 
-def _stack(frame: pd.DataFrame, periods: Periods, groups: Groups) -> _Stack:
+def _stack(frame: pd.DataFrame, periods: Periods, groups: PlotGroups) -> _Stack:
     at = periods.edges.searchsorted(pd.DatetimeIndex(wall_clock(frame["period"])), side="right") - 1
     shape = (len(groups.labels), len(periods.edges) - 1)
     usd_of, estimated = np.zeros(shape), np.zeros(shape, dtype=bool)
@@ -112,7 +112,7 @@ def _bottoms(amounts: np.ndarray) -> np.ndarray:
     return np.where(amounts >= 0, bottoms, np.cumsum(below, axis=0) - below)
 
 
-def _bars(axes: Axes, periods: Periods, groups: Groups, stack: _Stack) -> None:
+def _bars(axes: Axes, periods: Periods, groups: PlotGroups, stack: _Stack) -> None:
     edges = as_days(periods.edges)
     widths = np.diff(edges)
     starts = edges[:-1] + 0.09 * widths
@@ -129,7 +129,7 @@ def _bars(axes: Axes, periods: Periods, groups: Groups, stack: _Stack) -> None:
             )
 
 
-def _areas(axes: Axes, periods: Periods, groups: Groups, stack: _Stack) -> None:
+def _areas(axes: Axes, periods: Periods, groups: PlotGroups, stack: _Stack) -> None:
     together = _together(periods)
     starts = np.arange(0, stack.usd.shape[1], together)
     edges = as_days(periods.edges[[*starts, -1]])

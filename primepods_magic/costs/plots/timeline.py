@@ -12,7 +12,7 @@ from primepods_magic.costs.coerce import is_pod, require
 
 from .colors import patch
 from .figure import drawing, empty, new_figure, stack_legend
-from .grouping import Groups, fold
+from .grouping import PlotGroups, fold
 from .horizontal_bars import height_for, name_lanes
 from .labels import amount, short
 from .time_axis import as_days, label_time, wall_clock, zone_of
@@ -203,7 +203,7 @@ def _seen(pods: pd.DataFrame, window: _Window) -> _Window:
     return _Window(begin - room, end + room)
 
 
-def _lanes(axes: Axes, pods: pd.DataFrame, groups: Groups, shortest: float) -> None:
+def _lanes(axes: Axes, pods: pd.DataFrame, groups: PlotGroups, shortest: float) -> None:
     lengths = np.maximum(pods["to_day"] - pods["from_day"], shortest)
     colours = [groups.colours[place] for place in groups.place]
     axes.barh(range(len(pods)), lengths, 0.62, left=pods["from_day"], color=colours, linewidth=0)
@@ -213,7 +213,7 @@ def _lanes(axes: Axes, pods: pd.DataFrame, groups: Groups, shortest: float) -> N
     name_lanes(axes, [short(name) for name in pods["name"].fillna("no name")])
 
 
-def _running(axes: Axes, pods: pd.DataFrame, groups: Groups) -> None:
+def _running(axes: Axes, pods: pd.DataFrame, groups: PlotGroups) -> None:
     from matplotlib.ticker import MaxNLocator
 
     edges, counts = gpus_running(

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from .as_html import sheet_html
 from .as_text import sheet_text
-from .table import Sheet, can_be_shown, read_sheet
+from .table import DisplayTable, can_be_shown, read_sheet
 
-__all__ = ["Sheet", "can_be_shown", "read_sheet", "sheet_html", "sheet_text"]
+__all__ = ["DisplayTable", "can_be_shown", "read_sheet", "sheet_html", "sheet_text"]

@@ -11,9 +11,9 @@ from html import escape
 from primepods_magic.api.text.sanitize import brief, safe_html
 from primepods_magic.frames.tables.column_docs import meaning
 
-from .column_formats import Cell, Look, Tone, View
+from .column_formats import CellStyle, ColumnFormat, DisplayCell, Severity
 from .formatting import MISSING
-from .table import Sheet
+from .table import DisplayTable
 
 __all__ = ["sheet_html"]
 
@@ -30,14 +30,14 @@ _TRACK = (
     "display:inline-block;width:56px;height:6px;border-radius:3px;margin-right:7px;vertical-align:middle;"
     "overflow:hidden;background:rgba(128,128,128,0.28)"
 )
-_TINT: dict[Tone, str] = {
+_TINT: dict[Severity, str] = {
     "good": "46,160,67",
     "busy": "47,129,247",
     "warn": "210,153,34",
     "bad": "248,81,73",
     "idle": "128,128,128",
 }
-_FILL: dict[Tone, str] = {
+_FILL: dict[Severity, str] = {
     "good": "#2da44e",
     "busy": "#1976d2",
     "warn": "#b26a00",
@@ -46,7 +46,7 @@ _FILL: dict[Tone, str] = {
 }
 
 
-def sheet_html(sheet: Sheet) -> str:
+def sheet_html(sheet: DisplayTable) -> str:
     """Write a sheet as HTML; everything that the service said is escaped.
 
     Parameters
@@ -67,7 +67,7 @@ def sheet_html(sheet: Sheet) -> str:
     return f'<div style="{_BLOCK}">{"".join(parts)}</div>'
 
 
-def _table(sheet: Sheet) -> str:
+def _table(sheet: DisplayTable) -> str:
     head = "".join(_heading(column.view, sheet.kind) for column in sheet.columns)
     cells = [[_cell(column.view, cell) for cell in column.cells] for column in sheet.columns]
     rows = ["".join(row) for row in zip(*cells, strict=True)]
@@ -83,18 +83,18 @@ def _table(sheet: Sheet) -> str:
     )
 
 
-def _heading(view: View, kind: str) -> str:
+def _heading(view: ColumnFormat, kind: str) -> str:
     style = f"text-align:{_side(view.look)};{_PADDING};font-weight:600"
     told = meaning(view.heading, kind)
     hint = f' title="{escape(told)}"' if told else ""
     return f'<th scope="col"{hint} style="{style}">{safe_html(view.heading)}</th>'
 
 
-def _cell(view: View, cell: Cell) -> str:
+def _cell(view: ColumnFormat, cell: DisplayCell) -> str:
     return f'<td style="text-align:{_side(view.look)};{_PADDING}">{_inside(view, cell)}</td>'
 
 
-def _inside(view: View, cell: Cell) -> str:
+def _inside(view: ColumnFormat, cell: DisplayCell) -> str:
     if cell.text == MISSING:
         return f'<span style="{_MUTED}">{MISSING}</span>'
     text = _cut(cell.text, view.most)
@@ -111,7 +111,7 @@ def _inside(view: View, cell: Cell) -> str:
     return f"<bdi>{text}</bdi>" if view.look == "text" else text
 
 
-def _bar(cell: Cell) -> str:
+def _bar(cell: DisplayCell) -> str:
     if cell.percent is None:
         return ""
     length = min(100.0, max(0.0, cell.percent))
@@ -126,5 +126,5 @@ def _cut(text: str, most: int) -> str:
     return f'<span title="{escape(text)}" style="{_CUT};max-width:{most}ch">{safe_html(text)}</span>'
 
 
-def _side(look: Look) -> str:
+def _side(look: CellStyle) -> str:
     return "right" if look == "number" else "left"

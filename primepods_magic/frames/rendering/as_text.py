@@ -8,10 +8,10 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
-from primepods_magic.api.text.sanitize import brief, clean
+from primepods_magic.api.text.sanitize import brief, sanitize
 
-from .column_formats import Look
-from .table import Sheet, SheetColumn
+from .column_formats import CellStyle
+from .table import DisplayTable, SheetColumn
 
 __all__ = ["sheet_text"]
 
@@ -20,7 +20,7 @@ _GAP = "  "
 _UTC = " UTC"
 
 
-def sheet_text(sheet: Sheet) -> str:
+def sheet_text(sheet: DisplayTable) -> str:
     """Write a sheet as lines of text.
 
     Parameters
@@ -46,7 +46,7 @@ def sheet_text(sheet: Sheet) -> str:
 
 def _texts(column: SheetColumn) -> list[str]:
     """The heading and the values. A unit that all values have in common stands in the heading."""
-    heading, values = clean(column.view.heading), [cell.text for cell in column.cells]
+    heading, values = sanitize(column.view.heading), [cell.text for cell in column.cells]
     if any(value.endswith(_UTC) for value in values):
         heading, values = heading + _UTC, [value.removesuffix(_UTC) for value in values]
     return [heading, *(_cut(value, column.view.most) for value in values)]
@@ -66,7 +66,7 @@ def _fitting(columns: list[tuple[SheetColumn, list[str]]]) -> Sequence[tuple[She
     return [column for place, column in enumerate(columns) if place not in left_out]
 
 
-def _aligned(texts: list[str], look: Look) -> list[str]:
+def _aligned(texts: list[str], look: CellStyle) -> list[str]:
     width = max(map(_width, texts))
     pads = [" " * (width - _width(text)) for text in texts]
     return [pad + text if look == "number" else text + pad for text, pad in zip(texts, pads, strict=True)]

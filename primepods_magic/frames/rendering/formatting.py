@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from primepods_magic.api.text.sanitize import brief, clean, shorten
+from primepods_magic.api.text.sanitize import brief, sanitize, shorten
 
 __all__ = ["MISSING", "duration", "is_missing", "moment", "money", "number", "percent", "words"]
 
@@ -39,7 +39,7 @@ def money(value: object, currency: object = None) -> str:
     minus = "-" if float(value) < 0 else ""
     if is_missing(currency):
         return minus + digits
-    code = shorten(clean(currency), 8).upper()
+    code = shorten(sanitize(currency), 8).upper()
     return f"{minus}{_SIGNS[code]}{digits}" if code in _SIGNS else f"{minus}{digits} {code}"
 
 

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from .column_formats import Cell, View, plain_view, views_of
+from .column_formats import ColumnFormat, DisplayCell, plain_view, views_of
 from .formatting import MISSING
 
-__all__ = ["Sheet", "SheetColumn", "can_be_shown", "read_sheet"]
+__all__ = ["DisplayTable", "SheetColumn", "can_be_shown", "read_sheet"]
 
 MOST_ROWS = 60
 FIRST_ROWS = 50
@@ -39,8 +39,8 @@ _NOUNS = {
 class SheetColumn:
     """One shown column: how it looks, and its cells."""
 
-    view: View
-    cells: list[Cell]
+    view: ColumnFormat
+    cells: list[DisplayCell]
 
     @property
     def is_empty(self) -> bool:
@@ -49,7 +49,7 @@ class SheetColumn:
 
 
 @dataclass(frozen=True)
-class Sheet:
+class DisplayTable:
     """A frame prepared for showing.
 
     Parameters
@@ -111,7 +111,7 @@ def can_be_shown(frame: pd.DataFrame) -> bool:
 
 def read_sheet(
     frame: pd.DataFrame, kind: str, caption: str | None, total: int | None, known: Collection[str]
-) -> Sheet:
+) -> DisplayTable:
     """Prepare a frame for showing.
 
     Parameters
@@ -135,10 +135,10 @@ def read_sheet(
     columns = [SheetColumn(view, _cells(top, view)) for view in views]
     columns = [column for column in columns if not (column.view.rank and column.is_empty)]
     in_all = rows if total is None else max(total, rows)
-    return Sheet(kind, caption, columns, rows, in_all, shown, frame.shape[1])
+    return DisplayTable(kind, caption, columns, rows, in_all, shown, frame.shape[1])
 
 
-def _cells(frame: pd.DataFrame, view: View) -> list[Cell]:
+def _cells(frame: pd.DataFrame, view: ColumnFormat) -> list[DisplayCell]:
     missing = [None] * len(frame)
     values = [list(frame[name]) if name in frame.columns else missing for name in view.sources]
     return [view.write(*row) for row in zip(*values, strict=True)]

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.alias_generators import to_snake
 
 from primepods_magic.api.fields.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
-from primepods_magic.api.text.sanitize import whole_characters
+from primepods_magic.api.text.sanitize import replace_surrogates
 
 __all__ = ["STRING", "Column", "Dtype", "build", "lines", "plain"]
 
@@ -97,7 +97,7 @@ def _array(values: list[Any], dtype: Dtype) -> Any:
         return np.array(counts, dtype="int64").view(dtype)
     if dtype == "string":
         return pd.array(
-            [value if value is None else whole_characters(value) for value in values], dtype=STRING
+            [value if value is None else replace_surrogates(value) for value in values], dtype=STRING
         )
     return pd.array(values, dtype=dtype)
 

@@ -12,12 +12,12 @@ import pandas as pd
 from .schema import Column, build
 
 if TYPE_CHECKING:
-    from primepods_magic.pods.terminate import Removal
+    from primepods_magic.pods.terminate import TerminationResult
 
 __all__ = ["removed_frame"]
 
 
-def removed_frame(removals: Iterable[Removal]) -> pd.DataFrame:
+def removed_frame(removals: Iterable[TerminationResult]) -> pd.DataFrame:
     """Removed pods as a frame, in the order given.
 
     Parameters
@@ -36,20 +36,20 @@ def removed_frame(removals: Iterable[Removal]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> from primepods_magic.pods.terminate import Removal
-    >>> removed_frame([Removal("train", "p1", "terminated", 56.16)])["billed_usd"].tolist()
+    >>> from primepods_magic.pods.terminate import TerminationResult
+    >>> removed_frame([TerminationResult("train", "p1", "terminated", 56.16)])["billed_usd"].tolist()
     [56.16]
     """
     return build(_REMOVED_COLUMNS, removals)
 
 
-def _duration(removal: Removal) -> timedelta | None:
+def _duration(removal: TerminationResult) -> timedelta | None:
     if removal.terminated_at is None or removal.created_at is None:
         return None
     return removal.terminated_at - removal.created_at
 
 
-_REMOVED_COLUMNS: tuple[Column[Removal], ...] = (
+_REMOVED_COLUMNS: tuple[Column[TerminationResult], ...] = (
     Column("name", "string", attrgetter("name")),
     Column("id", "string", attrgetter("id")),
     Column("outcome", "string", attrgetter("outcome")),

@@ -36,7 +36,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods avail``."""
     from primepods_magic.frames import offers_frame
     from primepods_magic.notebook.display.captions import caption
-    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.listing import list_offers
     from primepods_magic.pods.spec.spec import spec_from_mapping
 
@@ -44,7 +44,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     wanted = ("gpu", "region", "country", "provider", "security", "socket", "max_price")
     spec = spec_from_mapping({name: getattr(args, name) for name in wanted}, needs_gpu=False)
     offers = list_offers(connection, spec, count=args.count, spot=args.spot)
-    return present(
+    return mark_for_display(
         offers_frame(offers),
         kind="offers",
         caption=caption(connection, len(offers), len(offers), "offer", "cheapest first"),

@@ -26,11 +26,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods cache``."""
     from primepods_magic.frames import cache_frame
-    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.history import cache_files, clear_cache
 
     files = clear_cache() if args.clear else cache_files()
     rows = sum(file.rows for file in files)
     count = f"{len(files)} {'history' if len(files) == 1 else 'histories'}, {rows:,} rows"
     said = f"{'forgotten' if args.clear else 'kept on this computer'}: {count if files else 'no histories'}"
-    return present(cache_frame(files), kind="cache", caption=said)
+    return mark_for_display(cache_frame(files), kind="cache", caption=said)

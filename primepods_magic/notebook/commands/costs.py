@@ -81,9 +81,9 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     _refuse_what_does_not_go_together(args)
     from primepods_magic.api.errors import InvalidRequest
 
-    from .costs_report import Accounting
+    from .costs_report import CostsReport
 
-    accounting = Accounting(magics.connection, args, magics.shell)
+    accounting = CostsReport(magics.connection, args, magics.shell)
     try:
         return accounting.presented(accounting.answer())
     except ValueError as error:

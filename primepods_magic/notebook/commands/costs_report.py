@@ -14,7 +14,7 @@ import pandas as pd
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, replace_users_file
 from primepods_magic.api.local.folders import expand_path
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.costs import compared, mapping, pattern, rounded, running
 from primepods_magic.costs.breakdowns import breakdown
 from primepods_magic.costs.coerce import is_pod
@@ -33,9 +33,9 @@ from primepods_magic.frames import (
 )
 from primepods_magic.frames.rendering.formatting import money
 from primepods_magic.notebook.display.captions import DISKS_UNSEEN
-from primepods_magic.notebook.display.frames import present
-from primepods_magic.notebook.input.dates import moment, zone
-from primepods_magic.notebook.progress.download_bar import reading
+from primepods_magic.notebook.display.frames import mark_for_display
+from primepods_magic.notebook.input.dates import parse_time, zone
+from primepods_magic.notebook.progress.download_bar import show_download
 from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.account.spending import Spending, read_spending
 from primepods_magic.pods.account.teams import find_team
@@ -44,13 +44,13 @@ from primepods_magic.pods.connection.connection import Connection
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["TIMELINE", "Accounting"]
+__all__ = ["TIMELINE", "CostsReport"]
 
 _PICTURES = (".png", ".svg", ".pdf")
 TIMELINE = "name gpu gpu_count begin_at end_at cost_usd provisioned_by team state estimated id".split()
 
 
-class Accounting:
+class CostsReport:
     """One call of ``%pods costs``.
 
     Parameters
@@ -86,7 +86,7 @@ class Accounting:
     @cached_property
     def spending(self) -> Spending:
         """What the service told."""
-        with reading(self._shell, "history") as progress:
+        with show_download(self._shell, "history") as progress:
             return read_spending(self.connection, refresh=self.args.refresh, progress=progress)
 
     @cached_property
@@ -139,7 +139,7 @@ class Accounting:
             save_frame(frame, save)
         said = self._said(frame, self.args.question)
         parts = [self.connection.label, *self._whose(), *said, *([f"saved as {save}"] if save else [])]
-        return present(frame, kind=self.args.question or "costs", caption=" · ".join(parts))
+        return mark_for_display(frame, kind=self.args.question or "costs", caption=" · ".join(parts))
 
     @property
     def _questions(self) -> dict[str, Callable[[], pd.DataFrame]]:
@@ -200,7 +200,7 @@ class Accounting:
 
     def _whose(self) -> list[str]:
         if self._team is not None:
-            return [clean(self._team.name or self._team.team_id)]
+            return [sanitize(self._team.name or self._team.team_id)]
         return ["mine"] if self.args.mine else []
 
     def _said(self, frame: pd.DataFrame, question: str | None) -> list[str]:
@@ -228,7 +228,7 @@ class Accounting:
         return [f"without {money(usd, 'USD')} of unknown time"] if usd else []
 
     def _moment(self, text: str | None) -> datetime | None:
-        return moment(text, self.now, self.where) if text is not None else None
+        return parse_time(text, self.now, self.where) if text is not None else None
 
     def _by(self) -> list[By]:
         """What makes a line of its own."""

@@ -114,7 +114,7 @@ def run(
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.input.variables import Variables
     from primepods_magic.notebook.shell.kernel import has_front_end
-    from primepods_magic.notebook.shell.prompt import ask
+    from primepods_magic.notebook.shell.prompt import confirm
     from primepods_magic.pods.launching.launch_many import carry_out_many, plan_many
     from primepods_magic.pods.launching.limits import Limits
 
@@ -150,7 +150,7 @@ def run(
         connection,
         plans,
         yes=args.yes or _is_given(magics, plans),
-        confirm=(lambda: ask(magics.shell, question)) if has_front_end(magics.shell) else None,
+        confirm=(lambda: confirm(magics.shell, question)) if has_front_end(magics.shell) else None,
         tell=say,
     )
     answer = pods[0] if len(pods) == 1 else pods
@@ -162,8 +162,8 @@ def run(
 def _specs(args: Namespace, cell: str | None, variables: Variables, filled: Collection[str]) -> list[PodSpec]:
     """What the body says, or the flags; secrets that were filled in are not written out in the cell."""
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.api.text.sanitize import clean
-    from primepods_magic.pods.spec.parser import is_written_out, literal_secrets
+    from primepods_magic.api.text.sanitize import sanitize
+    from primepods_magic.pods.spec.parser import find_plaintext_secrets, is_written_out
     from primepods_magic.pods.spec.spec import parse_specs, specs_from_mapping
 
     fields = {name.replace("-", "_"): getattr(args, name.replace("-", "_")) for name in _FIELDS}
@@ -181,7 +181,7 @@ def _specs(args: Namespace, cell: str | None, variables: Variables, filled: Coll
                 f"the cell has a body, and {flags} beside it; say it in the body. Nothing was sent"
             )
         specs = parse_specs(cell, variable=variables, first_line=2)
-        written_out = literal_secrets(cell)
+        written_out = find_plaintext_secrets(cell)
     else:
         pairs = said.get("env") or []
         if len(dict(pairs)) < len(pairs):
@@ -192,7 +192,8 @@ def _specs(args: Namespace, cell: str | None, variables: Variables, filled: Coll
         written_out = [key for key, value in pairs if value not in filled and is_written_out(key, value)]
     for name in written_out:
         say(
-            f"'{clean(name)}' is written out in this cell and will be saved with it; ${{{clean(name)}}} "
+            f"'{sanitize(name)}' is written out in this cell and will be saved with it; "
+            f"${{{sanitize(name)}}} "
             "would keep it out"
         )
     return specs
@@ -218,12 +219,12 @@ def _is_given(magics: PodsMagics, plans: Sequence[LaunchPlan]) -> bool:
 
 
 def _announcement(plan: LaunchPlan) -> str:
-    from primepods_magic.api.text.sanitize import clean
+    from primepods_magic.api.text.sanitize import sanitize
 
     if plan.quote is not None:
-        said = f"'{clean(plan.name)}' is {plan.consequences}"
+        said = f"'{sanitize(plan.name)}' is {plan.consequences}"
         return said if plan.spec.cloud_id else f"{said}\n  {plan.quote.reason}"
-    said = f"'{clean(plan.name)}' is there already; nothing was created"
+    said = f"'{sanitize(plan.name)}' is there already; nothing was created"
     told = {name for name in type(plan.spec).model_fields if getattr(plan.spec, name) is not None}
     beside = sorted(told - _COMPARED)
     return f"{said}, and what the cell says of {', '.join(beside)} was not compared" if beside else said
@@ -249,5 +250,5 @@ def _show_progress(magics: PodsMagics, args: Namespace, pods: Sequence[Pod]) -> 
     elif magics.live.can_watch_behind:
         magics.live.watch(connection, details, on_look=update)
     elif not all(pod.is_ready for pod in pods):
-        words = " ".join(pod.details.word for pod in pods)
+        words = " ".join(pod.details.cli_name for pod in pods)
         say(f"'%pods wait {words}' waits until {'it is' if len(pods) == 1 else 'they are'} ready")

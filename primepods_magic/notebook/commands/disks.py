@@ -25,12 +25,12 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods disks``."""
     from primepods_magic.frames import disks_frame
     from primepods_magic.notebook.display.captions import caption
-    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.support.rates import disk_burn_usd_hr
 
     connection = magics.connection
     disks = connection.client.list_disks()
     burn = f"${disk_burn_usd_hr(disks, connection.now()):.3f}/h, attached or not"
-    return present(
+    return mark_for_display(
         disks_frame(disks), kind="disks", caption=caption(connection, len(disks), len(disks), "disk", burn)
     )

@@ -23,14 +23,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods doctor``."""
     from primepods_magic.frames import checks_frame
-    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.notebook.shell.checks import front_end
     from primepods_magic.pods.connection.current import in_use
     from primepods_magic.pods.doctor import diagnose
 
     findings = [*diagnose(in_use()), *front_end(magics.shell)]
     said = [_counted(findings, kind) for kind in ("problem", "warning")]
-    return present(checks_frame(findings), kind="checks", caption=" · ".join(said))
+    return mark_for_display(checks_frame(findings), kind="checks", caption=" · ".join(said))
 
 
 def _counted(findings: list[Finding], kind: str) -> str:

@@ -41,7 +41,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods history``."""
     from primepods_magic.notebook.display.captions import caption
-    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.display.frames import mark_for_display
 
     connection = magics.connection
     is_part = args.limit is not None and {args.since, args.until} == {None} and not args.refresh
@@ -53,7 +53,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
         save_frame(frame, args.save)
         said.append(f"saved as {args.save}")
-    return present(frame, kind="history", caption=" · ".join(said))
+    return mark_for_display(frame, kind="history", caption=" · ".join(said))
 
 
 def _page(connection: Connection, args: Namespace) -> tuple[pd.DataFrame, int]:
@@ -76,16 +76,16 @@ def _all(magics: PodsMagics, connection: Connection, args: Namespace) -> tuple[p
     from datetime import datetime, timezone
 
     from primepods_magic.frames import history_frame, overlapping
-    from primepods_magic.notebook.input.dates import moment
-    from primepods_magic.notebook.progress.download_bar import reading
+    from primepods_magic.notebook.input.dates import parse_time
+    from primepods_magic.notebook.progress.download_bar import show_download
     from primepods_magic.pods.history import read_history
 
     def limits(now: datetime) -> list[datetime | None]:
-        return [moment(text, now, timezone.utc) if text else None for text in (args.since, args.until)]
+        return [parse_time(text, now, timezone.utc) if text else None for text in (args.since, args.until)]
 
     # Refused before anything is read, and reckoned by the service's time, which may not be known before.
     limits(connection.now())
-    with reading(magics.shell, "history") as progress:
+    with show_download(magics.shell, "history") as progress:
         history = read_history(connection, refresh=args.refresh, progress=progress)
     frame = overlapping(history_frame(history.table, history.now), *limits(history.now))
     column = {"terminatedAt": "terminated_at", "createdAt": "created_at"}[args.sort_by]

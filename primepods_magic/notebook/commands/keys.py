@@ -41,10 +41,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods keys``, after what was asked for was done."""
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.api.text.sanitize import clean
+    from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.frames import keys_frame
     from primepods_magic.notebook.display.captions import caption
-    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.ssh.keys import add_key, list_keys, make_primary
 
     if args.action == "list" and args.key is not None:
@@ -53,12 +53,12 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         raise InvalidRequest("--name belongs to '%pods keys add'. Nothing was done")
     connection, done = magics.connection, []
     if args.action == "add":
-        done = [f"'{clean(add_key(connection, args.key, name=args.name).name)}' is there"]
+        done = [f"'{sanitize(add_key(connection, args.key, name=args.name).name)}' is there"]
     elif args.action == "primary":
         if args.key is None:
             raise InvalidRequest("%pods keys primary needs a KEY, by its name or id. Nothing was done")
-        done = [f"'{clean(make_primary(connection, args.key).name)}' is primary"]
+        done = [f"'{sanitize(make_primary(connection, args.key).name)}' is primary"]
     keys = list_keys(connection)
-    return present(
+    return mark_for_display(
         keys_frame(keys), kind="keys", caption=caption(connection, len(keys), len(keys), "key", *done)
     )

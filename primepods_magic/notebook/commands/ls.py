@@ -35,7 +35,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.api.requests import did_you_mean
     from primepods_magic.frames import pods_frame
     from primepods_magic.notebook.display.captions import OWNERS_UNKNOWN, caption
-    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.account.teams import find_team
     from primepods_magic.pods.listing import list_pods
     from primepods_magic.pods.support.rates import burn_usd_hr
@@ -55,4 +55,6 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     unknown = 0 if args.all or args.team else sum(not connection.is_mine(pod) for pod in pods)
     if unknown:
         said.append(OWNERS_UNKNOWN if unknown == len(pods) else f"{unknown} of them {OWNERS_UNKNOWN}")
-    return present(shown, kind="pods", caption=caption(connection, len(shown), len(frame), "pod", *said))
+    return mark_for_display(
+        shown, kind="pods", caption=caption(connection, len(shown), len(frame), "pod", *said)
+    )

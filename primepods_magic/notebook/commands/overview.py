@@ -22,17 +22,17 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods`` alone."""
-    from primepods_magic.api.text.sanitize import clean
+    from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.frames import overview_frame
     from primepods_magic.notebook.display.captions import DISKS_UNSEEN, OWNERS_UNKNOWN, TEAMS_UNSEEN
-    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.account.overview import overview
 
     connection = magics.connection
     seen = overview(connection)
     mine = sum(wallet.pods_mine for wallet in seen.wallets)
     burn = sum(wallet.burn_mine_usd_hr for wallet in seen.wallets)
-    parts = [connection.label, clean(seen.person) if seen.person else "an account whose name is not told"]
+    parts = [connection.label, sanitize(seen.person) if seen.person else "an account whose name is not told"]
     is_unknown = mine > 0 and connection.user_id is None
     whose = "" if is_unknown else " of yours"
     parts.append(f"{mine or 'no'} live pod{'' if mine == 1 else 's'}{whose}, ${burn:.2f}/h")
@@ -42,4 +42,4 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         parts.append(DISKS_UNSEEN)
     if not seen.may_list_teams:
         parts.append(TEAMS_UNSEEN)
-    return present(overview_frame(seen.wallets), kind="wallets", caption=" · ".join(parts))
+    return mark_for_display(overview_frame(seen.wallets), kind="wallets", caption=" · ".join(parts))

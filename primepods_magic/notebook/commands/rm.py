@@ -32,32 +32,34 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods rm``."""
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.api.text.sanitize import clean, join_clean
+    from primepods_magic.api.text.sanitize import join_sanitized, sanitize
     from primepods_magic.frames import removed_frame
     from primepods_magic.frames.rendering.formatting import money
     from primepods_magic.notebook.display.captions import caption
-    from primepods_magic.notebook.display.frames import present
-    from primepods_magic.notebook.shell.prompt import ask
+    from primepods_magic.notebook.display.frames import mark_for_display
+    from primepods_magic.notebook.shell.prompt import confirm
     from primepods_magic.pods.find import find_pods
-    from primepods_magic.pods.terminate import GONE, remove_pods
+    from primepods_magic.pods.terminate import GONE, terminate_pods
 
     connection = magics.connection
     pods = find_pods(connection, args.pods, to_change=True)
     others = [pod for pod in pods if not connection.is_mine(pod)]
     if args.yes and others and len(pods) > 1 and not (args.others or connection.is_sandbox):
-        names = join_clean(f"{pod.name} ({pod.id})" for pod in others)
+        names = join_sanitized(f"{pod.name} ({pod.id})" for pod in others)
         raise InvalidRequest(
             f"These pods are not known to be yours: {names}. Nothing was done. '--others' beside "
             "-y ends them too, and '%pods rm ID -y' ends one"
         )
     if not (args.yes or connection.is_sandbox):
-        names = ", ".join(f"{clean(pod.name)} ({pod.gpu_count} × {clean(pod.gpu_name)})" for pod in pods)
-        unknown = f" Not known to be yours: {join_clean(pod.id for pod in others)}." if others else ""
-        if not ask(magics.shell, f"End {names} and lose what is on it?{unknown}"):
+        names = ", ".join(
+            f"{sanitize(pod.name)} ({pod.gpu_count} × {sanitize(pod.gpu_name)})" for pod in pods
+        )
+        unknown = f" Not known to be yours: {join_sanitized(pod.id for pod in others)}." if others else ""
+        if not confirm(magics.shell, f"End {names} and lose what is on it?{unknown}"):
             raise InvalidRequest(
                 f"ending {names} was not agreed to; nothing was done. '-y' agrees beforehand"
             )
-    removals = remove_pods(connection, pods)
+    removals = terminate_pods(connection, pods)
     gone = [removal for removal in removals if removal.outcome == GONE]
     billed = [removal.billed_usd for removal in gone if removal.billed_usd is not None]
     unbilled, left = len(gone) - len(billed), len(removals) - len(gone)
@@ -65,4 +67,6 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     said += [f"{f'{unbilled} ' if billed or left else ''}not billed yet"] if unbilled else []
     said += [f"{f'{left} ' if gone else ''}not known to be gone"] if left else []
     frame = removed_frame(removals)
-    return present(frame, kind="removed", caption=caption(connection, len(frame), len(frame), "pod", *said))
+    return mark_for_display(
+        frame, kind="removed", caption=caption(connection, len(frame), len(frame), "pod", *said)
+    )

@@ -31,7 +31,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The text of ``%pods ssh``."""
-    from primepods_magic.api.text.sanitize import clean
+    from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.pods.find import find_pod
     from primepods_magic.pods.pod import LogText
     from primepods_magic.pods.ssh.config import ssh_commands, write_ssh_config
@@ -42,7 +42,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         return LogText(_explained(write_ssh_config(connection, pod)))
     commands = enumerate(ssh_commands(pod), start=1)
     return LogText(
-        "\n".join(clean(command) or f"# node {number} is not up yet" for number, command in commands)
+        "\n".join(sanitize(command) or f"# node {number} is not up yet" for number, command in commands)
     )
 
 

@@ -26,7 +26,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods status``."""
     from primepods_magic.frames import status_frame
     from primepods_magic.notebook.display.captions import caption
-    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.find import find_pods
     from primepods_magic.pods.listing import list_pods, pod_status
 
@@ -34,4 +34,4 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     pods = find_pods(connection, args.pods) if args.pods else list_pods(connection)
     names = {pod.id: pod.name or "" for pod in pods if pod.id}
     frame = status_frame(pod_status(connection, names), names)
-    return present(frame, kind="status", caption=caption(connection, len(frame), len(frame), "pod"))
+    return mark_for_display(frame, kind="status", caption=caption(connection, len(frame), len(frame), "pod"))

@@ -24,19 +24,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods teams``."""
-    from primepods_magic.api.text.sanitize import clean
+    from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.frames import members_frame, teams_frame
     from primepods_magic.notebook.display.captions import caption
-    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.account.teams import find_team
 
     connection = magics.connection
     if args.team is None:
         teams = connection.client.list_teams()
-        return present(
+        return mark_for_display(
             teams_frame(teams), kind="teams", caption=caption(connection, len(teams), len(teams), "team")
         )
     team = find_team(connection, args.team)
     members = connection.client.list_team_members(str(team.team_id))
-    said = caption(connection, len(members), len(members), "member", f"of {clean(team.name)}")
-    return present(members_frame(members), kind="members", caption=said)
+    said = caption(connection, len(members), len(members), "member", f"of {sanitize(team.name)}")
+    return mark_for_display(members_frame(members), kind="members", caption=said)

@@ -59,11 +59,11 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 def _frame(connection: Connection, seen: Snapshot) -> pd.DataFrame:
     from primepods_magic.frames import pods_frame
     from primepods_magic.notebook.display.captions import caption
-    from primepods_magic.notebook.display.frames import present
+    from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.support.rates import burn_usd_hr
 
     burn = f"${burn_usd_hr(seen.pods, connection.now()):.2f}/h now"
     number = len(seen.pods)
-    return present(
+    return mark_for_display(
         pods_frame(seen.pods), kind="pods", caption=caption(connection, number, number, "pod", burn)
     )

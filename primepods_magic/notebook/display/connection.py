@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.text.sanitize import clean, safe_html
+from primepods_magic.api.text.sanitize import safe_html, sanitize
 from primepods_magic.api.text.stream_output import printable
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def connection_text(connection: Connection) -> str:
         lines += [
             f"  {what:<{widths[0]}}  {value:<{widths[1]}}  {source}".rstrip() for what, value, source in rows
         ]
-        lines += [f"  note: {clean(note)}" for note in connection.settings.notes]
+        lines += [f"  note: {sanitize(note)}" for note in connection.settings.notes]
     return "\n".join(lines)
 
 
@@ -80,8 +80,8 @@ def _rows(connection: Connection) -> Iterator[tuple[str, str, str]]:
 
     settings, sources = connection.settings, connection.settings.sources
     given = "given" if "api_key" not in sources else "default"
-    yield "url", clean(settings.base_url), sources.get("base_url", given)
+    yield "url", sanitize(settings.base_url), sources.get("base_url", given)
     yield "key", mask(settings.api_key), sources.get("api_key", given)
-    yield "team", clean(settings.team_id) or "none", sources.get("team_id", "")
+    yield "team", sanitize(settings.team_id) or "none", sources.get("team_id", "")
     if settings.context:
-        yield "context", clean(settings.context), sources.get("context", "")
+        yield "context", sanitize(settings.context), sources.get("context", "")

@@ -1,7 +1,7 @@
 """How the frames that we return look: formatters for those frames, and for no others.
 
-The value of a command stays a plain ``pandas.DataFrame``. `present` remembers by a weak reference that it
-is ours; the formatters that `register` adds look there, and pass every other frame on.
+The value of a command stays a plain ``pandas.DataFrame``. `mark_for_display` remembers it by a weak
+reference; the formatters that `register` adds look there, and pass every other frame on.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ if TYPE_CHECKING:
     import pandas as pd
     from IPython.core.formatters import BaseFormatter, DisplayFormatter
 
-    from primepods_magic.frames.rendering import Sheet
+    from primepods_magic.frames.rendering import DisplayTable
 
-__all__ = ["present", "register", "unregister"]
+__all__ = ["mark_for_display", "register", "unregister"]
 
 _PANDAS = ("pandas", "pandas.core.frame")
 """Where ``DataFrame`` says it is from: in pandas 3, and before."""
 
 
 @dataclass(frozen=True)
-class _Mark:
+class _FrameInfo:
     """What is known about a frame of ours."""
 
     frame: weakref.ref[pd.DataFrame]
@@ -38,12 +38,12 @@ class _Mark:
     columns: tuple[str, ...]
 
 
-_marks: dict[int, _Mark] = {}
+_marks: dict[int, _FrameInfo] = {}
 _hooks: weakref.WeakKeyDictionary[DisplayFormatter, list[_Hook]] = weakref.WeakKeyDictionary()
 _lock = threading.RLock()
 
 
-def present(
+def mark_for_display(
     frame: pd.DataFrame, *, kind: str, caption: str | None = None, total: int | None = None
 ) -> pd.DataFrame:
     """Mark a frame as ours, so that it is shown in our way; a copy or a part of it is not.
@@ -68,7 +68,7 @@ def present(
     Examples
     --------
     >>> from primepods_magic.frames import pods_frame
-    >>> df = present(pods_frame([]), kind="pods", caption="sandbox · no pods")
+    >>> df = mark_for_display(pods_frame([]), kind="pods", caption="sandbox · no pods")
     """
     key = id(frame)
 
@@ -79,7 +79,7 @@ def present(
             if mark is not None and mark.frame is gone:
                 del _marks[key]
 
-    mark = _Mark(weakref.ref(frame, forget), kind, caption, total, tuple(map(str, frame.columns)))
+    mark = _FrameInfo(weakref.ref(frame, forget), kind, caption, total, tuple(map(str, frame.columns)))
     with _lock:
         _marks[key] = mark
     return frame
@@ -139,7 +139,7 @@ class _Hook:
         if self._current() is self:
             self._put(self._previous)
 
-    def sheet(self, frame: pd.DataFrame) -> Sheet | None:
+    def sheet(self, frame: pd.DataFrame) -> DisplayTable | None:
         """The frame prepared for showing, or ``None`` where it is not ours to show."""
         mark = _marks.get(id(frame))
         if not self._active or mark is None or mark.frame() is not frame:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.text.sanitize import brief, clean, join_clean, safe_html, shorten
+from primepods_magic.api.text.sanitize import brief, join_sanitized, safe_html, sanitize, shorten
 from primepods_magic.api.text.stream_output import printable
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def card_text(pod: Pod) -> str:
     width = max(len(label) for label, _ in rows)
     lines = [f"{pod.connection.label} · pod {brief(pod.name)}, as of {pod.as_of:%Y-%m-%d %H:%M:%S} UTC"]
     for label, value in rows:
-        first, *rest = [shorten(clean(line), _LONGEST) for line in value.splitlines()] or [""]
+        first, *rest = [shorten(sanitize(line), _LONGEST) for line in value.splitlines()] or [""]
         lines.append(f"  {label:<{width}}  {first}")
         lines += [f"  {'':<{width}}  {line}" for line in rest]
     return "\n".join(lines)
@@ -103,7 +103,8 @@ def _value_html(name: str, text: str) -> str:
         return f'<code style="background:none;padding:0">{_lines_html(text)}</code>'
     if text.startswith(("https://", "http://")) and "\n" not in text:
         return (
-            f'<a href="{escape(clean(text))}" target="_blank" rel="noopener noreferrer">{safe_html(text)}</a>'
+            f'<a href="{escape(sanitize(text))}" target="_blank" rel="noopener noreferrer">'
+            f"{safe_html(text)}</a>"
         )
     return _lines_html(text)
 
@@ -117,13 +118,13 @@ def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
     from primepods_magic.frames.rendering.formatting import money
 
     details = pod.details
-    yield "status", clean(details.status) + (" (ready)" if details.is_ready else "")
+    yield "status", sanitize(details.status) + (" (ready)" if details.is_ready else "")
     yield "installation", _installation(pod)
     yield (
         "gpu",
         ("" if details.gpu_count is None else f"{details.gpu_count} × ")
-        + (clean(details.gpu_name) or "–")
-        + (f", {clean(details.socket)}" if details.socket else ""),
+        + (sanitize(details.gpu_name) or "–")
+        + (f", {sanitize(details.socket)}" if details.socket else ""),
     )
     yield "price", _price(pod)
     if pod.cost_usd is not None and details.is_live:
@@ -131,40 +132,40 @@ def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
     if details.created_at:
         yield "created", f"{details.created_at:%Y-%m-%d %H:%M:%S} UTC"
     if details.provider_type:
-        yield "provider", clean(details.provider_type) + (" (spot)" if details.is_spot else "")
+        yield "provider", sanitize(details.provider_type) + (" (spot)" if details.is_spot else "")
     yield (
         "ssh",
-        "\n".join(clean(target.command) if target else "(not up yet)" for target in details.connections)
+        "\n".join(sanitize(target.command) if target else "(not up yet)" for target in details.connections)
         or "–",
     )
     if details.jupyter_url:
-        yield "jupyter", clean(details.jupyter_url)
+        yield "jupyter", sanitize(details.jupyter_url)
     ports = [
-        f"{clean(port.external) or '?'} → {clean(port.internal) or '?'}"
-        + (f" {clean(port.protocol)}" if port.protocol else "")
-        + (f", {clean(port.used_by or port.description)}" if port.used_by or port.description else "")
+        f"{sanitize(port.external) or '?'} → {sanitize(port.internal) or '?'}"
+        + (f" {sanitize(port.protocol)}" if port.protocol else "")
+        + (f", {sanitize(port.used_by or port.description)}" if port.used_by or port.description else "")
         for port in details.prime_port_mapping
     ]
     if ports:
         yield "ports", "\n".join(ports)
     addresses = details.ip if isinstance(details.ip, list) else [details.ip]
     if any(addresses):
-        yield "ip", join_clean(address or "–" for address in addresses)
+        yield "ip", join_sanitized(address or "–" for address in addresses)
     yield (
         "image",
-        (clean(details.environment_type) or "–")
-        + (f" {clean(details.custom_template_id)}" if details.custom_template_id else ""),
+        (sanitize(details.environment_type) or "–")
+        + (f" {sanitize(details.custom_template_id)}" if details.custom_template_id else ""),
     )
     yield from _machine(pod)
-    yield "id", clean(pod.id)
+    yield "id", sanitize(pod.id)
 
 
 def _installation(pod: Pod) -> str:
     details = pod.details
-    text = clean(pod.installation_status) or "–"
+    text = sanitize(pod.installation_status) or "–"
     if details.installation_progress is not None and not details.is_installed:
         text += f", {details.installation_progress:.0f} %"
-    return text + (f": {clean(details.installation_failure)}" if details.installation_failure else "")
+    return text + (f": {sanitize(details.installation_failure)}" if details.installation_failure else "")
 
 
 def _price(pod: Pod) -> str:
@@ -193,10 +194,10 @@ def _machine(pod: Pod) -> Iterator[tuple[str, str]]:
         if text:
             yield "machine", text
     disks = [
-        f"{clean(disk.id)} at {clean(disk.mount_path)} ({clean(disk.status)})"
+        f"{sanitize(disk.id)} at {sanitize(disk.mount_path)} ({sanitize(disk.status)})"
         for disk in details.attached_resources
     ]
     if disks:
         yield "disks", "\n".join(disks)
     if details.team_id:
-        yield "team", clean(details.team_id)
+        yield "team", sanitize(details.team_id)

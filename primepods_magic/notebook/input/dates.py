@@ -7,17 +7,17 @@ from datetime import datetime, timedelta, timezone, tzinfo
 
 from primepods_magic.api.errors import InvalidRequest
 
-__all__ = ["FORMS", "moment", "zone"]
+__all__ = ["FORMS", "parse_time", "zone"]
 
 FORMS = "2026-09-01, 2026-09-01T14:30, 2026-09, 7d, 12h, 2w, today, yesterday, month or last-month"
-"""What `moment` reads."""
+"""What `parse_time` reads."""
 
 _AGO = re.compile(r"([0-9]{1,5})([hdw])")
 _MONTH = re.compile(r"[0-9]{4}-[0-9]{2}")
 _UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 
 
-def moment(text: str, now: datetime, where: tzinfo) -> datetime:
+def parse_time(text: str, now: datetime, where: tzinfo) -> datetime:
     """Read a time.
 
     Parameters
@@ -37,7 +37,7 @@ def moment(text: str, now: datetime, where: tzinfo) -> datetime:
     Examples
     --------
     >>> now, utc = datetime.fromisoformat("2026-09-14T08:00:00+00:00"), zone("UTC")
-    >>> [moment(text, now, utc).isoformat()[:13] for text in ("7d", "today", "last-month", "2026-03")]
+    >>> [parse_time(text, now, utc).isoformat()[:13] for text in ("7d", "today", "last-month", "2026-03")]
     ['2026-09-07T08', '2026-09-14T00', '2026-08-01T00', '2026-03-01T00']
     """
     try:

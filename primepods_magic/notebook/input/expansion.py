@@ -14,7 +14,7 @@ from typing import NoReturn
 from .tokenizer import Field, Piece, Reference, cut_line
 from .values import Value, evaluate_field, forms_of_secret, is_ordinary, sounds_secret
 
-__all__ = ["Line", "Several", "Word", "filled_in", "quote_word", "words_of"]
+__all__ = ["ExpandedLine", "Several", "Word", "expand_variables", "quote_word", "split_line"]
 
 _PLAIN = re.compile(r"[^\W_][\w./@:+~=,-]*|[/~._][\w./@:+~=,-]*")
 _MAX_TYPED = 200
@@ -61,7 +61,7 @@ class Several:
 
 
 @dataclass(frozen=True)
-class Line:
+class ExpandedLine:
     """The arguments of a magic.
 
     Parameters
@@ -79,7 +79,7 @@ class Line:
     secrets: dict[str, str] = field(default_factory=dict, repr=False)
 
 
-def filled_in(line: str, names: Mapping[str, object], *, keeps_braced: bool = False) -> Line:
+def expand_variables(line: str, names: Mapping[str, object], *, keeps_braced: bool = False) -> ExpandedLine:
     """Cut a line into words, then put the values of ``$name`` and ``{expr}`` into them.
 
     Parameters
@@ -99,9 +99,9 @@ def filled_in(line: str, names: Mapping[str, object], *, keeps_braced: bool = Fa
 
     Examples
     --------
-    >>> words_of(filled_in("rm {name} --note=$name", {"name": "my pod -y"}))
+    >>> split_line(expand_variables("rm {name} --note=$name", {"name": "my pod -y"}))
     ['rm', 'my pod -y', '--note=my pod -y']
-    >>> words_of(filled_in("rm $ids", {"ids": ["a", "b"]}))
+    >>> split_line(expand_variables("rm $ids", {"ids": ["a", "b"]}))
     ['rm', 'a', 'b']
     """
     template = cut_line(line, keeps_braced=keeps_braced)
@@ -119,13 +119,13 @@ def filled_in(line: str, names: Mapping[str, object], *, keeps_braced: bool = Fa
         else:
             words.append(_join_word(_only_single(filled, pieces), sounds, keeps_braced, secrets))
         before = typed
-    return Line(tuple(words), template.is_silenced, secrets)
+    return ExpandedLine(tuple(words), template.is_silenced, secrets)
 
 
-def words_of(line: Line) -> list[str]:
+def split_line(line: ExpandedLine) -> list[str]:
     """The arguments of a line as texts.
 
-    >>> words_of(filled_in("show 'my pod' ;  # the one", {}))
+    >>> split_line(expand_variables("show 'my pod' ;  # the one", {}))
     ['show', 'my pod']
     """
     return [

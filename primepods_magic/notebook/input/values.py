@@ -104,11 +104,11 @@ def is_ordinary(text: str) -> bool:
 
 def forms_of_secret(secret: str) -> Iterator[str]:
     """Yield the forms in which a message may repeat a secret or a part of it, the longest first."""
-    from primepods_magic.api.text.sanitize import clean
+    from primepods_magic.api.text.sanitize import sanitize
 
     # A flag such as '--by' takes several, between commas.
     parts = [secret, *(part for part in re.split(r"[\s,;=]+", secret) if not is_ordinary(part))]
-    forms = {form for part in parts for form in (part, clean(part), escape(part), repr(part)[1:-1])}
+    forms = {form for part in parts for form in (part, sanitize(part), escape(part), repr(part)[1:-1])}
     forms |= {json.dumps(part, ensure_ascii=is_ascii)[1:-1] for part in parts for is_ascii in (True, False)}
     # A letter or two is in every sentence, and no secret.
     yield from sorted((form for form in forms if len(form) > 2), key=len, reverse=True)

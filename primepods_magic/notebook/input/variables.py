@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from primepods_magic.api.errors import InvalidRequest, PodsError
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 
 from .values import forms_of_secret, hide_secrets, is_ordinary, sounds_secret
 
@@ -59,7 +59,7 @@ class Variables:
             reason = f"has no text: it raises {type(error).__name__}"
         else:
             reason = f"is a {type(value).__name__}, not a text or a number"
-        raise InvalidRequest(f"${{{clean(name)}}} {reason}. Nothing was sent")
+        raise InvalidRequest(f"${{{sanitize(name)}}} {reason}. Nothing was sent")
 
     def _kept_secret(self, name: str, value: str) -> str:
         self._names_of.update((form, f"${{{name}}}") for form in forms_of_secret(value))

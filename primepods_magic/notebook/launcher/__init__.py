@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.launcher.state.model import LauncherModel
 from primepods_magic.notebook.launcher.state.order import LaunchSettings
-from primepods_magic.notebook.launcher.view.static import place_text, still_html, still_text
+from primepods_magic.notebook.launcher.view.static import (
+    connection_text,
+    launcher_static_html,
+    launcher_static_text,
+)
 from primepods_magic.notebook.shell.kernel import cell_of, has_front_end, run_of
 from primepods_magic.notebook.shell.output import say
 from primepods_magic.pods.launching.limits import Limits
@@ -102,14 +106,14 @@ class Launcher:
             self._view = None
 
     def __repr__(self) -> str:
-        return f"primepods_magic launcher · {place_text(self.model)}"
+        return f"primepods_magic launcher · {connection_text(self.model)}"
 
     def _ipython_display_(self) -> None:
         in_kernel = getattr(self._shell, "kernel", None) is not None
         if self._as_text or not in_kernel or not has_front_end(self._shell):
             say(f"{self!r}\n{_NOTE}")
         elif self._is_closed:
-            say(still_text(self.model))
+            say(launcher_static_text(self.model))
         else:
             self._show(self._view or self._open())
 
@@ -151,21 +155,21 @@ class Launcher:
 
     def _keep_still(self) -> None:
         """Bring what a saved notebook tells up to date, where it tells something else by now."""
-        still = still_text(self.model)
+        still = launcher_static_text(self.model)
         if still != self._still:
             self._still = still
             self._publish(self._bundle(), update=True, display_id=self._name)
 
     def _bundle(self) -> dict[str, Any]:
         mark = f"primepods-last primepods-last-{self._name}"
-        html = f'<div class="{mark}">{_WITHOUT_WIDGET}{still_html(self.model)}</div>'
-        return {"text/html": html, "text/plain": still_text(self.model)}
+        html = f'<div class="{mark}">{_WITHOUT_WIDGET}{launcher_static_html(self.model)}</div>'
+        return {"text/html": html, "text/plain": launcher_static_text(self.model)}
 
     def _close_behind(self) -> None:
         """Closing waits for a thread, and a callback must not."""
-        from primepods_magic.pods.support.background import run_behind
+        from primepods_magic.pods.support.background import run_in_background
 
-        run_behind(self, self.close)
+        run_in_background(self, self.close)
 
 
 # A page that has no kernel says below a widget that it has none; what the launcher said last is beside it.

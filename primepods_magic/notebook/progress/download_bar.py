@@ -11,14 +11,14 @@ from typing import Any
 
 from primepods_magic.api.text.stream_output import is_terminal
 
-__all__ = ["reading"]
+__all__ = ["show_download"]
 
 _PATIENCE_S = 1.0
 _PAUSE_S = 0.25
 
 
 @contextmanager
-def reading(shell: Any, what: str) -> Iterator[Callable[[int, int], None] | None]:
+def show_download(shell: Any, what: str) -> Iterator[Callable[[int, int], None] | None]:
     """Show how far reading has come, once it has taken a second; nothing is left of that afterwards.
 
     Parameters

@@ -15,8 +15,18 @@ from typing import TYPE_CHECKING
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.text.sanitize import safe_html
 
-from .row_selection import choose
-from .rows import Kind, Row, Totals, announcement, as_of_text, read_rest, read_rows, read_totals, trouble_text
+from .row_selection import select_rows
+from .rows import (
+    PodPhase,
+    Row,
+    Totals,
+    announcement,
+    as_of_text,
+    format_overflow,
+    format_totals,
+    read_rows,
+    trouble_text,
+)
 
 if TYPE_CHECKING:
     from primepods_magic.pods.watching.snapshot import Snapshot
@@ -24,7 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MOTION",
     "announcement_html",
-    "clocks_css",
+    "elapsed_css",
     "rest_html",
     "row_html",
     "static_html",
@@ -78,12 +88,12 @@ def _colour(plain: str, variable: str) -> str:
 
 
 _FILL = {
-    Kind.WAITING: _colour("#8a8a8a", "--jp-ui-font-color3"),
-    Kind.INSTALLING: _colour("#1976d2", "--jp-brand-color1"),
-    Kind.READY: _colour("#388e3c", "--jp-success-color1"),
-    Kind.FAILED: _colour("#d32f2f", "--jp-error-color1"),
-    Kind.GONE: _colour("#8a8a8a", "--jp-ui-font-color3"),
-    Kind.UNKNOWN: _colour("#b26a00", "--jp-warn-color1"),
+    PodPhase.WAITING: _colour("#8a8a8a", "--jp-ui-font-color3"),
+    PodPhase.INSTALLING: _colour("#1976d2", "--jp-brand-color1"),
+    PodPhase.READY: _colour("#388e3c", "--jp-success-color1"),
+    PodPhase.FAILED: _colour("#d32f2f", "--jp-error-color1"),
+    PodPhase.GONE: _colour("#8a8a8a", "--jp-ui-font-color3"),
+    PodPhase.UNKNOWN: _colour("#b26a00", "--jp-warn-color1"),
 }
 _TUBE = "height:8px;border-radius:4px"
 _TRACK = "background:rgba(128,128,128,0.2);background:var(--jp-layout-color2,rgba(128,128,128,0.2))"
@@ -107,7 +117,7 @@ def row_html(row: Row, *, before: int | None = None, ruled: bool = False, clock:
     ruled : bool
         Draw a line above it.
     clock : str
-        Leave what changes with time alone to `clocks_css`, which knows the row by this name.
+        Leave what changes with time alone to `elapsed_css`, which knows the row by this name.
     """
     dot = f'<span style="{_DOT};{_FILL[row.kind]}"></span>'
     name = f'<b style="font-weight:600">{_isolated(row.name)}</b>'
@@ -128,7 +138,7 @@ def row_html(row: Row, *, before: int | None = None, ruled: bool = False, clock:
     return _block(cells, below, ruled)
 
 
-def clocks_css(rows: Mapping[str, Row]) -> str:
+def elapsed_css(rows: Mapping[str, Row]) -> str:
     """Times and costs of rows as a style sheet: one small message moves all of them, and no row is replaced
     while somebody selects its command.
 
@@ -163,7 +173,7 @@ def rest_html(text: str) -> str:
     Parameters
     ----------
     text : str
-        What `read_rest` says.
+        What `format_overflow` says.
     """
     return f'<div style="{_BLOCK};{_RULE}"><span style="{_MUTED}">{safe_html(text)}</span></div>'
 
@@ -208,12 +218,12 @@ def static_html(snapshot: Snapshot) -> str:
     snapshot : Snapshot
         What to show.
     """
-    shown, rest = choose(snapshot.pods)
+    shown, rest = select_rows(snapshot.pods)
     several = len(snapshot.pods) > 1
-    parts = [totals_html(read_totals(snapshot.pods))] if several else []
+    parts = [totals_html(format_totals(snapshot.pods))] if several else []
     parts += [row_html(row, ruled=several) for row in read_rows(replace(snapshot, pods=tuple(shown)))]
     if rest:
-        parts.append(rest_html(read_rest(rest)))
+        parts.append(rest_html(format_overflow(rest)))
     trouble = trouble_text(snapshot)
     if trouble:
         parts.insert(0, trouble_html(trouble))
@@ -232,16 +242,16 @@ def static_text(snapshot: Snapshot) -> str:
     snapshot : Snapshot
         What to show.
     """
-    shown, rest = choose(snapshot.pods)
+    shown, rest = select_rows(snapshot.pods)
     rows = read_rows(replace(snapshot, pods=tuple(shown)))
     width = max((len(row.name) for row in rows), default=0)
     lines = [trouble_text(snapshot), *(f"{row.name:<{width}}  {row.summary}" for row in rows)]
-    return "\n".join([*filter(None, [*lines, read_rest(rest)]), as_of_text(snapshot.as_of)])
+    return "\n".join([*filter(None, [*lines, format_overflow(rest)]), as_of_text(snapshot.as_of)])
 
 
 def _where_it_failed(row: Row) -> tuple[str, str]:
     """Red for the word that says so: the pod's status, or that of its installation."""
-    if row.kind is not Kind.FAILED:
+    if row.kind is not PodPhase.FAILED:
         return "", ""
     return (_RED, "") if row.status == PodStatus.ERROR else ("", _RED)
 
@@ -271,10 +281,10 @@ def _running(text: str, clock: str, part: str) -> str:
     return f'<span class="{clock}-{part}"></span>' if clock else safe_html(text)
 
 
-def _bar(name: str, percent: int | None, kind: Kind, before: int | None, below: str = "") -> str:
+def _bar(name: str, percent: int | None, kind: PodPhase, before: int | None, below: str = "") -> str:
     label = escape(name)
     said = f' aria-valuenow="{percent}"' if percent is not None else ""
-    striped = percent is None and kind not in (Kind.GONE, Kind.FAILED)
+    striped = percent is None and kind not in (PodPhase.GONE, PodPhase.FAILED)
     track = f"{_TUBE};overflow:hidden;{_STRIPES if striped else _TRACK}"
     start = percent if before is None else before
     fill = (

@@ -9,7 +9,7 @@ from primepods_magic.notebook.shell.output import say
 from primepods_magic.pods.watching.snapshot import ChangeKind
 
 from .row_selection import MOST_ROWS
-from .rows import Kind, read_row, read_totals
+from .rows import PodPhase, format_pod, format_totals
 
 if TYPE_CHECKING:
     from primepods_magic.pods.watching.snapshot import Snapshot
@@ -73,9 +73,9 @@ class PlainView:
         return not self._finished and threading.current_thread() is threading.main_thread()
 
     def _print(self, snapshot: Snapshot, *, is_last: bool = False) -> None:
-        rows = [read_row(pod, snapshot.as_of, step=_STEP) for pod in snapshot.pods]
+        rows = [format_pod(pod, snapshot.as_of, step=_STEP) for pod in snapshot.pods]
         are_many = len(rows) > MOST_ROWS
-        told = [(i, row) for i, row in enumerate(rows) if not are_many or row.kind is Kind.FAILED]
+        told = [(i, row) for i, row in enumerate(rows) if not are_many or row.kind is PodPhase.FAILED]
         width = max((len(row.name) for _, row in told), default=0)
         for index, row in told:
             if self._said.get(index) != row.summary:
@@ -85,7 +85,7 @@ class PlainView:
             self._print_together(snapshot, is_last)
 
     def _print_together(self, snapshot: Snapshot, is_last: bool) -> None:
-        totals = read_totals(snapshot.pods)
+        totals = format_totals(snapshot.pods)
         line = f"{totals.title}  {totals.percent} %: {totals.states}"
         step = totals.percent // _STEP_OF_MANY
         if line != self._together_said and (is_last or step != self._step_said):

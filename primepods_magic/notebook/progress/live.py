@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from primepods_magic.pods.watching.snapshot import Snapshot
     from primepods_magic.pods.watching.watch import Watch
 
-__all__ = ["LiveDisplays"]
+__all__ = ["ProgressDisplays"]
 
 # Pages that were loaded again show what these hold.
 _FINISHED_KEPT = 50
@@ -33,7 +33,7 @@ class _Display:
     watch: Watch | None = None
 
 
-class LiveDisplays:
+class ProgressDisplays:
     """The live displays of one shell.
 
     Parameters

@@ -32,9 +32,9 @@ def open_view(shell: Any, *, as_text: bool = False, on_stop: Callable[[], object
         Is called when somebody does not want to watch any more, where the view can be told so.
     """
     from .lines import PlainView
-    from .safe_view import GuardedView
+    from .safe_view import SafeView
 
-    return GuardedView(PlainView() if as_text else _choose(shell, on_stop))
+    return SafeView(PlainView() if as_text else _choose(shell, on_stop))
 
 
 def _choose(shell: Any, on_stop: Callable[[], object] | None) -> View:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from primepods_magic.api.models import PodDetails
 
-__all__ = ["MOST_ROWS", "choose"]
+__all__ = ["MOST_ROWS", "select_rows"]
 
 MOST_ROWS = 20
 """More than that is not watched but searched, and a listing is better for that."""
 
 
-def choose(
+def select_rows(
     pods: Sequence[PodDetails], shown: Collection[str | None] = (), *, limit: int = MOST_ROWS
 ) -> tuple[list[PodDetails], list[PodDetails]]:
     """Those that get a row, and the rest, both in their order.

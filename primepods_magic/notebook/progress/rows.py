@@ -10,23 +10,23 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.enums import InstallationStatus, PodStatus
-from primepods_magic.api.text.sanitize import brief, clean, shorten
+from primepods_magic.api.text.sanitize import brief, sanitize, shorten
 from primepods_magic.pods.support.rates import end_of
 
 if TYPE_CHECKING:
     from primepods_magic.api.models import PodDetails
-    from primepods_magic.pods.watching.snapshot import Outlook, Snapshot
+    from primepods_magic.pods.watching.snapshot import Estimate, Snapshot
 
 __all__ = [
-    "Kind",
+    "PodPhase",
     "Row",
     "Totals",
     "announcement",
     "as_of_text",
-    "read_rest",
-    "read_row",
+    "format_overflow",
+    "format_pod",
+    "format_totals",
     "read_rows",
-    "read_totals",
     "trouble_text",
 ]
 
@@ -35,7 +35,7 @@ _LONGEST_WORD = 100
 _TOLD_AT_ONCE = 3
 
 
-class Kind(str, Enum):
+class PodPhase(str, Enum):
     """What a pod's state means to whoever waits for it. Its value is the word in a summary of many pods."""
 
     WAITING = "waiting"
@@ -88,7 +88,7 @@ class Row:
     status: str
     installation: str
     percent: int | None
-    kind: Kind
+    kind: PodPhase
     price: str
     cost: str
     elapsed: str
@@ -106,16 +106,16 @@ class Totals:
     title: str
     states: str
     percent: int
-    kind: Kind
+    kind: PodPhase
     price: str
 
 
 def read_rows(snapshot: Snapshot) -> tuple[Row, ...]:
     """A row for each pod of a snapshot, in its order."""
-    return tuple(read_row(pod, snapshot.as_of, snapshot.outlook(pod)) for pod in snapshot.pods)
+    return tuple(format_pod(pod, snapshot.as_of, snapshot.outlook(pod)) for pod in snapshot.pods)
 
 
-def read_row(pod: PodDetails, as_of: datetime, outlook: Outlook | None = None, *, step: int = 1) -> Row:
+def format_pod(pod: PodDetails, as_of: datetime, outlook: Estimate | None = None, *, step: int = 1) -> Row:
     """What to say about a pod.
 
     Parameters
@@ -134,11 +134,11 @@ def read_row(pod: PodDetails, as_of: datetime, outlook: Outlook | None = None, *
     if percent is not None:
         percent -= percent % step
     reason = _reason(pod)
-    commands = _commands(pod) if kind is Kind.READY else ()
+    commands = _commands(pod) if kind is PodPhase.READY else ()
     return Row(
-        name=shorten(clean(pod.name) or clean(pod.id) or "unnamed", _LONGEST_WORD),
+        name=shorten(sanitize(pod.name) or sanitize(pod.id) or "unnamed", _LONGEST_WORD),
         gpu=_gpu(pod),
-        status=shorten(clean(pod.status), _LONGEST_WORD),
+        status=shorten(sanitize(pod.status), _LONGEST_WORD),
         installation=_installation(pod, kind, percent),
         percent=percent,
         kind=kind,
@@ -153,10 +153,10 @@ def read_row(pod: PodDetails, as_of: datetime, outlook: Outlook | None = None, *
     )
 
 
-def read_totals(pods: Sequence[PodDetails]) -> Totals:
+def format_totals(pods: Sequence[PodDetails]) -> Totals:
     """What to say about several pods together; those that are gone neither count nor cost."""
     kinds = [_kind(pod) for pod in pods]
-    there = [(pod, kind) for pod, kind in zip(pods, kinds, strict=True) if kind is not Kind.GONE]
+    there = [(pod, kind) for pod, kind in zip(pods, kinds, strict=True) if kind is not PodPhase.GONE]
     counted = Counter(kinds)
     prices = [pod.price_hr for pod, _ in there if pod.price_hr is not None]
     settled = all(pod.is_settled for pod in pods)
@@ -164,12 +164,16 @@ def read_totals(pods: Sequence[PodDetails]) -> Totals:
         title=f"{len(pods)} pods",
         states=_states(counted),
         percent=sum(_percent(pod, kind) or 0 for pod, kind in there) // len(there) if there else 0,
-        kind=Kind.INSTALLING if not settled else Kind.FAILED if counted[Kind.FAILED] else Kind.READY,
+        kind=PodPhase.INSTALLING
+        if not settled
+        else PodPhase.FAILED
+        if counted[PodPhase.FAILED]
+        else PodPhase.READY,
         price=_price(sum(prices)) if prices else "",
     )
 
 
-def read_rest(pods: Sequence[PodDetails]) -> str:
+def format_overflow(pods: Sequence[PodDetails]) -> str:
     """What to say about pods that have no row: ``and 180 more: 30 waiting, 150 ready``; empty for none."""
     return f"and {len(pods)} more: {_states(Counter(map(_kind, pods)))}" if pods else ""
 
@@ -179,7 +183,7 @@ def announcement(snapshot: Snapshot) -> str:
     changes = [change for change in snapshot.changes if change.is_of_state]
     if len(changes) <= _TOLD_AT_ONCE:
         return ". ".join(str(change).rstrip(".") for change in changes)
-    return f"{len(changes)} changes. {read_totals(snapshot.pods).states}"
+    return f"{len(changes)} changes. {format_totals(snapshot.pods).states}"
 
 
 def as_of_text(as_of: datetime) -> str:
@@ -195,34 +199,34 @@ def trouble_text(snapshot: Snapshot) -> str:
     return f"{since}: {brief(snapshot.trouble).rstrip('.')}"
 
 
-def _states(counted: Counter[Kind]) -> str:
-    return ", ".join(f"{counted[kind]} {kind.value}" for kind in Kind if counted[kind])
+def _states(counted: Counter[PodPhase]) -> str:
+    return ", ".join(f"{counted[kind]} {kind.value}" for kind in PodPhase if counted[kind])
 
 
-def _kind(pod: PodDetails) -> Kind:
+def _kind(pod: PodDetails) -> PodPhase:
     if not pod.is_live:
-        return Kind.GONE
+        return PodPhase.GONE
     if pod.has_failed:
-        return Kind.FAILED
+        return PodPhase.FAILED
     if pod.is_ready:
-        return Kind.READY
+        return PodPhase.READY
     if pod.status in (PodStatus.PROVISIONING, PodStatus.PENDING, PodStatus.STOPPED):
-        return Kind.WAITING
+        return PodPhase.WAITING
     if pod.status != PodStatus.ACTIVE or pod.installation_status == InstallationStatus.TERMINATED:
-        return Kind.UNKNOWN
+        return PodPhase.UNKNOWN
     if isinstance(pod.installation_status, InstallationStatus) or pod.installation_status is None:
-        return Kind.INSTALLING
-    return Kind.UNKNOWN
+        return PodPhase.INSTALLING
+    return PodPhase.UNKNOWN
 
 
-def _percent(pod: PodDetails, kind: Kind) -> int | None:
-    if kind is Kind.READY or (kind is Kind.INSTALLING and _lacks_only_connection(pod)):
+def _percent(pod: PodDetails, kind: PodPhase) -> int | None:
+    if kind is PodPhase.READY or (kind is PodPhase.INSTALLING and _lacks_only_connection(pod)):
         return 100
-    if kind is Kind.WAITING:
+    if kind is PodPhase.WAITING:
         return 0
     if pod.installation_progress is not None:
         return int(min(max(pod.installation_progress, 0), 100))
-    begins = kind is Kind.FAILED or pod.installation_status == InstallationStatus.PENDING
+    begins = kind is PodPhase.FAILED or pod.installation_status == InstallationStatus.PENDING
     return 0 if begins else None
 
 
@@ -230,30 +234,32 @@ def _lacks_only_connection(pod: PodDetails) -> bool:
     return pod.status == PodStatus.ACTIVE and pod.is_installed and not pod.is_ready
 
 
-def _installation(pod: PodDetails, kind: Kind, percent: int | None) -> str:
-    word = shorten(clean(pod.installation_status), _LONGEST_WORD)
-    if kind is Kind.READY:
+def _installation(pod: PodDetails, kind: PodPhase, percent: int | None) -> str:
+    word = shorten(sanitize(pod.installation_status), _LONGEST_WORD)
+    if kind is PodPhase.READY:
         return "COMPLETE 100 %"
-    if kind is Kind.INSTALLING and _lacks_only_connection(pod):
+    if kind is PodPhase.INSTALLING and _lacks_only_connection(pod):
         return f"{word}, no connection yet".removeprefix(", ")
     if not word or not percent:
         return word
     return f"{word} at {percent} %" if word == InstallationStatus.FAILED else f"{word} {percent} %"
 
 
-def _summary(pod: PodDetails, kind: Kind, percent: int | None, commands: tuple[str, ...], reason: str) -> str:
+def _summary(
+    pod: PodDetails, kind: PodPhase, percent: int | None, commands: tuple[str, ...], reason: str
+) -> str:
     said = (pod.status, pod.installation_status)
-    status, word = (shorten(clean(one), _LONGEST_WORD) for one in said)
-    if kind is Kind.READY:
+    status, word = (shorten(sanitize(one), _LONGEST_WORD) for one in said)
+    if kind is PodPhase.READY:
         return "  ".join(["ready", *commands])
-    if kind is Kind.FAILED:
+    if kind is PodPhase.FAILED:
         failed = pod.installation_status == InstallationStatus.FAILED
         return f"{'FAILED' if failed else status}  {reason}"
-    if kind is Kind.INSTALLING and _lacks_only_connection(pod):
+    if kind is PodPhase.INSTALLING and _lacks_only_connection(pod):
         return f"{status}  installed, no connection yet"
-    if kind is Kind.INSTALLING and word != InstallationStatus.PENDING:
+    if kind is PodPhase.INSTALLING and word != InstallationStatus.PENDING:
         return f"{status}  installing" if percent is None else f"{status}  installing {percent} %"
-    if kind in (Kind.INSTALLING, Kind.UNKNOWN) and word:
+    if kind in (PodPhase.INSTALLING, PodPhase.UNKNOWN) and word:
         return f"{status}  installation {word}"
     return status
 
@@ -282,7 +288,7 @@ def _commands(pod: PodDetails) -> tuple[str, ...]:
 
 
 def _gpu(pod: PodDetails) -> str:
-    name = shorten(clean(pod.gpu_name), _LONGEST_WORD)
+    name = shorten(sanitize(pod.gpu_name), _LONGEST_WORD)
     return f"{pod.gpu_count} × {name}" if name and pod.gpu_count is not None else name
 
 
@@ -318,7 +324,7 @@ def _left(seconds: float | None) -> str:
     return f"about {minutes} min left" if minutes < 90 else f"about {round(seconds / 3600)} h left"
 
 
-def _seen_until(pod: PodDetails, as_of: datetime, outlook: Outlook | None) -> datetime | None:
+def _seen_until(pod: PodDetails, as_of: datetime, outlook: Estimate | None) -> datetime | None:
     """Return up to when a pod is measured; ``None`` if it has ended and no one knows when."""
     ended_at = end_of(pod) or (outlook.ended_at if outlook else None)
     if ended_at is None:

@@ -11,12 +11,12 @@ if TYPE_CHECKING:
     from primepods_magic.notebook.progress.view import View
     from primepods_magic.pods.watching.snapshot import Snapshot
 
-__all__ = ["GuardedView"]
+__all__ = ["SafeView"]
 
 logger = logging.getLogger(__name__)
 
 
-class GuardedView:
+class SafeView:
     """A view whose failures stay its own: progress that cannot be shown must not stop a launch or a wait.
 
     Parameters

@@ -16,8 +16,8 @@ from rich.text import Text
 
 from primepods_magic.notebook.shell.output import open_console
 
-from .row_selection import choose
-from .rows import Kind, Row, read_rest, read_rows, read_totals, trouble_text
+from .row_selection import select_rows
+from .rows import PodPhase, Row, format_overflow, format_totals, read_rows, trouble_text
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
@@ -38,12 +38,12 @@ _LINES_KEPT_FREE = 8
 _ROWS_AT_LEAST = 3
 
 _COLOURS = {
-    Kind.WAITING: "bright_black",
-    Kind.INSTALLING: "blue",
-    Kind.READY: "green",
-    Kind.FAILED: "red",
-    Kind.GONE: "bright_black",
-    Kind.UNKNOWN: "yellow",
+    PodPhase.WAITING: "bright_black",
+    PodPhase.INSTALLING: "blue",
+    PodPhase.READY: "green",
+    PodPhase.FAILED: "red",
+    PodPhase.GONE: "bright_black",
+    PodPhase.UNKNOWN: "yellow",
 }
 
 
@@ -114,26 +114,26 @@ class TerminalView:
 
     def _drawn(self, snapshot: Snapshot) -> RenderableType:
         limit = max(self._console.size.height - _LINES_KEPT_FREE, _ROWS_AT_LEAST)
-        pods, rest = choose(snapshot.pods, self._shown, limit=limit)
+        pods, rest = select_rows(snapshot.pods, self._shown, limit=limit)
         self._shown = {pod.id for pod in pods}
-        lines = [_Line.of(row) for row in read_rows(replace(snapshot, pods=tuple(pods)))]
+        lines = [_TerminalLine.of(row) for row in read_rows(replace(snapshot, pods=tuple(pods)))]
         if len(snapshot.pods) > 1:
-            totals = read_totals(snapshot.pods)
+            totals = format_totals(snapshot.pods)
             colour = _COLOURS[totals.kind]
             states = Text(totals.states)
-            lines.insert(0, _Line(totals.title, states, totals.percent, colour, price=totals.price))
+            lines.insert(0, _TerminalLine(totals.title, states, totals.percent, colour, price=totals.price))
         parts: list[RenderableType] = []
         trouble = trouble_text(snapshot)
         if trouble:
             parts.append(Text(trouble, style="yellow"))
         parts += [_Aligned(line, lines) for line in lines]
         if rest:
-            parts.append(Text(read_rest(rest), style="bright_black"))
+            parts.append(Text(format_overflow(rest), style="bright_black"))
         return Group(*parts)
 
 
 @dataclass(frozen=True)
-class _Line:
+class _TerminalLine:
     """The cells of a line, and what stands below it."""
 
     name: str
@@ -148,7 +148,7 @@ class _Line:
     below: tuple[Text, ...] = ()
 
     @classmethod
-    def of(cls, row: Row) -> _Line:
+    def of(cls, row: Row) -> _TerminalLine:
         colour = _COLOURS[row.kind]
         words = Text.assemble((row.status, f"bold {colour}"), "  ", row.installation)
         below = (*map(Text, row.commands), *([Text(row.reason, style="red")] if row.reason else []))
@@ -181,7 +181,7 @@ class _Aligned:
         All lines, itself included.
     """
 
-    def __init__(self, line: _Line, lines: list[_Line]) -> None:
+    def __init__(self, line: _TerminalLine, lines: list[_TerminalLine]) -> None:
         self._line = line
         widest = {column: max(other.width(column) for other in lines) for column in _COLUMNS}
         self._widths = {column: width for column, width in widest.items() if width}
@@ -222,7 +222,7 @@ class _Aligned:
             yield Padding(text, (0, 0, 0, 2))
 
 
-def _bar(line: _Line) -> RenderableType:
+def _bar(line: _TerminalLine) -> RenderableType:
     # A bar of unknown reach would have to move to be understood; the words beside it say what is known.
     reached = line.percent or 0
     return ProgressBar(total=100, completed=reached, complete_style=line.colour, finished_style=line.colour)

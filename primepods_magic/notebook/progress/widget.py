@@ -13,7 +13,7 @@ from ipywidgets import HTML, Button, Layout, VBox
 from .html import (
     MOTION,
     announcement_html,
-    clocks_css,
+    elapsed_css,
     rest_html,
     row_html,
     static_html,
@@ -21,13 +21,13 @@ from .html import (
     totals_html,
     trouble_html,
 )
-from .row_selection import choose
-from .rows import Row, Totals, announcement, read_rest, read_rows, read_totals, trouble_text
+from .row_selection import select_rows
+from .rows import Row, Totals, announcement, format_overflow, format_totals, read_rows, trouble_text
 
 if TYPE_CHECKING:
     from primepods_magic.pods.watching.snapshot import Snapshot
 
-__all__ = ["Line", "WidgetView"]
+__all__ = ["WidgetLine", "WidgetView"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -136,7 +136,7 @@ class _Box:
         self._totals = self._html()
         self._trouble = self._html()
         self._rest = self._html()
-        self._rows: dict[str, Line] = {}
+        self._rows: dict[str, WidgetLine] = {}
         self._names = 0
         self._added_up: Totals | None = None
         # JupyterLab leaves as much free beside HTML outputs, so nothing moves when HTML takes the place.
@@ -151,7 +151,7 @@ class _Box:
 
     def update(self, snapshot: Snapshot) -> None:
         """Say what a snapshot says."""
-        shown, rest = choose(snapshot.pods, self._rows.keys())
+        shown, rest = select_rows(snapshot.pods, self._rows.keys())
         rows = read_rows(replace(snapshot, pods=tuple(shown)))
         several = len(snapshot.pods) > 1
         # A pod without an id has only its place.
@@ -161,13 +161,13 @@ class _Box:
         for key, row in zip(keys, rows, strict=True):
             if key not in self._rows:
                 self._names += 1
-                self._rows[key] = Line(self._html(), f"{self._name}-{self._names}")
+                self._rows[key] = WidgetLine(self._html(), f"{self._name}-{self._names}")
             self._rows[key].say(row, ruled=several)
         clocks = {line.name: line.row for line in self._rows.values() if line.row is not None}
-        _set(self._clocks, clocks_css(clocks))
+        _set(self._clocks, elapsed_css(clocks))
         if several:
-            self._add_up(read_totals(snapshot.pods))
-        _set(self._rest, rest_html(read_rest(rest)) if rest else "")
+            self._add_up(format_totals(snapshot.pods))
+        _set(self._rest, rest_html(format_overflow(rest)) if rest else "")
         trouble = trouble_text(snapshot)
         _set(self._trouble, trouble_html(trouble) if trouble else "")
         news = announcement(snapshot)
@@ -224,7 +224,7 @@ class _Box:
         return HTML(layout=self._layout, style=self._style)
 
 
-class Line:
+class WidgetLine:
     """The widget of one pod, and what it says at present.
 
     Parameters
@@ -242,7 +242,7 @@ class Line:
         self._ruled = False
 
     def say(self, row: Row, *, ruled: bool) -> None:
-        """Show a row; what changes with time in it is left to `clocks_css`.
+        """Show a row; what changes with time in it is left to `elapsed_css`.
 
         Parameters
         ----------

@@ -8,10 +8,10 @@ from primepods_magic.notebook.shell.kernel import has_front_end
 
 from .output import ask_line
 
-__all__ = ["ask"]
+__all__ = ["confirm"]
 
 
-def ask(shell: Any, question: str) -> bool:
+def confirm(shell: Any, question: str) -> bool:
     """Ask for a yes; no answer, and nobody there, is a no."""
     if not has_front_end(shell):
         return False

@@ -13,10 +13,10 @@ from primepods_magic.api.account import Billing, Disk, Wallet
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.support.background import run_all_behind
+from primepods_magic.pods.support.background import run_concurrently
 from primepods_magic.pods.support.rates import accrued_usd
 
-from .permissions import if_allowed
+from .permissions import none_if_forbidden
 from .wallet import read_wallet
 
 __all__ = ["Billed", "add_up", "collect_billings", "cost_so_far_usd", "latest_billings"]
@@ -97,7 +97,7 @@ def cost_so_far_usd(thing: PodDetails | Disk, billed: Billed | None, now: dateti
 
 def latest_billings(connection: Connection, team_id: str | None) -> Wallet | None:
     """A wallet, mine or a team's, with what it was billed last, or ``None`` where the key may not see it."""
-    return if_allowed(lambda: connection.client.wallet(team_id=team_id, limit=_PAGE_ROWS))
+    return none_if_forbidden(lambda: connection.client.wallet(team_id=team_id, limit=_PAGE_ROWS))
 
 
 def collect_billings(
@@ -123,7 +123,7 @@ def collect_billings(
         for team_id, wallet in wallets.items()
         if wallet is not None
     ]
-    rows = [row for done in run_all_behind(connection, works) for row in done.result()]
+    rows = [row for done in run_concurrently(connection, works) for row in done.result()]
     # A wallet may tell what another one tells, too.
     return list({row.id or f"#{place}": row for place, row in enumerate(rows)}.values())
 

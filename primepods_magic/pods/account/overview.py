@@ -13,12 +13,12 @@ from primepods_magic.api.account import Disk, Team, Wallet
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.support.background import run_all_behind
+from primepods_magic.pods.support.background import run_concurrently
 from primepods_magic.pods.support.rates import burn_usd_hr, disk_burn_usd_hr, end_of, has_ended
 from primepods_magic.pods.unlisted import read_shown
 
 from .billings import Billed, add_up, collect_billings, cost_so_far_usd, latest_billings
-from .permissions import if_allowed
+from .permissions import none_if_forbidden
 from .teams import list_payers
 
 __all__ = ["Overview", "WalletState", "overview"]
@@ -90,7 +90,7 @@ class Overview:
 
 
 @dataclass(frozen=True)
-class _Seen:
+class _AccountAnswers:
     """The answers that an overview is made of; ``None`` where the key may not ask."""
 
     pods: list[PodDetails]
@@ -124,23 +124,23 @@ def overview(connection: Connection) -> Overview:
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     questions: list[Callable[[], Any]] = [
         partial(read_shown, connection),
-        lambda: if_allowed(client.list_disks),
+        lambda: none_if_forbidden(client.list_disks),
         lambda: _ended_since(connection, month),
-        lambda: if_allowed(client.whoami),
+        lambda: none_if_forbidden(client.whoami),
         lambda: latest_billings(connection, None),
-        lambda: if_allowed(client.list_teams),
+        lambda: none_if_forbidden(client.list_teams),
     ]
-    asked = run_all_behind(connection, questions)
+    asked = run_concurrently(connection, questions)
     pods, disks, history, me, own_wallet, teams = (answer.result() for answer in asked)
     things = [*pods, *(disks or ())]
     payers = list_payers(connection, teams, things)
-    of_teams = run_all_behind(
+    of_teams = run_concurrently(
         connection, [partial(latest_billings, connection, team.team_id) for team in payers]
     )
     wallets = {team.team_id: answer.result() for team, answer in zip(payers, of_teams, strict=True)}
     rows = collect_billings(connection, {None: own_wallet, **wallets}, things)
     billed = add_up((row.resource_id, row.amount_usd, row.last_billed_at) for row in rows)
-    seen = _Seen(pods, disks, history, billed, now)
+    seen = _AccountAnswers(pods, disks, history, billed, now)
     states = [_state(connection, seen, None, own_wallet)]
     states += [_state(connection, seen, team, wallets[team.team_id]) for team in payers]
     return Overview(me.name if me else None, tuple(states), now, teams is not None)
@@ -158,7 +158,9 @@ def _ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:
     return list({row.id or str(place): row for place, row in enumerate(rows)}.values())
 
 
-def _state(connection: Connection, seen: _Seen, team: Team | None, wallet: Wallet | None) -> WalletState:
+def _state(
+    connection: Connection, seen: _AccountAnswers, team: Team | None, wallet: Wallet | None
+) -> WalletState:
     team_id = team.team_id if team else None
 
     def is_paid(thing: PodDetails | Disk | HistoryRow) -> bool:
@@ -224,7 +226,7 @@ def _ended_span(row: HistoryRow, now: datetime) -> _Span:
     return _Span(begin, end, usd)
 
 
-def _living_span(thing: PodDetails | Disk, seen: _Seen, least_usd: float | None) -> _Span:
+def _living_span(thing: PodDetails | Disk, seen: _AccountAnswers, least_usd: float | None) -> _Span:
     end = min(seen.now, end_of(thing) or seen.now)
     billed = seen.billed.get(thing.id) if thing.id else None
     usd = cost_so_far_usd(thing, billed, seen.now)

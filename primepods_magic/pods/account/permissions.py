@@ -7,12 +7,12 @@ from typing import TypeVar
 
 from primepods_magic.api.errors import NotFound, PermissionDenied
 
-__all__ = ["if_allowed"]
+__all__ = ["none_if_forbidden"]
 
 T = TypeVar("T")
 
 
-def if_allowed(ask: Callable[[], T]) -> T | None:
+def none_if_forbidden(ask: Callable[[], T]) -> T | None:
     """The answer, or ``None`` where the key may not ask."""
     try:
         return ask()

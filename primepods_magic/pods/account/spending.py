@@ -14,11 +14,11 @@ from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.history import History, read_history
 from primepods_magic.pods.history.pages import Progress
-from primepods_magic.pods.support.background import run_all_behind
+from primepods_magic.pods.support.background import run_concurrently
 from primepods_magic.pods.unlisted import read_shown
 
 from .billings import collect_billings, latest_billings
-from .permissions import if_allowed
+from .permissions import none_if_forbidden
 from .teams import list_payers
 
 __all__ = ["Spending", "read_spending"]
@@ -81,16 +81,16 @@ def read_spending(
     client = connection.client
     questions: list[Callable[[], Any]] = [
         partial(read_shown, connection),
-        lambda: if_allowed(client.list_disks),
-        lambda: if_allowed(client.list_teams),
+        lambda: none_if_forbidden(client.list_disks),
+        lambda: none_if_forbidden(client.list_teams),
         lambda: latest_billings(connection, None),
     ]
-    asked = run_all_behind(connection, questions)
+    asked = run_concurrently(connection, questions)
     # What ends meanwhile is then in the history, and counted once: by its id.
     pods, disks, teams, own_wallet = (answer.result() for answer in asked)
     things = [*pods, *(disks or ())]
     payers = [team.team_id for team in list_payers(connection, teams, things)]
-    of_teams = run_all_behind(connection, [partial(latest_billings, connection, payer) for payer in payers])
+    of_teams = run_concurrently(connection, [partial(latest_billings, connection, payer) for payer in payers])
     history = read_history(connection, refresh=refresh, progress=progress)
     wallets = {payer: answer.result() for payer, answer in zip(payers, of_teams, strict=True)}
     billings = collect_billings(connection, {None: own_wallet, **wallets}, things)

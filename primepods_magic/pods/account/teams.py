@@ -9,7 +9,7 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import NotFound, PermissionDenied
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import did_you_mean
-from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.name_matching import fold_letters
 
@@ -64,11 +64,11 @@ def find_team(connection: Connection, text: str) -> Team:
     if len(found) == 1:
         return found[0]
     if found:
-        ids = join_clean(team.team_id for team in found)
-        raise NotFound(f"several teams are called '{clean(text)}' ({ids}); name one by its id")
+        ids = join_sanitized(team.team_id for team in found)
+        raise NotFound(f"several teams are called '{sanitize(text)}' ({ids}); name one by its id")
     names = [team.name for team in teams if team.name]
-    known = did_you_mean(text, names) or (f" (yours: {join_clean(names)})" if names else "")
-    raise NotFound(f"you are in no team '{clean(text)}'{known}")
+    known = did_you_mean(text, names) or (f" (yours: {join_sanitized(names)})" if names else "")
+    raise NotFound(f"you are in no team '{sanitize(text)}'{known}")
 
 
 def is_same_team(connection: Connection, one: str | None, other: str | None) -> bool:

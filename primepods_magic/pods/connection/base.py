@@ -20,7 +20,7 @@ from primepods_magic.pods.launching.name_matching import fold_letters
 from primepods_magic.pods.support.clock import Clock
 from primepods_magic.pods.watching.backoff import LIVE_INTERVAL_S, SANDBOX_INTERVAL_S, SETTLE_S
 
-from .completion_cache import Memory
+from .completion_cache import CompletionCache
 from .last_seen import note_seen
 
 __all__ = ["BaseConnection"]
@@ -60,7 +60,7 @@ class BaseConnection:
     agreements: Agreements = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.memory = Memory()
+        self.memory = CompletionCache()
         self.client.on_offers = self.memory.learn_offers
 
     def note_gone(self, pod_ids: Iterable[str]) -> None:

@@ -13,9 +13,9 @@ from primepods_magic.api.client import Client
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import Offer, PodDetails
-from primepods_magic.pods.support.background import run_behind
+from primepods_magic.pods.support.background import run_in_background
 
-__all__ = ["Memory"]
+__all__ = ["CompletionCache"]
 
 
 class _Listing(Protocol):
@@ -31,12 +31,12 @@ _REMEMBERED_S = 3600.0
 _BELIEVED_S = 60.0
 
 
-class Memory:
+class CompletionCache:
     """Pods and offers as last seen. Safe to use from any thread; nothing in it ever waits for the network.
 
     Examples
     --------
-    >>> memory = Memory()
+    >>> memory = CompletionCache()
     >>> memory.learn_pods([PodDetails(id="24b59b", name="train", status="ACTIVE")])
     >>> memory.pod_words("tr"), memory.pod_words("24")
     (['train'], ['24b59b'])
@@ -169,7 +169,7 @@ class Memory:
             self._is_refreshing = True
             # Not again at once if it fails.
             self._seen_at = time.monotonic()
-        run_behind(connection, lambda: self._look(connection.client))
+        run_in_background(connection, lambda: self._look(connection.client))
 
     def _look(self, client: Client) -> None:
         try:

@@ -7,11 +7,11 @@ from functools import cached_property, partial
 
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import mask
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.launching.agreed_prices import Agreements
 from primepods_magic.pods.launching.journal.journal import was_created_here
 from primepods_magic.pods.launching.journal.kept_prices import note_kept
-from primepods_magic.pods.support.background import finish, run_behind
+from primepods_magic.pods.support.background import join_background, run_in_background
 from primepods_magic.pods.watching.poller import Poller
 
 from .base import BaseConnection
@@ -33,7 +33,7 @@ class Connection(BaseConnection):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.agreements = Agreements(partial(run_behind, self), self._read_s, partial(note_kept, self))
+        self.agreements = Agreements(partial(run_in_background, self), self._read_s, partial(note_kept, self))
         self.client.on_pods = self._note_pods
 
     def _read_s(self) -> float:
@@ -63,13 +63,13 @@ class Connection(BaseConnection):
         if "poller" in self.__dict__:
             self.poller.stop()
         self.client.close()
-        finish(self)
+        join_background(self)
         if self._sandbox is not None:
             self._sandbox.stop()
 
     def __repr__(self) -> str:
         if self.is_sandbox:
             return "connected to the sandbox: its pods are simulated, nothing is billed"
-        team = f", team {clean(self.settings.team_id)}" if self.settings.team_id else ""
+        team = f", team {sanitize(self.settings.team_id)}" if self.settings.team_id else ""
         key = f"{mask(self.settings.api_key)} from {self.settings.sources.get('api_key', 'given')}"
-        return f"connected to {clean(self.settings.base_url)} (live: pods are billed){team}, key {key}"
+        return f"connected to {sanitize(self.settings.base_url)} (live: pods are billed){team}, key {key}"

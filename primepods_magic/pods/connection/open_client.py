@@ -18,7 +18,7 @@ from primepods_magic.api.client import Client
 from primepods_magic.api.errors import NotConfigured
 from primepods_magic.api.http.session import READ_TIMEOUT_S
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 
 __all__ = [
     "CERTIFICATE_VARIABLES",
@@ -128,7 +128,7 @@ def _find_bad_entry(names: list[str]) -> str:
             try:
                 Client(Settings()).close()
             except Exception:  # noqa: BLE001 - as in `open_client`
-                return clean(entry)[:_LONGEST_ENTRY]
+                return sanitize(entry)[:_LONGEST_ENTRY]
     return ""
 
 

@@ -22,7 +22,7 @@ from primepods_magic.api.local.prime_config import (
     read_file,
 )
 from primepods_magic.api.settings import LIVE_URL, Settings, mask
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.open_client import (
     CERTIFICATE_VARIABLES,
     PROXY_VARIABLES,
@@ -70,7 +70,7 @@ def settings_found(settings: Settings) -> Iterator[Finding]:
         )
     yield Finding("url", "ok", f"{settings.base_url} from {url_from}")
     if settings.team_id:
-        yield Finding("team", "ok", f"{clean(settings.team_id)} from {sources.get('team_id', 'here')}")
+        yield Finding("team", "ok", f"{sanitize(settings.team_id)} from {sources.get('team_id', 'here')}")
     else:
         yield Finding("team", "ok", "none: launches are billed to you")
     yield Finding("context", "ok", _context(settings))
@@ -91,10 +91,12 @@ def _key(settings: Settings) -> Finding:
 
 def _context(settings: Settings) -> str:
     if settings.context:
-        return f"{clean(settings.context)} ({settings.sources.get('context')})"
+        return f"{sanitize(settings.context)} ({settings.sources.get('context')})"
     # `prime config use` copies what the context says into the file, and leaves its name there as a label.
     label = read_file(prime_folder(), CONFIG).content.get("current_environment")
-    return f"{clean(label)} (copied into ~/.prime/{CONFIG})" if isinstance(label, str) and label else "none"
+    return (
+        f"{sanitize(label)} (copied into ~/.prime/{CONFIG})" if isinstance(label, str) and label else "none"
+    )
 
 
 def open_files() -> Iterator[Finding]:
@@ -135,14 +137,14 @@ def proxy(target: Settings | None, *, is_answered: bool | None = None) -> Iterat
         return
     route = client.transport.proxy
     client.close()
-    host = clean(urlsplit(settings.base_url).hostname)
+    host = sanitize(urlsplit(settings.base_url).hostname)
     if route is None:
         yield Finding("proxy", "ok", f"{said}; not used for {host}" if said else "none")
         return
     # The variable is the one without which the way is another.
     names = find_blame(lambda: Client(settings), lambda other: other.transport.proxy != route)
     which = (
-        f"{' and '.join(name.upper() for name in names) or 'the proxy of this computer'} is {clean(route)}"
+        f"{' and '.join(name.upper() for name in names) or 'the proxy of this computer'} is {sanitize(route)}"
     )
     if is_answered:
         yield Finding("proxy", "ok", f"{which}; the service answers through it")
@@ -171,7 +173,7 @@ def _proxy_place(name: str) -> str:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         return "not a URL"
-    return f"{clean(parts.hostname)}{port}" if parts.hostname else "not a URL"
+    return f"{sanitize(parts.hostname)}{port}" if parts.hostname else "not a URL"
 
 
 def certificates(target: Settings | None = None, *, is_answered: bool | None = None) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ from primepods_magic.api.validation.size_limits import shorten_word
 from primepods_magic.pods.connection.open_client import find_blame, open_client
 from primepods_magic.pods.connection.sandbox_detection import about_sandbox
 from primepods_magic.pods.ssh.keys import fingerprint
-from primepods_magic.pods.support.background import run_behind
+from primepods_magic.pods.support.background import run_in_background
 
 from .finding import LOG_IN, Finding, Result, unchecked
 
@@ -53,7 +53,7 @@ def service(settings: Settings, timeout_s: float) -> Iterator[Finding]:
         for finding in _answers(client):
             found.append(finding)
 
-    work = run_behind(client, ask)
+    work = run_in_background(client, ask)
     try:
         work.result(timeout_s)
         yield from _with_blame(found, settings, timeout_s)
@@ -76,7 +76,9 @@ def _with_blame(found: list[Finding], settings: Settings, timeout_s: float) -> I
     if not is_unreached or settings.is_loopback:
         yield from found
         return
-    search = run_behind(settings, lambda: find_blame(lambda: _open_short(settings, timeout_s), _is_answered))
+    search = run_in_background(
+        settings, lambda: find_blame(lambda: _open_short(settings, timeout_s), _is_answered)
+    )
     try:
         names = " and ".join(search.result(timeout_s))
     except TimedOut:

@@ -18,11 +18,11 @@ from pathlib import Path
 
 from primepods_magic.api.local.folders import find_folder
 
-from .pages import Reading
+from .pages import ReadResult
 from .serialization import packed, unpacked
 from .table import HistoryTable
 
-__all__ = ["CacheFile", "HistoryCache", "Kept", "cache_files", "cache_folder", "clear_cache"]
+__all__ = ["CacheFile", "CacheSummary", "HistoryCache", "cache_files", "cache_folder", "clear_cache"]
 
 _OURS = 0x70726D70
 _FORM = 2
@@ -58,7 +58,7 @@ _SCHEMA = (
 
 
 @dataclass(frozen=True)
-class Kept:
+class CacheSummary:
     """What a cache holds, without its rows.
 
     Parameters
@@ -119,13 +119,13 @@ class HistoryCache:
         folder = cache_folder()
         self._path = folder / f"{self._account[:32]}.db" if folder else None
 
-    def look(self) -> Kept | None:
+    def look(self) -> CacheSummary | None:
         """What is kept, or ``None`` where nothing is, or not of this account."""
         with _void_where_broken(self._path), self._opened() as database:
             return self._look(database)
         return None
 
-    def load(self, kept: Kept) -> HistoryTable | None:
+    def load(self, kept: CacheSummary) -> HistoryTable | None:
         """The rows, or ``None`` where they are not as they were written, or not what `look` has told."""
         with _void_where_broken(self._path), self._opened() as database, _transaction(database, "DEFERRED"):
             tables: list[HistoryTable] = []
@@ -141,7 +141,9 @@ class HistoryCache:
                 return table
         return None
 
-    def write(self, table: HistoryTable, *, after: Kept | None, reading: Reading, now: datetime) -> None:
+    def write(
+        self, table: HistoryTable, *, after: CacheSummary | None, reading: ReadResult, now: datetime
+    ) -> None:
         """Keep rows.
 
         Parameters
@@ -166,7 +168,9 @@ class HistoryCache:
                 return
             # What was there was somebody else's, or broken, and has been removed.
 
-    def _write(self, table: HistoryTable, after: Kept | None, reading: Reading, now: datetime) -> None:
+    def _write(
+        self, table: HistoryTable, after: CacheSummary | None, reading: ReadResult, now: datetime
+    ) -> None:
         with self._opened(create=True) as database, _transaction(database, "IMMEDIATE"):
             if after is not None and self._look(database) != after:
                 return
@@ -199,7 +203,7 @@ class HistoryCache:
         with _open(self._path, create=create) as database:
             yield database
 
-    def _look(self, database: sqlite3.Connection) -> Kept | None:
+    def _look(self, database: sqlite3.Connection) -> CacheSummary | None:
         facts = dict(database.execute("SELECT name, value FROM facts"))
         (rows,) = database.execute("SELECT coalesce(sum(rows), 0) FROM parts").fetchone()
         if facts.get("account") != self._account or not rows:
@@ -207,7 +211,7 @@ class HistoryCache:
         total, page_rows = int(facts["total"]), int(facts["page_rows"])
         if total < 0 or page_rows < 1:
             raise ValueError("no such numbers")
-        return Kept(rows, facts["last_id"], total, page_rows)
+        return CacheSummary(rows, facts["last_id"], total, page_rows)
 
 
 def cache_folder() -> Path | None:

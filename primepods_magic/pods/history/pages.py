@@ -18,12 +18,12 @@ from typing import Any
 from primepods_magic.api.errors import InvalidRequest, RequestRefused
 from primepods_magic.api.models import Page
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.support.background import run_behind
+from primepods_magic.pods.support.background import run_in_background
 
-from .table import HistoryTable, Words
-from .throttle import Gate
+from .table import HistoryTable, StringInterner
+from .throttle import ConcurrencyLimiter
 
-__all__ = ["IN_FLIGHT", "Moved", "PageReader", "Progress", "Reading"]
+__all__ = ["IN_FLIGHT", "HistoryChangedError", "PageReader", "Progress", "ReadResult"]
 
 Progress = Callable[[int, int], object]
 """Is told how many rows have come, and of how many."""
@@ -38,12 +38,12 @@ _BELIEVED_ROWS = 20
 _MOST_PAGES = 1000
 
 
-class Moved(Exception):
+class HistoryChangedError(Exception):
     """The list has moved while it was read."""
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadResult:
     """What was read.
 
     Parameters
@@ -93,11 +93,11 @@ class PageReader:
         self._connection = connection
         self._progress = progress
         self._in_flight = in_flight
-        self._gate = Gate(in_flight, lambda: connection.client.transport.is_closed)
+        self._gate = ConcurrencyLimiter(in_flight, lambda: connection.client.transport.is_closed)
         # What is asked for, and what is granted. More than that is asked for all along: then one page that
         # was short by chance, or long ago, decides nothing.
         self._asked_rows = self._page_rows = WISHED_ROWS
-        self._words = Words()
+        self._words = StringInterner()
         self._begun_at: datetime | None = None
 
     @property
@@ -109,7 +109,7 @@ class PageReader:
         """Ask for no more pages; whoever reads gets what breaks off."""
         self._gate.close()
 
-    def read(self, start: int = 0, *, like: Reading | None = None) -> Reading:
+    def read(self, start: int = 0, *, like: ReadResult | None = None) -> ReadResult:
         """All rows from a place on.
 
         Parameters
@@ -131,7 +131,7 @@ class PageReader:
                 self._asked_rows = _STANDARD_ROWS
             is_believed = like.page_rows >= _BELIEVED_ROWS
             self._page_rows = like.page_rows if is_believed else self._asked_rows
-        parts = _Parts(start)
+        parts = _PageMerger(start)
         pages = self._wave(start, like.total) if like else self._first(start)
         asked_beyond = -1
         while True:
@@ -148,14 +148,14 @@ class PageReader:
                         break
             if parts.total is None and parts.rows and not granted:
                 # Not even the row that was the last one is there any more.
-                raise Moved
+                raise HistoryChangedError
             if parts.is_complete or parts.end == before:
                 # A page of one row has room for nothing but the next one.
                 beyond = max(start, parts.end - (1 if granted > 1 else 0))
                 if parts.is_certain(self._page_rows) or not parts.go_on(self._page(beyond)):
-                    return Reading(parts.joined(), parts.total or parts.end, self._page_rows)
+                    return ReadResult(parts.joined(), parts.total or parts.end, self._page_rows)
                 if parts.end == asked_beyond:
-                    raise Moved
+                    raise HistoryChangedError
                 asked_beyond = parts.end
             # One page that is odd may be chance: the next one, alone, tells.
             pages = self._wave(max(start, parts.end - self._overlap), parts.total if is_reckoned else None)
@@ -200,7 +200,7 @@ class PageReader:
                     answers[offset].set_exception(error)
 
         for _ in range(min(self._in_flight, len(offsets))):
-            run_behind(self._connection, work)
+            run_in_background(self._connection, work)
         try:
             for offset in offsets:
                 yield answers[offset].result()
@@ -226,7 +226,7 @@ class PageReader:
             return self._connection.client.history_rows(limit=rows, offset=offset, pause=self._gate.pause)
 
 
-class _Parts:
+class _PageMerger:
     """The pages that have come, in order.
 
     Parameters
@@ -272,7 +272,7 @@ class _Parts:
             elif _ended_together(last[-1:], table[:1]):
                 self._is_seamless = False
             else:
-                raise Moved
+                raise HistoryChangedError
         if len(table):
             self._tables.append(table)
         self.rows += len(table)
@@ -319,7 +319,7 @@ class _Parts:
         if self._tables and after.offset < self.end:
             last, first = self._tables[-1][-1:], after.table[:1]
             if first.key(0) != last.key(0) and not _ended_together(last, first):
-                raise Moved
+                raise HistoryChangedError
         self._is_total_wrong, self.total = True, None
         return True
 
@@ -341,7 +341,7 @@ class _Parts:
         is_counted = self._start + len(unique) == self.total and not self._has_shrunk
         if (is_proven and is_at_end) or is_counted:
             return unique
-        raise Moved
+        raise HistoryChangedError
 
 
 def _ended_together(before: HistoryTable, after: HistoryTable) -> bool:

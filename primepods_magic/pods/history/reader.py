@@ -11,10 +11,10 @@ import numpy.typing as npt
 from primepods_magic.api.errors import UnexpectedAnswer
 from primepods_magic.api.validation.bounds import check_count, check_flags
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.support.background import run_behind
+from primepods_magic.pods.support.background import run_in_background
 
-from .cache import HistoryCache, Kept
-from .pages import IN_FLIGHT, Moved, PageReader, Progress, Reading
+from .cache import CacheSummary, HistoryCache
+from .pages import IN_FLIGHT, HistoryChangedError, PageReader, Progress, ReadResult
 from .table import HistoryTable, microseconds
 
 __all__ = ["History", "read_history"]
@@ -94,7 +94,7 @@ def read_history(
         try:
             history = _continued(connection, reader, cache, kept) if kept else None
             return history or _whole(connection, reader, cache)
-        except Moved:
+        except HistoryChangedError:
             continue
         finally:
             reader.stop()
@@ -112,10 +112,12 @@ def _whole(connection: Connection, reader: PageReader, cache: HistoryCache) -> H
     return History(reading.table, now)
 
 
-def _continued(connection: Connection, reader: PageReader, cache: HistoryCache, kept: Kept) -> History | None:
+def _continued(
+    connection: Connection, reader: PageReader, cache: HistoryCache, kept: CacheSummary
+) -> History | None:
     """What is kept and what came since, or ``None`` where the two do not join."""
-    like = Reading(HistoryTable.of_rows([]), kept.total, kept.page_rows)
-    loaded = run_behind(connection, lambda: cache.load(kept))
+    like = ReadResult(HistoryTable.of_rows([]), kept.total, kept.page_rows)
+    loaded = run_in_background(connection, lambda: cache.load(kept))
     # The last of the rows that are kept is asked for again: there it has to be.
     reading = reader.read(kept.rows - 1, like=like)
     old = loaded.result()
@@ -137,8 +139,8 @@ def _keep(
     cache: HistoryCache,
     table: HistoryTable,
     *,
-    after: Kept | None,
-    reading: Reading,
+    after: CacheSummary | None,
+    reading: ReadResult,
     now: datetime,
 ) -> None:
     # Where the service does not tell its time, this computer's clock may be ahead of it by days.

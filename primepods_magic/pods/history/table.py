@@ -31,7 +31,7 @@ from primepods_magic.api.fields.lenient_types import (
 )
 from primepods_magic.api.fields.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
 from primepods_magic.api.models import HistoryRow
-from primepods_magic.api.text.sanitize import whole_characters
+from primepods_magic.api.text.sanitize import replace_surrogates
 
 __all__ = [
     "COUNTS",
@@ -42,7 +42,7 @@ __all__ = [
     "TIMES",
     "UNREADABLE",
     "HistoryTable",
-    "Words",
+    "StringInterner",
 ]
 
 Array: TypeAlias = npt.NDArray[Any]
@@ -77,11 +77,11 @@ _PLAIN_TIMES = re.compile(
 )
 
 
-class Words(dict[Any, Any]):
+class StringInterner(dict[Any, Any]):
     """The words of several pages, each kept once: providers, people and GPU types are few."""
 
     def __missing__(self, word: Any) -> Any:
-        kept = self[word] = word if word is None else whole_characters(word)
+        kept = self[word] = word if word is None else replace_surrogates(word)
         return kept
 
 
@@ -115,7 +115,7 @@ class HistoryTable:
         return len(self.marks)
 
     @classmethod
-    def of_rows(cls, rows: Sequence[dict[str, Any]], words: Words | None = None) -> HistoryTable:
+    def of_rows(cls, rows: Sequence[dict[str, Any]], words: StringInterner | None = None) -> HistoryTable:
         """Read rows as JSON has them; the dictionaries are used up.
 
         Parameters
@@ -135,7 +135,7 @@ class HistoryTable:
                         told[name][place] = said
                 elif name != FIELDS_LEFT_OUT and (value := read_undocumented(key, said)) is not None:
                     _put_extra(extras, name, place, value, len(rows))
-        return cls._of_values(told, extras, Words() if words is None else words)
+        return cls._of_values(told, extras, StringInterner() if words is None else words)
 
     @classmethod
     def of_models(cls, rows: Iterable[HistoryRow]) -> HistoryTable:
@@ -145,7 +145,7 @@ class HistoryTable:
 
     @classmethod
     def _of_values(
-        cls, told: Mapping[str, list[Any]], extras: dict[str, Array], words: Words
+        cls, told: Mapping[str, list[Any]], extras: dict[str, Array], words: StringInterner
     ) -> HistoryTable:
         marks = np.zeros(len(told["id"]), "uint8")
         columns = {name: _texts(told[name], None if name == "id" else words) for name in TEXTS[:2]}
@@ -241,7 +241,7 @@ _EARLIEST, _LATEST = microseconds(EARLIEST), microseconds(LATEST)
 _ALIASES = {name: to_camel(name) for name in _FIELDS}
 
 
-def _texts(values: list[Any], words: Words | None) -> Array:
+def _texts(values: list[Any], words: StringInterner | None) -> Array:
     if not set(map(type, values)) <= {str, type(None)}:
         values = [text_in(value) for value in values]
     if words is not None:
@@ -249,13 +249,13 @@ def _texts(values: list[Any], words: Words | None) -> Array:
     elif all(value is not None and value.isascii() for value in values):
         read = values
     else:
-        read = [None if value is None else whole_characters(value) for value in values]
+        read = [None if value is None else replace_surrogates(value) for value in values]
     array = np.empty(len(read), object)
     array[:] = read
     return array
 
 
-def _labels(values: list[Any], words: Words) -> Array:
+def _labels(values: list[Any], words: StringInterner) -> Array:
     array = _texts(values, words)
     for nothing in filter(is_no_value, {*array} - {None}):
         array[array == nothing] = None

@@ -7,17 +7,17 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-__all__ = ["Gate", "Stopped"]
+__all__ = ["ConcurrencyLimiter", "LimiterClosed"]
 
 # How often somebody who waits for a place looks whether the connection is still there.
 _LOOK_S = 0.25
 
 
-class Stopped(Exception):
+class LimiterClosed(Exception):
     """Nobody waits for this any more."""
 
 
-class Gate:
+class ConcurrencyLimiter:
     """Lets so many requests through at one time, and fewer after the service has said that it is too much.
 
     Parameters
@@ -80,7 +80,7 @@ class Gate:
     def _enter(self, earliest: float) -> None:
         while not self._is_over():
             if self._is_closed:
-                raise Stopped
+                raise LimiterClosed
             rest_s = max(earliest, self._closed_until) - time.monotonic()
             if rest_s <= 0 and self._passing < self._most:
                 break

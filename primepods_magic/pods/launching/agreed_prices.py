@@ -13,7 +13,7 @@ from functools import partial
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import brief, clean
+from primepods_magic.api.text.sanitize import brief, sanitize
 
 __all__ = [
     "Agreements",
@@ -51,7 +51,7 @@ def name_agreed(agreed_usd_hr: float) -> str:
 def describe_price(pod: PodDetails, bound: str, together: str = "") -> str:
     """Describe what a pod turned out to cost, above which bound."""
     return (
-        f"'{clean(pod.name)}' ({clean(pod.id)}) turned out to cost ${pod.highest_usd_hr or 0.0:.2f}/h"
+        f"'{sanitize(pod.name)}' ({sanitize(pod.id)}) turned out to cost ${pod.highest_usd_hr or 0.0:.2f}/h"
         f"{together}, above {bound}"
     )
 
@@ -60,7 +60,7 @@ def describe_dearer(pod: PodDetails, agreed_usd_hr: float) -> str:
     """Describe the price of a pod that is above what was agreed to, and does not end it any more."""
     return (
         f"{describe_price(pod, name_agreed(agreed_usd_hr))}. There may be work on it, so it was not "
-        f"terminated and is billed. '%pods rm {pod.word}' terminates it"
+        f"terminated and is billed. '%pods rm {pod.cli_name}' terminates it"
     )
 
 
@@ -76,8 +76,9 @@ def describe_unread(pod: PodDetails, agreed_usd_hr: float | None = None) -> str 
     if agreed_usd_hr is not None:
         said += f", and ${agreed_usd_hr:.2f}/h was agreed to"
     return (
-        f"The price of '{clean(pod.name)}' cannot be read: {said}. The pod was not terminated and is billed. "
-        f"'%pods rm {pod.word}' terminates it"
+        f"The price of '{sanitize(pod.name)}' cannot be read: {said}. The pod was not terminated and is "
+        "billed. "
+        f"'%pods rm {pod.cli_name}' terminates it"
     )
 
 

@@ -17,26 +17,26 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import CreateRequest
-from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.journal.journal import Intent, IntentFile, Order, digest_accounts
+from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord, Order, digest_accounts
 from primepods_magic.pods.launching.journal.lookup import hold_name
 from primepods_magic.pods.launching.journal.name_lock import launching
 from primepods_magic.pods.offers import Quote
-from primepods_magic.pods.terminate import GONE, remove_pods
+from primepods_magic.pods.terminate import GONE, terminate_pods
 from primepods_magic.pods.unlisted import find_burning, list_for_launch
 
+from . import failures
 from .agreed_prices import describe_unread
 from .created_pod import find_listed, known_ids
 from .differences import list_changes, list_doubts
 from .existing import hold_pod, list_notices, return_earlier
-from .failures import Stage, describe_interrupt, describe_not_created, describe_sold_out, is_refusal
-from .limits import end_if_too_dear, refuse_above
-from .naming import named_pods, standing, team_of
+from .limits import check_limits, terminate_if_over_limit
+from .naming import check_name, named_pods, team_of
 from .plan import LaunchPlan
-from .recovery import Earlier, claim_pod, find_out, recall_launch
+from .recovery import ResumedLaunch, claim_pod, find_created_pod, resume_launch
 
-__all__ = ["Creation"]
+__all__ = ["PodCreation"]
 
 # Words of capacity from an overloaded service are no proof that nothing was created.
 CAPACITY_SETTLE_S = 10.0
@@ -46,7 +46,7 @@ TWINS_BUDGET_S = 2.0
 TWINS_SETTLE_S = 10.0
 
 
-class Creation:
+class PodCreation:
     """One launch being carried out, on a thread of its own, so that Ctrl-C need not wait for it.
 
     Parameters
@@ -72,12 +72,12 @@ class Creation:
         self._plan = plan
         self._quote: Quote = plan.quote
         self._request: CreateRequest = plan.request
-        self._name = clean(plan.name)
+        self._name = sanitize(plan.name)
         self._mutex = threading.Lock()
-        self._stage: Stage = "looking"
+        self._stage: failures.LaunchStage = "looking"
         self.has_ordered = False
         self._is_interrupted = self._is_sent_again = False
-        self._previous: Intent | None = None
+        self._previous: LaunchRecord | None = None
         self._replaced = ""
 
     def run(self) -> PodDetails:
@@ -121,20 +121,20 @@ class Creation:
         with self._mutex:
             self._is_interrupted = True
             stage = self._stage
-        interrupted = describe_interrupt(stage, self._name)
+        interrupted = failures.describe_interrupt(stage, self._name)
         if stage != "ending":
             interrupted.prepend(self._replaced)
         return interrupted
 
-    def _go_on(self, stage: Stage = "looking") -> None:
+    def _go_on(self, stage: failures.LaunchStage = "looking") -> None:
         with self._mutex:
             if self._is_interrupted:
                 raise LaunchRefused(f"interrupted; '{self._name}' was not created")
             self._stage = stage
 
-    def _run(self, note: IntentFile) -> PodDetails:
+    def _run(self, note: LaunchJournal) -> PodDetails:
         connection, plan = self._connection, self._plan
-        earlier = recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
+        earlier = resume_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
         pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name, is_new=plan.new)
         agreed = {pod.id for pod in plan.replaces}
         in_the_way: tuple[PodDetails, ...] = ()
@@ -142,7 +142,7 @@ class Creation:
             if earlier is not None and earlier.is_untold:
                 return self._return_earlier(note, earlier, earlier.pod)
         else:
-            found = standing(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
+            found = check_name(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
             if found.pod is not None:
                 return self._return_earlier(note, earlier, found.pod)
             if found.refusal and not (found.in_the_way and agreed >= {pod.id for pod in found.in_the_way}):
@@ -152,7 +152,7 @@ class Creation:
         if plan.limits.max_burn_usd_hr is not None:
             burning = find_burning(connection, note, pods, self.notices.append)
             others += [pod for pod in burning if pod.id not in agreed]
-        refuse_above(plan.limits, self._quote, plan.name, others)
+        check_limits(plan.limits, self._quote, plan.name, others)
         self._previous = note.read()
         earlier_ids, accounts = (self._previous.ids, self._previous.accounts) if self._previous else ((), ())
         known = known_ids(connection, pods)
@@ -162,7 +162,7 @@ class Creation:
                 raise self._describe_unwritten()
             self._go_on("ending")
             self._end(in_the_way)
-        intent = Intent(
+        intent = LaunchRecord(
             name=plan.name,
             team_id=team_of(connection, plan.spec),
             gpu_type=self._request.pod.gpu_type,
@@ -206,12 +206,14 @@ class Creation:
         )
 
     def _hold_to_price(
-        self, note: IntentFile, pod: PodDetails, intent: Intent, others: list[PodDetails]
+        self, note: LaunchJournal, pod: PodDetails, intent: LaunchRecord, others: list[PodDetails]
     ) -> None:
         """Terminate the pod if it costs more than a ceiling allows, or than was agreed to."""
         plan, doubts = self._plan, list_doubts(pod, intent)
         try:
-            end_if_too_dear(self._connection, pod, plan.spec, plan.limits, others, plan.agreed_usd_hr, doubts)
+            terminate_if_over_limit(
+                self._connection, pod, plan.spec, plan.limits, others, plan.agreed_usd_hr, doubts
+            )
         except PodsError:
             # The service has acted on the pod by its id, so it need not be waited for to be seen.
             note.write(replace(intent, is_seen=True))
@@ -228,30 +230,32 @@ class Creation:
             is_spot=bool(self._quote.offer.is_spot),
         )
 
-    def _return_earlier(self, note: IntentFile, earlier: Earlier | None, pod: PodDetails) -> PodDetails:
+    def _return_earlier(
+        self, note: LaunchJournal, earlier: ResumedLaunch | None, pod: PodDetails
+    ) -> PodDetails:
         """Return a pod that another run of this launch has made since the plan."""
         if earlier is not None and earlier.pod.id == pod.id:
             return_earlier(self._connection, self._plan, earlier, note)
         self.notices += list_notices(self._plan, pod)
         return pod
 
-    def _notice_changes(self, seen: list[PodDetails], intent: Intent) -> None:
+    def _notice_changes(self, seen: list[PodDetails], intent: LaunchRecord) -> None:
         """Report what the service has made of the request, if that is not what was asked for."""
         changes = dict.fromkeys(change for pod in seen for change in list_changes(pod, intent))
         if changes:
             pod = seen[-1]
             self.notices.append(
                 f"The service changed what was asked for: {'; '.join(changes)}. '{self._name}' is pod "
-                f"{clean(pod.id)} and is billed. Running this again returns it; '%pods rm {pod.word}' "
+                f"{sanitize(pod.id)} and is billed. Running this again returns it; '%pods rm {pod.cli_name}' "
                 "terminates it"
             )
 
     def _end(self, pods: tuple[PodDetails, ...]) -> None:
         """End what is replaced, and make sure that it is gone."""
-        old = f"The old '{self._name}' ({join_clean(pod.id for pod in pods)})"
+        old = f"The old '{self._name}' ({join_sanitized(pod.id for pod in pods)})"
         self._replaced = f"{old} may have been terminated before this"
         try:
-            removals = remove_pods(self._connection, pods)
+            removals = terminate_pods(self._connection, pods)
         except PodsError:
             self._replaced = ""
             raise
@@ -259,12 +263,10 @@ class Creation:
         for removal in removals:
             if removal.outcome != GONE:
                 self._replaced = ""
-                raise LaunchRefused(
-                    f"the old '{self._name}' ({clean(removal.id)}) is {removal.outcome}; no new one was "
-                    "created"
-                )
+                is_left = f"({sanitize(removal.id)}) is {removal.outcome}"
+                raise LaunchRefused(f"the old '{self._name}' {is_left}; no new one was created")
 
-    def _create(self, note: IntentFile, intent: Intent) -> PodDetails:
+    def _create(self, note: LaunchJournal, intent: LaunchRecord) -> PodDetails:
         # Raised after the block: what is being handled inside one stays attached, with all that was sent.
         failure: PodsError
         plan = self._plan
@@ -283,16 +285,16 @@ class Creation:
             failure = OutcomeUnknown(f"{type(error).__name__} broke it off")
         if isinstance(failure, OutcomeUnknown):
             status, settle_s = failure.status_code, self._plan.settle_s
-            if is_refusal(status):
+            if failures.is_refusal(status):
                 settle_s = min(CAPACITY_SETTLE_S, settle_s)
             found = self._found(note, intent, settle_s)
             if found is None:
-                raise describe_not_created(plan, failure, settle_s)
+                raise failures.describe_not_created(plan, failure, settle_s)
             return found
         if isinstance(failure, OutOfStock):
             found = self._found_although_sold_out(note, intent, failure)
             if found is None:
-                raise describe_sold_out(self._connection, plan, self._quote, failure)
+                raise failures.describe_sold_out(self._connection, plan, self._quote, failure)
             return found
         if isinstance(failure, RateLimited):
             # Some services act on what they then call too much.
@@ -303,32 +305,36 @@ class Creation:
         self._put_back(note)
         raise failure
 
-    def _look_before_retry(self, note: IntentFile, intent: Intent) -> None:
+    def _look_before_retry(self, note: LaunchJournal, intent: LaunchRecord) -> None:
         """Raise if a create that was refused with 429 has made a pod, or if that cannot be found out."""
-        outcome = find_out(self._connection, note, intent, min(_CONFLICT_SETTLE_S, self._plan.settle_s))
+        outcome = find_created_pod(
+            self._connection, note, intent, min(_CONFLICT_SETTLE_S, self._plan.settle_s)
+        )
         if outcome.pods or outcome.ended_id:
             raise OutcomeUnknown("the service refused the create, and has acted on it", status_code=429)
         self._is_sent_again = True
 
-    def _put_back(self, note: IntentFile) -> None:
+    def _put_back(self, note: LaunchJournal) -> None:
         """Record what was recorded before this launch, of which nothing came."""
         if self._previous is None or not note.write(self._previous):
             note.clear()
 
     def _found(
-        self, note: IntentFile, intent: Intent, settle_s: float, *, is_refused: bool = False
+        self, note: LaunchJournal, intent: LaunchRecord, settle_s: float, *, is_refused: bool = False
     ) -> PodDetails | None:
-        outcome = find_out(self._connection, note, intent, settle_s)
+        outcome = find_created_pod(self._connection, note, intent, settle_s)
         if outcome.pods:
             return outcome.pods[0]
         # Once such a time is over, one more look is enough.
         note.write(replace(intent, is_over=is_refused or settle_s >= self._plan.settle_s))
         if outcome.ended_id:
-            raise PodFailed(f"'{self._name}' was created ({clean(outcome.ended_id)}) and has ended already")
+            raise PodFailed(
+                f"'{self._name}' was created ({sanitize(outcome.ended_id)}) and has ended already"
+            )
         return None
 
     def _found_although_sold_out(
-        self, note: IntentFile, intent: Intent, sold_out: OutOfStock
+        self, note: LaunchJournal, intent: LaunchRecord, sold_out: OutOfStock
     ) -> PodDetails | None:
         if sold_out.status_code == 503:
             return self._found(note, intent, min(CAPACITY_SETTLE_S, self._plan.settle_s), is_refused=True)
@@ -344,7 +350,7 @@ class Creation:
             return None
 
     def _look_around(
-        self, note: IntentFile, pod: PodDetails, intent: Intent, others: list[PodDetails]
+        self, note: LaunchJournal, pod: PodDetails, intent: LaunchRecord, others: list[PodDetails]
     ) -> PodDetails:
         """Read the list once more and return the pod as it is there: with its price, and beside another pod
         of the name if another computer has launched it at the same moment, which nothing can prevent."""
@@ -370,29 +376,24 @@ class Creation:
         self._notice_twins(pods, pod, intent)
         return pod
 
-    def _find_under_another_id(self, note: IntentFile, intent: Intent) -> PodDetails | None:
+    def _find_under_another_id(self, note: LaunchJournal, intent: LaunchRecord) -> PodDetails | None:
         """Find the pod if no one knows the id in the create's response, as it may be an order's."""
         try:
-            found = find_out(self._connection, note, intent, 0, believes_absence=True).pods
+            found = find_created_pod(self._connection, note, intent, 0, believes_absence=True).pods
         except PodsError:
             return None
         if found and found[0].id != intent.pod_id:
             self.notices.append(
-                f"The create's response names {clean(intent.pod_id)}, which the service does not show. "
-                f"'{self._name}' is taken to be your new pod {clean(found[0].id)}"
+                f"The create's response names {sanitize(intent.pod_id)}, which the service does not show. "
+                f"'{self._name}' is taken to be your new pod {sanitize(found[0].id)}"
             )
         return found[0] if found else None
 
-    def _notice_twins(self, pods: list[PodDetails], pod: PodDetails, intent: Intent) -> None:
+    def _notice_twins(self, pods: list[PodDetails], pod: PodDetails, intent: LaunchRecord) -> None:
         known = {pod.id, *intent.known_ids}
         named = named_pods(self._connection, pods, intent.name, intent.team_id)
         named += named_pods(self._connection, pods, pod.name or "", pod.team_id)
-        twins = {clean(twin.id): None for twin in named if twin.id not in known}
+        twins = {sanitize(twin.id): None for twin in named if twin.id not in known}
         if twins:
-            sent = "The create was sent again after 429" if self._is_sent_again else "One create was sent"
-            self.notices.append(
-                f"{len(twins) + 1} live pods are called '{self._name}' now: {clean(pod.id)}, which this "
-                f"launch returns, and {join_clean(twins)}. {sent}: the service made more than one pod, or "
-                "the name was launched elsewhere at the same moment. All are billed. '%pods rm ID' "
-                "terminates the one that is too many"
-            )
+            is_again = self._is_sent_again
+            self.notices.append(failures.describe_twins(self._name, pod, twins, is_sent_again=is_again))

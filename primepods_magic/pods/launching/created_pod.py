@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 
 from primepods_magic.api.errors import OutcomeUnknown
 from primepods_magic.api.models import HistoryRow, PodDetails
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.existence import Fate, examine_pod
-from primepods_magic.pods.launching.journal.journal import Intent
+from primepods_magic.pods.existence import PodFate, examine_pod
+from primepods_magic.pods.launching.journal.journal import LaunchRecord
 
 from .agreed_prices import is_above, name_agreed
 from .differences import list_doubts
 from .name_matching import fold_letters, is_name_of, is_same_id
 
 __all__ = [
-    "Outcome",
+    "CreateOutcome",
     "describe_suspect",
     "find_listed",
     "known_ids",
@@ -34,7 +34,7 @@ _SHORTEST_PART = 4
 
 
 @dataclass(frozen=True)
-class Outcome:
+class CreateOutcome:
     """The outcome of a create, as far as it is known.
 
     Parameters
@@ -71,7 +71,9 @@ def known_ids(connection: Connection, pods: Iterable[PodDetails]) -> tuple[str, 
     return tuple({pod_id for pod_id in ids if pod_id})
 
 
-def look_for_new(connection: Connection, intent: Intent, claimed: tuple[Intent, ...]) -> Outcome:
+def look_for_new(
+    connection: Connection, intent: LaunchRecord, claimed: tuple[LaunchRecord, ...]
+) -> CreateOutcome:
     listed = tuple(connection.client.list_all_pods())
     ranked = sorted(
         ((likeness, pod) for pod in listed if (likeness := rate_likeness(connection, pod, intent, claimed))),
@@ -80,41 +82,41 @@ def look_for_new(connection: Connection, intent: Intent, claimed: tuple[Intent, 
     came = [pod for _, pod in ranked]
     live = tuple(pod for pod in came if pod.is_live)
     if live:
-        return Outcome(live, listed=listed)
+        return CreateOutcome(live, listed=listed)
     rows = [row for row in _newest_rows(connection) if rate_likeness(connection, row, intent, claimed)]
     ended = []
     for pod_id in dict.fromkeys([*(row.id for row in rows), *(pod.id for pod in came)]):
         # A row may be of a pod that lives, and one endpoint alone may be mistaken.
         finding = examine_pod(connection, str(pod_id), listed=listed)
         if finding.pod is not None and finding.pod.is_live:
-            return Outcome((finding.pod,), listed=listed)
+            return CreateOutcome((finding.pod,), listed=listed)
         ended += [pod_id] if finding.has_ended or finding.is_live else []
     suspect = next((pod for pod in listed if _is_suspect(connection, pod, intent, claimed)), None)
-    return Outcome(ended_id=ended[0] if ended else None, listed=listed, suspect=suspect)
+    return CreateOutcome(ended_id=ended[0] if ended else None, listed=listed, suspect=suspect)
 
 
-def look_by_id(connection: Connection, intent: Intent, pod_id: str) -> Outcome:
+def look_by_id(connection: Connection, intent: LaunchRecord, pod_id: str) -> CreateOutcome:
     """Look for one pod that was created: a list may leave it out although it lives."""
     listed = tuple(connection.client.list_all_pods())
     respelled = find_listed(connection, listed, intent, pod_id)
     pod_id = pod_id if respelled is None else str(respelled.id)
     finding = examine_pod(connection, pod_id, listed=listed)
-    if finding.fate is Fate.UNKNOWN:
+    if finding.fate is PodFate.UNKNOWN:
         raise OutcomeUnknown(finding.reason)
-    if finding.fate is Fate.ABSENT and not listed and not _newest_rows(connection):
+    if finding.fate is PodFate.ABSENT and not listed and not _newest_rows(connection):
         raise OutcomeUnknown("the service shows no pods and no history at all")
     pod = finding.pod
     if pod is None or not pod.is_live:
-        is_absent = finding.fate is Fate.ABSENT
-        return Outcome(ended_id=None if is_absent else pod_id, listed=listed, is_absent=is_absent)
+        is_absent = finding.fate is PodFate.ABSENT
+        return CreateOutcome(ended_id=None if is_absent else pod_id, listed=listed, is_absent=is_absent)
     if pod.name is None:
         # The status endpoint does not say what a pod is called.
         pod = pod.model_copy(update={"name": intent.name})
-    return Outcome((pod,), listed=listed)
+    return CreateOutcome((pod,), listed=listed)
 
 
 def find_listed(
-    connection: Connection, listed: Iterable[PodDetails], intent: Intent, pod_id: str | None
+    connection: Connection, listed: Iterable[PodDetails], intent: LaunchRecord, pod_id: str | None
 ) -> PodDetails | None:
     """Find the pod of an id in a list, or the new one with the machine that was ordered whose id differs in
     spelling only: the service may have changed the name as well."""
@@ -132,7 +134,10 @@ def find_listed(
 
 
 def rate_likeness(
-    connection: Connection, pod: PodDetails | HistoryRow, intent: Intent, claimed: tuple[Intent, ...]
+    connection: Connection,
+    pod: PodDetails | HistoryRow,
+    intent: LaunchRecord,
+    claimed: tuple[LaunchRecord, ...],
 ) -> int:
     """Rate how surely a pod is the one that was ordered: 0 is not at all."""
     if not pod.id or pod.id in intent.known_ids or not connection.may_be_mine(pod):
@@ -157,24 +162,26 @@ def rate_likeness(
     return 2 if is_machine else 1
 
 
-def _count_doubts(pod: PodDetails, intent: Intent) -> int:
+def _count_doubts(pod: PodDetails, intent: LaunchRecord) -> int:
     """Count what speaks for a pod of another computer, a price above the agreed one included."""
     is_dearer = intent.agreed_usd_hr is not None and is_above(pod, intent.agreed_usd_hr)
     return is_dearer + len(list_doubts(pod, replace(intent, is_found=True)))
 
 
-def _is_older_row(pod: PodDetails | HistoryRow, intent: Intent) -> bool:
+def _is_older_row(pod: PodDetails | HistoryRow, intent: LaunchRecord) -> bool:
     """Return whether this is the history's row of a pod that began before the launch: rows come late."""
     if not isinstance(pod, HistoryRow) or pod.created_at is None:
         return False
     return (intent.sent_at - pod.created_at).total_seconds() > _CLOCK_SKEW_S
 
 
-def _is_machine(pod: PodDetails | HistoryRow, intent: Intent) -> bool:
+def _is_machine(pod: PodDetails | HistoryRow, intent: LaunchRecord) -> bool:
     return (fold_letters(pod.gpu_name), pod.gpu_count) == (fold_letters(intent.gpu_type), intent.gpu_count)
 
 
-def _is_suspect(connection: Connection, pod: PodDetails, intent: Intent, claimed: tuple[Intent, ...]) -> bool:
+def _is_suspect(
+    connection: Connection, pod: PodDetails, intent: LaunchRecord, claimed: tuple[LaunchRecord, ...]
+) -> bool:
     """Return whether a pod is new and has the machine of a launch, or its name within another one."""
     is_new = bool(pod.id) and pod.id not in intent.known_ids and pod.is_live
     letters = fold_letters(intent.name)
@@ -191,27 +198,28 @@ def _is_suspect(connection: Connection, pod: PodDetails, intent: Intent, claimed
     )
 
 
-def describe_suspect(pod: PodDetails, intent: Intent) -> str:
-    name, price = clean(intent.name), ""
+def describe_suspect(pod: PodDetails, intent: LaunchRecord) -> str:
+    name, price = sanitize(intent.name), ""
     if pod.highest_usd_hr is not None:
         price = f" at ${pod.highest_usd_hr:.2f}/h"
         if intent.agreed_usd_hr is not None and is_above(pod, intent.agreed_usd_hr):
             # It may be another launch's, and its work.
             price += f", above {name_agreed(intent.agreed_usd_hr)} for '{name}', and was not ended"
     return (
-        f"Could not determine whether '{name}' was created: your pod '{clean(pod.name)}' ({clean(pod.id)}) "
+        f"Could not determine whether '{name}' was created: your pod '{sanitize(pod.name)}' "
+        f"({sanitize(pod.id)}) "
         f"is new and is billed{price}. If it is this one, use it under that name or terminate it. If it is "
         f"not, '--new' (in Python: new=True) rents '{name}'"
     )
 
 
-def _is_claimed(pod: PodDetails | HistoryRow, intent: Intent, other: Intent) -> bool:
+def _is_claimed(pod: PodDetails | HistoryRow, intent: LaunchRecord, other: LaunchRecord) -> bool:
     """Return whether a pod is another launch's of this account, by its id or by its very name."""
     is_by_name = other.pod_id is None and other.name == pod.name and other.name != intent.name
     return other.is_of(intent.accounts) and (other.pod_id == pod.id or is_by_name)
 
 
-def _seconds_apart(pod: PodDetails, intent: Intent) -> float:
+def _seconds_apart(pod: PodDetails, intent: LaunchRecord) -> float:
     """Break ties only, by the service's own clock."""
     return abs((pod.created_at - intent.sent_at).total_seconds()) if pod.created_at else float("inf")
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import clean
-from primepods_magic.pods.launching.journal.journal import Intent, Order
+from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.pods.launching.journal.journal import LaunchRecord, Order
 
 from .name_matching import fold_letters, has_changed
 
@@ -14,7 +14,7 @@ __all__ = ["is_billed_to", "list_changes", "list_doubts"]
 _CLOCK_SKEW_S = 60.0
 
 
-def list_changes(pod: PodDetails, intent: Intent) -> list[str]:
+def list_changes(pod: PodDetails, intent: LaunchRecord) -> list[str]:
     """List how a pod differs from what was ordered.
 
     Parameters
@@ -26,18 +26,18 @@ def list_changes(pod: PodDetails, intent: Intent) -> list[str]:
     """
     changes = []
     if pod.name is not None and pod.name != intent.name:
-        changes.append(f"its name is '{clean(pod.name)}', not '{clean(intent.name)}'")
+        changes.append(f"its name is '{sanitize(pod.name)}', not '{sanitize(intent.name)}'")
     if not is_billed_to(pod, intent.team_id):
-        team, wanted = (f"team {clean(id)}" if id else "you" for id in (pod.team_id, intent.team_id))
+        team, wanted = (f"team {sanitize(id)}" if id else "you" for id in (pod.team_id, intent.team_id))
         changes.append(f"it is billed to {team}, not to {wanted}")
     if has_changed(pod.gpu_name, intent.gpu_type):
-        changes.append(f"its GPU is {clean(pod.gpu_name)}, not {clean(intent.gpu_type)}")
+        changes.append(f"its GPU is {sanitize(pod.gpu_name)}, not {sanitize(intent.gpu_type)}")
     if has_changed(pod.gpu_count, intent.gpu_count):
         changes.append(f"it has {pod.gpu_count} GPUs, not {intent.gpu_count}")
     return changes + (_list_further_changes(pod, intent.order) if intent.order else [])
 
 
-def list_doubts(pod: PodDetails, intent: Intent) -> list[str]:
+def list_doubts(pod: PodDetails, intent: LaunchRecord) -> list[str]:
     """List why a pod that was found by looking may have been launched elsewhere under the same name.
 
     The name, the team and the GPUs are what such a pod is found by; a service that changes them is known, and
@@ -80,7 +80,7 @@ def _list_further_changes(pod: PodDetails, order: Order) -> list[str]:
         ("template", pod.custom_template_id, order.template_id),
     )
     changes += [
-        f"its {what} is {clean(has)}, not {clean(wanted)}"
+        f"its {what} is {sanitize(has)}, not {sanitize(wanted)}"
         for what, has, wanted in words
         if has_changed(has, wanted)
     ]

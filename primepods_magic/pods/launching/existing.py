@@ -7,15 +7,15 @@ from dataclasses import replace
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.journal.journal import Intent, IntentFile
+from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord
 from primepods_magic.pods.launching.journal.lookup import hold_name
 
 from .agreed_prices import describe_dearer, describe_unread, is_above
 from .differences import list_doubts
-from .limits import end_above_agreement
-from .naming import name_space
+from .limits import terminate_above_agreement
+from .naming import name_scope
 from .plan import LaunchPlan
-from .recovery import Earlier
+from .recovery import ResumedLaunch
 
 __all__ = ["hold_pod", "list_notices", "return_earlier", "return_existing"]
 
@@ -36,11 +36,13 @@ def return_existing(connection: Connection, plan: LaunchPlan) -> PodDetails | No
         with hold_name(connection, plan.spec) as note:
             return_earlier(connection, plan, earlier, note)
     else:
-        return_earlier(connection, plan, earlier, IntentFile(name_space(connection, plan.spec), plan.name))
+        return_earlier(connection, plan, earlier, LaunchJournal(name_scope(connection, plan.spec), plan.name))
     return pod
 
 
-def return_earlier(connection: Connection, plan: LaunchPlan, earlier: Earlier, note: IntentFile) -> None:
+def return_earlier(
+    connection: Connection, plan: LaunchPlan, earlier: ResumedLaunch, note: LaunchJournal
+) -> None:
     """Note that an earlier launch's pod is returned and what is agreed to now; terminate it if it is above.
 
     If the pod comes up still, it is held to its price from now on. The name's lock is held, unless there is
@@ -75,12 +77,12 @@ def list_notices(plan: LaunchPlan, pod: PodDetails) -> list[str]:
 
 
 def hold_pod(
-    connection: Connection, note: IntentFile, pod: PodDetails, intent: Intent, agreed_usd_hr: float
+    connection: Connection, note: LaunchJournal, pod: PodDetails, intent: LaunchRecord, agreed_usd_hr: float
 ) -> None:
     """Hold the pod of a launch to a price from now on, or to more if its launch record says so by then."""
 
     def end(dearer: PodDetails, usd_hr: float) -> PodsError:
-        return end_above_agreement(connection, dearer, usd_hr, list_doubts(dearer, intent))
+        return terminate_above_agreement(connection, dearer, usd_hr, list_doubts(dearer, intent))
 
     def read_newest_usd_hr() -> float:
         # Records are replaced as a whole, so one can be read without the name's lock.
@@ -91,12 +93,12 @@ def hold_pod(
     connection.agreements.add(str(pod.id), agreed_usd_hr, end, read_newest_usd_hr, launched_s_ago=age_s)
 
 
-def _raise_agreed(intent: Intent, plan: LaunchPlan) -> float | None:
+def _raise_agreed(intent: LaunchRecord, plan: LaunchPlan) -> float | None:
     """Return what is agreed to for a recorded pod when its launch is run again."""
     agreed_usd_hr = intent.agreed_usd_hr
     return None if agreed_usd_hr is None else max(agreed_usd_hr, plan.stated_usd_hr)
 
 
-def _is_news(intent: Intent, plan: LaunchPlan) -> bool:
+def _is_news(intent: LaunchRecord, plan: LaunchPlan) -> bool:
     """Return whether returning a pod changes its launch record."""
     return not intent.is_delivered or _raise_agreed(intent, plan) != intent.agreed_usd_hr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal
 
 from primepods_magic.api.errors import (
@@ -12,18 +13,26 @@ from primepods_magic.api.errors import (
     ServiceUnavailable,
     WaitInterrupted,
 )
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.offers import Quote, alternatives
 
 from .plan import LaunchPlan
 
-__all__ = ["Stage", "describe_interrupt", "describe_not_created", "describe_sold_out", "is_refusal"]
+__all__ = [
+    "LaunchStage",
+    "describe_interrupt",
+    "describe_not_created",
+    "describe_sold_out",
+    "describe_twins",
+    "is_refusal",
+]
 
-Stage = Literal["looking", "ending", "creating", "done"]
+LaunchStage = Literal["looking", "ending", "creating", "done"]
 
 
-def describe_interrupt(stage: Stage, name: str) -> PodsError:
+def describe_interrupt(stage: LaunchStage, name: str) -> PodsError:
     """Return the error that reports an interrupted launch.
 
     Parameters
@@ -73,7 +82,7 @@ def describe_not_created(plan: LaunchPlan, unknown: OutcomeUnknown, settle_s: fl
     reason = f"the service {verb} (HTTP {status})" if status else "no good answer came"
     said = f" with: {unknown.said}" if unknown.said else ""
     error = kind(
-        f"'{clean(plan.name)}' was not created{'' if is_refused else _AS_FAR_AS_SEEN}: {reason}{said}. No "
+        f"'{sanitize(plan.name)}' was not created{'' if is_refused else _AS_FAR_AS_SEEN}: {reason}{said}. No "
         f"such pod was to be seen within {settle_s:g} s. {_MAY_APPEAR}",
         status_code=status,
         request_id=unknown.request_id,
@@ -95,10 +104,22 @@ def describe_sold_out(
     is_failure = sold_out.status_code is not None and sold_out.status_code >= 500
     later = f" {_MAY_APPEAR}" if is_failure else ""
     error = OutOfStock(
-        f"{sold_out}; '{clean(plan.name)}' was not created.{near}{later}",
+        f"{sold_out}; '{sanitize(plan.name)}' was not created.{near}{later}",
         status_code=sold_out.status_code,
         request_id=sold_out.request_id,
         said=sold_out.said,
     )
     error.may_be_billed = is_failure
     return error
+
+
+def describe_twins(name: str, pod: PodDetails, twins: Iterable[str], *, is_sent_again: bool) -> str:
+    """Describe several live pods of one name after a launch, of which it returns one."""
+    others = list(twins)
+    sent = "The create was sent again after 429" if is_sent_again else "One create was sent"
+    return (
+        f"{len(others) + 1} live pods are called '{name}' now: {sanitize(pod.id)}, which this launch "
+        f"returns, and {join_sanitized(others)}. {sent}: the service made more than one pod, or the name was "
+        "launched elsewhere at the same moment. All are billed. '%pods rm ID' terminates the one that is too "
+        "many"
+    )

@@ -8,21 +8,30 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, LaunchRefused
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_flags, check_kind
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import current
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.spec.spec import PodSpec, spec_from_mapping
-from primepods_magic.pods.support.background import run_behind
+from primepods_magic.pods.support.background import run_in_background
 
-from .create import Creation
+from .create import PodCreation
 from .existing import list_notices, return_existing
 from .limits import Limits
 from .plan import LaunchPlan, check_call, plan_launch
 from .recovery import SETTLE_S
 
-__all__ = ["LaunchPlan", "Limits", "agree", "carry_out", "launch", "plan_launch", "tell_all", "warn"]
+__all__ = [
+    "LaunchPlan",
+    "Limits",
+    "carry_out",
+    "launch",
+    "plan_launch",
+    "require_consent",
+    "tell_all",
+    "warn",
+]
 
 
 def launch(
@@ -139,19 +148,19 @@ def carry_out(
         return Pod(connection, plan.existing)
     for notice in plan.notices:
         tell(notice)
-    agree(connection, [plan], yes, confirm and (lambda: confirm(plan)))
-    creation = Creation(connection, plan)
+    require_consent(connection, [plan], yes, confirm and (lambda: confirm(plan)))
+    creation = PodCreation(connection, plan)
     details = None
     # Raised after the block: what breaks a create off would stay attached, with all that was sent.
     with contextlib.suppress(KeyboardInterrupt):
-        details = run_behind(connection, creation.run).result()
+        details = run_in_background(connection, creation.run).result()
     if details is None:
         raise creation.interrupt()
     tell_all(tell, creation.notices)
     return Pod(connection, details, is_new=creation.has_ordered)
 
 
-def agree(
+def require_consent(
     connection: Connection, plans: Sequence[LaunchPlan], yes: bool, confirm: Callable[[], bool] | None
 ) -> None:
     """Make sure that somebody agrees to what the plans cost and end.
@@ -175,7 +184,7 @@ def agree(
         )
     # Any text is true, also "n": only True itself agrees.
     if confirm() is not True:
-        names = ", ".join(f"'{clean(plan.name)}'" for plan in asking)
+        names = ", ".join(f"'{sanitize(plan.name)}'" for plan in asking)
         raise LaunchRefused(
             f"{names} {'was' if len(asking) == 1 else 'were'} not agreed to; nothing was created"
         )

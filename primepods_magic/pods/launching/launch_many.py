@@ -10,18 +10,18 @@ from queue import SimpleQueue
 
 from primepods_magic.api.errors import InvalidRequest, LaunchIncomplete, PodsError, WaitInterrupted
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import current
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.spec.spec import PodSpec, specs_from_mapping, with_own_names
-from primepods_magic.pods.support.background import run_all_behind
+from primepods_magic.pods.support.background import run_concurrently
 
-from .create import Creation
+from .create import PodCreation
 from .existing import list_notices, return_existing
-from .launch import agree, tell_all, warn
-from .limits import Limits, refuse_together
+from .launch import require_consent, tell_all, warn
+from .limits import Limits, check_total_limit
 from .plan import LaunchPlan, check_call, plan_launch
 from .recovery import SETTLE_S
 
@@ -118,7 +118,7 @@ def plan_many(
 
     wanted = _as_specs(specs)
     try:
-        under_way = run_all_behind(connection, map(planned, wanted))
+        under_way = run_concurrently(connection, map(planned, wanted))
         # What they say meanwhile is told by this thread, whose cell it belongs to.
         while wait(under_way, timeout=_HEAR_S).not_done or not heard.empty():
             while not heard.empty():
@@ -128,7 +128,7 @@ def plan_many(
             ended = {pod.id for plan in plans for pod in plan.replaces}
             others = [pod for pod in connection.client.list_all_pods() if pod.id not in ended]
             quotes = [plan.quote for plan in plans if plan.quote]
-            refuse_together(limits, quotes, filter(connection.may_be_mine, others))
+            check_total_limit(limits, quotes, filter(connection.may_be_mine, others))
     except KeyboardInterrupt:
         raise WaitInterrupted("interrupted before any pod was ordered; nothing was created by this") from None
     return plans
@@ -146,11 +146,13 @@ def carry_out_many(
     tell = tell or warn
     for notice in dict.fromkeys(notice for plan in plans for notice in plan.notices):
         tell(notice)
-    agree(connection, plans, yes, confirm)
-    creations = {place: Creation(connection, plan) for place, plan in enumerate(plans) if not plan.existing}
+    require_consent(connection, plans, yes, confirm)
+    creations = {
+        place: PodCreation(connection, plan) for place, plan in enumerate(plans) if not plan.existing
+    }
     begun: list[Future[PodDetails]] = []
     with contextlib.suppress(KeyboardInterrupt):
-        wait(run_all_behind(connection, [creation.run for creation in creations.values()], begun=begun))
+        wait(run_concurrently(connection, [creation.run for creation in creations.values()], begun=begun))
     came = {
         place: _outcome(creation, future)
         for (place, creation), future in zip_longest(creations.items(), begun)
@@ -195,12 +197,13 @@ def _hold_or_report(connection: Connection, plan: LaunchPlan) -> PodDetails | Po
         return error
     except KeyboardInterrupt:
         return WaitInterrupted(
-            f"interrupted while the price of '{clean(plan.name)}' was compared with what was agreed to. It "
+            f"interrupted while the price of '{sanitize(plan.name)}' was compared with what was agreed "
+            "to. It "
             "is there and may be billed"
         )
 
 
-def _outcome(creation: Creation, future: Future[PodDetails] | None) -> PodDetails | PodsError:
+def _outcome(creation: PodCreation, future: Future[PodDetails] | None) -> PodDetails | PodsError:
     """Return what came of a creation. Without a future, Ctrl-C came before or just after its start."""
     if future is None or not future.done():
         return creation.interrupt()
@@ -231,10 +234,10 @@ def _account(
     for plan, outcome in zip(plans, outcomes, strict=True):
         if isinstance(outcome, PodDetails):
             price = "" if outcome.price_hr is None else f", ${outcome.price_hr:.2f}/h"
-            said = f"is there ({clean(outcome.id)}{price})"
+            said = f"is there ({sanitize(outcome.id)}{price})"
         else:
             said = f"{type(outcome).__name__}: {outcome}"
-        lines.append(f"  {clean(plan.name)}: {said}")
+        lines.append(f"  {sanitize(plan.name)}: {said}")
     is_open = any(isinstance(outcome, PodsError) and outcome.may_be_billed for outcome in outcomes)
     head = f"none of {len(plans)} pods is {'known to be ' if is_open else ''}there"
     if pods:

@@ -9,24 +9,24 @@ from dataclasses import dataclass, fields
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import as_word, brief, clean, join_clean
+from primepods_magic.api.text.sanitize import as_word, brief, join_sanitized, sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.rates import burn_usd_hr
-from primepods_magic.pods.terminate import GONE, remove_pods
+from primepods_magic.pods.terminate import GONE, terminate_pods
 
 from .agreed_prices import describe_price, is_above, name_agreed
 
 __all__ = [
     "Limits",
-    "end_above_agreement",
-    "end_if_too_dear",
+    "check_limits",
+    "check_total_limit",
     "highest_burn_usd_hr",
+    "limit_violation",
     "missing_ssh_key",
-    "refuse_above",
-    "refuse_together",
-    "why_above",
+    "terminate_above_agreement",
+    "terminate_if_over_limit",
 ]
 
 # Services round; a pod is not ended for a millionth of its price.
@@ -51,7 +51,7 @@ class Limits:
 
     Examples
     --------
-    >>> launch(gpu="H100_80GB", limits=Limits(max_price_usd_hr=4))           # doctest: +SKIP
+    >>> launch(gpu="H100_80GB", limits=QuantityRange(max_price_usd_hr=4))           # doctest: +SKIP
     """
 
     max_price_usd_hr: float | None = None
@@ -79,20 +79,20 @@ def highest_burn_usd_hr(pods: Iterable[PodDetails]) -> float:
     )
 
 
-def refuse_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> None:
-    """Refuse a launch that is above a ceiling by the upper estimate. Parameters as `why_above`.
+def check_limits(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> None:
+    """Refuse a launch that is above a ceiling by the upper estimate. Parameters as `limit_violation`.
 
     Raises
     ------
     BudgetExceeded
         Nothing was created.
     """
-    why = why_above(limits, quote, name, others)
+    why = limit_violation(limits, quote, name, others)
     if why:
         raise BudgetExceeded(f"{why}; nothing was created")
 
 
-def why_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> str:
+def limit_violation(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> str:
     """Which ceiling a launch is above by the upper estimate, in words; empty where it is below all.
 
     Parameters
@@ -106,7 +106,7 @@ def why_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetai
     others : iterable of PodDetails
         My live pods beside it.
     """
-    name = clean(name)
+    name = sanitize(name)
     ceiling = limits.max_price_usd_hr
     if ceiling is not None and quote.price_usd_hr > ceiling * _ROUNDING:
         return f"'{name}' is {quote}: above the ceiling of ${ceiling:.2f}/h for one pod (max_price_usd_hr)"
@@ -121,13 +121,13 @@ def why_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetai
         text = unpriced[0].unread_price
         has = "has no price" if text is None else f"has a price that cannot be read ('{brief(text)}')"
         return (
-            f"'{clean(unpriced[0].name)}' {has}, so whether '{name}' keeps below the ceiling of "
+            f"'{sanitize(unpriced[0].name)}' {has}, so whether '{name}' keeps below the ceiling of "
             f"${ceiling:.2f}/h for all pods (max_burn_usd_hr) cannot be told"
         )
     burn = highest_burn_usd_hr(others)
     if burn + quote.price_usd_hr <= ceiling * _ROUNDING:
         return ""
-    cut_off = join_clean(f"'{pod.name}'" for pod in others if not pod.id)
+    cut_off = join_sanitized(f"'{pod.name}'" for pod in others if not pod.id)
     counted = f" ({cut_off} included, whose launch was cut off and may have made a pod)" if cut_off else ""
     return (
         f"'{name}' is {quote}: with the ${burn:.2f}/h of your live pods{counted} above the ceiling of "
@@ -135,7 +135,7 @@ def why_above(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetai
     )
 
 
-def refuse_together(limits: Limits, quotes: Iterable[Quote], others: Iterable[PodDetails]) -> None:
+def check_total_limit(limits: Limits, quotes: Iterable[Quote], others: Iterable[PodDetails]) -> None:
     """Refuse several launches that are above the ceiling for all pods together, although each alone is not.
 
     Parameters
@@ -161,7 +161,7 @@ def refuse_together(limits: Limits, quotes: Iterable[Quote], others: Iterable[Po
         )
 
 
-def end_if_too_dear(
+def terminate_if_over_limit(
     connection: Connection,
     pod: PodDetails,
     spec: PodSpec,
@@ -210,10 +210,10 @@ def end_if_too_dear(
             together = "" if rate_usd_hr == price_usd_hr else f", with your other pods ${rate_usd_hr:.2f}/h"
             raise _end_too_dear(connection, pod, doubts, together, f"{what} of ${ceiling:.2f}/h")
     if is_above(pod, agreed_usd_hr):
-        raise end_above_agreement(connection, pod, agreed_usd_hr, doubts)
+        raise terminate_above_agreement(connection, pod, agreed_usd_hr, doubts)
 
 
-def end_above_agreement(
+def terminate_above_agreement(
     connection: Connection, pod: PodDetails, agreed_usd_hr: float, doubts: Sequence[str] = ()
 ) -> BudgetExceeded:
     """Terminate a pod that costs more than was agreed to, and return the error that reports it; a pod of
@@ -233,7 +233,7 @@ def _end_too_dear(
         elif not connection.may_be_mine(pod):
             ended = "was not ended: it belongs to another user. '%pods ls' shows your pods"
         else:
-            outcome = remove_pods(connection, [pod])[0].outcome
+            outcome = terminate_pods(connection, [pod])[0].outcome
             ended = f"was ended: {outcome}" if outcome == GONE else f"was asked to end: {outcome}"
     except PodsError as error:
         ended = f"could not be ended ({error}). It is billed until '%pods rm {as_word(pod.id)}' ends it"

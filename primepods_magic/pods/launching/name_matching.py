@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 
 __all__ = ["fold_letters", "fold_name", "has_changed", "is_name_of", "is_same_id"]
 
@@ -50,7 +50,7 @@ def has_changed(has: object, wanted: object) -> bool:
 
 def _drop_marks(text: str | None) -> str:
     """Return text in lower case without accents and without characters that show nothing."""
-    shown = clean(text).replace("\ufffd", "")
+    shown = sanitize(text).replace("\ufffd", "")
     return "".join(
         letter
         for letter in unicodedata.normalize("NFKD", shown).casefold()

@@ -6,20 +6,20 @@ from dataclasses import dataclass
 
 from primepods_magic.api.errors import NameInUse, PodFailed, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import brief, clean, join_clean
+from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.find import same_name
 from primepods_magic.pods.spec.spec import PodSpec
 
 from .differences import is_billed_to
 from .name_matching import fold_name, has_changed
-from .recovery import Earlier
+from .recovery import ResumedLaunch
 
-__all__ = ["Standing", "name_space", "named_pods", "shares_by_default", "standing", "team_of"]
+__all__ = ["NameCheck", "check_name", "name_scope", "named_pods", "shares_by_default", "team_of"]
 
 
 @dataclass(frozen=True)
-class Standing:
+class NameCheck:
     """How the live pods of a name stand to a spec.
 
     Parameters
@@ -51,7 +51,7 @@ def shares_by_default(connection: Connection, spec: PodSpec) -> bool:
     return is_open and connection.settings.shares_with_team and team_of(connection, spec) is not None
 
 
-def name_space(connection: Connection, spec: PodSpec) -> str:
+def name_scope(connection: Connection, spec: PodSpec) -> str:
     """Within what a name is one pod's: the service, me, and the team that is billed."""
     return f"{connection.account}\n{team_of(connection, spec)}"
 
@@ -63,14 +63,14 @@ def named_pods(
     return [pod for pod in same_name(connection, pods, name) if is_billed_to(pod, team_id)]
 
 
-def standing(
+def check_name(
     connection: Connection,
     pods: list[PodDetails],
     spec: PodSpec,
     *,
-    earlier: Earlier | None = None,
+    earlier: ResumedLaunch | None = None,
     digest: str = "",
-) -> Standing:
+) -> NameCheck:
     """Compare the live pods of a spec's name with the spec.
 
     Parameters
@@ -92,39 +92,40 @@ def standing(
     matches = named_pods(connection, pods, spec.pod_name, team_id)
     if recorded is not None:
         matches = [recorded, *(pod for pod in matches if pod.id != recorded.id)]
-    name = clean(spec.pod_name)
+    name = sanitize(spec.pod_name)
     if not matches:
         return _compare_spellings(connection, pods, spec, team_id)
     if not all(pod is recorded or connection.is_mine(pod) for pod in matches):
         why = f"a live pod is called '{name}', and your key may not say whether it is yours"
         ways = "Use another name, or '--new' for one more of this name"
-        return Standing(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
+        return NameCheck(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
     if len(matches) > 1:
-        ids = join_clean(pod.id for pod in matches)
+        ids = join_sanitized(pod.id for pod in matches)
         why = f"{len(matches)} live pods are called '{name}' ({ids})"
         ways = "'%pods rm ID' ends the one that is too many"
-        return Standing(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
+        return NameCheck(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
     pod = matches[0]
     if pod.has_failed:
         reason = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
         why = f"the pod '{name}' has failed{reason}"
         ways = (
-            f"It may go on being billed; '%pods rm {pod.word}' ends it, and '--replace' ends it and launches "
+            f"It may go on being billed; '%pods rm {pod.cli_name}' ends it, and '--replace' ends it and "
+            "launches "
             "it anew"
         )
-        return Standing(None, (pod,), why, PodFailed(f"{why}; nothing was created. {ways}"))
+        return NameCheck(None, (pod,), why, PodFailed(f"{why}; nothing was created. {ways}"))
     is_same_launch = pod is recorded and earlier is not None and earlier.intent.digest == digest
     differences = [] if is_same_launch else _differences(pod, spec)
     if differences:
         why = f"a live pod is called '{name}' and differs ({'; '.join(differences)})"
         ways = "Use another name, '--new' for one more of this name, or '--replace' to end that one first"
-        return Standing(None, (pod,), why, NameInUse(f"{why}; nothing was created. {ways}"))
-    return Standing(pod=pod)
+        return NameCheck(None, (pod,), why, NameInUse(f"{why}; nothing was created. {ways}"))
+    return NameCheck(pod=pod)
 
 
 def _compare_spellings(
     connection: Connection, pods: list[PodDetails], spec: PodSpec, team_id: str | None
-) -> Standing:
+) -> NameCheck:
     """Refuse a name that differs from a live pod's in nothing that a person sees: a service may have changed
     it, and renting again would be the second time."""
     wanted = fold_name(spec.pod_name)
@@ -136,12 +137,12 @@ def _compare_spellings(
             and connection.is_mine(pod)
         ):
             why = (
-                f"your live pod '{clean(pod.name)}' ({clean(pod.id)}) differs from "
-                f"'{clean(spec.pod_name)}' in spelling only"
+                f"your live pod '{sanitize(pod.name)}' ({sanitize(pod.id)}) differs from "
+                f"'{sanitize(spec.pod_name)}' in spelling only"
             )
             ways = "Use that name or another one, or '--new' to rent one more"
-            return Standing(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
-    return Standing()
+            return NameCheck(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
+    return NameCheck()
 
 
 def _differences(pod: PodDetails, spec: PodSpec) -> list[str]:
@@ -161,4 +162,4 @@ def _differences(pod: PodDetails, spec: PodSpec) -> list[str]:
 
 
 def _format_value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else clean(value)
+    return f"{value:g}" if isinstance(value, float) else sanitize(value)

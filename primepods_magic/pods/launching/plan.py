@@ -20,7 +20,7 @@ from primepods_magic.api.requests import (
     describe_problems,
     join_problems,
 )
-from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_flags, check_kind, check_seconds
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.journal.lookup import hold_name
@@ -29,9 +29,9 @@ from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.unlisted import list_for_launch
 
 from .differences import is_billed_to
-from .limits import Limits, missing_ssh_key, refuse_above
-from .naming import shares_by_default, standing, team_of
-from .recovery import SETTLE_S, Earlier, recall_launch
+from .limits import Limits, check_limits, missing_ssh_key
+from .naming import check_name, shares_by_default, team_of
+from .recovery import SETTLE_S, ResumedLaunch, resume_launch
 
 __all__ = ["LaunchPlan", "check_call", "plan_launch"]
 
@@ -97,7 +97,7 @@ class LaunchPlan:
     limits: Limits = NO_LIMITS
     settle_s: float = SETTLE_S
     notices: tuple[str, ...] = ()
-    earlier: Earlier | None = None
+    earlier: ResumedLaunch | None = None
     is_recorded: bool = True
     is_locked: bool = True
 
@@ -128,7 +128,7 @@ class LaunchPlan:
     def consequences(self) -> str:
         """What a person agrees to, in words."""
         ended = "".join(
-            f"; before that, the present '{clean(pod.name)}' ({clean(pod.id)}) is ended"
+            f"; before that, the present '{sanitize(pod.name)}' ({sanitize(pod.id)}) is ended"
             for pod in self.replaces
         )
         return f"{self.quote}{ended}"
@@ -186,7 +186,7 @@ def plan_launch(
         return _completed(connection, plan, replace_existing, tell or _nobody)
     except KeyboardInterrupt:
         raise WaitInterrupted(
-            f"interrupted before '{clean(spec.pod_name)}' was ordered; nothing was created by this"
+            f"interrupted before '{sanitize(spec.pod_name)}' was ordered; nothing was created by this"
         ) from None
 
 
@@ -198,7 +198,7 @@ def _completed(
     pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name, is_new=plan.new)
     in_the_way: tuple[PodDetails, ...] = ()
     if not plan.new:
-        found = standing(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
+        found = check_name(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
         if found.refusal and not (replace_existing and found.in_the_way):
             if earlier is not None:
                 # It may have failed and be billed.
@@ -211,7 +211,7 @@ def _completed(
         return replace(plan, existing=earlier.pod)
     quote = choose_offer(connection.client, plan.spec)
     others = [pod for pod in pods if connection.may_be_mine(pod) and pod not in in_the_way]
-    refuse_above(plan.limits, quote, plan.name, others)
+    check_limits(plan.limits, quote, plan.name, others)
     notices = [
         missing_ssh_key(connection, plan.spec),
         None if plan.is_recorded else _UNRECORDED,
@@ -243,15 +243,16 @@ def _describe_namesakes(connection: Connection, plan: LaunchPlan, pods: list[Pod
     if plan.new or not found:
         return None
     return (
-        f"You have a live pod called '{clean(plan.name)}' that is billed elsewhere: {join_clean(found)}. "
-        f"This launch rents another one, billed to {f'team {clean(team_id)}' if team_id else 'you'}"
+        f"You have a live pod called '{sanitize(plan.name)}' that is billed elsewhere: "
+        f"{join_sanitized(found)}. "
+        f"This launch rents another one, billed to {f'team {sanitize(team_id)}' if team_id else 'you'}"
     )
 
 
 def _recall_earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]) -> LaunchPlan:
     """Find the pod that was launched under this name before, and whether this launch can be recorded and
     locked."""
-    name = clean(plan.name)
+    name = sanitize(plan.name)
     said: set[str] = set()
 
     def once(text: str) -> None:
@@ -269,7 +270,7 @@ def _recall_earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[st
             once(
                 f"the outcome of a launch of '{name}' is not known; looking for its pod before anything else"
             )
-        earlier = recall_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
+        earlier = resume_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
         return replace(plan, earlier=earlier, is_recorded=note.is_usable(), is_locked=note.is_locked)
 
 

@@ -7,21 +7,21 @@ from dataclasses import dataclass, replace
 
 from primepods_magic.api.errors import ConnectionClosed, OutcomeUnknown, PodsError
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.journal.journal import Intent, IntentFile, digest_accounts
+from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord, digest_accounts
 from primepods_magic.pods.launching.journal.name_lock import launching
 from primepods_magic.pods.watching.backoff import BELIEVED_S, SETTLE_S
 
-from .created_pod import Outcome, describe_suspect, look_by_id, look_for_new
+from .created_pod import CreateOutcome, describe_suspect, look_by_id, look_for_new
 
 __all__ = [
     "SETTLE_S",
-    "Earlier",
+    "ResumedLaunch",
     "claim_pod",
     "digest_accounts",
-    "find_out",
-    "recall_launch",
+    "find_created_pod",
+    "resume_launch",
 ]
 
 # The lock for taking a pod for a launch's own; no name is empty.
@@ -29,7 +29,7 @@ _CLAIMS = "\0claims"
 
 
 @dataclass(frozen=True)
-class Earlier:
+class ResumedLaunch:
     """The live pod of an earlier launch of the name on this computer.
 
     Parameters
@@ -45,19 +45,19 @@ class Earlier:
     """
 
     pod: PodDetails
-    intent: Intent
+    intent: LaunchRecord
     is_untold: bool
     listed: tuple[PodDetails, ...]
 
 
-def recall_launch(
+def resume_launch(
     connection: Connection,
-    note: IntentFile,
+    note: LaunchJournal,
     digest: str,
     settle_s: float,
     *,
     is_new: bool = False,
-) -> Earlier | None:
+) -> ResumedLaunch | None:
     """Find the live pod of the name's recorded launch, whatever the service calls it or lists.
 
     Parameters
@@ -83,13 +83,15 @@ def recall_launch(
         return None
     at_least_s = connection.clock.least_age_s(intent.sent_at, intent.noted_at_s)
     left_s = 0.0 if intent.is_over else max(0.0, settle_s - at_least_s)
-    outcome = find_out(connection, note, intent, left_s, ignores_suspect=is_new, believes_absence=is_new)
+    outcome = find_created_pod(
+        connection, note, intent, left_s, ignores_suspect=is_new, believes_absence=is_new
+    )
     for place, pod_id in enumerate(intent.earlier_ids):
         if outcome.pods:
             break
         older = replace(intent, pod_id=pod_id, earlier_ids=intent.earlier_ids[place + 1 :])
         older = replace(older, digest="", is_delivered=True, is_seen=True, agreed_usd_hr=None)
-        outcome = find_out(connection, note, older, 0.0, believes_absence=True)
+        outcome = find_created_pod(connection, note, older, 0.0, believes_absence=True)
         intent = older if outcome.pods else intent
     if not outcome.pods:
         # The record of a pod that has ended stays, so that a late row of it is known when it comes.
@@ -98,18 +100,18 @@ def recall_launch(
         return None
     pod = outcome.pods[0]
     is_untold = not intent.is_delivered and intent.digest == digest
-    return Earlier(pod, note.read() or replace(intent, pod_id=pod.id), is_untold, outcome.listed)
+    return ResumedLaunch(pod, note.read() or replace(intent, pod_id=pod.id), is_untold, outcome.listed)
 
 
-def find_out(
+def find_created_pod(
     connection: Connection,
-    note: IntentFile,
-    intent: Intent,
+    note: LaunchJournal,
+    intent: LaunchRecord,
     settle_s: float,
     *,
     ignores_suspect: bool = False,
     believes_absence: bool = False,
-) -> Outcome:
+) -> CreateOutcome:
     """Look for the pod of a launch in the list and in the history, until it is there or the time is over.
 
     Parameters
@@ -145,7 +147,8 @@ def find_out(
         except PodsError as error:
             if is_last or isinstance(error, ConnectionClosed):
                 raise OutcomeUnknown(
-                    f"Could not determine whether '{clean(intent.name)}' exists: looking failed ({error}). "
+                    f"Could not determine whether '{sanitize(intent.name)}' exists: looking failed "
+                    f"({error}). "
                     "It may exist and be billed. Run this again to look again, or '%pods ls' to see your pods"
                 ) from None
         else:
@@ -159,7 +162,7 @@ def find_out(
         connection.clock.sleep(connection.interval_s())
 
 
-def claim_pod(connection: Connection, note: IntentFile, intent: Intent, pod: PodDetails) -> bool:
+def claim_pod(connection: Connection, note: LaunchJournal, intent: LaunchRecord, pod: PodDetails) -> bool:
     """Write the pod of a create's response into the record; return false if it cannot be this launch's."""
     with launching(connection, _CLAIMS):
         others = (other.pod_id for other in note.read_others() if other.is_of(intent.accounts))
@@ -169,7 +172,7 @@ def claim_pod(connection: Connection, note: IntentFile, intent: Intent, pod: Pod
         return True
 
 
-def _look_and_claim(connection: Connection, note: IntentFile, intent: Intent) -> Outcome:
+def _look_and_claim(connection: Connection, note: LaunchJournal, intent: LaunchRecord) -> CreateOutcome:
     """Look once, and write a pod that is found into the record before another launch can claim it."""
     if intent.pod_id is None:
         return _look_and_claim_new(connection, note, intent)
@@ -186,7 +189,7 @@ def _look_and_claim(connection: Connection, note: IntentFile, intent: Intent) ->
     return found if found.pods or found.ended_id or found.suspect else outcome
 
 
-def _look_and_claim_new(connection: Connection, note: IntentFile, intent: Intent) -> Outcome:
+def _look_and_claim_new(connection: Connection, note: LaunchJournal, intent: LaunchRecord) -> CreateOutcome:
     with launching(connection, _CLAIMS):
         outcome = look_for_new(connection, intent, tuple(note.read_others()))
         if outcome.pods:
@@ -194,17 +197,18 @@ def _look_and_claim_new(connection: Connection, note: IntentFile, intent: Intent
         return outcome
 
 
-def _may_live(connection: Connection, intent: Intent, seen_at_s: float) -> bool:
+def _may_live(connection: Connection, intent: LaunchRecord, seen_at_s: float) -> bool:
     """Return whether a pod that is not shown was created or seen a short while ago."""
     age_s = connection.clock.least_age_s(intent.sent_at, intent.noted_at_s)
     is_young = not (intent.was_seen or connection.memory.is_gone(intent.pod_id)) and age_s < BELIEVED_S
     return is_young or time.monotonic() - seen_at_s < BELIEVED_S
 
 
-def _describe_absent(intent: Intent) -> str:
-    name = clean(intent.name)
+def _describe_absent(intent: LaunchRecord) -> str:
+    name = sanitize(intent.name)
     return (
-        f"Could not determine whether your pod '{name}' ({clean(intent.pod_id)}) is still there: the service "
+        f"Could not determine whether your pod '{name}' ({sanitize(intent.pod_id)}) is still there: the "
+        "service "
         "does not show it, and does not say that it has ended. It may be billed. Nothing was created. Run "
         f"this again in some minutes, or rent another '{name}' with '--new' (in Python: new=True)"
     )

@@ -11,17 +11,17 @@ import yaml
 
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.secrets.names import sounds_secret
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.size_limits import LONGEST_TEXT, shorten_word
 
 __all__ = [
-    "fill_in",
+    "find_plaintext_secrets",
     "is_written_out",
-    "literal_secrets",
     "load_json",
     "load_text",
     "load_yaml",
-    "no_variables",
+    "reject_variable",
+    "substitute_variables",
 ]
 
 _VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
@@ -32,11 +32,11 @@ _MOST_FILLED_CHARACTERS = 1_000_000
 _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
-def literal_secrets(text: str) -> list[str]:
+def find_plaintext_secrets(text: str) -> list[str]:
     """Names in a body whose values look like secrets written out, where ``${NAME}`` would keep them out of
     the notebook.
 
-    >>> literal_secrets("env: {WANDB_API_KEY: abc123, EPOCHS: 3}")
+    >>> find_plaintext_secrets("env: {WANDB_API_KEY: abc123, EPOCHS: 3}")
     ['WANDB_API_KEY']
     """
     try:
@@ -164,7 +164,7 @@ def load_yaml(text: str, first_line: int) -> Any:
         place = f" at line {mark.line + first_line}, column {mark.column + 1}" if mark else ""
         around = text[max(0, mark.index - _LONGEST_LINE) : mark.index + _LONGEST_LINE] if mark else ""
         hint = "; quote '${…}' inside braces" if re.search(r"\{[^}\n]*\$\{", around) else ""
-        problem = clean(error.problem)[:_LONGEST_PROBLEM]
+        problem = sanitize(error.problem)[:_LONGEST_PROBLEM]
         if "tag handle" in problem:
             problem = _NO_TAGS
         raise InvalidRequest(f"the YAML does not parse{place}: {problem}{hint}. Nothing was sent") from None
@@ -181,7 +181,7 @@ def load_yaml(text: str, first_line: int) -> Any:
         raise InvalidRequest("the YAML is nested too deeply. Nothing was sent") from None
 
 
-def fill_in(value: Any, variable: Callable[[str], str]) -> Any:
+def substitute_variables(value: Any, variable: Callable[[str], str]) -> Any:
     """Return a spec with the values of its variables in their places."""
     filled = 0
 
@@ -221,5 +221,5 @@ def _fill_value(value: Any, variable: Callable[[str], str]) -> Any:
     return _VARIABLE.sub(replace, value)
 
 
-def no_variables(name: str) -> str:
+def reject_variable(name: str) -> str:
     raise KeyError(name)

@@ -27,7 +27,7 @@ from primepods_magic.api.requests import (
 )
 from primepods_magic.api.validation.size_limits import check_size, shorten_word
 
-from .parser import fill_in, load_text, no_variables
+from .parser import load_text, reject_variable, substitute_variables
 
 __all__ = [
     "MOST_PODS",
@@ -163,7 +163,7 @@ def parse_specs(
     is_json = text.removeprefix("\ufeff").lstrip().startswith("{")
     body = load_text(text, first_line)
     check_size(body)
-    body = fill_in(body, variable or no_variables)
+    body = substitute_variables(body, variable or reject_variable)
     if is_json:
         return [_from_request(create_request(body))]
     if body is None:
@@ -203,7 +203,7 @@ def specs_from_mapping(
     ['a-1', 'a-2']
     """
     check_size(mapping)
-    fields = fill_in(dict(mapping), variable) if variable else dict(mapping)
+    fields = substitute_variables(dict(mapping), variable) if variable else dict(mapping)
     wanted = fields.pop("pods", None)
     spec = spec_from_mapping(fields)
     if wanted is None:

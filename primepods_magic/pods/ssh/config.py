@@ -15,7 +15,7 @@ from primepods_magic.api.local.atomic_files import describe_error, read_plain_fi
 from primepods_magic.api.local.folders import expand_path, find_folder, shorten_path
 from primepods_magic.api.local.prime_config import CONFIG, prime_folder, read_file
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.journal.name_lock import locked
 
@@ -71,7 +71,7 @@ def ssh_commands(pod: PodDetails) -> tuple[str | None, ...]:
     targets = pod.connections
     if not any(targets):
         raise InvalidRequest(
-            f"'{clean(pod.name)}' has no connection ({clean(pod.status)}); {_what_to_do(pod)}"
+            f"'{sanitize(pod.name)}' has no connection ({sanitize(pod.status)}); {_what_to_do(pod)}"
         )
     return tuple(target.command if target else None for target in targets)
 
@@ -103,7 +103,9 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
     """
     ssh_commands(pod)
     if not pod.id or not _PLAIN_ID.fullmatch(pod.id):
-        raise InvalidRequest(f"the id of '{clean(pod.name)}' cannot be written into a configuration of ssh")
+        raise InvalidRequest(
+            f"the id of '{sanitize(pod.name)}' cannot be written into a configuration of ssh"
+        )
     path, known_hosts = _files()
     account = sha256(connection.account.encode("utf-8", "replace")).hexdigest()[:12]
     pods = connection.client.list_all_pods()
@@ -128,7 +130,7 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
     except OSError as error:
         raise InvalidRequest(
             f"{shorten_path(path)} cannot be written ({describe_error(error)}). "
-            f"'%pods ssh {pod.word}' shows the command without it"
+            f"'%pods ssh {pod.cli_name}' shows the command without it"
         ) from None
     obstacle = find_obstacle(path, hosts)
     return SshConfig(path, hosts, _include_line(path) if obstacle else None, obstacle, notes)
@@ -138,14 +140,14 @@ def _what_to_do(pod: PodDetails) -> str:
     if not pod.is_live:
         return "it is over"
     told = pod.ssh_connection if isinstance(pod.ssh_connection, list) else [pod.ssh_connection]
-    texts = [clean(text[:200]) for text in told if isinstance(text, str) and text.strip()]
+    texts = [sanitize(text[:200]) for text in told if isinstance(text, str) and text.strip()]
     if texts and pod.status == PodStatus.ACTIVE:
         return f"what the service says of it cannot be read: {', '.join(texts[:3])}"
     if pod.status == PodStatus.STOPPED:
-        return f"start it in the dashboard, then '%pods wait {pod.word}' waits for it"
+        return f"start it in the dashboard, then '%pods wait {pod.cli_name}' waits for it"
     if pod.has_failed:
-        return f"'%pods show {pod.word}' shows what is known of it"
-    return f"'%pods wait {pod.word}' waits for it"
+        return f"'%pods show {pod.cli_name}' shows what is known of it"
+    return f"'%pods wait {pod.cli_name}' waits for it"
 
 
 def _files() -> tuple[Path, Path]:
@@ -154,7 +156,7 @@ def _files() -> tuple[Path, Path]:
         raise InvalidRequest("the home folder is unknown, so there is no place for Host blocks")
     if _UNQUOTABLE.search(str(folder)):
         raise InvalidRequest(
-            f"ssh cannot read the name of your configuration folder, {clean(folder)}: "
+            f"ssh cannot read the name of your configuration folder, {sanitize(folder)}: "
             "it has a quote, a backslash or a variable in it"
         )
     return folder / "ssh_config", folder / "known_hosts"
@@ -225,7 +227,7 @@ def _identity() -> tuple[tuple[Path, ...], tuple[str, ...]]:
         source = f"ssh_key_path in ~/.prime/{CONFIG}"
     if not isinstance(chosen, str) or not chosen:
         return (), ()
-    unused = f"the Host blocks name no key: {source} is '{clean(chosen)}'"
+    unused = f"the Host blocks name no key: {source} is '{sanitize(chosen)}'"
     try:
         path = expand_path(chosen).absolute()
     except (PodsError, OSError):

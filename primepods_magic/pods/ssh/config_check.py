@@ -14,7 +14,7 @@ from pathlib import Path
 
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file
 from primepods_magic.api.local.folders import find_home
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 
 __all__ = ["find_obstacle"]
 
@@ -163,4 +163,4 @@ def _run_briefly(words: list[str]) -> tuple[int, bytes, bytes]:
 
 def _first_complaint(said: str) -> str:
     lines = [line for line in said.splitlines() if "Pseudo-terminal" not in line and line.strip()]
-    return clean(lines[0])[:200] if lines else "it does not say why"
+    return sanitize(lines[0])[:200] if lines else "it does not say why"

@@ -14,7 +14,7 @@ from primepods_magic.api.errors import InvalidRequest, NameInUse, NotFound
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file
 from primepods_magic.api.local.folders import expand_path, find_home
 from primepods_magic.api.requests import did_you_mean
-from primepods_magic.api.text.sanitize import clean, join_clean
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.pods.connection.connection import Connection
 
 __all__ = ["add_key", "fingerprint", "list_keys", "make_primary"]
@@ -66,7 +66,7 @@ def add_key(connection: Connection, file: str | None = None, *, name: str | None
     name = name or " ".join(text.split()[2:]) or path.stem
     if any(key.name == name for key in there):
         raise NameInUse(
-            f"another key on the account is called '{clean(name)}'; nothing was added. --name gives it one"
+            f"another key on the account is called '{sanitize(name)}'; nothing was added. --name gives it one"
         )
     return connection.client.add_ssh_key(name, text)
 
@@ -89,12 +89,12 @@ def make_primary(connection: Connection, word: str) -> SshKey:
     keys = connection.client.list_ssh_keys()
     found = [key for key in keys if key.id == word] or [key for key in keys if key.name == word]
     if len(found) != 1:
-        ids = join_clean(key.id for key in found)
+        ids = join_sanitized(key.id for key in found)
         names = [key.name for key in keys if key.name]
         why = (
-            f"several keys are called '{clean(word)}' ({ids})"
+            f"several keys are called '{sanitize(word)}' ({ids})"
             if found
-            else f"there is no key '{clean(word)}'"
+            else f"there is no key '{sanitize(word)}'"
         )
         raise NotFound(f"{why}{'' if found else did_you_mean(word, names)}; nothing was changed")
     connection.client.make_ssh_key_primary(str(found[0].id))
@@ -132,7 +132,7 @@ def _usual_file() -> Path:
 
 
 def _public_key_in(path: Path) -> str:
-    name = clean(path.name)
+    name = sanitize(path.name)
     try:
         raw = read_plain_file(path, max_bytes=_LARGEST_FILE)
     except (OSError, ValueError) as error:

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from primepods_magic.api.errors import PodsError
 
-__all__ = ["finish", "run_all_behind", "run_behind"]
+__all__ = ["join_background", "run_concurrently", "run_in_background"]
 
 T = TypeVar("T")
 
@@ -31,13 +31,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)
 
 
-def run_behind(owner: object, work: Callable[[], T]) -> Future[T]:
+def run_in_background(owner: object, work: Callable[[], T]) -> Future[T]:
     """Do some work on a thread of its own.
 
     Parameters
     ----------
     owner : object
-        Whose `finish` waits for it.
+        Whose `join_background` waits for it.
     work : callable
         The work.
 
@@ -49,7 +49,7 @@ def run_behind(owner: object, work: Callable[[], T]) -> Future[T]:
 
     Examples
     --------
-    >>> run_behind(Future(), lambda: 6 * 7).result()
+    >>> run_in_background(Future(), lambda: 6 * 7).result()
     42
     """
     future: Future[T] = Future()
@@ -79,19 +79,19 @@ def run_behind(owner: object, work: Callable[[], T]) -> Future[T]:
     return future
 
 
-def run_all_behind(
+def run_concurrently(
     owner: object,
     works: Iterable[Callable[[], T]],
     *,
     at_once: int = 8,
     begun: list[Future[T]] | None = None,
 ) -> list[Future[T]]:
-    """Do several pieces of work side by side, so many at once, as `run_behind` does each.
+    """Do several pieces of work side by side, so many at once, as `run_in_background` does each.
 
     Parameters
     ----------
     owner, works :
-        As `run_behind` has them.
+        As `run_in_background` has them.
     at_once : int
         The most pieces of work at one time.
     begun : list, optional
@@ -99,7 +99,7 @@ def run_all_behind(
 
     Examples
     --------
-    >>> [done.result() for done in run_all_behind(Future(), [lambda: 6, lambda: 7])]
+    >>> [done.result() for done in run_concurrently(Future(), [lambda: 6, lambda: 7])]
     [6, 7]
     """
     gate = threading.Semaphore(at_once)
@@ -113,11 +113,11 @@ def run_all_behind(
 
     begun = [] if begun is None else begun
     for work in works:
-        begun.append(run_behind(owner, gated(work)))
+        begun.append(run_in_background(owner, gated(work)))
     return begun
 
 
-def finish(owner: object) -> None:
+def join_background(owner: object) -> None:
     """Wait a while for the work of an owner, which is told otherwise to end."""
     with _lock:
         threads = set(_threads.get(owner, set()))

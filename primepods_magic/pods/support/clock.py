@@ -7,7 +7,7 @@ import time
 from datetime import datetime, timedelta, timezone
 from typing import Protocol
 
-from primepods_magic.api.http.session import Transport
+from primepods_magic.api.http.session import HttpSession
 
 __all__ = ["Clock", "ServiceClock", "SteppedClock"]
 
@@ -47,7 +47,7 @@ class ServiceClock:
         What the answers come through.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: HttpSession) -> None:
         self._transport = transport
 
     def now(self) -> datetime:
@@ -99,7 +99,7 @@ class SteppedClock:
         Where the sandbox answers.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: HttpSession) -> None:
         self._transport = transport
 
     def now(self) -> datetime:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-__all__ = ["BELIEVED_S", "LIVE_INTERVAL_S", "SANDBOX_INTERVAL_S", "SETTLE_S", "Pace"]
+__all__ = ["BELIEVED_S", "LIVE_INTERVAL_S", "SANDBOX_INTERVAL_S", "SETTLE_S", "PollBackoff"]
 
 SETTLE_S = 60.0
 """Seconds until a pod that was created must be seen, unless a launch says otherwise."""
@@ -26,7 +26,7 @@ _LONGEST_BACKOFF_S = 30.0
 _LONGEST_RETRY_AFTER_S = 300.0
 
 
-class Pace:
+class PollBackoff:
     """How long to wait before the next look, by how the last ones went.
 
     Parameters
@@ -36,7 +36,7 @@ class Pace:
 
     Examples
     --------
-    >>> pace = Pace(jitter=lambda: 1.0)
+    >>> pace = PollBackoff(jitter=lambda: 1.0)
     >>> pace.delay_s(5.0)
     5.0
     >>> pace.failed()

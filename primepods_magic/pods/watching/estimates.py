@@ -10,15 +10,15 @@ from primepods_magic.api.enums import InstallationStatus, PodStatus
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.support.rates import burn_usd_hr, end_of
 
-from .snapshot import Outlook
+from .snapshot import Estimate
 
-__all__ = ["Forecast"]
+__all__ = ["Estimator"]
 
 _HOUR = timedelta(hours=1)
 
 
 @dataclass
-class _Seen:
+class _PodHistory:
     """What was seen of one pod until now."""
 
     at: datetime
@@ -30,25 +30,25 @@ class _Seen:
     ended_at: datetime | None = None
 
 
-class Forecast:
+class Estimator:
     """Remembers how pods came along, and estimates from that.
 
     Examples
     --------
     >>> from datetime import timezone
-    >>> forecast, start = Forecast(), datetime(2026, 11, 24, tzinfo=timezone.utc)
+    >>> forecast, start = Estimator(), datetime(2026, 11, 24, tzinfo=timezone.utc)
     >>> def installing(percent):
     ...     return PodDetails(id="a", status="ACTIVE", installation_status="IN_PROGRESS",
     ...                       installation_progress=percent, price_hr=36.0, created_at=start)
     >>> _ = forecast.learn([installing(20)], start + timedelta(seconds=100))
     >>> forecast.learn([installing(40)], start + timedelta(seconds=200))["a"]
-    Outlook(left_s=300.0, cost_usd=2.0, ended_at=None)
+    Estimate(left_s=300.0, cost_usd=2.0, ended_at=None)
     """
 
     def __init__(self) -> None:
-        self._seen: dict[str, _Seen] = {}
+        self._seen: dict[str, _PodHistory] = {}
 
-    def learn(self, pods: Iterable[PodDetails], at: datetime) -> Mapping[str, Outlook]:
+    def learn(self, pods: Iterable[PodDetails], at: datetime) -> Mapping[str, Estimate]:
         """Take in what was seen of all watched pods, and estimate.
 
         Parameters
@@ -67,11 +67,11 @@ class Forecast:
         for pod in pods:
             if pod.id:
                 note = seen[pod.id] = self._note(pod, at)
-                outlooks[pod.id] = Outlook(_left_s(pod, note), note.cost_usd, note.ended_at)
+                outlooks[pod.id] = Estimate(_left_s(pod, note), note.cost_usd, note.ended_at)
         self._seen = seen
         return outlooks
 
-    def _note(self, pod: PodDetails, at: datetime) -> _Seen:
+    def _note(self, pod: PodDetails, at: datetime) -> _PodHistory:
         note = self._seen.get(pod.id or "")
         rate_usd_hr, end = burn_usd_hr([pod]), end_of(pod)
         is_first = note is None
@@ -80,7 +80,7 @@ class Forecast:
             begun = pod.created_at
             had_another = pod.status in (PodStatus.TERMINATED, PodStatus.STOPPED)
             known = begun is not None and pod.price_hr is not None and not had_another
-            note = _Seen(
+            note = _PodHistory(
                 begun if begun is not None and begun < at else at, 0.0 if known else None, rate_usd_hr
             )
         if note.cost_usd is not None:
@@ -109,7 +109,7 @@ def _is_installing(pod: PodDetails) -> bool:
     return pod.status == PodStatus.ACTIVE and pod.installation_status in under_way and not pod.is_installed
 
 
-def _left_s(pod: PodDetails, note: _Seen) -> float | None:
+def _left_s(pod: PodDetails, note: _PodHistory) -> float | None:
     """At the speed seen so far; nothing is said before there is one."""
     if note.percent_at_first is None or note.first_at is None or pod.installation_progress is None:
         return None

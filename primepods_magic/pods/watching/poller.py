@@ -25,10 +25,10 @@ from primepods_magic.api.errors import (
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.support.clock import Clock
 
-from .backoff import Pace
-from .estimates import Forecast
+from .backoff import PollBackoff
+from .estimates import Estimator
 from .snapshot import Change, ChangeKind, Snapshot, changes_between
-from .status_reader import Lookout, Sighting
+from .status_reader import PollResult, StatusReader
 from .watch import Watch
 
 if TYPE_CHECKING:
@@ -56,11 +56,11 @@ class Poller:
         How often to look.
     """
 
-    def __init__(self, connection: BaseConnection, *, pace: Pace | None = None) -> None:
+    def __init__(self, connection: BaseConnection, *, pace: PollBackoff | None = None) -> None:
         self._connection = connection
-        self._pace = pace or Pace()
-        self._lookout = Lookout(connection)
-        self._forecast = Forecast()
+        self._pace = pace or PollBackoff()
+        self._lookout = StatusReader(connection)
+        self._forecast = Estimator()
         self._watches: list[Watch] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
@@ -213,7 +213,7 @@ class Poller:
         except _FINAL:
             raise
         except PodsError as error:
-            trouble, sighting = str(error), Sighting(())
+            trouble, sighting = str(error), PollResult(())
             self._pace.failed(error.retry_after_s)
         told = []
         for watch in watches:
@@ -261,7 +261,7 @@ class Poller:
         except Exception as error:  # noqa: BLE001 - it is told to whoever watches
             watch.give_up(error_words(error), error, self._look_number)
 
-    def _next(self, watch: Watch, sighting: Sighting, trouble: str | None) -> Snapshot:
+    def _next(self, watch: Watch, sighting: PollResult, trouble: str | None) -> Snapshot:
         """What follows for a watch from what was seen."""
         before, now = watch.latest, self._connection.now()
         if trouble is not None:

@@ -9,9 +9,9 @@ from enum import Enum
 
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import brief, clean
+from primepods_magic.api.text.sanitize import brief, sanitize
 
-__all__ = ["Change", "ChangeKind", "Outlook", "Snapshot", "changes_between"]
+__all__ = ["Change", "ChangeKind", "Estimate", "Snapshot", "changes_between"]
 
 
 class ChangeKind(str, Enum):
@@ -73,20 +73,20 @@ class Change:
             return self.reason or ""
         name, pod = brief(self.pod.name) or brief(self.pod.id), self.pod
         if self.kind is ChangeKind.CREATED:
-            return f"{name} joined: {clean(pod.status)}"
+            return f"{name} joined: {sanitize(pod.status)}"
         if self.kind is ChangeKind.FAILED:
             why = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
             return f"{name} failed{why}"
         if self.kind is ChangeKind.STATUS:
-            return f"{name} is {clean(pod.status)}"
+            return f"{name} is {sanitize(pod.status)}"
         if self.kind is ChangeKind.INSTALLATION:
             percent = "" if pod.installation_progress is None else f" {pod.installation_progress:.0f} %"
-            return f"{name}: installation {clean(pod.installation_status) or 'unknown'}{percent}"
+            return f"{name}: installation {sanitize(pod.installation_status) or 'unknown'}{percent}"
         return f"{name} is {self.kind.value}"
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Estimate:
     """What watching tells of a pod beyond the service's last word: estimates.
 
     Parameters
@@ -130,7 +130,7 @@ class Snapshot:
     trouble: str | None = None
     is_last: bool = False
     changes: tuple[Change, ...] = ()
-    outlooks: Mapping[str, Outlook] = field(default_factory=dict)
+    outlooks: Mapping[str, Estimate] = field(default_factory=dict)
 
     @property
     def is_settled(self) -> bool:
@@ -142,12 +142,12 @@ class Snapshot:
         """None of the pods is there any more."""
         return all(pod.status == PodStatus.TERMINATED for pod in self.pods)
 
-    def outlook(self, pod: PodDetails) -> Outlook:
+    def outlook(self, pod: PodDetails) -> Estimate:
         """The estimates for a pod; empty where there are none."""
         return self.outlooks.get(pod.id or "", _UNKNOWN)
 
 
-_UNKNOWN = Outlook()
+_UNKNOWN = Estimate()
 
 
 def changes_between(

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import NotFound, PodsError, ServiceUnavailable, UnexpectedAnswer
 from primepods_magic.api.models import PodDetails, PodStatusEntry
-from primepods_magic.pods.existence import Fate, Finding, examine_pods
+from primepods_magic.pods.existence import Finding, PodFate, examine_pods
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection.base import BaseConnection
 
-__all__ = ["Lookout", "Sighting"]
+__all__ = ["PollResult", "StatusReader"]
 
 # A look that fails is followed by the next one anyway, and whoever watches is told at once.
 _BUDGET_S = 2.0
@@ -25,7 +25,7 @@ _MAX_ASKED_BY_ID = 10
 
 
 @dataclass(frozen=True)
-class Sighting:
+class PollResult:
     """The result of one look.
 
     Parameters
@@ -46,7 +46,7 @@ class Sighting:
     priced_ids: frozenset[str] = frozenset()
 
 
-class Lookout:
+class StatusReader:
     """Looks at pods by one request for each hundred of them, and remembers what it learns of the service.
 
     The status endpoint is asked. Where its answers say nothing of installations, as on the specification's
@@ -75,7 +75,7 @@ class Lookout:
         self._looks_since_list = _LOOKS_BETWEEN_LISTS
         self._price_sought: set[str] = set()
 
-    def look(self, pods: Sequence[PodDetails], *, for_others: bool = False) -> Sighting:
+    def look(self, pods: Sequence[PodDetails], *, for_others: bool = False) -> PollResult:
         """Return the pods as they are now.
 
         Parameters
@@ -97,18 +97,18 @@ class Lookout:
             if not held:
                 raise
             doubted = (pod.id for pod in pods if pod.id and (for_others or pod.id not in held))
-            return Sighting(
+            return PollResult(
                 tuple(self._newest(pod, held.get(pod.id or ""), {}) for pod in pods),
                 doubts=dict.fromkeys(doubted, str(error)),
                 priced_ids=frozenset(i for i, pod in held.items() if pod.highest_usd_hr is not None),
             )
 
-    def _look_together(self, pods: Sequence[PodDetails], *, for_others: bool) -> Sighting:
+    def _look_together(self, pods: Sequence[PodDetails], *, for_others: bool) -> PollResult:
         """Look at all pods by the status or the list."""
         asked = {pod.id: pod for pod in pods if pod.id and pod.status != PodStatus.TERMINATED}
         self._missing_since_s = {i: since for i, since in self._missing_since_s.items() if i in asked}
         if not asked and not for_others:
-            return Sighting(tuple(pods))
+            return PollResult(tuple(pods))
         entries = None if self._wants_list(for_others) else self._by_status(asked)
         found = {i: pod.updated(entries[i]) for i, pod in asked.items() if i in entries} if entries else {}
         priced_ids = {i for i in found if entries and entries[i].price_hr is not None}
@@ -136,9 +136,9 @@ class Lookout:
         found |= {i: pod for i, pod in listed_ended.items() if findings[i].has_ended}
         seen = {pod_id: self._newest(pod, found.get(pod_id), findings) for pod_id, pod in asked.items()}
         self._connection.memory.see_pods(found.values())
-        doubts = {i: finding.reason for i, finding in findings.items() if finding.fate is Fate.UNKNOWN}
+        doubts = {i: finding.reason for i, finding in findings.items() if finding.fate is PodFate.UNKNOWN}
         newest = tuple(seen.get(pod.id or "", pod) for pod in pods)
-        return Sighting(newest, others, doubts, frozenset(priced_ids))
+        return PollResult(newest, others, doubts, frozenset(priced_ids))
 
     def _wants_list(self, for_others: bool) -> bool:
         self._looks_since_list += 1
@@ -219,7 +219,7 @@ class Lookout:
         missing_s = self._connection.clock.monotonic() - self._missing_since_s[pod_id]
         # A create may be answered before its pod is in any list, and a list may be empty for as long. A pod
         # that no one knows, and whose end no one states, is gone when it stays so.
-        is_gone = finding.fate is Fate.ABSENT and missing_s >= self._connection.settle_s
+        is_gone = finding.fate is PodFate.ABSENT and missing_s >= self._connection.settle_s
         if is_gone:
             self._connection.note_gone([pod_id])
         if finding.has_ended or is_gone:

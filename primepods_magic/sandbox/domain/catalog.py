@@ -19,14 +19,14 @@ from primepods_magic.sandbox.schemas.enums import (
 )
 from primepods_magic.sandbox.schemas.responses import Currency
 
-from .offers import Limits, Offer
+from .offers import Offer, QuantityRange
 
 FAILING = ("tensordock", "RTX4090_24GB")
 """The provider and GPU type whose installation never succeeds, for seeing what that looks like."""
 
 
 @dataclass(frozen=True)
-class Site:
+class DataCenter:
     """A place where a provider has machines."""
 
     data_center: str | None
@@ -52,7 +52,7 @@ class Provider:
 
 
 @dataclass(frozen=True)
-class Card:
+class GpuModel:
     """What comes with one GPU of a type."""
 
     socket: Socket
@@ -118,54 +118,54 @@ PROVIDERS: dict[ProviderType, Provider] = {
     "dc_roan": Provider((*_VM, "vllm_llama_70b"), ssh_user="ubuntu", demands_data_center=True),
 }
 
-SITES: dict[str, Site] = {
-    "CANADA-1": Site("CANADA-1", "CA", "canada"),
-    "NORWAY-1": Site("NORWAY-1", "NO", "eu_north"),
-    "us-east-1": Site("us-east-1", "US", "united_states"),
-    "us-west-2": Site("us-west-2", "US", "united_states"),
-    "FIN-01": Site("FIN-01", "FI", "eu_north"),
-    "fr-par-2": Site("fr-par-2", "FR", "eu_west"),
-    "EU-RO-1": Site("EU-RO-1", "RO", "eu_east"),
-    "ap-south-1": Site("ap-south-1", "IN", "asia_south"),
-    "ap-northeast-1": Site("ap-northeast-1", "JP", "asia_northeast"),
-    "syd": Site("syd", "AU", "australia"),
-    "sao": Site("sao", "BR", "south_america"),
-    "se-sto-1": Site("se-sto-1", "SE", "eu_north"),
-    "me-dub-1": Site("me-dub-1", "AE", "middle_east"),
-    "nowhere": Site(None, "ZA", None),
-    "anywhere-US": Site(None, "US", "united_states"),
+SITES: dict[str, DataCenter] = {
+    "CANADA-1": DataCenter("CANADA-1", "CA", "canada"),
+    "NORWAY-1": DataCenter("NORWAY-1", "NO", "eu_north"),
+    "us-east-1": DataCenter("us-east-1", "US", "united_states"),
+    "us-west-2": DataCenter("us-west-2", "US", "united_states"),
+    "FIN-01": DataCenter("FIN-01", "FI", "eu_north"),
+    "fr-par-2": DataCenter("fr-par-2", "FR", "eu_west"),
+    "EU-RO-1": DataCenter("EU-RO-1", "RO", "eu_east"),
+    "ap-south-1": DataCenter("ap-south-1", "IN", "asia_south"),
+    "ap-northeast-1": DataCenter("ap-northeast-1", "JP", "asia_northeast"),
+    "syd": DataCenter("syd", "AU", "australia"),
+    "sao": DataCenter("sao", "BR", "south_america"),
+    "se-sto-1": DataCenter("se-sto-1", "SE", "eu_north"),
+    "me-dub-1": DataCenter("me-dub-1", "AE", "middle_east"),
+    "nowhere": DataCenter(None, "ZA", None),
+    "anywhere-US": DataCenter(None, "US", "united_states"),
 }
 
-_CARDS: dict[GpuType, Card] = {
-    "CPU_NODE": Card("PCIe", 0, 8, 32, 100),
-    "T4_16GB": Card("PCIe", 16, 8, 30, 100),
-    "V100_16GB": Card("SXM2", 16, 8, 44, 120),
-    "L4_24GB": Card("PCIe", 24, 8, 32, 120),
-    "RTX3090_24GB": Card("PCIe", 24, 8, 32, 100),
-    "RTX4090_24GB": Card("PCIe", 24, 12, 48, 120),
-    "RTX5090_32GB": Card("PCIe", 32, 16, 64, 160),
-    "A40_48GB": Card("PCIe", 48, 9, 50, 120),
-    "A6000_48GB": Card("PCIe", 48, 10, 58, 120),
-    "L40S_48GB": Card("PCIe", 48, 16, 96, 160),
-    "RTX_PRO_6000B_96GB": Card("PCIe", 96, 24, 128, 240),
-    "A100_40GB": Card("SXM4", 40, 12, 90, 160),
-    "A100_80GB": Card("SXM4", 80, 14, 120, 200),
-    "H100_80GB": Card("PCIe", 80, 16, 128, 200),
-    "H200_141GB": Card("SXM5", 141, 24, 240, 400),
-    "B200_180GB": Card("SXM6", 180, 28, 280, 500),
-    "B300_262GB": Card("SXM6", 262, 30, 320, 600),
-    "P100_16GB": Card("PCIe", 16, 6, 24, 80),
-    "V100_32GB": Card("SXM2", 32, 8, 60, 120),
-    "A4000_16GB": Card("PCIe", 16, 8, 32, 100),
-    "A5000_24GB": Card("PCIe", 24, 8, 48, 120),
-    "A10_24GB": Card("PCIe", 24, 15, 100, 200),
-    "A30_24GB": Card("PCIe", 24, 8, 60, 120),
-    "RTX3080_10GB": Card("PCIe", 10, 6, 24, 80),
-    "RTX4000Ada_20GB": Card("PCIe", 20, 8, 48, 100),
-    "RTX6000Ada_48GB": Card("PCIe", 48, 14, 120, 200),
-    "L40_48GB": Card("PCIe", 48, 14, 96, 160),
-    "GH200_96GB": Card("SXM5", 96, 64, 432, 500),
-    "GB200": Card("SXM6", 192, 36, 480, 800),
+_CARDS: dict[GpuType, GpuModel] = {
+    "CPU_NODE": GpuModel("PCIe", 0, 8, 32, 100),
+    "T4_16GB": GpuModel("PCIe", 16, 8, 30, 100),
+    "V100_16GB": GpuModel("SXM2", 16, 8, 44, 120),
+    "L4_24GB": GpuModel("PCIe", 24, 8, 32, 120),
+    "RTX3090_24GB": GpuModel("PCIe", 24, 8, 32, 100),
+    "RTX4090_24GB": GpuModel("PCIe", 24, 12, 48, 120),
+    "RTX5090_32GB": GpuModel("PCIe", 32, 16, 64, 160),
+    "A40_48GB": GpuModel("PCIe", 48, 9, 50, 120),
+    "A6000_48GB": GpuModel("PCIe", 48, 10, 58, 120),
+    "L40S_48GB": GpuModel("PCIe", 48, 16, 96, 160),
+    "RTX_PRO_6000B_96GB": GpuModel("PCIe", 96, 24, 128, 240),
+    "A100_40GB": GpuModel("SXM4", 40, 12, 90, 160),
+    "A100_80GB": GpuModel("SXM4", 80, 14, 120, 200),
+    "H100_80GB": GpuModel("PCIe", 80, 16, 128, 200),
+    "H200_141GB": GpuModel("SXM5", 141, 24, 240, 400),
+    "B200_180GB": GpuModel("SXM6", 180, 28, 280, 500),
+    "B300_262GB": GpuModel("SXM6", 262, 30, 320, 600),
+    "P100_16GB": GpuModel("PCIe", 16, 6, 24, 80),
+    "V100_32GB": GpuModel("SXM2", 32, 8, 60, 120),
+    "A4000_16GB": GpuModel("PCIe", 16, 8, 32, 100),
+    "A5000_24GB": GpuModel("PCIe", 24, 8, 48, 120),
+    "A10_24GB": GpuModel("PCIe", 24, 15, 100, 200),
+    "A30_24GB": GpuModel("PCIe", 24, 8, 60, 120),
+    "RTX3080_10GB": GpuModel("PCIe", 10, 6, 24, 80),
+    "RTX4000Ada_20GB": GpuModel("PCIe", 20, 8, 48, 100),
+    "RTX6000Ada_48GB": GpuModel("PCIe", 48, 14, 120, 200),
+    "L40_48GB": GpuModel("PCIe", 48, 14, 96, 160),
+    "GH200_96GB": GpuModel("SXM5", 96, 64, 432, 500),
+    "GB200": GpuModel("SXM6", 192, 36, 480, 800),
 }
 
 _LISTINGS: tuple[Listing, ...] = (
@@ -277,7 +277,7 @@ def offers() -> tuple[Offer, ...]:
     )
 
 
-def _offer(listing: Listing, count: int, site: Site) -> Offer:
+def _offer(listing: Listing, count: int, site: DataCenter) -> Offer:
     card = _CARDS[listing.gpu_type]
     return Offer(
         cloud_id=_cloud_id(listing, count),
@@ -320,22 +320,22 @@ def _interconnect(listing: Listing) -> str | None:
     return "RoCE" if listing.provider == "nebius" else "InfiniBand"
 
 
-def _vcpu_limits(provider: ProviderType, default: int) -> Limits:
+def _vcpu_limits(provider: ProviderType, default: int) -> QuantityRange:
     if provider == "cudocompute":
-        return Limits(default, min=2, max=4 * default, step=2, usd_unit_hr=0.005)
-    return Limits(default)
+        return QuantityRange(default, min=2, max=4 * default, step=2, usd_unit_hr=0.005)
+    return QuantityRange(default)
 
 
-def _memory_limits(provider: ProviderType, default_gb: int) -> Limits:
+def _memory_limits(provider: ProviderType, default_gb: int) -> QuantityRange:
     if provider == "cudocompute":
-        return Limits(default_gb, min=4, max=4 * default_gb, step=4, usd_unit_hr=0.0025)
-    return Limits(default_gb)
+        return QuantityRange(default_gb, min=4, max=4 * default_gb, step=4, usd_unit_hr=0.0025)
+    return QuantityRange(default_gb)
 
 
-def _disk_limits(provider: ProviderType, default_gb: int) -> Limits:
+def _disk_limits(provider: ProviderType, default_gb: int) -> QuantityRange:
     if provider in ("lambdalabs", "vultr"):
-        return Limits(default_gb, note="The disk comes with the machine")
-    return Limits(default_gb, min=20, max=max(1000, 2 * default_gb), step=10, usd_unit_hr=0.00014)
+        return QuantityRange(default_gb, note="The disk comes with the machine")
+    return QuantityRange(default_gb, min=20, max=max(1000, 2 * default_gb), step=10, usd_unit_hr=0.00014)
 
 
 def _cloud_id(listing: Listing, count: int) -> str:

@@ -8,7 +8,7 @@ from primepods_magic.sandbox.schemas.enums import ProviderType, Region, Security
 from primepods_magic.sandbox.schemas.responses import DiskOffer as DiskOfferShape
 
 from .catalog import SITES
-from .offers import Limits
+from .offers import QuantityRange
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class DiskOffer:
     country: str
     region: Region | None
     usd_gb_hr: float
-    size_gb: Limits
+    size_gb: QuantityRange
     stock: StockStatus = "Available"
     is_multinode: bool = False
     security: SecurityType = "secure_cloud"
@@ -50,7 +50,7 @@ def _offer(
     is_multinode: bool = False,
 ) -> DiskOffer:
     place = SITES[site]
-    size_gb = Limits(None, min=10, max=10_000, step=10, usd_unit_hr=usd_gb_hr)
+    size_gb = QuantityRange(None, min=10, max=10_000, step=10, usd_unit_hr=usd_gb_hr)
     return DiskOffer(
         provider, place.data_center, place.country, place.region, usd_gb_hr, size_gb, stock, is_multinode
     )

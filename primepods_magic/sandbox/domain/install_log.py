@@ -12,7 +12,7 @@ from .lifecycle import Event, EventKind, Phase, timeline
 from .records import PodRecord
 
 
-class Line(NamedTuple):
+class LogLine(NamedTuple):
     """One line of a log and when it was written."""
 
     at_ms: int
@@ -57,16 +57,19 @@ def log_text(record: PodRecord, events: Sequence[Event], now_ms: int, *, tail: i
     """
     phases = timeline(record.created_ms, record.plan, events)
     lines = [
-        Line(phase.from_ms, _PHASE_TEXTS[phase.status].format(provider=record.provider)) for phase in phases
+        LogLine(phase.from_ms, _PHASE_TEXTS[phase.status].format(provider=record.provider))
+        for phase in phases
     ]
-    lines += [Line(event.at_ms, _EVENT_TEXTS[event.kind]) for event in events if event.kind in _EVENT_TEXTS]
+    lines += [
+        LogLine(event.at_ms, _EVENT_TEXTS[event.kind]) for event in events if event.kind in _EVENT_TEXTS
+    ]
     lines += _installation_lines(record, phases, events)
     written = sorted((line for line in lines if line.at_ms <= now_ms), key=lambda line: line.at_ms)
     kept = written[-tail:] if tail else []
     return "".join(f"{iso(line.at_ms)} {line.text}\n" for line in kept)
 
 
-def _installation_lines(record: PodRecord, phases: Sequence[Phase], events: Sequence[Event]) -> list[Line]:
+def _installation_lines(record: PodRecord, phases: Sequence[Phase], events: Sequence[Event]) -> list[LogLine]:
     plan = record.plan
     failed_ms = next((event.at_ms for event in events if event.kind == "fail_installation"), None)
     lines = []
@@ -77,14 +80,14 @@ def _installation_lines(record: PodRecord, phases: Sequence[Phase], events: Sequ
         if at_ms is None or (failed_ms is not None and at_ms >= failed_ms):
             break
         said = text.format(image=record.image, gpu_count=record.gpu_count, gpu_type=record.gpu_type)
-        lines.append(Line(at_ms, f"install: {percent:3d}% {said}"))
+        lines.append(LogLine(at_ms, f"install: {percent:3d}% {said}"))
     end_percent = 100 if plan.fails_at_percent is None else plan.fails_at_percent
     end_ms = _reached_ms(end_percent, phases, plan.install_ms)
     if failed_ms is not None and (end_ms is None or failed_ms < end_ms):
-        lines.append(Line(failed_ms, "install: FAILED: made to fail by the sandbox"))
+        lines.append(LogLine(failed_ms, "install: FAILED: made to fail by the sandbox"))
     elif end_ms is not None:
         over = "install: 100% ready" if plan.fails_at_percent is None else f"install: FAILED: {plan.failure}"
-        lines.append(Line(end_ms, over))
+        lines.append(LogLine(end_ms, over))
     return lines
 
 

@@ -22,7 +22,7 @@ EUR_IN_USD = 1.08
 
 
 @dataclass(frozen=True)
-class Limits:
+class QuantityRange:
     """How much of something an offer includes, and how much more may be ordered.
 
     Without ``min`` and ``max`` the amount cannot be changed. ``usd_unit_hr`` is the price per hour of one
@@ -85,9 +85,9 @@ class Offer:
     currency: Currency
     is_spot: bool
     images: tuple[Image, ...]
-    disk_gb: Limits
-    vcpus: Limits
-    memory_gb: Limits
+    disk_gb: QuantityRange
+    vcpus: QuantityRange
+    memory_gb: QuantityRange
     internet_mbps: int
     interconnect_gbps: int | None
     provisioning_min: int
@@ -130,7 +130,7 @@ class Offer:
             "gpuCount": self.gpu_count,
             "gpuMemory": self.gpu_memory_gb,
             "disk": self.disk_gb.wire(),
-            "sharedDisk": Limits(None).wire(),
+            "sharedDisk": QuantityRange(None).wire(),
             "vcpu": self.vcpus.wire(),
             "memory": self.memory_gb.wire(),
             "internetSpeed": self.internet_mbps,

@@ -30,7 +30,7 @@ _PAGE = """<html>
 
 
 @dataclass
-class Answer:
+class FaultedResponse:
     """What the application answered, held back."""
 
     status: int = 500
@@ -44,13 +44,13 @@ class Answer:
         else:
             self.body += message.get("body", b"")
 
-    def of_type(self, content_type: str) -> Answer:
+    def of_type(self, content_type: str) -> FaultedResponse:
         """The same answer under another content type."""
         headers = MutableHeaders(raw=list(self.headers))
         headers["content-type"] = content_type
         return replace(self, headers=headers.raw)
 
-    def holding(self, body: bytes) -> Answer:
+    def holding(self, body: bytes) -> FaultedResponse:
         """The same answer with another body of the right length."""
         headers = MutableHeaders(raw=list(self.headers))
         headers["content-length"] = str(len(body))
@@ -66,7 +66,7 @@ class Answer:
         await send({"type": "http.response.body", "body": self.body})
 
 
-class Spoiling:
+class FaultMiddleware:
     """Lets requests of the Pods API go wrong as :class:`.rules.Faults` decides, or as they ask for.
 
     Parameters
@@ -115,7 +115,7 @@ class Spoiling:
             await _refusal(fault)(scope, receive, send)
 
     async def _after(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
-        answer = Answer()
+        answer = FaultedResponse()
         scope = {**scope, "state": {**scope["state"], "lateness": fault.lateness}}
         await self._app(scope, receive, answer.note)
         if fault.kind == "listed_late":
@@ -128,7 +128,9 @@ class Spoiling:
             await asyncio.sleep(fault.seconds)
             await self._spoilt(fault, answer, scope, receive, send)
 
-    async def _spoilt(self, fault: Fault, answer: Answer, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _spoilt(
+        self, fault: Fault, answer: FaultedResponse, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         half = answer.body[: len(answer.body) // 2]
         if fault.kind == "reset_after":
             await reset(scope, receive)
@@ -146,7 +148,7 @@ class Spoiling:
             await _refusal(fault)(scope, receive, send)
 
 
-async def _drip(answer: Answer, seconds: float, send: Send) -> None:
+async def _drip(answer: FaultedResponse, seconds: float, send: Send) -> None:
     await answer.begin(send)
     size = max(1, -(-len(answer.body) // _DRIPS))
     pieces = [answer.body[first : first + size] for first in range(0, len(answer.body), size)]

@@ -103,14 +103,14 @@ class Rule(BaseModel):
         return _DEFAULT_S.get(kind, 0.0) if self.seconds is None else self.seconds
 
 
-class Lateness(NamedTuple):
+class CommitDelay(NamedTuple):
     """How long after its order a pod begins to exist, and how long after that it is listed."""
 
     commits_ms: int = 0
     listed_ms: int = 0
 
 
-ON_TIME = Lateness()
+ON_TIME = CommitDelay()
 
 
 @dataclass(frozen=True)
@@ -135,13 +135,13 @@ class Fault:
     variant: int
 
     @property
-    def lateness(self) -> Lateness:
+    def lateness(self) -> CommitDelay:
         """What it means for a pod that is created."""
         lasts_ms = round(self.seconds * 1000)
         if self.kind == "commits_late":
-            return Lateness(commits_ms=lasts_ms)
+            return CommitDelay(commits_ms=lasts_ms)
         if self.kind == "listed_late":
-            return Lateness(listed_ms=lasts_ms)
+            return CommitDelay(listed_ms=lasts_ms)
         return ON_TIME
 
 

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp
 from primepods_magic.sandbox.docs.error_responses import refusals
 from primepods_magic.sandbox.docs.methods import Methods
 from primepods_magic.sandbox.docs.openapi import document
-from primepods_magic.sandbox.faults.middleware import Spoiling
+from primepods_magic.sandbox.faults.middleware import FaultMiddleware
 from primepods_magic.sandbox.routes import (
     about,
     account,
@@ -28,11 +28,11 @@ from primepods_magic.sandbox.routes import (
 from primepods_magic.sandbox.schemas.enums import Dialect
 from primepods_magic.sandbox.schemas.requests import problems
 from primepods_magic.sandbox.schemas.responses import PublishedInvalid, SpecFieldProblem, SpecInvalid
-from primepods_magic.sandbox.service.service import World
+from primepods_magic.sandbox.service.service import SandboxService
 
-from .auth import API_PREFIX, Admission
+from .auth import API_PREFIX, RequestGuard
 from .body_validation import sound_body
-from .middleware import Edge
+from .middleware import GatewayMiddleware
 
 # With the tag that each has in the documents.
 _API = (
@@ -52,7 +52,7 @@ _built: dict[tuple[Dialect, bool], FastAPI] = {}
 
 
 def create_app(
-    world: World, admission: Admission, *, latency_s: float, seed: int, has_admin: bool = True
+    world: SandboxService, admission: RequestGuard, *, latency_s: float, seed: int, has_admin: bool = True
 ) -> ASGIApp:
     """Everything that the sandbox answers.
 
@@ -72,8 +72,12 @@ def create_app(
     key = world.dialect, has_admin
     if key not in _built:
         _built[key] = _build(*key)
-    return Edge(
-        Spoiling(_built[key], world.faults, API_PREFIX), admission, world, latency_s=latency_s, seed=seed
+    return GatewayMiddleware(
+        FaultMiddleware(_built[key], world.faults, API_PREFIX),
+        admission,
+        world,
+        latency_s=latency_s,
+        seed=seed,
     )
 
 
@@ -122,7 +126,7 @@ async def _method_error(request: Request, error: Exception) -> JSONResponse:
 
 async def _validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    world: World = request.state.world
+    world: SandboxService = request.state.world
     found = cast(list[SpecFieldProblem], problems(list(error.errors())))
     if world.dialect == "spec":
         spec: SpecInvalid = {"detail": found}

@@ -22,7 +22,7 @@ _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _AREAS: dict[str, Area] = {"pods": "instances", "availability": "availability", "disks": "disks"}
 
 
-class Admission:
+class RequestGuard:
     """Decides whether a request may pass.
 
     Parameters

@@ -11,16 +11,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from primepods_magic.sandbox.domain.clock import http_date
 from primepods_magic.sandbox.faults.rules import route_of
-from primepods_magic.sandbox.service.service import World
+from primepods_magic.sandbox.service.service import SandboxService
 from primepods_magic.sandbox.storage.store import seeded_token
 
-from .auth import LONGEST_BODY, Admission, answer, too_long
+from .auth import LONGEST_BODY, RequestGuard, answer, too_long
 
 _log = logging.getLogger("primepods_magic.sandbox")
 _log.addHandler(logging.NullHandler())
 
 
-class Edge:
+class GatewayMiddleware:
     """The outermost layer of the sandbox.
 
     It lets only those pass that may, bounds what they send, makes both spellings of a path one, adds the
@@ -41,7 +41,7 @@ class Edge:
     """
 
     def __init__(
-        self, app: ASGIApp, admission: Admission, world: World, *, latency_s: float, seed: int
+        self, app: ASGIApp, admission: RequestGuard, world: SandboxService, *, latency_s: float, seed: int
     ) -> None:
         self._app = app
         self._admission = admission

@@ -6,21 +6,21 @@ from fastapi import APIRouter
 
 from primepods_magic.sandbox.domain.clock import iso
 from primepods_magic.sandbox.schemas.account import About
-from primepods_magic.sandbox.service.service import TheWorld, World
+from primepods_magic.sandbox.service.service import SandboxService, ServiceDep
 
-from .response import Answer
+from .response import ApiResponse
 
 router = APIRouter(prefix="/sandbox")
 
 
 @router.get("")
-async def about(world: TheWorld) -> Answer[About]:
+async def about(world: ServiceDep) -> ApiResponse[About]:
     """What answers here, and what time it is."""
     with world.reading():
-        return Answer(about_json(world))
+        return ApiResponse(about_json(world))
 
 
-def about_json(world: World) -> About:
+def about_json(world: SandboxService) -> About:
     """What answers here; call inside a transaction."""
     clock = world.store.clock()
     return {

@@ -16,16 +16,16 @@ from primepods_magic.sandbox.schemas.account import (
     WhoAmI,
 )
 from primepods_magic.sandbox.schemas.requests import SlugChange
-from primepods_magic.sandbox.service.service import TheWorld, World
+from primepods_magic.sandbox.service.service import SandboxService, ServiceDep
 
 from .pagination import Limit, Offset, cut, envelope
-from .response import Answer
+from .response import ApiResponse
 
 router = APIRouter()
 
 
 @router.get("/user/whoami")
-async def whoami(key: TheKey, world: TheWorld) -> Answer[WhoAmI]:
+async def whoami(key: TheKey, world: ServiceDep) -> ApiResponse[WhoAmI]:
     """Whom the key belongs to, and what it may do."""
     with world.reading():
         user = _user(world, key.person)
@@ -33,26 +33,26 @@ async def whoami(key: TheKey, world: TheWorld) -> Answer[WhoAmI]:
         **user,
         "scope": {area: {"read": area in key.reads, "write": area in key.writes} for area in AREAS},
     }
-    return Answer({"data": owner, "status": None})
+    return ApiResponse({"data": owner, "status": None})
 
 
 @router.patch("/user/slug", responses=refusals(409))
-async def change_slug(change: SlugChange, key: TheKey, world: TheWorld) -> Answer[UserAnswer]:
+async def change_slug(change: SlugChange, key: TheKey, world: ServiceDep) -> ApiResponse[UserAnswer]:
     """Choose the short name that stands in addresses."""
     with world.writing():
         if not world.store.account.set_slug(key.person.user_id, change.slug):
             raise HTTPException(409, "This slug is taken")
-        return Answer({"data": _user(world, key.person), "status": None})
+        return ApiResponse({"data": _user(world, key.person), "status": None})
 
 
 @router.get("/user/teams")
 async def teams(
-    key: TheKey, world: TheWorld, offset: Offset = 0, limit: Limit = 100
-) -> Answer[MembershipList]:
+    key: TheKey, world: ServiceDep, offset: Offset = 0, limit: Limit = 100
+) -> ApiResponse[MembershipList]:
     """The teams that the account belongs to."""
     limit = world.page(limit)
     found = teams_of(key.person)
-    return Answer(
+    return ApiResponse(
         {
             **envelope(len(found), offset, limit),
             "data": [
@@ -71,14 +71,14 @@ async def teams(
 
 @router.get("/teams/{team_id}/members", responses=refusals(404))
 async def members(
-    team_id: str, key: TheKey, world: TheWorld, offset: Offset = 0, limit: Limit = 100
-) -> Answer[MemberList]:
+    team_id: str, key: TheKey, world: ServiceDep, offset: Offset = 0, limit: Limit = 100
+) -> ApiResponse[MemberList]:
     """Who belongs to a team."""
     limit = world.page(limit)
     team = team_of(team_id, key.person)
     if team is None:
         raise HTTPException(404, f"No team with id {team_id!r}")
-    return Answer(
+    return ApiResponse(
         {
             **envelope(len(team.members), offset, limit),
             "data": [
@@ -95,7 +95,7 @@ async def members(
     )
 
 
-def _user(world: World, person: Person) -> User:
+def _user(world: SandboxService, person: Person) -> User:
     return {
         "id": person.user_id,
         "role": "USER",

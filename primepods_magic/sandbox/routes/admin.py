@@ -15,10 +15,10 @@ from primepods_magic.sandbox.faults.parsing import read_profile_or_rules
 from primepods_magic.sandbox.schemas.account import About, FaultReport, StockChanged, WalletState
 from primepods_magic.sandbox.schemas.enums import ProviderType, StockStatus
 from primepods_magic.sandbox.schemas.responses import PodState
-from primepods_magic.sandbox.service.service import TheWorld, offer_key
+from primepods_magic.sandbox.service.service import ServiceDep, offer_key
 
 from .about import about_json
-from .response import Answer
+from .response import ApiResponse
 from .serializers import status_json
 
 router = APIRouter(prefix="/sandbox")
@@ -67,7 +67,7 @@ class StockOrder(_Order):
 
 
 @router.post("/clock")
-async def advance_clock(order: ClockOrder, world: TheWorld) -> Answer[About]:
+async def advance_clock(order: ClockOrder, world: ServiceDep) -> ApiResponse[About]:
     """Move the clock forward, standing or running."""
     with world.writing():
         try:
@@ -76,39 +76,39 @@ async def advance_clock(order: ClockOrder, world: TheWorld) -> Answer[About]:
             problem = {"loc": ("body", "advance_s"), "msg": str(error), "type": "end_of_time"}
             raise RequestValidationError([problem]) from None
         world.store.set_clock(moved)
-        return Answer(about_json(world))
+        return ApiResponse(about_json(world))
 
 
 @router.get("/faults")
-async def faults(world: TheWorld) -> Answer[FaultReport]:
+async def faults(world: ServiceDep) -> ApiResponse[FaultReport]:
     """What is to go wrong on purpose, and what has."""
-    return Answer(cast(FaultReport, world.faults.report()))
+    return ApiResponse(cast(FaultReport, world.faults.report()))
 
 
 @router.put("/faults")
 async def select_faults(
     selection: Annotated[Any, Body()],
-    world: TheWorld,
+    world: ServiceDep,
     seed: Annotated[int | None, Query(ge=-(2**63), lt=2**63)] = None,
-) -> Answer[FaultReport]:
+) -> ApiResponse[FaultReport]:
     """Replace the rules, by a profile's name or by other rules, and count anew."""
     try:
         profile, rules = read_profile_or_rules(selection)
     except ValueError as error:
         raise RequestValidationError([{"loc": ("body",), "msg": str(error), "type": "fault"}]) from None
     world.faults.select(rules, profile=profile, seed=seed)
-    return Answer(cast(FaultReport, world.faults.report()))
+    return ApiResponse(cast(FaultReport, world.faults.report()))
 
 
 @router.post("/pods/{pod_id}/events", responses=refusals(404, 409))
-async def record_event(pod_id: str, order: EventOrder, world: TheWorld) -> Answer[PodState]:
+async def record_event(pod_id: str, order: EventOrder, world: ServiceDep) -> ApiResponse[PodState]:
     """Let something happen to a pod that no call of the Pods API can do."""
     record, state = world.record_event(pod_id, order.event, usd_hr=order.price_usd_hr)
-    return Answer(status_json(record, state, world.dialect))
+    return ApiResponse(status_json(record, state, world.dialect))
 
 
 @router.put("/wallet", responses=refusals(404))
-async def set_balance(order: WalletOrder, world: TheWorld) -> Answer[list[WalletState]]:
+async def set_balance(order: WalletOrder, world: ServiceDep) -> ApiResponse[list[WalletState]]:
     """Let wallets hold this much now. Pods that an empty one pays for are taken back at once."""
     meant = WALLETS if order.wallet_id is None else (order.wallet_id,)
     if not set(meant) <= set(WALLETS):
@@ -124,11 +124,11 @@ async def set_balance(order: WalletOrder, world: TheWorld) -> Answer[list[Wallet
             {"wallet_id": wallet_id, "balance_usd": world.store.wallets.balance_usd(wallet_id, now_ms)}
             for wallet_id in meant
         ]
-    return Answer(balances)
+    return ApiResponse(balances)
 
 
 @router.put("/offers", responses=refusals(404))
-async def set_stock(order: StockOrder, world: TheWorld) -> Answer[StockChanged]:
+async def set_stock(order: StockOrder, world: ServiceDep) -> ApiResponse[StockChanged]:
     """Let offers have another stock, for example none."""
     wanted = order.model_dump(exclude={"stock"}, exclude_none=True)
     with world.writing():
@@ -141,4 +141,4 @@ async def set_stock(order: StockOrder, world: TheWorld) -> Answer[StockChanged]:
             raise HTTPException(404, f"No offer with cloudId {order.cloud_id!r} there")
         for key in dict.fromkeys(map(offer_key, found)):
             world.store.stock.set(key, order.stock)
-    return Answer({"changed": len(found)})
+    return ApiResponse({"changed": len(found)})

@@ -13,9 +13,9 @@ from primepods_magic.sandbox.domain.records import DiskRecord
 from primepods_magic.sandbox.http.api_keys import TheKey
 from primepods_magic.sandbox.schemas.enums import GpuType, Region, SecurityType, Socket
 from primepods_magic.sandbox.schemas.responses import DiskOfferList, GpuOffer, GpuOfferList, OfferSummary
-from primepods_magic.sandbox.service.service import TheWorld, World
+from primepods_magic.sandbox.service.service import SandboxService, ServiceDep
 
-from .response import Answer
+from .response import ApiResponse
 
 router = APIRouter(prefix="/availability")
 
@@ -59,7 +59,7 @@ class Wanted:
 
 async def _wanted(
     key: TheKey,
-    world: TheWorld,
+    world: ServiceDep,
     regions: Annotated[list[Region] | None, Query()] = None,
     gpu_count: int | None = None,
     gpu_type: GpuType | None = None,
@@ -86,29 +86,29 @@ TheWanted = Annotated[Wanted, Depends(_wanted)]
 
 @router.get("/gpus")
 async def gpus(
-    world: TheWorld, wanted: TheWanted, page: Page = 1, page_size: PageSize = 100
-) -> Answer[GpuOfferList]:
+    world: ServiceDep, wanted: TheWanted, page: Page = 1, page_size: PageSize = 100
+) -> ApiResponse[GpuOfferList]:
     """Offers of a single machine."""
     return _paged(_found(world, wanted, is_multinode=False), page, world.page(page_size))
 
 
 @router.get("/multi-node")
 async def multi_node(
-    world: TheWorld, wanted: TheWanted, page: Page = 1, page_size: PageSize = 100
-) -> Answer[GpuOfferList]:
+    world: ServiceDep, wanted: TheWanted, page: Page = 1, page_size: PageSize = 100
+) -> ApiResponse[GpuOfferList]:
     """Offers of several machines that are connected."""
     return _paged(_found(world, wanted, is_multinode=True), page, world.page(page_size))
 
 
 @router.get("/disks")
 async def disks(
-    world: TheWorld,
+    world: ServiceDep,
     regions: Annotated[list[Region] | None, Query()] = None,
     data_center_id: str | None = None,
     cloud_id: str | None = None,
     page: Page = 1,
     page_size: PageSize = 100,
-) -> Answer[DiskOfferList]:
+) -> ApiResponse[DiskOfferList]:
     """Offers of disks."""
 
     def admits(offer: DiskOffer) -> bool:
@@ -120,51 +120,51 @@ async def disks(
         )
 
     found = [offer.wire() for offer in disk_offers() if admits(offer)]
-    return Answer({"items": _cut(found, page, world.page(page_size)), "totalCount": len(found)})
+    return ApiResponse({"items": _cut(found, page, world.page(page_size)), "totalCount": len(found)})
 
 
 @router.get("/gpu-summary")
-async def gpu_summary(world: TheWorld) -> Answer[OfferSummary]:
+async def gpu_summary(world: ServiceDep) -> ApiResponse[OfferSummary]:
     """The cheapest price of each GPU type and count, over all and by region."""
-    return Answer(summary(offer for offer in world.offers() if offer.nodes == 1))
+    return ApiResponse(summary(offer for offer in world.offers() if offer.nodes == 1))
 
 
 @router.get("/multi-node-summary")
-async def multi_node_summary(world: TheWorld) -> Answer[OfferSummary]:
+async def multi_node_summary(world: ServiceDep) -> ApiResponse[OfferSummary]:
     """The same for several machines that are connected."""
-    return Answer(summary(offer for offer in world.offers() if offer.nodes > 1))
+    return ApiResponse(summary(offer for offer in world.offers() if offer.nodes > 1))
 
 
 @router.get("")
 async def by_type(
-    world: TheWorld, wanted: TheWanted, page: Page = 1, page_size: LegacyPageSize = 500
-) -> Answer[dict[GpuType, list[GpuOffer]]]:
+    world: ServiceDep, wanted: TheWanted, page: Page = 1, page_size: LegacyPageSize = 500
+) -> ApiResponse[dict[GpuType, list[GpuOffer]]]:
     """Offers of a single machine by GPU type, as older clients ask for them."""
     return _by_type(_found(world, wanted, is_multinode=False), page, world.page(page_size))
 
 
 @router.get("/clusters")
 async def clusters_by_type(
-    world: TheWorld, wanted: TheWanted, page: Page = 1, page_size: LegacyPageSize = 500
-) -> Answer[dict[GpuType, list[GpuOffer]]]:
+    world: ServiceDep, wanted: TheWanted, page: Page = 1, page_size: LegacyPageSize = 500
+) -> ApiResponse[dict[GpuType, list[GpuOffer]]]:
     """The same for several machines that are connected."""
     return _by_type(_found(world, wanted, is_multinode=True), page, world.page(page_size))
 
 
-def _found(world: World, wanted: Wanted, *, is_multinode: bool) -> list[Offer]:
+def _found(world: SandboxService, wanted: Wanted, *, is_multinode: bool) -> list[Offer]:
     return [offer for offer in world.offers() if (offer.nodes > 1) == is_multinode and wanted.admits(offer)]
 
 
-def _paged(found: list[Offer], page: int, page_size: int) -> Answer[GpuOfferList]:
+def _paged(found: list[Offer], page: int, page_size: int) -> ApiResponse[GpuOfferList]:
     items = [offer.wire() for offer in _cut(found, page, page_size)]
-    return Answer({"items": items, "totalCount": len(found)})
+    return ApiResponse({"items": items, "totalCount": len(found)})
 
 
-def _by_type(found: list[Offer], page: int, page_size: int) -> Answer[dict[GpuType, list[GpuOffer]]]:
+def _by_type(found: list[Offer], page: int, page_size: int) -> ApiResponse[dict[GpuType, list[GpuOffer]]]:
     table: dict[GpuType, list[GpuOffer]] = {}
     for offer in _cut(found, page, page_size):
         table.setdefault(offer.gpu_type, []).append(offer.wire())
-    return Answer(table)
+    return ApiResponse(table)
 
 
 def _cut(rows: list[Row], page: int, page_size: int) -> list[Row]:

@@ -17,25 +17,25 @@ from primepods_magic.sandbox.schemas.enums import ProviderType
 from primepods_magic.sandbox.schemas.requests import DiskName, DiskOrder
 from primepods_magic.sandbox.schemas.responses import Deleted
 from primepods_magic.sandbox.service.disks import buy_disk, delete_disk, rename_disk
-from primepods_magic.sandbox.service.service import TheWorld, World
+from primepods_magic.sandbox.service.service import SandboxService, ServiceDep
 
 from .pagination import Limit, Offset, envelope
-from .response import Answer
+from .response import ApiResponse
 
 router = APIRouter(prefix="/disks")
 
 
 @router.post("", responses=refusals(402, 404, 409))
-async def create_disk(order: DiskOrder, key: TheKey, world: TheWorld) -> Answer[Disk]:
+async def create_disk(order: DiskOrder, key: TheKey, world: ServiceDep) -> ApiResponse[Disk]:
     """Buy a disk; it can be attached as soon as it is ACTIVE."""
     disk = buy_disk(world, order, key.person)
-    return Answer(_disk_json(world, disk))
+    return ApiResponse(_disk_json(world, disk))
 
 
 @router.get("")
 async def list_disks(
-    key: TheKey, world: TheWorld, offset: Offset = 0, limit: Limit = 100
-) -> Answer[DiskList]:
+    key: TheKey, world: ServiceDep, offset: Offset = 0, limit: Limit = 100
+) -> ApiResponse[DiskList]:
     """The disks that have not ended, one's own and those of one's teams, oldest first."""
     limit = world.page(limit)
     wallets = key.person.wallets()
@@ -43,37 +43,37 @@ async def list_disks(
         disks = world.store.disks.page(wallets, now_ms, limit=limit, offset=offset)
         total_count = world.store.disks.count(wallets, now_ms)
         data = [_disk_json(world, disk) for disk in disks]
-    return Answer({**envelope(total_count, offset, limit), "data": data})
+    return ApiResponse({**envelope(total_count, offset, limit), "data": data})
 
 
 @router.get("/{disk_id}", responses=refusals(404))
-async def disk_details(disk_id: str, key: TheKey, world: TheWorld) -> Answer[Disk]:
+async def disk_details(disk_id: str, key: TheKey, world: ServiceDep) -> ApiResponse[Disk]:
     """One disk, and which pods it is attached to."""
     with world.reading():
-        return Answer(_disk_json(world, _found(world, disk_id, key.person)))
+        return ApiResponse(_disk_json(world, _found(world, disk_id, key.person)))
 
 
 @router.patch("/{disk_id}", responses=refusals(404))
-async def change_disk(disk_id: str, name: DiskName, key: TheKey, world: TheWorld) -> Answer[Done]:
+async def change_disk(disk_id: str, name: DiskName, key: TheKey, world: ServiceDep) -> ApiResponse[Done]:
     """Give a disk another name."""
     rename_disk(world, disk_id, name.name, key.person)
-    return Answer({"message": "Disk renamed"})
+    return ApiResponse({"message": "Disk renamed"})
 
 
 @router.delete("/{disk_id}", responses=refusals(404, 409))
-async def end_disk(disk_id: str, key: TheKey, world: TheWorld) -> Answer[Deleted]:
+async def end_disk(disk_id: str, key: TheKey, world: ServiceDep) -> ApiResponse[Deleted]:
     """End a disk that is ACTIVE and attached to no pod; it is DELETING for a moment and then gone."""
-    return Answer({"status": delete_disk(world, disk_id, key.person)})
+    return ApiResponse({"status": delete_disk(world, disk_id, key.person)})
 
 
-def _found(world: World, disk_id: str, person: Person) -> DiskRecord:
+def _found(world: SandboxService, disk_id: str, person: Person) -> DiskRecord:
     disk = world.disk(disk_id, person)
     if disk is None:
         raise HTTPException(404, f"Disk not found: {disk_id}")
     return disk
 
 
-def _disk_json(world: World, disk: DiskRecord) -> Disk:
+def _disk_json(world: SandboxService, disk: DiskRecord) -> Disk:
     now_ms = world.now_ms()
     state = disk_state(disk, now_ms)
     holders = world.store.pods.holding(disk.id, now_ms)

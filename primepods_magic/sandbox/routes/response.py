@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse
 Body = TypeVar("Body")
 
 
-class Answer(JSONResponse, Generic[Body]):
+class ApiResponse(JSONResponse, Generic[Body]):
     """A JSON answer; a route says with ``-> Answer[PodList]`` what is in it.
 
     FastAPI sends a response as it is. What is not one it first validates or, in older versions, copies value
@@ -34,5 +34,5 @@ class Answer(JSONResponse, Generic[Body]):
 
     if not TYPE_CHECKING:
         # A class of its own rather than typing's alias: only a class does FastAPI take for a response.
-        def __class_getitem__(cls, shape: Any) -> type[Answer]:
+        def __class_getitem__(cls, shape: Any) -> type[ApiResponse]:
             return type(cls.__name__, (cls,), {"shape": shape})

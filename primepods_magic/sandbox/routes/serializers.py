@@ -18,7 +18,7 @@ from primepods_magic.sandbox.schemas.enums import (
 )
 from primepods_magic.sandbox.schemas.responses import (
     AttachedResource,
-    Connection,
+    ConnectionField,
     HistoryEntry,
     HistoryKind,
     OneOrPerNode,
@@ -155,7 +155,7 @@ def _progress(state: State) -> Progress:
     }
 
 
-def _connection(record: PodRecord, state: State) -> Connection:
+def _connection(record: PodRecord, state: State) -> ConnectionField:
     ssh: OneOrPerNode = None
     ip: OneOrPerNode = None
     ports: list[PortMapping] = []

@@ -15,10 +15,10 @@ from primepods_magic.sandbox.domain.users import Person
 from primepods_magic.sandbox.http.api_keys import TheKey
 from primepods_magic.sandbox.schemas.account import Done, PublicKey, PublicKeyChanged, PublicKeyList
 from primepods_magic.sandbox.schemas.requests import KeyChange, KeyOrder
-from primepods_magic.sandbox.service.service import TheWorld, World
+from primepods_magic.sandbox.service.service import SandboxService, ServiceDep
 
 from .pagination import Limit, Offset, cut, envelope
-from .response import Answer
+from .response import ApiResponse
 
 router = APIRouter(prefix="/ssh_keys")
 
@@ -27,18 +27,18 @@ _KINDS = ("ssh-ed25519", "ssh-rsa", "ecdsa-sha2-", "sk-ssh-ed25519@openssh.com",
 
 @router.get("")
 async def list_keys(
-    key: TheKey, world: TheWorld, offset: Offset = 0, limit: Limit = 100
-) -> Answer[PublicKeyList]:
+    key: TheKey, world: ServiceDep, offset: Offset = 0, limit: Limit = 100
+) -> ApiResponse[PublicKeyList]:
     """The account's public keys, oldest first."""
     limit = world.page(limit)
     with world.reading():
         found = world.store.account.keys(key.person.user_id)
     data = [_key_json(row) for row in cut(found, offset, limit)]
-    return Answer({**envelope(len(found), offset, limit), "data": data})
+    return ApiResponse({**envelope(len(found), offset, limit), "data": data})
 
 
 @router.post("", responses=refusals(409))
-async def add_key(order: KeyOrder, key: TheKey, world: TheWorld) -> Answer[PublicKey]:
+async def add_key(order: KeyOrder, key: TheKey, world: ServiceDep) -> ApiResponse[PublicKey]:
     """Add a public key; the first one is the primary one."""
     public_key = " ".join(order.public_key.split())
     if not _is_public_key(public_key):
@@ -59,24 +59,24 @@ async def add_key(order: KeyOrder, key: TheKey, world: TheWorld) -> Answer[Publi
             updated_ms=now_ms,
         )
         world.store.account.add_key(row)
-    return Answer(_key_json(row))
+    return ApiResponse(_key_json(row))
 
 
 @router.patch("/{key_id}", responses=refusals(404))
 async def change_key(
-    key_id: str, change: KeyChange, key: TheKey, world: TheWorld
-) -> Answer[PublicKeyChanged]:
+    key_id: str, change: KeyChange, key: TheKey, world: ServiceDep
+) -> ApiResponse[PublicKeyChanged]:
     """Make a key the primary one."""
     with world.writing() as now_ms:
         row = _found(world, key_id, key.person)
         if not change.is_primary or row.is_primary:
-            return Answer({"message": "Nothing to change", "updated_fields": {}})
+            return ApiResponse({"message": "Nothing to change", "updated_fields": {}})
         world.store.account.make_primary(key.person.user_id, key_id, now_ms)
-    return Answer({"message": "SSH key updated", "updated_fields": {"isPrimary": True}})
+    return ApiResponse({"message": "SSH key updated", "updated_fields": {"isPrimary": True}})
 
 
 @router.delete("/{key_id}", responses=refusals(404))
-async def delete_key(key_id: str, key: TheKey, world: TheWorld) -> Answer[Done]:
+async def delete_key(key_id: str, key: TheKey, world: ServiceDep) -> ApiResponse[Done]:
     """Forget a key. When it was the primary one, the oldest that is left becomes it."""
     with world.writing() as now_ms:
         row = _found(world, key_id, key.person)
@@ -84,10 +84,10 @@ async def delete_key(key_id: str, key: TheKey, world: TheWorld) -> Answer[Done]:
         left = world.store.account.keys(key.person.user_id)
         if row.is_primary and left:
             world.store.account.make_primary(key.person.user_id, left[0].id, now_ms)
-    return Answer({"message": "SSH key deleted"})
+    return ApiResponse({"message": "SSH key deleted"})
 
 
-def _found(world: World, key_id: str, person: Person) -> SshKey:
+def _found(world: SandboxService, key_id: str, person: Person) -> SshKey:
     rows = world.store.account.keys(person.user_id)
     found = next((row for row in rows if row.id == key_id), None)
     if found is None:

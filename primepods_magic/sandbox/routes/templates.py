@@ -12,7 +12,7 @@ from primepods_magic.sandbox.http.api_keys import TheKey
 from primepods_magic.sandbox.schemas.account import Credentials, ImageVerdict
 from primepods_magic.sandbox.schemas.requests import ImageCheck
 
-from .response import Answer
+from .response import ApiResponse
 
 router = APIRouter(prefix="/template")
 
@@ -25,19 +25,19 @@ _IMAGE = re.compile(rf"{_HOST}{_NAME}(?:/{_NAME})*(?::[\w][\w.-]{{0,127}})?(?:@s
 
 
 @router.post("/check-docker-image", responses=refusals(404))
-async def check_image(check: ImageCheck, key: TheKey) -> Answer[ImageVerdict]:
+async def check_image(check: ImageCheck, key: TheKey) -> ApiResponse[ImageVerdict]:
     """Whether an image has a name that a registry understands. No registry is asked from here."""
     if check.registry_credentials_id not in (None, CREDENTIALS_ID):
         raise HTTPException(404, f"Registry credentials not found: {check.registry_credentials_id}")
     if _IMAGE.fullmatch(check.image):
-        return Answer({"valid": True, "details": "The image can be pulled"})
-    return Answer({"valid": False, "details": "This is not the name of an image"})
+        return ApiResponse({"valid": True, "details": "The image can be pulled"})
+    return ApiResponse({"valid": False, "details": "This is not the name of an image"})
 
 
 @router.get("/registry-credentials")
-async def registry_credentials(key: TheKey) -> Answer[Credentials]:
+async def registry_credentials(key: TheKey) -> ApiResponse[Credentials]:
     """The credentials that images may be pulled with; what they are is never told."""
-    return Answer(
+    return ApiResponse(
         {
             "credentials": [
                 {

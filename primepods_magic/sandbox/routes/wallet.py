@@ -12,9 +12,9 @@ from primepods_magic.sandbox.domain.records import HistoryRow
 from primepods_magic.sandbox.domain.users import Person, team_of
 from primepods_magic.sandbox.http.api_keys import TheKey
 from primepods_magic.sandbox.schemas.account import Billing, Wallet
-from primepods_magic.sandbox.service.service import TheWorld, World
+from primepods_magic.sandbox.service.service import SandboxService, ServiceDep
 
-from .response import Answer
+from .response import ApiResponse
 
 router = APIRouter()
 
@@ -24,11 +24,11 @@ ResourceType = Literal["compute", "disks"]
 @router.get("/billing/wallet", responses=refusals(404))
 async def wallet(
     key: TheKey,
-    world: TheWorld,
+    world: ServiceDep,
     offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     team_id: Annotated[str | None, Query(alias="teamId")] = None,
-) -> Answer[Wallet]:
+) -> ApiResponse[Wallet]:
     """The balance of one's own wallet or a team's, and one row for each pod and disk, what lives first."""
     wallet_id = wallet_of(key.person, team_id)
     limit = world.page(limit)
@@ -52,7 +52,7 @@ async def wallet(
             sort_by="terminatedAt",
             sort_order="desc",
         )
-        return Answer(
+        return ApiResponse(
             {
                 "wallet_id": wallet_id,
                 "team_id": team_id,
@@ -80,7 +80,7 @@ def wallet_of(person: Person, team_id: str | None) -> str:
     return team.wallet_id
 
 
-def _living(world: World, wallet_id: str, now_ms: int) -> list[tuple[int, str, ResourceType]]:
+def _living(world: SandboxService, wallet_id: str, now_ms: int) -> list[tuple[int, str, ResourceType]]:
     """What is still billed, the newest first: since when, its id, and what it is."""
     rows: list[tuple[int, str, ResourceType]] = [
         (created_ms, pod_id, "compute")

@@ -74,7 +74,7 @@ class TeamOrder(_Body):
     team_id: str
 
 
-class Order(_Body):
+class CreateBody(_Body):
     """The body of ``POST /pods``. Unknown keys beside ``pod`` are allowed, as the service allows them."""
 
     pod: PodOrder

@@ -70,7 +70,7 @@ class AttachedResource(TypedDict):
     isShared: bool
 
 
-class Connection(TypedDict):
+class ConnectionField(TypedDict):
     """How to reach a pod; with several nodes one entry for each, null while it is not up."""
 
     sshConnection: OneOrPerNode
@@ -130,7 +130,7 @@ class PodItself(TypedDict):
     autoRestart: bool
 
 
-class PodCommon(PodItself, Connection, Progress):
+class PodCommon(PodItself, ConnectionField, Progress):
     """What a pod is in either dialect."""
 
 
@@ -166,7 +166,7 @@ class PodStateItself(TypedDict):
     priceHr: UsdHr
 
 
-class PodStateCommon(PodStateItself, Connection, Progress):
+class PodStateCommon(PodStateItself, ConnectionField, Progress):
     """What a status row says in either dialect."""
 
 

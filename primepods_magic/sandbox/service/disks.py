@@ -17,11 +17,11 @@ from primepods_magic.sandbox.domain.users import Person, person, team_of
 from primepods_magic.sandbox.schemas.enums import PodStatus
 from primepods_magic.sandbox.schemas.requests import DiskOrder
 
-from .service import World
+from .service import SandboxService
 from .wallets import REFILL
 
 
-def buy_disk(world: World, order: DiskOrder, buyer: Person) -> DiskRecord:
+def buy_disk(world: SandboxService, order: DiskOrder, buyer: Person) -> DiskRecord:
     """Buy a disk.
 
     Raises
@@ -65,7 +65,7 @@ def buy_disk(world: World, order: DiskOrder, buyer: Person) -> DiskRecord:
     return record
 
 
-def rename_disk(world: World, disk_id: str, name: str, asker: Person) -> None:
+def rename_disk(world: SandboxService, disk_id: str, name: str, asker: Person) -> None:
     """Give a disk another name.
 
     Raises
@@ -78,7 +78,7 @@ def rename_disk(world: World, disk_id: str, name: str, asker: Person) -> None:
         world.store.disks.rename(disk_id, name, now_ms)
 
 
-def delete_disk(world: World, disk_id: str, asker: Person) -> PodStatus:
+def delete_disk(world: SandboxService, disk_id: str, asker: Person) -> PodStatus:
     """End a disk, and say what it is then.
 
     Raises
@@ -131,7 +131,7 @@ def _choose(order: DiskOrder) -> DiskOffer:
     return offer
 
 
-def _found(world: World, disk_id: str, asker: Person) -> DiskRecord:
+def _found(world: SandboxService, disk_id: str, asker: Person) -> DiskRecord:
     disk = world.disk(disk_id, asker)
     if disk is None:
         raise HTTPException(404, f"Disk not found: {disk_id}")

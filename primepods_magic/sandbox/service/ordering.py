@@ -9,10 +9,10 @@ from fastapi import HTTPException
 from primepods_magic.sandbox.domain.billing import MS_PER_HOUR, Rates
 from primepods_magic.sandbox.domain.catalog import FAILING, PROVIDERS
 from primepods_magic.sandbox.domain.lifecycle import Plan
-from primepods_magic.sandbox.domain.offers import Limits, Offer
+from primepods_magic.sandbox.domain.offers import Offer, QuantityRange
 from primepods_magic.sandbox.domain.records import DiskRecord, Node, PodRecord
 from primepods_magic.sandbox.domain.users import Person, Team, team_of
-from primepods_magic.sandbox.schemas.requests import Order, PodOrder
+from primepods_magic.sandbox.schemas.requests import CreateBody, PodOrder
 
 _PROVISIONING_MS = 2000
 _PENDING_MS = 1500
@@ -25,7 +25,7 @@ _REPRICED_SHARES = (0.85, 0.92, 1.08, 1.15)
 _NETWORKS = ("203.0.113", "198.51.100")
 
 
-def choose_offer(order: Order, offers: Iterable[Offer]) -> Offer:
+def choose_offer(order: CreateBody, offers: Iterable[Offer]) -> Offer:
     """The offer that an order means, among those that there are.
 
     Raises
@@ -65,7 +65,7 @@ def _narrowed(found: list[Offer], field: str, wanted: object, said: Callable[[Of
     return fitting
 
 
-def _check_demands(order: Order) -> None:
+def _check_demands(order: CreateBody) -> None:
     # Word for word what the service answers: clients look for these names.
     provider = PROVIDERS[order.provider.type]
     if provider.demands_max_price and order.pod.max_price is None:
@@ -75,7 +75,7 @@ def _check_demands(order: Order) -> None:
 
 
 def make_pod(
-    order: Order,
+    order: CreateBody,
     offer: Offer,
     disks: Sequence[DiskRecord],
     person: Person,
@@ -154,7 +154,7 @@ def make_pod(
     )
 
 
-def _amount(field: str, wanted: int | None, limits: Limits) -> int:
+def _amount(field: str, wanted: int | None, limits: QuantityRange) -> int:
     if wanted is None:
         return limits.default or 0
     refusal = limits.refusal(field, wanted)
@@ -181,7 +181,7 @@ def _prepaid_hours(pod: PodOrder, offer: Offer) -> float:
     return wanted
 
 
-def _team(order: Order, person: Person) -> Team | None:
+def _team(order: CreateBody, person: Person) -> Team | None:
     if order.team is None:
         return None
     team = team_of(order.team.team_id, person)

@@ -28,7 +28,7 @@ _KEYS = (
 )
 
 
-def begin(store: Store, clock: Clock, *, seed: int, history: int) -> None:
+def seed_database(store: Store, clock: Clock, *, seed: int, history: int) -> None:
     """Fill a new database; call inside ``store.writing()``.
 
     Parameters

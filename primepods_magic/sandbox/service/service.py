@@ -26,12 +26,12 @@ from primepods_magic.sandbox.domain.lifecycle import (
 from primepods_magic.sandbox.domain.offers import Offer
 from primepods_magic.sandbox.domain.records import DiskRecord, HistoryRow, PodRecord
 from primepods_magic.sandbox.domain.users import Person
-from primepods_magic.sandbox.faults.rules import ON_TIME, Faults, Lateness
+from primepods_magic.sandbox.faults.rules import ON_TIME, CommitDelay, Faults
 from primepods_magic.sandbox.http.api_keys import Key
 from primepods_magic.sandbox.schemas.enums import Dialect
-from primepods_magic.sandbox.schemas.requests import Order
+from primepods_magic.sandbox.schemas.requests import CreateBody
 from primepods_magic.sandbox.storage.store import Store
-from primepods_magic.sandbox.storage.tables.stock import OfferKey
+from primepods_magic.sandbox.storage.tables.stock import StockKey
 
 from .ordering import choose_offer, make_pod
 from .wallets import REFILL, plan_next_look, settle
@@ -42,7 +42,7 @@ _LATEST_MS = 24 * 3_600_000
 
 
 @dataclass(frozen=True)
-class World:
+class SandboxService:
     """What the routes work with. One thread serves them all, so nothing here needs a lock.
 
     Parameters
@@ -137,7 +137,7 @@ class World:
             raise HTTPException(404, f"Pod not found: {pod_id}")
         return record, state
 
-    def launch(self, order: Order, key: Key, lateness: Lateness = ON_TIME) -> PodRecord:
+    def launch(self, order: CreateBody, key: Key, lateness: CommitDelay = ON_TIME) -> PodRecord:
         """Buy a pod.
 
         Parameters
@@ -227,7 +227,7 @@ class World:
         self.store.wallets.charge(record.id, record.wallet_id, spent)
         self.charge_anew(record.wallet_id, now_ms)
 
-    def _check_key(self, order: Order, person: Person) -> None:
+    def _check_key(self, order: CreateBody, person: Person) -> None:
         wanted = order.pod.ssh_key_id
         if wanted is not None and wanted not in [key.id for key in self.store.account.keys(person.user_id)]:
             raise HTTPException(400, f"sshKeyId {wanted} is no key of this account")
@@ -268,19 +268,19 @@ class World:
         )
 
 
-def offer_key(offer: Offer) -> OfferKey:
+def offer_key(offer: Offer) -> StockKey:
     """What tells an offer from the others, apart from its size."""
-    return OfferKey(offer.provider, offer.cloud_id, offer.data_center or "")
+    return StockKey(offer.provider, offer.cloud_id, offer.data_center or "")
 
 
 def _state(instant_ms: int, record: PodRecord, events: Iterable[Event]) -> State:
     return state_at(instant_ms, record.created_ms, record.plan, list(events), record.rates)
 
 
-async def _world(request: Request) -> World:
-    world: World = request.state.world
+async def _world(request: Request) -> SandboxService:
+    world: SandboxService = request.state.world
     return world
 
 
-TheWorld = Annotated[World, Depends(_world)]
+ServiceDep = Annotated[SandboxService, Depends(_world)]
 """How a route asks for the world."""

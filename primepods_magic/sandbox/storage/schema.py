@@ -81,7 +81,7 @@ _LAYOUT = (
 )
 
 
-def lay_out(connection: sqlite3.Connection) -> None:
+def create_schema(connection: sqlite3.Connection) -> None:
     """Make every table of a new database; call inside a transaction."""
     for statement in _LAYOUT:
         connection.execute(statement)

@@ -12,13 +12,13 @@ from primepods_magic.sandbox.domain.clock import Clock
 from primepods_magic.sandbox.schemas.enums import ClockMode
 from primepods_magic.sandbox.storage.tables.account import AccountTable
 from primepods_magic.sandbox.storage.tables.disks import DiskTable
-from primepods_magic.sandbox.storage.tables.history import HistoryTable
+from primepods_magic.sandbox.storage.tables.history import HistoryRows
 from primepods_magic.sandbox.storage.tables.pods import PodTable
 from primepods_magic.sandbox.storage.tables.stock import StockTable
 from primepods_magic.sandbox.storage.tables.wallets import WalletTable
 
 from .connection import open_database
-from .schema import lay_out
+from .schema import create_schema
 
 _SERVING_TIMEOUT_MS = 30_000
 
@@ -46,7 +46,7 @@ class Store:
         self._connection = open_database(path)
         self.pods = PodTable(self._connection)
         self.disks = DiskTable(self._connection)
-        self.history = HistoryTable(self._connection)
+        self.history = HistoryRows(self._connection)
         self.wallets = WalletTable(self._connection)
         self.account = AccountTable(self._connection)
         self.stock = StockTable(self._connection)
@@ -84,7 +84,7 @@ class Store:
 
     def create(self, clock: Clock, seed: int) -> None:
         """Lay out a new database; call inside :meth:`writing`."""
-        lay_out(self._connection)
+        create_schema(self._connection)
         self._connection.execute("INSERT INTO sandbox VALUES (?, ?, 0)", (uuid.uuid4().hex, seed))
         self._connection.execute(
             "INSERT INTO clock VALUES (?, ?, ?, ?)",

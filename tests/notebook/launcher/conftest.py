@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from primepods_magic.api.client import Client
-from primepods_magic.api.http.session import Transport
+from primepods_magic.api.http.session import HttpSession
 from primepods_magic.api.settings import Settings
 from primepods_magic.notebook.launcher.state.model import LauncherModel
 from primepods_magic.notebook.launcher.state.offers import OfferKey
@@ -129,7 +129,7 @@ def connected(sandbox: SandboxControl) -> Iterator[Connected]:
     def make(traffic: Traffic, *, key: str = KEY, interval_s: float = 0.05) -> Connection:
         settings = Settings(sandbox.url, key)
         client = Client(settings, http=traffic)
-        client.transport = Transport(settings, http=traffic, sleep=lambda seconds: None)
+        client.transport = HttpSession(settings, http=traffic, sleep=lambda seconds: None)
         clock = SteppedClock(client.transport)
         instance = sandbox.state()["instance"]
         opened.append(Connection(client, clock, True, poll_interval_s=interval_s, _instance=instance))

@@ -6,7 +6,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from primepods_magic.api.models import Offer
-from primepods_magic.notebook.launcher.state.offers import Listed, Market
+from primepods_magic.notebook.launcher.state.offers import OfferList, PricedOffer
 
 NOW = datetime(2026, 11, 24, 9, tzinfo=timezone.utc)
 
@@ -29,9 +29,9 @@ def offer(usd_hr: float | None = 1.0, **said: Any) -> Offer:
     return Offer.model_validate({**plain, **said})
 
 
-def market(*offers: Offer) -> Market:
-    return Market.read(offers, NOW)
+def market(*offers: Offer) -> OfferList:
+    return OfferList.read(offers, NOW)
 
 
-def listed(*offers: Offer) -> tuple[Listed, ...]:
+def listed(*offers: Offer) -> tuple[PricedOffer, ...]:
     return market(*offers).listed

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import LaunchSettings, Stage
+from primepods_magic.notebook.launcher.state.order import FlowStage, LaunchSettings
 from primepods_magic.pods.launching.limits import Limits
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
@@ -41,7 +41,7 @@ def test_another_price_than_the_one_that_was_shown_is_reviewed_again(
     traffic.change = offers_with(prices={"onDemand": usd_hr, "currency": "USD"})
     model.review()
     idle(model)
-    assert model.order.stage is Stage.FORM
+    assert model.order.stage is FlowStage.FORM
     eventually(lambda: model.order.quote and model.order.quote.price_usd_hr == usd_hr, "the new price")
     plan = summary(model).order.plan
     assert plan is not None
@@ -66,7 +66,7 @@ def test_an_offer_that_cannot_be_told_from_a_spot_offer_is_not_launched(
     chosen(model, name="train")
     model.review()
     idle(model)
-    assert model.order.stage is Stage.FORM
+    assert model.order.stage is FlowStage.FORM
     (told,) = model.order.told
     assert "the service cannot tell this offer from a spot offer of the same id at $0.10/h" in told
     assert traffic.creates == []

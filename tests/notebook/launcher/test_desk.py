@@ -8,7 +8,7 @@ from concurrent.futures import Future
 
 import pytest
 
-from primepods_magic.notebook.launcher.state.worker import Desk
+from primepods_magic.notebook.launcher.state.worker import SerialWorker
 from tests.notebook.launcher.conftest import DESK, IDLE_S
 
 
@@ -32,13 +32,13 @@ def shown() -> Shown:
 
 
 @pytest.fixture
-def desk(shown: Shown) -> Iterator[Desk]:
-    desk = Desk(Owner(), shown)
+def desk(shown: Shown) -> Iterator[SerialWorker]:
+    desk = SerialWorker(Owner(), shown)
     yield desk
     desk.close()
 
 
-def test_what_is_put_on_the_desk_happens_in_order_on_one_thread(desk: Desk) -> None:
+def test_what_is_put_on_the_desk_happens_in_order_on_one_thread(desk: SerialWorker) -> None:
     did: list[tuple[int, threading.Thread]] = []
     desk.open()
     for number in range(200):
@@ -49,7 +49,7 @@ def test_what_is_put_on_the_desk_happens_in_order_on_one_thread(desk: Desk) -> N
     assert len({thread for _, thread in did}) == 1
 
 
-def test_the_desk_knows_its_own_thread(desk: Desk) -> None:
+def test_the_desk_knows_its_own_thread(desk: SerialWorker) -> None:
     said: list[bool] = []
     desk.open()
     desk.put(lambda: said.append(desk.is_here))
@@ -58,7 +58,7 @@ def test_the_desk_knows_its_own_thread(desk: Desk) -> None:
     assert not desk.is_here
 
 
-def test_what_has_piled_up_is_shown_once(desk: Desk, shown: Shown) -> None:
+def test_what_has_piled_up_is_shown_once(desk: SerialWorker, shown: Shown) -> None:
     began, go_on = threading.Event(), threading.Event()
     desk.open()
     desk.put(lambda: (began.set(), go_on.wait(IDLE_S)))
@@ -76,7 +76,7 @@ def test_what_has_piled_up_is_shown_once(desk: Desk, shown: Shown) -> None:
     assert shown.times == 2
 
 
-def test_what_fails_stops_nothing_that_comes_after_it(desk: Desk, shown: Shown) -> None:
+def test_what_fails_stops_nothing_that_comes_after_it(desk: SerialWorker, shown: Shown) -> None:
     did: list[str] = []
     desk.open()
     desk.put(lambda: 1 // 0)
@@ -96,7 +96,7 @@ def test_a_showing_that_fails_is_tried_again_the_next_time() -> None:
         times.append(1)
         raise ValueError("cannot be drawn")
 
-    desk = Desk(Owner(), show)
+    desk = SerialWorker(Owner(), show)
     desk.open()
     for number in (1, 2):
         desk.put(lambda: None)
@@ -105,7 +105,7 @@ def test_a_showing_that_fails_is_tried_again_the_next_time() -> None:
     desk.close()
 
 
-def test_nobody_waits_for_slow_work_to_go_on(desk: Desk) -> None:
+def test_nobody_waits_for_slow_work_to_go_on(desk: SerialWorker) -> None:
     gate, did = threading.Event(), list[str]()
     desk.open()
 
@@ -121,7 +121,7 @@ def test_nobody_waits_for_slow_work_to_go_on(desk: Desk) -> None:
     assert did == ["meanwhile", f"True on {DESK}"]
 
 
-def test_what_slow_work_leads_to_is_waited_for_as_well(desk: Desk) -> None:
+def test_what_slow_work_leads_to_is_waited_for_as_well(desk: SerialWorker) -> None:
     did: list[str] = []
 
     def again(done: Future[None]) -> None:
@@ -133,7 +133,7 @@ def test_what_slow_work_leads_to_is_waited_for_as_well(desk: Desk) -> None:
     assert did == ["the second"]
 
 
-def test_nothing_happens_after_the_end(desk: Desk, shown: Shown) -> None:
+def test_nothing_happens_after_the_end(desk: SerialWorker, shown: Shown) -> None:
     did: list[str] = []
     desk.open()
     gate = threading.Event()
@@ -150,10 +150,10 @@ def test_nothing_happens_after_the_end(desk: Desk, shown: Shown) -> None:
 
 def test_it_can_be_ended_from_its_own_thread_and_before_it_began() -> None:
     ended = threading.Event()
-    desk = Desk(Owner(), lambda: None)
+    desk = SerialWorker(Owner(), lambda: None)
     desk.open()
     desk.put(lambda: (desk.close(), ended.set()))
     assert ended.wait(IDLE_S)
-    never = Desk(Owner(), lambda: None)
+    never = SerialWorker(Owner(), lambda: None)
     never.close()
     assert never.wait_until_idle(0)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from primepods_magic.api.account import Disk
 from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.api.models import Spec
+from primepods_magic.api.models import ResourceLimits
 from primepods_magic.notebook.launcher.state.cell import body_of
 from primepods_magic.notebook.launcher.state.form import (
     Bounds,
@@ -32,8 +32,8 @@ IMAGES = {"images": ["ubuntu_22_cuda_12", "axolotl", "custom_template"]}
 
 def limits(
     least: float | None = None, default: float | None = None, most: float | None = None, **said: Any
-) -> Spec:
-    return Spec(min_count=least, default_count=default, max_count=most, **said)
+) -> ResourceLimits:
+    return ResourceLimits(min_count=least, default_count=default, max_count=most, **said)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +52,7 @@ def limits(
     ],
     ids=str,
 )
-def test_how_much_can_be_chosen_is_said_in_words(said: Spec, expected: Bounds | None) -> None:
+def test_how_much_can_be_chosen_is_said_in_words(said: ResourceLimits, expected: Bounds | None) -> None:
     assert bounds(said, "GB") == expected
 
 

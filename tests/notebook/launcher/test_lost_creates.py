@@ -8,14 +8,14 @@ import httpx
 import pytest
 
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import LaunchSettings, Outcome
+from primepods_magic.notebook.launcher.state.order import LaunchOutcome, LaunchSettings
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 
 from .conftest import Opened, Traffic, idle, launched, names, summary
 
 
-def outcome(model: LauncherModel) -> Outcome:
+def outcome(model: LauncherModel) -> LaunchOutcome:
     assert model.order.outcome is not None
     return model.order.outcome
 

@@ -10,7 +10,14 @@ import pytest
 from primepods_magic.api.client import Client
 from primepods_magic.api.models import Offer
 from primepods_magic.api.settings import Settings
-from primepods_magic.notebook.launcher.state.offers import SHOWN, Filters, Found, Market, OfferKey, find
+from primepods_magic.notebook.launcher.state.offers import (
+    SHOWN,
+    FilterResult,
+    Filters,
+    OfferKey,
+    OfferList,
+    find,
+)
 from tests.support.sandbox_control import KEY, controlled
 
 from .offers import NOW, listed, market, offer
@@ -23,15 +30,15 @@ def offers() -> Iterator[list[Offer]]:
 
 
 @pytest.fixture(scope="module")
-def whole(offers: list[Offer]) -> Market:
-    return Market.read(offers, NOW)
+def whole(offers: list[Offer]) -> OfferList:
+    return OfferList.read(offers, NOW)
 
 
-def found(market: Market, **wanted: Any) -> Found:
+def found(market: OfferList, **wanted: Any) -> FilterResult:
     return find(market, Filters(**wanted))
 
 
-def kinds(found: Found) -> set[str | None]:
+def kinds(found: FilterResult) -> set[str | None]:
     return {row.offer.gpu_type for row in found.rows}
 
 
@@ -49,7 +56,7 @@ def kinds(found: Found) -> set[str | None]:
     ],
     ids="count provider security socket spot price place gpu".split(),
 )
-def test_each_filter_leaves_exactly_what_it_says(whole: Market, wanted: dict[str, Any], said: Any) -> None:
+def test_each_filter_leaves_exactly_what_it_says(whole: OfferList, wanted: dict[str, Any], said: Any) -> None:
     spot = wanted.get("is_spot", False)
     expected = [row for row in whole.listed if said(row.offer) and (spot or not row.offer.is_spot)]
     answer = found(whole, **wanted)
@@ -58,7 +65,7 @@ def test_each_filter_leaves_exactly_what_it_says(whole: Market, wanted: dict[str
     assert list(answer.rows) == expected[:SHOWN]
 
 
-def test_filters_hold_together(whole: Market) -> None:
+def test_filters_hold_together(whole: OfferList) -> None:
     together = {
         "gpu": "H100",
         "count": 1,
@@ -74,7 +81,7 @@ def test_filters_hold_together(whole: Market) -> None:
         assert found(whole, **{**together, name: other}).total == 0
 
 
-def test_machines_that_can_be_reclaimed_are_listed_only_where_they_are_wanted(whole: Market) -> None:
+def test_machines_that_can_be_reclaimed_are_listed_only_where_they_are_wanted(whole: OfferList) -> None:
     on_demand, spot = found(whole, gpu="L40_"), found(whole, gpu="L40_", is_spot=True)
     assert [row.offer.is_spot for row in on_demand.rows] == [False, False]
     assert [row.price_usd_hr for row in spot.rows] == [0.31]
@@ -94,7 +101,7 @@ def test_machines_that_can_be_reclaimed_are_listed_only_where_they_are_wanted(wh
     ],
 )
 def test_a_part_of_a_gpu_type_finds_it_and_a_whole_model_finds_nothing_else(
-    whole: Market, typed: str, types: set[str]
+    whole: OfferList, typed: str, types: set[str]
 ) -> None:
     assert kinds(found(whole, gpu=typed)) == types
 
@@ -103,7 +110,7 @@ def test_a_part_of_a_gpu_type_finds_it_and_a_whole_model_finds_nothing_else(
     ("typed", "hint"),
     [("h10O", "'H100'"), ("H1OO_80GB", "'H100_80GB'"), ("rtx 409O", "'RTX4090'"), ("A4O", "'A40'")],
 )
-def test_a_mistyped_gpu_is_told_with_the_nearest_one(whole: Market, typed: str, hint: str) -> None:
+def test_a_mistyped_gpu_is_told_with_the_nearest_one(whole: OfferList, typed: str, hint: str) -> None:
     answer = found(whole, gpu=typed)
     assert answer.problems["gpu"] == f"nobody offers '{typed}' now (did you mean {hint}?)"
     assert (answer.rows, answer.total) == ((), 0)
@@ -124,48 +131,48 @@ def test_a_mistyped_gpu_is_told_with_the_nearest_one(whole: Market, typed: str, 
     ],
 )
 def test_a_place_is_a_country_or_a_part_of_a_region_or_data_center(
-    whole: Market, typed: str, countries: set[str]
+    whole: OfferList, typed: str, countries: set[str]
 ) -> None:
     there = {row.offer.country for row in whole.listed if not row.offer.is_spot}
     rows = [row for kind in whole.words("gpu_type") for row in found(whole, gpu=kind, place=typed).rows]
     assert {row.offer.country for row in rows} == countries & there
 
 
-def test_a_part_of_a_data_center_is_no_other_place(whole: Market) -> None:
+def test_a_part_of_a_data_center_is_no_other_place(whole: OfferList) -> None:
     assert {row.offer.data_center for row in found(whole, place="us-west").rows} == {"us-west-2"}
 
 
 @pytest.mark.parametrize(
     ("typed", "hint"), [("eu_nort", ""), ("eu_norht", "eu_north"), ("cannada", "canada")]
 )
-def test_an_unknown_place_is_told_with_the_nearest_one(whole: Market, typed: str, hint: str) -> None:
+def test_an_unknown_place_is_told_with_the_nearest_one(whole: OfferList, typed: str, hint: str) -> None:
     answer = found(whole, place=typed)
     told = f"there is no region or country '{typed}' (did you mean '{hint}'?)"
     assert answer.problems == ({"place": told} if hint else {})
     assert bool(answer.rows) is not bool(hint)
 
 
-def test_a_region_of_the_service_without_offers_is_no_mistake(whole: Market) -> None:
-    assert found(whole, place="africa") == Found()
+def test_a_region_of_the_service_without_offers_is_no_mistake(whole: OfferList) -> None:
+    assert found(whole, place="africa") == FilterResult()
 
 
 @pytest.mark.parametrize("typed", ["0.4", ".4", " 0.4 ", "$0.4", "0.4/h", "$0.40 /h", "$ 0.4/h", "4e-1"])
-def test_a_price_may_be_written_as_people_write_it(whole: Market, typed: str) -> None:
+def test_a_price_may_be_written_as_people_write_it(whole: OfferList, typed: str) -> None:
     answer = found(whole, max_price=typed)
     assert answer.problems == {}
     assert 0 < answer.total == sum(row.price_usd_hr <= 0.4 for row in whole.listed if not row.offer.is_spot)
 
 
 @pytest.mark.parametrize("typed", ["cheap", "2,50", "0", "-1", "nan", "inf", "$", "1 2", "2_5", "２"])
-def test_what_is_no_price_is_told_and_leaves_nothing(whole: Market, typed: str) -> None:
+def test_what_is_no_price_is_told_and_leaves_nothing(whole: OfferList, typed: str) -> None:
     answer = found(whole, max_price=typed)
     if typed == "$":
         assert answer == found(whole)
     else:
-        assert answer == Found(problems={"max_price": "a price is a number, such as 2.50"})
+        assert answer == FilterResult(problems={"max_price": "a price is a number, such as 2.50"})
 
 
-def test_everything_that_is_wrong_is_told_at_once(whole: Market) -> None:
+def test_everything_that_is_wrong_is_told_at_once(whole: OfferList) -> None:
     assert set(found(whole, gpu="h10O", place="cannada", max_price="x").problems) == {
         "gpu",
         "place",
@@ -173,7 +180,7 @@ def test_everything_that_is_wrong_is_told_at_once(whole: Market) -> None:
     }
 
 
-def test_what_cannot_be_rented_is_left_out_and_counted(offers: list[Offer], whole: Market) -> None:
+def test_what_cannot_be_rented_is_left_out_and_counted(offers: list[Offer], whole: OfferList) -> None:
     sold_out = [row for row in offers if row.stock_status == "Unavailable"]
     foreign = [
         row for row in offers if row.in_stock and (row.price_hr is None or row.prices.currency != "USD")
@@ -185,7 +192,7 @@ def test_what_cannot_be_rented_is_left_out_and_counted(offers: list[Offer], whol
     assert there.isdisjoint(OfferKey.of(row) for row in (*sold_out, *foreign))
 
 
-def test_the_cheapest_is_first_by_what_it_costs_with_its_disk(whole: Market) -> None:
+def test_the_cheapest_is_first_by_what_it_costs_with_its_disk(whole: OfferList) -> None:
     prices = [row.price_usd_hr for row in whole.listed]
     assert prices == sorted(prices)
     apart = {"minCount": 1, "maxCount": 999, "defaultCount": 100, "pricePerUnit": 0.01}
@@ -196,16 +203,16 @@ def test_the_cheapest_is_first_by_what_it_costs_with_its_disk(whole: Market) -> 
     ]
 
 
-def test_only_the_first_are_shown_and_all_are_counted(whole: Market) -> None:
+def test_only_the_first_are_shown_and_all_are_counted(whole: OfferList) -> None:
     answer = found(whole)
     assert len(answer.rows) == SHOWN < answer.total
     assert list(answer.rows) == [row for row in whole.listed if not row.offer.is_spot][:SHOWN]
 
 
-def test_an_offer_is_found_again_in_another_list(offers: list[Offer], whole: Market) -> None:
+def test_an_offer_is_found_again_in_another_list(offers: list[Offer], whole: OfferList) -> None:
     keys = [OfferKey.of(row.offer) for row in whole.listed]
     assert len(set(keys)) == len(keys)
-    later = Market.read(reversed(offers), NOW)
+    later = OfferList.read(reversed(offers), NOW)
     for row in whole.listed:
         assert later.get(OfferKey.of(row.offer)) == row
     (alone,) = listed(offer())
@@ -213,7 +220,7 @@ def test_an_offer_is_found_again_in_another_list(offers: list[Offer], whole: Mar
     assert market(offer(dataCenter="NORWAY-2")).get(OfferKey.of(alone.offer)) is None
 
 
-def test_what_can_be_chosen_is_what_the_offers_say(whole: Market) -> None:
+def test_what_can_be_chosen_is_what_the_offers_say(whole: OfferList) -> None:
     assert whole.words("provider") == tuple(sorted({str(row.offer.provider) for row in whole.listed}))
     assert "scaleway" not in whole.words("provider")
     assert whole.counts == (1, 2, 4, 8)
@@ -221,8 +228,8 @@ def test_what_can_be_chosen_is_what_the_offers_say(whole: Market) -> None:
 
 
 def test_before_there_is_a_list_nothing_that_is_typed_is_wrong() -> None:
-    answer = found(Market(), gpu="h10O", place="nowhere")
-    assert answer == Found()
+    answer = found(OfferList(), gpu="h10O", place="nowhere")
+    assert answer == FilterResult()
 
 
 @pytest.mark.parametrize(

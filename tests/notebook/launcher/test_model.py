@@ -12,7 +12,7 @@ import httpx
 
 from primepods_magic.notebook.launcher.state.formatting import wallet_words
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import LaunchSettings, Stage
+from primepods_magic.notebook.launcher.state.order import FlowStage, LaunchSettings
 from tests.support.sandbox_control import READ_KEY, SandboxControl
 from tests.support.waiting import eventually
 
@@ -22,7 +22,7 @@ JOURNEY = """
 import sys
 from primepods_magic.notebook.launcher.state.model import LauncherModel
 from primepods_magic.notebook.launcher.state.offers import OfferKey
-from primepods_magic.notebook.launcher.view.static import still_html, still_text
+from primepods_magic.notebook.launcher.view.static import launcher_static_html, launcher_static_text
 from primepods_magic.pods.connection.current import connect, disconnect
 
 connection = connect(sandbox=True)
@@ -45,7 +45,7 @@ model.do(model.fleet.show_logs, pod.id)
 model.do(model.fleet.ask, pod.id)
 model.do(model.fleet.end, pod.id)
 assert model.wait_until_idle(20)
-assert "train" in still_text(model) and "train" in still_html(model)
+assert "train" in launcher_static_text(model) and "train" in launcher_static_html(model)
 model.close()
 disconnect()
 print(*(name for name in ("ipywidgets", "pandas", "IPython") if name in sys.modules))
@@ -80,7 +80,7 @@ def test_from_a_mistyped_filter_to_a_pod_and_its_end(
     assert round(model.order.quote.price_usd_hr, 6) == 2.664
     assert model.order.may_review
     summary(model, "dc1-H100x1")
-    assert model.order.stage is Stage.SUMMARY
+    assert model.order.stage is FlowStage.SUMMARY
     assert model.order.plan is not None
     assert "datacrunch (FIN-01, FI): $2.66/h" in str(model.order.plan.quote)
     assert traffic.creates == []
@@ -95,7 +95,7 @@ def test_from_a_mistyped_filter_to_a_pod_and_its_end(
     assert model.order.outcome is not None
     assert not model.order.outcome.is_failure
     assert "'train' is rented at $2.66/h" in model.order.outcome.text
-    assert model.order.stage is Stage.FORM
+    assert model.order.stage is FlowStage.FORM
     assert model.order.note == "you have this very pod: launching answers with it"
 
     eventually(lambda: [pod.name for pod in model.fleet.pods] == ["train"], "the pod is among mine")
@@ -162,7 +162,7 @@ def test_every_method_returns_while_the_service_is_held_back(
     assert traffic.waiting.wait(10)
     assert not traffic.gate.is_set()
     assert model.is_loading
-    assert model.order.stage is Stage.CHECKING
+    assert model.order.stage is FlowStage.CHECKING
     assert model.fleet.ending == {pod_id}
     assert model.fleet.logs[pod_id] == ""
     assert not model.wait_until_idle(0.05)
@@ -170,7 +170,7 @@ def test_every_method_returns_while_the_service_is_held_back(
     traffic.gate.set()
     idle(model)
     assert not model.is_loading
-    assert model.order.stage is Stage.SUMMARY
+    assert model.order.stage is FlowStage.SUMMARY
     assert names(sandbox) == []
 
 
@@ -242,7 +242,7 @@ def test_a_key_that_may_only_read_is_told_and_launches_nothing(
     assert not model.order.may_review
     model.review()
     idle(model)
-    assert model.order.stage is Stage.FORM
+    assert model.order.stage is FlowStage.FORM
     assert not [asked for asked in traffic.asked if not asked.startswith("GET")]
 
 

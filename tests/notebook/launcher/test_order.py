@@ -9,7 +9,7 @@ import pytest
 
 from primepods_magic.api.models import PodDetails
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import LaunchSettings, Outcome, Stage
+from primepods_magic.notebook.launcher.state.order import FlowStage, LaunchOutcome, LaunchSettings
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.launching.limits import Limits
@@ -22,7 +22,7 @@ TOKEN = "hf_Qw7Zr9Wm2Tk5Xc8"
 OFFERS = ["dc1-H100x1", "vcg-L4x1", "cudo-A5000x1", "NVIDIA H100 spot", "mc-A30x2"]
 
 
-def outcome(model: LauncherModel) -> Outcome:
+def outcome(model: LauncherModel) -> LaunchOutcome:
     assert model.order.outcome is not None
     return model.order.outcome
 
@@ -158,7 +158,7 @@ def test_a_ceiling_is_told_at_the_price(
     assert "created" not in model.order.problems["price"]
     model.review()
     idle(model)
-    assert model.order.stage is Stage.FORM
+    assert model.order.stage is FlowStage.FORM
     assert len(traffic.creates) == 1
     model.choose(key_of(model, "cudo-A4000x1"))
     idle(model)
@@ -216,7 +216,7 @@ def test_what_is_typed_after_the_review_takes_the_summary_back(
         change()
         model.do(model.order.launch)
         idle(model)
-        assert model.order.stage is Stage.FORM
+        assert model.order.stage is FlowStage.FORM
         assert model.order.plan is None
         model.do(model.order.name_variable, "")
     assert traffic.creates == []
@@ -230,7 +230,7 @@ def test_what_is_typed_while_it_is_being_checked_is_not_lost(model: LauncherMode
     model.set(name="other")
     traffic.gate.set()
     idle(model)
-    assert model.order.stage is Stage.FORM
+    assert model.order.stage is FlowStage.FORM
     assert "name: other" in model.cell
     assert summary(model).order.plan is not None
     assert model.order.plan is not None
@@ -256,7 +256,7 @@ def test_a_review_ends_although_something_else_has_changed_meanwhile(
     assert model.wait_until_read(IDLE_S)
     traffic.gate.set()
     idle(model)
-    assert model.order.stage is not Stage.CHECKING
+    assert model.order.stage is not FlowStage.CHECKING
 
 
 def repriced(request: httpx.Request, answer: Any) -> Any:
@@ -274,7 +274,7 @@ def test_a_newer_price_takes_the_summary_back_and_is_the_one_that_is_agreed_to(
     traffic.change = repriced
     model.refresh()
     idle(model)
-    assert model.order.stage is Stage.FORM
+    assert model.order.stage is FlowStage.FORM
     assert "max_price: 0.71" in model.cell
     assert summary(model).order.plan is not None
     assert model.order.plan is not None

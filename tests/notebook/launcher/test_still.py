@@ -8,7 +8,12 @@ from typing import Any
 import httpx
 
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.view.static import place_html, place_text, still_html, still_text
+from primepods_magic.notebook.launcher.view.static import (
+    connection_html,
+    connection_text,
+    launcher_static_html,
+    launcher_static_text,
+)
 from tests.support.sandbox_control import READ_KEY, SandboxControl
 from tests.support.secrets import Search
 from tests.support.waiting import eventually
@@ -33,7 +38,7 @@ def test_both_tell_place_offers_choice_outcome_pods_money_and_the_cell(model: La
         "cloud_id: vcg-L4x1",
         "max_price: 0.69",
     ]
-    text, html = still_text(model), still_html(model).replace("<span>$</span>", "$")
+    text, html = launcher_static_text(model), launcher_static_html(model).replace("<span>$</span>", "$")
     for words in told:
         assert words in text
         assert escape(words) in html
@@ -44,7 +49,7 @@ def test_both_tell_place_offers_choice_outcome_pods_money_and_the_cell(model: La
 def test_before_anything_is_known_it_says_where_it_is(opened: Opened, traffic: Traffic) -> None:
     traffic.is_down = True
     model = opened()
-    lines = still_text(model).splitlines()
+    lines = launcher_static_text(model).splitlines()
     assert lines[0].startswith("primepods_magic launcher · SANDBOX")
     assert lines[1].startswith("the offers could not be listed: ")
     assert len(lines) == 2
@@ -59,16 +64,16 @@ def test_an_end_is_told_with_what_it_cost(model: LauncherModel, sandbox: Sandbox
     model.do(model.fleet.ask, pod_id)
     model.do(model.fleet.end, pod_id)
     idle(model)
-    assert "train: terminated, $" in still_text(model)
-    assert "is rented" not in still_text(model)
+    assert "train: terminated, $" in launcher_static_text(model)
+    assert "is rented" not in launcher_static_text(model)
 
 
 def test_a_key_that_may_only_read_is_told_at_the_place(
     opened: Opened, connected: Connected, traffic: Traffic
 ) -> None:
     model = opened(through=connected(traffic, key=READ_KEY))
-    assert "this key may only read" in place_html(model)
-    assert place_text(model).startswith("SANDBOX")
+    assert "this key may only read" in connection_html(model)
+    assert connection_text(model).startswith("SANDBOX")
 
 
 def hostile(request: httpx.Request, answer: Any) -> Any:
@@ -113,7 +118,7 @@ def test_nothing_from_the_service_is_mark_up_or_moves_anything(
     model.choose(None)
     idle(model)
     assert model.fleet.ended
-    text, html = still_text(model), still_html(model)
+    text, html = launcher_static_text(model), launcher_static_html(model)
     assert "onerror" in text
     assert "<img" not in html
     assert "&lt;img" in html
@@ -128,8 +133,8 @@ def test_a_cell_cannot_be_made_to_look_like_another(opened: Opened, traffic: Tra
     model.choose(next(iter(map(_key, model.market.listed))))
     idle(model)
     assert model.cell
-    assert "\u202e" not in still_text(model)
-    assert "\u202e" not in still_html(model)
+    assert "\u202e" not in launcher_static_text(model)
+    assert "\u202e" not in launcher_static_html(model)
 
 
 def _key(row: Any) -> Any:
@@ -153,8 +158,8 @@ def test_no_secret_is_told_anywhere(opened: Opened, traffic: Traffic, sandbox: S
             "the notebook": namespace,
         }.items():
             search.look(f"{name} {when}", repr(thing))
-        search.look(f"the text {when}", still_text(model))
-        search.look(f"the HTML {when}", still_html(model))
+        search.look(f"the text {when}", launcher_static_text(model))
+        search.look(f"the HTML {when}", launcher_static_html(model))
         search.look(f"the cell {when}", model.cell)
 
     chosen(model, name="train")

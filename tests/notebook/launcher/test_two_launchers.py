@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import Stage
+from primepods_magic.notebook.launcher.state.order import FlowStage
 
 from .conftest import Opened, chosen, idle
 
@@ -40,7 +40,7 @@ def test_two_launchers_do_not_disturb_one_another(opened: Opened) -> None:
     assert sent(two) == "another-secret"
     two.review()
     idle(two)
-    assert two.order.stage is Stage.SUMMARY
+    assert two.order.stage is FlowStage.SUMMARY
 
 
 def test_a_password_of_one_launcher_is_not_changed_by_another(opened: Opened) -> None:

@@ -10,7 +10,7 @@ import pytest
 from ipywidgets.widgets import widget as widget_module
 
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import Stage
+from primepods_magic.notebook.launcher.state.order import FlowStage
 from primepods_magic.notebook.launcher.view.app import LauncherView
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
@@ -122,7 +122,7 @@ def test_two_clicks_on_launch_rent_one_pod(
     typed(control("Name"), "train")
     control("Review and launch …").click()
     idle(model)
-    assert model.order.stage is Stage.SUMMARY
+    assert model.order.stage is FlowStage.SUMMARY
     launch = control("Launch for $0.69/h")
     launch.click()
     assert launch.disabled

@@ -11,7 +11,7 @@ import pytest
 
 from primepods_magic.notebook.progress.lines import PlainView
 from primepods_magic.notebook.progress.open_view import open_view
-from primepods_magic.notebook.progress.safe_view import GuardedView
+from primepods_magic.notebook.progress.safe_view import SafeView
 from primepods_magic.notebook.progress.terminal import TerminalView
 from primepods_magic.notebook.progress.widget import WidgetView
 from primepods_magic.notebook.shell.kernel import has_front_end
@@ -75,7 +75,7 @@ def test_a_view_that_breaks_does_not_break_the_launch(capsys):
     def breaks(shown: object) -> None:
         raise RuntimeError("the front end went away")
 
-    view = GuardedView(SimpleNamespace(show=breaks, finish=breaks))
+    view = SafeView(SimpleNamespace(show=breaks, finish=breaks))
     view.show(snapshot(pod()))
     view.finish(snapshot(pod()))
     assert capsys.readouterr() == ("", "")
@@ -86,7 +86,7 @@ def test_ctrl_c_passes_through_a_view():
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        GuardedView(SimpleNamespace(show=interrupted, finish=interrupted)).show(snapshot(pod()))
+        SafeView(SimpleNamespace(show=interrupted, finish=interrupted)).show(snapshot(pod()))
 
 
 def test_importing_the_views_imports_nothing_heavy():

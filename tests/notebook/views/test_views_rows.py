@@ -8,8 +8,14 @@ from datetime import timedelta
 import pytest
 
 from primepods_magic.api.enums import PodStatus
-from primepods_magic.notebook.progress.rows import Kind, read_row, read_rows, read_totals, trouble_text
-from primepods_magic.pods.watching.snapshot import Outlook
+from primepods_magic.notebook.progress.rows import (
+    PodPhase,
+    format_pod,
+    format_totals,
+    read_rows,
+    trouble_text,
+)
+from primepods_magic.pods.watching.snapshot import Estimate
 from tests.notebook.views.snapshots import EIGHT, SSH, failed, pod, ready, snapshot
 
 COMMAND = "ssh root@203.0.113.7 -p 22"
@@ -20,41 +26,49 @@ NO_REASON = "the installation failed; the service gives no reason"
 @pytest.mark.parametrize(
     ("status", "installation", "progress", "kind", "percent", "shown", "summary"),
     [
-        ("PROVISIONING", None, None, Kind.WAITING, 0, "", "PROVISIONING"),
-        ("PROVISIONING", "PENDING", 30, Kind.WAITING, 0, "PENDING", "PROVISIONING"),
-        ("PENDING", "PENDING", 0, Kind.WAITING, 0, "PENDING", "PENDING"),
-        ("ACTIVE", "PENDING", None, Kind.INSTALLING, 0, "PENDING", "ACTIVE  installation PENDING"),
-        ("ACTIVE", "IN_PROGRESS", 40, Kind.INSTALLING, 40, "IN_PROGRESS 40 %", "ACTIVE  installing 40 %"),
-        ("ACTIVE", "ACTIVE", 99.9, Kind.INSTALLING, 99, "IN_PROGRESS 99 %", "ACTIVE  installing 99 %"),
-        ("ACTIVE", "IN_PROGRESS", 250, Kind.INSTALLING, 100, "IN_PROGRESS 100 %", "ACTIVE  installing 100 %"),
-        ("ACTIVE", "IN_PROGRESS", -3, Kind.INSTALLING, 0, "IN_PROGRESS", "ACTIVE  installing 0 %"),
-        ("ACTIVE", "IN_PROGRESS", None, Kind.INSTALLING, None, "IN_PROGRESS", "ACTIVE  installing"),
-        ("ACTIVE", "COMPLETE", 100, Kind.READY, 100, "COMPLETE 100 %", f"ready  {COMMAND}"),
-        ("ACTIVE", "FINISHED", None, Kind.READY, 100, "COMPLETE 100 %", f"ready  {COMMAND}"),
-        ("ACTIVE", None, None, Kind.READY, 100, "COMPLETE 100 %", f"ready  {COMMAND}"),
-        ("ACTIVE", None, 55, Kind.INSTALLING, 55, "", "ACTIVE  installing 55 %"),
-        ("ACTIVE", "FAILED", 43, Kind.FAILED, 43, "FAILED at 43 %", f"FAILED  {NO_REASON}"),
-        ("ACTIVE", "ERROR", None, Kind.FAILED, 0, "FAILED", f"FAILED  {NO_REASON}"),
-        ("ACTIVE", "TERMINATED", None, Kind.FAILED, 0, "TERMINATED", f"ACTIVE  {ENDED}"),
-        ("ACTIVE", "REBOOTING", 10, Kind.UNKNOWN, 10, "REBOOTING 10 %", "ACTIVE  installation REBOOTING"),
-        ("STOPPED", "COMPLETE", 100, Kind.WAITING, 0, "COMPLETE", "STOPPED"),
+        ("PROVISIONING", None, None, PodPhase.WAITING, 0, "", "PROVISIONING"),
+        ("PROVISIONING", "PENDING", 30, PodPhase.WAITING, 0, "PENDING", "PROVISIONING"),
+        ("PENDING", "PENDING", 0, PodPhase.WAITING, 0, "PENDING", "PENDING"),
+        ("ACTIVE", "PENDING", None, PodPhase.INSTALLING, 0, "PENDING", "ACTIVE  installation PENDING"),
+        ("ACTIVE", "IN_PROGRESS", 40, PodPhase.INSTALLING, 40, "IN_PROGRESS 40 %", "ACTIVE  installing 40 %"),
+        ("ACTIVE", "ACTIVE", 99.9, PodPhase.INSTALLING, 99, "IN_PROGRESS 99 %", "ACTIVE  installing 99 %"),
+        (
+            "ACTIVE",
+            "IN_PROGRESS",
+            250,
+            PodPhase.INSTALLING,
+            100,
+            "IN_PROGRESS 100 %",
+            "ACTIVE  installing 100 %",
+        ),
+        ("ACTIVE", "IN_PROGRESS", -3, PodPhase.INSTALLING, 0, "IN_PROGRESS", "ACTIVE  installing 0 %"),
+        ("ACTIVE", "IN_PROGRESS", None, PodPhase.INSTALLING, None, "IN_PROGRESS", "ACTIVE  installing"),
+        ("ACTIVE", "COMPLETE", 100, PodPhase.READY, 100, "COMPLETE 100 %", f"ready  {COMMAND}"),
+        ("ACTIVE", "FINISHED", None, PodPhase.READY, 100, "COMPLETE 100 %", f"ready  {COMMAND}"),
+        ("ACTIVE", None, None, PodPhase.READY, 100, "COMPLETE 100 %", f"ready  {COMMAND}"),
+        ("ACTIVE", None, 55, PodPhase.INSTALLING, 55, "", "ACTIVE  installing 55 %"),
+        ("ACTIVE", "FAILED", 43, PodPhase.FAILED, 43, "FAILED at 43 %", f"FAILED  {NO_REASON}"),
+        ("ACTIVE", "ERROR", None, PodPhase.FAILED, 0, "FAILED", f"FAILED  {NO_REASON}"),
+        ("ACTIVE", "TERMINATED", None, PodPhase.FAILED, 0, "TERMINATED", f"ACTIVE  {ENDED}"),
+        ("ACTIVE", "REBOOTING", 10, PodPhase.UNKNOWN, 10, "REBOOTING 10 %", "ACTIVE  installation REBOOTING"),
+        ("STOPPED", "COMPLETE", 100, PodPhase.WAITING, 0, "COMPLETE", "STOPPED"),
         (
             "ERROR",
             "IN_PROGRESS",
             20,
-            Kind.FAILED,
+            PodPhase.FAILED,
             20,
             "IN_PROGRESS 20 %",
             "ERROR  the service reports an error and gives no reason",
         ),
-        ("DELETING", "COMPLETE", 100, Kind.GONE, 100, "COMPLETE 100 %", "DELETING"),
-        ("TERMINATED", "TERMINATED", None, Kind.GONE, None, "TERMINATED", "TERMINATED"),
-        ("UNKNOWN", None, None, Kind.UNKNOWN, None, "", "UNKNOWN"),
+        ("DELETING", "COMPLETE", 100, PodPhase.GONE, 100, "COMPLETE 100 %", "DELETING"),
+        ("TERMINATED", "TERMINATED", None, PodPhase.GONE, None, "TERMINATED", "TERMINATED"),
+        ("UNKNOWN", None, None, PodPhase.UNKNOWN, None, "", "UNKNOWN"),
         (
             "MIGRATING",
             "IN_PROGRESS",
             5,
-            Kind.UNKNOWN,
+            PodPhase.UNKNOWN,
             5,
             "IN_PROGRESS 5 %",
             "MIGRATING  installation IN_PROGRESS",
@@ -62,7 +76,7 @@ NO_REASON = "the installation failed; the service gives no reason"
     ],
 )
 def test_every_state_has_its_words(status, installation, progress, kind, percent, shown, summary):
-    row = read_row(pod("train", status, installation, progress, sshConnection=SSH), EIGHT)
+    row = format_pod(pod("train", status, installation, progress, sshConnection=SSH), EIGHT)
     assert (row.kind, row.percent, row.installation, row.summary) == (kind, percent, shown, summary)
     assert row.status == status
 
@@ -74,38 +88,38 @@ def test_every_state_has_its_words(status, installation, progress, kind, percent
 @pytest.mark.parametrize("connection", [None, SSH])
 def test_a_row_waits_exactly_as_long_as_the_watch_does(status, installation, connection):
     watched = pod("train", str(status), installation, 50, sshConnection=connection)
-    assert read_row(watched, EIGHT).is_settled == watched.is_settled
+    assert format_pod(watched, EIGHT).is_settled == watched.is_settled
 
 
 def test_an_installed_pod_without_a_connection_is_not_called_ready():
-    row = read_row(pod("train", "ACTIVE", "COMPLETE", 100), EIGHT)
-    assert (row.kind, row.installation) == (Kind.INSTALLING, "COMPLETE, no connection yet")
+    row = format_pod(pod("train", "ACTIVE", "COMPLETE", 100), EIGHT)
+    assert (row.kind, row.installation) == (PodPhase.INSTALLING, "COMPLETE, no connection yet")
     assert row.summary == "ACTIVE  installed, no connection yet"
     assert row.commands == ()
 
 
 def test_a_failure_gives_the_reason_of_the_service():
-    row = read_row(failed(reason="pip:\n  no space\x1b[31m left"), EIGHT)
+    row = format_pod(failed(reason="pip:\n  no space\x1b[31m left"), EIGHT)
     assert row.reason == "pip: no space�[31m left"
     assert row.summary == "FAILED  pip: no space�[31m left"
 
 
 @pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\u202eb", "a\r\nb", "a\ud800b", "a\x9bb", "a\u2066b"])
 def test_names_cannot_move_the_cursor_or_the_reading_direction(name):
-    shown = read_row(pod(name), EIGHT).name
+    shown = format_pod(pod(name), EIGHT).name
     assert shown in {"a b", "a�b", "a�[2Jb"}
     shown.encode()
 
 
 @pytest.mark.parametrize("name", ["実験-モデル-№5 🚀", "بحث-٢٠٢٦ (تجربة)", "👩\u200d💻"])
 def test_names_of_every_script_stay_as_they_are(name):
-    assert read_row(pod(name), EIGHT).name == name
+    assert format_pod(pod(name), EIGHT).name == name
 
 
 def test_a_pod_without_name_price_gpu_and_date_still_has_a_row():
-    row = read_row(pod(None, priceHr=None, gpuName=None, createdAt=None), EIGHT)
+    row = format_pod(pod(None, priceHr=None, gpuName=None, createdAt=None), EIGHT)
     assert (row.name, row.price, row.gpu, row.elapsed) == (hashlib.md5(b"").hexdigest(), "", "", "")
-    assert read_row(pod(None, id=None), EIGHT).name == "unnamed"
+    assert format_pod(pod(None, id=None), EIGHT).name == "unnamed"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +127,7 @@ def test_a_pod_without_name_price_gpu_and_date_still_has_a_row():
     [(2.69, "$2.69/h"), (3, "$3.00/h"), (0.0123, "$0.0123/h"), (1234.5, "$1,234.50/h"), (0, "")],
 )
 def test_prices_keep_the_digits_that_matter(usd, shown):
-    assert read_row(pod(priceHr=usd), EIGHT).price == shown
+    assert format_pod(pod(priceHr=usd), EIGHT).price == shown
 
 
 @pytest.mark.parametrize(
@@ -126,22 +140,22 @@ def test_time_passes_by_the_clock_of_the_service(seconds, shown):
 
 def test_many_nodes_do_not_flood_the_row():
     nodes = [f"root@203.0.113.{n} -p 22" for n in range(1, 17)]
-    commands = read_row(ready(sshConnection=nodes), EIGHT).commands
+    commands = format_pod(ready(sshConnection=nodes), EIGHT).commands
     assert len(commands) == 4
     assert commands[-1] == "# and 13 more nodes"
 
 
 def test_totals_count_and_add_up_what_is_still_there():
     pods = ready("a"), pod("b", "ACTIVE", "IN_PROGRESS", 50), failed("c"), pod("d", "TERMINATED")
-    totals = read_totals(pods)
+    totals = format_totals(pods)
     assert totals.title == "4 pods"
     assert totals.states == "1 installing, 1 ready, 1 failed, 1 gone"
-    assert (totals.percent, totals.kind, totals.price) == (64, Kind.INSTALLING, "$8.07/h")
+    assert (totals.percent, totals.kind, totals.price) == (64, PodPhase.INSTALLING, "$8.07/h")
 
 
 def test_totals_are_red_once_nothing_is_awaited_and_something_failed():
-    assert read_totals([ready("a"), failed("b")]).kind is Kind.FAILED
-    assert read_totals([ready("a"), ready("b")]).kind is Kind.READY
+    assert format_totals([ready("a"), failed("b")]).kind is PodPhase.FAILED
+    assert format_totals([ready("a"), ready("b")]).kind is PodPhase.READY
 
 
 def test_trouble_says_from_when_the_rows_are():
@@ -153,14 +167,18 @@ def test_trouble_says_from_when_the_rows_are():
 @pytest.mark.parametrize("status", ["ACTIVE", "DELETING", "TERMINATED"])
 def test_a_row_stops_counting_at_the_end_of_its_pod(status):
     ended = pod("train", status, terminatedAt="2026-11-24T08:05:00Z", createdAt="2026-11-24T08:00:00Z")
-    assert {read_row(ended, EIGHT + timedelta(hours=hours)).elapsed for hours in (1, 2, 99)} == {"5 min 00 s"}
+    assert {format_pod(ended, EIGHT + timedelta(hours=hours)).elapsed for hours in (1, 2, 99)} == {
+        "5 min 00 s"
+    }
 
 
 def test_a_row_of_a_pod_that_is_gone_counts_to_when_that_was_seen():
     gone = pod("train", "TERMINATED", createdAt="2026-11-24T08:00:00Z")
     later = EIGHT + timedelta(hours=9)
-    assert read_row(gone, later).elapsed == ""
-    outlook = Outlook(ended_at=EIGHT + timedelta(minutes=2))
+    assert format_pod(gone, later).elapsed == ""
+    outlook = Estimate(ended_at=EIGHT + timedelta(minutes=2))
     assert (
-        read_row(gone, later, outlook).elapsed == read_row(gone, later + timedelta(1), outlook).elapsed != ""
+        format_pod(gone, later, outlook).elapsed
+        == format_pod(gone, later + timedelta(1), outlook).elapsed
+        != ""
     )

@@ -17,7 +17,7 @@ from jupyter_client.manager import start_new_kernel
 from primepods_magic.notebook.progress.html import static_html, static_text
 from primepods_magic.notebook.progress.open_view import open_view
 from primepods_magic.notebook.progress.view import View
-from primepods_magic.pods.watching.snapshot import Outlook, changes_between
+from primepods_magic.pods.watching.snapshot import Estimate, changes_between
 from tests.notebook.views.snapshots import EIGHT, FrontEnd, failed, pod, ready, snapshot
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -107,7 +107,7 @@ def test_the_passing_of_time_is_one_message_for_all_rows_and_replaces_none(sent)
     pods = [ready("a"), pod("b", "ACTIVE", "IN_PROGRESS", 40), failed("c")]
     view.show(snapshot(*pods))
     sent.clear()
-    left = {pods[1].id: Outlook(left_s=42, cost_usd=0.123)}
+    left = {pods[1].id: Estimate(left_s=42, cost_usd=0.123)}
     view.show(snapshot(*pods, after=75, outlooks=left))
     (state,) = updates(sent)
     said = re.findall(r'-(\d)-(.)::after\{content:"(.*?)"\}', state["value"])

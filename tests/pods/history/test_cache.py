@@ -22,7 +22,7 @@ import pytest
 
 from primepods_magic.pods.history import cache_files, clear_cache, read_history
 from primepods_magic.pods.history.cache import HistoryCache, cache_folder
-from primepods_magic.pods.history.pages import Reading
+from primepods_magic.pods.history.pages import ReadResult
 from primepods_magic.pods.history.table import HistoryTable
 from tests.support.soak import pick
 from tests.support.waiting import eventually
@@ -269,7 +269,7 @@ def test_another_account_service_or_sandbox_never_sees_them() -> None:
     # A file under the name of another account is that account's, and not used.
     mine, other = HistoryCache("https://one\nada"), HistoryCache("https://one\neve")
     table = HistoryTable.of_rows([{"id": "a"}])
-    mine.write(table, after=None, reading=Reading(table, 1, 100), now=NOW)
+    mine.write(table, after=None, reading=ReadResult(table, 1, 100), now=NOW)
     assert mine._path is not None
     assert other._path is not None
     shutil.copy(mine._path, other._path)
@@ -439,7 +439,7 @@ def test_who_adds_meanwhile_does_not_spoil_what_was_looked_at() -> None:
         assert table is not None
         assert len(table) == 50
         # What was reckoned before is not written over what is there by now.
-        cache.write(table, after=kept, reading=Reading(table, 50, 100), now=NOW)
+        cache.write(table, after=kept, reading=ReadResult(table, 50, 100), now=NOW)
     assert read(service) == 51
 
 

@@ -16,7 +16,7 @@ from pydantic.alias_generators import to_camel
 
 from primepods_magic.api.fields.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
 from primepods_magic.api.models import HistoryRow
-from primepods_magic.api.text.sanitize import whole_characters
+from primepods_magic.api.text.sanitize import replace_surrogates
 from primepods_magic.frames import history_frame
 from primepods_magic.pods.history.serialization import packed, unpacked
 from primepods_magic.pods.history.table import (
@@ -111,7 +111,7 @@ def test_every_field_is_read_as_the_model_reads_it(said: list[dict[str, Any]]) -
     for column, field in COLUMNS.items():
         expected = [getattr(model, field) for model in models]
         if field in TEXTS:
-            expected = [text if text is None else whole_characters(text) for text in expected]
+            expected = [text if text is None else replace_surrogates(text) for text in expected]
         assert cells(frame, column) == expected, column
     assert not {"api_token", "env_vars", "secret_key"} & set(frame.columns)
     for name in ("region", "is_spot", "notes"):

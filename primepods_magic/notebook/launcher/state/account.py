@@ -8,11 +8,11 @@ from typing import Any
 
 from primepods_magic.api.account import Disk, SshKey, Team, User
 from primepods_magic.api.errors import error_words
-from primepods_magic.api.text.sanitize import clean
-from primepods_magic.pods.account.permissions import if_allowed
+from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.pods.account.permissions import none_if_forbidden
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.ssh.keys import list_keys
-from primepods_magic.pods.support.background import run_all_behind
+from primepods_magic.pods.support.background import run_concurrently
 from primepods_magic.pods.support.rates import has_ended
 
 __all__ = ["Account", "read_account"]
@@ -53,19 +53,19 @@ def read_account(connection: Connection) -> Account:
     """Ask for all of it, side by side. What is not answered is missing, and said to be."""
     client = connection.client
     questions: dict[str, Callable[[], Any]] = {
-        "whose key it is": lambda: if_allowed(client.whoami),
-        "teams": lambda: if_allowed(client.list_teams),
-        "SSH keys": lambda: if_allowed(lambda: list_keys(connection)),
-        "disks": lambda: if_allowed(client.list_disks),
+        "whose key it is": lambda: none_if_forbidden(client.whoami),
+        "teams": lambda: none_if_forbidden(client.list_teams),
+        "SSH keys": lambda: none_if_forbidden(lambda: list_keys(connection)),
+        "disks": lambda: none_if_forbidden(client.list_disks),
         # Asked for once, so that nobody who wants to know it later has to wait.
         "your user id": lambda: connection.user_id,
     }
-    asked = run_all_behind(connection, questions.values())
+    asked = run_concurrently(connection, questions.values())
     failures = {name: one.exception() for name, one in zip(questions, asked, strict=True)}
     me, teams, keys, disks, _ = (None if one.exception() else one.result() for one in asked)
     missing = [name for name, error in failures.items() if error is not None]
     why = next((error for error in failures.values() if error is not None), None)
-    said = clean(error_words(why)) if why else ""
+    said = sanitize(error_words(why)) if why else ""
     return Account(
         person=me and (me.name or me.email or me.id),
         is_identified=failures["your user id"] is None,

@@ -10,10 +10,10 @@ from typing import Any
 
 from primepods_magic.api.account import Disk
 from primepods_magic.api.enums import SECURITIES
-from primepods_magic.api.models import Offer, Spec
+from primepods_magic.api.models import Offer, ResourceLimits
 from primepods_magic.api.requests import TEMPLATE_IMAGE
-from primepods_magic.api.text.sanitize import clean, join_clean
-from primepods_magic.pods.offers import image_for, out_of_limits
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize
+from primepods_magic.pods.offers import image_for, range_errors
 from primepods_magic.pods.spec.spec import PodSpec
 
 __all__ = [
@@ -99,19 +99,19 @@ class Form:
     auto_restart: bool = False
 
 
-def bounds(limits: Spec, unit: str) -> Bounds | None:
+def bounds(limits: ResourceLimits, unit: str) -> Bounds | None:
     """How much of something can be chosen; ``None`` where the offer says nothing of it.
 
     Parameters
     ----------
-    limits : Spec
+    limits : ResourceLimits
         What the offer says.
     unit : str
         ``GB``, or what is counted.
 
     Examples
     --------
-    >>> bounds(Spec(min_count=20, default_count=200, max_count=1000, step=10), "GB").words
+    >>> bounds(ResourceLimits(min_count=20, default_count=200, max_count=1000, step=10), "GB").words
     '20 to 1000 GB, in steps of 10'
     """
     least, most, default = limits.min_count, limits.max_count, limits.default_count
@@ -153,11 +153,11 @@ def fitted(form: Form, offer: Offer, *, default_image: str = "") -> Form:
     sizes: dict[str, Any] = {}
     for name, limits in limits_of(offer).items():
         size = getattr(form, SIZES[name])
-        sizes[SIZES[name]] = None if out_of_limits(name, size, limits) else size
+        sizes[SIZES[name]] = None if range_errors(name, size, limits) else size
     return replace(form, image=image, **sizes)
 
 
-def limits_of(offer: Offer) -> dict[str, Spec]:
+def limits_of(offer: Offer) -> dict[str, ResourceLimits]:
     """What an offer says of each size, by the name in a spec."""
     return {"disk": offer.disk, "vcpus": offer.vcpu, "memory": offer.memory}
 
@@ -184,10 +184,10 @@ def problems_of(form: Form, offer: Offer, disks: Iterable[Disk] = ()) -> dict[st
     if form.image == TEMPLATE_IMAGE and not form.template.strip():
         problems["template"] = "a template of yours is needed here: its id"
     elif offer.images and form.image not in offer.images:
-        problems["image"] = f"this offer does not have the image {clean(form.image)}"
+        problems["image"] = f"this offer does not have the image {sanitize(form.image)}"
     for name, limits in limits_of(offer).items():
         size = getattr(form, SIZES[name])
-        wrong = out_of_limits(name, size, limits)
+        wrong = range_errors(name, size, limits)
         if wrong or (size is not None and size < 1):
             problems[SIZES[name]] = wrong[0] if wrong else f"{name} is at least 1"
     elsewhere = [
@@ -196,7 +196,7 @@ def problems_of(form: Form, offer: Offer, disks: Iterable[Disk] = ()) -> dict[st
         if disk.id in form.disks and not can_be_attached(disk, offer)
     ]
     if elsewhere:
-        problems["disks"] = f"{join_clean(elsewhere)} cannot be attached there: another place"
+        problems["disks"] = f"{join_sanitized(elsewhere)} cannot be attached there: another place"
     return problems
 
 

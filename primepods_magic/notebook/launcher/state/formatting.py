@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.account.overview import WalletState
 from primepods_magic.pods.offers import Quote
-from primepods_magic.pods.terminate import GONE, Removal
+from primepods_magic.pods.terminate import GONE, TerminationResult
 
 __all__ = ["hours_left", "price_parts", "removal_words", "usd", "usd_hr", "wallet_words"]
 
@@ -53,7 +53,7 @@ def wallet_words(wallet: WalletState) -> str:
         words.append(f"{usd(wallet.month_usd)} this month")
     if wallet.balance_usd is not None:
         words.append(f"{usd(wallet.balance_usd)} left{hours_left(wallet)}")
-    who = "Your wallet" if wallet.team_id is None else f"Team {clean(wallet.name)}"
+    who = "Your wallet" if wallet.team_id is None else f"Team {sanitize(wallet.name)}"
     return f"{who}: {' · '.join(words)}"
 
 
@@ -65,9 +65,9 @@ def hours_left(wallet: WalletState) -> str:
     return f", enough for {hours / 24:,.0f} days" if hours > _LONG_H else f", enough for {hours:,.0f} h"
 
 
-def removal_words(removal: Removal) -> str:
+def removal_words(removal: TerminationResult) -> str:
     """What became of a pod that was to be ended and, where it is gone, what it cost."""
-    said = f"{clean(removal.name)}: {clean(removal.outcome)}"
+    said = f"{sanitize(removal.name)}: {sanitize(removal.outcome)}"
     if removal.outcome != GONE:
         return said
     return (

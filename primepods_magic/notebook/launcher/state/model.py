@@ -1,5 +1,5 @@
 """The launcher without widgets: filters, offers, choice, form, price, launch, and the pods that come of it
-(`Market`, `Order` and `Fleet`)."""
+(`OfferList`, `LaunchFlow` and `PodList`)."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from primepods_magic.pods.spec.spec import PodSpec
 
 from .account import Account, read_account
 from .cell import HEAD
-from .offers import Filters, Found, Market, OfferKey, find
-from .order import LaunchSettings, Order
-from .pods import Fleet
-from .worker import Desk
+from .offers import FilterResult, Filters, OfferKey, OfferList, find
+from .order import LaunchFlow, LaunchSettings
+from .pods import PodList
+from .worker import SerialWorker
 
 if TYPE_CHECKING:
     from primepods_magic.api.models import Offer
@@ -76,17 +76,17 @@ class LauncherModel:
         settings: Callable[[], LaunchSettings] = LaunchSettings,
     ) -> None:
         self.connection = connection
-        self._desk = Desk(connection, self._show)
+        self._desk = SerialWorker(connection, self._show)
         self._listeners: list[Callable[[], object]] = []
-        self.market = Market()
+        self.market = OfferList()
         self.filters = Filters()
         self.filter_changes = 0
-        self.found = Found()
+        self.found = FilterResult()
         self.is_loading = True
         self.trouble = ""
         self.account = Account()
         self._is_asking_account = False
-        self.order = Order(
+        self.order = LaunchFlow(
             connection,
             self._desk,
             namespace,
@@ -94,7 +94,7 @@ class LauncherModel:
             on_launched=self._launched,
             on_sold_out=self._take_list,
         )
-        self.fleet = Fleet(connection, self._desk, on_ended=self.order.ended, on_back=self._back)
+        self.fleet = PodList(connection, self._desk, on_ended=self.order.ended, on_back=self._back)
 
     def listen(self, listener: Callable[[], object]) -> None:
         """Have something called now and whenever anything may have changed, on the model's thread."""
@@ -224,7 +224,7 @@ class LauncherModel:
             self.trouble = error_words(error)
         else:
             self.trouble = ""
-            self.market = Market.read(done.result(), self.connection.now())
+            self.market = OfferList.read(done.result(), self.connection.now())
             self.order.follow(self.market)
             self._filter(self.filters)
         if is_first:

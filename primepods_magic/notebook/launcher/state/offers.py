@@ -13,12 +13,12 @@ from typing import NamedTuple
 from primepods_magic.api.enums import GPU_TYPES, REGIONS
 from primepods_magic.api.models import Offer
 from primepods_magic.api.requests import did_you_mean
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import plain_number
-from primepods_magic.pods.offers import NO_USD_PRICE, SOLD_OUT, misfits, quote
+from primepods_magic.pods.offers import NO_USD_PRICE, SOLD_OUT, mismatches, quote
 from primepods_magic.pods.spec.spec import PodSpec
 
-__all__ = ["SHOWN", "Filters", "Found", "Listed", "Market", "OfferKey", "find"]
+__all__ = ["SHOWN", "FilterResult", "Filters", "OfferKey", "OfferList", "PricedOffer", "find"]
 
 SHOWN = 50
 """More rows are not read; a filter is better for that."""
@@ -60,7 +60,7 @@ class OfferKey(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Listed:
+class PricedOffer:
     """An offer that can be rented, and what it costs an hour as it is, in USD."""
 
     offer: Offer
@@ -103,7 +103,7 @@ class Filters:
 
 
 @dataclass(frozen=True)
-class Market:
+class OfferList:
     """Offers, cheapest first.
 
     Parameters
@@ -116,20 +116,20 @@ class Market:
         When the list was taken, by the service's clock; ``None`` before there is one.
     """
 
-    listed: tuple[Listed, ...] = ()
+    listed: tuple[PricedOffer, ...] = ()
     sold_out: int = 0
     unpriced: int = 0
     undescribed: int = 0
     taken_at: datetime | None = None
 
     @classmethod
-    def read(cls, offers: Iterable[Offer], taken_at: datetime) -> Market:
+    def read(cls, offers: Iterable[Offer], taken_at: datetime) -> OfferList:
         """The market that a list of offers is."""
-        listed: list[Listed] = []
+        listed: list[PricedOffer] = []
         sold_out = unpriced = undescribed = 0
         for offer in offers:
             # As if it was asked for by its id: spot offers are chosen so, too.
-            hindrances = misfits(offer, _AS_IT_IS.model_copy(update={"cloud_id": offer.cloud_id}))
+            hindrances = mismatches(offer, _AS_IT_IS.model_copy(update={"cloud_id": offer.cloud_id}))
             if SOLD_OUT in hindrances:
                 sold_out += 1
             elif NO_USD_PRICE in hindrances:
@@ -137,14 +137,14 @@ class Market:
             elif hindrances:
                 undescribed += 1
             elif (price_usd_hr := quote(offer, _AS_IT_IS).price_usd_hr) > 0:
-                listed.append(Listed(offer, price_usd_hr))
+                listed.append(PricedOffer(offer, price_usd_hr))
             else:
                 # Nobody gives machines away, and nothing would be a ceiling for it.
                 unpriced += 1
         listed.sort(key=lambda row: (row.price_usd_hr, row.offer.provider or "", row.offer.cloud_id or ""))
         return cls(tuple(listed), sold_out, unpriced, undescribed, taken_at)
 
-    def get(self, key: OfferKey) -> Listed | None:
+    def get(self, key: OfferKey) -> PricedOffer | None:
         """The offer of this key, where there is one."""
         return next((row for row in self.listed if OfferKey.of(row.offer) == key), None)
 
@@ -156,7 +156,7 @@ class Market:
     def _words(self) -> dict[str, tuple[str, ...]]:
         said = {name: {getattr(row.offer, name) for row in self.listed} for name in _TOLD}
         return {
-            name: tuple(sorted(word for word in words if word and word == clean(word)))
+            name: tuple(sorted(word for word in words if word and word == sanitize(word)))
             for name, words in said.items()
         }
 
@@ -167,7 +167,7 @@ class Market:
 
 
 @dataclass(frozen=True)
-class Found:
+class FilterResult:
     """What the filters leave.
 
     Parameters
@@ -180,12 +180,12 @@ class Found:
         What is wrong with a filter, in words, by its name.
     """
 
-    rows: tuple[Listed, ...] = ()
+    rows: tuple[PricedOffer, ...] = ()
     total: int = 0
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
-def find(market: Market, filters: Filters) -> Found:
+def find(market: OfferList, filters: Filters) -> FilterResult:
     """The offers that are wanted.
 
     Parameters
@@ -197,7 +197,7 @@ def find(market: Market, filters: Filters) -> Found:
 
     Examples
     --------
-    >>> find(Market(), Filters(max_price="cheap")).problems
+    >>> find(OfferList(), Filters(max_price="cheap")).problems
     {'max_price': 'a price is a number, such as 2.50'}
     """
     problems = {}
@@ -216,7 +216,7 @@ def find(market: Market, filters: Filters) -> Found:
             f"there is no region or country '{filters.place.strip()}'{did_you_mean(filters.place, known)}"
         )
     if problems or most is None or is_there is None:
-        return Found(problems=problems)
+        return FilterResult(problems=problems)
     rows = [
         row
         for row in market.listed
@@ -229,10 +229,10 @@ def find(market: Market, filters: Filters) -> Found:
         and filters.socket in ("", row.offer.socket)
         and is_there(row.offer)
     ]
-    return Found(tuple(rows[:SHOWN]), len(rows))
+    return FilterResult(tuple(rows[:SHOWN]), len(rows))
 
 
-def _gpu_types(market: Market, text: str) -> tuple[str, ...]:
+def _gpu_types(market: OfferList, text: str) -> tuple[str, ...]:
     wanted = _folded(text)
     known = market.words("gpu_type")
     # Whoever names a model or a type in full, as in A40, does not want those whose names go on, as A4000.
@@ -247,7 +247,7 @@ def _model_of(gpu_type: str) -> str:
     return re.sub(r"_\d+GB$", "", gpu_type)
 
 
-def _place_test(market: Market, text: str) -> Callable[[Offer], bool] | None:
+def _place_test(market: OfferList, text: str) -> Callable[[Offer], bool] | None:
     """Whether an offer is where it is wanted; ``None`` where there is no such place."""
     wanted = _folded(text)
     if not wanted:

@@ -13,8 +13,8 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.notebook.input.variables import Variables
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.launch_many import carry_out_many, plan_many
-from primepods_magic.pods.launching.limits import Limits, why_above
-from primepods_magic.pods.launching.naming import standing
+from primepods_magic.pods.launching.limits import Limits, limit_violation
+from primepods_magic.pods.launching.naming import check_name
 from primepods_magic.pods.launching.recovery import SETTLE_S
 from primepods_magic.pods.offers import Quote, quote
 from primepods_magic.pods.spec.spec import PodSpec, parse_spec
@@ -23,22 +23,22 @@ from .account import Account
 from .cell import SecretVariables, body_of
 from .form import SIZES, Form, fitted, problems_of, spec_fields, variable_problem
 from .formatting import usd_hr
-from .offers import Listed, Market, OfferKey
-from .outcome import Outcome, failure, success
+from .offers import OfferKey, OfferList, PricedOffer
+from .outcome import LaunchOutcome, failure, success
 
 if TYPE_CHECKING:
     from primepods_magic.pods.launching.plan import LaunchPlan
     from primepods_magic.pods.pod import Pod
 
-    from .worker import Desk
+    from .worker import SerialWorker
 
-__all__ = ["LaunchSettings", "Order", "Stage"]
+__all__ = ["FlowStage", "LaunchFlow", "LaunchSettings"]
 
 _SAME_USD_HR = 1e-9
 PASSWORD = "JUPYTER_PASSWORD"  # noqa: S105 - the name of a variable
 
 
-class Stage(Enum):
+class FlowStage(Enum):
     """How far a launch is."""
 
     FORM = "form"
@@ -57,7 +57,7 @@ class LaunchSettings:
     default_team: str = ""
 
 
-class Order:
+class LaunchFlow:
     """One order at a time. Every method belongs to the thread of the desk.
 
     Parameters
@@ -102,7 +102,7 @@ class Order:
     def __init__(
         self,
         connection: Connection,
-        desk: Desk,
+        desk: SerialWorker,
         namespace: dict[str, Any],
         settings: Callable[[], LaunchSettings],
         *,
@@ -120,12 +120,12 @@ class Order:
         self._review_number = 0
         self._has_generated = True
         self.secrets = SecretVariables(namespace)
-        self.listed: Listed | None = None
+        self.listed: PricedOffer | None = None
         self.form = Form(jupyter_password=self.secrets.generate(PASSWORD))
         self.form_changes = 0
-        self.stage = Stage.FORM
+        self.stage = FlowStage.FORM
         self.plan: LaunchPlan | None = None
-        self.outcome: Outcome | None = None
+        self.outcome: LaunchOutcome | None = None
         self.told: tuple[str, ...] = ()
         self.draft_name = ""
         self.draft_problem = ""
@@ -143,20 +143,20 @@ class Order:
     @property
     def may_review(self) -> bool:
         """Nothing stands in the way of a launch, as far as can be told here."""
-        return self.stage is Stage.FORM and self.spec is not None and not self.problems
+        return self.stage is FlowStage.FORM and self.spec is not None and not self.problems
 
     @property
     def may_launch(self) -> bool:
         """What the summary says can be carried out, as far as can be told here."""
-        return self.stage is Stage.SUMMARY and self.plan is not None and not self.problems
+        return self.stage is FlowStage.SUMMARY and self.plan is not None and not self.problems
 
-    def choose(self, listed: Listed | None) -> None:
+    def choose(self, listed: PricedOffer | None) -> None:
         """Take another offer."""
         self.listed, self._is_gone = listed, False
         self._fit()
         self._begin_anew()
 
-    def follow(self, market: Market) -> None:
+    def follow(self, market: OfferList) -> None:
         """Take the chosen offer as it is in a newer list."""
         if self.listed is None:
             return
@@ -242,7 +242,7 @@ class Order:
         """Find out what a launch would do, and show it."""
         if not self.may_review or self.spec is None:
             return
-        self.stage, self.outcome, self.told = Stage.CHECKING, None, ()
+        self.stage, self.outcome, self.told = FlowStage.CHECKING, None, ()
         self._review_number += 1
         spec, settings, number = self.spec, self._settings(), self._review_number
         self._reviewed_variables = self._variables
@@ -262,7 +262,7 @@ class Order:
 
     def back(self) -> None:
         """Do not launch it after all."""
-        if self.stage is Stage.SUMMARY:
+        if self.stage is FlowStage.SUMMARY:
             self._begin_anew()
 
     def launch(self) -> None:
@@ -270,7 +270,7 @@ class Order:
         if not self.may_launch or self.plan is None:
             return
         # A ceiling may have been lowered since.
-        self.stage, plan = Stage.LAUNCHING, replace(self.plan, limits=self._settings().limits)
+        self.stage, plan = FlowStage.LAUNCHING, replace(self.plan, limits=self._settings().limits)
 
         def carry_out() -> Pod:
             (pod,) = carry_out_many(self._connection, [plan], yes=True, tell=self._tell)
@@ -293,14 +293,14 @@ class Order:
     def _begin_anew(self) -> None:
         """What was planned was planned for another form, and what came of the last one is read by now."""
         self._drop_plan()
-        if self.stage is Stage.FORM:
+        if self.stage is FlowStage.FORM:
             self.told = ()
             if self.outcome is not None and not self.outcome.may_be_billed:
                 self.outcome = None
 
     def _drop_plan(self, why: str = "") -> None:
-        if self.stage in (Stage.CHECKING, Stage.SUMMARY):
-            self.stage, self.plan = Stage.FORM, None
+        if self.stage in (FlowStage.CHECKING, FlowStage.SUMMARY):
+            self.stage, self.plan = FlowStage.FORM, None
             self.told = (why,) if why else ()
 
     def _tell(self, text: str) -> None:
@@ -310,7 +310,7 @@ class Order:
         self.told = tuple(dict.fromkeys([*self.told, text]))
 
     def _planned(self, done: Future[LaunchPlan], number: int) -> None:
-        if self.stage is not Stage.CHECKING or number != self._review_number:
+        if self.stage is not FlowStage.CHECKING or number != self._review_number:
             return
         error = done.exception()
         if error is not None:
@@ -321,7 +321,7 @@ class Order:
             self._drop_plan(why)
             self._on_sold_out()
         else:
-            self.stage, self.plan = Stage.SUMMARY, plan
+            self.stage, self.plan = FlowStage.SUMMARY, plan
 
     def _unlike(self, plan: LaunchPlan) -> str:
         """How what would be rented differs from what was chosen; empty where it does not."""
@@ -343,12 +343,12 @@ class Order:
         if error is not None:
             self._failed(error, was_sent=True)
         else:
-            self.stage, self.plan = Stage.FORM, None
+            self.stage, self.plan = FlowStage.FORM, None
             self.outcome = success(done.result())
         self._on_launched()
 
     def _failed(self, error: BaseException, *, was_sent: bool) -> None:
-        self.stage, self.plan = Stage.FORM, None
+        self.stage, self.plan = FlowStage.FORM, None
         if isinstance(error, PodsError):
             self._reviewed_variables.hide_in(error)
         self.outcome = failure(error, was_sent=was_sent)
@@ -370,7 +370,7 @@ class Order:
 
     def _compared(self, spec: PodSpec, price: Quote, pods: list[PodDetails]) -> tuple[dict[str, str], str]:
         """What is wrong beside the pods that there are and under the ceilings; and what there is to know."""
-        found = standing(self._connection, pods, spec)
+        found = check_name(self._connection, pods, spec)
         if found.pod is not None:
             return {}, "you have this very pod: launching answers with it"
         problems = {}
@@ -378,7 +378,7 @@ class Order:
             billed = " It may be billed until then." if isinstance(found.refusal, PodFailed) else ""
             problems["name"] = f"{found.why}; use another name, or terminate that one below.{billed}"
         others = [pod for pod in pods if self._connection.may_be_mine(pod)]
-        above = why_above(self._settings().limits, price, spec.pod_name, others)
+        above = limit_violation(self._settings().limits, price, spec.pod_name, others)
         if above:
             problems["price"] = above
         return problems, ""

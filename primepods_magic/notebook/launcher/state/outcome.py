@@ -14,12 +14,12 @@ from primepods_magic.api.errors import (
     RequestRefused,
     ServiceUnavailable,
 )
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.pod import Pod
 
 from .formatting import usd_hr
 
-__all__ = ["Outcome", "failure", "success"]
+__all__ = ["LaunchOutcome", "failure", "success"]
 
 # After these nothing was created, unless they say that a pod may be billed.
 _NOTHING_CREATED = (InvalidRequest, LaunchRefused, NameInUse, RequestRefused, ServiceUnavailable)
@@ -27,7 +27,7 @@ _SAYS_WHAT_IS_BILLED = (BudgetExceeded, PodFailed)
 
 
 @dataclass(frozen=True)
-class Outcome:
+class LaunchOutcome:
     """What came of the last attempt.
 
     Parameters
@@ -48,7 +48,7 @@ class Outcome:
     pod_id: str = ""
 
 
-def success(pod: Pod) -> Outcome:
+def success(pod: Pod) -> LaunchOutcome:
     """There is a pod.
 
     Parameters
@@ -56,14 +56,14 @@ def success(pod: Pod) -> Outcome:
     pod : Pod
         The pod.
     """
-    name = clean(pod.name)
+    name = sanitize(pod.name)
     if not pod.is_new:
-        return Outcome(f"'{name}' is there already; nothing was created", pod_id=pod.id)
+        return LaunchOutcome(f"'{name}' is there already; nothing was created", pod_id=pod.id)
     price = "" if pod.price_usd_hr is None else f" at {usd_hr(pod.price_usd_hr)}"
-    return Outcome(f"'{name}' is rented{price}; it is below, among your pods", pod_id=pod.id)
+    return LaunchOutcome(f"'{name}' is rented{price}; it is below, among your pods", pod_id=pod.id)
 
 
-def failure(error: BaseException, *, was_sent: bool) -> Outcome:
+def failure(error: BaseException, *, was_sent: bool) -> LaunchOutcome:
     """There is none, or nobody knows.
 
     Parameters
@@ -79,10 +79,10 @@ def failure(error: BaseException, *, was_sent: bool) -> Outcome:
     may_be_billed = isinstance(error, PodsError) and error.may_be_billed
     if not was_sent or (isinstance(error, _NOTHING_CREATED) and not may_be_billed):
         created = "" if "created" in text else "Nothing was created. "
-        return Outcome(f"{text}. {created}Nothing is billed for it.", is_failure=True)
+        return LaunchOutcome(f"{text}. {created}Nothing is billed for it.", is_failure=True)
     if may_be_billed or isinstance(error, _SAYS_WHAT_IS_BILLED):
-        return Outcome(f"{text}.", is_failure=True, may_be_billed=True)
-    return Outcome(
+        return LaunchOutcome(f"{text}.", is_failure=True, may_be_billed=True)
+    return LaunchOutcome(
         f"{text}. A pod may exist and be billed: look among your pods below, or with '%pods ls'.",
         is_failure=True,
         may_be_billed=True,

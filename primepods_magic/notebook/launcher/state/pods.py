@@ -10,19 +10,19 @@ from typing import TYPE_CHECKING
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import PodsError, error_words
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.account.overview import Overview, WalletState, overview
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.listing import belonging
-from primepods_magic.pods.terminate import GONE, Removal, remove_pods
+from primepods_magic.pods.terminate import GONE, TerminationResult, terminate_pods
 from primepods_magic.pods.watching.snapshot import ChangeKind, Snapshot
 
 if TYPE_CHECKING:
     from primepods_magic.pods.watching.watch import Watch
 
-    from .worker import Desk
+    from .worker import SerialWorker
 
-__all__ = ["Fleet"]
+__all__ = ["PodList"]
 
 _LOG_LINES, _LOG_CHARACTERS = 200, 40_000
 _ENDED_SHOWN = 5
@@ -30,7 +30,7 @@ _ENDED_SHOWN = 5
 _WALLETS_EVERY = timedelta(minutes=5)
 
 
-class Fleet:
+class PodList:
     """Pods of mine. Every method belongs to the thread of the desk.
 
     Parameters
@@ -63,7 +63,7 @@ class Fleet:
     def __init__(
         self,
         connection: Connection,
-        desk: Desk,
+        desk: SerialWorker,
         *,
         on_ended: Callable[[str], object],
         on_back: Callable[[], object],
@@ -81,7 +81,7 @@ class Fleet:
         self.logs: dict[str, str] = {}
         self.asking: set[str] = set()
         self.ending: set[str] = set()
-        self.ended: tuple[Removal, ...] = ()
+        self.ended: tuple[TerminationResult, ...] = ()
         self.refusals: dict[str, str] = {}
         self.wallets: tuple[WalletState, ...] = ()
 
@@ -152,7 +152,7 @@ class Fleet:
         self.asking.discard(pod_id)
         self.ending.add(pod_id)
         self._desk.send(
-            lambda: remove_pods(self._connection, [pod])[0], lambda done: self._ended(done, pod_id)
+            lambda: terminate_pods(self._connection, [pod])[0], lambda done: self._ended(done, pod_id)
         )
 
     def read_wallets(self) -> None:
@@ -201,15 +201,15 @@ class Fleet:
             self.logs[pod_id] = text[-_LOG_CHARACTERS:] or "no logs yet"
             self.refusals.pop(pod_id, None)
         else:
-            self.refusals[pod_id] = f"the logs cannot be read: {clean(error_words(error))}"
+            self.refusals[pod_id] = f"the logs cannot be read: {sanitize(error_words(error))}"
             if not self.logs[pod_id]:
                 del self.logs[pod_id]
 
-    def _ended(self, done: Future[Removal], pod_id: str) -> None:
+    def _ended(self, done: Future[TerminationResult], pod_id: str) -> None:
         self.ending.discard(pod_id)
         error = done.exception()
         if error is not None:
-            self.refusals[pod_id] = f"not ended: {clean(error_words(error))}"
+            self.refusals[pod_id] = f"not ended: {sanitize(error_words(error))}"
         else:
             removal = done.result()
             self.ended = (removal, *self.ended)[:_ENDED_SHOWN]

@@ -9,15 +9,15 @@ from concurrent.futures import Future
 from queue import SimpleQueue
 from typing import TypeVar
 
-from primepods_magic.pods.support.background import run_behind
+from primepods_magic.pods.support.background import run_in_background
 
-__all__ = ["Desk"]
+__all__ = ["SerialWorker"]
 
 T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-class Desk:
+class SerialWorker:
     """A thread with a queue of small things to do; slow work is done on threads beside it.
 
     Whoever calls from outside only puts something on the desk and goes on, which takes microseconds: a
@@ -83,7 +83,7 @@ class Desk:
             self.put(lambda: then(done))
             self._have_done(1)
 
-        run_behind(self._owner, work).add_done_callback(came)
+        run_in_background(self._owner, work).add_done_callback(came)
 
     def wait_until_idle(self, timeout_s: float) -> bool:
         """Wait until there is nothing left to do, here or beside; false where that takes longer."""

@@ -9,10 +9,10 @@ from ipywidgets import HTML, Box
 from .configure import ConfigureView
 from .find import FindView
 from .launch import LaunchView
-from .pods import FleetView
-from .static import place_html, still_html
+from .pods import PodListView
+from .static import connection_html, launcher_static_html
 from .style import style_html
-from .widgets import Kit, put
+from .widgets import WidgetFactory, update_traits
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,11 +37,11 @@ class LauncherView:
 
     def __init__(self, model: LauncherModel, name: str, on_close: Callable[[], object]) -> None:
         self._model = model
-        self._kit = Kit(model)
+        self._kit = WidgetFactory(model)
         kit = self._kit
         self._place = kit.html()
         close = kit.button("Close", on_close, tooltip="Stop watching; the pods go on")
-        self._find, self._fleet = FindView(kit, model), FleetView(kit, model)
+        self._find, self._fleet = FindView(kit, model), PodListView(kit, model)
         self._order: tuple[ConfigureView, LaunchView] | None = None
         self._style = HTML(style_html(name))
         self._header = kit(Box, "header", children=(self._place, close))
@@ -52,7 +52,7 @@ class LauncherView:
 
     def render(self) -> None:
         """Show what the model says."""
-        put(self._place, value=place_html(self._model))
+        update_traits(self._place, value=connection_html(self._model))
         self._find.render()
         if self._model.order.listed is not None and self._order is None:
             self._add_order()
@@ -71,7 +71,7 @@ class LauncherView:
 
     def settle(self) -> None:
         """Say the last state in one piece, and let go of everything else."""
-        self.root.children = (self._style, HTML(still_html(self._model)))
+        self.root.children = (self._style, HTML(launcher_static_html(self._model)))
         self._kit.close()
 
     def close(self) -> None:

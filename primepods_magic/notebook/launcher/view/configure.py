@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import BoundedIntText, Box, Checkbox, Dropdown, Text, Textarea
 
 from primepods_magic.api.requests import TEMPLATE_IMAGE
-from primepods_magic.api.text.sanitize import clean, safe_html
+from primepods_magic.api.text.sanitize import safe_html, sanitize
 from primepods_magic.notebook.launcher.state.form import SIZES, Bounds, bounds, limits_of
 from primepods_magic.notebook.launcher.state.formatting import price_parts, usd_hr
 
 from .static import team_name
 from .variables import VariablesView
-from .widgets import Field, Kit, SecretText, card_html, put, show
+from .widgets import Field, SecretText, WidgetFactory, card_html, set_visible, update_traits
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.state.model import LauncherModel
@@ -38,7 +38,7 @@ class ConfigureView:
         Is told what somebody does, and says what to show.
     """
 
-    def __init__(self, kit: Kit, model: LauncherModel) -> None:
+    def __init__(self, kit: WidgetFactory, model: LauncherModel) -> None:
         self._kit = kit
         self._model = model
         self._changes = -1
@@ -129,18 +129,18 @@ class ConfigureView:
 
     def _restore_cell(self) -> None:
         """What is typed into it goes nowhere; the form says what it says."""
-        put(self._cell, value=self._model.cell)
+        update_traits(self._cell, value=self._model.cell)
 
     def render(self) -> None:
         """Show what the model says."""
         order = self._model.order
         is_chosen = order.listed is not None
-        show(self.box, is_chosen)
-        show(self.code, is_chosen and bool(order.body))
+        set_visible(self.box, is_chosen)
+        set_visible(self.code, is_chosen and bool(order.body))
         if order.listed is None:
             return
         offer = order.listed.offer
-        put(self._title, value=f"<h3>Configure it: {_offer_html(self._model)}</h3>")
+        update_traits(self._title, value=f"<h3>Configure it: {_offer_html(self._model)}</h3>")
         for name, limits in limits_of(offer).items():
             self._bounds[SIZES[name]] = bounds(limits, _UNITS[name][1])
         self._offer_choices()
@@ -149,18 +149,20 @@ class ConfigureView:
             self._fill_in()
         self._say_what_is_wrong()
         self._variables.render()
-        put(self._price, value=_price_html(self._model))
-        put(self._code_hint, value=_code_hint_html(self._model))
-        put(self._cell, value=self._model.cell, rows=min(16, self._model.cell.count("\n") + 1))
+        update_traits(self._price, value=_price_html(self._model))
+        update_traits(self._code_hint, value=_code_hint_html(self._model))
+        update_traits(self._cell, value=self._model.cell, rows=min(16, self._model.cell.count("\n") + 1))
 
     def _offer_choices(self) -> None:
         account, order = self._model.account, self._model.order
         offer = order.listed.offer if order.listed else None
-        images = [(clean(image), image) for image in (offer.images if offer else ())]
-        keys = [(clean(key.name) or clean(key.id), key.id) for key in account.keys or ()]
+        images = [(sanitize(image), image) for image in (offer.images if offer else ())]
+        keys = [(sanitize(key.name) or sanitize(key.id), key.id) for key in account.keys or ()]
         primary = f"{keys[0][0]}, the primary one" if keys else "none on the account"
         unknown = "the account's primary one"
-        teams = [(f"team {clean(team.name) or clean(team.team_id)}", team.team_id) for team in account.teams]
+        teams = [
+            (f"team {sanitize(team.name) or sanitize(team.team_id)}", team.team_id) for team in account.teams
+        ]
         own = order.default_team
         mine = f"team {team_name(self._model, own)}, as set" if own else "my own wallet"
         _options(self._fields["image"].control, images, order.form.image)
@@ -195,7 +197,7 @@ class ConfigureView:
             if bound is not None:
                 size = getattr(form, name)
                 _bound(self._fields[name].control, bound, bound.default if size is None else size)
-        put(self._fields["image"].control, value=form.image)
+        update_traits(self._fields["image"].control, value=form.image)
 
     def _say_what_is_wrong(self) -> None:
         order = self._model.order
@@ -210,19 +212,21 @@ class ConfigureView:
         for name, field in {**self._fields, **self._more_fields}.items():
             field.say(problems.get(name, ""), hints.get(name, ""))
         label = "Disks to attach" if self._disks else "You have no disks to attach"
-        put(self._disk_label, value=f'<div class="primepods-label">{label}</div>')
+        update_traits(self._disk_label, value=f'<div class="primepods-label">{label}</div>')
         self._disk_field.say(problems.get("disks", ""))
-        show(self._fields["template"].box, order.form.image == TEMPLATE_IMAGE)
+        set_visible(self._fields["template"].box, order.form.image == TEMPLATE_IMAGE)
         for name, bound in self._bounds.items():
-            show(self._fields[name].box, bound is not None)
+            set_visible(self._fields[name].box, bound is not None)
         is_more = self._is_more or any(name in problems for name in _MORE)
-        show(self._more, is_more)
-        put(
+        set_visible(self._more, is_more)
+        update_traits(
             self._toggle,
             description="Fewer settings" if is_more else _MORE_WORDS,
         )
         wrong = [problems[name] for name in _ALL_OF_IT if name in problems]
-        put(self._wrong, value="".join(card_html(safe_html(said), "bad", role="alert") for said in wrong))
+        update_traits(
+            self._wrong, value="".join(card_html(safe_html(said), "bad", role="alert") for said in wrong)
+        )
 
 
 def _password_hint(model: LauncherModel) -> str:
@@ -246,7 +250,7 @@ def _code_hint_html(model: LauncherModel) -> str:
 
 def _as_label(text: object) -> str:
     """Text for a label, which front ends typeset: what would be mathematics there is written wide."""
-    return clean(text).translate(
+    return sanitize(text).translate(
         {ord("$"): "\N{FULLWIDTH DOLLAR SIGN}", ord("\\"): "\N{FULLWIDTH REVERSE SOLIDUS}"}
     )
 
@@ -254,7 +258,7 @@ def _as_label(text: object) -> str:
 def _options(control: Any, options: list[tuple[str, Any]], value: str) -> None:
     """Offer these, and whatever is chosen already."""
     if value not in [known for _, known in options]:
-        options = [*options, (clean(value), value)]
+        options = [*options, (sanitize(value), value)]
     if list(control.options) != options:
         with control.hold_sync():
             control.options = options

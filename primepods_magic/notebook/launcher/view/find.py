@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from ipywidgets import Box, Combobox, Dropdown, Select, Text
 
-from primepods_magic.api.text.sanitize import clean, escape_html, safe_html
-from primepods_magic.notebook.launcher.state.offers import SHOWN, Filters, Listed, OfferKey
+from primepods_magic.api.text.sanitize import escape_html, safe_html, sanitize
+from primepods_magic.notebook.launcher.state.offers import SHOWN, Filters, OfferKey, PricedOffer
 from primepods_magic.notebook.progress.rows import as_of_text
 
 from .offer_table import table
-from .widgets import Field, Kit, card_html, put, show
+from .widgets import Field, WidgetFactory, card_html, set_visible, update_traits
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.state.model import LauncherModel
@@ -34,9 +34,9 @@ class FindView:
         Is told what somebody does, and says what to show.
     """
 
-    def __init__(self, kit: Kit, model: LauncherModel) -> None:
+    def __init__(self, kit: WidgetFactory, model: LauncherModel) -> None:
         self._model = model
-        self._rows: tuple[Listed, ...] = ()
+        self._rows: tuple[PricedOffer, ...] = ()
         self._filter_changes = 0
         self._fields: dict[str, Field] = {}
         text: dict[str, Any] = {"continuous_update": True}
@@ -76,7 +76,7 @@ class FindView:
             ),
         )
 
-    def _add(self, kit: Kit, name: str, control: Any) -> None:
+    def _add(self, kit: WidgetFactory, name: str, control: Any) -> None:
         self._fields[name] = Field(kit, control)
         kit.on_change(control, lambda value: self._model.filter(**{name: value}))
 
@@ -93,33 +93,35 @@ class FindView:
         if model.filter_changes != self._filter_changes:
             self._filter_changes = model.filter_changes
             for name, field in self._fields.items():
-                put(field.control, value=getattr(model.filters, name))
+                update_traits(field.control, value=getattr(model.filters, name))
         self._show_rows()
-        put(self._status, value=_status(model))
-        put(self._refresh, disabled=model.is_loading)
-        show(self._clear, model.filters != Filters())
+        update_traits(self._status, value=_status(model))
+        update_traits(self._refresh, disabled=model.is_loading)
+        set_visible(self._clear, model.filters != Filters())
 
     def _offer_words(self) -> None:
         """What can be chosen: what the offers say."""
         market, filters = self._model.market, self._model.filters
-        put(self._fields["gpu"].control, options=market.words("gpu_type"))
-        put(self._fields["place"].control, options=(*market.words("region"), *market.words("country")))
+        update_traits(self._fields["gpu"].control, options=market.words("gpu_type"))
+        update_traits(
+            self._fields["place"].control, options=(*market.words("region"), *market.words("country"))
+        )
         _choices(
             self._fields["count"].control,
             [(_ANY, 0), *((str(n), n) for n in market.counts)],
             filters.count,
         )
         for name in ("provider", "security", "socket"):
-            words = [(_CLOUDS.get(word, clean(word)), word) for word in market.words(name)]
+            words = [(_CLOUDS.get(word, sanitize(word)), word) for word in market.words(name)]
             _choices(self._fields[name].control, [(_ANY, ""), *words], getattr(filters, name))
 
     def _show_rows(self) -> None:
         rows = self._model.found.rows
-        show(self._table, bool(rows))
+        set_visible(self._table, bool(rows))
         if rows != self._rows:
             self._rows = rows
             written = table(rows)
-            put(self._head, value=escape_html(written.head))
+            update_traits(self._head, value=escape_html(written.head))
             with self._select.hold_sync():
                 self._select.rows = max(2, min(_ROWS, len(rows)))
                 self._select.options = list(zip(written.lines, range(len(rows)), strict=True))

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import Box
 
-from primepods_magic.api.text.sanitize import clean, safe_html
+from primepods_magic.api.text.sanitize import safe_html, sanitize
 from primepods_magic.notebook.launcher.state.formatting import usd_hr
-from primepods_magic.notebook.launcher.state.order import Stage
+from primepods_magic.notebook.launcher.state.order import FlowStage
 
 from .static import team_name
-from .widgets import Kit, card_html, put, show
+from .widgets import WidgetFactory, card_html, set_visible, update_traits
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.state.model import LauncherModel
@@ -31,7 +31,7 @@ class LaunchView:
         Is told what somebody does, and says what to show.
     """
 
-    def __init__(self, kit: Kit, model: LauncherModel) -> None:
+    def __init__(self, kit: WidgetFactory, model: LauncherModel) -> None:
         self._model = model
         self._summary = kit.html()
         self._review = kit.button("Review", self._review_pressed, "primary")
@@ -55,24 +55,24 @@ class LaunchView:
         """Show what the model says."""
         order = self._model.order
         stage, plan = order.stage, order.plan
-        show(self.box, order.listed is not None or order.outcome is not None)
-        is_form = stage in (Stage.FORM, Stage.CHECKING)
-        show(self._review, is_form)
-        show(self._launch, not is_form)
-        show(self._back, stage is Stage.SUMMARY)
-        put(
+        set_visible(self.box, order.listed is not None or order.outcome is not None)
+        is_form = stage in (FlowStage.FORM, FlowStage.CHECKING)
+        set_visible(self._review, is_form)
+        set_visible(self._launch, not is_form)
+        set_visible(self._back, stage is FlowStage.SUMMARY)
+        update_traits(
             self._review,
             disabled=not order.may_review,
-            description="Checking …" if stage is Stage.CHECKING else "Review and launch …",
+            description="Checking …" if stage is FlowStage.CHECKING else "Review and launch …",
         )
-        put(self._launch, disabled=not order.may_launch, description=_launch_words(stage, plan))
+        update_traits(self._launch, disabled=not order.may_launch, description=_launch_words(stage, plan))
         # Last: who reads the price finds the buttons that belong to it.
-        put(self._summary, value=_summary_html(self._model, plan) if plan else "")
-        put(self._outcome, value=_outcome_html(self._model))
+        update_traits(self._summary, value=_summary_html(self._model, plan) if plan else "")
+        update_traits(self._outcome, value=_outcome_html(self._model))
 
 
-def _launch_words(stage: Stage, plan: LaunchPlan | None) -> str:
-    if stage is Stage.LAUNCHING:
+def _launch_words(stage: FlowStage, plan: LaunchPlan | None) -> str:
+    if stage is FlowStage.LAUNCHING:
         return "Launching …"
     if plan is not None and plan.quote is not None:
         return f"Launch for {usd_hr(plan.quote.price_usd_hr)}"
@@ -103,7 +103,7 @@ def _summary_html(model: LauncherModel, plan: LaunchPlan) -> str:
     team_id = plan.request.team.team_id if plan.request and plan.request.team else None
     if team_id:
         lines.append(f"billed to team {safe_html(team_name(model, team_id))}")
-    lines += [safe_html(clean(notice)) for notice in plan.notices]
+    lines += [safe_html(sanitize(notice)) for notice in plan.notices]
     return card_html("<br>".join(lines))
 
 

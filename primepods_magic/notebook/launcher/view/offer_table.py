@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from primepods_magic.api.text.sanitize import clean
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.notebook.launcher.state.formatting import usd
-from primepods_magic.notebook.launcher.state.offers import Listed
+from primepods_magic.notebook.launcher.state.offers import PricedOffer
 
 __all__ = ["Table", "table"]
 
@@ -30,7 +30,7 @@ class Table:
     lines: tuple[str, ...]
 
 
-def table(rows: Iterable[Listed]) -> Table:
+def table(rows: Iterable[PricedOffer]) -> Table:
     """Write offers down, a line for each.
 
     Parameters
@@ -50,7 +50,7 @@ def table(rows: Iterable[Listed]) -> Table:
 
 
 def _text(text: object) -> str:
-    said = clean(text) or _MISSING
+    said = sanitize(text) or _MISSING
     return said if len(said) <= _LONGEST else f"{said[: _LONGEST - 1]}…"
 
 
@@ -58,23 +58,23 @@ def _amount(value: float | None) -> str:
     return _MISSING if value is None else f"{value:g}"
 
 
-def _where(row: Listed) -> str:
+def _where(row: PricedOffer) -> str:
     offer = row.offer
     return _text(", ".join(part for part in (offer.data_center, offer.country) if part))
 
 
-def _kind(row: Listed) -> str:
+def _kind(row: PricedOffer) -> str:
     words = (row.offer.socket, "spot" if row.offer.is_spot else "", _CLOUD.get(row.offer.security or "", ""))
     return _text(", ".join(filter(None, words)))
 
 
-def _start(row: Listed) -> str:
+def _start(row: PricedOffer) -> str:
     minutes = row.offer.provisioning_time
     return _MISSING if minutes is None else f"{minutes:g} min"
 
 
 _CLOUD = {"community_cloud": "community"}
-_COLUMNS: tuple[tuple[str, Callable[[Listed], str], bool], ...] = (
+_COLUMNS: tuple[tuple[str, Callable[[PricedOffer], str], bool], ...] = (
     ("GPUs", lambda row: f"{row.offer.gpu_count} × {_text(row.offer.gpu_type)}", False),
     ("$/h", lambda row: usd(row.price_usd_hr), True),
     ("$/GPU/h", lambda row: usd(row.price_gpu_usd_hr), True),

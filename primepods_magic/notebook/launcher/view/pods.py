@@ -9,31 +9,31 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import Box
 
-from primepods_magic.api.text.sanitize import clean, clean_lines, safe_html
+from primepods_magic.api.text.sanitize import safe_html, sanitize, sanitize_lines
 from primepods_magic.notebook.launcher.state.formatting import removal_words, wallet_words
 from primepods_magic.notebook.progress.html import (
     MOTION,
     announcement_html,
-    clocks_css,
+    elapsed_css,
     rest_html,
     trouble_html,
 )
-from primepods_magic.notebook.progress.row_selection import choose
-from primepods_magic.notebook.progress.rows import Row, announcement, read_rest, read_rows, trouble_text
-from primepods_magic.notebook.progress.widget import Line
+from primepods_magic.notebook.progress.row_selection import select_rows
+from primepods_magic.notebook.progress.rows import Row, announcement, format_overflow, read_rows, trouble_text
+from primepods_magic.notebook.progress.widget import WidgetLine
 from primepods_magic.pods.terminate import GONE
 
 from .static import paying_team
-from .widgets import Kit, card_html, put, show
+from .widgets import WidgetFactory, card_html, set_visible, update_traits
 
 if TYPE_CHECKING:
     from primepods_magic.api.models import PodDetails
     from primepods_magic.notebook.launcher.state.model import LauncherModel
 
-__all__ = ["FleetView"]
+__all__ = ["PodListView"]
 
 
-class FleetView:
+class PodListView:
     """The part of the launcher that lists pods.
 
     Parameters
@@ -44,7 +44,7 @@ class FleetView:
         Is told what somebody does, and says what to show.
     """
 
-    def __init__(self, kit: Kit, model: LauncherModel) -> None:
+    def __init__(self, kit: WidgetFactory, model: LauncherModel) -> None:
         self._kit = kit
         self._model = model
         self._lines: dict[str, _PodView] = {}
@@ -79,15 +79,17 @@ class FleetView:
         snapshot = fleet.snapshot
         wallet = fleet.wallet(paying_team(self._model))
         words = safe_html(wallet_words(wallet)) if wallet else ""
-        put(self._wallet, value=f'<div class="primepods-hint">{words}</div>' if words else "")
-        put(self._ended, value=_ended_html(self._model))
+        update_traits(self._wallet, value=f'<div class="primepods-hint">{words}</div>' if words else "")
+        update_traits(self._ended, value=_ended_html(self._model))
         if snapshot is None:
-            put(self._nothing, value='<div class="primepods-hint">Looking for your pods …</div>')
+            update_traits(self._nothing, value='<div class="primepods-hint">Looking for your pods …</div>')
             return
         pods = fleet.pods
         is_none = not pods and snapshot.trouble is None
-        put(self._nothing, value='<div class="primepods-hint">None is live.</div>' if is_none else "")
-        shown, rest = choose(pods, self._lines.keys())
+        update_traits(
+            self._nothing, value='<div class="primepods-hint">None is live.</div>' if is_none else ""
+        )
+        shown, rest = select_rows(pods, self._lines.keys())
         rows = read_rows(replace(snapshot, pods=tuple(shown)))
         ids = [pod.id or "" for pod in shown]
         for gone in self._lines.keys() - set(ids):
@@ -97,16 +99,16 @@ class FleetView:
                 self._lines[pod.id] = _PodView(self._kit, self._model, pod.id)
             if pod.id:
                 self._lines[pod.id].render(pod, row, ruled=pod is not shown[0])
-        put(
+        update_traits(
             self._clocks,
-            value=clocks_css({self._lines[key].name: row for key, row in zip(ids, rows, strict=True)}),
+            value=elapsed_css({self._lines[key].name: row for key, row in zip(ids, rows, strict=True)}),
         )
-        put(self._rest, value=rest_html(read_rest(rest)) if rest else "")
+        update_traits(self._rest, value=rest_html(format_overflow(rest)) if rest else "")
         trouble = trouble_text(snapshot)
-        put(self._trouble, value=trouble_html(trouble) if trouble else "")
+        update_traits(self._trouble, value=trouble_html(trouble) if trouble else "")
         news = announcement(snapshot)
         if news:
-            put(self._news, value=announcement_html(news))
+            update_traits(self._news, value=announcement_html(news))
         children = tuple(self._lines[key].box for key in ids)
         if self._list.children != children:
             self._list.children = children
@@ -115,14 +117,14 @@ class FleetView:
 class _PodView:
     """One pod."""
 
-    def __init__(self, kit: Kit, model: LauncherModel, pod_id: str) -> None:
+    def __init__(self, kit: WidgetFactory, model: LauncherModel, pod_id: str) -> None:
         fleet = model.fleet
         self.name = f"primepods-{uuid.uuid4().hex}"
         self._kit = kit
         self._model = model
         self._id = pod_id
         self._html = kit.html()
-        self._line = Line(self._html, self.name)
+        self._line = WidgetLine(self._html, self.name)
         self._links = kit.html("beside")
         self._logs = kit.button("Logs", lambda: model.do(fleet.show_logs, pod_id))
         self._end = kit.button("Terminate …", lambda: model.do(fleet.ask, pod_id))
@@ -140,32 +142,34 @@ class _PodView:
         self._line.say(row, ruled=ruled)
         is_asking, is_ending = self._id in fleet.asking, self._id in fleet.ending
         is_shown = self._id in fleet.logs
-        show(self._buttons, pod.is_live or is_ending)
-        put(self._links, value=_jupyter_html(pod))
-        put(self._logs, description="Hide logs" if is_shown else "Logs", tooltip=f"The logs of {row.name}")
-        put(
+        set_visible(self._buttons, pod.is_live or is_ending)
+        update_traits(self._links, value=_jupyter_html(pod))
+        update_traits(
+            self._logs, description="Hide logs" if is_shown else "Logs", tooltip=f"The logs of {row.name}"
+        )
+        update_traits(
             self._end,
             disabled=is_ending or not self._model.account.may_launch,
             description="Terminating …" if is_ending else "Terminate …",
             tooltip=f"End {row.name}",
         )
-        show(self._end, not is_asking)
+        set_visible(self._end, not is_asking)
         for widget in (self._question, self._yes, self._no):
-            show(widget, is_asking)
+            set_visible(widget, is_asking)
         is_mine = not is_asking or self._model.connection.is_mine(pod)
         whose = "" if is_mine else " (your key may not say whether it is yours)"
-        put(
+        update_traits(
             self._question,
             value=f"End {safe_html(row.name)}{whose} and lose what is on it?" if is_asking else "",
         )
-        put(self._said, value=self._said_html(row))
+        update_traits(self._said, value=self._said_html(row))
 
     def _said_html(self, row: Row) -> str:
         fleet = self._model.fleet
         refusal = fleet.refusals.get(self._id, "")
         said = f'<div role="alert" class="primepods-problem">{safe_html(refusal)}</div>' if refusal else ""
         if self._id in fleet.logs:
-            lines = escape(clean_lines(fleet.logs[self._id] or "reading …"))
+            lines = escape(sanitize_lines(fleet.logs[self._id] or "reading …"))
             label = escape(f"Logs of {row.name}")
             said += f'<pre tabindex="0" role="region" aria-label="{label}">{lines}</pre>'
         return said
@@ -179,9 +183,9 @@ def _jupyter_html(pod: PodDetails) -> str:
     url = pod.jupyter_url if pod.is_ready else None
     if not url:
         return ""
-    name = safe_html(clean(pod.name) or pod.id)
+    name = safe_html(sanitize(pod.name) or pod.id)
     return (
-        f'<a href="{escape(clean(url))}" target="_blank" rel="noopener noreferrer">'
+        f'<a href="{escape(sanitize(url))}" target="_blank" rel="noopener noreferrer">'
         f"Open Jupyter on {name}</a> "
         '<span class="primepods-hint">with the Jupyter password</span>'
     )

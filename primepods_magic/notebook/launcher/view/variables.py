@@ -8,7 +8,7 @@ from ipywidgets import Box, Text
 
 from primepods_magic.api.text.sanitize import safe_html
 
-from .widgets import Field, Kit, SecretText, put
+from .widgets import Field, SecretText, WidgetFactory, update_traits
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.state.model import LauncherModel
@@ -29,7 +29,7 @@ class VariablesView:
         Is told what somebody does, and says what to show.
     """
 
-    def __init__(self, kit: Kit, model: LauncherModel) -> None:
+    def __init__(self, kit: WidgetFactory, model: LauncherModel) -> None:
         self._kit = kit
         self._model = model
         self._changes = 0
@@ -55,14 +55,14 @@ class VariablesView:
         self._field.say(order.problems.get("env", ""), _HINT)
         if self._changes != order.form_changes:
             self._changes = order.form_changes
-            put(self._name, value=order.draft_name)
+            update_traits(self._name, value=order.draft_name)
         for gone in self._lines.keys() - order.form.env.keys():
             self._kit.close(*self._lines.pop(gone))
         for name, reference in order.form.env.items():
             if name not in self._lines:
                 self._lines[name] = self._line(name)
             text = f"{safe_html(name)} = ••••• <span class='primepods-hint'>{safe_html(reference)}</span>"
-            put(self._lines[name][1], value=text)
+            update_traits(self._lines[name][1], value=text)
         children = tuple(line[0] for line in self._lines.values())
         if self._list.children != children:
             self._list.children = children

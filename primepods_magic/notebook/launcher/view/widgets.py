@@ -13,7 +13,7 @@ from primepods_magic.api.text.sanitize import safe_html
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.state.model import LauncherModel
 
-__all__ = ["Field", "Kit", "SecretText", "card_html", "put", "show"]
+__all__ = ["Field", "SecretText", "WidgetFactory", "card_html", "set_visible", "update_traits"]
 
 _HIDDEN = "primepods-hidden"
 
@@ -24,7 +24,7 @@ class SecretText(Password):  # type: ignore[misc] # ipywidgets has no types
     value = Unicode("").tag(sync=True, echo_update=False)
 
 
-class Kit:
+class WidgetFactory:
     """Makes the widgets of one launcher, and closes all of them.
 
     Each widget costs a message for itself, its layout and its style; those of a kind share the latter two,
@@ -108,7 +108,7 @@ class Kit:
                 shared.close()
 
 
-def put(widget: Any, **traits: Any) -> None:
+def update_traits(widget: Any, **traits: Any) -> None:
     """Set those traits that differ, in one message."""
     changed = {name: value for name, value in traits.items() if getattr(widget, name) != value}
     if changed:
@@ -117,10 +117,10 @@ def put(widget: Any, **traits: Any) -> None:
                 setattr(widget, name, value)
 
 
-def show(widget: Any, is_shown: bool) -> None:
+def set_visible(widget: Any, is_shown: bool) -> None:
     """Show a widget or hide it; it stays where it is, and what has the focus keeps it."""
     classes = tuple(name for name in widget._dom_classes if name != _HIDDEN)
-    put(widget, _dom_classes=classes if is_shown else (*classes, _HIDDEN))
+    update_traits(widget, _dom_classes=classes if is_shown else (*classes, _HIDDEN))
 
 
 def card_html(inside: str, kind: str = "", *, role: str = "status") -> str:
@@ -152,7 +152,7 @@ class Field:
         As for every widget.
     """
 
-    def __init__(self, kit: Kit, control: Any, *classes: str) -> None:
+    def __init__(self, kit: WidgetFactory, control: Any, *classes: str) -> None:
         self.control = control
         self._below = kit.html("below")
         self.box = kit(Box, "field", *classes, children=(control, self._below))
@@ -160,6 +160,10 @@ class Field:
     def say(self, problem: str = "", hint: str = "") -> None:
         """Say what is wrong, else what there is to know."""
         if problem:
-            put(self._below, value=f'<div role="alert" class="primepods-problem">{safe_html(problem)}</div>')
+            update_traits(
+                self._below, value=f'<div role="alert" class="primepods-problem">{safe_html(problem)}</div>'
+            )
         else:
-            put(self._below, value=f'<div class="primepods-hint">{safe_html(hint)}</div>' if hint else "")
+            update_traits(
+                self._below, value=f'<div class="primepods-hint">{safe_html(hint)}</div>' if hint else ""
+            )

@@ -24,7 +24,7 @@ from primepods_magic.api.local.folders import find_folder
 if TYPE_CHECKING:
     from primepods_magic.pods.connection.base import BaseConnection
 
-__all__ = ["Intent", "IntentFile", "Order", "digest_accounts", "launch_path", "was_created_here"]
+__all__ = ["LaunchJournal", "LaunchRecord", "Order", "digest_accounts", "launch_path", "was_created_here"]
 
 _PROBE = b"\0" * 4096
 _MAX_EARLIER_IDS = 8
@@ -53,7 +53,7 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Intent:
+class LaunchRecord:
     """A create that was, or was about to be, sent. Holds no secret.
 
     Parameters
@@ -130,10 +130,10 @@ class Intent:
 
 
 # If nothing can be written, a launch run again in the same process still finds its record here.
-_unwritten: dict[Path, Intent] = {}
+_unwritten: dict[Path, LaunchRecord] = {}
 
 
-class IntentFile:
+class LaunchJournal:
     """The record of one name; read and written only by the holder of the name's lock.
 
     Parameters
@@ -150,30 +150,30 @@ class IntentFile:
         self._path = launch_path(account, name, ".json")
         self.is_locked = is_locked
 
-    def read(self) -> Intent | None:
+    def read(self) -> LaunchRecord | None:
         """Return the record, or ``None`` if there is none that can be read."""
         return _unwritten.get(self._path) or _read_record(self._path)
 
-    def read_others(self) -> list[Intent]:
+    def read_others(self) -> list[LaunchRecord]:
         """Return the records of all other names on this computer."""
         paths = (path for path in _list_records(self._path.parent) if path != self._path)
         records = (_unwritten.get(path) or _read_record(path) for path in paths)
         return [record for record in records if record is not None]
 
     @classmethod
-    def find_records(cls, pod_ids: Collection[str | None]) -> list[tuple[IntentFile, Intent]]:
+    def find_records(cls, pod_ids: Collection[str | None]) -> list[tuple[LaunchJournal, LaunchRecord]]:
         """Find the records on this computer that name one of these pods, as they are now."""
         notes = [cls._open_at(path) for path in _list_records(launch_path("", "", ".json").parent)]
         records = [(note, record) for note in notes if (record := note.read()) is not None]
         return [(note, record) for note, record in records if record.pod_id in pod_ids]
 
     @classmethod
-    def _open_at(cls, path: Path) -> IntentFile:
+    def _open_at(cls, path: Path) -> LaunchJournal:
         note = cls("", "")
         note._path = path
         return note
 
-    def join_others(self, is_same: Callable[[Intent], bool]) -> None:
+    def join_others(self, is_same: Callable[[LaunchRecord], bool]) -> None:
         """Take over the name's records that are kept under another account or team, but are the same.
 
         Parameters
@@ -203,7 +203,7 @@ class IntentFile:
             for path in others:
                 _remove_record(path)
 
-    def _read_of_name(self) -> dict[Path, Intent]:
+    def _read_of_name(self) -> dict[Path, LaunchRecord]:
         """Return the other records of this name by their paths."""
         mark = self._path.name.partition("-")[0]
         paths = _list_records(self._path.parent, f"{mark}-")
@@ -221,7 +221,7 @@ class IntentFile:
             return False
         return not os.path.lexists(self._path) or self.read() is not None
 
-    def write(self, intent: Intent) -> bool:
+    def write(self, intent: LaunchRecord) -> bool:
         """Store the record so that it survives the process and a power cut; return false if that fails."""
         try:
             _make_folder(self._path.parent)
@@ -247,7 +247,7 @@ def was_created_here(connection: BaseConnection, pod_id: str | None) -> bool:
     """Return whether a create of this account on this computer was answered with a pod's id."""
     accounts = digest_accounts(connection)
     # One that was found by looking may be a team mate's.
-    records = IntentFile.find_records([pod_id]) if pod_id else []
+    records = LaunchJournal.find_records([pod_id]) if pod_id else []
     return any(record.is_of(accounts) and not record.is_found for _, record in records)
 
 
@@ -260,11 +260,11 @@ def launch_path(account: str, name: str, suffix: str) -> Path:
 
 
 @cache
-def _records() -> TypeAdapter[Intent]:
-    return TypeAdapter(Intent)
+def _records() -> TypeAdapter[LaunchRecord]:
+    return TypeAdapter(LaunchRecord)
 
 
-def _read_record(path: Path) -> Intent | None:
+def _read_record(path: Path) -> LaunchRecord | None:
     try:
         return _records().validate_json(read_plain_file(path))
     except (OSError, ValidationError):

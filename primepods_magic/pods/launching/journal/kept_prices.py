@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.launching.agreed_prices import is_above
 
-from .journal import IntentFile, digest_accounts
+from .journal import LaunchJournal, digest_accounts
 from .name_lock import launching
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ def note_kept(connection: BaseConnection, pods: Sequence[PodDetails]) -> set[str
     """
     by_id = {pod.id: pod for pod in pods}
     done = set(by_id)
-    for note, record in IntentFile.find_records(by_id.keys()):
+    for note, record in LaunchJournal.find_records(by_id.keys()):
         if record.agreed_usd_hr is None or record.is_price_kept:
             continue
         if "user_id" not in connection.__dict__:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 
 from primepods_magic.pods.account.teams import is_same_team
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.naming import name_space, team_of
+from primepods_magic.pods.launching.naming import name_scope, team_of
 from primepods_magic.pods.spec.spec import PodSpec
 
-from .journal import IntentFile, digest_accounts
+from .journal import LaunchJournal, digest_accounts
 from .name_lock import launching
 
 __all__ = ["hold_name"]
@@ -19,7 +19,7 @@ __all__ = ["hold_name"]
 @contextlib.contextmanager
 def hold_name(
     connection: Connection, spec: PodSpec, *, on_wait: Callable[[], object] | None = None
-) -> Iterator[IntentFile]:
+) -> Iterator[LaunchJournal]:
     """Hold a pod's name while it is being launched, and yield its record.
 
     Records are kept by user and team. A service that does not say once whose key this is, or a team that is
@@ -40,7 +40,7 @@ def hold_name(
         There is a record for another team, and which team is meant cannot be found out. Nothing was sent.
     """
     with launching(connection, spec.pod_name, on_wait=on_wait) as is_locked:
-        note = IntentFile(name_space(connection, spec), spec.pod_name, is_locked=is_locked)
+        note = LaunchJournal(name_scope(connection, spec), spec.pod_name, is_locked=is_locked)
         accounts, team_id = set(digest_accounts(connection)), team_of(connection, spec)
         note.join_others(
             lambda record: (

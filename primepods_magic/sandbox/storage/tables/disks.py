@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from primepods_magic.sandbox.domain.disks import DELETING_MS
 from primepods_magic.sandbox.domain.records import DiskRecord
 
-from .sql import insertion, marks
+from .sql import insertion, placeholders
 
 _COLUMNS = ", ".join(DiskRecord._fields)
 _INSERTION = insertion("disks", DiskRecord._fields)
@@ -39,7 +39,7 @@ class DiskTable:
     def of_ids(self, disk_ids: Iterable[str]) -> list[DiskRecord]:
         """The disks with these ids, whatever has become of them."""
         ids = list(disk_ids)
-        return self._select(f"id IN ({marks(len(ids))})", ids, "") if ids else []
+        return self._select(f"id IN ({placeholders(len(ids))})", ids, "") if ids else []
 
     def count(self, wallets: Sequence[str], now_ms: int) -> int:
         """How many disks of these wallets have not ended."""
@@ -68,4 +68,5 @@ class DiskTable:
 
 
 def _among(wallets: Sequence[str]) -> str:
-    return f"(deleted_ms IS NULL OR deleted_ms + {DELETING_MS} > ?) AND wallet_id IN ({marks(len(wallets))})"
+    among = f"wallet_id IN ({placeholders(len(wallets))})"
+    return f"(deleted_ms IS NULL OR deleted_ms + {DELETING_MS} > ?) AND {among}"

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from primepods_magic.sandbox.domain.records import HistoryRow
 from primepods_magic.sandbox.schemas.enums import SortBy, SortOrder
 
-from .sql import insertion, marks
+from .sql import insertion, placeholders
 
 _COLUMNS = ", ".join(HistoryRow._fields)
 _INSERTION = insertion("history", HistoryRow._fields)
@@ -21,7 +21,7 @@ _ORDER: dict[tuple[SortBy, SortOrder], str] = {
 _OPPOSITE: dict[SortOrder, SortOrder] = {"asc": "desc", "desc": "asc"}
 
 
-class HistoryTable:
+class HistoryRows:
     """The table ``history``. Rows of what has yet to end are in it, and not shown until then."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -39,7 +39,7 @@ class HistoryTable:
 
     def count(self, now_ms: int, wallets: Sequence[str]) -> int:
         """How many rows of these wallets had ended by ``now_ms``."""
-        among = f"wallet_id IN ({marks(len(wallets))})"
+        among = f"wallet_id IN ({placeholders(len(wallets))})"
         (count,) = self._connection.execute(
             f"SELECT (SELECT coalesce(sum(rows), 0) FROM history_counts WHERE {among}) "  # noqa: S608 - our words
             f"- (SELECT count(*) FROM history WHERE terminated_ms > ? AND {among})",
@@ -77,7 +77,7 @@ class HistoryTable:
         """What the rows must be like, without what all of them are: each word costs a look at every row."""
         is_some_hidden, is_some_to_come = self._connection.execute(
             "SELECT EXISTS (SELECT 1 FROM history_counts WHERE rows > 0 "  # noqa: S608 - our words
-            f"AND wallet_id NOT IN ({marks(len(wallets))})), "
+            f"AND wallet_id NOT IN ({placeholders(len(wallets))})), "
             "EXISTS (SELECT 1 FROM history WHERE terminated_ms > ?)",
             (*wallets, now_ms),
         ).fetchone()
@@ -87,6 +87,6 @@ class HistoryTable:
             conditions.append("terminated_ms <= ?")
             values.append(now_ms)
         if is_some_hidden:
-            conditions.append(f"wallet_id IN ({marks(len(wallets))})")
+            conditions.append(f"wallet_id IN ({placeholders(len(wallets))})")
             values.extend(wallets)
         return " AND ".join(conditions), values

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from primepods_magic.sandbox.domain.lifecycle import Event
 from primepods_magic.sandbox.domain.records import PodRecord
 
-from .sql import marks
+from .sql import placeholders
 
 _LIVE = "created_ms <= :now_ms AND (terminated_ms IS NULL OR terminated_ms > :now_ms)"
 
@@ -94,7 +94,7 @@ class PodTable:
         found: dict[str, list[Event]] = {pod_id: [] for pod_id in pod_ids}
         rows = self._connection.execute(
             "SELECT pod_id, at_ms, kind, usd_hr FROM events "  # noqa: S608 - our words
-            f"WHERE pod_id IN ({marks(len(found))}) ORDER BY at_ms, number",
+            f"WHERE pod_id IN ({placeholders(len(found))}) ORDER BY at_ms, number",
             list(found),
         )
         for pod_id, at_ms, kind, usd_hr in rows:

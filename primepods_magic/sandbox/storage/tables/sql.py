@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def marks(count: int) -> str:
+def placeholders(count: int) -> str:
     """So many placeholders.
 
     Example
     -------
-    >>> marks(3)
+    >>> placeholders(3)
     '?, ?, ?'
     """
     return ", ".join("?" * count)
@@ -18,4 +18,4 @@ def marks(count: int) -> str:
 
 def insertion(table: str, columns: Sequence[str]) -> str:
     """The statement that adds a row with these columns."""
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks(len(columns))})"  # noqa: S608 - our words
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({placeholders(len(columns))})"  # noqa: S608 - our words

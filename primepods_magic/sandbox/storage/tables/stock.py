@@ -8,7 +8,7 @@ from typing import NamedTuple
 from primepods_magic.sandbox.schemas.enums import StockStatus
 
 
-class OfferKey(NamedTuple):
+class StockKey(NamedTuple):
     """Which offer is meant; a ``data_center`` that is not told is the empty text."""
 
     provider: str
@@ -22,7 +22,7 @@ class StockTable:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
-    def set(self, key: OfferKey, stock: StockStatus) -> None:
+    def set(self, key: StockKey, stock: StockStatus) -> None:
         """Let an offer have this stock from now on."""
         self._connection.execute(
             "INSERT INTO stock VALUES (?, ?, ?, ?) "
@@ -30,7 +30,7 @@ class StockTable:
             (*key, stock),
         )
 
-    def all(self) -> dict[OfferKey, StockStatus]:
+    def all(self) -> dict[StockKey, StockStatus]:
         """Every offer whose stock has been set."""
         rows = self._connection.execute("SELECT provider, cloud_id, data_center, stock FROM stock")
-        return {OfferKey(*key): stock for *key, stock in rows}
+        return {StockKey(*key): stock for *key, stock in rows}
