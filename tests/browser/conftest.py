@@ -70,8 +70,10 @@ def chromium() -> str:
 def browser() -> Iterator[Browser]:
     if importlib.util.find_spec("playwright") is None:
         _missing("Playwright is not installed")
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
+    # Other tests run beside these on the same processors.
+    expect.set_options(timeout=20_000)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), headless=True, args=FLAGS)
         yield browser

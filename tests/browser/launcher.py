@@ -43,7 +43,7 @@ class LauncherPart:
         expect(self.root).to_contain_text("Configure it")
 
     def until_offers(self) -> None:
-        expect(self.offers.locator("option").first).to_be_attached(timeout=20_000)
+        expect(self.offers.locator("option").first).to_be_attached()
 
     def says(self, text: str, *, within: float = 20) -> None:
         expect(self.root).to_contain_text(text, timeout=within * 1000)

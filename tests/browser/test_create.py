@@ -59,7 +59,7 @@ def test_the_bar_moves_while_the_kernel_is_idle_and_while_it_computes_and_each_c
     expect(page.output_of(COMPUTE)).to_have_text("computed")
 
     sandbox.advance(bars.UNTIL_COMPLETE)
-    expect(page.output_of(CREATE)).to_contain_text("COMPLETE", timeout=20_000)
+    expect(page.output_of(CREATE)).to_contain_text("COMPLETE")
     eventually(lambda: percent(bar) == 100, "the bar is full")
     expect(bar).to_have_count(1)
     page.screenshot("create-complete")

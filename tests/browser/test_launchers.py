@@ -56,7 +56,7 @@ def test_a_saved_notebook_tells_the_last_state_without_kernel_and_without_secret
     part = LauncherPart(page, LAUNCHER)
     launched(part, sandbox)
     last = page.output_of(LAUNCHER).locator(".primepods-last")
-    expect(last).to_contain_text("COMPLETE 100 %", timeout=20_000)
+    expect(last).to_contain_text("COMPLETE 100 %")
     expect(last).to_be_hidden()
     page.save()
 
