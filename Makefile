@@ -1,36 +1,36 @@
-# Every target makes what it needs in .venv… folders of this one.
-# `make demo` is the place to begin.
+# Every target installs what it needs into .venv… folders in this one.
+# Start with `make demo`.
 
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-# No key, address or team of yours reaches a demo or a test. Compiled modules are kept: hundreds of processes load them.
+# Hide your keys, addresses and teams from demos and tests. Keep compiled modules: hundreds of processes load them.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONDONTWRITEBYTECODE $(filter PRIME_% PRIMEPODS_%,$(.VARIABLES))
 
 .DEFAULT_GOAL := help
 .PHONY: help demo lab test soak package bench lint notebooks documents pictures clean
 
 help:
-	@echo 'make demo       run the quickstart notebook against the built-in sandbox and print it'
+	@echo 'make demo       run the quickstart notebook in the sandbox and print it'
 	@echo 'make lab        open JupyterLab on the notebooks'
-	@echo 'make test       the whole suite: unit, sandbox, notebooks, browser'
-	@echo 'make soak       the long and random tests at full length'
-	@echo 'make package    build, and install on every Python here with the newest and the oldest dependencies'
-	@echo 'make bench      timings, as medians and ratios'
-	@echo 'make lint       format, lint and types'
+	@echo 'make test       run the whole suite: unit, sandbox, notebooks, browser'
+	@echo 'make soak       run the long and random tests in full'
+	@echo 'make package    build, and install on every local Python with the newest and oldest dependencies'
+	@echo 'make bench      measure speed, as medians and ratios'
+	@echo 'make lint       check format, lint and types'
 	@echo 'make notebooks  run the notebooks again and save their outputs'
-	@echo 'make documents  write REFERENCE.md and the outputs in README.md anew'
-	@echo 'make pictures   take the pictures of the README again (needs Chromium)'
-	@echo 'make clean      remove what these targets made'
+	@echo 'make documents  write REFERENCE.md and the outputs in README.md'
+	@echo 'make pictures   take the screenshots in README.md again (needs Chromium)'
+	@echo 'make clean      remove everything that these targets created'
 
 $(VENV)/.made:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed: make PYTHON=python3.x")'
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is required: make PYTHON=python3.x")'
 	$(PYTHON) -m venv $(VENV)
 	@touch $@
 
-# What a person needs to look at the notebooks.
+# Requirements for opening the notebooks.
 $(VENV)/.for-lab: pyproject.toml Makefile | $(VENV)/.made
 	$(PIP) --editable '.[plot,lab]'
 	@touch $@
@@ -41,13 +41,12 @@ $(VENV)/.for-test: pyproject.toml Makefile | $(VENV)/.made
 
 demo: $(VENV)/.for-lab
 	@$(PY) -m tests.support.notebooks show notebooks/quickstart.ipynb
-	@echo 'That was notebooks/quickstart.ipynb. To open it, and the others: make lab'
+	@echo 'That was notebooks/quickstart.ipynb. To open the notebooks, run: make lab'
 
 lab: $(VENV)/.for-lab
 	$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
-# Files of tests are shared among half as many workers again as there are processors: most tests wait more than
-# they compute. In the order of tests/conftest.py, where those that take long come first.
+# Use 1.5 workers per processor: most tests wait more than they compute. tests/conftest.py puts slow files first.
 WORKERS = $(shell $(PY) -c 'import os; print(min(4, (os.cpu_count() or 1) * 3 // 2))')
 test: $(VENV)/.for-test
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
