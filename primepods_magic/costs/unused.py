@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_amount
-from primepods_magic.frames.rendering.formatting import duration, is_missing, money
+from primepods_magic.frames.rendering.formatting import duration, is_missing
 from primepods_magic.frames.tables.schema import STRING
 
 from .coerce import is_pod, lives, prices, statuses
@@ -115,13 +116,13 @@ def _live_pods(pods: pd.DataFrame, never_ready_min: float) -> Iterable[pd.DataFr
     yield _lines(pods, waits, "never ready", ages)
 
     is_stopped = is_live & (status == "STOPPED") & ~has_failed & (pods["rate"] > 0).fillna(False)
-    rates = (f"{money(rate, 'USD')} per hour while stopped" for rate in pods["rate"])
+    rates = (f"{format_usd_hr(rate)} while stopped" for rate in pods["rate"])
     yield _lines(pods, is_stopped, "stopped, and billed", rates)
 
 
 def _disks(disks: pd.DataFrame) -> pd.DataFrame:
     is_alone = disks["pods"].isna() & ~disks["status"].fillna("").isin(_ON_ITS_WAY_OUT) & ~disks["is_over"]
-    rates = (f"{money(rate, 'USD')} per hour" for rate in disks["rate"])
+    rates = map(format_usd_hr, disks["rate"])
     return _lines(disks, is_alone, "attached to nothing", rates)
 
 

@@ -11,6 +11,7 @@ from primepods_magic.api.errors import InvalidRequest, OutOfStock
 from primepods_magic.api.fields.stock import Stock
 from primepods_magic.api.models import Offer, ResourceLimits
 from primepods_magic.api.requests import LONGEST_NAME, TEMPLATE_IMAGE, did_you_mean
+from primepods_magic.api.text.money import format_money, format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.pods.launching.name_matching import fold_letters
 from primepods_magic.pods.spec.spec import PodSpec
@@ -69,7 +70,7 @@ class Quote:
         """Why this one, and what else was close."""
         if not self.next_best:
             return "the only offer that fits"
-        others = ", ".join(f"{other.place} ${other.price_usd_hr:.2f}/h" for other in self.next_best)
+        others = ", ".join(f"{other.place} {format_usd_hr(other.price_usd_hr)}" for other in self.next_best)
         # A cheaper one, of which nobody can tell whether it is there, comes after those that are.
         is_cheapest = all(other.price_usd_hr >= self.price_usd_hr for other in self.next_best)
         which = "cheapest" if is_cheapest else "cheapest that is surely in stock"
@@ -99,18 +100,19 @@ class Quote:
 
     def __str__(self) -> str:
         offer = self.offer
-        cents = 2 if self.disk_usd_hr >= 0.01 else 4
-        parts = f" (disk ${self.disk_usd_hr:.{cents}f}/h included)" if self.disk_usd_hr else ""
+        parts = f" (disk {format_usd_hr(self.disk_usd_hr)} included)" if self.disk_usd_hr else ""
         parts += "; spot, so it may be reclaimed at any time" if offer.is_spot else ""
         if offer.unread_spot is not None:
             parts += f"; whether it is spot cannot be read ('{brief(offer.unread_spot)}')"
         if offer.stock is Stock.UNKNOWN:
             parts += f"; its stock is '{sanitize(offer.stock_status)}', which may mean that there is none"
         if self.prepaid_hr:
-            parts += f"; prepaid: ${self.prepaid_usd:.2f} for {self.prepaid_hr:g} h are charged up front"
+            parts += (
+                f"; prepaid: {format_usd(self.prepaid_usd)} for {self.prepaid_hr:g} h are charged up front"
+            )
         return (
-            f"{offer.gpu_count} × {sanitize(offer.gpu_type)} at {self.place}: ${self.price_usd_hr:.2f}/h, "
-            f"${self.price_usd_day:.2f}/day{parts}"
+            f"{offer.gpu_count} × {sanitize(offer.gpu_type)} at {self.place}: "
+            f"{format_usd_hr(self.price_usd_hr)}, {format_usd(self.price_usd_day)}/day{parts}"
         )
 
 
@@ -261,7 +263,9 @@ def _nearest(offers: list[Offer], spec: PodSpec) -> str:
 
 def _describe(offer: Offer) -> str:
     price = (
-        "no price" if offer.price_hr is None else f"{offer.price_hr:.2f} {offer.prices.currency or 'USD'}/h"
+        "no price"
+        if offer.price_hr is None
+        else f"{format_money(offer.price_hr, offer.prices.currency or 'USD')}/h"
     )
     return brief(
         f"{offer.gpu_count or '?'} × {offer.gpu_type} at {offer.provider} ({offer.data_center}), {price}"
@@ -333,7 +337,7 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     if quoted is None:
         reasons.append(NO_USD_PRICE)
     elif spec.max_price is not None and quoted.price_usd_hr > spec.max_price:
-        reasons.append(f"over ${spec.max_price:g}/h")
+        reasons.append(f"over {format_usd_hr(spec.max_price)}")
     return reasons
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.fields.lenient_types import port_in
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize, sanitize_lines
 from primepods_magic.api.text.stream_output import printable
 from primepods_magic.pods.connection.connection import Connection
@@ -194,7 +195,7 @@ class Pod:
         pod = self._details
         parts = [f"{pod.gpu_count or '?'} × {sanitize(pod.gpu_name)}"]
         if pod.price_hr is not None:
-            parts.append(f"${pod.price_hr:.2f}/h")
+            parts.append(format_usd_hr(pod.price_hr))
         parts.append(self._state())
         if pod.is_ready and self.ssh:
             parts.append(self.ssh)

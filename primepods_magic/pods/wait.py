@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, get_args
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, PodFailed, PodsError, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize
 from primepods_magic.api.validation.bounds import check_choice, check_seconds
 from primepods_magic.pods.support.background import run_in_background
@@ -267,7 +268,7 @@ def _still(what: str, snapshot: Snapshot) -> str:
     running = [pod for pod in going if pod.status != PodStatus.STOPPED]
     # What comes up costs its price before long; what is stopped does not.
     price_usd_hr = sum(pod.price_hr or 0.0 for pod in running) + burn_usd_hr(stopped)
-    rate = f" (${price_usd_hr:.2f}/h)" if price_usd_hr else ""
+    rate = f" ({format_usd_hr(price_usd_hr)})" if price_usd_hr else ""
     verb = "goes on and is" if len(going) == 1 else "go on and are"
     ends = f"'%pods rm {going[0].cli_name}' ends it" if len(going) == 1 else "'%pods rm NAME' ends a pod"
     blind = (

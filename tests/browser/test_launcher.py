@@ -92,7 +92,7 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     part.button("Terminate …").click()
     part.says("End train and lose what is on it?")
     part.button("Terminate it").click()
-    part.says("train: terminated, $0.0099 billed")
+    part.says("train: terminated, < $0.01 billed")
     assert pods_of(sandbox) == []
 
     sandbox.api.put("/sandbox/faults", json=[{"fault": "503_before"}]).raise_for_status()

@@ -173,7 +173,7 @@ def test_the_total_the_unit_and_the_time_zone_are_said() -> None:
     frame = day_costs(1000.0, 234.5)
     frame["period"] = frame["period"].dt.tz_convert("Europe/Berlin").dt.normalize()
     said = texts(plot_over_time(frame))
-    assert "Cost per day: 1,234.50 USD" in said
+    assert "Cost per day: $1,234.50" in said
     assert "USD per day" in said
     assert "Europe/Berlin" in said
 
@@ -181,7 +181,7 @@ def test_the_total_the_unit_and_the_time_zone_are_said() -> None:
 def test_what_has_no_date_is_in_the_total_and_is_said() -> None:
     frame = pd.concat([day_costs(10.0, 5.0), day_costs(2.0).assign(period=pd.NaT)], ignore_index=True)
     frame["period"] = pd.to_datetime(frame["period"], utc=True)
-    assert "Cost per day: 17.00 USD (2.00 USD of it without a date)" in texts(plot_over_time(frame))
+    assert "Cost per day: $17.00 ($2.00 of it without a date)" in texts(plot_over_time(frame))
 
 
 def test_names_are_shown_as_they_are() -> None:
@@ -189,7 +189,7 @@ def test_names_are_shown_as_they_are() -> None:
     assert "$x_1$ and $y^2$" in said
     figure = plot_shares(pd.DataFrame({"a $ b $ c": ["$5 and $6"], "cost_usd": [1.0]}))
     assert repr(figure) == "Figure: cost by a $ b $ c, 1 bar"
-    assert {"Cost by a $ b $ c: 1.00 USD", "$5 and $6"} <= set(texts(figure))
+    assert {"Cost by a $ b $ c: $1.00", "$5 and $6"} <= set(texts(figure))
 
 
 def test_estimates_are_hatched() -> None:

@@ -197,8 +197,8 @@ def test_waste_has_a_line_for_each_thing_with_its_first_reason() -> None:
         "bad": ("failed, and billed", "ERROR"),
         "broken": ("failed, and billed", "installation FAILED: no space left"),
         "slow": ("never ready", "45 min old, PROVISIONING"),
-        "idle": ("stopped, and billed", "$0.10 per hour while stopped"),
-        "alone": ("attached to nothing", "$0.50 per hour"),
+        "idle": ("stopped, and billed", "$0.10/h while stopped"),
+        "alone": ("attached to nothing", "$0.50/h"),
         "blink": ("ended within minutes", "ended after 6 min"),
     }
     usd = dict(zip(df["name"], df["cost_usd"], strict=True))

@@ -126,7 +126,7 @@ def test_euros_spot_and_what_is_sold_out_are_never_chosen(connection: Connection
         ({"gpu": "H100"}, InvalidRequest, "did you mean 'H100_80GB'?"),
         ({"gpu": "H100_80GB", "region": "eu_nort"}, InvalidRequest, "did you mean 'eu_north'?"),
         ({"gpu": "H100_80GB", "count": 3}, OutOfStock, "count is 1, not 3"),
-        ({"gpu": "H100_80GB", "max_price": 0.5}, OutOfStock, "over $0.5/h"),
+        ({"gpu": "H100_80GB", "max_price": 0.5}, OutOfStock, "over $0.50/h"),
         ({"gpu": "H100_80GB", "disk": 10**6}, OutOfStock, "disk is at most"),
         ({"gpu": "H100_80GB", "image": "nonesuch"}, OutOfStock, "no image nonesuch"),
     ],

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from primepods_magic.api.text.money import format_usd
 from primepods_magic.api.validation.bounds import check_price
 from primepods_magic.costs.coerce import require
 
 from .colors import LIMIT, PALETTE
 from .figure import drawing, empty, new_figure
-from .labels import amount, usd
+from .labels import amount, plain
 from .time_axis import as_days, label_time, periods_of, total, wall_clock, zone_of
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _draw_budget(
 ) -> None:
     axes.axhline(budget_usd, color=LIMIT, linewidth=1.2, linestyle=(0, (5, 3)))
     axes.annotate(
-        f"budget\n{usd(budget_usd)}",
+        f"budget\n{plain(format_usd(budget_usd))}",
         xy=(1.0, budget_usd),
         xycoords=("axes fraction", "data"),
         xytext=(6, 0),
@@ -135,7 +136,9 @@ def _outcome(crossing: float | None, budget_usd: float | None) -> str:
 def _of_budget(crossing: float | None, budget_usd: float | None) -> str:
     if budget_usd is None:
         return ""
-    return f", budget {usd(budget_usd)}" + ("" if crossing is None else f" crossed on {_date(crossing)}")
+    return f", budget {format_usd(budget_usd)}" + (
+        "" if crossing is None else f" crossed on {_date(crossing)}"
+    )
 
 
 def _date(day: float) -> str:

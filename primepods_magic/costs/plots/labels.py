@@ -7,7 +7,7 @@ from typing import Any
 
 from primepods_magic.api.text.sanitize import sanitize
 
-__all__ = ["amount", "can_draw", "families", "plain", "short", "usd"]
+__all__ = ["amount", "can_draw", "families", "plain", "short"]
 
 _FIRST = "DejaVu Sans"  # comes with matplotlib
 
@@ -72,14 +72,3 @@ def amount(value: float) -> str:
     ('12,000', '0.3', '-1,500')
     """
     return f"{value:,.10g}"
-
-
-def usd(value: float) -> str:
-    """An amount of money.
-
-    >>> usd(1234.5), usd(0.00421)
-    ('1,234.50 USD', '0.0042 USD')
-    """
-    if 0 < abs(value) < 0.1:
-        return f"{value:.2g} USD"
-    return f"{value:,.2f} USD"

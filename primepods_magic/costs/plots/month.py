@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from primepods_magic.api.text.money import format_money, format_usd
 from primepods_magic.costs.coerce import require
 
 from .colors import LIMIT, PALETTE, look, patch
 from .figure import drawing, empty, new_figure, row_legend
 from .horizontal_bars import height_for, money_axis, name_lanes, remark_lanes
-from .labels import short, usd
+from .labels import short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -60,7 +61,8 @@ def plot_month(frame: pd.DataFrame) -> Figure:
         said = f"{len(wallets)} wallet{'' if len(wallets) == 1 else 's'}"
         figure, axes = new_figure(
             f"this month, {said}",
-            f"This month: {usd(np.nansum(so_far))}, at this rate {usd(np.nansum(by_end))} by its end",
+            f"This month: {format_usd(np.nansum(so_far))}, "
+            f"at this rate {format_usd(np.nansum(by_end))} by its end",
             height_in=0.5 + height_for(len(wallets)),
         )
         if wallets.empty:
@@ -73,7 +75,7 @@ def plot_month(frame: pd.DataFrame) -> Figure:
         spent = np.nanmax([so_far, by_end], initial=0.0)
         axes.set_xlim(0, 1.05 * min(np.nanmax(reach, initial=spent), 2 * spent) if spent > 0 else 1)
         name_lanes(axes, [short(name) for name in wallets["wallet"].astype("string").fillna("no name")])
-        amounts = [f"{value:,.2f}" if np.isfinite(value) else "" for value in by_end]
+        amounts = [format_money(value) if np.isfinite(value) else "" for value in by_end]
         remark_lanes(axes, amounts, heading="USD by its end")
         money_axis(axes, "USD since the first of the month (UTC)")
         row_legend(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import pandas as pd
 
+from primepods_magic.api.text.money import format_money
 from primepods_magic.costs.coerce import require
 
 from .colors import OTHER, PALETTE
@@ -104,7 +105,7 @@ def plot_prices(frame: pd.DataFrame) -> Figure:
 def _remark(axes: Axes, frame: pd.DataFrame) -> None:
     if "saving_usd" in frame:
         savings = frame["saving_usd"].to_numpy(dtype=float, na_value=np.nan)
-        said = [f"{saving:,.2f}" if np.isfinite(saving) else "" for saving in savings]
+        said = [format_money(saving) if np.isfinite(saving) else "" for saving in savings]
         remark_lanes(axes, said, heading="USD saved by spot")
     elif "difference" in frame:
         parts = frame["difference"].to_numpy(dtype=float, na_value=np.nan)

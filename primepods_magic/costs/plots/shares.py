@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from primepods_magic.api.text.money import format_money, format_usd
 from primepods_magic.costs.coerce import require
 
 from .colors import OTHER, PALETTE, look
 from .figure import drawing, empty, new_figure
 from .grouping import by_columns, by_words, fold
 from .horizontal_bars import height_for, money_axis, name_lanes, remark_lanes
-from .labels import usd
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -61,7 +61,7 @@ def plot_shares(breakdown: pd.DataFrame) -> Figure:
         bars = f"{groups.count:,} bar{'' if groups.count == 1 else 's'}"
         figure, axes = new_figure(
             f"{kind}, {bars}",
-            f"C{kind[1:]}: {usd(total)}",
+            f"C{kind[1:]}: {format_usd(total)}",
             height_in=height_for(len(sums)),
         )
         if breakdown.empty:
@@ -74,7 +74,7 @@ def plot_shares(breakdown: pd.DataFrame) -> Figure:
             axes.barh(lane, cost, 0.68, **look(PALETTE[0] if lane < named else OTHER))
         name_lanes(axes, [groups.labels[place] for place in order])
         axes.margins(x=0.02)
-        remark_lanes(axes, [f"{cost:,.2f}" for cost in sums], [_share(cost, total) for cost in sums])
+        remark_lanes(axes, list(map(format_money, sums)), [_share(cost, total) for cost in sums])
         money_axis(axes, "USD")
     return figure
 

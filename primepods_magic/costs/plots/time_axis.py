@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .labels import plain, usd
+from primepods_magic.api.text.money import format_usd
+
+from .labels import plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -69,7 +71,9 @@ def total(breakdown: pd.DataFrame) -> str:
     """What a breakdown comes to, and how much of that cannot be put on an axis of time."""
     costs = breakdown["cost_usd"].to_numpy(dtype=float, na_value=0.0)
     undated = costs[breakdown["period"].isna().to_numpy(dtype=bool)]
-    return usd(costs.sum()) + (f" ({usd(undated.sum())} of it without a date)" if undated.any() else "")
+    return format_usd(costs.sum()) + (
+        f" ({format_usd(undated.sum())} of it without a date)" if undated.any() else ""
+    )
 
 
 def label_time(axes: Axes, zone: str) -> None:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from .formatting import MISSING, is_missing, money, number, percent, words
+from primepods_magic.api.text.money import format_money
+
+from .formatting import MISSING, is_missing, number, percent, words
 
 __all__ = ["CellStyle", "ColumnFormat", "DisplayCell", "Severity", "plain_view", "views_of"]
 
@@ -87,7 +89,13 @@ def _number(value: object) -> DisplayCell:
 
 
 def _money(value: object, currency: object = None) -> DisplayCell:
-    return DisplayCell(money(value, currency))
+    text = format_money(value, currency)
+    return DisplayCell(words(value) if text == MISSING else text)
+
+
+def _unit_price(value: object) -> DisplayCell:
+    """A price of one GB, which is far below a cent."""
+    return DisplayCell(f"{value:.3g}" if isinstance(value, float) and not is_missing(value) else words(value))
 
 
 def _share(value: object) -> DisplayCell:
@@ -275,6 +283,8 @@ def plain_view(name: str, rank: int) -> ColumnFormat:
         return ColumnFormat((name,), _period, "text", rank)
     if name in ("pods", "gpu_count", "hours_left") or name.endswith("_hours"):
         return _count(name, rank)
+    if "_usd_gb_" in name:
+        return ColumnFormat((name,), _unit_price, "number", rank)
     if "_usd" in name:
         return ColumnFormat((name,), _money, "number", rank)
     if name == "id" or name.endswith("_id"):

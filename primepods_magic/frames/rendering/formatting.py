@@ -9,38 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from primepods_magic.api.text.sanitize import brief, sanitize, shorten
+from primepods_magic.api.text.money import MISSING
+from primepods_magic.api.text.sanitize import brief
 
-__all__ = ["MISSING", "duration", "is_missing", "moment", "money", "number", "percent", "words"]
-
-MISSING = "–"
-
-_SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
+__all__ = ["MISSING", "duration", "is_missing", "moment", "number", "percent", "words"]
 
 
 def is_missing(value: Any) -> bool:
     """Whether there is no value: ``None``, ``NA``, ``NaT`` or ``NaN``."""
     return value is None or bool(pd.api.types.is_scalar(value) and pd.isna(value))
-
-
-def money(value: object, currency: object = None) -> str:
-    """An amount: cents, or as many digits as it takes where it is less than ten cents.
-
-    >>> money(1234.5678, "USD"), money(0.000121), money(-3, "EUR"), money(2, "SEK")
-    ('$1,234.57', '0.000121', '-€3.00', '2.00 SEK')
-    """
-    if is_missing(value) or not isinstance(value, Real):
-        return words(value)
-    amount = abs(float(value))
-    digits = f"{amount:,.2f}"
-    if 0 < amount < 0.1:
-        whole, _, cents = f"{amount:.6f}".rstrip("0").partition(".")
-        digits = f"{whole}.{cents:0<2}"
-    minus = "-" if float(value) < 0 else ""
-    if is_missing(currency):
-        return minus + digits
-    code = shorten(sanitize(currency), 8).upper()
-    return f"{minus}{_SIGNS[code]}{digits}" if code in _SIGNS else f"{minus}{digits} {code}"
 
 
 def number(value: object) -> str:

@@ -14,6 +14,7 @@ import pandas as pd
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, replace_users_file
 from primepods_magic.api.local.folders import expand_path
+from primepods_magic.api.text.money import format_usd
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.costs import compared, mapping, pattern, rounded, running
 from primepods_magic.costs.breakdowns import breakdown
@@ -31,7 +32,6 @@ from primepods_magic.frames import (
     pods_frame,
     save_frame,
 )
-from primepods_magic.frames.rendering.formatting import money
 from primepods_magic.notebook.display.captions import DISKS_UNSEEN
 from primepods_magic.notebook.display.frames import mark_for_display
 from primepods_magic.notebook.input.dates import parse_time, zone
@@ -205,7 +205,7 @@ class CostsReport:
 
     def _said(self, frame: pd.DataFrame, question: str | None) -> list[str]:
         """What the caption says: the sum, how much of it is an estimate, what is left out, and the range."""
-        parts = [money(frame["cost_usd"].sum(), "USD")] if "cost_usd" in frame.columns else []
+        parts = [format_usd(frame["cost_usd"].sum())] if "cost_usd" in frame.columns else []
         if question and question != "last-month":
             return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", *parts, "times in UTC"]
         since, until = self.since, self.until
@@ -214,7 +214,7 @@ class CostsReport:
         guessed = breakdown(self.ledger[self.ledger["estimated"].fillna(False)], since=since, until=until)
         is_blank = self.ledger["billed_usd"].isna() & self.ledger["cost_usd"].eq(0.0)
         blank = is_blank & (self.ledger["state"] != "live")
-        parts += [f"{money(guessed['cost_usd'].sum(), 'USD')} of it estimated"] if len(guessed) else []
+        parts += [f"{format_usd(guessed['cost_usd'].sum())} of it estimated"] if len(guessed) else []
         parts += [f"{blank.sum()} without a price yet"] if blank.any() else []
         parts += [] if self.spending.may_list_disks else [DISKS_UNSEEN]
         parts += self._undated() if since or until else []
@@ -225,7 +225,7 @@ class CostsReport:
         """What no range can hold."""
         is_undated = self.ledger["begin_at"].isna() & self.ledger["end_at"].isna()
         usd = self.ledger.loc[is_undated, "cost_usd"].sum()
-        return [f"without {money(usd, 'USD')} of unknown time"] if usd else []
+        return [f"without {format_usd(usd)} of unknown time"] if usd else []
 
     def _moment(self, text: str | None) -> datetime | None:
         return parse_time(text, self.now, self.where) if text is not None else None

@@ -30,6 +30,7 @@ from argparse import ArgumentTypeError, Namespace
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.text.money import format_usd, format_usd_hr
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_timeout, add_yes
 from primepods_magic.notebook.shell.output import say
 
@@ -139,7 +140,7 @@ def run(
         say(f"{connection.label}: {_announcement(plan)}")
     rates = [plan.quote.price_usd_hr for plan in plans if plan.quote]
     if len(rates) > 1:
-        say(f"together: ${sum(rates):.2f}/h, ${sum(rates) * 24:.2f}/day")
+        say(f"together: {format_usd_hr(sum(rates))}, {format_usd(sum(rates) * 24)}/day")
     if args.dry_run:
         shown = [_dry(connection, plan) for plan in plans]
         return shown[0] if len(shown) == 1 else shown

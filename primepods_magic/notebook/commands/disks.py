@@ -11,6 +11,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.notebook.input.arguments import ArgumentParser
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
     connection = magics.connection
     disks = connection.client.list_disks()
-    burn = f"${disk_burn_usd_hr(disks, connection.now()):.3f}/h, attached or not"
+    burn = f"{format_usd_hr(disk_burn_usd_hr(disks, connection.now()))}, attached or not"
     return mark_for_display(
         disks_frame(disks), kind="disks", caption=caption(connection, len(disks), len(disks), "disk", burn)
     )

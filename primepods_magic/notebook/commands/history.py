@@ -15,6 +15,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.text.money import format_usd
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_range, add_save, add_slice
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     connection = magics.connection
     is_part = args.limit is not None and {args.since, args.until} == {None} and not args.refresh
     frame, total = _page(connection, args) if is_part else _all(magics, connection, args)
-    billed = f"${frame['billed_usd'].sum():,.2f} billed"
+    billed = f"{format_usd(frame['billed_usd'].sum())} billed"
     said = [caption(connection, len(frame), total, "row", billed)]
     if args.save is not None:
         from primepods_magic.frames import save_frame

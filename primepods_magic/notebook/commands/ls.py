@@ -13,6 +13,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_slice, add_whose
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         frame = frame.sort_values(args.sort, kind="stable", ignore_index=True)
     stop = None if args.limit is None else args.offset + args.limit
     shown = frame.iloc[args.offset : stop].reset_index(drop=True)
-    said = [f"${burn_usd_hr(pods, connection.now()):.2f}/h now"]
+    said = [f"{format_usd_hr(burn_usd_hr(pods, connection.now()))} now"]
     unknown = 0 if args.all or args.team else sum(not connection.is_mine(pod) for pod in pods)
     if unknown:
         said.append(OWNERS_UNKNOWN if unknown == len(pods) else f"{unknown} of them {OWNERS_UNKNOWN}")

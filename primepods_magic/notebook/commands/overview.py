@@ -10,6 +10,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.notebook.input.arguments import ArgumentParser
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     parts = [connection.label, sanitize(seen.person) if seen.person else "an account whose name is not told"]
     is_unknown = mine > 0 and connection.user_id is None
     whose = "" if is_unknown else " of yours"
-    parts.append(f"{mine or 'no'} live pod{'' if mine == 1 else 's'}{whose}, ${burn:.2f}/h")
+    parts.append(f"{mine or 'no'} live pod{'' if mine == 1 else 's'}{whose}, {format_usd_hr(burn)}")
     if is_unknown:
         parts.append(OWNERS_UNKNOWN)
     if seen.wallets[0].disks is None:

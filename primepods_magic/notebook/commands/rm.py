@@ -32,9 +32,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods rm``."""
     from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.api.text.money import format_usd
     from primepods_magic.api.text.sanitize import join_sanitized, sanitize
     from primepods_magic.frames import removed_frame
-    from primepods_magic.frames.rendering.formatting import money
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.notebook.shell.prompt import confirm
@@ -63,7 +63,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     gone = [removal for removal in removals if removal.outcome == GONE]
     billed = [removal.billed_usd for removal in gone if removal.billed_usd is not None]
     unbilled, left = len(gone) - len(billed), len(removals) - len(gone)
-    said = [f"{money(sum(billed), 'USD')} billed"] if billed else []
+    said = [f"{format_usd(sum(billed))} billed"] if billed else []
     said += [f"{f'{unbilled} ' if billed or left else ''}not billed yet"] if unbilled else []
     said += [f"{f'{left} ' if gone else ''}not known to be gone"] if left else []
     frame = removed_frame(removals)

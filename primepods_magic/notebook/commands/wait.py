@@ -13,6 +13,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_pods, add_timeout
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def _frame(connection: Connection, seen: Snapshot) -> pd.DataFrame:
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.support.rates import burn_usd_hr
 
-    burn = f"${burn_usd_hr(seen.pods, connection.now()):.2f}/h now"
+    burn = f"{format_usd_hr(burn_usd_hr(seen.pods, connection.now()))} now"
     number = len(seen.pods)
     return mark_for_display(
         pods_frame(seen.pods), kind="pods", caption=caption(connection, number, number, "pod", burn)

@@ -27,9 +27,9 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods wallet``."""
+    from primepods_magic.api.text.money import format_money
     from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.frames import billings_frame
-    from primepods_magic.frames.rendering.formatting import money
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.account.teams import find_team
@@ -40,7 +40,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     wallet = read_wallet(connection, team_id=team.team_id if team else None, limit=args.limit)
     rows = wallet.recent_billings
     total = max(wallet.total_billings or 0, len(rows))
-    balance = f"balance {money(wallet.balance_usd, wallet.currency or 'USD')}"
+    balance = f"balance {format_money(wallet.balance_usd, wallet.currency or 'USD')}"
     whose = [f"of {sanitize(team.name)}"] if team else []
     said = caption(connection, len(rows), total, "line", balance, *whose)
     return mark_for_display(billings_frame(rows), kind="billings", caption=said)

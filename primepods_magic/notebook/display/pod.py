@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.text.money import format_estimate, format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, join_sanitized, safe_html, sanitize, shorten
 from primepods_magic.api.text.stream_output import printable
 
@@ -115,8 +116,6 @@ def _lines_html(text: str) -> str:
 
 def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
     """What there is to say of a pod, each with its label."""
-    from primepods_magic.frames.rendering.formatting import money
-
     details = pod.details
     yield "status", sanitize(details.status) + (" (ready)" if details.is_ready else "")
     yield "installation", _installation(pod)
@@ -128,7 +127,7 @@ def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
     )
     yield "price", _price(pod)
     if pod.cost_usd is not None and details.is_live:
-        yield "cost so far", f"about {money(pod.cost_usd, 'USD')}, an estimate"
+        yield "cost so far", f"{format_estimate(pod.cost_usd)}, an estimate"
     if details.created_at:
         yield "created", f"{details.created_at:%Y-%m-%d %H:%M:%S} UTC"
     if details.provider_type:
@@ -172,10 +171,10 @@ def _price(pod: Pod) -> str:
     details = pod.details
     parts = []
     if details.price_hr is not None:
-        parts = [f"${details.price_hr:.2f}/h", f"${details.price_hr * 24:.2f}/day"]
+        parts = [format_usd_hr(details.price_hr), f"{format_usd(details.price_hr * 24)}/day"]
     for what, price in (("starting", details.provisioning_price_hr), ("stopped", details.stopped_price_hr)):
         if price is not None:
-            parts.append(f"${price:.2f}/h while {what}")
+            parts.append(f"{format_usd_hr(price)} while {what}")
     if details.unread_price is not None:
         parts.append(f"'{brief(details.unread_price)}', which cannot be read")
     return ", ".join(parts) or "–"

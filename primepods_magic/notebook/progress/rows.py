@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.enums import InstallationStatus, PodStatus
+from primepods_magic.api.text.money import format_estimate, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize, shorten
 from primepods_magic.pods.support.rates import end_of
 
@@ -293,11 +294,7 @@ def _gpu(pod: PodDetails) -> str:
 
 
 def _price(usd_hr: float | None) -> str:
-    if usd_hr is None:
-        return ""
-    # Cheap pods cost fractions of a cent more or less; the others read better with two digits.
-    whole, _, fraction = f"{usd_hr:,.4f}".partition(".")
-    return f"${whole}.{fraction.rstrip('0'):0<2}/h"
+    return "" if usd_hr is None else format_usd_hr(usd_hr)
 
 
 def _unread_price(pod: PodDetails) -> str:
@@ -307,9 +304,7 @@ def _unread_price(pod: PodDetails) -> str:
 
 
 def _cost(usd: float | None) -> str:
-    if usd is None:
-        return ""
-    return "< $0.01 so far" if 0 < usd < 0.01 else f"about ${usd:,.2f} so far"
+    return "" if usd is None else f"{format_estimate(usd)} so far"
 
 
 def _left(seconds: float | None) -> str:

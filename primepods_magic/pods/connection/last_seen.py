@@ -13,6 +13,7 @@ from typing import Any
 
 from primepods_magic.api.local.atomic_files import read_plain_file, write_atomically
 from primepods_magic.api.local.folders import find_folder
+from primepods_magic.api.text.money import format_usd_hr
 
 __all__ = ["greeting", "note_seen"]
 
@@ -70,7 +71,7 @@ def greeting() -> str | None:
     if not shown:
         return None
     count = sum(note["pods"] for note in shown)
-    rate = f"${sum(note['usd_hr'] for note in shown):.2f}/h" + ("" if billed else ", simulated")
+    rate = format_usd_hr(sum(note["usd_hr"] for note in shown)) + ("" if billed else ", simulated")
     subject = "1 pod was" if count == 1 else f"{count} pods were"
     where = "" if billed else " in the sandbox"
     ago = _ago(time.time() - max(note["seen_at"] for note in shown))

@@ -13,6 +13,7 @@ from functools import partial
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, PodsError
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize
 
 __all__ = [
@@ -45,14 +46,14 @@ def is_above(pod: PodDetails, agreed_usd_hr: float) -> bool:
 
 def name_agreed(agreed_usd_hr: float) -> str:
     """Name the price that was agreed to as a bound."""
-    return f"the ${agreed_usd_hr:.2f}/h that was agreed to"
+    return f"the {format_usd_hr(agreed_usd_hr)} that was agreed to"
 
 
 def describe_price(pod: PodDetails, bound: str, together: str = "") -> str:
     """Describe what a pod turned out to cost, above which bound."""
     return (
-        f"'{sanitize(pod.name)}' ({sanitize(pod.id)}) turned out to cost ${pod.highest_usd_hr or 0.0:.2f}/h"
-        f"{together}, above {bound}"
+        f"'{sanitize(pod.name)}' ({sanitize(pod.id)}) turned out to cost "
+        f"{format_usd_hr(pod.highest_usd_hr or 0.0)}{together}, above {bound}"
     )
 
 
@@ -74,7 +75,7 @@ def describe_unread(pod: PodDetails, agreed_usd_hr: float | None = None) -> str 
         return None
     said = f"the service says '{brief(pod.unread_price)}'"
     if agreed_usd_hr is not None:
-        said += f", and ${agreed_usd_hr:.2f}/h was agreed to"
+        said += f", and {format_usd_hr(agreed_usd_hr)} was agreed to"
     return (
         f"The price of '{sanitize(pod.name)}' cannot be read: {said}. The pod was not terminated and is "
         "billed. "

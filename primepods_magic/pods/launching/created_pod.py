@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from primepods_magic.api.errors import OutcomeUnknown
 from primepods_magic.api.models import HistoryRow, PodDetails
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.existence import PodFate, examine_pod
@@ -201,7 +202,7 @@ def _is_suspect(
 def describe_suspect(pod: PodDetails, intent: LaunchRecord) -> str:
     name, price = sanitize(intent.name), ""
     if pod.highest_usd_hr is not None:
-        price = f" at ${pod.highest_usd_hr:.2f}/h"
+        price = f" at {format_usd_hr(pod.highest_usd_hr)}"
         if intent.agreed_usd_hr is not None and is_above(pod, intent.agreed_usd_hr):
             # It may be another launch's, and its work.
             price += f", above {name_agreed(intent.agreed_usd_hr)} for '{name}', and was not ended"

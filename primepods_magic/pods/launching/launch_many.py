@@ -10,6 +10,7 @@ from queue import SimpleQueue
 
 from primepods_magic.api.errors import InvalidRequest, LaunchIncomplete, PodsError, WaitInterrupted
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection
@@ -218,9 +219,9 @@ def _describe_rate(pods: Sequence[Pod], together: str) -> str:
     prices = [pod.price_usd_hr for pod in pods]
     told = sum(price for price in prices if price is not None)
     if None not in prices:
-        return f" ${told:.2f}/h{together}"
+        return f" {format_usd_hr(told)}{together}"
     return (
-        f" at least ${told:.2f}/h{together}; not every price is told yet"
+        f" at least {format_usd_hr(told)}{together}; not every price is told yet"
         if told
         else "; no price is told yet"
     )
@@ -233,7 +234,7 @@ def _account(
     lines = []
     for plan, outcome in zip(plans, outcomes, strict=True):
         if isinstance(outcome, PodDetails):
-            price = "" if outcome.price_hr is None else f", ${outcome.price_hr:.2f}/h"
+            price = "" if outcome.price_hr is None else f", {format_usd_hr(outcome.price_hr)}"
             said = f"is there ({sanitize(outcome.id)}{price})"
         else:
             said = f"{type(outcome).__name__}: {outcome}"

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import as_word, brief, join_sanitized, sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.offers import Quote
@@ -109,7 +110,8 @@ def limit_violation(limits: Limits, quote: Quote, name: str, others: Iterable[Po
     name = sanitize(name)
     ceiling = limits.max_price_usd_hr
     if ceiling is not None and quote.price_usd_hr > ceiling * _ROUNDING:
-        return f"'{name}' is {quote}: above the ceiling of ${ceiling:.2f}/h for one pod (max_price_usd_hr)"
+        bound = format_usd_hr(ceiling)
+        return f"'{name}' is {quote}: above the ceiling of {bound} for one pod (max_price_usd_hr)"
     ceiling = limits.max_burn_usd_hr
     if ceiling is None:
         return ""
@@ -122,7 +124,7 @@ def limit_violation(limits: Limits, quote: Quote, name: str, others: Iterable[Po
         has = "has no price" if text is None else f"has a price that cannot be read ('{brief(text)}')"
         return (
             f"'{sanitize(unpriced[0].name)}' {has}, so whether '{name}' keeps below the ceiling of "
-            f"${ceiling:.2f}/h for all pods (max_burn_usd_hr) cannot be told"
+            f"{format_usd_hr(ceiling)} for all pods (max_burn_usd_hr) cannot be told"
         )
     burn = highest_burn_usd_hr(others)
     if burn + quote.price_usd_hr <= ceiling * _ROUNDING:
@@ -130,8 +132,8 @@ def limit_violation(limits: Limits, quote: Quote, name: str, others: Iterable[Po
     cut_off = join_sanitized(f"'{pod.name}'" for pod in others if not pod.id)
     counted = f" ({cut_off} included, whose launch was cut off and may have made a pod)" if cut_off else ""
     return (
-        f"'{name}' is {quote}: with the ${burn:.2f}/h of your live pods{counted} above the ceiling of "
-        f"${ceiling:.2f}/h for all pods (max_burn_usd_hr)"
+        f"'{name}' is {quote}: with the {format_usd_hr(burn)} of your live pods{counted} above the "
+        f"ceiling of {format_usd_hr(ceiling)} for all pods (max_burn_usd_hr)"
     )
 
 
@@ -156,8 +158,9 @@ def check_total_limit(limits: Limits, quotes: Iterable[Quote], others: Iterable[
     ceiling, burn = limits.max_burn_usd_hr, highest_burn_usd_hr(others)
     if ceiling is not None and prices and burn + sum(prices) > ceiling * _ROUNDING:
         raise BudgetExceeded(
-            f"{len(prices)} pods cost ${sum(prices):.2f}/h together: with the ${burn:.2f}/h of your live "
-            f"pods above the ceiling of ${ceiling:.2f}/h for all pods (max_burn_usd_hr); nothing was created"
+            f"{len(prices)} pods cost {format_usd_hr(sum(prices))} together: with the {format_usd_hr(burn)} "
+            f"of your live pods above the ceiling of {format_usd_hr(ceiling)} for all pods "
+            "(max_burn_usd_hr); nothing was created"
         )
 
 
@@ -200,15 +203,17 @@ def terminate_if_over_limit(
     burn = highest_burn_usd_hr(others)
     # It is what was agreed to, and held to the cent as that is.
     if spec.max_price is not None and is_above(pod, spec.max_price):
-        raise _end_too_dear(connection, pod, doubts, "", f"its max_price of ${spec.max_price:.2f}/h")
+        raise _end_too_dear(connection, pod, doubts, "", f"its max_price of {format_usd_hr(spec.max_price)}")
     bounds = (
         (limits.max_price_usd_hr, price_usd_hr, "the ceiling for one pod (max_price_usd_hr)"),
         (limits.max_burn_usd_hr, burn + price_usd_hr, "the ceiling for all pods (max_burn_usd_hr)"),
     )
     for ceiling, rate_usd_hr, what in bounds:
         if ceiling is not None and rate_usd_hr > ceiling * _ROUNDING:
-            together = "" if rate_usd_hr == price_usd_hr else f", with your other pods ${rate_usd_hr:.2f}/h"
-            raise _end_too_dear(connection, pod, doubts, together, f"{what} of ${ceiling:.2f}/h")
+            together = (
+                "" if rate_usd_hr == price_usd_hr else f", with your other pods {format_usd_hr(rate_usd_hr)}"
+            )
+            raise _end_too_dear(connection, pod, doubts, together, f"{what} of {format_usd_hr(ceiling)}")
     if is_above(pod, agreed_usd_hr):
         raise terminate_above_agreement(connection, pod, agreed_usd_hr, doubts)
 

@@ -86,7 +86,7 @@ def test_from_a_mistyped_filter_to_a_pod_and_its_end(
     assert traffic.creates == []
 
     assert model.fleet.wallet(None) is not None
-    assert wallet_words(model.fleet.wallet(None)).startswith("Your wallet: $0.035/h now")
+    assert wallet_words(model.fleet.wallet(None)).startswith("Your wallet: $0.04/h now")
     for _ in range(3):
         model.do(model.order.launch)
     idle(model)

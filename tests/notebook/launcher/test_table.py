@@ -80,7 +80,7 @@ def test_what_is_missing_is_a_dash() -> None:
 
 @pytest.mark.parametrize(
     ("usd", "said"),
-    [(0.05, "$0.05"), (0.0014, "$0.0014"), (0.1, "$0.10"), (1234.5, "$1,234.50")],
+    [(0.05, "$0.05"), (0.0014, f"<{SPACE}$0.01"), (0.1, "$0.10"), (1234.5, "$1,234.50")],
 )
 def test_a_price_is_written_as_money(usd: float, said: str) -> None:
     (line,) = table(listed(offer(usd))).lines

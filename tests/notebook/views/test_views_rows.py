@@ -124,9 +124,16 @@ def test_a_pod_without_name_price_gpu_and_date_still_has_a_row():
 
 @pytest.mark.parametrize(
     ("usd", "shown"),
-    [(2.69, "$2.69/h"), (3, "$3.00/h"), (0.0123, "$0.0123/h"), (1234.5, "$1,234.50/h"), (0, "")],
+    [
+        (2.69, "$2.69/h"),
+        (3, "$3.00/h"),
+        (0.0123, "$0.01/h"),
+        (0.006971, "< $0.01/h"),
+        (1234.5, "$1,234.50/h"),
+        (0, ""),
+    ],
 )
-def test_prices_keep_the_digits_that_matter(usd, shown):
+def test_shows_prices_to_the_cent(usd, shown):
     assert format_pod(pod(priceHr=usd), EIGHT).price == shown
 
 

@@ -4,31 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from primepods_magic.api.text.money import format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.account.overview import WalletState
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.terminate import GONE, TerminationResult
 
-__all__ = ["hours_left", "price_parts", "removal_words", "usd", "usd_hr", "wallet_words"]
+__all__ = ["hours_left", "price_parts", "removal_words", "wallet_words"]
 
 _LONG_H = 24 * 60
-
-
-def usd(amount: float) -> str:
-    """An amount, with as many digits as it takes where it is small.
-
-    >>> usd(2.3907), usd(0.0014), usd(0.035)
-    ('$2.39', '$0.0014', '$0.035')
-    """
-    if amount == 0 or abs(amount) >= 0.1:
-        return f"${amount:,.2f}"
-    whole, _, digits = f"{amount:.4f}".partition(".")
-    return f"${whole}.{digits.rstrip('0'):0<2}"
-
-
-def usd_hr(rate: float) -> str:
-    """A rate: ``$2.39/h``."""
-    return f"{usd(rate)}/h"
 
 
 def price_parts(quote: Quote) -> Iterator[str]:
@@ -38,21 +22,21 @@ def price_parts(quote: Quote) -> Iterator[str]:
         ("vCPUs", quote.vcpus_usd_hr),
         ("memory", quote.memory_usd_hr),
     ]
-    yield f"machine {usd_hr(quote.machine_usd_hr)}"
+    yield f"machine {format_usd_hr(quote.machine_usd_hr)}"
     for what, rate in beyond:
         if rate:
-            yield f"{what} {usd_hr(rate)}"
+            yield f"{what} {format_usd_hr(rate)}"
     if quote.prepaid_hr:
-        yield f"of which {usd(quote.prepaid_usd)} for {quote.prepaid_hr:g} h are charged up front"
+        yield f"of which {format_usd(quote.prepaid_usd)} for {quote.prepaid_hr:g} h are charged up front"
 
 
 def wallet_words(wallet: WalletState) -> str:
     """Burn rate, this month, and how long the balance lasts, in a line."""
-    words = [f"{usd_hr(wallet.burn_usd_hr)} now"]
+    words = [f"{format_usd_hr(wallet.burn_usd_hr)} now"]
     if wallet.month_usd is not None:
-        words.append(f"{usd(wallet.month_usd)} this month")
+        words.append(f"{format_usd(wallet.month_usd)} this month")
     if wallet.balance_usd is not None:
-        words.append(f"{usd(wallet.balance_usd)} left{hours_left(wallet)}")
+        words.append(f"{format_usd(wallet.balance_usd)} left{hours_left(wallet)}")
     who = "Your wallet" if wallet.team_id is None else f"Team {sanitize(wallet.name)}"
     return f"{who}: {' · '.join(words)}"
 
@@ -70,6 +54,5 @@ def removal_words(removal: TerminationResult) -> str:
     said = f"{sanitize(removal.name)}: {sanitize(removal.outcome)}"
     if removal.outcome != GONE:
         return said
-    return (
-        f"{said}, {'not billed yet' if removal.billed_usd is None else f'{usd(removal.billed_usd)} billed'}"
-    )
+    billed = "not billed yet" if removal.billed_usd is None else f"{format_usd(removal.billed_usd)} billed"
+    return f"{said}, {billed}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.errors import InvalidRequest, OutOfStock, PodFailed, PodsError
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.notebook.input.variables import Variables
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.launch_many import carry_out_many, plan_many
@@ -22,7 +23,6 @@ from primepods_magic.pods.spec.spec import PodSpec, parse_spec
 from .account import Account
 from .cell import SecretVariables, body_of
 from .form import SIZES, Form, fitted, problems_of, spec_fields, variable_problem
-from .formatting import usd_hr
 from .offers import OfferKey, OfferList, PricedOffer
 from .outcome import LaunchOutcome, failure, success
 
@@ -332,11 +332,11 @@ class LaunchFlow:
             kind = "a spot offer" if offer.is_spot else "an offer"
             return (
                 f"nothing was launched: the service cannot tell this offer from {kind} of the same id at "
-                f"{usd_hr(plan.quote.price_usd_hr)}; choose that one, or another"
+                f"{format_usd_hr(plan.quote.price_usd_hr)}; choose that one, or another"
             )
         if abs(plan.quote.price_usd_hr - self.quote.price_usd_hr) < _SAME_USD_HR:
             return ""
-        return f"the price is {usd_hr(plan.quote.price_usd_hr)} by now; review it again"
+        return f"the price is {format_usd_hr(plan.quote.price_usd_hr)} by now; review it again"
 
     def _launched(self, done: Future[Pod]) -> None:
         error = done.exception()

@@ -14,10 +14,9 @@ from primepods_magic.api.errors import (
     RequestRefused,
     ServiceUnavailable,
 )
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.pod import Pod
-
-from .formatting import usd_hr
 
 __all__ = ["LaunchOutcome", "failure", "success"]
 
@@ -59,7 +58,7 @@ def success(pod: Pod) -> LaunchOutcome:
     name = sanitize(pod.name)
     if not pod.is_new:
         return LaunchOutcome(f"'{name}' is there already; nothing was created", pod_id=pod.id)
-    price = "" if pod.price_usd_hr is None else f" at {usd_hr(pod.price_usd_hr)}"
+    price = "" if pod.price_usd_hr is None else f" at {format_usd_hr(pod.price_usd_hr)}"
     return LaunchOutcome(f"'{name}' is rented{price}; it is below, among your pods", pod_id=pod.id)
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import BoundedIntText, Box, Checkbox, Dropdown, Text, Textarea
 
 from primepods_magic.api.requests import TEMPLATE_IMAGE
+from primepods_magic.api.text.money import format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import safe_html, sanitize
 from primepods_magic.notebook.launcher.state.form import SIZES, Bounds, bounds, limits_of
-from primepods_magic.notebook.launcher.state.formatting import price_parts, usd_hr
+from primepods_magic.notebook.launcher.state.formatting import price_parts
 
 from .static import team_name
 from .variables import VariablesView
@@ -177,7 +178,7 @@ class ConfigureView:
     def _offer_disks(self) -> None:
         for disk in self._model.account.disks:
             if disk.id and disk.id not in self._disks:
-                price = "" if disk.price_hr is None else f", {usd_hr(disk.price_hr)} by itself"
+                price = "" if disk.price_hr is None else f", {format_usd_hr(disk.price_hr)} by itself"
                 size = "" if disk.size is None else f", {disk.size:g} GB"
                 label = f"{_as_label(disk.name or disk.id)}{size}{price}"
                 box = self._kit(Checkbox, description=label, indent=False)
@@ -289,5 +290,5 @@ def _price_html(model: LauncherModel) -> str:
         return ""
     parts = " + ".join(safe_html(part) for part in price_parts(quote))
     below = f'<div class="primepods-hint">{parts}</div>'
-    day = safe_html(f"{usd_hr(quote.price_usd_hr)} · ${quote.price_usd_day:,.2f}/day")
+    day = safe_html(f"{format_usd_hr(quote.price_usd_hr)} · {format_usd(quote.price_usd_day)}/day")
     return f'<div class="primepods-price" role="status"><b>{day}</b>{below}</div>'

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import Box
 
+from primepods_magic.api.text.money import format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import safe_html, sanitize
-from primepods_magic.notebook.launcher.state.formatting import usd_hr
 from primepods_magic.notebook.launcher.state.order import FlowStage
 
 from .static import team_name
@@ -75,7 +75,7 @@ def _launch_words(stage: FlowStage, plan: LaunchPlan | None) -> str:
     if stage is FlowStage.LAUNCHING:
         return "Launching …"
     if plan is not None and plan.quote is not None:
-        return f"Launch for {usd_hr(plan.quote.price_usd_hr)}"
+        return f"Launch for {format_usd_hr(plan.quote.price_usd_hr)}"
     return "Take it"
 
 
@@ -87,7 +87,7 @@ def _summary_html(model: LauncherModel, plan: LaunchPlan) -> str:
     offer = quote.offer
     pod = plan.request.pod if plan.request else None
     billed = "nothing is billed: this is the sandbox" if model.connection.is_sandbox else "billed"
-    price = safe_html(f"{usd_hr(quote.price_usd_hr)}, ${quote.price_usd_day:,.2f}/day")
+    price = safe_html(f"{format_usd_hr(quote.price_usd_hr)}, {format_usd(quote.price_usd_day)}/day")
     lines = [
         f"<b>{name}</b>: {safe_html(f'{offer.gpu_count} × {offer.gpu_type} at {quote.place}')}",
         f"<b>{price}</b> from the launch until it is ended ({billed})",
@@ -96,7 +96,9 @@ def _summary_html(model: LauncherModel, plan: LaunchPlan) -> str:
         lines.append(f"image {safe_html(pod.image)}")
     if quote.prepaid_hr:
         lines.append(
-            safe_html(f"{quote.prepaid_hr:g} h, ${quote.prepaid_usd:,.2f}, are charged up front, used or not")
+            safe_html(
+                f"{quote.prepaid_hr:g} h, {format_usd(quote.prepaid_usd)}, are charged up front, used or not"
+            )
         )
     if offer.is_spot:
         lines.append("spot: it may be reclaimed at any time")

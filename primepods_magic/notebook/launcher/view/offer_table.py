@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from primepods_magic.api.text.money import format_usd
 from primepods_magic.api.text.sanitize import sanitize
-from primepods_magic.notebook.launcher.state.formatting import usd
 from primepods_magic.notebook.launcher.state.offers import PricedOffer
 
 __all__ = ["Table", "table"]
@@ -76,8 +76,8 @@ def _start(row: PricedOffer) -> str:
 _CLOUD = {"community_cloud": "community"}
 _COLUMNS: tuple[tuple[str, Callable[[PricedOffer], str], bool], ...] = (
     ("GPUs", lambda row: f"{row.offer.gpu_count} × {_text(row.offer.gpu_type)}", False),
-    ("$/h", lambda row: usd(row.price_usd_hr), True),
-    ("$/GPU/h", lambda row: usd(row.price_gpu_usd_hr), True),
+    ("$/h", lambda row: format_usd(row.price_usd_hr), True),
+    ("$/GPU/h", lambda row: format_usd(row.price_gpu_usd_hr), True),
     ("vCPUs", lambda row: _amount(row.offer.vcpu.default_count), True),
     ("mem GB", lambda row: _amount(row.offer.memory.default_count), True),
     ("disk GB", lambda row: _amount(row.offer.disk.default_count), True),

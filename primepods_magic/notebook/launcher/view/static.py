@@ -6,8 +6,9 @@ from dataclasses import replace
 from html import escape
 from typing import TYPE_CHECKING
 
+from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import safe_html, sanitize, sanitize_lines
-from primepods_magic.notebook.launcher.state.formatting import removal_words, usd_hr, wallet_words
+from primepods_magic.notebook.launcher.state.formatting import removal_words, wallet_words
 from primepods_magic.notebook.launcher.state.order import FlowStage
 from primepods_magic.notebook.progress.html import static_html, static_text
 from primepods_magic.notebook.progress.rows import as_of_text
@@ -106,7 +107,7 @@ def _lines(model: LauncherModel) -> Iterator[str]:
         offer = order.listed.offer
         yield (
             f"chosen: {offer.gpu_count} × {sanitize(offer.gpu_type)} at {order.quote.place}, "
-            f"{usd_hr(order.quote.price_usd_hr)}"
+            f"{format_usd_hr(order.quote.price_usd_hr)}"
         )
     if order.stage is FlowStage.LAUNCHING and order.plan is not None:
         yield (
