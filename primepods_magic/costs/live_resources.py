@@ -17,7 +17,16 @@ from primepods_magic.pods.account.billings import Billed, add_up, cost_so_far_us
 
 from .coerce import column_of, lives, numbers, prices, require, statuses, text, times, truths
 
-__all__ = ["LIVE", "hours_between", "living_disks", "living_pods", "now_or"]
+__all__ = [
+    "LIVE",
+    "hours_between",
+    "living_disks",
+    "living_pods",
+    "now_or",
+    "read_disks",
+    "read_pods",
+    "to_dollars",
+]
 
 LIVE = "live"
 
@@ -54,13 +63,13 @@ def living_pods(
         Up to when they are counted.
     """
     require(pods, "pods", ("id", "status", "price_usd_hr", "created_at"))
-    alive = _alive(pods, known)
-    rows = _rows(alive, "Instance", now)
+    alive = _select_alive(pods, known)
+    rows = _build_rows(alive, "Instance", now)
     rows["gpu"] = column_of(alive, "gpu", "string")
     rows["gpu_count"] = column_of(alive, "gpu_count", "Int64")
     rows["socket"] = column_of(alive, "socket", "string")
     rows["is_spot"] = truths(alive, "is_spot")
-    return _counted(rows, _read_pods(alive, rows), billings, now)
+    return _add_costs(rows, read_pods(alive, now), billings, now)
 
 
 def living_disks(
@@ -68,16 +77,16 @@ def living_disks(
 ) -> pd.DataFrame:
     """Rows for the disks that live, likewise; attached or not, they cost the same, until their end."""
     require(disks, "disks", ("id", "price_usd_hr", "created_at"))
-    alive = _alive(disks, known)
-    rows = _rows(alive, "Disk", now)
+    alive = _select_alive(disks, known)
+    rows = _build_rows(alive, "Disk", now)
     rows["gpu"] = pd.Series(index=rows.index, dtype=STRING)
     rows["gpu_count"] = pd.Series(0, index=rows.index, dtype="Int64")
     rows["socket"] = rows["gpu"]
     rows["is_spot"] = pd.Series(index=rows.index, dtype="boolean")
-    return _counted(rows, [Disk(**cells) for cells in _list_cells(_lives(alive, rows))], billings, now)
+    return _add_costs(rows, read_disks(alive, now), billings, now)
 
 
-def _alive(frame: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
+def _select_alive(frame: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
     ids = text(frame, "id")
     # Pages that were read while something changed may tell of one thing twice.
     again = ids.notna() & (ids.duplicated() | ids.isin(known))
@@ -86,7 +95,7 @@ def _alive(frame: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
     return alive
 
 
-def _rows(alive: pd.DataFrame, kind: str, now: pd.Timestamp) -> pd.DataFrame:
+def _build_rows(alive: pd.DataFrame, kind: str, now: pd.Timestamp) -> pd.DataFrame:
     """What pods and disks have in common."""
     words = ("name", "provider", "team_id", "user_id", "id")
     rows: pd.DataFrame = pd.DataFrame(
@@ -102,7 +111,7 @@ def _rows(alive: pd.DataFrame, kind: str, now: pd.Timestamp) -> pd.DataFrame:
     return rows
 
 
-def _counted(
+def _add_costs(
     rows: pd.DataFrame,
     things: Sequence[PodDetails | Disk],
     billings: pd.DataFrame | None,
@@ -111,15 +120,16 @@ def _counted(
     """Return the rows with what they cost: as billed so far, and as accrued since."""
     billed, until = _read_billings(billings), now.to_pydatetime()
     known = [billed.get(thing.id) if thing.id else None for thing in things]
-    rows["billed_usd"] = _dollars([each.usd if each else None for each in known], rows.index)
+    rows["billed_usd"] = to_dollars([each.usd if each else None for each in known], rows.index)
     costs = [cost_so_far_usd(thing, each, until) for thing, each in zip(things, known, strict=True)]
-    rows["cost_usd"] = _dollars(costs, rows.index)
+    rows["cost_usd"] = to_dollars(costs, rows.index)
     rows["duration"] = (rows["end_at"] - rows["begin_at"]).astype("timedelta64[us]")
     rows["gpu_hours"] = rows["gpu_count"] * hours_between(rows["begin_at"], rows["end_at"])
     return rows
 
 
-def _dollars(values: Sequence[float | None], index: pd.Index) -> pd.Series:
+def to_dollars(values: Sequence[float | None], index: pd.Index) -> pd.Series:
+    """Build a column of USD."""
     dollars: pd.Series = pd.Series(list[Any](values), index=index, dtype="Float64")
     return dollars
 
@@ -138,39 +148,46 @@ def _read_billings(billings: pd.DataFrame | None) -> dict[str, Billed]:
     return add_up((cells["id"], cells["usd"], cells["until"]) for cells in _list_cells(told))
 
 
-def _lives(alive: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
-    """Return what the cost of pods and disks is counted from, under the names of the models."""
-    told: pd.DataFrame = pd.DataFrame(
+def read_pods(frame: pd.DataFrame, now: pd.Timestamp) -> list[PodDetails]:
+    """Read what the cost of pods depends on."""
+    cells = _select_cost_cells(frame, now).assign(
+        provisioning_price_hr=prices(frame, "provisioning_price_usd_hr"),
+        stopped_price_hr=prices(frame, "stopped_price_usd_hr"),
+        updated_at=times(frame, "updated_at"),
+    )
+    return [PodDetails(**row) for row in _list_cells(cells)]
+
+
+def read_disks(frame: pd.DataFrame, now: pd.Timestamp) -> list[Disk]:
+    """Read what the cost of disks depends on."""
+    return [Disk(**row) for row in _list_cells(_select_cost_cells(frame, now))]
+
+
+def _select_cost_cells(frame: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
+    """Select the columns that pods and disks have in common, under the names of the models."""
+    begin, end = lives(frame, now)
+    cells: pd.DataFrame = pd.DataFrame(
         {
-            "id": text(rows, "id"),
-            "status": statuses(alive),
-            "price_hr": prices(alive, "price_usd_hr"),
-            "created_at": rows["begin_at"],
-            "terminated_at": rows["terminated_at"],
+            "id": text(frame, "id"),
+            "status": statuses(frame),
+            "price_hr": prices(frame, "price_usd_hr"),
+            "created_at": begin,
+            "terminated_at": end.where(end < now),
         }
     )
-    return told
-
-
-def _read_pods(alive: pd.DataFrame, rows: pd.DataFrame) -> list[PodDetails]:
-    told = _lives(alive, rows).assign(
-        provisioning_price_hr=prices(alive, "provisioning_price_usd_hr"),
-        stopped_price_hr=prices(alive, "stopped_price_usd_hr"),
-        updated_at=times(alive, "updated_at"),
-    )
-    return [PodDetails(**cells) for cells in _list_cells(told)]
+    return cells
 
 
 def _list_cells(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """Return the cells of each row as plain values, ``None`` where missing."""
     columns = {
-        str(name): [None if pd.isna(value) else _plain_cell(value) for value in frame[name]]
+        str(name): [None if pd.isna(value) else _to_plain_value(value) for value in frame[name]]
         for name in frame.columns
     }
     return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
 
-def _plain_cell(value: Any) -> Any:
+def _to_plain_value(value: Any) -> Any:
     if isinstance(value, pd.Timestamp):
         return value.to_pydatetime()
     return value.item() if isinstance(value, np.generic) else value

@@ -8,15 +8,18 @@ from typing import Any
 
 import pandas as pd
 
+from primepods_magic.api.account import Disk
+from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_amount
 from primepods_magic.frames.rendering.formatting import duration, is_missing
 from primepods_magic.frames.tables.schema import STRING
+from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr
 
-from .coerce import is_pod, lives, prices, statuses
+from .coerce import is_pod, lives, statuses
 from .ledgers import as_ledger
-from .live_resources import now_or
+from .live_resources import now_or, read_disks, read_pods, to_dollars
 
 __all__ = ["waste"]
 
@@ -28,7 +31,7 @@ _DTYPES: dict[str, Any] = {
     "detail": STRING,
     "id": STRING,
 }
-_ON_ITS_WAY_OUT = ("DELETING", "TERMINATED")
+_ENDING = ("DELETING", "TERMINATED")
 
 
 def waste(
@@ -91,11 +94,14 @@ def waste(
     check_amount("forgotten_days", forgotten_days)
     moment = now_or(now)
     ledger = as_ledger(ledger, now)
-    live = [] if pods is None else list(_live_pods(_aged(pods, ledger, moment), never_ready_min))
-    alone = [] if disks is None else [_disks(_aged(disks, ledger, moment))]
-    lines = pd.concat(
-        [*live, *alone, _short(ledger, short_min), _long(ledger, forgotten_days)], ignore_index=True
-    )
+    parts = [_find_short_pods(ledger, short_min), _find_long_pods(ledger, forgotten_days)]
+    if disks is not None:
+        disks = _add_costs(disks, read_disks(disks, moment), ledger, moment)
+        parts = [_find_unused_disks(disks), *parts]
+    if pods is not None:
+        pods = _add_costs(pods, read_pods(pods, moment), ledger, moment)
+        parts = [*_find_unused_pods(pods, never_ready_min), *parts]
+    lines = pd.concat(parts, ignore_index=True)
     # What has no id cannot be told from another.
     lines = lines[lines["id"].isna() | ~lines["id"].duplicated()]
     ranked = lines.sort_values("cost_usd", ascending=False, na_position="last", kind="stable")
@@ -103,80 +109,88 @@ def waste(
     return answer
 
 
-def _live_pods(pods: pd.DataFrame, never_ready_min: float) -> Iterable[pd.DataFrame]:
+def _find_unused_pods(pods: pd.DataFrame, never_ready_min: float) -> Iterable[pd.DataFrame]:
     status, installation = pods["status"].fillna(""), pods["installation_status"].astype("string").fillna("")
-    is_live = ~status.isin(_ON_ITS_WAY_OUT) & ~pods["is_over"]
+    is_live = ~status.isin(_ENDING) & ~pods["is_over"]
     has_failed = is_live & ((status == "ERROR") | installation.isin(["FAILED", "TERMINATED"]))
-    yield _lines(pods, has_failed, "failed, and billed", map(_failure, *_texts(pods)))
+    yield _build_lines(pods, has_failed, "failed, and billed", map(_describe_failure, *_select_texts(pods)))
 
     is_ready = (status == "ACTIVE") & installation.isin(["COMPLETE", ""])
     is_slow = (pods["age"] > pd.Timedelta(minutes=never_ready_min)).fillna(False)
     waits = is_live & ~has_failed & ~is_ready & (status != "STOPPED") & is_slow
-    ages = (f"{_said(age)} old, {status}" for age, status in zip(pods["age"], status, strict=True))
-    yield _lines(pods, waits, "never ready", ages)
+    ages = (f"{_format_length(age)} old, {status}" for age, status in zip(pods["age"], status, strict=True))
+    yield _build_lines(pods, waits, "never ready", ages)
 
     is_stopped = is_live & (status == "STOPPED") & ~has_failed & (pods["rate"] > 0).fillna(False)
     rates = (f"{format_usd_hr(rate)} while stopped" for rate in pods["rate"])
-    yield _lines(pods, is_stopped, "stopped, and billed", rates)
+    yield _build_lines(pods, is_stopped, "stopped, and billed", rates)
 
 
-def _disks(disks: pd.DataFrame) -> pd.DataFrame:
-    is_alone = disks["pods"].isna() & ~disks["status"].fillna("").isin(_ON_ITS_WAY_OUT) & ~disks["is_over"]
+def _find_unused_disks(disks: pd.DataFrame) -> pd.DataFrame:
+    is_alone = disks["pods"].isna() & ~disks["status"].fillna("").isin(_ENDING) & ~disks["is_over"]
     rates = map(format_usd_hr, disks["rate"])
-    return _lines(disks, is_alone, "attached to nothing", rates)
+    return _build_lines(disks, is_alone, "attached to nothing", rates)
 
 
-def _short(ledger: pd.DataFrame, short_min: float) -> pd.DataFrame:
+def _find_short_pods(ledger: pd.DataFrame, short_min: float) -> pd.DataFrame:
     length = ledger["end_at"] - ledger["begin_at"]
     is_short = (length <= pd.Timedelta(minutes=short_min)) & (length >= pd.Timedelta(0))
     is_over = (ledger["state"] == "closed").fillna(False)
     fits = is_pod(ledger) & is_over & is_short & (ledger["cost_usd"] > 0).fillna(False)
-    return _lines(ledger, fits, "ended within minutes", (f"ended after {_said(each)}" for each in length))
+    return _build_lines(
+        ledger, fits, "ended within minutes", (f"ended after {_format_length(each)}" for each in length)
+    )
 
 
-def _long(ledger: pd.DataFrame, forgotten_days: float) -> pd.DataFrame:
+def _find_long_pods(ledger: pd.DataFrame, forgotten_days: float) -> pd.DataFrame:
     length = ledger["end_at"] - ledger["begin_at"]
     fits = is_pod(ledger) & (length >= pd.Timedelta(days=forgotten_days))
     over = (ledger["state"] == "closed").fillna(False)
-    said = (f"ran {'' if was else 'on '}for {_said(each)}" for was, each in zip(over, length, strict=True))
-    return _lines(ledger, fits, "ran for days", said)
-
-
-def _aged(things: pd.DataFrame, ledger: pd.DataFrame, moment: pd.Timestamp) -> pd.DataFrame:
-    """What lives, with its age, what it costs an hour in its state, and what it has cost so far."""
-    things = things.assign(status=statuses(things))
-    rate = prices(things, "price_usd_hr")
-    for state, name in (("STOPPED", "stopped_price_usd_hr"), ("PROVISIONING", "provisioning_price_usd_hr")):
-        if name in things:
-            is_it = (things["status"] == state).fillna(False)
-            told = prices(things, name)
-            rate = rate.mask(is_it & told.notna(), told)
-    begin, end = lives(things, moment)
-    age = (end - begin).astype("timedelta64[us]")
-    known = ledger.dropna(subset=["id"]).drop_duplicates("id", keep="last").set_index("id")["cost_usd"]
-    billed = things["id"].map(known).astype("Float64")
-    hours = (age / pd.Timedelta(hours=1)).astype("Float64")
-    aged: pd.DataFrame = things.assign(
-        age=age, rate=rate, cost_usd=billed.fillna(rate * hours), begin_at=begin, is_over=end < moment
+    said = (
+        f"ran {'' if was else 'on '}for {_format_length(each)}"
+        for was, each in zip(over, length, strict=True)
     )
-    return aged
+    return _build_lines(ledger, fits, "ran for days", said)
 
 
-def _texts(pods: pd.DataFrame) -> Sequence[pd.Series]:
+def _add_costs(
+    frame: pd.DataFrame, things: Sequence[PodDetails | Disk], ledger: pd.DataFrame, now: pd.Timestamp
+) -> pd.DataFrame:
+    """Add the age of what lives, its hourly rate, and its cost: the ledger's, else what accrued."""
+    begin, end = lives(frame, now)
+    age = (end - begin).astype("timedelta64[us]")
+    rate = to_dollars([_read_rate(thing) for thing in things], frame.index)
+    accrued = to_dollars([accrued_usd(thing, now.to_pydatetime()) for thing in things], frame.index)
+    known = ledger.dropna(subset=["id"]).drop_duplicates("id", keep="last").set_index("id")["cost_usd"]
+    cost = frame["id"].map(known).astype("Float64").fillna(accrued.where(age.notna() & rate.notna()))
+    status = statuses(frame)
+    costed: pd.DataFrame = frame.assign(
+        status=status, age=age, rate=rate, cost_usd=cost, begin_at=begin, is_over=end < now
+    )
+    return costed
+
+
+def _read_rate(thing: PodDetails | Disk) -> float | None:
+    """Return USD per hour; ``None`` if no price is known."""
+    rate = burn_usd_hr([thing]) if isinstance(thing, PodDetails) else thing.price_hr
+    return None if not rate and thing.price_hr is None else rate
+
+
+def _select_texts(pods: pd.DataFrame) -> Sequence[pd.Series]:
     return [pods[name] for name in ("status", "installation_status", "installation_failure")]
 
 
-def _failure(status: object, installation: object, failure: object) -> str:
+def _describe_failure(status: object, installation: object, failure: object) -> str:
     if status == "ERROR":
         return "ERROR"
     return f"installation {installation}" + ("" if is_missing(failure) else f": {sanitize(failure)}")
 
 
-def _said(length: pd.Timedelta) -> str:
+def _format_length(length: pd.Timedelta) -> str:
     return "" if pd.isna(length) else duration(length.to_pytimedelta())
 
 
-def _lines(things: pd.DataFrame, fits: pd.Series, reason: str, details: Iterable[str]) -> pd.DataFrame:
+def _build_lines(things: pd.DataFrame, fits: pd.Series, reason: str, details: Iterable[str]) -> pd.DataFrame:
     frame = things[["name", "cost_usd", "id"]].assign(
         reason=reason, since_at=things["begin_at"], detail=list(details)
     )

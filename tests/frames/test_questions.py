@@ -214,6 +214,19 @@ def test_waste_without_a_ledger_of_what_lives_takes_its_price() -> None:
     assert df["since_at"].tolist() == [pd.Timestamp("2026-09-14T06:00Z")]
 
 
+def test_waste_counts_the_running_price_until_a_pod_stopped() -> None:
+    pods = PODS.assign(updated_at=pd.Timestamp("2026-09-14T10:00Z"))
+    idle = pods[pods["name"] == "idle"].assign(created_at=pd.Timestamp("2026-09-14T02:00Z"), price_usd_hr=2.0)
+    df = waste(costs(), pods=idle, now=NOW)
+    assert df["cost_usd"].tolist() == [pytest.approx(8 * 2.0 + 2 * 0.1)]
+    assert df["cost_usd"].tolist() == ledger(costs(), pods=idle, now=NOW)["cost_usd"].tolist()
+
+
+def test_waste_of_an_unknown_price_is_unknown() -> None:
+    bad = PODS.iloc[:1].assign(price_usd_hr=pd.array([None], dtype="Float64"))
+    assert waste(costs(), pods=bad, now=NOW)["cost_usd"].tolist() == [pd.NA]
+
+
 def test_the_months_end_is_what_was_spent_and_the_rate_until_then() -> None:
     wallets = pd.DataFrame(
         {
