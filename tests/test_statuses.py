@@ -358,7 +358,7 @@ def test_a_look_reads_the_words_of_the_specification(
         service.tell(shape, (status, word))
         lookout, seen = StatusReader(connection), PodDetails(id="p1", name="train")
         for _ in range(2 if shape == "unlisted" else 1):
-            (seen,) = lookout.look([seen]).pods
+            (seen,) = lookout.poll([seen]).pods
         told = None if seen.installation_status is None else str(seen.installation_status)
         assert (str(seen.status), told) == (
             POD_WORDS.get(status, status),

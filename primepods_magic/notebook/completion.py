@@ -214,7 +214,7 @@ def _pods(beginning: str) -> list[str]:
     if connection is None:
         return []
     connection.memory.refresh(connection)
-    return connection.memory.pod_words(beginning, quote_word)
+    return connection.memory.complete_pod(beginning, quote_word)
 
 
 def _connection() -> Connection | None:

@@ -50,7 +50,7 @@ def find_pods(connection: Connection, texts: Iterable[str], *, to_change: bool =
         pods = [*listed, *find_left_out(connection, listed)]
     else:
         pods = read_shown(connection)
-    picked = {pod.id: pod for pod in (_pick(connection, pods, text, to_change) for text in texts)}
+    picked = {pod.id: pod for pod in (_pick_pod(connection, pods, text, to_change) for text in texts)}
     return list(picked.values())
 
 
@@ -59,7 +59,7 @@ def same_name(connection: Connection, pods: Iterable[PodDetails], name: str) -> 
     return [pod for pod in pods if pod.name == name and pod.is_live and connection.may_be_mine(pod)]
 
 
-def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> PodDetails:
+def _pick_pod(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> PodDetails:
     if not text.strip():
         raise NotFound("an empty text is not the name or the id of a pod. Nothing was done")
     if not _is_listed(connection, pods, text, to_change):
@@ -94,7 +94,7 @@ def _pick(connection: Connection, pods: list[PodDetails], text: str, to_change: 
     if matches:
         ids = join_sanitized(pod.id for pod in matches)
         raise NameInUse(f"{len(matches)} pods are called '{sanitize(text)}': say which by its id ({ids})")
-    raise NotFound(f"there is no pod '{sanitize(text)}'{_hint(connection, pods, text, to_change)}")
+    raise NotFound(f"there is no pod '{sanitize(text)}'{_suggest_names(connection, pods, text, to_change)}")
 
 
 def _is_listed(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> bool:
@@ -104,7 +104,7 @@ def _is_listed(connection: Connection, pods: list[PodDetails], text: str, to_cha
     return not to_change and len(text) >= 3 and any((pod.id or "").startswith(text) for pod in pods)
 
 
-def _hint(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> str:
+def _suggest_names(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> str:
     if to_change and any(text and (pod.id or "").startswith(text) for pod in pods):
         return "; to change a pod its whole id or its name is needed. Nothing was done"
     several = text.split()

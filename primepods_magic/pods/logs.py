@@ -25,8 +25,8 @@ __all__ = ["GAP", "follow_logs", "new_lines"]
 GAP = "… gap …"
 """Stands where lines may be missing."""
 
-_MOST_LINES = 5000
-_MOST_REDRAWN = 100
+_MAX_LINES = 5000
+_MAX_REDRAWN = 100
 
 
 def follow_logs(
@@ -78,7 +78,7 @@ def follow_logs(
         nonlocal before, latest
         (latest,) = snapshot.pods
         try:
-            lines = connection.client.pod_logs(pod.id or "", keep=_MOST_LINES).splitlines()
+            lines = connection.client.pod_logs(pod.id or "", keep=_MAX_LINES).splitlines()
         except (NotFound, RateLimited, ServiceUnavailable, UnexpectedAnswer):
             return
         for line in lines[-tail if tail else None :] if before is None else new_lines(before, lines):
@@ -106,31 +106,31 @@ def new_lines(before: Sequence[str], now: Sequence[str]) -> list[str]:
     before, now = list(before), list(now)
     if not before or not now:
         return now
-    common = _common_lengths(before, now)
+    common = _find_common_lengths(before, now)
     fits = [
         (redrawn, begin)
         for begin, length in enumerate(common)
         for redrawn in [len(before) - begin - length]
-        if redrawn <= 1 or (redrawn <= _MOST_REDRAWN and (length >= redrawn or not begin))
+        if redrawn <= 1 or (redrawn <= _MAX_REDRAWN and (length >= redrawn or not begin))
         if length or len(before) == 1
     ]
     if not fits:
         return [GAP, *now]
     _, begin = min(fits)
     old, new = before[begin + common[begin] :], now[common[begin] :]
-    return [line for place, line in enumerate(new) if place >= len(old) or line != old[place]]
+    return [line for index, line in enumerate(new) if index >= len(old) or line != old[index]]
 
 
-def _common_lengths(before: list[str], now: list[str]) -> list[int]:
-    """Return how many lines now begin as those from each place before on do (by the Z algorithm)."""
+def _find_common_lengths(before: list[str], now: list[str]) -> list[int]:
+    """Return how many lines now begin as those from each index before on do (by the Z algorithm)."""
     lines: list[str | None] = [*now, None, *before]
     lengths = [0] * len(lines)
     left = right = 0
-    for place in range(1, len(lines)):
-        length = min(right - place, lengths[place - left]) if place < right else 0
-        while place + length < len(lines) and lines[length] == lines[place + length]:
+    for index in range(1, len(lines)):
+        length = min(right - index, lengths[index - left]) if index < right else 0
+        while index + length < len(lines) and lines[length] == lines[index + length]:
             length += 1
-        if place + length > right:
-            left, right = place, place + length
-        lengths[place] = length
+        if index + length > right:
+            left, right = index, index + length
+        lengths[index] = length
     return lengths[len(now) + 1 :]

@@ -28,10 +28,10 @@ __all__ = [
     "range_errors",
 ]
 
-_HIGHEST_USD_HR = 1e6
-_LONGEST_PREPAID_HR = 10 * 365 * 24.0
+_MAX_USD_HR = 1e6
+_MAX_PREPAID_HR = 10 * 365 * 24.0
 DEFAULT_IMAGE = "ubuntu_22_cuda_12"
-_SHOWN_OTHERS = 2
+_MAX_SHOWN_OTHERS = 2
 SOLD_OUT = "out of stock"
 NO_USD_PRICE = "no price in USD"
 
@@ -138,7 +138,7 @@ def _quote_if_priced(offer: Offer, spec: PodSpec) -> Quote | None:
     vcpus_usd_hr = _extra_usd_hr(offer.vcpu, spec.vcpus)
     memory_usd_hr = _extra_usd_hr(offer.memory, spec.memory)
     total_usd_hr = offer.price_hr + disk_usd_hr + vcpus_usd_hr + memory_usd_hr
-    if not total_usd_hr <= _HIGHEST_USD_HR:
+    if not total_usd_hr <= _MAX_USD_HR:
         return None
     return Quote(
         offer,
@@ -185,7 +185,7 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
         There is no such GPU type or region; the nearest one is named.
     """
     if spec.region is not None and spec.region not in REGIONS:
-        raise InvalidRequest(_no_such("region", spec.region, REGIONS))
+        raise InvalidRequest(_describe_unknown("region", spec.region, REGIONS))
     gpu_type = spec.gpu_type
     offers: list[Offer] = []
     try:
@@ -199,11 +199,11 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
         if gpu_type is None or gpu_type in GPU_TYPES:
             raise
     if not offers and gpu_type is not None and gpu_type not in GPU_TYPES:
-        raise InvalidRequest(_no_such("GPU type", gpu_type, GPU_TYPES))
+        raise InvalidRequest(_describe_unknown("GPU type", gpu_type, GPU_TYPES))
     return cheapest_first(offers)
 
 
-def _no_such(what: str, word: str, known: tuple[str, ...]) -> str:
+def _describe_unknown(what: str, word: str, known: tuple[str, ...]) -> str:
     hint = did_you_mean(word, known) or f" (there are {', '.join(known[:8])} …)"
     return f"there is no {what} '{sanitize(word)}'{hint}"
 
@@ -220,12 +220,12 @@ def choose_offer(client: Client, spec: PodSpec) -> Quote:
     fitting = [quote(offer, spec) for offer in offers if not mismatches(offer, spec)]
     if fitting:
         best, *others = sorted(fitting, key=lambda quote: (quote.offer.stock, quote.price_usd_hr))
-        return replace(best, fitting=len(fitting), next_best=tuple(others[:_SHOWN_OTHERS]))
+        return replace(best, fitting=len(fitting), next_best=tuple(others[:_MAX_SHOWN_OTHERS]))
     what = spec.gpu_type or spec.cloud_id
     if not offers:
         beside = f" where the disks {join_sanitized(spec.disks)} can be attached" if spec.disks else ""
         raise OutOfStock(f"nobody offers {sanitize(what)} now{beside}; nothing was created")
-    raise OutOfStock(f"no offer fits this spec; nothing was created.{_nearest(offers, spec)}")
+    raise OutOfStock(f"no offer fits this spec; nothing was created.{_format_nearest(offers, spec)}")
 
 
 def alternatives(client: Client, spec: PodSpec, sold_out: Offer) -> str:
@@ -246,22 +246,22 @@ def alternatives(client: Client, spec: PodSpec, sold_out: Offer) -> str:
         return (offer.provider, offer.cloud_id, offer.data_center, offer.gpu_count, offer.is_spot)
 
     offers = [offer for offer in find_offers(client, alike) if key(offer) != key(sold_out)]
-    return _nearest(offers, alike) if offers else ""
+    return _format_nearest(offers, alike) if offers else ""
 
 
-def _nearest(offers: list[Offer], spec: PodSpec) -> str:
+def _format_nearest(offers: list[Offer], spec: PodSpec) -> str:
     """The offers that fit best, each with its price and what keeps it out."""
     near = []
     for offer in offers:
         reasons = mismatches(offer, spec)
         unlike = [reason for reason in reasons if reason not in ignored_mismatches(spec)]
-        said = f"{_describe(offer)}: {join_sanitized(reasons)}" if reasons else str(quote(offer, spec))
+        said = f"{_describe_offer(offer)}: {join_sanitized(reasons)}" if reasons else str(quote(offer, spec))
         near.append((len(unlike), len(reasons), said))
     near.sort(key=lambda row: row[:2])
     return " The nearest:" + "".join(f"\n  {text}" for *_, text in near[:3])
 
 
-def _describe(offer: Offer) -> str:
+def _describe_offer(offer: Offer) -> str:
     price = (
         "no price"
         if offer.price_hr is None
@@ -331,7 +331,7 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         reasons += range_errors(name, wanted, limits)
     if offer.unread_prepaid is not None:
         reasons.append(f"the time that is charged up front cannot be read ('{brief(offer.unread_prepaid)}')")
-    if (offer.prepaid_time or 0.0) > _LONGEST_PREPAID_HR:
+    if (offer.prepaid_time or 0.0) > _MAX_PREPAID_HR:
         reasons.append(f"prepaid for {offer.prepaid_time:g} h")
     quoted = _quote_if_priced(offer, spec)
     if quoted is None:

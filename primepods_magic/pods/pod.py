@@ -196,14 +196,14 @@ class Pod:
         parts = [f"{pod.gpu_count or '?'} × {sanitize(pod.gpu_name)}"]
         if pod.price_hr is not None:
             parts.append(format_usd_hr(pod.price_hr))
-        parts.append(self._state())
+        parts.append(self._describe_state())
         if pod.is_ready and self.ssh:
             parts.append(self.ssh)
         if pod.has_failed:
             parts.append(brief(pod.installation_failure) or "failed")
         return f"Pod {brief(self.name)}: {' · '.join(sanitize(part) for part in parts)}"
 
-    def _state(self) -> str:
+    def _describe_state(self) -> str:
         pod = self._details
         if pod.is_ready:
             return "ready"

@@ -92,7 +92,7 @@ def find_left_out(
         suspect = suspects[pod_id]
         if finding.pod is not None:
             found.append(finding.pod)
-            connection.memory.see_pods([finding.pod])
+            connection.memory.note_seen([finding.pod])
         elif doubt := _describe_doubt(finding, suspect.age_s):
             if suspect.age_s is None:
                 raise UnexpectedAnswer(

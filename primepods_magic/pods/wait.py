@@ -30,7 +30,7 @@ T = TypeVar("T")
 Goal = Literal["ready", "active", "terminated"]
 
 DEFAULT_TIMEOUT_S = 20 * 60.0
-_NAMED = 10
+_MAX_NAMES = 10
 
 
 def wait_for(
@@ -78,9 +78,9 @@ def wait_for(
     --------
     >>> wait_for(connection, pods, timeout_s=600)                            # doctest: +SKIP
     """
-    _check_wait(connection, goal, timeout_s)
-    with _begin(connection, pods) as watch:
-        return _wait(connection, watch, goal, timeout_s, on_look)
+    _check_arguments(connection, goal, timeout_s)
+    with _start_watch(connection, pods) as watch:
+        return _wait_for_goal(connection, watch, goal, timeout_s, on_look)
 
 
 class Waiting(Generic[T]):
@@ -115,7 +115,7 @@ class Waiting(Generic[T]):
             snapshot = self._work.result()
         except KeyboardInterrupt:
             self.cancel()
-            raise WaitInterrupted(_still("stopped waiting", self._watch.latest)) from None
+            raise WaitInterrupted(_describe_billing("stopped waiting", self._watch.latest)) from None
         return self._answer(snapshot)
 
     def cancel(self) -> None:
@@ -131,7 +131,7 @@ class Waiting(Generic[T]):
         return self._answer(snapshot)
 
     def __repr__(self) -> str:
-        names = _names(self._watch.latest.pods)
+        names = _join_names(self._watch.latest.pods)
         if not self.is_done:
             verb = "is" if len(self._watch.latest.pods) == 1 else "are"
             return f"waiting until {names} {verb} {self._goal}; 'await' it"
@@ -156,28 +156,28 @@ def begin_waiting(
     answer : callable
         Makes what is answered of the last snapshot.
     """
-    _check_wait(connection, goal, timeout_s)
-    watch = _begin(connection, pods)
+    _check_arguments(connection, goal, timeout_s)
+    watch = _start_watch(connection, pods)
 
     def work() -> Snapshot:
         with watch:
-            return _wait(connection, watch, goal, timeout_s, None)
+            return _wait_for_goal(connection, watch, goal, timeout_s, None)
 
     return Waiting(watch, goal, run_in_background(connection, work), answer)
 
 
-def _check_wait(connection: Connection, goal: Goal, timeout_s: float) -> None:
+def _check_arguments(connection: Connection, goal: Goal, timeout_s: float) -> None:
     check_choice("goal", goal, get_args(Goal))
     check_seconds("timeout_s", timeout_s)
     if connection.poll_interval_s is not None:
         check_seconds("poll_interval_s", connection.poll_interval_s)
 
 
-def _begin(connection: Connection, pods: Iterable[PodDetails]) -> Watch:
+def _start_watch(connection: Connection, pods: Iterable[PodDetails]) -> Watch:
     return connection.poller.watch(pods, is_over=lambda _: False, at_once=True)
 
 
-def _wait(
+def _wait_for_goal(
     connection: Connection,
     watch: Watch,
     goal: Goal,
@@ -191,26 +191,26 @@ def _wait(
         while True:
             news = watch.next(max(deadline - clock.monotonic(), 0.0))
             if news is None and watch.has_ended:
-                raise _give_up(connection, WaitInterrupted, "stopped waiting", snapshot)
+                raise _make_error(connection, WaitInterrupted, "stopped waiting", snapshot)
             if news is not None:
                 snapshot, look = news
                 if on_look:
                     on_look(snapshot)
                 else:
                     _warn_of_prices(snapshot)
-                if all(_is_over(pod, goal) for pod in snapshot.pods):
+                if all(_is_done(pod, goal) for pod in snapshot.pods):
                     break
             if news is None or clock.monotonic() >= deadline:
-                what = f"not {goal} within {timeout_s:g} s{_riddles(snapshot)}"
-                raise _give_up(connection, WaitTimedOut, what, snapshot)
+                what = f"not {goal} within {timeout_s:g} s{_describe_unknown_words(snapshot)}"
+                raise _make_error(connection, WaitTimedOut, what, snapshot)
             # A look that began before the clock was moved says nothing of what came after.
             if look >= awaited_look and clock.pass_by(connection.interval_s()):
                 awaited_look = connection.poller.look_soon()
     except KeyboardInterrupt:
-        raise _give_up(connection, WaitInterrupted, "stopped waiting", snapshot) from None
+        raise _make_error(connection, WaitInterrupted, "stopped waiting", snapshot) from None
     failed = [pod for pod in snapshot.pods if not _has_reached(pod, goal)]
     if failed:
-        raise PodFailed("; ".join(_failure(pod) for pod in failed))
+        raise PodFailed("; ".join(_describe_failure(pod) for pod in failed))
     return snapshot
 
 
@@ -220,13 +220,13 @@ def _has_reached(pod: PodDetails, goal: Goal) -> bool:
     return pod.is_ready if goal == "ready" else pod.status == PodStatus.ACTIVE
 
 
-def _is_over(pod: PodDetails, goal: Goal) -> bool:
+def _is_done(pod: PodDetails, goal: Goal) -> bool:
     if goal == "terminated":
         return pod.status == PodStatus.TERMINATED
     return pod.is_settled or _has_reached(pod, goal)
 
 
-def _failure(pod: PodDetails) -> str:
+def _describe_failure(pod: PodDetails) -> str:
     if pod.status == PodStatus.TERMINATED:
         return f"{sanitize(pod.name)} is gone (TERMINATED)"
     reason = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
@@ -236,23 +236,23 @@ def _failure(pod: PodDetails) -> str:
     )
 
 
-def _riddles(snapshot: Snapshot) -> str:
+def _describe_unknown_words(snapshot: Snapshot) -> str:
     """Words of the service that are not known here, of which no one can tell whether they mean ready."""
     said = [
         f"{sanitize(pod.name)} says '{sanitize(word)}'"
-        for pod in snapshot.pods[:_NAMED]
+        for pod in snapshot.pods[:_MAX_NAMES]
         for word in pod.unknown_words
     ]
     return f" ({', '.join(said)}, which is not a known state)" if said else ""
 
 
-def _give_up(connection: Connection, error: type[PodsError], what: str, snapshot: Snapshot) -> PodsError:
+def _make_error(connection: Connection, error: type[PodsError], what: str, snapshot: Snapshot) -> PodsError:
     """Return the error that says how things stand. A pod may be in the middle of being terminated."""
     ending = connection.agreements.list_ending(pod.id for pod in snapshot.pods)
     others = replace(snapshot, pods=tuple(pod for pod in snapshot.pods if pod.id not in ending))
     said = "; ".join([what, *ending.values()])
     error = BudgetExceeded if ending and error is WaitTimedOut else error
-    return error(_still(said, others) if others.pods else said)
+    return error(_describe_billing(said, others) if others.pods else said)
 
 
 def _warn_of_prices(snapshot: Snapshot) -> None:
@@ -261,7 +261,7 @@ def _warn_of_prices(snapshot: Snapshot) -> None:
             warnings.warn(str(change), stacklevel=2)
 
 
-def _still(what: str, snapshot: Snapshot) -> str:
+def _describe_billing(what: str, snapshot: Snapshot) -> str:
     """What goes on being billed although nobody waits for it any more."""
     going = [pod for pod in snapshot.pods if pod.status != PodStatus.TERMINATED]
     stopped = [pod for pod in going if pod.status == PodStatus.STOPPED]
@@ -277,10 +277,10 @@ def _still(what: str, snapshot: Snapshot) -> str:
     start = ""
     if stopped:
         is_or_are = "is" if len(stopped) == 1 else "are"
-        start = f". {_names(stopped)} {is_or_are} STOPPED, and can be started in the dashboard"
-    return f"{what}; {_names(going)} {verb} billed{rate}. {ends}{start}{blind}"
+        start = f". {_join_names(stopped)} {is_or_are} STOPPED, and can be started in the dashboard"
+    return f"{what}; {_join_names(going)} {verb} billed{rate}. {ends}{start}{blind}"
 
 
-def _names(pods: Sequence[PodDetails]) -> str:
-    names = ", ".join(sanitize(pod.name) for pod in pods[:_NAMED])
-    return f"{names} and {len(pods) - _NAMED} more" if len(pods) > _NAMED else names
+def _join_names(pods: Sequence[PodDetails]) -> str:
+    names = ", ".join(sanitize(pod.name) for pod in pods[:_MAX_NAMES])
+    return f"{names} and {len(pods) - _MAX_NAMES} more" if len(pods) > _MAX_NAMES else names

@@ -196,8 +196,8 @@ BODIES += ["%%pod_create\nprovider: u", "%%pod_create\ndata_center_id: m"]
 def test_what_is_offered_is_one_word_whatever_a_service_says(
     memory: CompletionCache, said: list[str]
 ) -> None:
-    memory.learn_pods(pods_of(said))
-    memory.learn_offers(offers_of(said))
+    memory.update_pods(pods_of(said))
+    memory.update_offers(offers_of(said))
     known = {*said, *(f"name of {name}" for name in said), *(f"id-{n}" for n in range(len(said)))}
     known |= {word for name, words in _WORDS.items() for word in [*words, *memory.words(name)]}
     known |= memory.words("cloud_id") | memory.words("data_center_id") | memory.words("country")
@@ -234,8 +234,8 @@ def memory(shell: Any) -> CompletionCache:
 
 
 def test_what_can_be_offered_is_offered_quoted_where_it_must_be(memory: CompletionCache) -> None:
-    memory.learn_pods(pods_of(["my pod", "train"]))
-    memory.learn_offers(offers_of(SAFE))
+    memory.update_pods(pods_of(["my pod", "train"]))
+    memory.update_offers(offers_of(SAFE))
     assert completions_at([], 0, "%pods show my")[1] == ["'my pod'"]
     assert completions_at([], 0, "%pods show 'my p") == ("'my p", ["'my pod'"])
     assert completions_at([], 0, "%pods avail --country=us") == ("us", ["'us-east (Iowa)'"])

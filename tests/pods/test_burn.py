@@ -103,15 +103,15 @@ def test_the_cost_of_a_pod_stands_still_from_its_end_on(connection: Connection) 
 def test_the_outlook_of_a_pod_stands_still_from_its_end_on() -> None:
     forecast = Estimator()
     for hours in range(3):
-        outlook = forecast.learn([pod(terminatedAt="2026-11-29T03:00:00Z")], NOON + hours * HOUR)["p"]
+        outlook = forecast.update([pod(terminatedAt="2026-11-29T03:00:00Z")], NOON + hours * HOUR)["p"]
         assert (outlook.cost_usd, outlook.ended_at) == (6.0, NOON - 9 * HOUR)
 
 
 def test_a_pod_that_was_seen_to_vanish_ended_then() -> None:
     forecast = Estimator()
-    assert forecast.learn([pod()], NOON)["p"].ended_at is None
+    assert forecast.update([pod()], NOON)["p"].ended_at is None
     for hours in range(1, 4):
-        outlook = forecast.learn([pod(status="TERMINATED")], NOON + hours * HOUR)["p"]
+        outlook = forecast.update([pod(status="TERMINATED")], NOON + hours * HOUR)["p"]
         assert (outlook.cost_usd, outlook.ended_at) == (26.0, NOON + HOUR)
 
 

@@ -19,7 +19,7 @@ import pytest
 from primepods_magic.api.errors import LaunchRefused
 from primepods_magic.api.local.folders import find_folder
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.doctor.local import launch_notes
+from primepods_magic.pods.doctor.local import check_launch_notes
 from primepods_magic.pods.launching.launch import launch
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import Breaking, is_create, names, note_of
@@ -70,7 +70,7 @@ def test_without_a_lock_nothing_is_rented_unless_a_person_agrees(
     with pytest.raises(LaunchRefused):
         launch(gpu="L4_24GB", name="train", max_price=3, connection=live, tell=said.append)
     assert "cannot be locked. Launch this name in one notebook at a time" in said[0]
-    assert "cannot be locked" in next(launch_notes()).detail
+    assert "cannot be locked" in next(check_launch_notes()).detail
     assert names(connection) == []
     launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=said.append)
     assert names(connection) == ["train"]

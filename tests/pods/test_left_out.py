@@ -118,7 +118,7 @@ def test_a_pod_that_the_status_has_seen_is_looked_for(
 ) -> None:
     (pod,) = connection.client.list_all_pods()
     there.memory.forget_pods([str(pod.id)])
-    StatusReader(there).look([pod])
+    StatusReader(there).poll([pod])
     http.is_empty = True
     assert rent(there) == pod.id
 

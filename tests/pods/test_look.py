@@ -56,7 +56,7 @@ def test_a_look_is_one_request_for_each_hundred_pods_whose_address_is_short(
 ) -> None:
     service = many(count)
     with connected(service) as connection:
-        pods = StatusReader(connection).look(service.details).pods
+        pods = StatusReader(connection).poll(service.details).pods
     assert service.asked == [f"/pods/status {ids}" for ids in looks]
     assert [pod.id for pod in pods] == list(service.pods)
     assert service.longest_url < 8000
@@ -67,7 +67,7 @@ def test_pods_come_back_in_their_order_and_an_unchanged_one_is_the_same_object(
 ) -> None:
     pods = service.details[::-1]
     service.put("b", status="PENDING")
-    seen = lookout.look(pods).pods
+    seen = lookout.poll(pods).pods
     assert [pod.id for pod in seen] == ["c", "b", "a"]
     assert [new is old for new, old in zip(seen, pods, strict=True)] == [True, False, True]
     assert seen[1].status is PodStatus.PENDING
@@ -75,9 +75,9 @@ def test_pods_come_back_in_their_order_and_an_unchanged_one_is_the_same_object(
 
 def test_what_is_gone_or_has_no_id_is_not_asked_for(service: Service, lookout: StatusReader) -> None:
     gone, unnamed = PodDetails(id="x", status="TERMINATED"), PodDetails(name="y")
-    assert lookout.look([gone, unnamed]).pods == (gone, unnamed)
+    assert lookout.poll([gone, unnamed]).pods == (gone, unnamed)
     assert requests(service) == []
-    lookout.look([gone, *service.details])
+    lookout.poll([gone, *service.details])
     assert requests(service) == ["/pods/status 3"]
 
 
@@ -91,15 +91,15 @@ def test_a_status_as_on_the_page_is_asked_once_and_from_then_on_the_list(
 
     service.answer = as_on_the_page
     service.put("a", status="ACTIVE", installationStatus="IN_PROGRESS")
-    pods = lookout.look(service.details).pods
+    pods = lookout.poll(service.details).pods
     assert requests(service) == ["/pods/status 3", "/pods"]
     assert pods[0].installation_status is InstallationStatus.IN_PROGRESS
     for _ in range(3):
-        pods = lookout.look(pods).pods
+        pods = lookout.poll(pods).pods
     assert requests(service) == ["/pods"] * 3
     service.take("b")
     for _ in range(2):
-        pods = lookout.look(pods).pods
+        pods = lookout.poll(pods).pods
     assert statuses(pods) == ["ACTIVE", "TERMINATED", "PROVISIONING"]
     assert requests(service) == ["/pods", "/pods", "/pods/history", "/pods/status 2"]
 
@@ -107,14 +107,14 @@ def test_a_status_as_on_the_page_is_asked_once_and_from_then_on_the_list(
 def test_a_pod_that_is_nowhere_any_more_is_gone_at_the_second_look(
     service: Service, lookout: StatusReader
 ) -> None:
-    pods = lookout.look(service.details).pods
+    pods = lookout.poll(service.details).pods
     service.take("b")
     requests(service)
-    pods = lookout.look(pods).pods
+    pods = lookout.poll(pods).pods
     assert statuses(pods) == ["PROVISIONING"] * 3
-    pods = lookout.look(pods).pods
+    pods = lookout.poll(pods).pods
     assert statuses(pods) == ["PROVISIONING", "TERMINATED", "PROVISIONING"]
-    assert lookout.look(pods).pods == pods
+    assert lookout.poll(pods).pods == pods
     assert requests(service) == ["/pods/status 3", "/pods", "/pods/history", *["/pods/status 2"] * 2]
 
 
@@ -122,11 +122,11 @@ def test_two_hundred_pods_that_vanish_at_once_cost_no_request_of_their_own() -> 
     service = many(200)
     with connected(service) as connection:
         lookout = StatusReader(connection)
-        pods = lookout.look(service.details).pods
+        pods = lookout.poll(service.details).pods
         service.take(*list(service.pods))
         requests(service)
         for _ in range(5):
-            pods = lookout.look(pods).pods
+            pods = lookout.poll(pods).pods
     assert set(statuses(pods)) == {"TERMINATED"}
     assert (
         requests(service)
@@ -137,10 +137,10 @@ def test_two_hundred_pods_that_vanish_at_once_cost_no_request_of_their_own() -> 
 def test_a_status_that_leaves_pods_out_is_not_believed_against_the_list(
     service: Service, lookout: StatusReader
 ) -> None:
-    pods = lookout.look(service.details).pods
+    pods = lookout.poll(service.details).pods
     service.answer = lambda request: as_json({"data": []}) if of_status(request) else None
     for _ in range(5):
-        pods = lookout.look(pods).pods
+        pods = lookout.poll(pods).pods
         assert statuses(pods) == ["PROVISIONING"] * 3
     assert requests(service) == ["/pods/status 3", "/pods/status 3", *["/pods"] * 4]
 
@@ -148,11 +148,11 @@ def test_a_status_that_leaves_pods_out_is_not_believed_against_the_list(
 def test_a_list_that_lags_behind_is_not_believed_against_the_status(
     service: Service, lookout: StatusReader
 ) -> None:
-    pods = lookout.look(service.details).pods
+    pods = lookout.poll(service.details).pods
     only_a = {"data": [service.pods["a"]], "total_count": 1}
     service.answer = lambda request: None if of_status(request) else as_json(only_a)
     for _ in range(6):
-        pods = lookout.look(pods, for_others=True).pods
+        pods = lookout.poll(pods, for_others=True).pods
         assert statuses(pods) == ["PROVISIONING"] * 3
 
 
@@ -162,10 +162,10 @@ def test_a_pod_that_is_not_there_yet_is_given_a_minute_to_appear() -> None:
         lookout = StatusReader(connection)
         pods: tuple[PodDetails, ...] = (PodDetails(id="new", name="new", status="PROVISIONING"),)
         for _ in range(12):
-            pods = lookout.look(pods).pods
+            pods = lookout.poll(pods).pods
             clock.sleep(5)
             assert statuses(pods) == ["PROVISIONING"]
-        pods = lookout.look(pods).pods
+        pods = lookout.poll(pods).pods
         assert statuses(pods) == ["TERMINATED"]
 
 
@@ -173,26 +173,26 @@ def test_a_pod_of_long_ago_that_is_nowhere_is_not_waited_for(service: Service, l
     pods: tuple[PodDetails, ...] = (service.put("old", createdAt=(START - timedelta(hours=1)).isoformat()),)
     service.take("old")
     for _ in range(2):
-        pods = lookout.look(pods).pods
+        pods = lookout.poll(pods).pods
     assert statuses(pods) == ["TERMINATED"]
 
 
 def test_a_pod_that_appears_late_is_followed(service: Service, lookout: StatusReader) -> None:
     late = PodDetails(id="late", name="late", status="PROVISIONING")
     for _ in range(3):
-        (late,) = lookout.look([late]).pods
+        (late,) = lookout.poll([late]).pods
     service.put("late", status="ACTIVE")
     for _ in range(2):
-        (late,) = lookout.look([late]).pods
+        (late,) = lookout.poll([late]).pods
     assert late.status is PodStatus.ACTIVE
 
 
 def test_others_come_along_with_the_list_alone(service: Service, lookout: StatusReader) -> None:
     (mine, *rest) = service.details
-    seen = lookout.look([mine], for_others=True)
+    seen = lookout.poll([mine], for_others=True)
     assert (seen.pods, [pod.id for pod in seen.others]) == ((mine,), [pod.id for pod in rest])
     assert requests(service) == ["/pods"]
-    assert lookout.look([mine]).others == ()
+    assert lookout.poll([mine]).others == ()
     assert requests(service) == ["/pods/status 1"]
 
 
@@ -201,7 +201,7 @@ def test_a_long_list_is_read_for_new_pods_now_and_then_only() -> None:
     with connected(service) as connection:
         lookout, pods = StatusReader(connection), service.details[:2]
         for _ in range(14):
-            lookout.look(pods, for_others=True)
+            lookout.poll(pods, for_others=True)
     assert service.asked.count("/pods") == 6
     assert service.asked.count("/pods/status 2") == 11
 
@@ -210,15 +210,15 @@ def test_a_look_that_fails_half_way_changes_nothing() -> None:
     service = many(150)
     with connected(service) as connection:
         lookout = StatusReader(connection)
-        pods = lookout.look(service.details).pods
+        pods = lookout.poll(service.details).pods
         service.make_ready()
         service.answer = lambda request: (
             httpx.Response(500) if request.url.query.count(b"pod_ids") == 50 else None
         )
         with pytest.raises(PodsError):
-            lookout.look(pods)
+            lookout.poll(pods)
         service.answer = lambda request: None
-        assert all(pod.is_ready for pod in lookout.look(pods).pods)
+        assert all(pod.is_ready for pod in lookout.poll(pods).pods)
 
 
 @pytest.mark.parametrize(
@@ -239,20 +239,20 @@ def test_a_look_that_fails_half_way_changes_nothing() -> None:
     ids=lambda spoilt: f"{spoilt.status_code} {spoilt.text[:20]}",
 )
 def test_no_spoilt_answer_ends_a_pod(service: Service, lookout: StatusReader, spoilt: httpx.Response) -> None:
-    pods = lookout.look(service.details).pods
+    pods = lookout.poll(service.details).pods
     service.answer = lambda request: httpx.Response(
         spoilt.status_code, content=spoilt.content, headers=spoilt.headers
     )
     for _ in range(3):
         with pytest.raises(PodsError):
-            lookout.look(pods)
+            lookout.poll(pods)
     service.answer = lambda request: None
     service.make_ready()
-    assert all(pod.is_ready for pod in lookout.look(pods).pods)
+    assert all(pod.is_ready for pod in lookout.poll(pods).pods)
 
 
 def test_a_status_of_other_pods_says_nothing_of_these(service: Service, lookout: StatusReader) -> None:
-    pods = lookout.look(service.details).pods
+    pods = lookout.poll(service.details).pods
     others: list[dict[str, Any]] = [
         {"podId": "other", "status": "ERROR", "installationStatus": "FAILED"},
         {"status": "ERROR", "installationStatus": "FAILED"},
@@ -260,18 +260,18 @@ def test_a_status_of_other_pods_says_nothing_of_these(service: Service, lookout:
     ]
     service.answer = lambda request: as_json({"data": others}) if of_status(request) else None
     for _ in range(3):
-        pods = lookout.look(pods).pods
+        pods = lookout.poll(pods).pods
         assert statuses(pods) == ["PROVISIONING"] * 3
 
 
 def test_a_status_that_refuses_unknown_ids_is_answered_by_the_list(
     service: Service, lookout: StatusReader
 ) -> None:
-    pods = lookout.look(service.details).pods
+    pods = lookout.poll(service.details).pods
     service.take("b")
     service.answer = lambda request: as_json({"detail": "Pod not found"}, 404) if of_status(request) else None
     for _ in range(3):
-        pods = lookout.look(pods).pods
+        pods = lookout.poll(pods).pods
     assert statuses(pods) == ["PROVISIONING", "TERMINATED", "PROVISIONING"]
 
 
@@ -284,7 +284,7 @@ def test_a_list_that_says_nothing_is_not_taken_for_an_empty_one(
 ) -> None:
     service.answer = lambda request: None if of_status(request) else as_json(nothing)
     with pytest.raises(UnexpectedAnswer, match="nothing where a list belongs"):
-        lookout.look(service.details, for_others=True)
+        lookout.poll(service.details, for_others=True)
 
 
 NOTHING: dict[str, Any] = {"data": [], "total_count": 0}
@@ -330,10 +330,10 @@ def test_a_pod_that_one_witness_knows_is_never_gone(
     clock = GatedClock()
     with connected(service, clock) as connection:
         lookout = StatusReader(connection)
-        pods = lookout.look(service.details).pods
+        pods = lookout.poll(service.details).pods
         service.answer = answering(**answers)
         for _ in range(30):
-            pods = lookout.look(pods, for_others=for_others).pods
+            pods = lookout.poll(pods, for_others=for_others).pods
             clock.sleep(5)
             assert "TERMINATED" not in statuses(pods)
 
@@ -353,11 +353,11 @@ def test_a_pod_that_one_witness_knows_is_never_gone(
 def test_a_pod_that_has_ended_is_noticed_within_a_look_or_two(
     service: Service, lookout: StatusReader, answers: dict[str, Any], looks: int
 ) -> None:
-    pods = lookout.look(service.details).pods
+    pods = lookout.poll(service.details).pods
     service.take("a")
     service.answer = answering(**answers)
     for _ in range(looks):
-        pods = lookout.look(pods).pods
+        pods = lookout.poll(pods).pods
     assert statuses(pods) == ["TERMINATED", "PROVISIONING", "PROVISIONING"]
 
 
@@ -365,24 +365,24 @@ def test_a_pod_that_no_one_knows_and_whose_end_no_one_states_is_given_a_minute()
     service, clock = Service("a"), GatedClock()
     with connected(service, clock) as connection:
         lookout = StatusReader(connection)
-        pods = lookout.look(service.details).pods
+        pods = lookout.poll(service.details).pods
         service.answer = answering(
             listed=NOTHING, status={"data": []}, by_id=NOT_FOUND, history={"data": [], "total_count": 0}
         )
         for _ in range(12):
-            pods = lookout.look(pods).pods
+            pods = lookout.poll(pods).pods
             clock.sleep(5)
             assert statuses(pods) == ["PROVISIONING"]
-        assert statuses(lookout.look(pods).pods) == ["TERMINATED"]
+        assert statuses(lookout.poll(pods).pods) == ["TERMINATED"]
 
 
 def test_doubts_are_told_with_the_pod_as_last_seen(service: Service, lookout: StatusReader) -> None:
-    pods = lookout.look(service.details).pods
+    pods = lookout.poll(service.details).pods
     service.take("b")
     open_row = {"data": [{"id": "b", "name": "b", "terminatedAt": None}], "total_count": 1}
     service.answer = answering(history=open_row)
-    lookout.look(pods)
-    seen = lookout.look(pods)
+    lookout.poll(pods)
+    seen = lookout.poll(pods)
     assert seen.pods == pods
     assert seen.doubts == {"b": "the list of pods does not show 'b', but its row in the history has no end"}
 
@@ -421,19 +421,19 @@ def test_while_one_witness_is_right_no_living_pod_is_gone_whatever_the_others_sa
         honest = rng.choice(["listed", "status", "by_id"])
         with connected(service, clock) as connection:
             lookout = StatusReader(connection)
-            pods = lookout.look(service.details).pods
+            pods = lookout.poll(service.details).pods
             service.answer = _leave_out_pods(service, rng, honest)
             for _ in range(25):
                 if rng.random() < 0.1 and service.pods:
                     service.take(rng.choice(list(service.pods)))
                 with suppress(PodsError):
-                    pods = lookout.look(pods, for_others=rng.random() < 0.3).pods
+                    pods = lookout.poll(pods, for_others=rng.random() < 0.3).pods
                 clock.sleep(rng.choice([5, 30]))
                 gone = {pod.id for pod in pods if pod.status is PodStatus.TERMINATED}
                 assert gone.isdisjoint(service.pods), (seed, honest)
             service.answer = lambda request: None
             for _ in range(3):
-                pods = lookout.look(pods).pods
+                pods = lookout.poll(pods).pods
             assert {pod.id for pod in pods if pod.is_live} == service.pods.keys(), (seed, honest)
 
 
@@ -475,11 +475,11 @@ def test_a_pod_that_only_the_list_calls_terminated_is_not_gone(
         return as_json({"data": rows, "total_count": 3}) if is_list else None
 
     service.answer = answer
-    seen = lookout.look(pods)
+    seen = lookout.poll(pods)
     assert "TERMINATED" not in statuses(seen.pods)
     assert requests(service) == ["/pods/status 3", "/pods", "/pods/history", "/pods/status 2"]
     service.take("a")
-    assert statuses(lookout.look(seen.pods).pods)[0] == "TERMINATED"
+    assert statuses(lookout.poll(seen.pods).pods)[0] == "TERMINATED"
     assert requests(service) == ["/pods", "/pods/history", "/pods/status 2"]
 
 
@@ -487,14 +487,14 @@ def test_the_list_is_read_once_for_a_price_that_the_status_does_not_state(
     service: Service, connection: Connection, lookout: StatusReader
 ) -> None:
     connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
-    seen = lookout.look(service.details)
+    seen = lookout.poll(service.details)
     service.make_ready("a", "b")
     service.put("a", priceHr=25.0)
     assert requests(service) == ["/pods/status 3"]
-    seen = lookout.look(seen.pods)
+    seen = lookout.poll(seen.pods)
     assert requests(service) == ["/pods/status 3", "/pods"]
     assert (seen.pods[0].is_ready, seen.pods[0].price_hr, seen.priced_ids) == (True, 25.0, {"a"})
-    lookout.look(seen.pods)
+    lookout.poll(seen.pods)
     assert requests(service) == ["/pods/status 3"]
 
 
@@ -506,11 +506,11 @@ def test_a_list_that_lags_behind_is_read_for_the_price_until_it_shows_the_pod(
     service.put("a", priceHr=25.0)
     pods = [pod.model_copy(update={"price_hr": 2.5}) for pod in service.details]
     service.answer = lambda request: None if of_status(request) else as_json({"data": [], "total_count": 0})
-    seen = lookout.look(pods)
+    seen = lookout.poll(pods)
     assert (seen.pods[0].price_hr, seen.priced_ids) == (2.5, frozenset())
     late = {**service.pods["a"], "status": "PROVISIONING", "sshConnection": None}
     service.answer = lambda request: None if of_status(request) else as_json({"data": [late]})
-    seen = lookout.look(seen.pods)
+    seen = lookout.poll(seen.pods)
     assert (seen.pods[0].is_ready, seen.pods[0].price_hr, seen.priced_ids) == (True, 25.0, {"a"})
 
 
@@ -519,7 +519,7 @@ def test_a_price_in_the_status_costs_no_list(service: Service, connection: Conne
     service.make_ready("a")
     entry = {"podId": "a", "status": "ACTIVE", "installationStatus": "COMPLETE", "priceHr": 2.5}
     service.answer = lambda request: as_json({"data": [entry]}) if of_status(request) else None
-    assert StatusReader(connection).look(service.details[:1]).priced_ids == {"a"}
+    assert StatusReader(connection).poll(service.details[:1]).priced_ids == {"a"}
     assert requests(service) == ["/pods/status 1"]
 
 
@@ -541,7 +541,7 @@ def test_a_pod_held_to_a_price_is_asked_for_by_its_id_if_nothing_else_tells(
     service.put("a", priceHr=25.0)
     service.answer = answering(**answers)
     for _ in range(3):
-        seen = lookout.look(pods)
+        seen = lookout.poll(pods)
     assert (seen.pods[0].is_ready, seen.pods[0].price_hr, seen.priced_ids) == (True, 25.0, {"a"})
     assert seen.pods[1:] == pods[1:]
     assert seen.doubts.keys() == {"b", "c"}, "no one has told of them"
@@ -553,7 +553,7 @@ def test_who_waits_for_new_pods_hears_that_the_list_cannot_be_read(
     connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     service.put("a", priceHr=25.0)
     service.answer = answering(listed=NOTHING | {"total_count": 143})
-    seen = lookout.look(service.details[:1], for_others=True)
+    seen = lookout.poll(service.details[:1], for_others=True)
     assert (seen.priced_ids, seen.doubts.keys()) == ({"a"}, {"a"})
 
 
@@ -572,5 +572,5 @@ def test_a_look_fails_if_a_pod_held_to_a_price_cannot_be_asked_for(
     connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
     service.answer = answering(status=answer, listed=answer, by_id=answer)
     with pytest.raises(PodsError):
-        lookout.look(service.details)
+        lookout.poll(service.details)
     assert service.asked.count("/pods/a") == (answer.status_code == 200)

@@ -16,7 +16,7 @@ def pods(*said: tuple[str, str, str]) -> list[PodDetails]:
 
 def test_live_pods_are_meant_by_name_and_once_something_is_typed_by_id() -> None:
     memory = CompletionCache()
-    memory.learn_pods(
+    memory.update_pods(
         pods(
             ("a1", "train", "ACTIVE"),
             ("b2", "my pod", "ERROR"),
@@ -24,18 +24,18 @@ def test_live_pods_are_meant_by_name_and_once_something_is_typed_by_id() -> None
             ("d4", "", "ACTIVE"),
         )
     )
-    assert memory.pod_words("") == ["my pod", "train", "d4"]
-    assert memory.pod_words("a") == ["a1"]
-    assert memory.pod_words("b") == ["b2"]
-    assert memory.pod_words("my") == ["my pod"]
-    assert memory.pod_words("g") == []
-    memory.learn_pods([])
-    assert memory.pod_words("") == []
+    assert memory.complete_pod("") == ["my pod", "train", "d4"]
+    assert memory.complete_pod("a") == ["a1"]
+    assert memory.complete_pod("b") == ["b2"]
+    assert memory.complete_pod("my") == ["my pod"]
+    assert memory.complete_pod("g") == []
+    memory.update_pods([])
+    assert memory.complete_pod("") == []
 
 
 def test_a_name_that_does_not_mean_one_pod_is_not_offered() -> None:
     memory = CompletionCache()
-    memory.learn_pods(
+    memory.update_pods(
         pods(
             ("a1", "twin", "ACTIVE"),
             ("b2", "twin", "ACTIVE"),
@@ -45,21 +45,21 @@ def test_a_name_that_does_not_mean_one_pod_is_not_offered() -> None:
             ("f6", "gone", "ACTIVE"),
         )
     )
-    assert memory.pod_words("") == ["d4", "gone", "a1", "b2", "c3"]
+    assert memory.complete_pod("") == ["d4", "gone", "a1", "b2", "c3"]
 
 
 def test_only_what_can_be_typed_is_offered() -> None:
     memory = CompletionCache()
-    memory.learn_pods(pods(("a1", "{evil}", "ACTIVE"), ("{evil}", "-y", "ACTIVE"), ("c3", "c", "ACTIVE")))
+    memory.update_pods(pods(("a1", "{evil}", "ACTIVE"), ("{evil}", "-y", "ACTIVE"), ("c3", "c", "ACTIVE")))
     typed = {"a1": "a1", "c": "'c'"}
-    assert memory.pod_words("", typed.get) == ["'c'", "a1"]
-    assert memory.pod_words("{", typed.get) == []
+    assert memory.complete_pod("", typed.get) == ["'c'", "a1"]
+    assert memory.complete_pod("{", typed.get) == []
 
 
 def test_words_of_offers_gather() -> None:
     memory = CompletionCache()
-    memory.learn_offers([Offer(gpu_type="NEW_1GB", country="NO", images=["a", "b"])])
-    memory.learn_offers([Offer(gpu_type="NEW_2GB", country=None)])
+    memory.update_offers([Offer(gpu_type="NEW_1GB", country="NO", images=["a", "b"])])
+    memory.update_offers([Offer(gpu_type="NEW_2GB", country=None)])
     assert memory.words("gpu") == {"NEW_1GB", "NEW_2GB"}
     assert memory.words("country") == {"NO"}
     assert memory.words("image") == {"a", "b"}

@@ -27,7 +27,7 @@ def left_s(*looks: tuple[float, PodDetails]) -> float | None:
     """What is left after looks at so many seconds."""
     forecast = Estimator()
     for at_s, seen in looks:
-        outlook = forecast.learn([seen], START + timedelta(seconds=at_s))["a"]
+        outlook = forecast.update([seen], START + timedelta(seconds=at_s))["a"]
     return outlook.left_s
 
 
@@ -35,7 +35,7 @@ def cost_usd(*looks: tuple[float, PodDetails]) -> float | None:
     """What is told to have been spent after looks at so many hours."""
     forecast = Estimator()
     for at_h, seen in looks:
-        outlook = forecast.learn([seen], START + timedelta(hours=at_h))["a"]
+        outlook = forecast.update([seen], START + timedelta(hours=at_h))["a"]
     return outlook.cost_usd
 
 
@@ -97,11 +97,11 @@ def test_a_pod_that_is_from_the_future_has_cost_nothing_yet() -> None:
 def test_pods_are_kept_apart_and_forgotten_when_nobody_watches_them() -> None:
     forecast = Estimator()
     first, second = pod(priceHr=1), pod(priceHr=2, id="b")
-    forecast.learn([first, second, PodDetails(name="without an id")], START + timedelta(hours=1))
-    both = forecast.learn([first, second], START + timedelta(hours=2))
+    forecast.update([first, second, PodDetails(name="without an id")], START + timedelta(hours=1))
+    both = forecast.update([first, second], START + timedelta(hours=2))
     assert {name: outlook.cost_usd for name, outlook in both.items()} == {"a": 2, "b": 4}
-    assert forecast.learn([second], START + timedelta(hours=3)).keys() == {"b"}
-    again = forecast.learn([pod(priceHr=1)], START + timedelta(hours=4))
+    assert forecast.update([second], START + timedelta(hours=3)).keys() == {"b"}
+    again = forecast.update([pod(priceHr=1)], START + timedelta(hours=4))
     assert again["a"].cost_usd == 4
 
 
@@ -120,7 +120,7 @@ def test_the_cost_never_falls_and_is_the_time_between_looks_at_the_dearer_rate(
     for status, seconds in steps:
         clock_s += seconds
         seen = pod(status, priceHr=4, provisioningPriceHr=0.25, stoppedPriceHr=0.5)
-        cost = forecast.learn([seen], START + timedelta(seconds=clock_s))["a"].cost_usd
+        cost = forecast.update([seen], START + timedelta(seconds=clock_s))["a"].cost_usd
         expected += max(RATES[before], RATES[status]) * max(clock_s - charged_until_s, 0.0) / 3600
         charged_until_s, before = max(charged_until_s, clock_s), status
         assert cost is not None

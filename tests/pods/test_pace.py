@@ -24,72 +24,72 @@ def test_the_interval_is_what_is_set_and_else_what_suits_the_service() -> None:
 
 
 def test_where_nothing_changes_it_looks_less_often_up_to_half_as_often() -> None:
-    pace = steady()
+    backoff = steady()
     delays = []
     for _ in range(60):
-        pace.looked(changed=False, settled=False)
-        delays.append(pace.delay_s(5.0))
+        backoff.record_success(changed=False, settled=False)
+        delays.append(backoff.delay_s(5.0))
     assert delays[:12] == [5.0] * 12
     assert delays == sorted(delays)
     assert delays[-1] == 10.0
-    pace.looked(changed=True, settled=False)
-    assert pace.delay_s(5.0) == 5.0
+    backoff.record_success(changed=True, settled=False)
+    assert backoff.delay_s(5.0) == 5.0
 
 
 def test_where_nothing_is_left_to_happen_it_looks_less_often_still() -> None:
-    pace = steady()
+    backoff = steady()
     for _ in range(200):
-        pace.looked(changed=False, settled=True)
-    assert pace.delay_s(5.0) == 30.0
-    pace.looked(changed=False, settled=False)
-    assert pace.delay_s(5.0) == 10.0
+        backoff.record_success(changed=False, settled=True)
+    assert backoff.delay_s(5.0) == 30.0
+    backoff.record_success(changed=False, settled=False)
+    assert backoff.delay_s(5.0) == 10.0
 
 
 def test_whoever_begins_to_watch_is_not_served_at_the_pace_of_the_quiet_before() -> None:
-    pace = steady()
+    backoff = steady()
     for _ in range(200):
-        pace.looked(changed=False, settled=True)
-    pace.hurry()
-    assert pace.delay_s(5.0) == 5.0
+        backoff.record_success(changed=False, settled=True)
+    backoff.reset()
+    assert backoff.delay_s(5.0) == 5.0
 
 
 def test_each_failure_doubles_the_wait_up_to_half_a_minute_and_a_good_look_ends_that() -> None:
-    pace = steady()
+    backoff = steady()
     delays = []
     for _ in range(6):
-        pace.failed()
-        delays.append(pace.delay_s(5.0))
+        backoff.record_failure()
+        delays.append(backoff.delay_s(5.0))
     assert delays == [10.0, 20.0, 30.0, 30.0, 30.0, 30.0]
-    pace.looked(changed=False, settled=False)
-    assert pace.delay_s(5.0) == 5.0
-    pace.failed()
-    assert pace.delay_s(5.0) == 10.0
+    backoff.record_success(changed=False, settled=False)
+    assert backoff.delay_s(5.0) == 5.0
+    backoff.record_failure()
+    assert backoff.delay_s(5.0) == 10.0
 
 
 @pytest.mark.parametrize(
     ("asks", "waits"), [(None, 10.0), (0.0, 10.0), (3.0, 10.0), (77.0, 77.0), (9e9, 300.0)]
 )
 def test_what_the_service_asks_for_is_waited_for_within_reason(asks: float | None, waits: float) -> None:
-    pace = steady()
-    pace.failed(asks)
-    assert pace.delay_s(5.0) == waits
-    pace.looked(changed=True, settled=False)
-    assert pace.delay_s(5.0) == 5.0
+    backoff = steady()
+    backoff.record_failure(asks)
+    assert backoff.delay_s(5.0) == waits
+    backoff.record_success(changed=True, settled=False)
+    assert backoff.delay_s(5.0) == 5.0
 
 
 def test_what_the_service_asked_for_once_is_not_waited_for_after_its_next_failure() -> None:
-    pace = steady()
-    pace.failed(120.0)
-    pace.failed()
-    assert pace.delay_s(5.0) == 20.0
+    backoff = steady()
+    backoff.record_failure(120.0)
+    backoff.record_failure()
+    assert backoff.delay_s(5.0) == 20.0
 
 
 def test_kernels_that_failed_together_do_not_come_back_together() -> None:
     delays = set()
     for share in (0.0, 0.25, 0.5, 1.0):
-        pace = PollBackoff(jitter=lambda share=share: share)  # type: ignore[misc]
-        pace.failed()
-        delays.add(pace.delay_s(8.0))
+        backoff = PollBackoff(jitter=lambda share=share: share)  # type: ignore[misc]
+        backoff.record_failure()
+        delays.add(backoff.delay_s(8.0))
     assert delays == {12.0, 13.0, 14.0, 16.0}
 
 
@@ -107,20 +107,20 @@ LOOKS = st.lists(
 def test_whatever_happened_the_next_look_is_neither_at_once_nor_never(
     looks: list[object], interval: float, jitter: float
 ) -> None:
-    pace = PollBackoff(jitter=lambda: jitter)
+    backoff = PollBackoff(jitter=lambda: jitter)
     for look in looks:
         if isinstance(look, tuple):
-            pace.looked(changed=look[0], settled=look[1])
+            backoff.record_success(changed=look[0], settled=look[1])
         elif look == "hurry":
-            pace.hurry()
+            backoff.reset()
         else:
-            pace.failed(look)  # type: ignore[arg-type]
-    delay = pace.delay_s(interval)
+            backoff.record_failure(look)  # type: ignore[arg-type]
+    delay = backoff.delay_s(interval)
     assert 0.75 * interval <= delay <= max(6 * interval, 300.0)
 
 
 def test_a_service_that_is_away_for_days_breaks_no_arithmetic() -> None:
-    pace = steady()
+    backoff = steady()
     for _ in range(5000):
-        pace.failed()
-    assert pace.delay_s(5.0) == 30.0
+        backoff.record_failure()
+    assert backoff.delay_s(5.0) == 30.0

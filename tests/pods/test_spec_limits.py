@@ -15,7 +15,7 @@ import pytest
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.requests import create_request, nearest
 from primepods_magic.pods.spec.parser import find_plaintext_secrets
-from primepods_magic.pods.spec.spec import MOST_PODS, parse_specs, spec_from_mapping, specs_from_mapping
+from primepods_magic.pods.spec.spec import MAX_PODS, parse_specs, spec_from_mapping, specs_from_mapping
 
 GPU = {"gpu": "L4_24GB"}
 
@@ -84,13 +84,13 @@ def test_reads_a_count_of_pods(count: object, pods: int) -> None:
 @pytest.mark.parametrize(
     "text",
     [
-        "\n".join(f"- {{gpu: L4_24GB, name: a{number}}}" for number in range(MOST_PODS + 1)),
+        "\n".join(f"- {{gpu: L4_24GB, name: a{number}}}" for number in range(MAX_PODS + 1)),
         "\n".join(f"- {{gpu: L4_24GB, name: a{number}, pods: 60}}" for number in range(2)),
         "\n".join(f"- {{gpu: L4_24GB, name: a{number}, pods: 100}}" for number in range(1000)),
     ],
 )
 def test_several_specs_together_ask_for_no_more_pods_than_one_may(text: str) -> None:
-    assert str(MOST_PODS) in refuse(lambda: parse_specs(text))
+    assert str(MAX_PODS) in refuse(lambda: parse_specs(text))
 
 
 NUMBERS = [

@@ -57,7 +57,7 @@ def test_several_pods_share_one_budget_and_one_request_a_look(
     pods = [launch(gpu=gpu).details for gpu in ("L4_24GB", "A40_48GB", "H100_80GB")]
     counted = through(Counting())
     before = len(paths)
-    looked = StatusReader(counted).look(pods).pods
+    looked = StatusReader(counted).poll(pods).pods
     assert [pod.id for pod in looked] == [pod.id for pod in pods]
     assert paths[before:] == ["/api/v1/pods/status"]
     assert wait_for(connection, pods).is_settled

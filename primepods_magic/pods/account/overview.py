@@ -125,7 +125,7 @@ def overview(connection: Connection) -> Overview:
     questions: list[Callable[[], Any]] = [
         partial(read_shown, connection),
         lambda: none_if_forbidden(client.list_disks),
-        lambda: _ended_since(connection, month),
+        lambda: _read_ended_since(connection, month),
         lambda: none_if_forbidden(client.whoami),
         lambda: latest_billings(connection, None),
         lambda: none_if_forbidden(client.list_teams),
@@ -141,12 +141,12 @@ def overview(connection: Connection) -> Overview:
     rows = collect_billings(connection, {None: own_wallet, **wallets}, things)
     billed = add_up((row.resource_id, row.amount_usd, row.last_billed_at) for row in rows)
     seen = _AccountAnswers(pods, disks, history, billed, now)
-    states = [_state(connection, seen, None, own_wallet)]
-    states += [_state(connection, seen, team, wallets[team.team_id]) for team in payers]
+    states = [_build_wallet_state(connection, seen, None, own_wallet)]
+    states += [_build_wallet_state(connection, seen, team, wallets[team.team_id]) for team in payers]
     return Overview(me.name if me else None, tuple(states), now, teams is not None)
 
 
-def _ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:
+def _read_ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:
     """What has ended since a time, the newest first."""
 
     def reaches_back(rows: list[HistoryRow]) -> bool:
@@ -158,7 +158,7 @@ def _ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:
     return list({row.id or str(place): row for place, row in enumerate(rows)}.values())
 
 
-def _state(
+def _build_wallet_state(
     connection: Connection, seen: _AccountAnswers, team: Team | None, wallet: Wallet | None
 ) -> WalletState:
     team_id = team.team_id if team else None
@@ -182,11 +182,11 @@ def _state(
     known = {row.id for row in told if row.id}
     # What a row without an end has billed, of what lives, is the least that it has cost.
     least = {row.id: row.total_billed_price for row in rows if row.id not in known}
-    spans = [_ended_span(row, seen.now) for row in told]
+    spans = [_make_ended_span(row, seen.now) for row in told]
     things: list[PodDetails | Disk] = [*spent, *spent_disks]
     for thing in things:
         if thing.id not in known:
-            spans.append(_living_span(thing, seen, least.get(thing.id)))
+            spans.append(_make_live_span(thing, seen, least.get(thing.id)))
     return WalletState(
         name=(team.name or team_id or "team") if team else "mine",
         team_id=team_id,
@@ -216,7 +216,7 @@ class _Span:
         return self.usd * max(0.0, min(1.0, (self.end - moment) / length))
 
 
-def _ended_span(row: HistoryRow, now: datetime) -> _Span:
+def _make_ended_span(row: HistoryRow, now: datetime) -> _Span:
     end = min(now, row.terminated_at or now)
     begin = row.created_at or end
     usd = row.total_billed_price or 0.0
@@ -226,7 +226,7 @@ def _ended_span(row: HistoryRow, now: datetime) -> _Span:
     return _Span(begin, end, usd)
 
 
-def _living_span(thing: PodDetails | Disk, seen: _AccountAnswers, least_usd: float | None) -> _Span:
+def _make_live_span(thing: PodDetails | Disk, seen: _AccountAnswers, least_usd: float | None) -> _Span:
     end = min(seen.now, end_of(thing) or seen.now)
     billed = seen.billed.get(thing.id) if thing.id else None
     usd = cost_so_far_usd(thing, billed, seen.now)

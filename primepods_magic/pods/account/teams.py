@@ -60,7 +60,9 @@ def find_team(connection: Connection, text: str) -> Team:
     except PermissionDenied:
         return Team(team_id=text)
     found = [team for team in teams if team.team_id == text]
-    found = found or [team for team in teams if text.casefold() in (_folded(team.name), _folded(team.slug))]
+    found = found or [
+        team for team in teams if text.casefold() in (_fold_case(team.name), _fold_case(team.slug))
+    ]
     if len(found) == 1:
         return found[0]
     if found:
@@ -85,5 +87,5 @@ def is_same_team(connection: Connection, one: str | None, other: str | None) -> 
     return any(wanted <= known for known in words)
 
 
-def _folded(text: str | None) -> str | None:
+def _fold_case(text: str | None) -> str | None:
     return text.casefold() if text else None

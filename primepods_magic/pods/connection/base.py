@@ -61,7 +61,7 @@ class BaseConnection:
 
     def __post_init__(self) -> None:
         self.memory = CompletionCache()
-        self.client.on_offers = self.memory.learn_offers
+        self.client.on_offers = self.memory.update_offers
 
     def note_gone(self, pod_ids: Iterable[str]) -> None:
         """Forget pods that two witnesses call gone."""

@@ -24,7 +24,7 @@ class _Listing(Protocol):
 
 
 _FRESH_S = 30.0
-_MOST_PODS = 2000
+_MAX_PODS = 2000
 # For as long, a pod that was seen to live is looked for before it is launched again.
 _REMEMBERED_S = 3600.0
 # For as long, a list may lag or be empty by mistake.
@@ -37,8 +37,8 @@ class CompletionCache:
     Examples
     --------
     >>> memory = CompletionCache()
-    >>> memory.learn_pods([PodDetails(id="24b59b", name="train", status="ACTIVE")])
-    >>> memory.pod_words("tr"), memory.pod_words("24")
+    >>> memory.update_pods([PodDetails(id="24b59b", name="train", status="ACTIVE")])
+    >>> memory.complete_pod("tr"), memory.complete_pod("24")
     (['train'], ['24b59b'])
     """
 
@@ -51,13 +51,13 @@ class CompletionCache:
         self._lock = threading.Lock()
         self._is_refreshing = False
 
-    def learn_pods(self, pods: Iterable[PodDetails]) -> None:
+    def update_pods(self, pods: Iterable[PodDetails]) -> None:
         """Take over a full list of pods."""
-        self._pods = tuple(pods)[:_MOST_PODS]
+        self._pods = tuple(pods)[:_MAX_PODS]
         self._seen_at = time.monotonic()
-        self.see_pods(self._pods)
+        self.note_seen(self._pods)
 
-    def see_pods(self, pods: Iterable[PodDetails]) -> None:
+    def note_seen(self, pods: Iterable[PodDetails]) -> None:
         """Note which pods live, by a list or by another answer."""
         now_s = time.monotonic()
         with self._lock:
@@ -108,7 +108,7 @@ class CompletionCache:
         pods = [*self._pods, *self.find_left_out(self._pods, within_s=_BELIEVED_S)]
         return [pod for pod in pods if pod.is_live and pod.status != PodStatus.STOPPED]
 
-    def learn_offers(self, offers: Iterable[Offer]) -> None:
+    def update_offers(self, offers: Iterable[Offer]) -> None:
         """Remember the words that offers use, beside those known already."""
         told: dict[str, set[str]] = {}
         for offer in offers:
@@ -131,7 +131,7 @@ class CompletionCache:
         """The words that offers used for a field of a spec."""
         return self._words.get(name, frozenset())
 
-    def pod_words(self, beginning: str, type_as: Callable[[str], str | None] = str) -> list[str]:
+    def complete_pod(self, beginning: str, type_as: Callable[[str], str | None] = str) -> list[str]:
         """Return what to type for live pods: of each its name, and, once something is typed, its id.
 
         Parameters
@@ -169,9 +169,9 @@ class CompletionCache:
             self._is_refreshing = True
             # Not again at once if it fails.
             self._seen_at = time.monotonic()
-        run_in_background(connection, lambda: self._look(connection.client))
+        run_in_background(connection, lambda: self._fetch_pods(connection.client))
 
-    def _look(self, client: Client) -> None:
+    def _fetch_pods(self, client: Client) -> None:
         try:
             client.list_all_pods(budget_s=0)
         except PodsError:

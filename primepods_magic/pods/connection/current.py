@@ -40,14 +40,14 @@ _followed: _Followed | None = None
 _lock = threading.RLock()
 
 
-def _in_child() -> None:
+def _reset_in_child() -> None:
     """In a child process the lock may be held by a thread that is not there."""
     global _lock
     _lock = threading.RLock()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def connect(
@@ -96,17 +96,17 @@ def connect(
         raise NotConfigured("'context' and 'sandbox' or 'settings' are two places; name one")
     with _lock:
         if sandbox:
-            return _use(_kept_sandbox() or _open_sandbox())
+            return _use_connection(_reuse_sandbox() or _open_sandbox())
         state = settings_state()
         found = settings or load_settings(context=context)
-        kept = _kept(found)
-        chosen = kept or _open(found)
+        kept = _reuse_connection(found)
+        chosen = kept or _open_connection(found)
         if live and chosen.is_sandbox:
             if kept is None:
                 chosen.close()
             raise NotConfigured(f"{chosen.settings.base_url} is a sandbox, not the live service")
         is_choice = live or context is not None or settings is not None
-        return _use(chosen, None if is_choice else _Followed(found, state))
+        return _use_connection(chosen, None if is_choice else _Followed(found, state))
 
 
 def current(*, sandbox_without_key: bool = False) -> Connection:
@@ -137,10 +137,10 @@ def current(*, sandbox_without_key: bool = False) -> Connection:
         followed = _Followed(found, state)
         kept = _current if _followed is not None and _followed.settings == found else None
         if kept is not None and not kept.is_closed:
-            return _use(kept, followed)
+            return _use_connection(kept, followed)
         if found.api_key or not sandbox_without_key:
-            return _use(_kept(found) or _open(found), followed)
-        return _use(_kept_sandbox() or _open_sandbox(), followed)
+            return _use_connection(_reuse_connection(found) or _open_connection(found), followed)
+        return _use_connection(_reuse_sandbox() or _open_sandbox(), followed)
 
 
 def in_use() -> Connection | None:
@@ -161,7 +161,7 @@ def disconnect() -> None:
         _current, _followed = None, None
 
 
-def _use(connection: Connection, followed: _Followed | None = None) -> Connection:
+def _use_connection(connection: Connection, followed: _Followed | None = None) -> Connection:
     global _current, _followed
     if connection is not _current:
         disconnect()
@@ -174,7 +174,7 @@ def _use(connection: Connection, followed: _Followed | None = None) -> Connectio
     return connection
 
 
-def _kept(settings: Settings) -> Connection | None:
+def _reuse_connection(settings: Settings) -> Connection | None:
     """The connection in use, where it leads to the same place; then the pods of its cells stay good."""
     if _current is None or _current.is_closed or _current.settings != settings:
         return None
@@ -183,16 +183,16 @@ def _kept(settings: Settings) -> Connection | None:
     return _current
 
 
-def _kept_sandbox() -> Connection | None:
+def _reuse_sandbox() -> Connection | None:
     url = os.environ.get(SANDBOX_URL_VARIABLE)
     if url:
-        kept = _kept(Settings(url, SANDBOX_KEY))
+        kept = _reuse_connection(Settings(url, SANDBOX_KEY))
         return kept if kept is not None and kept.is_sandbox else None
     is_ours = _current is not None and _current._sandbox is not None and not _current.is_closed
     return _current if is_ours else None
 
 
-def _open(settings: Settings, sandbox: RunningSandbox | None = None) -> Connection:
+def _open_connection(settings: Settings, sandbox: RunningSandbox | None = None) -> Connection:
     if not settings.api_key:
         missing = (
             "there is no API key. Set PRIME_API_KEY or run 'prime login'; to try without an account: "
@@ -214,22 +214,22 @@ def _open(settings: Settings, sandbox: RunningSandbox | None = None) -> Connecti
 def _open_sandbox() -> Connection:
     url = os.environ.get(SANDBOX_URL_VARIABLE)
     if url:
-        return _open(Settings(url, SANDBOX_KEY))
+        return _open_connection(Settings(url, SANDBOX_KEY))
     # The only import of the sandbox: it is started here and from then on reached through HTTP alone.
     from primepods_magic.sandbox import start
 
     try:
-        running = start(_sandbox_database())
+        running = start(_find_sandbox_database())
     except (OSError, RuntimeError, ValueError) as error:
         raise NotConfigured(f"the sandbox cannot be started here: {error}") from None
     try:
-        return _open(Settings(running.url, SANDBOX_KEY), running)
+        return _open_connection(Settings(running.url, SANDBOX_KEY), running)
     except PodsError:
         running.stop()
         raise
 
 
-def _sandbox_database() -> Path | None:
+def _find_sandbox_database() -> Path | None:
     folder = find_folder("data")
     if folder is None:
         return None

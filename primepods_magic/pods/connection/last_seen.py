@@ -19,7 +19,7 @@ __all__ = ["greeting", "note_seen"]
 
 _KEPT_S = 90 * 86_400
 _FRESH_S = 60.0
-_NAME = "last_seen.json"
+_FILE_NAME = "last_seen.json"
 
 
 def note_seen(account: str, pods: int, burn_usd_hr: float, *, is_sandbox: bool) -> None:
@@ -39,10 +39,10 @@ def note_seen(account: str, pods: int, burn_usd_hr: float, *, is_sandbox: bool) 
     folder = find_folder("state")
     if folder is None:
         return
-    path = folder / _NAME
+    path = folder / _FILE_NAME
     key = hashlib.sha256(account.encode()).hexdigest()[:16]
     now = time.time()
-    kept = {name: note for name, note in _read(path).items() if now - note["seen_at"] < _KEPT_S}
+    kept = {name: note for name, note in _read_notes(path).items() if now - note["seen_at"] < _KEPT_S}
     before = kept.pop(key, None)
     if pods:
         kept[key] = {"pods": pods, "usd_hr": round(burn_usd_hr, 4), "sandbox": is_sandbox, "seen_at": now}
@@ -65,7 +65,7 @@ def greeting() -> str | None:
     "2 pods were running when last seen 3 h ago: $4.78/h. '%pods ls' shows them"
     """
     folder = find_folder("state")
-    notes = list(_read(folder / _NAME).values()) if folder else []
+    notes = list(_read_notes(folder / _FILE_NAME).values()) if folder else []
     billed = [note for note in notes if not note["sandbox"]]
     shown = billed or notes
     if not shown:
@@ -74,19 +74,19 @@ def greeting() -> str | None:
     rate = format_usd_hr(sum(note["usd_hr"] for note in shown)) + ("" if billed else ", simulated")
     subject = "1 pod was" if count == 1 else f"{count} pods were"
     where = "" if billed else " in the sandbox"
-    ago = _ago(time.time() - max(note["seen_at"] for note in shown))
+    ago = _format_age(time.time() - max(note["seen_at"] for note in shown))
     shows = "shows it" if count == 1 else "shows them"
     return f"{subject} running{where} when last seen {ago}: {rate}. '%pods ls' {shows}"
 
 
-def _ago(seconds: float) -> str:
+def _format_age(seconds: float) -> str:
     for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= length_s:
             return f"{seconds // length_s:.0f} {unit} ago"
     return "just now"
 
 
-def _read(path: Path) -> dict[str, dict[str, Any]]:
+def _read_notes(path: Path) -> dict[str, dict[str, Any]]:
     try:
         raw = json.loads(read_plain_file(path))
         notes = {

@@ -33,7 +33,7 @@ PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
 """In capitals; small letters count as well."""
 
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
-_LONGEST_ENTRY = 60
+_MAX_ENTRY_CHARS = 60
 _REASONS: dict[type[BaseException], str] = {
     httpx.InvalidURL: "it is not a URL",
     FileNotFoundError: "it names nothing that exists",
@@ -124,17 +124,17 @@ def _find_bad_entry(names: list[str]) -> str:
     if len(names) != 1 or names[0].upper() != "NO_PROXY":
         return ""
     for entry in os.environ.get(names[0], "").split(","):
-        with _environment({names[0]: entry}):
+        with _change_environment({names[0]: entry}):
             try:
                 Client(Settings()).close()
             except Exception:  # noqa: BLE001 - as in `open_client`
-                return sanitize(entry)[:_LONGEST_ENTRY]
+                return sanitize(entry)[:_MAX_ENTRY_CHARS]
     return ""
 
 
 def _works_without(names: list[str], make: Callable[[], Client], works: Callable[[Client], bool]) -> bool:
     try:
-        with _environment(dict.fromkeys(names)):
+        with _change_environment(dict.fromkeys(names)):
             client = make()
     except Exception:  # noqa: BLE001 - as in `open_client`
         return False
@@ -145,7 +145,7 @@ def _works_without(names: list[str], make: Callable[[], Client], works: Callable
 
 
 @contextmanager
-def _environment(changes: dict[str, str | None]) -> Iterator[None]:
+def _change_environment(changes: dict[str, str | None]) -> Iterator[None]:
     """Change variables for as long as it takes to make a client."""
     with _lock:
         before = {name: os.environ[name] for name in changes}

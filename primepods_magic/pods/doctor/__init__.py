@@ -7,14 +7,21 @@ from primepods_magic.api.settings import Settings, load_settings
 from primepods_magic.api.validation.bounds import check_seconds
 from primepods_magic.pods.connection.connection import Connection
 
-from .finding import LOG_IN, Finding, Result, guarded, unchecked
-from .local import certificates, launch_notes, open_files, packages, proxy, settings_found
-from .service import service
+from .finding import LOG_IN, Finding, Result, run_check, failed_check
+from .local import (
+    check_certificates,
+    check_key_files,
+    check_launch_notes,
+    check_packages,
+    check_proxy,
+    check_settings,
+)
+from .service import check_service
 
 __all__ = ["Finding", "Result", "diagnose"]
 
 TIMEOUT_S = 5.0
-LONGEST_TIMEOUT_S = 3600.0
+MAX_TIMEOUT_S = 3600.0
 
 
 def diagnose(connection: Connection | None = None, *, timeout_s: float = TIMEOUT_S) -> list[Finding]:
@@ -37,36 +44,36 @@ def diagnose(connection: Connection | None = None, *, timeout_s: float = TIMEOUT
     >>> [finding.check for finding in diagnose() if finding.result == "problem"]   # doctest: +SKIP
     []
     """
-    timeout_s = min(check_seconds("timeout_s", timeout_s), LONGEST_TIMEOUT_S)
-    findings = guarded("packages", packages)
+    timeout_s = min(check_seconds("timeout_s", timeout_s), MAX_TIMEOUT_S)
+    findings = run_check("packages", check_packages)
     if connection is not None:
         findings.append(Finding("connection", "ok", repr(connection)))
-    found = _load() if connection is None or connection.is_sandbox else connection.settings
+    found = _load_settings() if connection is None or connection.is_sandbox else connection.settings
     if isinstance(found, Finding):
         findings.append(found)
         settings = None
     else:
         settings = found
-        findings += guarded("settings", lambda: settings_found(found))
-    findings += guarded("files", open_files)
+        findings += run_check("settings", lambda: check_settings(found))
+    findings += run_check("files", check_key_files)
     target = connection.settings if connection is not None else settings
     is_answered: bool | None = None
     if target is None or not target.api_key:
         asked = [Finding("service", "warning", "not asked, for there is no key", LOG_IN)]
     else:
-        asked = guarded("service", lambda: service(target, timeout_s))
+        asked = run_check("service", lambda: check_service(target, timeout_s))
         is_answered = any(finding.check == "service" and finding.result == "ok" for finding in asked)
     # Only what a request has really passed through is ok.
-    findings += guarded("proxy", lambda: proxy(target, is_answered=is_answered))
-    findings += guarded("certificates", lambda: certificates(target, is_answered=is_answered))
+    findings += run_check("proxy", lambda: check_proxy(target, is_answered=is_answered))
+    findings += run_check("certificates", lambda: check_certificates(target, is_answered=is_answered))
     findings += asked
-    return findings + guarded("launch notes", launch_notes)
+    return findings + run_check("launch notes", check_launch_notes)
 
 
-def _load() -> Settings | Finding:
+def _load_settings() -> Settings | Finding:
     try:
         return load_settings()
     except NotConfigured as error:
         return Finding("settings", "problem", str(error))
-    except Exception as error:  # noqa: BLE001 - as in `guarded`
-        return unchecked("settings", error)
+    except Exception as error:  # noqa: BLE001 - as in `run_check`
+        return failed_check("settings", error)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["LOG_IN", "Finding", "Result", "guarded", "unchecked"]
+__all__ = ["LOG_IN", "Finding", "Result", "run_check", "failed_check"]
 
 Result = Literal["ok", "warning", "problem"]
 
@@ -35,15 +35,15 @@ class Finding:
     what_to_do: str = ""
 
 
-def guarded(check: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
+def run_check(check: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
     """What a check finds, or that it failed."""
     try:
         return list(look())
     except Exception as error:  # noqa: BLE001 - one check that fails must not hide the others
-        return [unchecked(check, error)]
+        return [failed_check(check, error)]
 
 
-def unchecked(check: str, error: Exception) -> Finding:
+def failed_check(check: str, error: Exception) -> Finding:
     """A check that failed itself."""
     # The error's words may hold a secret.
     return Finding(check, "problem", f"could not be checked ({type(error).__name__})")

@@ -35,7 +35,14 @@ from primepods_magic.pods.launching.journal.name_lock import can_lock
 
 from .finding import LOG_IN, Finding, Result
 
-__all__ = ["certificates", "launch_notes", "open_files", "packages", "proxy", "settings_found"]
+__all__ = [
+    "check_certificates",
+    "check_key_files",
+    "check_launch_notes",
+    "check_packages",
+    "check_proxy",
+    "check_settings",
+]
 
 _PACKAGES = ("ipython", "httpx", "pydantic", "pandas")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
@@ -43,7 +50,7 @@ _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 _OTHER_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
-def packages() -> Iterator[Finding]:
+def check_packages() -> Iterator[Finding]:
     """Python and what this stands on."""
     yield Finding("python", "ok", f"Python {platform.python_version()}, primepods_magic {__version__}")
     found, missing = [], []
@@ -57,13 +64,13 @@ def packages() -> Iterator[Finding]:
     yield Finding("packages", "ok", ", ".join(found))
 
 
-def settings_found(settings: Settings) -> Iterator[Finding]:
+def check_settings(settings: Settings) -> Iterator[Finding]:
     """Key, URL, team and context, each with where it is from."""
     sources = settings.sources
     # Nothing is said of what `connect(settings=…)` was given.
     url_from = sources.get("base_url", "the default" if sources or settings.base_url == LIVE_URL else "here")
     if settings.api_key:
-        yield _key(settings)
+        yield _check_key(settings)
     else:
         yield Finding(
             "key", "warning", "there is none: a person gets the sandbox, a pipeline an error", LOG_IN
@@ -73,12 +80,12 @@ def settings_found(settings: Settings) -> Iterator[Finding]:
         yield Finding("team", "ok", f"{sanitize(settings.team_id)} from {sources.get('team_id', 'here')}")
     else:
         yield Finding("team", "ok", "none: launches are billed to you")
-    yield Finding("context", "ok", _context(settings))
+    yield Finding("context", "ok", _describe_context(settings))
     for note in settings.notes:
         yield Finding("settings", "warning", note, "mend or remove the file" if "~/" in note else "")
 
 
-def _key(settings: Settings) -> Finding:
+def _check_key(settings: Settings) -> Finding:
     key_from, url_from = settings.sources.get("api_key", "here"), settings.sources.get("base_url", "here")
     detail = f"{mask(settings.api_key)} from {key_from}"
     variables = {"PRIME_API_KEY", "PRIME_API_BASE_URL", "PRIME_BASE_URL"}
@@ -89,7 +96,7 @@ def _key(settings: Settings) -> Finding:
     )
 
 
-def _context(settings: Settings) -> str:
+def _describe_context(settings: Settings) -> str:
     if settings.context:
         return f"{sanitize(settings.context)} ({settings.sources.get('context')})"
     # `prime config use` copies what the context says into the file, and leaves its name there as a label.
@@ -99,7 +106,7 @@ def _context(settings: Settings) -> str:
     )
 
 
-def open_files() -> Iterator[Finding]:
+def check_key_files() -> Iterator[Finding]:
     """Keys that other users of this computer can read."""
     folder = prime_folder()
     names = [CONFIG, *filter(None, map(context_file, context_names(folder)))]
@@ -114,7 +121,7 @@ def open_files() -> Iterator[Finding]:
         )
 
 
-def proxy(target: Settings | None, *, is_answered: bool | None = None) -> Iterator[Finding]:
+def check_proxy(target: Settings | None, *, is_answered: bool | None = None) -> Iterator[Finding]:
     """The proxy that requests go through, without the password in its URL.
 
     Parameters
@@ -125,13 +132,13 @@ def proxy(target: Settings | None, *, is_answered: bool | None = None) -> Iterat
         Whether it has answered; ``None`` if it was not asked.
     """
     settings = target or Settings()
-    said = ", ".join(f"{name.upper()} is {_proxy_place(name)}" for name in set_variables(_PROXIES))
+    said = ", ".join(f"{name.upper()} is {_describe_proxy(name)}" for name in set_variables(_PROXIES))
     try:
         client = open_client(settings)
     except NotConfigured as error:
         blamed = [name for name in set_variables(PROXY_VARIABLES) if name in str(error)]
         if blamed:
-            yield _unusable("proxy", error)
+            yield _report_unusable("proxy", error)
         else:
             yield Finding("proxy", "warning", f"{said or 'none'}; nothing can be sent")
         return
@@ -156,7 +163,7 @@ def proxy(target: Settings | None, *, is_answered: bool | None = None) -> Iterat
         )
 
 
-def _unusable(check: str, error: NotConfigured) -> Finding:
+def _report_unusable(check: str, error: NotConfigured) -> Finding:
     """A variable that keeps anything from being sent."""
     _, _, detail = str(error).partition(" from here: ")
     problem, _, what_to_do = detail.partition(". ")
@@ -165,7 +172,7 @@ def _unusable(check: str, error: NotConfigured) -> Finding:
     )
 
 
-def _proxy_place(name: str) -> str:
+def _describe_proxy(name: str) -> str:
     """Host and port of a proxy; a user and a password stand before them."""
     url = os.environ[name]
     try:
@@ -176,7 +183,9 @@ def _proxy_place(name: str) -> str:
     return f"{sanitize(parts.hostname)}{port}" if parts.hostname else "not a URL"
 
 
-def certificates(target: Settings | None = None, *, is_answered: bool | None = None) -> Iterator[Finding]:
+def check_certificates(
+    target: Settings | None = None, *, is_answered: bool | None = None
+) -> Iterator[Finding]:
     """The certificates that servers are checked by. Parameters as for `proxy`."""
     settings = target or Settings()
     names = set_variables(CERTIFICATE_VARIABLES)
@@ -184,7 +193,7 @@ def certificates(target: Settings | None = None, *, is_answered: bool | None = N
         open_client(settings).close()
     except NotConfigured as error:
         if any(name in str(error) for name in names):
-            yield _unusable("certificates", error)
+            yield _report_unusable("certificates", error)
             return
     folder = os.environ.get("SSL_CERT_DIR")
     is_there = any(map(os.path.isdir, (folder or "").split(os.pathsep)))
@@ -212,7 +221,7 @@ def certificates(target: Settings | None = None, *, is_answered: bool | None = N
         yield Finding("certificates", "warning", f"{source}; the service was not reached with them")
 
 
-def launch_notes() -> Iterator[Finding]:
+def check_launch_notes() -> Iterator[Finding]:
     """The folder for notes of launches that are under way."""
     folder = launch_path("", "", "").parent
     there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))

@@ -30,54 +30,54 @@ from primepods_magic.pods.connection.sandbox_detection import about_sandbox
 from primepods_magic.pods.ssh.keys import fingerprint
 from primepods_magic.pods.support.background import run_in_background
 
-from .finding import LOG_IN, Finding, Result, unchecked
+from .finding import LOG_IN, Finding, Result, failed_check
 
-__all__ = ["service"]
+__all__ = ["check_service"]
 
-MOST_SKEW_S = 120.0
-_MOST_NAMES = 5
-_LEAST_TIMEOUT_S = 0.1
+MAX_SKEW_S = 120.0
+_MAX_NAMES = 5
+_MIN_TIMEOUT_S = 0.1
 
 
-def service(settings: Settings, timeout_s: float) -> Iterator[Finding]:
+def check_service(settings: Settings, timeout_s: float) -> Iterator[Finding]:
     """Ask the service, for so many seconds at most."""
     try:
         # A single answer may take longer than all of them together, so that one clock says what is said.
-        client = open_client(settings, read_timeout_s=max(2 * timeout_s, _LEAST_TIMEOUT_S))
+        client = open_client(settings, read_timeout_s=max(2 * timeout_s, _MIN_TIMEOUT_S))
     except NotConfigured as error:
         yield Finding("service", "problem", str(error), "see proxy and certificates above")
         return
     found: list[Finding] = []
 
     def ask() -> None:
-        for finding in _answers(client):
+        for finding in _check_answers(client):
             found.append(finding)
 
     work = run_in_background(client, ask)
     try:
         work.result(timeout_s)
-        yield from _with_blame(found, settings, timeout_s)
+        yield from _add_blame(found, settings, timeout_s)
     except TimedOut:
         seen = list(found)
         yield from seen
         detail = f"no {'full ' if seen else ''}answer within {timeout_s:g} s"
         silent = Finding("service", "problem", detail, "check network, VPN and proxy; try again")
-        yield from [silent] if seen else _with_blame([silent], settings, timeout_s)
+        yield from [silent] if seen else _add_blame([silent], settings, timeout_s)
     except Exception as error:  # noqa: BLE001 - as in `guarded`
         yield from found
-        yield unchecked("service", error)
+        yield failed_check("service", error)
     finally:
         client.close()
 
 
-def _with_blame(found: list[Finding], settings: Settings, timeout_s: float) -> Iterator[Finding]:
+def _add_blame(found: list[Finding], settings: Settings, timeout_s: float) -> Iterator[Finding]:
     """Name the variable without which a service answers that does not."""
     is_unreached = len(found) == 1 and (found[0].check, found[0].result) == ("service", "problem")
     if not is_unreached or settings.is_loopback:
         yield from found
         return
     search = run_in_background(
-        settings, lambda: find_blame(lambda: _open_short(settings, timeout_s), _is_answered)
+        settings, lambda: find_blame(lambda: _open_short_client(settings, timeout_s), _is_answered)
     )
     try:
         names = " and ".join(search.result(timeout_s))
@@ -87,8 +87,8 @@ def _with_blame(found: list[Finding], settings: Settings, timeout_s: float) -> I
     yield replace(found[0], what_to_do=advice)
 
 
-def _open_short(settings: Settings, timeout_s: float) -> Client:
-    return Client(settings, read_timeout_s=max(timeout_s, _LEAST_TIMEOUT_S))
+def _open_short_client(settings: Settings, timeout_s: float) -> Client:
+    return Client(settings, read_timeout_s=max(timeout_s, _MIN_TIMEOUT_S))
 
 
 def _is_answered(client: Client) -> bool:
@@ -99,7 +99,7 @@ def _is_answered(client: Client) -> bool:
     return True
 
 
-def _answers(client: Client) -> Iterator[Finding]:
+def _check_answers(client: Client) -> Iterator[Finding]:
     """What the service's answers tell."""
     asked_at = time.monotonic()
     me: dict[str, Any] = {}
@@ -117,20 +117,20 @@ def _answers(client: Client) -> Iterator[Finding]:
     yield Finding("service", "ok", f"{client.settings.base_url} answered in {answered_in_ms:.0f} ms")
     sandbox = about_sandbox(client) if client.settings.is_loopback else None
     if sandbox is None:
-        yield from _skew(client)
+        yield from _check_clock(client)
     # Which of them a missing permission is answered with is not told.
     if isinstance(refusal, (AuthenticationError, PermissionDenied, NotFound)):
-        refusal = _refusal(client)
+        refusal = _find_refusal(client)
     if refusal is not None:
         is_bad_key = isinstance(refusal, AuthenticationError)
         yield Finding("key accepted", "problem", str(refusal), LOG_IN if is_bad_key else "")
         return
-    yield _owner(me)
-    yield from _permissions(me.get("scope"))
-    yield from _ssh_keys(client, is_sandbox=sandbox is not None)
+    yield _describe_owner(me)
+    yield from _check_permissions(me.get("scope"))
+    yield from _check_ssh_keys(client, is_sandbox=sandbox is not None)
 
 
-def _refusal(client: Client) -> PodsError | None:
+def _find_refusal(client: Client) -> PodsError | None:
     """Whether a key that may not ask whose it is may list pods."""
     try:
         client.transport.request("GET", "/api/v1/pods/", params={"limit": 1}, budget_s=0)
@@ -139,7 +139,7 @@ def _refusal(client: Client) -> PodsError | None:
     return None
 
 
-def _owner(me: dict[str, Any]) -> Finding:
+def _describe_owner(me: dict[str, Any]) -> Finding:
     if isinstance(me.get("id"), str):
         return Finding("key accepted", "ok", f"it is {shorten_word(me.get('name') or me['id'])}'s")
     return Finding(
@@ -150,9 +150,11 @@ def _owner(me: dict[str, Any]) -> Finding:
     )
 
 
-def _permissions(scope: object) -> Iterator[Finding]:
+def _check_permissions(scope: object) -> Iterator[Finding]:
     """What the key may do, where the service says so."""
-    known = {_scope_name(name): may for name, may in scope.items()} if isinstance(scope, dict) else {}
+    known = (
+        {_normalize_scope_name(name): may for name, may in scope.items()} if isinstance(scope, dict) else {}
+    )
     wanted: tuple[tuple[str, str, Result, str], ...] = (
         ("Instances", "read", "problem", "pods cannot be listed"),
         ("Instances", "write", "warning", "pods cannot be rented or ended"),
@@ -163,7 +165,7 @@ def _permissions(scope: object) -> Iterator[Finding]:
     )
     silent = True
     for name, verb, result, consequence in wanted:
-        may = known.get(_scope_name(name))
+        may = known.get(_normalize_scope_name(name))
         if not isinstance(may, dict) or not isinstance(may.get(verb), bool):
             continue
         silent = False
@@ -178,17 +180,17 @@ def _permissions(scope: object) -> Iterator[Finding]:
         yield Finding("permission", "ok", "the service does not say what this key may do")
 
 
-def _scope_name(name: object) -> str:
+def _normalize_scope_name(name: object) -> str:
     """Return a permission's name as it may be spelled: "SSH Keys", "ssh_keys", "sshKeys"."""
     return "".join(char for char in str(name).casefold() if char.isalnum())
 
 
-def _skew(client: Client) -> Iterator[Finding]:
+def _check_clock(client: Client) -> Iterator[Finding]:
     seen = client.transport.service_time
     if seen is None:
         return
     skew_s = (datetime.now(timezone.utc) - seen[0]).total_seconds() - (time.monotonic() - seen[1])
-    if abs(skew_s) <= MOST_SKEW_S:
+    if abs(skew_s) <= MAX_SKEW_S:
         yield Finding("clock", "ok", "agrees with the service's")
     else:
         way = "ahead of" if skew_s > 0 else "behind"
@@ -197,7 +199,7 @@ def _skew(client: Client) -> Iterator[Finding]:
         )
 
 
-def _ssh_keys(client: Client, *, is_sandbox: bool) -> Iterator[Finding]:
+def _check_ssh_keys(client: Client, *, is_sandbox: bool) -> Iterator[Finding]:
     try:
         keys = client.list_ssh_keys()
     except PodsError as error:
@@ -206,7 +208,7 @@ def _ssh_keys(client: Client, *, is_sandbox: bool) -> Iterator[Finding]:
     if keys and is_sandbox:
         yield Finding("ssh keys", "ok", f"{len(keys)} on the account")
     elif keys:
-        yield _owned(keys)
+        yield _check_local_keys(keys)
     else:
         yield Finding(
             "ssh keys",
@@ -216,7 +218,7 @@ def _ssh_keys(client: Client, *, is_sandbox: bool) -> Iterator[Finding]:
         )
 
 
-def _owned(keys: list[SshKey]) -> Finding:
+def _check_local_keys(keys: list[SshKey]) -> Finding:
     """Whether one of the account's keys is this computer's."""
     home, known = find_home(), set()
     paths: list[Path] = []
@@ -230,7 +232,7 @@ def _owned(keys: list[SshKey]) -> Finding:
         return Finding(
             "ssh keys",
             "ok",
-            f"{len(keys)} on the account, and {', '.join(here[:_MOST_NAMES])} in ~/.ssh here",
+            f"{len(keys)} on the account, and {', '.join(here[:_MAX_NAMES])} in ~/.ssh here",
         )
     return Finding(
         "ssh keys",

@@ -19,24 +19,24 @@ from pathlib import Path
 from primepods_magic.api.local.folders import find_folder
 
 from .pages import ReadResult
-from .serialization import packed, unpacked
+from .serialization import pack_table, unpack_table
 from .table import HistoryTable
 
 __all__ = ["CacheFile", "CacheSummary", "HistoryCache", "cache_files", "cache_folder", "clear_cache"]
 
-_OURS = 0x70726D70
-_FORM = 2
+_APPLICATION_ID = 0x70726D70
+_FORMAT_VERSION = 2
 """Of the file, in its head; one of another form is begun anew."""
 
 _PART_ROWS = 20_000
 """Rows in one part: what it takes to write one is in memory twice."""
 
-_MOST_PARTS = 32
+_MAX_SMALL_PARTS = 32
 """Small ones beside the full ones; they are slow to read, and are written anew as few when there are more."""
 
-_PATIENCE_S = 5.0
-_KEPT_S = 90 * 86_400
-_NOT_ITS_FAULT = (
+_BUSY_TIMEOUT_S = 5.0
+_UNUSED_FOR_S = 90 * 86_400
+_TRANSIENT_SQLITE_ERRORS = (
     "locked",
     "readonly",
     "unable to open",
@@ -119,24 +119,28 @@ class HistoryCache:
         folder = cache_folder()
         self._path = folder / f"{self._account[:32]}.db" if folder else None
 
-    def look(self) -> CacheSummary | None:
+    def read_summary(self) -> CacheSummary | None:
         """What is kept, or ``None`` where nothing is, or not of this account."""
-        with _void_where_broken(self._path), self._opened() as database:
-            return self._look(database)
+        with _discard_if_corrupt(self._path), self._open_own_database() as database:
+            return self._read_summary(database)
         return None
 
     def load(self, kept: CacheSummary) -> HistoryTable | None:
-        """The rows, or ``None`` where they are not as they were written, or not what `look` has told."""
-        with _void_where_broken(self._path), self._opened() as database, _transaction(database, "DEFERRED"):
+        """The rows, or ``None`` where they are not as they were written, or not what `read_summary` has told."""
+        with (
+            _discard_if_corrupt(self._path),
+            self._open_own_database() as database,
+            _run_transaction(database, "DEFERRED"),
+        ):
             tables: list[HistoryTable] = []
             for first, rows, digest in database.execute("SELECT * FROM parts ORDER BY first").fetchall():
                 if first != sum(map(len, tables)):
                     raise ValueError("parts that do not join")
-                tables.append(_part(database, first, rows, digest))
+                tables.append(_read_part(database, first, rows, digest))
                 if first + rows == kept.rows:
                     # Somebody else may have added to them meanwhile.
                     break
-            table = HistoryTable.joined(tables)
+            table = HistoryTable.concatenate(tables)
             if len(table) == kept.rows and table.columns["id"][-1] == kept.last_id:
                 return table
         return None
@@ -159,30 +163,30 @@ class HistoryCache:
             The service's time.
         """
         for _ in range(2):
-            with _void_where_broken(self._path):
-                self._write(table, after, reading, now)
+            with _discard_if_corrupt(self._path):
+                self._write_rows(table, after, reading, now)
             if self._path is None:
                 return
-            if _is_there(self._path):
-                _forget_unused(self._path.parent)
+            if _is_present(self._path):
+                _remove_unused(self._path.parent)
                 return
             # What was there was somebody else's, or broken, and has been removed.
 
-    def _write(
+    def _write_rows(
         self, table: HistoryTable, after: CacheSummary | None, reading: ReadResult, now: datetime
     ) -> None:
-        with self._opened(create=True) as database, _transaction(database, "IMMEDIATE"):
-            if after is not None and self._look(database) != after:
+        with self._open_own_database(create=True) as database, _run_transaction(database, "IMMEDIATE"):
+            if after is not None and self._read_summary(database) != after:
                 return
             (parts,) = database.execute("SELECT count(*) FROM parts").fetchone()
-            if after is None or parts > _MOST_PARTS + after.rows // _PART_ROWS:
+            if after is None or parts > _MAX_SMALL_PARTS + after.rows // _PART_ROWS:
                 database.execute("DELETE FROM parts")
                 database.execute("DELETE FROM columns")
                 first = 0
             else:
                 first = after.rows
             for begin in range(first, len(table), _PART_ROWS):
-                _put_part(database, begin, table[begin : begin + _PART_ROWS])
+                _write_part(database, begin, table[begin : begin + _PART_ROWS])
             facts = {
                 "account": self._account,
                 "service": self._service,
@@ -197,13 +201,13 @@ class HistoryCache:
             )
 
     @contextlib.contextmanager
-    def _opened(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+    def _open_own_database(self, *, create: bool = False) -> Iterator[sqlite3.Connection]:
         if self._path is None:
             raise FileNotFoundError
-        with _open(self._path, create=create) as database:
+        with _open_database(self._path, create=create) as database:
             yield database
 
-    def _look(self, database: sqlite3.Connection) -> CacheSummary | None:
+    def _read_summary(self, database: sqlite3.Connection) -> CacheSummary | None:
         facts = dict(database.execute("SELECT name, value FROM facts"))
         (rows,) = database.execute("SELECT coalesce(sum(rows), 0) FROM parts").fetchone()
         if facts.get("account") != self._account or not rows:
@@ -229,7 +233,7 @@ def cache_files() -> list[CacheFile]:
     [100000]
     """
     folder = cache_folder()
-    found = [_described(path) for path in _list_databases(folder)] if folder else []
+    found = [_describe_file(path) for path in _list_databases(folder)] if folder else []
     return sorted(found, key=lambda file: -file.size_bytes)
 
 
@@ -243,15 +247,15 @@ def clear_cache() -> list[CacheFile]:
     """
     files = cache_files()
     for file in files:
-        _remove(file.path)
-    return [file for file in files if not _is_there(file.path)]
+        _remove_database(file.path)
+    return [file for file in files if not _is_present(file.path)]
 
 
-def _described(path: Path) -> CacheFile:
+def _describe_file(path: Path) -> CacheFile:
     service, rows, read_at, size = "", 0, None, 0
     with contextlib.suppress(sqlite3.Error, OSError, ValueError, TypeError):
         size = path.stat().st_size
-        with _open(path) as database:
+        with _open_database(path) as database:
             facts = dict(database.execute("SELECT name, value FROM facts"))
             (rows,) = database.execute("SELECT coalesce(sum(rows), 0) FROM parts").fetchone()
         service = facts.get("service", "")
@@ -260,7 +264,7 @@ def _described(path: Path) -> CacheFile:
 
 
 @contextlib.contextmanager
-def _open(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
+def _open_database(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     """The database in a file, which has our form, or else is begun anew or not there."""
     if create:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -272,36 +276,39 @@ def _open(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     elif not path.exists():
         raise FileNotFoundError(path)
-    with contextlib.closing(sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)) as database:
+    with contextlib.closing(sqlite3.connect(path, timeout=_BUSY_TIMEOUT_S, isolation_level=None)) as database:
         if not _is_ours(database):
             if not create:
                 raise FileNotFoundError(path)
-            with _transaction(database, "IMMEDIATE"):
+            with _run_transaction(database, "IMMEDIATE"):
                 if not _is_ours(database):
-                    _begin(database)
+                    _create_schema(database)
         yield database
 
 
 def _is_ours(database: sqlite3.Connection) -> bool:
-    return (_pragma(database, "application_id"), _pragma(database, "user_version")) == (_OURS, _FORM)
+    return (_read_pragma(database, "application_id"), _read_pragma(database, "user_version")) == (
+        _APPLICATION_ID,
+        _FORMAT_VERSION,
+    )
 
 
-def _begin(database: sqlite3.Connection) -> None:
+def _create_schema(database: sqlite3.Connection) -> None:
     """Make the tables, in a file that is empty."""
     if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
         raise ValueError("somebody else's")
     for statement in _SCHEMA:
         database.execute(statement)
-    database.execute(f"PRAGMA application_id = {_OURS}")
-    database.execute(f"PRAGMA user_version = {_FORM}")
+    database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+    database.execute(f"PRAGMA user_version = {_FORMAT_VERSION}")
 
 
-def _pragma(database: sqlite3.Connection, name: str) -> int:
+def _read_pragma(database: sqlite3.Connection, name: str) -> int:
     return int(database.execute(f"PRAGMA {name}").fetchone()[0])
 
 
 @contextlib.contextmanager
-def _transaction(database: sqlite3.Connection, kind: str) -> Iterator[None]:
+def _run_transaction(database: sqlite3.Connection, kind: str) -> Iterator[None]:
     database.execute(f"BEGIN {kind}")
     try:
         yield
@@ -312,7 +319,7 @@ def _transaction(database: sqlite3.Connection, kind: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _void_where_broken(path: Path | None) -> Iterator[None]:
+def _discard_if_corrupt(path: Path | None) -> Iterator[None]:
     """Pass over what goes wrong with a file, and remove one that is not as it was written."""
     try:
         yield
@@ -320,14 +327,14 @@ def _void_where_broken(path: Path | None) -> Iterator[None]:
         # Not there, or nowhere to write.
         return
     except sqlite3.OperationalError as error:
-        if path is not None and not any(words in str(error) for words in _NOT_ITS_FAULT):
-            _remove(path)
+        if path is not None and not any(words in str(error) for words in _TRANSIENT_SQLITE_ERRORS):
+            _remove_database(path)
     except (sqlite3.Error, ValueError, KeyError, IndexError, TypeError):
         if path is not None:
-            _remove(path)
+            _remove_database(path)
 
 
-def _is_there(path: Path) -> bool:
+def _is_present(path: Path) -> bool:
     try:
         return path.exists()
     except OSError:
@@ -342,38 +349,38 @@ def _list_databases(folder: Path) -> list[Path]:
         return []
 
 
-def _forget_unused(folder: Path) -> None:
+def _remove_unused(folder: Path) -> None:
     """Remove what nobody has used for long: of keys and sandboxes that are no more."""
     for path in _list_databases(folder):
         with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > _KEPT_S:
-                _remove(path)
+            if time.time() - path.stat().st_mtime > _UNUSED_FOR_S:
+                _remove_database(path)
 
 
-def _remove(path: Path) -> None:
+def _remove_database(path: Path) -> None:
     for name in (path, path.with_name(f"{path.name}-journal")):
         with contextlib.suppress(OSError):
             name.unlink(missing_ok=True)
 
 
-def _put_part(database: sqlite3.Connection, first: int, table: HistoryTable) -> None:
+def _write_part(database: sqlite3.Connection, first: int, table: HistoryTable) -> None:
     digest = hashlib.blake2b(digest_size=16)
-    for name, data in packed(table):
-        digest.update(_digest(name, data))
+    for name, data in pack_table(table):
+        digest.update(_compute_digest(name, data))
         database.execute("INSERT INTO columns VALUES (?, ?, ?)", (first, name, data))
     database.execute("INSERT INTO parts VALUES (?, ?, ?)", (first, len(table), digest.digest()))
 
 
-def _part(database: sqlite3.Connection, first: int, rows: int, expected: bytes) -> HistoryTable:
+def _read_part(database: sqlite3.Connection, first: int, rows: int, expected: bytes) -> HistoryTable:
     data, digest = {}, hashlib.blake2b(digest_size=16)
     columns = database.execute("SELECT name, data FROM columns WHERE first = ? ORDER BY rowid", (first,))
     for name, blob in columns:
         data[name] = blob
-        digest.update(_digest(name, blob))
+        digest.update(_compute_digest(name, blob))
     if digest.digest() != expected:
         raise ValueError("not as it was written")
-    return unpacked(data, rows)
+    return unpack_table(data, rows)
 
 
-def _digest(name: str, data: bytes) -> bytes:
+def _compute_digest(name: str, data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16, person=b"history", key=name.encode()[:64]).digest()

@@ -29,13 +29,13 @@ Progress = Callable[[int, int], object]
 """Is told how many rows have come, and of how many."""
 
 IN_FLIGHT = 8
-WISHED_ROWS = 1000
+REQUESTED_PAGE_SIZE = 1000
 # What the service gives unless asked: for one that refuses to give more.
-_STANDARD_ROWS = 100
+_DEFAULT_PAGE_SIZE = 100
 # Nobody grants fewer: a page that is shorter is so by chance, until the next one is too.
-_BELIEVED_ROWS = 20
+_MIN_PLAUSIBLE_PAGE_SIZE = 20
 # In one wave: a count may be any number, and what is not there must not be prepared for.
-_MOST_PAGES = 1000
+_MAX_PAGES = 1000
 
 
 class HistoryChangedError(Exception):
@@ -93,10 +93,10 @@ class PageReader:
         self._connection = connection
         self._progress = progress
         self._in_flight = in_flight
-        self._gate = ConcurrencyLimiter(in_flight, lambda: connection.client.transport.is_closed)
+        self._limiter = ConcurrencyLimiter(in_flight, lambda: connection.client.transport.is_closed)
         # What is asked for, and what is granted. More than that is asked for all along: then one page that
         # was short by chance, or long ago, decides nothing.
-        self._asked_rows = self._page_rows = WISHED_ROWS
+        self._asked_rows = self._page_rows = REQUESTED_PAGE_SIZE
         self._words = StringInterner()
         self._begun_at: datetime | None = None
 
@@ -107,7 +107,7 @@ class PageReader:
 
     def stop(self) -> None:
         """Ask for no more pages; whoever reads gets what breaks off."""
-        self._gate.close()
+        self._limiter.close()
 
     def read(self, start: int = 0, *, like: ReadResult | None = None) -> ReadResult:
         """All rows from a place on.
@@ -127,23 +127,23 @@ class PageReader:
             A page cannot be had.
         """
         if like is not None:
-            if like.page_rows <= _STANDARD_ROWS:
-                self._asked_rows = _STANDARD_ROWS
-            is_believed = like.page_rows >= _BELIEVED_ROWS
+            if like.page_rows <= _DEFAULT_PAGE_SIZE:
+                self._asked_rows = _DEFAULT_PAGE_SIZE
+            is_believed = like.page_rows >= _MIN_PLAUSIBLE_PAGE_SIZE
             self._page_rows = like.page_rows if is_believed else self._asked_rows
         parts = _PageMerger(start)
-        pages = self._wave(start, like.total) if like else self._first(start)
+        pages = self._read_pages(start, like.total) if like else self._read_first_page(start)
         asked_beyond = -1
         while True:
             before, is_reckoned, granted = parts.end, True, 0
             with closing(pages):
                 for page in pages:
                     parts.add(page)
-                    self._tell(start + parts.rows, parts.total)
+                    self._report_progress(start + parts.rows, parts.total)
                     granted = len(page.table)
                     if not granted or (page.end < (parts.total or 0) and granted != self._page_rows):
                         # Another number than was reckoned with: the pages after it do not join.
-                        is_reckoned = parts.pages == 1 and granted >= _BELIEVED_ROWS
+                        is_reckoned = parts.pages == 1 and granted >= _MIN_PLAUSIBLE_PAGE_SIZE
                         self._page_rows = granted or self._page_rows
                         break
             if parts.total is None and parts.rows and not granted:
@@ -152,32 +152,34 @@ class PageReader:
             if parts.is_complete or parts.end == before:
                 # A page of one row has room for nothing but the next one.
                 beyond = max(start, parts.end - (1 if granted > 1 else 0))
-                if parts.is_certain(self._page_rows) or not parts.go_on(self._page(beyond)):
-                    return ReadResult(parts.joined(), parts.total or parts.end, self._page_rows)
+                if parts.is_certain(self._page_rows) or not parts.go_on(self._fetch_page(beyond)):
+                    return ReadResult(parts.concatenate(), parts.total or parts.end, self._page_rows)
                 if parts.end == asked_beyond:
                     raise HistoryChangedError
                 asked_beyond = parts.end
             # One page that is odd may be chance: the next one, alone, tells.
-            pages = self._wave(max(start, parts.end - self._overlap), parts.total if is_reckoned else None)
+            pages = self._read_pages(
+                max(start, parts.end - self._overlap_rows), parts.total if is_reckoned else None
+            )
 
     @property
-    def _overlap(self) -> int:
+    def _overlap_rows(self) -> int:
         return 1 if self._page_rows > 1 else 0
 
-    def _tell(self, rows: int, total: int | None) -> None:
+    def _report_progress(self, rows: int, total: int | None) -> None:
         if self._progress is not None:
             self._progress(rows, max(rows, total or 0))
 
-    def _first(self, start: int) -> Generator[_Page, None, None]:
+    def _read_first_page(self, start: int) -> Generator[_Page, None, None]:
         """The first page, which tells how many rows there are, and how many are granted at once."""
-        page = self._page(start)
+        page = self._fetch_page(start)
         self._page_rows = self._asked_rows
         yield page
 
-    def _wave(self, start: int, total: int | None) -> Generator[_Page, None, None]:
+    def _read_pages(self, start: int, total: int | None) -> Generator[_Page, None, None]:
         """The pages from a place to the end as far as it is known, in order; fetched side by side."""
-        step = self._page_rows - self._overlap
-        offsets = range(start, max(start + 1, total - self._overlap if total else 0), step)[:_MOST_PAGES]
+        step = self._page_rows - self._overlap_rows
+        offsets = range(start, max(start + 1, total - self._overlap_rows if total else 0), step)[:_MAX_PAGES]
         answers: dict[int, Future[_Page]] = {offset: Future() for offset in offsets}
         todo: queue.SimpleQueue[int] = queue.SimpleQueue()
         for offset in offsets:
@@ -191,7 +193,7 @@ class PageReader:
                 except queue.Empty:
                     return
                 try:
-                    page = self._page(offset)
+                    page = self._fetch_page(offset)
                     if not len(page.table):
                         # The list ends before it, and whoever reads the pages goes no further either.
                         is_over.set()
@@ -208,22 +210,22 @@ class PageReader:
         finally:
             is_over.set()
 
-    def _page(self, offset: int) -> _Page:
+    def _fetch_page(self, offset: int) -> _Page:
         asked_rows = self._asked_rows
         try:
-            page = self._answer(offset, asked_rows)
+            page = self._request_rows(offset, asked_rows)
         except (InvalidRequest, RequestRefused) as refusal:
-            if refusal.status_code not in (400, 422) or asked_rows == _STANDARD_ROWS:
+            if refusal.status_code not in (400, 422) or asked_rows == _DEFAULT_PAGE_SIZE:
                 raise
-            self._asked_rows = _STANDARD_ROWS
-            page = self._answer(offset, _STANDARD_ROWS)
+            self._asked_rows = _DEFAULT_PAGE_SIZE
+            page = self._request_rows(offset, _DEFAULT_PAGE_SIZE)
         if self._begun_at is None:
             self._begun_at = self._connection.now()
         return _Page(offset, HistoryTable.of_rows(page.items, self._words), page.total)
 
-    def _answer(self, offset: int, rows: int) -> Page[dict[str, Any]]:
-        with self._gate.passed():
-            return self._connection.client.history_rows(limit=rows, offset=offset, pause=self._gate.pause)
+    def _request_rows(self, offset: int, rows: int) -> Page[dict[str, Any]]:
+        with self._limiter.slot():
+            return self._connection.client.history_rows(limit=rows, offset=offset, pause=self._limiter.pause)
 
 
 class _PageMerger:
@@ -257,7 +259,7 @@ class _PageMerger:
         """
         table = page.table
         self.pages += 1
-        self._note_total(page)
+        self._update_total(page)
         if not len(table):
             return
         self._last_rows = len(table)
@@ -267,9 +269,9 @@ class _PageMerger:
                 # Pages of one row have nothing in common.
                 self._is_seamless = False
             elif table.key(0) == last.key(len(last) - 1):
-                self._is_tied |= _ended_together(last[-2:], table[:2])
+                self._is_tied |= _have_same_end(last[-2:], table[:2])
                 table = table[1:]
-            elif _ended_together(last[-1:], table[:1]):
+            elif _have_same_end(last[-1:], table[:1]):
                 self._is_seamless = False
             else:
                 raise HistoryChangedError
@@ -278,7 +280,7 @@ class _PageMerger:
         self.rows += len(table)
         self.end = page.end
 
-    def _note_total(self, page: _Page) -> None:
+    def _update_total(self, page: _Page) -> None:
         if page.total is None:
             return
         # Rows beyond the count: it is of something else, and tells nothing of the end.
@@ -318,12 +320,12 @@ class _PageMerger:
             return False
         if self._tables and after.offset < self.end:
             last, first = self._tables[-1][-1:], after.table[:1]
-            if first.key(0) != last.key(0) and not _ended_together(last, first):
+            if first.key(0) != last.key(0) and not _have_same_end(last, first):
                 raise HistoryChangedError
         self._is_total_wrong, self.total = True, None
         return True
 
-    def joined(self) -> HistoryTable:
+    def concatenate(self) -> HistoryTable:
         """All rows, each once.
 
         Raises
@@ -331,9 +333,9 @@ class _PageMerger:
         Moved
             It is not certain that these are all.
         """
-        table = HistoryTable.joined(self._tables)
+        table = HistoryTable.concatenate(self._tables)
         self._tables.clear()
-        unique = table.without_repetition()
+        unique = table.drop_duplicates()
         is_at_end = self.is_complete or self.total is None
         # What changes places across a seam is here twice in the place of something else.
         is_proven = self._is_seamless and (not self._is_tied or len(unique) == len(table))
@@ -344,7 +346,7 @@ class _PageMerger:
         raise HistoryChangedError
 
 
-def _ended_together(before: HistoryTable, after: HistoryTable) -> bool:
+def _have_same_end(before: HistoryTable, after: HistoryTable) -> bool:
     """Whether all of these have ended at the same instant: then they may change places."""
     ended = {*before.columns["terminated_at"].tolist(), *after.columns["terminated_at"].tolist()}
     return len(ended) == 1

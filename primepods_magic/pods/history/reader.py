@@ -89,11 +89,11 @@ def read_history(
     # Other keys of the same person may see other rows; and nobody has to be asked for this.
     cache = HistoryCache(connection.access)
     for attempt in range(_ATTEMPTS):
-        kept = None if refresh or attempt else cache.look()
+        kept = None if refresh or attempt else cache.read_summary()
         reader = PageReader(connection, progress, in_flight)
         try:
-            history = _continued(connection, reader, cache, kept) if kept else None
-            return history or _whole(connection, reader, cache)
+            history = _read_new_rows(connection, reader, cache, kept) if kept else None
+            return history or _read_all(connection, reader, cache)
         except HistoryChangedError:
             continue
         finally:
@@ -105,14 +105,14 @@ def read_history(
     )
 
 
-def _whole(connection: Connection, reader: PageReader, cache: HistoryCache) -> History:
+def _read_all(connection: Connection, reader: PageReader, cache: HistoryCache) -> History:
     reading = reader.read()
     now = reader.begun_at
-    _keep(connection, cache, reading.table, after=None, reading=reading, now=now)
+    _write_cache(connection, cache, reading.table, after=None, reading=reading, now=now)
     return History(reading.table, now)
 
 
-def _continued(
+def _read_new_rows(
     connection: Connection, reader: PageReader, cache: HistoryCache, kept: CacheSummary
 ) -> History | None:
     """What is kept and what came since, or ``None`` where the two do not join."""
@@ -124,17 +124,17 @@ def _continued(
     if old is None or not len(reading.table) or reading.table.columns["id"][0] != kept.last_id:
         return None
     kept_rows = len(old)
-    joined = HistoryTable.joined([old, reading.table[1:]])
-    table = joined.without_repetition()
-    if len(table) != len(joined):
+    concatenate = HistoryTable.concatenate([old, reading.table[1:]])
+    table = concatenate.drop_duplicates()
+    if len(table) != len(concatenate):
         # A row that was kept is listed anew: it was not final.
         return None
     now = reader.begun_at
-    _keep(connection, cache, table, after=kept, reading=reading, now=now)
+    _write_cache(connection, cache, table, after=kept, reading=reading, now=now)
     return History(table, now, kept_rows)
 
 
-def _keep(
+def _write_cache(
     connection: Connection,
     cache: HistoryCache,
     table: HistoryTable,
@@ -145,10 +145,10 @@ def _keep(
 ) -> None:
     # Where the service does not tell its time, this computer's clock may be ahead of it by days.
     if connection.client.transport.service_time is not None:
-        cache.write(_final(table, now), after=after, reading=reading, now=now)
+        cache.write(_select_final_rows(table, now), after=after, reading=reading, now=now)
 
 
-def _final(table: HistoryTable, now: datetime) -> HistoryTable:
+def _select_final_rows(table: HistoryTable, now: datetime) -> HistoryTable:
     """The rows at the beginning that no longer change: they have ended long enough ago, in this order."""
     ended = table.columns["terminated_at"]
     is_final = (ended <= microseconds(now - FINAL_AFTER)) & ~table.is_open

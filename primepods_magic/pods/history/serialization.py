@@ -9,7 +9,7 @@ import numpy as np
 
 from .table import COUNTS, NUMBERS, TEXTS, TIMES, Array, HistoryTable
 
-__all__ = ["packed", "unpacked"]
+__all__ = ["pack_table", "unpack_table"]
 
 _NUMERIC = {**dict.fromkeys((*TIMES, *COUNTS), "<i8"), **dict.fromkeys(NUMBERS, "<f8")}
 _MARKS = "marks"
@@ -17,35 +17,35 @@ _WORDS = " words"
 _EXTRA = "extra "
 
 
-def packed(table: HistoryTable) -> Iterator[tuple[str, bytes]]:
+def pack_table(table: HistoryTable) -> Iterator[tuple[str, bytes]]:
     """A table as bytes, one piece after the other: numbers as they are in memory, texts as a list of words in
     JSON and the numbers of the words.
 
     Examples
     --------
     >>> table = HistoryTable.of_rows([{"id": "a1", "priceHr": 2.39}])
-    >>> unpacked(dict(packed(table)), 1).columns["price_hr"].tolist()
+    >>> unpack_table(dict(pack_table(table)), 1).columns["price_hr"].tolist()
     [2.39]
     """
     for name, dtype in _NUMERIC.items():
         yield name, table.columns[name].astype(dtype).tobytes()
     yield _MARKS, table.marks.tobytes()
     for name in TEXTS:
-        places: dict[str | None, int] = {}
-        codes = (places.setdefault(text, len(places)) for text in table.columns[name])
+        codes_by_text: dict[str | None, int] = {}
+        codes = (codes_by_text.setdefault(text, len(codes_by_text)) for text in table.columns[name])
         yield name, np.fromiter(codes, "<i4", len(table)).tobytes()
-        yield name + _WORDS, json.dumps(list(places)).encode()
+        yield name + _WORDS, json.dumps(list(codes_by_text)).encode()
     for name, values in table.extras.items():
         yield _EXTRA + name, json.dumps(values.tolist()).encode()
 
 
-def unpacked(data: Mapping[str, bytes], rows: int) -> HistoryTable:
+def unpack_table(data: Mapping[str, bytes], rows: int) -> HistoryTable:
     """The table again.
 
     Parameters
     ----------
     data : mapping of str to bytes
-        What `packed` has made.
+        What `pack_table` has made.
     rows : int
         How many rows it has.
 
@@ -61,7 +61,7 @@ def unpacked(data: Mapping[str, bytes], rows: int) -> HistoryTable:
         words = np.array([*json.loads(data[name + _WORDS]), None], object)[:-1]
         columns[name] = words[np.frombuffer(data[name], "<i4")]
     extras = {
-        name.removeprefix(_EXTRA): _objects(json.loads(data[name]))
+        name.removeprefix(_EXTRA): _make_object_array(json.loads(data[name]))
         for name in data
         if name.startswith(_EXTRA)
     }
@@ -71,7 +71,7 @@ def unpacked(data: Mapping[str, bytes], rows: int) -> HistoryTable:
     return table
 
 
-def _objects(values: list[object]) -> Array:
+def _make_object_array(values: list[object]) -> Array:
     array = np.empty(len(values), object)
     array[:] = values
     return array

@@ -62,7 +62,7 @@ TIMES = ("created_at", "terminated_at")
 NUMBERS = ("price_hr", "total_billed_price")
 COUNTS = ("gpu_count",)
 MISSING = int(np.iinfo("int64").min)
-"""In place of a time or a count that is not there: what numpy and pandas take for no time."""
+"""In index of a time or a count that is not there: what numpy and pandas take for no time."""
 ODD_TIME = 1
 """Mark of a row with a time that names no zone, and is read as UTC."""
 UNREADABLE = 2
@@ -127,15 +127,15 @@ class HistoryTable:
         """
         told = {name: [row.pop(alias, None) for row in rows] for name, alias in _ALIASES.items()}
         extras: dict[str, Array] = {}
-        for place, row in compress(enumerate(rows), rows):
+        for index, row in compress(enumerate(rows), rows):
             for key, said in row.items():
                 name = to_snake(key)
                 if name in told:
-                    if told[name][place] is None:
-                        told[name][place] = said
+                    if told[name][index] is None:
+                        told[name][index] = said
                 elif name != FIELDS_LEFT_OUT and (value := read_undocumented(key, said)) is not None:
-                    _put_extra(extras, name, place, value, len(rows))
-        return cls._of_values(told, extras, StringInterner() if words is None else words)
+                    _put_extra(extras, name, index, value, len(rows))
+        return cls._from_values(told, extras, StringInterner() if words is None else words)
 
     @classmethod
     def of_models(cls, rows: Iterable[HistoryRow]) -> HistoryTable:
@@ -144,21 +144,21 @@ class HistoryTable:
         return cls.of_rows(said)
 
     @classmethod
-    def _of_values(
+    def _from_values(
         cls, told: Mapping[str, list[Any]], extras: dict[str, Array], words: StringInterner
     ) -> HistoryTable:
         marks = np.zeros(len(told["id"]), "uint8")
-        columns = {name: _texts(told[name], None if name == "id" else words) for name in TEXTS[:2]}
-        columns |= {name: _labels(told[name], words) for name in TEXTS[2:]}
-        columns |= {name: _times(told[name], marks) for name in TIMES}
-        columns["price_hr"] = _numbers(told["price_hr"], amount_in, 0.0, marks)
+        columns = {name: _read_texts(told[name], None if name == "id" else words) for name in TEXTS[:2]}
+        columns |= {name: _read_labels(told[name], words) for name in TEXTS[2:]}
+        columns |= {name: _read_times(told[name], marks) for name in TIMES}
+        columns["price_hr"] = _read_numbers(told["price_hr"], amount_in, 0.0, marks)
         # A credit is a total below 0.
-        columns["total_billed_price"] = _numbers(told["total_billed_price"], number_in, -np.inf, marks)
-        columns |= {name: _counts(told[name], marks) for name in COUNTS}
+        columns["total_billed_price"] = _read_numbers(told["total_billed_price"], number_in, -np.inf, marks)
+        columns |= {name: _read_counts(told[name], marks) for name in COUNTS}
         return cls(columns, extras, marks)
 
     @classmethod
-    def joined(cls, tables: Sequence[HistoryTable]) -> HistoryTable:
+    def concatenate(cls, tables: Sequence[HistoryTable]) -> HistoryTable:
         """Several tables one after the other; they are used up, so that no row is in memory twice."""
         if not tables:
             return cls.of_rows([])
@@ -167,7 +167,7 @@ class HistoryTable:
         extras = _limit_extras(tables)
         return cls(
             {name: np.concatenate([table.columns.pop(name) for table in tables]) for name in _FIELDS},
-            {name: np.concatenate([table._extra(name) for table in tables]) for name in extras},
+            {name: np.concatenate([table._get_extra(name) for table in tables]) for name in extras},
             np.concatenate([table.marks for table in tables]),
         )
 
@@ -179,38 +179,38 @@ class HistoryTable:
             self.marks[which],
         )
 
-    def _extra(self, name: str) -> Array:
+    def _get_extra(self, name: str) -> Array:
         values = self.extras.get(name)
         return np.full(len(self), None, object) if values is None else values
 
-    def key(self, place: int) -> object:
+    def key(self, index: int) -> object:
         """What makes a row that one and no other: its id, or else all that does not change."""
-        told = self.columns["id"][place]
+        told = self.columns["id"][index]
         if told is not None:
             return told
-        return tuple(self.columns[name][place] for name in ("name", "created_at", "terminated_at", "user_id"))
+        return tuple(self.columns[name][index] for name in ("name", "created_at", "terminated_at", "user_id"))
 
     @cached_property
     def is_open(self) -> Array:
         """``bool``: which rows have not ended."""
         return np.asarray(self.columns["terminated_at"] == MISSING)
 
-    def without_repetition(self) -> HistoryTable:
+    def drop_duplicates(self) -> HistoryTable:
         """Of several rows of one id the last."""
         ids = [key for key in self.columns["id"] if key is not None]
         if len(set(ids)) == len(ids):
             return self
-        last = {key or place: place for place, key in enumerate(self.columns["id"])}
+        last = {key or index: index for index, key in enumerate(self.columns["id"])}
         return self[np.array(sorted(last.values()), "int64")]
 
 
-def _put_extra(extras: dict[str, Array], name: str, place: int, value: object, rows: int) -> None:
+def _put_extra(extras: dict[str, Array], name: str, index: int, value: object, rows: int) -> None:
     """Put a value into its column; if there are enough columns without that, count it."""
     if name not in extras and len(extras) - (FIELDS_LEFT_OUT in extras) >= MAX_FIELDS:
         counts = _find_or_add(extras, FIELDS_LEFT_OUT, rows)
-        counts[place] = (counts[place] or 0) + 1
+        counts[index] = (counts[index] or 0) + 1
     else:
-        _find_or_add(extras, name, rows)[place] = value
+        _find_or_add(extras, name, rows)[index] = value
 
 
 def _limit_extras(tables: Sequence[HistoryTable]) -> list[str]:
@@ -220,9 +220,9 @@ def _limit_extras(tables: Sequence[HistoryTable]) -> list[str]:
     for table in tables:
         for name in table.extras.keys() - {*kept, FIELDS_LEFT_OUT}:
             counts = _find_or_add(table.extras, FIELDS_LEFT_OUT, len(table))
-            for place, value in enumerate(table.extras.pop(name)):
+            for index, value in enumerate(table.extras.pop(name)):
                 if value is not None:
-                    counts[place] = (counts[place] or 0) + 1
+                    counts[index] = (counts[index] or 0) + 1
     return kept + [FIELDS_LEFT_OUT] * any(FIELDS_LEFT_OUT in table.extras for table in tables)
 
 
@@ -241,7 +241,7 @@ _EARLIEST, _LATEST = microseconds(EARLIEST), microseconds(LATEST)
 _ALIASES = {name: to_camel(name) for name in _FIELDS}
 
 
-def _texts(values: list[Any], words: StringInterner | None) -> Array:
+def _read_texts(values: list[Any], words: StringInterner | None) -> Array:
     if not set(map(type, values)) <= {str, type(None)}:
         values = [text_in(value) for value in values]
     if words is not None:
@@ -255,31 +255,31 @@ def _texts(values: list[Any], words: StringInterner | None) -> Array:
     return array
 
 
-def _labels(values: list[Any], words: StringInterner) -> Array:
-    array = _texts(values, words)
+def _read_labels(values: list[Any], words: StringInterner) -> Array:
+    array = _read_texts(values, words)
     for nothing in filter(is_no_value, {*array} - {None}):
         array[array == nothing] = None
     return array
 
 
-def _times(values: list[Any], marks: Array) -> Array:
-    plain = _plain_times(values)
+def _read_times(values: list[Any], marks: Array) -> Array:
+    plain = _parse_plain_times(values)
     if plain is not None:
         return np.where((plain >= _EARLIEST) & (plain < _LATEST), plain, MISSING)
     moments = [timestamp_in(value) for value in values]
-    for place, (value, moment) in enumerate(zip(values, moments, strict=True)):
+    for index, (value, moment) in enumerate(zip(values, moments, strict=True)):
         if moment is None:
             # A time that can be read and stands for none, such as the year 1, is as good as left out.
             is_left_out = is_no_value(value) or moment_in(value) is not None
-            marks[place] |= 0 if is_left_out else UNREADABLE
+            marks[index] |= 0 if is_left_out else UNREADABLE
         elif isinstance(value, str) and timestamp_in(f"{value}Z") is not None:
             # With a second zone it could not be read: so it has none.
-            marks[place] |= ODD_TIME
+            marks[index] |= ODD_TIME
     counts = [MISSING if moment is None else microseconds(moment) for moment in moments]
     return np.array(counts, "int64")
 
 
-def _plain_times(values: list[Any]) -> Array | None:
+def _parse_plain_times(values: list[Any]) -> Array | None:
     """Times in the one form that nearly all have, or ``None``."""
     if set(map(type, values)) != {str}:
         return None
@@ -294,25 +294,27 @@ def _plain_times(values: list[Any]) -> Array | None:
         return None
 
 
-def _numbers(values: list[Any], read: Callable[[object], float | None], least: float, marks: Array) -> Array:
+def _read_numbers(
+    values: list[Any], read: Callable[[object], float | None], min_value: float, marks: Array
+) -> Array:
     if set(map(type, values)) <= {float}:
         plain = np.array(values, "float64")
-        if (np.isfinite(plain) & (plain >= least)).all():
+        if (np.isfinite(plain) & (plain >= min_value)).all():
             return plain
-    return _each(values, read, np.nan, "float64", marks)
+    return _read_each(values, read, np.nan, "float64", marks)
 
 
-def _counts(values: list[Any], marks: Array) -> Array:
+def _read_counts(values: list[Any], marks: Array) -> Array:
     if set(map(type, values)) <= {int} and all(0 <= value <= MOST for value in values):
         return np.array(values, "int64")
-    return _each(values, tally_in, MISSING, "int64", marks)
+    return _read_each(values, tally_in, MISSING, "int64", marks)
 
 
-def _each(
+def _read_each(
     values: list[Any], read: Callable[[object], float | None], missing: float, dtype: str, marks: Array
 ) -> Array:
     found = [read(value) for value in values]
-    for place, (value, number) in enumerate(zip(values, found, strict=True)):
+    for index, (value, number) in enumerate(zip(values, found, strict=True)):
         if number is None and not is_no_value(value):
-            marks[place] |= UNREADABLE
+            marks[index] |= UNREADABLE
     return np.array([missing if number is None else number for number in found], dtype)

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 __all__ = ["ConcurrencyLimiter", "LimiterClosed"]
 
 # How often somebody who waits for a place looks whether the connection is still there.
-_LOOK_S = 0.25
+_CHECK_INTERVAL_S = 0.25
 
 
 class LimiterClosed(Exception):
@@ -22,14 +22,14 @@ class ConcurrencyLimiter:
 
     Parameters
     ----------
-    most : int
+    max_requests : int
         So many.
     is_over : callable
         Whether nobody need wait any longer, for nothing can be sent.
     """
 
-    def __init__(self, most: int, is_over: Callable[[], bool]) -> None:
-        self._most = most
+    def __init__(self, max_requests: int, is_over: Callable[[], bool]) -> None:
+        self._max_requests = max_requests
         self._is_over = is_over
         self._passing = 0
         self._closed_until = 0.0
@@ -37,15 +37,15 @@ class ConcurrencyLimiter:
         self._changed = threading.Condition()
 
     @contextmanager
-    def passed(self) -> Iterator[None]:
+    def slot(self) -> Iterator[None]:
         """Wait until there is room, and take it."""
         with self._changed:
-            self._enter(0.0)
+            self._acquire_slot(0.0)
         try:
             yield
         finally:
             with self._changed:
-                self._leave()
+                self._release_slot()
 
     def pause(self, pause_s: float, is_too_much: bool) -> None:
         """Give one's place to others for some seconds, and wait for another one.
@@ -61,13 +61,13 @@ class ConcurrencyLimiter:
             now = time.monotonic()
             if is_too_much:
                 if now >= self._closed_until:
-                    self._most = max(1, self._most // 2)
+                    self._max_requests = max(1, self._max_requests // 2)
                 self._closed_until = max(self._closed_until, now + pause_s)
-            self._leave()
+            self._release_slot()
             try:
-                self._enter(now + pause_s)
+                self._acquire_slot(now + pause_s)
             except BaseException:
-                # Whoever has passed leaves once more.
+                # Whoever has slot leaves once more.
                 self._passing += 1
                 raise
 
@@ -77,16 +77,16 @@ class ConcurrencyLimiter:
             self._is_closed = True
             self._changed.notify_all()
 
-    def _enter(self, earliest: float) -> None:
+    def _acquire_slot(self, earliest: float) -> None:
         while not self._is_over():
             if self._is_closed:
                 raise LimiterClosed
             rest_s = max(earliest, self._closed_until) - time.monotonic()
-            if rest_s <= 0 and self._passing < self._most:
+            if rest_s <= 0 and self._passing < self._max_requests:
                 break
-            self._changed.wait(min(rest_s, _LOOK_S) if rest_s > 0 else _LOOK_S)
+            self._changed.wait(min(rest_s, _CHECK_INTERVAL_S) if rest_s > 0 else _CHECK_INTERVAL_S)
         self._passing += 1
 
-    def _leave(self) -> None:
+    def _release_slot(self) -> None:
         self._passing -= 1
         self._changed.notify_all()

@@ -26,10 +26,10 @@ __all__ = [
 
 _VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
 _NO_TAGS = "tags (!name) are not used here; quote a value that begins with !"
-_LONGEST_LINE = 1_000
-_LONGEST_PROBLEM = 200
-_MOST_FILLED_CHARACTERS = 1_000_000
-_HALF_PAIR = re.compile("[\ud800-\udfff]")
+_MAX_LINE_CHARS = 1_000
+_MAX_PROBLEM_CHARS = 200
+_MAX_FILLED_CHARS = 1_000_000
+_UNPAIRED_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def find_plaintext_secrets(text: str) -> list[str]:
@@ -42,7 +42,7 @@ def find_plaintext_secrets(text: str) -> list[str]:
     try:
         return list(
             dict.fromkeys(
-                name for name, value in _named_texts(load_text(text)) if is_written_out(name, value)
+                name for name, value in _iter_named_texts(load_text(text)) if is_written_out(name, value)
             )
         )
     except InvalidRequest:
@@ -60,7 +60,7 @@ def is_written_out(name: str, value: str) -> bool:
     return bool(value) and not has_variable and sounds_secret(name)
 
 
-def _named_texts(body: Any) -> Iterator[tuple[str, str]]:
+def _iter_named_texts(body: Any) -> Iterator[tuple[str, str]]:
     """Yield the texts in a body, each with its name; in the API's form, variables have theirs in "key"."""
     waiting = [("", body)]
     while waiting:
@@ -162,9 +162,9 @@ def load_yaml(text: str, first_line: int) -> Any:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" at line {mark.line + first_line}, column {mark.column + 1}" if mark else ""
-        around = text[max(0, mark.index - _LONGEST_LINE) : mark.index + _LONGEST_LINE] if mark else ""
+        around = text[max(0, mark.index - _MAX_LINE_CHARS) : mark.index + _MAX_LINE_CHARS] if mark else ""
         hint = "; quote '${…}' inside braces" if re.search(r"\{[^}\n]*\$\{", around) else ""
-        problem = sanitize(error.problem)[:_LONGEST_PROBLEM]
+        problem = sanitize(error.problem)[:_MAX_PROBLEM_CHARS]
         if "tag handle" in problem:
             problem = _NO_TAGS
         raise InvalidRequest(f"the YAML does not parse{place}: {problem}{hint}. Nothing was sent") from None
@@ -189,7 +189,7 @@ def substitute_variables(value: Any, variable: Callable[[str], str]) -> Any:
         nonlocal filled
         text = variable(name)
         filled += len(text)
-        if filled > _MOST_FILLED_CHARACTERS:
+        if filled > _MAX_FILLED_CHARS:
             raise InvalidRequest("The values of the variables are too long together. Nothing was sent")
         return text
 
@@ -203,7 +203,7 @@ def _fill_value(value: Any, variable: Callable[[str], str]) -> Any:
         return [_fill_value(item, variable) for item in value]
     if not isinstance(value, str):
         return value
-    if _HALF_PAIR.search(value):
+    if _UNPAIRED_SURROGATE.search(value):
         raise InvalidRequest("a text holds half of a character (a lone surrogate). Nothing was sent")
 
     def replace(match: re.Match[str]) -> str:

@@ -30,7 +30,7 @@ from primepods_magic.api.validation.size_limits import check_size, shorten_word
 from .parser import load_text, reject_variable, substitute_variables
 
 __all__ = [
-    "MOST_PODS",
+    "MAX_PODS",
     "PodSpec",
     "parse_spec",
     "parse_specs",
@@ -39,7 +39,7 @@ __all__ = [
     "with_own_names",
 ]
 
-MOST_PODS = 100
+MAX_PODS = 100
 """How many pods one spec can ask for: a slip of the finger must not rent thousands."""
 
 SHORT_NAMES = {
@@ -51,11 +51,11 @@ SHORT_NAMES = {
 }
 
 
-def _as_list(value: object) -> object:
+def _wrap_in_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
 
 
-def _env_list(value: object) -> object:
+def _list_env_vars(value: object) -> object:
     if isinstance(value, Mapping):
         return [{"key": str(key), "value": item} for key, item in value.items()]
     return value
@@ -77,17 +77,17 @@ class PodSpec(PodRequest):
     gpu_type: Name | None = None  # type: ignore[assignment]
     socket: Name | None = None  # type: ignore[assignment]
     gpu_count: PositiveInt | None = None  # type: ignore[assignment]
-    env_vars: Annotated[list[EnvVar] | None, BeforeValidator(_env_list)] = None
+    env_vars: Annotated[list[EnvVar] | None, BeforeValidator(_list_env_vars)] = None
     provider: Name | None = None
     region: Name | None = None
-    disks: Annotated[list[Name] | None, BeforeValidator(_as_list)] = None
+    disks: Annotated[list[Name] | None, BeforeValidator(_wrap_in_list)] = None
     team: Name | None = None
-    team_member_ids: Annotated[list[Name] | None, BeforeValidator(_as_list)] = None
+    team_member_ids: Annotated[list[Name] | None, BeforeValidator(_wrap_in_list)] = None
     shared_with_team: bool | None = None
 
     @field_validator("gpu_type")
     @classmethod
-    def _as_the_api_spells_it(cls, gpu_type: str | None) -> str | None:
+    def _normalize_gpu_type(cls, gpu_type: str | None) -> str | None:
         return _SPELLING.get((gpu_type or "").casefold(), gpu_type)
 
     @property
@@ -165,7 +165,7 @@ def parse_specs(
     check_size(body)
     body = substitute_variables(body, variable or reject_variable)
     if is_json:
-        return [_from_request(create_request(body))]
+        return [_build_spec(create_request(body))]
     if body is None:
         raise InvalidRequest("the cell has no spec; the shortest is 'gpu: H100_80GB'. Nothing was sent")
     forms = body if isinstance(body, list) else [body]
@@ -174,8 +174,8 @@ def parse_specs(
     specs: list[PodSpec] = []
     for form in forms:
         specs += specs_from_mapping(form)
-        if len(specs) > MOST_PODS:
-            raise InvalidRequest(f"More than {MOST_PODS} pods are described. Nothing was sent")
+        if len(specs) > MAX_PODS:
+            raise InvalidRequest(f"More than {MAX_PODS} pods are described. Nothing was sent")
     return with_own_names(specs)
 
 
@@ -219,12 +219,12 @@ def _read_count(wanted: object) -> int:
     if (
         digits.isascii()
         and digits.isdigit()
-        and len(digits) <= len(str(MOST_PODS))
-        and int(digits) <= MOST_PODS
+        and len(digits) <= len(str(MAX_PODS))
+        and int(digits) <= MAX_PODS
     ):
         return int(digits)
     given = shorten_word(text) if text else f"a {type(wanted).__name__}"
-    raise InvalidRequest(f"'pods' is a number from 1 to {MOST_PODS}, not '{given}'. Nothing was sent")
+    raise InvalidRequest(f"'pods' is a number from 1 to {MAX_PODS}, not '{given}'. Nothing was sent")
 
 
 def with_own_names(specs: list[PodSpec]) -> list[PodSpec]:
@@ -282,7 +282,7 @@ def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) 
     try:
         spec = PodSpec.model_validate(given)
     except ValidationError as error:
-        problems += [_in_users_words(problem, key_of) for problem in describe_problems(error, PodSpec)]
+        problems += [_use_given_keys(problem, key_of) for problem in describe_problems(error, PodSpec)]
     else:
         problems += problems_between(spec)
         if needs_gpu and not spec.gpu_type and not spec.cloud_id and not problems:
@@ -292,14 +292,14 @@ def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) 
     raise InvalidRequest(f"{join_problems(problems)}. Nothing was sent")
 
 
-def _in_users_words(problem: str, key_of: Mapping[str, str]) -> str:
+def _use_given_keys(problem: str, key_of: Mapping[str, str]) -> str:
     match = re.match(r"'([^'.]+)", problem)
     if match and match[1] in key_of:
         return f"'{key_of[match[1]]}{problem[match.end() :]}"
     return problem
 
 
-def _from_request(request: CreateRequest) -> PodSpec:
+def _build_spec(request: CreateRequest) -> PodSpec:
     return PodSpec(
         **{name: getattr(request.pod, name) for name in PodRequest.model_fields},
         provider=request.provider.type,

@@ -27,7 +27,7 @@ _BLOCK = re.compile(r"# pod ([\w-]+) of ([0-9a-f]+)\s*$")
 _PLAIN_ID = re.compile(r"[\w-]{1,100}", re.ASCII)
 # ssh has no way to write these in a path: quotes, line ends, environment variables, escapes.
 _UNQUOTABLE = re.compile(r'["\x00-\x1f\x7f]|\$\{' + (r"|\\" if os.sep == "/" else ""))
-_LONGEST_NAME = 60
+_MAX_NAME_CHARS = 60
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def ssh_commands(pod: PodDetails) -> tuple[str | None, ...]:
     targets = pod.connections
     if not any(targets):
         raise InvalidRequest(
-            f"'{sanitize(pod.name)}' has no connection ({sanitize(pod.status)}); {_what_to_do(pod)}"
+            f"'{sanitize(pod.name)}' has no connection ({sanitize(pod.status)}); {_suggest_next_step(pod)}"
         )
     return tuple(target.command if target else None for target in targets)
 
@@ -106,24 +106,24 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
         raise InvalidRequest(
             f"the id of '{sanitize(pod.name)}' cannot be written into a configuration of ssh"
         )
-    path, known_hosts = _files()
+    path, known_hosts = _find_files()
     account = sha256(connection.account.encode("utf-8", "replace")).hexdigest()[:12]
     pods = connection.client.list_all_pods()
     live = {other.id for other in pods if other.is_live}
     running = {other.id for other in pods if any(other.connections)}
-    keys, notes = _identity()
+    keys, notes = _find_identity()
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked(path.with_suffix(".lock")):
-            blocks = dict(_blocks(path))
+            blocks = dict(_parse_blocks(path))
             gone = {key for key in blocks if key[1] == account and key[0] not in live}
             kept = {key: text for key, text in blocks.items() if key not in gone | {(pod.id, account)}}
             for pod_id, whose in kept:
                 if whose == account and pod_id not in running:
                     # The heading stays, so that the host key is forgotten when the pod is gone.
                     kept[pod_id, whose] = f"# pod {pod_id} of {whose}\n"
-            name = _free_name(pod, kept.values())
-            hosts, text = _host_blocks(pod, name, known_hosts, keys)
+            name = _choose_host_name(pod, kept.values())
+            hosts, text = _format_host_blocks(pod, name, known_hosts, keys)
             kept[pod.id, account] = f"# pod {pod.id} of {account}\n{text}"
             write_atomically(path, "\n".join(kept.values()))
             _forget_host_keys(known_hosts, {pod_id for pod_id, _ in gone})
@@ -133,10 +133,10 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
             f"'%pods ssh {pod.cli_name}' shows the command without it"
         ) from None
     obstacle = find_obstacle(path, hosts)
-    return SshConfig(path, hosts, _include_line(path) if obstacle else None, obstacle, notes)
+    return SshConfig(path, hosts, _format_include_line(path) if obstacle else None, obstacle, notes)
 
 
-def _what_to_do(pod: PodDetails) -> str:
+def _suggest_next_step(pod: PodDetails) -> str:
     if not pod.is_live:
         return "it is over"
     told = pod.ssh_connection if isinstance(pod.ssh_connection, list) else [pod.ssh_connection]
@@ -150,7 +150,7 @@ def _what_to_do(pod: PodDetails) -> str:
     return f"'%pods wait {pod.cli_name}' waits for it"
 
 
-def _files() -> tuple[Path, Path]:
+def _find_files() -> tuple[Path, Path]:
     folder = find_folder("config")
     if folder is None:
         raise InvalidRequest("the home folder is unknown, so there is no place for Host blocks")
@@ -162,7 +162,7 @@ def _files() -> tuple[Path, Path]:
     return folder / "ssh_config", folder / "known_hosts"
 
 
-def _blocks(path: Path) -> Iterator[tuple[tuple[str, str], str]]:
+def _parse_blocks(path: Path) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield the blocks of the file by pod and account; what is not ours in it is not kept."""
     lines = _read_lines(path)
     starts = [place for place, line in enumerate(lines) if _BLOCK.match(line)]
@@ -180,10 +180,10 @@ def _read_lines(path: Path) -> list[str]:
         return []
 
 
-def _free_name(pod: PodDetails, others: Iterable[str]) -> str:
+def _choose_host_name(pod: PodDetails, others: Iterable[str]) -> str:
     """Return what to type after ``ssh``: the pod's name, with its id if another one has that name."""
     pod_id = pod.id or ""
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", pod.name or "")[:_LONGEST_NAME].strip("-.")
+    plain = re.sub(r"[^A-Za-z0-9._-]+", "-", pod.name or "")[:_MAX_NAME_CHARS].strip("-.")
     name = f"pod-{plain or pod_id}"
     taken = {word for text in others for word in re.findall(r"^Host (\S+)$", text, re.MULTILINE)}
     for free in (name, f"{name}-{pod_id[:6]}"):
@@ -192,7 +192,7 @@ def _free_name(pod: PodDetails, others: Iterable[str]) -> str:
     return f"{name}-{pod_id}"
 
 
-def _host_blocks(
+def _format_host_blocks(
     pod: PodDetails, name: str, known_hosts: Path, keys: tuple[Path, ...]
 ) -> tuple[tuple[str, ...], str]:
     hosts, blocks = [], []
@@ -205,11 +205,11 @@ def _host_blocks(
             f"User {target.user}",
             f"Port {target.port}",
             f"HostKeyAlias {pod.id}-{number}",
-            f"UserKnownHostsFile {_quoted(known_hosts)}",
+            f"UserKnownHostsFile {_quote_path(known_hosts)}",
             "StrictHostKeyChecking accept-new",
             "HashKnownHosts no",
             "CheckHostIP no",
-            *(f"IdentityFile {_quoted(key)}" for key in keys),
+            *(f"IdentityFile {_quote_path(key)}" for key in keys),
             # An agent with many keys would use up the tries that the server allows.
             *("IdentitiesOnly yes" for _ in keys),
         ]
@@ -218,7 +218,7 @@ def _host_blocks(
     return tuple(hosts), "".join(blocks)
 
 
-def _identity() -> tuple[tuple[Path, ...], tuple[str, ...]]:
+def _find_identity() -> tuple[tuple[Path, ...], tuple[str, ...]]:
     """Return the key that was chosen for the official command line, and what is wrong with that choice."""
     chosen: object = os.environ.get("PRIME_SSH_KEY_PATH")
     source = "PRIME_SSH_KEY_PATH"
@@ -245,7 +245,7 @@ def _identity() -> tuple[tuple[Path, ...], tuple[str, ...]]:
     return (found[0],), ()
 
 
-def _quoted(path: Path) -> str:
+def _quote_path(path: Path) -> str:
     return '"' + str(path).replace("%", "%%") + '"'
 
 
@@ -256,6 +256,6 @@ def _forget_host_keys(known_hosts: Path, pod_ids: set[str]) -> None:
         write_atomically(known_hosts, "\n".join(kept))
 
 
-def _include_line(path: Path) -> str:
+def _format_include_line(path: Path) -> str:
     place = shorten_path(path)
     return f'Include "{place}"' if " " in place else f"Include {place}"

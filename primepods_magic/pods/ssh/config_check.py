@@ -33,7 +33,7 @@ _INCLUDE = re.compile(r"^\s*Include[\s=].*$", re.MULTILINE | re.IGNORECASE)
 _TILDE = re.compile(r'(?<=[\s="])~/')
 
 
-class _NoAnswer(Exception):
+class _SshCheckError(Exception):
     """ssh cannot be asked; the message says why."""
 
 
@@ -51,12 +51,12 @@ def find_obstacle(ours: Path, hosts: Iterable[str]) -> str | None:
     if home is None:
         return _NOT_INCLUDED
     try:
-        with _readable_config(home / ".ssh" / "config", home) as (readable, text):
+        with _open_readable_config(home / ".ssh" / "config", home) as (readable, text):
             for host in hosts:
                 obstacle = _compare_settings(ours, readable, host, text)
                 if obstacle:
                     return obstacle
-    except _NoAnswer as error:
+    except _SshCheckError as error:
         return str(error)
     except OSError as error:
         return f"whether {_CONFIG} includes it cannot be found out ({describe_error(error)})"
@@ -84,18 +84,18 @@ def _compare_settings(ours: Path, config: Path | None, host: str, text: str) -> 
 
 
 @contextlib.contextmanager
-def _readable_config(config: Path, home: Path) -> Iterator[tuple[Path | None, str]]:
+def _open_readable_config(config: Path, home: Path) -> Iterator[tuple[Path | None, str]]:
     """Yield the file to ask ssh about, and its text. It is ``None`` if ssh itself finds it: ssh takes ``~``
     from the password file alone, and otherwise needs one in which ``~`` is this process's home."""
-    is_found = _passwd_home() in (None, str(home))
+    is_found = _read_passwd_home() in (None, str(home))
     try:
         text = read_plain_file(config).decode("utf-8", "surrogateescape")
     except (FileNotFoundError, NotADirectoryError):
         if not is_found:
-            raise _NoAnswer(_NOT_INCLUDED) from None
+            raise _SshCheckError(_NOT_INCLUDED) from None
         text = ""
     except OSError as error:
-        raise _NoAnswer(f"{_CONFIG} cannot be read ({describe_error(error)})") from None
+        raise _SshCheckError(f"{_CONFIG} cannot be read ({describe_error(error)})") from None
     if is_found:
         yield None, text
         return
@@ -105,7 +105,7 @@ def _readable_config(config: Path, home: Path) -> Iterator[tuple[Path | None, st
         yield Path(copy.name), text
 
 
-def _passwd_home() -> str | None:
+def _read_passwd_home() -> str | None:
     """Return the home folder that the password file has for this user."""
     try:
         import pwd
@@ -119,13 +119,15 @@ def _ask_ssh(config: Path | None, host: str) -> dict[str, list[str]]:
     """Return the settings of a host as ssh itself reads them, from one file or from wherever it does."""
     ssh = shutil.which("ssh")
     if ssh is None:
-        raise _NoAnswer(f"there is no ssh client here to say whether {_CONFIG} includes it")
+        raise _SshCheckError(f"there is no ssh client here to say whether {_CONFIG} includes it")
     try:
         returned, out, complaint = _run_briefly([ssh, "-G", *(["-F", str(config)] if config else []), host])
     except subprocess.TimeoutExpired:
-        raise _NoAnswer(f"ssh did not say within {_TIMEOUT_S:.0f} s whether {_CONFIG} includes it") from None
+        raise _SshCheckError(
+            f"ssh did not say within {_TIMEOUT_S:.0f} s whether {_CONFIG} includes it"
+        ) from None
     except OSError as error:
-        raise _NoAnswer(
+        raise _SshCheckError(
             f"ssh cannot be asked whether {_CONFIG} includes it ({describe_error(error)})"
         ) from None
     settings: dict[str, list[str]] = {}
@@ -135,7 +137,7 @@ def _ask_ssh(config: Path | None, host: str) -> dict[str, list[str]]:
     if returned or "hostname" not in settings:
         said = complaint.decode("utf-8", "replace")
         said = said.replace(str(config), _CONFIG) if config else said
-        raise _NoAnswer(f"ssh cannot read {_CONFIG} ({_first_complaint(said)})")
+        raise _SshCheckError(f"ssh cannot read {_CONFIG} ({_find_first_complaint(said)})")
     return settings
 
 
@@ -161,6 +163,6 @@ def _run_briefly(words: list[str]) -> tuple[int, bytes, bytes]:
     return process.returncode, out, complaint
 
 
-def _first_complaint(said: str) -> str:
+def _find_first_complaint(said: str) -> str:
     lines = [line for line in said.splitlines() if "Pseudo-terminal" not in line and line.strip()]
     return sanitize(lines[0])[:200] if lines else "it does not say why"

@@ -19,8 +19,8 @@ from primepods_magic.pods.connection.connection import Connection
 
 __all__ = ["add_key", "fingerprint", "list_keys", "make_primary"]
 
-_USUAL_FILES = ("id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub")
-_LARGEST_FILE = 20_000
+_DEFAULT_FILES = ("id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub")
+_MAX_FILE_BYTES = 20_000
 _PRIVATE = (b"PRIVATE KEY", b"PuTTY-User-Key-File")
 
 
@@ -57,8 +57,8 @@ def add_key(connection: Connection, file: str | None = None, *, name: str | None
     --------
     >>> add_key(connection, "~/.ssh/id_ed25519.pub", name="laptop")          # doctest: +SKIP
     """
-    path = expand_path(file) if file else _usual_file()
-    text = _public_key_in(path)
+    path = expand_path(file) if file else _find_default_key()
+    text = _read_public_key(path)
     there = connection.client.list_ssh_keys()
     for key in there:
         if (key.public_key or "").split()[:2] == text.split()[:2]:
@@ -115,26 +115,26 @@ def fingerprint(public_key: str | None) -> str | None:
     return f"SHA256:{base64.b64encode(hashlib.sha256(blob).digest()).decode().rstrip('=')}"
 
 
-def _usual_file() -> Path:
+def _find_default_key() -> Path:
     home = find_home()
     if home is None:
         raise InvalidRequest(
             "the home folder is unknown: name the file with your public key. Nothing was sent"
         )
-    for name in _USUAL_FILES:
+    for name in _DEFAULT_FILES:
         path = home / ".ssh" / name
         if os.path.isfile(path):
             return path
     raise InvalidRequest(
-        f"there is no {', '.join(_USUAL_FILES)} in ~/.ssh; name a file, or make a key with "
+        f"there is no {', '.join(_DEFAULT_FILES)} in ~/.ssh; name a file, or make a key with "
         "'ssh-keygen -t ed25519'. Nothing was sent"
     )
 
 
-def _public_key_in(path: Path) -> str:
+def _read_public_key(path: Path) -> str:
     name = sanitize(path.name)
     try:
-        raw = read_plain_file(path, max_bytes=_LARGEST_FILE)
+        raw = read_plain_file(path, max_bytes=_MAX_FILE_BYTES)
     except (OSError, ValueError) as error:
         reason = describe_error(error) if isinstance(error, OSError) else "it is not a path"
         raise InvalidRequest(f"'{name}' cannot be read ({reason}). Nothing was sent") from None

@@ -15,12 +15,12 @@ __all__ = ["join_background", "run_concurrently", "run_in_background"]
 
 T = TypeVar("T")
 
-_LONGEST_JOIN_S = 5.0
+_MAX_JOIN_S = 5.0
 _threads: WeakKeyDictionary[object, set[threading.Thread]] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
-def _in_child() -> None:
+def _reset_in_child() -> None:
     """In a child process none of the threads is there, and one of them may have held the lock."""
     global _lock
     _lock = threading.Lock()
@@ -28,7 +28,7 @@ def _in_child() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def run_in_background(owner: object, work: Callable[[], T]) -> Future[T]:
@@ -122,4 +122,4 @@ def join_background(owner: object) -> None:
     with _lock:
         threads = set(_threads.get(owner, set()))
     for thread in threads - {threading.current_thread()}:
-        thread.join(timeout=_LONGEST_JOIN_S)
+        thread.join(timeout=_MAX_JOIN_S)

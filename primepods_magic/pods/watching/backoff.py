@@ -17,13 +17,13 @@ SANDBOX_INTERVAL_S = 0.5
 LIVE_INTERVAL_S = 5.0
 
 # A minute of the live service: most of what happens to a pod happens sooner.
-_QUIET_LOOKS = 12
-_SLOWEST_WHILE_COMING_UP = 2.0
-_SLOWEST_WHEN_SETTLED = 6.0
-_SLOWEST_IN_TROUBLE = 8.0
-_LONGEST_BACKOFF_S = 30.0
+_QUIET_POLLS = 12
+_MAX_FACTOR_WHILE_STARTING = 2.0
+_MAX_FACTOR_WHEN_SETTLED = 6.0
+_MAX_FACTOR_AFTER_FAILURE = 8.0
+_MAX_BACKOFF_S = 30.0
 # A service that asks for more is asked again all the same; it may have meant something else.
-_LONGEST_RETRY_AFTER_S = 300.0
+_MAX_RETRY_AFTER_S = 300.0
 
 
 class PollBackoff:
@@ -36,43 +36,43 @@ class PollBackoff:
 
     Examples
     --------
-    >>> pace = PollBackoff(jitter=lambda: 1.0)
-    >>> pace.delay_s(5.0)
+    >>> backoff = PollBackoff(jitter=lambda: 1.0)
+    >>> backoff.delay_s(5.0)
     5.0
-    >>> pace.failed()
-    >>> pace.failed()
-    >>> pace.delay_s(5.0)
+    >>> backoff.record_failure()
+    >>> backoff.record_failure()
+    >>> backoff.delay_s(5.0)
     20.0
     """
 
     def __init__(self, jitter: Callable[[], float] = random.random) -> None:
         self._jitter = jitter
-        self._quiet_looks = 0
+        self._quiet_polls = 0
         self._failures = 0
         self._is_settled = False
         self._retry_after_s = 0.0
 
-    def looked(self, *, changed: bool, settled: bool) -> None:
+    def record_success(self, *, changed: bool, settled: bool) -> None:
         """A look went well: did anything change, and is there anything left to wait for?"""
-        self._quiet_looks = 0 if changed else self._quiet_looks + 1
+        self._quiet_polls = 0 if changed else self._quiet_polls + 1
         self._is_settled = settled
         self._failures, self._retry_after_s = 0, 0.0
 
-    def failed(self, retry_after_s: float | None = None) -> None:
-        """A look failed, and the service may have said when to come back."""
+    def record_failure(self, retry_after_s: float | None = None) -> None:
+        """A look record_failure, and the service may have said when to come back."""
         self._failures += 1
-        self._retry_after_s = min(retry_after_s or 0.0, _LONGEST_RETRY_AFTER_S)
+        self._retry_after_s = min(retry_after_s or 0.0, _MAX_RETRY_AFTER_S)
 
-    def hurry(self) -> None:
+    def reset(self) -> None:
         """Somebody has begun to watch: what was quiet so far says nothing of that."""
-        self._quiet_looks = 0
+        self._quiet_polls = 0
 
     def delay_s(self, interval_s: float) -> float:
         """Seconds until the next look, where one each ``interval_s`` is wanted."""
         if self._failures:
-            longest_s = max(interval_s, min(interval_s * _SLOWEST_IN_TROUBLE, _LONGEST_BACKOFF_S))
+            longest_s = max(interval_s, min(interval_s * _MAX_FACTOR_AFTER_FAILURE, _MAX_BACKOFF_S))
             # Beyond a few doublings only the limit counts, and the power would grow without one.
             wait_s = min(interval_s * 2.0 ** min(self._failures, 10), longest_s)
             return max(wait_s * (0.75 + 0.25 * self._jitter()), interval_s, self._retry_after_s)
-        slowest = _SLOWEST_WHEN_SETTLED if self._is_settled else _SLOWEST_WHILE_COMING_UP
-        return interval_s * min(max(1.0, self._quiet_looks / _QUIET_LOOKS), slowest)
+        slowest = _MAX_FACTOR_WHEN_SETTLED if self._is_settled else _MAX_FACTOR_WHILE_STARTING
+        return interval_s * min(max(1.0, self._quiet_polls / _QUIET_POLLS), slowest)

@@ -36,19 +36,19 @@ class Estimator:
     Examples
     --------
     >>> from datetime import timezone
-    >>> forecast, start = Estimator(), datetime(2026, 11, 24, tzinfo=timezone.utc)
+    >>> estimator, start = Estimator(), datetime(2026, 11, 24, tzinfo=timezone.utc)
     >>> def installing(percent):
     ...     return PodDetails(id="a", status="ACTIVE", installation_status="IN_PROGRESS",
     ...                       installation_progress=percent, price_hr=36.0, created_at=start)
-    >>> _ = forecast.learn([installing(20)], start + timedelta(seconds=100))
-    >>> forecast.learn([installing(40)], start + timedelta(seconds=200))["a"]
+    >>> _ = estimator.update([installing(20)], start + timedelta(seconds=100))
+    >>> estimator.update([installing(40)], start + timedelta(seconds=200))["a"]
     Estimate(left_s=300.0, cost_usd=2.0, ended_at=None)
     """
 
     def __init__(self) -> None:
         self._seen: dict[str, _PodHistory] = {}
 
-    def learn(self, pods: Iterable[PodDetails], at: datetime) -> Mapping[str, Estimate]:
+    def update(self, pods: Iterable[PodDetails], at: datetime) -> Mapping[str, Estimate]:
         """Take in what was seen of all watched pods, and estimate.
 
         Parameters
@@ -63,15 +63,15 @@ class Estimator:
         mapping of str to Outlook
             By the pods' ids.
         """
-        seen, outlooks = {}, {}
+        seen, estimates = {}, {}
         for pod in pods:
             if pod.id:
-                note = seen[pod.id] = self._note(pod, at)
-                outlooks[pod.id] = Estimate(_left_s(pod, note), note.cost_usd, note.ended_at)
+                note = seen[pod.id] = self._update_history(pod, at)
+                estimates[pod.id] = Estimate(_estimate_left_s(pod, note), note.cost_usd, note.ended_at)
         self._seen = seen
-        return outlooks
+        return estimates
 
-    def _note(self, pod: PodDetails, at: datetime) -> _PodHistory:
+    def _update_history(self, pod: PodDetails, at: datetime) -> _PodHistory:
         note = self._seen.get(pod.id or "")
         rate_usd_hr, end = burn_usd_hr([pod]), end_of(pod)
         is_first = note is None
@@ -109,7 +109,7 @@ def _is_installing(pod: PodDetails) -> bool:
     return pod.status == PodStatus.ACTIVE and pod.installation_status in under_way and not pod.is_installed
 
 
-def _left_s(pod: PodDetails, note: _PodHistory) -> float | None:
+def _estimate_left_s(pod: PodDetails, note: _PodHistory) -> float | None:
     """At the speed seen so far; nothing is said before there is one."""
     if note.percent_at_first is None or note.first_at is None or pod.installation_progress is None:
         return None

@@ -37,10 +37,10 @@ if TYPE_CHECKING:
 __all__ = ["Poller"]
 
 # A request that is under way may take longer; its thread is a daemon and says nothing any more.
-_LONGEST_JOIN_S = 5.0
-_LONGEST_JOIN_AT_EXIT_S = 1.0
+_MAX_JOIN_S = 5.0
+_MAX_JOIN_AT_EXIT_S = 1.0
 # Looking again does not help, whatever is wrong with the network.
-_FINAL = (AuthenticationError, ConnectionClosed, NotConfigured, PermissionDenied)
+_FINAL_ERRORS = (AuthenticationError, ConnectionClosed, NotConfigured, PermissionDenied)
 
 
 class Poller:
@@ -52,20 +52,20 @@ class Poller:
     ----------
     connection : BaseConnection
         Where the pods are. Its clock decides what time it is and waits.
-    pace : Pace, optional
+    backoff : Pace, optional
         How often to look.
     """
 
-    def __init__(self, connection: BaseConnection, *, pace: PollBackoff | None = None) -> None:
+    def __init__(self, connection: BaseConnection, *, backoff: PollBackoff | None = None) -> None:
         self._connection = connection
-        self._pace = pace or PollBackoff()
-        self._lookout = StatusReader(connection)
-        self._forecast = Estimator()
+        self._backoff = backoff or PollBackoff()
+        self._status_reader = StatusReader(connection)
+        self._estimator = Estimator()
         self._watches: list[Watch] = []
         self._lock = threading.Lock()
         self._wake = threading.Event()
         self._due_s = 0.0
-        self._look_number = 0
+        self._poll_number = 0
         self._stopped = False
         self._thread: threading.Thread | None = None
         connection.agreements.on_ended = self.look_soon
@@ -111,7 +111,7 @@ class Poller:
         watch = Watch(
             first,
             clock=self.clock,
-            forget=self._forget,
+            forget=self._remove_watch,
             listener=listener,
             joins=joins,
             is_over=is_over,
@@ -121,13 +121,15 @@ class Poller:
                 raise ConnectionClosed(
                     "this belongs to a connection that was closed since. '%pods show NAME' finds a pod again"
                 )
-            self._pace.hurry()
+            self._backoff.reset()
             due_s = self.clock.monotonic() + (0.0 if at_once else self._connection.interval_s())
             self._watches.append(watch)
             try:
                 if self._thread is None:
                     self._due_s = due_s
-                    thread = threading.Thread(target=self._run, name="primepods-watch", daemon=True)
+                    thread = threading.Thread(
+                        target=self._poll_until_stopped, name="primepods-watch", daemon=True
+                    )
                     thread.start()
                     self._thread = thread
                 else:
@@ -144,7 +146,7 @@ class Poller:
         with self._lock:
             self._due_s = self.clock.monotonic()
             self._wake.set()
-            return self._look_number + 1
+            return self._poll_number + 1
 
     def stop(self) -> None:
         """Stop watching, wait until the thread has ended, and tell whoever was still watching."""
@@ -153,7 +155,7 @@ class Poller:
             thread = self._thread
         self._wake.set()
         if thread is not None and thread is not threading.current_thread():
-            thread.join(timeout=_LONGEST_JOIN_S)
+            thread.join(timeout=_MAX_JOIN_S)
         self._end_all("the connection was closed", ConnectionClosed("the connection was closed"))
 
     def stop_at_exit(self) -> None:
@@ -162,18 +164,18 @@ class Poller:
         self._stopped = True
         self._wake.set()
         if thread is not None:
-            thread.join(timeout=_LONGEST_JOIN_AT_EXIT_S)
+            thread.join(timeout=_MAX_JOIN_AT_EXIT_S)
 
-    def _forget(self, watch: Watch) -> None:
+    def _remove_watch(self, watch: Watch) -> None:
         with self._lock:
             self._watches = [other for other in self._watches if other is not watch]
             if not self._watches:
                 self._wake.set()
 
-    def _run(self) -> None:
+    def _poll_until_stopped(self) -> None:
         try:
             while self._wait_until_due():
-                self._look()
+                self._poll_once()
         except BaseException as error:  # noqa: BLE001 - on a thread nobody else would hear of it
             if not self._stopped:
                 self._end_all(error_words(error), error)
@@ -194,11 +196,11 @@ class Poller:
             if wait_s <= 0 or not self.clock.wait(self._wake, wait_s):
                 return True
 
-    def _look(self) -> None:
+    def _poll_once(self) -> None:
         with self._lock:
             watches = list(self._watches)
-            self._look_number += 1
-            number = self._look_number
+            self._poll_number += 1
+            number = self._poll_number
             # Whoever wants a look from now on, wants another one than this.
             self._due_s = math.inf
         watched: dict[str, PodDetails] = {}
@@ -209,27 +211,27 @@ class Poller:
         wants_others = any(watch.joins for watch in watches)
         trouble: str | None = None
         try:
-            sighting = self._lookout.look(list(watched.values()), for_others=wants_others)
-        except _FINAL:
+            result = self._status_reader.poll(list(watched.values()), for_others=wants_others)
+        except _FINAL_ERRORS:
             raise
         except PodsError as error:
-            trouble, sighting = str(error), PollResult(())
-            self._pace.failed(error.retry_after_s)
+            trouble, result = str(error), PollResult(())
+            self._backoff.record_failure(error.retry_after_s)
         told = []
         for watch in watches:
-            with self._alone(watch):
-                told.append((watch, self._next(watch, sighting, trouble)))
+            with self._isolate_errors(watch):
+                told.append((watch, self._make_snapshot(watch, result, trouble)))
         if trouble is None:
-            outlooks = self._forecast.learn(
+            outlooks = self._estimator.update(
                 {pod.id: pod for _, snapshot in told for pod in snapshot.pods}.values(),
                 self._connection.now(),
             )
             told = [(watch, replace(snapshot, outlooks=outlooks)) for watch, snapshot in told]
-            self._pace.looked(
+            self._backoff.record_success(
                 changed=any(snapshot.changes for _, snapshot in told),
                 settled=all(snapshot.is_settled for _, snapshot in told),
             )
-        broken = self._connection.agreements.enforce(sighting.pods, sighting.priced_ids, waits=False)
+        broken = self._connection.agreements.enforce(result.pods, result.priced_ids, waits=False)
         reports, now = self._connection.agreements.take_reports(), self._connection.now()
         for watch, seen in told:
             dearer = tuple(
@@ -245,40 +247,40 @@ class Poller:
                     watch.fail(failure, number)
                 continue
             watch.tell(snapshot, number)
-            with self._alone(watch):
+            with self._isolate_errors(watch):
                 if snapshot.trouble is None and watch.is_over(snapshot):
                     watch.end(None)
         with self._lock:
             self._watches = [watch for watch in self._watches if not watch.has_ended]
-            next_s = self.clock.monotonic() + self._pace.delay_s(self._connection.interval_s())
+            next_s = self.clock.monotonic() + self._backoff.delay_s(self._connection.interval_s())
             self._due_s = min(self._due_s, next_s)
 
     @contextmanager
-    def _alone(self, watch: Watch) -> Iterator[None]:
+    def _isolate_errors(self, watch: Watch) -> Iterator[None]:
         """What the functions of one watch raise ends that watch and no other."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - it is told to whoever watches
-            watch.give_up(error_words(error), error, self._look_number)
+            watch.give_up(error_words(error), error, self._poll_number)
 
-    def _next(self, watch: Watch, sighting: PollResult, trouble: str | None) -> Snapshot:
+    def _make_snapshot(self, watch: Watch, result: PollResult, trouble: str | None) -> Snapshot:
         """What follows for a watch from what was seen."""
         before, now = watch.latest, self._connection.now()
         if trouble is not None:
             began = [Change(ChangeKind.UNREACHABLE, now, reason=trouble)] if before.trouble is None else []
             return replace(before, trouble=trouble, changes=tuple(began))
-        seen = {pod.id: pod for pod in sighting.pods}
+        seen = {pod.id: pod for pod in result.pods}
         # Another watch may have been given a pod that is gone as it was before.
         mine = [pod if pod.status == PodStatus.TERMINATED else seen.get(pod.id, pod) for pod in before.pods]
         known = {pod.id: pod for pod in before.pods}
         joins = watch.joins
         if joins is not None:
             # One that somebody else watches already is new to this watch all the same.
-            others = (pod for pod in (*sighting.pods, *sighting.others) if pod.id not in known)
+            others = (pod for pod in (*result.pods, *result.others) if pod.id not in known)
             mine += [pod for pod in others if pod.is_live and joins(pod)]
         changes = changes_between(known, mine, now)
         changes += tuple(self._list_unpriced(known, mine, now))
-        doubt = next((sighting.doubts[str(pod.id)] for pod in mine if pod.id in sighting.doubts), None)
+        doubt = next((result.doubts[str(pod.id)] for pod in mine if pod.id in result.doubts), None)
         if doubt is not None and before.trouble is None:
             changes = (Change(ChangeKind.DOUBTED, now, reason=doubt), *changes)
         elif doubt is None and before.trouble is not None:
@@ -303,9 +305,9 @@ class Poller:
             self._thread = None
             watches, self._watches = self._watches, []
         for watch in watches:
-            watch.give_up(why, error, self._look_number)
+            watch.give_up(why, error, self._poll_number)
 
-    def begin_anew(self) -> None:
+    def reset_in_child(self) -> None:
         """In a child process there is no thread of ours, and a lock may be held by one that is not there."""
         watches, self._watches = self._watches, []
         self._lock, self._wake, self._thread = threading.Lock(), threading.Event(), None
@@ -316,16 +318,16 @@ class Poller:
 _pollers: weakref.WeakSet[Poller] = weakref.WeakSet()
 
 
-def _at_exit() -> None:
+def _stop_all_at_exit() -> None:
     for poller in list(_pollers):
         poller.stop_at_exit()
 
 
-def _in_child() -> None:
+def _reset_in_child() -> None:
     for poller in list(_pollers):
-        poller.begin_anew()
+        poller.reset_in_child()
 
 
-atexit.register(_at_exit)
+atexit.register(_stop_all_at_exit)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(after_in_child=_reset_in_child)

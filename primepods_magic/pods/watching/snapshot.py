@@ -175,13 +175,13 @@ def changes_between(
         old = before.get(pod.id)
         if old is pod or not pod.id:
             continue
-        kind = ChangeKind.CREATED if old is None else _kind(old, pod)
+        kind = ChangeKind.CREATED if old is None else _classify_change(old, pod)
         if kind is not None:
             changes.append(Change(kind, at, pod, old))
     return tuple(changes)
 
 
-def _kind(old: PodDetails, pod: PodDetails) -> ChangeKind | None:
+def _classify_change(old: PodDetails, pod: PodDetails) -> ChangeKind | None:
     is_gone = pod.status == PodStatus.TERMINATED
     if is_gone and old.status != PodStatus.TERMINATED:
         return ChangeKind.GONE

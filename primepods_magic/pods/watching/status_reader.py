@@ -1,4 +1,4 @@
-"""One look at many pods, by as few requests as the service allows."""
+"""One poll at many pods, by as few requests as the service allows."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["PollResult", "StatusReader"]
 
-# A look that fails is followed by the next one anyway, and whoever watches is told at once.
+# A poll that fails is followed by the next one anyway, and whoever watches is told at once.
 _BUDGET_S = 2.0
 _READ_TIMEOUT_S = 10.0
 _ONE_PAGE = 100
-_LOOKS_BETWEEN_LISTS = 6
+_POLLS_BETWEEN_LISTS = 6
 _MAX_ASKED_BY_ID = 10
 
 
 @dataclass(frozen=True)
 class PollResult:
-    """The result of one look.
+    """The result of one poll.
 
     Parameters
     ----------
@@ -37,7 +37,7 @@ class PollResult:
     doubts : mapping of str to str
         Why it cannot be told what became of a pod, by its id. It is in `pods` as last seen.
     priced_ids : frozenset of str
-        The ids of pods whose price was read in this look.
+        The ids of pods whose price was read in this poll.
     """
 
     pods: tuple[PodDetails, ...]
@@ -68,14 +68,14 @@ class StatusReader:
 
     def __init__(self, connection: BaseConnection) -> None:
         self._connection = connection
-        self._status_says_little = False
+        self._status_lacks_installation = False
         self._missing_since_s: dict[str, float] = {}
         self._listed_last = False
         self._listed = 0
-        self._looks_since_list = _LOOKS_BETWEEN_LISTS
+        self._polls_since_list = _POLLS_BETWEEN_LISTS
         self._price_sought: set[str] = set()
 
-    def look(self, pods: Sequence[PodDetails], *, for_others: bool = False) -> PollResult:
+    def poll(self, pods: Sequence[PodDetails], *, for_others: bool = False) -> PollResult:
         """Return the pods as they are now.
 
         Parameters
@@ -91,25 +91,25 @@ class StatusReader:
             There was no good answer; nothing of it is used.
         """
         try:
-            return self._look_together(pods, for_others=for_others)
+            return self._poll_together(pods, for_others=for_others)
         except (ServiceUnavailable, UnexpectedAnswer) as error:
             held = {} if _wants_pause(error) else self._read_held(pods)
             if not held:
                 raise
             doubted = (pod.id for pod in pods if pod.id and (for_others or pod.id not in held))
             return PollResult(
-                tuple(self._newest(pod, held.get(pod.id or ""), {}) for pod in pods),
+                tuple(self._merge_pod(pod, held.get(pod.id or ""), {}) for pod in pods),
                 doubts=dict.fromkeys(doubted, str(error)),
                 priced_ids=frozenset(i for i, pod in held.items() if pod.highest_usd_hr is not None),
             )
 
-    def _look_together(self, pods: Sequence[PodDetails], *, for_others: bool) -> PollResult:
+    def _poll_together(self, pods: Sequence[PodDetails], *, for_others: bool) -> PollResult:
         """Look at all pods by the status or the list."""
         asked = {pod.id: pod for pod in pods if pod.id and pod.status != PodStatus.TERMINATED}
         self._missing_since_s = {i: since for i, since in self._missing_since_s.items() if i in asked}
         if not asked and not for_others:
             return PollResult(tuple(pods))
-        entries = None if self._wants_list(for_others) else self._by_status(asked)
+        entries = None if self._wants_list(for_others) else self._read_status(asked)
         found = {i: pod.updated(entries[i]) for i, pod in asked.items() if i in entries} if entries else {}
         priced_ids = {i for i in found if entries and entries[i].price_hr is not None}
         ended = {i for i, pod in found.items() if pod.status == PodStatus.TERMINATED}
@@ -125,25 +125,25 @@ class StatusReader:
             live = {i: pod for i, pod in in_list.items() if pod.status != PodStatus.TERMINATED}
             left_out = ended if entries is not None else self._missing_since_s.keys()
             # The list knows a pod that the status left out.
-            self._status_says_little |= not self._listed_last and not left_out.isdisjoint(live)
+            self._status_lacks_installation |= not self._listed_last and not left_out.isdisjoint(live)
             news = {i: pod for i, pod in live.items() if i not in found or i in ended}
             news |= {i: live[i].updated(entries[i]) for i in unpriced & live.keys() if entries}
             priced_ids |= {i for i, pod in news.items() if pod.highest_usd_hr is not None}
             found |= news
             listed_ended = {i: pod for i, pod in in_list.items() if i not in found}
         self._listed_last = listed is not None
-        findings = self._examine(asked, found, listed, listed_ended)
+        findings = self._examine_missing(asked, found, listed, listed_ended)
         found |= {i: pod for i, pod in listed_ended.items() if findings[i].has_ended}
-        seen = {pod_id: self._newest(pod, found.get(pod_id), findings) for pod_id, pod in asked.items()}
-        self._connection.memory.see_pods(found.values())
+        seen = {pod_id: self._merge_pod(pod, found.get(pod_id), findings) for pod_id, pod in asked.items()}
+        self._connection.memory.note_seen(found.values())
         doubts = {i: finding.reason for i, finding in findings.items() if finding.fate is PodFate.UNKNOWN}
         newest = tuple(seen.get(pod.id or "", pod) for pod in pods)
         return PollResult(newest, others, doubts, frozenset(priced_ids))
 
     def _wants_list(self, for_others: bool) -> bool:
-        self._looks_since_list += 1
-        is_due = self._listed <= _ONE_PAGE or self._looks_since_list >= _LOOKS_BETWEEN_LISTS
-        if self._status_says_little:
+        self._polls_since_list += 1
+        is_due = self._listed <= _ONE_PAGE or self._polls_since_list >= _POLLS_BETWEEN_LISTS
+        if self._status_lacks_installation:
             return True
         # A list may lag behind, as the status may.
         return not self._listed_last if self._missing_since_s else for_others and is_due
@@ -170,10 +170,10 @@ class StatusReader:
 
     def _read_list(self) -> list[PodDetails]:
         listed = self._connection.client.list_all_pods(budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S)
-        self._listed, self._looks_since_list = len(listed), 0
+        self._listed, self._polls_since_list = len(listed), 0
         return listed
 
-    def _by_status(self, asked: dict[str, PodDetails]) -> dict[str, PodStatusEntry] | None:
+    def _read_status(self, asked: dict[str, PodDetails]) -> dict[str, PodStatusEntry] | None:
         """Ask the status; return its entries by id, or ``None`` if it does not say what is wanted."""
         try:
             entries = self._connection.client.pod_status(
@@ -183,12 +183,12 @@ class StatusReader:
             # What is answered to ids that nobody knows is nowhere written.
             entries = []
         known = {entry.key: entry for entry in entries if entry.key in asked}
-        if any(_says_little(entry) for entry in known.values()):
-            self._status_says_little = True
+        if any(_lacks_installation(entry) for entry in known.values()):
+            self._status_lacks_installation = True
             return None
         return known
 
-    def _examine(
+    def _examine_missing(
         self,
         asked: dict[str, PodDetails],
         found: dict[str, PodDetails],
@@ -207,7 +207,9 @@ class StatusReader:
             self._connection, doubted, listed=listed, budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S
         )
 
-    def _newest(self, pod: PodDetails, found: PodDetails | None, findings: dict[str, Finding]) -> PodDetails:
+    def _merge_pod(
+        self, pod: PodDetails, found: PodDetails | None, findings: dict[str, Finding]
+    ) -> PodDetails:
         pod_id = pod.id or ""
         finding = findings.get(pod_id)
         if finding is not None and finding.pod is not None:
@@ -233,7 +235,7 @@ def _wants_pause(error: PodsError) -> bool:
     return not is_reached or error.retry_after_s is not None
 
 
-def _says_little(entry: PodStatusEntry) -> bool:
+def _lacks_installation(entry: PodStatusEntry) -> bool:
     """It leaves the installation out, or knows nothing of it where there is one."""
     if "installation_status" not in entry.model_fields_set:
         return True

@@ -166,7 +166,7 @@ def test_a_row_that_was_kept_and_is_listed_anew_leaves_no_gap_in_what_is_kept() 
     with connected(service) as connection:
         told = ids(read_history(connection))
         cache = HistoryCache(connection.access)
-        kept = cache.look()
+        kept = cache.read_summary()
         table = cache.load(kept) if kept else None
         assert table is not None
         assert list(table.columns["id"]) == told[: len(table)]
@@ -180,7 +180,7 @@ def test_a_write_that_is_broken_off_leaves_what_was_there(monkeypatch: pytest.Mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("primepods_magic.pods.history.cache._put_part", broken)
+        patch.setattr("primepods_magic.pods.history.cache._write_part", broken)
         with pytest.raises(KeyboardInterrupt):
             read(service, refresh=True)
     assert read(service) == 50
@@ -273,8 +273,8 @@ def test_another_account_service_or_sandbox_never_sees_them() -> None:
     assert mine._path is not None
     assert other._path is not None
     shutil.copy(mine._path, other._path)
-    assert mine.look() is not None
-    assert other.look() is None
+    assert mine.read_summary() is not None
+    assert other.read_summary() is None
 
 
 def test_nothing_that_sounds_like_a_secret_is_in_the_file() -> None:
@@ -416,7 +416,7 @@ def test_who_writes_into_a_file_keeps_its_locks_while_others_in_the_process_open
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as database:
         database.execute("BEGIN IMMEDIATE")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("primepods_magic.pods.history.cache._PATIENCE_S", 0.01)
+            patch.setattr("primepods_magic.pods.history.cache._BUSY_TIMEOUT_S", 0.01)
             read(service)
         script = "import sqlite3, sys; sqlite3.connect(sys.argv[1], timeout=0).execute('BEGIN IMMEDIATE')"
         tried = subprocess.run([sys.executable, "-c", script, path], capture_output=True, text=True)
@@ -430,7 +430,7 @@ def test_who_adds_meanwhile_does_not_spoil_what_was_looked_at() -> None:
     read(service)
     with connected(service) as connection:
         cache = HistoryCache(connection.access)
-        kept = cache.look()
+        kept = cache.read_summary()
         assert kept is not None
         service.now += timedelta(days=3)
         service.append(days=2.5)

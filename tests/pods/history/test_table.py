@@ -18,7 +18,7 @@ from primepods_magic.api.fields.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS,
 from primepods_magic.api.models import HistoryRow
 from primepods_magic.api.text.sanitize import replace_surrogates
 from primepods_magic.frames import history_frame
-from primepods_magic.pods.history.serialization import packed, unpacked
+from primepods_magic.pods.history.serialization import pack_table, unpack_table
 from primepods_magic.pods.history.table import (
     COUNTS,
     MISSING,
@@ -137,7 +137,7 @@ def test_rows_and_models_make_the_same_frame(said: list[dict[str, Any]]) -> None
 @given(rows())
 def test_what_is_packed_comes_back_exactly(said: list[dict[str, Any]]) -> None:
     table = HistoryTable.of_rows(said)
-    again = unpacked(dict(packed(table)), len(table))
+    again = unpack_table(dict(pack_table(table)), len(table))
     assert again.columns.keys() == table.columns.keys()
     for name, values in table.columns.items():
         assert again.columns[name].dtype == values.dtype
@@ -155,19 +155,19 @@ def test_parts_that_are_joined_are_the_whole(said: list[dict[str, Any]], data: s
     told = json.dumps(said)
     whole = history_frame(HistoryTable.of_rows(json.loads(told)))
     parts = [HistoryTable.of_rows(json.loads(told)[:cut]), HistoryTable.of_rows(json.loads(told)[cut:])]
-    joined = history_frame(HistoryTable.joined(parts))
+    joined = history_frame(HistoryTable.concatenate(parts))
     assert_frame_equal(joined[sorted(joined)], whole[sorted(whole)])
 
 
 @pytest.mark.parametrize("name", ["gpu_count", "gpu_name", "id", "price_hr", "marks", "gpu_name words"])
 def test_what_is_packed_in_part_is_refused(name: str) -> None:
-    pieces = dict(packed(HistoryTable.of_rows([{"id": "a", "gpuName": "b"}, {"id": "c"}])))
+    pieces = dict(pack_table(HistoryTable.of_rows([{"id": "a", "gpuName": "b"}, {"id": "c"}])))
     for broken in (pieces[name][:-1], b"", pieces[name] + pieces[name], b"[null, 1"):
         if broken != pieces[name]:
             with pytest.raises((ValueError, KeyError, IndexError, TypeError)):
-                unpacked({**pieces, name: broken}, 2)
+                unpack_table({**pieces, name: broken}, 2)
     with pytest.raises(KeyError):
-        unpacked({key: value for key, value in pieces.items() if key != name}, 2)
+        unpack_table({key: value for key, value in pieces.items() if key != name}, 2)
 
 
 def test_awkward_rows_are_kept_and_marked() -> None:
@@ -212,7 +212,7 @@ def test_of_several_rows_of_one_id_the_last_stays_and_rows_without_an_id_are_all
         {"id": ""},
         {},
     ]
-    table = HistoryTable.of_rows(said).without_repetition()
+    table = HistoryTable.of_rows(said).drop_duplicates()
     assert table.columns["id"].tolist() == [None, "", "a", "", None]
     assert table.columns["price_hr"][2] == 2.0
 
@@ -226,10 +226,10 @@ def test_a_moment_in_microseconds_is_what_numpy_has() -> None:
 def test_undocumented_fields_beyond_a_number_of_them_are_counted() -> None:
     many = {f"x{n}": n for n in range(MAX_FIELDS + 3)}
     pages = [[{"id": "a", **many}, {"id": "b", "x1": 1}], [{"id": "c", "y": 1, "x2": 2}], [{"id": "d"}]]
-    table = HistoryTable.joined([HistoryTable.of_rows(json.loads(json.dumps(page))) for page in pages])
+    table = HistoryTable.concatenate([HistoryTable.of_rows(json.loads(json.dumps(page))) for page in pages])
     assert list(table.extras) == [*(f"x_{n}" for n in range(MAX_FIELDS)), FIELDS_LEFT_OUT]
     assert table.extras[FIELDS_LEFT_OUT].tolist() == [3, None, 1, None]
     assert table.extras["x_2"].tolist() == [2, None, 2, None]
-    again = unpacked(dict(packed(table)), len(table))
+    again = unpack_table(dict(pack_table(table)), len(table))
     assert again.extras[FIELDS_LEFT_OUT].tolist() == [3, None, 1, None]
     assert FIELDS_LEFT_OUT in history_frame(table)
