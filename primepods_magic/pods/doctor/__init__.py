@@ -7,7 +7,7 @@ from primepods_magic.api.settings import Settings, load_settings
 from primepods_magic.api.validation.bounds import check_seconds
 from primepods_magic.pods.connection.connection import Connection
 
-from .finding import LOG_IN, Finding, Result, run_check, failed_check
+from .finding import LOG_IN, Finding, Result, failed_check, run_check
 from .local import (
     check_certificates,
     check_key_files,

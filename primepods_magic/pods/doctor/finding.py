@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["LOG_IN", "Finding", "Result", "run_check", "failed_check"]
+__all__ = ["LOG_IN", "Finding", "Result", "failed_check", "run_check"]
 
 Result = Literal["ok", "warning", "problem"]
 
