@@ -1,4 +1,4 @@
-"""``python -m primepods_magic.sandbox``: a sandbox from a shell, until Ctrl-C or SIGTERM."""
+"""The command line `python -m primepods_magic.sandbox`."""
 
 from __future__ import annotations
 
@@ -18,19 +18,13 @@ from .server import DEFAULT_HISTORY_ROWS, DEFAULT_PAGE_CAP, DEFAULT_SEED, start
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until a signal says stop.
-
-    Parameters
-    ----------
-    arguments:
-        The command line; None takes the process's own.
-    """
+    """Serve until SIGINT or SIGTERM; return the exit code."""
     options = command_line().parse_args(arguments)
-    # Before anything is printed: whoever reads the line may send the signal at once.
+    # Install the handlers before printing: a reader of the line may send a signal immediately.
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    # In a shell, a fault of ours may be seen; in a notebook, nobody asked.
+    # Log internal errors in a shell, but not in a notebook.
     logging.getLogger("primepods_magic.sandbox").addHandler(logging.StreamHandler())
     try:
         sandbox = start(**vars(options))
@@ -44,85 +38,82 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def command_line() -> argparse.ArgumentParser:
-    """The options of ``python -m primepods_magic.sandbox``."""
+    """Return the parser of `python -m primepods_magic.sandbox`."""
     parser = argparse.ArgumentParser(
         prog="python -m primepods_magic.sandbox",
-        description="The Pods API on this computer; /docs says what it serves. "
-        "Keys: sandbox (may do everything), sandbox-read, sandbox-pods, sandbox-teammate.",
+        description="Run a local simulation of the Pods API; /docs lists its routes. "
+        "Keys: sandbox (all permissions), sandbox-read, sandbox-pods, sandbox-teammate.",
     )
-    parser.add_argument(
-        "--host", default="127.0.0.1", help="default: %(default)s; one that is not loopback needs --keys"
-    )
-    parser.add_argument("--port", type=int, default=0, help="default: a free one")
-    parser.add_argument(
+    add = parser.add_argument
+    add("--host", default="127.0.0.1", help="address to listen on; other than loopback requires --keys")
+    add("--port", type=int, default=0, help="default: a free port")
+    add(
         "--keys",
         type=Path,
         metavar="FILE",
-        help="keys of your own, one a line ('read' behind: it only reads)",
+        help="your own keys, one per line (followed by 'read' if read-only)",
     )
-    parser.add_argument(
+    add(
         "--no-admin",
         dest="admin",
         action="store_false",
-        help="clients cannot move the clock, choose faults, or change pods, offers and wallets",
+        help="remove the routes that move the clock, select faults, or change pods, offers and wallets",
     )
-    parser.add_argument("--db", type=Path, metavar="FILE", help="keep everything here (default: temporary)")
-    parser.add_argument(
+    add("--db", type=Path, metavar="FILE", help="database file (default: temporary)")
+    add(
         "--dialect",
         choices=DIALECTS,
         default="spec",
-        help="whose words and errors: the specification's or the published OpenAPI's (default: %(default)s)",
+        help="values and errors of the specification or of the published OpenAPI (default: %(default)s)",
     )
-    parser.add_argument("--speed", type=float, metavar="X", help="sandbox seconds per second (default: 1)")
-    parser.add_argument(
-        "--clock", choices=CLOCK_MODES, help="stepped: only clients that wait move it (default: running)"
-    )
-    parser.add_argument("--start", type=_instant, metavar="ISO-TIME", help="when a new database begins")
-    parser.add_argument(
+    add("--speed", type=float, metavar="X", help="sandbox seconds per second (default: 1)")
+    add("--clock", choices=CLOCK_MODES, help="stepped: only POST /sandbox/clock moves it (default: running)")
+    add("--start", type=_parse_time, metavar="ISO-TIME", help="start time of a new database")
+    add(
         "--history",
         type=int,
         metavar="ROWS",
         default=DEFAULT_HISTORY_ROWS,
-        help="pods that a new database says have ended (default: %(default)s)",
+        help="terminated pods in a new database (default: %(default)s)",
     )
-    parser.add_argument(
+    add(
         "--page-cap",
         type=int,
         metavar="N",
         default=DEFAULT_PAGE_CAP,
-        help="longest page (default: %(default)s)",
+        help="maximum page size (default: %(default)s)",
     )
-    parser.add_argument(
+    add(
         "--latency-ms",
         type=int,
         metavar="N",
         default=0,
-        help="milliseconds before each answer (default: %(default)s)",
+        help="delay of each response in milliseconds (default: %(default)s)",
     )
-    parser.add_argument(
+    add(
         "--faults",
         metavar="PROFILE",
         default="none",
-        help="what goes wrong on purpose: launch, flaky, slow, down, availability, or a file with rules as "
-        "JSON (default: %(default)s)",
+        help="injected faults: launch, flaky, slow, down, availability, or a JSON file with rules "
+        "(default: %(default)s)",
     )
-    parser.add_argument(
+    add(
         "--seed",
         type=int,
         default=DEFAULT_SEED,
         metavar="N",
-        help="the same one makes the same past, pods and faults (default: %(default)s)",
+        help="determines the history, pods and faults (default: %(default)s)",
     )
     return parser
 
 
-def _instant(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     try:
-        # Python 3.10 does not read the Z.
+        # Python 3.10 does not parse the Z.
         return datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a time: write it as 2026-09-14T08:00:00Z (UTC where no zone is said)"
+            f"cannot parse time {text!r}; use 2026-09-14T08:00:00Z (UTC if without a zone)"
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""Starting and stopping a sandbox inside this process."""
+"""Starting and stopping a sandbox in this process."""
 
 from __future__ import annotations
 
@@ -19,37 +19,37 @@ from primepods_magic.sandbox.faults.rules import Faults
 from primepods_magic.sandbox.http.api_keys import BUILT_IN_KEYS, read_keys
 from primepods_magic.sandbox.http.app import create_app
 from primepods_magic.sandbox.http.auth import RequestGuard
-from primepods_magic.sandbox.http.server_thread import Server, ServingThread, configured, listen
+from primepods_magic.sandbox.http.server_thread import Server, ServingThread, listen, make_config
 from primepods_magic.sandbox.schemas.enums import ClockMode, Dialect
 from primepods_magic.sandbox.service.seed import seed_database
 from primepods_magic.sandbox.service.service import SandboxService
-from primepods_magic.sandbox.storage.connection import explained
+from primepods_magic.sandbox.storage.connection import convert_sqlite_errors
 from primepods_magic.sandbox.storage.store import Store
+
+__all__ = ["DEFAULT_HISTORY_ROWS", "DEFAULT_PAGE_CAP", "DEFAULT_SEED", "RunningSandbox", "start"]
 
 DEFAULT_HISTORY_ROWS = 180
 DEFAULT_PAGE_CAP = 1000
 DEFAULT_SEED = 7
 
-_LARGEST_PORT = 65_535
-_LARGEST_SEED = 2**63 - 1
-_LONGEST_HISTORY = 1_000_000
-_LONGEST_LATENCY_MS = 3_600_000
+_MAX_PORT = 65_535
+_MAX_SEED = 2**63 - 1
+_MAX_HISTORY_ROWS = 1_000_000
+_MAX_LATENCY_MS = 3_600_000
 _START_TIMEOUT_S = 20.0
 _STOP_TIMEOUT_S = 10.0
 
-# FastAPI and pydantic change the process's warning filters while they build an application.
-_building = threading.Lock()
+# FastAPI and pydantic change the global warning filters while building an application.
+_build_lock = threading.Lock()
 
 
 class RunningSandbox:
-    """A sandbox that answers requests until it is stopped. :func:`start` makes one.
-
-    It is a context manager: leaving the block stops it.
+    """A running sandbox, returned by `start`; as a context manager, it stops at the end of the block.
 
     Attributes
     ----------
     url:
-        Where it answers, for example ``http://127.0.0.1:40123``.
+        The base URL, for example `http://127.0.0.1:40123`.
     """
 
     def __init__(self, url: str, server: Server, thread: ServingThread, store: Store, scratch: Path | None):
@@ -58,17 +58,17 @@ class RunningSandbox:
         self._thread = thread
         self._store = store
         self._scratch = scratch
-        self._stopping = threading.Lock()
+        self._stop_lock = threading.Lock()
         self._is_stopped = False
         self._process_id = os.getpid()
         atexit.register(self.stop)
 
     def stop(self) -> None:
-        """Stop answering, and leave no thread, socket or temporary file behind. May be called again."""
-        # A forked child has a copy of this, but neither the thread nor a right to the files.
+        """Stop the sandbox and remove its temporary files. Calling it again has no effect."""
+        # A forked child has neither the thread nor ownership of the files.
         if os.getpid() != self._process_id:
             return
-        with self._stopping:
+        with self._stop_lock:
             if self._is_stopped:
                 return
             self._server.request_stop()
@@ -111,72 +111,67 @@ def start(
     latency_ms: int = 0,
     faults: Selection = "none",
 ) -> RunningSandbox:
-    """Start a sandbox on a thread of its own; it accepts connections when this returns.
+    """Start a sandbox on its own thread; it accepts connections when this returns.
 
     Parameters
     ----------
     db:
-        The SQLite file to keep everything in; it is created when it does not exist. None: a temporary one,
-        gone when the sandbox stops. ``start``, ``history``, and ``seed`` for what is in it, shape a new
-        database only.
+        The SQLite file, created if missing; None uses a temporary one. `start` and `history` affect only a
+        new database.
     host:
-        A loopback address; with ``keys``, any address of this computer.
+        A loopback address; with `keys`, any address of this computer.
     port:
-        0 takes a free one.
+        0 selects a free port.
     keys:
-        A file with keys of one's own, which take the place of the built-in ones: one a line, ``read`` behind
-        one that may only read. Nobody else may read the file.
+        A file of keys that replace the built-in ones: one per line, followed by `read` if it is read-only.
+        Other users must not be able to read the file.
     admin:
-        Whether clients may move the clock, choose faults, and let things happen: what is below ``/sandbox``.
+        False removes the routes below `/sandbox`, which move the clock, select faults and trigger events.
     dialect:
-        ``"spec"`` answers in the words of the specification, ``"published"`` in those of the service's own
-        published documents.
+        `"spec"` follows the specification, `"published"` the service's published documents.
     speed:
-        Sandbox seconds per second. None: what the database says, 1 in a new one.
+        Sandbox seconds per second; None keeps that of the database, 1 in a new one.
     clock:
-        ``"running"``, or ``"stepped"``, which stands still until ``POST /sandbox/clock`` moves it. None: what
-        the database says, running in a new one.
+        `"running"`, or `"stepped"`, which stands still until `POST /sandbox/clock` moves it. None keeps that
+        of the database, running in a new one.
     start:
-        When a new database's clock begins. None: now, or 2026-09-14T08:00Z for a stepped clock.
+        The start of a new database's clock; None: now, or 2026-09-14T08:00Z if stepped.
     seed:
-        Chooses ids, addresses, the invented past, and which requests get faults: an integer of 64 bits.
+        A 64-bit integer that determines ids, addresses, the history, and which requests get faults.
     history:
-        How many rows of invented past.
+        The number of invented history rows.
     page_cap:
-        The longest page of any list, whatever a client asks for.
+        The maximum page size of all lists.
     latency_ms:
-        How long every request is held back.
+        The delay of every request.
     faults:
-        What is to go wrong: a profile's name (``none``, ``launch``, ``flaky``, ``slow``, ``down``,
-        ``availability``), a JSON file, JSON text, or rules with the fields of :class:`.faults.rules.Rule`. A
-        request with the header ``X-Sandbox-Fault`` chooses for itself.
+        A profile (`none`, `launch`, `flaky`, `slow`, `down`, `availability`), a JSON file, JSON text, or a
+        list of rules (see `faults.rules.Rule`). The header `X-Sandbox-Fault` overrides it for one request.
 
     Raises
     ------
     ValueError
-        For an address that is not loopback where there are no ``keys``, a number or time out of range, faults
-        that do not exist, or keys that cannot be read as such.
+        If an argument is out of range or invalid, or `host` is not loopback and `keys` is missing.
     DatabaseUnusable
-        When the file is not a sandbox's, cannot be read and written, or is locked for too long.
+        If the file belongs to another program, cannot be read and written, or stays locked.
     OSError
-        When the port is taken, or the keys cannot be read.
+        If the port is taken, or the keys cannot be read.
 
-    Example
-    -------
+    Examples
+    --------
     >>> import httpx
     >>> with start(clock="stepped") as sandbox:
-    ...     answer = httpx.get(f"{sandbox.url}/sandbox", trust_env=False).json()
-    >>> answer["clock"]["now"]
+    ...     httpx.get(f"{sandbox.url}/sandbox", trust_env=False).json()["clock"]["now"]
     '2026-09-14T08:00:00.000Z'
     """
     own_keys = read_keys(Path(keys)) if keys is not None else None
     if own_keys is None and not _is_loopback(host):
         raise ValueError(
-            f"{host} is not a loopback address, and everybody knows the built-in keys: "
-            "give keys of your own with --keys FILE, one key a line"
+            f"{host} is not a loopback address, and the built-in keys are public. "
+            "Pass your own keys with --keys FILE, one per line"
         )
-    _check(port=port, speed=speed, history=history, page_cap=page_cap, latency_ms=latency_ms)
-    _check_new(start=start, seed=seed)
+    _check_ranges(port=port, speed=speed, history=history, page_cap=page_cap, latency_ms=latency_ms)
+    _check_seed_and_start(start=start, seed=seed)
     profile, rules = read_selection(faults)
     scratch = Path(tempfile.mkdtemp(prefix="primepods-sandbox-")) if db is None else None
     store: Store | None = None
@@ -184,23 +179,23 @@ def start(
     try:
         path = scratch / "sandbox.sqlite" if scratch else Path(db or "")
         store = Store(path)
-        with explained(path):
-            _prepare(store, mode=clock, speed=speed, start=start, seed=seed, history=history)
+        with convert_sqlite_errors(path):
+            _prepare_database(store, mode=clock, speed=speed, start=start, seed=seed, history=history)
         listener = listen(host, port)
-        with _building:
-            world = SandboxService(store, dialect, page_cap, Faults(rules, profile=profile, seed=seed))
-            admission = RequestGuard(own_keys or BUILT_IN_KEYS, is_public=not _is_loopback(host))
-            app = create_app(world, admission, latency_s=latency_ms / 1000, seed=seed, has_admin=admin)
-        server = Server(configured(app))
+        with _build_lock:
+            service = SandboxService(store, dialect, page_cap, Faults(rules, profile=profile, seed=seed))
+            guard = RequestGuard(own_keys or BUILT_IN_KEYS, is_public=not _is_loopback(host))
+            app = create_app(service, guard, latency_s=latency_ms / 1000, seed=seed, has_admin=admin)
+        server = Server(make_config(app))
         thread = ServingThread(server, listener)
         thread.start()
         if not server.is_ready.wait(_START_TIMEOUT_S) or not server.started:
             server.request_stop()
-            raise OSError(f"the sandbox did not come up on {host}:{port}")
+            raise OSError(f"the sandbox did not start on {host}:{port}")
     except BaseException:
-        for thing in (listener, store):
-            if thing is not None:
-                thing.close()
+        for resource in (listener, store):
+            if resource is not None:
+                resource.close()
         if scratch is not None:
             shutil.rmtree(scratch, ignore_errors=True)
         raise
@@ -209,22 +204,22 @@ def start(
     return RunningSandbox(f"http://{shown_host}:{bound_port}", server, thread, store, scratch)
 
 
-def _check(*, port: int, speed: float | None, history: int, page_cap: int, latency_ms: int) -> None:
-    if not 0 <= port <= _LARGEST_PORT:
-        raise ValueError(f"port must be between 0 and {_LARGEST_PORT}, not {port}")
+def _check_ranges(*, port: int, speed: float | None, history: int, page_cap: int, latency_ms: int) -> None:
+    if not 0 <= port <= _MAX_PORT:
+        raise ValueError(f"port must be between 0 and {_MAX_PORT}, not {port}")
     if speed is not None and not 0 < speed <= 1_000_000:
         raise ValueError(f"speed must be above 0 and at most 1000000, not {speed}")
-    if not 0 <= history <= _LONGEST_HISTORY:
-        raise ValueError(f"history must be between 0 and {_LONGEST_HISTORY} rows, not {history}")
+    if not 0 <= history <= _MAX_HISTORY_ROWS:
+        raise ValueError(f"history must be between 0 and {_MAX_HISTORY_ROWS} rows, not {history}")
     if page_cap < 1:
-        raise ValueError(f"page_cap must be 1 or more rows, not {page_cap}")
-    if not 0 <= latency_ms <= _LONGEST_LATENCY_MS:
-        raise ValueError(f"latency_ms must be between 0 and {_LONGEST_LATENCY_MS}, not {latency_ms}")
+        raise ValueError(f"page_cap must be at least 1, not {page_cap}")
+    if not 0 <= latency_ms <= _MAX_LATENCY_MS:
+        raise ValueError(f"latency_ms must be between 0 and {_MAX_LATENCY_MS}, not {latency_ms}")
 
 
-def _check_new(*, start: datetime | None, seed: int) -> None:
-    if not -_LARGEST_SEED - 1 <= seed <= _LARGEST_SEED:
-        raise ValueError(f"seed must be between {-_LARGEST_SEED - 1} and {_LARGEST_SEED}")
+def _check_seed_and_start(*, start: datetime | None, seed: int) -> None:
+    if not -_MAX_SEED - 1 <= seed <= _MAX_SEED:
+        raise ValueError(f"seed must be between {-_MAX_SEED - 1} and {_MAX_SEED}")
     if start is not None and not to_ms(EPOCH) <= to_ms(start) <= to_ms(END_OF_TIME):
         raise ValueError(f"start must be between {EPOCH:%Y-%m-%d} and {END_OF_TIME:%Y-%m-%d}, not {start}")
 
@@ -238,7 +233,7 @@ def _is_loopback(host: str) -> bool:
         return False
 
 
-def _prepare(
+def _prepare_database(
     store: Store,
     *,
     mode: ClockMode | None,
@@ -247,7 +242,7 @@ def _prepare(
     seed: int,
     history: int,
 ) -> None:
-    """Lay out a new database, or let an old one's clock go on as asked."""
+    """Seed a new database, or resume the clock of an existing one."""
     with store.writing():
         if store.is_new():
             if start is not None:
@@ -260,4 +255,4 @@ def _prepare(
         else:
             store.touch()
             store.continue_clock(mode, speed)
-    store.be_patient()
+    store.raise_lock_timeout()

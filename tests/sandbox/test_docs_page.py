@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from primepods_magic.sandbox import start
-from primepods_magic.sandbox.docs.page import page
+from primepods_magic.sandbox.docs.page import render_page
 from primepods_magic.sandbox.schemas.enums import DIALECTS
 
 from .conftest import Caller
@@ -124,7 +124,7 @@ def test_what_the_document_holds_is_text_and_not_markup() -> None:
         },
         "components": {"schemas": {evil: {"description": evil, "properties": {evil: field}}}},
     }
-    read = Reader(page(document, f"http://{evil}"))
+    read = Reader(render_page(document, f"http://{evil}"))
     assert not read.tags & {"script"}
     assert "<script>alert(1)</script>" in read.words
 

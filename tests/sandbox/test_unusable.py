@@ -87,7 +87,7 @@ def test_a_database_of_something_else(tmp_path: Path, version: int) -> None:
         connection.execute("CREATE TABLE mine (x)")
         connection.execute(f"PRAGMA user_version = {version}")
     before = other.read_bytes()
-    assert "not one of this sandbox's" in refusal(other)
+    assert "is a database of another program" in refusal(other)
     assert other.read_bytes() == before
 
 
@@ -157,7 +157,10 @@ def test_the_program_waits_about_five_seconds_and_says_one_line(tmp_path: Path) 
 
 
 def test_a_full_disk_asks_for_room(tmp_path: Path) -> None:
-    with pytest.raises(DatabaseUnusable, match="make room for it"), opening.explained(tmp_path / "db"):
+    with (
+        pytest.raises(DatabaseUnusable, match="free some space"),
+        opening.convert_sqlite_errors(tmp_path / "db"),
+    ):
         raise sqlite3.OperationalError("database or disk is full")
 
 
@@ -177,6 +180,6 @@ def test_a_database_of_an_earlier_version_is_left_alone(tmp_path: Path) -> None:
     db = laid_out(tmp_path / "pods.sqlite")
     with closing(sqlite3.connect(db)) as connection:
         connection.execute("PRAGMA user_version = 2")
-    assert "is of an earlier version" in refusal(db)
+    assert "was created by an earlier version" in refusal(db)
     with closing(sqlite3.connect(db)) as connection:
         assert connection.execute("PRAGMA user_version").fetchone() == (2,)

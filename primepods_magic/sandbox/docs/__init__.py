@@ -1,1 +1,1 @@
-"""What is served, told to programs and to people."""
+"""The OpenAPI document and the page made from it."""

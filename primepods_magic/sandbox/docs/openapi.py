@@ -1,63 +1,51 @@
-"""The OpenAPI document of what is served, in the dialect that is served."""
+"""The OpenAPI document in the dialect that is served."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, get_type_hints
+from typing import Any
 
-from fastapi import APIRouter
-from fastapi.openapi.utils import get_openapi
-from fastapi.routing import APIRoute
+from fastapi import FastAPI
 from pydantic import TypeAdapter
-from pydantic.json_schema import GenerateJsonSchema
-from starlette.routing import BaseRoute
 
-from primepods_magic.sandbox.faults.parsing import PROFILES
-from primepods_magic.sandbox.faults.rules import Rule
 from primepods_magic.sandbox.schemas.enums import Dialect
+from primepods_magic.sandbox.schemas.responses import PublishedInvalid, Refusal, SpecInvalid
 
-from .error_responses import REFUSAL_SHAPES
-
-TITLE = "Pods API on this computer"
-VERSION = "1"
+__all__ = ["EXAMPLES", "INTRODUCTION", "TAGS", "make_document"]
 
 TAGS = {
-    "Pods": "Machines with GPUs: rent, watch and end them.",
-    "Availability": "What can be rented, and where.",
+    "Pods": "Machines with GPUs: create, watch and terminate them.",
+    "Availability": "Offers of pods and disks.",
     "Disks": "Disks that survive the pods they are attached to.",
     "SSH keys": "The public keys that new pods accept.",
-    "Templates": "Images of one's own.",
-    "Account": "Who is asking, the teams, and the money.",
-    "Sandbox": "What the service does not have: the clock, faults, and what befalls pods. No key is needed.",
-    "Documents": "What is served here, for programs and for people.",
+    "Templates": "Custom images.",
+    "Account": "The user, the teams, and the wallet.",
+    "Sandbox": "Controls that the service does not have: clock, faults, and pod events. They need no key.",
+    "Documents": "The documentation of this API.",
 }
 
 INTRODUCTION = """\
-This is a sandbox: it answers as Prime Intellect's Pods API does, on this computer alone. Nothing here is
-real and nothing costs money.
+This sandbox simulates Prime Intellect's Pods API on your computer. Nothing here is real, and nothing costs
+money.
 
-**Keys.** Every call below `/api/v1` needs `Authorization: Bearer` and one of the keys that everybody knows
-(unless it was started with `--keys FILE`):
-`sandbox` may do everything, `sandbox-read` may only look, `sandbox-pods` may not touch disks, and
-`sandbox-teammate` is somebody else in the same teams.
+**Keys.** Every call below `/api/v1` needs `Authorization: Bearer` and one of these keys (unless the sandbox
+was started with `--keys FILE`): `sandbox` may do everything, `sandbox-read` may only read, `sandbox-pods` may
+not use disks, and `sandbox-teammate` belongs to another member of the same teams.
 
-**Dialects.** The service's API and its published documents differ in some words. This sandbox speaks the
-{dialect} dialect; `--dialect {other}` starts it with the other one.
+**Dialects.** The service's API and its published documents differ in some values. This sandbox uses the
+`{dialect}` dialect; `--dialect` selects the other one.
 
-**Paths.** They may end in a slash or not. A path that does not exist is answered with 404, a method that a
-path does not have with 405.
+**Paths.** A trailing slash is optional. An unknown path returns 404, an unsupported method 405.
 
-**The clock.** Everything happens by the sandbox's clock, which the `Date` of each answer tells. It runs,
+**The clock.** Everything follows the sandbox's clock, which is in the `Date` of each response. It runs,
 perhaps faster than yours, or stands still until `POST /sandbox/clock` moves it.
 
-**Faults.** Requests below `/api/v1` go wrong on purpose when told to: all of them by `PUT /sandbox/faults`,
-one by its header `X-Sandbox-Fault`, for example `reset_after` or `429; retry_after=2`. The answer is then
-one of 429, 500, 502, 503 and 504, a page of HTML, cut short, late, or missing. Otherwise none of these
-occurs.
+**Faults.** Requests below `/api/v1` can fail on purpose: `PUT /sandbox/faults` sets rules for all requests,
+and the header `X-Sandbox-Fault` selects a fault for one, for example `reset_after` or `429; retry_after=2`.
+The response is then one of 429, 500, 502, 503 and 504, an HTML page, truncated, late, or missing. Without
+faults, none of these occurs.
 
-**The sandbox's own surface.** What is below `/sandbox` moves the clock, chooses the faults, fills and empties
-wallets, changes the stock, and lets things happen to pods that no call of the API can do. It needs no key,
-and the service has nothing of the kind. `--no-admin` leaves it out.
+**Controls.** The routes below `/sandbox` move the clock, select faults, set balances and stock, and trigger
+events of pods. They need no key, and the service has nothing like them. `--no-admin` removes them.
 """
 
 EXAMPLES: dict[tuple[str, str], Any] = {
@@ -92,140 +80,44 @@ EXAMPLES: dict[tuple[str, str], Any] = {
     ("put", "/sandbox/wallet"): {"balance_usd": 500},
     ("put", "/sandbox/offers"): {"cloud_id": "gpu-H100x8", "stock": "Unavailable"},
 }
-"""A body for every operation that takes one; each of them is accepted by a new sandbox."""
+"""A valid request body for each operation that takes one."""
 
 _REF = "#/components/schemas/"
-
-_RULE = {**Rule.model_json_schema(), "description": "Which requests get which fault."}
-_FAULTS_BODY = {
-    "anyOf": [
-        {"enum": list(PROFILES), "type": "string"},
-        {"type": "array", "items": {"$ref": f"{_REF}Rule"}},
-    ]
-}
-
-_PREFIX: dict[Dialect, str] = {"spec": "Spec", "published": "Published"}
-_OTHER: dict[Dialect, Dialect] = {"spec": "published", "published": "spec"}
-
-_built: dict[str, dict[str, Any]] = {}
+_PREFIXES: dict[Dialect, str] = {"spec": "Spec", "published": "Published"}
 
 
-def document(
-    routes: Iterable[BaseRoute], routers: Mapping[str, Iterable[APIRouter]], dialect: Dialect, keyed: str
-) -> dict[str, Any]:
-    """An OpenAPI 3.1 document.
-
-    It is built once in a process. FastAPI and pydantic change the process's warning filters while they build
-    it, so it is not left to the first request, which another thread serves.
-
-    Parameters
-    ----------
-    routes:
-        The application's, with everything that FastAPI knows of them.
-    routers:
-        Where they come from, by the prefix of their paths: their endpoints tell the shapes of the answers.
-    dialect:
-        Whose words the answers are in.
-    keyed:
-        Paths that begin with this need a key.
-    """
-    shapes = dict(_answers(routers))
-    served = " ".join(f"{method} {path}" for path, method in shapes)
-    if served not in _built:
-        _built[served] = _build(list(routes), shapes, keyed)
-    introduction = INTRODUCTION.format(dialect=dialect, other=_OTHER[dialect])
-    info = {"title": TITLE, "version": VERSION, "description": introduction}
-    return {**_spoken(_built[served], dialect), "info": info}
-
-
-def _answers(routers: Mapping[str, Iterable[APIRouter]]) -> Iterable[tuple[tuple[str, str], Any]]:
-    """The shape of the answer by path and method; None where it is not an :class:`.answer.Answer`."""
-    for prefix, members in routers.items():
-        for router in members:
-            for route in router.routes:
-                if isinstance(route, APIRoute):
-                    answered = get_type_hints(route.endpoint, include_extras=True).get("return", object)
-                    shape = getattr(answered, "shape", None)
-                    for method in route.methods or ():
-                        yield (prefix + route.path, method.lower()), shape
-
-
-def _build(routes: list[BaseRoute], shapes: Mapping[tuple[str, str], Any], keyed: str) -> dict[str, Any]:
-    """The document with the shapes of both dialects."""
-    built = get_openapi(
-        title=TITLE,
-        version=VERSION,
-        routes=routes,
-        tags=[{"name": name, "description": text} for name, text in TAGS.items()],
-    )
-    schemas, definitions = _json_schemas(shapes)
-    components = built.setdefault("components", {}).setdefault("schemas", {})
-    twice = components.keys() & definitions.keys()
-    assert not twice, f"two different shapes are called {twice}"
-    components.update(definitions)
-    for path, operations in built["paths"].items():
+def make_document(app: FastAPI, dialect: Dialect) -> dict[str, Any]:
+    """Return FastAPI's document with examples, in the words of one dialect."""
+    document = app.openapi()
+    for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            shape = schemas.get((path, method))
-            if shape is not None:
-                operation["responses"]["200"]["content"]["application/json"]["schema"] = shape
-            if (method, path) == ("put", "/sandbox/faults"):
-                operation["requestBody"]["content"]["application/json"]["schema"] = _FAULTS_BODY
-                components["Rule"] = _RULE
-            if "requestBody" in operation and (method, path) in EXAMPLES:
+            if (method, path) in EXAMPLES:
                 operation["requestBody"]["content"]["application/json"]["example"] = EXAMPLES[method, path]
-            if path.startswith(keyed):
-                operation["security"] = [{"key": []}]
-            for answer in operation["responses"].values():
-                for content in answer.get("content", {}).values():
-                    name = content["schema"].get("$ref", "").removeprefix("#/")
-                    if name in REFUSAL_SHAPES:
-                        content["schema"] = schemas[name]
-    built["components"]["securitySchemes"] = {"key": {"type": "http", "scheme": "bearer"}}
-    built["components"]["schemas"] = dict(sorted(components.items()))
-    return built
+    errors = TypeAdapter(Refusal | SpecInvalid | PublishedInvalid).json_schema(ref_template=_REF + "{model}")
+    schemas = {**document["components"]["schemas"], **errors["$defs"]}
+    document["components"]["schemas"] = dict(sorted(schemas.items()))
+    (other,) = _PREFIXES.keys() - {dialect}
+    selected = _select_dialect(document, _PREFIXES[dialect], _PREFIXES[other])
+    return {**selected, "info": document["info"]}
 
 
-def _json_schemas(shapes: Mapping[Any, Any]) -> tuple[dict[Any, Any], dict[str, Any]]:
-    """The schema of every shape, and of what they refer to."""
-    wanted = {**REFUSAL_SHAPES, **{key: shape for key, shape in shapes.items() if shape is not None}}
-    inputs = [(key, "serialization", TypeAdapter(shape).core_schema) for key, shape in wanted.items()]
-    generator = _Untitled(ref_template=_REF + "{model}")
-    found, definitions = generator.generate_definitions(inputs)  # type: ignore[arg-type]
-    return {key: schema for (key, _), schema in found.items()}, dict(definitions.items())
-
-
-class _Untitled(GenerateJsonSchema):
-    """Leaves out titles that only repeat the names of fields."""
-
-    def field_title_should_be_set(self, schema: Any) -> bool:
-        return False
-
-
-def _spoken(part: Any, dialect: Dialect) -> Any:
-    """A part of the document without the other dialect's shapes, and the names without the prefix."""
+def _select_dialect(part: Any, own: str, other: str) -> Any:
+    """Drop the shapes of the other dialect, the prefix of our own, and titles, which repeat the names."""
     if isinstance(part, list):
-        return [_spoken(item, dialect) for item in part]
+        return [_select_dialect(item, own, other) for item in part]
     if not isinstance(part, dict):
         return part
+    part = {key: value for key, value in part.items() if not (key == "title" and isinstance(value, str))}
     if "$ref" in part:
-        name = part["$ref"].removeprefix(_REF).removeprefix(_PREFIX[dialect])
-        return {**part, "$ref": _REF + name}
-    kept = {
-        key.removeprefix(_PREFIX[dialect]): _spoken(value, dialect)
+        return {**part, "$ref": _REF + part["$ref"].removeprefix(_REF).removeprefix(own)}
+    for keyword in part.keys() & {"anyOf", "oneOf"}:
+        choices = [choice for choice in part[keyword] if not choice.get("$ref", "").startswith(_REF + other)]
+        if len(choices) == 1:
+            del part[keyword]
+            return _select_dialect({**part, **choices[0]}, own, other)
+        part[keyword] = choices
+    return {
+        key.removeprefix(own): _select_dialect(value, own, other)
         for key, value in part.items()
-        # FastAPI's titles only repeat the names.
-        if not key.startswith(_PREFIX[_OTHER[dialect]]) and not (key == "title" and isinstance(value, str))
+        if not key.startswith(other)
     }
-    for word in ("anyOf", "oneOf"):
-        if word in part:
-            choices = [_spoken(choice, dialect) for choice in part[word] if not _is_foreign(choice, dialect)]
-            kept[word] = choices
-            if len(choices) == 1:
-                del kept[word]
-                kept |= choices[0]
-    return kept
-
-
-def _is_foreign(choice: Any, dialect: Dialect) -> bool:
-    name = choice.get("$ref", "").removeprefix(_REF)
-    return bool(name.startswith(_PREFIX[_OTHER[dialect]]))

@@ -1,245 +1,240 @@
-"""The OpenAPI document as one page of HTML to read: without scripts, and nothing is loaded from elsewhere."""
+"""The OpenAPI document as one HTML page without scripts or external resources."""
 
 from __future__ import annotations
 
 import json
 import re
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from .schema_text import kind_html, shape_id
+__all__ = ["CONTENT_SECURITY_POLICY", "render_page"]
 
 CONTENT_SECURITY_POLICY = "; ".join(
     ["default-src 'none'", "style-src 'unsafe-inline'"]
-    + [f"{what} 'none'" for what in ("base-uri", "form-action", "frame-ancestors")]
+    + [f"{name} 'none'" for name in ("base-uri", "form-action", "frame-ancestors")]
 )
-"""The page may have its own style, and nothing else."""
 
 _KEY = "sandbox"
 _SHAPES = "#/components/schemas/"
+_STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
+_SAMPLE_IDS = {"pod_id": "POD_ID", "disk_id": "disk_id_1", "team_id": "team_id", "key_id": "KEY_ID"}
+_LIMITS = {
+    "minimum": "≥ {}",
+    "exclusiveMinimum": "> {}",
+    "maximum": "≤ {}",
+    "exclusiveMaximum": "< {}",
+    "minLength": "at least {} long",
+    "maxLength": "at most {} long",
+    "minItems": "at least {}",
+    "pattern": "matching {}",
+}
+_MAX_INLINE_VALUES = 8
 
-# Example ids, for the commands of the page.
-_IDS = {"pod_id": "POD_ID", "disk_id": "disk_id_1", "team_id": "team_id", "key_id": "KEY_ID"}
-
-Document = Mapping[str, Any]
+Schema = Mapping[str, Any]
 
 
-def page(document: Document, base_url: str) -> str:
-    """The page.
-
-    Parameters
-    ----------
-    document:
-        What is served, as OpenAPI.
-    base_url:
-        Where it is served: the commands on the page can be copied.
-    """
-    groups = _groups(document)
-    info = document["info"]
+def render_page(document: Schema, base_url: str) -> str:
+    """Render the document; the commands on the page use `base_url`."""
+    title = escape(document["info"]["title"])
     shapes = document["components"]["schemas"]
-    top = f"<h1>{escape(info['title'])}</h1>{_introduction(info['description'], base_url)}"
-    main = "".join(_group(document, tag, operations, base_url) for tag, operations in groups)
-    return (
-        "<!doctype html>\n"
-        '<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        '<meta name="color-scheme" content="light dark">'
-        f"<title>{escape(info['title'])}</title><style>{_style()}</style></head>\n"
-        f"<body>{_contents(info['title'], groups)}\n"
-        f'<main><header id="top">{top}</header>\n{main}{_shapes(shapes)}</main></body></html>\n'
-    )
-
-
-@cache
-def _style() -> str:
-    return Path(__file__).with_name("page.css").read_text(encoding="utf-8")
-
-
-def _groups(document: Document) -> list[tuple[Mapping[str, str], list[tuple[str, str, Document]]]]:
-    """The operations by tag, in the order of the tags."""
-    found: dict[str, list[tuple[str, str, Document]]] = {tag["name"]: [] for tag in document["tags"]}
-    for path, operations in document["paths"].items():
-        for method, operation in operations.items():
-            found[operation["tags"][0]].append((method, path, operation))
-    return [(tag, found[tag["name"]]) for tag in document["tags"] if found[tag["name"]]]
-
-
-def _contents(title: str, groups: Iterable[tuple[Mapping[str, str], list[tuple[str, str, Document]]]]) -> str:
-    parts = [f'<nav aria-label="Contents"><a class="home" href="#top">{escape(title)}</a>']
-    for tag, operations in groups:
-        rows = "".join(
-            f'<li><a href="#{_anchor(method, path)}">{_badge(method)}'
-            f"<span>{_path_html(_short(path))}</span></a></li>"
+    navigation = [f'<a class="home" href="#top">{title}</a>']
+    sections = []
+    for tag in document["tags"]:
+        operations = [
+            (method, path, operation)
+            for path, methods in document["paths"].items()
+            for method, operation in methods.items()
+            if operation["tags"] == [tag["name"]]
+        ]
+        slug, name = _make_slug(tag["name"]), escape(tag["name"])
+        links = "".join(
+            f'<li><a href="#{method}-{_make_slug(path)}">{_render_method(method)}'
+            f"<span>{escape(path.removeprefix('/api/v1'))}</span></a></li>"
             for method, path, _ in operations
         )
-        parts.append(
-            f'<div><a class="tag" href="#{_slug(tag["name"])}">{escape(tag["name"])}</a><ol>{rows}</ol></div>'
+        navigation.append(f'<div><a class="tag" href="#{slug}">{name}</a><ol>{links}</ol></div>')
+        articles = "\n".join(_render_operation(shapes, *row, base_url) for row in operations)
+        about = _render_text(tag["description"])
+        sections.append(
+            f'<section><h2 id="{slug}">{name}</h2><p class="about">{about}</p>{articles}</section>'
         )
-    return "".join([*parts, '<div><a class="tag" href="#shapes">Shapes</a></div></nav>'])
+    navigation.append('<div><a class="tag" href="#shapes">Shapes</a></div>')
+    sections.append(
+        '<section><h2 id="shapes">Shapes</h2><p class="about">The objects in bodies. A dot marks required '
+        f"fields.</p>{''.join(_render_shape(name, shape) for name, shape in shapes.items())}</section>"
+    )
+    return (
+        '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        '<meta name="color-scheme" content="light dark">'
+        f"<title>{title}</title><style>{_STYLE}</style></head>\n"
+        f'<body><nav aria-label="Contents">{"".join(navigation)}</nav>\n'
+        f'<main><header id="top"><h1>{title}</h1>'
+        f"{_render_introduction(document['info']['description'], base_url)}</header>\n"
+        + "\n".join(sections)
+        + "</main></body></html>\n"
+    )
 
 
-def _introduction(text: str, base_url: str) -> str:
-    """The description's paragraphs: those that begin in bold become cards."""
+def _render_introduction(text: str, base_url: str) -> str:
+    """Render the first paragraph, and each of the others as a card titled by its bold beginning."""
     first, *others = text.strip().split("\n\n")
-    cards = []
-    for paragraph in others:
-        heading, _, rest = paragraph.removeprefix("**").partition("**")
-        cards.append(f"<div><h3>{escape(heading.rstrip('.'))}</h3><p>{_marked(rest.strip())}</p></div>")
-    address = f'<p class="address"><code>{escape(base_url)}/api/v1</code></p>'
-    return f'<p class="lead">{_marked(first)}</p>{address}<div class="cards">{"".join(cards)}</div>'
-
-
-def _group(
-    document: Document, tag: Mapping[str, str], operations: list[tuple[str, str, Document]], base_url: str
-) -> str:
-    articles = "".join(
-        _operation(document, method, path, operation, base_url) for method, path, operation in operations
-    )
-    name = escape(tag["name"])
+    cards = [paragraph.removeprefix("**").partition("**") for paragraph in others]
     return (
-        f'<section><h2 id="{_slug(tag["name"])}">{name}</h2>'
-        f'<p class="about">{_marked(tag["description"])}</p>{articles}</section>\n'
-    )
-
-
-def _operation(document: Document, method: str, path: str, operation: Document, base_url: str) -> str:
-    anchor = _anchor(method, path)
-    return (
-        f'<article id="{anchor}"><h3><a href="#{anchor}">{_badge(method)}'
-        f"<code>{_path_html(path)}</code></a></h3>"
-        f"<p>{_marked(operation.get('description') or operation['summary'])}</p>"
-        f"{_parameters(operation)}{_body(document, operation)}{_answers(document, operation)}"
-        f"<h4>For example</h4><pre><code>{escape(_command(method, path, operation, base_url))}</code></pre>"
-        "</article>\n"
-    )
-
-
-def _parameters(operation: Document) -> str:
-    rows = [
-        (
-            _name(parameter["name"], is_required=parameter["required"]),
-            kind_html(parameter["schema"]) + _default(parameter["schema"]),
-            escape(parameter["in"]),
+        f'<p class="lead">{_render_text(first)}</p>'
+        f'<p class="address"><code>{escape(base_url)}/api/v1</code></p><div class="cards">'
+        + "".join(
+            f"<div><h3>{escape(heading.rstrip('.'))}</h3><p>{_render_text(rest.strip())}</p></div>"
+            for heading, _, rest in cards
         )
-        for parameter in operation.get("parameters", ())
+        + "</div>"
+    )
+
+
+def _render_operation(shapes: Schema, method: str, path: str, operation: Schema, base_url: str) -> str:
+    anchor = f"{method}-{_make_slug(path)}"
+    parts = [
+        f'<article id="{anchor}"><h3><a href="#{anchor}">{_render_method(method)}'
+        f"<code>{escape(path).replace('/', '/<wbr>')}</code></a></h3>"
+        f"<p>{_render_text(operation.get('description') or operation['summary'])}</p>"
     ]
-    return "<h4>Parameters</h4>" + _table(("name", "type", "in"), rows) if rows else ""
-
-
-def _body(document: Document, operation: Document) -> str:
-    if "requestBody" not in operation:
-        return ""
-    schema = operation["requestBody"]["content"]["application/json"]["schema"]
-    return f"<h4>Body</h4>{_content(document, schema, is_open=True)}"
-
-
-def _answers(document: Document, operation: Document) -> str:
-    answers = dict(operation["responses"])
-    ((media, content),) = answers.pop("200")["content"].items()
+    rows = [
+        (_render_name(row["name"], row["required"]), _render_field(row["schema"]), escape(row["in"]))
+        for row in operation.get("parameters", ())
+    ]
+    if rows:
+        parts.append("<h4>Parameters</h4>" + _render_table(("name", "type", "in"), rows))
+    if "requestBody" in operation:
+        schema = operation["requestBody"]["content"]["application/json"]["schema"]
+        parts.append(f"<h4>Body</h4>{_render_body(shapes, schema, ' open')}")
+    responses = dict(operation["responses"])
+    ((media, content),) = responses.pop("200")["content"].items()
     is_json = media == "application/json"
-    body = _content(document, content["schema"]) if is_json else f'<p class="type">{escape(media)}</p>'
-    refused = "".join(
-        f"<li><b>{escape(status)}</b> {_marked(answer['description'])} "
-        f'<span class="type">{kind_html(answer["content"]["application/json"]["schema"])}</span></li>'
-        for status, answer in sorted(answers.items())
+    body = _render_body(shapes, content["schema"]) if is_json else f'<p class="type">{escape(media)}</p>'
+    errors = "".join(
+        f"<li><b>{escape(status)}</b> {_render_text(response['description'])} <span class="
+        f'"type">{_render_type(response["content"]["application/json"]["schema"])}</span></li>'
+        for status, response in sorted(responses.items())
     )
-    return f'<h4>Answer</h4>{body}<h4>Errors</h4><ul class="errors">{refused}</ul>'
+    command = escape(_make_command(method, path, operation, base_url))
+    parts.append(
+        f'<h4>Response</h4>{body}<h4>Errors</h4><ul class="errors">{errors}</ul>'
+        f"<h4>Example</h4><pre><code>{command}</code></pre></article>"
+    )
+    return "".join(parts)
 
 
-def _content(document: Document, schema: Document, *, is_open: bool = False) -> str:
-    """What a body is; the fields of an object can be unfolded."""
-    if "$ref" not in schema:
-        return f'<p class="type">{kind_html(schema)}</p>'
-    name = schema["$ref"].removeprefix(_SHAPES)
-    shape = document["components"]["schemas"][name]
-    opened = " open" if is_open else ""
-    return f"<details{opened}><summary>{escape(name)}</summary>{_fields(shape)}</details>"
+def _render_body(shapes: Schema, schema: Schema, is_open: str = "") -> str:
+    name = schema.get("$ref", "").removeprefix(_SHAPES)
+    if not name:
+        return f'<p class="type">{_render_type(schema)}</p>'
+    return f"<details{is_open}><summary>{escape(name)}</summary>{_render_fields(shapes[name])}</details>"
 
 
-def _fields(schema: Document) -> str:
-    required = schema.get("required", ())
+def _render_shape(name: str, shape: Schema) -> str:
+    anchor = f"shape-{escape(name)}"
+    return (
+        f'<article class="shape" id="{anchor}"><h3><a href="#{anchor}">{escape(name)}</a></h3>'
+        f"<p>{_render_text(shape.get('description', ''))}</p>{_render_fields(shape)}</article>"
+    )
+
+
+def _render_fields(shape: Schema) -> str:
+    required = shape.get("required", ())
     rows = [
         (
-            _name(name, is_required=name in required),
-            kind_html(field) + _default(field),
-            _marked(field.get("description", "")),
+            _render_name(name, name in required),
+            _render_field(field),
+            _render_text(field.get("description", "")),
         )
-        for name, field in schema.get("properties", {}).items()
+        for name, field in shape.get("properties", {}).items()
     ]
-    return _table(("field", "type", ""), rows)
+    return _render_table(("field", "type", ""), rows)
 
 
-def _shapes(shapes: Mapping[str, Document]) -> str:
-    articles = "".join(
-        f'<article class="shape" id="{shape_id(name)}">'
-        f'<h3><a href="#{shape_id(name)}">{escape(name)}</a></h3>'
-        f"<p>{_marked(shape.get('description', ''))}</p>{_fields(shape)}</article>"
-        for name, shape in shapes.items()
-    )
-    about = "What bodies are made of. Everything that is marked by a dot is always there."
-    return f'<section><h2 id="shapes">Shapes</h2><p class="about">{about}</p>{articles}</section>'
-
-
-def _table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
+def _render_table(heads: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     head = "".join(f"<th>{name}</th>" for name in heads)
     body = "".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _command(method: str, path: str, operation: Document, base_url: str) -> str:
-    """A call of the operation, to be copied into a shell."""
-    address = base_url + re.sub(r"\{(\w+)\}", lambda found: _IDS.get(found[1], found[1].upper()), path)
-    words = ["curl"] if method == "get" else ["curl", "-X", method.upper()]
-    lines = [shlex.join([*words, address])]
-    if "security" in operation:
-        lines.append(f"-H 'Authorization: Bearer {_KEY}'")
-    if "requestBody" in operation:
-        lines.append("-H 'Content-Type: application/json'")
-        example = operation["requestBody"]["content"]["application/json"].get("example", {})
-        lines.append(f"-d {shlex.quote(json.dumps(example, indent=2))}")
-    return " \\\n  ".join(lines)
+def _render_field(schema: Schema) -> str:
+    default = schema.get("default")
+    if default is None:
+        return _render_type(schema)
+    text = f' <span class="default">default {_render_value(default)}</span>'
+    return _render_type(schema) + text
 
 
-def _name(name: str, *, is_required: bool) -> str:
-    mark = ' class="required" title="always there"' if is_required else ""
+def _render_type(schema: Schema) -> str:
+    """Describe a type as HTML.
+
+    >>> _render_type({"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "null"}]}})
+    'list of (text or null)'
+    >>> _render_type({"type": "integer", "minimum": 0})
+    'integer ≥ 0'
+    """
+    if "$ref" in schema:
+        name = escape(schema["$ref"].removeprefix(_SHAPES))
+        return f'<a href="#shape-{name}">{name}</a>'
+    if choices := schema.get("anyOf") or schema.get("oneOf"):
+        return " or ".join(map(_render_type, choices))
+    if "const" in schema:
+        return _render_value(schema["const"])
+    if values := schema.get("enum"):
+        text = f'<span class="values">{" ".join(map(_render_value, values))}</span>'
+        if len(values) <= _MAX_INLINE_VALUES:
+            return text
+        return f"<details><summary>one of {len(values)}</summary>{text}</details>"
+    kind = schema.get("type", "anything")
+    inner = schema.get("items", schema.get("additionalProperties"))
+    if isinstance(inner, Mapping):
+        text = _render_type(inner)
+        text = f"({text})" if len(inner.get("anyOf", ())) > 1 else text
+        kind = f"list of {text}" if kind == "array" else f"object of {text} by name"
+    elif kind == "string":
+        kind = "time" if schema.get("format") == "date-time" else "text"
+    limits = [text.format(_shorten_number(schema[key])) for key, text in _LIMITS.items() if key in schema]
+    return " ".join([kind, escape(", ".join(limits), quote=False)]).strip()
+
+
+def _shorten_number(value: Any) -> Any:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _render_value(value: Any) -> str:
+    return f"<code>{escape(value if isinstance(value, str) else json.dumps(value))}</code>"
+
+
+def _render_name(name: str, is_required: bool) -> str:
+    mark = ' class="required" title="required"' if is_required else ""
     return f"<code{mark}>{escape(name)}</code>"
 
 
-def _default(schema: Document) -> str:
-    if schema.get("default") is None:
-        return ""
-    return f' <span class="default">default <code>{escape(json.dumps(schema["default"]))}</code></span>'
-
-
-def _badge(method: str) -> str:
+def _render_method(method: str) -> str:
     return f'<b class="method {escape(method)}">{escape(method.upper())}</b>'
 
 
-def _path_html(path: str) -> str:
-    return re.sub(r"(\{\w+\})", r"<i>\1</i>", escape(path).replace("/", "/<wbr>"))
-
-
-def _short(path: str) -> str:
-    return path.removeprefix("/api/v1")
-
-
-def _anchor(method: str, path: str) -> str:
-    return f"{method}-{_slug(path)}"
-
-
-def _slug(text: str) -> str:
-    return "-".join(_words(text))
-
-
-def _words(text: str) -> Iterator[str]:
-    return (found[0] for found in re.finditer(r"\w+", text.lower()))
-
-
-def _marked(text: str) -> str:
-    """Text whose ``code`` is set apart; everything else in it is literal."""
-    parts = re.split(r"`{1,2}([^`]+)`{1,2}", text)
+def _render_text(text: str) -> str:
+    """Escape text, with `code` in backticks."""
+    parts = re.split(r"`+([^`]+)`+", text)
     return "".join(f"<code>{escape(part)}</code>" if i % 2 else escape(part) for i, part in enumerate(parts))
+
+
+def _make_slug(text: str) -> str:
+    return "-".join(re.findall(r"\w+", text.lower()))
+
+
+def _make_command(method: str, path: str, operation: Schema, base_url: str) -> str:
+    """Build a curl command that can be pasted into a shell."""
+    url = base_url + re.sub(r"\{(\w+)\}", lambda match: _SAMPLE_IDS.get(match[1], match[1].upper()), path)
+    parts = [shlex.join(["curl", url] if method == "get" else ["curl", "-X", method.upper(), url])]
+    if "security" in operation:
+        parts.append(f"-H 'Authorization: Bearer {_KEY}'")
+    if "requestBody" in operation:
+        example = operation["requestBody"]["content"]["application/json"].get("example", {})
+        parts += ["-H 'Content-Type: application/json'", f"-d {shlex.quote(json.dumps(example, indent=2))}"]
+    return " \\\n  ".join(parts)

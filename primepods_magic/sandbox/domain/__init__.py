@@ -1,1 +1,1 @@
-"""What can be rented."""
+"""Offers, pods, disks, billing and time, without I/O."""

@@ -1,4 +1,4 @@
-"""What something costs: rates by state become charges, and charges become money."""
+"""Billing: rates by state become charges, and charges become amounts."""
 
 from __future__ import annotations
 
@@ -13,19 +13,7 @@ MS_PER_HOUR = 3_600_000
 
 @dataclass(frozen=True)
 class Rates:
-    """What a pod or a disk costs by state, in USD per hour.
-
-    Parameters
-    ----------
-    running:
-        While it is neither of the following, until it is repriced.
-    provisioning:
-        While it is PROVISIONING. None: as when running.
-    stopped:
-        While it is STOPPED. None: as when running.
-    prepaid_hours:
-        So many hours are charged when it is ordered, at ``running``, whatever becomes of it.
-    """
+    """The price of a pod or a disk by state, in USD per hour; None means the running price."""
 
     running: float
     provisioning: float | None = 0.0
@@ -34,11 +22,11 @@ class Rates:
 
     @property
     def prepaid_usd(self) -> float:
-        """What is charged up front."""
+        """The amount charged with the order."""
         return round(self.running * self.prepaid_hours, 6)
 
     def of(self, status: PodStatus, running: float) -> float:
-        """The rate that applies in ``status`` when ``running`` is the present price."""
+        """Return the rate in a state, given the current running price."""
         if status == "TERMINATED":
             return 0.0
         special = {"PROVISIONING": self.provisioning, "STOPPED": self.stopped}.get(status)
@@ -46,7 +34,7 @@ class Rates:
 
 
 class Span(NamedTuple):
-    """A state and when it holds; ``until_ms`` None: no end is in sight."""
+    """A state and the time it holds; `until_ms` is None while it is open-ended."""
 
     status: PodStatus
     from_ms: int
@@ -54,14 +42,12 @@ class Span(NamedTuple):
 
 
 class Repricing(NamedTuple):
-    """Another price per hour, from an instant on."""
-
     at_ms: int
     usd_hr: float
 
 
 class Charge(NamedTuple):
-    """A constant rate over a time, or (with no time between) an amount charged up front."""
+    """A constant rate over a time, or an amount charged at `from_ms`."""
 
     from_ms: int
     until_ms: int | None
@@ -69,7 +55,7 @@ class Charge(NamedTuple):
     at_once_usd: float = 0.0
 
     def usd(self, now_ms: int) -> float:
-        """What it has come to by ``now_ms``."""
+        """Return the amount accrued by `now_ms`."""
         if now_ms < self.from_ms:
             return 0.0
         end_ms = now_ms if self.until_ms is None else min(now_ms, self.until_ms)
@@ -77,13 +63,11 @@ class Charge(NamedTuple):
 
 
 def charges_of(spans: Iterable[Span], rates: Rates, repricings: Sequence[Repricing] = ()) -> list[Charge]:
-    """The charges of something whose states are ``spans``, in order of time and without gaps.
-
-    What is prepaid is charged at the beginning, and the hours that it pays for are free.
-    """
+    """Return the charges for consecutive `spans`, with prepaid hours charged at the beginning."""
     ordered = list(spans)
     begin_ms = ordered[0].from_ms
     paid_until_ms = begin_ms + round(rates.prepaid_hours * MS_PER_HOUR)
+    # Split each span where the price changes and where the prepaid hours end.
     turns_ms = sorted({paid_until_ms, *(repricing.at_ms for repricing in repricings)})
     charges = [Charge(begin_ms, begin_ms, 0.0, rates.prepaid_usd)] if rates.prepaid_hours else []
     for status, from_ms, until_ms in ordered:
@@ -91,6 +75,7 @@ def charges_of(spans: Iterable[Span], rates: Rates, repricings: Sequence[Reprici
         starts_ms: list[int] = [from_ms, *inside]
         ends_ms: list[int | None] = [*inside, until_ms]
         for start_ms, end_ms in zip(starts_ms, ends_ms, strict=True):
+            # Prepaid hours are free: they were charged at the beginning.
             usd_hr = rates.of(status, price_at(start_ms, rates, repricings))
             if usd_hr and start_ms >= paid_until_ms and start_ms != end_ms:
                 charges.append(Charge(start_ms, end_ms, usd_hr))
@@ -98,13 +83,13 @@ def charges_of(spans: Iterable[Span], rates: Rates, repricings: Sequence[Reprici
 
 
 def price_at(now_ms: int, rates: Rates, repricings: Iterable[Repricing]) -> float:
-    """The running price at an instant; ``repricings`` are in order of time."""
+    """Return the running price at an instant; `repricings` are in order of time."""
     passed = [repricing.usd_hr for repricing in repricings if repricing.at_ms <= now_ms]
     return passed[-1] if passed else rates.running
 
 
 def average_price(from_ms: int, until_ms: int, rates: Rates, repricings: Sequence[Repricing]) -> float:
-    """The running price averaged over a life, as the history states it: in whatever state it was spent."""
+    """Return the time-averaged running price, as the history shows it (whatever the states were)."""
     if until_ms <= from_ms:
         return price_at(from_ms, rates, repricings)
     always = Rates(running=rates.running, provisioning=None)
@@ -113,5 +98,5 @@ def average_price(from_ms: int, until_ms: int, rates: Rates, repricings: Sequenc
 
 
 def billed_usd(charges: Iterable[Charge], now_ms: int) -> float:
-    """What charges have come to by ``now_ms``."""
+    """Return the sum of the charges accrued by `now_ms`."""
     return round(sum(charge.usd(now_ms) for charge in charges), 6)

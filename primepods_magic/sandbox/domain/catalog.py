@@ -1,7 +1,4 @@
-"""What can be rented in the sandbox: three small tables and the offers that follow from them.
-
-The prices are believable, not current. The offer of the specification's examples is among them.
-"""
+"""The catalog of offers, derived from three small tables with plausible prices."""
 
 from __future__ import annotations
 
@@ -21,14 +18,14 @@ from primepods_magic.sandbox.schemas.responses import Currency
 
 from .offers import Offer, QuantityRange
 
+__all__ = ["FAILING", "PROVIDERS", "SITES", "offers"]
+
 FAILING = ("tensordock", "RTX4090_24GB")
-"""The provider and GPU type whose installation never succeeds, for seeing what that looks like."""
+"""The provider and GPU type whose installation always fails, as a demonstration."""
 
 
 @dataclass(frozen=True)
 class DataCenter:
-    """A place where a provider has machines."""
-
     data_center: str | None
     country: str
     region: Region | None
@@ -36,16 +33,15 @@ class DataCenter:
 
 @dataclass(frozen=True)
 class Provider:
-    """How one provider behaves."""
-
+    cloud_id_prefix: str | None
     images: tuple[Image, ...]
     ssh_user: str = "root"
     is_container: bool = False
-    """Containers share a machine's address, so their ports are mapped to high ones."""
+    """Containers share an address, so their ports are mapped to high ones."""
     stopped_share: float | None = None
-    """The part of the price that a stopped pod costs; None: all of it."""
+    """Share of the price while STOPPED; None means all of it."""
     provisioning_share: float | None = 0.0
-    """The part that one costs which is being provisioned; None: all of it."""
+    """Share of the price while PROVISIONING; None means all of it."""
     demands_max_price: bool = False
     demands_data_center: bool = False
     connect_after_ms: int = 0
@@ -53,7 +49,7 @@ class Provider:
 
 @dataclass(frozen=True)
 class GpuModel:
-    """What comes with one GPU of a type."""
+    """The resources that come with one GPU of a type."""
 
     socket: Socket
     gpu_memory_gb: int
@@ -64,7 +60,7 @@ class GpuModel:
 
 @dataclass(frozen=True)
 class Listing:
-    """A provider's offers of one GPU type: one for each count and site."""
+    """A provider's offers of one GPU type: one for each count and data center."""
 
     provider: ProviderType
     gpu_type: GpuType
@@ -99,23 +95,23 @@ _CONTAINER: tuple[Image, ...] = (
 )
 
 PROVIDERS: dict[ProviderType, Provider] = {
-    "hyperstack": Provider((*_VM, "vllm_llama_8b"), stopped_share=0.1),
-    "runpod": Provider(_CONTAINER, is_container=True, stopped_share=0.05),
-    "lambdalabs": Provider(_PLAIN, ssh_user="ubuntu", demands_data_center=True),
-    "datacrunch": Provider(_VM, demands_data_center=True, connect_after_ms=1500),
-    "massedcompute": Provider(_PLAIN, ssh_user="ubuntu", demands_max_price=True),
-    "nebius": Provider((*_VM, "prime_rl"), ssh_user="ubuntu"),
+    "hyperstack": Provider("n3", (*_VM, "vllm_llama_8b"), stopped_share=0.1),
+    "runpod": Provider(None, _CONTAINER, is_container=True, stopped_share=0.05),
+    "lambdalabs": Provider("gpu", _PLAIN, ssh_user="ubuntu", demands_data_center=True),
+    "datacrunch": Provider("dc1", _VM, demands_data_center=True, connect_after_ms=1500),
+    "massedcompute": Provider("mc", _PLAIN, ssh_user="ubuntu", demands_max_price=True),
+    "nebius": Provider("nb", (*_VM, "prime_rl"), ssh_user="ubuntu"),
     "primecompute": Provider(
-        (*_VM, "axolotl", "vllm_llama_70b", "prime_rl"), ssh_user="ubuntu", stopped_share=0.2
+        "pc", (*_VM, "axolotl", "vllm_llama_70b", "prime_rl"), ssh_user="ubuntu", stopped_share=0.2
     ),
-    "tensordock": Provider(_PLAIN, ssh_user="user"),
-    "scaleway": Provider(_VM, stopped_share=0.15),
-    "crusoecloud": Provider(_VM, ssh_user="ubuntu"),
-    "vultr": Provider(_PLAIN),
-    "cudocompute": Provider(_VM, stopped_share=0.3, provisioning_share=0.25),
-    "denvr": Provider((*_VM, "prime_rl"), ssh_user="ubuntu", provisioning_share=None),
-    "latitude": Provider(_PLAIN, ssh_user="ubuntu"),
-    "dc_roan": Provider((*_VM, "vllm_llama_70b"), ssh_user="ubuntu", demands_data_center=True),
+    "tensordock": Provider("td", _PLAIN, ssh_user="user"),
+    "scaleway": Provider("scw", _VM, stopped_share=0.15),
+    "crusoecloud": Provider("cr", _VM, ssh_user="ubuntu"),
+    "vultr": Provider("vcg", _PLAIN),
+    "cudocompute": Provider("cudo", _VM, stopped_share=0.3, provisioning_share=0.25),
+    "denvr": Provider("dnv", (*_VM, "prime_rl"), ssh_user="ubuntu", provisioning_share=None),
+    "latitude": Provider("lat", _PLAIN, ssh_user="ubuntu"),
+    "dc_roan": Provider("roan", (*_VM, "vllm_llama_70b"), ssh_user="ubuntu", demands_data_center=True),
 }
 
 SITES: dict[str, DataCenter] = {
@@ -136,7 +132,7 @@ SITES: dict[str, DataCenter] = {
     "anywhere-US": DataCenter(None, "US", "united_states"),
 }
 
-_CARDS: dict[GpuType, GpuModel] = {
+_GPU_MODELS: dict[GpuType, GpuModel] = {
     "CPU_NODE": GpuModel("PCIe", 0, 8, 32, 100),
     "T4_16GB": GpuModel("PCIe", 16, 8, 30, 100),
     "V100_16GB": GpuModel("SXM2", 16, 8, 44, 120),
@@ -220,7 +216,7 @@ _LISTINGS: tuple[Listing, ...] = (
     Listing("cudocompute", "L40S_48GB", 1.21, (1, 2), ("me-dub-1",), "Low"),
     Listing("denvr", "A100_80GB", 1.95, (1, 2, 4, 8), ("us-west-2",), "Medium", socket="SXM4"),
     Listing("denvr", "H100_80GB", 3.05, (1, 8), ("us-west-2",), "Low", socket="SXM5"),
-    # A week is charged with the order.
+    # One week is charged with the order.
     Listing("denvr", "H200_141GB", 3.6, (8,), ("us-west-2",), "Low", prepaid_hours=168),
     Listing("denvr", "A30_24GB", 0.33, (1, 2), ("us-west-2",), prepaid_hours=24),
     Listing("latitude", "RTX6000Ada_48GB", 0.86, (1, 2, 4), ("sao", "us-west-2"), "High"),
@@ -238,7 +234,7 @@ _LISTINGS: tuple[Listing, ...] = (
     Listing("tensordock", "RTX3080_10GB", 0.17, (1, 2), ("nowhere",), "Low", "community_cloud"),
     Listing("tensordock", "P100_16GB", 0.19, (1, 2), ("us-east-1",), "High"),
     Listing("runpod", "RTX4000Ada_20GB", 0.2, (1, 2), ("EU-RO-1",), "High"),
-    # The service's sums have such digits.
+    # The service returns floats like this one.
     Listing("runpod", "L40_48GB", 0.6567999999999998, (1,), ("EU-RO-1", "us-east-1"), "Medium"),
     Listing("runpod", "RTX4000Ada_20GB", 0.11, (1,), ("EU-RO-1",), "Low", is_spot=True),
     Listing("runpod", "L40_48GB", 0.31, (1,), ("us-east-1",), "Low", "community_cloud", is_spot=True),
@@ -248,99 +244,82 @@ _LISTINGS: tuple[Listing, ...] = (
     Listing("crusoecloud", "CPU_NODE", 0.25, (1,), ("us-east-1",), "High"),
 )
 
-_CLOUD_ID_PREFIXES: dict[ProviderType, str] = {
-    "hyperstack": "n3",
-    "lambdalabs": "gpu",
-    "datacrunch": "dc1",
-    "massedcompute": "mc",
-    "nebius": "nb",
-    "primecompute": "pc",
-    "tensordock": "td",
-    "scaleway": "scw",
-    "crusoecloud": "cr",
-    "vultr": "vcg",
-    "cudocompute": "cudo",
-    "denvr": "dnv",
-    "latitude": "lat",
-    "dc_roan": "roan",
-}
-
 
 @cache
 def offers() -> tuple[Offer, ...]:
-    """Every offer, always the same ones in the same order."""
+    """Return every offer, always in the same order."""
     return tuple(
-        _offer(listing, count, SITES[site])
+        _make_offer(listing, count, SITES[site])
         for listing in _LISTINGS
         for site in listing.sites
         for count in listing.counts
     )
 
 
-def _offer(listing: Listing, count: int, site: DataCenter) -> Offer:
-    card = _CARDS[listing.gpu_type]
+def _make_offer(listing: Listing, count: int, site: DataCenter) -> Offer:
+    model = _GPU_MODELS[listing.gpu_type]
     return Offer(
-        cloud_id=_cloud_id(listing, count),
+        cloud_id=_make_cloud_id(listing, count),
         gpu_type=listing.gpu_type,
-        socket=listing.socket or card.socket,
+        socket=listing.socket or model.socket,
         gpu_count=count,
-        gpu_memory_gb=card.gpu_memory_gb * count,
+        gpu_memory_gb=model.gpu_memory_gb * count,
         provider=listing.provider,
         region=site.region,
         data_center=site.data_center,
         country=site.country,
         security=listing.security,
         stock=listing.stock,
-        price_hr=_price_hr(listing.price_gpu_hr, count),
+        price_hr=_compute_price_hr(listing.price_gpu_hr, count),
         currency=listing.currency,
         is_spot=listing.is_spot,
         images=PROVIDERS[listing.provider].images,
-        disk_gb=_disk_limits(listing.provider, card.disk_gb * count),
-        vcpus=_vcpu_limits(listing.provider, card.vcpus * count),
-        memory_gb=_memory_limits(listing.provider, card.memory_gb * count),
+        disk_gb=_make_disk_range(listing.provider, model.disk_gb * count),
+        vcpus=_make_vcpu_range(listing.provider, model.vcpus * count),
+        memory_gb=_make_memory_range(listing.provider, model.memory_gb * count),
         internet_mbps=10_000 if count >= 8 else 1_000,
         interconnect_gbps=3_200 if listing.nodes > 1 else None,
         provisioning_min=2 if PROVIDERS[listing.provider].is_container else 5,
-        interconnect_type=_interconnect(listing),
+        interconnect_type=_choose_interconnect(listing),
         nodes=listing.nodes,
         prepaid_hours=listing.prepaid_hours,
     )
 
 
-def _price_hr(price_gpu_hr: float | None, count: int) -> float | None:
+def _compute_price_hr(price_gpu_hr: float | None, count: int) -> float | None:
     if price_gpu_hr is None:
         return None
-    # One of it costs what the listing says, to the last digit.
+    # Keep the listed price of a single GPU to the last digit.
     return price_gpu_hr if count == 1 else round(price_gpu_hr * count, 4)
 
 
-def _interconnect(listing: Listing) -> str | None:
+def _choose_interconnect(listing: Listing) -> str | None:
     if listing.nodes == 1:
         return None
     return "RoCE" if listing.provider == "nebius" else "InfiniBand"
 
 
-def _vcpu_limits(provider: ProviderType, default: int) -> QuantityRange:
+def _make_vcpu_range(provider: ProviderType, default: int) -> QuantityRange:
     if provider == "cudocompute":
         return QuantityRange(default, min=2, max=4 * default, step=2, usd_unit_hr=0.005)
     return QuantityRange(default)
 
 
-def _memory_limits(provider: ProviderType, default_gb: int) -> QuantityRange:
+def _make_memory_range(provider: ProviderType, default_gb: int) -> QuantityRange:
     if provider == "cudocompute":
         return QuantityRange(default_gb, min=4, max=4 * default_gb, step=4, usd_unit_hr=0.0025)
     return QuantityRange(default_gb)
 
 
-def _disk_limits(provider: ProviderType, default_gb: int) -> QuantityRange:
+def _make_disk_range(provider: ProviderType, default_gb: int) -> QuantityRange:
     if provider in ("lambdalabs", "vultr"):
         return QuantityRange(default_gb, note="The disk comes with the machine")
     return QuantityRange(default_gb, min=20, max=max(1000, 2 * default_gb), step=10, usd_unit_hr=0.00014)
 
 
-def _cloud_id(listing: Listing, count: int) -> str:
+def _make_cloud_id(listing: Listing, count: int) -> str:
     model = listing.gpu_type.partition("_")[0] if listing.gpu_type != "CPU_NODE" else "CPU"
-    prefix = _CLOUD_ID_PREFIXES.get(listing.provider)
-    # runpod's ids are the marketing names, spaces and all, and do not tell how many GPUs are meant.
+    prefix = PROVIDERS[listing.provider].cloud_id_prefix
+    # runpod's ids are marketing names with spaces and do not include the GPU count.
     name = f"{prefix}-{model}x{count}" if prefix else f"NVIDIA {model}"
     return f"{name}{' spot' if listing.is_spot else ''}"

@@ -1,4 +1,4 @@
-"""What becomes of a disk: it is made in a moment, bills until it is deleted, and survives its pods."""
+"""The life of a disk: created within seconds, billed until deleted, independent of pods."""
 
 from __future__ import annotations
 
@@ -16,14 +16,12 @@ DELETING_MS = 2000
 
 
 class DiskState(NamedTuple):
-    """What a disk is at an instant."""
-
     status: PodStatus
     since_ms: int
 
 
 def disk_state(disk: DiskRecord, now_ms: int) -> DiskState:
-    """What a disk is at ``now_ms``: a pure function of what is recorded."""
+    """Compute the state of a disk at `now_ms` from its record alone."""
     ends_ms = disk_end_ms(disk)
     if disk.deleted_ms is not None and ends_ms is not None and now_ms >= disk.deleted_ms:
         if now_ms >= ends_ms:
@@ -34,22 +32,12 @@ def disk_state(disk: DiskRecord, now_ms: int) -> DiskState:
 
 
 def disk_end_ms(disk: DiskRecord) -> int | None:
-    """When the disk is, was or will be TERMINATED."""
+    """Return when the disk becomes TERMINATED, if it has been deleted."""
     return None if disk.deleted_ms is None else disk.deleted_ms + DELETING_MS
 
 
 def attach_refusal(disk: DiskRecord, offer: Offer, holders: Sequence[PodRecord], now_ms: int) -> str | None:
-    """Why a disk cannot be attached to a pod of an offer; None when it can.
-
-    Parameters
-    ----------
-    disk, offer:
-        What is to be attached to what.
-    holders:
-        The pods that have it already.
-    now_ms:
-        When.
-    """
+    """Explain why a disk cannot be attached to a pod of `offer`, or return None."""
     if (disk.provider, disk.data_center) != (offer.provider, offer.data_center):
         return f"disk {disk.id} is at {disk.provider} {disk.data_center} and cannot be attached elsewhere"
     status = disk_state(disk, now_ms).status
@@ -63,7 +51,7 @@ def attach_refusal(disk: DiskRecord, offer: Offer, holders: Sequence[PodRecord],
 
 
 def delete_refusal(disk: DiskRecord, holders: Sequence[PodRecord], now_ms: int) -> str | None:
-    """Why a disk cannot be deleted; None when it can."""
+    """Explain why a disk cannot be deleted, or return None."""
     status = disk_state(disk, now_ms).status
     if status != "ACTIVE":
         return f"disk {disk.id} is {status}, and only an ACTIVE disk can be deleted"
@@ -73,13 +61,12 @@ def delete_refusal(disk: DiskRecord, holders: Sequence[PodRecord], now_ms: int) 
 
 
 def disk_charges(disk: DiskRecord, from_ms: int) -> list[Charge]:
-    """What a disk costs from ``from_ms`` on, attached or not."""
+    """Return the charges of a disk, which bills whether it is attached or not."""
     made_ms = max(from_ms, disk.created_ms + MAKING_MS)
     return charges_of([Span("ACTIVE", made_ms, disk_end_ms(disk))], Rates(disk.price_usd_hr))
 
 
 def disk_history_row(disk: DiskRecord, *, owner: str, billed_usd: float, ends_ms: int) -> HistoryRow:
-    """The row that a disk leaves behind."""
     return HistoryRow(
         id=disk.id,
         name=disk.name,

@@ -1,4 +1,4 @@
-"""The log of a pod, line by line as the clock reaches it."""
+"""The installation log of a pod."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .clock import iso
 from .lifecycle import Event, EventKind, Phase, timeline
 from .records import PodRecord
 
+__all__ = ["log_text"]
+
 
 class LogLine(NamedTuple):
-    """One line of a log and when it was written."""
-
     at_ms: int
     text: str
 
@@ -49,12 +49,7 @@ _EVENT_TEXTS: dict[EventKind, str] = {"reclaim": "pod: the provider takes the ma
 
 
 def log_text(record: PodRecord, events: Sequence[Event], now_ms: int, *, tail: int) -> str:
-    """What the log of a pod says at ``now_ms``: its newest ``tail`` lines, each ending in a newline.
-
-    Example
-    -------
-    ``2026-09-14T08:00:03.500Z pod: the machine is up``
-    """
+    """Render the newest `tail` lines of a pod's log at `now_ms`, each ending in a newline."""
     phases = timeline(record.created_ms, record.plan, events)
     lines = [
         LogLine(phase.from_ms, _PHASE_TEXTS[phase.status].format(provider=record.provider))
@@ -63,26 +58,26 @@ def log_text(record: PodRecord, events: Sequence[Event], now_ms: int, *, tail: i
     lines += [
         LogLine(event.at_ms, _EVENT_TEXTS[event.kind]) for event in events if event.kind in _EVENT_TEXTS
     ]
-    lines += _installation_lines(record, phases, events)
+    lines += _make_install_lines(record, phases, events)
     written = sorted((line for line in lines if line.at_ms <= now_ms), key=lambda line: line.at_ms)
     kept = written[-tail:] if tail else []
     return "".join(f"{iso(line.at_ms)} {line.text}\n" for line in kept)
 
 
-def _installation_lines(record: PodRecord, phases: Sequence[Phase], events: Sequence[Event]) -> list[LogLine]:
+def _make_install_lines(record: PodRecord, phases: Sequence[Phase], events: Sequence[Event]) -> list[LogLine]:
     plan = record.plan
     failed_ms = next((event.at_ms for event in events if event.kind == "fail_installation"), None)
     lines = []
     for percent, text in _STEPS:
         if plan.fails_at_percent is not None and percent >= plan.fails_at_percent:
             break
-        at_ms = _reached_ms(percent, phases, plan.install_ms)
+        at_ms = _find_reached_ms(percent, phases, plan.install_ms)
         if at_ms is None or (failed_ms is not None and at_ms >= failed_ms):
             break
-        said = text.format(image=record.image, gpu_count=record.gpu_count, gpu_type=record.gpu_type)
-        lines.append(LogLine(at_ms, f"install: {percent:3d}% {said}"))
+        step = text.format(image=record.image, gpu_count=record.gpu_count, gpu_type=record.gpu_type)
+        lines.append(LogLine(at_ms, f"install: {percent:3d}% {step}"))
     end_percent = 100 if plan.fails_at_percent is None else plan.fails_at_percent
-    end_ms = _reached_ms(end_percent, phases, plan.install_ms)
+    end_ms = _find_reached_ms(end_percent, phases, plan.install_ms)
     if failed_ms is not None and (end_ms is None or failed_ms < end_ms):
         lines.append(LogLine(failed_ms, "install: FAILED: made to fail by the sandbox"))
     elif end_ms is not None:
@@ -91,9 +86,9 @@ def _installation_lines(record: PodRecord, phases: Sequence[Phase], events: Sequ
     return lines
 
 
-def _reached_ms(percent: int, phases: Sequence[Phase], install_ms: int) -> int | None:
-    """When the installation reaches ``percent``; None when the pod is not ACTIVE for long enough."""
-    # Rounded up, so that the log never says what the progress does not say yet.
+def _find_reached_ms(percent: int, phases: Sequence[Phase], install_ms: int) -> int | None:
+    """Return when the installation reaches `percent`, or None if the pod is not ACTIVE for long enough."""
+    # Round up: the log must never be ahead of the progress.
     missing_ms = -(-percent * install_ms // 100)
     ends_ms = [phase.from_ms for phase in phases[1:]]
     for phase, end_ms in zip(phases, [*ends_ms, None], strict=True):

@@ -1,8 +1,4 @@
-"""What a pod is at an instant: a pure function of its plan, its recorded events and the clock.
-
-Nothing here ticks, waits or remembers. Ask about the same pod and the same instant twice, before or after a
-restart, and the answer is the same.
-"""
+"""The state of a pod as a pure function of its plan, its recorded events and the clock."""
 
 from __future__ import annotations
 
@@ -19,7 +15,7 @@ EventKind = Literal["stop", "start", "reclaim", "error", "lose", "fail_installat
 DELETING_MS = 2000
 RESTART_MS = 1500
 
-# From which states an event makes sense. Deleting twice, or waking a pod that runs, is refused, not ignored.
+# The states in which each event is allowed. An event in another state is an error, not ignored.
 _LIVING: frozenset[PodStatus] = frozenset(
     {"PROVISIONING", "PENDING", "ACTIVE", "STOPPED", "ERROR", "UNKNOWN"}
 )
@@ -33,23 +29,32 @@ _ALLOWED_FROM: dict[EventKind, frozenset[PodStatus]] = {
     "reprice": _LIVING,
     "delete": _LIVING,
 }
+# The phases that follow an event, with their delays in milliseconds.
+_CONSEQUENCES: dict[EventKind, tuple[tuple[int, PodStatus], ...]] = {
+    "stop": ((0, "STOPPED"),),
+    "start": ((0, "PENDING"), (RESTART_MS, "ACTIVE")),
+    "reclaim": ((0, "TERMINATED"),),
+    "error": ((0, "ERROR"),),
+    "lose": ((0, "UNKNOWN"),),
+    "delete": ((0, "DELETING"), (DELETING_MS, "TERMINATED")),
+}
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What will become of a pod if nobody interferes. Fixed when the pod is created."""
+    """The course of a pod, fixed when it is created, unless events change it."""
 
     provisioning_ms: int
     pending_ms: int
     connect_after_ms: int
-    """From ACTIVE until the first node's SSH connection is told."""
+    """From ACTIVE until the first node's SSH connection is known."""
     node_gap_ms: int
     """From one node's connection to the next node's."""
     install_ms: int
     fails_at_percent: int | None = None
     failure: str | None = None
     reclaimed_after_ms: int | None = None
-    """From the order until a spot pod's provider takes the machine back."""
+    """From the order until the provider reclaims a spot pod."""
     repriced_after_ms: int | None = None
     """From the order until a variable price changes."""
     repriced_usd_hr: float = 0.0
@@ -57,7 +62,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Event:
-    """Something that happened to a pod from outside its plan; ``usd_hr`` is the price after a ``reprice``."""
+    """A recorded event; `usd_hr` is the new price of a `reprice`."""
 
     at_ms: int
     kind: EventKind
@@ -66,7 +71,7 @@ class Event:
 
 @dataclass(frozen=True)
 class Phase:
-    """A state and the instant from which it holds, until the next phase."""
+    """A state that holds from an instant until the next phase."""
 
     from_ms: int
     status: PodStatus
@@ -74,8 +79,6 @@ class Phase:
 
 @dataclass(frozen=True)
 class Installation:
-    """How far the installation of a pod's software has come."""
-
     status: InstallationStatus
     progress_percent: int
     failure: str | None = None
@@ -83,18 +86,18 @@ class Installation:
 
 @dataclass(frozen=True)
 class State:
-    """Everything about a pod that depends on the time."""
+    """The time-dependent part of a pod."""
 
     status: PodStatus
     since_ms: int
     installation: Installation
     connected_nodes: int
-    """How many nodes' SSH connections are known; the pod's nodes come up one after another."""
+    """Number of nodes with a known SSH connection; nodes come up one after another."""
     price_usd_hr: float
 
 
 def timeline(created_ms: int, plan: Plan, events: Sequence[Event]) -> list[Phase]:
-    """All phases of a pod, the future ones included, in order of time."""
+    """Return all phases of a pod, including future ones, in order of time."""
     pending_ms = created_ms + plan.provisioning_ms
     phases = [
         Phase(created_ms, "PROVISIONING"),
@@ -102,9 +105,11 @@ def timeline(created_ms: int, plan: Plan, events: Sequence[Event]) -> list[Phase
         Phase(pending_ms + plan.pending_ms, "ACTIVE"),
     ]
     for event in events:
-        consequences = _consequences(event)
+        consequences = _CONSEQUENCES.get(event.kind)
         if consequences:
-            phases = [phase for phase in phases if phase.from_ms <= event.at_ms] + consequences
+            # Replace what was planned after the event.
+            phases = [phase for phase in phases if phase.from_ms <= event.at_ms]
+            phases += [Phase(event.at_ms + delay_ms, status) for delay_ms, status in consequences]
     if plan.reclaimed_after_ms is not None:
         reclaimed_ms = created_ms + plan.reclaimed_after_ms
         if phases[-1].status != "TERMINATED" or phases[-1].from_ms > reclaimed_ms:
@@ -113,31 +118,14 @@ def timeline(created_ms: int, plan: Plan, events: Sequence[Event]) -> list[Phase
     return phases
 
 
-def _consequences(event: Event) -> list[Phase]:
-    at_ms = event.at_ms
-    if event.kind == "stop":
-        return [Phase(at_ms, "STOPPED")]
-    if event.kind == "start":
-        return [Phase(at_ms, "PENDING"), Phase(at_ms + RESTART_MS, "ACTIVE")]
-    if event.kind == "reclaim":
-        return [Phase(at_ms, "TERMINATED")]
-    if event.kind == "error":
-        return [Phase(at_ms, "ERROR")]
-    if event.kind == "lose":
-        return [Phase(at_ms, "UNKNOWN")]
-    if event.kind == "delete":
-        return [Phase(at_ms, "DELETING"), Phase(at_ms + DELETING_MS, "TERMINATED")]
-    return []
-
-
 def terminated_ms(created_ms: int, plan: Plan, events: Sequence[Event]) -> int | None:
-    """When the pod is, was or will be TERMINATED by what has been recorded so far."""
+    """Return when the pod becomes TERMINATED, as far as is recorded."""
     last = timeline(created_ms, plan, events)[-1]
     return last.from_ms if last.status == "TERMINATED" else None
 
 
 def repricings(created_ms: int, plan: Plan, events: Sequence[Event]) -> list[Repricing]:
-    """Every change of the price, the future ones included, in order of time."""
+    """Return all price changes, including future ones, in order of time."""
     changes = [Repricing(event.at_ms, event.usd_hr) for event in events if event.usd_hr is not None]
     if plan.repriced_after_ms is not None:
         changes.append(Repricing(created_ms + plan.repriced_after_ms, plan.repriced_usd_hr))
@@ -145,7 +133,7 @@ def repricings(created_ms: int, plan: Plan, events: Sequence[Event]) -> list[Rep
 
 
 def charges(created_ms: int, plan: Plan, events: Sequence[Event], rates: Rates) -> list[Charge]:
-    """What the pod costs and will cost by what has been recorded so far."""
+    """Return all charges of a pod, including future ones."""
     phases = timeline(created_ms, plan, events)
     ends_ms: list[int | None] = [*(phase.from_ms for phase in phases[1:]), None]
     spans = [Span(phase.status, phase.from_ms, end) for phase, end in zip(phases, ends_ms, strict=True)]
@@ -153,20 +141,19 @@ def charges(created_ms: int, plan: Plan, events: Sequence[Event], rates: Rates) 
 
 
 def state_at(now_ms: int, created_ms: int, plan: Plan, events: Sequence[Event], rates: Rates) -> State:
-    """What the pod is at ``now_ms``."""
     phases = [phase for phase in timeline(created_ms, plan, events) if phase.from_ms <= now_ms]
     current = phases[-1] if phases else Phase(created_ms, "PROVISIONING")
     return State(
         status=current.status,
         since_ms=current.from_ms,
-        installation=_installation(now_ms, current.status, phases, plan, events),
-        connected_nodes=_connected_nodes(now_ms, current, plan),
+        installation=_compute_installation(now_ms, current.status, phases, plan, events),
+        connected_nodes=_count_connected_nodes(now_ms, current, plan),
         price_usd_hr=price_at(now_ms, rates, repricings(created_ms, plan, events)),
     )
 
 
 def refusal(kind: EventKind, state: State) -> str | None:
-    """Why ``kind`` cannot happen to a pod in ``state``; None when it can."""
+    """Explain why an event cannot happen in this state, or return None."""
     if state.status not in _ALLOWED_FROM[kind]:
         return f"'{kind}' cannot happen to a pod that is {state.status}"
     if kind == "fail_installation" and state.installation.status not in ("PENDING", "IN_PROGRESS"):
@@ -174,8 +161,8 @@ def refusal(kind: EventKind, state: State) -> str | None:
     return None
 
 
-def _spans(until_ms: int, phases: Sequence[Phase]) -> list[tuple[PodStatus, int]]:
-    """The phases up to ``until_ms`` with how long each lasted, in milliseconds."""
+def _measure_phases(until_ms: int, phases: Sequence[Phase]) -> list[tuple[PodStatus, int]]:
+    """Return the phases up to `until_ms`, each with its length in milliseconds."""
     ends_ms = [phase.from_ms for phase in phases[1:]] + [until_ms]
     return [
         (phase.status, max(0, min(end_ms, until_ms) - phase.from_ms))
@@ -183,18 +170,20 @@ def _spans(until_ms: int, phases: Sequence[Phase]) -> list[tuple[PodStatus, int]
     ]
 
 
-def _progress_percent(until_ms: int, phases: Sequence[Phase], plan: Plan) -> int:
-    active_ms = sum(length_ms for status, length_ms in _spans(until_ms, phases) if status == "ACTIVE")
+def _compute_progress(until_ms: int, phases: Sequence[Phase], plan: Plan) -> int:
+    active_ms = sum(
+        length_ms for status, length_ms in _measure_phases(until_ms, phases) if status == "ACTIVE"
+    )
     return min(100, 100 * active_ms // plan.install_ms)
 
 
-def _installation(
+def _compute_installation(
     now_ms: int, status: PodStatus, phases: Sequence[Phase], plan: Plan, events: Sequence[Event]
 ) -> Installation:
-    percent = _progress_percent(now_ms, phases, plan)
+    percent = _compute_progress(now_ms, phases, plan)
     failed_ms = next((event.at_ms for event in events if event.kind == "fail_installation"), None)
     if failed_ms is not None and failed_ms <= now_ms:
-        at_percent = _progress_percent(failed_ms, phases, plan)
+        at_percent = _compute_progress(failed_ms, phases, plan)
         return Installation("FAILED", at_percent, "The installation was made to fail by the sandbox")
     if plan.fails_at_percent is not None and percent >= plan.fails_at_percent:
         return Installation("FAILED", plan.fails_at_percent, plan.failure)
@@ -206,7 +195,7 @@ def _installation(
     return Installation("IN_PROGRESS" if started else "PENDING", percent)
 
 
-def _connected_nodes(now_ms: int, current: Phase, plan: Plan) -> int:
+def _count_connected_nodes(now_ms: int, current: Phase, plan: Plan) -> int:
     waited_ms = now_ms - current.from_ms - plan.connect_after_ms
     if current.status != "ACTIVE" or waited_ms < 0:
         return 0

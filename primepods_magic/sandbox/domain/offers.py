@@ -1,4 +1,4 @@
-"""An offer of the catalogue: what can be rented, within which limits, at what price."""
+"""Offers of pods: limits and prices."""
 
 from __future__ import annotations
 
@@ -17,17 +17,15 @@ from primepods_magic.sandbox.schemas.enums import (
 )
 from primepods_magic.sandbox.schemas.responses import Adjustable, Currency, GpuOffer, OfferSummary
 
+__all__ = ["Offer", "QuantityRange", "summary"]
+
 EUR_IN_USD = 1.08
-"""What a euro costs here. Fixed: a sandbox's prices must not depend on the day."""
+"""A fixed exchange rate, so that prices do not depend on the day."""
 
 
 @dataclass(frozen=True)
 class QuantityRange:
-    """How much of something an offer includes, and how much more may be ordered.
-
-    Without ``min`` and ``max`` the amount cannot be changed. ``usd_unit_hr`` is the price per hour of one
-    unit above the default.
-    """
+    """The included amount of a resource and its limits; without `min` and `max` it is fixed."""
 
     default: int | None
     min: int | None = None
@@ -37,7 +35,7 @@ class QuantityRange:
     note: str | None = None
 
     def refusal(self, what: str, amount: int) -> str | None:
-        """Why ``amount`` cannot be ordered; None when it can."""
+        """Explain why `amount` cannot be ordered, or return None."""
         if amount == self.default:
             return None
         if self.min is None or self.max is None:
@@ -49,11 +47,10 @@ class QuantityRange:
         return None
 
     def extra_usd_hr(self, amount: int) -> float:
-        """What ``amount`` costs beyond what the offer's price includes."""
+        """Return the price per hour of the units above the default."""
         return max(0, amount - (self.default or 0)) * (self.usd_unit_hr or 0.0)
 
-    def wire(self) -> Adjustable:
-        """As the API writes it."""
+    def to_json(self) -> Adjustable:
         return {
             "minCount": self.min,
             "defaultCount": self.default,
@@ -67,7 +64,7 @@ class QuantityRange:
 
 @dataclass(frozen=True)
 class Offer:
-    """One row of ``/availability/gpus`` or, with several ``nodes``, of ``/availability/multi-node``."""
+    """A row of `/availability/gpus`, or of `/availability/multi-node` if it has several `nodes`."""
 
     cloud_id: str
     gpu_type: GpuType
@@ -81,7 +78,7 @@ class Offer:
     security: SecurityType
     stock: StockStatus
     price_hr: float | None
-    """In ``currency``, for the whole offer; None: it is not told, and the offer cannot be ordered."""
+    """In `currency`, for the whole offer; None means unknown, and the offer cannot be ordered."""
     currency: Currency
     is_spot: bool
     images: tuple[Image, ...]
@@ -93,22 +90,22 @@ class Offer:
     provisioning_min: int
     nodes: int = 1
     prepaid_hours: int | None = None
-    """So many hours are charged with the order."""
+    """Hours charged with the order."""
     interconnect_type: str | None = None
 
     @property
     def is_variable(self) -> bool:
-        """Whether the price may change while the pod lives."""
+        """True if the price may change during the life of the pod."""
         return self.is_spot
 
     @property
     def price_usd_hr(self) -> float:
-        """The price of the whole offer in USD; it must have one."""
+        """The price of the whole offer in USD; it must have a price."""
         assert self.price_hr is not None
         return self.price_hr if self.currency == "USD" else round(self.price_hr * EUR_IN_USD, 4)
 
     def price_with(self, *, disk_gb: int, vcpus: int, memory_gb: int) -> float:
-        """The price in USD per hour with these amounts."""
+        """Return the price in USD per hour with these amounts."""
         extra_usd_hr = (
             self.disk_gb.extra_usd_hr(disk_gb)
             + self.vcpus.extra_usd_hr(vcpus)
@@ -116,8 +113,7 @@ class Offer:
         )
         return round(self.price_usd_hr + extra_usd_hr, 4)
 
-    def wire(self) -> GpuOffer:
-        """As the API writes it."""
+    def to_json(self) -> GpuOffer:
         is_community = self.security == "community_cloud"
         return {
             "cloudId": self.cloud_id,
@@ -129,10 +125,10 @@ class Offer:
             "country": self.country,
             "gpuCount": self.gpu_count,
             "gpuMemory": self.gpu_memory_gb,
-            "disk": self.disk_gb.wire(),
-            "sharedDisk": QuantityRange(None).wire(),
-            "vcpu": self.vcpus.wire(),
-            "memory": self.memory_gb.wire(),
+            "disk": self.disk_gb.to_json(),
+            "sharedDisk": QuantityRange(None).to_json(),
+            "vcpu": self.vcpus.to_json(),
+            "memory": self.memory_gb.to_json(),
             "internetSpeed": self.internet_mbps,
             "interconnect": self.interconnect_gbps,
             "interconnectType": self.interconnect_type,
@@ -152,24 +148,24 @@ class Offer:
 
 
 def summary(offers: Iterable[Offer]) -> OfferSummary:
-    """``/availability/gpu-summary``: the cheapest prices by GPU type, count and region, in USD."""
+    """Return the cheapest USD prices by GPU type, count and region."""
     table: OfferSummary = {}
     for offer in offers:
-        places = table.setdefault(offer.gpu_type, {}).setdefault(str(offer.gpu_count), {"cheapest": None})
+        regions = table.setdefault(offer.gpu_type, {}).setdefault(str(offer.gpu_count), {"cheapest": None})
         if offer.price_hr is None or offer.stock == "Unavailable" or offer.currency != "USD":
             continue
-        kind = _price_kind(offer)
-        for place in ("cheapest", offer.region):
-            if place is None:
+        kind = _classify_price(offer)
+        for region in ("cheapest", offer.region):
+            if region is None:
                 continue
-            prices = places.get(place) or {"onDemand": None, "communityPrice": None, "spotPrice": None}
-            known = prices[kind]
-            prices[kind] = offer.price_hr if known is None else min(known, offer.price_hr)
-            places[place] = prices
+            prices = regions.get(region) or {"onDemand": None, "communityPrice": None, "spotPrice": None}
+            lowest = prices[kind]
+            prices[kind] = offer.price_hr if lowest is None else min(lowest, offer.price_hr)
+            regions[region] = prices
     return table
 
 
-def _price_kind(offer: Offer) -> Literal["onDemand", "communityPrice", "spotPrice"]:
+def _classify_price(offer: Offer) -> Literal["onDemand", "communityPrice", "spotPrice"]:
     if offer.is_spot:
         return "spotPrice"
     return "communityPrice" if offer.security == "community_cloud" else "onDemand"

@@ -1,4 +1,4 @@
-"""What the sandbox remembers: pods and disks that were ordered, keys, and rows of the history."""
+"""Stored records: pods, disks, keys and history rows."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .lifecycle import Plan
 
 @dataclass(frozen=True)
 class Node:
-    """One machine of a pod and how to reach it."""
+    """One machine of a pod."""
 
     ip: str
     ssh_user: str
@@ -21,16 +21,13 @@ class Node:
 
     @property
     def ssh_connection(self) -> str:
-        """As the API writes it: ``root@203.0.113.7 -p 22``."""
+        """The SSH arguments as the API formats them: `root@203.0.113.7 -p 22`."""
         return f"{self.ssh_user}@{self.ip} -p {self.ssh_port}"
 
 
 @dataclass(frozen=True)
 class PodRecord:
-    """A pod as it was ordered. What changes with time is computed by :mod:`.renting.lifecycle`, never kept.
-
-    Passwords and environment values are not here: nothing needs them, so nothing can leak them.
-    """
+    """A pod as ordered, without passwords and environment values; `lifecycle` computes its state."""
 
     id: str
     user_id: str
@@ -57,14 +54,12 @@ class PodRecord:
     plan: Plan
 
     def to_json(self) -> str:
-        """For the database; :meth:`from_json` reads it back."""
         return json.dumps(asdict(self), separators=(",", ":"))
 
-    # What is written never changes, and lists are asked for again and again.
+    # Stored records never change, and lists are read repeatedly.
     @classmethod
     @lru_cache(maxsize=4096)
     def from_json(cls, text: str) -> PodRecord:
-        """Read what :meth:`to_json` wrote."""
         raw: dict[str, Any] = json.loads(text)
         raw["disk_ids"] = tuple(raw["disk_ids"])
         raw["nodes"] = tuple(Node(**node) for node in raw["nodes"])
@@ -74,7 +69,7 @@ class PodRecord:
 
 
 class DiskRecord(NamedTuple):
-    """A disk, which survives the pods it is attached to, in the order of the database's columns."""
+    """A disk; the fields are in the order of the columns."""
 
     id: str
     user_id: str
@@ -84,7 +79,7 @@ class DiskRecord(NamedTuple):
     created_ms: int
     updated_ms: int
     deleted_ms: int | None
-    """When it was told to go."""
+    """When the delete was requested."""
     provider: str
     cloud_id: str | None
     data_center: str | None
@@ -95,7 +90,7 @@ class DiskRecord(NamedTuple):
 
 
 class SshKey(NamedTuple):
-    """A public key that new pods accept, in the order of the database's columns."""
+    """A public key; the fields are in the order of the columns."""
 
     id: str
     user_id: str
@@ -107,7 +102,7 @@ class SshKey(NamedTuple):
 
 
 class HistoryRow(NamedTuple):
-    """One row of ``/pods/history``, in the order of the database's columns."""
+    """A row of `/pods/history`; the fields are in the order of the columns."""
 
     id: str
     name: str
@@ -125,10 +120,10 @@ class HistoryRow(NamedTuple):
     wallet_id: str
     billed_usd: float
     settled_ms: int
-    """When the service has billed all of it; never before it ended."""
+    """When billing is complete; never before the end."""
     early_usd: float
-    """What it has billed until then."""
+    """The amount billed until then."""
 
     def shown_usd(self, now_ms: int) -> float:
-        """What the service says at ``now_ms`` that it has cost."""
+        """Return the amount the history shows at `now_ms`; some rows are billed late."""
         return self.billed_usd if now_ms >= self.settled_ms else self.early_usd

@@ -1,4 +1,4 @@
-"""Who uses the sandbox: a few people, their teams, and who pays from which wallet."""
+"""The users of the sandbox, their teams and wallets."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Literal
 
 JOINED_AT = "2026-02-03T09:00:00Z"
 START_BALANCE_USD = 1000.0
-"""What every wallet of a new sandbox holds."""
+"""The initial balance of every wallet."""
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who rents pods."""
-
     user_id: str
     name: str
     email: str
@@ -21,13 +19,13 @@ class Person:
     wallet_id: str
 
     def wallets(self) -> tuple[str, ...]:
-        """The wallets whose pods and disks this person sees: one's own and those of one's teams."""
+        """Return the wallets whose pods and disks this person sees: their own and their teams'."""
         return (self.wallet_id, *(team.wallet_id for team in teams_of(self)))
 
 
 @dataclass(frozen=True)
 class Team:
-    """People who pay for pods together."""
+    """People who share a wallet."""
 
     team_id: str
     name: str
@@ -37,7 +35,6 @@ class Team:
     admin: Person
 
     def role_of(self, person: Person) -> Literal["ADMIN", "MEMBER"]:
-        """What a member may do in the team."""
         return "ADMIN" if person == self.admin else "MEMBER"
 
 
@@ -70,15 +67,13 @@ WALLETS = tuple(payer.wallet_id for payer in (*PEOPLE, *TEAMS))
 
 
 def team_of(team_id: str, person: Person) -> Team | None:
-    """The team with this id, if the person belongs to it."""
+    """Return the team with this id if the person is a member."""
     return next((team for team in teams_of(person) if team.team_id == team_id), None)
 
 
 def teams_of(person: Person) -> tuple[Team, ...]:
-    """The teams that a person belongs to."""
     return tuple(team for team in TEAMS if person in team.members)
 
 
 def person(user_id: str) -> Person:
-    """The person with this id."""
     return next(person for person in PEOPLE if person.user_id == user_id)

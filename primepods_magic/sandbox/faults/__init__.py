@@ -1,1 +1,1 @@
-"""Things that go wrong on purpose."""
+"""Injected faults."""

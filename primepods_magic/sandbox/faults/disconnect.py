@@ -1,4 +1,4 @@
-"""Ending a connection under a client: reset, or closed in the middle of an answer."""
+"""Resetting or closing the connection of a request."""
 
 from __future__ import annotations
 
@@ -9,49 +9,39 @@ import struct
 from starlette.types import Receive, Scope
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+__all__ = ["EndableProtocol", "hang_up", "reset"]
+
 _TRANSPORT = "transport"
-_LINGER_NOT_AT_ALL = struct.pack("ii", 1, 0)
+_NO_LINGER = struct.pack("ii", 1, 0)
 
 
 class EndableProtocol(H11Protocol):
-    """uvicorn's protocol, which lets the application reach the connection that a request came by."""
+    """A protocol that gives the application access to the connection of a request."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Take the connection; every request on it gets a copy of this state."""
+        """Store the transport in the state that each request gets a copy of."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, _TRANSPORT: transport}
 
 
 async def reset(scope: Scope, receive: Receive) -> None:
-    """End the connection as a crashed peer does: with a TCP reset, whatever was to be sent.
-
-    Parameters
-    ----------
-    scope, receive:
-        Of a request that :class:`EndableProtocol` read.
-    """
+    """Abort the connection with a TCP reset, as a crashed peer would."""
     transport = scope["state"][_TRANSPORT]
     if not transport.is_closing():
-        # Without this, closing is polite: the peer reads the end of a stream.
+        # Without SO_LINGER 0 the peer would see a regular end of stream.
         connection = transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_NOT_AT_ALL)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _NO_LINGER)
     transport.abort()
-    await _gone(receive)
+    await _wait_for_disconnect(receive)
 
 
 async def hang_up(scope: Scope, receive: Receive) -> None:
-    """End the connection after what has been sent so far.
-
-    Parameters
-    ----------
-    scope, receive:
-        Of a request that :class:`EndableProtocol` read.
-    """
+    """Close the connection after the bytes sent so far."""
     scope["state"][_TRANSPORT].close()
-    await _gone(receive)
+    await _wait_for_disconnect(receive)
 
 
-async def _gone(receive: Receive) -> None:
-    # An application that returned earlier would be blamed for not having answered.
+async def _wait_for_disconnect(receive: Receive) -> None:
+    # uvicorn would log an application that returns without a response.
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,7 +1,7 @@
-"""Faults on purpose: which kinds there are, which request gets one, and how many were injected.
+"""Fault rules: the kinds of faults, and which request gets one.
 
-Everything is decided by the seed. The k-th request of a method and route always draws the same number, in
-whatever order and with whatever others it comes; so the same requests meet the same faults again.
+The seed decides everything. The k-th request of a method and route always draws the same number, in any
+order and mixture, so the same requests meet the same faults again.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from primepods_magic.sandbox.storage.store import seeded_token
 Before = Literal[
     "latency", "reset_before", "html", "429", "500_before", "502_before", "503_before", "504_before"
 ]
-"""The request is held back, or answered without being acted on."""
+"""The request is delayed or rejected without being executed."""
 
 After = Literal["reset_after", "html_after", "500_after", "502_after", "503_after", "504_after"]
-"""The request is acted on, and then it looks as if it had failed."""
+"""The request is executed and then appears to fail."""
 
 InAnswer = Literal["truncated", "html_ok", "wrong_type", "not_json", "slow_body"]
-"""The request is acted on, and its answer is spoilt."""
+"""The request is executed and its response is damaged."""
 
 FaultKind = Literal[Before, After, InAnswer, "empty_availability", "listed_late", "commits_late"]
 
@@ -52,44 +52,31 @@ _OFFERS = frozenset({"/availability/gpus", "/availability/multi-node", "/availab
 _WITH_IDS = frozenset({"pods", "disks", "teams"})
 _NOT_IDS = frozenset({"status", "history"})
 
-_LONGEST_S = 3600
+_MAX_S = 3600
 
 
 class Rule(BaseModel):
-    """Which requests get which fault.
-
-    Parameters
-    ----------
-    fault:
-        A kind, or several: each request gets one of those that can happen to it.
-    method:
-        None: any.
-    path:
-        Below ``/api/v1``, as it is sent or with ``{id}`` for an id; ``*`` stands for any text. None: any.
-    probability:
-        The share of the fitting requests that gets this fault. Rules that fit the same request do not
-        overlap: each takes its share of what those before it leave over, until nothing is left.
-    seconds:
-        How long ``latency``, ``slow_body``, ``listed_late`` and ``commits_late`` last; for every other kind,
-        how long the fault is held back. None: a second or so for the first, not at all for the others.
-    times:
-        After so many the rule no longer counts.
-    retry_after:
-        Seconds for the ``Retry-After`` of a 429 or a 5xx. None: no such header.
-    """
+    """A rule that selects requests and the fault they get."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    fault: FaultKind | Annotated[tuple[FaultKind, ...], Field(min_length=1)]
+    fault: Annotated[
+        FaultKind | Annotated[tuple[FaultKind, ...], Field(min_length=1)],
+        Field(description="a kind, or several: a request gets one that can happen to it"),
+    ]
     method: Literal["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"] | None = None
-    path: str | None = None
-    probability: Annotated[float, Field(ge=0, le=1)] = 1.0
-    seconds: Annotated[float, Field(ge=0, le=_LONGEST_S)] | None = None
-    times: Annotated[int, Field(ge=1)] | None = None
-    retry_after: Annotated[int, Field(ge=0, le=_LONGEST_S)] | None = None
+    path: Annotated[str | None, Field(description="below `/api/v1`, with `{id}` for ids or `*`")] = None
+    probability: Annotated[
+        float, Field(ge=0, le=1, description="share of the matching requests that earlier rules leave")
+    ] = 1.0
+    seconds: Annotated[
+        float | None, Field(ge=0, le=_MAX_S, description="duration, or delay before other faults")
+    ] = None
+    times: Annotated[int | None, Field(ge=1, description="maximum number of uses")] = None
+    retry_after: Annotated[int | None, Field(ge=0, le=_MAX_S, description="Retry-After in seconds")] = None
 
     def kinds(self, method: str, path: str) -> tuple[FaultKind, ...]:
-        """The faults of this rule that can happen to a request; none when it does not fit."""
+        """Return the faults of this rule that can happen to a request; empty if it does not match."""
         route = route_of(path)
         if self.method not in (None, method):
             return ()
@@ -99,12 +86,11 @@ class Rule(BaseModel):
         return tuple(kind for kind in named if can_happen(kind, method, route))
 
     def seconds_of(self, kind: FaultKind) -> float:
-        """How long a fault of this rule lasts, or is held back."""
         return _DEFAULT_S.get(kind, 0.0) if self.seconds is None else self.seconds
 
 
 class CommitDelay(NamedTuple):
-    """How long after its order a pod begins to exist, and how long after that it is listed."""
+    """Milliseconds until an ordered pod exists, and from then until it is listed."""
 
     commits_ms: int = 0
     listed_ms: int = 0
@@ -115,19 +101,7 @@ ON_TIME = CommitDelay()
 
 @dataclass(frozen=True)
 class Fault:
-    """What happens to one request.
-
-    Parameters
-    ----------
-    kind:
-        What.
-    seconds:
-        How long it lasts, or is held back.
-    retry_after_s:
-        For the ``Retry-After`` header.
-    variant:
-        Drawn, for kinds that can look in several ways.
-    """
+    """A fault to inject; `variant` is a random number for kinds that come in several forms."""
 
     kind: FaultKind
     seconds: float
@@ -135,8 +109,8 @@ class Fault:
     variant: int
 
     @property
-    def lateness(self) -> CommitDelay:
-        """What it means for a pod that is created."""
+    def commit_delay(self) -> CommitDelay:
+        """The delay this fault means for a created pod."""
         lasts_ms = round(self.seconds * 1000)
         if self.kind == "commits_late":
             return CommitDelay(commits_ms=lasts_ms)
@@ -146,23 +120,13 @@ class Fault:
 
 
 class Faults:
-    """Decides for every request below ``/api/v1`` whether it gets a fault, and counts.
-
-    Parameters
-    ----------
-    rules:
-        In the order in which they take their share of the requests.
-    profile:
-        The name that the rules go by, if they have one.
-    seed:
-        Chooses which requests.
-    """
+    """The active rules, and counts of requests and injected faults."""
 
     def __init__(self, rules: Iterable[Rule] = (), *, profile: str | None = None, seed: int = 0) -> None:
         self.select(rules, profile=profile, seed=seed)
 
     def select(self, rules: Iterable[Rule], *, profile: str | None, seed: int | None = None) -> None:
-        """Replace the rules, and count anew; a ``seed`` of None leaves it as it is."""
+        """Replace the rules and reset all counts; a `seed` of None keeps the current one."""
         self._rules = tuple(rules)
         self._profile = profile
         if seed is not None:
@@ -171,18 +135,10 @@ class Faults:
         self._uses: Counter[int] = Counter()
         self._injected: Counter[FaultKind] = Counter()
 
-    def decide(self, method: str, path: str, asked: Rule | None, *, is_exempt: bool = False) -> Fault | None:
-        """What happens to the next request; it is counted in any case.
-
-        Parameters
-        ----------
-        method, path:
-            Of the request; the path below ``/api/v1``.
-        asked:
-            The fault that the request itself asks for, which must fit it: it beats the rules.
-        is_exempt:
-            The request asks to be spared.
-        """
+    def decide(
+        self, method: str, path: str, requested: Rule | None, *, is_exempt: bool = False
+    ) -> Fault | None:
+        """Count a request and return its fault, if any; the `requested` one beats the rules."""
         route = route_of(path)
         number = self._requests[method, route]
         self._requests[method, route] += 1
@@ -190,7 +146,9 @@ class Faults:
         share, pick, variant = int(token[:13], 16) / 16**13, int(token[13:26], 16), int(token[26:], 16)
         if is_exempt:
             return None
-        chosen = (asked, asked.kinds(method, path)) if asked else self._chosen(method, path, share)
+        chosen = (
+            (requested, requested.kinds(method, path)) if requested else self._pick_rule(method, path, share)
+        )
         if chosen is None:
             return None
         rule, kinds = chosen
@@ -198,7 +156,7 @@ class Faults:
         self._injected[kind] += 1
         return Fault(kind, rule.seconds_of(kind), rule.retry_after, variant)
 
-    def _chosen(self, method: str, path: str, share: float) -> tuple[Rule, tuple[FaultKind, ...]] | None:
+    def _pick_rule(self, method: str, path: str, share: float) -> tuple[Rule, tuple[FaultKind, ...]] | None:
         taken = 0.0
         for index, rule in enumerate(self._rules):
             kinds = rule.kinds(method, path)
@@ -211,7 +169,6 @@ class Faults:
         return None
 
     def report(self) -> dict[str, Any]:
-        """What is selected, and what has come of it."""
         return {
             "profile": self._profile,
             "rules": [rule.model_dump(mode="json", exclude_none=True) for rule in self._rules],
@@ -222,10 +179,8 @@ class Faults:
 
 
 def route_of(path: str) -> str:
-    """A path with ``{id}`` where it names something.
+    """Replace the id in a path by `{id}`.
 
-    Example
-    -------
     >>> route_of("/pods/0123456789abcdef/logs")
     '/pods/{id}/logs'
     """
@@ -236,7 +191,7 @@ def route_of(path: str) -> str:
 
 
 def can_happen(kind: FaultKind, method: str, route: str) -> bool:
-    """Whether a fault makes sense for a request: a list cannot be committed late."""
+    """Check that a fault makes sense for a request: only a create can be committed late."""
     if kind in ("listed_late", "commits_late"):
         return (method, route) == _CREATE
     if kind == "empty_availability":

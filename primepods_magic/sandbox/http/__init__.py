@@ -1,1 +1,1 @@
-"""What every request passes on its way in, and the thread that serves it."""
+"""The HTTP layer: authentication, validation, middleware and the server thread."""

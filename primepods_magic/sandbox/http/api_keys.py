@@ -1,4 +1,4 @@
-"""The keys that exist in a sandbox: whose they are, and what they may do."""
+"""The API keys of a sandbox: their owners and permissions."""
 
 from __future__ import annotations
 
@@ -13,23 +13,17 @@ from fastapi import Depends, Request
 
 from primepods_magic.sandbox.domain.users import ADA, CHARLES, Person
 
+__all__ = ["AREAS", "BUILT_IN_KEYS", "Area", "Key", "KeyDep", "find_key", "read_keys"]
+
 Area = Literal["instances", "availability", "disks"]
-"""What a permission is about, as ``whoami`` names it."""
+"""The areas of permissions, as `whoami` names them."""
 
 AREAS: tuple[Area, ...] = ("instances", "availability", "disks")
 
 
 @dataclass(frozen=True)
 class Key:
-    """Somebody's key.
-
-    Parameters
-    ----------
-    person:
-        Whose it is.
-    reads, writes:
-        The areas that it may read, and change. What belongs to no area needs ``writes`` of any to be changed.
-    """
+    """An API key: its owner and the areas it may read and change. Other changes need any of `writes`."""
 
     person: Person
     reads: frozenset[Area] = frozenset(AREAS)
@@ -42,60 +36,47 @@ BUILT_IN_KEYS: dict[str, Key] = {
     "sandbox-pods": Key(ADA, reads=frozenset({"instances", "availability"}), writes=frozenset({"instances"})),
     "sandbox-teammate": Key(CHARLES),
 }
-"""Everybody knows them, so they are for this computer alone."""
+"""Publicly known keys, valid on this computer only."""
 
 
-SHORTEST_KEY = 16
+MIN_KEY_LENGTH = 16
 
-_MAY_READ: dict[str, Key] = {"": Key(ADA), "read": Key(ADA, writes=frozenset())}
+_KEYS_BY_SCOPE: dict[str, Key] = {"": Key(ADA), "read": Key(ADA, writes=frozenset())}
 
 
 def read_keys(path: Path) -> dict[str, Key]:
-    """Keys of one's own, from a file.
-
-    Parameters
-    ----------
-    path:
-        One key a line, ``read`` behind one that may only read; what begins with ``#`` is a remark.
-
-    Raises
-    ------
-    ValueError
-        When there is none, one is short or written wrongly, or others may read the file. No key is told.
-    OSError
-        When the file cannot be read.
-    """
+    """Read a file with one key per line; raise ValueError, without quoting a key, if it is unusable."""
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        raise ValueError(f"others may read the keys in {path}: chmod 600 {path}")
-    found: dict[str, Key] = {}
+        raise ValueError(f"other users can read the keys in {path}. Run: chmod 600 {path}")
+    keys: dict[str, Key] = {}
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-        text, _, may = line.strip().partition(" ")
+        text, _, scope = line.strip().partition(" ")
         if not text or text.startswith("#"):
             continue
-        key = _MAY_READ.get(may.strip())
+        key = _KEYS_BY_SCOPE.get(scope.strip())
         if key is None:
-            raise ValueError(f"{path}, line {number}: behind a key there may be 'read' and nothing else")
-        if len(text) < SHORTEST_KEY or not text.isascii():
-            raise ValueError(f"{path}, line {number}: a key has {SHORTEST_KEY} or more ASCII characters")
-        found[text] = key
-    if not found:
-        raise ValueError(f"there is no key in {path}")
-    return found
+            raise ValueError(f"{path}, line {number}: only 'read' may follow a key")
+        if len(text) < MIN_KEY_LENGTH or not text.isascii():
+            raise ValueError(f"{path}, line {number}: a key needs at least {MIN_KEY_LENGTH} ASCII characters")
+        keys[text] = key
+    if not keys:
+        raise ValueError(f"{path} contains no keys")
+    return keys
 
 
 def find_key(keys: Mapping[str, Key], sent: str) -> Key | None:
-    """The key that was sent, in a time that does not tell how much of it is right."""
-    found = None
+    """Find a key in constant time."""
+    match = None
     for text, key in keys.items():
         if hmac.compare_digest(text.encode(), sent.encode()):
-            found = key
-    return found
+            match = key
+    return match
 
 
-async def _key(request: Request) -> Key:
+async def _get_key(request: Request) -> Key:
     key: Key = request.state.key
     return key
 
 
-TheKey = Annotated[Key, Depends(_key)]
-"""How a route asks who is asking."""
+KeyDep = Annotated[Key, Depends(_get_key)]
+"""The key of the current request."""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import cast
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from fastapi.security import HTTPBearer
 from starlette.types import ASGIApp
 
-from primepods_magic.sandbox.docs.error_responses import refusals
-from primepods_magic.sandbox.docs.methods import Methods
-from primepods_magic.sandbox.docs.openapi import document
+from primepods_magic.sandbox.docs.openapi import INTRODUCTION, TAGS, make_document
 from primepods_magic.sandbox.faults.middleware import FaultMiddleware
 from primepods_magic.sandbox.routes import (
     about,
@@ -25,16 +25,19 @@ from primepods_magic.sandbox.routes import (
     templates,
     wallet,
 )
+from primepods_magic.sandbox.routes.response import error_responses
 from primepods_magic.sandbox.schemas.enums import Dialect
 from primepods_magic.sandbox.schemas.requests import problems
 from primepods_magic.sandbox.schemas.responses import PublishedInvalid, SpecFieldProblem, SpecInvalid
 from primepods_magic.sandbox.service.service import SandboxService
 
 from .auth import API_PREFIX, RequestGuard
-from .body_validation import sound_body
+from .body_validation import validate_body
 from .middleware import GatewayMiddleware
 
-# With the tag that each has in the documents.
+__all__ = ["create_app"]
+
+# Routers with their tags in the OpenAPI document.
 _API = (
     ("Pods", pods.router),
     ("Availability", availability.router),
@@ -47,91 +50,83 @@ _API = (
 _OWN = (("Sandbox", about.router), ("Documents", documents.router))
 _ADMIN = (("Sandbox", admin.router),)
 
-# FastAPI takes most of the time in which a sandbox starts, so those of one process share what it builds.
+# Building takes most of the startup time, so all sandboxes of a process share their applications.
 _built: dict[tuple[Dialect, bool], FastAPI] = {}
 
 
 def create_app(
-    world: SandboxService, admission: RequestGuard, *, latency_s: float, seed: int, has_admin: bool = True
+    service: SandboxService, guard: RequestGuard, *, latency_s: float, seed: int, has_admin: bool = True
 ) -> ASGIApp:
-    """Everything that the sandbox answers.
-
-    Parameters
-    ----------
-    world:
-        What the routes work with.
-    admission:
-        Which requests may pass.
-    latency_s:
-        How long each request is held back.
-    seed:
-        What the ids of requests follow from.
-    has_admin:
-        Whether clients may move the clock, choose faults, and let things happen.
-    """
-    key = world.dialect, has_admin
+    """Create the ASGI application; `seed` determines the request ids."""
+    key = service.dialect, has_admin
     if key not in _built:
-        _built[key] = _build(*key)
+        _built[key] = _build_app(*key)
     return GatewayMiddleware(
-        FaultMiddleware(_built[key], world.faults, API_PREFIX),
-        admission,
-        world,
+        FaultMiddleware(_built[key], service.faults, API_PREFIX),
+        guard,
+        service,
         latency_s=latency_s,
         seed=seed,
     )
 
 
-def _build(dialect: Dialect, has_admin: bool) -> FastAPI:
-    """All routes and documents; whose world they work with is in the state of each request."""
-    # It has documents, but of our own making: see routes/documents.py.
+def _build_app(dialect: Dialect, has_admin: bool) -> FastAPI:
+    # The documentation is served by routes/documents.py.
     app = FastAPI(
+        title="Pods API on this computer",
+        version="1",
+        description=INTRODUCTION.format(dialect=dialect),
+        openapi_tags=[{"name": name, "description": text} for name, text in TAGS.items()],
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        dependencies=[Depends(sound_body)],
+        dependencies=[Depends(validate_body)],
+        responses=error_responses(400, 403, 413, 414, 422, 431),
     )
-    own = _OWN + _ADMIN if has_admin else _OWN
     for tag, router in _API:
         app.include_router(
-            router, prefix=API_PREFIX, tags=[tag], responses=refusals(400, 401, 403, 413, 414, 422, 431)
+            router,
+            prefix=API_PREFIX,
+            tags=[tag],
+            responses=error_responses(401),
+            # For the document only: RequestGuard checks the key.
+            dependencies=[Security(HTTPBearer(scheme_name="key", auto_error=False))],
         )
-    for tag, router in own:
-        app.include_router(router, tags=[tag], responses=refusals(400, 403, 413, 414, 422, 431))
-    routers = {API_PREFIX: [router for _, router in _API], "": [router for _, router in own]}
-    app.state.document = document(app.routes, routers, dialect, keyed=API_PREFIX)
-    app.state.methods = Methods(app.state.document["paths"])
-    app.add_exception_handler(405, _method_error)
-    app.add_exception_handler(RequestValidationError, _validation_error)
-    _finish_routes(app)
+    for tag, router in _OWN + _ADMIN if has_admin else _OWN:
+        app.include_router(router, tags=[tag])
+    app.state.document = make_document(app, dialect)
+    app.add_exception_handler(405, _handle_wrong_method)
+    app.add_exception_handler(RequestValidationError, _handle_validation_error)
+    _prepare_routes(app)
     return app
 
 
-def _finish_routes(app: FastAPI) -> None:
-    """Build now what FastAPI may otherwise build when the first request comes.
-
-    Building changes the process's warning filters for a moment, which must not happen on the serving thread
-    while somebody's notebook runs on another.
-    """
+def _prepare_routes(app: FastAPI) -> None:
+    """Build the routes now: FastAPI does so on the first request, changing the global warning filters."""
     for route in app.routes:
         route.matches({"type": "http", "method": "GET", "path": "/", "headers": []})
 
 
-async def _method_error(request: Request, error: Exception) -> JSONResponse:
-    methods: Methods = request.app.state.methods
-    return JSONResponse(
-        {"detail": "Method Not Allowed"}, 405, headers={"Allow": ", ".join(methods.of(request.url.path))}
-    )
+async def _handle_wrong_method(request: Request, error: Exception) -> JSONResponse:
+    # Starlette knows the methods of one route only; list those of the most specific path.
+    paths = request.app.state.document["paths"]
+    matches = [
+        path for path in paths if re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", path), request.scope["path"])
+    ]
+    methods = paths[min(matches, key=lambda path: path.count("{"))] if matches else ()
+    allowed = ", ".join(sorted(map(str.upper, methods)))
+    return JSONResponse({"detail": "Method Not Allowed"}, 405, headers={"Allow": allowed})
 
 
-async def _validation_error(request: Request, error: Exception) -> JSONResponse:
+async def _handle_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    world: SandboxService = request.state.world
-    found = cast(list[SpecFieldProblem], problems(list(error.errors())))
-    if world.dialect == "spec":
-        spec: SpecInvalid = {"detail": found}
+    service: SandboxService = request.state.service
+    rows = cast(list[SpecFieldProblem], problems(list(error.errors())))
+    if service.dialect == "spec":
+        spec: SpecInvalid = {"detail": rows}
         return JSONResponse(spec, 422)
     published: PublishedInvalid = {
-        "errors": [{"param": ".".join(map(str, row["loc"])), "details": row["msg"]} for row in found]
+        "errors": [{"param": ".".join(map(str, row["loc"])), "details": row["msg"]} for row in rows]
     }
     return JSONResponse(published, 422)

@@ -1,4 +1,4 @@
-"""What JSON can hold and no field may: text that is not Unicode, and numbers that are not finite."""
+"""Validation of values that JSON allows and no field does: invalid Unicode, non-finite numbers."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
-# In the words of pydantic, which finds some of these by itself, but not in every field and kind of text.
+__all__ = ["validate_body"]
+
+# pydantic's messages; it finds some of these itself, but not in every field.
 _NOT_UNICODE = (
     "string_unicode",
     "Input should be a valid string, unable to parse raw data as a unicode string",
@@ -20,39 +22,31 @@ _NOT_FINITE = ("finite_number", "Input should be a finite number")
 _Location = tuple[str | int, ...]
 
 
-async def sound_body(request: Request) -> None:
-    """Refuse a body that could not be answered with, or that compares like no number.
-
-    Every field is looked at, the unknown ones too.
-
-    Raises
-    ------
-    RequestValidationError
-        Naming each place.
-    """
+async def validate_body(request: Request) -> None:
+    """Reject bodies with invalid Unicode or non-finite numbers, also in unknown fields."""
     try:
-        sent = json.loads(await request.body() or "null")
+        body = json.loads(await request.body() or "null")
     except (ValueError, RecursionError):
-        # What is not JSON is refused where the body is read.
+        # FastAPI rejects invalid JSON itself.
         return
     problems = [
-        {"loc": location, "msg": message, "type": kind} for location, (kind, message) in _unsound(sent)
+        {"loc": location, "msg": message, "type": kind} for location, (kind, message) in _find_problems(body)
     ]
     if problems:
         raise RequestValidationError(problems)
 
 
-def _unsound(sent: Any) -> Iterator[tuple[_Location, tuple[str, str]]]:
-    # Not recursive: JSON may be nested more deeply than Python likes to call. The list grows on the way.
-    found: list[tuple[_Location, Any]] = [(("body",), sent)]
-    for location, value in found:
+def _find_problems(body: Any) -> Iterator[tuple[_Location, tuple[str, str]]]:
+    # Iterate instead of recursing, for deeply nested JSON. The list grows during the loop.
+    pending: list[tuple[_Location, Any]] = [(("body",), body)]
+    for location, value in pending:
         if isinstance(value, dict):
-            # Such a name cannot be repeated in the answer either, so what holds it is named.
+            # The invalid name cannot be part of the response, so report the object that holds it.
             if not all(map(_is_unicode, value)):
                 yield location, _NOT_UNICODE
-            found += [((*location, name), below) for name, below in value.items() if _is_unicode(name)]
+            pending += [((*location, name), item) for name, item in value.items() if _is_unicode(name)]
         elif isinstance(value, list):
-            found += [((*location, index), below) for index, below in enumerate(value)]
+            pending += [((*location, index), item) for index, item in enumerate(value)]
         elif isinstance(value, str) and not _is_unicode(value):
             yield location, _NOT_UNICODE
         elif isinstance(value, float) and not math.isfinite(value):

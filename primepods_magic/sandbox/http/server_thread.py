@@ -1,4 +1,4 @@
-"""The thread that serves, and what becomes of its sockets when it stops or the process forks."""
+"""The server thread, and its sockets when it stops or the process forks."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from starlette.types import ASGIApp
 
 from primepods_magic.sandbox.faults.disconnect import EndableProtocol
 
-from .auth import LONGEST_HEADERS, LONGEST_TARGET
+from .auth import MAX_HEADER_BYTES, MAX_TARGET_BYTES
+
+__all__ = ["Server", "ServingThread", "listen", "make_config"]
 
 _GRACE_S = 1
 _KEEP_ALIVE_S = 75
-_IDLE_LOOKS = 10
-_IDLE_LOOK_S = 0.002
+_IDLE_POLLS = 10
+_IDLE_POLL_S = 0.002
 
 
-def configured(app: ASGIApp) -> uvicorn.Config:
-    """How an application is served."""
+def make_config(app: ASGIApp) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         log_config=None,
@@ -34,24 +35,18 @@ def configured(app: ASGIApp) -> uvicorn.Config:
         http=EndableProtocol,
         date_header=False,
         server_header=False,
-        # Somewhat more than may pass, so that most of what is too long can be told so.
-        h11_max_incomplete_event_size=2 * (LONGEST_HEADERS + LONGEST_TARGET),
-        # Longer than clients keep theirs, so that no request meets a connection that is just closing.
+        # More than the guard's limits, so that most oversized requests get a proper error.
+        h11_max_incomplete_event_size=2 * (MAX_HEADER_BYTES + MAX_TARGET_BYTES),
+        # Longer than clients keep connections, so that no request hits a closing one.
         timeout_keep_alive=_KEEP_ALIVE_S,
         timeout_graceful_shutdown=_GRACE_S,
     )
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that accepts connections.
-
-    Raises
-    ------
-    OSError
-        When the port is taken.
-    """
+    """Return a listening socket; raise OSError if the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off (40 ms per answer) only where the protocol is named.
+    # asyncio disables Nagle's algorithm (40 ms per response) only if the protocol is given.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -64,7 +59,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server that tells when it is up (or has given up), and stops at once."""
+    """A uvicorn server that signals when it is ready and stops at once."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -73,51 +68,51 @@ class Server(uvicorn.Server):
         self._stop = asyncio.Event()
 
     def request_stop(self) -> None:
-        """End, when what is being answered has been; any thread may ask."""
+        """Stop gracefully; safe to call from any thread."""
         self.should_exit = True
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._stop.set)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Begin to accept connections."""
+        """Start accepting connections."""
         self._loop = asyncio.get_running_loop()
         await super().startup(sockets)
         self.is_ready.set()
 
     async def main_loop(self) -> None:
-        """Wait for the end. uvicorn looks for it every tenth of a second."""
+        """Wait for the stop event; uvicorn itself polls ten times per second."""
         await self.on_tick(0)
         if not self.should_exit:
             await self._stop.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Accept nothing more, and end the connections."""
+        """Close the listeners and connections."""
         for server in self.servers:
             server.close()
         state = self.server_state
         for connection in list(state.connections):
             connection.shutdown()
-        # Those that are idle are gone in a moment; uvicorn would look after a tenth of a second.
-        for _ in range(_IDLE_LOOKS):
+        # Idle connections close at once; uvicorn would wait for a tenth of a second.
+        for _ in range(_IDLE_POLLS):
             if not state.connections and not state.tasks:
                 return
-            await asyncio.sleep(_IDLE_LOOK_S)
+            await asyncio.sleep(_IDLE_POLL_S)
         await super().shutdown(sockets)
 
-    def let_go(self, listener: socket.socket) -> None:
-        """In a forked child: hold nothing that the parent serves with."""
+    def release_sockets(self, listener: socket.socket) -> None:
+        """Release the parent's sockets in a forked child."""
         transports = [connection.transport for connection in self.server_state.connections]
         sockets = [listener, *(transport.get_extra_info("socket") for transport in transports)]
-        # Their numbers stay taken, so that nobody else's file is closed when Python closes these.
-        nowhere = os.open(os.devnull, os.O_RDWR)
+        # Keep the descriptors in use: Python will close them, and they must not belong to another file then.
+        null_fd = os.open(os.devnull, os.O_RDWR)
         for number in [held.fileno() for held in sockets if held is not None]:
             if number >= 0:
-                os.dup2(nowhere, number, inheritable=False)
-        os.close(nowhere)
+                os.dup2(null_fd, number, inheritable=False)
+        os.close(null_fd)
 
 
 class ServingThread(threading.Thread):
-    """Runs a server and its event loop, silently: the process's output belongs to somebody else."""
+    """A thread that runs the server without logging to the process's output."""
 
     def __init__(self, server: Server, listener: socket.socket) -> None:
         super().__init__(name="primepods-sandbox", daemon=True)
@@ -126,8 +121,8 @@ class ServingThread(threading.Thread):
         _threads.add(self)
 
     def run(self) -> None:
-        """Serve until told to stop."""
-        # uvicorn's loggers are the whole process's, so only what this thread says is held back.
+        """Serve until the server is stopped."""
+        # uvicorn's loggers are global, so filter only the records of this thread.
         loggers = [logging.getLogger(name) for name in ("uvicorn.error", "asyncio")]
         for logger in loggers:
             logger.addFilter(self._is_not_ours)
@@ -139,9 +134,9 @@ class ServingThread(threading.Thread):
             self._listener.close()
             self._server.is_ready.set()
 
-    def let_go(self) -> None:
-        """In a forked child: see :meth:`Server.let_go`."""
-        self._server.let_go(self._listener)
+    def release_sockets(self) -> None:
+        """Release the parent's sockets in a forked child."""
+        self._server.release_sockets(self._listener)
 
     def _is_not_ours(self, record: logging.LogRecord) -> bool:
         return record.thread != self.ident
@@ -150,10 +145,10 @@ class ServingThread(threading.Thread):
 _threads: weakref.WeakSet[ServingThread] = weakref.WeakSet()
 
 
-def _let_go_of_everything() -> None:
+def _release_all_sockets() -> None:
     for thread in list(_threads):
-        thread.let_go()
+        thread.release_sockets()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_let_go_of_everything)
+    os.register_at_fork(after_in_child=_release_all_sockets)

@@ -1,1 +1,1 @@
-"""The endpoints, one module per resource."""
+"""Routes, one module per resource."""

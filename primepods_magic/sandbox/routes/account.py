@@ -1,12 +1,11 @@
-"""The account: who it is, and its teams."""
+"""Routes of the account: user and teams."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, HTTPException
 
-from primepods_magic.sandbox.docs.error_responses import refusals
-from primepods_magic.sandbox.domain.users import JOINED_AT, Person, team_of, teams_of
-from primepods_magic.sandbox.http.api_keys import AREAS, TheKey
+from primepods_magic.sandbox.domain.users import JOINED_AT, Person, teams_of
+from primepods_magic.sandbox.http.api_keys import AREAS, KeyDep
 from primepods_magic.sandbox.schemas.account import (
     KeyOwner,
     MemberList,
@@ -16,19 +15,22 @@ from primepods_magic.sandbox.schemas.account import (
     WhoAmI,
 )
 from primepods_magic.sandbox.schemas.requests import SlugChange
+from primepods_magic.sandbox.service.ordering import find_team
 from primepods_magic.sandbox.service.service import SandboxService, ServiceDep
 
 from .pagination import Limit, Offset, cut, envelope
-from .response import ApiResponse
+from .response import ApiResponse, ApiRoute, error_responses
 
-router = APIRouter()
+__all__ = ["router"]
+
+router = APIRouter(route_class=ApiRoute)
 
 
 @router.get("/user/whoami")
-async def whoami(key: TheKey, world: ServiceDep) -> ApiResponse[WhoAmI]:
-    """Whom the key belongs to, and what it may do."""
-    with world.reading():
-        user = _user(world, key.person)
+async def whoami(key: KeyDep, service: ServiceDep) -> ApiResponse[WhoAmI]:
+    """Show the owner and the permissions of the key."""
+    with service.reading():
+        user = _serialize_user(service, key.person)
     owner: KeyOwner = {
         **user,
         "scope": {area: {"read": area in key.reads, "write": area in key.writes} for area in AREAS},
@@ -36,25 +38,25 @@ async def whoami(key: TheKey, world: ServiceDep) -> ApiResponse[WhoAmI]:
     return ApiResponse({"data": owner, "status": None})
 
 
-@router.patch("/user/slug", responses=refusals(409))
-async def change_slug(change: SlugChange, key: TheKey, world: ServiceDep) -> ApiResponse[UserAnswer]:
-    """Choose the short name that stands in addresses."""
-    with world.writing():
-        if not world.store.account.set_slug(key.person.user_id, change.slug):
+@router.patch("/user/slug", responses=error_responses(409))
+async def change_slug(change: SlugChange, key: KeyDep, service: ServiceDep) -> ApiResponse[UserAnswer]:
+    """Change the short name used in URLs."""
+    with service.writing():
+        if not service.store.account.set_slug(key.person.user_id, change.slug):
             raise HTTPException(409, "This slug is taken")
-        return ApiResponse({"data": _user(world, key.person), "status": None})
+        return ApiResponse({"data": _serialize_user(service, key.person), "status": None})
 
 
 @router.get("/user/teams")
 async def teams(
-    key: TheKey, world: ServiceDep, offset: Offset = 0, limit: Limit = 100
+    key: KeyDep, service: ServiceDep, offset: Offset = 0, limit: Limit = 100
 ) -> ApiResponse[MembershipList]:
-    """The teams that the account belongs to."""
-    limit = world.page(limit)
-    found = teams_of(key.person)
+    """List the teams of the account."""
+    limit = service.page(limit)
+    all_teams = teams_of(key.person)
     return ApiResponse(
         {
-            **envelope(len(found), offset, limit),
+            **envelope(len(all_teams), offset, limit),
             "data": [
                 {
                     "teamId": team.team_id,
@@ -63,21 +65,19 @@ async def teams(
                     "role": team.role_of(key.person),
                     "createdAt": JOINED_AT,
                 }
-                for team in cut(found, offset, limit)
+                for team in cut(all_teams, offset, limit)
             ],
         }
     )
 
 
-@router.get("/teams/{team_id}/members", responses=refusals(404))
+@router.get("/teams/{team_id}/members", responses=error_responses(404))
 async def members(
-    team_id: str, key: TheKey, world: ServiceDep, offset: Offset = 0, limit: Limit = 100
+    team_id: str, key: KeyDep, service: ServiceDep, offset: Offset = 0, limit: Limit = 100
 ) -> ApiResponse[MemberList]:
-    """Who belongs to a team."""
-    limit = world.page(limit)
-    team = team_of(team_id, key.person)
-    if team is None:
-        raise HTTPException(404, f"No team with id {team_id!r}")
+    """List the members of a team."""
+    limit = service.page(limit)
+    team = find_team(team_id, key.person)
     return ApiResponse(
         {
             **envelope(len(team.members), offset, limit),
@@ -95,13 +95,13 @@ async def members(
     )
 
 
-def _user(world: SandboxService, person: Person) -> User:
+def _serialize_user(service: SandboxService, person: Person) -> User:
     return {
         "id": person.user_id,
         "role": "USER",
         "createdAt": JOINED_AT,
         "name": person.name,
-        "slug": world.store.account.slug(person.user_id) or person.slug,
+        "slug": service.store.account.slug(person.user_id) or person.slug,
         "email": person.email,
         "image": None,
         "emailVerified": True,

@@ -1,4 +1,4 @@
-"""What the service does not have: moving the clock, choosing faults, and letting things happen."""
+"""Routes that the service does not have: clock, faults, events, wallets and stock."""
 
 from __future__ import annotations
 
@@ -9,22 +9,27 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from primepods_magic.sandbox.docs.error_responses import refusals
 from primepods_magic.sandbox.domain.users import WALLETS
-from primepods_magic.sandbox.faults.parsing import read_profile_or_rules
+from primepods_magic.sandbox.faults.parsing import PROFILES, read_profile_or_rules
 from primepods_magic.sandbox.schemas.account import About, FaultReport, StockChanged, WalletState
 from primepods_magic.sandbox.schemas.enums import ProviderType, StockStatus
 from primepods_magic.sandbox.schemas.responses import PodState
 from primepods_magic.sandbox.service.service import ServiceDep, offer_key
 
 from .about import about_json
-from .response import ApiResponse
+from .response import ApiResponse, ApiRoute, error_responses
 from .serializers import status_json
 
-router = APIRouter(prefix="/sandbox")
+__all__ = ["router"]
 
-_LONGEST_ADVANCE_S = 100 * 366 * 86_400
-_RICHEST_USD = 1e9
+router = APIRouter(prefix="/sandbox", route_class=ApiRoute)
+
+_MAX_ADVANCE_S = 100 * 366 * 86_400
+_MAX_BALANCE_USD = 1e9
+_SELECTIONS: list[Any] = [
+    {"type": "string", "enum": list(PROFILES)},
+    {"type": "array", "items": {"$ref": "#/components/schemas/Rule"}},
+]
 
 
 class _Order(BaseModel):
@@ -32,33 +37,31 @@ class _Order(BaseModel):
 
 
 class ClockOrder(_Order):
-    """The body of ``POST /sandbox/clock``."""
-
-    advance_s: Annotated[float, Field(ge=0, le=_LONGEST_ADVANCE_S, allow_inf_nan=False)]
+    advance_s: Annotated[float, Field(ge=0, le=_MAX_ADVANCE_S, allow_inf_nan=False)]
 
 
 class EventOrder(_Order):
-    """The body of ``POST /sandbox/pods/{id}/events``; ``price_usd_hr`` is for ``reprice`` alone."""
-
     event: Literal["stop", "start", "reclaim", "error", "lose", "fail_installation", "reprice"]
-    price_usd_hr: Annotated[float, Field(ge=0, le=_RICHEST_USD, allow_inf_nan=False)] | None = None
+    price_usd_hr: Annotated[float, Field(ge=0, le=_MAX_BALANCE_USD, allow_inf_nan=False)] | None = None
 
     @model_validator(mode="after")
-    def _price_belongs_to_reprice(self) -> EventOrder:
+    def _check_price(self) -> EventOrder:
         if (self.event == "reprice") != (self.price_usd_hr is not None):
-            raise PydanticCustomError("price", "reprice needs a price_usd_hr, and nothing else has one")
+            raise PydanticCustomError(
+                "price", "price_usd_hr is required for reprice, and not allowed otherwise"
+            )
         return self
 
 
 class WalletOrder(_Order):
-    """The body of ``PUT /sandbox/wallet``; no ``wallet_id`` means everybody's."""
+    """The body of `PUT /sandbox/wallet`; without `wallet_id` it applies to all wallets."""
 
-    balance_usd: Annotated[float, Field(ge=-_RICHEST_USD, le=_RICHEST_USD, allow_inf_nan=False)]
+    balance_usd: Annotated[float, Field(ge=-_MAX_BALANCE_USD, le=_MAX_BALANCE_USD, allow_inf_nan=False)]
     wallet_id: str | None = None
 
 
 class StockOrder(_Order):
-    """The body of ``PUT /sandbox/offers``: which offers, by all that is said, and the stock they have now."""
+    """The body of `PUT /sandbox/offers`: filters, and the new stock of the matching offers."""
 
     cloud_id: str
     provider: ProviderType | None = None
@@ -67,78 +70,78 @@ class StockOrder(_Order):
 
 
 @router.post("/clock")
-async def advance_clock(order: ClockOrder, world: ServiceDep) -> ApiResponse[About]:
-    """Move the clock forward, standing or running."""
-    with world.writing():
+async def advance_clock(order: ClockOrder, service: ServiceDep) -> ApiResponse[About]:
+    """Move the clock forward, whether it is running or stepped."""
+    with service.writing():
         try:
-            moved = world.store.clock().advanced(order.advance_s)
+            moved = service.store.clock().advanced(order.advance_s)
         except ValueError as error:
             problem = {"loc": ("body", "advance_s"), "msg": str(error), "type": "end_of_time"}
             raise RequestValidationError([problem]) from None
-        world.store.set_clock(moved)
-        return ApiResponse(about_json(world))
+        service.store.set_clock(moved)
+        return ApiResponse(about_json(service))
 
 
 @router.get("/faults")
-async def faults(world: ServiceDep) -> ApiResponse[FaultReport]:
-    """What is to go wrong on purpose, and what has."""
-    return ApiResponse(cast(FaultReport, world.faults.report()))
+async def faults(service: ServiceDep) -> ApiResponse[FaultReport]:
+    """Show the active fault rules and the faults injected so far."""
+    return ApiResponse(cast(FaultReport, service.faults.report()))
 
 
 @router.put("/faults")
 async def select_faults(
-    selection: Annotated[Any, Body()],
-    world: ServiceDep,
+    selection: Annotated[Any, Body(json_schema_extra={"anyOf": _SELECTIONS})],
+    service: ServiceDep,
     seed: Annotated[int | None, Query(ge=-(2**63), lt=2**63)] = None,
 ) -> ApiResponse[FaultReport]:
-    """Replace the rules, by a profile's name or by other rules, and count anew."""
+    """Replace the fault rules by a profile or a list of rules, and reset the counts."""
     try:
         profile, rules = read_profile_or_rules(selection)
     except ValueError as error:
         raise RequestValidationError([{"loc": ("body",), "msg": str(error), "type": "fault"}]) from None
-    world.faults.select(rules, profile=profile, seed=seed)
-    return ApiResponse(cast(FaultReport, world.faults.report()))
+    service.faults.select(rules, profile=profile, seed=seed)
+    return ApiResponse(cast(FaultReport, service.faults.report()))
 
 
-@router.post("/pods/{pod_id}/events", responses=refusals(404, 409))
-async def record_event(pod_id: str, order: EventOrder, world: ServiceDep) -> ApiResponse[PodState]:
-    """Let something happen to a pod that no call of the Pods API can do."""
-    record, state = world.record_event(pod_id, order.event, usd_hr=order.price_usd_hr)
-    return ApiResponse(status_json(record, state, world.dialect))
+@router.post("/pods/{pod_id}/events", responses=error_responses(404, 409))
+async def record_event(pod_id: str, order: EventOrder, service: ServiceDep) -> ApiResponse[PodState]:
+    """Make something happen to a pod that no call of the Pods API can do."""
+    record, state = service.record_event(pod_id, order.event, usd_hr=order.price_usd_hr)
+    return ApiResponse(status_json(record, state, service.dialect))
 
 
-@router.put("/wallet", responses=refusals(404))
-async def set_balance(order: WalletOrder, world: ServiceDep) -> ApiResponse[list[WalletState]]:
-    """Let wallets hold this much now. Pods that an empty one pays for are taken back at once."""
-    meant = WALLETS if order.wallet_id is None else (order.wallet_id,)
-    if not set(meant) <= set(WALLETS):
+@router.put("/wallet", responses=error_responses(404))
+async def set_balance(order: WalletOrder, service: ServiceDep) -> ApiResponse[list[WalletState]]:
+    """Set the balance of wallets. Pods of an empty wallet are terminated at once."""
+    wallet_ids = WALLETS if order.wallet_id is None else (order.wallet_id,)
+    if not set(wallet_ids) <= set(WALLETS):
         raise HTTPException(404, f"No wallet with id {order.wallet_id!r}")
-    with world.writing() as now_ms:
-        for wallet_id in meant:
-            missing_usd = order.balance_usd - world.store.wallets.balance_usd(wallet_id, now_ms)
-            world.store.wallets.deposit(wallet_id, missing_usd)
+    with service.writing() as now_ms:
+        for wallet_id in wallet_ids:
+            missing_usd = order.balance_usd - service.store.wallets.balance_usd(wallet_id, now_ms)
+            service.store.wallets.deposit(wallet_id, missing_usd)
             if order.balance_usd <= 0:
-                world.reclaim_all(wallet_id, now_ms)
-            world.charge_anew(wallet_id, now_ms)
+                service.terminate_all(wallet_id, now_ms)
+            service.recompute_charges(wallet_id, now_ms)
         balances: list[WalletState] = [
-            {"wallet_id": wallet_id, "balance_usd": world.store.wallets.balance_usd(wallet_id, now_ms)}
-            for wallet_id in meant
+            {"wallet_id": wallet_id, "balance_usd": service.store.wallets.balance_usd(wallet_id, now_ms)}
+            for wallet_id in wallet_ids
         ]
     return ApiResponse(balances)
 
 
-@router.put("/offers", responses=refusals(404))
-async def set_stock(order: StockOrder, world: ServiceDep) -> ApiResponse[StockChanged]:
-    """Let offers have another stock, for example none."""
-    wanted = order.model_dump(exclude={"stock"}, exclude_none=True)
-    with world.writing():
-        found = [
+@router.put("/offers", responses=error_responses(404))
+async def set_stock(order: StockOrder, service: ServiceDep) -> ApiResponse[StockChanged]:
+    """Set the stock of offers, for example to sell them out."""
+    filters = order.model_dump(exclude={"stock"}, exclude_none=True)
+    with service.writing():
+        matches = [
             offer
-            for offer in world.offers()
-            if all(getattr(offer, name) == value for name, value in wanted.items())
+            for offer in service.offers()
+            if all(getattr(offer, name) == value for name, value in filters.items())
         ]
-        if not found:
+        if not matches:
             raise HTTPException(404, f"No offer with cloudId {order.cloud_id!r} there")
-        for key in dict.fromkeys(map(offer_key, found)):
-            world.store.stock.set(key, order.stock)
-    return ApiResponse({"changed": len(found)})
+        for key in dict.fromkeys(map(offer_key, matches)):
+            service.store.stock.set(key, order.stock)
+    return ApiResponse({"changed": len(matches)})

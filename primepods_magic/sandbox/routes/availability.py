@@ -1,4 +1,4 @@
-"""What can be rented, and where."""
+"""Routes that list offers."""
 
 from __future__ import annotations
 
@@ -10,14 +10,16 @@ from fastapi import APIRouter, Depends, Query
 from primepods_magic.sandbox.domain.disk_offers import DiskOffer, disk_offers
 from primepods_magic.sandbox.domain.offers import Offer, summary
 from primepods_magic.sandbox.domain.records import DiskRecord
-from primepods_magic.sandbox.http.api_keys import TheKey
+from primepods_magic.sandbox.http.api_keys import KeyDep
 from primepods_magic.sandbox.schemas.enums import GpuType, Region, SecurityType, Socket
 from primepods_magic.sandbox.schemas.responses import DiskOfferList, GpuOffer, GpuOfferList, OfferSummary
 from primepods_magic.sandbox.service.service import SandboxService, ServiceDep
 
-from .response import ApiResponse
+from .response import ApiResponse, ApiRoute
 
-router = APIRouter(prefix="/availability")
+__all__ = ["router"]
+
+router = APIRouter(prefix="/availability", route_class=ApiRoute)
 
 Page = Annotated[int, Query(ge=1, le=2**53)]
 PageSize = Annotated[int, Query(ge=1, le=100)]
@@ -27,8 +29,8 @@ Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """The filters of an availability request; None lets everything pass."""
+class OfferFilter:
+    """The filters of an availability request; None matches every offer."""
 
     regions: tuple[Region, ...] | None
     gpu_count: int | None
@@ -38,10 +40,9 @@ class Wanted:
     data_center_id: str | None
     cloud_id: str | None
     disks: tuple[DiskRecord | None, ...]
-    """Those that are to be attached; None for one that there is not."""
+    """The disks to attach; None for an unknown disk."""
 
     def admits(self, offer: Offer) -> bool:
-        """Whether an offer passes every filter."""
         pairs: tuple[tuple[object, object], ...] = (
             (self.gpu_count, offer.gpu_count),
             (self.gpu_type, offer.gpu_type),
@@ -51,15 +52,15 @@ class Wanted:
             (self.cloud_id, offer.cloud_id),
         )
         return (
-            all(wanted is None or wanted == has for wanted, has in pairs)
+            all(value is None or value == has for value, has in pairs)
             and (self.regions is None or offer.region in self.regions)
             and all(disk is not None and _can_attach(disk, offer) for disk in self.disks)
         )
 
 
-async def _wanted(
-    key: TheKey,
-    world: ServiceDep,
+async def _parse_filter(
+    key: KeyDep,
+    service: ServiceDep,
     regions: Annotated[list[Region] | None, Query()] = None,
     gpu_count: int | None = None,
     gpu_type: GpuType | None = None,
@@ -68,8 +69,8 @@ async def _wanted(
     data_center_id: str | None = None,
     cloud_id: str | None = None,
     disks: Annotated[list[str] | None, Query()] = None,
-) -> Wanted:
-    return Wanted(
+) -> OfferFilter:
+    return OfferFilter(
         regions=tuple(regions) if regions else None,
         gpu_count=gpu_count,
         gpu_type=gpu_type,
@@ -77,97 +78,101 @@ async def _wanted(
         security=security,
         data_center_id=data_center_id,
         cloud_id=cloud_id,
-        disks=tuple(world.disk(disk_id, key.person) for disk_id in disks or ()),
+        disks=tuple(service.disk(disk_id, key.person) for disk_id in disks or ()),
     )
 
 
-TheWanted = Annotated[Wanted, Depends(_wanted)]
+FilterDep = Annotated[OfferFilter, Depends(_parse_filter)]
 
 
 @router.get("/gpus")
 async def gpus(
-    world: ServiceDep, wanted: TheWanted, page: Page = 1, page_size: PageSize = 100
+    service: ServiceDep, filters: FilterDep, page: Page = 1, page_size: PageSize = 100
 ) -> ApiResponse[GpuOfferList]:
-    """Offers of a single machine."""
-    return _paged(_found(world, wanted, is_multinode=False), page, world.page(page_size))
+    """List single-machine offers."""
+    return _make_page(_find_offers(service, filters, is_multinode=False), page, service.page(page_size))
 
 
 @router.get("/multi-node")
 async def multi_node(
-    world: ServiceDep, wanted: TheWanted, page: Page = 1, page_size: PageSize = 100
+    service: ServiceDep, filters: FilterDep, page: Page = 1, page_size: PageSize = 100
 ) -> ApiResponse[GpuOfferList]:
-    """Offers of several machines that are connected."""
-    return _paged(_found(world, wanted, is_multinode=True), page, world.page(page_size))
+    """List offers of several connected machines."""
+    return _make_page(_find_offers(service, filters, is_multinode=True), page, service.page(page_size))
 
 
 @router.get("/disks")
 async def disks(
-    world: ServiceDep,
+    service: ServiceDep,
     regions: Annotated[list[Region] | None, Query()] = None,
     data_center_id: str | None = None,
     cloud_id: str | None = None,
     page: Page = 1,
     page_size: PageSize = 100,
 ) -> ApiResponse[DiskOfferList]:
-    """Offers of disks."""
+    """List disk offers."""
 
     def admits(offer: DiskOffer) -> bool:
         return (
             (not regions or offer.region in regions)
             and data_center_id in (None, offer.data_center)
-            # No disk is tied to a machine, so none has a cloudId.
+            # No disk has a cloudId.
             and cloud_id is None
         )
 
-    found = [offer.wire() for offer in disk_offers() if admits(offer)]
-    return ApiResponse({"items": _cut(found, page, world.page(page_size)), "totalCount": len(found)})
+    offers = [offer.to_json() for offer in disk_offers() if admits(offer)]
+    return ApiResponse({"items": _cut_page(offers, page, service.page(page_size)), "totalCount": len(offers)})
 
 
 @router.get("/gpu-summary")
-async def gpu_summary(world: ServiceDep) -> ApiResponse[OfferSummary]:
-    """The cheapest price of each GPU type and count, over all and by region."""
-    return ApiResponse(summary(offer for offer in world.offers() if offer.nodes == 1))
+async def gpu_summary(service: ServiceDep) -> ApiResponse[OfferSummary]:
+    """Show the cheapest price of each GPU type and count, overall and by region."""
+    return ApiResponse(summary(offer for offer in service.offers() if offer.nodes == 1))
 
 
 @router.get("/multi-node-summary")
-async def multi_node_summary(world: ServiceDep) -> ApiResponse[OfferSummary]:
-    """The same for several machines that are connected."""
-    return ApiResponse(summary(offer for offer in world.offers() if offer.nodes > 1))
+async def multi_node_summary(service: ServiceDep) -> ApiResponse[OfferSummary]:
+    """Show the cheapest price of several connected machines by GPU type, count and region."""
+    return ApiResponse(summary(offer for offer in service.offers() if offer.nodes > 1))
 
 
 @router.get("")
 async def by_type(
-    world: ServiceDep, wanted: TheWanted, page: Page = 1, page_size: LegacyPageSize = 500
+    service: ServiceDep, filters: FilterDep, page: Page = 1, page_size: LegacyPageSize = 500
 ) -> ApiResponse[dict[GpuType, list[GpuOffer]]]:
-    """Offers of a single machine by GPU type, as older clients ask for them."""
-    return _by_type(_found(world, wanted, is_multinode=False), page, world.page(page_size))
+    """List single-machine offers by GPU type, for older clients."""
+    return _group_by_type(_find_offers(service, filters, is_multinode=False), page, service.page(page_size))
 
 
 @router.get("/clusters")
 async def clusters_by_type(
-    world: ServiceDep, wanted: TheWanted, page: Page = 1, page_size: LegacyPageSize = 500
+    service: ServiceDep, filters: FilterDep, page: Page = 1, page_size: LegacyPageSize = 500
 ) -> ApiResponse[dict[GpuType, list[GpuOffer]]]:
-    """The same for several machines that are connected."""
-    return _by_type(_found(world, wanted, is_multinode=True), page, world.page(page_size))
+    """List offers of several connected machines by GPU type, for older clients."""
+    return _group_by_type(_find_offers(service, filters, is_multinode=True), page, service.page(page_size))
 
 
-def _found(world: SandboxService, wanted: Wanted, *, is_multinode: bool) -> list[Offer]:
-    return [offer for offer in world.offers() if (offer.nodes > 1) == is_multinode and wanted.admits(offer)]
+def _find_offers(service: SandboxService, filters: OfferFilter, *, is_multinode: bool) -> list[Offer]:
+    return [
+        offer for offer in service.offers() if (offer.nodes > 1) == is_multinode and filters.admits(offer)
+    ]
 
 
-def _paged(found: list[Offer], page: int, page_size: int) -> ApiResponse[GpuOfferList]:
-    items = [offer.wire() for offer in _cut(found, page, page_size)]
-    return ApiResponse({"items": items, "totalCount": len(found)})
+def _make_page(offers: list[Offer], page: int, page_size: int) -> ApiResponse[GpuOfferList]:
+    items = [offer.to_json() for offer in _cut_page(offers, page, page_size)]
+    return ApiResponse({"items": items, "totalCount": len(offers)})
 
 
-def _by_type(found: list[Offer], page: int, page_size: int) -> ApiResponse[dict[GpuType, list[GpuOffer]]]:
+def _group_by_type(
+    offers: list[Offer], page: int, page_size: int
+) -> ApiResponse[dict[GpuType, list[GpuOffer]]]:
     table: dict[GpuType, list[GpuOffer]] = {}
-    for offer in _cut(found, page, page_size):
-        table.setdefault(offer.gpu_type, []).append(offer.wire())
+    for offer in _cut_page(offers, page, page_size):
+        table.setdefault(offer.gpu_type, []).append(offer.to_json())
     return ApiResponse(table)
 
 
-def _cut(rows: list[Row], page: int, page_size: int) -> list[Row]:
+def _cut_page(rows: list[Row], page: int, page_size: int) -> list[Row]:
     first = (page - 1) * page_size
     return rows[first : first + page_size]
 

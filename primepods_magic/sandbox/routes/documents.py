@@ -1,11 +1,11 @@
-"""What is served here, told to programs and to people."""
+"""Routes of the documentation."""
 
 from __future__ import annotations
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse
 
-from primepods_magic.sandbox.docs.page import CONTENT_SECURITY_POLICY, page
+from primepods_magic.sandbox.docs.page import CONTENT_SECURITY_POLICY, render_page
 
 router = APIRouter()
 
@@ -14,12 +14,13 @@ router = APIRouter()
     "/openapi.json", responses={200: {"content": {"application/json": {"schema": {"type": "object"}}}}}
 )
 async def openapi(request: Request) -> JSONResponse:
-    """The OpenAPI document that this page is made from."""
+    """Return the OpenAPI document of this sandbox."""
     return JSONResponse(request.app.state.document)
 
 
 @router.get("/docs", response_class=HTMLResponse)
 async def docs(request: Request) -> HTMLResponse:
-    """The same to read: one page that loads nothing else."""
+    """Show the OpenAPI document as one page without scripts."""
+    page = render_page(request.app.state.document, str(request.base_url).rstrip("/"))
     headers = {"Content-Security-Policy": CONTENT_SECURITY_POLICY, "X-Content-Type-Options": "nosniff"}
-    return HTMLResponse(page(request.app.state.document, str(request.base_url).rstrip("/")), headers=headers)
+    return HTMLResponse(page, headers=headers)

@@ -1,4 +1,4 @@
-"""Lists that are asked for with an offset and a limit."""
+"""Parameters and helpers of lists with an offset and a limit."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ Row = TypeVar("Row")
 
 
 def envelope(total_count: int, offset: int, limit: int) -> Envelope:
-    """What goes around a page of rows."""
+    """Return the fields around a page of rows."""
     return {"total_count": total_count, "offset": offset, "limit": limit, "status": None}
 
 
 def cut(rows: Sequence[Row], offset: int, limit: int) -> list[Row]:
-    """The page of rows that are all at hand."""
     return list(rows[offset : offset + limit])

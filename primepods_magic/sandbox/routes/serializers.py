@@ -1,4 +1,4 @@
-"""Pods and history rows as JSON, in either dialect of the API."""
+"""Serializers of pods and history rows, in either dialect of the API."""
 
 from __future__ import annotations
 
@@ -36,6 +36,8 @@ from primepods_magic.sandbox.schemas.responses import (
     SpecPodState,
 )
 
+__all__ = ["history_json", "pod_json", "status_json"]
+
 _PUBLISHED_INSTALLATION: dict[InstallationStatus, PublishedInstallationStatus] = {
     "PENDING": "PENDING",
     "IN_PROGRESS": "ACTIVE",
@@ -46,17 +48,7 @@ _PUBLISHED_INSTALLATION: dict[InstallationStatus, PublishedInstallationStatus] =
 
 
 def pod_json(record: PodRecord, state: State, dialect: Dialect, disks: Mapping[str, DiskRecord]) -> Pod:
-    """A pod, with every key of the specification and of the published documents.
-
-    Parameters
-    ----------
-    record, state:
-        The pod, and what it is now.
-    dialect:
-        In which words.
-    disks:
-        The disks that it may have, by id; others are not told of.
-    """
+    """Serialize a pod; disks missing from `disks` are left out."""
     common: PodCommon = {
         "id": record.id,
         "userId": record.user_id,
@@ -68,7 +60,7 @@ def pod_json(record: PodRecord, state: State, dialect: Dialect, disks: Mapping[s
         "type": "HOSTED",
         "providerType": cast(ProviderType, record.provider),
         "status": state.status,
-        **_progress(state),
+        **_serialize_progress(state),
         "createdAt": iso(record.created_ms),
         "updatedAt": iso(state.since_ms),
         "terminatedAt": iso(state.since_ms) if state.status == "TERMINATED" else None,
@@ -79,9 +71,9 @@ def pod_json(record: PodRecord, state: State, dialect: Dialect, disks: Mapping[s
         "stoppedPriceHr": record.rates.stopped,
         "provisioningPriceHr": record.rates.provisioning,
         "environmentType": cast(Image, record.image),
-        **_connection(record, state),
+        **_serialize_connection(record, state),
         "attachedResources": [
-            _attached(disks[disk_id], state) for disk_id in record.disk_ids if disk_id in disks
+            _serialize_disk(disks[disk_id], state) for disk_id in record.disk_ids if disk_id in disks
         ],
         "isSpot": record.is_spot,
         "autoRestart": record.auto_restart,
@@ -111,14 +103,14 @@ def pod_json(record: PodRecord, state: State, dialect: Dialect, disks: Mapping[s
 
 
 def status_json(record: PodRecord, state: State, dialect: Dialect) -> PodState:
-    """One row of ``/pods/status``."""
+    """Serialize a row of `/pods/status`."""
     common: PodStateCommon = {
         "podId": record.id,
         "providerType": cast(ProviderType, record.provider),
         "status": state.status,
         "priceHr": state.price_usd_hr,
-        **_connection(record, state),
-        **_progress(state),
+        **_serialize_connection(record, state),
+        **_serialize_progress(state),
     }
     status = state.installation.status
     if dialect == "spec":
@@ -129,7 +121,7 @@ def status_json(record: PodRecord, state: State, dialect: Dialect) -> PodState:
 
 
 def history_json(row: HistoryRow, now_ms: int) -> HistoryEntry:
-    """One row of ``/pods/history``, with what has been billed by ``now_ms``."""
+    """Serialize a row of `/pods/history` as of `now_ms`."""
     return {
         "id": row.id,
         "name": row.name,
@@ -148,38 +140,38 @@ def history_json(row: HistoryRow, now_ms: int) -> HistoryEntry:
     }
 
 
-def _progress(state: State) -> Progress:
+def _serialize_progress(state: State) -> Progress:
     return {
         "installationFailure": state.installation.failure,
         "installationProgress": state.installation.progress_percent,
     }
 
 
-def _connection(record: PodRecord, state: State) -> ConnectionField:
+def _serialize_connection(record: PodRecord, state: State) -> ConnectionField:
     ssh: OneOrPerNode = None
     ip: OneOrPerNode = None
     ports: list[PortMapping] = []
     if state.status == "STOPPED":
         ssh, ip = [None] * len(record.nodes), [None] * len(record.nodes)
     elif state.status == "ACTIVE":
-        known = state.connected_nodes
-        ssh_by_node = [node.ssh_connection if i < known else None for i, node in enumerate(record.nodes)]
+        connected = state.connected_nodes
+        ssh_by_node = [node.ssh_connection if i < connected else None for i, node in enumerate(record.nodes)]
         if record.cluster_id is None:
             ssh, ip = ssh_by_node[0], record.nodes[0].ip
         else:
             ssh, ip = [*ssh_by_node], [node.ip for node in record.nodes]
-        ports = _ports(record)
+        ports = _serialize_ports(record)
     return {"sshConnection": ssh, "ip": ip, "primePortMapping": ports}
 
 
-def _ports(record: PodRecord) -> list[PortMapping]:
-    rows = [_port("22", record.nodes[0].ssh_port, "SSH", None)]
+def _serialize_ports(record: PodRecord) -> list[PortMapping]:
+    rows = [_serialize_port("22", record.nodes[0].ssh_port, "SSH", None)]
     if record.jupyter_port is not None:
-        rows.append(_port("8888", record.jupyter_port, "JUPYTER_NOTEBOOK", "JupyterLab"))
+        rows.append(_serialize_port("8888", record.jupyter_port, "JUPYTER_NOTEBOOK", "JupyterLab"))
     return rows
 
 
-def _port(internal: str, external: int, used_by: PortUse, description: str | None) -> PortMapping:
+def _serialize_port(internal: str, external: int, used_by: PortUse, description: str | None) -> PortMapping:
     return {
         "internal": internal,
         "external": str(external),
@@ -189,7 +181,7 @@ def _port(internal: str, external: int, used_by: PortUse, description: str | Non
     }
 
 
-def _attached(disk: DiskRecord, state: State) -> AttachedResource:
+def _serialize_disk(disk: DiskRecord, state: State) -> AttachedResource:
     return {
         "resourceType": "DISK",
         "id": disk.id,

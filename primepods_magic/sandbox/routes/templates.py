@@ -1,4 +1,4 @@
-"""Images of one's own: whether one can be pulled, and with whose credentials."""
+"""Routes of custom images and registry credentials."""
 
 from __future__ import annotations
 
@@ -6,27 +6,28 @@ import re
 
 from fastapi import APIRouter, HTTPException
 
-from primepods_magic.sandbox.docs.error_responses import refusals
 from primepods_magic.sandbox.domain.users import JOINED_AT
-from primepods_magic.sandbox.http.api_keys import TheKey
+from primepods_magic.sandbox.http.api_keys import KeyDep
 from primepods_magic.sandbox.schemas.account import Credentials, ImageVerdict
 from primepods_magic.sandbox.schemas.requests import ImageCheck
 
-from .response import ApiResponse
+from .response import ApiResponse, ApiRoute, error_responses
 
-router = APIRouter(prefix="/template")
+__all__ = ["router"]
+
+router = APIRouter(prefix="/template", route_class=ApiRoute)
 
 CREDENTIALS_ID = "cmreg000000000000000000001"
 
-# [host[:port]/]name[/name…][:tag][@digest], as container registries read it.
+# [host[:port]/]name[/name…][:tag][@digest]
 _NAME = r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*"
 _HOST = r"(?:(?:localhost|[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|[A-Za-z0-9-]+(?=:))(?::\d{1,5})?/)?"
 _IMAGE = re.compile(rf"{_HOST}{_NAME}(?:/{_NAME})*(?::[\w][\w.-]{{0,127}})?(?:@sha256:[0-9a-f]{{64}})?")
 
 
-@router.post("/check-docker-image", responses=refusals(404))
-async def check_image(check: ImageCheck, key: TheKey) -> ApiResponse[ImageVerdict]:
-    """Whether an image has a name that a registry understands. No registry is asked from here."""
+@router.post("/check-docker-image", responses=error_responses(404))
+async def check_image(check: ImageCheck, key: KeyDep) -> ApiResponse[ImageVerdict]:
+    """Check the syntax of an image name. No registry is contacted."""
     if check.registry_credentials_id not in (None, CREDENTIALS_ID):
         raise HTTPException(404, f"Registry credentials not found: {check.registry_credentials_id}")
     if _IMAGE.fullmatch(check.image):
@@ -35,8 +36,8 @@ async def check_image(check: ImageCheck, key: TheKey) -> ApiResponse[ImageVerdic
 
 
 @router.get("/registry-credentials")
-async def registry_credentials(key: TheKey) -> ApiResponse[Credentials]:
-    """The credentials that images may be pulled with; what they are is never told."""
+async def registry_credentials(key: KeyDep) -> ApiResponse[Credentials]:
+    """List registry credentials without their secrets."""
     return ApiResponse(
         {
             "credentials": [

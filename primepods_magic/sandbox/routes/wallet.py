@@ -1,54 +1,55 @@
-"""What there is to spend, and what was charged last."""
+"""The route of wallets and billings."""
 
 from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, HTTPException, Query
+from fastapi import APIRouter, Query
 
-from primepods_magic.sandbox.docs.error_responses import refusals
 from primepods_magic.sandbox.domain.clock import iso
 from primepods_magic.sandbox.domain.records import HistoryRow
-from primepods_magic.sandbox.domain.users import Person, team_of
-from primepods_magic.sandbox.http.api_keys import TheKey
+from primepods_magic.sandbox.http.api_keys import KeyDep
 from primepods_magic.sandbox.schemas.account import Billing, Wallet
+from primepods_magic.sandbox.service.ordering import find_team
 from primepods_magic.sandbox.service.service import SandboxService, ServiceDep
 
-from .response import ApiResponse
+from .response import ApiResponse, ApiRoute, error_responses
 
-router = APIRouter()
+__all__ = ["router"]
+
+router = APIRouter(route_class=ApiRoute)
 
 ResourceType = Literal["compute", "disks"]
 
 
-@router.get("/billing/wallet", responses=refusals(404))
+@router.get("/billing/wallet", responses=error_responses(404))
 async def wallet(
-    key: TheKey,
-    world: ServiceDep,
+    key: KeyDep,
+    service: ServiceDep,
     offset: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=100)] = 20,
     team_id: Annotated[str | None, Query(alias="teamId")] = None,
 ) -> ApiResponse[Wallet]:
-    """The balance of one's own wallet or a team's, and one row for each pod and disk, what lives first."""
-    wallet_id = wallet_of(key.person, team_id)
-    limit = world.page(limit)
-    with world.reading() as now_ms:
-        living = _living(world, wallet_id, now_ms)
-        shown = [
-            _billing(
+    """Show the balance of your wallet or a team's, and the bills of each resource, live ones first."""
+    wallet_id = (find_team(team_id, key.person) if team_id is not None else key.person).wallet_id
+    limit = service.page(limit)
+    with service.reading() as now_ms:
+        live = _list_live_resources(service, wallet_id, now_ms)
+        billings = [
+            _serialize_billing(
                 resource_id,
                 created_ms,
                 now_ms,
-                world.store.wallets.spent_usd(resource_id, now_ms),
+                service.store.wallets.spent_usd(resource_id, now_ms),
                 resource_type,
             )
-            for created_ms, resource_id, resource_type in living[offset : offset + limit]
+            for created_ms, resource_id, resource_type in live[offset : offset + limit]
         ]
-        ended = world.store.history.page(
+        ended = service.store.history.page(
             now_ms,
             [wallet_id],
-            limit=limit - len(shown),
-            offset=max(0, offset - len(living)),
+            limit=limit - len(billings),
+            offset=max(0, offset - len(live)),
             sort_by="terminatedAt",
             sort_order="desc",
         )
@@ -56,46 +57,32 @@ async def wallet(
             {
                 "wallet_id": wallet_id,
                 "team_id": team_id,
-                "balance_usd": world.store.wallets.balance_usd(wallet_id, now_ms),
+                "balance_usd": service.store.wallets.balance_usd(wallet_id, now_ms),
                 "currency": "USD",
-                "total_billings": len(living) + world.store.history.count(now_ms, [wallet_id]),
-                "recent_billings": shown + [_ended(row, now_ms) for row in ended],
+                "total_billings": len(live) + service.store.history.count(now_ms, [wallet_id]),
+                "recent_billings": billings + [_serialize_ended(row, now_ms) for row in ended],
             }
         )
 
 
-def wallet_of(person: Person, team_id: str | None) -> str:
-    """Which wallet is meant.
-
-    Raises
-    ------
-    HTTPException
-        404 when the person does not belong to such a team.
-    """
-    if team_id is None:
-        return person.wallet_id
-    team = team_of(team_id, person)
-    if team is None:
-        raise HTTPException(404, f"No team with id {team_id!r}")
-    return team.wallet_id
-
-
-def _living(world: SandboxService, wallet_id: str, now_ms: int) -> list[tuple[int, str, ResourceType]]:
-    """What is still billed, the newest first: since when, its id, and what it is."""
+def _list_live_resources(
+    service: SandboxService, wallet_id: str, now_ms: int
+) -> list[tuple[int, str, ResourceType]]:
+    """List live resources, newest first: creation time, id and type."""
     rows: list[tuple[int, str, ResourceType]] = [
         (created_ms, pod_id, "compute")
-        for pod_id, created_ms in world.store.pods.live_since(now_ms, wallet_id)
+        for pod_id, created_ms in service.store.pods.live_since(now_ms, wallet_id)
     ]
-    rows += [(disk.created_ms, disk.id, "disks") for disk in world.store.disks.page([wallet_id], now_ms)]
+    rows += [(disk.created_ms, disk.id, "disks") for disk in service.store.disks.page([wallet_id], now_ms)]
     return sorted(rows, reverse=True)
 
 
-def _ended(row: HistoryRow, now_ms: int) -> Billing:
+def _serialize_ended(row: HistoryRow, now_ms: int) -> Billing:
     kind: ResourceType = "disks" if row.type == "Disk" else "compute"
-    return _billing(row.id, row.created_ms, row.terminated_ms, row.shown_usd(now_ms), kind)
+    return _serialize_billing(row.id, row.created_ms, row.terminated_ms, row.shown_usd(now_ms), kind)
 
 
-def _billing(
+def _serialize_billing(
     resource_id: str,
     created_ms: int,
     billed_ms: int,

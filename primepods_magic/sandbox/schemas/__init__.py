@@ -1,1 +1,1 @@
-"""What is answered: the shapes of bodies, and how pods become them."""
+"""The shapes of request and response bodies."""

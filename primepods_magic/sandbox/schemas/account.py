@@ -1,4 +1,4 @@
-"""The bodies that the sandbox answers with about the account, and on its own surface; see :mod:`.shapes`."""
+"""Response bodies of the account and of the sandbox's own routes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-# pydantic needs this one below Python 3.12.
-from typing_extensions import NotRequired, TypedDict
+# Required by pydantic below Python 3.12.
+from typing_extensions import TypedDict
 
-from primepods_magic.sandbox.faults.rules import FaultKind
+from primepods_magic.sandbox.faults.rules import FaultKind, Rule
 from primepods_magic.sandbox.http.api_keys import Area
 
 from .enums import ClockMode, Dialect, PodStatus, ProviderType
@@ -17,8 +17,6 @@ from .responses import Envelope, Gigabytes, Instant, PerHourOrFull, UsdHr
 
 
 class DiskPlace(TypedDict):
-    """Where a disk is."""
-
     country: str | None
     dataCenterId: str | None
     cloudId: str | None
@@ -26,8 +24,6 @@ class DiskPlace(TypedDict):
 
 
 class Disk(TypedDict):
-    """A disk, which survives the pods it is attached to."""
-
     id: str
     name: str
     createdAt: Instant
@@ -48,14 +44,10 @@ class Disk(TypedDict):
 
 
 class DiskList(Envelope):
-    """A page of disks."""
-
     data: list[Disk]
 
 
 class PublicKey(TypedDict):
-    """A public key that new pods accept."""
-
     id: str
     userId: str
     name: str
@@ -67,34 +59,24 @@ class PublicKey(TypedDict):
 
 
 class PublicKeyList(Envelope):
-    """A page of public keys."""
-
     data: list[PublicKey]
 
 
 class PublicKeyChanged(TypedDict):
-    """What was changed about a key."""
-
     message: str
     updated_fields: dict[str, Any]
 
 
 class Done(TypedDict):
-    """That it was done."""
-
     message: str
 
 
 class Permission(TypedDict):
-    """What a key may do in one area."""
-
     read: bool
     write: bool
 
 
 class User(TypedDict):
-    """Somebody."""
-
     id: str
     role: Literal["ADMIN", "MANAGER", "USER"]
     createdAt: Instant
@@ -110,21 +92,15 @@ class User(TypedDict):
 
 
 class KeyOwner(User):
-    """Whom a key belongs to, and what it may do."""
-
     scope: dict[Area, Permission]
 
 
 class WhoAmI(TypedDict):
-    """Whom the key belongs to."""
-
     data: KeyOwner
     status: None
 
 
 class UserAnswer(TypedDict):
-    """Somebody, after a change."""
-
     data: User
     status: None
 
@@ -140,14 +116,10 @@ class Membership(TypedDict):
 
 
 class MembershipList(Envelope):
-    """A page of teams."""
-
     data: list[Membership]
 
 
 class Member(TypedDict):
-    """Somebody who belongs to a team."""
-
     userId: str
     userName: str | None
     userEmail: str | None
@@ -156,13 +128,11 @@ class Member(TypedDict):
 
 
 class MemberList(Envelope):
-    """A page of members."""
-
     data: list[Member]
 
 
 class Billing(TypedDict):
-    """What one resource has cost so far."""
+    """The cost of one resource so far."""
 
     id: str
     created_at: Instant
@@ -175,8 +145,6 @@ class Billing(TypedDict):
 
 
 class Wallet(TypedDict):
-    """The balance, and what was charged last."""
-
     wallet_id: str
     team_id: str | None
     balance_usd: float
@@ -186,53 +154,33 @@ class Wallet(TypedDict):
 
 
 class ClockState(TypedDict):
-    """What time it is here."""
-
     mode: ClockMode
     speed: Annotated[float, Field(description="sandbox seconds per second")]
     now: Instant
 
 
 class About(TypedDict):
-    """What answers here."""
-
     product: Literal["primepods_magic sandbox"]
     instance: str
     dialect: Dialect
     clock: ClockState
 
 
-class FaultRule(TypedDict):
-    """Which requests get which fault."""
-
-    fault: FaultKind | list[FaultKind]
-    method: NotRequired[str]
-    path: NotRequired[str]
-    probability: float
-    seconds: NotRequired[float]
-    times: NotRequired[int]
-    retry_after: NotRequired[int]
-
-
 class FaultReport(TypedDict):
-    """What is to go wrong on purpose, and what has."""
-
     profile: str | None
-    rules: list[FaultRule]
+    rules: list[Rule]
     seed: int
     requests: int
     injected: dict[FaultKind, int]
 
 
 class ImageVerdict(TypedDict):
-    """Whether an image can be pulled."""
-
     valid: bool
     details: str
 
 
 class Credential(TypedDict):
-    """Credentials of a registry, without the secret."""
+    """Registry credentials without the secret."""
 
     id: str
     name: str
@@ -244,19 +192,15 @@ class Credential(TypedDict):
 
 
 class Credentials(TypedDict):
-    """The credentials that images may be pulled with."""
-
     credentials: list[Credential]
 
 
 class WalletState(TypedDict):
-    """A wallet and what it holds."""
-
     wallet_id: str
     balance_usd: float
 
 
 class StockChanged(TypedDict):
-    """How many offers have another stock now."""
+    """The number of offers whose stock was set."""
 
     changed: int

@@ -1,4 +1,4 @@
-"""The bodies that clients send, as strictly as the service reads them."""
+"""Request bodies, as strict as the service."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _Amount = Annotated[int, Field(gt=0, le=2**31)]
 
 
 class _Body(BaseModel):
-    """Strict about types, and silent about values: they may be secrets."""
+    """A body with strict types whose validation errors hide the input, which may hold secrets."""
 
     model_config = ConfigDict(strict=True, hide_input_in_errors=True, alias_generator=to_camel)
 
 
 class EnvVar(_Body):
-    """One environment variable. Its value is checked and forgotten."""
+    """An environment variable. Its value is validated and discarded."""
 
     key: str
     value: str = Field(repr=False)
 
 
 class PodOrder(_Body):
-    """What is to be rented. Unknown keys are refused, as the service refuses them."""
+    """The requested pod. Unknown keys are rejected, as on the service."""
 
     model_config = ConfigDict(extra="forbid")
 
-    # Optional, but not nullable: a pod without a name gets one, a name of null is a mistake. So is image.
+    # `name` and `image` are optional but not nullable.
     name: Annotated[str, Field(max_length=255)] = ""
     cloud_id: str
     gpu_type: GpuType
@@ -54,7 +54,7 @@ class PodOrder(_Body):
     prepaid_for_hr: Annotated[float, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
-    def _template_and_image_agree(self) -> PodOrder:
+    def _check_template(self) -> PodOrder:
         if self.image == "custom_template" and self.custom_template_id is None:
             raise PydanticCustomError("missing_template", "image 'custom_template' needs a customTemplateId")
         if self.image != "custom_template" and self.custom_template_id is not None:
@@ -63,25 +63,21 @@ class PodOrder(_Body):
 
 
 class ProviderOrder(_Body):
-    """Who is to provide it."""
-
     type: ProviderType
 
 
 class TeamOrder(_Body):
-    """Who is to pay for it."""
-
     team_id: str
 
 
 class CreateBody(_Body):
-    """The body of ``POST /pods``. Unknown keys beside ``pod`` are allowed, as the service allows them."""
+    """The body of `POST /pods`. Unknown keys beside `pod` are allowed, as on the service."""
 
     pod: PodOrder
     provider: ProviderOrder
     disks: list[str] | None = None
     team: TeamOrder | None = None
-    # The published spelling and the official CLI's.
+    # Both the published spelling and the official CLI's.
     team_member_ids: list[str] | None = Field(
         None, validation_alias=AliasChoices("team_member_ids", "teamMemberIds")
     )
@@ -91,7 +87,7 @@ class CreateBody(_Body):
 
 
 class DiskOrderItself(_Body):
-    """The disk that is to be bought. Unknown keys are refused."""
+    """The requested disk. Unknown keys are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -103,35 +99,27 @@ class DiskOrderItself(_Body):
 
 
 class DiskOrder(_Body):
-    """The body of ``POST /disks``."""
-
     disk: DiskOrderItself
     provider: ProviderOrder
     team: TeamOrder | None = None
 
 
 class DiskName(_Body):
-    """The body of ``PATCH /disks/{id}``."""
-
     name: Annotated[str, Field(min_length=1, max_length=255)]
 
 
 class KeyOrder(_Body):
-    """The body of ``POST /ssh_keys``."""
-
     name: Annotated[str, Field(min_length=1, max_length=255)]
     public_key: Annotated[str, Field(max_length=16_384)]
 
 
 class KeyChange(_Body):
-    """The body of ``PATCH /ssh_keys/{id}``: a key can be made the primary one, but not the opposite."""
+    """The body of `PATCH /ssh_keys/{id}`: a key can become primary, but not cease to be."""
 
     is_primary: Literal[True] | None = None
 
 
 class ImageCheck(BaseModel):
-    """The body of ``POST /template/check-docker-image``; its names are the service's."""
-
     model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
     image: Annotated[str, Field(min_length=1, max_length=1024)]
@@ -139,13 +127,11 @@ class ImageCheck(BaseModel):
 
 
 class SlugChange(_Body):
-    """The body of ``PATCH /user/slug``."""
-
     slug: Annotated[str, Field(pattern="^[a-z0-9-]+$", min_length=3, max_length=30)]
 
 
 def problems(errors: Iterable[Any]) -> list[dict[str, Any]]:
-    """Validation errors without what was sent: it may hold a password."""
+    """Return validation errors without the input, which may hold a password."""
     return [
         {"loc": list(error["loc"]), "msg": str(error["msg"]), "type": str(error["type"])} for error in errors
     ]

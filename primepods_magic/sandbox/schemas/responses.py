@@ -1,7 +1,6 @@
-"""The bodies that the sandbox answers with. What its OpenAPI document says about answers is read from here.
+"""Response bodies, from which the OpenAPI document is generated.
 
-Where the dialects differ there are two shapes, ``Spec…`` and ``Published…``, and the name without the prefix
-means either.
+If the dialects differ, there is a `Spec…` and a `Published…` shape; the name without a prefix is their union.
 """
 
 from __future__ import annotations
@@ -10,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-# pydantic needs this one below Python 3.12.
+# Required by pydantic below Python 3.12.
 from typing_extensions import TypedDict
 
 from .enums import (
@@ -39,8 +38,6 @@ PerHourOrFull = Annotated[float | None, Field(description="USD per hour; null: p
 
 
 class Envelope(TypedDict):
-    """What every list with an offset begins with."""
-
     total_count: int
     offset: int
     limit: int
@@ -48,7 +45,7 @@ class Envelope(TypedDict):
 
 
 class PortMapping(TypedDict):
-    """A port of the pod and where it is reached from outside."""
+    """A port of the pod and the public port it is mapped to."""
 
     internal: str
     external: str
@@ -58,8 +55,6 @@ class PortMapping(TypedDict):
 
 
 class AttachedResource(TypedDict):
-    """A disk that survives the pod."""
-
     resourceType: Literal["DISK"]
     id: str
     status: Literal["UNATTACHED", "ATTACHED", "MOUNTED"]
@@ -71,7 +66,7 @@ class AttachedResource(TypedDict):
 
 
 class ConnectionField(TypedDict):
-    """How to reach a pod; with several nodes one entry for each, null while it is not up."""
+    """Connection details: one value, or one per node, null until a node is up."""
 
     sshConnection: OneOrPerNode
     ip: OneOrPerNode
@@ -79,32 +74,24 @@ class ConnectionField(TypedDict):
 
 
 class Progress(TypedDict):
-    """How far the installation of a pod's software has come, but for its status."""
-
     installationFailure: str | None
     installationProgress: Annotated[int, Field(ge=0, le=100, description="percent")]
 
 
 class SpecResources(TypedDict):
-    """What the machine has."""
-
     memory: GigabytesText
     disk: GigabytesText
     vcpus: str
 
 
 class PublishedResources(TypedDict):
-    """What the machine has."""
-
     memory: Gigabytes
     disk: Gigabytes
     shared_disk: int | None
     vcpus: int
 
 
-class PodItself(TypedDict):
-    """What a pod is, but for its connection, its installation, and what it has."""
-
+class PodCommon(ConnectionField, Progress):
     id: str
     userId: str
     teamId: str | None
@@ -130,20 +117,12 @@ class PodItself(TypedDict):
     autoRestart: bool
 
 
-class PodCommon(PodItself, ConnectionField, Progress):
-    """What a pod is in either dialect."""
-
-
 class SpecPod(PodCommon):
-    """A pod."""
-
     installationStatus: InstallationStatus
     resources: SpecResources
 
 
 class PublishedPod(PodCommon):
-    """A pod."""
-
     installationStatus: PublishedInstallationStatus
     resources: PublishedResources
 
@@ -152,34 +131,22 @@ Pod = SpecPod | PublishedPod
 
 
 class PodList(Envelope):
-    """A page of pods."""
-
     data: list[Pod]
 
 
-class PodStateItself(TypedDict):
-    """Which pod, and what it is now."""
-
+class PodStateCommon(ConnectionField, Progress):
     podId: str
     providerType: ProviderType
     status: PodStatus
     priceHr: UsdHr
 
 
-class PodStateCommon(PodStateItself, ConnectionField, Progress):
-    """What a status row says in either dialect."""
-
-
 class SpecPodState(PodStateCommon):
-    """What a pod is now."""
-
     installationStatus: InstallationStatus
     costPerHr: Annotated[float, Field(description="the same as priceHr")]
 
 
 class PublishedPodState(PodStateCommon):
-    """What a pod is now."""
-
     installationStatus: PublishedInstallationStatus
 
 
@@ -187,20 +154,18 @@ PodState = SpecPodState | PublishedPodState
 
 
 class PodStates(TypedDict):
-    """What the pods are that were asked for."""
-
     data: list[PodState]
     status: None
 
 
 class SpecOnePodState(SpecPodState):
-    """What the one pod is that was asked for: the object itself, and the list beside it."""
+    """The state of a single requested pod, both at the top level and as a list."""
 
     data: list[SpecPodState]
 
 
 class HistoryEntry(TypedDict):
-    """A pod or a disk that has ended."""
+    """A terminated pod or disk."""
 
     id: str
     name: str
@@ -219,25 +184,19 @@ class HistoryEntry(TypedDict):
 
 
 class HistoryList(Envelope):
-    """A page of what has ended."""
-
     data: list[HistoryEntry]
 
 
 class PodLog(TypedDict):
-    """The newest lines of a log."""
-
     logs: str
 
 
 class Deleted(TypedDict):
-    """What something is after it was told to go."""
-
     status: PodStatus
 
 
 class Adjustable(TypedDict):
-    """How much of something is included, and how much more may be ordered."""
+    """The included amount of a resource and the limits for ordering more."""
 
     minCount: int | None
     defaultCount: int | None
@@ -249,7 +208,7 @@ class Adjustable(TypedDict):
 
 
 class OfferPrices(TypedDict):
-    """The price of the whole offer, per hour."""
+    """The price of the whole offer per hour."""
 
     onDemand: float | None
     communityPrice: float | None
@@ -258,7 +217,7 @@ class OfferPrices(TypedDict):
 
 
 class GpuOffer(TypedDict):
-    """A machine, or several connected ones, that can be rented."""
+    """One machine, or several connected ones."""
 
     cloudId: str
     gpuType: GpuType
@@ -286,15 +245,11 @@ class GpuOffer(TypedDict):
 
 
 class GpuOfferList(TypedDict):
-    """A page of offers."""
-
     items: list[GpuOffer]
     totalCount: int
 
 
 class DiskOffer(TypedDict):
-    """A place where disks can be had."""
-
     provider: ProviderType
     cloudId: str | None
     dataCenter: str | None
@@ -307,14 +262,12 @@ class DiskOffer(TypedDict):
 
 
 class DiskOfferList(TypedDict):
-    """A page of disk offers."""
-
     items: list[DiskOffer]
     totalCount: int
 
 
 class CheapestPrices(TypedDict):
-    """The cheapest prices of a kind, in USD per hour."""
+    """The lowest prices in USD per hour."""
 
     onDemand: float | None
     communityPrice: float | None
@@ -322,39 +275,29 @@ class CheapestPrices(TypedDict):
 
 
 OfferSummary = dict[str, dict[str, dict[str, CheapestPrices | None]]]
-"""The cheapest prices by GPU type, by count (as text), and by region, with ``cheapest`` over all."""
+"""The lowest prices by GPU type, count (as text), and region; `cheapest` is over all regions."""
 
 
 class Refusal(TypedDict):
-    """Why not."""
-
     detail: str
 
 
 class SpecFieldProblem(TypedDict):
-    """What is wrong with one field."""
-
     loc: list[str | int]
     msg: str
     type: str
 
 
 class SpecInvalid(TypedDict):
-    """What is wrong with a request, field by field."""
-
     detail: list[SpecFieldProblem]
 
 
 class PublishedFieldProblem(TypedDict):
-    """What is wrong with one field."""
-
     param: str
     details: str
 
 
 class PublishedInvalid(TypedDict):
-    """What is wrong with a request, field by field."""
-
     errors: list[PublishedFieldProblem]
 
 

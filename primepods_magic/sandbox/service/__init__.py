@@ -1,1 +1,1 @@
-"""What it means to rent: orders, states by the clock, and money."""
+"""Orders, events and money."""

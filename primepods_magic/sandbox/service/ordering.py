@@ -1,4 +1,4 @@
-"""From an order to a pod: which offer is meant, whether it can be had, and what will become of it."""
+"""From an order to a pod: the offer, its limits, and the plan of the pod."""
 
 from __future__ import annotations
 
@@ -14,11 +14,13 @@ from primepods_magic.sandbox.domain.records import DiskRecord, Node, PodRecord
 from primepods_magic.sandbox.domain.users import Person, Team, team_of
 from primepods_magic.sandbox.schemas.requests import CreateBody, PodOrder
 
+__all__ = ["choose_offer", "find_team", "make_pod", "share_of"]
+
 _PROVISIONING_MS = 2000
 _PENDING_MS = 1500
 _INSTALL_MS = 6000
 _NODE_GAP_MS = 1000
-# Spot machines are taken back after two hours at least, and within a day.
+# Spot pods are reclaimed after 2 to 24 hours.
 _SPOT_LASTS_MS = (2 * MS_PER_HOUR, 22 * MS_PER_HOUR)
 _REPRICED_AFTER_MS = MS_PER_HOUR
 _REPRICED_SHARES = (0.85, 0.92, 1.08, 1.15)
@@ -26,47 +28,44 @@ _NETWORKS = ("203.0.113", "198.51.100")
 
 
 def choose_offer(order: CreateBody, offers: Iterable[Offer]) -> Offer:
-    """The offer that an order means, among those that there are.
-
-    Raises
-    ------
-    HTTPException
-        404 when nothing has that ``cloudId``; 400 when the rest of the order does not agree with what has, or
-        the provider wants more said; 409 when it is sold out.
-    """
+    """Find the offer of an order, or raise HTTPException: 404 unknown, 400 inconsistent, 409 sold out."""
     pod = order.pod
-    found = [offer for offer in offers if offer.cloud_id == pod.cloud_id]
-    if not found:
+    matches = [offer for offer in offers if offer.cloud_id == pod.cloud_id]
+    if not matches:
         raise HTTPException(404, f"No offer with cloudId {pod.cloud_id!r}")
-    found = _narrowed(found, "provider.type", order.provider.type, lambda offer: offer.provider)
-    found = _narrowed(found, "gpuType", pod.gpu_type, lambda offer: offer.gpu_type)
-    found = _narrowed(found, "gpuCount", pod.gpu_count, lambda offer: offer.gpu_count)
-    _check_demands(order)
+    matches = _narrow_offers(matches, "provider.type", order.provider.type, lambda offer: offer.provider)
+    matches = _narrow_offers(matches, "gpuType", pod.gpu_type, lambda offer: offer.gpu_type)
+    matches = _narrow_offers(matches, "gpuCount", pod.gpu_count, lambda offer: offer.gpu_count)
+    _check_required_fields(order)
     if pod.data_center_id is not None:
-        found = _narrowed(found, "dataCenterId", pod.data_center_id, lambda offer: offer.data_center)
+        matches = _narrow_offers(matches, "dataCenterId", pod.data_center_id, lambda offer: offer.data_center)
     if pod.country is not None:
-        found = _narrowed(found, "country", pod.country, lambda offer: offer.country)
+        matches = _narrow_offers(matches, "country", pod.country, lambda offer: offer.country)
     if pod.security is not None:
-        found = _narrowed(found, "security", pod.security, lambda offer: offer.security)
-    found = [offer for offer in found if offer.price_hr is not None]
-    if not found:
+        matches = _narrow_offers(matches, "security", pod.security, lambda offer: offer.security)
+    matches = [offer for offer in matches if offer.price_hr is not None]
+    if not matches:
         raise HTTPException(400, f"{pod.cloud_id} has no price at the moment and cannot be ordered")
-    offer = next((offer for offer in found if offer.stock != "Unavailable"), None)
+    offer = next((offer for offer in matches if offer.stock != "Unavailable"), None)
     if offer is None:
         raise HTTPException(409, f"provider returned no capacity for {pod.cloud_id}")
     return offer
 
 
-def _narrowed(found: list[Offer], field: str, wanted: object, said: Callable[[Offer], object]) -> list[Offer]:
-    fitting = [offer for offer in found if said(offer) == wanted]
-    if not fitting:
-        offered = ", ".join(sorted({str(said(offer)) for offer in found}))
-        raise HTTPException(400, f"{field} {wanted} does not fit {found[0].cloud_id}, which offers {offered}")
-    return fitting
+def _narrow_offers(
+    matches: list[Offer], field: str, value: object, read: Callable[[Offer], object]
+) -> list[Offer]:
+    narrowed = [offer for offer in matches if read(offer) == value]
+    if not narrowed:
+        offered = ", ".join(sorted({str(read(offer)) for offer in matches}))
+        raise HTTPException(
+            400, f"{field} {value} does not fit {matches[0].cloud_id}, which offers {offered}"
+        )
+    return narrowed
 
 
-def _check_demands(order: CreateBody) -> None:
-    # Word for word what the service answers: clients look for these names.
+def _check_required_fields(order: CreateBody) -> None:
+    # The service's exact messages: clients search them for field names.
     provider = PROVIDERS[order.provider.type]
     if provider.demands_max_price and order.pod.max_price is None:
         raise HTTPException(400, "Missing field: max_price not specified")
@@ -84,35 +83,14 @@ def make_pod(
     now_ms: int,
     token: Callable[..., str],
 ) -> PodRecord:
-    """The pod that an order buys.
-
-    Parameters
-    ----------
-    order, offer:
-        What was asked for and the offer that it means.
-    disks:
-        What is to be attached.
-    person:
-        Who asks.
-    number:
-        The pod's number in the database's sequence; everything invented about the pod follows from it.
-    now_ms:
-        When.
-    token:
-        Gives the same 32 hexadecimal digits for the same arguments.
-
-    Raises
-    ------
-    HTTPException
-        400 or 404: limits, price, image or team do not allow it.
-    """
+    """Build the ordered pod, or raise HTTPException; `token` returns stable hex digits for its arguments."""
     pod = order.pod
     _check_image(pod, offer)
-    disk_gb = _amount("diskSize", pod.disk_size, offer.disk_gb)
-    vcpus = _amount("vcpus", pod.vcpus, offer.vcpus)
-    memory_gb = _amount("memory", pod.memory, offer.memory_gb)
-    prepaid_hours = _prepaid_hours(pod, offer)
-    team = _team(order, person)
+    disk_gb = _check_amount("diskSize", pod.disk_size, offer.disk_gb)
+    vcpus = _check_amount("vcpus", pod.vcpus, offer.vcpus)
+    memory_gb = _check_amount("memory", pod.memory, offer.memory_gb)
+    prepaid_hours = _check_prepaid_hours(pod, offer)
+    team = find_team(order.team.team_id, person) if order.team else None
     price_usd_hr = offer.price_with(disk_gb=disk_gb, vcpus=vcpus, memory_gb=memory_gb)
     if pod.max_price is not None and pod.max_price < price_usd_hr:
         raise HTTPException(400, f"The price of {price_usd_hr} USD/h is above maxPrice {pod.max_price}")
@@ -139,28 +117,28 @@ def make_pod(
         is_spot=offer.is_spot,
         auto_restart=bool(pod.auto_restart),
         disk_ids=tuple(disk.id for disk in disks),
-        nodes=_nodes(offer, number, token),
-        # A plain Ubuntu runs no Jupyter.
+        nodes=_make_nodes(offer, number, token),
+        # The plain Ubuntu image has no Jupyter.
         jupyter_port=None
         if pod.image == "ubuntu_22_cuda_12"
-        else _port(offer, 8888, token("jupyter", number)),
+        else _map_port(offer, 8888, token("jupyter", number)),
         rates=Rates(
             running=price_usd_hr,
             provisioning=share_of(price_usd_hr, provider.provisioning_share),
             stopped=share_of(price_usd_hr, provider.stopped_share),
             prepaid_hours=prepaid_hours,
         ),
-        plan=_plan(offer, price_usd_hr, token("plan", number)),
+        plan=_make_plan(offer, price_usd_hr, token("plan", number)),
     )
 
 
-def _amount(field: str, wanted: int | None, limits: QuantityRange) -> int:
-    if wanted is None:
+def _check_amount(field: str, value: int | None, limits: QuantityRange) -> int:
+    if value is None:
         return limits.default or 0
-    refusal = limits.refusal(field, wanted)
+    refusal = limits.refusal(field, value)
     if refusal:
         raise HTTPException(400, refusal)
-    return wanted
+    return value
 
 
 def _check_image(pod: PodOrder, offer: Offer) -> None:
@@ -170,33 +148,32 @@ def _check_image(pod: PodOrder, offer: Offer) -> None:
         )
 
 
-def _prepaid_hours(pod: PodOrder, offer: Offer) -> float:
+def _check_prepaid_hours(pod: PodOrder, offer: Offer) -> float:
     if offer.prepaid_hours is None:
         if pod.prepaid_for_hr is not None:
             raise HTTPException(400, f"reserved (prepaid) capacity is not available for {offer.cloud_id}")
         return 0.0
-    wanted = offer.prepaid_hours if pod.prepaid_for_hr is None else pod.prepaid_for_hr
-    if wanted < offer.prepaid_hours:
+    value = offer.prepaid_hours if pod.prepaid_for_hr is None else pod.prepaid_for_hr
+    if value < offer.prepaid_hours:
         raise HTTPException(400, f"prepaidForHr must be {offer.prepaid_hours} or more for {offer.cloud_id}")
-    return wanted
+    return value
 
 
-def _team(order: CreateBody, person: Person) -> Team | None:
-    if order.team is None:
-        return None
-    team = team_of(order.team.team_id, person)
+def find_team(team_id: str, person: Person) -> Team:
+    """Find a team that the person belongs to; raise 404 otherwise."""
+    team = team_of(team_id, person)
     if team is None:
-        raise HTTPException(404, f"No team with id {order.team.team_id!r}")
+        raise HTTPException(404, f"No team with id {team_id!r}")
     return team
 
 
 def share_of(price_usd_hr: float, share: float | None) -> float | None:
-    """A part of a price; None, which means all of it, stays None."""
+    """Return a share of a price; None, which means all of it, stays None."""
     return None if share is None else round(price_usd_hr * share, 4)
 
 
-def _plan(offer: Offer, price_usd_hr: float, token: str) -> Plan:
-    # ±20 %, so that two progress bars side by side are not one.
+def _make_plan(offer: Offer, price_usd_hr: float, token: str) -> Plan:
+    # ±20 %, so that progress bars differ.
     variation = 0.8 + 0.4 * int(token[:8], 16) / 0xFFFFFFFF
     chance = int(token[8:24], 16)
     fails = (offer.provider, offer.gpu_type) == FAILING
@@ -216,18 +193,18 @@ def _plan(offer: Offer, price_usd_hr: float, token: str) -> Plan:
     )
 
 
-def _nodes(offer: Offer, number: int, token: Callable[..., str]) -> tuple[Node, ...]:
+def _make_nodes(offer: Offer, number: int, token: Callable[..., str]) -> tuple[Node, ...]:
     provider = PROVIDERS[offer.provider]
     nodes = []
     for index in range(offer.nodes):
         digits = int(token("node", number, index), 16)
         ip = f"{_NETWORKS[digits % 2]}.{1 + digits // 2 % 254}"
-        nodes.append(Node(ip, provider.ssh_user, _port(offer, 22, token("ssh", number, index))))
+        nodes.append(Node(ip, provider.ssh_user, _map_port(offer, 22, token("ssh", number, index))))
     return tuple(nodes)
 
 
-def _port(offer: Offer, internal: int, token: str) -> int:
-    """A machine of one's own keeps its port numbers; a container's are mapped."""
+def _map_port(offer: Offer, internal: int, token: str) -> int:
+    """Return a public port: a container's ports are mapped, a machine's are not."""
     if not PROVIDERS[offer.provider].is_container:
         return internal
     return 30_000 + int(token[:8], 16) % 10_000

@@ -1,4 +1,4 @@
-"""An invented past: what a small team has rented over the last months, for history and costs to show."""
+"""An invented history: rentals of a small team over the last months."""
 
 from __future__ import annotations
 
@@ -22,12 +22,14 @@ from primepods_magic.sandbox.storage.store import seeded_token
 
 from .ordering import share_of
 
+__all__ = ["invented_history"]
+
 _SPAN_MS = 120 * 24 * MS_PER_HOUR
 _MS_PER_MINUTE = 60_000
 _PURPOSES = ("train", "eval", "sft", "sweep", "inference", "notebook", "preprocess", "distill")
 _PROJECTS = ("llama", "whisper", "protein", "diffusion", "weather", "retrieval")
 
-# Shares of the three people, of who pays for Ada's pods (None: she herself), and of how long pods live.
+# Weights of the three people, of the payers of Ada's pods (None: herself), and of the lifetimes.
 _PEOPLE_WEIGHTS = (5, 3, 2)
 _PAYERS = (None, *TEAMS)
 _PAYER_WEIGHTS = (5, 3, 2)
@@ -38,19 +40,9 @@ _DISK_EVERY = 60
 
 
 def invented_history(rows: int, *, before_ms: int, seed: int) -> Iterator[HistoryRow]:
-    """Rows that ended within 120 days before ``before_ms``, oldest first, the same for the same arguments.
-
-    Parameters
-    ----------
-    rows:
-        How many.
-    before_ms:
-        The instant at which the sandbox begins.
-    seed:
-        Chooses among the possible pasts.
-    """
+    """Generate `rows` of history within 120 days before `before_ms`, oldest first."""
     rng = random.Random(seed)  # noqa: S311 - a story, not a secret
-    # Big machines are rented less often than small ones.
+    # Rent expensive machines less often.
     rentable = [
         offer
         for offer in offers()
@@ -61,12 +53,12 @@ def invented_history(rows: int, *, before_ms: int, seed: int) -> Iterator[Histor
     ends_ms = sorted(before_ms - rng.randrange(60_000, _SPAN_MS) for _ in range(rows))
     for number, (offer, end_ms) in enumerate(zip(chosen, ends_ms, strict=True)):
         if number % _DISK_EVERY == _DISK_EVERY // 2 or number == rows - 1 < _DISK_EVERY // 2:
-            yield _disk_row(rng, number, end_ms, seed)
+            yield _make_disk_row(rng, number, end_ms, seed)
         else:
-            yield _pod_row(rng, number, offer, end_ms, seed)
+            yield _make_pod_row(rng, number, offer, end_ms, seed)
 
 
-def _pod_row(rng: random.Random, number: int, offer: Offer, end_ms: int, seed: int) -> HistoryRow:
+def _make_pod_row(rng: random.Random, number: int, offer: Offer, end_ms: int, seed: int) -> HistoryRow:
     (typical_hours,) = rng.choices(_TYPICAL_HOURS, _HOURS_WEIGHTS)
     start_ms = end_ms - round(typical_hours * rng.uniform(0.4, 2.2) * MS_PER_HOUR)
     provider = PROVIDERS[offer.provider]
@@ -77,14 +69,14 @@ def _pod_row(rng: random.Random, number: int, offer: Offer, end_ms: int, seed: i
         stopped=share_of(price_usd_hr, provider.stopped_share),
         prepaid_hours=offer.prepaid_hours or 0,
     )
-    spans = _spans(rng, start_ms, end_ms)
+    spans = _make_spans(rng, start_ms, end_ms)
     repricings = []
     if offer.is_variable:
         turn_ms = rng.randrange(start_ms, end_ms)
         repricings.append(Repricing(turn_ms, round(price_usd_hr * rng.uniform(0.8, 1.2), 4)))
     billed = billed_usd(charges_of(spans, rates, repricings), end_ms)
     (person,) = rng.choices(PEOPLE, _PEOPLE_WEIGHTS)
-    # What others rent for themselves is nobody else's business.
+    # Other people's private pods are invisible to Ada.
     if person == ADA:
         (team,) = rng.choices(_PAYERS, _PAYER_WEIGHTS)
     else:
@@ -111,8 +103,8 @@ def _pod_row(rng: random.Random, number: int, offer: Offer, end_ms: int, seed: i
     )
 
 
-def _spans(rng: random.Random, start_ms: int, end_ms: int) -> list[Span]:
-    """Provisioned for a few minutes, then running, and for one in eight of them stopped in between."""
+def _make_spans(rng: random.Random, start_ms: int, end_ms: int) -> list[Span]:
+    """Generate a few minutes of provisioning, then running, for one in eight with a stop in between."""
     length_ms = end_ms - start_ms
     active_ms = start_ms + min(length_ms // 2, rng.randrange(1, 5) * _MS_PER_MINUTE)
     spans = [Span("PROVISIONING", start_ms, active_ms)]
@@ -124,7 +116,7 @@ def _spans(rng: random.Random, start_ms: int, end_ms: int) -> list[Span]:
     return [*spans, Span("ACTIVE", active_ms, end_ms)]
 
 
-def _disk_row(rng: random.Random, number: int, end_ms: int, seed: int) -> HistoryRow:
+def _make_disk_row(rng: random.Random, number: int, end_ms: int, seed: int) -> HistoryRow:
     hours = rng.uniform(100.0, 900.0)
     size_gb = rng.choice((100, 250, 500))
     price_usd_hr = round(size_gb * 0.00007, 4)

@@ -1,4 +1,4 @@
-"""What a new sandbox begins with: money, a key, a disk, and an invented past."""
+"""The initial contents of a sandbox: money, a key, a disk and a history."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from primepods_magic.sandbox.domain.users import ADA, START_BALANCE_USD, WALLETS
 from primepods_magic.sandbox.storage.store import Store
 
 from .sample_history import invented_history
-from .wallets import plan_next_look
+from .wallets import schedule_balance_check
+
+__all__ = ["seed_database"]
 
 _JOINED_MS = to_ms(datetime(2026, 2, 3, 9, tzinfo=timezone.utc))
 
@@ -29,36 +31,23 @@ _KEYS = (
 
 
 def seed_database(store: Store, clock: Clock, *, seed: int, history: int) -> None:
-    """Fill a new database; call inside ``store.writing()``.
-
-    Parameters
-    ----------
-    store:
-        Where.
-    clock:
-        How its time goes.
-    seed:
-        Chooses ids, addresses and the past.
-    history:
-        How many rows of past.
-    """
+    """Fill a new database; call inside `store.writing()`."""
     store.create(clock, seed)
     begin_ms = clock.now_ms()
     for wallet_id in WALLETS:
         store.wallets.add(wallet_id, START_BALANCE_USD)
     for key in _KEYS:
         store.account.add_key(key)
-    disk = _disk(min(begin_ms, _JOINED_MS))
+    disk = _make_disk(min(begin_ms, _JOINED_MS))
     store.disks.add(disk)
     store.wallets.charge(disk.id, disk.wallet_id, disk_charges(disk, disk.created_ms))
-    # What was billed before the beginning was paid before it.
+    # Charges before the start have already been paid.
     store.wallets.deposit(disk.wallet_id, store.wallets.spent_usd(disk.id, begin_ms))
     store.history.add(invented_history(history, before_ms=begin_ms, seed=seed))
-    plan_next_look(store, disk.wallet_id, begin_ms)
+    schedule_balance_check(store, disk.wallet_id, begin_ms)
 
 
-def _disk(created_ms: int) -> DiskRecord:
-    """The disk that the specification's example names."""
+def _make_disk(created_ms: int) -> DiskRecord:
     return DiskRecord(
         id="disk_id_1",
         user_id=ADA.user_id,

@@ -1,4 +1,4 @@
-"""The sandbox's world, as every route sees it: the database, the dialect, and pods at the present instant."""
+"""The service behind the routes: database, dialect, and current state of pods."""
 
 from __future__ import annotations
 
@@ -34,28 +34,18 @@ from primepods_magic.sandbox.storage.store import Store
 from primepods_magic.sandbox.storage.tables.stock import StockKey
 
 from .ordering import choose_offer, make_pod
-from .wallets import REFILL, plan_next_look, settle
+from .wallets import REFILL_HINT, schedule_balance_check, settle
 
-# One pod in eight is billed up to a day after its end.
-_LATE_ONE_IN = 8
-_LATEST_MS = 24 * 3_600_000
+__all__ = ["SandboxService", "ServiceDep", "offer_key"]
+
+# One pod in eight is billed up to one day after its end.
+_LATE_BILLING_ONE_IN = 8
+_MAX_BILLING_DELAY_MS = 24 * 3_600_000
 
 
 @dataclass(frozen=True)
 class SandboxService:
-    """What the routes work with. One thread serves them all, so nothing here needs a lock.
-
-    Parameters
-    ----------
-    store:
-        The database.
-    dialect:
-        In which words to answer.
-    page_cap:
-        The longest page of any list, whatever a client asks for.
-    faults:
-        What is to go wrong on purpose.
-    """
+    """The state and operations behind the routes. A single thread serves them, so no lock is needed."""
 
     store: Store
     dialect: Dialect
@@ -64,10 +54,10 @@ class SandboxService:
 
     @contextmanager
     def reading(self) -> Iterator[int]:
-        """Everything read inside the block is of one moment, and of the instant that it gives."""
+        """Open a consistent read transaction and yield its instant."""
         with self.store.reading():
             now_ms = self.now_ms()
-            is_due = bool(self.store.wallets.to_look_at(now_ms))
+            is_due = bool(self.store.wallets.due_wallets(now_ms))
             if not is_due:
                 yield now_ms
         if is_due:
@@ -76,60 +66,45 @@ class SandboxService:
 
     @contextmanager
     def writing(self) -> Iterator[int]:
-        """Only this process writes inside the block; an exception undoes all of it. It gives the instant."""
+        """Open an exclusive write transaction, rolled back on errors, and yield its instant."""
         with self.store.writing():
             now_ms = self.now_ms()
-            settle(self.store, now_ms, self.reclaim_all)
+            settle(self.store, now_ms, self.terminate_all)
             yield now_ms
 
     def now_ms(self) -> int:
-        """The present instant."""
         return self.store.clock().now_ms()
 
     def page(self, limit: int) -> int:
-        """How many rows a client gets that asks for ``limit``."""
+        """Cap a requested page size."""
         return min(limit, self.page_cap)
 
     def offers(self) -> tuple[Offer, ...]:
-        """What can be rented now, and what is out of stock."""
+        """Return all offers with their current stock."""
         stock = self.store.stock.all()
         if not stock:
             return offers()
         return tuple(replace(offer, stock=stock.get(offer_key(offer), offer.stock)) for offer in offers())
 
     def disk(self, disk_id: str, person: Person) -> DiskRecord | None:
-        """A disk that a person may use and that has not ended."""
+        """Find a disk that is not terminated and that the person may use."""
         return self.store.disks.get(disk_id, person.wallets(), self.now_ms())
 
     def states(self, records: Sequence[PodRecord]) -> list[State]:
-        """What each of these pods is now (when it begins, if that is still to come)."""
+        """Return the current states of pods; a pod that begins later has its initial state."""
         now_ms = self.now_ms()
         events = self.store.pods.events(record.id for record in records)
-        return [_state(max(now_ms, record.created_ms), record, events[record.id]) for record in records]
+        return [
+            _compute_state(max(now_ms, record.created_ms), record, events[record.id]) for record in records
+        ]
 
     def state(self, record: PodRecord) -> State:
-        """What a pod is now (when it begins, if that is still to come)."""
         return self.states([record])[0]
 
     def live_pod(
         self, pod_id: str, person: Person | None, *, listed: bool = False
     ) -> tuple[PodRecord, State]:
-        """A pod that is not TERMINATED, and what it is now.
-
-        Parameters
-        ----------
-        pod_id:
-            Which.
-        person:
-            Only a pod that this person sees; None: any.
-        listed:
-            Only a pod that is listed yet.
-
-        Raises
-        ------
-        HTTPException
-            404 when there is none.
-        """
+        """Find a pod that is not TERMINATED, visible to `person` if given; raise 404 otherwise."""
         wallets = person.wallets() if person else None
         record = self.store.pods.get(pod_id, self.now_ms(), wallets, listed=listed)
         state = self.state(record) if record else None
@@ -137,64 +112,35 @@ class SandboxService:
             raise HTTPException(404, f"Pod not found: {pod_id}")
         return record, state
 
-    def launch(self, order: CreateBody, key: Key, lateness: CommitDelay = ON_TIME) -> PodRecord:
-        """Buy a pod.
-
-        Parameters
-        ----------
-        order:
-            What is asked for.
-        key:
-            Who asks.
-        lateness:
-            When it begins to exist, and to be listed.
-
-        Raises
-        ------
-        HTTPException
-            400, 402, 404 or 409: why it cannot be bought.
-        """
+    def launch(self, order: CreateBody, key: Key, commit_delay: CommitDelay = ON_TIME) -> PodRecord:
+        """Create a pod, or raise HTTPException 400, 402, 404 or 409."""
         with self.writing() as now_ms:
             offer = choose_offer(order, self.offers())
             self._check_key(order, key.person)
             disks = [
-                self._attachable(disk_id, key.person, offer) for disk_id in dict.fromkeys(order.disks or ())
+                self._find_attachable(disk_id, key.person, offer)
+                for disk_id in dict.fromkeys(order.disks or ())
             ]
             number = self.store.next_number()
-            begins_ms = now_ms + lateness.commits_ms
+            begins_ms = now_ms + commit_delay.commits_ms
             record = make_pod(
                 order, offer, disks, key.person, number=number, now_ms=begins_ms, token=self.store.token
             )
-            at_least_usd = record.rates.prepaid_usd or record.rates.running
-            if self.store.wallets.balance_usd(record.wallet_id, now_ms) < at_least_usd:
+            min_balance_usd = record.rates.prepaid_usd or record.rates.running
+            if self.store.wallets.balance_usd(record.wallet_id, now_ms) < min_balance_usd:
                 paid_for = "the prepaid hours" if record.rates.prepaid_usd else "one hour"
-                raise HTTPException(402, f"Insufficient balance for {paid_for} of this pod{REFILL}")
-            self.store.pods.add(number, record, listed_from_ms=begins_ms + lateness.listed_ms)
-            self._rewrite(record, [], now_ms)
+                raise HTTPException(402, f"Insufficient balance for {paid_for} of this pod{REFILL_HINT}")
+            self.store.pods.add(number, record, listed_from_ms=begins_ms + commit_delay.listed_ms)
+            self._update_records(record, [], now_ms)
         return record
 
     def record_event(
         self, pod_id: str, kind: EventKind, person: Person | None = None, *, usd_hr: float | None = None
     ) -> tuple[PodRecord, State]:
-        """Let something happen to a pod, and say what it is then.
-
-        Parameters
-        ----------
-        pod_id, kind:
-            What happens to which pod.
-        person:
-            Who does it; None: nobody who needs to see it.
-        usd_hr:
-            The new price of a ``reprice``.
-
-        Raises
-        ------
-        HTTPException
-            404 when there is no such pod, 409 when this cannot happen to it now.
-        """
+        """Record an event of a pod and return its new state; raise 404 or 409."""
         with self.writing() as now_ms:
             record, state = self.live_pod(pod_id, person)
-            # Deleting what is being deleted is harmless.
+            # A repeated delete is harmless.
             if kind == "delete" and state.status == "DELETING":
                 return record, state
             reason = refusal(kind, state)
@@ -203,36 +149,36 @@ class SandboxService:
             self._add_event(record, Event(now_ms, kind, usd_hr), now_ms)
             return record, self.state(record)
 
-    def charge_anew(self, wallet_id: str, now_ms: int) -> None:
-        """Look at a wallet whose charges or deposits have changed; call inside :meth:`writing`."""
-        plan_next_look(self.store, wallet_id, now_ms)
+    def recompute_charges(self, wallet_id: str, now_ms: int) -> None:
+        """Schedule the next balance check after charges or deposits changed."""
+        schedule_balance_check(self.store, wallet_id, now_ms)
 
-    def reclaim_all(self, wallet_id: str, at_ms: int) -> None:
-        """Take back every pod that a wallet pays for; call inside :meth:`writing`."""
+    def terminate_all(self, wallet_id: str, at_ms: int) -> None:
+        """Terminate all pods that a wallet pays for; call inside `writing()`."""
         for record in self.store.pods.live(at_ms, wallet_id):
             self._add_event(record, Event(at_ms, "reclaim"), at_ms)
 
     def _add_event(self, record: PodRecord, event: Event, now_ms: int) -> None:
         self.store.pods.add_event(record.id, event)
-        self._rewrite(record, self.store.pods.events([record.id])[record.id], now_ms)
+        self._update_records(record, self.store.pods.events([record.id])[record.id], now_ms)
 
-    def _rewrite(self, record: PodRecord, events: Sequence[Event], now_ms: int) -> None:
-        """Work out anew when a pod ends, what it costs, and what it will leave behind."""
+    def _update_records(self, record: PodRecord, events: Sequence[Event], now_ms: int) -> None:
+        """Update the end, the history row and the charges of a pod."""
         ends_ms = terminated_ms(record.created_ms, record.plan, events)
         self.store.pods.set_end(record.id, ends_ms)
         self.store.history.replace(
-            record.id, None if ends_ms is None else self._history_row(record, events, ends_ms)
+            record.id, None if ends_ms is None else self._make_history_row(record, events, ends_ms)
         )
         spent = charges(record.created_ms, record.plan, events, record.rates)
         self.store.wallets.charge(record.id, record.wallet_id, spent)
-        self.charge_anew(record.wallet_id, now_ms)
+        self.recompute_charges(record.wallet_id, now_ms)
 
     def _check_key(self, order: CreateBody, person: Person) -> None:
-        wanted = order.pod.ssh_key_id
-        if wanted is not None and wanted not in [key.id for key in self.store.account.keys(person.user_id)]:
-            raise HTTPException(400, f"sshKeyId {wanted} is no key of this account")
+        key_id = order.pod.ssh_key_id
+        if key_id is not None and key_id not in [key.id for key in self.store.account.keys(person.user_id)]:
+            raise HTTPException(400, f"sshKeyId {key_id} is no key of this account")
 
-    def _attachable(self, disk_id: str, person: Person, offer: Offer) -> DiskRecord:
+    def _find_attachable(self, disk_id: str, person: Person, offer: Offer) -> DiskRecord:
         disk = self.disk(disk_id, person)
         if disk is None:
             raise HTTPException(404, f"No disk with id {disk_id!r}")
@@ -242,11 +188,11 @@ class SandboxService:
             raise HTTPException(400, reason)
         return disk
 
-    def _history_row(self, record: PodRecord, events: Sequence[Event], ends_ms: int) -> HistoryRow:
+    def _make_history_row(self, record: PodRecord, events: Sequence[Event], ends_ms: int) -> HistoryRow:
         spent_usd = billed_usd(charges(record.created_ms, record.plan, events, record.rates), ends_ms)
         prices = repricings(record.created_ms, record.plan, events)
         chance = int(self.store.token("settled", record.id), 16)
-        is_late = chance % _LATE_ONE_IN == 0
+        is_late = chance % _LATE_BILLING_ONE_IN == 0
         return HistoryRow(
             id=record.id,
             name=record.name,
@@ -263,24 +209,24 @@ class SandboxService:
             team_id=record.team_id,
             wallet_id=record.wallet_id,
             billed_usd=spent_usd,
-            settled_ms=ends_ms + (chance // _LATE_ONE_IN % _LATEST_MS if is_late else 0),
+            settled_ms=ends_ms + (chance // _LATE_BILLING_ONE_IN % _MAX_BILLING_DELAY_MS if is_late else 0),
             early_usd=0.0 if is_late else spent_usd,
         )
 
 
 def offer_key(offer: Offer) -> StockKey:
-    """What tells an offer from the others, apart from its size."""
+    """Return the identity of an offer regardless of its size."""
     return StockKey(offer.provider, offer.cloud_id, offer.data_center or "")
 
 
-def _state(instant_ms: int, record: PodRecord, events: Iterable[Event]) -> State:
+def _compute_state(instant_ms: int, record: PodRecord, events: Iterable[Event]) -> State:
     return state_at(instant_ms, record.created_ms, record.plan, list(events), record.rates)
 
 
-async def _world(request: Request) -> SandboxService:
-    world: SandboxService = request.state.world
-    return world
+async def _get_service(request: Request) -> SandboxService:
+    service: SandboxService = request.state.service
+    return service
 
 
-ServiceDep = Annotated[SandboxService, Depends(_world)]
-"""How a route asks for the world."""
+ServiceDep = Annotated[SandboxService, Depends(_get_service)]
+"""The service of the current request."""

@@ -1,4 +1,4 @@
-"""When a wallet runs dry: the pods that it pays for are taken back at that very instant."""
+"""Balance checks: when a wallet runs empty, its pods are terminated as of that instant."""
 
 from __future__ import annotations
 
@@ -7,50 +7,52 @@ from collections.abc import Callable
 from primepods_magic.sandbox.domain.billing import MS_PER_HOUR
 from primepods_magic.sandbox.storage.store import Store
 
-_EMPTY_LOOK_MS = 60_000
+__all__ = ["REFILL_HINT", "schedule_balance_check", "settle"]
 
-REFILL = " (this is the sandbox: PUT /sandbox/wallet fills the wallet)"
-"""What is said to those whose wallet is empty, since no money can be paid in here otherwise."""
+_EMPTY_CHECK_MS = 60_000
 
-Reclaim = Callable[[str, int], None]
-"""Takes back every pod that a wallet pays for, as of an instant."""
+REFILL_HINT = " (in the sandbox, PUT /sandbox/wallet sets the balance)"
+"""Appended to errors about an empty wallet."""
+
+TerminateAll = Callable[[str, int], None]
+"""A function that terminates all pods of a wallet as of an instant."""
 
 
-def settle(store: Store, now_ms: int, reclaim: Reclaim) -> None:
-    """Let every wallet that has run dry by ``now_ms`` have done so; call inside ``store.writing()``.
+def settle(store: Store, now_ms: int, terminate_all: TerminateAll) -> None:
+    """Terminate the pods of wallets that ran empty by `now_ms`; call inside `store.writing()`.
 
-    Nothing runs in the background, so this is found out when somebody next asks for anything, and dated back
-    to when it happened.
+    Nothing runs in the background: the next request finds out, and backdates the event.
     """
-    for wallet_id in store.wallets.to_look_at(now_ms):
+    for wallet_id in store.wallets.due_wallets(now_ms):
         if store.wallets.balance_usd(wallet_id, now_ms) <= 0:
-            reclaim(wallet_id, _dry_ms(store, wallet_id, now_ms))
-            # And what has only begun since then.
-            reclaim(wallet_id, now_ms)
-        plan_next_look(store, wallet_id, now_ms)
+            terminate_all(wallet_id, _find_empty_ms(store, wallet_id, now_ms))
+            # Also terminate pods that began since then.
+            terminate_all(wallet_id, now_ms)
+        schedule_balance_check(store, wallet_id, now_ms)
 
 
-def plan_next_look(store: Store, wallet_id: str, now_ms: int) -> None:
-    """Work out until when a wallet certainly lasts; call whenever what it pays for changes."""
+def schedule_balance_check(store: Store, wallet_id: str, now_ms: int) -> None:
+    """Store until when a wallet certainly lasts; call after every change of its charges."""
     burn_usd_hr = store.wallets.highest_burn_usd_hr(wallet_id, now_ms)
     balance_usd = store.wallets.balance_usd(wallet_id, now_ms)
     if not burn_usd_hr:
-        store.wallets.look_again(wallet_id, None)
+        store.wallets.set_next_check(wallet_id, None)
     elif balance_usd <= 0:
-        # Disks go on billing, and a pod that is committed late may yet begin.
-        store.wallets.look_again(wallet_id, now_ms + _EMPTY_LOOK_MS)
+        # Disks keep billing, and a pod with a commit delay may still begin.
+        store.wallets.set_next_check(wallet_id, now_ms + _EMPTY_CHECK_MS)
     else:
         lasts_ms = int(balance_usd / burn_usd_hr * MS_PER_HOUR)
-        store.wallets.look_again(wallet_id, now_ms + max(1, lasts_ms))
+        store.wallets.set_next_check(wallet_id, now_ms + max(1, lasts_ms))
 
 
-def _dry_ms(store: Store, wallet_id: str, now_ms: int) -> int:
-    """The first instant at which a wallet was empty that is so at ``now_ms``; money never comes back."""
-    full_ms, dry_ms = -1, now_ms
-    while dry_ms - full_ms > 1:
-        middle_ms = (full_ms + dry_ms) // 2
+def _find_empty_ms(store: Store, wallet_id: str, now_ms: int) -> int:
+    """Find the instant at which a wallet ran empty, by bisection: a balance only ever falls."""
+    # Invariant: the wallet holds money at full_ms and is empty at empty_ms.
+    full_ms, empty_ms = -1, now_ms
+    while empty_ms - full_ms > 1:
+        middle_ms = (full_ms + empty_ms) // 2
         if store.wallets.balance_usd(wallet_id, middle_ms) <= 0:
-            dry_ms = middle_ms
+            empty_ms = middle_ms
         else:
             full_ms = middle_ms
-    return dry_ms
+    return empty_ms

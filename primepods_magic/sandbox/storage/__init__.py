@@ -1,1 +1,1 @@
-"""The sandbox's memory: one SQLite file."""
+"""The SQLite database."""

@@ -1,4 +1,4 @@
-"""Opening the sandbox's file, and saying in one line why it cannot be opened."""
+"""Opening the database file, and error messages if that fails."""
 
 from __future__ import annotations
 
@@ -13,135 +13,126 @@ from pathlib import Path
 from .filesystems import MOUNTS, is_local
 from .schema import SCHEMA_VERSION, TABLES
 
+__all__ = ["DatabaseUnusable", "convert_sqlite_errors", "open_database"]
+
 _START_TIMEOUT_S = 5.0
 
 
 class DatabaseUnusable(RuntimeError):
-    """The file cannot serve as a sandbox's database. One line names it and says what to do."""
+    """The file cannot be used as the sandbox's database; the message says what to do."""
 
 
 def open_database(path: Path, *, mounts: Path = MOUNTS) -> sqlite3.Connection:
-    """A connection to a sandbox's database or to a new, empty file.
+    """Open a sandbox database or a new file; raise DatabaseUnusable if that is impossible.
 
-    A new file gets a write-ahead log, which is several times faster. That needs memory shared by all who use
-    the file, so on a network file system (https://sqlite.org/wal.html), and where SQLite says no, the file
-    has a rollback journal.
-
-    Parameters
-    ----------
-    path:
-        The file. It is created when it does not exist.
-    mounts:
-        Which file systems there are: see :func:`.mounts.is_local`.
-
-    Raises
-    ------
-    DatabaseUnusable
-        When it cannot be opened, or is something else.
+    A new file gets a write-ahead log, which is several times faster. It needs memory shared by all users of
+    the file, so network file systems get a rollback journal (https://sqlite.org/wal.html).
     """
-    refusal = _refusal(path)
+    refusal = _explain_path(path)
     if refusal:
         raise DatabaseUnusable(refusal)
-    may_log_ahead = is_local(path, mounts)
-    end = time.monotonic() + _START_TIMEOUT_S
-    with explained(path):
+    allow_wal = is_local(path, mounts)
+    deadline_s = time.monotonic() + _START_TIMEOUT_S
+    with convert_sqlite_errors(path):
         while True:
             try:
-                return _opened(path, may_log_ahead)
+                return _open_once(path, allow_wal)
             except sqlite3.OperationalError as error:
-                # Nobody else may use a file while its journal changes, and for that SQLite does not wait.
-                # Those who try at the same time let go of it in between, each for as long as chance has it.
-                if "lock" not in str(error) or time.monotonic() > end:
+                # Changing the journal needs exclusive access, for which SQLite does not wait.
+                # Sleep for random times, so that concurrent starts do not block each other.
+                if "lock" not in str(error) or time.monotonic() > deadline_s:
                     raise
                 time.sleep(random.uniform(0.005, 0.05))  # noqa: S311 - chance, not a secret
 
 
-def _opened(path: Path, may_log_ahead: bool) -> sqlite3.Connection:
-    # Opened by the thread that starts the sandbox, used by the one that serves: never at the same time.
+def _open_once(path: Path, allow_wal: bool) -> sqlite3.Connection:
+    # Opened by the starting thread and used by the serving one, never concurrently.
     connection = sqlite3.connect(
         path, timeout=_START_TIMEOUT_S, isolation_level=None, check_same_thread=False
     )
     try:
         _check_contents(path, connection)
-        _choose_journal(connection, may_log_ahead)
+        _choose_journal(connection, allow_wal)
     except BaseException:
         connection.close()
         raise
     return connection
 
 
-def _choose_journal(connection: sqlite3.Connection, may_log_ahead: bool) -> None:
+def _choose_journal(connection: sqlite3.Connection, allow_wal: bool) -> None:
     (journal,) = connection.execute("PRAGMA journal_mode").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if journal == "wal" and not may_log_ahead:
+    if journal == "wal" and not allow_wal:
         (journal,) = connection.execute("PRAGMA journal_mode = DELETE").fetchone()
-    elif journal != "wal" and may_log_ahead and version == 0:
-        # Only a new file: another computer may have laid out this one, over the network, and have it open.
-        journal = _logging_ahead(connection)
-    # A killed process loses nothing either way. A power cut takes the last answers from a log at NORMAL, and
-    # breaks nothing; a rollback journal at NORMAL it could break.
+    elif journal != "wal" and allow_wal and version == 0:
+        # Change new files only: another computer may have this one open over the network.
+        journal = _enable_wal(connection)
+    # A killed process loses nothing either way. After a power failure, a WAL at NORMAL may lose the last
+    # transactions but stays consistent; a rollback journal at NORMAL could be corrupted.
     connection.execute(f"PRAGMA synchronous = {'NORMAL' if journal == 'wal' else 'FULL'}")
 
 
-def _logging_ahead(connection: sqlite3.Connection) -> str:
+def _enable_wal(connection: sqlite3.Connection) -> str:
     try:
         (journal,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
     except sqlite3.OperationalError as error:
         if "lock" in str(error):
             raise
-        # No shared memory, or no place beside the file. Whether it can be written at all is seen later.
+        # Shared memory or the folder is unavailable. Store.touch checks that the file is writable.
         return "delete"
     return str(journal)
 
 
 @contextmanager
-def explained(path: Path) -> Iterator[None]:
-    """What SQLite says against a file inside the block becomes :class:`DatabaseUnusable`."""
+def convert_sqlite_errors(path: Path) -> Iterator[None]:
+    """Convert SQLite errors into `DatabaseUnusable`."""
     try:
         yield
     except sqlite3.Error as error:
-        # The error codes are not told before Python 3.11.
+        # Error codes are available from Python 3.11 only.
         if "lock" in str(error):
-            said = f"{path} is in use by another process: end that one, or choose another file"
+            message = f"{path} is in use by another process: stop that process, or choose another file"
         elif "is full" in str(error):
-            said = f"{path} cannot be written ({error}): make room for it, or choose another file"
+            message = f"{path} cannot be written ({error}): free some space, or choose another file"
         elif isinstance(error, sqlite3.OperationalError):
-            said = (
+            message = (
                 f"{path} cannot be read and written ({error}): "
                 "check the permissions of the file and its folder, or choose another file"
             )
         else:
-            said = f"{path} is not a database of the sandbox ({error}): choose another file, or move it away"
-        raise DatabaseUnusable(said) from None
+            message = (
+                f"{path} is not a database of the sandbox ({error}): choose another file, or move it away"
+            )
+        raise DatabaseUnusable(message) from None
 
 
-def _refusal(path: Path) -> str | None:
-    """What is wrong with the place of a file, where SQLite would only say that it cannot open it."""
-    # os.path answers where Path would raise: below a folder that may not be entered.
+def _explain_path(path: Path) -> str | None:
+    """Explain why no file can be opened at this path, in more detail than SQLite does."""
+    # Use os.path: Path raises in folders without permission.
     if os.path.isdir(path):
-        return f"{path} is a folder: name a file, for example {path / 'sandbox.db'}"
+        return f"{path} is a folder: choose a file, for example {path / 'sandbox.db'}"
     if os.path.exists(path) and not os.path.isfile(path):
         return f"{path} is not a plain file: choose another one"
     folder = path.parent
     if os.path.exists(folder) and not os.path.isdir(folder):
-        return f"{path} cannot be created, because {folder} is not a folder: choose another place"
+        return f"{path} cannot be created: {folder} is not a folder. Choose another path"
     if not os.path.exists(folder):
-        return f"{path} cannot be created, because there is no folder {folder}: make it, or choose another"
+        return f"{path} cannot be created: there is no folder {folder}. Create it, or choose another path"
     return None
 
 
 def _check_contents(path: Path, connection: sqlite3.Connection) -> None:
-    # One statement, so that nobody lays the file out between two of them.
+    # Use one statement, so that no other process creates tables between two.
     version, names = connection.execute(
         "SELECT user_version, (SELECT group_concat(name) FROM sqlite_master) FROM pragma_user_version"
     ).fetchone()
-    found = set((names or "").split(","))
-    if 0 < version < SCHEMA_VERSION and {"sandbox", "clock"} <= found:
+    tables = set((names or "").split(","))
+    if 0 < version < SCHEMA_VERSION and {"sandbox", "clock"} <= tables:
         raise DatabaseUnusable(
-            f"{path} is of an earlier version of this sandbox: choose another file, or move it away"
+            f"{path} was created by an earlier version of the sandbox: choose another file, or move it away"
         )
-    is_ours = version == SCHEMA_VERSION and found >= TABLES
+    is_ours = version == SCHEMA_VERSION and tables >= TABLES
     if not is_ours and (version or names):
         raise DatabaseUnusable(
-            f"{path} is a database, but not one of this sandbox's: choose another file, or move it away"
+            f"{path} is a database of another program: choose another file, or move it away"
         )

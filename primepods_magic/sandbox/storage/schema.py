@@ -1,33 +1,22 @@
-"""How the sandbox's database is laid out."""
+"""The schema of the database."""
 
 from __future__ import annotations
 
 import sqlite3
 
-SCHEMA_VERSION = 3
-"""Of files laid out by this version. Those of earlier ones were never released."""
+__all__ = ["SCHEMA_VERSION", "TABLES", "create_schema"]
 
-TABLES = frozenset(
-    {
-        "sandbox",
-        "clock",
-        "pods",
-        "events",
-        "attachments",
-        "disks",
-        "ssh_keys",
-        "wallets",
-        "charges",
-        "history",
-    }
-)
+SCHEMA_VERSION = 3
+"""The version of new files; earlier versions were never released."""
+
+TABLES = frozenset("sandbox clock pods events attachments disks ssh_keys wallets charges history".split())
 
 _LAYOUT = (
     "CREATE TABLE sandbox (instance TEXT NOT NULL, seed INTEGER NOT NULL, sequence INTEGER NOT NULL)",
     """CREATE TABLE clock (
         mode TEXT NOT NULL, speed REAL NOT NULL,
         anchor_ms INTEGER NOT NULL, anchor_wall_ms INTEGER NOT NULL)""",
-    # A pod that is committed late is here from the start, and exists from ``created_ms``.
+    # A pod with a commit delay is inserted at once, and exists from `created_ms`.
     """CREATE TABLE pods (
         number INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, wallet_id TEXT NOT NULL,
         created_ms INTEGER NOT NULL, terminated_ms INTEGER, listed_from_ms INTEGER NOT NULL,
@@ -67,11 +56,10 @@ _LAYOUT = (
         user_id TEXT NOT NULL, team_id TEXT, wallet_id TEXT NOT NULL, billed_usd REAL NOT NULL,
         settled_ms INTEGER NOT NULL, early_usd REAL NOT NULL)""",
     "CREATE INDEX history_by_id ON history (id)",
-    # In the order of the pages, so that rows are skipped in the index, neither sorted nor read. The further
-    # columns let every condition be answered from it too.
+    # Covering indexes in page order: rows are skipped in the index, neither sorted nor read.
     "CREATE INDEX history_as_ended ON history (terminated_ms, number, wallet_id)",
     "CREATE INDEX history_as_created ON history (created_ms, number, terminated_ms, wallet_id)",
-    # Counting rows means walking through them, so their number is kept.
+    # SQLite counts rows one by one, so triggers maintain the counts.
     "CREATE TABLE history_counts (wallet_id TEXT PRIMARY KEY, rows INTEGER NOT NULL) WITHOUT ROWID",
     """CREATE TRIGGER history_grows AFTER INSERT ON history BEGIN
         INSERT INTO history_counts VALUES (new.wallet_id, 1)
@@ -82,7 +70,7 @@ _LAYOUT = (
 
 
 def create_schema(connection: sqlite3.Connection) -> None:
-    """Make every table of a new database; call inside a transaction."""
+    """Create all tables; call inside a transaction."""
     for statement in _LAYOUT:
         connection.execute(statement)
     connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")

@@ -1,1 +1,1 @@
-"""The tables of the sandbox's database, each with the questions that are asked of it."""
+"""The tables of the database and their queries."""

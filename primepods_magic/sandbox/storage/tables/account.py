@@ -1,4 +1,4 @@
-"""What belongs to people rather than to pods: their SSH keys and slugs."""
+"""SSH keys and slugs."""
 
 from __future__ import annotations
 
@@ -8,30 +8,31 @@ from primepods_magic.sandbox.domain.records import SshKey
 
 from .sql import insertion
 
+__all__ = ["AccountTable"]
+
 _COLUMNS = ", ".join(SshKey._fields)
 _INSERTION = insertion("ssh_keys", SshKey._fields)
 
 
 class AccountTable:
-    """The tables ``ssh_keys`` and ``slugs``."""
+    """The tables `ssh_keys` and `slugs`."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def add_key(self, key: SshKey) -> None:
-        """Remember a key."""
         self._connection.execute(_INSERTION, key)
 
     def keys(self, user_id: str) -> list[SshKey]:
-        """A person's keys, oldest first."""
+        """Return a person's keys, oldest first."""
         rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM ssh_keys WHERE user_id = ? ORDER BY number",  # noqa: S608 - our words
+            f"SELECT {_COLUMNS} FROM ssh_keys WHERE user_id = ? ORDER BY number",  # noqa: S608 - constants only
             (user_id,),
         )
         return [key._replace(is_primary=bool(key.is_primary)) for key in map(SshKey._make, rows)]
 
     def make_primary(self, user_id: str, key_id: str, now_ms: int) -> None:
-        """Let one of a person's keys be the primary one, and no other."""
+        """Make one of a person's keys the only primary one."""
         self._connection.execute(
             "UPDATE ssh_keys SET is_primary = (id = ?), updated_ms = ? "
             "WHERE user_id = ? AND is_primary <> (id = ?)",
@@ -39,16 +40,14 @@ class AccountTable:
         )
 
     def delete_key(self, key_id: str) -> None:
-        """Forget a key."""
         self._connection.execute("DELETE FROM ssh_keys WHERE id = ?", (key_id,))
 
     def slug(self, user_id: str) -> str | None:
-        """The slug that a person has chosen."""
         row = self._connection.execute("SELECT slug FROM slugs WHERE user_id = ?", (user_id,)).fetchone()
         return None if row is None else str(row[0])
 
     def set_slug(self, user_id: str, slug: str) -> bool:
-        """Give a person a slug; False when it is somebody else's."""
+        """Set a person's slug; return False if someone else has it."""
         try:
             self._connection.execute(
                 "INSERT INTO slugs VALUES (?, ?) ON CONFLICT (user_id) DO UPDATE SET slug = excluded.slug",

@@ -1,4 +1,4 @@
-"""What has ended, and what it cost."""
+"""Terminated pods and disks, and their costs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from primepods_magic.sandbox.domain.records import HistoryRow
 from primepods_magic.sandbox.schemas.enums import SortBy, SortOrder
 
 from .sql import insertion, placeholders
+
+__all__ = ["HistoryTable"]
 
 _COLUMNS = ", ".join(HistoryRow._fields)
 _INSERTION = insertion("history", HistoryRow._fields)
@@ -21,28 +23,27 @@ _ORDER: dict[tuple[SortBy, SortOrder], str] = {
 _OPPOSITE: dict[SortOrder, SortOrder] = {"asc": "desc", "desc": "asc"}
 
 
-class HistoryRows:
-    """The table ``history``. Rows of what has yet to end are in it, and not shown until then."""
+class HistoryTable:
+    """The table `history`, including hidden rows of pods that end in the future."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
     def add(self, rows: Iterable[HistoryRow]) -> None:
-        """Remember rows."""
         self._connection.executemany(_INSERTION, rows)
 
     def replace(self, resource_id: str, row: HistoryRow | None) -> None:
-        """Let a resource have this row, or none."""
+        """Replace the row of a resource; None removes it."""
         self._connection.execute("DELETE FROM history WHERE id = ?", (resource_id,))
         if row is not None:
             self.add([row])
 
     def count(self, now_ms: int, wallets: Sequence[str]) -> int:
-        """How many rows of these wallets had ended by ``now_ms``."""
-        among = f"wallet_id IN ({placeholders(len(wallets))})"
+        """Count the rows of these wallets that ended by `now_ms`."""
+        condition = f"wallet_id IN ({placeholders(len(wallets))})"
         (count,) = self._connection.execute(
-            f"SELECT (SELECT coalesce(sum(rows), 0) FROM history_counts WHERE {among}) "  # noqa: S608 - our words
-            f"- (SELECT count(*) FROM history WHERE terminated_ms > ? AND {among})",
+            f"SELECT (SELECT coalesce(sum(rows), 0) FROM history_counts WHERE {condition}) "  # noqa: S608 - constants only
+            f"- (SELECT count(*) FROM history WHERE terminated_ms > ? AND {condition})",
             (*wallets, now_ms, *wallets),
         ).fetchone()
         return int(count)
@@ -57,36 +58,36 @@ class HistoryRows:
         sort_by: SortBy,
         sort_order: SortOrder,
     ) -> list[HistoryRow]:
-        """One page of the rows of these wallets that had ended by ``now_ms``."""
+        """Return one page of the rows of these wallets that ended by `now_ms`."""
         last = self.count(now_ms, wallets) - offset
-        wanted = max(0, min(limit, last))
+        count = max(0, min(limit, last))
         order, back = _ORDER[sort_by, sort_order], _ORDER[sort_by, _OPPOSITE[sort_order]]
-        # Rows are skipped one by one, so a page is looked for from the nearer end.
-        walked, skipped = (order, offset) if offset <= last - wanted else (back, last - wanted)
-        # The inner query finds the page in an index alone: skipping rows must not mean reading them.
-        condition, values = self._shown(now_ms, wallets)
+        # OFFSET skips rows one by one, so scan from the nearer end.
+        scan_order, skipped = (order, offset) if offset <= last - count else (back, last - count)
+        # The inner query finds the page in an index alone, without reading skipped rows.
+        condition, values = self._build_condition(now_ms, wallets)
         rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM history WHERE number IN "  # noqa: S608 - our words
-            f"(SELECT number FROM history WHERE {condition} ORDER BY {walked} LIMIT ? OFFSET ?) "
+            f"SELECT {_COLUMNS} FROM history WHERE number IN "  # noqa: S608 - constants only
+            f"(SELECT number FROM history WHERE {condition} ORDER BY {scan_order} LIMIT ? OFFSET ?) "
             f"ORDER BY {order}",
-            (*values, wanted, max(0, skipped)),
+            (*values, count, max(0, skipped)),
         )
         return [HistoryRow(*row) for row in rows]
 
-    def _shown(self, now_ms: int, wallets: Sequence[str]) -> tuple[str, list[object]]:
-        """What the rows must be like, without what all of them are: each word costs a look at every row."""
-        is_some_hidden, is_some_to_come = self._connection.execute(
-            "SELECT EXISTS (SELECT 1 FROM history_counts WHERE rows > 0 "  # noqa: S608 - our words
+    def _build_condition(self, now_ms: int, wallets: Sequence[str]) -> tuple[str, list[object]]:
+        """Return the necessary conditions only: each one costs a test per row."""
+        has_hidden_rows, has_future_rows = self._connection.execute(
+            "SELECT EXISTS (SELECT 1 FROM history_counts WHERE rows > 0 "  # noqa: S608 - constants only
             f"AND wallet_id NOT IN ({placeholders(len(wallets))})), "
             "EXISTS (SELECT 1 FROM history WHERE terminated_ms > ?)",
             (*wallets, now_ms),
         ).fetchone()
         conditions = ["true"]
         values: list[object] = []
-        if is_some_to_come:
+        if has_future_rows:
             conditions.append("terminated_ms <= ?")
             values.append(now_ms)
-        if is_some_hidden:
+        if has_hidden_rows:
             conditions.append(f"wallet_id IN ({placeholders(len(wallets))})")
             values.extend(wallets)
         return " AND ".join(conditions), values

@@ -1,4 +1,4 @@
-"""Pieces of SQL that several tables need."""
+"""SQL fragments shared by the tables."""
 
 from __future__ import annotations
 
@@ -6,10 +6,8 @@ from collections.abc import Sequence
 
 
 def placeholders(count: int) -> str:
-    """So many placeholders.
+    """Return SQL placeholders.
 
-    Example
-    -------
     >>> placeholders(3)
     '?, ?, ?'
     """
@@ -17,5 +15,5 @@ def placeholders(count: int) -> str:
 
 
 def insertion(table: str, columns: Sequence[str]) -> str:
-    """The statement that adds a row with these columns."""
-    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({placeholders(len(columns))})"  # noqa: S608 - our words
+    """Return the INSERT statement for these columns."""
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({placeholders(len(columns))})"  # noqa: S608 - constants only
