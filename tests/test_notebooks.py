@@ -113,11 +113,11 @@ def test_cell_in_the_launcher_notebook_is_what_the_launcher_writes(sandbox: Sand
     try:
         model.open()
         assert model.wait_until_idle(20)
-        (row,) = (row for row in model.market.listed if row.offer.cloud_id == "pc-H100x1")
+        (row,) = (row for row in model.offer_list.listed if row.offer.cloud_id == "pc-H100x1")
         model.choose(OfferKey.of(row.offer))
         model.set(name="train", disk_gb=210)
-        model.do(model.order.name_variable, "HF_TOKEN")
-        model.do(model.order.give_value, "an example")
+        model.do(model.flow.name_variable, "HF_TOKEN")
+        model.do(model.flow.add_variable, "an example")
         assert model.wait_until_idle(20)
         assert launcher.cell == f"{written}\n"
     finally:

@@ -36,11 +36,11 @@ class LauncherPart:
 
     @property
     def cell_text(self) -> str:
-        return self.field("The same as a cell").input_value()
+        return self.field("Equivalent cell").input_value()
 
     def choose(self, number: int) -> None:
         self.offers.select_option(index=number)
-        expect(self.root).to_contain_text("Configure it")
+        expect(self.root).to_contain_text("Configure the pod")
 
     def until_offers(self) -> None:
         expect(self.offers.locator("option").first).to_be_attached()

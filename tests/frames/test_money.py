@@ -20,7 +20,7 @@ from primepods_magic.costs import plot_budget, plot_shares, waste
 from primepods_magic.frames import offers_frame, pods_frame
 from primepods_magic.frames.rendering import read_sheet, sheet_html, sheet_text
 from primepods_magic.notebook.display.pod import card_text
-from primepods_magic.notebook.launcher.state.formatting import wallet_words
+from primepods_magic.notebook.launcher.state.formatting import format_wallet
 from primepods_magic.notebook.launcher.view.offer_table import table
 from primepods_magic.notebook.progress.rows import format_pod
 from primepods_magic.pods.account.overview import WalletState
@@ -108,7 +108,7 @@ PLACES: dict[str, tuple[Callable[[float], str], Callable[[float], list[str]]]] =
     "quote": (_quote, lambda usd: [f": {format_usd_hr(usd)}, {format_usd(usd * 24)}/day"]),
     "burn": (_greet, lambda usd: [f": {format_usd_hr(usd)}."]),
     "launcher wallet": (
-        lambda usd: wallet_words(_wallet(usd)),
+        lambda usd: format_wallet(_wallet(usd)),
         lambda usd: [
             f"{format_usd_hr(usd)} now",
             f" {format_usd(usd)} this month",
@@ -160,7 +160,7 @@ def test_writes_no_price_where_there_is_none(home: Path) -> None:
     assert "$" not in card_text(_held(None))
     assert (_row(None).price, _row(None).cost) == ("", "")
     assert "$" not in str(_held(None))
-    assert wallet_words(_wallet(None)) == "Your wallet: $0.00/h now"
+    assert format_wallet(_wallet(None)) == "Your wallet: $0.00/h now"
 
 
 @pytest.mark.parametrize("usd", AMOUNTS)

@@ -18,9 +18,9 @@ from ipywidgets.widgets import widget as widget_module
 
 from primepods_magic.api import errors
 from primepods_magic.api.errors import PodsError
+from primepods_magic.notebook.launcher.state.flow import LaunchSettings
 from primepods_magic.notebook.launcher.state.model import LauncherModel
 from primepods_magic.notebook.launcher.state.offers import OfferKey
-from primepods_magic.notebook.launcher.state.order import LaunchSettings
 from primepods_magic.notebook.launcher.view.app import LauncherView
 from primepods_magic.notebook.launcher.view.static import launcher_static_html, launcher_static_text
 from primepods_magic.notebook.progress.terminal import TerminalView
@@ -208,12 +208,12 @@ def check_launcher(connection: Connection) -> None:
     try:
         model.open()
         assert model.wait_until_idle(20)
-        for row in model.found.rows[:1]:
+        for row in model.results.rows[:1]:
             model.choose(OfferKey.of(row.offer))
         model.review()
-        for pod in model.fleet.pods:
-            model.do(model.fleet.show_logs, pod.id or "")
-            model.do(model.fleet.ask, pod.id or "")
+        for pod in model.pod_list.pods:
+            model.do(model.pod_list.toggle_logs, pod.id or "")
+            model.do(model.pod_list.request_termination, pod.id or "")
         assert model.wait_until_idle(20)
         check_widgets()
         check_text(launcher_static_text(model))
@@ -221,7 +221,7 @@ def check_launcher(connection: Connection) -> None:
         check_text(model.cell)
         assert "${HOME}" not in model.cell.replace("$${HOME}", "")
     finally:
-        model.fleet.stop()
+        model.pod_list.stop()
         model.wait_until_idle(20)
         model.close()
         view.settle()

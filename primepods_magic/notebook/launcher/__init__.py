@@ -1,4 +1,4 @@
-"""Rent a GPU by looking: the launcher. `LauncherModel` knows no widget, and its view no rule."""
+"""The launcher: `LauncherModel` has the state and rules, `LauncherView` the widgets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.notebook.launcher.state.flow import LaunchSettings
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import LaunchSettings
 from primepods_magic.notebook.launcher.view.static import (
     connection_text,
     launcher_static_html,
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
 __all__ = ["Launcher", "close_launchers", "latest_cell"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-# Those that are open, the latest last, and those whose last state is still shown by a widget.
+# Open launchers, the latest last, and closed ones whose widget still shows the last state.
 _launchers: list[Launcher] = []
 _settled: list[Launcher] = []
 
 
 class Launcher:
-    """A launcher of pods under a cell: find a machine, configure it, launch it, and look after your pods.
+    """A launcher under a cell: find a machine, configure and launch a pod, and manage your pods.
 
-    It opens when it is displayed, as the last value of a cell is. ``%pods launcher`` does the same. Where no
-    front end shows widgets it is a note in text.
+    It opens when it is displayed, for example as the last value of a cell. ``%pods launcher`` does the same.
+    Without a front end that shows widgets, it is a note in text.
 
     Parameters
     ----------
     connection : Connection, optional
-        Where; else where the commands of this notebook go.
+        The connection to use; by default that of this notebook.
     limits : Limits, optional
-        Ceilings for its launches; else those of ``%config PodsMagics``.
+        Ceilings for its launches; by default those of ``%config PodsMagics``.
 
     Raises
     ------
     NotConfigured
-        There is no key, and nobody is here to try the sandbox.
+        No key is configured, and no one can confirm using the sandbox.
 
     Examples
     --------
@@ -64,29 +64,29 @@ class Launcher:
     def __init__(self, connection: Connection | None = None, *, limits: Limits | None = None) -> None:
         from primepods_magic.pods.connection.current import current
 
-        self._shell = _shell()
-        magics = _magics(self._shell)
+        self._shell = _get_shell()
+        magics = _get_magics(self._shell)
         if connection is None:
-            here = has_front_end(self._shell)
-            connection = magics.connection if magics else current(sandbox_without_key=here)
+            is_interactive = has_front_end(self._shell)
+            connection = magics.connection if magics else current(sandbox_without_key=is_interactive)
         namespace = self._shell.user_ns if self._shell is not None else {}
         self._name = uuid.uuid4().hex
         self._as_text = magics is not None and magics.display == "text"
-        self._place = cell_of(self._shell), run_of(self._shell)
-        self._still = ""
+        self._cell_and_run = cell_of(self._shell), run_of(self._shell)
+        self._static = ""
         self._is_closed = False
         self._view: LauncherView | None = None
         self._publish: Callable[..., object] = lambda *args, **kwargs: None
-        self.model = LauncherModel(connection, namespace, lambda: _settings(magics, limits))
-        """What it knows and does, without widgets."""
+        self.model = LauncherModel(connection, namespace, lambda: _read_settings(magics, limits))
+        """The state and actions of the launcher, without widgets."""
 
     @property
     def cell(self) -> str:
-        """The form as a ``%%pod_create`` cell; empty before an offer is chosen."""
+        """The form as a ``%%pod_create`` cell; empty before an offer is selected."""
         return self.model.cell
 
     def close(self) -> None:
-        """Stop watching and asking, and leave what was seen last; the pods go on."""
+        """Stop watching and leave the last state on the page; pods keep running."""
         if self._is_closed:
             return
         self._is_closed = True
@@ -94,11 +94,11 @@ class Launcher:
         if self._view is not None:
             _launchers.remove(self)
             _settled.append(self)
-            self._keep_still()
+            self._update_static()
             self._view.settle()
 
-    def _forget(self) -> None:
-        """Close what still shows the last state; what stands beside it in the notebook stays."""
+    def _close_view(self) -> None:
+        """Close all widgets; the static fallback stays in the notebook."""
         self.close()
         if self._view is not None:
             _settled.remove(self)
@@ -115,25 +115,25 @@ class Launcher:
         elif self._is_closed:
             say(launcher_static_text(self.model))
         else:
-            self._show(self._view or self._open())
+            self._show_view(self._view or self._open_view())
 
-    def _open(self) -> LauncherView:
+    def _open_view(self) -> LauncherView:
         from primepods_magic.notebook.launcher.view.app import LauncherView
 
         for other in (*_launchers, *_settled):
-            # The same cell once more: one launcher under it.
-            (cell, run), (mine, now) = other._place, self._place
+            # The cell ran again: replace its launcher.
+            (cell, run), (mine, now) = other._cell_and_run, self._cell_and_run
             if cell is not None and cell == mine and run != now:
-                other._forget()
-        # The list of offers is on its way while the widgets are made.
+                other._close_view()
+        # Request the offers while the widgets are created.
         self.model.open()
-        view = self._view = LauncherView(self.model, self._name, self._close_behind)
+        view = self._view = LauncherView(self.model, self._name, self._close_in_background)
         _launchers.append(self)
-        self.model.listen(self._render)
+        self.model.listen(self._render_view)
         return view
 
-    def _show(self, view: LauncherView) -> None:
-        """The widget, and beside it what a saved notebook tells instead, which the widget's style hides."""
+    def _show_view(self, view: LauncherView) -> None:
+        """Display the widget, plus a static fallback for saved notebooks, hidden by the widget's CSS."""
         import contextvars
 
         publisher, context = self._shell.display_pub, contextvars.copy_context()
@@ -142,55 +142,55 @@ class Launcher:
             context.copy().run(publisher.publish, data, {}, transient=transient, update=update)
 
         model = {"version_major": 2, "version_minor": 0, "model_id": view.root.model_id}
-        # Where it is no widget, what is beside it says everything.
+        # Without widgets, the static fallback is all there is.
         publish({_WIDGET: model, "text/plain": ""})
-        self._still = ""
+        self._static = ""
         self._publish = publish
-        publish(self._bundle(), display_id=self._name)
+        publish(self._make_bundle(), display_id=self._name)
 
-    def _render(self) -> None:
+    def _render_view(self) -> None:
         if self._view is not None and not self._is_closed:
             self._view.render()
-            self._keep_still()
+            self._update_static()
 
-    def _keep_still(self) -> None:
-        """Bring what a saved notebook tells up to date, where it tells something else by now."""
-        still = launcher_static_text(self.model)
-        if still != self._still:
-            self._still = still
-            self._publish(self._bundle(), update=True, display_id=self._name)
+    def _update_static(self) -> None:
+        """Update the static fallback if it has changed."""
+        text = launcher_static_text(self.model)
+        if text != self._static:
+            self._static = text
+            self._publish(self._make_bundle(), update=True, display_id=self._name)
 
-    def _bundle(self) -> dict[str, Any]:
-        mark = f"primepods-last primepods-last-{self._name}"
-        html = f'<div class="{mark}">{_WITHOUT_WIDGET}{launcher_static_html(self.model)}</div>'
+    def _make_bundle(self) -> dict[str, Any]:
+        classes = f"primepods-last primepods-last-{self._name}"
+        html = f'<div class="{classes}">{_WITHOUT_WIDGET}{launcher_static_html(self.model)}</div>'
         return {"text/html": html, "text/plain": launcher_static_text(self.model)}
 
-    def _close_behind(self) -> None:
-        """Closing waits for a thread, and a callback must not."""
+    def _close_in_background(self) -> None:
+        """Close without blocking: closing waits for a thread, and a callback must not."""
         from primepods_magic.pods.support.background import run_in_background
 
         run_in_background(self, self.close)
 
 
-# A page that has no kernel says below a widget that it has none; what the launcher said last is beside it.
+# Without a kernel, hide the error of the widget: the static fallback is next to it.
 _WITHOUT_WIDGET = (
     "<style>.jp-OutputArea:has(.primepods-last):not(:has(.primepods-launcher)) .jupyter-widgets"
     "{display:none}</style>"
 )
 _NOTE = (
-    "The launcher needs a notebook that shows widgets. The same in text: '%pods avail' lists what can be "
-    "rented, '%%pod_create' rents it, '%pods watch' shows how it comes up, and '%pods rm' ends it."
+    "The launcher needs a notebook that shows widgets. Without them, run '%pods avail' to list offers, "
+    "'%%pod_create' to create a pod, '%pods watch' to watch it start, and '%pods rm' to terminate it."
 )
 
 
 def close_launchers() -> None:
-    """Close all of them, and the widgets that show their last states."""
+    """Close all launchers and their widgets."""
     for launcher in (*_launchers, *_settled):
-        launcher._forget()
+        launcher._close_view()
 
 
 def latest_cell() -> str | None:
-    """The form of the launcher that was opened last as a cell; ``None`` where none is open."""
+    """Return the form of the latest launcher as a cell, or None if no launcher is open."""
     if not _launchers:
         return None
     model = _launchers[-1].model
@@ -198,8 +198,7 @@ def latest_cell() -> str | None:
     return model.cell
 
 
-def _settings(magics: Any, limits: Limits | None) -> LaunchSettings:
-    """As they are now."""
+def _read_settings(magics: Any, limits: Limits | None) -> LaunchSettings:
     if magics is None:
         return LaunchSettings(limits=limits) if limits else LaunchSettings()
     return LaunchSettings(
@@ -210,22 +209,22 @@ def _settings(magics: Any, limits: Limits | None) -> LaunchSettings:
     )
 
 
-def _shell() -> Any:
+def _get_shell() -> Any:
     from IPython.core.getipython import get_ipython
 
     return get_ipython()
 
 
-def _magics(shell: Any) -> Any:
+def _get_magics(shell: Any) -> Any:
     return shell.magics_manager.registry.get("PodsMagics") if shell is not None else None
 
 
-def _in_child() -> None:
-    """In a child process nobody looks at them, and none of their threads is there."""
+def _reset_in_child() -> None:
+    """Forget all launchers: their threads do not exist in a forked process."""
     _launchers.clear()
     _settled.clear()
 
 
 atexit.register(close_launchers)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_in_child)
+    os.register_at_fork(after_in_child=_reset_in_child)

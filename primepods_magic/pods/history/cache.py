@@ -126,7 +126,7 @@ class HistoryCache:
         return None
 
     def load(self, kept: CacheSummary) -> HistoryTable | None:
-        """The rows, or ``None`` where they are not as they were written, or not what `read_summary` has told."""
+        """The rows, or ``None`` where they are not as they were written, or differ from the summary."""
         with (
             _discard_if_corrupt(self._path),
             self._open_own_database() as database,

@@ -13,9 +13,9 @@ import pytest
 from primepods_magic.api.client import Client
 from primepods_magic.api.http.session import HttpSession
 from primepods_magic.api.settings import Settings
+from primepods_magic.notebook.launcher.state.flow import LaunchSettings
 from primepods_magic.notebook.launcher.state.model import LauncherModel
 from primepods_magic.notebook.launcher.state.offers import OfferKey
-from primepods_magic.notebook.launcher.state.order import LaunchSettings
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.clock import SteppedClock
 from tests.support.sandbox_control import KEY, SandboxControl
@@ -34,7 +34,7 @@ def idle(model: LauncherModel) -> LauncherModel:
 
 
 def key_of(model: LauncherModel, cloud_id: str, data_center: str | None = None) -> OfferKey:
-    rows = [row.offer for row in model.market.listed if row.offer.cloud_id == cloud_id]
+    rows = [row.offer for row in model.offer_list.listed if row.offer.cloud_id == cloud_id]
     return next(OfferKey.of(offer) for offer in rows if data_center in (None, offer.data_center))
 
 
@@ -49,12 +49,12 @@ def chosen(model: LauncherModel, cloud_id: str = "vcg-L4x1", **form: Any) -> Lau
 def summary(model: LauncherModel, cloud_id: str = "vcg-L4x1", **form: Any) -> LauncherModel:
     chosen(model, cloud_id, **form).review()
     idle(model)
-    assert model.order.plan is not None, (model.order.outcome, model.order.problems)
+    assert model.flow.plan is not None, (model.flow.outcome, model.flow.problems)
     return model
 
 
 def launched(model: LauncherModel, cloud_id: str = "vcg-L4x1", **form: Any) -> LauncherModel:
-    summary(model, cloud_id, **form).do(model.order.launch)
+    summary(model, cloud_id, **form).do(model.flow.launch)
     return idle(model)
 
 
@@ -164,7 +164,7 @@ def opened(connection: Connection) -> Iterator[Opened]:
     yield make
     for model in models:
         # What is under way when a connection is closed may leave a socket behind.
-        model.fleet.stop()
+        model.pod_list.stop()
         model.wait_until_idle(IDLE_S)
         model.close()
     assert DESK not in [thread.name for thread in threading.enumerate()]

@@ -29,9 +29,9 @@ def offer(usd_hr: float | None = 1.0, **said: Any) -> Offer:
     return Offer.model_validate({**plain, **said})
 
 
-def market(*offers: Offer) -> OfferList:
+def offer_list(*offers: Offer) -> OfferList:
     return OfferList.read(offers, NOW)
 
 
 def listed(*offers: Offer) -> tuple[PricedOffer, ...]:
-    return market(*offers).listed
+    return offer_list(*offers).listed

@@ -1,4 +1,4 @@
-"""What was agreed to is what is launched, and nothing dearer: whatever has changed since it was chosen."""
+"""A launch never costs more than the reviewed price, even if offers change meanwhile."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from typing import Any
 import httpx
 import pytest
 
+from primepods_magic.notebook.launcher.state.flow import FlowStage, LaunchSettings
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import FlowStage, LaunchSettings
 from primepods_magic.pods.launching.limits import Limits
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 
 from .conftest import Opened, Traffic, chosen, idle, key_of, launched, names, summary
-from .offers import market, offer
+from .offers import offer, offer_list
 
 
 def offers_with(**said: Any) -> Callable[[httpx.Request, Any], Any]:
@@ -41,9 +41,9 @@ def test_another_price_than_the_one_that_was_shown_is_reviewed_again(
     traffic.change = offers_with(prices={"onDemand": usd_hr, "currency": "USD"})
     model.review()
     idle(model)
-    assert model.order.stage is FlowStage.FORM
-    eventually(lambda: model.order.quote and model.order.quote.price_usd_hr == usd_hr, "the new price")
-    plan = summary(model).order.plan
+    assert model.flow.stage is FlowStage.FORM
+    eventually(lambda: model.flow.quote and model.flow.quote.price_usd_hr == usd_hr, "the new price")
+    plan = summary(model).flow.plan
     assert plan is not None
     assert plan.request is not None
     assert plan.request.pod.max_price == usd_hr
@@ -66,9 +66,9 @@ def test_an_offer_that_cannot_be_told_from_a_spot_offer_is_not_launched(
     chosen(model, name="train")
     model.review()
     idle(model)
-    assert model.order.stage is FlowStage.FORM
-    (told,) = model.order.told
-    assert "the service cannot tell this offer from a spot offer of the same id at $0.10/h" in told
+    assert model.flow.stage is FlowStage.FORM
+    (told,) = model.flow.notices
+    assert "The service cannot tell this offer from a spot offer with the same ID at $0.10/h" in told
     assert traffic.creates == []
 
 
@@ -80,16 +80,16 @@ def test_a_ceiling_that_was_lowered_after_the_review_holds(
     limits[0] = Limits(max_price_usd_hr=0.1)
     model.launch()
     idle(model)
-    assert "above the ceiling of $0.10/h" in model.order.problems["price"]
+    assert "above the ceiling of $0.10/h" in model.flow.problems["price"]
     assert traffic.creates == []
-    model.do(model.order.launch)
+    model.do(model.flow.launch)
     idle(model)
     assert names(sandbox) == []
 
 
 @pytest.mark.parametrize("usd_hr", [0.0, -1.0])
 def test_a_machine_that_costs_nothing_is_not_offered(usd_hr: float) -> None:
-    there = market(offer(usd_hr))
+    there = offer_list(offer(usd_hr))
     assert there.listed == ()
     assert there.unpriced == 1
 
@@ -103,8 +103,8 @@ def test_a_pod_is_new_where_a_create_was_sent_whatever_the_clocks_say(
 
     traffic.change = long_ago
     launched(model, name="train")
-    assert model.order.outcome is not None
-    assert model.order.outcome.text == "'train' is rented at $0.69/h; it is below, among your pods"
+    assert model.flow.outcome is not None
+    assert model.flow.outcome.text == "Launched 'train' at $0.69/h. It is listed under Your pods."
 
 
 def test_the_team_of_the_settings_is_billed_by_launch_and_cell_alike(
@@ -137,7 +137,7 @@ def test_a_password_is_generated_anew_where_the_notebook_was_cleared(opened: Ope
     namespace.clear()
     model.choose(key_of(model, "vcg-L4x1"))
     idle(model)
-    assert model.order.problems == {}
+    assert model.flow.problems == {}
     assert set(namespace) == {"JUPYTER_PASSWORD"}
 
 
@@ -145,19 +145,19 @@ def test_an_end_of_another_pod_does_not_hide_what_may_be_billed(
     model: LauncherModel, traffic: Traffic, sandbox: SandboxControl
 ) -> None:
     launched(model, name="one")
-    eventually(lambda: model.fleet.pods, "the pod is seen")
+    eventually(lambda: model.pod_list.pods, "the pod is seen")
     summary(model, name="two")
     traffic.answer = lambda request: httpx.Response(503) if len(traffic.creates) > 1 else None
     model.launch()
     idle(model)
-    assert model.order.outcome is not None
-    assert model.order.outcome.may_be_billed
+    assert model.flow.outcome is not None
+    assert model.flow.outcome.may_be_billed
     traffic.answer = lambda request: None
-    one = next(pod.id or "" for pod in model.fleet.pods if pod.name == "one")
-    model.do(model.fleet.ask, one)
-    model.do(model.fleet.end, one)
+    one = next(pod.id or "" for pod in model.pod_list.pods if pod.name == "one")
+    model.do(model.pod_list.request_termination, one)
+    model.do(model.pod_list.terminate, one)
     model.set(name="three")
     eventually(lambda: "one" not in names(sandbox), "it is ended")
     idle(model)
-    assert model.order.outcome is not None
-    assert model.order.outcome.may_be_billed
+    assert model.flow.outcome is not None
+    assert model.flow.outcome.may_be_billed

@@ -1,4 +1,4 @@
-"""Secrets are variables of the notebook that show as stars, and nothing of the user's is written over."""
+"""Secrets are masked variables of the notebook, and existing variables are never overwritten."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def value_of(namespace: dict[str, Any], reference: str) -> str:
 )
 def test_a_variable_that_is_there_is_never_written_over(there: Any) -> None:
     namespace = {"HF_TOKEN": there}
-    reference = SecretVariables(namespace).keep("HF_TOKEN", SECRET)
+    reference = SecretVariables(namespace).store("HF_TOKEN", SECRET)
     assert reference == "${HF_TOKEN_2}"
     assert namespace["HF_TOKEN"] is there
     assert value_of(namespace, reference) == SECRET
@@ -34,7 +34,7 @@ def test_a_variable_that_is_there_is_never_written_over(there: Any) -> None:
 def test_a_variable_that_has_the_value_already_is_used_and_left_alone(there: Any) -> None:
     namespace = {"HF_TOKEN": there}
     secrets = SecretVariables(namespace)
-    assert secrets.keep("HF_TOKEN", SECRET) == "${HF_TOKEN}"
+    assert secrets.store("HF_TOKEN", SECRET) == "${HF_TOKEN}"
     assert namespace == {"HF_TOKEN": there}
     assert namespace["HF_TOKEN"] is there
 
@@ -42,14 +42,14 @@ def test_a_variable_that_has_the_value_already_is_used_and_left_alone(there: Any
 @pytest.mark.parametrize("name", ["class", "None", "print", "open", "__name__", "lambda"])
 def test_a_word_of_python_stays_what_it_is(name: str) -> None:
     namespace: dict[str, Any] = {}
-    assert SecretVariables(namespace).keep(name, SECRET) == f"${{{name}_2}}"
+    assert SecretVariables(namespace).store(name, SECRET) == f"${{{name}_2}}"
     assert set(namespace) == {f"{name}_2"}
 
 
 def test_the_same_secret_has_one_name_and_another_one_another() -> None:
     namespace: dict[str, Any] = {}
     secrets = SecretVariables(namespace)
-    assert [secrets.keep("KEY", value) for value in ("one", "two", "one", "two", "three")] == [
+    assert [secrets.store("KEY", value) for value in ("one", "two", "one", "two", "three")] == [
         "${KEY}",
         "${KEY_2}",
         "${KEY}",
@@ -62,14 +62,14 @@ def test_the_same_secret_has_one_name_and_another_one_another() -> None:
 @pytest.mark.parametrize("value", ["${HF_TOKEN}", "  ${HF_TOKEN}\n", "${my secret}"])
 def test_what_names_a_variable_stays_that(value: str) -> None:
     namespace: dict[str, Any] = {}
-    assert SecretVariables(namespace).keep("KEY", value) == value.strip()
+    assert SecretVariables(namespace).store("KEY", value) == value.strip()
     assert namespace == {}
 
 
 @given(st.text(), st.dictionaries(st.sampled_from(["KEY", "KEY_2", "KEY_3"]), st.text() | st.integers()))
 def test_whatever_the_value_is_it_is_what_a_cell_gets(value: str, there: dict[str, Any]) -> None:
     namespace = dict(there)
-    reference = SecretVariables(namespace).keep("KEY", value)
+    reference = SecretVariables(namespace).store("KEY", value)
     assert there.items() <= namespace.items()
     if reference != value.strip():
         assert value_of(namespace, reference) == value
@@ -96,7 +96,7 @@ def test_a_generated_secret_takes_the_place_of_nothing() -> None:
 def test_the_notebook_shows_stars() -> None:
     namespace: dict[str, Any] = {}
     secrets = SecretVariables(namespace)
-    secrets.keep("KEY", SECRET)
+    secrets.store("KEY", SECRET)
     secrets.generate("PASSWORD")
     password = value_of(namespace, "${PASSWORD}")
     shown = f"{namespace!r} {namespace['KEY']} {secrets!r} {namespace['PASSWORD']}"

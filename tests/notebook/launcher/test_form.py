@@ -1,4 +1,4 @@
-"""What is typed into the form becomes a cell that says exactly that, and what does not fit is told."""
+"""The form becomes an equivalent cell, and invalid fields are reported."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from hypothesis import strategies as st
 from primepods_magic.api.account import Disk
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import ResourceLimits
-from primepods_magic.notebook.launcher.state.cell import body_of
+from primepods_magic.notebook.launcher.state.cell import format_body
 from primepods_magic.notebook.launcher.state.form import (
     Bounds,
     Form,
-    bounds,
-    fitted,
-    problems_of,
+    check_variable_name,
+    find_problems,
+    fit_form,
+    read_bounds,
     spec_fields,
-    variable_problem,
 )
 from primepods_magic.pods.spec.spec import PodSpec, parse_spec
 
@@ -41,11 +41,11 @@ def limits(
     [
         (limits(20, 200, 1000, step=10), Bounds(20, 1000, 10, 200, False, "20 to 1000 GB, in steps of 10")),
         (limits(2, 8, 32), Bounds(2, 32, 1, 8, False, "2 to 32 GB")),
-        (limits(4, 8), Bounds(4, 1_000_000, 1, 8, False, "4 or more GB")),
+        (limits(4, 8), Bounds(4, 1_000_000, 1, 8, False, "4 GB or more")),
         (limits(None, 8, 32, step=4), Bounds(4, 32, 4, 8, False, "4 to 32 GB, in steps of 4")),
-        (limits(None, 120), Bounds(120, 120, 1, 120, True, "as the machine has it")),
-        (limits(64, 64, 64), Bounds(64, 64, 1, 64, True, "as the machine has it")),
-        (limits(20), Bounds(20, 1_000_000, 1, 20, False, "20 or more GB")),
+        (limits(None, 120), Bounds(120, 120, 1, 120, True, "Fixed by this machine")),
+        (limits(64, 64, 64), Bounds(64, 64, 1, 64, True, "Fixed by this machine")),
+        (limits(20), Bounds(20, 1_000_000, 1, 20, False, "20 GB or more")),
         (limits(2, 8, 32, step=0), Bounds(2, 32, 1, 8, False, "2 to 32 GB")),
         (limits(None, None, 32), None),
         (limits(), None),
@@ -53,7 +53,7 @@ def limits(
     ids=str,
 )
 def test_how_much_can_be_chosen_is_said_in_words(said: ResourceLimits, expected: Bounds | None) -> None:
-    assert bounds(said, "GB") == expected
+    assert read_bounds(said, "GB") == expected
 
 
 def test_another_offer_keeps_what_it_can_be_and_nothing_else() -> None:
@@ -61,11 +61,11 @@ def test_another_offer_keeps_what_it_can_be_and_nothing_else() -> None:
         name="train", image="axolotl", template="t-1", disk_gb=500, vcpus=16, memory_gb=64, team="team"
     )
     roomy = offer(disk=ROOMY, vcpu={**ROOMY, "minCount": 2, "step": 2}, memory=FIXED, **IMAGES)
-    assert fitted(form, roomy) == Form(
+    assert fit_form(form, roomy) == Form(
         name="train", image="axolotl", template="t-1", disk_gb=500, vcpus=16, team="team"
     )
     plain = offer(disk={**ROOMY, "maxCount": 400}, vcpu=FIXED, images=["cuda_12_4_pytorch_2_5"])
-    assert fitted(form, plain) == Form(
+    assert fit_form(form, plain) == Form(
         name="train", image="cuda_12_4_pytorch_2_5", template="t-1", memory_gb=64, team="team"
     )
 
@@ -85,20 +85,20 @@ def test_another_offer_keeps_what_it_can_be_and_nothing_else() -> None:
 def test_the_image_to_begin_with_is_one_that_the_offer_has(
     typed: str, default: str, images: list[str], image: str
 ) -> None:
-    assert fitted(Form(image=typed), offer(images=images), default_image=default).image == image
+    assert fit_form(Form(image=typed), offer(images=images), default_image=default).image == image
 
 
 @pytest.mark.parametrize(
     ("typed", "told"),
     [
         ({}, {}),
-        ({"image": "custom_template"}, {"template": "a template of yours is needed here: its id"}),
+        ({"image": "custom_template"}, {"template": "Enter the ID of your template."}),
         (
             {"image": "custom_template", "template": " \t"},
-            {"template": "a template of yours is needed here: its id"},
+            {"template": "Enter the ID of your template."},
         ),
         ({"image": "custom_template", "template": "t-1"}, {}),
-        ({"image": "flux"}, {"image": "this offer does not have the image flux"}),
+        ({"image": "flux"}, {"image": "This offer does not have the image flux."}),
         ({"disk_gb": 10}, {"disk_gb": "disk is at least 20"}),
         ({"disk_gb": 1001}, {"disk_gb": "disk is at most 1000"}),
         ({"disk_gb": 205}, {"disk_gb": "disk goes in steps of 10"}),
@@ -112,7 +112,7 @@ def test_what_does_not_fit_the_offer_is_told_at_its_field(
     typed: dict[str, Any], told: dict[str, str]
 ) -> None:
     form = Form(**{"image": "axolotl", **typed})
-    assert problems_of(form, offer(disk=ROOMY, vcpu=FIXED, memory=ROOMY, **IMAGES)) == told
+    assert find_problems(form, offer(disk=ROOMY, vcpu=FIXED, memory=ROOMY, **IMAGES)) == told
 
 
 def test_a_disk_that_is_elsewhere_is_told_by_its_name() -> None:
@@ -128,19 +128,19 @@ def test_a_disk_that_is_elsewhere_is_told_by_its_name() -> None:
         disk(3, "other", "NORWAY-1"),
         disk(4, None, None),
     ]
-    assert problems_of(Form(disks=("d-1", "d-4", "d-9")), offer(), disks) == {}
-    told = problems_of(Form(disks=("d-1", "d-2", "d-3")), offer(), disks)
-    assert told == {"disks": "data-2, data-3 cannot be attached there: another place"}
+    assert find_problems(Form(disks=("d-1", "d-4", "d-9")), offer(), disks) == {}
+    told = find_problems(Form(disks=("d-1", "d-2", "d-3")), offer(), disks)
+    assert told == {"disks": "Cannot attach data-2, data-3: not at the location of this offer."}
 
 
 @pytest.mark.parametrize("name", ["HF_TOKEN", "a", "_", "A1"])
 def test_a_variable_of_a_proper_name_is_taken(name: str) -> None:
-    assert variable_problem(name) == ""
+    assert check_variable_name(name) == ""
 
 
 @pytest.mark.parametrize("name", ["", "2ND", "MY-VAR", "a b", "Ä", "A=1", "A\n", "${A}"])
 def test_a_name_that_a_shell_cannot_export_is_told(name: str) -> None:
-    assert variable_problem(name)
+    assert check_variable_name(name)
 
 
 NASTY = [
@@ -209,7 +209,7 @@ offers = st.builds(
 @given(forms, offers, st.floats(0.0001, 1e6))
 @example(Form(name=" ${A} # 'b': \"c\" "), offer(), 1e-5)
 def test_the_cell_says_exactly_what_the_form_does(form: Form, machine: Any, price: float) -> None:
-    body = body_of(spec_fields(form, machine, price))
+    body = format_body(spec_fields(form, machine, price))
     spec = parse_spec(body, variable=lambda name: f"<{name}>")
     is_template = form.image == "custom_template"
 
@@ -244,7 +244,7 @@ def test_the_cell_says_exactly_what_the_form_does(form: Form, machine: Any, pric
 
 
 def test_half_a_character_is_told_and_not_sent() -> None:
-    body = body_of(spec_fields(Form(name="half \ud83d"), offer(), 1.0))
+    body = format_body(spec_fields(Form(name="half \ud83d"), offer(), 1.0))
     with pytest.raises(InvalidRequest, match="half of a character"):
         parse_spec(body)
 
@@ -252,7 +252,7 @@ def test_half_a_character_is_told_and_not_sent() -> None:
 @pytest.mark.parametrize("field", ["cloudId", "dataCenter", "provider", "socket", "gpuType"])
 def test_a_service_cannot_have_a_variable_filled_in(field: str) -> None:
     machine = offer(**{field: "${AWS_SECRET_ACCESS_KEY}"})
-    body = body_of(spec_fields(Form(image="ubuntu_22_cuda_12"), machine, 1.0))
+    body = format_body(spec_fields(Form(image="ubuntu_22_cuda_12"), machine, 1.0))
     spec = parse_spec(body, variable=lambda name: "the secret")
     assert "the secret" not in str(spec)
     assert "${AWS_SECRET_ACCESS_KEY}" in str(spec)
@@ -264,12 +264,12 @@ def test_a_service_cannot_have_a_variable_filled_in(field: str) -> None:
 def test_what_is_chosen_from_an_answer_of_the_service_has_no_variable_filled_in(
     typed: dict[str, Any],
 ) -> None:
-    body = body_of(spec_fields(Form(**typed), offer(), 1.0))
+    body = format_body(spec_fields(Form(**typed), offer(), 1.0))
     assert "the secret" not in str(parse_spec(body, variable=lambda name: "the secret"))
 
 
 def test_a_machine_that_costs_nothing_can_be_asked_for() -> None:
-    assert parse_spec(body_of(spec_fields(Form(), offer(0.0), 0.0))).max_price is None
+    assert parse_spec(format_body(spec_fields(Form(), offer(0.0), 0.0))).max_price is None
 
 
 def test_what_the_machine_comes_with_is_left_out() -> None:

@@ -1,4 +1,4 @@
-"""A create that goes wrong ends in its one pod, or in words that say what is billed and what is not."""
+"""A failed create request ends in one pod, or in a message that says what may be billed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from primepods_magic.notebook.launcher.state.flow import LaunchOutcome, LaunchSettings
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import LaunchOutcome, LaunchSettings
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 
@@ -16,8 +16,8 @@ from .conftest import Opened, Traffic, idle, launched, names, summary
 
 
 def outcome(model: LauncherModel) -> LaunchOutcome:
-    assert model.order.outcome is not None
-    return model.order.outcome
+    assert model.flow.outcome is not None
+    return model.flow.outcome
 
 
 def fail(sandbox: SandboxControl, fault: str, **said: Any) -> None:
@@ -37,7 +37,7 @@ def test_a_create_without_a_good_answer_ends_in_its_one_pod(
     assert not outcome(model).is_failure, outcome(model)
     assert len(traffic.creates) == 1
     assert names(sandbox) == ["train"]
-    eventually(lambda: [pod.name for pod in model.fleet.pods] == ["train"], "it is among mine")
+    eventually(lambda: [pod.name for pod in model.pod_list.pods] == ["train"], "it is among mine")
 
 
 @pytest.mark.parametrize("fault", ["reset_before", "500_before", "503_before", "html"])
@@ -46,7 +46,7 @@ def test_a_create_that_was_looked_for_in_vain_is_said_to_be_billed_if_it_appears
 ) -> None:
     model = summary(opened(settings=lambda: LaunchSettings(settle_s=0.2)), name="train")
     fail(sandbox, fault)
-    model.do(model.order.launch)
+    model.do(model.flow.launch)
     idle(model)
     assert outcome(model).is_failure
     assert "'train' was not created" in outcome(model).text
@@ -55,7 +55,7 @@ def test_a_create_that_was_looked_for_in_vain_is_said_to_be_billed_if_it_appears
     assert outcome(model).may_be_billed
     assert len(traffic.creates) == 1
     assert names(sandbox) == []
-    assert model.order.may_review
+    assert model.flow.may_review
 
 
 def test_where_nobody_can_look_it_says_what_may_be_billed_and_the_next_launch_finds_the_pod(
@@ -63,11 +63,11 @@ def test_where_nobody_can_look_it_says_what_may_be_billed_and_the_next_launch_fi
 ) -> None:
     model = summary(opened(settings=lambda: LaunchSettings(settle_s=0.2)), name="train")
     fail(sandbox, "reset_after", times=1)
-    model.fleet.stop()
+    model.pod_list.stop()
     traffic.answer = lambda request: (
         httpx.Response(401) if traffic.creates and request.method == "GET" else None
     )
-    model.do(model.order.launch)
+    model.do(model.flow.launch)
     idle(model)
     assert outcome(model).is_failure
     assert "It may exist and be billed" in outcome(model).text
@@ -76,11 +76,11 @@ def test_where_nobody_can_look_it_says_what_may_be_billed_and_the_next_launch_fi
     traffic.answer = lambda request: None
     model.review()
     idle(model)
-    assert model.order.plan is not None, outcome(model)
-    model.do(model.order.launch)
+    assert model.flow.plan is not None, outcome(model)
+    model.do(model.flow.launch)
     idle(model)
-    assert outcome(model).text == "'train' is there already; nothing was created"
-    assert any("outcome of a launch" in told for told in model.order.told)
+    assert outcome(model).text == "'train' already exists. Nothing was created."
+    assert any("outcome of a launch" in told for told in model.flow.notices)
     assert len(traffic.creates) == 1
     assert names(sandbox) == ["train"]
 
@@ -94,7 +94,7 @@ def test_a_refusal_of_the_service_costs_nothing(
     )
     launched(model, name="train")
     assert outcome(model).is_failure
-    assert "othing was created. Nothing is billed for it." in outcome(model).text
+    assert "othing was created. Nothing is billed." in outcome(model).text
     assert names(sandbox) == []
 
 
@@ -106,7 +106,7 @@ def test_a_pod_that_turns_out_dearer_is_ended_and_said_to_be(
 
     summary(model, name="train")
     traffic.change = dearer
-    model.do(model.order.launch)
+    model.do(model.flow.launch)
     idle(model)
     assert outcome(model).is_failure
     assert "turned out to cost $9.00/h" in outcome(model).text

@@ -1,4 +1,4 @@
-"""A whole journey without widgets: find, choose, review, launch, look after, end."""
+"""A complete journey without widgets: find, configure, review, launch, watch, and terminate."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 
 import httpx
 
-from primepods_magic.notebook.launcher.state.formatting import wallet_words
+from primepods_magic.notebook.launcher.state.flow import FlowStage, LaunchSettings
+from primepods_magic.notebook.launcher.state.formatting import format_wallet
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import FlowStage, LaunchSettings
 from tests.support.sandbox_control import READ_KEY, SandboxControl
 from tests.support.waiting import eventually
 
@@ -31,25 +31,25 @@ model.open()
 assert model.wait_until_idle(20)
 model.filter(gpu="L4_24GB")
 assert model.wait_until_idle(20)
-model.choose(OfferKey.of(model.found.rows[0].offer))
+model.choose(OfferKey.of(model.results.rows[0].offer))
 model.set(name="train")
 model.review()
 assert model.wait_until_idle(20)
-model.do(model.order.launch)
+model.do(model.flow.launch)
 assert model.wait_until_idle(20)
-while not model.fleet.pods:
-    model.do(model.fleet.look_soon)
+while not model.pod_list.pods:
+    model.do(model.pod_list.poll_soon)
     model.wait_until_idle(1)
-(pod,) = model.fleet.pods
-model.do(model.fleet.show_logs, pod.id)
-model.do(model.fleet.ask, pod.id)
-model.do(model.fleet.end, pod.id)
+(pod,) = model.pod_list.pods
+model.do(model.pod_list.toggle_logs, pod.id)
+model.do(model.pod_list.request_termination, pod.id)
+model.do(model.pod_list.terminate, pod.id)
 assert model.wait_until_idle(20)
 assert "train" in launcher_static_text(model) and "train" in launcher_static_html(model)
 model.close()
 disconnect()
 print(*(name for name in ("ipywidgets", "pandas", "IPython") if name in sys.modules))
-print(model.fleet.ended[0].outcome)
+print(model.pod_list.terminated[0].outcome)
 """
 
 
@@ -68,109 +68,109 @@ def test_from_a_mistyped_filter_to_a_pod_and_its_end(
 ) -> None:
     model.filter(gpu="h10O")
     idle(model)
-    assert "did you mean 'H100'?" in model.found.problems["gpu"]
-    assert (model.found.rows, model.found.total) == ((), 0)
-    model.filter(gpu="H100", place="FI", count=1)
+    assert "did you mean 'H100'?" in model.results.problems["gpu"]
+    assert (model.results.rows, model.results.total) == ((), 0)
+    model.filter(gpu="H100", location="FI", count=1)
     idle(model)
-    (row,) = model.found.rows
+    (row,) = model.results.rows
     assert (row.offer.provider, row.price_usd_hr) == ("datacrunch", 2.65)
 
     chosen(model, "dc1-H100x1", name="train", disk_gb=300)
-    assert model.order.quote is not None
-    assert round(model.order.quote.price_usd_hr, 6) == 2.664
-    assert model.order.may_review
+    assert model.flow.quote is not None
+    assert round(model.flow.quote.price_usd_hr, 6) == 2.664
+    assert model.flow.may_review
     summary(model, "dc1-H100x1")
-    assert model.order.stage is FlowStage.SUMMARY
-    assert model.order.plan is not None
-    assert "datacrunch (FIN-01, FI): $2.66/h" in str(model.order.plan.quote)
+    assert model.flow.stage is FlowStage.SUMMARY
+    assert model.flow.plan is not None
+    assert "datacrunch (FIN-01, FI): $2.66/h" in str(model.flow.plan.quote)
     assert traffic.creates == []
 
-    assert model.fleet.wallet(None) is not None
-    assert wallet_words(model.fleet.wallet(None)).startswith("Your wallet: $0.04/h now")
+    assert model.pod_list.wallet(None) is not None
+    assert format_wallet(model.pod_list.wallet(None)).startswith("Your wallet: $0.04/h now")
     for _ in range(3):
-        model.do(model.order.launch)
+        model.do(model.flow.launch)
     idle(model)
     assert len(traffic.creates) == 1
     assert names(sandbox) == ["train"]
-    assert model.order.outcome is not None
-    assert not model.order.outcome.is_failure
-    assert "'train' is rented at $2.66/h" in model.order.outcome.text
-    assert model.order.stage is FlowStage.FORM
-    assert model.order.note == "you have this very pod: launching answers with it"
+    assert model.flow.outcome is not None
+    assert not model.flow.outcome.is_failure
+    assert "Launched 'train' at $2.66/h" in model.flow.outcome.text
+    assert model.flow.stage is FlowStage.FORM
+    assert model.flow.name_hint == "This pod already exists. Launching returns it."
 
-    eventually(lambda: [pod.name for pod in model.fleet.pods] == ["train"], "the pod is among mine")
-    (pod,) = model.fleet.pods
+    eventually(lambda: [pod.name for pod in model.pod_list.pods] == ["train"], "the pod is among mine")
+    (pod,) = model.pod_list.pods
     pod_id = str(pod.id)
     assert not pod.is_ready
 
-    model.do(model.fleet.show_logs, pod_id)
+    model.do(model.pod_list.toggle_logs, pod_id)
     idle(model)
-    first = model.fleet.logs[pod_id]
+    first = model.pod_list.logs[pod_id]
     sandbox.advance(600)
-    eventually(lambda: model.fleet.pods[0].is_ready, "the pod is ready")
+    eventually(lambda: model.pod_list.pods[0].is_ready, "the pod is ready")
     eventually(
-        lambda: "$2.70/h now" in wallet_words(model.fleet.wallet(None)), "the wallet tells what it costs"
+        lambda: "$2.70/h now" in format_wallet(model.pod_list.wallet(None)), "the wallet tells what it costs"
     )
-    eventually(lambda: model.fleet.logs[pod_id] not in ("", first), "the logs go on by themselves")
-    model.do(model.fleet.show_logs, pod_id)
+    eventually(lambda: model.pod_list.logs[pod_id] not in ("", first), "the logs go on by themselves")
+    model.do(model.pod_list.toggle_logs, pod_id)
     idle(model)
-    assert model.fleet.logs == {}
+    assert model.pod_list.logs == {}
 
-    model.do(model.fleet.end, pod_id)
+    model.do(model.pod_list.terminate, pod_id)
     idle(model)
     assert names(sandbox) == ["train"]
-    model.do(model.fleet.ask, pod_id)
-    model.do(model.fleet.keep, pod_id)
-    model.do(model.fleet.end, pod_id)
+    model.do(model.pod_list.request_termination, pod_id)
+    model.do(model.pod_list.cancel_termination, pod_id)
+    model.do(model.pod_list.terminate, pod_id)
     idle(model)
     assert names(sandbox) == ["train"]
-    model.do(model.fleet.ask, pod_id)
+    model.do(model.pod_list.request_termination, pod_id)
     for _ in range(2):
-        model.do(model.fleet.end, pod_id)
+        model.do(model.pod_list.terminate, pod_id)
     idle(model)
     assert names(sandbox) == []
     assert len([asked for asked in traffic.asked if asked.startswith("DELETE")]) == 1
-    (removal,) = model.fleet.ended
+    (removal,) = model.pod_list.terminated
     assert (removal.name, removal.outcome) == ("train", "terminated")
     assert removal.billed_usd is not None
     assert removal.billed_usd > 0
-    assert model.order.outcome is None
-    eventually(lambda: not model.fleet.pods, "it is told of once")
+    assert model.flow.outcome is None
+    eventually(lambda: not model.pod_list.pods, "it is told of once")
 
 
 def test_every_method_returns_while_the_service_is_held_back(
     model: LauncherModel, traffic: Traffic, sandbox: SandboxControl
 ) -> None:
     launched(model, name="train")
-    eventually(lambda: model.fleet.pods, "the pod is seen")
-    pod_id = str(model.fleet.pods[0].id)
+    eventually(lambda: model.pod_list.pods, "the pod is seen")
+    pod_id = str(model.pod_list.pods[0].id)
     traffic.held = lambda request: True
     shown: list[bool] = []
-    model.listen(lambda: shown.append(model.is_here))
+    model.listen(lambda: shown.append(model.is_current_thread))
     model.refresh()
     model.filter(gpu="H100")
     model.clear_filters()
     model.choose(key_of(model, "dc1-H100x1"))
     model.set(name="other")
-    model.do(model.order.name_variable, "HF_TOKEN")
-    model.do(model.order.give_value, "hf_Qw7Zr9Wm2Tk5Xc8")
+    model.do(model.flow.name_variable, "HF_TOKEN")
+    model.do(model.flow.add_variable, "hf_Qw7Zr9Wm2Tk5Xc8")
     model.review()
-    for action in (model.fleet.show_logs, model.fleet.ask, model.fleet.end):
+    for action in (model.pod_list.toggle_logs, model.pod_list.request_termination, model.pod_list.terminate):
         model.do(action, pod_id)
     assert model.wait_until_read(10)
     assert "name: other" in model.cell
     assert traffic.waiting.wait(10)
     assert not traffic.gate.is_set()
     assert model.is_loading
-    assert model.order.stage is FlowStage.CHECKING
-    assert model.fleet.ending == {pod_id}
-    assert model.fleet.logs[pod_id] == ""
+    assert model.flow.stage is FlowStage.CHECKING
+    assert model.pod_list.terminating == {pod_id}
+    assert model.pod_list.logs[pod_id] == ""
     assert not model.wait_until_idle(0.05)
     assert set(shown) == {True}
     traffic.gate.set()
     idle(model)
     assert not model.is_loading
-    assert model.order.stage is FlowStage.SUMMARY
+    assert model.flow.stage is FlowStage.SUMMARY
     assert names(sandbox) == []
 
 
@@ -179,7 +179,7 @@ def test_nothing_is_asked_and_no_thread_is_left_after_the_end(
 ) -> None:
     model = opened()
     launched(model, name="train")
-    eventually(lambda: model.fleet.pods, "the pod is seen")
+    eventually(lambda: model.pod_list.pods, "the pod is seen")
     model.close()
     assert DESK not in [thread.name for thread in threading.enumerate()]
     model.connection.poller.stop()
@@ -187,8 +187,8 @@ def test_nothing_is_asked_and_no_thread_is_left_after_the_end(
     model.refresh()
     model.filter(gpu="H100")
     model.review()
-    model.do(model.order.launch)
-    model.do(model.fleet.look_soon)
+    model.do(model.flow.launch)
+    model.do(model.pod_list.poll_soon)
     model.close()
     assert model.wait_until_idle(0)
     assert len(traffic.asked) == asked
@@ -222,7 +222,7 @@ def test_what_waited_for_its_turn_begins_no_watch_after_the_end(
     )
     closing = threading.Thread(target=model.close)
     closing.start()
-    eventually(lambda: model._desk._is_closed, "it is being closed")
+    eventually(lambda: model._worker._is_closed, "it is being closed")
     go_on.set()
     closing.join(10)
     eventually(
@@ -236,13 +236,13 @@ def test_a_key_that_may_only_read_is_told_and_launches_nothing(
 ) -> None:
     model = opened(through=connected(traffic, key=READ_KEY))
     chosen(model, name="train")
-    assert model.found.total > 0
-    assert model.order.problems == {"account": "this key may only read: it can neither rent nor end pods"}
-    assert model.order.spec is not None
-    assert not model.order.may_review
+    assert model.results.total > 0
+    assert model.flow.problems == {"account": "This key is read-only. It cannot launch or terminate pods."}
+    assert model.flow.spec is not None
+    assert not model.flow.may_review
     model.review()
     idle(model)
-    assert model.order.stage is FlowStage.FORM
+    assert model.flow.stage is FlowStage.FORM
     assert not [asked for asked in traffic.asked if not asked.startswith("GET")]
 
 
@@ -251,20 +251,22 @@ def test_without_a_network_it_says_so_and_a_refresh_brings_everything_back(
 ) -> None:
     traffic.is_down = True
     model = opened()
-    assert model.trouble
+    assert model.offers_error
     assert not model.is_loading
     assert not model.account.is_identified
-    eventually(lambda: model.fleet.snapshot and model.fleet.snapshot.trouble, "the watch says so as well")
-    chosen_before = (model.market.taken_at, model.found.total)
+    eventually(
+        lambda: model.pod_list.snapshot and model.pod_list.snapshot.trouble, "the watch says so as well"
+    )
+    chosen_before = (model.offer_list.taken_at, model.results.total)
     assert chosen_before == (None, 0)
     traffic.is_down = False
     model.refresh()
     idle(model)
-    assert model.trouble == ""
-    assert model.found.total > 0
+    assert model.offers_error == ""
+    assert model.results.total > 0
     assert model.account.person == "Ada Lovelace"
-    eventually(lambda: model.fleet.snapshot and not model.fleet.snapshot.trouble, "pods are watched")
-    assert model.fleet.wallet(None) is not None
+    eventually(lambda: model.pod_list.snapshot and not model.pod_list.snapshot.trouble, "pods are watched")
+    assert model.pod_list.wallet(None) is not None
 
 
 def test_an_account_that_could_not_be_read_is_asked_for_again(opened: Opened, traffic: Traffic) -> None:
@@ -272,56 +274,58 @@ def test_an_account_that_could_not_be_read_is_asked_for_again(opened: Opened, tr
         httpx.Response(500) if request.url.path.endswith(("/whoami", "/teams")) else None
     )
     model = opened()
-    assert model.trouble == ""
+    assert model.offers_error == ""
     assert not model.account.is_identified
     traffic.answer = lambda request: None
     model.refresh()
     idle(model)
     assert model.account.is_identified
-    assert model.fleet.wallet(None) is not None
+    assert model.pod_list.wallet(None) is not None
 
 
 def test_everything_comes_back_by_itself_where_the_service_does(opened: Opened, traffic: Traffic) -> None:
     traffic.is_down = True
     model = opened()
-    eventually(lambda: model.fleet.snapshot and model.fleet.snapshot.trouble, "the watch says so")
+    eventually(lambda: model.pod_list.snapshot and model.pod_list.snapshot.trouble, "the watch says so")
     traffic.is_down = False
-    eventually(lambda: model.found.total and model.account.is_identified, "all is known")
-    assert model.trouble == ""
+    eventually(lambda: model.results.total and model.account.is_identified, "all is known")
+    assert model.offers_error == ""
 
 
 def test_a_connection_that_was_closed_is_told_and_launches_nothing(model: LauncherModel) -> None:
     chosen(model, name="train")
-    assert model.order.may_review
+    assert model.flow.may_review
     model.connection.close()
-    eventually(lambda: "account" in model.order.problems, "it is told")
-    assert "run the cell again" in model.order.problems["account"]
-    assert not model.order.may_review
+    eventually(lambda: "account" in model.flow.problems, "it is told")
+    assert "Run the cell again" in model.flow.problems["account"]
+    assert not model.flow.may_review
 
 
 def test_an_old_list_stays_where_no_newer_one_comes(model: LauncherModel, traffic: Traffic) -> None:
-    total, taken_at = model.found.total, model.market.taken_at
+    total, taken_at = model.results.total, model.offer_list.taken_at
     chosen(model, name="train")
     traffic.is_down = True
     model.refresh()
     idle(model)
-    assert model.trouble
-    assert (model.found.total, model.market.taken_at) == (total, taken_at)
+    assert model.offers_error
+    assert (model.results.total, model.offer_list.taken_at) == (total, taken_at)
     assert "name: train" in model.cell
-    eventually(lambda: model.fleet.snapshot and model.fleet.snapshot.trouble, "the watch says so as well")
+    eventually(
+        lambda: model.pod_list.snapshot and model.pod_list.snapshot.trouble, "the watch says so as well"
+    )
     traffic.is_down = False
     model.refresh()
     idle(model)
-    assert model.trouble == ""
-    eventually(lambda: model.fleet.snapshot and not model.fleet.snapshot.trouble, "the watch goes on")
+    assert model.offers_error == ""
+    eventually(lambda: model.pod_list.snapshot and not model.pod_list.snapshot.trouble, "the watch goes on")
 
 
 def test_filters_are_taken_back_together(model: LauncherModel) -> None:
-    everything = model.found
+    everything = model.results
     model.filter(gpu="H100", is_spot=True, max_price="1")
     model.clear_filters()
     idle(model)
-    assert model.found == everything
+    assert model.results == everything
     assert model.filter_changes == 1
 
 
@@ -329,10 +333,10 @@ def test_without_a_choice_there_is_no_cell_and_nothing_to_review(
     model: LauncherModel, traffic: Traffic
 ) -> None:
     model.review()
-    model.do(model.order.launch)
+    model.do(model.flow.launch)
     idle(model)
     assert model.cell == ""
-    assert not model.order.may_review
+    assert not model.flow.may_review
     chosen(model)
     assert model.cell.startswith("%%pod_create\n")
     model.choose(None)
@@ -344,10 +348,10 @@ def test_without_a_choice_there_is_no_cell_and_nothing_to_review(
 def test_the_settings_of_the_notebook_hold(opened: Opened) -> None:
     settings = LaunchSettings(default_image="cuda_12_6_pytorch_2_7", default_team="team_id")
     model = chosen(opened(settings=lambda: settings), "dc1-H100x1")
-    assert model.order.spec is not None
-    assert (model.order.spec.image, model.order.spec.team) == ("cuda_12_6_pytorch_2_7", "team_id")
+    assert model.flow.spec is not None
+    assert (model.flow.spec.image, model.flow.spec.team) == ("cuda_12_6_pytorch_2_7", "team_id")
     chosen(model, "vcg-L4x1")
-    assert model.order.spec.image == "ubuntu_22_cuda_12"
+    assert model.flow.spec.image == "ubuntu_22_cuda_12"
 
 
 def test_a_listener_that_fails_stops_nothing(model: LauncherModel) -> None:
@@ -363,4 +367,4 @@ def test_a_listener_that_fails_stops_nothing(model: LauncherModel) -> None:
     model.filter(gpu="L40S")
     idle(model)
     assert tries[-2:] == ["H100", "L40S"]
-    assert {row.offer.gpu_type for row in model.found.rows} == {"L40S_48GB"}
+    assert {row.offer.gpu_type for row in model.results.rows} == {"L40S_48GB"}

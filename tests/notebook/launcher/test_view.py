@@ -1,4 +1,4 @@
-"""The launcher's widgets, as a front end tells them what somebody did: no secret stays, and no widget."""
+"""The launcher's widgets, driven as a front end does: no secret and no widget is left behind."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import ipywidgets
 import pytest
 from ipywidgets.widgets import widget as widget_module
 
+from primepods_magic.notebook.launcher.state.flow import FlowStage
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import FlowStage
 from primepods_magic.notebook.launcher.view.app import LauncherView
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
@@ -64,7 +64,7 @@ def chosen(model: LauncherModel, control: Control, gpu: str = "L4_24GB") -> None
     idle(model)
     control("Offers, cheapest first").set_state({"index": 0})
     idle(model)
-    assert model.order.listed is not None
+    assert model.flow.selected is not None
 
 
 def test_what_is_typed_reaches_the_model_and_what_the_model_says_is_shown(
@@ -74,8 +74,8 @@ def test_what_is_typed_reaches_the_model_and_what_the_model_says_is_shown(
     typed(control("Name"), "train")
     typed(control("Disk (GB)"), 205)
     idle(model)
-    assert model.order.form.name == "train"
-    assert model.order.problems == {"disk_gb": "disk goes in steps of 10"}
+    assert model.flow.form.name == "train"
+    assert model.flow.problems == {"disk_gb": "disk goes in steps of 10"}
     assert control("Review and launch …").disabled
     assert any(
         "disk goes in steps of 10" in str(getattr(one, "value", "")) for one in open_widgets().values()
@@ -83,36 +83,36 @@ def test_what_is_typed_reaches_the_model_and_what_the_model_says_is_shown(
     typed(control("Disk (GB)"), 210)
     idle(model)
     assert not control("Review and launch …").disabled
-    assert control("The same as a cell").value == model.cell
+    assert control("Equivalent cell").value == model.cell
 
 
 def test_nothing_that_the_launcher_changes_counts_as_typed(model: LauncherModel, control: Control) -> None:
     chosen(model, control)
-    form, filters = model.order.form, model.filters
+    form, filters = model.flow.form, model.filters
     model.refresh()
     model.choose(key_of(model, "vcg-L4x1"))
     idle(model)
-    assert (model.order.form, model.filters) == (form, filters)
+    assert (model.flow.form, model.filters) == (form, filters)
     model.clear_filters()
     idle(model)
     assert control("GPU type").value == ""
-    assert model.found.total > 50
+    assert model.results.total > 50
 
 
 def test_no_secret_stays_in_a_widget(model: LauncherModel, control: Control) -> None:
     chosen(model, control)
-    control("More settings: variables, password, disks, team …").click()
+    control("Show more settings: variables, password, disks, team").click()
     idle(model)
     typed(control("Environment variable"), "HF_TOKEN")
-    typed(control("Its value"), SECRET)
+    typed(control("Value"), SECRET)
     typed(control("Jupyter password"), PASSWORD)
     idle(model)
-    assert model.order.form.env == {"HF_TOKEN": "${HF_TOKEN}"}
-    assert control("Its value").value == control("Jupyter password").value == ""
+    assert model.flow.form.env == {"HF_TOKEN": "${HF_TOKEN}"}
+    assert control("Value").value == control("Jupyter password").value == ""
     states = repr([one.get_state() for one in open_widgets().values()])
     for secret in (SECRET, PASSWORD):
         assert secret not in states
-    assert not control("Its value").trait_metadata("value", "echo_update")
+    assert not control("Value").trait_metadata("value", "echo_update")
 
 
 def test_two_clicks_on_launch_rent_one_pod(
@@ -122,7 +122,7 @@ def test_two_clicks_on_launch_rent_one_pod(
     typed(control("Name"), "train")
     control("Review and launch …").click()
     idle(model)
-    assert model.order.stage is FlowStage.SUMMARY
+    assert model.flow.stage is FlowStage.SUMMARY
     launch = control("Launch for $0.69/h")
     launch.click()
     assert launch.disabled
@@ -142,7 +142,7 @@ def test_a_pod_is_ended_by_two_buttons_and_its_widgets_go_with_it(
     control("Review and launch …").click()
     idle(model)
     control("Launch for $0.69/h").click()
-    eventually(lambda: model.fleet.pods, "the pod is seen")
+    eventually(lambda: model.pod_list.pods, "the pod is seen")
     idle(model)
     with_pod = len(open_widgets())
     control("Terminate …").click()

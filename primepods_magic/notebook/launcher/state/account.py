@@ -1,4 +1,4 @@
-"""Whose launcher it is: the person behind the key, and what the account has that a pod can use."""
+"""The account behind the key, and its teams, SSH keys, and disks."""
 
 from __future__ import annotations
 
@@ -20,66 +20,50 @@ __all__ = ["Account", "read_account"]
 
 @dataclass(frozen=True)
 class Account:
-    """What the service says of an account, as far as the key may ask and the service answers.
-
-    Parameters
-    ----------
-    person : str, optional
-        Whose key it is.
-    is_identified : bool
-        It is known whose key it is, or that the key may not say.
-    may_launch : bool
-        The service does not say that the key may only read.
-    teams : tuple of Team
-        Who can be billed.
-    keys : tuple of SshKey, optional
-        Who can log in, the primary key first; ``None`` where that is not known.
-    disks : tuple of Disk
-        What can be attached.
-    trouble : str
-        What could not be asked, and why; empty where all could.
-    """
+    """An account, as far as the key may read it; `keys` has the primary key first, and is None if unknown."""
 
     person: str | None = None
     is_identified: bool = False
+    """The owner of the key is known, or the key may not read it."""
     may_launch: bool = True
     teams: tuple[Team, ...] = ()
     keys: tuple[SshKey, ...] | None = None
     disks: tuple[Disk, ...] = ()
-    trouble: str = ""
+    error: str = ""
+    """A sentence about what could not be read, and why."""
 
 
 def read_account(connection: Connection) -> Account:
-    """Ask for all of it, side by side. What is not answered is missing, and said to be."""
+    """Read everything concurrently; the result's `error` names what could not be read."""
     client = connection.client
-    questions: dict[str, Callable[[], Any]] = {
-        "whose key it is": lambda: none_if_forbidden(client.whoami),
+    requests: dict[str, Callable[[], Any]] = {
+        "the key's owner": lambda: none_if_forbidden(client.whoami),
         "teams": lambda: none_if_forbidden(client.list_teams),
         "SSH keys": lambda: none_if_forbidden(lambda: list_keys(connection)),
         "disks": lambda: none_if_forbidden(client.list_disks),
-        # Asked for once, so that nobody who wants to know it later has to wait.
-        "your user id": lambda: connection.user_id,
+        # Cached by the connection, so that later users of it do not wait.
+        "your user ID": lambda: connection.user_id,
     }
-    asked = run_concurrently(connection, questions.values())
-    failures = {name: one.exception() for name, one in zip(questions, asked, strict=True)}
-    me, teams, keys, disks, _ = (None if one.exception() else one.result() for one in asked)
-    missing = [name for name, error in failures.items() if error is not None]
-    why = next((error for error in failures.values() if error is not None), None)
-    said = sanitize(error_words(why)) if why else ""
+    futures = run_concurrently(connection, requests.values())
+    errors = {name: future.exception() for name, future in zip(requests, futures, strict=True)}
+    me, teams, keys, disks, _ = (None if future.exception() else future.result() for future in futures)
+    failed = [name for name, error in errors.items() if error is not None]
+    first = next((error for error in errors.values() if error is not None), None)
+    reason = sanitize(error_words(first)) if first else ""
     return Account(
         person=me and (me.name or me.email or me.id),
-        is_identified=failures["your user id"] is None,
+        is_identified=errors["your user ID"] is None,
         may_launch=_may_launch(me),
         teams=tuple(team for team in teams or () if team.team_id),
         keys=None if keys is None else tuple(keys),
         disks=tuple(disk for disk in disks or () if disk.id and not has_ended(disk, connection.now())),
-        trouble=f"not known: {', '.join(missing)} ({said})" if missing else "",
+        error=f"could not read {', '.join(failed)} ({reason})" if failed else "",
     )
 
 
 def _may_launch(me: User | None) -> bool:
-    known = {name.casefold(): may for name, may in me.scope.items()} if me else {}
-    if "instances" not in known:
+    scopes = {name.casefold(): scope for name, scope in me.scope.items()} if me else {}
+    if "instances" not in scopes:
         return True
-    may = known["instances"]
-    return may is not None and may.write is not False
+    scope = scopes["instances"]
+    return scope is not None and scope.write is not False

@@ -1,4 +1,4 @@
-"""The form as a ``%%pod_create`` cell, and the secrets that stay out of it."""
+"""The form as a ``%%pod_create`` cell, and the variables that keep secrets out of it."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from pydantic import SecretStr
 from primepods_magic.api.secrets.secret_text import Secret
 from primepods_magic.api.text.sanitize import clean_message
 
-__all__ = ["HEAD", "SecretVariables", "body_of"]
+__all__ = ["CELL_MAGIC", "SecretVariables", "format_body"]
 
-HEAD = "%%pod_create\n"
+CELL_MAGIC = "%%pod_create\n"
 _REFERENCE = re.compile(r"\$\{([^{}]+)\}")
 
 
-def body_of(fields: Mapping[str, object]) -> str:
-    """The fields of a spec as the body of a cell, which is read back as they are.
+def format_body(fields: Mapping[str, object]) -> str:
+    """Return the fields of a spec as the body of a cell, which parses back to the same fields.
 
-    >>> print(body_of({"name": "train", "country": "NO", "env": {"HF_TOKEN": "${HF_TOKEN}"}}), end="")
+    >>> print(format_body({"name": "train", "country": "NO", "env": {"HF_TOKEN": "${HF_TOKEN}"}}), end="")
     name: train
     country: 'NO'
     env:
       HF_TOKEN: ${HF_TOKEN}
     """
     body = _dump_yaml(fields, allow_unicode=True)
-    # In code, a character that turns text around or has no shape is written as its number.
+    # Escape characters that are invisible or change the direction of text.
     return body if clean_message(body) == body else _dump_yaml(fields, allow_unicode=False)
 
 
@@ -40,34 +40,20 @@ def _dump_yaml(fields: Mapping[str, object], *, allow_unicode: bool) -> str:
 
 
 class SecretVariables:
-    """Secrets as variables of the notebook: a cell says ``${NAME}``, and the notebook holds a `SecretStr`,
-    which shows as stars.
+    """Secrets as masked variables of the notebook, which a cell refers to as ``${NAME}``.
 
-    Parameters
-    ----------
-    namespace : dict
-        The notebook's variables. One that is there is never written over or taken away: a pod or a cell may
-        go by it.
+    An existing variable is never overwritten or deleted: a pod or a cell may depend on it.
     """
 
     def __init__(self, namespace: dict[str, Any]) -> None:
         self._namespace = namespace
 
-    def keep(self, name: str, value: str) -> str:
-        """Keep a secret under a name, or one like it where that is taken; what to write in its place.
+    def store(self, name: str, value: str) -> str:
+        """Store a secret under `name`, or a numbered name if that is taken, and return its reference.
 
-        A value that is a reference already, such as ``${HF_TOKEN}``, is that.
+        A value that is a reference already, such as ``${HF_TOKEN}``, is returned as it is.
 
-        Parameters
-        ----------
-        name : str
-            What to call it.
-        value : str
-            The secret.
-
-        Examples
-        --------
-        >>> SecretVariables({"HF_TOKEN": "another"}).keep("HF_TOKEN", "hf_abc")
+        >>> SecretVariables({"HF_TOKEN": "another"}).store("HF_TOKEN", "hf_abc")
         '${HF_TOKEN_2}'
         """
         if _REFERENCE.fullmatch(value.strip()):
@@ -81,19 +67,19 @@ class SecretVariables:
         return f"${{{free}}}"
 
     def generate(self, name: str) -> str:
-        """A secret of this name, a new one where the notebook has none; what to write in its place."""
-        there = self._namespace.get(name)
-        is_there = isinstance(there, (str, SecretStr)) and len(there) > 0
-        return f"${{{name}}}" if is_there else self.keep(name, secrets.token_urlsafe(12))
+        """Return a reference to the secret `name`, generating it if the notebook has none."""
+        existing = self._namespace.get(name)
+        is_usable = isinstance(existing, (str, SecretStr)) and len(existing) > 0
+        return f"${{{name}}}" if is_usable else self.store(name, secrets.token_urlsafe(12))
 
-    def is_kept(self, reference: str) -> bool:
-        """Whether a reference is to a secret of the notebook, which shows as stars."""
+    def is_stored(self, reference: str) -> bool:
+        """Return whether a reference is to a masked variable of the notebook."""
         match = _REFERENCE.fullmatch(reference)
         return match is not None and isinstance(self._namespace.get(match[1]), SecretStr)
 
     def _is_free(self, name: str, value: str) -> bool:
         if keyword.iskeyword(name) or hasattr(builtins, name):
             return False
-        there = self._namespace.get(name, value)
-        said = there.get_secret_value() if isinstance(there, SecretStr) else there
-        return isinstance(said, str) and said == value
+        existing = self._namespace.get(name, value)
+        text = existing.get_secret_value() if isinstance(existing, SecretStr) else existing
+        return isinstance(text, str) and text == value

@@ -1,4 +1,4 @@
-"""Configuring: what a pod of the chosen offer is to be, and what of that does not fit."""
+"""The form for a pod of the selected offer, and the checks of its fields."""
 
 from __future__ import annotations
 
@@ -20,69 +20,40 @@ __all__ = [
     "SIZES",
     "Bounds",
     "Form",
-    "bounds",
-    "can_be_attached",
-    "fitted",
-    "limits_of",
-    "problems_of",
+    "can_attach",
+    "check_variable_name",
+    "find_problems",
+    "fit_form",
+    "read_bounds",
+    "resource_limits",
     "spec_fields",
-    "variable_problem",
 ]
 
 SIZES = {"disk": "disk_gb", "vcpus": "vcpus", "memory": "memory_gb"}
-"""What an offer lets one choose how much of, by the name in a spec, and its name in the form."""
+"""Adjustable sizes: the name in a spec, and the field of the form."""
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-# An offer without a greatest number has one that nobody reaches.
-_ENDLESS = 1_000_000
+# Used for offers without a maximum: larger than any machine.
+_MAX_SIZE = 1_000_000
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much of something an offer lets one choose.
+    """The range of an adjustable size, in GB or vCPUs, and a text such as ``20 to 1000 GB``."""
 
-    Parameters
-    ----------
-    least, most, step, default : int
-        In GB, or a number of vCPUs.
-    is_fixed : bool
-        It has what it has.
-    words : str
-        That for a person: ``20 to 1000 GB, in steps of 10``.
-    """
-
-    least: int
-    most: int
+    min: int
+    max: int
     step: int
     default: int
     is_fixed: bool
-    words: str
+    text: str
 
 
 @dataclass(frozen=True)
 class Form:
-    """What was typed and chosen. A secret is not in it, only the name of the variable that holds it.
+    """The user's input; secrets are only references such as ``${HF_TOKEN}``.
 
-    Parameters
-    ----------
-    name : str
-        The pod's name; where empty, one is made from the rest.
-    image, template : str
-        The software: one of the offer's images, or a template of the user's.
-    disk_gb, vcpus, memory_gb : int, optional
-        ``None`` is what the offer comes with.
-    env : mapping of str to str
-        Environment variables: what stands in a cell for each value, such as ``${HF_TOKEN}``.
-    jupyter_password : str
-        What stands in a cell for the password; without one the image decides.
-    ssh_key_id : str
-        The key that can log in, else the account's primary one.
-    disks : tuple of str
-        The ids of disks to attach.
-    team : str
-        The team that is billed, else whom the settings say.
-    auto_restart : bool
-        Start again after an error.
+    A size of None is the default of the offer; an empty text leaves the choice to the launch.
     """
 
     name: str = ""
@@ -99,132 +70,90 @@ class Form:
     auto_restart: bool = False
 
 
-def bounds(limits: ResourceLimits, unit: str) -> Bounds | None:
-    """How much of something can be chosen; ``None`` where the offer says nothing of it.
+def read_bounds(limits: ResourceLimits, unit: str) -> Bounds | None:
+    """Return the range that an offer allows, or None if the offer does not say.
 
-    Parameters
-    ----------
-    limits : ResourceLimits
-        What the offer says.
-    unit : str
-        ``GB``, or what is counted.
-
-    Examples
-    --------
-    >>> bounds(ResourceLimits(min_count=20, default_count=200, max_count=1000, step=10), "GB").words
+    >>> read_bounds(ResourceLimits(min_count=20, default_count=200, max_count=1000, step=10), "GB").text
     '20 to 1000 GB, in steps of 10'
     """
-    least, most, default = limits.min_count, limits.max_count, limits.default_count
-    if default is None and least is None:
+    min_count, max_count, default = limits.min_count, limits.max_count, limits.default_count
+    if default is None and min_count is None:
         return None
-    default = int(default if default is not None else least or 0)
-    if (least is None and most is None) or least == most:
-        return Bounds(default, default, 1, default, True, "as the machine has it")
-    # Whole numbers are asked for, and at least one.
-    lowest = max(1, math.ceil(least or limits.step or 1))
-    highest = max(lowest, math.floor(most) if most is not None else _ENDLESS)
+    default = int(default if default is not None else min_count or 0)
+    if (min_count is None and max_count is None) or min_count == max_count:
+        return Bounds(default, default, 1, default, True, "Fixed by this machine")
+    # Requests take whole numbers of at least 1.
+    lowest = max(1, math.ceil(min_count or limits.step or 1))
+    highest = max(lowest, math.floor(max_count) if max_count is not None else _MAX_SIZE)
     step = limits.step or 1
-    # A control counts its steps from its least, and nowhere is said what the service counts from.
-    on_grid = step == int(step) and (default - lowest) % step == 0
-    upper = " or more" if most is None else f" to {highest}"
-    words = f"{lowest}{upper} {unit}" + (f", in steps of {step:g}" if step > 1 else "")
-    return Bounds(
-        lowest, highest, max(1, int(step)) if on_grid else 1, min(max(default, lowest), highest), False, words
-    )
+    # A control counts steps from its minimum; the API does not document its own origin.
+    is_on_grid = step == int(step) and (default - lowest) % step == 0
+    text = f"{lowest} {unit} or more" if max_count is None else f"{lowest} to {highest} {unit}"
+    text += f", in steps of {step:g}" if step > 1 else ""
+    control_step = max(1, int(step)) if is_on_grid else 1
+    return Bounds(lowest, highest, control_step, min(max(default, lowest), highest), False, text)
 
 
-def fitted(form: Form, offer: Offer, *, default_image: str = "") -> Form:
-    """The form for another offer: what that cannot be goes back to what it comes with.
-
-    Parameters
-    ----------
-    form : Form
-        As it was.
-    offer : Offer
-        What was chosen now.
-    default_image : str
-        The image to begin with, where the offer has it.
-    """
+def fit_form(form: Form, offer: Offer, *, default_image: str = "") -> Form:
+    """Return the form for another offer; values that the offer does not allow are reset to its defaults."""
     wanted = form.image or default_image
-    is_had = wanted in offer.images or (wanted and not offer.images)
-    image = wanted if is_had else image_for(offer, PodSpec())
+    is_available = wanted in offer.images or (wanted and not offer.images)
+    image = wanted if is_available else image_for(offer, PodSpec())
     if offer.images and image not in offer.images:
         image = offer.images[0]
     sizes: dict[str, Any] = {}
-    for name, limits in limits_of(offer).items():
+    for name, limits in resource_limits(offer).items():
         size = getattr(form, SIZES[name])
         sizes[SIZES[name]] = None if range_errors(name, size, limits) else size
     return replace(form, image=image, **sizes)
 
 
-def limits_of(offer: Offer) -> dict[str, ResourceLimits]:
-    """What an offer says of each size, by the name in a spec."""
+def resource_limits(offer: Offer) -> dict[str, ResourceLimits]:
+    """Return the offer's limits by the name of the size in a spec."""
     return {"disk": offer.disk, "vcpus": offer.vcpu, "memory": offer.memory}
 
 
-def can_be_attached(disk: Disk, offer: Offer) -> bool:
-    """Whether a disk is where the offer is; where either does not say, the service decides."""
+def can_attach(disk: Disk, offer: Offer) -> bool:
+    """Return whether a disk is at the offer's location; if that is unknown, the service decides."""
     pairs = ((disk.provider_type, offer.provider), (disk.info.data_center_id, offer.data_center))
     return all(None in pair or pair[0] == pair[1] for pair in pairs)
 
 
-def problems_of(form: Form, offer: Offer, disks: Iterable[Disk] = ()) -> dict[str, str]:
-    """What is wrong with a form, in words, by the field.
-
-    Parameters
-    ----------
-    form : Form
-        The form.
-    offer : Offer
-        What was chosen.
-    disks : iterable of Disk
-        The account's disks, as far as they are known.
-    """
+def find_problems(form: Form, offer: Offer, disks: Iterable[Disk] = ()) -> dict[str, str]:
+    """Return messages about invalid fields, by field; `disks` are those of the account."""
     problems = {}
     if form.image == TEMPLATE_IMAGE and not form.template.strip():
-        problems["template"] = "a template of yours is needed here: its id"
+        problems["template"] = "Enter the ID of your template."
     elif offer.images and form.image not in offer.images:
-        problems["image"] = f"this offer does not have the image {sanitize(form.image)}"
-    for name, limits in limits_of(offer).items():
+        problems["image"] = f"This offer does not have the image {sanitize(form.image)}."
+    for name, limits in resource_limits(offer).items():
         size = getattr(form, SIZES[name])
-        wrong = range_errors(name, size, limits)
-        if wrong or (size is not None and size < 1):
-            problems[SIZES[name]] = wrong[0] if wrong else f"{name} is at least 1"
+        errors = range_errors(name, size, limits)
+        if errors or (size is not None and size < 1):
+            problems[SIZES[name]] = errors[0] if errors else f"{name} is at least 1"
     elsewhere = [
-        str(disk.name or disk.id)
-        for disk in disks
-        if disk.id in form.disks and not can_be_attached(disk, offer)
+        str(disk.name or disk.id) for disk in disks if disk.id in form.disks and not can_attach(disk, offer)
     ]
     if elsewhere:
-        problems["disks"] = f"{join_sanitized(elsewhere)} cannot be attached there: another place"
+        problems["disks"] = f"Cannot attach {join_sanitized(elsewhere)}: not at the location of this offer."
     return problems
 
 
-def variable_problem(name: str) -> str:
-    """What is wrong with the name of an environment variable; empty where nothing is.
+def check_variable_name(name: str) -> str:
+    """Return what is wrong with the name of an environment variable, or an empty string.
 
-    >>> variable_problem("2ND")
-    'a name is letters, digits and _, and does not begin with a digit'
+    >>> check_variable_name("2ND")
+    'Use letters, digits, and _ only, and do not begin with a digit.'
     """
     if _VARIABLE_NAME.fullmatch(name):
         return ""
     if not name:
-        return "give the variable a name first"
-    return "a name is letters, digits and _, and does not begin with a digit"
+        return "Enter a name for the variable first."
+    return "Use letters, digits, and _ only, and do not begin with a digit."
 
 
 def spec_fields(form: Form, offer: Offer, max_price_usd_hr: float) -> dict[str, object]:
-    """The form as the fields of a spec, in the order of a cell; what the offer comes with is left out.
-
-    Parameters
-    ----------
-    form : Form
-        The form.
-    offer : Offer
-        What was chosen.
-    max_price_usd_hr : float
-        What was quoted; nothing above it is agreed to.
-    """
+    """Return the form as the fields of a spec, in the order of a cell, without the offer's defaults."""
     fields: dict[str, object] = {
         "name": form.name.strip(),
         "gpu": offer.gpu_type,
@@ -246,14 +175,13 @@ def spec_fields(form: Form, offer: Offer, max_price_usd_hr: float) -> dict[str, 
         "auto_restart": form.auto_restart or None,
         "max_price": max_price_usd_hr or None,
     }
-    literal = {name: _literal(value) for name, value in fields.items()}
-    # What a reference stands for is filled in here, and nowhere else.
-    asked = {**literal, "env": dict(form.env), "jupyter_password": form.jupyter_password}
-    return {name: value for name, value in asked.items() if value not in (None, "", [], {})}
+    escaped = {name: _escape_references(value) for name, value in fields.items()}
+    # References are expanded in these two fields only.
+    complete = {**escaped, "env": dict(form.env), "jupyter_password": form.jupyter_password}
+    return {name: value for name, value in complete.items() if value not in (None, "", [], {})}
 
 
-def _literal(value: object) -> object:
-    """A value in which nothing is filled in."""
+def _escape_references(value: object) -> object:
     if isinstance(value, list):
-        return [_literal(item) for item in value]
+        return [_escape_references(item) for item in value]
     return value.replace("${", "$${") if isinstance(value, str) else value

@@ -1,5 +1,4 @@
-"""The launcher without widgets: filters, offers, choice, form, price, launch, and the pods that come of it
-(`OfferList`, `LaunchFlow` and `PodList`)."""
+"""The launcher without widgets: filters and offers, the launch flow, and the user's pods."""
 
 from __future__ import annotations
 
@@ -15,9 +14,9 @@ from primepods_magic.pods.offers import find_offers
 from primepods_magic.pods.spec.spec import PodSpec
 
 from .account import Account, read_account
-from .cell import HEAD
-from .offers import FilterResult, Filters, OfferKey, OfferList, find
-from .order import LaunchFlow, LaunchSettings
+from .cell import CELL_MAGIC
+from .flow import LaunchFlow, LaunchSettings
+from .offers import FilterResult, Filters, OfferKey, OfferList, filter_offers
 from .pods import PodList
 from .worker import SerialWorker
 
@@ -28,44 +27,15 @@ __all__ = ["LauncherModel"]
 
 
 class LauncherModel:
-    """What a launcher knows and does. Every method returns at once, whoever calls it; what comes of it is in
-    the attributes by the time that a listener is called, on a thread of the model's.
+    """The state of a launcher and its actions.
 
-    Parameters
-    ----------
-    connection : Connection
-        Where.
-    namespace : dict
-        The notebook's variables, which a cell can take secrets from.
-    settings : callable
-        Tells what holds for every launch, whenever that is asked.
+    Every method returns at once. Results are in the attributes by the time a listener is called, on the
+    model's own thread. `filter_changes` counts changes of the filters that the user did not type, and
+    `offers_error` says why the offers could not be listed.
 
-    Attributes
-    ----------
-    market : Market
-        All offers that can be rented.
-    filters : Filters
-        What is wanted.
-    filter_changes : int
-        Counts the changes of the filters that nobody typed.
-    found : Found
-        The offers that are wanted.
-    is_loading : bool
-        A newer list is being taken.
-    trouble : str
-        Why the list could not be taken; empty where it could.
-    account : Account
-        Whose it is.
-    order : Order
-        The chosen offer, the form, and how far its launch is.
-    fleet : Fleet
-        My pods.
-
-    Examples
-    --------
     >>> model = LauncherModel(connect(sandbox=True), {})                     # doctest: +SKIP
     >>> model.open()                                                         # doctest: +SKIP
-    >>> model.wait_until_idle(10), len(model.found.rows)                     # doctest: +SKIP
+    >>> model.wait_until_idle(10), len(model.results.rows)                   # doctest: +SKIP
     (True, 50)
     """
 
@@ -76,178 +46,172 @@ class LauncherModel:
         settings: Callable[[], LaunchSettings] = LaunchSettings,
     ) -> None:
         self.connection = connection
-        self._desk = SerialWorker(connection, self._show)
+        self._worker = SerialWorker(connection, self._notify_listeners)
         self._listeners: list[Callable[[], object]] = []
-        self.market = OfferList()
+        self.offer_list = OfferList()
         self.filters = Filters()
         self.filter_changes = 0
-        self.found = FilterResult()
+        self.results = FilterResult()
         self.is_loading = True
-        self.trouble = ""
+        self.offers_error = ""
         self.account = Account()
-        self._is_asking_account = False
-        self.order = LaunchFlow(
+        self._is_reading_account = False
+        self.flow = LaunchFlow(
             connection,
-            self._desk,
+            self._worker,
             namespace,
             settings,
-            on_launched=self._launched,
-            on_sold_out=self._take_list,
+            on_launched=self._poll_pods,
+            on_sold_out=self._load_offers,
         )
-        self.fleet = PodList(connection, self._desk, on_ended=self.order.ended, on_back=self._back)
+        self.pod_list = PodList(
+            connection, self._worker, on_terminated=self.flow.forget_pod, on_recovered=self._reload
+        )
 
     def listen(self, listener: Callable[[], object]) -> None:
-        """Have something called now and whenever anything may have changed, on the model's thread."""
-        self._desk.put(lambda: self._listeners.append(listener))
+        """Call `listener` now and after every change, on the model's thread."""
+        self._worker.submit(lambda: self._listeners.append(listener))
 
     def open(self) -> None:
-        """Take the list of offers, and begin to watch pods."""
-        self._desk.open()
-        self._desk.put(self._take_list)
+        """Load the offers and start watching pods."""
+        self._worker.open()
+        self._worker.submit(self._load_offers)
 
     def close(self) -> None:
-        """Stop watching and asking; the pods go on."""
-        self._desk.close()
-        self.fleet.stop()
+        """Stop watching and sending requests; pods keep running."""
+        self._worker.close()
+        self.pod_list.stop()
 
     @property
-    def is_here(self) -> bool:
-        """Whether the caller is the model's thread."""
-        return self._desk.is_here
+    def is_current_thread(self) -> bool:
+        """Return whether the caller runs on the model's thread."""
+        return self._worker.is_current_thread
 
     @property
-    def failure(self) -> str:
-        """What was raised here last and was not meant to be; empty where nothing was."""
-        return self._desk.failure
+    def internal_error(self) -> str:
+        """The type of the last unexpected exception, or an empty string."""
+        return self._worker.error
 
     def wait_until_idle(self, timeout_s: float) -> bool:
-        """Wait until everything that was asked for is done; false where that takes longer."""
-        return self._desk.wait_until_idle(timeout_s)
+        """Wait until no work is left; return False after `timeout_s`."""
+        return self._worker.wait_until_idle(timeout_s)
 
     def wait_until_read(self, timeout_s: float) -> bool:
-        """Wait until what was typed so far is in the cell; slow work is not waited for."""
+        """Wait until the cell reflects all input so far; slow work is not waited for."""
         is_read = threading.Event()
 
         def read() -> None:
-            self._check()
+            self._check_form()
             is_read.set()
 
-        self._desk.put(read)
+        self._worker.submit(read)
         return is_read.wait(timeout_s)
 
     @property
     def cell(self) -> str:
-        """The form as a ``%%pod_create`` cell; empty before an offer is chosen."""
-        return f"{HEAD}{self.order.body}" if self.order.body else ""
+        """The form as a ``%%pod_create`` cell; empty before an offer is selected."""
+        return f"{CELL_MAGIC}{self.flow.body}" if self.flow.body else ""
 
     def filter(self, **values: Any) -> None:
-        """Change what is wanted: fields of `Filters` by name."""
-        self._desk.put(lambda: self._filter(replace(self.filters, **values)))
+        """Change fields of `Filters` by name."""
+        self._worker.submit(lambda: self._apply_filters(replace(self.filters, **values)))
 
     def clear_filters(self) -> None:
-        """Want anything again."""
+        """Reset all filters."""
 
         def clear() -> None:
             self.filter_changes += 1
-            self._filter(Filters())
+            self._apply_filters(Filters())
 
-        self._desk.put(clear)
+        self._worker.submit(clear)
 
     def refresh(self) -> None:
-        """Take the list again, and ask again for whatever is not known yet."""
-        self._desk.put(self._take_list)
+        """Reload the offers, and the account and wallets."""
+        self._worker.submit(self._load_offers)
 
     def choose(self, key: OfferKey | None) -> None:
-        """Choose an offer of the list."""
-        self._desk.put(lambda: self.order.choose(self.market.get(key) if key else None))
+        """Select an offer of the list, or none."""
+        self._worker.submit(lambda: self.flow.choose(self.offer_list.get(key) if key else None))
 
     def set(self, **values: Any) -> None:
         """Change fields of the form by name."""
-        self._desk.put(lambda: self.order.set(**values))
+        self._worker.submit(lambda: self.flow.set(**values))
 
     def review(self) -> None:
-        """Find out what a launch would do, by the form as it is now."""
+        """Plan a launch of the form as it is now."""
 
         def check_and_review() -> None:
-            self._check()
-            self.order.review()
+            self._check_form()
+            self.flow.review()
 
-        self._desk.put(check_and_review)
+        self._worker.submit(check_and_review)
 
     def launch(self) -> None:
-        """Carry out what the summary says, where nothing stands in the way by now."""
+        """Launch the reviewed plan, unless a problem has appeared since."""
 
         def check_and_launch() -> None:
-            self._check()
-            self.order.launch()
+            self._check_form()
+            self.flow.launch()
 
-        self._desk.put(check_and_launch)
+        self._worker.submit(check_and_launch)
 
     def do(self, action: Callable[..., object], *args: Any) -> None:
-        """Have a method of `order` or `fleet` called.
+        """Call a method of `flow` or `pod_list` on the model's thread."""
+        self._worker.submit(lambda: action(*args))
 
-        Parameters
-        ----------
-        action : callable
-            The method.
-        *args
-            What it is given.
-        """
-        self._desk.put(lambda: action(*args))
+    def _check_form(self) -> None:
+        self.flow.check(self.account, self.pod_list.pods)
 
-    def _check(self) -> None:
-        self.order.check(self.account, self.fleet.pods)
-
-    def _show(self) -> None:
-        self._check()
+    def _notify_listeners(self) -> None:
+        self._check_form()
         for listener in self._listeners:
             listener()
 
-    def _filter(self, filters: Filters) -> None:
+    def _apply_filters(self, filters: Filters) -> None:
         self.filters = filters
-        self.found = find(self.market, filters)
+        self.results = filter_offers(self.offer_list, filters)
 
-    def _take_list(self) -> None:
+    def _load_offers(self) -> None:
         self.is_loading = True
-        self._desk.send(self._read_offers, self._list_came)
-        if self.market.taken_at is not None or self.trouble:
-            self._read_the_rest()
+        self._worker.run_slow(self._read_offers, self._store_offers)
+        if self.offer_list.taken_at is not None or self.offers_error:
+            self._load_rest()
 
     def _read_offers(self) -> list[Offer]:
         return find_offers(self.connection.client, PodSpec())
 
-    def _list_came(self, done: Future[list[Offer]]) -> None:
-        is_first = self.market.taken_at is None and not self.trouble
+    def _store_offers(self, done: Future[list[Offer]]) -> None:
+        is_first = self.offer_list.taken_at is None and not self.offers_error
         error = done.exception()
         self.is_loading = False
         if error is not None:
-            self.trouble = error_words(error)
+            self.offers_error = error_words(error)
         else:
-            self.trouble = ""
-            self.market = OfferList.read(done.result(), self.connection.now())
-            self.order.follow(self.market)
-            self._filter(self.filters)
+            self.offers_error = ""
+            self.offer_list = OfferList.read(done.result(), self.connection.now())
+            self.flow.update_offer(self.offer_list)
+            self._apply_filters(self.filters)
         if is_first:
-            # What is looked for first comes first.
-            self._read_the_rest()
+            # Offers first: the user is waiting for them.
+            self._load_rest()
 
-    def _read_the_rest(self) -> None:
-        if not self._is_asking_account:
-            self._is_asking_account = True
-            self._desk.send(lambda: read_account(self.connection), self._account_came)
+    def _load_rest(self) -> None:
+        if not self._is_reading_account:
+            self._is_reading_account = True
+            self._worker.run_slow(lambda: read_account(self.connection), self._store_account)
         if not self.connection.is_closed:
-            self.fleet.watch()
-            self.fleet.read_wallets()
+            self.pod_list.watch()
+            self.pod_list.read_wallets()
 
-    def _account_came(self, done: Future[Account]) -> None:
-        self._is_asking_account = False
+    def _store_account(self, done: Future[Account]) -> None:
+        self._is_reading_account = False
         if done.exception() is None:
             self.account = done.result()
 
-    def _launched(self) -> None:
-        self.fleet.look_soon()
+    def _poll_pods(self) -> None:
+        self.pod_list.poll_soon()
 
-    def _back(self) -> None:
-        """The service answers again: what could not be asked is asked now."""
-        if self.trouble or self.account.trouble:
-            self._take_list()
+    def _reload(self) -> None:
+        """Load again what failed while the service did not respond."""
+        if self.offers_error or self.account.error:
+            self._load_offers()

@@ -1,4 +1,4 @@
-"""Finding: all offers that can be rented, as they were when the list was taken, and those that are wanted."""
+"""The available offers, and the filters that select some of them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from primepods_magic.api.validation.bounds import plain_number
 from primepods_magic.pods.offers import NO_USD_PRICE, SOLD_OUT, mismatches, quote
 from primepods_magic.pods.spec.spec import PodSpec
 
-__all__ = ["SHOWN", "FilterResult", "Filters", "OfferKey", "OfferList", "PricedOffer", "find"]
+__all__ = ["MAX_SHOWN", "FilterResult", "Filters", "OfferKey", "OfferList", "PricedOffer", "filter_offers"]
 
-SHOWN = 50
-"""More rows are not read; a filter is better for that."""
+MAX_SHOWN = 50
+"""Filters are better than reading more rows."""
 
-_AS_IT_IS = PodSpec()
-_TOLD = ("gpu_type", "region", "country", "provider", "security", "socket")
+_NO_REQUIREMENTS = PodSpec()
+_FILTER_FIELDS = ("gpu_type", "region", "country", "provider", "security", "socket")
 
-# No word is as long as that; longer text is not kept.
-_LONGEST_WORD = 200
+# Longer text is cut before matching, so that the cache stays small.
+_MAX_TEXT_LENGTH = 200
 
 
 class OfferKey(NamedTuple):
-    """What tells offers apart, also in another list; a cloud id alone does not."""
+    """The identity of an offer across lists; a cloud id alone is not unique."""
 
     provider: str | None
     cloud_id: str | None
@@ -45,7 +45,7 @@ class OfferKey(NamedTuple):
 
     @classmethod
     def of(cls, offer: Offer) -> OfferKey:
-        """The key of an offer."""
+        """Return the key of an offer."""
         return cls(
             offer.provider,
             offer.cloud_id,
@@ -61,40 +61,28 @@ class OfferKey(NamedTuple):
 
 @dataclass(frozen=True)
 class PricedOffer:
-    """An offer that can be rented, and what it costs an hour as it is, in USD."""
+    """An available offer, and its price with default sizes, in USD per hour."""
 
     offer: Offer
     price_usd_hr: float
 
     @property
     def price_gpu_usd_hr(self) -> float:
-        """USD per hour for each GPU."""
+        """The price in USD per hour and GPU."""
         return self.price_usd_hr / (self.offer.gpu_count or 1)
 
 
 @dataclass(frozen=True)
 class Filters:
-    """What is wanted, as it was typed or chosen; what is empty is not asked for.
+    """The filters as entered; empty ones match every offer.
 
-    Parameters
-    ----------
-    gpu : str
-        A part of a GPU type: ``h100`` finds ``H100_80GB``.
-    count : int
-        GPUs in the machine.
-    place : str
-        A country such as ``NO``, or a part of a region or data center.
-    provider, security, socket : str
-        Exactly these.
-    is_spot : bool
-        Spot machines only, else those that nobody can reclaim.
-    max_price : str
-        At most so many USD per hour.
+    `gpu` is a part of a GPU type, `location` a country or a part of a region or data center, and `max_price`
+    USD per hour. Without `is_spot` only on-demand offers match.
     """
 
     gpu: str = ""
     count: int = 0
-    place: str = ""
+    location: str = ""
     provider: str = ""
     security: str = ""
     socket: str = ""
@@ -104,16 +92,9 @@ class Filters:
 
 @dataclass(frozen=True)
 class OfferList:
-    """Offers, cheapest first.
+    """Available offers with a price in USD, cheapest first, and counts of those that were left out.
 
-    Parameters
-    ----------
-    listed : tuple of Listed
-        What can be rented for USD.
-    sold_out, unpriced, undescribed : int
-        How many cannot: no machine left, no price in USD, not described well enough.
-    taken_at : datetime, optional
-        When the list was taken, by the service's clock; ``None`` before there is one.
+    `taken_at` is the time of the list by the service's clock, or None before the first one.
     """
 
     listed: tuple[PricedOffer, ...] = ()
@@ -124,157 +105,139 @@ class OfferList:
 
     @classmethod
     def read(cls, offers: Iterable[Offer], taken_at: datetime) -> OfferList:
-        """The market that a list of offers is."""
+        """Price, sort, and count the offers of a response."""
         listed: list[PricedOffer] = []
         sold_out = unpriced = undescribed = 0
         for offer in offers:
-            # As if it was asked for by its id: spot offers are chosen so, too.
-            hindrances = mismatches(offer, _AS_IT_IS.model_copy(update={"cloud_id": offer.cloud_id}))
-            if SOLD_OUT in hindrances:
+            # Requesting the offer by its id also allows spot offers.
+            reasons = mismatches(offer, _NO_REQUIREMENTS.model_copy(update={"cloud_id": offer.cloud_id}))
+            if SOLD_OUT in reasons:
                 sold_out += 1
-            elif NO_USD_PRICE in hindrances:
+            elif NO_USD_PRICE in reasons:
                 unpriced += 1
-            elif hindrances:
+            elif reasons:
                 undescribed += 1
-            elif (price_usd_hr := quote(offer, _AS_IT_IS).price_usd_hr) > 0:
+            elif (price_usd_hr := quote(offer, _NO_REQUIREMENTS).price_usd_hr) > 0:
                 listed.append(PricedOffer(offer, price_usd_hr))
             else:
-                # Nobody gives machines away, and nothing would be a ceiling for it.
+                # A price of 0 is a mistake, and would leave no ceiling.
                 unpriced += 1
         listed.sort(key=lambda row: (row.price_usd_hr, row.offer.provider or "", row.offer.cloud_id or ""))
         return cls(tuple(listed), sold_out, unpriced, undescribed, taken_at)
 
     def get(self, key: OfferKey) -> PricedOffer | None:
-        """The offer of this key, where there is one."""
+        """Return the offer with this key, if it is listed."""
         return next((row for row in self.listed if OfferKey.of(row.offer) == key), None)
 
-    def words(self, name: str) -> tuple[str, ...]:
-        """What the offers say in a field, each word once, in order."""
-        return self._words[name]
+    def values(self, name: str) -> tuple[str, ...]:
+        """Return the distinct values of a field, sorted."""
+        return self._values_by_field[name]
 
     @cached_property
-    def _words(self) -> dict[str, tuple[str, ...]]:
-        said = {name: {getattr(row.offer, name) for row in self.listed} for name in _TOLD}
+    def _values_by_field(self) -> dict[str, tuple[str, ...]]:
+        fields = {name: {getattr(row.offer, name) for row in self.listed} for name in _FILTER_FIELDS}
         return {
-            name: tuple(sorted(word for word in words if word and word == sanitize(word)))
-            for name, words in said.items()
+            name: tuple(sorted(value for value in values if value and value == sanitize(value)))
+            for name, values in fields.items()
         }
 
     @cached_property
     def counts(self) -> tuple[int, ...]:
-        """The numbers of GPUs that there are."""
+        """The distinct numbers of GPUs, sorted."""
         return tuple(sorted({row.offer.gpu_count for row in self.listed if row.offer.gpu_count}))
 
 
 @dataclass(frozen=True)
 class FilterResult:
-    """What the filters leave.
-
-    Parameters
-    ----------
-    rows : tuple of Listed
-        The first `SHOWN` of them, cheapest first.
-    total : int
-        How many there are.
-    problems : mapping of str to str
-        What is wrong with a filter, in words, by its name.
-    """
+    """The first `MAX_SHOWN` matches, their total, and messages about invalid filters."""
 
     rows: tuple[PricedOffer, ...] = ()
     total: int = 0
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
-def find(market: OfferList, filters: Filters) -> FilterResult:
-    """The offers that are wanted.
+def filter_offers(offer_list: OfferList, filters: Filters) -> FilterResult:
+    """Return the offers that match all filters, or none if a filter is invalid.
 
-    Parameters
-    ----------
-    market : Market
-        What there is.
-    filters : Filters
-        What is wanted. One that cannot be read leaves nothing.
-
-    Examples
-    --------
-    >>> find(OfferList(), Filters(max_price="cheap")).problems
-    {'max_price': 'a price is a number, such as 2.50'}
+    >>> filter_offers(OfferList(), Filters(max_price="cheap")).problems
+    {'max_price': 'Enter a number, such as 2.50.'}
     """
     problems = {}
-    wanted = set(_gpu_types(market, filters.gpu))
-    if filters.gpu.strip() and not wanted and market.listed:
-        known = (*market.words("gpu_type"), *GPU_TYPES)
-        known = (*map(_model_of, known), *known)
-        problems["gpu"] = f"nobody offers '{filters.gpu.strip()}' now{did_you_mean(filters.gpu, known)}"
-    most = _price(filters.max_price)
-    if most is None:
-        problems["max_price"] = "a price is a number, such as 2.50"
-    is_there = _place_test(market, filters.place)
+    gpu_types = set(_match_gpu_types(offer_list, filters.gpu))
+    if filters.gpu.strip() and not gpu_types and offer_list.listed:
+        known = (*offer_list.values("gpu_type"), *GPU_TYPES)
+        known = (*map(_strip_memory, known), *known)
+        problems["gpu"] = f"No offers for '{filters.gpu.strip()}' now{did_you_mean(filters.gpu, known)}"
+    max_usd_hr = _parse_max_price(filters.max_price)
+    if max_usd_hr is None:
+        problems["max_price"] = "Enter a number, such as 2.50."
+    is_there = _make_location_test(offer_list, filters.location)
     if is_there is None:
-        known = (*market.words("region"), *market.words("country"), *REGIONS)
-        problems["place"] = (
-            f"there is no region or country '{filters.place.strip()}'{did_you_mean(filters.place, known)}"
-        )
-    if problems or most is None or is_there is None:
+        known = (*offer_list.values("region"), *offer_list.values("country"), *REGIONS)
+        location = filters.location.strip()
+        problems["location"] = f"Unknown region or country '{location}'{did_you_mean(location, known)}"
+    if problems or max_usd_hr is None or is_there is None:
         return FilterResult(problems=problems)
     rows = [
         row
-        for row in market.listed
-        if row.offer.gpu_type in wanted
+        for row in offer_list.listed
+        if row.offer.gpu_type in gpu_types
         and bool(row.offer.is_spot) == filters.is_spot
-        and row.price_usd_hr <= most
+        and row.price_usd_hr <= max_usd_hr
         and filters.count in (0, row.offer.gpu_count)
         and filters.provider in ("", row.offer.provider)
         and filters.security in ("", row.offer.security)
         and filters.socket in ("", row.offer.socket)
         and is_there(row.offer)
     ]
-    return FilterResult(tuple(rows[:SHOWN]), len(rows))
+    return FilterResult(tuple(rows[:MAX_SHOWN]), len(rows))
 
 
-def _gpu_types(market: OfferList, text: str) -> tuple[str, ...]:
-    wanted = _folded(text)
-    known = market.words("gpu_type")
-    # Whoever names a model or a type in full, as in A40, does not want those whose names go on, as A4000.
-    named = tuple(
-        gpu_type for gpu_type in known if wanted in (_folded(gpu_type), _folded(_model_of(gpu_type)))
+def _match_gpu_types(offer_list: OfferList, text: str) -> tuple[str, ...]:
+    wanted = _fold_text(text)
+    known = offer_list.values("gpu_type")
+    # A complete model or type, such as A40, does not match longer names, such as A4000.
+    exact = tuple(
+        gpu_type
+        for gpu_type in known
+        if wanted in (_fold_text(gpu_type), _fold_text(_strip_memory(gpu_type)))
     )
-    return named or tuple(gpu_type for gpu_type in known if wanted in _folded(gpu_type))
+    return exact or tuple(gpu_type for gpu_type in known if wanted in _fold_text(gpu_type))
 
 
-def _model_of(gpu_type: str) -> str:
-    """A GPU type without its memory, which few type."""
+def _strip_memory(gpu_type: str) -> str:
+    """Return a GPU type without its memory."""
     return re.sub(r"_\d+GB$", "", gpu_type)
 
 
-def _place_test(market: OfferList, text: str) -> Callable[[Offer], bool] | None:
-    """Whether an offer is where it is wanted; ``None`` where there is no such place."""
-    wanted = _folded(text)
+def _make_location_test(offer_list: OfferList, text: str) -> Callable[[Offer], bool] | None:
+    """Return a test of an offer's location, or None if the location is unknown."""
+    wanted = _fold_text(text)
     if not wanted:
         return lambda offer: True
-    if wanted in map(_folded, market.words("country")):
-        return lambda offer: _folded(offer.country) == wanted
+    if wanted in map(_fold_text, offer_list.values("country")):
+        return lambda offer: _fold_text(offer.country) == wanted
 
     def is_there(offer: Offer) -> bool:
-        return wanted in _folded(offer.region) or wanted in _folded(offer.data_center)
+        return wanted in _fold_text(offer.region) or wanted in _fold_text(offer.data_center)
 
-    is_known = any(is_there(row.offer) for row in market.listed) or any(
-        wanted in _folded(region) for region in REGIONS
+    is_known = any(is_there(row.offer) for row in offer_list.listed) or any(
+        wanted in _fold_text(region) for region in REGIONS
     )
-    return is_there if is_known or not market.listed else None
+    return is_there if is_known or not offer_list.listed else None
 
 
-def _price(text: str) -> float | None:
-    """The price in a text; infinite where there is no text, ``None`` where it is no price."""
-    said = text.strip().removeprefix("$").removesuffix("/h").strip()
-    if not said:
+def _parse_max_price(text: str) -> float | None:
+    """Return a price in USD per hour: infinite for empty text, None if invalid."""
+    number = text.strip().removeprefix("$").removesuffix("/h").strip()
+    if not number:
         return math.inf
-    price = plain_number(said)
+    price = plain_number(number)
     return price if price is not None and 0 < price < math.inf else None
 
 
-def _folded(text: str | None) -> str:
-    return _fold_short((text or "")[:_LONGEST_WORD])
+def _fold_text(text: str | None) -> str:
+    return _fold_short((text or "")[:_MAX_TEXT_LENGTH])
 
 
 @lru_cache(maxsize=4096)

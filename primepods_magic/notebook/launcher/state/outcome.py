@@ -1,4 +1,4 @@
-"""What came of a launch, in words that are exact about what was created and is billed."""
+"""The outcome of a launch: what was created and what is billed."""
 
 from __future__ import annotations
 
@@ -18,28 +18,16 @@ from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.pod import Pod
 
-__all__ = ["LaunchOutcome", "failure", "success"]
+__all__ = ["LaunchOutcome", "failed_launch", "successful_launch"]
 
-# After these nothing was created, unless they say that a pod may be billed.
+# After these nothing was created, unless the error says that a pod may be billed.
 _NOTHING_CREATED = (InvalidRequest, LaunchRefused, NameInUse, RequestRefused, ServiceUnavailable)
 _SAYS_WHAT_IS_BILLED = (BudgetExceeded, PodFailed)
 
 
 @dataclass(frozen=True)
 class LaunchOutcome:
-    """What came of the last attempt.
-
-    Parameters
-    ----------
-    text : str
-        In words.
-    is_failure : bool
-        There is no pod, or nobody knows.
-    may_be_billed : bool
-        There may be a pod all the same: this has to be read.
-    pod_id : str
-        Which pod there is.
-    """
+    """The outcome of the last launch; one that `may_be_billed` stays visible until it is resolved."""
 
     text: str
     is_failure: bool = False
@@ -47,42 +35,31 @@ class LaunchOutcome:
     pod_id: str = ""
 
 
-def success(pod: Pod) -> LaunchOutcome:
-    """There is a pod.
-
-    Parameters
-    ----------
-    pod : Pod
-        The pod.
-    """
+def successful_launch(pod: Pod) -> LaunchOutcome:
+    """Build the outcome of a launch that returned a pod."""
     name = sanitize(pod.name)
     if not pod.is_new:
-        return LaunchOutcome(f"'{name}' is there already; nothing was created", pod_id=pod.id)
+        return LaunchOutcome(f"'{name}' already exists. Nothing was created.", pod_id=pod.id)
     price = "" if pod.price_usd_hr is None else f" at {format_usd_hr(pod.price_usd_hr)}"
-    return LaunchOutcome(f"'{name}' is rented{price}; it is below, among your pods", pod_id=pod.id)
+    return LaunchOutcome(f"Launched '{name}'{price}. It is listed under Your pods.", pod_id=pod.id)
 
 
-def failure(error: BaseException, *, was_sent: bool) -> LaunchOutcome:
-    """There is none, or nobody knows.
+def failed_launch(error: BaseException, *, was_sent: bool) -> LaunchOutcome:
+    """Build the outcome of a launch that failed or whose result is unknown.
 
-    Parameters
-    ----------
-    error : BaseException
-        Why.
-    was_sent : bool
-        A create may have been sent.
+    `was_sent` says that a create request may have been sent.
     """
-    # What others say of their errors may repeat what was sent.
-    text = str(error) if isinstance(error, PodsError) else f"{type(error).__name__} broke it off"
+    # Messages of other errors may repeat what was sent.
+    text = str(error) if isinstance(error, PodsError) else f"{type(error).__name__} interrupted the launch"
     text = text.rstrip(".")
     may_be_billed = isinstance(error, PodsError) and error.may_be_billed
     if not was_sent or (isinstance(error, _NOTHING_CREATED) and not may_be_billed):
         created = "" if "created" in text else "Nothing was created. "
-        return LaunchOutcome(f"{text}. {created}Nothing is billed for it.", is_failure=True)
+        return LaunchOutcome(f"{text}. {created}Nothing is billed.", is_failure=True)
     if may_be_billed or isinstance(error, _SAYS_WHAT_IS_BILLED):
         return LaunchOutcome(f"{text}.", is_failure=True, may_be_billed=True)
     return LaunchOutcome(
-        f"{text}. A pod may exist and be billed: look among your pods below, or with '%pods ls'.",
+        f"{text}. A pod may exist and be billed. Check your pods below, or run '%pods ls'.",
         is_failure=True,
         may_be_billed=True,
     )

@@ -1,4 +1,4 @@
-"""My pods: watched while the launcher is open; their logs, their end, and what all of it costs."""
+"""The user's pods: polled while the launcher is open, with logs, termination, and costs."""
 
 from __future__ import annotations
 
@@ -24,75 +24,54 @@ if TYPE_CHECKING:
 
 __all__ = ["PodList"]
 
-_LOG_LINES, _LOG_CHARACTERS = 200, 40_000
-_ENDED_SHOWN = 5
-# It takes several requests, and says nothing new before something has happened or time has passed.
-_WALLETS_EVERY = timedelta(minutes=5)
+_MAX_LOG_LINES, _MAX_LOG_CHARACTERS = 200, 40_000
+_MAX_TERMINATED_SHOWN = 5
+# Reading wallets takes several requests, and they change only with pods or with time.
+_WALLETS_INTERVAL = timedelta(minutes=5)
 
 
 class PodList:
-    """Pods of mine. Every method belongs to the thread of the desk.
+    """The user's pods; call every method on the worker's thread.
 
-    Parameters
-    ----------
-    connection : Connection
-        Where.
-    desk : Desk
-        Does the slow work.
-    on_ended : callable
-        Is called with the id of a pod that was ended here and is verified to be gone.
-    on_back : callable
-        Is called when the service answers again.
-
-    Attributes
-    ----------
-    snapshot : Snapshot, optional
-        What is known of the pods; ``None`` before the first look.
-    logs : dict of str to str
-        The logs that are shown, by the pods' ids; empty while they are being read.
-    asking, ending : set of str
-        Ids of pods whose end has to be agreed to, or is under way.
-    ended : tuple of Removal
-        What was ended here, the latest first, and what it cost.
-    refusals : dict of str to str
-        Why a pod could not be ended, or its logs not be read, by its id.
-    wallets : tuple of WalletState
-        Burn rate, this month and balance of my wallet and my teams'.
+    `logs` has the logs that are shown, empty while loading. `confirming` and `terminating` are ids of pods
+    whose termination waits for confirmation or is in progress. `terminated` has the latest results first.
+    `errors` has the latest error of each pod. `on_terminated` receives the id of each pod verified to be
+    gone, and `on_recovered` is called when the service responds again.
     """
 
     def __init__(
         self,
         connection: Connection,
-        desk: SerialWorker,
+        worker: SerialWorker,
         *,
-        on_ended: Callable[[str], object],
-        on_back: Callable[[], object],
+        on_terminated: Callable[[str], object],
+        on_recovered: Callable[[], object],
     ) -> None:
-        self._on_ended = on_ended
-        self._on_back = on_back
+        self._on_terminated = on_terminated
+        self._on_recovered = on_recovered
         self._connection = connection
-        self._desk = desk
+        self._worker = worker
         self._watch: Watch | None = None
         self._is_stopped = False
-        self._reading: set[str] = set()
+        self._loading_logs: set[str] = set()
         self._is_reading_wallets = False
         self._wallets_at: datetime | None = None
         self.snapshot: Snapshot | None = None
         self.logs: dict[str, str] = {}
-        self.asking: set[str] = set()
-        self.ending: set[str] = set()
-        self.ended: tuple[TerminationResult, ...] = ()
-        self.refusals: dict[str, str] = {}
+        self.confirming: set[str] = set()
+        self.terminating: set[str] = set()
+        self.terminated: tuple[TerminationResult, ...] = ()
+        self.errors: dict[str, str] = {}
         self.wallets: tuple[WalletState, ...] = ()
 
     @property
     def pods(self) -> tuple[PodDetails, ...]:
-        """The pods as last seen, without those that were ended here since and are verified to be gone."""
-        gone = {removal.id for removal in self.ended if removal.outcome == GONE}
+        """The pods of the last snapshot, without those that were terminated here and are gone."""
+        gone = {result.id for result in self.terminated if result.outcome == GONE}
         return tuple(pod for pod in self.snapshot.pods if pod.id not in gone) if self.snapshot else ()
 
     def watch(self) -> None:
-        """Watch all of them, new ones included, where that is not done already."""
+        """Start watching all pods, including new ones, unless that is running already."""
         if self._is_stopped or (self._watch is not None and not self._watch.has_ended):
             return
         is_mine = belonging(self._connection)
@@ -101,73 +80,74 @@ class PodList:
             try:
                 return is_mine(pod)
             except PodsError:
-                # Whose it is could not be asked now; the next look asks again.
+                # The owner could not be read now; the next poll asks again.
                 return False
 
         self._watch = self._connection.poller.watch(
             self.snapshot.pods if self.snapshot else (),
-            lambda snapshot: self._desk.put(lambda: self._saw(snapshot)),
+            lambda snapshot: self._worker.submit(lambda: self._store_snapshot(snapshot)),
             joins=joins,
             is_over=lambda snapshot: False,
             at_once=True,
         )
 
     def stop(self) -> None:
-        """Stop watching for good, once nothing is done on the desk any more."""
+        """Stop watching for good; call after the worker is closed."""
         self._is_stopped = True
         if self._watch is not None:
             self._watch.close()
 
     def wallet(self, team_id: str | None) -> WalletState | None:
-        """The wallet that pays for a team, or my own; ``None`` where it is not known."""
+        """Return the wallet of a team, or the user's own for None; None if unknown."""
         return next((wallet for wallet in self.wallets if wallet.team_id == team_id), None)
 
-    def look_soon(self) -> None:
-        """Something has happened: look now."""
+    def poll_soon(self) -> None:
+        """Poll the pods and the wallets now."""
         if self._watch is not None and not self._watch.has_ended:
             self._connection.poller.look_soon()
         self.read_wallets()
 
-    def show_logs(self, pod_id: str) -> None:
-        """Show the end of a pod's logs, or hide them again."""
-        self.refusals.pop(pod_id, None)
+    def toggle_logs(self, pod_id: str) -> None:
+        """Show the end of a pod's logs, or hide them."""
+        self.errors.pop(pod_id, None)
         if self.logs.pop(pod_id, None) is None:
             self.logs[pod_id] = ""
             self._read_logs(pod_id)
 
-    def ask(self, pod_id: str) -> None:
-        """Ask whether a pod is to be ended."""
-        self.refusals.pop(pod_id, None)
-        self.asking.add(pod_id)
+    def request_termination(self, pod_id: str) -> None:
+        """Ask for confirmation before terminating a pod."""
+        self.errors.pop(pod_id, None)
+        self.confirming.add(pod_id)
 
-    def keep(self, pod_id: str) -> None:
-        """Do not end it."""
-        self.asking.discard(pod_id)
+    def cancel_termination(self, pod_id: str) -> None:
+        """Withdraw a request for termination."""
+        self.confirming.discard(pod_id)
 
-    def end(self, pod_id: str) -> None:
-        """End it, as was agreed to."""
+    def terminate(self, pod_id: str) -> None:
+        """Terminate a pod, if that was requested before."""
         pod = next((pod for pod in self.pods if pod.id == pod_id), None)
-        if pod is None or pod_id not in self.asking:
+        if pod is None or pod_id not in self.confirming:
             return
-        self.asking.discard(pod_id)
-        self.ending.add(pod_id)
-        self._desk.send(
-            lambda: terminate_pods(self._connection, [pod])[0], lambda done: self._ended(done, pod_id)
+        self.confirming.discard(pod_id)
+        self.terminating.add(pod_id)
+        self._worker.run_slow(
+            lambda: terminate_pods(self._connection, [pod])[0],
+            lambda done: self._store_termination(done, pod_id),
         )
 
     def read_wallets(self) -> None:
-        """Ask what there is to spend and what is being spent."""
+        """Read balances and burn rates in the background."""
         if not self._is_reading_wallets:
             self._is_reading_wallets = True
-            self._desk.send(lambda: overview(self._connection), self._wallets_came)
+            self._worker.run_slow(lambda: overview(self._connection), self._store_wallets)
 
-    def _wallets_came(self, done: Future[Overview]) -> None:
+    def _store_wallets(self, done: Future[Overview]) -> None:
         self._is_reading_wallets = False
         self._wallets_at = self._connection.now()
         if done.exception() is None:
             self.wallets = done.result().wallets
 
-    def _saw(self, snapshot: Snapshot) -> None:
+    def _store_snapshot(self, snapshot: Snapshot) -> None:
         self.snapshot = snapshot
         for pod_id in list(self.logs):
             pod = next((pod for pod in snapshot.pods if pod.id == pod_id), None)
@@ -176,44 +156,44 @@ class PodList:
             elif not pod.is_settled or any(change.pod is pod for change in snapshot.changes):
                 self._read_logs(pod_id)
         if any(change.kind is ChangeKind.BACK for change in snapshot.changes):
-            self._on_back()
-        is_old = self._wallets_at is not None and snapshot.as_of - self._wallets_at > _WALLETS_EVERY
-        # What a pod costs an hour depends on its state.
+            self._on_recovered()
+        is_old = self._wallets_at is not None and snapshot.as_of - self._wallets_at > _WALLETS_INTERVAL
+        # The hourly cost of a pod depends on its state.
         if is_old or any(change.is_of_state for change in snapshot.changes):
             self.read_wallets()
 
     def _read_logs(self, pod_id: str) -> None:
-        if pod_id in self._reading:
+        if pod_id in self._loading_logs:
             return
-        self._reading.add(pod_id)
+        self._loading_logs.add(pod_id)
         client = self._connection.client
-        self._desk.send(
-            lambda: client.pod_logs(pod_id, tail=_LOG_LINES), lambda done: self._logs_came(done, pod_id)
+        self._worker.run_slow(
+            lambda: client.pod_logs(pod_id, tail=_MAX_LOG_LINES), lambda done: self._store_logs(done, pod_id)
         )
 
-    def _logs_came(self, done: Future[str], pod_id: str) -> None:
-        self._reading.discard(pod_id)
+    def _store_logs(self, done: Future[str], pod_id: str) -> None:
+        self._loading_logs.discard(pod_id)
         if pod_id not in self.logs:
             return
         error = done.exception()
         if error is None:
-            text = "\n".join(done.result().splitlines()[-_LOG_LINES:])
-            self.logs[pod_id] = text[-_LOG_CHARACTERS:] or "no logs yet"
-            self.refusals.pop(pod_id, None)
+            text = "\n".join(done.result().splitlines()[-_MAX_LOG_LINES:])
+            self.logs[pod_id] = text[-_MAX_LOG_CHARACTERS:] or "No logs yet"
+            self.errors.pop(pod_id, None)
         else:
-            self.refusals[pod_id] = f"the logs cannot be read: {sanitize(error_words(error))}"
+            self.errors[pod_id] = f"Could not read the logs: {sanitize(error_words(error))}"
             if not self.logs[pod_id]:
                 del self.logs[pod_id]
 
-    def _ended(self, done: Future[TerminationResult], pod_id: str) -> None:
-        self.ending.discard(pod_id)
+    def _store_termination(self, done: Future[TerminationResult], pod_id: str) -> None:
+        self.terminating.discard(pod_id)
         error = done.exception()
         if error is not None:
-            self.refusals[pod_id] = f"not ended: {sanitize(error_words(error))}"
+            self.errors[pod_id] = f"Not terminated: {sanitize(error_words(error))}"
         else:
-            removal = done.result()
-            self.ended = (removal, *self.ended)[:_ENDED_SHOWN]
-            if removal.outcome == GONE:
+            result = done.result()
+            self.terminated = (result, *self.terminated)[:_MAX_TERMINATED_SHOWN]
+            if result.outcome == GONE:
                 self.logs.pop(pod_id, None)
-                self._on_ended(pod_id)
-        self.look_soon()
+                self._on_terminated(pod_id)
+        self.poll_soon()

@@ -1,4 +1,4 @@
-"""One thread on which everything of a launcher happens, one thing after another."""
+"""The single thread on which a launcher changes its state."""
 
 from __future__ import annotations
 
@@ -18,109 +18,89 @@ logger = logging.getLogger(__name__)
 
 
 class SerialWorker:
-    """A thread with a queue of small things to do; slow work is done on threads beside it.
+    """A thread with a queue of short tasks; slow work runs on background threads.
 
-    Whoever calls from outside only puts something on the desk and goes on, which takes microseconds: a
-    callback of a widget may run on the kernel's own thread. What has piled up is done in one go, and is shown
-    once: keys that are typed faster than a table can be drawn cost one drawing.
-
-    Parameters
-    ----------
-    owner : object
-        Whose `primepods_magic.pods.support.background.finish` waits for the slow work.
-    show : callable
-        Is called on the thread after what was done.
-
-    Attributes
-    ----------
-    failure : str
-        What was raised last and was not meant to be; empty where nothing was.
+    Submitting takes microseconds, as widget callbacks may run on the kernel's own thread. Queued tasks run in
+    one batch, and `show` is called once after it: fast typing costs one redraw. `error` names the type of the
+    last unexpected exception.
     """
 
     def __init__(self, owner: object, show: Callable[[], object]) -> None:
         self._owner = owner
         self._show = show
         self._queue: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="primepods-launcher", daemon=True)
+        self._thread = threading.Thread(target=self._run_tasks, name="primepods-launcher", daemon=True)
         self._changed = threading.Condition()
-        self._open_work = 0
+        self._pending = 0
         self._is_closed = False
-        self.failure = ""
+        self.error = ""
 
     def open(self) -> None:
-        """Begin."""
+        """Start the thread."""
         self._thread.start()
 
     @property
-    def is_here(self) -> bool:
-        """Whether the caller is the thread of the desk."""
+    def is_current_thread(self) -> bool:
+        """Return whether the caller runs on the worker's thread."""
         return threading.current_thread() is self._thread
 
-    def put(self, work: Callable[[], object]) -> None:
-        """Have something done, soon and in order. After `close` nothing is done any more."""
+    def submit(self, task: Callable[[], object]) -> None:
+        """Queue a short task; ignored after `close`."""
         with self._changed:
             if self._is_closed:
                 return
-            self._open_work += 1
-        self._queue.put(work)
+            self._pending += 1
+        self._queue.put(task)
 
-    def send(self, work: Callable[[], T], then: Callable[[Future[T]], object]) -> None:
-        """Have slow work done on a thread beside the desk, and what comes of it looked at here.
-
-        Parameters
-        ----------
-        work : callable
-            The work.
-        then : callable
-            Is given what came of it, on the thread of the desk.
-        """
+    def run_slow(self, work: Callable[[], T], then: Callable[[Future[T]], object]) -> None:
+        """Run slow work in the background, then pass its future to `then` on the worker's thread."""
         with self._changed:
             if self._is_closed:
                 return
-            self._open_work += 1
+            self._pending += 1
 
-        def came(done: Future[T]) -> None:
-            self.put(lambda: then(done))
-            self._have_done(1)
+        def submit_result(done: Future[T]) -> None:
+            self.submit(lambda: then(done))
+            self._mark_done(1)
 
-        run_in_background(self._owner, work).add_done_callback(came)
+        run_in_background(self._owner, work).add_done_callback(submit_result)
 
     def wait_until_idle(self, timeout_s: float) -> bool:
-        """Wait until there is nothing left to do, here or beside; false where that takes longer."""
+        """Wait until no task or slow work is left; return False after `timeout_s`."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._open_work or self._is_closed, timeout_s)
+            return self._changed.wait_for(lambda: not self._pending or self._is_closed, timeout_s)
 
     def close(self, timeout_s: float = 5.0) -> None:
-        """Do nothing any more, and wait until the thread has ended."""
+        """Discard all tasks and wait for the thread to end."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()
         self._queue.put(None)
-        if self._thread.is_alive() and not self.is_here:
+        if self._thread.is_alive() and not self.is_current_thread:
             self._thread.join(timeout_s)
 
-    def _run(self) -> None:
+    def _run_tasks(self) -> None:
         while not self._is_closed:
-            work, count = self._queue.get(), 0
-            while work is not None:
-                self._guard(work)
+            task, count = self._queue.get(), 0
+            while task is not None:
+                self._run_safely(task)
                 count += 1
-                # What has piled up meanwhile is shown together with it.
-                work = None if self._queue.empty() else self._queue.get()
-            self._guard(self._show)
-            self._have_done(count)
+                # Show queued tasks together.
+                task = None if self._queue.empty() else self._queue.get()
+            self._run_safely(self._show)
+            self._mark_done(count)
 
-    def _guard(self, work: Callable[[], object]) -> None:
+    def _run_safely(self, task: Callable[[], object]) -> None:
         if self._is_closed:
             return
         try:
-            work()
+            task()
         except Exception as error:
-            # On this thread nobody would hear of it, and louder it would print into whatever cell is running.
-            logger.debug("the launcher failed at something", exc_info=True)
-            self.failure = type(error).__name__
+            # An exception here has no caller, and a traceback would land in whatever cell is running.
+            logger.debug("launcher task failed", exc_info=True)
+            self.error = type(error).__name__
 
-    def _have_done(self, count: int) -> None:
+    def _mark_done(self, count: int) -> None:
         with self._changed:
-            self._open_work -= count
+            self._pending -= count
             self._changed.notify_all()

@@ -1,1 +1,1 @@
-"""The launcher's widgets: what they are told goes to the model, and what it says is shown."""
+"""The widgets of the launcher: input goes to the model, and its state is rendered."""

@@ -1,4 +1,4 @@
-"""The launcher on the screen: its parts below each other, drawn from the model and from nothing else."""
+"""The root widget of the launcher, rendered from the model alone."""
 
 from __future__ import annotations
 
@@ -23,59 +23,48 @@ __all__ = ["LauncherView"]
 
 
 class LauncherView:
-    """The widgets of a launcher, which show nothing before the first `render`.
-
-    Parameters
-    ----------
-    model : LauncherModel
-        Is told what somebody does, and says what to show.
-    name : str
-        Tells it from others on the page.
-    on_close : callable
-        Is called when somebody closes it.
-    """
+    """The widgets of a launcher, empty before the first `render`; `name` is unique on the page."""
 
     def __init__(self, model: LauncherModel, name: str, on_close: Callable[[], object]) -> None:
         self._model = model
-        self._kit = WidgetFactory(model)
-        kit = self._kit
-        self._place = kit.html()
-        close = kit.button("Close", on_close, tooltip="Stop watching; the pods go on")
-        self._find, self._fleet = FindView(kit, model), PodListView(kit, model)
-        self._order: tuple[ConfigureView, LaunchView] | None = None
+        widgets = self._widgets = WidgetFactory(model)
+        self._connection = widgets.html()
+        close = widgets.button("Close", on_close, tooltip="Close the launcher; pods keep running")
+        self._find, self._pods = FindView(widgets, model), PodListView(widgets, model)
+        self._flow: tuple[ConfigureView, LaunchView] | None = None
         self._style = HTML(style_html(name))
-        self._header = kit(Box, "header", children=(self._place, close))
+        self._header = widgets(Box, "header", children=(self._connection, close))
         self.root: Any = Box(
-            (self._style, self._header, self._find.box, self._fleet.box),
+            (self._style, self._header, self._find.box, self._pods.box),
             _dom_classes=("primepods-launcher",),
         )
 
     def render(self) -> None:
-        """Show what the model says."""
-        update_traits(self._place, value=connection_html(self._model))
+        """Show the state of the model."""
+        update_traits(self._connection, value=connection_html(self._model))
         self._find.render()
-        if self._model.order.listed is not None and self._order is None:
-            self._add_order()
-        for part in self._order or ():
+        if self._model.flow.selected is not None and self._flow is None:
+            self._add_flow()
+        for part in self._flow or ():
             part.render()
-        self._fleet.render()
+        self._pods.render()
 
-    def _add_order(self) -> None:
-        """What is needed once an offer is chosen: half of all widgets, for which nobody waits before."""
-        configure, launch = self._order = (
-            ConfigureView(self._kit, self._model),
-            LaunchView(self._kit, self._model),
+    def _add_flow(self) -> None:
+        """Create half of all widgets when the first offer is selected: they are not needed before."""
+        configure, launch = self._flow = (
+            ConfigureView(self._widgets, self._model),
+            LaunchView(self._widgets, self._model),
         )
-        sections = (self._find.box, configure.box, launch.box, configure.code, self._fleet.box)
+        sections = (self._find.box, configure.box, launch.box, configure.code, self._pods.box)
         self.root.children = (self._style, self._header, *sections)
 
     def settle(self) -> None:
-        """Say the last state in one piece, and let go of everything else."""
+        """Replace the controls by the last state as static HTML."""
         self.root.children = (self._style, HTML(launcher_static_html(self._model)))
-        self._kit.close()
+        self._widgets.close()
 
     def close(self) -> None:
-        """Close the widgets that `settle` has left."""
+        """Close the widgets that `settle` leaves."""
         for widget in (*self.root.children, self.root):
             for part in (widget, widget.layout, getattr(widget, "style", None)):
                 if part is not None:

@@ -1,4 +1,4 @@
-"""Find: the filters, and the offers that they leave."""
+"""The filters, and the list of the offers that match them."""
 
 from __future__ import annotations
 
@@ -7,168 +7,140 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Box, Combobox, Dropdown, Select, Text
 
 from primepods_magic.api.text.sanitize import escape_html, safe_html, sanitize
-from primepods_magic.notebook.launcher.state.offers import SHOWN, Filters, OfferKey, PricedOffer
+from primepods_magic.notebook.launcher.state.offers import MAX_SHOWN, Filters, OfferKey, PricedOffer
 from primepods_magic.notebook.progress.rows import as_of_text
 
-from .offer_table import table
-from .widgets import Field, WidgetFactory, card_html, set_visible, update_traits
+from .offer_table import format_table
+from .widgets import Field, WidgetFactory, card_html, set_options, set_visible, update_traits
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.state.model import LauncherModel
 
 __all__ = ["FindView"]
 
-_ANY = "any"
-_ROWS = 10
-_CLOUDS = {"secure_cloud": "secure cloud", "community_cloud": "community cloud"}
+_ANY = "Any"
+_MAX_ROWS_VISIBLE = 10
+_CLOUDS = {"secure_cloud": "Secure cloud", "community_cloud": "Community cloud"}
 
 
 class FindView:
-    """The part of the launcher in which an offer is chosen.
+    """The section in which an offer is selected."""
 
-    Parameters
-    ----------
-    kit : Kit
-        Makes the widgets.
-    model : LauncherModel
-        Is told what somebody does, and says what to show.
-    """
-
-    def __init__(self, kit: WidgetFactory, model: LauncherModel) -> None:
+    def __init__(self, widgets: WidgetFactory, model: LauncherModel) -> None:
         self._model = model
         self._rows: tuple[PricedOffer, ...] = ()
         self._filter_changes = 0
         self._fields: dict[str, Field] = {}
-        text: dict[str, Any] = {"continuous_update": True}
-        self._add(kit, "gpu", kit(Combobox, description="GPU type", placeholder="any, such as H100", **text))
-        self._add(kit, "count", kit(Dropdown, description="GPUs", options=[(_ANY, 0)], value=0))
-        self._add(
-            kit,
-            "place",
-            kit(Combobox, description="Region or country", placeholder="any, such as eu_north or NO", **text),
+        for name, kind, description, example in (
+            ("gpu", Combobox, "GPU type", "H100"),
+            ("count", Dropdown, "GPUs", 0),
+            ("location", Combobox, "Region or country", "eu_north or NO"),
+            ("max_price", Text, "Max $/h", "2.50"),
+            ("provider", Dropdown, "Provider", ""),
+            ("security", Dropdown, "Security", ""),
+            ("socket", Dropdown, "Socket", ""),
+        ):
+            traits: dict[str, Any] = {"placeholder": f"Any, such as {example}", "continuous_update": True}
+            if kind is Dropdown:
+                traits = {"options": [(_ANY, example)], "value": example}
+            self._add_field(widgets, name, widgets(kind, description=description, **traits))
+        kinds = [("On-demand", False), ("Spot (can be reclaimed)", True)]
+        kind = widgets(Dropdown, description="Kind", options=kinds, value=False)
+        self._add_field(widgets, "is_spot", kind)
+        self._status = widgets.html()
+        self._refresh = widgets.button("Refresh", model.refresh, tooltip="Reload the list of offers")
+        self._clear = widgets.button("Clear filters", model.clear_filters)
+        self._head = widgets.html("head")
+        self._select = widgets(
+            Select, description="Offers, cheapest first", options=[], rows=_MAX_ROWS_VISIBLE
         )
-        self._add(
-            kit, "max_price", kit(Text, description="$/h at most", placeholder="any, such as 2.50", **text)
-        )
-        for name in ("provider", "security", "socket"):
-            control = kit(Dropdown, description=name.capitalize(), options=[(_ANY, "")], value="")
-            self._add(kit, name, control)
-        kinds = [("on demand", False), ("spot, can be reclaimed", True)]
-        self._add(kit, "is_spot", kit(Dropdown, description="Kind", options=kinds, value=False))
-        self._status = kit.html()
-        self._refresh = kit.button("Refresh", model.refresh, tooltip="Take the list of offers again")
-        self._clear = kit.button("Clear filters", model.clear_filters)
-        self._head = kit.html("head")
-        self._select = kit(Select, description="Offers, cheapest first", options=[], rows=_ROWS)
-        kit.on_change(self._select, self._chosen, "index")
-        self._table = kit(Box, "table", children=(self._head, self._select))
-        filters = kit(Box, "grid", children=tuple(field.box for field in self._fields.values()))
-        buttons = kit(Box, "row", children=(self._refresh, self._clear))
-        self.box = kit(
-            Box,
-            "section",
-            children=(
-                kit.html(value="<h3>Find a machine</h3>"),
-                filters,
-                self._status,
-                self._table,
-                buttons,
-            ),
-        )
+        widgets.on_change(self._select, self._choose_row, "index")
+        self._table = widgets(Box, "table", children=(self._head, self._select))
+        filters = widgets(Box, "grid", children=tuple(field.box for field in self._fields.values()))
+        buttons = widgets(Box, "row", children=(self._refresh, self._clear))
+        title = widgets.html(value="<h3>Find a machine</h3>")
+        self.box = widgets(Box, "section", children=(title, filters, self._status, self._table, buttons))
 
-    def _add(self, kit: WidgetFactory, name: str, control: Any) -> None:
-        self._fields[name] = Field(kit, control)
-        kit.on_change(control, lambda value: self._model.filter(**{name: value}))
+    def _add_field(self, widgets: WidgetFactory, name: str, control: Any) -> None:
+        self._fields[name] = Field(widgets, control)
+        widgets.on_change(control, lambda value: self._model.filter(**{name: value}))
 
-    def _chosen(self, index: int | None) -> None:
+    def _choose_row(self, index: int | None) -> None:
         if index is not None and index < len(self._rows):
             self._model.choose(OfferKey.of(self._rows[index].offer))
 
     def render(self) -> None:
-        """Show what the model says."""
+        """Show the state of the model."""
         model = self._model
         for name, field in self._fields.items():
-            field.say(model.found.problems.get(name, ""))
-        self._offer_words()
+            field.show(model.results.problems.get(name, ""))
+        self._update_choices()
         if model.filter_changes != self._filter_changes:
             self._filter_changes = model.filter_changes
             for name, field in self._fields.items():
                 update_traits(field.control, value=getattr(model.filters, name))
         self._show_rows()
-        update_traits(self._status, value=_status(model))
+        update_traits(self._status, value=_format_status(model))
         update_traits(self._refresh, disabled=model.is_loading)
         set_visible(self._clear, model.filters != Filters())
 
-    def _offer_words(self) -> None:
-        """What can be chosen: what the offers say."""
-        market, filters = self._model.market, self._model.filters
-        update_traits(self._fields["gpu"].control, options=market.words("gpu_type"))
-        update_traits(
-            self._fields["place"].control, options=(*market.words("region"), *market.words("country"))
-        )
-        _choices(
-            self._fields["count"].control,
-            [(_ANY, 0), *((str(n), n) for n in market.counts)],
-            filters.count,
-        )
+    def _update_choices(self) -> None:
+        """Update the choices of each filter to the values of the offers."""
+        offers, filters = self._model.offer_list, self._model.filters
+        update_traits(self._fields["gpu"].control, options=offers.values("gpu_type"))
+        locations = (*offers.values("region"), *offers.values("country"))
+        update_traits(self._fields["location"].control, options=locations)
+        counts = [(_ANY, 0), *((str(count), count) for count in offers.counts)]
+        set_options(self._fields["count"].control, counts, filters.count)
         for name in ("provider", "security", "socket"):
-            words = [(_CLOUDS.get(word, sanitize(word)), word) for word in market.words(name)]
-            _choices(self._fields[name].control, [(_ANY, ""), *words], getattr(filters, name))
+            values = [(_CLOUDS.get(value, sanitize(value)), value) for value in offers.values(name)]
+            set_options(self._fields[name].control, [(_ANY, ""), *values], getattr(filters, name))
 
     def _show_rows(self) -> None:
-        rows = self._model.found.rows
+        rows = self._model.results.rows
         set_visible(self._table, bool(rows))
         if rows != self._rows:
             self._rows = rows
-            written = table(rows)
-            update_traits(self._head, value=escape_html(written.head))
+            table = format_table(rows)
+            update_traits(self._head, value=escape_html(table.head))
             with self._select.hold_sync():
-                self._select.rows = max(2, min(_ROWS, len(rows)))
-                self._select.options = list(zip(written.lines, range(len(rows)), strict=True))
-                self._select.index = self._index()
-        elif self._select.index != self._index():
-            self._select.index = self._index()
+                self._select.rows = max(2, min(_MAX_ROWS_VISIBLE, len(rows)))
+                self._select.options = list(zip(table.lines, range(len(rows)), strict=True))
+                self._select.index = self._find_selected()
+        elif self._select.index != self._find_selected():
+            self._select.index = self._find_selected()
 
-    def _index(self) -> int | None:
-        """Where the chosen offer stands in the list."""
-        listed = self._model.order.listed
-        key = OfferKey.of(listed.offer) if listed else None
-        places = (place for place, row in enumerate(self._rows) if OfferKey.of(row.offer) == key)
-        return next(places, None)
+    def _find_selected(self) -> int | None:
+        selected = self._model.flow.selected
+        key = OfferKey.of(selected.offer) if selected else None
+        return next((index for index, row in enumerate(self._rows) if OfferKey.of(row.offer) == key), None)
 
 
-def _choices(control: Any, options: list[tuple[str, Any]], value: Any) -> None:
-    if list(control.options) != options and any(value == known for _, known in options):
-        with control.hold_sync():
-            control.options = options
-            control.value = value
-
-
-def _status(model: LauncherModel) -> str:
-    market, found = model.market, model.found
-    if model.trouble:
-        old = f" Below is the list {as_of_text(market.taken_at)}." if market.taken_at else ""
-        said = f"The offers cannot be listed: {model.trouble.rstrip('.')}.{old}"
-        return card_html(safe_html(said), "bad", role="alert")
-    if market.taken_at is None:
-        return '<div role="status">Asking for offers …</div>'
-    if found.problems:
+def _format_status(model: LauncherModel) -> str:
+    offers, results = model.offer_list, model.results
+    if model.offers_error:
+        old = f" Showing the list {as_of_text(offers.taken_at)}." if offers.taken_at else ""
+        text = f"Could not list offers: {model.offers_error.rstrip('.')}.{old}"
+        return card_html(safe_html(text), "bad", role="alert")
+    if offers.taken_at is None:
+        return '<div role="status">Loading offers …</div>'
+    if results.problems:
         return ""
-    if not found.total:
-        return card_html("No offer is like that now. Fewer filters show more.", "warn")
-    words = [f"{found.total} offer{'' if found.total == 1 else 's'}, cheapest first"]
-    if found.total > SHOWN:
-        words.append(f"the first {SHOWN} are below and {found.total - SHOWN} more follow; filters show those")
-    words.append("asking again …" if model.is_loading else f"list {as_of_text(market.taken_at)}")
+    if not results.total:
+        return card_html("No offers match these filters now. Clear some to see more.", "warn")
+    parts = [f"{results.total} offer{'' if results.total == 1 else 's'}, cheapest first"]
+    if results.total > MAX_SHOWN:
+        parts.append(f"showing the first {MAX_SHOWN}; filter to see the other {results.total - MAX_SHOWN}")
+    parts.append("refreshing …" if model.is_loading else f"list {as_of_text(offers.taken_at)}")
     left_out = [
-        f"{number} {what}"
-        for number, what in (
-            (market.sold_out, "sold out"),
-            (market.unpriced, "not priced in USD"),
-            (market.undescribed, "not fully described"),
+        f"{number} {reason}"
+        for number, reason in (
+            (offers.sold_out, "sold out"),
+            (offers.unpriced, "not priced in USD"),
+            (offers.undescribed, "not fully described"),
         )
         if number
     ]
     if left_out:
-        words.append(f"left out: {', '.join(left_out)}")
-    return f'<div role="status" class="primepods-hint">{safe_html(" · ".join(words))}</div>'
+        parts.append(f"left out: {', '.join(left_out)}")
+    return f'<div role="status" class="primepods-hint">{safe_html(" · ".join(parts))}</div>'

@@ -1,4 +1,4 @@
-"""My pods: rows as `%pods watch` has them, and under each what can be done with it."""
+"""The user's pods: rows as in `%pods watch`, each with its logs and actions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ipywidgets import Box
 
 from primepods_magic.api.text.sanitize import safe_html, sanitize, sanitize_lines
-from primepods_magic.notebook.launcher.state.formatting import removal_words, wallet_words
+from primepods_magic.notebook.launcher.state.formatting import format_termination, format_wallet
 from primepods_magic.notebook.progress.html import (
     MOTION,
     announcement_html,
@@ -34,60 +34,52 @@ __all__ = ["PodListView"]
 
 
 class PodListView:
-    """The part of the launcher that lists pods.
+    """The section that lists the user's pods."""
 
-    Parameters
-    ----------
-    kit : Kit
-        Makes the widgets.
-    model : LauncherModel
-        Is told what somebody does, and says what to show.
-    """
-
-    def __init__(self, kit: WidgetFactory, model: LauncherModel) -> None:
-        self._kit = kit
+    def __init__(self, widgets: WidgetFactory, model: LauncherModel) -> None:
+        self._widgets = widgets
         self._model = model
         self._lines: dict[str, _PodView] = {}
-        self._wallet = kit.html()
-        self._trouble = kit.html()
-        self._news = kit.html()
-        self._clocks = kit.html("hidden")
-        self._nothing = kit.html()
-        self._list = kit(Box, "column")
-        self._rest = kit.html()
-        self._ended = kit.html()
-        self.box = kit(
+        self._wallet = widgets.html()
+        self._error = widgets.html()
+        self._news = widgets.html()
+        self._clocks = widgets.html("hidden")
+        self._empty = widgets.html()
+        self._list = widgets(Box, "column")
+        self._rest = widgets.html()
+        self._terminated = widgets.html()
+        self.box = widgets(
             Box,
             "section",
             children=(
-                kit.html("hidden", value=MOTION),
+                widgets.html("hidden", value=MOTION),
                 self._clocks,
-                kit.html(value="<h3>Your pods</h3>"),
+                widgets.html(value="<h3>Your pods</h3>"),
                 self._wallet,
-                self._trouble,
-                self._nothing,
+                self._error,
+                self._empty,
                 self._list,
                 self._rest,
-                self._ended,
+                self._terminated,
                 self._news,
             ),
         )
 
     def render(self) -> None:
-        """Show what the model says."""
-        fleet = self._model.fleet
-        snapshot = fleet.snapshot
-        wallet = fleet.wallet(paying_team(self._model))
-        words = safe_html(wallet_words(wallet)) if wallet else ""
-        update_traits(self._wallet, value=f'<div class="primepods-hint">{words}</div>' if words else "")
-        update_traits(self._ended, value=_ended_html(self._model))
+        """Show the state of the model."""
+        pod_list = self._model.pod_list
+        snapshot = pod_list.snapshot
+        wallet = pod_list.wallet(paying_team(self._model))
+        text = f'<div class="primepods-hint">{safe_html(format_wallet(wallet))}</div>' if wallet else ""
+        update_traits(self._wallet, value=text)
+        update_traits(self._terminated, value=_format_terminated(self._model))
         if snapshot is None:
-            update_traits(self._nothing, value='<div class="primepods-hint">Looking for your pods …</div>')
+            update_traits(self._empty, value='<div class="primepods-hint">Loading your pods …</div>')
             return
-        pods = fleet.pods
-        is_none = not pods and snapshot.trouble is None
+        pods = pod_list.pods
+        is_empty = not pods and snapshot.trouble is None
         update_traits(
-            self._nothing, value='<div class="primepods-hint">None is live.</div>' if is_none else ""
+            self._empty, value='<div class="primepods-hint">No live pods.</div>' if is_empty else ""
         )
         shown, rest = select_rows(pods, self._lines.keys())
         rows = read_rows(replace(snapshot, pods=tuple(shown)))
@@ -96,7 +88,7 @@ class PodListView:
             self._lines.pop(gone).close()
         for pod, row in zip(shown, rows, strict=True):
             if pod.id and pod.id not in self._lines:
-                self._lines[pod.id] = _PodView(self._kit, self._model, pod.id)
+                self._lines[pod.id] = _PodView(self._widgets, self._model, pod.id)
             if pod.id:
                 self._lines[pod.id].render(pod, row, ruled=pod is not shown[0])
         update_traits(
@@ -105,7 +97,7 @@ class PodListView:
         )
         update_traits(self._rest, value=rest_html(format_overflow(rest)) if rest else "")
         trouble = trouble_text(snapshot)
-        update_traits(self._trouble, value=trouble_html(trouble) if trouble else "")
+        update_traits(self._error, value=trouble_html(trouble) if trouble else "")
         news = announcement(snapshot)
         if news:
             update_traits(self._news, value=announcement_html(news))
@@ -115,71 +107,75 @@ class PodListView:
 
 
 class _PodView:
-    """One pod."""
+    """The row of one pod."""
 
-    def __init__(self, kit: WidgetFactory, model: LauncherModel, pod_id: str) -> None:
-        fleet = model.fleet
+    def __init__(self, widgets: WidgetFactory, model: LauncherModel, pod_id: str) -> None:
+        pod_list = model.pod_list
         self.name = f"primepods-{uuid.uuid4().hex}"
-        self._kit = kit
+        self._widgets = widgets
         self._model = model
         self._id = pod_id
-        self._html = kit.html()
+        self._html = widgets.html()
         self._line = WidgetLine(self._html, self.name)
-        self._links = kit.html("beside")
-        self._logs = kit.button("Logs", lambda: model.do(fleet.show_logs, pod_id))
-        self._end = kit.button("Terminate …", lambda: model.do(fleet.ask, pod_id))
-        self._question = kit.html()
-        self._yes = kit.button("Terminate it", lambda: model.do(fleet.end, pod_id), "danger")
-        self._no = kit.button("Keep it", lambda: model.do(fleet.keep, pod_id))
-        self._said = kit.html("beside")
-        buttons = (self._logs, self._end, self._question, self._no, self._yes)
-        self._buttons = kit(Box, "row", "middle", children=buttons)
-        self.box = kit(Box, "pod", children=(self._html, self._links, self._buttons, self._said))
+        self._links = widgets.html("beside")
+        self._logs = widgets.button("Show logs", lambda: model.do(pod_list.toggle_logs, pod_id))
+        self._terminate = widgets.button(
+            "Terminate …", lambda: model.do(pod_list.request_termination, pod_id)
+        )
+        self._question = widgets.html()
+        self._yes = widgets.button("Terminate it", lambda: model.do(pod_list.terminate, pod_id), "danger")
+        self._no = widgets.button("Keep it", lambda: model.do(pod_list.cancel_termination, pod_id))
+        self._details = widgets.html("beside")
+        buttons = (self._logs, self._terminate, self._question, self._no, self._yes)
+        self._buttons = widgets(Box, "row", "middle", children=buttons)
+        self.box = widgets(Box, "pod", children=(self._html, self._links, self._buttons, self._details))
 
     def render(self, pod: PodDetails, row: Row, *, ruled: bool) -> None:
-        """Show what the model says of the pod."""
-        fleet = self._model.fleet
+        """Show the state of the pod."""
+        pod_list = self._model.pod_list
         self._line.say(row, ruled=ruled)
-        is_asking, is_ending = self._id in fleet.asking, self._id in fleet.ending
-        is_shown = self._id in fleet.logs
-        set_visible(self._buttons, pod.is_live or is_ending)
-        update_traits(self._links, value=_jupyter_html(pod))
+        is_confirming = self._id in pod_list.confirming
+        is_terminating = self._id in pod_list.terminating
+        has_logs = self._id in pod_list.logs
+        set_visible(self._buttons, pod.is_live or is_terminating)
+        update_traits(self._links, value=_format_jupyter_link(pod))
+        caption = "Hide logs" if has_logs else "Show logs"
+        update_traits(self._logs, description=caption, tooltip=f"{caption} of {row.name}")
         update_traits(
-            self._logs, description="Hide logs" if is_shown else "Logs", tooltip=f"The logs of {row.name}"
+            self._terminate,
+            disabled=is_terminating or not self._model.account.may_launch,
+            description="Terminating …" if is_terminating else "Terminate …",
+            tooltip=f"Terminate {row.name}",
         )
-        update_traits(
-            self._end,
-            disabled=is_ending or not self._model.account.may_launch,
-            description="Terminating …" if is_ending else "Terminate …",
-            tooltip=f"End {row.name}",
-        )
-        set_visible(self._end, not is_asking)
+        set_visible(self._terminate, not is_confirming)
         for widget in (self._question, self._yes, self._no):
-            set_visible(widget, is_asking)
-        is_mine = not is_asking or self._model.connection.is_mine(pod)
-        whose = "" if is_mine else " (your key may not say whether it is yours)"
+            set_visible(widget, is_confirming)
+        is_mine = not is_confirming or self._model.connection.is_mine(pod)
+        doubt = "" if is_mine else " (your key cannot show whether it is yours)"
         update_traits(
             self._question,
-            value=f"End {safe_html(row.name)}{whose} and lose what is on it?" if is_asking else "",
+            value=f"Terminate {safe_html(row.name)}{doubt} and delete its data?" if is_confirming else "",
         )
-        update_traits(self._said, value=self._said_html(row))
+        update_traits(self._details, value=self._format_details(row))
 
-    def _said_html(self, row: Row) -> str:
-        fleet = self._model.fleet
-        refusal = fleet.refusals.get(self._id, "")
-        said = f'<div role="alert" class="primepods-problem">{safe_html(refusal)}</div>' if refusal else ""
-        if self._id in fleet.logs:
-            lines = escape(sanitize_lines(fleet.logs[self._id] or "reading …"))
+    def _format_details(self, row: Row) -> str:
+        pod_list = self._model.pod_list
+        error = pod_list.errors.get(self._id, "")
+        html = f'<div role="alert" class="primepods-problem">{safe_html(error)}</div>' if error else ""
+        if self._id in pod_list.logs:
+            lines = escape(sanitize_lines(pod_list.logs[self._id] or "Loading …"))
             label = escape(f"Logs of {row.name}")
-            said += f'<pre tabindex="0" role="region" aria-label="{label}">{lines}</pre>'
-        return said
+            html += f'<pre tabindex="0" role="region" aria-label="{label}">{lines}</pre>'
+        return html
 
     def close(self) -> None:
-        """Close its widgets."""
-        self._kit.close(self._html, self._links, *self._buttons.children, self._buttons, self._said, self.box)
+        """Close the widgets of the row."""
+        self._widgets.close(
+            self._html, self._links, *self._buttons.children, self._buttons, self._details, self.box
+        )
 
 
-def _jupyter_html(pod: PodDetails) -> str:
+def _format_jupyter_link(pod: PodDetails) -> str:
     url = pod.jupyter_url if pod.is_ready else None
     if not url:
         return ""
@@ -187,13 +183,13 @@ def _jupyter_html(pod: PodDetails) -> str:
     return (
         f'<a href="{escape(sanitize(url))}" target="_blank" rel="noopener noreferrer">'
         f"Open Jupyter on {name}</a> "
-        '<span class="primepods-hint">with the Jupyter password</span>'
+        '<span class="primepods-hint">Log in with the Jupyter password.</span>'
     )
 
 
-def _ended_html(model: LauncherModel) -> str:
+def _format_terminated(model: LauncherModel) -> str:
     cards = []
-    for removal in model.fleet.ended:
-        kind, role = ("good", "status") if removal.outcome == GONE else ("warn", "alert")
-        cards.append(card_html(safe_html(removal_words(removal)), kind, role=role))
+    for result in model.pod_list.terminated:
+        kind, role = ("good", "status") if result.outcome == GONE else ("warn", "alert")
+        cards.append(card_html(safe_html(format_termination(result)), kind, role=role))
     return "".join(cards)

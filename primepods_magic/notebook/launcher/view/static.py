@@ -1,4 +1,4 @@
-"""The launcher as it stands in a saved notebook: what it said last, without widgets and without secrets."""
+"""The last state of a launcher for a saved notebook, without widgets or secrets."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import safe_html, sanitize, sanitize_lines
-from primepods_magic.notebook.launcher.state.formatting import removal_words, wallet_words
-from primepods_magic.notebook.launcher.state.order import FlowStage
+from primepods_magic.notebook.launcher.state.flow import FlowStage
+from primepods_magic.notebook.launcher.state.formatting import format_termination, format_wallet
 from primepods_magic.notebook.progress.html import static_html, static_text
 from primepods_magic.notebook.progress.rows import as_of_text
 
@@ -38,85 +38,87 @@ _CODE = (
 
 
 def connection_text(model: LauncherModel) -> str:
-    """Sandbox or live, and whose account."""
+    """Return whether the launcher is live or in the sandbox, the account, and the paying team."""
     connection = model.connection
-    words = ["SANDBOX: pods are simulated, nothing is billed"]
+    parts = ["SANDBOX: pods are simulated, nothing is billed"]
     if not connection.is_sandbox:
-        words = ["LIVE: pods are billed", sanitize(connection.settings.base_url)]
+        parts = ["LIVE: pods are billed", sanitize(connection.settings.base_url)]
     if model.account.person:
-        words.append(sanitize(model.account.person))
+        parts.append(sanitize(model.account.person))
     elif model.account.is_identified:
-        words.append("an account whose name is not told")
+        parts.append("account name unknown")
     team_id = paying_team(model)
     if team_id:
-        words.append(f"team {team_name(model, team_id)}")
-    return " · ".join(words)
+        parts.append(f"team {team_name(model, team_id)}")
+    return " · ".join(parts)
 
 
 def paying_team(model: LauncherModel) -> str | None:
-    """The id of the team that is billed for launches; ``None`` where my own wallet is."""
-    return model.order.form.team or model.order.default_team or None
+    """Return the id of the team that pays for launches; None for the user's own wallet."""
+    return model.flow.form.team or model.flow.default_team or None
 
 
 def team_name(model: LauncherModel, team_id: str) -> str:
-    """What a team is called, as far as that is known."""
+    """Return the name of a team, or its id if unknown."""
     names = (team.name for team in model.account.teams if team.team_id == team_id)
     return sanitize(next(names, None) or team_id)
 
 
 def connection_html(model: LauncherModel) -> str:
-    """The same, with the first word to be seen from afar."""
+    """Return the same as HTML, with the first word highlighted and warnings added."""
     word, _, rest = connection_text(model).partition(": ")
     kind = "" if model.connection.is_sandbox else " primepods-live"
-    notes = [] if model.account.may_launch else ["this key may only read"]
-    notes += [model.account.trouble] if model.account.trouble else []
+    notes = [] if model.account.may_launch else ["this key is read-only"]
+    notes += [model.account.error] if model.account.error else []
     notes += ["the connection was closed; run the cell again"] if model.connection.is_closed else []
-    notes += [f"something failed here ({model.failure}): this may be old"] if model.failure else []
-    said = "".join(f' · <b style="font-weight:600">{safe_html(note)}</b>' for note in notes)
-    return f'<span class="primepods-place{kind}">{word.title()}</span>{safe_html(rest)}{said}'
+    notes += (
+        [f"internal error ({model.internal_error}); this may be out of date"] if model.internal_error else []
+    )
+    warnings = "".join(f' · <b style="font-weight:600">{safe_html(note)}</b>' for note in notes)
+    return f'<span class="primepods-environment{kind}">{word.title()}</span>{safe_html(rest)}{warnings}'
 
 
 def launcher_static_text(model: LauncherModel) -> str:
-    """Everything in lines of text."""
-    lines = list(_lines(model))
-    if model.fleet.pods and model.fleet.snapshot:
-        lines.append(static_text(replace(model.fleet.snapshot, pods=model.fleet.pods)))
+    """Return the state as lines of text."""
+    lines = list(_format_lines(model))
+    if model.pod_list.pods and model.pod_list.snapshot:
+        lines.append(static_text(replace(model.pod_list.snapshot, pods=model.pod_list.pods)))
     if model.cell:
-        lines += ["the form as a cell:", *(f"    {line}" for line in sanitize_lines(model.cell).splitlines())]
+        lines += ["Equivalent cell:", *(f"    {line}" for line in sanitize_lines(model.cell).splitlines())]
     return "\n".join(lines)
 
 
 def launcher_static_html(model: LauncherModel) -> str:
-    """The same as HTML; everything from the service is escaped."""
-    parts = [f"<div>{safe_html(line)}</div>" for line in _lines(model)]
-    if model.fleet.pods and model.fleet.snapshot:
-        parts.append(static_html(replace(model.fleet.snapshot, pods=model.fleet.pods)))
+    """Return the same as HTML, with all text escaped."""
+    parts = [f"<div>{safe_html(line)}</div>" for line in _format_lines(model)]
+    if model.pod_list.pods and model.pod_list.snapshot:
+        parts.append(static_html(replace(model.pod_list.snapshot, pods=model.pod_list.pods)))
     if model.cell:
         parts.append(f'<pre style="{_CODE}">{escape(sanitize_lines(model.cell))}</pre>')
     return f'<div style="{_BLOCK}">{"".join(parts)}</div>'
 
 
-def _lines(model: LauncherModel) -> Iterator[str]:
+def _format_lines(model: LauncherModel) -> Iterator[str]:
     yield f"primepods_magic launcher · {connection_text(model)}"
-    if model.trouble:
-        yield f"the offers could not be listed: {sanitize(model.trouble)}"
-    elif model.market.taken_at is not None:
-        yield f"{model.found.total} offers, {as_of_text(model.market.taken_at)}"
-    order = model.order
-    if order.listed is not None and order.quote is not None:
-        offer = order.listed.offer
+    if model.offers_error:
+        yield f"Could not list offers: {sanitize(model.offers_error)}"
+    elif model.offer_list.taken_at is not None:
+        yield f"{model.results.total} offers, {as_of_text(model.offer_list.taken_at)}"
+    flow = model.flow
+    if flow.selected is not None and flow.quote is not None:
+        offer = flow.selected.offer
         yield (
-            f"chosen: {offer.gpu_count} × {sanitize(offer.gpu_type)} at {order.quote.place}, "
-            f"{format_usd_hr(order.quote.price_usd_hr)}"
+            f"Selected: {offer.gpu_count} × {sanitize(offer.gpu_type)} at {flow.quote.place}, "
+            f"{format_usd_hr(flow.quote.price_usd_hr)}"
         )
-    if order.stage is FlowStage.LAUNCHING and order.plan is not None:
+    if flow.stage is FlowStage.LAUNCHING and flow.plan is not None:
         yield (
-            f"a launch of '{sanitize(order.plan.name)}' was under way: it may be rented and billed, which "
-            "'%pods ls' tells"
+            f"A launch of '{sanitize(flow.plan.name)}' was in progress. The pod may exist and be billed. "
+            "Check with '%pods ls'."
         )
-    if order.outcome is not None:
-        yield sanitize(order.outcome.text)
-    yield from map(removal_words, model.fleet.ended)
-    wallet = model.fleet.wallet(paying_team(model))
+    if flow.outcome is not None:
+        yield sanitize(flow.outcome.text)
+    yield from map(format_termination, model.pod_list.terminated)
+    wallet = model.pod_list.wallet(paying_team(model))
     if wallet is not None:
-        yield wallet_words(wallet)
+        yield format_wallet(wallet)

@@ -1,4 +1,4 @@
-"""The style sheet of a launcher: its own classes only, in the colours of whatever theme is around it."""
+"""The style sheet of a launcher, in the colors of the current theme."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ from importlib.resources import files
 
 __all__ = ["style_html"]
 
-# JupyterLab takes keys such as the arrows, Enter and letters for commands to the notebook wherever no text is
-# typed, also in lists and on buttons, unless the element says that it needs them; widgets cannot say so.
-# With Ctrl or Cmd they stay commands, such as saving. Once on each page; where a page allows no scripts in
-# elements, everything but those keys works.
-_KEEPS_ITS_KEYS = (
+# JupyterLab takes arrow keys, Enter, and letters as notebook commands outside of text fields, even in lists
+# and on buttons, unless the element has this attribute, which widgets cannot set. With Ctrl or Cmd they stay
+# commands, such as save. Installed once per page; if a page forbids inline scripts, only these keys fail.
+_KEEP_KEYS_SCRIPT = (
     "window.primepodsKeys ??= window.addEventListener('keydown', event =&gt; {"
     "const at = event.target;"
     "if (at.matches?.('.primepods-launcher :is(select, button, input[type=checkbox], [tabindex])'))"
@@ -21,17 +20,11 @@ _KEEPS_ITS_KEYS = (
 
 
 @cache
-def _sheet() -> str:
+def _read_sheet() -> str:
     return files(__package__).joinpath("launcher.css").read_text(encoding="utf-8")
 
 
 def style_html(name: str) -> str:
-    """The style sheet as HTML, which also hides what a saved notebook shows in the launcher's place.
-
-    Parameters
-    ----------
-    name : str
-        Tells this launcher from others on the page.
-    """
+    """Return the style sheet as HTML; it also hides the static fallback of the launcher `name`."""
     hidden = f".primepods-last-{name} {{ display: none }}"
-    return f'<style onload="{_KEEPS_ITS_KEYS}">{_sheet()}{hidden}</style>'
+    return f'<style onload="{_KEEP_KEYS_SCRIPT}">{_read_sheet()}{hidden}</style>'

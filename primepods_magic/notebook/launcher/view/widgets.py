@@ -1,4 +1,4 @@
-"""Making widgets that share what can be shared, and changing them no more than needed."""
+"""A factory that shares layouts and styles between widgets, and helpers that change widgets minimally."""
 
 from __future__ import annotations
 
@@ -8,32 +8,35 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import HTML, Box, Button, Layout, Password
 from traitlets import Unicode
 
-from primepods_magic.api.text.sanitize import safe_html
+from primepods_magic.api.text.sanitize import safe_html, sanitize
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.launcher.state.model import LauncherModel
 
-__all__ = ["Field", "SecretText", "WidgetFactory", "card_html", "set_visible", "update_traits"]
+__all__ = [
+    "Field",
+    "SecretText",
+    "WidgetFactory",
+    "card_html",
+    "set_options",
+    "set_visible",
+    "update_traits",
+]
 
 _HIDDEN = "primepods-hidden"
 
 
 class SecretText(Password):  # type: ignore[misc] # ipywidgets has no types
-    """A field for a secret: what is typed is sent once, is not sent back, and leaves the field at once."""
+    """A field for a secret, which is sent once, never echoed, and cleared at once."""
 
     value = Unicode("").tag(sync=True, echo_update=False)
 
 
 class WidgetFactory:
-    """Makes the widgets of one launcher, and closes all of them.
+    """Creates the widgets of one launcher, and closes them.
 
-    Each widget costs a message for itself, its layout and its style; those of a kind share the latter two,
-    and look as the style sheet says.
-
-    Parameters
-    ----------
-    model : LauncherModel
-        Whose own changes of widgets are no news.
+    A widget costs one message each for itself, its layout, and its style. The latter two are shared; the
+    style sheet does the rest.
     """
 
     def __init__(self, model: LauncherModel) -> None:
@@ -43,60 +46,38 @@ class WidgetFactory:
         self._made: dict[str, Any] = {}
 
     def __call__(self, kind: Any, *classes: str, **traits: Any) -> Any:
-        """Make a widget.
-
-        Parameters
-        ----------
-        kind : type
-            Its class.
-        *classes
-            What the style sheet knows it by, each without ``primepods-``.
-        **traits
-            Its traits.
-        """
+        """Create a widget; each of its CSS classes gets the prefix ``primepods-``."""
         if "style" in kind.class_trait_names():
-            traits["style"] = self._style_of(kind)
+            traits["style"] = self._share_style(kind)
         names = tuple(f"primepods-{name}" for name in classes)
         widget = kind(layout=self._layout, _dom_classes=names, **traits)
         self._made[widget.model_id] = widget
         return widget
 
-    def _style_of(self, kind: Any) -> Any:
+    def _share_style(self, kind: Any) -> Any:
         style_class = kind.class_traits()["style"].klass
         if style_class not in self._styles:
             self._styles[style_class] = style_class()
         return self._styles[style_class]
 
     def html(self, *classes: str, value: str = "") -> Any:
-        """A piece of HTML."""
+        """Create a piece of HTML."""
         return self(HTML, *classes, value=value)
 
     def button(self, text: str, on_click: Callable[[], object], *classes: str, tooltip: str = "") -> Any:
-        """A button.
-
-        Parameters
-        ----------
-        text : str
-            What it says.
-        on_click : callable
-            Puts what is to be done on the desk.
-        *classes
-            As for every widget.
-        tooltip : str
-            What else there is to say.
-        """
+        """Create a button; `on_click` must return at once."""
         button = self(Button, "button", *classes, description=text, tooltip=tooltip or None)
         button.on_click(lambda _: on_click())
         return button
 
     def on_change(self, widget: Any, act: Callable[[Any], object], trait: str = "value") -> None:
-        """Have something done when somebody changes a widget; changes of our own are none."""
+        """Call `act` when the user changes a widget; changes by the launcher do not count."""
 
-        def changed(change: Any) -> None:
-            if not self._model.is_here:
+        def handle_change(change: Any) -> None:
+            if not self._model.is_current_thread:
                 act(change["new"])
 
-        widget.observe(changed, trait)
+        widget.observe(handle_change, trait)
 
     def close(self, *widgets: Any) -> None:
         """Close widgets; without any, all of them."""
@@ -109,7 +90,7 @@ class WidgetFactory:
 
 
 def update_traits(widget: Any, **traits: Any) -> None:
-    """Set those traits that differ, in one message."""
+    """Set the traits that differ, in one message."""
     changed = {name: value for name, value in traits.items() if getattr(widget, name) != value}
     if changed:
         with widget.hold_sync():
@@ -117,53 +98,40 @@ def update_traits(widget: Any, **traits: Any) -> None:
                 setattr(widget, name, value)
 
 
+def set_options(control: Any, options: list[tuple[str, Any]], value: Any) -> None:
+    """Set the options of a list, and keep the selected value, which may be missing among them."""
+    if value not in [known for _, known in options]:
+        options = [*options, (sanitize(value), value)]
+    if list(control.options) != options:
+        with control.hold_sync():
+            control.options = options
+            control.value = value
+
+
 def set_visible(widget: Any, is_shown: bool) -> None:
-    """Show a widget or hide it; it stays where it is, and what has the focus keeps it."""
+    """Show or hide a widget; its place and the focus stay."""
     classes = tuple(name for name in widget._dom_classes if name != _HIDDEN)
     update_traits(widget, _dom_classes=classes if is_shown else (*classes, _HIDDEN))
 
 
 def card_html(inside: str, kind: str = "", *, role: str = "status") -> str:
-    """A text that stands out.
-
-    Parameters
-    ----------
-    inside : str
-        HTML.
-    kind : str
-        ``good``, ``warn`` or ``bad``; none unless given.
-    role : str
-        How it is told to a screen reader.
-    """
+    """Return HTML as a highlighted card; `kind` is ``good``, ``warn``, ``bad``, or empty."""
     classes = "primepods-card" + (f" primepods-{kind}" if kind else "")
     return f'<div role="{role}" class="{classes}">{inside}</div>'
 
 
 class Field:
-    """A control with a hint below it and, where something is wrong, the problem.
+    """A control with a line below it for a hint or a problem."""
 
-    Parameters
-    ----------
-    kit : Kit
-        Makes the widgets.
-    control : Widget
-        The control, with its label.
-    *classes
-        As for every widget.
-    """
-
-    def __init__(self, kit: WidgetFactory, control: Any, *classes: str) -> None:
+    def __init__(self, widgets: WidgetFactory, control: Any, *classes: str) -> None:
         self.control = control
-        self._below = kit.html("below")
-        self.box = kit(Box, "field", *classes, children=(control, self._below))
+        self._below = widgets.html("below")
+        self.box = widgets(Box, "field", *classes, children=(control, self._below))
 
-    def say(self, problem: str = "", hint: str = "") -> None:
-        """Say what is wrong, else what there is to know."""
+    def show(self, problem: str = "", hint: str = "") -> None:
+        """Show the problem, or else the hint."""
         if problem:
-            update_traits(
-                self._below, value=f'<div role="alert" class="primepods-problem">{safe_html(problem)}</div>'
-            )
+            html = f'<div role="alert" class="primepods-problem">{safe_html(problem)}</div>'
         else:
-            update_traits(
-                self._below, value=f'<div class="primepods-hint">{safe_html(hint)}</div>' if hint else ""
-            )
+            html = f'<div class="primepods-hint">{safe_html(hint)}</div>' if hint else ""
+        update_traits(self._below, value=html)

@@ -1,4 +1,4 @@
-"""Filters leave what is wanted and nothing else, cheapest first, and say what is wrong with them."""
+"""Filters select matching offers, cheapest first, and report invalid input."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from primepods_magic.api.client import Client
 from primepods_magic.api.models import Offer
 from primepods_magic.api.settings import Settings
 from primepods_magic.notebook.launcher.state.offers import (
-    SHOWN,
+    MAX_SHOWN,
     FilterResult,
     Filters,
     OfferKey,
     OfferList,
-    find,
+    filter_offers,
 )
 from tests.support.sandbox_control import KEY, controlled
 
-from .offers import NOW, listed, market, offer
+from .offers import NOW, listed, offer, offer_list
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +34,8 @@ def whole(offers: list[Offer]) -> OfferList:
     return OfferList.read(offers, NOW)
 
 
-def found(market: OfferList, **wanted: Any) -> FilterResult:
-    return find(market, Filters(**wanted))
+def found(offers: OfferList, **wanted: Any) -> FilterResult:
+    return filter_offers(offers, Filters(**wanted))
 
 
 def kinds(found: FilterResult) -> set[str | None]:
@@ -51,10 +51,10 @@ def kinds(found: FilterResult) -> set[str | None]:
         ({"socket": "SXM5"}, lambda row: row.socket == "SXM5"),
         ({"is_spot": True}, lambda row: row.is_spot),
         ({"max_price": "0.5"}, lambda row: row.price_hr <= 0.5),
-        ({"place": "NO"}, lambda row: row.country == "NO"),
+        ({"location": "NO"}, lambda row: row.country == "NO"),
         ({"gpu": "h100"}, lambda row: row.gpu_type == "H100_80GB"),
     ],
-    ids="count provider security socket spot price place gpu".split(),
+    ids="count provider security socket spot price location gpu".split(),
 )
 def test_each_filter_leaves_exactly_what_it_says(whole: OfferList, wanted: dict[str, Any], said: Any) -> None:
     spot = wanted.get("is_spot", False)
@@ -62,14 +62,14 @@ def test_each_filter_leaves_exactly_what_it_says(whole: OfferList, wanted: dict[
     answer = found(whole, **wanted)
     assert answer.problems == {}
     assert answer.total == len(expected) > 0
-    assert list(answer.rows) == expected[:SHOWN]
+    assert list(answer.rows) == expected[:MAX_SHOWN]
 
 
 def test_filters_hold_together(whole: OfferList) -> None:
     together = {
         "gpu": "H100",
         "count": 1,
-        "place": "united states",
+        "location": "united states",
         "provider": "runpod",
         "security": "secure_cloud",
         "socket": "PCIe",
@@ -77,7 +77,7 @@ def test_filters_hold_together(whole: OfferList) -> None:
     }
     (row,) = found(whole, **together).rows
     assert (row.offer.cloud_id, row.offer.data_center, row.price_usd_hr) == ("NVIDIA H100", "us-east-1", 2.39)
-    for name, other in {"count": 4, "place": "NO", "provider": "vultr", "max_price": "1"}.items():
+    for name, other in {"count": 4, "location": "NO", "provider": "vultr", "max_price": "1"}.items():
         assert found(whole, **{**together, name: other}).total == 0
 
 
@@ -112,7 +112,7 @@ def test_a_part_of_a_gpu_type_finds_it_and_a_whole_model_finds_nothing_else(
 )
 def test_a_mistyped_gpu_is_told_with_the_nearest_one(whole: OfferList, typed: str, hint: str) -> None:
     answer = found(whole, gpu=typed)
-    assert answer.problems["gpu"] == f"nobody offers '{typed}' now (did you mean {hint}?)"
+    assert answer.problems["gpu"] == f"No offers for '{typed}' now (did you mean {hint}?)"
     assert (answer.rows, answer.total) == ((), 0)
 
 
@@ -134,26 +134,26 @@ def test_a_place_is_a_country_or_a_part_of_a_region_or_data_center(
     whole: OfferList, typed: str, countries: set[str]
 ) -> None:
     there = {row.offer.country for row in whole.listed if not row.offer.is_spot}
-    rows = [row for kind in whole.words("gpu_type") for row in found(whole, gpu=kind, place=typed).rows]
+    rows = [row for kind in whole.values("gpu_type") for row in found(whole, gpu=kind, location=typed).rows]
     assert {row.offer.country for row in rows} == countries & there
 
 
 def test_a_part_of_a_data_center_is_no_other_place(whole: OfferList) -> None:
-    assert {row.offer.data_center for row in found(whole, place="us-west").rows} == {"us-west-2"}
+    assert {row.offer.data_center for row in found(whole, location="us-west").rows} == {"us-west-2"}
 
 
 @pytest.mark.parametrize(
     ("typed", "hint"), [("eu_nort", ""), ("eu_norht", "eu_north"), ("cannada", "canada")]
 )
 def test_an_unknown_place_is_told_with_the_nearest_one(whole: OfferList, typed: str, hint: str) -> None:
-    answer = found(whole, place=typed)
-    told = f"there is no region or country '{typed}' (did you mean '{hint}'?)"
-    assert answer.problems == ({"place": told} if hint else {})
+    answer = found(whole, location=typed)
+    told = f"Unknown region or country '{typed}' (did you mean '{hint}'?)"
+    assert answer.problems == ({"location": told} if hint else {})
     assert bool(answer.rows) is not bool(hint)
 
 
 def test_a_region_of_the_service_without_offers_is_no_mistake(whole: OfferList) -> None:
-    assert found(whole, place="africa") == FilterResult()
+    assert found(whole, location="africa") == FilterResult()
 
 
 @pytest.mark.parametrize("typed", ["0.4", ".4", " 0.4 ", "$0.4", "0.4/h", "$0.40 /h", "$ 0.4/h", "4e-1"])
@@ -169,13 +169,13 @@ def test_what_is_no_price_is_told_and_leaves_nothing(whole: OfferList, typed: st
     if typed == "$":
         assert answer == found(whole)
     else:
-        assert answer == FilterResult(problems={"max_price": "a price is a number, such as 2.50"})
+        assert answer == FilterResult(problems={"max_price": "Enter a number, such as 2.50."})
 
 
 def test_everything_that_is_wrong_is_told_at_once(whole: OfferList) -> None:
-    assert set(found(whole, gpu="h10O", place="cannada", max_price="x").problems) == {
+    assert set(found(whole, gpu="h10O", location="cannada", max_price="x").problems) == {
         "gpu",
-        "place",
+        "location",
         "max_price",
     }
 
@@ -205,8 +205,8 @@ def test_the_cheapest_is_first_by_what_it_costs_with_its_disk(whole: OfferList) 
 
 def test_only_the_first_are_shown_and_all_are_counted(whole: OfferList) -> None:
     answer = found(whole)
-    assert len(answer.rows) == SHOWN < answer.total
-    assert list(answer.rows) == [row for row in whole.listed if not row.offer.is_spot][:SHOWN]
+    assert len(answer.rows) == MAX_SHOWN < answer.total
+    assert list(answer.rows) == [row for row in whole.listed if not row.offer.is_spot][:MAX_SHOWN]
 
 
 def test_an_offer_is_found_again_in_another_list(offers: list[Offer], whole: OfferList) -> None:
@@ -216,19 +216,19 @@ def test_an_offer_is_found_again_in_another_list(offers: list[Offer], whole: Off
     for row in whole.listed:
         assert later.get(OfferKey.of(row.offer)) == row
     (alone,) = listed(offer())
-    assert market(offer(isSpot=True), offer(2.0)).get(OfferKey.of(alone.offer)) == listed(offer(2.0))[0]
-    assert market(offer(dataCenter="NORWAY-2")).get(OfferKey.of(alone.offer)) is None
+    assert offer_list(offer(isSpot=True), offer(2.0)).get(OfferKey.of(alone.offer)) == listed(offer(2.0))[0]
+    assert offer_list(offer(dataCenter="NORWAY-2")).get(OfferKey.of(alone.offer)) is None
 
 
 def test_what_can_be_chosen_is_what_the_offers_say(whole: OfferList) -> None:
-    assert whole.words("provider") == tuple(sorted({str(row.offer.provider) for row in whole.listed}))
-    assert "scaleway" not in whole.words("provider")
+    assert whole.values("provider") == tuple(sorted({str(row.offer.provider) for row in whole.listed}))
+    assert "scaleway" not in whole.values("provider")
     assert whole.counts == (1, 2, 4, 8)
-    assert market(offer(), offer(cloudId="c-2", country=None)).words("country") == ("NO",)
+    assert offer_list(offer(), offer(cloudId="c-2", country=None)).values("country") == ("NO",)
 
 
 def test_before_there_is_a_list_nothing_that_is_typed_is_wrong() -> None:
-    answer = found(OfferList(), gpu="h10O", place="nowhere")
+    answer = found(OfferList(), gpu="h10O", location="nowhere")
     assert answer == FilterResult()
 
 

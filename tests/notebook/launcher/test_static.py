@@ -1,4 +1,4 @@
-"""What a saved notebook keeps of a launcher: everything that was seen, and neither secrets nor mark-up."""
+"""The static state in a saved notebook: complete, escaped, and without secrets."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ SECRETS = {"the token": "wäB-'u4\"N6\\p0$e{x}9?Rt<Gy>7Kq2", "the password": "ju
 
 def test_both_tell_place_offers_choice_outcome_pods_money_and_the_cell(model: LauncherModel) -> None:
     launched(model, name="train")
-    eventually(lambda: model.fleet.pods, "the pod is seen")
-    eventually(lambda: model.fleet.wallet(None), "the wallet is read")
+    eventually(lambda: model.pod_list.pods, "the pod is seen")
+    eventually(lambda: model.pod_list.wallet(None), "the wallet is read")
     told = [
         "SANDBOX: pods are simulated, nothing is billed · Ada Lovelace",
-        f"{model.found.total} offers, ",
-        "chosen: 1 × L4_24GB at vultr (ap-northeast-1, JP), $0.69/h",
-        "'train' is rented at $0.69/h",
+        f"{model.results.total} offers, ",
+        "Selected: 1 × L4_24GB at vultr (ap-northeast-1, JP), $0.69/h",
+        "Launched 'train' at $0.69/h",
         "Your wallet: ",
         "%%pod_create",
         "cloud_id: vcg-L4x1",
@@ -51,28 +51,28 @@ def test_before_anything_is_known_it_says_where_it_is(opened: Opened, traffic: T
     model = opened()
     lines = launcher_static_text(model).splitlines()
     assert lines[0].startswith("primepods_magic launcher · SANDBOX")
-    assert lines[1].startswith("the offers could not be listed: ")
+    assert lines[1].startswith("Could not list offers: ")
     assert len(lines) == 2
 
 
 def test_an_end_is_told_with_what_it_cost(model: LauncherModel, sandbox: SandboxControl) -> None:
     launched(model, name="train")
-    eventually(lambda: model.fleet.pods, "the pod is seen")
+    eventually(lambda: model.pod_list.pods, "the pod is seen")
     sandbox.advance(3600)
-    eventually(lambda: model.fleet.pods[0].is_ready, "it is ready")
-    pod_id = str(model.fleet.pods[0].id)
-    model.do(model.fleet.ask, pod_id)
-    model.do(model.fleet.end, pod_id)
+    eventually(lambda: model.pod_list.pods[0].is_ready, "it is ready")
+    pod_id = str(model.pod_list.pods[0].id)
+    model.do(model.pod_list.request_termination, pod_id)
+    model.do(model.pod_list.terminate, pod_id)
     idle(model)
     assert "train: terminated, $" in launcher_static_text(model)
-    assert "is rented" not in launcher_static_text(model)
+    assert "Launched" not in launcher_static_text(model)
 
 
 def test_a_key_that_may_only_read_is_told_at_the_place(
     opened: Opened, connected: Connected, traffic: Traffic
 ) -> None:
     model = opened(through=connected(traffic, key=READ_KEY))
-    assert "this key may only read" in connection_html(model)
+    assert "this key is read-only" in connection_html(model)
     assert connection_text(model).startswith("SANDBOX")
 
 
@@ -110,14 +110,14 @@ def test_nothing_from_the_service_is_mark_up_or_moves_anything(
     traffic.change = hostile
     model.refresh()
     idle(model)
-    eventually(lambda: any("onerror" in str(pod.name) for pod in model.fleet.pods), "the pod is spoilt")
-    pod_id = str(model.fleet.pods[0].id)
-    model.do(model.fleet.ask, pod_id)
-    model.do(model.fleet.end, pod_id)
+    eventually(lambda: any("onerror" in str(pod.name) for pod in model.pod_list.pods), "the pod is spoilt")
+    pod_id = str(model.pod_list.pods[0].id)
+    model.do(model.pod_list.request_termination, pod_id)
+    model.do(model.pod_list.terminate, pod_id)
     idle(model)
     model.choose(None)
     idle(model)
-    assert model.fleet.ended
+    assert model.pod_list.terminated
     text, html = launcher_static_text(model), launcher_static_html(model)
     assert "onerror" in text
     assert "<img" not in html
@@ -130,7 +130,7 @@ def test_nothing_from_the_service_is_mark_up_or_moves_anything(
 def test_a_cell_cannot_be_made_to_look_like_another(opened: Opened, traffic: Traffic) -> None:
     traffic.change = hostile
     model = opened()
-    model.choose(next(iter(map(_key, model.market.listed))))
+    model.choose(next(iter(map(_key, model.offer_list.listed))))
     idle(model)
     assert model.cell
     assert "\u202e" not in launcher_static_text(model)
@@ -149,12 +149,12 @@ def test_no_secret_is_told_anywhere(opened: Opened, traffic: Traffic, sandbox: S
     search = Search(SECRETS)
 
     def look(when: str) -> None:
-        order = model.order
+        flow = model.flow
         for name, thing in {
-            "the order": (order.form, order.spec, order.plan, order.outcome, order.told, order.problems),
-            "the texts": (order.note, order.body, order.quote, str(order.plan), str(order.spec)),
-            "the fleet": (model.fleet.snapshot, model.fleet.refusals, model.fleet.ended),
-            "the model": (model, model.account, model.market, model.found, model.trouble),
+            "the flow": (flow.form, flow.spec, flow.plan, flow.outcome, flow.notices, flow.problems),
+            "the texts": (flow.name_hint, flow.body, flow.quote, str(flow.plan), str(flow.spec)),
+            "the pods": (model.pod_list.snapshot, model.pod_list.errors, model.pod_list.terminated),
+            "the model": (model, model.account, model.offer_list, model.results, model.offers_error),
             "the notebook": namespace,
         }.items():
             search.look(f"{name} {when}", repr(thing))
@@ -163,9 +163,9 @@ def test_no_secret_is_told_anywhere(opened: Opened, traffic: Traffic, sandbox: S
         search.look(f"the cell {when}", model.cell)
 
     chosen(model, name="train")
-    model.do(model.order.name_variable, "HF_TOKEN")
-    model.do(model.order.give_value, SECRETS["the token"])
-    model.do(model.order.set_password, SECRETS["the password"])
+    model.do(model.flow.name_variable, "HF_TOKEN")
+    model.do(model.flow.add_variable, SECRETS["the token"])
+    model.do(model.flow.set_password, SECRETS["the password"])
     idle(model)
     look("in the form")
     summary(model)
@@ -174,23 +174,23 @@ def test_no_secret_is_told_anywhere(opened: Opened, traffic: Traffic, sandbox: S
     said = " and ".join(SECRETS.values())
 
     def repeats(request: httpx.Request) -> httpx.Response | None:
-        is_meant = is_create(request) or (model.order.plan is None and "/availability/" in request.url.path)
+        is_meant = is_create(request) or (model.flow.plan is None and "/availability/" in request.url.path)
         return httpx.Response(422, json={"detail": f"what is this: {said}"}) if is_meant else None
 
     traffic.answer = repeats
-    model.do(model.order.launch)
+    model.do(model.flow.launch)
     idle(model)
-    assert model.order.outcome is not None
-    assert "what is this: *** and ***" in model.order.outcome.text
+    assert model.flow.outcome is not None
+    assert "what is this: *** and ***" in model.flow.outcome.text
     look("after a create that repeats them")
     model.review()
     idle(model)
-    assert model.order.outcome is not None
-    assert "what is this: *** and ***" in model.order.outcome.text
+    assert model.flow.outcome is not None
+    assert "what is this: *** and ***" in model.flow.outcome.text
     look("after a refusal that repeats them")
     traffic.answer = lambda request: None
     launched(model, name="train")
     assert traffic.creates[-1]["pod"]["jupyterPassword"] == SECRETS["the password"]
-    eventually(lambda: model.fleet.pods, "the pod is seen")
+    eventually(lambda: model.pod_list.pods, "the pod is seen")
     look("after the launch")
     search.verdict(least=30)

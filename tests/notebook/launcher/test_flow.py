@@ -1,4 +1,4 @@
-"""From an offer to a pod: one create, the same as the cell's, and words that say what is billed."""
+"""The launch flow: one create request, the same as the cell's, and exact messages about billing."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import httpx
 import pytest
 
 from primepods_magic.api.models import PodDetails
+from primepods_magic.notebook.launcher.state.flow import FlowStage, LaunchOutcome, LaunchSettings
 from primepods_magic.notebook.launcher.state.model import LauncherModel
-from primepods_magic.notebook.launcher.state.order import FlowStage, LaunchOutcome, LaunchSettings
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.launching.limits import Limits
@@ -23,17 +23,17 @@ OFFERS = ["dc1-H100x1", "vcg-L4x1", "cudo-A5000x1", "NVIDIA H100 spot", "mc-A30x
 
 
 def outcome(model: LauncherModel) -> LaunchOutcome:
-    assert model.order.outcome is not None
-    return model.order.outcome
+    assert model.flow.outcome is not None
+    return model.flow.outcome
 
 
 def fill_in(model: LauncherModel) -> None:
     """A form in which everything is said."""
     key = model.account.keys[-1].id if model.account.keys else ""
     model.set(name="train ${x}", ssh_key_id=key, auto_restart=True, team="team_id")
-    model.do(model.order.name_variable, "HF_TOKEN")
-    model.do(model.order.give_value, TOKEN)
-    model.do(model.order.set_password, "a password: 'quoted'")
+    model.do(model.flow.name_variable, "HF_TOKEN")
+    model.do(model.flow.add_variable, TOKEN)
+    model.do(model.flow.set_password, "a password: 'quoted'")
     idle(model)
 
 
@@ -46,7 +46,7 @@ def test_launching_and_running_the_cell_are_the_same_request(
     fill_in(model)
     if cloud_id.startswith("cudo"):
         model.set(disk_gb=200, vcpus=16, memory_gb=96)
-    summary(model, cloud_id).do(model.order.launch)
+    summary(model, cloud_id).do(model.flow.launch)
     idle(model)
     assert not outcome(model).is_failure
     (by_launcher,) = traffic.creates
@@ -85,9 +85,9 @@ def test_a_pod_that_is_just_this_is_answered_with_and_none_is_created(
     model: LauncherModel, traffic: Traffic, sandbox: SandboxControl
 ) -> None:
     launched(model, name="train")
-    eventually(lambda: model.fleet.pods, "the pod is seen")
+    eventually(lambda: model.pod_list.pods, "the pod is seen")
     launched(model, name="train")
-    assert outcome(model).text == "'train' is there already; nothing was created"
+    assert outcome(model).text == "'train' already exists. Nothing was created."
     assert len(traffic.creates) == 1
     assert names(sandbox) == ["train"]
 
@@ -97,16 +97,16 @@ def test_a_different_pod_of_the_name_is_told_at_the_name(
 ) -> None:
     launch(gpu="A40_48GB", name="train", connection=connection)
     chosen(model, name="train")
-    eventually(lambda: model.fleet.pods, "the pod is seen")
+    eventually(lambda: model.pod_list.pods, "the pod is seen")
     idle(model)
-    told = model.order.problems["name"]
+    told = model.flow.problems["name"]
     assert "a live pod is called 'train' and differs (gpu is A40_48GB, not L4_24GB)" in told
-    assert "use another name, or terminate that one below" in told
+    assert "Use another name, or terminate that pod below" in told
     assert "--new" not in told
-    assert not model.order.may_review
+    assert not model.flow.may_review
     model.set(name="other")
     idle(model)
-    assert model.order.may_review
+    assert model.flow.may_review
     assert len(traffic.creates) == 1
 
 
@@ -114,13 +114,13 @@ def test_a_pod_of_the_name_that_has_failed_is_told_with_what_it_may_cost(
     model: LauncherModel, sandbox: SandboxControl
 ) -> None:
     launched(model, name="train")
-    eventually(lambda: model.fleet.pods, "the pod is seen")
+    eventually(lambda: model.pod_list.pods, "the pod is seen")
     sandbox.advance(6)
-    sandbox.event(str(model.fleet.pods[0].id), "fail_installation")
-    eventually(lambda: model.fleet.pods[0].has_failed, "it has failed")
+    sandbox.event(str(model.pod_list.pods[0].id), "fail_installation")
+    eventually(lambda: model.pod_list.pods[0].has_failed, "it has failed")
     idle(model)
-    assert "has failed" in model.order.problems["name"]
-    assert "It may be billed until then" in model.order.problems["name"]
+    assert "has failed" in model.flow.problems["name"]
+    assert "It may be billed until then" in model.flow.problems["name"]
 
 
 def test_a_pod_that_came_between_is_found_by_the_launch(
@@ -128,13 +128,13 @@ def test_a_pod_that_came_between_is_found_by_the_launch(
 ) -> None:
     summary(model, name="train")
     # As if between two looks.
-    model.fleet.stop()
+    model.pod_list.stop()
     launch(gpu="A40_48GB", name="train", connection=connection)
-    model.do(model.order.launch)
+    model.do(model.flow.launch)
     idle(model)
     assert outcome(model).is_failure
     assert "nothing was created" in outcome(model).text
-    assert outcome(model).text.endswith("Nothing is billed for it.")
+    assert outcome(model).text.endswith("Nothing is billed.")
     assert len(traffic.creates) == 1
     assert names(sandbox) == ["train"]
 
@@ -152,39 +152,39 @@ def test_a_ceiling_is_told_at_the_price(
 ) -> None:
     launch(gpu="A40_48GB", name="eval", connection=connection)
     model = opened(settings=lambda: LaunchSettings(limits=limits))
-    eventually(lambda: model.fleet.pods, "the pod is seen")
+    eventually(lambda: model.pod_list.pods, "the pod is seen")
     chosen(model, name="train")
-    assert told in model.order.problems["price"]
-    assert "created" not in model.order.problems["price"]
+    assert told in model.flow.problems["price"]
+    assert "created" not in model.flow.problems["price"]
     model.review()
     idle(model)
-    assert model.order.stage is FlowStage.FORM
+    assert model.flow.stage is FlowStage.FORM
     assert len(traffic.creates) == 1
     model.choose(key_of(model, "cudo-A4000x1"))
     idle(model)
-    assert model.order.may_review
+    assert model.flow.may_review
 
 
 def test_an_offer_that_sold_out_meanwhile_is_told_and_the_list_is_taken_anew(
     model: LauncherModel, traffic: Traffic, sandbox: SandboxControl
 ) -> None:
     summary(model, "dc1-H100x1", name="train")
-    total = model.found.total
+    total = model.results.total
     sandbox.api.put(
         "/sandbox/offers", json={"cloud_id": "dc1-H100x1", "stock": "Unavailable"}
     ).raise_for_status()
-    model.do(model.order.launch)
+    model.do(model.flow.launch)
     idle(model)
     assert outcome(model).is_failure
     assert "'train' was not created. The nearest:" in outcome(model).text
-    assert outcome(model).text.endswith("Nothing is billed for it.")
-    assert model.order.problems["offer"] == "this offer has gone since; choose another one"
-    assert model.found.total == total - 1
-    assert not model.order.may_review
+    assert outcome(model).text.endswith("Nothing is billed.")
+    assert model.flow.problems["offer"] == "This offer is no longer available. Choose another one."
+    assert model.results.total == total - 1
+    assert not model.flow.may_review
     assert names(sandbox) == []
     chosen(model, "pc-H100x1")
-    assert model.order.outcome is None
-    assert model.order.may_review
+    assert model.flow.outcome is None
+    assert model.flow.may_review
 
 
 def test_an_offer_that_sold_out_before_the_review_is_told(
@@ -198,7 +198,7 @@ def test_an_offer_that_sold_out_before_the_review_is_told(
     idle(model)
     assert outcome(model).is_failure
     assert "nothing was created" in outcome(model).text
-    assert "offer" in model.order.problems
+    assert "offer" in model.flow.problems
     assert traffic.creates == []
 
 
@@ -207,18 +207,18 @@ def test_what_is_typed_after_the_review_takes_the_summary_back(
 ) -> None:
     for change in (
         lambda: model.set(name="other"),
-        lambda: model.do(model.order.back),
-        lambda: model.do(model.order.set_password, "another password"),
+        lambda: model.do(model.flow.cancel_review),
+        lambda: model.do(model.flow.set_password, "another password"),
         lambda: model.choose(key_of(model, "vcg-L4x1")),
-        lambda: model.do(model.order.name_variable, "A"),
+        lambda: model.do(model.flow.name_variable, "A"),
     ):
         summary(model, name="train")
         change()
-        model.do(model.order.launch)
+        model.do(model.flow.launch)
         idle(model)
-        assert model.order.stage is FlowStage.FORM
-        assert model.order.plan is None
-        model.do(model.order.name_variable, "")
+        assert model.flow.stage is FlowStage.FORM
+        assert model.flow.plan is None
+        model.do(model.flow.name_variable, "")
     assert traffic.creates == []
 
 
@@ -230,11 +230,11 @@ def test_what_is_typed_while_it_is_being_checked_is_not_lost(model: LauncherMode
     model.set(name="other")
     traffic.gate.set()
     idle(model)
-    assert model.order.stage is FlowStage.FORM
+    assert model.flow.stage is FlowStage.FORM
     assert "name: other" in model.cell
-    assert summary(model).order.plan is not None
-    assert model.order.plan is not None
-    assert model.order.plan.name == "other"
+    assert summary(model).flow.plan is not None
+    assert model.flow.plan is not None
+    assert model.flow.plan.name == "other"
 
 
 @pytest.mark.parametrize("how", ["repriced", "variable"])
@@ -252,11 +252,11 @@ def test_a_review_ends_although_something_else_has_changed_meanwhile(
     else:
         traffic.change = repriced
         model.refresh()
-        eventually(lambda: model.order.listed and model.order.listed.price_usd_hr == 0.71, "it is dearer")
+        eventually(lambda: model.flow.selected and model.flow.selected.price_usd_hr == 0.71, "it is dearer")
     assert model.wait_until_read(IDLE_S)
     traffic.gate.set()
     idle(model)
-    assert model.order.stage is not FlowStage.CHECKING
+    assert model.flow.stage is not FlowStage.CHECKING
 
 
 def repriced(request: httpx.Request, answer: Any) -> Any:
@@ -274,44 +274,44 @@ def test_a_newer_price_takes_the_summary_back_and_is_the_one_that_is_agreed_to(
     traffic.change = repriced
     model.refresh()
     idle(model)
-    assert model.order.stage is FlowStage.FORM
+    assert model.flow.stage is FlowStage.FORM
     assert "max_price: 0.71" in model.cell
-    assert summary(model).order.plan is not None
-    assert model.order.plan is not None
-    assert model.order.plan.spec.max_price == 0.71
+    assert summary(model).flow.plan is not None
+    assert model.flow.plan is not None
+    assert model.flow.plan.spec.max_price == 0.71
 
 
 def test_a_variable_is_added_when_it_has_a_name_and_a_value(opened: Opened) -> None:
     namespace: dict[str, Any] = {}
     model = chosen(opened(namespace), name="train")
-    order = model.order
-    for name, value, told in (("2ND", "", "does not begin with a digit"), ("A", "", "now its value")):
-        model.do(order.name_variable, name)
+    flow = model.flow
+    for name, value, told in (("2ND", "", "do not begin with a digit"), ("A", "", "Now enter its value.")):
+        model.do(flow.name_variable, name)
         if value:
-            model.do(order.give_value, value)
+            model.do(flow.add_variable, value)
         idle(model)
-        assert told in order.problems["env"]
-        assert not order.may_review
-    model.do(order.give_value, TOKEN)
+        assert told in flow.problems["env"]
+        assert not flow.may_review
+    model.do(flow.add_variable, TOKEN)
     idle(model)
-    assert order.form.env == {"A": "${A}"}
-    assert "env" not in order.problems
+    assert flow.form.env == {"A": "${A}"}
+    assert "env" not in flow.problems
     assert namespace["A"].get_secret_value() == TOKEN
-    model.do(order.give_value, "a value first")
+    model.do(flow.add_variable, "a value first")
     idle(model)
-    assert "give the variable a name first" in order.problems["env"]
+    assert "Enter a name for the variable first." in flow.problems["env"]
     assert set(namespace) == {"A", "JUPYTER_PASSWORD"}
-    model.do(order.name_variable, "")
-    model.do(order.remove_variable, "A")
+    model.do(flow.name_variable, "")
+    model.do(flow.remove_variable, "A")
     idle(model)
-    assert order.form.env == {}
-    assert order.may_review
+    assert flow.form.env == {}
+    assert flow.may_review
 
 
 def test_a_variable_that_there_is_not_is_told(model: LauncherModel) -> None:
     chosen(model, name="train", env={"A": "${NO_SUCH_VARIABLE}"})
-    assert "NO_SUCH_VARIABLE" in model.order.problems["spec"]
-    assert not model.order.may_review
+    assert "NO_SUCH_VARIABLE" in model.flow.problems["spec"]
+    assert not model.flow.may_review
 
 
 def test_an_existing_plan_creates_nothing(
@@ -319,5 +319,5 @@ def test_an_existing_plan_creates_nothing(
 ) -> None:
     launched(model, name="train")
     summary(model, name="train")
-    assert model.order.plan is not None
-    assert isinstance(model.order.plan.existing, PodDetails)
+    assert model.flow.plan is not None
+    assert isinstance(model.flow.plan.existing, PodDetails)
