@@ -228,7 +228,7 @@ def _watching(
     network = Counting()
     client = Client(Settings(base_url=sandbox.url, api_key=KEY), http=network)
     connection = Connection(
-        client, clock or ServiceClock(client.transport), is_sandbox=True, poll_interval_s=interval_s
+        client, clock or ServiceClock(client.session), is_sandbox=True, poll_interval_s=interval_s
     )
     with ExitStack() as stack:
         stack.callback(connection.close)

@@ -1,6 +1,6 @@
 """Rent GPU pods on Prime Intellect from a notebook.
 
-``%load_ext primepods_magic`` brings the magics ``%pods`` and ``%%pod_create``. The same as Python:
+``%load_ext primepods_magic`` loads the magics ``%pods`` and ``%%pod_create``. The same in Python:
 
 >>> from primepods_magic import connect, launch
 >>> connect(sandbox=True)                                                    # doctest: +SKIP
@@ -46,8 +46,8 @@ __all__ = [
     "unload_ipython_extension",
 ]
 
-# Resolved on first use, so that importing the package loads nothing heavy.
-_HOMES = {
+# Resolved on first use, so that importing the package is fast.
+_MODULE_BY_NAME = {
     "Client": ".api.client",
     "Launcher": ".notebook.launcher",
     "Limits": ".pods.launching.limits",
@@ -58,14 +58,14 @@ _HOMES = {
     "launch": ".pods.launching.launch",
     "launch_many": ".pods.launching.launch_many",
 }
-_MODULES = ("costs", "errors")
+_SUBMODULES = ("costs", "errors")
 
 
 def __getattr__(name: str) -> Any:
-    if name in _MODULES:
+    if name in _SUBMODULES:
         return import_module(f".{name}", __name__)
-    if name in _HOMES:
-        return getattr(import_module(_HOMES[name], __name__), name)
+    if name in _MODULE_BY_NAME:
+        return getattr(import_module(_MODULE_BY_NAME[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -74,12 +74,12 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
-    """Bring the magics into a shell; ``%load_ext primepods_magic`` calls this. Loading twice is loading once.
+    """Load the magics into a shell; ``%load_ext primepods_magic`` calls this.
 
     Parameters
     ----------
     shell : InteractiveShell
-        Where to.
+        The shell to load into; loading twice has no further effect.
     """
     from .notebook.extension import load
 
@@ -87,7 +87,13 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
-    """Take everything back that loading brought, and close what it opened."""
+    """Unload the magics from a shell and close all connections.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The shell to unload from.
+    """
     from .notebook.extension import unload
 
     unload(shell)

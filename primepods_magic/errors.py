@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one small tree of exceptions.
+"""The exceptions of this package; `PodsError` is their base class.
 
 >>> from primepods_magic.errors import NotFound, PodsError
 >>> issubclass(NotFound, PodsError)

@@ -1,4 +1,4 @@
-"""What the service says of the account: whose key it is, its teams and keys; and of prices in general.
+"""Account data from the service: users, teams, keys, disks, billings and summary prices.
 
 Source: the published OpenAPI document; the specification's page has none of these.
 """
@@ -43,20 +43,20 @@ __all__ = [
 
 
 class Permission(ApiModel):
-    """What a key may do with one kind of thing."""
+    """The rights of a key on one kind of resource."""
 
     read: Flag = None
     write: Flag = None
 
 
-def _scope(value: object) -> dict[str, Any]:
+def _read_scope(value: object) -> dict[str, Any]:
     if not isinstance(value, Mapping):
         return {}
-    return {str(name): said if isinstance(said, Mapping) else None for name, said in value.items()}
+    return {str(name): item if isinstance(item, Mapping) else None for name, item in value.items()}
 
 
 class User(ApiModel):
-    """``GET /user/whoami``: whose key this is. ``scope`` names what the key may do, ``None`` is nothing.
+    """The owner of a key (``GET /user/whoami``); a ``scope`` of ``None`` grants nothing.
 
     >>> user = User.model_validate({"id": "u1", "scope": {"instances": {"read": True, "write": False}}})
     >>> user.scope["instances"].write
@@ -70,11 +70,11 @@ class User(ApiModel):
     role: Text = None
     created_at: Timestamp = None
     is_banned: Flag = None
-    scope: Annotated[dict[str, Permission | None], BeforeValidator(_scope)] = {}
+    scope: Annotated[dict[str, Permission | None], BeforeValidator(_read_scope)] = {}
 
 
 class Team(ApiModel):
-    """One line of ``GET /user/teams``, and my role there."""
+    """A row of ``GET /user/teams``, with the user's role there."""
 
     team_id: Text = None
     name: Text = None
@@ -84,7 +84,7 @@ class Team(ApiModel):
 
 
 class TeamMember(ApiModel):
-    """One line of ``GET /teams/{team_id}/members``."""
+    """A row of ``GET /teams/{team_id}/members``."""
 
     user_id: Text = None
     user_name: Text = None
@@ -94,7 +94,7 @@ class TeamMember(ApiModel):
 
 
 class SshKey(ApiModel):
-    """One line of ``GET /ssh_keys``: a public key that can log in to the account's pods."""
+    """A row of ``GET /ssh_keys``: a public key that can log in to the account's pods."""
 
     id: Text = None
     name: Text = None
@@ -105,12 +105,12 @@ class SshKey(ApiModel):
     created_at: Timestamp = None
 
 
-def _place(value: object) -> dict[str, Any]:
+def _read_location(value: object) -> dict[str, Any]:
     return dict(value) if isinstance(value, Mapping) else {}
 
 
-class DiskPlace(ApiModel):
-    """Where a disk is, and whether several pods may share it."""
+class DiskLocation(ApiModel):
+    """The location of a disk; ``is_multinode`` if several pods may share it."""
 
     country: Text = None
     data_center_id: Text = None
@@ -118,21 +118,23 @@ class DiskPlace(ApiModel):
     is_multinode: Flag = None
 
 
-def _texts(value: object) -> list[str]:
+def _read_texts(value: object) -> list[str]:
     return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []
 
 
-def _disk_status(value: object) -> PodStatus | str | None:
-    # A disk has the words of a pod, and some of its own.
+def _read_disk_status(value: object) -> PodStatus | str | None:
+    # Disks share the statuses of pods and have some of their own.
     return parse_enum(PodStatus, value, STATUS_SYNONYMS)
 
 
-_DiskStatus = Annotated[PodStatus | str | None, BeforeValidator(_disk_status)]
+_DiskStatus = Annotated[PodStatus | str | None, BeforeValidator(_read_disk_status)]
 
 
 class Disk(ApiModel):
-    """One line of ``GET /disks``: a disk, which survives the pods it is attached to and bills by itself.
-    ``size`` is in GB, prices are USD per hour for the whole disk."""
+    """A row of ``GET /disks``: a disk that survives its pods and is billed by itself.
+
+    ``size`` is in GB; prices are USD per hour for the whole disk.
+    """
 
     id: Text = None
     name: Text = None
@@ -148,13 +150,13 @@ class Disk(ApiModel):
     user_id: Label = None
     team_id: Label = None
     wallet_id: Label = None
-    info: Annotated[DiskPlace, BeforeValidator(_place)] = DiskPlace()
-    pods: Annotated[list[str], BeforeValidator(_texts)] = []
-    clusters: Annotated[list[str], BeforeValidator(_texts)] = []
+    info: Annotated[DiskLocation, BeforeValidator(_read_location)] = DiskLocation()
+    pods: Annotated[list[str], BeforeValidator(_read_texts)] = []
+    clusters: Annotated[list[str], BeforeValidator(_read_texts)] = []
 
 
 class Billing(ApiModel):
-    """What one pod or disk was billed so far, as ``GET /billing/wallet`` says it, in its snake_case."""
+    """The amount billed so far for a pod or disk, from ``GET /billing/wallet``, which uses snake_case."""
 
     id: Text = None
     created_at: Annotated[Timestamp, Field(alias="created_at")] = None
@@ -167,7 +169,7 @@ class Billing(ApiModel):
 
 
 class Wallet(ApiModel):
-    """``GET /billing/wallet``: what there is to spend, and what was billed last.
+    """The balance and the latest billings (``GET /billing/wallet``).
 
     >>> Wallet.model_validate({"wallet_id": "w1", "balance_usd": 12.5}).balance_usd
     12.5
@@ -190,21 +192,20 @@ class SummaryPrice(ApiModel):
 
 
 def read_summary(payload: object) -> dict[tuple[str, int, str], SummaryPrice]:
-    """Read ``GET /availability/gpu-summary``: prices by GPU type, count, and region or ``"cheapest"``. Types
-    and counts without a price are left out.
+    """Read ``GET /availability/gpu-summary``: prices by GPU type, count, and region or ``"cheapest"``.
 
     >>> prices = {"H100_80GB": {"8": {"cheapest": {"onDemand": 19.12}, "canada": None}}}
     >>> read_summary(prices)["H100_80GB", 8, "cheapest"].on_demand
     19.12
     """
     prices = {}
-    for gpu_type, counts in _objects(payload):
-        for count, regions in _objects(counts):
-            for region, said in _objects(regions):
-                if count.isascii() and count.isdigit() and isinstance(said, Mapping):
-                    prices[gpu_type, int(count[:9]), region] = SummaryPrice.model_validate(dict(said))
+    for gpu_type, counts in _list_items(payload):
+        for count, regions in _list_items(counts):
+            for region, price in _list_items(regions):
+                if count.isascii() and count.isdigit() and isinstance(price, Mapping):
+                    prices[gpu_type, int(count[:9]), region] = SummaryPrice.model_validate(dict(price))
     return prices
 
 
-def _objects(value: object) -> list[tuple[str, Any]]:
+def _list_items(value: object) -> list[tuple[str, Any]]:
     return [(str(key), item) for key, item in value.items()] if isinstance(value, Mapping) else []

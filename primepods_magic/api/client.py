@@ -1,4 +1,4 @@
-"""The Pods API, one method per endpoint."""
+"""The client of the Pods API, with one method per endpoint."""
 
 from __future__ import annotations
 
@@ -20,19 +20,18 @@ from .requests import CreateRequest
 from .settings import Settings
 from .text.log_tail import show_end
 from .text.sanitize import sanitize
-from .validation.bounds import check_count, check_seconds, page_params, sorting_params
+from .validation.bounds import check_count, page_params, sorting_params
 
 __all__ = ["Client"]
 
 A = TypeVar("A", bound=ApiModel)
 _PODS = "/api/v1/pods/"
-# An address of 4 kB: servers commonly take eight.
-_IDS_IN_ONE_REQUEST = 100
-_PAGE = 100
-# Of lines that were redrawn, the service may count every state.
+# A URL of 4 kB: servers commonly accept 8 kB.
+_MAX_IDS_PER_REQUEST = 100
+_PAGE_SIZE = 100
 _LOG_LINES = 10_000
-_TOO_MUCH = (400, 413, 422)
-_BELIEVED_ENDED_PODS = 100_000
+_REFUSES_TAIL = (400, 413, 422)
+_PLAUSIBLE_ENDED_PODS = 100_000
 
 
 class Client:
@@ -41,11 +40,11 @@ class Client:
     Parameters
     ----------
     settings : Settings
-        Where to, and with which key.
+        URL and key of the service.
     http : httpx.BaseTransport, optional
-        What carries the requests instead of the network.
+        A transport that replaces the network.
     read_timeout_s : float
-        The longest that the service may be silent.
+        Maximum silence of the service in seconds.
 
     Examples
     --------
@@ -63,12 +62,11 @@ class Client:
         read_timeout_s: float = READ_TIMEOUT_S,
     ) -> None:
         self.settings = settings
-        read_timeout_s = check_seconds("read_timeout_s", read_timeout_s)
-        self.transport = HttpSession(settings, http=http, read_timeout_s=read_timeout_s)
+        self.session = HttpSession(settings, transport=http, read_timeout_s=read_timeout_s)
         self.on_pods: Callable[[list[PodDetails]], object] | None = None
-        """Is given every full list of pods that comes in."""
+        """A callback that receives every complete list of pods."""
         self.on_offers: Callable[[list[Offer]], object] | None = None
-        """Is given every list of offers that comes in."""
+        """A callback that receives every list of offers."""
         self._log_paths = ("log", "logs")
 
     def __enter__(self) -> Client:
@@ -79,49 +77,53 @@ class Client:
 
     def close(self) -> None:
         """Close the connections."""
-        self.transport.close()
+        self.session.close()
 
     def create_pod(self, request: CreateRequest, *, look: Callable[[], object] | None = None) -> PodDetails:
-        """``POST /pods``: rent a pod. Sent at most once where the service may have acted on it; ``look``, as
-        `HttpSession.request` has it, looks for the pod before a create is sent again after 429.
+        """Rent a pod (``POST /pods``). A create that the service may have acted on is never sent again.
+
+        Parameters
+        ----------
+        request : CreateRequest
+            The validated body.
+        look : callable, optional
+            Called before a create is sent again after 429; it raises if the pod exists after all.
 
         Raises
         ------
         OutcomeUnknown
-            The request left, and no answer came that says which pod there is: one may exist.
-        OutOfStock, PaymentRequired, PermissionDenied, InvalidRequest, …
-            The service refused; nothing was created.
+            The request was sent and no response names the pod: one may exist.
+        PodsError
+            Any other: the service refused; nothing was created.
         """
         try:
-            answer = self.transport.request("POST", _PODS, body=request.wire, look=look)
+            answer = self.session.request("POST", _PODS, body=request.wire, verify_undone=look)
             pod = read_created_pod(answer)
         except UnexpectedAnswer as error:
-            raise OutcomeUnknown(f"the create was accepted, but {error}") from None
+            raise OutcomeUnknown(f"The create was accepted, but its pod is unknown. {error}") from None
         if not pod.id:
-            raise OutcomeUnknown("the create was accepted, but the answer names no pod")
+            raise OutcomeUnknown("The create was accepted, but the response names no pod")
         return pod
 
     def list_pods(self, *, offset: int = 0, limit: int = 100) -> Page[PodDetails]:
-        """``GET /pods``: one page of the pods that this key can see, in the service's order."""
+        """Return one page of the pods that this key can see (``GET /pods``), in the service's order."""
         params = page_params(limit, offset)
-        return read_page(PodDetails, self.transport.request("GET", _PODS, params=params))
+        return read_page(PodDetails, self.session.request("GET", _PODS, params=params))
 
     def list_all_pods(
         self, *, budget_s: float | None = None, read_timeout_s: float | None = None
     ) -> list[PodDetails]:
-        """All pods that this key can see, each once; none that lived through the whole read is missing.
+        """Return all pods that this key can see, each once; no pod that lives throughout is missing.
 
         Parameters
         ----------
-        budget_s : float, optional
-            For how long each page may be tried again.
-        read_timeout_s : float, optional
-            The longest that the service may be silent.
+        budget_s, read_timeout_s : float, optional
+            Seconds to keep retrying each request, and maximum silence of the service in seconds.
 
         Raises
         ------
         UnexpectedAnswer
-            The list does not end, or moves so much that it cannot be read.
+            The list does not end, or changes so much that it cannot be read.
         """
         pods = self._read_list(PodDetails, _PODS, "pods", budget_s=budget_s, read_timeout_s=read_timeout_s)
         if self.on_pods is not None:
@@ -131,22 +133,22 @@ class Client:
     def get_pod(
         self, pod_id: str, *, budget_s: float | None = None, read_timeout_s: float | None = None
     ) -> PodDetails:
-        """``GET /pods/{pod_id}``: one pod; ``budget_s`` and ``read_timeout_s`` as `list_all_pods`.
+        """Return one pod (``GET /pods/{pod_id}``); other parameters as in `list_all_pods`.
 
         Raises
         ------
         NotFound
-            It is gone, or was never visible to this key.
+            The pod is gone, or was never visible to this key.
         UnexpectedAnswer
-            The response is about another pod. One that names no pod is about this one.
+            The response describes another pod.
         """
-        answer = self.transport.request(
+        answer = self.session.request(
             "GET", _pod_path(pod_id), budget_s=budget_s, read_timeout_s=read_timeout_s
         )
         pod = read_model(PodDetails, answer)
         if pod.id not in (None, "", pod_id):
             raise UnexpectedAnswer(
-                f"asked for the pod {sanitize(pod_id)}, the service returned another one ({sanitize(pod.id)})"
+                f"The service returned the pod {sanitize(pod.id)} instead of {sanitize(pod_id)}"
             )
         return pod if pod.id else pod.model_copy(update={"id": pod_id})
 
@@ -157,22 +159,20 @@ class Client:
         budget_s: float | None = None,
         read_timeout_s: float | None = None,
     ) -> list[PodStatusEntry]:
-        """``GET /pods/status``: what changes while pods come up, for a hundred ids in one request.
+        """Return what changes while pods start (``GET /pods/status``), with 100 ids in one request.
 
         Parameters
         ----------
         pod_ids : iterable of str
-            Which pods. An id that the service does not know is missing from the answer.
-        budget_s : float, optional
-            For how long each request may be tried again.
-        read_timeout_s : float, optional
-            The longest that the service may be silent.
+            Ids of pods. Unknown ids are missing from the result.
+        budget_s, read_timeout_s : float, optional
+            As in `list_all_pods`.
         """
         ids = list(pod_ids)
         rows: list[PodStatusEntry] = []
-        for first in range(0, len(ids), _IDS_IN_ONE_REQUEST):
-            query: Params = {"pod_ids": ids[first : first + _IDS_IN_ONE_REQUEST]}
-            answer = self.transport.request(
+        for first in range(0, len(ids), _MAX_IDS_PER_REQUEST):
+            query: Params = {"pod_ids": ids[first : first + _MAX_IDS_PER_REQUEST]}
+            answer = self.session.request(
                 "GET", f"{_PODS}status", params=query, budget_s=budget_s, read_timeout_s=read_timeout_s
             )
             rows += read_status(answer)
@@ -188,10 +188,9 @@ class Client:
         budget_s: float | None = None,
         read_timeout_s: float | None = None,
     ) -> Page[HistoryRow]:
-        """``GET /pods/history``: one page of what has ended, and what it cost; ``budget_s`` and
-        ``read_timeout_s`` as `list_all_pods`."""
+        """Return one page of ended pods and their costs (``GET /pods/history``), as `list_all_pods`."""
         params: Params = {**page_params(limit, offset), **sorting_params(sort_by, sort_order)}
-        answer = self.transport.request(
+        answer = self.session.request(
             "GET", f"{_PODS}history", params=params, budget_s=budget_s, read_timeout_s=read_timeout_s
         )
         return read_page(HistoryRow, answer)
@@ -199,21 +198,20 @@ class Client:
     def history_rows(
         self, *, limit: int, offset: int, pause: Callable[[float, bool], object] | None = None
     ) -> Page[dict[str, Any]]:
-        """``GET /pods/history`` from the oldest termination on: one page of rows as they came, for reading
-        very many.
+        """Return one page of raw history rows, oldest termination first, to read very many.
 
         Parameters
         ----------
         limit, offset : int
-            Which rows; the service may grant fewer.
+            The rows to return.
         pause : callable, optional
-            As `HttpSession.request` has it.
+            Waits before a retry; receives the minimum wait in seconds and whether the status was 429.
         """
         params: Params = {**page_params(limit, offset), **sorting_params("terminatedAt", "asc")}
-        answer = self.transport.request("GET", f"{_PODS}history", params=params, pause=pause)
-        # Taken for an empty list, nothing would mean that nothing was ever billed.
+        answer = self.session.request("GET", f"{_PODS}history", params=params, wait_before_retry=pause)
+        # Taken for an empty list, a missing one would mean that nothing was ever billed.
         if is_nothing(answer):
-            raise UnexpectedAnswer("the service answered with nothing where a list belongs")
+            raise UnexpectedAnswer("The service returned nothing instead of a list")
         return read_rows(answer)
 
     def all_history(
@@ -225,62 +223,66 @@ class Client:
         limit: int | None = None,
         until: Callable[[list[HistoryRow]], bool] | None = None,
     ) -> tuple[list[HistoryRow], int]:
-        """As many rows of the history as asked for, all unless limited, and how many there are in all. No
-        page is read once ``until`` is true of all rows so far."""
+        """Return rows of the history and the number of rows in all.
+
+        Parameters
+        ----------
+        sort_by, sort_order, offset, limit :
+            The order of the rows, and which of them to return; all by default.
+        until : callable, optional
+            Receives all rows so far; no further page is read once it returns true.
+        """
         order = sorting_params(sort_by, sort_order)
         max_rows, start = check_count("limit", limit), check_count("offset", offset, 0)
 
         def fetch(_: int, rows: int) -> ListPage[HistoryRow]:
-            wanted = _PAGE if max_rows is None else min(_PAGE, max_rows - rows)
+            wanted = _PAGE_SIZE if max_rows is None else min(_PAGE_SIZE, max_rows - rows)
             query: Params = {**order, "offset": start + rows, "limit": wanted}
-            answer = self.transport.request("GET", f"{_PODS}history", params=query)
+            answer = self.session.request("GET", f"{_PODS}history", params=query)
             return read_list_page(HistoryRow, answer, is_first=not start + rows)
 
-        read = partial(read_pages, fetch, "ended pods", believed_rows=_BELIEVED_ENDED_PODS, until=until)
+        read = partial(read_pages, fetch, "ended pods", plausible_rows=_PLAUSIBLE_ENDED_PODS, until=until)
         rows, total = read(start=start, max_rows=max_rows)
         return rows, max(total, start + len(rows))
 
     def pod_logs(self, pod_id: str, *, tail: int | None = None, keep: int | None = None) -> str:
-        """The logs of a pod as a terminal shows them, clean: ``GET /pods/{pod_id}/log?tail=`` as published,
-        or ``/logs``, as on the specification's page, where the service has that path only.
+        """Return a pod's logs as a terminal shows them (``GET /pods/{pod_id}/log``, else ``/logs``).
 
         Parameters
         ----------
         pod_id : str
-            The id of the pod.
-        tail : int, optional
-            The number of last lines to return, each as it was last redrawn.
-        keep : int, optional
-            The same, of what the service sends unless asked for more.
+            Id of the pod.
+        tail, keep : int, optional
+            The number of last lines to request, or to keep of the service's default.
         """
         tail, keep, (first, second) = check_count("tail", tail), check_count("keep", keep), self._log_paths
         payload, is_second = try_both(
-            lambda: self._log_payload(pod_id, first, tail), lambda: self._log_payload(pod_id, second, tail)
+            lambda: self._fetch_log(pod_id, first, tail), lambda: self._fetch_log(pod_id, second, tail)
         )
         if is_second:
             self._log_paths = (second, first)
-        return show_end(read_logs(payload), tail or keep, self.transport.hide_end)
+        return show_end(read_logs(payload), tail or keep, self.session.hide_end)
 
-    def _log_payload(self, pod_id: str, path: str, tail: int | None) -> Any:
-        place = f"{_pod_path(pod_id)}/{path}"
-        # The service counts lines as they were written; of one that was redrawn it takes many to show one.
+    def _fetch_log(self, pod_id: str, path: str, tail: int | None) -> Any:
+        url_path = f"{_pod_path(pod_id)}/{path}"
+        # Request more lines than wanted: the service counts every state of a redrawn line.
         if tail is not None and tail < _LOG_LINES:
             try:
-                return self.transport.request("GET", place, params={"tail": _LOG_LINES}, is_log=True)
-            except (InvalidRequest, RequestRefused) as refused:
-                if refused.status_code not in _TOO_MUCH:
+                return self.session.request("GET", url_path, params={"tail": _LOG_LINES}, is_log=True)
+            except (InvalidRequest, RequestRefused) as error:
+                if error.status_code not in _REFUSES_TAIL:
                     raise
-        return self.transport.request("GET", place, params={"tail": tail}, is_log=True)
+        return self.session.request("GET", url_path, params={"tail": tail}, is_log=True)
 
     def delete_pod(self, pod_id: str) -> None:
-        """``DELETE /pods/{pod_id}``: end a pod. The service has accepted; it is gone a little later.
+        """Terminate a pod (``DELETE /pods/{pod_id}``); it is gone shortly after the service accepts.
 
         Raises
         ------
         NotFound
-            It is gone already, or was never visible to this key.
+            The pod is gone already, or was never visible to this key.
         """
-        self.transport.request("DELETE", _pod_path(pod_id))
+        self.session.request("DELETE", _pod_path(pod_id))
 
     def list_offers(
         self,
@@ -294,7 +296,7 @@ class Client:
         cloud_id: str | None = None,
         disks: Iterable[str] = (),
     ) -> list[Offer]:
-        """``GET /availability/gpus``: what can be rented, all pages, in the service's order."""
+        """Return all offers (``GET /availability/gpus``), in the service's order."""
         params: Params = {
             "gpu_type": gpu_type,
             "gpu_count": check_count("gpu_count", gpu_count),
@@ -307,8 +309,8 @@ class Client:
         }
 
         def fetch(number: int, _: int) -> ListPage[Offer]:
-            query: Params = {**params, "page": number, "page_size": _PAGE}
-            answer = self.transport.request("GET", "/api/v1/availability/gpus", params=query)
+            query: Params = {**params, "page": number, "page_size": _PAGE_SIZE}
+            answer = self.session.request("GET", "/api/v1/availability/gpus", params=query)
             return read_list_page(Offer, answer, is_first=number == 1, may_be_nothing=True)
 
         offers, _ = read_pages(fetch, "offers")
@@ -317,60 +319,58 @@ class Client:
         return offers
 
     def gpu_summary(self) -> dict[tuple[str, int, str], SummaryPrice]:
-        """``GET /availability/gpu-summary``: the lowest prices by GPU type, count, and region or
-        ``"cheapest"``."""
-        return read_summary(self.transport.request("GET", "/api/v1/availability/gpu-summary"))
+        """Return the lowest prices by GPU type, count, and region or ``"cheapest"``."""
+        return read_summary(self.session.request("GET", "/api/v1/availability/gpu-summary"))
 
     def whoami(self) -> User:
-        """``GET /user/whoami``: whose key this is, and what it may do."""
-        payload = self.transport.request("GET", "/api/v1/user/whoami")
+        """Return the owner and the rights of the key (``GET /user/whoami``)."""
+        payload = self.session.request("GET", "/api/v1/user/whoami")
         data = payload.get("data") if isinstance(payload, dict) else None
         if not isinstance(data, dict):
-            raise UnexpectedAnswer("the service does not say whose key this is")
+            raise UnexpectedAnswer("The service does not say whose key this is")
         return read_model(User, data)
 
     def list_teams(self) -> list[Team]:
-        """``GET /user/teams``: the teams that I am in."""
+        """Return the user's teams (``GET /user/teams``)."""
         return self._read_list(Team, "/api/v1/user/teams", "teams")
 
     def list_team_members(self, team_id: str) -> list[TeamMember]:
-        """``GET /teams/{team_id}/members``: who is in a team."""
+        """Return the members of a team (``GET /teams/{team_id}/members``)."""
         return self._read_list(TeamMember, f"/api/v1/teams/{quote_id(team_id)}/members", "team members")
 
     def list_ssh_keys(self) -> list[SshKey]:
-        """``GET /ssh_keys``: the keys that can log in to this account's pods."""
+        """Return the keys that can log in to this account's pods (``GET /ssh_keys``)."""
         return self._read_list(SshKey, "/api/v1/ssh_keys/", "SSH keys")
 
     def add_ssh_key(self, name: str, public_key: str) -> SshKey:
-        """``POST /ssh_keys``: let the owner of a public key log in to pods that are rented from now on."""
+        """Add a public key to pods that are rented from now on (``POST /ssh_keys``)."""
         body = {"name": name, "publicKey": public_key}
-        return read_model(SshKey, self.transport.request("POST", "/api/v1/ssh_keys/", body=body))
+        return read_model(SshKey, self.session.request("POST", "/api/v1/ssh_keys/", body=body))
 
     def make_ssh_key_primary(self, key_id: str) -> None:
-        """``PATCH /ssh_keys/{id}``: make a key the one that pods take where none is named; or
-        ``PATCH /ssh_keys/{id}/primary``, if the service has that path only."""
+        """Make a key the default for new pods (``PATCH /ssh_keys/{id}``, else ``/ssh_keys/{id}/primary``)."""
         path = f"/api/v1/ssh_keys/{quote_id(key_id)}"
         try_both(
-            lambda: self.transport.request("PATCH", path, body={"isPrimary": True}),
-            lambda: self.transport.request("PATCH", f"{path}/primary"),
+            lambda: self.session.request("PATCH", path, body={"isPrimary": True}),
+            lambda: self.session.request("PATCH", f"{path}/primary"),
         )
 
     def list_disks(self) -> list[Disk]:
-        """``GET /disks``: the disks that this key can see, attached or not."""
+        """Return the disks that this key can see (``GET /disks``)."""
         return self._read_list(Disk, "/api/v1/disks/", "disks")
 
     def wallet(self, *, team_id: str | None = None, limit: int = 20, offset: int = 0) -> Wallet:
-        """``GET /billing/wallet``: the balance, mine or a team's, and what was billed last.
+        """Return the balance and the latest billings (``GET /billing/wallet``).
 
         Parameters
         ----------
         team_id : str, optional
-            Whose; mine unless given.
+            The team; the user's own wallet by default.
         limit, offset : int
-            Which of the billings, at most 100 of them.
+            The billings to return, at most 100.
         """
         params: Params = {"teamId": team_id, **page_params(limit, offset)}
-        return read_model(Wallet, self.transport.request("GET", "/api/v1/billing/wallet", params=params))
+        return read_model(Wallet, self.session.request("GET", "/api/v1/billing/wallet", params=params))
 
     def _read_list(
         self,
@@ -381,10 +381,10 @@ class Client:
         budget_s: float | None = None,
         read_timeout_s: float | None = None,
     ) -> list[A]:
-        """Read all rows of a list, proven to be complete."""
+        """Read a list, proven to be complete."""
 
         def fetch(offset: int, limit: int) -> ListPage[A]:
-            answer = self.transport.request(
+            answer = self.session.request(
                 "GET",
                 path,
                 params={"offset": offset, "limit": limit},

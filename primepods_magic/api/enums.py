@@ -1,8 +1,7 @@
-"""The words of the API: what each field may say, as far as is published.
+"""The vocabulary of the API, as far as it is published.
 
-The lists grow, so they serve for suggestions and for completion. An answer with another word is
-shown as it is; a request with another word is refused before it is sent only where the
-specification closes the list.
+The lists grow, so they serve for suggestions and completion. Unknown words in responses are shown as they
+are; in requests they are refused only if the specification closes the list.
 
 Source: the specification's page and the service's published OpenAPI document.
 """
@@ -25,13 +24,13 @@ __all__ = [
 
 
 class _Word(str, Enum):
-    """A text with a fixed list of values, which prints as the text."""
+    """A string enumeration that prints as its value."""
 
     __str__ = str.__str__
 
 
 class PodStatus(_Word):
-    """What a pod is doing.
+    """The state of a pod.
 
     >>> print(PodStatus.ACTIVE)
     ACTIVE
@@ -48,7 +47,7 @@ class PodStatus(_Word):
 
 
 class InstallationStatus(_Word):
-    """How far the installation of a pod's software is, in the specification's words."""
+    """The state of a pod's software installation, in the specification's words."""
 
     PENDING = "PENDING"
     IN_PROGRESS = "IN_PROGRESS"
@@ -68,8 +67,8 @@ STATUS_SYNONYMS = {
     "DELETED": PodStatus.TERMINATED,
     "DESTROYED": PodStatus.TERMINATED,
 }
-"""Other services' words for the same states. Only what is certain: a pod that is paused, exited or shut off
-may be billed, so such a word stays as it is, and the pod counts as live."""
+"""Other services' words for the same states, if certain. A pod that is paused, exited or shut off may be
+billed, so such words stay as they are and count as live."""
 
 INSTALLATION_SYNONYMS = {
     **dict.fromkeys(("ACTIVE", "RUNNING", "INSTALLING", "STARTED"), InstallationStatus.IN_PROGRESS),
@@ -82,7 +81,7 @@ INSTALLATION_SYNONYMS = {
     ),
     **dict.fromkeys(("CANCELED", "CANCELLED", "ABORTED"), InstallationStatus.TERMINATED),
 }
-"""The published dialect's words for the same states, and other services'."""
+"""Words of the published document and of other services for the same states."""
 
 GPU_TYPES = tuple(
     """
@@ -136,4 +135,4 @@ KNOWN_WORDS = frozenset(
         *(*GPU_TYPES, *SOCKETS, *PROVIDERS, *IMAGES, *SECURITIES, *REGIONS, *_OTHER_WORDS),
     }
 )
-"""All of them, and those of ports, kinds of pods and stock."""
+"""All words above, and those for ports, kinds of pods and stock."""

@@ -1,11 +1,34 @@
-"""Everything that can go wrong, as one small tree of exceptions.
+"""Exceptions that this package raises on purpose.
 
-Every message says what happened, what was and was not done (and billed), and what to do next. In a
-notebook an error shows as its message alone, without a traceback, and still stops the notebook.
+Every message says what happened, what was and was not done (and billed), and what to do next. A notebook
+shows an error as its message alone, without a traceback, and still stops.
+
+    PodsError
+    ├── NotConfigured               no key, or unreadable settings
+    ├── InvalidRequest              rejected before sending, or by the service (422)
+    ├── LaunchRefused               no consent to the price
+    ├── LaunchIncomplete            some of several pods were not launched
+    ├── BudgetExceeded              above a price limit
+    ├── NameInUse                   the pod name is taken
+    ├── OutcomeUnknown              a create was sent; its pod may exist and be billed
+    ├── PodFailed                   the pod failed or ended
+    ├── WaitInterrupted             Ctrl-C while waiting
+    ├── WaitTimedOut                still not ready in time
+    ├── ConnectionClosed            used after closing
+    ├── ServiceUnavailable          unreachable, or 5xx after retries
+    ├── UnexpectedAnswer            a response that cannot be read
+    └── RequestRefused              the service refused (400, 405, other 4xx)
+        ├── AuthenticationError     401
+        ├── PaymentRequired         402
+        ├── PermissionDenied        403
+        ├── NotFound                404
+        ├── OutOfStock              no machine left
+        └── RateLimited             429 after retries
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -38,31 +61,33 @@ __all__ = [
     "error_words",
 ]
 
-
-_LONGEST_MESSAGE = 20_000
+_MAX_MESSAGE_CHARS = 20_000
+_NOTHING_DONE = re.compile(r"[;.] nothing was done", re.IGNORECASE)
 
 
 class PodsError(Exception):
-    """Root of every error that this package raises on purpose.
+    """Base class of every error that this package raises on purpose.
 
     Parameters
     ----------
     message : str
-        What the user reads; it is made safe to print. Its lines stay lines, so whatever is put into it from
-        outside has to be on one line: `sanitize`.
+        The text that the user reads. It is made safe to print; its line breaks stay, so pass outside text
+        through `sanitize` first.
     status_code : int, optional
-        HTTP status, where the service answered.
+        HTTP status, if the service responded.
     request_id : str, optional
-        The service's id of the request, where it gave one.
-    said : str, optional
-        What the service said, in its own words.
+        The service's id of the request, if it gave one.
+    detail : str, optional
+        The reason in the service's own words.
     retry_after_s : float, optional
-        How long the service asked to wait before trying again, in seconds.
+        Seconds that the service asked to wait before a retry.
+    said : str, optional
+        Former name of ``detail``.
 
     Attributes
     ----------
     may_be_billed : bool
-        A create may have made a pod that is billed, although this failed; the message says what to do.
+        A create may have made a billed pod although this failed; the message says what to do.
 
     Examples
     --------
@@ -80,33 +105,50 @@ class PodsError(Exception):
         *,
         status_code: int | None = None,
         request_id: str | None = None,
-        said: str | None = None,
+        detail: str | None = None,
         retry_after_s: float | None = None,
+        said: str | None = None,
     ) -> None:
-        super().__init__(shorten(clean_message(str(message)[: _LONGEST_MESSAGE + 1]), _LONGEST_MESSAGE))
+        super().__init__(_limit_message(str(message)[: _MAX_MESSAGE_CHARS + 1]))
+        detail = detail or said
         self.status_code = status_code
         self.request_id = request_id and sanitize(request_id)
-        self.said = said and sanitize(said)
+        self.detail = detail and sanitize(detail)
         self.retry_after_s = retry_after_s
 
+    @property
+    def said(self) -> str | None:
+        """Former name of ``detail``."""
+        return self.detail
+
     def prepend(self, text: str) -> None:
-        """Put what was done before into the message, which no longer says that nothing was; empty text
-        changes nothing."""
+        """Put an earlier action before the message, which then no longer claims that nothing was done.
+
+        Parameters
+        ----------
+        text : str
+            The earlier action; empty text changes nothing.
+        """
         if text:
-            said = str(self.args[0]).replace("; nothing was done", "")
-            self.args = (shorten(clean_message(f"{text}: {said}"), _LONGEST_MESSAGE),)
+            self.args = (_limit_message(f"{text}: {_NOTHING_DONE.sub('', str(self.args[0]))}"),)
 
     def hide(self, secrets: Mapping[str, str]) -> None:
-        """Put other words in the place of secrets, wherever this error repeats them in some form."""
+        """Replace secrets wherever this error repeats them in any form.
+
+        Parameters
+        ----------
+        secrets : mapping of str to str
+            The text to show, by secret.
+        """
         self.args = tuple(hide_secrets(str(text), secrets) for text in self.args)
-        self.said = self.said and hide_secrets(self.said, secrets)
+        self.detail = self.detail and hide_secrets(self.detail, secrets)
         self.request_id = self.request_id and hide_secrets(self.request_id, secrets)
 
     def __str__(self) -> str:
         return printable(super().__str__())
 
     def _render_traceback_(self) -> list[str]:
-        """Return what IPython shows instead of a traceback."""
+        """Return the lines that IPython shows instead of a traceback."""
         name = type(self).__name__
         return [printable(f"\x1b[31m{name}\x1b[0m: {self}" if shows_colors() else f"{name}: {self}")]
 
@@ -116,22 +158,22 @@ class NotConfigured(PodsError):
 
 
 class InvalidRequest(PodsError):
-    """What was asked is not valid; nothing was sent, or the service refused its form (422)."""
+    """The request is not valid: nothing was sent, or the service refused its form (422)."""
 
 
 class LaunchRefused(PodsError):
-    """A launch was not consented to; nothing was created."""
+    """A launch was not consented to. Nothing was created."""
 
 
 class LaunchIncomplete(PodsError):
-    """Of several pods that were to be launched some were not; the message says which.
+    """Some of several pods were not launched; the message says which.
 
     Attributes
     ----------
     pods : tuple of Pod
-        Those that were rented, or were there, and are billed.
+        The pods that were rented, or already existed, and are billed.
     failures : dict of str to PodsError
-        Why each of the others was not created, or is not known to be, by its name.
+        By name, the error of each pod that was not created, or may not have been.
     """
 
     def __init__(self, message: str, *, pods: Iterable[Any] = (), failures: Mapping[str, PodsError]) -> None:
@@ -140,26 +182,32 @@ class LaunchIncomplete(PodsError):
         self.failures = dict(failures)
 
     def hide(self, secrets: Mapping[str, str]) -> None:
-        """As for every error, and in the failures."""
+        """Replace secrets in this error and in its ``failures``.
+
+        Parameters
+        ----------
+        secrets : mapping of str to str
+            The text to show, by secret.
+        """
         super().hide(secrets)
         for failure in self.failures.values():
             failure.hide(secrets)
 
 
 class BudgetExceeded(PodsError):
-    """A launch is above a ceiling, and nothing was created; or its pod turned out to be, and was ended."""
+    """A launch exceeds a price limit: nothing was created, or its pod was terminated."""
 
 
 class ConnectionClosed(PodsError):
-    """This belongs to a connection that has been closed."""
+    """The connection in use has been closed."""
 
 
 class NameInUse(PodsError):
-    """The name is taken, by a pod that differs or by several; nothing was created."""
+    """The name is taken, by a different pod or by several. Nothing was created."""
 
 
 class OutcomeUnknown(PodsError):
-    """A create was sent and nobody can say yet whether a pod exists."""
+    """A create was sent, and it is not known yet whether a pod exists."""
 
     may_be_billed = True
 
@@ -169,11 +217,11 @@ class PodFailed(PodsError):
 
 
 class WaitInterrupted(PodsError):
-    """Ctrl-C ended the waiting; the message says what goes on and is billed."""
+    """Ctrl-C ended a wait; the message says which pods keep running and are billed."""
 
 
 class WaitTimedOut(PodsError):
-    """The time for waiting is over; the pods go on, and go on being billed."""
+    """A wait timed out. The pods keep running and are billed."""
 
 
 class RequestRefused(PodsError):
@@ -193,31 +241,31 @@ class PermissionDenied(RequestRefused):
 
 
 class NotFound(RequestRefused):
-    """There is no such pod, team or key, or this key cannot see it (404)."""
+    """The pod, team or key does not exist, or this key cannot see it (404)."""
 
 
 class OutOfStock(RequestRefused):
-    """No offer fits, or the service says that the one that was chosen has no machine left."""
+    """No offer fits, or the chosen offer has no machine left."""
 
 
 class RateLimited(RequestRefused):
-    """Too many requests (429), still so after waiting and trying again."""
+    """Too many requests (429), still after waiting and retrying."""
 
 
 class ServiceUnavailable(PodsError):
-    """The service could not be reached, or failed (5xx), after trying again where that is safe.
+    """The service is unreachable or failed (5xx), after retries where those are safe.
 
     Attributes
     ----------
     may_have_acted : bool
-        The request left, so what it asked for may have been done.
+        The request was sent, so it may have taken effect.
     """
 
     may_have_acted = True
 
 
 class UnexpectedAnswer(PodsError):
-    """The service gave an answer of a kind that this request does not get."""
+    """The service returned a response that does not fit the request."""
 
 
 _BY_STATUS: Mapping[int, type[PodsError]] = {
@@ -232,11 +280,11 @@ _BY_STATUS: Mapping[int, type[PodsError]] = {
 
 
 REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 411, 413, 414, 415, 422, 429, 431})
-"""Statuses that say that a request was not acted on; any other, such as a proxy's 408, does not say so."""
+"""Statuses that mean the request was not acted on; others, such as a proxy's 408, leave it open."""
 
 
 def error_words(error: BaseException) -> str:
-    """What to tell of an error: what ours say; of others the kind alone, for they may repeat what was sent.
+    """Return our own error's message, else only the class name: other messages may repeat what was sent.
 
     >>> error_words(ValueError("hunter2")), error_words(PodsError("no such pod"))
     ('ValueError', 'no such pod')
@@ -245,7 +293,7 @@ def error_words(error: BaseException) -> str:
 
 
 def error_class(status_code: int) -> type[PodsError]:
-    """The class of error that an HTTP status means.
+    """Return the error class for an HTTP status.
 
     >>> error_class(402).__name__
     'PaymentRequired'
@@ -253,3 +301,7 @@ def error_class(status_code: int) -> type[PodsError]:
     if status_code >= 500:
         return ServiceUnavailable
     return _BY_STATUS.get(status_code, RequestRefused)
+
+
+def _limit_message(text: str) -> str:
+    return shorten(clean_message(text), _MAX_MESSAGE_CHARS)

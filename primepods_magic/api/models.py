@@ -1,7 +1,7 @@
-"""What the service says, read tolerantly: both dialects, unknown words, missing fields.
+"""Pods, offers and history rows, parsed leniently: both dialects, unknown words, missing fields.
 
-Sources: the specification's page, the published OpenAPI document (the fields beyond the page), and
-the official client, which reads a few more.
+Sources: the specification's page, the published OpenAPI document (the fields beyond the page), and the
+official client, which reads a few more.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from primepods_magic.api.fields.lenient_types import (
     rows_of,
 )
 from primepods_magic.api.fields.parts import AttachedResource, PortMapping, Prices, ResourceLimits, Resources
-from primepods_magic.api.fields.prices import is_price_name, told_prices, with_price
+from primepods_magic.api.fields.prices import is_price_name, list_prices, with_price
 from primepods_magic.api.fields.ssh_target import SshTarget, host_in, read_by_port, read_connections
 from primepods_magic.api.fields.stock import Stock, read_stock, stock_text_in
 from primepods_magic.api.fields.terms import OfferTerms, Spot
@@ -61,7 +61,7 @@ T = TypeVar("T")
 
 
 def _count_cpu_node(value: object, info: ValidationInfo) -> object:
-    """Return 1 for a machine without GPUs that is said to have 0 of them: a create counts it as one."""
+    """Count a CPU node with 0 GPUs as 1, as creates do."""
     kind = info.data.get("gpu_type") or info.data.get("gpu_name")
     return 1 if kind == "CPU_NODE" and number_in(value) == 0 else value
 
@@ -69,17 +69,17 @@ def _count_cpu_node(value: object, info: ValidationInfo) -> object:
 _Machines = Annotated[Count, BeforeValidator(_count_cpu_node)]
 
 
-def _pod_status(value: object) -> PodStatus | str:
+def _read_pod_status(value: object) -> PodStatus | str:
     return parse_enum(PodStatus, value, STATUS_SYNONYMS) or PodStatus.UNKNOWN
 
 
-def _installation(value: object) -> InstallationStatus | str | None:
+def _read_installation(value: object) -> InstallationStatus | str | None:
     return parse_enum(InstallationStatus, value, INSTALLATION_SYNONYMS)
 
 
-def _says_failure(parse_enum: str | None) -> bool:
-    """Return whether any part of a word is one of failure, as in "LAUNCH_FAILED"."""
-    return parse_enum is not None and not _FAILURES.isdisjoint(fold_word(parse_enum).split("_"))
+def _is_failure(status: str | None) -> bool:
+    """Return whether a status contains a word for failure, as in "LAUNCH_FAILED"."""
+    return status is not None and not _FAILURES.isdisjoint(fold_word(status).split("_"))
 
 
 _OVER = frozenset({PodStatus.ERROR, PodStatus.DELETING, PodStatus.TERMINATED})
@@ -88,8 +88,8 @@ _FAILURES = frozenset({"FAILED", "FAILURE", "ERROR", "ERRORED", "CRASHED"})
 _WITHOUT_ADDRESS = frozenset({PodStatus.PROVISIONING, PodStatus.PENDING, PodStatus.STOPPED})
 
 
-_Status = Annotated[PodStatus | str, BeforeValidator(_pod_status)]
-_Installation = Annotated[InstallationStatus | str | None, BeforeValidator(_installation)]
+_Status = Annotated[PodStatus | str, BeforeValidator(_read_pod_status)]
+_Installation = Annotated[InstallationStatus | str | None, BeforeValidator(_read_installation)]
 _Connection = Annotated[
     str | list[Any] | dict[str, Any] | None,
     BeforeValidator(lambda value: value if isinstance(value, (str, list, dict)) else None),
@@ -108,30 +108,19 @@ _Texts = Annotated[
 
 @dataclass(frozen=True)
 class Page(Generic[T]):
-    """Part of a list.
-
-    Parameters
-    ----------
-    items : list
-        The rows of this page.
-    total : int, optional
-        How many rows there are in all, where the service says so.
-    """
+    """A page of a list; ``total`` counts the rows of all pages, if the service reports that."""
 
     items: list[T]
     total: int | None
 
 
 class PodDetails(ApiModel):
-    """One pod, as ``GET /pods`` and ``GET /pods/{pod_id}`` describe it.
+    """A pod from ``GET /pods`` or ``GET /pods/{pod_id}``.
 
-    Prices are USD per hour for the whole pod; ``unread_price`` is the text of one that is there and cannot be
-    read, such as "EUR 25.00". ``installation_status`` is in the specification's words
-    in either dialect. The Jupyter password and environment values, where the
-    service sends them, are not kept.
+    Prices are USD per hour for the whole pod; ``unread_price`` is the text of an unreadable one, such as
+    "EUR 25.00". ``installation_status`` uses the specification's words. The Jupyter password and environment
+    values are dropped.
 
-    Examples
-    --------
     >>> pod = PodDetails.model_validate({"name": "train", "status": "ACTIVE", "gpuName": "H100_80GB",
     ...     "sshConnection": "root@203.0.113.9 -p 22", "installationStatus": "FINISHED"})
     >>> pod.is_ready, str(pod.installation_status)
@@ -172,43 +161,45 @@ class PodDetails(ApiModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _prepared(cls, said: Any) -> Any:
-        return with_installation(with_price(without_secrets(said))) if isinstance(said, dict) else said
+    def _prepare_fields(cls, pod: Any) -> Any:
+        return with_installation(with_price(without_secrets(pod))) if isinstance(pod, dict) else pod
 
     @property
     def highest_usd_hr(self) -> float | None:
-        """The most that any of its prices says it costs, or will cost, per hour while it is up; ``None`` if
-        none does. The price of coming up counts unless the pod is known to be past that."""
-        prices = [self.price_hr or 0.0, *told_prices(self.model_extra or {})]
+        """Highest hourly price among all its price fields, or ``None``.
+
+        The provisioning price counts unless the pod is known to be past that.
+        """
+        prices = [self.price_hr or 0.0, *list_prices(self.model_extra or {})]
         if self.status not in _PAST_PROVISIONING:
             prices.append(self.provisioning_price_hr or 0.0)
         return max(prices) or None
 
     @property
     def connections(self) -> tuple[SshTarget | None, ...]:
-        """Where to ssh to, one per node; empty while the pod does not run, whatever text it has kept."""
+        """SSH targets, one per node; empty while the pod does not run."""
         if not self._has_address:
             return ()
         targets = read_connections(self.ssh_connection)
         if targets or self.status != PodStatus.ACTIVE:
             return targets
-        # Some providers report an address and a port for SSH but no connection text.
+        # Some providers report an IP address and a mapped SSH port instead.
         ports = ((port.internal, port.external, port.used_by) for port in self.prime_port_mapping)
         return read_by_port(self.ip, ports)
 
     @property
     def _has_address(self) -> bool:
-        # Until a pod runs, and after it, its address may be another machine's.
+        # Before and after a pod runs, its address may be another machine's.
         return self.is_live and self.status not in _WITHOUT_ADDRESS
 
     @property
     def ssh(self) -> str | None:
-        """The command that connects to the first node that is up."""
+        """SSH command for the first node that is up."""
         return next((target.command for target in self.connections if target), None)
 
     @property
     def jupyter_url(self) -> str | None:
-        """Where the pod's Jupyter answers, without its password; ``None`` while the pod does not run."""
+        """URL of the pod's Jupyter, without its password; ``None`` while the pod does not run."""
         if not self._has_address:
             return None
         ip = next((ip for ip in self.ip if isinstance(ip, str)), "") if isinstance(self.ip, list) else self.ip
@@ -224,82 +215,72 @@ class PodDetails(ApiModel):
 
     @property
     def cli_name(self) -> str:
-        """What to type to mean this pod: its name or its id, whichever is one plain word; else POD."""
+        """Name or id to type for this pod, whichever is one plain word, else POD."""
         return name_as_word(self.name, as_word(self.id))
 
     @property
     def is_installed(self) -> bool:
-        """The installation is done; where its status is missing, its progress decides."""
+        """Return whether the installation is done; without a status, its progress decides."""
         if self.installation_status is None:
             return self.installation_progress is None or self.installation_progress >= 100
         return self.installation_status == InstallationStatus.COMPLETE
 
     @property
     def is_ready(self) -> bool:
-        """ACTIVE, with a connection to every node, and its installation COMPLETE."""
+        """Return whether the pod is ACTIVE and installed, with a connection to every node."""
         targets = self.connections
         return self.status == PodStatus.ACTIVE and bool(targets) and None not in targets and self.is_installed
 
     @property
     def is_live(self) -> bool:
-        """Neither on its way out nor gone."""
+        """Return whether the pod is neither terminating nor terminated."""
         return self.status not in (PodStatus.DELETING, PodStatus.TERMINATED)
 
     @property
     def has_failed(self) -> bool:
-        """The pod is in ERROR, or its installation FAILED or, while the pod lives, was TERMINATED; it may go
-        on being billed until removed."""
-        ended = self.installation_status == InstallationStatus.TERMINATED and self.is_live
-        return ended or self.failure is not None
+        """Return whether the pod or its installation has failed; it may be billed until it is terminated."""
+        is_aborted = self.installation_status == InstallationStatus.TERMINATED and self.is_live
+        return is_aborted or self.failure is not None
 
     @property
     def failure(self) -> str | None:
-        """Its status, or that of its installation, where it says failure."""
-        if _says_failure(self.status):
+        """Status of the pod or of its installation that means failure, if any."""
+        if _is_failure(self.status):
             return str(self.status)
-        return f"installation {self.installation_status}" if _says_failure(self.installation_status) else None
+        return f"installation {self.installation_status}" if _is_failure(self.installation_status) else None
 
     @property
     def unknown_words(self) -> tuple[str, ...]:
-        """What it says of its state in words that are not known here: it counts as live and as not ready."""
-        said = (self.status, self.installation_status)
-        return tuple(
-            parse_enum
-            for parse_enum in said
-            if isinstance(parse_enum, str) and not isinstance(parse_enum, Enum)
-        )
+        """Unknown words in its statuses; a pod with such a word counts as live and not ready."""
+        statuses = (self.status, self.installation_status)
+        return tuple(word for word in statuses if isinstance(word, str) and not isinstance(word, Enum))
 
     @property
     def is_settled(self) -> bool:
-        """Ready, failed or gone: waiting longer changes nothing."""
+        """Return whether the pod is ready, failed or gone, so that waiting longer changes nothing."""
         return self.is_ready or (self.has_failed and self.is_live) or self.status == PodStatus.TERMINATED
 
     def updated(self, entry: PodStatusEntry) -> PodDetails:
-        """This pod with what a status entry says newer; what the entry leaves out stays. Where nothing is
-        newer, it is this very object.
-
-        Parameters
-        ----------
-        entry : PodStatusEntry
-            An entry of ``GET /pods/status``.
-        """
-        said = {name: getattr(entry, name) for name in entry.model_fields_set & _SHARED_FIELDS}
+        """Return this pod with the fields of a status entry; this same object if nothing differs."""
+        changes = {name: getattr(entry, name) for name in entry.model_fields_set & _SHARED_FIELDS}
         for name in _KEPT_WHEN_NULL:
-            if said.get(name) is None:
-                said.pop(name, None)
+            if changes.get(name) is None:
+                changes.pop(name, None)
         if entry.price_hr is not None:
-            # An older price under another name is not believed beside the newer one.
-            said |= dict.fromkeys(filter(is_price_name, self.model_extra or {}))
-            told = {**(entry.model_extra or {}), "costPerHr": entry.cost_per_hr}
-            said |= {name: value for name, value in told.items() if is_price_name(name) and value is not None}
-            said |= {"price_hr": entry.price_hr, "unread_price": entry.unread_price}
-        if all(getattr(self, name, None) == value for name, value in said.items()):
+            # Drop older prices under other names.
+            changes |= dict.fromkeys(filter(is_price_name, self.model_extra or {}))
+            prices = {**(entry.model_extra or {}), "costPerHr": entry.cost_per_hr}
+            changes |= {
+                name: price for name, price in prices.items() if is_price_name(name) and price is not None
+            }
+            changes |= {"price_hr": entry.price_hr, "unread_price": entry.unread_price}
+        if all(getattr(self, name, None) == value for name, value in changes.items()):
             return self
-        return self.model_copy(update=said)
+        return self.model_copy(update=changes)
 
 
 class PodStatusEntry(ApiModel):
-    """One pod, as ``GET /pods/status`` describes it: the fields that change while a pod comes up."""
+    """A row of ``GET /pods/status``: the fields of a pod that change while it starts."""
 
     pod_id: Text = None
     id: Text = None
@@ -317,13 +298,13 @@ class PodStatusEntry(ApiModel):
 
     @property
     def key(self) -> str | None:
-        """The id of the pod that this is about."""
+        """Id of the pod."""
         return self.pod_id or self.id
 
     @model_validator(mode="before")
     @classmethod
-    def _prepared(cls, said: Any) -> Any:
-        return with_installation(with_price(without_secrets(said))) if isinstance(said, dict) else said
+    def _prepare_fields(cls, pod: Any) -> Any:
+        return with_installation(with_price(without_secrets(pod))) if isinstance(pod, dict) else pod
 
 
 _SHARED_FIELDS = (set(PodStatusEntry.model_fields) & set(PodDetails.model_fields)) - {"id", "price_hr"}
@@ -331,7 +312,7 @@ _KEPT_WHEN_NULL = ("installation_status", "provider_type", "prime_port_mapping")
 
 
 class HistoryRow(ApiModel):
-    """One line of ``GET /pods/history``: USD per hour on average, and USD billed in total."""
+    """A row of ``GET /pods/history``: average USD per hour, and USD billed in total."""
 
     id: Text = None
     name: Text = None
@@ -350,10 +331,10 @@ class HistoryRow(ApiModel):
 
 
 class Offer(OfferTerms):
-    """One line of ``GET /availability/gpus``: a machine that can be rented.
+    """A row of ``GET /availability/gpus``: a machine that can be rented.
 
-    ``cloud_id`` alone does not identify an offer: the same id appears in several data centers.
-    ``gpu_count`` counts the whole offer and so does ``gpu_memory`` at some providers (GB).
+    ``cloud_id`` alone does not identify an offer: several data centers use the same id. ``gpu_count`` counts
+    the whole offer, and so does ``gpu_memory`` (GB) at some providers.
     """
 
     cloud_id: Text = None
@@ -380,21 +361,21 @@ class Offer(OfferTerms):
 
     @property
     def price_hr(self) -> float | None:
-        """Price per hour of the whole offer in its currency, or ``None`` where it has none."""
+        """Hourly price of the whole offer in its currency, or ``None``."""
         prices = self.prices
         return prices.community_price if prices.community_price is not None else prices.on_demand
 
     @property
     def stock(self) -> Stock:
-        """Whether there is a machine, as far as the list knew."""
+        """Stock status of the offer, as of the list."""
         return read_stock(self.stock_status)
 
     @property
     def in_stock(self) -> bool:
-        """Whether nothing says that there is no machine."""
+        """Return whether the offer is not known to be out of stock."""
         return self.stock is not Stock.OUT
 
     @property
     def is_in_usd(self) -> bool:
-        """Whether its price is in USD; a currency that is left out is that."""
+        """Return whether its price is in USD, the default currency."""
         return self.prices.currency in (None, "USD")

@@ -1,12 +1,11 @@
-"""What we may ask of the service: checked before anything is sent, every problem in one message.
+"""Request bodies, validated before anything is sent, with every problem in one message.
 
-Source: the specification's page; the fields beyond it (``sshKeyId``, ``prepaidForHr`` and the sharing
-keys) are in the published OpenAPI document, which forbids unknown keys inside ``pod``.
+Source: the specification's page. The fields beyond it (``sshKeyId``, ``prepaidForHr`` and the sharing keys)
+are in the published OpenAPI document, which forbids unknown keys inside ``pod``.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from typing import Annotated, Any
 
@@ -24,9 +23,9 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import LiteralString
 
 from primepods_magic.api.secrets.secret_text import Secret
-from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_flags, plain_number
-from primepods_magic.api.validation.size_limits import LARGEST_NUMBER, check_size, shorten_word
+from primepods_magic.api.validation.size_limits import MAX_NUMBER, check_size, shorten_word
+from primepods_magic.api.validation.suggest import suggest
 
 from .enums import SECURITIES
 from .errors import InvalidRequest
@@ -39,14 +38,12 @@ __all__ = [
     "ProviderRequest",
     "TeamRequest",
     "describe_problems",
-    "did_you_mean",
     "join_problems",
-    "nearest",
 ]
 
 
 def _check_number(kind: LiteralString) -> BeforeValidator:
-    """Refuse what Python and pydantic read as a number and a person does not: true, and ``2_5``."""
+    """Refuse true and ``2_5``, which Python and pydantic read as numbers."""
 
     def check(value: object) -> object:
         if isinstance(value, bool):
@@ -59,28 +56,25 @@ def _check_number(kind: LiteralString) -> BeforeValidator:
 
 
 def _check_blank(text: str) -> str:
-    """Refuse a text of which nothing is seen: services trim names, and what is then empty cannot be named."""
+    """Refuse text without a visible character: services trim names, and an empty name is none."""
     if not any(char.isprintable() and not char.isspace() for char in text):
         raise PydanticCustomError("blank", "String should have at least 1 character that is not blank")
     return text
 
 
 LONGEST_NAME = 1000
-"""Characters in a text of a request, environment values aside."""
+"""Maximum length of a text in a request, except for environment values."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), AfterValidator(_check_blank)]
-PositiveInt = Annotated[int, _check_number("integer"), Field(gt=0, le=LARGEST_NUMBER)]
-PositiveNumber = Annotated[
-    float, _check_number("number"), Field(gt=0, le=LARGEST_NUMBER, allow_inf_nan=False)
-]
+PositiveInt = Annotated[int, _check_number("integer"), Field(gt=0, le=MAX_NUMBER)]
+PositiveNumber = Annotated[float, _check_number("number"), Field(gt=0, le=MAX_NUMBER, allow_inf_nan=False)]
 
-_MOST_PROBLEMS = 10
-_LONGEST_LIKENESS = 100
+_MAX_PROBLEMS = 10
 TEMPLATE_IMAGE = "custom_template"
 
 
 class Request(BaseModel):
-    """Base of everything we send: camelCase on the wire, unknown keys are refused."""
+    """Base of everything we send: camelCase on the wire, without unknown keys."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -93,7 +87,7 @@ class Request(BaseModel):
 
 
 class EnvVar(Request):
-    """One environment variable of the pod; its value is a secret to us."""
+    """An environment variable of the pod, whose value is a secret."""
 
     key: Name
     value: Secret
@@ -124,13 +118,13 @@ class PodRequest(Request):
 
 
 class ProviderRequest(Request):
-    """Who is to provide the pod."""
+    """The provider of the pod."""
 
     type: Name
 
 
 class TeamRequest(Request):
-    """Which team is billed."""
+    """The team that is billed."""
 
     team_id: Name
 
@@ -138,8 +132,6 @@ class TeamRequest(Request):
 class CreateRequest(Request):
     """The body of ``POST /pods``.
 
-    Examples
-    --------
     >>> request = CreateRequest.model_validate({"pod": {"cloudId": "n3-H100x1", "gpuType": "H100_80GB",
     ...     "socket": "PCIe", "gpuCount": 1}, "provider": {"type": "hyperstack"}})
     >>> request.wire()["pod"]["gpuCount"]
@@ -154,58 +146,47 @@ class CreateRequest(Request):
     shared_with_team: Annotated[bool | None, Field(alias="shared_with_team")] = None
 
     def wire(self) -> dict[str, Any]:
-        """The JSON to send, secrets included; what is unset is left out."""
-        return _dump(self, reveal=True)
+        """Return the JSON to send, with secrets and without unset fields."""
+        return _dump_request(self, reveal=True)
 
     def masked(self) -> dict[str, Any]:
-        """The same with every secret as ``"***"``, to be shown."""
-        return _dump(self, reveal=False)
+        """Return the same JSON with every secret as ``"***"``, for display."""
+        return _dump_request(self, reveal=False)
 
 
-def _dump(request: Request, *, reveal: bool) -> dict[str, Any]:
+def _dump_request(request: Request, *, reveal: bool) -> dict[str, Any]:
     return {
-        key: _plain(value, reveal=reveal)
+        key: _plain_value(value, reveal=reveal)
         for key, value in request.model_dump(by_alias=True, exclude_none=True).items()
     }
 
 
-def _plain(value: object, *, reveal: bool) -> object:
+def _plain_value(value: object, *, reveal: bool) -> object:
     if isinstance(value, Secret):
         return value.get_secret_value() if reveal else "***"
     if isinstance(value, dict):
-        return {key: _plain(item, reveal=reveal) for key, item in value.items()}
+        return {key: _plain_value(item, reveal=reveal) for key, item in value.items()}
     if isinstance(value, list):
-        return [_plain(item, reveal=reveal) for item in value]
+        return [_plain_value(item, reveal=reveal) for item in value]
     return value
 
 
 def problems_between(pod: PodRequest) -> list[str]:
-    """What is wrong with a pod although each field by itself is not."""
+    """Return the problems of a pod whose fields are each valid."""
     problems = []
     if pod.image == TEMPLATE_IMAGE and pod.custom_template_id is None:
         problems.append("image 'custom_template' needs customTemplateId")
     if pod.custom_template_id is not None and pod.image != TEMPLATE_IMAGE:
         problems.append("customTemplateId needs image 'custom_template'")
     if pod.security is not None and pod.security not in SECURITIES:
-        problems.append(f"'security' is {' or '.join(SECURITIES)}{did_you_mean(pod.security, SECURITIES)}")
+        problems.append(f"'security' must be {' or '.join(SECURITIES)}{suggest(pod.security, SECURITIES)}")
     return problems
 
 
 def create_request(body: object, *, strict: bool = True) -> CreateRequest:
-    """Check a create body as the specification documents it.
+    """Validate a body for ``POST /pods``; ``strict`` refuses ``"1"`` for a number.
 
-    Parameters
-    ----------
-    body : object
-        What ``POST /pods`` is to be sent, with the documented keys.
-    strict : bool
-        Refuse values of another type, such as ``"1"`` for a number.
-
-    Raises
-    ------
-    InvalidRequest
-        Anything is wrong with it. All problems are named, with the nearest valid key where a key is
-        unknown. Nothing was sent.
+    The InvalidRequest names all problems, and the nearest valid key for an unknown one.
     """
     check_flags(strict=strict)
     check_size(body)
@@ -221,68 +202,47 @@ def create_request(body: object, *, strict: bool = True) -> CreateRequest:
 
 
 def join_problems(problems: list[str]) -> str:
-    """Return problems as one text; of very many, the first."""
-    more = len(problems) - _MOST_PROBLEMS
-    return "; ".join([*problems[:_MOST_PROBLEMS], *([f"and {more} more"] if more > 0 else [])])
+    """Join problems into one text; of very many, only the first."""
+    more = len(problems) - _MAX_PROBLEMS
+    return "; ".join([*problems[:_MAX_PROBLEMS], *([f"and {more} more"] if more > 0 else [])])
 
 
 def describe_problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """Each problem of a failed check in words, without the value that was given: it may be a secret."""
-    return [_describe(problem, model) for problem in error.errors(include_url=False, include_input=False)]
+    """Describe each problem of a failed validation, without the values: they may be secrets."""
+    return [
+        _describe_problem(problem, model) for problem in error.errors(include_url=False, include_input=False)
+    ]
 
 
-def _describe(problem: ErrorDetails, model: type[BaseModel]) -> str:
-    place = ".".join(str(part) if isinstance(part, int) else shorten_word(part) for part in problem["loc"])
+def _describe_problem(problem: ErrorDetails, model: type[BaseModel]) -> str:
+    path = ".".join(str(part) if isinstance(part, int) else shorten_word(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        return unknown_key(str(problem["loc"][-1]), place, _keys_at(model, problem["loc"][:-1]))
+        return unknown_key(str(problem["loc"][-1]), path, _list_keys_at(model, problem["loc"][:-1]))
     if problem["type"] == "missing":
-        return f"'{place}' is required"
+        return f"'{path}' is required"
     message = problem["msg"]
-    where = f"'{place}'" if place else "the body"
-    return f"{where}: {message[:1].lower()}{message[1:]}"
+    field = f"'{path}'" if path else "the body"
+    return f"{field}: {message[:1].lower()}{message[1:]}"
 
 
-def unknown_key(key: str, place: str, known: Iterable[str]) -> str:
-    """Say that a key is not a field, with the nearest that is."""
-    return f"'{place}' is not a field{did_you_mean(key, known)}"
+def unknown_key(key: str, path: str, known: Iterable[str]) -> str:
+    """Describe an unknown key, with the nearest valid one."""
+    return f"'{path}' is not a field{suggest(key, known)}"
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean …?)`` where a known word is near, else nothing."""
-    close = nearest(word, known)
-    return f" (did you mean '{sanitize(close)}'?)" if close else ""
-
-
-def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most like this one, whatever the case, or ``None``.
-
-    >>> nearest("gpucout", ["gpuCount", "gpuType"])
-    'gpuCount'
-    """
-    by_fold = {_fold(candidate): candidate for candidate in known}
-    folded = _fold(word[:_LONGEST_LIKENESS])
-    close = difflib.get_close_matches(folded, by_fold, n=1, cutoff=0.6)
-    close = close or [candidate for candidate in by_fold if folded and candidate.startswith(folded)]
-    return by_fold[close[0]] if close else None
-
-
-def _fold(word: str) -> str:
-    return word.casefold().replace("_", "").replace("-", "")
-
-
-def _keys_at(model: type[BaseModel], path: Iterable[int | str]) -> list[str]:
+def _list_keys_at(model: type[BaseModel], path: Iterable[int | str]) -> list[str]:
     for part in path:
         for name, field in model.model_fields.items():
             if part in (name, field.alias):
-                model = _model_in(field.annotation) or model
+                model = _find_model(field.annotation) or model
     return [field.alias or name for name, field in model.model_fields.items()]
 
 
-def _model_in(annotation: Any) -> type[BaseModel] | None:
+def _find_model(annotation: Any) -> type[BaseModel] | None:
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in getattr(annotation, "__args__", ()):
-        found = _model_in(inner)
-        if found:
-            return found
+        model = _find_model(inner)
+        if model:
+            return model
     return None

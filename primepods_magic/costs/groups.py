@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from primepods_magic.api.requests import did_you_mean
+from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.frames.tables.schema import STRING
 
 from .coerce import is_text
@@ -101,7 +101,7 @@ def _key(frame: pd.DataFrame, item: object) -> _Key:
         raise ValueError(f"by: {item!r} is neither the name of a column nor a pattern or mapping")
     column = item.column if isinstance(item, Label) else item
     if column not in frame.columns:
-        raise ValueError(f"by: there is no column {column!r}{did_you_mean(column, map(str, frame.columns))}")
+        raise ValueError(f"by: there is no column {column!r}{suggest(column, map(str, frame.columns))}")
     try:
         codes, values = pd.factorize(frame[column])
     except TypeError:

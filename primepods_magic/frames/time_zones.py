@@ -6,7 +6,7 @@ import re
 from datetime import timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 
-from primepods_magic.api.requests import did_you_mean
+from primepods_magic.api.validation.suggest import suggest
 
 __all__ = ["has_zone_data", "zone"]
 
@@ -60,7 +60,7 @@ def _find_zone(name: str) -> tzinfo:
     same = {known.lower(): known for known in names}.get(name.lower())
     if same is not None:
         return zone(same)
-    hint = did_you_mean(name[:60], names) or ". Use a name such as UTC, Europe/Berlin or America/New_York"
+    hint = suggest(name[:60], names) or ". Use a name such as UTC, Europe/Berlin or America/New_York"
     raise ValueError(f"there is no time zone {shown}{hint}")
 
 

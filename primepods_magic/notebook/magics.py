@@ -21,7 +21,8 @@ from IPython.core.magic import (
 )
 from traitlets import Bool, Enum, Float, TraitError, Unicode, observe, validate
 
-from primepods_magic.notebook.input.arguments import ArgumentParser, HelpWanted, add_out, suggestion
+from primepods_magic.api.validation.suggest import suggest
+from primepods_magic.notebook.input.arguments import ArgumentParser, HelpWanted, add_out
 from primepods_magic.notebook.input.expansion import ExpandedLine, Several, Word, expand_variables
 from primepods_magic.notebook.input.values import hide_secrets
 from primepods_magic.notebook.progress.live import ProgressDisplays
@@ -332,7 +333,7 @@ def _no_command(name: str) -> str:
             "'%pods rm' terminates it, and then its disk and all that is on it are lost. Nothing was done"
         )
     ours = next((right for words, right in _OTHER_WORDS.items() if name in words.split()), None)
-    hint = f" (that is '{ours}' here)" if ours else suggestion(name, COMMANDS)
+    hint = f" (that is '{ours}' here)" if ours else suggest(name, COMMANDS)
     return f"there is no '%pods {sanitize(name)}'{hint}; '%pods -h' lists the commands"
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from primepods_magic.api.errors import NameInUse, NotFound
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_flags
+from primepods_magic.api.validation.suggest import suggest_words
 from primepods_magic.pods.connection.connection import Connection
 
 from .unlisted import find_left_out, read_shown
@@ -116,5 +116,5 @@ def _suggest_names(connection: Connection, pods: list[PodDetails], text: str, to
     names = [pod.name for pod in pods if pod.name and pod.is_live and connection.may_be_mine(pod)]
     if not names:
         return ": you have no live pods. See '%pods history' for those that ended"
-    close = difflib.get_close_matches(text, names, n=3, cutoff=0.4) or sorted(names)[:5]
+    close = suggest_words(text, names, max_words=3) or sorted(names)[:5]
     return "; there is " + ", ".join(f"'{sanitize(name)}'" for name in close)

@@ -8,9 +8,9 @@ from typing import Literal
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import InvalidRequest, NotFound
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails, PodStatusEntry
-from primepods_magic.api.requests import did_you_mean
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_count, check_flags
+from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.spec.spec import PodSpec
 
@@ -62,7 +62,7 @@ def list_pods(
 def _check_status(status: str) -> str:
     known = PodStatus.__members__
     if status.upper() not in known:
-        hint = did_you_mean(status, known) or f" (known are {', '.join(known)})"
+        hint = suggest(status, known) or f" (known are {', '.join(known)})"
         raise InvalidRequest(f"there is no status '{sanitize(status)}'{hint}")
     return status.upper()
 

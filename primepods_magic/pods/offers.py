@@ -10,9 +10,10 @@ from primepods_magic.api.enums import GPU_TYPES, REGIONS
 from primepods_magic.api.errors import InvalidRequest, OutOfStock
 from primepods_magic.api.fields.stock import Stock
 from primepods_magic.api.models import Offer, ResourceLimits
-from primepods_magic.api.requests import LONGEST_NAME, TEMPLATE_IMAGE, did_you_mean
+from primepods_magic.api.requests import LONGEST_NAME, TEMPLATE_IMAGE
 from primepods_magic.api.text.money import format_money, format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
+from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.launching.name_matching import fold_letters
 from primepods_magic.pods.spec.spec import PodSpec
 
@@ -204,7 +205,7 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
 
 
 def _describe_unknown(what: str, word: str, known: tuple[str, ...]) -> str:
-    hint = did_you_mean(word, known) or f" (there are {', '.join(known[:8])} …)"
+    hint = suggest(word, known) or f" (there are {', '.join(known[:8])} …)"
     return f"there is no {what} '{sanitize(word)}'{hint}"
 
 

@@ -57,7 +57,7 @@ def test_finds_no_folder_without_a_home_and_a_passwd_entry() -> None:
         [sys.executable, "-c", _WITHOUT_PASSWD], capture_output=True, text=True, env=env, check=False
     )
     assert (run.stderr, run.returncode) == ("", 0)
-    assert run.stdout == "'~/x' cannot be used: the home folder is unknown. Use a full path\n"
+    assert run.stdout == "Cannot expand '~/x': the home folder is unknown. Use a full path\n"
 
 
 def test_expands_the_home(home: Path) -> None:

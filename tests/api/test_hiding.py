@@ -137,12 +137,12 @@ def test_a_refusal_repeats_a_secret_in_no_form(secret: str) -> None:
         for told in pick(said[number % 2 :][:1], said):
             answer = httpx.Response(400, json=told, headers={"x-request-id": quote(secret)})
             transport = HttpSession(
-                Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _, a=answer: a)
+                Settings("https://pods.test", KEY), transport=httpx.MockTransport(lambda _, a=answer: a)
             )
             with pytest.raises(errors.PodsError) as caught:
                 transport.request("POST", "/api/v1/pods/", body=body)
             transport.close()
-            search.look(name, f"{caught.value} {caught.value.said} {caught.value.request_id}")
+            search.look(name, f"{caught.value} {caught.value.detail} {caught.value.request_id}")
     assert not search.hits
 
 
@@ -181,7 +181,7 @@ def test_hides_a_part_of_a_passphrase_but_no_word_of_it() -> None:
     [
         ("production", "the introduction to products of producers"),
         ("installation-token", "the installation failed"),
-        ("https://api.service.test", "cannot reach https://api.primeintellect.ai"),
+        ("https://api.service.test", "Cannot reach https://api.primeintellect.ai"),
         ('{"gpu": "H100_80GB", "count": 2}', "H100_80GB is not available"),
         ("abc", "Field required: pod.cloudId, at most 100, provider 'hyperstack', 2.49 USD/h"),
     ],
@@ -210,7 +210,7 @@ def test_of_a_long_secret_no_beginning_is_left(length: int) -> None:
     ):
         answer = httpx.Response(400, json={"detail": "x" * 200 + form})
         transport = HttpSession(
-            Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _, a=answer: a)
+            Settings("https://pods.test", KEY), transport=httpx.MockTransport(lambda _, a=answer: a)
         )
         with pytest.raises(errors.PodsError) as caught:
             transport.request("POST", "/api/v1/pods/", body={"pod": {"jupyterPassword": secret}})
@@ -228,11 +228,11 @@ def test_other_words_stay_as_they_are() -> None:
 
 def test_an_error_hides_what_was_filled_in_by_the_same_rules() -> None:
     error = errors.OutcomeUnknown(
-        "not read: pa%24%24word or &#112;a$$word", said="cGEkJHdvcmQ=", request_id="pa$$word"
+        "not read: pa%24%24word or &#112;a$$word", detail="cGEkJHdvcmQ=", request_id="pa$$word"
     )
     error.hide({"pa$$word": "${PW}"})
     assert str(error) == "not read: ${PW} or ${PW}"
-    assert error.said == "${PW}="
+    assert error.detail == "${PW}="
     assert error.request_id == "${PW}"
 
 

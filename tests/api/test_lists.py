@@ -242,3 +242,34 @@ def _spoil_page(rows: list[dict[str, Any]], rng: random.Random, offset: int) -> 
         return []
     place = rng.randrange(len(rows))
     return [*rows[:place], rng.choice(rows), *rows[place + rng.randint(0, 1) :]]
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"data": [], "status": "error", "message": "database is down"},
+        {"data": [], "total_count": 0, "status": "Failed", "error": {"message": "database is down"}},
+        {"items": [], "success": False, "detail": "database is down"},
+        {"data": [], "error": "database is down"},
+        {"data": [{"id": "a"}], "status": "error", "message": "database is down"},
+    ],
+)
+@pytest.mark.parametrize("call", ["list_pods", "list_all_pods", "list_offers", "all_history", "list_disks"])
+def test_rejects_list_that_reports_an_error(answer: dict[str, Any], call: str) -> None:
+    service = httpx.MockTransport(lambda _: httpx.Response(200, json=answer))
+    with client_of(service) as client, pytest.raises(UnexpectedAnswer, match=r"\(database is down\)"):
+        getattr(client, call)()
+
+
+@pytest.mark.parametrize("extra", [{"status": "ok"}, {"success": True}, {"error": None}, {"errors": []}])
+def test_accepts_empty_list_that_reports_success(extra: dict[str, Any]) -> None:
+    answer = {"data": [], "total_count": 0, **extra}
+    with client_of(httpx.MockTransport(lambda _: httpx.Response(200, json=answer))) as client:
+        assert client.list_all_pods() == []
+
+
+def test_retries_list_that_reports_an_error() -> None:
+    answers = [{"data": [], "status": "error"}, {"data": [{"id": "a"}], "total_count": 1}]
+    service = httpx.MockTransport(lambda _: httpx.Response(200, json=answers.pop(0)))
+    with client_of(service) as client:
+        assert [pod.id for pod in client.list_all_pods()] == ["a"]

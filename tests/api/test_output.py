@@ -105,9 +105,9 @@ def test_a_notebook_renders_colors(colored_shell: Any, monkeypatch: pytest.Monke
 def test_an_error_acts_on_nothing_and_is_written_in_letters_that_there_are(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    error = PodsError("no offer fits × \x1b[2J\u202e\n  nearest", said="a\nb\x1b[2J", request_id="a\r\nb")
+    error = PodsError("no offer fits × \x1b[2J\u202e\n  nearest", detail="a\nb\x1b[2J", request_id="a\r\nb")
     assert str(error) == "no offer fits × \ufffd[2J\ufffd\n  nearest"
-    assert (error.said, error.request_id) == ("a b\ufffd[2J", "a b")
+    assert (error.detail, error.request_id) == ("a b\ufffd[2J", "a b")
     monkeypatch.setattr(sys, "stdout", stream("ascii"))
     assert rendered(error, stream("ascii")) == "PodsError: no offer fits x ?[2J?\n  nearest"
     assert str(error) == "no offer fits x ?[2J?\n  nearest"
@@ -123,11 +123,11 @@ def test_a_message_is_bounded() -> None:
 def test_a_secret_is_hidden_as_it_is_and_as_cleaning_left_it(secret: str) -> None:
     from primepods_magic.api.text.sanitize import sanitize
 
-    error = PodsError(f"refused: {secret} or {sanitize(secret)}!", said=f"got {secret}.")
+    error = PodsError(f"refused: {secret} or {sanitize(secret)}!", detail=f"got {secret}.")
     error.hide({secret: "${SECRET}"})
     if sanitize(secret):
         # A mark may stay where a character was that does something.
         assert str(error).replace("\ufffd", "") == "refused: ${SECRET} or ${SECRET}!"
-        assert str(error.said).replace("\ufffd", "") == "got ${SECRET}."
+        assert str(error.detail).replace("\ufffd", "") == "got ${SECRET}."
     else:
         assert secret not in str(error)

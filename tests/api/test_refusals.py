@@ -62,9 +62,29 @@ CAPACITY = [
     "No capacity available. Please contact support.",
     "0/5 nodes are available: 5 Insufficient nvidia.com/gpu.",
 ]
-OTHERS = [
+REFUSED_FOR_CAPACITY = [
     "quota exceeded",
+    "Quota exceeded.",
+    "QUOTA_EXCEEDED",
     "GPU quota exceeded in region",
+    "GPUs quota has been exceeded",
+    "Resource exhausted",
+    "RESOURCE_EXHAUSTED",
+    "ResourceExhausted: no more of these",
+    "No longer available",
+    "This is no longer available",
+    "no longer available, please refresh",
+]
+OTHERS = [
+    "Your quota is exceeded",
+    "Quota exceeded for your account",
+    "Account quota exceeded",
+    "API quota exceeded",
+    "Disk quota exceeded",
+    "You have exceeded your quota",
+    "Resource exhausted: your plan has a limit of 2 pods",
+    "The image is no longer available",
+    "This template is no longer offered",
     "Instance limit exceeded",
     "You have reached the maximum number of instances",
     "Your plan does not allow this: no instances available to it",
@@ -116,7 +136,9 @@ def refuse(
 ) -> errors.PodsError:
     """The error that a refusal becomes."""
     answer = httpx.Response(status, json=body, headers={"retry-after": "3600", **headers})
-    transport = HttpSession(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    transport = HttpSession(
+        Settings("https://pods.test", KEY), transport=httpx.MockTransport(lambda _: answer)
+    )
     with pytest.raises(errors.PodsError) as caught:
         transport.request(method, path, body={} if method in ("POST", "PATCH") else None)
     transport.close()
@@ -129,6 +151,17 @@ def test_words_of_capacity_are_out_of_stock_with_each_status(words: str, status:
     error = refuse(status, {"detail": words})
     assert type(error) is errors.OutOfStock
     assert "’" in words or words in str(error)
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 410, 422])
+@pytest.mark.parametrize("words", REFUSED_FOR_CAPACITY)
+def test_maps_refusal_for_quota_or_exhaustion_to_out_of_stock(words: str, status: int) -> None:
+    assert type(refuse(status, {"detail": words})) is errors.OutOfStock
+
+
+@pytest.mark.parametrize("words", REFUSED_FOR_CAPACITY)
+def test_keeps_create_unknown_if_failing_service_names_its_own_resources(words: str) -> None:
+    assert type(refuse(503, {"detail": words})) is errors.OutcomeUnknown
 
 
 @pytest.mark.parametrize("words", OTHERS)
@@ -144,14 +177,14 @@ def test_other_words_are_not_out_of_stock_and_are_shown(words: str, status: int)
     assert isinstance(error, errors.OutcomeUnknown if status == 409 else refusals)
     assert not isinstance(error, errors.OutOfStock)
     assert words in str(error)
-    assert error.said == words
+    assert error.detail == words
 
 
 def test_a_create_in_conflict_with_a_pod_may_be_in_conflict_with_its_own() -> None:
     error = refuse(409, {"detail": "A pod with this name already exists"})
     assert type(error) is errors.OutcomeUnknown
-    assert "it may have been acted on" in str(error)
-    assert "nothing was done" not in str(error)
+    assert "It may have been acted on" in str(error)
+    assert "othing was done" not in str(error)
     other = refuse(409, {"detail": "This key is already there"}, path="/api/v1/ssh_keys/")
     assert type(other) is errors.RequestRefused
 
@@ -181,7 +214,7 @@ def test_an_overloaded_service_is_asked_again_whatever_its_words(method: str) ->
         httpx.Response(200, json={}),
     ]
     http = httpx.MockTransport(lambda _: answers.pop(0))
-    transport = HttpSession(Settings("https://pods.test", KEY), http=http, sleep=lambda _: None)
+    transport = HttpSession(Settings("https://pods.test", KEY), transport=http, sleep=lambda _: None)
     assert transport.request(method, "/api/v1/pods/a") == {}
     transport.close()
 
@@ -220,7 +253,7 @@ def test_a_create_that_fails_in_words_of_capacity_is_out_of_stock() -> None:
 def test_an_ambiguous_status_stays_ambiguous_and_carries_the_words(status: int) -> None:
     error = refuse(status, {"detail": "no longer any instances available"})
     assert type(error) is errors.OutcomeUnknown
-    assert error.said == "no longer any instances available"
+    assert error.detail == "no longer any instances available"
 
 
 @pytest.mark.parametrize("body", [None, {}, {"detail": "Conflict"}])
@@ -253,7 +286,7 @@ def test_a_second_hop_that_cannot_be_reached_is_ambiguous() -> None:
             raise httpx.ConnectError("refused")
         return httpx.Response(307, headers={"location": "/elsewhere"})
 
-    transport = HttpSession(Settings("https://pods.test", KEY), http=httpx.MockTransport(carry))
+    transport = HttpSession(Settings("https://pods.test", KEY), transport=httpx.MockTransport(carry))
     with pytest.raises(errors.OutcomeUnknown):
         transport.request("POST", "/api/v1/pods/", body={})
     transport.close()
@@ -280,7 +313,7 @@ def test_names_the_permission_for_keys_and_billing(
 def test_a_wallet_that_cannot_pay_points_at_the_balance() -> None:
     error = refuse(402, {"detail": "Insufficient balance"})
     assert type(error) is errors.PaymentRequired
-    assert "nothing was done" in str(error)
+    assert "Nothing was done" in str(error)
     assert "%pods wallet" in str(error)
 
 
@@ -306,7 +339,9 @@ def test_a_wallet_that_cannot_pay_points_at_the_balance() -> None:
 )
 def test_a_time_to_wait_is_read_in_bounds(text: str, wait_s: float | None) -> None:
     answer = httpx.Response(429, headers=[(b"retry-after", text.encode())])
-    transport = HttpSession(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    transport = HttpSession(
+        Settings("https://pods.test", KEY), transport=httpx.MockTransport(lambda _: answer)
+    )
     with pytest.raises(errors.RateLimited) as caught:
         transport.request("GET", "/x", budget_s=0)
     transport.close()
@@ -329,7 +364,7 @@ def test_only_a_successful_answer_in_json_tells_the_time(page: httpx.Response) -
     page.headers["Date"] = fast
     answers = iter([page, httpx.Response(200, json={}, headers={"Date": fast})])
     transport = HttpSession(
-        Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: next(answers))
+        Settings("https://pods.test", KEY), transport=httpx.MockTransport(lambda _: next(answers))
     )
     with contextlib.suppress(errors.PodsError):
         transport.request("GET", "/x", budget_s=0, is_log=True)
@@ -345,7 +380,9 @@ def test_only_a_successful_answer_in_json_tells_the_time(page: httpx.Response) -
 )
 def test_a_date_that_is_none_changes_nothing(date: str) -> None:
     answer = httpx.Response(200, json={}, headers={"date": date})
-    transport = HttpSession(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    transport = HttpSession(
+        Settings("https://pods.test", KEY), transport=httpx.MockTransport(lambda _: answer)
+    )
     assert transport.request("GET", "/x") == {}
     assert transport.service_time is None
     transport.close()
@@ -370,7 +407,9 @@ def test_a_date_that_is_none_changes_nothing(date: str) -> None:
 )
 def test_an_odd_error_body_is_a_short_line(body: bytes) -> None:
     answer = httpx.Response(400, content=body, headers={"content-type": "application/json"})
-    transport = HttpSession(Settings("https://pods.test", KEY), http=httpx.MockTransport(lambda _: answer))
+    transport = HttpSession(
+        Settings("https://pods.test", KEY), transport=httpx.MockTransport(lambda _: answer)
+    )
     with pytest.raises(errors.RequestRefused) as caught:
         transport.request("GET", "/x")
     transport.close()
@@ -430,7 +469,7 @@ def test_an_id_that_leads_elsewhere_is_not_sent(call: str, pod_id: str) -> None:
 @pytest.mark.parametrize("seconds", [float("nan"), -1, "5", True, -(10**400)])
 def test_a_time_that_is_none_is_refused_before_anything_is_sent(seconds: float) -> None:
     http = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
-    transport = HttpSession(Settings("https://pods.test", KEY), http=http)
+    transport = HttpSession(Settings("https://pods.test", KEY), transport=http)
     for name in ("budget_s", "read_timeout_s"):
         with pytest.raises(errors.InvalidRequest, match=name):
             transport.request("GET", "/x", **{name: seconds})
@@ -443,8 +482,8 @@ def test_a_time_that_is_none_is_refused_before_anything_is_sent(seconds: float) 
 def test_a_time_without_end_is_refused(seconds: float) -> None:
     http = httpx.MockTransport(lambda _: httpx.Response(200, json={}))
     with pytest.raises(errors.InvalidRequest, match="30 days"):
-        HttpSession(Settings("https://pods.test", KEY), http=http, read_timeout_s=seconds)
-    transport = HttpSession(Settings("https://pods.test", KEY), http=http)
+        HttpSession(Settings("https://pods.test", KEY), transport=http, read_timeout_s=seconds)
+    transport = HttpSession(Settings("https://pods.test", KEY), transport=http)
     for name in ("budget_s", "read_timeout_s"):
         with pytest.raises(errors.InvalidRequest, match="30 days"):
             transport.request("GET", "/x", **{name: seconds})
@@ -454,7 +493,7 @@ def test_a_time_without_end_is_refused(seconds: float) -> None:
 def test_a_list_of_very_many_rows_is_refused() -> None:
     http = httpx.MockTransport(lambda _: httpx.Response(200, json={"data": [{}] * 50_001}))
     client = Client(Settings("https://pods.test", KEY), http=http)
-    with client, pytest.raises(errors.UnexpectedAnswer, match="more rows"):
+    with client, pytest.raises(errors.UnexpectedAnswer, match="more than 50,000 rows"):
         client.list_pods()
 
 

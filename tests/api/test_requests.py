@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.api.requests import CreateRequest, create_request, nearest
+from primepods_magic.api.requests import CreateRequest, create_request
+from primepods_magic.api.validation.suggest import suggest_words
 
 # The body that the specification's page gives for POST /pods.
 PAGE_BODY: dict[str, Any] = {
@@ -78,7 +79,7 @@ def test_secrets_are_sent_but_neither_shown_nor_printed() -> None:
         (changed(gpuCount="1"), "'pod.gpuCount': input should be a valid integer"),
         (changed(gpuCount=True), "'pod.gpuCount': input should be a valid integer"),
         (changed(maxPrice=-1), "'pod.maxPrice': input should be greater than 0"),
-        (changed(security="open"), "'security' is secure_cloud or community_cloud"),
+        (changed(security="open"), "'security' must be secure_cloud or community_cloud"),
         (changed(envVars=[{"key": "A"}]), "'pod.envVars.0.value' is required"),
         (changed(image="custom_template"), "image 'custom_template' needs customTemplateId"),
         (changed(customTemplateId="cm2"), "customTemplateId needs image 'custom_template'"),
@@ -118,8 +119,8 @@ def test_every_field_of_the_page_is_known() -> None:
 
 
 def test_the_nearest_word_is_found_whatever_the_case() -> None:
-    assert nearest("GPU_COUT", ["gpuCount", "gpuType"]) == "gpuCount"
-    assert nearest("zzz", ["gpuCount"]) is None
+    assert suggest_words("GPU_COUT", ["gpuCount", "gpuType"]) == ["gpuCount"]
+    assert suggest_words("zzz", ["gpuCount"]) == []
 
 
 @pytest.mark.parametrize("blank", ["  ", "\t", "\u00a0", "\u200b", ""])

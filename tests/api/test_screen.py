@@ -170,9 +170,9 @@ def test_any_text_becomes_lines_that_do_nothing(text: str) -> None:
     ],
 )
 def test_a_hostile_log_is_bounded(unit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screen, "_MOST_REDRAWN", 20_000)
+    monkeypatch.setattr(screen, "_MAX_REDRAWN", 20_000)
     monkeypatch.setattr(screen, "MAX_CHARACTERS", 200_000)
-    monkeypatch.setattr(screen, "_MOST_PADDING", 20_000)
+    monkeypatch.setattr(screen, "_MAX_PADDING", 20_000)
     calls = 0
 
     def count(frame: object, event: str, arg: object) -> None:
@@ -189,7 +189,7 @@ def test_a_hostile_log_is_bounded(unit: str, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_of_a_long_log_the_last_states_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(screen, "_MOST_REDRAWN", 1_000)
+    monkeypatch.setattr(screen, "_MAX_REDRAWN", 1_000)
     text = "".join(f"step {n}\r\x1b[2Kstep {n} done\n" for n in range(200))
     assert render(text) == "".join(f"step {n} done\n" for n in range(200))
 
@@ -199,7 +199,7 @@ def test_erasing_long_lines_for_ever_ends(erasure: str, monkeypatch: pytest.Monk
     """Each erasure moves the cells of a whole line: the time grew with the square of the text."""
     text = ("a" * 1000 + erasure) * 10 + f"\rxyz{erasure}"
     assert "xyz" not in render(text)
-    monkeypatch.setattr(screen, "_MOST_CELLS_MOVED", 5_000)
+    monkeypatch.setattr(screen, "_MAX_CELLS_MOVED", 5_000)
     assert "xyz" in render(text)
 
 
@@ -208,7 +208,7 @@ def test_erasing_all_rows_for_ever_ends(erasure: str, monkeypatch: pytest.Monkey
     """Each erasure renews up to a hundred rows: four characters cost as much as a hundred."""
     text = "\n" * 99 + f"\x1b[100;1H{erasure}" * 100 + f"\x1b[100;1Hxyz{erasure}"
     assert "xyz" not in render(text)
-    monkeypatch.setattr(screen, "_MOST_CELLS_MOVED", 5_000)
+    monkeypatch.setattr(screen, "_MAX_CELLS_MOVED", 5_000)
     assert "xyz" in render(text)
 
 
@@ -222,8 +222,8 @@ def line_of(number: int) -> str:
 def test_the_end_of_a_log_is_that_of_the_whole(
     lines: int, first: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logs, "_FIRST_CHARACTERS", first)
-    monkeypatch.setattr(logs, "_CHARACTERS_IN_LINE", 1)
+    monkeypatch.setattr(logs, "_MIN_CHARACTERS", first)
+    monkeypatch.setattr(logs, "_CHARACTERS_PER_LINE", 1)
     text = "\n".join(map(line_of, range(3_000)))
     searched: list[int] = []
 

@@ -126,7 +126,7 @@ def test_a_secret_that_the_cut_goes_through_is_hidden(client: Client, written: s
     create(client)
     text = "a" * 10_000 + written + "b" * 1_000
     for size in range(950, 1_050 + len(written), 7):
-        shown = client.transport.hide_end(text, size)
+        shown = client.session.hide_end(text, size)
         assert shown.endswith("b" * 700)
         assert len(shown) <= size
         assert not re.search(r"hf_|[0-9]", shown)
@@ -342,8 +342,8 @@ def test_another_client_knows_nothing_of_it(client: Client, service: Service) ->
 def test_it_is_not_pickled(client: Client) -> None:
     create(client)
     with pytest.raises(TypeError):
-        pickle.dumps(client.transport._sent)
-    assert TOKEN not in repr(client.transport._sent)
+        pickle.dumps(client.session._sent)
+    assert TOKEN not in repr(client.session._sent)
 
 
 @pytest.mark.parametrize("model", [PodDetails, PodStatusEntry])

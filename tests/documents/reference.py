@@ -142,10 +142,10 @@ def _docstring_below(module: Any, name: str) -> str:
 
 def _errors() -> Iterator[str]:
     yield "## Errors"
-    yield one_line(inspect.getdoc(errors) or "")
+    yield prose(errors.__doc__ or "")
     yield (
         "They are in `primepods_magic.errors`, and `PodsError` is the root. Each has "
-        + ", ".join(f"`{name}`" for name in ("status_code", "request_id", "said", "retry_after_s"))
+        + ", ".join(f"`{name}`" for name in ("status_code", "request_id", "detail", "retry_after_s"))
         + ", which are `None` where they do not apply."
     )
     rows = []

@@ -21,7 +21,7 @@ from primepods_magic.frames import offers_frame, pods_frame
 from primepods_magic.frames.rendering import read_sheet, sheet_html, sheet_text
 from primepods_magic.notebook.display.pod import card_text
 from primepods_magic.notebook.launcher.state.formatting import format_wallet
-from primepods_magic.notebook.launcher.view.offer_table import table
+from primepods_magic.notebook.launcher.view.offer_table import format_table
 from primepods_magic.notebook.progress.rows import format_pod
 from primepods_magic.pods.account.overview import WalletState
 from primepods_magic.pods.connection.current import connect, disconnect
@@ -116,7 +116,7 @@ PLACES: dict[str, tuple[Callable[[float], str], Callable[[float], list[str]]]] =
         ],
     ),
     "launcher offers": (
-        lambda usd: table(listed(offer(usd))).lines[0].replace(SPACE, " "),
+        lambda usd: format_table(listed(offer(usd))).lines[0].replace(SPACE, " "),
         lambda usd: [f" {format_usd(usd)} "],
     ),
     "shares": (

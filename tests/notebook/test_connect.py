@@ -95,7 +95,7 @@ def test_a_saved_context_is_chosen_for_this_kernel(
         ("%pods connect --context wrok", errors.NotConfigured, "did you mean 'work'?"),
         ("%pods connect --context work --sandbox", errors.InvalidRequest, "name one"),
         ("%pods connect --context", errors.InvalidRequest, "--context"),
-        ("%pods connect --contxt work", errors.InvalidRequest, "did you mean --context?"),
+        ("%pods connect --contxt work", errors.InvalidRequest, "did you mean '--context'?"),
     ],
 )
 def test_a_context_that_cannot_be_used_is_one_line(

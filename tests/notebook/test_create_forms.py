@@ -48,7 +48,7 @@ def test_flags_say_what_a_body_says(shell: Any, monkeypatch: pytest.MonkeyPatch)
         ("%pod_create --gpu L4_24GB --security secure", "did you mean 'secure_cloud'?"),
         ("%pod_create --gpu L4_24GB --pods 101", "from 1 to 100"),
         ("%pod_create --gpu L4_24GB --env A=${nobody}", "neither a notebook variable"),
-        ("%pod_create --gpuu L4_24GB", "did you mean --gpu?"),
+        ("%pod_create --gpuu L4_24GB", "did you mean '--gpu'?"),
     ],
 )
 def test_wrong_flags_are_one_line_and_rent_nothing(shell: Any, cell: str, says: str) -> None:

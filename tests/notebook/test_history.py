@@ -109,7 +109,7 @@ def test_what_is_no_time_is_refused_before_anything_is_read(shell: Any, asked: A
 
 def test_a_range_goes_by_the_time_of_the_service(shell: Any, sandbox: SandboxControl) -> None:
     """Also where it is the first thing that is asked: this computer's clock may be any."""
-    connect(sandbox=True).client.transport._seen = None
+    connect(sandbox=True).client.session._service_time = None
     part = shell.run("%pods history --since 7d")
     assert list(part["id"]) == list(
         shell.run(f"%pods history --since {NOW - timedelta(days=7):%Y-%m-%dT%H:%M}")["id"]

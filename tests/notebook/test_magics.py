@@ -187,8 +187,8 @@ def test_every_command_explains_itself(shell: Any, command: str) -> None:
 @pytest.mark.parametrize(
     ("cell", "kind", "says"),
     [
-        ("%pods lss", errors.InvalidRequest, "did you mean ls?"),
-        ("%pods ls --statuss ACTIVE", errors.InvalidRequest, "did you mean --status?"),
+        ("%pods lss", errors.InvalidRequest, "did you mean 'ls'?"),
+        ("%pods ls --statuss ACTIVE", errors.InvalidRequest, "did you mean '--status'?"),
         ("%pods ls --stat ACTIVE", errors.InvalidRequest, "there is no --stat"),
         ("%pods ls --status ACTIV", errors.InvalidRequest, "did you mean 'ACTIVE'?"),
         ("%pods ls --sort pricee_usd_hr", errors.InvalidRequest, "did you mean 'price_usd_hr'?"),
@@ -221,7 +221,7 @@ def test_every_command_explains_itself(shell: Any, command: str) -> None:
         ("%%pod_create\ngpu: A\nsecurity: secure", errors.InvalidRequest, "did you mean 'secure_cloud'?"),
         ("%%pod_create\ngpu: A\n  x: y", errors.InvalidRequest, "line 3, column 4"),
         ('%%pod_create\n{"pod": }', errors.InvalidRequest, "line 2, column 9"),
-        ("%%pod_create --nw\ngpu: A", errors.InvalidRequest, "did you mean --new?"),
+        ("%%pod_create --nw\ngpu: A", errors.InvalidRequest, "did you mean '--new'?"),
     ],
 )
 def test_bad_input_is_one_line_and_changes_nothing(
@@ -278,7 +278,7 @@ def test_no_network_is_one_line_and_the_connection_stays(
     shell: Any, unused_port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", f"http://127.0.0.1:{unused_port}")
-    with pytest.raises(errors.ServiceUnavailable, match="cannot reach"):
+    with pytest.raises(errors.ServiceUnavailable, match="Cannot reach"):
         shell.run("%pods connect --sandbox")
     assert len(shell.output.error.splitlines()) == 1
     assert shell.run("%pods ls").empty

@@ -99,14 +99,14 @@ def test_a_person_is_asked_before_money_is_spent_and_before_a_pod_is_lost(
             session.type("%pods rm train")
             session.until(r"End train \(1 × L4_24GB\) and lose what is on it\? \[y/N\] ")
             session.type("no")
-            assert "nothing was done" in session.until_prompt()
+            assert "Nothing was done" in session.until_prompt()
     assert live_pods() == 1
 
 
 def test_a_person_at_a_terminal_without_a_key_tries_the_sandbox(terminal: Any) -> None:
     terminal.run("%load_ext primepods_magic")
     assert "sandbox · 0 pods" in terminal.run("%pods ls")
-    assert "there is no '%pods lss' (did you mean ls?)" in terminal.run("%pods lss")
+    assert "there is no '%pods lss' (did you mean 'ls'?)" in terminal.run("%pods lss")
 
 
 def test_a_terminal_shows_bars_while_it_waits(terminal: Any, tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_no_object_holds_a_secret_where_it_is_shown_copied_or_kept(relay: Relay,
     whole = CreateRequest.model_validate(plan.request.wire())  # type: ignore[union-attr]
     things = {
         "Client": client,
-        "Transport": client.transport,
+        "Transport": client.session,
         "Connection": connection,
         "clock": connection.clock,
         "poller": connection.poller,
@@ -396,7 +396,7 @@ def test_what_is_planted_in_an_object_or_a_file_is_found(tmp_path: Path) -> None
         lambda search: search.look_at_object("an object", Leaky()),
         lambda search: search.look_at_object("a model", PodSpec(name=WANDB)),
         lambda search: search.look_at_files(tmp_path),
-        lambda search: look_at_error(search, InvalidRequest("no", said=KEY), "an error"),
+        lambda search: look_at_error(search, InvalidRequest("no", detail=KEY), "an error"),
     ):
         search = Search(SECRETS)
         look(search)

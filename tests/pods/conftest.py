@@ -42,7 +42,7 @@ def through(connection: Connection) -> Iterator[Through]:
 
     def make(http: httpx.BaseTransport, *, live: bool = False) -> Connection:
         client = Client(connection.settings, http=http)
-        clock = type(connection.clock)(client.transport)  # type: ignore[call-arg]
+        clock = type(connection.clock)(client.session)  # type: ignore[call-arg]
         opened.append(Connection(client, clock, is_sandbox=not live, _instance=connection._instance))
         return opened[-1]
 

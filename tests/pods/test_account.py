@@ -144,6 +144,6 @@ def test_a_billing_that_moves_up_between_two_pages_is_not_lost() -> None:
         )
 
     with client_of(httpx.MockTransport(answer)) as client:
-        wallet = read_wallet(Connection(client, ServiceClock(client.transport), False), limit=1000)
+        wallet = read_wallet(Connection(client, ServiceClock(client.session), False), limit=1000)
     assert [row.id for row in wallet.recent_billings] == [row["id"] for row in rows]
     assert len(asked) < 10

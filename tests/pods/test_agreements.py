@@ -200,7 +200,7 @@ def test_a_wait_that_ends_while_a_pod_is_being_terminated_says_so(
             return self.passed_s
 
     live = through(Slow(), live=True)
-    live.clock = clock = Clock(live.client.transport)
+    live.clock = clock = Clock(live.client.session)
     pod = launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
     with pytest.raises(BudgetExceeded, match=r"^not ready within .*\$25\.00/h, above the .* is being ended"):
         pod.wait()

@@ -84,7 +84,7 @@ class Account(httpx.BaseTransport):
 def connected(account: Account) -> Iterator[Connection]:
     with client_of(account) as client:
         client.whoami()
-        yield Connection(client, ServiceClock(client.transport), False)
+        yield Connection(client, ServiceClock(client.session), False)
 
 
 def costs(account: Account) -> tuple[float, float]:

@@ -160,7 +160,7 @@ def closed() -> Connection:
     from primepods_magic.pods.support.clock import ServiceClock
 
     client = Client(Settings("http://127.0.0.1:9", "sandbox-user"))
-    return Connection(client, ServiceClock(client.transport), True)
+    return Connection(client, ServiceClock(client.session), True)
 
 
 @pytest.mark.parametrize("name", TABLE)
@@ -175,7 +175,7 @@ def test_a_python_call_refuses_what_its_command_refuses(closed: Connection, name
 MISTAKES: dict[str, tuple[str, Callable[[Any], object]]] = {
     "a text": (r"launch\(gpu=", lambda c: launch("gpu: L4_24GB", connection=c)),
     "a list": (r"launch\(gpu=", lambda c: launch([{"gpu": "L4_24GB"}], connection=c)),
-    "a mapping with a key that is no text": ("must be a word", lambda c: launch({1: 2}, connection=c)),
+    "a mapping with a key that is no text": ("must be text", lambda c: launch({1: 2}, connection=c)),
     "an empty mapping": ("'gpu' is required", lambda c: launch({}, connection=c)),
     "many of a text": (r"\[{'gpu'", lambda c: launch_many("gpu: L4_24GB", connection=c)),
     "many of None": (r"\[{'gpu'", lambda c: launch_many(None, connection=c)),

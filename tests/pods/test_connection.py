@@ -328,7 +328,7 @@ def test_a_sandbox_needs_no_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 def test_nothing_of_a_connection_tells_the_key(live_url: str) -> None:
     connection = connect(settings=Settings(live_url, SECRET))
     shown = [repr(connection), str(connection), repr(vars(connection)), repr(vars(connection.client))]
-    shown += [repr(vars(connection.client.transport)), repr(connection.settings)]
+    shown += [repr(vars(connection.client.session)), repr(connection.settings)]
     assert "key …cdef from given" in shown[0]
     for secretive in (pickle.dumps, copy.deepcopy, dataclasses.asdict):
         with contextlib.suppress(TypeError):

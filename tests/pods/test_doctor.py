@@ -189,7 +189,7 @@ def test_a_service_that_cannot_be_reached_is_a_problem(configure: Callable[[str,
         configure(f"http://127.0.0.1:{taken.getsockname()[1]}", SECRET)
         finding = only(diagnose(), "service")
     assert finding.result == "problem"
-    assert "cannot reach" in finding.detail
+    assert "Cannot reach" in finding.detail
 
 
 @pytest.mark.parametrize("answered", [False, True], ids=["never", "until the last question"])
@@ -237,7 +237,7 @@ def test_a_page_in_between_is_a_problem(configure: Callable[[str, str], None]) -
 
 
 @pytest.mark.parametrize(
-    ("url", "says"), [("http://10.0.0.7:8000", "in the clear"), ("nonsense", "not one that can be used")]
+    ("url", "says"), [("http://10.0.0.7:8000", "unencrypted"), ("nonsense", "not valid")]
 )
 def test_a_url_that_must_not_get_a_key_is_a_problem(
     configure: Callable[[str, str], None], url: str, says: str

@@ -119,7 +119,7 @@ def test_looking_again_never_makes_it_another_pod() -> None:
     with connected(service) as connection:
         pod = Pod(connection, service.put("a"))
         service.answer = lambda _: as_json(service.pods["b"])
-        with pytest.raises(UnexpectedAnswer, match=r"asked for the pod a, .* another one \(b\)"):
+        with pytest.raises(UnexpectedAnswer, match="returned the pod b instead of a"):
             pod.refresh()
         assert (pod.id, pod.name) == ("a", "a")
 

@@ -189,7 +189,7 @@ def test_a_date_that_the_service_gets_wrong_makes_no_launch_old() -> None:
         200, headers={"Date": format_datetime(now + timedelta(days=2), usegmt=True)}, json={"data": []}
     )
     with connected(service) as connection:
-        clock = ServiceClock(connection.client.transport)
+        clock = ServiceClock(connection.client.session)
         connection.client.list_all_pods()
         assert clock.now() - now > timedelta(days=1)
         assert clock.age_s(now, now.timestamp()) < 60

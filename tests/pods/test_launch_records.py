@@ -161,7 +161,7 @@ def test_a_clock_of_the_service_that_jumps_does_not_end_the_search(
     from primepods_magic.pods.support.clock import ServiceClock
 
     client = Client(connection.settings, http=Jumping(arrives=True))
-    there = Connection(client, ServiceClock(client.transport), is_sandbox=True, poll_interval_s=0.05)
+    there = Connection(client, ServiceClock(client.session), is_sandbox=True, poll_interval_s=0.05)
     try:
         pod = launch(gpu="L4_24GB", name="train", connection=there, settle_s=20, tell=lambda _: None)
         assert launch(gpu="L4_24GB", name="train", connection=there, tell=lambda _: None).id == pod.id

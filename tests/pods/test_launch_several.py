@@ -105,7 +105,7 @@ def test_what_one_of_them_says_of_secrets_is_hidden_in_all(through: Through) -> 
     with pytest.raises(errors.LaunchIncomplete) as caught:
         launch_many(specs("a", "b"), connection=through(Creates(answer)))
     caught.value.hide({"hunter2": "${SECRET}"})
-    assert "hunter2" not in f"{caught.value} {caught.value.failures['b']} {caught.value.failures['b'].said}"
+    assert "hunter2" not in f"{caught.value} {caught.value.failures['b']} {caught.value.failures['b'].detail}"
 
 
 def test_what_was_created_is_named_if_no_more_threads_can_be_started(

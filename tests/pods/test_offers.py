@@ -129,7 +129,7 @@ def test_a_list_of_offers_has_what_nobody_can_tell_before_what_is_sold_out() -> 
     body = {"items": offers, "totalCount": 3}
     answer = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
     with Client(Settings("http://127.0.0.1:9", "k"), http=answer) as client:
-        listed = list_offers(Connection(client, ServiceClock(client.transport), False), SPEC)
+        listed = list_offers(Connection(client, ServiceClock(client.session), False), SPEC)
     assert [one.stock_status for one in listed] == ["High", "Reserved", "Sold out"]
 
 

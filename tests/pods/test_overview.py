@@ -164,7 +164,7 @@ def test_a_history_that_never_ends_is_given_up(big: int) -> None:
         return httpx.Response(200, json={"data": rows[: 100 if big else 1000], "total_count": 10**9})
 
     with client_of(httpx.MockTransport(answer)) as client:
-        connection = Connection(client, ServiceClock(client.transport), False)
+        connection = Connection(client, ServiceClock(client.session), False)
         with pytest.raises(UnexpectedAnswer, match="does not end"):
             overview(connection)
     assert len(asked) == (8 if big else 101)
@@ -200,7 +200,7 @@ def test_the_month_is_whole_in_whatever_order_the_history_comes(order: str) -> N
         return httpx.Response(200, json=page, headers=date)
 
     with client_of(httpx.MockTransport(answer)) as client:
-        connection = Connection(client, ServiceClock(client.transport), False)
+        connection = Connection(client, ServiceClock(client.session), False)
         client.list_all_pods()
         assert overview(connection).wallets[0].month_usd == 50.0
     assert asked == ([0] if order == "newest" else [0, 100, 200, 300])

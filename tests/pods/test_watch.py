@@ -128,7 +128,7 @@ def test_a_wait_for_a_stopped_pod_names_its_state_and_what_it_costs_in_that(
 
 
 def test_a_wait_ends_though_the_services_clock_stands_still(connection: Connection) -> None:
-    still = Connection(connection.client, ServiceClock(connection.client.transport), is_sandbox=True)
+    still = Connection(connection.client, ServiceClock(connection.client.session), is_sandbox=True)
     with pytest.raises(WaitTimedOut):
         wait_for(still, [launch(gpu="L4_24GB").details], timeout_s=0.1)
 

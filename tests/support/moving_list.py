@@ -83,7 +83,7 @@ def client_of(service: httpx.BaseTransport) -> Client:
     """A client of the service, which waits for nothing."""
     settings = Settings("https://api.example.test", KEY)
     client = Client(settings, http=service)
-    client.transport = HttpSession(settings, http=service, sleep=lambda seconds: None)
+    client.session = HttpSession(settings, transport=service, sleep=lambda seconds: None)
     return client
 
 

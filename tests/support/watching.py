@@ -202,7 +202,7 @@ def connected(
     """A connection to the service; nobody waits in real time, neither for pods nor to try again."""
     settings = Settings("https://api.example.test", "k" * 40)
     client = Client(settings, http=service)
-    client.transport = HttpSession(settings, http=service, sleep=lambda seconds: None)
+    client.session = HttpSession(settings, transport=service, sleep=lambda seconds: None)
     connection = Connection(client, clock or GatedClock(free=free), False, poll_interval_s=interval_s)
     try:
         yield connection

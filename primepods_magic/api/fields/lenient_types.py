@@ -1,9 +1,8 @@
-"""Field types that accept whatever the service sends and never fail a whole answer for one field.
+"""Field types that accept anything the service sends; one bad field never fails a whole response.
 
-A value that cannot be read as its type becomes ``None``: the page's example sends numbers as text,
-the published document sends them as numbers, and both drift. So does a placeholder that stands for no
-value: a price of 0, a time in the year 1, a text that says ``null``. Each kind of value is declared once,
-here, with what counts as missing.
+A value that cannot be read as its type becomes ``None``: the page's example sends numbers as text, the
+published document as numbers, and both drift. So does a placeholder: a price of 0, a time in the year 1, the
+text ``null``. Each kind of value is declared once, here, with its placeholders.
 """
 
 from __future__ import annotations
@@ -63,17 +62,17 @@ __all__ = [
 
 _datetime = TypeAdapter(datetime)
 _INT64 = 2**63
-_LONGEST_WORD = 200
+_MAX_WORD = 200
 EARLIEST = datetime(2020, 1, 1, tzinfo=timezone.utc)
-"""Nothing that the service tells of is older."""
+"""The service has no older records."""
 LATEST = datetime(2038, 1, 19, tzinfo=timezone.utc)
-"""Times from here on mean "never": 32-bit clocks end here, and 2099 and 9999 are written as well."""
+"""Times from here on mean "never", such as 2099 and 9999; 32-bit clocks end here."""
 MOST = 1_000_000
-"""The highest number of GPUs, or rows, that is believed."""
-_LONGEST_ODD_WORD = 40
+"""The highest number of GPUs, or rows, that is plausible."""
+_MAX_ODD_WORD = 40
 _LATEST_S = LATEST.timestamp()
 _UNITS = (1, 10**3, 10**6, 10**9)
-_HIGHEST_OFFER_PRICE = 1e6
+_MAX_OFFER_PRICE = 1e6
 _NO_VALUES = frozenset(["", "-", "--", "null", "none", "nil", "<nil>", "nan", "n/a", "undefined"])
 _USD = frozenset(["USD", "US$", "$", "USD$", "$USD", "$US", "USDOLLAR", "USDOLLARS", "U.S.DOLLAR"])
 _FLAGS = {
@@ -95,7 +94,7 @@ _E = TypeVar("_E", bound=Enum)
 
 
 class ApiModel(BaseModel):
-    """Base of everything the service says: camelCase on the wire, unknown keys are kept."""
+    """Base of all responses: camelCase on the wire, unknown keys are kept."""
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -107,13 +106,13 @@ class ApiModel(BaseModel):
     )
 
     def __repr_args__(self) -> Iterable[tuple[str | None, Any]]:
-        # Nobody knows what a field beyond the documents holds; it may be a token.
+        # Undocumented fields may hold anything, such as a token.
         known = type(self).model_fields
         return [(name, value) for name, value in super().__repr_args__() if name in known]
 
 
 def is_no_value(value: object) -> bool:
-    """Return whether a value says that there is none: ``null``, or a text such as "null", "N/A" or "-".
+    """Return whether a value means that there is none, such as ``null``, "N/A" or "-".
 
     >>> is_no_value(None), is_no_value(" N/A "), is_no_value("0")
     (True, True, False)
@@ -122,7 +121,7 @@ def is_no_value(value: object) -> bool:
 
 
 def text_in(value: object) -> str | None:
-    """A text of whole characters, so that it can be sent back, or a number as text."""
+    """Read text, or a number as text, with lone surrogates replaced so that it can be sent back."""
     if isinstance(value, str):
         return replace_surrogates(value)
     if isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -142,7 +141,7 @@ def _read_name(value: object) -> str | None:
 
 
 def number_in(value: object) -> float | None:
-    """A finite number, also where it comes as text."""
+    """Read a finite number, also from text."""
     if isinstance(value, str):
         value = plain_number(value.strip())
         if value is None:
@@ -157,7 +156,7 @@ def number_in(value: object) -> float | None:
 
 
 def whole_in(value: object) -> int | None:
-    """A whole number of 64 bits, also where it comes as text."""
+    """Read a 64-bit integer, also from text."""
     number = number_in(value)
     if number is None or not number.is_integer() or abs(number) >= _INT64:
         return None
@@ -165,8 +164,7 @@ def whole_in(value: object) -> int | None:
 
 
 def amount_in(value: object) -> float | None:
-    """A number that may be 0 and not below: what is stopped, included or coming up may cost nothing. A text
-    may name its currency if that is USD.
+    """Read an amount of at least 0, also from text in USD; stopped pods and included parts may be free.
 
     >>> amount_in("$2.50/h"), amount_in(0), amount_in(-1)
     (2.5, 0.0, None)
@@ -176,7 +174,7 @@ def amount_in(value: object) -> float | None:
 
 
 def balance_in(value: object) -> float | None:
-    """An amount of either sign: what was billed, or refunded, or is left.
+    """Read an amount of either sign, such as a billing, a refund or a balance.
 
     >>> balance_in("$12.50"), balance_in("-$3"), balance_in("12,50")
     (12.5, -3.0, None)
@@ -184,14 +182,14 @@ def balance_in(value: object) -> float | None:
     if isinstance(value, str):
         text = value.strip()
         is_negative = text.startswith("-$")
-        told = _USD_TEXT.fullmatch(text[1:] if is_negative else text)
-        number = number_in(told[1].replace(",", "")) if told else None
+        match = _USD_TEXT.fullmatch(text[1:] if is_negative else text)
+        number = number_in(match[1].replace(",", "")) if match else None
         return -number if number is not None and is_negative else number
     return number_in(value)
 
 
 def price_in(value: object) -> float | None:
-    """The price, or the size, of something that is never free, or empty: 0 and below are placeholders.
+    """Read a price or a size that is never 0; 0 and below are placeholders.
 
     >>> price_in(2.5), price_in(0)
     (2.5, None)
@@ -200,25 +198,27 @@ def price_in(value: object) -> float | None:
 
 
 def offer_price_in(value: object) -> float | None:
-    """The price of an offer, which nobody takes above a million an hour: that is a placeholder, too. A live
-    pod keeps such a price, so that a ceiling stops it."""
+    """Read the price of an offer; above a million an hour it is a placeholder.
+
+    A live pod keeps such a price, so that a price limit stops it.
+    """
     number = price_in(value)
-    return number if number is not None and number <= _HIGHEST_OFFER_PRICE else None
+    return number if number is not None and number <= _MAX_OFFER_PRICE else None
 
 
 def tally_in(value: object) -> int | None:
-    """How many there are, from none to a million."""
+    """Read a count from 0 to a million."""
     number = whole_in(value)
     return number if number is not None and 0 <= number <= MOST else None
 
 
 def count_in(value: object) -> int | None:
-    """How many there are of what has at least one."""
+    """Read a count of at least 1."""
     return tally_in(value) or None
 
 
 def port_in(value: object) -> int | None:
-    """The number of a port, from 1 to 65535.
+    """Read a port number from 1 to 65535.
 
     >>> port_in("2200"), port_in(0), port_in("70000"), port_in("*")
     (2200, None, None, None)
@@ -228,7 +228,7 @@ def port_in(value: object) -> int | None:
 
 
 def currency_in(value: object) -> str | None:
-    """The code of a currency; the ways to write USD are one.
+    """Read a currency code, with all spellings of USD as one.
 
     >>> currency_in("usd"), currency_in("US$"), currency_in("EUR"), currency_in("")
     ('USD', 'USD', 'EUR', None)
@@ -240,15 +240,14 @@ def currency_in(value: object) -> str | None:
 
 
 def flag_in(value: object) -> bool | None:
-    """Read true or false, also where it comes as a word or as a number."""
+    """Read true or false, also from a word or a number."""
     if isinstance(value, str):
         return _FLAGS.get(value.strip().lower())
     return bool(value) if isinstance(value, (bool, int, float)) and value in (0, 1) else None
 
 
 def timestamp_in(value: object) -> datetime | None:
-    """Read RFC 3339 and its relatives, dates of HTTP, and seconds (or parts of seconds) since 1970; a time
-    without a zone is UTC. A time before `EARLIEST` or from `LATEST` on stands for none.
+    """Read a time like `moment_in`, but only between `EARLIEST` and `LATEST`; others mean "none".
 
     >>> timestamp_in("2026-09-01T02:00:00+02:00"), timestamp_in("0001-01-01T00:00:00Z")
     (datetime.datetime(2026, 9, 1, 0, 0, tzinfo=datetime.timezone.utc), None)
@@ -258,10 +257,10 @@ def timestamp_in(value: object) -> datetime | None:
 
 
 def moment_in(value: object) -> datetime | None:
-    """Read a time as `timestamp_in`, whichever time it is."""
+    """Read RFC 3339 and similar, HTTP dates, or a Unix time in s, ms, us or ns; UTC without a zone."""
     number = number_in(value)
     if number is not None:
-        # Milliseconds, microseconds and nanoseconds of our time are as many seconds of no time at all.
+        # Today's time in ms, us or ns would be out of range in any smaller unit.
         unit = next((unit for unit in _UNITS if abs(number) < _LATEST_S * unit), None)
         return None if unit is None else datetime.fromtimestamp(number / unit, timezone.utc)
     if not isinstance(value, (str, datetime)):
@@ -278,7 +277,7 @@ def moment_in(value: object) -> datetime | None:
 
 
 def _normalize_time(text: str) -> str:
-    """Return a time in the form of RFC 3339 if it is in one of its relatives."""
+    """Convert relatives of RFC 3339 to RFC 3339."""
     text = _ZONE_APART.sub("", _ZONE_NAME.sub("Z", text.strip()))
     return _COMPACT_TIME.sub(r"\1-\2-\3T\4:\5:\6", text, count=1)
 
@@ -296,9 +295,9 @@ def _http_date_in(value: object) -> datetime | None:
 Currency = Annotated[str | None, BeforeValidator(currency_in)]
 Text = Annotated[str | None, BeforeValidator(text_in)]
 Label = Annotated[str | None, BeforeValidator(_read_label)]
-"""A text that is never the word for no value; names and ids stay as they are."""
+"""Text without the words for no value; names and ids stay as they are."""
 Name = Annotated[str | None, BeforeValidator(_read_name)]
-"""What a person is called, which may be Nan or Nil."""
+"""A person's name, which may be Nan or Nil."""
 Number = Annotated[float | None, BeforeValidator(number_in)]
 Balance = Annotated[float | None, BeforeValidator(balance_in)]
 Price = Annotated[float | None, BeforeValidator(price_in)]
@@ -313,23 +312,23 @@ Timestamp = Annotated[datetime | None, BeforeValidator(timestamp_in)]
 
 
 def fold_word(value: str) -> str:
-    """Fold a word, so that case, spaces, dashes and camelCase make no difference.
+    """Normalize a word's case, spaces, dashes and camelCase.
 
     >>> fold_word(" in-progress "), fold_word("SoldOut"), fold_word("SOLD_OUT")
     ('IN_PROGRESS', 'SOLD_OUT', 'SOLD_OUT')
     """
-    # No word is as long as that; longer text is not kept.
-    return _fold_short(value[:_LONGEST_WORD])
+    # No known word is longer, and longer text must not fill the cache.
+    return _fold_short(value[:_MAX_WORD])
 
 
 @lru_cache(maxsize=512)
 def _fold_short(value: str) -> str:
-    parted = _CAMEL_CASE.sub("_", unicodedata.normalize("NFKC", value))
-    return _SEPARATORS.sub("_", parted).strip("_").upper()
+    words = _CAMEL_CASE.sub("_", unicodedata.normalize("NFKC", value))
+    return _SEPARATORS.sub("_", words).strip("_").upper()
 
 
 def parse_enum(enum: type[_E], value: object, synonyms: Mapping[str, _E] | None = None) -> _E | str | None:
-    """Read one of the API's words; an unknown one is kept as the text it is.
+    """Read a member of an enum; an unknown word stays text.
 
     >>> from primepods_magic.api.enums import PodStatus
     >>> parse_enum(PodStatus, "active") is PodStatus.ACTIVE, parse_enum(PodStatus, "MIGRATING")
@@ -339,8 +338,8 @@ def parse_enum(enum: type[_E], value: object, synonyms: Mapping[str, _E] | None 
         return None
     text = text_in(value)
     if text is None:
-        # Also what is no text is something that was said, and not nothing.
-        return str(value)[:_LONGEST_ODD_WORD]
+        # A value of another type is not "none" either.
+        return str(value)[:_MAX_ODD_WORD]
     # "inprogress" is the same word as "in progress".
     joined = fold_word(text).replace("_", "")
     for known in (enum.__members__, synonyms or {}):
@@ -351,5 +350,5 @@ def parse_enum(enum: type[_E], value: object, synonyms: Mapping[str, _E] | None 
 
 
 def rows_of(value: object) -> list[Any]:
-    """The objects in a list; anything else in it, or instead of it, is passed over."""
+    """Return the objects in a list, without anything else in it or instead of it."""
     return [row for row in value if isinstance(row, dict)] if isinstance(value, list) else []

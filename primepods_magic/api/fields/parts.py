@@ -1,4 +1,4 @@
-"""The parts of pods and offers: ports, sizes, attached disks, limits and prices."""
+"""Parts of pods and offers: ports, resources, attached disks, limits and prices."""
 
 from __future__ import annotations
 
@@ -25,8 +25,7 @@ _Note = Annotated[Text, BeforeValidator(_read_note)]
 
 
 class PortMapping(ApiModel):
-    """A port of a pod as seen from outside; ``external`` may be a complete URL, kept
-    without user and query."""
+    """A mapped port of a pod; ``external`` may be a complete URL, without user and query."""
 
     internal: Text = None
     external: Annotated[Text, BeforeValidator(_read_external)] = None
@@ -36,7 +35,7 @@ class PortMapping(ApiModel):
 
 
 class Resources(ApiModel):
-    """What a pod has: memory, disk and shared disk in GB, and its number of vCPUs."""
+    """The resources of a pod: memory, disk and shared disk in GB, and the number of vCPUs."""
 
     memory: Size = None
     disk: Size = None
@@ -58,7 +57,7 @@ class AttachedResource(ApiModel):
 
 
 class ResourceLimits(ApiModel):
-    """How much of something an offer has and may be given: units, and USD per unit and hour."""
+    """Limits of a resource of an offer in units, and its price in USD per unit and hour."""
 
     min_count: Amount = None
     default_count: Amount = None

@@ -1,7 +1,7 @@
-"""Where to ssh to: the many shapes of ``sshConnection``, read into one.
+"""SSH targets, parsed from the many shapes of ``sshConnection``.
 
-Of foreign text only a user, a host and a port are taken over, and only if each is plainly one. A port that is
-there and cannot be read is never taken for 22: such a node is not reachable.
+Only a user, a host and a port are taken from foreign text, and only if each is clearly one. An unreadable
+port never defaults to 22: that node counts as unreachable.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ __all__ = ["SshTarget", "host_in", "read_by_port", "read_connections"]
 _USER = re.compile(r"[A-Za-z0-9_.][A-Za-z0-9_.-]*")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _SCHEME = re.compile(r"(?:ssh|tcp)://", re.IGNORECASE)
-# Between the nodes of one text; a ";" that touches the next word is part of it, and makes it no host.
+# Between nodes in one text; a ";" that touches the next word belongs to it and invalidates the host.
 _BETWEEN_NODES = re.compile(r"[\r\n]+|;\s+|,\s*")
-_LONGEST = 4096
-_DEEPEST = 3
+_MAX_CHARS = 4096
+_MAX_DEPTH = 3
 _DEFAULT_USER = "root"
 _DEFAULT_PORT = 22
-# The options of ssh that take an argument, and those that take none (ssh(1)).
+# Options of ssh(1) with and without an argument.
 _WITH_ARGUMENT = frozenset("BbcDEeFIiJLlmOopQRSWw")
 _ALONE = frozenset("46AaCfGgKkMNnqsTtVvXxYy")
-# What may stand behind a target in place of "-p": "(2200)", ": 2200", "sshport=2200", "2200/tcp".
+# A port after the target instead of "-p": "(2200)", ": 2200", "sshport=2200", "2200/tcp".
 _TRAILING_PORT = re.compile(
     r"[\W_]*(?:(?:ssh|tcp)[\W_]*)?(?:(?:port|p)[\W_]*)?(?<![-\u2010-\u2015\u2212])(\d+)(?:/tcp)?\W*",
     re.IGNORECASE | re.ASCII,
@@ -38,7 +38,7 @@ _TRAILING_PORT = re.compile(
 _NAMED_PORT = re.compile(r"\b\w*port\b[\s:=]*([^\s)]*)", re.IGNORECASE)
 _MAY_BE_PORT = re.compile(r"^[^\w/~.]|^p\b|\btcp\b|\d{2}", re.IGNORECASE)
 _PORT_BEFORE = re.compile(r"port\W*\d", re.IGNORECASE)
-# Without these a connection goes elsewhere than it says.
+# Options that connect through another host.
 _DETOURS = frozenset({"PROXYJUMP", "PROXYCOMMAND", "PROXYUSEFDPASS"})
 _HOST_KEYS = ("HOST", "HOSTNAME", "IP", "IPADDRESS", "PUBLICIP", "ADDRESS")
 _USER_KEYS = ("USER", "USERNAME", "LOGIN")
@@ -51,7 +51,7 @@ _TEXT_KEYS = ("COMMAND", "SSHCOMMAND", "SSHCONNECTION", "SSH", "URL", "URI")
 
 @dataclass(frozen=True)
 class SshTarget:
-    """One node to connect to.
+    """The SSH target of one node.
 
     >>> SshTarget("root", "203.0.113.21", 30122).command
     'ssh root@203.0.113.21 -p 30122'
@@ -63,18 +63,18 @@ class SshTarget:
 
     @property
     def command(self) -> str:
-        """The command line that connects."""
+        """SSH command for this target."""
         return f"ssh {self.user}@{self.host} -p {self.port}"
 
 
-class _Unreadable(ValueError):
-    """A text that cannot be understood as a whole, or must not be."""
+class _UnreadableTarget(ValueError):
+    """Text that is not, or must not be read as, one target."""
 
 
 def read_connections(value: object) -> tuple[SshTarget | None, ...]:
-    """Read ``sshConnection``: text (a command, a target, a URL, several of them), an object with a host, a
-    list with one of these per node (``None`` where a node is not up), or a list of the words of one command.
-    A target that ``ssh`` could take for an option is refused.
+    """Read ``sshConnection``: text, an object, a list with one of these per node, or the words of a command.
+
+    A node that is not up is ``None``. A target that ``ssh`` could read as an option is refused.
 
     >>> read_connections(["ubuntu@203.0.113.41:2200", None])
     (SshTarget(user='ubuntu', host='203.0.113.41', port=2200), None)
@@ -88,7 +88,7 @@ def read_connections(value: object) -> tuple[SshTarget | None, ...]:
 
 
 def host_in(text: str) -> str | None:
-    """Return a host name or an address (IPv6 without its brackets) if a text is one.
+    """Return a host name or address (IPv6 without brackets) if the text is one.
 
     >>> host_in("203.0.113.9"), host_in("[2001:db8::7]"), host_in("node;reboot"), host_in("0.0.0.0")
     ('203.0.113.9', '2001:db8::7', None, None)
@@ -106,12 +106,12 @@ def _is_address(text: str) -> bool:
         address = ip_address(text)
     except ValueError:
         return False
-    # 0.0.0.0 is how an address is written that is not known yet; a zone names an interface here.
+    # 0.0.0.0 stands for an address that is not known yet; a zone id names a local interface.
     return not address.is_unspecified and "%" not in text
 
 
 def _read_nodes(value: object, depth: int = 0) -> Iterator[SshTarget | None]:
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return
     if isinstance(value, str):
         yield from _read_text(value)
@@ -126,14 +126,14 @@ def _read_nodes(value: object, depth: int = 0) -> Iterator[SshTarget | None]:
 
 
 def _is_word(item: object) -> bool:
-    """Return whether an item of a list can only be a word of a command."""
+    """Return whether a list item can only be a word of a command."""
     if not isinstance(item, str):
         return isinstance(item, int)
     return item == "ssh" or item.isdigit() or (item.startswith("-") and "@" not in item)
 
 
 def _read_text(text: str) -> tuple[SshTarget | None, ...]:
-    if len(text) > _LONGEST:
+    if len(text) > _MAX_CHARS:
         return ()
     text = text.replace("\\\n", " ")
     for parts in ([part for part in _BETWEEN_NODES.split(text) if part.strip()], text.split()):
@@ -145,145 +145,150 @@ def _read_text(text: str) -> tuple[SshTarget | None, ...]:
     return (_read_one(text),)
 
 
-def _read_object(said: Mapping[Any, Any]) -> SshTarget | None:
-    told = {fold_word(str(name)).replace("_", ""): value for name, value in said.items()}
+def _read_object(target: Mapping[Any, Any]) -> SshTarget | None:
+    fields = {fold_word(str(name)).replace("_", ""): value for name, value in target.items()}
 
     def first(names: tuple[str, ...]) -> Any:
-        return next((told[name] for name in names if not is_no_value(told.get(name))), None)
+        return next((fields[name] for name in names if not is_no_value(fields.get(name))), None)
 
     text, host, user = map(first, (_TEXT_KEYS, _HOST_KEYS, _USER_KEYS))
     if isinstance(host, str):
         text = host if user is None else f"{user}@{host}"
     if not isinstance(text, str):
         return None
-    ports = {port_in(told[name]) for name in _PORT_KEYS if not is_no_value(told.get(name))}
+    ports = {port_in(fields[name]) for name in _PORT_KEYS if not is_no_value(fields.get(name))}
     if not ports:
-        # Of ports in another form none is known to be that of ssh.
-        has_others = any("PORT" in name and _may_hold_port(value) for name, value in told.items())
+        # Other port fields may hold the SSH port, so 22 is not a safe default.
+        has_others = any("PORT" in name and _may_hold_port(value) for name, value in fields.items())
         return _read_one(text, needs_port=has_others)
-    target, number = _read_one(text), ports.pop()
-    return SshTarget(target.user, target.host, number) if target and number and not ports else None
+    login, number = _read_one(text), ports.pop()
+    return SshTarget(login.user, login.host, number) if login and number and not ports else None
 
 
 def _may_hold_port(value: object) -> bool:
-    return bool(value) if isinstance(value, (list, dict)) else bool(re.search(r"\d", str(value)[:_LONGEST]))
+    return bool(value) if isinstance(value, (list, dict)) else bool(re.search(r"\d", str(value)[:_MAX_CHARS]))
 
 
-# The same few texts are read at every look at pods that are watched.
 def _read_one(text: str, *, needs_port: bool = False) -> SshTarget | None:
-    return None if len(text) > _LONGEST else _read_short(text, needs_port)
+    return None if len(text) > _MAX_CHARS else _read_cached(text, needs_port)
 
 
+# Cached: watching reads the same few texts again and again.
 @lru_cache(maxsize=4096)
-def _read_short(text: str, needs_port: bool) -> SshTarget | None:
+def _read_cached(text: str, needs_port: bool) -> SshTarget | None:
     try:
         return _parse_command(shlex.split(text), needs_port=needs_port)
     except ValueError:
-        # A quotation that does not end, among others.
+        # Such as an unterminated quotation.
         return None
 
 
 def _parse_command(words: list[str], *, needs_port: bool) -> SshTarget:
-    """Read the words of a command as ssh reads them: of an option given twice the first counts."""
+    """Parse the words of a command as ssh does: of an option given twice the first counts."""
     introduction, words = _split_introduction(words)
-    said: dict[str, str] = {}
-    place = None
+    # 1. Options and the target.
+    options: dict[str, str] = {}
+    target = None
     rest = list(words)
     while rest:
         word = rest.pop(0)
         if word.startswith("-") and word != "--":
-            _take_option(word, rest, said)
+            _take_option(word, rest, options)
         elif word != "--":
-            if place is not None:
+            if target is not None:
                 rest.insert(0, word)
                 break
-            place = word
-    if place is None:
-        raise _Unreadable("no target")
-    user, host, port = _split_place(place)
-    user = said.get("USER", user)
+            target = word
+    if target is None:
+        raise _UnreadableTarget("no target")
+    # 2. User and host; options override the target.
+    user, host, port = _split_target(target)
+    user = options.get("USER", user)
     if user is None:
-        # Without a user only what can be nothing but a host is one: "pending" is none.
+        # Without a user, only an obvious host counts: "pending" is not one.
         if "." not in host and ":" not in host:
-            raise _Unreadable("no host")
+            raise _UnreadableTarget("no host")
         user = _DEFAULT_USER
-    host = host_in(said.get("HOSTNAME", host)) or ""
+    host = host_in(options.get("HOSTNAME", host)) or ""
     if not _USER.fullmatch(user) or not host:
-        raise _Unreadable("no user or no host")
-    port = said.get("PORT", port)
+        raise _UnreadableTarget("no user or no host")
+    # 3. The port: an option, part of the target, or in the text after it.
+    port = options.get("PORT", port)
     if any("@" in word or re.fullmatch(r"-p\S*", word) for word in rest):
-        raise _Unreadable("another target, or its port")
+        raise _UnreadableTarget("another target, or its port")
     if port is None:
         port = _find_trailing_port(" ".join(rest))
     if port is None and (needs_port or _PORT_BEFORE.search(" ".join(introduction))):
-        raise _Unreadable("a port somewhere else")
+        raise _UnreadableTarget("a port somewhere else")
     number = _DEFAULT_PORT if port is None else port_in(port)
     if number is None:
-        raise _Unreadable("no port")
+        raise _UnreadableTarget("no port")
     return SshTarget(user, host, number)
 
 
 def _split_introduction(words: list[str]) -> tuple[list[str], list[str]]:
-    """Split off what stands before the first ``ssh``, such as a prompt, unless that is a target itself."""
-    for place, word in enumerate(words):
+    """Split off the words before the first ``ssh``, such as a prompt, unless they hold a target."""
+    for index, word in enumerate(words):
         if "@" in word:
             break
         if word.rpartition("/")[2].lower() == "ssh":
-            return words[:place], words[place + 1 :]
+            return words[:index], words[index + 1 :]
     return [], words
 
 
-def _take_option(word: str, rest: list[str], said: dict[str, str]) -> None:
-    """Read an option, with its argument if it takes one."""
+def _take_option(word: str, rest: list[str], options: dict[str, str]) -> None:
+    """Parse an option, with its argument if it takes one."""
     if word.startswith("--"):
         name, has_value, value = word[2:].partition("=")
         if name.lower() not in ("port", "user"):
-            raise _Unreadable("an option that ssh does not have")
-        said.setdefault(name.upper(), value if has_value else _next_word(rest))
+            raise _UnreadableTarget("an option that ssh does not have")
+        options.setdefault(name.upper(), value if has_value else _next_word(rest))
         return
-    for place, letter in enumerate(word[1:], 2):
+    for index, letter in enumerate(word[1:], 2):
         if letter in _WITH_ARGUMENT:
-            _take_argument(letter, word[place:] or _next_word(rest), said)
+            _take_argument(letter, word[index:] or _next_word(rest), options)
             return
         if letter not in _ALONE:
-            raise _Unreadable("an option that ssh does not have")
+            raise _UnreadableTarget("an option that ssh does not have")
 
 
-def _take_argument(letter: str, value: str, said: dict[str, str]) -> None:
+def _take_argument(letter: str, value: str, options: dict[str, str]) -> None:
     if letter in "pl":
-        said.setdefault("PORT" if letter == "p" else "USER", value.removeprefix("="))
+        options.setdefault("PORT" if letter == "p" else "USER", value.removeprefix("="))
     elif letter in "JW":
-        raise _Unreadable("a detour")
+        raise _UnreadableTarget("a detour")
     elif letter == "o":
         name, _, setting = value.strip().replace("=", " ", 1).partition(" ")
         if name.upper() in _DETOURS and setting.strip().lower() != "none":
-            raise _Unreadable("a detour")
-        said.setdefault(name.upper(), setting.strip())
+            raise _UnreadableTarget("a detour")
+        options.setdefault(name.upper(), setting.strip())
 
 
 def _next_word(rest: list[str]) -> str:
     if not rest:
-        raise _Unreadable("an option without its argument")
+        raise _UnreadableTarget("an option without its argument")
     return rest.pop(0)
 
 
 def _find_trailing_port(text: str) -> str | None:
-    """Return the port in what follows the target, or ``None`` if that is a command, which is not ours to run.
-    What may be either is not a target: at port 22 may be another machine."""
-    found = _TRAILING_PORT.fullmatch(text) or _NAMED_PORT.search(text)
-    if found is None and _MAY_BE_PORT.search(text):
-        raise _Unreadable("a port somewhere in a command")
-    return found[1] if found else None
+    """Return the port in the text after the target; ``None`` if that is a remote command.
+
+    Ambiguous text is an error: another machine may listen on port 22.
+    """
+    match = _TRAILING_PORT.fullmatch(text) or _NAMED_PORT.search(text)
+    if match is None and _MAY_BE_PORT.search(text):
+        raise _UnreadableTarget("a port somewhere in a command")
+    return match[1] if match else None
 
 
-def _split_place(place: str) -> tuple[str | None, str, str | None]:
-    """Split ``user@host:port``, of which user and port may be left out."""
-    place = _SCHEME.sub("", place).removesuffix("/") if _SCHEME.match(place) else place
-    user, has_user, host = place.rpartition("@")
+def _split_target(target: str) -> tuple[str | None, str, str | None]:
+    """Split ``user@host:port``; user and port are optional."""
+    target = _SCHEME.sub("", target).removesuffix("/") if _SCHEME.match(target) else target
+    user, has_user, host = target.rpartition("@")
     bracketed = re.fullmatch(r"(\[[^\]]*\])(?::(.*))?", host)
     if bracketed:
         return user if has_user else None, bracketed[1], bracketed[2]
-    # An address of IPv6 has several colons, and no port beside them.
+    # A bare IPv6 address has several colons and no port.
     name, has_port, port = host.rpartition(":") if host.count(":") == 1 else (host, "", "")
     return user if has_user else None, name, port if has_port else None
 
@@ -291,17 +296,8 @@ def _split_place(place: str) -> tuple[str | None, str, str | None]:
 def read_by_port(
     ip: object, ports: Iterable[tuple[str | None, str | None, str | None]]
 ) -> tuple[SshTarget | None, ...]:
-    """Read where to ssh to from addresses and mapped ports, as some services have them in place of a text.
+    """Read SSH targets from node addresses and port mappings (internal, external or target, use).
 
-    Parameters
-    ----------
-    ip : object
-        An address, or a list with one per node.
-    ports : iterable of tuple
-        Of each mapping: the port inside, the port outside (or a complete target), and what uses it.
-
-    Examples
-    --------
     >>> [target] = read_by_port("203.0.113.9", [("22", "30122", None)])
     >>> target.command
     'ssh root@203.0.113.9 -p 30122'
@@ -326,6 +322,6 @@ def _read_mapped(address: object, external: str | None) -> SshTarget | None:
     external = (external or "").partition("/tcp")[0].strip()
     host = host_in(address.strip()) if isinstance(address, str) else None
     if port_in(external) is None:
-        # A complete target; a port that is none is not one.
+        # Perhaps a complete target; a bare invalid port is not one.
         return _read_one(external) if "." in external or ":" in external else None
     return SshTarget(_DEFAULT_USER, host, port_in(external) or 0) if host else None

@@ -1,4 +1,4 @@
-"""Is there a machine? The word of a list of offers, in whichever spelling."""
+"""The stock status of an offer, in any spelling."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from .lenient_types import fold_word, is_no_value, number_in
 
 __all__ = ["Stock", "read_stock", "stock_text_in"]
 
-_LONGEST = 40
+_MAX_CHARS = 40
 _THERE = frozenset(
     "AVAILABLE LOW MEDIUM HIGH INSTOCK LOWSTOCK MEDIUMSTOCK HIGHSTOCK VERYLOW VERYHIGH LIMITED LIMITEDSTOCK "
     "TRUE YES PLENTY MANY FEW".split()
 )
-# Words any of which says that there is nothing unless it is negated: "Currently unavailable".
+# Words that mean no stock unless negated: "Currently unavailable".
 _OUT = frozenset(
     "UNAVAILABLE UNAVAIL OUT OOS SOLD SOLDOUT NOTHING NONE NIL ZERO FALSE EMPTY EXHAUSTED DEPLETED "
     "INSUFFICIENT LACKING GONE DISCONTINUED DISABLED OFFLINE INACTIVE BACKORDER BACKORDERED NOSTOCK "
@@ -27,7 +27,7 @@ _STOCK = frozenset(
     "AVAILABLE AVAILABILITY STOCK STOCKED CAPACITY INVENTORY GPU GPUS MACHINE MACHINES INSTANCE INSTANCES "
     "NODE NODES HOST HOSTS OFFER OFFERS OFFERED UNIT UNITS RESOURCES LEFT REMAINING FREE READY".split()
 )
-# What a machine that is there may be without: "No limit".
+# Conditions that an available machine may lack: "No limit".
 _CONDITIONS = frozenset(
     "LIMIT LIMITS LIMITED WAIT WAITING QUEUE QUEUES RESERVATION RESERVATIONS CONTRACT CONTRACTS COMMITMENT "
     "COMMITMENTS MINIMUM MAXIMUM RESTRICTION RESTRICTIONS RESTRICTED SHORTAGE DELAY DELAYS".split()
@@ -35,7 +35,7 @@ _CONDITIONS = frozenset(
 
 
 class Stock(IntEnum):
-    """What a stock status says, best first: there is a machine, nobody can tell, there is none."""
+    """The meaning of a stock status, best first."""
 
     THERE = 0
     UNKNOWN = 1
@@ -43,14 +43,14 @@ class Stock(IntEnum):
 
 
 def stock_text_in(value: object) -> str | None:
-    """Return a stock status as text; also one that is no text is something that was said."""
+    """Return a stock status as text, also one of another type."""
     if value is None or isinstance(value, str):
         return value
-    return str(value)[:_LONGEST]
+    return str(value)[:_MAX_CHARS]
 
 
 def read_stock(text: str | None) -> Stock:
-    """Read a stock status. One that is left out means that there is a machine, as is published.
+    """Read a stock status; a missing one means that there is a machine, as published.
 
     >>> read_stock("Low").name, read_stock("Out of Stock").name, read_stock("Reserved").name
     ('THERE', 'OUT', 'UNKNOWN')
@@ -59,19 +59,18 @@ def read_stock(text: str | None) -> Stock:
     if number is not None:
         return Stock.THERE if number > 0 else Stock.OUT
     folded = fold_word(text or "")
-    said, words = _split_negations(folded.split("_"))
-    joined = "".join(said)
+    before, words = _split_negations(folded.split("_"))
+    joined = "".join(before)
     if folded.replace("_", "") in _OUT or not _OUT.isdisjoint(words):
         return Stock.OUT
     return Stock.THERE if is_no_value(text) or joined in _THERE else Stock.UNKNOWN
 
 
 def _split_negations(words: list[str]) -> tuple[list[str], list[str]]:
-    """Return the words before the first negation, and all words that remain after what is negated is left
-    out, with "NOTHING" for each negation of stock."""
-    first = next((place for place, word in enumerate(words) if word in _NEGATIONS), len(words))
-    said, remaining = words[:first], words[:first]
-    is_there = "".join(said) in _THERE
+    """Return the words before the first negation, and all words with negated stock replaced by "NOTHING"."""
+    first = next((index for index, word in enumerate(words) if word in _NEGATIONS), len(words))
+    before, remaining = words[:first], words[:first]
+    is_there = "".join(before) in _THERE
     rest = words[first:]
     while rest:
         word = rest.pop(0)
@@ -83,7 +82,7 @@ def _split_negations(words: list[str]) -> tuple[list[str], list[str]]:
         negated = rest[0] if rest else "STOCK"
         if negated in _OUT | _CONDITIONS:
             del rest[: 2 if rest[:2] == ["SOLD", "OUT"] else 1]
-        # Of something else that is there, such as "Low (not recommended)", it is a remark.
+        # A negation of something else is a remark if there is stock: "Low (not recommended)".
         if negated not in _OUT | _CONDITIONS and (negated in _STOCK or not is_there):
             remaining.append("NOTHING")
-    return said, remaining
+    return before, remaining

@@ -1,4 +1,4 @@
-"""Fields that the service sends beyond its documentation: which of them may be kept, and shown."""
+"""Undocumented response fields: which ones may be stored and shown."""
 
 from __future__ import annotations
 
@@ -10,14 +10,15 @@ from primepods_magic.api.secrets.names import may_hold_secret
 __all__ = ["FIELDS_LEFT_OUT", "MAX_FIELDS", "read_undocumented", "without_secrets"]
 
 MAX_FIELDS = 200
-"""Undocumented fields of one listing that are columns."""
+"""Maximum number of undocumented fields that become columns of a table."""
 FIELDS_LEFT_OUT = "fields_left_out"
-"""The column that counts, for each row, the fields beyond these."""
+"""The column with the number of fields beyond these."""
 
 
 def read_undocumented(name: str, value: object) -> object:
-    """Return the value of a field beyond the documents as it may be shown, or ``None``: single values, URLs
-    without user and query, and nothing whose name sounds like a secret's.
+    """Return the displayable value of an undocumented field, or ``None``.
+
+    Only single values are shown, URLs without user and query, and no field that sounds secret.
 
     >>> read_undocumented("region", "eu"), read_undocumented("apiToken", "s3cr3t"), read_undocumented("a", [])
     ('eu', None, None)
@@ -27,10 +28,9 @@ def read_undocumented(name: str, value: object) -> object:
     return bare_urls(value) if isinstance(value, str) else value
 
 
-def without_secrets(said: Any) -> Any:
-    """Return what the service says without the fields whose names sound secret, and without what a user has
-    written, such as environments."""
-    if isinstance(said, dict):
-        kept = {key: value for key, value in said.items() if not may_hold_secret(str(key))}
-        return {key: without_secrets(value) for key, value in kept.items()}
-    return [without_secrets(item) for item in said] if isinstance(said, list) else said
+def without_secrets(value: Any) -> Any:
+    """Drop fields whose names sound secret, and fields that users write, such as environments."""
+    if isinstance(value, dict):
+        kept = {key: item for key, item in value.items() if not may_hold_secret(str(key))}
+        return {key: without_secrets(item) for key, item in kept.items()}
+    return [without_secrets(item) for item in value] if isinstance(value, list) else value

@@ -1,4 +1,4 @@
-"""The shapes that answers come in: lists, status replies, logs and error bodies."""
+"""Response shapes: lists, status responses, logs and error bodies."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from primepods_magic.api.text.sanitize import sanitize
 from .body_decoding import parse_json
 
 __all__ = [
+    "raise_reported_error",
     "read_created_pod",
     "read_error",
     "read_logs",
@@ -27,33 +28,28 @@ __all__ = [
 ]
 
 A = TypeVar("A", bound=ApiModel)
-_LONGEST_MESSAGE = 300
-# So much of an error's words is looked at. The end of it may hold a part of a secret, and is never shown.
-_MOST_ROWS = 50_000
+_MAX_ERROR_CHARS = 300
+_MAX_ROWS = 50_000
+_FAILURE_WORDS = frozenset({"error", "errored", "fail", "failed", "failure"})
 
 
 def read_model(model: type[A], payload: object) -> A:
-    """Read one object.
-
-    Raises
-    ------
-    UnexpectedAnswer
-        The payload is not an object, or not this one.
-    """
+    """Read one object; raise UnexpectedAnswer if the payload is not one."""
     if not isinstance(payload, dict):
-        raise UnexpectedAnswer(f"the service answered with {_kind(payload)} where an object belongs")
+        raise UnexpectedAnswer(f"The service returned {_name_type(payload)} instead of an object")
     try:
         return model.model_validate(payload)
     except ValidationError as error:
         fields = ", ".join(sorted({str(problem["loc"][0]) for problem in error.errors(include_input=False)}))
-        raise UnexpectedAnswer(f"the service's {model.__name__} cannot be read ({fields})") from None
+        raise UnexpectedAnswer(f"Cannot read the service's {model.__name__} ({fields})") from None
     except RecursionError:
-        raise UnexpectedAnswer(f"the service's {model.__name__} is nested too deeply to be read") from None
+        raise UnexpectedAnswer(
+            f"Cannot read the service's {model.__name__}: it is nested too deeply"
+        ) from None
 
 
 def read_created_pod(payload: object) -> PodDetails:
-    """Read the pod of a create's answer; beside a ``podId``, the ``id`` is another thing's. Errors as
-    `read_model`."""
+    """Read the pod that a create returns; if there is a ``podId``, the ``id`` is not the pod's."""
     pod = read_model(PodDetails, payload)
     extra = pod.model_extra or {}
     pod_id = next((text for name in ("podId", "pod_id") if (text := text_in(extra.get(name)))), pod.id)
@@ -62,22 +58,21 @@ def read_created_pod(payload: object) -> PodDetails:
 
 def read_page(model: type[A], payload: object) -> Page[A]:
     """Read a list: ``{data, total_count}``, ``{items, totalCount}``, a bare list, or lists by GPU type."""
-    rows, total = _list_in(payload)
-    items = [read_model(model, row) for row in _objects(rows)]
-    return Page(items, _told_total(total, items))
+    rows, total = _find_list(payload)
+    items = [read_model(model, row) for row in _list_objects(rows)]
+    return Page(items, _check_total(total, items))
 
 
 def read_rows(payload: object) -> Page[dict[str, Any]]:
-    """Read a list as `read_page` does, with its rows as they came. What is no object is an empty one: a row
-    has its place in the list."""
-    rows, total = _list_in(payload)
-    _objects(rows)
+    """Read a list like `read_page` but keep raw rows; a row that is not an object becomes an empty one."""
+    rows, total = _find_list(payload)
+    _list_objects(rows)
     items = [row if isinstance(row, dict) else {} for row in rows]
-    return Page(items, _told_total(total, items))
+    return Page(items, _check_total(total, items))
 
 
-def _list_in(payload: object) -> tuple[Any, object]:
-    """The list in an answer, and what it says of how many rows there are in all."""
+def _find_list(payload: object) -> tuple[Any, object]:
+    """Return the list in a response and the total that it reports."""
     if not isinstance(payload, dict):
         return ([] if payload is None else payload), None
     total = payload.get("total_count", payload.get("totalCount"))
@@ -86,61 +81,52 @@ def _list_in(payload: object) -> tuple[Any, object]:
             return ([] if payload[key] is None else payload[key]), total
     rows = [row for rows in payload.values() if isinstance(rows, list) for row in rows]
     if not rows and payload and total is None:
-        raise UnexpectedAnswer("the service answered with an object where a list belongs")
+        raise UnexpectedAnswer("The service returned an object instead of a list")
     return rows, total
 
 
-def _told_total(total: object, items: list[Any]) -> int | None:
-    # The published default is 0, so a total below what is here says nothing.
+def _check_total(total: object, items: list[Any]) -> int | None:
+    # The published default is 0, so a total below the number of rows means nothing.
     if isinstance(total, int) and not isinstance(total, bool) and total >= len(items):
         return total
     return None
 
 
 def read_status(payload: object) -> list[PodStatusEntry]:
-    """Read a status reply: the page's one object, a list, or either of them under ``data``.
-
-    Raises
-    ------
-    UnexpectedAnswer
-        The payload is something else.
-    """
+    """Read a status response: one object, a list, or either of them under ``data``."""
     if isinstance(payload, dict):
         if payload.get("data") is not None:
             payload = payload["data"]
         elif "podId" not in payload and "id" not in payload:
             if payload and payload.keys().isdisjoint(("data", "status")):
-                raise UnexpectedAnswer("the service answered with an object that is no status")
+                raise UnexpectedAnswer("The service returned an object that is not a status")
             payload = []
     if not isinstance(payload, (dict, list)):
-        raise UnexpectedAnswer(f"the service answered with {_kind(payload)} where a status belongs")
+        raise UnexpectedAnswer(f"The service returned {_name_type(payload)} instead of a status")
     rows = [payload] if isinstance(payload, dict) else payload
-    return [read_model(PodStatusEntry, row) for row in _objects(rows)]
+    return [read_model(PodStatusEntry, row) for row in _list_objects(rows)]
 
 
-def _objects(rows: object) -> list[Any]:
-    """The objects in a list. One that holds something, and no object, is not an empty list: whoever took it
-    for one would think that everything is gone."""
-    found = rows_of(rows)
-    if len(found) > _MOST_ROWS:
-        raise UnexpectedAnswer("the service returned more rows than any list has")
-    if not isinstance(rows, list) or (rows and not found):
-        raise UnexpectedAnswer(f"the service answered with {_kind(rows)} where a list of objects belongs")
-    return found
+def _list_objects(rows: object) -> list[Any]:
+    """Return the objects in a list.
+
+    A list of anything else is an error, not an empty list; otherwise callers would conclude that everything
+    is gone.
+    """
+    objects = rows_of(rows)
+    if len(objects) > _MAX_ROWS:
+        raise UnexpectedAnswer(f"The service returned a list of more than {_MAX_ROWS:,} rows")
+    if not isinstance(rows, list) or (rows and not objects):
+        raise UnexpectedAnswer(f"The service returned {_name_type(rows)} instead of a list of objects")
+    return objects
 
 
 def read_logs(payload: object) -> str:
-    """Read logs in any JSON form, or as plain text, into lines of text.
-
-    Raises
-    ------
-    UnexpectedAnswer
-        They are nested too deeply.
-    """
+    """Read logs in any JSON form, or as plain text, into lines of text."""
     try:
         return _join_logs(payload)
     except RecursionError:
-        raise UnexpectedAnswer("the service's logs are nested too deeply to be read") from None
+        raise UnexpectedAnswer("Cannot read the service's logs: they are nested too deeply") from None
 
 
 def _join_logs(payload: object) -> str:
@@ -154,65 +140,84 @@ def _join_logs(payload: object) -> str:
         for key in ("logs", "data", "log", "lines"):
             if key in payload:
                 return _join_logs(payload[key])
-        words = (payload.get(key) for key in ("timestamp", "time", "level", "message", "msg", "text"))
-        line = " ".join(str(word) for word in words if word is not None)
+        parts = (payload.get(key) for key in ("timestamp", "time", "level", "message", "msg", "text"))
+        line = " ".join(str(part) for part in parts if part is not None)
         return line or json.dumps(payload, ensure_ascii=False)
     return str(payload)
 
 
+def raise_reported_error(payload: object, secrets: Iterable[str]) -> None:
+    """Raise UnexpectedAnswer for a list response that reports an error: it is not an empty list."""
+    rows = payload.get("data", payload.get("items")) if isinstance(payload, dict) else None
+    if not isinstance(payload, dict) or not isinstance(rows, list):
+        return
+    status = payload.get("status")
+    has_failed = payload.get("success") is False or (
+        isinstance(status, str) and status.strip().casefold() in _FAILURE_WORDS
+    )
+    if has_failed or (not rows and (payload.get("error") or payload.get("errors"))):
+        reason = _clean_error(sanitize(_find_reason(payload)), secrets) or "no reason given"
+        raise UnexpectedAnswer(f"The service returned an error instead of a list ({reason}). Try again later")
+
+
 def read_error(text: str, content_type: str, secrets: Iterable[str] = ()) -> str | None:
-    """What an error body says, on one line, or ``None``. Never what the caller had sent: a framework's
-    validation error repeats its ``input``, which may be a password.
+    """Return the reason in an error body on one line, or ``None``.
+
+    Never a value that was sent: validation errors of some frameworks repeat their ``input``, perhaps a
+    password.
 
     >>> read_error('{"errors": [{"param": "body.pod.gpuCount", "details": "Input should be > 0"}]}', "json")
     'pod.gpuCount: Input should be > 0'
     """
     try:
-        body = parse_json(text)
-        said = sanitize(_error_text(body))
+        reason = sanitize(_find_reason(parse_json(text)))
     except RecursionError:
         return None
     except ValueError:
-        # Of JSON that breaks off nothing is shown: it repeats what was sent.
+        # Truncated JSON is never shown: it may repeat what was sent.
         is_page = "html" in content_type or text.lstrip()[:1] in ("<", "{", "[")
-        said = "" if is_page else sanitize(text)
-    # Before it is cut short: of a secret, no beginning is left either.
-    said = Hider(dict.fromkeys(secrets, "***")).hide_beginning(said)
-    if not said:
+        reason = "" if is_page else sanitize(text)
+    return _clean_error(reason, secrets)
+
+
+def _clean_error(reason: str, secrets: Iterable[str]) -> str | None:
+    # Hide before shortening, so that no beginning of a secret remains.
+    reason = Hider(dict.fromkeys(secrets, "***")).hide_beginning(reason)
+    if not reason:
         return None
-    return said if len(said) <= _LONGEST_MESSAGE else said[: _LONGEST_MESSAGE - 1] + "…"
+    return reason if len(reason) <= _MAX_ERROR_CHARS else reason[: _MAX_ERROR_CHARS - 1] + "…"
 
 
-def _error_text(body: Any) -> str | None:
+def _find_reason(body: Any) -> str | None:
     if isinstance(body, str):
         return body
     if not isinstance(body, Mapping):
         return None
-    fields = [_field(row.get("param"), row.get("details")) for row in rows_of(body.get("errors"))]
+    fields = [_format_field(row.get("param"), row.get("details")) for row in rows_of(body.get("errors"))]
     if fields:
         return "; ".join(fields)
     detail = body.get("detail")
     if isinstance(detail, list) and rows_of(detail):
-        return "; ".join(_field(row.get("loc"), row.get("msg")) for row in rows_of(detail))
-    for said in (detail, body.get("message"), body.get("error"), body.get("title")):
-        if isinstance(said, str) and said:
-            return said
-        if isinstance(said, Mapping):
-            inner = said.get("message") or said.get("msg")
+        return "; ".join(_format_field(row.get("loc"), row.get("msg")) for row in rows_of(detail))
+    for value in (detail, body.get("message"), body.get("error"), body.get("title")):
+        if isinstance(value, str) and value:
+            return value
+        if isinstance(value, Mapping):
+            inner = value.get("message") or value.get("msg")
             if isinstance(inner, str):
                 return inner
     return None
 
 
-def _field(place: object, problem: object) -> str:
-    parts = place.split(".") if isinstance(place, str) else place if isinstance(place, list) else []
-    words = [str(part) for part in parts if isinstance(part, (str, int))]
-    path = ".".join(word for word in words if word not in ("body", "query", "path"))
+def _format_field(location: object, problem: object) -> str:
+    parts = location.split(".") if isinstance(location, str) else location
+    names = [str(part) for part in parts if isinstance(part, (str, int))] if isinstance(parts, list) else []
+    path = ".".join(name for name in names if name not in ("body", "query", "path"))
     text = str(problem) if isinstance(problem, (str, int, float)) else "is not valid"
     return f"{path}: {text}" if path else text
 
 
-def _kind(payload: object) -> str:
-    return {list: "a list", str: "a text", dict: "an object", type(None): "nothing"}.get(
+def _name_type(payload: object) -> str:
+    return {list: "a list", str: "text", dict: "an object", type(None): "nothing"}.get(
         type(payload), "a number"
     )

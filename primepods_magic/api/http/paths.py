@@ -1,4 +1,4 @@
-"""Paths of the service: ids as parts of them, and paths of which a service has one or the other."""
+"""URL paths: quoting of ids, and a fallback for paths that differ between services."""
 
 from __future__ import annotations
 
@@ -15,35 +15,20 @@ _NO_SUCH_PATH = (404, 405)
 
 
 def quote_id(text: str) -> str:
-    """Return an id as one part of a path; none leads to another place.
+    """Return an id quoted as one path segment; raise InvalidRequest if it is empty or only dots.
 
-    Raises
-    ------
-    InvalidRequest
-        It is empty or made of dots.
-
-    Examples
-    --------
     >>> quote_id("a/../b")
     'a%2F..%2Fb'
     """
     if not text.strip("."):
-        raise InvalidRequest("An id is empty or made of dots. Nothing was sent")
+        raise InvalidRequest("The id is empty or consists of dots. Nothing was sent")
     return quote(text, safe="", errors="surrogatepass")
 
 
 def try_both(first: Callable[[], T], second: Callable[[], T]) -> tuple[T, bool]:
-    """Return what the first of two calls returns whose path the service has, and whether that is the second.
+    """Call ``first``, or ``second`` if the service lacks its path; return the result and which it was.
 
-    Parameters
-    ----------
-    first, second : callable
-        The calls.
-
-    Raises
-    ------
-    RequestRefused
-        Both are refused. If the service has neither path, the first refusal is raised.
+    If the service has neither path, raise the first refusal.
     """
     try:
         return first(), False

@@ -1,6 +1,6 @@
-"""Tell a refusal for want of machines from others, by the words of the service: its statuses do not say.
+"""Recognition of refusals for lack of machines, by the service's words: its statuses do not say.
 
-In doubt it is another one: a refusal in words that are not known here is reported in these words.
+Unknown wording is not treated as lack of machines; the error then repeats it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _OTHER_THINGS = (
 )
 _PLACES = r"(?:regions?|zones?|locations?|data ?cent(?:er|re)s?|clusters?)"
 _TAKEN = r"(?:taken|rented|booked|reserved|occupied|claimed|in use|leased)"
-# Words of what is refused with machines to spare: another offer would be refused as well.
+# Refusals despite free machines: another offer would be refused as well.
 _OTHER_REASON = re.compile(
     r"quota|(?:limit|maximum|cap)s? (?:\w+ ){0,6}(?:exceeded|reached|hit)|(?:exceed|reach)\w* (?:\w+ ){0,4}"
     r"(?:limit|maximum)|rate.?limit|\byou(?:r|rs|'ve| have)\b(?: \w+){0,3} (?:limit|maximum|plan)|"
@@ -37,7 +37,14 @@ _OTHER_REASON = re.compile(
     r"unsupported|not support|\bsupports\b|compatible|"
     r"\b(?:idempotency|connections?|threads?|workers?|databases?|sessions?|sockets?)\b"
 )
-# An overloaded service, or the edge before it, speaks of its own machines.
+# A refusal (4xx) in these words alone is about the machines; a failing service (5xx) may mean its own
+# resources.
+_REFUSED_FOR_CAPACITY = re.compile(
+    rf"^(?:(?:error|the) )?(?:(?:{_MACHINES}|{_PLACES}|providers?|regional|zonal) ){{0,3}}quotas? "
+    r"(?:\w+ ){0,2}exceeded\b|\bresource (?:\w+ ){0,2}exhausted\b|"
+    r"^(?:(?:it|this) (?:is |was )?)?no longer (?:available|offered)\b"
+)
+# An overloaded service, or its edge, means its own machines.
 _ITSELF = re.compile(
     r"\b(?:services?|servers?|gateways?|upstreams?|backends?|clusters?|api|healthy|systems?)\b|"
     r"\bmaintenance\b|request was aborted"
@@ -68,30 +75,23 @@ _UNAVAILABLE = re.compile(
 _SUBJECT = re.compile(rf"\b(?:(?P<machine>{_MACHINES})|{_OTHER_THINGS})\b")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 _JOINED = re.compile(r"(?<=\w)[-_](?=\w)|_")
-# A machine is missing all the same if there is one with less room.
+# A machine with less disk does not help.
 _ROOM = re.compile(r"\bwith (?:enough|sufficient|the requested|that much) (?:\w+ )?disk(?: space| size)?\b")
 
 
-def names_capacity(said: str, status: int) -> bool:
-    """Return whether a refusal says that there is no machine left.
+def names_capacity(text: str, status: int) -> bool:
+    """Return whether a refusal says that no machine is left; with 5xx the service may mean its own.
 
-    Parameters
-    ----------
-    said : str
-        What the service said.
-    status : int
-        With which status. With 5xx it may be the service itself that has no machine.
-
-    Examples
-    --------
     >>> names_capacity("no longer any instances available", 400)
     True
-    >>> names_capacity("Service temporarily unavailable", 503), names_capacity("quota exceeded", 400)
+    >>> names_capacity("Service temporarily unavailable", 503), names_capacity("your quota is exceeded", 400)
     (False, False)
     """
-    # As plain words, also those of a code: ZONE_RESOURCE_POOL_EXHAUSTED, InsufficientInstanceCapacity.
-    words = _JOINED.sub(" ", _CAMEL.sub(" ", said.replace("’", "'"))).casefold()
+    # Normalize to plain words, also codes such as ZONE_RESOURCE_POOL_EXHAUSTED, InsufficientInstanceCapacity.
+    words = _JOINED.sub(" ", _CAMEL.sub(" ", text.replace("’", "'"))).casefold()
     words = _ROOM.sub("", " ".join(words.split()))
+    if status < 500:
+        words = _REFUSED_FOR_CAPACITY.sub("sold out", words)
     if _OTHER_REASON.search(words) or (status >= 500 and _ITSELF.search(words)):
         return False
     if _NONE_LEFT.search(words) or (status == 409 and "capacity" in words):
@@ -99,7 +99,7 @@ def names_capacity(said: str, status: int) -> bool:
     missing = _UNAVAILABLE.search(words)
     if missing is None:
         return False
-    # What is unavailable stands before it, or else after it.
+    # The unavailable thing is the last one named before the verdict, or else the first one after it.
     subjects = list(_SUBJECT.finditer(words, 0, missing.start())) or list(
         _SUBJECT.finditer(words, missing.end())
     )

@@ -1,4 +1,4 @@
-"""Folders of this user: the home, and where files of ours belong. Any of them may be missing."""
+"""Folders of this user: the home folder, and those for our files."""
 
 from __future__ import annotations
 
@@ -13,10 +13,7 @@ FolderKind = Literal["state", "cache", "config", "data"]
 
 
 def find_home() -> Path | None:
-    """Return the home folder, or ``None`` if it is unknown or not an absolute path.
-
-    It may not exist, and it may be read-only.
-    """
+    """Return the home folder, or ``None`` if it is unknown or relative; it may not exist or be read-only."""
     try:
         home = Path.home()
     except (RuntimeError, OSError):
@@ -25,17 +22,8 @@ def find_home() -> Path | None:
 
 
 def find_folder(kind: FolderKind) -> Path | None:
-    """Return our folder for files of one kind, or ``None`` if this user has no place for them.
+    """Return our platformdirs folder for one kind of files, or ``None``; it may not exist or be writable.
 
-    The folder is not created: it may not exist, and it may not be writable.
-
-    Parameters
-    ----------
-    kind : {"state", "cache", "config", "data"}
-        What platformdirs calls the kind of files.
-
-    Examples
-    --------
     >>> find_folder("state")                                                 # doctest: +SKIP
     PosixPath('/home/ada/.local/state/primepods_magic')
     """
@@ -50,24 +38,15 @@ def find_folder(kind: FolderKind) -> Path | None:
 
 
 def expand_path(path: str | Path) -> Path:
-    """Return a path as a person typed it, with the home folder in place of ``~``.
+    """Return a typed path with ``~`` expanded; raise InvalidRequest if it is not a path to a file.
 
-    Raises
-    ------
-    InvalidRequest
-        It is not a path, or the home folder that it names is unknown.
-
-    Examples
-    --------
     >>> expand_path("tables/costs.csv").as_posix()
     'tables/costs.csv'
     """
     try:
         whole = Path(path).expanduser()
     except (RuntimeError, OSError):
-        raise InvalidRequest(
-            f"'{path}' cannot be used: the home folder is unknown. Use a full path"
-        ) from None
+        raise InvalidRequest(f"Cannot expand '{path}': the home folder is unknown. Use a full path") from None
     except ValueError:
         raise InvalidRequest(f"'{path}' is not a path to a file") from None
     if not whole.name or "\0" in str(whole):
@@ -76,7 +55,7 @@ def expand_path(path: str | Path) -> Path:
 
 
 def shorten_path(path: Path) -> str:
-    """Return a path as a person writes it, with ``~`` in place of the home folder.
+    """Return a path with the home folder shortened to ``~``.
 
     >>> shorten_path(Path.home() / ".ssh")
     '~/.ssh'

@@ -1,4 +1,4 @@
-"""The files of the official command line ``prime``, read and never written."""
+"""The files of the official command line ``prime``, which are only read."""
 
 from __future__ import annotations
 
@@ -13,53 +13,49 @@ from typing import Any
 
 from .folders import find_home
 
-__all__ = ["CONFIG", "PrimeFile", "context_file", "context_names", "prime_folder", "read_file", "stamp"]
+__all__ = [
+    "CONFIG",
+    "PrimeFile",
+    "context_file",
+    "context_names",
+    "prime_folder",
+    "read_file",
+    "stamp_file",
+]
 
 CONFIG = "config.json"
 _CONTEXTS = "environments"
-# As `prime` has it; nothing else can be the name of a file of its own.
+# As in `prime`; other names could be paths.
 _CONTEXT_NAME = re.compile(r"[A-Za-z0-9_-]+")
 _MISSING = (FileNotFoundError, NotADirectoryError)
 
 
 @dataclass(frozen=True)
 class PrimeFile:
-    """One file as it was read.
-
-    Parameters
-    ----------
-    label : str
-        How it is spoken of.
-    content : mapping
-        What it says; nothing where it is missing or broken.
-    trouble : str, optional
-        Why it could not be read, with the line and the column, and nothing of its text.
-    is_missing : bool
-        There is no such file.
-    is_open_to_others : bool
-        Other users of this computer may read it.
-    """
+    """The content of a file, empty if the file is missing or broken."""
 
     label: str
+    """The path for messages."""
     content: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    trouble: str | None = None
+    error: str | None = None
+    """The read error, with line and column but without any of the file's text."""
     is_missing: bool = False
     is_open_to_others: bool = False
 
     @property
     def may_hold_key(self) -> bool:
-        """It holds a key, or it cannot be told."""
-        return bool(self.content.get("api_key")) or self.trouble is not None
+        """Return whether the file holds a key, or may."""
+        return bool(self.content.get("api_key")) or self.error is not None
 
 
 def prime_folder(home: Path | None = None) -> Path | None:
-    """``~/.prime``, or ``None`` where nobody knows what home is."""
+    """Return ``~/.prime``, or ``None`` if the home folder is unknown."""
     home = home or find_home()
     return home / ".prime" if home else None
 
 
 def context_file(name: str) -> str | None:
-    """The file of a saved context, within the folder; ``None`` where no context can be called so.
+    """Return the file of a saved context within the folder; ``None`` for an invalid name.
 
     >>> context_file("work"), context_file("../config")
     ('environments/work.json', None)
@@ -68,7 +64,7 @@ def context_file(name: str) -> str | None:
 
 
 def context_names(folder: Path | None) -> list[str]:
-    """The saved contexts, and ``production``, which is built in."""
+    """Return the saved contexts after ``production``, which is built in."""
     try:
         files = sorted((folder / _CONTEXTS).glob("*.json")) if folder else []
     except OSError:
@@ -77,48 +73,40 @@ def context_names(folder: Path | None) -> list[str]:
 
 
 def read_file(folder: Path | None, name: str) -> PrimeFile:
-    """Read a file of the folder, whatever is in it.
-
-    Parameters
-    ----------
-    folder : Path, optional
-        As `prime_folder` answers.
-    name : str
-        The path within the folder.
-    """
+    """Read the file ``name`` of `prime_folder`; errors are in the result."""
     label = f"~/.prime/{name}"
     if folder is None:
         return PrimeFile(label, is_missing=True)
     try:
         mode = os.stat(folder / name).st_mode
-        # Reading a pipe would wait for whoever writes it.
+        # Reading a pipe would block until someone writes.
         if not stat.S_ISREG(mode):
-            return PrimeFile(label, trouble=f"{label} cannot be read (it is not a file)")
+            return PrimeFile(label, error=f"{label} cannot be read (it is not a file)")
         data = (folder / name).read_bytes()
     except _MISSING:
         return PrimeFile(label, is_missing=True)
     except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
-        return PrimeFile(label, trouble=f"{label} cannot be read ({said})")
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+        return PrimeFile(label, error=f"{label} cannot be read ({reason})")
     is_open = bool(mode & (stat.S_IRGRP | stat.S_IROTH))
-    content, wrong = _parse(data)
-    trouble = f"{label} cannot be read ({wrong})" if wrong else None
-    return PrimeFile(label, content, trouble, is_open_to_others=is_open)
+    content, problem = _parse_json(data)
+    message = f"{label} cannot be read ({problem})" if problem else None
+    return PrimeFile(label, content, message, is_open_to_others=is_open)
 
 
-def stamp(folder: Path | None, name: str | None) -> tuple[int, ...]:
-    """What changes when a file changes, without reading it."""
+def stamp_file(folder: Path | None, name: str | None) -> tuple[int, ...]:
+    """Return a value that changes with the file, without reading it."""
     if folder is None or name is None:
         return ()
     try:
-        found = os.stat(folder / name)
+        status = os.stat(folder / name)
     except (OSError, ValueError) as error:
         return (getattr(error, "errno", None) or 0,)
-    return (found.st_mtime_ns, found.st_ctime_ns, found.st_size, found.st_ino)
+    return (status.st_mtime_ns, status.st_ctime_ns, status.st_size, status.st_ino)
 
 
-def _parse(data: bytes) -> tuple[Mapping[str, Any], str | None]:
-    # No error of the parser leaves this place: it holds the whole text, and a key may be in it.
+def _parse_json(data: bytes) -> tuple[Mapping[str, Any], str | None]:
+    # Parser errors stay in here: they hold the whole text, perhaps with a key.
     try:
         content = json.loads(data)
     except json.JSONDecodeError as error:

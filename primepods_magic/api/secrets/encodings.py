@@ -1,4 +1,4 @@
-"""Undo the escapes and codings of a text, and keep where each character stands in the original."""
+"""Undoing of escapes and encodings, with the original position of each character."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from functools import lru_cache
 
 __all__ = ["Layer", "fold_text", "text_of_bytes", "unescaped_texts", "unfold_layers"]
 
-# Markup in JSON in a string in JSON has four.
+# Markup in JSON in a JSON string has four.
 _MAX_UNESCAPED = 8
 # Base64 in base64 has two.
 _MAX_DECODED = 2
-# In characters of all layers together: what is shown is short, and what is long may be made for this.
+# Characters in all layers; longer text may be crafted to waste time.
 _MAX_WORK = 400_000
 _MIN_DECODED_BYTES = 3
 
@@ -46,7 +46,7 @@ _SIMPLE = {
     "t": "\t",
     "v": "\v",
 }
-# Spacing changes on the way, `+` may be a space, and quotes are doubled and escaped; lists have commas.
+# Whitespace changes in transit, `+` may be a space, quotes are doubled or escaped, lists have commas.
 _IGNORED = re.compile(
     r"[\s+,\\\"'`\x00-\x1f\x7f-\x9f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff\ufffd]+"
 )
@@ -62,7 +62,7 @@ def _number_letters(*alphabets: str) -> Mapping[str, str]:
 
 
 _BASE64_LETTERS = string.ascii_uppercase + string.ascii_lowercase + string.digits
-# The bits of each letter, and what stands between letters.
+# Bits per letter, the bits of each letter, and separators.
 _CODINGS: Sequence[tuple[int, Mapping[str, str], re.Pattern[str]]] = (
     (4, _number_letters("0123456789abcdef", "0123456789ABCDEF"), re.compile(r"(?:0x|\\x|[^0-9a-fA-F])+")),
     (5, _number_letters(string.ascii_uppercase + "234567"), re.compile(r"[^A-Z2-7]+")),
@@ -71,7 +71,7 @@ _CODINGS: Sequence[tuple[int, Mapping[str, str], re.Pattern[str]]] = (
 
 
 class Layer:
-    """A text, and where each of its characters stands in the original."""
+    """A text with the original position of each of its characters."""
 
     def __init__(
         self, text: str, starts: Sequence[int] | None = None, ends: Sequence[int] | None = None
@@ -82,22 +82,19 @@ class Layer:
 
     def unescape(self) -> Layer | None:
         """Return the text with one layer of escapes undone, or ``None`` if there is none."""
-        return self._substitute(_ESCAPE, _read_escape)
+        return self._replace_matches(_ESCAPE, _read_escape)
 
     def decode(self) -> Iterator[Layer]:
-        """Yield what the text may encode: as numbers, quoted-printable, hexadecimal, base32 and base64.
-
-        Each byte is one character, as of `text_of_bytes`.
-        """
-        listed = self._substitute(_BYTE_NUMBER, _read_byte_number)
-        printable = self._substitute(_QUOTED_PRINTABLE, _read_quoted_printable)
+        """Yield decodings: byte numbers, quoted-printable, hexadecimal, base32 and base64."""
+        listed = self._replace_matches(_BYTE_NUMBER, _read_byte_number)
+        printable = self._replace_matches(_QUOTED_PRINTABLE, _read_quoted_printable)
         yield from filter(None, (listed, printable))
         for width, bits_of, between in _CODINGS:
-            coded = self._substitute(between, lambda _: "") or self
+            coded = self._replace_matches(between, lambda _: "") or self
             if len(coded.text) * width < _MIN_DECODED_BYTES * 8:
                 continue
             bits = "".join(map(bits_of.__getitem__, coded.text))
-            # Whatever stands in front moves the bytes.
+            # Text in front shifts the byte boundaries, so try every offset.
             for skipped in range(0, 8, math.gcd(width, 8)):
                 count = (len(bits) - skipped) // 8
                 raw = int(bits[skipped : skipped + count * 8], 2).to_bytes(count, "big")
@@ -107,12 +104,14 @@ class Layer:
                 yield Layer(text_of_bytes(raw), starts, ends)
 
     def fold(self) -> Layer:
-        """Return the text without what differs between two ways to write the same."""
-        folded = self._substitute(_IGNORED, lambda _: "") or self
-        folded = folded._substitute(_NOT_ASCII, lambda match: _fold_char(match.group())) or folded
+        """Return the text without case, spacing, quotes and accents."""
+        folded = self._replace_matches(_IGNORED, lambda _: "") or self
+        folded = folded._replace_matches(_NOT_ASCII, lambda match: _fold_char(match.group())) or folded
         return Layer(_lower_ascii(folded.text), folded.starts, folded.ends)
 
-    def _substitute(self, pattern: re.Pattern[str], read: Callable[[re.Match[str]], str]) -> Layer | None:
+    def _replace_matches(
+        self, pattern: re.Pattern[str], read: Callable[[re.Match[str]], str]
+    ) -> Layer | None:
         chars: list[str] = []
         starts: list[int] = []
         ends: list[int] = []
@@ -133,21 +132,21 @@ class Layer:
 
 
 def text_of_bytes(raw: bytes) -> str:
-    """Return bytes as text of as many characters; of those beyond ASCII, folding leaves each as it is."""
+    """Return bytes as one character each; folding does not change those beyond ASCII."""
     return raw.decode("latin-1").translate(_PRIVATE_USE)
 
 
 def fold_text(text: str) -> str:
-    """Return a text as `Layer.fold` does, without its places.
+    r"""Fold a text like `Layer.fold`, without positions.
 
-    >>> fold_text("Pä \\\"ss")
+    >>> fold_text("Pä \"ss")
     'pass'
     """
     return _lower_ascii(_NOT_ASCII.sub(lambda match: _fold_char(match.group()), _IGNORED.sub("", text)))
 
 
 def unescaped_texts(text: str) -> Iterator[str]:
-    """Yield a text, and what it is with one layer of escapes after the other undone."""
+    """Yield a text, then the text with one more layer of escapes undone each time."""
     for _ in range(_MAX_UNESCAPED):
         yield text
         plain = _ESCAPE.sub(_read_escape, text)
@@ -157,15 +156,9 @@ def unescaped_texts(text: str) -> Iterator[str]:
 
 
 def unfold_layers(text: str, *, decodes: bool = True) -> Iterator[tuple[Layer, bool]]:
-    """Yield a text, and what it is with escapes and codings undone, the nearest first; say which of them were
-    decoded. Of a text that was made to have very many, the farthest are left out.
+    """Yield a text with escapes (and encodings) undone, nearest first, and whether each layer was decoded.
 
-    Parameters
-    ----------
-    text : str
-        The text.
-    decodes : bool
-        Undo codings as well as escapes.
+    Stop after `_MAX_WORK` characters.
     """
     waiting = deque([(Layer(text), 0, 0)])
     work = 0
@@ -181,13 +174,13 @@ def unfold_layers(text: str, *, decodes: bool = True) -> Iterator[tuple[Layer, b
 
 
 def _lower_ascii(text: str) -> str:
-    # Every letter stays one character.
+    # Unlike `str.lower`, never changes the length.
     return text.lower() if text.isascii() else re.sub("[A-Z]+", lambda match: match.group().lower(), text)
 
 
 @lru_cache(maxsize=4096)
 def _fold_char(char: str) -> str:
-    """Return a character without its case, its accents and its width."""
+    """Return a character without case, accents and width."""
     parts = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", char).casefold())
     return "".join(part for part in parts if not unicodedata.combining(part) and not part.isspace())
 

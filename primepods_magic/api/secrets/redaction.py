@@ -1,8 +1,8 @@
-"""Hide secrets in text that a service wrote, in whatever form it repeats them, and wherever it cut them.
+"""Redaction of secrets in text from a service, in any form and wherever they were cut.
 
-A service may repeat a secret quoted, escaped, encoded, or all of it again, and only a part of it. Instead of
-listing such forms, the text is unescaped and decoded layer by layer. Of every layer each few characters are
-looked up among those of the secrets, and what is found is replaced where it stands in the original.
+A service may repeat a secret quoted, escaped, encoded, or in part. Instead of listing such forms, the text is
+unescaped and decoded layer by layer. Each layer is searched for every few characters of a secret, and matches
+are replaced at their position in the original.
 """
 
 from __future__ import annotations
@@ -17,63 +17,57 @@ from .encodings import Layer, fold_text, text_of_bytes, unescaped_texts, unfold_
 __all__ = ["MAX_SEARCHED", "Hider", "hide_secrets"]
 
 _MIN_LENGTH = 3
-# Decoded, any text is random letters, and three of these are soon those of a secret.
+# Decoded text is random letters; three of them match a secret by chance.
 _MIN_DECODED_LENGTH = 4
-# The fewest characters that tell a part of a secret from a word: of a token, of other text, of letters only.
+# Minimum length of a distinctive part of a secret: in a token, in other text, in letters only.
 _TOKEN_PART, _TEXT_PART, _LETTERS_PART = 8, 12, 16
 _TOKEN = re.compile(r"[\w.+/=~-]{9,}")
 _UNLIKE_WORDS = re.compile(r"[0-9]|[a-z][A-Z]")
 _PIECE = 20_000
-# The scheme of a longer one is shown.
+# The scheme of a longer URL may show.
 _MAX_URL = 200
 MAX_SEARCHED = 3_000
-"""Of a longer text that is shown in part, only the beginning is searched."""
-# Of a text that is cut off, the end may be the beginning of a secret in some form.
+"""Characters searched in a text that is shown in part."""
+# The end of a cut text may be the beginning of a secret in some form.
 _MAX_FORM = 1_000
-# Of a longer secret the middle is not looked for.
+# The middle of a longer secret is not searched for.
 _MAX_INDEXED = 64_000
 
 
 class Hider:
-    """Secrets that are to be hidden, and what to show instead.
+    """A replacer of secrets (a mapping from secret to replacement).
 
-    Parameters
-    ----------
-    secrets : mapping of str to str
-        The words to show, by secret.
-    parts : bool
-        Hide parts of a secret as well, and what is encoded. Else a text may be as long as logs are.
+    With ``parts``, it also hides parts of secrets and encoded ones; without, it is fast enough for logs.
     """
 
     def __init__(self, secrets: Mapping[str, str], *, parts: bool = True) -> None:
         self._has_parts = parts
-        # Whole forms in folded text, those of which folding leaves nothing, and parts by their length.
-        self._whole: dict[str, _Words] = {}
-        self._exact: dict[str, _Words] = {}
-        self._parts: dict[int, dict[str, _Words]] = {}
-        # Of what is encoded and cut off, the first and the last byte are lacking as well.
-        self._cut: dict[str, _Words] = {}
-        # Of several with the same part, the longest names it.
+        # Folded forms, forms that folding would empty, and parts by length.
+        self._whole: dict[str, _Replacement] = {}
+        self._exact: dict[str, _Replacement] = {}
+        self._parts: dict[int, dict[str, _Replacement]] = {}
+        # Encoded secrets may lack their first and last byte if they were cut.
+        self._cut: dict[str, _Replacement] = {}
+        # For a part that several share, the longest secret wins.
         for secret, shown in sorted(secrets.items(), key=lambda item: len(item[0])):
-            self._add(secret, _Words(shown, len(secret)))
+            self._add_secret(secret, _Replacement(shown, len(secret)))
 
     def __reduce__(self) -> NoReturn:
         raise TypeError("secrets are not pickled")
 
     def hide(self, text: str) -> str:
-        """Put other words in the place of secrets. Where secrets overlap, the words of the longest stand for
-        all of them."""
+        """Replace secrets; for overlapping ones, use the replacement of the longest."""
         if not self._has_parts:
             return self._hide_whole(text)
         spans: list[_Span] = []
         for layer, is_decoded in unfold_layers(text) if self._parts or self._exact else ():
-            least = _MIN_DECODED_LENGTH if is_decoded else _MIN_LENGTH
-            spans += _find_parts(layer.fold(), self._parts, least)
+            min_length = _MIN_DECODED_LENGTH if is_decoded else _MIN_LENGTH
+            spans += _find_parts(layer.fold(), self._parts, min_length)
             spans += _find_whole(layer, self._cut if is_decoded else self._exact)
         return _replace_spans(text, spans)
 
     def hide_beginning(self, text: str) -> str:
-        """Put other words in the place of secrets in the beginning of a text; the rest is left out."""
+        """Replace secrets in the beginning of a text and drop the rest."""
         if len(text) <= MAX_SEARCHED:
             return self.hide(text)
         return self.hide(text[:MAX_SEARCHED])[:-_MAX_FORM] + "…"
@@ -85,7 +79,7 @@ class Hider:
         if not any(whole in folded for folded in map(fold_text, layers) for whole in self._whole):
             return text
         if len(text) > _PIECE:
-            # Most pieces of a log have none; one that is in two pieces is found in both together.
+            # Search pieces first, as most have no secret; then the whole, for secrets across pieces.
             pieces = (text[start : start + _PIECE] for start in range(0, len(text), _PIECE))
             shorter = "".join(map(self._hide_whole, pieces))
             if shorter != text:
@@ -95,7 +89,7 @@ class Hider:
             spans += _find_whole(layer.fold(), self._whole)
         return _replace_spans(text, spans)
 
-    def _add(self, secret: str, words: _Words) -> None:
+    def _add_secret(self, secret: str, words: _Replacement) -> None:
         for form in unescaped_texts(_cut_middle(secret)):
             if len(fold_text(form)) < _MIN_LENGTH:
                 self._exact |= {form: words} if form else {}
@@ -111,22 +105,8 @@ class Hider:
 
 
 def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
-    """Put other words in the place of secrets, and of parts of them, wherever a text repeats them somehow.
+    """Replace secrets and parts of them in a text, however they are escaped or encoded.
 
-    Parameters
-    ----------
-    text : str
-        The text.
-    secrets : mapping of str to str
-        The words to show, by secret.
-
-    Returns
-    -------
-    str
-        The text. Where secrets overlap, the words of the longest stand for all of them.
-
-    Examples
-    --------
     >>> hide_secrets("value &quot;hunt&#101;r2&quot;, or YTogaHVudGVyMg==", {"hunter2": "***"})
     'value &quot;***&quot;, or YTog***=='
     >>> hide_secrets("input_value='hf_AbCdEfGhIj...0123456789'", {"hf_AbCdEfGhIjKlMnOp_0123456789": "***"})
@@ -136,27 +116,27 @@ def hide_secrets(text: str, secrets: Mapping[str, str]) -> str:
 
 
 @dataclass(frozen=True)
-class _Words:
-    """What to show in the place of a secret."""
+class _Replacement:
+    """The text to show instead of a secret."""
 
     text: str
-    # The length of the secret: where spans meet, the longest names them.
+    # The length of the secret; the longest wins where spans overlap.
     weight: int
 
 
 @dataclass(frozen=True)
 class _Span:
-    """A part of the original text that repeats a secret."""
+    """A range of the original text that repeats a secret."""
 
     start: int
     end: int
-    words: _Words
+    words: _Replacement
 
 
 def _find_parts(
-    layer: Layer, parts_by_length: Mapping[int, Mapping[str, _Words]], min_length: int
+    layer: Layer, parts_by_length: Mapping[int, Mapping[str, _Replacement]], min_length: int
 ) -> Iterator[_Span]:
-    """Find all parts of one length in one pass: a long part of a secret is many that overlap."""
+    """Find the parts of each length in one pass; a longer part is found as many that overlap."""
     text = layer.text
     for length, parts in parts_by_length.items():
         for first in range(len(text) - length + 1) if length >= min_length else ():
@@ -165,7 +145,7 @@ def _find_parts(
                 yield _Span(layer.starts[first], layer.ends[first + length - 1], words)
 
 
-def _find_whole(layer: Layer, needles: Mapping[str, _Words]) -> Iterator[_Span]:
+def _find_whole(layer: Layer, needles: Mapping[str, _Replacement]) -> Iterator[_Span]:
     for needle, words in needles.items():
         first = layer.text.find(needle)
         while first >= 0:
@@ -180,7 +160,7 @@ def _cut_middle(secret: str) -> str:
 
 
 def _encoded_forms(form: str) -> Iterator[str]:
-    """Yield a secret, and its bytes as text, for what is decoded is bytes."""
+    """Yield a secret, and its bytes as text in several encodings."""
     yield form
     if not form.isascii():
         raw = form.encode("utf-8", "surrogatepass")
@@ -190,7 +170,7 @@ def _encoded_forms(form: str) -> Iterator[str]:
 
 
 def _list_parts(folded: Layer, original: str) -> Iterator[str]:
-    """Yield the parts of a secret that no other text has; a word alone is none."""
+    """Yield the distinctive parts of a secret; a single word is not one."""
     text = folded.text
     if len(text) <= (_MAX_URL if "://" in text else _LETTERS_PART):
         yield text
@@ -204,15 +184,15 @@ def _list_parts(folded: Layer, original: str) -> Iterator[str]:
             part = text[first : first + length]
             if length == _TOKEN_PART:
                 written = original[folded.starts[first] : folded.ends[first + length - 1]]
-                is_telling = _UNLIKE_WORDS.search(written) is not None
+                is_distinctive = _UNLIKE_WORDS.search(written) is not None
             else:
-                is_telling = length == _LETTERS_PART or not part.isalpha()
-            if is_telling and "://" not in part:
+                is_distinctive = length == _LETTERS_PART or not part.isalpha()
+            if is_distinctive and "://" not in part:
                 yield part
 
 
 def _replace_spans(text: str, spans: Iterable[_Span]) -> str:
-    """Put the words of spans in their places; of some that overlap, those of the longest secret."""
+    """Replace spans; overlapping ones get the replacement of the longest secret."""
     parts: list[str] = []
     done = 0
     merged: list[_Span] = []

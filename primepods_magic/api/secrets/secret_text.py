@@ -1,4 +1,4 @@
-"""Text that nothing tells: no ``repr``, no ``asdict``, no copy on a disk."""
+"""Secret strings: not in any ``repr`` or ``asdict``, never on disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Secret"]
 
 
 class Secret(SecretStr):
-    """A secret text, which is never pickled either.
+    """A secret string that is never pickled.
 
     >>> print(Secret("hunter2"))
     **********

@@ -1,4 +1,4 @@
-"""The end of a log as it is shown: no more of it is searched for secrets and rendered than that takes."""
+"""The end of a log, with only as much searched for secrets and rendered as it needs."""
 
 from __future__ import annotations
 
@@ -9,32 +9,20 @@ from .terminal_screen import LEFT_OUT, MAX_CHARACTERS, MAX_ROWS
 
 __all__ = ["show_end"]
 
-_FIRST_CHARACTERS = 64_000
-_CHARACTERS_IN_LINE = 200
-# A cursor reaches no farther up: what is above that is as the whole text would show it.
+_MIN_CHARACTERS = 64_000
+_CHARACTERS_PER_LINE = 200
+# A cursor reaches no farther up, so the rows above look as in the whole text.
 _ROWS_BEFORE = 2 * MAX_ROWS
 
 
 def show_end(text: str, lines: int | None, hide_end: Callable[[str, int], str]) -> str:
-    """Show the last lines of a log, each as it was last redrawn.
+    """Render the last ``lines`` of a log (all by default), clean; mark the cut of a very long one.
 
-    Parameters
-    ----------
-    text : str
-        The log as it was written.
-    lines : int, optional
-        How many; all of them unless given.
-    hide_end : callable
-        Takes a text and a number of characters; returns that many of the last ones, without secrets.
-
-    Returns
-    -------
-    str
-        Clean lines. Of a very long text, the first ones are left out, and a line says so.
+    ``hide_end`` takes a text and a size, and returns that many of its last characters without secrets.
     """
-    size = len(text) if lines is None else _FIRST_CHARACTERS + _CHARACTERS_IN_LINE * lines
+    size = len(text) if lines is None else _MIN_CHARACTERS + _CHARACTERS_PER_LINE * lines
     while size < min(len(text), MAX_CHARACTERS):
-        # The first line is not whole.
+        # Drop the first line, which is incomplete.
         shown = sanitize_lines(hide_end(text, size).partition("\n")[2]).splitlines()
         if lines is not None and len(shown) >= lines + _ROWS_BEFORE:
             return "\n".join(shown[-lines:])

@@ -1,4 +1,4 @@
-"""Text from the service, made safe to show."""
+"""Sanitizing of text from the service before it is shown."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ _UNSAFE = (
     "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufdd0-\ufdef\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb"
     "\ufffe\uffff\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-# Between characters beyond ASCII these join, or part, what belongs together: in emoji, in Persian, in Hindi.
+# Joiners are legitimate between characters beyond ASCII: in emoji, Persian and Hindi.
 _JOINER = "[\u200c\u200d\ufe0e\ufe0f](?<![^\x00-\x7f\u200c\u200d].)|[\u200c\u200d](?![^\x00-\x7f])"
 _ACTS = re.compile(f"[{_UNSAFE}]|{_JOINER}")
 
-_LONGEST_REASON = 2_000
+_MAX_REASON = 2_000
 _MARK = "\ufffd"
 _TYPESET = re.compile(r"[$\\]")
 
 
 def sanitize(text: object) -> str:
-    """Return text on one line, with a mark in place of every character that does something or has no shape.
+    r"""Return text on one line, with marks for control and invisible characters.
 
-    Everything from the service goes through this before it is part of a message.
+    Apply it to everything from the service before it becomes part of a message.
 
-    >>> sanitize("two\\nlines \\x1b[31mred"), sanitize(None)
+    >>> sanitize("two\nlines \x1b[31mred"), sanitize(None)
     ('two lines �[31mred', '')
     """
     if text is None:
@@ -53,25 +53,25 @@ def sanitize(text: object) -> str:
 
 
 def brief(text: object) -> str:
-    """Return clean text of at most 2,000 characters: a reason, as the service gives it."""
-    return shorten(sanitize(text), _LONGEST_REASON)
+    """Return clean text of at most 2,000 characters, such as a reason from the service."""
+    return shorten(sanitize(text), _MAX_REASON)
 
 
 def as_word(text: str | None, otherwise: str = "POD") -> str:
-    """Return what can be pasted into a command as it is, such as an id, else another word in its place.
+    """Return text that can be pasted into a command, such as an id, else a placeholder.
 
     >>> as_word("24b59b"), as_word("a; {rm()}")
     ('24b59b', 'POD')
     """
     if not text or not re.fullmatch(r"\w[\w.-]{0,99}", text):
         return otherwise
-    # What another program may write in another way, or show as nothing, is not safe to paste.
+    # Text that other programs may normalize or not display is not safe to paste.
     is_stable = unicodedata.normalize("NFKC", text) == text == sanitize(text)
     return text if is_stable else otherwise
 
 
 def name_as_word(name: str | None, otherwise: str = "POD") -> str:
-    """Return a name as `as_word` does, unless it looks like an id, which another pod may have.
+    """Return a name like `as_word`, unless it looks like an id, which may be another pod's.
 
     >>> name_as_word("train"), name_as_word("24b59b")
     ('train', 'POD')
@@ -80,9 +80,9 @@ def name_as_word(name: str | None, otherwise: str = "POD") -> str:
 
 
 def join_sanitized(texts: Iterable[object], separator: str = ", ") -> str:
-    """Clean texts, such as ids, and join them.
+    r"""Clean texts, such as ids, and join them.
 
-    >>> join_sanitized(["a1", "b\\n2"])
+    >>> join_sanitized(["a1", "b\n2"])
     'a1, b 2'
     """
     return separator.join(map(brief, texts))
@@ -98,7 +98,7 @@ def clean_message(text: object) -> str:
 
 
 def sanitize_lines(text: str) -> str:
-    r"""Return text of many lines, such as logs, as a terminal shows it, clean; tabs stay.
+    r"""Render text of many lines, such as logs, as a terminal does, clean; tabs stay.
 
     >>> print(sanitize_lines("\x1b[32mready\x1b[0m\n 10 %\r100 %"))
     ready
@@ -119,7 +119,7 @@ def shorten(text: str, max_length: int) -> str:
 def safe_html(text: object) -> str:
     r"""Return clean text for HTML.
 
-    Dollar signs and backslashes stand apart, for front ends typeset what is between two of them.
+    Dollar signs and backslashes are wrapped, because front ends typeset mathematics between them.
 
     >>> safe_html("<b> $2/h")
     '&lt;b&gt; <span>$</span>2/h'
@@ -128,12 +128,12 @@ def safe_html(text: object) -> str:
 
 
 def escape_html(text: str) -> str:
-    """Escape clean text for HTML as `safe_html` does, and leave its spaces as they are."""
+    """Escape clean text for HTML like `safe_html`, but keep its spaces."""
     return _TYPESET.sub(r"<span>\g<0></span>", escape(text))
 
 
 def replace_surrogates(text: str) -> str:
-    r"""The text, with a mark in place of half surrogate pairs: Arrow refuses those, and JSON does not.
+    r"""Replace lone surrogates with marks: JSON allows them, and Arrow does not.
 
     >>> replace_surrogates("caf\xe9 \ud83d")
     'café �'

@@ -1,4 +1,4 @@
-"""Text for a stream that may know few letters and want no colors."""
+"""Output for streams with a limited character set or without color."""
 
 from __future__ import annotations
 
@@ -36,16 +36,9 @@ _PLAIN = {
 
 
 def printable(text: str, stream: Any = None) -> str:
-    """Return text that a stream can encode.
+    """Return text that a stream (``sys.stdout`` by default) can encode.
 
-    Signs of ours become ASCII; any other letter that the stream lacks becomes its number.
-
-    Parameters
-    ----------
-    text : str
-        The text.
-    stream : file, optional
-        Where it is to be written; ``sys.stdout`` unless given.
+    Our symbols become ASCII; other characters become escapes.
     """
     encoding = getattr(stream or sys.stdout, "encoding", None)
     if not isinstance(encoding, str):
@@ -57,10 +50,10 @@ def printable(text: str, stream: Any = None) -> str:
 
 
 def shows_colors() -> bool:
-    """Return whether whoever reads IPython's errors wants colors, and gets them rendered."""
+    """Return whether IPython's errors are shown in color."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False
-    # Where IPython is not loaded, no shell of its shows anything.
+    # Without IPython, no shell shows errors.
     ipython: Any = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None and hasattr(ipython, "get_ipython") else None
     if str(getattr(shell, "colors", "")).lower() == "nocolor":
@@ -69,10 +62,10 @@ def shows_colors() -> bool:
 
 
 def is_terminal(stream: Any) -> bool:
-    """Return whether a stream is a terminal; one that is closed, broken, or not quite a file, is none."""
+    """Return whether a stream is a terminal; a closed or broken one is not."""
     try:
         return bool(stream.isatty())
-    except Exception:  # noqa: BLE001 - whatever stdout has been replaced by
+    except Exception:  # noqa: BLE001 - stdout may be any replacement
         return False
 
 

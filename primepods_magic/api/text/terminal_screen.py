@@ -1,4 +1,4 @@
-"""What a terminal shows of a text that redraws itself: progress bars, erased lines, a cursor that moves."""
+"""A terminal emulator for text that redraws itself: progress bars, erased lines, cursor moves."""
 
 from __future__ import annotations
 
@@ -8,26 +8,26 @@ import unicodedata
 __all__ = ["LEFT_OUT", "MAX_CHARACTERS", "MAX_ROWS", "render"]
 
 MAX_CHARACTERS = 16_000_000
-"""Of a longer text, the end is rendered."""
-_MOST_REDRAWN = 2_000_000
-"""Text before these last characters is not redrawn in full: of each line, the last state is kept."""
+"""Characters rendered at the end of a longer text."""
+_MAX_REDRAWN = 2_000_000
+"""Last characters redrawn in full; earlier lines keep their last state only."""
 
 LEFT_OUT = "… earlier lines are left out …\n"
-"""Stands in place of the beginning."""
+"""Text in place of the beginning."""
 
 MAX_ROWS = 100
-"""No cursor goes farther up than these."""
+"""Rows that a cursor can reach."""
 
 _COLUMNS = 10_000
-_MOST_PADDING = 1_000_000
-# Marks on one character; no letter of any script has as many.
-_MOST_MARKS = 32
-# Erasing and moving cells costs as much as their row is long; what erases more is not looked after any more.
-_MOST_CELLS_MOVED = 20_000_000
+_MAX_PADDING = 1_000_000
+# Marks on one character; no script uses more.
+_MAX_MARKS = 32
+# Erasing and moving cells costs time by row length; past this budget both are ignored.
+_MAX_CELLS_MOVED = 20_000_000
 _TAB = 8
 
 _ACTS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# Sequences end at the end of their line at the latest, so that one that was cut off hides no line.
+# Sequences end with their line, so that an incomplete one hides no other line.
 _STRING = (
     "(?:\x1b\\]|\x9d)[^\x07\x1b\x9c\n]*(?:\x07|\x1b\\\\|\x9c)?"
     "|(?:\x1b[PX^_k]|[\x90\x98\x9e\x9f])[^\x1b\x9c\n]*(?:\x1b\\\\|\x9c)?"
@@ -43,9 +43,9 @@ _NEWLINES = frozenset("\n\x0b\x0c\x84\x85")
 
 
 def render(text: str) -> str:
-    r"""Render text as a terminal would; what only moves the cursor, colors text or sets a title is gone.
+    r"""Render text as a terminal would, without cursor moves, colors and titles.
 
-    The work and the size of the result are bounded by the length of the text, whatever it says.
+    Time and size of the result are bounded by the length of the text, whatever its content.
 
     >>> print(render("begin\n 10 %\r100 %\n\x1b[31mend\x1b[0m\x1b]0;title\x07"))
     begin
@@ -57,10 +57,10 @@ def render(text: str) -> str:
         return text
     head = ""
     if len(text) > MAX_CHARACTERS:
-        head, text = LEFT_OUT, text[-MAX_CHARACTERS:].partition("\n")[2] or text[-_MOST_REDRAWN:]
-    if len(text) > _MOST_REDRAWN:
-        cut = text.rfind("\n", 0, -_MOST_REDRAWN) + 1
-        head, text = head + _keep_last_states(text[:cut]), text[cut:][-2 * _MOST_REDRAWN :]
+        head, text = LEFT_OUT, text[-MAX_CHARACTERS:].partition("\n")[2] or text[-_MAX_REDRAWN:]
+    if len(text) > _MAX_REDRAWN:
+        cut = text.rfind("\n", 0, -_MAX_REDRAWN) + 1
+        head, text = head + _keep_last_states(text[:cut]), text[cut:][-2 * _MAX_REDRAWN :]
     screen = _Screen()
     end = 0
     for token in _TOKEN.finditer(text):
@@ -79,10 +79,10 @@ def _keep_last_states(text: str) -> str:
 
 
 class _Screen:
-    """The last rows of an endless roll, in cells. A wide character or a tab is followed by empty cells.
+    """The last rows of an endless roll, in cells; empty cells follow a wide character or a tab.
 
-    Only a carriage return, a column or an erasure lets text be written over: where the cursor is merely moved
-    up, the text goes where it would have gone without that, for nothing of a log is to be lost.
+    Text is overwritten only after a carriage return, a column move or an erasure. After a mere move up, text
+    goes where it would have gone without it, so that no log line is lost.
     """
 
     def __init__(self) -> None:
@@ -91,26 +91,26 @@ class _Screen:
         self._x = self._y = 0
         self._saved = (0, 0)
         self._came_from: int | None = None
-        self._padding_left = _MOST_PADDING
-        self._moves_left = _MOST_CELLS_MOVED
+        self._padding_left = _MAX_PADDING
+        self._moves_left = _MAX_CELLS_MOVED
 
     def text(self) -> str:
-        """Return all rows, without those below the cursor that are blank."""
+        """Return all rows, without blank rows below the cursor."""
         rows = list(map(_join_cells, self._rows))
         while len(rows) > self._y + 1 and not rows[-1]:
             rows.pop()
         return "\n".join([*self._above, *rows])
 
     def write(self, text: str) -> None:
-        """Put text at the cursor, over what is there."""
+        """Write text at the cursor."""
         if not text:
             return
-        cells = text if text.isascii() else self._cells_of(text)
+        cells = text if text.isascii() else self._split_cells(text)
         if self._came_from is not None and self._rows[self._y]:
             self._y = min(self._came_from, len(self._rows) - 1)
         self._came_from = None
         row = self._rows[self._y]
-        self._pad(row)
+        self._pad_row(row)
         end = self._x + len(cells)
         _split_cell(row, self._x)
         _split_cell(row, end)
@@ -118,13 +118,13 @@ class _Screen:
         self._x = end
 
     def act(self, token: re.Match[str]) -> None:
-        """Do what a control character or a sequence does."""
+        """Apply a control character or an escape sequence."""
         run, control, final = token["run"], token["control"], token["csi"]
         if run:
             self._x = 0 if run == "\r" else max(self._x - len(token[0]), 0)
             self._came_from = None
         elif control == "\t":
-            self._tab()
+            self._insert_tab()
         elif control in _NEWLINES or token["esc"] in ("D", "E"):
             self._feed_line()
         elif control == "\x8d" or token["esc"] == "M":
@@ -138,9 +138,9 @@ class _Screen:
             self._erase_display(2)
             self._x = self._y = 0
         elif final and not token["numbers"].startswith(("<", "=", ">", "?")):
-            self._act_on(final, [_number_in(part) for part in token["numbers"].split(";")])
+            self._apply_sequence(final, [_parse_number(part) for part in token["numbers"].split(";")])
 
-    def _act_on(self, final: str, numbers: list[int]) -> None:
+    def _apply_sequence(self, final: str, numbers: list[int]) -> None:
         given = numbers[0]
         count = given or 1
         row = self._rows[self._y]
@@ -191,7 +191,7 @@ class _Screen:
         self._y = max(self._y - count, 0)
 
     def _erase_display(self, part: int) -> None:
-        """Erase below the cursor (0), above it (1) or all; what has scrolled off the screen stays."""
+        """Erase below the cursor (0), above it (1) or all; rows that scrolled off stay."""
         row = self._rows[self._y]
         if not self._may_move(len(row) + len(self._rows)):
             return
@@ -221,9 +221,9 @@ class _Screen:
             self._above.append(_join_cells(self._rows.pop(0)))
             self._y -= 1
 
-    def _tab(self) -> None:
+    def _insert_tab(self) -> None:
         row = self._rows[self._y]
-        self._pad(row)
+        self._pad_row(row)
         width = _TAB - self._x % _TAB
         if self._x == len(row):
             if self._padding_left < width:
@@ -232,22 +232,22 @@ class _Screen:
             row += ["\t", *[""] * (width - 1)]
         self._x += width
 
-    def _pad(self, row: list[str]) -> None:
-        """Fill the row up to the cursor, as far as that does not make a small text a huge one."""
+    def _pad_row(self, row: list[str]) -> None:
+        """Fill the row up to the cursor, within the padding budget."""
         missing = min(self._x - len(row), self._padding_left)
         if missing > 0:
             self._padding_left -= missing
             row += " " * missing
         self._x = min(self._x, len(row))
 
-    def _cells_of(self, text: str) -> list[str]:
+    def _split_cells(self, text: str) -> list[str]:
         cells: list[str] = []
         for character in text:
             if unicodedata.east_asian_width(character) in ("W", "F"):
                 cells += (character, "")
             elif cells and unicodedata.category(character) in ("Mn", "Me", "Cf"):
                 at = len(cells) - (2 if not cells[-1] and len(cells) > 1 else 1)
-                if len(cells[at]) < _MOST_MARKS:
+                if len(cells[at]) < _MAX_MARKS:
                     cells[at] += character
             else:
                 cells.append(character)
@@ -258,7 +258,7 @@ def _join_cells(row: list[str]) -> str:
     return "".join(row).rstrip(" ")
 
 
-def _number_in(text: str) -> int:
+def _parse_number(text: str) -> int:
     digits = text.partition(":")[0][:6]
     return int(digits) if digits.isascii() and digits.isdigit() else 0
 
@@ -268,7 +268,7 @@ def _limit_column(column: int) -> int:
 
 
 def _split_cell(row: list[str], at: int) -> None:
-    """Blank what extends over the cells on both sides of a place."""
+    """Blank a wide character or tab that spans an index."""
     if not 0 < at < len(row) or row[at]:
         return
     first = last = at
@@ -280,7 +280,7 @@ def _split_cell(row: list[str], at: int) -> None:
 
 
 def _erase_in(row: list[str], begin: int, end: int | None) -> None:
-    """Blank cells; to the end of the row without an `end`."""
+    """Blank cells, to the end of the row by default."""
     _split_cell(row, begin)
     if end is None:
         del row[begin:]

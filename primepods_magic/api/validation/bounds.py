@@ -1,4 +1,4 @@
-"""Bounds of the numbers and words that a caller gives, checked before anything is sent or computed."""
+"""Validation of numbers and words that callers pass, before anything is sent or computed."""
 
 from __future__ import annotations
 
@@ -28,24 +28,17 @@ __all__ = [
 
 MAX_COUNT = 10**12
 MAX_SECONDS = 30 * 24 * 3600.0
-"""Locks of some systems cannot wait for much longer."""
+"""Limit of some systems' locks, roughly."""
 _PLAIN_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
 
 
 @overload
-def check_count(name: str, value: int, least: int = 1) -> int: ...
+def check_count(name: str, value: int, minimum: int = 1) -> int: ...
 @overload
-def check_count(name: str, value: int | None, least: int = 1) -> int | None: ...
-def check_count(name: str, value: int | None, least: int = 1) -> int | None:
-    """Return a whole number that is large enough, or ``None``.
+def check_count(name: str, value: int | None, minimum: int = 1) -> int | None: ...
+def check_count(name: str, value: int | None, minimum: int = 1) -> int | None:
+    """Return a whole number within bounds, or ``None``; raise InvalidRequest otherwise.
 
-    Raises
-    ------
-    InvalidRequest
-        It is not a whole number, or too small or too large.
-
-    Examples
-    --------
     >>> check_count("limit", 3), check_count("tail", None)
     (3, None)
     """
@@ -55,21 +48,15 @@ def check_count(name: str, value: int | None, least: int = 1) -> int | None:
         number = -1 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         number = -1
-    if not least <= number <= MAX_COUNT:
+    if not minimum <= number <= MAX_COUNT:
         raise InvalidRequest(
-            f"'{name}' must be a whole number from {least} to {MAX_COUNT:,}. Nothing was done"
+            f"'{name}' must be a whole number from {minimum} to {MAX_COUNT:,}. Nothing was done"
         )
     return number
 
 
 def check_seconds(name: str, value: float, *, may_be_zero: bool = False) -> float:
-    """Return a length of time in seconds.
-
-    Raises
-    ------
-    InvalidRequest
-        It is not a number above 0 (or 0, if that is allowed), or is longer than 30 days.
-    """
+    """Return a duration in seconds, above 0 and at most 30 days."""
     number = _read_number(value)
     if not 0 <= number <= MAX_SECONDS or (number == 0 and not may_be_zero):
         bounds = "from 0 to" if may_be_zero else "above 0 and at most"
@@ -80,13 +67,7 @@ def check_seconds(name: str, value: float, *, may_be_zero: bool = False) -> floa
 
 
 def check_price(name: str, value: float | None) -> float | None:
-    """Return an amount of money in USD, or ``None``.
-
-    Raises
-    ------
-    InvalidRequest
-        It is not a finite number above 0.
-    """
+    """Return an amount in USD above 0, or ``None``."""
     if value is None:
         return None
     number = _read_number(value)
@@ -96,29 +77,16 @@ def check_price(name: str, value: float | None) -> float | None:
 
 
 def check_amount(name: str, value: float) -> float:
-    """Return a finite number that is not below 0.
-
-    Raises
-    ------
-    InvalidRequest
-        It is not.
-    """
+    """Return a finite number of at least 0."""
     number = _read_number(value)
     if not 0 <= number < math.inf:
-        raise InvalidRequest(f"'{name}' must be a finite number from 0 on. Nothing was done")
+        raise InvalidRequest(f"'{name}' must be a finite number of at least 0. Nothing was done")
     return number
 
 
 def check_flags(**flags: bool) -> None:
-    """Refuse what is not True or False itself: any text is true, "false" as well.
+    """Refuse anything but True and False: the text "false" would count as true.
 
-    Raises
-    ------
-    InvalidRequest
-        One of them is something else.
-
-    Examples
-    --------
     >>> check_flags(yes=True, new=False)
     """
     for name, value in flags.items():
@@ -127,13 +95,7 @@ def check_flags(**flags: bool) -> None:
 
 
 def check_choice(name: str, value: str, known: Iterable[str]) -> str:
-    """Return a word that is one of those known.
-
-    Raises
-    ------
-    InvalidRequest
-        It is not.
-    """
+    """Return a word if it is one of those known."""
     words = tuple(known)
     if value not in words:
         raise InvalidRequest(f"'{name}' must be {' or '.join(map(repr, words))}. Nothing was done")
@@ -141,24 +103,7 @@ def check_choice(name: str, value: str, known: Iterable[str]) -> str:
 
 
 def check_kind(name: str, value: object, *, is_right: bool, form: str) -> None:
-    """Refuse what is of another kind than an argument is; ``None`` leaves the argument out.
-
-    Parameters
-    ----------
-    name : str
-        The argument.
-    value : object
-        What was given. It is not shown: it may hold secrets.
-    is_right : bool
-        It is of the right kind.
-    form : str
-        What would be right, in words.
-
-    Raises
-    ------
-    InvalidRequest
-        It is of another kind.
-    """
+    """Refuse a value of the wrong type, unless it is ``None``; do not show it, as it may be secret."""
     if value is not None and not is_right:
         raise InvalidRequest(
             f"'{name}' must be {form}. It is of type {type(value).__name__}. Nothing was sent"
@@ -166,8 +111,7 @@ def check_kind(name: str, value: object, *, is_right: bool, form: str) -> None:
 
 
 def plain_number(text: str) -> float | None:
-    """Return the number that a text is in plain digits, or ``None``. Python itself also reads ``2_5``, white
-    space, and the digits of other scripts.
+    """Parse a number in plain digits; Python also accepts ``2_5``, spaces and other scripts' digits.
 
     >>> plain_number("2.50"), plain_number("1e3"), plain_number("2_5"), plain_number(" 5"), plain_number("５")
     (2.5, 1000.0, None, None, None)
@@ -176,12 +120,12 @@ def plain_number(text: str) -> float | None:
 
 
 def page_params(limit: int, offset: int) -> dict[str, int]:
-    """Return the parameters of a page of a list, checked."""
+    """Return the validated query parameters for a page of a list."""
     return {"limit": check_count("limit", limit), "offset": check_count("offset", offset, 0)}
 
 
 def sorting_params(sort_by: str, sort_order: str) -> dict[str, str]:
-    """Return the parameters of the order of the history, checked."""
+    """Return the validated query parameters for the order of the history."""
     return {
         "sort_by": check_choice("sort_by", sort_by, ("terminatedAt", "createdAt")),
         "sort_order": check_choice("sort_order", sort_order, ("asc", "desc")),
@@ -189,7 +133,7 @@ def sorting_params(sort_by: str, sort_order: str) -> dict[str, str]:
 
 
 def _read_number(value: object) -> float:
-    """A number as a float; of what is none, NaN, which is within no bounds."""
+    """Return a number as a float; for anything else NaN, which is outside all bounds."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return math.nan
     try:

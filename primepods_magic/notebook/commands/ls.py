@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """The frame of ``%pods ls``."""
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.api.requests import did_you_mean
+    from primepods_magic.api.validation.suggest import suggest
     from primepods_magic.frames import pods_frame
     from primepods_magic.notebook.display.captions import OWNERS_UNKNOWN, caption
     from primepods_magic.notebook.display.frames import mark_for_display
@@ -47,7 +47,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     frame = pods_frame(pods)
     if args.sort:
         if args.sort not in frame.columns:
-            hint = did_you_mean(args.sort, frame.columns)
+            hint = suggest(args.sort, frame.columns)
             raise InvalidRequest(f"pods have no column '{args.sort}'{hint}")
         frame = frame.sort_values(args.sort, kind="stable", ignore_index=True)
     stop = None if args.limit is None else args.offset + args.limit

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import itertools
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from primepods_magic.api.validation.bounds import MAX_SECONDS, plain_number
+from primepods_magic.api.validation.suggest import suggest
 
 from .expansion import Several, Word
 
@@ -29,7 +29,6 @@ __all__ = [
     "positive",
     "price",
     "seconds",
-    "suggestion",
 ]
 
 
@@ -74,7 +73,7 @@ class ArgumentParser(argparse.ArgumentParser):
         args, unknown = self.parse_known_args([self._mark_word(word) for word in _each_word(words)])
         if unknown:
             known = [flag for action in self._actions for flag in action.option_strings]
-            self.error(f"there is no {unknown[0]}{suggestion(unknown[0].partition('=')[0], known)}")
+            self.error(f"there is no {unknown[0]}{suggest(unknown[0].partition('=')[0], known)}")
         empty = next((word.shown for word in words if isinstance(word, Several) and not word.words), None)
         places = [action for action in self._actions if not action.option_strings]
         if empty and not any(
@@ -135,12 +134,6 @@ def _refuse(message: str) -> NoReturn:
     from primepods_magic.api.errors import InvalidRequest
 
     raise InvalidRequest(message)
-
-
-def suggestion(word: str, known: Iterable[str]) -> str:
-    """`` (did you mean …?)`` where a known word is near, else nothing."""
-    close = difflib.get_close_matches(word, list(known), n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
 
 
 def add_out(parser: ArgumentParser) -> None:

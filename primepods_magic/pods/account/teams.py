@@ -8,8 +8,8 @@ from primepods_magic.api.account import Disk, Team
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import NotFound, PermissionDenied
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.requests import did_you_mean
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
+from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.name_matching import fold_letters
 
@@ -69,7 +69,7 @@ def find_team(connection: Connection, text: str) -> Team:
         ids = join_sanitized(team.team_id for team in found)
         raise NotFound(f"several teams are called '{sanitize(text)}' ({ids}); name one by its id")
     names = [team.name for team in teams if team.name]
-    known = did_you_mean(text, names) or (f" (yours: {join_sanitized(names)})" if names else "")
+    known = suggest(text, names) or (f" (yours: {join_sanitized(names)})" if names else "")
     raise NotFound(f"you are in no team '{sanitize(text)}'{known}")
 
 

@@ -130,7 +130,7 @@ def current(*, sandbox_without_key: bool = False) -> Connection:
     with _lock:
         open_already = in_use()
         if open_already is not None:
-            open_already.client.transport.follow_environment()
+            open_already.client.session.follow_environment()
             return open_already
         state = settings_state()
         found = load_settings()
@@ -169,7 +169,7 @@ def _use_connection(connection: Connection, followed: _Followed | None = None) -
     elif followed is not None and followed.settings == connection.settings:
         # Equal values may come from another place by now.
         connection.client.settings = followed.settings
-    connection.client.transport.follow_environment()
+    connection.client.session.follow_environment()
     _followed = followed
     return connection
 
@@ -207,7 +207,7 @@ def _open_connection(settings: Settings, sandbox: RunningSandbox | None = None) 
         raise
     pace = about.get("clock") if about else None
     stepped = isinstance(pace, dict) and pace.get("mode") == "stepped"
-    clock = SteppedClock(client.transport) if stepped else ServiceClock(client.transport)
+    clock = SteppedClock(client.session) if stepped else ServiceClock(client.session)
     return Connection(client, clock, about is not None, _sandbox=sandbox, _instance=instance_of(about))
 
 

@@ -13,7 +13,7 @@ __all__ = ["about_sandbox", "instance_of"]
 def about_sandbox(client: Client) -> dict[str, Any] | None:
     """Return what a sandbox says of itself, or ``None`` if another service answers on this computer."""
     try:
-        about = client.transport.request("GET", "/sandbox")
+        about = client.session.request("GET", "/sandbox")
     except (RequestRefused, UnexpectedAnswer):
         return None
     if isinstance(about, dict) and "sandbox" in str(about.get("product", "")):

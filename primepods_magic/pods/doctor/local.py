@@ -142,14 +142,14 @@ def check_proxy(target: Settings | None, *, is_answered: bool | None = None) -> 
         else:
             yield Finding("proxy", "warning", f"{said or 'none'}; nothing can be sent")
         return
-    route = client.transport.proxy
+    route = client.session.proxy
     client.close()
     host = sanitize(urlsplit(settings.base_url).hostname)
     if route is None:
         yield Finding("proxy", "ok", f"{said}; not used for {host}" if said else "none")
         return
     # The variable is the one without which the way is another.
-    names = find_blame(lambda: Client(settings), lambda other: other.transport.proxy != route)
+    names = find_blame(lambda: Client(settings), lambda other: other.session.proxy != route)
     which = (
         f"{' and '.join(name.upper() for name in names) or 'the proxy of this computer'} is {sanitize(route)}"
     )

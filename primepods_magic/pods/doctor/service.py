@@ -93,7 +93,7 @@ def _open_short_client(settings: Settings, timeout_s: float) -> Client:
 
 def _is_answered(client: Client) -> bool:
     try:
-        client.transport.request("GET", "/api/v1/user/whoami", budget_s=0)
+        client.session.request("GET", "/api/v1/user/whoami", budget_s=0)
     except PodsError as error:
         return error.status_code is not None
     return True
@@ -105,7 +105,7 @@ def _check_answers(client: Client) -> Iterator[Finding]:
     me: dict[str, Any] = {}
     refusal: PodsError | None = None
     try:
-        answer = client.transport.request("GET", "/api/v1/user/whoami", budget_s=0)
+        answer = client.session.request("GET", "/api/v1/user/whoami", budget_s=0)
         data = answer.get("data") if isinstance(answer, dict) else None
         me = data if isinstance(data, dict) else {}
     except RequestRefused as error:
@@ -133,7 +133,7 @@ def _check_answers(client: Client) -> Iterator[Finding]:
 def _find_refusal(client: Client) -> PodsError | None:
     """Whether a key that may not ask whose it is may list pods."""
     try:
-        client.transport.request("GET", "/api/v1/pods/", params={"limit": 1}, budget_s=0)
+        client.session.request("GET", "/api/v1/pods/", params={"limit": 1}, budget_s=0)
     except PodsError as error:
         return error
     return None
@@ -186,7 +186,7 @@ def _normalize_scope_name(name: object) -> str:
 
 
 def _check_clock(client: Client) -> Iterator[Finding]:
-    seen = client.transport.service_time
+    seen = client.session.service_time
     if seen is None:
         return
     skew_s = (datetime.now(timezone.utc) - seen[0]).total_seconds() - (time.monotonic() - seen[1])

@@ -93,7 +93,7 @@ class PageReader:
         self._connection = connection
         self._progress = progress
         self._in_flight = in_flight
-        self._limiter = ConcurrencyLimiter(in_flight, lambda: connection.client.transport.is_closed)
+        self._limiter = ConcurrencyLimiter(in_flight, lambda: connection.client.session.is_closed)
         # What is asked for, and what is granted. More than that is asked for all along: then one page that
         # was short by chance, or long ago, decides nothing.
         self._asked_rows = self._page_rows = REQUESTED_PAGE_SIZE

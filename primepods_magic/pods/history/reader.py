@@ -144,7 +144,7 @@ def _write_cache(
     now: datetime,
 ) -> None:
     # Where the service does not tell its time, this computer's clock may be ahead of it by days.
-    if connection.client.transport.service_time is not None:
+    if connection.client.session.service_time is not None:
         cache.write(_select_final_rows(table, now), after=after, reading=reading, now=now)
 
 

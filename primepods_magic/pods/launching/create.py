@@ -340,7 +340,7 @@ class PodCreation:
             return self._found(note, intent, min(CAPACITY_SETTLE_S, self._plan.settle_s), is_refused=True)
         if sold_out.status_code is not None and sold_out.status_code >= 500:
             return self._found(note, intent, self._plan.settle_s)
-        if sold_out.status_code == 409 and sold_out.said in (None, "Conflict"):
+        if sold_out.status_code == 409 and sold_out.detail in (None, "Conflict"):
             return self._found(note, intent, min(_CONFLICT_SETTLE_S, self._plan.settle_s))
         try:
             return self._found(note, intent, 0, is_refused=True)

@@ -80,13 +80,13 @@ def describe_not_created(plan: LaunchPlan, unknown: OutcomeUnknown, settle_s: fl
     kind: type[PodsError] = RequestRefused if is_refused else ServiceUnavailable
     verb = "refused it" if is_refused else "failed"
     reason = f"the service {verb} (HTTP {status})" if status else "no good answer came"
-    said = f" with: {unknown.said}" if unknown.said else ""
+    said = f" with: {unknown.detail}" if unknown.detail else ""
     error = kind(
         f"'{sanitize(plan.name)}' was not created{'' if is_refused else _AS_FAR_AS_SEEN}: {reason}{said}. No "
         f"such pod was to be seen within {settle_s:g} s. {_MAY_APPEAR}",
         status_code=status,
         request_id=unknown.request_id,
-        said=unknown.said,
+        detail=unknown.detail,
     )
     error.may_be_billed = True
     return error
@@ -107,7 +107,7 @@ def describe_sold_out(
         f"{sold_out}; '{sanitize(plan.name)}' was not created.{near}{later}",
         status_code=sold_out.status_code,
         request_id=sold_out.request_id,
-        said=sold_out.said,
+        detail=sold_out.detail,
     )
     error.may_be_billed = is_failure
     return error

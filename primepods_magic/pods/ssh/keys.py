@@ -13,8 +13,8 @@ from primepods_magic.api.account import SshKey
 from primepods_magic.api.errors import InvalidRequest, NameInUse, NotFound
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file
 from primepods_magic.api.local.folders import expand_path, find_home
-from primepods_magic.api.requests import did_you_mean
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
+from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
 
 __all__ = ["add_key", "fingerprint", "list_keys", "make_primary"]
@@ -96,7 +96,7 @@ def make_primary(connection: Connection, word: str) -> SshKey:
             if found
             else f"there is no key '{sanitize(word)}'"
         )
-        raise NotFound(f"{why}{'' if found else did_you_mean(word, names)}; nothing was changed")
+        raise NotFound(f"{why}{'' if found else suggest(word, names)}; nothing was changed")
     connection.client.make_ssh_key_primary(str(found[0].id))
     return found[0]
 

@@ -129,8 +129,8 @@ def connected(sandbox: SandboxControl) -> Iterator[Connected]:
     def make(traffic: Traffic, *, key: str = KEY, interval_s: float = 0.05) -> Connection:
         settings = Settings(sandbox.url, key)
         client = Client(settings, http=traffic)
-        client.transport = HttpSession(settings, http=traffic, sleep=lambda seconds: None)
-        clock = SteppedClock(client.transport)
+        client.session = HttpSession(settings, transport=traffic, sleep=lambda seconds: None)
+        clock = SteppedClock(client.session)
         instance = sandbox.state()["instance"]
         opened.append(Connection(client, clock, True, poll_interval_s=interval_s, _instance=instance))
         return opened[-1]

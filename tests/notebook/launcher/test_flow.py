@@ -66,14 +66,14 @@ def test_launching_and_running_the_cell_are_the_same_request(
 
     sent: list[dict[str, Any]] = []
     client = shell.magics_manager.registry["PodsMagics"].connection.client
-    create = client.transport._http._transport.handle_request
+    create = client.session._client._transport.handle_request
 
     def count(request: httpx.Request) -> httpx.Response:
         if request.method == "POST" and request.url.path.rstrip("/").endswith("/pods"):
             sent.append(httpx.Response(200, content=request.read()).json())
         return create(request)
 
-    client.transport._http._transport.handle_request = count
+    client.session._client._transport.handle_request = count
     shell.run(cell)
     assert sent == [by_launcher]
     assert by_launcher["pod"]["name"] == "train ${x}"

@@ -143,7 +143,7 @@ class MovingService(httpx.BaseTransport):
 def connected(service: MovingService, *, instance: str | None = None) -> Iterator[Connection]:
     """A connection to it."""
     client = Client(Settings("https://api.example.test", f"{service.user}-{KEY}"), http=service)
-    clock = ServiceClock(client.transport)
+    clock = ServiceClock(client.session)
     connection = Connection(client, clock, is_sandbox=instance is not None, _instance=instance)
     try:
         yield connection
@@ -155,7 +155,7 @@ def connected(service: MovingService, *, instance: str | None = None) -> Iterato
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests that fail are sent again at once, and given up soon."""
     monkeypatch.setattr(transport, "FIRST_BACKOFF_S", 0.002)
-    monkeypatch.setattr(transport, "LONGEST_BACKOFF_S", 0.01)
+    monkeypatch.setattr(transport, "MAX_BACKOFF_S", 0.01)
     monkeypatch.setattr(transport, "RETRY_BUDGET_S", 0.5)
 
 

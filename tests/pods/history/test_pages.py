@@ -384,7 +384,7 @@ def test_ctrl_c_ends_the_requests_and_the_threads(trouble: str, kept: bool) -> N
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr("primepods_magic.api.http.session.RETRY_BUDGET_S", 20.0)
             patch.setattr("primepods_magic.api.http.session.FIRST_BACKOFF_S", 1.0)
-            patch.setattr("primepods_magic.api.http.session.LONGEST_BACKOFF_S", 1.0)
+            patch.setattr("primepods_magic.api.http.session.MAX_BACKOFF_S", 1.0)
             with pytest.raises(KeyboardInterrupt):
                 read_history(connection)
             asked = len(service.asked)

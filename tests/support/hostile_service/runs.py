@@ -111,7 +111,7 @@ def _open_connection(url: str, number: int) -> Any:
     from primepods_magic.pods.support.clock import ServiceClock
 
     client = Client(Settings(url, f"key-{number}"), read_timeout_s=HUNG_S / 3)
-    return Connection(client, ServiceClock(client.transport), is_sandbox=False, poll_interval_s=POLL_S)
+    return Connection(client, ServiceClock(client.session), is_sandbox=False, poll_interval_s=POLL_S)
 
 
 def _report(number: int, run: int, rent: Callable[[], Any]) -> Run:

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from primepods_magic.api.enums import GPU_TYPES, REGIONS
 from primepods_magic.api.models import Offer
-from primepods_magic.api.requests import did_you_mean
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import plain_number
+from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.offers import NO_USD_PRICE, SOLD_OUT, mismatches, quote
 from primepods_magic.pods.spec.spec import PodSpec
 
@@ -167,7 +167,7 @@ def filter_offers(offer_list: OfferList, filters: Filters) -> FilterResult:
     if filters.gpu.strip() and not gpu_types and offer_list.listed:
         known = (*offer_list.values("gpu_type"), *GPU_TYPES)
         known = (*map(_strip_memory, known), *known)
-        problems["gpu"] = f"No offers for '{filters.gpu.strip()}' now{did_you_mean(filters.gpu, known)}"
+        problems["gpu"] = f"No offers for '{filters.gpu.strip()}' now{suggest(filters.gpu, known)}"
     max_usd_hr = _parse_max_price(filters.max_price)
     if max_usd_hr is None:
         problems["max_price"] = "Enter a number, such as 2.50."
@@ -175,7 +175,7 @@ def filter_offers(offer_list: OfferList, filters: Filters) -> FilterResult:
     if is_there is None:
         known = (*offer_list.values("region"), *offer_list.values("country"), *REGIONS)
         location = filters.location.strip()
-        problems["location"] = f"Unknown region or country '{location}'{did_you_mean(location, known)}"
+        problems["location"] = f"Unknown region or country '{location}'{suggest(location, known)}"
     if problems or max_usd_hr is None or is_there is None:
         return FilterResult(problems=problems)
     rows = [
