@@ -1,7 +1,8 @@
-"""Which pod a user means: an id, a name, or the beginning of an id."""
+"""Lookup of pods by id, name, or beginning of an id."""
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 
 from primepods_magic.api.errors import NameInUse, NotFound
@@ -17,36 +18,21 @@ __all__ = ["find_pod", "find_pods", "same_name"]
 
 
 def find_pod(connection: Connection, text: str, *, to_change: bool = False) -> PodDetails:
-    """The pod that a text names.
+    """Return the pod with this id or name, or, only to read, with this unique beginning of an id.
 
-    Parameters
-    ----------
-    connection : Connection
-        Where to look.
-    text : str
-        An id, the name of a live pod, or (to read only) the unique beginning of an id.
-    to_change : bool
-        The pod is to be changed or removed: only an exact id, or the exact name of a pod of mine, will do.
-
-    Raises
-    ------
-    NotFound
-        Nothing has this id or name; the nearest names are given.
-    NameInUse
-        Several pods do, or the text is one pod's id and another's name; their ids are given.
-    BudgetExceeded
-        A pod that is held to the price that was agreed to is above it, and none is to be changed.
+    ``to_change`` requires an exact id or the exact name of my pod. Raises NotFound, NameInUse if several pods
+    match, or BudgetExceeded if a pod to read is above its agreed price.
     """
     return find_pods(connection, [text], to_change=to_change)[0]
 
 
 def find_pods(connection: Connection, texts: Iterable[str], *, to_change: bool = False) -> list[PodDetails]:
-    """The pods that several texts name, each once, with one look at the list. Errors as `find_pod`."""
+    """Return the pods that several texts name, each once, by one list request. Errors as `find_pod`."""
     check_flags(to_change=to_change)
     if to_change:
-        # To remove a pod is what a person wants who has heard of its price.
+        # A pod above its agreed price must stay removable, so prices are not checked here.
         listed = connection.client.list_all_pods()
-        # A listed pod may have a namesake that is left out.
+        # The list may leave out another pod of the same name.
         pods = [*listed, *find_left_out(connection, listed)]
     else:
         pods = read_shown(connection)
@@ -55,13 +41,13 @@ def find_pods(connection: Connection, texts: Iterable[str], *, to_change: bool =
 
 
 def same_name(connection: Connection, pods: Iterable[PodDetails], name: str) -> list[PodDetails]:
-    """The live pods that have a name and are mine, or may be."""
+    """Return live pods with this name that are mine, or may be."""
     return [pod for pod in pods if pod.name == name and pod.is_live and connection.may_be_mine(pod)]
 
 
 def _pick_pod(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> PodDetails:
     if not text.strip():
-        raise NotFound("an empty text is not the name or the id of a pod. Nothing was done")
+        raise NotFound("Cannot find a pod without a name or an id. Nothing was done")
     if not _is_listed(connection, pods, text, to_change):
         left_out = find_left_out(connection, pods, text)
         if not to_change:
@@ -76,15 +62,14 @@ def _pick_pod(connection: Connection, pods: list[PodDetails], text: str, to_chan
             return by_id
         ids = join_sanitized(pod.id for pod in matches)
         raise NameInUse(
-            f"'{sanitize(text)}' is the id of one pod and the name of another: name that one by its id "
-            f"({ids}). "
-            "Nothing was done"
+            f"'{sanitize(text)}' is the id of one pod and the name of another. Name the other pod by its id "
+            f"({ids}). Nothing was done"
         )
     if to_change and not all(connection.is_mine(pod) for pod in matches):
         ids = join_sanitized(pod.id for pod in matches)
         raise NotFound(
-            f"it cannot be told whether '{sanitize(text)}' is yours; name the pod by its id ({ids}). Nothing "
-            "was done"
+            f"Cannot tell whether '{sanitize(text)}' is yours. Name the pod by its id ({ids}). "
+            "Nothing was done"
         )
     if not matches and not to_change:
         matches = [pod for pod in pods if pod.name == text]
@@ -93,12 +78,12 @@ def _pick_pod(connection: Connection, pods: list[PodDetails], text: str, to_chan
         return matches[0]
     if matches:
         ids = join_sanitized(pod.id for pod in matches)
-        raise NameInUse(f"{len(matches)} pods are called '{sanitize(text)}': say which by its id ({ids})")
-    raise NotFound(f"there is no pod '{sanitize(text)}'{_suggest_names(connection, pods, text, to_change)}")
+        raise NameInUse(f"{len(matches)} pods are called '{sanitize(text)}'. Name one by its id ({ids})")
+    raise NotFound(f"There is no pod '{sanitize(text)}'. {_suggest_names(connection, pods, text, to_change)}")
 
 
 def _is_listed(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> bool:
-    """Return whether a list has what a text names, so that no more has to be asked."""
+    """Return whether a list has the pod, so that no further request is needed."""
     if any(pod.id == text for pod in pods) or same_name(connection, pods, text):
         return True
     return not to_change and len(text) >= 3 and any((pod.id or "").startswith(text) for pod in pods)
@@ -106,15 +91,25 @@ def _is_listed(connection: Connection, pods: list[PodDetails], text: str, to_cha
 
 def _suggest_names(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> str:
     if to_change and any(text and (pod.id or "").startswith(text) for pod in pods):
-        return "; to change a pod its whole id or its name is needed. Nothing was done"
+        return "To change a pod, name it by its whole id or its name. Nothing was done"
     several = text.split()
     known = {word for pod in pods for word in (pod.id, pod.name)}
     if len(several) > 1 and known.issuperset(several):
-        return (
-            "; a text is one pod. Several pods are a list or a column: '%pods rm {mine.id}'. Nothing was done"
-        )
-    names = [pod.name for pod in pods if pod.name and pod.is_live and connection.may_be_mine(pod)]
+        return "To name several pods, pass a list or a column: '%pods rm {mine.id}'. Nothing was done"
+    was_removed = connection.memory.was_removed
+    mine = [pod for pod in pods if pod.is_live and connection.may_be_mine(pod) and not was_removed(pod.id)]
+    names = [pod.name for pod in mine if pod.name]
     if not names:
-        return ": you have no live pods. See '%pods history' for those that ended"
-    close = suggest_words(text, names, max_words=3) or sorted(names)[:5]
-    return "; there is " + ", ".join(f"'{sanitize(name)}'" for name in close)
+        return "You have no live pods. '%pods history' shows those that ended"
+    lookalikes = join_sanitized(pod.id for pod in mine if pod.name and _looks_alike(pod.name, text))
+    if lookalikes:
+        return f"A pod's name looks the same but has other characters. Name it by its id ({lookalikes})"
+    close = suggest_words(text, names, max_words=3)
+    prefix = "Did you mean" if close else "Your pods:"
+    shown = ", ".join(f"'{sanitize(name)}'" for name in close or sorted(names)[:5])
+    return f"{prefix} {shown}{'?' if close else ''}"
+
+
+def _looks_alike(one: str, other: str) -> bool:
+    """Return whether two names are displayed alike, such as é in one code point and in two."""
+    return unicodedata.normalize("NFC", sanitize(one)) == unicodedata.normalize("NFC", sanitize(other))

@@ -1,4 +1,4 @@
-"""Listings: whose pods, which offers, and what has ended."""
+"""Lists of pods, offers and history rows."""
 
 from __future__ import annotations
 
@@ -28,25 +28,10 @@ def list_pods(
     team_id: str | None = None,
     statuses: Iterable[str] = (),
 ) -> list[PodDetails]:
-    """Pods, oldest first.
+    """List pods, oldest first: mine, as far as known, or those billed to a team, or everyone's.
 
-    Parameters
-    ----------
-    connection : Connection
-        Where to look.
-    everyone : bool
-        All that this key can see; else mine only, as far as can be told.
-    team_id : str, optional
-        Everyone's that are billed to this team.
-    statuses : iterable of str
-        Only those in one of these states, whatever the case.
-
-    Raises
-    ------
-    InvalidRequest
-        There is no such state.
-    BudgetExceeded
-        A pod that is held to the price that was agreed to is above it; the message says whether it was ended.
+    ``statuses`` filters by state, in any letter case. Raises InvalidRequest for an unknown state,
+    BudgetExceeded if a pod is above its agreed price; the message says whether it was terminated.
     """
     check_flags(everyone=everyone)
     wanted = {_check_status(status) for status in statuses}
@@ -62,27 +47,24 @@ def list_pods(
 def _check_status(status: str) -> str:
     known = PodStatus.__members__
     if status.upper() not in known:
-        hint = suggest(status, known) or f" (known are {', '.join(known)})"
-        raise InvalidRequest(f"there is no status '{sanitize(status)}'{hint}")
+        hint = suggest(status, known) or f". Use {', '.join(known)}"
+        raise InvalidRequest(f"There is no status '{sanitize(status)}'{hint}")
     return status.upper()
 
 
 def belonging(
     connection: Connection, *, everyone: bool = False, team_id: str | None = None
 ) -> Callable[[PodDetails], bool]:
-    """Which pods `list_pods` is about, as a test for one of them."""
+    """Return the filter by owner that `list_pods` applies."""
     if team_id is not None:
         return lambda pod: pod.team_id == team_id
     return (lambda pod: True) if everyone else connection.may_be_mine
 
 
 def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatusEntry]:
-    """Return the state of pods, by one request; of those that the status leaves out, as the list has them.
+    """Return the status of pods by one request; pods missing from it are looked up in the list.
 
-    Raises
-    ------
-    NotFound
-        The service knows nothing of one of them.
+    Raises NotFound if the service does not know one of them.
     """
     ids = list(pod_ids)
     try:
@@ -95,7 +77,7 @@ def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatus
     findings = examine_pods(connection, [PodDetails(id=pod_id) for pod_id in missing])
     unknown = [pod_id for pod_id, finding in findings.items() if finding.pod is None]
     if unknown:
-        raise NotFound(f"the service knows no pod {join_sanitized(unknown)}")
+        raise NotFound(f"The service does not know the pod {join_sanitized(unknown)}")
     fields = PodStatusEntry.model_fields.keys() & PodDetails.model_fields.keys()
     listed = [finding.pod.model_dump(include=fields) for finding in findings.values() if finding.pod]
     return entries + [PodStatusEntry.model_validate(row) for row in listed]
@@ -104,27 +86,18 @@ def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatus
 def list_offers(
     connection: Connection, spec: PodSpec, *, count: int | None = None, spot: bool = False
 ) -> list[Offer]:
-    """Offers, cheapest first; after them those whose stock nobody can tell, and those that are sold out.
+    """List offers that fit a spec, cheapest first; then those with unknown stock, then those sold out.
 
-    Parameters
-    ----------
-    connection : Connection
-        Where to look.
-    spec : PodSpec
-        What they must fit, where it says anything. Under a ``max_price``, which is in USD, no offer in
-        another currency does.
-    count : int, optional
-        GPUs in the offer; any number unless given.
-    spot : bool
-        Spot offers only; else those that nobody can reclaim.
+    ``count`` GPUs, or any number. ``spot`` lists spot offers only, else none. Under a ``max_price`` in USD,
+    offers in other currencies do not fit.
     """
     check_flags(spot=spot)
     check_count("count", count)
     offers = []
     for offer in find_offers(connection.client, spec):
         wanted = spec.model_copy(update={"gpu_count": count or offer.gpu_count})
-        hindrances = set(mismatches(offer, wanted, spot=spot)) - ignored_mismatches(spec)
-        if not hindrances:
+        problems = set(mismatches(offer, wanted, spot=spot)) - ignored_mismatches(spec)
+        if not problems:
             offers.append(offer)
     return sorted(offers, key=lambda offer: offer.stock)
 
@@ -137,17 +110,5 @@ def list_history(
     limit: int | None = None,
     offset: int = 0,
 ) -> tuple[list[HistoryRow], int]:
-    """What has ended and what it cost: the rows asked for, and how many there are in all.
-
-    Parameters
-    ----------
-    connection : Connection
-        Where to look.
-    sort_by, sort_order : str
-        As the API has them.
-    limit : int, optional
-        So many rows; all unless given.
-    offset : int
-        Rows to pass over.
-    """
+    """List history rows, all unless there is a ``limit``, and return them with the total."""
     return connection.client.all_history(sort_by=sort_by, sort_order=sort_order, limit=limit, offset=offset)

@@ -1,4 +1,4 @@
-"""Following the logs of a pod: the service tells what there is by now, and what is new is told apart here."""
+"""Following a pod's logs: new lines are found by comparing successive windows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from .wait import DEFAULT_TIMEOUT_S, wait_for
 __all__ = ["GAP", "follow_logs", "new_lines"]
 
 GAP = "… gap …"
-"""Stands where lines may be missing."""
+"""Stands for lines that may be missing."""
 
 _MAX_LINES = 5000
 _MAX_REDRAWN = 100
@@ -37,44 +37,17 @@ def follow_logs(
     tail: int | None = None,
     timeout_s: float = DEFAULT_TIMEOUT_S,
 ) -> PodDetails:
-    """Tell every line of a pod's logs as it appears, until the pod is ready, has failed or is gone.
+    """Pass each line of a pod's logs to `on_line` until it is ready, failed or gone; return the pod.
 
-    Parameters
-    ----------
-    connection : Connection
-        Where the pod is.
-    pod : PodDetails
-        The pod.
-    on_line : callable
-        Is given each line once, and `GAP` where lines may be missing.
-    tail : int, optional
-        Begin with so many of the last lines; else with the first.
-    timeout_s : float
-        For how long, in seconds of the service's clock.
-
-    Returns
-    -------
-    PodDetails
-        The pod as last seen.
-
-    Raises
-    ------
-    WaitTimedOut
-        The time is over.
-    WaitInterrupted
-        Ctrl-C. The pod goes on in both.
-
-    Examples
-    --------
-    >>> follow_logs(connection, pod, print).is_ready                         # doctest: +SKIP
-    True
+    `GAP` stands for lines that may be missing. `tail` starts with that many of the last lines. Raises
+    WaitTimedOut after `timeout_s` seconds of the service's clock, WaitInterrupted on Ctrl-C; the pod keeps
+    running.
     """
     check_count("tail", tail)
     before: list[str] | None = None
     latest = pod
 
     def read(snapshot: Snapshot) -> None:
-        """What is written before the pod is settled is there when it is seen to be."""
         nonlocal before, latest
         (latest,) = snapshot.pods
         try:
@@ -90,15 +63,16 @@ def follow_logs(
     except PodFailed:
         pass
     except WaitInterrupted:
-        raise WaitInterrupted(f"stopped following the logs; '{sanitize(pod.name)}' goes on") from None
+        raise WaitInterrupted(f"Stopped following the logs; '{sanitize(pod.name)}' keeps running") from None
     return latest
 
 
 def new_lines(before: Sequence[str], now: Sequence[str]) -> list[str]:
-    """Return the lines of now that were not there before.
+    """Return the lines of ``now`` that were not there ``before``.
 
-    Both are windows of one log that moves on. They are lined up where the end before and the beginning now
-    have most in common; the last lines before may have been redrawn since, and are told where they differ.
+    Both are windows of one log that moves on. They are aligned where the end of the first and the beginning
+    of the second have most in common. The last lines may have been redrawn since; those that differ are
+    returned.
 
     >>> new_lines(["a", "b"], ["b", "c"]), new_lines(["a", "b"], ["x"]), new_lines(["a", "b…"], ["a", "b c"])
     (['c'], ['… gap …', 'x'], ['b c'])
@@ -122,7 +96,7 @@ def new_lines(before: Sequence[str], now: Sequence[str]) -> list[str]:
 
 
 def _find_common_lengths(before: list[str], now: list[str]) -> list[int]:
-    """Return how many lines now begin as those from each index before on do (by the Z algorithm)."""
+    """Return how many lines ``now`` begins with that follow each index of ``before`` (Z algorithm)."""
     lines: list[str | None] = [*now, None, *before]
     lengths = [0] * len(lines)
     left = right = 0

@@ -1,4 +1,4 @@
-"""Which offers fit a spec, what they cost, and why the others do not fit."""
+"""Matching of offers to a spec: what fits, what it costs, and why others do not fit."""
 
 from __future__ import annotations
 
@@ -39,22 +39,11 @@ NO_USD_PRICE = "no price in USD"
 
 @dataclass(frozen=True)
 class Quote:
-    """What a pod from an offer would cost.
+    """Estimated price of a pod from an offer.
 
-    Parameters
-    ----------
-    offer : Offer
-        The offer.
-    price_usd_hr : float
-        USD per hour, the upper estimate: the offer and what is asked for beyond what it includes.
-    disk_usd_hr, vcpus_usd_hr, memory_usd_hr : float
-        Their parts of it: what is asked for beyond what the machine's own price includes.
-    prepaid_hr : float
-        So many hours are charged up front, used or not.
-    fitting : int
-        How many offers fit, this one among them.
-    next_best : tuple of Quote
-        The cheapest of the others.
+    `price_usd_hr` is the upper estimate: the offer's price and resources beyond those included, whose parts
+    are `disk_usd_hr`, `vcpus_usd_hr` and `memory_usd_hr`. `prepaid_hr` hours are charged up front, used or
+    not. `fitting` counts the offers that fit, and `next_best` are the cheapest others.
     """
 
     offer: Offer
@@ -68,13 +57,13 @@ class Quote:
 
     @property
     def reason(self) -> str:
-        """Why this one, and what else was close."""
+        """Reason for choosing this offer, with close alternatives."""
         if not self.next_best:
             return "the only offer that fits"
         others = ", ".join(f"{other.place} {format_usd_hr(other.price_usd_hr)}" for other in self.next_best)
-        # A cheaper one, of which nobody can tell whether it is there, comes after those that are.
+        # A cheaper offer with unknown stock comes after those in stock.
         is_cheapest = all(other.price_usd_hr >= self.price_usd_hr for other in self.next_best)
-        which = "cheapest" if is_cheapest else "cheapest that is surely in stock"
+        which = "cheapest" if is_cheapest else "cheapest that is known to be in stock"
         return f"the {which} of {self.fitting} offers that fit; next: {others}"
 
     @property
@@ -104,9 +93,9 @@ class Quote:
         parts = f" (disk {format_usd_hr(self.disk_usd_hr)} included)" if self.disk_usd_hr else ""
         parts += "; spot, so it may be reclaimed at any time" if offer.is_spot else ""
         if offer.unread_spot is not None:
-            parts += f"; whether it is spot cannot be read ('{brief(offer.unread_spot)}')"
+            parts += f"; it may be spot: cannot read '{brief(offer.unread_spot)}'"
         if offer.stock is Stock.UNKNOWN:
-            parts += f"; its stock is '{sanitize(offer.stock_status)}', which may mean that there is none"
+            parts += f"; its stock is '{sanitize(offer.stock_status)}', so it may be sold out"
         if self.prepaid_hr:
             parts += (
                 f"; prepaid: {format_usd(self.prepaid_usd)} for {self.prepaid_hr:g} h are charged up front"
@@ -118,21 +107,15 @@ class Quote:
 
 
 def quote(offer: Offer, spec: PodSpec) -> Quote:
-    """Estimate what an offer costs with as much disk, vCPUs and memory as a spec asks for.
-
-    Raises
-    ------
-    InvalidRequest
-        The offer has no price in USD.
-    """
+    """Estimate an offer's cost for a spec's resources; raise InvalidRequest if it has no price in USD."""
     quoted = _quote_if_priced(offer, spec)
     if quoted is None:
-        raise InvalidRequest(f"the offer {sanitize(offer.cloud_id)} has no price in USD. Nothing was created")
+        raise InvalidRequest(f"The offer {sanitize(offer.cloud_id)} has no price in USD. Nothing was created")
     return quoted
 
 
 def _quote_if_priced(offer: Offer, spec: PodSpec) -> Quote | None:
-    """Estimate as `quote`; ``None`` if the offer has no price in USD, or one that nothing costs."""
+    """Estimate as `quote`; return None without a plausible price in USD."""
     if offer.price_hr is None or not offer.is_in_usd:
         return None
     disk_usd_hr = _extra_usd_hr(offer.disk, spec.disk_size)
@@ -143,7 +126,7 @@ def _quote_if_priced(offer: Offer, spec: PodSpec) -> Quote | None:
         return None
     return Quote(
         offer,
-        # To a millionth and not below, for it is sent as the ceiling as well.
+        # Round up to a millionth: it is sent as the price ceiling as well.
         price_usd_hr=math.ceil(round(total_usd_hr * 1e6, 3)) / 1e6,
         disk_usd_hr=disk_usd_hr,
         vcpus_usd_hr=vcpus_usd_hr,
@@ -153,7 +136,10 @@ def _quote_if_priced(offer: Offer, spec: PodSpec) -> Quote | None:
 
 
 def _extra_usd_hr(limits: ResourceLimits, wanted: int | None) -> float:
-    """What so much costs beyond what the offer includes; what is not said to be included is not."""
+    """Return the hourly cost of the amount above what the offer includes.
+
+    Assume that nothing is included unless stated.
+    """
     count = limits.default_count if wanted is None else wanted
     if count is None or not limits.price_per_unit:
         return 0.0
@@ -162,7 +148,7 @@ def _extra_usd_hr(limits: ResourceLimits, wanted: int | None) -> float:
 
 
 def cheapest_first(offers: list[Offer]) -> list[Offer]:
-    """Sort offers by price: USD first, other currencies after, those without a price last."""
+    """Sort offers by price: USD first, then other currencies, then those without a price."""
 
     def key(offer: Offer) -> tuple[int, float, str, str, int]:
         price = math.inf if offer.price_hr is None else offer.price_hr
@@ -178,25 +164,22 @@ def cheapest_first(offers: list[Offer]) -> list[Offer]:
 
 
 def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
-    """The offers for a spec's GPU type or cloud id, cheapest first, whether or not they fit otherwise.
+    """List offers for a spec's GPU type or cloud id, cheapest first, whether they fit otherwise or not.
 
-    Raises
-    ------
-    InvalidRequest
-        There is no such GPU type or region; the nearest one is named.
+    Raises InvalidRequest, with the nearest word, for an unknown GPU type or region.
     """
     if spec.region is not None and spec.region not in REGIONS:
         raise InvalidRequest(_describe_unknown("region", spec.region, REGIONS))
     gpu_type = spec.gpu_type
     offers: list[Offer] = []
     try:
-        # An empty list has been seen although there was stock: it is believed the second time.
+        # An empty list has been seen although there was stock, so believe only the second one.
         for _ in range(2):
             offers = offers or client.list_offers(
                 gpu_type=gpu_type, cloud_id=spec.cloud_id, disks=spec.disks or ()
             )
     except InvalidRequest:
-        # The service closes its list of types; ours may only be older than the service's.
+        # The service rejects unknown types. A type that we do not know either is reported below.
         if gpu_type is None or gpu_type in GPU_TYPES:
             raise
     if not offers and gpu_type is not None and gpu_type not in GPU_TYPES:
@@ -205,17 +188,14 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
 
 
 def _describe_unknown(what: str, word: str, known: tuple[str, ...]) -> str:
-    hint = suggest(word, known) or f" (there are {', '.join(known[:8])} …)"
-    return f"there is no {what} '{sanitize(word)}'{hint}"
+    hint = suggest(word, known) or f" (known: {', '.join(known[:8])} …)"
+    return f"There is no {what} '{sanitize(word)}'{hint}"
 
 
 def choose_offer(client: Client, spec: PodSpec) -> Quote:
-    """The cheapest offer that fits a spec; one whose stock nobody can tell only if no other one fits.
+    """Return the cheapest fitting offer; one with unknown stock only if no other fits.
 
-    Raises
-    ------
-    OutOfStock
-        None fits; the nearest ones are named with their price and what keeps them out.
+    Raises OutOfStock, with the nearest offers and why they do not fit, if none fits.
     """
     offers = find_offers(client, spec)
     fitting = [quote(offer, spec) for offer in offers if not mismatches(offer, spec)]
@@ -224,23 +204,13 @@ def choose_offer(client: Client, spec: PodSpec) -> Quote:
         return replace(best, fitting=len(fitting), next_best=tuple(others[:_MAX_SHOWN_OTHERS]))
     what = spec.gpu_type or spec.cloud_id
     if not offers:
-        beside = f" where the disks {join_sanitized(spec.disks)} can be attached" if spec.disks else ""
-        raise OutOfStock(f"nobody offers {sanitize(what)} now{beside}; nothing was created")
-    raise OutOfStock(f"no offer fits this spec; nothing was created.{_format_nearest(offers, spec)}")
+        restriction = f" that can attach the disks {join_sanitized(spec.disks)}" if spec.disks else ""
+        raise OutOfStock(f"There are no offers of {sanitize(what)} now{restriction}. Nothing was created")
+    raise OutOfStock(f"No offer fits this spec. Nothing was created.{_format_nearest(offers, spec)}")
 
 
 def alternatives(client: Client, spec: PodSpec, sold_out: Offer) -> str:
-    """What is nearest to an offer that turned out to be sold out, in lines of text with prices.
-
-    Parameters
-    ----------
-    client : Client
-        Where to look.
-    spec : PodSpec
-        What is wanted.
-    sold_out : Offer
-        What there is no more of.
-    """
+    """Describe the offers nearest to one that turned out to be sold out, with prices."""
     alike = spec.model_copy(update={"cloud_id": None, "gpu_type": spec.gpu_type or sold_out.gpu_type})
 
     def key(offer: Offer) -> tuple[object, ...]:
@@ -251,15 +221,15 @@ def alternatives(client: Client, spec: PodSpec, sold_out: Offer) -> str:
 
 
 def _format_nearest(offers: list[Offer], spec: PodSpec) -> str:
-    """The offers that fit best, each with its price and what keeps it out."""
+    """Format the nearest offers with their prices and mismatches."""
     near = []
     for offer in offers:
         reasons = mismatches(offer, spec)
-        unlike = [reason for reason in reasons if reason not in ignored_mismatches(spec)]
-        said = f"{_describe_offer(offer)}: {join_sanitized(reasons)}" if reasons else str(quote(offer, spec))
-        near.append((len(unlike), len(reasons), said))
+        shown_reasons = [reason for reason in reasons if reason not in ignored_mismatches(spec)]
+        line = f"{_describe_offer(offer)}: {join_sanitized(reasons)}" if reasons else str(quote(offer, spec))
+        near.append((len(shown_reasons), len(reasons), line))
     near.sort(key=lambda row: row[:2])
-    return " The nearest:" + "".join(f"\n  {text}" for *_, text in near[:3])
+    return " The nearest offers:" + "".join(f"\n  {text}" for *_, text in near[:3])
 
 
 def _describe_offer(offer: Offer) -> str:
@@ -274,24 +244,17 @@ def _describe_offer(offer: Offer) -> str:
 
 
 def ignored_mismatches(spec: PodSpec) -> frozenset[str]:
-    """Misfits that leave an offer worth telling of: not having a price in USD only where none is too high."""
+    """Return the mismatches that do not hide an offer from the listing."""
     return frozenset({SOLD_OUT} if spec.max_price is not None else {SOLD_OUT, NO_USD_PRICE})
 
 
 def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
-    """What keeps an offer from fitting a spec, in words; empty where it fits.
+    """List why an offer does not fit a spec; empty if it fits.
 
-    Parameters
-    ----------
-    offer : Offer
-        The offer.
-    spec : PodSpec
-        What is wanted.
-    spot : bool
-        Only spot offers will do; else they are chosen by their ``cloud_id`` only.
+    ``spot`` accepts spot offers only; else they fit by their ``cloud_id`` only.
     """
     reasons = [
-        f"{name} is {sanitize(has) or 'not said'}, not {sanitize(wanted)}"
+        f"{name} is {sanitize(has) or 'not stated'}, not {sanitize(wanted)}"
         for name, wanted, has in (
             ("count", spec.count, offer.gpu_count),
             ("socket", spec.socket, offer.socket),
@@ -305,7 +268,7 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     ]
     if spec.cloud_id is not None and offer.cloud_id != spec.cloud_id:
         reasons.append(f"cloud id is {sanitize(offer.cloud_id)}, not {sanitize(spec.cloud_id)}")
-    # A service, or a cache before it, may pass over the question.
+    # A service, or a cache in front of it, may ignore the filter.
     if spec.gpu_type is not None and fold_letters(offer.gpu_type) != fold_letters(spec.gpu_type):
         reasons.append(f"GPU type is {sanitize(offer.gpu_type)}, not {sanitize(spec.gpu_type)}")
     texts = (offer.cloud_id, offer.gpu_type, offer.provider, offer.socket, offer.data_center, offer.country)
@@ -313,15 +276,15 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     if is_too_long or not all(
         (offer.cloud_id, offer.gpu_type, offer.gpu_count, offer.provider, spec.socket or offer.socket)
     ):
-        reasons.append("not described well enough to be rented")
+        reasons.append("its description is incomplete, so it cannot be rented")
     if not offer.in_stock:
         reasons.append(SOLD_OUT)
     if spot and not offer.is_spot:
         reasons.append("not spot")
     elif offer.is_spot and not spot and spec.cloud_id is None:
-        reasons.append("spot, which is chosen by its cloud_id only")
+        reasons.append("spot: choose it by its cloud_id")
     elif offer.unread_spot is not None and spec.cloud_id is None:
-        reasons.append(f"whether it is spot cannot be read ('{brief(offer.unread_spot)}')")
+        reasons.append(f"may be spot: cannot read '{brief(offer.unread_spot)}'")
     if spec.image is not None and offer.images and spec.image not in offer.images:
         reasons.append(f"no image {sanitize(spec.image)}")
     for name, wanted, limits in (
@@ -331,7 +294,7 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     ):
         reasons += range_errors(name, wanted, limits)
     if offer.unread_prepaid is not None:
-        reasons.append(f"the time that is charged up front cannot be read ('{brief(offer.unread_prepaid)}')")
+        reasons.append(f"cannot read the prepaid time '{brief(offer.unread_prepaid)}'")
     if (offer.prepaid_time or 0.0) > _MAX_PREPAID_HR:
         reasons.append(f"prepaid for {offer.prepaid_time:g} h")
     quoted = _quote_if_priced(offer, spec)
@@ -343,40 +306,29 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
 
 
 def range_errors(name: str, wanted: int | None, limits: ResourceLimits) -> list[str]:
-    """What is wrong with a number of something that an offer has, in words; empty where nothing is.
+    """List why an amount is outside an offer's limits; empty if it is inside.
 
-    Parameters
-    ----------
-    name : str
-        Of what.
-    wanted : int, optional
-        How much of it.
-    limits : ResourceLimits
-        How much of it the offer has and may be given.
-
-    Examples
-    --------
     >>> range_errors("disk", 205, ResourceLimits(min_count=20, max_count=1000, step=10))
     ['disk goes in steps of 10']
     """
     if wanted is None:
         return []
-    lowest, highest = limits.min_count, limits.max_count
-    if lowest is None and highest is None:
-        # Not adjustable: it has what it has.
-        lowest = highest = limits.default_count
-    if lowest is not None and wanted < lowest:
-        return [f"{name} is at least {lowest:g}"]
-    if highest is not None and wanted > highest:
-        return [f"{name} is at most {highest:g}"]
-    # Whether steps count from nothing or from the least is nowhere said.
-    if limits.step and wanted % limits.step and (wanted - (lowest or 0)) % limits.step:
+    min_count, max_count = limits.min_count, limits.max_count
+    if min_count is None and max_count is None:
+        # Not adjustable: the default is the only amount.
+        min_count = max_count = limits.default_count
+    if min_count is not None and wanted < min_count:
+        return [f"{name} is at least {min_count:g}"]
+    if max_count is not None and wanted > max_count:
+        return [f"{name} is at most {max_count:g}"]
+    # The API does not document whether steps count from zero or from the minimum, so accept both.
+    if limits.step and wanted % limits.step and (wanted - (min_count or 0)) % limits.step:
         return [f"{name} goes in steps of {limits.step:g}"]
     return []
 
 
 def image_for(offer: Offer, spec: PodSpec) -> str:
-    """The image to ask for: the spec's, else the default one, else the first that the offer has."""
+    """Return the spec's image, else the default one, else the offer's first."""
     if spec.image is not None:
         return spec.image
     usable = [image for image in offer.images if image != TEMPLATE_IMAGE]

@@ -1,10 +1,11 @@
-"""`Pod`: the object that a user holds."""
+"""`Pod`: the object that a launch returns."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
 from primepods_magic.api.enums import PodStatus
+from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.fields.lenient_types import port_in
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
@@ -20,7 +21,7 @@ __all__ = ["Pod"]
 
 
 class LogText(str):
-    """Text of clean lines, which shows as the lines it is."""
+    """Log text that is displayed as clean lines."""
 
     __slots__ = ()
 
@@ -31,16 +32,16 @@ class LogText(str):
 
 
 class Pod:
-    """A pod as a launch returns it.
+    """A pod, as returned by a launch.
 
     Parameters
     ----------
     connection : Connection
-        Where the pod is.
+        The connection to its account.
     details : PodDetails
-        As last seen.
+        Its details as last seen.
     is_new : bool
-        The launch that answers with it has rented it; else it was there already.
+        Whether the launch that returned it rented it; otherwise it existed already.
 
     Examples
     --------
@@ -58,28 +59,38 @@ class Pod:
         self.update(details)
 
     def update(self, details: PodDetails) -> None:
-        """Take over what was seen of it just now."""
+        """Replace its details with newer ones.
+
+        Raises
+        ------
+        InvalidRequest
+            If they are something else.
+        """
+        if not isinstance(details, PodDetails):
+            raise InvalidRequest(
+                f"'details' must be PodDetails, not a {type(details).__name__}. Nothing was changed"
+            )
         self._details = details
         self._as_of = self._connection.now()
 
     @property
     def details(self) -> PodDetails:
-        """Everything that the service says of it, as last seen."""
+        """All that the service returned about it, as last seen."""
         return self._details
 
     @property
     def as_of(self) -> datetime:
-        """When it was seen so, by the service's clock (UTC)."""
+        """Time when it was last seen, by the service's clock (UTC)."""
         return self._as_of
 
     @property
     def connection(self) -> Connection:
-        """Where it is."""
+        """The connection to its account."""
         return self._connection
 
     @property
     def is_new(self) -> bool:
-        """Whether the launch that answered with it has rented it; else it was there already."""
+        """True if the launch that returned it rented it; otherwise it existed already."""
         return self._is_new
 
     @property
@@ -94,12 +105,12 @@ class Pod:
 
     @property
     def status(self) -> str:
-        """What it was doing when last seen; one of `PodStatus`, or a newer word as it is."""
+        """Its state when last seen; one of `PodStatus`, or a newer word unchanged."""
         return str(self._details.status)
 
     @property
     def installation_status(self) -> str | None:
-        """How far its software was; one of `InstallationStatus`, or a newer word as it is."""
+        """State of its installation; one of `InstallationStatus`, or a newer word unchanged."""
         status = self._details.installation_status
         return None if status is None else str(status)
 
@@ -110,7 +121,7 @@ class Pod:
 
     @property
     def is_ready(self) -> bool:
-        """Was it ACTIVE, reachable and installed when last seen?"""
+        """True if it was ACTIVE, reachable and installed when last seen."""
         return self._details.is_ready
 
     @property
@@ -125,16 +136,17 @@ class Pod:
 
     @property
     def ports(self) -> dict[int, str]:
-        """Where each port inside the pod is reached from outside: a port or an address."""
+        """Public port or address of each port inside the pod."""
         mappings = self._details.prime_port_mapping
         inside = ((port_in(port.internal), port.external or "") for port in mappings)
         return {internal: external for internal, external in inside if internal is not None}
 
     @property
     def cost_usd(self) -> float | None:
-        """What it has cost when last seen, or until its end where it says when that was: an estimate in USD;
-        ``None`` once it is TERMINATED. What the service bills is told by `terminate`, by ``%pods wallet`` and
-        by the history."""
+        """Estimated cost in USD when last seen, or until its stated end; ``None`` once TERMINATED.
+
+        `terminate`, ``%pods wallet`` and the history return what the service bills.
+        """
         pod = self._details
         has_price = pod.price_hr is not None or pod.provisioning_price_hr or pod.stopped_price_hr
         if not has_price or pod.created_at is None or pod.status == PodStatus.TERMINATED:
@@ -143,49 +155,55 @@ class Pod:
 
     @property
     def jupyter_url(self) -> str | None:
-        """Where its Jupyter answers."""
+        """The URL of its Jupyter server."""
         return self._details.jupyter_url
 
     def refresh(self) -> Pod:
-        """Look again, and return this pod.
+        """Fetch its current details, and return it.
 
         Raises
         ------
         NotFound
-            It is gone.
+            If it is gone.
         BudgetExceeded
-            It is held to the price that was agreed to, and above it; the message says whether it was ended.
+            If it is above its agreed price; the message says whether it was terminated.
         """
         self.update(self._connection.client.get_pod(self.id))
         self._connection.agreements.check([self._details])
         return self
 
     def wait(self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pod:
-        """Wait until it is ready (or ``active``, or ``terminated``), and return this pod. See `wait_for`."""
+        """Wait until it is ready (or ``active``, or ``terminated``), and return it."""
         snapshot = wait_for(self._connection, [self._details], goal=goal, timeout_s=timeout_s)
         self.update(snapshot.pods[0])
         return self
 
     async def wait_async(self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pod:
-        """As `wait`, for ``await pod.wait_async()`` in an async cell: other tasks go on meanwhile. Cancelling
-        it ends the waiting, never the pod."""
+        """Wait as `wait` does, for ``await pod.wait_async()`` in an async cell: other tasks go on.
+
+        Cancelling it ends the waiting, never the pod.
+        """
         waiting = begin_waiting(
-            self._connection, [self._details], goal=goal, timeout_s=timeout_s, answer=lambda seen: seen
+            self._connection,
+            [self._details],
+            goal=goal,
+            timeout_s=timeout_s,
+            answer=lambda snapshot: snapshot,
         )
         snapshot = await waiting
         self.update(snapshot.pods[0])
         return self
 
     def logs(self, *, tail: int | None = None) -> LogText:
-        """Its logs, or their last ``tail`` lines.
+        """Return its logs, or their last ``tail`` lines.
 
-        They are clean, as a terminal shows them: a progress bar is one line, in its last state, and colors
-        and other escapes are left out.
+        They are clean, as in a terminal: a progress bar is one line, in its last state, and colors and other
+        escapes are removed.
         """
         return LogText(self._connection.client.pod_logs(self.id, tail=tail))
 
     def terminate(self) -> TerminationResult:
-        """End it, verify that it is gone, and say what it cost."""
+        """Terminate it, verify that it is gone, and return what it cost."""
         return terminate_pods(self._connection, [self._details])[0]
 
     def __str__(self) -> str:
@@ -208,6 +226,6 @@ class Pod:
         if pod.is_ready:
             return "ready"
         if pod.status in (PodStatus.PROVISIONING, PodStatus.PENDING) and pod.created_at:
-            # Stays true under a cell whose bar has moved on.
+            # Remains true under a cell whose progress bar goes on.
             return f"created {pod.created_at:%H:%M:%S} UTC"
         return f"{pod.status} at {self._as_of:%H:%M:%S} UTC"

@@ -1,4 +1,4 @@
-"""Waiting until pods are ready, active or gone: bounded, and ended by Ctrl-C without a trace on the pods."""
+"""Waiting until pods are ready, active or gone, up to a time-out or Ctrl-C; neither affects the pods."""
 
 from __future__ import annotations
 
@@ -41,41 +41,13 @@ def wait_for(
     timeout_s: float = DEFAULT_TIMEOUT_S,
     on_look: Callable[[Snapshot], object] | None = None,
 ) -> Snapshot:
-    """Wait until every pod has reached the goal, or cannot any more.
+    """Wait until every pod has reached the goal or cannot reach it; return the last snapshot.
 
-    Parameters
-    ----------
-    connection : Connection
-        Where the pods are. They are looked at together with all that is watched there.
-    pods : iterable of PodDetails
-        What to wait for.
-    goal : {"ready", "active", "terminated"}
-        Ready is ACTIVE, with a connection, and its installation COMPLETE.
-    timeout_s : float
-        One budget for all phases of all pods, in seconds of the service's clock.
-    on_look : callable, optional
-        Is given every snapshot, on this thread.
+    Ready means ACTIVE, connected and installed. `timeout_s` is for all pods, by the service's clock.
+    `on_look` gets every snapshot on this thread. Raises PodFailed if a pod failed or is gone (all others have
+    reached the goal), BudgetExceeded if one is above its agreed price, WaitTimedOut, WaitInterrupted on
+    Ctrl-C.
 
-    Returns
-    -------
-    Snapshot
-        In which all have reached the goal.
-
-    Raises
-    ------
-    InvalidRequest
-        The goal is another word, or the timeout is not above 0 and at most 30 days.
-    BudgetExceeded
-        A pod is above the price that was agreed to; the message says whether it was terminated.
-    PodFailed
-        A pod is in ERROR, its installation FAILED, or it is gone. All others have reached the goal.
-    WaitTimedOut
-        The time is over.
-    WaitInterrupted
-        Ctrl-C. The pods go on, and go on being billed, in all three.
-
-    Examples
-    --------
     >>> wait_for(connection, pods, timeout_s=600)                            # doctest: +SKIP
     """
     _check_arguments(connection, goal, timeout_s)
@@ -84,12 +56,10 @@ def wait_for(
 
 
 class Waiting(Generic[T]):
-    """A wait that goes on behind: ``await`` it, or ask for its `result`.
+    """A wait in the background: ``await`` it, or call `result`.
 
-    Made by `begin_waiting`. Cancelling it, or the task that awaits it, ends the waiting and never a pod.
+    Created by `begin_waiting`. Cancelling it, or the task that awaits it, ends the waiting and never a pod.
 
-    Examples
-    --------
     >>> waiting = begin_waiting(connection, pods)                            # doctest: +SKIP
     >>> waiting                                                              # doctest: +SKIP
     waiting until train is ready; 'await' it
@@ -106,20 +76,20 @@ class Waiting(Generic[T]):
 
     @property
     def is_done(self) -> bool:
-        """It has ended, in whichever way."""
+        """True if it has ended, successfully or not."""
         return self._work.done()
 
     def result(self) -> T:
-        """Wait here, and answer as ``await`` does. Errors as `wait_for`."""
+        """Wait here, and return what ``await`` returns. Errors as `wait_for`."""
         try:
             snapshot = self._work.result()
         except KeyboardInterrupt:
             self.cancel()
-            raise WaitInterrupted(_describe_billing("stopped waiting", self._watch.latest)) from None
+            raise WaitInterrupted(_describe_billing("Stopped waiting", self._watch.latest)) from None
         return self._answer(snapshot)
 
     def cancel(self) -> None:
-        """Stop waiting; whoever waits for it gets `WaitInterrupted`."""
+        """Stop waiting; `result` and ``await`` raise `WaitInterrupted`."""
         self._watch.close()
 
     def __await__(self) -> Generator[Any, None, T]:
@@ -147,15 +117,7 @@ def begin_waiting(
     timeout_s: float = DEFAULT_TIMEOUT_S,
     answer: Callable[[Snapshot], T],
 ) -> Waiting[T]:
-    """Wait on a thread of its own, as `wait_for` does here.
-
-    Parameters
-    ----------
-    connection, pods, goal, timeout_s
-        As for `wait_for`.
-    answer : callable
-        Makes what is answered of the last snapshot.
-    """
+    """Wait as `wait_for`, on a background thread; `answer` makes the result of the last snapshot."""
     _check_arguments(connection, goal, timeout_s)
     watch = _start_watch(connection, pods)
 
@@ -186,14 +148,14 @@ def _wait_for_goal(
 ) -> Snapshot:
     clock = connection.clock
     deadline = clock.monotonic() + timeout_s
-    snapshot, awaited_look = watch.latest, 0
+    snapshot, min_poll = watch.latest, 0
     try:
         while True:
             news = watch.next(max(deadline - clock.monotonic(), 0.0))
             if news is None and watch.has_ended:
-                raise _make_error(connection, WaitInterrupted, "stopped waiting", snapshot)
+                raise _make_error(connection, WaitInterrupted, "Stopped waiting", snapshot)
             if news is not None:
-                snapshot, look = news
+                snapshot, poll = news
                 if on_look:
                     on_look(snapshot)
                 else:
@@ -201,13 +163,13 @@ def _wait_for_goal(
                 if all(_is_done(pod, goal) for pod in snapshot.pods):
                     break
             if news is None or clock.monotonic() >= deadline:
-                what = f"not {goal} within {timeout_s:g} s{_describe_unknown_words(snapshot)}"
+                what = f"Not {goal} within {timeout_s:g} s{_describe_unknown_words(snapshot)}"
                 raise _make_error(connection, WaitTimedOut, what, snapshot)
-            # A look that began before the clock was moved says nothing of what came after.
-            if look >= awaited_look and clock.pass_by(connection.interval_s()):
-                awaited_look = connection.poller.look_soon()
+            # A poll that began before the clock was advanced does not show what came after.
+            if poll >= min_poll and clock.pass_by(connection.interval_s()):
+                min_poll = connection.poller.look_soon()
     except KeyboardInterrupt:
-        raise _make_error(connection, WaitInterrupted, "stopped waiting", snapshot) from None
+        raise _make_error(connection, WaitInterrupted, "Stopped waiting", snapshot) from None
     failed = [pod for pod in snapshot.pods if not _has_reached(pod, goal)]
     if failed:
         raise PodFailed("; ".join(_describe_failure(pod) for pod in failed))
@@ -232,27 +194,28 @@ def _describe_failure(pod: PodDetails) -> str:
     reason = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
     what = sanitize(pod.failure or f"installation {pod.installation_status}")
     return (
-        f"{sanitize(pod.name)}: {what}{reason}. It may go on being billed; '%pods rm {pod.cli_name}' ends it"
+        f"{sanitize(pod.name)}: {what}{reason}. It may still be billed. Terminate it with "
+        f"'%pods rm {pod.cli_name}'"
     )
 
 
 def _describe_unknown_words(snapshot: Snapshot) -> str:
-    """Words of the service that are not known here, of which no one can tell whether they mean ready."""
-    said = [
+    """Describe unknown states, which might mean ready."""
+    words = [
         f"{sanitize(pod.name)} says '{sanitize(word)}'"
         for pod in snapshot.pods[:_MAX_NAMES]
         for word in pod.unknown_words
     ]
-    return f" ({', '.join(said)}, which is not a known state)" if said else ""
+    return f" ({', '.join(words)}, which is not a known state)" if words else ""
 
 
 def _make_error(connection: Connection, error: type[PodsError], what: str, snapshot: Snapshot) -> PodsError:
-    """Return the error that says how things stand. A pod may be in the middle of being terminated."""
+    """Build the error with the state of the pods; some may be about to be terminated."""
     ending = connection.agreements.list_ending(pod.id for pod in snapshot.pods)
     others = replace(snapshot, pods=tuple(pod for pod in snapshot.pods if pod.id not in ending))
-    said = "; ".join([what, *ending.values()])
+    message = "; ".join([what, *ending.values()])
     error = BudgetExceeded if ending and error is WaitTimedOut else error
-    return error(_describe_billing(said, others) if others.pods else said)
+    return error(_describe_billing(message, others) if others.pods else message)
 
 
 def _warn_of_prices(snapshot: Snapshot) -> None:
@@ -262,23 +225,25 @@ def _warn_of_prices(snapshot: Snapshot) -> None:
 
 
 def _describe_billing(what: str, snapshot: Snapshot) -> str:
-    """What goes on being billed although nobody waits for it any more."""
-    going = [pod for pod in snapshot.pods if pod.status != PodStatus.TERMINATED]
-    stopped = [pod for pod in going if pod.status == PodStatus.STOPPED]
-    running = [pod for pod in going if pod.status != PodStatus.STOPPED]
-    # What comes up costs its price before long; what is stopped does not.
+    """Add which pods are still billed after the waiting has ended, and how to end that."""
+    live = [pod for pod in snapshot.pods if pod.status != PodStatus.TERMINATED]
+    stopped = [pod for pod in live if pod.status == PodStatus.STOPPED]
+    running = [pod for pod in live if pod.status != PodStatus.STOPPED]
+    # A starting pod will soon cost its running price; a stopped one does not.
     price_usd_hr = sum(pod.price_hr or 0.0 for pod in running) + burn_usd_hr(stopped)
     rate = f" ({format_usd_hr(price_usd_hr)})" if price_usd_hr else ""
-    verb = "goes on and is" if len(going) == 1 else "go on and are"
-    ends = f"'%pods rm {going[0].cli_name}' ends it" if len(going) == 1 else "'%pods rm NAME' ends a pod"
-    blind = (
-        f". The service could not be asked at last: {sanitize(snapshot.trouble)}" if snapshot.trouble else ""
+    verb = "is" if len(live) == 1 else "are"
+    ends = (
+        f"Terminate it with '%pods rm {live[0].cli_name}'"
+        if len(live) == 1
+        else "Terminate a pod with '%pods rm NAME'"
     )
+    last_error = f". The last request failed: {sanitize(snapshot.trouble)}" if snapshot.trouble else ""
     start = ""
     if stopped:
         is_or_are = "is" if len(stopped) == 1 else "are"
-        start = f". {_join_names(stopped)} {is_or_are} STOPPED, and can be started in the dashboard"
-    return f"{what}; {_join_names(going)} {verb} billed{rate}. {ends}{start}{blind}"
+        start = f". {_join_names(stopped)} {is_or_are} STOPPED. Start stopped pods in the dashboard"
+    return f"{what}. {_join_names(live)} {verb} still billed{rate}. {ends}{start}{last_error}"
 
 
 def _join_names(pods: Sequence[PodDetails]) -> str:

@@ -327,7 +327,7 @@ def test_what_is_old_is_looked_up_behind(
     connection = in_use()
     assert connection is not None
     shell.run("%unload_ext primepods_magic")
-    assert not [thread for thread in threading.enumerate() if thread.name == "primepods-behind"]
+    assert not [thread for thread in threading.enumerate() if thread.name == "primepods-background"]
 
 
 def test_a_service_that_is_gone_disturbs_nobody(

@@ -198,9 +198,9 @@ def test_commands_work_without_a_home(
     lose_home(monkeypatch)
     for line in COMMANDS:
         shell.run(line)
-    with refuses(InvalidRequest, "the home folder is unknown, so there is no place for Host blocks"):
+    with refuses(InvalidRequest, "The home folder is unknown, so Host blocks cannot be written"):
         shell.run("%pods ssh train --config")
-    with refuses(InvalidRequest, "the home folder is unknown: name the file"):
+    with refuses(InvalidRequest, "The home folder is unknown. Name the file"):
         shell.run("%pods keys add")
     if lose_home is without_home:
         for line in (
@@ -212,7 +212,7 @@ def test_commands_work_without_a_home(
             with refuses(InvalidRequest, "cannot be used: the home folder is unknown. Use a full path"):
                 shell.run(line)
     (doctor,) = [row for row in shell.run("%pods doctor").itertuples() if row.check == "launch notes"]
-    assert (doctor.result, doctor.what_to_do) == ("warning", "set HOME to a folder of yours")
+    assert (doctor.result, doctor.what_to_do) == ("warning", "set HOME to your own folder")
     assert os.listdir(tmp_path) == []
 
 
@@ -224,7 +224,7 @@ def test_a_sandbox_names_a_file_that_is_not_its_own(damage: str, bare_shell: Any
     if damage == "empty":
         bare_shell.run("%pods connect --sandbox")
     else:
-        with refuses(NotConfigured, f"the sandbox cannot be started here: {path} .*: .*(choose|name|make)"):
+        with refuses(NotConfigured, f"Cannot start the sandbox here: {path} .*: .*(choose|name|make)"):
             bare_shell.run("%pods connect --sandbox")
         assert os.path.lexists(path)
     bare_shell.run("%unload_ext primepods_magic")

@@ -197,7 +197,7 @@ def test_ctrl_c_stops_the_reading_and_the_next_cell_reads_it_all(shell: Any, ask
     assert "df" not in shell.user_ns
     asked.before = lambda: None
     eventually(
-        lambda: not [thread for thread in threading.enumerate() if thread.name == "primepods-behind"],
+        lambda: not [thread for thread in threading.enumerate() if thread.name == "primepods-background"],
         "no thread is left",
     )
     assert len(shell.run("%pods history")) == 180

@@ -442,14 +442,14 @@ def test_an_ordinary_value_spoils_no_message_and_no_price(
     cell = "%%pod_create\ngpu: L4_24GB\nenv: {A: '${MODE}'}\nmax_price: ${MOST}"
     line = "%pod_create --gpu L4_24GB --env A=$mode --max-price 0.01"
     for create in (cell, line):
-        with pytest.raises(OutOfStock, match=r"(?s)nothing was created.*over \$0\.01/h") as caught:
+        with pytest.raises(OutOfStock, match=r"(?s)Nothing was created.*over \$0\.01/h") as caught:
             shell.run(create)
         assert "$mode" not in str(caught.value)
 
 
 def test_an_innocent_value_is_shown(shell: Any) -> None:
     shell.user_ns["n"] = "my pod"
-    with pytest.raises(NotFound, match="there is no pod 'my pod'"):
+    with pytest.raises(NotFound, match="There is no pod 'my pod'"):
         shell.run("%pods rm {n}")
 
 

@@ -217,7 +217,7 @@ def test_every_command_explains_itself(shell: Any, command: str) -> None:
         ("%%pod_create\ngpuu: A", errors.InvalidRequest, "did you mean 'gpu'?"),
         ("%%pod_create\ngpu: A\ncount: two", errors.InvalidRequest, "'count'"),
         ("%%pod_create\nname: a", errors.InvalidRequest, "'gpu' is required"),
-        ("%%pod_create\nname: &a\n  gpu: *a", errors.InvalidRequest, "anchors (&name) are not used here"),
+        ("%%pod_create\nname: &a\n  gpu: *a", errors.InvalidRequest, "anchors (&name) are not supported"),
         ("%%pod_create\ngpu: A\nsecurity: secure", errors.InvalidRequest, "did you mean 'secure_cloud'?"),
         ("%%pod_create\ngpu: A\n  x: y", errors.InvalidRequest, "line 3, column 4"),
         ('%%pod_create\n{"pod": }', errors.InvalidRequest, "line 2, column 9"),
@@ -397,7 +397,7 @@ def test_a_team_is_listed_by_its_name(shell: Any) -> None:
     shell.run("%pod_create --gpu L4_24GB --name ours --team team_id")
     shell.run("%pod_create --gpu L4_24GB --name own")
     assert list(shell.run("%pods ls --team 'analytical engines'")["name"]) == ["ours"]
-    with pytest.raises(errors.NotFound, match="you are in no team"):
+    with pytest.raises(errors.NotFound, match="You are not in a team"):
         shell.run("%pods ls --team nobodys")
 
 

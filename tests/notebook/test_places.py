@@ -133,5 +133,5 @@ def test_ctrl_c_in_a_terminal_ends_the_waiting_and_not_the_pod(
         session.until("train")
         session.until("100 %|ready|ACTIVE")
         session.interrupt()
-        assert "train goes on and is billed" in session.until_prompt()
+        assert "train is still billed" in session.until_prompt()
     assert running_sandbox.api.get("/api/v1/pods").json()["total_count"] == 1

@@ -13,7 +13,7 @@ from primepods_magic.api.account import Disk
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
-from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr, disk_burn_usd_hr, has_ended
+from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr, has_ended
 from primepods_magic.pods.watching.estimates import Estimator
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=timezone.utc)
@@ -71,7 +71,7 @@ def test_a_pod_costs_while_it_lives(changed: dict[str, Any], rate: float, spent:
 )
 def test_a_disk_costs_while_it_lives(said: dict[str, Any], rate: float) -> None:
     disk = Disk.model_validate({"id": "d", "priceHr": 1.0, "createdAt": "2026-11-01T00:00:00Z", **said})
-    assert disk_burn_usd_hr([disk], NOON) == rate
+    assert burn_usd_hr([disk], NOON) == rate
 
 
 def test_a_ceiling_counts_a_pod_that_is_not_gone_whatever_its_end() -> None:

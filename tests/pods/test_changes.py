@@ -295,7 +295,7 @@ def test_what_the_questions_of_one_watch_raise_ends_that_watch_and_no_other(
     service.put("a", status="ACTIVE")
     clock.let_pass(10)
     assert told[-1].is_last
-    assert told[-1].trouble == "not watching any more: ValueError"
+    assert told[-1].trouble == "stopped watching: ValueError"
     assert isinstance(asking.error, ValueError)
     assert heard(good) == ["a is ACTIVE"]
     assert not good[-1].is_last

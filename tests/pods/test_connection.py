@@ -173,7 +173,7 @@ def test_a_key_that_goes_away_stops_a_pipeline_and_gives_a_person_the_sandbox(
     monkeypatch.setenv("PRIME_API_KEY", KEY)
     assert current().label == "live"
     monkeypatch.delenv("PRIME_API_KEY")
-    with pytest.raises(NotConfigured, match="there is no API key"):
+    with pytest.raises(NotConfigured, match="There is no API key"):
         current()
     tried = current(sandbox_without_key=True)
     assert tried.label == "sandbox"

@@ -98,7 +98,7 @@ def test_a_good_set_up_is_good(sandbox: SandboxControl, configure: Callable[[str
     assert [finding for finding in findings if finding.result != "ok"] == []
     checks = "packages key url team context proxy certificates service permission launch_notes".split()
     assert {check.replace("_", " ") for check in checks} <= {finding.check for finding in findings}
-    assert only(findings, "key accepted").detail == "it is Ada Lovelace's"
+    assert only(findings, "key accepted").detail == "it belongs to Ada Lovelace"
     assert only(findings, "ssh keys").detail == "1 on the account"
     assert only(findings, "service").detail.endswith(" ms")
 
@@ -149,7 +149,7 @@ def test_a_key_that_may_not_say_whose_it_is_may_still_be_good(
         configure(url, SECRET)
         findings = diagnose()
     assert only(findings, "key accepted").result == "warning"
-    assert "does not say" in only(findings, "permission").detail
+    assert "does not state" in only(findings, "permission").detail
     assert "cannot be listed" in only(findings, "ssh keys").detail
 
 
@@ -167,7 +167,7 @@ def test_a_scope_that_is_not_told_is_no_problem(configure: Callable[[str, str], 
 def test_an_account_without_an_ssh_key_is_warned(configure: Callable[[str, str], None]) -> None:
     with service({WHOAMI: (200, {"data": ME}), KEYS: (200, NO_KEYS)}) as url:
         configure(url, SECRET)
-        assert "nobody can log in" in only(diagnose(), "ssh keys").detail
+        assert "no one can log in" in only(diagnose(), "ssh keys").detail
 
 
 @pytest.mark.parametrize(
@@ -288,7 +288,7 @@ def test_a_key_and_a_url_from_different_places_are_told(
     monkeypatch.setenv("PRIME_API_BASE_URL", sandbox.url)
     finding = only(diagnose(), "key")
     assert finding.result == "warning"
-    assert "goes to the URL from PRIME_API_BASE_URL" in finding.detail
+    assert "is sent to the URL from PRIME_API_BASE_URL" in finding.detail
 
 
 @pytest.mark.parametrize(

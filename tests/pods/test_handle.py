@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from primepods_magic import launch
-from primepods_magic.api.errors import UnexpectedAnswer, WaitTimedOut
+from primepods_magic.api.errors import InvalidRequest, UnexpectedAnswer, WaitTimedOut
 from primepods_magic.api.models import PodDetails
 from primepods_magic.notebook.display.pod import card_text
 from primepods_magic.pods.connection.connection import Connection
@@ -101,7 +101,7 @@ def test_other_tasks_go_on_while_a_pod_is_awaited(connection: Connection) -> Non
 
 def test_awaiting_ends_with_its_time_and_with_a_cancel(connection: Connection, no_leaks: None) -> None:
     pod = launch(gpu="L4_24GB", name="train")
-    with pytest.raises(WaitTimedOut, match="train goes on"):
+    with pytest.raises(WaitTimedOut, match="train is still billed"):
         asyncio.run(pod.wait_async(timeout_s=1))
 
     async def cut_off() -> None:
@@ -130,3 +130,11 @@ def test_looking_again_keeps_the_id_that_the_service_leaves_out() -> None:
         pod = Pod(connection, service.put("a"))
         service.answer = lambda _: as_json({"name": "a", "status": "ACTIVE"})
         assert (pod.refresh().id, pod.status) == ("a", "ACTIVE")
+
+
+@pytest.mark.parametrize("details", [None, {"id": "a1"}, "a1"])
+def test_update_rejects_what_is_not_details(connection: Connection, details: object) -> None:
+    pod = Pod(connection, PodDetails(id="a1", name="train"))
+    with pytest.raises(InvalidRequest, match=r"'details' must be PodDetails, not a .*Nothing was changed"):
+        pod.update(details)  # type: ignore[arg-type]
+    assert (pod.id, pod.name) == ("a1", "train")

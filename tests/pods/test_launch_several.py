@@ -116,7 +116,7 @@ def test_what_was_created_is_named_if_no_more_threads_can_be_started(
     start = threading.Thread.start
 
     def start_some(thread: threading.Thread) -> None:
-        begun.extend([thread] if thread.name == "primepods-behind" else [])
+        begun.extend([thread] if thread.name == "primepods-background" else [])
         # The first three plan.
         if thread in begun[5:]:
             raise RuntimeError("can't start new thread")
@@ -129,7 +129,7 @@ def test_what_was_created_is_named_if_no_more_threads_can_be_started(
     first, a, b, c = str(caught.value).splitlines()
     assert first.startswith("2 of 3 pods are there, and are billed $1.38/h together")
     assert [pod.id in line for pod, line in zip(caught.value.pods, (a, b), strict=True)] == [True, True]
-    assert c == "  c: PodsError: No thread can be started here (can't start new thread). Nothing was sent"
+    assert c == "  c: PodsError: Cannot start a thread here (can't start new thread). Nothing was sent"
 
 
 def interrupt_start(
@@ -141,7 +141,7 @@ def interrupt_start(
 
     def start_all(thread: threading.Thread) -> None:
         start(thread)
-        begun.extend([thread] if thread.name == "primepods-behind" else [])
+        begun.extend([thread] if thread.name == "primepods-background" else [])
         if thread in begun[number - 1 :]:
             assert is_time()
             raise KeyboardInterrupt

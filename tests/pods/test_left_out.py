@@ -145,7 +145,7 @@ def test_a_pod_that_the_list_leaves_out_is_found_by_its_name_and_its_id(
         assert http.asked == ["GET /pods", f"GET /pods/{pod.id}"]
     if not to_change:
         assert find_pod(there, str(pod.id)[:6]).id == pod.id
-    with pytest.raises(NotFound, match="there is no pod 'trian'; there is 'train'"):
+    with pytest.raises(NotFound, match=r"There is no pod 'trian'\. Did you mean 'train'\?"):
         find_pod(there, "trian", to_change=to_change)
 
 
@@ -160,7 +160,7 @@ def test_a_pod_that_no_list_has_shown_is_removed(
     assert pod.id == pod_id
     assert terminate_pods(new_kernel, [pod])[0].outcome == "terminated"
     assert names(connection) == []
-    with pytest.raises(NotFound, match="you have no live pods"):
+    with pytest.raises(NotFound, match="You have no live pods"):
         find_pods(new_kernel, ["train"], to_change=True)
 
 
@@ -186,7 +186,7 @@ def test_a_pod_that_is_listed_or_has_ended_is_not_asked_for_again(
     find_pod(there, "train")
     assert http.asked == ["GET /pods"]
     terminate_pods(connection, connection.client.list_all_pods())
-    with pytest.raises(NotFound, match="you have no live pods"):
+    with pytest.raises(NotFound, match="You have no live pods"):
         find_pod(there, "train", to_change=True)
 
 

@@ -35,7 +35,7 @@ def test_a_pod_that_fails_ends_the_following(connection: Connection, sandbox: Sa
 
 def test_the_time_is_bounded(connection: Connection) -> None:
     pod = launch(gpu="L4_24GB", name="train")
-    with pytest.raises(WaitTimedOut, match=r"not ready within 2 s; train goes on and is billed"):
+    with pytest.raises(WaitTimedOut, match=r"Not ready within 2 s\. train is still billed"):
         follow_logs(connection, pod.details, lambda _: None, timeout_s=2)
 
 

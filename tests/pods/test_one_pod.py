@@ -222,7 +222,7 @@ def test_sold_out_names_the_nearest_alternatives_with_their_prices(
         launch(gpu="H100_80GB", name="train", connection=through(sold_out))
     said = str(caught.value)
     assert "no capacity for that" in said
-    assert "'train' was not created. The nearest:" in said
+    assert "'train' was not created. The nearest offers:" in said
     assert said.count("/h, $") == 3
     assert caught.value.status_code == status
     assert names(connection) == []

@@ -73,9 +73,9 @@ UNUSABLE = [
     ("HTTPS_PROXY", f"http://ada:{PASSWORD}@[::1", "not a URL"),
     ("ALL_PROXY", f"socks4://ada:{PASSWORD}@proxy.test", "kind of proxy"),
     ("HTTP_PROXY", "http://[fe80::1%eth0]:3128:1", "not a URL"),
-    ("SSL_CERT_FILE", f"/nowhere/{PASSWORD}", "names nothing"),
+    ("SSL_CERT_FILE", f"/nowhere/{PASSWORD}", "the path does not exist"),
     ("SSL_CERT_FILE", "NOT_PEM", "no certificates"),
-    ("SSLKEYLOGFILE", f"/nowhere/{PASSWORD}", "names nothing"),
+    ("SSLKEYLOGFILE", f"/nowhere/{PASSWORD}", "the path does not exist"),
 ]
 
 
@@ -168,7 +168,7 @@ def test_a_proxy_that_is_not_there_is_blamed_if_the_service_answers_without_it(
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         findings = ask_doctor(monkeypatch)
     assert (
-        find(findings, "service").what_to_do == "correct or unset HTTPS_PROXY: without it the service answers"
+        find(findings, "service").what_to_do == "correct or unset HTTPS_PROXY: the service answers without it"
     )
     assert find(findings, "proxy").result == "warning"
     assert "not reached through it" in find(findings, "proxy").detail
@@ -181,7 +181,7 @@ def test_certificates_for_other_programs_are_said_not_to_be_read(
     monkeypatch.setenv(variable, str(certificate))
     finding = find(diagnose(), "certificates")
     assert finding.result == "warning"
-    assert f"{variable} is set, but not read here" in finding.detail
+    assert f"{variable} is set, but not used here" in finding.detail
     assert "SSL_CERT_FILE" in finding.what_to_do
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     assert variable not in find(diagnose(), "certificates").detail
@@ -194,7 +194,7 @@ def test_without_a_key_nothing_is_ok_that_was_not_tried(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     findings = diagnose()
     assert (
-        find(findings, "proxy").detail == "HTTPS_PROXY is [2001:db8::1]:3128; not tried, for there is no key"
+        find(findings, "proxy").detail == "HTTPS_PROXY is [2001:db8::1]:3128; not tried: there is no API key"
     )
     assert find(findings, "proxy").result == find(findings, "certificates").result == "warning"
 

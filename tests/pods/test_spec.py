@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from primepods_magic import launch
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.secrets.secret_text import Secret
 from primepods_magic.pods.spec.parser import find_plaintext_secrets
@@ -78,22 +79,22 @@ def test_yaml_values_are_text_until_their_field_says_otherwise() -> None:
         ("", "has no spec"),
         ("- A", "lines of 'key: value'"),
         ("[]", "lines of 'key: value'"),
-        ("- gpu: A\n- gpu: A", "two of these pods would be called 'a-1-"),
-        ("- gpu: A\n  name: x\n- gpu: B\n  name: x", "two of these pods would be called 'x'"),
-        ("gpu: A\npods: 0", "'pods' is a number from 1 to 100"),
-        ("gpu: A\npods: many", "'pods' is a number from 1 to 100"),
+        ("- gpu: A\n- gpu: A", "Two of these pods would be called 'a-1-"),
+        ("- gpu: A\n  name: x\n- gpu: B\n  name: x", "Two of these pods would be called 'x'"),
+        ("gpu: A\npods: 0", "'pods' must be a number from 1 to 100"),
+        ("gpu: A\npods: many", "'pods' must be a number from 1 to 100"),
         ("gpu: A\npodss: 2", "did you mean 'pods'?"),
-        ('{"pod": ', "the JSON does not parse at line 2, column 9"),
+        ('{"pod": ', "Cannot parse the JSON at line 2, column 9"),
         ('{"pod": {}, "pod": {}}', "'pod' is given twice"),
-        ("{gpu: A}", "the JSON does not parse at line 2, column 2"),
+        ("{gpu: A}", "Cannot parse the JSON at line 2, column 2"),
         ("gpu: ${nowhere}", "${nowhere} is neither a notebook variable nor an environment variable"),
-        ("gpu: !!python/object:os.system x", "does not parse"),
+        ("gpu: !!python/object:os.system x", "Cannot parse"),
         ("gpu: A\ncount: !!int x", "line 3, column 8"),
-        ("gpu: A\nname: !!timestamp x", "does not parse"),
-        ("gpu: A\nname: [*a]", "aliases (*name) are not used here"),
-        ("gpu: A\nname: \x07", "a character at line 3, column 7"),
+        ("gpu: A\nname: !!timestamp x", "Cannot parse"),
+        ("gpu: A\nname: [*a]", "aliases (*name) are not supported"),
+        ("gpu: A\nname: \x07", "The character at line 3, column 7"),
         ("gpu: A\nenv: {A: ${g}}", "quote '${…}' inside braces"),
-        ('gpu: A\nname: "\\ud800"', "half of a character"),
+        ('gpu: A\nname: "\\ud800"', "unpaired surrogate"),
     ],
 )
 def test_a_wrong_spec_is_one_line_that_says_what_and_where(text: str, says: str) -> None:
@@ -175,7 +176,7 @@ def test_several_pods_are_a_list_or_a_number_of_them() -> None:
     unnamed = parse_specs("gpu: A\npods: 2")
     alone = parse_spec("gpu: A").pod_name
     assert [spec.name for spec in unnamed] == [f"{alone}-1", f"{alone}-2"]
-    with pytest.raises(InvalidRequest, match="2 pods are described where one belongs"):
+    with pytest.raises(InvalidRequest, match="Expected one pod, got 2"):
         parse_spec("gpu: A\npods: 2")
 
 
@@ -187,3 +188,11 @@ def test_flags_take_variables_as_a_body_does() -> None:
     assert (pair.key, pair.value.get_secret_value()) == ("TOKEN", "hunter2")
     with pytest.raises(InvalidRequest, match="neither a notebook variable nor"):
         specs_from_mapping({"gpu": "${NOBODY}"}, variable={}.__getitem__)
+
+
+def test_refers_to_launch_many_if_one_launch_asks_for_several_pods() -> None:
+    with pytest.raises(InvalidRequest, match=r"'pods' rents several pods: pass it to launch_many") as caught:
+        spec_from_mapping({"gpu": "L4_24GB", "pods": 2})
+    assert "did you mean" not in str(caught.value)
+    with pytest.raises(InvalidRequest, match="launch_many"):
+        launch(gpu="L4_24GB", pods=2)

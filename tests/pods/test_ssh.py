@@ -53,17 +53,17 @@ def test_a_pod_that_is_not_up_says_what_to_do(connection: Connection) -> None:
     young = launch(gpu="L4_24GB", name="train").details
     with pytest.raises(InvalidRequest, match=r"PROVISIONING.*'%pods wait train'"):
         ssh_commands(young)
-    with pytest.raises(InvalidRequest, match="it is over"):
+    with pytest.raises(InvalidRequest, match="It is gone"):
         write_ssh_config(connection, pod(sshConnection=None, status="TERMINATED"))
 
 
 @pytest.mark.parametrize(
     ("status", "advice"),
     [
-        ("STOPPED", "start it in the dashboard"),
-        ("stopped", "start it in the dashboard"),
-        ("DELETING", "it is over"),
-        ("TERMINATED", "it is over"),
+        ("STOPPED", "Start it in the dashboard"),
+        ("stopped", "Start it in the dashboard"),
+        ("DELETING", "It is gone"),
+        ("TERMINATED", "It is gone"),
         ("PROVISIONING", "'%pods wait train' waits for it"),
         ("PENDING", "'%pods wait train' waits for it"),
     ],
@@ -74,7 +74,7 @@ def test_refuses_the_old_connection_of_a_pod_that_does_not_run(
     idle = pod(status=status, ip="203.0.113.7", primePortMapping=PORTS)
     assert (idle.connections, idle.ssh, idle.jupyter_url) == ((), None, None)
     for refuse in (ssh_commands, lambda idle: write_ssh_config(connection, idle)):
-        with pytest.raises(InvalidRequest, match=rf"(?i)'train' has no connection \({status}\); {advice}"):
+        with pytest.raises(InvalidRequest, match=rf"(?i)'train' has no connection \({status}\)\. {advice}"):
             refuse(idle)
 
 
@@ -86,7 +86,9 @@ def test_shows_the_connection_of_a_pod_that_may_run(status: str) -> None:
 
 
 def test_shows_a_connection_that_cannot_be_read() -> None:
-    with pytest.raises(InvalidRequest, match=r"cannot be read: telnet 203\.0\.113\.7 \ufffd"):
+    with pytest.raises(
+        InvalidRequest, match=r"Cannot parse the connection from the service: telnet 203\.0\.113\.7 \ufffd"
+    ):
         ssh_commands(pod(sshConnection="telnet 203.0.113.7 \x1b"))
 
 
@@ -203,15 +205,15 @@ def test_names_the_private_key_alone(
 @pytest.mark.parametrize(
     ("chosen", "note"),
     [
-        ("~/nothing", "there is no such file"),
-        ("~/nothing.pub", "there is no such file"),
-        ("~", "there is no such file"),
-        ("~/.ssh", "there is no such file"),
-        ("~nobody-of-this-name/id", "not a path"),
-        ('~/quo"te', "cannot read a name"),
-        ("~/new\nline", "cannot read a name"),
-        ("~/${HOME}", "cannot read a name"),
-        ("~/back\\slash", "cannot read a name"),
+        ("~/nothing", "not an existing file"),
+        ("~/nothing.pub", "not an existing file"),
+        ("~", "not an existing file"),
+        ("~/.ssh", "not an existing file"),
+        ("~nobody-of-this-name/id", "not a valid path"),
+        ('~/quo"te', "cannot read a path"),
+        ("~/new\nline", "cannot read a path"),
+        ("~/${HOME}", "cannot read a path"),
+        ("~/back\\slash", "cannot read a path"),
     ],
 )
 def test_says_why_a_chosen_key_is_not_named(
@@ -226,7 +228,7 @@ def test_says_why_a_chosen_key_is_not_named(
     assert "IdentityFile" not in text
     assert "IdentitiesOnly" not in text
     (said,) = written.notes
-    assert said.startswith("the Host blocks name no key: PRIME_SSH_KEY_PATH is '")
+    assert said.startswith("The Host blocks name no key: PRIME_SSH_KEY_PATH is '")
     assert note in said
     assert "\n" not in said
 
@@ -357,7 +359,7 @@ def test_waits_for_ssh_a_few_seconds_only(
     monkeypatch.setattr(ssh_effect, "_TIMEOUT_S", 0.2)
     (home / ".ssh").mkdir()
     (home / ".ssh" / "config").write_text('Match exec "sleep 60; true"\n  User me\n')
-    assert "ssh did not say within" in (write_ssh_config(connection, pod()).obstacle or "")
+    assert "ssh timed out after" in (write_ssh_config(connection, pod()).obstacle or "")
 
 
 def test_says_that_there_is_no_ssh_client(
@@ -368,11 +370,11 @@ def test_says_that_there_is_no_ssh_client(
     (home / ".ssh" / "config").write_text(f"Include {ours}\n")
     monkeypatch.setenv("PATH", str(tmp_path))
     written = write_ssh_config(connection, pod())
-    assert written.obstacle == "there is no ssh client here to say whether ~/.ssh/config includes it"
+    assert written.obstacle == "cannot check whether ~/.ssh/config includes it: there is no ssh client here"
     fake = tmp_path / "ssh"
     fake.write_text("#!/nothing\n")
     fake.chmod(0o700)
-    assert "ssh cannot be asked" in (write_ssh_config(connection, pod()).obstacle or "")
+    assert "ssh does not run" in (write_ssh_config(connection, pod()).obstacle or "")
 
 
 def test_drops_a_pod_that_stopped_and_its_host_key_once_it_is_gone(

@@ -78,7 +78,7 @@ def test_a_pod_that_failed_in_other_words_ends_the_waiting(
     connection: Connection, through: Through, changed: dict[str, Any], says: str
 ) -> None:
     pod = launch(gpu="L4_24GB", name="train").details
-    with pytest.raises(PodFailed, match=rf"{says}.*It may go on being billed"):
+    with pytest.raises(PodFailed, match=rf"{says}.*It may still be billed"):
         wait_for(through(saying(**changed)), [pod], timeout_s=60)
 
 
@@ -91,6 +91,6 @@ def test_a_wait_that_is_over_says_the_word_that_nobody_knows(
     # From its first answer on it has the service's time.
     assert changing.user_id
     with pytest.raises(
-        WaitTimedOut, match=f"train says '{word}', which is not a known state.*goes on and is billed"
+        WaitTimedOut, match=f"train says '{word}', which is not a known state.*is still billed"
     ):
         wait_for(changing, [pod], timeout_s=3)

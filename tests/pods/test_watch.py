@@ -85,7 +85,7 @@ def test_a_status_without_the_installation_is_completed_from_the_list(
 
     pod = launch(gpu="L4_24GB")
     sandbox.advance(6)
-    (seen,) = StatusReader(through(AsOnThePage())).look([pod.details]).pods
+    (seen,) = StatusReader(through(AsOnThePage())).poll([pod.details]).pods
     assert seen.installation_status is InstallationStatus.IN_PROGRESS
 
 
@@ -107,7 +107,7 @@ def test_a_pod_that_is_lost_ends_the_waiting(
 
 def test_a_wait_that_takes_too_long_names_what_goes_on_being_billed(connection: Connection) -> None:
     pod = launch(gpu="L4_24GB", name="train")
-    with pytest.raises(WaitTimedOut, match=r"within 3 s; train goes on and is billed \(\$0\.69/h\)"):
+    with pytest.raises(WaitTimedOut, match=r"within 3 s\. train is still billed \(\$0\.69/h\)"):
         pod.wait(timeout_s=3)
     assert pod.refresh().status in ("PENDING", "ACTIVE")
 
@@ -122,8 +122,8 @@ def test_a_wait_for_a_stopped_pod_names_its_state_and_what_it_costs_in_that(
     assert 0 < stopped_usd_hr < 0.5
     with pytest.raises(WaitTimedOut) as caught:
         pod.wait(timeout_s=3)
-    assert f"train goes on and is billed (${stopped_usd_hr:.2f}/h)" in str(caught.value)
-    assert "train is STOPPED, and can be started in the dashboard" in str(caught.value)
+    assert f"train is still billed (${stopped_usd_hr:.2f}/h)" in str(caught.value)
+    assert "train is STOPPED. Start stopped pods in the dashboard" in str(caught.value)
     assert connection.memory.list_running() == []
 
 
@@ -148,7 +148,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_pod(connection: Connection) -> None
     def interrupt(snapshot: Snapshot) -> None:
         raise KeyboardInterrupt
 
-    with pytest.raises(WaitInterrupted, match="train goes on"):
+    with pytest.raises(WaitInterrupted, match="train is still billed"):
         wait_for(connection, [pod.details], on_look=interrupt)
     assert pod.refresh().name == "train"
 
@@ -257,7 +257,7 @@ def test_a_pod_is_found_by_name_id_and_beginning_of_id_but_removed_only_by_the_f
 
 def test_an_unknown_pod_is_answered_with_the_nearest_names(connection: Connection) -> None:
     launch(gpu="L4_24GB", name="train")
-    with pytest.raises(NotFound, match="there is no pod 'trian'; there is 'train'"):
+    with pytest.raises(NotFound, match=r"There is no pod 'trian'\. Did you mean 'train'\?"):
         find_pod(connection, "trian")
 
 
@@ -291,7 +291,7 @@ def test_whoever_watches_is_told_when_the_connection_closes(connection: Connecti
     seen: list[Snapshot] = []
     connection.poller.watch([launch(gpu="L4_24GB").details], seen.append)
     disconnect()
-    assert seen[-1].trouble == "not watching any more: the connection was closed"
+    assert seen[-1].trouble == "stopped watching: the connection was closed"
 
 
 def test_a_refusal_ends_the_watching_and_is_told_and_later_watches_work(
@@ -307,7 +307,7 @@ def test_a_refusal_ends_the_watching_and_is_told_and_later_watches_work(
     spoilt = through(Changing(change))
     seen: list[Snapshot] = []
     spoilt.poller.watch([pod], seen.append)
-    eventually(lambda: seen and "not watching any more" in str(seen[-1].trouble), "the refusal is told")
+    eventually(lambda: seen and "stopped watching" in str(seen[-1].trouble), "the refusal is told")
     assert seen[-1].is_last
     refuse.clear()
     again: list[Snapshot] = []

@@ -269,7 +269,7 @@ def test_closing_during_a_request_tells_that_and_nothing_that_comes_afterwards(
     closing.join(10)
     assert not watchers()
     assert [snapshot.is_last for snapshot in seen].count(True) == 1
-    assert seen[-1].trouble == "not watching any more: the connection was closed"
+    assert seen[-1].trouble == "stopped watching: the connection was closed"
     with pytest.raises(ConnectionClosed):
         list(waiting)
     with pytest.raises(ConnectionClosed):
@@ -770,8 +770,8 @@ def test_a_wait_that_takes_too_long_while_the_service_is_away_says_both() -> Non
             wait_for(connection, pods, timeout_s=120)
         nobody_looks()
     assert str(caught.value).startswith(
-        "not ready within 120 s; train, eval go on and are billed ($1.75/h). '%pods rm NAME' ends a pod. The "
-        "service could not be asked at last: Cannot reach https://api.example.test"
+        "Not ready within 120 s. train, eval are still billed ($1.75/h). "
+        "Terminate a pod with '%pods rm NAME'. The last request failed: cannot reach https://api.example.test"
     )
     assert 120 <= clock.monotonic() < 160
 
@@ -842,7 +842,7 @@ while any(thread.name == "primepods-watch" for thread in threading.enumerate()):
     time.sleep(0.01)
 """
     told = run_python(script, running_sandbox.url)
-    assert told == "stopped waiting; train goes on and is billed ($0.69/h). '%pods rm train' ends it\n"
+    assert told == "Stopped waiting. train is still billed ($0.69/h). Terminate it with '%pods rm train'\n"
 
 
 def test_a_wait_that_is_awaited_and_cancelled_leaves_no_watch_behind(
@@ -868,7 +868,7 @@ def test_a_wait_behind_that_is_called_off_says_what_goes_on(connection: Connecti
     waiting = begin_waiting(connection, service.details, answer=lambda snapshot: snapshot)
     eventually(lambda: service.asked, "it looks", every=0.001)
     waiting.cancel()
-    with pytest.raises(WaitInterrupted, match="stopped waiting; a, b go on and are billed"):
+    with pytest.raises(WaitInterrupted, match=r"Stopped waiting\. a, b are still billed"):
         waiting.result()
     nobody_looks()
 

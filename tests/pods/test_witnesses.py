@@ -255,7 +255,7 @@ def test_a_pod_that_the_status_leaves_out_is_shown_as_the_list_has_it(
     (entry,) = pod_status(connection, ["a"])
     assert (entry.key, entry.status, entry.ssh_connection) == ("a", "ACTIVE", SSH)
     service.take("a")
-    with pytest.raises(NotFound, match="the service knows no pod a"):
+    with pytest.raises(NotFound, match="The service does not know the pod a"):
         pod_status(connection, ["a"])
 
 

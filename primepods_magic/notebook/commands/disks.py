@@ -27,11 +27,11 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.frames import disks_frame
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display
-    from primepods_magic.pods.support.rates import disk_burn_usd_hr
+    from primepods_magic.pods.support.rates import burn_usd_hr
 
     connection = magics.connection
     disks = connection.client.list_disks()
-    burn = f"{format_usd_hr(disk_burn_usd_hr(disks, connection.now()))}, attached or not"
+    burn = f"{format_usd_hr(burn_usd_hr(disks, connection.now()))}, attached or not"
     return mark_for_display(
         disks_frame(disks), kind="disks", caption=caption(connection, len(disks), len(disks), "disk", burn)
     )

@@ -23,20 +23,12 @@ __all__ = ["Billed", "add_up", "collect_billings", "cost_so_far_usd", "latest_bi
 
 _PAGE_ROWS = 100
 _MAX_ROWS = 1000
-"""The most billings of one wallet that are read for an overview: twenty requests."""
+"""Maximum number of billings of one wallet read for an overview: twenty requests."""
 
 
 @dataclass(frozen=True)
 class Billed:
-    """The billings of one pod or disk, added up.
-
-    Parameters
-    ----------
-    usd : float
-        Their sum.
-    until : datetime, optional
-        When it was billed last; ``None`` if no billing says so.
-    """
+    """The billings of one pod or disk, added up, and when it was last billed, if stated."""
 
     usd: float
     until: datetime | None = None
@@ -45,16 +37,8 @@ class Billed:
 def add_up(
     billings: Iterable[tuple[str | None, float | None, datetime | None]],
 ) -> dict[str, Billed]:
-    """Add up billings by what they are for.
+    """Add up billings by pod or disk id; a billing of 0 means that nothing was billed yet.
 
-    Parameters
-    ----------
-    billings : iterable of tuple
-        The id of a pod or disk, USD, and when it was billed last. A billing of 0 says that nothing was billed
-        yet, and counts as none.
-
-    Examples
-    --------
     >>> add_up([("p1", 2.0, None), ("p1", 40.0, None), ("p2", 0.0, None)])
     {'p1': Billed(usd=42.0, until=None)}
     """
@@ -68,20 +52,10 @@ def add_up(
 
 
 def cost_so_far_usd(thing: PodDetails | Disk, billed: Billed | None, now: datetime) -> float:
-    """Return what a pod or disk has cost so far: what was billed, and what must have accrued since, in USD.
+    """Return a thing's cost so far in USD: what was billed, plus what has accrued since.
 
-    Parameters
-    ----------
-    thing : PodDetails or Disk
-        The pod or disk.
-    billed : Billed, optional
-        What was billed for it. If it does not say until when, the cost is this or what must have accrued
-        since the beginning, whichever is more.
-    now : datetime
-        Up to when.
+    If the billing has no date, return the larger of what was billed and what has accrued in total.
 
-    Examples
-    --------
     >>> from datetime import timedelta, timezone
     >>> noon = datetime(2026, 9, 14, 12, tzinfo=timezone.utc)
     >>> pod = PodDetails(status="ACTIVE", price_hr=2.0, created_at=noon - timedelta(hours=20))
@@ -96,24 +70,17 @@ def cost_so_far_usd(thing: PodDetails | Disk, billed: Billed | None, now: dateti
 
 
 def latest_billings(connection: Connection, team_id: str | None) -> Wallet | None:
-    """A wallet, mine or a team's, with what it was billed last, or ``None`` where the key may not see it."""
+    """Return a wallet with its latest billings, or None if the key may not see it."""
     return none_if_forbidden(lambda: connection.client.wallet(team_id=team_id, limit=_PAGE_ROWS))
 
 
 def collect_billings(
     connection: Connection, wallets: Mapping[str | None, Wallet | None], things: Iterable[PodDetails | Disk]
 ) -> list[Billing]:
-    """Return the billings of what lives, complete for each pod and disk, or none of it.
+    """Return the billings of live things, complete for each of them or none of it.
 
-    Parameters
-    ----------
-    connection : Connection
-        Whose.
-    wallets : mapping of str or None to Wallet or None
-        By team, and mine under ``None``: as `latest_billings` returns them. More is read of a wallet that may
-        have more billings of what it pays for.
-    things : iterable of PodDetails or Disk
-        What lives. Whatever has more billings than can be read keeps none, so that it is estimated.
+    `wallets` are by team, mine under None, as `latest_billings` returns them. More is read of a wallet that
+    may have more billings. A thing with more billings than can be read gets none, so that it is estimated.
     """
     paid: dict[str | None, list[PodDetails | Disk]] = {}
     for thing in things:
@@ -124,8 +91,8 @@ def collect_billings(
         if wallet is not None
     ]
     rows = [row for done in run_concurrently(connection, works) for row in done.result()]
-    # A wallet may tell what another one tells, too.
-    return list({row.id or f"#{place}": row for place, row in enumerate(rows)}.values())
+    # Two wallets may list the same billing.
+    return list({row.id or f"#{index}": row for index, row in enumerate(rows)}.values())
 
 
 def _read_needed(
@@ -139,7 +106,7 @@ def _read_needed(
         try:
             rows = read_wallet(connection, team_id=team_id, limit=_MAX_ROWS).recent_billings
         except PodsError:
-            # A list that moves with every bill cannot always be read; its prices tell about the same.
+            # A list that changes with every billing cannot always be read; fall back to an estimate by price.
             pass
         else:
             uncovered = _find_uncovered(rows, things) if len(rows) >= _MAX_ROWS else set()
@@ -147,9 +114,9 @@ def _read_needed(
 
 
 def _find_uncovered(rows: list[Billing], things: list[PodDetails | Disk]) -> set[str | None]:
-    """Return the ids of things that billings further down the list may be for."""
+    """Return the ids of things that may have billings further down the list."""
     ids = Counter(row.resource_id for row in rows if row.resource_id)
-    # As published there is one row for each pod or disk, which grows.
+    # As documented, each pod or disk has one row, which grows.
     has_one_row_each = max(ids.values(), default=1) == 1
     moments = [moment for row in rows if (moment := row.last_billed_at or row.updated_at or row.created_at)]
     is_newest_first = len(moments) == len(rows) and all(map(ge, moments, moments[1:]))

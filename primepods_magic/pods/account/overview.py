@@ -1,4 +1,4 @@
-"""At a glance: what lives, what it costs an hour, what was spent, and how long the balance lasts."""
+"""Overview of live pods and disks, their hourly cost, spending, and how long the balance lasts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.background import run_concurrently
-from primepods_magic.pods.support.rates import burn_usd_hr, disk_burn_usd_hr, end_of, has_ended
+from primepods_magic.pods.support.rates import burn_usd_hr, end_of, has_ended
 from primepods_magic.pods.unlisted import read_shown
 
 from .billings import Billed, add_up, collect_billings, cost_so_far_usd, latest_billings
@@ -28,24 +28,12 @@ _HOUR = timedelta(hours=1)
 
 @dataclass(frozen=True)
 class WalletState:
-    """One wallet, mine or a team's, and what it pays for.
+    """One wallet, mine or a team's, and what it pays for; amounts in USD.
 
-    Parameters
-    ----------
-    name : str
-        ``mine``, or the team's name, or its id where the name is not known.
-    team_id : str, optional
-        Which team's it is.
-    pods, pods_mine, disks : int
-        What lives and is billed to it; how many of the pods I launched. Disks are ``None``, and in no sum,
-        where the key may not list them.
-    burn_usd_hr, burn_mine_usd_hr : float
-        What that costs an hour, in the states the pods are in: an estimate in USD.
-    today_usd, month_usd : float, optional
-        Spent since midnight and since the first of the month (UTC): the service's totals for what has ended,
-        spread evenly over its life; for what lives, what was billed so far and an estimate of the rest.
-    balance_usd : float, optional
-        What there is to spend.
+    `disks` is None, and in no sum, if the key may not list disks. `burn_usd_hr` is the estimated hourly cost
+    of what is live, `burn_mine_usd_hr` of my pods. `today_usd` and `month_usd` are spent since midnight and
+    the first of the month (UTC): the service's totals of ended things, spread evenly over their lives; for
+    live things, what was billed and an estimate of the rest.
     """
 
     name: str
@@ -61,7 +49,7 @@ class WalletState:
 
     @property
     def hours_left(self) -> float | None:
-        """How long the balance lasts at this rate; ``None`` where it is not known, or nothing is spent."""
+        """Hours that the balance lasts at this rate; None if unknown or nothing is spent."""
         if self.balance_usd is None or not self.burn_usd_hr:
             return None
         return max(0.0, self.balance_usd) / self.burn_usd_hr
@@ -69,18 +57,9 @@ class WalletState:
 
 @dataclass(frozen=True)
 class Overview:
-    """Who I am, and my wallets: my own first, then my teams'.
+    """My name, if the key may read it, and the wallets: my own first, then my teams'.
 
-    Parameters
-    ----------
-    person : str, optional
-        My name, where the key may say it.
-    wallets : tuple of WalletState
-        My own, and each team's.
-    as_of : datetime
-        When, by the service's clock (UTC).
-    may_list_teams : bool
-        Whether the key may ask for my teams; else only teams that live pods and disks of mine name are here.
+    Without `may_list_teams`, only teams that live pods and disks of mine name are included.
     """
 
     person: str | None
@@ -91,7 +70,7 @@ class Overview:
 
 @dataclass(frozen=True)
 class _AccountAnswers:
-    """The answers that an overview is made of; ``None`` where the key may not ask."""
+    """Responses that an overview is computed from; None if the key may not ask."""
 
     pods: list[PodDetails]
     disks: list[Disk] | None
@@ -101,28 +80,17 @@ class _AccountAnswers:
 
 
 def overview(connection: Connection) -> Overview:
-    """Look at everything at once.
+    """Fetch everything for an overview concurrently.
 
-    What the key may not ask for, such as wallets, is missing from the answer and no error.
+    What the key may not ask for, such as wallets, is left out. Raises PodsError if pods or history cannot be
+    listed.
 
-    Parameters
-    ----------
-    connection : Connection
-        Whose.
-
-    Raises
-    ------
-    PodsError
-        The pods or the history cannot be listed.
-
-    Examples
-    --------
     >>> overview(connect(sandbox=True)).wallets[0].balance_usd               # doctest: +SKIP
     1000.0
     """
     client, now = connection.client, connection.now()
     month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    questions: list[Callable[[], Any]] = [
+    requests: list[Callable[[], Any]] = [
         partial(read_shown, connection),
         lambda: none_if_forbidden(client.list_disks),
         lambda: _read_ended_since(connection, month),
@@ -130,8 +98,8 @@ def overview(connection: Connection) -> Overview:
         lambda: latest_billings(connection, None),
         lambda: none_if_forbidden(client.list_teams),
     ]
-    asked = run_concurrently(connection, questions)
-    pods, disks, history, me, own_wallet, teams = (answer.result() for answer in asked)
+    responses = run_concurrently(connection, requests)
+    pods, disks, history, me, own_wallet, teams = (answer.result() for answer in responses)
     things = [*pods, *(disks or ())]
     payers = list_payers(connection, teams, things)
     of_teams = run_concurrently(
@@ -147,15 +115,15 @@ def overview(connection: Connection) -> Overview:
 
 
 def _read_ended_since(connection: Connection, since: datetime) -> list[HistoryRow]:
-    """What has ended since a time, the newest first."""
+    """Return history rows ended since a time, the newest first."""
 
     def reaches_back(rows: list[HistoryRow]) -> bool:
         ends = [row.terminated_at for row in rows if row.terminated_at is not None]
-        # A service that ignores the order may list more rows of this month after old ones.
+        # A service that ignores the sort order may list rows of this month after older ones.
         return bool(ends) and ends[-1] < since and all(map(ge, ends, ends[1:]))
 
     rows, _ = connection.client.all_history(until=reaches_back)
-    return list({row.id or str(place): row for place, row in enumerate(rows)}.values())
+    return list({row.id or str(index): row for index, row in enumerate(rows)}.values())
 
 
 def _build_wallet_state(
@@ -166,10 +134,10 @@ def _build_wallet_state(
     def is_paid(thing: PodDetails | Disk | HistoryRow) -> bool:
         if team_id is not None:
             return thing.team_id == team_id
-        # A pod of nobody's team that is not mine is paid from a wallet that is not mine either.
+        # A pod without a team that is not mine is paid from someone else's wallet.
         return thing.team_id is None and (isinstance(thing, Disk) or connection.may_be_mine(thing))
 
-    # What has ended, and is not in the history yet, has cost something all the same.
+    # Things that have ended but are not in the history yet have cost something, too.
     spent = [pod for pod in seen.pods if is_paid(pod) and pod.status != PodStatus.TERMINATED]
     spent_disks = [disk for disk in seen.disks or () if is_paid(disk) and disk.status != PodStatus.TERMINATED]
     pods = [pod for pod in spent if not has_ended(pod, seen.now)]
@@ -178,22 +146,24 @@ def _build_wallet_state(
     midnight = seen.now.replace(hour=0, minute=0, second=0, microsecond=0)
     living = {*(pod.id for pod in spent), *(disk.id for disk in spent_disks)}
     rows = [row for row in seen.history if is_paid(row)]
-    told = [row for row in rows if row.id not in living or (row.terminated_at and row.total_billed_price)]
-    known = {row.id for row in told if row.id}
-    # What a row without an end has billed, of what lives, is the least that it has cost.
-    least = {row.id: row.total_billed_price for row in rows if row.id not in known}
-    spans = [_make_ended_span(row, seen.now) for row in told]
+    final_rows = [
+        row for row in rows if row.id not in living or (row.terminated_at and row.total_billed_price)
+    ]
+    known = {row.id for row in final_rows if row.id}
+    # A live thing has cost at least what its row without an end has billed.
+    min_usd = {row.id: row.total_billed_price for row in rows if row.id not in known}
+    spans = [_make_ended_span(row, seen.now) for row in final_rows]
     things: list[PodDetails | Disk] = [*spent, *spent_disks]
     for thing in things:
         if thing.id not in known:
-            spans.append(_make_live_span(thing, seen, least.get(thing.id)))
+            spans.append(_make_live_span(thing, seen, min_usd.get(thing.id)))
     return WalletState(
         name=(team.name or team_id or "team") if team else "mine",
         team_id=team_id,
         pods=sum(pod.is_live for pod in pods),
         pods_mine=sum(pod.is_live for pod in mine),
         disks=None if seen.disks is None else len(disks),
-        burn_usd_hr=burn_usd_hr(pods, seen.now) + disk_burn_usd_hr(disks, seen.now),
+        burn_usd_hr=burn_usd_hr([*pods, *disks], seen.now),
         burn_mine_usd_hr=burn_usd_hr(mine, seen.now),
         today_usd=sum(span.cost_since(midnight) for span in spans),
         month_usd=sum(span.cost_since(midnight.replace(day=1)) for span in spans),
@@ -221,13 +191,13 @@ def _make_ended_span(row: HistoryRow, now: datetime) -> _Span:
     begin = row.created_at or end
     usd = row.total_billed_price or 0.0
     if not usd and row.terminated_at is None:
-        # As the ledger counts it: it goes on, and is not billed yet.
+        # Count as the ledger does: it goes on and is not billed yet.
         usd = (row.price_hr or 0.0) * max(0.0, (end - begin) / _HOUR)
     return _Span(begin, end, usd)
 
 
-def _make_live_span(thing: PodDetails | Disk, seen: _AccountAnswers, least_usd: float | None) -> _Span:
+def _make_live_span(thing: PodDetails | Disk, seen: _AccountAnswers, min_usd: float | None) -> _Span:
     end = min(seen.now, end_of(thing) or seen.now)
     billed = seen.billed.get(thing.id) if thing.id else None
     usd = cost_so_far_usd(thing, billed, seen.now)
-    return _Span(thing.created_at or end, end, max(least_usd, usd) if least_usd else usd)
+    return _Span(thing.created_at or end, end, max(min_usd, usd) if min_usd else usd)

@@ -1,4 +1,4 @@
-"""Asking for what a key may not see."""
+"""Requests that a key may not be allowed to make."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 
 def none_if_forbidden(ask: Callable[[], T]) -> T | None:
-    """The answer, or ``None`` where the key may not ask."""
+    """Return the response, or None if the key may not ask."""
     try:
         return ask()
     except (PermissionDenied, NotFound):

@@ -1,4 +1,4 @@
-"""Everything that was or is paid for, as the service tells it."""
+"""Everything that was or is paid for, as returned by the service."""
 
 from __future__ import annotations
 
@@ -26,24 +26,9 @@ __all__ = ["Spending", "read_spending"]
 
 @dataclass(frozen=True)
 class Spending:
-    """The answers that costs are made of; what the key may not ask for is empty.
+    """Responses that costs are computed from; empty if the key may not ask.
 
-    Parameters
-    ----------
-    history : History
-        What is billed, ended or open.
-    pods : list of PodDetails
-        What lives.
-    disks : list of Disk
-        They bill, attached or not.
-    billings : list of Billing
-        What was billed so far for what lives, of all wallets.
-    teams : list of Team
-        The names of teams.
-    now : datetime
-        The service's time (UTC).
-    may_list_disks : bool
-        Whether the key may ask for disks; else what they cost is not counted.
+    `billings` are those of all wallets for what is live. Without `may_list_disks`, disks are not counted.
     """
 
     history: History
@@ -58,36 +43,24 @@ class Spending:
 def read_spending(
     connection: Connection, *, refresh: bool = False, progress: Progress | None = None
 ) -> Spending:
-    """Ask for all of it, side by side.
+    """Fetch everything concurrently; `refresh` and `progress` as in `read_history`.
 
-    Parameters
-    ----------
-    connection : Connection
-        Whose.
-    refresh, progress :
-        As `read_history` has them.
+    Raises PodsError if something cannot be read, except for want of a permission.
 
-    Raises
-    ------
-    PodsError
-        Something cannot be read, other than for want of a permission.
-
-    Examples
-    --------
     >>> len(read_spending(connect(sandbox=True)).pods)                       # doctest: +SKIP
     2
     """
     check_flags(refresh=refresh)
     client = connection.client
-    questions: list[Callable[[], Any]] = [
+    requests: list[Callable[[], Any]] = [
         partial(read_shown, connection),
         lambda: none_if_forbidden(client.list_disks),
         lambda: none_if_forbidden(client.list_teams),
         lambda: latest_billings(connection, None),
     ]
-    asked = run_concurrently(connection, questions)
-    # What ends meanwhile is then in the history, and counted once: by its id.
-    pods, disks, teams, own_wallet = (answer.result() for answer in asked)
+    responses = run_concurrently(connection, requests)
+    # A pod that ends meanwhile is then in the history too, and counted once, by its id.
+    pods, disks, teams, own_wallet = (answer.result() for answer in responses)
     things = [*pods, *(disks or ())]
     payers = [team.team_id for team in list_payers(connection, teams, things)]
     of_teams = run_concurrently(connection, [partial(latest_billings, connection, payer) for payer in payers])

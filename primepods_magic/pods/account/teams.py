@@ -1,4 +1,4 @@
-"""Which team a user means."""
+"""Lookup of teams."""
 
 from __future__ import annotations
 
@@ -19,63 +19,51 @@ __all__ = ["find_team", "is_same_team", "list_payers"]
 def list_payers(
     connection: Connection, teams: Iterable[Team] | None, things: Iterable[PodDetails | Disk]
 ) -> list[Team]:
-    """Return the teams that may be billed for what is mine: those that I am in, and those that live pods and
-    disks of mine name, by id alone.
+    """List teams that may be billed for my pods and disks: mine, and those that live things name.
 
-    Parameters
-    ----------
-    connection : Connection
-        Whose.
-    teams : iterable of Team, optional
-        My teams, where the key may list them.
-    things : iterable of PodDetails or Disk
-        What lives.
+    The latter are known by id only. `teams` is None if the key may not list them.
     """
     payers = {team.team_id: team for team in teams or () if team.team_id}
     for thing in things:
-        is_over = thing.status == PodStatus.TERMINATED
-        if thing.team_id and not is_over and connection.may_be_mine(thing):
+        is_gone = thing.status == PodStatus.TERMINATED
+        if thing.team_id and not is_gone and connection.may_be_mine(thing):
             payers.setdefault(thing.team_id, Team(team_id=thing.team_id))
     return list(payers.values())
 
 
 def find_team(connection: Connection, text: str) -> Team:
-    """The team of mine with this name (whatever the case), slug or id. Where the key may not list teams, the
-    text is taken for an id.
+    """Return my team with this name (in any letter case), slug or id.
 
-    Raises
-    ------
-    NotFound
-        None, or several.
+    If the key may not list teams, the text is used as an id. Raises NotFound if none or several match.
 
-    Examples
-    --------
     >>> find_team(connect(sandbox=True), "analytical engines").role          # doctest: +SKIP
     'ADMIN'
     """
     if not text.strip():
-        raise NotFound("an empty text is not the name or the id of a team. Nothing was done")
+        raise NotFound("Cannot find a team without a name or an id. Nothing was done")
     try:
         teams = connection.client.list_teams()
     except PermissionDenied:
         return Team(team_id=text)
-    found = [team for team in teams if team.team_id == text]
-    found = found or [
+    matches = [team for team in teams if team.team_id == text]
+    matches = matches or [
         team for team in teams if text.casefold() in (_fold_case(team.name), _fold_case(team.slug))
     ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        ids = join_sanitized(team.team_id for team in found)
-        raise NotFound(f"several teams are called '{sanitize(text)}' ({ids}); name one by its id")
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        ids = join_sanitized(team.team_id for team in matches)
+        raise NotFound(f"Several teams are called '{sanitize(text)}'. Name one by its id ({ids})")
     names = [team.name for team in teams if team.name]
     known = suggest(text, names) or (f" (yours: {join_sanitized(names)})" if names else "")
-    raise NotFound(f"you are in no team '{sanitize(text)}'{known}")
+    raise NotFound(f"You are not in a team '{sanitize(text)}'{known}")
 
 
 def is_same_team(connection: Connection, one: str | None, other: str | None) -> bool:
-    """Return whether two texts mean one team: spelled alike, or each its id, slug or name. My teams are asked
-    for only if the texts differ; where this key may not list teams, such texts are different teams."""
+    """Return whether two texts name one team: spelled alike, or each its id, slug or name.
+
+    Teams are listed only if the texts differ; without permission for that, such texts are different teams.
+    """
     if one is None or other is None or fold_letters(one) == fold_letters(other):
         return one == other or None not in (one, other)
     try:

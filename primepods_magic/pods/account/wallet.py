@@ -1,4 +1,4 @@
-"""What there is to spend, and what was billed."""
+"""Balance and billings of a wallet."""
 
 from __future__ import annotations
 
@@ -9,30 +9,15 @@ from primepods_magic.pods.connection.connection import Connection
 
 __all__ = ["read_wallet"]
 
-# The published maximum.
+# The documented maximum.
 _MAX_LIMIT = 100
 
 
 def read_wallet(connection: Connection, *, team_id: str | None = None, limit: int = 20) -> Wallet:
-    """The balance, and as many of the latest billings as asked for, page by page.
+    """Return a wallet, mine or a team's, with its `limit` latest billings, page by page.
 
-    Parameters
-    ----------
-    connection : Connection
-        Whose.
-    team_id : str, optional
-        A team's; my own unless given.
-    limit : int
-        How many billings at most.
-
-    Raises
-    ------
-    InvalidRequest
-        The limit is not a whole number above 0.
-    PermissionDenied, NotFound
-        The key may not see this wallet.
-    UnexpectedAnswer
-        The billings move so much that they cannot be read.
+    Raises InvalidRequest for an invalid limit, PermissionDenied or NotFound if the key may not see the
+    wallet, UnexpectedAnswer if the billings keep changing.
     """
     check_count("limit", limit)
     wallets: list[Wallet] = []

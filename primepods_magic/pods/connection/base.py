@@ -1,4 +1,4 @@
-"""The part of a connection that everything which talks to the service builds on."""
+"""The part of a connection that the lower layers build on."""
 
 from __future__ import annotations
 
@@ -32,20 +32,10 @@ class _Stoppable(Protocol):
 
 @dataclass(eq=False)
 class BaseConnection:
-    """One account at one service: the client, the service's clock, and what was seen of the account.
+    """One account at one service: the client, the service's clock, and recently seen pods.
 
-    Parameters
-    ----------
-    client : Client
-        Speaks to the service.
-    clock : Clock
-        The service's time.
-    is_sandbox : bool
-        Whether requests go to a sandbox, where pods are simulated and nothing is billed.
-    poll_interval_s : float, optional
-        Seconds between two looks at pods that are watched; unless given, what suits the service.
-    settle_s : float
-        The longest that a pod of a launch here may take to be seen.
+    `poll_interval_s` overrides the service's default interval. A pod created here must appear within
+    `settle_s`.
     """
 
     client: Client
@@ -64,13 +54,13 @@ class BaseConnection:
         self.client.on_offers = self.memory.update_offers
 
     def note_gone(self, pod_ids: Iterable[str]) -> None:
-        """Forget pods that two witnesses call gone."""
+        """Forget pods that two witnesses report as gone."""
         if self.memory.forget_pods(pod_ids):
             self.note_mine()
 
     def note_mine(self) -> None:
-        """Note how many of mine run: billed ones, and those of the sandbox that this computer keeps."""
-        # Whose they are is not asked for this alone.
+        """Store how many of my pods are running; skip sandboxes that are not stored on this computer."""
+        # Do not request the user for this alone.
         if (self.is_sandbox and self._sandbox is None) or "user_id" not in self.__dict__:
             return
         mine = [pod for pod in self.memory.list_running() if self.may_be_mine(pod)]
@@ -80,54 +70,54 @@ class BaseConnection:
 
     @property
     def settings(self) -> Settings:
-        """Where requests go, with which key and team."""
+        """The settings in use: URL, key and team."""
         return self.client.settings
 
     @property
     def label(self) -> str:
-        """``sandbox`` or ``live``, by where requests go."""
+        """Either ``sandbox`` or ``live``."""
         return "sandbox" if self.is_sandbox else "live"
 
     @property
     def place(self) -> str:
-        """Where requests go, however its address is written; a sandbox is itself at any port."""
+        """The service's identity: a normalized URL, or a sandbox's id at any port."""
         if self._instance is not None:
             return f"sandbox {self._instance}"
         return normalize_url(self.settings.base_url)
 
     @property
     def access(self) -> str:
-        """The service and the key, for what is kept by what this key can see. Holds no key."""
+        """The service and a digest of the key; identifies what this key can see."""
         return f"{self.place}\n{hashlib.sha256(self.settings.api_key.encode()).hexdigest()}"
 
     @property
     def account(self) -> str:
-        """Whose pods these are, for what is kept apart by account. Holds no key."""
+        """The service and the user; identifies the account without the key."""
         return f"{self.place}\n{self.user_id}" if self.user_id else self.access
 
     def now(self) -> datetime:
-        """The service's time (UTC)."""
+        """Return the service's time (UTC)."""
         return self.clock.now()
 
     def interval_s(self) -> float:
-        """Return how long to wait between two looks, unless the service has to be spared."""
+        """Return the base polling interval in seconds."""
         if self.poll_interval_s is not None:
             return self.poll_interval_s
         return SANDBOX_INTERVAL_S if self.is_sandbox else LIVE_INTERVAL_S
 
     @cached_property
     def user_id(self) -> str | None:
-        """My user id, or ``None`` where this key may not ask whose it is."""
-        # Twice: what is kept by user would be another user's after one mistaken answer.
+        """My user id, or None if this key may not read it."""
+        # Twice: after one mistaken response, data would be stored under another identity.
         for _ in range(2):
             with suppress(PermissionDenied, NotFound):
                 return self.client.whoami().id
         return None
 
     def may_be_mine(self, pod: PodDetails | HistoryRow | Disk) -> bool:
-        """Return whether I launched this pod or made this disk, or no one can say."""
+        """Return whether I launched this pod or created this disk, or it is unknown who did."""
         return None in (self.user_id, pod.user_id) or self.is_my_id(pod.user_id)
 
     def is_my_id(self, user_id: str | None) -> bool:
-        # An id may come in capital letters, or with dashes.
+        # Ids may differ in case and dashes.
         return user_id == self.user_id or fold_letters(user_id) == fold_letters(self.user_id)

@@ -1,4 +1,4 @@
-"""What was seen lately of an account, for completion: names and words, without asking anybody."""
+"""Cache of recently seen pods and offers for completion, without requests."""
 
 from __future__ import annotations
 
@@ -25,17 +25,15 @@ class _Listing(Protocol):
 
 _FRESH_S = 30.0
 _MAX_PODS = 2000
-# For as long, a pod that was seen to live is looked for before it is launched again.
+# A pod seen live within this time is looked up before it is launched again.
 _REMEMBERED_S = 3600.0
-# For as long, a list may lag or be empty by mistake.
+# A list may lag or be empty by mistake for this long.
 _BELIEVED_S = 60.0
 
 
 class CompletionCache:
-    """Pods and offers as last seen. Safe to use from any thread; nothing in it ever waits for the network.
+    """Recently seen pods and offers; thread-safe, and never waits for the network.
 
-    Examples
-    --------
     >>> memory = CompletionCache()
     >>> memory.update_pods([PodDetails(id="24b59b", name="train", status="ACTIVE")])
     >>> memory.complete_pod("tr"), memory.complete_pod("24")
@@ -48,17 +46,18 @@ class CompletionCache:
         self._seen_at = 0.0
         self._alive: dict[str, tuple[PodDetails, float]] = {}
         self._gone: set[str] = set()
+        self._removed_at_s: dict[str, float] = {}
         self._lock = threading.Lock()
         self._is_refreshing = False
 
     def update_pods(self, pods: Iterable[PodDetails]) -> None:
-        """Take over a full list of pods."""
+        """Replace the pods by a full list."""
         self._pods = tuple(pods)[:_MAX_PODS]
         self._seen_at = time.monotonic()
         self.note_seen(self._pods)
 
     def note_seen(self, pods: Iterable[PodDetails]) -> None:
-        """Note which pods live, by a list or by another answer."""
+        """Record which pods are live, from a list or another response."""
         now_s = time.monotonic()
         with self._lock:
             for pod in pods:
@@ -76,6 +75,7 @@ class CompletionCache:
         gone = set(pod_ids)
         with self._lock:
             self._gone |= gone
+            self._removed_at_s |= dict.fromkeys(gone, time.monotonic())
             known = {pod.id for pod in self._pods if pod.id in gone} | (gone & self._alive.keys())
             self._pods = tuple(pod for pod in self._pods if pod.id not in gone)
             for pod_id in gone:
@@ -85,7 +85,7 @@ class CompletionCache:
     def find_left_out(
         self, listed: Iterable[PodDetails], *, within_s: float = _REMEMBERED_S
     ) -> list[PodDetails]:
-        """Return the pods that were seen to live lately, and that a list leaves out."""
+        """Return pods that were live lately and are missing from a list."""
         ids = {pod.id for pod in listed}
         now_s = time.monotonic()
         with self._lock:
@@ -97,22 +97,26 @@ class CompletionCache:
         with self._lock:
             return pod_id in self._gone
 
+    def was_removed(self, pod_id: str | None) -> bool:
+        """Return whether a pod was proven to be gone lately, even if a list that lags still has it."""
+        return time.monotonic() - self._removed_at_s.get(pod_id or "", -math.inf) <= _BELIEVED_S
+
     def read_age_s(self, pod_id: str | None) -> float:
-        """Return how long ago a pod was last seen to live, in seconds; infinity if it was not, lately."""
+        """Return the seconds since a pod was last seen live; infinity if not lately."""
         with self._lock:
             _, seen_at_s = self._alive.get(pod_id or "", (None, -math.inf))
         return time.monotonic() - seen_at_s
 
     def list_running(self) -> list[PodDetails]:
-        """Return the pods of the last list that run, and those that it may have left out by mistake."""
+        """Return running pods of the last list, and those it may have left out by mistake."""
         pods = [*self._pods, *self.find_left_out(self._pods, within_s=_BELIEVED_S)]
         return [pod for pod in pods if pod.is_live and pod.status != PodStatus.STOPPED]
 
     def update_offers(self, offers: Iterable[Offer]) -> None:
-        """Remember the words that offers use, beside those known already."""
-        told: dict[str, set[str]] = {}
+        """Add the words that offers use."""
+        words: dict[str, set[str]] = {}
         for offer in offers:
-            said = {
+            fields = {
                 "gpu": (offer.gpu_type,),
                 "provider": (offer.provider,),
                 "region": (offer.region,),
@@ -122,52 +126,42 @@ class CompletionCache:
                 "data_center_id": (offer.data_center,),
                 "image": offer.images,
             }
-            for name, values in said.items():
-                told.setdefault(name, set()).update(value for value in values if value)
+            for name, values in fields.items():
+                words.setdefault(name, set()).update(value for value in values if value)
         with self._lock:
-            self._words.update({name: self.words(name) | values for name, values in told.items()})
+            self._words.update({name: self.words(name) | values for name, values in words.items()})
 
     def words(self, name: str) -> frozenset[str]:
-        """The words that offers used for a field of a spec."""
+        """Return the words that offers used for a field of a spec."""
         return self._words.get(name, frozenset())
 
-    def complete_pod(self, beginning: str, type_as: Callable[[str], str | None] = str) -> list[str]:
-        """Return what to type for live pods: of each its name, and, once something is typed, its id.
+    def complete_pod(self, prefix: str, type_as: Callable[[str], str | None] = str) -> list[str]:
+        """Return sorted names of live pods, then their ids once a prefix is typed.
 
-        Parameters
-        ----------
-        beginning : str
-            What the name or the id begins with.
-        type_as : callable
-            Returns how to type a text, or ``None`` for one that no one should type.
-
-        Returns
-        -------
-        list of str
-            The names in order, then ids. A name that another live pod has, or that is another pod's id, would
-            mean that pod or several: such a pod is there by its id only.
+        ``type_as`` quotes a text, or returns None if it must not be typed. A pod whose name is not unique, or
+        is another pod's id, is listed by id only.
         """
         live = [pod for pod in self._pods if pod.is_live]
         times = Counter(pod.name for pod in live)
         ids = {pod.id for pod in self._pods}
-        names, others = set(), []
+        names, ids_to_type = set(), []
         for pod in live:
-            is_its_own = pod.name and times[pod.name] == 1 and pod.name not in ids - {pod.id}
-            name = type_as(pod.name) if pod.name and is_its_own else None
-            if name and pod.name and pod.name.startswith(beginning):
+            is_unique = pod.name and times[pod.name] == 1 and pod.name not in ids - {pod.id}
+            name = type_as(pod.name) if pod.name and is_unique else None
+            if name and pod.name and pod.name.startswith(prefix):
                 names.add(name)
-            by_id = type_as(pod.id) if pod.id and (beginning or not name) else None
-            if by_id and pod.id and pod.id.startswith(beginning):
-                others.append(by_id)
-        return [*sorted(names), *sorted(word for word in set(others) if word not in names)]
+            by_id = type_as(pod.id) if pod.id and (prefix or not name) else None
+            if by_id and pod.id and pod.id.startswith(prefix):
+                ids_to_type.append(by_id)
+        return [*sorted(names), *sorted(word for word in set(ids_to_type) if word not in names)]
 
     def refresh(self, connection: _Listing) -> None:
-        """Look at the pods in the background if what is known is old; nothing is raised."""
+        """Fetch the pods in the background if the cache is old; raise nothing."""
         with self._lock:
             if self._is_refreshing or time.monotonic() - self._seen_at < _FRESH_S:
                 return
             self._is_refreshing = True
-            # Not again at once if it fails.
+            # Do not retry at once if it fails.
             self._seen_at = time.monotonic()
         run_in_background(connection, lambda: self._fetch_pods(connection.client))
 

@@ -21,10 +21,8 @@ __all__ = ["Connection"]
 
 @dataclass(eq=False, repr=False)
 class Connection(BaseConnection):
-    """One account at one service. Parameters as `BaseConnection`.
+    """One account at one service.
 
-    Examples
-    --------
     >>> from primepods_magic import connect
     >>> connection = connect(sandbox=True)                                   # doctest: +SKIP
     >>> [pod.name for pod in connection.client.list_all_pods()]              # doctest: +SKIP
@@ -47,18 +45,18 @@ class Connection(BaseConnection):
         self.note_mine()
 
     def is_mine(self, pod: PodDetails | HistoryRow) -> bool:
-        """Whether it is known that I launched this pod: the service says so, or its launch record."""
+        """Return whether the service or a launch record proves that I launched this pod."""
         if None in (self.user_id, pod.user_id):
             return was_created_here(self, pod.id)
         return self.is_my_id(pod.user_id)
 
     @cached_property
     def poller(self) -> Poller:
-        """Watches pods of this connection in the background."""
+        """The poller that watches this connection's pods in the background."""
         return Poller(self)
 
     def close(self) -> None:
-        """Stop watching, close the connections, and stop the sandbox where it was started for this."""
+        """Stop watching, close the client, and stop a sandbox that was started for this connection."""
         self.is_closed = True
         if "poller" in self.__dict__:
             self.poller.stop()

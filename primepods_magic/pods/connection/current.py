@@ -1,4 +1,4 @@
-"""The connection that the commands of this process use: chosen with `connect`, or made from the settings."""
+"""The current connection of this process: chosen with `connect`, or created from the settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SANDBOX_URL_VARIABLE = "PRIMEPODS_SANDBOX_URL"
 
 @dataclass(frozen=True)
 class _Followed:
-    """Settings that nobody chose, and what they were read from."""
+    """Settings that were not chosen explicitly, and the state that they were read from."""
 
     settings: Settings
     state: str
@@ -41,7 +41,7 @@ _lock = threading.RLock()
 
 
 def _reset_in_child() -> None:
-    """In a child process the lock may be held by a thread that is not there."""
+    """Replace the lock in a forked child: a missing thread may hold it."""
     global _lock
     _lock = threading.RLock()
 
@@ -57,30 +57,30 @@ def connect(
     context: str | None = None,
     settings: Settings | None = None,
 ) -> Connection:
-    """Choose where the commands of this process go, and return that connection.
+    """Choose the service for the commands of this process, and return the connection.
 
-    A choice stays as it was made until the next one. Without any, the settings are followed: where the
-    variables or files of the official command line change, the next command notices.
+    The choice lasts until the next one. Without one, the settings are followed: if variables or files of the
+    official command line change, the next command uses them.
 
     Parameters
     ----------
     sandbox : bool
-        Use the sandbox, whatever keys there are. The one at ``PRIMEPODS_SANDBOX_URL`` where that is set,
-        else one inside this process, whose pods are kept on this computer.
+        Use the sandbox, even if there is a key: the one at ``PRIMEPODS_SANDBOX_URL`` if that is set, else one
+        inside this process, which stores its pods on this computer.
     live : bool
-        Use the live service that the settings name, and nothing that turns out to be a sandbox.
+        Use the live service of the settings; refuse a sandbox.
     context : str, optional
-        Use a saved context of the official command line. The environment's key, URL and team beat its own.
+        Use a saved context of the official command line; the environment's key, URL and team take precedence.
     settings : Settings, optional
         Use exactly this service and key.
 
     Raises
     ------
     NotConfigured
-        ``live`` without a key or with the URL of a sandbox, two places at once, no such context, or settings
-        that cannot be read.
+        If ``live`` has no key or the URL of a sandbox, two services are chosen at once, the context does not
+        exist, or the settings cannot be read.
     ServiceUnavailable
-        The sandbox at ``PRIMEPODS_SANDBOX_URL`` does not answer.
+        If the sandbox at ``PRIMEPODS_SANDBOX_URL`` does not answer.
 
     Examples
     --------
@@ -91,40 +91,31 @@ def connect(
     check_kind("context", context, is_right=isinstance(context, str), form="the name of a context")
     check_kind("settings", settings, is_right=isinstance(settings, Settings), form="Settings(url, api_key)")
     if sandbox and live:
-        raise NotConfigured("'sandbox' and 'live' are two places; name one")
+        raise NotConfigured("'sandbox' and 'live' exclude each other. Pass one of them")
     if (sandbox or settings is not None) and context is not None:
-        raise NotConfigured("'context' and 'sandbox' or 'settings' are two places; name one")
+        raise NotConfigured("'context' excludes 'sandbox' and 'settings'. Pass one of them")
     with _lock:
         if sandbox:
             return _use_connection(_reuse_sandbox() or _open_sandbox())
         state = settings_state()
-        found = settings or load_settings(context=context)
-        kept = _reuse_connection(found)
-        chosen = kept or _open_connection(found)
+        loaded = settings or load_settings(context=context)
+        kept = _reuse_connection(loaded)
+        chosen = kept or _open_connection(loaded)
         if live and chosen.is_sandbox:
             if kept is None:
                 chosen.close()
             raise NotConfigured(f"{chosen.settings.base_url} is a sandbox, not the live service")
         is_choice = live or context is not None or settings is not None
-        return _use_connection(chosen, None if is_choice else _Followed(found, state))
+        return _use_connection(chosen, None if is_choice else _Followed(loaded, state))
 
 
 def current(*, sandbox_without_key: bool = False) -> Connection:
-    """The connection that the commands of this process use; the first call makes it from the settings.
+    """Return the current connection; create it from the settings if there is none.
 
-    Where the settings have changed since, and nobody has chosen with `connect`, it is made anew: the old one
-    is closed, and watches on it end.
-
-    Parameters
-    ----------
-    sandbox_without_key : bool
-        Where there is no key, use the sandbox. Right for a person who tries things out, and wrong for a
-        pipeline, which must not succeed on simulated pods.
-
-    Raises
-    ------
-    NotConfigured
-        There is no key, and ``sandbox_without_key`` is false.
+    If the settings have changed and none was chosen with `connect`, it is replaced: the old one is closed,
+    and its watches end. `sandbox_without_key` uses the sandbox if there is no key: right for a person who
+    tries things out, wrong for a pipeline, which must not succeed on simulated pods. Raises NotConfigured
+    without a key otherwise.
     """
     check_flags(sandbox_without_key=sandbox_without_key)
     with _lock:
@@ -133,18 +124,18 @@ def current(*, sandbox_without_key: bool = False) -> Connection:
             open_already.client.session.follow_environment()
             return open_already
         state = settings_state()
-        found = load_settings()
-        followed = _Followed(found, state)
-        kept = _current if _followed is not None and _followed.settings == found else None
+        loaded = load_settings()
+        followed = _Followed(loaded, state)
+        kept = _current if _followed is not None and _followed.settings == loaded else None
         if kept is not None and not kept.is_closed:
             return _use_connection(kept, followed)
-        if found.api_key or not sandbox_without_key:
-            return _use_connection(_reuse_connection(found) or _open_connection(found), followed)
+        if loaded.api_key or not sandbox_without_key:
+            return _use_connection(_reuse_connection(loaded) or _open_connection(loaded), followed)
         return _use_connection(_reuse_sandbox() or _open_sandbox(), followed)
 
 
 def in_use() -> Connection | None:
-    """The connection that the next command uses, where it is open already; none is made."""
+    """Return the connection that the next command will use if it is open already; create none."""
     with _lock:
         if _current is None or _followed is None:
             return _current
@@ -153,7 +144,7 @@ def in_use() -> Connection | None:
 
 
 def disconnect() -> None:
-    """Forget the connection and close what it holds."""
+    """Close the current connection and forget it."""
     global _current, _followed
     with _lock:
         if _current is not None:
@@ -167,7 +158,7 @@ def _use_connection(connection: Connection, followed: _Followed | None = None) -
         disconnect()
         _current = connection
     elif followed is not None and followed.settings == connection.settings:
-        # Equal values may come from another place by now.
+        # Equal values may come from another source now.
         connection.client.settings = followed.settings
     connection.client.session.follow_environment()
     _followed = followed
@@ -175,7 +166,7 @@ def _use_connection(connection: Connection, followed: _Followed | None = None) -
 
 
 def _reuse_connection(settings: Settings) -> Connection | None:
-    """The connection in use, where it leads to the same place; then the pods of its cells stay good."""
+    """Return the current connection if it leads to the same place, so that its cells' pods stay valid."""
     if _current is None or _current.is_closed or _current.settings != settings:
         return None
     if settings.is_loopback and instance_of(about_sandbox(_current.client)) != _current._instance:
@@ -195,7 +186,7 @@ def _reuse_sandbox() -> Connection | None:
 def _open_connection(settings: Settings, sandbox: RunningSandbox | None = None) -> Connection:
     if not settings.api_key:
         missing = (
-            "there is no API key. Set PRIME_API_KEY or run 'prime login'; to try without an account: "
+            "There is no API key. Set PRIME_API_KEY or run 'prime login'. To try without an account: "
             "%pods connect --sandbox"
         )
         raise NotConfigured("; ".join([missing, *settings.notes]))
@@ -205,9 +196,9 @@ def _open_connection(settings: Settings, sandbox: RunningSandbox | None = None) 
     except PodsError:
         client.close()
         raise
-    pace = about.get("clock") if about else None
-    stepped = isinstance(pace, dict) and pace.get("mode") == "stepped"
-    clock = SteppedClock(client.session) if stepped else ServiceClock(client.session)
+    clock_info = about.get("clock") if about else None
+    is_stepped = isinstance(clock_info, dict) and clock_info.get("mode") == "stepped"
+    clock = SteppedClock(client.session) if is_stepped else ServiceClock(client.session)
     return Connection(client, clock, about is not None, _sandbox=sandbox, _instance=instance_of(about))
 
 
@@ -215,13 +206,13 @@ def _open_sandbox() -> Connection:
     url = os.environ.get(SANDBOX_URL_VARIABLE)
     if url:
         return _open_connection(Settings(url, SANDBOX_KEY))
-    # The only import of the sandbox: it is started here and from then on reached through HTTP alone.
+    # The only import of the sandbox: it is started here and reached through HTTP from then on.
     from primepods_magic.sandbox import start
 
     try:
         running = start(_find_sandbox_database())
     except (OSError, RuntimeError, ValueError) as error:
-        raise NotConfigured(f"the sandbox cannot be started here: {error}") from None
+        raise NotConfigured(f"Cannot start the sandbox here: {error}") from None
     try:
         return _open_connection(Settings(running.url, SANDBOX_KEY), running)
     except PodsError:
@@ -236,6 +227,6 @@ def _find_sandbox_database() -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError:
-        # A sandbox that is forgotten at its end is better than none.
+        # An in-memory sandbox is better than none.
         return None
     return folder / "sandbox.db"

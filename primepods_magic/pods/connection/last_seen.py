@@ -1,5 +1,4 @@
-"""How many pods were running when last seen: a small note on this computer, so that loading the extension can
-say it at once and without a network."""
+"""A file with the number of pods last seen running, shown at load time without a request."""
 
 from __future__ import annotations
 
@@ -23,18 +22,9 @@ _FILE_NAME = "last_seen.json"
 
 
 def note_seen(account: str, pods: int, burn_usd_hr: float, *, is_sandbox: bool) -> None:
-    """Keep what was seen of an account's own live pods. Where it cannot be written, nothing happens.
+    """Store how many of an account's own pods are live and their rate; do nothing if that fails.
 
-    Parameters
-    ----------
-    account : str
-        Whose; only a digest of it is kept.
-    pods : int
-        How many of mine live.
-    burn_usd_hr : float
-        What they cost an hour, in USD.
-    is_sandbox : bool
-        They are simulated.
+    Only a digest of the account is stored.
     """
     folder = find_folder("state")
     if folder is None:
@@ -42,25 +32,29 @@ def note_seen(account: str, pods: int, burn_usd_hr: float, *, is_sandbox: bool) 
     path = folder / _FILE_NAME
     key = hashlib.sha256(account.encode()).hexdigest()[:16]
     now = time.time()
-    kept = {name: note for name, note in _read_notes(path).items() if now - note["seen_at"] < _KEPT_S}
-    before = kept.pop(key, None)
+    notes = {name: note for name, note in _read_notes(path).items() if now - note["seen_at"] < _KEPT_S}
+    previous = notes.pop(key, None)
     if pods:
-        kept[key] = {"pods": pods, "usd_hr": round(burn_usd_hr, 4), "sandbox": is_sandbox, "seen_at": now}
-    elif before is None:
+        notes[key] = {"pods": pods, "usd_hr": round(burn_usd_hr, 4), "sandbox": is_sandbox, "seen_at": now}
+    elif previous is None:
         return
-    if before and pods and now - before["seen_at"] < _FRESH_S and {**before, "seen_at": now} == kept[key]:
+    if (
+        previous
+        and pods
+        and now - previous["seen_at"] < _FRESH_S
+        and {**previous, "seen_at": now} == notes[key]
+    ):
         return
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        write_atomically(path, json.dumps(kept))
+        write_atomically(path, json.dumps(notes))
 
 
 def greeting() -> str | None:
-    """One line where pods were running when last seen: how many, what they cost and how long ago; ``None``
-    where there were none. Billed pods come first: of a sandbox's nothing is said beside them.
+    """Return one line about pods that were running when last seen, or None if there were none.
 
-    Examples
-    --------
+    Sandbox pods are mentioned only if there are no billed ones.
+
     >>> greeting()                                                           # doctest: +SKIP
     "2 pods were running when last seen 3 h ago: $4.78/h. '%pods ls' shows them"
     """
@@ -73,10 +67,10 @@ def greeting() -> str | None:
     count = sum(note["pods"] for note in shown)
     rate = format_usd_hr(sum(note["usd_hr"] for note in shown)) + ("" if billed else ", simulated")
     subject = "1 pod was" if count == 1 else f"{count} pods were"
-    where = "" if billed else " in the sandbox"
+    place = "" if billed else " in the sandbox"
     ago = _format_age(time.time() - max(note["seen_at"] for note in shown))
     shows = "shows it" if count == 1 else "shows them"
-    return f"{subject} running{where} when last seen {ago}: {rate}. '%pods ls' {shows}"
+    return f"{subject} running{place} when last seen {ago}: {rate}. '%pods ls' {shows}"
 
 
 def _format_age(seconds: float) -> str:
@@ -100,5 +94,5 @@ def _read_notes(path: Path) -> dict[str, dict[str, Any]]:
         }
     except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return {}
-    # A file that was meddled with may hold NaN, which no arithmetic here survives.
+    # An edited file may hold NaN, which the arithmetic here cannot handle.
     return {key: note for key, note in notes.items() if math.isfinite(note["usd_hr"] + note["seen_at"])}

@@ -1,7 +1,7 @@
-"""Make a client, and find the environment variables that keep one from being made or from being answered.
+"""Client creation, and diagnosis of environment variables that prevent it.
 
-httpx reads proxies and certificates from variables by rules of its own. Which variable is to blame is found
-by trying without it.
+httpx reads proxies and certificates from variables by its own rules, so the faulty variable is found by
+trying without it.
 """
 
 from __future__ import annotations
@@ -30,32 +30,26 @@ __all__ = [
 ]
 
 PROXY_VARIABLES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY")
-"""In capitals; small letters count as well."""
+"""In upper case; lower case counts as well."""
 
 CERTIFICATE_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 _MAX_ENTRY_CHARS = 60
 _REASONS: dict[type[BaseException], str] = {
     httpx.InvalidURL: "it is not a URL",
-    FileNotFoundError: "it names nothing that exists",
-    PermissionError: "what it names cannot be read",
-    ssl.SSLError: "what it names holds no certificates",
-    ValueError: "it is not a URL of a kind of proxy that is known",
+    FileNotFoundError: "the path does not exist",
+    PermissionError: "the path cannot be read",
+    ssl.SSLError: "the file has no certificates",
+    ValueError: "it is not a URL of a supported kind of proxy",
 }
 _lock = threading.RLock()
 
 
 def open_client(settings: Settings, *, read_timeout_s: float = READ_TIMEOUT_S) -> Client:
-    """Return a client for these settings.
-
-    Raises
-    ------
-    NotConfigured
-        A proxy variable or certificates keep it from being made; the message says which.
-    """
+    """Create a client; raise NotConfigured that names the proxy or certificate variable at fault."""
     try:
         return Client(settings, read_timeout_s=read_timeout_s)
-    except Exception as error:  # noqa: BLE001 - httpx, ssl and a missing package fail each in their own way
-        # The error may hold the proxy's URL, and that a password.
+    except Exception as error:  # noqa: BLE001 - httpx, ssl and a missing package raise different errors
+        # The error may hold the proxy's URL with a password.
         kind = type(error)
     blamed = find_blame(lambda: Client(settings))
     raise NotConfigured(
@@ -64,26 +58,16 @@ def open_client(settings: Settings, *, read_timeout_s: float = READ_TIMEOUT_S) -
 
 
 def set_variables(names: Iterable[str]) -> list[str]:
-    """Return those of some variables that are set, as they are spelled in the environment."""
+    """Return those of some variables that are set, as spelled in the environment."""
     return [found for name in names for found, value in os.environ.items() if value and found.upper() == name]
 
 
 def find_blame(make: Callable[[], Client], works: Callable[[Client], bool] = lambda _: True) -> list[str]:
-    """Return the fewest network variables without which a client works that does not with them.
+    """Return the fewest network variables whose removal makes a client work; empty if none does.
 
-    Parameters
-    ----------
-    make : callable
-        Makes the client; whatever it raises, it does not work.
-    works : callable, optional
-        Whether a client works. It is closed afterwards.
-
-    Returns
-    -------
-    list of str
-        Their names; empty if it does not work without any of them either.
+    ``make`` creates a client, and ``works`` checks it; it is closed afterwards.
     """
-    # Certificates first: without a proxy, requests take another way.
+    # Certificates first: without a proxy, requests take another route.
     names = set_variables((*CERTIFICATE_VARIABLES, *PROXY_VARIABLES))
     for name in names:
         if _works_without([name], make, works):
@@ -98,29 +82,21 @@ def find_blame(make: Callable[[], Client], works: Callable[[Client], bool] = lam
 
 
 def describe_blame(names: list[str], error: type[BaseException]) -> str:
-    """Say what is wrong with variables, and what to do; never what a proxy's URL holds.
-
-    Parameters
-    ----------
-    names : list of str
-        The variables to blame.
-    error : type of exception
-        What making a client failed with.
-    """
+    """Describe the faulty variables and the remedy, without the proxy's URL, which may hold a password."""
     if not names:
-        return f"no client can be made ({error.__name__}). Check this computer's proxy and certificates"
+        return f"the client failed to start ({error.__name__}). Check this computer's proxy and certificates"
     which = " and ".join(names)
     if issubclass(error, ImportError):
         return f"the proxy variable {which} needs a package. Run pip install 'httpx[socks]', or unset {which}"
     entry = _find_bad_entry(names)
     known = (words for kind, words in _REASONS.items() if issubclass(error, kind))
-    reason = f"'{entry}' in it is not understood" if entry else next(known, error.__name__)
+    reason = f"cannot parse '{entry}' in it" if entry else next(known, error.__name__)
     what = "proxy variable" if names[0].upper() in PROXY_VARIABLES else "certificate variable"
     return f"the {what} {which} cannot be used ({reason}). Correct or unset {which}"
 
 
 def _find_bad_entry(names: list[str]) -> str:
-    """Return the entry of NO_PROXY that keeps a client from being made."""
+    """Return the entry of NO_PROXY that prevents a client."""
     if len(names) != 1 or names[0].upper() != "NO_PROXY":
         return ""
     for entry in os.environ.get(names[0], "").split(","):
@@ -146,7 +122,7 @@ def _works_without(names: list[str], make: Callable[[], Client], works: Callable
 
 @contextmanager
 def _change_environment(changes: dict[str, str | None]) -> Iterator[None]:
-    """Change variables for as long as it takes to make a client."""
+    """Change variables while a client is created."""
     with _lock:
         before = {name: os.environ[name] for name in changes}
         try:

@@ -1,4 +1,4 @@
-"""Tell a sandbox from another service on this computer, and one sandbox from another."""
+"""Detection of a sandbox on this computer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["about_sandbox", "instance_of"]
 
 
 def about_sandbox(client: Client) -> dict[str, Any] | None:
-    """Return what a sandbox says of itself, or ``None`` if another service answers on this computer."""
+    """Return a sandbox's description of itself, or None if another service answers."""
     try:
         about = client.session.request("GET", "/sandbox")
     except (RequestRefused, UnexpectedAnswer):
@@ -22,6 +22,6 @@ def about_sandbox(client: Client) -> dict[str, Any] | None:
 
 
 def instance_of(about: dict[str, Any] | None) -> str | None:
-    """Return the id of a sandbox, which it keeps at any port, from what it says of itself."""
+    """Return a sandbox's id, which it keeps at any port."""
     instance = about.get("instance") if about else None
     return str(instance) if instance else None

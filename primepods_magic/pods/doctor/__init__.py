@@ -1,4 +1,4 @@
-"""What is wrong with the set-up: settings, network, key, permissions, this computer."""
+"""Checks of the setup: settings, network, key, permissions, this computer."""
 
 from __future__ import annotations
 
@@ -25,22 +25,11 @@ MAX_TIMEOUT_S = 3600.0
 
 
 def diagnose(connection: Connection | None = None, *, timeout_s: float = TIMEOUT_S) -> list[Finding]:
-    """Look for what is wrong with the set-up. Changes nothing, and raises nothing of what it finds.
+    """Check the setup; change nothing, and raise nothing.
 
-    Parameters
-    ----------
-    connection : Connection, optional
-        The one in use. Its service is asked, else the one that the settings name; without a key, none is.
-    timeout_s : float
-        The longest that the service is waited for.
+    The service of `connection`, or else of the settings, is asked for at most `timeout_s` seconds, unless
+    there is no key. Returns one or more findings for each check, in a fixed order.
 
-    Returns
-    -------
-    list of Finding
-        One or more for each check, in a fixed order.
-
-    Examples
-    --------
     >>> [finding.check for finding in diagnose() if finding.result == "problem"]   # doctest: +SKIP
     []
     """
@@ -59,11 +48,11 @@ def diagnose(connection: Connection | None = None, *, timeout_s: float = TIMEOUT
     target = connection.settings if connection is not None else settings
     is_answered: bool | None = None
     if target is None or not target.api_key:
-        asked = [Finding("service", "warning", "not asked, for there is no key", LOG_IN)]
+        asked = [Finding("service", "warning", "not asked: there is no API key", LOG_IN)]
     else:
         asked = run_check("service", lambda: check_service(target, timeout_s))
         is_answered = any(finding.check == "service" and finding.result == "ok" for finding in asked)
-    # Only what a request has really passed through is ok.
+    # Only a proxy and certificates that a request has used are ok.
     findings += run_check("proxy", lambda: check_proxy(target, is_answered=is_answered))
     findings += run_check("certificates", lambda: check_certificates(target, is_answered=is_answered))
     findings += asked

@@ -1,4 +1,4 @@
-"""What came of a check."""
+"""Results of checks."""
 
 from __future__ import annotations
 
@@ -15,18 +15,9 @@ LOG_IN = "set PRIME_API_KEY or run 'prime login'"
 
 @dataclass(frozen=True)
 class Finding:
-    """What came of one check.
+    """Result of one check; a problem prevents something from working.
 
-    Parameters
-    ----------
-    check : str
-        What was looked at.
-    result : {"ok", "warning", "problem"}
-        How it is; a problem keeps something from working.
-    detail : str
-        What was seen; holds no secret.
-    what_to_do : str
-        How to mend it; empty where nothing is to be done.
+    `detail` holds no secret. `what_to_do` is empty if nothing needs to be done.
     """
 
     check: str
@@ -35,15 +26,15 @@ class Finding:
     what_to_do: str = ""
 
 
-def run_check(check: str, look: Callable[[], Iterable[Finding]]) -> list[Finding]:
-    """What a check finds, or that it failed."""
+def run_check(check: str, run: Callable[[], Iterable[Finding]]) -> list[Finding]:
+    """Return a check's findings, or one that says that the check failed."""
     try:
-        return list(look())
+        return list(run())
     except Exception as error:  # noqa: BLE001 - one check that fails must not hide the others
         return [failed_check(check, error)]
 
 
 def failed_check(check: str, error: Exception) -> Finding:
-    """A check that failed itself."""
-    # The error's words may hold a secret.
-    return Finding(check, "problem", f"could not be checked ({type(error).__name__})")
+    """Report a check that failed itself."""
+    # The error's message may hold a secret.
+    return Finding(check, "problem", f"the check failed ({type(error).__name__})")

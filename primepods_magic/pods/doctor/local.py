@@ -1,4 +1,4 @@
-"""Checks that ask nobody: packages, settings, files, proxies, certificates."""
+"""Checks without requests: packages, settings, files, proxies, certificates."""
 
 from __future__ import annotations
 
@@ -46,35 +46,33 @@ __all__ = [
 
 _PACKAGES = ("ipython", "httpx", "pydantic", "pandas")
 _PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
-# Certificates that other programs are told to use.
+# Variables with certificates for other programs.
 _OTHER_BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
 
 def check_packages() -> Iterator[Finding]:
-    """Python and what this stands on."""
+    """Report the versions of Python and of required packages."""
     yield Finding("python", "ok", f"Python {platform.python_version()}, primepods_magic {__version__}")
-    found, missing = [], []
+    installed, missing = [], []
     for name in _PACKAGES:
         try:
-            found.append(f"{name} {version(name)}")
+            installed.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
     if missing:
         yield Finding("packages", "problem", f"not installed: {', '.join(missing)}", "pip install them")
-    yield Finding("packages", "ok", ", ".join(found))
+    yield Finding("packages", "ok", ", ".join(installed))
 
 
 def check_settings(settings: Settings) -> Iterator[Finding]:
-    """Key, URL, team and context, each with where it is from."""
+    """Report key, URL, team and context, with their sources."""
     sources = settings.sources
-    # Nothing is said of what `connect(settings=…)` was given.
+    # `connect(settings=…)` has no sources.
     url_from = sources.get("base_url", "the default" if sources or settings.base_url == LIVE_URL else "here")
     if settings.api_key:
         yield _check_key(settings)
     else:
-        yield Finding(
-            "key", "warning", "there is none: a person gets the sandbox, a pipeline an error", LOG_IN
-        )
+        yield Finding("key", "warning", "none: interactive use gets the sandbox, a pipeline an error", LOG_IN)
     yield Finding("url", "ok", f"{settings.base_url} from {url_from}")
     if settings.team_id:
         yield Finding("team", "ok", f"{sanitize(settings.team_id)} from {sources.get('team_id', 'here')}")
@@ -82,7 +80,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
         yield Finding("team", "ok", "none: launches are billed to you")
     yield Finding("context", "ok", _describe_context(settings))
     for note in settings.notes:
-        yield Finding("settings", "warning", note, "mend or remove the file" if "~/" in note else "")
+        yield Finding("settings", "warning", note, "correct or remove the file" if "~/" in note else "")
 
 
 def _check_key(settings: Settings) -> Finding:
@@ -92,14 +90,17 @@ def _check_key(settings: Settings) -> Finding:
     if settings.base_url == LIVE_URL or key_from == url_from or {key_from, url_from} <= variables:
         return Finding("key", "ok", detail)
     return Finding(
-        "key", "warning", f"{detail} goes to the URL from {url_from}", "make sure that they belong together"
+        "key",
+        "warning",
+        f"{detail} is sent to the URL from {url_from}",
+        "make sure that they belong together",
     )
 
 
 def _describe_context(settings: Settings) -> str:
     if settings.context:
         return f"{sanitize(settings.context)} ({settings.sources.get('context')})"
-    # `prime config use` copies what the context says into the file, and leaves its name there as a label.
+    # `prime config use` copies the context's values into the file and stores its name as a label.
     label = read_file(prime_folder(), CONFIG).content.get("current_environment")
     return (
         f"{sanitize(label)} (copied into ~/.prime/{CONFIG})" if isinstance(label, str) and label else "none"
@@ -107,32 +108,27 @@ def _describe_context(settings: Settings) -> str:
 
 
 def check_key_files() -> Iterator[Finding]:
-    """Keys that other users of this computer can read."""
+    """Report key files that other users of this computer can read."""
     folder = prime_folder()
     names = [CONFIG, *filter(None, map(context_file, context_names(folder)))]
     files = [read_file(folder, name) for name in names]
-    told = [file.label for file in files if file.is_open_to_others and file.may_hold_key]
-    if told:
+    labels = [file.label for file in files if file.is_open_to_others and file.may_hold_key]
+    if labels:
         yield Finding(
             "files",
             "warning",
-            f"other users of this computer can read your key in {', '.join(told)}",
-            f"chmod 600 {' '.join(told)}",
+            f"other users of this computer can read your key in {', '.join(labels)}",
+            f"chmod 600 {' '.join(labels)}",
         )
 
 
 def check_proxy(target: Settings | None, *, is_answered: bool | None = None) -> Iterator[Finding]:
-    """The proxy that requests go through, without the password in its URL.
+    """Report the proxy in use, without the password in its URL.
 
-    Parameters
-    ----------
-    target : Settings, optional
-        The service.
-    is_answered : bool, optional
-        Whether it has answered; ``None`` if it was not asked.
+    ``is_answered`` is whether the service has answered, None if it was not asked.
     """
     settings = target or Settings()
-    said = ", ".join(f"{name.upper()} is {_describe_proxy(name)}" for name in set_variables(_PROXIES))
+    proxies = ", ".join(f"{name.upper()} is {_describe_proxy(name)}" for name in set_variables(_PROXIES))
     try:
         client = open_client(settings)
     except NotConfigured as error:
@@ -140,15 +136,15 @@ def check_proxy(target: Settings | None, *, is_answered: bool | None = None) -> 
         if blamed:
             yield _report_unusable("proxy", error)
         else:
-            yield Finding("proxy", "warning", f"{said or 'none'}; nothing can be sent")
+            yield Finding("proxy", "warning", f"{proxies or 'none'}; nothing can be sent")
         return
     route = client.session.proxy
     client.close()
     host = sanitize(urlsplit(settings.base_url).hostname)
     if route is None:
-        yield Finding("proxy", "ok", f"{said}; not used for {host}" if said else "none")
+        yield Finding("proxy", "ok", f"{proxies}; not used for {host}" if proxies else "none")
         return
-    # The variable is the one without which the way is another.
+    # The variable at fault is the one without which the route changes.
     names = find_blame(lambda: Client(settings), lambda other: other.session.proxy != route)
     which = (
         f"{' and '.join(name.upper() for name in names) or 'the proxy of this computer'} is {sanitize(route)}"
@@ -156,7 +152,7 @@ def check_proxy(target: Settings | None, *, is_answered: bool | None = None) -> 
     if is_answered:
         yield Finding("proxy", "ok", f"{which}; the service answers through it")
     elif is_answered is None:
-        yield Finding("proxy", "warning", f"{which}; not tried, for there is no key")
+        yield Finding("proxy", "warning", f"{which}; not tried: there is no API key")
     else:
         yield Finding(
             "proxy", "warning", f"{which}; the service was not reached through it", f"check {which}"
@@ -164,7 +160,7 @@ def check_proxy(target: Settings | None, *, is_answered: bool | None = None) -> 
 
 
 def _report_unusable(check: str, error: NotConfigured) -> Finding:
-    """A variable that keeps anything from being sent."""
+    """Report a variable that prevents all requests."""
     _, _, detail = str(error).partition(" from here: ")
     problem, _, what_to_do = detail.partition(". ")
     return Finding(
@@ -173,7 +169,7 @@ def _report_unusable(check: str, error: NotConfigured) -> Finding:
 
 
 def _describe_proxy(name: str) -> str:
-    """Host and port of a proxy; a user and a password stand before them."""
+    """Return a proxy's host and port, without the user and password in front of them."""
     url = os.environ[name]
     try:
         parts = urlsplit(url if "://" in url else f"http://{url}")
@@ -186,7 +182,7 @@ def _describe_proxy(name: str) -> str:
 def check_certificates(
     target: Settings | None = None, *, is_answered: bool | None = None
 ) -> Iterator[Finding]:
-    """The certificates that servers are checked by. Parameters as for `proxy`."""
+    """Report the certificates that servers are verified with; `is_answered` as in `check_proxy`."""
     settings = target or Settings()
     names = set_variables(CERTIFICATE_VARIABLES)
     try:
@@ -198,36 +194,36 @@ def check_certificates(
     folder = os.environ.get("SSL_CERT_DIR")
     is_there = any(map(os.path.isdir, (folder or "").split(os.pathsep)))
     if folder and "SSL_CERT_FILE" not in names and not is_there:
-        # OpenSSL does not mind.
+        # OpenSSL ignores this silently.
         todo = "correct or unset SSL_CERT_DIR"
-        yield Finding("certificates", "problem", "SSL_CERT_DIR names nothing that exists", todo)
+        yield Finding("certificates", "problem", "the folder in SSL_CERT_DIR does not exist", todo)
         return
-    source = next((f"from {name}" for name in CERTIFICATE_VARIABLES[:2] if name in names), "the usual ones")
+    source = next((f"from {name}" for name in CERTIFICATE_VARIABLES[:2] if name in names), "the default ones")
     others = [name for name in _OTHER_BUNDLES if os.environ.get(name)]
     if settings.is_loopback:
         yield Finding("certificates", "ok", f"{source}; not used for this computer")
-    elif others and source == "the usual ones":
+    elif others and source == "the default ones":
         which = " and ".join(others)
-        detail = f"{source}: {which} {'are' if len(others) > 1 else 'is'} set, but not read here"
+        detail = f"{source}: {which} {'are' if len(others) > 1 else 'is'} set, but not used here"
         yield Finding("certificates", "warning", detail, "set SSL_CERT_FILE to the same file if it is needed")
     elif is_answered:
         yield Finding("certificates", "ok", source)
     elif is_answered is None:
-        result: Result = "ok" if source == "the usual ones" else "warning"
+        result: Result = "ok" if source == "the default ones" else "warning"
         yield Finding(
-            "certificates", result, source if result == "ok" else f"{source}; not tried, for there is no key"
+            "certificates", result, source if result == "ok" else f"{source}; not tried: there is no API key"
         )
     else:
         yield Finding("certificates", "warning", f"{source}; the service was not reached with them")
 
 
 def check_launch_notes() -> Iterator[Finding]:
-    """The folder for notes of launches that are under way."""
+    """Report whether the folder of launch records can be written and locked."""
     folder = launch_path("", "", "").parent
-    there = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
+    existing = next(path for path in (folder, *folder.parents) if os.path.lexists(path))
     try:
-        # Permissions do not tell of a full disk, a quota or a read-only mount.
-        with tempfile.TemporaryFile(dir=there) as probe:
+        # Permissions do not show a full disk, a quota or a read-only mount.
+        with tempfile.TemporaryFile(dir=existing) as probe:
             probe.write(b"a note")
             probe.flush()
             os.fsync(probe.fileno())
@@ -236,11 +232,11 @@ def check_launch_notes() -> Iterator[Finding]:
         yield Finding(
             "launch notes",
             "warning",
-            "cannot be written: a launch that the end of the kernel cuts off is not found again "
+            "cannot be written: a launch cannot be resumed if the kernel ends during it "
             f"({describe_error(error)})",
             f"make {shorten_path(folder)} writable"
             if find_folder("state")
-            else "set HOME to a folder of yours",
+            else "set HOME to your own folder",
         )
         return
     if is_locked:
@@ -249,7 +245,7 @@ def check_launch_notes() -> Iterator[Finding]:
         yield Finding(
             "launch notes",
             "warning",
-            f"files in {shorten_path(folder)} cannot be locked: two kernels that launch one name at the same "
-            "moment may rent two pods",
+            f"files in {shorten_path(folder)} cannot be locked: two kernels that launch one name at once "
+            "may rent two pods",
             "set XDG_STATE_HOME to a folder on a local disk",
         )

@@ -1,4 +1,4 @@
-"""Checks of the service, by asking it: does it answer, accept the key, and what may the key do?"""
+"""Checks by requests: the service's response, the key, and its permissions."""
 
 from __future__ import annotations
 
@@ -40,41 +40,41 @@ _MIN_TIMEOUT_S = 0.1
 
 
 def check_service(settings: Settings, timeout_s: float) -> Iterator[Finding]:
-    """Ask the service, for so many seconds at most."""
+    """Report the service's responses within ``timeout_s`` seconds."""
     try:
-        # A single answer may take longer than all of them together, so that one clock says what is said.
+        # Allow a request more time than all of them together, so that only the total can time out.
         client = open_client(settings, read_timeout_s=max(2 * timeout_s, _MIN_TIMEOUT_S))
     except NotConfigured as error:
         yield Finding("service", "problem", str(error), "see proxy and certificates above")
         return
-    found: list[Finding] = []
+    findings: list[Finding] = []
 
     def ask() -> None:
         for finding in _check_answers(client):
-            found.append(finding)
+            findings.append(finding)
 
     work = run_in_background(client, ask)
     try:
         work.result(timeout_s)
-        yield from _add_blame(found, settings, timeout_s)
+        yield from _add_blame(findings, settings, timeout_s)
     except TimedOut:
-        seen = list(found)
+        seen = list(findings)
         yield from seen
         detail = f"no {'full ' if seen else ''}answer within {timeout_s:g} s"
         silent = Finding("service", "problem", detail, "check network, VPN and proxy; try again")
         yield from [silent] if seen else _add_blame([silent], settings, timeout_s)
     except Exception as error:  # noqa: BLE001 - as in `guarded`
-        yield from found
+        yield from findings
         yield failed_check("service", error)
     finally:
         client.close()
 
 
-def _add_blame(found: list[Finding], settings: Settings, timeout_s: float) -> Iterator[Finding]:
-    """Name the variable without which a service answers that does not."""
-    is_unreached = len(found) == 1 and (found[0].check, found[0].result) == ("service", "problem")
+def _add_blame(findings: list[Finding], settings: Settings, timeout_s: float) -> Iterator[Finding]:
+    """Name the variable whose removal makes an unreachable service answer."""
+    is_unreached = len(findings) == 1 and (findings[0].check, findings[0].result) == ("service", "problem")
     if not is_unreached or settings.is_loopback:
-        yield from found
+        yield from findings
         return
     search = run_in_background(
         settings, lambda: find_blame(lambda: _open_short_client(settings, timeout_s), _is_answered)
@@ -83,8 +83,8 @@ def _add_blame(found: list[Finding], settings: Settings, timeout_s: float) -> It
         names = " and ".join(search.result(timeout_s))
     except TimedOut:
         names = ""
-    advice = f"correct or unset {names}: without it the service answers" if names else found[0].what_to_do
-    yield replace(found[0], what_to_do=advice)
+    advice = f"correct or unset {names}: the service answers without it" if names else findings[0].what_to_do
+    yield replace(findings[0], what_to_do=advice)
 
 
 def _open_short_client(settings: Settings, timeout_s: float) -> Client:
@@ -100,7 +100,7 @@ def _is_answered(client: Client) -> bool:
 
 
 def _check_answers(client: Client) -> Iterator[Finding]:
-    """What the service's answers tell."""
+    """Report what the service's responses show."""
     asked_at = time.monotonic()
     me: dict[str, Any] = {}
     refusal: PodsError | None = None
@@ -118,7 +118,7 @@ def _check_answers(client: Client) -> Iterator[Finding]:
     sandbox = about_sandbox(client) if client.settings.is_loopback else None
     if sandbox is None:
         yield from _check_clock(client)
-    # Which of them a missing permission is answered with is not told.
+    # The API does not document which of these statuses means a missing permission.
     if isinstance(refusal, (AuthenticationError, PermissionDenied, NotFound)):
         refusal = _find_refusal(client)
     if refusal is not None:
@@ -131,7 +131,7 @@ def _check_answers(client: Client) -> Iterator[Finding]:
 
 
 def _find_refusal(client: Client) -> PodsError | None:
-    """Whether a key that may not ask whose it is may list pods."""
+    """Return the error of listing pods with a key that may not read its user, if any."""
     try:
         client.session.request("GET", "/api/v1/pods/", params={"limit": 1}, budget_s=0)
     except PodsError as error:
@@ -141,47 +141,47 @@ def _find_refusal(client: Client) -> PodsError | None:
 
 def _describe_owner(me: dict[str, Any]) -> Finding:
     if isinstance(me.get("id"), str):
-        return Finding("key accepted", "ok", f"it is {shorten_word(me.get('name') or me['id'])}'s")
+        return Finding("key accepted", "ok", f"it belongs to {shorten_word(me.get('name') or me['id'])}")
     return Finding(
         "key accepted",
         "warning",
-        "it may not say whose it is, so your pods cannot be told from your team's",
+        "it may not read its user, so your pods cannot be distinguished from your team's",
         "use a key that may read the user",
     )
 
 
 def _check_permissions(scope: object) -> Iterator[Finding]:
-    """What the key may do, where the service says so."""
+    """Report what the key may do, if the service states it."""
     known = (
         {_normalize_scope_name(name): may for name, may in scope.items()} if isinstance(scope, dict) else {}
     )
     wanted: tuple[tuple[str, str, Result, str], ...] = (
         ("Instances", "read", "problem", "pods cannot be listed"),
-        ("Instances", "write", "warning", "pods cannot be rented or ended"),
+        ("Instances", "write", "warning", "pods cannot be rented or terminated"),
         ("Availability", "read", "warning", "offers cannot be listed, so nothing can be rented"),
         ("SSH Keys", "read", "warning", "the account's SSH keys cannot be listed"),
         ("SSH Keys", "write", "warning", "SSH keys cannot be added or made primary"),
         ("Billing", "read", "warning", "the wallet cannot be read"),
     )
-    silent = True
+    is_silent = True
     for name, verb, result, consequence in wanted:
         may = known.get(_normalize_scope_name(name))
         if not isinstance(may, dict) or not isinstance(may.get(verb), bool):
             continue
-        silent = False
+        is_silent = False
         label = f"{name} -> {'Read' if verb == 'read' else 'Read and Write'}"
         if may[verb]:
             yield Finding("permission", "ok", label)
         else:
             yield Finding(
-                "permission", result, f"{label} is missing: {consequence}", "make a key that has it"
+                "permission", result, f"{label} is missing: {consequence}", "create a key that has it"
             )
-    if silent:
-        yield Finding("permission", "ok", "the service does not say what this key may do")
+    if is_silent:
+        yield Finding("permission", "ok", "the service does not state what this key may do")
 
 
 def _normalize_scope_name(name: object) -> str:
-    """Return a permission's name as it may be spelled: "SSH Keys", "ssh_keys", "sshKeys"."""
+    """Normalize a permission's spelling: "SSH Keys", "ssh_keys", "sshKeys"."""
     return "".join(char for char in str(name).casefold() if char.isalnum())
 
 
@@ -191,11 +191,14 @@ def _check_clock(client: Client) -> Iterator[Finding]:
         return
     skew_s = (datetime.now(timezone.utc) - seen[0]).total_seconds() - (time.monotonic() - seen[1])
     if abs(skew_s) <= MAX_SKEW_S:
-        yield Finding("clock", "ok", "agrees with the service's")
+        yield Finding("clock", "ok", "agrees with the service's clock")
     else:
         way = "ahead of" if skew_s > 0 else "behind"
         yield Finding(
-            "clock", "warning", f"{abs(skew_s) / 60:.0f} min {way} the service's", "set this computer's clock"
+            "clock",
+            "warning",
+            f"{abs(skew_s) / 60:.0f} min {way} the service's clock",
+            "set this computer's clock",
         )
 
 
@@ -213,13 +216,13 @@ def _check_ssh_keys(client: Client, *, is_sandbox: bool) -> Iterator[Finding]:
         yield Finding(
             "ssh keys",
             "warning",
-            "none on the account: nobody can log in to a pod by ssh",
+            "none on the account: no one can log in to a pod by ssh",
             "%pods keys add",
         )
 
 
 def _check_local_keys(keys: list[SshKey]) -> Finding:
-    """Whether one of the account's keys is this computer's."""
+    """Report whether one of the account's keys is on this computer."""
     home, known = find_home(), set()
     paths: list[Path] = []
     with contextlib.suppress(OSError):
@@ -237,6 +240,6 @@ def _check_local_keys(keys: list[SshKey]) -> Finding:
     return Finding(
         "ssh keys",
         "warning",
-        f"{len(keys)} on the account, but none of them is in ~/.ssh here",
-        "%pods keys add, where you log in from here without an agent",
+        f"{len(keys)} on the account, but none is in ~/.ssh here",
+        "%pods keys add, if you log in from here without an agent",
     )

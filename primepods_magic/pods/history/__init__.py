@@ -1,4 +1,4 @@
-"""What was rented and what it cost: all of it, read fast and kept."""
+"""The billed history of an account, read in parallel and cached."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Rows of the history that no longer change, kept on this computer.
+"""On-disk cache of final history rows: one SQLite file per service and key.
 
-One SQLite file for each service and key. It is written in transactions, so that several kernels may use
-it at once and any of them be killed; whatever in it is not as it was written makes it void.
+Writes are transactions, so several kernels may share a file and any of them may be killed. A file whose
+content does not match its digests is discarded.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ __all__ = ["CacheFile", "CacheSummary", "HistoryCache", "cache_files", "cache_fo
 
 _APPLICATION_ID = 0x70726D70
 _FORMAT_VERSION = 2
-"""Of the file, in its head; one of another form is begun anew."""
+"""Stored in the file's header; a file of another version is discarded."""
 
 _PART_ROWS = 20_000
-"""Rows in one part: what it takes to write one is in memory twice."""
+"""Rows in one part; a part is in memory twice while it is written."""
 
 _MAX_SMALL_PARTS = 32
-"""Small ones beside the full ones; they are slow to read, and are written anew as few when there are more."""
+"""Parts beyond the full ones are slow to read; more than this many are merged by rewriting all."""
 
 _BUSY_TIMEOUT_S = 5.0
 _UNUSED_FOR_S = 90 * 86_400
@@ -46,8 +46,7 @@ _TRANSIENT_SQLITE_ERRORS = (
     "interrupted",
     "locking protocol",
 )
-"""What SQLite says where nothing is wrong with what is in a file. What else it says of an operation, such as
-that there is no such table, comes of a file that is not as it was written."""
+"""SQLite messages that do not mean that the file is corrupt; any other operational error does."""
 
 _SCHEMA = (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
@@ -59,17 +58,7 @@ _SCHEMA = (
 
 @dataclass(frozen=True)
 class CacheSummary:
-    """What a cache holds, without its rows.
-
-    Parameters
-    ----------
-    rows : int
-        How many.
-    last_id : str
-        Of the last of them.
-    total, page_rows : int
-        How many rows there were in all when they were read, and in one page.
-    """
+    """Number of cached rows, the last row's id, and the total and page size when they were read."""
 
     rows: int
     last_id: str
@@ -79,21 +68,7 @@ class CacheSummary:
 
 @dataclass(frozen=True)
 class CacheFile:
-    """One file: whose history it keeps, how many rows of it, and its size.
-
-    Parameters
-    ----------
-    service : str
-        Where the rows are from.
-    rows : int
-        How many; 0 where the file cannot be read.
-    size_bytes : int
-        Of the file.
-    read_at : datetime, optional
-        When the service was asked last, by its clock (UTC).
-    path : Path
-        Where it is.
-    """
+    """A cache file: its service, rows (0 if unreadable), size, and when it was last updated (UTC)."""
 
     service: str
     rows: int
@@ -103,14 +78,9 @@ class CacheFile:
 
 
 class HistoryCache:
-    """The rows that one key can see and that no longer change.
+    """Cache of the final rows that one key can see; `account` is `Connection.access`.
 
-    Nothing that goes wrong with the file is an error: without a cache everything is read again.
-
-    Parameters
-    ----------
-    account : str
-        Whose, as `Connection.access` tells it; the file's name is a digest of it.
+    Problems with the file are never errors: without a cache, everything is read again.
     """
 
     def __init__(self, account: str) -> None:
@@ -120,13 +90,13 @@ class HistoryCache:
         self._path = folder / f"{self._account[:32]}.db" if folder else None
 
     def read_summary(self) -> CacheSummary | None:
-        """What is kept, or ``None`` where nothing is, or not of this account."""
+        """Return a summary of the cached rows, or None if there are none for this account."""
         with _discard_if_corrupt(self._path), self._open_own_database() as database:
             return self._read_summary(database)
         return None
 
     def load(self, kept: CacheSummary) -> HistoryTable | None:
-        """The rows, or ``None`` where they are not as they were written, or differ from the summary."""
+        """Return the rows, or None if they are corrupt or do not match the summary."""
         with (
             _discard_if_corrupt(self._path),
             self._open_own_database() as database,
@@ -135,10 +105,10 @@ class HistoryCache:
             tables: list[HistoryTable] = []
             for first, rows, digest in database.execute("SELECT * FROM parts ORDER BY first").fetchall():
                 if first != sum(map(len, tables)):
-                    raise ValueError("parts that do not join")
+                    raise ValueError("parts do not line up")
                 tables.append(_read_part(database, first, rows, digest))
                 if first + rows == kept.rows:
-                    # Somebody else may have added to them meanwhile.
+                    # Another process may have added more parts in the meantime.
                     break
             table = HistoryTable.concatenate(tables)
             if len(table) == kept.rows and table.columns["id"][-1] == kept.last_id:
@@ -148,19 +118,10 @@ class HistoryCache:
     def write(
         self, table: HistoryTable, *, after: CacheSummary | None, reading: ReadResult, now: datetime
     ) -> None:
-        """Keep rows.
+        """Store the final rows; the last of them has an id.
 
-        Parameters
-        ----------
-        table : HistoryTable
-            All that no longer change; the last of them has an id.
-        after : Kept, optional
-            What of them was kept already: only the others are written, and nothing where somebody else has
-            written meanwhile.
-        reading : Reading
-            What was read last.
-        now : datetime
-            The service's time.
+        `after` is the summary of rows that are cached already: only newer rows are written, and none if
+        another process has written in the meantime.
         """
         for _ in range(2):
             with _discard_if_corrupt(self._path):
@@ -170,7 +131,7 @@ class HistoryCache:
             if _is_present(self._path):
                 _remove_unused(self._path.parent)
                 return
-            # What was there was somebody else's, or broken, and has been removed.
+            # The file was foreign or corrupt and has been removed; try once more.
 
     def _write_rows(
         self, table: HistoryTable, after: CacheSummary | None, reading: ReadResult, now: datetime
@@ -214,37 +175,29 @@ class HistoryCache:
             return None
         total, page_rows = int(facts["total"]), int(facts["page_rows"])
         if total < 0 or page_rows < 1:
-            raise ValueError("no such numbers")
+            raise ValueError("invalid total or page size")
         return CacheSummary(rows, facts["last_id"], total, page_rows)
 
 
 def cache_folder() -> Path | None:
-    """Where the files are; ``None`` where there is no home."""
+    """Return the folder of the cache files, or None without a home folder."""
     folder = find_folder("cache")
     return folder / "history" if folder else None
 
 
 def cache_files() -> list[CacheFile]:
-    """The histories that are kept on this computer, the largest first.
+    """List the cache files on this computer, the largest first.
 
-    Examples
-    --------
     >>> [file.rows for file in cache_files()]                                # doctest: +SKIP
     [100000]
     """
     folder = cache_folder()
-    found = [_describe_file(path) for path in _list_databases(folder)] if folder else []
-    return sorted(found, key=lambda file: -file.size_bytes)
+    files = [_describe_file(path) for path in _list_databases(folder)] if folder else []
+    return sorted(files, key=lambda file: -file.size_bytes)
 
 
 def clear_cache() -> list[CacheFile]:
-    """Forget all histories that are kept on this computer; the next call reads them anew.
-
-    Returns
-    -------
-    list of CacheFile
-        What was forgotten.
-    """
+    """Delete all cache files on this computer and return those deleted."""
     files = cache_files()
     for file in files:
         _remove_database(file.path)
@@ -265,14 +218,14 @@ def _describe_file(path: Path) -> CacheFile:
 
 @contextlib.contextmanager
 def _open_database(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
-    """The database in a file, which has our form, or else is begun anew or not there."""
+    """Open the cache database; with `create`, create or initialize it if it is missing or empty."""
     if create:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         if os.path.lexists(path) and not path.is_file():
-            # A pipe, a device or a link to nothing; a folder stays, and nothing is stored.
+            # A pipe, a device or a broken link. A folder stays, and nothing is stored.
             path.unlink()
         with contextlib.suppress(FileExistsError):
-            # Never one that is there: closing it would end the locks that this process has on it.
+            # Never open an existing file: closing it would release this process's locks on it.
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
     elif not path.exists():
         raise FileNotFoundError(path)
@@ -294,9 +247,9 @@ def _is_ours(database: sqlite3.Connection) -> bool:
 
 
 def _create_schema(database: sqlite3.Connection) -> None:
-    """Make the tables, in a file that is empty."""
+    """Create the tables in an empty file."""
     if database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-        raise ValueError("somebody else's")
+        raise ValueError("not our database")
     for statement in _SCHEMA:
         database.execute(statement)
     database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
@@ -320,11 +273,11 @@ def _run_transaction(database: sqlite3.Connection, kind: str) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _discard_if_corrupt(path: Path | None) -> Iterator[None]:
-    """Pass over what goes wrong with a file, and remove one that is not as it was written."""
+    """Suppress errors of a cache file, and delete the file if it is corrupt."""
     try:
         yield
     except OSError:
-        # Not there, or nowhere to write.
+        # Missing, or not writable.
         return
     except sqlite3.OperationalError as error:
         if path is not None and not any(words in str(error) for words in _TRANSIENT_SQLITE_ERRORS):
@@ -345,12 +298,12 @@ def _list_databases(folder: Path) -> list[Path]:
     try:
         return sorted(folder.glob("*.db"))
     except OSError:
-        # Some versions of Python say so of a folder that may not be entered, others find nothing.
+        # For an unreadable folder, some versions of Python raise and others return nothing.
         return []
 
 
 def _remove_unused(folder: Path) -> None:
-    """Remove what nobody has used for long: of keys and sandboxes that are no more."""
+    """Delete files of keys and sandboxes that were not used for long."""
     for path in _list_databases(folder):
         with contextlib.suppress(OSError):
             if time.time() - path.stat().st_mtime > _UNUSED_FOR_S:
@@ -378,7 +331,7 @@ def _read_part(database: sqlite3.Connection, first: int, rows: int, expected: by
         data[name] = blob
         digest.update(_compute_digest(name, blob))
     if digest.digest() != expected:
-        raise ValueError("not as it was written")
+        raise ValueError("digest mismatch")
     return unpack_table(data, rows)
 
 

@@ -1,7 +1,7 @@
-"""Reading the history's pages side by side, and proving that nothing is missing and nothing twice.
+"""Parallel download of the history's pages, with proof that no row is missing or repeated.
 
-Pages are asked for from the oldest termination on, since whatever ends meanwhile then comes at the end. Each
-begins with the row that the page before it ends with: where the list has moved between the two, that shows.
+Pages are requested in ascending order of termination, so rows that end during the download come last. Each
+page begins with the last row of the page before it: if the list moved between the two requests, it shows.
 """
 
 from __future__ import annotations
@@ -26,35 +26,25 @@ from .throttle import ConcurrencyLimiter
 __all__ = ["IN_FLIGHT", "HistoryChangedError", "PageReader", "Progress", "ReadResult"]
 
 Progress = Callable[[int, int], object]
-"""Is told how many rows have come, and of how many."""
+"""Called with the number of rows read, and their total."""
 
 IN_FLIGHT = 8
 REQUESTED_PAGE_SIZE = 1000
-# What the service gives unless asked: for one that refuses to give more.
+# The service's own default, for one that refuses a larger page.
 _DEFAULT_PAGE_SIZE = 100
-# Nobody grants fewer: a page that is shorter is so by chance, until the next one is too.
+# A shorter page is short by chance, until the next one is short as well.
 _MIN_PLAUSIBLE_PAGE_SIZE = 20
-# In one wave: a count may be any number, and what is not there must not be prepared for.
+# At once: a total may be any number, and prepares this many requests at most.
 _MAX_PAGES = 1000
 
 
 class HistoryChangedError(Exception):
-    """The list has moved while it was read."""
+    """The list changed while it was read."""
 
 
 @dataclass(frozen=True)
 class ReadResult:
-    """What was read.
-
-    Parameters
-    ----------
-    table : HistoryTable
-        The rows, in the service's order.
-    total : int
-        How many there are in all.
-    page_rows : int
-        How many the service grants in one page.
-    """
+    """Rows in the service's order, the total that it states, and the rows it grants in one page."""
 
     table: HistoryTable
     total: int
@@ -63,8 +53,6 @@ class ReadResult:
 
 @dataclass(frozen=True)
 class _Page:
-    """A page as it came."""
-
     offset: int
     table: HistoryTable
     total: int | None
@@ -75,16 +63,10 @@ class _Page:
 
 
 class PageReader:
-    """Reads the rows of a history.
+    """Reader of the rows of a history.
 
-    Parameters
-    ----------
-    connection : Connection
-        Whose history.
-    progress : callable, optional
-        Told, on the thread that reads, how many rows have come, and of how many.
-    in_flight : int
-        The most requests at one time; fewer where the service says 429.
+    `progress` is called on the reading thread. `in_flight` is the maximum number of concurrent requests; it
+    shrinks after a 429.
     """
 
     def __init__(
@@ -94,72 +76,63 @@ class PageReader:
         self._progress = progress
         self._in_flight = in_flight
         self._limiter = ConcurrencyLimiter(in_flight, lambda: connection.client.session.is_closed)
-        # What is asked for, and what is granted. More than that is asked for all along: then one page that
-        # was short by chance, or long ago, decides nothing.
+        # Rows requested and rows granted per page. Requests keep asking for more than was granted, so one
+        # page that was short by chance decides nothing.
         self._asked_rows = self._page_rows = REQUESTED_PAGE_SIZE
         self._words = StringInterner()
         self._begun_at: datetime | None = None
 
     @property
     def begun_at(self) -> datetime:
-        """The service's time when its first page came: not known before."""
+        """The service's time when the first page came."""
         return self._begun_at or self._connection.now()
 
     def stop(self) -> None:
-        """Ask for no more pages; whoever reads gets what breaks off."""
+        """Request no more pages; a reader that is waiting gets an error."""
         self._limiter.close()
 
     def read(self, start: int = 0, *, like: ReadResult | None = None) -> ReadResult:
-        """All rows from a place on.
+        """Read all rows from index `start` on; `like` is an earlier result, which saves the first request.
 
-        Parameters
-        ----------
-        start : int
-            How many rows to pass over.
-        like : Reading, optional
-            What is known from an earlier time: then no first page has to tell how many to ask for.
-
-        Raises
-        ------
-        Moved
-            Rows have come, gone or changed places among those that were there.
-        PodsError
-            A page cannot be had.
+        Raises HistoryChangedError if rows came, went or moved among those that were there, PodsError if a
+        page cannot be read.
         """
         if like is not None:
             if like.page_rows <= _DEFAULT_PAGE_SIZE:
                 self._asked_rows = _DEFAULT_PAGE_SIZE
             is_believed = like.page_rows >= _MIN_PLAUSIBLE_PAGE_SIZE
             self._page_rows = like.page_rows if is_believed else self._asked_rows
-        parts = _PageMerger(start)
+        merger = _PageMerger(start)
         pages = self._read_pages(start, like.total) if like else self._read_first_page(start)
-        asked_beyond = -1
+        checked_end = -1
         while True:
-            before, is_reckoned, granted = parts.end, True, 0
+            # Step 1: merge pages in order until one has another length than expected.
+            before, is_expected, granted = merger.end, True, 0
             with closing(pages):
                 for page in pages:
-                    parts.add(page)
-                    self._report_progress(start + parts.rows, parts.total)
+                    merger.add(page)
+                    self._report_progress(start + merger.rows, merger.total)
                     granted = len(page.table)
-                    if not granted or (page.end < (parts.total or 0) and granted != self._page_rows):
-                        # Another number than was reckoned with: the pages after it do not join.
-                        is_reckoned = parts.pages == 1 and granted >= _MIN_PLAUSIBLE_PAGE_SIZE
+                    if not granted or (page.end < (merger.total or 0) and granted != self._page_rows):
+                        # The offsets of the pages after it were computed for another length.
+                        is_expected = merger.pages == 1 and granted >= _MIN_PLAUSIBLE_PAGE_SIZE
                         self._page_rows = granted or self._page_rows
                         break
-            if parts.total is None and parts.rows and not granted:
-                # Not even the row that was the last one is there any more.
+            if merger.total is None and merger.rows and not granted:
+                # Even the last row of the page before has gone.
                 raise HistoryChangedError
-            if parts.is_complete or parts.end == before:
-                # A page of one row has room for nothing but the next one.
-                beyond = max(start, parts.end - (1 if granted > 1 else 0))
-                if parts.is_certain(self._page_rows) or not parts.go_on(self._fetch_page(beyond)):
-                    return ReadResult(parts.concatenate(), parts.total or parts.end, self._page_rows)
-                if parts.end == asked_beyond:
+            # Step 2: at the supposed end, request one more page unless the end is certain.
+            if merger.is_complete or merger.end == before:
+                # A page of one row has no room for an overlap.
+                beyond = max(start, merger.end - (1 if granted > 1 else 0))
+                if merger.is_certain(self._page_rows) or not merger.go_on(self._fetch_page(beyond)):
+                    return ReadResult(merger.concatenate(), merger.total or merger.end, self._page_rows)
+                if merger.end == checked_end:
                     raise HistoryChangedError
-                asked_beyond = parts.end
-            # One page that is odd may be chance: the next one, alone, tells.
+                checked_end = merger.end
+            # Step 3: go on from there. After a page of odd length, fetch one page alone: it may be chance.
             pages = self._read_pages(
-                max(start, parts.end - self._overlap_rows), parts.total if is_reckoned else None
+                max(start, merger.end - self._overlap_rows), merger.total if is_expected else None
             )
 
     @property
@@ -171,31 +144,31 @@ class PageReader:
             self._progress(rows, max(rows, total or 0))
 
     def _read_first_page(self, start: int) -> Generator[_Page, None, None]:
-        """The first page, which tells how many rows there are, and how many are granted at once."""
+        """Yield the first page, which shows the total and how many rows are granted at once."""
         page = self._fetch_page(start)
         self._page_rows = self._asked_rows
         yield page
 
     def _read_pages(self, start: int, total: int | None) -> Generator[_Page, None, None]:
-        """The pages from a place to the end as far as it is known, in order; fetched side by side."""
+        """Yield the pages from `start` to the known end in order; fetch them in parallel."""
         step = self._page_rows - self._overlap_rows
         offsets = range(start, max(start + 1, total - self._overlap_rows if total else 0), step)[:_MAX_PAGES]
         answers: dict[int, Future[_Page]] = {offset: Future() for offset in offsets}
-        todo: queue.SimpleQueue[int] = queue.SimpleQueue()
+        pending: queue.SimpleQueue[int] = queue.SimpleQueue()
         for offset in offsets:
-            todo.put(offset)
+            pending.put(offset)
         is_over = threading.Event()
 
         def work() -> None:
             while not is_over.is_set():
                 try:
-                    offset = todo.get_nowait()
+                    offset = pending.get_nowait()
                 except queue.Empty:
                     return
                 try:
                     page = self._fetch_page(offset)
                     if not len(page.table):
-                        # The list ends before it, and whoever reads the pages goes no further either.
+                        # The list ends before this page, and the reader stops here as well.
                         is_over.set()
                     answers[offset].set_result(page)
                 except BaseException as error:  # noqa: BLE001 - raised where it is waited for
@@ -229,13 +202,7 @@ class PageReader:
 
 
 class _PageMerger:
-    """The pages that have come, in order.
-
-    Parameters
-    ----------
-    start : int
-        The place of the first row.
-    """
+    """The pages read so far, merged in order."""
 
     def __init__(self, start: int) -> None:
         self._tables: list[HistoryTable] = []
@@ -250,13 +217,7 @@ class _PageMerger:
         self.total: int | None = None
 
     def add(self, page: _Page) -> None:
-        """Join a page to those before it.
-
-        Raises
-        ------
-        Moved
-            It does not join.
-        """
+        """Append a page; raise HistoryChangedError if it does not join the page before it."""
         table = page.table
         self.pages += 1
         self._update_total(page)
@@ -266,12 +227,14 @@ class _PageMerger:
         if self._tables:
             last = self._tables[-1]
             if page.offset >= self.end:
-                # Pages of one row have nothing in common.
+                # Pages of one row do not overlap, so they prove nothing.
                 self._is_seamless = False
             elif table.key(0) == last.key(len(last) - 1):
+                # The overlapping row is the same: drop it. Rows that ended together may still have swapped.
                 self._is_tied |= _have_same_end(last[-2:], table[:2])
                 table = table[1:]
             elif _have_same_end(last[-1:], table[:1]):
+                # Other rows that ended together with it may have changed places; decide by the total.
                 self._is_seamless = False
             else:
                 raise HistoryChangedError
@@ -283,37 +246,28 @@ class _PageMerger:
     def _update_total(self, page: _Page) -> None:
         if page.total is None:
             return
-        # Rows beyond the count: it is of something else, and tells nothing of the end.
+        # Rows beyond the total: it counts something else and does not show the end.
         self._is_total_wrong |= bool(len(page.table)) and page.total < page.end
         self._has_shrunk |= page.total < (self.total or 0)
         self.total = None if self._is_total_wrong else max(self.total or 0, page.total)
 
     @property
     def is_complete(self) -> bool:
-        """The end of the list is here."""
+        """True if the rows reach the total that the service states."""
         return self.total is not None and self.end >= self.total
 
     def is_certain(self, page_rows: int) -> bool:
-        """Whether nothing more need be asked for to know that the list ends here, or that it does not.
-
-        Parameters
-        ----------
-        page_rows : int
-            How many rows the service grants in one page.
-        """
+        """Return whether the end is known without asking for one page beyond it."""
         if self.total is None:
             return False
-        # A count may be of the page alone, and a full page may be followed by others.
+        # A total may count this page alone, so a full page may be followed by others.
         is_last = self._last_rows < min(self.total, page_rows)
         return self.end != self.total or is_last
 
     def go_on(self, after: _Page) -> bool:
-        """Whether a page that begins where the list should end has rows that are not here yet.
+        """Return whether a page requested at the supposed end has rows that are not here yet.
 
-        Raises
-        ------
-        Moved
-            It does not begin with the last of those that are here.
+        Raises HistoryChangedError if it does not begin with the last row that is here.
         """
         known = {table.key(place) for table in self._tables for place in range(len(table))}
         if known.issuperset(after.table.key(place) for place in range(len(after.table))):
@@ -326,20 +280,16 @@ class _PageMerger:
         return True
 
     def concatenate(self) -> HistoryTable:
-        """All rows, each once.
-
-        Raises
-        ------
-        Moved
-            It is not certain that these are all.
-        """
+        """Return all rows, each once; raise HistoryChangedError if it is not certain that these are all."""
         table = HistoryTable.concatenate(self._tables)
         self._tables.clear()
         unique = table.drop_duplicates()
         is_at_end = self.is_complete or self.total is None
-        # What changes places across a seam is here twice in the place of something else.
+        # Two ways to prove completeness.
+        # By seams: every page overlaps the one before it, and no row is here twice because it moved across
+        # a seam (which would mean that another one is missing).
         is_proven = self._is_seamless and (not self._is_tied or len(unique) == len(table))
-        # Where the seams tell nothing, every one of the rows being here is proof enough.
+        # By count: there are as many distinct rows as the stated total, which never shrank.
         is_counted = self._start + len(unique) == self.total and not self._has_shrunk
         if (is_proven and is_at_end) or is_counted:
             return unique
@@ -347,6 +297,6 @@ class _PageMerger:
 
 
 def _have_same_end(before: HistoryTable, after: HistoryTable) -> bool:
-    """Whether all of these have ended at the same instant: then they may change places."""
+    """Return whether all these rows ended at the same instant: then they may change places."""
     ended = {*before.columns["terminated_at"].tolist(), *after.columns["terminated_at"].tolist()}
     return len(ended) == 1

@@ -1,4 +1,4 @@
-"""The whole history: what no longer changes from the cache, and the rest from the service."""
+"""The whole history: final rows from the cache, the rest from the service."""
 
 from __future__ import annotations
 
@@ -20,28 +20,17 @@ from .table import HistoryTable, microseconds
 __all__ = ["History", "read_history"]
 
 FINAL_AFTER = timedelta(hours=48)
-"""So long after a pod has ended its row may change: bills come late."""
+"""A row may change until this long after its end: bills come late."""
 
 _UNBILLED_FINAL_AFTER = timedelta(days=30)
-"""So long a row that bills nothing of what has a price may still change. Some stay at 0, of pods that never
-came up."""
+"""An unbilled row that has a price may change for this long. Rows of pods that never started stay at 0."""
 
 _ATTEMPTS = 5
 
 
 @dataclass(frozen=True)
 class History:
-    """All that was ever billed, in the order in which it ended.
-
-    Parameters
-    ----------
-    table : HistoryTable
-        The rows.
-    now : datetime
-        The service's time when they were read (UTC).
-    kept_rows : int
-        How many of them came from the cache.
-    """
+    """All rows ever billed in order of termination, and how many came from the cache."""
 
     table: HistoryTable
     now: datetime
@@ -57,36 +46,19 @@ def read_history(
 ) -> History:
     """Read the whole history: every row once, or an error.
 
-    Rows are kept on this computer from 48 hours after their end on, since they no longer change then, and
-    are not asked for again. A row that bills nothing although it has a price is kept once the list has a pod
-    that ended 30 days later. What is kept is compared with the service by its last row and by the count.
+    Rows are cached 48 hours after their end, when they are final, and not requested again. An unbilled row
+    that has a price is cached once the list has a pod that ended 30 days later. The cache is checked against
+    the service by its last row and by the total; `refresh` ignores it.
 
-    Parameters
-    ----------
-    connection : Connection
-        Whose history.
-    refresh : bool
-        Read everything from the service, also what is kept.
-    progress : callable, optional
-        Told now and then how many rows have come, and of how many.
-    in_flight : int
-        The most requests at one time.
+    Raises UnexpectedAnswer if rows and total disagree five times in a row, PodsError if a page cannot be
+    read.
 
-    Raises
-    ------
-    UnexpectedAnswer
-        What the service lists and what it counts do not agree, five times over.
-    PodsError
-        A page cannot be had.
-
-    Examples
-    --------
     >>> len(read_history(connect(sandbox=True)).table)                       # doctest: +SKIP
     180
     """
     check_flags(refresh=refresh)
     check_count("in_flight", in_flight)
-    # Other keys of the same person may see other rows; and nobody has to be asked for this.
+    # By key, not by user: another key may see other rows, and this needs no request.
     cache = HistoryCache(connection.access)
     for attempt in range(_ATTEMPTS):
         kept = None if refresh or attempt else cache.read_summary()
@@ -99,9 +71,9 @@ def read_history(
         finally:
             reader.stop()
     raise UnexpectedAnswer(
-        f"the history could not be read completely: the service counts other rows than it lists, {_ATTEMPTS} "
-        "times over. Nothing is shown, since a cost would be missing; '%pods history --limit 100' shows rows "
-        "as they come"
+        "The history could not be read completely: the service's rows did not match its total in "
+        f"{_ATTEMPTS} attempts. Nothing is shown, because a cost could be missing. Run "
+        "'%pods history --limit 100' to see rows unchecked"
     )
 
 
@@ -115,10 +87,10 @@ def _read_all(connection: Connection, reader: PageReader, cache: HistoryCache) -
 def _read_new_rows(
     connection: Connection, reader: PageReader, cache: HistoryCache, kept: CacheSummary
 ) -> History | None:
-    """What is kept and what came since, or ``None`` where the two do not join."""
+    """Return cached rows plus newer ones, or None if they do not line up."""
     like = ReadResult(HistoryTable.of_rows([]), kept.total, kept.page_rows)
     loaded = run_in_background(connection, lambda: cache.load(kept))
-    # The last of the rows that are kept is asked for again: there it has to be.
+    # Request the last cached row again: it must be the first row returned.
     reading = reader.read(kept.rows - 1, like=like)
     old = loaded.result()
     if old is None or not len(reading.table) or reading.table.columns["id"][0] != kept.last_id:
@@ -127,7 +99,7 @@ def _read_new_rows(
     concatenate = HistoryTable.concatenate([old, reading.table[1:]])
     table = concatenate.drop_duplicates()
     if len(table) != len(concatenate):
-        # A row that was kept is listed anew: it was not final.
+        # A cached row is listed again, so it was not final.
         return None
     now = reader.begun_at
     _write_cache(connection, cache, table, after=kept, reading=reading, now=now)
@@ -143,28 +115,28 @@ def _write_cache(
     reading: ReadResult,
     now: datetime,
 ) -> None:
-    # Where the service does not tell its time, this computer's clock may be ahead of it by days.
+    # Without the service's time, this computer's clock may be days ahead of it.
     if connection.client.session.service_time is not None:
         cache.write(_select_final_rows(table, now), after=after, reading=reading, now=now)
 
 
 def _select_final_rows(table: HistoryTable, now: datetime) -> HistoryTable:
-    """The rows at the beginning that no longer change: they have ended long enough ago, in this order."""
+    """Return the leading rows that no longer change: they ended long enough ago, in this order."""
     ended = table.columns["terminated_at"]
     is_final = (ended <= microseconds(now - FINAL_AFTER)) & ~table.is_open
     is_final[1:] &= ended[1:] >= ended[:-1]
     is_final &= ~_may_be_unbilled(table)
     count = len(is_final) if is_final.all() else int(np.argmin(is_final))
-    # A row without an id could not be found again.
+    # The last cached row must have an id, to be found again.
     while count and table.columns["id"][count - 1] is None:
         count -= 1
     return table[:count]
 
 
 def _may_be_unbilled(table: HistoryTable) -> npt.NDArray[np.bool_]:
-    """Mark rows that bill nothing of what has a price, and that no row is much younger than.
+    """Mark unbilled rows that have a price and that no much younger row follows.
 
-    A clock does not decide here: one that is wrong once would keep the 0 forever.
+    The clock does not decide here: one wrong reading would cache the 0 forever.
     """
     ended, billed = table.columns["terminated_at"], table.columns["total_billed_price"]
     is_unbilled = (np.isnan(billed) | (billed == 0.0)) & (table.columns["price_hr"] != 0.0)

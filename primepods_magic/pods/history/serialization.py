@@ -1,4 +1,4 @@
-"""A table of history as bytes, a piece for each column, and back: exact, and fast to read."""
+"""Exact conversion of a history table to bytes, one piece per column, and back."""
 
 from __future__ import annotations
 
@@ -18,11 +18,8 @@ _EXTRA = "extra "
 
 
 def pack_table(table: HistoryTable) -> Iterator[tuple[str, bytes]]:
-    """A table as bytes, one piece after the other: numbers as they are in memory, texts as a list of words in
-    JSON and the numbers of the words.
+    """Yield each column's name and bytes: numbers as in memory, texts as codes and their JSON list.
 
-    Examples
-    --------
     >>> table = HistoryTable.of_rows([{"id": "a1", "priceHr": 2.39}])
     >>> unpack_table(dict(pack_table(table)), 1).columns["price_hr"].tolist()
     [2.39]
@@ -40,19 +37,9 @@ def pack_table(table: HistoryTable) -> Iterator[tuple[str, bytes]]:
 
 
 def unpack_table(data: Mapping[str, bytes], rows: int) -> HistoryTable:
-    """The table again.
+    """Rebuild a table of `rows` rows from its bytes.
 
-    Parameters
-    ----------
-    data : mapping of str to bytes
-        What `pack_table` has made.
-    rows : int
-        How many rows it has.
-
-    Raises
-    ------
-    ValueError, KeyError, IndexError, TypeError
-        It is something else.
+    Raises ValueError, KeyError, IndexError or TypeError if they are corrupt.
     """
     columns: dict[str, Array] = {
         name: np.frombuffer(data[name], dtype).astype(dtype[1:]) for name, dtype in _NUMERIC.items()

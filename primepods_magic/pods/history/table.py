@@ -1,6 +1,6 @@
-"""Rows of the history as columns: what 100,000 of them fit into without an object for each.
+"""Rows of the history in columns: 100,000 rows need no object for each.
 
-Values are read as tolerantly as `primepods_magic.api.models.HistoryRow` reads them, a column at a time.
+Values are read as leniently as by `primepods_magic.api.models.HistoryRow`, one column at a time.
 """
 
 from __future__ import annotations
@@ -62,11 +62,11 @@ TIMES = ("created_at", "terminated_at")
 NUMBERS = ("price_hr", "total_billed_price")
 COUNTS = ("gpu_count",)
 MISSING = int(np.iinfo("int64").min)
-"""In index of a time or a count that is not there: what numpy and pandas take for no time."""
+"""Stands for a missing time or count; numpy and pandas read it as NaT."""
 ODD_TIME = 1
-"""Mark of a row with a time that names no zone, and is read as UTC."""
+"""Flag of a row with a time without a zone, which is read as UTC."""
 UNREADABLE = 2
-"""Mark of a row with a value that cannot be read as what it ought to be."""
+"""Flag of a row with a value that cannot be parsed."""
 
 _FIELDS = (*TEXTS, *TIMES, *NUMBERS, *COUNTS)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -78,7 +78,7 @@ _PLAIN_TIMES = re.compile(
 
 
 class StringInterner(dict[Any, Any]):
-    """The words of several pages, each kept once: providers, people and GPU types are few."""
+    """Texts of several pages, each stored once: providers, people and GPU types are few."""
 
     def __missing__(self, word: Any) -> Any:
         kept = self[word] = word if word is None else replace_surrogates(word)
@@ -87,21 +87,12 @@ class StringInterner(dict[Any, Any]):
 
 @dataclass(frozen=True, eq=False)
 class HistoryTable:
-    """Rows of the history, column by column.
+    """Rows of the history, column by column, named by the API's fields in snake_case.
 
-    Parameters
-    ----------
-    columns : dict of str to numpy.ndarray
-        The API's fields in snake_case: texts as ``object`` (``None`` where missing), times as ``int64``
-        microseconds since 1970 (UTC) and counts as ``int64`` (`MISSING` where missing), USD as ``float64``
-        (NaN where missing).
-    extras : dict of str to numpy.ndarray
-        ``object``: single values that the service sends beyond its documentation.
-    marks : numpy.ndarray
-        ``uint8``: `ODD_TIME` and `UNREADABLE`, added up.
+    Texts are ``object`` (None if missing), times ``int64`` microseconds since 1970 (UTC), counts ``int64``
+    (`MISSING` if missing), USD ``float64`` (NaN if missing). `extras` holds undocumented scalar fields,
+    `marks` the flags `ODD_TIME` and `UNREADABLE` of each row.
 
-    Examples
-    --------
     >>> table = HistoryTable.of_rows([{"id": "a1", "gpuCount": "8", "createdAt": "2026-09-01T00:00:00Z"}])
     >>> len(table), table.columns["gpu_count"].tolist()
     (1, [8])
@@ -116,50 +107,42 @@ class HistoryTable:
 
     @classmethod
     def of_rows(cls, rows: Sequence[dict[str, Any]], words: StringInterner | None = None) -> HistoryTable:
-        """Read rows as JSON has them; the dictionaries are used up.
-
-        Parameters
-        ----------
-        rows : sequence of dict
-            One object for each row.
-        words : Words, optional
-            Shared by the pages of one list.
-        """
-        told = {name: [row.pop(alias, None) for row in rows] for name, alias in _ALIASES.items()}
+        """Read rows as decoded from JSON; the dictionaries are consumed."""
+        values = {name: [row.pop(alias, None) for row in rows] for name, alias in _ALIASES.items()}
         extras: dict[str, Array] = {}
         for index, row in compress(enumerate(rows), rows):
-            for key, said in row.items():
+            for key, value in row.items():
                 name = to_snake(key)
-                if name in told:
-                    if told[name][index] is None:
-                        told[name][index] = said
-                elif name != FIELDS_LEFT_OUT and (value := read_undocumented(key, said)) is not None:
-                    _put_extra(extras, name, index, value, len(rows))
-        return cls._from_values(told, extras, StringInterner() if words is None else words)
+                if name in values:
+                    if values[name][index] is None:
+                        values[name][index] = value
+                elif name != FIELDS_LEFT_OUT and (scalar := read_undocumented(key, value)) is not None:
+                    _put_extra(extras, name, index, scalar, len(rows))
+        return cls._from_values(values, extras, StringInterner() if words is None else words)
 
     @classmethod
     def of_models(cls, rows: Iterable[HistoryRow]) -> HistoryTable:
-        """The same from rows that were read one by one."""
-        said = [{**vars(row), **(row.model_extra or {})} for row in rows]
-        return cls.of_rows(said)
+        """Read rows that are parsed already."""
+        dicts = [{**vars(row), **(row.model_extra or {})} for row in rows]
+        return cls.of_rows(dicts)
 
     @classmethod
     def _from_values(
-        cls, told: Mapping[str, list[Any]], extras: dict[str, Array], words: StringInterner
+        cls, values: Mapping[str, list[Any]], extras: dict[str, Array], words: StringInterner
     ) -> HistoryTable:
-        marks = np.zeros(len(told["id"]), "uint8")
-        columns = {name: _read_texts(told[name], None if name == "id" else words) for name in TEXTS[:2]}
-        columns |= {name: _read_labels(told[name], words) for name in TEXTS[2:]}
-        columns |= {name: _read_times(told[name], marks) for name in TIMES}
-        columns["price_hr"] = _read_numbers(told["price_hr"], amount_in, 0.0, marks)
+        marks = np.zeros(len(values["id"]), "uint8")
+        columns = {name: _read_texts(values[name], None if name == "id" else words) for name in TEXTS[:2]}
+        columns |= {name: _read_labels(values[name], words) for name in TEXTS[2:]}
+        columns |= {name: _read_times(values[name], marks) for name in TIMES}
+        columns["price_hr"] = _read_numbers(values["price_hr"], amount_in, 0.0, marks)
         # A credit is a total below 0.
-        columns["total_billed_price"] = _read_numbers(told["total_billed_price"], number_in, -np.inf, marks)
-        columns |= {name: _read_counts(told[name], marks) for name in COUNTS}
+        columns["total_billed_price"] = _read_numbers(values["total_billed_price"], number_in, -np.inf, marks)
+        columns |= {name: _read_counts(values[name], marks) for name in COUNTS}
         return cls(columns, extras, marks)
 
     @classmethod
     def concatenate(cls, tables: Sequence[HistoryTable]) -> HistoryTable:
-        """Several tables one after the other; they are used up, so that no row is in memory twice."""
+        """Concatenate tables; they are consumed, so that no row is in memory twice."""
         if not tables:
             return cls.of_rows([])
         if len(tables) == 1:
@@ -172,7 +155,7 @@ class HistoryTable:
         )
 
     def __getitem__(self, which: slice | Array) -> HistoryTable:
-        """Some of the rows."""
+        """Select rows."""
         return HistoryTable(
             {name: values[which] for name, values in self.columns.items()},
             {name: values[which] for name, values in self.extras.items()},
@@ -184,19 +167,19 @@ class HistoryTable:
         return np.full(len(self), None, object) if values is None else values
 
     def key(self, index: int) -> object:
-        """What makes a row that one and no other: its id, or else all that does not change."""
-        told = self.columns["id"][index]
-        if told is not None:
-            return told
+        """Return a row's identity: its id, or else all fields that do not change."""
+        row_id = self.columns["id"][index]
+        if row_id is not None:
+            return row_id
         return tuple(self.columns[name][index] for name in ("name", "created_at", "terminated_at", "user_id"))
 
     @cached_property
     def is_open(self) -> Array:
-        """``bool``: which rows have not ended."""
+        """A ``bool`` array that marks rows that have not ended."""
         return np.asarray(self.columns["terminated_at"] == MISSING)
 
     def drop_duplicates(self) -> HistoryTable:
-        """Of several rows of one id the last."""
+        """Keep the last of several rows with the same id."""
         ids = [key for key in self.columns["id"] if key is not None]
         if len(set(ids)) == len(ids):
             return self
@@ -205,7 +188,7 @@ class HistoryTable:
 
 
 def _put_extra(extras: dict[str, Array], name: str, index: int, value: object, rows: int) -> None:
-    """Put a value into its column; if there are enough columns without that, count it."""
+    """Store a value in its column, or count it if there are enough columns already."""
     if name not in extras and len(extras) - (FIELDS_LEFT_OUT in extras) >= MAX_FIELDS:
         counts = _find_or_add(extras, FIELDS_LEFT_OUT, rows)
         counts[index] = (counts[index] or 0) + 1
@@ -214,7 +197,7 @@ def _put_extra(extras: dict[str, Array], name: str, index: int, value: object, r
 
 
 def _limit_extras(tables: Sequence[HistoryTable]) -> list[str]:
-    """Return the names of the extras that several tables have together, and count those beyond the first."""
+    """Return the names of the tables' common extras; count the values of those beyond the limit."""
     names = list(dict.fromkeys(name for table in tables for name in table.extras))
     kept = [name for name in names if name != FIELDS_LEFT_OUT][:MAX_FIELDS]
     for table in tables:
@@ -233,7 +216,7 @@ def _find_or_add(extras: dict[str, Array], name: str, rows: int) -> Array:
 
 
 def microseconds(moment: datetime) -> int:
-    """A moment as the tables have it: microseconds since 1970 (UTC)."""
+    """Convert a time to microseconds since 1970 (UTC)."""
     return (moment - _EPOCH) // _MICROSECOND
 
 
@@ -269,25 +252,25 @@ def _read_times(values: list[Any], marks: Array) -> Array:
     moments = [timestamp_in(value) for value in values]
     for index, (value, moment) in enumerate(zip(values, moments, strict=True)):
         if moment is None:
-            # A time that can be read and stands for none, such as the year 1, is as good as left out.
+            # A placeholder such as the year 1 counts as missing.
             is_left_out = is_no_value(value) or moment_in(value) is not None
             marks[index] |= 0 if is_left_out else UNREADABLE
         elif isinstance(value, str) and timestamp_in(f"{value}Z") is not None:
-            # With a second zone it could not be read: so it has none.
+            # It could not be parsed with a second zone, so it has none.
             marks[index] |= ODD_TIME
     counts = [MISSING if moment is None else microseconds(moment) for moment in moments]
     return np.array(counts, "int64")
 
 
 def _parse_plain_times(values: list[Any]) -> Array | None:
-    """Times in the one form that nearly all have, or ``None``."""
+    """Parse times in the form that nearly all have, or return None."""
     if set(map(type, values)) != {str}:
         return None
-    # All at once: numpy by itself reads much that is no time.
-    told = ";".join(values) + ";"
-    if not _PLAIN_TIMES.fullmatch(told):
+    # Check all at once: numpy alone would accept much that is not a time.
+    joined = ";".join(values) + ";"
+    if not _PLAIN_TIMES.fullmatch(joined):
         return None
-    local = told.replace("Z", "").replace("+00:00", "").split(";")[:-1]
+    local = joined.replace("Z", "").replace("+00:00", "").split(";")[:-1]
     try:
         return np.array(local, "datetime64[us]").view("int64")
     except ValueError:
@@ -313,8 +296,8 @@ def _read_counts(values: list[Any], marks: Array) -> Array:
 def _read_each(
     values: list[Any], read: Callable[[object], float | None], missing: float, dtype: str, marks: Array
 ) -> Array:
-    found = [read(value) for value in values]
-    for index, (value, number) in enumerate(zip(values, found, strict=True)):
+    numbers = [read(value) for value in values]
+    for index, (value, number) in enumerate(zip(values, numbers, strict=True)):
         if number is None and not is_no_value(value):
             marks[index] |= UNREADABLE
-    return np.array([missing if number is None else number for number in found], dtype)
+    return np.array([missing if number is None else number for number in numbers], dtype)

@@ -1,4 +1,4 @@
-"""How many requests there may be at one time, and when the next one."""
+"""A limit on concurrent requests that reacts to 429."""
 
 from __future__ import annotations
 
@@ -9,23 +9,18 @@ from contextlib import contextmanager
 
 __all__ = ["ConcurrencyLimiter", "LimiterClosed"]
 
-# How often somebody who waits for a place looks whether the connection is still there.
+# A waiting thread checks this often whether the connection is still open.
 _CHECK_INTERVAL_S = 0.25
 
 
 class LimiterClosed(Exception):
-    """Nobody waits for this any more."""
+    """The limiter was closed; no more requests may start."""
 
 
 class ConcurrencyLimiter:
-    """Lets so many requests through at one time, and fewer after the service has said that it is too much.
+    """A limit of `max_requests` concurrent requests, halved whenever the service says 429.
 
-    Parameters
-    ----------
-    max_requests : int
-        So many.
-    is_over : callable
-        Whether nobody need wait any longer, for nothing can be sent.
+    Waiting ends once `is_over()` is true, because nothing can be sent then.
     """
 
     def __init__(self, max_requests: int, is_over: Callable[[], bool]) -> None:
@@ -38,7 +33,7 @@ class ConcurrencyLimiter:
 
     @contextmanager
     def slot(self) -> Iterator[None]:
-        """Wait until there is room, and take it."""
+        """Hold a slot, waiting until one is free."""
         with self._changed:
             self._acquire_slot(0.0)
         try:
@@ -48,14 +43,9 @@ class ConcurrencyLimiter:
                 self._release_slot()
 
     def pause(self, pause_s: float, is_too_much: bool) -> None:
-        """Give one's place to others for some seconds, and wait for another one.
+        """Release the slot, wait `pause_s` seconds, then acquire another one.
 
-        Parameters
-        ----------
-        pause_s : float
-            So many.
-        is_too_much : bool
-            Nobody is let through meanwhile, and then half as many at one time.
+        If `is_too_much`, hold everyone else back as well and halve the limit.
         """
         with self._changed:
             now = time.monotonic()
@@ -67,12 +57,12 @@ class ConcurrencyLimiter:
             try:
                 self._acquire_slot(now + pause_s)
             except BaseException:
-                # Whoever has slot leaves once more.
+                # `slot` releases once more in its `finally`; keep the count balanced.
                 self._passing += 1
                 raise
 
     def close(self) -> None:
-        """Let nobody through any more."""
+        """Let no more requests start."""
         with self._changed:
             self._is_closed = True
             self._changed.notify_all()

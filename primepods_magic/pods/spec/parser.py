@@ -1,4 +1,4 @@
-"""The text of a spec: JSON or YAML as it stands in a cell, its variables, and secrets written out in it."""
+"""Parsing of a spec's JSON or YAML text, its variables, and plaintext secrets in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 _VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
-_NO_TAGS = "tags (!name) are not used here; quote a value that begins with !"
+_NO_TAGS = "tags (!name) are not supported; quote a value that begins with !"
 _MAX_LINE_CHARS = 1_000
 _MAX_PROBLEM_CHARS = 200
 _MAX_FILLED_CHARS = 1_000_000
@@ -33,8 +33,7 @@ _UNPAIRED_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def find_plaintext_secrets(text: str) -> list[str]:
-    """Names in a body whose values look like secrets written out, where ``${NAME}`` would keep them out of
-    the notebook.
+    """Return names whose values look like plaintext secrets, instead of ``${NAME}``.
 
     >>> find_plaintext_secrets("env: {WANDB_API_KEY: abc123, EPOCHS: 3}")
     ['WANDB_API_KEY']
@@ -46,12 +45,12 @@ def find_plaintext_secrets(text: str) -> list[str]:
             )
         )
     except InvalidRequest:
-        # It is refused.
+        # It will be rejected.
         return []
 
 
 def is_written_out(name: str, value: str) -> bool:
-    """Return whether a text is a secret's by its name, and no variable is in it.
+    """Return whether a text is a secret by its name and contains no variable.
 
     >>> is_written_out("HF_TOKEN", "hf_abc"), is_written_out("HF_TOKEN", "${MINE}"), is_written_out("N", "3")
     (True, False, False)
@@ -61,18 +60,18 @@ def is_written_out(name: str, value: str) -> bool:
 
 
 def _iter_named_texts(body: Any) -> Iterator[tuple[str, str]]:
-    """Yield the texts in a body, each with its name; in the API's form, variables have theirs in "key"."""
+    """Yield each text with its name; in the API's form, a variable's name is in "key"."""
     waiting = [("", body)]
     while waiting:
-        name, said = waiting.pop()
-        if isinstance(said, (str, int, float)) and not isinstance(said, bool):
-            yield name, str(said)
-        elif isinstance(said, list):
-            waiting += [(name, item) for item in reversed(said)]
-        elif isinstance(said, dict) and isinstance(said.get("key"), str) and "value" in said:
-            waiting.append((said["key"], said["value"]))
-        elif isinstance(said, dict):
-            waiting += [(str(key), value) for key, value in reversed(said.items())]
+        name, value = waiting.pop()
+        if isinstance(value, (str, int, float)) and not isinstance(value, bool):
+            yield name, str(value)
+        elif isinstance(value, list):
+            waiting += [(name, item) for item in reversed(value)]
+        elif isinstance(value, dict) and isinstance(value.get("key"), str) and "value" in value:
+            waiting.append((value["key"], value["value"]))
+        elif isinstance(value, dict):
+            waiting += [(str(key), item) for key, item in reversed(value.items())]
 
 
 def load_text(text: str, first_line: int = 1) -> Any:
@@ -82,7 +81,7 @@ def load_text(text: str, first_line: int = 1) -> Any:
 
 
 def load_json(text: str, first_line: int) -> Any:
-    def no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def reject_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         for key, value in pairs:
             if key in fields:
@@ -92,14 +91,14 @@ def load_json(text: str, first_line: int) -> Any:
 
     _check_length(text)
     try:
-        return json.loads(text, object_pairs_hook=no_duplicates, parse_constant=_refuse_constant)
+        return json.loads(text, object_pairs_hook=reject_duplicates, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        place = f"line {error.lineno + first_line - 1}, column {error.colno}"
-        raise InvalidRequest(f"the JSON does not parse at {place}: {error.msg}. Nothing was sent") from None
+        position = f"line {error.lineno + first_line - 1}, column {error.colno}"
+        raise InvalidRequest(f"Cannot parse the JSON at {position}: {error.msg}. Nothing was sent") from None
     except ValueError:
-        raise InvalidRequest("the JSON holds a number of too many digits. Nothing was sent") from None
+        raise InvalidRequest("The JSON contains a number with too many digits. Nothing was sent") from None
     except RecursionError:
-        raise InvalidRequest("the JSON is nested too deeply. Nothing was sent") from None
+        raise InvalidRequest("The JSON is nested too deeply. Nothing was sent") from None
 
 
 def _check_length(text: str) -> None:
@@ -108,19 +107,21 @@ def _check_length(text: str) -> None:
 
 
 def _refuse_constant(word: str) -> None:
-    raise InvalidRequest(f"{word} is not a number that JSON has. Nothing was sent")
+    raise InvalidRequest(f"{word} is not a valid JSON number. Nothing was sent")
 
 
 class _TextLoader(yaml.SafeLoader):
-    """YAML whose scalars are text, so that ``NO`` is Norway and ``08`` keeps its zero; only an empty value,
-    ``~`` and ``null`` are nothing."""
+    """YAML loader of scalars as text, so that ``NO`` is Norway and ``08`` keeps its zero.
+
+    Only an empty value, ``~`` and ``null`` are None.
+    """
 
     yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:null"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
-    yaml_constructors = {  # `!!int` and its kind are refused: the field says what a value is.
+    yaml_constructors = {  # No `!!int` and the like: the field decides the type of its value.
         tag: construct
         for tag, construct in yaml.SafeLoader.yaml_constructors.items()
         if tag is None or tag.rpartition(":")[2] in ("str", "null", "map", "seq")
@@ -129,11 +130,11 @@ class _TextLoader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not used here", mark)
+            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not supported", mark)
         event = self.peek_event()  # type: ignore[no-untyped-call]
-        # A password may begin with these signs: the words of YAML's own errors would repeat it.
+        # A password may begin with these characters; YAML's own error messages would repeat it.
         if getattr(event, "anchor", None) is not None:
-            problem = "anchors (&name) are not used here; quote a value that begins with &"
+            problem = "anchors (&name) are not supported; quote a value that begins with &"
             raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
         if not _is_known_tag(getattr(event, "tag", None)):
             raise yaml.composer.ComposerError(None, None, _NO_TAGS, event.start_mark)
@@ -161,39 +162,41 @@ def load_yaml(text: str, first_line: int) -> Any:
         return yaml.load(text, Loader=_TextLoader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
-        place = f" at line {mark.line + first_line}, column {mark.column + 1}" if mark else ""
+        position = f" at line {mark.line + first_line}, column {mark.column + 1}" if mark else ""
         around = text[max(0, mark.index - _MAX_LINE_CHARS) : mark.index + _MAX_LINE_CHARS] if mark else ""
         hint = "; quote '${…}' inside braces" if re.search(r"\{[^}\n]*\$\{", around) else ""
         problem = sanitize(error.problem)[:_MAX_PROBLEM_CHARS]
         if "tag handle" in problem:
             problem = _NO_TAGS
-        raise InvalidRequest(f"the YAML does not parse{place}: {problem}{hint}. Nothing was sent") from None
+        raise InvalidRequest(f"Cannot parse the YAML{position}: {problem}{hint}. Nothing was sent") from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
-        place = f"line {before.count(chr(10)) + first_line}, column {error.position - before.rfind(chr(10))}"
-        raise InvalidRequest(f"a character at {place} cannot be in YAML. Nothing was sent") from None
-    except (ValueError, OverflowError):
-        # Such as an escape for a character that does not exist.
+        position = (
+            f"line {before.count(chr(10)) + first_line}, column {error.position - before.rfind(chr(10))}"
+        )
         raise InvalidRequest(
-            "the YAML does not parse: a value in it is not valid. Nothing was sent"
+            f"The character at {position} is not allowed in YAML. Nothing was sent"
         ) from None
+    except (ValueError, OverflowError):
+        # For example an escape of a nonexistent character.
+        raise InvalidRequest("Cannot parse the YAML: a value is not valid. Nothing was sent") from None
     except RecursionError:
-        raise InvalidRequest("the YAML is nested too deeply. Nothing was sent") from None
+        raise InvalidRequest("The YAML is nested too deeply. Nothing was sent") from None
 
 
 def substitute_variables(value: Any, variable: Callable[[str], str]) -> Any:
-    """Return a spec with the values of its variables in their places."""
-    filled = 0
+    """Replace the variables in a spec by their values."""
+    filled_chars = 0
 
-    def counted(name: str) -> str:
-        nonlocal filled
+    def substitute(name: str) -> str:
+        nonlocal filled_chars
         text = variable(name)
-        filled += len(text)
-        if filled > _MAX_FILLED_CHARS:
-            raise InvalidRequest("The values of the variables are too long together. Nothing was sent")
+        filled_chars += len(text)
+        if filled_chars > _MAX_FILLED_CHARS:
+            raise InvalidRequest("The values of the variables are too long in total. Nothing was sent")
         return text
 
-    return _fill_value(value, counted)
+    return _fill_value(value, substitute)
 
 
 def _fill_value(value: Any, variable: Callable[[str], str]) -> Any:
@@ -204,7 +207,7 @@ def _fill_value(value: Any, variable: Callable[[str], str]) -> Any:
     if not isinstance(value, str):
         return value
     if _UNPAIRED_SURROGATE.search(value):
-        raise InvalidRequest("a text holds half of a character (a lone surrogate). Nothing was sent")
+        raise InvalidRequest("A text contains an unpaired surrogate. Nothing was sent")
 
     def replace(match: re.Match[str]) -> str:
         if match[1]:
@@ -213,9 +216,9 @@ def _fill_value(value: Any, variable: Callable[[str], str]) -> Any:
         try:
             return variable(name)
         except KeyError:
-            place = f"${{{shorten_word(name)}}}"
+            reference = f"${{{shorten_word(name)}}}"
             raise InvalidRequest(
-                f"{place} is neither a notebook variable nor an environment variable. Nothing was sent"
+                f"{reference} is neither a notebook variable nor an environment variable. Nothing was sent"
             ) from None
 
     return _VARIABLE.sub(replace, value)

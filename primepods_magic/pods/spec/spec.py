@@ -1,4 +1,4 @@
-"""What a user asks for: the API's own JSON body, or the short, flat YAML form, read into one spec."""
+"""Pod specs: the API's own JSON body or the short, flat YAML form, parsed into one type."""
 
 from __future__ import annotations
 
@@ -40,7 +40,11 @@ __all__ = [
 ]
 
 MAX_PODS = 100
-"""How many pods one spec can ask for: a slip of the finger must not rent thousands."""
+"""Maximum number of pods in one spec: a typing error must not rent thousands."""
+
+_ONE_POD = (
+    "'pods' rents several pods: pass it to launch_many, as in launch_many([{'gpu': 'L4_24GB', 'pods': 2}])"
+)
 
 SHORT_NAMES = {
     "gpu": "gpu_type",
@@ -62,14 +66,12 @@ def _list_env_vars(value: object) -> object:
 
 
 class PodSpec(PodRequest):
-    """A pod as a user asks for it. What is ``None`` is taken from the cheapest offer that fits.
+    r"""A pod as a user asks for it; the cheapest fitting offer supplies what is None.
 
-    The fields are those of `PodRequest`, and beside them ``provider``, ``region``, ``disks``, ``team`` and
-    the sharing keys. ``memory`` and ``disk_size`` are in GB, ``max_price`` in USD per hour.
+    Fields are those of `PodRequest`, and ``provider``, ``region``, ``disks``, ``team`` and the sharing keys.
+    ``memory`` and ``disk_size`` are in GB, ``max_price`` in USD per hour.
 
-    Examples
-    --------
-    >>> parse_spec("gpu: H100_80GB\\nname: train").gpu_type
+    >>> parse_spec("gpu: H100_80GB\nname: train").gpu_type
     'H100_80GB'
     """
 
@@ -92,15 +94,15 @@ class PodSpec(PodRequest):
 
     @property
     def count(self) -> int | None:
-        """GPUs in the pod: one unless said otherwise; ``None`` where the offer of ``cloud_id`` decides."""
+        """GPUs in the pod, one by default; None if the offer of ``cloud_id`` decides."""
         return self.gpu_count or (None if self.cloud_id else 1)
 
     @property
     def pod_name(self) -> str:
-        """The name asked for, or one made from the spec, so that the same spec has the same name."""
+        """The requested name, or one derived from the spec, so that equal specs have equal names."""
         if self.name:
             return self.name
-        # What it is, and not what it may cost or which secrets it gets.
+        # Only the machine, not its price limit or secrets.
         machine = {**self.model_dump(include=_MACHINE, exclude_none=True), "gpu_count": self.count}
         digest = hashlib.sha256(json.dumps(machine, sort_keys=True).encode()).hexdigest()[:6]
         gpu = (self.gpu_type or self.cloud_id or "pod").lower().replace("_", "-").replace(" ", "-")
@@ -117,47 +119,28 @@ _FIELD_OF_KEY = {
 
 
 def parse_spec(text: str, *, variable: Callable[[str], str] | None = None, first_line: int = 1) -> PodSpec:
-    """Read the body of a ``%%pod_create`` cell that describes one pod. Parameters and errors as
-    `parse_specs`.
+    r"""Parse the body of a ``%%pod_create`` cell that describes one pod, as `parse_specs`.
 
-    Examples
-    --------
-    >>> parse_spec("gpu: H100_80GB\\ncount: 8\\ncountry: NO").country
+    >>> parse_spec("gpu: H100_80GB\ncount: 8\ncountry: NO").country
     'NO'
     """
     specs = parse_specs(text, variable=variable, first_line=first_line)
     if len(specs) != 1:
-        raise InvalidRequest(f"{len(specs)} pods are described where one belongs. Nothing was sent")
+        raise InvalidRequest(f"Expected one pod, got {len(specs)}. Nothing was sent")
     return specs[0]
 
 
 def parse_specs(
     text: str, *, variable: Callable[[str], str] | None = None, first_line: int = 1
 ) -> list[PodSpec]:
-    """Read the body of a ``%%pod_create`` cell: one pod, or several.
+    r"""Parse the body of a ``%%pod_create`` cell: one pod, or several.
 
-    A body that begins with ``{`` is the API's own JSON body, exactly as documented; anything else is the
-    short, flat YAML form, whose values are read as text and converted by the type of their field. Several
-    pods are a YAML list of such forms, or one with ``pods: 4``, whose names are numbered.
+    A body that begins with ``{`` is the API's own JSON body. Anything else is the flat YAML form, whose
+    values are read as text and converted by their fields' types; several pods are a YAML list of forms, or a
+    form with ``pods: 4``. ``variable`` returns the value of ``${name}``, or raises KeyError; ``first_line``
+    is for messages. Raises InvalidRequest, with line and column or the nearest key, if anything is wrong.
 
-    Parameters
-    ----------
-    text : str
-        The body.
-    variable : callable, optional
-        Gives the value of a name used as ``${name}``, or raises ``KeyError``.
-    first_line : int
-        The number of the body's first line, for messages.
-
-    Raises
-    ------
-    InvalidRequest
-        It does not parse (with line and column), a key is unknown (with the nearest valid one) or given
-        twice, a value is of the wrong type, or a ``${name}`` is not known. Nothing was sent.
-
-    Examples
-    --------
-    >>> [spec.name for spec in parse_specs("name: worker\\ngpu: L4_24GB\\npods: 2")]
+    >>> [spec.name for spec in parse_specs("name: worker\ngpu: L4_24GB\npods: 2")]
     ['worker-1', 'worker-2']
     """
     is_json = text.removeprefix("\ufeff").lstrip().startswith("{")
@@ -167,53 +150,42 @@ def parse_specs(
     if is_json:
         return [_build_spec(create_request(body))]
     if body is None:
-        raise InvalidRequest("the cell has no spec; the shortest is 'gpu: H100_80GB'. Nothing was sent")
+        raise InvalidRequest("The cell has no spec. The shortest is 'gpu: H100_80GB'. Nothing was sent")
     forms = body if isinstance(body, list) else [body]
     if not forms or not all(isinstance(form, dict) for form in forms):
-        raise InvalidRequest("a spec is lines of 'key: value', such as 'gpu: H100_80GB'. Nothing was sent")
+        raise InvalidRequest(
+            "A spec consists of lines of 'key: value', such as 'gpu: H100_80GB'. Nothing was sent"
+        )
     specs: list[PodSpec] = []
     for form in forms:
         specs += specs_from_mapping(form)
         if len(specs) > MAX_PODS:
-            raise InvalidRequest(f"More than {MAX_PODS} pods are described. Nothing was sent")
+            raise InvalidRequest(f"A cell can describe at most {MAX_PODS} pods. Nothing was sent")
     return with_own_names(specs)
 
 
 def specs_from_mapping(
     mapping: Mapping[str, object], *, variable: Callable[[str], str] | None = None
 ) -> list[PodSpec]:
-    """Make specs from keys and values as `spec_from_mapping`, where ``pods`` says how many, and their names
-    are then numbered.
+    """Make specs from keys and values as `spec_from_mapping`; ``pods`` is their number, and numbers names.
 
-    Parameters
-    ----------
-    mapping : mapping
-        The keys and values.
-    variable : callable, optional
-        Gives the value of a name used as ``${name}``, as for `parse_specs`.
+    ``variable`` and errors are as for `parse_specs`.
 
-    Raises
-    ------
-    InvalidRequest
-        As `parse_specs`.
-
-    Examples
-    --------
     >>> [spec.pod_name for spec in specs_from_mapping({"gpu": "L4_24GB", "name": "a", "pods": 2})]
     ['a-1', 'a-2']
     """
     check_size(mapping)
     fields = substitute_variables(dict(mapping), variable) if variable else dict(mapping)
-    wanted = fields.pop("pods", None)
+    count = fields.pop("pods", None)
     spec = spec_from_mapping(fields)
-    if wanted is None:
+    if count is None:
         return [spec]
-    names = [f"{spec.pod_name}-{place}" for place in range(1, _read_count(wanted) + 1)]
+    names = [f"{spec.pod_name}-{number}" for number in range(1, _read_count(count) + 1)]
     return [spec.model_copy(update={"name": name}) for name in names]
 
 
 def _read_count(wanted: object) -> int:
-    """Return how many pods are wanted, as given in Python or in text."""
+    """Return the number of pods, as given in Python or as text."""
     text = str(wanted) if isinstance(wanted, (str, int)) and not isinstance(wanted, bool) else ""
     digits = text.strip().lstrip("0")
     if (
@@ -224,24 +196,18 @@ def _read_count(wanted: object) -> int:
     ):
         return int(digits)
     given = shorten_word(text) if text else f"a {type(wanted).__name__}"
-    raise InvalidRequest(f"'pods' is a number from 1 to {MAX_PODS}, not '{given}'. Nothing was sent")
+    raise InvalidRequest(f"'pods' must be a number from 1 to {MAX_PODS}, not '{given}'. Nothing was sent")
 
 
 def with_own_names(specs: list[PodSpec]) -> list[PodSpec]:
-    """The specs, whose names differ.
-
-    Raises
-    ------
-    InvalidRequest
-        Two would have the same name.
-    """
+    """Return the specs; raise InvalidRequest if two have the same name."""
     seen: set[str] = set()
     for spec in specs:
         name = spec.pod_name
         if name in seen:
-            hint = "" if spec.name else "; give them names, or say 'pods: 2'"
+            hint = "" if spec.name else ". Name them, or use 'pods: 2'"
             raise InvalidRequest(
-                f"two of these pods would be called '{shorten_word(name)}'{hint}. Nothing was sent"
+                f"Two of these pods would be called '{shorten_word(name)}'{hint}. Nothing was sent"
             )
         seen.add(name)
     return specs
@@ -250,20 +216,8 @@ def with_own_names(specs: list[PodSpec]) -> list[PodSpec]:
 def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) -> PodSpec:
     """Make a spec from keys and values, in the short names, snake_case or camelCase.
 
-    Parameters
-    ----------
-    mapping : mapping
-        The keys and values.
-    needs_gpu : bool
-        A GPU type or a cloud id must be among them, as for a launch.
+    ``needs_gpu`` requires a GPU type or a cloud id, as for a launch. Raises InvalidRequest as `parse_spec`.
 
-    Raises
-    ------
-    InvalidRequest
-        As `parse_spec`.
-
-    Examples
-    --------
     >>> spec_from_mapping({"gpu": "H100_80GB", "diskSize": "200"}).disk_size
     200
     """
@@ -274,7 +228,9 @@ def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) 
     for key, value in mapping.items():
         field = _FIELD_OF_KEY.get(key)
         if field is None:
-            problems.append(unknown_key(key, shorten_word(key), {**_FIELD_OF_KEY, "pods": "pods"}))
+            problems.append(
+                _ONE_POD if key == "pods" else unknown_key(key, shorten_word(key), [*_FIELD_OF_KEY, "pods"])
+            )
         elif field in given:
             problems.append(f"'{key_of[field]}' and '{key}' are the same field")
         else:

@@ -1,4 +1,4 @@
-"""Getting in: the command for each node of a pod, and ``Host`` blocks for everything that speaks ssh."""
+"""SSH access: the command for each node of a pod, and ``Host`` blocks for ssh and its relatives."""
 
 from __future__ import annotations
 
@@ -25,27 +25,18 @@ __all__ = ["SshConfig", "ssh_commands", "write_ssh_config"]
 
 _BLOCK = re.compile(r"# pod ([\w-]+) of ([0-9a-f]+)\s*$")
 _PLAIN_ID = re.compile(r"[\w-]{1,100}", re.ASCII)
-# ssh has no way to write these in a path: quotes, line ends, environment variables, escapes.
+# ssh cannot quote these in a path: quotes, line ends, environment variables, escapes.
 _UNQUOTABLE = re.compile(r'["\x00-\x1f\x7f]|\$\{' + (r"|\\" if os.sep == "/" else ""))
 _MAX_NAME_CHARS = 60
 
 
 @dataclass(frozen=True)
 class SshConfig:
-    """Where the ``Host`` blocks of a pod were written.
+    """Result of writing a pod's ``Host`` blocks into our own file at `path`.
 
-    Parameters
-    ----------
-    path : Path
-        The file, which is ours alone.
-    hosts : tuple of str
-        What to type after ``ssh``, one for each node.
-    include : str, optional
-        The line that ``~/.ssh/config`` needs at its top; ``None`` if ssh says that the blocks take effect.
-    obstacle : str, optional
-        Why the blocks do not take effect, or why no one can say.
-    notes : tuple of str
-        What else to know: a chosen key that the blocks do not name.
+    `hosts` are the names to type after ``ssh``, one per node. `include` is the line that ``~/.ssh/config``
+    needs at its top, None if ssh uses the blocks already; `obstacle` says why it does not. `notes` name a
+    chosen key that the blocks leave out.
     """
 
     path: Path
@@ -58,54 +49,34 @@ class SshConfig:
 def ssh_commands(pod: PodDetails) -> tuple[str | None, ...]:
     """Return the command that connects to each node of a pod; ``None`` for a node that is not up.
 
-    Raises
-    ------
-    InvalidRequest
-        The pod does not run, or there is nowhere to connect to yet.
+    Raises InvalidRequest if the pod does not run, or no node can be reached yet.
 
-    Examples
-    --------
     >>> ssh_commands(PodDetails(ssh_connection=["root@203.0.113.7 -p 2200", None]))
     ('ssh root@203.0.113.7 -p 2200', None)
     """
     targets = pod.connections
     if not any(targets):
         raise InvalidRequest(
-            f"'{sanitize(pod.name)}' has no connection ({sanitize(pod.status)}); {_suggest_next_step(pod)}"
+            f"'{sanitize(pod.name)}' has no connection ({sanitize(pod.status)}). {_suggest_next_step(pod)}"
         )
     return tuple(target.command if target else None for target in targets)
 
 
 def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
-    """Write a ``Host`` block for each node of a pod into a file of ours, for ssh, scp, rsync and editors.
+    """Write a ``Host`` block for each node of a pod into our own file, for ssh, scp, rsync and editors.
 
-    The host key is remembered under the pod's id, not its address: an address that another pod had before
-    does not stand in the way, and a key that changes while the pod lives is still refused. Blocks of this
-    account's pods that do not run are dropped, and host keys of those that are gone. Nothing else of the
-    user's is touched. Whether ``~/.ssh/config`` lets the blocks take effect is asked of ``ssh -G``.
+    The host key is stored under the pod's id, not its address: an address that another pod had before is no
+    obstacle, and a key that changes while the pod is live is still refused. Blocks of this account's pods
+    that do not run are removed, and host keys of those that are gone. Nothing else of the user's is changed.
+    ``ssh -G`` checks whether ``~/.ssh/config`` includes the blocks. Raises InvalidRequest if the pod cannot
+    be reached or the file written.
 
-    Parameters
-    ----------
-    connection : Connection
-        Where the pod is.
-    pod : PodDetails
-        The pod.
-
-    Raises
-    ------
-    InvalidRequest
-        The pod does not run, there is nowhere to connect to, or the file cannot be written.
-
-    Examples
-    --------
     >>> write_ssh_config(connection, pod).hosts                              # doctest: +SKIP
     ('pod-train',)
     """
     ssh_commands(pod)
     if not pod.id or not _PLAIN_ID.fullmatch(pod.id):
-        raise InvalidRequest(
-            f"the id of '{sanitize(pod.name)}' cannot be written into a configuration of ssh"
-        )
+        raise InvalidRequest(f"The id of '{sanitize(pod.name)}' cannot be written into an ssh configuration")
     path, known_hosts = _find_files()
     account = sha256(connection.account.encode("utf-8", "replace")).hexdigest()[:12]
     pods = connection.client.list_all_pods()
@@ -120,7 +91,7 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
             kept = {key: text for key, text in blocks.items() if key not in gone | {(pod.id, account)}}
             for pod_id, whose in kept:
                 if whose == account and pod_id not in running:
-                    # The heading stays, so that the host key is forgotten when the pod is gone.
+                    # Keep the heading, so that the host key is removed once the pod is gone.
                     kept[pod_id, whose] = f"# pod {pod_id} of {whose}\n"
             name = _choose_host_name(pod, kept.values())
             hosts, text = _format_host_blocks(pod, name, known_hosts, keys)
@@ -129,7 +100,7 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
             _forget_host_keys(known_hosts, {pod_id for pod_id, _ in gone})
     except OSError as error:
         raise InvalidRequest(
-            f"{shorten_path(path)} cannot be written ({describe_error(error)}). "
+            f"Cannot write {shorten_path(path)} ({describe_error(error)}). "
             f"'%pods ssh {pod.cli_name}' shows the command without it"
         ) from None
     obstacle = find_obstacle(path, hosts)
@@ -138,42 +109,42 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
 
 def _suggest_next_step(pod: PodDetails) -> str:
     if not pod.is_live:
-        return "it is over"
-    told = pod.ssh_connection if isinstance(pod.ssh_connection, list) else [pod.ssh_connection]
-    texts = [sanitize(text[:200]) for text in told if isinstance(text, str) and text.strip()]
+        return "It is gone"
+    targets = pod.ssh_connection if isinstance(pod.ssh_connection, list) else [pod.ssh_connection]
+    texts = [sanitize(text[:200]) for text in targets if isinstance(text, str) and text.strip()]
     if texts and pod.status == PodStatus.ACTIVE:
-        return f"what the service says of it cannot be read: {', '.join(texts[:3])}"
+        return f"Cannot parse the connection from the service: {', '.join(texts[:3])}"
     if pod.status == PodStatus.STOPPED:
-        return f"start it in the dashboard, then '%pods wait {pod.cli_name}' waits for it"
+        return f"Start it in the dashboard, then run '%pods wait {pod.cli_name}'"
     if pod.has_failed:
-        return f"'%pods show {pod.cli_name}' shows what is known of it"
+        return f"'%pods show {pod.cli_name}' shows its details"
     return f"'%pods wait {pod.cli_name}' waits for it"
 
 
 def _find_files() -> tuple[Path, Path]:
     folder = find_folder("config")
     if folder is None:
-        raise InvalidRequest("the home folder is unknown, so there is no place for Host blocks")
+        raise InvalidRequest("The home folder is unknown, so Host blocks cannot be written")
     if _UNQUOTABLE.search(str(folder)):
         raise InvalidRequest(
             f"ssh cannot read the name of your configuration folder, {sanitize(folder)}: "
-            "it has a quote, a backslash or a variable in it"
+            "it contains a quote, a backslash or a variable"
         )
     return folder / "ssh_config", folder / "known_hosts"
 
 
 def _parse_blocks(path: Path) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield the blocks of the file by pod and account; what is not ours in it is not kept."""
+    """Yield the file's blocks by pod and account; anything else is dropped."""
     lines = _read_lines(path)
-    starts = [place for place, line in enumerate(lines) if _BLOCK.match(line)]
+    starts = [index for index, line in enumerate(lines) if _BLOCK.match(line)]
     for start, end in zip(starts, [*starts[1:], None], strict=False):
-        found = _BLOCK.match(lines[start])
-        if found:
-            yield (found[1], found[2]), "\n".join(lines[start:end]).rstrip() + "\n"
+        match = _BLOCK.match(lines[start])
+        if match:
+            yield (match[1], match[2]), "\n".join(lines[start:end]).rstrip() + "\n"
 
 
 def _read_lines(path: Path) -> list[str]:
-    """Return the lines of a file of ours; none if it cannot be read, for it can be written again."""
+    """Return the lines of our own file; none if it cannot be read, because it can be rewritten."""
     try:
         return read_plain_file(path).decode("utf-8", "replace").split("\n")
     except OSError:
@@ -181,7 +152,7 @@ def _read_lines(path: Path) -> list[str]:
 
 
 def _choose_host_name(pod: PodDetails, others: Iterable[str]) -> str:
-    """Return what to type after ``ssh``: the pod's name, with its id if another one has that name."""
+    """Return the host name for a pod: its name, with its id if another pod has that name."""
     pod_id = pod.id or ""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", pod.name or "")[:_MAX_NAME_CHARS].strip("-.")
     name = f"pod-{plain or pod_id}"
@@ -210,7 +181,7 @@ def _format_host_blocks(
             "HashKnownHosts no",
             "CheckHostIP no",
             *(f"IdentityFile {_quote_path(key)}" for key in keys),
-            # An agent with many keys would use up the tries that the server allows.
+            # An agent with many keys would exhaust the server's allowed attempts.
             *("IdentitiesOnly yes" for _ in keys),
         ]
         hosts.append(host)
@@ -219,7 +190,7 @@ def _format_host_blocks(
 
 
 def _find_identity() -> tuple[tuple[Path, ...], tuple[str, ...]]:
-    """Return the key that was chosen for the official command line, and what is wrong with that choice."""
+    """Return the key chosen for the official command line, and what is wrong with it."""
     chosen: object = os.environ.get("PRIME_SSH_KEY_PATH")
     source = "PRIME_SSH_KEY_PATH"
     if not chosen:
@@ -227,22 +198,22 @@ def _find_identity() -> tuple[tuple[Path, ...], tuple[str, ...]]:
         source = f"ssh_key_path in ~/.prime/{CONFIG}"
     if not isinstance(chosen, str) or not chosen:
         return (), ()
-    unused = f"the Host blocks name no key: {source} is '{sanitize(chosen)}'"
+    unused = f"The Host blocks name no key: {source} is '{sanitize(chosen)}'"
     try:
         path = expand_path(chosen).absolute()
     except (PodsError, OSError):
-        return (), (f"{unused}, which is not a path that can be used",)
+        return (), (f"{unused}, which is not a valid path",)
     # ssh takes a public key if the private one is in an agent or on a device.
     private = path.with_suffix("") if path.suffix == ".pub" else path
-    found = [file for file in (private, Path(f"{private}.pub")) if os.path.isfile(file)]
-    if not found and source != "PRIME_SSH_KEY_PATH" and path.parts[-2:] == (".ssh", "id_rsa"):
-        # The official command line writes this by itself; no one chose it.
+    files = [file for file in (private, Path(f"{private}.pub")) if os.path.isfile(file)]
+    if not files and source != "PRIME_SSH_KEY_PATH" and path.parts[-2:] == (".ssh", "id_rsa"):
+        # The default of the official command line; no one chose it.
         return (), ()
-    if not found:
-        return (), (f"{unused}, and there is no such file",)
-    if _UNQUOTABLE.search(str(found[0])):
-        return (), (f"{unused}, and ssh cannot read a name with a quote, a backslash or a variable",)
-    return (found[0],), ()
+    if not files:
+        return (), (f"{unused}, which is not an existing file",)
+    if _UNQUOTABLE.search(str(files[0])):
+        return (), (f"{unused}, and ssh cannot read a path with a quote, a backslash or a variable",)
+    return (files[0],), ()
 
 
 def _quote_path(path: Path) -> str:
@@ -257,5 +228,5 @@ def _forget_host_keys(known_hosts: Path, pod_ids: set[str]) -> None:
 
 
 def _format_include_line(path: Path) -> str:
-    place = shorten_path(path)
-    return f'Include "{place}"' if " " in place else f"Include {place}"
+    short_path = shorten_path(path)
+    return f'Include "{short_path}"' if " " in short_path else f"Include {short_path}"

@@ -1,4 +1,4 @@
-"""Whether ``Host`` blocks of ours take effect: ``ssh -G`` is asked, which sends nothing."""
+"""Check by ``ssh -G``, without a request, whether our ``Host`` blocks take effect."""
 
 from __future__ import annotations
 
@@ -34,19 +34,11 @@ _TILDE = re.compile(r'(?<=[\s="])~/')
 
 
 class _SshCheckError(Exception):
-    """ssh cannot be asked; the message says why."""
+    """A failure to ask ssh; the message says why."""
 
 
 def find_obstacle(ours: Path, hosts: Iterable[str]) -> str | None:
-    """Return why the blocks of our file do not take effect, or ``None`` if they do.
-
-    Parameters
-    ----------
-    ours : Path
-        Our file with ``Host`` blocks.
-    hosts : iterable of str
-        The hosts of the blocks.
-    """
+    """Return why the blocks of our file do not take effect for some hosts, or None if they do."""
     home = find_home()
     if home is None:
         return _NOT_INCLUDED
@@ -59,34 +51,37 @@ def find_obstacle(ours: Path, hosts: Iterable[str]) -> str | None:
     except _SshCheckError as error:
         return str(error)
     except OSError as error:
-        return f"whether {_CONFIG} includes it cannot be found out ({describe_error(error)})"
+        return f"cannot check whether {_CONFIG} includes it ({describe_error(error)})"
     return None
 
 
 def _compare_settings(ours: Path, config: Path | None, host: str, text: str) -> str | None:
-    wanted, found = _ask_ssh(ours, host), _ask_ssh(config, host)
-    if found["hostname"] == [host.lower()]:
-        # What is commented out includes nothing.
+    wanted, actual = _ask_ssh(ours, host), _ask_ssh(config, host)
+    if actual["hostname"] == [host.lower()]:
+        # A commented-out line does not match.
         name = f"{ours.parent.name}/{ours.name}"
         if any(name in line[0] for line in _INCLUDE.finditer(text)):
             return (
                 f"the Include line in {_CONFIG} does not take effect for {host}: it is below a Host or Match"
             )
         return _NOT_INCLUDED
-    others = [name for key, name in _COMPARED.items() if found.get(key) != wanted.get(key)]
+    others = [name for key, name in _COMPARED.items() if actual.get(key) != wanted.get(key)]
     if wanted.get("identitiesonly") == ["yes"] and not set(wanted["identityfile"]) <= set(
-        found.get("identityfile", [])
+        actual.get("identityfile", [])
     ):
         others.append("IdentityFile")
     if others:
-        return f"{_CONFIG} sets another {' and '.join(others)} for {host} before it includes ours"
+        return f"{_CONFIG} sets another {' and '.join(others)} for {host} before it includes our file"
     return None
 
 
 @contextlib.contextmanager
 def _open_readable_config(config: Path, home: Path) -> Iterator[tuple[Path | None, str]]:
-    """Yield the file to ask ssh about, and its text. It is ``None`` if ssh itself finds it: ssh takes ``~``
-    from the password file alone, and otherwise needs one in which ``~`` is this process's home."""
+    """Yield the file to ask ssh about, or None if ssh finds it itself, and its text.
+
+    ssh reads ``~`` from the password file only; otherwise it gets a copy in which ``~`` is this process's
+    home.
+    """
     is_found = _read_passwd_home() in (None, str(home))
     try:
         text = read_plain_file(config).decode("utf-8", "surrogateescape")
@@ -106,7 +101,7 @@ def _open_readable_config(config: Path, home: Path) -> Iterator[tuple[Path | Non
 
 
 def _read_passwd_home() -> str | None:
-    """Return the home folder that the password file has for this user."""
+    """Return this user's home folder from the password file."""
     try:
         import pwd
 
@@ -116,33 +111,33 @@ def _read_passwd_home() -> str | None:
 
 
 def _ask_ssh(config: Path | None, host: str) -> dict[str, list[str]]:
-    """Return the settings of a host as ssh itself reads them, from one file or from wherever it does."""
+    """Return a host's settings as ssh reads them from a file or its default places."""
     ssh = shutil.which("ssh")
     if ssh is None:
-        raise _SshCheckError(f"there is no ssh client here to say whether {_CONFIG} includes it")
+        raise _SshCheckError(f"cannot check whether {_CONFIG} includes it: there is no ssh client here")
     try:
         returned, out, complaint = _run_briefly([ssh, "-G", *(["-F", str(config)] if config else []), host])
     except subprocess.TimeoutExpired:
         raise _SshCheckError(
-            f"ssh did not say within {_TIMEOUT_S:.0f} s whether {_CONFIG} includes it"
+            f"cannot check whether {_CONFIG} includes it: ssh timed out after {_TIMEOUT_S:.0f} s"
         ) from None
     except OSError as error:
         raise _SshCheckError(
-            f"ssh cannot be asked whether {_CONFIG} includes it ({describe_error(error)})"
+            f"cannot check whether {_CONFIG} includes it: ssh does not run ({describe_error(error)})"
         ) from None
     settings: dict[str, list[str]] = {}
     for line in out.decode("utf-8", "surrogateescape").splitlines():
         key, _, value = line.partition(" ")
         settings.setdefault(key, []).append(value)
     if returned or "hostname" not in settings:
-        said = complaint.decode("utf-8", "replace")
-        said = said.replace(str(config), _CONFIG) if config else said
-        raise _SshCheckError(f"ssh cannot read {_CONFIG} ({_find_first_complaint(said)})")
+        message = complaint.decode("utf-8", "replace")
+        message = message.replace(str(config), _CONFIG) if config else message
+        raise _SshCheckError(f"ssh cannot read {_CONFIG} ({_find_first_complaint(message)})")
     return settings
 
 
 def _run_briefly(words: list[str]) -> tuple[int, bytes, bytes]:
-    """Run a command without a shell; what it has started itself ends with it if it takes too long."""
+    """Run a command without a shell; kill it and its children if it takes too long."""
     has_groups = hasattr(os, "killpg")
     with subprocess.Popen(  # noqa: S603 - a host is a plain word
         words,
@@ -163,6 +158,6 @@ def _run_briefly(words: list[str]) -> tuple[int, bytes, bytes]:
     return process.returncode, out, complaint
 
 
-def _find_first_complaint(said: str) -> str:
-    lines = [line for line in said.splitlines() if "Pseudo-terminal" not in line and line.strip()]
-    return sanitize(lines[0])[:200] if lines else "it does not say why"
+def _find_first_complaint(text: str) -> str:
+    lines = [line for line in text.splitlines() if "Pseudo-terminal" not in line and line.strip()]
+    return sanitize(lines[0])[:200] if lines else "no reason given"

@@ -1,4 +1,4 @@
-"""Work that goes on when Ctrl-C ends the waiting for it."""
+"""Background work that goes on when Ctrl-C ends the waiting for it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _lock = threading.Lock()
 
 
 def _reset_in_child() -> None:
-    """In a child process none of the threads is there, and one of them may have held the lock."""
+    """Drop the threads in a forked child, and the lock that one of them may hold."""
     global _lock
     _lock = threading.Lock()
     _threads.clear()
@@ -32,23 +32,10 @@ if hasattr(os, "register_at_fork"):
 
 
 def run_in_background(owner: object, work: Callable[[], T]) -> Future[T]:
-    """Do some work on a thread of its own.
+    """Run `work` on its own thread; `join_background` waits for all work of an `owner`.
 
-    Parameters
-    ----------
-    owner : object
-        Whose `join_background` waits for it.
-    work : callable
-        The work.
+    Ctrl-C ends the waiting for the Future, not the work. If no thread can start, it fails with a PodsError.
 
-    Returns
-    -------
-    Future
-        What comes of it. Waiting for it ends at once on Ctrl-C, and the work goes on. If no thread can be
-        started, it fails with a `PodsError`, and nothing of the work was done.
-
-    Examples
-    --------
     >>> run_in_background(Future(), lambda: 6 * 7).result()
     42
     """
@@ -57,7 +44,7 @@ def run_in_background(owner: object, work: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             result = work()
-        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+        except BaseException as error:  # noqa: BLE001 - raised by the future
             future.set_exception(error)
         else:
             future.set_result(result)
@@ -65,15 +52,15 @@ def run_in_background(owner: object, work: Callable[[], T]) -> Future[T]:
             with _lock:
                 _threads.get(owner, set()).discard(threading.current_thread())
 
-    # From now on whoever gives up waiting does not call the work off.
+    # From now on, giving up waiting does not cancel the work.
     future.set_running_or_notify_cancel()
-    thread = threading.Thread(target=run, name="primepods-behind", daemon=True)
+    thread = threading.Thread(target=run, name="primepods-background", daemon=True)
     with _lock:
-        # Not before it has begun: whoever finishes the owner meanwhile could not wait for it.
+        # Register it only once started, so that `join_background` can always join it.
         try:
             thread.start()
         except RuntimeError as error:
-            future.set_exception(PodsError(f"No thread can be started here ({error}). Nothing was sent"))
+            future.set_exception(PodsError(f"Cannot start a thread here ({error}). Nothing was sent"))
         else:
             _threads.setdefault(owner, set()).add(thread)
     return future
@@ -86,39 +73,30 @@ def run_concurrently(
     at_once: int = 8,
     begun: list[Future[T]] | None = None,
 ) -> list[Future[T]]:
-    """Do several pieces of work side by side, so many at once, as `run_in_background` does each.
+    """Run each work in the background, at most `at_once` at a time, and return their futures.
 
-    Parameters
-    ----------
-    owner, works :
-        As `run_in_background` has them.
-    at_once : int
-        The most pieces of work at one time.
-    begun : list, optional
-        Gets each future as soon as its work has begun, and is returned: Ctrl-C may come in between.
+    `begun` receives each future as soon as its work has begun, because Ctrl-C may come in between.
 
-    Examples
-    --------
     >>> [done.result() for done in run_concurrently(Future(), [lambda: 6, lambda: 7])]
     [6, 7]
     """
-    gate = threading.Semaphore(at_once)
+    slots = threading.Semaphore(at_once)
 
-    def gated(work: Callable[[], T]) -> Callable[[], T]:
+    def limited(work: Callable[[], T]) -> Callable[[], T]:
         def run() -> T:
-            with gate:
+            with slots:
                 return work()
 
         return run
 
     begun = [] if begun is None else begun
     for work in works:
-        begun.append(run_in_background(owner, gated(work)))
+        begun.append(run_in_background(owner, limited(work)))
     return begun
 
 
 def join_background(owner: object) -> None:
-    """Wait a while for the work of an owner, which is told otherwise to end."""
+    """Wait up to 5 seconds for each thread of an owner, which was told to stop."""
     with _lock:
         threads = set(_threads.get(owner, set()))
     for thread in threads - {threading.current_thread()}:

@@ -1,4 +1,4 @@
-"""What time it is at the service, and how to wait there."""
+"""Clocks: the service's time, and waiting by it."""
 
 from __future__ import annotations
 
@@ -13,45 +13,41 @@ __all__ = ["Clock", "ServiceClock", "SteppedClock"]
 
 
 class Clock(Protocol):
-    """Tells the service's time and waits by it."""
+    """A clock that shows the service's time and waits by it."""
 
     def now(self) -> datetime:
-        """The service's time (UTC)."""
+        """Return the service's time (UTC)."""
 
     def monotonic(self) -> float:
-        """Seconds that only grow, for budgets: a service's ``Date`` may stand still."""
+        """Return seconds that only grow, for time-outs: a service's ``Date`` may stand still."""
 
     def least_age_s(self, moment: datetime, noted_at_s: float | None) -> float:
-        """Return how long ago something was, in seconds, at least: at ``moment`` by the service's clock, and
-        at ``noted_at_s`` seconds since 1970 by this computer's. Either may have jumped."""
+        """Return the minimum age in seconds of an event that both clocks recorded; either may have jumped.
+
+        ``moment`` is by the service's clock, ``noted_at_s`` in seconds since 1970 by this computer's.
+        """
 
     def age_s(self, moment: datetime, noted_at_s: float | None) -> float:
-        """Return how long ago something was, in seconds, by the clock that is least likely to have jumped."""
+        """Return the age in seconds by the clock that is least likely to have jumped."""
 
     def sleep(self, seconds: float) -> None:
-        """Let that much of the service's time pass; Ctrl-C ends it."""
+        """Let some of the service's time pass; Ctrl-C ends it."""
 
     def pass_by(self, seconds: float) -> bool:
-        """Where time passes only because somebody waits, let that much pass; whether that is so."""
+        """Advance a simulated clock; return False for a real one."""
 
     def wait(self, event: threading.Event, seconds: float | None) -> bool:
-        """Wait until an event is set, or that long; whether it is set."""
+        """Wait for an event, at most that long; return whether it is set."""
 
 
 class ServiceClock:
-    """Real time, set by the ``Date`` that the service's answers carry.
-
-    Parameters
-    ----------
-    transport : Transport
-        What the answers come through.
-    """
+    """Real time, set by the ``Date`` header of the service's responses."""
 
     def __init__(self, transport: HttpSession) -> None:
         self._transport = transport
 
     def now(self) -> datetime:
-        """The service's time (UTC); this computer's before the first answer."""
+        """Return the service's time (UTC); this computer's before the first response."""
         seen = self._transport.service_time
         if seen is None:
             return datetime.now(timezone.utc)
@@ -59,11 +55,11 @@ class ServiceClock:
         try:
             return moment + timedelta(seconds=time.monotonic() - at)
         except OverflowError:
-            # In the last moments of the year 9999.
+            # Only at the end of the year 9999.
             return moment
 
     def monotonic(self) -> float:
-        """This computer's seconds."""
+        """Return this computer's seconds."""
         return time.monotonic()
 
     def least_age_s(self, moment: datetime, noted_at_s: float | None) -> float:
@@ -73,7 +69,7 @@ class ServiceClock:
         return max(0.0, min(ages))
 
     def age_s(self, moment: datetime, noted_at_s: float | None) -> float:
-        """Return the age by this computer's clock if it is noted: a service sends any ``Date``."""
+        """Return the age by this computer's clock if noted: a service may send any ``Date``."""
         age_s = (self.now() - moment).total_seconds() if noted_at_s is None else time.time() - noted_at_s
         return max(0.0, age_s)
 
@@ -82,7 +78,7 @@ class ServiceClock:
         threading.Event().wait(seconds)
 
     def pass_by(self, seconds: float) -> bool:
-        """It passes by itself."""
+        """Return False: real time passes by itself."""
         return False
 
     def wait(self, event: threading.Event, seconds: float | None) -> bool:
@@ -91,24 +87,18 @@ class ServiceClock:
 
 
 class SteppedClock:
-    """The clock of a sandbox that stands still until a client waits: waiting moves it.
-
-    Parameters
-    ----------
-    transport : Transport
-        Where the sandbox answers.
-    """
+    """The clock of a sandbox that stands still until a client waits; waiting advances it."""
 
     def __init__(self, transport: HttpSession) -> None:
         self._transport = transport
 
     def now(self) -> datetime:
-        """The sandbox's time (UTC)."""
+        """Return the sandbox's time (UTC)."""
         seen = self._transport.service_time
         return seen[0] if seen else datetime.now(timezone.utc)
 
     def monotonic(self) -> float:
-        """The sandbox's seconds, which waiting moves."""
+        """Return the sandbox's seconds, which waiting advances."""
         return self.now().timestamp()
 
     def least_age_s(self, moment: datetime, noted_at_s: float | None) -> float:
@@ -120,14 +110,14 @@ class SteppedClock:
         return self.least_age_s(moment, noted_at_s)
 
     def sleep(self, seconds: float) -> None:
-        """Move the sandbox's clock on by that much."""
+        """Advance the sandbox's clock."""
         self._transport.request("POST", "/sandbox/clock", body={"advance_s": seconds})
 
     def pass_by(self, seconds: float) -> bool:
-        """Move the sandbox's clock on by that much."""
+        """Advance the sandbox's clock."""
         self.sleep(seconds)
         return True
 
     def wait(self, event: threading.Event, seconds: float | None) -> bool:
-        """Wait in this computer's time: what happens in the background moves no clock."""
+        """Wait in this computer's time: background work advances no clock."""
         return event.wait(seconds)

@@ -1,4 +1,4 @@
-"""What pods and disks cost an hour in the states they are in, and until when."""
+"""Hourly rates of pods and disks by state, and what has accrued."""
 
 from __future__ import annotations
 
@@ -9,20 +9,19 @@ from primepods_magic.api.account import Disk
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.models import PodDetails
 
-__all__ = ["accrued_usd", "burn_usd_hr", "disk_burn_usd_hr", "end_of", "has_ended"]
+__all__ = ["accrued_usd", "burn_usd_hr", "end_of", "has_ended"]
 
 _HOUR = timedelta(hours=1)
 
 
 def end_of(thing: PodDetails | Disk) -> datetime | None:
-    """Return when a pod or a disk ends, as it says itself; an end before its beginning is none, unless it is
-    gone."""
+    """Return a thing's stated end; an end before its beginning counts only once it is TERMINATED."""
     is_before = thing.created_at and thing.terminated_at and thing.terminated_at < thing.created_at
     return None if is_before and thing.status != PodStatus.TERMINATED else thing.terminated_at
 
 
 def has_ended(thing: PodDetails | Disk, now: datetime) -> bool:
-    """Return whether a pod or a disk costs nothing any more: it is gone, or its end is past.
+    """Return whether a pod or disk costs nothing any more: it is gone, or its end is past.
 
     >>> from datetime import timezone
     >>> now = datetime(2026, 11, 29, tzinfo=timezone.utc)
@@ -33,62 +32,39 @@ def has_ended(thing: PodDetails | Disk, now: datetime) -> bool:
     return thing.status == PodStatus.TERMINATED or (end is not None and end <= now)
 
 
-def burn_usd_hr(pods: Iterable[PodDetails], now: datetime | None = None) -> float:
-    """What pods cost an hour in the states they are in, as far as is told: an estimate in USD.
+def burn_usd_hr(things: Iterable[PodDetails | Disk], now: datetime | None = None) -> float:
+    """Estimate what pods and disks cost per hour in their states, in USD, leaving out those ended by ``now``.
 
-    ERROR, UNKNOWN and DELETING may be billed and are counted, and so is a word that is not known.
-
-    Parameters
-    ----------
-    pods : iterable of PodDetails
-        The pods.
-    now : datetime, optional
-        Leave out those whose end is past then. Without it only those that are gone are left out, as a ceiling
-        needs it.
+    ERROR, UNKNOWN, DELETING and unknown states may be billed, so they count. Without ``now`` only TERMINATED
+    pods are left out, as a ceiling needs it.
     """
-    return sum(_rate_usd_hr(pod) for pod in pods if now is None or not has_ended(pod, now))
-
-
-def disk_burn_usd_hr(disks: Iterable[Disk], now: datetime) -> float:
-    """What disks cost an hour, attached or not: an estimate in USD. Those that have ended cost nothing."""
-    return sum(disk.price_hr or 0.0 for disk in disks if not has_ended(disk, now))
+    return sum(_get_rate_usd_hr(thing) for thing in things if now is None or not has_ended(thing, now))
 
 
 def accrued_usd(thing: PodDetails | Disk, now: datetime, *, since: datetime | None = None) -> float:
-    """Return what a pod or disk must have cost so far, as far as is told: an estimate in USD.
+    """Estimate what a pod or disk has cost from its creation (or ``since``) until ``now`` or its end, in USD.
 
-    It costs what it costs now since it was created, until its end. A pod that is STOPPED costs that since it
-    last changed, and the running price before. A disk costs the same, attached or not.
-
-    Parameters
-    ----------
-    thing : PodDetails or Disk
-        The pod or disk.
-    now : datetime
-        Up to when.
-    since : datetime, optional
-        Leave out what it has cost before.
+    Assume the current rate throughout. For STOPPED pods, assume the running price until ``updated_at`` and
+    the stopped price since. A disk costs the same, attached or not.
     """
     begin = max((moment for moment in (thing.created_at, since) if moment), default=None)
     if begin is None:
         return 0.0
     until = min(now, end_of(thing) or now)
     hours = max(0.0, (until - begin) / _HOUR)
-    running_usd_hr = thing.price_hr or 0.0
-    if isinstance(thing, Disk):
-        return running_usd_hr * hours
-    rate = _rate_usd_hr(thing)
-    if thing.status != PodStatus.STOPPED:
-        return rate * hours
+    rate_usd_hr = _get_rate_usd_hr(thing)
+    if isinstance(thing, Disk) or thing.status != PodStatus.STOPPED:
+        return rate_usd_hr * hours
     stopped_hours = max(0.0, (until - max(thing.updated_at or until, begin)) / _HOUR)
-    return running_usd_hr * (hours - stopped_hours) + rate * stopped_hours
+    return (thing.price_hr or 0.0) * (hours - stopped_hours) + rate_usd_hr * stopped_hours
 
 
-def _rate_usd_hr(pod: PodDetails) -> float:
-    by_status = {
-        PodStatus.PROVISIONING: pod.provisioning_price_hr,
-        PodStatus.STOPPED: pod.stopped_price_hr,
-        PodStatus.TERMINATED: 0.0,
-    }
-    rate = by_status.get(pod.status) if isinstance(pod.status, PodStatus) else None
-    return (pod.price_hr or 0.0) if rate is None else rate
+def _get_rate_usd_hr(thing: PodDetails | Disk) -> float:
+    rate_usd_hr: float | None = None
+    if isinstance(thing, PodDetails) and isinstance(thing.status, PodStatus):
+        rate_usd_hr = {
+            PodStatus.PROVISIONING: thing.provisioning_price_hr,
+            PodStatus.STOPPED: thing.stopped_price_hr,
+            PodStatus.TERMINATED: 0.0,
+        }.get(thing.status)
+    return (thing.price_hr or 0.0) if rate_usd_hr is None else rate_usd_hr

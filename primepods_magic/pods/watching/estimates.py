@@ -1,4 +1,4 @@
-"""Estimates for pods that are watched: how long an installation will take, and what has been spent so far."""
+"""Estimates for watched pods: remaining installation time and cost so far."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _HOUR = timedelta(hours=1)
 
 @dataclass
 class _PodHistory:
-    """What was seen of one pod until now."""
+    """Observations of one pod so far."""
 
     at: datetime
     cost_usd: float | None
@@ -31,10 +31,8 @@ class _PodHistory:
 
 
 class Estimator:
-    """Remembers how pods came along, and estimates from that.
+    """Estimates from the observed progress of pods.
 
-    Examples
-    --------
     >>> from datetime import timezone
     >>> estimator, start = Estimator(), datetime(2026, 11, 24, tzinfo=timezone.utc)
     >>> def installing(percent):
@@ -49,19 +47,9 @@ class Estimator:
         self._seen: dict[str, _PodHistory] = {}
 
     def update(self, pods: Iterable[PodDetails], at: datetime) -> Mapping[str, Estimate]:
-        """Take in what was seen of all watched pods, and estimate.
+        """Record all watched pods as of ``at`` (UTC), and return estimates by pod id.
 
-        Parameters
-        ----------
-        pods : iterable of PodDetails
-            As they were seen just now; those that are not among them any more are forgotten.
-        at : datetime
-            When, by the service's clock (UTC).
-
-        Returns
-        -------
-        mapping of str to Outlook
-            By the pods' ids.
+        Pods that are not among them are forgotten.
         """
         seen, estimates = {}, {}
         for pod in pods:
@@ -76,7 +64,7 @@ class Estimator:
         rate_usd_hr, end = burn_usd_hr([pod]), end_of(pod)
         is_first = note is None
         if note is None:
-            # Of the time before anybody watched only the rate of now is known, and not where it was another.
+            # Before the watch began, only the current rate is known; for these states it was another one.
             begun = pod.created_at
             had_another = pod.status in (PodStatus.TERMINATED, PodStatus.STOPPED)
             known = begun is not None and pod.price_hr is not None and not had_another
@@ -84,10 +72,10 @@ class Estimator:
                 begun if begun is not None and begun < at else at, 0.0 if known else None, rate_usd_hr
             )
         if note.cost_usd is not None:
-            # When it changed nobody saw: the dearer state is not left out.
+            # The time of the change is unknown, so assume the more expensive state.
             until = min(at, end or at)
-            dearer_usd_hr = max(note.rate_usd_hr, rate_usd_hr)
-            note.cost_usd += dearer_usd_hr * max((until - note.at) / _HOUR, 0.0)
+            max_usd_hr = max(note.rate_usd_hr, rate_usd_hr)
+            note.cost_usd += max_usd_hr * max((until - note.at) / _HOUR, 0.0)
         if end is not None:
             note.ended_at = end if end <= at else None
         elif pod.status == PodStatus.TERMINATED and note.ended_at is None and not is_first:
@@ -98,7 +86,7 @@ class Estimator:
         if percent is None:
             note.percent_at_first = note.first_at = None
         elif note.percent is None or percent < note.percent:
-            # It begins, or begins anew.
+            # The installation starts or restarts.
             note.percent_at_first, note.first_at = percent, at
         note.percent = percent
         return note
@@ -110,12 +98,12 @@ def _is_installing(pod: PodDetails) -> bool:
 
 
 def _estimate_left_s(pod: PodDetails, note: _PodHistory) -> float | None:
-    """At the speed seen so far; nothing is said before there is one."""
+    """Return the remaining time at the observed speed, or None before there is one."""
     if note.percent_at_first is None or note.first_at is None or pod.installation_progress is None:
         return None
     done = pod.installation_progress - note.percent_at_first
     took_s = (note.at - note.first_at).total_seconds()
-    # The service's clock tells whole seconds, so it may stand still between two looks.
+    # The service's clock has whole seconds, so two polls may see the same time.
     if done <= 0 or took_s <= 0:
         return None
     return took_s / done * max(100.0 - pod.installation_progress, 0.0)

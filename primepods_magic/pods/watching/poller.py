@@ -1,4 +1,4 @@
-"""Watching many pods: one poller for all of them, on a thread of its own."""
+"""A poller that watches all pods of a connection on one thread."""
 
 from __future__ import annotations
 
@@ -36,24 +36,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Poller"]
 
-# A request that is under way may take longer; its thread is a daemon and says nothing any more.
+# A running request may take longer; its thread is a daemon and reports nothing any more.
 _MAX_JOIN_S = 5.0
 _MAX_JOIN_AT_EXIT_S = 1.0
-# Looking again does not help, whatever is wrong with the network.
+# Retrying does not help with these errors.
 _FINAL_ERRORS = (AuthenticationError, ConnectionClosed, NotConfigured, PermissionDenied)
 
 
 class Poller:
-    """Looks at all watched pods of a connection together, on one daemon thread that ends when nobody watches.
+    """Poll all watched pods of a connection together, on one daemon thread that ends with the last watch.
 
-    Where the service cannot be reached, whoever watches is told so and since when, and it goes on looking.
-
-    Parameters
-    ----------
-    connection : BaseConnection
-        Where the pods are. Its clock decides what time it is and waits.
-    backoff : Pace, optional
-        How often to look.
+    If the service cannot be reached, watches are notified, and polling goes on. The connection's clock
+    decides the time and waits.
     """
 
     def __init__(self, connection: BaseConnection, *, backoff: PollBackoff | None = None) -> None:
@@ -73,7 +67,7 @@ class Poller:
 
     @property
     def clock(self) -> Clock:
-        """What tells the time and waits."""
+        """The connection's clock."""
         return self._connection.clock
 
     def watch(
@@ -85,27 +79,13 @@ class Poller:
         is_over: Callable[[Snapshot], bool] = lambda snapshot: snapshot.is_settled,
         at_once: bool = False,
     ) -> Watch:
-        """Watch pods until they are settled.
+        """Watch pods, as last seen, until they are settled.
 
-        Parameters
-        ----------
-        pods : iterable of PodDetails
-            As last seen.
-        listener : callable, optional
-            Is given every snapshot, on a thread of ours, and must not block. Without one, the watch is asked.
-        joins : callable, optional
-            Says of a pod that is new whether it is watched from now on as well.
-        is_over : callable
-            After which snapshot to stop; the first in which every pod is ready, failed or gone unless given.
-        at_once : bool
-            Look now; else the pods were seen a moment ago.
-
-        Raises
-        ------
-        ConnectionClosed
-            The connection is closed.
+        `listener` gets every snapshot on the poller's thread and must not block; without one, iterate the
+        watch. `joins` decides whether a new pod is watched as well, and `is_over` after which snapshot to
+        stop. `at_once` polls now. Raises ConnectionClosed if the connection is closed.
         """
-        # One that is named twice is told of once.
+        # Report a pod that is named twice only once.
         named = {pod.id or object(): pod for pod in pods}
         first = Snapshot(tuple(named.values()), self._connection.now())
         watch = Watch(
@@ -119,7 +99,7 @@ class Poller:
         with self._lock:
             if self._stopped:
                 raise ConnectionClosed(
-                    "this belongs to a connection that was closed since. '%pods show NAME' finds a pod again"
+                    "This connection has been closed. Use '%pods show NAME' to look the pod up again"
                 )
             self._backoff.reset()
             due_s = self.clock.monotonic() + (0.0 if at_once else self._connection.interval_s())
@@ -136,20 +116,20 @@ class Poller:
                     self._due_s = min(self._due_s, due_s)
                     self._wake.set()
             except BaseException:
-                # Ctrl-C, or no thread to be had: nobody has this watch, so nobody could close it.
+                # Ctrl-C, or no thread can start: the caller never gets this watch, so it could not close it.
                 self._watches.remove(watch)
                 raise
         return watch
 
     def look_soon(self) -> int:
-        """Look now, and say which look that is: the first one that begins after this call."""
+        """Poll now; return the number of the first poll that begins after this call."""
         with self._lock:
             self._due_s = self.clock.monotonic()
             self._wake.set()
             return self._poll_number + 1
 
     def stop(self) -> None:
-        """Stop watching, wait until the thread has ended, and tell whoever was still watching."""
+        """Stop polling, wait for the thread to end, and notify the remaining watches."""
         with self._lock:
             self._stopped = True
             thread = self._thread
@@ -159,7 +139,7 @@ class Poller:
         self._end_all("the connection was closed", ConnectionClosed("the connection was closed"))
 
     def stop_at_exit(self) -> None:
-        """No thread is to run while the interpreter goes away; nobody is left to be told."""
+        """Stop the thread before the interpreter exits; notify no one."""
         thread = self._thread
         self._stopped = True
         self._wake.set()
@@ -176,12 +156,12 @@ class Poller:
         try:
             while self._wait_until_due():
                 self._poll_once()
-        except BaseException as error:  # noqa: BLE001 - on a thread nobody else would hear of it
+        except BaseException as error:  # noqa: BLE001 - no one else hears of an error on this thread
             if not self._stopped:
                 self._end_all(error_words(error), error)
 
     def _wait_until_due(self) -> bool:
-        """Wait for the next look; false where there is to be none, and the thread counts as ended."""
+        """Wait for the next poll; return False if there is none, and count the thread as ended."""
         while True:
             with self._lock:
                 if self._thread is not threading.current_thread():
@@ -191,8 +171,8 @@ class Poller:
                     return False
                 wait_s = self._due_s - self.clock.monotonic()
                 self._wake.clear()
-            # Woken, it looks again at what has changed about waiting; a clock that stands still would keep
-            # it waiting for ever if it did so otherwise.
+            # Woken, check the deadline again. Not after a timeout: a clock that stands still would keep this
+            # loop waiting forever.
             if wait_s <= 0 or not self.clock.wait(self._wake, wait_s):
                 return True
 
@@ -201,48 +181,48 @@ class Poller:
             watches = list(self._watches)
             self._poll_number += 1
             number = self._poll_number
-            # Whoever wants a look from now on, wants another one than this.
+            # Requests from now on ask for the next poll, not this one.
             self._due_s = math.inf
         watched: dict[str, PodDetails] = {}
         for pod in (pod for watch in watches for pod in watch.latest.pods):
             if pod.id and pod.status != PodStatus.TERMINATED:
-                # The oldest watch has seen it last; a new one may have been given what was true long ago.
+                # The oldest watch saw it last; a new one may start from old details.
                 watched.setdefault(pod.id, pod)
         wants_others = any(watch.joins for watch in watches)
-        trouble: str | None = None
+        error_text: str | None = None
         try:
             result = self._status_reader.poll(list(watched.values()), for_others=wants_others)
         except _FINAL_ERRORS:
             raise
         except PodsError as error:
-            trouble, result = str(error), PollResult(())
+            error_text, result = str(error), PollResult(())
             self._backoff.record_failure(error.retry_after_s)
-        told = []
+        snapshots = []
         for watch in watches:
             with self._isolate_errors(watch):
-                told.append((watch, self._make_snapshot(watch, result, trouble)))
-        if trouble is None:
-            outlooks = self._estimator.update(
-                {pod.id: pod for _, snapshot in told for pod in snapshot.pods}.values(),
+                snapshots.append((watch, self._make_snapshot(watch, result, error_text)))
+        if error_text is None:
+            estimates = self._estimator.update(
+                {pod.id: pod for _, snapshot in snapshots for pod in snapshot.pods}.values(),
                 self._connection.now(),
             )
-            told = [(watch, replace(snapshot, outlooks=outlooks)) for watch, snapshot in told]
+            snapshots = [(watch, replace(snapshot, outlooks=estimates)) for watch, snapshot in snapshots]
             self._backoff.record_success(
-                changed=any(snapshot.changes for _, snapshot in told),
-                settled=all(snapshot.is_settled for _, snapshot in told),
+                changed=any(snapshot.changes for _, snapshot in snapshots),
+                settled=all(snapshot.is_settled for _, snapshot in snapshots),
             )
         broken = self._connection.agreements.enforce(result.pods, result.priced_ids, waits=False)
         reports, now = self._connection.agreements.take_reports(), self._connection.now()
-        for watch, seen in told:
-            dearer = tuple(
+        for watch, seen in snapshots:
+            price_changes = tuple(
                 Change(ChangeKind.PRICE, now, pod, reason=reports[pod.id])
                 for pod in seen.pods
                 if pod.id in reports
             )
-            snapshot = replace(seen, changes=(*seen.changes, *dearer))
+            snapshot = replace(seen, changes=(*seen.changes, *price_changes))
             failures = [broken[pod.id] for pod in snapshot.pods if pod.id in broken]
             if failures:
-                # One that is being ended still is told of when that is done.
+                # A pod that is still being terminated is reported when that is done.
                 if failure := next(filter(None, failures), None):
                     watch.fail(failure, number)
                 continue
@@ -257,25 +237,25 @@ class Poller:
 
     @contextmanager
     def _isolate_errors(self, watch: Watch) -> Iterator[None]:
-        """What the functions of one watch raise ends that watch and no other."""
+        """End only this watch if its functions raise."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 - it is told to whoever watches
+        except Exception as error:  # noqa: BLE001 - passed on to the watch
             watch.give_up(error_words(error), error, self._poll_number)
 
-    def _make_snapshot(self, watch: Watch, result: PollResult, trouble: str | None) -> Snapshot:
-        """What follows for a watch from what was seen."""
+    def _make_snapshot(self, watch: Watch, result: PollResult, error_text: str | None) -> Snapshot:
+        """Build a watch's next snapshot from the result of a poll."""
         before, now = watch.latest, self._connection.now()
-        if trouble is not None:
-            began = [Change(ChangeKind.UNREACHABLE, now, reason=trouble)] if before.trouble is None else []
-            return replace(before, trouble=trouble, changes=tuple(began))
+        if error_text is not None:
+            began = [Change(ChangeKind.UNREACHABLE, now, reason=error_text)] if before.trouble is None else []
+            return replace(before, trouble=error_text, changes=tuple(began))
         seen = {pod.id: pod for pod in result.pods}
-        # Another watch may have been given a pod that is gone as it was before.
+        # Another watch may have started from details of before the pod was gone.
         mine = [pod if pod.status == PodStatus.TERMINATED else seen.get(pod.id, pod) for pod in before.pods]
         known = {pod.id: pod for pod in before.pods}
         joins = watch.joins
         if joins is not None:
-            # One that somebody else watches already is new to this watch all the same.
+            # A pod that another watch has already is still new to this one.
             others = (pod for pod in (*result.pods, *result.others) if pod.id not in known)
             mine += [pod for pod in others if pod.is_live and joins(pod)]
         changes = changes_between(known, mine, now)
@@ -290,7 +270,7 @@ class Poller:
     def _list_unpriced(
         self, known: Mapping[str | None, PodDetails], pods: Iterable[PodDetails], now: datetime
     ) -> Iterator[Change]:
-        """Yield the pods that tell another price than before that cannot be read."""
+        """Yield a change for each pod whose new price cannot be read."""
         for pod in pods:
             before = known.get(pod.id)
             is_new = before is None or before.unread_price != pod.unread_price
@@ -299,16 +279,16 @@ class Poller:
                 yield Change(ChangeKind.PRICE, now, pod, before, reason)
 
     def _end_all(self, why: str, error: BaseException) -> None:
-        """Tell everybody what was seen last and why there is no more, and forget them."""
+        """Notify all watches why they end, and forget them."""
         with self._lock:
-            # Whoever begins to watch from now on has a thread of their own, and another fate.
+            # Watches added after this point start a new thread.
             self._thread = None
             watches, self._watches = self._watches, []
         for watch in watches:
             watch.give_up(why, error, self._poll_number)
 
     def reset_in_child(self) -> None:
-        """In a child process there is no thread of ours, and a lock may be held by one that is not there."""
+        """Drop the thread and replace locks in a forked child."""
         watches, self._watches = self._watches, []
         self._lock, self._wake, self._thread = threading.Lock(), threading.Event(), None
         for watch in watches:

@@ -1,4 +1,4 @@
-"""What is known of watched pods at one moment, and what has changed since the moment before."""
+"""Snapshots of watched pods, and the changes between them."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ __all__ = ["Change", "ChangeKind", "Estimate", "Snapshot", "changes_between"]
 
 
 class ChangeKind(str, Enum):
-    """What happened. ``INSTALLATION`` is another word or percentage. ``PRICE``: a price was told that
-    cannot be read, or that is above what was agreed to for a pod that may be in use. ``UNREACHABLE``,
-    ``DOUBTED`` (its answers disagree) and ``BACK`` are about the service, the others about one pod.
+    """Kinds of changes; UNREACHABLE, DOUBTED and BACK concern the service, the others one pod.
+
+    PRICE: a price cannot be read, or is above the agreed one for a pod that may be in use. DOUBTED: the
+    service's answers disagree.
     """
 
     CREATED = "created"
@@ -34,20 +35,10 @@ class ChangeKind(str, Enum):
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that happened to a pod or to the service between two looks.
+    """A change of a pod or of the service between two polls.
 
-    Parameters
-    ----------
-    kind : ChangeKind
-        What happened. Of a pod to which several things happened, what matters most to whoever waits.
-    at : datetime
-        When it was seen, by the service's clock (UTC).
-    pod : PodDetails, optional
-        The pod as it is now; ``None`` where it is about the service.
-    before : PodDetails, optional
-        The pod as it was; ``None`` where it was not watched before.
-    reason : str, optional
-        Why the service cannot be reached or relied on, or what is known of a price.
+    `at` is the service's time (UTC). `pod` is None for the service, `before` for a new pod. If several things
+    happened to a pod, `kind` is the most important one.
     """
 
     kind: ChangeKind
@@ -58,7 +49,7 @@ class Change:
 
     @property
     def is_of_state(self) -> bool:
-        """More than another percentage."""
+        """True if more than the percentage of an installation has changed."""
         if self.kind is not ChangeKind.INSTALLATION or self.pod is None or self.before is None:
             return True
         return self.pod.installation_status != self.before.installation_status
@@ -87,16 +78,9 @@ class Change:
 
 @dataclass(frozen=True)
 class Estimate:
-    """What watching tells of a pod beyond the service's last word: estimates.
+    """Estimates for a watched pod: remaining installation time, cost so far in USD, and end (UTC).
 
-    Parameters
-    ----------
-    left_s : float, optional
-        Until its installation is complete, in seconds, at the speed seen so far.
-    cost_usd : float, optional
-        What it has cost until now, or until its end, at the rates of the states that it was seen in.
-    ended_at : datetime, optional
-        Its end as it says itself, or when it was first seen to be gone.
+    `ended_at` is the end that the pod states, or when it was first seen to be gone.
     """
 
     left_s: float | None = None
@@ -106,23 +90,11 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What is known of the watched pods at one moment.
+    """State of the watched pods at one moment (``as_of``, by the service's clock in UTC).
 
-    Parameters
-    ----------
-    pods : tuple of PodDetails
-        In the order in which they were asked for; those that joined, last. A pod that has not changed is the
-        same object as in the snapshot before.
-    as_of : datetime
-        When they were seen so, by the service's clock (UTC).
-    trouble : str, optional
-        Why the latest look failed, or what became of a pod cannot be told; it is then as last seen.
-    is_last : bool
-        Nobody looks any more, although pods may not be settled.
-    changes : tuple of Change
-        What has changed since the snapshot before; each change is in one snapshot, and in no other.
-    outlooks : mapping of str to Outlook
-        Estimates, by the pods' ids.
+    Pods keep their order; new ones come last, and an unchanged pod is the same object as before. `trouble`
+    says why the latest poll failed or is doubtful. After `is_last`, polling has stopped. `changes` are those
+    since the snapshot before, and `outlooks` are estimates by pod id.
     """
 
     pods: tuple[PodDetails, ...]
@@ -134,16 +106,16 @@ class Snapshot:
 
     @property
     def is_settled(self) -> bool:
-        """Every pod is ready, failed or gone."""
+        """True if every pod is ready, failed or gone."""
         return all(pod.is_settled for pod in self.pods)
 
     @property
     def are_gone(self) -> bool:
-        """None of the pods is there any more."""
+        """True if all pods are gone."""
         return all(pod.status == PodStatus.TERMINATED for pod in self.pods)
 
     def outlook(self, pod: PodDetails) -> Estimate:
-        """The estimates for a pod; empty where there are none."""
+        """Return the estimates for a pod; empty if there are none."""
         return self.outlooks.get(pod.id or "", _UNKNOWN)
 
 
@@ -153,19 +125,8 @@ _UNKNOWN = Estimate()
 def changes_between(
     before: Mapping[str | None, PodDetails], pods: Iterable[PodDetails], at: datetime
 ) -> tuple[Change, ...]:
-    """What happened to pods since they were last seen, one change for each pod that differs.
+    """List the changes of pods since ``before``, one for each pod that differs.
 
-    Parameters
-    ----------
-    before : mapping of str to PodDetails
-        As they were, by id.
-    pods : iterable of PodDetails
-        As they are.
-    at : datetime
-        When they were seen so.
-
-    Examples
-    --------
     >>> was, now = PodDetails(id="a", name="train"), PodDetails(id="a", name="train", status="TERMINATED")
     >>> [str(change) for change in changes_between({"a": was}, [now], datetime(2026, 11, 24))]
     ['train is gone']
@@ -191,7 +152,7 @@ def _classify_change(old: PodDetails, pod: PodDetails) -> ChangeKind | None:
         return ChangeKind.READY
     if pod.status != old.status:
         return ChangeKind.STATUS
-    said, before = (
+    now, before = (
         (one.installation_status, one.installation_progress, one.installation_failure) for one in (pod, old)
     )
-    return ChangeKind.INSTALLATION if said != before else None
+    return ChangeKind.INSTALLATION if now != before else None

@@ -1,4 +1,4 @@
-"""Somebody's watch of some pods: snapshots and changes, told to a listener or asked for."""
+"""A watch of pods: snapshots and changes, pushed to a listener or pulled by iteration."""
 
 from __future__ import annotations
 
@@ -18,13 +18,10 @@ logger = logging.getLogger(__name__)
 
 
 class Watch:
-    """Somebody's watch of some pods: a snapshot after every look, until all are settled or it is closed.
+    """A watch of pods: one snapshot per poll, until all pods are settled or it is closed.
 
-    Made by `Poller.watch`, which tells and ends it; a ``with`` block closes it. Iterating gives every change
-    once, as it is seen.
+    Created by `Poller.watch`; a ``with`` block closes it. Iterating yields each change once.
 
-    Examples
-    --------
     >>> with connection.poller.watch(pods) as watch:                         # doctest: +SKIP
     ...     for change in watch:
     ...         print(change)
@@ -49,38 +46,24 @@ class Watch:
         self.joins = joins
         self.is_over = is_over
         self.latest = first
-        """What was seen last."""
+        """The latest snapshot."""
         self.error: BaseException | None = None
-        """Why it ended before its pods were settled, where it did."""
-        self._untold: tuple[Snapshot, int] | None = None
+        """The error that ended it before its pods were settled, if any."""
+        self._undelivered: tuple[Snapshot, int] | None = None
         self._has_ended = False
         self._news = threading.Event()
         self._lock = threading.Lock()
 
     def next(self, timeout_s: float | None = None) -> tuple[Snapshot, int] | None:
-        """Wait for news, and answer with them and with the number of the look that they come from.
+        """Wait at most `timeout_s` seconds for news; return the snapshot and the number of its poll.
 
-        Where several looks have gone by, it is the latest snapshot with the changes of all of them.
-
-        Parameters
-        ----------
-        timeout_s : float, optional
-            The longest wait, in seconds.
-
-        Returns
-        -------
-        tuple of Snapshot and int, or None
-            ``None`` where there was no news in time, or where there will be none any more.
-
-        Raises
-        ------
-        PodsError
-            The watch has ended, and this is why.
+        After several polls it is the latest snapshot with the changes of all. Returns None if there is no
+        news in time or the watch has ended; raises the error that ended it, if any.
         """
         if not self._clock.wait(self._news, timeout_s):
             return None
         with self._lock:
-            news, self._untold = self._untold, None
+            news, self._undelivered = self._undelivered, None
             if not self._has_ended:
                 self._news.clear()
         if news is not None:
@@ -91,17 +74,17 @@ class Watch:
 
     @property
     def has_ended(self) -> bool:
-        """There will be no more news."""
+        """True if there will be no more news."""
         return self._has_ended
 
     def __iter__(self) -> Iterator[Change]:
-        # Whoever leaves the loop does not want to know any more.
+        # Leaving the loop ends the watch.
         with self:
             while (news := self.next()) is not None:
                 yield from news[0].changes
 
     def close(self) -> None:
-        """Stop watching; the pods go on."""
+        """Stop watching; the pods keep running."""
         self._forget(self)
         self.end(None)
 
@@ -112,44 +95,43 @@ class Watch:
         self.close()
 
     def tell(self, snapshot: Snapshot, look_number: int) -> None:
-        """Pass a snapshot on, from the poller's thread. What the listener raises ends this watch, not the
-        others."""
+        """Deliver a snapshot, on the poller's thread; an error of the listener ends this watch only."""
         with self._lock:
             if self._has_ended:
                 return
             self.latest = snapshot
             if self._listener is None:
-                told = self._untold[0].changes if self._untold else ()
-                self._untold = replace(snapshot, changes=told + snapshot.changes), look_number
+                undelivered = self._undelivered[0].changes if self._undelivered else ()
+                self._undelivered = replace(snapshot, changes=undelivered + snapshot.changes), look_number
                 self._news.set()
         if self._listener is not None:
             try:
                 self._listener(snapshot)
             except BaseException as error:
-                logger.debug("a listener failed, and is not told any more", exc_info=True)
+                logger.debug("a listener failed; its watch has ended", exc_info=True)
                 self.end(error)
 
     def end(self, error: BaseException | None) -> None:
-        """There is no more news, and why that is, where it is not what was waited for."""
+        """End the watch, with the error that ended it early, if any."""
         with self._lock:
             if not self._has_ended:
                 self.error, self._has_ended = error, True
             self._news.set()
 
     def give_up(self, why: str, error: BaseException, look_number: int) -> None:
-        """Tell what was seen last and why there is no more, and end."""
-        last = replace(self.latest, trouble=f"not watching any more: {why}", is_last=True, changes=())
+        """Deliver the last snapshot with the reason why there are no more, then end."""
+        last = replace(self.latest, trouble=f"stopped watching: {why}", is_last=True, changes=())
         self.tell(last, look_number)
         self.end(error)
 
     def fail(self, error: BaseException, look_number: int) -> None:
-        """End with an error that matters more than what was seen."""
+        """End with an error that matters more than the snapshots."""
         if self._listener is not None:
             self.give_up(str(error), error, look_number)
         else:
             self.end(error)
 
     def end_in_child(self) -> None:
-        """In a child process nobody looks for it; its lock may be held by a thread that is not there."""
+        """End in a forked child, with new locks: a missing thread may hold the old ones."""
         self._lock, self._news = threading.Lock(), threading.Event()
         self.end(None)

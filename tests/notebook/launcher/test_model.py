@@ -217,7 +217,7 @@ def test_what_waited_for_its_turn_begins_no_watch_after_the_end(
     assert busy.wait(10)
     traffic.gate.set()
     eventually(
-        lambda: "primepods-behind" not in [thread.name for thread in threading.enumerate()],
+        lambda: "primepods-background" not in [thread.name for thread in threading.enumerate()],
         "the account has been read",
     )
     closing = threading.Thread(target=model.close)

@@ -23,7 +23,7 @@ __all__ = ["soon"]
 
 pytestmark = pytest.mark.usefixtures("soon")
 
-WORKERS = "primepods-behind"
+WORKERS = "primepods-background"
 
 
 def read(service: MovingService, **options: object) -> list[str]:
