@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from primepods_magic.api.errors import (
     InvalidRequest,
@@ -17,9 +18,11 @@ from primepods_magic.api.errors import (
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_seconds
-from primepods_magic.pods.connection.connection import Connection
 
 from .existence import Finding, PodFate, examine_pods, is_closed
+
+if TYPE_CHECKING:
+    from primepods_magic.pods.connection.base import BaseConnection
 
 __all__ = ["TerminationResult", "terminate_pods"]
 
@@ -56,13 +59,13 @@ class TerminationResult:
 
 
 def terminate_pods(
-    connection: Connection, pods: Iterable[PodDetails], *, timeout_s: float = DEFAULT_TIMEOUT_S
+    connection: BaseConnection, pods: Iterable[PodDetails], *, timeout_s: float = DEFAULT_TIMEOUT_S
 ) -> list[TerminationResult]:
     """End pods, wait until they are gone, and say what they cost.
 
     Parameters
     ----------
-    connection : Connection
+    connection : BaseConnection
         Where the pods are.
     pods : iterable of PodDetails
         The pods, as seen with this key.
@@ -104,7 +107,7 @@ def terminate_pods(
     return [_removal(pod, outcomes[str(pod.id)], rows.get(str(pod.id))) for pod in wanted]
 
 
-def _ask(connection: Connection, pod: PodDetails, *, may_raise: bool) -> str:
+def _ask(connection: BaseConnection, pod: PodDetails, *, may_raise: bool) -> str:
     """Ask for the end of one pod, and say how that went: ``GONE`` where it has only to be verified."""
     try:
         connection.client.delete_pod(str(pod.id))
@@ -124,7 +127,7 @@ def _may_have_acted(error: PodsError) -> bool:
 
 
 def _verify(
-    connection: Connection, pods: list[PodDetails], outcomes: dict[str, str], timeout_s: float
+    connection: BaseConnection, pods: list[PodDetails], outcomes: dict[str, str], timeout_s: float
 ) -> dict[str, HistoryRow]:
     """Correct the outcomes by what the witnesses say, and return the rows of what has ended. After a pod was
     asked to end no error is raised any more: it would hide that."""
@@ -160,7 +163,7 @@ def _verify(
 
 
 def _wait_until_gone(
-    connection: Connection,
+    connection: BaseConnection,
     asked: dict[str, PodDetails],
     accepted: set[str],
     findings: dict[str, Finding],

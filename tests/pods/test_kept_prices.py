@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
 from pathlib import Path
@@ -12,10 +13,14 @@ import pytest
 
 from primepods_magic.api.errors import BudgetExceeded, PodsError
 from primepods_magic.api.models import PodDetails
+from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.find import find_pod
 from primepods_magic.pods.launching.agreed_prices import Agreements
 from primepods_magic.pods.launching.journal.name_lock import launching
 from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.launching.launch_many import launch_many
+from primepods_magic.pods.listing import list_pods
 from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
@@ -180,6 +185,99 @@ def test_a_pod_that_was_never_seen_at_its_price_is_held_by_a_later_run(
     with pytest.raises(BudgetExceeded, match="was ended"):
         rent(through(http, live=True))
     assert names(connection) == []
+
+
+COMING_UP = {"status": "PENDING", "sshConnection": None, "installationStatus": "PENDING"}
+
+
+@pytest.mark.parametrize(
+    "read",
+    [list_pods, overview, lambda live: find_pod(live, "train"), rent],
+    ids=["list", "overview", "find", "launch"],
+)
+def test_another_kernel_holds_a_pod_that_comes_up_to_its_agreed_price(
+    connection: Connection, through: Through, read: Callable[[Connection], object]
+) -> None:
+    http = Repricing()
+    http.fields = {"priceHr": 0.69, **COMING_UP}
+    rent(through(http, live=True))
+    http.fields = {"priceHr": 25.0, **COMING_UP}
+    with pytest.raises(BudgetExceeded, match=r"\$25\.00/h, above the \$0\.69/h .* was ended"):
+        read(through(http, live=True))
+    assert names(connection) == []
+
+
+def test_another_kernel_that_watches_holds_a_pod_to_its_agreed_price(
+    connection: Connection, through: Through
+) -> None:
+    http = Repricing()
+    http.fields = {"priceHr": 0.69, **COMING_UP}
+    rent(through(http, live=True))
+    other = through(http, live=True)
+    (pod,) = other.client.list_all_pods()
+    http.fields = {"priceHr": 25.0, **COMING_UP}
+    with pytest.raises(BudgetExceeded, match="was ended"):
+        wait_for(other, [pod])
+    assert names(connection) == []
+
+
+def test_another_kernel_ends_no_pod_of_a_launch_an_hour_ago(
+    connection: Connection, through: Through, sandbox: SandboxControl
+) -> None:
+    http = Repricing()
+    http.fields = {"priceHr": 0.69, **COMING_UP}
+    rent(through(http, live=True))
+    sandbox.advance(3600)
+    http.fields = {"priceHr": 25.0, **COMING_UP}
+    assert [pod.price_hr for pod in list_pods(through(http, live=True))] == [25.0]
+
+
+def test_another_kernel_reports_once_and_ends_no_pod_that_may_be_in_use(
+    connection: Connection, through: Through, sandbox: SandboxControl
+) -> None:
+    http = Repricing()
+    http.fields = {"priceHr": 0.69, **COMING_UP}
+    rent(through(http, live=True))
+    sandbox.advance(1200)
+    http.fields = {"priceHr": 25.0}
+    other = through(http, live=True)
+    with pytest.warns(UserWarning, match=r"\$25\.00/h, above the \$0\.69/h .* not terminated"):
+        list_pods(other)
+    http.fields = {"priceHr": 25.0, "status": "PENDING"}
+    assert [pod.name for _ in range(2) for pod in list_pods(other)] == ["train", "train"]
+
+
+def test_retries_to_end_a_pod_if_that_failed_at_the_create(connection: Connection, through: Through) -> None:
+    class Refusing(Repricing):
+        refuses = True
+
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            if request.method == "DELETE" and self.refuses:
+                return httpx.Response(403, json={"detail": "not now"})
+            return super().handle_request(request)
+
+    http = Refusing()
+    http.fields = {"priceHr": 25.0, **COMING_UP}
+    live = through(http, live=True)
+    for read in (rent, list_pods):
+        with pytest.raises(BudgetExceeded, match="could not be ended"):
+            read(live)
+    http.refuses = False
+    with pytest.raises(BudgetExceeded, match="was ended"):
+        list_pods(live)
+    assert names(connection) == []
+
+
+def test_says_of_a_pod_that_is_ended_by_a_later_run_nothing_else(
+    connection: Connection, through: Through
+) -> None:
+    http, told = Repricing(), list[str]()
+    http.fields = {"priceHr": 0.69, **COMING_UP}
+    rent(through(http, live=True))
+    http.fields = {"priceHr": 25.0, **COMING_UP}
+    with pytest.raises(BudgetExceeded, match="was ended"):
+        launch_many({"gpu": "L4_24GB", "name": "train"}, yes=True, connection=through(http), tell=told.append)
+    assert told == []
 
 
 def test_a_date_that_the_service_gets_wrong_makes_no_launch_old() -> None:

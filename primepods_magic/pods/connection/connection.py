@@ -10,7 +10,7 @@ from primepods_magic.api.settings import mask
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.launching.agreed_prices import Agreements
 from primepods_magic.pods.launching.journal.journal import was_created_here
-from primepods_magic.pods.launching.journal.kept_prices import note_kept
+from primepods_magic.pods.launching.journal.recorded_prices import hold_recorded, note_kept
 from primepods_magic.pods.support.background import join_background, run_in_background
 from primepods_magic.pods.watching.poller import Poller
 
@@ -31,7 +31,12 @@ class Connection(BaseConnection):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        self.agreements = Agreements(partial(run_in_background, self), self._read_s, partial(note_kept, self))
+        self.agreements = Agreements(
+            partial(run_in_background, self),
+            self._read_s,
+            partial(note_kept, self),
+            partial(hold_recorded, self),
+        )
         self.client.on_pods = self._note_pods
 
     def _read_s(self) -> float:

@@ -17,11 +17,13 @@ from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize
 
 __all__ = [
+    "MAX_HELD_S",
     "Agreements",
     "describe_dearer",
     "describe_price",
     "describe_unread",
     "is_above",
+    "is_kept",
     "name_agreed",
 ]
 
@@ -31,7 +33,7 @@ _ROUNDING = 1e-6
 # On a pod that may have been ready for longer there may be work, and its price may have changed by itself.
 _HELD_READY_S = 300.0
 # As on one that was launched longer ago, whatever the service calls it for a moment.
-_HELD_S = 3600.0
+MAX_HELD_S = 3600.0
 
 
 def is_above(pod: PodDetails, agreed_usd_hr: float) -> bool:
@@ -42,6 +44,11 @@ def is_above(pod: PodDetails, agreed_usd_hr: float) -> bool:
     """
     price_usd_hr = pod.highest_usd_hr
     return price_usd_hr is not None and price_usd_hr > agreed_usd_hr + _TOLERATED_USD_HR + _ROUNDING
+
+
+def is_kept(pod: PodDetails, agreed_usd_hr: float) -> bool:
+    """Return whether a pod is ready at what was agreed to."""
+    return pod.is_ready and pod.highest_usd_hr is not None and not is_above(pod, agreed_usd_hr)
 
 
 def name_agreed(agreed_usd_hr: float) -> str:
@@ -103,7 +110,7 @@ class _Agreement:
         self.was_ready |= pod.is_ready or pod.status == PodStatus.STOPPED
         if not self.was_ready:
             self.coming_up_at_s = age_s
-        return age_s >= _HELD_S or age_s - self.coming_up_at_s >= _HELD_READY_S
+        return age_s >= MAX_HELD_S or age_s - self.coming_up_at_s >= _HELD_READY_S
 
 
 @dataclass(frozen=True)
@@ -128,6 +135,8 @@ class Agreements:
     note_kept : callable
         Is given pods that were read ready, with their prices, and writes of those at their agreed prices into
         the launch records that they are; returns the ids of the pods that are done with.
+    hold_recorded : callable
+        Is given pods that are not held, and adds the agreements that launch records have for them.
 
     Attributes
     ----------
@@ -147,12 +156,15 @@ class Agreements:
         run: Callable[[Callable[[], object]], object] = lambda work: work(),
         monotonic: Callable[[], float] = time.monotonic,
         note_kept: Callable[[Sequence[PodDetails]], Collection[str | None]] = lambda pods: (),
+        hold_recorded: Callable[[Sequence[PodDetails]], object] = lambda pods: None,
     ) -> None:
         self.on_ended: Callable[[], object] = lambda: None
-        self._run, self._monotonic, self._note_kept = run, monotonic, note_kept
+        self._run, self._monotonic = run, monotonic
+        self._note_kept, self._hold_recorded = note_kept, hold_recorded
         self._noted: dict[str, float | None] = {}
         self._reports: dict[str, str] = {}
         self._agreed: dict[str, _Agreement] = {}
+        self._released: set[str] = set()
         self._lock = threading.Lock()
 
     def add(
@@ -195,6 +207,15 @@ class Agreements:
                 )
             self._agreed[pod_id] = agreement
 
+    def release(self, pod_id: str | None) -> None:
+        """Hold a pod no more, unless it is added again."""
+        with self._lock:
+            self._release(pod_id)
+
+    def _release(self, pod_id: str | None) -> None:
+        if pod_id is not None and self._agreed.pop(pod_id, None) is not None:
+            self._released.add(pod_id)
+
     def has_pod(self, pod_id: str) -> bool:
         """Return whether a pod is held to a price."""
         with self._lock:
@@ -216,6 +237,10 @@ class Agreements:
             call.
         """
         pods, due, found = list(pods), [], dict[str, Future[PodsError]]()
+        with self._lock:
+            held = self._agreed.keys() | self._released
+        if unheld := [pod for pod in pods if pod.is_live and pod.id and pod.id not in held]:
+            self._hold_recorded(unheld)
         self.release_kept(pods, priced_ids)
         with self._lock:
             for pod in pods if self._agreed else ():
@@ -230,10 +255,11 @@ class Agreements:
                 if agreement.ending is not None:
                     found[pod.id] = agreement.ending.error
                     continue
+                # One that is above it is held until it is gone: ending it may fail.
                 if is_dearer:
                     self._reports[pod.id] = describe_dearer(pod, agreement.usd_hr)
-                # One that is above it is held until it is gone: ending it may fail.
-                if is_dearer or not pod.is_live:
+                    self._release(pod.id)
+                elif not pod.is_live:
                     del self._agreed[pod.id]
         for agreement, ending in due:
             self._run(partial(self._end_pod, agreement, ending))
@@ -256,7 +282,7 @@ class Agreements:
                 agreement = self._agreed.get(pod.id)
                 if agreement is not None and (agreement.ending is not None or _is_dearer(pod, agreement)):
                     continue
-                self._agreed.pop(pod.id, None)
+                self._release(pod.id)
                 if self._noted.get(pod.id) != pod.highest_usd_hr:
                     kept.append(pod)
         if not kept:

@@ -22,15 +22,16 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord, Order, digest_accounts
 from primepods_magic.pods.launching.journal.lookup import hold_name
 from primepods_magic.pods.launching.journal.name_lock import launching
+from primepods_magic.pods.launching.journal.recorded_prices import hold_pod
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.terminate import GONE, terminate_pods
 from primepods_magic.pods.unlisted import find_burning, list_for_launch
 
 from . import failures
-from .agreed_prices import describe_unread
+from .agreed_prices import describe_unread, is_kept
 from .created_pod import find_listed, known_ids
 from .differences import list_changes, list_doubts
-from .existing import hold_pod, list_notices, return_earlier
+from .existing import list_notices, return_earlier
 from .limits import check_limits, terminate_if_over_limit
 from .naming import check_name, named_pods, team_of
 from .plan import LaunchPlan
@@ -68,8 +69,7 @@ class PodCreation:
         if plan.request is None or plan.quote is None:
             raise ValueError("a plan without an existing pod has a quote and a request")
         self.notices: list[str] = []
-        self._connection = connection
-        self._plan = plan
+        self._connection, self._plan = connection, plan
         self._quote: Quote = plan.quote
         self._request: CreateRequest = plan.request
         self._name = sanitize(plan.name)
@@ -81,13 +81,7 @@ class PodCreation:
         self._replaced = ""
 
     def run(self) -> PodDetails:
-        """Create the pod, or find the one that another kernel has created since the plan was made.
-
-        Raises
-        ------
-        PodsError
-            As `launch`.
-        """
+        """Create the pod, or find the one that another kernel has created since. Errors as `launch`."""
         # Raised after the block: what is being handled inside one stays attached, with all that was sent.
         failure: PodsError
         try:
@@ -181,20 +175,19 @@ class PodCreation:
             raise self._describe_unwritten()
         pod = self._create(note, intent)
         intent = note.read() or replace(intent, pod_id=pod.id)
+        # Before the first attempt to terminate it: if that fails, whatever reads it tries again.
+        hold_pod(connection, note, replace(intent, pod_id=pod.id))
         self._hold_to_price(note, pod, intent, others)
-        hold_pod(connection, note, pod, intent, plan.agreed_usd_hr)
         with self._mutex:
             self._stage = "done"
         answered, pod = pod, self._look_around(note, pod, intent, others)
-        if pod.id != answered.id:
-            intent = note.read() or replace(intent, pod_id=pod.id)
-            hold_pod(connection, note, pod, intent, plan.agreed_usd_hr)
+        intent = note.read() or replace(intent, pod_id=pod.id)
         self._notice_changes([answered, pod], intent)
         if unread := describe_unread(pod, plan.agreed_usd_hr):
             self.notices.append(unread)
         if pod is not answered:
-            # If its price was read in the list, what it costs from now on takes no work away.
-            intent = replace(intent, is_seen=True, is_price_kept=pod.highest_usd_hr is not None)
+            # If it is ready at its price, what it costs from now on takes no work away.
+            intent = replace(intent, is_seen=True, is_price_kept=is_kept(pod, plan.agreed_usd_hr))
         with self._mutex:
             note.write(replace(intent, is_delivered=not self._is_interrupted))
         return pod
@@ -217,6 +210,8 @@ class PodCreation:
         except PodsError:
             # The service has acted on the pod by its id, so it need not be waited for to be seen.
             note.write(replace(intent, is_seen=True))
+            if doubts:
+                self._connection.agreements.release(pod.id)
             raise
 
     def _describe_order(self) -> Order:
@@ -240,7 +235,7 @@ class PodCreation:
         return pod
 
     def _notice_changes(self, seen: list[PodDetails], intent: LaunchRecord) -> None:
-        """Report what the service has made of the request, if that is not what was asked for."""
+        """Report what the service has made of the request if it is not what was asked for."""
         changes = dict.fromkeys(change for pod in seen for change in list_changes(pod, intent))
         if changes:
             pod = seen[-1]
@@ -371,8 +366,11 @@ class PodCreation:
         elif listed.id != pod.id:
             note.write(replace(intent, pod_id=listed.id))
         if listed is not None:
+            intent = note.read() or intent
+            if listed.id != pod.id:
+                hold_pod(self._connection, note, replace(intent, pod_id=listed.id))
             pod = listed
-            self._hold_to_price(note, pod, note.read() or intent, others)
+            self._hold_to_price(note, pod, intent, others)
         self._notice_twins(pods, pod, intent)
         return pod
 

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord
 from primepods_magic.pods.launching.journal.lookup import hold_name
+from primepods_magic.pods.launching.journal.recorded_prices import hold_pod
 
-from .agreed_prices import describe_dearer, describe_unread, is_above
-from .differences import list_doubts
-from .limits import terminate_above_agreement
+from .agreed_prices import describe_dearer, describe_unread, is_above, is_kept
 from .naming import name_scope
 from .plan import LaunchPlan
 from .recovery import ResumedLaunch
 
-__all__ = ["hold_pod", "list_notices", "return_earlier", "return_existing"]
+__all__ = ["list_notices", "return_earlier", "return_existing"]
 
 
 def return_existing(connection: Connection, plan: LaunchPlan) -> PodDetails | None:
@@ -53,20 +51,24 @@ def return_earlier(
     if record is not None and record.pod_id == pod.id:
         intent = record
         if _is_news(record, plan):
+            agreed_usd_hr = _raise_agreed(record, plan)
+            is_price_kept = record.is_price_kept or is_kept(pod, agreed_usd_hr or 0.0)
             # From now on '--new' means another pod.
-            intent = replace(record, is_delivered=True, agreed_usd_hr=_raise_agreed(record, plan))
+            intent = replace(
+                record, is_delivered=True, agreed_usd_hr=agreed_usd_hr, is_price_kept=is_price_kept
+            )
             note.write(intent)
     agreed_usd_hr = _raise_agreed(intent, plan)
     if agreed_usd_hr is None or intent.is_price_kept:
         return
-    hold_pod(connection, note, pod, intent, agreed_usd_hr)
+    hold_pod(connection, note, replace(intent, pod_id=pod.id, agreed_usd_hr=agreed_usd_hr))
     # What is only reported is among the notices.
     connection.agreements.check([pod], tell=lambda _: None)
 
 
 def list_notices(plan: LaunchPlan, pod: PodDetails) -> list[str]:
-    """Return what a person should know about a pod that is returned again: its price cannot be read, or is
-    above what was agreed to."""
+    """Return what a person should know about a pod that `return_existing` has returned: its price cannot be
+    read, or is above what was agreed to and did not end it."""
     earlier = plan.earlier
     is_recorded = earlier is not None and earlier.pod.id == pod.id
     agreed_usd_hr = _raise_agreed(earlier.intent, plan) if earlier is not None and is_recorded else None
@@ -74,23 +76,6 @@ def list_notices(plan: LaunchPlan, pod: PodDetails) -> list[str]:
     if notice is None and agreed_usd_hr is not None and is_above(pod, agreed_usd_hr):
         notice = describe_dearer(pod, agreed_usd_hr)
     return [] if notice is None else [notice]
-
-
-def hold_pod(
-    connection: Connection, note: LaunchJournal, pod: PodDetails, intent: LaunchRecord, agreed_usd_hr: float
-) -> None:
-    """Hold the pod of a launch to a price from now on, or to more if its launch record says so by then."""
-
-    def end(dearer: PodDetails, usd_hr: float) -> PodsError:
-        return terminate_above_agreement(connection, dearer, usd_hr, list_doubts(dearer, intent))
-
-    def read_newest_usd_hr() -> float:
-        # Records are replaced as a whole, so one can be read without the name's lock.
-        record = note.read()
-        return (record.agreed_usd_hr or 0.0) if record is not None and record.pod_id == pod.id else 0.0
-
-    age_s = connection.clock.age_s(intent.sent_at, intent.noted_at_s)
-    connection.agreements.add(str(pod.id), agreed_usd_hr, end, read_newest_usd_hr, launched_s_ago=age_s)
 
 
 def _raise_agreed(intent: LaunchRecord, plan: LaunchPlan) -> float | None:

@@ -159,10 +159,10 @@ def carry_out_many(
         for (place, creation), future in zip_longest(creations.items(), begun)
     }
     tell_all(tell, (notice for creation in creations.values() for notice in creation.notices))
-    tell_all(
-        tell, (notice for plan in plans if plan.existing for notice in list_notices(plan, plan.existing))
-    )
     outcomes = [_hold_or_report(connection, plan) or came[place] for place, plan in enumerate(plans)]
+    for plan, outcome in zip(plans, outcomes, strict=True):
+        if plan.existing is not None and isinstance(outcome, PodDetails):
+            tell_all(tell, list_notices(plan, outcome))
     pods = [
         Pod(connection, outcome, is_new=place in creations and creations[place].has_ordered)
         for place, outcome in enumerate(outcomes)

@@ -5,19 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
 
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import as_word, brief, join_sanitized, sanitize
-from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.rates import burn_usd_hr
 from primepods_magic.pods.terminate import GONE, terminate_pods
 
 from .agreed_prices import describe_price, is_above, name_agreed
+
+if TYPE_CHECKING:
+    from primepods_magic.pods.connection.base import BaseConnection
 
 __all__ = [
     "Limits",
@@ -165,7 +168,7 @@ def check_total_limit(limits: Limits, quotes: Iterable[Quote], others: Iterable[
 
 
 def terminate_if_over_limit(
-    connection: Connection,
+    connection: BaseConnection,
     pod: PodDetails,
     spec: PodSpec,
     limits: Limits,
@@ -177,7 +180,7 @@ def terminate_if_over_limit(
 
     Parameters
     ----------
-    connection : Connection
+    connection : BaseConnection
         Where the pod is.
     pod : PodDetails
         The pod, as the service describes it now.
@@ -219,7 +222,7 @@ def terminate_if_over_limit(
 
 
 def terminate_above_agreement(
-    connection: Connection, pod: PodDetails, agreed_usd_hr: float, doubts: Sequence[str] = ()
+    connection: BaseConnection, pod: PodDetails, agreed_usd_hr: float, doubts: Sequence[str] = ()
 ) -> BudgetExceeded:
     """Terminate a pod that costs more than was agreed to, and return the error that reports it; a pod of
     another user, or one that may have been launched elsewhere, is only reported."""
@@ -227,7 +230,7 @@ def terminate_above_agreement(
 
 
 def _end_too_dear(
-    connection: Connection, pod: PodDetails, doubts: Sequence[str], together: str, bound: str
+    connection: BaseConnection, pod: PodDetails, doubts: Sequence[str], together: str, bound: str
 ) -> BudgetExceeded:
     try:
         if doubts:
@@ -245,7 +248,7 @@ def _end_too_dear(
     return BudgetExceeded(f"{describe_price(pod, bound, together)}, and {ended}")
 
 
-def missing_ssh_key(connection: Connection, spec: PodSpec) -> str | None:
+def missing_ssh_key(connection: BaseConnection, spec: PodSpec) -> str | None:
     """A warning where the account has no SSH key, for nobody can enter such a pod; ``None`` where it has one
     or may not be asked."""
     if spec.ssh_key_id is not None:

@@ -8,7 +8,9 @@ its id: the service may call the pod something else, bill another team, or leave
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -161,9 +163,13 @@ class LaunchJournal:
         return [record for record in records if record is not None]
 
     @classmethod
-    def find_records(cls, pod_ids: Collection[str | None]) -> list[tuple[LaunchJournal, LaunchRecord]]:
-        """Find the records on this computer that name one of these pods, as they are now."""
-        notes = [cls._open_at(path) for path in _list_records(launch_path("", "", ".json").parent)]
+    def find_records(
+        cls, pod_ids: Collection[str | None], *, max_age_s: float = math.inf
+    ) -> list[tuple[LaunchJournal, LaunchRecord]]:
+        """Find the records on this computer that name one of these pods, as they are now; of those that were
+        written longer ago, none is read."""
+        paths = _list_records(launch_path("", "", ".json").parent)
+        notes = [cls._open_at(path) for path in paths if _read_file_age_s(path) <= max_age_s]
         records = [(note, record) for note in notes if (record := note.read()) is not None]
         return [(note, record) for note, record in records if record.pod_id in pod_ids]
 
@@ -237,9 +243,10 @@ class LaunchJournal:
         _remove_record(self._path)
 
 
-def digest_accounts(connection: BaseConnection) -> tuple[str, ...]:
+def digest_accounts(connection: BaseConnection, *, may_ask: bool = True) -> tuple[str, ...]:
     """Return what stands for an account in a record: the user, as far as known, and the key."""
-    accounts = dict.fromkeys((connection.account, connection.access))
+    is_known = may_ask or "user_id" in connection.__dict__
+    accounts = dict.fromkeys((connection.account, connection.access) if is_known else (connection.access,))
     return tuple(sha256(account.encode()).hexdigest()[:16] for account in accounts)
 
 
@@ -279,6 +286,13 @@ def _list_records(folder: Path, mark: str = "") -> list[Path]:
         paths = []
     kept = (path for path in _unwritten if path.parent == folder and path.name.startswith(mark))
     return list(dict.fromkeys([*paths, *kept]))
+
+
+def _read_file_age_s(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def _remove_record(path: Path) -> None:
