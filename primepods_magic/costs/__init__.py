@@ -1,6 +1,7 @@
-"""Where the money goes: ledgers, breakdowns, and what one may ask of them.
+"""Ledgers of what was spent, breakdowns of them, and reports.
 
-Pure functions from frames to frames; `ledger` puts together what costs, `breakdown` splits it.
+Pure functions from frames to frames, apart from `read_ledger`: `ledger` collects what costs, `breakdown`
+splits it.
 
 >>> import pandas as pd
 >>> from primepods_magic.costs import breakdown, pattern

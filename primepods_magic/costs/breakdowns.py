@@ -1,4 +1,4 @@
-"""What things cost, by period and by whatever tells them apart."""
+"""Costs by period and by columns or labels."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from primepods_magic.frames.time_zones import zone
 
-from .coerce import is_pod, numbers, times, truths
-from .groups import LineGroups, grouped
+from .coerce import booleans, is_pod, numbers, times
+from .groups import LineGroups, group_lines
 from .labels import By
 from .ledgers import as_ledger
-from .periods import edges, frequency, instant_us
+from .periods import edges, instant_us, parse_frequency
 from .proration import Cells, CostLines, spread
 
 __all__ = ["breakdown"]
@@ -24,7 +24,7 @@ __all__ = ["breakdown"]
 Ints = NDArray[np.int64]
 
 _NO_TIME = np.iinfo(np.int64).min
-# What has no time is kept where no time is: in a period of its own, behind all others.
+# Lines without a time go into a period of their own, after all others.
 _UNDATED = np.iinfo(np.int64).max - 1
 _MAX_ROWS = 4_000_000
 
@@ -38,46 +38,45 @@ def breakdown(
     until: date | datetime | str | None = None,
     tz: str | tzinfo = "UTC",
 ) -> pd.DataFrame:
-    """Split what things cost by period, and by columns or labels. Nothing is lost: it adds up to the total.
+    """Split costs by period, and by columns or labels, so that the parts add up to the total.
 
-    Every line's cost and GPU hours are spread evenly over its life. A line without a length counts whole
-    at its instant, as does one with only one of its times.
+    The cost and GPU hours of every line are spread evenly over its life. A line of no length, or with only
+    one of its times, counts whole at that instant.
 
     Parameters
     ----------
     ledger_or_history : pandas.DataFrame
-        What `ledger` answers with, or a history, which then becomes one.
+        A result of `ledger`, or a history, from which a ledger is built.
     by : str, label or sequence of them, optional
         Columns, or labels by `pattern` and `mapping`.
     freq : str, optional
         ``H``, ``D``, ``W`` (from Monday), ``M`` or ``Q``: hours, days, weeks, months or quarters of `tz`.
     since, until : date, datetime or str, optional
-        Count only what lies from the first up to the second, which is not in it any more. What has no zone
-        is in `tz`. Lines that reach over a limit count with the part inside; those without any time are
-        left out.
+        Count only what lies between them, `until` excluded. Times without a zone are in `tz`. Lines across
+        a limit count with the part inside; those without any time are left out.
     tz : str or tzinfo, optional
         The time zone of the calendar, such as ``Europe/Berlin``.
 
     Returns
     -------
     pandas.DataFrame
-        A row for each period and group in which something lies, by period and then the dearest first:
+        A row for each period and group with lines, by period and then most expensive first:
 
         ==============  ==================  ==========================================================
-        ``period``      datetime64[us, tz]  with `freq`: its beginning; missing for lines without times
-        what it is by   as it was           ``string`` for text and labels; missing values are a group
+        ``period``      datetime64[us, tz]  with `freq`: its start; missing for lines without times
+        columns of by   unchanged           ``string`` for text and labels; missing values are a group
         ``cost_usd``    Float64             USD
         ``gpu_hours``   Float64             GPUs × hours
-        ``pods``        Int64               pods that have a part in it
+        ``pods``        Int64               number of pods with a part in it
         ``share``       Float64             of the period's total, or of the whole; missing where that is 0
-        ``estimated``   boolean             whether some of it is an estimate
+        ``estimated``   boolean             some of it is an estimate
         ==============  ==================  ==========================================================
 
     Raises
     ------
     ValueError
-        Where a column is missing, or `by`, `freq`, `since`, `until` or `tz` is not understood; or where there
-        would be more than 4,000,000 rows.
+        A column is missing; `by`, `freq`, `since`, `until` or `tz` is not valid; or there would be more
+        than 4,000,000 rows.
 
     Examples
     --------
@@ -87,17 +86,17 @@ def breakdown(
     [['H100_80GB', 8.0, 4.0], ['H100_80GB', 4.0, 2.0]]
     """
     in_tz = zone(tz)
-    letter = None if freq is None else frequency(freq)
-    within = _within(since, until, in_tz)
+    letter = None if freq is None else parse_frequency(freq)
+    within = _parse_limits(since, until, in_tz)
     frame = as_ledger(ledger_or_history)
-    groups = grouped(frame, by)
-    lines = _lines(frame, groups.codes)
-    at = _edges(lines, letter, in_tz, within)
+    groups = group_lines(frame, by)
+    lines = _read_lines(frame, groups.codes)
+    at = _compute_edges(lines, letter, in_tz, within)
     _refuse_too_many(lines, at, groups.count)
-    return _table(spread(lines, at, groups.count, within), groups, at, letter is not None, in_tz)
+    return _build_table(spread(lines, at, groups.count, within), groups, at, letter is not None, in_tz)
 
 
-def _within(since: Any, until: Any, tz: tzinfo) -> tuple[int, int] | None:
+def _parse_limits(since: Any, until: Any, tz: tzinfo) -> tuple[int, int] | None:
     if since is None and until is None:
         return None
     begin = _NO_TIME + 1 if since is None else instant_us(since, tz, "since")
@@ -107,9 +106,9 @@ def _within(since: Any, until: Any, tz: tzinfo) -> tuple[int, int] | None:
     return begin, end
 
 
-def _lines(frame: pd.DataFrame, codes: Ints) -> CostLines:
-    begin, end = _us(times(frame, "begin_at")), _us(times(frame, "end_at"))
-    # What has no length is given one that no edge can cut.
+def _read_lines(frame: pd.DataFrame, codes: Ints) -> CostLines:
+    begin, end = _to_us(times(frame, "begin_at")), _to_us(times(frame, "end_at"))
+    # Lines of no length get one microsecond, which no edge can cut.
     at = np.where(begin == _NO_TIME, end, begin)
     at[at == _NO_TIME] = _UNDATED
     lasts = (begin != _NO_TIME) & (end > begin)
@@ -120,16 +119,16 @@ def _lines(frame: pd.DataFrame, codes: Ints) -> CostLines:
         numbers(frame, "cost_usd").to_numpy(dtype=float, na_value=0.0),
         np.where(lasts, gpus, 0.0),
         codes,
-        truths(frame, "estimated").to_numpy(dtype=bool, na_value=False),
+        booleans(frame, "estimated").to_numpy(dtype=bool, na_value=False),
         is_pod(frame).to_numpy(dtype=bool),
     )
 
 
-def _us(values: pd.Series) -> Ints:
+def _to_us(values: pd.Series) -> Ints:
     return values.to_numpy(dtype="datetime64[us]").view(np.int64)
 
 
-def _edges(lines: CostLines, freq: str | None, tz: tzinfo, within: tuple[int, int] | None) -> Ints:
+def _compute_edges(lines: CostLines, freq: str | None, tz: tzinfo, within: tuple[int, int] | None) -> Ints:
     if freq is None:
         return np.array([_NO_TIME, _UNDATED + 1], dtype=np.int64)
     behind = np.array([_UNDATED, _UNDATED + 1], dtype=np.int64)
@@ -146,23 +145,23 @@ def _edges(lines: CostLines, freq: str | None, tz: tzinfo, within: tuple[int, in
 
 
 def _refuse_too_many(lines: CostLines, at: Ints, groups: int) -> None:
-    """Raise if the table could have more rows than memory is meant for, as with a mistaken date."""
+    """Raise if the table could have more rows than fit into memory, as with a mistaken date."""
     rows = (len(at) - 1) * groups
     if rows > _MAX_ROWS:
         periods = np.searchsorted(at, lines.end, "left") - np.searchsorted(at, lines.begin, "right") + 1
         rows = min(rows, int(periods.clip(0).sum()))
     if rows > _MAX_ROWS:
         raise ValueError(
-            f"a row for each period and group would be up to {rows:,} rows, and {_MAX_ROWS:,} is the most. "
-            "Use a longer freq, a shorter time by since and until, or fewer groups"
+            f"the breakdown would have up to {rows:,} rows; at most {_MAX_ROWS:,} are possible. "
+            "Use a longer freq, a shorter time (since, until), or fewer groups"
         )
 
 
-def _table(cells: Cells, groups: LineGroups, at: Ints, has_periods: bool, tz: tzinfo) -> pd.DataFrame:
+def _build_table(cells: Cells, groups: LineGroups, at: Ints, has_periods: bool, tz: tzinfo) -> pd.DataFrame:
     order = np.lexsort([*reversed(groups.ranks(cells.group)), -cells.cost_usd, cells.period])
     data: dict[str, Any] = {}
     if has_periods:
-        data["period"] = _stamps(at[cells.period[order]], tz)
+        data["period"] = _to_timestamps(at[cells.period[order]], tz)
     data.update(groups.columns(cells.group[order]))
     total = cells.total_usd[order]
     cost_usd = cells.cost_usd[order]
@@ -177,7 +176,7 @@ def _table(cells: Cells, groups: LineGroups, at: Ints, has_periods: bool, tz: tz
     return frame
 
 
-def _stamps(us: Ints, tz: tzinfo) -> pd.DatetimeIndex:
+def _to_timestamps(us: Ints, tz: tzinfo) -> pd.DatetimeIndex:
     missing = us == _UNDATED
     naive = np.where(missing, _NO_TIME, us).view("M8[us]")
     stamps: pd.DatetimeIndex = pd.DatetimeIndex(naive).tz_localize(timezone.utc)

@@ -1,4 +1,4 @@
-"""What lines are grouped by: columns, and labels that are read from a column."""
+"""Labels for `breakdown`, read from a column."""
 
 from __future__ import annotations
 
@@ -12,17 +12,7 @@ __all__ = ["By", "Label", "mapping", "pattern"]
 
 @dataclass(frozen=True)
 class Label:
-    """A label for every line, read from one column; made by `pattern` and `mapping`.
-
-    Parameters
-    ----------
-    name : str
-        What the column of labels is called.
-    column : str
-        From which column they are read.
-    read : callable
-        Takes a value of the column, ``None`` where it is missing; answers with a label, or ``None``.
-    """
+    """A label for every line, made by `pattern` or `mapping`; `read` takes ``None`` for missing values."""
 
     name: str
     column: str
@@ -33,30 +23,30 @@ By = str | Label
 
 
 def pattern(column: str, regex: str, name: str | None = None) -> Label:
-    """Label lines by a regular expression, for `breakdown`.
+    r"""Label lines by a regular expression, for `breakdown`.
 
     Parameters
     ----------
     column : str
-        Whose text is searched.
+        Column whose text is searched.
     regex : str
-        What is searched for. The label is its first group, or the whole match where it has none.
+        The label is its first group, or the whole match if it has no group.
     name : str, optional
-        What the labels are called; the column's name if left out.
+        Name of the labels; the column's name by default.
 
     Returns
     -------
     Label
-        For ``by=``; missing where nothing is found.
+        For ``by=``; missing if nothing matches.
 
     Raises
     ------
     ValueError
-        Where `regex` is not a regular expression.
+        `regex` is not a regular expression.
 
     Examples
     --------
-    >>> pattern("name", r"^(\\w+)-", name="project").read("llama-train-3")
+    >>> pattern("name", r"^(\w+)-", name="project").read("llama-train-3")
     'llama'
     """
     try:
@@ -66,8 +56,8 @@ def pattern(column: str, regex: str, name: str | None = None) -> Label:
     group = 1 if compiled.groups else 0
 
     def read(value: object) -> str | None:
-        found = None if value is None else compiled.search(str(value))
-        return found[group] if found else None
+        match = None if value is None else compiled.search(str(value))
+        return match[group] if match else None
 
     return Label(column if name is None else name, column, read)
 
@@ -80,14 +70,14 @@ def mapping(
     Parameters
     ----------
     column : str
-        Whose values are looked up.
+        Column whose values are looked up.
     projects : mapping of str to str
-        From exact values, or patterns with ``*``, ``?`` and ``[…]``, to labels. An exact value goes before
-        all patterns; among those the first that fits is taken.
+        Labels by exact values, or by patterns with ``*``, ``?`` and ``[…]``. Exact values win over
+        patterns, and earlier patterns over later ones.
     name : str, optional
-        What the labels are called.
+        Name of the labels.
     other : str or None, optional
-        The label of lines that nothing fits; with ``None`` theirs is missing.
+        Label of the remaining lines; ``None`` leaves it missing.
 
     Returns
     -------
@@ -97,7 +87,7 @@ def mapping(
     Raises
     ------
     ValueError
-        Where `projects` is not a mapping of texts.
+        `projects` is not a mapping of strings.
 
     Examples
     --------
@@ -106,23 +96,23 @@ def mapping(
     ('language', 'speech', 'other')
     """
     if not isinstance(projects, Mapping) or not all(map(_is_text, (*projects, *projects.values()))):
-        raise ValueError("projects is not a mapping from texts to texts")
+        raise ValueError("projects must be a mapping from strings to strings")
     exact = dict(projects)
     wild = [(re.compile(translate(key)), label) for key, label in exact.items() if set(key) & set("*?[")]
 
     def read(value: object) -> str | None:
         if value is None:
             return other
-        said = str(value)
-        if said in exact:
-            return exact[said]
-        return next((label for compiled, label in wild if compiled.match(said)), other)
+        key = str(value)
+        if key in exact:
+            return exact[key]
+        return next((label for compiled, label in wild if compiled.match(key)), other)
 
     return Label(name, column, read)
 
 
-def listed(by: By | Iterable[By]) -> list[By]:
-    """One thing or several, as a list."""
+def as_list(by: By | Iterable[By]) -> list[By]:
+    """Return one item or several as a list."""
     return list(by) if isinstance(by, Iterable) and not isinstance(by, str) else [by]
 
 

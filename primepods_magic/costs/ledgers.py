@@ -1,4 +1,4 @@
-"""The ledger: one row for everything that costs, closed, open or alive."""
+"""The ledger: one row for everything that costs, whether closed, open or live."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ import pandas as pd
 from primepods_magic.frames.tables.schema import STRING
 from primepods_magic.pods.history.reader import FINAL_AFTER
 
-from .coerce import column_of, numbers, prices, require, text, times, truths
-from .live_resources import LIVE, hours_between, living_disks, living_pods, now_or
+from .coerce import booleans, column_of, numbers, prices, require, text, times
+from .live_resources import LIVE, hours_between, living_disks, living_pods, parse_now
 
 __all__ = ["as_ledger", "is_ledger", "ledger"]
 
-# What every ledger has of a history, whatever the frame it was made from has.
+# Columns that every ledger has, whether or not its history had them.
 _CORE = {
     "name": "string",
     "gpu": "string",
@@ -33,7 +33,7 @@ _CORE = {
     "state": "string",
     "type": "string",
 }
-_TOLD = {"duration": "timedelta64[us]", "gpu_hours": "Float64", "socket": "string", "remarks": "string"}
+_OPTIONAL = {"duration": "timedelta64[us]", "gpu_hours": "Float64", "socket": "string", "remarks": "string"}
 _PERSONAL = "personal"
 _ADDED = ("team", "cost_usd", "begin_at", "end_at", "is_spot", "estimated")
 
@@ -47,27 +47,27 @@ def ledger(
     teams: pd.DataFrame | None = None,
     now: datetime | None = None,
 ) -> pd.DataFrame:
-    """Put everything that costs into one frame: the history, and the pods and disks that live.
+    """Collect everything that costs in one frame: the history, and the live pods and disks.
 
-    A pod or disk whose id is in the history is not counted again. While it lives and less is billed for it
-    there than it has cost so far, that is counted instead. What tells its own end costs nothing after it.
-    Pure: nothing is asked of the service, and the frames that are given stay as they are.
+    A pod or disk whose id is in the history is not counted again. If it is live and the history bills less
+    than it has cost so far, the cost so far counts instead. Costs stop at the end that a resource states.
+    The service is not asked, and the given frames are not changed.
 
     Parameters
     ----------
     history : pandas.DataFrame
-        As `primepods_magic.frames.history_frame` builds it, or as it came back from a file; it needs
-        ``billed_usd, created_at`` and ``terminated_at``.
+        From `primepods_magic.frames.history_frame` or a file, with ``billed_usd, created_at`` and
+        ``terminated_at``.
     pods, disks : pandas.DataFrame, optional
-        What lives, as ``pods_frame`` and ``disks_frame`` build it; what is TERMINATED is left out.
+        Live resources, from ``pods_frame`` and ``disks_frame``; TERMINATED ones are left out.
     billings : pandas.DataFrame, optional
-        What the service billed so far for what lives (``resource_id, amount_usd, last_billed_at``), in place
-        of an estimate from prices. What accrued since ``last_billed_at`` is added; without it the estimate
-        counts if it is more.
+        What the service billed live resources so far (``resource_id, amount_usd, last_billed_at``), instead
+        of an estimate from prices. What accrued since ``last_billed_at`` is added; without that time, the
+        larger of billing and estimate counts.
     teams : pandas.DataFrame, optional
-        The names of teams (``name, team_id``).
+        Names of teams (``name, team_id``).
     now : datetime, optional
-        Up to when what has not ended is counted (UTC where it has no zone); the present if left out.
+        Time up to which running resources count (UTC if naive); the present by default.
 
     Returns
     -------
@@ -77,18 +77,18 @@ def ledger(
         =====================  ===================  ================================================
         ``team``               string               a team's name, else its id, else ``personal``
         ``cost_usd``           Float64              USD in total; never missing
-        ``begin_at, end_at``   datetime64[us, UTC]  the life that it is for; missing where not known
-        ``is_spot``            boolean              missing where not known
-        ``estimated``          boolean              not final: it lives, is open, or is not billed yet
+        ``begin_at, end_at``   datetime64[us, UTC]  life that the cost is for; missing if unknown
+        ``is_spot``            boolean              missing if unknown
+        ``estimated``          boolean              not final: live, open, or not billed yet
         =====================  ===================  ================================================
 
         ``state`` is ``closed``, ``open`` (in the history, without an end) or ``live`` (the history has
-        less of it, or nothing).
+        less of it or nothing).
 
     Raises
     ------
     ValueError
-        Where a frame lacks columns, or a column cannot be read.
+        A frame lacks columns, or a column cannot be read.
 
     Examples
     --------
@@ -100,51 +100,51 @@ def ledger(
     >>> df[["name", "state", "team", "cost_usd", "estimated"]].values.tolist()
     [['train', 'closed', 'personal', 9.0, False], ['eval', 'live', 'personal', 24.0, True]]
     """
-    until = now_or(now)
-    past = _past(history, until)
+    until = parse_now(now)
+    past = _build_past(history, until)
     is_closed = past["state"].eq("closed")
     alive = [
         build(frame, billings, past["id"][is_closed], until)
         for build, frame in ((living_pods, pods), (living_disks, disks))
         if frame is not None
     ]
-    past = _without_lesser(past, alive)
+    past = _drop_outdated(past, alive)
     alive = [rows[~rows["id"].isin(past["id"].dropna())] for rows in alive]
-    joined = _joined(past, [rows for rows in alive if len(rows)])
+    joined = _append_living(past, [rows for rows in alive if len(rows)])
     if pods is not None:
-        joined["is_spot"] = joined["is_spot"].fillna(_spot(joined["id"], pods))
-    joined["team"] = _team(joined["team_id"], teams)
+        joined["is_spot"] = joined["is_spot"].fillna(_read_spot(joined["id"], pods))
+    joined["team"] = _name_teams(joined["team_id"], teams)
     return joined
 
 
 def is_ledger(frame: object) -> bool:
-    """Whether a frame is a ledger already, and no history any more."""
+    """Return whether a frame is a ledger rather than a history."""
     return isinstance(frame, pd.DataFrame) and {"cost_usd", "begin_at", "end_at"} <= {*frame.columns}
 
 
 def as_ledger(frame: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
-    """The frame or, where it is a history, the ledger of it."""
+    """Return the frame or, if it is a history, its ledger."""
     return frame if is_ledger(frame) else ledger(frame, now=now)
 
 
-def _past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
-    """The history's part of the ledger."""
+def _build_past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
+    """Build the history's part of the ledger."""
     require(history, "history", ("billed_usd", "created_at", "terminated_at"))
     rows = history.reset_index(drop=True)
     data = {str(name): rows[name] for name in rows.columns if name not in _ADDED}
-    for name, dtype in {**_CORE, **_TOLD}.items():
+    for name, dtype in {**_CORE, **_OPTIONAL}.items():
         if name in data or name in _CORE:
             data[name] = column_of(rows, name, dtype)
     data["billed_usd"] = numbers(rows, "billed_usd")
     begin, end = times(rows, "created_at"), times(rows, "terminated_at")
     derived = end.isna().map({True: "open", False: "closed"}).astype(STRING)
-    # An end that stands for none was taken for one where a file was written.
+    # An earlier version may have written a placeholder for "no end" as an end.
     was_never = column_of(rows, "terminated_at", _CORE["terminated_at"]).notna() & end.isna()
     data["state"] = text(rows, "state").fillna(derived).mask(was_never, "open")
-    for name in _TOLD.keys() & data.keys() - {"socket", "remarks"}:
+    for name in _OPTIONAL.keys() & data.keys() - {"socket", "remarks"}:
         data[name] = data[name].mask(was_never)
     is_open = data["state"] != "closed"
-    # Without a beginning, "until now" would date what nobody has dated.
+    # Rows without a beginning stay undated.
     lasts = is_open & end.isna() & begin.notna()
     data["team"] = pd.Series(index=rows.index, dtype=STRING)
     data["created_at"], data["terminated_at"] = begin, end
@@ -152,15 +152,17 @@ def _past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
     data["end_at"] = end.mask(lasts, until).astype("datetime64[us, UTC]")
     accrued = prices(rows, "price_usd_hr") * hours_between(begin, data["end_at"])
     data["cost_usd"] = data["billed_usd"].mask(_is_blank(data) & lasts, accrued).fillna(0.0)
-    data["is_spot"] = truths(rows, "is_spot")
+    data["is_spot"] = booleans(rows, "is_spot")
     data["estimated"] = (is_open | data["billed_usd"].isna() | _is_billed_late(data, until)).astype("boolean")
     past: pd.DataFrame = pd.DataFrame(data, index=rows.index)
     return past
 
 
 def _is_billed_late(data: Mapping[str, Any], until: pd.Timestamp) -> pd.Series:
-    """Whether a row says that nothing was billed, of what has a price and ended lately: some are billed hours
-    after their end."""
+    """Return which priced rows ended recently and say that nothing was billed.
+
+    The service bills some hours after their end.
+    """
     is_blank = data["billed_usd"].eq(0.0) & data["price_usd_hr"].gt(0.0)
     ended_lately = (data["end_at"] > data["begin_at"]) & (data["end_at"] > until - FINAL_AFTER)
     late: pd.Series = is_blank.fillna(False) & ended_lately
@@ -168,14 +170,16 @@ def _is_billed_late(data: Mapping[str, Any], until: pd.Timestamp) -> pd.Series:
 
 
 def _is_blank(rows: Mapping[str, Any] | pd.DataFrame) -> pd.Series:
-    """Whether nothing was billed for a row, as far as it says."""
+    """Return for which rows nothing was billed, as far as they say."""
     blank: pd.Series = rows["billed_usd"].fillna(0.0).eq(0.0)
     return blank
 
 
-def _without_lesser(past: pd.DataFrame, alive: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Return the history without open rows that bill less than their pod or disk itself has cost: they do not
-    say until when they are billed."""
+def _drop_outdated(past: pd.DataFrame, alive: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Drop open rows that bill less than the live resource itself has cost.
+
+    They do not say until when they are billed.
+    """
     costs = {
         thing_id: cost for rows in alive for thing_id, cost in zip(rows["id"], rows["cost_usd"], strict=True)
     }
@@ -188,12 +192,12 @@ def _without_lesser(past: pd.DataFrame, alive: Iterable[pd.DataFrame]) -> pd.Dat
     return rest
 
 
-def _joined(past: pd.DataFrame, alive: list[pd.DataFrame]) -> pd.DataFrame:
-    """One after the other; a column that only the history has is missing in what lives."""
+def _append_living(past: pd.DataFrame, alive: list[pd.DataFrame]) -> pd.DataFrame:
+    """Append live rows; columns that only the history has are missing in them."""
     if not alive:
         return past
     living = pd.concat(alive, ignore_index=True)
-    living["provisioned_by"] = living["user_id"].map(_names(past)).astype(STRING)
+    living["provisioned_by"] = living["user_id"].map(_map_names(past)).astype(STRING)
     length = len(past) + len(living)
     data = {}
     for name in past.columns:
@@ -205,29 +209,29 @@ def _joined(past: pd.DataFrame, alive: list[pd.DataFrame]) -> pd.DataFrame:
             values = values.convert_dtypes()
         data[name] = values.reindex(range(length))
     joined: pd.DataFrame = pd.DataFrame(data, index=pd.RangeIndex(length))
-    # What tells its own end, and is not in the history yet, is over all the same.
+    # A resource that states its end is closed, although the history does not have it yet.
     joined.loc[len(past) :, "state"] = living["terminated_at"].isna().map({True: LIVE, False: "closed"}).array
     return joined
 
 
-def _names(past: pd.DataFrame) -> dict[str, str]:
-    """People's names by their ids, as the history tells them; the last one told is the present one."""
+def _map_names(past: pd.DataFrame) -> dict[str, str]:
+    """Map ids of people to names, as in the history; the last one wins."""
     told = pd.DataFrame({"id": text(past, "user_id"), "name": text(past, "provisioned_by")}).dropna()
     return dict(zip(told["id"], told["name"], strict=True))
 
 
-def _spot(ids: pd.Series, pods: pd.DataFrame) -> pd.Series:
-    told = pd.DataFrame({"id": text(pods, "id"), "is_spot": truths(pods, "is_spot")}).dropna()
+def _read_spot(ids: pd.Series, pods: pd.DataFrame) -> pd.Series:
+    told = pd.DataFrame({"id": text(pods, "id"), "is_spot": booleans(pods, "is_spot")}).dropna()
     return ids.map(dict(zip(told["id"], told["is_spot"], strict=True))).astype("boolean")
 
 
-def _team(ids: pd.Series, teams: pd.DataFrame | None) -> pd.Series:
+def _name_teams(ids: pd.Series, teams: pd.DataFrame | None) -> pd.Series:
     ids = ids.mask(ids == "", pd.NA)
     named = {}
     if teams is not None:
         require(teams, "teams", ("name", "team_id"))
         told = pd.DataFrame({"id": text(teams, "team_id"), "name": text(teams, "name")}).dropna()
-        # Two teams of one name are two all the same, and none of them is a person.
+        # Keep teams of one name apart, and from the personal wallet.
         is_taken = told["name"].duplicated(keep=False) | (told["name"] == _PERSONAL)
         told["name"] = told["name"].mask(is_taken, told["name"] + " (" + told["id"] + ")")
         named = dict(zip(told["id"], told["name"], strict=True))

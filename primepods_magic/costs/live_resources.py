@@ -1,4 +1,4 @@
-"""What lives, as rows of a ledger: pods and disks that the history does not tell of yet."""
+"""Ledger rows of live pods and disks, which the history does not have yet."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.frames.tables.schema import STRING
 from primepods_magic.pods.account.billings import Billed, add_up, cost_so_far_usd
 
-from .coerce import column_of, lives, numbers, prices, require, statuses, text, times, truths
+from .coerce import booleans, column_of, life_spans, numbers, prices, require, statuses, text, times
 
 __all__ = [
     "LIVE",
     "hours_between",
     "living_disks",
     "living_pods",
-    "now_or",
+    "parse_now",
     "read_disks",
     "read_pods",
     "to_dollars",
@@ -33,8 +33,8 @@ LIVE = "live"
 _HOUR = pd.Timedelta(hours=1)
 
 
-def now_or(given: datetime | None) -> pd.Timestamp:
-    """The present, or the instant that was given in its place (UTC where it has no zone)."""
+def parse_now(given: datetime | None) -> pd.Timestamp:
+    """Return the given time (UTC if naive), or the present."""
     try:
         now: Any = pd.Timestamp.now("UTC") if given is None else pd.Timestamp(given)
         now = now.tz_localize("UTC") if now.tzinfo is None else now.tz_convert("UTC")
@@ -49,33 +49,21 @@ def now_or(given: datetime | None) -> pd.Timestamp:
 def living_pods(
     pods: pd.DataFrame, billings: pd.DataFrame | None, known: pd.Series, now: pd.Timestamp
 ) -> pd.DataFrame:
-    """Rows for the pods that live and whose id is not known from the history.
-
-    Parameters
-    ----------
-    pods : pandas.DataFrame
-        As ``pods_frame`` builds it.
-    billings : pandas.DataFrame or None
-        What the service billed so far.
-    known : pandas.Series
-        The ids in the history.
-    now : pandas.Timestamp
-        Up to when they are counted.
-    """
+    """Build rows of the live pods whose id is not `known` from the history, counted up to now."""
     require(pods, "pods", ("id", "status", "price_usd_hr", "created_at"))
     alive = _select_alive(pods, known)
     rows = _build_rows(alive, "Instance", now)
     rows["gpu"] = column_of(alive, "gpu", "string")
     rows["gpu_count"] = column_of(alive, "gpu_count", "Int64")
     rows["socket"] = column_of(alive, "socket", "string")
-    rows["is_spot"] = truths(alive, "is_spot")
+    rows["is_spot"] = booleans(alive, "is_spot")
     return _add_costs(rows, read_pods(alive, now), billings, now)
 
 
 def living_disks(
     disks: pd.DataFrame, billings: pd.DataFrame | None, known: pd.Series, now: pd.Timestamp
 ) -> pd.DataFrame:
-    """Rows for the disks that live, likewise; attached or not, they cost the same, until their end."""
+    """Build rows of the live disks likewise; they cost the same attached or not."""
     require(disks, "disks", ("id", "price_usd_hr", "created_at"))
     alive = _select_alive(disks, known)
     rows = _build_rows(alive, "Disk", now)
@@ -88,7 +76,7 @@ def living_disks(
 
 def _select_alive(frame: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
     ids = text(frame, "id")
-    # Pages that were read while something changed may tell of one thing twice.
+    # Pages read during a change may contain one resource twice.
     again = ids.notna() & (ids.duplicated() | ids.isin(known))
     gone = statuses(frame).eq(PodStatus.TERMINATED.value).fillna(False).astype(bool)
     alive: pd.DataFrame = frame[~(again | gone).astype(bool)].reset_index(drop=True)
@@ -96,14 +84,14 @@ def _select_alive(frame: pd.DataFrame, known: pd.Series) -> pd.DataFrame:
 
 
 def _build_rows(alive: pd.DataFrame, kind: str, now: pd.Timestamp) -> pd.DataFrame:
-    """What pods and disks have in common."""
+    """Build the columns that pods and disks have in common."""
     words = ("name", "provider", "team_id", "user_id", "id")
     rows: pd.DataFrame = pd.DataFrame(
         {name: column_of(alive, name, "string") for name in words}, index=alive.index
     )
     rows["type"] = pd.Series(kind, index=alive.index, dtype=STRING)
     rows["price_usd_hr"] = column_of(alive, "price_usd_hr", "Float64")
-    begin, end = lives(alive, now)
+    begin, end = life_spans(alive, now)
     rows["created_at"] = rows["begin_at"] = begin
     rows["terminated_at"] = end.where(end < now)
     rows["end_at"] = end.where(begin.notna())
@@ -117,7 +105,7 @@ def _add_costs(
     billings: pd.DataFrame | None,
     now: pd.Timestamp,
 ) -> pd.DataFrame:
-    """Return the rows with what they cost: as billed so far, and as accrued since."""
+    """Add what each row costs: as billed so far, and as accrued since."""
     billed, until = _read_billings(billings), now.to_pydatetime()
     known = [billed.get(thing.id) if thing.id else None for thing in things]
     rows["billed_usd"] = to_dollars([each.usd if each else None for each in known], rows.index)
@@ -138,14 +126,14 @@ def _read_billings(billings: pd.DataFrame | None) -> dict[str, Billed]:
     if billings is None:
         return {}
     require(billings, "billings", ("resource_id", "amount_usd"))
-    told = pd.DataFrame(
+    cells = pd.DataFrame(
         {
             "id": text(billings, "resource_id"),
             "usd": numbers(billings, "amount_usd"),
             "until": times(billings, "last_billed_at"),
         }
     )
-    return add_up((cells["id"], cells["usd"], cells["until"]) for cells in _list_cells(told))
+    return add_up((row["id"], row["usd"], row["until"]) for row in _list_cells(cells))
 
 
 def read_pods(frame: pd.DataFrame, now: pd.Timestamp) -> list[PodDetails]:
@@ -165,7 +153,7 @@ def read_disks(frame: pd.DataFrame, now: pd.Timestamp) -> list[Disk]:
 
 def _select_cost_cells(frame: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
     """Select the columns that pods and disks have in common, under the names of the models."""
-    begin, end = lives(frame, now)
+    begin, end = life_spans(frame, now)
     cells: pd.DataFrame = pd.DataFrame(
         {
             "id": text(frame, "id"),
@@ -179,7 +167,7 @@ def _select_cost_cells(frame: pd.DataFrame, now: pd.Timestamp) -> pd.DataFrame:
 
 
 def _list_cells(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the cells of each row as plain values, ``None`` where missing."""
+    """Return the cells of each row as plain values, ``None`` if missing."""
     columns = {
         str(name): [None if pd.isna(value) else _to_plain_value(value) for value in frame[name]]
         for name in frame.columns
@@ -194,6 +182,6 @@ def _to_plain_value(value: Any) -> Any:
 
 
 def hours_between(begin: pd.Series, end: pd.Series) -> pd.Series:
-    """From one to the other; none where a time is missing, or where they are the wrong way round."""
+    """Return the hours between two times; 0 if one is missing or they are reversed."""
     hours: pd.Series = ((end - begin) / _HOUR).fillna(0.0).clip(lower=0.0).astype("Float64")
     return hours

@@ -1,4 +1,4 @@
-"""The ledger of an account, asked of the service."""
+"""The ledger of an account, read from the service."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ __all__ = ["ledger_of", "read_ledger"]
 
 
 def read_ledger(connection: Connection | None = None, *, refresh: bool = False) -> pd.DataFrame:
-    """Everything that an account has paid and pays for, as `ledger` has it: the history, and the pods and
-    disks that live.
+    """Read the ledger of an account: its history, and its live pods and disks.
 
     Parameters
     ----------
     connection : Connection, optional
-        Whose; the one that the commands use unless given.
+        The account; the connection of the commands by default.
     refresh : bool
-        Read also the rows of the history that are kept on this computer.
+        Read the cached rows of the history again, too.
 
     Returns
     -------
     pandas.DataFrame
-        As `ledger` answers.
+        As returned by `ledger`.
 
     Raises
     ------
@@ -47,13 +46,7 @@ def read_ledger(connection: Connection | None = None, *, refresh: bool = False) 
 
 
 def ledger_of(spending: Spending) -> pd.DataFrame:
-    """The ledger of what was read; its history is used up.
-
-    Parameters
-    ----------
-    spending : Spending
-        As `primepods_magic.pods.account.spending.read_spending` answers.
-    """
+    """Build the ledger of what was read; its history is used up."""
     return ledger(
         history_frame(spending.history.table, spending.now),
         pods=pods_frame(spending.pods),

@@ -1,4 +1,4 @@
-"""Questions people ask about costs, each answered by a frame."""
+"""Reports on costs: common questions, each answered by a frame."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from .breakdowns import breakdown
 from .coerce import is_pod, prices
 from .labels import By
 from .ledgers import as_ledger
-from .live_resources import now_or
+from .live_resources import parse_now
 from .periods import period_of
 
 __all__ = ["dearest", "gpu_hour_prices", "last_month", "month", "spot_savings"]
 
-_TOGETHER = "all together"
-_LONGEST_HOURS = 100 * 365.25 * 24
+_ALL_WALLETS = "all together"
+_MAX_HOURS = 100 * 365.25 * 24
 
 
 def last_month(
@@ -33,23 +33,24 @@ def last_month(
     tz: str = "UTC",
     by: Iterable[By] = ("provisioned_by", "gpu"),
 ) -> pd.DataFrame:
-    """What the last calendar month cost, by whom and on what.
+    """Report what the last calendar month cost, by person and GPU type.
 
     Parameters
     ----------
     ledger : pandas.DataFrame
-        As `ledger` answers, or a history.
+        A result of `ledger`, or a history.
     now : datetime, optional
-        The month before this moment's is the last one (UTC where it has no zone).
+        The report is on the month before this one (UTC if naive).
     tz : str
-        Whose months.
+        Time zone of the calendar.
     by : iterable of str
         The columns to split by.
 
     Returns
     -------
     pandas.DataFrame
-        As `breakdown` answers: the columns of ``by``, then ``cost_usd, gpu_hours, pods, share, estimated``.
+        As returned by `breakdown`: the columns of ``by``, then ``cost_usd, gpu_hours, pods, share,
+        estimated``.
 
     Examples
     --------
@@ -63,34 +64,34 @@ def last_month(
     >>> answer[["provisioned_by", "gpu", "cost_usd"]].to_dict("records")
     [{'provisioned_by': 'Ada', 'gpu': 'H100_80GB', 'cost_usd': 50.0}]
     """
-    this_month, last = period_of(now_or(now), "M", zone(tz))
+    this_month, last = period_of(parse_now(now), "M", zone(tz))
     return breakdown(ledger, tuple(by), since=last, until=this_month, tz=tz)
 
 
 def gpu_hour_prices(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
-    """What an hour of a GPU has cost, and what it costs today, for each GPU type.
+    """Compare what a GPU hour has cost with what it costs today, for each GPU type.
 
     Parameters
     ----------
     ledger : pandas.DataFrame
-        As `ledger` answers, or a history. Its pods are looked at; those of unknown length are left out of
-        the price.
+        A result of `ledger`, or a history. Only pods count; those of unknown duration are left out of the
+        price.
     offers : pandas.DataFrame
-        Today's, as `offers_frame` answers. On-demand offers in USD that are in stock are looked at.
+        Today's offers, from `offers_frame`. Only on-demand offers in USD that are in stock count.
 
     Returns
     -------
     pandas.DataFrame
-        What most was spent on comes first.
+        The GPU type with the highest cost comes first.
 
         =======================  =======  ==========================================================
         ``gpu``                  string   GPU type
         ``gpu_hours``            Float64
         ``cost_usd``             Float64  USD
         ``paid_usd_gpu_hr``      Float64  USD per GPU and hour, on average
-        ``cheapest_usd_gpu_hr``  Float64  USD per GPU and hour today; missing where nothing is offered
-        ``cheapest_provider``    string   who asks that
-        ``difference``           Float64  how much more was paid: 0.25 is a quarter more than today
+        ``cheapest_usd_gpu_hr``  Float64  USD per GPU and hour today; missing if none is offered
+        ``cheapest_provider``    string   who charges that
+        ``difference``           Float64  fraction paid above that: 0.25 is a quarter more
         =======================  =======  ==========================================================
 
     Examples
@@ -107,33 +108,33 @@ def gpu_hour_prices(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
     >>> prices[["gpu", "paid_usd_gpu_hr", "cheapest_usd_gpu_hr", "difference"]].to_dict("records")
     [{'gpu': 'H100_80GB', 'paid_usd_gpu_hr': 2.5, 'cheapest_usd_gpu_hr': 2.0, 'difference': 0.25}]
     """
-    spent = _by_gpu(ledger)
-    cheapest = _cheapest(offers, is_spot=False).reindex(spent["gpu"]).reset_index(drop=True)
+    spent = _sum_by_gpu(ledger)
+    cheapest = _find_cheapest(offers, is_spot=False).reindex(spent["gpu"]).reset_index(drop=True)
     spent["cheapest_usd_gpu_hr"] = cheapest["price_gpu_hr"].astype("Float64")
     spent["cheapest_provider"] = cheapest["provider"].astype(STRING)
-    spent["difference"] = _ratio(spent["paid_usd_gpu_hr"], spent["cheapest_usd_gpu_hr"]) - 1.0
+    spent["difference"] = _divide_positive(spent["paid_usd_gpu_hr"], spent["cheapest_usd_gpu_hr"]) - 1.0
     names = "gpu gpu_hours cost_usd paid_usd_gpu_hr cheapest_usd_gpu_hr cheapest_provider difference"
     prices: pd.DataFrame = spent[names.split()]
     return prices
 
 
 def spot_savings(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
-    """What the same GPU hours would cost at today's spot prices, for each GPU type.
+    """Compute what the same GPU hours would cost at today's spot prices, for each GPU type.
 
-    The history does not tell which pods were spot. What is known of it comes from pods that were seen
-    alive, so ``spot_gpu_hours`` is a lower limit and the saving an upper one: an interruption costs, too.
+    The history does not say which pods were spot; this is known only of pods that were seen live. So
+    ``spot_gpu_hours`` is a lower limit and the saving an upper one. Interruptions cost, too.
 
     Parameters
     ----------
     ledger : pandas.DataFrame
-        As `ledger` answers, or a history.
+        A result of `ledger`, or a history.
     offers : pandas.DataFrame
-        Today's, as `offers_frame` answers. Offers in USD that are in stock are looked at.
+        Today's offers, from `offers_frame`. Only offers in USD that are in stock count.
 
     Returns
     -------
     pandas.DataFrame
-        What most could be saved on comes first.
+        The GPU type with the highest saving comes first.
 
         ========================  =======  =========================================================
         ``gpu``                   string   GPU type
@@ -142,9 +143,9 @@ def spot_savings(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
         ``cost_usd``              Float64  USD
         ``paid_usd_gpu_hr``       Float64  USD per GPU and hour, on average
         ``on_demand_usd_gpu_hr``  Float64  USD per GPU and hour, the cheapest today
-        ``spot_usd_gpu_hr``       Float64  likewise; missing where no spot machine is offered
+        ``spot_usd_gpu_hr``       Float64  likewise; missing if no spot machine is offered
         ``spot_cost_usd``         Float64  USD: all ``gpu_hours`` at today's spot price
-        ``saving_usd``            Float64  USD; negative where less was paid
+        ``saving_usd``            Float64  USD; negative if less was paid
         ========================  =======  =========================================================
 
     Examples
@@ -161,9 +162,9 @@ def spot_savings(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
     >>> savings[["gpu", "cost_usd", "spot_cost_usd", "saving_usd"]].to_dict("records")
     [{'gpu': 'H100_80GB', 'cost_usd': 50.0, 'spot_cost_usd': 20.0, 'saving_usd': 30.0}]
     """
-    spent = _by_gpu(ledger)
+    spent = _sum_by_gpu(ledger)
     for name, is_spot in (("on_demand_usd_gpu_hr", False), ("spot_usd_gpu_hr", True)):
-        prices = _cheapest(offers, is_spot)["price_gpu_hr"].reindex(spent["gpu"])
+        prices = _find_cheapest(offers, is_spot)["price_gpu_hr"].reindex(spent["gpu"])
         spent[name] = prices.reset_index(drop=True).astype("Float64")
     spent["spot_cost_usd"] = spent["gpu_hours"] * spent["spot_usd_gpu_hr"]
     spent["saving_usd"] = spent["cost_usd"] - spent["spot_cost_usd"]
@@ -175,20 +176,20 @@ def spot_savings(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
 
 
 def month(wallets: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
-    """What this month (UTC) costs by its end at the present rate, and how long the balance lasts.
+    """Project what this month (UTC) costs by its end at the present rate, and how long the balance lasts.
 
     Parameters
     ----------
     wallets : pandas.DataFrame
-        As `overview_frame` answers.
+        From `overview_frame`.
     now : datetime, optional
-        When that was said (UTC where it has no zone).
+        Time of that frame (UTC if naive).
 
     Returns
     -------
     pandas.DataFrame
-        A line for each wallet and, where there are several, ``all together``, whose ``hours_left`` and
-        ``empty_at`` are those of the first to be empty: wallets do not help one another.
+        A row for each wallet and, if there are several, one for ``all together``, with the ``hours_left``
+        and ``empty_at`` of the first to be empty: wallets do not share balances.
 
         =================  ===================  ======================================================
         ``wallet``         string               ``mine``, or a team's name
@@ -197,7 +198,7 @@ def month(wallets: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
         ``month_end_usd``  Float64              USD by its end, at this rate
         ``balance_usd``    Float64              USD to spend
         ``hours_left``     Float64              at this rate
-        ``empty_at``       datetime64[us, UTC]  when that is over; missing where it lasts
+        ``empty_at``       datetime64[us, UTC]  when the balance is used up; missing if never
         =================  ===================  ======================================================
 
     Examples
@@ -207,37 +208,37 @@ def month(wallets: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
     >>> month(wallets, now=datetime(2026, 9, 30))[["wallet", "month_end_usd"]].to_dict("records")
     [{'wallet': 'mine', 'month_end_usd': 148.0}]
     """
-    moment = now_or(now)
+    moment = parse_now(now)
     next_first = moment.normalize().replace(day=1) + pd.DateOffset(months=1)
     hours_to_go = (next_first - moment) / pd.Timedelta(hours=1)
     amounts = "burn_usd_hr month_usd balance_usd hours_left".split()
     lines = wallets[["wallet", *amounts]].astype({"wallet": STRING, **dict.fromkeys(amounts, "Float64")})
     if len(lines) > 1:
         together = {name: [lines[name].sum(min_count=1)] for name in amounts[:3]}
-        last = pd.DataFrame({"wallet": [_TOGETHER], **together, "hours_left": [lines["hours_left"].min()]})
+        last = pd.DataFrame({"wallet": [_ALL_WALLETS], **together, "hours_left": [lines["hours_left"].min()]})
         lines = pd.concat([lines, last.astype(lines.dtypes.to_dict())], ignore_index=True)
     lines["month_end_usd"] = lines["month_usd"] + lines["burn_usd_hr"].fillna(0.0) * hours_to_go
-    lines["empty_at"] = _after(moment, lines["hours_left"])
+    lines["empty_at"] = _add_hours(moment, lines["hours_left"])
     names = "wallet burn_usd_hr month_usd month_end_usd balance_usd hours_left empty_at".split()
     answer: pd.DataFrame = lines[names].reset_index(drop=True)
     return answer
 
 
 def dearest(ledger: pd.DataFrame, n: int = 10) -> pd.DataFrame:
-    """The pods that cost most.
+    """Return the most expensive pods.
 
     Parameters
     ----------
     ledger : pandas.DataFrame
-        As `ledger` answers, or a history.
+        A result of `ledger`, or a history.
     n : int
-        How many.
+        Number of pods.
 
     Returns
     -------
     pandas.DataFrame
         ``name, gpu, gpu_count, cost_usd, gpu_hours, provider, provisioned_by, team, begin_at, end_at, state,
-        estimated, id``, the dearest first.
+        estimated, id``, the most expensive first.
 
     Raises
     ------
@@ -264,13 +265,13 @@ def dearest(ledger: pd.DataFrame, n: int = 10) -> pd.DataFrame:
     return answer
 
 
-def _by_gpu(ledger: pd.DataFrame) -> pd.DataFrame:
-    """What was spent on pods of each GPU type, the dearest first."""
+def _sum_by_gpu(ledger: pd.DataFrame) -> pd.DataFrame:
+    """Sum what was spent on pods of each GPU type, highest first."""
     costs = as_ledger(ledger)
     pods = costs[is_pod(costs) & costs["gpu"].notna()]
     hours, usd = (pods[name].astype("Float64") for name in ("gpu_hours", "cost_usd"))
     hours = hours.where((hours > 0).fillna(False))
-    # A price needs both: a cost without hours would make it too high, hours without a cost too low.
+    # Only pods with both count: a cost without hours would raise the price, hours without a cost lower it.
     is_priced = hours.notna() & usd.notna()
     parts = {
         "gpu": pods["gpu"].astype(STRING),
@@ -281,13 +282,13 @@ def _by_gpu(ledger: pd.DataFrame) -> pd.DataFrame:
         "priced_usd": usd.where(is_priced),
     }
     sums = pd.DataFrame(parts).groupby("gpu").sum().reset_index()
-    sums["paid_usd_gpu_hr"] = _ratio(sums["priced_usd"], sums["priced_hours"])
+    sums["paid_usd_gpu_hr"] = _divide_positive(sums["priced_usd"], sums["priced_hours"])
     ranked: pd.DataFrame = sums.sort_values("cost_usd", ascending=False, kind="stable", ignore_index=True)
     return ranked
 
 
-def _cheapest(offers: pd.DataFrame, is_spot: bool) -> pd.DataFrame:
-    """Of each GPU type the cheapest offer that can be had for USD, by GPU type."""
+def _find_cheapest(offers: pd.DataFrame, is_spot: bool) -> pd.DataFrame:
+    """Find the cheapest available offer in USD of each GPU type."""
     currency, stock = offers["currency"].map(currency_in), offers["stock"].map(stock_text_in).map(read_stock)
     is_priced = prices(offers, "price_gpu_hr").gt(0.0).fillna(False)
     fits = currency.fillna("USD").eq("USD") & stock.ne(Stock.OUT) & is_priced
@@ -298,14 +299,14 @@ def _cheapest(offers: pd.DataFrame, is_spot: bool) -> pd.DataFrame:
     return cheapest
 
 
-def _ratio(amount: pd.Series, of: pd.Series) -> pd.Series:
+def _divide_positive(amount: pd.Series, of: pd.Series) -> pd.Series:
     ratio: pd.Series = amount / of.where((of > 0).fillna(False))
     return ratio
 
 
-def _after(moment: pd.Timestamp, hours: pd.Series) -> pd.Series:
-    """When so many hours are over; missing where that is further away than anybody plans."""
-    counts = hours.where((hours < _LONGEST_HOURS).fillna(False)).to_numpy(dtype=float, na_value=np.nan)
+def _add_hours(moment: pd.Timestamp, hours: pd.Series) -> pd.Series:
+    """Return when so many hours are over; missing if that is beyond any plan."""
+    counts = hours.where((hours < _MAX_HOURS).fillna(False)).to_numpy(dtype=float, na_value=np.nan)
     waits = pd.Series(pd.to_timedelta(counts * 3600.0, unit="s").round("us"))
     times: pd.Series = (moment + waits).astype("datetime64[us, UTC]")
     return times

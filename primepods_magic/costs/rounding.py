@@ -1,4 +1,4 @@
-"""Amounts rounded so that they still add up."""
+"""Rounding that preserves totals."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ __all__ = ["rounded"]
 def rounded(frame: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
     """Round ``cost_usd`` so that the column adds up to the rounded total.
 
-    Every amount is rounded down, and what is then lacking is given, a cent each, to those that lost most
-    (the largest remainders; of equal ones, to the first). No amount moves by a cent or more.
+    Every amount is rounded down; the missing cents go, one each, to the largest remainders (of equal ones,
+    to the first). No amount moves by a cent or more.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        With ``cost_usd`` in USD, such as `breakdown` answers with.
+        With ``cost_usd``, such as a result of `breakdown`.
     digits : int, optional
-        Behind the point, from 0 to 9.
+        Number of decimals, from 0 to 9.
 
     Returns
     -------
     pandas.DataFrame
-        The same rows and columns; of them, only ``cost_usd`` (Float64) is changed.
+        The same rows and columns; only ``cost_usd`` (Float64) is changed.
 
     Raises
     ------
     ValueError
-        Where there is no ``cost_usd``, or `digits` is not such a number.
+        There is no ``cost_usd``, or `digits` is not such a number.
 
     Examples
     --------
@@ -43,20 +43,20 @@ def rounded(frame: pd.DataFrame, digits: int = 2) -> pd.DataFrame:
     """
     require(frame, "frame", ("cost_usd",))
     if not isinstance(digits, int) or not 0 <= digits <= 9:
-        raise ValueError(f"digits={digits!r} is not a whole number from 0 to 9")
+        raise ValueError(f"digits must be a whole number from 0 to 9, not {digits!r}")
     cost = numbers(frame, "cost_usd")
     there = cost.notna().to_numpy()
     values = cost[there].to_numpy(dtype=float)
     whole = cost.copy()
     if len(values):
-        whole[there] = _units(values, digits) / 10**digits
+        whole[there] = _round_units(values, digits) / 10**digits
     answer: pd.DataFrame = frame.assign(cost_usd=whole)
     return answer
 
 
-def _units(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
-    """Whole numbers of the smallest unit."""
-    # 0.29 × 100 is a little less than 29, and no remainder.
+def _round_units(values: NDArray[np.float64], digits: int) -> NDArray[np.float64]:
+    """Return whole numbers of the smallest unit."""
+    # 0.29 × 100 is slightly below 29: drop such noise before rounding down.
     scaled = np.round(values * 10**digits, 6)
     units: NDArray[np.float64] = np.floor(scaled)
     total = round(round(math.fsum(values), digits) * 10**digits)

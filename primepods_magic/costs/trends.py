@@ -1,4 +1,4 @@
-"""Costs along time: what they have come to, and how they compare with the period before."""
+"""Running totals, and comparison with the previous period."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .coerce import numbers, require
-from .groups import COUNTED, Ints, LineGroups, grouped
-from .periods import edges, frequency
+from .groups import COUNTED, Ints, LineGroups, group_lines
+from .periods import edges, parse_frequency
 
 __all__ = ["compared", "running"]
 
@@ -18,22 +18,22 @@ _NO_TIME = np.iinfo(np.int64).min
 
 
 def running(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add what each group has cost up to the end of each period.
+    """Add the running total of each group at the end of each period.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        What `breakdown` answers with for a ``freq``.
+        A result of `breakdown` with a ``freq``.
 
     Returns
     -------
     pandas.DataFrame
-        The same rows, and ``running_usd`` (Float64, USD); missing where the period is.
+        The same rows with ``running_usd`` (Float64, USD), missing if the period is missing.
 
     Raises
     ------
     ValueError
-        Where there is no ``period``.
+        There is no ``period``.
 
     Examples
     --------
@@ -41,7 +41,7 @@ def running(frame: pd.DataFrame) -> pd.DataFrame:
     >>> running(pd.DataFrame({"period": days, "cost_usd": [8.0, 4.0]}))["running_usd"].tolist()
     [8.0, 12.0]
     """
-    period, groups = _read(frame)
+    period, groups = _read_periods(frame)
     cost = numbers(frame, "cost_usd").to_numpy(dtype=float, na_value=0.0)
     order = np.argsort(period, kind="stable")
     order = order[period[order] != _NO_TIME]
@@ -53,32 +53,32 @@ def running(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def compared(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
-    """Add what the same group cost in the period before, by the calendar.
+    """Add what the same group cost in the previous calendar period.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        What `breakdown` answers with for a ``freq``.
+        A result of `breakdown` with a ``freq``.
     freq : str
-        The same ``freq``.
+        The ``freq`` of that breakdown.
 
     Returns
     -------
     pandas.DataFrame
-        The same rows and, for what had a cost in the period before and has none any more, rows of no cost;
-        so the changes add up to that of the total. With them
+        The same rows, and rows of no cost for groups that cost something only in the previous period, so
+        that the changes add up to that of the total; with
 
         ================  =======  ==================================================================
-        ``previous_usd``  Float64  USD in the period before; 0 where the group had nothing then, missing
+        ``previous_usd``  Float64  USD in the previous period; 0 if the group had no cost then, missing
                                    in the first period of the frame
-        ``change_usd``    Float64  USD more than then
-        ``change``        Float64  the same as a fraction of ``previous_usd``; missing where that is 0
+        ``change_usd``    Float64  difference in USD
+        ``change``        Float64  the difference as a fraction of ``previous_usd``; missing if that is 0
         ================  =======  ==================================================================
 
     Raises
     ------
     ValueError
-        Where there is no ``period``, or the periods are not such as begin with `freq`.
+        There is no ``period``, or the periods are not those of `freq`.
 
     Examples
     --------
@@ -86,13 +86,13 @@ def compared(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     >>> compared(pd.DataFrame({"period": days, "cost_usd": [8.0, 4.0]}), "D")["change"].tolist()
     [<NA>, -0.5]
     """
-    letter = frequency(freq)
-    frame = _with_what_ended(frame, letter)
-    period, groups = _read(frame)
+    letter = parse_frequency(freq)
+    frame = _add_ended_groups(frame, letter)
+    period, groups = _read_periods(frame)
     cost = numbers(frame, "cost_usd")
-    place = _places(period, letter, frame["period"])
-    previous = _previous(place, groups.codes, cost.to_numpy(dtype=float, na_value=0.0), groups.count)
-    # Neither the first period nor a line without a time has one before it.
+    place = _number_periods(period, letter, frame["period"])
+    previous = _find_previous(place, groups.codes, cost.to_numpy(dtype=float, na_value=0.0), groups.count)
+    # The first period, and a line without a time, have no previous period.
     before = pd.Series(pd.array(previous, dtype="Float64"), index=frame.index).mask(place <= 0, pd.NA)
     change = cost - before
     fraction = change / before.mask(before == 0, pd.NA)
@@ -100,10 +100,10 @@ def compared(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     return answer
 
 
-def _with_what_ended(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
-    """The frame, and rows of no cost for groups in the period after their last."""
-    period, groups = _read(frame)
-    place = _places(period, freq, frame["period"])
+def _add_ended_groups(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
+    """Add rows of no cost for groups in the period after their last."""
+    period, groups = _read_periods(frame)
+    place = _number_periods(period, freq, frame["period"])
     dated = np.flatnonzero(place >= 0)
     # The last row of a group in a period stands for it.
     row_of = dict(zip((place[dated] * groups.count + groups.codes[dated]).tolist(), dated, strict=True))
@@ -126,32 +126,32 @@ def _with_what_ended(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     return whole
 
 
-def _read(frame: pd.DataFrame) -> tuple[Ints, LineGroups]:
-    """The periods as microseconds, and the groups."""
+def _read_periods(frame: pd.DataFrame) -> tuple[Ints, LineGroups]:
+    """Return the periods as microseconds, and the groups."""
     require(frame, "frame", ("period", "cost_usd"))
     if not isinstance(frame["period"].dtype, pd.DatetimeTZDtype):
-        raise ValueError(f"period holds {frame['period'].dtype}, not times with a zone")
+        raise ValueError(f"period must hold times with a zone, not {frame['period'].dtype}")
     period = frame["period"].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
     by = [name for name in frame.columns if name not in (*COUNTED, *_ADDED)]
-    return period.view(np.int64), grouped(frame, by)
+    return period.view(np.int64), group_lines(frame, by)
 
 
-def _places(period: Ints, freq: str, told: pd.Series) -> Ints:
-    """The number of each period, counted from the first one; -1 where it is missing."""
+def _number_periods(period: Ints, freq: str, times: pd.Series) -> Ints:
+    """Return the number of each period, counted from the first one; -1 if it is missing."""
     places = np.full(len(period), -1, dtype=np.int64)
     dated = period != _NO_TIME
     if not dated.any():
         return places
-    at = edges(freq, told.dt.tz, int(period[dated].min()), int(period.max()) + 1)
+    at = edges(freq, times.dt.tz, int(period[dated].min()), int(period.max()) + 1)
     places[dated] = np.searchsorted(at, period[dated])
     wrong = np.flatnonzero(dated)[at[places[dated]] != period[dated]]
     if len(wrong):
-        raise ValueError(f"{told.iloc[wrong[0]]} is not where a period of freq={freq!r} begins")
+        raise ValueError(f"no period of freq={freq!r} begins at {times.iloc[wrong[0]]}")
     return places
 
 
-def _previous(place: Ints, group: Ints, cost: NDArray[np.float64], groups: int) -> NDArray[np.float64]:
-    """What the same group cost one place before."""
+def _find_previous(place: Ints, group: Ints, cost: NDArray[np.float64], groups: int) -> NDArray[np.float64]:
+    """Return what the same group cost one period before."""
     cells = place * groups + group
     keys, codes = np.unique(cells, return_inverse=True)
     sums = np.bincount(codes.reshape(-1), cost, len(keys))

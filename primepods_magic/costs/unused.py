@@ -1,4 +1,4 @@
-"""What was paid for and probably not used."""
+"""Resources that were paid for and probably not used."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from primepods_magic.frames.rendering.formatting import duration, is_missing
 from primepods_magic.frames.tables.schema import STRING
 from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr
 
-from .coerce import is_pod, lives, statuses
+from .coerce import is_pod, life_spans, statuses
 from .ledgers import as_ledger
-from .live_resources import now_or, read_disks, read_pods, to_dollars
+from .live_resources import parse_now, read_disks, read_pods, to_dollars
 
 __all__ = ["waste"]
 
@@ -44,35 +44,35 @@ def waste(
     short_min: float = 10,
     forgotten_days: float = 3,
 ) -> pd.DataFrame:
-    """What was paid for and probably not used.
+    """Find what was paid for and probably not used.
 
-    Only a person can tell whether it was: these are the things worth a look.
+    Only a person can decide whether it was: these are candidates for a check.
 
     Parameters
     ----------
     ledger : pandas.DataFrame
-        As `ledger` answers, or a history.
+        A result of `ledger`, or a history.
     pods, disks : pandas.DataFrame, optional
-        What lives, as `pods_frame` and `disks_frame` answer.
+        Live resources, from `pods_frame` and `disks_frame`.
     now : datetime, optional
-        When that was said (UTC where it has no zone).
+        Time of those frames (UTC if naive).
     never_ready_min : float
-        How many minutes a pod may take to become ready.
+        Minutes that a pod may take to become ready.
     short_min : float
-        A pod that ended within so many minutes was probably never used.
+        A pod that ended within this many minutes was probably never used.
     forgotten_days : float
-        A pod that runs for so many days has probably been forgotten.
+        A pod that runs for this many days has probably been forgotten.
 
     Returns
     -------
     pandas.DataFrame
-        A line for each thing with the first reason that holds, the dearest first: *failed, and billed*;
-        *never ready*; *stopped, and billed*; *ended within minutes*; *ran for days*; and for disks
+        A row for each resource with the first reason that applies, the most expensive first: *failed, and
+        billed*; *never ready*; *stopped, and billed*; *ended within minutes*; *ran for days*; and for disks
         *attached to nothing*.
 
         ================  ===================  =======================================================
         ``name, reason``  string
-        ``cost_usd``      Float64              USD, all that it cost so far
+        ``cost_usd``      Float64              total cost so far in USD
         ``since_at``      datetime64[us, UTC]  when it began
         ``detail``        string
         ``id``            string
@@ -92,7 +92,7 @@ def waste(
     for name, limit in (("never_ready_min", never_ready_min), ("short_min", short_min)):
         check_amount(name, limit)
     check_amount("forgotten_days", forgotten_days)
-    moment = now_or(now)
+    moment = parse_now(now)
     ledger = as_ledger(ledger, now)
     parts = [_find_short_pods(ledger, short_min), _find_long_pods(ledger, forgotten_days)]
     if disks is not None:
@@ -102,7 +102,7 @@ def waste(
         pods = _add_costs(pods, read_pods(pods, moment), ledger, moment)
         parts = [*_find_unused_pods(pods, never_ready_min), *parts]
     lines = pd.concat(parts, ignore_index=True)
-    # What has no id cannot be told from another.
+    # Rows without an id may be different resources.
     lines = lines[lines["id"].isna() | ~lines["id"].duplicated()]
     ranked = lines.sort_values("cost_usd", ascending=False, na_position="last", kind="stable")
     answer: pd.DataFrame = ranked.reset_index(drop=True)
@@ -145,19 +145,19 @@ def _find_short_pods(ledger: pd.DataFrame, short_min: float) -> pd.DataFrame:
 def _find_long_pods(ledger: pd.DataFrame, forgotten_days: float) -> pd.DataFrame:
     length = ledger["end_at"] - ledger["begin_at"]
     fits = is_pod(ledger) & (length >= pd.Timedelta(days=forgotten_days))
-    over = (ledger["state"] == "closed").fillna(False)
-    said = (
+    is_over = (ledger["state"] == "closed").fillna(False)
+    details = (
         f"ran {'' if was else 'on '}for {_format_length(each)}"
-        for was, each in zip(over, length, strict=True)
+        for was, each in zip(is_over, length, strict=True)
     )
-    return _build_lines(ledger, fits, "ran for days", said)
+    return _build_lines(ledger, fits, "ran for days", details)
 
 
 def _add_costs(
     frame: pd.DataFrame, things: Sequence[PodDetails | Disk], ledger: pd.DataFrame, now: pd.Timestamp
 ) -> pd.DataFrame:
     """Add the age of what lives, its hourly rate, and its cost: the ledger's, else what accrued."""
-    begin, end = lives(frame, now)
+    begin, end = life_spans(frame, now)
     age = (end - begin).astype("timedelta64[us]")
     rate = to_dollars([_read_rate(thing) for thing in things], frame.index)
     accrued = to_dollars([accrued_usd(thing, now.to_pydatetime()) for thing in things], frame.index)

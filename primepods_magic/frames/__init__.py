@@ -1,4 +1,4 @@
-"""Answers of the Pods API as plain ``pandas.DataFrame``: one thing under one name, explicit dtypes."""
+"""Responses of the Pods API as plain ``pandas.DataFrame``: explicit dtypes, one name for one thing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Frames as files, CSV and Parquet, that come back with the dtypes they had."""
+"""CSV and Parquet files of frames, which keep their dtypes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["load_frame", "save_frame"]
 T = TypeVar("T")
 
 _TIME = "datetime64[us, UTC]"
-# What a name does not tell by its unit.
+# Dtypes that do not follow from the unit in the name.
 _DTYPES = {
     "duration": "timedelta64[us]",
     "period": _TIME,
@@ -49,12 +49,12 @@ _TEXTS = frozenset(
 )
 # "-1 days +21:00:00.5": only the days are negative.
 _LENGTH = re.compile(r"(-?\d+) days(?: \+?(\d+):(\d+):(\d+)(?:\.(\d+))?)?", re.ASCII)
-# What pandas and pyarrow raise if values and a format do not fit.
+# Errors of pandas and pyarrow if a format cannot hold the values.
 _UNSUITABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NotImplementedError)
 _SINGLE: dict[type, Any] = {bool: "boolean", int: "Int64", float: "Float64"}
 _READ: dict[str, Callable[[str], Any]] = {
-    "Int64": lambda text: int(_plain_digits(text)),
-    "Float64": lambda text: float(_plain_digits(text)),
+    "Int64": lambda text: int(_check_digits(text)),
+    "Float64": lambda text: float(_check_digits(text)),
     "boolean": {"True": True, "False": False}.__getitem__,
 }
 
@@ -65,21 +65,21 @@ def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
     Parameters
     ----------
     frame : pandas.DataFrame
-        A frame of ours, or what one has made of it.
+        One of our frames, or a frame made from one.
     path : str or Path
-        Ends in ``.csv`` or ``.parquet``. An existing file is replaced once the new one is complete; what a
-        symbolic link leads to is replaced, and the link stays.
+        Ends in ``.csv`` or ``.parquet``. An existing file is replaced once the new one is complete; of a
+        symbolic link, the target is replaced.
 
     Returns
     -------
     Path
-        Where it is.
+        The file.
 
     Raises
     ------
     InvalidRequest
-        The ending is another one, or the file cannot be written, or not hold the frame. An earlier file is
-        as it was.
+        The ending is another one, the file cannot be written, or the format cannot hold the frame. An
+        existing file is unchanged.
     NotConfigured
         Parquet needs pyarrow, which is not installed.
 
@@ -88,34 +88,36 @@ def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
     >>> save_frame(df, "history.parquet")                                    # doctest: +SKIP
     """
     target = expand_path(path)
-    write = _for_ending(target, _write_csv, _write_parquet)
+    write = _choose_format(target, _write_csv, _write_parquet)
     names = [str(name) for name in frame.columns]
     if isinstance(frame.columns, pd.MultiIndex) or len(set(names)) < len(names):
-        raise InvalidRequest(f"'{path}' cannot be written: each column needs a name of its own")
+        raise InvalidRequest(
+            f"'{path}' cannot be written: each column needs its own name. The file was not changed"
+        )
     frame = frame.set_axis(names, axis=1)
-    # Single values beyond the documentation may be of several types in one column, which no file holds.
+    # Undocumented values may have several types in one column, which no file format holds.
     loose = [name for name in names if frame[name].dtype == object or _is_plain_text(frame[name])]
     if loose:
-        frame = frame.assign(**{name: _one_type(frame[name]) for name in loose})
+        frame = frame.assign(**{name: _unify_types(frame[name]) for name in loose})
     if not os.path.isdir(target.parent):
-        raise InvalidRequest(f"'{path}' cannot be written: there is no such folder")
+        raise InvalidRequest(f"'{path}' cannot be written: the folder does not exist")
     try:
         with replace_users_file(target) as file:
             write(frame, file)
     except OSError as error:
         raise InvalidRequest(f"'{path}' cannot be written: {describe_error(error)}") from None
     except _UNSUITABLE as error:
-        raise InvalidRequest(f"'{path}' cannot hold this frame: {_first_line(error)}") from None
+        raise InvalidRequest(f"'{path}' cannot hold this frame: {_describe_reason(error)}") from None
     return target
 
 
 def load_frame(path: str | Path, *, tz: str = "UTC") -> pd.DataFrame:
     """Read a frame that `save_frame` has written, with its dtypes.
 
-    Names of pods stand in a CSV file as they are; who opens it in a spreadsheet takes care of those that
-    begin with ``=``. It does not tell an empty text from a missing one, nor in which time zone its periods
-    began: empty texts come back missing, and periods in ``tz``. What follows a NUL in a text is lost. Columns
-    beyond those of our frames come back as numbers or truth values where they look like these, else as text.
+    A CSV file holds names of pods unchanged; a spreadsheet may read one that begins with ``=`` as a
+    formula. It does not distinguish an empty text from a missing one, and does not hold time zones: empty
+    texts come back missing, and periods in ``tz``. Text after a NUL is lost. Columns that are not ours come
+    back as numbers or truth values if they look like these, else as text.
 
     Parameters
     ----------
@@ -137,36 +139,36 @@ def load_frame(path: str | Path, *, tz: str = "UTC") -> pd.DataFrame:
     Float64Dtype()
     """
     source = expand_path(path)
-    in_tz = _checked_zone(tz)
+    in_tz = _parse_zone(tz)
     try:
         if not source.is_file():
             read_plain_file(source)
-        frame = _for_ending(source, _read_csv, _read_parquet)(source)
-        typed = {str(name): _typed(str(name), frame[name]) for name in frame.columns}
+        frame = _choose_format(source, _read_csv, _read_parquet)(source)
+        typed = {str(name): _convert_column(str(name), frame[name]) for name in frame.columns}
         period = typed.get("period")
         if period is not None and isinstance(period.dtype, pd.DatetimeTZDtype):
             is_told = source.suffix.lower() != ".csv"
-            typed["period"] = period.dt.tz_convert(_same_zone(period.dt.tz) if is_told else in_tz)
+            typed["period"] = period.dt.tz_convert(_normalize_zone(period.dt.tz) if is_told else in_tz)
     except OSError as error:
         raise InvalidRequest(f"'{path}' cannot be read: {describe_error(error)}") from None
     except _UNSUITABLE:
-        reason = "it holds something else"
+        reason = "its content is not valid"
         if not has_zone_data():
-            reason += ", or times in a time zone, whose data this computer lacks: pip install tzdata"
+            reason += ", or this computer lacks the time zone data for it: pip install tzdata"
         raise InvalidRequest(f"'{path}' cannot be read: {reason}") from None
     typed_frame: pd.DataFrame = pd.DataFrame(typed, index=frame.index)
     return typed_frame
 
 
-def _checked_zone(tz: str) -> tzinfo:
+def _parse_zone(tz: str) -> tzinfo:
     try:
         return zone(tz)
     except ValueError as error:
         raise InvalidRequest(str(error)) from None
 
 
-def _same_zone(tz: tzinfo) -> tzinfo:
-    """Return the zone as `zone` has it, whichever library's it is."""
+def _normalize_zone(tz: tzinfo) -> tzinfo:
+    """Return the zone as `zone` has it, whichever library it is from."""
     try:
         return zone(str(tz))
     except ValueError:
@@ -175,29 +177,29 @@ def _same_zone(tz: tzinfo) -> tzinfo:
         return tz if offset is None else timezone(offset)
 
 
-def _first_line(error: Exception) -> str:
+def _describe_reason(error: Exception) -> str:
     said = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
     return sanitize(said.partition("\n")[0])[:200] or type(error).__name__
 
 
-def _for_ending(path: Path, as_csv: T, as_parquet: T) -> T:
+def _choose_format(path: Path, as_csv: T, as_parquet: T) -> T:
     ending = path.suffix.lower()
     if ending == ".csv":
         return as_csv
     if ending != ".parquet":
-        raise InvalidRequest(f"'{path.name}' is neither a .csv nor a .parquet file")
+        raise InvalidRequest(f"'{path.name}' does not end in .csv or .parquet")
     try:
         import_module("pyarrow")
     except ImportError:
         raise NotConfigured(
-            "Parquet files need pyarrow: pip install 'primepods_magic[parquet]'; .csv works without it"
+            "Parquet files need pyarrow: pip install 'primepods_magic[parquet]'. CSV files work without it"
         ) from None
     return as_parquet
 
 
 def _write_csv(frame: pd.DataFrame, file: BinaryIO) -> None:
     texts = frame.select_dtypes("string")
-    # A carriage return ends a row unless it is in quotes, which pandas does not put there by itself.
+    # An unquoted carriage return ends a row, and pandas does not quote it by itself.
     has_returns = any(texts[name].str.contains("\r", regex=False).any() for name in texts)
     frame.to_csv(
         file, mode="wb", index=False, quoting=csv.QUOTE_NONNUMERIC if has_returns else csv.QUOTE_MINIMAL
@@ -209,13 +211,13 @@ def _write_parquet(frame: pd.DataFrame, file: BinaryIO) -> None:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    # All as text, which then becomes what it was; "NA" and "null" are names like any other.
+    # Read everything as text and convert it below; "NA" and "null" are ordinary names.
     try:
         frame = pd.read_csv(path, dtype=STRING, keep_default_na=False, na_values=[""])
     except pd.errors.EmptyDataError:
         if read_plain_file(path).strip() or not path.stat().st_size:
             raise
-        # A frame without columns has lines alone.
+        # A frame without columns is written as empty lines.
         frame = pd.DataFrame()
     return frame
 
@@ -224,34 +226,34 @@ def _read_parquet(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
 
 
-def _typed(name: str, column: pd.Series[Any]) -> Any:
+def _convert_column(name: str, column: pd.Series[Any]) -> Any:
     try:
-        return _declared(name, column)
+        return _convert_declared(name, column)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
-        # Somebody else's column under a name like ours.
+        # A column of the user's own, under one of our names.
         return column
 
 
-def _declared(name: str, column: pd.Series[Any]) -> Any:
-    dtype: Any = _dtype_of(name)
+def _convert_declared(name: str, column: pd.Series[Any]) -> Any:
+    dtype: Any = _find_dtype(name)
     is_text = isinstance(column.dtype, pd.StringDtype)
     if dtype == _TIME:
-        return _moments(column) if is_text else column.dt.as_unit("us")
+        return _parse_times(column) if is_text else column.dt.as_unit("us")
     if dtype == "timedelta64[us]":
-        return pd.Series(_lengths(column), column.index) if is_text else column.astype(dtype)
+        return pd.Series(_parse_durations(column), column.index) if is_text else column.astype(dtype)
     if dtype is None:
         is_own = name not in _TEXTS and column.dtype == STRING
-        return _guessed(column) if is_own else column.astype(STRING) if is_text else column
+        return _guess_column(column) if is_own else column.astype(STRING) if is_text else column
     return column.map(_READ[dtype], na_action="ignore").astype(dtype) if is_text else column.astype(dtype)
 
 
-def _plain_digits(text: str) -> str:
+def _check_digits(text: str) -> str:
     if "_" in text or not text.isascii():
         raise ValueError(text)
     return text
 
 
-def _moments(column: pd.Series[Any]) -> Any:
+def _parse_times(column: pd.Series[Any]) -> Any:
     try:
         return pd.to_datetime(column, format="ISO8601", utc=True).dt.as_unit("us")
     except ValueError:
@@ -262,13 +264,13 @@ def _moments(column: pd.Series[Any]) -> Any:
         return pd.Series(pd.DatetimeIndex(np.array(utc, "datetime64[us]"), tz="UTC"), column.index)
 
 
-def _lengths(column: pd.Series[Any]) -> Any:
-    told = [np.timedelta64("NaT", "us") if pd.isna(text) else _length(text) for text in column]
+def _parse_durations(column: pd.Series[Any]) -> Any:
+    told = [np.timedelta64("NaT", "us") if pd.isna(text) else _parse_duration(text) for text in column]
     return np.array(told, "timedelta64[us]")
 
 
-def _length(text: str) -> np.timedelta64:
-    """A duration as pandas writes it; what pandas reads by itself is shorter than 300 years."""
+def _parse_duration(text: str) -> np.timedelta64:
+    """Parse a duration as pandas writes it; pandas itself reads at most 300 years."""
     parts = _LENGTH.fullmatch(text)
     if parts is None:
         raise ValueError(text)
@@ -277,9 +279,8 @@ def _length(text: str) -> np.timedelta64:
     return np.timedelta64(whole * 1_000_000 + int(f"{rest:0<6}"[:6]), "us")
 
 
-def _guessed(column: pd.Series[Any]) -> Any:
-    """A column of one's own: numbers where all are as they are written, truth values where all are, else
-    text."""
+def _guess_column(column: pd.Series[Any]) -> Any:
+    """Convert a column of the user's own to numbers or truth values if all values look like these."""
     told = column.dropna()
     if len(told) and told.isin(["True", "False"]).all():
         return column.map(_READ["boolean"], na_action="ignore").astype("boolean")
@@ -288,13 +289,13 @@ def _guessed(column: pd.Series[Any]) -> Any:
             numbers = column.map(_READ[dtype], na_action="ignore").astype(dtype)
         except (ValueError, OverflowError):
             continue
-        # "007" and " 5" can be read as numbers, and are none.
+        # "007" and " 5" parse as numbers, but are text.
         if [str(number) for number in numbers.dropna().tolist()] == told.tolist():
             return numbers
     return column
 
 
-def _dtype_of(name: str) -> str | None:
+def _find_dtype(name: str) -> str | None:
     if name in _DTYPES:
         return _DTYPES[name]
     if name.startswith("is_"):
@@ -303,19 +304,19 @@ def _dtype_of(name: str) -> str | None:
 
 
 def _is_plain_text(column: pd.Series[Any]) -> bool:
-    """Whether it is text as pandas 3 has it by itself, which may hold half characters."""
+    """Return whether a column has the default text dtype of pandas 3, which may hold lone surrogates."""
     return isinstance(column.dtype, pd.StringDtype) and column.dtype != STRING
 
 
-def _one_type(column: pd.Series[Any]) -> Any:
+def _unify_types(column: pd.Series[Any]) -> Any:
     kinds = {type(value) for value in column.dropna()}
-    # As text also what a file holds in no other way: an integer of more than 64 bits.
-    is_text = len(kinds) > 1 or str in kinds or (int in kinds and not _fits(column))
+    # Integers of more than 64 bits fit no numeric column, so they become text.
+    is_text = len(kinds) > 1 or str in kinds or (int in kinds and not _fits_int64(column))
     if is_text:
         return column.map(lambda value: replace_surrogates(str(value)), na_action="ignore").astype(STRING)
     (kind,) = kinds or {float}
     return column.astype(_SINGLE[kind]) if kind in _SINGLE else column.convert_dtypes()
 
 
-def _fits(column: pd.Series[Any]) -> bool:
+def _fits_int64(column: pd.Series[Any]) -> bool:
     return all(-(2**63) <= value < 2**63 for value in column.dropna())

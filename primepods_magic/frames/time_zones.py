@@ -14,17 +14,11 @@ _OFFSET = re.compile(r"(?:UTC)?([+-])([0-9]{1,2})(?::?([0-5][0-9])(?::?([0-5][0-
 
 
 def zone(tz: str | tzinfo) -> tzinfo:
-    """Return a time zone by its name, or by its offset such as ``+02:00``.
-
-    Raises
-    ------
-    ValueError
-        There is none, or this computer has no time zone data; with the nearest name that there is.
-    """
+    """Return a time zone by name or offset, such as ``+02:00``; raise ValueError with the nearest name."""
     if isinstance(tz, tzinfo):
         return tz
     if not isinstance(tz, str):
-        raise ValueError(f"there is no time zone {tz!r}")
+        raise ValueError(f"{tz!r} is not a time zone")
     if tz.upper() == "UTC":
         return timezone.utc
     offset = _fixed_offset(tz)
@@ -48,23 +42,21 @@ def _fixed_offset(text: str) -> timezone | None:
 
 
 def _find_zone(name: str) -> tzinfo:
-    """Return a zone whose name was typed in other letters, or say what is missing."""
+    """Return the zone of a name in other letter case, or raise an error with a hint."""
     names = available_timezones()
     shown = repr(name if len(name) <= 60 else f"{name[:60]}…")
     if not has_zone_data():
-        raise ValueError(
-            f"there is no time zone data on this computer, so {shown} is unknown: pip install tzdata"
-        )
+        raise ValueError(f"this computer has no time zone data, so {shown} is unknown: pip install tzdata")
     if name in names:
         raise ValueError(f"the time zone data of {shown} on this computer is damaged: pip install tzdata")
     same = {known.lower(): known for known in names}.get(name.lower())
     if same is not None:
         return zone(same)
     hint = suggest(name[:60], names) or ". Use a name such as UTC, Europe/Berlin or America/New_York"
-    raise ValueError(f"there is no time zone {shown}{hint}")
+    raise ValueError(f"{shown} is not a time zone{hint}")
 
 
 def has_zone_data() -> bool:
     """Return whether this computer, or the package tzdata, has time zone data."""
-    # Regions make up the data; a few plain names may be there without it.
+    # Names with a region come from the data; a few plain names exist without it.
     return any("/" in known for known in available_timezones())

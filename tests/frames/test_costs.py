@@ -414,17 +414,17 @@ def test_labels_by_a_table() -> None:
         ({"by": "gpus"}, "by: there is no column 'gpus' (did you mean 'gpu'?)"),
         ({"by": "zzzzzz"}, "by: there is no column 'zzzzzz'"),
         ({"by": pattern("nam", "x")}, "by: there is no column 'nam' (did you mean 'name'?)"),
-        ({"by": 3}, "by: 3 is neither the name of a column nor a pattern or mapping"),
-        ({"by": [3]}, "by: 3 is neither the name of a column nor a pattern or mapping"),
-        ({"by": "estimated"}, "by: 'estimated' is what a breakdown tells, lines cannot be grouped by it"),
-        ({"by": ["gpu", pattern("name", "x", "gpu")]}, "by: there are two of 'gpu'"),
+        ({"by": 3}, "by: 3 is not a column name, a pattern or a mapping"),
+        ({"by": [3]}, "by: 3 is not a column name, a pattern or a mapping"),
+        ({"by": "estimated"}, "by: cannot group by 'estimated', which is a result of the breakdown"),
+        ({"by": ["gpu", pattern("name", "x", "gpu")]}, "by: 'gpu' is given twice"),
         (
             {"freq": "Y"},
-            "there is no freq 'Y'; there are H (hour), D (day), W (week), M (month), Q (quarter)",
+            "freq='Y' is not one of H (hour), D (day), W (week), M (month), Q (quarter)",
         ),
-        ({"tz": "Europe/Berln"}, "there is no time zone 'Europe/Berln' (did you mean 'Europe/Berlin'?)"),
-        ({"tz": "../etc"}, "there is no time zone '../etc'"),
-        ({"tz": 2}, "there is no time zone 2"),
+        ({"tz": "Europe/Berln"}, "'Europe/Berln' is not a time zone (did you mean 'Europe/Berlin'?)"),
+        ({"tz": "../etc"}, "'../etc' is not a time zone"),
+        ({"tz": 2}, "2 is not a time zone"),
         ({"since": "yesterdayish"}, "since='yesterdayish' is not a time: "),
         ({"until": 7}, "until=7 is not a time: "),
         ({"until": pd.NaT}, "until=NaT is not a time: "),
@@ -466,7 +466,9 @@ def test_too_many_periods_are_refused() -> None:
             "billed_usd": [1.0],
         }
     )
-    with pytest.raises(ValueError, match=r"9,8\d\d,\d\d\d hours: choose a longer freq, or since and until"):
+    with pytest.raises(
+        ValueError, match=r"9,8\d\d,\d\d\d hours from .* to .*\. Use a longer freq, or since and until"
+    ):
         breakdown(rows, freq="H")
     assert breakdown(rows, freq="Q", tz="Europe/Berlin")["cost_usd"].sum() == pytest.approx(1.0, abs=1e-9)
     assert len(breakdown(rows, freq="H", since="2026-08-01")) == 31 * 24
@@ -475,7 +477,7 @@ def test_too_many_periods_are_refused() -> None:
 def test_patterns_and_tables_that_are_none() -> None:
     with pytest.raises(ValueError, match="is not a regular expression"):
         pattern("name", "(")
-    with pytest.raises(ValueError, match="is not a mapping from texts to texts"):
+    with pytest.raises(ValueError, match="must be a mapping from strings to strings"):
         mapping("name", {"a": 1})  # type: ignore[dict-item]
 
 
@@ -508,7 +510,7 @@ def test_rounded_amounts_add_up(
 
 @pytest.mark.parametrize("digits", [-1, 10, 1.0, None])
 def test_digits_are_few(digits: Any) -> None:
-    with pytest.raises(ValueError, match="is not a whole number from 0 to 9"):
+    with pytest.raises(ValueError, match="must be a whole number from 0 to 9"):
         rounded(pd.DataFrame({"cost_usd": [1.0]}), digits)
 
 
@@ -577,9 +579,9 @@ def test_trends_of_what_is_none() -> None:
         running(breakdown(MONTHS))
     with pytest.raises(ValueError, match="2026-01-01 00:00:00"):
         compared(months, "W")
-    with pytest.raises(ValueError, match="there is no freq"):
+    with pytest.raises(ValueError, match="is not one of H"):
         compared(months, "year")
-    with pytest.raises(ValueError, match="not times with a zone"):
+    with pytest.raises(ValueError, match="must hold times with a zone"):
         running(months.assign(period="January"))
     for frame in (running(months.iloc[:0]), compared(months.iloc[:0], "M")):
         assert len(frame) == 0

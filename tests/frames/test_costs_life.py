@@ -166,7 +166,7 @@ def test_a_file_of_somebody_elses_may_say_nothing_in_words(tmp_path: Path) -> No
 
 def test_a_time_that_cannot_be_read_is_said() -> None:
     history = pd.DataFrame({"created_at": ["soon"], "terminated_at": [None], "billed_usd": [1.0]})
-    with pytest.raises(ValueError, match="created_at cannot be read"):
+    with pytest.raises(ValueError, match="Cannot read the column created_at"):
         ledger(history, now=NOW)
 
 

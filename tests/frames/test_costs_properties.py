@@ -220,14 +220,14 @@ def test_how_many_are_at_work_at_once_does_not_matter(
     frame = ledger_of(given_rows)
     expected = breakdown(frame, "gpu", freq=freq, since=since)
     module = import_module("primepods_magic.costs.proration")
-    before: tuple[int, int] = module._AT_ONCE, module._DENSE
+    before: tuple[int, int] = module._CHUNK_SIZE, module._MAX_DENSE_CELLS
     try:
         for at_once, dense in ((1, before[1]), (7, 0)):
-            module._AT_ONCE, module._DENSE = at_once, dense
+            module._CHUNK_SIZE, module._MAX_DENSE_CELLS = at_once, dense
             found = breakdown(frame, "gpu", freq=freq, since=since)
             pd.testing.assert_frame_equal(found, expected, check_exact=True)
     finally:
-        module._AT_ONCE, module._DENSE = before
+        module._CHUNK_SIZE, module._MAX_DENSE_CELLS = before
 
 
 @given(st.lists(AMOUNTS | st.none(), max_size=40), st.integers(0, 4))

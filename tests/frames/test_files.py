@@ -118,10 +118,10 @@ def test_costs_by_day_come_back(ending: str) -> None:
 def test_what_cannot_be_written_or_read_says_so_in_one_line(tmp_path: Path) -> None:
     frame = history_frame([])
     for path, words in (
-        (tmp_path / "history.xlsx", "neither"),
-        (tmp_path / "history", "neither"),
-        (tmp_path / "no" / "such" / "history.csv", "cannot be written: there is no such folder"),
-        (tmp_path / "no" / "such" / "history.parquet", "cannot be written: there is no such folder"),
+        (tmp_path / "history.xlsx", "does not end in .csv or .parquet"),
+        (tmp_path / "history", "does not end in .csv or .parquet"),
+        (tmp_path / "no" / "such" / "history.csv", "cannot be written: the folder does not exist"),
+        (tmp_path / "no" / "such" / "history.parquet", "cannot be written: the folder does not exist"),
     ):
         with pytest.raises(InvalidRequest, match=words):
             save_frame(frame, path)
@@ -308,7 +308,7 @@ def test_links_and_permissions_stay(ending: str, tmp_path: Path) -> None:
         ("pipe", "not a plain file"),
         ("device", "not a plain file"),
         ("loop", "Too many levels"),
-        ("dangling", "No such file|there is no such folder"),
+        ("dangling", "No such file|the folder does not exist"),
     ],
 )
 def test_says_what_stands_in_the_place_of_a_file(
@@ -332,12 +332,12 @@ def test_says_that_a_file_is_not_a_table(content: str, ending: str, tmp_path: Pa
     if (content, ending) in TABLES:
         assert len(load_frame(path)) <= 1
     else:
-        with pytest.raises(InvalidRequest, match=r"frame\.\w+' cannot be read: it holds something else$"):
+        with pytest.raises(InvalidRequest, match=r"frame\.\w+' cannot be read: its content is not valid$"):
             load_frame(path)
 
 
 def test_a_file_in_a_zone_that_is_unknown_here_says_so(tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="there is no time zone 'Mars'"):
+    with pytest.raises(InvalidRequest, match="'Mars' is not a time zone"):
         load_frame(tmp_path / "none.csv", tz="Mars")
     path = tmp_path / "frame.parquet"
     save_frame(pd.DataFrame({"period": pd.date_range("2026", periods=1, tz="Europe/Berlin")}), path)

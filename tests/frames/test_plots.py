@@ -253,7 +253,7 @@ def test_frames_are_drawn_by_their_columns() -> None:
     waste = pd.DataFrame({"name": ["a"], "reason": ["never ready"], "cost_usd": [2.0]})
     assert repr(plot(waste)) == "Figure: cost by reason, 1 bar"
     assert repr(plot(history(3))) == "Figure: what ran when, 3 pods"
-    with pytest.raises(InvalidRequest, match="there is no plot for a frame with the columns a, b"):
+    with pytest.raises(InvalidRequest, match="no plot fits a frame with the columns a, b"):
         plot(pd.DataFrame({"a": [1], "b": [2]}))
 
 

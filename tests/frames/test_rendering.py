@@ -187,7 +187,7 @@ def test_a_heading_tells_what_its_column_means_and_one_of_the_users_does_not() -
     html = sheet_html(read_sheet(frame, "pods", None, None, known=list(frame.columns[:-1])))
     heads = dict(re.findall(r'<th scope="col"(?: title="([^"]*)")? style="[^"]*">([^<]*)</th>', html))
     titles = {name: title for title, name in heads.items()}
-    assert titles["price_usd_hr"] == "USD per hour, the whole of it"
+    assert titles["price_usd_hr"] == "USD per hour, in total"
     assert titles["mine"] == ""
 
 
@@ -264,16 +264,16 @@ def test_every_colour_goes_with_a_word() -> None:
 
 def cut_one_by_one(text: str, most: int) -> str:
     """What is shown of a long text, by the plainest way to find it."""
-    if as_text._width(text) <= most:
+    if as_text._count_cells(text) <= most:
         return text
-    while as_text._width(text) > most - 1:
+    while as_text._count_cells(text) > most - 1:
         text = text[:-1]
     return text.rstrip() + "…"
 
 
 @given(st.text(st.sampled_from("ab 日é\u0301\u0300🚀") | st.characters(), max_size=40), st.integers(1, 12))
 def test_a_text_is_cut_where_it_no_longer_fits(text: str, most: int) -> None:
-    assert as_text._cut(text, most) == cut_one_by_one(text, most)
+    assert as_text._shorten_text(text, most) == cut_one_by_one(text, most)
 
 
 @pytest.mark.parametrize("character", ["E", "日", "\u0301"])
@@ -281,15 +281,15 @@ def test_cutting_looks_at_each_character_once_or_twice(
     character: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     looked = 0
-    cells = as_text._cells
+    cells = as_text._measure_character
 
     def count(character: str) -> int:
         nonlocal looked
         looked += 1
         return cells(character)
 
-    monkeypatch.setattr(as_text, "_cells", count)
-    as_text._cut(character * 100_000, 24)
+    monkeypatch.setattr(as_text, "_measure_character", count)
+    as_text._shorten_text(character * 100_000, 24)
     assert looked <= 200_000
 
 

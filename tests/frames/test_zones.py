@@ -71,7 +71,7 @@ def test_reads_a_name_or_an_offset(name: str, expected: tzinfo) -> None:
     ],
 )
 def test_says_that_there_is_no_such_zone(name: str) -> None:
-    with pytest.raises(ValueError, match=r"^there is no time zone '") as refused:
+    with pytest.raises(ValueError, match=r"^'.*' is not a time zone") as refused:
         zone(name)
     assert len(str(refused.value)) < 250
     assert "\n" not in str(refused.value)
@@ -115,8 +115,8 @@ def test_names_the_zone_data_that_are_missing(content: str, tmp_path: Path) -> N
     )
     assert run.stdout.splitlines() == [
         "UTC UTC+02:00",
-        "there is no time zone data on this computer, so 'Europe/Berlin' is unknown: pip install tzdata",
-        "there is no time zone data on this computer, so 'Mars' is unknown: pip install tzdata",
+        "this computer has no time zone data, so 'Europe/Berlin' is unknown: pip install tzdata",
+        "this computer has no time zone data, so 'Mars' is unknown: pip install tzdata",
     ], run.stderr
 
 

@@ -119,7 +119,7 @@ def test_a_date_is_of_the_place_and_a_time_with_a_zone_of_that() -> None:
 
 @pytest.mark.parametrize("name", ["Mars/Phobos", "", "../../etc/passwd", "/etc/passwd", "europe", "\x00"])
 def test_a_zone_that_is_not_there_is_refused(name: str) -> None:
-    with pytest.raises(InvalidRequest, match="there is no time zone"):
+    with pytest.raises(InvalidRequest, match="is not a time zone"):
         zone(name)
 
 

@@ -1,6 +1,6 @@
-"""Pictures of what was spent: matplotlib figures that can be read on white paper and in a dark notebook.
+"""Plots of costs: matplotlib figures that are readable on white paper and in dark notebooks.
 
-matplotlib is imported when a picture is made and not before; ``pyplot`` is not used at all.
+matplotlib is imported when a plot is made; ``pyplot`` is not used.
 """
 
 from __future__ import annotations

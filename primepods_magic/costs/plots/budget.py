@@ -1,4 +1,4 @@
-"""What was spent together, against what may be."""
+"""Plot of the running total against a budget."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from primepods_magic.api.validation.bounds import check_price
 from primepods_magic.costs.coerce import require
 
 from .colors import LIMIT, PALETTE
-from .figure import drawing, empty, new_figure
-from .labels import amount, plain
-from .time_axis import as_days, label_time, periods_of, total, wall_clock, zone_of
+from .figure import apply_style, new_figure, show_message
+from .labels import escape_text, format_number
+from .time_axis import describe_total, find_periods, label_time, to_days, to_wall_time, zone_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,23 +26,23 @@ _EPOCH = pd.Timestamp("1970-01-01")
 
 
 def plot_budget(breakdown: pd.DataFrame, budget_usd: float | None = None, freq: str | None = None) -> Figure:
-    """Draw what was spent up to each moment, and where that crosses the budget.
+    """Plot the running total, and where it crosses the budget.
 
-    Within a period, money is taken to be spent evenly.
+    Costs are spread evenly within a period.
 
     Parameters
     ----------
     breakdown : pandas.DataFrame
-        As `breakdown` answers when it is given a ``freq``.
+        A result of `breakdown` with a ``freq``.
     budget_usd : float, optional
-        USD that may be spent in all that time.
+        Budget in USD for the whole time.
     freq : str, optional
-        Which that was: ``H``, ``D``, ``W``, ``M`` or ``Q``; it is needed where there is a single period.
+        That ``freq``: ``H``, ``D``, ``W``, ``M`` or ``Q``; needed if there is a single period.
 
     Returns
     -------
     matplotlib.figure.Figure
-        It has no background, and shows itself in a notebook.
+        A figure without a background that displays itself in a notebook.
 
     Raises
     ------
@@ -59,17 +59,17 @@ def plot_budget(breakdown: pd.DataFrame, budget_usd: float | None = None, freq: 
     Figure: cost so far, budget crossed on 2026-09-02
     """
     check_price("budget_usd", budget_usd)
-    with drawing():
+    with apply_style():
         require(breakdown, "breakdown", ("period", "cost_usd"))
         dated = breakdown[breakdown["period"].notna()]
-        edges, spent = _spent(dated, freq)
-        crossing = None if budget_usd is None else _crossing(edges, spent, budget_usd)
+        edges, spent = _sum_spent(dated, freq)
+        crossing = None if budget_usd is None else _find_crossing(edges, spent, budget_usd)
         figure, axes = new_figure(
-            f"cost so far{_outcome(crossing, budget_usd)}",
-            f"Cost so far: {total(breakdown)}{_of_budget(crossing, budget_usd)}",
+            f"cost so far{_describe_outcome(crossing, budget_usd)}",
+            f"Cost so far: {describe_total(breakdown)}{_describe_budget(crossing, budget_usd)}",
         )
         if dated.empty:
-            empty(axes, "nothing was spent")
+            show_message(axes, "nothing was spent")
             return figure
         axes.fill_between(edges, spent, color=PALETTE[0], alpha=0.18, linewidth=0)
         axes.plot(edges, spent, color=PALETTE[0])
@@ -78,25 +78,25 @@ def plot_budget(breakdown: pd.DataFrame, budget_usd: float | None = None, freq: 
         axes.set_xlim(edges[0], edges[-1])
         axes.set_ylim(min(0.0, 1.05 * spent.min()), 1.08 * max(spent.max(), budget_usd or 0.0) or 1.0)
         axes.set_ylabel("USD")
-        axes.yaxis.set_major_formatter(lambda value, _: amount(value))
+        axes.yaxis.set_major_formatter(lambda value, _: format_number(value))
         axes.grid(axis="y")
-        label_time(axes, zone_of(breakdown["period"]))
+        label_time(axes, zone_name(breakdown["period"]))
     return figure
 
 
-def _spent(breakdown: pd.DataFrame, freq: str | None) -> tuple[np.ndarray, np.ndarray]:
-    """USD up to the edges of the periods, which are days on the axis."""
-    periods = periods_of(breakdown["period"], freq).edges
+def _sum_spent(breakdown: pd.DataFrame, freq: str | None) -> tuple[np.ndarray, np.ndarray]:
+    """Return the running total in USD at the edges of the periods, which are days on the axis."""
+    periods = find_periods(breakdown["period"], freq).edges
     if periods.empty:
         return np.zeros(1), np.zeros(1)
-    at = periods.searchsorted(pd.DatetimeIndex(wall_clock(breakdown["period"])), side="right") - 1
+    at = periods.searchsorted(pd.DatetimeIndex(to_wall_time(breakdown["period"])), side="right") - 1
     costs = breakdown["cost_usd"].to_numpy(dtype=float, na_value=0.0)
     sums = np.bincount(at, weights=costs, minlength=len(periods) - 1)
-    return as_days(periods), np.concatenate([[0.0], np.cumsum(sums)])
+    return to_days(periods), np.concatenate([[0.0], np.cumsum(sums)])
 
 
-def _crossing(edges: np.ndarray, spent: np.ndarray, budget_usd: float) -> float | None:
-    """When the budget is first exceeded, as days on the axis."""
+def _find_crossing(edges: np.ndarray, spent: np.ndarray, budget_usd: float) -> float | None:
+    """Find when the budget is first exceeded, as days on the axis."""
     above = np.flatnonzero(spent > budget_usd)
     if not above.size:
         return None
@@ -113,7 +113,7 @@ def _draw_budget(
 ) -> None:
     axes.axhline(budget_usd, color=LIMIT, linewidth=1.2, linestyle=(0, (5, 3)))
     axes.annotate(
-        f"budget\n{plain(format_usd(budget_usd))}",
+        f"budget\n{escape_text(format_usd(budget_usd))}",
         xy=(1.0, budget_usd),
         xycoords=("axes fraction", "data"),
         xytext=(6, 0),
@@ -127,19 +127,19 @@ def _draw_budget(
         axes.plot(crossing, budget_usd, "o", color=LIMIT, markersize=7, markeredgewidth=0, zorder=3)
 
 
-def _outcome(crossing: float | None, budget_usd: float | None) -> str:
+def _describe_outcome(crossing: float | None, budget_usd: float | None) -> str:
     if budget_usd is None:
         return ""
-    return ", within the budget" if crossing is None else f", budget crossed on {_date(crossing)}"
+    return ", within the budget" if crossing is None else f", budget crossed on {_format_date(crossing)}"
 
 
-def _of_budget(crossing: float | None, budget_usd: float | None) -> str:
+def _describe_budget(crossing: float | None, budget_usd: float | None) -> str:
     if budget_usd is None:
         return ""
     return f", budget {format_usd(budget_usd)}" + (
-        "" if crossing is None else f" crossed on {_date(crossing)}"
+        "" if crossing is None else f" crossed on {_format_date(crossing)}"
     )
 
 
-def _date(day: float) -> str:
+def _format_date(day: float) -> str:
     return str((_EPOCH + pd.Timedelta(days=day)).date())

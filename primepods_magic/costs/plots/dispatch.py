@@ -1,4 +1,4 @@
-"""Which picture goes with a frame."""
+"""Choice of the plot for a frame."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.costs.ledgers import ledger
 
 from .figure import need_matplotlib
-from .labels import plain
+from .labels import escape_text
 from .month import plot_month
 from .over_time import plot_over_time
 from .prices import plot_prices
@@ -25,28 +25,27 @@ __all__ = ["plot"]
 
 
 def plot(frame: pd.DataFrame, freq: str | None = None) -> Figure:
-    """Draw a frame of costs, in the way that goes with its columns.
+    """Plot a frame of costs; its columns determine the plot.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As `breakdown`, `ledger`, `dearest`, `waste`, `gpu_hour_prices`, `spot_savings` or `month` answers,
+        A result of `breakdown`, `ledger`, `dearest`, `waste`, `gpu_hour_prices`, `spot_savings` or `month`,
         or a history.
-
     freq : str, optional
-        Of a breakdown by periods: which; it is needed where there is a single period.
+        The ``freq`` of a breakdown; needed if it has a single period.
 
     Returns
     -------
     matplotlib.figure.Figure
-        It has no background, and shows itself in a notebook.
+        A figure without a background that displays itself in a notebook.
 
     Raises
     ------
     NotConfigured
         matplotlib is not installed.
     InvalidRequest
-        The frame has nothing that could be drawn.
+        No plot fits the columns.
 
     Examples
     --------
@@ -57,7 +56,7 @@ def plot(frame: pd.DataFrame, freq: str | None = None) -> Figure:
     for columns, draw in _PICTURES:
         if set(columns) <= set(frame.columns):
             return draw(frame) if draw is not plot_over_time else plot_over_time(frame, freq)
-    raise InvalidRequest(f"there is no plot for a frame with the columns {plain(', '.join(map(str, frame)))}")
+    raise InvalidRequest(f"no plot fits a frame with the columns {escape_text(', '.join(map(str, frame)))}")
 
 
 def _plot_waste(frame: pd.DataFrame) -> Figure:

@@ -1,4 +1,4 @@
-"""What every picture is drawn on: a figure without a background that shows itself in a notebook."""
+"""Figures without a background that display themselves in notebooks."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ from primepods_magic.api.errors import NotConfigured
 from primepods_magic.api.text.sanitize import sanitize
 
 from .colors import TEXT
-from .labels import families, plain
+from .labels import escape_text, font_families
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["WIDTH_IN", "drawing", "empty", "need_matplotlib", "new_figure", "row_legend", "stack_legend"]
+__all__ = [
+    "WIDTH_IN",
+    "apply_style",
+    "need_matplotlib",
+    "new_figure",
+    "row_legend",
+    "show_message",
+    "stack_legend",
+]
 
 WIDTH_IN = 8.0
 _DPI = 100
@@ -69,13 +77,7 @@ _STYLE: dict[str, Any] = {
 
 
 def need_matplotlib() -> None:
-    """Say in one line that matplotlib is missing, where it is.
-
-    Raises
-    ------
-    NotConfigured
-        It cannot be imported.
-    """
+    """Raise NotConfigured if matplotlib is not installed."""
     try:
         import matplotlib.figure  # noqa: F401
     except ImportError as error:
@@ -83,46 +85,39 @@ def need_matplotlib() -> None:
 
 
 @contextmanager
-def drawing() -> Iterator[None]:
-    """Everything drawn inside has our style, whatever is set; what is set is as before afterwards."""
+def apply_style() -> Iterator[None]:
+    """Apply our rcParams inside the block, and restore the user's afterwards."""
     need_matplotlib()
     import matplotlib as mpl
 
-    style: Any = {**_STYLE, "font.sans-serif": list(families())}
+    style: Any = {**_STYLE, "font.sans-serif": list(font_families())}
     with mpl.rc_context(style):
         yield
 
 
 def new_figure(summary: str, title: str, *, height_in: float = 3.7) -> tuple[Figure, Axes]:
-    """A figure with one pair of axes; to be called, and drawn on, while `drawing`.
+    """Create a figure with one pair of axes; call it, and draw on it, inside `apply_style`.
 
-    Parameters
-    ----------
-    summary : str
-        What it says of itself where pictures cannot be shown.
-    title : str
-        What stands above it.
-    height_in : float
-        In inches; all are equally wide.
+    The `summary` stands for the figure where pictures cannot be shown.
     """
     figure = _figure_class()(figsize=(WIDTH_IN, height_in), dpi=_DPI, layout="constrained")
     figure.summary = sanitize(summary)
-    figure.suptitle(plain(title), x=0.008, ha="left", fontsize=10.5, fontweight="bold")
+    figure.suptitle(escape_text(title), x=0.008, ha="left", fontsize=10.5, fontweight="bold")
     engine: Any = figure.get_layout_engine()
     engine.set(w_pad=0.08, h_pad=0.08)
     return figure, figure.subplots()
 
 
-def empty(axes: Axes, words: str) -> None:
-    """Say why there is nothing to see, in a figure that is no higher than that."""
+def show_message(axes: Axes, words: str) -> None:
+    """Show a message instead of a plot, in a low figure."""
     figure: Any = axes.figure
     figure.set_size_inches(WIDTH_IN, 1.4)
     axes.set_axis_off()
-    axes.text(0.5, 0.5, plain(words), transform=axes.transAxes, ha="center", va="center")
+    axes.text(0.5, 0.5, escape_text(words), transform=axes.transAxes, ha="center", va="center")
 
 
 def stack_legend(axes: Axes, handles: list[Any], labels: list[str]) -> None:
-    """Beside the axes, where it covers nothing; the first of the series is the lowest, as in a stack."""
+    """Put a legend beside the axes; the first series is the lowest, as in a stack."""
     axes.legend(
         handles[::-1],
         labels[::-1],
@@ -136,19 +131,19 @@ def stack_legend(axes: Axes, handles: list[Any], labels: list[str]) -> None:
 
 
 def row_legend(figure: Figure, handles: list[Any], labels: list[str]) -> None:
-    """Below the axes, in one row; for pictures with words beside the axes."""
+    """Put a legend in one row below the axes, for plots with text beside the axes."""
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), handlelength=1.3)
 
 
 @cache
 def _figure_class() -> Any:
-    """A class that cannot be written down where matplotlib may be missing."""
+    """Create the figure class on first use, since matplotlib may be missing."""
     from matplotlib.figure import Figure
 
     class PodsFigure(Figure):
-        """A figure that is its own picture in a notebook, sharp, and one line of text elsewhere."""
+        """A figure that displays itself, sharp, in a notebook, and as one line of text elsewhere."""
 
-        summary = "empty"
+        summary = "show_message"
 
         def __repr__(self) -> str:
             return f"Figure: {self.summary}"
@@ -156,17 +151,17 @@ def _figure_class() -> Any:
         __str__ = __repr__
 
         def draw(self, renderer: Any) -> None:
-            # Labels of ticks are made while drawing, and would take whatever style is set by then.
-            with drawing():
+            # Tick labels are created while drawing, and would use the style set at that time.
+            with apply_style():
                 super().draw(renderer)
 
         def savefig(self, *args: Any, **kwargs: Any) -> None:
-            with drawing():
+            with apply_style():
                 super().savefig(*args, **kwargs)
 
         def _repr_png_(self) -> tuple[bytes, dict[str, int | str]]:
             picture = BytesIO()
-            # Without the name of the software, equal figures are equal bytes.
+            # Leave out the software version, so that equal figures are equal bytes.
             self.savefig(picture, format="png", dpi=_SHARPER * _DPI, metadata={"Software": None})
             width, height = (round(inches * _DPI) for inches in self.get_size_inches())
             return picture.getvalue(), {"width": width, "height": height, "alt": repr(self)}

@@ -1,4 +1,4 @@
-"""Horizontal bars with a name to the left and words to the right."""
+"""Horizontal bars with names to the left and numbers to the right."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 from .colors import TEXT
-from .labels import amount
+from .labels import format_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -15,18 +15,18 @@ __all__ = ["height_for", "money_axis", "name_lanes", "remark_lanes"]
 
 _FONT_PT = 9.0
 _GAP_PT = 9.0
-# Of the font that comes with matplotlib, as parts of its size.
+# Character widths in the font of matplotlib, relative to its size.
 _WIDTHS = {",": 0.32, ".": 0.32, " ": 0.32, "-": 0.36, "%": 0.95, "+": 0.84, "<": 0.84}
 _DIGIT_WIDTH = 0.64
 
 
 def height_for(lanes: int) -> float:
-    """How high a figure with so many lanes is, in inches."""
+    """Return the height in inches of a figure with this many bars."""
     return 1.25 + (0.27 if lanes <= 20 else 0.22) * max(lanes, 2)
 
 
 def name_lanes(axes: Axes, names: Sequence[str]) -> None:
-    """The first one on top."""
+    """Label the bars, the first one on top."""
     axes.set_yticks(range(len(names)), names)
     axes.set_ylim(len(names) - 0.45, -0.55)
     axes.tick_params(axis="y", length=0)
@@ -34,17 +34,19 @@ def name_lanes(axes: Axes, names: Sequence[str]) -> None:
 
 
 def remark_lanes(axes: Axes, *columns: Sequence[str], heading: str = "") -> None:
-    """Numbers to the right of the axes, where no bar reaches them, each column ending on one line."""
+    """Write columns of numbers to the right of the axes, right-aligned."""
     right = 0.0
     for column in columns:
-        right += _GAP_PT + max(map(_width_pt, column), default=0.0)
+        right += _GAP_PT + max(map(_estimate_width_pt, column), default=0.0)
         for lane, number in enumerate(column):
-            _beside(axes, lane, number, right, "right")
+            _write_beside(axes, lane, number, right, "right")
     if heading:
-        _beside(axes, -1, heading, _GAP_PT, "left")
+        _write_beside(axes, -1, heading, _GAP_PT, "left")
 
 
-def _beside(axes: Axes, lane: int, words: str, offset_pt: float, side: Literal["left", "right"]) -> None:
+def _write_beside(
+    axes: Axes, lane: int, words: str, offset_pt: float, side: Literal["left", "right"]
+) -> None:
     axes.annotate(
         words,
         xy=(1.0, lane),
@@ -57,16 +59,16 @@ def _beside(axes: Axes, lane: int, words: str, offset_pt: float, side: Literal["
     )
 
 
-def _width_pt(number: str) -> float:
+def _estimate_width_pt(number: str) -> float:
     return _FONT_PT * sum(_WIDTHS.get(character, _DIGIT_WIDTH) for character in number)
 
 
 def money_axis(axes: Axes, unit: str) -> None:
-    """Amounts along the horizontal axis."""
+    """Format the horizontal axis for amounts of money."""
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(6))
-    axes.xaxis.set_major_formatter(lambda value, _: amount(value))
+    axes.xaxis.set_major_formatter(lambda value, _: format_number(value))
     axes.set_xlabel(unit)
     axes.grid(axis="x")
     if axes.get_xlim()[0] < 0:

@@ -1,4 +1,4 @@
-"""Text in a plot: fonts that have its characters, and numbers as labels."""
+"""Text in plots: fonts, escaping, and numbers."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import Any
 
 from primepods_magic.api.text.sanitize import sanitize
 
-__all__ = ["amount", "can_draw", "families", "plain", "short"]
+__all__ = ["can_draw", "escape_text", "font_families", "format_number", "shorten_label"]
 
-_FIRST = "DejaVu Sans"  # comes with matplotlib
+_DEFAULT_FONT = "DejaVu Sans"  # comes with matplotlib
 
-_WIDE = (
+_FALLBACK_FONTS = (
     "Noto Sans CJK SC",
     "Noto Sans CJK JP",
     "Noto Sans SC",
@@ -27,48 +27,48 @@ _WIDE = (
 
 
 @cache
-def families() -> tuple[str, ...]:
-    """matplotlib's own font, and those installed that know the scripts it does not."""
+def font_families() -> tuple[str, ...]:
+    """Return matplotlib's own font, and installed ones for scripts that it lacks."""
     from matplotlib.font_manager import fontManager
 
-    # Asking for a font that is not there would be warned about on every drawing.
+    # matplotlib warns on every drawing about fonts that are not installed.
     installed = {font.name for font in fontManager.ttflist}
-    return (_FIRST, *(name for name in _WIDE if name in installed))
+    return (_DEFAULT_FONT, *(name for name in _FALLBACK_FONTS if name in installed))
 
 
 @cache
 def can_draw(character: str) -> bool:
-    """Whether a font has the character; what none has would be warned about, and be an empty box."""
-    return any(font.get_char_index(ord(character)) for font in _fonts())
+    """Return whether a font has the character; matplotlib warns about others, and draws empty boxes."""
+    return any(font.get_char_index(ord(character)) for font in _load_fonts())
 
 
 @cache
-def _fonts() -> tuple[Any, ...]:
+def _load_fonts() -> tuple[Any, ...]:
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    return tuple(get_font(findfont(FontProperties(family=[name]))) for name in families())
+    return tuple(get_font(findfont(FontProperties(family=[name]))) for name in font_families())
 
 
-def plain(text: object) -> str:
-    """Text that is drawn as it is: nothing is read as a formula, and every character can be drawn."""
-    said = sanitize(text)
-    drawn = said if said.isascii() else "".join(c if can_draw(c) else "\ufffd" for c in said)
+def escape_text(text: object) -> str:
+    """Escape text so that nothing is a formula, and replace characters that no font has."""
+    clean = sanitize(text)
+    drawn = clean if clean.isascii() else "".join(c if can_draw(c) else "\ufffd" for c in clean)
     return drawn.replace("$", r"\$")
 
 
-def short(text: object, most: int = 24) -> str:
-    """The same, without its middle where it is long: beginnings and endings tell names apart."""
-    said = sanitize(text)
-    if len(said) > most:
-        front = most // 2
-        said = f"{said[:front]}…{said[front - most + 1 :]}"
-    return plain(said)
+def shorten_label(text: object, max_length: int = 24) -> str:
+    """Escape text, and cut the middle of long text: beginnings and endings distinguish names."""
+    label = sanitize(text)
+    if len(label) > max_length:
+        front = max_length // 2
+        label = f"{label[:front]}…{label[front - max_length + 1 :]}"
+    return escape_text(label)
 
 
-def amount(value: float) -> str:
-    """A number on an axis.
+def format_number(value: float) -> str:
+    """Format a number on an axis.
 
-    >>> amount(12000.0), amount(0.30000000000000004), amount(-1500)
+    >>> format_number(12000.0), format_number(0.30000000000000004), format_number(-1500)
     ('12,000', '0.3', '-1,500')
     """
     return f"{value:,.10g}"

@@ -1,4 +1,4 @@
-"""What was paid for an hour of a GPU, and what is asked today."""
+"""Plot of prices of GPU hours, paid and current."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from primepods_magic.api.text.money import format_money
 from primepods_magic.costs.coerce import require
 
 from .colors import OTHER, PALETTE
-from .figure import drawing, empty, new_figure, row_legend
+from .figure import apply_style, new_figure, row_legend, show_message
 from .horizontal_bars import height_for, money_axis, name_lanes, remark_lanes
-from .labels import short
+from .labels import shorten_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_prices"]
 
-_MOST_LANES = 16
+_MAX_LANES = 16
 
 
 class _Marks(NamedTuple):
     column: str
     label: str
     marker: str
-    colour: str
+    color: str
 
 
 _MARKS = (
@@ -40,19 +40,19 @@ _MARKS = (
 
 
 def plot_prices(frame: pd.DataFrame) -> Figure:
-    """Draw the price of an hour of a GPU for each GPU type: paid, and asked today.
+    """Plot the price of a GPU hour for each GPU type: paid, and today's.
 
-    Of more than 16 GPU types the first are drawn, and the title says so.
+    Of more than 16 GPU types only the first are drawn, as the title then says.
 
     Parameters
     ----------
     frame : pandas.DataFrame
-        As `gpu_hour_prices` or `spot_savings` answers.
+        A result of `gpu_hour_prices` or `spot_savings`.
 
     Returns
     -------
     matplotlib.figure.Figure
-        It has no background, and shows itself in a notebook.
+        A figure without a background that displays itself in a notebook.
 
     Raises
     ------
@@ -67,20 +67,20 @@ def plot_prices(frame: pd.DataFrame) -> Figure:
     ...     "cheapest_usd_gpu_hr": [2.1]}))
     Figure: prices of GPU hours, 1 GPU type
     """
-    with drawing():
+    with apply_style():
         require(frame, "frame", ("gpu",))
-        shown = frame.head(_MOST_LANES)
-        said = f"{len(frame):,} GPU type{'' if len(frame) == 1 else 's'}"
-        title = said if len(shown) == len(frame) else f"the first {len(shown)} of {said}"
+        shown = frame.head(_MAX_LANES)
+        count = f"{len(frame):,} GPU type{'' if len(frame) == 1 else 's'}"
+        title = count if len(shown) == len(frame) else f"the first {len(shown)} of {count}"
         figure, axes = new_figure(
-            f"prices of GPU hours, {said}",
+            f"prices of GPU hours, {count}",
             f"Prices of GPU hours: {title}",
             height_in=0.4 + height_for(len(shown)),
         )
         marks = [mark for mark in _MARKS if mark.column in frame]
         prices = {mark.column: shown[mark.column].to_numpy(dtype=float, na_value=np.nan) for mark in marks}
         if frame.empty or not marks:
-            empty(axes, "no prices are known")
+            show_message(axes, "no prices are known")
             return figure
         lanes = np.arange(len(shown))
         every = np.array(list(prices.values()))
@@ -89,12 +89,12 @@ def plot_prices(frame: pd.DataFrame) -> Figure:
         axes.hlines(lanes[is_known], lowest[is_known], highest[is_known], color=OTHER, linewidth=1, alpha=0.6)
         handles = [
             axes.plot(
-                prices[mark.column], lanes, mark.marker, color=mark.colour, markersize=7, markeredgewidth=0
+                prices[mark.column], lanes, mark.marker, color=mark.color, markersize=7, markeredgewidth=0
             )[0]
             for mark in marks
         ]
-        name_lanes(axes, [short(gpu) for gpu in shown["gpu"].astype("string").fillna("no gpu")])
-        _remark(axes, shown)
+        name_lanes(axes, [shorten_label(gpu) for gpu in shown["gpu"].astype("string").fillna("no gpu")])
+        _write_remarks(axes, shown)
         top = np.nanmax(every, initial=0.0)
         axes.set_xlim(0, 1.04 * top if top > 0 else 1)
         money_axis(axes, "USD per GPU hour")
@@ -102,16 +102,16 @@ def plot_prices(frame: pd.DataFrame) -> Figure:
     return figure
 
 
-def _remark(axes: Axes, frame: pd.DataFrame) -> None:
+def _write_remarks(axes: Axes, frame: pd.DataFrame) -> None:
     if "saving_usd" in frame:
         savings = frame["saving_usd"].to_numpy(dtype=float, na_value=np.nan)
-        said = [format_money(saving) if np.isfinite(saving) else "" for saving in savings]
-        remark_lanes(axes, said, heading="USD saved by spot")
+        texts = [format_money(saving) if np.isfinite(saving) else "" for saving in savings]
+        remark_lanes(axes, texts, heading="USD saved by spot")
     elif "difference" in frame:
         parts = frame["difference"].to_numpy(dtype=float, na_value=np.nan)
-        said = [_percent(part) if np.isfinite(part) else "" for part in parts]
-        remark_lanes(axes, said, heading="paid above today")
+        texts = [_format_percent(part) if np.isfinite(part) else "" for part in parts]
+        remark_lanes(axes, texts, heading="paid above today")
 
 
-def _percent(part: float) -> str:
+def _format_percent(part: float) -> str:
     return f"{part:+.0%}" if abs(part) >= 0.005 else "0%"

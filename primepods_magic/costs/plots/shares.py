@@ -1,4 +1,4 @@
-"""What the money went to."""
+"""Plot of the share of each group."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pandas as pd
 from primepods_magic.api.text.money import format_money, format_usd
 from primepods_magic.costs.coerce import require
 
-from .colors import OTHER, PALETTE, look
-from .figure import drawing, empty, new_figure
-from .grouping import by_columns, by_words, fold
+from .colors import OTHER, PALETTE, fill_style
+from .figure import apply_style, new_figure, show_message
+from .grouping import describe_columns, fold_groups, group_columns
 from .horizontal_bars import height_for, money_axis, name_lanes, remark_lanes
 
 if TYPE_CHECKING:
@@ -20,23 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = ["plot_shares"]
 
-_MOST_BARS = 12
+_MAX_BARS = 12
 
 
 def plot_shares(breakdown: pd.DataFrame) -> Figure:
-    """Draw what each group cost, the dearest first, with its share of all.
+    """Plot what each group cost, the most expensive first, with its share of the total.
 
-    Beyond thirteen groups the small ones are one bar. Periods, where there are any, are taken together.
+    Beyond thirteen groups, the small ones are folded into one bar. Periods are added up.
 
     Parameters
     ----------
     breakdown : pandas.DataFrame
-        As `breakdown` answers.
+        A result of `breakdown`.
 
     Returns
     -------
     matplotlib.figure.Figure
-        It has no background, and shows itself in a notebook.
+        A figure without a background that displays itself in a notebook.
 
     Raises
     ------
@@ -50,14 +50,14 @@ def plot_shares(breakdown: pd.DataFrame) -> Figure:
     >>> plot_shares(pd.DataFrame({"gpu": ["H100_80GB", "A100_80GB"], "cost_usd": [75.0, 25.0]}))
     Figure: cost by gpu, 2 bars
     """
-    with drawing():
+    with apply_style():
         require(breakdown, "breakdown", ("cost_usd",))
-        columns = by_columns(breakdown)
+        columns = group_columns(breakdown)
         costs = breakdown["cost_usd"].to_numpy(dtype=float, na_value=0.0)
-        groups = fold(breakdown, columns, breakdown["cost_usd"], most=_MOST_BARS)
-        sums = np.bincount(groups.place, weights=costs, minlength=len(groups.labels))
+        groups = fold_groups(breakdown, columns, breakdown["cost_usd"], max_groups=_MAX_BARS)
+        sums = np.bincount(groups.index, weights=costs, minlength=len(groups.labels))
         total = float(costs.sum())
-        kind = f"cost{by_words(columns)}"
+        kind = f"cost{describe_columns(columns)}"
         bars = f"{groups.count:,} bar{'' if groups.count == 1 else 's'}"
         figure, axes = new_figure(
             f"{kind}, {bars}",
@@ -65,22 +65,22 @@ def plot_shares(breakdown: pd.DataFrame) -> Figure:
             height_in=height_for(len(sums)),
         )
         if breakdown.empty:
-            empty(axes, "nothing was spent")
+            show_message(axes, "nothing was spent")
             return figure
         named = len(sums) - (groups.count > len(sums))
         order = [*np.argsort(-sums[:named], kind="stable"), *range(named, len(sums))]
         sums = sums[order]
         for lane, cost in enumerate(sums):
-            axes.barh(lane, cost, 0.68, **look(PALETTE[0] if lane < named else OTHER))
-        name_lanes(axes, [groups.labels[place] for place in order])
+            axes.barh(lane, cost, 0.68, **fill_style(PALETTE[0] if lane < named else OTHER))
+        name_lanes(axes, [groups.labels[index] for index in order])
         axes.margins(x=0.02)
-        remark_lanes(axes, list(map(format_money, sums)), [_share(cost, total) for cost in sums])
+        remark_lanes(axes, list(map(format_money, sums)), [_format_share(cost, total) for cost in sums])
         money_axis(axes, "USD")
     return figure
 
 
-def _share(cost: float, total: float) -> str:
-    # Beside credits a share of the total says nothing.
+def _format_share(cost: float, total: float) -> str:
+    # A share is meaningless if there are credits.
     if not 0 < cost <= total:
         return ""
     return f"{cost / total:.0%}" if cost / total >= 0.005 else "<1%"

@@ -1,4 +1,4 @@
-"""Time along an axis: in the frame's time zone, which is named."""
+"""Time axes in the frame's time zone, which they name."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import pandas as pd
 
 from primepods_magic.api.text.money import format_usd
 
-from .labels import plain
+from .labels import escape_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Periods", "as_days", "label_time", "periods_of", "total", "wall_clock", "zone_of"]
+__all__ = ["Periods", "describe_total", "find_periods", "label_time", "to_days", "to_wall_time", "zone_name"]
 
 _UNITS = {"H": "hour", "D": "day", "W": "week", "M": "month", "Q": "quarter"}
 _FREQUENCIES = {"hour": "h", "day": "D", "period": "D", "week": "7D", "month": "MS", "quarter": "QS"}
@@ -23,42 +23,38 @@ _EPOCH = pd.Timestamp("1970-01-01")
 
 
 class Periods(NamedTuple):
-    """Equal stretches of time, one after the other without a gap.
+    """Consecutive periods of equal length.
 
-    Parameters
-    ----------
-    unit : str
-        hour, day, week, month or quarter; period where a single one does not tell which.
-    edges : pandas.DatetimeIndex
-        Where they begin, and where the last one ends, by the clock on the wall.
+    `unit` is hour, day, week, month or quarter, or period if a single one does not determine it; `edges`
+    are their beginnings, and the end of the last one, in local time.
     """
 
     unit: str
     edges: pd.DatetimeIndex
 
 
-def zone_of(times: pd.Series) -> str:
-    """The name of a column's time zone."""
+def zone_name(times: pd.Series) -> str:
+    """Return the name of a column's time zone."""
     zone = getattr(times.dt, "tz", None)
     return "UTC" if zone is None or zone == timezone.utc else str(zone)
 
 
-def wall_clock(times: pd.Series) -> pd.Series:
-    """Times as the clock on the wall shows them: an axis of them has no hours twice, and none missing."""
+def to_wall_time(times: pd.Series) -> pd.Series:
+    """Return local times: an axis of them repeats no hour and skips none."""
     local: pd.Series = times.dt.tz_localize(None)
     return local
 
 
-def as_days(times: Any) -> np.ndarray:
-    """Wall clock times as matplotlib counts them in any version and under any setting: days since 1970."""
+def to_days(times: Any) -> np.ndarray:
+    """Return local times as days since 1970, as any version of matplotlib counts them."""
     days = (pd.DatetimeIndex(times) - _EPOCH) / pd.Timedelta(days=1)
     return np.asarray(days, dtype=float)
 
 
-def periods_of(starts: pd.Series, freq: str | None = None) -> Periods:
-    """All periods from the first to the last of a breakdown; without `freq`, told from where they begin."""
-    found = _whole_days(pd.DatetimeIndex(np.sort(wall_clock(starts).dropna().unique())).as_unit("us"))
-    unit = _UNITS.get((freq or "").upper()) or _unit(found)
+def find_periods(starts: pd.Series, freq: str | None = None) -> Periods:
+    """Return all periods from the first to the last of a breakdown; without `freq`, guess their unit."""
+    found = _round_to_days(pd.DatetimeIndex(np.sort(to_wall_time(starts).dropna().unique())).as_unit("us"))
+    unit = _UNITS.get((freq or "").upper()) or _guess_unit(found)
     if found.empty:
         return Periods(unit, found)
     step = pd.tseries.frequencies.to_offset(_FREQUENCIES[unit])
@@ -67,8 +63,8 @@ def periods_of(starts: pd.Series, freq: str | None = None) -> Periods:
     return Periods(unit, pd.DatetimeIndex([*inner, inner[-1] + step]))
 
 
-def total(breakdown: pd.DataFrame) -> str:
-    """What a breakdown comes to, and how much of that cannot be put on an axis of time."""
+def describe_total(breakdown: pd.DataFrame) -> str:
+    """Format the total of a breakdown, and the part of it without a date."""
     costs = breakdown["cost_usd"].to_numpy(dtype=float, na_value=0.0)
     undated = costs[breakdown["period"].isna().to_numpy(dtype=bool)]
     return format_usd(costs.sum()) + (
@@ -77,23 +73,23 @@ def total(breakdown: pd.DataFrame) -> str:
 
 
 def label_time(axes: Axes, zone: str) -> None:
-    """Dates along the horizontal axis, as few as can be read."""
+    """Label the horizontal axis with a few dates."""
     from matplotlib import dates
 
     mpl_dates: Any = dates
     locator = mpl_dates.AutoDateLocator(tz=timezone.utc, minticks=3, maxticks=9)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(mpl_dates.ConciseDateFormatter(locator, tz=timezone.utc))
-    axes.set_xlabel(plain(zone))
+    axes.set_xlabel(escape_text(zone))
 
 
-def _whole_days(found: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """A day begins at midnight, even where clocks then jump ahead."""
+def _round_to_days(found: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """Move the beginnings of days to midnight, even if clocks skip it."""
     is_daily = len(found) > 1 and np.diff(found).min() >= np.timedelta64(20, "h")
     return found.normalize() if is_daily and (found.hour <= 1).all() else found
 
 
-def _unit(found: pd.DatetimeIndex) -> str:
+def _guess_unit(found: pd.DatetimeIndex) -> str:
     if len(found) < 2:
         return "period"
     if (found != found.normalize()).any():

@@ -1,4 +1,4 @@
-"""Frames of ours as a person reads them, in a notebook and in a terminal."""
+"""Our frames as text and HTML, for terminals and notebooks."""
 
 from __future__ import annotations
 

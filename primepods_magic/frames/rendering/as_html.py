@@ -1,7 +1,7 @@
-"""A sheet as HTML that reads well on light and on dark.
+"""Tables as HTML that is readable on light and on dark backgrounds.
 
-Everything is styled inline, for a notebook that is not trusted loses its ``<style>`` elements. Text keeps
-the colour around it; colours are tints below it and marks beside it, so its contrast is the front end's own.
+All styles are inline, because untrusted notebooks strip ``<style>`` elements. Text keeps the front end's own
+color and contrast; severities are tints below it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _BLOCK = "font-size:13px;line-height:1.4"
 _TABLE = "border-collapse:collapse;table-layout:auto;margin:0;font-variant-numeric:tabular-nums"
 _PADDING = "padding:3px 8px;white-space:nowrap"
 _MUTED = "opacity:0.75"
-# Where the text of the cells begins.
+# Aligns with the text of the cells.
 _INSET = "padding-left:8px"
 _CODE = "font-family:monospace;font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px"
 _CUT = "display:inline-block;overflow:hidden;text-overflow:ellipsis;vertical-align:bottom"
@@ -47,18 +47,12 @@ _FILL: dict[Severity, str] = {
 
 
 def sheet_html(sheet: DisplayTable) -> str:
-    """Write a sheet as HTML; everything that the service said is escaped.
-
-    Parameters
-    ----------
-    sheet : Sheet
-        What to show.
-    """
+    """Render a table as HTML, with everything from the service escaped."""
     parts = []
     if sheet.caption:
         parts.append(f'<div style="margin-bottom:4px;{_INSET}">{safe_html(brief(sheet.caption))}</div>')
     if sheet.rows:
-        parts.append(_table(sheet))
+        parts.append(_render_table(sheet))
     if sheet.nothing:
         parts.append(f'<div style="{_MUTED};{_INSET}">{safe_html(sheet.nothing)}</div>')
     notes = sheet.notes(sheet.columns)
@@ -67,64 +61,64 @@ def sheet_html(sheet: DisplayTable) -> str:
     return f'<div style="{_BLOCK}">{"".join(parts)}</div>'
 
 
-def _table(sheet: DisplayTable) -> str:
-    head = "".join(_heading(column.view, sheet.kind) for column in sheet.columns)
-    cells = [[_cell(column.view, cell) for cell in column.cells] for column in sheet.columns]
+def _render_table(sheet: DisplayTable) -> str:
+    head = "".join(_render_heading(column.view, sheet.kind) for column in sheet.columns)
+    cells = [[_render_cell(column.view, cell) for cell in column.cells] for column in sheet.columns]
     rows = ["".join(row) for row in zip(*cells, strict=True)]
     if sheet.more_rows:
         style = f"text-align:left;{_PADDING};{_MUTED}"
         rows.append(f'<td colspan="{len(sheet.columns)}" style="{style}">{sheet.more_rows}</td>')
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
     return (
-        # A part that can be moved by the keyboard has to be reachable by it.
+        # A region that scrolls must be reachable by keyboard.
         f'<div style="overflow-x:auto" tabindex="0" role="region" aria-label="{escape(sheet.kind)}">'
         f'<table style="{_TABLE}">\n<thead><tr>{head}</tr></thead>\n'
         f"<tbody>\n{body}\n</tbody></table></div>"
     )
 
 
-def _heading(view: ColumnFormat, kind: str) -> str:
-    style = f"text-align:{_side(view.look)};{_PADDING};font-weight:600"
-    told = meaning(view.heading, kind)
-    hint = f' title="{escape(told)}"' if told else ""
+def _render_heading(view: ColumnFormat, kind: str) -> str:
+    style = f"text-align:{_choose_side(view.style)};{_PADDING};font-weight:600"
+    description = meaning(view.heading, kind)
+    hint = f' title="{escape(description)}"' if description else ""
     return f'<th scope="col"{hint} style="{style}">{safe_html(view.heading)}</th>'
 
 
-def _cell(view: ColumnFormat, cell: DisplayCell) -> str:
-    return f'<td style="text-align:{_side(view.look)};{_PADDING}">{_inside(view, cell)}</td>'
+def _render_cell(view: ColumnFormat, cell: DisplayCell) -> str:
+    return f'<td style="text-align:{_choose_side(view.style)};{_PADDING}">{_render_content(view, cell)}</td>'
 
 
-def _inside(view: ColumnFormat, cell: DisplayCell) -> str:
+def _render_content(view: ColumnFormat, cell: DisplayCell) -> str:
     if cell.text == MISSING:
         return f'<span style="{_MUTED}">{MISSING}</span>'
-    text = _cut(cell.text, view.most)
-    if view.look == "badge":
-        tint = _TINT[cell.tone or "idle"]
+    text = _shorten_text(cell.text, view.max_length)
+    if view.style == "badge":
+        tint = _TINT[cell.severity or "idle"]
         mark = f"background:rgba({tint},0.16);border:1px solid rgba({tint},0.6)"
         return f'<span style="{_BADGE};{mark}">{text}</span>'
-    if view.look == "bar":
-        return _bar(cell) + text
-    if view.look == "strong":
+    if view.style == "bar":
+        return _render_bar(cell) + text
+    if view.style == "strong":
         return f'<b style="font-weight:600"><bdi>{text}</bdi></b>'
-    if view.look == "code":
+    if view.style == "code":
         return f'<span style="{_CODE}">{text}</span>'
-    return f"<bdi>{text}</bdi>" if view.look == "text" else text
+    return f"<bdi>{text}</bdi>" if view.style == "text" else text
 
 
-def _bar(cell: DisplayCell) -> str:
+def _render_bar(cell: DisplayCell) -> str:
     if cell.percent is None:
         return ""
     length = min(100.0, max(0.0, cell.percent))
-    fill = f"height:6px;border-radius:3px;width:{length:g}%;background:{_FILL[cell.tone or 'idle']}"
+    fill = f"height:6px;border-radius:3px;width:{length:g}%;background:{_FILL[cell.severity or 'idle']}"
     return f'<span style="{_TRACK}"><span style="display:block;{fill}"></span></span>'
 
 
-def _cut(text: str, most: int) -> str:
-    """Long text ends in an ellipsis; it is copied, and shown on hovering, in full."""
-    if len(text) <= most:
+def _shorten_text(text: str, max_length: int) -> str:
+    """Cut long text with an ellipsis by CSS, so that it is copied, and shown on hovering, in full."""
+    if len(text) <= max_length:
         return safe_html(text)
-    return f'<span title="{escape(text)}" style="{_CUT};max-width:{most}ch">{safe_html(text)}</span>'
+    return f'<span title="{escape(text)}" style="{_CUT};max-width:{max_length}ch">{safe_html(text)}</span>'
 
 
-def _side(look: CellStyle) -> str:
-    return "right" if look == "number" else "left"
+def _choose_side(style: CellStyle) -> str:
+    return "right" if style == "number" else "left"

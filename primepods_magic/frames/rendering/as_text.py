@@ -1,6 +1,6 @@
-"""A sheet as text: for terminals, and for what a saved notebook tells without a front end.
+"""Tables as text, for terminals and for saved notebooks.
 
-It depends on nothing but the frame: not on the size of the terminal, the time of day or the machine.
+The result depends on the frame alone: not on the terminal, the time of day or the machine.
 """
 
 from __future__ import annotations
@@ -21,75 +21,64 @@ _UTC = " UTC"
 
 
 def sheet_text(sheet: DisplayTable) -> str:
-    """Write a sheet as lines of text.
-
-    Parameters
-    ----------
-    sheet : Sheet
-        What to show.
-
-    Returns
-    -------
-    str
-        The caption, the table, and a line about what is left out.
-    """
+    """Render a table as text: the caption, the table, and a line about what is left out."""
     caption = [brief(sheet.caption)] if sheet.caption else []
     if not sheet.rows:
         return "\n".join(filter(None, [*caption, sheet.nothing, sheet.notes(sheet.columns)]))
-    columns = _fitting([(column, _texts(column)) for column in sheet.columns])
+    columns = _fit_columns([(column, _format_column(column)) for column in sheet.columns])
     after = [sheet.more_rows, sheet.notes([column for column, _ in columns])]
-    head, *body = zip(*(_aligned(texts, column.view.look) for column, texts in columns), strict=True)
-    rule = ["─" * _width(cell) for cell in head]
+    head, *body = zip(*(_align_cells(texts, column.view.style) for column, texts in columns), strict=True)
+    rule = ["─" * _count_cells(cell) for cell in head]
     table = [_GAP.join(row).rstrip() for row in (head, rule, *body)]
     return "\n".join([*caption, *([""] if caption else []), *table, *filter(None, after)])
 
 
-def _texts(column: SheetColumn) -> list[str]:
-    """The heading and the values. A unit that all values have in common stands in the heading."""
+def _format_column(column: SheetColumn) -> list[str]:
+    """Return the heading and the values; a unit common to all values moves into the heading."""
     heading, values = sanitize(column.view.heading), [cell.text for cell in column.cells]
     if any(value.endswith(_UTC) for value in values):
         heading, values = heading + _UTC, [value.removesuffix(_UTC) for value in values]
-    return [heading, *(_cut(value, column.view.most) for value in values)]
+    return [heading, *(_shorten_text(value, column.view.max_length) for value in values)]
 
 
-def _fitting(columns: list[tuple[SheetColumn, list[str]]]) -> Sequence[tuple[SheetColumn, list[str]]]:
-    """The columns that fit into the line; the least important leave first."""
-    widths = [max(map(_width, texts)) + len(_GAP) for _, texts in columns]
+def _fit_columns(columns: list[tuple[SheetColumn, list[str]]]) -> Sequence[tuple[SheetColumn, list[str]]]:
+    """Return the columns that fit into the line; the least important are dropped first."""
+    widths = [max(map(_count_cells, texts)) + len(_GAP) for _, texts in columns]
     width = sum(widths) - len(_GAP)
-    ranks = {place: column.view.rank for place, (column, _) in enumerate(columns) if column.view.rank}
+    ranks = {index: column.view.rank for index, (column, _) in enumerate(columns) if column.view.rank}
     left_out: set[int] = set()
-    for place in sorted(ranks, key=lambda place: -ranks[place]):
+    for index in sorted(ranks, key=lambda index: -ranks[index]):
         if width <= WIDTH:
             break
-        width -= widths[place]
-        left_out.add(place)
-    return [column for place, column in enumerate(columns) if place not in left_out]
+        width -= widths[index]
+        left_out.add(index)
+    return [column for index, column in enumerate(columns) if index not in left_out]
 
 
-def _aligned(texts: list[str], look: CellStyle) -> list[str]:
-    width = max(map(_width, texts))
-    pads = [" " * (width - _width(text)) for text in texts]
-    return [pad + text if look == "number" else text + pad for text, pad in zip(texts, pads, strict=True)]
+def _align_cells(texts: list[str], style: CellStyle) -> list[str]:
+    width = max(map(_count_cells, texts))
+    pads = [" " * (width - _count_cells(text)) for text in texts]
+    return [pad + text if style == "number" else text + pad for text, pad in zip(texts, pads, strict=True)]
 
 
-def _cut(text: str, most: int) -> str:
+def _shorten_text(text: str, max_length: int) -> str:
     width = 0
-    for place, character in enumerate(text):
-        width += _cells(character)
-        if width >= most:
-            # Whether the last cell is for this character or for an ellipsis depends on what follows.
-            if width == most and _width(text[place + 1 : place + 2 + most]) == 0:
-                return text[: place + 2 + most]
-            return text[:place].rstrip() + "…"
+    for index, character in enumerate(text):
+        width += _measure_character(character)
+        if width >= max_length:
+            # The last cell takes this character if only zero-width ones follow, else an ellipsis.
+            if width == max_length and _count_cells(text[index + 1 : index + 2 + max_length]) == 0:
+                return text[: index + 2 + max_length]
+            return text[:index].rstrip() + "…"
     return text
 
 
-def _width(text: str) -> int:
-    """Return how many cells of a terminal the text takes."""
-    return len(text) if text.isascii() else sum(map(_cells, text))
+def _count_cells(text: str) -> int:
+    """Return how many terminal cells a text takes."""
+    return len(text) if text.isascii() else sum(map(_measure_character, text))
 
 
-def _cells(character: str) -> int:
+def _measure_character(character: str) -> int:
     if unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
     return 2 if unicodedata.east_asian_width(character) in ("W", "F") else 1

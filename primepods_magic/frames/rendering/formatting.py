@@ -1,4 +1,4 @@
-"""Single values as people read them; the frames keep the full numbers."""
+"""Single values as text; frames keep the full numbers."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ __all__ = ["MISSING", "duration", "is_missing", "moment", "number", "percent", "
 
 
 def is_missing(value: Any) -> bool:
-    """Whether there is no value: ``None``, ``NA``, ``NaT`` or ``NaN``."""
+    """Return whether a value is ``None``, ``NA``, ``NaT`` or ``NaN``."""
     return value is None or bool(pd.api.types.is_scalar(value) and pd.isna(value))
 
 
 def number(value: object) -> str:
-    """A number with two digits after the point at most.
+    """Format a number with at most two decimals.
 
     >>> number(180.0), number(37.5), number(20000)
     ('180', '37.5', '20,000')
@@ -35,7 +35,7 @@ def number(value: object) -> str:
 
 
 def percent(value: object) -> str:
-    """Hundredths.
+    """Format a percentage.
 
     >>> percent(42.0)
     '42 %'
@@ -44,7 +44,7 @@ def percent(value: object) -> str:
 
 
 def moment(value: datetime) -> str:
-    """A time, to the minute.
+    """Format a time to the minute.
 
     >>> moment(datetime(2026, 9, 14, 8, 0, tzinfo=timezone.utc))
     '2026-09-14 08:00 UTC'
@@ -55,7 +55,7 @@ def moment(value: datetime) -> str:
 
 
 def duration(value: timedelta) -> str:
-    """A length of time in its two largest units.
+    """Format a length of time in its two largest units.
 
     >>> [duration(timedelta(seconds=s)) for s in (11_520, 183_600, 86_400, 45, -5)]
     ['3 h 12 min', '2 d 3 h', '1 d', '45 s', '-5 s']
@@ -63,16 +63,16 @@ def duration(value: timedelta) -> str:
     seconds = int(abs(value.total_seconds()))
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
     if days:
-        said = f"{days:,} d" + (f" {hours % 24} h" if hours % 24 else "")
+        text = f"{days:,} d" + (f" {hours % 24} h" if hours % 24 else "")
     elif hours:
-        said = f"{hours} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+        text = f"{hours} h" + (f" {minutes % 60} min" if minutes % 60 else "")
     else:
-        said = f"{minutes} min" if minutes else f"{seconds} s"
-    return f"-{said}" if value.total_seconds() <= -1 else said
+        text = f"{minutes} min" if minutes else f"{seconds} s"
+    return f"-{text}" if value.total_seconds() <= -1 else text
 
 
 def words(value: object) -> str:
-    """Any value, by its type."""
+    """Format any value by its type."""
     if is_missing(value):
         return MISSING
     if isinstance(value, (bool, np.bool_)):

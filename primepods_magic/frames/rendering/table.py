@@ -1,7 +1,4 @@
-"""A frame prepared for showing: the columns that matter most, as words, and what is left out.
-
-HTML and text are written from the same sheet, so they say the same.
-"""
+"""Tables for display: the most important columns as text, and what is left out."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from .formatting import MISSING
 
 __all__ = ["DisplayTable", "SheetColumn", "can_be_shown", "read_sheet"]
 
-MOST_ROWS = 60
+MAX_ROWS = 60
 FIRST_ROWS = 50
 
 _NOUNS = {
@@ -37,33 +34,22 @@ _NOUNS = {
 
 @dataclass(frozen=True)
 class SheetColumn:
-    """One shown column: how it looks, and its cells."""
+    """A shown column: its format and its cells."""
 
     view: ColumnFormat
     cells: list[DisplayCell]
 
     @property
     def is_empty(self) -> bool:
-        """No row has a value."""
+        """Whether no row has a value."""
         return all(cell.text == MISSING for cell in self.cells)
 
 
 @dataclass(frozen=True)
 class DisplayTable:
-    """A frame prepared for showing.
+    """A frame prepared for display, from which both HTML and text are rendered.
 
-    Parameters
-    ----------
-    kind : str
-        What its rows are: ``pods``, ``offers``, …
-    caption : str or None
-        The line above.
-    columns : list of SheetColumn
-        The columns to show.
-    rows, total, shown : int
-        How many rows the frame has, how many there are in all, and how many are shown.
-    width : int
-        How many columns the frame has.
+    `rows` counts the frame, `total` all there are, `shown` the displayed ones; `width` counts the columns.
     """
 
     kind: str
@@ -82,28 +68,27 @@ class DisplayTable:
 
     @property
     def nothing(self) -> str | None:
-        """What is said where there is no row, and the caption does not say it."""
-        said = f"no {self._noun(0)}"
-        return None if self.rows or said in (self.caption or "") else said
+        """The message for a frame without rows, unless the caption says it."""
+        text = f"no {self._count_noun(0)}"
+        return None if self.rows or text in (self.caption or "") else text
 
     def notes(self, columns: Sequence[SheetColumn]) -> str:
-        """The line below, about what these columns leave out; empty where that is nothing."""
+        """Return the line below about what these columns leave out; empty if that is nothing."""
         parts = []
         if self.total > self.rows:
-            parts.append(f"{self.rows:,} of {self.total:,} {self._noun(self.total)}")
+            parts.append(f"{self.rows:,} of {self.total:,} {self._count_noun(self.total)}")
         hidden = self.width - len({source for column in columns for source in column.view.sources})
         if hidden > 0 and self.rows:
             parts.append(f"{hidden} more {'column' if hidden == 1 else 'columns'}: df.columns")
         return " · ".join(parts)
 
-    def _noun(self, count: int) -> str:
+    def _count_noun(self, count: int) -> str:
         singular, plural = _NOUNS.get(self.kind, (self.kind.removesuffix("s"), self.kind))
         return singular if count == 1 else plural
 
 
 def can_be_shown(frame: pd.DataFrame) -> bool:
-    """Whether the frame still has the form that we gave it; else its user reshaped it in place, and
-    pandas shows best what it has become."""
+    """Return whether a frame still has the shape we gave it; pandas displays others best."""
     index, columns = frame.index, frame.columns
     flat = index.nlevels == 1 and index.name is None and columns.nlevels == 1 and columns.is_unique
     return flat and all(isinstance(name, str) for name in columns)
@@ -112,33 +97,22 @@ def can_be_shown(frame: pd.DataFrame) -> bool:
 def read_sheet(
     frame: pd.DataFrame, kind: str, caption: str | None, total: int | None, known: Collection[str]
 ) -> DisplayTable:
-    """Prepare a frame for showing.
+    """Prepare a frame, for which `can_be_shown` holds, for display.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        The frame, for which `can_be_shown` holds.
-    kind : str
-        What its rows are.
-    caption : str, optional
-        The line above.
-    total : int, optional
-        How many rows there are in all, where the frame has some of them.
-    known : collection of str
-        The columns that it came with; the others are its user's, and are shown.
+    `known` are the columns that it came with; those that the user has added are shown too.
     """
     rows = len(frame)
-    shown = rows if rows <= MOST_ROWS else FIRST_ROWS
+    shown = rows if rows <= MAX_ROWS else FIRST_ROWS
     views = [view for view in views_of(kind, list(known)) if view.sources[0] in frame.columns]
     views += [plain_view(name, rank=1) for name in frame.columns if name not in known]
     top = frame.head(shown)
-    columns = [SheetColumn(view, _cells(top, view)) for view in views]
+    columns = [SheetColumn(view, _format_cells(top, view)) for view in views]
     columns = [column for column in columns if not (column.view.rank and column.is_empty)]
     in_all = rows if total is None else max(total, rows)
     return DisplayTable(kind, caption, columns, rows, in_all, shown, frame.shape[1])
 
 
-def _cells(frame: pd.DataFrame, view: ColumnFormat) -> list[DisplayCell]:
+def _format_cells(frame: pd.DataFrame, view: ColumnFormat) -> list[DisplayCell]:
     missing = [None] * len(frame)
     values = [list(frame[name]) if name in frame.columns else missing for name in view.sources]
-    return [view.write(*row) for row in zip(*values, strict=True)]
+    return [view.format_value(*row) for row in zip(*values, strict=True)]

@@ -1,4 +1,4 @@
-"""What belongs to the account beside pods, as DataFrames: disks, SSH keys, teams, wallets."""
+"""Frames of the account: disks, SSH keys, teams, members, billings and wallets."""
 
 from __future__ import annotations
 
@@ -17,33 +17,8 @@ __all__ = ["billings_frame", "disks_frame", "keys_frame", "members_frame", "over
 
 
 def disks_frame(disks: Iterable[Disk]) -> pd.DataFrame:
-    """Disks as a frame, in the order given.
+    """Build a frame of disks; each line of ``pods`` is a pod that the disk is attached to.
 
-    Parameters
-    ----------
-    disks : iterable of Disk
-        What the service says about each disk.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ======================================  =======  ========================================
-        ``name, status``                        string
-        ``size_gb``                             Float64  GB
-        ``price_usd_hr``                        Float64  USD per hour, attached or not
-        ``provider, country, data_center``      string
-        ``pods``                                string   a line for each pod that it is attached to
-        ``created_at``                          datetime64[us, UTC]
-        ``id, cloud_id``                        string
-        ``is_multinode``                        boolean  several pods may share it
-        ``stopped_price_usd_hr, …``             Float64  USD per hour; and ``provisioning_…``
-        ``clusters``                            string   a line for each
-        ``updated_at, terminated_at``           datetime64[us, UTC]
-        ``team_id, user_id, wallet_id``         string
-        ======================================  =======  ========================================
-
-    Examples
-    --------
     >>> disks_frame([Disk(name="datasets", size=500)])[["name", "size_gb"]].to_dict("records")
     [{'name': 'datasets', 'size_gb': 500.0}]
     """
@@ -51,28 +26,8 @@ def disks_frame(disks: Iterable[Disk]) -> pd.DataFrame:
 
 
 def keys_frame(keys: Iterable[SshKey]) -> pd.DataFrame:
-    """SSH keys as a frame, in the order given.
+    """Build a frame of SSH keys, in the order given.
 
-    Parameters
-    ----------
-    keys : iterable of SshKey
-        What the service says about each key.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ================================  =======  ================================================
-        ``name``                          string
-        ``is_primary``                    boolean  taken by pods whose spec names no key
-        ``type, fingerprint``             string   as ``ssh-keygen -l`` says them
-        ``created_at``                    datetime64[us, UTC]
-        ``id``                            string   for ``ssh_key_id`` in a spec
-        ``is_user_key``                   boolean
-        ``user_id, public_key_text``      string
-        ================================  =======  ================================================
-
-    Examples
-    --------
     >>> keys_frame([SshKey(name="laptop", public_key="ssh-ed25519 AAAA me")])["type"].tolist()
     ['ssh-ed25519']
     """
@@ -80,11 +35,8 @@ def keys_frame(keys: Iterable[SshKey]) -> pd.DataFrame:
 
 
 def teams_frame(teams: Iterable[Team]) -> pd.DataFrame:
-    """Teams as a frame, in the order given: ``name, role, team_id, slug`` (string) and ``created_at``
-    (datetime64[us, UTC]).
+    """Build a frame of teams, in the order given.
 
-    Examples
-    --------
     >>> teams_frame([Team(name="vision", role="ADMIN")])[["name", "role"]].to_dict("records")
     [{'name': 'vision', 'role': 'ADMIN'}]
     """
@@ -92,11 +44,8 @@ def teams_frame(teams: Iterable[Team]) -> pd.DataFrame:
 
 
 def members_frame(members: Iterable[TeamMember]) -> pd.DataFrame:
-    """The members of a team as a frame, in the order given: ``name, email, role, user_id`` (string) and
-    ``joined_at`` (datetime64[us, UTC]).
+    """Build a frame of the members of a team, in the order given.
 
-    Examples
-    --------
     >>> members_frame([TeamMember(user_name="Ada")])["name"].tolist()
     ['Ada']
     """
@@ -104,22 +53,8 @@ def members_frame(members: Iterable[TeamMember]) -> pd.DataFrame:
 
 
 def billings_frame(billings: Iterable[Billing]) -> pd.DataFrame:
-    """What a wallet was billed, one row for each pod or disk, in the order given.
+    """Build a frame of what a wallet was billed, one row for each pod or disk.
 
-    Parameters
-    ----------
-    billings : iterable of Billing
-        What the service says about each.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``resource_type`` (string: compute, disks, …), ``amount_usd`` (Float64, billed so far),
-        ``currency`` (string), ``last_billed_at, created_at`` (datetime64[us, UTC]), ``resource_id`` (string:
-        the pod's or disk's id), ``id`` (string) and ``updated_at``.
-
-    Examples
-    --------
     >>> billings_frame([Billing(amount_usd=2.5, currency="USD")])["amount_usd"].tolist()
     [2.5]
     """
@@ -127,32 +62,11 @@ def billings_frame(billings: Iterable[Billing]) -> pd.DataFrame:
 
 
 def overview_frame(wallets: Iterable[WalletState]) -> pd.DataFrame:
-    """Wallets at a glance, mine first.
-
-    Parameters
-    ----------
-    wallets : iterable of WalletState
-        As `primepods_magic.pods.account.overview.overview` answers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ====================================  =======  ==========================================
-        ``wallet``                            string   ``mine``, or a team's name
-        ``pods, disks``                       Int64    that live and are billed to it
-        ``burn_usd_hr``                       Float64  USD per hour now, an estimate
-        ``today_usd, month_usd``              Float64  USD since midnight and the first (UTC)
-        ``balance_usd``                       Float64  USD to spend
-        ``hours_left``                        Float64  at this rate
-        ``pods_mine``                         Int64    of the pods, those that I launched
-        ``burn_mine_usd_hr``                  Float64  what those cost an hour
-        ``team_id``                           string
-        ====================================  =======  ==========================================
-    """
+    """Build a frame of wallets, mine first."""
     return build(_OVERVIEW_COLUMNS, wallets)
 
 
-def _key_type(key: SshKey) -> str | None:
+def _read_key_type(key: SshKey) -> str | None:
     return (key.public_key or "").partition(" ")[0] or None
 
 
@@ -181,7 +95,7 @@ _DISK_COLUMNS: tuple[Column[Disk], ...] = (
 _KEY_COLUMNS: tuple[Column[SshKey], ...] = (
     Column("name", "string", attrgetter("name")),
     Column("is_primary", "boolean", attrgetter("is_primary")),
-    Column("type", "string", _key_type),
+    Column("type", "string", _read_key_type),
     Column("fingerprint", "string", lambda key: fingerprint(key.public_key)),
     Column("created_at", "datetime64[us, UTC]", attrgetter("created_at")),
     Column("id", "string", attrgetter("id")),

@@ -1,4 +1,4 @@
-"""What is kept on this computer as a DataFrame."""
+"""Frame of the histories cached on this computer."""
 
 from __future__ import annotations
 
@@ -18,21 +18,8 @@ _BYTES_PER_MB = 1_000_000
 
 
 def cache_frame(files: Iterable[CacheFile]) -> pd.DataFrame:
-    """Histories that are kept on this computer, as a frame.
+    """Build a frame of cached histories.
 
-    Parameters
-    ----------
-    files : iterable of CacheFile
-        As `primepods_magic.pods.history.cache_files` answers.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``service`` (string: where the rows are from), ``rows`` (Int64), ``size_mb`` (Float64),
-        ``read_at`` (datetime64[us, UTC]: when the service was asked last) and ``path`` (string).
-
-    Examples
-    --------
     >>> cache_frame([]).columns.tolist()
     ['service', 'rows', 'size_mb', 'read_at', 'path']
     """

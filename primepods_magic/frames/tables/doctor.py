@@ -1,4 +1,4 @@
-"""What came of the checks of the set-up, as a DataFrame."""
+"""Frame of the findings of the doctor."""
 
 from __future__ import annotations
 
@@ -17,10 +17,8 @@ __all__ = ["checks_frame"]
 
 
 def checks_frame(findings: Iterable[Finding]) -> pd.DataFrame:
-    """Findings as a frame, in the order given: ``check, result, detail, what_to_do`` (string).
+    """Build a frame of findings, in the order given.
 
-    Examples
-    --------
     >>> from primepods_magic.pods.doctor import Finding
     >>> checks_frame([Finding("key", "ok", "pit_…")])["result"].tolist()
     ['ok']

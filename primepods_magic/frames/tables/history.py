@@ -1,4 +1,4 @@
-"""The billing history as a DataFrame."""
+"""Frame of the billing history."""
 
 from __future__ import annotations
 
@@ -54,40 +54,12 @@ _NAMES = {
 
 
 def history_frame(rows: HistoryTable | Iterable[HistoryRow], now: datetime | None = None) -> pd.DataFrame:
-    """What was rented and what it cost, in the order given.
+    """Build a frame of what was rented and what it cost, in the order given.
 
-    Parameters
-    ----------
-    rows : HistoryTable or iterable of HistoryRow
-        What the service says about each pod (or disk) that was rented. A table is used up: its columns move
-        into the frame.
-    now : datetime, optional
-        Up to when rows that have not ended are measured (UTC where it has no zone); without it their
-        ``duration`` and ``gpu_hours`` are missing.
+    A `HistoryTable` is used up: its columns move into the frame. Open rows are measured up to `now`;
+    without it their ``duration`` and ``gpu_hours`` are missing. Undocumented single values follow as
+    ``object`` columns.
 
-    Returns
-    -------
-    pandas.DataFrame
-        ==================================  =======  ==========================================
-        ``name, gpu``                       string   GPU type
-        ``gpu_count``                       Int64
-        ``created_at, terminated_at``       datetime64[us, UTC]
-        ``duration``                        timedelta64[us]; missing where it ends before it begins
-        ``gpu_hours``                       Float64  ``gpu_count`` × ``duration`` in hours
-        ``price_usd_hr``                    Float64  USD per hour on average, the whole pod
-        ``billed_usd``                      Float64  USD in total: the service's ``totalBilledPrice``
-        ``provider, team_id, user_id``      string
-        ``provisioned_by``                  string   a person's name
-        ``id``                              string
-        ``state``                           string   ``open``, or ``closed`` once it has ended
-        ``socket, type``                    string   ``Instance`` is a pod
-        ``remarks``                         string   what is odd about the row; missing where nothing is
-        ==================================  =======  ==========================================
-
-        and after them, as ``object``, single values that the service sends beyond its documentation.
-
-    Examples
-    --------
     >>> row = HistoryRow(name="train", gpu_count=8, created_at="2026-09-01T00:00:00Z",
     ...     terminated_at="2026-09-01T03:00:00Z", total_billed_price=56.16)
     >>> history_frame([row])[["gpu_hours", "billed_usd", "state"]].to_dict("records")
@@ -95,41 +67,41 @@ def history_frame(rows: HistoryTable | Iterable[HistoryRow], now: datetime | Non
     """
     table = rows if isinstance(rows, HistoryTable) else HistoryTable.of_models(rows)
     span = _measure_span(table, now)
-    # What ends before it begins has lived for a time that is not known.
+    # The duration of a row that ends before it begins is unknown.
     length = np.where(span < 0, MISSING, span)
     data: dict[str, Any] = {
         "duration": length.view("timedelta64[us]"),
-        "gpu_hours": _floats(_gpu_hours(table, length)),
+        "gpu_hours": _to_floats(_compute_gpu_hours(table, length)),
         "state": pd.array(np.where(table.is_open, "open", "closed").astype(object), dtype=STRING),
-        "remarks": pd.array(_remarks(table, span), dtype=STRING),
+        "remarks": pd.array(_write_remarks(table, span), dtype=STRING),
     }
-    data = {name: data[name] if name in data else _column(table, name) for name in _COLUMNS}
+    data = {name: data[name] if name in data else _take_column(table, name) for name in _COLUMNS}
     extras = {name: values for name, values in table.extras.items() if name not in data}
     data.update({name: pd.Series(values, dtype=object) for name, values in extras.items()})
     frame: pd.DataFrame = pd.DataFrame(data, copy=False)
     return frame
 
 
-def _column(table: HistoryTable, name: str) -> Any:
-    # Taken out, and given back as soon as it is converted: there may be very many rows.
+def _take_column(table: HistoryTable, name: str) -> Any:
+    # Remove each column once it is converted: there may be very many rows.
     values = table.columns.pop(_NAMES.get(name, name))
     if values.dtype == object:
         return pd.array(values, dtype=STRING)
     if values.dtype == "float64":
-        return _floats(values)
+        return _to_floats(values)
     if name in ("created_at", "terminated_at"):
         return pd.DatetimeIndex(values.view("datetime64[us]"), tz="UTC").array
     is_missing = values == MISSING
     return pd.arrays.IntegerArray(np.where(is_missing, 0, values), is_missing)
 
 
-def _floats(values: Array) -> Any:
+def _to_floats(values: Array) -> Any:
     is_missing = np.isnan(values)
     return pd.arrays.FloatingArray(np.where(is_missing, 0.0, values), is_missing)
 
 
 def _measure_span(table: HistoryTable, now: datetime | None) -> Array:
-    """Microseconds from beginning to end, up to now where there is no end; `MISSING` where not known."""
+    """Return microseconds from begin to end, or to now for open rows; `MISSING` if unknown."""
     begin, end = table.columns["created_at"], table.columns["terminated_at"]
     if now is not None:
         moment = now if now.tzinfo else now.replace(tzinfo=timezone.utc)
@@ -138,14 +110,14 @@ def _measure_span(table: HistoryTable, now: datetime | None) -> Array:
     return np.where(is_known, end - np.where(is_known, begin, 0), MISSING)
 
 
-def _gpu_hours(table: HistoryTable, length: Array) -> Array:
+def _compute_gpu_hours(table: HistoryTable, length: Array) -> Array:
     count = table.columns["gpu_count"]
     is_known = (count != MISSING) & (length != MISSING)
     return np.where(is_known, count * (length / _MICROSECONDS_PER_HOUR), np.nan)
 
 
-def _remarks(table: HistoryTable, span: Array) -> Array:
-    """What is odd about each row, as words, and ``None`` for most."""
+def _write_remarks(table: HistoryTable, span: Array) -> Array:
+    """Describe what is odd about each row; ``None`` for most."""
     kind = table.columns["type"]
     oddities = {
         "open": table.is_open,
@@ -160,31 +132,18 @@ def _remarks(table: HistoryTable, span: Array) -> Array:
         "no pod": (kind != _POD) & ~pd.isna(kind),
     }
     words = np.full(len(table), None, object)
-    for place in np.flatnonzero(np.logical_or.reduce(list(oddities.values()))):
-        words[place] = ", ".join(oddity for oddity, holds in oddities.items() if holds[place])
+    for index in np.flatnonzero(np.logical_or.reduce(list(oddities.values()))):
+        words[index] = ", ".join(oddity for oddity, holds in oddities.items() if holds[index])
     return words
 
 
 def overlapping(
     frame: pd.DataFrame, since: datetime | None = None, until: datetime | None = None
 ) -> pd.DataFrame:
-    """The rows of a history whose life overlaps a range: what has ended before it or begun after it is left
-    out, and so is what has no time at all.
+    """Return the rows of a history whose life overlaps a range, with a new index.
 
-    Parameters
-    ----------
-    frame : pandas.DataFrame
-        As `history_frame` answers.
-    since, until : datetime, optional
-        The range, ``until`` not included; open on a side that is not given. Rows that are open have no end.
+    `until` is exclusive. Open rows have no end; rows without any time are left out.
 
-    Returns
-    -------
-    pandas.DataFrame
-        With a new index; the whole frame where no side is given.
-
-    Examples
-    --------
     >>> row = HistoryRow(created_at="2026-09-01T00:00:00Z", terminated_at="2026-09-03T00:00:00Z")
     >>> days = [datetime(2026, 9, day, tzinfo=timezone.utc) for day in (2, 3)]
     >>> [len(overlapping(history_frame([row]), since=day)) for day in days]
@@ -196,7 +155,7 @@ def overlapping(
     end = frame["terminated_at"]
     chosen = begin.notna()
     if since is not None:
-        # What has no length lies where it begins.
+        # A row of no length lies at its beginning.
         chosen &= (end > since) | end.isna() | ((end <= begin) & (begin >= since))
     if until is not None:
         chosen &= begin < until

@@ -1,4 +1,4 @@
-"""Pods, and the status of pods, as DataFrames."""
+"""Frames of pods and of their status."""
 
 from __future__ import annotations
 
@@ -15,51 +15,11 @@ __all__ = ["POD_COLUMNS", "pods_frame", "status_frame"]
 
 
 def pods_frame(pods: Iterable[PodDetails]) -> pd.DataFrame:
-    """Pods as a frame, in the order given.
+    """Build a frame of pods, in the order given.
 
-    Neither the Jupyter password nor environment values are in it. Where a pod has several of
-    something (nodes, ports, disks) they are the lines of one text.
+    It holds neither the Jupyter password nor environment values. Several nodes, ports or disks of a pod are
+    the lines of one text. Undocumented single values follow as ``object`` columns.
 
-    Parameters
-    ----------
-    pods : iterable of PodDetails
-        What the service says about each pod.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ==================================  =======  ==========================================
-        ``name, status``                    string
-        ``installation_status``             string   in the specification's words
-        ``installation_progress``           Float64  percent
-        ``gpu``                             string   GPU type
-        ``gpu_count``                       Int64
-        ``price_usd_hr``                    Float64  USD per hour, the whole pod
-        ``created_at``                      datetime64[us, UTC]
-        ``provider``                        string
-        ``ssh``                             string   command for the first node that is up
-        ``id, socket``                      string
-        ``ip, image``                       string   a line for each node; software image
-        ``vcpus, memory_gb, disk_gb``       Float64  memory and disk in GB
-        ``is_spot, auto_restart``           boolean
-        ``team_id, user_id``                string
-        ``is_ready``                        boolean  ACTIVE, every node reachable, installed
-        ``installation_failure``            string   what went wrong
-        ``connections``                     string   an ssh command for each node that is up
-        ``jupyter_url, ports``              string   a line for each port mapping
-        ``attached_disks``                  string   a line for each disk
-        ``shared_disk_gb``                  Float64  GB
-        ``stopped_price_usd_hr``            Float64  USD per hour while stopped
-        ``provisioning_price_usd_hr``       Float64  USD per hour while it comes up
-        ``updated_at, terminated_at``       datetime64[us, UTC]
-        ``custom_template_id, cluster_id``  string
-        ``wallet_id, type``                 string
-        ==================================  =======  ==========================================
-
-        and after them, as ``object``, single values that the service sends beyond its documentation.
-
-    Examples
-    --------
     >>> df = pods_frame([PodDetails(name="train", status="ACTIVE", price_hr=2.34)])
     >>> df[["name", "status", "price_usd_hr"]].to_dict("records")
     [{'name': 'train', 'status': 'ACTIVE', 'price_usd_hr': 2.34}]
@@ -68,23 +28,8 @@ def pods_frame(pods: Iterable[PodDetails]) -> pd.DataFrame:
 
 
 def status_frame(entries: Iterable[PodStatusEntry], names: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Answers of the status endpoint as a frame, in the order given.
+    """Build a frame of status entries, in the order given, with names where they are known by id.
 
-    Parameters
-    ----------
-    entries : iterable of PodStatusEntry
-        What the service says about each pod that was asked for.
-    names : mapping of id to name, optional
-        The endpoint knows ids only; where a name is known it is put beside the id.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``name, status, installation_status, installation_progress, price_usd_hr, provider, ssh, id,
-        ip, is_ready, installation_failure, connections, jupyter_url, ports``, as in `pods_frame`.
-
-    Examples
-    --------
     >>> df = status_frame([PodStatusEntry(pod_id="p1", installation_progress=42)], names={"p1": "train"})
     >>> df[["name", "installation_progress"]].to_dict("records")
     [{'name': 'train', 'installation_progress': 42.0}]
@@ -92,34 +37,34 @@ def status_frame(entries: Iterable[PodStatusEntry], names: Mapping[str, str] | N
     known = names or {}
     entries = list(entries)
     pods = [PodDetails(id=entry.key, name=known.get(entry.key or "")).updated(entry) for entry in entries]
-    return build(_STATUS_COLUMNS, pods, told_by=entries)
+    return build(_STATUS_COLUMNS, pods, source_rows=entries)
 
 
-def _connections(pod: PodDetails) -> str | None:
+def _list_connections(pod: PodDetails) -> str | None:
     return lines(target.command for target in pod.connections if target)
 
 
-def _ip(pod: PodDetails) -> str | None:
+def _list_addresses(pod: PodDetails) -> str | None:
     if isinstance(pod.ip, str):
         return pod.ip
     return lines(ip for ip in pod.ip or () if isinstance(ip, str))
 
 
-def _ports(pod: PodDetails) -> str | None:
-    return lines(_port(mapping) for mapping in pod.prime_port_mapping)
+def _list_ports(pod: PodDetails) -> str | None:
+    return lines(_format_port(mapping) for mapping in pod.prime_port_mapping)
 
 
-def _port(mapping: PortMapping) -> str:
+def _format_port(mapping: PortMapping) -> str:
     inside = "/".join(filter(None, (mapping.internal, mapping.protocol)))
     use = ", ".join(filter(None, (mapping.used_by, mapping.description)))
     return f"{inside} -> {mapping.external or '?'} {use}".strip()
 
 
-def _attached_disks(pod: PodDetails) -> str | None:
-    return lines(_attached(resource) for resource in pod.attached_resources)
+def _list_disks(pod: PodDetails) -> str | None:
+    return lines(_format_disk(resource) for resource in pod.attached_resources)
 
 
-def _attached(resource: AttachedResource) -> str:
+def _format_disk(resource: AttachedResource) -> str:
     size = None if resource.size is None else f"{resource.size:g} GB"
     return " ".join(
         filter(None, (resource.resource_type, resource.id, resource.status, size, resource.mount_path))
@@ -139,7 +84,7 @@ _POD_COLUMNS: tuple[Column[PodDetails], ...] = (
     Column("ssh", "string", attrgetter("ssh")),
     Column("id", "string", attrgetter("id")),
     Column("socket", "string", attrgetter("socket")),
-    Column("ip", "string", _ip),
+    Column("ip", "string", _list_addresses),
     Column("image", "string", attrgetter("environment_type")),
     Column("vcpus", "Float64", lambda pod: pod.resources and pod.resources.vcpus),
     Column("memory_gb", "Float64", lambda pod: pod.resources and pod.resources.memory),
@@ -150,10 +95,10 @@ _POD_COLUMNS: tuple[Column[PodDetails], ...] = (
     Column("user_id", "string", attrgetter("user_id")),
     Column("is_ready", "boolean", attrgetter("is_ready")),
     Column("installation_failure", "string", attrgetter("installation_failure")),
-    Column("connections", "string", _connections),
+    Column("connections", "string", _list_connections),
     Column("jupyter_url", "string", attrgetter("jupyter_url")),
-    Column("ports", "string", _ports),
-    Column("attached_disks", "string", _attached_disks),
+    Column("ports", "string", _list_ports),
+    Column("attached_disks", "string", _list_disks),
     Column("shared_disk_gb", "Float64", lambda pod: pod.resources and pod.resources.shared_disk),
     Column("stopped_price_usd_hr", "Float64", attrgetter("stopped_price_hr")),
     Column("provisioning_price_usd_hr", "Float64", attrgetter("provisioning_price_hr")),
@@ -173,4 +118,4 @@ _STATUS_NAMES = (
 _STATUS_COLUMNS = tuple(column for name in _STATUS_NAMES for column in _POD_COLUMNS if column.name == name)
 
 POD_COLUMNS = tuple(column.name for column in _POD_COLUMNS)
-"""What every frame of pods has, in this order."""
+"""Columns of every frame of pods, in order."""

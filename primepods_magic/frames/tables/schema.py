@@ -1,4 +1,4 @@
-"""Frames from declared columns: the dtypes come from the declaration, never from the values."""
+"""Frames from declared columns, whose dtypes come from the declaration and never from the values."""
 
 from __future__ import annotations
 
@@ -21,8 +21,7 @@ R = TypeVar("R")
 Dtype = Literal["string", "Int64", "Float64", "boolean", "datetime64[us, UTC]", "timedelta64[us]"]
 
 STRING = pd.StringDtype("python")
-"""Texts by reference: most are repeated, and each of those is in memory once. Arrow's, which pandas takes by
-default where it is installed, need more memory, and longer to build."""
+"""Strings by reference, so that repeated ones are in memory once; Arrow's need more memory and time."""
 
 _MICROSECOND = timedelta(microseconds=1)
 _NOT_A_TIME = np.iinfo("int64").min
@@ -30,17 +29,7 @@ _NOT_A_TIME = np.iinfo("int64").min
 
 @dataclass(frozen=True)
 class Column(Generic[R]):
-    """One column: what it is called, what it holds, and how it is read from a row.
-
-    Parameters
-    ----------
-    name : str
-        In snake_case, with the unit.
-    dtype : str
-        A pandas dtype.
-    read : callable
-        Takes a row; answers with its value, or ``None``.
-    """
+    """One column: a name in snake_case with its unit, a dtype, and a reader of its value from a row."""
 
     name: str
     dtype: Dtype
@@ -48,49 +37,37 @@ class Column(Generic[R]):
 
 
 def build(
-    columns: Sequence[Column[R]], rows: Iterable[R], told_by: Sequence[object] | None = None
+    columns: Sequence[Column[R]], rows: Iterable[R], source_rows: Sequence[object] | None = None
 ) -> pd.DataFrame:
-    """Build a frame column by column.
+    """Build a frame column by column; without rows it has the declared columns and dtypes all the same.
 
-    What the service sent beyond its documentation follows at the end, as ``object`` columns, where it
-    is a text, a number or a truth value and its name does not sound like a secret: the first 200 of them,
-    and ``fields_left_out``, which counts the others.
-
-    Parameters
-    ----------
-    columns : sequence of Column
-        The declared columns, in order.
-    rows : iterable
-        What the columns read from.
-    told_by : sequence, optional
-        The service's answers, one for each row, where the rows are not those themselves.
-
-    Returns
-    -------
-    pandas.DataFrame
-        With a ``RangeIndex``; the declared columns are there, with their dtypes, when there is no row.
+    Undocumented single values follow as ``object`` columns unless their name sounds like a secret: the
+    first 200 of them, and ``fields_left_out``, which counts the others. `source_rows` are the service's
+    rows if `rows` are not.
     """
     rows = list(rows)
     data: dict[str, Any] = {
-        column.name: _array([column.read(row) for row in rows], column.dtype) for column in columns
+        column.name: _build_array([column.read(row) for row in rows], column.dtype) for column in columns
     }
-    for name, values in _undocumented(rows if told_by is None else told_by, taken=data).items():
+    for name, values in _collect_undocumented(
+        rows if source_rows is None else source_rows, taken=data
+    ).items():
         data[name] = pd.Series(values, dtype=object)
     frame: pd.DataFrame = pd.DataFrame(data)
     return frame
 
 
 def plain(value: object) -> str | None:
-    """A text or a word of a fixed list, as nothing but text."""
+    """Return a text or an enum member as a plain string."""
     return None if value is None else str(value)
 
 
 def lines(values: Iterable[str]) -> str | None:
-    """Several values of one row as one text with a line each; ``None`` where there are none."""
+    """Join several values of one row as the lines of one text; ``None`` if there are none."""
     return "\n".join(values) or None
 
 
-def _array(values: list[Any], dtype: Dtype) -> Any:
+def _build_array(values: list[Any], dtype: Dtype) -> Any:
     if dtype == "timedelta64[us]":
         # pandas 2 reads timedeltas as nanoseconds, which end after 292 years.
         counts = [_NOT_A_TIME if value is None else value // _MICROSECOND for value in values]
@@ -102,14 +79,14 @@ def _array(values: list[Any], dtype: Dtype) -> Any:
     return pd.array(values, dtype=dtype)
 
 
-def _undocumented(rows: Sequence[object], taken: Container[str]) -> dict[str, list[object]]:
+def _collect_undocumented(rows: Sequence[object], taken: Container[str]) -> dict[str, list[object]]:
     found: dict[str, list[object]] = {}
     left_out: list[object] = [None] * len(rows)
-    for place, row in enumerate(rows):
+    for index, row in enumerate(rows):
         extra = row.model_extra if isinstance(row, BaseModel) else None
         beyond = 0
-        for key, told in (extra or {}).items():
-            value = read_undocumented(key, told)
+        for key, raw in (extra or {}).items():
+            value = read_undocumented(key, raw)
             if value is None or (name := to_snake(key)) in taken:
                 continue
             if name not in found:
@@ -117,6 +94,6 @@ def _undocumented(rows: Sequence[object], taken: Container[str]) -> dict[str, li
                     beyond += 1
                     continue
                 found[name] = [None] * len(rows)
-            found[name][place] = value
-        left_out[place] = beyond or None
+            found[name][index] = value
+        left_out[index] = beyond or None
     return {**found, FIELDS_LEFT_OUT: left_out} if any(left_out) else found

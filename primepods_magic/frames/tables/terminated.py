@@ -1,4 +1,4 @@
-"""What became of pods that were to be removed, as a DataFrame."""
+"""Frame of terminated pods."""
 
 from __future__ import annotations
 
@@ -18,24 +18,8 @@ __all__ = ["removed_frame"]
 
 
 def removed_frame(removals: Iterable[TerminationResult]) -> pd.DataFrame:
-    """Removed pods as a frame, in the order given.
+    """Build a frame of termination results, in the order given.
 
-    Parameters
-    ----------
-    removals : iterable of Removal
-        What became of each pod, as `primepods_magic.pods.terminate.remove_pods` says.
-
-    Returns
-    -------
-    pandas.DataFrame
-        =====================  ===============  ======================================
-        ``name, id, outcome``  string
-        ``billed_usd``         Float64          USD in total; missing: not billed yet
-        ``duration``           timedelta64[us]  missing where an end is not known
-        =====================  ===============  ======================================
-
-    Examples
-    --------
     >>> from primepods_magic.pods.terminate import TerminationResult
     >>> removed_frame([TerminationResult("train", "p1", "terminated", 56.16)])["billed_usd"].tolist()
     [56.16]
@@ -43,7 +27,7 @@ def removed_frame(removals: Iterable[TerminationResult]) -> pd.DataFrame:
     return build(_REMOVED_COLUMNS, removals)
 
 
-def _duration(removal: TerminationResult) -> timedelta | None:
+def _compute_duration(removal: TerminationResult) -> timedelta | None:
     if removal.terminated_at is None or removal.created_at is None:
         return None
     return removal.terminated_at - removal.created_at
@@ -54,5 +38,5 @@ _REMOVED_COLUMNS: tuple[Column[TerminationResult], ...] = (
     Column("id", "string", attrgetter("id")),
     Column("outcome", "string", attrgetter("outcome")),
     Column("billed_usd", "Float64", attrgetter("billed_usd")),
-    Column("duration", "timedelta64[us]", _duration),
+    Column("duration", "timedelta64[us]", _compute_duration),
 )
