@@ -8,7 +8,7 @@ from fastapi import FastAPI
 from pydantic import TypeAdapter
 
 from primepods_magic.sandbox.schemas.enums import Dialect
-from primepods_magic.sandbox.schemas.responses import PublishedInvalid, Refusal, SpecInvalid
+from primepods_magic.sandbox.schemas.responses import ErrorBody, PublishedValidationError, SpecValidationError
 
 __all__ = ["EXAMPLES", "INTRODUCTION", "TAGS", "make_document"]
 
@@ -93,7 +93,9 @@ def make_document(app: FastAPI, dialect: Dialect) -> dict[str, Any]:
         for method, operation in operations.items():
             if (method, path) in EXAMPLES:
                 operation["requestBody"]["content"]["application/json"]["example"] = EXAMPLES[method, path]
-    errors = TypeAdapter(Refusal | SpecInvalid | PublishedInvalid).json_schema(ref_template=_REF + "{model}")
+    errors = TypeAdapter(ErrorBody | SpecValidationError | PublishedValidationError).json_schema(
+        ref_template=_REF + "{model}"
+    )
     schemas = {**document["components"]["schemas"], **errors["$defs"]}
     document["components"]["schemas"] = dict(sorted(schemas.items()))
     (other,) = _PREFIXES.keys() - {dialect}

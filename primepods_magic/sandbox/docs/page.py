@@ -52,7 +52,7 @@ def render_page(document: Schema, base_url: str) -> str:
         slug, name = _make_slug(tag["name"]), escape(tag["name"])
         links = "".join(
             f'<li><a href="#{method}-{_make_slug(path)}">{_render_method(method)}'
-            f"<span>{escape(path.removeprefix('/api/v1'))}</span></a></li>"
+            f"<span>{_render_path(path.removeprefix('/api/v1'))}</span></a></li>"
             for method, path, _ in operations
         )
         navigation.append(f'<div><a class="tag" href="#{slug}">{name}</a><ol>{links}</ol></div>')
@@ -98,7 +98,7 @@ def _render_operation(shapes: Schema, method: str, path: str, operation: Schema,
     anchor = f"{method}-{_make_slug(path)}"
     parts = [
         f'<article id="{anchor}"><h3><a href="#{anchor}">{_render_method(method)}'
-        f"<code>{escape(path).replace('/', '/<wbr>')}</code></a></h3>"
+        f"<code>{_render_path(path)}</code></a></h3>"
         f"<p>{_render_text(operation.get('description') or operation['summary'])}</p>"
     ]
     rows = [
@@ -197,12 +197,18 @@ def _render_type(schema: Schema) -> str:
         kind = f"list of {text}" if kind == "array" else f"object of {text} by name"
     elif kind == "string":
         kind = "time" if schema.get("format") == "date-time" else "text"
-    limits = [text.format(_shorten_number(schema[key])) for key, text in _LIMITS.items() if key in schema]
+    limits = [text.format(_format_limit(schema[key])) for key, text in _LIMITS.items() if key in schema]
     return " ".join([kind, escape(", ".join(limits), quote=False)]).strip()
 
 
-def _shorten_number(value: Any) -> Any:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
+def _format_limit(limit: Any) -> str:
+    """Format a limit; powers of two are technical limits and read better as such."""
+    if not isinstance(limit, int | float):
+        return str(limit)
+    exponent = int(abs(limit)).bit_length() - 1
+    if exponent >= 31 and abs(limit) == 2**exponent:
+        return f"{'-' if limit < 0 else ''}2^{exponent}"
+    return str(int(limit) if limit == int(limit) else limit)
 
 
 def _render_value(value: Any) -> str:
@@ -216,6 +222,10 @@ def _render_name(name: str, is_required: bool) -> str:
 
 def _render_method(method: str) -> str:
     return f'<b class="method {escape(method)}">{escape(method.upper())}</b>'
+
+
+def _render_path(path: str) -> str:
+    return re.sub(r"(\{\w+\})", r"<i>\1</i>", escape(path).replace("/", "/<wbr>"))
 
 
 def _render_text(text: str) -> str:

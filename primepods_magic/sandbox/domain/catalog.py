@@ -275,8 +275,8 @@ def _make_offer(listing: Listing, count: int, site: DataCenter) -> Offer:
         is_spot=listing.is_spot,
         images=PROVIDERS[listing.provider].images,
         disk_gb=_make_disk_range(listing.provider, model.disk_gb * count),
-        vcpus=_make_vcpu_range(listing.provider, model.vcpus * count),
-        memory_gb=_make_memory_range(listing.provider, model.memory_gb * count),
+        vcpus=_make_range(listing.provider, model.vcpus * count, step=2, usd_unit_hr=0.005),
+        memory_gb=_make_range(listing.provider, model.memory_gb * count, step=4, usd_unit_hr=0.0025),
         internet_mbps=10_000 if count >= 8 else 1_000,
         interconnect_gbps=3_200 if listing.nodes > 1 else None,
         provisioning_min=2 if PROVIDERS[listing.provider].is_container else 5,
@@ -299,16 +299,10 @@ def _choose_interconnect(listing: Listing) -> str | None:
     return "RoCE" if listing.provider == "nebius" else "InfiniBand"
 
 
-def _make_vcpu_range(provider: ProviderType, default: int) -> QuantityRange:
+def _make_range(provider: ProviderType, default: int, *, step: int, usd_unit_hr: float) -> QuantityRange:
     if provider == "cudocompute":
-        return QuantityRange(default, min=2, max=4 * default, step=2, usd_unit_hr=0.005)
+        return QuantityRange(default, min=step, max=4 * default, step=step, usd_unit_hr=usd_unit_hr)
     return QuantityRange(default)
-
-
-def _make_memory_range(provider: ProviderType, default_gb: int) -> QuantityRange:
-    if provider == "cudocompute":
-        return QuantityRange(default_gb, min=4, max=4 * default_gb, step=4, usd_unit_hr=0.0025)
-    return QuantityRange(default_gb)
 
 
 def _make_disk_range(provider: ProviderType, default_gb: int) -> QuantityRange:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import cast
 
 from fastapi import Depends, FastAPI, Request, Security
 from fastapi.exceptions import RequestValidationError
@@ -27,8 +26,11 @@ from primepods_magic.sandbox.routes import (
 )
 from primepods_magic.sandbox.routes.response import error_responses
 from primepods_magic.sandbox.schemas.enums import Dialect
-from primepods_magic.sandbox.schemas.requests import problems
-from primepods_magic.sandbox.schemas.responses import PublishedInvalid, SpecFieldProblem, SpecInvalid
+from primepods_magic.sandbox.schemas.responses import (
+    PublishedValidationError,
+    SpecFieldError,
+    SpecValidationError,
+)
 from primepods_magic.sandbox.service.service import SandboxService
 
 from .auth import API_PREFIX, RequestGuard
@@ -122,11 +124,14 @@ async def _handle_wrong_method(request: Request, error: Exception) -> JSONRespon
 async def _handle_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     service: SandboxService = request.state.service
-    rows = cast(list[SpecFieldProblem], problems(list(error.errors())))
+    # Leave out the input, which may hold a password.
+    rows: list[SpecFieldError] = [
+        {"loc": list(row["loc"]), "msg": str(row["msg"]), "type": str(row["type"])} for row in error.errors()
+    ]
     if service.dialect == "spec":
-        spec: SpecInvalid = {"detail": rows}
+        spec: SpecValidationError = {"detail": rows}
         return JSONResponse(spec, 422)
-    published: PublishedInvalid = {
+    published: PublishedValidationError = {
         "errors": [{"param": ".".join(map(str, row["loc"])), "details": row["msg"]} for row in rows]
     }
     return JSONResponse(published, 422)

@@ -116,8 +116,8 @@ class ServingThread(threading.Thread):
 
     def __init__(self, server: Server, listener: socket.socket) -> None:
         super().__init__(name="primepods-sandbox", daemon=True)
-        self._server = server
-        self._listener = listener
+        self.server = server
+        self.listener = listener
         _threads.add(self)
 
     def run(self) -> None:
@@ -127,16 +127,12 @@ class ServingThread(threading.Thread):
         for logger in loggers:
             logger.addFilter(self._is_not_ours)
         try:
-            self._server.run(sockets=[self._listener])
+            self.server.run(sockets=[self.listener])
         finally:
             for logger in loggers:
                 logger.removeFilter(self._is_not_ours)
-            self._listener.close()
-            self._server.is_ready.set()
-
-    def release_sockets(self) -> None:
-        """Release the parent's sockets in a forked child."""
-        self._server.release_sockets(self._listener)
+            self.listener.close()
+            self.server.is_ready.set()
 
     def _is_not_ours(self, record: logging.LogRecord) -> bool:
         return record.thread != self.ident
@@ -147,7 +143,7 @@ _threads: weakref.WeakSet[ServingThread] = weakref.WeakSet()
 
 def _release_all_sockets() -> None:
     for thread in list(_threads):
-        thread.release_sockets()
+        thread.server.release_sockets(thread.listener)
 
 
 if hasattr(os, "register_at_fork"):

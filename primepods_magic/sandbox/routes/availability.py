@@ -7,7 +7,7 @@ from typing import Annotated, TypeVar
 
 from fastapi import APIRouter, Depends, Query
 
-from primepods_magic.sandbox.domain.disk_offers import DiskOffer, disk_offers
+from primepods_magic.sandbox.domain.disk_offers import disk_offers
 from primepods_magic.sandbox.domain.offers import Offer, summary
 from primepods_magic.sandbox.domain.records import DiskRecord
 from primepods_magic.sandbox.http.api_keys import KeyDep
@@ -54,7 +54,10 @@ class OfferFilter:
         return (
             all(value is None or value == has for value, has in pairs)
             and (self.regions is None or offer.region in self.regions)
-            and all(disk is not None and _can_attach(disk, offer) for disk in self.disks)
+            and all(
+                disk is not None and (disk.provider, disk.data_center) == (offer.provider, offer.data_center)
+                for disk in self.disks
+            )
         )
 
 
@@ -111,16 +114,14 @@ async def disks(
     page_size: PageSize = 100,
 ) -> ApiResponse[DiskOfferList]:
     """List disk offers."""
-
-    def admits(offer: DiskOffer) -> bool:
-        return (
-            (not regions or offer.region in regions)
-            and data_center_id in (None, offer.data_center)
-            # No disk has a cloudId.
-            and cloud_id is None
-        )
-
-    offers = [offer.to_json() for offer in disk_offers() if admits(offer)]
+    # No disk has a cloudId.
+    offers = [
+        offer.to_json()
+        for offer in disk_offers()
+        if cloud_id is None
+        and (not regions or offer.region in regions)
+        and data_center_id in (None, offer.data_center)
+    ]
     return ApiResponse({"items": _cut_page(offers, page, service.page(page_size)), "totalCount": len(offers)})
 
 
@@ -175,7 +176,3 @@ def _group_by_type(
 def _cut_page(rows: list[Row], page: int, page_size: int) -> list[Row]:
     first = (page - 1) * page_size
     return rows[first : first + page_size]
-
-
-def _can_attach(disk: DiskRecord, offer: Offer) -> bool:
-    return (disk.provider, disk.data_center) == (offer.provider, offer.data_center)

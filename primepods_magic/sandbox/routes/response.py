@@ -60,7 +60,9 @@ def error_responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
             "description": _ERRORS[status],
             "content": {
                 "application/json": {
-                    "schema": {"$ref": f"#/components/schemas/{'Invalid' if status == 422 else 'Refusal'}"}
+                    "schema": {
+                        "$ref": f"#/components/schemas/{'ValidationError' if status == 422 else 'ErrorBody'}"
+                    }
                 }
             },
         }

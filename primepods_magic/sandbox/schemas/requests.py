@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, model_validator
 from pydantic.alias_generators import to_camel
@@ -128,10 +127,3 @@ class ImageCheck(BaseModel):
 
 class SlugChange(_Body):
     slug: Annotated[str, Field(pattern="^[a-z0-9-]+$", min_length=3, max_length=30)]
-
-
-def problems(errors: Iterable[Any]) -> list[dict[str, Any]]:
-    """Return validation errors without the input, which may hold a password."""
-    return [
-        {"loc": list(error["loc"]), "msg": str(error["msg"]), "type": str(error["type"])} for error in errors
-    ]

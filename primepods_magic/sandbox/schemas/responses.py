@@ -278,27 +278,27 @@ OfferSummary = dict[str, dict[str, dict[str, CheapestPrices | None]]]
 """The lowest prices by GPU type, count (as text), and region; `cheapest` is over all regions."""
 
 
-class Refusal(TypedDict):
+class ErrorBody(TypedDict):
     detail: str
 
 
-class SpecFieldProblem(TypedDict):
+class SpecFieldError(TypedDict):
     loc: list[str | int]
     msg: str
     type: str
 
 
-class SpecInvalid(TypedDict):
-    detail: list[SpecFieldProblem]
+class SpecValidationError(TypedDict):
+    detail: list[SpecFieldError]
 
 
-class PublishedFieldProblem(TypedDict):
+class PublishedFieldError(TypedDict):
     param: str
     details: str
 
 
-class PublishedInvalid(TypedDict):
-    errors: list[PublishedFieldProblem]
+class PublishedValidationError(TypedDict):
+    errors: list[PublishedFieldError]
 
 
-Invalid = SpecInvalid | PublishedInvalid
+ValidationError = SpecValidationError | PublishedValidationError

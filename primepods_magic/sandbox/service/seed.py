@@ -17,16 +17,14 @@ __all__ = ["seed_database"]
 
 _JOINED_MS = to_ms(datetime(2026, 2, 3, 9, tzinfo=timezone.utc))
 
-_KEYS = (
-    SshKey(
-        "cmkey00000000000000000001",
-        ADA.user_id,
-        "laptop",
-        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleEx ada@laptop",
-        True,
-        _JOINED_MS,
-        _JOINED_MS,
-    ),
+_KEY = SshKey(
+    "cmkey00000000000000000001",
+    ADA.user_id,
+    "laptop",
+    "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIExampleExampleExampleExampleExampleExampleEx ada@laptop",
+    True,
+    _JOINED_MS,
+    _JOINED_MS,
 )
 
 
@@ -36,8 +34,7 @@ def seed_database(store: Store, clock: Clock, *, seed: int, history: int) -> Non
     begin_ms = clock.now_ms()
     for wallet_id in WALLETS:
         store.wallets.add(wallet_id, START_BALANCE_USD)
-    for key in _KEYS:
-        store.account.add_key(key)
+    store.account.add_key(_KEY)
     disk = _make_disk(min(begin_ms, _JOINED_MS))
     store.disks.add(disk)
     store.wallets.charge(disk.id, disk.wallet_id, disk_charges(disk, disk.created_ms))

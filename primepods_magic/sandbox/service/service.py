@@ -98,16 +98,13 @@ class SandboxService:
             _compute_state(max(now_ms, record.created_ms), record, events[record.id]) for record in records
         ]
 
-    def state(self, record: PodRecord) -> State:
-        return self.states([record])[0]
-
     def live_pod(
         self, pod_id: str, person: Person | None, *, listed: bool = False
     ) -> tuple[PodRecord, State]:
         """Find a pod that is not TERMINATED, visible to `person` if given; raise 404 otherwise."""
         wallets = person.wallets() if person else None
         record = self.store.pods.get(pod_id, self.now_ms(), wallets, listed=listed)
-        state = self.state(record) if record else None
+        state = self.states([record])[0] if record else None
         if record is None or state is None or state.status == "TERMINATED":
             raise HTTPException(404, f"Pod not found: {pod_id}")
         return record, state
@@ -147,7 +144,7 @@ class SandboxService:
             if reason:
                 raise HTTPException(409, reason)
             self._add_event(record, Event(now_ms, kind, usd_hr), now_ms)
-            return record, self.state(record)
+            return record, self.states([record])[0]
 
     def recompute_charges(self, wallet_id: str, now_ms: int) -> None:
         """Schedule the next balance check after charges or deposits changed."""
@@ -176,7 +173,7 @@ class SandboxService:
     def _check_key(self, order: CreateBody, person: Person) -> None:
         key_id = order.pod.ssh_key_id
         if key_id is not None and key_id not in [key.id for key in self.store.account.keys(person.user_id)]:
-            raise HTTPException(400, f"sshKeyId {key_id} is no key of this account")
+            raise HTTPException(400, f"sshKeyId {key_id} is not a key of this account")
 
     def _find_attachable(self, disk_id: str, person: Person, offer: Offer) -> DiskRecord:
         disk = self.disk(disk_id, person)
