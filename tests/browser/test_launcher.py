@@ -48,11 +48,15 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     part.choose(1)
     part.says("at primecompute (us-west-2, US)")
 
+    more = part.root.get_by_role("button", name="Show more settings")
+    before = more.bounding_box()
     part.field("Name").fill("train")
     part.field("Disk (GB)").fill("205")
     part.field("Disk (GB)").blur()
     part.says("disk goes in steps of 10")
-    part.root.get_by_role("button", name="Show more settings").click()
+    # Else a click on the button could be lost as the field is left.
+    assert more.bounding_box() == before
+    more.click()
     part.field("Environment variable").fill("2ND")
     part.says("do not begin with a digit")
     expect(part.button("Review and launch …")).to_be_disabled()
@@ -90,7 +94,7 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     assert [pod["name"] for pod in pods_of(sandbox)] == ["train"]
 
     part.button("Terminate …").click()
-    part.says("Terminate train and delete its data?")
+    part.says("Terminate train? The data on it will be lost.")
     part.button("Terminate it").click()
     part.says("train: terminated, < $0.01 billed")
     assert pods_of(sandbox) == []

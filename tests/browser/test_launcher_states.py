@@ -109,7 +109,7 @@ def test_the_journey_works_by_keyboard_alone(
     press("Show logs", " ")
     part.says("install: 100% ready")
     press("Terminate …")
-    part.says("Terminate by-hand and delete its data?")
+    part.says("Terminate by-hand? The data on it will be lost.")
     expect(part.button("Keep it")).to_be_visible()
     keys.press("Tab")
     expect(part.button("Keep it")).to_be_focused()

@@ -30,7 +30,7 @@ class Account:
     keys: tuple[SshKey, ...] | None = None
     disks: tuple[Disk, ...] = ()
     error: str = ""
-    """A sentence about what could not be read, and why."""
+    """A message about what could not be read, and why."""
 
 
 def read_account(connection: Connection) -> Account:
@@ -57,7 +57,7 @@ def read_account(connection: Connection) -> Account:
         teams=tuple(team for team in teams or () if team.team_id),
         keys=None if keys is None else tuple(keys),
         disks=tuple(disk for disk in disks or () if disk.id and not has_ended(disk, connection.now())),
-        error=f"could not read {', '.join(failed)} ({reason})" if failed else "",
+        error=f"could not read {', '.join(failed)}: {reason}" if failed else "",
     )
 
 

@@ -21,7 +21,7 @@ from primepods_magic.pods.spec.spec import PodSpec
 __all__ = ["MAX_SHOWN", "FilterResult", "Filters", "OfferKey", "OfferList", "PricedOffer", "filter_offers"]
 
 MAX_SHOWN = 50
-"""Filters are better than reading more rows."""
+"""The number of rows shown; filters are better than reading more."""
 
 _NO_REQUIREMENTS = PodSpec()
 _FILTER_FIELDS = ("gpu_type", "region", "country", "provider", "security", "socket")

@@ -59,7 +59,7 @@ class ConfigureView:
                     continuous_update=False,
                     placeholder="Generated; or enter your own",
                 ),
-                "wide",
+                "long",
                 "hinted",
             ),
             "auto_restart": Field(
@@ -227,7 +227,7 @@ class ConfigureView:
 def _format_password_hint(model: LauncherModel) -> str:
     reference = model.flow.form.jupyter_password
     if model.flow.secrets.is_stored(reference):
-        return f"Run {reference.strip('${}')}.get_secret_value() to see it"
+        return f"To see it: {reference.strip('${}')}.get_secret_value()"
     return f"Taken from {reference}"
 
 

@@ -34,7 +34,7 @@ class FindView:
         for name, kind, description, example in (
             ("gpu", Combobox, "GPU type", "H100"),
             ("count", Dropdown, "GPUs", 0),
-            ("location", Combobox, "Region or country", "eu_north or NO"),
+            ("location", Combobox, "Region or country", "eu_north"),
             ("max_price", Text, "Max $/h", "2.50"),
             ("provider", Dropdown, "Provider", ""),
             ("security", Dropdown, "Security", ""),

@@ -154,7 +154,9 @@ class _PodView:
         doubt = "" if is_mine else " (your key cannot show whether it is yours)"
         update_traits(
             self._question,
-            value=f"Terminate {safe_html(row.name)}{doubt} and delete its data?" if is_confirming else "",
+            value=f"Terminate {safe_html(row.name)}{doubt}? The data on it will be lost."
+            if is_confirming
+            else "",
         )
         update_traits(self._details, value=self._format_details(row))
 

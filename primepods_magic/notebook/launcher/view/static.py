@@ -65,15 +65,14 @@ def team_name(model: LauncherModel, team_id: str) -> str:
 
 
 def connection_html(model: LauncherModel) -> str:
-    """Return the same as HTML, with the first word highlighted and warnings added."""
+    """Return `connection_text` as HTML, with the first word highlighted and warnings added."""
     word, _, rest = connection_text(model).partition(": ")
     kind = "" if model.connection.is_sandbox else " primepods-live"
     notes = [] if model.account.may_launch else ["this key is read-only"]
     notes += [model.account.error] if model.account.error else []
     notes += ["the connection was closed; run the cell again"] if model.connection.is_closed else []
-    notes += (
-        [f"internal error ({model.internal_error}); this may be out of date"] if model.internal_error else []
-    )
+    if model.internal_error:
+        notes.append(f"internal error ({model.internal_error}); this may be out of date")
     warnings = "".join(f' · <b style="font-weight:600">{safe_html(note)}</b>' for note in notes)
     return f'<span class="primepods-environment{kind}">{word.title()}</span>{safe_html(rest)}{warnings}'
 
@@ -89,7 +88,7 @@ def launcher_static_text(model: LauncherModel) -> str:
 
 
 def launcher_static_html(model: LauncherModel) -> str:
-    """Return the same as HTML, with all text escaped."""
+    """Return the state as HTML, with all text escaped."""
     parts = [f"<div>{safe_html(line)}</div>" for line in _format_lines(model)]
     if model.pod_list.pods and model.pod_list.snapshot:
         parts.append(static_html(replace(model.pod_list.snapshot, pods=model.pod_list.pods)))

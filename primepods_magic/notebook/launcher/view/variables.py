@@ -34,7 +34,7 @@ class VariablesView:
         widgets.on_change(self._value, self._add_variable)
         entry = widgets(Box, "row", "entry", children=(self._name, self._value))
         self._field = Field(widgets, entry, "all")
-        self._list = widgets(Box, "column")
+        self._list = widgets(Box, "column", "lines")
         self.box = widgets(Box, "column", "all", children=(self._field.box, self._list))
 
     def _add_variable(self, value: str) -> None:

@@ -33,7 +33,7 @@ class SecretText(Password):  # type: ignore[misc] # ipywidgets has no types
 
 
 class WidgetFactory:
-    """Creates the widgets of one launcher, and closes them.
+    """A factory for the widgets of one launcher, which also closes them.
 
     A widget costs one message each for itself, its layout, and its style. The latter two are shared; the
     style sheet does the rest.
