@@ -113,7 +113,7 @@ def _parse_time(text: str) -> datetime:
         return datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"cannot parse time {text!r}; use 2026-09-14T08:00:00Z (UTC if without a zone)"
+            f"cannot parse time {text!r}. Use 2026-09-14T08:00:00Z (UTC if no time zone is given)"
         ) from None
 
 

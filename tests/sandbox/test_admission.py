@@ -49,7 +49,7 @@ def test_keys_of_ones_own_take_the_place_of_the_built_in_ones(key_file: Path) ->
 
 
 def test_another_address_needs_keys_of_ones_own() -> None:
-    with pytest.raises(ValueError, match="give keys of your own with --keys FILE"):
+    with pytest.raises(ValueError, match="Pass your own keys with --keys FILE"):
         start(host="0.0.0.0")
     run = subprocess.run(
         [sys.executable, "-m", "primepods_magic.sandbox", "--host", "0.0.0.0"],
@@ -99,8 +99,8 @@ def test_other_computers_are_answered_only_when_they_may_ask(
     ("text", "mode", "said"),
     [
         (OWN_KEY, 0o644, "chmod 600"),
-        ("short", 0o600, "16 or more"),
-        (f"{OWN_KEY} write", 0o600, "'read' and nothing else"),
+        ("short", 0o600, "at least 16 ASCII characters"),
+        (f"{OWN_KEY} write", 0o600, "only 'read' may follow a key"),
         ("# nothing", 0o600, "no key"),
         ("ключ-которого-не-бывает", 0o600, "ASCII"),
     ],

@@ -181,7 +181,7 @@ def test_what_cannot_be_read_is_refused_in_a_readers_words(refused: Refused, opt
     # No name of a function of ours.
     assert " _" not in line
     if option == "--start":
-        assert "write it as 2026-09-14T08:00:00Z" in line
+        assert "Use 2026-09-14T08:00:00Z" in line
 
 
 @pytest.mark.parametrize("seed", [2**63, -(2**63) - 1, 10**26])
