@@ -1,4 +1,7 @@
-"""Every command, in every place where cells run: a kernel, a terminal, papermill; and every way to fail."""
+"""Every command, in every place where cells run: a kernel, a terminal, papermill; and every way to fail.
+
+test_places.py and test_notebooks.py check that an error stops a notebook and papermill, for fewer commands.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,6 @@ from nbclient.exceptions import CellExecutionError
 from primepods_magic.notebook.magics import COMMANDS
 from tests.support.kernels import notebook_of, text_of
 from tests.support.sandbox_control import SandboxControl
-from tests.support.soak import pick
 from tests.support.terminal import ipython
 
 LOAD = "%load_ext primepods_magic\n%pods connect --sandbox"
@@ -79,7 +81,8 @@ def test_in_a_kernel_every_failure_is_an_error_of_one_line(
         assert len("\n".join(error.traceback).splitlines()) == 1, name
 
 
-@pytest.mark.parametrize("name", pick(["ls", "create"], sorted(CASES)))
+@pytest.mark.soak
+@pytest.mark.parametrize("name", sorted(CASES))
 def test_in_a_kernel_a_failure_stops_the_notebook(
     run_notebook: Callable[..., Any], headless: dict[str, str], name: str
 ) -> None:
@@ -122,13 +125,15 @@ def under_papermill(
     return run
 
 
+@pytest.mark.soak
 def test_under_papermill_every_command_answers(under_papermill: Callable[[list[str]], Any]) -> None:
     notebook = under_papermill([LOAD, *(right for right, *_ in CASES.values())])
     for (name, (_, says, *_)), cell in zip(CASES.items(), notebook.cells[1:], strict=True):
         assert says in text_of(cell), f"{name}: {text_of(cell)}"
 
 
-@pytest.mark.parametrize("name", pick(["create"], sorted(CASES)))
+@pytest.mark.soak
+@pytest.mark.parametrize("name", sorted(CASES))
 def test_under_papermill_a_failure_stops_the_notebook(
     under_papermill: Callable[[list[str]], Any], tmp_path: Path, name: str
 ) -> None:

@@ -156,6 +156,8 @@ def connected(shell: Any, sandbox: SandboxControl, patch: pytest.MonkeyPatch) ->
         patch.setenv("PRIMEPODS_SANDBOX_URL", url)
         shell.run("%load_ext primepods_magic")
         shell.run("%pods connect --sandbox")
+        # The clock is stepped, so only the number of polls takes time.
+        shell.run("%config PodsMagics.poll_interval_s = 20")
         try:
             broken = shell.run("broken = %pod_create --gpu L4_24GB --name broken\nbroken.id")
             sandbox.advance(5)

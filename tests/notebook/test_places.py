@@ -37,8 +37,6 @@ def test_a_headless_kernel_gets_the_same_answers_as_text(
 @pytest.mark.parametrize(
     ("cell", "name"),
     [
-        ("%pods show nobody", "NotFound"),
-        ("%pods lss", "InvalidRequest"),
         ("%%pod_create\ngpuu: x", "InvalidRequest"),
         ("%%pod_create --wait\ncloud_id: td-RTX4090x1", "PodFailed"),
     ],
