@@ -184,6 +184,7 @@ def test_nobody_patches_the_event_loop() -> None:
     [
         (r"import platformdirs|Path\.home\(\)(?! /)|expanduser\(", "api/local/folders.py"),
         (r"os\.replace\(|mkstemp\(|\.tmp\b", "api/local/atomic_files.py"),
+        (r'"USD": "\$"|\$\{[^{}]+:,?\.\df\}', "api/text/money.py"),
     ],
 )
 def test_one_thing_is_in_one_place(words: str, place: str) -> None:

@@ -68,7 +68,7 @@ def breakdown(
         ``cost_usd``    Float64             USD
         ``gpu_hours``   Float64             GPUs × hours
         ``pods``        Int64               number of pods with a part in it
-        ``share``       Float64             of the period's total, or of the whole; missing where that is 0
+        ``share``       Float64             of the period's total, or of the whole; missing if that is 0
         ``estimated``   boolean             some of it is an estimate
         ==============  ==================  ==========================================================
 
@@ -140,8 +140,8 @@ def _compute_edges(lines: CostLines, freq: str | None, tz: tzinfo, within: tuple
     begin, end = int(lines.begin[dated].min()), int(lines.end[dated].max())
     if within is not None:
         begin, end = max(begin, within[0]), min(end, within[1])
-    found = edges(freq, tz, begin, end)
-    return found if dated.all() or within is not None else np.concatenate([found, behind])
+    period_edges = edges(freq, tz, begin, end)
+    return period_edges if dated.all() or within is not None else np.concatenate([period_edges, behind])
 
 
 def _refuse_too_many(lines: CostLines, at: Ints, groups: int) -> None:

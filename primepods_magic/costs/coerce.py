@@ -1,4 +1,4 @@
-"""Columns of frames from any source, converted to the dtypes of ours."""
+"""Columns of frames from any source, converted to our dtypes."""
 
 from __future__ import annotations
 

@@ -216,13 +216,13 @@ def _append_living(past: pd.DataFrame, alive: list[pd.DataFrame]) -> pd.DataFram
 
 def _map_names(past: pd.DataFrame) -> dict[str, str]:
     """Map ids of people to names, as in the history; the last one wins."""
-    told = pd.DataFrame({"id": text(past, "user_id"), "name": text(past, "provisioned_by")}).dropna()
-    return dict(zip(told["id"], told["name"], strict=True))
+    pairs = pd.DataFrame({"id": text(past, "user_id"), "name": text(past, "provisioned_by")}).dropna()
+    return dict(zip(pairs["id"], pairs["name"], strict=True))
 
 
 def _read_spot(ids: pd.Series, pods: pd.DataFrame) -> pd.Series:
-    told = pd.DataFrame({"id": text(pods, "id"), "is_spot": booleans(pods, "is_spot")}).dropna()
-    return ids.map(dict(zip(told["id"], told["is_spot"], strict=True))).astype("boolean")
+    pairs = pd.DataFrame({"id": text(pods, "id"), "is_spot": booleans(pods, "is_spot")}).dropna()
+    return ids.map(dict(zip(pairs["id"], pairs["is_spot"], strict=True))).astype("boolean")
 
 
 def _name_teams(ids: pd.Series, teams: pd.DataFrame | None) -> pd.Series:
@@ -230,10 +230,10 @@ def _name_teams(ids: pd.Series, teams: pd.DataFrame | None) -> pd.Series:
     named = {}
     if teams is not None:
         require(teams, "teams", ("name", "team_id"))
-        told = pd.DataFrame({"id": text(teams, "team_id"), "name": text(teams, "name")}).dropna()
+        pairs = pd.DataFrame({"id": text(teams, "team_id"), "name": text(teams, "name")}).dropna()
         # Keep teams of one name apart, and from the personal wallet.
-        is_taken = told["name"].duplicated(keep=False) | (told["name"] == _PERSONAL)
-        told["name"] = told["name"].mask(is_taken, told["name"] + " (" + told["id"] + ")")
-        named = dict(zip(told["id"], told["name"], strict=True))
+        is_taken = pairs["name"].duplicated(keep=False) | (pairs["name"] == _PERSONAL)
+        pairs["name"] = pairs["name"].mask(is_taken, pairs["name"] + " (" + pairs["id"] + ")")
+        named = dict(zip(pairs["id"], pairs["name"], strict=True))
     names = ids.map(named).astype(STRING) if named else pd.Series(index=ids.index, dtype=STRING)
     return names.fillna(ids).fillna(_PERSONAL)

@@ -67,13 +67,13 @@ def edges(freq: str, tz: tzinfo, begin_us: int, end_us: int) -> Ints:
         )
     # Start two periods early: a period can begin earlier than calendar arithmetic says if clocks go back.
     walls = (first + unit * step * np.arange(-2, count - 2)).astype("M8[us]")
-    found = _to_instants(walls, tz)
+    instants = _to_instants(walls, tz)
     if freq == "H":
-        found = np.concatenate([found, _to_instants(walls, tz, again=True)])
-    found = np.unique(found)
-    start = max(int(np.searchsorted(found, begin_us, "right")) - 1, 0)
-    stop = int(np.searchsorted(found, end_us, "left"))
-    return found[start : max(stop, start + 1) + 1]
+        instants = np.concatenate([instants, _to_instants(walls, tz, again=True)])
+    instants = np.unique(instants)
+    start = max(int(np.searchsorted(instants, begin_us, "right")) - 1, 0)
+    stop = int(np.searchsorted(instants, end_us, "left"))
+    return instants[start : max(stop, start + 1) + 1]
 
 
 def period_of(moment: datetime, freq: str, tz: tzinfo) -> tuple[datetime, datetime]:
@@ -108,10 +108,10 @@ def _to_instants(walls: NDArray[Any], tz: tzinfo, *, again: bool = False) -> Int
     local = pd.DatetimeIndex(walls)
     # pandas can shift forward out of a gap as well, but not out of gaps of every length.
     stamps = local.tz_localize(tz, ambiguous=np.full(len(local), not again), nonexistent="NaT")
-    found: Ints = stamps.tz_convert("UTC").tz_localize(None).to_numpy().astype("M8[us]").astype(np.int64)
+    instants: Ints = stamps.tz_convert("UTC").tz_localize(None).to_numpy().astype("M8[us]").astype(np.int64)
     for index in np.flatnonzero(stamps.isna()):
-        found[index] = _find_gap_end(int(walls[index].astype(np.int64)), tz)
-    return found
+        instants[index] = _find_gap_end(int(walls[index].astype(np.int64)), tz)
+    return instants
 
 
 def _find_gap_end(wall_us: int, tz: tzinfo) -> int:

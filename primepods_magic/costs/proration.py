@@ -83,8 +83,8 @@ def spread(lines: CostLines, edges: Ints, groups: int, within: tuple[int, int] |
     and the lines to the same sum in any order.
 
     A line over many periods of one length, such as hours, costs the same whole number in each of those
-    inside; the last part takes the rounding remainder. Such a run is added where it begins and subtracted
-    where it stops, so that years of hours take no longer than a day.
+    inside; the last part takes the rounding remainder. Such a run is added at its start and subtracted
+    at its end, so that years of hours take no longer than a day.
     """
     # 1. Leave out lines that do not overlap the range.
     if within is not None:
@@ -199,8 +199,8 @@ class _PeriodFinder:
 
     def __call__(self, instants: Ints) -> Ints:
         if self._step:
-            found: Ints = (instants - self._edges[0]) // self._step
-            return found
+            periods: Ints = (instants - self._edges[0]) // self._step
+            return periods
         return np.searchsorted(self._edges, instants, "right") - 1
 
 
@@ -296,16 +296,16 @@ class _CellSums:
         self._size, self._groups = periods * groups, groups
         self._changes: list[Floats] = []
         self.can_add_runs = self._size <= _MAX_RUN_CELLS
-        self._found: list[_Sums] = []
+        self._sums: list[_Sums] = []
         self._pending = self._room = 0
 
     def add(self, cells: Ints, weights: list[Floats]) -> None:
         if self._size <= _MAX_DENSE_CELLS:
-            found = _sum_cells(cells, weights, self._size)
-            self._found = [_add_sums(self._found[0], found)] if self._found else [found]
+            sums = _sum_cells(cells, weights, self._size)
+            self._sums = [_add_sums(self._sums[0], sums)] if self._sums else [sums]
             return
-        self._found.append(_compact_cells(cells, weights))
-        self._pending += len(self._found[-1][0])
+        self._sums.append(_compact_cells(cells, weights))
+        self._pending += len(self._sums[-1][0])
         if self._pending > self._room:
             self._merge_sums()
 
@@ -331,24 +331,24 @@ class _CellSums:
         """Return the sums of the cells that have parts."""
         if self._changes:
             runs = self._sum_runs()
-            is_dense = self._size <= _MAX_DENSE_CELLS and self._found
-            self._found = [_add_sums(self._found[0], runs)] if is_dense else [*self._found, runs]
-        if not self._found:
+            is_dense = self._size <= _MAX_DENSE_CELLS and self._sums
+            self._sums = [_add_sums(self._sums[0], runs)] if is_dense else [*self._sums, runs]
+        if not self._sums:
             return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), [np.zeros(0)] * width
         self._merge_sums()
-        keys, counts, sums = self._found[0]
+        keys, counts, sums = self._sums[0]
         there = np.flatnonzero(counts)
         return keys[there], counts[there], [each[there] for each in sums]
 
     def _merge_sums(self) -> None:
         """Merge partial sums into one; rarely enough that the time per part stays constant."""
-        if len(self._found) > 1:
-            keys = np.concatenate([found[0] for found in self._found])
-            counts = np.concatenate([found[1] for found in self._found]).astype(np.float64)
-            sums = [np.concatenate(each) for each in zip(*(found[2] for found in self._found), strict=True)]
+        if len(self._sums) > 1:
+            keys = np.concatenate([part[0] for part in self._sums])
+            counts = np.concatenate([part[1] for part in self._sums]).astype(np.float64)
+            sums = [np.concatenate(each) for each in zip(*(part[2] for part in self._sums), strict=True)]
             keys, _, (counts, *sums) = _compact_cells(keys, [counts, *sums])
-            self._found = [(keys, counts.astype(np.int64), sums)]
-        self._pending = len(self._found[0][0])
+            self._sums = [(keys, counts.astype(np.int64), sums)]
+        self._pending = len(self._sums[0][0])
         self._room = 2 * self._pending + 16 * _CHUNK_SIZE
 
 

@@ -305,7 +305,7 @@ def _divide_positive(amount: pd.Series, of: pd.Series) -> pd.Series:
 
 
 def _add_hours(moment: pd.Timestamp, hours: pd.Series) -> pd.Series:
-    """Return when so many hours are over; missing if that is beyond any plan."""
+    """Add hours to a time; missing if the result is more than a century away."""
     counts = hours.where((hours < _MAX_HOURS).fillna(False)).to_numpy(dtype=float, na_value=np.nan)
     waits = pd.Series(pd.to_timedelta(counts * 3600.0, unit="s").round("us"))
     times: pd.Series = (moment + waits).astype("datetime64[us, UTC]")

@@ -90,10 +90,10 @@ def compared(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     frame = _add_ended_groups(frame, letter)
     period, groups = _read_periods(frame)
     cost = numbers(frame, "cost_usd")
-    place = _number_periods(period, letter, frame["period"])
-    previous = _find_previous(place, groups.codes, cost.to_numpy(dtype=float, na_value=0.0), groups.count)
+    number = _number_periods(period, letter, frame["period"])
+    previous = _find_previous(number, groups.codes, cost.to_numpy(dtype=float, na_value=0.0), groups.count)
     # The first period, and a line without a time, have no previous period.
-    before = pd.Series(pd.array(previous, dtype="Float64"), index=frame.index).mask(place <= 0, pd.NA)
+    before = pd.Series(pd.array(previous, dtype="Float64"), index=frame.index).mask(number <= 0, pd.NA)
     change = cost - before
     fraction = change / before.mask(before == 0, pd.NA)
     answer: pd.DataFrame = frame.assign(previous_usd=before, change_usd=change, change=fraction)
@@ -103,11 +103,11 @@ def compared(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
 def _add_ended_groups(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     """Add rows of no cost for groups in the period after their last."""
     period, groups = _read_periods(frame)
-    place = _number_periods(period, freq, frame["period"])
-    dated = np.flatnonzero(place >= 0)
+    number = _number_periods(period, freq, frame["period"])
+    dated = np.flatnonzero(number >= 0)
     # The last row of a group in a period stands for it.
-    row_of = dict(zip((place[dated] * groups.count + groups.codes[dated]).tolist(), dated, strict=True))
-    last = int(place.max(initial=-1))
+    row_of = dict(zip((number[dated] * groups.count + groups.codes[dated]).tolist(), dated, strict=True))
+    last = int(number.max(initial=-1))
     ended = [
         (row, cell // groups.count + 1)
         for cell, row in row_of.items()
@@ -138,21 +138,21 @@ def _read_periods(frame: pd.DataFrame) -> tuple[Ints, LineGroups]:
 
 def _number_periods(period: Ints, freq: str, times: pd.Series) -> Ints:
     """Return the number of each period, counted from the first one; -1 if it is missing."""
-    places = np.full(len(period), -1, dtype=np.int64)
+    period_numbers = np.full(len(period), -1, dtype=np.int64)
     dated = period != _NO_TIME
     if not dated.any():
-        return places
+        return period_numbers
     at = edges(freq, times.dt.tz, int(period[dated].min()), int(period.max()) + 1)
-    places[dated] = np.searchsorted(at, period[dated])
-    wrong = np.flatnonzero(dated)[at[places[dated]] != period[dated]]
+    period_numbers[dated] = np.searchsorted(at, period[dated])
+    wrong = np.flatnonzero(dated)[at[period_numbers[dated]] != period[dated]]
     if len(wrong):
         raise ValueError(f"no period of freq={freq!r} begins at {times.iloc[wrong[0]]}")
-    return places
+    return period_numbers
 
 
-def _find_previous(place: Ints, group: Ints, cost: NDArray[np.float64], groups: int) -> NDArray[np.float64]:
+def _find_previous(number: Ints, group: Ints, cost: NDArray[np.float64], groups: int) -> NDArray[np.float64]:
     """Return what the same group cost one period before."""
-    cells = place * groups + group
+    cells = number * groups + group
     keys, codes = np.unique(cells, return_inverse=True)
     sums = np.bincount(codes.reshape(-1), cost, len(keys))
     found = np.searchsorted(keys, cells - groups)

@@ -178,8 +178,8 @@ def _normalize_zone(tz: tzinfo) -> tzinfo:
 
 
 def _describe_reason(error: Exception) -> str:
-    said = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
-    return sanitize(said.partition("\n")[0])[:200] or type(error).__name__
+    reason = error.args[0] if error.args and isinstance(error.args[0], str) else str(error)
+    return sanitize(reason.partition("\n")[0])[:200] or type(error).__name__
 
 
 def _choose_format(path: Path, as_csv: T, as_parquet: T) -> T:
@@ -259,14 +259,14 @@ def _parse_times(column: pd.Series[Any]) -> Any:
     except ValueError:
         # pandas 2 reads times as nanoseconds, which began in 1677 and end in 2262; none reads an offset with
         # seconds, which local times had before time zones.
-        told = [None if pd.isna(text) else datetime.fromisoformat(text) for text in column]
-        utc = [moment and moment.astimezone(timezone.utc).replace(tzinfo=None) for moment in told]
+        values = [None if pd.isna(text) else datetime.fromisoformat(text) for text in column]
+        utc = [moment and moment.astimezone(timezone.utc).replace(tzinfo=None) for moment in values]
         return pd.Series(pd.DatetimeIndex(np.array(utc, "datetime64[us]"), tz="UTC"), column.index)
 
 
 def _parse_durations(column: pd.Series[Any]) -> Any:
-    told = [np.timedelta64("NaT", "us") if pd.isna(text) else _parse_duration(text) for text in column]
-    return np.array(told, "timedelta64[us]")
+    values = [np.timedelta64("NaT", "us") if pd.isna(text) else _parse_duration(text) for text in column]
+    return np.array(values, "timedelta64[us]")
 
 
 def _parse_duration(text: str) -> np.timedelta64:
@@ -281,8 +281,8 @@ def _parse_duration(text: str) -> np.timedelta64:
 
 def _guess_column(column: pd.Series[Any]) -> Any:
     """Convert a column of the user's own to numbers or truth values if all values look like these."""
-    told = column.dropna()
-    if len(told) and told.isin(["True", "False"]).all():
+    values = column.dropna()
+    if len(values) and values.isin(["True", "False"]).all():
         return column.map(_READ["boolean"], na_action="ignore").astype("boolean")
     for dtype in ("Int64", "Float64"):
         try:
@@ -290,7 +290,7 @@ def _guess_column(column: pd.Series[Any]) -> Any:
         except (ValueError, OverflowError):
             continue
         # "007" and " 5" parse as numbers, but are text.
-        if [str(number) for number in numbers.dropna().tolist()] == told.tolist():
+        if [str(number) for number in numbers.dropna().tolist()] == values.tolist():
             return numbers
     return column
 

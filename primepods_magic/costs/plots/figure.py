@@ -98,7 +98,7 @@ def apply_style() -> Iterator[None]:
 def new_figure(summary: str, title: str, *, height_in: float = 3.7) -> tuple[Figure, Axes]:
     """Create a figure with one pair of axes; call it, and draw on it, inside `apply_style`.
 
-    The `summary` stands for the figure where pictures cannot be shown.
+    The `summary` stands for the figure if pictures cannot be shown.
     """
     figure = _figure_class()(figsize=(WIDTH_IN, height_in), dpi=_DPI, layout="constrained")
     figure.summary = sanitize(summary)

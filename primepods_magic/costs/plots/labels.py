@@ -7,7 +7,7 @@ from typing import Any
 
 from primepods_magic.api.text.sanitize import sanitize
 
-__all__ = ["can_draw", "escape_text", "font_families", "format_number", "shorten_label"]
+__all__ = ["can_draw", "count_words", "escape_text", "font_families", "format_number", "shorten_label"]
 
 _DEFAULT_FONT = "DejaVu Sans"  # comes with matplotlib
 
@@ -72,3 +72,12 @@ def format_number(value: float) -> str:
     ('12,000', '0.3', '-1,500')
     """
     return f"{value:,.10g}"
+
+
+def count_words(count: int, noun: str) -> str:
+    """Format a number of things.
+
+    >>> count_words(1, "pod"), count_words(1200, "bar")
+    ('1 pod', '1,200 bars')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"

@@ -13,7 +13,7 @@ from primepods_magic.costs.coerce import require
 from .colors import LIMIT, PALETTE, fill_style, legend_patch
 from .figure import apply_style, new_figure, row_legend, show_message
 from .horizontal_bars import height_for, money_axis, name_lanes, remark_lanes
-from .labels import shorten_label
+from .labels import count_words, shorten_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,7 +58,7 @@ def plot_month(frame: pd.DataFrame) -> Figure:
             wallets[name].to_numpy(dtype=float, na_value=np.nan)
             for name in ("month_usd", "month_end_usd", "balance_usd")
         )
-        count = f"{len(wallets)} wallet{'' if len(wallets) == 1 else 's'}"
+        count = count_words(len(wallets), "wallet")
         figure, axes = new_figure(
             f"this month, {count}",
             f"This month: {format_usd(np.nansum(so_far))}, "

@@ -13,7 +13,7 @@ from primepods_magic.costs.coerce import require
 from .colors import OTHER, PALETTE
 from .figure import apply_style, new_figure, row_legend, show_message
 from .horizontal_bars import height_for, money_axis, name_lanes, remark_lanes
-from .labels import shorten_label
+from .labels import count_words, shorten_label
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -70,7 +70,7 @@ def plot_prices(frame: pd.DataFrame) -> Figure:
     with apply_style():
         require(frame, "frame", ("gpu",))
         shown = frame.head(_MAX_LANES)
-        count = f"{len(frame):,} GPU type{'' if len(frame) == 1 else 's'}"
+        count = count_words(len(frame), "GPU type")
         title = count if len(shown) == len(frame) else f"the first {len(shown)} of {count}"
         figure, axes = new_figure(
             f"prices of GPU hours, {count}",

@@ -14,6 +14,7 @@ from .colors import OTHER, PALETTE, fill_style
 from .figure import apply_style, new_figure, show_message
 from .grouping import describe_columns, fold_groups, group_columns
 from .horizontal_bars import height_for, money_axis, name_lanes, remark_lanes
+from .labels import count_words
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -58,9 +59,8 @@ def plot_shares(breakdown: pd.DataFrame) -> Figure:
         sums = np.bincount(groups.index, weights=costs, minlength=len(groups.labels))
         total = float(costs.sum())
         kind = f"cost{describe_columns(columns)}"
-        bars = f"{groups.count:,} bar{'' if groups.count == 1 else 's'}"
         figure, axes = new_figure(
-            f"{kind}, {bars}",
+            f"{kind}, {count_words(groups.count, 'bar')}",
             f"C{kind[1:]}: {format_usd(total)}",
             height_in=height_for(len(sums)),
         )

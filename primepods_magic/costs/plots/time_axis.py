@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from primepods_magic.api.text.money import format_usd
+from primepods_magic.costs.periods import FREQUENCIES
 
 from .labels import escape_text
 
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Periods", "describe_total", "find_periods", "label_time", "to_days", "to_wall_time", "zone_name"]
 
-_UNITS = {"H": "hour", "D": "day", "W": "week", "M": "month", "Q": "quarter"}
 _FREQUENCIES = {"hour": "h", "day": "D", "period": "D", "week": "7D", "month": "MS", "quarter": "QS"}
 _EPOCH = pd.Timestamp("1970-01-01")
 
@@ -53,13 +53,13 @@ def to_days(times: Any) -> np.ndarray:
 
 def find_periods(starts: pd.Series, freq: str | None = None) -> Periods:
     """Return all periods from the first to the last of a breakdown; without `freq`, guess their unit."""
-    found = _round_to_days(pd.DatetimeIndex(np.sort(to_wall_time(starts).dropna().unique())).as_unit("us"))
-    unit = _UNITS.get((freq or "").upper()) or _guess_unit(found)
-    if found.empty:
-        return Periods(unit, found)
+    begins = _round_to_days(pd.DatetimeIndex(np.sort(to_wall_time(starts).dropna().unique())).as_unit("us"))
+    unit = FREQUENCIES.get((freq or "").upper()) or _guess_unit(begins)
+    if begins.empty:
+        return Periods(unit, begins)
     step = pd.tseries.frequencies.to_offset(_FREQUENCIES[unit])
     assert step is not None
-    inner = pd.date_range(found[0], found[-1], freq=step)
+    inner = pd.date_range(begins[0], begins[-1], freq=step)
     return Periods(unit, pd.DatetimeIndex([*inner, inner[-1] + step]))
 
 
@@ -83,20 +83,20 @@ def label_time(axes: Axes, zone: str) -> None:
     axes.set_xlabel(escape_text(zone))
 
 
-def _round_to_days(found: pd.DatetimeIndex) -> pd.DatetimeIndex:
+def _round_to_days(begins: pd.DatetimeIndex) -> pd.DatetimeIndex:
     """Move the beginnings of days to midnight, even if clocks skip it."""
-    is_daily = len(found) > 1 and np.diff(found).min() >= np.timedelta64(20, "h")
-    return found.normalize() if is_daily and (found.hour <= 1).all() else found
+    is_daily = len(begins) > 1 and np.diff(begins).min() >= np.timedelta64(20, "h")
+    return begins.normalize() if is_daily and (begins.hour <= 1).all() else begins
 
 
-def _guess_unit(found: pd.DatetimeIndex) -> str:
-    if len(found) < 2:
+def _guess_unit(begins: pd.DatetimeIndex) -> str:
+    if len(begins) < 2:
         return "period"
-    if (found != found.normalize()).any():
+    if (begins != begins.normalize()).any():
         return "hour"
-    if (found.day == 1).all():
-        months = np.diff(found.year * 12 + found.month)
-        is_quarterly = (found.month % 3 == 1).all() and (months % 3 == 0).all()
+    if (begins.day == 1).all():
+        months = np.diff(begins.year * 12 + begins.month)
+        is_quarterly = (begins.month % 3 == 1).all() and (months % 3 == 0).all()
         return "quarter" if is_quarterly else "month"
-    weeks = np.diff(found) % np.timedelta64(7, "D") == np.timedelta64(0, "D")
-    return "week" if (found.day_of_week == 0).all() and weeks.all() else "day"
+    weeks = np.diff(begins) % np.timedelta64(7, "D") == np.timedelta64(0, "D")
+    return "week" if (begins.day_of_week == 0).all() and weeks.all() else "day"

@@ -14,7 +14,7 @@ from .colors import legend_patch
 from .figure import apply_style, new_figure, show_message, stack_legend
 from .grouping import PlotGroups, fold_groups
 from .horizontal_bars import height_for, name_lanes
-from .labels import format_number, shorten_label
+from .labels import count_words, format_number, shorten_label
 from .time_axis import label_time, to_days, to_wall_time, zone_name
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def plot_timeline(
         pods = _select_pods(ledger, window)
         is_crowd = len(pods) > _MAX_LANES
         kind = "GPUs running" if is_crowd else "what ran when"
-        count = f"{len(pods):,} pod{'' if len(pods) == 1 else 's'}"
+        count = count_words(len(pods), "pod")
         height_in = height_for(9 if is_crowd else len(pods))
         figure, axes = new_figure(
             f"{kind}, {count}", f"{kind[0].upper()}{kind[1:]}: {count}", height_in=height_in
