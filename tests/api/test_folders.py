@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import platformdirs
 import pytest
 
 from primepods_magic.api.errors import InvalidRequest
@@ -18,6 +19,19 @@ def test_finds_folders_below_the_home(kind: str, home: Path) -> None:
     folder = find_folder(kind)  # type: ignore[arg-type]
     assert folder is not None
     assert folder.is_relative_to(home)
+
+
+@pytest.mark.parametrize("xdg", [None, "", "relative", "/srv/xdg/"])
+@pytest.mark.parametrize("kind", ["state", "cache", "config", "data"])
+def test_finds_folders_that_platformdirs_finds(
+    kind: str, xdg: str | None, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if xdg is None:
+        monkeypatch.delenv(f"XDG_{kind.upper()}_HOME", raising=False)
+    else:
+        monkeypatch.setenv(f"XDG_{kind.upper()}_HOME", xdg)
+    theirs = Path(getattr(platformdirs, f"user_{kind}_dir")("primepods_magic"))
+    assert find_folder(kind) == theirs  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("value", ["relative/home", "~", "."])

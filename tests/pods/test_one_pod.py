@@ -411,6 +411,7 @@ def test_a_launch_goes_on_without_a_home(connection: Connection, monkeypatch: py
     def nowhere(*_: object) -> str:
         raise RuntimeError("Could not determine home directory.")
 
+    monkeypatch.delenv("HOME")
     monkeypatch.setattr("platformdirs.user_state_dir", nowhere)
     said: list[str] = []
     assert launch(gpu="L4_24GB", name="train", tell=said.append).name == "train"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +41,8 @@ def replace_file(path: Path, *, mode: int = 0o600, is_durable: bool = False) -> 
     It has an unguessable name in the same folder, which must exist, and is removed if the block raises.
     ``mode`` is subject to the umask; ``is_durable`` syncs to disk, to survive a power cut.
     """
+    import secrets
+
     temporary = path.parent / f".{secrets.token_hex(16)}.tmp"
     # O_EXCL refuses every existing name, also a symbolic link.
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Literal
-
-from primepods_magic.api.errors import InvalidRequest
 
 __all__ = ["expand_path", "find_folder", "find_home", "shorten_path"]
 
@@ -27,6 +27,9 @@ def find_folder(kind: FolderKind) -> Path | None:
     >>> find_folder("state")                                                 # doctest: +SKIP
     PosixPath('/home/ada/.local/state/primepods_magic')
     """
+    simple = _find_xdg_folder(kind)
+    if simple is not None:
+        return simple
     import platformdirs
 
     try:
@@ -37,12 +40,23 @@ def find_folder(kind: FolderKind) -> Path | None:
     return folder if folder.is_absolute() else None
 
 
+def _find_xdg_folder(kind: FolderKind) -> Path | None:
+    """Return the folder as platformdirs does, without loading it; ``None`` if this is not a plain Linux."""
+    home, inner = os.environ.get("HOME", ""), ".local/share" if kind == "data" else f".local/{kind}"
+    inner = f".{kind}" if kind in ("cache", "config") else inner
+    parent = os.environ.get(f"XDG_{kind.upper()}_HOME") or f"{home}/{inner}"
+    is_simple = sys.platform == "linux" and home.startswith("/") and parent.startswith("/")
+    return Path(parent, "primepods_magic") if is_simple and "ANDROID_DATA" not in os.environ else None
+
+
 def expand_path(path: str | Path) -> Path:
     """Return a typed path with ``~`` expanded; raise InvalidRequest if it is not a path to a file.
 
     >>> expand_path("tables/costs.csv").as_posix()
     'tables/costs.csv'
     """
+    from primepods_magic.api.errors import InvalidRequest
+
     try:
         whole = Path(path).expanduser()
     except (RuntimeError, OSError):

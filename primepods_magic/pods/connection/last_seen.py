@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import math
 import time
@@ -29,6 +28,8 @@ def note_seen(account: str, pods: int, burn_usd_hr: float, *, is_sandbox: bool) 
     folder = find_folder("state")
     if folder is None:
         return
+    import hashlib
+
     path = folder / _FILE_NAME
     key = hashlib.sha256(account.encode()).hexdigest()[:16]
     now = time.time()

@@ -378,6 +378,7 @@ def test_a_home_that_cannot_be_written_is_no_error(
         # Not even by whoever may write everywhere.
         monkeypatch.setenv("HOME", "/proc/none")
     elif home == "none":
+        monkeypatch.delenv("HOME")
         monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: "~/.cache")
     service = MovingService(20)
     for _ in range(2):
