@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.created_pod import rate_likeness
 from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord, digest_accounts
 from primepods_magic.pods.launching.name_matching import fold_name
+from primepods_magic.pods.support.notices import warn
 from primepods_magic.pods.watching.backoff import BELIEVED_S, SETTLE_S
 
 from .existence import Finding, PodFate, examine_pods
@@ -49,7 +49,7 @@ def read_shown(connection: Connection) -> list[PodDetails]:
 
 
 def _warn_of_doubt(text: str) -> None:
-    warnings.warn(text, stacklevel=3)
+    warn(text, stacklevel=3)
 
 
 def find_left_out(

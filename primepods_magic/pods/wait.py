@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import warnings
 from collections.abc import Callable, Generator, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -16,6 +15,7 @@ from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize
 from primepods_magic.api.validation.bounds import check_choice, check_seconds
 from primepods_magic.pods.support.background import run_in_background
+from primepods_magic.pods.support.notices import warn
 from primepods_magic.pods.support.rates import burn_usd_hr
 from primepods_magic.pods.watching.snapshot import ChangeKind, Snapshot
 from primepods_magic.pods.watching.watch import Watch
@@ -221,7 +221,7 @@ def _make_error(connection: Connection, error: type[PodsError], what: str, snaps
 def _warn_of_prices(snapshot: Snapshot) -> None:
     for change in snapshot.changes:
         if change.kind is ChangeKind.PRICE:
-            warnings.warn(str(change), stacklevel=2)
+            warn(str(change), stacklevel=2)
 
 
 def _describe_billing(what: str, snapshot: Snapshot) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from primepods_magic.api.errors import BudgetExceeded, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize
+from primepods_magic.pods.support.notices import warn
 
 __all__ = [
     "MAX_HELD_S",
@@ -91,7 +91,7 @@ def describe_unread(pod: PodDetails, agreed_usd_hr: float | None = None) -> str 
 
 
 def _warn_of_price(text: str) -> None:
-    warnings.warn(text, stacklevel=4)
+    warn(text, stacklevel=4)
 
 
 @dataclass

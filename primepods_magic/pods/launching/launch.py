@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import current
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.spec.spec import PodSpec, spec_from_mapping
+from primepods_magic.pods.support import notices
 from primepods_magic.pods.support.background import run_in_background
 
 from .create import PodCreation
@@ -200,4 +200,4 @@ def tell_all(tell: Callable[[str], object], notices: Iterable[str]) -> None:
 
 def warn(text: str) -> None:
     """Tell a person of something where nobody else does."""
-    warnings.warn(text, stacklevel=3)
+    notices.warn(text, stacklevel=3)
