@@ -77,7 +77,7 @@ INSTALLATION_WORDS = {
 
 FAILED = "FAILED  the installation failed; the service gives no reason"
 ERROR = "ERROR  the service reports an error and gives no reason"
-ENDED = "the installation was ended before it was complete"
+ENDED = "the installation was stopped before it was complete"
 
 # What is said of a pod in one line, by the words of the specification; "*" is every other installation.
 SUMMARIES = {

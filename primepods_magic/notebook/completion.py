@@ -1,4 +1,4 @@
-"""Tab in ``%pods …``, ``x = %pods …``, ``%pod_create …`` and the body of ``%%pod_create``.
+"""Completion in ``%pods …``, ``x = %pods …``, ``%pod_create …`` and the body of ``%%pod_create``.
 
 It runs between two key presses: from memory only, loading nothing heavy and raising nothing.
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from primepods_magic.pods.connection.connection import Connection
 
-__all__ = ["BODY_KEYS", "completions_at", "register", "unregister"]
+__all__ = ["BODY_KEYS", "completions_at", "match"]
 
 BODY_KEYS = tuple(
     """
@@ -29,12 +29,12 @@ BODY_KEYS = tuple(
     team_member_ids shared_with_team
     """.split()
 )
-"""What a spec may say, the most wanted first, without the longer names for the same."""
+"""Keys of a spec, the most common first, without aliases."""
 
-_OURS = re.compile(r"(?:[\w.,\s]*=\s*)?(%{1,2})(pods|pod_create)(\s.*)$")
+_MAGIC_LINE = re.compile(r"(?:[\w.,\s]*=\s*)?(%{1,2})(pods|pod_create)(\s.*)$")
 _KEY = re.compile(r"(?:\s*(?:-\s+)?|.*[{,]\s*)([\w]*)$")
 _VALUE = re.compile(r"""(?:.*[{,\s]|-\s+|)(\w+):\s+('[^']*|"[^"]*|[\w./@:-]*)$""")
-# White space as a line has it, which is less than what Unicode calls so.
+# White space of a line, which is less than that of Unicode.
 _LAST_WORD = re.compile(r"""(?:^|[ \t])((?:[^ \t'"]*=)?(?:'[^']*|"[^"]*)|[^ \t]*)$""")
 _TYPED_WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|[^ \t])+""")
 _PLAIN_SCALAR = re.compile(r"[A-Za-z0-9_][\w./@-]*(?::[\w./@-]+)*")
@@ -50,33 +50,10 @@ _WORDS = {
     "auto_restart": ("true", "false"),
     "shared_with_team": ("true", "false"),
 }
-_IDENTIFIER = "primepods_magic"
 
 
-def register(shell: Any) -> None:
-    """Complete in a shell, once; a shell without a completer is left alone."""
-    completer = getattr(shell, "Completer", None)
-    if completer is None or any(_is_ours(matcher) for matcher in completer.custom_matchers):
-        return
-    from IPython.core.completer import context_matcher
-
-    completer.custom_matchers.append(context_matcher(identifier=_IDENTIFIER)(_match))
-
-
-def unregister(shell: Any) -> None:
-    """Take that back."""
-    completer = getattr(shell, "Completer", None)
-    if completer is not None:
-        completer.custom_matchers[:] = [
-            matcher for matcher in completer.custom_matchers if not _is_ours(matcher)
-        ]
-
-
-def _is_ours(matcher: Any) -> bool:
-    return getattr(matcher, "matcher_identifier", None) == _IDENTIFIER
-
-
-def _match(context: CompletionContext) -> SimpleMatcherResult:
+def match(context: CompletionContext) -> SimpleMatcherResult:
+    """Complete a cell for IPython."""
     from IPython.core.completer import SimpleCompletion
 
     try:
@@ -95,101 +72,102 @@ def _match(context: CompletionContext) -> SimpleMatcherResult:
 
 
 def completions_at(lines: list[str], line_number: int, before: str) -> tuple[str, list[str]]:
-    """What is being typed at the end of ``before``, and what it may become."""
+    """Return the fragment at the end of ``before``, and its completions."""
     if line_number > 0 and lines[0].lstrip().startswith("%%pod_create"):
-        return _in_body(lines[1:line_number], before)
-    found = _OURS.match(before)
-    if found is None or (found[1] == "%%" and found[2] == "pods"):
+        return _complete_body(lines[1:line_number], before)
+    match = _MAGIC_LINE.match(before)
+    if match is None or (match[1] == "%%" and match[2] == "pods"):
         return "", []
-    words, fragment = _split_typed(found[3])
-    if found[2] == "pod_create":
-        return _in_command("create", words, fragment)
+    words, fragment = _split_typed(match[3])
+    if match[2] == "pod_create":
+        return _complete_command("create", words, fragment)
     if not words:
         from .magics import COMMANDS
 
         return fragment, [name for name in COMMANDS if name.startswith(fragment)]
-    return _in_command(words[0], words[1:], fragment)
+    return _complete_command(words[0], words[1:], fragment)
 
 
-def _in_command(name: str, words: list[str], fragment: str) -> tuple[str, list[str]]:
-    """Flags, the value of a flag, or what stands without one."""
-    parser = _parser(name)
+def _complete_command(name: str, words: list[str], fragment: str) -> tuple[str, list[str]]:
+    """Complete a flag, the value of a flag, or an argument without one."""
+    parser = _find_parser(name)
     if parser is None:
         return fragment, []
     flags = {flag: action for action in parser._actions for flag in action.option_strings}
     flag, equals, value = fragment.partition("=")
     if equals and flag in flags:
-        return value, _values(flags[flag], _unquoted(value))
+        return value, _complete_value(flags[flag], _strip_quote(value))
     before = flags.get(words[-1]) if words else None
     if before is not None and before.nargs != 0:
-        return fragment, _values(before, _unquoted(fragment))
+        return fragment, _complete_value(before, _strip_quote(fragment))
     if fragment.startswith("-"):
         return fragment, [flag for flag in flags if flag.startswith(fragment)]
-    places = [action for action in parser._actions if not action.option_strings]
-    if not places:
+    positionals = [action for action in parser._actions if not action.option_strings]
+    if not positionals:
         return fragment, [flag for flag in flags if flag.startswith("--")] if not fragment else []
     number = sum(not word.startswith("-") for word in words)
-    return fragment, _values(places[min(number, len(places) - 1)], _unquoted(fragment))
+    return fragment, _complete_value(positionals[min(number, len(positionals) - 1)], _strip_quote(fragment))
 
 
 def _split_typed(text: str) -> tuple[list[str], str]:
-    """The words of a line that is being typed, and the last one, which may be a quotation that is open."""
-    found = _LAST_WORD.search(text)
-    fragment = found[1] if found else ""
+    """Split a line that is being typed into words and the last one, which may be an open quotation."""
+    last = _LAST_WORD.search(text)
+    fragment = last[1] if last else ""
     return _TYPED_WORD.findall(text.removesuffix(fragment)), fragment
 
 
-def _unquoted(fragment: str) -> str:
+def _strip_quote(fragment: str) -> str:
     return fragment.removeprefix(fragment[:1]) if fragment[:1] in ("'", '"') else fragment
 
 
 @cache
-def _parser(name: str) -> ArgumentParser | None:
+def _find_parser(name: str) -> ArgumentParser | None:
     from .magics import COMMANDS, parser_of
 
     return parser_of(name)[1] if name in COMMANDS or name == "create" else None
 
 
-def _values(action: Any, beginning: str) -> list[str]:
-    """What an argument may say, as it is typed: nothing that a service or a file says is ever evaluated."""
+def _complete_value(action: Any, prefix: str) -> list[str]:
+    """Return values for an argument, quoted so that words of a service or a file are never evaluated."""
     if action.choices:
-        return _begins(action.choices, beginning)
+        return _filter_words(action.choices, prefix)
     if action.dest in ("pod", "pods") and not action.option_strings:
-        return _pods(beginning)
+        return _complete_pod(prefix)
     if action.dest == "sort":
-        return _begins(_columns(), beginning)
+        return _filter_words(_list_columns(), prefix)
     if action.dest == "context":
         from primepods_magic.api.local.prime_config import context_names, prime_folder
 
-        return _typed(_begins(context_names(prime_folder()), beginning), quote_word)
-    return _typed(_known(action.dest, beginning), quote_word)
+        return _quote_all(_filter_words(context_names(prime_folder()), prefix), quote_word)
+    return _quote_all(_complete_field(action.dest, prefix), quote_word)
 
 
-def _typed(words: Iterable[str], type_as: Callable[[str], str | None]) -> list[str]:
+def _quote_all(words: Iterable[str], type_as: Callable[[str], str | None]) -> list[str]:
     return [typed for word in words if (typed := type_as(word)) is not None]
 
 
-def _in_body(above: list[str], before: str) -> tuple[str, list[str]]:
-    """A key, or what a key may say."""
+def _complete_body(above: list[str], before: str) -> tuple[str, list[str]]:
+    """Complete a key, or the value of a key."""
     if "\n".join([*above, before]).lstrip().startswith("{"):
-        # The API's own body is pasted, not typed.
+        # The API's own JSON body is pasted, not typed.
         return "", []
     if before.startswith((" ", "\t")) and _is_under_env(above):
         return "", []
-    found = _VALUE.match(before)
-    if found is not None:
-        return found[2], _typed(_known(found[1], _unquoted(found[2])), _quote_scalar)
-    found = _KEY.match(before)
-    if found is None:
+    value = _VALUE.match(before)
+    if value is not None:
+        return value[2], _quote_all(_complete_field(value[1], _strip_quote(value[2])), _quote_scalar)
+    key_match = _KEY.match(before)
+    if key_match is None:
         return "", []
+    prefix = key_match[1]
     is_list = before.lstrip().startswith("- ") or any(line.lstrip().startswith("- ") for line in above)
-    # Inside one pod of a list only what stands together is one spec; there, every key may come again.
-    told = set() if is_list else {line.partition(":")[0].strip() for line in above}
-    return found[1], [f"{key}: " for key in _begins(BODY_KEYS, found[1]) if key not in told]
+    # In a list of specs, every key may be used again.
+    used = set() if is_list else {line.partition(":")[0].strip() for line in above}
+    return prefix, [f"{key}: " for key in _filter_words(BODY_KEYS, prefix) if key not in used]
 
 
 def _quote_scalar(text: str) -> str | None:
-    """A word as the text that it is in YAML; ``None`` if no one should type it."""
+    """Write a word as a YAML string; ``None`` if it is not safe to type."""
     if quote_word(text) is None:
         return None
     is_plain = _PLAIN_SCALAR.fullmatch(text) and text.casefold() != "null"
@@ -201,33 +179,33 @@ def _is_under_env(above: list[str]) -> bool:
     return bool(outer) and outer[-1].rstrip() in ("env:", "env_vars:", "envVars:")
 
 
-def _known(name: str, beginning: str) -> list[str]:
-    """The words for a field: those of the vocabulary, and those that offers used."""
-    connection = _connection()
+def _complete_field(name: str, prefix: str) -> list[str]:
+    """Return the known words for a field, followed by those seen in offers."""
+    connection = _find_connection()
     seen: Iterable[str] = connection.memory.words(name) if connection else ()
     words = [*_WORDS.get(name, ()), *sorted(set(seen) - set(_WORDS.get(name, ())))]
-    return [word for word in words if word.casefold().startswith(beginning.casefold())]
+    return [word for word in words if word.casefold().startswith(prefix.casefold())]
 
 
-def _pods(beginning: str) -> list[str]:
-    connection = _connection()
+def _complete_pod(prefix: str) -> list[str]:
+    connection = _find_connection()
     if connection is None:
         return []
     connection.memory.refresh(connection)
-    return connection.memory.complete_pod(beginning, quote_word)
+    return connection.memory.complete_pod(prefix, quote_word)
 
 
-def _connection() -> Connection | None:
-    """The connection in use, where a command has made one."""
+def _find_connection() -> Connection | None:
+    """Return the connection in use, if a command has opened one."""
     module = sys.modules.get("primepods_magic.pods.connection.current")
     in_use: Callable[[], Connection | None] | None = getattr(module, "in_use", None)
     return in_use() if in_use else None
 
 
-def _columns() -> list[str]:
+def _list_columns() -> list[str]:
     module = sys.modules.get("primepods_magic.frames.tables.pods")
     return list(module.POD_COLUMNS) if module else []
 
 
-def _begins(words: Iterable[str], beginning: str) -> list[str]:
-    return [str(word) for word in words if str(word).startswith(beginning)]
+def _filter_words(words: Iterable[str], prefix: str) -> list[str]:
+    return [str(word) for word in words if str(word).startswith(prefix)]

@@ -1,68 +1,89 @@
-"""Loading and unloading: what comes into a shell, and leaves it without a trace."""
+"""Loading the extension into a shell, and unloading it without a trace."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .display import formatters
 from .magics import PodsMagics
+
+if TYPE_CHECKING:
+    from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
 __all__ = ["load", "unload"]
 
 _MAGICS = {"line": ("pods", "pod_create"), "cell": ("pod_create",)}
+_MATCHER = "primepods_magic"
 
 
 def load(shell: Any) -> None:
-    """Register the magics, the formatters and the completion, once, and say how many pods were running."""
-    if _loaded(shell) is not None:
-        return
-    from . import completion
-    from .display import connection as connection_card
-    from .display import frames as display
-    from .display import pod as card
+    """Register the magics, the formatters and the completion, once, and print how many pods were running.
 
+    Only what this needs is imported: most of what a command needs is loaded by the first one.
+    """
+    if _find_magics(shell) is not None:
+        return
     magics = PodsMagics(shell)
     shell.register_magics(magics)
-    for views in (display, card, connection_card):
-        views.register(shell.display_formatter)
-    completion.register(shell)
+    formatters.register(shell.display_formatter)
+    _register_completion(shell)
     if magics.greet:
-        from primepods_magic.notebook.shell.output import say
         from primepods_magic.pods.connection.last_seen import greeting
 
         line = greeting()
         if line:
+            from primepods_magic.notebook.shell.output import say
+
             say(line)
 
 
 def unload(shell: Any) -> None:
-    """Remove all that, end the live displays and close the connection."""
-    magics = _loaded(shell)
+    """Remove everything that `load` registered, stop the live displays and close the connection."""
+    magics = _find_magics(shell)
     if magics is None:
         return
-    from . import completion
-    from .display import connection as connection_card
-    from .display import frames as display
-    from .display import pod as card
-
-    completion.unregister(shell)
+    completer = getattr(shell, "Completer", None)
+    if completer is not None:
+        completer.custom_matchers[:] = [
+            matcher for matcher in completer.custom_matchers if not _is_our_matcher(matcher)
+        ]
     magics.live.close()
     launcher = sys.modules.get("primepods_magic.notebook.launcher")
     if launcher is not None:
         launcher.close_launchers()
-    for views in (display, card, connection_card):
-        views.unregister(shell.display_formatter)
+    formatters.unregister(shell.display_formatter)
     for kind, names in _MAGICS.items():
         for name in names:
             shell.magics_manager.magics[kind].pop(name, None)
     shell.magics_manager.registry.pop(PodsMagics.__name__, None)
     shell.configurables[:] = [item for item in shell.configurables if item is not magics]
-    # Nothing was opened where this was never needed.
+    # Without this module, no connection was opened.
     connection = sys.modules.get("primepods_magic.pods.connection.current")
     if connection is not None:
         connection.disconnect()
 
 
-def _loaded(shell: Any) -> PodsMagics | None:
+def _find_magics(shell: Any) -> PodsMagics | None:
     magics = shell.magics_manager.registry.get(PodsMagics.__name__)
     return magics if isinstance(magics, PodsMagics) else None
+
+
+def _register_completion(shell: Any) -> None:
+    """Complete in a shell, once; a shell without a completer stays as it is."""
+    completer = getattr(shell, "Completer", None)
+    if completer is None or any(map(_is_our_matcher, completer.custom_matchers)):
+        return
+    from IPython.core.completer import context_matcher
+
+    completer.custom_matchers.append(context_matcher(identifier=_MATCHER)(_match_line))
+
+
+def _match_line(context: CompletionContext) -> SimpleMatcherResult:
+    from .completion import match
+
+    return match(context)
+
+
+def _is_our_matcher(matcher: Any) -> bool:
+    return getattr(matcher, "matcher_identifier", None) == _MATCHER

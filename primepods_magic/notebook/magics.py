@@ -1,4 +1,7 @@
-"""``%pods`` and ``%%pod_create``: read the line, call the command, hand over its answer."""
+"""The magics ``%pods`` and ``%%pod_create``: parse the line, run the command, return its result.
+
+Loading the extension imports this module, so whatever only a command needs is imported by the first one.
+"""
 
 from __future__ import annotations
 
@@ -19,44 +22,39 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import Bool, Enum, Float, TraitError, Unicode, observe, validate
-
-from primepods_magic.api.validation.suggest import suggest
-from primepods_magic.notebook.input.arguments import ArgumentParser, HelpWanted, add_out
-from primepods_magic.notebook.input.expansion import ExpandedLine, Several, Word, expand_variables
-from primepods_magic.notebook.input.values import hide_secrets
-from primepods_magic.notebook.progress.live import ProgressDisplays
-from primepods_magic.notebook.shell.interrupts import interrupts_held
-from primepods_magic.notebook.shell.output import say
+from traitlets import Bool, Enum, Float, TraitError, Unicode, validate
 
 if TYPE_CHECKING:
+    from primepods_magic.notebook.input.arguments import ArgumentParser
+    from primepods_magic.notebook.input.expansion import ExpandedLine
+    from primepods_magic.notebook.progress.live import ProgressDisplays
     from primepods_magic.pods.connection.connection import Connection
 
 __all__ = ["COMMANDS", "PodsMagics", "parser_of"]
 
 COMMANDS = {
-    "ls": "your pods",
-    "show": "everything about one pod",
-    "status": "the state of pods, by one status request for many",
-    "avail": "what is on offer, cheapest first",
-    "launcher": "find, configure, launch and look after pods by mouse or keyboard",
-    "watch": "live progress bars",
+    "ls": "list your pods",
+    "show": "show everything about one pod",
+    "status": "show the state of pods, with one request for many",
+    "avail": "list offers, cheapest first",
+    "launcher": "find, configure, launch and manage pods by mouse or keyboard",
+    "watch": "show live progress bars",
     "wait": "wait until pods are ready",
-    "logs": "the logs of a pod",
-    "ssh": "how to get into a pod, by ssh, scp, rsync and VS Code",
-    "rm": "end pods, verify that they are gone, and say what they cost",
-    "history": "what was rented, and what it cost",
-    "costs": "where the money went: by whom, on what, when",
-    "cache": "what is kept of the history on this computer",
-    "wallet": "what there is to spend, and what was billed last",
-    "disks": "disks, which bill by themselves",
-    "keys": "SSH keys that can log in to your pods",
-    "teams": "your teams, and who is in them",
-    "connect": "where requests go",
-    "doctor": "what is wrong with the set-up",
+    "logs": "show the logs of a pod",
+    "ssh": "show how to connect to a pod with ssh, scp, rsync and VS Code",
+    "rm": "terminate pods, verify that they are gone, and show what they cost",
+    "history": "list the pods you rented and what they cost",
+    "costs": "break spending down by person, resource and time",
+    "cache": "show or clear the history stored on this computer",
+    "wallet": "show your balance and the latest charges",
+    "disks": "list disks, which are billed on their own",
+    "keys": "manage the SSH keys that can log in to your pods",
+    "teams": "list your teams and their members",
+    "connect": "show or choose the service that requests go to",
+    "doctor": "check your setup for problems",
 }
-"""Each is a module under ``commands``: ``add_arguments(parser)`` and ``run(magics, args)``, which imports
-what it needs, so that completion can ask for the arguments of all of them at once."""
+"""Modules under ``commands``, each with ``add_arguments(parser)`` and ``run(magics, args)``. They import what
+they need in ``run``, so that completion can read the arguments of all of them at once."""
 
 _OTHER_WORDS = {
     "create new launch rent run up start": "%pod_create",
@@ -75,24 +73,23 @@ _OTHER_WORDS = {
     "login auth whoami config": "%pods connect",
     "help": "%pods -h",
 }
-"""What people try who know another command line."""
+"""Words of other command lines, and our commands for them."""
 
 _STOPPING = frozenset(
     "stop pause suspend hibernate halt shutdown poweroff down resume restart reboot".split()
 )
-"""What other services do with a machine and keep its disk."""
+"""Actions of services that keep the disk of a machine that is off."""
 
 
 def _without_values(magic: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a magic so that no frame of its errors holds a value: verbose tracebacks would show the variables
-    of the notebook, and secrets that are typed in the cell.
+    """Wrap a magic so that the frames of its errors hold no values: verbose tracebacks would show secrets.
 
-    An error that the user is to see, or Ctrl-C, leaves the frames behind that it came through. Of any other,
-    the lines stay.
+    Our own errors and Ctrl-C lose their frames. Other errors keep the lines, without the variables.
     """
 
     @wraps(magic)
     def call(self: PodsMagics, *args: Any, **named: Any) -> Any:
+        _load_modules("primepods_magic.api.errors")
         from primepods_magic.api.errors import PodsError
 
         failure: BaseException
@@ -112,8 +109,7 @@ def _without_values(magic: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _clear_frames(error: BaseException, handled: BaseException | None) -> None:
-    """Clear the variables of all frames that an error, and those that it came from, went through; one that
-    the user's code was handling already is the user's."""
+    """Clear the variables in the frames of an error and its causes, but not of one already being handled."""
     seen = {id(handled)}
     waiting: list[BaseException | None] = [error]
     while waiting:
@@ -126,81 +122,86 @@ def _clear_frames(error: BaseException, handled: BaseException | None) -> None:
 
 @magics_class
 class PodsMagics(Magics):
-    """The magics of primepods_magic. ``%config PodsMagics`` lists these settings; ``%config
-    PodsMagics.max_price_usd_hr = 4`` changes one here, and ``c.PodsMagics.max_price_usd_hr = 4`` in
-    ``ipython_config.py`` for every notebook.
+    """The magics of primepods_magic.
+
+    ``%config PodsMagics`` lists these settings. ``%config PodsMagics.max_price_usd_hr = 4`` changes one here,
+    and ``c.PodsMagics.max_price_usd_hr = 4`` in ``ipython_config.py`` changes it for every notebook.
 
     Parameters
     ----------
     shell : InteractiveShell
-        Where they are used.
+        The shell they belong to.
     """
 
     shell: Any
     max_price_usd_hr = Float(
-        None, allow_none=True, min=0, help="Ceiling for one pod in USD per hour, its disk included."
+        None, allow_none=True, min=0, help="Limit for one pod in USD per hour, including its disk."
     ).tag(config=True)
     max_burn_usd_hr = Float(
         None,
         allow_none=True,
         min=0,
-        help="Ceiling for all my live pods and those to be launched together, in USD per hour. Disks that "
-        "bill by themselves are not counted.",
+        help="Limit for all your live pods together, including those about to be launched, in USD per "
+        "hour. Disks that are billed on their own do not count.",
     ).tag(config=True)
     consent = Enum(
         ["ask", "given"],
         "ask",
-        help="Before money moves: 'ask', or 'given' for every launch under max_price_usd_hr, which has to be "
-        "set for that. Prepaid hours and ending a pod are asked for all the same.",
+        help="'ask' before every launch, or 'given' to launch up to max_price_usd_hr without a question. "
+        "Prepaid hours and terminating a pod always need a yes.",
     ).tag(config=True)
     settle_s = Float(
-        60.0, min=0, help="How many seconds to look for the pod of a create that got no clear answer."
+        60.0, min=0, help="Seconds to search for the pod of a create request whose outcome is unknown."
     ).tag(config=True)
     poll_interval_s = Float(
         None,
         allow_none=True,
         min=0.2,
-        help="Seconds between two looks at pods that are watched; 5 at the live service and 0.5 at a sandbox "
-        "unless set.",
+        help="Seconds between two polls of watched pods; by default 5 for the live service and 0.5 for a "
+        "sandbox.",
     ).tag(config=True)
-    default_image = Unicode("", help="Image of launches that name neither an image nor a template.").tag(
+    default_image = Unicode("", help="Image for launches that name neither an image nor a template.").tag(
         config=True
     )
     default_region = Unicode(
-        "", help="Region of launches that name no region, country, data center or offer."
+        "", help="Region for launches that name no region, country, data center or offer."
     ).tag(config=True)
     default_team = Unicode(
-        "", help="Id of the team that is billed for launches that name none; beats PRIME_TEAM_ID."
+        "", help="Id of the team billed for launches that name none; overrides PRIME_TEAM_ID."
     ).tag(config=True)
     display = Enum(
         ["auto", "text"],
         "auto",
-        help="Progress in the form that fits ('auto': widgets, a terminal's bars or lines), or as lines of "
-        "text only.",
+        help="Progress display: 'auto' picks widgets, terminal bars or lines of text; 'text' prints lines.",
     ).tag(config=True)
     greet = Bool(
-        True, help="On loading, say how many pods were running when last seen, and what they cost."
+        True, help="On loading, print how many pods were running when last seen, and what they cost."
     ).tag(config=True)
 
     def __init__(self, shell: Any) -> None:
-        self.live = ProgressDisplays(shell)
+        self._displays: ProgressDisplays | None = None
         super().__init__(shell)
-        self.live.as_text = self.display == "text"
 
     @validate("max_price_usd_hr", "max_burn_usd_hr", "settle_s", "poll_interval_s")
     def _reject_non_finite(self, proposal: Any) -> Any:
-        # NaN is above and below nothing, so that it would be no limit at all.
+        # NaN is neither above nor below anything, so it would never limit.
         if proposal["value"] is not None and not isfinite(proposal["value"]):
-            raise TraitError(f"{proposal['trait'].name} is a finite number, not {proposal['value']}")
+            raise TraitError(f"{proposal['trait'].name} must be a finite number, not {proposal['value']}")
         return proposal["value"]
 
-    @observe("display")
-    def _display_changed(self, change: Any) -> None:
-        self.live.as_text = change["new"] == "text"
+    @property
+    def live(self) -> ProgressDisplays:
+        """The live displays of this shell, created when first needed."""
+        if self._displays is None:
+            from primepods_magic.notebook.progress.live import ProgressDisplays
+
+            self._displays = ProgressDisplays(self.shell)
+        self._displays.as_text = self.display == "text"
+        return self._displays
 
     @property
     def connection(self) -> Connection:
-        """Where requests go. A person without a key gets the sandbox; a pipeline does not."""
+        """The connection in use. Without a key, a person gets the sandbox; a pipeline does not."""
         from primepods_magic.notebook.shell.kernel import has_front_end
         from primepods_magic.pods.connection.current import current
 
@@ -213,23 +214,28 @@ class PodsMagics(Magics):
     @line_magic
     @_without_values
     def pods(self, line: str = "", local_ns: Mapping[str, Any] | None = None) -> Any:
-        # Its documentation is written below, from the list of commands.
-        answer, ends = self._run(line, local_ns, self._run_command)
-        return None if ends and self._is_last("pods", line) else answer
+        # The docstring is built below, from the list of commands.
+        result, is_silenced = self._run_line(line, local_ns, self._run_command)
+        return None if is_silenced and self._is_last("pods", line) else result
 
     def _run_command(self, line: ExpandedLine) -> Any:
+        from primepods_magic.notebook.input.expansion import ExpandedLine, Several, Word
+        from primepods_magic.notebook.shell.output import say
+
         words = list(line.words)
         first = words[0] if words else Word("")
         if isinstance(first, Several):
-            raise _invalid(f"'{first.shown}' is a list, not a command; '%pods -h' lists the commands")
+            raise _invalid_request(
+                f"'{first.shown}' is a list, not a command. Run '%pods -h' for the list of commands"
+            )
         if not first.is_filled and first.typed in ("-h", "--help"):
-            say(_overview())
+            say(_format_overview())
             return None
         is_overview = not words or (first.typed.startswith("-") and not first.is_filled)
         name = "overview" if is_overview else first.text
         if name not in COMMANDS and name != "overview":
-            raise _invalid(_no_command(name))
-        return self._call(name, ExpandedLine(words[0 if is_overview else 1 :], secrets=line.secrets))
+            raise _invalid_request(_describe_unknown(name))
+        return self._call_command(name, ExpandedLine(words[0 if is_overview else 1 :], secrets=line.secrets))
 
     @no_var_expand
     @needs_local_scope
@@ -238,8 +244,9 @@ class PodsMagics(Magics):
     def pod_create(
         self, line: str = "", cell: str | None = None, local_ns: Mapping[str, Any] | None = None
     ) -> Any:
-        """Rent a pod. The body is a few lines of YAML, or the API's own JSON body; as a line, flags say the
-        same.
+        """Rent a pod.
+
+        The body is a few lines of YAML, or the API's own JSON body; on a line, use flags instead.
 
             %%pod_create
             name: train
@@ -247,23 +254,28 @@ class PodsMagics(Magics):
 
             %pod_create --gpu H100_80GB --count 8 --name big --max-price 20 --dry-run
 
-        Running the cell again answers with the pod that is there; it never buys a second one.
+        Running the cell again returns the existing pod; it never rents a second one.
         '%pod_create -h' lists the fields and the flags.
         """
-        create = partial(self._call, "create", cell=cell)
-        answer, ends = self._run(line, local_ns, create, keeps_braced=True)
-        return None if ends and (cell or self._is_last("pod_create", line)) else answer
+        create = partial(self._call_command, "create", cell=cell)
+        result, is_silenced = self._run_line(line, local_ns, create, keeps_braced=True)
+        return None if is_silenced and (cell or self._is_last("pod_create", line)) else result
 
-    def _run(
+    def _run_line(
         self,
         line: str,
         local_ns: Mapping[str, Any] | None,
         call: Callable[..., Any],
         keeps_braced: bool = False,
     ) -> tuple[Any, bool]:
-        """Fill a line in and call its command; return the answer, and whether the line asks to show nothing.
-        No error has a secret that was filled in."""
+        """Expand a line and run its command; return the result, and whether the line ends with ``;``.
+
+        No error repeats a secret that was filled in.
+        """
+        _load_modules(*_RUN_MODULES)
         from primepods_magic.api.errors import PodsError
+        from primepods_magic.notebook.input.expansion import expand_variables
+        from primepods_magic.notebook.input.values import hide_secrets
 
         names = {**self.shell.user_ns, **(local_ns or {})}
         typed = expand_variables(line, names, keeps_braced=keeps_braced)
@@ -274,7 +286,11 @@ class PodsMagics(Magics):
             hide_secrets(error, typed.secrets)
             raise
 
-    def _call(self, name: str, line: ExpandedLine, **extra: Any) -> Any:
+    def _call_command(self, name: str, line: ExpandedLine, **extra: Any) -> Any:
+        from primepods_magic.notebook.input.arguments import HelpWanted
+        from primepods_magic.notebook.shell.output import say
+        from primepods_magic.pods.support.notices import redirect_warnings
+
         command, parser = parser_of(name)
         try:
             args = parser.parse(line.words)
@@ -282,34 +298,45 @@ class PodsMagics(Magics):
             say(wanted, end="")
             return None
         if args.out is not None and (not args.out.isidentifier() or keyword.iskeyword(args.out)):
-            parser.error(f"{args.out!r} is not a name for a variable (-o NAME)")
-        with interrupts_held():
-            for module in _LOADED_TO_RUN:
-                import_module(module)
-        answer = command.run(self, args, **extra)
-        self.store(answer, args.out)
-        return None if args.out else answer
+            parser.error(f"{args.out!r} is not a valid variable name (-o NAME)")
+        _load_modules(*_COMMAND_MODULES)
+        with redirect_warnings(lambda text: say(f"Warning: {text}")):
+            result = command.run(self, args, **extra)
+        self.store(result, args.out)
+        return None if args.out else result
 
     def _is_last(self, magic: str, line: str) -> bool:
-        """The cell ends with this very ``%pods …;``, whose answer is not to be shown; ``df = %pods …;`` is
-        another line, and keeps it."""
+        """Return whether the cell ends with exactly this line; ``df = %pods …;`` keeps its result."""
         cells = self.shell.history_manager.input_hist_raw
         last_line = cells[-1].strip().rpartition("\n")[2] if cells else ""
         return last_line.lstrip("%").split() == [magic, *line.split()]
 
-    def store(self, answer: Any, out: str | None) -> None:
-        """Keep an answer under the name that ``-o`` gave, where it gave one."""
+    def store(self, result: Any, out: str | None) -> None:
+        """Store a result in the variable that ``-o`` names, if any."""
         if out:
-            self.shell.push({out: answer})
+            self.shell.push({out: result})
 
 
-_LOADED_TO_RUN = ("primepods_magic.frames.rendering", "primepods_magic.pods.launching.launch")
+_RUN_MODULES = ("primepods_magic.notebook.input.arguments", "primepods_magic.notebook.shell.output")
+_COMMAND_MODULES = ("primepods_magic.frames.rendering", "primepods_magic.pods.launching.launch")
+
+
+def _load_modules(*names: str) -> None:
+    """Import modules with Ctrl-C held back: an import that it cuts off leaves half a module behind."""
+    from primepods_magic.notebook.shell.interrupts import interrupts_held
+
+    if any(name not in sys.modules for name in names):
+        with interrupts_held():
+            for name in names:
+                import_module(name)
 
 
 def parser_of(name: str) -> tuple[Any, ArgumentParser]:
-    """The module of a command, and the parser of its words; loads nothing heavy."""
-    with interrupts_held():
-        command = import_module(f".commands.{name}", __package__)
+    """Return the module of a command and the parser of its words; loads nothing heavy."""
+    _load_modules(f"{__package__}.commands.{name}")
+    from primepods_magic.notebook.input.arguments import ArgumentParser, add_out
+
+    command = sys.modules[f"{__package__}.commands.{name}"]
     prog = {"create": "%%pod_create", "overview": "%pods"}.get(name, f"%pods {name}")
     parser = ArgumentParser(prog, description=command.__doc__)
     command.add_arguments(parser)
@@ -317,35 +344,37 @@ def parser_of(name: str) -> tuple[Any, ArgumentParser]:
     return command, parser
 
 
-def _invalid(message: str) -> Exception:
+def _invalid_request(message: str) -> Exception:
     from primepods_magic.api.errors import InvalidRequest
 
     return InvalidRequest(message)
 
 
-def _no_command(name: str) -> str:
-    """What to say of a command that there is not, and which one is meant."""
+def _describe_unknown(name: str) -> str:
+    """Return the message for an unknown command, with the one that may be meant."""
     from primepods_magic.api.text.sanitize import sanitize
+    from primepods_magic.api.validation.suggest import suggest
 
     if name in _STOPPING:
         return (
-            f"there is no '%pods {name}': a pod cannot be stopped here and started again. It is billed until "
-            "'%pods rm' terminates it, and then its disk and all that is on it are lost. Nothing was done"
+            f"There is no '%pods {name}': pods cannot be stopped and started again here. A pod is billed "
+            "until '%pods rm' terminates it. Its disk and everything on it are then lost. Nothing was done"
         )
     ours = next((right for words, right in _OTHER_WORDS.items() if name in words.split()), None)
-    hint = f" (that is '{ours}' here)" if ours else suggest(name, COMMANDS)
-    return f"there is no '%pods {sanitize(name)}'{hint}; '%pods -h' lists the commands"
+    hint = f" (use '{ours}')" if ours else suggest(name, COMMANDS)
+    return f"There is no '%pods {sanitize(name)}'{hint}. Run '%pods -h' for the list of commands"
 
 
-def _overview() -> str:
-    rows = "".join(f"\n  %pods {name:<10}{what}" for name, what in {"": "at a glance", **COMMANDS}.items())
+def _format_overview() -> str:
+    commands = {"": "show pods, spending and balance at a glance", **COMMANDS}
+    rows = "".join(f"\n  %pods {name:<10}{summary}" for name, summary in commands.items())
     return (
-        f"Rent, watch and end GPU pods.\n{rows}\n  %%pod_create    rent a pod, or several\n\n"
-        "'%pods COMMAND -h' explains one, with examples. Every listing is a DataFrame: df = %pods ls\n"
-        "POD is a name, an id, or the beginning of an id. A last ';' shows nothing; '# …' is a comment.\n"
-        "$name and {expr} are filled in. Each value is one argument, whatever is in it; a list or a column\n"
-        "of a frame is one argument for each of its values: '%pods rm {mine.id}'. $$name, {{ and }} are\n"
-        "text, and so are braces in quotation marks that hold no expression with a name: 'name~^[a-z]{3}'.\n"
+        f"Rent, watch and terminate GPU pods.\n{rows}\n  %%pod_create    rent one or more pods\n\n"
+        "'%pods COMMAND -h' explains a command, with examples. Every listing is a DataFrame: df = %pods ls\n"
+        "POD is a name, an id, or the beginning of an id. A final ';' shows nothing; '# …' is a comment.\n"
+        "$name and {expr} are replaced by their values. Each value is one argument, even with spaces; a\n"
+        "list or a column of a frame is one argument per value: '%pods rm {mine.id}'. $$name, {{ and }} are\n"
+        "the text itself, and so are quoted braces without a variable name in them: 'name~^[a-z]{3}'.\n"
         "'%config PodsMagics' lists the settings.\n\n"
         "  %pods avail --gpu H100_80GB\n"
         "  %pod_create --gpu H100_80GB --name train --wait\n"
@@ -354,4 +383,4 @@ def _overview() -> str:
     )
 
 
-PodsMagics.pods.__doc__ = _overview()
+PodsMagics.pods.__doc__ = _format_overview()

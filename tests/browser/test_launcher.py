@@ -90,7 +90,7 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     page.run_cell(TO_CELL)
     assert page.cell(CELL).locator(".cm-content").inner_text().split() == part.cell_text.split()
     page.run_cell(CELL)
-    expect(page.output_of(CELL)).to_contain_text("'train' is there already; nothing was created")
+    expect(page.output_of(CELL)).to_contain_text("'train' already exists. Nothing was created")
     assert [pod["name"] for pod in pods_of(sandbox)] == ["train"]
 
     part.button("Terminate …").click()

@@ -12,7 +12,7 @@ import pytest
 
 from primepods_magic.api import errors
 from primepods_magic.api.settings import Settings
-from primepods_magic.notebook.display import connection as connection_card
+from primepods_magic.notebook.display.formatters import register, unregister
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import connect, disconnect
 from tests.support.kernels import text_of
@@ -32,7 +32,7 @@ def live_url(sandbox: SandboxControl) -> Iterator[str]:
 @pytest.fixture
 def cells(shell: Any) -> Any:
     """The shell, which shows connections in full."""
-    connection_card.register(shell.display_formatter)
+    register(shell.display_formatter)
     return shell
 
 
@@ -93,7 +93,7 @@ def test_a_saved_context_is_chosen_for_this_kernel(
     ("cell", "kind", "says"),
     [
         ("%pods connect --context wrok", errors.NotConfigured, "did you mean 'work'?"),
-        ("%pods connect --context work --sandbox", errors.InvalidRequest, "name one"),
+        ("%pods connect --context work --sandbox", errors.InvalidRequest, "use either"),
         ("%pods connect --context", errors.InvalidRequest, "--context"),
         ("%pods connect --contxt work", errors.InvalidRequest, "did you mean '--context'?"),
     ],
@@ -144,12 +144,12 @@ def test_unregistering_leaves_nothing(bare_shell: Any, sandbox: SandboxControl) 
         }
 
     before = traces()
-    connection_card.register(bare_shell.display_formatter)
+    register(bare_shell.display_formatter)
     assert traces() != before
     bare_shell.user_ns["connection"] = connect(settings=Settings(sandbox.url, KEY))
     bare_shell.run("connection")
     assert bare_shell.output.text == SANDBOX
-    connection_card.unregister(bare_shell.display_formatter)
+    unregister(bare_shell.display_formatter)
     assert traces() == before
     disconnect()
 

@@ -13,6 +13,7 @@ import pytest
 
 from primepods_magic import Settings, connect, costs
 from primepods_magic.api.errors import InvalidRequest, NotConfigured, NotFound
+from primepods_magic.api.text.money import format_usd
 from primepods_magic.notebook.commands.costs import QUESTIONS
 from primepods_magic.pods.connection.current import in_use
 from tests.support.sandbox_control import SandboxControl
@@ -53,14 +54,16 @@ def test_without_flags_it_is_by_month_and_says_what_it_adds_up_to(shell: Any) ->
     frame = shell.run("%pods costs")
     assert list(frame.columns) == ["period", "cost_usd", "gpu_hours", "pods", "share", "estimated"]
     caption = shell.output.text.splitlines()[0]
-    assert f"sandbox · ${_usd(frame):,.2f} · " in caption
+    assert f"sandbox · {format_usd(_usd(frame))} · " in caption
     assert "of it estimated · by month · times in UTC" in caption
 
 
 def test_the_caption_has_the_sum_where_nothing_is_estimated(shell: Any) -> None:
     frame = shell.run("%pods costs --by gpu --team 'Bernoulli Numbers'")
     assert not frame["estimated"].any()
-    assert shell.output.text.startswith(f"sandbox · Bernoulli Numbers · ${_usd(frame):,.2f} · times in UTC")
+    assert shell.output.text.startswith(
+        f"sandbox · Bernoulli Numbers · {format_usd(_usd(frame))} · times in UTC"
+    )
 
 
 def test_flags_choose_lines_periods_range_and_time_zone(shell: Any) -> None:
@@ -178,7 +181,7 @@ def test_mine_needs_a_key_that_may_say_who_i_am(shell: Any) -> None:
     shell.run("%pods connect --sandbox")
     # As where the service answers 403 to the question.
     vars(in_use())["user_id"] = None
-    with pytest.raises(InvalidRequest, match="may not say who you are"):
+    with pytest.raises(InvalidRequest, match="cannot read who you are"):
         shell.run("%pods costs --mine")
 
 
@@ -238,24 +241,24 @@ def test_the_answer_is_saved_with_its_dtypes(shell: Any, tmp_path: Path, ending:
         ("--by gpuu", "did you mean"),
         ("--by 'name~('", "is not a regular expression"),
         ("--tz Mars", "'Mars' is not a time zone"),
-        ("--since soon", "'soon' is no time"),
+        ("--since soon", "Cannot parse time 'soon'"),
         ("--since 2026-09-02 --until 2026-09-01", "later"),
         ("--freq X", "invalid choice"),
         ("--budget -3", "is not a price"),
-        ("--projects nowhere.yaml", "neither a dict of yours nor a file"),
+        ("--projects nowhere.yaml", "neither a dict in the notebook nor a file"),
         ("--by project", "there is no column 'project'"),
         ("nonsense", "invalid choice"),
-        ("waste --by gpu", "'--by' does not go with '%pods costs waste'"),
-        ("month --mine", "'--mine' does not go with '%pods costs month'"),
-        ("dearest --round", "'--round' does not go with"),
-        ("timeline --tz Asia/Tokyo", "'--tz' does not go with"),
-        ("--budget 10 --freq M", "by days, or hours"),
+        ("waste --by gpu", "'%pods costs waste' does not take '--by'"),
+        ("month --mine", "'%pods costs month' does not take '--mine'"),
+        ("dearest --round", "does not take '--round'"),
+        ("timeline --tz Asia/Tokyo", "does not take '--tz'"),
+        ("--budget 10 --freq M", "'--budget' needs"),
         ("--freq M --compare --since 2026-07-15", "--since 2026-07-01"),
         ("--save ~nobody-here/x.csv", "the home folder is unknown"),
-        ("--save ''", "an empty text means nothing here"),
-        ("--since ''", "an empty text means nothing here"),
+        ("--save ''", "the value is empty"),
+        ("--since ''", "the value is empty"),
         ("--projects ~nobody-here/x", "the home folder is unknown"),
-        ("month --since 7d", "'--since' does not go with"),
+        ("month --since 7d", "does not take '--since'"),
         ("--by gpu --running", "needs periods"),
         ("--by gpu --compare", "needs periods"),
         ("--save costs.xls", "does not end in .csv or .parquet"),

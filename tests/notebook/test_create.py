@@ -34,7 +34,7 @@ def test_replace_ends_what_differs_and_launches_anew(shell: Any) -> None:
 
 
 def test_new_and_replace_exclude_each_other(shell: Any) -> None:
-    with pytest.raises(errors.InvalidRequest, match="exclude each other"):
+    with pytest.raises(errors.InvalidRequest, match="Use either --new or --replace"):
         shell.run(CREATE.replace("create\n", "create --new --replace\n"))
 
 

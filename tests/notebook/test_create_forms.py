@@ -41,9 +41,9 @@ def test_flags_say_what_a_body_says(shell: Any, monkeypatch: pytest.MonkeyPatch)
 @pytest.mark.parametrize(
     ("cell", "says"),
     [
-        ("%%pod_create --gpu A\ngpu: B", "a body, and --gpu beside it"),
-        ("%pod_create --gpu L4_24GB --env TOKEN", "a variable is KEY=VALUE"),
-        ("%pod_create --gpu L4_24GB --env A=1 --env A=2", "given twice"),
+        ("%%pod_create --gpu A\ngpu: B", "Put --gpu into the body"),
+        ("%pod_create --gpu L4_24GB --env TOKEN", "a variable must be KEY=VALUE"),
+        ("%pod_create --gpu L4_24GB --env A=1 --env A=2", "sets a variable twice"),
         ("%pod_create --gpu L4_24GB --count two", "'count'"),
         ("%pod_create --gpu L4_24GB --security secure", "did you mean 'secure_cloud'?"),
         ("%pod_create --gpu L4_24GB --pods 101", "from 1 to 100"),
@@ -72,8 +72,8 @@ class Broken(str):
         (np.float32(2.0), 2),
         (np.str_("2"), 2),
         (np.array(2), 2),
-        (np.array([2]), "is a ndarray, not a text or a number"),
-        (np.datetime64("2026-09-01"), "is a datetime64, not a text or a number"),
+        (np.array([2]), "is a ndarray, not text or a number"),
+        (np.datetime64("2026-09-01"), "is a datetime64, not text or a number"),
         (10**5000, "it raises ValueError"),
         (Broken("2"), "it raises RuntimeError"),
     ],
@@ -92,7 +92,7 @@ def test_a_scalar_of_numpy_stands_for_its_value(shell: Any, value: object, count
 
 def test_a_secret_in_a_flag_is_warned_of_and_not_repeated(shell: Any) -> None:
     shell.run("%pod_create --gpu L4_24GB --env HF_TOKEN=hunter2 --dry-run")
-    assert "'HF_TOKEN' is written out in this cell" in shell.output.stdout
+    assert "The value of 'HF_TOKEN' is in this cell" in shell.output.stdout
     assert "hunter2" not in shell.output.text
 
 
@@ -101,7 +101,7 @@ def test_a_cell_rents_several_pods_and_run_again_answers_with_them(shell: Any) -
     pods = shell.run(cell)
     assert [(pod.name, pod.is_ready) for pod in pods] == [(f"worker-{n}", True) for n in (1, 2, 3)]
     assert all(isinstance(pod, Pod) for pod in pods)
-    assert "together: $2.07/h, $49.68/day" in shell.output.stdout
+    assert "In total: $2.07/h, $49.68/day" in shell.output.stdout
     assert [pod.id for pod in shell.run(cell)] == [pod.id for pod in pods]
     assert len(names(shell)) == 3
 
@@ -159,7 +159,7 @@ def test_consent_given_counts_under_a_ceiling_only(billed: Any) -> None:
     billed.run("%config PodsMagics.max_price_usd_hr = 1")
     billed.run("%pod_create --gpu L4_24GB --name train")
     assert names(billed) == ["train"]
-    with pytest.raises(errors.InvalidRequest, match="not agreed to"):
+    with pytest.raises(errors.InvalidRequest, match="was not confirmed"):
         billed.run("%pods rm train")
 
 

@@ -16,7 +16,8 @@ from IPython.core.formatters import DisplayFormatter
 from primepods_magic.api.models import PodDetails
 from primepods_magic.frames import pods_frame
 from primepods_magic.notebook.display import frames as display
-from primepods_magic.notebook.display.frames import mark_for_display, register, unregister
+from primepods_magic.notebook.display.formatters import register, unregister
+from primepods_magic.notebook.display.frames import mark_for_display
 
 TEXT, HTML = "text/plain", "text/html"
 
@@ -233,7 +234,7 @@ def test_neither_loading_nor_registering_loads_pandas() -> None:
     code = (
         "import sys\n"
         "from IPython.core.formatters import DisplayFormatter\n"
-        "from primepods_magic.notebook.display.frames import register, unregister\n"
+        "from primepods_magic.notebook.display.formatters import register, unregister\n"
         "formatters = DisplayFormatter()\n"
         "register(formatters); unregister(formatters); register(formatters)\n"
         "assert not {'pandas', 'pydantic', 'httpx', 'ipywidgets'} & set(sys.modules)\n"

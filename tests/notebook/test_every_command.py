@@ -47,7 +47,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "rm": ("%pods rm train -y", "terminated", "%pods rm nobody", "NotFound"),
     "history": ("%pods history --limit 2", "train", "%pods history --limit x", "InvalidRequest"),
     "costs": ("%pods costs --by gpu", "L4_24GB", "%pods costs --by nope", "InvalidRequest"),
-    "cache": ("%pods cache", "kept on this computer", "%pods cache x", "InvalidRequest"),
+    "cache": ("%pods cache", "stored on this computer", "%pods cache x", "InvalidRequest"),
     "connect": ("%pods connect", "sandbox", "%pods connect --live", "NotConfigured"),
     "doctor": ("%pods doctor", "no problems", "%pods doctor x", "InvalidRequest"),
 }

@@ -102,7 +102,7 @@ def test_a_range_is_what_lived_in_it(shell: Any) -> None:
 
 def test_what_is_no_time_is_refused_before_anything_is_read(shell: Any, asked: Asked) -> None:
     for words in ("--since soon", "--until 2026-13", "--since 7m"):
-        with pytest.raises(InvalidRequest, match="is no time"):
+        with pytest.raises(InvalidRequest, match="Cannot parse time"):
             shell.run(f"%pods history {words}")
     assert asked.queries == []
 
@@ -169,9 +169,9 @@ def test_the_cache_is_shown_and_cleared(shell: Any, asked: Asked) -> None:
     assert row["path"].startswith("~/")
     file = Path(row["path"]).expanduser()
     assert file.stat().st_size == round(row["size_mb"] * 1_000_000)
-    assert re.search(rf"kept on this computer: 1 history, {row['rows']} rows", shell.output.text)
+    assert re.search(rf"stored on this computer: 1 history, {row['rows']} rows", shell.output.text)
     assert list(shell.run("%pods cache --clear")["path"]) == [row["path"]]
-    assert "forgotten: 1 history" in shell.output.text
+    assert "deleted: 1 history" in shell.output.text
     assert not file.exists()
     asked.queries.clear()
     assert_frame_equal(shell.run("%pods history"), whole)
@@ -244,7 +244,7 @@ def test_a_bar_appears_after_a_second_and_is_emptied(front_end: Any, clock: Time
         assert bars(front_end) == []
         clock.now = 101.0
         tell(1000, 5000)
-        assert bars(front_end) == ["reading the history: 1,000 of 5,000 rows"]
+        assert bars(front_end) == ["Reading the history: 1,000 of 5,000 rows"]
         clock.now = 101.1
         tell(1500, 5000)
         assert len(bars(front_end)) == 1

@@ -94,28 +94,28 @@ def test_braces_that_are_no_variable_stay(typed: str, word: str) -> None:
         ("show $name {nobody}", "there is no variable 'nobody'"),
         ("show ${nobody}", "there is no variable 'nobody'"),
         (r"costs --by '\p{Lu}'", "there is no variable 'Lu'; double the braces"),
-        ("show {1 / 0}", "'{1 / 0}' cannot be filled in: it raises ZeroDivisionError"),
-        ("show {name", "the braces do not match"),
-        ("show }", "the braces do not match"),
-        ("show {name(}", "the braces do not match"),
+        ("show {1 / 0}", "Cannot fill in '{1 / 0}': it raises ZeroDivisionError"),
+        ("show {name", "The braces do not match"),
+        ("show }", "The braces do not match"),
+        ("show {name(}", "The braces do not match"),
         ("show {name-}", "SyntaxError"),
         ('show {"a": 1}', "quotation marks, or double the braces"),
-        ("show {none}", "it has no value"),
-        ("show {missing}", "it has no value"),
+        ("show {none}", "its value is missing"),
+        ("show {missing}", "its value is missing"),
         ("show $table", "it is a DataFrame"),
         ("show $mapping", "it is a dict"),
         ("show {print}", "it is a builtin_function_or_method"),
         ("show {object()}", "it is a object"),
         ("show {b'x' + name.encode()}", "it is a bytes"),
         ("show {[[1], name]}", "it is a list"),
-        ("rm {[name, none]}", "it has no value"),
-        ("rm pre-{names}", "'{names}' is a list, which stands for several arguments"),
+        ("rm {[name, none]}", "its value is missing"),
+        ("rm pre-{names}", "'{names}' is a list, which expands to several arguments"),
         ("rm --x={names}", "'{names}' is a list"),
         ("rm '$name' '{names}'", "'{names}' is a list"),
-        ("rm 'my pod", "a quotation is not closed: it begins with the ' at character 4"),
-        ("rm 'ada's'", "a quotation ends inside a word"),
-        ("history --save C:\\dir\\ --refresh", "a folder ends with a backslash before white space"),
-        ("history --save C:\\ --refresh", "a folder ends with a backslash before white space"),
+        ("rm 'my pod", "The quotation that begins with the ' at character 4 is not closed"),
+        ("rm 'ada's'", "A quotation ends inside a word"),
+        ("history --save C:\\dir\\ --refresh", "A path ends with a backslash before white space"),
+        ("history --save C:\\ --refresh", "A path ends with a backslash before white space"),
     ],
 )
 def test_refuses_what_cannot_be_filled_in(line: str, says: str) -> None:
@@ -235,7 +235,7 @@ def test_a_value_is_exactly_one_argument(position: str, value: str) -> None:
     template, command, argument, before = POSITIONS[position]
     line = expand_variables(template, {"n": value})
     if not value and not before:
-        with pytest.raises(InvalidRequest, match="an empty text means nothing here"):
+        with pytest.raises(InvalidRequest, match="the value is empty"):
             parsed(line, command.removeprefix("%pods "))
         return
     args = parsed(line, command.removeprefix("%pods "))
@@ -260,7 +260,7 @@ def test_a_value_is_exactly_one_argument_of_a_create(position: str, value: str) 
     template, before = CREATE_POSITIONS[position]
     line = expand_variables(template, {"n": value}, keeps_braced=True)
     if not value and not before:
-        with pytest.raises(InvalidRequest, match="an empty text means nothing here"):
+        with pytest.raises(InvalidRequest, match="the value is empty"):
             parsed(line, "create")
         return
     args = parsed(line, "create")
@@ -277,7 +277,7 @@ def test_what_a_spec_fills_in_is_left_to_it() -> None:
     assert split_line(line) == [
         "--env", "A=${TOKEN}", "--env", "B=x ${ TOKEN } $${TOKEN}", "--name", "train"
     ]  # fmt: skip
-    with pytest.raises(InvalidRequest, match=r"a '\$' right before '\$\{TOKEN\}'"):
+    with pytest.raises(InvalidRequest, match=r"A '\$' directly before '\$\{TOKEN\}'"):
         expand_variables("--env A={cost}${TOKEN}", names, keeps_braced=True)
 
 
@@ -319,13 +319,13 @@ def test_a_list_is_an_argument_for_each_of_its_values(values: Any, arguments: li
         ("status {none}", "'{none}' is empty: name at least one POD"),
         ("watch $none", "'$none' is empty: name at least one POD"),
         ("teams {none}", "'{none}' is empty: name at least one TEAM"),
-        ("wait --timeout {none} train", "--timeout takes one value, and '{none}' has 0"),
-        ("wait --timeout {two} train", "--timeout takes one value, and '{two}' has 2"),
+        ("wait --timeout {none} train", "--timeout takes one value, but '{none}' has 0"),
+        ("wait --timeout {two} train", "--timeout takes one value, but '{two}' has 2"),
         ("show {two}", "there is no {two}"),
-        ("rm {blank}", "an empty text means nothing here"),
-        ("rm train ''", "an empty text means nothing here"),
-        ("ls --team {blank}", "an empty text means nothing here"),
-        ("ls --sort=''", "an empty text means nothing here"),
+        ("rm {blank}", "the value is empty"),
+        ("rm train ''", "the value is empty"),
+        ("ls --team {blank}", "the value is empty"),
+        ("ls --sort=''", "the value is empty"),
         ("ls --{flag}", "there is no --{flag}"),
         ("rm train -{flag}", "there is no -{flag}"),
         ("wait train --timeout {flag}", "'mine' is not a length of time"),
@@ -422,6 +422,42 @@ def test_ordinary_words_of_the_environment_are_not_hidden_unless_they_are_called
         variables.hide_in(error)
         assert (f"${{{name}}}" in str(error)) == is_hidden
         assert (str(error) == message) == (not is_hidden)
+
+
+@pytest.mark.parametrize(
+    "field", ["gpu", "region", "image", "country", "provider", "socket", "cloud_id", "pods"]
+)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("hf_token", "hf_QwErTy123456zZ"), ("db_password", "Tr0ub4dor&3xyz"), ("note", "Tr0ub4dor&3xyz")],
+)
+def test_hides_plain_notebook_variable_in_errors(shell: Any, field: str, name: str, value: str) -> None:
+    shell.user_ns[name] = value
+    spec = {"name": "train", "gpu": "L4_24GB", field: f"${{{name}}}"}
+    with pytest.raises(PodsError) as caught:
+        shell.run("\n".join(["%%pod_create", *(f"{key}: {text}" for key, text in spec.items())]))
+    assert value not in str(caught.value)
+    assert value not in shell.output.text
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "is_hidden"),
+    [
+        ("mode", "created", False),
+        ("count", 12, False),
+        ("password", "created", True),
+        ("pin_code", 123456, True),
+        ("note", "hunter2", True),
+    ],
+)
+def test_hides_notebook_values_by_the_rule_of_the_environment(
+    name: str, value: object, is_hidden: bool
+) -> None:
+    variables = Variables({name: value})
+    assert variables(name) == str(value)
+    error = PodsError(f"cannot use {value}")
+    variables.hide_in(error)
+    assert (str(value) not in str(error)) == is_hidden
 
 
 def test_a_word_within_a_secret_does_not_hide_ours(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -521,10 +557,10 @@ def test_stopping_does_not_lead_to_the_loss_of_the_disk(shell: Any, rented: Any,
     with pytest.raises(InvalidRequest) as caught:
         shell.run(f"%pods {word} train")
     told = str(caught.value)
-    assert "cannot be stopped here" in told
-    assert "its disk and all that is on it are lost" in told
+    assert "cannot be stopped and started again here" in told
+    assert "Its disk and everything on it are then lost" in told
     assert "Nothing was done" in told
-    assert "(that is" not in told
+    assert "(use" not in told
     assert list(shell.run("%pods ls")["name"]) == ["train"]
 
 

@@ -126,7 +126,7 @@ def test_after_a_bad_hour_every_view_tells_the_truth(connection: Connection, san
         assert "FAILED" in said["fails"], (name, text)
         assert "dkms build failed" in text, (name, text)
         assert "Not up to date" not in text, (name, text)
-    assert lines.getvalue().count("the service cannot be reached at present") == 1
+    assert lines.getvalue().count("The service cannot be reached at present") == 1
     for view in views.values():
         view.close()
 

@@ -80,7 +80,7 @@ def test_both_body_forms_rent_the_same(shell: Any) -> None:
 def test_run_all_is_safe(shell: Any) -> None:
     first, again = shell.run(CREATE), shell.run(CREATE)
     assert first.id == again.id
-    assert "'train' is there already; nothing was created" in shell.output.stdout
+    assert "'train' already exists. Nothing was created" in shell.output.stdout
 
 
 def test_an_answer_is_stored_under_a_name_and_then_not_shown(shell: Any) -> None:
@@ -127,14 +127,14 @@ def test_variables_go_into_the_body_and_secrets_are_not_shown(
 @pytest.mark.parametrize("value", ["None", "object()", "[1]"])
 def test_a_variable_that_is_no_text_names_no_pod(shell: Any, value: str) -> None:
     shell.run(f"odd = {value}")
-    with pytest.raises(errors.InvalidRequest, match="not a text or a number"):
+    with pytest.raises(errors.InvalidRequest, match="not text or a number"):
         shell.run("%%pod_create\nname: ${odd}\ngpu: L4_24GB")
 
 
 def test_what_a_pod_that_is_there_was_not_compared_by_is_said(shell: Any) -> None:
     shell.run(CREATE)
     shell.run(CREATE + "\nenv: {LR: 0.2}\ncountry: US")
-    assert "what the cell says of country, env_vars was not compared" in shell.output.stdout
+    assert "Not compared with this cell: country, env_vars" in shell.output.stdout
 
 
 def test_logs_move_no_cursor(shell: Any) -> None:
@@ -172,7 +172,7 @@ def test_a_sandbox_that_cannot_be_kept_is_one_line(
 
 def test_a_secret_written_out_is_warned_of_once_and_not_repeated(shell: Any) -> None:
     shell.run("%%pod_create --dry-run\ngpu: L4_24GB\nenv: {HF_TOKEN: hunter2}")
-    assert shell.output.stdout.count("'HF_TOKEN' is written out in this cell") == 1
+    assert shell.output.stdout.count("The value of 'HF_TOKEN' is in this cell") == 1
     assert "${HF_TOKEN}" in shell.output.stdout
     assert "hunter2" not in shell.output.text
 
@@ -193,10 +193,10 @@ def test_every_command_explains_itself(shell: Any, command: str) -> None:
         ("%pods ls --status ACTIV", errors.InvalidRequest, "did you mean 'ACTIVE'?"),
         ("%pods ls --sort pricee_usd_hr", errors.InvalidRequest, "did you mean 'price_usd_hr'?"),
         ("%pods ls --limit 0", errors.InvalidRequest, "not a whole number above 0"),
-        ("%pods ls -o class", errors.InvalidRequest, "not a name for a variable"),
-        ("%pods ls -o 1x", errors.InvalidRequest, "not a name for a variable"),
+        ("%pods ls -o class", errors.InvalidRequest, "not a valid variable name"),
+        ("%pods ls -o 1x", errors.InvalidRequest, "not a valid variable name"),
         ("%pods show", errors.InvalidRequest, "POD"),
-        ("%pods show 'tra", errors.InvalidRequest, "quotation is not closed"),
+        ("%pods show 'tra", errors.InvalidRequest, "is not closed"),
         ("%pods show trane", errors.NotFound, "there is 'train'"),
         ("%pods rm trane", errors.NotFound, "there is 'train'"),
         ("%pods wait train --timeout soon", errors.InvalidRequest, "90s, 10m or 2h"),
@@ -206,14 +206,14 @@ def test_every_command_explains_itself(shell: Any, command: str) -> None:
         ("%pods avail --max-price ' 5'", errors.InvalidRequest, "not a price"),
         ("%pods avail --max-price ２", errors.InvalidRequest, "not a price"),
         ("%pods wait train --timeout 1_0s", errors.InvalidRequest, "90s, 10m or 2h"),
-        ("%pods history --since ７d", errors.InvalidRequest, "is no time"),
+        ("%pods history --since ７d", errors.InvalidRequest, "Cannot parse time"),
         ("%pod_create --gpu A --max-price 2_5", errors.InvalidRequest, "in plain digits"),
         ("%pods avail --count 0", errors.InvalidRequest, "not a whole number above 0"),
-        ("%pods avail --gpu ''", errors.InvalidRequest, "--gpu: an empty text"),
+        ("%pods avail --gpu ''", errors.InvalidRequest, "--gpu: the value is empty"),
         ("%pods avail --gpu H100", errors.InvalidRequest, "did you mean 'H100_80GB'?"),
-        ("%pods connect --sandbox --live", errors.InvalidRequest, "name one"),
+        ("%pods connect --sandbox --live", errors.InvalidRequest, "use either"),
         ("%pods connect --live", errors.NotConfigured, "PRIME_API_KEY"),
-        ("%pod_create", errors.InvalidRequest, "needs a spec"),
+        ("%pod_create", errors.InvalidRequest, "needs flags such as"),
         ("%%pod_create\ngpuu: A", errors.InvalidRequest, "did you mean 'gpu'?"),
         ("%%pod_create\ngpu: A\ncount: two", errors.InvalidRequest, "'count'"),
         ("%%pod_create\nname: a", errors.InvalidRequest, "'gpu' is required"),
@@ -383,7 +383,7 @@ def test_no_html_of_ours_has_two_dollar_signs_in_one_run_of_text(shell: Any) -> 
 def test_words_of_another_command_line_lead_to_ours(shell: Any, word: str, ours: str) -> None:
     with pytest.raises(errors.InvalidRequest) as caught:
         shell.run(f"%pods {word} train")
-    assert f"(that is '{ours}' here)" in str(caught.value)
+    assert f"(use '{ours}')" in str(caught.value)
 
 
 def test_no_word_of_another_command_line_is_one_of_ours() -> None:

@@ -18,7 +18,7 @@ def test_the_hosts_are_written_and_explained(shell: Any) -> None:
     shell.run("%pods ssh train --config")
     assert shell.output.text.splitlines() == [
         "pod-train is in ~/.config/primepods_magic/ssh_config",
-        "~/.ssh/config does not include it yet; put this line at its top: "
+        "~/.ssh/config does not include it yet. Put this line at its top: "
         "Include ~/.config/primepods_magic/ssh_config",
         "  ssh pod-train",
         "  scp file pod-train:",

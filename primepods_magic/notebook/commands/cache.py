@@ -1,10 +1,11 @@
-"""What is kept of your history on this computer, as a DataFrame: rows that change no more, so that they need
-not be read again.
+"""Show the part of your history that is stored on this computer, as a DataFrame.
+
+It holds rows that no longer change, so that they are read only once.
 
   %pods cache
   %pods cache --clear
 
-Nothing is lost by clearing it: the next '%pods history' reads everything from the service.
+Clearing loses nothing: the next '%pods history' reads everything from the service again.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods cache``."""
-    parser.add_argument("--clear", action="store_true", help="forget it, of every account")
+    """Add the arguments of the command."""
+    parser.add_argument("--clear", action="store_true", help="delete it, for every account")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods cache``."""
+    """Return the cache files, after clearing them if asked to."""
     from primepods_magic.frames import cache_frame
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.history import cache_files, clear_cache
@@ -32,5 +33,5 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     files = clear_cache() if args.clear else cache_files()
     rows = sum(file.rows for file in files)
     count = f"{len(files)} {'history' if len(files) == 1 else 'histories'}, {rows:,} rows"
-    said = f"{'forgotten' if args.clear else 'kept on this computer'}: {count if files else 'no histories'}"
-    return mark_for_display(cache_frame(files), kind="cache", caption=said)
+    line = f"{'deleted' if args.clear else 'stored on this computer'}: {count if files else 'no histories'}"
+    return mark_for_display(cache_frame(files), kind="cache", caption=line)

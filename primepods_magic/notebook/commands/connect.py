@@ -1,14 +1,15 @@
-"""Where requests go: the live service, or a sandbox on this computer whose pods are simulated. Without a
-flag, this shows what is in use, and where key, URL and team are from.
+"""Choose where requests go: the live service, or a sandbox on this computer that simulates pods.
+
+Without a flag, show the connection in use, and where its key, URL and team come from.
 
   %pods connect
   %pods connect --sandbox
   %pods connect --live
   %pods connect --context work
 
-A choice stays until the next one. Without any, the variables PRIME_… and the files of 'prime' are followed,
-also where they change; and without a key, the sandbox is used where somebody is at the keyboard. --context
-names a context that 'prime config save' has saved; the variables beat what it says.
+A choice stays until the next one. Without a choice, the variables PRIME_… and the files of 'prime'
+decide, even if they change later. Without a key, an interactive notebook uses the sandbox. --context
+names a context that 'prime config save' saved; the variables override it.
 """
 
 from __future__ import annotations
@@ -23,21 +24,21 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods connect``."""
-    parser.add_argument("--sandbox", action="store_true", help="the sandbox, whatever keys there are")
-    parser.add_argument("--live", action="store_true", help="the live service")
-    parser.add_argument("--context", metavar="NAME", help="a saved context of 'prime', for this kernel")
+    """Add the arguments of the command."""
+    parser.add_argument("--sandbox", action="store_true", help="use the sandbox, even if there is a key")
+    parser.add_argument("--live", action="store_true", help="use the live service")
+    parser.add_argument("--context", metavar="NAME", help="use a saved context of 'prime' in this kernel")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The connection of ``%pods connect``."""
+    """Return the connection in use, after changing it if asked to."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.pods.connection.current import connect
 
     if args.sandbox and args.live:
-        raise InvalidRequest("%pods connect: --sandbox and --live are two places; name one")
+        raise InvalidRequest("%pods connect: use either --sandbox or --live")
     if args.sandbox and args.context is not None:
-        raise InvalidRequest("%pods connect: --sandbox and --context are two places; name one")
+        raise InvalidRequest("%pods connect: use either --sandbox or --context")
     if args.sandbox or args.live or args.context is not None:
         return connect(sandbox=args.sandbox, live=args.live, context=args.context)
     return magics.connection

@@ -1,4 +1,4 @@
-"""What ``%pods costs`` answers: a frame, its caption and its picture."""
+"""The result of ``%pods costs``: a frame, its caption and its plot."""
 
 from __future__ import annotations
 
@@ -51,47 +51,34 @@ TIMELINE = "name gpu gpu_count begin_at end_at cost_usd provisioned_by team stat
 
 
 class CostsReport:
-    """One call of ``%pods costs``.
-
-    Parameters
-    ----------
-    connection : Connection
-        Whose costs.
-    args : Namespace
-        The flags.
-    shell : InteractiveShell
-        Where the cell runs; its variables are looked at for ``--projects``.
-
-    Raises
-    ------
-    InvalidRequest, NotFound
-        A flag names what is not there; nothing was read for it.
-    """
+    """One call of ``%pods costs``; raises InvalidRequest or NotFound if a flag is not valid."""
 
     def __init__(self, connection: Connection, args: Namespace, shell: Any) -> None:
         self.connection, self.args, self._shell = connection, args, shell
-        self.where: tzinfo = zone(args.tz)
+        self.zone: tzinfo = zone(args.tz)
         self.now = connection.now()
-        self.since, self.until = self._moment(args.since), self._moment(args.until)
+        self.since, self.until = self._parse_time(args.since), self._parse_time(args.until)
         if self.since and self.until and self.since > self.until:
             raise InvalidRequest(f"--since {args.since} is later than --until {args.until}")
         self.freq: str | None = args.freq or ("D" if args.budget else None)
         if not (self.freq or args.by or args.projects is not None):
             self.freq = "M"
-        self.by = self._by()
+        self.by = self._parse_by()
         self._team = find_team(connection, args.team) if args.team else None
         if args.mine and connection.user_id is None:
-            raise InvalidRequest("your key may not say who you are: '--by provisioned_by' tells people apart")
+            raise InvalidRequest(
+                "Your key cannot read who you are. Use '--by provisioned_by' to tell people apart"
+            )
 
     @cached_property
     def spending(self) -> Spending:
-        """What the service told."""
+        """The past and live pods and disks, read once."""
         with show_download(self._shell, "history") as progress:
             return read_spending(self.connection, refresh=self.args.refresh, progress=progress)
 
     @cached_property
     def ledger(self) -> pd.DataFrame:
-        """The lines that are asked about: mine, a team's, or all."""
+        """The lines to report: mine, a team's, or all."""
         whole = ledger_of(self.spending)
         if self._team is not None:
             chosen = whole["team_id"] == self._team.team_id
@@ -102,33 +89,27 @@ class CostsReport:
         part: pd.DataFrame = whole[chosen.fillna(False)].reset_index(drop=True)
         return part
 
-    def answer(self) -> pd.DataFrame:
-        """The frame.
-
-        Raises
-        ------
-        ValueError, PodsError
-            There is no such column, or what else is needed cannot be had.
-        """
+    def compute(self) -> pd.DataFrame:
+        """Return the frame; raises ValueError if a column does not exist."""
         if self.args.question:
             frame = self._questions[self.args.question]()
             return rounded(frame) if self.args.round else frame
-        frame = self._breakdown(self._earliest())
+        frame = self._break_down(self._find_start())
         if self.args.compare and self.freq:
             frame = compared(frame, self.freq)
             if self.since is not None:
-                # What is before is there to be compared with, and nothing else.
+                # The period before is only for the comparison.
                 frame = frame[frame["period"] >= self.since].reset_index(drop=True)
         if self.args.round:
             frame = rounded(frame)
         return running(frame) if self.args.running else frame
 
-    def presented(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Show the picture and write the file, where asked for; the frame with its caption."""
+    def present(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Show the plot and write the file if asked to; return the frame with its caption."""
         save = self.args.save
         is_picture = save is not None and Path(save).suffix.lower() in _PICTURES
         if self.args.plot or self.args.budget or is_picture:
-            figure = self._figure(frame)
+            figure = self._draw_figure(frame)
             if is_picture:
                 _save_picture(figure, save)
             if self.args.plot or not is_picture:
@@ -137,8 +118,8 @@ class CostsReport:
                 display(figure)  # type: ignore[no-untyped-call]
         if save is not None and not is_picture:
             save_frame(frame, save)
-        said = self._said(frame, self.args.question)
-        parts = [self.connection.label, *self._whose(), *said, *([f"saved as {save}"] if save else [])]
+        totals = self._describe_totals(frame, self.args.question)
+        parts = [self.connection.label, *self._name_owner(), *totals, *([f"saved as {save}"] if save else [])]
         return mark_for_display(frame, kind=self.args.question or "costs", caption=" · ".join(parts))
 
     @property
@@ -149,28 +130,28 @@ class CostsReport:
             ),
             "month": lambda: month(overview_frame(overview(self.connection).wallets), self.now),
             "dearest": lambda: dearest(self.ledger),
-            "prices": lambda: gpu_hour_prices(self.ledger, self._offers()),
-            "spot": lambda: spot_savings(self.ledger, self._offers()),
-            "waste": self._waste,
-            "timeline": self._timeline,
+            "prices": lambda: gpu_hour_prices(self.ledger, self._read_offers()),
+            "spot": lambda: spot_savings(self.ledger, self._read_offers()),
+            "waste": self._find_waste,
+            "timeline": self._list_timeline,
         }
 
-    def _breakdown(self, since: datetime | None) -> pd.DataFrame:
-        return breakdown(self.ledger, self.by, freq=self.freq, since=since, until=self.until, tz=self.where)
+    def _break_down(self, since: datetime | None) -> pd.DataFrame:
+        return breakdown(self.ledger, self.by, freq=self.freq, since=since, until=self.until, tz=self.zone)
 
-    def _earliest(self) -> datetime | None:
-        """From where on is counted: for a comparison from the period before on."""
+    def _find_start(self) -> datetime | None:
+        """Return the time from which costs count; a comparison needs the period before as well."""
         if self.since is None or not (self.args.compare and self.freq):
             return self.since
-        begin, before = period_of(self.since, self.freq, self.where)
+        begin, before = period_of(self.since, self.freq, self.zone)
         if begin != self.since:
             raise InvalidRequest(
-                f"'--compare' compares whole {FREQUENCIES[self.freq]}s, and {self.args.since} is within one: "
-                f"--since {_day(begin, self.where)}"
+                f"'--compare' needs whole {FREQUENCIES[self.freq]}s, but {self.args.since} is within one. "
+                f"Use --since {_format_day(begin, self.zone)}"
             )
         return before
 
-    def _waste(self) -> pd.DataFrame:
+    def _find_waste(self) -> pd.DataFrame:
         pods, disks = pods_frame(self.spending.pods), disks_frame(self.spending.disks)
         asked = self.ledger["id"].dropna()
         return waste(
@@ -180,16 +161,16 @@ class CostsReport:
             now=self.spending.now,
         )
 
-    def _timeline(self) -> pd.DataFrame:
+    def _list_timeline(self) -> pd.DataFrame:
         lived = overlapping(self.ledger, self.since, self.until)
         pods = lived[is_pod(lived)].sort_values("begin_at", kind="stable")
         frame: pd.DataFrame = pods[TIMELINE].reset_index(drop=True)
         return frame
 
-    def _offers(self) -> pd.DataFrame:
+    def _read_offers(self) -> pd.DataFrame:
         return offers_frame(self.connection.client.list_offers())
 
-    def _figure(self, frame: pd.DataFrame) -> Figure:
+    def _draw_figure(self, frame: pd.DataFrame) -> Figure:
         from primepods_magic.costs.plots import plot, plot_budget, plot_timeline
 
         if self.args.question == "timeline":
@@ -198,66 +179,67 @@ class CostsReport:
             return plot_budget(frame, self.args.budget, self.freq)
         return plot(frame, self.freq)
 
-    def _whose(self) -> list[str]:
+    def _name_owner(self) -> list[str]:
         if self._team is not None:
             return [sanitize(self._team.name or self._team.team_id)]
         return ["mine"] if self.args.mine else []
 
-    def _said(self, frame: pd.DataFrame, question: str | None) -> list[str]:
-        """What the caption says: the sum, how much of it is an estimate, what is left out, and the range."""
+    def _describe_totals(self, frame: pd.DataFrame, question: str | None) -> list[str]:
+        """Return the parts of the caption: total, estimated part, omissions and range."""
         parts = [format_usd(frame["cost_usd"].sum())] if "cost_usd" in frame.columns else []
         if question and question != "last-month":
             return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", *parts, "times in UTC"]
         since, until = self.since, self.until
         if question:
-            since, until = self._moment("last-month"), self._moment("month")
-        guessed = breakdown(self.ledger[self.ledger["estimated"].fillna(False)], since=since, until=until)
+            since, until = self._parse_time("last-month"), self._parse_time("month")
+        estimated = breakdown(self.ledger[self.ledger["estimated"].fillna(False)], since=since, until=until)
         is_blank = self.ledger["billed_usd"].isna() & self.ledger["cost_usd"].eq(0.0)
         blank = is_blank & (self.ledger["state"] != "live")
-        parts += [f"{format_usd(guessed['cost_usd'].sum())} of it estimated"] if len(guessed) else []
+        parts += [f"{format_usd(estimated['cost_usd'].sum())} of it estimated"] if len(estimated) else []
         parts += [f"{blank.sum()} without a price yet"] if blank.any() else []
         parts += [] if self.spending.may_list_disks else [DISKS_UNSEEN]
-        parts += self._undated() if since or until else []
+        parts += self._describe_undated() if since or until else []
         parts += [f"by {FREQUENCIES[self.freq]}"] if self.freq and not question else []
-        return [*parts, *_range(since, until, self.where), f"times in {self.args.tz}"]
+        return [*parts, *_format_range(since, until, self.zone), f"times in {self.args.tz}"]
 
-    def _undated(self) -> list[str]:
-        """What no range can hold."""
+    def _describe_undated(self) -> list[str]:
+        """Describe the cost of lines without any time, which no range can include."""
         is_undated = self.ledger["begin_at"].isna() & self.ledger["end_at"].isna()
         usd = self.ledger.loc[is_undated, "cost_usd"].sum()
         return [f"without {format_usd(usd)} of unknown time"] if usd else []
 
-    def _moment(self, text: str | None) -> datetime | None:
-        return parse_time(text, self.now, self.where) if text is not None else None
+    def _parse_time(self, text: str | None) -> datetime | None:
+        return parse_time(text, self.now, self.zone) if text is not None else None
 
-    def _by(self) -> list[By]:
-        """What makes a line of its own."""
+    def _parse_by(self) -> list[By]:
+        """Return the columns and patterns that group the costs."""
         has_projects = self.args.projects is not None
-        chosen: list[By] = [mapping("name", self._projects())] if has_projects else []
+        chosen: list[By] = [mapping("name", self._read_projects())] if has_projects else []
         for text in self.args.by:
-            # Commas part the columns; behind a '~' they belong to the regular expression.
+            # Commas separate columns; after a '~' they belong to the regular expression.
             plain, tilde, regex = text.partition("~")
             columns = [column.strip() for column in plain.split(",")]
-            labelled = columns.pop() if tilde else ""
+            matched_column = columns.pop() if tilde else ""
             chosen += [name for name in columns if name and not (name == "project" and has_projects)]
             if tilde:
                 try:
-                    chosen.append(pattern(labelled, regex))
+                    chosen.append(pattern(matched_column, regex))
                 except ValueError as error:
                     raise InvalidRequest(f"--by: {error}") from None
         return chosen
 
-    def _projects(self) -> Mapping[str, str]:
-        """The table that ``--projects`` names: a variable of the notebook, or a file."""
+    def _read_projects(self) -> Mapping[str, str]:
+        """Read the table that ``--projects`` names: a variable of the notebook, or a file."""
         name = self.args.projects
-        told = self._shell.user_ns.get(name)
-        if not isinstance(told, Mapping):
-            told = _read_table(expand_path(name))
-        if not isinstance(told, Mapping):
+        table = self._shell.user_ns.get(name)
+        if not isinstance(table, Mapping):
+            table = _read_table(expand_path(name))
+        if not isinstance(table, Mapping):
             raise InvalidRequest(
-                f"'{name}' is neither a dict of yours nor a file of lines such as 'llama-*: language models'"
+                f"'{name}' is neither a dict in the notebook nor a file with lines such as "
+                "'llama-*: language models'"
             )
-        return {str(key): str(value) for key, value in told.items()}
+        return {str(key): str(value) for key, value in table.items()}
 
 
 def _read_table(path: Path) -> object:
@@ -269,13 +251,13 @@ def _read_table(path: Path) -> object:
         return None
 
 
-def _range(since: datetime | None, until: datetime | None, where: tzinfo) -> list[str]:
+def _format_range(since: datetime | None, until: datetime | None, where: tzinfo) -> list[str]:
     limits = (("from", since), ("until", until))
-    said = [f"{word} {_day(limit, where)}" for word, limit in limits if limit is not None]
-    return [" ".join(said)] if said else []
+    texts = [f"{word} {_format_day(limit, where)}" for word, limit in limits if limit is not None]
+    return [" ".join(texts)] if texts else []
 
 
-def _day(limit: datetime, where: tzinfo) -> str:
+def _format_day(limit: datetime, where: tzinfo) -> str:
     local = limit.astimezone(where)
     return local.strftime("%Y-%m-%d" if (local.hour, local.minute) == (0, 0) else "%Y-%m-%d %H:%M")
 

@@ -1,9 +1,11 @@
-"""Disks as a DataFrame: they survive the pods they are attached to, and bill by themselves until deleted.
+"""List your disks as a DataFrame.
+
+They outlive the pods they are attached to, and are billed until deleted.
 
   %pods disks
   df = %pods disks
 
-Ending a pod ends no disk.
+Terminating a pod does not delete its disks.
 """
 
 from __future__ import annotations
@@ -19,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """``%pods disks`` has no flags of its own."""
+    """Add nothing: the command has no arguments."""
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods disks``."""
+    """Return the disks."""
     from primepods_magic.frames import disks_frame
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display

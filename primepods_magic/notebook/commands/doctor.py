@@ -1,5 +1,7 @@
-"""What is wrong with the set-up, as a DataFrame: settings, files, proxies, the service, the key and what it
-may do, this computer. Changes nothing, shows no secret, and needs neither a key nor a network.
+"""Check your setup, as a DataFrame.
+
+The checks cover settings, files, proxies, the service, the key and its permissions, and this computer.
+It changes nothing, shows no secrets, and needs neither a key nor a network.
 
   %pods doctor
 """
@@ -17,11 +19,11 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """``%pods doctor`` has no flags of its own."""
+    """Add nothing: the command has no arguments."""
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods doctor``."""
+    """Return the checks."""
     from primepods_magic.frames import checks_frame
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.notebook.shell.checks import front_end
@@ -29,10 +31,10 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.pods.doctor import diagnose
 
     findings = [*diagnose(in_use()), *front_end(magics.shell)]
-    said = [_counted(findings, kind) for kind in ("problem", "warning")]
-    return mark_for_display(checks_frame(findings), kind="checks", caption=" · ".join(said))
+    counts = [_count_findings(findings, kind) for kind in ("problem", "warning")]
+    return mark_for_display(checks_frame(findings), kind="checks", caption=" · ".join(counts))
 
 
-def _counted(findings: list[Finding], kind: str) -> str:
+def _count_findings(findings: list[Finding], kind: str) -> str:
     count = sum(finding.result == kind for finding in findings)
     return f"{count or 'no'} {kind}{'' if count == 1 else 's'}"

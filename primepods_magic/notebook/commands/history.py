@@ -1,13 +1,13 @@
-"""What was rented and what it cost, as a DataFrame: all of it, or what overlaps a range.
+"""List the pods you rented and what they cost, as a DataFrame: all of them, or those that overlap a range.
 
   df = %pods history
   %pods history --since 7d
   %pods history --since 2026-08 --until 2026-09 --save august.csv
   %pods history --sort-by createdAt --sort-order asc --limit 20
 
-'billed_usd' is the service's total for the pod, 'price_usd_hr' what that is an hour on average. Rows are kept
-on this computer from two days after their end on, since they change no more ('%pods cache'); --refresh reads
-everything anew.
+'billed_usd' is the service's total for the pod, 'price_usd_hr' its hourly average. Two days after a pod
+ends, its row no longer changes and is stored on this computer ('%pods cache'). --refresh reads everything
+again.
 """
 
 from __future__ import annotations
@@ -26,39 +26,39 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods history``."""
+    """Add the arguments of the command."""
     add_range(parser)
     parser.add_argument(
-        "--sort-by", choices=["terminatedAt", "createdAt"], default="terminatedAt", help="the time to sort by"
+        "--sort-by", choices=["terminatedAt", "createdAt"], default="terminatedAt", help="time to sort by"
     )
     parser.add_argument(
         "--sort-order", choices=["asc", "desc"], default="desc", help="oldest or newest first"
     )
     add_slice(parser)
-    parser.add_argument("--refresh", action="store_true", help="read everything anew")
+    parser.add_argument("--refresh", action="store_true", help="read everything again")
     add_save(parser, "the rows as .csv or .parquet")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods history``."""
+    """Return the history, after saving it if asked to."""
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display
 
     connection = magics.connection
     is_part = args.limit is not None and {args.since, args.until} == {None} and not args.refresh
-    frame, total = _page(connection, args) if is_part else _all(magics, connection, args)
+    frame, total = _read_page(connection, args) if is_part else _read_range(magics, connection, args)
     billed = f"{format_usd(frame['billed_usd'].sum())} billed"
-    said = [caption(connection, len(frame), total, "row", billed)]
+    parts = [caption(connection, len(frame), total, "row", billed)]
     if args.save is not None:
         from primepods_magic.frames import save_frame
 
         save_frame(frame, args.save)
-        said.append(f"saved as {args.save}")
-    return mark_for_display(frame, kind="history", caption=" · ".join(said))
+        parts.append(f"saved as {args.save}")
+    return mark_for_display(frame, kind="history", caption=" · ".join(parts))
 
 
-def _page(connection: Connection, args: Namespace) -> tuple[pd.DataFrame, int]:
-    """A few rows, which the service sorts."""
+def _read_page(connection: Connection, args: Namespace) -> tuple[pd.DataFrame, int]:
+    """Read a few rows, sorted by the service; return them with the total number."""
     from primepods_magic.frames import history_frame
     from primepods_magic.pods.listing import list_history
 
@@ -72,8 +72,8 @@ def _page(connection: Connection, args: Namespace) -> tuple[pd.DataFrame, int]:
     return history_frame(rows, connection.now()), total
 
 
-def _all(magics: PodsMagics, connection: Connection, args: Namespace) -> tuple[pd.DataFrame, int]:
-    """All rows of a range."""
+def _read_range(magics: PodsMagics, connection: Connection, args: Namespace) -> tuple[pd.DataFrame, int]:
+    """Read all rows of a range; return the wanted part with their number."""
     from datetime import datetime, timezone
 
     from primepods_magic.frames import history_frame, overlapping
@@ -84,13 +84,13 @@ def _all(magics: PodsMagics, connection: Connection, args: Namespace) -> tuple[p
     def limits(now: datetime) -> list[datetime | None]:
         return [parse_time(text, now, timezone.utc) if text else None for text in (args.since, args.until)]
 
-    # Refused before anything is read, and reckoned by the service's time, which may not be known before.
+    # Check the times before anything is read. The service's own time may only be known afterwards.
     limits(connection.now())
     with show_download(magics.shell, "history") as progress:
         history = read_history(connection, refresh=args.refresh, progress=progress)
     frame = overlapping(history_frame(history.table, history.now), *limits(history.now))
     column = {"terminatedAt": "terminated_at", "createdAt": "created_at"}[args.sort_by]
-    # What is still open ends last, and rows of one instant are in the service's order.
+    # Rows without an end come last; rows of the same instant keep the service's order.
     frame = frame.sort_values(column, kind="stable", na_position="last", ignore_index=True)
     if args.sort_order == "desc":
         frame = frame.iloc[::-1]

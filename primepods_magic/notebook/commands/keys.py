@@ -1,12 +1,13 @@
-"""SSH keys that can log in to pods rented from now on, as a DataFrame; the primary one is taken where a spec
-names none.
+"""List the SSH keys that can log in to pods you rent, as a DataFrame.
+
+Launches that name no key use the primary one.
 
   %pods keys
   %pods keys add
   %pods keys add ~/.ssh/id_ed25519.pub --name desktop
   %pods keys primary laptop
 
-Only a public key is ever sent; a file that holds a private one is refused.
+Only a public key is ever sent. A file with a private key is refused.
 """
 
 from __future__ import annotations
@@ -21,25 +22,25 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What ``%pods keys`` takes."""
+    """Add the arguments of the command."""
     parser.add_argument(
         "action",
         nargs="?",
         choices=["list", "add", "primary"],
         default="list",
-        help="what to do (default list)",
+        help="action (default list)",
     )
     parser.add_argument(
         "key",
         metavar="KEY",
         nargs="?",
-        help="for add: a file with a public key (default: the usual one in ~/.ssh); for primary: name or id",
+        help="for add: file with a public key (default: the usual one in ~/.ssh); for primary: name or id",
     )
-    parser.add_argument("--name", metavar="NAME", help="what to call the key that is added")
+    parser.add_argument("--name", metavar="NAME", help="name for the added key")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods keys``, after what was asked for was done."""
+    """Return the keys, after adding or choosing one if asked to."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.frames import keys_frame
@@ -48,15 +49,15 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.pods.ssh.keys import add_key, list_keys, make_primary
 
     if args.action == "list" and args.key is not None:
-        raise InvalidRequest("%pods keys list takes no KEY; 'add' and 'primary' do. Nothing was done")
+        raise InvalidRequest("%pods keys list does not take a KEY; 'add' and 'primary' do. Nothing was done")
     if args.action != "add" and args.name is not None:
-        raise InvalidRequest("--name belongs to '%pods keys add'. Nothing was done")
+        raise InvalidRequest("Only '%pods keys add' takes --name. Nothing was done")
     connection, done = magics.connection, []
     if args.action == "add":
-        done = [f"'{sanitize(add_key(connection, args.key, name=args.name).name)}' is there"]
+        done = [f"'{sanitize(add_key(connection, args.key, name=args.name).name)}' was added"]
     elif args.action == "primary":
         if args.key is None:
-            raise InvalidRequest("%pods keys primary needs a KEY, by its name or id. Nothing was done")
+            raise InvalidRequest("%pods keys primary needs the name or id of a KEY. Nothing was done")
         done = [f"'{sanitize(make_primary(connection, args.key).name)}' is primary"]
     keys = list_keys(connection)
     return mark_for_display(

@@ -1,9 +1,11 @@
-"""Find a machine, see what it costs, configure and launch it, watch it come up, and end it, by mouse or
-keyboard: a launcher under the cell.
+"""Open a launcher under the cell.
+
+Find a machine, see its price, configure and launch it, watch it start and terminate it, by mouse or keyboard.
 
   %pods launcher
 
-'%pods launcher --cell' puts what its form says into the next cell, as a %%pod_create cell that does the same.
+'%pods launcher --cell' writes the form of the launcher into the next cell, as an equivalent %%pod_create
+cell.
 """
 
 from __future__ import annotations
@@ -18,12 +20,12 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods launcher``."""
-    parser.add_argument("--cell", action="store_true", help="put its form into the next cell")
+    """Add the arguments of the command."""
+    parser.add_argument("--cell", action="store_true", help="write its form into the next cell")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The launcher of ``%pods launcher``; with ``--cell``, nothing."""
+    """Return a launcher, or with ``--cell`` nothing."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.launcher import Launcher, latest_cell
 
@@ -31,10 +33,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         return Launcher(magics.connection)
     cell = latest_cell()
     if cell is None:
-        raise InvalidRequest(
-            "no launcher is open; '%pods launcher' opens one, in a notebook that shows widgets"
-        )
+        raise InvalidRequest("No launcher is open. Run '%pods launcher' in a notebook that shows widgets")
     if not cell:
-        raise InvalidRequest("no offer is chosen in the launcher; choose one, and its form can be a cell")
+        raise InvalidRequest("No offer is selected in the launcher. Select one first")
     magics.shell.set_next_input(cell.rstrip("\n"))
     return None

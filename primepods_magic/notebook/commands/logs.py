@@ -1,11 +1,11 @@
-"""The logs of a pod, as text.
+"""Show the logs of a pod, as text.
 
   %pods logs train --tail 20
   text = %pods logs train
   %pods logs train --follow
 
-The value is a text with its lines; a service that sends the last hundred unless asked for more is asked by
---tail. --follow shows lines as they appear, until the pod is ready, has failed or is gone; Ctrl-C ends the
+The value is text with all lines. If the service sends only the last hundred, ask for more with --tail.
+--follow shows lines as they appear, until the pod is ready, has failed or is gone. Ctrl-C stops the
 following, never the pod.
 """
 
@@ -21,15 +21,15 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods logs``."""
+    """Add the arguments of the command."""
     add_pod(parser)
-    parser.add_argument("--tail", type=positive, metavar="N", help="only the last N lines, to begin with")
+    parser.add_argument("--tail", type=positive, metavar="N", help="start with the last N lines")
     parser.add_argument("--follow", action="store_true", help="show lines as they appear")
     add_timeout(parser)
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The text of ``%pods logs``; of what was followed and shown already, only where it is to be kept."""
+    """Return the logs; logs that were followed have been shown, and are returned only for ``-o``."""
     from primepods_magic.notebook.shell.output import say
     from primepods_magic.pods.find import find_pod
     from primepods_magic.pods.logs import follow_logs

@@ -1,11 +1,11 @@
-"""Your pods, oldest first, as a DataFrame.
+"""List your pods, oldest first, as a DataFrame.
 
   %pods ls
   %pods ls --status ACTIVE --sort price_usd_hr
   df = %pods ls --all
 
-They are yours unless --team or --all says otherwise, and all of them unless limited. If the service does not
-say which pods are yours, all that may be are listed, and the line above them says so.
+Without --team or --all, only your own pods are listed. If the service does not say which pods are yours,
+all that may be yours are listed, and the line above them says so.
 """
 
 from __future__ import annotations
@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods ls``."""
+    """Add the arguments of the command."""
     parser.add_argument(
-        "--status", action="append", default=[], metavar="S", help="only pods in this state; may be repeated"
+        "--status",
+        action="append",
+        default=[],
+        metavar="S",
+        help="list only pods in this state; may be repeated",
     )
     parser.add_argument("--sort", metavar="COL", help="sort by this column")
     add_slice(parser)
@@ -31,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods ls``."""
+    """Return the pods."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.validation.suggest import suggest
     from primepods_magic.frames import pods_frame
@@ -48,14 +52,14 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     if args.sort:
         if args.sort not in frame.columns:
             hint = suggest(args.sort, frame.columns)
-            raise InvalidRequest(f"pods have no column '{args.sort}'{hint}")
+            raise InvalidRequest(f"There is no column '{args.sort}'{hint}")
         frame = frame.sort_values(args.sort, kind="stable", ignore_index=True)
     stop = None if args.limit is None else args.offset + args.limit
     shown = frame.iloc[args.offset : stop].reset_index(drop=True)
-    said = [f"{format_usd_hr(burn_usd_hr(pods, connection.now()))} now"]
+    parts = [f"{format_usd_hr(burn_usd_hr(pods, connection.now()))} now"]
     unknown = 0 if args.all or args.team else sum(not connection.is_mine(pod) for pod in pods)
     if unknown:
-        said.append(OWNERS_UNKNOWN if unknown == len(pods) else f"{unknown} of them {OWNERS_UNKNOWN}")
+        parts.append(OWNERS_UNKNOWN if unknown == len(pods) else f"{unknown} of them {OWNERS_UNKNOWN}")
     return mark_for_display(
-        shown, kind="pods", caption=caption(connection, len(shown), len(frame), "pod", *said)
+        shown, kind="pods", caption=caption(connection, len(shown), len(frame), "pod", *parts)
     )

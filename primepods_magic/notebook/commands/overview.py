@@ -1,5 +1,7 @@
-"""At a glance: where you are connected, what lives, what it costs an hour, what was spent today and this
-month, and how long the balance lasts at this rate. Your own wallet first, then your teams'.
+"""Show your account at a glance, as a DataFrame.
+
+It shows where you are connected, your live pods and their hourly cost, spending today and this month, and
+how long the balance lasts at this rate. Your own wallet comes first, then those of your teams.
 
   %pods
   df = %pods
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """``%pods`` alone has no flags of its own."""
+    """Add nothing: the command has no arguments."""
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods`` alone."""
+    """Return the overview of the wallets."""
     from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.frames import overview_frame
     from primepods_magic.notebook.display.captions import DISKS_UNSEEN, OWNERS_UNKNOWN, TEAMS_UNSEEN
@@ -33,7 +35,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     seen = overview(connection)
     mine = sum(wallet.pods_mine for wallet in seen.wallets)
     burn = sum(wallet.burn_mine_usd_hr for wallet in seen.wallets)
-    parts = [connection.label, sanitize(seen.person) if seen.person else "an account whose name is not told"]
+    parts = [connection.label, sanitize(seen.person) if seen.person else "an account without a name"]
     is_unknown = mine > 0 and connection.user_id is None
     whose = "" if is_unknown else " of yours"
     parts.append(f"{mine or 'no'} live pod{'' if mine == 1 else 's'}{whose}, {format_usd_hr(burn)}")

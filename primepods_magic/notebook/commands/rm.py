@@ -1,12 +1,12 @@
-"""End pods, verify that they are gone, and say what they cost, as a DataFrame.
+"""Terminate pods, verify that they are gone, and show what they cost, as a DataFrame.
 
   %pods rm train
   %pods rm train eval -y
   mine = %pods ls
   %pods rm {mine.id}
 
-A pod is named by its whole name or its whole id. A list or a column of ids names several; if some of those
-are not known to be yours, -y alone does not end them.
+Name a pod by its full name or full id. A list or a column of ids names several. If some of them are not
+known to be yours, -y alone does not terminate them.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods rm``."""
+    """Add the arguments of the command."""
     add_pods(parser, "+")
     add_yes(parser)
     parser.add_argument(
-        "--others", action="store_true", help="with -y, agree also to several pods not known to be yours"
+        "--others", action="store_true", help="with -y, also terminate several pods not known to be yours"
     )
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods rm``."""
+    """Terminate the pods and return the results, or raise if that is not confirmed."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.text.money import format_usd
     from primepods_magic.api.text.sanitize import join_sanitized, sanitize
@@ -47,26 +47,26 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     if args.yes and others and len(pods) > 1 and not (args.others or connection.is_sandbox):
         names = join_sanitized(f"{pod.name} ({pod.id})" for pod in others)
         raise InvalidRequest(
-            f"These pods are not known to be yours: {names}. Nothing was done. '--others' beside "
-            "-y ends them too, and '%pods rm ID -y' ends one"
+            f"These pods are not known to be yours: {names}. Nothing was done. Add '--others' to -y to "
+            "terminate them too, or run '%pods rm ID -y' for one"
         )
     if not (args.yes or connection.is_sandbox):
         names = ", ".join(
             f"{sanitize(pod.name)} ({pod.gpu_count} × {sanitize(pod.gpu_name)})" for pod in pods
         )
         unknown = f" Not known to be yours: {join_sanitized(pod.id for pod in others)}." if others else ""
-        if not confirm(magics.shell, f"End {names} and lose what is on it?{unknown}"):
+        if not confirm(magics.shell, f"Terminate {names} and delete everything on it?{unknown}"):
             raise InvalidRequest(
-                f"ending {names} was not agreed to; nothing was done. '-y' agrees beforehand"
+                f"Terminating {names} was not confirmed. Nothing was done. Pass -y to confirm in advance"
             )
     removals = terminate_pods(connection, pods)
     gone = [removal for removal in removals if removal.outcome == GONE]
     billed = [removal.billed_usd for removal in gone if removal.billed_usd is not None]
     unbilled, left = len(gone) - len(billed), len(removals) - len(gone)
-    said = [f"{format_usd(sum(billed))} billed"] if billed else []
-    said += [f"{f'{unbilled} ' if billed or left else ''}not billed yet"] if unbilled else []
-    said += [f"{f'{left} ' if gone else ''}not known to be gone"] if left else []
+    parts = [f"{format_usd(sum(billed))} billed"] if billed else []
+    parts += [f"{f'{unbilled} ' if billed or left else ''}not billed yet"] if unbilled else []
+    parts += [f"{f'{left} ' if gone else ''}not known to be gone"] if left else []
     frame = removed_frame(removals)
     return mark_for_display(
-        frame, kind="removed", caption=caption(connection, len(frame), len(frame), "pod", *said)
+        frame, kind="removed", caption=caption(connection, len(frame), len(frame), "pod", *parts)
     )

@@ -1,9 +1,9 @@
-"""Everything about one pod: state, price, connections, ports, Jupyter.
+"""Show everything about one pod: state, price, connections, ports, Jupyter.
 
   %pods show train
   pod = %pods show 24b59b
 
-'%pods show $pod' takes the Pod that a variable holds, here and wherever POD stands.
+'%pods show $pod' uses the Pod in a variable, as every command with a POD does.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods show``."""
+    """Add the arguments of the command."""
     add_pod(parser)
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The pod of ``%pods show``."""
+    """Return the pod, to be shown in full."""
     from primepods_magic.notebook.display.pod import present_pod
     from primepods_magic.pods.find import find_pod
     from primepods_magic.pods.pod import Pod

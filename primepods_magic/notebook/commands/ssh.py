@@ -1,11 +1,11 @@
-"""How to get into a pod: the command for each node.
+"""Show how to connect to a pod: the ssh command for each node.
 
   %pods ssh train
   %pods ssh train --config
 
-With --config, Host blocks are written into a file of ours that ~/.ssh/config can include, so that ssh, scp,
-rsync and VS Code Remote know the pod as pod-NAME. A pod's host key is remembered by the pod, not by its
-address, so an address that another pod had before does not stand in the way.
+With --config, Host blocks are written to a separate file that ~/.ssh/config can include, so that ssh,
+scp, rsync and VS Code Remote know the pod as pod-NAME. Host keys are stored by pod, not by address, so an
+address that another pod had before causes no error.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods ssh``."""
+    """Add the arguments of the command."""
     add_pod(parser)
     parser.add_argument(
-        "--config", action="store_true", help="write Host blocks for ssh, scp, rsync, VS Code"
+        "--config", action="store_true", help="write Host blocks for ssh, scp, rsync and VS Code"
     )
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The text of ``%pods ssh``."""
+    """Return the commands as text."""
     from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.pods.find import find_pod
     from primepods_magic.pods.pod import LogText
@@ -39,20 +39,20 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     connection = magics.connection
     pod = find_pod(connection, args.pod)
     if args.config:
-        return LogText(_explained(write_ssh_config(connection, pod)))
+        return LogText(_describe_config(write_ssh_config(connection, pod)))
     commands = enumerate(ssh_commands(pod), start=1)
     return LogText(
         "\n".join(sanitize(command) or f"# node {number} is not up yet" for number, command in commands)
     )
 
 
-def _explained(config: SshConfig) -> str:
+def _describe_config(config: SshConfig) -> str:
     from primepods_magic.api.local.folders import shorten_path
 
-    host, place = config.hosts[0], shorten_path(config.path)
-    lines = [f"{', '.join(config.hosts)} {'is' if len(config.hosts) == 1 else 'are'} in {place}"]
+    host, path = config.hosts[0], shorten_path(config.path)
+    lines = [f"{', '.join(config.hosts)} {'is' if len(config.hosts) == 1 else 'are'} in {path}"]
     if config.include:
-        lines.append(f"{config.obstacle}; put this line at its top: {config.include}")
+        lines.append(f"{config.obstacle}. Put this line at its top: {config.include}")
     lines += config.notes
     lines += [
         f"  ssh {host}",
@@ -61,10 +61,10 @@ def _explained(config: SshConfig) -> str:
         f"  VS Code: Remote-SSH: Connect to Host… {host}",
     ]
     if config.include:
-        lines.append(f"  until then: ssh -F {_quote_path(place)} {host}")
+        lines.append(f"  until then: ssh -F {_quote_path(path)} {host}")
     return "\n".join(lines)
 
 
-def _quote_path(place: str) -> str:
-    """Return a path as a shell takes it, with a ``~`` that it expands."""
-    return f"~/{quote(place[2:])}" if place.startswith("~/") else quote(place)
+def _quote_path(path: str) -> str:
+    """Quote a path for a shell, with a ``~`` that it expands."""
+    return f"~/{quote(path[2:])}" if path.startswith("~/") else quote(path)

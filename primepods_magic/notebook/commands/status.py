@@ -1,9 +1,9 @@
-"""The state of pods, by one request for many, as a DataFrame.
+"""Show the state of pods, with one request for many, as a DataFrame.
 
   %pods status
   %pods status train eval
 
-Without a POD, all pods of yours are asked for.
+Without a POD, all your pods are shown.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods status``."""
+    """Add the arguments of the command."""
     add_pods(parser, "*")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods status``."""
+    """Return the states."""
     from primepods_magic.frames import status_frame
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display

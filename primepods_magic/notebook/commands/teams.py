@@ -1,9 +1,9 @@
-"""Your teams, or who is in one of them, as a DataFrame.
+"""List your teams, or the members of one, as a DataFrame.
 
   %pods teams
   %pods teams 'Analytical Engines'
 
-A team is named by its name, its slug or its id.
+TEAM is a name, a slug or an id.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What ``%pods teams`` takes."""
-    parser.add_argument("team", metavar="TEAM", nargs="?", help="show the members of this team: name or id")
+    """Add the arguments of the command."""
+    parser.add_argument("team", metavar="TEAM", nargs="?", help="list the members of this team")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods teams``."""
+    """Return the teams, or the members of one."""
     from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.frames import members_frame, teams_frame
     from primepods_magic.notebook.display.captions import caption
@@ -38,5 +38,5 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         )
     team = find_team(connection, args.team)
     members = connection.client.list_team_members(str(team.team_id))
-    said = caption(connection, len(members), len(members), "member", f"of {sanitize(team.name)}")
-    return mark_for_display(members_frame(members), kind="members", caption=said)
+    text = caption(connection, len(members), len(members), "member", f"of {sanitize(team.name)}")
+    return mark_for_display(members_frame(members), kind="members", caption=text)

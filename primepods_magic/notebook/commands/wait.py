@@ -1,11 +1,11 @@
-"""Wait until pods are ready (or active, or terminated), and answer with them as a DataFrame.
+"""Wait until pods are ready (or active, or terminated), and return them as a DataFrame.
 
   %pods wait train --timeout 10m
   df = %pods wait train eval --for active
   waiting = %pods wait train --async
 
---timeout is for all pods and phases together. With --async the answer comes at once, and 'await waiting'
-gives the DataFrame, while other tasks go on. Ctrl-C ends the waiting, never a pod.
+--timeout covers all pods and phases together. --async returns at once; 'await waiting' then returns the
+DataFrame while other tasks run. Ctrl-C stops the waiting, never a pod.
 """
 
 from __future__ import annotations
@@ -25,19 +25,21 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods wait``."""
+    """Add the arguments of the command."""
     add_pods(parser, "+")
     parser.add_argument(
-        "--for", dest="goal", choices=["ready", "active", "terminated"], default="ready", help="until when"
+        "--for",
+        dest="goal",
+        choices=["ready", "active", "terminated"],
+        default="ready",
+        help="state to wait for (default ready)",
     )
-    parser.add_argument(
-        "--async", dest="is_async", action="store_true", help="answer at once with what can be awaited"
-    )
+    parser.add_argument("--async", dest="is_async", action="store_true", help="return an awaitable at once")
     add_timeout(parser)
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods wait``, or with ``--async`` what it can be awaited from."""
+    """Return the pods, or with ``--async`` an awaitable of them."""
     from primepods_magic.pods.find import find_pods
     from primepods_magic.pods.wait import begin_waiting
 
@@ -45,7 +47,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     pods = find_pods(connection, args.pods)
     if not args.is_async:
         seen = magics.live.follow(connection, pods, goal=args.goal, timeout_s=args.timeout)
-        return _frame(connection, seen)
+        return _mark_frame(connection, seen)
     if args.goal == "ready" and magics.live.can_watch_behind:
         magics.live.watch(connection, pods)
     return begin_waiting(
@@ -53,11 +55,11 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         pods,
         goal=args.goal,
         timeout_s=args.timeout,
-        answer=lambda seen: _frame(connection, seen),
+        answer=lambda seen: _mark_frame(connection, seen),
     )
 
 
-def _frame(connection: Connection, seen: Snapshot) -> pd.DataFrame:
+def _mark_frame(connection: Connection, seen: Snapshot) -> pd.DataFrame:
     from primepods_magic.frames import pods_frame
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display

@@ -1,9 +1,9 @@
-"""What there is to spend, and what each pod and disk was billed so far, the latest first, as a DataFrame.
+"""Show your balance, and the charges for each pod and disk so far, latest first, as a DataFrame.
 
   %pods wallet
   %pods wallet --team 'Analytical Engines' --limit 100
 
-A pod or a disk has one line, which grows as it is billed.
+Each pod or disk has one line, whose amount grows as it is billed.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods wallet``."""
-    parser.add_argument("--team", metavar="T", help="a team's wallet, by its name or id; else your own")
+    """Add the arguments of the command."""
+    parser.add_argument("--team", metavar="T", help="wallet of this team (name or id) instead of your own")
     parser.add_argument(
-        "--limit", type=positive, default=20, metavar="N", help="at most N lines (default 20)"
+        "--limit", type=positive, default=20, metavar="N", help="maximum number of lines (default 20)"
     )
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """The frame of ``%pods wallet``."""
+    """Return the latest charges."""
     from primepods_magic.api.text.money import format_money
     from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.frames import billings_frame
@@ -41,6 +41,6 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     rows = wallet.recent_billings
     total = max(wallet.total_billings or 0, len(rows))
     balance = f"balance {format_money(wallet.balance_usd, wallet.currency or 'USD')}"
-    whose = [f"of {sanitize(team.name)}"] if team else []
-    said = caption(connection, len(rows), total, "line", balance, *whose)
-    return mark_for_display(billings_frame(rows), kind="billings", caption=said)
+    owner = [f"of {sanitize(team.name)}"] if team else []
+    text = caption(connection, len(rows), total, "line", balance, *owner)
+    return mark_for_display(billings_frame(rows), kind="billings", caption=text)

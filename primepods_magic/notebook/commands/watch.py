@@ -1,6 +1,8 @@
-"""Live progress bars of pods. In a notebook they go on moving while you do other things: of all your pods,
-new ones included, until none is left or you stop it; of named pods, until each is ready, has failed or is
-gone. Elsewhere this waits until every pod is ready, or for --timeout.
+"""Show live progress bars of pods.
+
+In a notebook they keep moving while you work: for all your pods, including new ones, until none is left
+or you stop it; for named pods, until each is ready, has failed or is gone. Elsewhere this waits until
+every pod is ready, or --timeout is over.
 
   %pods watch
   %pods watch train eval
@@ -18,14 +20,14 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """The flags of ``%pods watch``."""
+    """Add the arguments of the command."""
     add_pods(parser, "*")
     add_whose(parser)
     add_timeout(parser)
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
-    """Show the bars of ``%pods watch``; it answers with nothing."""
+    """Show the bars; return nothing."""
     from primepods_magic.notebook.shell.output import say
     from primepods_magic.pods.account.teams import find_team
     from primepods_magic.pods.find import find_pods
@@ -40,7 +42,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         pods = list_pods(connection, everyone=args.all, team_id=team_id)
         joins = belonging(connection, everyone=args.all, team_id=team_id)
     if not pods:
-        say("you have no pods to watch")
+        say("You have no pods to watch")
     elif magics.live.can_watch_behind:
         magics.live.watch(connection, pods, joins=joins, can_be_stopped=True)
     else:

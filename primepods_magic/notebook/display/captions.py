@@ -1,4 +1,4 @@
-"""The line above a frame: where it is from, how many rows, and a sum."""
+"""The line above a frame: its source, its number of rows, and a sum."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OWNERS_UNKNOWN = "not known to be yours: the service does not say who you are, o
 TEAMS_UNSEEN = "teams without live pods or disks of yours not counted: your key may not list teams"
 
 
-def caption(connection: Connection, shown: int, total: int, what: str, *more: str) -> str:
-    """Words for a frame, such as ``sandbox · 20 of 143 pods · $5.41/h``."""
+def caption(connection: Connection, shown: int, total: int, noun: str, *more: str) -> str:
+    """Format a caption such as ``sandbox · 20 of 143 pods · $5.41/h``."""
     number = f"{shown}" if shown == total else f"{shown} of {total}"
-    return " · ".join([connection.label, f"{number} {what}{'' if total == 1 else 's'}", *more])
+    return " · ".join([connection.label, f"{number} {noun}{'' if total == 1 else 's'}", *more])

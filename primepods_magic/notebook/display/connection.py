@@ -1,65 +1,46 @@
-"""The connection in use, as ``%pods connect`` shows it: each setting, and where it is from."""
+"""The connection in use as ``%pods connect`` shows it: each setting with its source."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from primepods_magic.api.text.sanitize import safe_html, sanitize
-from primepods_magic.api.text.stream_output import printable
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection.connection import Connection
 
-__all__ = ["connection_html", "connection_text", "register", "unregister"]
+__all__ = ["to_html", "to_text"]
 
-_CONNECTION = ("primepods_magic.pods.connection.connection", "Connection")
 _FAINT = "color:var(--jp-ui-font-color1,#444);opacity:0.8"
 _BLOCK = "font-family:var(--jp-ui-font-family,sans-serif);font-size:13px;line-height:1.5;padding-left:8px"
 
 
-def register(display_formatter: Any) -> None:
-    """Teach a shell to show connections."""
-    formatters = display_formatter.formatters
-    formatters["text/plain"].for_type_by_name(*_CONNECTION, _as_text)
-    formatters["text/html"].for_type_by_name(*_CONNECTION, connection_html)
-
-
-def unregister(display_formatter: Any) -> None:
-    """Take that back."""
-    for mime in ("text/plain", "text/html"):
-        formatter = display_formatter.formatters[mime]
-        formatter.deferred_printers.pop(_CONNECTION, None)
-        for kind in list(formatter.type_printers):
-            if (kind.__module__, kind.__name__) == _CONNECTION:
-                formatter.type_printers.pop(kind)
-
-
-def connection_text(connection: Connection) -> str:
-    """A line, and for the live service one more for each setting and each note."""
+def to_text(connection: Connection) -> str:
+    """Render a line, followed for the live service by each setting and each note."""
     lines = [repr(connection)]
     if not connection.is_sandbox:
-        rows = list(_rows(connection))
-        widths = [max(len(row[place]) for row in rows) for place in (0, 1)]
+        rows = list(_list_settings(connection))
+        widths = [max(len(row[index]) for row in rows) for index in (0, 1)]
         lines += [
-            f"  {what:<{widths[0]}}  {value:<{widths[1]}}  {source}".rstrip() for what, value, source in rows
+            f"  {name:<{widths[0]}}  {value:<{widths[1]}}  {source}".rstrip() for name, value, source in rows
         ]
         lines += [f"  note: {sanitize(note)}" for note in connection.settings.notes]
     return "\n".join(lines)
 
 
-def connection_html(connection: Connection) -> str | None:
-    """The same as a table; the sandbox needs none."""
+def to_html(connection: Connection) -> str | None:
+    """Render the same as a table; ``None`` for the sandbox, whose line is enough."""
     if connection.is_sandbox:
         return None
     cell = '<td style="padding:2px 16px 2px 0;text-align:left{}">{}</td>'
     rows = "".join(
         '<tr style="background:none">'
-        + cell.format(f";{_FAINT}", safe_html(what))
+        + cell.format(f";{_FAINT}", safe_html(name))
         + cell.format("", safe_html(value))
         + cell.format(f";{_FAINT}", safe_html(source))
         + "</tr>"
-        for what, value, source in _rows(connection)
+        for name, value, source in _list_settings(connection)
     )
     notes = "".join(
         f'<div style="margin-top:4px">{safe_html(note)}</div>' for note in connection.settings.notes
@@ -70,12 +51,8 @@ def connection_html(connection: Connection) -> str | None:
     )
 
 
-def _as_text(connection: Connection, printer: Any, _cycle: bool) -> None:
-    printer.text(printable(connection_text(connection)))
-
-
-def _rows(connection: Connection) -> Iterator[tuple[str, str, str]]:
-    """What is in use, and where it is from."""
+def _list_settings(connection: Connection) -> Iterator[tuple[str, str, str]]:
+    """Yield each setting with its value and its source."""
     from primepods_magic.api.settings import mask
 
     settings, sources = connection.settings, connection.settings.sources

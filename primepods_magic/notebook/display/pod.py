@@ -1,4 +1,4 @@
-"""One pod in full: the card that ``%pods show`` displays, as text and as HTML."""
+"""A pod in a line, and in full as ``%pods show`` displays it, as text and as HTML."""
 
 from __future__ import annotations
 
@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.text.money import format_estimate, format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, join_sanitized, safe_html, sanitize, shorten
-from primepods_magic.api.text.stream_output import printable
 
 if TYPE_CHECKING:
     from primepods_magic.pods.pod import Pod
 
-__all__ = ["card_html", "card_text", "present_pod", "register", "unregister"]
+__all__ = ["card_html", "card_text", "line_html", "present_pod", "to_html", "to_text"]
 
-_LONGEST = 4_000
-_POD = ("primepods_magic.pods.pod", "Pod")
+_MAX_LINE = 4_000
 _in_full: weakref.WeakSet[Any] = weakref.WeakSet()
 
 
@@ -27,64 +25,49 @@ def present_pod(pod: Pod) -> Pod:
     return pod
 
 
-def register(display_formatter: Any) -> None:
-    """Teach a shell to show pods."""
-    formatters = display_formatter.formatters
-    formatters["text/plain"].for_type_by_name(*_POD, _as_text)
-    formatters["text/html"].for_type_by_name(*_POD, _as_html)
+def to_text(pod: Pod) -> str:
+    """Return a pod as text: in full if it was presented so, else in a line."""
+    return card_text(pod) if pod in _in_full else repr(pod)
 
 
-def unregister(display_formatter: Any) -> None:
-    """Take that back."""
-    for mime in ("text/plain", "text/html"):
-        formatter = display_formatter.formatters[mime]
-        formatter.deferred_printers.pop(_POD, None)
-        for kind in [kind for kind in formatter.type_printers if (kind.__module__, kind.__name__) == _POD]:
-            formatter.type_printers.pop(kind)
-    _in_full.clear()
-
-
-def _as_text(pod: Pod, printer: Any, _cycle: bool) -> None:
-    printer.text(printable(card_text(pod) if pod in _in_full else repr(pod)))
-
-
-def _as_html(pod: Pod) -> str | None:
+def to_html(pod: Pod) -> str:
+    """Return a pod as HTML: in full if it was presented so, else in a line."""
     return card_html(pod) if pod in _in_full else line_html(pod)
 
 
 def line_html(pod: Pod) -> str:
-    """The pod in a line, as a launch answers with it; everything from the service is escaped."""
-    said = repr(pod).removeprefix(f"Pod {brief(pod.name)}: ")
+    """Render a pod in a line, as after a launch; everything from the service is escaped."""
+    line = repr(pod).removeprefix(f"Pod {brief(pod.name)}: ")
     parts = [
         f'<code style="background:none;padding:0">{safe_html(part)}</code>'
         if part == pod.ssh
         else f"<span>{safe_html(part)}</span>"
-        for part in said.split(" · ")
+        for part in line.split(" · ")
     ]
     name = f'<b style="font-weight:600">{safe_html(brief(pod.name))}</b>'
     return f'<div style="{_BLOCK}">{" <span>·</span> ".join([name, *parts])}</div>'
 
 
 def card_text(pod: Pod) -> str:
-    """The card in lines of text."""
-    rows = list(_rows(pod))
+    """Render the card as lines of text."""
+    rows = list(_list_fields(pod))
     width = max(len(label) for label, _ in rows)
     lines = [f"{pod.connection.label} · pod {brief(pod.name)}, as of {pod.as_of:%Y-%m-%d %H:%M:%S} UTC"]
     for label, value in rows:
-        first, *rest = [shorten(sanitize(line), _LONGEST) for line in value.splitlines()] or [""]
+        first, *rest = [shorten(sanitize(line), _MAX_LINE) for line in value.splitlines()] or [""]
         lines.append(f"  {label:<{width}}  {first}")
         lines += [f"  {'':<{width}}  {line}" for line in rest]
     return "\n".join(lines)
 
 
 def card_html(pod: Pod) -> str:
-    """The card as a table; everything from the service is escaped."""
+    """Render the card as a table; everything from the service is escaped."""
     label = "padding:2px 16px 2px 0;text-align:left;font-weight:normal;vertical-align:top;" + _FAINT
     value = "padding:2px 0;text-align:left;white-space:pre-wrap;overflow-wrap:anywhere"
     rows = "".join(
         f'<tr style="background:none"><th scope="row" style="{label}">{safe_html(name)}</th>'
-        f'<td style="{value}">{_value_html(name, text)}</td></tr>'
-        for name, text in _rows(pod)
+        f'<td style="{value}">{_render_value(name, text)}</td></tr>'
+        for name, text in _list_fields(pod)
     )
     seen = f"{pod.connection.label} · as of {pod.as_of:%Y-%m-%d %H:%M:%S} UTC"
     return (
@@ -99,33 +82,33 @@ _BLOCK = "font-family:var(--jp-ui-font-family,sans-serif);font-size:13px;line-he
 _FAINT = "color:var(--jp-ui-font-color1,#444);opacity:0.8"
 
 
-def _value_html(name: str, text: str) -> str:
+def _render_value(name: str, text: str) -> str:
     if name in ("ssh", "id", "image"):
-        return f'<code style="background:none;padding:0">{_lines_html(text)}</code>'
+        return f'<code style="background:none;padding:0">{_render_lines(text)}</code>'
     if text.startswith(("https://", "http://")) and "\n" not in text:
         return (
             f'<a href="{escape(sanitize(text))}" target="_blank" rel="noopener noreferrer">'
             f"{safe_html(text)}</a>"
         )
-    return _lines_html(text)
+    return _render_lines(text)
 
 
-def _lines_html(text: str) -> str:
-    return "<br>".join(safe_html(shorten(line, _LONGEST)) for line in text.splitlines())
+def _render_lines(text: str) -> str:
+    return "<br>".join(safe_html(shorten(line, _MAX_LINE)) for line in text.splitlines())
 
 
-def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
-    """What there is to say of a pod, each with its label."""
+def _list_fields(pod: Pod) -> Iterator[tuple[str, str]]:
+    """Yield each known field of a pod with its label."""
     details = pod.details
     yield "status", sanitize(details.status) + (" (ready)" if details.is_ready else "")
-    yield "installation", _installation(pod)
+    yield "installation", _describe_installation(pod)
     yield (
         "gpu",
         ("" if details.gpu_count is None else f"{details.gpu_count} × ")
         + (sanitize(details.gpu_name) or "–")
         + (f", {sanitize(details.socket)}" if details.socket else ""),
     )
-    yield "price", _price(pod)
+    yield "price", _describe_price(pod)
     if pod.cost_usd is not None and details.is_live:
         yield "cost so far", f"{format_estimate(pod.cost_usd)}, an estimate"
     if details.created_at:
@@ -155,11 +138,11 @@ def _rows(pod: Pod) -> Iterator[tuple[str, str]]:
         (sanitize(details.environment_type) or "–")
         + (f" {sanitize(details.custom_template_id)}" if details.custom_template_id else ""),
     )
-    yield from _machine(pod)
+    yield from _describe_machine(pod)
     yield "id", sanitize(pod.id)
 
 
-def _installation(pod: Pod) -> str:
+def _describe_installation(pod: Pod) -> str:
     details = pod.details
     text = sanitize(pod.installation_status) or "–"
     if details.installation_progress is not None and not details.is_installed:
@@ -167,20 +150,20 @@ def _installation(pod: Pod) -> str:
     return text + (f": {sanitize(details.installation_failure)}" if details.installation_failure else "")
 
 
-def _price(pod: Pod) -> str:
+def _describe_price(pod: Pod) -> str:
     details = pod.details
     parts = []
     if details.price_hr is not None:
         parts = [format_usd_hr(details.price_hr), f"{format_usd(details.price_hr * 24)}/day"]
-    for what, price in (("starting", details.provisioning_price_hr), ("stopped", details.stopped_price_hr)):
+    for state, price in (("starting", details.provisioning_price_hr), ("stopped", details.stopped_price_hr)):
         if price is not None:
-            parts.append(f"{format_usd_hr(price)} while {what}")
+            parts.append(f"{format_usd_hr(price)} while {state}")
     if details.unread_price is not None:
         parts.append(f"'{brief(details.unread_price)}', which cannot be read")
     return ", ".join(parts) or "–"
 
 
-def _machine(pod: Pod) -> Iterator[tuple[str, str]]:
+def _describe_machine(pod: Pod) -> Iterator[tuple[str, str]]:
     details, resources = pod.details, pod.details.resources
     if resources:
         parts = (

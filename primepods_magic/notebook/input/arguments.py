@@ -1,10 +1,10 @@
-"""Reading the words of a magic's line: flags, help and suggestions."""
+"""A parser for the words of a magic's line: flags, help and suggestions."""
 
 from __future__ import annotations
 
 import argparse
 import itertools
-import secrets
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -32,40 +32,27 @@ __all__ = [
 ]
 
 
-_MOST_DIGITS = 12
+_MAX_DIGITS = 12
 
 
 class HelpWanted(Exception):
-    """``-h`` was given: show this text, and do nothing."""
+    """``-h`` was given: show this help text, and do nothing."""
 
 
 class ArgumentParser(argparse.ArgumentParser):
-    """An argparse parser for magics: it raises instead of leaving, knows no abbreviations, and suggests.
-
-    Parameters
-    ----------
-    prog : str
-        The magic and its command, such as ``%pods ls``.
-    description : str
-        What it does.
-    """
+    """A parser for magics that raises instead of exiting, allows no abbreviations, and suggests."""
 
     def __init__(self, prog: str, description: str | None = None, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(prog=prog, description=description, allow_abbrev=False, add_help=False, **options)
-        self._token = secrets.token_hex(8)
+        self._token = os.urandom(8).hex()
         self._filled: dict[str, Word] = {}
         self.add_argument("-h", "--help", action="store_true", help="show this help")
 
     def parse(self, words: Sequence[Word | Several]) -> argparse.Namespace:
-        """Read words. What was filled in is a value, never a flag.
+        """Parse words; a filled-in value is never a flag.
 
-        Raises
-        ------
-        HelpWanted
-            ``-h`` is among them.
-        InvalidRequest
-            They do not fit. No secret that was filled in is in the message.
+        Raises `HelpWanted` for ``-h``, and InvalidRequest, without secrets, if the words are not valid.
         """
         if any(isinstance(word, Word) and word == Word(flag) for word in words for flag in ("-h", "--help")):
             raise HelpWanted(self.format_help())
@@ -75,25 +62,24 @@ class ArgumentParser(argparse.ArgumentParser):
             known = [flag for action in self._actions for flag in action.option_strings]
             self.error(f"there is no {unknown[0]}{suggest(unknown[0].partition('=')[0], known)}")
         empty = next((word.shown for word in words if isinstance(word, Several) and not word.words), None)
-        places = [action for action in self._actions if not action.option_strings]
+        positionals = [action for action in self._actions if not action.option_strings]
         if empty and not any(
-            getattr(args, action.dest) not in (None, [], action.default) for action in places
+            getattr(args, action.dest) not in (None, [], action.default) for action in positionals
         ):
-            self.error(
-                f"'{empty}' is empty: name at least one {places[0].metavar or 'value' if places else 'value'}"
-            )
+            noun = (positionals[0].metavar if positionals else None) or "value"
+            self.error(f"'{empty}' is empty: name at least one {noun}")
         return args
 
     def _refuse_lists_after_flags(self, words: Sequence[Word | Several]) -> None:
-        """Refuse a list as the value of a flag: the words after it would take the places of others."""
+        """Refuse a list as the value of a flag: its other words would become other arguments."""
         for before, word in itertools.pairwise(words):
             if isinstance(word, Several) and isinstance(before, Word) and not before.is_filled:
                 flag = next((a for a in self._actions if before.typed in a.option_strings), None)
                 if flag is not None and flag.nargs != 0 and len(word.words) != 1:
-                    self.error(f"{before.typed} takes one value, and '{word.shown}' has {len(word.words)}")
+                    self.error(f"{before.typed} takes one value, but '{word.shown}' has {len(word.words)}")
 
     def _mark_word(self, word: Word) -> str:
-        """Return a word for argparse to sort: what was filled in is a mark, which looks like no flag."""
+        """Return a word for argparse, with a mark that is not a flag instead of the filled-in value."""
         if not word.is_filled:
             return word.typed
         mark = f"⟦{self._token}-{len(self._filled)}⟧"
@@ -101,11 +87,11 @@ class ArgumentParser(argparse.ArgumentParser):
         return word.typed + mark
 
     def _get_value(self, action: argparse.Action, arg_string: str) -> Any:
-        """Convert a value, once argparse has sorted it; that of a secret is not repeated by an error."""
+        """Convert a value in place of its mark; no error repeats a secret."""
         mark, word = next((held for held in self._filled.items() if arg_string.endswith(held[0])), ("", None))
         text = arg_string if word is None else arg_string.removesuffix(mark) + word.filled
         if not text:
-            raise argparse.ArgumentError(action, "an empty text means nothing here. Nothing was done")
+            raise argparse.ArgumentError(action, "the value is empty. Nothing was done")
         if word is None or not word.is_secret:
             return super()._get_value(action, text)
         try:
@@ -114,15 +100,15 @@ class ArgumentParser(argparse.ArgumentParser):
         except argparse.ArgumentError:
             value = None
         if value is None:
-            raise argparse.ArgumentError(action, f"'{word.shown}' does not fit")
+            raise argparse.ArgumentError(action, f"'{word.shown}' is not a valid value")
         return value
 
     def error(self, message: str) -> NoReturn:
-        """Refuse with one line."""
+        """Raise InvalidRequest with one line."""
         for mark, word in self._filled.items():
             message = message.replace(mark, word.shown)
-        # A cell magic without a body is refused before it is asked.
-        _refuse(f"{self.prog}: {message}; '{self.prog.replace('%%', '%')} -h' tells more")
+        # IPython refuses a cell magic without a body, so name the line magic.
+        _refuse_line(f"{self.prog}: {message}. Run '{self.prog.replace('%%', '%')} -h' for help")
 
 
 def _each_word(words: Iterable[Word | Several]) -> Iterator[Word]:
@@ -130,24 +116,24 @@ def _each_word(words: Iterable[Word | Several]) -> Iterator[Word]:
         yield from word.words if isinstance(word, Several) else [word]
 
 
-def _refuse(message: str) -> NoReturn:
+def _refuse_line(message: str) -> NoReturn:
     from primepods_magic.api.errors import InvalidRequest
 
     raise InvalidRequest(message)
 
 
 def add_out(parser: ArgumentParser) -> None:
-    """``-o NAME``: keep the answer in a variable, and show nothing."""
-    parser.add_argument("-o", "--out", metavar="NAME", help="store the answer as NAME and show nothing")
+    """Add ``-o NAME``."""
+    parser.add_argument("-o", "--out", metavar="NAME", help="store the result as NAME and show nothing")
 
 
 def add_yes(parser: ArgumentParser) -> None:
-    """``-y``: agree without being asked."""
-    parser.add_argument("-y", "--yes", action="store_true", help="agree without being asked")
+    """Add ``-y``."""
+    parser.add_argument("-y", "--yes", action="store_true", help="confirm in advance, without a question")
 
 
 def seconds(text: str) -> float:
-    """Read a length of time: seconds, or with ``s``, ``m`` or ``h``.
+    """Parse a length of time in seconds, or with ``s``, ``m`` or ``h``.
 
     >>> seconds("10m")
     600.0
@@ -162,14 +148,14 @@ def seconds(text: str) -> float:
 
 
 def positive(text: str) -> int:
-    """Read a whole number above nothing."""
+    """Parse a whole number above 0."""
     if not natural(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above 0")
     return int(text)
 
 
 def price(text: str) -> float:
-    """Read an amount of money above nothing."""
+    """Parse an amount of money above 0."""
     value = plain_number(text) or 0.0
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"{text!r} is not a price, such as 2.50")
@@ -177,53 +163,58 @@ def price(text: str) -> float:
 
 
 def natural(text: str) -> int:
-    """Read a whole number."""
-    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
-        raise argparse.ArgumentTypeError(f"{text[:_MOST_DIGITS]!r} is not a whole number above 0 that fits")
+    """Parse a whole number from 0."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _MAX_DIGITS):
+        raise argparse.ArgumentTypeError(
+            f"{text[:_MAX_DIGITS]!r} is not a whole number of at most {_MAX_DIGITS} digits"
+        )
     return int(text)
 
 
 def add_pod(parser: ArgumentParser) -> None:
-    """``POD``: one pod."""
-    parser.add_argument("pod", metavar="POD", help="a name, an id, or the beginning of an id")
+    """Add ``POD``, one pod."""
+    parser.add_argument("pod", metavar="POD", help="name, id, or beginning of an id")
 
 
 def add_pods(parser: ArgumentParser, number: str) -> None:
-    """``POD …``: several pods, ``*`` or at least one, ``+``."""
-    parser.add_argument("pods", metavar="POD", nargs=number, help="a name or an id")
+    """Add ``POD …``: any number of pods for ``*``, at least one for ``+``."""
+    parser.add_argument("pods", metavar="POD", nargs=number, help="name or id")
 
 
 def add_slice(parser: ArgumentParser) -> None:
-    """``--limit N --offset N``: part of a listing."""
-    parser.add_argument("--limit", type=positive, metavar="N", help="at most N rows")
+    """Add ``--limit N --offset N`` for part of a listing."""
+    parser.add_argument("--limit", type=positive, metavar="N", help="maximum number of rows")
     parser.add_argument("--offset", type=natural, default=0, metavar="N", help="skip the first N rows")
 
 
 def add_range(parser: ArgumentParser) -> None:
-    """``--since T --until T``: what lived between two times."""
-    for flag, words in (("--since", "what lived at or after T"), ("--until", "what began before T")):
+    """Add ``--since T --until T`` for a range of time."""
+    for flag, words in (
+        ("--since", "only what lived at or after T"),
+        ("--until", "only what began before T"),
+    ):
         parser.add_argument(flag, metavar="T", help=f"{words}: 2026-09-01, 2026-09, 7d, today, month …")
 
 
-def add_save(parser: ArgumentParser, what: str) -> None:
-    """``--save FILE``: keep the answer in a file."""
-    parser.add_argument("--save", metavar="FILE", help=f"write {what}")
+def add_save(parser: ArgumentParser, content: str) -> None:
+    """Add ``--save FILE``, whose help names the content."""
+    parser.add_argument("--save", metavar="FILE", help=f"save {content}")
 
 
 def add_whose(parser: ArgumentParser) -> None:
-    """``--mine``, ``--team T`` or ``--all``."""
+    """Add ``--mine``, ``--team T`` or ``--all``."""
     whose = parser.add_mutually_exclusive_group()
     whose.add_argument("--mine", action="store_true", help="pods that you launched (default)")
-    whose.add_argument("--team", metavar="T", help="pods billed to this team, by its name or id")
+    whose.add_argument("--team", metavar="T", help="pods billed to this team (name or id)")
     whose.add_argument("--all", action="store_true", help="all pods that your key can see")
 
 
 def add_timeout(parser: ArgumentParser) -> None:
-    """``--timeout T``: the longest wait."""
+    """Add ``--timeout T``."""
     parser.add_argument(
         "--timeout",
         type=seconds,
         default=1200.0,
         metavar="T",
-        help="longest wait: 90s, 10m, 2h (default 20m)",
+        help="maximum wait: 90s, 10m, 2h (default 20m)",
     )

@@ -1,6 +1,6 @@
-"""A magic's line as its command reads it: cut into words first, then each word filled in.
+"""Expansion of a magic's line: cut it into words first, then fill in the value of each word.
 
-A value is one argument, or part of one, whatever is in it; the values of a list that stands alone as a word
+A value is one argument, or part of one, even with spaces in it. The values of a list that is a whole word
 are one argument each.
 """
 
@@ -24,20 +24,9 @@ _INVISIBLE = re.compile("[\u115f\u1160\u17b4\u17b5\u3164\uffa0]")
 
 @dataclass(frozen=True)
 class Word:
-    """One argument.
+    """One argument: ``typed``, where a flag may be, then ``filled``, which is never read as a flag.
 
-    Parameters
-    ----------
-    typed : str
-        Its beginning, up to the first value, as it was typed; a flag can stand there.
-    filled : str
-        The rest, filled in. It is never read as a flag.
-    shown : str
-        What stands for the rest in messages, such as ``$name``.
-    is_filled : bool
-        There is a rest, which may be empty.
-    is_secret : bool
-        The rest must not be shown.
+    ``shown`` stands for ``filled`` in messages. A filled part may be empty; a secret one must not be shown.
     """
 
     typed: str
@@ -48,13 +37,13 @@ class Word:
 
     @property
     def text(self) -> str:
-        """The argument as the command gets it."""
+        """The argument as the command receives it."""
         return self.typed + self.filled
 
 
 @dataclass(frozen=True)
 class Several:
-    """The arguments that a list stands for, which may be none."""
+    """The arguments that a list expands to; it may be empty."""
 
     words: tuple[Word, ...]
     shown: str
@@ -62,17 +51,7 @@ class Several:
 
 @dataclass(frozen=True)
 class ExpandedLine:
-    """The arguments of a magic.
-
-    Parameters
-    ----------
-    words : sequence of Word or Several
-        In their order.
-    is_silenced : bool
-        The line ends with ``;``.
-    secrets : dict of str to str
-        What to show in the place of each secret that was filled in.
-    """
+    """The arguments of a magic, and the words to show in place of each filled-in secret."""
 
     words: Sequence[Word | Several]
     is_silenced: bool = False
@@ -80,25 +59,12 @@ class ExpandedLine:
 
 
 def expand_variables(line: str, names: Mapping[str, object], *, keeps_braced: bool = False) -> ExpandedLine:
-    """Cut a line into words, then put the values of ``$name`` and ``{expr}`` into them.
+    """Cut a line into words, then fill in the values of ``$name`` and ``{expr}``.
 
-    Parameters
-    ----------
-    line : str
-        What follows the magic's name.
-    names : mapping
-        The variables.
-    keeps_braced : bool
-        ``${NAME}`` is left for a spec that fills it in later; a ``${`` of a value is escaped for it.
+    With ``keeps_braced``, ``${NAME}`` stays for a spec, and a ``${`` in a value is escaped. An unknown name,
+    a failing expression and a list within a word raise InvalidRequest; IPython would leave such a line as it
+    is, and so ask for a pod named ``{name}``.
 
-    Raises
-    ------
-    InvalidRequest
-        A name is unknown, an expression cannot be evaluated, or a list is only part of a word. IPython's own
-        way, which is to leave all of the line as it is, would ask for a pod called ``{name}``.
-
-    Examples
-    --------
     >>> split_line(expand_variables("rm {name} --note=$name", {"name": "my pod -y"}))
     ['rm', 'my pod -y', '--note=my pod -y']
     >>> split_line(expand_variables("rm $ids", {"ids": ["a", "b"]}))
@@ -110,20 +76,20 @@ def expand_variables(line: str, names: Mapping[str, object], *, keeps_braced: bo
     before = ""
     for pieces in template.words:
         typed = "".join(piece if isinstance(piece, str) else piece.typed for piece in pieces)
-        # The environment of a pod is where secrets are, whatever they are called.
-        sounds = before == "--env" or typed.startswith("--env=")
+        # The environment of a pod may hold secrets under any name.
+        is_env = before == "--env" or typed.startswith("--env=")
         filled = [piece if not isinstance(piece, Field) else evaluate_field(piece, names) for piece in pieces]
         if len(filled) == 1 and isinstance(filled[0], tuple):
-            several = [_join_word([value], sounds, keeps_braced, secrets) for value in filled[0]]
+            several = [_join_word([value], is_env, keeps_braced, secrets) for value in filled[0]]
             words.append(Several(tuple(several), typed))
         else:
-            words.append(_join_word(_only_single(filled, pieces), sounds, keeps_braced, secrets))
+            words.append(_join_word(_only_single(filled, pieces), is_env, keeps_braced, secrets))
         before = typed
     return ExpandedLine(tuple(words), template.is_silenced, secrets)
 
 
 def split_line(line: ExpandedLine) -> list[str]:
-    """The arguments of a line as texts.
+    """Return the arguments of a line as strings.
 
     >>> split_line(expand_variables("show 'my pod' ;  # the one", {}))
     ['show', 'my pod']
@@ -134,7 +100,7 @@ def split_line(line: ExpandedLine) -> list[str]:
 
 
 def quote_word(text: str) -> str | None:
-    """What to type so that a command gets a text as one argument; ``None`` if no one should type it.
+    """Quote text so that a command receives it as one argument; ``None`` if it is not safe to type.
 
     >>> quote_word("train"), quote_word("my pod"), quote_word("{x}"), quote_word("-y")
     ('train', "'my pod'", None, None)
@@ -149,9 +115,9 @@ def quote_word(text: str) -> str | None:
 def _only_single(filled: Sequence[object], pieces: Sequence[Piece]) -> Iterator[Value | Reference | str]:
     for value, piece in zip(filled, pieces, strict=True):
         if isinstance(value, tuple) and isinstance(piece, Field):
-            _refuse(
-                f"'{piece.typed}' is a list, which stands for several arguments: write it as a word of its "
-                "own, without quotation marks. Nothing was done"
+            _refuse_line(
+                f"'{piece.typed}' is a list, which expands to several arguments. Write it as a separate word "
+                "without quotation marks. Nothing was done"
             )
         if isinstance(value, (Value, Reference, str)):
             yield value
@@ -159,25 +125,25 @@ def _only_single(filled: Sequence[object], pieces: Sequence[Piece]) -> Iterator[
 
 def _join_word(
     pieces: Iterator[Value | Reference | str] | list[Value],
-    sounds: bool,
+    is_env: bool,
     keeps_braced: bool,
     secrets: dict[str, str],
 ) -> Word:
-    """Join the pieces of a word, and take note of secrets in it."""
+    """Join the pieces of a word, and record the secrets in it."""
     parts = list(pieces)
     if not any(isinstance(part, Value) for part in parts):
         return Word(_join_text(parts, keeps_braced))
     is_secret = False
-    for place, part in enumerate(parts):
+    for index, part in enumerate(parts):
         if not isinstance(part, Value):
             continue
-        is_called_so = part.is_secret or _is_named_secret(parts[:place])
-        is_secret |= is_called_so or sounds
-        if is_called_so or (sounds and not is_ordinary(part.text)):
+        is_marked = part.is_secret or _is_named_secret(parts[:index])
+        is_secret |= is_marked or is_env
+        if is_marked or (is_env and not is_ordinary(part.text)):
             secrets.update((form, part.typed) for form in forms_of_secret(part.text))
     beginning, rest = "", parts
     if isinstance(parts[0], str) and parts[0].startswith("-"):
-        # What follows the '=' of a flag is its value.
+        # The text after the '=' of a flag is its value.
         flag, equals, value = parts[0].partition("=")
         beginning, rest = flag + equals, [value, *parts[1:]]
     shown = "".join(part if isinstance(part, str) else part.typed for part in rest)
@@ -185,26 +151,26 @@ def _join_word(
 
 
 def _is_named_secret(before: Sequence[Value | Reference | str]) -> bool:
-    """``PASSWORD=$value`` is a secret, whatever the variable is called."""
+    """Return whether the text before a value names a secret, as in ``PASSWORD=$value``."""
     return any(isinstance(part, str) and sounds_secret(part) for part in before)
 
 
 def _join_text(parts: Sequence[Value | Reference | str], keeps_braced: bool) -> str:
-    """The text of a word; for a spec, in which only a `Reference` is filled in."""
+    """Return the text of a word; for a spec, escape every ``${`` that is not a `Reference`."""
     runs: list[str] = [""]
     for part in parts:
         if not isinstance(part, Reference):
             runs[-1] += part.text if isinstance(part, Value) else part
             continue
         if runs[-1].endswith("$"):
-            _refuse(f"a '$' right before '{part.typed}' cannot be written in a line. Nothing was done")
+            _refuse_line(f"A '$' directly before '{part.typed}' is not possible on a line. Nothing was done")
         runs += [part.typed, ""]
     if not keeps_braced:
         return "".join(runs)
-    return "".join(run if place % 2 else run.replace("${", "$${") for place, run in enumerate(runs))
+    return "".join(run if index % 2 else run.replace("${", "$${") for index, run in enumerate(runs))
 
 
-def _refuse(message: str) -> NoReturn:
+def _refuse_line(message: str) -> NoReturn:
     from primepods_magic.api.errors import InvalidRequest
 
     raise InvalidRequest(message)

@@ -1,16 +1,16 @@
-"""Cutting a magic's line, as it was typed, into words and the places of values in them.
+r"""A tokenizer for a magic's line, which cuts it into words and the fields of values in them.
 
-The rules, which ``%pods -h`` tells in short:
+The rules, which ``%pods -h`` summarizes:
 
-- White space ends a word. ``'…'`` and ``"…"`` hold white space; a quotation begins at the start of a word or
-  after a sign such as ``=``, so the apostrophe of ``ada's`` is itself.
-- A backslash is itself, as in ``C:\\data``, except before white space or a quotation mark, which it makes
-  part of the word; after a path of Windows, white space is refused. Within ``"…"`` only ``\\"`` is special,
-  within ``'…'`` nothing is.
+- White space ends a word. ``'…'`` and ``"…"`` may hold white space; a quotation begins at the start of a word
+  or after a sign such as ``=``, so the apostrophe of ``ada's`` is itself.
+- A backslash is itself, as in ``C:\data``. Before white space or a quotation mark, it makes that part of the
+  word; after a Windows path, white space is refused. Within ``"…"`` only ``\"`` is special, within ``'…'``
+  nothing is.
 - ``#`` at the start of a word begins a comment, and one ``;`` at the end of the line shows nothing.
-- ``$name`` and ``$name.attribute`` are values, not within ``'…'``; ``$$name`` is the text itself.
+- ``$name`` and ``$name.attribute`` are values, but not within ``'…'``; ``$$name`` is the text itself.
 - ``{expression}`` is a value; ``{{`` and ``}}`` are the braces themselves. The counts of a regular
-  expression, ``{3}`` and ``{2,4}``, stay as they are, and within quotations so does everything that is not an
+  expression, ``{3}`` and ``{2,4}``, stay as they are. Within quotations, so does everything that is not an
   expression with a name in it: JSON, ``{}``, a single brace.
 """
 
@@ -34,7 +34,7 @@ _PAIRS = {"(": ")", "[": "]", "{": "}"}
 
 @dataclass(frozen=True)
 class Field:
-    """The place of a value: ``$name`` or ``{expression}``."""
+    """A field for a value: ``$name`` or ``{expression}``."""
 
     typed: str
     expression: str
@@ -50,42 +50,22 @@ class Reference:
 
 
 Piece = str | Field | Reference
-"""A part of a word: text, quotation marks removed, or the place of a value."""
+"""A part of a word: text without quotation marks, or a field."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """A line cut into words, before any value is known.
-
-    Parameters
-    ----------
-    words : tuple of tuple of Piece
-        The pieces of each word. A word that is one `Field` alone was not quoted.
-    is_silenced : bool
-        It ends with ``;``.
-    """
+    """A line cut into words, before any value is known; a word that is a `Field` alone was not quoted."""
 
     words: tuple[tuple[Piece, ...], ...]
     is_silenced: bool
 
 
 def cut_line(line: str, *, keeps_braced: bool = False) -> Template:
-    """Cut a line into words; nothing in it is evaluated.
+    """Cut a line into words without evaluating anything; raises InvalidRequest on unmatched quotes or braces.
 
-    Parameters
-    ----------
-    line : str
-        What follows the magic's name.
-    keeps_braced : bool
-        ``${NAME}`` is a `Reference`, and ``$${NAME}`` is the text itself.
+    With ``keeps_braced``, ``${NAME}`` is a `Reference`, and ``$${NAME}`` is the text itself.
 
-    Raises
-    ------
-    InvalidRequest
-        A quotation is not closed, or braces outside quotations hold no expression.
-
-    Examples
-    --------
     >>> cut_line("show 'my pod' $name;").words
     (('show',), ('my pod',), (Field(typed='$name', expression='name', conversion='', format_spec=''),))
     """
@@ -98,7 +78,7 @@ class _Cutter:
         self._keeps_braced = keeps_braced
         self._at = 0
         self._quote = ""
-        # Braces that stay as they are and are still open: their '}}' is two braces and no escape.
+        # Open braces that are text: their '}}' is two braces, not an escape.
         self._open_braces = 0
         self._pieces: list[Piece] = []
 
@@ -145,27 +125,27 @@ class _Cutter:
             else:
                 self._read_piece()
         if self._quote:
-            _refuse(
-                f"a quotation is not closed: it begins with the {self._quote} at character {opened_at + 1}. "
-                "Nothing was done"
+            _refuse_line(
+                f"The quotation that begins with the {self._quote} at character {opened_at + 1} is not "
+                "closed. Nothing was done"
             )
         if was_quoted and (not self._pieces or not isinstance(self._pieces[0], str)):
-            # One argument, also where it is empty or a value alone.
+            # A quotation is one argument, even if it is empty or only a value.
             self._pieces.insert(0, "")
         return self._pieces
 
     def _close_quotation(self) -> None:
         after = self._line[self._at + 1 : self._at + 2]
         if after.isalnum():
-            _refuse(
-                f"a quotation ends inside a word, at character {self._at + 1}. Put a text that holds one "
+            _refuse_line(
+                f"A quotation ends inside a word, at character {self._at + 1}. Put text that contains one "
                 "kind of quotation mark into the other kind. Nothing was done"
             )
         self._quote, self._open_braces = "", 0
         self._at += 1
 
     def _read_piece(self) -> None:
-        """Take one character, or more where they are special."""
+        """Read one character, or several that are special together."""
         char = self._line[self._at]
         if char == "\\":
             self._read_backslashes()
@@ -176,40 +156,40 @@ class _Cutter:
         elif char == "}":
             self._close_brace()
         else:
-            self._add(char)
+            self._add_text(char)
 
-    def _add(self, text: str, taken: int | None = None) -> None:
-        """Add text to the word, and pass the characters of the line that it stands for."""
+    def _add_text(self, text: str, taken: int | None = None) -> None:
+        """Add text to the word, and skip the characters of the line that it stands for."""
         if self._pieces and isinstance(self._pieces[-1], str):
             self._pieces[-1] += text
         else:
             self._pieces.append(text)
         self._at += len(text) if taken is None else taken
 
-    def _add_place(self, place: Field | Reference, taken: int) -> None:
-        self._pieces.append(place)
+    def _add_field(self, field: Field | Reference, taken: int) -> None:
+        self._pieces.append(field)
         self._at += taken
 
     def _read_backslashes(self) -> None:
         if self._quote == "'":
-            return self._add("\\")
+            return self._add_text("\\")
         run = len(self._line) - self._at - len(self._line[self._at :].lstrip("\\"))
         after = self._line[self._at + run : self._at + run + 1]
         if self._quote and after == '"':
-            self._add("\\" * (run // 2) + '"' * (run % 2), run + run % 2)
+            self._add_text("\\" * (run // 2) + '"' * (run % 2), run + run % 2)
         elif not self._quote and after and after in _SPACES and self._is_path(run):
-            _refuse(
-                f"a folder ends with a backslash before white space, at character {self._at + run}. Put a "
+            _refuse_line(
+                f"A path ends with a backslash before white space, at character {self._at + run}. Put the "
                 "path into quotation marks. Nothing was done"
             )
         elif not self._quote and after and after in _SPACES + "'\"":
-            self._add("\\" * (run - 1) + after, run + 1)
+            self._add_text("\\" * (run - 1) + after, run + 1)
         else:
-            self._add("\\" * run)
+            self._add_text("\\" * run)
         return None
 
     def _is_path(self, run: int) -> bool:
-        """Whether the word so far is a path of Windows, in which a backslash escapes no white space."""
+        """Return whether the word so far is a Windows path, in which a backslash does not escape spaces."""
         before = self._pieces[-1] if self._pieces and isinstance(self._pieces[-1], str) else ""
         return run > 1 or "\\" in before or before.endswith(":")
 
@@ -220,55 +200,58 @@ class _Cutter:
         name, escape = _DOLLAR_NAME.match(line, at), _DOLLAR_ESCAPE.match(line, at)
         if reference and self._keeps_braced:
             if reference.start() > at:
-                return self._add(reference[0], len(reference[0]) + 1)
-            return self._add_place(Reference(reference[0]), len(reference[0]))
+                return self._add_text(reference[0], len(reference[0]) + 1)
+            return self._add_field(Reference(reference[0]), len(reference[0]))
         if line.startswith("${", at):
             return self._read_brace("$")
         if line.startswith("$${", at):
-            return self._add("$", 2)
+            return self._add_text("$", 2)
         if escape and not is_literal:
-            return self._add(f"${escape[1]}", len(escape[0]))
+            return self._add_text(f"${escape[1]}", len(escape[0]))
         if name and not is_literal:
-            return self._add_place(Field(name[0], name[1]), len(name[0]))
-        return self._add("$")
+            return self._add_field(Field(name[0], name[1]), len(name[0]))
+        return self._add_text("$")
 
     def _read_brace(self, before: str) -> None:
-        """Read what begins with ``{``, or with ``${``."""
+        """Read a ``{`` or ``${`` and, if it is a field, the rest of it."""
         line, at = self._line, self._at + len(before)
         if line.startswith("{{", at):
-            return self._add(before + "{", len(before) + 2)
+            return self._add_text(before + "{", len(before) + 2)
         end = _find_closing(line, at)
         content = "" if end is None else line[at + 1 : end]
         is_count = _COUNT.fullmatch(content) is not None
-        found = None if end is None or is_count else _read_field(content)
-        if end is not None and found and (not self._quote or _has_name(found[0])):
+        parts = None if end is None or is_count else _read_field(content)
+        if end is not None and parts and (not self._quote or _has_name(parts[0])):
             typed = line[self._at : end + 1]
-            return self._add_place(Field(typed, *found), len(typed))
+            return self._add_field(Field(typed, *parts), len(typed))
         if not self._quote and end is None:
-            _refuse("the braces do not match. '{{' and '}}' are braces themselves. Nothing was done")
+            _refuse_line(
+                "The braces do not match. Write '{{' and '}}' for the braces themselves. Nothing was done"
+            )
         if not self._quote and not is_count:
-            _refuse(
-                f"'{line[self._at : (end or 0) + 1]}' cannot be filled in: it is not an expression "
-                "(SyntaxError). Put text that holds braces in quotation marks, or double the braces. Nothing "
-                "was done"
+            _refuse_line(
+                f"'{line[self._at : (end or 0) + 1]}' is not a valid expression (SyntaxError). Put text with "
+                "braces into quotation marks, or double the braces. Nothing was done"
             )
         self._open_braces += 1
-        return self._add(before + "{")
+        return self._add_text(before + "{")
 
     def _close_brace(self) -> None:
         if self._open_braces:
             self._open_braces -= 1
-            self._add("}")
+            self._add_text("}")
         elif self._line.startswith("}}", self._at):
-            self._add("}", 2)
+            self._add_text("}", 2)
         elif self._quote:
-            self._add("}")
+            self._add_text("}")
         else:
-            _refuse("the braces do not match. '{{' and '}}' are braces themselves. Nothing was done")
+            _refuse_line(
+                "The braces do not match. Write '{{' and '}}' for the braces themselves. Nothing was done"
+            )
 
 
 def _find_closing(line: str, at: int) -> int | None:
-    """Find the ``}`` of the ``{`` at a place, strings and brackets within it passed over."""
+    """Find the ``}`` that matches the ``{`` at an index, skipping strings and brackets."""
     expected: list[str] = []
     while at < len(line):
         char = line[at]
@@ -289,25 +272,25 @@ def _find_closing(line: str, at: int) -> int | None:
 
 def _read_field(content: str) -> tuple[str, str, str] | None:
     """Read an expression, its conversion and its format, as in an f-string; ``None`` if it is not one."""
-    if _names_in(content) is not None:
+    if _find_names(content) is not None:
         return content.strip(), "", ""
     converted = _CONVERTED.fullmatch(content.rstrip())
-    if converted and _names_in(converted[1]) is not None:
+    if converted and _find_names(converted[1]) is not None:
         return converted[1].strip(), converted[2], ""
-    for colon in (place for place, char in enumerate(content) if char == ":"):
+    for colon in (index for index, char in enumerate(content) if char == ":"):
         expression, spec = content[:colon], content[colon + 1 :]
         # '{key: value}' is a mapping, '{price:.2f}' a format.
-        if _names_in(expression) and spec and not re.search(r"[\s'\"{}]", spec):
+        if _find_names(expression) and spec and not re.search(r"[\s'\"{}]", spec):
             return expression.strip(), "", spec
     return None
 
 
 def _has_name(expression: str) -> bool:
-    return bool(_names_in(expression))
+    return bool(_find_names(expression))
 
 
-def _names_in(content: str) -> set[str] | None:
-    """The names in an expression; ``None`` if the text is not an expression."""
+def _find_names(content: str) -> set[str] | None:
+    """Return the names in an expression; ``None`` if the text is not an expression."""
     try:
         tree = ast.parse(content.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
@@ -315,7 +298,7 @@ def _names_in(content: str) -> set[str] | None:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
-def _refuse(message: str) -> NoReturn:
+def _refuse_line(message: str) -> NoReturn:
     from primepods_magic.api.errors import InvalidRequest
 
     raise InvalidRequest(message)

@@ -1,4 +1,4 @@
-"""Values of variables in a magic's line: what each stands for, and which must not be shown."""
+"""Values of variables in a magic's line, and the secrets among them."""
 
 from __future__ import annotations
 
@@ -30,58 +30,44 @@ _LISTS = (list, tuple, range, Set, ValuesView)
 
 @dataclass(frozen=True)
 class Value:
-    """What a variable stands for in a word.
-
-    Parameters
-    ----------
-    text : str
-        Its text.
-    typed : str
-        What the line has in its place, such as ``$name``.
-    is_secret : bool
-        It must not be shown.
-    """
+    """The text of a variable in a word, and the field, such as ``$name``, to show in place of a secret."""
 
     text: str = field(repr=False)
     typed: str
     is_secret: bool = False
 
 
-def evaluate_field(place: Field, names: Mapping[str, Any]) -> Value | tuple[Value, ...]:
-    """Evaluate the expression of a place: one value, or of a list each of its values.
+def evaluate_field(field: Field, names: Mapping[str, Any]) -> Value | tuple[Value, ...]:
+    """Evaluate a field: return one value, or each value of a list.
 
-    Raises
-    ------
-    InvalidRequest
-        A name is unknown, the expression fails, or its value is nothing that can stand in a line. The message
-        holds no value.
+    An unknown name, an expression that fails and a value without a text raise InvalidRequest, without values.
     """
     reason = ""
     try:
-        value = eval(place.expression, dict(names))  # noqa: S307 - the user's own code, as everywhere in a cell
-        if place.conversion:
-            value = _CONVERSIONS[place.conversion](value)
-        if place.format_spec:
-            value = format(value, place.format_spec)
+        value = eval(field.expression, dict(names))  # noqa: S307 - the user's own code, as everywhere in a cell
+        if field.conversion:
+            value = _CONVERSIONS[field.conversion](value)
+        if field.format_spec:
+            value = format(value, field.format_spec)
     except NameError as error:
         reason = f"there is no variable '{error.name}'"
-        sign = "braces" if place.typed.endswith("}") else "$"
+        sign = "braces" if field.typed.endswith("}") else "$"
         reason += f"; double the {sign} of text that is not a variable"
     except Exception as error:  # noqa: BLE001 - whatever the expression raises
-        # The error's own words may hold a value.
+        # The error's own message may hold a value.
         reason = f"it raises {type(error).__name__}"
     if reason:
-        _refuse_field(place, reason)
-    is_secret = _is_secret_text(value) or sounds_secret(place.expression)
+        _refuse_field(field, reason)
+    is_secret = _is_secret_text(value) or sounds_secret(field.expression)
     if not _is_list(value):
-        return Value(_text_of(place, value), place.typed, is_secret)
+        return Value(_read_text(field, value), field.typed, is_secret)
     return tuple(
-        Value(_text_of(place, item), place.typed, is_secret or _is_secret_text(item)) for item in value
+        Value(_read_text(field, item), field.typed, is_secret or _is_secret_text(item)) for item in value
     )
 
 
 def sounds_secret(text: str) -> bool:
-    """Whether a name in a text sounds like a secret's.
+    """Return whether a name in a text sounds like a secret's.
 
     >>> sounds_secret("settings.db_pw"), sounds_secret("name")
     (True, False)
@@ -90,9 +76,9 @@ def sounds_secret(text: str) -> bool:
 
 
 def is_ordinary(text: str) -> bool:
-    """Return whether a text is a number or a word or two, such as any sentence has.
+    """Return whether a text is a number, or a word or two as in any sentence.
 
-    Hidden, it would make our own sentences unreadable. It is not a secret, unless it is called one.
+    Hiding it would make our own messages unreadable. It is a secret only if its name says so.
 
     >>> is_ordinary("terminated"), is_ordinary("12.500"), is_ordinary("hunter2"), is_ordinary("xKdRtQwLp")
     (True, True, False, False)
@@ -103,24 +89,24 @@ def is_ordinary(text: str) -> bool:
 
 
 def forms_of_secret(secret: str) -> Iterator[str]:
-    """Yield the forms in which a message may repeat a secret or a part of it, the longest first."""
+    """Yield the forms in which a message may repeat a secret or a part of it, longest first."""
     from primepods_magic.api.text.sanitize import sanitize
 
-    # A flag such as '--by' takes several, between commas.
+    # A flag such as '--by' takes several values, separated by commas.
     parts = [secret, *(part for part in re.split(r"[\s,;=]+", secret) if not is_ordinary(part))]
     forms = {form for part in parts for form in (part, sanitize(part), escape(part), repr(part)[1:-1])}
     forms |= {json.dumps(part, ensure_ascii=is_ascii)[1:-1] for part in parts for is_ascii in (True, False)}
-    # A letter or two is in every sentence, and no secret.
+    # One or two letters are in every sentence, and are not a secret.
     yield from sorted((form for form in forms if len(form) > 2), key=len, reverse=True)
 
 
 def hide_secrets(error: PodsError, secrets: Mapping[str, str]) -> None:
-    """Put what stands in the line in the place of secrets; the longest first, for one may hold another."""
+    """Replace secrets in an error with the words for them, longest first, for one may contain another."""
     error.hide(dict(sorted(secrets.items(), key=lambda pair: len(pair[0]), reverse=True)))
 
 
 def _is_list(value: Any) -> bool:
-    """A list, or an array, an Index or a Series of one dimension; pandas need not be loaded to know."""
+    """Return whether this is a list, or a one-dimensional array, Index or Series, without loading pandas."""
     return isinstance(value, _LISTS) or (hasattr(value, "tolist") and getattr(value, "ndim", None) == 1)
 
 
@@ -128,26 +114,26 @@ def _is_secret_text(value: Any) -> bool:
     return hasattr(value, "get_secret_value")
 
 
-def _text_of(place: Field, value: Any) -> str:
+def _read_text(field: Field, value: Any) -> str:
     kind: Any = type(value)
-    # Whose module need not be loaded for this.
+    # The module need not be loaded for this.
     if (kind.__module__, kind.__name__) == ("primepods_magic.pods.pod", "Pod"):
         value = value.id
     if _is_secret_text(value):
         value = value.get_secret_value()
     if _is_missing(value):
-        _refuse_field(place, "it has no value (None, or a missing value)")
+        _refuse_field(field, "its value is missing (None or NA)")
     if isinstance(value, str):
         return str(value)
     has_no_text = kind.__str__ is object.__str__ and kind.__repr__ is object.__repr__
     is_several = isinstance(value, (Mapping, Sequence, Iterator, Set)) or getattr(value, "ndim", 0) > 0
     if has_no_text or is_several or callable(value) or isinstance(value, (bytes, bytearray)):
-        _refuse_field(place, f"it is a {kind.__name__}, not a text, a number, a Pod or a list of these")
+        _refuse_field(field, f"it is a {kind.__name__}, not text, a number, a Pod or a list of these")
     try:
         return str(value)
-    except Exception as error:  # noqa: BLE001 - whatever a class of the user's own raises
-        reason = f"its text raises {type(error).__name__}"
-    return _refuse_field(place, reason)
+    except Exception as error:  # noqa: BLE001 - a user's class may raise anything
+        reason = f"converting it to text raises {type(error).__name__}"
+    return _refuse_field(field, reason)
 
 
 def _is_missing(value: Any) -> bool:
@@ -156,7 +142,7 @@ def _is_missing(value: Any) -> bool:
     return isinstance(value, float) and value != value
 
 
-def _refuse_field(place: Field, reason: str) -> NoReturn:
+def _refuse_field(field: Field, reason: str) -> NoReturn:
     from primepods_magic.api.errors import InvalidRequest
 
-    raise InvalidRequest(f"'{place.typed}' cannot be filled in: {reason}. Nothing was done")
+    raise InvalidRequest(f"Cannot fill in '{field.typed}': {reason}. Nothing was done")

@@ -1,4 +1,4 @@
-"""A bar for what takes longer than a second to read, where somebody is looking."""
+"""A progress bar for downloads that take longer than a second, in interactive sessions."""
 
 from __future__ import annotations
 
@@ -13,60 +13,49 @@ from primepods_magic.api.text.stream_output import is_terminal
 
 __all__ = ["show_download"]
 
-_PATIENCE_S = 1.0
-_PAUSE_S = 0.25
+_SHOW_AFTER_S = 1.0
+_MIN_INTERVAL_S = 0.25
 
 
 @contextmanager
-def show_download(shell: Any, what: str) -> Iterator[Callable[[int, int], None] | None]:
-    """Show how far reading has come, once it has taken a second; nothing is left of that afterwards.
+def show_download(shell: Any, noun: str) -> Iterator[Callable[[int, int], None] | None]:
+    """Yield a function that takes the rows read so far and in all, on the cell's thread, and shows a bar.
 
-    Parameters
-    ----------
-    shell : InteractiveShell
-        Where the cell runs.
-    what : str
-        What is read.
-
-    Yields
-    ------
-    callable or None
-        To be told how many rows have come, and of how many; on the thread of the cell. ``None`` where nobody
-        looks: there a bar would only be one more output to compare.
+    The bar appears after a second and is removed at the end. Yield ``None`` if no one is watching.
     """
     from primepods_magic.notebook.shell.kernel import has_front_end
 
     if not has_front_end(shell):
         yield None
         return
-    bar = _NotebookBar(what) if getattr(shell, "kernel", None) is not None else _TerminalBar(what)
+    bar = _NotebookBar(noun) if getattr(shell, "kernel", None) is not None else _TerminalBar(noun)
     begun = last = time.monotonic()
 
-    def tell(rows: int, total: int) -> None:
+    def report_rows(rows: int, total: int) -> None:
         nonlocal last
         now = time.monotonic()
-        if now - begun >= _PATIENCE_S and now - last >= _PAUSE_S:
+        if now - begun >= _SHOW_AFTER_S and now - last >= _MIN_INTERVAL_S:
             last = now
             bar.show(rows, total)
 
     try:
-        yield tell
+        yield report_rows
     finally:
         bar.close()
 
 
 class _NotebookBar:
-    """One HTML output, which is emptied in the end."""
+    """An HTML output, emptied at the end."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, noun: str) -> None:
+        self._noun = noun
         self._handle: Any = None
 
     def show(self, rows: int, total: int) -> None:
         from IPython.display import DisplayHandle
 
         percent = round(100 * rows / total) if total else 100
-        words = f"reading the {self._what}: {rows:,} of {total:,} rows"
+        words = f"Reading the {self._noun}: {rows:,} of {total:,} rows"
         track = (
             "display:inline-block;width:200px;height:6px;border-radius:3px;background:rgba(128,128,128,.28)"
         )
@@ -89,10 +78,10 @@ class _NotebookBar:
 
 
 class _TerminalBar:
-    """A line of its own, which is taken away in the end."""
+    """A line in a terminal, removed at the end."""
 
-    def __init__(self, what: str) -> None:
-        self._what = what
+    def __init__(self, noun: str) -> None:
+        self._noun = noun
         self._progress: Any = None
 
     def show(self, rows: int, total: int) -> None:
@@ -106,7 +95,7 @@ class _TerminalBar:
             columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()
             self._progress = Progress(*columns, console=open_console(), transient=True, auto_refresh=False)
             self._progress.start()
-            self._task = self._progress.add_task(f"reading the {self._what}", total=total)
+            self._task = self._progress.add_task(f"Reading the {self._noun}", total=total)
         self._progress.update(self._task, completed=rows, total=total, refresh=True)
 
     def close(self) -> None:

@@ -1,8 +1,7 @@
-"""Rows as HTML, for the live widget and for the form that is saved.
+"""HTML of rows, for the live widget and for saved notebooks.
 
-Everything is styled inline: a notebook that is not trusted loses its `<style>` elements. Where that clean-up
-knows no CSS variables it drops the declarations that use them; whatever is needed then stands in front of
-those as a plain colour, and text keeps the colour around it.
+All styles are inline: an untrusted notebook loses its `<style>` elements. Its sanitizer may also drop
+declarations with CSS variables, so a plain color comes before each of them, and text inherits its color.
 """
 
 from __future__ import annotations
@@ -48,11 +47,11 @@ MOTION = """<style>
 @keyframes primepods-grow { from { width: var(--primepods-from) } }
 @media (prefers-reduced-motion: reduce) { .primepods-bar { animation: none } }
 </style>"""
-"""Bars that glide. Each update replaces a row's elements, so a transition would have nothing to start from;
-an animation starts from the width that the row carries along."""
+"""An animation of the bars. An update replaces a row's elements, so a transition would have no start; the
+animation starts from the width that the row carries along."""
 
-# As wide in every row, so that they line up. Where the two halves do not fit side by side, the second goes
-# below the first; a grid could do that only with a `<style>` element.
+# The same widths in every row, so that they line up. If the two halves do not fit side by side, the second
+# wraps below the first; a grid could do that only with a `<style>` element.
 _HALF = "display:flex;column-gap:14px;align-items:center;min-width:0px;flex-shrink:1"
 _LEFT = f"{_HALF};flex-grow:12;flex-basis:194px"
 _RIGHT = f"{_HALF};flex-grow:1;flex-basis:264px"
@@ -63,7 +62,7 @@ _COLUMNS = {
     "money": "flex-grow:1;flex-shrink:1;flex-basis:120px;text-align:right",
 }
 _FONT = "font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.45"
-# Contained, so that a long name ends in an ellipsis and does not widen the row.
+# Contained, so that a long name ends in an ellipsis instead of widening the row.
 _BLOCK = f"display:block;max-width:960px;padding:5px 2px 5px 8px;contain:inline-size;{_FONT}"
 _MUTED = "color:var(--jp-ui-font-color2,inherit);font-size:12px"
 _ONE_LINE = "overflow:hidden;text-overflow:ellipsis;white-space:nowrap"
@@ -83,21 +82,21 @@ _EDGE = "padding-left:8px;border-left:3px solid #b26a00"
 _RED = "color:var(--jp-error-color1,#d32f2f)"
 
 
-def _colour(plain: str, variable: str) -> str:
+def _style_color(plain: str, variable: str) -> str:
     return f"background:{plain};background:var({variable},{plain})"
 
 
 _FILL = {
-    PodPhase.WAITING: _colour("#8a8a8a", "--jp-ui-font-color3"),
-    PodPhase.INSTALLING: _colour("#1976d2", "--jp-brand-color1"),
-    PodPhase.READY: _colour("#388e3c", "--jp-success-color1"),
-    PodPhase.FAILED: _colour("#d32f2f", "--jp-error-color1"),
-    PodPhase.GONE: _colour("#8a8a8a", "--jp-ui-font-color3"),
-    PodPhase.UNKNOWN: _colour("#b26a00", "--jp-warn-color1"),
+    PodPhase.WAITING: _style_color("#8a8a8a", "--jp-ui-font-color3"),
+    PodPhase.INSTALLING: _style_color("#1976d2", "--jp-brand-color1"),
+    PodPhase.READY: _style_color("#388e3c", "--jp-success-color1"),
+    PodPhase.FAILED: _style_color("#d32f2f", "--jp-error-color1"),
+    PodPhase.GONE: _style_color("#8a8a8a", "--jp-ui-font-color3"),
+    PodPhase.UNKNOWN: _style_color("#b26a00", "--jp-warn-color1"),
 }
 _TUBE = "height:8px;border-radius:4px"
 _TRACK = "background:rgba(128,128,128,0.2);background:var(--jp-layout-color2,rgba(128,128,128,0.2))"
-# Diagonal stripes: busy, and nobody says how far.
+# Diagonal stripes: busy, with unknown progress.
 _STRIPES = (
     "background:rgba(128,128,128,0.2);background:repeating-linear-gradient(135deg,"
     "var(--jp-layout-color2,rgba(128,128,128,0.2)) 0 6px,"
@@ -106,118 +105,75 @@ _STRIPES = (
 
 
 def row_html(row: Row, *, before: int | None = None, ruled: bool = False, clock: str = "") -> str:
-    """One pod's row.
+    """Render a pod's row, whose bar glides from ``before``, if given.
 
-    Parameters
-    ----------
-    row : Row
-        What it says.
-    before : int, optional
-        Where its bar was; the bar then glides from there.
-    ruled : bool
-        Draw a line above it.
-    clock : str
-        Leave what changes with time alone to `elapsed_css`, which knows the row by this name.
+    With a ``clock``, `elapsed_css` shows what changes with time, and knows the row by this name.
     """
     dot = f'<span style="{_DOT};{_FILL[row.kind]}"></span>'
-    name = f'<b style="font-weight:600">{_isolated(row.name)}</b>'
-    word_failed, words_failed = _where_it_failed(row)
-    status = f'{dot} <span style="font-weight:600;{word_failed}">{safe_html(row.status)}</span>'
-    words = f'<span style="{words_failed}">{safe_html(row.installation)}</span>' if row.installation else ""
+    name = f'<b style="font-weight:600">{_isolate_name(row.name)}</b>'
+    status_color, installation_color = _color_failure(row)
+    status = f'{dot} <span style="font-weight:600;{status_color}">{safe_html(row.status)}</span>'
+    words = (
+        f'<span style="{installation_color}">{safe_html(row.installation)}</span>' if row.installation else ""
+    )
     cells = [
-        _cell("name", name, row.name, safe_html(row.gpu), row.gpu),
-        _bar(row.name, row.percent, row.kind, before, _running(_time(row), clock, "t")),
-        _cell("words", status, row.status, words, row.installation),
-        _cell("money", safe_html(row.price), row.price, _running(row.cost, clock, "c")),
+        _render_cell("name", name, row.name, safe_html(row.gpu), row.gpu),
+        _render_bar(row.name, row.percent, row.kind, before, _render_clock(_format_time(row), clock, "t")),
+        _render_cell("words", status, row.status, words, row.installation),
+        _render_cell("money", safe_html(row.price), row.price, _render_clock(row.cost, clock, "c")),
     ]
     below = "".join(
         f'<div><code style="{_CODE}">{safe_html(command)}</code></div>' for command in row.commands
     )
     if row.reason:
         below += f'<span style="{_RED};overflow-wrap:anywhere">{safe_html(row.reason)}</span>'
-    return _block(cells, below, ruled)
+    return _render_block(cells, below, ruled)
 
 
 def elapsed_css(rows: Mapping[str, Row]) -> str:
-    """Times and costs of rows as a style sheet: one small message moves all of them, and no row is replaced
-    while somebody selects its command.
+    """Render times and costs as a style sheet, by the names that `row_html` was given.
 
-    Parameters
-    ----------
-    rows : mapping of str to Row
-        By the names that `row_html` was given.
+    One small message updates all rows, and no row is replaced while a user selects its command.
     """
     rules = [
         f'.{name}-{part}::after{{content:"{text}"}}'
         for name, row in rows.items()
-        for part, text in (("t", _time(row)), ("c", row.cost))
+        for part, text in (("t", _format_time(row)), ("c", row.cost))
     ]
     return f"<style>{''.join(rules)}</style>"
 
 
 def announcement_html(text: str) -> str:
-    """What a screen reader says once, and nobody sees.
-
-    Parameters
-    ----------
-    text : str
-        Of the changes since the last one.
-    """
+    """Render hidden text that a screen reader announces once."""
     hidden = "position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)"
     return f'<div role="status" aria-live="polite" style="{hidden}">{safe_html(text)}</div>'
 
 
 def rest_html(text: str) -> str:
-    """The row for the pods that have none.
-
-    Parameters
-    ----------
-    text : str
-        What `format_overflow` says.
-    """
+    """Render the text of `format_overflow` as a row."""
     return f'<div style="{_BLOCK};{_RULE}"><span style="{_MUTED}">{safe_html(text)}</span></div>'
 
 
 def totals_html(totals: Totals, *, before: int | None = None) -> str:
-    """The row above the rows of several pods.
-
-    Parameters
-    ----------
-    totals : Totals
-        What it says.
-    before : int, optional
-        Where its bar was.
-    """
+    """Render the row of totals, whose bar glides from ``before``, if given."""
     cells = [
-        _cell("name", f'<b style="font-weight:600">{safe_html(totals.title)}</b>', totals.title),
-        _bar(totals.title, totals.percent, totals.kind, before),
+        _render_cell("name", f'<b style="font-weight:600">{safe_html(totals.title)}</b>', totals.title),
+        _render_bar(totals.title, totals.percent, totals.kind, before),
         f'<div style="{_COLUMNS["words"]}">{safe_html(totals.states)}</div>',
-        _cell("money", safe_html(totals.price), totals.price),
+        _render_cell("money", safe_html(totals.price), totals.price),
     ]
-    return _block(cells, "", ruled=False)
+    return _render_block(cells, "", ruled=False)
 
 
 def trouble_html(text: str) -> str:
-    """The line that says that the rows below it are not news.
-
-    Parameters
-    ----------
-    text : str
-        What `trouble_text` says.
-    """
+    """Render the text of `trouble_text` above rows that are not up to date."""
     style = f"{_BLOCK};{_EDGE};overflow-wrap:anywhere"
     since, separator, why = text.partition(": ")
     return f'<div style="{style}"><b>{safe_html(since)}</b>{separator}{safe_html(why)}</div>'
 
 
 def static_html(snapshot: Snapshot) -> str:
-    """The rows without a widget: what a saved notebook shows.
-
-    Parameters
-    ----------
-    snapshot : Snapshot
-        What to show.
-    """
+    """Render the rows without a widget, for a saved notebook."""
     shown, rest = select_rows(snapshot.pods)
     several = len(snapshot.pods) > 1
     parts = [totals_html(format_totals(snapshot.pods))] if several else []
@@ -235,13 +191,7 @@ def static_html(snapshot: Snapshot) -> str:
 
 
 def static_text(snapshot: Snapshot) -> str:
-    """The same as text.
-
-    Parameters
-    ----------
-    snapshot : Snapshot
-        What to show.
-    """
+    """Render the same as text."""
     shown, rest = select_rows(snapshot.pods)
     rows = read_rows(replace(snapshot, pods=tuple(shown)))
     width = max((len(row.name) for row in rows), default=0)
@@ -249,14 +199,14 @@ def static_text(snapshot: Snapshot) -> str:
     return "\n".join([*filter(None, [*lines, format_overflow(rest)]), as_of_text(snapshot.as_of)])
 
 
-def _where_it_failed(row: Row) -> tuple[str, str]:
-    """Red for the word that says so: the pod's status, or that of its installation."""
+def _color_failure(row: Row) -> tuple[str, str]:
+    """Return the styles of status and installation: red for the one that failed."""
     if row.kind is not PodPhase.FAILED:
         return "", ""
     return (_RED, "") if row.status == PodStatus.ERROR else ("", _RED)
 
 
-def _block(cells: list[str], below: str, ruled: bool) -> str:
+def _render_block(cells: list[str], below: str, ruled: bool) -> str:
     name, bar, words, money = cells
     line = "display:flex;flex-wrap:wrap;column-gap:14px;align-items:center"
     halves = f'<div style="{_LEFT}">{name}{bar}</div><div style="{_RIGHT}">{words}{money}</div>'
@@ -265,25 +215,25 @@ def _block(cells: list[str], below: str, ruled: bool) -> str:
     return f'<div style="{_BLOCK}{rule}"><div style="{line}">{halves}</div>{under}</div>'
 
 
-def _cell(column: str, upper: str, upper_title: str, lower: str = "", lower_title: str = "") -> str:
+def _render_cell(column: str, upper: str, upper_title: str, lower: str = "", lower_title: str = "") -> str:
     lines = f'<div style="{_ONE_LINE}" title="{escape(upper_title)}">{upper}</div>'
     if lower:
         lines += f'<div style="{_ONE_LINE};{_MUTED}" title="{escape(lower_title)}">{lower}</div>'
     return f'<div style="{_COLUMNS[column]};min-width:0px">{lines}</div>'
 
 
-def _time(row: Row) -> str:
+def _format_time(row: Row) -> str:
     return " · ".join(filter(None, [row.elapsed, row.left]))
 
 
-def _running(text: str, clock: str, part: str) -> str:
-    """A text that changes with time: as it is, or left to the style sheet."""
+def _render_clock(text: str, clock: str, part: str) -> str:
+    """Render text that changes with time, or leave it to the style sheet."""
     return f'<span class="{clock}-{part}"></span>' if clock else safe_html(text)
 
 
-def _bar(name: str, percent: int | None, kind: PodPhase, before: int | None, below: str = "") -> str:
+def _render_bar(name: str, percent: int | None, kind: PodPhase, before: int | None, below: str = "") -> str:
     label = escape(name)
-    said = f' aria-valuenow="{percent}"' if percent is not None else ""
+    value = f' aria-valuenow="{percent}"' if percent is not None else ""
     striped = percent is None and kind not in (PodPhase.GONE, PodPhase.FAILED)
     track = f"{_TUBE};overflow:hidden;{_STRIPES if striped else _TRACK}"
     start = percent if before is None else before
@@ -294,15 +244,15 @@ def _bar(name: str, percent: int | None, kind: PodPhase, before: int | None, bel
         else ""
     )
     bar = (
-        f'<div role="progressbar" aria-label="{label}" aria-valuemin="0" aria-valuemax="100"{said} '
+        f'<div role="progressbar" aria-label="{label}" aria-valuemin="0" aria-valuemax="100"{value} '
         f'data-pod="{label}" style="{track}">{fill}</div>'
     )
     under = f'<div style="{_ONE_LINE};{_MUTED};padding-top:4px">{below}</div>' if below else ""
-    # So that the bar is level with the name, and the line below it with the GPU.
+    # Align the bar with the name, and the line below it with the GPU.
     room = "padding-top:8px" if below else ""
     return f'<div style="{_COLUMNS["bar"]};min-width:0px;{room}">{bar}{under}</div>'
 
 
-def _isolated(name: str) -> str:
-    # A name may run from right to left; it must not drag the columns beside it along.
+def _isolate_name(name: str) -> str:
+    # A right-to-left name must not reorder the columns beside it.
     return f"<bdi>{safe_html(name)}</bdi>"

@@ -1,4 +1,4 @@
-"""Live displays: pods that are watched behind, or followed while a cell waits for them."""
+"""Live displays of pods that are watched in the background, or followed while a cell waits."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressDisplays"]
 
-# Pages that were loaded again show what these hold.
-_FINISHED_KEPT = 50
+# Reloaded pages show the content of these.
+_MAX_FINISHED = 50
 
 
 @dataclass(eq=False)
 class _Display:
-    """One live display: its view, what was shown last, and what moves it."""
+    """A live display: its view, the last snapshot, and the watch that updates it."""
 
     view: View
     snapshot: Snapshot
@@ -34,18 +34,7 @@ class _Display:
 
 
 class ProgressDisplays:
-    """The live displays of one shell.
-
-    Parameters
-    ----------
-    shell : InteractiveShell
-        Whose cells they appear under.
-
-    Attributes
-    ----------
-    as_text : bool
-        As lines of text, whatever would fit.
-    """
+    """The live displays of one shell, as lines of text if ``as_text`` is set."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
@@ -56,7 +45,7 @@ class ProgressDisplays:
 
     @property
     def can_watch_behind(self) -> bool:
-        """A display can go on moving after its cell has ended: in a notebook with somebody watching."""
+        """Whether a display can keep moving after its cell: in a notebook with a front end."""
         from primepods_magic.notebook.shell.kernel import has_front_end
 
         in_kernel = getattr(self._shell, "kernel", None) is not None
@@ -71,21 +60,10 @@ class ProgressDisplays:
         can_be_stopped: bool = False,
         on_look: Callable[[Snapshot], object] | None = None,
     ) -> None:
-        """Show the pods under this cell, and keep showing them while the kernel does other things: until all
-        of them are settled or, where new ones join, gone.
+        """Show the pods under this cell and keep updating them in the background.
 
-        Parameters
-        ----------
-        connection : Connection
-            Where the pods are.
-        pods : iterable of PodDetails
-            The pods.
-        joins : callable, optional
-            Says of a pod that is new whether it is shown as well.
-        can_be_stopped : bool
-            Offer to stop watching.
-        on_look : callable, optional
-            Is given every snapshot as well, on a thread of ours.
+        This ends when all are settled or, if ``joins`` accepts new pods as well, when all are gone.
+        ``on_look`` receives every snapshot, on our own thread.
         """
 
         def is_over(snapshot: Snapshot) -> bool:
@@ -94,31 +72,31 @@ class ProgressDisplays:
         def listen(snapshot: Snapshot) -> None:
             display.snapshot = snapshot
             if is_over(snapshot) or snapshot.is_last:
-                self._finish(display)
+                self._finish_display(display)
             else:
                 display.view.show(snapshot)
             if on_look:
                 on_look(snapshot)
 
-        display = self._begin(connection, pods, can_be_stopped=can_be_stopped)
+        display = self._open_display(connection, pods, can_be_stopped=can_be_stopped)
         if is_over(display.snapshot):
-            self._finish(display)
+            self._finish_display(display)
         else:
             pods = display.snapshot.pods
             try:
                 display.watch = connection.poller.watch(pods, listen, joins=joins, is_over=is_over)
             except BaseException:
-                # Ctrl-C, or a connection that was closed meanwhile: nothing will move it.
-                self._finish(display)
+                # After Ctrl-C, or on a closed connection, nothing will update it.
+                self._finish_display(display)
                 raise
 
     def follow(
         self, connection: Connection, pods: Iterable[PodDetails], *, goal: Goal, timeout_s: float
     ) -> Snapshot:
-        """Show the pods under this cell while waiting for them here. Errors as `wait_for`."""
+        """Show the pods under this cell while waiting for them; raises as `wait_for` does."""
         from primepods_magic.pods.wait import wait_for
 
-        display = self._begin(connection, pods)
+        display = self._open_display(connection, pods)
 
         def listen(snapshot: Snapshot) -> None:
             display.snapshot = snapshot
@@ -127,19 +105,19 @@ class ProgressDisplays:
         try:
             return wait_for(connection, display.snapshot.pods, goal=goal, timeout_s=timeout_s, on_look=listen)
         finally:
-            self._finish(display)
+            self._finish_display(display)
 
     def close(self) -> None:
-        """End every display with what was seen last, and let go of all of them."""
+        """Finish every display with its last snapshot, and close all views."""
         for display in list(self._open):
-            self._finish(display)
+            self._finish_display(display)
         while self._finished:
             self._finished.popleft().view.close()
 
-    def _begin(
+    def _open_display(
         self, connection: Connection, pods: Iterable[PodDetails], *, can_be_stopped: bool = False
     ) -> _Display:
-        """A display with its first snapshot, in the place of what an earlier run of this cell showed."""
+        """Open a display with its first snapshot; finish those of earlier runs of this cell."""
         from primepods_magic.notebook.progress.open_view import open_view
         from primepods_magic.notebook.shell.kernel import cell_of, run_of
         from primepods_magic.pods.watching.snapshot import Snapshot
@@ -147,11 +125,11 @@ class ProgressDisplays:
         cell, run = cell_of(self._shell), run_of(self._shell)
         for other in list(self._open):
             if cell is not None and other.cell == cell and other.run != run:
-                self._finish(other)
+                self._finish_display(other)
         view = open_view(
             self._shell,
             as_text=self.as_text,
-            on_stop=(lambda: self._finish(display)) if can_be_stopped else None,
+            on_stop=(lambda: self._finish_display(display)) if can_be_stopped else None,
         )
         display = _Display(view, Snapshot(tuple(pods), connection.now()), cell, run)
         with self._lock:
@@ -159,7 +137,7 @@ class ProgressDisplays:
         view.show(display.snapshot)
         return display
 
-    def _finish(self, display: _Display) -> None:
+    def _finish_display(self, display: _Display) -> None:
         with self._lock:
             if display not in self._open:
                 return
@@ -169,6 +147,6 @@ class ProgressDisplays:
         display.view.finish(display.snapshot)
         with self._lock:
             self._finished.append(display)
-            too_old = self._finished.popleft() if len(self._finished) > _FINISHED_KEPT else None
+            too_old = self._finished.popleft() if len(self._finished) > _MAX_FINISHED else None
         if too_old is not None:
             too_old.view.close()

@@ -1,7 +1,7 @@
-"""The progress of pods, shown in the way that fits where the cell runs.
+"""Choice of the progress display that fits the session.
 
-A front end gets a widget, a terminal gets bars, and without either (papermill, nbclient, a pipe) there are
-plain lines. `open_view` is the only place that decides which; a view imports what it needs when it is opened.
+A front end gets a widget, a terminal gets bars; papermill, nbclient and pipes get plain lines. Each view
+imports what it needs when it is opened.
 """
 
 from __future__ import annotations
@@ -20,24 +20,17 @@ __all__ = ["open_view"]
 
 
 def open_view(shell: Any, *, as_text: bool = False, on_stop: Callable[[], object] | None = None) -> View:
-    """The view that fits where the cell runs. Nothing appears before its first `show`.
+    """Return the view that fits the session, or lines of text; nothing appears before its first `show`.
 
-    Parameters
-    ----------
-    shell : InteractiveShell or None
-        What `get_ipython()` answers, inside the cell that wants the view.
-    as_text : bool
-        As lines of text, wherever that is.
-    on_stop : callable, optional
-        Is called when somebody does not want to watch any more, where the view can be told so.
+    ``on_stop`` is called when the user stops watching, if the view has a button for that.
     """
     from .lines import PlainView
     from .safe_view import SafeView
 
-    return SafeView(PlainView() if as_text else _choose(shell, on_stop))
+    return SafeView(PlainView() if as_text else _choose_view(shell, on_stop))
 
 
-def _choose(shell: Any, on_stop: Callable[[], object] | None) -> View:
+def _choose_view(shell: Any, on_stop: Callable[[], object] | None) -> View:
     if in_kernel(shell):
         if has_front_end(shell):
             from .widget import WidgetView

@@ -1,4 +1,4 @@
-"""Which pods of many get a row of their own: those that matter to whoever waits."""
+"""Selection of the pods that get a row: those that matter most to a person who waits."""
 
 from __future__ import annotations
 
@@ -11,25 +11,16 @@ if TYPE_CHECKING:
 __all__ = ["MOST_ROWS", "select_rows"]
 
 MOST_ROWS = 20
-"""More than that is not watched but searched, and a listing is better for that."""
+"""No one watches more rows than that; a listing is better for searching."""
 
 
 def select_rows(
     pods: Sequence[PodDetails], shown: Collection[str | None] = (), *, limit: int = MOST_ROWS
 ) -> tuple[list[PodDetails], list[PodDetails]]:
-    """Those that get a row, and the rest, both in their order.
+    """Return the pods that get a row, and the rest, both in their order.
 
-    What has failed comes first, then what is still coming up, then what was created last. A pod that has a
-    row keeps it before others that matter as much: rows that come and go cannot be read.
-
-    Parameters
-    ----------
-    pods : sequence of PodDetails
-        All of them.
-    shown : collection of str
-        The ids of those that have a row.
-    limit : int
-        As many rows at most.
+    Failed pods come first, then those still starting, then the newest. A pod with a row, by its id in
+    ``shown``, keeps it before others that matter as much: rows that come and go cannot be read.
     """
     if len(pods) <= limit:
         return list(pods), []
@@ -37,14 +28,14 @@ def select_rows(
     def rank(index: int) -> tuple[int, bool, float, int]:
         pod = pods[index]
         created = pod.created_at.timestamp() if pod.created_at else 0.0
-        return _matters(pod), pod.id not in shown, -created, -index
+        return _rank_state(pod), pod.id not in shown, -created, -index
 
     chosen = set(sorted(range(len(pods)), key=rank)[:limit])
     rows = [pod for index, pod in enumerate(pods) if index in chosen]
     return rows, [pod for index, pod in enumerate(pods) if index not in chosen]
 
 
-def _matters(pod: PodDetails) -> int:
+def _rank_state(pod: PodDetails) -> int:
     if not pod.is_live:
         return 3
     if pod.has_failed:

@@ -1,4 +1,4 @@
-"""What a row says about a pod: the words and the percentages of every view."""
+"""Rows of pods: the texts and percentages that every view shows."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ __all__ = [
     "trouble_text",
 ]
 
-_SHOWN_NODES = 4
-_LONGEST_WORD = 100
-_TOLD_AT_ONCE = 3
+_MAX_NODES = 4
+_MAX_WORD = 100
+_MAX_ANNOUNCED = 3
 
 
 class PodPhase(str, Enum):
-    """What a pod's state means to whoever waits for it. Its value is the word in a summary of many pods."""
+    """The phase of a pod for a person who waits; its value is the word in a summary of many pods."""
 
     WAITING = "waiting"
     INSTALLING = "installing"
@@ -49,39 +49,10 @@ class PodPhase(str, Enum):
 
 @dataclass(frozen=True)
 class Row:
-    """What is said about one pod.
+    """The texts of one pod, empty if unknown; ``summary`` is the whole row on one line.
 
-    Parameters
-    ----------
-    name : str
-        The pod's name, or its id where it has none.
-    gpu : str
-        ``8 × H100_80GB``.
-    status : str
-        The pod's status, in the service's word.
-    installation : str
-        How far the installation is: ``IN_PROGRESS 40 %``, ``COMPLETE 100 %``; empty where nothing is said.
-    percent : int or None
-        How far the bar reaches, from 0 to 100; None where the service does not say.
-    kind : Kind
-        What that means.
-    price : str
-        ``$2.69/h``, or empty.
-    cost : str
-        What it has cost until now, an estimate: ``about $0.08 so far``, or empty.
-    elapsed : str
-        From the creation of the pod to its end, or until now, by the service's clock: ``4 min 05 s``, or
-        empty.
-    left : str
-        How long the installation will take, an estimate: ``about 40 s left``, or empty.
-    commands : tuple of str
-        Once it is ready: how to connect to each node.
-    reason : str
-        Why it failed, or empty.
-    summary : str
-        Status, installation and outcome in one line: ``ACTIVE  installing 40 %``.
-    is_settled : bool
-        Waiting longer changes nothing.
+    ``percent`` is the length of the bar, None if the service does not report it. Elapsed time follows the
+    service's clock; ``cost`` and ``left`` are estimates. A settled pod does not change by waiting longer.
     """
 
     name: str
@@ -102,7 +73,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Totals:
-    """What is said about several pods together: how many, in which states, how far, at what price."""
+    """The texts of several pods together: number, states, progress and price."""
 
     title: str
     states: str
@@ -112,99 +83,89 @@ class Totals:
 
 
 def read_rows(snapshot: Snapshot) -> tuple[Row, ...]:
-    """A row for each pod of a snapshot, in its order."""
+    """Format a row for each pod of a snapshot, in its order."""
     return tuple(format_pod(pod, snapshot.as_of, snapshot.outlook(pod)) for pod in snapshot.pods)
 
 
 def format_pod(pod: PodDetails, as_of: datetime, outlook: Estimate | None = None, *, step: int = 1) -> Row:
-    """What to say about a pod.
-
-    Parameters
-    ----------
-    pod : PodDetails
-        The pod, as last seen.
-    as_of : datetime
-        When that was, by the service's clock.
-    outlook : Outlook, optional
-        Estimates for it.
-    step : int
-        Percentages are rounded down to a multiple of it.
-    """
-    kind = _kind(pod)
-    percent = _percent(pod, kind)
+    """Format the row of a pod; percentages are rounded down to a multiple of ``step``."""
+    kind = _find_phase(pod)
+    percent = _read_percent(pod, kind)
     if percent is not None:
         percent -= percent % step
-    reason = _reason(pod)
-    commands = _commands(pod) if kind is PodPhase.READY else ()
+    reason = _explain_failure(pod)
+    commands = _list_commands(pod) if kind is PodPhase.READY else ()
     return Row(
-        name=shorten(sanitize(pod.name) or sanitize(pod.id) or "unnamed", _LONGEST_WORD),
-        gpu=_gpu(pod),
-        status=shorten(sanitize(pod.status), _LONGEST_WORD),
-        installation=_installation(pod, kind, percent),
+        name=shorten(sanitize(pod.name) or sanitize(pod.id) or "unnamed", _MAX_WORD),
+        gpu=_format_gpu(pod),
+        status=shorten(sanitize(pod.status), _MAX_WORD),
+        installation=_format_installation(pod, kind, percent),
         percent=percent,
         kind=kind,
-        price=_price(pod.price_hr) or _unread_price(pod).strip(),
-        cost=_cost(outlook.cost_usd if outlook else None),
-        elapsed=_elapsed(pod.created_at, _seen_until(pod, as_of, outlook)),
-        left=_left(outlook.left_s if outlook else None),
+        price=_format_price(pod.price_hr) or _format_unread_price(pod).strip(),
+        cost=_format_cost(outlook.cost_usd if outlook else None),
+        elapsed=_format_elapsed(pod.created_at, _find_end(pod, as_of, outlook)),
+        left=_format_left(outlook.left_s if outlook else None),
         commands=commands,
         reason=reason,
-        summary=_summary(pod, kind, percent, commands, reason) + _unread_price(pod),
+        summary=_format_summary(pod, kind, percent, commands, reason) + _format_unread_price(pod),
         is_settled=pod.is_settled,
     )
 
 
 def format_totals(pods: Sequence[PodDetails]) -> Totals:
-    """What to say about several pods together; those that are gone neither count nor cost."""
-    kinds = [_kind(pod) for pod in pods]
-    there = [(pod, kind) for pod, kind in zip(pods, kinds, strict=True) if kind is not PodPhase.GONE]
+    """Format several pods together; pods that are gone neither count nor cost."""
+    kinds = [_find_phase(pod) for pod in pods]
+    existing = [(pod, kind) for pod, kind in zip(pods, kinds, strict=True) if kind is not PodPhase.GONE]
     counted = Counter(kinds)
-    prices = [pod.price_hr for pod, _ in there if pod.price_hr is not None]
+    prices = [pod.price_hr for pod, _ in existing if pod.price_hr is not None]
     settled = all(pod.is_settled for pod in pods)
     return Totals(
         title=f"{len(pods)} pods",
-        states=_states(counted),
-        percent=sum(_percent(pod, kind) or 0 for pod, kind in there) // len(there) if there else 0,
+        states=_count_phases(counted),
+        percent=sum(_read_percent(pod, kind) or 0 for pod, kind in existing) // len(existing)
+        if existing
+        else 0,
         kind=PodPhase.INSTALLING
         if not settled
         else PodPhase.FAILED
         if counted[PodPhase.FAILED]
         else PodPhase.READY,
-        price=_price(sum(prices)) if prices else "",
+        price=_format_price(sum(prices)) if prices else "",
     )
 
 
 def format_overflow(pods: Sequence[PodDetails]) -> str:
-    """What to say about pods that have no row: ``and 180 more: 30 waiting, 150 ready``; empty for none."""
-    return f"and {len(pods)} more: {_states(Counter(map(_kind, pods)))}" if pods else ""
+    """Format pods without a row, such as ``and 180 more: 30 waiting, 150 ready``; empty for none."""
+    return f"and {len(pods)} more: {_count_phases(Counter(map(_find_phase, pods)))}" if pods else ""
 
 
 def announcement(snapshot: Snapshot) -> str:
-    """What a screen reader is to say of a snapshot: changes of state, few enough to be listened to."""
+    """Format changes of state for a screen reader, in few enough words to listen to."""
     changes = [change for change in snapshot.changes if change.is_of_state]
-    if len(changes) <= _TOLD_AT_ONCE:
+    if len(changes) <= _MAX_ANNOUNCED:
         return ". ".join(str(change).rstrip(".") for change in changes)
     return f"{len(changes)} changes. {format_totals(snapshot.pods).states}"
 
 
 def as_of_text(as_of: datetime) -> str:
-    """``as of 08:02 UTC``."""
+    """Format the time of a snapshot, such as ``as of 08:02 UTC``."""
     return f"as of {as_of:%H:%M} UTC"
 
 
 def trouble_text(snapshot: Snapshot) -> str:
-    """From when the rows are, and why the latest look failed; empty where it did not."""
+    """Format the age of the rows and the reason why the latest poll failed; empty if it did not."""
     if snapshot.trouble is None:
         return ""
     since = f"Not up to date since {snapshot.as_of:%H:%M:%S} UTC"
     return f"{since}: {brief(snapshot.trouble).rstrip('.')}"
 
 
-def _states(counted: Counter[PodPhase]) -> str:
+def _count_phases(counted: Counter[PodPhase]) -> str:
     return ", ".join(f"{counted[kind]} {kind.value}" for kind in PodPhase if counted[kind])
 
 
-def _kind(pod: PodDetails) -> PodPhase:
+def _find_phase(pod: PodDetails) -> PodPhase:
     if not pod.is_live:
         return PodPhase.GONE
     if pod.has_failed:
@@ -220,7 +181,7 @@ def _kind(pod: PodDetails) -> PodPhase:
     return PodPhase.UNKNOWN
 
 
-def _percent(pod: PodDetails, kind: PodPhase) -> int | None:
+def _read_percent(pod: PodDetails, kind: PodPhase) -> int | None:
     if kind is PodPhase.READY or (kind is PodPhase.INSTALLING and _lacks_only_connection(pod)):
         return 100
     if kind is PodPhase.WAITING:
@@ -235,8 +196,8 @@ def _lacks_only_connection(pod: PodDetails) -> bool:
     return pod.status == PodStatus.ACTIVE and pod.is_installed and not pod.is_ready
 
 
-def _installation(pod: PodDetails, kind: PodPhase, percent: int | None) -> str:
-    word = shorten(sanitize(pod.installation_status), _LONGEST_WORD)
+def _format_installation(pod: PodDetails, kind: PodPhase, percent: int | None) -> str:
+    word = shorten(sanitize(pod.installation_status), _MAX_WORD)
     if kind is PodPhase.READY:
         return "COMPLETE 100 %"
     if kind is PodPhase.INSTALLING and _lacks_only_connection(pod):
@@ -246,11 +207,11 @@ def _installation(pod: PodDetails, kind: PodPhase, percent: int | None) -> str:
     return f"{word} at {percent} %" if word == InstallationStatus.FAILED else f"{word} {percent} %"
 
 
-def _summary(
+def _format_summary(
     pod: PodDetails, kind: PodPhase, percent: int | None, commands: tuple[str, ...], reason: str
 ) -> str:
-    said = (pod.status, pod.installation_status)
-    status, word = (shorten(sanitize(one), _LONGEST_WORD) for one in said)
+    words = (pod.status, pod.installation_status)
+    status, word = (shorten(sanitize(text), _MAX_WORD) for text in words)
     if kind is PodPhase.READY:
         return "  ".join(["ready", *commands])
     if kind is PodPhase.FAILED:
@@ -265,8 +226,8 @@ def _summary(
     return status
 
 
-def _reason(pod: PodDetails) -> str:
-    # Ending a pod ends its installation; that is no failure.
+def _explain_failure(pod: PodDetails) -> str:
+    # Terminating a pod stops its installation; that is not a failure.
     was_ended = not pod.is_live and pod.installation_status == InstallationStatus.TERMINATED
     if was_ended or not pod.has_failed:
         return ""
@@ -276,39 +237,39 @@ def _reason(pod: PodDetails) -> str:
     if pod.installation_status == InstallationStatus.FAILED:
         return "the installation failed; the service gives no reason"
     if pod.installation_status == InstallationStatus.TERMINATED and pod.status != PodStatus.ERROR:
-        return "the installation was ended before it was complete"
+        return "the installation was stopped before it was complete"
     return "the service reports an error and gives no reason"
 
 
-def _commands(pod: PodDetails) -> tuple[str, ...]:
+def _list_commands(pod: PodDetails) -> tuple[str, ...]:
     given = tuple(brief(target.command) for target in pod.connections if target is not None)
-    if len(given) <= _SHOWN_NODES:
+    if len(given) <= _MAX_NODES:
         return given
-    shown = given[: _SHOWN_NODES - 1]
+    shown = given[: _MAX_NODES - 1]
     return (*shown, f"# and {len(given) - len(shown)} more nodes")
 
 
-def _gpu(pod: PodDetails) -> str:
-    name = shorten(sanitize(pod.gpu_name), _LONGEST_WORD)
+def _format_gpu(pod: PodDetails) -> str:
+    name = shorten(sanitize(pod.gpu_name), _MAX_WORD)
     return f"{pod.gpu_count} × {name}" if name and pod.gpu_count is not None else name
 
 
-def _price(usd_hr: float | None) -> str:
+def _format_price(usd_hr: float | None) -> str:
     return "" if usd_hr is None else format_usd_hr(usd_hr)
 
 
-def _unread_price(pod: PodDetails) -> str:
+def _format_unread_price(pod: PodDetails) -> str:
     if pod.unread_price is None or not pod.is_live:
         return ""
     return f"  price '{brief(pod.unread_price)}' cannot be read"
 
 
-def _cost(usd: float | None) -> str:
+def _format_cost(usd: float | None) -> str:
     return "" if usd is None else f"{format_estimate(usd)} so far"
 
 
-def _left(seconds: float | None) -> str:
-    """Rounded as roughly as it is known."""
+def _format_left(seconds: float | None) -> str:
+    """Format the remaining time, rounded to its accuracy."""
     if seconds is None:
         return ""
     if seconds < 10:
@@ -319,15 +280,15 @@ def _left(seconds: float | None) -> str:
     return f"about {minutes} min left" if minutes < 90 else f"about {round(seconds / 3600)} h left"
 
 
-def _seen_until(pod: PodDetails, as_of: datetime, outlook: Estimate | None) -> datetime | None:
-    """Return up to when a pod is measured; ``None`` if it has ended and no one knows when."""
+def _find_end(pod: PodDetails, as_of: datetime, outlook: Estimate | None) -> datetime | None:
+    """Return the end of a pod's elapsed time; ``None`` if it ended at an unknown time."""
     ended_at = end_of(pod) or (outlook.ended_at if outlook else None)
     if ended_at is None:
         return None if pod.status == PodStatus.TERMINATED else as_of
     return min(ended_at, as_of)
 
 
-def _elapsed(created_at: datetime | None, until: datetime | None) -> str:
+def _format_elapsed(created_at: datetime | None, until: datetime | None) -> str:
     if created_at is None or until is None:
         return ""
     seconds = max(int((until - created_at).total_seconds()), 0)

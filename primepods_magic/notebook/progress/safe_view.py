@@ -1,4 +1,4 @@
-"""What every view needs around it: one caller at a time, and no exception that gets out."""
+"""A wrapper of views for one caller at a time that lets no exception out."""
 
 from __future__ import annotations
 
@@ -17,34 +17,28 @@ logger = logging.getLogger(__name__)
 
 
 class SafeView:
-    """A view whose failures stay its own: progress that cannot be shown must not stop a launch or a wait.
-
-    Parameters
-    ----------
-    view : View
-        The view to call.
-    """
+    """A view whose errors are only logged: a broken display must not stop a launch or a wait."""
 
     def __init__(self, view: View) -> None:
         self.view = view
         self._lock = threading.RLock()
 
     def show(self, snapshot: Snapshot) -> None:
-        """Bring the display up to date."""
-        self._guard(lambda: self.view.show(snapshot))
+        """Update the display."""
+        self._call_safely(lambda: self.view.show(snapshot))
 
     def finish(self, snapshot: Snapshot) -> None:
-        """Show the last state in its lasting form."""
-        self._guard(lambda: self.view.finish(snapshot))
+        """Show the last state in its final form."""
+        self._call_safely(lambda: self.view.finish(snapshot))
 
     def close(self) -> None:
-        """Let go of what the lasting form still needs."""
-        self._guard(self.view.close)
+        """Release what the final display still needs."""
+        self._call_safely(self.view.close)
 
-    def _guard(self, call: Callable[[], None]) -> None:
+    def _call_safely(self, call: Callable[[], None]) -> None:
         with self._lock:
             try:
                 call()
             except Exception:
-                # Louder than debug would print, from a thread, into whatever cell is running.
+                # A higher level would print, from a thread, into whichever cell is running.
                 logger.debug("the display failed", exc_info=True)

@@ -1,4 +1,4 @@
-"""Progress as bars in a terminal, while a cell waits."""
+"""Progress bars in a terminal, while a cell waits."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
 __all__ = ["TerminalView"]
 
 _COLUMNS = ("name", "gpu", "words", "left", "price", "cost", "elapsed")
-# What is left out first where a line is too long.
-_SPARE = ("left", "gpu", "cost", "elapsed", "price")
-_NAME_AT_MOST = 24
-_LINE_AT_MOST = 120
-_BAR_AT_LEAST = 10
+# Columns to leave out, in this order, if a line is too long.
+_OPTIONAL_COLUMNS = ("left", "gpu", "cost", "elapsed", "price")
+_MAX_NAME_WIDTH = 24
+_MAX_LINE_WIDTH = 120
+_MIN_BAR_WIDTH = 10
 _GAP = 2
-# The prompt, the totals, the rest, and what stands below rows: more would scroll, and could not be redrawn.
-_LINES_KEPT_FREE = 8
-_ROWS_AT_LEAST = 3
+# For the prompt, totals, overflow and lines below rows: more would scroll and could not be redrawn.
+_RESERVED_LINES = 8
+_MIN_ROWS = 3
 
-_COLOURS = {
+_COLORS = {
     PodPhase.WAITING: "bright_black",
     PodPhase.INSTALLING: "blue",
     PodPhase.READY: "green",
@@ -50,13 +50,7 @@ _COLOURS = {
 class TerminalView:
     """Rows with bars that are redrawn in place; the last ones stay in the scrollback.
 
-    The bars live no longer than the cell that waits: afterwards the prompt has the screen, and nothing
-    more is drawn.
-
-    Parameters
-    ----------
-    shell : InteractiveShell or None
-        The shell of the cell that opens the view.
+    The bars stop when the waiting cell ends: after that, the prompt owns the screen.
     """
 
     def __init__(self, shell: Any) -> None:
@@ -67,66 +61,54 @@ class TerminalView:
         self._finished = False
 
     def show(self, snapshot: Snapshot) -> None:
-        """Redraw the rows; the first call, which must come from the main thread, starts the display.
-
-        Parameters
-        ----------
-        snapshot : Snapshot
-            What is known now.
-        """
+        """Redraw the rows; the first call, from the main thread, starts the display."""
         if self._finished:
             return
-        drawn = self._drawn(snapshot)
+        drawing = self._draw_rows(snapshot)
         if self._live is not None:
-            self._live.update(drawn, refresh=True)
+            self._live.update(drawing, refresh=True)
         elif threading.current_thread() is threading.main_thread():
-            # Redrawn when there is news, so there is no thread that a Ctrl-C could leave behind.
-            self._live = Live(drawn, console=self._console, auto_refresh=False)
+            # Redrawn on each snapshot, without a thread that Ctrl-C could leave behind.
+            self._live = Live(drawing, console=self._console, auto_refresh=False)
             if self._shell is not None:
-                self._shell.events.register("post_execute", self._stop)
+                self._shell.events.register("post_execute", self._stop_live)
             self._live.start(refresh=True)
 
     def finish(self, snapshot: Snapshot) -> None:
-        """Draw the rows a last time and give the screen back.
-
-        Parameters
-        ----------
-        snapshot : Snapshot
-            What was known last.
-        """
+        """Draw the rows a last time and release the screen."""
         try:
             self.show(snapshot)
         finally:
             if self._live is not None:
-                self._stop()
+                self._stop_live()
 
     def close(self) -> None:
-        """The scrollback keeps the rows by itself."""
+        """Do nothing: the scrollback keeps the rows."""
 
-    def _stop(self) -> None:
+    def _stop_live(self) -> None:
         if self._finished:
             return
         self._finished = True
         if self._live is not None:
             self._live.stop()
             if self._shell is not None:
-                self._shell.events.unregister("post_execute", self._stop)
+                self._shell.events.unregister("post_execute", self._stop_live)
 
-    def _drawn(self, snapshot: Snapshot) -> RenderableType:
-        limit = max(self._console.size.height - _LINES_KEPT_FREE, _ROWS_AT_LEAST)
+    def _draw_rows(self, snapshot: Snapshot) -> RenderableType:
+        limit = max(self._console.size.height - _RESERVED_LINES, _MIN_ROWS)
         pods, rest = select_rows(snapshot.pods, self._shown, limit=limit)
         self._shown = {pod.id for pod in pods}
-        lines = [_TerminalLine.of(row) for row in read_rows(replace(snapshot, pods=tuple(pods)))]
+        lines = [_TerminalLine.from_row(row) for row in read_rows(replace(snapshot, pods=tuple(pods)))]
         if len(snapshot.pods) > 1:
             totals = format_totals(snapshot.pods)
-            colour = _COLOURS[totals.kind]
+            color = _COLORS[totals.kind]
             states = Text(totals.states)
-            lines.insert(0, _TerminalLine(totals.title, states, totals.percent, colour, price=totals.price))
+            lines.insert(0, _TerminalLine(totals.title, states, totals.percent, color, price=totals.price))
         parts: list[RenderableType] = []
         trouble = trouble_text(snapshot)
         if trouble:
             parts.append(Text(trouble, style="yellow"))
-        parts += [_Aligned(line, lines) for line in lines]
+        parts += [_AlignedLine(line, lines) for line in lines]
         if rest:
             parts.append(Text(format_overflow(rest), style="bright_black"))
         return Group(*parts)
@@ -134,12 +116,12 @@ class TerminalView:
 
 @dataclass(frozen=True)
 class _TerminalLine:
-    """The cells of a line, and what stands below it."""
+    """The cells of a line, and the lines below it."""
 
     name: str
     words: Text
     percent: int | None
-    colour: str
+    color: str
     gpu: str = ""
     left: str = ""
     price: str = ""
@@ -148,15 +130,15 @@ class _TerminalLine:
     below: tuple[Text, ...] = ()
 
     @classmethod
-    def of(cls, row: Row) -> _TerminalLine:
-        colour = _COLOURS[row.kind]
-        words = Text.assemble((row.status, f"bold {colour}"), "  ", row.installation)
+    def from_row(cls, row: Row) -> _TerminalLine:
+        color = _COLORS[row.kind]
+        words = Text.assemble((row.status, f"bold {color}"), "  ", row.installation)
         below = (*map(Text, row.commands), *([Text(row.reason, style="red")] if row.reason else []))
         return cls(
             name=row.name,
             words=words,
             percent=row.percent,
-            colour=colour,
+            color=color,
             gpu=row.gpu,
             left=row.left,
             price=row.price,
@@ -170,33 +152,25 @@ class _TerminalLine:
         return cell.cell_len if isinstance(cell, Text) else cell_len(cell)
 
 
-class _Aligned:
-    """A line whose columns are as wide as those of the lines around it; what does not fit is left out.
-
-    Parameters
-    ----------
-    line : _Line
-        The line.
-    lines : list of _Line
-        All lines, itself included.
-    """
+class _AlignedLine:
+    """A line aligned with the lines around it; columns that do not fit are left out."""
 
     def __init__(self, line: _TerminalLine, lines: list[_TerminalLine]) -> None:
         self._line = line
         widest = {column: max(other.width(column) for other in lines) for column in _COLUMNS}
         self._widths = {column: width for column, width in widest.items() if width}
-        self._widths["name"] = min(widest["name"], _NAME_AT_MOST)
+        self._widths["name"] = min(widest["name"], _MAX_NAME_WIDTH)
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         line, widths = self._line, dict(self._widths)
-        whole = min(options.max_width, _LINE_AT_MOST)
-        for spare in _SPARE:
-            if sum(widths.values()) + _GAP * len(widths) + _BAR_AT_LEAST > whole:
-                widths.pop(spare, None)
+        whole = min(options.max_width, _MAX_LINE_WIDTH)
+        for column in _OPTIONAL_COLUMNS:
+            if sum(widths.values()) + _GAP * len(widths) + _MIN_BAR_WIDTH > whole:
+                widths.pop(column, None)
         cells: dict[str, RenderableType] = {
             "name": Text(line.name, style="bold"),
             "gpu": Text(line.gpu, style="bright_black"),
-            "bar": _bar(line),
+            "bar": _draw_bar(line),
             "words": line.words,
             "left": Text(line.left, style="bright_black"),
             "price": Text(line.price),
@@ -207,7 +181,7 @@ class _Aligned:
         table.width = whole
         for column in cells:
             if column == "bar":
-                table.add_column(ratio=1, min_width=_BAR_AT_LEAST, vertical="middle")
+                table.add_column(ratio=1, min_width=_MIN_BAR_WIDTH, vertical="middle")
             elif column in widths:
                 right = column in ("price", "cost", "elapsed")
                 table.add_column(
@@ -222,7 +196,7 @@ class _Aligned:
             yield Padding(text, (0, 0, 0, 2))
 
 
-def _bar(line: _TerminalLine) -> RenderableType:
-    # A bar of unknown reach would have to move to be understood; the words beside it say what is known.
+def _draw_bar(line: _TerminalLine) -> RenderableType:
+    # A bar without a percentage stays empty; the words beside it say what is known.
     reached = line.percent or 0
-    return ProgressBar(total=100, completed=reached, complete_style=line.colour, finished_style=line.colour)
+    return ProgressBar(total=100, completed=reached, complete_style=line.color, finished_style=line.color)

@@ -1,4 +1,4 @@
-"""Progress as a widget, under a display id, which a last update replaces by HTML and text."""
+"""Progress as a widget, which a final update replaces with HTML and text."""
 
 from __future__ import annotations
 
@@ -33,22 +33,15 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 class WidgetView:
-    """A box with one HTML widget per row; an update sends the rows that changed, and one message for what
-    changes with time in all of them.
+    """A box with one HTML widget per row.
 
-    Trait updates and display updates may be sent from any thread, also when no cell runs.
-
-    Parameters
-    ----------
-    shell : InteractiveShell
-        The shell of the cell that opens the view.
-    on_stop : callable, optional
-        Is called, on a thread of the kernel's, when somebody does not want to watch any more.
+    An update sends the rows that changed, and one message for what changes with time in all of them. It may
+    come from any thread, even if no cell is running. ``on_stop`` is called when the user stops watching.
     """
 
     def __init__(self, shell: Any, on_stop: Callable[[], object] | None = None) -> None:
-        # Whatever replaces the publisher while a cell is being captured must not get our later updates, and
-        # the context knows which cell the display belongs to when a thread comes first.
+        # A publisher that captures a later cell must not receive our updates, and the context ties updates
+        # from threads to the cell of the display.
         self._publisher = shell.display_pub
         self._context = contextvars.copy_context()
         self._display_id = f"primepods-{uuid.uuid4().hex}"
@@ -58,13 +51,7 @@ class WidgetView:
         self._finished = False
 
     def show(self, snapshot: Snapshot) -> None:
-        """Bring the rows up to date; the first call displays them.
-
-        Parameters
-        ----------
-        snapshot : Snapshot
-            What is known now.
-        """
+        """Update the rows; the first call displays them."""
         if self._finished:
             return
         self._shown = snapshot
@@ -74,27 +61,22 @@ class WidgetView:
         self._box = _Box(self._display_id, self._on_stop)
         self._box.update(snapshot)
         view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
-        self._publish({_WIDGET: view, **_static(snapshot)}, update=False)
+        self._publish_data({_WIDGET: view, **_render_static(snapshot)}, update=False)
 
     def finish(self, snapshot: Snapshot) -> None:
-        """Put HTML and text in the place of the widget.
+        """Replace the widget with HTML and text.
 
-        A page that was loaded again since does not know the display by its id any more: for it, the widget
-        stays until `close`, and says the same.
-
-        Parameters
-        ----------
-        snapshot : Snapshot
-            What was known last.
+        A reloaded page no longer knows the display by its id: there the widget stays until `close`, and shows
+        the same.
         """
         if self._finished:
             return
         self._finished = True
         if snapshot is self._shown:
-            # What changed with it has been announced.
+            # Its changes have been announced.
             snapshot = replace(snapshot, changes=())
         try:
-            self._publish(_static(snapshot), update=self._box is not None)
+            self._publish_data(_render_static(snapshot), update=self._box is not None)
         finally:
             if self._box is not None:
                 self._box.settle(snapshot)
@@ -106,25 +88,17 @@ class WidgetView:
         if box is not None:
             box.close()
 
-    def _publish(self, data: dict[str, Any], *, update: bool) -> None:
+    def _publish_data(self, data: dict[str, Any], *, update: bool) -> None:
         where = {"display_id": self._display_id}
         self._context.run(self._publisher.publish, data, {}, transient=where, update=update)
 
 
-def _static(snapshot: Snapshot) -> dict[str, str]:
+def _render_static(snapshot: Snapshot) -> dict[str, str]:
     return {"text/html": static_html(snapshot), "text/plain": static_text(snapshot)}
 
 
 class _Box:
-    """The widgets, and what they say at present.
-
-    Parameters
-    ----------
-    name : str
-        Tells this box from others on the page.
-    on_stop : callable, optional
-        Offer a button that calls it.
-    """
+    """The widgets of a display, with a button if ``on_stop`` is given."""
 
     def __init__(self, name: str, on_stop: Callable[[], object] | None) -> None:
         self._name = name
@@ -132,48 +106,48 @@ class _Box:
         self._motion = HTML(MOTION, layout=Layout(display="none"))
         self._style = self._motion.style
         self._clocks = HTML(layout=self._motion.layout, style=self._style)
-        self._announced = self._html()
-        self._totals = self._html()
-        self._trouble = self._html()
-        self._rest = self._html()
+        self._announced = self._make_html()
+        self._totals = self._make_html()
+        self._trouble = self._make_html()
+        self._rest = self._make_html()
         self._rows: dict[str, WidgetLine] = {}
         self._names = 0
         self._added_up: Totals | None = None
-        # JupyterLab leaves as much free beside HTML outputs, so nothing moves when HTML takes the place.
+        # The same padding as of HTML outputs in JupyterLab, so that nothing moves when HTML replaces the box.
         room = Layout(width="100%", overflow="hidden", padding="0 20px 0 0")
         self._box = VBox([self._motion], layout=room)
-        self._stop = _stop_button(on_stop) if on_stop else None
+        self._stop = _make_stop_button(on_stop) if on_stop else None
 
     @property
     def model_id(self) -> str:
-        """What a front end finds the box by."""
+        """The id by which a front end finds the box."""
         return str(self._box.model_id)
 
     def update(self, snapshot: Snapshot) -> None:
-        """Say what a snapshot says."""
+        """Show a snapshot."""
         shown, rest = select_rows(snapshot.pods, self._rows.keys())
         rows = read_rows(replace(snapshot, pods=tuple(shown)))
         several = len(snapshot.pods) > 1
-        # A pod without an id has only its place.
+        # A pod without an id is known by its index.
         keys = [pod.id or f"#{index}" for index, pod in enumerate(shown)]
         for gone in self._rows.keys() - set(keys):
             self._rows.pop(gone).widget.close()
         for key, row in zip(keys, rows, strict=True):
             if key not in self._rows:
                 self._names += 1
-                self._rows[key] = WidgetLine(self._html(), f"{self._name}-{self._names}")
+                self._rows[key] = WidgetLine(self._make_html(), f"{self._name}-{self._names}")
             self._rows[key].say(row, ruled=several)
         clocks = {line.name: line.row for line in self._rows.values() if line.row is not None}
-        _set(self._clocks, elapsed_css(clocks))
+        _set_value(self._clocks, elapsed_css(clocks))
         if several:
-            self._add_up(format_totals(snapshot.pods))
-        _set(self._rest, rest_html(format_overflow(rest)) if rest else "")
+            self._update_totals(format_totals(snapshot.pods))
+        _set_value(self._rest, rest_html(format_overflow(rest)) if rest else "")
         trouble = trouble_text(snapshot)
-        _set(self._trouble, trouble_html(trouble) if trouble else "")
+        _set_value(self._trouble, trouble_html(trouble) if trouble else "")
         news = announcement(snapshot)
         if news:
-            _set(self._announced, announcement_html(news))
-        self._arrange(
+            _set_value(self._announced, announcement_html(news))
+        self._arrange_children(
             [
                 (self._motion, True),
                 (self._clocks, True),
@@ -187,8 +161,8 @@ class _Box:
         )
 
     def settle(self, snapshot: Snapshot) -> None:
-        """Say the last state in one piece, and let go of everything else."""
-        last = self._html()
+        """Show the last state as one widget, and close all others."""
+        last = self._make_html()
         last.value = static_html(snapshot)
         parts = self._box.children
         self._box.children = (last,)
@@ -200,7 +174,7 @@ class _Box:
             self._stop = None
 
     def close(self) -> None:
-        """Close every widget, those included that came with others."""
+        """Close every widget, including their layouts and styles."""
         parts = {*self._box.children, self._motion, self._clocks, self._announced, self._totals}
         parts |= {self._trouble, self._rest, *(line.widget for line in self._rows.values())}
         if self._stop is not None:
@@ -209,31 +183,23 @@ class _Box:
         for widget in (*parts, self._motion.layout, self._box, self._box.layout, self._layout, self._style):
             widget.close()
 
-    def _arrange(self, parts: list[tuple[Any, bool]]) -> None:
+    def _arrange_children(self, parts: list[tuple[Any, bool]]) -> None:
         children = tuple(part for part, is_shown in parts if is_shown)
         if self._box.children != children:
             self._box.children = children
 
-    def _add_up(self, totals: Totals) -> None:
+    def _update_totals(self, totals: Totals) -> None:
         before = self._added_up
         if totals != before:
             self._totals.value = totals_html(totals, before=before.percent if before else None)
             self._added_up = totals
 
-    def _html(self) -> HTML:
+    def _make_html(self) -> HTML:
         return HTML(layout=self._layout, style=self._style)
 
 
 class WidgetLine:
-    """The widget of one pod, and what it says at present.
-
-    Parameters
-    ----------
-    widget : HTML
-        Shows it.
-    name : str
-        Tells it from others on the page.
-    """
+    """The widget of one pod, and its row; the name is unique on the page."""
 
     def __init__(self, widget: HTML, name: str) -> None:
         self.widget = widget
@@ -242,17 +208,8 @@ class WidgetLine:
         self._ruled = False
 
     def say(self, row: Row, *, ruled: bool) -> None:
-        """Show a row; what changes with time in it is left to `elapsed_css`.
-
-        Parameters
-        ----------
-        row : Row
-            What to say.
-        ruled : bool
-            Draw a line above it.
-        """
-        # Rows are compared, not their HTML: that also says from where a bar glides, and differs each time.
-        # What changes with time is not in it.
+        """Show a row; `elapsed_css` shows what changes with time."""
+        # Compare rows, not their HTML, which also holds the start of the bar and so differs each time.
         before, was_ruled = self.row, self._ruled
         self.row, self._ruled = row, ruled
         if before is not None:
@@ -263,16 +220,16 @@ class WidgetLine:
         self.widget.value = row_html(row, before=start, ruled=ruled, clock=self.name)
 
 
-def _set(widget: HTML, value: str) -> None:
-    # Traits compare too, but by way of every observer.
+def _set_value(widget: HTML, value: str) -> None:
+    # Traits compare as well, but only after calling every observer.
     if widget.value != value:
         widget.value = value
 
 
-def _stop_button(on_stop: Callable[[], object]) -> Button:
+def _make_stop_button(on_stop: Callable[[], object]) -> Button:
     button = Button(
         description="Stop watching",
-        tooltip="The pods go on, and go on being billed",
+        tooltip="The pods keep running and are still billed",
         layout=Layout(width="auto", height="26px", margin="4px 0 4px 8px", align_self="flex-start"),
     )
 

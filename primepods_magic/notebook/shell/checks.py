@@ -11,61 +11,61 @@ from primepods_magic.pods.doctor import Finding
 
 __all__ = ["front_end"]
 
-_OLDEST_IPYWIDGETS = 8
+_MIN_IPYWIDGETS = 8
 
 
 def front_end(shell: Any) -> Iterator[Finding]:
-    """What matters here of the front end.
-
-    Parameters
-    ----------
-    shell : InteractiveShell
-        Where the command runs.
-    """
-    yield _widgets()
+    """Yield the checks of the front end."""
+    yield _check_widgets()
     if getattr(shell, "kernel", None) is not None:
-        yield from _lab()
+        yield from _check_lab()
     if has_front_end(shell):
-        yield Finding("questions", "ok", "somebody is here to answer them")
+        yield Finding("questions", "ok", "can be answered here")
     else:
         yield Finding(
             "questions",
             "warning",
-            "nobody is here to answer them: live launches are refused",
-            "'-y' or max_price agrees to a launch",
+            "cannot be answered here (not interactive): live launches are refused",
+            "pass -y or set max_price to confirm a launch",
         )
 
 
-def _widgets() -> Finding:
-    found = _version("ipywidgets")
-    if found is None:
-        return Finding("progress bars", "warning", "as text, without ipywidgets", "pip install ipywidgets")
-    if int(found.partition(".")[0]) < _OLDEST_IPYWIDGETS:
+def _check_widgets() -> Finding:
+    installed = _find_version("ipywidgets")
+    if installed is None:
+        return Finding(
+            "progress bars", "warning", "shown as text, without ipywidgets", "pip install ipywidgets"
+        )
+    if int(installed.partition(".")[0]) < _MIN_IPYWIDGETS:
         return Finding(
             "progress bars",
             "warning",
-            f"ipywidgets {found} in the kernel is too old",
+            f"ipywidgets {installed} in the kernel is too old",
             "pip install --upgrade ipywidgets",
         )
-    return Finding("progress bars", "ok", f"ipywidgets {found} in the kernel")
+    return Finding("progress bars", "ok", f"ipywidgets {installed} in the kernel")
 
 
-def _lab() -> Iterator[Finding]:
-    """The other half of the widgets, in the environment that JupyterLab runs in, which is often this one."""
-    kernel, lab, widgets = _version("ipykernel"), _version("jupyterlab"), _version("jupyterlab_widgets")
+def _check_lab() -> Iterator[Finding]:
+    """Check the widgets' part in JupyterLab's environment, which is often this one."""
+    kernel, lab, widgets = (
+        _find_version("ipykernel"),
+        _find_version("jupyterlab"),
+        _find_version("jupyterlab_widgets"),
+    )
     yield Finding("kernel", "ok", f"ipykernel {kernel or 'unknown'}")
-    advice = "where bars do not move: pip install jupyterlab_widgets beside JupyterLab, and reload the page"
+    advice = "if bars do not move: pip install jupyterlab_widgets next to JupyterLab, then reload the page"
     if lab is None:
-        # The widgets' half that is here came with ipywidgets, and is not the one that counts.
+        # A jupyterlab_widgets here came with ipywidgets, and is not the one that JupyterLab uses.
         yield Finding("front end", "ok", "JupyterLab is not in this environment", advice)
     elif widgets is None:
         yield Finding("front end", "warning", "jupyterlab_widgets is not in this environment", advice)
     else:
-        said = f"jupyterlab_widgets {widgets}, JupyterLab {lab} in this environment"
-        yield Finding("front end", "ok", said)
+        versions = f"jupyterlab_widgets {widgets}, JupyterLab {lab} in this environment"
+        yield Finding("front end", "ok", versions)
 
 
-def _version(package: str) -> str | None:
+def _find_version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,4 +1,4 @@
-"""Ctrl-C, held back where it would break more than it stops."""
+"""Holding Ctrl-C back while it would break more than it stops."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ __all__ = ["interrupts_held"]
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back until the end of the block: an import that it cuts off leaves half a module behind,
-    which fails until the kernel is restarted."""
+    """Delay Ctrl-C until the end of the block: an import that it cuts off fails until the kernel restarts."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,4 +1,4 @@
-"""The request that a kernel is executing: who asked for it, and from which cell."""
+"""The request that a kernel is executing: its front end and its cell."""
 
 from __future__ import annotations
 
@@ -12,52 +12,37 @@ __all__ = ["cell_of", "has_front_end", "in_kernel", "run_of"]
 
 
 def has_front_end(shell: Any) -> bool:
-    """Somebody is there, to see a display and to answer a question.
+    """Return whether a person can see a display and answer a question.
 
-    Parameters
-    ----------
-    shell : InteractiveShell or None
-        What `get_ipython()` answers. In a kernel the request that is being executed decides: front ends
-        send `allow_stdin: true`, papermill, nbclient and nbval do not. Elsewhere stdin must be a terminal.
+    In a kernel, the request that is being executed decides: front ends send ``allow_stdin: true``; papermill,
+    nbclient and nbval do not. Elsewhere stdin must be a terminal.
     """
     if not in_kernel(shell):
         return is_terminal(sys.stdin)
-    allowed = _request(shell, "content").get("allow_stdin")
-    # Kernels other than ipykernel, and old ones, remember less; this much they share.
+    allowed = _read_request(shell, "content").get("allow_stdin")
+    # Other and older kernels keep less of the request, but all keep this.
     return getattr(shell.kernel, "_allow_stdin", False) is True if allowed is None else bool(allowed)
 
 
 def cell_of(shell: Any) -> str | None:
-    """The id of the notebook cell that is being executed, where the front end tells it.
-
-    Parameters
-    ----------
-    shell : InteractiveShell or None
-        What `get_ipython()` answers.
-    """
-    told = _request(shell, "metadata").get("cellId") if in_kernel(shell) else None
-    return told if isinstance(told, str) else None
+    """Return the id of the notebook cell that is being executed, if the front end sends it."""
+    cell = _read_request(shell, "metadata").get("cellId") if in_kernel(shell) else None
+    return cell if isinstance(cell, str) else None
 
 
 def run_of(shell: Any) -> str | None:
-    """The id of the request that is being executed: another one is another run of the cell.
-
-    Parameters
-    ----------
-    shell : InteractiveShell or None
-        What `get_ipython()` answers.
-    """
-    told = _request(shell, "header").get("msg_id") if in_kernel(shell) else None
-    return told if isinstance(told, str) else None
+    """Return the id of the request that is being executed, which differs for each run of a cell."""
+    run = _read_request(shell, "header").get("msg_id") if in_kernel(shell) else None
+    return run if isinstance(run, str) else None
 
 
-def _request(shell: Any, part: str) -> Mapping[str, Any]:
-    """A part of the request that is being executed; empty where the kernel does not remember it."""
+def _read_request(shell: Any, part: str) -> Mapping[str, Any]:
+    """Return a part of the request that is being executed; empty if the kernel does not keep it."""
     try:
-        told = shell.kernel.get_parent("shell")[part]
+        content = shell.kernel.get_parent("shell")[part]
     except (AttributeError, LookupError, TypeError):
         return {}
-    return told if isinstance(told, Mapping) else {}
+    return content if isinstance(content, Mapping) else {}
 
 
 def in_kernel(shell: Any) -> bool:

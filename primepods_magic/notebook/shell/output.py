@@ -1,4 +1,4 @@
-"""Everything that is printed here goes through this: it never breaks off what is being done."""
+"""Printing that never interrupts the work in progress."""
 
 from __future__ import annotations
 
@@ -18,16 +18,9 @@ logger = logging.getLogger(__name__)
 
 
 def say(text: object, *, end: str = "\n") -> None:
-    """Print text, clean and in letters that stdout has.
+    """Print sanitized text in letters that stdout can encode; its lines stay lines.
 
-    A stdout that is closed or broken gets nothing: a pod that was just rented must not be lost for that.
-
-    Parameters
-    ----------
-    text : object
-        The text; its lines stay lines.
-    end : str
-        What follows it.
+    A closed or broken stdout prints nothing: a pod that was just rented must not be lost because of it.
     """
     try:
         print(printable(clean_message(text)), end=end, flush=True)
@@ -36,18 +29,12 @@ def say(text: object, *, end: str = "\n") -> None:
 
 
 def ask_line(question: str) -> str:
-    """Ask a question and return the line that was typed.
-
-    Raises
-    ------
-    EOFError, KeyboardInterrupt, OSError, RuntimeError, ValueError
-        There is no answer.
-    """
+    """Ask a question and return the typed line; errors of `input` mean that there is no answer."""
     return input(printable(clean_message(question)))
 
 
 def open_console() -> Console:
-    """Return a console of rich for stdout: with letters that stdout has, and colors where they are wanted."""
+    """Return a rich console for stdout, with letters that it can encode, and colors if they are wanted."""
     from rich.console import Console
 
     stream: Any = _PlainStream(sys.stdout)
@@ -55,7 +42,7 @@ def open_console() -> Console:
 
 
 class _PlainStream:
-    """A stream that gets printable text."""
+    """A stream that writes printable text to another one."""
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream

@@ -1,4 +1,4 @@
-"""Asking the person at the keyboard."""
+"""Questions to the person at the keyboard."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["confirm"]
 
 
 def confirm(shell: Any, question: str) -> bool:
-    """Ask for a yes; no answer, and nobody there, is a no."""
+    """Ask a yes-or-no question; no answer, or no one to ask, is a no."""
     if not has_front_end(shell):
         return False
     try:

@@ -55,7 +55,7 @@ def test_launching_and_running_the_cell_are_the_same_request(
     again = shell.run(cell)
     (pod,) = model.connection.client.list_all_pods()
     assert again.id == pod.id
-    assert "is there already; nothing was created" in shell.output.stdout
+    assert "already exists. Nothing was created" in shell.output.stdout
     shell.run(f"%pods rm {pod.id} -y")
 
     dry = shell.run(cell.replace("create\n", "create --dry-run\n", 1))

@@ -66,9 +66,9 @@ def test_trouble_is_said_once_and_without_what_differs_between_computers(capsys)
     for _ in range(2):
         view.show(snapshot(pod("train", "ACTIVE", "IN_PROGRESS", 40)))
     assert capsys.readouterr().out == (
-        "the service cannot be reached at present; still trying\n"
+        "The service cannot be reached at present. Retrying\n"
         "train  PENDING\n"
-        "the service answers again\n"
+        "The service is available again\n"
         "train  ACTIVE  installing 40 %\n"
     )
 

@@ -19,7 +19,7 @@ from primepods_magic.pods.watching.snapshot import Estimate
 from tests.notebook.views.snapshots import EIGHT, SSH, failed, pod, ready, snapshot
 
 COMMAND = "ssh root@203.0.113.7 -p 22"
-ENDED = "the installation was ended before it was complete"
+ENDED = "the installation was stopped before it was complete"
 NO_REASON = "the installation failed; the service gives no reason"
 
 
