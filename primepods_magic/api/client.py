@@ -11,7 +11,7 @@ import httpx
 from .account import Disk, SshKey, SummaryPrice, Team, TeamMember, User, Wallet, read_summary
 from .errors import InvalidRequest, OutcomeUnknown, RequestRefused, UnexpectedAnswer
 from .fields.lenient_types import ApiModel
-from .http.pagination import ListPage, is_nothing, read_list_page, read_pages, read_whole_list
+from .http.pagination import ListPage, is_nothing, page_parser, read_list_page, read_pages, read_whole_list
 from .http.parsing import read_created_pod, read_logs, read_model, read_page, read_rows, read_status
 from .http.paths import quote_id, try_both
 from .http.session import READ_TIMEOUT_S, HttpSession, Params
@@ -383,15 +383,14 @@ class Client:
     ) -> list[A]:
         """Read a list, proven to be complete."""
 
+        parse = page_parser(model)
+
         def fetch(offset: int, limit: int) -> ListPage[A]:
+            params = {"offset": offset, "limit": limit}
             answer = self.session.request(
-                "GET",
-                path,
-                params={"offset": offset, "limit": limit},
-                budget_s=budget_s,
-                read_timeout_s=read_timeout_s,
+                "GET", path, params=params, budget_s=budget_s, read_timeout_s=read_timeout_s
             )
-            return read_list_page(model, answer, is_first=not offset)
+            return parse(answer, offset, limit)
 
         return read_whole_list(fetch, what)
 

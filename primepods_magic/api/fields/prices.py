@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from primepods_magic.api.text.sanitize import replace_surrogates
@@ -24,6 +25,7 @@ _NAMES = tuple(
 )
 
 
+@lru_cache(maxsize=512)
 def is_price_name(name: str) -> bool:
     """Return whether a field name means the hourly price of a whole pod at some service.
 
@@ -50,9 +52,14 @@ def with_price(pod: dict[str, Any]) -> dict[str, Any]:
     return {**pod, "priceHr": max(others)} if others else pod
 
 
+@lru_cache(maxsize=512)
+def _is_any_price(name: str) -> bool:
+    return is_price_name(name) or fold_word(name) == "PROVISIONING_PRICE_HR"
+
+
 def _find_unread(name: str, value: object) -> str | None:
-    """Return the text of an unreadable price; 0 and below are placeholders."""
-    if not isinstance(name, str) or not (is_price_name(name) or fold_word(name) == "PROVISIONING_PRICE_HR"):
+    """Return the text of a price that is there and cannot be read; 0 and below are placeholders."""
+    if not isinstance(name, str) or not _is_any_price(name):
         return None
     is_nan = isinstance(value, float) and value != value
     if is_nan or is_no_value(value) or value in ({}, []) or balance_in(value) is not None:

@@ -19,7 +19,7 @@ from primepods_magic.api.fields.lenient_types import ApiModel
 
 from .parsing import read_page
 
-__all__ = ["ListPage", "is_nothing", "read_list_page", "read_pages", "read_whole_list"]
+__all__ = ["ListPage", "is_nothing", "page_parser", "read_list_page", "read_pages", "read_whole_list"]
 
 A = TypeVar("A", bound=ApiModel)
 
@@ -66,6 +66,21 @@ def read_list_page(
         # Not measured for the first page: most lists have no other, and measuring takes time.
         0 if is_first else len(json.dumps(answer)),
     )
+
+
+def page_parser(model: type[A]) -> Callable[[Any, int, int], ListPage[A]]:
+    """Return a parser of pages by offset and limit, which parses a page that is read again unchanged once."""
+    parsed: dict[tuple[int, int], tuple[Any, ListPage[A]]] = {}
+
+    def parse(answer: Any, offset: int, limit: int) -> ListPage[A]:
+        before = parsed.get((offset, limit))
+        if before is not None and before[0] == answer:
+            return before[1]
+        page = read_list_page(model, answer, is_first=not offset)
+        parsed[offset, limit] = answer, page
+        return page
+
+    return parse
 
 
 def read_pages(

@@ -81,8 +81,8 @@ class _Hook:
         self._formatter = weakref.ref(formatter)
         self._module = module
         self._active = True
-        self._previous = self._current()
-        self._replace(self)
+        self._previous = self._find_printer()
+        self._set_printer(self)
 
     @property
     def formatter(self) -> Any:
@@ -91,8 +91,8 @@ class _Hook:
     def remove(self) -> None:
         # A printer that came later may still pass frames on to us: from now on we pass them on too.
         self._active = False
-        if self._current() is self:
-            self._replace(self._previous)
+        if self._find_printer() is self:
+            self._set_printer(self._previous)
 
     def read_table(self, frame: pd.DataFrame) -> DisplayTable | None:
         """Prepare a frame for showing; ``None`` if it is not ours to show."""
@@ -101,10 +101,10 @@ class _Hook:
         table: DisplayTable | None = frames.read_marked(frame) if frames and self._active else None
         return table
 
-    def _current(self) -> Any:
+    def _find_printer(self) -> Any:
         return self.formatter.for_type_by_name(self._module, "DataFrame")
 
-    def _replace(self, printer: Any) -> None:
+    def _set_printer(self, printer: Any) -> None:
         # A printer moves from the list of names to the list of types when it is first used, and that list
         # is asked first: remove it from both.
         self.formatter.pop(f"{self._module}.DataFrame", None)
