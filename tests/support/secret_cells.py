@@ -148,11 +148,10 @@ def commands_at(status: str) -> list[str]:
     ]
 
 
-def cells(*, with_details: bool = True) -> list[str]:
+def cells(*, with_details: bool = True, statuses: Sequence[str] = STATUSES) -> list[str]:
     """Every command and every form of a create, when all is well and in every way of going wrong.
 
-    Without details: no secret where it does not belong, half of the statuses, and not what can be printed of
-    an error afterwards.
+    Without details: no secret where it does not belong, and not what can be printed of an error afterwards.
     """
     commands = [f"%pods {line}" for name in COMMANDS for line in CASES[name] if name != "rm"]
     run = [
@@ -163,7 +162,7 @@ def cells(*, with_details: bool = True) -> list[str]:
         *CREATES[2:],
         *(f"%%pod_create\n{w}" for w in WRONG if with_details),
     ]
-    for status in STATUSES if with_details else STATUSES[1::2]:
+    for status in statuses:
         run += [f"service('all-{status}')", *(f"%pods {CASES[name][0]}" for name in commands_at(status))]
         run += [f"service('post-{status}')", f"%%pod_create\n{body(f'post-{status}')}"]
         if with_details:
