@@ -41,7 +41,7 @@ _PHASE_TEXTS: dict[PodStatus, str] = {
     "ACTIVE": "pod: the machine is up",
     "STOPPED": "pod: stopped",
     "ERROR": "pod: the provider reports an error",
-    "UNKNOWN": "pod: out of sight",
+    "UNKNOWN": "pod: the provider reports no status",
     "DELETING": "pod: being deleted",
     "TERMINATED": "pod: terminated",
 }
