@@ -72,7 +72,7 @@ documents: $(VENV)/.for-test
 	@$(PY) -m tests.documents
 
 pictures: $(VENV)/.for-test
-	REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser/test_tour.py tests/browser/test_launcher.py
+	PRIMEPODS_PICTURES=1 REQUIRE_BROWSER=1 $(PY) -m pytest tests/browser/test_tour.py tests/browser/test_launcher.py
 	cp tests/browser/screenshots/tour-light.png notebooks/pictures/create.png
 	cp tests/browser/screenshots/launcher-summary-1280-light.png notebooks/pictures/launcher-summary.png
 	cp tests/browser/screenshots/launcher-ready-1280-dark.png notebooks/pictures/launcher-ready.png

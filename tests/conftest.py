@@ -24,6 +24,7 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 REFUSE_SKIPS = os.environ.get("REFUSE_SKIPS") == "1"
 PACKAGE = os.environ.get("PRIMEPODS_PACKAGE") == "1"
+PICTURES = os.environ.get("PRIMEPODS_PICTURES") == "1"
 
 TAKE_LONG = (
     "tests/browser/",
@@ -42,7 +43,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    only_where_asked_for = {"soak": soak.SOAK, "package": soak.SOAK or PACKAGE}
+    only_where_asked_for = {"soak": soak.SOAK, "package": soak.SOAK or PACKAGE, "pictures": PICTURES}
     left_out = [mark for mark, asked_for in only_where_asked_for.items() if not asked_for]
     long = [item for item in items if any(map(item.get_closest_marker, left_out))]
     if long:

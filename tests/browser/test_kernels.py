@@ -10,6 +10,7 @@ from playwright.sync_api import Locator, expect
 from tests.browser import bars
 from tests.browser.bars import moves_on, percent
 from tests.browser.lab_page import LIGHT, LabPage
+from tests.browser.launcher import LauncherPart
 from tests.browser.server import JupyterLab
 from tests.support.ipykernels import Ipykernel
 from tests.support.sandbox_control import SandboxControl
@@ -25,7 +26,7 @@ CELLS = [
 ]
 
 
-def test_the_bar_moves_on_every_kernel(
+def test_the_bar_moves_on_older_kernels(
     ipykernel: Ipykernel,
     sandbox: SandboxControl,
     jupyterlab: JupyterLab,
@@ -56,12 +57,13 @@ def test_the_bar_moves_on_every_kernel(
     assert page.errors == []
 
 
-def test_the_bar_moves_in_notebook_7(
+def test_bar_and_launcher_work_in_notebook_7(
     sandbox: SandboxControl, jupyterlab: JupyterLab, notebook_page: Callable[[str], LabPage]
 ) -> None:
     page = notebook_page(LIGHT)
     environment = {"PRIMEPODS_SANDBOX_URL": sandbox.url}
-    path = jupyterlab.add_notebook("notebook-7", CELLS, environment)
+    cells = [*CELLS[: CREATE + 1], "%pods launcher"]
+    path = jupyterlab.add_notebook("notebook-7", cells, environment)
     page.open_notebook(path)
     bar = begun(page, sandbox)
     assert moves_on(bar, sandbox) < 100
@@ -69,6 +71,14 @@ def test_the_bar_moves_in_notebook_7(
     page.screenshot("notebook-7")
     page.save()
     assert nbformat.read(jupyterlab.folder / path, 4).cells[CREATE].outputs
+
+    page.run_cell(CREATE + 1)
+    part = LauncherPart(page, CREATE + 1)
+    part.until_offers()
+    part.offers.focus()
+    page.page.keyboard.press("ArrowDown")
+    page.page.keyboard.press("ArrowDown")
+    part.says("Configure it: 1 × T4_16GB")
     assert page.errors == []
 
 

@@ -60,7 +60,8 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     part.field("Environment variable").fill("2ND")
     part.says("do not begin with a digit")
     expect(part.button("Review and launch …")).to_be_disabled()
-    part.pictures("invalid")
+    # Check both themes in the states whose colors carry a meaning.
+    part.pictures("invalid", in_both_themes=True)
 
     part.field("Disk (GB)").fill("210")
     part.field("Environment variable").fill("HF_TOKEN")
@@ -73,7 +74,7 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     expect(part.field("Jupyter password")).to_have_value("")
     part.button("Review and launch …").click()
     part.says("$2.45/h, $58.83/day from launch until you terminate it")
-    part.pictures("summary")
+    part.pictures("summary", in_both_themes=True)
 
     part.button("Launch for $2.45/h").dblclick()
     part.says("Launched 'train' at $2.45/h")
@@ -85,7 +86,7 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     part.button("Show logs").click()
     part.says("install: 100% ready")
     part.says("ssh ubuntu@")
-    part.pictures("ready")
+    part.pictures("ready", in_both_themes=True)
 
     page.run_cell(TO_CELL)
     assert page.cell(CELL).locator(".cm-content").inner_text().split() == part.cell_text.split()

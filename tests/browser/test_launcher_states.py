@@ -42,7 +42,7 @@ def test_what_failed_and_what_a_key_may_not_do_is_said(
     part.says("FAILED")
     part.says("NVIDIA driver")
     part.says("the pod 'tuning' has failed")
-    part.pictures("failed")
+    part.pictures("failed", in_both_themes=True)
 
     page.run_cell(2)
     page.run_cell(3)

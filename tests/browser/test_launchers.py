@@ -126,21 +126,3 @@ def test_launchers_do_not_disturb_one_another_nor_the_kernel_and_leave_nothing_b
     page.run_cell(THREADS)
     expect(page.output_of(THREADS)).to_have_text("end")
     assert page.errors == []
-
-
-def test_it_works_in_notebook_7_by_keyboard(
-    sandbox: SandboxControl, jupyterlab: JupyterLab, notebook_page: Callable[[str], LabPage]
-) -> None:
-    page = notebook_page(LIGHT)
-    page.open_notebook(
-        jupyterlab.add_notebook("launcher-7", CELLS[:AGAIN], {"PRIMEPODS_SANDBOX_URL": sandbox.url})
-    )
-    for number in range(AGAIN):
-        page.run_cell(number)
-    part = LauncherPart(page, LAUNCHER)
-    part.until_offers()
-    part.offers.focus()
-    page.page.keyboard.press("ArrowDown")
-    page.page.keyboard.press("ArrowDown")
-    part.says("Configure the pod: 1 × T4_16GB")
-    assert page.errors == []

@@ -1,16 +1,15 @@
-"""What a newcomer sees: the quickstart run as a whole, and the picture in the README."""
+"""The picture at the top of README.md."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.browser.bars import percent
 from tests.browser.lab_page import LIGHT, LabPage
 from tests.browser.server import JupyterLab
-from tests.support.notebooks import NOTEBOOKS
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 
@@ -23,12 +22,13 @@ TOUR = [
 TRAIN, EVAL, LIST = 1, 2, 3
 
 
+@pytest.mark.pictures
 def test_two_pods_come_up_beside_a_listing(
     sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
 ) -> None:
     page = lab_page(LIGHT)
     page.page.set_viewport_size({"width": 1780, "height": 840})
-    path = jupyterlab.add_notebook("tour", TOUR, at(sandbox))
+    path = jupyterlab.add_notebook("tour", TOUR, {"PRIMEPODS_SANDBOX_URL": sandbox.url})
     page.open_notebook(path)
     page.run_cell(0)
     page.run_cell(TRAIN)
@@ -45,27 +45,3 @@ def test_two_pods_come_up_beside_a_listing(
     expect(page.output_of(LIST)).to_contain_text("sandbox · 2 pods")
     page.page.keyboard.press("Escape")
     page.screenshot("tour", page.page.locator(".jp-Notebook"))
-
-
-def test_the_quickstart_runs_from_top_to_bottom(
-    running_sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
-) -> None:
-    cells = json.loads((NOTEBOOKS / "quickstart.ipynb").read_text(encoding="utf-8"))["cells"]
-    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    # The last cell is the mistake, which would end the run.
-    path = jupyterlab.add_notebook("quickstart", code[:-1], at(running_sandbox))
-    page = lab_page(LIGHT)
-    page.page.set_viewport_size({"width": 1280, "height": 3600})
-    page.open_notebook(path)
-    page.run_all()
-    for number, said in enumerate(
-        ("connected to the sandbox", "H100_80GB", "COMPLETE", "nothing was created", "ACTIVE (ready)")
-    ):
-        expect(page.output_of(number)).to_contain_text(said)
-    expect(page.output_of(7)).to_contain_text("terminated")
-    expect(page.page.locator(".jp-OutputArea-output[data-mime-type*='error']")).to_have_count(0)
-    page.screenshot("quickstart", page.page.locator(".jp-Notebook"))
-
-
-def at(sandbox: SandboxControl) -> dict[str, str]:
-    return {"PRIMEPODS_SANDBOX_URL": sandbox.url}

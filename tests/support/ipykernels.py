@@ -10,25 +10,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 INSTALLED = Path(__file__).resolve().parents[2] / ".venv-kernels"
-# The last one without subshells, one with them, and whichever the tests themselves are installed with.
+# The last one without subshells, and one with them. Most tests run on the one that they are installed with.
 OLDER = ("6.30.1", "7.1.0")
-NEWEST = "newest"
 # What the older ones import and the newest does not bring; everything else they share with it.
 _BESIDES = "nest_asyncio==1.6.0"
 
 
 @dataclass(frozen=True)
 class Ipykernel:
-    """A version of ipykernel, and where it is when it is not the environment's own."""
+    """A version of ipykernel, and the folder that it is installed in."""
 
     version: str
-    folder: Path | None = None
+    folder: Path
 
     @property
     def environment(self) -> dict[str, str]:
         """What a kernelspec has to set for its kernel to run on this version."""
-        if self.folder is None:
-            return {}
         # jupyter_client puts in what the server has there, whose first folder guards loopback.
         return {"PYTHONPATH": os.pathsep.join(["${PYTHONPATH}", str(self.folder)])}
 
