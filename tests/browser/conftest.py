@@ -144,7 +144,7 @@ def open_page(
     yield opened
     for page in pages:
         if request.node.stash.get(_FAILED, False):
-            page.screenshot(f"failed-{request.node.originalname}")
+            page.save_screenshot(f"failed-{request.node.originalname}")
         page.page.context.close()
     assert not left, f"the page tried to leave this computer: {left}"
 

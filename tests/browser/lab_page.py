@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,6 +11,7 @@ from playwright.sync_api import ConsoleMessage, Locator, Page, Response, expect
 
 from tests.browser.server import TOKEN, JupyterLab
 
+PICTURES = os.environ.get("PRIMEPODS_PICTURES") == "1"
 SCREENSHOTS = Path(__file__).with_name("screenshots")
 DARK, LIGHT = "JupyterLab Dark", "JupyterLab Light"
 _IDLE = re.compile(r"^Python 3 \(ipykernel\) \| Idle$")
@@ -112,12 +114,15 @@ class LabPage:
         self.page.keyboard.press("Control+s")
         expect(self.page.locator(".jp-Document.jp-mod-dirty, .lm-TabBar-tab.jp-mod-dirty")).to_have_count(0)
 
-    def screenshot(self, name: str, part: Locator | None = None) -> Path:
-        """A picture of the page, or of a part of it, named after the theme as well."""
+    def screenshot(self, name: str, part: Locator | None = None) -> None:
+        """Save a picture of the page or a part of it, named after the theme as well, if asked to."""
+        if PICTURES:
+            self.save_screenshot(name, part)
+
+    def save_screenshot(self, name: str, part: Locator | None = None) -> None:
         SCREENSHOTS.mkdir(exist_ok=True)
         path = SCREENSHOTS / f"{name}-{self.theme.split()[-1].lower()}.png"
         (part if part is not None else self.page).screenshot(path=path)
-        return path
 
 
 class NotebookPage(LabPage):

@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, expect
 from tests.browser import bars
 from tests.browser.accessibility import serious_findings
 from tests.browser.bars import moves_on, percent
-from tests.browser.lab_page import DARK, LIGHT, SCREENSHOTS, LabPage
+from tests.browser.lab_page import DARK, LIGHT, LabPage
 from tests.browser.server import JupyterLab
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
@@ -136,6 +136,5 @@ def test_what_was_saved_shows_the_last_state_without_javascript(
         reader.goto((jupyterlab.folder / path).with_suffix(".html").as_uri())
         for said in ("2 ready", "FAILED at 60 %", "NVIDIA driver", "ssh root@"):
             expect(reader.get_by_text(said).first).to_be_visible()
-        reader.screenshot(path=SCREENSHOTS / "watch-converted.png", full_page=True)
     finally:
         context.close()
