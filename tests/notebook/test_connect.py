@@ -84,8 +84,8 @@ def test_a_saved_context_is_chosen_for_this_kernel(
     assert cells.run("%pods connect") is connection
     monkeypatch.setenv("PRIME_API_KEY", KEY)
     cells.run("%pods connect --context work")
-    assert "note: the key is PRIME_API_KEY's, which beats the one of the context 'work'" in cells.output.text
-    assert "which beats the one" in cells.output.html
+    assert "note: PRIME_API_KEY is used instead of the key of the context 'work'" in cells.output.text
+    assert "PRIME_API_KEY is used instead of the key" in cells.output.html
     assert {path: path.read_bytes() for path in contexts.rglob("*.json")} == before
 
 

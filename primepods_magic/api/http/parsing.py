@@ -147,15 +147,15 @@ def _join_logs(payload: object) -> str:
 
 
 def raise_reported_error(payload: object, secrets: Iterable[str]) -> None:
-    """Raise UnexpectedAnswer for a list response that reports an error: it is not an empty list."""
-    rows = payload.get("data", payload.get("items")) if isinstance(payload, dict) else None
-    if not isinstance(payload, dict) or not isinstance(rows, list):
+    """Raise UnexpectedAnswer for a response that reports an error beside an empty list."""
+    # A status response may hold the fields of its one pod beside a list; its status is the pod's.
+    if not isinstance(payload, dict) or "podId" in payload or "id" in payload:
+        return
+    if payload.get("data", payload.get("items")) != []:
         return
     status = payload.get("status")
-    has_failed = payload.get("success") is False or (
-        isinstance(status, str) and status.strip().casefold() in _FAILURE_WORDS
-    )
-    if has_failed or (not rows and (payload.get("error") or payload.get("errors"))):
+    is_failure = isinstance(status, str) and status.strip().casefold() in _FAILURE_WORDS
+    if is_failure or payload.get("success") is False or payload.get("error") or payload.get("errors"):
         reason = _clean_error(sanitize(_find_reason(payload)), secrets) or "no reason given"
         raise UnexpectedAnswer(f"The service returned an error instead of a list ({reason}). Try again later")
 

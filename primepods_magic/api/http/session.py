@@ -226,7 +226,7 @@ class HttpSession:
                 raise _closed_connection()
             sent_at_s = time.monotonic()
             try:
-                response = self._send(method, path, query, body, timeout)
+                response = self._send_request(method, path, query, body, timeout)
                 received_at_s = time.monotonic()
                 self._log_attempt(method, path, sent_at_s, attempt, response, body)
             except httpx.HTTPError as error:
@@ -313,7 +313,7 @@ class HttpSession:
         keys = [] if self._settings.api_key in SANDBOX_KEYS else [self._settings.api_key]
         return [*keys, *self._sent.values, *(value for _, value in secrets_in(body))]
 
-    def _send(
+    def _send_request(
         self, method: str, path: str, query: httpx.QueryParams, body: object, timeout: httpx.Timeout
     ) -> httpx.Response:
         if not self._settings.api_key:
