@@ -152,7 +152,7 @@ def test_automation_above_its_ceiling_fails_and_creates_nothing(tmp_path: Path) 
     )
     assert said.ename == "BudgetExceeded"
     assert "above the ceiling of $0.10/h for one pod" in said.evalue
-    assert "nothing was created" in said.evalue
+    assert "Nothing was created" in said.evalue
     assert said.evalue in done.stderr
 
 

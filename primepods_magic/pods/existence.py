@@ -1,10 +1,9 @@
-"""The fate of pods that a list leaves out: a pod is gone only when two different witnesses agree.
+"""The fate of pods that a list leaves out: a pod is gone only if two different endpoints agree.
 
-One answer may be a mistake: a list lags, is another team's, or is empty for a minute. The witnesses are the
-list, the status endpoint, the pod asked for by its id, and the history. A witness that knows a pod as living
-is believed against all others; two reads of the same list are one witness. A list that calls a pod TERMINATED
-is one witness that states the end, and no end is believed before the status was asked as well: it answers for
-all pods by one request.
+One response may be mistaken: a list lags, is another team's, or is empty for a minute. The witnesses are the
+list, the status endpoint, the pod by its id, and the history. A witness that shows a pod as live overrules
+all others, and two reads of the same list are one witness. A list that calls a pod TERMINATED is one witness,
+and the status is always asked as well: one request covers all pods.
 """
 
 from __future__ import annotations
@@ -48,11 +47,11 @@ _TRANSIENT = (RateLimited, ServiceUnavailable, UnexpectedAnswer)
 
 
 class PodFate(str, Enum):
-    """An outcome of asking the witnesses.
+    """The combined statement of the witnesses.
 
-    ``LIVE``: a witness knows the pod, perhaps as DELETING. ``ENDED``: one states its end, and another agrees.
-    ``ABSENT``: two or more do not know it, and none states its end; it is gone, or not there yet.
-    ``UNKNOWN``: they disagree, or too few answered.
+    ``LIVE``: a witness shows the pod, perhaps as DELETING. ``ENDED``: one states its end, and another agrees.
+    ``ABSENT``: two or more do not show it, and none states its end. ``UNKNOWN``: they disagree, or too few
+    responded.
     """
 
     LIVE = "live"
@@ -63,18 +62,9 @@ class PodFate(str, Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What the witnesses say of one pod.
+    """The fate of one pod: ``pod`` is a live one as it is now, ``row`` an ended one's history row.
 
-    Parameters
-    ----------
-    fate : Fate
-        What became of it.
-    pod : PodDetails, optional
-        A live pod as it is now.
-    row : HistoryRow, optional
-        The history's row of an ended pod.
-    reason : str
-        Why the fate is not known, as a sentence.
+    ``reason`` is a sentence for an unknown fate.
     """
 
     fate: PodFate
@@ -101,31 +91,10 @@ def examine_pod(
     budget_s: float | None = None,
     read_timeout_s: float | None = None,
 ) -> Finding:
-    """Determine whether a pod that was seen before is live, has ended, or cannot be told.
+    """Determine the fate of one pod. A pod that was created a moment ago may be ``ABSENT`` and appear later.
 
-    A pod that was created a moment ago may be ``ABSENT`` and appear later.
-
-    Parameters
-    ----------
-    connection : BaseConnection
-        Where the pod is.
-    pod_id : str
-        Its id.
-    listed : sequence of PodDetails, optional
-        A complete list that was read just now; it is read here unless given. A pod that lives in it costs no
-        request.
-    budget_s, read_timeout_s : float, optional
-        As `Client.list_all_pods` has them.
-
-    Raises
-    ------
-    AuthenticationError, NotConfigured, ConnectionClosed
-        No witness can be asked. Any other failure of a witness makes the fate ``UNKNOWN`` at most.
-
-    Examples
-    --------
-    >>> examine_pod(connection, "24b59b", listed=pods).fate                  # doctest: +SKIP
-    <Fate.ENDED: 'ended'>
+    ``listed`` is a complete, current list, read here unless given. Raise only if no witness can be asked
+    (AuthenticationError, NotConfigured, ConnectionClosed); other failures make the fate ``UNKNOWN`` at most.
     """
     pods = [PodDetails(id=pod_id)]
     inquiry = _Inquiry(connection, pods, budget_s=budget_s, read_timeout_s=read_timeout_s)
@@ -145,24 +114,10 @@ def examine_pods(
     budget_s: float | None = None,
     read_timeout_s: float | None = None,
 ) -> dict[str, Finding]:
-    """Determine the fate of several pods by few requests: those that live in the list cost none, the history
-    answers for all of the others, and what it leaves open is asked of the status and by id.
+    """Determine the fate of several pods by few requests; arguments and errors as `examine_pod`.
 
-    Parameters
-    ----------
-    connection : BaseConnection
-        Where the pods are.
-    pods : iterable of PodDetails
-        As last seen; each has an id.
-    is_detailed : bool
-        All that the service says of a live pod is wanted: pods are asked for by id first.
-    listed, budget_s, read_timeout_s : optional
-        As `examine_pod` has them.
-
-    Returns
-    -------
-    dict of str to Finding
-        By id. Errors as `examine_pod`.
+    Pods that are live in the list cost none, and the history covers all others. ``is_detailed`` asks by id
+    first.
     """
     inquiry = _Inquiry(connection, pods, budget_s=budget_s, read_timeout_s=read_timeout_s)
     inquiry.hear_list(listed)
@@ -173,10 +128,8 @@ def examine_pods(
 
 
 def is_closed(row: HistoryRow, now: datetime) -> bool:
-    """Return whether a row of the history has an end that is not a planned one, in the future.
+    """Return whether a history row has an end that is not in the future.
 
-    Examples
-    --------
     >>> row = HistoryRow(id="a", terminated_at="2027-06-01T00:00:00Z")
     >>> is_closed(row, datetime.fromisoformat("2026-11-29T00:00:00+00:00"))
     False
@@ -188,14 +141,14 @@ def is_closed(row: HistoryRow, now: datetime) -> bool:
 
 
 def _is_from_before(row: HistoryRow, pod: PodDetails) -> bool:
-    """Return whether a row ends before its own beginning, or before the pod was created."""
+    """Return whether a row ends before its own start, or before the pod was created."""
     starts = (row.created_at, pod.created_at)
     end = row.terminated_at
     return end is not None and any(start and start - end > _TOLERATED_SKEW for start in starts)
 
 
 class _Inquiry:
-    """Witnesses asked one after the other about the pods whose fate is still open."""
+    """Witnesses asked one after the other about pods whose fate is open."""
 
     def __init__(
         self,
@@ -217,7 +170,7 @@ class _Inquiry:
         self._control_id: str | None = None
 
     def hear_list(self, listed: Sequence[PodDetails] | None) -> None:
-        """Take a complete list's word; read it unless it is given."""
+        """Count a complete list as a witness; read it unless it is given."""
         if listed is None:
             try:
                 listed = self._client.list_all_pods(
@@ -238,10 +191,10 @@ class _Inquiry:
                 self._listed_ended.add(pod_id)
                 self._count_against(pod_id, is_stated=True)
             else:
-                self._close(pod_id, Finding(PodFate.LIVE, pod))
+                self._close_finding(pod_id, Finding(PodFate.LIVE, pod))
 
     def ask_history(self) -> None:
-        """Ask the newest rows of the history for ends."""
+        """Search the newest rows of the history for ends."""
         unproven = self._list_unproven()
         pages = min(_MAX_HISTORY_PAGES, -(-len(unproven) // _HISTORY_ROWS))
         rows: dict[str | None, HistoryRow] = {}
@@ -271,7 +224,7 @@ class _Inquiry:
                 self._count_against(pod_id, is_stated=True)
 
     def ask_status(self) -> None:
-        """Ask the status endpoint, with a pod that lives beside them: what leaves that out is no witness."""
+        """Ask the status endpoint. If it leaves out a live control pod, it is no witness."""
         if not self._open:
             return
         asked = [*self._open, *([self._control_id] if self._control_id else [])]
@@ -294,7 +247,7 @@ class _Inquiry:
                 self._count_against(pod_id)
 
     def ask_by_id(self) -> None:
-        """Ask for pods by their ids; where there are very many, a few stand for all."""
+        """Ask for pods by id; of very many, a sample stands for all."""
         open_ids = self._list_unproven()
         sample, others = open_ids[:_MAX_ASKED_BY_ID], open_ids[_MAX_ASKED_BY_ID:]
         for pod_id in sample:
@@ -322,20 +275,24 @@ class _Inquiry:
         """Return the finding of every pod."""
         for pod_id, pod in list(self._open.items()):
             if self._is_proven(pod_id):
-                self._close(pod_id, Finding(PodFate.ENDED, row=self._rows.get(pod_id)))
+                self._close_finding(pod_id, Finding(PodFate.ENDED, row=self._rows.get(pod_id)))
                 continue
             doubt = self._doubts.get(pod_id)
             if doubt is None and self._witnesses_against[pod_id] >= _ENOUGH_WITNESSES:
                 # A row with times that cannot be is believed if no other witness knows the pod.
                 is_ended = pod_id in self._rows and self._witnesses_against[pod_id] == _OTHER_WITNESSES
                 row = self._rows.get(pod_id)
-                self._close(pod_id, Finding(PodFate.ENDED, row=row) if is_ended else Finding(PodFate.ABSENT))
+                self._close_finding(
+                    pod_id, Finding(PodFate.ENDED, row=row) if is_ended else Finding(PodFate.ABSENT)
+                )
                 continue
             doubt = doubt or "no other endpoint of the service says whether it has ended"
             name = sanitize(pod.name) or sanitize(pod.id)
-            said = f"calls '{name}' TERMINATED" if pod_id in self._listed_ended else f"does not show '{name}'"
-            reason = f"the list of pods {said}, but {doubt}"
-            self._close(pod_id, Finding(PodFate.UNKNOWN, reason=reason))
+            statement = (
+                f"calls '{name}' TERMINATED" if pod_id in self._listed_ended else f"does not show '{name}'"
+            )
+            reason = f"the list of pods {statement}, but {doubt}"
+            self._close_finding(pod_id, Finding(PodFate.UNKNOWN, reason=reason))
         self._connection.note_gone(i for i, finding in self._findings.items() if finding.has_ended)
         return self._findings
 
@@ -343,7 +300,7 @@ class _Inquiry:
         if pod.status == PodStatus.TERMINATED:
             self._count_against(pod_id, is_stated=True)
         else:
-            self._close(pod_id, Finding(PodFate.LIVE, pod))
+            self._close_finding(pod_id, Finding(PodFate.LIVE, pod))
 
     def _count_against(self, pod_id: str, *, is_stated: bool = False) -> None:
         self._witnesses_against[pod_id] += 1
@@ -360,15 +317,15 @@ class _Inquiry:
     def _is_live(self, pod_id: str) -> bool:
         return pod_id in self._findings and self._findings[pod_id].is_live
 
-    def _close(self, pod_id: str, finding: Finding) -> None:
+    def _close_finding(self, pod_id: str, finding: Finding) -> None:
         self._findings[pod_id] = finding
         del self._open[pod_id]
 
     def _note_failure(self, pod_ids: Iterable[str], error: PodsError) -> None:
-        """Note a witness that may know more another time; one that refuses for good is none."""
+        """Record a failed witness as a doubt if it may respond later; a final refusal is raised."""
         _raise_final(error)
         if isinstance(error, _TRANSIENT):
-            self._doubts |= dict.fromkeys(pod_ids, f"asking further failed: {error}")
+            self._doubts |= dict.fromkeys(pod_ids, f"another request failed: {error}")
 
 
 def _raise_final(error: PodsError) -> None:

@@ -1,4 +1,4 @@
-"""Ending pods: asked for, verified, and what they cost."""
+"""Terminate pods, verify that they are gone, and read what they cost."""
 
 from __future__ import annotations
 
@@ -28,26 +28,18 @@ __all__ = ["TerminationResult", "terminate_pods"]
 
 GONE = "terminated"
 GOING = "not gone yet, may still be billed"
-UNSURE = "perhaps not asked to end"
-_NOT_FOUND = "not found when it was asked to end"
+UNSURE = "the termination request may not have arrived"
+_NOT_FOUND = "not found by the termination request"
+_REFUSED = "not terminated"
 DEFAULT_TIMEOUT_S = 60.0
 _HISTORY_ROWS = 100
 
 
 @dataclass(frozen=True)
 class TerminationResult:
-    """What became of one pod that was to be removed.
+    """The result for one pod: ``outcome`` is "terminated" or a description of the problem.
 
-    Parameters
-    ----------
-    name, id : str
-        Which pod.
-    outcome : str
-        ``terminated``, or in words what stands in the way.
-    billed_usd : float, optional
-        The service's total, ``None`` while it has not billed yet.
-    created_at, terminated_at : datetime, optional
-        The pod's life (UTC).
+    ``billed_usd`` is the service's total, ``None`` until it has billed the pod. Times are in UTC.
     """
 
     name: str | None
@@ -61,28 +53,10 @@ class TerminationResult:
 def terminate_pods(
     connection: BaseConnection, pods: Iterable[PodDetails], *, timeout_s: float = DEFAULT_TIMEOUT_S
 ) -> list[TerminationResult]:
-    """End pods, wait until they are gone, and say what they cost.
+    """Terminate pods, wait up to ``timeout_s`` until they are gone, and return a result for each.
 
-    Parameters
-    ----------
-    connection : BaseConnection
-        Where the pods are.
-    pods : iterable of PodDetails
-        The pods, as seen with this key.
-    timeout_s : float
-        How long to wait until all are verified gone, in seconds of the service's clock.
-
-    Returns
-    -------
-    list of Removal
-        One per pod. A pod that the service refused to end says so in its outcome.
-
-    Raises
-    ------
-    PodsError
-        The service refused to end the first pod; nothing was ended.
-    WaitInterrupted
-        Ctrl-C, after the service was asked to end pods.
+    Raise PodsError if the service refuses to terminate the first pod (nothing was terminated), and
+    WaitInterrupted on Ctrl-C after a request.
     """
     check_seconds("timeout_s", timeout_s)
     wanted = list(pods)
@@ -90,25 +64,26 @@ def terminate_pods(
     for pod in wanted:
         if not pod.id:
             raise InvalidRequest(
-                f"'{sanitize(pod.name)}' has no id, so it cannot be ended here; nothing was done"
+                f"'{sanitize(pod.name)}' has no id, so it cannot be terminated here. Nothing was done"
             )
     try:
         for pod in wanted:
             is_first = not outcomes
             # Noted before the request leaves: Ctrl-C may come before its response.
             outcomes[str(pod.id)] = UNSURE
-            outcomes[str(pod.id)] = _ask(connection, pod, may_raise=is_first)
-        rows = _verify(connection, wanted, outcomes, timeout_s)
+            outcomes[str(pod.id)] = _request_termination(connection, pod, may_raise=is_first)
+        rows = _verify_outcomes(connection, wanted, outcomes, timeout_s)
     except KeyboardInterrupt:
-        names = join_sanitized(pod.name for pod in wanted if pod.id in outcomes) or "nothing"
-        raise WaitInterrupted(
-            f"stopped waiting; {names} was asked to end, which is not verified. '%pods ls' shows what is left"
-        ) from None
-    return [_removal(pod, outcomes[str(pod.id)], rows.get(str(pod.id))) for pod in wanted]
+        names = join_sanitized(pod.name for pod in wanted if pod.id in outcomes)
+        requested = (
+            f"The termination of {names} was requested and is not verified" if names else "Nothing was done"
+        )
+        raise WaitInterrupted(f"Interrupted. {requested}. '%pods ls' shows what is left") from None
+    return [_build_result(pod, outcomes[str(pod.id)], rows.get(str(pod.id))) for pod in wanted]
 
 
-def _ask(connection: BaseConnection, pod: PodDetails, *, may_raise: bool) -> str:
-    """Ask for the end of one pod, and say how that went: ``GONE`` where it has only to be verified."""
+def _request_termination(connection: BaseConnection, pod: PodDetails, *, may_raise: bool) -> str:
+    """Request the termination of one pod; return ``GONE`` if it only has to be verified."""
     try:
         connection.client.delete_pod(str(pod.id))
     except NotFound:
@@ -118,7 +93,7 @@ def _ask(connection: BaseConnection, pod: PodDetails, *, may_raise: bool) -> str
             return f"{UNSURE}: {error}"
         if may_raise:
             raise
-        return f"not ended: {error}"
+        return f"{_REFUSED}: {error}"
     return GONE
 
 
@@ -126,12 +101,14 @@ def _may_have_acted(error: PodsError) -> bool:
     return not isinstance(error, ServiceUnavailable) or error.may_have_acted
 
 
-def _verify(
+def _verify_outcomes(
     connection: BaseConnection, pods: list[PodDetails], outcomes: dict[str, str], timeout_s: float
 ) -> dict[str, HistoryRow]:
-    """Correct the outcomes by what the witnesses say, and return the rows of what has ended. After a pod was
-    asked to end no error is raised any more: it would hide that."""
-    asked = {str(pod.id): pod for pod in pods if not outcomes[str(pod.id)].startswith("not ended")}
+    """Correct the outcomes by what the witnesses say, and return the history rows of pods that are gone.
+
+    No error is raised from here on: it would hide the terminations.
+    """
+    asked = {str(pod.id): pod for pod in pods if not outcomes[str(pod.id)].startswith(_REFUSED)}
     accepted = {pod_id for pod_id in asked if outcomes[pod_id] == GONE}
     findings: dict[str, Finding] = {}
     absent: set[str] = set()
@@ -147,7 +124,7 @@ def _verify(
     for pod_id in asked.keys() - gone:
         finding = findings[pod_id]
         reason = finding.reason or "the service does not know it any more, and does not say that it ended"
-        outcomes[pod_id] = GOING if finding.is_live else f"asked to end, not verified: {reason}"
+        outcomes[pod_id] = GOING if finding.is_live else f"termination requested, not verified: {reason}"
     outcomes |= dict.fromkeys(gone, GONE)
     connection.note_gone(gone)
     rows = {pod_id: row for pod_id in gone if (row := findings[pod_id].row) is not None}
@@ -170,8 +147,10 @@ def _wait_until_gone(
     absent: set[str],
     timeout_s: float,
 ) -> None:
-    """Wait until all pods are gone, and note what the witnesses say of each. What the list has is going; a
-    pod that the service has agreed to end, and that no one knows at two looks in a row, is ``absent``."""
+    """Wait until all pods are gone, and collect the findings.
+
+    A pod whose termination was accepted and that no witness shows in two polls in a row is ``absent``.
+    """
     deadline = connection.clock.monotonic() + timeout_s
     left, absent_before = asked, set[str]()
     while left:
@@ -188,25 +167,27 @@ def _wait_until_gone(
 
 
 def _is_gone(pod_id: str, findings: dict[str, Finding], absent: set[str]) -> bool:
-    """Tell whether two witnesses agree. A pod that the service did not find when it was to end may be
-    another team's for the moment: that no one knows it is not enough, its end has to be stated."""
+    """Return whether two witnesses agree that a pod is gone.
+
+    A pod that was not found by the DELETE may be another team's for the moment: its end has to be stated.
+    """
     finding = findings.get(pod_id)
     return finding is not None and (finding.has_ended or pod_id in absent)
 
 
-def _removal(pod: PodDetails, outcome: str, row: HistoryRow | None) -> TerminationResult:
+def _build_result(pod: PodDetails, outcome: str, row: HistoryRow | None) -> TerminationResult:
     return TerminationResult(
         name=pod.name,
         id=pod.id,
         outcome=outcome,
-        billed_usd=_billed_usd(pod, row),
+        billed_usd=_read_billed_usd(pod, row),
         created_at=pod.created_at,
         terminated_at=row.terminated_at if row else None,
     )
 
 
-def _billed_usd(pod: PodDetails, row: HistoryRow | None) -> float | None:
-    """What the service says that a pod has cost; None while it has not billed it."""
+def _read_billed_usd(pod: PodDetails, row: HistoryRow | None) -> float | None:
+    """Return the cost of a pod in USD, or ``None`` until the service has billed it."""
     if row is None:
         return None
     # Some are billed hours after their end, and their rows say 0 until then. One that was free while it came

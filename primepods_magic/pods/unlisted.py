@@ -1,4 +1,4 @@
-"""Pods that a list leaves out although they were seen or launched here a short while ago."""
+"""Live pods that a list leaves out although they were seen or launched here recently."""
 
 from __future__ import annotations
 
@@ -28,10 +28,9 @@ _FULL_ID = re.compile(r"(?=.*[0-9])[0-9A-Za-z-]{16,64}")
 
 @dataclass(frozen=True)
 class _Suspect:
-    """A pod that may live although a list leaves it out, as it was known ``age_s`` ago.
+    """A pod that may live although a list leaves it out, as it was known ``age_s`` seconds ago.
 
-    That is infinite for a pod that was launched before others of its name, and ``None`` for an id that is not
-    known here.
+    The age is infinite for a pod launched before others of its name, and ``None`` for an unknown id.
     """
 
     pod: PodDetails
@@ -39,8 +38,10 @@ class _Suspect:
 
 
 def read_shown(connection: Connection) -> list[PodDetails]:
-    """Read all pods for a person, with those of `find_left_out`, held to their agreed prices. Errors as
-    `Agreements.check`."""
+    """Read all pods for a person, those of `find_left_out` included, and enforce their agreed prices.
+
+    Errors as `Agreements.check`.
+    """
     pods = connection.client.list_all_pods()
     connection.agreements.check(pods)
     left_out = find_left_out(connection, pods)
@@ -59,39 +60,23 @@ def find_left_out(
     *,
     tell: Callable[[str], object] = _warn_of_doubt,
 ) -> list[PodDetails]:
-    """Find my live pods that a list leaves out, by asking the other witnesses.
+    """Find my live pods that a list leaves out, by asking other endpoints.
 
-    Pods that were seen here or launched on this computer within ten minutes are looked for; nothing is asked
-    if there are none. A pod whose fate is not known is returned as last known, with the status UNKNOWN: what
-    it costs counts as if it ran.
-
-    Parameters
-    ----------
-    connection : Connection
-        Where the pods are.
-    listed : sequence of PodDetails
-        A complete list that was read just now.
-    text : str, optional
-        A name or an id: its earlier launches on this computer are looked for too, and a text that is a whole
-        id is asked for, whoever launched that pod.
-    tell : callable
-        Is given a sentence about each pod whose fate is not known; a warning unless given.
-
-    Raises
-    ------
-    UnexpectedAnswer
-        Whether there is a pod with the id ``text``, which is not known here, cannot be found out.
+    Pods seen or launched here within ten minutes are candidates; without any, no request is sent. With
+    ``text``, a name or an id, its earlier launches and a pod of that id are as well. A pod whose fate is
+    unknown is reported by ``tell`` and returned as last known, with status UNKNOWN. Raise UnexpectedAnswer if
+    the existence of an unknown id ``text`` cannot be determined.
     """
     suspects = _collect_suspects(connection, listed, text)
     if not suspects:
         return []
     pods = [suspect.pod for suspect in suspects.values()]
     findings = examine_pods(connection, pods, listed=listed, is_detailed=True)
-    found = []
+    shown = []
     for pod_id, finding in findings.items():
         suspect = suspects[pod_id]
         if finding.pod is not None:
-            found.append(finding.pod)
+            shown.append(finding.pod)
             connection.memory.note_seen([finding.pod])
         elif doubt := _describe_doubt(finding, suspect.age_s):
             if suspect.age_s is None:
@@ -100,14 +85,14 @@ def find_left_out(
                     "was done"
                 )
             tell(_describe_unsure(suspect, doubt))
-            found.append(suspect.pod.model_copy(update={"status": PodStatus.UNKNOWN}))
-    return [pod for pod in found if pod.is_live and (connection.may_be_mine(pod) or pod.id == text)]
+            shown.append(suspect.pod.model_copy(update={"status": PodStatus.UNKNOWN}))
+    return [pod for pod in shown if pod.is_live and (connection.may_be_mine(pod) or pod.id == text)]
 
 
 def _collect_suspects(
     connection: Connection, listed: Sequence[PodDetails], text: str | None
 ) -> dict[str, _Suspect]:
-    """Collect by id what was launched or seen here and is not in a list, and what a text may be the id of."""
+    """Collect by id the pods to ask for that are not in a list."""
     suspects = {str(one.pod.id): one for one in _recall_launched(connection, text)}
     for pod in connection.memory.find_left_out(listed, within_s=BELIEVED_S):
         if pod.id and (connection.may_be_mine(pod) or pod.id == text):
@@ -120,7 +105,7 @@ def _collect_suspects(
 
 
 def _recall_launched(connection: Connection, text: str | None) -> Iterator[_Suspect]:
-    """Recall the pods that this account launched here a short while ago, or under a name, or with an id."""
+    """Recall the pods that this account launched here recently, or under a name or id."""
     for record in LaunchJournal("", "").read_others():
         age_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
         is_named = text is not None and record.name == text
@@ -133,7 +118,7 @@ def _recall_launched(connection: Connection, text: str | None) -> Iterator[_Susp
 
 
 def _describe_launched(record: LaunchRecord, pod_id: str) -> PodDetails:
-    """Describe a pod as far as the record of its name says what was launched."""
+    """Build a pod from the record of its launch."""
     is_newest = pod_id == record.pod_id
     return PodDetails(
         id=pod_id,
@@ -146,7 +131,7 @@ def _describe_launched(record: LaunchRecord, pod_id: str) -> PodDetails:
 
 
 def _describe_doubt(finding: Finding, age_s: float | None) -> str:
-    """Describe why a pod that is not shown may live; empty if nothing speaks for that."""
+    """Describe why a pod that is not shown may live, or return ""."""
     if finding.fate is PodFate.UNKNOWN:
         return finding.reason
     # One that was launched a moment ago may not be there yet.
@@ -168,43 +153,30 @@ def _describe_unsure(suspect: _Suspect, doubt: str) -> str:
 
 def find_burning(
     connection: Connection,
-    note: LaunchJournal,
+    journal: LaunchJournal,
     listed: Sequence[PodDetails],
     tell: Callable[[str], object] = _warn_of_doubt,
 ) -> list[PodDetails]:
-    """Find what may be billed beside the listed pods, before a pod is launched under a ceiling for all.
+    """Find pods that may be billed beside the listed ones, for the ceiling for all pods.
 
-    Those are the pods of `find_left_out`, and the launches on this computer that were cut off a moment ago:
-    their pods may still turn up, and each counts as a pod without an id, at the price that was agreed to. The
-    name's own record, ``note``, has been followed up before.
+    Launches on this computer that were cut off recently count as pods without an id, at their agreed prices.
+    The launch of ``journal`` itself was resolved before.
     """
-    found = find_left_out(connection, listed, tell=tell)
+    shown = find_left_out(connection, listed, tell=tell)
     accounts = digest_accounts(connection)
-    for record in note.read_others():
+    for record in journal.read_others():
         age_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
         is_open = record.pod_id is None and not record.is_over and age_s < SETTLE_S
         is_listed = any(rate_likeness(connection, pod, record, ()) for pod in listed)
         if is_open and not is_listed and record.is_of(accounts):
-            found.append(PodDetails(name=record.name, price_hr=record.agreed_usd_hr))
-    return found
+            shown.append(PodDetails(name=record.name, price_hr=record.agreed_usd_hr))
+    return shown
 
 
 def list_for_launch(connection: Connection, name: str, *, is_new: bool = False) -> list[PodDetails]:
-    """List all pods, and those of a name that the list leaves out although they live.
+    """List all pods, and live pods of a name that the list leaves out.
 
-    Parameters
-    ----------
-    connection : Connection
-        Where the pods are.
-    name : str
-        What is to be launched. Other witnesses are asked only if a pod of this name is missing.
-    is_new : bool
-        Another pod of the name is wanted, whether or not such a pod lives.
-
-    Raises
-    ------
-    OutcomeUnknown
-        Whether such a pod lives cannot be found out. Nothing was created.
+    Raise OutcomeUnknown if such a pod may live, unless ``is_new``; nothing was created.
     """
     pods = connection.client.list_all_pods()
     missing = [

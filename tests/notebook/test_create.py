@@ -45,5 +45,5 @@ def test_a_dry_run_of_a_replacement_says_what_it_would_end_and_ends_nothing(
     sandbox.advance(6)
     sandbox.event(pod.id, "fail_installation")
     shell.run(CREATE.replace("create\n", "create --replace --dry-run\n"))
-    assert f"before that, the present 'train' ({pod.id}) is ended" in shell.output.stdout
+    assert f"first, the current 'train' ({pod.id}) is terminated" in shell.output.stdout
     assert list(shell.run("%pods ls")["id"]) == [pod.id]

@@ -154,7 +154,7 @@ def billed(shell: Any, running_sandbox: SandboxControl, monkeypatch: pytest.Monk
 
 def test_consent_given_counts_under_a_ceiling_only(billed: Any) -> None:
     billed.run("%config PodsMagics.consent = 'given'")
-    with pytest.raises(errors.LaunchRefused, match="nobody is here to agree"):
+    with pytest.raises(errors.LaunchRefused, match="No one can confirm"):
         billed.run("%pod_create --gpu L4_24GB --name train")
     billed.run("%config PodsMagics.max_price_usd_hr = 1")
     billed.run("%pod_create --gpu L4_24GB --name train")
@@ -168,7 +168,7 @@ def test_only_somebody_agrees_to_the_end_of_a_pod_that_is_replaced(billed: Any, 
     pod = billed.run("%pod_create --gpu L4_24GB --name train -y")
     billed.run("%config PodsMagics.max_price_usd_hr = 5")
     billed.run(given)
-    with pytest.raises(errors.LaunchRefused, match=r"is ended; nothing was created.*say -y"):
+    with pytest.raises(errors.LaunchRefused, match=r"is terminated\. Nothing was created.*pass -y"):
         billed.run("%pod_create --gpu H100_80GB --name train --replace --max-price 5")
     assert [row.id for row in in_use().client.list_all_pods()] == [pod.id]
 

@@ -92,7 +92,7 @@ def test_a_person_is_asked_before_money_is_spent_and_before_a_pod_is_lost(
                 assert "$0.69/h, $16.56/day" in asked
                 session.type(answer)
                 said = session.until_prompt()
-                assert ("nothing was created" in said) == (pods == 0)
+                assert ("othing was created" in said) == (pods == 0)
                 assert live_pods() == pods, said
             session.type("%pods rm train")
             session.until(r"Terminate train \(1 × L4_24GB\) and delete everything on it\? \[y/N\] ")

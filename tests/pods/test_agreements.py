@@ -202,7 +202,9 @@ def test_a_wait_that_ends_while_a_pod_is_being_terminated_says_so(
     live = through(Slow(), live=True)
     live.clock = clock = Clock(live.client.session)
     pod = launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
-    with pytest.raises(BudgetExceeded, match=r"^not ready within .*\$25\.00/h, above the .* is being ended"):
+    with pytest.raises(
+        BudgetExceeded, match=r"^not ready within .*\$25\.00/h, above the .* is being terminated"
+    ):
         pod.wait()
     has_waited.set()
     join_background(live)
@@ -219,7 +221,7 @@ def test_any_read_holds_a_pod_to_its_price(
     live = through(priced(UNTOLD, UNTOLD, UNTOLD, {"priceHr": 25.0}), live=True)
     launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
     assert [pod.price_hr for pod in list_pods(live)] == [None]
-    with pytest.raises(BudgetExceeded, match=r"'train' .* that was agreed to, and was ended"):
+    with pytest.raises(BudgetExceeded, match=r"'train' .* that was agreed to, and was terminated"):
         read(live)
     assert names(connection) == []
 
@@ -398,7 +400,7 @@ def test_pods_above_their_prices_are_ended_side_by_side_while_others_are_watched
 
     def end(pod: PodDetails, _: float) -> PodsError:
         both.wait()
-        return PodsError(f"{pod.name} was ended")
+        return PodsError(f"{pod.name} was terminated")
 
     with connected(service, free=True) as connection:
         pods = service.details
@@ -409,6 +411,6 @@ def test_pods_above_their_prices_are_ended_side_by_side_while_others_are_watched
         service.put("b", priceHr=25.0)
         watch = connection.poller.watch(pods[:2])
         assert wait_for(connection, pods[2:]).pods[0].is_ready
-        with pytest.raises(PodsError, match="was ended"):
+        with pytest.raises(PodsError, match="was terminated"):
             for _ in watch:
                 pass

@@ -89,7 +89,7 @@ def test_a_new_computer_does_not_rent_what_differs_in_spelling_only(
 ) -> None:
     launch(gpu="L4_24GB", name="Train", connection=through(Renaming(str.lower)), tell=lambda _: None)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    with pytest.raises(NameInUse, match=r"'train'.*differs from 'Train' in spelling only.*--new"):
+    with pytest.raises(NameInUse, match=r"'train'.*differs from 'Train' only in spelling.*--new"):
         launch(gpu="L4_24GB", name="Train")
     assert launch(gpu="L4_24GB", name="train", tell=lambda _: None).name == "train"
     launch(gpu="L4_24GB", name="Train", new=True)

@@ -72,7 +72,7 @@ def test_a_dear_pod_that_is_what_was_ordered_is_terminated(
     connection: Connection, through: Through, sandbox: SandboxControl
 ) -> None:
     there = through(Elsewhere(sandbox, arrives=False, priceHr=DEAR_USD_HR))
-    with pytest.raises(BudgetExceeded, match=r"\$25\.00/h.*was ended"):
+    with pytest.raises(BudgetExceeded, match=r"\$25\.00/h.*was terminated"):
         launch(gpu="L4_24GB", name="train", connection=there)
     assert names(connection) == []
 

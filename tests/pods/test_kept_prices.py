@@ -84,7 +84,7 @@ def clock() -> Clock:
 @pytest.fixture
 def agreements(clock: Clock) -> Agreements:
     agreements = Agreements(monotonic=clock.read_s)
-    agreements.add("a", 2.39, lambda pod, _: PodsError(f"{pod.name} was ended"))
+    agreements.add("a", 2.39, lambda pod, _: PodsError(f"{pod.name} was terminated"))
     return agreements
 
 
@@ -182,7 +182,7 @@ def test_a_pod_that_was_never_seen_at_its_price_is_held_by_a_later_run(
     http.fields = {"priceHr": 25.0}
     first.client.list_all_pods()
     http.fields = {"priceHr": 25.0, "status": "PENDING"}
-    with pytest.raises(BudgetExceeded, match="was ended"):
+    with pytest.raises(BudgetExceeded, match="was terminated"):
         rent(through(http, live=True))
     assert names(connection) == []
 
@@ -202,7 +202,7 @@ def test_another_kernel_holds_a_pod_that_comes_up_to_its_agreed_price(
     http.fields = {"priceHr": 0.69, **COMING_UP}
     rent(through(http, live=True))
     http.fields = {"priceHr": 25.0, **COMING_UP}
-    with pytest.raises(BudgetExceeded, match=r"\$25\.00/h, above the \$0\.69/h .* was ended"):
+    with pytest.raises(BudgetExceeded, match=r"\$25\.00/h, above the \$0\.69/h .* was terminated"):
         read(through(http, live=True))
     assert names(connection) == []
 
@@ -216,7 +216,7 @@ def test_another_kernel_that_watches_holds_a_pod_to_its_agreed_price(
     other = through(http, live=True)
     (pod,) = other.client.list_all_pods()
     http.fields = {"priceHr": 25.0, **COMING_UP}
-    with pytest.raises(BudgetExceeded, match="was ended"):
+    with pytest.raises(BudgetExceeded, match="was terminated"):
         wait_for(other, [pod])
     assert names(connection) == []
 
@@ -260,10 +260,10 @@ def test_retries_to_end_a_pod_if_that_failed_at_the_create(connection: Connectio
     http.fields = {"priceHr": 25.0, **COMING_UP}
     live = through(http, live=True)
     for read in (rent, list_pods):
-        with pytest.raises(BudgetExceeded, match="could not be ended"):
+        with pytest.raises(BudgetExceeded, match="could not be terminated"):
             read(live)
     http.refuses = False
-    with pytest.raises(BudgetExceeded, match="was ended"):
+    with pytest.raises(BudgetExceeded, match="was terminated"):
         list_pods(live)
     assert names(connection) == []
 
@@ -275,7 +275,7 @@ def test_says_of_a_pod_that_is_ended_by_a_later_run_nothing_else(
     http.fields = {"priceHr": 0.69, **COMING_UP}
     rent(through(http, live=True))
     http.fields = {"priceHr": 25.0, **COMING_UP}
-    with pytest.raises(BudgetExceeded, match="was ended"):
+    with pytest.raises(BudgetExceeded, match="was terminated"):
         launch_many({"gpu": "L4_24GB", "name": "train"}, yes=True, connection=through(http), tell=told.append)
     assert told == []
 

@@ -51,9 +51,9 @@ def test_a_launch_in_part_is_an_exact_account(through: Through) -> None:
     assert [pod.name for pod in caught.value.pods] == ["a", "c"]
     assert type(caught.value.failures["b"]) is errors.PaymentRequired
     first, a, b, c = str(caught.value).splitlines()
-    assert first.startswith("2 of 3 pods are there, and are billed $1.38/h together; running this again")
+    assert first.startswith("2 of 3 pods exist and are billed $1.38/h together. Run this again")
     ids = [pod.id for pod in caught.value.pods]
-    assert [a, c] == [f"  {name}: is there ({it}, $0.69/h)" for name, it in zip("ac", ids, strict=True)]
+    assert [a, c] == [f"  {name}: exists ({it}, $0.69/h)" for name, it in zip("ac", ids, strict=True)]
     assert b.startswith("  b: PaymentRequired: ")
 
 
@@ -71,10 +71,12 @@ def test_they_are_created_side_by_side(through: Through) -> None:
 def test_one_question_is_asked_for_all(through: Through) -> None:
     live = through(httpx.HTTPTransport(), live=True)
     asked = []
-    with pytest.raises(errors.LaunchRefused, match="'a', 'b' were not agreed to; nothing was created"):
+    with pytest.raises(
+        errors.LaunchRefused, match=r"launch of 'a', 'b' was not confirmed\. Nothing was created"
+    ):
         launch_many(specs("a", "b"), connection=live, confirm=lambda: bool(asked.append(1)))
     assert asked == [1]
-    with pytest.raises(errors.LaunchRefused, match=r"L4_24GB.*; and 1 × L4_24GB.*put max_price"):
+    with pytest.raises(errors.LaunchRefused, match=r"L4_24GB.*; and 1 × L4_24GB.*set max_price"):
         launch_many(specs("a", "b"), connection=live)
     assert names(live) == []
 
@@ -127,7 +129,7 @@ def test_what_was_created_is_named_if_no_more_threads_can_be_started(
         launch_many(specs("a", "b", "c"), connection=connection)
     assert names(connection) == ["a", "b"] == [pod.name for pod in caught.value.pods]
     first, a, b, c = str(caught.value).splitlines()
-    assert first.startswith("2 of 3 pods are there, and are billed $1.38/h together")
+    assert first.startswith("2 of 3 pods exist and are billed $1.38/h together")
     assert [pod.id in line for pod, line in zip(caught.value.pods, (a, b), strict=True)] == [True, True]
     assert c == "  c: PodsError: Cannot start a thread here (can't start new thread). Nothing was sent"
 
@@ -153,7 +155,7 @@ def test_an_interrupt_while_launches_are_planned_says_that_nothing_was_created(
     connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupt_start(monkeypatch, 2)
-    with pytest.raises(errors.WaitInterrupted, match="before any pod was ordered; nothing was created"):
+    with pytest.raises(errors.WaitInterrupted, match=r"before any pod was ordered\. Nothing was created"):
         launch_many(specs("a", "b", "c"), connection=connection)
     assert names(connection) == []
 
@@ -175,9 +177,9 @@ def test_an_interrupt_while_creations_are_started_is_an_exact_account(
         launch_many(specs("a", "b", "c"), connection=connection)
     may_answer.set()
     first, a, b, c = str(caught.value).splitlines()
-    assert first.startswith("none of 3 pods is known to be there; running this again launches the rest")
-    assert any(": OutcomeUnknown: interrupted while" in line for line in (a, b))
-    assert c == "  c: WaitInterrupted: interrupted before 'c' was ordered; nothing was created"
+    assert first.startswith("None of 3 pods is known to exist. Run this again to launch the rest")
+    assert any(": OutcomeUnknown: Interrupted while" in line for line in (a, b))
+    assert c == "  c: WaitInterrupted: Interrupted before 'c' was ordered. Nothing was created"
 
 
 def test_a_launch_that_breaks_after_its_create_may_be_billed(
@@ -190,6 +192,8 @@ def test_a_launch_that_breaks_after_its_create_may_be_billed(
     requests: list[str] = []
     there = through(Creates(requests.append))
     there.client.on_pods = fail_at_last
-    with pytest.raises(errors.OutcomeUnknown, match=r"ZeroDivisionError .*'a'.*may exist and be billed"):
+    with pytest.raises(
+        errors.OutcomeUnknown, match=r"'a' failed with ZeroDivisionError.*may exist and be billed"
+    ):
         launch_many(specs("a"), connection=there)
     assert names(connection) == ["a"]

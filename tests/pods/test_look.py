@@ -277,7 +277,14 @@ def test_a_status_that_refuses_unknown_ids_is_answered_by_the_list(
 
 @pytest.mark.parametrize(
     "nothing",
-    [None, {}, {"data": None}, {"items": None, "totalCount": 0}, {"data": [], "total_count": 143}],
+    [
+        None,
+        {},
+        {"data": None},
+        {"items": None, "totalCount": 0},
+        {"data": [], "total_count": 143},
+        {"data": [], "status": "error", "message": "try again"},
+    ],
 )
 def test_a_list_that_says_nothing_is_not_taken_for_an_empty_one(
     service: Service, lookout: StatusReader, nothing: Any

@@ -138,7 +138,7 @@ def test_a_pod_that_ended_before_it_was_seen_is_found_in_the_history(
                     connection.client.delete_pod(str(pod.id))
                     sandbox.advance(5)
 
-    with pytest.raises(PodFailed, match=r"was created .* and has ended already"):
+    with pytest.raises(PodFailed, match=r"was created and has already ended"):
         launch(gpu="L4_24GB", name="train", connection=through(Reclaimed(arrives=True)))
 
 
@@ -233,9 +233,7 @@ def test_a_kernel_that_died_after_the_create_left_a_note_that_finds_the_pod(conn
     cut_off(connection, "train")
     said: list[str] = []
     assert launch(gpu="L4_24GB", name="train", tell=said.append).id == pod.id
-    assert said == [
-        "the outcome of a launch of 'train' is not known; looking for its pod before anything else"
-    ]
+    assert said == ["The outcome of the last launch of 'train' is unknown; looking for its pod first"]
 
 
 def test_a_kernel_that_died_before_the_create_only_costs_time(connection: Connection) -> None:
@@ -453,7 +451,7 @@ def test_ctrl_c_during_a_create_returns_at_once_and_the_next_run_joins_it(
     http = Holding()
     held = through(http)
     interrupter = interrupt_when(http.arrived)
-    with pytest.raises(OutcomeUnknown, match=r"interrupted.*may exist and be billed.*running this again"):
+    with pytest.raises(OutcomeUnknown, match=r"Interrupted.*may exist and be billed.*Run this again"):
         launch(gpu="L4_24GB", name="train", connection=held)
     interrupter.join()
     said: list[str] = []
@@ -462,7 +460,7 @@ def test_ctrl_c_during_a_create_returns_at_once_and_the_next_run_joins_it(
         eventually(lambda: said, "the second run waits for the first")
         http.let_go.set()
         pod = again.result()
-    assert said == ["'train' is being launched already; waiting for what comes of that"]
+    assert said == ["'train' is already being launched; waiting for the result"]
     assert [pod.id] == [pod.id for pod in connection.client.list_all_pods()]
 
 
@@ -484,7 +482,7 @@ def test_one_more_of_a_name_that_was_interrupted_is_joined_too(
 def test_ctrl_c_before_a_create_leaves_nothing(connection: Connection, through: Through) -> None:
     http = Holding(before=True)
     interrupter = interrupt_when(http.arrived)
-    with pytest.raises(WaitInterrupted, match="nothing was created"):
+    with pytest.raises(WaitInterrupted, match="Nothing was created"):
         launch(gpu="L4_24GB", name="train", connection=through(http))
     interrupter.join()
     http.let_go.set()

@@ -14,7 +14,7 @@ NOTHING: dict[str, Any] = {"data": [], "total_count": 0}
 NOT_FOUND = httpx.Response(404, json={"detail": "Not Found"})
 GOING = "not gone yet, may still be billed"
 ENDED = {"id": "a", "terminatedAt": "2026-01-01T00:00:00Z"}
-NOT_VERIFIED = "asked to end, not verified: "
+NOT_VERIFIED = "termination requested, not verified: "
 
 
 class Ending(Service):

@@ -100,7 +100,7 @@ def test_an_interrupt_after_the_end_of_the_old_pod_says_that_it_was_ended(
     creation = PodCreation(there, plan_launch(there, spec, replace_existing=True))
     with contextlib.suppress(errors.PodsError):
         creation.run()
-    assert said[0].startswith(f"The old 'train' ({pod.id}) was terminated before this: interrupted while")
+    assert said[0].startswith(f"The old 'train' ({pod.id}) was terminated before this: Interrupted while")
 
 
 SPELLED = [

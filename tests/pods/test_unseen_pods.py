@@ -158,7 +158,7 @@ def test_a_pod_that_was_terminated_here_and_never_seen_is_rented_again(
     http.looks = 1000
     there = through(http, live=True)
     if is_dear:
-        with pytest.raises(BudgetExceeded, match="was ended: terminated"):
+        with pytest.raises(BudgetExceeded, match="was terminated"):
             rent(there)
         there = through(http, live=True)
     else:
@@ -253,7 +253,7 @@ def test_a_pod_whose_id_is_answered_otherwise_is_returned_by_the_id_of_the_list(
 def test_a_pod_whose_id_is_answered_otherwise_is_held_to_its_price(
     connection: Connection, through: Through, how: str
 ) -> None:
-    with pytest.raises(BudgetExceeded, match=r"\$25\.00/h.*was ended: terminated"):
+    with pytest.raises(BudgetExceeded, match=r"\$25\.00/h.*was terminated"):
         rent(through(Answering(how, price_usd_hr=25.0), live=True))
     assert names(connection) == []
 

@@ -272,7 +272,9 @@ def test_an_error_after_a_pod_was_ended_does_not_hide_that(
 
     pod = launch(gpu="L4_24GB", name="train")
     (removal,) = terminate_pods(through(Changing(change)), [pod.details])
-    assert removal.outcome.startswith("terminated" if failing == "/history" else "asked to end, not verified")
+    assert removal.outcome.startswith(
+        "terminated" if failing == "/history" else "termination requested, not verified"
+    )
     assert removal.billed_usd is None
 
 
@@ -283,7 +285,7 @@ def test_ctrl_c_while_a_pod_ends_says_that_it_was_asked_to(connection: Connectio
         return response
 
     pod = launch(gpu="L4_24GB", name="train")
-    with pytest.raises(WaitInterrupted, match="train was asked to end"):
+    with pytest.raises(WaitInterrupted, match="termination of train was requested"):
         terminate_pods(through(Changing(interrupt)), [pod.details])
 
 

@@ -1,4 +1,4 @@
-"""The price that was agreed to for a pod, held until the pod is ready at such a price."""
+"""The price that was agreed to for a pod, enforced until the pod is ready at that price."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def name_agreed(agreed_usd_hr: float) -> str:
 
 
 def describe_price(pod: PodDetails, bound: str, together: str = "") -> str:
-    """Describe what a pod turned out to cost, above which bound."""
+    """Describe a pod's price that is above a bound."""
     return (
         f"'{sanitize(pod.name)}' ({sanitize(pod.id)}) turned out to cost "
         f"{format_usd_hr(pod.highest_usd_hr or 0.0)}{together}, above {bound}"
@@ -65,7 +65,7 @@ def describe_price(pod: PodDetails, bound: str, together: str = "") -> str:
 
 
 def describe_dearer(pod: PodDetails, agreed_usd_hr: float) -> str:
-    """Describe the price of a pod that is above what was agreed to, and does not end it any more."""
+    """Describe a pod that costs more than was agreed to, but may be in use and is not terminated."""
     return (
         f"{describe_price(pod, name_agreed(agreed_usd_hr))}. There may be work on it, so it was not "
         f"terminated and is billed. '%pods rm {pod.cli_name}' terminates it"
@@ -73,20 +73,19 @@ def describe_dearer(pod: PodDetails, agreed_usd_hr: float) -> str:
 
 
 def describe_unread(pod: PodDetails, agreed_usd_hr: float | None = None) -> str | None:
-    """Describe the price of a live pod that cannot be read, so that no one can tell whether it is too high.
+    """Describe the price of a live pod that cannot be parsed, or return ``None`` if it can.
 
-    >>> print(str(describe_unread(PodDetails(name="train", unread_price="EUR 25"), 2.5))[:86])
-    The price of 'train' cannot be read: the service says 'EUR 25', and $2.50/h was agreed
+    >>> print(str(describe_unread(PodDetails(name="train", unread_price="EUR 25"), 2.5))[:60])
+    Cannot read the price of 'train': the service says 'EUR 25',
     """
     if pod.unread_price is None or not pod.is_live:
         return None
-    said = f"the service says '{brief(pod.unread_price)}'"
+    reason = f"the service says '{brief(pod.unread_price)}'"
     if agreed_usd_hr is not None:
-        said += f", and {format_usd_hr(agreed_usd_hr)} was agreed to"
+        reason += f", and {format_usd_hr(agreed_usd_hr)} was agreed to"
     return (
-        f"The price of '{sanitize(pod.name)}' cannot be read: {said}. The pod was not terminated and is "
-        "billed. "
-        f"'%pods rm {pod.cli_name}' terminates it"
+        f"Cannot read the price of '{sanitize(pod.name)}': {reason}. The pod was not terminated and is "
+        f"billed. '%pods rm {pod.cli_name}' terminates it"
     )
 
 
@@ -97,7 +96,7 @@ def _warn_of_price(text: str) -> None:
 @dataclass
 class _Agreement:
     usd_hr: float
-    end: Callable[[PodDetails, float], PodsError]
+    end_pod: Callable[[PodDetails, float], PodsError]
     read_newest_usd_hr: Callable[[], float]
     read_age_s: Callable[[], float]
     was_ready: bool = False
@@ -105,7 +104,7 @@ class _Agreement:
     ending: _Ending | None = None
 
     def is_over(self, pod: PodDetails) -> bool:
-        """Note how far the pod is, and return whether it is too late to end it for its price."""
+        """Record the progress of the pod; return whether it is too late to terminate it for its price."""
         age_s = self.read_age_s()
         self.was_ready |= pod.is_ready or pod.status == PodStatus.STOPPED
         if not self.was_ready:
@@ -120,31 +119,15 @@ class _Ending:
 
 
 class Agreements:
-    """What was agreed to for the pods that were launched here and are not ready yet. Thread-safe.
+    """The agreed prices of pods that were launched on this computer and are not ready yet. Thread-safe.
 
-    An agreement ends when the pod is seen ready at such a price. It ends as well when there may be work on
-    the pod, because it may have been ready for minutes or was launched an hour ago: a price above the agreed
-    one is only reported then.
+    An agreement ends when the pod is ready at its price, or may be in use: it may have been ready for five
+    minutes, or was launched an hour ago. A price above the agreed one is only reported from then on.
 
-    Parameters
-    ----------
-    run : callable
-        Runs what ends a pod, and may return before that is done: to verify that a pod is gone takes a while.
-    monotonic : callable
-        Returns seconds that only grow.
-    note_kept : callable
-        Is given pods that were read ready, with their prices, and writes of those at their agreed prices into
-        the launch records that they are; returns the ids of the pods that are done with.
-    hold_recorded : callable
-        Is given pods that are not held, and adds the agreements that launch records have for them.
+    ``run`` runs the termination of a pod and may return before it is done. ``note_kept`` gets pods that are
+    ready, with prices, marks their launch records, and returns the ids that need no further note.
+    ``hold_recorded`` gets pods without an agreement and adds those that launch records have.
 
-    Attributes
-    ----------
-    on_ended : callable
-        Is called when what ends a pod is done.
-
-    Examples
-    --------
     >>> agreements = Agreements()
     >>> agreements.add("a", 2.50, lambda pod, usd_hr: PodsError(f"terminated, above ${usd_hr}/h"))
     >>> agreements.enforce([PodDetails(id="a", price_hr=25)], {"a"})
@@ -171,26 +154,15 @@ class Agreements:
         self,
         pod_id: str,
         agreed_usd_hr: float,
-        end: Callable[[PodDetails, float], PodsError],
+        end_pod: Callable[[PodDetails, float], PodsError],
         read_newest_usd_hr: Callable[[], float] = lambda: 0.0,
         *,
         launched_s_ago: float = 0.0,
     ) -> None:
-        """Hold a pod to a price.
+        """Hold a pod to a price in USD per hour.
 
-        Parameters
-        ----------
-        pod_id : str
-            Which pod.
-        agreed_usd_hr : float
-            What was agreed to, in USD per hour.
-        end : callable
-            Terminates the pod, which is above a price, and returns the error that says so.
-        read_newest_usd_hr : callable
-            Returns what was agreed to since, perhaps in another kernel; 0 is nothing. It is asked before the
-            pod is terminated.
-        launched_s_ago : float
-            How long ago the launch was.
+        ``end_pod`` terminates it and returns the error to raise. ``read_newest_usd_hr`` is called first and
+        returns what was agreed to since, perhaps in another kernel, or 0.
         """
         began_s, began_at_s = self._monotonic(), time.time()
 
@@ -199,7 +171,7 @@ class Agreements:
             return launched_s_ago + max(self._monotonic() - began_s, time.time() - began_at_s)
 
         with self._lock:
-            agreement = _Agreement(agreed_usd_hr, end, read_newest_usd_hr, read_age_s)
+            agreement = _Agreement(agreed_usd_hr, end_pod, read_newest_usd_hr, read_age_s)
             if (before := self._agreed.get(pod_id)) is not None:
                 agreement.was_ready, agreement.ending = before.was_ready, before.ending
                 agreement.coming_up_at_s = (
@@ -208,11 +180,11 @@ class Agreements:
             self._agreed[pod_id] = agreement
 
     def release(self, pod_id: str | None) -> None:
-        """Hold a pod no more, unless it is added again."""
+        """Stop holding a pod, unless it is added again."""
         with self._lock:
-            self._release(pod_id)
+            self._release_held(pod_id)
 
-    def _release(self, pod_id: str | None) -> None:
+    def _release_held(self, pod_id: str | None) -> None:
         if pod_id is not None and self._agreed.pop(pod_id, None) is not None:
             self._released.add(pod_id)
 
@@ -224,19 +196,12 @@ class Agreements:
     def enforce(
         self, pods: Iterable[PodDetails], priced_ids: Collection[str], *, waits: bool = True
     ) -> dict[str, PodsError | None]:
-        """End the pods that are above what was agreed to, and return the errors that say so by id.
+        """Terminate pods that cost more than was agreed to, and return the errors to raise by id.
 
-        Parameters
-        ----------
-        pods : iterable of PodDetails
-            As they are now.
-        priced_ids : collection of str
-            Those whose price was read just now. A price that only the create's response echoed is not enough.
-        waits : bool
-            Wait until they are ended; else one that is being ended has ``None`` for its error, until a later
-            call.
+        Only pods in ``priced_ids`` can be released: their prices were read just now, not echoed by the
+        create. Without ``waits``, the error is ``None`` while a pod is being terminated.
         """
-        pods, due, found = list(pods), [], dict[str, Future[PodsError]]()
+        pods, due, pending = list(pods), [], dict[str, Future[PodsError]]()
         with self._lock:
             held = self._agreed.keys() | self._released
         if unheld := [pod for pod in pods if pod.is_live and pod.id and pod.id not in held]:
@@ -253,17 +218,17 @@ class Agreements:
                     agreement.ending = _Ending(pod, Future())
                     due.append((agreement, agreement.ending))
                 if agreement.ending is not None:
-                    found[pod.id] = agreement.ending.error
+                    pending[pod.id] = agreement.ending.error
                     continue
                 # One that is above it is held until it is gone: ending it may fail.
                 if is_dearer:
                     self._reports[pod.id] = describe_dearer(pod, agreement.usd_hr)
-                    self._release(pod.id)
+                    self._release_held(pod.id)
                 elif not pod.is_live:
                     del self._agreed[pod.id]
         for agreement, ending in due:
             self._run(partial(self._end_pod, agreement, ending))
-        errors = {i: error.result() if waits or error.done() else None for i, error in found.items()}
+        errors = {i: error.result() if waits or error.done() else None for i, error in pending.items()}
         with self._lock:
             for pod_id, error in errors.items():
                 if error is not None and pod_id in self._agreed:
@@ -271,8 +236,7 @@ class Agreements:
         return errors
 
     def release_kept(self, pods: Iterable[PodDetails], priced_ids: Collection[str]) -> None:
-        """Hold pods no more that are ready at what was agreed to, and note that in their launch records, also
-        for pods that were launched in other kernels. Parameters as `enforce`."""
+        """Release pods that are ready at their agreed prices, and note that in the launch records."""
         kept = []
         with self._lock:
             for pod in pods:
@@ -282,7 +246,7 @@ class Agreements:
                 agreement = self._agreed.get(pod.id)
                 if agreement is not None and (agreement.ending is not None or _is_dearer(pod, agreement)):
                     continue
-                self._release(pod.id)
+                self._release_held(pod.id)
                 if self._noted.get(pod.id) != pod.highest_usd_hr:
                     kept.append(pod)
         if not kept:
@@ -292,43 +256,39 @@ class Agreements:
             self._noted |= {pod.id: pod.highest_usd_hr for pod in kept if pod.id and pod.id in done}
 
     def take_reports(self) -> dict[str, str]:
-        """Return, once, what is to be reported of pods that are above what was agreed to, by their ids."""
+        """Return, once, the reports of pods that cost more and are not terminated, by id."""
         with self._lock:
             reports, self._reports = self._reports, {}
         return reports
 
     def _end_pod(self, agreement: _Agreement, ending: _Ending) -> None:
         try:
-            ending.error.set_result(agreement.end(ending.pod, agreement.usd_hr))
+            ending.error.set_result(agreement.end_pod(ending.pod, agreement.usd_hr))
         except BaseException as error:  # noqa: BLE001 - raised where it is asked for
             ending.error.set_exception(error)
         self.on_ended()
 
     def describe_unread(self, pod: PodDetails) -> str | None:
-        """Describe the price of a pod that cannot be read, and what was agreed to if it is held to that."""
+        """Describe a price that cannot be parsed, with the agreed one if there is one."""
         with self._lock:
             agreement = self._agreed.get(pod.id or "")
         return describe_unread(pod, None if agreement is None else agreement.usd_hr)
 
     def list_ending(self, pod_ids: Iterable[str | None]) -> dict[str, str]:
-        """Describe, by id, those of some pods that are above what was agreed to and being ended just now."""
+        """Describe, by id, the pods that are being terminated for their prices."""
         with self._lock:
             held = {pod_id: self._agreed[pod_id] for pod_id in pod_ids if pod_id in self._agreed}
         return {
-            pod_id: f"{describe_price(ending.pod, name_agreed(agreement.usd_hr))}, and is being ended. "
+            pod_id: f"{describe_price(ending.pod, name_agreed(agreement.usd_hr))}, and is being terminated. "
             "'%pods ls' shows whether it is gone"
             for pod_id, agreement in held.items()
             if (ending := agreement.ending) is not None
         }
 
     def check(self, pods: Iterable[PodDetails], tell: Callable[[str], object] = _warn_of_price) -> None:
-        """End the pods whose price, read just now, is above what was agreed to. Warn of those that may be in
-        use already, or ``tell`` of them.
+        """Terminate pods whose price, read just now, is above the agreed one, and raise an error.
 
-        Raises
-        ------
-        PodsError
-            There are such pods; the message says of each whether it was terminated.
+        Pods that may be in use are only reported, by ``tell``.
         """
         pods = list(pods)
         priced_ids = {pod.id for pod in pods if pod.id and pod.highest_usd_hr is not None}
@@ -342,7 +302,7 @@ class Agreements:
 
 
 def _is_dearer(pod: PodDetails, agreement: _Agreement) -> bool:
-    """Return whether a pod is above what was agreed to, by now."""
+    """Return whether a pod costs more than was agreed to by now."""
     if is_above(pod, agreement.usd_hr):
         agreement.usd_hr = max(agreement.usd_hr, agreement.read_newest_usd_hr())
     return is_above(pod, agreement.usd_hr)

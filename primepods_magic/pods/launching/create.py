@@ -1,4 +1,4 @@
-"""The part of a launch in which money moves: one request, and whatever it takes to know what came of it."""
+"""The part of a launch that spends money: send one create, and resolve its outcome."""
 
 from __future__ import annotations
 
@@ -39,30 +39,19 @@ from .recovery import ResumedLaunch, claim_pod, find_created_pod, resume_launch
 
 __all__ = ["PodCreation"]
 
-# Words of capacity from an overloaded service are no proof that nothing was created.
+# A capacity message of an overloaded service does not prove that nothing was created.
 CAPACITY_SETTLE_S = 10.0
-# A conflict without a word is a refusal for want of machines, or of a create that was sent twice.
+# A conflict without a message means no machines, or a create that was sent twice.
 _CONFLICT_SETTLE_S = 5.0
 TWINS_BUDGET_S = 2.0
 TWINS_SETTLE_S = 10.0
 
 
 class PodCreation:
-    """One launch being carried out, on a thread of its own, so that Ctrl-C need not wait for it.
+    """A launch in progress, on its own thread so that Ctrl-C need not wait for it.
 
-    Parameters
-    ----------
-    connection : Connection
-        Where.
-    plan : LaunchPlan
-        What was consented to; its pod does not exist yet.
-
-    Attributes
-    ----------
-    notices : list of str
-        What a person should know about what came of it.
-    has_ordered : bool
-        A create was sent; else a pod that comes of it was there already.
+    The plan has no existing pod. ``notices`` are for the user; ``has_ordered`` is true once a create was
+    sent.
     """
 
     def __init__(self, connection: Connection, plan: LaunchPlan) -> None:
@@ -82,7 +71,7 @@ class PodCreation:
 
     def run(self) -> PodDetails:
         """Create the pod, or find the one that another kernel has created since. Errors as `launch`."""
-        # Raised after the block: what is being handled inside one stays attached, with all that was sent.
+        # Raised after the block, or the handled error would stay attached with everything that was sent.
         failure: PodsError
         try:
             return self._hold_and_run()
@@ -94,24 +83,24 @@ class PodCreation:
         raise failure
 
     def _describe_break(self, error: Exception) -> PodsError:
-        said = f"{type(error).__name__} broke the launch of '{self._name}' off"
+        text = f"The launch of '{self._name}' failed with {type(error).__name__}"
         if not self.has_ordered:
-            return PodsError(f"{said}. Nothing was created")
+            return PodsError(f"{text}. Nothing was created")
         return OutcomeUnknown(
-            f"{said} after it was ordered: it may exist and be billed. '%pods ls' shows your pods. Running "
-            "this again looks for it first"
+            f"{text} after the create was sent. The pod may exist and be billed. '%pods ls' shows your pods. "
+            "Run this again to look for it first"
         )
 
     def _hold_and_run(self) -> PodDetails:
         with contextlib.ExitStack() as held:
             if self._plan.limits.max_burn_usd_hr is not None:
-                # Of two launches at once that both see room for one, only one may have it.
+                # Two concurrent launches must not both use the room for one.
                 held.enter_context(launching(self._connection, "", on_wait=self._go_on))
-            note = held.enter_context(hold_name(self._connection, self._plan.spec, on_wait=self._go_on))
-            return self._run(note)
+            journal = held.enter_context(hold_name(self._connection, self._plan.spec, on_wait=self._go_on))
+            return self._create_or_find(journal)
 
     def interrupt(self) -> PodsError:
-        """Stop where nothing has been sent yet, and say how things stand; what was sent is seen through."""
+        """Stop before the create, if it was not sent yet, and return the error that describes the state."""
         with self._mutex:
             self._is_interrupted = True
             stage = self._stage
@@ -123,40 +112,40 @@ class PodCreation:
     def _go_on(self, stage: failures.LaunchStage = "looking") -> None:
         with self._mutex:
             if self._is_interrupted:
-                raise LaunchRefused(f"interrupted; '{self._name}' was not created")
+                raise LaunchRefused(f"Interrupted. '{self._name}' was not created")
             self._stage = stage
 
-    def _run(self, note: LaunchJournal) -> PodDetails:
+    def _create_or_find(self, journal: LaunchJournal) -> PodDetails:
         connection, plan = self._connection, self._plan
-        earlier = resume_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
+        earlier = resume_launch(connection, journal, plan.digest, plan.settle_s, is_new=plan.new)
         pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name, is_new=plan.new)
         agreed = {pod.id for pod in plan.replaces}
-        in_the_way: tuple[PodDetails, ...] = ()
+        conflicting: tuple[PodDetails, ...] = ()
         if plan.new:
-            if earlier is not None and earlier.is_untold:
-                return self._return_earlier(note, earlier, earlier.pod)
+            if earlier is not None and earlier.is_undelivered:
+                return self._return_earlier(journal, earlier, earlier.pod)
         else:
-            found = check_name(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
-            if found.pod is not None:
-                return self._return_earlier(note, earlier, found.pod)
-            if found.refusal and not (found.in_the_way and agreed >= {pod.id for pod in found.in_the_way}):
-                raise found.refusal
-            in_the_way = found.in_the_way
+            match = check_name(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
+            if match.pod is not None:
+                return self._return_earlier(journal, earlier, match.pod)
+            if match.refusal and not (match.conflicting and agreed >= {pod.id for pod in match.conflicting}):
+                raise match.refusal
+            conflicting = match.conflicting
         others = [pod for pod in pods if connection.may_be_mine(pod) and pod.id not in agreed]
         if plan.limits.max_burn_usd_hr is not None:
-            burning = find_burning(connection, note, pods, self.notices.append)
+            burning = find_burning(connection, journal, pods, self.notices.append)
             others += [pod for pod in burning if pod.id not in agreed]
         check_limits(plan.limits, self._quote, plan.name, others)
-        self._previous = note.read()
+        self._previous = journal.read()
         earlier_ids, accounts = (self._previous.ids, self._previous.accounts) if self._previous else ((), ())
         known = known_ids(connection, pods)
-        if in_the_way:
-            # All that can refuse the launch here has had its say: the old pod is not ended for nothing.
-            if plan.is_recorded and not note.is_usable():
+        if conflicting:
+            # Nothing here can refuse the launch any more, so the old pod is not terminated for nothing.
+            if plan.is_recorded and not journal.is_usable():
                 raise self._describe_unwritten()
             self._go_on("ending")
-            self._end(in_the_way)
-        intent = LaunchRecord(
+            self._end_replaced(conflicting)
+        record = LaunchRecord(
             name=plan.name,
             team_id=team_of(connection, plan.spec),
             gpu_type=self._request.pod.gpu_type,
@@ -170,26 +159,26 @@ class PodCreation:
             agreed_usd_hr=plan.agreed_usd_hr,
             order=self._describe_order(),
         )
-        if not note.write(intent) and plan.is_recorded:
-            self._put_back(note)
+        if not journal.write(record) and plan.is_recorded:
+            self._restore_record(journal)
             raise self._describe_unwritten()
-        pod = self._create(note, intent)
-        intent = note.read() or replace(intent, pod_id=pod.id)
+        pod = self._send_create(journal, record)
+        record = journal.read() or replace(record, pod_id=pod.id)
         # Before the first attempt to terminate it: if that fails, whatever reads it tries again.
-        hold_pod(connection, note, replace(intent, pod_id=pod.id))
-        self._hold_to_price(note, pod, intent, others)
+        hold_pod(connection, journal, replace(record, pod_id=pod.id))
+        self._enforce_price(journal, pod, record, others)
         with self._mutex:
             self._stage = "done"
-        answered, pod = pod, self._look_around(note, pod, intent, others)
-        intent = note.read() or replace(intent, pod_id=pod.id)
-        self._notice_changes([answered, pod], intent)
+        answered, pod = pod, self._poll_list(journal, pod, record, others)
+        record = journal.read() or replace(record, pod_id=pod.id)
+        self._notice_changes([answered, pod], record)
         if unread := describe_unread(pod, plan.agreed_usd_hr):
             self.notices.append(unread)
         if pod is not answered:
             # If it is ready at its price, what it costs from now on takes no work away.
-            intent = replace(intent, is_seen=True, is_price_kept=is_kept(pod, plan.agreed_usd_hr))
+            record = replace(record, is_seen=True, is_price_kept=is_kept(pod, plan.agreed_usd_hr))
         with self._mutex:
-            note.write(replace(intent, is_delivered=not self._is_interrupted))
+            journal.write(replace(record, is_delivered=not self._is_interrupted))
         return pod
 
     def _describe_unwritten(self) -> LaunchRefused:
@@ -198,18 +187,18 @@ class PodCreation:
             "would not be found again. Nothing was created. Run this again to launch without a record"
         )
 
-    def _hold_to_price(
-        self, note: LaunchJournal, pod: PodDetails, intent: LaunchRecord, others: list[PodDetails]
+    def _enforce_price(
+        self, journal: LaunchJournal, pod: PodDetails, record: LaunchRecord, others: list[PodDetails]
     ) -> None:
-        """Terminate the pod if it costs more than a ceiling allows, or than was agreed to."""
-        plan, doubts = self._plan, list_doubts(pod, intent)
+        """Terminate the pod if it costs more than a ceiling allows or than was agreed to."""
+        plan, doubts = self._plan, list_doubts(pod, record)
         try:
             terminate_if_over_limit(
                 self._connection, pod, plan.spec, plan.limits, others, plan.agreed_usd_hr, doubts
             )
         except PodsError:
             # The service has acted on the pod by its id, so it need not be waited for to be seen.
-            note.write(replace(intent, is_seen=True))
+            journal.write(replace(record, is_seen=True))
             if doubts:
                 self._connection.agreements.release(pod.id)
             raise
@@ -226,17 +215,17 @@ class PodCreation:
         )
 
     def _return_earlier(
-        self, note: LaunchJournal, earlier: ResumedLaunch | None, pod: PodDetails
+        self, journal: LaunchJournal, earlier: ResumedLaunch | None, pod: PodDetails
     ) -> PodDetails:
-        """Return a pod that another run of this launch has made since the plan."""
+        """Return a pod that another run of this launch has created since the plan."""
         if earlier is not None and earlier.pod.id == pod.id:
-            return_earlier(self._connection, self._plan, earlier, note)
+            return_earlier(self._connection, self._plan, earlier, journal)
         self.notices += list_notices(self._plan, pod)
         return pod
 
-    def _notice_changes(self, seen: list[PodDetails], intent: LaunchRecord) -> None:
-        """Report what the service has made of the request if it is not what was asked for."""
-        changes = dict.fromkeys(change for pod in seen for change in list_changes(pod, intent))
+    def _notice_changes(self, seen: list[PodDetails], record: LaunchRecord) -> None:
+        """Report differences between the pod and the request."""
+        changes = dict.fromkeys(change for pod in seen for change in list_changes(pod, record))
         if changes:
             pod = seen[-1]
             self.notices.append(
@@ -245,8 +234,8 @@ class PodCreation:
                 "terminates it"
             )
 
-    def _end(self, pods: tuple[PodDetails, ...]) -> None:
-        """End what is replaced, and make sure that it is gone."""
+    def _end_replaced(self, pods: tuple[PodDetails, ...]) -> None:
+        """Terminate the pods to be replaced, and verify that they are gone."""
         old = f"The old '{self._name}' ({join_sanitized(pod.id for pod in pods)})"
         self._replaced = f"{old} may have been terminated before this"
         try:
@@ -259,96 +248,100 @@ class PodCreation:
             if removal.outcome != GONE:
                 self._replaced = ""
                 is_left = f"({sanitize(removal.id)}) is {removal.outcome}"
-                raise LaunchRefused(f"the old '{self._name}' {is_left}; no new one was created")
+                raise LaunchRefused(f"The old '{self._name}' {is_left}. No new one was created")
 
-    def _create(self, note: LaunchJournal, intent: LaunchRecord) -> PodDetails:
-        # Raised after the block: what is being handled inside one stays attached, with all that was sent.
+    def _send_create(self, journal: LaunchJournal, record: LaunchRecord) -> PodDetails:
+        # Raised after the block, or the handled error would stay attached with everything that was sent.
         failure: PodsError
         plan = self._plan
         try:
             self._go_on("creating")
             self.has_ordered = True
             pod = self._connection.client.create_pod(
-                self._request, look=lambda: self._look_before_retry(note, intent)
+                self._request, look=lambda: self._look_before_retry(journal, record)
             )
-            if claim_pod(self._connection, note, intent, pod):
+            if claim_pod(self._connection, journal, record, pod):
                 return pod
             failure = OutcomeUnknown("the response names another pod")
         except PodsError as refused:
             failure = refused
         except Exception as error:  # noqa: BLE001 - whatever it is, a pod may exist
-            failure = OutcomeUnknown(f"{type(error).__name__} broke it off")
+            failure = OutcomeUnknown(f"the create failed with {type(error).__name__}")
         if isinstance(failure, OutcomeUnknown):
             status, settle_s = failure.status_code, self._plan.settle_s
             if failures.is_refusal(status):
                 settle_s = min(CAPACITY_SETTLE_S, settle_s)
-            found = self._found(note, intent, settle_s)
-            if found is None:
+            match = self._find_created(journal, record, settle_s)
+            if match is None:
                 raise failures.describe_not_created(plan, failure, settle_s)
-            return found
+            return match
         if isinstance(failure, OutOfStock):
-            found = self._found_although_sold_out(note, intent, failure)
-            if found is None:
+            match = self._find_although_sold_out(journal, record, failure)
+            if match is None:
                 raise failures.describe_sold_out(self._connection, plan, self._quote, failure)
-            return found
+            return match
         if isinstance(failure, RateLimited):
             # Some services act on what they then call too much.
-            found = self._found(note, intent, 0, is_refused=True)
-            if found is not None:
-                return found
+            match = self._find_created(journal, record, 0, is_refused=True)
+            if match is not None:
+                return match
             raise failure
-        self._put_back(note)
+        self._restore_record(journal)
         raise failure
 
-    def _look_before_retry(self, note: LaunchJournal, intent: LaunchRecord) -> None:
-        """Raise if a create that was refused with 429 has made a pod, or if that cannot be found out."""
+    def _look_before_retry(self, journal: LaunchJournal, record: LaunchRecord) -> None:
+        """Raise OutcomeUnknown if a create that was refused with 429 may have created a pod."""
         outcome = find_created_pod(
-            self._connection, note, intent, min(_CONFLICT_SETTLE_S, self._plan.settle_s)
+            self._connection, journal, record, min(_CONFLICT_SETTLE_S, self._plan.settle_s)
         )
         if outcome.pods or outcome.ended_id:
             raise OutcomeUnknown("the service refused the create, and has acted on it", status_code=429)
         self._is_sent_again = True
 
-    def _put_back(self, note: LaunchJournal) -> None:
-        """Record what was recorded before this launch, of which nothing came."""
-        if self._previous is None or not note.write(self._previous):
-            note.clear()
+    def _restore_record(self, journal: LaunchJournal) -> None:
+        """Restore the record that this failed launch has overwritten."""
+        if self._previous is None or not journal.write(self._previous):
+            journal.clear()
 
-    def _found(
-        self, note: LaunchJournal, intent: LaunchRecord, settle_s: float, *, is_refused: bool = False
+    def _find_created(
+        self, journal: LaunchJournal, record: LaunchRecord, settle_s: float, *, is_refused: bool = False
     ) -> PodDetails | None:
-        outcome = find_created_pod(self._connection, note, intent, settle_s)
+        outcome = find_created_pod(self._connection, journal, record, settle_s)
         if outcome.pods:
             return outcome.pods[0]
-        # Once such a time is over, one more look is enough.
-        note.write(replace(intent, is_over=is_refused or settle_s >= self._plan.settle_s))
+        # Once the time is over, one more poll is enough.
+        journal.write(replace(record, is_over=is_refused or settle_s >= self._plan.settle_s))
         if outcome.ended_id:
             raise PodFailed(
-                f"'{self._name}' was created ({sanitize(outcome.ended_id)}) and has ended already"
+                f"'{self._name}' ({sanitize(outcome.ended_id)}) was created and has already ended"
             )
         return None
 
-    def _found_although_sold_out(
-        self, note: LaunchJournal, intent: LaunchRecord, sold_out: OutOfStock
+    def _find_although_sold_out(
+        self, journal: LaunchJournal, record: LaunchRecord, sold_out: OutOfStock
     ) -> PodDetails | None:
         if sold_out.status_code == 503:
-            return self._found(note, intent, min(CAPACITY_SETTLE_S, self._plan.settle_s), is_refused=True)
+            return self._find_created(
+                journal, record, min(CAPACITY_SETTLE_S, self._plan.settle_s), is_refused=True
+            )
         if sold_out.status_code is not None and sold_out.status_code >= 500:
-            return self._found(note, intent, self._plan.settle_s)
+            return self._find_created(journal, record, self._plan.settle_s)
         if sold_out.status_code == 409 and sold_out.detail in (None, "Conflict"):
-            return self._found(note, intent, min(_CONFLICT_SETTLE_S, self._plan.settle_s))
+            return self._find_created(journal, record, min(_CONFLICT_SETTLE_S, self._plan.settle_s))
         try:
-            return self._found(note, intent, 0, is_refused=True)
+            return self._find_created(journal, record, 0, is_refused=True)
         except OutcomeUnknown:
-            # A refusal is one, although no one could look.
-            note.write(replace(intent, is_over=True))
+            # It is a refusal even if polling failed.
+            journal.write(replace(record, is_over=True))
             return None
 
-    def _look_around(
-        self, note: LaunchJournal, pod: PodDetails, intent: LaunchRecord, others: list[PodDetails]
+    def _poll_list(
+        self, journal: LaunchJournal, pod: PodDetails, record: LaunchRecord, others: list[PodDetails]
     ) -> PodDetails:
-        """Read the list once more and return the pod as it is there: with its price, and beside another pod
-        of the name if another computer has launched it at the same moment, which nothing can prevent."""
+        """Poll the list until it shows the pod, and return the pod with its price; report duplicates.
+
+        Another computer may have launched the name at the same moment, which nothing can prevent.
+        """
         clock, client = self._connection.clock, self._connection.client
         deadline = clock.monotonic() + min(TWINS_SETTLE_S, self._plan.settle_s)
         while True:
@@ -356,40 +349,40 @@ class PodCreation:
                 pods = client.list_all_pods(budget_s=TWINS_BUDGET_S)
             except PodsError:
                 return pod
-            listed = find_listed(self._connection, pods, intent, pod.id)
+            listed = find_listed(self._connection, pods, record, pod.id)
             # A list without the pod itself lags, and says nothing of others.
             if listed is not None or clock.monotonic() >= deadline:
                 break
             clock.sleep(self._connection.interval_s())
         if listed is None:
-            listed = self._find_under_another_id(note, intent)
+            listed = self._find_under_another_id(journal, record)
         elif listed.id != pod.id:
-            note.write(replace(intent, pod_id=listed.id))
+            journal.write(replace(record, pod_id=listed.id))
         if listed is not None:
-            intent = note.read() or intent
+            record = journal.read() or record
             if listed.id != pod.id:
-                hold_pod(self._connection, note, replace(intent, pod_id=listed.id))
+                hold_pod(self._connection, journal, replace(record, pod_id=listed.id))
             pod = listed
-            self._hold_to_price(note, pod, intent, others)
-        self._notice_twins(pods, pod, intent)
+            self._enforce_price(journal, pod, record, others)
+        self._notice_twins(pods, pod, record)
         return pod
 
-    def _find_under_another_id(self, note: LaunchJournal, intent: LaunchRecord) -> PodDetails | None:
-        """Find the pod if no one knows the id in the create's response, as it may be an order's."""
+    def _find_under_another_id(self, journal: LaunchJournal, record: LaunchRecord) -> PodDetails | None:
+        """Find the pod if the id in the response is unknown to the service, such as an order's."""
         try:
-            found = find_created_pod(self._connection, note, intent, 0, believes_absence=True).pods
+            match = find_created_pod(self._connection, journal, record, 0, believes_absence=True).pods
         except PodsError:
             return None
-        if found and found[0].id != intent.pod_id:
+        if match and match[0].id != record.pod_id:
             self.notices.append(
-                f"The create's response names {sanitize(intent.pod_id)}, which the service does not show. "
-                f"'{self._name}' is taken to be your new pod {sanitize(found[0].id)}"
+                f"The create's response names {sanitize(record.pod_id)}, which the service does not show. "
+                f"'{self._name}' is taken to be your new pod {sanitize(match[0].id)}"
             )
-        return found[0] if found else None
+        return match[0] if match else None
 
-    def _notice_twins(self, pods: list[PodDetails], pod: PodDetails, intent: LaunchRecord) -> None:
-        known = {pod.id, *intent.known_ids}
-        named = named_pods(self._connection, pods, intent.name, intent.team_id)
+    def _notice_twins(self, pods: list[PodDetails], pod: PodDetails, record: LaunchRecord) -> None:
+        known = {pod.id, *record.known_ids}
+        named = named_pods(self._connection, pods, record.name, record.team_id)
         named += named_pods(self._connection, pods, pod.name or "", pod.team_id)
         twins = {sanitize(twin.id): None for twin in named if twin.id not in known}
         if twins:

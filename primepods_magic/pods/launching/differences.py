@@ -1,4 +1,4 @@
-"""Differences between a pod and what was ordered, in words; what the service leaves out does not differ."""
+"""Differences between a pod and its order; a value that the service leaves out does not differ."""
 
 from __future__ import annotations
 
@@ -14,47 +14,32 @@ __all__ = ["is_billed_to", "list_changes", "list_doubts"]
 _CLOCK_SKEW_S = 60.0
 
 
-def list_changes(pod: PodDetails, intent: LaunchRecord) -> list[str]:
-    """List how a pod differs from what was ordered.
-
-    Parameters
-    ----------
-    pod : PodDetails
-        The pod, as the service describes it.
-    intent : Intent
-        The launch that ordered it.
-    """
+def list_changes(pod: PodDetails, record: LaunchRecord) -> list[str]:
+    """List how a pod differs from its order."""
     changes = []
-    if pod.name is not None and pod.name != intent.name:
-        changes.append(f"its name is '{sanitize(pod.name)}', not '{sanitize(intent.name)}'")
-    if not is_billed_to(pod, intent.team_id):
-        team, wanted = (f"team {sanitize(id)}" if id else "you" for id in (pod.team_id, intent.team_id))
+    if pod.name is not None and pod.name != record.name:
+        changes.append(f"its name is '{sanitize(pod.name)}', not '{sanitize(record.name)}'")
+    if not is_billed_to(pod, record.team_id):
+        team, wanted = (f"team {sanitize(id)}" if id else "you" for id in (pod.team_id, record.team_id))
         changes.append(f"it is billed to {team}, not to {wanted}")
-    if has_changed(pod.gpu_name, intent.gpu_type):
-        changes.append(f"its GPU is {sanitize(pod.gpu_name)}, not {sanitize(intent.gpu_type)}")
-    if has_changed(pod.gpu_count, intent.gpu_count):
-        changes.append(f"it has {pod.gpu_count} GPUs, not {intent.gpu_count}")
-    return changes + (_list_further_changes(pod, intent.order) if intent.order else [])
+    if has_changed(pod.gpu_name, record.gpu_type):
+        changes.append(f"its GPU is {sanitize(pod.gpu_name)}, not {sanitize(record.gpu_type)}")
+    if has_changed(pod.gpu_count, record.gpu_count):
+        changes.append(f"it has {pod.gpu_count} GPUs, not {record.gpu_count}")
+    return changes + (_list_further_changes(pod, record.order) if record.order else [])
 
 
-def list_doubts(pod: PodDetails, intent: LaunchRecord) -> list[str]:
-    """List why a pod that was found by looking may have been launched elsewhere under the same name.
+def list_doubts(pod: PodDetails, record: LaunchRecord) -> list[str]:
+    """List signs that a pod which was found by polling was launched elsewhere under the same name.
 
-    The name, the team and the GPUs are what such a pod is found by; a service that changes them is known, and
-    is no reason for doubt. The pod of a create's response is beyond doubt.
-
-    Parameters
-    ----------
-    pod : PodDetails
-        The pod, as the service describes it.
-    intent : Intent
-        The launch that found it.
+    The pod in a create's response is beyond doubt. Services that change names, teams and GPUs are known, so
+    those are no sign.
     """
-    if not intent.is_found:
+    if not record.is_found:
         return []
-    doubts = _list_further_changes(pod, intent.order) if intent.order else []
+    doubts = _list_further_changes(pod, record.order) if record.order else []
     if pod.created_at is not None:
-        moments_s = [intent.sent_at.timestamp(), *([intent.noted_at_s] if intent.noted_at_s else [])]
+        moments_s = [record.sent_at.timestamp(), *([record.noted_at_s] if record.noted_at_s else [])]
         # Either clock may have jumped.
         if min(moments_s) - pod.created_at.timestamp() > _CLOCK_SKEW_S:
             doubts.append("it was created before it was ordered here")
@@ -62,7 +47,7 @@ def list_doubts(pod: PodDetails, intent: LaunchRecord) -> list[str]:
 
 
 def is_billed_to(pod: PodDetails, team_id: str | None) -> bool:
-    """Return whether a pod is billed to a team, whose id may come in other letters."""
+    """Return whether a pod is billed to a team, whose id may be spelled differently."""
     return pod.team_id == team_id or (
         None not in (pod.team_id, team_id) and fold_letters(pod.team_id) == fold_letters(team_id)
     )

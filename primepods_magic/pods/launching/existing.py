@@ -19,71 +19,66 @@ __all__ = ["list_notices", "return_earlier", "return_existing"]
 
 
 def return_existing(connection: Connection, plan: LaunchPlan) -> PodDetails | None:
-    """Return the pod that a plan has found, if it has found one.
+    """Return the pod that a plan has found, if any.
 
-    Raises
-    ------
-    BudgetExceeded
-        It costs more than was agreed to when it was launched, which may not have been known then; the message
-        says whether it was terminated.
+    Raise BudgetExceeded if it costs more than was agreed to when it was launched; it was terminated if
+    possible.
     """
     pod, earlier = plan.existing, plan.earlier
     if pod is None or earlier is None or earlier.pod.id != pod.id:
         return pod
-    if _is_news(earlier.intent, plan):
-        with hold_name(connection, plan.spec) as note:
-            return_earlier(connection, plan, earlier, note)
+    if _is_news(earlier.record, plan):
+        with hold_name(connection, plan.spec) as journal:
+            return_earlier(connection, plan, earlier, journal)
     else:
         return_earlier(connection, plan, earlier, LaunchJournal(name_scope(connection, plan.spec), plan.name))
     return pod
 
 
 def return_earlier(
-    connection: Connection, plan: LaunchPlan, earlier: ResumedLaunch, note: LaunchJournal
+    connection: Connection, plan: LaunchPlan, earlier: ResumedLaunch, journal: LaunchJournal
 ) -> None:
-    """Note that an earlier launch's pod is returned and what is agreed to now; terminate it if it is above.
+    """Mark the pod of an earlier launch as delivered, and hold it to its price. Errors as `return_existing`.
 
-    If the pod comes up still, it is held to its price from now on. The name's lock is held, unless there is
-    nothing to note. Errors as `return_existing`.
+    The caller holds the name's lock, unless nothing in the record changes.
     """
-    pod, intent = earlier.pod, earlier.intent
-    record = note.read()
-    if record is not None and record.pod_id == pod.id:
-        intent = record
-        if _is_news(record, plan):
-            agreed_usd_hr = _raise_agreed(record, plan)
-            is_price_kept = record.is_price_kept or is_kept(pod, agreed_usd_hr or 0.0)
+    pod, record = earlier.pod, earlier.record
+    newest = journal.read()
+    if newest is not None and newest.pod_id == pod.id:
+        record = newest
+        if _is_news(newest, plan):
+            agreed_usd_hr = _raise_agreed(newest, plan)
+            is_price_kept = newest.is_price_kept or is_kept(pod, agreed_usd_hr or 0.0)
             # From now on '--new' means another pod.
-            intent = replace(
-                record, is_delivered=True, agreed_usd_hr=agreed_usd_hr, is_price_kept=is_price_kept
+            record = replace(
+                newest, is_delivered=True, agreed_usd_hr=agreed_usd_hr, is_price_kept=is_price_kept
             )
-            note.write(intent)
-    agreed_usd_hr = _raise_agreed(intent, plan)
-    if agreed_usd_hr is None or intent.is_price_kept:
+            journal.write(record)
+    agreed_usd_hr = _raise_agreed(record, plan)
+    if agreed_usd_hr is None or record.is_price_kept:
         return
-    hold_pod(connection, note, replace(intent, pod_id=pod.id, agreed_usd_hr=agreed_usd_hr))
+    hold_pod(connection, journal, replace(record, pod_id=pod.id, agreed_usd_hr=agreed_usd_hr))
     # What is only reported is among the notices.
     connection.agreements.check([pod], tell=lambda _: None)
 
 
 def list_notices(plan: LaunchPlan, pod: PodDetails) -> list[str]:
-    """Return what a person should know about a pod that `return_existing` has returned: its price cannot be
-    read, or is above what was agreed to and did not end it."""
+    """Return warnings about the price of a pod that `return_existing` has returned."""
     earlier = plan.earlier
     is_recorded = earlier is not None and earlier.pod.id == pod.id
-    agreed_usd_hr = _raise_agreed(earlier.intent, plan) if earlier is not None and is_recorded else None
+    agreed_usd_hr = _raise_agreed(earlier.record, plan) if earlier is not None and is_recorded else None
     notice = describe_unread(pod, agreed_usd_hr or plan.stated_usd_hr or None)
     if notice is None and agreed_usd_hr is not None and is_above(pod, agreed_usd_hr):
         notice = describe_dearer(pod, agreed_usd_hr)
     return [] if notice is None else [notice]
 
 
-def _raise_agreed(intent: LaunchRecord, plan: LaunchPlan) -> float | None:
-    """Return what is agreed to for a recorded pod when its launch is run again."""
-    agreed_usd_hr = intent.agreed_usd_hr
+def _raise_agreed(record: LaunchRecord, plan: LaunchPlan) -> float | None:
+    """Return the agreed price of a recorded pod when its launch runs again."""
+    agreed_usd_hr = record.agreed_usd_hr
     return None if agreed_usd_hr is None else max(agreed_usd_hr, plan.stated_usd_hr)
 
 
-def _is_news(intent: LaunchRecord, plan: LaunchPlan) -> bool:
+def _is_news(record: LaunchRecord, plan: LaunchPlan) -> bool:
     """Return whether returning a pod changes its launch record."""
-    return not intent.is_delivered or _raise_agreed(intent, plan) != intent.agreed_usd_hr
+    return not record.is_delivered or _raise_agreed(record, plan) != record.agreed_usd_hr

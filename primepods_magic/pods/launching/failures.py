@@ -1,4 +1,4 @@
-"""The errors of a launch: no pod was seen, or it was interrupted."""
+"""The errors of a launch that was interrupted, or whose pod was not seen."""
 
 from __future__ import annotations
 
@@ -33,38 +33,29 @@ LaunchStage = Literal["looking", "ending", "creating", "done"]
 
 
 def describe_interrupt(stage: LaunchStage, name: str) -> PodsError:
-    """Return the error that reports an interrupted launch.
-
-    Parameters
-    ----------
-    stage : Stage
-        What was being done.
-    name : str
-        The pod's name, clean.
-    """
+    """Return the error that reports an interrupted launch."""
     if stage == "looking":
-        return WaitInterrupted(f"interrupted before '{name}' was ordered; nothing was created")
+        return WaitInterrupted(f"Interrupted before '{name}' was ordered. Nothing was created")
     if stage == "ending":
         return WaitInterrupted(
-            f"interrupted while the old '{name}' was being ended; no new one was created. '%pods ls' shows "
-            "what is left"
+            f"Interrupted while the old '{name}' was being terminated. No new one was created. '%pods ls' "
+            "shows what is left"
         )
     if stage == "done":
         return WaitInterrupted(
-            f"interrupted, but '{name}' was launched and is billed. Running this again returns it"
+            f"Interrupted, but '{name}' was launched and is billed. Running this again returns it"
         )
     return OutcomeUnknown(
-        f"interrupted while '{name}' was being created: it may exist and be billed. Its outcome is "
-        "being found out; running this again waits for that and returns the pod"
+        f"Interrupted while '{name}' was being created. It may exist and be billed. The search for it goes "
+        "on in the background. Run this again to wait for the pod"
     )
 
 
 # What a proxy answers if the service takes long: it is not a refusal.
 _BY_PROXIES = frozenset({408, 499})
-_AS_FAR_AS_SEEN = " as far as can be seen"
 _MAY_APPEAR = (
-    "It may still appear and be billed: '%pods ls' shows your pods. Running this again looks again before it "
-    "launches"
+    "It may still appear and be billed. '%pods ls' shows your pods. Run this again to look for it before "
+    "another one is launched"
 )
 
 
@@ -74,16 +65,16 @@ def is_refusal(status: int | None) -> bool:
 
 
 def describe_not_created(plan: LaunchPlan, unknown: OutcomeUnknown, settle_s: float) -> PodsError:
-    """Return the error for a create with an unclear answer, whose pod was not seen within some seconds."""
+    """Return the error for an ambiguous create whose pod was not seen within ``settle_s`` seconds."""
     status = unknown.status_code
     is_refused = is_refusal(status)
     kind: type[PodsError] = RequestRefused if is_refused else ServiceUnavailable
     verb = "refused it" if is_refused else "failed"
-    reason = f"the service {verb} (HTTP {status})" if status else "no good answer came"
-    said = f" with: {unknown.detail}" if unknown.detail else ""
+    reason = f"the service {verb} (HTTP {status})" if status else "the response was lost"
+    detail = f" with: {unknown.detail}" if unknown.detail else ""
     error = kind(
-        f"'{sanitize(plan.name)}' was not created{'' if is_refused else _AS_FAR_AS_SEEN}: {reason}{said}. No "
-        f"such pod was to be seen within {settle_s:g} s. {_MAY_APPEAR}",
+        f"{'' if is_refused else 'It appears that '}'{sanitize(plan.name)}' was not created: {reason}"
+        f"{detail}. No such pod appeared within {settle_s:g} s. {_MAY_APPEAR}",
         status_code=status,
         request_id=unknown.request_id,
         detail=unknown.detail,
@@ -95,7 +86,7 @@ def describe_not_created(plan: LaunchPlan, unknown: OutcomeUnknown, settle_s: fl
 def describe_sold_out(
     connection: Connection, plan: LaunchPlan, quote: Quote, sold_out: OutOfStock
 ) -> OutOfStock:
-    """Return the error for a create that was refused for want of machines, with what is near."""
+    """Return the error for a create that was refused for lack of machines, with alternatives."""
     try:
         near = alternatives(connection.client, plan.spec, quote.offer)
     except PodsError:
@@ -120,6 +111,5 @@ def describe_twins(name: str, pod: PodDetails, twins: Iterable[str], *, is_sent_
     return (
         f"{len(others) + 1} live pods are called '{name}' now: {sanitize(pod.id)}, which this launch "
         f"returns, and {join_sanitized(others)}. {sent}: the service made more than one pod, or the name was "
-        "launched elsewhere at the same moment. All are billed. '%pods rm ID' terminates the one that is too "
-        "many"
+        "launched elsewhere at the same moment. All are billed. '%pods rm ID' terminates the extra one"
     )

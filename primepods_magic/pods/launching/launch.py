@@ -1,4 +1,4 @@
-"""From a spec to exactly one pod: plan, consent, creation."""
+"""Launch exactly one pod: plan, consent, creation."""
 
 from __future__ import annotations
 
@@ -47,34 +47,34 @@ def launch(
     connection: Connection | None = None,
     **fields: Any,
 ) -> Pod:
-    """Rent a pod, or answer with the one that has this name already.
+    """Rent a pod, or return the one that already has this name.
 
-    The create is sent once. Where the service may have acted on it without a good answer, the pod is looked
-    for, in the list and in the history. A note on this computer lets a launch that was cut off, even by the
-    end of the process, go on when it is run again.
+    The create is sent once. If its outcome is unclear, the pod is searched for in the list and in the
+    history. A record on this computer lets a launch that was cut off, even by the end of the process, resume
+    when it runs again.
 
     Parameters
     ----------
     spec : PodSpec or mapping, optional
-        What is wanted, or its fields; or give its fields by name.
+        The pod to rent, or its fields; or pass the fields by name.
     yes : bool
-        Consent to the price, to what is charged up front, and to ending what is replaced. A ``max_price`` in
-        the spec is consent to the price as well, and the sandbox needs none.
+        Agree to the price, to prepaid hours, and to the termination of replaced pods. A ``max_price`` in the
+        spec agrees to the price as well; the sandbox needs no consent.
     new : bool
-        Rent another one, although a pod of this name is live.
+        Rent another pod even if one of this name is live.
     replace_existing : bool
-        Where my pod of this name has failed or differs from the spec, end it first. One that is what was
-        asked for is answered with all the same.
+        Terminate my pod of this name first if it has failed or differs from the spec. One that matches is
+        returned all the same.
     confirm : callable, optional
-        Asked for consent where it is needed.
+        Called with the plan if consent is needed; only ``True`` agrees.
     limits : Limits, optional
-        Ceilings.
+        Price ceilings.
     settle_s : float
-        How long the pod of a create that may have been acted on can take to appear, by the service's clock.
+        Seconds by the service's clock that the pod of an unclear create may take to appear.
     tell : callable, optional
-        Is given what a person should know, in words; else it is a warning.
+        Called with each notice; else notices are warnings.
     connection : Connection, optional
-        Where; else the current connection.
+        The account to use; else the current connection.
     **fields
         Fields of the spec in short names, snake_case or camelCase.
 
@@ -89,18 +89,19 @@ def launch(
     PodFailed
         The pod of this name has failed, or ended as soon as it was created.
     InvalidRequest
-        An argument is of another kind, or the spec is not valid. Nothing was sent.
+        An argument has the wrong type, or the spec is not valid. Nothing was sent.
     LaunchRefused
-        Nobody consented. Nothing was created.
+        No one agreed to the price. Nothing was created.
     OutOfStock
-        No offer fits, or the one chosen was sold out. Nothing was created.
+        No offer fits, or the chosen one was sold out. Nothing was created.
     BudgetExceeded
-        It is above a ceiling, and nothing was created; or it turned out to be, and was ended.
+        The price is above a ceiling, and nothing was created; or it turned out to be, and the pod was
+        terminated.
     ServiceUnavailable
-        The service does not answer, and nothing was created; or a create was sent and no pod of it was seen,
-        which `may_be_billed` says.
+        The service does not respond, and nothing was created; or a create was sent and no pod was seen, as
+        `may_be_billed` says.
     OutcomeUnknown
-        Whether there is a pod could not be found out. Running the launch again goes on looking.
+        Could not determine whether there is a pod. Running the launch again resumes the search.
 
     Examples
     --------
@@ -108,7 +109,7 @@ def launch(
     Pod train: 1 × H100_80GB · $2.39/h · created 08:00:00 UTC
     """
     if spec is not None and fields:
-        raise InvalidRequest(f"a spec is given, and {', '.join(fields)} beside it; give one of them")
+        raise InvalidRequest(f"Pass a spec or fields ({', '.join(fields)}), not both. Nothing was sent")
     check_flags(yes=yes)
     check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
     check_kind(
@@ -140,7 +141,7 @@ def carry_out(
     confirm: Callable[[LaunchPlan], bool] | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> Pod:
-    """Do what a plan says. Parameters and errors as `launch`."""
+    """Carry out a plan. Parameters and errors as `launch`."""
     tell = tell or warn
     if plan.existing is not None:
         return_existing(connection, plan)
@@ -151,7 +152,7 @@ def carry_out(
     require_consent(connection, [plan], yes, confirm and (lambda: confirm(plan)))
     creation = PodCreation(connection, plan)
     details = None
-    # Raised after the block: what breaks a create off would stay attached, with all that was sent.
+    # Raised after the block, or the interrupt would stay attached with everything that was sent.
     with contextlib.suppress(KeyboardInterrupt):
         details = run_in_background(connection, creation.run).result()
     if details is None:
@@ -163,41 +164,36 @@ def carry_out(
 def require_consent(
     connection: Connection, plans: Sequence[LaunchPlan], yes: bool, confirm: Callable[[], bool] | None
 ) -> None:
-    """Make sure that somebody agrees to what the plans cost and end.
-
-    Raises
-    ------
-    LaunchRefused
-        Nobody does.
-    """
+    """Raise LaunchRefused unless a person agrees to the price and the terminations of the plans."""
     check_flags(yes=yes)
     asking = [plan for plan in plans if plan.existing is None and not plan.is_consented]
     if yes or connection.is_sandbox or not asking:
         return
     if confirm is None:
-        said_already = all(plan.spec.max_price is not None for plan in asking)
-        ways = "say -y (in Python: yes=True)"
-        ways = ways if said_already else f"put max_price into the spec, or {ways}"
+        has_max_price = all(plan.spec.max_price is not None for plan in asking)
+        ways = "pass -y (in Python: yes=True)"
+        ways = ways if has_max_price else f"set max_price in the spec, or {ways}"
+        consequences = "; and ".join(plan.consequences for plan in asking)
         raise LaunchRefused(
-            f"nobody is here to agree to {'; and '.join(plan.consequences for plan in asking)}; nothing was "
-            f"created. To agree beforehand, {ways}"
+            f"No one can confirm this here (not interactive): {consequences}. Nothing was created. "
+            f"To confirm in advance, {ways}"
         )
     # Any text is true, also "n": only True itself agrees.
     if confirm() is not True:
         names = ", ".join(f"'{sanitize(plan.name)}'" for plan in asking)
-        raise LaunchRefused(
-            f"{names} {'was' if len(asking) == 1 else 'were'} not agreed to; nothing was created"
-        )
+        raise LaunchRefused(f"The launch of {names} was not confirmed. Nothing was created")
 
 
 def tell_all(tell: Callable[[str], object], notices: Iterable[str]) -> None:
-    """Tell what came of a launch; a failure to tell, such as a warning turned into an error or a closed
-    terminal, must not hide a pod that is billed."""
+    """Show notices, and ignore failures to do so.
+
+    A warning turned into an error, or a closed terminal, must not hide a pod that is billed.
+    """
     for notice in notices:
         with contextlib.suppress(Exception):
             tell(notice)
 
 
 def warn(text: str) -> None:
-    """Tell a person of something where nobody else does."""
+    """Warn, as the default for ``tell``."""
     notices.warn(text, stacklevel=3)

@@ -1,4 +1,4 @@
-"""Several pods at once: planned together, agreed to once, created side by side, and an exact account."""
+"""Launch several pods: plan together, ask for consent once, create concurrently, and report each."""
 
 from __future__ import annotations
 
@@ -44,20 +44,20 @@ def launch_many(
     tell: Callable[[str], object] | None = None,
     connection: Connection | None = None,
 ) -> list[Pod]:
-    """Rent several pods at once, each as `primepods_magic.launch` does, or answer with those there already.
+    """Rent several pods at once, each as `primepods_magic.launch` does, or return those that exist.
 
-    Nothing is created where one of them does not fit or all together are above a ceiling. Where some are
-    created and others not, the error says which.
+    Nothing is created if one of them does not fit or all together are above a ceiling. If only some are
+    created, the error says which.
 
     Parameters
     ----------
     specs : iterable of PodSpec or mapping
-        What is wanted, or its fields as `primepods_magic.launch` takes them, with ``pods`` for how many; each
-        has a name of its own. One alone needs no list.
+        The pods to rent, or their fields as `primepods_magic.launch` takes them, with ``pods`` for how many;
+        names must differ. A single one needs no list.
     yes, new, replace_existing, limits, settle_s, tell, connection
         As for `primepods_magic.launch`, for all of them.
     confirm : callable, optional
-        Asked once, where consent is needed.
+        Called once if consent is needed.
 
     Returns
     -------
@@ -67,7 +67,7 @@ def launch_many(
     Raises
     ------
     LaunchIncomplete
-        Some stand and some do not; the message is an exact account.
+        Some pods exist and some do not; the message lists each.
     PodsError
         As for `primepods_magic.launch`. Nothing was created.
 
@@ -101,10 +101,10 @@ def plan_many(
     settle_s: float = SETTLE_S,
     tell: Callable[[str], object] | None = None,
 ) -> list[LaunchPlan]:
-    """Find out what launching them would do, without doing it. Parameters and errors as `launch_many`."""
+    """Plan several launches without carrying them out. Parameters and errors as `launch_many`."""
     check_call(connection=connection, limits=limits, tell=tell)
     tell = tell or warn
-    heard: SimpleQueue[str] = SimpleQueue()
+    notices: SimpleQueue[str] = SimpleQueue()
 
     def planned(spec: PodSpec) -> Callable[[], LaunchPlan]:
         return lambda: plan_launch(
@@ -114,24 +114,24 @@ def plan_many(
             replace_existing=replace_existing,
             limits=limits,
             settle_s=settle_s,
-            tell=heard.put,
+            tell=notices.put,
         )
 
     wanted = _as_specs(specs)
     try:
         under_way = run_concurrently(connection, map(planned, wanted))
-        # What they say meanwhile is told by this thread, whose cell it belongs to.
-        while wait(under_way, timeout=_HEAR_S).not_done or not heard.empty():
-            while not heard.empty():
-                tell(heard.get())
-        plans = [found.result() for found in under_way]
+        # Notices are shown by this thread, to which the cell belongs.
+        while wait(under_way, timeout=_HEAR_S).not_done or not notices.empty():
+            while not notices.empty():
+                tell(notices.get())
+        plans = [future.result() for future in under_way]
         if limits is not None and limits.max_burn_usd_hr is not None and len(plans) > 1:
             ended = {pod.id for plan in plans for pod in plan.replaces}
             others = [pod for pod in connection.client.list_all_pods() if pod.id not in ended]
             quotes = [plan.quote for plan in plans if plan.quote]
             check_total_limit(limits, quotes, filter(connection.may_be_mine, others))
     except KeyboardInterrupt:
-        raise WaitInterrupted("interrupted before any pod was ordered; nothing was created by this") from None
+        raise WaitInterrupted("Interrupted before any pod was ordered. Nothing was created") from None
     return plans
 
 
@@ -143,36 +143,36 @@ def carry_out_many(
     confirm: Callable[[], bool] | None = None,
     tell: Callable[[str], object] | None = None,
 ) -> list[Pod]:
-    """Do what the plans say. Parameters and errors as `launch_many`."""
+    """Carry out plans. Parameters and errors as `launch_many`."""
     tell = tell or warn
     for notice in dict.fromkeys(notice for plan in plans for notice in plan.notices):
         tell(notice)
     require_consent(connection, plans, yes, confirm)
     creations = {
-        place: PodCreation(connection, plan) for place, plan in enumerate(plans) if not plan.existing
+        index: PodCreation(connection, plan) for index, plan in enumerate(plans) if not plan.existing
     }
     begun: list[Future[PodDetails]] = []
     with contextlib.suppress(KeyboardInterrupt):
         wait(run_concurrently(connection, [creation.run for creation in creations.values()], begun=begun))
-    came = {
-        place: _outcome(creation, future)
-        for (place, creation), future in zip_longest(creations.items(), begun)
+    results = {
+        index: _read_outcome(creation, future)
+        for (index, creation), future in zip_longest(creations.items(), begun)
     }
     tell_all(tell, (notice for creation in creations.values() for notice in creation.notices))
-    outcomes = [_hold_or_report(connection, plan) or came[place] for place, plan in enumerate(plans)]
+    outcomes = [_hold_or_report(connection, plan) or results[index] for index, plan in enumerate(plans)]
     for plan, outcome in zip(plans, outcomes, strict=True):
         if plan.existing is not None and isinstance(outcome, PodDetails):
             tell_all(tell, list_notices(plan, outcome))
     pods = [
-        Pod(connection, outcome, is_new=place in creations and creations[place].has_ordered)
-        for place, outcome in enumerate(outcomes)
+        Pod(connection, outcome, is_new=index in creations and creations[index].has_ordered)
+        for index, outcome in enumerate(outcomes)
         if isinstance(outcome, PodDetails)
     ]
     if len(pods) == len(outcomes):
         return pods
     if len(outcomes) == 1 and isinstance(outcomes[0], PodsError):
         raise outcomes[0]
-    raise _account(plans, outcomes, pods)
+    raise _describe_outcomes(plans, outcomes, pods)
 
 
 def _as_specs(
@@ -191,68 +191,69 @@ def _as_specs(
 
 
 def _hold_or_report(connection: Connection, plan: LaunchPlan) -> PodDetails | PodsError | None:
-    """Return the pod that was there already, or why it is not any more."""
+    """Return the pod that already existed, or the error if it does not stay."""
     try:
         return return_existing(connection, plan)
     except PodsError as error:
         return error
     except KeyboardInterrupt:
         return WaitInterrupted(
-            f"interrupted while the price of '{sanitize(plan.name)}' was compared with what was agreed "
-            "to. It "
-            "is there and may be billed"
+            f"Interrupted while the price of '{sanitize(plan.name)}' was being checked. The pod exists and "
+            "may be billed"
         )
 
 
-def _outcome(creation: PodCreation, future: Future[PodDetails] | None) -> PodDetails | PodsError:
-    """Return what came of a creation. Without a future, Ctrl-C came before or just after its start."""
+def _read_outcome(creation: PodCreation, future: Future[PodDetails] | None) -> PodDetails | PodsError:
+    """Return the result of a creation. Without a future, Ctrl-C came before or just after its start."""
     if future is None or not future.done():
         return creation.interrupt()
     error = future.exception()
     if error is None:
         return future.result()
-    return error if isinstance(error, PodsError) else PodsError(f"{type(error).__name__} broke it off")
-
-
-def _describe_rate(pods: Sequence[Pod], together: str) -> str:
-    """Describe what pods cost an hour, as far as their prices are told."""
-    prices = [pod.price_usd_hr for pod in pods]
-    told = sum(price for price in prices if price is not None)
-    if None not in prices:
-        return f" {format_usd_hr(told)}{together}"
     return (
-        f" at least {format_usd_hr(told)}{together}; not every price is told yet"
-        if told
-        else "; no price is told yet"
+        error if isinstance(error, PodsError) else PodsError(f"the launch failed with {type(error).__name__}")
     )
 
 
-def _account(
+def _describe_rate(pods: Sequence[Pod], together: str) -> str:
+    """Describe the hourly price of pods, as far as it is known."""
+    prices = [pod.price_usd_hr for pod in pods]
+    known_usd_hr = sum(price for price in prices if price is not None)
+    if None not in prices:
+        return f" {format_usd_hr(known_usd_hr)}{together}"
+    return (
+        f" at least {format_usd_hr(known_usd_hr)}{together}; not every price is known yet"
+        if known_usd_hr
+        else "; no price is known yet"
+    )
+
+
+def _describe_outcomes(
     plans: Sequence[LaunchPlan], outcomes: Sequence[PodDetails | PodsError], pods: list[Pod]
 ) -> LaunchIncomplete:
-    """Which stand and which do not, line by line."""
+    """Build the error that reports each pod on a line."""
     lines = []
     for plan, outcome in zip(plans, outcomes, strict=True):
         if isinstance(outcome, PodDetails):
             price = "" if outcome.price_hr is None else f", {format_usd_hr(outcome.price_hr)}"
-            said = f"is there ({sanitize(outcome.id)}{price})"
+            text = f"exists ({sanitize(outcome.id)}{price})"
         else:
-            said = f"{type(outcome).__name__}: {outcome}"
-        lines.append(f"  {sanitize(plan.name)}: {said}")
+            text = f"{type(outcome).__name__}: {outcome}"
+        lines.append(f"  {sanitize(plan.name)}: {text}")
     is_open = any(isinstance(outcome, PodsError) and outcome.may_be_billed for outcome in outcomes)
-    head = f"none of {len(plans)} pods is {'known to be ' if is_open else ''}there"
+    head = f"None of {len(plans)} pods {'is known to exist' if is_open else 'exists'}"
     if pods:
-        verbs, together = ("is there, and is", "") if len(pods) == 1 else ("are there, and are", " together")
+        verbs, together = ("exists and is", "") if len(pods) == 1 else ("exist and are", " together")
         head = f"{len(pods)} of {len(plans)} pods {verbs} billed{_describe_rate(pods, together)}"
     again = (
-        "with --new, running this again rents those that are there once more"
+        "With --new, running this again rents the existing ones once more"
         if any(plan.new for plan in plans)
-        else "running this again launches the rest and buys none twice"
+        else "Run this again to launch the rest; none is rented twice"
     )
-    text = "\n".join([f"{head}; {again}:", *lines])
+    report = "\n".join([f"{head}. {again}:", *lines])
     failures = {
         plan.name: outcome
         for plan, outcome in zip(plans, outcomes, strict=True)
         if isinstance(outcome, PodsError)
     }
-    return LaunchIncomplete(text, pods=pods, failures=failures)
+    return LaunchIncomplete(report, pods=pods, failures=failures)

@@ -1,4 +1,4 @@
-"""Before money moves, and after: ceilings, and what makes a pod useless."""
+"""Price ceilings, checked before and after a create."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ class Limits:
             # Nothing is above NaN, so it would be no ceiling at all.
             if ceiling is not None and not (is_number and 0 <= ceiling < math.inf):
                 raise InvalidRequest(
-                    f"{name} is a number of USD per hour, such as 4, or None. Nothing was sent"
+                    f"{name} must be a number of USD per hour, such as 4, or None. Nothing was sent"
                 )
 
 
 def highest_burn_usd_hr(pods: Iterable[PodDetails]) -> float:
-    """What live pods cost an hour once they are up; those that are stopped, as they are."""
+    """Return the highest hourly cost of live pods once they are up; stopped ones count as stopped."""
     return sum(
         burn_usd_hr([pod])
         if pod.status == PodStatus.STOPPED
@@ -84,32 +84,14 @@ def highest_burn_usd_hr(pods: Iterable[PodDetails]) -> float:
 
 
 def check_limits(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> None:
-    """Refuse a launch that is above a ceiling by the upper estimate. Parameters as `limit_violation`.
-
-    Raises
-    ------
-    BudgetExceeded
-        Nothing was created.
-    """
+    """Raise BudgetExceeded if the upper estimate of a launch is above a ceiling."""
     why = limit_violation(limits, quote, name, others)
     if why:
-        raise BudgetExceeded(f"{why}; nothing was created")
+        raise BudgetExceeded(f"{why}. Nothing was created")
 
 
 def limit_violation(limits: Limits, quote: Quote, name: str, others: Iterable[PodDetails]) -> str:
-    """Which ceiling a launch is above by the upper estimate, in words; empty where it is below all.
-
-    Parameters
-    ----------
-    limits : Limits
-        The ceilings.
-    quote : Quote
-        What would be rented.
-    name : str
-        What it would be called.
-    others : iterable of PodDetails
-        My live pods beside it.
-    """
+    """Describe the ceiling that the upper estimate of a launch exceeds, or return ""."""
     name = sanitize(name)
     ceiling = limits.max_price_usd_hr
     if ceiling is not None and quote.price_usd_hr > ceiling * _ROUNDING:
@@ -126,8 +108,9 @@ def limit_violation(limits: Limits, quote: Quote, name: str, others: Iterable[Po
         text = unpriced[0].unread_price
         has = "has no price" if text is None else f"has a price that cannot be read ('{brief(text)}')"
         return (
-            f"'{sanitize(unpriced[0].name)}' {has}, so whether '{name}' keeps below the ceiling of "
-            f"{format_usd_hr(ceiling)} for all pods (max_burn_usd_hr) cannot be told"
+            f"Cannot compare '{name}' with the ceiling of {format_usd_hr(ceiling)} for all pods "
+            "(max_burn_usd_hr): "
+            f"'{sanitize(unpriced[0].name)}' {has}"
         )
     burn = highest_burn_usd_hr(others)
     if burn + quote.price_usd_hr <= ceiling * _ROUNDING:
@@ -141,29 +124,15 @@ def limit_violation(limits: Limits, quote: Quote, name: str, others: Iterable[Po
 
 
 def check_total_limit(limits: Limits, quotes: Iterable[Quote], others: Iterable[PodDetails]) -> None:
-    """Refuse several launches that are above the ceiling for all pods together, although each alone is not.
-
-    Parameters
-    ----------
-    limits : Limits
-        The ceilings.
-    quotes : iterable of Quote
-        What would be rented.
-    others : iterable of PodDetails
-        My live pods beside it.
-
-    Raises
-    ------
-    BudgetExceeded
-        Nothing was created.
-    """
+    """Raise BudgetExceeded if several launches together are above the ceiling for all pods."""
     prices = [quote.price_usd_hr for quote in quotes]
     ceiling, burn = limits.max_burn_usd_hr, highest_burn_usd_hr(others)
     if ceiling is not None and prices and burn + sum(prices) > ceiling * _ROUNDING:
         raise BudgetExceeded(
-            f"{len(prices)} pods cost {format_usd_hr(sum(prices))} together: with the {format_usd_hr(burn)} "
-            f"of your live pods above the ceiling of {format_usd_hr(ceiling)} for all pods "
-            "(max_burn_usd_hr); nothing was created"
+            f"{len(prices)} pods cost {format_usd_hr(sum(prices))} together: with the "
+            f"{format_usd_hr(burn)} of your live "
+            f"pods above the ceiling of {format_usd_hr(ceiling)} for all pods (max_burn_usd_hr). Nothing "
+            "was created"
         )
 
 
@@ -176,29 +145,9 @@ def terminate_if_over_limit(
     agreed_usd_hr: float,
     doubts: Sequence[str] = (),
 ) -> None:
-    """Terminate a pod that turns out to cost more than a ceiling allows, or than was agreed to.
+    """Terminate a pod that costs more than a ceiling allows or than was agreed to, and raise BudgetExceeded.
 
-    Parameters
-    ----------
-    connection : BaseConnection
-        Where the pod is.
-    pod : PodDetails
-        The pod, as the service describes it now.
-    spec : PodSpec
-        What was asked for.
-    limits : Limits
-        The ceilings.
-    others : iterable of PodDetails
-        My live pods beside it.
-    agreed_usd_hr : float
-        What was agreed to, in USD per hour.
-    doubts : sequence of str
-        Why the pod may have been launched elsewhere: then it is only reported.
-
-    Raises
-    ------
-    BudgetExceeded
-        It does; the message says whether it was terminated.
+    A pod with ``doubts``, which may have been launched elsewhere, is only reported.
     """
     price_usd_hr = pod.highest_usd_hr
     if price_usd_hr is None:
@@ -206,7 +155,9 @@ def terminate_if_over_limit(
     burn = highest_burn_usd_hr(others)
     # It is what was agreed to, and held to the cent as that is.
     if spec.max_price is not None and is_above(pod, spec.max_price):
-        raise _end_too_dear(connection, pod, doubts, "", f"its max_price of {format_usd_hr(spec.max_price)}")
+        raise _terminate_above_bound(
+            connection, pod, doubts, "", f"its max_price of {format_usd_hr(spec.max_price)}"
+        )
     bounds = (
         (limits.max_price_usd_hr, price_usd_hr, "the ceiling for one pod (max_price_usd_hr)"),
         (limits.max_burn_usd_hr, burn + price_usd_hr, "the ceiling for all pods (max_burn_usd_hr)"),
@@ -216,7 +167,9 @@ def terminate_if_over_limit(
             together = (
                 "" if rate_usd_hr == price_usd_hr else f", with your other pods {format_usd_hr(rate_usd_hr)}"
             )
-            raise _end_too_dear(connection, pod, doubts, together, f"{what} of {format_usd_hr(ceiling)}")
+            raise _terminate_above_bound(
+                connection, pod, doubts, together, f"{what} of {format_usd_hr(ceiling)}"
+            )
     if is_above(pod, agreed_usd_hr):
         raise terminate_above_agreement(connection, pod, agreed_usd_hr, doubts)
 
@@ -224,33 +177,35 @@ def terminate_if_over_limit(
 def terminate_above_agreement(
     connection: BaseConnection, pod: PodDetails, agreed_usd_hr: float, doubts: Sequence[str] = ()
 ) -> BudgetExceeded:
-    """Terminate a pod that costs more than was agreed to, and return the error that reports it; a pod of
-    another user, or one that may have been launched elsewhere, is only reported."""
-    return _end_too_dear(connection, pod, doubts, "", name_agreed(agreed_usd_hr))
+    """Terminate a pod that costs more than was agreed to, and return the error that reports it.
+
+    A pod of another user, or one that may have been launched elsewhere, is only reported.
+    """
+    return _terminate_above_bound(connection, pod, doubts, "", name_agreed(agreed_usd_hr))
 
 
-def _end_too_dear(
+def _terminate_above_bound(
     connection: BaseConnection, pod: PodDetails, doubts: Sequence[str], together: str, bound: str
 ) -> BudgetExceeded:
+    billed = f"It is billed until '%pods rm {as_word(pod.id)}' terminates it"
     try:
         if doubts:
             ended = (
                 "was not terminated. It may have been launched elsewhere: the response to the create was "
-                f"lost, and {'; '.join(doubts)}. It is billed until '%pods rm {as_word(pod.id)}' ends it"
+                f"lost, and {'; '.join(doubts)}. {billed}"
             )
         elif not connection.may_be_mine(pod):
-            ended = "was not ended: it belongs to another user. '%pods ls' shows your pods"
+            ended = "was not terminated: it belongs to another user. '%pods ls' shows your pods"
         else:
             outcome = terminate_pods(connection, [pod])[0].outcome
-            ended = f"was ended: {outcome}" if outcome == GONE else f"was asked to end: {outcome}"
+            ended = "was terminated" if outcome == GONE else f"its termination was requested: {outcome}"
     except PodsError as error:
-        ended = f"could not be ended ({error}). It is billed until '%pods rm {as_word(pod.id)}' ends it"
+        ended = f"could not be terminated ({error}). {billed}"
     return BudgetExceeded(f"{describe_price(pod, bound, together)}, and {ended}")
 
 
 def missing_ssh_key(connection: BaseConnection, spec: PodSpec) -> str | None:
-    """A warning where the account has no SSH key, for nobody can enter such a pod; ``None`` where it has one
-    or may not be asked."""
+    """Return a warning if the account has no SSH key; ``None`` if it has one or this key may not ask."""
     if spec.ssh_key_id is not None:
         return None
     try:
@@ -259,4 +214,4 @@ def missing_ssh_key(connection: BaseConnection, spec: PodSpec) -> str | None:
         return None
     if keys:
         return None
-    return "the account has no SSH key, so nobody can log in to this pod by ssh. '%pods keys add' adds yours"
+    return "Your account has no SSH key, so no one can log in to this pod by ssh. '%pods keys add' adds yours"

@@ -33,11 +33,10 @@ def fold_letters(word: str | None) -> str:
 
 
 def has_changed(has: object, wanted: object) -> bool:
-    """Return whether a service's value is not the one that was asked for, however it spells it; what either
-    side leaves out has not changed.
+    """Return whether a service's value differs from the requested one in more than spelling.
 
-    Examples
-    --------
+    A value that either side leaves out has not changed.
+
     >>> has_changed("H100 80GB", "H100_80GB"), has_changed(None, 100), has_changed(200.0, 100)
     (False, False, True)
     """
@@ -68,10 +67,8 @@ def is_same_id(given: str | None, other: str | None) -> bool:
 
 
 def is_name_of(given: str | None, wanted: str) -> bool:
-    """Return whether a service may have made the given name of the wanted one.
+    """Return whether a service may have derived the given name from the wanted one.
 
-    Examples
-    --------
     >>> is_name_of("my-long-training-run", "My-long-training-run-no-1"), is_name_of("eval", "train")
     (True, False)
     """

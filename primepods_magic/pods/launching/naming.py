@@ -1,4 +1,4 @@
-"""Who a pod is: its name, among my live pods in one account and team."""
+"""The name of a pod among my live pods in one account and team."""
 
 from __future__ import annotations
 
@@ -20,46 +20,38 @@ __all__ = ["NameCheck", "check_name", "name_scope", "named_pods", "shares_by_def
 
 @dataclass(frozen=True)
 class NameCheck:
-    """How the live pods of a name stand to a spec.
+    """The result of comparing the live pods of a name with a spec.
 
-    Parameters
-    ----------
-    pod : PodDetails, optional
-        The one pod that is what was asked for.
-    in_the_way : tuple of PodDetails
-        Mine, and not what was asked for: failed, or different.
-    why : str
-        Why nothing can be launched beside them, in words.
-    refusal : PodsError, optional
-        The same as an error, with what can be done about it in a cell.
+    ``pod`` is the one that matches. ``conflicting`` are mine and have failed or differ. ``why`` says why
+    nothing can be launched beside them; ``refusal`` is the same as an error, with what to do.
     """
 
     pod: PodDetails | None = None
-    in_the_way: tuple[PodDetails, ...] = ()
+    conflicting: tuple[PodDetails, ...] = ()
     why: str = ""
     refusal: PodsError | None = None
 
 
 def team_of(connection: Connection, spec: PodSpec) -> str | None:
-    """Which team is billed: the spec's, else the settings'."""
+    """Return the team that is billed: the spec's, else the settings'."""
     return spec.team or connection.settings.team_id
 
 
 def shares_by_default(connection: Connection, spec: PodSpec) -> bool:
-    """Return whether a pod is shared with its team because the settings say so, and the spec nothing."""
+    """Return whether only the settings say that a pod is shared with its team."""
     is_open = spec.shared_with_team is None and spec.team_member_ids is None
     return is_open and connection.settings.shares_with_team and team_of(connection, spec) is not None
 
 
 def name_scope(connection: Connection, spec: PodSpec) -> str:
-    """Within what a name is one pod's: the service, me, and the team that is billed."""
+    """Return the scope of a name: the service, the user, and the team that is billed."""
     return f"{connection.account}\n{team_of(connection, spec)}"
 
 
 def named_pods(
     connection: Connection, pods: list[PodDetails], name: str, team_id: str | None
 ) -> list[PodDetails]:
-    """The live pods of a name and team that are mine, or may be."""
+    """Return the live pods of a name and team that are mine, or may be."""
     return [pod for pod in same_name(connection, pods, name) if is_billed_to(pod, team_id)]
 
 
@@ -73,19 +65,8 @@ def check_name(
 ) -> NameCheck:
     """Compare the live pods of a spec's name with the spec.
 
-    Parameters
-    ----------
-    connection : Connection
-        Whose pods they are.
-    pods : list of PodDetails
-        All that this key can see.
-    spec : PodSpec
-        What is wanted.
-    earlier : Earlier, optional
-        The pod that this computer has launched under the name: it is the name's pod, whatever the service
-        calls it.
-    digest : str
-        Of the launch that asks. If it is the one that made the earlier pod, that pod is what was asked for.
+    The pod of ``earlier`` is the name's pod whatever the service calls it; if ``digest`` is that launch's, it
+    matches.
     """
     recorded = earlier.pod if earlier is not None and earlier.pod.is_live else None
     team_id = team_of(connection, spec)
@@ -96,38 +77,39 @@ def check_name(
     if not matches:
         return _compare_spellings(connection, pods, spec, team_id)
     if not all(pod is recorded or connection.is_mine(pod) for pod in matches):
-        why = f"a live pod is called '{name}', and your key may not say whether it is yours"
-        ways = "Use another name, or '--new' for one more of this name"
-        return NameCheck(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
+        why = f"A live pod is called '{name}', and this key cannot check whether it is yours"
+        ways = "Use another name, or '--new' to rent one more"
+        return NameCheck(why=why, refusal=NameInUse(f"{why}. Nothing was created. {ways}"))
     if len(matches) > 1:
         ids = join_sanitized(pod.id for pod in matches)
         why = f"{len(matches)} live pods are called '{name}' ({ids})"
-        ways = "'%pods rm ID' ends the one that is too many"
-        return NameCheck(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
+        ways = "'%pods rm ID' terminates the extra one"
+        return NameCheck(why=why, refusal=NameInUse(f"{why}. Nothing was created. {ways}"))
     pod = matches[0]
     if pod.has_failed:
         reason = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
-        why = f"the pod '{name}' has failed{reason}"
+        why = f"The pod '{name}' has failed{reason}"
         ways = (
-            f"It may go on being billed; '%pods rm {pod.cli_name}' ends it, and '--replace' ends it and "
-            "launches "
-            "it anew"
+            f"It may still be billed. '%pods rm {pod.cli_name}' terminates it; '--replace' terminates it and "
+            "launches it again"
         )
-        return NameCheck(None, (pod,), why, PodFailed(f"{why}; nothing was created. {ways}"))
-    is_same_launch = pod is recorded and earlier is not None and earlier.intent.digest == digest
-    differences = [] if is_same_launch else _differences(pod, spec)
+        return NameCheck(None, (pod,), why, PodFailed(f"{why}. Nothing was created. {ways}"))
+    is_same_launch = pod is recorded and earlier is not None and earlier.record.digest == digest
+    differences = [] if is_same_launch else _list_differences(pod, spec)
     if differences:
-        why = f"a live pod is called '{name}' and differs ({'; '.join(differences)})"
-        ways = "Use another name, '--new' for one more of this name, or '--replace' to end that one first"
-        return NameCheck(None, (pod,), why, NameInUse(f"{why}; nothing was created. {ways}"))
+        why = f"A live pod is called '{name}' and differs ({'; '.join(differences)})"
+        ways = "Use another name, '--new' to rent one more, or '--replace' to terminate that one first"
+        return NameCheck(None, (pod,), why, NameInUse(f"{why}. Nothing was created. {ways}"))
     return NameCheck(pod=pod)
 
 
 def _compare_spellings(
     connection: Connection, pods: list[PodDetails], spec: PodSpec, team_id: str | None
 ) -> NameCheck:
-    """Refuse a name that differs from a live pod's in nothing that a person sees: a service may have changed
-    it, and renting again would be the second time."""
+    """Refuse a name that differs from a live pod's only in spelling.
+
+    The service may have changed it, and renting again would be a second pod.
+    """
     wanted = fold_name(spec.pod_name)
     for pod in pods:
         if (
@@ -137,15 +119,15 @@ def _compare_spellings(
             and connection.is_mine(pod)
         ):
             why = (
-                f"your live pod '{sanitize(pod.name)}' ({sanitize(pod.id)}) differs from "
-                f"'{sanitize(spec.pod_name)}' in spelling only"
+                f"Your live pod '{sanitize(pod.name)}' ({sanitize(pod.id)}) differs from "
+                f"'{sanitize(spec.pod_name)}' only in spelling"
             )
             ways = "Use that name or another one, or '--new' to rent one more"
-            return NameCheck(why=why, refusal=NameInUse(f"{why}; nothing was created. {ways}"))
+            return NameCheck(why=why, refusal=NameInUse(f"{why}. Nothing was created. {ways}"))
     return NameCheck()
 
 
-def _differences(pod: PodDetails, spec: PodSpec) -> list[str]:
+def _list_differences(pod: PodDetails, spec: PodSpec) -> list[str]:
     disk_gb = pod.resources.disk if pod.resources else None
     pairs = (
         ("gpu", pod.gpu_name, spec.gpu_type),

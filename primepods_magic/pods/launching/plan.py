@@ -1,4 +1,4 @@
-"""What a launch would do: answer with the pod that is there, or rent which offer, at what price."""
+"""The plan of a launch: return an existing pod, or rent an offer at a price."""
 
 from __future__ import annotations
 
@@ -54,37 +54,11 @@ _SECRET_FIELDS = {"env_vars", "jupyter_password"}
 
 @dataclass(frozen=True)
 class LaunchPlan:
-    """What a launch would do.
+    """The plan of a launch.
 
-    Parameters
-    ----------
-    spec : PodSpec
-        What is wanted.
-    name : str
-        The pod's name.
-    existing : PodDetails, optional
-        The pod that has this name and is what was asked for; then nothing is to be created.
-    quote : Quote, optional
-        What would be rented, and its price.
-    request : CreateRequest, optional
-        What would be sent.
-    new : bool
-        Another pod of the name is wanted.
-    replaces : tuple of PodDetails
-        Pods that would be ended first.
-    limits : Limits
-        The ceilings that hold.
-    settle_s : float
-        How long to look for the pod of a create that may have been acted on.
-    notices : tuple of str
-        What a person should know beforehand.
-    earlier : Earlier, optional
-        The live pod that this computer has launched under this name.
-    is_recorded : bool
-        A launch record can be kept on this computer; without one, a launch that is cut off is not found
-        again.
-    is_locked : bool
-        Launches of the name by other kernels of this computer wait for this one.
+    With ``existing``, nothing is created. ``replaces`` are pods to terminate first, and ``earlier`` is the
+    live pod that this computer has launched under the name. Without ``is_recorded``, a launch that is cut off
+    cannot be resumed; without ``is_locked``, other kernels do not wait for this one.
     """
 
     spec: PodSpec
@@ -103,53 +77,46 @@ class LaunchPlan:
 
     @property
     def is_consented(self) -> bool:
-        """A price limit in the spec says that this may be paid, but for what `goes_further`."""
+        """The spec has a price limit, and nothing `goes_further`."""
         return self.spec.max_price is not None and not self.goes_further
 
     @property
     def goes_further(self) -> bool:
-        """It takes more than a price an hour: hours that are charged up front, the end of a pod, or a launch
-        without a record or a lock."""
+        """The launch also takes prepaid hours, a termination, or going without a record or a lock."""
         prepaid = self.quote is not None and self.quote.prepaid_hr > 0
         return prepaid or bool(self.replaces) or not (self.is_recorded and self.is_locked)
 
     @property
     def agreed_usd_hr(self) -> float:
-        """The most that is agreed to, in USD per hour: what the service is told as its limit."""
+        """The agreed maximum in USD per hour, which is also sent as the limit."""
         return (self.request and self.request.pod.max_price) or 0.0
 
     @property
     def stated_usd_hr(self) -> float:
-        """The price that the spec itself agrees to, within the ceiling for one pod; 0 if it states none."""
+        """The price limit in the spec, within the ceiling for one pod; 0 if there is none."""
         ceiling = self.limits.max_price_usd_hr
         return min(self.spec.max_price or 0.0, math.inf if ceiling is None else ceiling)
 
     @property
     def consequences(self) -> str:
-        """What a person agrees to, in words."""
+        """The text that a person agrees to."""
         ended = "".join(
-            f"; before that, the present '{sanitize(pod.name)}' ({sanitize(pod.id)}) is ended"
+            f"; first, the current '{sanitize(pod.name)}' ({sanitize(pod.id)}) is terminated"
             for pod in self.replaces
         )
         return f"{self.quote}{ended}"
 
     @property
     def digest(self) -> str:
-        """The same for the same spec, whatever its price limit and its secrets."""
-        said = self.spec.model_dump(exclude={*_SECRET_FIELDS, "max_price"}, exclude_none=True)
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+        """A digest of the spec without its price limit and secrets."""
+        fields = self.spec.model_dump(exclude={*_SECRET_FIELDS, "max_price"}, exclude_none=True)
+        return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
 def check_call(
     *, connection: object = None, limits: object = None, confirm: object = None, tell: object = None
 ) -> None:
-    """Refuse arguments of a launch that are of another kind, before anything is asked.
-
-    Raises
-    ------
-    InvalidRequest
-        One of them is. Nothing was sent.
-    """
+    """Raise InvalidRequest for arguments of the wrong type, before any request."""
     check_kind(
         "connection",
         connection,
@@ -176,63 +143,63 @@ def plan_launch(
     settle_s: float = SETTLE_S,
     tell: Callable[[str], object] | None = None,
 ) -> LaunchPlan:
-    """Find out what a launch would do, without doing it. Parameters and errors as `launch`."""
+    """Plan a launch without carrying it out. Parameters and errors as `launch`."""
     check_flags(new=new, replace_existing=replace_existing)
     check_call(connection=connection, limits=limits, tell=tell)
     settle_s = check_seconds("settle_s", settle_s, may_be_zero=True)
     connection.settle_s = max(connection.settle_s, settle_s)
     try:
         plan = LaunchPlan(spec, spec.pod_name, new=new, limits=limits or NO_LIMITS, settle_s=settle_s)
-        return _completed(connection, plan, replace_existing, tell or _nobody)
+        return _complete_plan(connection, plan, replace_existing, tell or _ignore_notice)
     except KeyboardInterrupt:
         raise WaitInterrupted(
-            f"interrupted before '{sanitize(spec.pod_name)}' was ordered; nothing was created by this"
+            f"Interrupted before '{sanitize(spec.pod_name)}' was ordered. Nothing was created"
         ) from None
 
 
-def _completed(
+def _complete_plan(
     connection: Connection, plan: LaunchPlan, replace_existing: bool, tell: Callable[[str], object]
 ) -> LaunchPlan:
     plan = _recall_earlier(connection, plan, tell)
     earlier = plan.earlier
     pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name, is_new=plan.new)
-    in_the_way: tuple[PodDetails, ...] = ()
+    conflicting: tuple[PodDetails, ...] = ()
     if not plan.new:
-        found = check_name(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
-        if found.refusal and not (replace_existing and found.in_the_way):
+        name_check = check_name(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
+        if name_check.refusal and not (replace_existing and name_check.conflicting):
             if earlier is not None:
                 # It may have failed and be billed.
                 connection.agreements.check([earlier.pod])
-            raise found.refusal
-        if found.pod is not None:
-            return replace(plan, existing=found.pod)
-        in_the_way = found.in_the_way
-    elif earlier is not None and earlier.is_untold:
+            raise name_check.refusal
+        if name_check.pod is not None:
+            return replace(plan, existing=name_check.pod)
+        conflicting = name_check.conflicting
+    elif earlier is not None and earlier.is_undelivered:
         return replace(plan, existing=earlier.pod)
     quote = choose_offer(connection.client, plan.spec)
-    others = [pod for pod in pods if connection.may_be_mine(pod) and pod not in in_the_way]
+    others = [pod for pod in pods if connection.may_be_mine(pod) and pod not in conflicting]
     check_limits(plan.limits, quote, plan.name, others)
     notices = [
         missing_ssh_key(connection, plan.spec),
         None if plan.is_recorded else _UNRECORDED,
         _describe_namesakes(connection, plan, pods),
-        # Where no record can be kept there is no lock either.
+        # Without a record there is no lock either.
         None if plan.is_locked or not plan.is_recorded else _UNLOCKED,
         _SHARED if shares_by_default(connection, plan.spec) else None,
     ]
     return replace(
         plan,
         quote=quote,
-        request=_request(connection, plan, quote),
-        replaces=in_the_way,
+        request=_build_request(connection, plan, quote),
+        replaces=conflicting,
         notices=tuple(notice for notice in notices if notice),
     )
 
 
 def _describe_namesakes(connection: Connection, plan: LaunchPlan, pods: list[PodDetails]) -> str | None:
-    """Describe my live pods of the name that are billed elsewhere: a team may have been forgotten."""
+    """Describe live pods of the same name that are billed elsewhere: a team may have been forgotten."""
     team_id = team_of(connection, plan.spec)
-    found = [
+    matches = [
         f"{pod.id} ({f'team {pod.team_id}' if pod.team_id else 'no team'})"
         for pod in pods
         if pod.name == plan.name
@@ -240,41 +207,38 @@ def _describe_namesakes(connection: Connection, plan: LaunchPlan, pods: list[Pod
         and connection.is_mine(pod)
         and not is_billed_to(pod, team_id)
     ]
-    if plan.new or not found:
+    if plan.new or not matches:
         return None
     return (
         f"You have a live pod called '{sanitize(plan.name)}' that is billed elsewhere: "
-        f"{join_sanitized(found)}. "
+        f"{join_sanitized(matches)}. "
         f"This launch rents another one, billed to {f'team {sanitize(team_id)}' if team_id else 'you'}"
     )
 
 
 def _recall_earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]) -> LaunchPlan:
-    """Find the pod that was launched under this name before, and whether this launch can be recorded and
-    locked."""
+    """Find an earlier pod of the name, and check whether this launch can be recorded and locked."""
     name = sanitize(plan.name)
-    said: set[str] = set()
+    shown: set[str] = set()
 
     def once(text: str) -> None:
-        if text not in said:
-            said.add(text)
+        if text not in shown:
+            shown.add(text)
             tell(text)
 
     with hold_name(
         connection,
         plan.spec,
-        on_wait=lambda: once(f"'{name}' is being launched already; waiting for what comes of that"),
-    ) as note:
-        intent = note.read()
-        if intent is not None and intent.pod_id is None and not intent.is_over:
-            once(
-                f"the outcome of a launch of '{name}' is not known; looking for its pod before anything else"
-            )
-        earlier = resume_launch(connection, note, plan.digest, plan.settle_s, is_new=plan.new)
-        return replace(plan, earlier=earlier, is_recorded=note.is_usable(), is_locked=note.is_locked)
+        on_wait=lambda: once(f"'{name}' is already being launched; waiting for the result"),
+    ) as journal:
+        record = journal.read()
+        if record is not None and record.pod_id is None and not record.is_over:
+            once(f"The outcome of the last launch of '{name}' is unknown; looking for its pod first")
+        earlier = resume_launch(connection, journal, plan.digest, plan.settle_s, is_new=plan.new)
+        return replace(plan, earlier=earlier, is_recorded=journal.is_usable(), is_locked=journal.is_locked)
 
 
-def _request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRequest:
+def _build_request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRequest:
     offer, spec = quote.offer, plan.spec
     ceiling = plan.limits.max_price_usd_hr
     chosen = {
@@ -309,5 +273,5 @@ def _request(connection: Connection, plan: LaunchPlan, quote: Quote) -> CreateRe
     raise InvalidRequest(f"This cannot be ordered: {join_problems(problems)}. Nothing was sent")
 
 
-def _nobody(_: str) -> None:
-    """Nobody wants to be told."""
+def _ignore_notice(_: str) -> None:
+    pass

@@ -100,7 +100,7 @@ def test_a_different_pod_of_the_name_is_told_at_the_name(
     eventually(lambda: model.pod_list.pods, "the pod is seen")
     idle(model)
     told = model.flow.problems["name"]
-    assert "a live pod is called 'train' and differs (gpu is A40_48GB, not L4_24GB)" in told
+    assert "A live pod is called 'train' and differs (gpu is A40_48GB, not L4_24GB)" in told
     assert "Use another name, or terminate that pod below" in told
     assert "--new" not in told
     assert not model.flow.may_review
@@ -133,7 +133,7 @@ def test_a_pod_that_came_between_is_found_by_the_launch(
     model.do(model.flow.launch)
     idle(model)
     assert outcome(model).is_failure
-    assert "nothing was created" in outcome(model).text
+    assert "othing was created" in outcome(model).text
     assert outcome(model).text.endswith("Nothing is billed.")
     assert len(traffic.creates) == 1
     assert names(sandbox) == ["train"]
@@ -197,7 +197,7 @@ def test_an_offer_that_sold_out_before_the_review_is_told(
     model.review()
     idle(model)
     assert outcome(model).is_failure
-    assert "nothing was created" in outcome(model).text
+    assert "othing was created" in outcome(model).text
     assert "offer" in model.flow.problems
     assert traffic.creates == []
 

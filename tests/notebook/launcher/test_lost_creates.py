@@ -110,6 +110,6 @@ def test_a_pod_that_turns_out_dearer_is_ended_and_said_to_be(
     idle(model)
     assert outcome(model).is_failure
     assert "turned out to cost $9.00/h" in outcome(model).text
-    assert "and was ended" in outcome(model).text
+    assert "and was terminated" in outcome(model).text
     assert "Nothing" not in outcome(model).text
     assert names(sandbox) == []

@@ -126,7 +126,7 @@ def _judge_prices(world: World, runs: tuple[Run, ...]) -> list[str]:
     for made in world.made:
         if not made.is_over:
             continue
-        if any(made.id in text and "was not ended" in text for text in doubts):
+        if any(made.id in text and "was not terminated" in text for text in doubts):
             # No one can tell that it is the launch's: its name, or its GPU, is not what was ordered.
             continue
         if not made.delete_asked:

@@ -1,8 +1,8 @@
 """Launch records: a file for each name on this computer, written before the request leaves.
 
 A kernel may be killed after the service has acted and before the response is read. The record lets the next
-launch of the name look for that pod instead of renting a second one. Once the pod is known, the record keeps
-its id: the service may call the pod something else, bill another team, or leave it out of its lists.
+launch of the name search for that pod instead of renting a second one. Once the pod is known, the record
+keeps its id: the service may call the pod something else, bill another team, or leave it out of its lists.
 """
 
 from __future__ import annotations
@@ -34,17 +34,7 @@ _MAX_EARLIER_IDS = 8
 
 @dataclass(frozen=True)
 class Order:
-    """What a create asked for beside name, team and GPUs; ``None`` for what it left open.
-
-    Parameters
-    ----------
-    provider, socket, image, template_id : str, optional
-        As the request names them.
-    disk_gb : float, optional
-        The size of the disk.
-    is_spot : bool
-        A spot machine was ordered.
-    """
+    """The parts of a create beside name, team and GPUs; ``None`` for what it left open."""
 
     provider: str | None = None
     socket: str | None = None
@@ -58,42 +48,11 @@ class Order:
 class LaunchRecord:
     """A create that was, or was about to be, sent. Holds no secret.
 
-    Parameters
-    ----------
-    name : str
-        The pod's name, as it was asked for.
-    team_id : str, optional
-        The team that was to be billed.
-    gpu_type, gpu_count :
-        What was asked for.
-    digest : str
-        Of the spec, to tell the same launch run again from another one.
-    known_ids : tuple of str
-        Pods that were there before, live or ended.
-    sent_at : datetime
-        When, by the service's clock (UTC).
-    noted_at_s : float, optional
-        The same by this computer's clock, in seconds since 1970.
-    pod_id : str, optional
-        The pod that was created, once that is known.
-    is_delivered : bool
-        The launch has returned the pod.
-    accounts : tuple of str
-        Digests that stand for whose launch it is: of the user, as far as known, and of the key.
-    earlier_ids : tuple of str
-        Pods that earlier launches of the name made, the newest first; some may live.
-    is_over : bool
-        No pod came of it, as far as could be seen; one more look is enough.
-    agreed_usd_hr : float, optional
-        The most that was agreed to, in USD per hour; runs of the launch in other kernels may raise it.
-    is_price_kept : bool
-        The pod was read at such a price after it was created: later runs do not hold it any more.
-    order : Order, optional
-        What else was asked for.
-    is_found : bool
-        The pod was found by looking; its id did not come in the create's response.
-    is_seen : bool
-        The pod was seen after its create was answered.
+    ``known_ids`` existed before the launch. ``sent_at`` is by the service's clock (UTC), ``noted_at_s`` by
+    this computer's. ``accounts`` are digests of the user and the key. ``earlier_ids`` are pods of earlier
+    launches of the name, newest first. ``is_over``: no pod was seen, and one more poll is enough.
+    ``is_price_kept``: the pod was ready at its agreed price. ``is_found``: its id did not come in the
+    create's response.
     """
 
     name: str
@@ -117,7 +76,7 @@ class LaunchRecord:
 
     @property
     def ids(self) -> tuple[str, ...]:
-        """The ids of the pods that are known to have this name, the newest first."""
+        """The ids of all known pods of this name, newest first."""
         newest = () if self.pod_id is None else (self.pod_id,)
         return (*newest, *self.earlier_ids)[:_MAX_EARLIER_IDS]
 
@@ -127,7 +86,7 @@ class LaunchRecord:
         return self.is_seen or self.is_found or self.is_price_kept
 
     def is_of(self, accounts: Iterable[str]) -> bool:
-        """Return whether it is the launch of an account that has one of these digests."""
+        """Return whether one of these digests is among the record's accounts."""
         return not set(self.accounts).isdisjoint(accounts)
 
 
@@ -136,17 +95,7 @@ _unwritten: dict[Path, LaunchRecord] = {}
 
 
 class LaunchJournal:
-    """The record of one name; read and written only by the holder of the name's lock.
-
-    Parameters
-    ----------
-    account : str
-        Whose name it is.
-    name : str
-        The name.
-    is_locked : bool
-        No other kernel launches the name meanwhile; false if no lock can be had.
-    """
+    """The launch record of one name. Only the holder of the name's lock writes it."""
 
     def __init__(self, account: str, name: str, *, is_locked: bool = True) -> None:
         self._path = launch_path(account, name, ".json")
@@ -166,27 +115,20 @@ class LaunchJournal:
     def find_records(
         cls, pod_ids: Collection[str | None], *, max_age_s: float = math.inf
     ) -> list[tuple[LaunchJournal, LaunchRecord]]:
-        """Find the records on this computer that name one of these pods, as they are now; of those that were
-        written longer ago, none is read."""
+        """Find the records of these pods, skipping files written more than ``max_age_s`` ago."""
         paths = _list_records(launch_path("", "", ".json").parent)
-        notes = [cls._open_at(path) for path in paths if _read_file_age_s(path) <= max_age_s]
-        records = [(note, record) for note in notes if (record := note.read()) is not None]
-        return [(note, record) for note, record in records if record.pod_id in pod_ids]
+        journals = [cls._open_at(path) for path in paths if _read_file_age_s(path) <= max_age_s]
+        records = [(journal, record) for journal in journals if (record := journal.read()) is not None]
+        return [(journal, record) for journal, record in records if record.pod_id in pod_ids]
 
     @classmethod
     def _open_at(cls, path: Path) -> LaunchJournal:
-        note = cls("", "")
-        note._path = path
-        return note
+        journal = cls("", "")
+        journal._path = path
+        return journal
 
     def join_others(self, is_same: Callable[[LaunchRecord], bool]) -> None:
-        """Take over the name's records that are kept under another account or team, but are the same.
-
-        Parameters
-        ----------
-        is_same : callable
-            Tells that of a record of the name.
-        """
+        """Merge records of this name under other accounts or teams that ``is_same`` accepts."""
         own = self.read()
         if own is None and os.path.lexists(self._path):
             # What cannot be read is reported, and not replaced before.
@@ -217,7 +159,7 @@ class LaunchJournal:
         return {path: record for path, record in records.items() if record is not None}
 
     def is_usable(self) -> bool:
-        """Try whether a record can be written, and whether one that is there can be read."""
+        """Return whether a record can be written, and an existing one be read."""
         probe = self._path.with_suffix(".probe")
         try:
             _make_folder(self._path.parent)
@@ -227,13 +169,13 @@ class LaunchJournal:
             return False
         return not os.path.lexists(self._path) or self.read() is not None
 
-    def write(self, intent: LaunchRecord) -> bool:
-        """Store the record so that it survives the process and a power cut; return false if that fails."""
+    def write(self, record: LaunchRecord) -> bool:
+        """Store the record durably; return false if that fails."""
         try:
             _make_folder(self._path.parent)
-            write_atomically(self._path, _records().dump_json(intent), is_durable=True)
+            write_atomically(self._path, _record_adapter().dump_json(record), is_durable=True)
         except OSError:
-            _unwritten[self._path] = intent
+            _unwritten[self._path] = record
             return False
         _unwritten.pop(self._path, None)
         return True
@@ -244,22 +186,22 @@ class LaunchJournal:
 
 
 def digest_accounts(connection: BaseConnection, *, may_ask: bool = True) -> tuple[str, ...]:
-    """Return what stands for an account in a record: the user, as far as known, and the key."""
+    """Return digests of the user, if known, and of the key; without ``may_ask``, send no request."""
     is_known = may_ask or "user_id" in connection.__dict__
     accounts = dict.fromkeys((connection.account, connection.access) if is_known else (connection.access,))
     return tuple(sha256(account.encode()).hexdigest()[:16] for account in accounts)
 
 
 def was_created_here(connection: BaseConnection, pod_id: str | None) -> bool:
-    """Return whether a create of this account on this computer was answered with a pod's id."""
+    """Return whether a create on this computer returned a pod's id to this account."""
     accounts = digest_accounts(connection)
-    # One that was found by looking may be a team mate's.
+    # One that was found by polling may be a team mate's.
     records = LaunchJournal.find_records([pod_id]) if pod_id else []
     return any(record.is_of(accounts) and not record.is_found for _, record in records)
 
 
 def launch_path(account: str, name: str, suffix: str) -> Path:
-    """Return the path of a file about launching one name in one account; it begins with the name's mark."""
+    """Return the path of a file about launching a name in an account; it begins with the name's digest."""
     marks = (sha256(text.encode("utf-8", "replace")).hexdigest()[:24] for text in (name, account))
     # Without a home there is nowhere to write; nothing can be made below a device either.
     state = find_folder("state") or Path(os.devnull)
@@ -267,13 +209,13 @@ def launch_path(account: str, name: str, suffix: str) -> Path:
 
 
 @cache
-def _records() -> TypeAdapter[LaunchRecord]:
+def _record_adapter() -> TypeAdapter[LaunchRecord]:
     return TypeAdapter(LaunchRecord)
 
 
 def _read_record(path: Path) -> LaunchRecord | None:
     try:
-        return _records().validate_json(read_plain_file(path))
+        return _record_adapter().validate_json(read_plain_file(path))
     except (OSError, ValidationError):
         return None
 

@@ -1,4 +1,4 @@
-"""The launch record of a name, found although its user is not known, or its team is spelled otherwise."""
+"""The launch record of a name, found even if its user is unknown or its team is spelled differently."""
 
 from __future__ import annotations
 
@@ -20,31 +20,17 @@ __all__ = ["hold_name"]
 def hold_name(
     connection: Connection, spec: PodSpec, *, on_wait: Callable[[], object] | None = None
 ) -> Iterator[LaunchJournal]:
-    """Hold a pod's name while it is being launched, and yield its record.
+    """Hold a pod's name during its launch, and yield its journal.
 
-    Records are kept by user and team. A service that does not say once whose key this is, or a team that is
-    spelled otherwise, leads to another file: the records that may be of the same name are joined first.
-
-    Parameters
-    ----------
-    connection : Connection
-        Whose name it is.
-    spec : PodSpec
-        What is launched.
-    on_wait : callable, optional
-        As `launching` has it.
-
-    Raises
-    ------
-    PodsError
-        There is a record for another team, and which team is meant cannot be found out. Nothing was sent.
+    Records are kept by user and team; those that may be of the same name are merged first. Raise PodsError if
+    another record's team cannot be compared; nothing was sent.
     """
     with launching(connection, spec.pod_name, on_wait=on_wait) as is_locked:
-        note = LaunchJournal(name_scope(connection, spec), spec.pod_name, is_locked=is_locked)
+        journal = LaunchJournal(name_scope(connection, spec), spec.pod_name, is_locked=is_locked)
         accounts, team_id = set(digest_accounts(connection)), team_of(connection, spec)
-        note.join_others(
+        journal.join_others(
             lambda record: (
                 not accounts.isdisjoint(record.accounts) and is_same_team(connection, record.team_id, team_id)
             )
         )
-        yield note
+        yield journal

@@ -21,7 +21,7 @@ _open_files: set[IO[bytes]] = set()
 
 
 def _close_in_child() -> None:
-    """Give up in a forked child what it inherits: a lock is held until every copy of its file is closed."""
+    """Close inherited files in a forked child: a lock lasts until every copy of its file is closed."""
     for file in list(_open_files):
         file.close()
     _open_files.clear()
@@ -35,20 +35,11 @@ if hasattr(os, "register_at_fork"):
 def launching(
     connection: BaseConnection, name: str, *, on_wait: Callable[[], object] | None = None
 ) -> Iterator[bool]:
-    """Hold the name of a pod while it is being launched; another launch of it waits meanwhile.
+    """Hold a pod's name during its launch, for the user and for the key; another launch waits.
 
-    The lock is a file's, which the system lets go of when a kernel is killed. If none can be had (a read-only
-    home, a system or a file system without ``flock``), false is yielded, and nothing is held.
-
-    Parameters
-    ----------
-    connection : BaseConnection
-        Whose name it is. It is held for the user and for the key: the service may fail to say whose key it
-        is.
-    name : str
-        The name.
-    on_wait : callable, optional
-        Called again and again while another launch holds the name; what it raises ends the waiting.
+    The file lock is released when a kernel is killed. If locking is impossible (read-only home, no
+    ``flock``), yield false. ``on_wait`` is called repeatedly while another launch holds the name, and may
+    raise.
     """
     with contextlib.ExitStack() as held:
         # In one order everywhere, so that two launches never wait for each other.
@@ -61,19 +52,18 @@ def launching(
 
 @contextlib.contextmanager
 def locked(path: Path, *, on_wait: Callable[[], object] | None = None) -> Iterator[bool]:
-    """Hold the lock that a file stands for, among all processes on this computer; parameters and limits as
-    for `launching`."""
+    """Lock a file among all processes on this computer; limits as for `launching`."""
     with _lock_file(path) as file:
         is_held = file is not None and _wait_for(file, on_wait)
         try:
             yield is_held
         finally:
             if file is not None and is_held:
-                _unlock(file)
+                _release_lock(file)
 
 
 def can_lock(file: IO[bytes]) -> bool:
-    """Return whether an open file can be locked; it is locked until it is closed."""
+    """Return whether an open file can be locked; it stays locked until it is closed."""
     return _wait_for(file, None)
 
 
@@ -92,7 +82,7 @@ def _lock_file(path: Path) -> Iterator[IO[bytes] | None]:
 
 
 def _open_plainly(path: str, flags: int) -> int:
-    """Open without following a link, and without waiting for the other end of a pipe."""
+    """Open without following a link and without blocking on a pipe."""
     return os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600)
 
 
@@ -116,7 +106,7 @@ def _wait_for(file: IO[bytes], on_wait: Callable[[], object] | None) -> bool:
             return True
 
 
-def _unlock(file: IO[bytes]) -> None:
+def _release_lock(file: IO[bytes]) -> None:
     import fcntl
 
     # In a forked child the file is closed already, and the parent still holds the lock.

@@ -1,4 +1,4 @@
-"""The prices in launch records: pods are held to them, and they are noted as kept once a pod is ready."""
+"""Agreed prices in launch records: hold pods to them, and note the pods that were ready at them."""
 
 from __future__ import annotations
 
@@ -22,20 +22,22 @@ __all__ = ["hold_pod", "hold_recorded", "note_kept"]
 
 
 class _NameIsHeldError(Exception):
-    """The name is being launched: its record is another's for the moment."""
+    """Another launch holds the name and its record."""
 
 
 def hold_recorded(connection: BaseConnection, pods: Sequence[PodDetails]) -> None:
-    """Hold pods that this account launched in any kernel of this computer within an hour to the prices in
-    their launch records. Nothing is asked of the service."""
+    """Hold pods to the prices in launch records of the last hour, of any kernel on this computer.
+
+    No request is sent.
+    """
     accounts = digest_accounts(connection, may_ask=False)
-    for note, record in LaunchJournal.find_records([pod.id for pod in pods], max_age_s=MAX_HELD_S):
+    for journal, record in LaunchJournal.find_records([pod.id for pod in pods], max_age_s=MAX_HELD_S):
         if record.is_of(accounts) and not record.is_price_kept:
-            hold_pod(connection, note, record)
+            hold_pod(connection, journal, record)
 
 
-def hold_pod(connection: BaseConnection, note: LaunchJournal, record: LaunchRecord) -> None:
-    """Hold the pod of a launch to its price from now on, or to more if the journal says so by then."""
+def hold_pod(connection: BaseConnection, journal: LaunchJournal, record: LaunchRecord) -> None:
+    """Hold the pod of a launch to its agreed price, or to a higher one that the journal has by then."""
     pod_id = record.pod_id
     if pod_id is None or record.agreed_usd_hr is None:
         return
@@ -49,7 +51,7 @@ def hold_pod(connection: BaseConnection, note: LaunchJournal, record: LaunchReco
 
     def read_newest_usd_hr() -> float:
         # Records are replaced as a whole, so one can be read without the name's lock.
-        newest = note.read()
+        newest = journal.read()
         return (newest.agreed_usd_hr or 0.0) if newest is not None and newest.pod_id == pod_id else 0.0
 
     age_s = connection.clock.age_s(record.sent_at, record.noted_at_s)
@@ -60,23 +62,13 @@ def hold_pod(connection: BaseConnection, note: LaunchJournal, record: LaunchReco
 
 
 def note_kept(connection: BaseConnection, pods: Sequence[PodDetails]) -> set[str | None]:
-    """Write into the launch records of pods that their prices were kept, whichever kernel launched them.
+    """Mark the launch records of ready pods whose agreed prices were kept; return the ids that are done.
 
-    Parameters
-    ----------
-    connection : BaseConnection
-        Where the pods are.
-    pods : sequence of PodDetails
-        Pods that are ready, with their prices as read just now.
-
-    Returns
-    -------
-    set of str
-        The ids of the pods that are done with; a record that is held by a launch is for another time.
+    A record that a launch holds is left for another time.
     """
     by_id = {pod.id: pod for pod in pods}
     done = set(by_id)
-    for note, record in LaunchJournal.find_records(by_id.keys()):
+    for journal, record in LaunchJournal.find_records(by_id.keys()):
         if record.agreed_usd_hr is None or record.is_price_kept:
             continue
         if "user_id" not in connection.__dict__:
@@ -87,11 +79,11 @@ def note_kept(connection: BaseConnection, pods: Sequence[PodDetails]) -> set[str
             continue
         try:
             with launching(connection, record.name, on_wait=_give_up):
-                newest = note.read()
+                newest = journal.read()
                 if newest is None or newest.pod_id != record.pod_id or newest.agreed_usd_hr is None:
                     continue
                 if not is_above(by_id[newest.pod_id], newest.agreed_usd_hr):
-                    note.write(replace(newest, is_price_kept=True))
+                    journal.write(replace(newest, is_price_kept=True))
         except _NameIsHeldError:
             done.discard(record.pod_id)
     return done
