@@ -253,6 +253,7 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
 
     ``spot`` accepts spot offers only; else they fit by their ``cloud_id`` only.
     """
+    # Requested properties.
     reasons = [
         f"{name} is {sanitize(has) or 'not stated'}, not {sanitize(wanted)}"
         for name, wanted, has in (
@@ -271,12 +272,14 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     # A service, or a cache in front of it, may ignore the filter.
     if spec.gpu_type is not None and fold_letters(offer.gpu_type) != fold_letters(spec.gpu_type):
         reasons.append(f"GPU type is {sanitize(offer.gpu_type)}, not {sanitize(spec.gpu_type)}")
+    # Fields that a create request needs.
     texts = (offer.cloud_id, offer.gpu_type, offer.provider, offer.socket, offer.data_center, offer.country)
     is_too_long = any(len(text or "") > LONGEST_NAME for text in (*texts, offer.security, *offer.images))
     if is_too_long or not all(
         (offer.cloud_id, offer.gpu_type, offer.gpu_count, offer.provider, spec.socket or offer.socket)
     ):
-        reasons.append("its description is incomplete, so it cannot be rented")
+        reasons.append("its description is incomplete or too long")
+    # Stock, and spot, which can be reclaimed at any time and so is never chosen by itself.
     if not offer.in_stock:
         reasons.append(SOLD_OUT)
     if spot and not offer.is_spot:
@@ -285,6 +288,7 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         reasons.append("spot: choose it by its cloud_id")
     elif offer.unread_spot is not None and spec.cloud_id is None:
         reasons.append(f"may be spot: cannot read '{brief(offer.unread_spot)}'")
+    # Image and amounts.
     if spec.image is not None and offer.images and spec.image not in offer.images:
         reasons.append(f"no image {sanitize(spec.image)}")
     for name, wanted, limits in (
@@ -293,6 +297,7 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
         ("memory", spec.memory, offer.memory),
     ):
         reasons += range_errors(name, wanted, limits)
+    # Price.
     if offer.unread_prepaid is not None:
         reasons.append(f"cannot read the prepaid time '{brief(offer.unread_prepaid)}'")
     if (offer.prepaid_time or 0.0) > _MAX_PREPAID_HR:

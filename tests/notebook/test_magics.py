@@ -164,7 +164,7 @@ def test_a_sandbox_that_cannot_be_kept_is_one_line(
     folder.mkdir(parents=True)
     spoil(folder / "sandbox.db")
     bare_shell.run("%load_ext primepods_magic")
-    with pytest.raises(errors.NotConfigured, match="cannot be started here"):
+    with pytest.raises(errors.NotConfigured, match="Cannot start the sandbox here"):
         bare_shell.run("%pods connect --sandbox")
     assert len(bare_shell.output.error.splitlines()) == 1
     bare_shell.run("%unload_ext primepods_magic")
@@ -196,9 +196,9 @@ def test_every_command_explains_itself(shell: Any, command: str) -> None:
         ("%pods ls -o class", errors.InvalidRequest, "not a valid variable name"),
         ("%pods ls -o 1x", errors.InvalidRequest, "not a valid variable name"),
         ("%pods show", errors.InvalidRequest, "POD"),
-        ("%pods show 'tra", errors.InvalidRequest, "is not closed"),
-        ("%pods show trane", errors.NotFound, "there is 'train'"),
-        ("%pods rm trane", errors.NotFound, "there is 'train'"),
+        ("%pods show 'tra", errors.InvalidRequest, "quotation is not closed"),
+        ("%pods show trane", errors.NotFound, "Did you mean 'train'?"),
+        ("%pods rm trane", errors.NotFound, "Did you mean 'train'?"),
         ("%pods wait train --timeout soon", errors.InvalidRequest, "90s, 10m or 2h"),
         ("%pods avail --max-price -1", errors.InvalidRequest, "not a price"),
         ("%pods avail --max-price nan", errors.InvalidRequest, "not a price"),

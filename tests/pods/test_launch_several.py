@@ -96,7 +96,7 @@ def test_fields_say_what_a_spec_says(connection: Connection) -> None:
         [{"gpu": "L4_24GB", "name": "w", "pods": 2}, {"gpu": "L4_24GB", "name": "x"}], connection=connection
     )
     assert names(connection) == ["w-1", "w-2", "x"]
-    with pytest.raises(errors.InvalidRequest, match="two of these pods"):
+    with pytest.raises(errors.InvalidRequest, match="Two of these pods"):
         launch_many([{"gpu": "L4_24GB"}, {"gpu": "L4_24GB"}], connection=connection)
 
 

@@ -68,10 +68,10 @@ def greeting() -> str | None:
     count = sum(note["pods"] for note in shown)
     rate = format_usd_hr(sum(note["usd_hr"] for note in shown)) + ("" if billed else ", simulated")
     subject = "1 pod was" if count == 1 else f"{count} pods were"
-    place = "" if billed else " in the sandbox"
+    suffix = "" if billed else " in the sandbox"
     ago = _format_age(time.time() - max(note["seen_at"] for note in shown))
     shows = "shows it" if count == 1 else "shows them"
-    return f"{subject} running{place} when last seen {ago}: {rate}. '%pods ls' {shows}"
+    return f"{subject} running{suffix} when last seen {ago}: {rate}. '%pods ls' {shows}"
 
 
 def _format_age(seconds: float) -> str:

@@ -59,7 +59,7 @@ def open_client(settings: Settings, *, read_timeout_s: float = READ_TIMEOUT_S) -
 
 def set_variables(names: Iterable[str]) -> list[str]:
     """Return those of some variables that are set, as spelled in the environment."""
-    return [found for name in names for found, value in os.environ.items() if value and found.upper() == name]
+    return [key for name in names for key, value in os.environ.items() if value and key.upper() == name]
 
 
 def find_blame(make: Callable[[], Client], works: Callable[[Client], bool] = lambda _: True) -> list[str]:

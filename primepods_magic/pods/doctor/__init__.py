@@ -37,13 +37,13 @@ def diagnose(connection: Connection | None = None, *, timeout_s: float = TIMEOUT
     findings = run_check("packages", check_packages)
     if connection is not None:
         findings.append(Finding("connection", "ok", repr(connection)))
-    found = _load_settings() if connection is None or connection.is_sandbox else connection.settings
-    if isinstance(found, Finding):
-        findings.append(found)
+    loaded = _load_settings() if connection is None or connection.is_sandbox else connection.settings
+    if isinstance(loaded, Finding):
+        findings.append(loaded)
         settings = None
     else:
-        settings = found
-        findings += run_check("settings", lambda: check_settings(found))
+        settings = loaded
+        findings += run_check("settings", lambda: check_settings(loaded))
     findings += run_check("files", check_key_files)
     target = connection.settings if connection is not None else settings
     is_answered: bool | None = None

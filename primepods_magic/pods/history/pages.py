@@ -125,7 +125,7 @@ class PageReader:
             if merger.is_complete or merger.end == before:
                 # A page of one row has no room for an overlap.
                 beyond = max(start, merger.end - (1 if granted > 1 else 0))
-                if merger.is_certain(self._page_rows) or not merger.go_on(self._fetch_page(beyond)):
+                if merger.is_certain(self._page_rows) or not merger.extends_with(self._fetch_page(beyond)):
                     return ReadResult(merger.concatenate(), merger.total or merger.end, self._page_rows)
                 if merger.end == checked_end:
                     raise HistoryChangedError
@@ -171,7 +171,7 @@ class PageReader:
                         # The list ends before this page, and the reader stops here as well.
                         is_over.set()
                     answers[offset].set_result(page)
-                except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+                except BaseException as error:  # noqa: BLE001 - raised by the future
                     answers[offset].set_exception(error)
 
         for _ in range(min(self._in_flight, len(offsets))):
@@ -206,10 +206,10 @@ class _PageMerger:
 
     def __init__(self, start: int) -> None:
         self._tables: list[HistoryTable] = []
-        self._is_seamless = True
-        self._is_tied = False
-        self._is_total_wrong = False
-        self._has_shrunk = False
+        # Every page overlaps the one before it; rows at a seam ended together, so they may have swapped.
+        self._is_seamless, self._is_tied = True, False
+        # The stated total is below the rows listed; it was higher before.
+        self._is_total_wrong = self._has_shrunk = False
         self._last_rows = 0
         self._start = start
         self.pages = self.rows = 0
@@ -264,13 +264,13 @@ class _PageMerger:
         is_last = self._last_rows < min(self.total, page_rows)
         return self.end != self.total or is_last
 
-    def go_on(self, after: _Page) -> bool:
-        """Return whether a page requested at the supposed end has rows that are not here yet.
+    def extends_with(self, after: _Page) -> bool:
+        """Return whether a page from the supposed end has new rows; the total is wrong then.
 
         Raises HistoryChangedError if it does not begin with the last row that is here.
         """
-        known = {table.key(place) for table in self._tables for place in range(len(table))}
-        if known.issuperset(after.table.key(place) for place in range(len(after.table))):
+        known = {table.key(index) for table in self._tables for index in range(len(table))}
+        if known.issuperset(after.table.key(index) for index in range(len(after.table))):
             return False
         if self._tables and after.offset < self.end:
             last, first = self._tables[-1][-1:], after.table[:1]

@@ -226,7 +226,7 @@ class Poller:
                 if failure := next(filter(None, failures), None):
                     watch.fail(failure, number)
                 continue
-            watch.tell(snapshot, number)
+            watch.deliver(snapshot, number)
             with self._isolate_errors(watch):
                 if snapshot.trouble is None and watch.is_over(snapshot):
                     watch.end(None)
@@ -241,7 +241,7 @@ class Poller:
         try:
             yield
         except Exception as error:  # noqa: BLE001 - passed on to the watch
-            watch.give_up(error_words(error), error, self._poll_number)
+            watch.end_early(error_words(error), error, self._poll_number)
 
     def _make_snapshot(self, watch: Watch, result: PollResult, error_text: str | None) -> Snapshot:
         """Build a watch's next snapshot from the result of a poll."""
@@ -285,7 +285,7 @@ class Poller:
             self._thread = None
             watches, self._watches = self._watches, []
         for watch in watches:
-            watch.give_up(why, error, self._poll_number)
+            watch.end_early(why, error, self._poll_number)
 
     def reset_in_child(self) -> None:
         """Drop the thread and replace locks in a forked child."""

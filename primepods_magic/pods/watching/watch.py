@@ -94,7 +94,7 @@ class Watch:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def tell(self, snapshot: Snapshot, look_number: int) -> None:
+    def deliver(self, snapshot: Snapshot, poll_number: int) -> None:
         """Deliver a snapshot, on the poller's thread; an error of the listener ends this watch only."""
         with self._lock:
             if self._has_ended:
@@ -102,7 +102,7 @@ class Watch:
             self.latest = snapshot
             if self._listener is None:
                 undelivered = self._undelivered[0].changes if self._undelivered else ()
-                self._undelivered = replace(snapshot, changes=undelivered + snapshot.changes), look_number
+                self._undelivered = replace(snapshot, changes=undelivered + snapshot.changes), poll_number
                 self._news.set()
         if self._listener is not None:
             try:
@@ -118,16 +118,16 @@ class Watch:
                 self.error, self._has_ended = error, True
             self._news.set()
 
-    def give_up(self, why: str, error: BaseException, look_number: int) -> None:
+    def end_early(self, why: str, error: BaseException, poll_number: int) -> None:
         """Deliver the last snapshot with the reason why there are no more, then end."""
         last = replace(self.latest, trouble=f"stopped watching: {why}", is_last=True, changes=())
-        self.tell(last, look_number)
+        self.deliver(last, poll_number)
         self.end(error)
 
-    def fail(self, error: BaseException, look_number: int) -> None:
+    def fail(self, error: BaseException, poll_number: int) -> None:
         """End with an error that matters more than the snapshots."""
         if self._listener is not None:
-            self.give_up(str(error), error, look_number)
+            self.end_early(str(error), error, poll_number)
         else:
             self.end(error)
 
