@@ -68,6 +68,15 @@ def test_they_are_created_side_by_side(through: Through) -> None:
     assert len(launch_many(specs("a", "b", "c"), connection=connection)) == 3
 
 
+def test_refuses_names_that_differ_only_in_spelling(connection: Connection) -> None:
+    with pytest.raises(
+        errors.InvalidRequest, match=r"'r10' and 'R10' differ only in spelling.*Nothing was sent"
+    ):
+        launch_many(specs("r10", "R10"), connection=connection)
+    assert names(connection) == []
+    assert len(launch_many(specs("r10", "R10"), new=True, connection=connection)) == 2
+
+
 def test_one_question_is_asked_for_all(through: Through) -> None:
     live = through(httpx.HTTPTransport(), live=True)
     asked = []

@@ -229,7 +229,7 @@ class _Kernel:
                 signal.setitimer(signal.ITIMER_REAL, 0)
             if error is None:
                 return Verdict(name, POD, time.monotonic() - began, answer.id)
-            if not (isinstance(error, KeyboardInterrupt) or str(error).startswith("interrupted")):
+            if not (isinstance(error, KeyboardInterrupt) or str(error).startswith("Interrupted")):
                 break
             self._interruptions += 1
         kind = UNKNOWN if isinstance(error, OutcomeUnknown) else NONE

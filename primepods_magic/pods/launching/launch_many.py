@@ -23,6 +23,7 @@ from .create import PodCreation
 from .existing import list_notices, return_existing
 from .launch import require_consent, tell_all, warn
 from .limits import Limits, check_total_limit
+from .name_matching import fold_name
 from .plan import LaunchPlan, check_call, plan_launch
 from .recovery import SETTLE_S
 
@@ -118,6 +119,8 @@ def plan_many(
         )
 
     wanted = _as_specs(specs)
+    if not new:
+        _check_spellings(wanted)
     try:
         under_way = run_concurrently(connection, map(planned, wanted))
         # Notices are shown by this thread, to which the cell belongs.
@@ -188,6 +191,18 @@ def _as_specs(
             raise InvalidRequest(f"'specs' must be {_FORM}; one is a {type(spec).__name__}. Nothing was sent")
         wanted += [spec] if isinstance(spec, PodSpec) else specs_from_mapping(spec)
     return with_own_names(wanted)
+
+
+def _check_spellings(specs: Iterable[PodSpec]) -> None:
+    """Refuse names that differ only in spelling, as a single launch does beside a live pod."""
+    names: dict[str, str] = {}
+    for spec in specs:
+        other = names.setdefault(fold_name(spec.pod_name), spec.pod_name)
+        if other != spec.pod_name:
+            raise InvalidRequest(
+                f"'{sanitize(other)}' and '{sanitize(spec.pod_name)}' differ only in spelling. Use other "
+                "names, or '--new' to rent both. Nothing was sent"
+            )
 
 
 def _hold_or_report(connection: Connection, plan: LaunchPlan) -> PodDetails | PodsError | None:
