@@ -45,7 +45,7 @@ def launch_many(
     tell: Callable[[str], object] | None = None,
     connection: Connection | None = None,
 ) -> list[Pod]:
-    """Rent several pods at once, each as `primepods_magic.launch` does, or return those that exist.
+    r"""Rent several pods at once, each as `primepods_magic.launch` does, or return those that exist.
 
     Nothing is created if one of them does not fit or all together are above a ceiling. If only some are
     created, the error says which.
@@ -74,7 +74,7 @@ def launch_many(
 
     Examples
     --------
-    >>> launch_many(parse_specs("name: worker\\ngpu: L4_24GB\\npods: 4"))      # doctest: +SKIP
+    >>> launch_many(parse_specs("name: worker\ngpu: L4_24GB\npods: 4"))      # doctest: +SKIP
     """
     check_flags(yes=yes)
     check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
