@@ -251,14 +251,14 @@ def _read_table(path: Path) -> object:
         return None
 
 
-def _format_range(since: datetime | None, until: datetime | None, where: tzinfo) -> list[str]:
+def _format_range(since: datetime | None, until: datetime | None, tz: tzinfo) -> list[str]:
     limits = (("from", since), ("until", until))
-    texts = [f"{word} {_format_day(limit, where)}" for word, limit in limits if limit is not None]
+    texts = [f"{word} {_format_day(limit, tz)}" for word, limit in limits if limit is not None]
     return [" ".join(texts)] if texts else []
 
 
-def _format_day(limit: datetime, where: tzinfo) -> str:
-    local = limit.astimezone(where)
+def _format_day(limit: datetime, tz: tzinfo) -> str:
+    local = limit.astimezone(tz)
     return local.strftime("%Y-%m-%d" if (local.hour, local.minute) == (0, 0) else "%Y-%m-%d %H:%M")
 
 

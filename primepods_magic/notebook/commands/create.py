@@ -255,7 +255,7 @@ def _show_progress(magics: PodsMagics, args: Namespace, pods: Sequence[Pod]) -> 
 
     if args.wait:
         update(magics.live.follow(connection, details, goal="ready", timeout_s=args.timeout))
-    elif magics.live.can_watch_behind:
+    elif magics.live.can_watch_in_background:
         magics.live.watch(connection, details, on_look=update)
     elif not all(pod.is_ready for pod in pods):
         words = " ".join(pod.details.cli_name for pod in pods)

@@ -48,7 +48,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     if not args.is_async:
         seen = magics.live.follow(connection, pods, goal=args.goal, timeout_s=args.timeout)
         return _mark_frame(connection, seen)
-    if args.goal == "ready" and magics.live.can_watch_behind:
+    if args.goal == "ready" and magics.live.can_watch_in_background:
         magics.live.watch(connection, pods)
     return begin_waiting(
         connection,

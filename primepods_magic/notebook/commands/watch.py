@@ -43,7 +43,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         joins = belonging(connection, everyone=args.all, team_id=team_id)
     if not pods:
         say("You have no pods to watch")
-    elif magics.live.can_watch_behind:
+    elif magics.live.can_watch_in_background:
         magics.live.watch(connection, pods, joins=joins, can_be_stopped=True)
     else:
         magics.live.follow(connection, pods, goal="ready", timeout_s=args.timeout)

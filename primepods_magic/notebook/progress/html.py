@@ -180,9 +180,9 @@ def static_html(snapshot: Snapshot) -> str:
     parts += [row_html(row, ruled=several) for row in read_rows(replace(snapshot, pods=tuple(shown)))]
     if rest:
         parts.append(rest_html(format_overflow(rest)))
-    trouble = trouble_text(snapshot)
-    if trouble:
-        parts.insert(0, trouble_html(trouble))
+    error = trouble_text(snapshot)
+    if error:
+        parts.insert(0, trouble_html(error))
     news = announcement(snapshot)
     if news:
         parts.append(announcement_html(news))

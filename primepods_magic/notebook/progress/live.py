@@ -44,7 +44,7 @@ class ProgressDisplays:
         self._lock = threading.Lock()
 
     @property
-    def can_watch_behind(self) -> bool:
+    def can_watch_in_background(self) -> bool:
         """Whether a display can keep moving after its cell: in a notebook with a front end."""
         from primepods_magic.notebook.shell.kernel import has_front_end
 

@@ -105,9 +105,9 @@ class TerminalView:
             states = Text(totals.states)
             lines.insert(0, _TerminalLine(totals.title, states, totals.percent, color, price=totals.price))
         parts: list[RenderableType] = []
-        trouble = trouble_text(snapshot)
-        if trouble:
-            parts.append(Text(trouble, style="yellow"))
+        error = trouble_text(snapshot)
+        if error:
+            parts.append(Text(error, style="yellow"))
         parts += [_AlignedLine(line, lines) for line in lines]
         if rest:
             parts.append(Text(format_overflow(rest), style="bright_black"))

@@ -89,8 +89,8 @@ class WidgetView:
             box.close()
 
     def _publish_data(self, data: dict[str, Any], *, update: bool) -> None:
-        where = {"display_id": self._display_id}
-        self._context.run(self._publisher.publish, data, {}, transient=where, update=update)
+        transient = {"display_id": self._display_id}
+        self._context.run(self._publisher.publish, data, {}, transient=transient, update=update)
 
 
 def _render_static(snapshot: Snapshot) -> dict[str, str]:
@@ -108,7 +108,7 @@ class _Box:
         self._clocks = HTML(layout=self._motion.layout, style=self._style)
         self._announced = self._make_html()
         self._totals = self._make_html()
-        self._trouble = self._make_html()
+        self._error = self._make_html()
         self._rest = self._make_html()
         self._rows: dict[str, WidgetLine] = {}
         self._names = 0
@@ -142,8 +142,8 @@ class _Box:
         if several:
             self._update_totals(format_totals(snapshot.pods))
         _set_value(self._rest, rest_html(format_overflow(rest)) if rest else "")
-        trouble = trouble_text(snapshot)
-        _set_value(self._trouble, trouble_html(trouble) if trouble else "")
+        error = trouble_text(snapshot)
+        _set_value(self._error, trouble_html(error) if error else "")
         news = announcement(snapshot)
         if news:
             _set_value(self._announced, announcement_html(news))
@@ -152,7 +152,7 @@ class _Box:
                 (self._motion, True),
                 (self._clocks, True),
                 (self._announced, True),
-                (self._trouble, bool(trouble)),
+                (self._error, bool(error)),
                 (self._totals, several),
                 *((self._rows[key].widget, True) for key in keys),
                 (self._rest, bool(rest)),
@@ -166,7 +166,7 @@ class _Box:
         last.value = static_html(snapshot)
         parts = self._box.children
         self._box.children = (last,)
-        for widget in {*parts, self._trouble, self._totals, self._rest, self._motion.layout}:
+        for widget in {*parts, self._error, self._totals, self._rest, self._motion.layout}:
             widget.close()
         self._rows.clear()
         if self._stop is not None:
@@ -176,7 +176,7 @@ class _Box:
     def close(self) -> None:
         """Close every widget, including their layouts and styles."""
         parts = {*self._box.children, self._motion, self._clocks, self._announced, self._totals}
-        parts |= {self._trouble, self._rest, *(line.widget for line in self._rows.values())}
+        parts |= {self._error, self._rest, *(line.widget for line in self._rows.values())}
         if self._stop is not None:
             _close_button(self._stop)
             parts.discard(self._stop)
