@@ -97,7 +97,7 @@ def test_a_person_is_asked_before_money_is_spent_and_before_a_pod_is_lost(
             session.type("%pods rm train")
             session.until(r"Terminate train \(1 × L4_24GB\) and delete everything on it\? \[y/N\] ")
             session.type("no")
-            assert "nothing was done" in session.until_prompt()
+            assert "Nothing was done" in session.until_prompt()
     assert live_pods() == 1
 
 
