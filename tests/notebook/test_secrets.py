@@ -445,7 +445,7 @@ def our_frames(error: BaseException) -> list[Any]:
 
 def test_a_traceback_of_a_fault_keeps_its_lines_and_no_value(bare_shell: Any) -> None:
     class Faulty(PodsMagics):
-        def _run(self, line: str, *rest: Any, **named: Any) -> Any:
+        def _run_line(self, line: str, *rest: Any, **named: Any) -> Any:
             held = [line]
             try:
                 raise ValueError(held)
@@ -464,8 +464,8 @@ def test_a_traceback_of_a_fault_keeps_its_lines_and_no_value(bare_shell: Any) ->
             Faulty(bare_shell).pods(KEPT, local_ns={"mine": KEPT})
         seen += [handled, caught.value]
     users, ours = ([frame for frame, _ in walk_tb(error.__traceback__)] for error in seen)
-    ours = [frame for frame in ours if frame.f_code.co_name in ("pods", "_run")]
-    assert [frame.f_code.co_name for frame in ours] == ["pods", "_run"]
+    ours = [frame for frame in ours if frame.f_code.co_name in ("pods", "_run_line")]
+    assert [frame.f_code.co_name for frame in ours] == ["pods", "_run_line"]
     assert KEPT not in repr([frame.f_locals for frame in ours])
     # What the user's code was handling is the user's.
     assert users[-1].f_locals == {"mine": [KEPT]}
