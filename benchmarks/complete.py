@@ -35,7 +35,7 @@ def complete() -> str:
             shell.run("%pods avail")
             connection = in_use()
             assert connection is not None
-            connection.memory.update_pods(pods)
+            connection.completion_cache.update_pods(pods)
             ours, whole = [], []
             for text in (line[:end] for line in _LINES for end in range(4, len(line) + 1)):
                 lines = text.split("\n")

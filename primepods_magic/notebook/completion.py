@@ -182,7 +182,7 @@ def _is_under_env(above: list[str]) -> bool:
 def _complete_field(name: str, prefix: str) -> list[str]:
     """Return the known words for a field, followed by those seen in offers."""
     connection = _find_connection()
-    seen: Iterable[str] = connection.memory.words(name) if connection else ()
+    seen: Iterable[str] = connection.completion_cache.words(name) if connection else ()
     words = [*_WORDS.get(name, ()), *sorted(set(seen) - set(_WORDS.get(name, ())))]
     return [word for word in words if word.casefold().startswith(prefix.casefold())]
 
@@ -191,8 +191,8 @@ def _complete_pod(prefix: str) -> list[str]:
     connection = _find_connection()
     if connection is None:
         return []
-    connection.memory.refresh(connection)
-    return connection.memory.complete_pod(prefix, quote_word)
+    connection.completion_cache.refresh(connection)
+    return connection.completion_cache.complete_pod(prefix, quote_word)
 
 
 def _find_connection() -> Connection | None:

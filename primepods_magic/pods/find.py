@@ -96,7 +96,7 @@ def _suggest_names(connection: Connection, pods: list[PodDetails], text: str, to
     known = {word for pod in pods for word in (pod.id, pod.name)}
     if len(several) > 1 and known.issuperset(several):
         return "To name several pods, pass a list or a column: '%pods rm {mine.id}'. Nothing was done"
-    was_removed = connection.memory.was_removed
+    was_removed = connection.completion_cache.was_removed
     mine = [pod for pod in pods if pod.is_live and connection.may_be_mine(pod) and not was_removed(pod.id)]
     names = [pod.name for pod in mine if pod.name]
     if not names:

@@ -77,7 +77,7 @@ def find_left_out(
         suspect = suspects[pod_id]
         if finding.pod is not None:
             shown.append(finding.pod)
-            connection.memory.note_seen([finding.pod])
+            connection.completion_cache.note_seen([finding.pod])
         elif doubt := _describe_doubt(finding, suspect.age_s):
             if suspect.age_s is None:
                 raise UnexpectedAnswer(
@@ -94,12 +94,14 @@ def _collect_suspects(
 ) -> dict[str, _Suspect]:
     """Collect by id the pods to ask for that are not in a list."""
     suspects = {str(one.pod.id): one for one in _recall_launched(connection, text)}
-    for pod in connection.memory.find_left_out(listed, within_s=BELIEVED_S):
+    for pod in connection.completion_cache.find_left_out(listed, within_s=BELIEVED_S):
         if pod.id and (connection.may_be_mine(pod) or pod.id == text):
-            suspects[pod.id] = _Suspect(pod, connection.memory.read_age_s(pod.id))
+            suspects[pod.id] = _Suspect(pod, connection.completion_cache.read_age_s(pod.id))
     if text is not None and _FULL_ID.fullmatch(text):
         suspects.setdefault(text, _Suspect(PodDetails(id=text), None))
-    for pod_id in [pod.id for pod in listed] + [i for i in suspects if connection.memory.is_gone(i)]:
+    for pod_id in [pod.id for pod in listed] + [
+        i for i in suspects if connection.completion_cache.is_gone(i)
+    ]:
         suspects.pop(str(pod_id), None)
     return suspects
 
@@ -181,12 +183,12 @@ def list_for_launch(connection: Connection, name: str, *, is_new: bool = False) 
     pods = connection.client.list_all_pods()
     missing = [
         pod
-        for pod in connection.memory.find_left_out(pods)
+        for pod in connection.completion_cache.find_left_out(pods)
         if fold_name(pod.name) == fold_name(name) and connection.may_be_mine(pod)
     ]
     if not missing:
         return pods
-    ages_s = {pod.id: connection.memory.read_age_s(pod.id) for pod in missing}
+    ages_s = {pod.id: connection.completion_cache.read_age_s(pod.id) for pod in missing}
     findings = examine_pods(connection, missing, listed=pods)
     for pod_id, finding in findings.items():
         doubt = _describe_doubt(finding, ages_s[pod_id])

@@ -230,7 +230,7 @@ def memory(shell: Any) -> CompletionCache:
     shell.run("%pods ls")
     connection = in_use()
     assert connection is not None
-    return connection.memory
+    return connection.completion_cache
 
 
 def test_what_can_be_offered_is_offered_quoted_where_it_must_be(memory: CompletionCache) -> None:

@@ -196,7 +196,7 @@ def test_every_command_explains_itself(shell: Any, command: str) -> None:
         ("%pods ls -o class", errors.InvalidRequest, "not a valid variable name"),
         ("%pods ls -o 1x", errors.InvalidRequest, "not a valid variable name"),
         ("%pods show", errors.InvalidRequest, "POD"),
-        ("%pods show 'tra", errors.InvalidRequest, "quotation is not closed"),
+        ("%pods show 'tra", errors.InvalidRequest, "is not closed"),
         ("%pods show trane", errors.NotFound, "Did you mean 'train'?"),
         ("%pods rm trane", errors.NotFound, "Did you mean 'train'?"),
         ("%pods wait train --timeout soon", errors.InvalidRequest, "90s, 10m or 2h"),

@@ -117,7 +117,7 @@ def test_a_pod_that_the_status_has_seen_is_looked_for(
     connection: Connection, there: Connection, http: Forgetful
 ) -> None:
     (pod,) = connection.client.list_all_pods()
-    there.memory.forget_pods([str(pod.id)])
+    there.completion_cache.forget_pods([str(pod.id)])
     StatusReader(there).poll([pod])
     http.is_empty = True
     assert rent(there) == pod.id
@@ -209,11 +209,11 @@ def test_a_pod_that_cannot_be_asked_for_is_not_shown_as_if_it_were_seen_now(
     (pod,) = connection.client.list_all_pods()
     assert (pod.status, pod.provisioning_price_hr) == ("PROVISIONING", 0)
     http.is_empty = http.fails = True
-    seen_s_ago = there.memory.read_age_s(pod.id)
+    seen_s_ago = there.completion_cache.read_age_s(pod.id)
     with pytest.warns(UserWarning, match="may be billed"):
         (shown,) = list_pods(there)
     assert (shown.id, shown.status) == (pod.id, "UNKNOWN")
-    assert there.memory.read_age_s(pod.id) >= seen_s_ago
+    assert there.completion_cache.read_age_s(pod.id) >= seen_s_ago
     assert burn_usd_hr([shown]) == pod.price_hr
 
 

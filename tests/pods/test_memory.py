@@ -75,6 +75,6 @@ def test_a_look_in_the_background_is_rare_also_where_it_fails(through: Through) 
 
     connection = through(Changing(count))
     for _ in range(20):
-        connection.memory.refresh(connection)
+        connection.completion_cache.refresh(connection)
         join_background(connection)
     assert len(lists) == 1

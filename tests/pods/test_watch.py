@@ -124,7 +124,7 @@ def test_a_wait_for_a_stopped_pod_names_its_state_and_what_it_costs_in_that(
         pod.wait(timeout_s=3)
     assert f"train is still billed (${stopped_usd_hr:.2f}/h)" in str(caught.value)
     assert "train is STOPPED. Start stopped pods in the dashboard" in str(caught.value)
-    assert connection.memory.list_running() == []
+    assert connection.completion_cache.list_running() == []
 
 
 def test_a_wait_ends_though_the_services_clock_stands_still(connection: Connection) -> None:

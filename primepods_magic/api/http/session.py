@@ -73,7 +73,7 @@ _RETRIED_STATUS = {429, 500, 502, 503, 504}
 
 
 class _BearerAuth(httpx.Auth):
-    """Add the key as a request leaves, so that no frame of ours exposes it in a traceback."""
+    """Add the key as a request leaves, so that no frame of this package exposes it in a traceback."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

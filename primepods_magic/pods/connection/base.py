@@ -50,12 +50,12 @@ class BaseConnection:
     agreements: Agreements = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self.memory = CompletionCache()
-        self.client.on_offers = self.memory.update_offers
+        self.completion_cache = CompletionCache()
+        self.client.on_offers = self.completion_cache.update_offers
 
     def note_gone(self, pod_ids: Iterable[str]) -> None:
         """Forget pods that two witnesses report as gone."""
-        if self.memory.forget_pods(pod_ids):
+        if self.completion_cache.forget_pods(pod_ids):
             self.note_mine()
 
     def note_mine(self) -> None:
@@ -63,7 +63,7 @@ class BaseConnection:
         # Do not request the user for this alone.
         if (self.is_sandbox and self._sandbox is None) or "user_id" not in self.__dict__:
             return
-        mine = [pod for pod in self.memory.list_running() if self.may_be_mine(pod)]
+        mine = [pod for pod in self.completion_cache.list_running() if self.may_be_mine(pod)]
         note_seen(
             self.account, len(mine), sum(pod.price_hr or 0.0 for pod in mine), is_sandbox=self.is_sandbox
         )

@@ -43,7 +43,7 @@ class Connection(BaseConnection):
         return self.clock.monotonic()
 
     def _note_pods(self, pods: list[PodDetails]) -> None:
-        self.memory.update_pods(pods)
+        self.completion_cache.update_pods(pods)
         self.agreements.release_kept(
             pods, {pod.id for pod in pods if pod.id and pod.highest_usd_hr is not None}
         )

@@ -96,7 +96,7 @@ def find_created_pod(
     OutcomeUnknown is raised if the pod may live.
     """
     deadline = connection.clock.monotonic() + settle_s
-    seen_at_s, polls = time.monotonic() - connection.memory.read_age_s(record.pod_id), 0
+    seen_at_s, polls = time.monotonic() - connection.completion_cache.read_age_s(record.pod_id), 0
     while True:
         polls += 1
         # Read before polling, so that the last poll is not older than the deadline.
@@ -161,7 +161,9 @@ def _poll_and_claim_new(
 def _may_live(connection: Connection, record: LaunchRecord, seen_at_s: float) -> bool:
     """Return whether a pod that is not shown was created or seen recently."""
     age_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
-    is_young = not (record.was_seen or connection.memory.is_gone(record.pod_id)) and age_s < BELIEVED_S
+    is_young = (
+        not (record.was_seen or connection.completion_cache.is_gone(record.pod_id)) and age_s < BELIEVED_S
+    )
     return is_young or time.monotonic() - seen_at_s < BELIEVED_S
 
 

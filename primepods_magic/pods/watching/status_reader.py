@@ -111,7 +111,7 @@ class StatusReader:
         findings = self._examine_missing(asked, current, listed, listed_ended)
         current |= {i: pod for i, pod in listed_ended.items() if findings[i].has_ended}
         seen = {pod_id: self._merge_pod(pod, current.get(pod_id), findings) for pod_id, pod in asked.items()}
-        self._connection.memory.note_seen(current.values())
+        self._connection.completion_cache.note_seen(current.values())
         doubts = {i: finding.reason for i, finding in findings.items() if finding.fate is PodFate.UNKNOWN}
         newest = tuple(seen.get(pod.id or "", pod) for pod in pods)
         return PollResult(newest, others, doubts, frozenset(priced_ids))
