@@ -78,7 +78,7 @@ def test_bar_and_launcher_work_in_notebook_7(
     part.offers.focus()
     page.page.keyboard.press("ArrowDown")
     page.page.keyboard.press("ArrowDown")
-    part.says("Configure it: 1 × T4_16GB")
+    part.says("Configure the pod: 1 × T4_16GB")
     assert page.errors == []
 
 

@@ -209,7 +209,7 @@ def test_commands_work_without_a_home(
             "%pods costs --save ~/costs.png",
             "%pods costs --by project --projects ~/projects.yaml",
         ):
-            with refuses(InvalidRequest, "cannot be used: the home folder is unknown. Use a full path"):
+            with refuses(InvalidRequest, "Cannot expand .*: the home folder is unknown. Use a full path"):
                 shell.run(line)
     (doctor,) = [row for row in shell.run("%pods doctor").itertuples() if row.check == "launch notes"]
     assert (doctor.result, doctor.what_to_do) == ("warning", "set HOME to your own folder")

@@ -124,7 +124,7 @@ def test_what_is_saved_is_loaded_as_it_was(shell: Any, tmp_path: Path) -> None:
         # A CSV file does not tell an empty text from a missing one.
         expected = without_empty(frame) if name.endswith(".csv") else frame
         assert_frame_equal(load_frame(tmp_path / name), expected)
-    with pytest.raises(InvalidRequest, match="is neither a"):
+    with pytest.raises(InvalidRequest, match="does not end in"):
         shell.run(f"%pods history --save {tmp_path / 'part.xlsx'}")
 
 

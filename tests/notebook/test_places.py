@@ -104,7 +104,7 @@ def test_a_person_is_asked_before_money_is_spent_and_before_a_pod_is_lost(
 def test_a_person_at_a_terminal_without_a_key_tries_the_sandbox(terminal: Any) -> None:
     terminal.run("%load_ext primepods_magic")
     assert "sandbox · 0 pods" in terminal.run("%pods ls")
-    assert "There is no '%pods lss' (did you mean ls?)" in terminal.run("%pods lss")
+    assert "There is no '%pods lss' (did you mean 'ls'?)" in terminal.run("%pods lss")
 
 
 def test_a_terminal_shows_bars_while_it_waits(terminal: Any, tmp_path: Path) -> None:

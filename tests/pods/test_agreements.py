@@ -203,7 +203,7 @@ def test_a_wait_that_ends_while_a_pod_is_being_terminated_says_so(
     live.clock = clock = Clock(live.client.session)
     pod = launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
     with pytest.raises(
-        BudgetExceeded, match=r"^not ready within .*\$25\.00/h, above the .* is being terminated"
+        BudgetExceeded, match=r"^Not ready within .*\$25\.00/h, above the .* is being terminated"
     ):
         pod.wait()
     has_waited.set()

@@ -278,7 +278,7 @@ def test_an_offer_that_lacks_what_a_create_needs_is_never_chosen(
     connection: Connection, through: Through, missing: str
 ) -> None:
     poor = {key: value for key, value in OFFER.items() if key != missing}
-    with pytest.raises(OutOfStock, match="not described well enough"):
+    with pytest.raises(OutOfStock, match="description is incomplete or too long"):
         plan_launch(offering(through, poor), spec_from_mapping({"gpu": "L4_24GB"}))
 
 

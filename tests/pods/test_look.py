@@ -290,7 +290,7 @@ def test_a_list_that_says_nothing_is_not_taken_for_an_empty_one(
     service: Service, lookout: StatusReader, nothing: Any
 ) -> None:
     service.answer = lambda request: None if of_status(request) else as_json(nothing)
-    with pytest.raises(UnexpectedAnswer, match="nothing instead of a list"):
+    with pytest.raises(UnexpectedAnswer, match="instead of a list"):
         lookout.poll(service.details, for_others=True)
 
 

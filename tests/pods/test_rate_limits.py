@@ -82,7 +82,7 @@ def test_a_create_is_not_sent_again_if_no_one_can_look(connection: Connection, t
 
 def test_a_create_that_is_refused_for_good_made_nothing(connection: Connection, through: Through) -> None:
     http = TooMuch(arrives=False, times=9, retry_after_s=3600)
-    with pytest.raises(RateLimited, match="try again in 3600 s"):
+    with pytest.raises(RateLimited, match="Try again in 3600 s"):
         launch(gpu="L4_24GB", name="train", connection=through(http))
     assert http.creates == 1
     launch(gpu="L4_24GB", name="train", tell=lambda _: None)

@@ -771,7 +771,7 @@ def test_a_wait_that_takes_too_long_while_the_service_is_away_says_both() -> Non
         nobody_looks()
     assert str(caught.value).startswith(
         "Not ready within 120 s. train, eval are still billed ($1.75/h). "
-        "Terminate a pod with '%pods rm NAME'. The last request failed: cannot reach https://api.example.test"
+        "Terminate a pod with '%pods rm NAME'. The last request failed: Cannot reach https://api.example.test"
     )
     assert 120 <= clock.monotonic() < 160
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from numbers import Real
 
-from .sanitize import sanitize, shorten
-
 __all__ = ["MISSING", "format_estimate", "format_money", "format_usd", "format_usd_hr"]
 
 MISSING = "–"
@@ -25,7 +23,7 @@ def format_money(amount: object, currency: object = None) -> str:
         return MISSING
     is_below_cent = 0 < abs(value) < 0.01
     digits = "0.01" if is_below_cent else f"{abs(value):,.2f}"
-    code = shorten(sanitize(currency), 8).upper() if isinstance(currency, str) else ""
+    code = _format_code(currency) if isinstance(currency, str) else ""
     text = f"{_SIGNS[code]}{digits}" if code in _SIGNS else f"{digits} {code}".rstrip()
     if value < 0:
         return f"> -{text}" if is_below_cent else f"-{text}"
@@ -51,3 +49,12 @@ def format_estimate(amount: object) -> str:
     """
     text = format_usd(amount)
     return text if text.startswith("<") else f"about {text}"
+
+
+def _format_code(currency: str) -> str:
+    if currency in _SIGNS:
+        return currency
+    # Not with this module: the greeting of the extension formats money, and must load nothing more.
+    from .sanitize import sanitize, shorten
+
+    return shorten(sanitize(currency), 8).upper()

@@ -176,7 +176,7 @@ def test_an_offer_that_sold_out_meanwhile_is_told_and_the_list_is_taken_anew(
     model.do(model.flow.launch)
     idle(model)
     assert outcome(model).is_failure
-    assert "'train' was not created. The nearest:" in outcome(model).text
+    assert "'train' was not created. The nearest offers:" in outcome(model).text
     assert outcome(model).text.endswith("Nothing is billed.")
     assert model.flow.problems["offer"] == "This offer is no longer available. Choose another one."
     assert model.results.total == total - 1

@@ -80,7 +80,7 @@ def test_where_nobody_can_look_it_says_what_may_be_billed_and_the_next_launch_fi
     model.do(model.flow.launch)
     idle(model)
     assert outcome(model).text == "'train' already exists. Nothing was created."
-    assert any("outcome of a launch" in told for told in model.flow.notices)
+    assert any("outcome of the last launch" in told for told in model.flow.notices)
     assert len(traffic.creates) == 1
     assert names(sandbox) == ["train"]
 
