@@ -41,7 +41,7 @@ def test_what_failed_and_what_a_key_may_not_do_is_said(
     sandbox.advance(30)
     part.says("FAILED")
     part.says("NVIDIA driver")
-    part.says("The pod 'tuning' failed")
+    part.says("The pod 'tuning' has failed")
     part.pictures("failed", in_both_themes=True)
 
     page.run_cell(2)
