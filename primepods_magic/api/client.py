@@ -382,7 +382,6 @@ class Client:
         read_timeout_s: float | None = None,
     ) -> list[A]:
         """Read a list, proven to be complete."""
-
         parse = page_parser(model)
 
         def fetch(offset: int, limit: int) -> ListPage[A]:
