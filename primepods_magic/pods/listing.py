@@ -61,12 +61,18 @@ def belonging(
     return (lambda pod: True) if everyone else connection.may_be_mine
 
 
-def pod_status(connection: Connection, pod_ids: Iterable[str]) -> list[PodStatusEntry]:
+def pod_status(connection: Connection, pods: Iterable[PodDetails]) -> list[PodStatusEntry]:
     """Return the status of pods by one request; pods missing from it are looked up in the list.
 
-    Raises NotFound if the service does not know one of them.
+    Raises NotFound if the service does not know one of them, and errors as `Agreements.check`.
     """
-    ids = list(pod_ids)
+    by_id = {pod.id: pod for pod in pods if pod.id}
+    entries = _read_entries(connection, list(by_id))
+    connection.agreements.check(by_id[entry.key].updated(entry) for entry in entries if entry.key in by_id)
+    return entries
+
+
+def _read_entries(connection: Connection, ids: list[str]) -> list[PodStatusEntry]:
     try:
         entries = connection.client.pod_status(ids)
     except NotFound:

@@ -347,6 +347,19 @@ def test_the_key_goes_into_the_header_and_nowhere_else(sent: Any) -> None:
     assert str(request.url) == "https://api.example.test/api/v1/pods/?limit=1"
 
 
+def test_hides_a_key_that_a_response_repeats() -> None:
+    pod = {"id": "a1", "installationFailure": f"token {KEY} expired"}
+
+    def repeat_key(request: httpx.Request) -> httpx.Response:
+        is_log = "log" in request.url.path
+        return httpx.Response(200, json=f"Authorization: Bearer {KEY}" if is_log else pod)
+
+    http = httpx.MockTransport(repeat_key)
+    with Client(Settings("https://pods.test", KEY), http=http) as client:
+        assert client.get_pod("a1").installation_failure == "token *** expired"
+        assert KEY not in client.pod_logs("a1")
+
+
 def test_many_ids_are_one_request_with_repeated_parameters() -> None:
     http = Counting(OK)
     with Client(Settings("https://api.example.test", KEY), http=http) as client:

@@ -20,7 +20,7 @@ from primepods_magic.pods.launching.agreed_prices import Agreements
 from primepods_magic.pods.launching.journal.name_lock import launching
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.launching.launch_many import launch_many
-from primepods_magic.pods.listing import list_pods
+from primepods_magic.pods.listing import list_pods, pod_status
 from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
@@ -218,6 +218,18 @@ def test_another_kernel_that_watches_holds_a_pod_to_its_agreed_price(
     http.fields = {"priceHr": 25.0, **COMING_UP}
     with pytest.raises(BudgetExceeded, match="was terminated"):
         wait_for(other, [pod])
+    assert names(connection) == []
+
+
+def test_holds_a_pod_to_a_price_that_only_its_status_says(connection: Connection, through: Through) -> None:
+    http = Repricing()
+    http.fields = {"priceHr": 0.69, **COMING_UP}
+    there = through(http, live=True)
+    rent(there)
+    pods = list_pods(there)
+    http.fields = {"priceHr": 25.0, **COMING_UP}
+    with pytest.raises(BudgetExceeded, match=r"'train' .* \$25\.00/h, above the \$0\.69/h .* was terminated"):
+        pod_status(there, pods)
     assert names(connection) == []
 
 

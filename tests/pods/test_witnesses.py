@@ -252,11 +252,11 @@ def test_a_pod_that_the_status_leaves_out_is_shown_as_the_list_has_it(
 ) -> None:
     service.make_ready("a")
     answer_with(service, STATUS=told)
-    (entry,) = pod_status(connection, ["a"])
+    (entry,) = pod_status(connection, [PodDetails(id="a")])
     assert (entry.key, entry.status, entry.ssh_connection) == ("a", "ACTIVE", SSH)
     service.take("a")
     with pytest.raises(NotFound, match="The service does not know the pod a"):
-        pod_status(connection, ["a"])
+        pod_status(connection, [PodDetails(id="a")])
 
 
 def test_an_end_is_not_taken_for_a_planned_one_if_the_clock_of_the_service_is_behind() -> None:

@@ -238,7 +238,7 @@ class HttpSession:
             else:
                 try:
                     if response.is_success:
-                        answer = parse_body(method, response, allow_text=is_log)
+                        answer = parse_body(method, response, allow_text=is_log, key=self._settings.api_key)
                         if method == "GET" and not is_log:
                             raise_reported_error(answer, self._list_secrets(body))
                         if response.content and isinstance(answer, (dict, list)):

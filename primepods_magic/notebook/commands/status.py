@@ -33,5 +33,5 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     connection = magics.connection
     pods = find_pods(connection, args.pods) if args.pods else list_pods(connection)
     names = {pod.id: pod.name or "" for pod in pods if pod.id}
-    frame = status_frame(pod_status(connection, names), names)
+    frame = status_frame(pod_status(connection, pods), names)
     return mark_for_display(frame, kind="status", caption=caption(connection, len(frame), len(frame), "pod"))

@@ -55,7 +55,7 @@ class Limits:
 
     Examples
     --------
-    >>> launch(gpu="H100_80GB", limits=QuantityRange(max_price_usd_hr=4))           # doctest: +SKIP
+    >>> launch(gpu="H100_80GB", limits=Limits(max_price_usd_hr=4))           # doctest: +SKIP
     """
 
     max_price_usd_hr: float | None = None
