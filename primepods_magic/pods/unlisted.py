@@ -46,7 +46,20 @@ def read_shown(connection: Connection) -> list[PodDetails]:
     connection.agreements.check(pods)
     left_out = find_left_out(connection, pods)
     connection.agreements.check(left_out)
-    return [*pods, *left_out]
+    return _date_pods([*pods, *left_out])
+
+
+def _date_pods(pods: list[PodDetails]) -> list[PodDetails]:
+    """Date pods without ``created_at`` by their launch records, if there are some: cost needs a beginning."""
+    undated = {pod.id for pod in pods if pod.id and pod.created_at is None}
+    records = LaunchJournal.find_records(undated) if undated else []
+    dates = {record.pod_id: record.sent_at for _, record in records}
+    return [
+        pod.model_copy(update={"created_at": dates[pod.id]})
+        if pod.created_at is None and pod.id in dates
+        else pod
+        for pod in pods
+    ]
 
 
 def _warn_of_doubt(text: str) -> None:

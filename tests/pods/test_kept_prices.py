@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from email.utils import format_datetime
@@ -11,7 +12,7 @@ from typing import Any
 import httpx
 import pytest
 
-from primepods_magic.api.errors import BudgetExceeded, PodsError
+from primepods_magic.api.errors import BudgetExceeded, OutcomeUnknown, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.connection.connection import Connection
@@ -21,10 +22,11 @@ from primepods_magic.pods.launching.journal.name_lock import launching
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.launching.launch_many import launch_many
 from primepods_magic.pods.listing import list_pods, pod_status
+from primepods_magic.pods.support.background import join_background
 from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
-from tests.pods.test_one_pod import is_create, names, note_of
+from tests.pods.test_one_pod import interrupt_when, is_create, names, note_of
 from tests.support.sandbox_control import SandboxControl
 from tests.support.watching import Service, connected
 
@@ -65,6 +67,21 @@ class Repricing(Changing):
             for row in answer["data"]
         ]
         return httpx.Response(200, headers={"Date": response.headers["Date"]}, json={**answer, "data": rows})
+
+
+class Held(Repricing):
+    """As `Repricing`, and holds the responses to creates until the test lets them go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.arrived, self.let_go = threading.Event(), threading.Event()
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        if is_create(request):
+            self.arrived.set()
+            assert self.let_go.wait(30)
+        return response
 
 
 class Clock:
@@ -219,6 +236,23 @@ def test_another_kernel_that_watches_holds_a_pod_to_its_agreed_price(
     with pytest.raises(BudgetExceeded, match="was terminated"):
         wait_for(other, [pod])
     assert names(connection) == []
+
+
+def test_reports_a_termination_after_an_interrupt_with_the_next_command(
+    connection: Connection, through: Through
+) -> None:
+    http = Held()
+    http.fields = {"priceHr": 25.0, **COMING_UP}
+    there = through(http, live=True)
+    interrupter = interrupt_when(http.arrived)
+    with pytest.raises(OutcomeUnknown, match="Interrupted"):
+        rent(there)
+    interrupter.join()
+    http.let_go.set()
+    join_background(there)
+    with pytest.warns(UserWarning, match=r"After an interrupt: 'train' .* \$25\.00/h.* was terminated"):
+        list_pods(there)
+    assert list_pods(there) == []
 
 
 def test_holds_a_pod_to_a_price_that_only_its_status_says(connection: Connection, through: Through) -> None:

@@ -33,6 +33,7 @@ from primepods_magic.pods.watching.status_reader import StatusReader
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_launch_doubts import GONE, is_list
 from tests.pods.test_one_pod import is_create, names
+from tests.support.sandbox_control import SandboxControl
 from tests.support.watching import GatedClock, Service, connected
 
 
@@ -267,6 +268,22 @@ def test_a_listing_and_its_sum_have_a_pod_that_the_list_leaves_out(
     assert (wallet.pods, wallet.burn_usd_hr > 0) == (1, True)
     terminate_pods(connection, [pod])
     assert list_pods(there) == []
+
+
+def test_counts_the_cost_of_a_launched_pod_whose_creation_time_the_service_does_not_say(
+    connection: Connection, through: Through, sandbox: SandboxControl
+) -> None:
+    def drop_dates(request: httpx.Request, response: httpx.Response) -> httpx.Response:
+        if not is_list(request):
+            return response
+        rows = [{**row, "createdAt": None} for row in response.json()["data"]]
+        return httpx.Response(200, headers=response.headers, json={"data": rows, "total_count": len(rows)})
+
+    there = through(Changing(drop_dates), live=True)
+    rent(there)
+    before_usd = overview(there).wallets[0].month_usd
+    sandbox.advance(3600)
+    assert overview(there).wallets[0].month_usd - before_usd == pytest.approx(0.69, abs=0.05)
 
 
 def test_a_namesake_that_the_list_leaves_out_is_not_forgotten(

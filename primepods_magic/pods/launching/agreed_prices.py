@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, PodsError
@@ -146,6 +147,7 @@ class Agreements:
         self._note_kept, self._hold_recorded = note_kept, hold_recorded
         self._noted: dict[str, float | None] = {}
         self._reports: dict[str, str] = {}
+        self._unsaid: list[str] = []
         self._agreed: dict[str, _Agreement] = {}
         self._released: set[str] = set()
         self._lock = threading.Lock()
@@ -228,7 +230,12 @@ class Agreements:
                     del self._agreed[pod.id]
         for agreement, ending in due:
             self._run(partial(self._end_pod, agreement, ending))
-        errors = {i: error.result() if waits or error.done() else None for i, error in pending.items()}
+        try:
+            errors = {i: error.result() if waits or error.done() else None for i, error in pending.items()}
+        except KeyboardInterrupt:
+            for work in pending.values():
+                self.report_later(work)
+            raise
         with self._lock:
             for pod_id, error in errors.items():
                 if error is not None and pod_id in self._agreed:
@@ -261,6 +268,24 @@ class Agreements:
             reports, self._reports = self._reports, {}
         return reports
 
+    def report_later(self, work: Future[Any]) -> None:
+        """Report an error that work ends with, or returns, after Ctrl-C ended the waiting for it."""
+
+        def note_error(done: Future[Any]) -> None:
+            error = done.exception() or done.result()
+            if isinstance(error, PodsError):
+                with self._lock:
+                    self._unsaid.append(f"After an interrupt: {error}")
+
+        work.add_done_callback(note_error)
+
+    def tell_unsaid(self, tell: Callable[[str], object]) -> None:
+        """Tell once the errors of `report_later`."""
+        with self._lock:
+            texts, self._unsaid = self._unsaid, []
+        for text in texts:
+            tell(text)
+
     def _end_pod(self, agreement: _Agreement, ending: _Ending) -> None:
         try:
             ending.error.set_result(agreement.end_pod(ending.pod, agreement.usd_hr))
@@ -290,6 +315,7 @@ class Agreements:
 
         Pods that may be in use are only reported, by ``tell``.
         """
+        self.tell_unsaid(tell)
         pods = list(pods)
         priced_ids = {pod.id for pod in pods if pod.id and pod.highest_usd_hr is not None}
         errors = [error for error in self.enforce(pods, priced_ids).values() if error is not None]

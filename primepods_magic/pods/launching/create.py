@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import replace
 
 from primepods_magic.api.errors import (
@@ -99,8 +100,13 @@ class PodCreation:
             journal = held.enter_context(hold_name(self._connection, self._plan.spec, on_wait=self._go_on))
             return self._create_or_find(journal)
 
-    def interrupt(self) -> PodsError:
-        """Stop before the create, if it was not sent yet, and return the error that describes the state."""
+    def interrupt(self, work: Future[PodDetails] | None = None) -> PodsError:
+        """Stop before the create, if it was not sent yet, and return the error that describes the state.
+
+        If it was sent, an error that ``work`` ends with is reported by the next command.
+        """
+        if work is not None and self.has_ordered:
+            self._connection.agreements.report_later(work)
         with self._mutex:
             self._is_interrupted = True
             stage = self._stage

@@ -143,6 +143,7 @@ def carry_out(
 ) -> Pod:
     """Carry out a plan. Parameters and errors as `launch`."""
     tell = tell or warn
+    connection.agreements.tell_unsaid(tell)
     if plan.existing is not None:
         return_existing(connection, plan)
         tell_all(tell, list_notices(plan, plan.existing))
@@ -151,12 +152,13 @@ def carry_out(
         tell(notice)
     require_consent(connection, [plan], yes, confirm and (lambda: confirm(plan)))
     creation = PodCreation(connection, plan)
-    details = None
+    work, details = None, None
     # Raised after the block, or the interrupt would stay attached with everything that was sent.
     with contextlib.suppress(KeyboardInterrupt):
-        details = run_in_background(connection, creation.run).result()
+        work = run_in_background(connection, creation.run)
+        details = work.result()
     if details is None:
-        raise creation.interrupt()
+        raise creation.interrupt(work)
     tell_all(tell, creation.notices)
     return Pod(connection, details, is_new=creation.has_ordered)
 

@@ -148,6 +148,7 @@ def carry_out_many(
 ) -> list[Pod]:
     """Carry out plans. Parameters and errors as `launch_many`."""
     tell = tell or warn
+    connection.agreements.tell_unsaid(tell)
     for notice in dict.fromkeys(notice for plan in plans for notice in plan.notices):
         tell(notice)
     require_consent(connection, plans, yes, confirm)
@@ -221,7 +222,7 @@ def _hold_or_report(connection: Connection, plan: LaunchPlan) -> PodDetails | Po
 def _read_outcome(creation: PodCreation, future: Future[PodDetails] | None) -> PodDetails | PodsError:
     """Return the result of a creation. Without a future, Ctrl-C came before or just after its start."""
     if future is None or not future.done():
-        return creation.interrupt()
+        return creation.interrupt(future)
     error = future.exception()
     if error is None:
         return future.result()
