@@ -25,7 +25,7 @@ from primepods_magic.pods.support.background import join_background
 from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
-from tests.pods.test_one_pod import interrupt_when, is_create, names
+from tests.pods.test_one_pod import is_create, names
 from tests.support.watching import START, Service, connected
 
 QUOTE_USD_HR = 0.69
@@ -414,26 +414,3 @@ def test_pods_above_their_prices_are_ended_side_by_side_while_others_are_watched
         with pytest.raises(PodsError, match="was terminated"):
             for _ in watch:
                 pass
-
-
-def test_reports_a_termination_that_ctrl_c_did_not_wait_for() -> None:
-    began, may_end = threading.Event(), threading.Event()
-
-    def end_pod(pod: PodDetails, usd_hr: float) -> PodsError:
-        began.set()
-        assert may_end.wait(30)
-        return PodsError(f"{pod.name} was terminated, above ${usd_hr}/h")
-
-    agreements = Agreements(lambda work: threading.Thread(target=work).start())
-    agreements.add("a", 2.50, end_pod)
-    interrupter = interrupt_when(began)
-    with pytest.raises(KeyboardInterrupt):
-        agreements.check([PodDetails(id="a", name="train", price_hr=25)])
-    interrupter.join()
-    ended = threading.Event()
-    agreements.on_ended = ended.set
-    may_end.set()
-    assert ended.wait(30)
-    told: list[str] = []
-    agreements.check([], told.append)
-    assert told == ["After an interrupt: train was terminated, above $2.5/h"]

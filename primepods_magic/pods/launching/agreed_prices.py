@@ -228,9 +228,9 @@ class Agreements:
                     self._release_held(pod.id)
                 elif not pod.is_live:
                     del self._agreed[pod.id]
-        for agreement, ending in due:
-            self._run(partial(self._end_pod, agreement, ending))
         try:
+            for agreement, ending in due:
+                self._run(partial(self._end_pod, agreement, ending))
             errors = {i: error.result() if waits or error.done() else None for i, error in pending.items()}
         except KeyboardInterrupt:
             for work in pending.values():
