@@ -22,12 +22,12 @@ from primepods_magic.pods.launching.journal.name_lock import launching
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.launching.launch_many import launch_many
 from primepods_magic.pods.listing import list_pods, pod_status
-from primepods_magic.pods.support.background import join_background
 from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import interrupt_when, is_create, names, note_of
 from tests.support.sandbox_control import SandboxControl
+from tests.support.waiting import eventually
 from tests.support.watching import Service, connected
 
 SSH = "root@203.0.113.9 -p 22"
@@ -249,7 +249,7 @@ def test_reports_a_termination_after_an_interrupt_with_the_next_command(
         rent(there)
     interrupter.join()
     http.let_go.set()
-    join_background(there)
+    eventually(lambda: there.agreements._unsaid, "the launch has ended")
     with pytest.warns(UserWarning, match=r"After an interrupt: 'train' .* \$25\.00/h.* was terminated"):
         list_pods(there)
     assert list_pods(there) == []
