@@ -414,3 +414,37 @@ def test_pods_above_their_prices_are_ended_side_by_side_while_others_are_watched
         with pytest.raises(PodsError, match="was terminated"):
             for _ in watch:
                 pass
+
+
+class Interrupted:
+    """Runs work on a thread, and raises what Ctrl-C does: before the work has begun, or after."""
+
+    def __init__(self, *, is_begun: bool) -> None:
+        self._is_begun = is_begun
+        self.threads: list[threading.Thread] = []
+
+    def __call__(self, work: Callable[[], object]) -> None:
+        if self._is_begun:
+            self.threads.append(threading.Thread(target=work))
+            self.threads[-1].start()
+        raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_ends_and_reports_a_dear_pod_although_ctrl_c_came_meanwhile(is_begun: bool) -> None:
+    run = Interrupted(is_begun=is_begun)
+    agreements = Agreements(run)
+    agreements.add("a", 2.50, lambda pod, usd_hr: PodsError(f"{pod.name} was terminated"))
+    dear = PodDetails(id="a", name="train", price_hr=25)
+    with pytest.raises(KeyboardInterrupt):
+        agreements.check([dear])
+    for thread in run.threads:
+        thread.join()
+    told: list[str] = []
+    if is_begun:
+        agreements.check([], told.append)
+        assert told == ["After an interrupt: train was terminated"]
+    else:
+        agreements._run = lambda work: work()
+        with pytest.raises(PodsError, match="train was terminated"):
+            agreements.check([dear], told.append)

@@ -41,7 +41,7 @@ class SheetColumn:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no row has a value."""
+        """True if no row has a value."""
         return all(cell.text == MISSING for cell in self.cells)
 
 

@@ -45,7 +45,7 @@ class ProgressDisplays:
 
     @property
     def can_watch_in_background(self) -> bool:
-        """Whether a display can keep moving after its cell: in a notebook with a front end."""
+        """True if a display can keep moving after its cell: in a notebook with a front end."""
         from primepods_magic.notebook.shell.kernel import has_front_end
 
         in_kernel = getattr(self._shell, "kernel", None) is not None

@@ -231,10 +231,19 @@ class Agreements:
         try:
             for agreement, ending in due:
                 self._run(partial(self._end_pod, agreement, ending))
-            errors = {i: error.result() if waits or error.done() else None for i, error in pending.items()}
+            errors = {
+                i: error.result() if (waits or error.done()) and not error.cancelled() else None
+                for i, error in pending.items()
+            }
         except KeyboardInterrupt:
+            with self._lock:
+                for agreement, ending in due:
+                    # If it has not begun, the next call begins it.
+                    if ending.error.cancel():
+                        agreement.ending = None
             for work in pending.values():
-                self.report_later(work)
+                if not work.cancelled():
+                    self.report_later(work)
             raise
         with self._lock:
             for pod_id, error in errors.items():
@@ -287,6 +296,8 @@ class Agreements:
             tell(text)
 
     def _end_pod(self, agreement: _Agreement, ending: _Ending) -> None:
+        if not ending.error.set_running_or_notify_cancel():
+            return
         try:
             ending.error.set_result(agreement.end_pod(ending.pod, agreement.usd_hr))
         except BaseException as error:  # noqa: BLE001 - raised where it is asked for

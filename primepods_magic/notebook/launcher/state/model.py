@@ -65,7 +65,7 @@ class LauncherModel:
             on_sold_out=self._load_offers,
         )
         self.pod_list = PodList(
-            connection, self._worker, on_terminated=self.flow.forget_pod, on_recovered=self._reload
+            connection, self._worker, on_terminated=self.flow.forget_pod, on_recovered=self._reload_failed
         )
 
     def listen(self, listener: Callable[[], object]) -> None:
@@ -211,7 +211,7 @@ class LauncherModel:
     def _poll_pods(self) -> None:
         self.pod_list.poll_soon()
 
-    def _reload(self) -> None:
+    def _reload_failed(self) -> None:
         """Load again what failed while the service did not respond."""
         if self.offers_error or self.account.error:
             self._load_offers()
