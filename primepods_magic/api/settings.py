@@ -35,7 +35,6 @@ from .errors import NotConfigured
 
 __all__ = [
     "LIVE_URL",
-    "SANDBOX_KEYS",
     "Settings",
     "is_loopback",
     "load_settings",
@@ -44,8 +43,8 @@ __all__ = [
     "settings_state",
 ]
 
-SANDBOX_KEYS = frozenset({"sandbox", "sandbox-read", "sandbox-pods", "sandbox-teammate"})
-"""Documented keys of the built-in sandbox; they are not secret, and hiding them would hide ordinary words."""
+# Documented keys of the built-in sandbox; they are not secret, and hiding them would hide ordinary words.
+_SANDBOX_KEYS = frozenset({"sandbox", "sandbox-read", "sandbox-pods", "sandbox-teammate"})
 
 LIVE_URL = "https://api.primeintellect.ai"
 _API_PATH = "/api/v1"
@@ -133,6 +132,11 @@ class Settings:
     def api_key(self) -> str:
         """The bearer key; empty if none was found."""
         return self._key.get_secret_value()
+
+    @property
+    def real_key(self) -> str:
+        """The key, or an empty text if it is one that the sandbox documents."""
+        return "" if self.api_key in _SANDBOX_KEYS else self.api_key
 
     @property
     def is_loopback(self) -> bool:

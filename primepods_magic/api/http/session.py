@@ -25,7 +25,7 @@ import httpx
 from primepods_magic._version import __version__
 from primepods_magic.api.errors import ConnectionClosed, InvalidRequest, NotConfigured, UnexpectedAnswer
 from primepods_magic.api.secrets.redaction import hide_secrets
-from primepods_magic.api.settings import SANDBOX_KEYS, Settings
+from primepods_magic.api.settings import Settings
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.api.validation.bounds import check_seconds
 
@@ -238,7 +238,7 @@ class HttpSession:
             else:
                 try:
                     if response.is_success:
-                        answer = parse_body(method, response, allow_text=is_log, key=self._settings.api_key)
+                        answer = parse_body(method, response, allow_text=is_log, key=self._settings.real_key)
                         if method == "GET" and not is_log:
                             raise_reported_error(answer, self._list_secrets(body))
                         if response.content and isinstance(answer, (dict, list)):
@@ -310,7 +310,7 @@ class HttpSession:
 
     def _list_secrets(self, body: object) -> list[str]:
         """Return what a refusal may repeat and must not show: the key and the secrets of creates."""
-        keys = [] if self._settings.api_key in SANDBOX_KEYS else [self._settings.api_key]
+        keys = [self._settings.real_key] if self._settings.real_key else []
         return [*keys, *self._sent.values, *(value for _, value in secrets_in(body))]
 
     def _send_request(
