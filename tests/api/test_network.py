@@ -378,6 +378,18 @@ def test_opens_no_connection_for_a_client_that_was_closed_meanwhile() -> None:
             transport.request("GET", "/api/v1/pods/")
 
 
+def test_closes_a_connection_that_its_client_did_not_know_when_it_was_closed() -> None:
+    """A pool that is closed while a thread connects does not close what that thread gets."""
+    client = httpx.Client()
+    with socket.create_server(("127.0.0.1", 0)) as service:
+        stream = network._BoundBackend(client).connect_tcp(*service.getsockname(), 5.0)
+        connection = stream.get_extra_info("socket")
+        client.close()
+        with pytest.raises(httpcore.WriteError, match="the client was closed"):
+            stream.write(b"GET / HTTP/1.1\r\n")
+        assert connection.fileno() == -1
+
+
 def test_closes_a_connection_when_no_time_is_left_for_its_tls() -> None:
     with socket.create_server(("127.0.0.1", 0)) as service:
         stream = network._BoundBackend(httpx.Client()).connect_tcp(*service.getsockname(), 5.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -51,6 +52,27 @@ def open_sockets() -> int:
     if not folder.exists():
         return 0
     return sum(1 for link in folder.iterdir() if link.is_symlink() and "socket:" in os.readlink(link))
+
+
+def test_closes_connections_that_arrive_as_it_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The loop accepts them in the same turn in which it hears that it is to stop."""
+    unclosed: list[object] = []
+    monkeypatch.setattr(sys, "unraisablehook", unclosed.append)
+    sandbox = start()
+    where = urlsplit(sandbox.url)
+    is_busy, may_go_on = threading.Event(), threading.Event()
+    loop = sandbox._server._loop
+    assert loop is not None
+    loop.call_soon_threadsafe(lambda: (is_busy.set(), may_go_on.wait(20)))
+    assert is_busy.wait(20)
+    clients = [socket.create_connection((where.hostname, where.port)) for _ in range(8)]
+    sandbox._server.request_stop()
+    may_go_on.set()
+    sandbox.stop()
+    for client in clients:
+        client.close()
+    gc.collect()
+    assert unclosed == []
 
 
 def test_a_given_database_is_left_alone(tmp_path: Path) -> None:

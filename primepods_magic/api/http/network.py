@@ -98,10 +98,11 @@ def _take_time(timeout_s: float | None, expired: type[Exception]) -> float | Non
 
 
 class _BoundStream(httpcore.NetworkStream):
-    """A connection whose operations stay within the allowance."""
+    """A connection whose operations stay within the allowance, until its client is closed."""
 
-    def __init__(self, stream: httpcore.NetworkStream) -> None:
+    def __init__(self, stream: httpcore.NetworkStream, client: httpx.Client) -> None:
         self._stream = stream
+        self._client = client
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         data = self._stream.read(max_bytes, _take_time(timeout, httpcore.ReadTimeout))
@@ -113,6 +114,10 @@ class _BoundStream(httpcore.NetworkStream):
         return data
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        if self._client.is_closed:
+            # A pool that was closed while this connection was being opened does not close it.
+            self.close()
+            raise httpcore.WriteError("the client was closed")
         # Write in pieces: one call would wait again for every few bytes that a slow peer accepts.
         for start in range(0, len(buffer), _MAX_WRITE_BYTES):
             piece = buffer[start : start + _MAX_WRITE_BYTES]
@@ -129,7 +134,7 @@ class _BoundStream(httpcore.NetworkStream):
             left_s = _take_time(timeout, httpcore.ConnectTimeout)
             if self._stream.get_extra_info("ssl_object") is not None:
                 return _TunneledTls(self, ssl_context, server_hostname, timeout)
-            return _BoundStream(self._stream.start_tls(ssl_context, server_hostname, left_s))
+            return _BoundStream(self._stream.start_tls(ssl_context, server_hostname, left_s), self._client)
         except ValueError as error:
             self.close()
             # No certificate can be issued for this host.
@@ -204,7 +209,7 @@ class _TunneledTls(httpcore.NetworkStream):
 
 
 class _BoundBackend(httpcore.NetworkBackend):
-    """A backend that opens limited connections until its client is closed."""
+    """A backend that opens limited connections."""
 
     def __init__(self, client: httpx.Client) -> None:
         self._client = client
@@ -224,17 +229,10 @@ class _BoundBackend(httpcore.NetworkBackend):
             left_s = _take_time(timeout, httpcore.ConnectTimeout)
             try:
                 stream = self._backend.connect_tcp(address, port, left_s, local_address, socket_options)
-                return self._bind_stream(stream)
+                return _BoundStream(stream, self._client)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 failure = failure or error
         raise failure or httpcore.ConnectError("the host name has no address")
-
-    def _bind_stream(self, stream: httpcore.NetworkStream) -> httpcore.NetworkStream:
-        if self._client.is_closed:
-            # A pool that has been closed meanwhile would keep it open.
-            stream.close()
-            raise httpcore.ConnectError("the client was closed")
-        return _BoundStream(stream)
 
 
 def _resolve_host(host: str, port: int) -> list[str]:

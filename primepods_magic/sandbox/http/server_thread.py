@@ -22,6 +22,8 @@ _GRACE_S = 1
 _KEEP_ALIVE_S = 75
 _IDLE_POLLS = 10
 _IDLE_POLL_S = 0.002
+# The turns of the loop from an accepted socket to its protocol.
+_ACCEPT_TURNS = 3
 
 
 def make_config(app: ASGIApp) -> uvicorn.Config:
@@ -87,6 +89,12 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Close the listeners and connections."""
+        # asyncio leaks a socket that it has accepted if the server closes before its protocol is connected.
+        loop = asyncio.get_running_loop()
+        for listener in [listener for server in self.servers for listener in server.sockets]:
+            loop.remove_reader(listener.fileno())
+        for _ in range(_ACCEPT_TURNS):
+            await asyncio.sleep(0)
         for server in self.servers:
             server.close()
         state = self.server_state
