@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from .api.client import Client
     from .api.errors import PodsError
     from .api.settings import Settings
+    from .frames.listing import list_offers
     from .notebook.launcher import Launcher
     from .pods.connection.current import connect
     from .pods.launching.launch import launch
     from .pods.launching.launch_many import launch_many
     from .pods.launching.limits import Limits
+    from .pods.lookup import get_pod, list_pods
     from .pods.pod import Pod
 
 __all__ = [
@@ -40,8 +42,11 @@ __all__ = [
     "connect",
     "costs",
     "errors",
+    "get_pod",
     "launch",
     "launch_many",
+    "list_offers",
+    "list_pods",
     "load_ipython_extension",
     "unload_ipython_extension",
 ]
@@ -55,8 +60,11 @@ _MODULE_BY_NAME = {
     "PodsError": ".api.errors",
     "Settings": ".api.settings",
     "connect": ".pods.connection.current",
+    "get_pod": ".pods.lookup",
     "launch": ".pods.launching.launch",
     "launch_many": ".pods.launching.launch_many",
+    "list_offers": ".frames.listing",
+    "list_pods": ".pods.lookup",
 }
 _SUBMODULES = ("costs", "errors")
 

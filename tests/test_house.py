@@ -45,8 +45,11 @@ PUBLIC_NAMES = {
     "connect",
     "costs",
     "errors",
+    "get_pod",
     "launch",
     "launch_many",
+    "list_offers",
+    "list_pods",
     "load_ipython_extension",
     "unload_ipython_extension",
 }

@@ -18,10 +18,10 @@ from .existence import examine_pods
 from .offers import find_offers, ignored_mismatches, mismatches
 from .unlisted import read_shown
 
-__all__ = ["belonging", "list_history", "list_offers", "list_pods", "pod_status"]
+__all__ = ["belonging", "list_fitting_offers", "list_history", "list_pod_details", "pod_status"]
 
 
-def list_pods(
+def list_pod_details(
     connection: Connection,
     *,
     everyone: bool = False,
@@ -55,7 +55,7 @@ def _check_status(status: str) -> str:
 def belonging(
     connection: Connection, *, everyone: bool = False, team_id: str | None = None
 ) -> Callable[[PodDetails], bool]:
-    """Return the filter by owner that `list_pods` applies."""
+    """Return the filter by owner that `list_pod_details` applies."""
     if team_id is not None:
         return lambda pod: pod.team_id == team_id
     return (lambda pod: True) if everyone else connection.may_be_mine
@@ -89,7 +89,7 @@ def _read_entries(connection: Connection, ids: list[str]) -> list[PodStatusEntry
     return entries + [PodStatusEntry.model_validate(row) for row in listed]
 
 
-def list_offers(
+def list_fitting_offers(
     connection: Connection, spec: PodSpec, *, count: int | None = None, spot: bool = False
 ) -> list[Offer]:
     """List offers that fit a spec, cheapest first; then those with unknown stock, then those sold out.

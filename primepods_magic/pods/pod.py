@@ -172,13 +172,21 @@ class Pod:
         self._connection.agreements.check([self._details])
         return self
 
-    def wait(self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pod:
-        """Wait until it is ready (or ``active``, or ``terminated``), and return it."""
-        snapshot = wait_for(self._connection, [self._details], goal=goal, timeout_s=timeout_s)
+    def wait(
+        self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S, timeout: float | None = None
+    ) -> Pod:
+        """Wait until it is ready (or ``active``, or ``terminated``), and return it.
+
+        ``timeout`` is another name of ``timeout_s``: seconds, by the service's clock.
+        """
+        limit_s = timeout_s if timeout is None else timeout
+        snapshot = wait_for(self._connection, [self._details], goal=goal, timeout_s=limit_s)
         self.update(snapshot.pods[0])
         return self
 
-    async def wait_async(self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S) -> Pod:
+    async def wait_async(
+        self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S, timeout: float | None = None
+    ) -> Pod:
         """Wait as `wait` does, for ``await pod.wait_async()`` in an async cell: other tasks go on.
 
         Cancelling it ends the waiting, never the pod.
@@ -187,7 +195,7 @@ class Pod:
             self._connection,
             [self._details],
             goal=goal,
-            timeout_s=timeout_s,
+            timeout_s=timeout_s if timeout is None else timeout,
             answer=lambda snapshot: snapshot,
         )
         snapshot = await waiting

@@ -16,7 +16,8 @@ from primepods_magic.api.errors import (
     WaitInterrupted,
 )
 from primepods_magic.api.models import HistoryRow, PodDetails
-from primepods_magic.api.text.sanitize import join_sanitized, sanitize
+from primepods_magic.api.text.money import format_usd
+from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_seconds
 
 from .existence import Finding, PodFate, examine_pods, is_closed
@@ -48,6 +49,10 @@ class TerminationResult:
     billed_usd: float | None = None
     created_at: datetime | None = None
     terminated_at: datetime | None = None
+
+    def __repr__(self) -> str:
+        billed = "not billed yet" if self.billed_usd is None else f"{format_usd(self.billed_usd)} billed"
+        return f"Pod {brief(self.name) or brief(self.id)}: {sanitize(self.outcome)} · {billed}"
 
 
 def terminate_pods(

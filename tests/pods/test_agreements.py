@@ -20,7 +20,7 @@ from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.launching.agreed_prices import Agreements, is_above
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.launching.limits import Limits
-from primepods_magic.pods.listing import list_pods
+from primepods_magic.pods.listing import list_pod_details
 from primepods_magic.pods.support.background import join_background
 from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for
@@ -212,7 +212,7 @@ def test_a_wait_that_ends_while_a_pod_is_being_terminated_says_so(
 
 @pytest.mark.parametrize(
     "read",
-    [list_pods, overview, lambda live: find_pod(live, "train")],
+    [list_pod_details, overview, lambda live: find_pod(live, "train")],
     ids=["list", "overview", "find"],
 )
 def test_any_read_holds_a_pod_to_its_price(
@@ -220,7 +220,7 @@ def test_any_read_holds_a_pod_to_its_price(
 ) -> None:
     live = through(priced(UNTOLD, UNTOLD, UNTOLD, {"priceHr": 25.0}), live=True)
     launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
-    assert [pod.price_hr for pod in list_pods(live)] == [None]
+    assert [pod.price_hr for pod in list_pod_details(live)] == [None]
     with pytest.raises(BudgetExceeded, match=r"'train' .* that was agreed to, and was terminated"):
         read(live)
     assert names(connection) == []
@@ -262,9 +262,9 @@ def test_more_that_is_agreed_to_in_another_kernel_counts(connection: Connection,
     for max_price in (30, 5, None):
         again = {"gpu": "L4_24GB", "name": "train", "max_price": max_price}
         assert not launch(**again, connection=second).is_new
-    assert [pod.price_hr for _ in range(2) for pod in list_pods(first)] == [None, 25.0]
+    assert [pod.price_hr for _ in range(2) for pod in list_pod_details(first)] == [None, 25.0]
     with pytest.raises(BudgetExceeded, match=r"\$40\.00/h, above the \$30\.00/h that was agreed to"):
-        list_pods(first)
+        list_pod_details(first)
     assert names(connection) == []
 
 
@@ -274,7 +274,7 @@ def test_a_ceiling_bounds_what_another_kernel_agrees_to(connection: Connection, 
     limits = Limits(max_price_usd_hr=4)
     launch(gpu="L4_24GB", name="train", max_price=30, limits=limits, connection=through(priced(UNTOLD)))
     with pytest.raises(BudgetExceeded, match=r"above the \$4\.00/h that was agreed to"):
-        list_pods(first)
+        list_pod_details(first)
 
 
 UNREAD = [

@@ -31,7 +31,7 @@ from primepods_magic.pods.connection.current import current
 from primepods_magic.pods.doctor import diagnose
 from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.history import read_history
-from primepods_magic.pods.listing import list_history, list_offers, list_pods
+from primepods_magic.pods.listing import list_fitting_offers, list_history, list_pod_details
 from primepods_magic.pods.logs import follow_logs
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from primepods_magic.pods.terminate import terminate_pods
@@ -60,7 +60,9 @@ COUNTS: dict[str, Call] = {
     "Client.wallet(limit)": lambda c, n: c.client.wallet(limit=n),
     "read_wallet(limit)": lambda c, n: read_wallet(c, limit=n),
     "Client.list_offers(gpu_count)": lambda c, n: c.client.list_offers(gpu_count=n),
-    "list_offers(count)": lambda c, n: list_offers(c, spec_from_mapping({}, needs_gpu=False), count=n),
+    "list_fitting_offers(count)": lambda c, n: list_fitting_offers(
+        c, spec_from_mapping({}, needs_gpu=False), count=n
+    ),
     "read_history(in_flight)": lambda c, n: read_history(c, in_flight=n),
 }
 SPECS: dict[str, Call] = {
@@ -112,7 +114,7 @@ WORDS: dict[str, Call] = {
     "list_history(sort_by)": lambda c, w: list_history(c, sort_by=w),
     "list_history(sort_order)": lambda c, w: list_history(c, sort_order=w),
     "Client.pod_history(sort_by)": lambda c, w: c.client.pod_history(sort_by=w),
-    "list_pods(statuses)": lambda c, w: list_pods(c, statuses=[w]),
+    "list_pod_details(statuses)": lambda c, w: list_pod_details(c, statuses=[w]),
 }
 FLAGS: dict[str, Call] = {
     "launch(yes)": lambda c, b: launch(connection=c, gpu="L4_24GB", yes=b),
@@ -126,8 +128,10 @@ FLAGS: dict[str, Call] = {
     "connect(sandbox)": lambda c, b: connect(sandbox=b),
     "connect(live)": lambda c, b: connect(live=b),
     "current(sandbox_without_key)": lambda c, b: current(sandbox_without_key=b),
-    "list_pods(everyone)": lambda c, b: list_pods(c, everyone=b),
-    "list_offers(spot)": lambda c, b: list_offers(c, spec_from_mapping({}, needs_gpu=False), spot=b),
+    "list_pod_details(everyone)": lambda c, b: list_pod_details(c, everyone=b),
+    "list_fitting_offers(spot)": lambda c, b: list_fitting_offers(
+        c, spec_from_mapping({}, needs_gpu=False), spot=b
+    ),
     "read_history(refresh)": lambda c, b: read_history(c, refresh=b),
     "read_ledger(refresh)": lambda c, b: costs.read_ledger(c, refresh=b),
     "find_pods(to_change)": lambda c, b: find_pods(c, ["train"], to_change=b),

@@ -21,7 +21,7 @@ from primepods_magic.pods.launching.agreed_prices import Agreements
 from primepods_magic.pods.launching.journal.name_lock import launching
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.launching.launch_many import launch_many
-from primepods_magic.pods.listing import list_pods, pod_status
+from primepods_magic.pods.listing import list_pod_details, pod_status
 from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for
 from tests.pods.conftest import Changing, Through
@@ -209,7 +209,7 @@ COMING_UP = {"status": "PENDING", "sshConnection": None, "installationStatus": "
 
 @pytest.mark.parametrize(
     "read",
-    [list_pods, overview, lambda live: find_pod(live, "train"), rent],
+    [list_pod_details, overview, lambda live: find_pod(live, "train"), rent],
     ids=["list", "overview", "find", "launch"],
 )
 def test_another_kernel_holds_a_pod_that_comes_up_to_its_agreed_price(
@@ -251,8 +251,8 @@ def test_reports_a_termination_after_an_interrupt_with_the_next_command(
     http.let_go.set()
     eventually(lambda: there.agreements._unsaid, "the launch has ended")
     with pytest.warns(UserWarning, match=r"After an interrupt: 'train' .* \$25\.00/h.* was terminated"):
-        list_pods(there)
-    assert list_pods(there) == []
+        list_pod_details(there)
+    assert list_pod_details(there) == []
 
 
 def test_holds_a_pod_to_a_price_that_only_its_status_says(connection: Connection, through: Through) -> None:
@@ -260,7 +260,7 @@ def test_holds_a_pod_to_a_price_that_only_its_status_says(connection: Connection
     http.fields = {"priceHr": 0.69, **COMING_UP}
     there = through(http, live=True)
     rent(there)
-    pods = list_pods(there)
+    pods = list_pod_details(there)
     http.fields = {"priceHr": 25.0, **COMING_UP}
     with pytest.raises(BudgetExceeded, match=r"'train' .* \$25\.00/h, above the \$0\.69/h .* was terminated"):
         pod_status(there, pods)
@@ -275,7 +275,7 @@ def test_another_kernel_ends_no_pod_of_a_launch_an_hour_ago(
     rent(through(http, live=True))
     sandbox.advance(3600)
     http.fields = {"priceHr": 25.0, **COMING_UP}
-    assert [pod.price_hr for pod in list_pods(through(http, live=True))] == [25.0]
+    assert [pod.price_hr for pod in list_pod_details(through(http, live=True))] == [25.0]
 
 
 def test_another_kernel_reports_once_and_ends_no_pod_that_may_be_in_use(
@@ -288,9 +288,9 @@ def test_another_kernel_reports_once_and_ends_no_pod_that_may_be_in_use(
     http.fields = {"priceHr": 25.0}
     other = through(http, live=True)
     with pytest.warns(UserWarning, match=r"\$25\.00/h, above the \$0\.69/h .* not terminated"):
-        list_pods(other)
+        list_pod_details(other)
     http.fields = {"priceHr": 25.0, "status": "PENDING"}
-    assert [pod.name for _ in range(2) for pod in list_pods(other)] == ["train", "train"]
+    assert [pod.name for _ in range(2) for pod in list_pod_details(other)] == ["train", "train"]
 
 
 def test_retries_to_end_a_pod_if_that_failed_at_the_create(connection: Connection, through: Through) -> None:
@@ -305,12 +305,12 @@ def test_retries_to_end_a_pod_if_that_failed_at_the_create(connection: Connectio
     http = Refusing()
     http.fields = {"priceHr": 25.0, **COMING_UP}
     live = through(http, live=True)
-    for read in (rent, list_pods):
+    for read in (rent, list_pod_details):
         with pytest.raises(BudgetExceeded, match="could not be terminated"):
             read(live)
     http.refuses = False
     with pytest.raises(BudgetExceeded, match="was terminated"):
-        list_pods(live)
+        list_pod_details(live)
     assert names(connection) == []
 
 

@@ -25,7 +25,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.last_seen import greeting
 from primepods_magic.pods.find import find_pod, find_pods
 from primepods_magic.pods.launching.launch import launch, plan_launch
-from primepods_magic.pods.listing import list_pods
+from primepods_magic.pods.listing import list_pod_details
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr
 from primepods_magic.pods.terminate import terminate_pods
@@ -212,7 +212,7 @@ def test_a_pod_that_cannot_be_asked_for_is_not_shown_as_if_it_were_seen_now(
     http.is_empty = http.fails = True
     seen_s_ago = there.completion_cache.read_age_s(pod.id)
     with pytest.warns(UserWarning, match="may be billed"):
-        (shown,) = list_pods(there)
+        (shown,) = list_pod_details(there)
     assert (shown.id, shown.status) == (pod.id, "UNKNOWN")
     assert there.completion_cache.read_age_s(pod.id) >= seen_s_ago
     assert burn_usd_hr([shown]) == pod.price_hr
@@ -240,7 +240,7 @@ def test_a_pod_that_only_one_other_witness_knows_is_shown_and_removed(
     with warnings.catch_warnings():
         if witness == "history":
             warnings.filterwarnings("ignore", "Could not determine.*its row in the history has no end")
-        assert [pod.id for pod in list_pods(there)] == [pod_id]
+        assert [pod.id for pod in list_pod_details(there)] == [pod_id]
         assert find_pod(there, "train").id == pod_id
         for text in ("train", pod_id):
             assert find_pod(there, text, to_change=True).id == pod_id
@@ -262,12 +262,12 @@ def test_a_listing_and_its_sum_have_a_pod_that_the_list_leaves_out(
     (pod,) = connection.client.list_all_pods()
     http.is_empty = True
     http.asked.clear()
-    assert [one.id for one in list_pods(there)] == [pod.id]
+    assert [one.id for one in list_pod_details(there)] == [pod.id]
     assert http.asked == ["GET /pods", f"GET /pods/{pod.id}"]
     wallet = overview(there).wallets[0]
     assert (wallet.pods, wallet.burn_usd_hr > 0) == (1, True)
     terminate_pods(connection, [pod])
-    assert list_pods(there) == []
+    assert list_pod_details(there) == []
 
 
 def test_dates_a_launched_pod_by_its_record_if_the_service_does_not(
@@ -283,7 +283,7 @@ def test_dates_a_launched_pod_by_its_record_if_the_service_does_not(
 
     there = through(Changing(drop_dates), live=True)
     rent(there)
-    (pod,) = list_pods(there)
+    (pod,) = list_pod_details(there)
     assert pod.created_at is not None
     running = pod.model_copy(update={"status": "ACTIVE"})
     assert accrued_usd(running, pod.created_at + timedelta(hours=1)) == pytest.approx(0.69)

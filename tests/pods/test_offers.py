@@ -16,7 +16,7 @@ from primepods_magic.api.fields.stock import Stock
 from primepods_magic.api.models import Offer, PodDetails
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.listing import list_offers
+from primepods_magic.pods.listing import list_fitting_offers
 from primepods_magic.pods.offers import Quote, cheapest_first, choose_offer, mismatches, quote
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from primepods_magic.pods.support.clock import ServiceClock
@@ -129,7 +129,7 @@ def test_a_list_of_offers_has_what_nobody_can_tell_before_what_is_sold_out() -> 
     body = {"items": offers, "totalCount": 3}
     answer = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
     with Client(Settings("http://127.0.0.1:9", "k"), http=answer) as client:
-        listed = list_offers(Connection(client, ServiceClock(client.session), False), SPEC)
+        listed = list_fitting_offers(Connection(client, ServiceClock(client.session), False), SPEC)
     assert [one.stock_status for one in listed] == ["High", "Reserved", "Sold out"]
 
 

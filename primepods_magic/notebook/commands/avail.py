@@ -39,13 +39,13 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.frames import offers_frame
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display
-    from primepods_magic.pods.listing import list_offers
+    from primepods_magic.pods.listing import list_fitting_offers
     from primepods_magic.pods.spec.spec import spec_from_mapping
 
     connection = magics.connection
     filters = ("gpu", "region", "country", "provider", "security", "socket", "max_price")
     spec = spec_from_mapping({name: getattr(args, name) for name in filters}, needs_gpu=False)
-    offers = list_offers(connection, spec, count=args.count, spot=args.spot)
+    offers = list_fitting_offers(connection, spec, count=args.count, spot=args.spot)
     return mark_for_display(
         offers_frame(offers),
         kind="offers",

@@ -42,12 +42,12 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.notebook.display.captions import OWNERS_UNKNOWN, caption
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.account.teams import find_team
-    from primepods_magic.pods.listing import list_pods
+    from primepods_magic.pods.listing import list_pod_details
     from primepods_magic.pods.support.rates import burn_usd_hr
 
     connection = magics.connection
     team_id = find_team(connection, args.team).team_id if args.team else None
-    pods = list_pods(connection, everyone=args.all, team_id=team_id, statuses=args.status)
+    pods = list_pod_details(connection, everyone=args.all, team_id=team_id, statuses=args.status)
     frame = pods_frame(pods)
     if args.sort:
         if args.sort not in frame.columns:

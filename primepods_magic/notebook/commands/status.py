@@ -28,10 +28,10 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.find import find_pods
-    from primepods_magic.pods.listing import list_pods, pod_status
+    from primepods_magic.pods.listing import list_pod_details, pod_status
 
     connection = magics.connection
-    pods = find_pods(connection, args.pods) if args.pods else list_pods(connection)
+    pods = find_pods(connection, args.pods) if args.pods else list_pod_details(connection)
     names = {pod.id: pod.name or "" for pod in pods if pod.id}
     frame = status_frame(pod_status(connection, pods), names)
     return mark_for_display(frame, kind="status", caption=caption(connection, len(frame), len(frame), "pod"))

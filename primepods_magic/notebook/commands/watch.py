@@ -31,7 +31,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.notebook.shell.output import say
     from primepods_magic.pods.account.teams import find_team
     from primepods_magic.pods.find import find_pods
-    from primepods_magic.pods.listing import belonging, list_pods
+    from primepods_magic.pods.listing import belonging, list_pod_details
 
     connection = magics.connection
     team_id = find_team(connection, args.team).team_id if args.team else None
@@ -39,7 +39,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     if args.pods:
         pods = find_pods(connection, args.pods)
     else:
-        pods = list_pods(connection, everyone=args.all, team_id=team_id)
+        pods = list_pod_details(connection, everyone=args.all, team_id=team_id)
         joins = belonging(connection, everyone=args.all, team_id=team_id)
     if not pods:
         say("You have no pods to watch")
