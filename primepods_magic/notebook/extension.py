@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .display import formatters
 from .magics import PodsMagics
+from .shell.cell_placement import place_cell_magic
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -28,6 +29,8 @@ def load(shell: Any) -> None:
     shell.register_magics(magics)
     formatters.register(shell.display_formatter)
     _register_completion(shell)
+    if hasattr(shell, "input_transformers_cleanup"):
+        shell.input_transformers_cleanup.append(place_cell_magic)
     if magics.greet:
         from primepods_magic.pods.connection.last_seen import greeting
 
@@ -48,6 +51,8 @@ def unload(shell: Any) -> None:
         completer.custom_matchers[:] = [
             matcher for matcher in completer.custom_matchers if not _is_our_matcher(matcher)
         ]
+    if place_cell_magic in getattr(shell, "input_transformers_cleanup", ()):
+        shell.input_transformers_cleanup.remove(place_cell_magic)
     magics.live.close()
     launcher = sys.modules.get("primepods_magic.notebook.launcher")
     if launcher is not None:

@@ -56,30 +56,6 @@ COMMANDS = {
 """Modules under ``commands``, each with ``add_arguments(parser)`` and ``run(magics, args)``. They import what
 they need in ``run``, so that completion can read the arguments of all of them at once."""
 
-_OTHER_WORDS = {
-    "create new launch rent run up start": "%pod_create",
-    "list ps all": "%pods ls",
-    "get info describe inspect": "%pods show",
-    "availability offers gpus search find": "%pods avail",
-    "terminate delete remove kill end destroy": "%pods rm",
-    "log": "%pods logs",
-    "balance billing credits": "%pods wallet",
-    "cost spend spending usage bill": "%pods costs",
-    "progress follow top": "%pods watch",
-    "gui widget ui app launch-ui": "%pods launcher",
-    "key": "%pods keys",
-    "team members": "%pods teams",
-    "disk": "%pods disks",
-    "login auth whoami config": "%pods connect",
-    "help": "%pods -h",
-}
-"""Words of other command lines, and our commands for them."""
-
-_STOPPING = frozenset(
-    "stop pause suspend hibernate halt shutdown poweroff down resume restart reboot".split()
-)
-"""Actions of services that keep the disk of a machine that is off."""
-
 
 def _without_values(magic: Callable[..., Any]) -> Callable[..., Any]:
     """Wrap a magic so that the frames of its errors hold no values: verbose tracebacks would show secrets.
@@ -215,10 +191,19 @@ class PodsMagics(Magics):
     @_without_values
     def pods(self, line: str = "", local_ns: Mapping[str, Any] | None = None) -> Any:
         # The docstring is built below, from the list of commands.
-        result, is_silenced = self._run_line(line, local_ns, self._run_command)
+        from primepods_magic.notebook.input.command_words import CREATE_WORDS
+
+        first, _, rest = line.strip().partition(" ")
+        if first.casefold() in CREATE_WORDS:
+            _say_other_name(first, "%pod_create")
+            create = partial(self._call_command, "create", cell=None)
+            result, is_silenced = self._run_line(rest, local_ns, create, keeps_braced=True)
+        else:
+            result, is_silenced = self._run_line(line, local_ns, self._run_command)
         return None if is_silenced and self._is_last("pods", line) else result
 
     def _run_command(self, line: ExpandedLine) -> Any:
+        from primepods_magic.notebook.input.command_words import describe_unknown, find_command
         from primepods_magic.notebook.input.expansion import ExpandedLine, Several, Word
         from primepods_magic.notebook.shell.output import say
 
@@ -228,13 +213,15 @@ class PodsMagics(Magics):
             raise _invalid_request(
                 f"'{first.shown}' is a list, not a command. Run '%pods -h' for the list of commands"
             )
-        if not first.is_filled and first.typed in ("-h", "--help"):
+        if not first.is_filled and first.typed in ("-h", "--help", "help"):
             say(_format_overview())
             return None
         is_overview = not words or (first.typed.startswith("-") and not first.is_filled)
-        name = "overview" if is_overview else first.text
-        if name not in COMMANDS and name != "overview":
-            raise _invalid_request(_describe_unknown(name))
+        name = "overview" if is_overview else find_command(first.text, COMMANDS)
+        if name is None:
+            raise _invalid_request(describe_unknown(first.text, COMMANDS))
+        if not is_overview and name != first.text:
+            _say_other_name(first.text, f"%pods {name}")
         return self._call_command(name, ExpandedLine(words[0 if is_overview else 1 :], secrets=line.secrets))
 
     @no_var_expand
@@ -350,19 +337,10 @@ def _invalid_request(message: str) -> Exception:
     return InvalidRequest(message)
 
 
-def _describe_unknown(name: str) -> str:
-    """Return the message for an unknown command, with the one that may be meant."""
-    from primepods_magic.api.text.sanitize import sanitize
-    from primepods_magic.api.validation.suggest import suggest
+def _say_other_name(word: str, ours: str) -> None:
+    from primepods_magic.notebook.shell.output import say
 
-    if name in _STOPPING:
-        return (
-            f"There is no '%pods {name}': pods cannot be stopped and started again here. A pod is billed "
-            "until '%pods rm' terminates it. Its disk and everything on it are then lost. Nothing was done"
-        )
-    ours = next((right for words, right in _OTHER_WORDS.items() if name in words.split()), None)
-    hint = f" (use '{ours}')" if ours else suggest(name, COMMANDS)
-    return f"There is no '%pods {sanitize(name)}'{hint}. Run '%pods -h' for the list of commands"
+    say(f"'%pods {word}' is '{ours}'")
 
 
 def _format_overview() -> str:

@@ -14,7 +14,7 @@ from primepods_magic.pods.connection.connection import Connection
 
 from .unlisted import find_left_out, read_shown
 
-__all__ = ["find_pod", "find_pods", "same_name"]
+__all__ = ["find_all", "find_pod", "find_pods", "same_name"]
 
 
 def find_pod(connection: Connection, text: str, *, to_change: bool = False) -> PodDetails:
@@ -29,15 +29,21 @@ def find_pod(connection: Connection, text: str, *, to_change: bool = False) -> P
 def find_pods(connection: Connection, texts: Iterable[str], *, to_change: bool = False) -> list[PodDetails]:
     """Return the pods that several texts name, each once, by one list request. Errors as `find_pod`."""
     check_flags(to_change=to_change)
-    if to_change:
-        # A pod above its agreed price must stay removable, so prices are not checked here.
-        listed = connection.client.list_all_pods()
-        # The list may leave out another pod of the same name.
-        pods = [*listed, *find_left_out(connection, listed)]
-    else:
-        pods = read_shown(connection)
+    pods = _read_to_change(connection) if to_change else read_shown(connection)
     picked = {pod.id: pod for pod in (_pick_pod(connection, pods, text, to_change) for text in texts)}
     return list(picked.values())
+
+
+def find_all(connection: Connection) -> list[PodDetails]:
+    """Return all live pods that are mine, or may be, to change them."""
+    return [pod for pod in _read_to_change(connection) if pod.is_live and connection.may_be_mine(pod)]
+
+
+def _read_to_change(connection: Connection) -> list[PodDetails]:
+    """Read all pods. A pod above its agreed price must stay removable, so prices are not checked."""
+    listed = connection.client.list_all_pods()
+    # The list may leave out another pod of the same name.
+    return [*listed, *find_left_out(connection, listed)]
 
 
 def same_name(connection: Connection, pods: Iterable[PodDetails], name: str) -> list[PodDetails]:
@@ -96,6 +102,8 @@ def _suggest_names(connection: Connection, pods: list[PodDetails], text: str, to
     known = {word for pod in pods for word in (pod.id, pod.name)}
     if len(several) > 1 and known.issuperset(several):
         return "To name several pods, pass a list or a column: '%pods rm {mine.id}'. Nothing was done"
+    if to_change and text.casefold() == "all":
+        return "To terminate all your pods, use '%pods rm --all'. Nothing was done"
     was_removed = connection.completion_cache.was_removed
     mine = [pod for pod in pods if pod.is_live and connection.may_be_mine(pod) and not was_removed(pod.id)]
     names = [pod.name for pod in mine if pod.name]

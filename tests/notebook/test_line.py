@@ -314,8 +314,6 @@ def test_a_list_is_an_argument_for_each_of_its_values(values: Any, arguments: li
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("rm {none}", "the following arguments are required: POD"),
-        ("rm {none} -y", "the following arguments are required: POD"),
         ("status {none}", "'{none}' is empty: name at least one POD"),
         ("watch $none", "'$none' is empty: name at least one POD"),
         ("teams {none}", "'{none}' is empty: name at least one TEAM"),
@@ -519,13 +517,14 @@ def test_terminates_nothing_that_is_not_named(shell: Any, rented: Any) -> None:
     with pytest.raises(NotFound, match=r"'%pods rm \{mine.id\}'"):
         shell.run('%pods rm {" ".join(mine.id)}')
     for line in (
-        "%pods rm {mine.id[:0]}",
+        "%pods rm {mine.id[:0]} --all",
         "%pods rm {mine}",
         "%pods rm x{mine.id}",
         "%pods rm {mine.id} nobody",
     ):
         with pytest.raises(PodsError):
             shell.run(line)
+    shell.run("%pods rm {mine.id[:0]} -y")
     assert sorted(shell.run("%pods ls")["name"]) == sorted(there)
 
 

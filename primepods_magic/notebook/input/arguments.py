@@ -45,6 +45,8 @@ class ArgumentParser(argparse.ArgumentParser):
     def __init__(self, prog: str, description: str | None = None, **options: Any) -> None:
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
         super().__init__(prog=prog, description=description, allow_abbrev=False, add_help=False, **options)
+        self.may_name_none = False
+        """Whether an empty list is allowed; ``names_none`` of the result says that one was given."""
         self._token = os.urandom(8).hex()
         self._filled: dict[str, Word] = {}
         self.add_argument("-h", "--help", action="store_true", help="show this help")
@@ -62,9 +64,14 @@ class ArgumentParser(argparse.ArgumentParser):
             known = [flag for action in self._actions for flag in action.option_strings]
             self.error(f"there is no {unknown[0]}{suggest(unknown[0].partition('=')[0], known)}")
         empty = next((word.shown for word in words if isinstance(word, Several) and not word.words), None)
+        args.names_none = empty is not None
         positionals = [action for action in self._actions if not action.option_strings]
-        if empty and not any(
-            getattr(args, action.dest) not in (None, [], action.default) for action in positionals
+        if (
+            empty
+            and not self.may_name_none
+            and not any(
+                getattr(args, action.dest) not in (None, [], action.default) for action in positionals
+            )
         ):
             noun = (positionals[0].metavar if positionals else None) or "value"
             self.error(f"'{empty}' is empty: name at least one {noun}")
@@ -105,6 +112,8 @@ class ArgumentParser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Raise InvalidRequest with one line."""
+        if message == "the following arguments are required: POD":
+            _refuse_line(f"Which pod? For example: '{self.prog} train'")
         for mark, word in self._filled.items():
             message = message.replace(mark, word.shown)
         # IPython refuses a cell magic without a body, so name the line magic.

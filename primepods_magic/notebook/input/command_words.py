@@ -1,0 +1,59 @@
+"""Words that people try as commands: other names of ours, and answers to those that we do not have."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["CREATE_WORDS", "describe_unknown", "find_command"]
+
+_OTHER_NAMES = {
+    "ls": "list ps pods instances",
+    "show": "get info describe inspect",
+    "avail": "availability available offers offer search find gpus gpu price prices pricing",
+    "rm": "terminate delete del remove kill end destroy cancel",
+    "logs": "log tail",
+    "wallet": "balance billing credits credit",
+    "costs": "cost spend spending usage bill bills report",
+    "watch": "progress follow top",
+    "launcher": "gui widget ui app",
+    "keys": "key ssh-keys ssh-key",
+    "teams": "team members",
+    "disks": "disk volumes volume",
+    "connect": "login auth whoami config",
+    "doctor": "check debug diagnose",
+    "history": "past",
+}
+
+CREATE_WORDS = frozenset("create new launch rent up".split())
+"""Words for ``%pod_create``."""
+
+_STOPPING = frozenset(
+    "stop start pause suspend hibernate halt shutdown poweroff down resume restart reboot".split()
+)
+"""Actions of services that keep the disk of a machine that is off."""
+
+_COMMAND_OF_WORD = {word: name for name, words in _OTHER_NAMES.items() for word in words.split()}
+
+
+def find_command(word: str, commands: Iterable[str]) -> str | None:
+    """Return the command that a word names, by its own name or another one; ``None`` if there is none.
+
+    >>> find_command("ls", ["ls"]), find_command("list", ["ls"]), find_command("stop", ["ls"])
+    ('ls', 'ls', None)
+    """
+    return word if word in commands else _COMMAND_OF_WORD.get(word.casefold())
+
+
+def describe_unknown(word: str, commands: Iterable[str]) -> str:
+    """Return the message for a word that is not a command, with the one that may be meant."""
+    from primepods_magic.api.text.sanitize import sanitize
+    from primepods_magic.api.validation.suggest import suggest
+
+    if word.casefold() in _STOPPING:
+        return (
+            f"There is no '%pods {word}': pods cannot be stopped and started again here. A pod is billed "
+            "until '%pods rm' terminates it. Its disk and everything on it are then lost. Start a stopped "
+            "pod in the dashboard. Nothing was done"
+        )
+    hint = suggest(word, (*commands, *_COMMAND_OF_WORD, *CREATE_WORDS))
+    return f"There is no '%pods {sanitize(word)}'{hint}. Run '%pods -h' for the list of commands"

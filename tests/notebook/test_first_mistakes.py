@@ -1,0 +1,114 @@
+"""First mistakes: each gets an answer that says what to do instead, or simply works."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from primepods_magic.api import errors
+from primepods_magic.notebook.input.command_words import _COMMAND_OF_WORD, _STOPPING, CREATE_WORDS
+from primepods_magic.notebook.magics import COMMANDS
+from primepods_magic.notebook.shell.cell_placement import place_cell_magic
+
+
+@pytest.mark.parametrize("above", ["# rent my pod\n", "\n\n# one\n   # two\n\n", "#!important\n"])
+def test_comments_may_stand_above_a_cell_magic(shell: Any, above: str) -> None:
+    assert shell.run(f"{above}%%pod_create\nname: a\ngpu: L4_24GB").name == "a"
+
+
+def test_a_json_body_may_have_comments_above_its_cell_magic(shell: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match=r"pod\.cloudId"):
+        shell.run('# rent\n%%pod_create\n{"pod": {"name": "a", "gpuType": "L4_24GB"}}')
+
+
+def test_a_line_number_counts_the_comments_above(shell: Any) -> None:
+    with pytest.raises(errors.InvalidRequest, match="line 4"):
+        shell.run("# rent\n%%pod_create\nname: a\n gpu: L4_24GB")
+
+
+@pytest.mark.parametrize(
+    "above", ["x = 1\n", "%load_ext primepods_magic\n", "def f():\n    return 1\n\n", "!true\n"]
+)
+def test_code_above_a_cell_magic_is_refused_with_the_reason(shell: Any, above: str) -> None:
+    with pytest.raises(SyntaxError, match="%%pod_create must be in the first line of its cell"):
+        shell.run(f"{above}%%pod_create\nname: a\n gpu: L4_24GB")
+    assert len(shell.run("%pods ls")) == 0
+
+
+def test_a_text_that_contains_a_cell_magic_stays_as_it_is(shell: Any) -> None:
+    assert shell.run('s = """\n%%pod_create\n"""\ns') == "\n%%pod_create\n"
+
+
+def test_the_transformer_goes_with_the_extension(shell: Any) -> None:
+    shell.run("%unload_ext primepods_magic")
+    assert place_cell_magic not in shell.input_transformers_cleanup
+
+
+@pytest.mark.parametrize(
+    ("word", "ours"),
+    [
+        ("list", "ls"),
+        ("ps", "ls"),
+        ("price", "avail"),
+        ("cost", "costs"),
+        ("balance", "wallet"),
+        ("LIST", "ls"),
+    ],
+)
+def test_other_words_for_a_command_run_it_and_say_so(shell: Any, word: str, ours: str) -> None:
+    assert isinstance(shell.run(f"%pods {word}"), pd.DataFrame)
+    assert f"'%pods {word}' is '%pods {ours}'" in shell.output.stdout
+
+
+@pytest.mark.parametrize("word", ["terminate", "delete", "kill", "cancel", "remove"])
+def test_other_words_for_terminating_terminate(shell: Any, word: str) -> None:
+    shell.run("%pods create --gpu L4_24GB --name a")
+    assert "'%pods create' is '%pod_create'" in shell.output.stdout
+    assert list(shell.run(f"%pods {word} a").outcome) == ["terminated"]
+
+
+def test_help_is_help(shell: Any) -> None:
+    shell.run("%pods help")
+    assert "%pods COMMAND -h" in shell.output.stdout
+
+
+@pytest.mark.parametrize("word", ["stop", "start", "pause", "resume"])
+def test_stopping_is_refused_because_it_would_lose_the_disk(shell: Any, word: str) -> None:
+    with pytest.raises(errors.InvalidRequest, match=r"cannot be stopped and started again here.*dashboard"):
+        shell.run(f"%pods {word} a")
+
+
+def test_no_other_word_is_a_command_or_has_two_meanings() -> None:
+    words = [*_COMMAND_OF_WORD, *CREATE_WORDS, *_STOPPING]
+    assert len(words) == len(set(words))
+    assert set(words).isdisjoint(COMMANDS)
+    assert set(_COMMAND_OF_WORD.values()) <= COMMANDS.keys()
+
+
+@pytest.mark.parametrize(
+    ("line", "answer"),
+    [
+        ("rm", "Which pod? For example: '%pods rm train', or '%pods rm --all'"),
+        ("rm all", "To terminate all your pods, use '%pods rm --all'. Nothing was done"),
+        ("rm --all train", "Name pods, or use '--all' for all of yours. Nothing was done"),
+        ("show", "Which pod? For example: '%pods show train'"),
+        ("logs", "Which pod? For example: '%pods logs train'"),
+        ("wait", "Which pod? For example: '%pods wait train'"),
+        ("statu", "did you mean 'status'?"),
+        ("terminat", "did you mean 'terminate'?"),
+    ],
+)
+def test_answers_a_mistake(shell: Any, line: str, answer: str) -> None:
+    with pytest.raises(errors.PodsError) as caught:
+        shell.run(f"%pods {line}")
+    assert answer in str(caught.value)
+
+
+def test_all_pods_are_terminated_and_an_empty_account_is_no_error(shell: Any) -> None:
+    shell.run("%%pod_create\nname: w\ngpu: L4_24GB\npods: 2")
+    assert list(shell.run("%pods rm --all").name) == ["w-1", "w-2"]
+    for line in ("%pods rm --all", "mine = %pods ls\n%pods rm {mine.id}"):
+        assert len(shell.run(line)) == 0
+        assert "nothing to terminate" in shell.output.text
