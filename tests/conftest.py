@@ -53,6 +53,13 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     items.sort(key=lambda item: not item.nodeid.startswith(TAKE_LONG))
 
 
+def pytest_runtest_setup() -> None:
+    # Most tests compare messages in the words of a notebook.
+    from primepods_magic.api.text.python_words import speak_magics
+
+    speak_magics()
+
+
 def pytest_collection_finish(session: pytest.Session) -> None:
     # What has been imported by now stays: looking for garbage in it took as long as many tests themselves. So
     # does what nearly every test imports.

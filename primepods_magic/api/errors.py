@@ -33,6 +33,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from primepods_magic.api.secrets.redaction import hide_secrets
+from primepods_magic.api.text.python_words import use_python_words
 from primepods_magic.api.text.sanitize import clean_message, sanitize, shorten
 from primepods_magic.api.text.stream_output import printable, shows_colors
 
@@ -145,12 +146,18 @@ class PodsError(Exception):
         self.request_id = self.request_id and hide_secrets(self.request_id, secrets)
 
     def __str__(self) -> str:
-        return printable(super().__str__())
+        return printable(use_python_words(super().__str__()))
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows instead of a traceback."""
         name = type(self).__name__
         return [printable(f"\x1b[31m{name}\x1b[0m: {self}" if shows_colors() else f"{name}: {self}")]
+
+
+NO_API_KEY = (
+    "There is no API key. Nothing was sent. Set PRIME_API_KEY or run 'prime login'. To try without a key, "
+    "run '%pods connect --sandbox'"
+)
 
 
 class NotConfigured(PodsError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.text.python_words import speak_magics
+
 from .display import formatters
 from .magics import PodsMagics
 from .shell.cell_placement import place_cell_magic
@@ -25,6 +27,7 @@ def load(shell: Any) -> None:
     """
     if _find_magics(shell) is not None:
         return
+    speak_magics()
     magics = PodsMagics(shell)
     shell.register_magics(magics)
     formatters.register(shell.display_formatter)
@@ -53,6 +56,7 @@ def unload(shell: Any) -> None:
         ]
     if place_cell_magic in getattr(shell, "input_transformers_cleanup", ()):
         shell.input_transformers_cleanup.remove(place_cell_magic)
+    speak_magics(is_loaded=False)
     magics.live.close()
     launcher = sys.modules.get("primepods_magic.notebook.launcher")
     if launcher is not None:

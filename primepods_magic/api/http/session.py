@@ -23,7 +23,13 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from primepods_magic._version import __version__
-from primepods_magic.api.errors import ConnectionClosed, InvalidRequest, NotConfigured, UnexpectedAnswer
+from primepods_magic.api.errors import (
+    NO_API_KEY,
+    ConnectionClosed,
+    InvalidRequest,
+    NotConfigured,
+    UnexpectedAnswer,
+)
 from primepods_magic.api.secrets.redaction import hide_secrets
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.text.sanitize import sanitize, shorten
@@ -317,10 +323,7 @@ class HttpSession:
         self, method: str, path: str, query: httpx.QueryParams, body: object, timeout: httpx.Timeout
     ) -> httpx.Response:
         if not self._settings.api_key:
-            raise NotConfigured(
-                "No API key found. Nothing was sent. Set PRIME_API_KEY or run 'prime login'. To try without "
-                "a key, run '%pods connect --sandbox'"
-            )
+            raise NotConfigured(NO_API_KEY)
         content = None if body is None else _JsonBody(body)
         ends_at = time.monotonic() + self._total_timeout_s
         with limit_exchange(self._total_timeout_s, MAX_EXCHANGE_BYTES):

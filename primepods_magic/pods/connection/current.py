@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from primepods_magic.api.errors import NotConfigured, PodsError
+from primepods_magic.api.errors import NO_API_KEY, NotConfigured, PodsError
 from primepods_magic.api.local.folders import find_folder
 from primepods_magic.api.settings import Settings, load_settings, settings_state
 from primepods_magic.api.validation.bounds import check_flags, check_kind
@@ -185,11 +185,7 @@ def _reuse_sandbox() -> Connection | None:
 
 def _open_connection(settings: Settings, sandbox: RunningSandbox | None = None) -> Connection:
     if not settings.api_key:
-        missing = (
-            "There is no API key. Set PRIME_API_KEY or run 'prime login'. To try without an account: "
-            "%pods connect --sandbox"
-        )
-        raise NotConfigured("; ".join([missing, *settings.notes]))
+        raise NotConfigured("; ".join([NO_API_KEY, *settings.notes]))
     client = open_client(settings)
     try:
         about = about_sandbox(client) if settings.is_loopback else None

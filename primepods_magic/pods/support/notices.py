@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from primepods_magic.api.text.python_words import use_python_words
+
 __all__ = ["redirect_warnings", "warn"]
 
 _printers: list[Callable[[str], object]] = []
@@ -17,7 +19,7 @@ def warn(text: str, stacklevel: int = 1) -> None:
     if innermost:
         innermost[0](text)
     else:
-        warnings.warn(text, stacklevel=stacklevel + 1)
+        warnings.warn(use_python_words(text), stacklevel=stacklevel + 1)
 
 
 @contextmanager

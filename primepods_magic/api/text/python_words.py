@@ -1,0 +1,53 @@
+"""Messages in the words of the session: magics once they are loaded, plain Python in a script."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["speak_magics", "use_python_words"]
+
+_CALLS = {
+    "ls": "list_pods()",
+    "rm": "get_pod('{pod}').terminate()",
+    "rm --all": "for pod in list_pods(): pod.terminate()",
+    "show": "get_pod('{pod}')",
+    "ssh": "get_pod('{pod}').ssh",
+    "wait": "get_pod('{pod}').wait()",
+    "connect --sandbox": "connect(sandbox=True)",
+}
+_COMMAND = re.compile(r"'%pods ([a-z]+)( --[a-z]+)?(?: ([\w.-]+))?'")
+_FLAGS = (
+    (re.compile(r"'--new' \(in Python: new=True\)|'--new'|--new\b"), "new=True"),
+    (re.compile(r"'--replace'|--replace\b"), "replace_existing=True"),
+)
+
+_speaks_magics = False
+
+
+def speak_magics(is_loaded: bool = True) -> None:
+    """Choose the words of later messages; the extension does this when it is loaded and unloaded."""
+    global _speaks_magics
+    _speaks_magics = is_loaded
+
+
+def use_python_words(text: str) -> str:
+    """Return a message with the Python for each command in it, unless the magics are loaded.
+
+    >>> use_python_words("Terminate it with '%pods rm train', or use '--new'")       # doctest: +SKIP
+    "Terminate it with get_pod('train').terminate(), or use new=True"
+    """
+    if _speaks_magics or ("%" not in text and "--" not in text):
+        return text
+    text = _COMMAND.sub(_write_call, text)
+    for flag, words in _FLAGS:
+        text = flag.sub(words, text)
+    return text
+
+
+def _write_call(match: re.Match[str]) -> str:
+    command, flag, pod = match.groups()
+    call = _CALLS.get(command + (flag or ""))
+    needs_pod = call is not None and "{pod}" in call
+    if call is None or needs_pod != (pod is not None):
+        return match[0]
+    return call.replace("{pod}", pod or "")
