@@ -8,13 +8,12 @@ method and body. The service has no idempotency keys, so a create that it may ha
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import os
 import random
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
@@ -44,6 +43,7 @@ from .error_mapping import (
     read_response_time,
     retry_after_s,
 )
+from .hidden_parts import BearerAuth, JsonBody
 from .network import find_proxy, limit_client, limit_exchange
 from .parsing import raise_reported_error
 from .sent_secrets import SentSecrets, secrets_in
@@ -76,31 +76,6 @@ _NETWORK_VARIABLES = (
 )
 _MAX_LOGGED_PATH = 200
 _RETRIED_STATUS = {429, 500, 502, 503, 504}
-
-
-class _BearerAuth(httpx.Auth):
-    """Add the key as a request leaves, so that no frame of this package exposes it in a traceback."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        request.headers["Authorization"] = f"Bearer {self._settings.api_key}"
-        yield request
-
-
-class _JsonBody(httpx.SyncByteStream):
-    """A JSON request body, kept out of the frames that pass it on: it holds secrets."""
-
-    def __init__(self, body: object) -> None:
-        # ASCII, because a lone surrogate has no UTF-8 form.
-        self._json = json.dumps(body() if callable(body) else body).encode()
-
-    def __len__(self) -> int:
-        return len(self._json)
-
-    def __iter__(self) -> Iterator[bytes]:
-        yield self._json
 
 
 class HttpSession:
@@ -139,7 +114,7 @@ class HttpSession:
             # A proxy cannot reach this computer's loopback, which needs no certificates either.
             trust_env=not self._settings.is_loopback,
             verify=not self._settings.is_loopback,
-            auth=_BearerAuth(self._settings),
+            auth=BearerAuth(self._settings),
             # Store no cookies: they would only grow.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             headers={
@@ -324,7 +299,7 @@ class HttpSession:
     ) -> httpx.Response:
         if not self._settings.api_key:
             raise NotConfigured(NO_API_KEY)
-        content = None if body is None else _JsonBody(body)
+        content = None if body is None else JsonBody(body)
         ends_at = time.monotonic() + self._total_timeout_s
         with limit_exchange(self._total_timeout_s, MAX_EXCHANGE_BYTES):
             response = self._exchange_once(method, path, query, content, timeout, ends_at)
@@ -344,7 +319,7 @@ class HttpSession:
         method: str,
         path: str,
         query: httpx.QueryParams,
-        content: _JsonBody | None,
+        content: JsonBody | None,
         timeout: httpx.Timeout,
         ends_at: float,
     ) -> httpx.Response:
