@@ -49,8 +49,9 @@ def ledger(
 ) -> pd.DataFrame:
     """Collect everything that costs in one frame: the history, and the live pods and disks.
 
-    A pod or disk whose id is in the history is not counted again. If it is live and the history bills less
-    than it has cost so far, the cost so far counts instead. Costs stop at the end that a resource states.
+    A pod or disk whose id is in the history is not counted again. If it is live and the history bills nothing
+    for it, or less than it has cost so far without stating its end, the cost so far counts instead. A live
+    resource costs until its status says that it ends.
     The service is not asked, and the given frames are not changed.
 
     Parameters
@@ -102,9 +103,10 @@ def ledger(
     """
     until = parse_now(now)
     past = _build_past(history, until)
-    is_closed = past["state"].eq("closed")
+    # A live thing whose row bills nothing is still costing, although the row may state an end.
+    is_final = past["state"].eq("closed") & ~_is_blank(past)
     alive = [
-        build(frame, billings, past["id"][is_closed], until)
+        build(frame, billings, past["id"][is_final], until)
         for build, frame in ((living_pods, pods), (living_disks, disks))
         if frame is not None
     ]
@@ -176,16 +178,22 @@ def _is_blank(rows: Mapping[str, Any] | pd.DataFrame) -> pd.Series:
 
 
 def _drop_outdated(past: pd.DataFrame, alive: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Drop open rows that bill less than the live resource itself has cost.
+    """Drop rows of live resources that bill nothing, and open ones that bill less than those have cost.
 
-    They do not say until when they are billed.
+    Open rows do not say until when they are billed.
     """
     costs = {
-        thing_id: cost for rows in alive for thing_id, cost in zip(rows["id"], rows["cost_usd"], strict=True)
+        thing_id: cost
+        for rows in alive
+        for thing_id, cost in zip(rows["id"], rows["cost_usd"], strict=True)
+        if not pd.isna(thing_id)
     }
     own_usd = past["id"].map(costs).astype("Float64")
-    is_less = (past["billed_usd"] <= own_usd).fillna(False) | (_is_blank(past) & own_usd.notna())
-    is_lesser = (past["state"].eq("open").fillna(False) & is_less).astype(bool)
+    is_less = past["state"].eq("open").fillna(False) & (past["billed_usd"] <= own_usd).fillna(False)
+    is_unbilled = _is_blank(past) & past["id"].isin(costs)
+    # If only the row states a beginning, the cost is known from the row alone.
+    is_dating = past["state"].eq("open").fillna(False) & own_usd.isna()
+    is_lesser = (is_less | (is_unbilled & ~is_dating)).astype(bool)
     if not is_lesser.any():
         return past
     rest: pd.DataFrame = past[~is_lesser].reset_index(drop=True)

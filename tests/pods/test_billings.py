@@ -143,6 +143,21 @@ def test_an_open_row_of_the_history_is_the_least_that_its_pod_has_cost(total: fl
     assert costs(account) == (cost, cost)
 
 
+@pytest.mark.parametrize(("total", "cost"), [(0.0, 40.0), (None, 40.0), (12.0, 12.0)])
+def test_counts_a_live_pod_whose_row_states_an_end_and_bills_nothing(
+    total: float | None, cost: float
+) -> None:
+    account = Account(pod())
+    row = {"id": "p", "userId": "ada", "createdAt": ago(20), "terminatedAt": ago(10), "priceHr": 2.0}
+    account.history = [{**row, "totalBilledPrice": total}]
+    assert costs(account) == (cost, cost)
+    with connected(account) as connection:
+        ledger = read_ledger(connection)
+    assert (ledger["state"].tolist(), ledger["estimated"].tolist()) == (
+        (["closed"], [False]) if total else (["live"], [True])
+    )
+
+
 def test_an_open_row_that_bills_nothing_and_whose_pod_is_not_listed_costs_its_price() -> None:
     account = Account()
     account.history = [{"id": "p", "userId": "ada", "createdAt": ago(20), "priceHr": 2.0}]
