@@ -65,7 +65,7 @@ def breakdown(
         ==============  ==================  ==========================================================
         ``period``      datetime64[us, tz]  with `freq`: its start; missing for lines without times
         columns of by   unchanged           ``string`` for text and labels; missing values are a group
-        ``cost_usd``    Float64             USD
+        ``cost_usd``    Float64             USD; missing if the cost of no part of it is known
         ``gpu_hours``   Float64             GPUs × hours
         ``pods``        Int64               number of pods with a part in it
         ``share``       Float64             of the period's total, or of the whole; missing if that is 0
@@ -112,15 +112,17 @@ def _read_lines(frame: pd.DataFrame, codes: Ints) -> CostLines:
     at = np.where(begin == _NO_TIME, end, begin)
     at[at == _NO_TIME] = _UNDATED
     lasts = (begin != _NO_TIME) & (end > begin)
+    usd = numbers(frame, "cost_usd")
     gpus = numbers(frame, "gpu_count").to_numpy(dtype=float, na_value=0.0)
     return CostLines(
         at,
         np.where(lasts, end, at + 1),
-        numbers(frame, "cost_usd").to_numpy(dtype=float, na_value=0.0),
+        usd.to_numpy(dtype=float, na_value=0.0),
         np.where(lasts, gpus, 0.0),
         codes,
         booleans(frame, "estimated").to_numpy(dtype=bool, na_value=False),
         is_pod(frame).to_numpy(dtype=bool),
+        usd.isna().to_numpy(dtype=bool),
     )
 
 
@@ -166,8 +168,9 @@ def _build_table(cells: Cells, groups: LineGroups, at: Ints, has_periods: bool, 
     total = cells.total_usd[order]
     cost_usd = cells.cost_usd[order]
     share = pd.array(np.divide(cost_usd, total, out=np.zeros_like(total), where=total != 0), dtype="Float64")
-    share[total == 0] = pd.NA
+    share[(total == 0) | cells.is_unknown[order]] = pd.NA
     data["cost_usd"] = pd.array(cost_usd, dtype="Float64")
+    data["cost_usd"][cells.is_unknown[order]] = pd.NA
     data["gpu_hours"] = pd.array(cells.gpu_hours[order], dtype="Float64")
     data["pods"] = pd.array(cells.pods[order], dtype="Int64")
     data["share"] = share

@@ -77,14 +77,15 @@ def ledger(
 
         =====================  ===================  ================================================
         ``team``               string               a team's name, else its id, else ``personal``
-        ``cost_usd``           Float64              USD in total; never missing
+        ``cost_usd``           Float64              USD in total; missing if not known
         ``begin_at, end_at``   datetime64[us, UTC]  life that the cost is for; missing if unknown
         ``is_spot``            boolean              missing if unknown
         ``estimated``          boolean              not final: live, open, or not billed yet
         =====================  ===================  ================================================
 
         ``state`` is ``closed``, ``open`` (in the history, without an end) or ``live`` (the history has
-        less of it or nothing).
+        less of it or nothing). The cost of a live resource is not known if nothing was billed for it and it
+        states no price or no beginning.
 
     Raises
     ------

@@ -33,7 +33,7 @@ class CostLines:
     """Lines of a ledger as arrays of one length.
 
     `begin` and `end` are microseconds since 1970 (UTC), `end` greater; `cost_usd` is that of the whole
-    line, `gpus` its constant number of GPUs; groups count from 0.
+    line, 0 if it `is_unknown`, `gpus` its constant number of GPUs; groups count from 0.
     """
 
     begin: Ints
@@ -43,6 +43,7 @@ class CostLines:
     group: Ints
     estimated: Bools
     is_pod: Bools
+    is_unknown: Bools
 
     def __getitem__(self, which: slice | Ints | Bools) -> CostLines:
         return CostLines(*(getattr(self, field.name)[which] for field in fields(self)))
@@ -56,8 +57,8 @@ class Cells:
     """Sums for each period and group that has lines, by period and then by group.
 
     `period` and `group` are indices, `pods` counts the pods with a part in the cell, `estimated` says
-    whether one of the parts is an estimate, and `total_usd` is the cost of the whole period over all
-    groups.
+    whether one of the parts is an estimate, `is_unknown` whether no part has a known cost, and `total_usd`
+    is the cost of the whole period over all groups.
     """
 
     period: Ints
@@ -66,6 +67,7 @@ class Cells:
     gpu_hours: Floats
     pods: Ints
     estimated: Bools
+    is_unknown: Bools
     total_usd: Floats
 
 
@@ -92,6 +94,7 @@ def spread(lines: CostLines, edges: Ints, groups: int, within: tuple[int, int] |
     usd, gpu_us = _ExactSplitter(_USD, len(lines)), _ExactSplitter(_GPU_US, len(lines))
     # Most ledgers have no estimates, or only pods: skip sums that would be constant.
     any_estimated, any_other = bool(lines.estimated.any()), not lines.is_pod.all()
+    any_unknown = bool(lines.is_unknown.any())
     tally = _CellSums(len(edges) - 1, groups)
     find = _PeriodFinder(edges)
     # 2. Split lines at edges, chunk by chunk, and add their parts to the sums of the cells.
@@ -99,6 +102,7 @@ def spread(lines: CostLines, edges: Ints, groups: int, within: tuple[int, int] |
         for part in _split_lines(lines[start : start + _CHUNK_SIZE], edges, find, within, tally.can_add_runs):
             weights = [*part.cost(usd), *gpu_us.split(part.gpu_us)]
             weights += [part.estimated.astype(np.float64)] * any_estimated
+            weights += [part.is_unknown.astype(np.float64)] * any_unknown
             weights += [(~part.is_pod).astype(np.float64)] * any_other
             cells = part.period * groups + part.group
             if part.stop is None:
@@ -106,7 +110,7 @@ def spread(lines: CostLines, edges: Ints, groups: int, within: tuple[int, int] |
             else:
                 tally.add_runs(cells, part.stop * groups + part.group, weights)
     # 3. Join the exact halves of each sum, and sum up periods over all groups.
-    keys, lines_in, sums = tally.result(4 + any_estimated + any_other)
+    keys, lines_in, sums = tally.result(4 + any_estimated + any_unknown + any_other)
     period, group = np.divmod(keys, groups) if groups > 1 else (keys, np.zeros_like(keys))
     by_period: list[Floats] = [
         np.bincount(period, sums[half], len(edges) - 1).astype(np.float64, copy=False) for half in (0, 1)
@@ -118,6 +122,7 @@ def spread(lines: CostLines, edges: Ints, groups: int, within: tuple[int, int] |
         gpu_us.joined(sums[2], sums[3]) / _US_PER_HOUR,
         lines_in - sums[-1].astype(np.int64) if any_other else lines_in,
         sums[4] > 0 if any_estimated else np.zeros(len(keys), dtype=bool),
+        sums[4 + any_estimated] == lines_in if any_unknown else np.zeros(len(keys), dtype=bool),
         usd.joined(by_period[0], by_period[1])[period],
     )
 
@@ -161,6 +166,7 @@ class _PeriodParts:
     group: Ints
     estimated: Bools
     is_pod: Bools
+    is_unknown: Bools
     gpu_us: Floats
     upto_stop: Floats
     upto_start: Floats | None = None
@@ -232,7 +238,8 @@ def _keep_whole(lines: CostLines, first: Ints, cut: Bools) -> _PeriodParts:
     whole = np.flatnonzero(~cut)
     lines, first = lines[whole], first[whole]
     gpu_us = lines.gpus * (lines.end - lines.begin)
-    return _PeriodParts(first, lines.group, lines.estimated, lines.is_pod, gpu_us, lines.cost_usd)
+    flags = (lines.estimated, lines.is_pod, lines.is_unknown)
+    return _PeriodParts(first, lines.group, *flags, gpu_us, lines.cost_usd)
 
 
 def _split_at_edges(
@@ -254,6 +261,7 @@ def _split_at_edges(
             lines.group[line],
             lines.estimated[line],
             lines.is_pod[line],
+            lines.is_unknown[line],
             lines.gpus[line] * (until - since),
             np.where(until == life_end, cost, usd_us[line] * (until - life_begin)),
             usd_us[line] * (since - life_begin),
@@ -270,7 +278,7 @@ def _split_into_runs(
     inside_usd = usd_us * length_us
     upto_second = usd_us * (edges[second] - lines.begin)
     upto_end = np.where(end == lines.end, lines.cost_usd, usd_us * (end - lines.begin))
-    flags = (lines.group, lines.estimated, lines.is_pod)
+    flags = (lines.group, lines.estimated, lines.is_pod, lines.is_unknown)
     first_us, last_us = edges[second] - begin, end - edges[last]
     yield _PeriodParts(first, *flags, lines.gpus * first_us, upto_second, usd_us * (begin - lines.begin))
     yield _PeriodParts(second, *flags, lines.gpus * length_us, inside_usd, stop=last)

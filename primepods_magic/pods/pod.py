@@ -148,10 +148,7 @@ class Pod:
         `terminate`, ``%pods wallet`` and the history return what the service bills.
         """
         pod = self._details
-        has_price = pod.price_hr is not None or pod.provisioning_price_hr or pod.stopped_price_hr
-        if not has_price or pod.created_at is None or pod.status == PodStatus.TERMINATED:
-            return None
-        return accrued_usd(pod, self._as_of)
+        return None if pod.status == PodStatus.TERMINATED else accrued_usd(pod, self._as_of)
 
     @property
     def jupyter_url(self) -> str | None:

@@ -92,8 +92,6 @@ def test_rows_of_the_history() -> None:
         ({"status": "STOPPED", "stopped_price_hr": 0.5}, 20.0),
         ({"status": "STOPPED", "stopped_price_hr": 0.5, "updated_at": START - timedelta(hours=4)}, 5.0),
         ({"status": "STOPPED", "stopped_price_hr": 0.5, "updated_at": NOW + timedelta(hours=4)}, 20.0),
-        ({"price_hr": None}, 0.0),
-        ({"created_at": None}, 0.0),
         ({"created_at": NOW + timedelta(hours=1)}, 0.0),
     ],
 )
@@ -101,6 +99,16 @@ def test_a_live_pod_has_cost_by_its_state(told: dict[str, Any], expected: float)
     (line,) = live(pod(**told))
     assert line["cost_usd"] == pytest.approx(expected, abs=1e-12)
     assert (line["state"], line["type"], line["estimated"]) == ("live", "Instance", True)
+
+
+@pytest.mark.parametrize("told", [{"price_hr": None}, {"created_at": None}])
+def test_the_cost_of_a_live_pod_without_a_price_or_a_beginning_is_missing(told: dict[str, Any]) -> None:
+    (line,) = live(pod(**told))
+    assert pd.isna(line["cost_usd"])
+    assert (line["state"], line["estimated"]) == ("live", True)
+    billings = billings_frame([Billing(resource_id="p", amount_usd=3.0, last_billed_at=NOW)])
+    (line,) = live(pod(**told), billings=billings)
+    assert line["cost_usd"] == 3.0
 
 
 @pytest.mark.parametrize(

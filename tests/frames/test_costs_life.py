@@ -12,7 +12,18 @@ import pytest
 from primepods_magic.api.account import Disk
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import HistoryRow, Offer, PodDetails
-from primepods_magic.costs import dearest, gpu_hour_prices, ledger, load_frame, save_frame, waste
+from primepods_magic.costs import (
+    breakdown,
+    compared,
+    dearest,
+    gpu_hour_prices,
+    ledger,
+    load_frame,
+    rounded,
+    running,
+    save_frame,
+    waste,
+)
 from primepods_magic.frames import disks_frame, history_frame, offers_frame, pods_frame
 from primepods_magic.frames.tables.schema import STRING
 from primepods_magic.pods.support.rates import accrued_usd
@@ -90,6 +101,26 @@ def test_a_status_that_is_not_understood_goes_on_costing(status: Any) -> None:
 def test_a_price_that_is_none_costs_nothing_and_lowers_nothing(price: Any) -> None:
     assert spent(pods=pods().assign(price_usd_hr=price)) == 0.0
     assert spent(disks=disks().assign(price_usd_hr=price)) == 0.0
+
+
+@pytest.mark.parametrize("freq", [None, "H", "M"])
+def test_a_cell_without_any_known_cost_is_missing(freq: str | None) -> None:
+    listed = [
+        PodDetails.model_validate(
+            {"id": pod_id, "status": "ACTIVE", "priceHr": price, "gpuName": gpu, **_born({})}
+        )
+        for pod_id, price, gpu in (("p", None, "A"), ("q", 2, "A"), ("r", None, "B"))
+    ]
+    costs = ledger(history_frame([]), pods=pods_frame(listed), now=NOW)
+    cells = breakdown(costs, "gpu", freq=freq)
+    known, unknown = cells[cells["gpu"] == "A"], cells[cells["gpu"] == "B"]
+    assert known["cost_usd"].sum() == pytest.approx(200)
+    assert known["cost_usd"].notna().all()
+    assert len(unknown) == len(known)
+    assert unknown["cost_usd"].isna().all()
+    assert unknown["share"].isna().all()
+    if freq:
+        assert len(compared(running(rounded(cells)), freq)) == len(cells)
 
 
 def test_the_ledger_and_the_burn_rate_count_by_the_same_rule() -> None:

@@ -13,7 +13,7 @@ from primepods_magic.api.account import Disk
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
-from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr, has_ended
+from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr, find_unpriced, has_ended
 from primepods_magic.pods.watching.estimates import Estimator
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=timezone.utc)
@@ -44,13 +44,14 @@ def pod(**changed: Any) -> PodDetails:
         ({"status": "STOPPED", "stoppedPriceHr": -1, "updatedAt": "2026-11-29T02:00:00Z"}, 2.0, 24.0),
         ({"status": "PROVISIONING", "provisioningPriceHr": 0}, 0.0, 0.0),
         ({"priceHr": 0, "costPerHr": 3}, 3.0, 36.0),
-        ({"priceHr": -5}, 0.0, 0.0),
-        ({"createdAt": "0001-01-01T00:00:00Z"}, 2.0, 0.0),
+        ({"priceHr": -5}, 0.0, None),
+        ({"status": "STOPPED", "stoppedPriceHr": 0, "priceHr": None}, 0.0, None),
+        ({"createdAt": "0001-01-01T00:00:00Z"}, 2.0, None),
         ({"createdAt": "2026-11-30T00:00:00Z"}, 2.0, 0.0),
     ],
     ids=str,
 )
-def test_a_pod_costs_while_it_lives(changed: dict[str, Any], rate: float, spent: float) -> None:
+def test_a_pod_costs_while_it_lives(changed: dict[str, Any], rate: float, spent: float | None) -> None:
     assert burn_usd_hr([pod(**changed)], NOON) == rate
     assert accrued_usd(pod(**changed), NOON) == pytest.approx(spent)
 
@@ -74,6 +75,17 @@ def test_a_disk_costs_while_it_lives(said: dict[str, Any], rate: float) -> None:
     assert burn_usd_hr([disk], NOON) == rate
 
 
+@pytest.mark.parametrize(
+    "price", [None, "free", "25,00", {}, [25], -2, 0, float("nan"), float("inf")], ids=str
+)
+def test_finds_live_pods_whose_price_is_not_known(price: Any) -> None:
+    ended = pod(priceHr=price, status="TERMINATED")
+    unpriced = pod(priceHr=price)
+    assert find_unpriced([pod(), unpriced, ended], NOON) == [unpriced]
+    in_doubt = pod(costPerHr="EUR 25")
+    assert find_unpriced([in_doubt], NOON) == [in_doubt]
+
+
 def test_a_ceiling_counts_a_pod_that_is_not_gone_whatever_its_end() -> None:
     assert burn_usd_hr([pod(terminatedAt="2026-11-29T03:00:00Z")]) == 2.0
 
@@ -91,7 +103,7 @@ def test_a_ceiling_counts_a_pod_that_is_not_gone_whatever_its_end() -> None:
 )
 def test_no_pod_costs_less_than_nothing(changed: dict[str, Any]) -> None:
     assert burn_usd_hr([pod(**changed)]) >= burn_usd_hr([pod(**changed)], NOON) >= 0
-    assert accrued_usd(pod(**changed), NOON) >= 0
+    assert (accrued_usd(pod(**changed), NOON) or 0) >= 0
 
 
 def test_the_cost_of_a_pod_stands_still_from_its_end_on(connection: Connection) -> None:

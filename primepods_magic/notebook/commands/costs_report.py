@@ -32,7 +32,7 @@ from primepods_magic.frames import (
     pods_frame,
     save_frame,
 )
-from primepods_magic.notebook.display.captions import DISKS_UNSEEN
+from primepods_magic.notebook.display.captions import DISKS_UNSEEN, describe_unknown_costs
 from primepods_magic.notebook.display.frames import mark_for_display
 from primepods_magic.notebook.input.dates import parse_time, zone
 from primepods_magic.notebook.progress.download_bar import show_download
@@ -188,6 +188,7 @@ class CostsReport:
         """Return the parts of the caption: total, estimated part, omissions and range."""
         parts = [format_usd(frame["cost_usd"].sum())] if "cost_usd" in frame.columns else []
         if question and question != "last-month":
+            parts += self._describe_unknown() if question != "month" else []
             return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", *parts, "times in UTC"]
         since, until = self.since, self.until
         if question:
@@ -197,6 +198,7 @@ class CostsReport:
         blank = is_blank & (self.ledger["state"] != "live")
         parts += [f"{format_usd(estimated['cost_usd'].sum())} of it estimated"] if len(estimated) else []
         parts += [f"{blank.sum()} without a price yet"] if blank.any() else []
+        parts += self._describe_unknown()
         parts += [] if self.spending.may_list_disks else [DISKS_UNSEEN]
         parts += self._describe_undated() if since or until else []
         parts += [f"by {FREQUENCIES[self.freq]}"] if self.freq and not question else []
@@ -207,6 +209,11 @@ class CostsReport:
         is_undated = self.ledger["begin_at"].isna() & self.ledger["end_at"].isna()
         usd = self.ledger.loc[is_undated, "cost_usd"].sum()
         return [f"without {format_usd(usd)} of unknown time"] if usd else []
+
+    def _describe_unknown(self) -> list[str]:
+        """Describe the live pods and disks whose cost so far is not known."""
+        rows = self.ledger[self.ledger["cost_usd"].isna()]
+        return describe_unknown_costs(zip(rows["name"], rows["price_usd_hr"], strict=True))
 
     def _parse_time(self, text: str | None) -> datetime | None:
         return parse_time(text, self.now, self.zone) if text is not None else None

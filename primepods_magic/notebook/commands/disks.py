@@ -27,13 +27,15 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """Return the disks."""
     from primepods_magic.frames import disks_frame
-    from primepods_magic.notebook.display.captions import caption
+    from primepods_magic.notebook.display.captions import caption, describe_unpriced
     from primepods_magic.notebook.display.frames import mark_for_display
-    from primepods_magic.pods.support.rates import burn_usd_hr
+    from primepods_magic.pods.support.rates import burn_usd_hr, find_unpriced
 
     connection = magics.connection
     disks = connection.client.list_disks()
-    burn = f"{format_usd_hr(burn_usd_hr(disks, connection.now()))}, attached or not"
+    now = connection.now()
+    notes = [f"{format_usd_hr(burn_usd_hr(disks, now))}, attached or not"]
+    notes += describe_unpriced(find_unpriced(disks, now))
     return mark_for_display(
-        disks_frame(disks), kind="disks", caption=caption(connection, len(disks), len(disks), "disk", burn)
+        disks_frame(disks), kind="disks", caption=caption(connection, len(disks), len(disks), "disk", *notes)
     )

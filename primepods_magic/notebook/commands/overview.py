@@ -27,9 +27,16 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     """Return the overview of the wallets."""
     from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.frames import overview_frame
-    from primepods_magic.notebook.display.captions import DISKS_UNSEEN, OWNERS_UNKNOWN, TEAMS_UNSEEN
+    from primepods_magic.notebook.display.captions import (
+        DISKS_UNSEEN,
+        OWNERS_UNKNOWN,
+        TEAMS_UNSEEN,
+        describe_unknown_costs,
+        describe_unpriced,
+    )
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.account.overview import overview
+    from primepods_magic.pods.support.rates import get_rate_usd_hr
 
     connection = magics.connection
     seen = overview(connection)
@@ -41,6 +48,9 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     parts.append(f"{mine or 'no'} live pod{'' if mine == 1 else 's'}{whose}, {format_usd_hr(burn)}")
     if is_unknown:
         parts.append(OWNERS_UNKNOWN)
+    parts += describe_unpriced([thing for wallet in seen.wallets for thing in wallet.unpriced])
+    undated = [thing for wallet in seen.wallets for thing in wallet.undated]
+    parts += describe_unknown_costs((thing.name, get_rate_usd_hr(thing)) for thing in undated)
     if seen.wallets[0].disks is None:
         parts.append(DISKS_UNSEEN)
     if not seen.may_list_teams:

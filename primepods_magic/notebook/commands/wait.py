@@ -61,12 +61,13 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
 def _mark_frame(connection: Connection, seen: Snapshot) -> pd.DataFrame:
     from primepods_magic.frames import pods_frame
-    from primepods_magic.notebook.display.captions import caption
+    from primepods_magic.notebook.display.captions import caption, describe_unpriced
     from primepods_magic.notebook.display.frames import mark_for_display
-    from primepods_magic.pods.support.rates import burn_usd_hr
+    from primepods_magic.pods.support.rates import burn_usd_hr, find_unpriced
 
-    burn = f"{format_usd_hr(burn_usd_hr(seen.pods, connection.now()))} now"
-    number = len(seen.pods)
+    now, number = connection.now(), len(seen.pods)
+    notes = [f"{format_usd_hr(burn_usd_hr(seen.pods, now))} now"]
+    notes += describe_unpriced(find_unpriced(seen.pods, now))
     return mark_for_display(
-        pods_frame(seen.pods), kind="pods", caption=caption(connection, number, number, "pod", burn)
+        pods_frame(seen.pods), kind="pods", caption=caption(connection, number, number, "pod", *notes)
     )

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from primepods_magic.api.text.money import MISSING, format_usd_hr
+from primepods_magic.api.text.sanitize import sanitize, shorten
+
 if TYPE_CHECKING:
+    from primepods_magic.api.account import Disk
+    from primepods_magic.api.models import PodDetails
     from primepods_magic.pods.connection.connection import Connection
 
-__all__ = ["DISKS_UNSEEN", "OWNERS_UNKNOWN", "TEAMS_UNSEEN", "caption"]
+__all__ = [
+    "DISKS_UNSEEN",
+    "OWNERS_UNKNOWN",
+    "TEAMS_UNSEEN",
+    "caption",
+    "describe_unknown_costs",
+    "describe_unpriced",
+]
 
 DISKS_UNSEEN = "disks not counted: your key may not list them"
 OWNERS_UNKNOWN = "not known to be yours: the service does not say who you are, or whose they are"
+_MAX_NAMES = 3
+_MAX_NAME_CHARS = 60
 TEAMS_UNSEEN = "teams without live pods or disks of yours not counted: your key may not list teams"
 
 
@@ -18,3 +33,44 @@ def caption(connection: Connection, shown: int, total: int, noun: str, *more: st
     """Format a caption such as ``sandbox · 20 of 143 pods · $5.41/h``."""
     number = f"{shown}" if shown == total else f"{shown} of {total}"
     return " · ".join([connection.label, f"{number} {noun}{'' if total == 1 else 's'}", *more])
+
+
+def describe_unpriced(things: Sequence[PodDetails | Disk]) -> list[str]:
+    """Return a note about things whose prices a total leaves out, none if there are none.
+
+    >>> from primepods_magic.api.models import PodDetails
+    >>> describe_unpriced([PodDetails(name="train")])
+    ["price of 'train' not known, so the total may be too low"]
+    """
+    if not things:
+        return []
+    prices = "price" if len(things) == 1 else "prices"
+    names = _join_names([_quote_name(thing.name) for thing in things])
+    return [f"{prices} of {names} not known, so the total may be too low"]
+
+
+def describe_unknown_costs(things: Iterable[tuple[object, float | None]]) -> list[str]:
+    """Return notes about things whose cost so far is not known, given their names and USD per hour.
+
+    >>> describe_unknown_costs([("train", 2.0)])
+    ["cost of 'train' ($2.00/h) not known: no creation time"]
+    """
+    undated, unpriced = [], []
+    for name, usd_hr in things:
+        rate = format_usd_hr(usd_hr)
+        if rate == MISSING:
+            unpriced.append(_quote_name(name))
+        else:
+            undated.append(f"{_quote_name(name)} ({rate})")
+    notes = [f"cost of {_join_names(undated)} not known: no creation time"] if undated else []
+    return notes + ([f"cost of {_join_names(unpriced)} not known: no price"] if unpriced else [])
+
+
+def _quote_name(name: object) -> str:
+    text = shorten(sanitize(name), _MAX_NAME_CHARS) if isinstance(name, str) else ""
+    return f"'{text}'" if text else "one without a name"
+
+
+def _join_names(names: Sequence[str]) -> str:
+    more = len(names) - _MAX_NAMES
+    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -51,10 +51,11 @@ def add_up(
     return sums
 
 
-def cost_so_far_usd(thing: PodDetails | Disk, billed: Billed | None, now: datetime) -> float:
-    """Return a thing's cost so far in USD: what was billed, plus what has accrued since.
+def cost_so_far_usd(thing: PodDetails | Disk, billed: Billed | None, now: datetime) -> float | None:
+    """Return a thing's cost so far in USD: what was billed, plus what has accrued since, as far as known.
 
-    If the billing has no date, return the larger of what was billed and what has accrued in total.
+    If the billing has no date, return the larger of what was billed and what has accrued in total. Return
+    ``None`` if nothing was billed and the price or the beginning is not known.
 
     >>> from datetime import timedelta, timezone
     >>> noon = datetime(2026, 9, 14, 12, tzinfo=timezone.utc)
@@ -65,8 +66,8 @@ def cost_so_far_usd(thing: PodDetails | Disk, billed: Billed | None, now: dateti
     if billed is None:
         return accrued_usd(thing, now)
     if billed.until is None:
-        return max(billed.usd, accrued_usd(thing, now))
-    return billed.usd + accrued_usd(thing, now, since=billed.until)
+        return max(billed.usd, accrued_usd(thing, now) or 0.0)
+    return billed.usd + (accrued_usd(thing, now, since=billed.until) or 0.0)
 
 
 def latest_billings(connection: Connection, team_id: str | None) -> Wallet | None:

@@ -14,7 +14,7 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.background import run_concurrently
-from primepods_magic.pods.support.rates import burn_usd_hr, end_of, has_ended
+from primepods_magic.pods.support.rates import burn_usd_hr, end_of, find_unpriced, get_rate_usd_hr, has_ended
 from primepods_magic.pods.unlisted import read_shown
 
 from .billings import Billed, add_up, collect_billings, cost_so_far_usd, latest_billings
@@ -33,7 +33,8 @@ class WalletState:
     `disks` is None, and in no sum, if the key may not list disks. `burn_usd_hr` is the estimated hourly cost
     of what is live, `burn_mine_usd_hr` of my pods. `today_usd` and `month_usd` are spent since midnight and
     the first of the month (UTC): the service's totals of ended things, spread evenly over their lives; for
-    live things, what was billed and an estimate of the rest.
+    live things, what was billed and an estimate of the rest. The price of `unpriced` things is not known, nor
+    the cost so far of `undated` ones, which state no beginning; the sums leave out what is not known.
     """
 
     name: str
@@ -46,6 +47,8 @@ class WalletState:
     today_usd: float | None
     month_usd: float | None
     balance_usd: float | None
+    unpriced: tuple[PodDetails | Disk, ...] = ()
+    undated: tuple[PodDetails | Disk, ...] = ()
 
     @property
     def hours_left(self) -> float | None:
@@ -154,9 +157,12 @@ def _build_wallet_state(
     min_usd = {row.id: row.total_billed_price for row in rows if row.id not in known}
     spans = [_make_ended_span(row, seen.now) for row in final_rows]
     things: list[PodDetails | Disk] = [*spent, *spent_disks]
+    undated = []
     for thing in things:
         if thing.id not in known:
-            spans.append(_make_live_span(thing, seen, min_usd.get(thing.id)))
+            span = _make_live_span(thing, seen, min_usd.get(thing.id))
+            spans += [span] if span is not None else []
+            undated += [thing] if span is None and get_rate_usd_hr(thing) is not None else []
     return WalletState(
         name=(team.name or team_id or "team") if team else "mine",
         team_id=team_id,
@@ -168,6 +174,8 @@ def _build_wallet_state(
         today_usd=sum(span.cost_since(midnight) for span in spans),
         month_usd=sum(span.cost_since(midnight.replace(day=1)) for span in spans),
         balance_usd=wallet.balance_usd if wallet else None,
+        unpriced=tuple(find_unpriced(things, seen.now)),
+        undated=tuple(undated),
     )
 
 
@@ -196,8 +204,11 @@ def _make_ended_span(row: HistoryRow, now: datetime) -> _Span:
     return _Span(begin, end, usd)
 
 
-def _make_live_span(thing: PodDetails | Disk, seen: _AccountAnswers, min_usd: float | None) -> _Span:
+def _make_live_span(thing: PodDetails | Disk, seen: _AccountAnswers, min_usd: float | None) -> _Span | None:
+    """Return what a live thing has cost, or ``None`` if that is not known."""
     end = min(seen.now, end_of(thing) or seen.now)
     billed = seen.billed.get(thing.id) if thing.id else None
     usd = cost_so_far_usd(thing, billed, seen.now)
-    return _Span(thing.created_at or end, end, max(min_usd, usd) if min_usd else usd)
+    if usd is None and not min_usd:
+        return None
+    return _Span(thing.created_at or end, end, max(min_usd or 0.0, usd or 0.0) if min_usd else usd or 0.0)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from primepods_magic.api.account import Disk
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.models import PodDetails
 
-__all__ = ["accrued_usd", "burn_usd_hr", "end_of", "has_ended"]
+__all__ = ["accrued_usd", "burn_usd_hr", "end_of", "find_unpriced", "get_rate_usd_hr", "has_ended"]
 
 _HOUR = timedelta(hours=1)
+_Thing = TypeVar("_Thing", bound=PodDetails | Disk)
 
 
 def end_of(thing: PodDetails | Disk) -> datetime | None:
@@ -36,35 +38,60 @@ def burn_usd_hr(things: Iterable[PodDetails | Disk], now: datetime | None = None
     """Estimate what pods and disks cost per hour in their states, in USD, leaving out those ended by ``now``.
 
     ERROR, UNKNOWN, DELETING and unknown states may be billed, so they count. Without ``now`` only TERMINATED
-    pods are left out, as a ceiling needs it.
+    pods are left out, as a ceiling needs it. Things that `find_unpriced` returns count as far as they have a
+    price.
     """
-    return sum(_get_rate_usd_hr(thing) for thing in things if now is None or not has_ended(thing, now))
+    return sum(get_rate_usd_hr(thing) or 0.0 for thing in things if now is None or not has_ended(thing, now))
 
 
-def accrued_usd(thing: PodDetails | Disk, now: datetime, *, since: datetime | None = None) -> float:
+def find_unpriced(things: Iterable[_Thing], now: datetime) -> list[_Thing]:
+    """Find the pods and disks whose rate is not known, or not for certain, and that may be billed.
+
+    >>> now = datetime.fromisoformat("2026-11-29T00:00:00+00:00")
+    >>> [pod.name for pod in find_unpriced([PodDetails(name="a", price_hr=2), PodDetails(name="b")], now)]
+    ['b']
+    """
+    return [thing for thing in things if not has_ended(thing, now) and _is_unpriced(thing)]
+
+
+def _is_unpriced(thing: PodDetails | Disk) -> bool:
+    has_unread = isinstance(thing, PodDetails) and thing.unread_price is not None
+    return has_unread or get_rate_usd_hr(thing) is None
+
+
+def accrued_usd(thing: PodDetails | Disk, now: datetime, *, since: datetime | None = None) -> float | None:
     """Estimate what a pod or disk has cost from its creation (or ``since``) until ``now`` or its end, in USD.
 
     Assume the current rate throughout. For STOPPED pods, assume the running price until ``updated_at`` and
-    the stopped price since. A disk costs the same, attached or not.
+    the stopped price since. A disk costs the same, attached or not. Without a beginning or a price, the cost
+    is not known.
     """
     begin = max((moment for moment in (thing.created_at, since) if moment), default=None)
-    if begin is None:
+    rate = get_rate_usd_hr(thing)
+    is_stopped = isinstance(thing, PodDetails) and thing.status == PodStatus.STOPPED
+    if rate == 0 and not is_stopped:
         return 0.0
+    if begin is None or rate is None:
+        return None
     until = min(now, end_of(thing) or now)
     hours = max(0.0, (until - begin) / _HOUR)
-    rate_usd_hr = _get_rate_usd_hr(thing)
-    if isinstance(thing, Disk) or thing.status != PodStatus.STOPPED:
-        return rate_usd_hr * hours
+    if isinstance(thing, Disk) or not is_stopped:
+        return rate * hours
     stopped_hours = max(0.0, (until - max(thing.updated_at or until, begin)) / _HOUR)
-    return (thing.price_hr or 0.0) * (hours - stopped_hours) + rate_usd_hr * stopped_hours
+    running_hours = hours - stopped_hours
+    if thing.price_hr is None and running_hours:
+        return None
+    return (thing.price_hr or 0.0) * running_hours + rate * stopped_hours
 
 
-def _get_rate_usd_hr(thing: PodDetails | Disk) -> float:
-    rate_usd_hr: float | None = None
+def get_rate_usd_hr(thing: PodDetails | Disk) -> float | None:
+    """Return what a pod or disk costs per hour in its state, in USD; ``None`` if that is not known."""
+    of_state: float | None = None
+    if thing.status == PodStatus.TERMINATED:
+        return 0.0
     if isinstance(thing, PodDetails) and isinstance(thing.status, PodStatus):
-        rate_usd_hr = {
+        of_state = {
             PodStatus.PROVISIONING: thing.provisioning_price_hr,
             PodStatus.STOPPED: thing.stopped_price_hr,
-            PodStatus.TERMINATED: 0.0,
         }.get(thing.status)
-    return (thing.price_hr or 0.0) if rate_usd_hr is None else rate_usd_hr
+    return thing.price_hr if of_state is None else of_state

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from primepods_magic.api.text.money import format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.notebook.display.captions import describe_unpriced
 from primepods_magic.pods.account.overview import WalletState
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.terminate import GONE, TerminationResult
@@ -31,6 +32,7 @@ def format_wallet(wallet: WalletState) -> str:
         parts.append(f"{format_usd(wallet.month_usd)} this month")
     if wallet.balance_usd is not None:
         parts.append(f"{format_usd(wallet.balance_usd)} left{_format_hours_left(wallet.hours_left)}")
+    parts += describe_unpriced(wallet.unpriced)
     owner = "Your wallet" if wallet.team_id is None else f"Team {sanitize(wallet.name)}"
     return f"{owner}: {' · '.join(parts)}"
 
