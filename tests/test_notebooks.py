@@ -121,7 +121,7 @@ def test_cell_in_the_launcher_notebook_is_what_the_launcher_writes(sandbox: Sand
         assert model.wait_until_idle(20)
         (row,) = (row for row in model.offer_list.listed if row.offer.cloud_id == "pc-H100x1")
         model.choose(OfferKey.of(row.offer))
-        model.set(name="train", disk_gb=210)
+        model.set(name="train", disk=210)
         model.do(model.flow.name_variable, "HF_TOKEN")
         model.do(model.flow.add_variable, "an example")
         assert model.wait_until_idle(20)

@@ -15,6 +15,8 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
+    SerializationInfo,
     StringConstraints,
     ValidationError,
 )
@@ -34,6 +36,7 @@ __all__ = [
     "LONGEST_NAME",
     "CreateRequest",
     "EnvVar",
+    "PodFields",
     "PodRequest",
     "ProviderRequest",
     "TeamRequest",
@@ -62,13 +65,20 @@ def _check_blank(text: str) -> str:
     return text
 
 
+def _serialize_secret(secret: Secret, info: SerializationInfo) -> str:
+    return secret.get_secret_value() if info.context is _REVEALED else "***"
+
+
 LONGEST_NAME = 1000
 """Maximum length of a text in a request, except for environment values."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), AfterValidator(_check_blank)]
 PositiveInt = Annotated[int, _check_number("integer"), Field(gt=0, le=MAX_NUMBER)]
 PositiveNumber = Annotated[float, _check_number("number"), Field(gt=0, le=MAX_NUMBER, allow_inf_nan=False)]
+SentSecret = Annotated[Secret, PlainSerializer(_serialize_secret)]
+"""A secret that a dump masks, except that of the body to send."""
 
+_REVEALED = object()
 _MAX_PROBLEMS = 10
 TEMPLATE_IMAGE = "custom_template"
 
@@ -90,17 +100,17 @@ class EnvVar(Request):
     """An environment variable of the pod, whose value is a secret."""
 
     key: Name
-    value: Secret
+    value: SentSecret
 
 
-class PodRequest(Request):
-    """The ``pod`` of a create request: memory and disk in GB, prices in USD per hour."""
+class PodFields(Request):
+    """Everything that a pod can be asked with: memory and disk in GB, prices in USD per hour."""
 
     name: Name | None = None
-    cloud_id: Name
-    gpu_type: Name
-    socket: Name
-    gpu_count: PositiveInt
+    cloud_id: Name | None = None
+    gpu_type: Name | None = None
+    socket: Name | None = None
+    gpu_count: PositiveInt | None = None
     image: Name | None = None
     custom_template_id: Name | None = None
     data_center_id: Name | None = None
@@ -111,10 +121,19 @@ class PodRequest(Request):
     memory: PositiveInt | None = None
     max_price: PositiveNumber | None = None
     env_vars: list[EnvVar] | None = None
-    jupyter_password: Secret | None = None
+    jupyter_password: SentSecret | None = None
     ssh_key_id: Name | None = None
     auto_restart: bool | None = None
     prepaid_for_hr: PositiveNumber | None = None
+
+
+class PodRequest(PodFields):
+    """The ``pod`` of a create request, with the fields that the service needs."""
+
+    cloud_id: Name
+    gpu_type: Name
+    socket: Name
+    gpu_count: PositiveInt
 
 
 class ProviderRequest(Request):
@@ -147,31 +166,14 @@ class CreateRequest(Request):
 
     def wire(self) -> dict[str, Any]:
         """Return the JSON to send, with secrets and without unset fields."""
-        return _dump_request(self, reveal=True)
+        return self.model_dump(by_alias=True, exclude_none=True, context=_REVEALED)
 
     def masked(self) -> dict[str, Any]:
         """Return the same JSON with every secret as ``"***"``, for display."""
-        return _dump_request(self, reveal=False)
+        return self.model_dump(by_alias=True, exclude_none=True)
 
 
-def _dump_request(request: Request, *, reveal: bool) -> dict[str, Any]:
-    return {
-        key: _plain_value(value, reveal=reveal)
-        for key, value in request.model_dump(by_alias=True, exclude_none=True).items()
-    }
-
-
-def _plain_value(value: object, *, reveal: bool) -> object:
-    if isinstance(value, Secret):
-        return value.get_secret_value() if reveal else "***"
-    if isinstance(value, dict):
-        return {key: _plain_value(item, reveal=reveal) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain_value(item, reveal=reveal) for item in value]
-    return value
-
-
-def problems_between(pod: PodRequest) -> list[str]:
+def problems_between(pod: PodFields) -> list[str]:
     """Return the problems of a pod whose fields are each valid."""
     problems = []
     if pod.image == TEMPLATE_IMAGE and pod.custom_template_id is None:

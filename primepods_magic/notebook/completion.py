@@ -11,25 +11,17 @@ from collections.abc import Callable, Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.enums import GPU_TYPES, IMAGES, PROVIDERS, REGIONS, SECURITIES, SOCKETS, PodStatus
+from primepods_magic.api.enums import PodStatus
 from primepods_magic.notebook.input.arguments import ArgumentParser
 from primepods_magic.notebook.input.expansion import quote_word
+from primepods_magic.pods.spec.fields import SPEC_FIELDS
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
 
     from primepods_magic.pods.connection.connection import Connection
 
-__all__ = ["BODY_KEYS", "completions_at", "match"]
-
-BODY_KEYS = tuple(
-    """
-    name gpu count pods max_price region country provider security socket image template disk vcpus memory env
-    disks team jupyter_password ssh_key_id auto_restart cloud_id data_center_id prepaid_for_hr
-    team_member_ids shared_with_team
-    """.split()
-)
-"""Keys of a spec, the most common first, without aliases."""
+__all__ = ["completions_at", "match"]
 
 _MAGIC_LINE = re.compile(r"(?:[\w.,\s]*=\s*)?(%{1,2})(pods|pod_create)(\s.*)$")
 _KEY = re.compile(r"(?:\s*(?:-\s+)?|.*[{,]\s*)([\w]*)$")
@@ -39,16 +31,8 @@ _LAST_WORD = re.compile(r"""(?:^|[ \t])((?:[^ \t'"]*=)?(?:'[^']*|"[^"]*)|[^ \t]*
 _TYPED_WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|[^ \t])+""")
 _PLAIN_SCALAR = re.compile(r"[A-Za-z0-9_][\w./@-]*(?::[\w./@-]+)*")
 _WORDS = {
-    "gpu": GPU_TYPES,
-    "gpu_type": GPU_TYPES,
-    "image": IMAGES,
-    "provider": PROVIDERS,
-    "region": REGIONS,
-    "security": SECURITIES,
-    "socket": SOCKETS,
     "status": tuple(PodStatus.__members__),
-    "auto_restart": ("true", "false"),
-    "shared_with_team": ("true", "false"),
+    **{key: field.words for field in SPEC_FIELDS.values() for key in (field.key, field.name)},
 }
 
 
@@ -163,7 +147,7 @@ def _complete_body(above: list[str], before: str) -> tuple[str, list[str]]:
     is_list = before.lstrip().startswith("- ") or any(line.lstrip().startswith("- ") for line in above)
     # In a list of specs, every key may be used again.
     used = set() if is_list else {line.partition(":")[0].strip() for line in above}
-    return prefix, [f"{key}: " for key in _filter_words(BODY_KEYS, prefix) if key not in used]
+    return prefix, [f"{key}: " for key in _filter_words(SPEC_FIELDS, prefix) if key not in used]
 
 
 def _quote_scalar(text: str) -> str | None:

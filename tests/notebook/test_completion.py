@@ -20,13 +20,12 @@ from jupyter_client.manager import start_new_kernel
 from primepods_magic import Settings, connect
 from primepods_magic.api.enums import GPU_TYPES
 from primepods_magic.api.models import Offer, PodDetails
-from primepods_magic.notebook.completion import _WORDS, BODY_KEYS, completions_at
+from primepods_magic.notebook.completion import _WORDS, completions_at
 from primepods_magic.notebook.input.expansion import expand_variables, split_line
 from primepods_magic.notebook.input.tokenizer import Field, cut_line
 from primepods_magic.pods.connection.completion_cache import CompletionCache
 from primepods_magic.pods.connection.current import in_use
 from primepods_magic.pods.spec.parser import load_yaml, reject_variable, substitute_variables
-from primepods_magic.pods.spec.spec import SHORT_NAMES, PodSpec
 from tests.support.sandbox_control import SandboxControl
 from tests.support.soak import pick
 from tests.support.waiting import eventually
@@ -103,11 +102,6 @@ def test_a_key_that_stands_there_is_not_offered_again(loaded: Any) -> None:
     lines = completed(loaded, "%%pod_create\nname: train\ngpu: H100_80GB\n")
     assert "name: " not in lines
     assert "count: " in lines
-
-
-def test_the_keys_are_those_of_a_spec() -> None:
-    longer_names = set(SHORT_NAMES.values())
-    assert set(BODY_KEYS) == {*(set(PodSpec.model_fields) - longer_names), *SHORT_NAMES, "pods"}
 
 
 def test_pods_and_what_offers_say_are_known_once_seen(shell: Any) -> None:

@@ -15,7 +15,8 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.input.arguments import ArgumentParser, positive, price
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_field, positive, price
+from primepods_magic.pods.spec.fields import SPEC_FIELDS
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -23,13 +24,12 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("--gpu", metavar="G", help="GPU type, such as H100_80GB")
+    add_field(parser, SPEC_FIELDS["gpu"])
     parser.add_argument("--count", type=positive, metavar="N", help="number of GPUs")
-    parser.add_argument("--region", metavar="R", help="region, such as eu_north")
-    parser.add_argument("--country", metavar="C", help="country, such as NO")
-    parser.add_argument("--provider", metavar="P", help="provider, such as hyperstack")
-    parser.add_argument("--security", choices=["secure_cloud", "community_cloud"], help="kind of cloud")
-    parser.add_argument("--socket", metavar="S", help="socket, such as PCIe or SXM5")
+    for key in ("region", "country", "provider"):
+        add_field(parser, SPEC_FIELDS[key])
+    parser.add_argument("--security", choices=SPEC_FIELDS["security"].words, help="kind of cloud")
+    add_field(parser, SPEC_FIELDS["socket"])
     parser.add_argument("--max-price", type=price, metavar="X", help="maximum price in USD per hour")
     parser.add_argument("--spot", action="store_true", help="list spot machines, which can be reclaimed")
 

@@ -26,13 +26,14 @@ Ctrl-C stops the waiting, never the pod.
 
 from __future__ import annotations
 
-from argparse import ArgumentTypeError, Namespace
+from argparse import Namespace
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.text.money import format_usd, format_usd_hr
-from primepods_magic.notebook.input.arguments import ArgumentParser, add_timeout, add_yes
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_field, add_timeout, add_yes
 from primepods_magic.notebook.shell.output import say
+from primepods_magic.pods.spec.fields import SPEC_FIELDS
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.input.variables import Variables
@@ -44,35 +45,6 @@ if TYPE_CHECKING:
 
 # Fields that a live pod of the name is found or compared by.
 _COMPARED = {"name", "team", "gpu_type", "gpu_count", "socket", "image", "disk_size", "max_price"}
-
-_FIELDS = {
-    "name": ("NAME", "name of the pod, which identifies it among your live pods"),
-    "gpu": ("G", "GPU type, such as H100_80GB"),
-    "count": ("N", "number of GPUs (default 1)"),
-    "pods": ("N", "number of pods, with numbered names"),
-    "max-price": ("X", "maximum USD per hour; confirms that price, but not prepaid hours or --replace"),
-    "region": ("R", "region, such as eu_north"),
-    "country": ("C", "country, such as NO"),
-    "provider": ("P", "provider, such as hyperstack"),
-    "security": ("S", "secure_cloud or community_cloud"),
-    "socket": ("S", "socket, such as PCIe or SXM5"),
-    "image": ("I", "software image"),
-    "template": ("ID", "id of one of your templates"),
-    "disk": ("GB", "size of the pod's own disk"),
-    "vcpus": ("N", "number of vCPUs"),
-    "memory": ("GB", "size of the memory"),
-    "team": ("ID", "id of the team to bill"),
-    "cloud-id": ("ID", "offer to rent; a spot machine can only be rented this way"),
-    "data-center-id": ("ID", "data center to rent in"),
-    "ssh-key-id": ("ID", "SSH key that can log in"),
-    "prepaid-for-hr": ("H", "pay for H hours in advance"),
-}
-
-_BODY_ONLY = {
-    "jupyter_password": "password of the pod's Jupyter server",
-    "shared_with_team": "true: share the pod with the team to bill",
-    "team_member_ids": "members of the team to share the pod with",
-}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -90,27 +62,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add_yes(parser)
     spec = parser.add_argument_group("fields, for %pod_create without a body")
-    for name, (metavar, text) in _FIELDS.items():
-        spec.add_argument(f"--{name}", metavar=metavar, help=text)
-    spec.add_argument("--disks", action="append", metavar="ID", help="disk to attach; may be repeated")
-    spec.add_argument(
-        "--env",
-        action="append",
-        type=_parse_pair,
-        metavar="KEY=VALUE",
-        help="environment variable; may be repeated",
-    )
-    spec.add_argument("--auto-restart", action="store_true", default=None, help="restart after an error")
-    only = "\n".join(f"{key:<18}{text}" for key, text in _BODY_ONLY.items())
+    for field in SPEC_FIELDS.values():
+        if field.flag:
+            add_field(spec, field)
+    only = "\n".join(f"{field.key:<18}{field.help}" for field in SPEC_FIELDS.values() if not field.flag)
     parser.add_argument_group("only in a body", only)
-
-
-def _parse_pair(text: str) -> tuple[str, str]:
-    key, separator, value = text.partition("=")
-    if not separator or not key:
-        # The text may hold a secret.
-        raise ArgumentTypeError("a variable must be KEY=VALUE")
-    return key, value
 
 
 def run(
@@ -177,9 +133,8 @@ def _read_specs(
     from primepods_magic.pods.spec.parser import find_plaintext_secrets, is_written_out
     from primepods_magic.pods.spec.spec import parse_specs, specs_from_mapping
 
-    fields = {name.replace("-", "_"): getattr(args, name.replace("-", "_")) for name in _FIELDS}
-    fields |= {"disks": args.disks, "auto_restart": args.auto_restart, "env": args.env}
-    given = {name: value for name, value in fields.items() if value is not None}
+    flags = {field.key: field.flag for field in SPEC_FIELDS.values() if field.flag}
+    given = {key: getattr(args, key) for key in flags if getattr(args, key) is not None}
     if cell is None and not given:
         raise InvalidRequest(
             "%pod_create needs flags such as '--gpu H100_80GB', or, as %%pod_create, a body such as "
@@ -187,8 +142,8 @@ def _read_specs(
         )
     if cell is not None:
         if given:
-            flags = ", ".join(f"--{name.replace('_', '-')}" for name in given)
-            raise InvalidRequest(f"The cell has a body. Put {flags} into the body. Nothing was sent")
+            named = ", ".join(flags[key] for key in given)
+            raise InvalidRequest(f"The cell has a body. Put {named} into the body. Nothing was sent")
         specs = parse_specs(cell, variable=variables, first_line=2)
         written_out = find_plaintext_secrets(cell)
     else:

@@ -10,12 +10,14 @@ from typing import Any, NoReturn
 
 from primepods_magic.api.validation.bounds import MAX_SECONDS, plain_number
 from primepods_magic.api.validation.suggest import suggest
+from primepods_magic.pods.spec.fields import SpecField
 
 from .expansion import Several, Word
 
 __all__ = [
     "ArgumentParser",
     "HelpWanted",
+    "add_field",
     "add_out",
     "add_pod",
     "add_pods",
@@ -178,6 +180,24 @@ def natural(text: str) -> int:
             f"{text[:_MAX_DIGITS]!r} is not a whole number of at most {_MAX_DIGITS} digits"
         )
     return int(text)
+
+
+def add_field(parser: argparse._ActionsContainer, field: SpecField) -> None:
+    """Add the flag of a field of a spec."""
+    options: dict[str, Any] = {"metavar": field.metavar}
+    if field.kind == "switch":
+        options = {"action": "store_true", "default": None}
+    elif field.kind in ("list", "mapping"):
+        options |= {"action": "append", "type": _parse_pair if field.kind == "mapping" else None}
+    parser.add_argument(field.flag, help=field.help, **options)
+
+
+def _parse_pair(text: str) -> tuple[str, str]:
+    key, separator, value = text.partition("=")
+    if not separator or not key:
+        # The text may hold a secret.
+        raise argparse.ArgumentTypeError("a variable must be KEY=VALUE")
+    return key, value
 
 
 def add_pod(parser: ArgumentParser) -> None:

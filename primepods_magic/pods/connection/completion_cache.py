@@ -13,9 +13,12 @@ from primepods_magic.api.client import Client
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import Offer, PodDetails
+from primepods_magic.pods.spec.fields import SPEC_FIELDS
 from primepods_magic.pods.support.background import run_in_background
 
 __all__ = ["CompletionCache"]
+
+_OFFERED_FIELDS = [field for field in SPEC_FIELDS.values() if field.offer and field.kind == "text"]
 
 
 class _Listing(Protocol):
@@ -116,18 +119,10 @@ class CompletionCache:
         """Add the words that offers use."""
         words: dict[str, set[str]] = {}
         for offer in offers:
-            fields = {
-                "gpu": (offer.gpu_type,),
-                "provider": (offer.provider,),
-                "region": (offer.region,),
-                "country": (offer.country,),
-                "socket": (offer.socket,),
-                "cloud_id": (offer.cloud_id,),
-                "data_center_id": (offer.data_center,),
-                "image": offer.images,
-            }
-            for name, values in fields.items():
-                words.setdefault(name, set()).update(value for value in values if value)
+            for field in _OFFERED_FIELDS:
+                value = getattr(offer, field.offer)
+                values = value if isinstance(value, list) else [value]
+                words.setdefault(field.key, set()).update(word for word in values if word)
         with self._lock:
             self._words.update({name: self.words(name) | values for name, values in words.items()})
 

@@ -17,8 +17,7 @@ from primepods_magic.api.requests import (
     CreateRequest,
     EnvVar,
     Name,
-    PodRequest,
-    PositiveInt,
+    PodFields,
     create_request,
     describe_problems,
     join_problems,
@@ -27,6 +26,7 @@ from primepods_magic.api.requests import (
 )
 from primepods_magic.api.validation.size_limits import check_size, shorten_word
 
+from .fields import PODS, SPEC_FIELDS
 from .parser import load_text, reject_variable, substitute_variables
 
 __all__ = [
@@ -46,14 +46,6 @@ _ONE_POD = (
     "'pods' rents several pods: pass it to launch_many, as in launch_many([{'gpu': 'L4_24GB', 'pods': 2}])"
 )
 
-SHORT_NAMES = {
-    "gpu": "gpu_type",
-    "count": "gpu_count",
-    "disk": "disk_size",
-    "template": "custom_template_id",
-    "env": "env_vars",
-}
-
 
 def _wrap_in_list(value: object) -> object:
     return [value] if isinstance(value, str) else value
@@ -65,20 +57,15 @@ def _list_env_vars(value: object) -> object:
     return value
 
 
-class PodSpec(PodRequest):
+class PodSpec(PodFields):
     r"""A pod as a user asks for it; the cheapest fitting offer supplies what is None.
 
-    Fields are those of `PodRequest`, and ``provider``, ``region``, ``disks``, ``team`` and the sharing keys.
-    ``memory`` and ``disk_size`` are in GB, ``max_price`` in USD per hour.
+    `SPEC_FIELDS` has the keys and the meaning of its fields.
 
     >>> parse_spec("gpu: H100_80GB\nname: train").gpu_type
     'H100_80GB'
     """
 
-    cloud_id: Name | None = None  # type: ignore[assignment]
-    gpu_type: Name | None = None  # type: ignore[assignment]
-    socket: Name | None = None  # type: ignore[assignment]
-    gpu_count: PositiveInt | None = None  # type: ignore[assignment]
     env_vars: Annotated[list[EnvVar] | None, BeforeValidator(_list_env_vars)] = None
     provider: Name | None = None
     region: Name | None = None
@@ -111,10 +98,8 @@ class PodSpec(PodRequest):
 
 _SPELLING = {gpu_type.casefold(): gpu_type for gpu_type in GPU_TYPES}
 _MACHINE = set(PodSpec.model_fields) - {"name", "max_price", "env_vars", "jupyter_password", "ssh_key_id"}
-_FIELD_OF_KEY = {
-    **{name: name for name in PodSpec.model_fields},
-    **{to_camel(name): name for name in PodSpec.model_fields},
-    **SHORT_NAMES,
+_NAME_OF_KEY = {
+    key: field.name for field in SPEC_FIELDS.values() for key in (field.key, field.name, to_camel(field.name))
 }
 
 
@@ -176,7 +161,7 @@ def specs_from_mapping(
     """
     check_size(mapping)
     fields = substitute_variables(dict(mapping), variable) if variable else dict(mapping)
-    count = fields.pop("pods", None)
+    count = fields.pop(PODS, None)
     spec = spec_from_mapping(fields)
     if count is None:
         return [spec]
@@ -226,11 +211,11 @@ def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) 
     key_of: dict[str, str] = {}
     problems: list[str] = []
     for key, value in mapping.items():
-        field = _FIELD_OF_KEY.get(key)
+        field = _NAME_OF_KEY.get(key)
         if field is None:
-            problems.append(
-                _ONE_POD if key == "pods" else unknown_key(key, shorten_word(key), [*_FIELD_OF_KEY, "pods"])
-            )
+            problems.append(unknown_key(key, shorten_word(key), _NAME_OF_KEY))
+        elif field == PODS:
+            problems.append(_ONE_POD)
         elif field in given:
             problems.append(f"'{key_of[field]}' and '{key}' are the same field")
         else:
@@ -257,7 +242,7 @@ def _use_given_keys(problem: str, key_of: Mapping[str, str]) -> str:
 
 def _build_spec(request: CreateRequest) -> PodSpec:
     return PodSpec(
-        **{name: getattr(request.pod, name) for name in PodRequest.model_fields},
+        **dict(request.pod),
         provider=request.provider.type,
         disks=request.disks,
         team=request.team.team_id if request.team else None,

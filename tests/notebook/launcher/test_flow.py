@@ -45,7 +45,7 @@ def test_launching_and_running_the_cell_are_the_same_request(
     chosen(model, cloud_id)
     fill_in(model)
     if cloud_id.startswith("cudo"):
-        model.set(disk_gb=200, vcpus=16, memory_gb=96)
+        model.set(disk=200, vcpus=16, memory=96)
     summary(model, cloud_id).do(model.flow.launch)
     idle(model)
     assert not outcome(model).is_failure

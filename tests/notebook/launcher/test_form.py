@@ -57,16 +57,14 @@ def test_how_much_can_be_chosen_is_said_in_words(said: ResourceLimits, expected:
 
 
 def test_another_offer_keeps_what_it_can_be_and_nothing_else() -> None:
-    form = Form(
-        name="train", image="axolotl", template="t-1", disk_gb=500, vcpus=16, memory_gb=64, team="team"
-    )
+    form = Form(name="train", image="axolotl", template="t-1", disk=500, vcpus=16, memory=64, team="team")
     roomy = offer(disk=ROOMY, vcpu={**ROOMY, "minCount": 2, "step": 2}, memory=FIXED, **IMAGES)
     assert fit_form(form, roomy) == Form(
-        name="train", image="axolotl", template="t-1", disk_gb=500, vcpus=16, team="team"
+        name="train", image="axolotl", template="t-1", disk=500, vcpus=16, team="team"
     )
     plain = offer(disk={**ROOMY, "maxCount": 400}, vcpu=FIXED, images=["cuda_12_4_pytorch_2_5"])
     assert fit_form(form, plain) == Form(
-        name="train", image="cuda_12_4_pytorch_2_5", template="t-1", memory_gb=64, team="team"
+        name="train", image="cuda_12_4_pytorch_2_5", template="t-1", memory=64, team="team"
     )
 
 
@@ -99,12 +97,12 @@ def test_the_image_to_begin_with_is_one_that_the_offer_has(
         ),
         ({"image": "custom_template", "template": "t-1"}, {}),
         ({"image": "flux"}, {"image": "This offer does not have the image flux."}),
-        ({"disk_gb": 10}, {"disk_gb": "disk is at least 20"}),
-        ({"disk_gb": 1001}, {"disk_gb": "disk is at most 1000"}),
-        ({"disk_gb": 205}, {"disk_gb": "disk goes in steps of 10"}),
+        ({"disk": 10}, {"disk": "disk is at least 20"}),
+        ({"disk": 1001}, {"disk": "disk is at most 1000"}),
+        ({"disk": 205}, {"disk": "disk goes in steps of 10"}),
         ({"vcpus": 9}, {"vcpus": "vcpus is at most 8"}),
-        ({"vcpus": 8, "memory_gb": 0}, {"memory_gb": "memory is at least 20"}),
-        ({"disk_gb": 20, "memory_gb": 1000}, {}),
+        ({"vcpus": 8, "memory": 0}, {"memory": "memory is at least 20"}),
+        ({"disk": 20, "memory": 1000}, {}),
     ],
     ids=str,
 )
@@ -184,9 +182,9 @@ forms = st.builds(
     name=text.filter(lambda name: is_visible(name) or not name.strip()),
     image=st.sampled_from(["ubuntu_22_cuda_12", "custom_template", "NO"]),
     template=text.filter(is_visible),
-    disk_gb=sizes,
+    disk=sizes,
     vcpus=sizes,
-    memory_gb=sizes,
+    memory=sizes,
     env=st.dictionaries(variable_names, references, max_size=3),
     jupyter_password=st.just("") | references,
     ssh_key_id=st.sampled_from(["", "08", "null", "cmb7q0"]),
@@ -228,9 +226,9 @@ def test_the_cell_says_exactly_what_the_form_does(form: Form, machine: Any, pric
         socket=machine.socket,
         image=form.image or None,
         custom_template_id=form.template.strip() if is_template else None,
-        disk_size=form.disk_gb,
+        disk_size=form.disk,
         vcpus=form.vcpus,
-        memory=form.memory_gb,
+        memory=form.memory,
         ssh_key_id=form.ssh_key_id or None,
         disks=list(form.disks) or None,
         team=form.team or None,

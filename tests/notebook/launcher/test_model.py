@@ -75,7 +75,7 @@ def test_from_a_mistyped_filter_to_a_pod_and_its_end(
     (row,) = model.results.rows
     assert (row.offer.provider, row.price_usd_hr) == ("datacrunch", 2.65)
 
-    chosen(model, "dc1-H100x1", name="train", disk_gb=300)
+    chosen(model, "dc1-H100x1", name="train", disk=300)
     assert model.flow.quote is not None
     assert round(model.flow.quote.price_usd_hr, 6) == 2.664
     assert model.flow.may_review

@@ -75,7 +75,7 @@ def test_what_is_typed_reaches_the_model_and_what_the_model_says_is_shown(
     typed(control("Disk (GB)"), 205)
     idle(model)
     assert model.flow.form.name == "train"
-    assert model.flow.problems == {"disk_gb": "disk goes in steps of 10"}
+    assert model.flow.problems == {"disk": "disk goes in steps of 10"}
     assert control("Review and launch …").disabled
     assert any(
         "disk goes in steps of 10" in str(getattr(one, "value", "")) for one in open_widgets().values()

@@ -18,11 +18,11 @@ from primepods_magic.pods.launching.limits import Limits, limit_violation
 from primepods_magic.pods.launching.naming import check_name
 from primepods_magic.pods.launching.recovery import SETTLE_S
 from primepods_magic.pods.offers import Quote, quote
-from primepods_magic.pods.spec.spec import PodSpec, parse_spec
+from primepods_magic.pods.spec.spec import PodSpec, parse_spec, spec_from_mapping
 
 from .account import Account
 from .cell import SecretVariables, format_body
-from .form import SIZES, Form, check_variable_name, find_problems, fit_form, spec_fields
+from .form import Form, check_variable_name, find_problems, fit_form, resource_limits, spec_fields
 from .offers import OfferKey, OfferList, PricedOffer
 from .outcome import LaunchOutcome, failed_launch, successful_launch
 
@@ -176,11 +176,8 @@ class LaunchFlow:
             return
         offer, form = self.selected.offer, replace(self.form, team=self.form.team or self.default_team)
         problems = {**find_problems(form, offer, account.disks), **self._find_blockers(account)}
-        sizes = {name: getattr(form, SIZES[name]) for name in SIZES if SIZES[name] not in problems}
-        price = quote(
-            offer,
-            PodSpec(disk_size=sizes.get("disk"), vcpus=sizes.get("vcpus"), memory=sizes.get("memory")),
-        )
+        sizes = {key: getattr(form, key) for key in resource_limits(offer) if key not in problems}
+        price = quote(offer, spec_from_mapping(sizes, needs_gpu=False))
         body = format_body(spec_fields(form, offer, price.price_usd_hr))
         # Parse the body as the cell does: launching here and running the cell must be the same.
         self._variables = Variables(self._namespace)

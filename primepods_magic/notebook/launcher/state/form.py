@@ -14,10 +14,10 @@ from primepods_magic.api.models import Offer, ResourceLimits
 from primepods_magic.api.requests import TEMPLATE_IMAGE
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.pods.offers import image_for, range_errors
+from primepods_magic.pods.spec.fields import SPEC_FIELDS
 from primepods_magic.pods.spec.spec import PodSpec
 
 __all__ = [
-    "SIZES",
     "Bounds",
     "Form",
     "can_attach",
@@ -29,9 +29,8 @@ __all__ = [
     "spec_fields",
 ]
 
-SIZES = {"disk": "disk_gb", "vcpus": "vcpus", "memory": "memory_gb"}
-"""Adjustable sizes: the name in a spec, and the field of the form."""
-
+# In the order of a cell.
+_KEYS_OF_OFFER = "gpu count provider cloud_id data_center_id country security socket".split()
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 # Used for offers without a maximum: larger than any machine.
 _MAX_SIZE = 1_000_000
@@ -51,7 +50,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Form:
-    """The user's input; secrets are only references such as ``${HF_TOKEN}``.
+    """The user's input, by the keys of a spec; secrets are only references such as ``${HF_TOKEN}``.
 
     A size of None is the default of the offer; an empty text leaves the choice to the launch.
     """
@@ -59,15 +58,15 @@ class Form:
     name: str = ""
     image: str = ""
     template: str = ""
-    disk_gb: int | None = None
+    disk: int | None = None
     vcpus: int | None = None
-    memory_gb: int | None = None
-    env: Mapping[str, str] = field(default_factory=dict)
-    jupyter_password: str = ""
+    memory: int | None = None
     ssh_key_id: str = ""
     disks: tuple[str, ...] = ()
     team: str = ""
     auto_restart: bool = False
+    env: Mapping[str, str] = field(default_factory=dict)
+    jupyter_password: str = ""
 
 
 def read_bounds(limits: ResourceLimits, unit: str) -> Bounds | None:
@@ -103,8 +102,8 @@ def fit_form(form: Form, offer: Offer, *, default_image: str = "") -> Form:
         image = offer.images[0]
     sizes: dict[str, Any] = {}
     for name, limits in resource_limits(offer).items():
-        size = getattr(form, SIZES[name])
-        sizes[SIZES[name]] = None if range_errors(name, size, limits) else size
+        size = getattr(form, name)
+        sizes[name] = None if range_errors(name, size, limits) else size
     return replace(form, image=image, **sizes)
 
 
@@ -127,10 +126,10 @@ def find_problems(form: Form, offer: Offer, disks: Iterable[Disk] = ()) -> dict[
     elif offer.images and form.image not in offer.images:
         problems["image"] = f"This offer does not have the image {sanitize(form.image)}."
     for name, limits in resource_limits(offer).items():
-        size = getattr(form, SIZES[name])
+        size = getattr(form, name)
         errors = range_errors(name, size, limits)
         if errors or (size is not None and size < 1):
-            problems[SIZES[name]] = errors[0] if errors else f"{name} is at least 1"
+            problems[name] = errors[0] if errors else f"{name} is at least 1"
     elsewhere = [
         str(disk.name or disk.id) for disk in disks if disk.id in form.disks and not can_attach(disk, offer)
     ]
@@ -154,34 +153,23 @@ def check_variable_name(name: str) -> str:
 
 def spec_fields(form: Form, offer: Offer, max_price_usd_hr: float) -> dict[str, object]:
     """Return the form as the fields of a spec, in the order of a cell, without the offer's defaults."""
-    fields: dict[str, object] = {
-        "name": form.name.strip(),
-        "gpu": offer.gpu_type,
-        "count": offer.gpu_count,
-        "provider": offer.provider,
-        "cloud_id": offer.cloud_id,
-        "data_center_id": offer.data_center,
-        "country": offer.country,
-        "security": offer.security if offer.security in SECURITIES else None,
-        "socket": offer.socket,
-        "image": form.image,
-        "template": form.template.strip() if form.image == TEMPLATE_IMAGE else "",
-        "disk": form.disk_gb,
-        "vcpus": form.vcpus,
-        "memory": form.memory_gb,
-        "ssh_key_id": form.ssh_key_id,
-        "disks": list(form.disks),
-        "team": form.team,
-        "auto_restart": form.auto_restart or None,
+    template = form.template.strip() if form.image == TEMPLATE_IMAGE else ""
+    typed: dict[str, Any] = {**vars(form), "template": template, "auto_restart": form.auto_restart or None}
+    # References are expanded in these two fields only.
+    references = {key: typed.pop(key) for key in ("env", "jupyter_password")}
+    fields = {
+        "name": typed.pop("name").strip(),
+        **{key: getattr(offer, SPEC_FIELDS[key].offer) for key in _KEYS_OF_OFFER},
+        **typed,
         "max_price": max_price_usd_hr or None,
     }
-    escaped = {name: _escape_references(value) for name, value in fields.items()}
-    # References are expanded in these two fields only.
-    complete = {**escaped, "env": dict(form.env), "jupyter_password": form.jupyter_password}
-    return {name: value for name, value in complete.items() if value not in (None, "", [], {})}
+    if fields["security"] not in SECURITIES:
+        del fields["security"]
+    complete = {**{key: _escape_references(value) for key, value in fields.items()}, **references}
+    return {key: value for key, value in complete.items() if value not in (None, "", [], {})}
 
 
 def _escape_references(value: object) -> object:
-    if isinstance(value, list):
+    if isinstance(value, tuple):
         return [_escape_references(item) for item in value]
     return value.replace("${", "$${") if isinstance(value, str) else value

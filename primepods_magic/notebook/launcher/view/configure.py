@@ -10,7 +10,7 @@ from ipywidgets import BoundedIntText, Box, Checkbox, Dropdown, Text, Textarea
 from primepods_magic.api.requests import TEMPLATE_IMAGE
 from primepods_magic.api.text.money import format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import safe_html, sanitize
-from primepods_magic.notebook.launcher.state.form import SIZES, Bounds, read_bounds, resource_limits
+from primepods_magic.notebook.launcher.state.form import Bounds, read_bounds, resource_limits
 from primepods_magic.notebook.launcher.state.formatting import format_price_parts
 
 from .static import team_name
@@ -47,7 +47,7 @@ class ConfigureView:
         for name, (title, unit) in _UNITS.items():
             label = title if title == unit else f"{title} ({unit})"
             control = widgets(BoundedIntText, description=label, min=0, max=1_000_000)
-            self._fields[SIZES[name]] = Field(widgets, control, "hinted")
+            self._fields[name] = Field(widgets, control, "hinted")
         self._more_fields = {
             "team": Field(widgets, widgets(Dropdown, description="Billed to", options=[]), "wide"),
             "ssh_key_id": Field(widgets, widgets(Dropdown, description="SSH key", options=[]), "wide"),
@@ -67,7 +67,7 @@ class ConfigureView:
             ),
         }
         for name, field in (*self._fields.items(), *self._more_fields.items()):
-            if name in SIZES.values():
+            if name in _UNITS:
                 widgets.on_change(field.control, partial(self._set_size, name))
             elif name != "jupyter_password":
                 widgets.on_change(field.control, partial(self._set_field, name))
@@ -133,7 +133,7 @@ class ConfigureView:
         offer = flow.selected.offer
         update_traits(self._title, value=f"<h3>Configure the pod: {_format_offer(self._model)}</h3>")
         for name, limits in resource_limits(offer).items():
-            self._bounds[SIZES[name]] = read_bounds(limits, _UNITS[name][1])
+            self._bounds[name] = read_bounds(limits, _UNITS[name][1])
         self._update_choices()
         if self._changes != flow.form_changes:
             self._changes = flow.form_changes

@@ -1,0 +1,77 @@
+"""The fields of a spec: keys, flags, help, known words, and sources in an offer; loads nothing heavy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from primepods_magic.api.enums import GPU_TYPES, IMAGES, PROVIDERS, REGIONS, SECURITIES, SOCKETS
+
+__all__ = ["PODS", "SPEC_FIELDS", "SpecField"]
+
+PODS = "pods"
+"""The key that is not a field of `PodSpec`: the number of pods."""
+
+
+@dataclass(frozen=True)
+class SpecField:
+    """A field that `PodSpec` gives a type.
+
+    ``key`` is its short name in a cell and, with hyphens, its flag, unless it is for a ``body`` only.
+    ``attribute`` is that of `PodSpec` if it differs, and ``offer`` that of an offer with such a value. A
+    ``choice`` has no words but ``words``.
+    """
+
+    key: str
+    metavar: str
+    help: str
+    kind: Literal["text", "choice", "number", "switch", "list", "mapping", "body"] = "text"
+    attribute: str = ""
+    offer: str = ""
+    words: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The attribute of `PodSpec`, which is also a key, as is its camelCase form."""
+        return self.attribute or self.key
+
+    @property
+    def flag(self) -> str:
+        """The flag of ``%pod_create``, or an empty text."""
+        return "" if self.kind == "body" else f"--{self.key.replace('_', '-')}"
+
+
+_FLAGS = ("true", "false")
+_PRICE_HELP = "maximum USD per hour; confirms that price, but not prepaid hours or --replace"
+_ROWS = (
+    SpecField("name", "NAME", "name of the pod, which identifies it among your live pods"),
+    SpecField("gpu", "G", "GPU type, such as H100_80GB", "text", "gpu_type", "gpu_type", GPU_TYPES),
+    SpecField("count", "N", "number of GPUs (default 1)", "number", "gpu_count", "gpu_count"),
+    SpecField(PODS, "N", "number of pods, with numbered names", "number"),
+    SpecField("max_price", "X", _PRICE_HELP, "number"),
+    SpecField("region", "R", "region, such as eu_north", offer="region", words=REGIONS),
+    SpecField("country", "C", "country, such as NO", offer="country"),
+    SpecField("provider", "P", "provider, such as hyperstack", offer="provider", words=PROVIDERS),
+    SpecField("security", "S", " or ".join(SECURITIES), "choice", offer="security", words=SECURITIES),
+    SpecField("socket", "S", "socket, such as PCIe or SXM5", offer="socket", words=SOCKETS),
+    SpecField("image", "I", "software image", offer="images", words=IMAGES),
+    SpecField("template", "ID", "id of one of your templates", attribute="custom_template_id"),
+    SpecField("disk", "GB", "size of the pod's own disk", "number", "disk_size"),
+    SpecField("vcpus", "N", "number of vCPUs", "number"),
+    SpecField("memory", "GB", "size of the memory", "number"),
+    SpecField("env", "KEY=VALUE", "environment variable; may be repeated", "mapping", "env_vars"),
+    SpecField("disks", "ID", "disk to attach; may be repeated", "list"),
+    SpecField("team", "ID", "id of the team to bill"),
+    SpecField("jupyter_password", "", "password of the pod's Jupyter server", "body"),
+    SpecField("ssh_key_id", "ID", "SSH key that can log in"),
+    SpecField("auto_restart", "", "restart after an error", "switch", words=_FLAGS),
+    SpecField(
+        "cloud_id", "ID", "offer to rent; a spot machine can only be rented this way", offer="cloud_id"
+    ),
+    SpecField("data_center_id", "ID", "data center to rent in", offer="data_center"),
+    SpecField("prepaid_for_hr", "H", "pay for H hours in advance", "number"),
+    SpecField("shared_with_team", "", "true: share the pod with the team to bill", "body", words=_FLAGS),
+    SpecField("team_member_ids", "", "members of the team to share the pod with", "body"),
+)
+SPEC_FIELDS = {row.key: row for row in _ROWS}
+"""The fields by key, the most common first, as completion and the help list them."""
