@@ -10,10 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primepods_magic.frames.tables.catalog import document_columns
 from primepods_magic.frames.time_zones import zone
 
 from .coerce import booleans, is_pod, numbers, times
-from .groups import LineGroups, group_lines
+from .groups import COUNTED, LineGroups, group_lines
 from .labels import By
 from .ledgers import as_ledger
 from .periods import edges, instant_us, parse_frequency
@@ -29,6 +30,7 @@ _UNDATED = np.iinfo(np.int64).max - 1
 _MAX_ROWS = 4_000_000
 
 
+@document_columns("costs", COUNTED)
 def breakdown(
     ledger_or_history: pd.DataFrame,
     by: By | Iterable[By] = (),
@@ -60,17 +62,10 @@ def breakdown(
     Returns
     -------
     pandas.DataFrame
-        A row for each period and group with lines, by period and then most expensive first:
+        A row for each period and group with lines, by period and then most expensive first. ``period`` is
+        there with `freq`; the columns of `by` follow it.
 
-        ==============  ==================  ==========================================================
-        ``period``      datetime64[us, tz]  with `freq`: its start; missing for lines without times
-        columns of by   unchanged           ``string`` for text and labels; missing values are a group
-        ``cost_usd``    Float64             USD; missing if the cost of no part of it is known
-        ``gpu_hours``   Float64             GPUs × hours
-        ``pods``        Int64               number of pods with a part in it
-        ``share``       Float64             of the period's total, or of the whole; missing if that is 0
-        ``estimated``   boolean             some of it is an estimate
-        ==============  ==================  ==========================================================
+        {columns}
 
     Raises
     ------

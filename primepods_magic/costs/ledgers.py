@@ -8,6 +8,8 @@ from typing import Any
 
 import pandas as pd
 
+from primepods_magic.frames.tables.catalog import document_columns
+from primepods_magic.frames.tables.history import HISTORY
 from primepods_magic.frames.tables.schema import STRING
 from primepods_magic.pods.history.reader import FINAL_AFTER
 
@@ -16,28 +18,13 @@ from .live_resources import LIVE, hours_between, living_disks, living_pods, pars
 
 __all__ = ["as_ledger", "is_ledger", "ledger"]
 
-# Columns that every ledger has, whether or not its history had them.
-_CORE = {
-    "name": "string",
-    "gpu": "string",
-    "gpu_count": "Int64",
-    "created_at": "datetime64[us, UTC]",
-    "terminated_at": "datetime64[us, UTC]",
-    "price_usd_hr": "Float64",
-    "billed_usd": "Float64",
-    "provider": "string",
-    "team_id": "string",
-    "user_id": "string",
-    "provisioned_by": "string",
-    "id": "string",
-    "state": "string",
-    "type": "string",
-}
-_OPTIONAL = {"duration": "timedelta64[us]", "gpu_hours": "Float64", "socket": "string", "remarks": "string"}
+# Columns that a ledger has only if its history has them.
+_OPTIONAL = ("duration", "gpu_hours", "socket", "remarks")
 _PERSONAL = "personal"
-_ADDED = ("team", "cost_usd", "begin_at", "end_at", "is_spot", "estimated")
+_ADDED = "team begin_at end_at cost_usd is_spot estimated"
 
 
+@document_columns("ledger", _ADDED)
 def ledger(
     history: pd.DataFrame,
     *,
@@ -75,13 +62,7 @@ def ledger(
     pandas.DataFrame
         The history's columns, then:
 
-        =====================  ===================  ================================================
-        ``team``               string               a team's name, else its id, else ``personal``
-        ``cost_usd``           Float64              USD in total; missing if not known
-        ``begin_at, end_at``   datetime64[us, UTC]  life that the cost is for; missing if unknown
-        ``is_spot``            boolean              missing if unknown
-        ``estimated``          boolean              not final: live, open, or not billed yet
-        =====================  ===================  ================================================
+        {columns}
 
         ``state`` is ``closed``, ``open`` (in the history, without an end) or ``live`` (the history has
         less of it or nothing). The cost of a live resource is not known if nothing was billed for it and it
@@ -134,17 +115,17 @@ def _build_past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
     """Build the history's part of the ledger."""
     require(history, "history", ("billed_usd", "created_at", "terminated_at"))
     rows = history.reset_index(drop=True)
-    data = {str(name): rows[name] for name in rows.columns if name not in _ADDED}
-    for name, dtype in {**_CORE, **_OPTIONAL}.items():
-        if name in data or name in _CORE:
-            data[name] = column_of(rows, name, dtype)
+    data = {str(name): rows[name] for name in rows.columns if name not in _ADDED.split()}
+    for column in HISTORY:
+        if column.name in data or column.name not in _OPTIONAL:
+            data[column.name] = column_of(rows, column.name, column.dtype)
     data["billed_usd"] = numbers(rows, "billed_usd")
     begin, end = times(rows, "created_at"), times(rows, "terminated_at")
     derived = end.isna().map({True: "open", False: "closed"}).astype(STRING)
     # An earlier version may have written a placeholder for "no end" as an end.
-    was_never = column_of(rows, "terminated_at", _CORE["terminated_at"]).notna() & end.isna()
+    was_never = column_of(rows, "terminated_at", "datetime64[us, UTC]").notna() & end.isna()
     data["state"] = text(rows, "state").fillna(derived).mask(was_never, "open")
-    for name in _OPTIONAL.keys() & data.keys() - {"socket", "remarks"}:
+    for name in {"duration", "gpu_hours"} & data.keys():
         data[name] = data[name].mask(was_never)
     is_open = data["state"] != "closed"
     # Rows without a beginning stay undated.

@@ -11,7 +11,9 @@ import pandas as pd
 from primepods_magic.api.fields.lenient_types import currency_in
 from primepods_magic.api.fields.stock import Stock, read_stock, stock_text_in
 from primepods_magic.api.validation.bounds import check_count
-from primepods_magic.frames.tables.schema import STRING
+from primepods_magic.frames.tables.catalog import document_columns
+from primepods_magic.frames.tables.costs import MONTH, PRICES, SPOT
+from primepods_magic.frames.tables.schema import STRING, names_of
 from primepods_magic.frames.time_zones import zone
 
 from .breakdowns import breakdown
@@ -68,6 +70,7 @@ def last_month(
     return breakdown(ledger, tuple(by), since=last, until=this_month, tz=tz)
 
 
+@document_columns("prices")
 def gpu_hour_prices(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
     """Compare what a GPU hour has cost with what it costs today, for each GPU type.
 
@@ -84,15 +87,7 @@ def gpu_hour_prices(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The GPU type with the highest cost comes first.
 
-        =======================  =======  ==========================================================
-        ``gpu``                  string   GPU type
-        ``gpu_hours``            Float64
-        ``cost_usd``             Float64  USD
-        ``paid_usd_gpu_hr``      Float64  USD per GPU and hour, on average
-        ``cheapest_usd_gpu_hr``  Float64  USD per GPU and hour today; missing if none is offered
-        ``cheapest_provider``    string   who charges that
-        ``difference``           Float64  fraction paid above that: 0.25 is a quarter more
-        =======================  =======  ==========================================================
+        {columns}
 
     Examples
     --------
@@ -113,11 +108,11 @@ def gpu_hour_prices(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
     spent["cheapest_usd_gpu_hr"] = cheapest["price_gpu_hr"].astype("Float64")
     spent["cheapest_provider"] = cheapest["provider"].astype(STRING)
     spent["difference"] = _divide_positive(spent["paid_usd_gpu_hr"], spent["cheapest_usd_gpu_hr"]) - 1.0
-    names = "gpu gpu_hours cost_usd paid_usd_gpu_hr cheapest_usd_gpu_hr cheapest_provider difference"
-    prices: pd.DataFrame = spent[names.split()]
+    prices: pd.DataFrame = spent[names_of(PRICES)]
     return prices
 
 
+@document_columns("spot")
 def spot_savings(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
     """Compute what the same GPU hours would cost at today's spot prices, for each GPU type.
 
@@ -136,17 +131,7 @@ def spot_savings(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         The GPU type with the highest saving comes first.
 
-        ========================  =======  =========================================================
-        ``gpu``                   string   GPU type
-        ``gpu_hours``             Float64
-        ``spot_gpu_hours``        Float64  of these, known to have been spot
-        ``cost_usd``              Float64  USD
-        ``paid_usd_gpu_hr``       Float64  USD per GPU and hour, on average
-        ``on_demand_usd_gpu_hr``  Float64  USD per GPU and hour, the cheapest today
-        ``spot_usd_gpu_hr``       Float64  likewise; missing if no spot machine is offered
-        ``spot_cost_usd``         Float64  USD: all ``gpu_hours`` at today's spot price
-        ``saving_usd``            Float64  USD; negative if less was paid
-        ========================  =======  =========================================================
+        {columns}
 
     Examples
     --------
@@ -168,13 +153,12 @@ def spot_savings(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
         spent[name] = prices.reset_index(drop=True).astype("Float64")
     spent["spot_cost_usd"] = spent["gpu_hours"] * spent["spot_usd_gpu_hr"]
     spent["saving_usd"] = spent["cost_usd"] - spent["spot_cost_usd"]
-    names = """gpu gpu_hours spot_gpu_hours cost_usd paid_usd_gpu_hr on_demand_usd_gpu_hr spot_usd_gpu_hr
-        spot_cost_usd saving_usd"""
     ranked: pd.DataFrame = spent.sort_values("saving_usd", ascending=False, na_position="last", kind="stable")
-    savings: pd.DataFrame = ranked[names.split()].reset_index(drop=True)
+    savings: pd.DataFrame = ranked[names_of(SPOT)].reset_index(drop=True)
     return savings
 
 
+@document_columns("month")
 def month(wallets: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
     """Project what this month (UTC) costs by its end at the present rate, and how long the balance lasts.
 
@@ -191,15 +175,7 @@ def month(wallets: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
         A row for each wallet and, if there are several, one for ``all together``, with the ``hours_left``
         and ``empty_at`` of the first to be empty: wallets do not share balances.
 
-        =================  ===================  ======================================================
-        ``wallet``         string               ``mine``, or a team's name
-        ``burn_usd_hr``    Float64              USD per hour now, an estimate
-        ``month_usd``      Float64              USD since the first of the month
-        ``month_end_usd``  Float64              USD by its end, at this rate
-        ``balance_usd``    Float64              USD to spend
-        ``hours_left``     Float64              at this rate
-        ``empty_at``       datetime64[us, UTC]  when the balance is used up; missing if never
-        =================  ===================  ======================================================
+        {columns}
 
     Examples
     --------
@@ -219,8 +195,7 @@ def month(wallets: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
         lines = pd.concat([lines, last.astype(lines.dtypes.to_dict())], ignore_index=True)
     lines["month_end_usd"] = lines["month_usd"] + lines["burn_usd_hr"].fillna(0.0) * hours_to_go
     lines["empty_at"] = _add_hours(moment, lines["hours_left"])
-    names = "wallet burn_usd_hr month_usd month_end_usd balance_usd hours_left empty_at".split()
-    answer: pd.DataFrame = lines[names].reset_index(drop=True)
+    answer: pd.DataFrame = lines[names_of(MONTH)].reset_index(drop=True)
     return answer
 
 

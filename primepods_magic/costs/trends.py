@@ -6,13 +6,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primepods_magic.frames.tables.catalog import document_columns
+from primepods_magic.frames.tables.costs import COSTS
+from primepods_magic.frames.tables.schema import names_of
+
 from .coerce import numbers, require
-from .groups import COUNTED, Ints, LineGroups, group_lines
+from .groups import Ints, LineGroups, group_lines
 from .periods import edges, parse_frequency
 
 __all__ = ["compared", "running"]
 
-_ADDED = ("running_usd", "previous_usd", "change_usd", "change")
 _NOTHING = {"cost_usd": 0.0, "gpu_hours": 0.0, "pods": 0, "share": 0.0, "estimated": False}
 _NO_TIME = np.iinfo(np.int64).min
 
@@ -52,6 +55,7 @@ def running(frame: pd.DataFrame) -> pd.DataFrame:
     return answer
 
 
+@document_columns("costs", "previous_usd change_usd change")
 def compared(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
     """Add what the same group cost in the previous calendar period.
 
@@ -68,12 +72,7 @@ def compared(frame: pd.DataFrame, freq: str) -> pd.DataFrame:
         The same rows, and rows of no cost for groups that cost something only in the previous period, so
         that the changes add up to that of the total; with
 
-        ================  =======  ==================================================================
-        ``previous_usd``  Float64  USD in the previous period; 0 if the group had no cost then, missing
-                                   in the first period of the frame
-        ``change_usd``    Float64  difference in USD
-        ``change``        Float64  the difference as a fraction of ``previous_usd``; missing if that is 0
-        ================  =======  ==================================================================
+        {columns}
 
     Raises
     ------
@@ -132,7 +131,7 @@ def _read_periods(frame: pd.DataFrame) -> tuple[Ints, LineGroups]:
     if not isinstance(frame["period"].dtype, pd.DatetimeTZDtype):
         raise ValueError(f"period must hold times with a zone, not {frame['period'].dtype}")
     period = frame["period"].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy(dtype="datetime64[us]")
-    by = [name for name in frame.columns if name not in (*COUNTED, *_ADDED)]
+    by = [name for name in frame.columns if name not in names_of(COSTS)]
     return period.view(np.int64), group_lines(frame, by)
 
 

@@ -14,6 +14,8 @@ from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_amount
 from primepods_magic.frames.rendering.formatting import duration, is_missing
+from primepods_magic.frames.tables.catalog import document_columns
+from primepods_magic.frames.tables.costs import WASTE
 from primepods_magic.frames.tables.schema import STRING
 from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr
 
@@ -24,16 +26,12 @@ from .live_resources import parse_now, read_disks, read_pods, to_dollars
 __all__ = ["waste"]
 
 _DTYPES: dict[str, Any] = {
-    "name": STRING,
-    "reason": STRING,
-    "cost_usd": "Float64",
-    "since_at": "datetime64[us, UTC]",
-    "detail": STRING,
-    "id": STRING,
+    column.name: STRING if column.dtype == "string" else column.dtype for column in WASTE
 }
 _ENDING = ("DELETING", "TERMINATED")
 
 
+@document_columns("waste")
 def waste(
     ledger: pd.DataFrame,
     *,
@@ -70,13 +68,7 @@ def waste(
         billed*; *never ready*; *stopped, and billed*; *ended within minutes*; *ran for days*; and for disks
         *attached to nothing*.
 
-        ================  ===================  =======================================================
-        ``name, reason``  string
-        ``cost_usd``      Float64              total cost so far in USD
-        ``since_at``      datetime64[us, UTC]  when it began
-        ``detail``        string
-        ``id``            string
-        ================  ===================  =======================================================
+        {columns}
 
     Examples
     --------

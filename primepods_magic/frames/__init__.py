@@ -10,12 +10,10 @@ from primepods_magic.frames.tables.account import (
     overview_frame,
     teams_frame,
 )
-from primepods_magic.frames.tables.cache import cache_frame
-from primepods_magic.frames.tables.doctor import checks_frame
 from primepods_magic.frames.tables.history import history_frame, overlapping
+from primepods_magic.frames.tables.local import cache_frame, checks_frame
 from primepods_magic.frames.tables.offers import offers_frame
-from primepods_magic.frames.tables.pods import pods_frame, status_frame
-from primepods_magic.frames.tables.terminated import removed_frame
+from primepods_magic.frames.tables.pods import pods_frame, removed_frame, status_frame
 
 from .files import load_frame, save_frame
 

@@ -18,6 +18,7 @@ from primepods_magic.api.errors import InvalidRequest, NotConfigured
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, replace_users_file
 from primepods_magic.api.local.folders import expand_path
 from primepods_magic.api.text.sanitize import replace_surrogates, sanitize
+from primepods_magic.frames.tables.catalog import COLUMNS
 from primepods_magic.frames.tables.schema import STRING
 from primepods_magic.frames.time_zones import has_zone_data, zone
 
@@ -26,15 +27,11 @@ __all__ = ["load_frame", "save_frame"]
 T = TypeVar("T")
 
 _TIME = "datetime64[us, UTC]"
-# Dtypes that do not follow from the unit in the name.
-_DTYPES = {
-    "duration": "timedelta64[us]",
-    "period": _TIME,
-    "pods": "Int64",
-    "share": "Float64",
-    "change": "Float64",
-    "estimated": "boolean",
+_DTYPES: dict[str, str] = {
+    "project": "string",
+    **{name: column.dtype for name, column in COLUMNS.items()},
 }
+# Of columns that users name as we do.
 _UNITS = {
     "_at": _TIME,
     "_usd": "Float64",
@@ -44,9 +41,6 @@ _UNITS = {
     "_hours": "Float64",
     "_count": "Int64",
 }
-_TEXTS = frozenset(
-    "name gpu provider team team_id user_id provisioned_by id state socket type remarks project".split()
-)
 # "-1 days +21:00:00.5": only the days are negative.
 _LENGTH = re.compile(r"(-?\d+) days(?: \+?(\d+):(\d+):(\d+)(?:\.(\d+))?)?", re.ASCII)
 # Errors of pandas and pyarrow if a format cannot hold the values.
@@ -241,9 +235,10 @@ def _convert_declared(name: str, column: pd.Series[Any]) -> Any:
         return _parse_times(column) if is_text else column.dt.as_unit("us")
     if dtype == "timedelta64[us]":
         return pd.Series(_parse_durations(column), column.index) if is_text else column.astype(dtype)
-    if dtype is None:
-        is_own = name not in _TEXTS and column.dtype == STRING
-        return _guess_column(column) if is_own else column.astype(STRING) if is_text else column
+    if dtype is None and column.dtype == STRING:
+        return _guess_column(column)
+    if dtype in (None, "string"):
+        return column.astype(STRING) if is_text else column
     return column.map(_READ[dtype], na_action="ignore").astype(dtype) if is_text else column.astype(dtype)
 
 

@@ -188,7 +188,7 @@ def _find_connection() -> Connection | None:
 
 def _list_columns() -> list[str]:
     module = sys.modules.get("primepods_magic.frames.tables.pods")
-    return list(module.POD_COLUMNS) if module else []
+    return [column.name for column in module.PODS] if module else []
 
 
 def _filter_words(words: Iterable[str], prefix: str) -> list[str]:

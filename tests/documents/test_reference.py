@@ -8,8 +8,7 @@ from pathlib import Path
 
 import primepods_magic
 from primepods_magic.api.local.env_vars import VARIABLES
-from primepods_magic.frames.rendering.column_formats import _VIEWS
-from primepods_magic.frames.tables.column_docs import MEANINGS, meaning
+from primepods_magic.frames.tables.catalog import COLUMNS, TABLES, meaning
 from tests.documents import reference
 from tests.documents.frames import FRAMES
 
@@ -28,14 +27,14 @@ def test_the_reference_is_what_the_code_says() -> None:
 def test_every_column_says_what_it_means_and_nothing_else_does() -> None:
     columns = {(frame.kind, str(name)) for frame in FRAMES for name in frame.build().columns}
     assert [(kind, name) for kind, name in columns if not meaning(name, kind)] == []
-    assert set(MEANINGS) - {name for _, name in columns} == set()
+    assert set(COLUMNS) - {name for _, name in columns} == set()
 
 
 def test_every_kind_of_answer_has_its_columns_listed() -> None:
     marked = re.compile(r'mark_for_display\([^"]*?kind="([\w-]+)"')
     shown = {kind for source in SOURCES for kind in marked.findall(source)}
     assert {"pods", "checks"} <= shown
-    assert shown | set(_VIEWS) <= {frame.kind for frame in FRAMES}
+    assert shown | set(TABLES) <= {frame.kind for frame in FRAMES}
 
 
 def test_every_variable_that_is_read_is_listed_and_no_other() -> None:

@@ -93,10 +93,10 @@ def test_any_history_comes_back(ending: str, said: list[dict[str, Any]]) -> None
 def test_a_column_beyond_the_documents_comes_back_as_what_it_was(
     values: list[object], dtype: str, ending: str
 ) -> None:
-    table = HistoryTable.of_rows([{} if value is None else {"region": value} for value in values])
-    region = again(history_frame(table), ending)["region"]
-    assert region.dtype == dtype
-    told = [None if pd.isna(value) else value for value in region]
+    table = HistoryTable.of_rows([{} if value is None else {"shelf": value} for value in values])
+    shelf = again(history_frame(table), ending)["shelf"]
+    assert shelf.dtype == dtype
+    told = [None if pd.isna(value) else value for value in shelf]
     assert told == [value if value is None or dtype != "string" else str(value) for value in values]
 
 

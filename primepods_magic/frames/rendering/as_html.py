@@ -9,7 +9,7 @@ from __future__ import annotations
 from html import escape
 
 from primepods_magic.api.text.sanitize import brief, safe_html
-from primepods_magic.frames.tables.column_docs import meaning
+from primepods_magic.frames.tables.catalog import meaning
 
 from .column_formats import CellStyle, ColumnFormat, DisplayCell, Severity
 from .formatting import MISSING

@@ -1,4 +1,4 @@
-"""Shown columns for each kind of frame, and their formats."""
+"""Shown columns of each kind of frame, and their formats, from the declarations of the columns."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from primepods_magic.api.text.money import format_money
+from primepods_magic.frames.tables.catalog import TABLES
+from primepods_magic.frames.tables.schema import Column, Format
 
 from .formatting import MISSING, is_missing, number, percent, words
 
@@ -16,6 +18,7 @@ Severity = Literal["good", "busy", "warn", "bad", "idle"]
 CellStyle = Literal["text", "strong", "number", "badge", "bar", "code"]
 
 _MAX_COLUMNS = 12
+_MAX_LENGTH = 24
 
 _SEVERITIES: dict[str, Severity] = {
     "ACTIVE": "good",
@@ -60,9 +63,9 @@ class ColumnFormat:
 
     sources: tuple[str, ...]
     format_value: Callable[..., DisplayCell]
-    style: CellStyle = "text"
-    rank: int = 0
-    max_length: int = 24
+    style: CellStyle
+    rank: int
+    max_length: int
 
     @property
     def heading(self) -> str:
@@ -116,167 +119,63 @@ def _format_installation(status: object, progress: object) -> DisplayCell:
     return DisplayCell(f"{text} {done}", severity, length)
 
 
-def _text_column(name: str, rank: int = 0, max_length: int = 24, style: CellStyle = "text") -> ColumnFormat:
-    return ColumnFormat((name,), _format_text, style, rank, max_length)
-
-
-def _number_column(name: str, rank: int = 0) -> ColumnFormat:
-    return ColumnFormat((name,), _format_number, "number", rank)
-
-
-_NAME = ColumnFormat(("name",), _format_text, "strong")
-_STATUS = ColumnFormat(("status",), _format_badge, "badge")
-_INSTALLATION = ColumnFormat(("installation_status", "installation_progress"), _format_installation, "bar")
-_PRICE = ColumnFormat(("price_usd_hr",), _format_amount, "number")
-_BILLED = ColumnFormat(("billed_usd",), _format_amount, "number")
-_DURATION = ColumnFormat(("duration",), _format_text, "number")
-_SSH = ColumnFormat(("ssh",), _format_text, "code", 1, 60)
-
-_VIEWS: dict[str, tuple[ColumnFormat, ...]] = {
-    "pods": (
-        _NAME,
-        _STATUS,
-        _INSTALLATION,
-        _text_column("gpu"),
-        _number_column("gpu_count"),
-        _PRICE,
-        _text_column("created_at", 4),
-        _text_column("provider", 3),
-        _SSH,
-        _text_column("id", 5, 10, "code"),
-    ),
-    "status": (
-        _NAME,
-        _STATUS,
-        _INSTALLATION,
-        ColumnFormat(("price_usd_hr",), _format_amount, "number", 1),
-        _text_column("provider", 4),
-        ColumnFormat(("ssh",), _format_text, "code", 3, 60),
-        _text_column("installation_failure", 2, 60),
-        _text_column("id", 1, 32, "code"),
-    ),
-    "offers": (
-        _text_column("gpu"),
-        _number_column("gpu_count"),
-        ColumnFormat(("price_hr", "currency"), _format_amount, "number"),
-        ColumnFormat(("price_gpu_hr", "currency"), _format_amount, "number"),
-        _text_column("provider"),
-        _text_column("region", 1),
-        _text_column("country", 7),
-        _text_column("data_center", 6),
-        _text_column("socket", 8),
-        _text_column("security", 9),
-        _text_column("is_spot", 2),
-        ColumnFormat(("stock",), _format_badge, "badge"),
-        _number_column("vcpus", 3),
-        _number_column("memory_gb", 4),
-        _number_column("disk_gb", 5),
-        _text_column("cloud_id", 10, 16, "code"),
-    ),
-    "history": (
-        _NAME,
-        _text_column("gpu"),
-        _number_column("gpu_count"),
-        _text_column("created_at", 4),
-        _text_column("terminated_at", 6),
-        _DURATION,
-        _number_column("gpu_hours", 3),
-        ColumnFormat(("price_usd_hr",), _format_amount, "number", 1),
-        _BILLED,
-        _text_column("provider", 2),
-        _text_column("provisioned_by", 5),
-        _text_column("remarks", 7, 40),
-    ),
-    "removed": (
-        _NAME,
-        _text_column("outcome", 0, 60),
-        _BILLED,
-        _DURATION,
-        _text_column("id", 1, 32, "code"),
-    ),
-    "disks": (
-        _NAME,
-        _STATUS,
-        _number_column("size_gb"),
-        _PRICE,
-        _text_column("provider", 2),
-        _text_column("country", 3),
-        _text_column("data_center", 4),
-        _text_column("pods", 1, 34, "code"),
-        _text_column("created_at", 5),
-        _text_column("id", 6, 34, "code"),
-    ),
-    "keys": (
-        _NAME,
-        _text_column("is_primary"),
-        _text_column("type", 2),
-        _text_column("fingerprint", 1, 52, "code"),
-        _text_column("created_at", 4),
-        _text_column("id", 3, 34, "code"),
-    ),
-    "wallets": (
-        _text_column("wallet", 0, 24, "strong"),
-        _number_column("pods"),
-        _number_column("disks"),
-        ColumnFormat(("burn_usd_hr",), _format_amount, "number"),
-        ColumnFormat(("today_usd",), _format_amount, "number"),
-        ColumnFormat(("month_usd",), _format_amount, "number"),
-        ColumnFormat(("balance_usd",), _format_amount, "number"),
-        _number_column("hours_left"),
-    ),
-    "billings": (
-        _text_column("resource_type", 0, 24, "strong"),
-        ColumnFormat(("amount_usd",), _format_amount, "number"),
-        _text_column("last_billed_at"),
-        _text_column("created_at", 1),
-        _text_column("resource_id", 2, 34, "code"),
-    ),
-    "spot": (
-        _text_column("gpu"),
-        _number_column("gpu_hours"),
-        ColumnFormat(("cost_usd",), _format_amount, "number"),
-        ColumnFormat(("paid_usd_gpu_hr",), _format_amount, "number", 2),
-        ColumnFormat(("on_demand_usd_gpu_hr",), _format_amount, "number", 4),
-        ColumnFormat(("spot_usd_gpu_hr",), _format_amount, "number", 1),
-        ColumnFormat(("spot_cost_usd",), _format_amount, "number", 3),
-        ColumnFormat(("saving_usd",), _format_amount, "number"),
-    ),
-    "checks": (
-        _text_column("check", 0, 24, "strong"),
-        ColumnFormat(("result",), _format_badge, "badge"),
-        _text_column("detail", 0, 110),
-        _text_column("what_to_do", 0, 80),
-    ),
+# How each format shows a value, its style, and the column that it needs besides its own.
+_FORMATS: dict[Format, tuple[Callable[..., DisplayCell], CellStyle, tuple[str, ...]]] = {
+    "text": (_format_text, "text", ()),
+    "strong": (_format_text, "strong", ()),
+    "code": (_format_text, "code", ()),
+    "duration": (_format_text, "number", ()),
+    "number": (_format_number, "number", ()),
+    "amount": (_format_amount, "number", ()),
+    "price": (_format_amount, "number", ("currency",)),
+    "unit_price": (_format_unit_price, "number", ()),
+    "share": (_format_share, "number", ()),
+    "period": (_format_period, "text", ()),
+    "badge": (_format_badge, "badge", ()),
+    "installation": (_format_installation, "bar", ("installation_progress",)),
 }
 
 
-_COST_RANKS = {"share": 20, "gpu_hours": 21, "pods": 22, "estimated": 23}
-"""Columns of a breakdown that are dropped first from long lines."""
-
-
 def views_of(kind: str, names: Sequence[str]) -> list[ColumnFormat]:
-    """Return the column formats for a kind of frame, or for its first columns if the kind has no list."""
-    if kind in _VIEWS:
-        return list(_VIEWS[kind])
-    if kind == "costs":
-        return [plain_view(name, rank=_COST_RANKS.get(name, index)) for index, name in enumerate(names)]
-    return [plain_view(name, rank=index) for index, name in enumerate(names[:_MAX_COLUMNS])]
+    """Return the formats of the shown columns of a kind of frame.
+
+    These are the columns with a rank, the id last. Of a kind without ranks they are the first of `names`, and
+    of costs, whose columns depend on what they are grouped by, all.
+    """
+    columns = {column.name: column for column in TABLES.get(kind, ())}
+    ranked = [column for column in columns.values() if column.rank is not None]
+    if ranked and kind != "costs":
+        ranked.sort(key=lambda column: column.name == "id")
+        return [_build_view(column, column.rank or 0, max_text=_MAX_LENGTH) for column in ranked]
+    shown = [columns.get(name) or Column(name, "string") for name in names]
+    shown = shown if kind == "costs" else shown[:_MAX_COLUMNS]
+    return [_build_view(each, index if each.rank is None else each.rank) for index, each in enumerate(shown)]
 
 
 def plain_view(name: str, rank: int) -> ColumnFormat:
-    """Return the format of a column that no list has, judged by its name."""
+    """Return the format of a column that no table declares, judged by its name."""
+    return _build_view(Column(name, "string"), rank)
+
+
+def _build_view(column: Column[Any], rank: int, max_text: int = 40) -> ColumnFormat:
+    name = column.format or _choose_format(column.name)
+    format_value, style, others = _FORMATS[name]
+    max_length = column.max_length or {"code": 32, "text": max_text}.get(name, _MAX_LENGTH)
+    return ColumnFormat((column.name, *others), format_value, style, rank, max_length)
+
+
+def _choose_format(name: str) -> Format:
+    """Choose the format that goes with a name and the unit in it."""
     if name in ("status", "stock"):
-        return ColumnFormat((name,), _format_badge, "badge", rank)
+        return "badge"
     if name in ("share", "change", "difference"):
-        return ColumnFormat((name,), _format_share, "number", rank)
+        return "share"
     if name == "period":
-        return ColumnFormat((name,), _format_period, "text", rank)
+        return "period"
     if name in ("pods", "gpu_count", "hours_left") or name.endswith("_hours"):
-        return _number_column(name, rank)
+        return "number"
     if "_usd_gb_" in name:
-        return ColumnFormat((name,), _format_unit_price, "number", rank)
+        return "unit_price"
     if "_usd" in name:
-        return ColumnFormat((name,), _format_amount, "number", rank)
-    if name == "id" or name.endswith("_id"):
-        return ColumnFormat((name,), _format_text, "code", rank, 32)
-    return ColumnFormat((name,), _format_text, "text", rank, 40)
+        return "amount"
+    return "code" if name == "id" or name.endswith("_id") else "text"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from operator import attrgetter
 
 import pandas as pd
 
@@ -11,9 +10,22 @@ from primepods_magic.api.account import Billing, Disk, SshKey, Team, TeamMember
 from primepods_magic.pods.account.overview import WalletState
 from primepods_magic.pods.ssh.keys import fingerprint
 
-from .schema import Column, build, lines, plain
+from .schema import TIME, Column, build
 
-__all__ = ["billings_frame", "disks_frame", "keys_frame", "members_frame", "overview_frame", "teams_frame"]
+__all__ = [
+    "BILLINGS",
+    "DISKS",
+    "KEYS",
+    "MEMBERS",
+    "TEAMS",
+    "WALLETS",
+    "billings_frame",
+    "disks_frame",
+    "keys_frame",
+    "members_frame",
+    "overview_frame",
+    "teams_frame",
+]
 
 
 def disks_frame(disks: Iterable[Disk]) -> pd.DataFrame:
@@ -22,7 +34,7 @@ def disks_frame(disks: Iterable[Disk]) -> pd.DataFrame:
     >>> disks_frame([Disk(name="datasets", size=500)])[["name", "size_gb"]].to_dict("records")
     [{'name': 'datasets', 'size_gb': 500.0}]
     """
-    return build(_DISK_COLUMNS, disks)
+    return build(DISKS, disks)
 
 
 def keys_frame(keys: Iterable[SshKey]) -> pd.DataFrame:
@@ -31,7 +43,7 @@ def keys_frame(keys: Iterable[SshKey]) -> pd.DataFrame:
     >>> keys_frame([SshKey(name="laptop", public_key="ssh-ed25519 AAAA me")])["type"].tolist()
     ['ssh-ed25519']
     """
-    return build(_KEY_COLUMNS, keys)
+    return build(KEYS, keys)
 
 
 def teams_frame(teams: Iterable[Team]) -> pd.DataFrame:
@@ -40,7 +52,7 @@ def teams_frame(teams: Iterable[Team]) -> pd.DataFrame:
     >>> teams_frame([Team(name="vision", role="ADMIN")])[["name", "role"]].to_dict("records")
     [{'name': 'vision', 'role': 'ADMIN'}]
     """
-    return build(_TEAM_COLUMNS, teams)
+    return build(TEAMS, teams)
 
 
 def members_frame(members: Iterable[TeamMember]) -> pd.DataFrame:
@@ -49,7 +61,7 @@ def members_frame(members: Iterable[TeamMember]) -> pd.DataFrame:
     >>> members_frame([TeamMember(user_name="Ada")])["name"].tolist()
     ['Ada']
     """
-    return build(_MEMBER_COLUMNS, members)
+    return build(MEMBERS, members)
 
 
 def billings_frame(billings: Iterable[Billing]) -> pd.DataFrame:
@@ -58,85 +70,118 @@ def billings_frame(billings: Iterable[Billing]) -> pd.DataFrame:
     >>> billings_frame([Billing(amount_usd=2.5, currency="USD")])["amount_usd"].tolist()
     [2.5]
     """
-    return build(_BILLING_COLUMNS, billings)
+    return build(BILLINGS, billings)
 
 
 def overview_frame(wallets: Iterable[WalletState]) -> pd.DataFrame:
     """Build a frame of wallets, mine first."""
-    return build(_OVERVIEW_COLUMNS, wallets)
+    return build(WALLETS, wallets)
 
 
 def _read_key_type(key: SshKey) -> str | None:
     return (key.public_key or "").partition(" ")[0] or None
 
 
-_DISK_COLUMNS: tuple[Column[Disk], ...] = (
-    Column("name", "string", attrgetter("name")),
-    Column("status", "string", lambda disk: plain(disk.status)),
-    Column("size_gb", "Float64", attrgetter("size")),
-    Column("price_usd_hr", "Float64", attrgetter("price_hr")),
-    Column("provider", "string", attrgetter("provider_type")),
-    Column("country", "string", attrgetter("info.country")),
-    Column("data_center", "string", attrgetter("info.data_center_id")),
-    Column("pods", "string", lambda disk: lines(disk.pods)),
-    Column("created_at", "datetime64[us, UTC]", attrgetter("created_at")),
-    Column("id", "string", attrgetter("id")),
-    Column("cloud_id", "string", attrgetter("info.cloud_id")),
-    Column("is_multinode", "boolean", attrgetter("info.is_multinode")),
-    Column("stopped_price_usd_hr", "Float64", attrgetter("stopped_price_hr")),
-    Column("provisioning_price_usd_hr", "Float64", attrgetter("provisioning_price_hr")),
-    Column("clusters", "string", lambda disk: lines(disk.clusters)),
-    Column("updated_at", "datetime64[us, UTC]", attrgetter("updated_at")),
-    Column("terminated_at", "datetime64[us, UTC]", attrgetter("terminated_at")),
-    Column("team_id", "string", attrgetter("team_id")),
-    Column("user_id", "string", attrgetter("user_id")),
-    Column("wallet_id", "string", attrgetter("wallet_id")),
+DISKS: tuple[Column[Disk], ...] = (
+    Column("name", "string", format="strong", rank=0),
+    Column("status", "string", doc="state of the disk, in the service's words", rank=0),
+    Column("size_gb", "Float64", "size", "size in GB", format="number", rank=0),
+    Column("price_usd_hr", "Float64", "price_hr", "USD per hour, attached or not", rank=0),
+    Column("provider", "string", "provider_type", rank=2),
+    Column("country", "string", "info.country", rank=3),
+    Column("data_center", "string", "info.data_center_id", rank=4),
+    Column(
+        "pods",
+        "string",
+        doc="ids of the pods that it is attached to, one per line",
+        format="code",
+        rank=1,
+        max_length=34,
+    ),
+    Column("created_at", TIME, rank=5),
+    Column("id", "string", rank=6, max_length=34),
+    Column("cloud_id", "string", "info.cloud_id"),
+    Column("is_multinode", "boolean", "info.is_multinode", "can be shared by several pods"),
+    Column("stopped_price_usd_hr", "Float64", "stopped_price_hr"),
+    Column("provisioning_price_usd_hr", "Float64", "provisioning_price_hr"),
+    Column("clusters", "string", doc="ids of the clusters that it is attached to, one per line"),
+    Column("updated_at", TIME),
+    Column("terminated_at", TIME),
+    Column("team_id", "string"),
+    Column("user_id", "string", doc="id of its owner"),
+    Column("wallet_id", "string"),
 )
-_KEY_COLUMNS: tuple[Column[SshKey], ...] = (
-    Column("name", "string", attrgetter("name")),
-    Column("is_primary", "boolean", attrgetter("is_primary")),
-    Column("type", "string", _read_key_type),
-    Column("fingerprint", "string", lambda key: fingerprint(key.public_key)),
-    Column("created_at", "datetime64[us, UTC]", attrgetter("created_at")),
-    Column("id", "string", attrgetter("id")),
-    Column("is_user_key", "boolean", attrgetter("is_user_key")),
-    Column("user_id", "string", attrgetter("user_id")),
-    Column("public_key_text", "string", attrgetter("public_key")),
+KEYS: tuple[Column[SshKey], ...] = (
+    Column("name", "string", doc="name of the key", format="strong", rank=0),
+    Column("is_primary", "boolean", doc="used by pods whose spec names no key", rank=0),
+    Column("type", "string", _read_key_type, "such as ssh-ed25519", rank=2),
+    Column(
+        "fingerprint",
+        "string",
+        lambda key: fingerprint(key.public_key),
+        "as printed by 'ssh-keygen -l'",
+        format="code",
+        rank=1,
+        max_length=52,
+    ),
+    Column("created_at", TIME, rank=4),
+    Column("id", "string", rank=3, max_length=34),
+    Column("is_user_key", "boolean", doc="belongs to a person"),
+    Column("user_id", "string", doc="id of its owner"),
+    Column("public_key_text", "string", "public_key", "the public key"),
 )
-_TEAM_COLUMNS: tuple[Column[Team], ...] = (
-    Column("name", "string", attrgetter("name")),
-    Column("role", "string", attrgetter("role")),
-    Column("team_id", "string", attrgetter("team_id")),
-    Column("slug", "string", attrgetter("slug")),
-    Column("created_at", "datetime64[us, UTC]", attrgetter("created_at")),
+TEAMS: tuple[Column[Team], ...] = (
+    Column("name", "string"),
+    Column("role", "string", doc="my role in the team"),
+    Column("team_id", "string", doc="id of the team"),
+    Column("slug", "string", doc="short name in URLs"),
+    Column("created_at", TIME),
 )
-_MEMBER_COLUMNS: tuple[Column[TeamMember], ...] = (
-    Column("name", "string", attrgetter("user_name")),
-    Column("email", "string", attrgetter("user_email")),
-    Column("role", "string", attrgetter("role")),
-    Column("user_id", "string", attrgetter("user_id")),
-    Column("joined_at", "datetime64[us, UTC]", attrgetter("joined_at")),
+MEMBERS: tuple[Column[TeamMember], ...] = (
+    Column("name", "string", "user_name", "name of the person"),
+    Column("email", "string", "user_email", "e-mail address"),
+    Column("role", "string", doc="role in the team"),
+    Column("user_id", "string", doc="id of the person"),
+    Column("joined_at", TIME, doc="when the person joined"),
 )
-_BILLING_COLUMNS: tuple[Column[Billing], ...] = (
-    Column("resource_type", "string", attrgetter("resource_type")),
-    Column("amount_usd", "Float64", attrgetter("amount_usd")),
-    Column("currency", "string", attrgetter("currency")),
-    Column("last_billed_at", "datetime64[us, UTC]", attrgetter("last_billed_at")),
-    Column("created_at", "datetime64[us, UTC]", attrgetter("created_at")),
-    Column("resource_id", "string", attrgetter("resource_id")),
-    Column("id", "string", attrgetter("id")),
-    Column("updated_at", "datetime64[us, UTC]", attrgetter("updated_at")),
+BILLINGS: tuple[Column[Billing], ...] = (
+    Column("resource_type", "string", doc="compute, disks, …", format="strong", rank=0),
+    Column("amount_usd", "Float64", doc="USD billed so far", rank=0),
+    Column("currency", "string"),
+    Column("last_billed_at", TIME, doc="when it was billed last", rank=0),
+    Column("created_at", TIME, rank=1),
+    Column("resource_id", "string", doc="id of the pod or disk", rank=2, max_length=34),
+    Column("id", "string"),
+    Column("updated_at", TIME),
 )
-_OVERVIEW_COLUMNS: tuple[Column[WalletState], ...] = (
-    Column("wallet", "string", attrgetter("name")),
-    Column("pods", "Int64", attrgetter("pods")),
-    Column("disks", "Int64", attrgetter("disks")),
-    Column("burn_usd_hr", "Float64", attrgetter("burn_usd_hr")),
-    Column("today_usd", "Float64", attrgetter("today_usd")),
-    Column("month_usd", "Float64", attrgetter("month_usd")),
-    Column("balance_usd", "Float64", attrgetter("balance_usd")),
-    Column("hours_left", "Float64", attrgetter("hours_left")),
-    Column("pods_mine", "Int64", attrgetter("pods_mine")),
-    Column("burn_mine_usd_hr", "Float64", attrgetter("burn_mine_usd_hr")),
-    Column("team_id", "string", attrgetter("team_id")),
+WALLETS: tuple[Column[WalletState], ...] = (
+    Column(
+        "wallet",
+        "string",
+        "name",
+        "'mine', or a team's name, or its id if the name is unknown",
+        format="strong",
+        rank=0,
+    ),
+    Column("pods", "Int64", doc="number of live pods billed to it", rank=0),
+    Column(
+        "disks",
+        "Int64",
+        doc="number of live disks billed to it; missing if the key may not list them",
+        format="number",
+        rank=0,
+    ),
+    Column(
+        "burn_usd_hr",
+        "Float64",
+        doc="estimated USD per hour now; without disks if the key may not list them",
+        rank=0,
+    ),
+    Column("today_usd", "Float64", doc="USD since midnight (UTC), estimates included", rank=0),
+    Column("month_usd", "Float64", doc="USD since the first of the month (UTC), estimates included", rank=0),
+    Column("balance_usd", "Float64", doc="USD available", rank=0),
+    Column("hours_left", "Float64", doc="hours that the balance lasts at this rate", rank=0),
+    Column("pods_mine", "Int64", doc="number of these pods that I launched"),
+    Column("burn_mine_usd_hr", "Float64", doc="estimated USD per hour now of the pods that I launched"),
+    Column("team_id", "string", doc="id of its team; missing for mine"),
 )

@@ -19,38 +19,45 @@ from primepods_magic.pods.history.table import (
     microseconds,
 )
 
-from .schema import STRING
+from .schema import SPAN, STRING, TIME, Column
 
-__all__ = ["history_frame", "overlapping"]
+__all__ = ["HISTORY", "history_frame", "overlapping"]
 
 _MICROSECONDS_PER_HOUR = 3_600_000_000
 _POD = "Instance"
-_COLUMNS = (
-    "name",
-    "gpu",
-    "gpu_count",
-    "created_at",
-    "terminated_at",
-    "duration",
-    "gpu_hours",
-    "price_usd_hr",
-    "billed_usd",
-    "provider",
-    "team_id",
-    "user_id",
-    "provisioned_by",
-    "id",
-    "state",
-    "socket",
-    "type",
-    "remarks",
+HISTORY: tuple[Column[HistoryTable], ...] = (
+    Column("name", "string", format="strong", rank=0),
+    Column("gpu", "string", "gpu_name", rank=0),
+    Column("gpu_count", "Int64", rank=0),
+    Column("created_at", TIME, rank=4),
+    Column("terminated_at", TIME, rank=6),
+    Column(
+        "duration",
+        SPAN,
+        doc="time from creation to end, or to now if it has not ended",
+        format="duration",
+        rank=0,
+    ),
+    Column("gpu_hours", "Float64", rank=3),
+    Column("price_usd_hr", "Float64", "price_hr", "USD per hour on average, the whole pod", rank=1),
+    Column(
+        "billed_usd",
+        "Float64",
+        "total_billed_price",
+        "USD billed in total: the service's totalBilledPrice; 0 or missing if not billed yet",
+        rank=0,
+    ),
+    Column("provider", "string", "provider_type", rank=2),
+    Column("team_id", "string"),
+    Column("user_id", "string"),
+    Column("provisioned_by", "string", doc="name of the person who launched it", rank=5),
+    Column("id", "string"),
+    Column("state", "string", doc="closed, or open if it has not ended"),
+    Column("socket", "string"),
+    Column("type", "string", doc="'Instance' is a pod"),
+    Column("remarks", "string", doc="anomalies of the row; missing if there are none", rank=7, max_length=40),
 )
-_NAMES = {
-    "gpu": "gpu_name",
-    "price_usd_hr": "price_hr",
-    "billed_usd": "total_billed_price",
-    "provider": "provider_type",
-}
+"""Its `read` is the name in a `HistoryTable`, if it is another one."""
 
 
 def history_frame(rows: HistoryTable | Iterable[HistoryRow], now: datetime | None = None) -> pd.DataFrame:
@@ -75,21 +82,24 @@ def history_frame(rows: HistoryTable | Iterable[HistoryRow], now: datetime | Non
         "state": pd.array(np.where(table.is_open, "open", "closed").astype(object), dtype=STRING),
         "remarks": pd.array(_write_remarks(table, span), dtype=STRING),
     }
-    data = {name: data[name] if name in data else _take_column(table, name) for name in _COLUMNS}
+    data = {
+        column.name: data[column.name] if column.name in data else _take_column(table, column)
+        for column in HISTORY
+    }
     extras = {name: values for name, values in table.extras.items() if name not in data}
     data.update({name: pd.Series(values, dtype=object) for name, values in extras.items()})
     frame: pd.DataFrame = pd.DataFrame(data, copy=False)
     return frame
 
 
-def _take_column(table: HistoryTable, name: str) -> Any:
+def _take_column(table: HistoryTable, column: Column[HistoryTable]) -> Any:
     # Remove each column once it is converted: there may be very many rows.
-    values = table.columns.pop(_NAMES.get(name, name))
-    if values.dtype == object:
+    values = table.columns.pop(str(column.read or column.name))
+    if column.dtype == "string":
         return pd.array(values, dtype=STRING)
-    if values.dtype == "float64":
+    if column.dtype == "Float64":
         return _to_floats(values)
-    if name in ("created_at", "terminated_at"):
+    if column.dtype == "datetime64[us, UTC]":
         return pd.DatetimeIndex(values.view("datetime64[us]"), tz="UTC").array
     is_missing = values == MISSING
     return pd.arrays.IntegerArray(np.where(is_missing, 0, values), is_missing)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from operator import attrgetter
 
 import pandas as pd
 
 from primepods_magic.api.models import Offer
 
-from .schema import Column, build, lines
+from .schema import Column, build
 
-__all__ = ["offers_frame"]
+__all__ = ["OFFERS", "offers_frame"]
 
 _MEMORY_IN_TYPE = re.compile(r"_([0-9]+)GB(?![A-Za-z0-9])")
 
@@ -28,7 +27,7 @@ def offers_frame(offers: Iterable[Offer]) -> pd.DataFrame:
     >>> df[["price_hr", "price_gpu_hr", "gpu_memory_gb"]].to_dict("records")
     [{'price_hr': 4.68, 'price_gpu_hr': 2.34, 'gpu_memory_gb': 80.0}]
     """
-    return build(_OFFER_COLUMNS, offers)
+    return build(OFFERS, offers)
 
 
 def _compute_price_gpu_hr(offer: Offer) -> float | None:
@@ -43,47 +42,86 @@ def _read_gpu_memory_gb(offer: Offer) -> float | None:
     return float(match[1]) if match else offer.gpu_memory
 
 
-def _build_range_columns(spec: str, name: str, unit: str) -> Iterator[Column[Offer]]:
+def _build_range_columns(spec: str, name: str, unit: str, words: str) -> Iterator[Column[Offer]]:
     """Yield the columns with the limits of one resource."""
-    yield Column(f"{name}_min{unit}", "Float64", attrgetter(f"{spec}.min_count"))
-    yield Column(f"{name}_max{unit}", "Float64", attrgetter(f"{spec}.max_count"))
-    yield Column(f"{name}_step{unit}", "Float64", attrgetter(f"{spec}.step"))
-    yield Column(f"{name}_price_usd{unit}_hr", "Float64", attrgetter(f"{spec}.price_per_unit"))
-    yield Column(f"{name}_is_included", "boolean", attrgetter(f"{spec}.default_included_in_price"))
-    yield Column(f"{name}_info", "string", attrgetter(f"{spec}.additional_info"))
+    each = "GB" if unit else "vCPU"
+    yield Column(f"{name}_min{unit}", "Float64", f"{spec}.min_count", f"minimum {words} of a launch")
+    yield Column(f"{name}_max{unit}", "Float64", f"{spec}.max_count", f"maximum {words} of a launch")
+    yield Column(f"{name}_step{unit}", "Float64", f"{spec}.step", f"step between possible amounts of {words}")
+    price = f"USD per {each} and hour beyond the included amount"
+    yield Column(f"{name}_price_usd{unit}_hr", "Float64", f"{spec}.price_per_unit", price)
+    included = "whether the price includes the default amount"
+    yield Column(f"{name}_is_included", "boolean", f"{spec}.default_included_in_price", included)
+    notes = f"the provider's notes on the {words.removesuffix(' in GB')}"
+    yield Column(f"{name}_info", "string", f"{spec}.additional_info", notes)
 
 
-_OFFER_COLUMNS: tuple[Column[Offer], ...] = (
-    Column("gpu", "string", attrgetter("gpu_type")),
-    Column("gpu_count", "Int64", attrgetter("gpu_count")),
-    Column("price_hr", "Float64", attrgetter("price_hr")),
-    Column("price_gpu_hr", "Float64", _compute_price_gpu_hr),
-    Column("currency", "string", attrgetter("prices.currency")),
-    Column("provider", "string", attrgetter("provider")),
-    Column("region", "string", attrgetter("region")),
-    Column("country", "string", attrgetter("country")),
-    Column("data_center", "string", attrgetter("data_center")),
-    Column("socket", "string", attrgetter("socket")),
-    Column("security", "string", attrgetter("security")),
-    Column("is_spot", "boolean", attrgetter("is_spot")),
-    Column("stock", "string", attrgetter("stock_status")),
-    Column("gpu_memory_gb", "Float64", _read_gpu_memory_gb),
-    Column("vcpus", "Float64", attrgetter("vcpu.default_count")),
-    Column("memory_gb", "Float64", attrgetter("memory.default_count")),
-    Column("disk_gb", "Float64", attrgetter("disk.default_count")),
-    Column("cloud_id", "string", attrgetter("cloud_id")),
-    Column("on_demand_price_hr", "Float64", attrgetter("prices.on_demand")),
-    Column("community_price_hr", "Float64", attrgetter("prices.community_price")),
-    Column("is_variable_price", "boolean", attrgetter("prices.is_variable")),
-    Column("prepaid_hr", "Float64", attrgetter("prepaid_time")),
-    Column("provisioning_min", "Float64", attrgetter("provisioning_time")),
-    Column("internet_mbps", "Float64", attrgetter("internet_speed")),
-    Column("interconnect_gbps", "Float64", attrgetter("interconnect")),
-    Column("interconnect_type", "string", attrgetter("interconnect_type")),
-    Column("images", "string", lambda offer: lines(offer.images)),
-    Column("shared_disk_gb", "Float64", attrgetter("shared_disk.default_count")),
-    *_build_range_columns("disk", "disk", "_gb"),
-    *_build_range_columns("shared_disk", "shared_disk", "_gb"),
-    *_build_range_columns("memory", "memory", "_gb"),
-    *_build_range_columns("vcpu", "vcpus", ""),
+OFFERS: tuple[Column[Offer], ...] = (
+    Column("gpu", "string", "gpu_type", rank=0),
+    Column("gpu_count", "Int64", rank=0),
+    Column(
+        "price_hr", "Float64", doc="price per hour of the whole offer, in currency", format="price", rank=0
+    ),
+    Column(
+        "price_gpu_hr",
+        "Float64",
+        _compute_price_gpu_hr,
+        "price per GPU and hour, in currency",
+        format="price",
+        rank=0,
+    ),
+    Column("currency", "string", "prices.currency", "currency of the prices, or of the amount"),
+    Column("provider", "string", rank=0),
+    Column("region", "string", doc="region", rank=1),
+    Column("country", "string", doc="two-letter code of the country", rank=7),
+    Column("data_center", "string", doc="the provider's id of the data center", rank=6),
+    Column("socket", "string", rank=8),
+    Column("security", "string", doc="secure_cloud or community_cloud", rank=9),
+    Column("is_spot", "boolean", rank=2),
+    Column("stock", "string", "stock_status", "Available, High, Medium, Low or Unavailable", rank=0),
+    Column(
+        "gpu_memory_gb",
+        "Float64",
+        _read_gpu_memory_gb,
+        "memory of each GPU in GB, from the GPU type or else as stated by the provider",
+    ),
+    Column("vcpus", "Float64", "vcpu.default_count", format="number", rank=3),
+    Column("memory_gb", "Float64", "memory.default_count", format="number", rank=4),
+    Column("disk_gb", "Float64", "disk.default_count", format="number", rank=5),
+    Column(
+        "cloud_id",
+        "string",
+        doc="the provider's id of the machine; not unique without the data center",
+        rank=10,
+        max_length=16,
+    ),
+    Column(
+        "on_demand_price_hr",
+        "Float64",
+        "prices.on_demand",
+        "price per hour, in currency, the whole offer; of a spot machine its spot price",
+    ),
+    Column(
+        "community_price_hr",
+        "Float64",
+        "prices.community_price",
+        "price per hour in the community cloud, in currency, the whole offer",
+    ),
+    Column("is_variable_price", "boolean", "prices.is_variable", "the price may change while the pod runs"),
+    Column("prepaid_hr", "Float64", "prepaid_time", "hours that are charged up front, used or not"),
+    Column(
+        "provisioning_min",
+        "Float64",
+        "provisioning_time",
+        "minutes until it is up, as stated by the provider",
+    ),
+    Column("internet_mbps", "Float64", "internet_speed", "megabits per second to the internet"),
+    Column("interconnect_gbps", "Float64", "interconnect", "gigabits per second between nodes"),
+    Column("interconnect_type", "string", doc="kind of network between nodes"),
+    Column("images", "string", doc="available software images, one per line"),
+    Column("shared_disk_gb", "Float64", "shared_disk.default_count"),
+    *_build_range_columns("disk", "disk", "_gb", "disk in GB"),
+    *_build_range_columns("shared_disk", "shared_disk", "_gb", "shared disk in GB"),
+    *_build_range_columns("memory", "memory", "_gb", "memory in GB"),
+    *_build_range_columns("vcpu", "vcpus", "", "vCPUs"),
 )

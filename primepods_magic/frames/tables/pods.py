@@ -1,17 +1,21 @@
-"""Frames of pods and of their status."""
+"""Frames of pods, of their status, and of terminated pods."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from operator import attrgetter
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from primepods_magic.api.models import AttachedResource, PodDetails, PodStatusEntry, PortMapping
 
-from .schema import Column, build, lines, plain
+from .schema import SPAN, TIME, Column, build, pick
 
-__all__ = ["POD_COLUMNS", "pods_frame", "status_frame"]
+if TYPE_CHECKING:
+    from primepods_magic.pods.terminate import TerminationResult
+
+__all__ = ["PODS", "REMOVED", "STATUS", "pods_frame", "removed_frame", "status_frame"]
 
 
 def pods_frame(pods: Iterable[PodDetails]) -> pd.DataFrame:
@@ -24,7 +28,7 @@ def pods_frame(pods: Iterable[PodDetails]) -> pd.DataFrame:
     >>> df[["name", "status", "price_usd_hr"]].to_dict("records")
     [{'name': 'train', 'status': 'ACTIVE', 'price_usd_hr': 2.34}]
     """
-    return build(_POD_COLUMNS, pods)
+    return build(PODS, pods)
 
 
 def status_frame(entries: Iterable[PodStatusEntry], names: Mapping[str, str] | None = None) -> pd.DataFrame:
@@ -37,21 +41,29 @@ def status_frame(entries: Iterable[PodStatusEntry], names: Mapping[str, str] | N
     known = names or {}
     entries = list(entries)
     pods = [PodDetails(id=entry.key, name=known.get(entry.key or "")).updated(entry) for entry in entries]
-    return build(_STATUS_COLUMNS, pods, source_rows=entries)
+    return build(STATUS, pods, source_rows=entries)
 
 
-def _list_connections(pod: PodDetails) -> str | None:
-    return lines(target.command for target in pod.connections if target)
+def removed_frame(removals: Iterable[TerminationResult]) -> pd.DataFrame:
+    """Build a frame of termination results, in the order given.
+
+    >>> from primepods_magic.pods.terminate import TerminationResult
+    >>> removed_frame([TerminationResult("train", "p1", "terminated", 56.16)])["billed_usd"].tolist()
+    [56.16]
+    """
+    return build(REMOVED, removals)
 
 
-def _list_addresses(pod: PodDetails) -> str | None:
-    if isinstance(pod.ip, str):
-        return pod.ip
-    return lines(ip for ip in pod.ip or () if isinstance(ip, str))
+def _list_connections(pod: PodDetails) -> list[str]:
+    return [target.command for target in pod.connections if target]
 
 
-def _list_ports(pod: PodDetails) -> str | None:
-    return lines(_format_port(mapping) for mapping in pod.prime_port_mapping)
+def _list_addresses(pod: PodDetails) -> str | list[str] | None:
+    return [ip for ip in pod.ip if isinstance(ip, str)] if isinstance(pod.ip, list) else pod.ip
+
+
+def _list_ports(pod: PodDetails) -> list[str]:
+    return [_format_port(mapping) for mapping in pod.prime_port_mapping]
 
 
 def _format_port(mapping: PortMapping) -> str:
@@ -60,8 +72,8 @@ def _format_port(mapping: PortMapping) -> str:
     return f"{inside} -> {mapping.external or '?'} {use}".strip()
 
 
-def _list_disks(pod: PodDetails) -> str | None:
-    return lines(_format_disk(resource) for resource in pod.attached_resources)
+def _list_disks(pod: PodDetails) -> list[str]:
+    return [_format_disk(resource) for resource in pod.attached_resources]
 
 
 def _format_disk(resource: AttachedResource) -> str:
@@ -71,51 +83,103 @@ def _format_disk(resource: AttachedResource) -> str:
     )
 
 
-_POD_COLUMNS: tuple[Column[PodDetails], ...] = (
-    Column("name", "string", attrgetter("name")),
-    Column("status", "string", lambda pod: plain(pod.status)),
-    Column("installation_status", "string", lambda pod: plain(pod.installation_status)),
-    Column("installation_progress", "Float64", attrgetter("installation_progress")),
-    Column("gpu", "string", attrgetter("gpu_name")),
-    Column("gpu_count", "Int64", attrgetter("gpu_count")),
-    Column("price_usd_hr", "Float64", attrgetter("price_hr")),
-    Column("created_at", "datetime64[us, UTC]", attrgetter("created_at")),
-    Column("provider", "string", attrgetter("provider_type")),
-    Column("ssh", "string", attrgetter("ssh")),
-    Column("id", "string", attrgetter("id")),
-    Column("socket", "string", attrgetter("socket")),
-    Column("ip", "string", _list_addresses),
-    Column("image", "string", attrgetter("environment_type")),
-    Column("vcpus", "Float64", lambda pod: pod.resources and pod.resources.vcpus),
-    Column("memory_gb", "Float64", lambda pod: pod.resources and pod.resources.memory),
-    Column("disk_gb", "Float64", lambda pod: pod.resources and pod.resources.disk),
-    Column("is_spot", "boolean", attrgetter("is_spot")),
-    Column("auto_restart", "boolean", attrgetter("auto_restart")),
-    Column("team_id", "string", attrgetter("team_id")),
-    Column("user_id", "string", attrgetter("user_id")),
-    Column("is_ready", "boolean", attrgetter("is_ready")),
-    Column("installation_failure", "string", attrgetter("installation_failure")),
-    Column("connections", "string", _list_connections),
-    Column("jupyter_url", "string", attrgetter("jupyter_url")),
-    Column("ports", "string", _list_ports),
-    Column("attached_disks", "string", _list_disks),
-    Column("shared_disk_gb", "Float64", lambda pod: pod.resources and pod.resources.shared_disk),
-    Column("stopped_price_usd_hr", "Float64", attrgetter("stopped_price_hr")),
-    Column("provisioning_price_usd_hr", "Float64", attrgetter("provisioning_price_hr")),
-    Column("updated_at", "datetime64[us, UTC]", attrgetter("updated_at")),
-    Column("terminated_at", "datetime64[us, UTC]", attrgetter("terminated_at")),
-    Column("custom_template_id", "string", attrgetter("custom_template_id")),
-    Column("cluster_id", "string", attrgetter("cluster_id")),
-    Column("wallet_id", "string", attrgetter("wallet_id")),
-    Column("type", "string", attrgetter("type")),
+def _compute_duration(removal: TerminationResult) -> timedelta | None:
+    if removal.terminated_at is None or removal.created_at is None:
+        return None
+    return removal.terminated_at - removal.created_at
+
+
+PODS: tuple[Column[PodDetails], ...] = (
+    Column("name", "string", doc="name of the resource", format="strong", rank=0),
+    Column(
+        "status",
+        "string",
+        doc="PROVISIONING, PENDING, ACTIVE, STOPPED, ERROR, DELETING, TERMINATED or UNKNOWN",
+        rank=0,
+    ),
+    Column(
+        "installation_status",
+        "string",
+        doc="PENDING, IN_PROGRESS, COMPLETE, FAILED or TERMINATED",
+        format="installation",
+        rank=0,
+    ),
+    Column("installation_progress", "Float64", doc="percent"),
+    Column("gpu", "string", "gpu_name", "GPU type", rank=0),
+    Column("gpu_count", "Int64", doc="GPUs of the whole pod or offer", rank=0),
+    Column("price_usd_hr", "Float64", "price_hr", "USD per hour, in total", rank=0),
+    Column("created_at", TIME, doc="when it was created", rank=4),
+    Column("provider", "string", "provider_type", "owner of the machine", rank=3),
+    Column(
+        "ssh",
+        "string",
+        doc="ssh command, for the first node that is up",
+        format="code",
+        rank=1,
+        max_length=60,
+    ),
+    Column("id", "string", doc="id in the service", rank=5, max_length=10),
+    Column("socket", "string", doc="PCIe, SXM5, …"),
+    Column("ip", "string", _list_addresses, "IP addresses, one per line"),
+    Column("image", "string", "environment_type", "software image"),
+    Column("vcpus", "Float64", "resources.vcpus", "vCPUs"),
+    Column("memory_gb", "Float64", "resources.memory", "memory in GB"),
+    Column("disk_gb", "Float64", "resources.disk", "disk in GB"),
+    Column("is_spot", "boolean", doc="may be reclaimed by the provider; missing if unknown"),
+    Column("auto_restart", "boolean", doc="restarts by itself after an error"),
+    Column("team_id", "string", doc="id of the team that is billed"),
+    Column("user_id", "string", doc="id of the person who launched it"),
+    Column("is_ready", "boolean", doc="ACTIVE, every node reachable, installed"),
+    Column("installation_failure", "string", doc="why the installation failed"),
+    Column(
+        "connections", "string", _list_connections, "ssh commands, one per line, for each node that is up"
+    ),
+    Column("jupyter_url", "string", doc="URL of its Jupyter server"),
+    Column("ports", "string", _list_ports, "port mappings, one per line: internal port, external port, use"),
+    Column("attached_disks", "string", _list_disks, "disks, one per line: id, state, size, mount path"),
+    Column("shared_disk_gb", "Float64", "resources.shared_disk", "shared disk in GB"),
+    Column(
+        "stopped_price_usd_hr",
+        "Float64",
+        "stopped_price_hr",
+        "USD per hour while stopped; missing if the same as while running",
+    ),
+    Column(
+        "provisioning_price_usd_hr",
+        "Float64",
+        "provisioning_price_hr",
+        "USD per hour while provisioning; missing if the same as while running",
+    ),
+    Column("updated_at", TIME, doc="when the service last changed it"),
+    Column("terminated_at", TIME, doc="when it ended"),
+    Column("custom_template_id", "string", doc="id of the template of its image"),
+    Column("cluster_id", "string", doc="id of its cluster"),
+    Column("wallet_id", "string", doc="id of the wallet that is billed"),
+    Column("type", "string", doc="type of the resource"),
 )
 
-_STATUS_NAMES = (
-    "name status installation_status installation_progress price_usd_hr provider ssh id ip is_ready "
-    "installation_failure connections jupyter_url ports"
-).split()
+STATUS = (
+    *pick(PODS, "name status installation_status installation_progress"),
+    *pick(PODS, "price_usd_hr", rank=1),
+    *pick(PODS, "provider", rank=4),
+    *pick(PODS, "ssh", rank=3),
+    *pick(PODS, "id", rank=1, max_length=32),
+    *pick(PODS, "ip is_ready"),
+    *pick(PODS, "installation_failure", rank=2, max_length=60),
+    *pick(PODS, "connections jupyter_url ports"),
+)
 
-_STATUS_COLUMNS = tuple(column for name in _STATUS_NAMES for column in _POD_COLUMNS if column.name == name)
-
-POD_COLUMNS = tuple(column.name for column in _POD_COLUMNS)
-"""Columns of every frame of pods, in order."""
+REMOVED: tuple[Column[TerminationResult], ...] = (
+    Column("name", "string", format="strong", rank=0),
+    Column("id", "string", rank=1, max_length=32),
+    Column("outcome", "string", doc="result of the termination", rank=0, max_length=60),
+    Column("billed_usd", "Float64", doc="USD billed in total; missing if not billed yet", rank=0),
+    Column(
+        "duration",
+        SPAN,
+        _compute_duration,
+        "time from creation to end; missing if the end is unknown",
+        format="duration",
+        rank=0,
+    ),
+)

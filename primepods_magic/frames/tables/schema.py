@@ -1,11 +1,11 @@
-"""Frames from declared columns, whose dtypes come from the declaration and never from the values."""
+"""Declared columns, and frames built from them: dtypes come from the declaration, never from the values."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Final, Generic, Literal, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -15,13 +15,30 @@ from pydantic.alias_generators import to_snake
 from primepods_magic.api.fields.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
 from primepods_magic.api.text.sanitize import replace_surrogates
 
-__all__ = ["STRING", "Column", "Dtype", "build", "lines", "plain"]
+__all__ = ["SPAN", "STRING", "TIME", "Column", "Dtype", "Format", "build", "names_of", "pick"]
 
 R = TypeVar("R")
 Dtype = Literal["string", "Int64", "Float64", "boolean", "datetime64[us, UTC]", "timedelta64[us]"]
+Format = Literal[
+    "text",
+    "strong",
+    "code",
+    "number",
+    "duration",
+    "amount",
+    "price",
+    "unit_price",
+    "share",
+    "period",
+    "badge",
+    "installation",
+]
 
 STRING = pd.StringDtype("python")
 """Strings by reference, so that repeated ones are in memory once; Arrow's need more memory and time."""
+
+TIME: Final = "datetime64[us, UTC]"
+SPAN: Final = "timedelta64[us]"
 
 _MICROSECOND = timedelta(microseconds=1)
 _NOT_A_TIME = np.iinfo("int64").min
@@ -29,11 +46,42 @@ _NOT_A_TIME = np.iinfo("int64").min
 
 @dataclass(frozen=True)
 class Column(Generic[R]):
-    """One column: a name in snake_case with its unit, a dtype, and a reader of its value from a row."""
+    """One column of a frame: how it is built, saved, described and shown.
+
+    `name` is in snake_case with its unit. `read` is a function of a row or a path of attributes, by default
+    the name; several texts become the lines of one. Without a `doc` it means what the first table of the
+    catalog with this name says; without a `format` its name decides. Of a table with ranks, the columns with
+    a `rank` are shown: 0 always, of the others the highest is dropped first from long lines. `max_length`
+    limits the shown text.
+    """
 
     name: str
     dtype: Dtype
-    read: Callable[[R], object]
+    read: str | Callable[[R], object] = ""
+    doc: str = ""
+    format: Format | None = None
+    rank: int | None = None
+    max_length: int | None = None
+
+    def read_from(self, row: R) -> object:
+        """Read its value from a row; None if there is nothing on the way."""
+        if callable(self.read):
+            return self.read(row)
+        value: object = row
+        for name in (self.read or self.name).split("."):
+            value = None if value is None else getattr(value, name)
+        return value
+
+
+def pick(columns: Iterable[Column[R]], names: str, **changes: Any) -> tuple[Column[R], ...]:
+    """Return the named columns, in this order, with some of their fields changed."""
+    by_name = {column.name: column for column in columns}
+    return tuple(replace(by_name[name], **changes) for name in names.split())
+
+
+def names_of(columns: Iterable[Column[Any]]) -> list[str]:
+    """Return the names of columns."""
+    return [column.name for column in columns]
 
 
 def build(
@@ -47,7 +95,7 @@ def build(
     """
     rows = list(rows)
     data: dict[str, Any] = {
-        column.name: _build_array([column.read(row) for row in rows], column.dtype) for column in columns
+        column.name: _build_array(list(map(column.read_from, rows)), column.dtype) for column in columns
     }
     for name, values in _collect_undocumented(
         rows if source_rows is None else source_rows, taken=data
@@ -57,26 +105,21 @@ def build(
     return frame
 
 
-def plain(value: object) -> str | None:
-    """Return a text or an enum member as a plain string."""
-    return None if value is None else str(value)
-
-
-def lines(values: Iterable[str]) -> str | None:
-    """Join several values of one row as the lines of one text; ``None`` if there are none."""
-    return "\n".join(values) or None
-
-
 def _build_array(values: list[Any], dtype: Dtype) -> Any:
-    if dtype == "timedelta64[us]":
+    if dtype == SPAN:
         # pandas 2 reads timedeltas as nanoseconds, which end after 292 years.
         counts = [_NOT_A_TIME if value is None else value // _MICROSECOND for value in values]
         return np.array(counts, dtype="int64").view(dtype)
     if dtype == "string":
-        return pd.array(
-            [value if value is None else replace_surrogates(value) for value in values], dtype=STRING
-        )
+        return pd.array(list(map(_to_text, values)), dtype=STRING)
     return pd.array(values, dtype=dtype)
+
+
+def _to_text(value: object) -> str | None:
+    """Return a value as text; several values as lines."""
+    if isinstance(value, (list, tuple)):
+        value = "\n".join(value) or None
+    return None if value is None else replace_surrogates(str(value))
 
 
 def _collect_undocumented(rows: Sequence[object], taken: Container[str]) -> dict[str, list[object]]:

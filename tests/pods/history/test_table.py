@@ -18,6 +18,7 @@ from primepods_magic.api.fields.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS,
 from primepods_magic.api.models import HistoryRow
 from primepods_magic.api.text.sanitize import replace_surrogates
 from primepods_magic.frames import history_frame
+from primepods_magic.frames.tables.history import HISTORY
 from primepods_magic.pods.history.serialization import pack_table, unpack_table
 from primepods_magic.pods.history.table import (
     COUNTS,
@@ -82,22 +83,7 @@ def cells(frame: pd.DataFrame, name: str) -> list[Any]:
     return [None if pd.isna(value) else value for value in frame[name]]
 
 
-COLUMNS = {
-    "name": "name",
-    "gpu": "gpu_name",
-    "provider": "provider_type",
-    "team_id": "team_id",
-    "user_id": "user_id",
-    "provisioned_by": "provisioned_by",
-    "id": "id",
-    "socket": "socket",
-    "type": "type",
-    "gpu_count": "gpu_count",
-    "price_usd_hr": "price_hr",
-    "billed_usd": "total_billed_price",
-    "created_at": "created_at",
-    "terminated_at": "terminated_at",
-}
+COLUMNS = {column.name: field for column in HISTORY if (field := str(column.read or column.name)) in FIELDS}
 
 
 @given(rows())
@@ -185,15 +171,7 @@ def test_awkward_rows_are_kept_and_marked() -> None:
     assert frame.dtypes.astype(str).to_dict() == DTYPES
 
 
-DTYPES = {
-    **dict.fromkeys(["name", "gpu"], "string"),
-    "gpu_count": "Int64",
-    **dict.fromkeys(["created_at", "terminated_at"], "datetime64[us, UTC]"),
-    "duration": "timedelta64[us]",
-    **dict.fromkeys(["gpu_hours", "price_usd_hr", "billed_usd"], "Float64"),
-    **dict.fromkeys(["provider", "team_id", "user_id", "provisioned_by", "id"], "string"),
-    **dict.fromkeys(["state", "socket", "type", "remarks"], "string"),
-}
+DTYPES = {column.name: column.dtype for column in HISTORY}
 
 
 @pytest.mark.parametrize("said", [[], [{}], [{"gpuCount": "many", "createdAt": "soon", "priceHr": "free"}]])

@@ -1,0 +1,83 @@
+"""Columns of the frames of `primepods_magic.costs`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .history import HISTORY
+from .schema import TIME, Column
+
+__all__ = ["COSTS", "LEDGER", "MONTH", "PRICES", "SPOT", "WASTE"]
+
+COSTS: tuple[Column[Any], ...] = (
+    Column("period", TIME, doc="start of the hour, day, week, month or quarter, in the chosen time zone"),
+    Column(
+        "cost_usd", "Float64", doc="USD billed so far, or an estimate (see estimated); missing if not known"
+    ),
+    Column("gpu_hours", "Float64", doc="GPUs × hours", rank=21),
+    Column("pods", "Int64", doc="number of pods with a part in it", rank=22),
+    Column("share", "Float64", doc="fraction of the period's total, or of the whole", rank=20),
+    Column("estimated", "boolean", doc="not final: live, without an end, or not billed yet", rank=23),
+    Column(
+        "previous_usd",
+        "Float64",
+        doc="USD in the previous period; 0 if there was no cost, missing in the first period",
+    ),
+    Column("change_usd", "Float64", doc="USD more than in the previous period"),
+    Column("change", "Float64", doc="change_usd as a fraction of previous_usd; missing if that is 0"),
+    Column("running_usd", "Float64", doc="USD in total by the end of the period"),
+)
+_LEDGER_DOCS = {
+    "price_usd_hr": "USD per hour: on average, or now if live",
+    "state": "closed, open (in the history, without an end) or live (not in the history yet)",
+}
+LEDGER: tuple[Column[Any], ...] = (
+    *(Column(each.name, each.dtype, doc=_LEDGER_DOCS.get(each.name, each.doc)) for each in HISTORY),
+    Column("team", "string", doc="name of the team that is billed, else its id, else 'personal'"),
+    Column("begin_at", TIME, doc="start of the time that the cost is for; missing if unknown"),
+    Column("end_at", TIME, doc="end of the time that the cost is for; missing if unknown"),
+    Column("cost_usd", "Float64", doc="USD in total; missing if not known"),
+    Column("is_spot", "boolean"),
+    Column("estimated", "boolean"),
+)
+MONTH: tuple[Column[Any], ...] = (
+    Column("wallet", "string"),
+    Column("burn_usd_hr", "Float64"),
+    Column("month_usd", "Float64"),
+    Column("month_end_usd", "Float64", doc="USD by the end of the month (UTC), at this rate"),
+    Column("balance_usd", "Float64"),
+    Column("hours_left", "Float64"),
+    Column("empty_at", TIME, doc="when the balance is used up at this rate; missing if never"),
+)
+PRICES: tuple[Column[Any], ...] = (
+    Column("gpu", "string"),
+    Column("gpu_hours", "Float64"),
+    Column("cost_usd", "Float64", doc="USD, estimates included"),
+    Column("paid_usd_gpu_hr", "Float64", doc="USD per GPU and hour that was paid, on average"),
+    Column("cheapest_usd_gpu_hr", "Float64", doc="USD per GPU and hour, the cheapest on-demand offer today"),
+    Column("cheapest_provider", "string", doc="provider with the cheapest price today"),
+    Column(
+        "difference", "Float64", doc="fraction paid above the cheapest price today: 0.25 is a quarter more"
+    ),
+)
+SPOT: tuple[Column[Any], ...] = (
+    Column("gpu", "string", rank=0),
+    Column("gpu_hours", "Float64", rank=0),
+    Column("spot_gpu_hours", "Float64", doc="of the gpu_hours, those known to have been spot"),
+    Column("cost_usd", "Float64", doc="USD, estimates included", rank=0),
+    Column("paid_usd_gpu_hr", "Float64", rank=2),
+    Column(
+        "on_demand_usd_gpu_hr", "Float64", doc="USD per GPU and hour, the cheapest on demand today", rank=4
+    ),
+    Column("spot_usd_gpu_hr", "Float64", doc="USD per GPU and hour, the cheapest spot offer today", rank=1),
+    Column("spot_cost_usd", "Float64", doc="USD for all gpu_hours at today's cheapest spot price", rank=3),
+    Column("saving_usd", "Float64", doc="USD saved at today's spot price; negative if less was paid", rank=0),
+)
+WASTE: tuple[Column[Any], ...] = (
+    Column("name", "string"),
+    Column("reason", "string", doc="why it may be unused"),
+    Column("cost_usd", "Float64", doc="USD in total, used or not"),
+    Column("since_at", TIME, doc="when it was created"),
+    Column("detail", "string"),
+    Column("id", "string"),
+)

@@ -1,0 +1,54 @@
+"""Frames of this computer: cached histories, and the findings of the doctor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from primepods_magic.api.local.folders import shorten_path
+from primepods_magic.pods.history import CacheFile
+
+from .schema import TIME, Column, build
+
+if TYPE_CHECKING:
+    from primepods_magic.pods.doctor import Finding
+
+__all__ = ["CACHE", "CHECKS", "cache_frame", "checks_frame"]
+
+_BYTES_PER_MB = 1_000_000
+
+
+def cache_frame(files: Iterable[CacheFile]) -> pd.DataFrame:
+    """Build a frame of cached histories.
+
+    >>> cache_frame([]).columns.tolist()
+    ['service', 'rows', 'size_mb', 'read_at', 'path']
+    """
+    return build(CACHE, files)
+
+
+def checks_frame(findings: Iterable[Finding]) -> pd.DataFrame:
+    """Build a frame of findings, in the order given.
+
+    >>> from primepods_magic.pods.doctor import Finding
+    >>> checks_frame([Finding("key", "ok", "pit_…")])["result"].tolist()
+    ['ok']
+    """
+    return build(CHECKS, findings)
+
+
+CACHE: tuple[Column[CacheFile], ...] = (
+    Column("service", "string", doc="service or sandbox of the history"),
+    Column("rows", "Int64", doc="number of cached rows"),
+    Column("size_mb", "Float64", lambda file: file.size_bytes / _BYTES_PER_MB, "size of the file in MB"),
+    Column("read_at", TIME, doc="when it was last read"),
+    Column("path", "string", lambda file: shorten_path(file.path), "path of the file"),
+)
+CHECKS: tuple[Column[Finding], ...] = (
+    Column("check", "string", doc="name of the check", format="strong", rank=0),
+    Column("result", "string", doc="ok, warning or problem", format="badge", rank=0),
+    Column("detail", "string", doc="details", rank=0, max_length=110),
+    Column("what_to_do", "string", doc="how to fix it", rank=0, max_length=80),
+)
