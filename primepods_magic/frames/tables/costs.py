@@ -12,7 +12,7 @@ __all__ = ["COSTS", "LEDGER", "MONTH", "PRICES", "SPOT", "WASTE"]
 COSTS: tuple[Column[Any], ...] = (
     Column("period", TIME, doc="start of the hour, day, week, month or quarter, in the chosen time zone"),
     Column(
-        "cost_usd", "Float64", doc="USD billed so far, or an estimate (see estimated); missing if not known"
+        "cost_usd", "Float64", doc="USD billed so far, or an estimate (see estimated); missing if unknown"
     ),
     Column("gpu_hours", "Float64", doc="GPUs × hours", rank=21),
     Column("pods", "Int64", doc="number of pods with a part in it", rank=22),
