@@ -110,14 +110,11 @@ class Settings:
         shares_with_team: bool = False,
     ) -> None:
         check_flags(shares_with_team=shares_with_team)
-        _check_settings(_find_origin(base_url), api_key)
-        object.__setattr__(self, "base_url", _find_origin(base_url))
-        object.__setattr__(self, "team_id", team_id)
-        object.__setattr__(self, "_key", Secret(api_key))
-        object.__setattr__(self, "sources", dict(sources or {}))
-        object.__setattr__(self, "context", context)
-        object.__setattr__(self, "notes", tuple(notes))
-        object.__setattr__(self, "shares_with_team", shares_with_team)
+        base_url = _find_origin(base_url)
+        _check_settings(base_url, api_key)
+        # Frozen attributes cannot be assigned.
+        vars(self).update(base_url=base_url, team_id=team_id, _key=Secret(api_key), context=context)
+        vars(self).update(sources=dict(sources or {}), notes=tuple(notes), shares_with_team=shares_with_team)
 
     def __copy__(self) -> Settings:
         return self

@@ -66,7 +66,7 @@ def test_secrets_are_sent_but_neither_shown_nor_printed() -> None:
     request = create_request(PAGE_BODY)
     assert request.masked()["pod"]["jupyterPassword"] == "***"
     assert request.masked()["pod"]["envVars"] == [{"key": "FOO", "value": "***"}]
-    for text in (repr(request), str(request), request.model_dump_json()):
+    for text in (repr(request), str(request), str(request.model_dump()), request.model_dump_json()):
         assert "secret'" not in text.replace("secret_", "")
         assert "bar" not in text
 
