@@ -267,7 +267,7 @@ class _Inquiry:
                 if "status" in pod.model_fields_set:
                     self._hear_state(pod_id, pod)
                 else:
-                    self._doubts[pod_id] = "asked for by its id, the service returns no status"
+                    self._doubts[pod_id] = "the service returns no status for its id"
         if any(pod_id in self._doubts or self._is_live(pod_id) for pod_id in sample):
             self._doubts |= dict.fromkeys(others, "other pods that it does not show are still there")
 

@@ -97,7 +97,7 @@ def _is_listed(connection: Connection, pods: list[PodDetails], text: str, to_cha
 
 def _suggest_names(connection: Connection, pods: list[PodDetails], text: str, to_change: bool) -> str:
     if to_change and any(text and (pod.id or "").startswith(text) for pod in pods):
-        return "To change a pod, name it by its whole id or its name. Nothing was done"
+        return "To change a pod, name it by its full id or full name. Nothing was done"
     several = text.split()
     known = {word for pod in pods for word in (pod.id, pod.name)}
     if len(several) > 1 and known.issuperset(several):
@@ -111,7 +111,10 @@ def _suggest_names(connection: Connection, pods: list[PodDetails], text: str, to
         return "You have no live pods. '%pods history' shows those that ended"
     lookalikes = join_sanitized(pod.id for pod in mine if pod.name and _looks_alike(pod.name, text))
     if lookalikes:
-        return f"A pod's name looks the same but has other characters. Name it by its id ({lookalikes})"
+        return (
+            "A pod has a name that looks the same but has different characters. Name it by its id "
+            f"({lookalikes})"
+        )
     close = suggest_words(text, names, max_words=3)
     prefix = "Did you mean" if close else "Your pods:"
     shown = ", ".join(f"'{sanitize(name)}'" for name in close or sorted(names)[:5])

@@ -41,7 +41,7 @@ class Pod:
     details : PodDetails
         Its details as last seen.
     is_new : bool
-        Whether the launch that returned it rented it; otherwise it existed already.
+        True if the launch that returned it rented it; otherwise it existed already.
 
     Examples
     --------
@@ -75,7 +75,7 @@ class Pod:
 
     @property
     def details(self) -> PodDetails:
-        """All that the service returned about it, as last seen."""
+        """Everything that the service returned about it, as last seen."""
         return self._details
 
     @property
@@ -105,12 +105,12 @@ class Pod:
 
     @property
     def status(self) -> str:
-        """Its state when last seen; one of `PodStatus`, or a newer word unchanged."""
+        """Its state when last seen; one of `PodStatus`, or an unknown word from the service, unchanged."""
         return str(self._details.status)
 
     @property
     def installation_status(self) -> str | None:
-        """State of its installation; one of `InstallationStatus`, or a newer word unchanged."""
+        """State of its installation; one of `InstallationStatus`, or an unknown word, unchanged."""
         status = self._details.installation_status
         return None if status is None else str(status)
 
@@ -126,12 +126,12 @@ class Pod:
 
     @property
     def ssh(self) -> str | None:
-        """The command that connects to its first node that is up."""
+        """The ssh command for its first node that is up."""
         return self._details.ssh
 
     @property
     def connections(self) -> tuple[str | None, ...]:
-        """The command that connects to each node; ``None`` for one that is not up."""
+        """The ssh command for each node; ``None`` for a node that is not up."""
         return tuple(target.command if target else None for target in self._details.connections)
 
     @property
@@ -184,9 +184,9 @@ class Pod:
     async def wait_async(
         self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S, timeout: float | None = None
     ) -> Pod:
-        """Wait as `wait` does, for ``await pod.wait_async()`` in an async cell: other tasks go on.
+        """Wait as `wait` does, for ``await pod.wait_async()`` in an async cell: other tasks keep running.
 
-        Cancelling it ends the waiting, never the pod.
+        Cancelling it ends the wait, never the pod.
         """
         waiting = begin_waiting(
             self._connection,

@@ -81,7 +81,7 @@ def terminate_pods(
     except KeyboardInterrupt:
         names = join_sanitized(pod.name for pod in wanted if pod.id in outcomes)
         requested = (
-            f"The termination of {names} was requested and is not verified" if names else "Nothing was done"
+            f"The termination of {names} was requested, but is not verified" if names else "Nothing was done"
         )
         raise WaitInterrupted(f"Interrupted. {requested}. '%pods ls' shows what is left") from None
     return [_build_result(pod, outcomes[str(pod.id)], rows.get(str(pod.id))) for pod in wanted]
@@ -128,7 +128,7 @@ def _verify_outcomes(
     gone = {pod_id for pod_id in asked if _is_gone(pod_id, findings, absent)}
     for pod_id in asked.keys() - gone:
         finding = findings[pod_id]
-        reason = finding.reason or "the service does not know it any more, and does not say that it ended"
+        reason = finding.reason or "the service no longer knows it, but does not say that it ended"
         outcomes[pod_id] = GOING if finding.is_live else f"termination requested, not verified: {reason}"
     outcomes |= dict.fromkeys(gone, GONE)
     connection.note_gone(gone)

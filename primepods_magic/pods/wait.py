@@ -58,7 +58,7 @@ def wait_for(
 class Waiting(Generic[T]):
     """A wait in the background: ``await`` it, or call `result`.
 
-    Created by `begin_waiting`. Cancelling it, or the task that awaits it, ends the waiting and never a pod.
+    Created by `begin_waiting`. Cancelling it, or the task that awaits it, ends the wait, never a pod.
 
     >>> waiting = begin_waiting(connection, pods)                            # doctest: +SKIP
     >>> waiting                                                              # doctest: +SKIP

@@ -90,11 +90,11 @@ def test_braces_that_are_no_variable_stay(typed: str, word: str) -> None:
 @pytest.mark.parametrize(
     ("line", "says"),
     [
-        ("show $nobody", "there is no variable 'nobody'; double the $ of text"),
+        ("show $nobody", "there is no variable 'nobody'; double the $ in text"),
         ("show $name {nobody}", "there is no variable 'nobody'"),
         ("show ${nobody}", "there is no variable 'nobody'"),
         (r"costs --by '\p{Lu}'", "there is no variable 'Lu'; double the braces"),
-        ("show {1 / 0}", "Cannot fill in '{1 / 0}': it raises ZeroDivisionError"),
+        ("show {1 / 0}", "Cannot expand '{1 / 0}': it raises ZeroDivisionError"),
         ("show {name", "The braces do not match"),
         ("show }", "The braces do not match"),
         ("show {name(}", "The braces do not match"),
@@ -112,10 +112,10 @@ def test_braces_that_are_no_variable_stay(typed: str, word: str) -> None:
         ("rm pre-{names}", "'{names}' is a list, which expands to several arguments"),
         ("rm --x={names}", "'{names}' is a list"),
         ("rm '$name' '{names}'", "'{names}' is a list"),
-        ("rm 'my pod", "The quotation that begins with the ' at character 4 is not closed"),
-        ("rm 'ada's'", "A quotation ends inside a word"),
-        ("history --save C:\\dir\\ --refresh", "A path ends with a backslash before white space"),
-        ("history --save C:\\ --refresh", "A path ends with a backslash before white space"),
+        ("rm 'my pod", "The quotation mark ' at character 4 is not closed"),
+        ("rm 'ada's'", "A quotation mark closes inside a word"),
+        ("history --save C:\\dir\\ --refresh", "A path ends with a backslash before whitespace"),
+        ("history --save C:\\ --refresh", "A path ends with a backslash before whitespace"),
     ],
 )
 def test_refuses_what_cannot_be_filled_in(line: str, says: str) -> None:

@@ -62,7 +62,9 @@ def test_a_launch_that_was_cut_off_counts_at_its_price_while_its_pod_may_turn_up
     there = through(Changing(empty_list))
     rent(there, "a")
     cut_off(there, "a")
-    with pytest.raises(BudgetExceeded, match=r"\$0\.69/h of your live pods \('a' included, whose launch was"):
+    with pytest.raises(
+        BudgetExceeded, match=r"\$0\.69/h of your live pods \(including 'a', whose launch was"
+    ):
         rent(there, "b")
     assert len(connection.client.list_all_pods()) == 1
 

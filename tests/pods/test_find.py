@@ -31,7 +31,8 @@ def test_names_a_lookalike_by_its_id_instead_of_suggesting_the_same_spelling(to_
     with connected(service) as connection, pytest.raises(NotFound) as caught:
         find_pod(connection, unicodedata.normalize("NFC", "café"), to_change=to_change)
     assert str(caught.value) == (
-        "There is no pod 'café'. A pod's name looks the same but has other characters. Name it by its id (a1)"
+        "There is no pod 'café'. A pod has a name that looks the same but has different characters. "
+        "Name it by its id (a1)"
     )
 
 

@@ -207,7 +207,7 @@ def test_a_lost_create_that_cannot_be_looked_for_is_unknown_and_found_by_the_nex
                 return httpx.Response(trouble, headers={"Retry-After": "3600"})
             return super().handle_request(request)
 
-    with pytest.raises(OutcomeUnknown, match=r"'train'.*looking failed.*may exist and be billed"):
+    with pytest.raises(OutcomeUnknown, match=r"'train'.*the search failed.*may exist and be billed"):
         launch(gpu="L4_24GB", name="train", connection=through(Lost(arrives=True)), settle_s=1)
     assert launch(gpu="L4_24GB", name="train", tell=lambda _: None).name == "train"
     assert names(connection) == ["train"]

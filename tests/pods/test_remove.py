@@ -102,7 +102,7 @@ def test_a_removal_costs_one_more_request_than_the_history_that_it_needs_anyway(
     ("deleted", "outcome"),
     [
         (None, "terminated"),
-        (NOT_FOUND, f"{NOT_VERIFIED}the service does not know it any more, and does not say that it ended"),
+        (NOT_FOUND, f"{NOT_VERIFIED}the service no longer knows it, but does not say that it ended"),
     ],
 )
 def test_a_pod_that_no_one_knows_is_terminated_if_its_delete_was_accepted(deleted: Any, outcome: str) -> None:

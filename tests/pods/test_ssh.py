@@ -270,9 +270,9 @@ OURS = "~/.config/primepods_magic/ssh_config"
         ("Include /nothing\n", "does not include it yet"),
         ("Host work\n  Include {ours}\n", "does not take effect for pod-train"),
         ("Match host work\nInclude {ours}\n", "does not take effect for pod-train"),
-        ("Host *\n  User me\nMatch all\nInclude {ours}\n", "sets another User for pod-train"),
-        ("Host *\n  User me\n  Port 5\nMatch all\nInclude {ours}\n", "another User and Port"),
-        ("Host pod-train\n  HostName 198.51.100.1\nMatch all\nInclude {ours}\n", "another HostName"),
+        ("Host *\n  User me\nMatch all\nInclude {ours}\n", "sets a different User for pod-train"),
+        ("Host *\n  User me\n  Port 5\nMatch all\nInclude {ours}\n", "a different User and Port"),
+        ("Host pod-train\n  HostName 198.51.100.1\nMatch all\nInclude {ours}\n", "a different HostName"),
         ("Host *\n  UserKnownHostsFile /dev/null\nMatch all\nInclude {ours}\n", "UserKnownHostsFile"),
         ("Include {ours}\nNonsense yes\n", r"ssh cannot read ~/.ssh/config \(~/.ssh/config: line 2: Bad"),
         ("Include {ours}\n\0\xff\n", None),
@@ -306,9 +306,9 @@ def test_asks_ssh_about_every_node_and_its_key(
     config.write_text(f"Include {ours}\n")
     assert write_ssh_config(connection, many).include is None
     config.write_text(f"Host pod-train-2\n  User me\nMatch all\nInclude {ours}\n")
-    assert "another User for pod-train-2" in (write_ssh_config(connection, many).obstacle or "")
+    assert "a different User for pod-train-2" in (write_ssh_config(connection, many).obstacle or "")
     config.write_text(f"Host *\n  IdentitiesOnly no\nMatch all\nInclude {ours}\n")
-    assert "another IdentitiesOnly" in (write_ssh_config(connection, many).obstacle or "")
+    assert "a different IdentitiesOnly" in (write_ssh_config(connection, many).obstacle or "")
 
 
 @pytest.mark.parametrize(

@@ -251,7 +251,7 @@ def test_a_pod_is_found_by_name_id_and_beginning_of_id_but_removed_only_by_the_f
     for text in ("train", pod.id, pod.id[:6]):
         assert find_pod(connection, text).id == pod.id
     assert find_pods(connection, ["train", pod.id], to_change=True)[0].id == pod.id
-    with pytest.raises(NotFound, match="whole id or its name"):
+    with pytest.raises(NotFound, match="full id or full name"):
         find_pod(connection, pod.id[:6], to_change=True)
 
 

@@ -208,7 +208,7 @@ class CostsReport:
         """Describe the cost of lines without any time, which no range can include."""
         is_undated = self.ledger["begin_at"].isna() & self.ledger["end_at"].isna()
         usd = self.ledger.loc[is_undated, "cost_usd"].sum()
-        return [f"without {format_usd(usd)} of unknown time"] if usd else []
+        return [f"{format_usd(usd)} of unknown time not counted"] if usd else []
 
     def _describe_unknown(self) -> list[str]:
         """Describe the live pods and disks whose cost so far is not known."""

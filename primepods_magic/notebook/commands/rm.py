@@ -59,7 +59,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
             f"{sanitize(pod.name)} ({pod.gpu_count} × {sanitize(pod.gpu_name)})" for pod in pods
         )
         unknown = f" Not known to be yours: {join_sanitized(pod.id for pod in others)}." if others else ""
-        if not confirm(magics.shell, f"Terminate {names} and delete everything on it?{unknown}"):
+        them = "it" if len(pods) == 1 else "them"
+        if not confirm(magics.shell, f"Terminate {names} and delete everything on {them}?{unknown}"):
             raise InvalidRequest(
                 f"Terminating {names} was not confirmed. Nothing was done. Pass -y to confirm in advance"
             )

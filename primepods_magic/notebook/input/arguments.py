@@ -219,8 +219,8 @@ def add_slice(parser: ArgumentParser) -> None:
 def add_range(parser: ArgumentParser) -> None:
     """Add ``--since T --until T`` for a range of time."""
     for flag, words in (
-        ("--since", "only what lived at or after T"),
-        ("--until", "only what began before T"),
+        ("--since", "only what existed at or after T"),
+        ("--until", "only what started before T"),
     ):
         parser.add_argument(flag, metavar="T", help=f"{words}: 2026-09-01, 2026-09, 7d, today, month …")
 

@@ -163,7 +163,7 @@ def _join_text(parts: Sequence[Value | Reference | str], keeps_braced: bool) -> 
             runs[-1] += part.text if isinstance(part, Value) else part
             continue
         if runs[-1].endswith("$"):
-            _refuse_line(f"A '$' directly before '{part.typed}' is not possible on a line. Nothing was done")
+            _refuse_line(f"A '$' directly before '{part.typed}' is not allowed on a line. Nothing was done")
         runs += [part.typed, ""]
     if not keeps_braced:
         return "".join(runs)

@@ -126,8 +126,8 @@ class _Cutter:
                 self._read_piece()
         if self._quote:
             _refuse_line(
-                f"The quotation that begins with the {self._quote} at character {opened_at + 1} is not "
-                "closed. Nothing was done"
+                f"The quotation mark {self._quote} at character {opened_at + 1} is not closed. Nothing was "
+                "done"
             )
         if was_quoted and (not self._pieces or not isinstance(self._pieces[0], str)):
             # A quotation is one argument, even if it is empty or only a value.
@@ -138,8 +138,8 @@ class _Cutter:
         after = self._line[self._at + 1 : self._at + 2]
         if after.isalnum():
             _refuse_line(
-                f"A quotation ends inside a word, at character {self._at + 1}. Put text that contains one "
-                "kind of quotation mark into the other kind. Nothing was done"
+                f"A quotation mark closes inside a word, at character {self._at + 1}. Put text that contains "
+                "one kind of quotation mark between marks of the other kind. Nothing was done"
             )
         self._quote, self._open_braces = "", 0
         self._at += 1
@@ -179,8 +179,8 @@ class _Cutter:
             self._add_text("\\" * (run // 2) + '"' * (run % 2), run + run % 2)
         elif not self._quote and after and after in _SPACES and self._is_path(run):
             _refuse_line(
-                f"A path ends with a backslash before white space, at character {self._at + run}. Put the "
-                "path into quotation marks. Nothing was done"
+                f"A path ends with a backslash before whitespace, at character {self._at + run}. Put the "
+                "path in quotation marks. Nothing was done"
             )
         elif not self._quote and after and after in _SPACES + "'\"":
             self._add_text("\\" * (run - 1) + after, run + 1)
@@ -231,7 +231,7 @@ class _Cutter:
         if not self._quote and not is_count:
             _refuse_line(
                 f"'{line[self._at : (end or 0) + 1]}' is not a valid expression (SyntaxError). Put text with "
-                "braces into quotation marks, or double the braces. Nothing was done"
+                "braces in quotation marks, or double the braces. Nothing was done"
             )
         self._open_braces += 1
         return self._add_text(before + "{")

@@ -52,7 +52,7 @@ def evaluate_field(field: Field, names: Mapping[str, Any]) -> Value | tuple[Valu
     except NameError as error:
         reason = f"there is no variable '{error.name}'"
         sign = "braces" if field.typed.endswith("}") else "$"
-        reason += f"; double the {sign} of text that is not a variable"
+        reason += f"; double the {sign} in text that is not a variable"
     except Exception as error:  # noqa: BLE001 - whatever the expression raises
         # The error's own message may hold a value.
         reason = f"it raises {type(error).__name__}"
@@ -145,4 +145,4 @@ def _is_missing(value: Any) -> bool:
 def _refuse_field(field: Field, reason: str) -> NoReturn:
     from primepods_magic.api.errors import InvalidRequest
 
-    raise InvalidRequest(f"Cannot fill in '{field.typed}': {reason}. Nothing was done")
+    raise InvalidRequest(f"Cannot expand '{field.typed}': {reason}. Nothing was done")

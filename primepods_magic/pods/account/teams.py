@@ -56,7 +56,7 @@ def find_team(connection: Connection, text: str) -> Team:
         raise NotFound(f"Several teams are called '{sanitize(text)}'. Name one by its id ({ids})")
     names = [team.name for team in teams if team.name]
     known = suggest(text, names) or (f" (yours: {join_sanitized(names)})" if names else "")
-    raise NotFound(f"You are not in a team '{sanitize(text)}'{known}")
+    raise NotFound(f"You are not in a team called '{sanitize(text)}'{known}")
 
 
 def is_same_team(connection: Connection, one: str | None, other: str | None) -> bool:

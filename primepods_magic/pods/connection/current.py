@@ -91,9 +91,9 @@ def connect(
     check_kind("context", context, is_right=isinstance(context, str), form="the name of a context")
     check_kind("settings", settings, is_right=isinstance(settings, Settings), form="Settings(url, api_key)")
     if sandbox and live:
-        raise NotConfigured("'sandbox' and 'live' exclude each other. Pass one of them")
+        raise NotConfigured("'sandbox' and 'live' cannot be combined. Pass one of them")
     if (sandbox or settings is not None) and context is not None:
-        raise NotConfigured("'context' excludes 'sandbox' and 'settings'. Pass one of them")
+        raise NotConfigured("'context' cannot be combined with 'sandbox' or 'settings'. Pass one of them")
     with _lock:
         if sandbox:
             return _use_connection(_reuse_sandbox() or _open_sandbox())

@@ -39,7 +39,7 @@ _REASONS: dict[type[BaseException], str] = {
     FileNotFoundError: "the path does not exist",
     PermissionError: "the path cannot be read",
     ssl.SSLError: "the file has no certificates",
-    ValueError: "it is not a URL of a supported kind of proxy",
+    ValueError: "it is not the URL of a supported kind of proxy",
 }
 _lock = threading.RLock()
 

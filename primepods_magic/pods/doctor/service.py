@@ -145,8 +145,8 @@ def _describe_owner(me: dict[str, Any]) -> Finding:
     return Finding(
         "key accepted",
         "warning",
-        "it may not read its user, so your pods cannot be distinguished from your team's",
-        "use a key that may read the user",
+        "it cannot read its user, so your pods cannot be told apart from your team's",
+        "use a key that can read its user",
     )
 
 

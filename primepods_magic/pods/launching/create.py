@@ -235,7 +235,7 @@ class PodCreation:
         if changes:
             pod = seen[-1]
             self.notices.append(
-                f"The service changed what was asked for: {'; '.join(changes)}. '{self._name}' is pod "
+                f"The service changed what was requested: {'; '.join(changes)}. '{self._name}' is pod "
                 f"{sanitize(pod.id)} and is billed. Running this again returns it; '%pods rm {pod.cli_name}' "
                 "terminates it"
             )
@@ -301,7 +301,7 @@ class PodCreation:
             self._connection, journal, record, min(_CONFLICT_SETTLE_S, self._plan.settle_s)
         )
         if outcome.pods or outcome.ended_id:
-            raise OutcomeUnknown("the service refused the create, and has acted on it", status_code=429)
+            raise OutcomeUnknown("the service refused the create, but acted on it", status_code=429)
         self._is_sent_again = True
 
     def _restore_record(self, journal: LaunchJournal) -> None:

@@ -39,7 +39,7 @@ _ROUNDING = 1 + 1e-6
 
 @dataclass(frozen=True)
 class Limits:
-    """Ceilings for every launch, in USD per hour; ``None`` is no ceiling.
+    """Ceilings for every launch, in USD per hour; ``None`` means no ceiling.
 
     Parameters
     ----------
@@ -116,9 +116,9 @@ def limit_violation(limits: Limits, quote: Quote, name: str, others: Iterable[Po
     if burn + quote.price_usd_hr <= ceiling * _ROUNDING:
         return ""
     cut_off = join_sanitized(f"'{pod.name}'" for pod in others if not pod.id)
-    counted = f" ({cut_off} included, whose launch was cut off and may have made a pod)" if cut_off else ""
+    counted = f" (including {cut_off}, whose launch was cut off and may have made a pod)" if cut_off else ""
     return (
-        f"'{name}' is {quote}: with the {format_usd_hr(burn)} of your live pods{counted} above the "
+        f"'{name}' is {quote}. With the {format_usd_hr(burn)} of your live pods{counted}, this is above the "
         f"ceiling of {format_usd_hr(ceiling)} for all pods (max_burn_usd_hr)"
     )
 
@@ -129,10 +129,9 @@ def check_total_limit(limits: Limits, quotes: Iterable[Quote], others: Iterable[
     ceiling, burn = limits.max_burn_usd_hr, highest_burn_usd_hr(others)
     if ceiling is not None and prices and burn + sum(prices) > ceiling * _ROUNDING:
         raise BudgetExceeded(
-            f"{len(prices)} pods cost {format_usd_hr(sum(prices))} together: with the "
-            f"{format_usd_hr(burn)} of your live "
-            f"pods above the ceiling of {format_usd_hr(ceiling)} for all pods (max_burn_usd_hr). Nothing "
-            "was created"
+            f"{len(prices)} pods cost {format_usd_hr(sum(prices))} together. With the "
+            f"{format_usd_hr(burn)} of your live pods, this is above the ceiling of "
+            f"{format_usd_hr(ceiling)} for all pods (max_burn_usd_hr). Nothing was created"
         )
 
 

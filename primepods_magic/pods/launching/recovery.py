@@ -106,7 +106,7 @@ def find_created_pod(
         except PodsError as error:
             if is_last or isinstance(error, ConnectionClosed):
                 raise OutcomeUnknown(
-                    f"Could not determine whether '{sanitize(record.name)}' exists: looking failed "
+                    f"Could not determine whether '{sanitize(record.name)}' exists: the search failed "
                     f"({error}). "
                     "It may exist and be billed. Run this again to look again, or '%pods ls' to see your pods"
                 ) from None

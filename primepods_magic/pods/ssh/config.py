@@ -101,7 +101,7 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
     except OSError as error:
         raise InvalidRequest(
             f"Cannot write {shorten_path(path)} ({describe_error(error)}). "
-            f"'%pods ssh {pod.cli_name}' shows the command without it"
+            f"'%pods ssh {pod.cli_name}' shows the ssh command, which does not need the file"
         ) from None
     obstacle = find_obstacle(path, hosts)
     return SshConfig(path, hosts, _format_include_line(path) if obstacle else None, obstacle, notes)

@@ -62,7 +62,8 @@ def _compare_settings(ours: Path, config: Path | None, host: str, text: str) -> 
         name = f"{ours.parent.name}/{ours.name}"
         if any(name in line[0] for line in _INCLUDE.finditer(text)):
             return (
-                f"the Include line in {_CONFIG} does not take effect for {host}: it is below a Host or Match"
+                f"the Include line in {_CONFIG} does not take effect for {host}: it is below a Host or Match "
+                "line"
             )
         return _NOT_INCLUDED
     others = [name for key, name in _COMPARED.items() if actual.get(key) != wanted.get(key)]
@@ -71,7 +72,7 @@ def _compare_settings(ours: Path, config: Path | None, host: str, text: str) -> 
     ):
         others.append("IdentityFile")
     if others:
-        return f"{_CONFIG} sets another {' and '.join(others)} for {host} before it includes our file"
+        return f"{_CONFIG} sets a different {' and '.join(others)} for {host} before it includes our file"
     return None
 
 

@@ -74,7 +74,7 @@ def _format_caption(stage: FlowStage, plan: LaunchPlan | None) -> str:
 def _format_summary(model: LauncherModel, plan: LaunchPlan) -> str:
     quote, name = plan.quote, safe_html(plan.name)
     if quote is None:
-        text = f"<b>{name}</b> already exists with these settings. Nothing will be created or billed."
+        text = f"<b>{name}</b> already exists with these settings. Launching creates no pod and adds no cost."
         return card_html(text, "warn")
     offer = quote.offer
     pod = plan.request.pod if plan.request else None
