@@ -1,7 +1,7 @@
 """Exceptions that this package raises on purpose.
 
 Every message says what happened, what was and was not done (and billed), and what to do next. A notebook
-shows an error as its message alone, without a traceback, and still stops.
+shows only the message of an error, without a traceback, and still stops.
 
     PodsError
     ├── NotConfigured               no key, or unreadable settings
@@ -88,7 +88,7 @@ class PodsError(Exception):
     Attributes
     ----------
     may_be_billed : bool
-        A create may have made a billed pod although this failed; the message says what to do.
+        True if a pod may exist and be billed despite this error; the message says what to do.
 
     Examples
     --------
@@ -165,11 +165,11 @@ class NotConfigured(PodsError):
 
 
 class InvalidRequest(PodsError):
-    """The request is not valid: nothing was sent, or the service refused its form (422)."""
+    """The request is not valid: nothing was sent, or the service rejected it as malformed (422)."""
 
 
 class LaunchRefused(PodsError):
-    """A launch was not consented to. Nothing was created."""
+    """A launch was not confirmed. Nothing was created."""
 
 
 class LaunchIncomplete(PodsError):
@@ -214,7 +214,7 @@ class NameInUse(PodsError):
 
 
 class OutcomeUnknown(PodsError):
-    """A create was sent, and it is not known yet whether a pod exists."""
+    """A create was sent, but it is not yet known whether a pod exists."""
 
     may_be_billed = True
 
@@ -265,7 +265,7 @@ class ServiceUnavailable(PodsError):
     Attributes
     ----------
     may_have_acted : bool
-        The request was sent, so it may have taken effect.
+        True if the request was sent, and so may have taken effect.
     """
 
     may_have_acted = True

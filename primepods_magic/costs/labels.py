@@ -65,7 +65,7 @@ def pattern(column: str, regex: str, name: str | None = None) -> Label:
 def mapping(
     column: str, projects: Mapping[str, str], name: str = "project", other: str | None = "other"
 ) -> Label:
-    """Label lines by a table from values to labels, for `breakdown`.
+    """Label lines by a mapping from values to labels, for `breakdown`.
 
     Parameters
     ----------

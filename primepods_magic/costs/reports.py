@@ -72,7 +72,7 @@ def last_month(
 
 @document_columns("prices")
 def gpu_hour_prices(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
-    """Compare what a GPU hour has cost with what it costs today, for each GPU type.
+    """Compare what a GPU-hour has cost with what it costs today, for each GPU type.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def gpu_hour_prices(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
 
 @document_columns("spot")
 def spot_savings(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
-    """Compute what the same GPU hours would cost at today's spot prices, for each GPU type.
+    """Compute what the same GPU-hours would cost at today's spot prices, for each GPU type.
 
     The history does not say which pods were spot; this is known only of pods that were seen live. So
     ``spot_gpu_hours`` is a lower limit and the saving an upper one. Interruptions cost, too.
@@ -160,7 +160,7 @@ def spot_savings(ledger: pd.DataFrame, offers: pd.DataFrame) -> pd.DataFrame:
 
 @document_columns("month")
 def month(wallets: pd.DataFrame, now: datetime | None = None) -> pd.DataFrame:
-    """Project what this month (UTC) costs by its end at the present rate, and how long the balance lasts.
+    """Project the cost of this month (UTC) by its end at the current rate, and how long the balance lasts.
 
     Parameters
     ----------

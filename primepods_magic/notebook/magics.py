@@ -35,7 +35,7 @@ __all__ = ["COMMANDS", "PodsMagics", "parser_of"]
 COMMANDS = {
     "ls": "list your pods",
     "show": "show everything about one pod",
-    "status": "show the state of pods, with one request for many",
+    "status": "show the state of pods, with one request for up to a hundred",
     "avail": "list offers, cheapest first",
     "launcher": "find, configure, launch and manage pods by mouse or keyboard",
     "watch": "show live progress bars",
@@ -47,7 +47,7 @@ COMMANDS = {
     "costs": "break spending down by person, resource and time",
     "cache": "show or clear the history stored on this computer",
     "wallet": "show your balance and the latest charges",
-    "disks": "list disks, which are billed on their own",
+    "disks": "list disks, which are billed separately",
     "keys": "manage the SSH keys that can log in to your pods",
     "teams": "list your teams and their members",
     "connect": "show or choose the service that requests go to",
@@ -118,13 +118,13 @@ class PodsMagics(Magics):
         allow_none=True,
         min=0,
         help="Limit for all your live pods together, including those about to be launched, in USD per "
-        "hour. Disks that are billed on their own do not count.",
+        "hour. Disks that are billed separately do not count.",
     ).tag(config=True)
     consent = Enum(
         ["ask", "given"],
         "ask",
         help="'ask' before every launch, or 'given' to launch up to max_price_usd_hr without a question. "
-        "Prepaid hours and terminating a pod always need a yes.",
+        "Prepaid hours and terminating a pod always need confirmation.",
     ).tag(config=True)
     settle_s = Float(
         60.0, min=0, help="Seconds to search for the pod of a create request whose outcome is unknown."
@@ -349,7 +349,7 @@ def _format_overview() -> str:
     return (
         f"Rent, watch and terminate GPU pods.\n{rows}\n  %%pod_create    rent one or more pods\n\n"
         "'%pods COMMAND -h' explains a command, with examples. Every listing is a DataFrame: df = %pods ls\n"
-        "POD is a name, an id, or the beginning of an id. A final ';' shows nothing; '# …' is a comment.\n"
+        "POD is a name, an id, or the beginning of an id. A final ';' hides the output; '# …' is a comment.\n"
         "$name and {expr} are replaced by their values. Each value is one argument, even with spaces; a\n"
         "list or a column of a frame is one argument per value: '%pods rm {mine.id}'. $$name, {{ and }} are\n"
         "the text itself, and so are quoted braces without a variable name in them: 'name~^[a-z]{3}'.\n"

@@ -45,7 +45,7 @@ def command_line() -> argparse.ArgumentParser:
         "Keys: sandbox (all permissions), sandbox-read, sandbox-pods, sandbox-teammate.",
     )
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on; other than loopback requires --keys")
+    add("--host", default="127.0.0.1", help="address to listen on; any but loopback requires --keys")
     add("--port", type=int, default=0, help="default: a free port")
     add(
         "--keys",

@@ -1,4 +1,4 @@
-"""Every kind of DataFrame that we answer with, built from nothing: rows change neither columns nor dtypes."""
+"""Every kind of DataFrame that we return, built without rows: rows change neither columns nor dtypes."""
 
 from __future__ import annotations
 
@@ -38,21 +38,21 @@ FRAMES = (
     Frame(
         "wallets",
         "Wallets",
-        "A row for each wallet, mine first.",
+        "A row for each wallet, yours first.",
         ("overview",),
         lambda: frames.overview_frame([]),
     ),
     Frame(
         "pods",
         "Pods as a table",
-        "A row for each pod. Neither passwords nor environment values are in it.",
+        "A row for each pod. It contains no passwords and no environment values.",
         ("ls", "wait"),
         lambda: frames.pods_frame([]),
     ),
     Frame(
         "status",
         "Status",
-        "A row for each pod that was asked for.",
+        "A row for each requested pod.",
         ("status",),
         lambda: frames.status_frame([]),
     ),
@@ -60,7 +60,7 @@ FRAMES = (
     Frame(
         "removed",
         "Removed pods",
-        "A row for each pod that was ended.",
+        "A row for each pod that was terminated.",
         ("rm",),
         lambda: frames.removed_frame([]),
     ),
@@ -75,7 +75,7 @@ FRAMES = (
         "costs",
         "Costs",
         "A row for each period (with `--freq`) and value of the `--by` columns, which come after `period`. "
-        "The last four columns are there with `--compare` and `--running`. `last-month` has no "
+        "The last four columns appear only with `--compare` and `--running`. `last-month` has no "
         "`period`, and ends with `estimated`.",
         ("costs",),
         _breakdown,
@@ -83,8 +83,8 @@ FRAMES = (
     Frame(
         "month",
         "Costs month",
-        "A row for each wallet, and one for all together, whose `hours_left` and `empty_at` are those of the "
-        "first wallet to run dry.",
+        "A row for each wallet, and one for the total, whose `hours_left` and `empty_at` are those of the "
+        "first wallet to run empty.",
         ("costs",),
         lambda: costs.month(frames.overview_frame([]), _NOW),
     ),
@@ -106,7 +106,7 @@ FRAMES = (
     Frame(
         "waste",
         "Costs waste",
-        "A row for each thing that is worth a look.",
+        "A row for each pod or disk that is worth a look.",
         ("costs",),
         lambda: costs.waste(_ledger(), pods=frames.pods_frame([]), disks=frames.disks_frame([]), now=_NOW),
     ),
@@ -114,13 +114,11 @@ FRAMES = (
     Frame(
         "ledger",
         "Ledger",
-        "What `costs.ledger` and `costs.read_ledger` answer with: a row for each thing that costs.",
+        "The result of `costs.ledger` and `costs.read_ledger`: a row for each thing that has a cost.",
         (),
         _ledger,
     ),
-    Frame(
-        "cache", "Cache", "A row for each history that is kept.", ("cache",), lambda: frames.cache_frame([])
-    ),
+    Frame("cache", "Cache", "A row for each stored history.", ("cache",), lambda: frames.cache_frame([])),
     Frame(
         "billings",
         "Billings",

@@ -1,4 +1,4 @@
-"""REFERENCE.md: every command, setting, variable, error and column, as the code tells them itself."""
+"""REFERENCE.md: every command, setting, variable, error and column, as the code describes them."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ def reference() -> str:
 def _commands() -> Iterator[str]:
     yield "## Commands"
     yield (
-        "`POD` is a name, an id, or the beginning of an id; what ends a pod takes a whole name or id. Every "
-        "command takes `-h`, which explains it, and `-o NAME` (`--out NAME`), which stores the answer as "
-        "`NAME` instead of showing it. `$name` and `{expr}` are filled in; a last `;` shows nothing; `# …` "
-        "is a comment."
+        "`POD` is a name, an id, or the beginning of an id; commands that terminate a pod require its full "
+        "name or id. Every command takes `-h`, which shows its help, and `-o NAME` (`--out NAME`), which "
+        "stores the result as `NAME` instead of showing it. `$name` and `{expr}` are expanded; a final `;` "
+        "hides the output; `# …` is a comment."
     )
     for name in _ORDER:
         command, parser = parser_of(name)
@@ -146,7 +146,7 @@ def _errors() -> Iterator[str]:
     yield (
         "They are in `primepods_magic.errors`, and `PodsError` is the root. Each has "
         + ", ".join(f"`{name}`" for name in ("status_code", "request_id", "detail", "retry_after_s"))
-        + ", which are `None` where they do not apply."
+        + ", which are `None` if they do not apply."
     )
     rows = []
     for name in sorted(errors.__all__):
@@ -161,11 +161,11 @@ def _errors() -> Iterator[str]:
 def _columns() -> Iterator[str]:
     yield "## Columns"
     yield (
-        "Every table is a plain `pandas.DataFrame` with these columns in this order and these dtypes, "
-        "whatever is in it. A name means the same wherever nothing else is told; its unit is in it, and "
-        "times are UTC unless said otherwise. What the service sends beyond its documentation follows as "
-        "`object` columns, where it is a single value and its name does not sound like a secret. "
-        "The first 200 are columns, and `fields_left_out` counts the others."
+        "Every table is a plain `pandas.DataFrame` with these columns, in this order and with these dtypes, "
+        "even if it is empty. A column name means the same in every table unless noted, and includes its "
+        "unit, if any. Times are in UTC unless noted. Undocumented fields from the service follow as "
+        "`object` columns, if they hold a single value and their names do not sound like secrets. The first "
+        "200 of them become columns, and `fields_left_out` counts the others."
     )
     for frame in FRAMES:
         yield f"### {frame.title}"
@@ -181,18 +181,18 @@ def _columns() -> Iterator[str]:
 
 def _python() -> Iterator[str]:
     yield "## Python"
-    yield "`from primepods_magic import …`; `help(…)` tells more of each."
+    yield "Import these with `from primepods_magic import …`; `help(…)` explains each."
     names = [name for name in primepods_magic.__all__ if not name.endswith("_extension")]
     yield table(("name", "meaning"), [_named(name, getattr(primepods_magic, name)) for name in names])
-    yield "A `Pod`:"
+    yield "A `Pod` has:"
     members = [(name, member) for name, member in vars(Pod).items() if not name.startswith("_")]
-    yield table(("of a pod", "meaning"), [_named(name, member) for name, member in members])
+    yield table(("attribute or method", "meaning"), [_named(name, member) for name, member in members])
     yield "`primepods_magic.costs`:"
     yield table(("name", "meaning"), [_named(name, getattr(costs, name)) for name in costs.__all__])
 
 
 def _named(name: str, thing: Any) -> tuple[str, str]:
-    # A pod comes from a launch, and an error from what went wrong: nobody makes one.
+    # Pods come from launches, and errors from failures: users construct neither.
     is_made = callable(thing) and thing not in (Pod, PodsError)
     return code(f"{name}{_signature(thing)}" if is_made else name), first_sentences(thing)
 

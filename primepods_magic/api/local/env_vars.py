@@ -12,12 +12,12 @@ VARIABLES: Mapping[str, str] = {
     "live service",
     "PRIME_BASE_URL": "the same, if `PRIME_API_BASE_URL` is not set",
     "PRIME_TEAM_ID": "team that is billed for launches that name none",
-    "PRIME_CONTEXT": "saved context of the official command line",
-    "PRIME_SSH_KEY_PATH": "private key that `%pods ssh --config` writes into its `Host` blocks",
+    "PRIME_CONTEXT": "saved context of the official `prime` CLI",
+    "PRIME_SSH_KEY_PATH": "path of the private key that `%pods ssh --config` names in its `Host` blocks",
     "PRIMEPODS_SANDBOX_URL": "sandbox that `%pods connect --sandbox` uses instead of one inside the kernel",
-    "SSL_CERT_FILE": "certificates that servers are verified with, as in httpx",
+    "SSL_CERT_FILE": "certificates to verify servers with, as in httpx",
     "SSL_CERT_DIR": "the same, as a folder",
-    "TERM": "`dumb`: progress in a terminal is lines of text",
+    "TERM": "`dumb` shows terminal progress as lines of text",
 }
 """Meanings by name. Proxies come from the usual variables (``HTTPS_PROXY``, ``NO_PROXY`` …), as in httpx, but
 are not used for this computer itself. ``XDG_STATE_HOME``, ``XDG_CACHE_HOME``, ``XDG_DATA_HOME`` and

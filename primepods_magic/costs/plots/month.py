@@ -25,7 +25,7 @@ _ALL_WALLETS = "all together"
 
 
 def plot_month(frame: pd.DataFrame) -> Figure:
-    """Plot what each wallet pays this month, so far and by its end, and its balance.
+    """Plot the cost of this month for each wallet, so far and by its end, and its balance.
 
     Parameters
     ----------

@@ -40,7 +40,7 @@ _MARKS = (
 
 
 def plot_prices(frame: pd.DataFrame) -> Figure:
-    """Plot the price of a GPU hour for each GPU type: paid, and today's.
+    """Plot the price of a GPU-hour for each GPU type: paid, and today's.
 
     Of more than 16 GPU types only the first are drawn, as the title then says.
 

@@ -132,7 +132,7 @@ KEYS: tuple[Column[SshKey], ...] = (
 )
 TEAMS: tuple[Column[Team], ...] = (
     Column("name", "string"),
-    Column("role", "string", doc="my role in the team"),
+    Column("role", "string", doc="your role in the team"),
     Column("team_id", "string", doc="id of the team"),
     Column("slug", "string", doc="short name in URLs"),
     Column("created_at", TIME),
@@ -181,7 +181,7 @@ WALLETS: tuple[Column[WalletState], ...] = (
     Column("month_usd", "Float64", doc="USD since the first of the month (UTC), estimates included", rank=0),
     Column("balance_usd", "Float64", doc="USD available", rank=0),
     Column("hours_left", "Float64", doc="hours that the balance lasts at this rate", rank=0),
-    Column("pods_mine", "Int64", doc="number of these pods that I launched"),
-    Column("burn_mine_usd_hr", "Float64", doc="estimated USD per hour now of the pods that I launched"),
-    Column("team_id", "string", doc="id of its team; missing for mine"),
+    Column("pods_mine", "Int64", doc="number of these pods that you launched"),
+    Column("burn_mine_usd_hr", "Float64", doc="estimated USD per hour now of the pods that you launched"),
+    Column("team_id", "string", doc="id of its team; missing for your own wallet"),
 )

@@ -54,7 +54,9 @@ PRICES: tuple[Column[Any], ...] = (
     Column("gpu_hours", "Float64"),
     Column("cost_usd", "Float64", doc="USD, estimates included"),
     Column("paid_usd_gpu_hr", "Float64", doc="USD per GPU and hour that was paid, on average"),
-    Column("cheapest_usd_gpu_hr", "Float64", doc="USD per GPU and hour, the cheapest on-demand offer today"),
+    Column(
+        "cheapest_usd_gpu_hr", "Float64", doc="USD per GPU and hour of the cheapest on-demand offer today"
+    ),
     Column("cheapest_provider", "string", doc="provider with the cheapest price today"),
     Column(
         "difference", "Float64", doc="fraction paid above the cheapest price today: 0.25 is a quarter more"
@@ -67,9 +69,12 @@ SPOT: tuple[Column[Any], ...] = (
     Column("cost_usd", "Float64", doc="USD, estimates included", rank=0),
     Column("paid_usd_gpu_hr", "Float64", rank=2),
     Column(
-        "on_demand_usd_gpu_hr", "Float64", doc="USD per GPU and hour, the cheapest on demand today", rank=4
+        "on_demand_usd_gpu_hr",
+        "Float64",
+        doc="USD per GPU and hour of the cheapest on-demand offer today",
+        rank=4,
     ),
-    Column("spot_usd_gpu_hr", "Float64", doc="USD per GPU and hour, the cheapest spot offer today", rank=1),
+    Column("spot_usd_gpu_hr", "Float64", doc="USD per GPU and hour of the cheapest spot offer today", rank=1),
     Column("spot_cost_usd", "Float64", doc="USD for all gpu_hours at today's cheapest spot price", rank=3),
     Column("saving_usd", "Float64", doc="USD saved at today's spot price; negative if less was paid", rank=0),
 )

@@ -39,7 +39,7 @@ HISTORY: tuple[Column[HistoryTable], ...] = (
         rank=0,
     ),
     Column("gpu_hours", "Float64", rank=3),
-    Column("price_usd_hr", "Float64", "price_hr", "USD per hour on average, the whole pod", rank=1),
+    Column("price_usd_hr", "Float64", "price_hr", "average USD per hour, for the whole pod", rank=1),
     Column(
         "billed_usd",
         "Float64",

@@ -47,7 +47,7 @@ def _build_range_columns(spec: str, name: str, unit: str, words: str) -> Iterato
     each = "GB" if unit else "vCPU"
     yield Column(f"{name}_min{unit}", "Float64", f"{spec}.min_count", f"minimum {words} of a launch")
     yield Column(f"{name}_max{unit}", "Float64", f"{spec}.max_count", f"maximum {words} of a launch")
-    yield Column(f"{name}_step{unit}", "Float64", f"{spec}.step", f"step between possible amounts of {words}")
+    yield Column(f"{name}_step{unit}", "Float64", f"{spec}.step", f"step between allowed amounts of {words}")
     price = f"USD per {each} and hour beyond the included amount"
     yield Column(f"{name}_price_usd{unit}_hr", "Float64", f"{spec}.price_per_unit", price)
     included = "whether the price includes the default amount"
@@ -99,13 +99,13 @@ OFFERS: tuple[Column[Offer], ...] = (
         "on_demand_price_hr",
         "Float64",
         "prices.on_demand",
-        "price per hour, in currency, the whole offer; of a spot machine its spot price",
+        "price per hour of the whole offer, in currency; the spot price of a spot machine",
     ),
     Column(
         "community_price_hr",
         "Float64",
         "prices.community_price",
-        "price per hour in the community cloud, in currency, the whole offer",
+        "price per hour of the whole offer in the community cloud, in currency",
     ),
     Column("is_variable_price", "boolean", "prices.is_variable", "the price may change while the pod runs"),
     Column("prepaid_hr", "Float64", "prepaid_time", "hours that are charged up front, used or not"),

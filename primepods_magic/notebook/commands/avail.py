@@ -1,6 +1,6 @@
 """List offers as a DataFrame, cheapest first.
 
-Sold-out offers come last. Offers without a price in USD cannot be rented from here.
+Sold-out offers come last. Offers without a price in USD cannot be rented here.
 
   %pods avail --gpu H100_80GB
   %pods avail --region eu_north --max-price 2

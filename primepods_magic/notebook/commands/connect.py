@@ -7,9 +7,9 @@ Without a flag, show the connection in use, and where its key, URL and team come
   %pods connect --live
   %pods connect --context work
 
-A choice stays until the next one. Without a choice, the variables PRIME_… and the files of 'prime'
-decide, even if they change later. Without a key, an interactive notebook uses the sandbox. --context
-names a context that 'prime config save' saved; the variables override it.
+A choice lasts until the next one. Without a choice, the PRIME_… variables and the files of 'prime'
+decide, and later changes to them take effect. Without a key, an interactive notebook uses the sandbox.
+--context names a context that 'prime config save' saved; the variables override it.
 """
 
 from __future__ import annotations

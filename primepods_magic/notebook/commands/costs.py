@@ -10,11 +10,11 @@
 
 --by takes any column of the history, 'team', 'COLUMN~REGEX' (its first group, or the whole match; it must
 be the last item of its --by) and, with --projects, 'project'. --since and --until count the part of each
-cost that lies between them, without the day of --until. Costs that are not final are marked as estimates.
+cost that lies between them, excluding the day of --until. Costs that are not final are marked as estimates.
 Everything your key can see is counted, unless --mine or --team is given. QUESTION is one of:
 
   last-month  cost of the last month, by person and GPU
-  month       cost of this month so far and at its end, and how long the balance lasts
+  month       cost of this month so far and projected to its end, and how long the balance lasts
   dearest     the ten most expensive pods
   prices      past price of a GPU-hour, compared with today's offers
   spot        cost of the same GPU-hours on today's spot offers
@@ -71,7 +71,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--running", action="store_true", help="add a running total")
     parser.add_argument("--compare", action="store_true", help="add the previous period and the change")
     parser.add_argument("--round", action="store_true", help="round to cents that add up to the total")
-    parser.add_argument("--plot", action="store_true", help="plot the result as well")
+    parser.add_argument("--plot", action="store_true", help="also plot the result")
     parser.add_argument(
         "--budget", type=price, metavar="USD", help="plot the running total against this budget, by day"
     )

@@ -14,14 +14,14 @@ The body of the cell is a few lines of YAML, or the API's own JSON body. On a li
   pods: 2
   env: {EPOCHS: 3}
 
-The cheapest matching offer decides everything you leave out. A body has the same fields as the flags
+The cheapest matching offer fills in everything you leave out. A body has the same fields as the flags
 below, with underscores (max_price) or in the API's camelCase, and env as a mapping. 'pods' is the number
-of pods, with numbered names; a YAML list of bodies rents different pods at once. ${NAME} takes a notebook
+of pods, with numbered names; a YAML list of bodies rents different pods at once. ${NAME} inserts a notebook
 variable or an environment variable, and keeps a secret out of the notebook: --env HF_TOKEN='${HF_TOKEN}'.
 
 Running the cell again returns the existing pod, even if Ctrl-C or a dead kernel interrupted the launch.
 --new rents another pod of the same name. --replace terminates the old one if it has failed or differs.
-Ctrl-C stops the waiting, never the pod.
+Ctrl-C stops the wait, never the pod.
 """
 
 from __future__ import annotations
@@ -108,9 +108,11 @@ def run(
     if args.dry_run:
         shown = [_show_request(connection, plan) for plan in plans]
         return shown[0] if len(shown) == 1 else shown
-    question = "Terminate and rent these?" if any(plan.replaces for plan in plans) else "Rent them?"
+    question = (
+        "Terminate the old pods and rent these?" if any(plan.replaces for plan in plans) else "Rent them?"
+    )
     if len(plans) == 1:
-        question = "Terminate that and rent this?" if plans[0].replaces else "Rent it?"
+        question = "Terminate the old pod and rent this one?" if plans[0].replaces else "Rent it?"
     pods = carry_out_many(
         connection,
         plans,

@@ -1,7 +1,7 @@
-"""Check your setup, as a DataFrame.
+"""Check your setup, and return the findings as a DataFrame.
 
 The checks cover settings, files, proxies, the service, the key and its permissions, and this computer.
-It changes nothing, shows no secrets, and needs neither a key nor a network.
+The command changes nothing, shows no secrets, and needs neither a key nor a network connection.
 
   %pods doctor
 """

@@ -1,4 +1,4 @@
-"""Open a launcher under the cell.
+"""Open a launcher below the cell.
 
 Find a machine, see its price, configure and launch it, watch it start and terminate it, by mouse or keyboard.
 

@@ -4,8 +4,8 @@
   text = %pods logs train
   %pods logs train --follow
 
-The value is text with all lines. If the service sends only the last hundred, ask for more with --tail.
---follow shows lines as they appear, until the pod is ready, has failed or is gone. Ctrl-C stops the
+The result is the text of all lines. If the service sends only the last hundred, ask for more with --tail.
+--follow shows lines as they appear, until the pod is ready, has failed or is gone. Ctrl-C stops
 following, never the pod.
 """
 

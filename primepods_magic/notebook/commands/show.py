@@ -3,7 +3,7 @@
   %pods show train
   pod = %pods show 24b59b
 
-'%pods show $pod' uses the Pod in a variable, as every command with a POD does.
+Like every command that takes a POD, it also takes a Pod in a variable: '%pods show $pod'.
 """
 
 from __future__ import annotations

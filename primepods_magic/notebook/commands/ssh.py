@@ -5,7 +5,7 @@
 
 With --config, Host blocks are written to a separate file that ~/.ssh/config can include, so that ssh,
 scp, rsync and VS Code Remote know the pod as pod-NAME. Host keys are stored by pod, not by address, so an
-address that another pod had before causes no error.
+address that was another pod's before causes no error.
 """
 
 from __future__ import annotations

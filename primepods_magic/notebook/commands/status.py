@@ -1,4 +1,4 @@
-"""Show the state of pods, with one request for many, as a DataFrame.
+"""Show the state of pods as a DataFrame, with one request for up to a hundred.
 
   %pods status
   %pods status train eval

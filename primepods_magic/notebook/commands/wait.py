@@ -5,7 +5,7 @@
   waiting = %pods wait train --async
 
 --timeout covers all pods and phases together. --async returns at once; 'await waiting' then returns the
-DataFrame while other tasks run. Ctrl-C stops the waiting, never a pod.
+DataFrame while other tasks run. Ctrl-C stops the wait, never a pod.
 """
 
 from __future__ import annotations
