@@ -83,7 +83,7 @@ def test_a_pod_above_what_was_agreed_to_is_terminated_and_reported(
 ) -> None:
     live = through(priced(*prices), live=True)
     with pytest.raises(
-        BudgetExceeded, match=r"turned out to cost \$.*above the \$0\.69/h that was agreed to"
+        BudgetExceeded, match=r"turned out to cost \$.*above the \$0\.69/h that you agreed to"
     ):
         launch(gpu="L4_24GB", name="train", yes=True, connection=live)
     assert names(connection) == []
@@ -221,7 +221,7 @@ def test_any_read_holds_a_pod_to_its_price(
     live = through(priced(UNTOLD, UNTOLD, UNTOLD, {"priceHr": 25.0}), live=True)
     launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=lambda _: None)
     assert [pod.price_hr for pod in list_pod_details(live)] == [None]
-    with pytest.raises(BudgetExceeded, match=r"'train' .* that was agreed to, and was terminated"):
+    with pytest.raises(BudgetExceeded, match=r"'train' .* that you agreed to, and was terminated"):
         read(live)
     assert names(connection) == []
 
@@ -263,7 +263,7 @@ def test_more_that_is_agreed_to_in_another_kernel_counts(connection: Connection,
         again = {"gpu": "L4_24GB", "name": "train", "max_price": max_price}
         assert not launch(**again, connection=second).is_new
     assert [pod.price_hr for _ in range(2) for pod in list_pod_details(first)] == [None, 25.0]
-    with pytest.raises(BudgetExceeded, match=r"\$40\.00/h, above the \$30\.00/h that was agreed to"):
+    with pytest.raises(BudgetExceeded, match=r"\$40\.00/h, above the \$30\.00/h that you agreed to"):
         list_pod_details(first)
     assert names(connection) == []
 
@@ -273,7 +273,7 @@ def test_a_ceiling_bounds_what_another_kernel_agrees_to(connection: Connection, 
     launch(gpu="L4_24GB", name="train", max_price=3, connection=first, tell=lambda _: None)
     limits = Limits(max_price_usd_hr=4)
     launch(gpu="L4_24GB", name="train", max_price=30, limits=limits, connection=through(priced(UNTOLD)))
-    with pytest.raises(BudgetExceeded, match=r"above the \$4\.00/h that was agreed to"):
+    with pytest.raises(BudgetExceeded, match=r"above the \$4\.00/h that you agreed to"):
         list_pod_details(first)
 
 
@@ -294,7 +294,7 @@ def test_a_price_that_cannot_be_read_is_reported_and_ends_no_pod(
     connection: Connection, through: Through, price: dict[str, Any], text: str, max_price: float | None
 ) -> None:
     live, told = through(priced(price), live=True), list[str]()
-    agreed = re.escape(f"${max_price or QUOTE_USD_HR:.2f}/h was agreed to")
+    agreed = re.escape(f"you agreed to ${max_price or QUOTE_USD_HR:.2f}/h")
     for _ in range(2):
         fields = {"gpu": "L4_24GB", "name": "train", "max_price": max_price, "yes": True}
         launch(**fields, limits=Limits(max_price_usd_hr=4), connection=live, tell=told.append)
@@ -317,7 +317,7 @@ def test_a_price_that_is_told_while_waiting_and_cannot_be_read_is_warned_of() ->
         service.make_ready()
         service.put("a", priceHr="EUR 25")
         with pytest.warns(
-            UserWarning, match=r"'EUR 25', and \$2\.50/h was agreed to.* '%pods rm a'"
+            UserWarning, match=r"'EUR 25', and you agreed to \$2\.50/h.* '%pods rm a'"
         ) as warned:
             (ready,) = wait_for(connection, [pod]).pods
         assert (len(warned), ready.is_ready, format_pod(ready, START).price) == (

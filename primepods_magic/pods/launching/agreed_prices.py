@@ -54,7 +54,7 @@ def is_kept(pod: PodDetails, agreed_usd_hr: float) -> bool:
 
 def name_agreed(agreed_usd_hr: float) -> str:
     """Name the price that was agreed to as a bound."""
-    return f"the {format_usd_hr(agreed_usd_hr)} that was agreed to"
+    return f"the {format_usd_hr(agreed_usd_hr)} that you agreed to"
 
 
 def describe_price(pod: PodDetails, bound: str, together: str = "") -> str:
@@ -83,7 +83,7 @@ def describe_unread(pod: PodDetails, agreed_usd_hr: float | None = None) -> str 
         return None
     reason = f"the service says '{brief(pod.unread_price)}'"
     if agreed_usd_hr is not None:
-        reason += f", and {format_usd_hr(agreed_usd_hr)} was agreed to"
+        reason += f", and you agreed to {format_usd_hr(agreed_usd_hr)}"
     return (
         f"Cannot read the price of '{sanitize(pod.name)}': {reason}. The pod was not terminated and is "
         f"billed. '%pods rm {pod.cli_name}' terminates it"
