@@ -842,7 +842,10 @@ while any(thread.name == "primepods-watch" for thread in threading.enumerate()):
     time.sleep(0.01)
 """
     told = run_python(script, running_sandbox.url)
-    assert told == "Stopped waiting. train is still billed ($0.69/h). Terminate it with '%pods rm train'\n"
+    assert (
+        told
+        == "Stopped waiting. train is still billed ($0.69/h). Terminate it with get_pod('train').terminate()\n"
+    )
 
 
 def test_a_wait_that_is_awaited_and_cancelled_leaves_no_watch_behind(
