@@ -842,10 +842,8 @@ while any(thread.name == "primepods-watch" for thread in threading.enumerate()):
     time.sleep(0.01)
 """
     told = run_python(script, running_sandbox.url)
-    assert (
-        told
-        == "Stopped waiting. train is still billed ($0.69/h). Terminate it with get_pod('train').terminate()\n"
-    )
+    end = "Terminate it with get_pod('train').terminate()\n"
+    assert told == f"Stopped waiting. train is still billed ($0.69/h). {end}"
 
 
 def test_a_wait_that_is_awaited_and_cancelled_leaves_no_watch_behind(
