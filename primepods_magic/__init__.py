@@ -26,8 +26,7 @@ if TYPE_CHECKING:
     from .frames.listing import list_offers
     from .notebook.launcher import Launcher
     from .pods.connection.current import connect
-    from .pods.launching.launch import launch
-    from .pods.launching.launch_many import launch_many
+    from .pods.launching.launch import launch, launch_many
     from .pods.launching.limits import Limits
     from .pods.lookup import get_pod, list_pods
     from .pods.pod import Pod
@@ -62,7 +61,7 @@ _MODULE_BY_NAME = {
     "connect": ".pods.connection.current",
     "get_pod": ".pods.lookup",
     "launch": ".pods.launching.launch",
-    "launch_many": ".pods.launching.launch_many",
+    "launch_many": ".pods.launching.launch",
     "list_offers": ".frames.listing",
     "list_pods": ".pods.lookup",
 }

@@ -14,8 +14,8 @@ from primepods_magic.api.requests import LONGEST_NAME, TEMPLATE_IMAGE
 from primepods_magic.api.text.money import format_money, format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.api.validation.suggest import suggest
-from primepods_magic.pods.launching.name_matching import fold_letters
 from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.name_matching import fold_letters
 
 __all__ = [
     "Quote",

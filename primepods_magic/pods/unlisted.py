@@ -14,7 +14,7 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.created_pod import rate_likeness
 from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord, digest_accounts
-from primepods_magic.pods.launching.name_matching import fold_name
+from primepods_magic.pods.support.name_matching import fold_name
 from primepods_magic.pods.support.notices import warn
 from primepods_magic.pods.watching.backoff import BELIEVED_S, SETTLE_S
 
@@ -62,16 +62,12 @@ def _date_pods(pods: list[PodDetails]) -> list[PodDetails]:
     ]
 
 
-def _warn_of_doubt(text: str) -> None:
-    warn(text, stacklevel=3)
-
-
 def find_left_out(
     connection: Connection,
     listed: Sequence[PodDetails],
     text: str | None = None,
     *,
-    tell: Callable[[str], object] = _warn_of_doubt,
+    tell: Callable[[str], object] = warn,
 ) -> list[PodDetails]:
     """Find my live pods that a list leaves out, by asking other endpoints.
 
@@ -170,7 +166,7 @@ def find_burning(
     connection: Connection,
     journal: LaunchJournal,
     listed: Sequence[PodDetails],
-    tell: Callable[[str], object] = _warn_of_doubt,
+    tell: Callable[[str], object] = warn,
 ) -> list[PodDetails]:
     """Find pods that may be billed beside the listed ones, for the ceiling for all pods.
 

@@ -221,7 +221,7 @@ def _make_error(connection: Connection, error: type[PodsError], what: str, snaps
 def _warn_of_prices(snapshot: Snapshot) -> None:
     for change in snapshot.changes:
         if change.kind is ChangeKind.PRICE:
-            warn(str(change), stacklevel=2)
+            warn(str(change))
 
 
 def _describe_billing(what: str, snapshot: Snapshot) -> str:

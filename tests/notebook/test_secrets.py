@@ -29,7 +29,7 @@ from primepods_magic.api.settings import load_settings
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, status_frame
 from primepods_magic.notebook.magics import COMMANDS, PodsMagics
 from primepods_magic.pods.connection.current import current, disconnect
-from primepods_magic.pods.launching.launch import plan_launch
+from primepods_magic.pods.launching.plan import plan_launch
 from primepods_magic.pods.spec.spec import PodSpec, parse_spec
 from primepods_magic.pods.watching.snapshot import Snapshot
 from tests.support.kernels import notebook_of

@@ -13,9 +13,10 @@ import pytest
 from primepods_magic.api.errors import NameInUse, OutcomeUnknown, ServiceUnavailable
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.launch import launch, plan_launch
-from primepods_magic.pods.launching.name_matching import is_name_of
+from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.launching.plan import plan_launch
 from primepods_magic.pods.spec.spec import spec_from_mapping
+from primepods_magic.pods.support.name_matching import is_name_of
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import Breaking, is_create, names
 

@@ -10,8 +10,9 @@ import pytest
 
 from primepods_magic.api.errors import BudgetExceeded, LaunchRefused, OutOfStock
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.launch import LaunchPlan, Limits, launch, plan_launch
-from primepods_magic.pods.launching.limits import terminate_above_agreement
+from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.launching.limits import Limits, terminate_above_agreement
+from primepods_magic.pods.launching.plan import LaunchPlan, plan_launch
 from primepods_magic.pods.offers import Quote, choose_offer
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through

@@ -19,8 +19,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.find import find_pod
 from primepods_magic.pods.launching.agreed_prices import Agreements
 from primepods_magic.pods.launching.journal.name_lock import launching
-from primepods_magic.pods.launching.launch import launch
-from primepods_magic.pods.launching.launch_many import launch_many
+from primepods_magic.pods.launching.launch import launch, launch_many
 from primepods_magic.pods.listing import list_pod_details, pod_status
 from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for

@@ -24,8 +24,8 @@ from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import connect, current
 from primepods_magic.pods.find import find_pod
-from primepods_magic.pods.launching.launch import launch, plan_launch
-from primepods_magic.pods.launching.launch_many import launch_many
+from primepods_magic.pods.launching.launch import launch, launch_many
+from primepods_magic.pods.launching.plan import plan_launch
 from primepods_magic.pods.offers import Quote, choose_offer
 from primepods_magic.pods.spec.spec import parse_spec, spec_from_mapping, specs_from_mapping
 from tests.api.test_requests import PAGE_BODY

@@ -20,9 +20,9 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.settings import normalize_url
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.launch import launch, plan_launch
-from primepods_magic.pods.launching.launch_many import launch_many
+from primepods_magic.pods.launching.launch import launch, launch_many
 from primepods_magic.pods.launching.limits import Limits
+from primepods_magic.pods.launching.plan import plan_launch
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_changed_names import Renaming

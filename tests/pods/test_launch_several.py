@@ -11,7 +11,7 @@ import pytest
 
 from primepods_magic.api import errors
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.launch_many import launch_many
+from primepods_magic.pods.launching.launch import launch_many
 from primepods_magic.pods.launching.limits import Limits
 from primepods_magic.pods.spec.spec import PodSpec, parse_specs
 from tests.pods.conftest import Through

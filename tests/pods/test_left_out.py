@@ -24,7 +24,8 @@ from primepods_magic.pods.account.spending import read_spending
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.last_seen import greeting
 from primepods_magic.pods.find import find_pod, find_pods
-from primepods_magic.pods.launching.launch import launch, plan_launch
+from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.launching.plan import plan_launch
 from primepods_magic.pods.listing import list_pod_details
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr

@@ -29,8 +29,9 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord
-from primepods_magic.pods.launching.launch import launch, plan_launch
+from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.launching.naming import name_scope
+from primepods_magic.pods.launching.plan import plan_launch
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
 from tests.support.sandbox_control import SandboxControl

@@ -14,9 +14,10 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.create import PodCreation
 from primepods_magic.pods.launching.differences import list_changes
-from primepods_magic.pods.launching.launch import LaunchPlan, Limits, launch
+from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.launching.limits import Limits
 from primepods_magic.pods.launching.naming import check_name
-from primepods_magic.pods.launching.plan import plan_launch
+from primepods_magic.pods.launching.plan import LaunchPlan, plan_launch
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_one_pod import is_create

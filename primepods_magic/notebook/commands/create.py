@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from primepods_magic.notebook.input.variables import Variables
     from primepods_magic.notebook.magics import PodsMagics
     from primepods_magic.pods.connection.connection import Connection
-    from primepods_magic.pods.launching.launch import LaunchPlan
+    from primepods_magic.pods.launching.plan import LaunchPlan
     from primepods_magic.pods.pod import Pod
     from primepods_magic.pods.spec.spec import PodSpec
 
@@ -80,7 +80,8 @@ def run(
     from primepods_magic.notebook.input.variables import Variables
     from primepods_magic.notebook.shell.kernel import has_front_end
     from primepods_magic.notebook.shell.prompt import confirm
-    from primepods_magic.pods.launching.launch_many import carry_out_many, plan_many
+    from primepods_magic.pods.launching.carry_out import carry_out
+    from primepods_magic.pods.launching.launch import plan_many
     from primepods_magic.pods.launching.limits import Limits
 
     filled = frozenset(secrets)
@@ -113,7 +114,7 @@ def run(
     )
     if len(plans) == 1:
         question = "Terminate the old pod and rent this one?" if plans[0].replaces else "Rent it?"
-    pods = carry_out_many(
+    pods = carry_out(
         connection,
         plans,
         yes=args.yes or _has_consent(magics, plans),

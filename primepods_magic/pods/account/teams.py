@@ -11,7 +11,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.name_matching import fold_letters
+from primepods_magic.pods.support.name_matching import fold_letters
 
 __all__ = ["find_team", "is_same_team", "list_payers"]
 

@@ -16,8 +16,8 @@ from primepods_magic.api.errors import NotFound, PermissionDenied
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.settings import Settings, normalize_url
 from primepods_magic.pods.launching.agreed_prices import Agreements
-from primepods_magic.pods.launching.name_matching import fold_letters
 from primepods_magic.pods.support.clock import Clock
+from primepods_magic.pods.support.name_matching import fold_letters
 from primepods_magic.pods.watching.backoff import LIVE_INTERVAL_S, SANDBOX_INTERVAL_S, SETTLE_S
 
 from .completion_cache import CompletionCache

@@ -90,10 +90,6 @@ def describe_unread(pod: PodDetails, agreed_usd_hr: float | None = None) -> str 
     )
 
 
-def _warn_of_price(text: str) -> None:
-    warn(text, stacklevel=4)
-
-
 @dataclass
 class _Agreement:
     usd_hr: float
@@ -321,7 +317,7 @@ class Agreements:
             if (ending := agreement.ending) is not None
         }
 
-    def check(self, pods: Iterable[PodDetails], tell: Callable[[str], object] = _warn_of_price) -> None:
+    def check(self, pods: Iterable[PodDetails], tell: Callable[[str], object] = warn) -> None:
         """Terminate pods whose price, read just now, is above the agreed one, and raise an error.
 
         Pods that may be in use are only reported, by ``tell``.

@@ -12,10 +12,10 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.existence import PodFate, examine_pod
 from primepods_magic.pods.launching.journal.journal import LaunchRecord
+from primepods_magic.pods.support.name_matching import fold_letters, is_name_of, is_same_id
 
 from .agreed_prices import is_above, name_agreed
 from .differences import list_doubts
-from .name_matching import fold_letters, is_name_of, is_same_id
 
 __all__ = [
     "CreateOutcome",

@@ -5,8 +5,7 @@ from __future__ import annotations
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.launching.journal.journal import LaunchRecord, Order
-
-from .name_matching import fold_letters, has_changed
+from primepods_magic.pods.support.name_matching import fold_letters, has_changed
 
 __all__ = ["is_billed_to", "list_changes", "list_doubts"]
 

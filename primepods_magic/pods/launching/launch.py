@@ -1,37 +1,33 @@
-"""Launch exactly one pod: plan, consent, creation."""
+"""Launch one or more pods: plan together, ask for consent once, create concurrently."""
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import wait
+from functools import partial
+from queue import SimpleQueue
 from typing import Any
 
-from primepods_magic.api.errors import InvalidRequest, LaunchRefused
+from primepods_magic.api.errors import InvalidRequest, WaitInterrupted
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_flags, check_kind
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import current
 from primepods_magic.pods.pod import Pod
-from primepods_magic.pods.spec.spec import PodSpec, spec_from_mapping
-from primepods_magic.pods.support import notices
-from primepods_magic.pods.support.background import run_in_background
+from primepods_magic.pods.spec.spec import PodSpec, spec_from_mapping, specs_from_mapping, with_own_names
+from primepods_magic.pods.support.background import run_concurrently
+from primepods_magic.pods.support.name_matching import fold_name
+from primepods_magic.pods.support.notices import warn
 
-from .create import PodCreation
-from .existing import list_notices, return_existing
-from .limits import Limits
+from .carry_out import carry_out
+from .limits import Limits, check_total_limit
 from .plan import LaunchPlan, check_call, plan_launch
 from .recovery import SETTLE_S
 
-__all__ = [
-    "LaunchPlan",
-    "Limits",
-    "carry_out",
-    "launch",
-    "plan_launch",
-    "require_consent",
-    "tell_all",
-    "warn",
-]
+__all__ = ["launch", "launch_many", "plan_many"]
+
+_HEAR_S = 0.1
+_FORM = "a list with the fields of each pod, such as [{'gpu': 'L4_24GB', 'name': 'a'}]"
 
 
 def launch(
@@ -121,81 +117,159 @@ def launch(
     wanted = spec if isinstance(spec, PodSpec) else spec_from_mapping(fields if spec is None else spec)
     connection = connection or current()
     tell = tell or warn
-    plan = plan_launch(
+    (plan,) = plan_many(
         connection,
-        wanted,
+        [wanted],
         new=new,
         replace_existing=replace_existing,
         limits=limits,
         settle_s=settle_s,
         tell=tell,
     )
-    return carry_out(connection, plan, yes=yes, confirm=confirm, tell=tell)
+    (pod,) = carry_out(connection, [plan], yes=yes, confirm=confirm and (lambda: confirm(plan)), tell=tell)
+    return pod
 
 
-def carry_out(
-    connection: Connection,
-    plan: LaunchPlan,
+def launch_many(
+    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
     *,
     yes: bool = False,
-    confirm: Callable[[LaunchPlan], bool] | None = None,
+    new: bool = False,
+    replace_existing: bool = False,
+    confirm: Callable[[], bool] | None = None,
+    limits: Limits | None = None,
+    settle_s: float = SETTLE_S,
     tell: Callable[[str], object] | None = None,
-) -> Pod:
-    """Carry out a plan. Parameters and errors as `launch`."""
-    tell = tell or warn
-    connection.agreements.tell_unsaid(tell)
-    if plan.existing is not None:
-        return_existing(connection, plan)
-        tell_all(tell, list_notices(plan, plan.existing))
-        return Pod(connection, plan.existing)
-    for notice in plan.notices:
-        tell(notice)
-    require_consent(connection, [plan], yes, confirm and (lambda: confirm(plan)))
-    creation = PodCreation(connection, plan)
-    work, details = None, None
-    # Raised after the block, or the interrupt would stay attached with everything that was sent.
-    with contextlib.suppress(KeyboardInterrupt):
-        work = run_in_background(connection, creation.run)
-        details = work.result()
-    if details is None:
-        raise creation.interrupt(work)
-    tell_all(tell, creation.notices)
-    return Pod(connection, details, is_new=creation.has_ordered)
+    connection: Connection | None = None,
+) -> list[Pod]:
+    r"""Rent several pods at once, each as `primepods_magic.launch` does, or return those that exist.
 
+    Nothing is created if one of them does not fit or all together are above a ceiling. If only some are
+    created, the error says which.
 
-def require_consent(
-    connection: Connection, plans: Sequence[LaunchPlan], yes: bool, confirm: Callable[[], bool] | None
-) -> None:
-    """Raise LaunchRefused unless a person agrees to the price and the terminations of the plans."""
-    check_flags(yes=yes)
-    asking = [plan for plan in plans if plan.existing is None and not plan.is_consented]
-    if yes or connection.is_sandbox or not asking:
-        return
-    if confirm is None:
-        has_max_price = all(plan.spec.max_price is not None for plan in asking)
-        ways = "pass -y (in Python: yes=True)"
-        ways = ways if has_max_price else f"set max_price in the spec, or {ways}"
-        consequences = "; and ".join(plan.consequences for plan in asking)
-        raise LaunchRefused(
-            f"No one can confirm this here (not interactive): {consequences}. Nothing was created. "
-            f"To confirm in advance, {ways}"
-        )
-    # Any text is true, also "n": only True itself agrees.
-    if confirm() is not True:
-        names = ", ".join(f"'{sanitize(plan.name)}'" for plan in asking)
-        raise LaunchRefused(f"The launch of {names} was not confirmed. Nothing was created")
+    Parameters
+    ----------
+    specs : iterable of PodSpec or mapping
+        The pods to rent, or their fields as `primepods_magic.launch` takes them, with ``pods`` for how many;
+        names must differ. A single one needs no list.
+    yes, new, replace_existing, limits, settle_s, tell, connection
+        As for `primepods_magic.launch`, for all of them.
+    confirm : callable, optional
+        Called once if consent is needed.
 
+    Returns
+    -------
+    list of Pod
+        In the order of the specs.
 
-def tell_all(tell: Callable[[str], object], notices: Iterable[str]) -> None:
-    """Show notices, and ignore failures to do so.
+    Raises
+    ------
+    LaunchIncomplete
+        Some pods exist and some do not; the message lists each.
+    PodsError
+        As for `primepods_magic.launch`. Nothing was created.
 
-    A warning turned into an error, or a closed terminal, must not hide a pod that is billed.
+    Examples
+    --------
+    >>> launch_many(parse_specs("name: worker\ngpu: L4_24GB\npods: 4"))      # doctest: +SKIP
     """
-    for notice in notices:
-        with contextlib.suppress(Exception):
-            tell(notice)
+    check_flags(yes=yes)
+    check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
+    connection = connection or current()
+    tell = tell or warn
+    plans = plan_many(
+        connection,
+        specs,
+        new=new,
+        replace_existing=replace_existing,
+        limits=limits,
+        settle_s=settle_s,
+        tell=tell,
+    )
+    return carry_out(connection, plans, yes=yes, confirm=confirm, tell=tell)
 
 
-def warn(text: str) -> None:
-    """Warn, as the default for ``tell``."""
-    notices.warn(text, stacklevel=3)
+def plan_many(
+    connection: Connection,
+    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
+    *,
+    new: bool = False,
+    replace_existing: bool = False,
+    limits: Limits | None = None,
+    settle_s: float = SETTLE_S,
+    tell: Callable[[str], object] | None = None,
+) -> list[LaunchPlan]:
+    """Plan launches without carrying them out. Parameters and errors as `launch_many`."""
+    check_call(connection=connection, limits=limits, tell=tell)
+    show = _show_once(tell or warn)
+
+    def plan(spec: PodSpec, tell: Callable[[str], object]) -> LaunchPlan:
+        return plan_launch(
+            connection,
+            spec,
+            new=new,
+            replace_existing=replace_existing,
+            limits=limits,
+            settle_s=settle_s,
+            tell=tell,
+        )
+
+    wanted = _as_specs(specs)
+    if len(wanted) == 1:
+        return [plan(wanted[0], show)]
+    if not new:
+        _check_spellings(wanted)
+    notices: SimpleQueue[str] = SimpleQueue()
+    try:
+        under_way = run_concurrently(connection, [partial(plan, spec, notices.put) for spec in wanted])
+        # Notices are shown by this thread, to which the cell belongs.
+        while wait(under_way, timeout=_HEAR_S).not_done or not notices.empty():
+            while not notices.empty():
+                show(notices.get())
+        plans = [future.result() for future in under_way]
+        if limits is not None and limits.max_burn_usd_hr is not None:
+            ended = {pod.id for plan in plans for pod in plan.replaces}
+            others = [pod for pod in connection.client.list_all_pods() if pod.id not in ended]
+            quotes = [plan.quote for plan in plans if plan.quote]
+            check_total_limit(limits, quotes, filter(connection.may_be_mine, others))
+    except KeyboardInterrupt:
+        raise WaitInterrupted("Interrupted before any pod was ordered. Nothing was created") from None
+    return plans
+
+
+def _show_once(tell: Callable[[str], object]) -> Callable[[str], object]:
+    shown: set[str] = set()
+
+    def show(text: str) -> None:
+        if text not in shown:
+            shown.add(text)
+            tell(text)
+
+    return show
+
+
+def _as_specs(
+    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
+) -> list[PodSpec]:
+    # A mapping is iterable, and so is a spec: one of them is one pod.
+    given = [specs] if isinstance(specs, (PodSpec, Mapping)) else specs
+    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
+        raise InvalidRequest(f"'specs' must be {_FORM}, not a {type(specs).__name__}. Nothing was sent")
+    wanted: list[PodSpec] = []
+    for spec in given:
+        if not isinstance(spec, (PodSpec, Mapping)):
+            raise InvalidRequest(f"'specs' must be {_FORM}; one is a {type(spec).__name__}. Nothing was sent")
+        wanted += [spec] if isinstance(spec, PodSpec) else specs_from_mapping(spec)
+    return with_own_names(wanted)
+
+
+def _check_spellings(specs: Iterable[PodSpec]) -> None:
+    """Refuse names that differ only in spelling, as a single launch does beside a live pod."""
+    names: dict[str, str] = {}
+    for spec in specs:
+        other = names.setdefault(fold_name(spec.pod_name), spec.pod_name)
+        if other != spec.pod_name:
+            raise InvalidRequest(
+                f"'{sanitize(other)}' and '{sanitize(spec.pod_name)}' differ only in spelling. Use other "
+                "names, or '--new' to rent both. Nothing was sent"
+            )

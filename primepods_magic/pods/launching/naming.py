@@ -10,9 +10,9 @@ from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.find import same_name
 from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.name_matching import fold_name, has_changed
 
 from .differences import is_billed_to
-from .name_matching import fold_name, has_changed
 from .recovery import ResumedLaunch
 
 __all__ = ["NameCheck", "check_name", "name_scope", "named_pods", "shares_by_default", "team_of"]

@@ -26,6 +26,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.journal.lookup import hold_name
 from primepods_magic.pods.offers import Quote, choose_offer, image_for
 from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.notices import warn
 from primepods_magic.pods.unlisted import list_for_launch
 
 from .differences import is_billed_to
@@ -141,7 +142,7 @@ def plan_launch(
     replace_existing: bool = False,
     limits: Limits | None = None,
     settle_s: float = SETTLE_S,
-    tell: Callable[[str], object] | None = None,
+    tell: Callable[[str], object] = warn,
 ) -> LaunchPlan:
     """Plan a launch without carrying it out. Parameters and errors as `launch`."""
     check_flags(new=new, replace_existing=replace_existing)
@@ -150,7 +151,7 @@ def plan_launch(
     connection.settle_s = max(connection.settle_s, settle_s)
     try:
         plan = LaunchPlan(spec, spec.pod_name, new=new, limits=limits or NO_LIMITS, settle_s=settle_s)
-        return _complete_plan(connection, plan, replace_existing, tell or _ignore_notice)
+        return _complete_plan(connection, plan, replace_existing, tell)
     except KeyboardInterrupt:
         raise WaitInterrupted(
             f"Interrupted before '{sanitize(spec.pod_name)}' was ordered. Nothing was created"
@@ -219,21 +220,14 @@ def _describe_namesakes(connection: Connection, plan: LaunchPlan, pods: list[Pod
 def _recall_earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]) -> LaunchPlan:
     """Find an earlier pod of the name, and check whether this launch can be recorded and locked."""
     name = sanitize(plan.name)
-    shown: set[str] = set()
-
-    def once(text: str) -> None:
-        if text not in shown:
-            shown.add(text)
-            tell(text)
-
     with hold_name(
         connection,
         plan.spec,
-        on_wait=lambda: once(f"'{name}' is already being launched; waiting for the result"),
+        on_wait=lambda: tell(f"'{name}' is already being launched; waiting for the result"),
     ) as journal:
         record = journal.read()
         if record is not None and record.pod_id is None and not record.is_over:
-            once(f"The outcome of the last launch of '{name}' is unknown; looking for its pod first")
+            tell(f"The outcome of the last launch of '{name}' is unknown; looking for its pod first")
         earlier = resume_launch(connection, journal, plan.digest, plan.settle_s, is_new=plan.new)
         return replace(plan, earlier=earlier, is_recorded=journal.is_usable(), is_locked=journal.is_locked)
 
@@ -271,7 +265,3 @@ def _build_request(connection: Connection, plan: LaunchPlan, quote: Quote) -> Cr
         # Settings, numbered names and the offer were not part of the spec that was checked.
         problems = describe_problems(error, PodRequest)
     raise InvalidRequest(f"This cannot be ordered: {join_problems(problems)}. Nothing was sent")
-
-
-def _ignore_notice(_: str) -> None:
-    pass

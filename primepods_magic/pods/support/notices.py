@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,16 +11,25 @@ from primepods_magic.api.text.python_words import use_python_words
 
 __all__ = ["redirect_warnings", "warn"]
 
+_PACKAGE = f"{__name__.partition('.')[0]}."
 _printers: list[Callable[[str], object]] = []
 
 
-def warn(text: str, stacklevel: int = 1) -> None:
-    """Warn as `warnings.warn` does, or print the text if a magic is running, on whichever thread."""
+def warn(text: str) -> None:
+    """Warn at the line that called this package, or print the text if a magic is running on any thread."""
     innermost = _printers[-1:]
     if innermost:
         innermost[0](text)
     else:
-        warnings.warn(use_python_words(text), stacklevel=stacklevel + 1)
+        warnings.warn(use_python_words(text), stacklevel=_count_own_frames() + 1)
+
+
+def _count_own_frames() -> int:
+    """Count the innermost frames of this package, the caller's included."""
+    frame, count = inspect.currentframe(), 0
+    while frame is not None and str(frame.f_globals.get("__name__")).startswith(_PACKAGE):
+        frame, count = frame.f_back, count + 1
+    return count - 1
 
 
 @contextmanager

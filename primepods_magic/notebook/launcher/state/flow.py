@@ -13,7 +13,8 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.notebook.input.variables import Variables
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.launching.launch_many import carry_out_many, plan_many
+from primepods_magic.pods.launching.carry_out import carry_out
+from primepods_magic.pods.launching.launch import plan_many
 from primepods_magic.pods.launching.limits import Limits, limit_violation
 from primepods_magic.pods.launching.naming import check_name
 from primepods_magic.pods.launching.recovery import SETTLE_S
@@ -227,11 +228,11 @@ class LaunchFlow:
         # A ceiling may have been lowered since the review.
         self.stage, plan = FlowStage.LAUNCHING, replace(self.plan, limits=self._settings().limits)
 
-        def carry_out() -> Pod:
-            (pod,) = carry_out_many(self._connection, [plan], yes=True, tell=self._post_notice)
+        def rent() -> Pod:
+            (pod,) = carry_out(self._connection, [plan], yes=True, tell=self._post_notice)
             return pod
 
-        self._worker.run_slow(carry_out, self._finish_launch)
+        self._worker.run_slow(rent, self._finish_launch)
 
     def forget_pod(self, pod_id: str) -> None:
         """Discard the outcome that announces a pod, which is gone."""

@@ -1,0 +1,165 @@
+"""Carry out the plans of launches: ask for consent once, create concurrently, and report each."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future, wait
+from itertools import zip_longest
+
+from primepods_magic.api.errors import LaunchIncomplete, LaunchRefused, PodsError, WaitInterrupted
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.money import format_usd_hr
+from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.api.validation.bounds import check_flags
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.pod import Pod
+from primepods_magic.pods.support.background import run_concurrently
+
+from .create import PodCreation
+from .existing import list_notices, return_existing
+from .plan import LaunchPlan
+
+__all__ = ["carry_out"]
+
+
+def carry_out(
+    connection: Connection,
+    plans: Sequence[LaunchPlan],
+    *,
+    yes: bool = False,
+    confirm: Callable[[], bool] | None = None,
+    tell: Callable[[str], object],
+) -> list[Pod]:
+    """Carry out plans. Parameters and errors as `launch_many`."""
+    connection.agreements.tell_unsaid(tell)
+    for notice in dict.fromkeys(notice for plan in plans for notice in plan.notices):
+        tell(notice)
+    _require_consent(connection, plans, yes, confirm)
+    creations = {
+        index: PodCreation(connection, plan) for index, plan in enumerate(plans) if not plan.existing
+    }
+    begun: list[Future[PodDetails]] = []
+    with contextlib.suppress(KeyboardInterrupt):
+        wait(run_concurrently(connection, [creation.run for creation in creations.values()], begun=begun))
+    results = {
+        index: _read_outcome(creation, future)
+        for (index, creation), future in zip_longest(creations.items(), begun)
+    }
+    _tell_all(tell, (notice for creation in creations.values() for notice in creation.notices))
+    outcomes = [_hold_or_report(connection, plan) or results[index] for index, plan in enumerate(plans)]
+    for plan, outcome in zip(plans, outcomes, strict=True):
+        if plan.existing is not None and isinstance(outcome, PodDetails):
+            _tell_all(tell, list_notices(plan, outcome))
+    pods = [
+        Pod(connection, outcome, is_new=index in creations and creations[index].has_ordered)
+        for index, outcome in enumerate(outcomes)
+        if isinstance(outcome, PodDetails)
+    ]
+    if len(pods) == len(outcomes):
+        return pods
+    if len(outcomes) == 1 and isinstance(outcomes[0], PodsError):
+        raise outcomes[0]
+    raise _describe_outcomes(plans, outcomes, pods)
+
+
+def _require_consent(
+    connection: Connection, plans: Sequence[LaunchPlan], yes: bool, confirm: Callable[[], bool] | None
+) -> None:
+    """Raise LaunchRefused unless a person agrees to the price and the terminations of the plans."""
+    check_flags(yes=yes)
+    asking = [plan for plan in plans if plan.existing is None and not plan.is_consented]
+    if yes or connection.is_sandbox or not asking:
+        return
+    if confirm is None:
+        has_max_price = all(plan.spec.max_price is not None for plan in asking)
+        ways = "pass -y (in Python: yes=True)"
+        ways = ways if has_max_price else f"set max_price in the spec, or {ways}"
+        consequences = "; and ".join(plan.consequences for plan in asking)
+        raise LaunchRefused(
+            f"No one can confirm this here (not interactive): {consequences}. Nothing was created. "
+            f"To confirm in advance, {ways}"
+        )
+    # Any text is true, also "n": only True itself agrees.
+    if confirm() is not True:
+        names = ", ".join(f"'{sanitize(plan.name)}'" for plan in asking)
+        raise LaunchRefused(f"The launch of {names} was not confirmed. Nothing was created")
+
+
+def _tell_all(tell: Callable[[str], object], notices: Iterable[str]) -> None:
+    """Show notices, and ignore failures to do so.
+
+    A warning turned into an error, or a closed terminal, must not hide a pod that is billed.
+    """
+    for notice in notices:
+        with contextlib.suppress(Exception):
+            tell(notice)
+
+
+def _hold_or_report(connection: Connection, plan: LaunchPlan) -> PodDetails | PodsError | None:
+    """Return the pod that already existed, or the error if it does not stay."""
+    try:
+        return return_existing(connection, plan)
+    except PodsError as error:
+        return error
+    except KeyboardInterrupt:
+        return WaitInterrupted(
+            f"Interrupted while the price of '{sanitize(plan.name)}' was being checked. The pod exists and "
+            "may be billed"
+        )
+
+
+def _read_outcome(creation: PodCreation, future: Future[PodDetails] | None) -> PodDetails | PodsError:
+    """Return the result of a creation. Without a future, Ctrl-C came before or just after its start."""
+    if future is None or not future.done():
+        return creation.interrupt(future)
+    error = future.exception()
+    if error is None:
+        return future.result()
+    return (
+        error if isinstance(error, PodsError) else PodsError(f"the launch failed with {type(error).__name__}")
+    )
+
+
+def _describe_rate(pods: Sequence[Pod], together: str) -> str:
+    """Describe the hourly price of pods, as far as it is known."""
+    prices = [pod.price_usd_hr for pod in pods]
+    known_usd_hr = sum(price for price in prices if price is not None)
+    if None not in prices:
+        return f" {format_usd_hr(known_usd_hr)}{together}"
+    return (
+        f" at least {format_usd_hr(known_usd_hr)}{together}; not every price is known yet"
+        if known_usd_hr
+        else "; no price is known yet"
+    )
+
+
+def _describe_outcomes(
+    plans: Sequence[LaunchPlan], outcomes: Sequence[PodDetails | PodsError], pods: list[Pod]
+) -> LaunchIncomplete:
+    """Build the error that reports each pod on a line."""
+    lines = []
+    for plan, outcome in zip(plans, outcomes, strict=True):
+        if isinstance(outcome, PodDetails):
+            price = "" if outcome.price_hr is None else f", {format_usd_hr(outcome.price_hr)}"
+            text = f"exists ({sanitize(outcome.id)}{price})"
+        else:
+            text = f"{type(outcome).__name__}: {outcome}"
+        lines.append(f"  {sanitize(plan.name)}: {text}")
+    is_open = any(isinstance(outcome, PodsError) and outcome.may_be_billed for outcome in outcomes)
+    head = f"None of {len(plans)} pods {'is known to exist' if is_open else 'exists'}"
+    if pods:
+        verbs, together = ("exists and is", "") if len(pods) == 1 else ("exist and are", " together")
+        head = f"{len(pods)} of {len(plans)} pods {verbs} billed{_describe_rate(pods, together)}"
+    again = (
+        "With --new, running this again rents the existing ones once more"
+        if any(plan.new for plan in plans)
+        else "Run this again to launch the rest; none is rented twice"
+    )
+    report = "\n".join([f"{head}. {again}:", *lines])
+    failures = {
+        plan.name: outcome
+        for plan, outcome in zip(plans, outcomes, strict=True)
+        if isinstance(outcome, PodsError)
+    }
+    return LaunchIncomplete(report, pods=pods, failures=failures)
