@@ -59,7 +59,7 @@ def follow_logs(
         before = lines or before
 
     try:
-        wait_for(connection, [pod], timeout_s=timeout_s, on_look=read)
+        wait_for(connection, [pod], timeout_s=timeout_s, on_snapshot=read)
     except PodFailed:
         pass
     except WaitInterrupted:

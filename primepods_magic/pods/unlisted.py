@@ -177,7 +177,7 @@ def find_burning(
     accounts = digest_accounts(connection)
     for record in journal.read_others():
         age_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
-        is_open = record.pod_id is None and not record.is_over and age_s < SETTLE_S
+        is_open = record.pod_id is None and not record.is_search_over and age_s < SETTLE_S
         is_listed = any(rate_likeness(connection, pod, record, ()) for pod in listed)
         if is_open and not is_listed and record.is_of(accounts):
             shown.append(PodDetails(name=record.name, price_hr=record.agreed_usd_hr))

@@ -39,20 +39,20 @@ def wait_for(
     *,
     goal: Goal = "ready",
     timeout_s: float = DEFAULT_TIMEOUT_S,
-    on_look: Callable[[Snapshot], object] | None = None,
+    on_snapshot: Callable[[Snapshot], object] | None = None,
 ) -> Snapshot:
     """Wait until every pod has reached the goal or cannot reach it; return the last snapshot.
 
     Ready means ACTIVE, connected and installed. `timeout_s` is for all pods, by the service's clock.
-    `on_look` gets every snapshot on this thread. Raises PodFailed if a pod failed or is gone (all others have
-    reached the goal), BudgetExceeded if one is above its agreed price, WaitTimedOut, WaitInterrupted on
+    `on_snapshot` gets every snapshot on this thread. Raises PodFailed if a pod failed or is gone (all others
+    have reached the goal), BudgetExceeded if one is above its agreed price, WaitTimedOut, WaitInterrupted on
     Ctrl-C.
 
     >>> wait_for(connection, pods, timeout_s=600)                            # doctest: +SKIP
     """
     _check_arguments(connection, goal, timeout_s)
     with _start_watch(connection, pods) as watch:
-        return _wait_for_goal(connection, watch, goal, timeout_s, on_look)
+        return _wait_for_goal(connection, watch, goal, timeout_s, on_snapshot)
 
 
 class Waiting(Generic[T]):
@@ -144,7 +144,7 @@ def _wait_for_goal(
     watch: Watch,
     goal: Goal,
     timeout_s: float,
-    on_look: Callable[[Snapshot], object] | None,
+    on_snapshot: Callable[[Snapshot], object] | None,
 ) -> Snapshot:
     clock = connection.clock
     deadline = clock.monotonic() + timeout_s
@@ -156,8 +156,8 @@ def _wait_for_goal(
                 raise _make_error(connection, WaitInterrupted, "Stopped waiting", snapshot)
             if news is not None:
                 snapshot, poll = news
-                if on_look:
-                    on_look(snapshot)
+                if on_snapshot:
+                    on_snapshot(snapshot)
                 else:
                     _warn_of_prices(snapshot)
                 if all(_is_done(pod, goal) for pod in snapshot.pods):

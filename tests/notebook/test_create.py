@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from primepods_magic.api import errors
+from primepods_magic.pods.launching.journal.journal import LaunchJournal
 from tests.support.sandbox_control import SandboxControl
 
 CREATE = "%%pod_create\nname: train\ngpu: L4_24GB"
@@ -47,3 +49,18 @@ def test_a_dry_run_of_a_replacement_says_what_it_would_end_and_ends_nothing(
     shell.run(CREATE.replace("create\n", "create --replace --dry-run\n"))
     assert f"first, the current 'train' ({pod.id}) is terminated" in shell.output.stdout
     assert list(shell.run("%pods ls")["id"]) == [pod.id]
+
+
+def test_a_dry_run_reports_that_the_existing_pod_is_above_its_agreed_price_and_ends_nothing(
+    shell: Any,
+) -> None:
+    pod = shell.run(CREATE)
+    ((journal, record),) = LaunchJournal.find_records([pod.id])
+    journal.write(replace(record, agreed_usd_hr=0.1, is_price_kept=False))
+    shell.run(CREATE.replace("create\n", "create --dry-run\n"))
+    assert (
+        "$0.69/h, above the $0.10/h that was agreed to. A dry run terminates nothing" in shell.output.stdout
+    )
+    shell.run(CREATE.replace("create\n", "create --dry-run\n") + "\nmax_price: 0.7")
+    assert "above" not in shell.output.stdout
+    assert [pod.id] == [live.id for live in pod.connection.client.list_all_pods()]

@@ -95,7 +95,7 @@ def test_after_a_bad_hour_every_view_tells_the_truth(connection: Connection, san
         script.get(len(seen), lambda: None)()
 
     with pytest.raises(PodFailed, match=r"taken is gone.+ended is gone.+fails: installation FAILED"):
-        wait_for(connection, pods, on_look=listen, timeout_s=3600)
+        wait_for(connection, pods, on_snapshot=listen, timeout_s=3600)
     show(seen[-1], "finish")
 
     assert [bool(snapshot.trouble) for snapshot in seen] == [False] * 2 + [True] * 14 + [False] * (

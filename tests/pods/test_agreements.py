@@ -110,11 +110,11 @@ def test_a_pod_within_what_was_agreed_to_stays(
 
 
 def test_a_price_limit_in_the_spec_is_what_was_agreed_to(connection: Connection, through: Through) -> None:
-    launch(gpu="L4_24GB", name="a", max_price=3, connection=through(priced({"priceHr": 2.9}), live=True))
     with pytest.raises(BudgetExceeded, match=r"above its max_price of \$3\.00/h"):
         launch(gpu="L4_24GB", name="b", max_price=3, connection=through(priced({"priceHr": 3.1}), live=True))
     near = through(priced({"priceHr": 3.009}), live=True)
     launch(gpu="L4_24GB", name="c", max_price=3, connection=near, tell=lambda _: None)
+    launch(gpu="L4_24GB", name="a", max_price=3, connection=through(priced({"priceHr": 2.9}), live=True))
     assert sorted(map(str, names(connection))) == ["a", "c"], "to the cent"
 
 

@@ -12,14 +12,15 @@ from typing import Any
 import httpx
 import pytest
 
-from primepods_magic.api.errors import BudgetExceeded, OutcomeUnknown, PodsError
+from primepods_magic.api.errors import BudgetExceeded, NameInUse, OutcomeUnknown, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.find import find_pod
 from primepods_magic.pods.launching.agreed_prices import Agreements
 from primepods_magic.pods.launching.journal.name_lock import launching
-from primepods_magic.pods.launching.launch import launch, launch_many
+from primepods_magic.pods.launching.launch import launch, launch_many, plan_many
+from primepods_magic.pods.launching.plan import LaunchPlan
 from primepods_magic.pods.listing import list_pod_details, pod_status
 from primepods_magic.pods.support.clock import ServiceClock
 from primepods_magic.pods.wait import wait_for
@@ -203,6 +204,7 @@ def test_a_pod_that_was_never_seen_at_its_price_is_held_by_a_later_run(
     assert names(connection) == []
 
 
+OTHER = {"gpu": "L4_24GB", "name": "other"}
 COMING_UP = {"status": "PENDING", "sshConnection": None, "installationStatus": "PENDING"}
 
 
@@ -220,6 +222,88 @@ def test_another_kernel_holds_a_pod_that_comes_up_to_its_agreed_price(
     http.fields = {"priceHr": 25.0, **COMING_UP}
     with pytest.raises(BudgetExceeded, match=r"\$25\.00/h, above the \$0\.69/h .* was terminated"):
         read(through(http, live=True))
+    assert names(connection) == []
+
+
+@pytest.mark.parametrize("is_other_kernel", [False, True], ids=["same kernel", "other kernel"])
+@pytest.mark.parametrize("fields", [{"name": "other"}, {"name": "train", "new": True}], ids=["other", "new"])
+def test_holds_other_pods_to_their_agreed_prices_before_a_launch(
+    connection: Connection, through: Through, fields: dict[str, Any], is_other_kernel: bool
+) -> None:
+    http = Repricing()
+    http.fields = {"priceHr": 0.69, **COMING_UP}
+    first = through(http, live=True)
+    rent(first)
+    http.fields = {"priceHr": 25.0, **COMING_UP}
+    there = through(http, live=True) if is_other_kernel else first
+    with pytest.raises(
+        BudgetExceeded,
+        match=r"'train' .* \$25\.00/h, above the \$0\.69/h .* was terminated\. Nothing was created\. "
+        f"Run this again to launch '{fields['name']}'",
+    ):
+        launch(gpu="L4_24GB", yes=True, connection=there, **fields)
+    assert names(connection) == []
+
+
+def test_holds_other_pods_to_their_agreed_prices_after_consent(
+    connection: Connection, through: Through
+) -> None:
+    http = Repricing()
+    http.fields = {"priceHr": 0.69, **COMING_UP}
+    there = through(http, live=True)
+    rent(there)
+
+    def agree(_: LaunchPlan) -> bool:
+        http.fields = {"priceHr": 25.0, **COMING_UP}
+        return True
+
+    with pytest.raises(BudgetExceeded, match=r"'train' .* was terminated\. Nothing was created"):
+        launch(gpu="L4_24GB", name="other", confirm=agree, connection=there)
+    assert names(connection) == []
+
+
+def test_reports_other_pods_above_their_agreed_prices_that_may_be_in_use(
+    connection: Connection, through: Through, sandbox: SandboxControl
+) -> None:
+    http, told = Repricing(), list[str]()
+    http.fields = {"priceHr": 0.69, **COMING_UP}
+    rent(through(http, live=True))
+    sandbox.advance(1200)
+    http.fields = {"priceHr": 25.0}
+    plan_many(through(http, live=True), {"gpu": "L4_24GB", "name": "other"}, tell=told.append)
+    (notice,) = told
+    assert "'train'" in notice
+    assert "$25.00/h, above the $0.69/h" in notice
+    assert "was not terminated" in notice
+    assert names(connection) == ["train"]
+
+
+@pytest.mark.parametrize("specs", [OTHER, [OTHER, {**OTHER, "name": "third"}]], ids=["one", "two"])
+def test_a_dry_run_reports_pods_above_their_agreed_prices_once_and_ends_none(
+    connection: Connection, through: Through, specs: Any
+) -> None:
+    http, told = Repricing(), list[str]()
+    http.fields = {"priceHr": 0.69, **COMING_UP}
+    rent(through(http, live=True))
+    http.fields = {"priceHr": 25.0, **COMING_UP}
+    plan_many(through(http, live=True), specs, tell=told.append, is_dry_run=True)
+    (notice,) = told
+    assert "$25.00/h, above the $0.69/h that was agreed to. A dry run terminates nothing" in notice
+    assert names(connection) == ["train"]
+
+
+def test_a_dry_run_of_what_would_be_refused_ends_no_pod(connection: Connection, through: Through) -> None:
+    http, told = Repricing(), list[str]()
+    http.fields = {"priceHr": 0.69, **COMING_UP}
+    rent(through(http, live=True))
+    http.fields = {"priceHr": 25.0, **COMING_UP}
+    there, spec = through(http, live=True), {"gpu": "H100_80GB", "name": "train"}
+    with pytest.raises(NameInUse, match="differs"):
+        plan_many(there, spec, tell=told.append, is_dry_run=True)
+    assert [notice for notice in told if "$25.00/h" in notice and "terminates nothing" in notice]
+    assert names(connection) == ["train"]
+    with pytest.raises(BudgetExceeded, match=r"was terminated\. Nothing was created"):
+        plan_many(there, spec)
     assert names(connection) == []
 
 
@@ -248,7 +332,7 @@ def test_reports_a_termination_after_an_interrupt_with_the_next_command(
         rent(there)
     interrupter.join()
     http.let_go.set()
-    eventually(lambda: there.agreements._unsaid, "the launch has ended")
+    eventually(lambda: there.agreements._reports, "the launch has ended")
     with pytest.warns(UserWarning, match=r"After an interrupt: 'train' .* \$25\.00/h.* was terminated"):
         list_pod_details(there)
     assert list_pod_details(there) == []

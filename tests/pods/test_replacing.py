@@ -12,11 +12,11 @@ import pytest
 from primepods_magic.api import errors
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.assess import assess
 from primepods_magic.pods.launching.create import PodCreation
 from primepods_magic.pods.launching.differences import list_changes
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.launching.limits import Limits
-from primepods_magic.pods.launching.naming import check_name
 from primepods_magic.pods.launching.plan import LaunchPlan, plan_launch
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
@@ -136,5 +136,5 @@ def test_a_pod_differs_from_a_spec_as_it_differs_from_an_order(
     pod = PodDetails.model_validate(
         {"id": "p", "name": "train", "status": "ACTIVE", "userId": connection.user_id, **said}
     )
-    found = check_name(connection, [pod], spec_from_mapping(fields))
+    found = assess(connection, [pod], spec_from_mapping(fields))
     assert (found.pod is not None) is (said in SPELLED) is (list_changes(pod, ORDERED) == [])

@@ -27,7 +27,7 @@ from tests.support.waiting import eventually
 def test_a_pod_is_followed_from_provisioning_to_ready(connection: Connection) -> None:
     seen: list[PodDetails] = []
     pod = launch(gpu="L4_24GB", name="train")
-    wait_for(connection, [pod.details], on_look=lambda snapshot: seen.append(snapshot.pods[0]))
+    wait_for(connection, [pod.details], on_snapshot=lambda snapshot: seen.append(snapshot.pods[0]))
     assert list(dict.fromkeys(pod.status for pod in seen)) == [
         PodStatus.PROVISIONING,
         PodStatus.PENDING,
@@ -149,7 +149,7 @@ def test_ctrl_c_ends_the_waiting_and_not_the_pod(connection: Connection) -> None
         raise KeyboardInterrupt
 
     with pytest.raises(WaitInterrupted, match="train is still billed"):
-        wait_for(connection, [pod.details], on_look=interrupt)
+        wait_for(connection, [pod.details], on_snapshot=interrupt)
     assert pod.refresh().name == "train"
 
 
@@ -167,7 +167,7 @@ def test_waiting_goes_on_though_the_service_is_away_for_a_while(
 
     troubles: list[str | None] = []
     pod = launch(gpu="L4_24GB")
-    wait_for(through(Away()), [pod.details], on_look=lambda seen: troubles.append(seen.trouble))
+    wait_for(through(Away()), [pod.details], on_snapshot=lambda seen: troubles.append(seen.trouble))
     assert [bool(trouble) for trouble in troubles[:3]] == [True, True, False]
 
 

@@ -81,6 +81,7 @@ def run(
     from primepods_magic.notebook.shell.kernel import has_front_end
     from primepods_magic.notebook.shell.prompt import confirm
     from primepods_magic.pods.launching.carry_out import carry_out
+    from primepods_magic.pods.launching.existing import list_notices
     from primepods_magic.pods.launching.launch import plan_many
     from primepods_magic.pods.launching.limits import Limits
 
@@ -100,6 +101,7 @@ def run(
         limits=Limits(magics.max_price_usd_hr, magics.max_burn_usd_hr),
         settle_s=magics.settle_s,
         tell=say,
+        is_dry_run=args.dry_run,
     )
     for plan in plans:
         say(f"{connection.label}: {_describe_plan(plan)}")
@@ -107,6 +109,8 @@ def run(
     if len(rates) > 1:
         say(f"In total: {format_usd_hr(sum(rates))}, {format_usd(sum(rates) * 24)}/day")
     if args.dry_run:
+        for notice in (text for plan in plans if plan.existing for text in list_notices(plan, plan.existing)):
+            say(notice)
         shown = [_show_request(connection, plan) for plan in plans]
         return shown[0] if len(shown) == 1 else shown
     question = (
@@ -214,7 +218,7 @@ def _show_progress(magics: PodsMagics, args: Namespace, pods: Sequence[Pod]) -> 
     if args.wait:
         update(magics.live.follow(connection, details, goal="ready", timeout_s=args.timeout))
     elif magics.live.can_watch_in_background:
-        magics.live.watch(connection, details, on_look=update)
+        magics.live.watch(connection, details, on_snapshot=update)
     elif not all(pod.is_ready for pod in pods):
         words = " ".join(pod.details.cli_name for pod in pods)
         say(f"Run '%pods wait {words}' to wait until {'it is' if len(pods) == 1 else 'they are'} ready")

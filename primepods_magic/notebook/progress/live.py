@@ -58,12 +58,12 @@ class ProgressDisplays:
         *,
         joins: Callable[[PodDetails], bool] | None = None,
         can_be_stopped: bool = False,
-        on_look: Callable[[Snapshot], object] | None = None,
+        on_snapshot: Callable[[Snapshot], object] | None = None,
     ) -> None:
         """Show the pods under this cell and keep updating them in the background.
 
         This ends when all are settled or, if ``joins`` accepts new pods as well, when all are gone.
-        ``on_look`` receives every snapshot, on our own thread.
+        ``on_snapshot`` receives every snapshot, on our own thread.
         """
 
         def is_over(snapshot: Snapshot) -> bool:
@@ -75,8 +75,8 @@ class ProgressDisplays:
                 self._finish_display(display)
             else:
                 display.view.show(snapshot)
-            if on_look:
-                on_look(snapshot)
+            if on_snapshot:
+                on_snapshot(snapshot)
 
         display = self._open_display(connection, pods, can_be_stopped=can_be_stopped)
         if is_over(display.snapshot):
@@ -103,7 +103,9 @@ class ProgressDisplays:
             display.view.show(snapshot)
 
         try:
-            return wait_for(connection, display.snapshot.pods, goal=goal, timeout_s=timeout_s, on_look=listen)
+            return wait_for(
+                connection, display.snapshot.pods, goal=goal, timeout_s=timeout_s, on_snapshot=listen
+            )
         finally:
             self._finish_display(display)
 

@@ -22,6 +22,7 @@ __all__ = [
     "Agreements",
     "describe_dearer",
     "describe_price",
+    "describe_spared",
     "describe_unread",
     "is_above",
     "is_kept",
@@ -73,6 +74,14 @@ def describe_dearer(pod: PodDetails, agreed_usd_hr: float) -> str:
     )
 
 
+def describe_spared(pod: PodDetails, agreed_usd_hr: float) -> str:
+    """Describe a pod that costs more than was agreed to, for a dry run."""
+    return (
+        f"{describe_price(pod, name_agreed(agreed_usd_hr))}. A dry run terminates nothing, so it is still "
+        f"billed. '%pods rm {pod.cli_name}' terminates it"
+    )
+
+
 def describe_unread(pod: PodDetails, agreed_usd_hr: float | None = None) -> str | None:
     """Describe the price of a live pod that cannot be parsed, or return ``None`` if it can.
 
@@ -100,7 +109,7 @@ class _Agreement:
     coming_up_at_s: float = 0.0
     ending: _Ending | None = None
 
-    def is_over(self, pod: PodDetails) -> bool:
+    def note_progress(self, pod: PodDetails) -> bool:
         """Record the progress of the pod; return whether it is too late to terminate it for its price."""
         age_s = self.read_age_s()
         self.was_ready |= pod.is_ready or pod.status == PodStatus.STOPPED
@@ -143,7 +152,6 @@ class Agreements:
         self._note_kept, self._hold_recorded = note_kept, hold_recorded
         self._noted: dict[str, float | None] = {}
         self._reports: dict[str, str] = {}
-        self._unsaid: list[str] = []
         self._agreed: dict[str, _Agreement] = {}
         self._released: set[str] = set()
         self._lock = threading.Lock()
@@ -200,19 +208,16 @@ class Agreements:
         create. Without ``waits``, the error is ``None`` while a pod is being terminated.
         """
         pods, due, pending = list(pods), [], dict[str, Future[PodsError]]()
-        with self._lock:
-            held = self._agreed.keys() | self._released
-        if unheld := [pod for pod in pods if pod.is_live and pod.id and pod.id not in held]:
-            self._hold_recorded(unheld)
+        self._hold_unheld(pods)
         self.release_kept(pods, priced_ids)
         with self._lock:
             for pod in pods if self._agreed else ():
                 if pod.id not in self._agreed:
                     continue
                 agreement = self._agreed[pod.id]
-                is_over = agreement.is_over(pod)
+                is_too_late = agreement.note_progress(pod)
                 is_dearer = pod.is_live and _is_dearer(pod, agreement)
-                if is_dearer and not is_over and agreement.ending is None:
+                if is_dearer and not is_too_late and agreement.ending is None:
                     agreement.ending = _Ending(pod, Future())
                     due.append((agreement, agreement.ending))
                 if agreement.ending is not None:
@@ -247,6 +252,20 @@ class Agreements:
                     self._agreed[pod_id].ending = None
         return errors
 
+    def list_dearer(self, pods: Sequence[PodDetails]) -> list[tuple[PodDetails, float]]:
+        """Return the pods that cost more than was agreed to, with those prices, and terminate none."""
+        self._hold_unheld(pods)
+        with self._lock:
+            held = [(pod, self._agreed[pod.id]) for pod in pods if pod.is_live and pod.id in self._agreed]
+            return [(pod, agreement.usd_hr) for pod, agreement in held if _is_dearer(pod, agreement)]
+
+    def _hold_unheld(self, pods: Sequence[PodDetails]) -> None:
+        """Hold pods to the agreed prices in launch records."""
+        with self._lock:
+            held = self._agreed.keys() | self._released
+        if unheld := [pod for pod in pods if pod.is_live and pod.id and pod.id not in held]:
+            self._hold_recorded(unheld)
+
     def release_kept(self, pods: Iterable[PodDetails], priced_ids: Collection[str]) -> None:
         """Release pods that are ready at their agreed prices, and note that in the launch records."""
         kept = []
@@ -267,29 +286,26 @@ class Agreements:
         with self._lock:
             self._noted |= {pod.id: pod.highest_usd_hr for pod in kept if pod.id and pod.id in done}
 
-    def take_reports(self) -> dict[str, str]:
-        """Return, once, the reports of pods that cost more and are not terminated, by id."""
-        with self._lock:
-            reports, self._reports = self._reports, {}
-        return reports
+    def take_reports(self, pod_ids: Collection[str | None] | None = None) -> dict[str, str]:
+        """Return, once, the reports by id of pods that cost more and are not terminated.
 
-    def report_later(self, work: Future[Any]) -> None:
+        Without ``pod_ids``, return all reports, those of `report_later` included.
+        """
+        with self._lock:
+            keys = [key for key in self._reports if pod_ids is None or key in pod_ids]
+            return {key: self._reports.pop(key) for key in keys}
+
+    def report_later(self, work: Future[Any], kind: type[PodsError] = PodsError) -> None:
         """Report an error that work ends with, or returns, after Ctrl-C ended the waiting for it."""
 
         def note_error(done: Future[Any]) -> None:
             error = done.exception() or done.result()
-            if isinstance(error, PodsError):
+            if isinstance(error, kind):
+                text = f"After an interrupt: {error}"
                 with self._lock:
-                    self._unsaid.append(f"After an interrupt: {error}")
+                    self._reports[text] = text
 
         work.add_done_callback(note_error)
-
-    def tell_unsaid(self, tell: Callable[[str], object]) -> None:
-        """Tell once the errors of `report_later`."""
-        with self._lock:
-            texts, self._unsaid = self._unsaid, []
-        for text in texts:
-            tell(text)
 
     def _end_pod(self, agreement: _Agreement, ending: _Ending) -> None:
         if not ending.error.set_running_or_notify_cancel():
@@ -320,9 +336,8 @@ class Agreements:
     def check(self, pods: Iterable[PodDetails], tell: Callable[[str], object] = warn) -> None:
         """Terminate pods whose price, read just now, is above the agreed one, and raise an error.
 
-        Pods that may be in use are only reported, by ``tell``.
+        Pods that may be in use are only reported, by ``tell``, and so are errors of `report_later`.
         """
-        self.tell_unsaid(tell)
         pods = list(pods)
         priced_ids = {pod.id for pod in pods if pod.id and pod.highest_usd_hr is not None}
         errors = [error for error in self.enforce(pods, priced_ids).values() if error is not None]

@@ -17,7 +17,7 @@ from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.support.background import run_concurrently
 
 from .create import PodCreation
-from .existing import list_notices, return_existing
+from .existing import return_existing
 from .plan import LaunchPlan
 
 __all__ = ["carry_out"]
@@ -32,7 +32,6 @@ def carry_out(
     tell: Callable[[str], object],
 ) -> list[Pod]:
     """Carry out plans. Parameters and errors as `launch_many`."""
-    connection.agreements.tell_unsaid(tell)
     for notice in dict.fromkeys(notice for plan in plans for notice in plan.notices):
         tell(notice)
     _require_consent(connection, plans, yes, confirm)
@@ -46,13 +45,14 @@ def carry_out(
         index: _read_outcome(creation, future)
         for (index, creation), future in zip_longest(creations.items(), begun)
     }
-    _tell_all(tell, (notice for creation in creations.values() for notice in creation.notices))
-    outcomes = [_hold_or_report(connection, plan) or results[index] for index, plan in enumerate(plans)]
-    for plan, outcome in zip(plans, outcomes, strict=True):
-        if plan.existing is not None and isinstance(outcome, PodDetails):
-            _tell_all(tell, list_notices(plan, outcome))
+    notices = [notice for creation in creations.values() for notice in creation.notices]
+    outcomes = [
+        results[index] if index in results else _hold_or_report(connection, plan, notices.append)
+        for index, plan in enumerate(plans)
+    ]
+    _tell_all(tell, dict.fromkeys(notices))
     pods = [
-        Pod(connection, outcome, is_new=index in creations and creations[index].has_ordered)
+        Pod(connection, outcome, is_new=index in creations and creations[index].is_create_sent)
         for index, outcome in enumerate(outcomes)
         if isinstance(outcome, PodDetails)
     ]
@@ -96,10 +96,12 @@ def _tell_all(tell: Callable[[str], object], notices: Iterable[str]) -> None:
             tell(notice)
 
 
-def _hold_or_report(connection: Connection, plan: LaunchPlan) -> PodDetails | PodsError | None:
+def _hold_or_report(
+    connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]
+) -> PodDetails | PodsError:
     """Return the pod that already existed, or the error if it does not stay."""
     try:
-        return return_existing(connection, plan)
+        return return_existing(connection, plan, tell)
     except PodsError as error:
         return error
     except KeyboardInterrupt:

@@ -9,6 +9,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 
 from primepods_magic.api.errors import (
+    BudgetExceeded,
     LaunchRefused,
     OutcomeUnknown,
     OutOfStock,
@@ -26,17 +27,17 @@ from primepods_magic.pods.launching.journal.name_lock import launching
 from primepods_magic.pods.launching.journal.recorded_prices import hold_pod
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.terminate import GONE, terminate_pods
-from primepods_magic.pods.unlisted import find_burning, list_for_launch
+from primepods_magic.pods.unlisted import find_burning
 
 from . import failures
 from .agreed_prices import describe_unread, is_kept
 from .created_pod import find_listed, known_ids
 from .differences import list_changes, list_doubts
-from .existing import list_notices, return_earlier
+from .existing import return_earlier
 from .limits import check_limits, terminate_if_over_limit
-from .naming import check_name, named_pods, team_of
-from .plan import LaunchPlan
-from .recovery import ResumedLaunch, claim_pod, find_created_pod, resume_launch
+from .naming import named_pods, team_of
+from .plan import LaunchPlan, hold_to_prices, read_pods
+from .recovery import claim_pod, find_created_pod, resume_launch
 
 __all__ = ["PodCreation"]
 
@@ -51,7 +52,7 @@ TWINS_SETTLE_S = 10.0
 class PodCreation:
     """A launch in progress, on its own thread so that Ctrl-C need not wait for it.
 
-    The plan has no existing pod. ``notices`` are for the user; ``has_ordered`` is true once a create was
+    The plan has no existing pod. ``notices`` are for the user; ``is_create_sent`` is true once a create was
     sent.
     """
 
@@ -64,8 +65,8 @@ class PodCreation:
         self._request: CreateRequest = plan.request
         self._name = sanitize(plan.name)
         self._mutex = threading.Lock()
-        self._stage: failures.LaunchStage = "looking"
-        self.has_ordered = False
+        self._stage: failures.LaunchStage = "preparing"
+        self.is_create_sent = False
         self._is_interrupted = self._is_sent_again = False
         self._previous: LaunchRecord | None = None
         self._replaced = ""
@@ -85,7 +86,7 @@ class PodCreation:
 
     def _describe_break(self, error: Exception) -> PodsError:
         text = f"The launch of '{self._name}' failed with {type(error).__name__}"
-        if not self.has_ordered:
+        if not self.is_create_sent:
             return PodsError(f"{text}. Nothing was created")
         return OutcomeUnknown(
             f"{text} after the create was sent. The pod may exist and be billed. '%pods ls' shows your pods. "
@@ -103,10 +104,11 @@ class PodCreation:
     def interrupt(self, work: Future[PodDetails] | None = None) -> PodsError:
         """Stop before the create, if it was not sent yet, and return the error that describes the state.
 
-        If it was sent, an error that ``work`` ends with is reported by the next command.
+        The next command reports an error that ``work`` ends with if the create was sent, or pods terminated.
         """
-        if work is not None and self.has_ordered:
-            self._connection.agreements.report_later(work)
+        if work is not None:
+            kind = PodsError if self.is_create_sent else BudgetExceeded
+            self._connection.agreements.report_later(work, kind)
         with self._mutex:
             self._is_interrupted = True
             stage = self._stage
@@ -115,7 +117,7 @@ class PodCreation:
             interrupted.prepend(self._replaced)
         return interrupted
 
-    def _go_on(self, stage: failures.LaunchStage = "looking") -> None:
+    def _go_on(self, stage: failures.LaunchStage = "preparing") -> None:
         with self._mutex:
             if self._is_interrupted:
                 raise LaunchRefused(f"Interrupted. '{self._name}' was not created")
@@ -124,33 +126,29 @@ class PodCreation:
     def _create_or_find(self, journal: LaunchJournal) -> PodDetails:
         connection, plan = self._connection, self._plan
         earlier = resume_launch(connection, journal, plan.digest, plan.settle_s, is_new=plan.new)
-        pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name, is_new=plan.new)
+        plan = replace(plan, earlier=earlier)
         agreed = {pod.id for pod in plan.replaces}
-        conflicting: tuple[PodDetails, ...] = ()
-        if plan.new:
-            if earlier is not None and earlier.is_undelivered:
-                return self._return_earlier(journal, earlier, earlier.pod)
-        else:
-            match = check_name(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
-            if match.pod is not None:
-                return self._return_earlier(journal, earlier, match.pod)
-            if match.refusal and not (match.conflicting and agreed >= {pod.id for pod in match.conflicting}):
-                raise match.refusal
-            conflicting = match.conflicting
+        pods, found = read_pods(connection, plan, lambda pod: pod.id in agreed, self.notices.append)
+        if found.pod is not None:
+            # Another run of this launch has created it since the plan.
+            return_earlier(connection, plan, found.pod, journal, self.notices.append)
+            return found.pod
         others = [pod for pod in pods if connection.may_be_mine(pod) and pod.id not in agreed]
         if plan.limits.max_burn_usd_hr is not None:
             burning = find_burning(connection, journal, pods, self.notices.append)
-            others += [pod for pod in burning if pod.id not in agreed]
+            burning = [pod for pod in burning if pod.id not in agreed]
+            hold_to_prices(connection, plan, burning, self.notices.append)
+            others += burning
         check_limits(plan.limits, self._quote, plan.name, others)
         self._previous = journal.read()
         earlier_ids, accounts = (self._previous.ids, self._previous.accounts) if self._previous else ((), ())
         known = known_ids(connection, pods)
-        if conflicting:
+        if found.replaceable:
             # Nothing here can refuse the launch any more, so the old pod is not terminated for nothing.
             if plan.is_recorded and not journal.is_usable():
                 raise self._describe_unwritten()
             self._go_on("ending")
-            self._end_replaced(conflicting)
+            self._end_replaced(found.replaceable)
         record = LaunchRecord(
             name=plan.name,
             team_id=team_of(connection, plan.spec),
@@ -220,15 +218,6 @@ class PodCreation:
             is_spot=bool(self._quote.offer.is_spot),
         )
 
-    def _return_earlier(
-        self, journal: LaunchJournal, earlier: ResumedLaunch | None, pod: PodDetails
-    ) -> PodDetails:
-        """Return a pod that another run of this launch has created since the plan."""
-        if earlier is not None and earlier.pod.id == pod.id:
-            return_earlier(self._connection, self._plan, earlier, journal)
-        self.notices += list_notices(self._plan, pod)
-        return pod
-
     def _notice_changes(self, seen: list[PodDetails], record: LaunchRecord) -> None:
         """Report differences between the pod and the request."""
         changes = dict.fromkeys(change for pod in seen for change in list_changes(pod, record))
@@ -262,7 +251,7 @@ class PodCreation:
         plan = self._plan
         try:
             self._go_on("creating")
-            self.has_ordered = True
+            self.is_create_sent = True
             pod = self._connection.client.create_pod(
                 self._request, look=lambda: self._look_before_retry(journal, record)
             )
@@ -316,7 +305,7 @@ class PodCreation:
         if outcome.pods:
             return outcome.pods[0]
         # Once the time is over, one more poll is enough.
-        journal.write(replace(record, is_over=is_refused or settle_s >= self._plan.settle_s))
+        journal.write(replace(record, is_search_over=is_refused or settle_s >= self._plan.settle_s))
         if outcome.ended_id:
             raise PodFailed(
                 f"'{self._name}' ({sanitize(outcome.ended_id)}) was created and has already ended"
@@ -338,7 +327,7 @@ class PodCreation:
             return self._find_created(journal, record, 0, is_refused=True)
         except OutcomeUnknown:
             # It is a refusal even if polling failed.
-            journal.write(replace(record, is_over=True))
+            journal.write(replace(record, is_search_over=True))
             return None
 
     def _poll_list(

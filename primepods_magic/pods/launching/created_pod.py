@@ -22,8 +22,8 @@ __all__ = [
     "describe_suspect",
     "find_listed",
     "known_ids",
-    "look_by_id",
-    "look_for_new",
+    "poll_by_id",
+    "poll_for_new",
     "rate_likeness",
 ]
 
@@ -57,7 +57,7 @@ def known_ids(connection: Connection, pods: Iterable[PodDetails]) -> tuple[str, 
     return tuple({pod_id for pod_id in ids if pod_id})
 
 
-def look_for_new(
+def poll_for_new(
     connection: Connection, record: LaunchRecord, claimed: tuple[LaunchRecord, ...]
 ) -> CreateOutcome:
     listed = tuple(connection.client.list_all_pods())
@@ -81,7 +81,7 @@ def look_for_new(
     return CreateOutcome(ended_id=ended[0] if ended else None, listed=listed, suspect=suspect)
 
 
-def look_by_id(connection: Connection, record: LaunchRecord, pod_id: str) -> CreateOutcome:
+def poll_by_id(connection: Connection, record: LaunchRecord, pod_id: str) -> CreateOutcome:
     """Look for one pod that was created: a list may leave it out although it lives."""
     listed = tuple(connection.client.list_all_pods())
     respelled = find_listed(connection, listed, record, pod_id)
@@ -176,7 +176,7 @@ def _is_suspect(
     letters = fold_letters(record.name)
     # A name of a letter or two is in every other one.
     is_named = len(letters) >= _SHORTEST_PART and letters in fold_letters(pod.name)
-    is_alike = is_named or (_is_machine(pod, record) and not record.is_over)
+    is_alike = is_named or (_is_machine(pod, record) and not record.is_search_over)
     is_exact = pod.name == record.name and _is_machine(pod, record)
     return (
         is_new

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 
 from primepods_magic.api.models import PodDetails
@@ -10,7 +12,7 @@ from primepods_magic.pods.launching.journal.journal import LaunchJournal, Launch
 from primepods_magic.pods.launching.journal.lookup import hold_name
 from primepods_magic.pods.launching.journal.recorded_prices import hold_pod
 
-from .agreed_prices import describe_dearer, describe_unread, is_above, is_kept
+from .agreed_prices import describe_dearer, describe_spared, describe_unread, is_above, is_kept
 from .naming import name_scope
 from .plan import LaunchPlan
 from .recovery import ResumedLaunch
@@ -18,30 +20,46 @@ from .recovery import ResumedLaunch
 __all__ = ["list_notices", "return_earlier", "return_existing"]
 
 
-def return_existing(connection: Connection, plan: LaunchPlan) -> PodDetails | None:
-    """Return the pod that a plan has found, if any.
+def return_existing(connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]) -> PodDetails:
+    """Return the pod that a plan has found, and warn about its price by ``tell``.
 
     Raise BudgetExceeded if it costs more than was agreed to when it was launched; it was terminated if
     possible.
     """
     pod, earlier = plan.existing, plan.earlier
-    if pod is None or earlier is None or earlier.pod.id != pod.id:
-        return pod
-    if _is_news(earlier.record, plan):
-        with hold_name(connection, plan.spec) as journal:
-            return_earlier(connection, plan, earlier, journal)
-    else:
-        return_earlier(connection, plan, earlier, LaunchJournal(name_scope(connection, plan.spec), plan.name))
+    if pod is None:
+        raise ValueError("the plan has no existing pod")
+    is_news = earlier is not None and earlier.pod.id == pod.id and _is_news(earlier.record, plan)
+    journal = LaunchJournal(name_scope(connection, plan.spec), plan.name)
+    with hold_name(connection, plan.spec) if is_news else contextlib.nullcontext(journal) as held:
+        return_earlier(connection, plan, pod, held, tell)
     return pod
 
 
 def return_earlier(
-    connection: Connection, plan: LaunchPlan, earlier: ResumedLaunch, journal: LaunchJournal
+    connection: Connection,
+    plan: LaunchPlan,
+    pod: PodDetails,
+    journal: LaunchJournal,
+    tell: Callable[[str], object],
 ) -> None:
-    """Mark the pod of an earlier launch as delivered, and hold it to its price. Errors as `return_existing`.
+    """Mark a pod as delivered if the plan's earlier launch created it, and hold it to its price.
 
-    The caller holds the name's lock, unless nothing in the record changes.
+    The caller holds the name's lock, unless nothing in the record changes. Errors as `return_existing`.
     """
+    if plan.earlier is not None and plan.earlier.pod.id == pod.id:
+        _deliver_earlier(connection, plan, plan.earlier, journal, tell)
+    for notice in list_notices(plan, pod):
+        tell(notice)
+
+
+def _deliver_earlier(
+    connection: Connection,
+    plan: LaunchPlan,
+    earlier: ResumedLaunch,
+    journal: LaunchJournal,
+    tell: Callable[[str], object],
+) -> None:
     pod, record = earlier.pod, earlier.record
     newest = journal.read()
     if newest is not None and newest.pod_id == pod.id:
@@ -58,8 +76,7 @@ def return_earlier(
     if agreed_usd_hr is None or record.is_price_kept:
         return
     hold_pod(connection, journal, replace(record, pod_id=pod.id, agreed_usd_hr=agreed_usd_hr))
-    # What is only reported is among the notices.
-    connection.agreements.check([pod], tell=lambda _: None)
+    connection.agreements.check([pod], tell)
 
 
 def list_notices(plan: LaunchPlan, pod: PodDetails) -> list[str]:
@@ -69,7 +86,7 @@ def list_notices(plan: LaunchPlan, pod: PodDetails) -> list[str]:
     agreed_usd_hr = _raise_agreed(earlier.record, plan) if earlier is not None and is_recorded else None
     notice = describe_unread(pod, agreed_usd_hr or plan.stated_usd_hr or None)
     if notice is None and agreed_usd_hr is not None and is_above(pod, agreed_usd_hr):
-        notice = describe_dearer(pod, agreed_usd_hr)
+        notice = (describe_spared if plan.is_dry_run else describe_dearer)(pod, agreed_usd_hr)
     return [] if notice is None else [notice]
 
 

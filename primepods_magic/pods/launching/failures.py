@@ -29,12 +29,12 @@ __all__ = [
     "is_refusal",
 ]
 
-LaunchStage = Literal["looking", "ending", "creating", "done"]
+LaunchStage = Literal["preparing", "ending", "creating", "done"]
 
 
 def describe_interrupt(stage: LaunchStage, name: str) -> PodsError:
     """Return the error that reports an interrupted launch."""
-    if stage == "looking":
+    if stage == "preparing":
         return WaitInterrupted(f"Interrupted before '{name}' was ordered. Nothing was created")
     if stage == "ending":
         return WaitInterrupted(

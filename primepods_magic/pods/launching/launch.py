@@ -198,30 +198,29 @@ def plan_many(
     limits: Limits | None = None,
     settle_s: float = SETTLE_S,
     tell: Callable[[str], object] | None = None,
+    is_dry_run: bool = False,
 ) -> list[LaunchPlan]:
     """Plan launches without carrying them out. Parameters and errors as `launch_many`."""
     check_call(connection=connection, limits=limits, tell=tell)
     show = _show_once(tell or warn)
 
-    def plan(spec: PodSpec, tell: Callable[[str], object]) -> LaunchPlan:
-        return plan_launch(
-            connection,
-            spec,
-            new=new,
-            replace_existing=replace_existing,
-            limits=limits,
-            settle_s=settle_s,
-            tell=tell,
-        )
-
+    plan = partial(
+        plan_launch,
+        connection,
+        new=new,
+        replace_existing=replace_existing,
+        limits=limits,
+        settle_s=settle_s,
+        is_dry_run=is_dry_run,
+    )
     wanted = _as_specs(specs)
     if len(wanted) == 1:
-        return [plan(wanted[0], show)]
+        return [plan(wanted[0], tell=show)]
     if not new:
         _check_spellings(wanted)
     notices: SimpleQueue[str] = SimpleQueue()
     try:
-        under_way = run_concurrently(connection, [partial(plan, spec, notices.put) for spec in wanted])
+        under_way = run_concurrently(connection, [partial(plan, spec, tell=notices.put) for spec in wanted])
         # Notices are shown by this thread, to which the cell belongs.
         while wait(under_way, timeout=_HEAR_S).not_done or not notices.empty():
             while not notices.empty():

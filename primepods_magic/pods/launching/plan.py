@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from primepods_magic.api.errors import InvalidRequest, WaitInterrupted
+from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, WaitInterrupted
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import (
     CreateRequest,
@@ -29,12 +29,14 @@ from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.notices import warn
 from primepods_magic.pods.unlisted import list_for_launch
 
+from .agreed_prices import describe_spared
+from .assess import Assessment, assess
 from .differences import is_billed_to
 from .limits import Limits, check_limits, missing_ssh_key
-from .naming import check_name, shares_by_default, team_of
+from .naming import shares_by_default, team_of
 from .recovery import SETTLE_S, ResumedLaunch, resume_launch
 
-__all__ = ["LaunchPlan", "check_call", "plan_launch"]
+__all__ = ["LaunchPlan", "check_call", "hold_to_prices", "plan_launch", "read_pods"]
 
 NO_LIMITS = Limits()
 _UNRECORDED = (
@@ -59,7 +61,8 @@ class LaunchPlan:
 
     With ``existing``, nothing is created. ``replaces`` are pods to terminate first, and ``earlier`` is the
     live pod that this computer has launched under the name. Without ``is_recorded``, a launch that is cut off
-    cannot be resumed; without ``is_locked``, other kernels do not wait for this one.
+    cannot be resumed; without ``is_locked``, other kernels do not wait for this one. With ``is_dry_run``, no
+    pod is terminated either.
     """
 
     spec: PodSpec
@@ -75,6 +78,7 @@ class LaunchPlan:
     earlier: ResumedLaunch | None = None
     is_recorded: bool = True
     is_locked: bool = True
+    is_dry_run: bool = False
 
     @property
     def is_consented(self) -> bool:
@@ -143,6 +147,7 @@ def plan_launch(
     limits: Limits | None = None,
     settle_s: float = SETTLE_S,
     tell: Callable[[str], object] = warn,
+    is_dry_run: bool = False,
 ) -> LaunchPlan:
     """Plan a launch without carrying it out. Parameters and errors as `launch`."""
     check_flags(new=new, replace_existing=replace_existing)
@@ -150,7 +155,14 @@ def plan_launch(
     settle_s = check_seconds("settle_s", settle_s, may_be_zero=True)
     connection.settle_s = max(connection.settle_s, settle_s)
     try:
-        plan = LaunchPlan(spec, spec.pod_name, new=new, limits=limits or NO_LIMITS, settle_s=settle_s)
+        plan = LaunchPlan(
+            spec,
+            spec.pod_name,
+            new=new,
+            limits=limits or NO_LIMITS,
+            settle_s=settle_s,
+            is_dry_run=is_dry_run,
+        )
         return _complete_plan(connection, plan, replace_existing, tell)
     except KeyboardInterrupt:
         raise WaitInterrupted(
@@ -162,23 +174,11 @@ def _complete_plan(
     connection: Connection, plan: LaunchPlan, replace_existing: bool, tell: Callable[[str], object]
 ) -> LaunchPlan:
     plan = _recall_earlier(connection, plan, tell)
-    earlier = plan.earlier
-    pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name, is_new=plan.new)
-    conflicting: tuple[PodDetails, ...] = ()
-    if not plan.new:
-        name_check = check_name(connection, pods, plan.spec, earlier=earlier, digest=plan.digest)
-        if name_check.refusal and not (replace_existing and name_check.conflicting):
-            if earlier is not None:
-                # It may have failed and be billed.
-                connection.agreements.check([earlier.pod])
-            raise name_check.refusal
-        if name_check.pod is not None:
-            return replace(plan, existing=name_check.pod)
-        conflicting = name_check.conflicting
-    elif earlier is not None and earlier.is_undelivered:
-        return replace(plan, existing=earlier.pod)
+    pods, found = read_pods(connection, plan, lambda _: replace_existing, tell)
+    if found.pod is not None:
+        return replace(plan, existing=found.pod)
     quote = choose_offer(connection.client, plan.spec)
-    others = [pod for pod in pods if connection.may_be_mine(pod) and pod not in conflicting]
+    others = [pod for pod in pods if connection.may_be_mine(pod) and pod not in found.replaceable]
     check_limits(plan.limits, quote, plan.name, others)
     notices = [
         missing_ssh_key(connection, plan.spec),
@@ -192,9 +192,52 @@ def _complete_plan(
         plan,
         quote=quote,
         request=_build_request(connection, plan, quote),
-        replaces=conflicting,
+        replaces=found.replaceable,
         notices=tuple(notice for notice in notices if notice),
     )
+
+
+def read_pods(
+    connection: Connection,
+    plan: LaunchPlan,
+    may_replace: Callable[[PodDetails], bool],
+    tell: Callable[[str], object],
+) -> tuple[list[PodDetails], Assessment]:
+    """Read the pods, hold them to their agreed prices, and return them with what they mean for the plan.
+
+    Raise the error if they refuse it. Used before consent, and again under the lock.
+    """
+    earlier = plan.earlier
+    pods = list(earlier.listed) if earlier else list_for_launch(connection, plan.name, is_new=plan.new)
+    found = assess(connection, pods, plan.spec, earlier=earlier, digest=plan.digest, is_new=plan.new)
+    refusal = found.refusal
+    if found.replaceable and all(map(may_replace, found.replaceable)):
+        refusal = None
+    # A pod to return is held to the price in this spec, and one to replace is terminated anyway.
+    spared = {pod.id for pod in (found.pod, *(() if refusal else found.replaceable)) if pod is not None}
+    # The list may leave out the earlier pod, which may have failed and be billed.
+    known = {pod.id: pod for pod in (*pods, *([earlier.pod] if earlier else []))}
+    hold_to_prices(connection, plan, [pod for pod in known.values() if pod.id not in spared], tell)
+    if refusal is not None:
+        raise refusal
+    return pods, found
+
+
+def hold_to_prices(
+    connection: Connection, plan: LaunchPlan, pods: list[PodDetails], tell: Callable[[str], object]
+) -> None:
+    """Terminate pods above their agreed prices and raise BudgetExceeded; a dry run only describes them."""
+    if plan.is_dry_run:
+        for pod, agreed_usd_hr in connection.agreements.list_dearer(pods):
+            tell(describe_spared(pod, agreed_usd_hr))
+        return
+    try:
+        connection.agreements.check(pods, tell)
+    except BudgetExceeded as error:
+        ended = str(error)
+    else:
+        return
+    raise BudgetExceeded(f"{ended}. Nothing was created. Run this again to launch '{sanitize(plan.name)}'")
 
 
 def _describe_namesakes(connection: Connection, plan: LaunchPlan, pods: list[PodDetails]) -> str | None:
@@ -226,7 +269,7 @@ def _recall_earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[st
         on_wait=lambda: tell(f"'{name}' is already being launched; waiting for the result"),
     ) as journal:
         record = journal.read()
-        if record is not None and record.pod_id is None and not record.is_over:
+        if record is not None and record.pod_id is None and not record.is_search_over:
             tell(f"The outcome of the last launch of '{name}' is unknown; looking for its pod first")
         earlier = resume_launch(connection, journal, plan.digest, plan.settle_s, is_new=plan.new)
         return replace(plan, earlier=earlier, is_recorded=journal.is_usable(), is_locked=journal.is_locked)

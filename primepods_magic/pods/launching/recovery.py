@@ -13,7 +13,7 @@ from primepods_magic.pods.launching.journal.journal import LaunchJournal, Launch
 from primepods_magic.pods.launching.journal.name_lock import launching
 from primepods_magic.pods.watching.backoff import BELIEVED_S, SETTLE_S
 
-from .created_pod import CreateOutcome, describe_suspect, look_by_id, look_for_new
+from .created_pod import CreateOutcome, describe_suspect, poll_by_id, poll_for_new
 
 __all__ = [
     "SETTLE_S",
@@ -58,7 +58,7 @@ def resume_launch(
     if record is None or (is_new and record.is_delivered):
         return None
     at_least_s = connection.clock.least_age_s(record.sent_at, record.noted_at_s)
-    left_s = 0.0 if record.is_over else max(0.0, settle_s - at_least_s)
+    left_s = 0.0 if record.is_search_over else max(0.0, settle_s - at_least_s)
     outcome = find_created_pod(
         connection, journal, record, left_s, ignores_suspect=is_new, believes_absence=is_new
     )
@@ -135,7 +135,7 @@ def _poll_and_claim(connection: Connection, journal: LaunchJournal, record: Laun
     """Poll once, and record a pod that is found before another launch can claim it."""
     if record.pod_id is None:
         return _poll_and_claim_new(connection, journal, record)
-    outcome = look_by_id(connection, record, record.pod_id)
+    outcome = poll_by_id(connection, record, record.pod_id)
     if outcome.pods:
         seen = replace(record, pod_id=outcome.pods[0].id, is_seen=True)
         if journal.read() != seen:
@@ -152,7 +152,7 @@ def _poll_and_claim_new(
     connection: Connection, journal: LaunchJournal, record: LaunchRecord
 ) -> CreateOutcome:
     with launching(connection, _CLAIMS):
-        outcome = look_for_new(connection, record, tuple(journal.read_others()))
+        outcome = poll_for_new(connection, record, tuple(journal.read_others()))
         if outcome.pods:
             journal.write(replace(record, pod_id=outcome.pods[0].id, is_found=True))
         return outcome

@@ -212,7 +212,8 @@ class Poller:
                 settled=all(snapshot.is_settled for _, snapshot in snapshots),
             )
         broken = self._connection.agreements.enforce(result.pods, result.priced_ids, waits=False)
-        reports, now = self._connection.agreements.take_reports(), self._connection.now()
+        reports = self._connection.agreements.take_reports({pod.id for pod in result.pods})
+        now = self._connection.now()
         for watch, seen in snapshots:
             price_changes = tuple(
                 Change(ChangeKind.PRICE, now, pod, reason=reports[pod.id])

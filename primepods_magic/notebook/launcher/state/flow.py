@@ -13,10 +13,10 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.notebook.input.variables import Variables
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.launching.assess import assess
 from primepods_magic.pods.launching.carry_out import carry_out
 from primepods_magic.pods.launching.launch import plan_many
 from primepods_magic.pods.launching.limits import Limits, limit_violation
-from primepods_magic.pods.launching.naming import check_name
 from primepods_magic.pods.launching.recovery import SETTLE_S
 from primepods_magic.pods.offers import Quote, quote
 from primepods_magic.pods.spec.spec import PodSpec, parse_spec, spec_from_mapping
@@ -328,14 +328,14 @@ class LaunchFlow:
         self, spec: PodSpec, price: Quote, pods: list[PodDetails]
     ) -> tuple[dict[str, str], str]:
         """Return conflicts with existing pods and ceilings, and a hint about the name."""
-        checked = check_name(self._connection, pods, spec)
-        if checked.pod is not None:
+        found = assess(self._connection, pods, spec)
+        if found.pod is not None:
             return {}, "This pod already exists. Launching returns it."
         problems = {}
-        if checked.refusal is not None:
-            billed = " It may be billed until then." if isinstance(checked.refusal, PodFailed) else ""
+        if found.refusal is not None:
+            billed = " It may be billed until then." if isinstance(found.refusal, PodFailed) else ""
             problems["name"] = (
-                f"{checked.why.rstrip('.')}. Use another name, or terminate that pod below.{billed}"
+                f"{found.why.rstrip('.')}. Use another name, or terminate that pod below.{billed}"
             )
         others = [pod for pod in pods if self._connection.may_be_mine(pod)]
         violation = limit_violation(self._settings().limits, price, spec.pod_name, others)

@@ -50,7 +50,7 @@ class LaunchRecord:
 
     ``known_ids`` existed before the launch. ``sent_at`` is by the service's clock (UTC), ``noted_at_s`` by
     this computer's. ``accounts`` are digests of the user and the key. ``earlier_ids`` are pods of earlier
-    launches of the name, newest first. ``is_over``: no pod was seen, and one more poll is enough.
+    launches of the name, newest first. ``is_search_over``: no pod was seen, and one more poll is enough.
     ``is_price_kept``: the pod was ready at its agreed price. ``is_found``: its id did not come in the
     create's response.
     """
@@ -67,7 +67,7 @@ class LaunchRecord:
     is_delivered: bool = False
     accounts: tuple[str, ...] = ()
     earlier_ids: tuple[str, ...] = ()
-    is_over: bool = False
+    is_search_over: bool = False
     agreed_usd_hr: float | None = None
     is_price_kept: bool = False
     order: Order | None = None
@@ -138,7 +138,7 @@ class LaunchJournal:
             return
         records = [*([own] if own else []), *others.values()]
         # A launch that was cut off is followed up first.
-        records.sort(key=lambda record: (record.pod_id is None and not record.is_over, record.sent_at))
+        records.sort(key=lambda record: (record.pod_id is None and not record.is_search_over, record.sent_at))
         newest = records.pop()
         ids = [pod_id for record in (newest, *reversed(records)) for pod_id in record.ids]
         accounts = dict.fromkeys(account for record in (newest, *records) for account in record.accounts)
