@@ -210,9 +210,15 @@ def _describe_unknown_words(snapshot: Snapshot) -> str:
 
 
 def _make_error(connection: Connection, error: type[PodsError], what: str, snapshot: Snapshot) -> PodsError:
-    """Build the error with the state of the pods; some may be about to be terminated."""
+    """Build the error with the state of the pods; some may be gone, or about to be terminated."""
     ending = connection.agreements.list_ending(pod.id for pod in snapshot.pods)
-    others = replace(snapshot, pods=tuple(pod for pod in snapshot.pods if pod.id not in ending))
+    gone = [pod for pod in snapshot.pods if connection.completion_cache.is_gone(pod.id)]
+    others = replace(
+        snapshot, pods=tuple(pod for pod in snapshot.pods if pod.id not in ending and pod not in gone)
+    )
+    if gone:
+        verb = "is" if len(gone) == 1 else "are"
+        what += f". {_join_names(gone)} {verb} gone, which was verified"
     message = "; ".join([what, *ending.values()])
     error = BudgetExceeded if ending and error is WaitTimedOut else error
     return error(_describe_billing(message, others) if others.pods else message)

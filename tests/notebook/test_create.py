@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import httpx
 import pytest
 
 from primepods_magic.api import errors
@@ -64,3 +65,24 @@ def test_a_dry_run_reports_that_the_existing_pod_is_above_its_agreed_price_and_e
     shell.run(CREATE.replace("create\n", "create --dry-run\n") + "\nmax_price: 0.7")
     assert "above" not in shell.output.stdout
     assert [pod.id] == [live.id for live in pod.connection.client.list_all_pods()]
+
+
+@pytest.mark.parametrize("status", ["PROVISIONING", "TERMINATED"])
+def test_suggests_to_wait_only_for_a_pod_that_has_not_ended(
+    shell: Any, monkeypatch: pytest.MonkeyPatch, status: str
+) -> None:
+    send = httpx.HTTPTransport.handle_request
+
+    def change(http: httpx.HTTPTransport, request: httpx.Request) -> httpx.Response:
+        response = send(http, request)
+        if request.url.path.rstrip("/") != "/api/v1/pods":
+            return response
+        response.read()
+        answer = response.json()
+        for pod in answer.get("data", [answer]):
+            pod["status"] = status
+        return httpx.Response(200, json=answer)
+
+    monkeypatch.setattr(httpx.HTTPTransport, "handle_request", change)
+    assert shell.run(CREATE).status == status
+    assert ("Run '%pods wait train'" in shell.output.stdout) is (status == "PROVISIONING")

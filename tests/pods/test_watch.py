@@ -133,6 +133,36 @@ def test_a_wait_ends_though_the_services_clock_stands_still(connection: Connecti
         wait_for(still, [launch(gpu="L4_24GB").details], timeout_s=0.1)
 
 
+def test_a_wait_that_takes_too_long_calls_no_pod_billed_that_is_verified_to_be_gone(
+    connection: Connection, through: Through
+) -> None:
+    may_answer = threading.Event()
+    may_answer.set()
+
+    class Holding(httpx.HTTPTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            assert may_answer.wait(30)
+            return super().handle_request(request)
+
+    there = through(Holding())
+    gone, live = (launch(gpu="L4_24GB", name=name, connection=there) for name in ("gone", "live"))
+    gone.terminate()
+    slow = Connection(there.client, ServiceClock(there.client.session), is_sandbox=True)
+    slow.completion_cache = there.completion_cache
+    may_answer.clear()
+    try:
+        with pytest.raises(WaitTimedOut) as one:
+            wait_for(slow, [gone.details], goal="terminated", timeout_s=0.05)
+        with pytest.raises(WaitTimedOut) as both:
+            wait_for(slow, [gone.details, live.details], goal="terminated", timeout_s=0.05)
+    finally:
+        may_answer.set()
+        slow.close()
+    begin = "Not terminated within 0.05 s. gone is gone, which was verified"
+    assert str(one.value) == begin
+    assert str(both.value).startswith(f"{begin}. live is still billed ($0.69/h). Terminate it with")
+
+
 @pytest.mark.parametrize("name", ["my pod", "-x", "#x", "$g", "a{g}", "a\nb", "'"])
 def test_a_name_that_is_not_one_plain_word_is_never_suggested_as_one(
     connection: Connection, name: str

@@ -219,6 +219,6 @@ def _show_progress(magics: PodsMagics, args: Namespace, pods: Sequence[Pod]) -> 
         update(magics.live.follow(connection, details, goal="ready", timeout_s=args.timeout))
     elif magics.live.can_watch_in_background:
         magics.live.watch(connection, details, on_snapshot=update)
-    elif not all(pod.is_ready for pod in pods):
-        words = " ".join(pod.details.cli_name for pod in pods)
-        say(f"Run '%pods wait {words}' to wait until {'it is' if len(pods) == 1 else 'they are'} ready")
+    elif coming := [pod for pod in pods if not pod.details.is_settled]:
+        words = " ".join(pod.details.cli_name for pod in coming)
+        say(f"Run '%pods wait {words}' to wait until {'it is' if len(coming) == 1 else 'they are'} ready")
