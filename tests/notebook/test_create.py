@@ -60,7 +60,7 @@ def test_a_dry_run_reports_that_the_existing_pod_is_above_its_agreed_price_and_e
     journal.write(replace(record, agreed_usd_hr=0.1, is_price_kept=False))
     shell.run(CREATE.replace("create\n", "create --dry-run\n"))
     assert (
-        "$0.69/h, above the $0.10/h that was agreed to. A dry run terminates nothing" in shell.output.stdout
+        "$0.69/h, above the $0.10/h that you agreed to. A dry run terminates nothing" in shell.output.stdout
     )
     shell.run(CREATE.replace("create\n", "create --dry-run\n") + "\nmax_price: 0.7")
     assert "above" not in shell.output.stdout

@@ -288,7 +288,7 @@ def test_a_dry_run_reports_pods_above_their_agreed_prices_once_and_ends_none(
     http.fields = {"priceHr": 25.0, **COMING_UP}
     plan_many(through(http, live=True), specs, tell=told.append, is_dry_run=True)
     (notice,) = told
-    assert "$25.00/h, above the $0.69/h that was agreed to. A dry run terminates nothing" in notice
+    assert "$25.00/h, above the $0.69/h that you agreed to. A dry run terminates nothing" in notice
     assert names(connection) == ["train"]
 
 
