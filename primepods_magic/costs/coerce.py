@@ -11,7 +11,7 @@ import pandas as pd
 
 from primepods_magic.api.enums import STATUS_SYNONYMS, PodStatus
 from primepods_magic.api.fields.lenient_types import LATEST, is_no_value, moment_in, parse_enum, timestamp_in
-from primepods_magic.frames.tables.schema import STRING
+from primepods_magic.frames.tables.schema import STRING, TIME
 
 __all__ = [
     "booleans",
@@ -73,7 +73,7 @@ def times(frame: pd.DataFrame, name: str) -> pd.Series:
 
     Placeholders for "no time", such as the year 1, become missing.
     """
-    values = column_of(frame, name, "datetime64[us, UTC]")
+    values = column_of(frame, name, TIME)
     never = (values < _SECOND_YEAR) | ((values > _BEFORE_1970) & (values < _AFTER_1970)) | (values >= LATEST)
     return values.mask(never) if never.any() else values
 
@@ -105,7 +105,7 @@ def life_spans(frame: pd.DataFrame, now: pd.Timestamp) -> tuple[pd.Series, pd.Se
     """
     begin, end = times(frame, "created_at"), times(frame, "terminated_at")
     is_over = (end <= now) & ~(end < begin)
-    until: pd.Series = end.where(is_over, now).astype("datetime64[us, UTC]")
+    until: pd.Series = end.where(is_over, now).astype(TIME)
     return begin, until
 
 
@@ -128,7 +128,7 @@ def _read_times(values: pd.Series) -> pd.Series:
         read = _parse_instants(values)
     elif values.dt.tz is None:
         read = values.dt.tz_localize("UTC")
-    instants: pd.Series = read.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+    instants: pd.Series = read.dt.tz_convert("UTC").astype(TIME)
     return instants
 
 
@@ -141,7 +141,7 @@ def _parse_instants(values: pd.Series) -> pd.Series:
         for value, moment in parsed.items():
             if moment is None and not is_no_value(value) and moment_in(value) is None:
                 raise
-        return values.map(parsed).astype("datetime64[us, UTC]")
+        return values.map(parsed).astype(TIME)
 
 
 def _read_durations(values: pd.Series) -> pd.Series:
@@ -175,7 +175,7 @@ _READERS: dict[str, Any] = {
     "Int64": _read_counts,
     "Float64": _read_numbers,
     "boolean": _read_truths,
-    "datetime64[us, UTC]": _read_times,
+    TIME: _read_times,
     "timedelta64[us]": _read_durations,
 }
 

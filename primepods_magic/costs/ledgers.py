@@ -10,7 +10,7 @@ import pandas as pd
 
 from primepods_magic.frames.tables.catalog import document_columns
 from primepods_magic.frames.tables.history import HISTORY
-from primepods_magic.frames.tables.schema import STRING
+from primepods_magic.frames.tables.schema import STRING, TIME
 from primepods_magic.pods.history.reader import FINAL_AFTER
 
 from .coerce import booleans, column_of, numbers, prices, require, text, times
@@ -123,7 +123,7 @@ def _build_past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
     begin, end = times(rows, "created_at"), times(rows, "terminated_at")
     derived = end.isna().map({True: "open", False: "closed"}).astype(STRING)
     # An earlier version may have written a placeholder for "no end" as an end.
-    was_never = column_of(rows, "terminated_at", "datetime64[us, UTC]").notna() & end.isna()
+    was_never = column_of(rows, "terminated_at", TIME).notna() & end.isna()
     data["state"] = text(rows, "state").fillna(derived).mask(was_never, "open")
     for name in {"duration", "gpu_hours"} & data.keys():
         data[name] = data[name].mask(was_never)
@@ -133,7 +133,7 @@ def _build_past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
     data["team"] = pd.Series(index=rows.index, dtype=STRING)
     data["created_at"], data["terminated_at"] = begin, end
     data["begin_at"] = begin
-    data["end_at"] = end.mask(lasts, until).astype("datetime64[us, UTC]")
+    data["end_at"] = end.mask(lasts, until).astype(TIME)
     accrued = prices(rows, "price_usd_hr") * hours_between(begin, data["end_at"])
     data["cost_usd"] = data["billed_usd"].mask(_is_blank(data) & lasts, accrued).fillna(0.0)
     data["is_spot"] = booleans(rows, "is_spot")

@@ -13,7 +13,7 @@ from primepods_magic.api.fields.stock import Stock, read_stock, stock_text_in
 from primepods_magic.api.validation.bounds import check_count
 from primepods_magic.frames.tables.catalog import document_columns
 from primepods_magic.frames.tables.costs import MONTH, PRICES, SPOT
-from primepods_magic.frames.tables.schema import STRING, names_of
+from primepods_magic.frames.tables.schema import STRING, TIME, names_of
 from primepods_magic.frames.time_zones import zone
 
 from .breakdowns import breakdown
@@ -283,5 +283,5 @@ def _add_hours(moment: pd.Timestamp, hours: pd.Series) -> pd.Series:
     """Add hours to a time; missing if the result is more than a century away."""
     counts = hours.where((hours < _MAX_HOURS).fillna(False)).to_numpy(dtype=float, na_value=np.nan)
     waits = pd.Series(pd.to_timedelta(counts * 3600.0, unit="s").round("us"))
-    times: pd.Series = (moment + waits).astype("datetime64[us, UTC]")
+    times: pd.Series = (moment + waits).astype(TIME)
     return times

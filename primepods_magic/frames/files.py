@@ -19,21 +19,20 @@ from primepods_magic.api.local.atomic_files import describe_error, read_plain_fi
 from primepods_magic.api.local.folders import expand_path
 from primepods_magic.api.text.sanitize import replace_surrogates, sanitize
 from primepods_magic.frames.tables.catalog import COLUMNS
-from primepods_magic.frames.tables.schema import STRING
+from primepods_magic.frames.tables.schema import STRING, TIME
 from primepods_magic.frames.time_zones import has_zone_data, zone
 
 __all__ = ["load_frame", "save_frame"]
 
 T = TypeVar("T")
 
-_TIME = "datetime64[us, UTC]"
 _DTYPES: dict[str, str] = {
     "project": "string",
     **{name: column.dtype for name, column in COLUMNS.items()},
 }
 # Of columns that users name as we do.
 _UNITS = {
-    "_at": _TIME,
+    "_at": TIME,
     "_usd": "Float64",
     "_usd_hr": "Float64",
     "_usd_gpu_hr": "Float64",
@@ -231,7 +230,7 @@ def _convert_column(name: str, column: pd.Series[Any]) -> Any:
 def _convert_declared(name: str, column: pd.Series[Any]) -> Any:
     dtype: Any = _find_dtype(name)
     is_text = isinstance(column.dtype, pd.StringDtype)
-    if dtype == _TIME:
+    if dtype == TIME:
         return _parse_times(column) if is_text else column.dt.as_unit("us")
     if dtype == "timedelta64[us]":
         return pd.Series(_parse_durations(column), column.index) if is_text else column.astype(dtype)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.frames.tables.offers import offers_frame
+from primepods_magic.pods.connection.current import choose_connection
 from primepods_magic.pods.listing import list_fitting_offers
-from primepods_magic.pods.lookup import choose_connection
 from primepods_magic.pods.spec.spec import spec_from_mapping
 
 if TYPE_CHECKING:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.api.validation.bounds import check_kind
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.connection.current import current
+from primepods_magic.pods.connection.current import choose_connection
 
 from .find import find_pod
 from .listing import list_pod_details
 from .pod import Pod
 
-__all__ = ["choose_connection", "get_pod", "list_pods"]
+__all__ = ["get_pod", "list_pods"]
 
 
 def list_pods(
@@ -37,7 +36,7 @@ def list_pods(
     Raises
     ------
     InvalidRequest
-        There is no such state.
+        A state is unknown.
     BudgetExceeded
         A pod is above its agreed price; the message says whether it was terminated.
     PodsError
@@ -70,7 +69,7 @@ def get_pod(name: str, *, connection: Connection | None = None) -> Pod:
     Raises
     ------
     NotFound
-        There is no such pod.
+        No pod has this name or id.
     NameInUse
         Several pods have this name; the message lists their ids.
     BudgetExceeded
@@ -85,14 +84,3 @@ def get_pod(name: str, *, connection: Connection | None = None) -> Pod:
     if not isinstance(name, str):
         raise InvalidRequest(f"'name' must be the name or the id of a pod, not a {type(name).__name__}")
     return Pod(connection, find_pod(connection, name))
-
-
-def choose_connection(connection: Connection | None) -> Connection:
-    """Return the given connection, or the current one; raise InvalidRequest for anything else."""
-    check_kind(
-        "connection",
-        connection,
-        is_right=isinstance(connection, Connection),
-        form="a Connection, such as connect(sandbox=True) returns",
-    )
-    return connection or current()

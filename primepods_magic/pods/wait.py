@@ -12,7 +12,7 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, PodFailed, PodsError, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
-from primepods_magic.api.text.sanitize import brief, sanitize
+from primepods_magic.api.text.sanitize import brief, join_first, sanitize
 from primepods_magic.api.validation.bounds import check_choice, check_seconds
 from primepods_magic.pods.support.background import run_in_background
 from primepods_magic.pods.support.notices import warn
@@ -253,5 +253,4 @@ def _describe_billing(what: str, snapshot: Snapshot) -> str:
 
 
 def _join_names(pods: Sequence[PodDetails]) -> str:
-    names = ", ".join(sanitize(pod.name) for pod in pods[:_MAX_NAMES])
-    return f"{names} and {len(pods) - _MAX_NAMES} more" if len(pods) > _MAX_NAMES else names
+    return join_first([sanitize(pod.name) for pod in pods], _MAX_NAMES)

@@ -48,7 +48,7 @@ def test_gives_columns_of_one_name_one_dtype(name: str) -> None:
 
 @pytest.mark.parametrize("kind", [kind for kind in EMPTY if kind != "disks"])
 def test_loads_every_column_with_its_dtype(kind: str, tmp_path: Path) -> None:
-    # A CSV file tells nothing of dtypes: without rows, only the name does.
+    # A CSV file has no dtypes: without rows, only the name of a column says its dtype.
     loaded = load_frame(save_frame(EMPTY[kind], tmp_path / "frame.csv"))
     assert loaded.dtypes.astype(str).to_dict() == EMPTY[kind].dtypes.astype(str).to_dict()
 

@@ -92,7 +92,7 @@ def test_no_other_word_is_a_command_or_has_two_meanings() -> None:
     [
         ("rm", "Which pod? For example: '%pods rm train', or '%pods rm --all'"),
         ("rm all", "To terminate all your pods, use '%pods rm --all'. Nothing was done"),
-        ("rm --all train", "Name pods, or use '--all' for all of yours. Nothing was done"),
+        ("rm --all train", "Name pods, or use '--all' for all your pods. Nothing was done"),
         ("show", "Which pod? For example: '%pods show train'"),
         ("logs", "Which pod? For example: '%pods logs train'"),
         ("wait", "Which pod? For example: '%pods wait train'"),

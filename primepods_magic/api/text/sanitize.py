@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 
 from .terminal_screen import render
@@ -14,6 +14,7 @@ __all__ = [
     "brief",
     "clean_message",
     "escape_html",
+    "join_first",
     "join_sanitized",
     "name_as_word",
     "replace_surrogates",
@@ -86,6 +87,16 @@ def join_sanitized(texts: Iterable[object], separator: str = ", ") -> str:
     'a1, b 2'
     """
     return separator.join(map(brief, texts))
+
+
+def join_first(texts: Sequence[str], max_texts: int) -> str:
+    """Join the first of several texts, and count the others.
+
+    >>> join_first(["a", "b"], 2), join_first(["a", "b", "c"], 1)
+    ('a, b', 'a and 2 more')
+    """
+    more = len(texts) - max_texts
+    return ", ".join(texts[:max_texts]) + (f" and {more} more" if more > 0 else "")
 
 
 def clean_message(text: object) -> str:

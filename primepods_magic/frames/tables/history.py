@@ -99,7 +99,7 @@ def _take_column(table: HistoryTable, column: Column[HistoryTable]) -> Any:
         return pd.array(values, dtype=STRING)
     if column.dtype == "Float64":
         return _to_floats(values)
-    if column.dtype == "datetime64[us, UTC]":
+    if column.dtype == TIME:
         return pd.DatetimeIndex(values.view("datetime64[us]"), tz="UTC").array
     is_missing = values == MISSING
     return pd.arrays.IntegerArray(np.where(is_missing, 0, values), is_missing)

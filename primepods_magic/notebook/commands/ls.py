@@ -13,7 +13,6 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_slice, add_whose
 
 if TYPE_CHECKING:
@@ -39,11 +38,10 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.validation.suggest import suggest
     from primepods_magic.frames import pods_frame
-    from primepods_magic.notebook.display.captions import OWNERS_UNKNOWN, caption, describe_unpriced
+    from primepods_magic.notebook.display.captions import OWNERS_UNKNOWN, caption, describe_burn
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.account.teams import find_team
     from primepods_magic.pods.listing import list_pod_details
-    from primepods_magic.pods.support.rates import burn_usd_hr, find_unpriced
 
     connection = magics.connection
     team_id = find_team(connection, args.team).team_id if args.team else None
@@ -56,8 +54,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         frame = frame.sort_values(args.sort, kind="stable", ignore_index=True)
     stop = None if args.limit is None else args.offset + args.limit
     shown = frame.iloc[args.offset : stop].reset_index(drop=True)
-    now = connection.now()
-    parts = [f"{format_usd_hr(burn_usd_hr(pods, now))} now", *describe_unpriced(find_unpriced(pods, now))]
+    parts = describe_burn(pods, connection.now(), " now")
     unknown = 0 if args.all or args.team else sum(not connection.is_mine(pod) for pod in pods)
     if unknown:
         parts.append(OWNERS_UNKNOWN if unknown == len(pods) else f"{unknown} of them {OWNERS_UNKNOWN}")

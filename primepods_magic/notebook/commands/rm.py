@@ -84,7 +84,7 @@ def _choose_pods(connection: Connection, args: Namespace) -> list[PodDetails]:
     from primepods_magic.pods.find import find_all, find_pods
 
     if args.all and (args.pods or args.names_none):
-        raise InvalidRequest("Name pods, or use '--all' for all of yours. Nothing was done")
+        raise InvalidRequest("Name pods, or use '--all' for all your pods. Nothing was done")
     if args.all:
         return find_all(connection)
     if not args.pods and not args.names_none:

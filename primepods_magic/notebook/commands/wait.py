@@ -13,7 +13,6 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_pods, add_timeout
 
 if TYPE_CHECKING:
@@ -61,13 +60,10 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
 def _mark_frame(connection: Connection, seen: Snapshot) -> pd.DataFrame:
     from primepods_magic.frames import pods_frame
-    from primepods_magic.notebook.display.captions import caption, describe_unpriced
+    from primepods_magic.notebook.display.captions import caption, describe_burn
     from primepods_magic.notebook.display.frames import mark_for_display
-    from primepods_magic.pods.support.rates import burn_usd_hr, find_unpriced
 
-    now, number = connection.now(), len(seen.pods)
-    notes = [f"{format_usd_hr(burn_usd_hr(seen.pods, now))} now"]
-    notes += describe_unpriced(find_unpriced(seen.pods, now))
+    number, notes = len(seen.pods), describe_burn(seen.pods, connection.now(), " now")
     return mark_for_display(
         pods_frame(seen.pods), kind="pods", caption=caption(connection, number, number, "pod", *notes)
     )

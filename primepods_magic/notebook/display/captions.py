@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.text.money import MISSING, format_usd_hr
-from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.api.text.sanitize import join_first, sanitize, shorten
+from primepods_magic.pods.support.rates import burn_usd_hr, find_unpriced
 
 if TYPE_CHECKING:
     from primepods_magic.api.account import Disk
@@ -18,6 +20,7 @@ __all__ = [
     "OWNERS_UNKNOWN",
     "TEAMS_UNSEEN",
     "caption",
+    "describe_burn",
     "describe_unknown_costs",
     "describe_unpriced",
 ]
@@ -35,6 +38,12 @@ def caption(connection: Connection, shown: int, total: int, noun: str, *more: st
     return " · ".join([connection.label, f"{number} {noun}{'' if total == 1 else 's'}", *more])
 
 
+def describe_burn(things: Sequence[PodDetails | Disk], now: datetime, when: str) -> list[str]:
+    """Return notes about what pods and disks cost per hour: the sum, and which prices it leaves out."""
+    rate = format_usd_hr(burn_usd_hr(things, now))
+    return [f"{rate}{when}", *describe_unpriced(find_unpriced(things, now))]
+
+
 def describe_unpriced(things: Sequence[PodDetails | Disk]) -> list[str]:
     """Return a note about things whose prices a total leaves out, none if there are none.
 
@@ -45,7 +54,7 @@ def describe_unpriced(things: Sequence[PodDetails | Disk]) -> list[str]:
     if not things:
         return []
     prices = "price" if len(things) == 1 else "prices"
-    names = _join_names([_quote_name(thing.name) for thing in things])
+    names = join_first([_quote_name(thing.name) for thing in things], _MAX_NAMES)
     return [f"{prices} of {names} not known, so the total may be too low"]
 
 
@@ -62,15 +71,10 @@ def describe_unknown_costs(things: Iterable[tuple[object, float | None]]) -> lis
             unpriced.append(_quote_name(name))
         else:
             undated.append(f"{_quote_name(name)} ({rate})")
-    notes = [f"cost of {_join_names(undated)} not known: no creation time"] if undated else []
-    return notes + ([f"cost of {_join_names(unpriced)} not known: no price"] if unpriced else [])
+    notes = [f"cost of {join_first(undated, _MAX_NAMES)} not known: no creation time"] if undated else []
+    return notes + ([f"cost of {join_first(unpriced, _MAX_NAMES)} not known: no price"] if unpriced else [])
 
 
 def _quote_name(name: object) -> str:
     text = shorten(sanitize(name), _MAX_NAME_CHARS) if isinstance(name, str) else ""
     return f"'{text}'" if text else "one without a name"
-
-
-def _join_names(names: Sequence[str]) -> str:
-    more = len(names) - _MAX_NAMES
-    return ", ".join(names[:_MAX_NAMES]) + (f" and {more} more" if more > 0 else "")

@@ -1,4 +1,4 @@
-"""Words that people try as commands: other names of ours, and answers to those that we do not have."""
+"""Words that people try as commands: other names of the commands, and answers to the rest."""
 
 from __future__ import annotations
 

@@ -209,6 +209,6 @@ def _make_live_span(thing: PodDetails | Disk, seen: _AccountAnswers, min_usd: fl
     end = min(seen.now, end_of(thing) or seen.now)
     billed = seen.billed.get(thing.id) if thing.id else None
     usd = cost_so_far_usd(thing, billed, seen.now)
-    if usd is None and not min_usd:
-        return None
-    return _Span(thing.created_at or end, end, max(min_usd or 0.0, usd or 0.0) if min_usd else usd or 0.0)
+    if min_usd:
+        usd = max(min_usd, usd or 0.0)
+    return None if usd is None else _Span(thing.created_at or end, end, usd)

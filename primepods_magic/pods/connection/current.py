@@ -21,7 +21,7 @@ from .sandbox_detection import about_sandbox, instance_of
 if TYPE_CHECKING:
     from primepods_magic.sandbox import RunningSandbox
 
-__all__ = ["connect", "current", "disconnect", "in_use"]
+__all__ = ["check_connection", "choose_connection", "connect", "current", "disconnect", "in_use"]
 
 SANDBOX_KEY = "sandbox"
 SANDBOX_URL_VARIABLE = "PRIMEPODS_SANDBOX_URL"
@@ -107,6 +107,22 @@ def connect(
             raise NotConfigured(f"{chosen.settings.base_url} is a sandbox, not the live service")
         is_choice = live or context is not None or settings is not None
         return _use_connection(chosen, None if is_choice else _Followed(loaded, state))
+
+
+def check_connection(connection: object) -> None:
+    """Raise InvalidRequest for anything but a connection or ``None``, before any request."""
+    check_kind(
+        "connection",
+        connection,
+        is_right=isinstance(connection, Connection),
+        form="a Connection, such as connect(sandbox=True) returns",
+    )
+
+
+def choose_connection(connection: Connection | None) -> Connection:
+    """Return the given connection, or the current one. Errors as `check_connection` and `current`."""
+    check_connection(connection)
+    return connection or current()
 
 
 def current(*, sandbox_without_key: bool = False) -> Connection:

@@ -57,11 +57,11 @@ def assess(
         return _compare_spellings(connection, pods, spec)
     if not all(pod is recorded or connection.is_mine(pod) for pod in matches):
         why = f"A live pod is called '{name}', and this key cannot check whether it is yours"
-        return _refuse(NameInUse, why, "Use another name, or '--new' to rent one more")
+        return _make_refusal(NameInUse, why, "Use another name, or '--new' to rent one more")
     if len(matches) > 1:
         ids = join_sanitized(pod.id for pod in matches)
         why = f"{len(matches)} live pods are called '{name}' ({ids})"
-        return _refuse(NameInUse, why, "'%pods rm ID' terminates the extra one")
+        return _make_refusal(NameInUse, why, "'%pods rm ID' terminates the extra one")
     pod = matches[0]
     if pod.has_failed:
         reason = f": {brief(pod.installation_failure)}" if pod.installation_failure else ""
@@ -69,17 +69,17 @@ def assess(
             f"It may still be billed. '%pods rm {pod.cli_name}' terminates it; '--replace' terminates it and "
             "launches it again"
         )
-        return _refuse(PodFailed, f"The pod '{name}' has failed{reason}", ways, pod)
+        return _make_refusal(PodFailed, f"The pod '{name}' has failed{reason}", ways, pod)
     is_same_launch = pod is recorded and earlier is not None and earlier.record.digest == digest
     differences = [] if is_same_launch else _list_differences(pod, spec)
     if differences:
         why = f"A live pod is called '{name}' and differs ({'; '.join(differences)})"
         ways = "Use another name, '--new' to rent one more, or '--replace' to terminate that one first"
-        return _refuse(NameInUse, why, ways, pod)
+        return _make_refusal(NameInUse, why, ways, pod)
     return Assessment(pod)
 
 
-def _refuse(kind: type[PodsError], why: str, ways: str, *replaceable: PodDetails) -> Assessment:
+def _make_refusal(kind: type[PodsError], why: str, ways: str, *replaceable: PodDetails) -> Assessment:
     return Assessment(None, replaceable, why, kind(f"{why}. Nothing was created. {ways}"))
 
 
@@ -100,7 +100,7 @@ def _compare_spellings(connection: Connection, pods: list[PodDetails], spec: Pod
                 f"Your live pod '{sanitize(pod.name)}' ({sanitize(pod.id)}) differs from "
                 f"'{sanitize(spec.pod_name)}' only in spelling"
             )
-            return _refuse(NameInUse, why, "Use that name or another one, or '--new' to rent one more")
+            return _make_refusal(NameInUse, why, "Use that name or another one, or '--new' to rent one more")
     return Assessment()
 
 

@@ -23,6 +23,7 @@ from primepods_magic.api.requests import (
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_flags, check_kind, check_seconds
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import check_connection
 from primepods_magic.pods.launching.journal.lookup import hold_name
 from primepods_magic.pods.offers import Quote, choose_offer, image_for
 from primepods_magic.pods.spec.spec import PodSpec
@@ -122,12 +123,7 @@ def check_call(
     *, connection: object = None, limits: object = None, confirm: object = None, tell: object = None
 ) -> None:
     """Raise InvalidRequest for arguments of the wrong type, before any request."""
-    check_kind(
-        "connection",
-        connection,
-        is_right=isinstance(connection, Connection),
-        form="a Connection, such as connect(sandbox=True) returns",
-    )
+    check_connection(connection)
     check_kind(
         "limits",
         limits,
