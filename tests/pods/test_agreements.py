@@ -328,6 +328,36 @@ def test_a_price_that_is_told_while_waiting_and_cannot_be_read_is_warned_of() ->
         assert connection.agreements.has_pod("a"), "it is held until its price is known"
 
 
+@pytest.mark.parametrize("price", [None, 0, -5, {}, "NaN"], ids=str)
+def test_reports_a_ready_pod_whose_price_is_missing(
+    connection: Connection, through: Through, price: Any
+) -> None:
+    ready = {"status": "ACTIVE", "installationStatus": "FINISHED", "sshConnection": "root@203.0.113.9 -p 22"}
+    missing = {"priceHr": price, "provisioningPriceHr": price, **ready}
+    live, told = through(priced(missing), live=True), list[str]()
+    for _ in range(2):
+        launch(gpu="L4_24GB", name="train", yes=True, connection=live, tell=told.append)
+        (notice,) = [text for text in told if "price of 'train'" in text]
+        assert notice.startswith(
+            "Cannot read the price of 'train': the service states none, and you agreed to $0.69/h"
+        )
+        told.clear()
+    assert names(connection) == ["train"]
+
+
+def test_warns_once_of_a_pod_that_comes_up_without_a_price() -> None:
+    service = Service("a")
+    with connected(service, free=True) as connection:
+        connection.agreements.add("a", 2.5, lambda *_: PodsError("terminated"))
+        service.put("a", priceHr=None)
+        (pod,) = service.details
+        assert connection.agreements.describe_unread(pod) is None, "its price may come later"
+        service.make_ready()
+        with pytest.warns(UserWarning, match=r"states none, and you agreed to \$2\.50/h") as warned:
+            wait_for(connection, [pod])
+        assert len(warned) == 1
+
+
 def test_a_newer_price_that_can_be_read_takes_the_place_of_one_that_cannot() -> None:
     pod = PodDetails.model_validate({"id": "a", "priceHr": "EUR 25"})
     silent, entry = PodStatusEntry(id="a"), PodStatusEntry(id="a", price_hr=2.5)

@@ -85,12 +85,17 @@ def describe_spared(pod: PodDetails, agreed_usd_hr: float) -> str:
 def describe_unread(pod: PodDetails, agreed_usd_hr: float | None = None) -> str | None:
     """Describe the price of a live pod that cannot be parsed, or return ``None`` if it can.
 
+    A ready pod without a price is described as well if a price was agreed to: it cannot be compared.
+
     >>> print(str(describe_unread(PodDetails(name="train", unread_price="EUR 25"), 2.5))[:60])
     Cannot read the price of 'train': the service says 'EUR 25',
     """
-    if pod.unread_price is None or not pod.is_live:
+    is_missing = pod.is_ready and pod.highest_usd_hr is None and agreed_usd_hr is not None
+    if not pod.is_live or not (is_missing or pod.unread_price is not None):
         return None
-    reason = f"the service says '{brief(pod.unread_price)}'"
+    reason = (
+        f"the service says '{brief(pod.unread_price)}'" if pod.unread_price else "the service states none"
+    )
     if agreed_usd_hr is not None:
         reason += f", and you agreed to {format_usd_hr(agreed_usd_hr)}"
     return (

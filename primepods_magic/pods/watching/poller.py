@@ -271,12 +271,12 @@ class Poller:
     def _list_unpriced(
         self, known: Mapping[str | None, PodDetails], pods: Iterable[PodDetails], now: datetime
     ) -> Iterator[Change]:
-        """Yield a change for each pod whose new price cannot be read."""
+        """Yield a change for each pod whose price is newly found to be unreadable, or missing."""
         for pod in pods:
             before = known.get(pod.id)
-            is_new = before is None or before.unread_price != pod.unread_price
-            reason = self._connection.agreements.describe_unread(pod) if is_new else None
-            if reason is not None:
+            describe = self._connection.agreements.describe_unread
+            reason = describe(pod)
+            if reason is not None and (before is None or describe(before) != reason):
                 yield Change(ChangeKind.PRICE, now, pod, before, reason)
 
     def _end_all(self, why: str, error: BaseException) -> None:
