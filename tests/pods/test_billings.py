@@ -113,7 +113,11 @@ def billing(usd: float | None, billed: float | None = None, **told: Any) -> dict
         ([billing(0.02)], 40.0),
         ([billing(45.0)], 45.0),
         ([billing(35.0, -30)], 35.0),
-        ([billing(-1.0, 0)], -1.0),
+        ([billing(-1.0, 0)], 40.0),
+        ([billing(45.0, 0, id="a"), billing(-5.0, 0, id="b")], 40.0),
+        ([billing(45.0, 0, currency="usd")], 45.0),
+        ([billing(45.0, 0, currency="EUR")], 40.0),
+        ([billing(45.0, 0, id="a"), billing(9.0, 0, id="b", currency="EUR")], 40.0),
     ],
 )
 def test_what_accrued_since_the_last_bill_is_added(billings: list[dict[str, Any]], cost: float) -> None:

@@ -39,6 +39,8 @@ def add_up(
 ) -> dict[str, Billed]:
     """Add up billings by pod or disk id; a billing of 0 means that nothing was billed yet.
 
+    A sum below 0 is left out: nothing that lives has cost less than nothing.
+
     >>> add_up([("p1", 2.0, None), ("p1", 40.0, None), ("p2", 0.0, None)])
     {'p1': Billed(usd=42.0, until=None)}
     """
@@ -48,7 +50,7 @@ def add_up(
             known = sums.get(thing_id, Billed(0.0))
             latest = max((moment for moment in (known.until, until) if moment), default=None)
             sums[thing_id] = Billed(known.usd + usd, latest)
-    return sums
+    return {thing_id: billed for thing_id, billed in sums.items() if billed.usd >= 0}
 
 
 def cost_so_far_usd(thing: PodDetails | Disk, billed: Billed | None, now: datetime) -> float | None:
@@ -81,7 +83,8 @@ def collect_billings(
     """Return the billings of live things, complete for each of them or none of it.
 
     `wallets` are by team, mine under None, as `latest_billings` returns them. More is read of a wallet that
-    may have more billings. A thing with more billings than can be read gets none, so that it is estimated.
+    may have more billings. A thing with more billings than can be read gets none, so that it is estimated;
+    so does one that is billed in another currency than USD.
     """
     paid: dict[str | None, list[PodDetails | Disk]] = {}
     for thing in things:
@@ -92,8 +95,11 @@ def collect_billings(
         if wallet is not None
     ]
     rows = [row for done in run_concurrently(connection, works) for row in done.result()]
+    # An amount in another currency is not one in USD, whatever its field is called.
+    foreign = {row.resource_id for row in rows if row.currency not in (None, "USD")}
     # Two wallets may list the same billing.
-    return list({row.id or f"#{index}": row for index, row in enumerate(rows)}.values())
+    unique = {row.id or f"#{index}": row for index, row in enumerate(rows)}.values()
+    return [row for row in unique if row.resource_id not in foreign]
 
 
 def _read_needed(
