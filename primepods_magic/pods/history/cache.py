@@ -25,7 +25,7 @@ from .table import HistoryTable
 __all__ = ["CacheFile", "CacheSummary", "HistoryCache", "cache_files", "cache_folder", "clear_cache"]
 
 _APPLICATION_ID = 0x70726D70
-_FORMAT_VERSION = 2
+_FORMAT_VERSION = 3
 """Stored in the file's header; a file of another version is discarded."""
 
 _PART_ROWS = 20_000
@@ -50,9 +50,8 @@ _TRANSIENT_SQLITE_ERRORS = (
 
 _SCHEMA = (
     "CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
-    "CREATE TABLE parts (first INTEGER PRIMARY KEY, rows INTEGER NOT NULL, digest BLOB NOT NULL)",
-    "CREATE TABLE columns (first INTEGER NOT NULL, name TEXT NOT NULL, data BLOB NOT NULL)",
-    "CREATE UNIQUE INDEX columns_of_parts ON columns (first, name)",
+    "CREATE TABLE parts (first INTEGER PRIMARY KEY, rows INTEGER NOT NULL, digest BLOB NOT NULL, "
+    "data BLOB NOT NULL)",
 )
 
 
@@ -103,10 +102,10 @@ class HistoryCache:
             _run_transaction(database, "DEFERRED"),
         ):
             tables: list[HistoryTable] = []
-            for first, rows, digest in database.execute("SELECT * FROM parts ORDER BY first").fetchall():
-                if first != sum(map(len, tables)):
-                    raise ValueError("parts do not line up")
-                tables.append(_read_part(database, first, rows, digest))
+            for first, rows, digest, data in database.execute("SELECT * FROM parts ORDER BY first"):
+                if first != sum(map(len, tables)) or digest != _compute_digest(data):
+                    raise ValueError("a part is missing or corrupt")
+                tables.append(unpack_table(data))
                 if first + rows == kept.rows:
                     # Another process may have added more parts in the meantime.
                     break
@@ -142,12 +141,14 @@ class HistoryCache:
             (parts,) = database.execute("SELECT count(*) FROM parts").fetchone()
             if after is None or parts > _MAX_SMALL_PARTS + after.rows // _PART_ROWS:
                 database.execute("DELETE FROM parts")
-                database.execute("DELETE FROM columns")
                 first = 0
             else:
                 first = after.rows
             for begin in range(first, len(table), _PART_ROWS):
-                _write_part(database, begin, table[begin : begin + _PART_ROWS])
+                part = table[begin : begin + _PART_ROWS]
+                data = pack_table(part)
+                values = (begin, len(part), _compute_digest(data), data)
+                database.execute("INSERT INTO parts VALUES (?, ?, ?, ?)", values)
             facts = {
                 "account": self._account,
                 "service": self._service,
@@ -169,8 +170,7 @@ class HistoryCache:
             yield database
 
     def _read_summary(self, database: sqlite3.Connection) -> CacheSummary | None:
-        facts = dict(database.execute("SELECT name, value FROM facts"))
-        (rows,) = database.execute("SELECT coalesce(sum(rows), 0) FROM parts").fetchone()
+        facts, rows = _read_facts(database)
         if facts.get("account") != self._account or not rows:
             return None
         total, page_rows = int(facts["total"]), int(facts["page_rows"])
@@ -209,11 +209,16 @@ def _describe_file(path: Path) -> CacheFile:
     with contextlib.suppress(sqlite3.Error, OSError, ValueError, TypeError):
         size = path.stat().st_size
         with _open_database(path) as database:
-            facts = dict(database.execute("SELECT name, value FROM facts"))
-            (rows,) = database.execute("SELECT coalesce(sum(rows), 0) FROM parts").fetchone()
+            facts, rows = _read_facts(database)
         service = facts.get("service", "")
         read_at = datetime.fromisoformat(facts["read_at"]) if "read_at" in facts else None
     return CacheFile(service, rows, size, read_at, path)
+
+
+def _read_facts(database: sqlite3.Connection) -> tuple[dict[str, str], int]:
+    """Return the facts by name, and the number of rows."""
+    (rows,) = database.execute("SELECT coalesce(sum(rows), 0) FROM parts").fetchone()
+    return dict(database.execute("SELECT name, value FROM facts")), rows
 
 
 @contextlib.contextmanager
@@ -316,24 +321,5 @@ def _remove_database(path: Path) -> None:
             name.unlink(missing_ok=True)
 
 
-def _write_part(database: sqlite3.Connection, first: int, table: HistoryTable) -> None:
-    digest = hashlib.blake2b(digest_size=16)
-    for name, data in pack_table(table):
-        digest.update(_compute_digest(name, data))
-        database.execute("INSERT INTO columns VALUES (?, ?, ?)", (first, name, data))
-    database.execute("INSERT INTO parts VALUES (?, ?, ?)", (first, len(table), digest.digest()))
-
-
-def _read_part(database: sqlite3.Connection, first: int, rows: int, expected: bytes) -> HistoryTable:
-    data, digest = {}, hashlib.blake2b(digest_size=16)
-    columns = database.execute("SELECT name, data FROM columns WHERE first = ? ORDER BY rowid", (first,))
-    for name, blob in columns:
-        data[name] = blob
-        digest.update(_compute_digest(name, blob))
-    if digest.digest() != expected:
-        raise ValueError("digest mismatch")
-    return unpack_table(data, rows)
-
-
-def _compute_digest(name: str, data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16, person=b"history", key=name.encode()[:64]).digest()
+def _compute_digest(data: bytes | memoryview) -> bytes:
+    return hashlib.blake2b(data, digest_size=16, person=b"history").digest()

@@ -20,7 +20,7 @@ from primepods_magic.api.models import Page
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.background import run_in_background
 
-from .table import HistoryTable, StringInterner
+from .table import HistoryTable, TextMemo
 from .throttle import ConcurrencyLimiter
 
 __all__ = ["IN_FLIGHT", "HistoryChangedError", "PageReader", "Progress", "ReadResult"]
@@ -79,7 +79,7 @@ class PageReader:
         # Rows requested and rows granted per page. Requests keep asking for more than was granted, so one
         # page that was short by chance decides nothing.
         self._asked_rows = self._page_rows = REQUESTED_PAGE_SIZE
-        self._words = StringInterner()
+        self._memos: dict[str, TextMemo] = {}
         self._begun_at: datetime | None = None
 
     @property
@@ -194,7 +194,7 @@ class PageReader:
             page = self._request_rows(offset, _DEFAULT_PAGE_SIZE)
         if self._begun_at is None:
             self._begun_at = self._connection.now()
-        return _Page(offset, HistoryTable.of_rows(page.items, self._words), page.total)
+        return _Page(offset, HistoryTable.of_rows(page.items, self._memos), page.total)
 
     def _request_rows(self, offset: int, rows: int) -> Page[dict[str, Any]]:
         with self._limiter.slot():

@@ -1,9 +1,10 @@
-"""Exact conversion of a history table to bytes, one piece per column, and back."""
+"""Exact conversion of a history table to an archive of its columns, and back."""
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Iterator, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -11,51 +12,38 @@ from .table import COUNTS, NUMBERS, TEXTS, TIMES, Array, HistoryTable
 
 __all__ = ["pack_table", "unpack_table"]
 
-_NUMERIC = {**dict.fromkeys((*TIMES, *COUNTS), "<i8"), **dict.fromkeys(NUMBERS, "<f8")}
-_MARKS = "marks"
-_WORDS = " words"
-_EXTRA = "extra "
+_NUMERIC = (*TIMES, *COUNTS, *NUMBERS)
+_MARKS, _TEXTS = "marks", "texts"
 
 
-def pack_table(table: HistoryTable) -> Iterator[tuple[str, bytes]]:
-    """Yield each column's name and bytes: numbers as in memory, texts as codes and their JSON list.
+def pack_table(table: HistoryTable) -> memoryview:
+    """Pack a table as an ``.npz`` archive; texts are codes and, in JSON, their list.
 
-    >>> table = HistoryTable.of_rows([{"id": "a1", "priceHr": 2.39}])
-    >>> unpack_table(dict(pack_table(table)), 1).columns["price_hr"].tolist()
-    [2.39]
+    >>> unpack_table(pack_table(HistoryTable.of_rows([{"id": "a1", "priceHr": 2.39}]))).columns["price_hr"]
+    array([2.39])
     """
-    for name, dtype in _NUMERIC.items():
-        yield name, table.columns[name].astype(dtype).tobytes()
-    yield _MARKS, table.marks.tobytes()
+    arrays: dict[str, Any] = {_MARKS: table.marks, **{name: table.columns[name] for name in _NUMERIC}}
+    words: dict[str, list[str | None]] = {}
     for name in TEXTS:
         codes_by_text: dict[str | None, int] = {}
         codes = (codes_by_text.setdefault(text, len(codes_by_text)) for text in table.columns[name])
-        yield name, np.fromiter(codes, "<i4", len(table)).tobytes()
-        yield name + _WORDS, json.dumps(list(codes_by_text)).encode()
-    for name, values in table.extras.items():
-        yield _EXTRA + name, json.dumps(values.tolist()).encode()
+        arrays[name] = np.fromiter(codes, "int32", len(table))
+        words[name] = list(codes_by_text)
+    extras = {name: values.tolist() for name, values in table.extras.items()}
+    arrays[_TEXTS] = np.frombuffer(json.dumps([words, extras]).encode(), "uint8")
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getbuffer()
 
 
-def unpack_table(data: Mapping[str, bytes], rows: int) -> HistoryTable:
-    """Rebuild a table of `rows` rows from its bytes.
-
-    Raises ValueError, KeyError, IndexError or TypeError if they are corrupt.
-    """
-    columns: dict[str, Array] = {
-        name: np.frombuffer(data[name], dtype).astype(dtype[1:]) for name, dtype in _NUMERIC.items()
-    }
-    for name in TEXTS:
-        words = np.array([*json.loads(data[name + _WORDS]), None], object)[:-1]
-        columns[name] = words[np.frombuffer(data[name], "<i4")]
-    extras = {
-        name.removeprefix(_EXTRA): _make_object_array(json.loads(data[name]))
-        for name in data
-        if name.startswith(_EXTRA)
-    }
-    table = HistoryTable(columns, extras, np.frombuffer(data[_MARKS], "uint8"))
-    if {len(values) for values in (*columns.values(), *extras.values(), table.marks)} != {rows}:
-        raise ValueError("columns of different lengths")
-    return table
+def unpack_table(data: bytes | memoryview) -> HistoryTable:
+    """Rebuild a table from an undamaged archive."""
+    with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+        words, extras = json.loads(arrays[_TEXTS].tobytes())
+        columns = {name: arrays[name] for name in _NUMERIC}
+        columns |= {name: _make_object_array(words[name])[arrays[name]] for name in TEXTS}
+        named = {name: _make_object_array(values) for name, values in extras.items()}
+        return HistoryTable(columns, named, arrays[_MARKS])
 
 
 def _make_object_array(values: list[object]) -> Array:

@@ -1,12 +1,12 @@
 """Rows of the history in columns: 100,000 rows need no object for each.
 
-Values are read as leniently as by `primepods_magic.api.models.HistoryRow`, one column at a time.
+Values are read as `primepods_magic.api.models.HistoryRow` reads them, one column at a time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from functools import cached_property
@@ -15,23 +15,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+from pydantic import BeforeValidator
 from pydantic.alias_generators import to_camel, to_snake
 
-from primepods_magic.api.fields.lenient_types import (
-    EARLIEST,
-    LATEST,
-    MOST,
-    amount_in,
-    is_no_value,
-    moment_in,
-    number_in,
-    tally_in,
-    text_in,
-    timestamp_in,
-)
+from primepods_magic.api.fields.lenient_types import EARLIEST, LATEST, is_no_value, moment_in
 from primepods_magic.api.fields.undocumented import FIELDS_LEFT_OUT, MAX_FIELDS, read_undocumented
 from primepods_magic.api.models import HistoryRow
-from primepods_magic.api.text.sanitize import replace_surrogates
 
 __all__ = [
     "COUNTS",
@@ -42,25 +31,22 @@ __all__ = [
     "TIMES",
     "UNREADABLE",
     "HistoryTable",
-    "StringInterner",
+    "TextMemo",
 ]
 
 Array: TypeAlias = npt.NDArray[Any]
 
-TEXTS = (
-    "id",
-    "name",
-    "type",
-    "provider_type",
-    "provisioned_by",
-    "gpu_name",
-    "socket",
-    "user_id",
-    "team_id",
+# The model's own readers of values, by field and by the type that they return.
+_READERS: dict[str, Callable[..., Any]] = {
+    name: metadata.func
+    for name, field in HistoryRow.model_fields.items()
+    for metadata in field.metadata
+    if isinstance(metadata, BeforeValidator)
+}
+TEXTS, TIMES, NUMBERS, COUNTS = (
+    tuple(name for name in _READERS if HistoryRow.model_fields[name].annotation == kind | None)
+    for kind in (str, datetime, float, int)
 )
-TIMES = ("created_at", "terminated_at")
-NUMBERS = ("price_hr", "total_billed_price")
-COUNTS = ("gpu_count",)
 MISSING = int(np.iinfo("int64").min)
 """Stands for a missing time or count; numpy and pandas read it as NaT."""
 ODD_TIME = 1
@@ -68,7 +54,6 @@ ODD_TIME = 1
 UNREADABLE = 2
 """Flag of a row with a value that cannot be parsed."""
 
-_FIELDS = (*TEXTS, *TIMES, *NUMBERS, *COUNTS)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICROSECOND = timedelta(microseconds=1)
 # "2026-09-01T12:00:00Z;", and with three or six digits of a second.
@@ -77,12 +62,16 @@ _PLAIN_TIMES = re.compile(
 )
 
 
-class StringInterner(dict[Any, Any]):
-    """Texts of several pages, each stored once: providers, people and GPU types are few."""
+class TextMemo(dict[Any, Any]):
+    """Texts of one field in several pages, each read and stored once: providers, people and GPUs are few."""
 
-    def __missing__(self, word: Any) -> Any:
-        kept = self[word] = word if word is None else replace_surrogates(word)
-        return kept
+    def __init__(self, read: Callable[[object], str | None]) -> None:
+        super().__init__()
+        self._read = read
+
+    def __missing__(self, value: Any) -> str | None:
+        text = self[value] = self._read(value)
+        return text
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,8 +95,10 @@ class HistoryTable:
         return len(self.marks)
 
     @classmethod
-    def of_rows(cls, rows: Sequence[dict[str, Any]], words: StringInterner | None = None) -> HistoryTable:
-        """Read rows as decoded from JSON; the dictionaries are consumed."""
+    def of_rows(
+        cls, rows: Sequence[dict[str, Any]], memos: dict[str, TextMemo] | None = None
+    ) -> HistoryTable:
+        """Read rows as decoded from JSON; the dictionaries are consumed. Pages may share `memos`."""
         values = {name: [row.pop(alias, None) for row in rows] for name, alias in _ALIASES.items()}
         extras: dict[str, Array] = {}
         for index, row in compress(enumerate(rows), rows):
@@ -118,27 +109,19 @@ class HistoryTable:
                         values[name][index] = value
                 elif name != FIELDS_LEFT_OUT and (scalar := read_undocumented(key, value)) is not None:
                     _put_extra(extras, name, index, scalar, len(rows))
-        return cls._from_values(values, extras, StringInterner() if words is None else words)
+        memos = {} if memos is None else memos
+        marks = np.zeros(len(rows), "uint8")
+        columns = {name: _read_texts(name, values[name], memos) for name in TEXTS}
+        columns |= {name: _read_times(_READERS[name], values[name], marks) for name in TIMES}
+        columns |= {name: _read_numbers(name, values[name], float, np.nan, marks) for name in NUMBERS}
+        columns |= {name: _read_numbers(name, values[name], int, MISSING, marks) for name in COUNTS}
+        return cls(columns, extras, marks)
 
     @classmethod
     def of_models(cls, rows: Iterable[HistoryRow]) -> HistoryTable:
         """Read rows that are parsed already."""
         dicts = [{**vars(row), **(row.model_extra or {})} for row in rows]
         return cls.of_rows(dicts)
-
-    @classmethod
-    def _from_values(
-        cls, values: Mapping[str, list[Any]], extras: dict[str, Array], words: StringInterner
-    ) -> HistoryTable:
-        marks = np.zeros(len(values["id"]), "uint8")
-        columns = {name: _read_texts(values[name], None if name == "id" else words) for name in TEXTS[:2]}
-        columns |= {name: _read_labels(values[name], words) for name in TEXTS[2:]}
-        columns |= {name: _read_times(values[name], marks) for name in TIMES}
-        columns["price_hr"] = _read_numbers(values["price_hr"], amount_in, 0.0, marks)
-        # A credit is a total below 0.
-        columns["total_billed_price"] = _read_numbers(values["total_billed_price"], number_in, -np.inf, marks)
-        columns |= {name: _read_counts(values[name], marks) for name in COUNTS}
-        return cls(columns, extras, marks)
 
     @classmethod
     def concatenate(cls, tables: Sequence[HistoryTable]) -> HistoryTable:
@@ -149,7 +132,7 @@ class HistoryTable:
             return tables[0]
         extras = _limit_extras(tables)
         return cls(
-            {name: np.concatenate([table.columns.pop(name) for table in tables]) for name in _FIELDS},
+            {name: np.concatenate([table.columns.pop(name) for table in tables]) for name in _READERS},
             {name: np.concatenate([table._get_extra(name) for table in tables]) for name in extras},
             np.concatenate([table.marks for table in tables]),
         )
@@ -221,45 +204,34 @@ def microseconds(moment: datetime) -> int:
 
 
 _EARLIEST, _LATEST = microseconds(EARLIEST), microseconds(LATEST)
-_ALIASES = {name: to_camel(name) for name in _FIELDS}
+_ALIASES = {name: to_camel(name) for name in _READERS}
 
 
-def _read_texts(values: list[Any], words: StringInterner | None) -> Array:
-    if not set(map(type, values)) <= {str, type(None)}:
-        values = [text_in(value) for value in values]
-    if words is not None:
-        read = list(map(words.__getitem__, values))
-    elif all(value is not None and value.isascii() for value in values):
-        read = values
+def _read_texts(name: str, values: list[Any], memos: dict[str, TextMemo]) -> Array:
+    array = np.empty(len(values), object)
+    # Ids differ, and 1 and True are equal, but not as texts.
+    if name != "id" and set(map(type, values)) <= {str, type(None)}:
+        memo = memos.setdefault(name, TextMemo(_READERS[name]))
+        array[:] = list(map(memo.__getitem__, values))
     else:
-        read = [None if value is None else replace_surrogates(value) for value in values]
-    array = np.empty(len(read), object)
-    array[:] = read
+        array[:] = list(map(_READERS[name], values))
     return array
 
 
-def _read_labels(values: list[Any], words: StringInterner) -> Array:
-    array = _read_texts(values, words)
-    for nothing in filter(is_no_value, {*array} - {None}):
-        array[array == nothing] = None
-    return array
-
-
-def _read_times(values: list[Any], marks: Array) -> Array:
+def _read_times(read: Callable[[object], datetime | None], values: list[Any], marks: Array) -> Array:
     plain = _parse_plain_times(values)
     if plain is not None:
         return np.where((plain >= _EARLIEST) & (plain < _LATEST), plain, MISSING)
-    moments = [timestamp_in(value) for value in values]
+    moments = list(map(read, values))
     for index, (value, moment) in enumerate(zip(values, moments, strict=True)):
         if moment is None:
             # A placeholder such as the year 1 counts as missing.
             is_left_out = is_no_value(value) or moment_in(value) is not None
             marks[index] |= 0 if is_left_out else UNREADABLE
-        elif isinstance(value, str) and timestamp_in(f"{value}Z") is not None:
+        elif isinstance(value, str) and read(f"{value}Z") is not None:
             # It could not be parsed with a second zone, so it has none.
             marks[index] |= ODD_TIME
-    counts = [MISSING if moment is None else microseconds(moment) for moment in moments]
-    return np.array(counts, "int64")
+    return np.array([MISSING if moment is None else microseconds(moment) for moment in moments], "int64")
 
 
 def _parse_plain_times(values: list[Any]) -> Array | None:
@@ -277,26 +249,14 @@ def _parse_plain_times(values: list[Any]) -> Array | None:
         return None
 
 
-def _read_numbers(
-    values: list[Any], read: Callable[[object], float | None], min_value: float, marks: Array
-) -> Array:
-    if set(map(type, values)) <= {float}:
-        plain = np.array(values, "float64")
-        if (np.isfinite(plain) & (plain >= min_value)).all():
+def _read_numbers(name: str, values: list[Any], kind: type, missing: float, marks: Array) -> Array:
+    read, dtype = _READERS[name], "float64" if kind is float else "int64"
+    # Plain numbers are valid if the least and the greatest are.
+    if set(map(type, values)) == {kind} and None not in map(read, (min(values), max(values))):
+        plain = np.array(values, dtype)
+        if np.isfinite(plain).all():
             return plain
-    return _read_each(values, read, np.nan, "float64", marks)
-
-
-def _read_counts(values: list[Any], marks: Array) -> Array:
-    if set(map(type, values)) <= {int} and all(0 <= value <= MOST for value in values):
-        return np.array(values, "int64")
-    return _read_each(values, tally_in, MISSING, "int64", marks)
-
-
-def _read_each(
-    values: list[Any], read: Callable[[object], float | None], missing: float, dtype: str, marks: Array
-) -> Array:
-    numbers = [read(value) for value in values]
+    numbers = list(map(read, values))
     for index, (value, number) in enumerate(zip(values, numbers, strict=True)):
         if number is None and not is_no_value(value):
             marks[index] |= UNREADABLE

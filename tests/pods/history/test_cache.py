@@ -180,7 +180,7 @@ def test_a_write_that_is_broken_off_leaves_what_was_there(monkeypatch: pytest.Mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("primepods_magic.pods.history.cache._write_part", broken)
+        patch.setattr("primepods_magic.pods.history.cache.pack_table", broken)
         with pytest.raises(KeyboardInterrupt):
             read(service, refresh=True)
     assert read(service) == 50

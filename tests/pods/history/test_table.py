@@ -87,6 +87,9 @@ COLUMNS = {column.name: field for column in HISTORY if (field := str(column.read
 
 
 @given(rows())
+@example([{"totalBilledPrice": "-$12.50", "priceHr": "$2/h", "provisionedBy": "Nan", "gpuName": "Nan"}])
+@example([{"gpuCount": -1}, {"gpuCount": 10**7}, {"priceHr": -0.5}, {"totalBilledPrice": 5e-324}])
+@example([{"name": 1}, {"name": True}, {"name": 1.0}, {"name": "1"}])
 @example([{"createdAt": "0000-01-01T00:00:00Z", "terminatedAt": "2026-06-30T23:59:60Z"}])
 @example([{"createdAt": " 026-01-01T00:00:00Z", "terminatedAt": "-026-01-01T00:00:00Z"}])
 @example([{"createdAt": "2026-11-01T00:00+0100Z", "terminatedAt": "2026-11-01T00:00:00+01Z"}])
@@ -123,7 +126,7 @@ def test_rows_and_models_make_the_same_frame(said: list[dict[str, Any]]) -> None
 @given(rows())
 def test_what_is_packed_comes_back_exactly(said: list[dict[str, Any]]) -> None:
     table = HistoryTable.of_rows(said)
-    again = unpack_table(dict(pack_table(table)), len(table))
+    again = unpack_table(pack_table(table))
     assert again.columns.keys() == table.columns.keys()
     for name, values in table.columns.items():
         assert again.columns[name].dtype == values.dtype
@@ -143,17 +146,6 @@ def test_parts_that_are_joined_are_the_whole(said: list[dict[str, Any]], data: s
     parts = [HistoryTable.of_rows(json.loads(told)[:cut]), HistoryTable.of_rows(json.loads(told)[cut:])]
     joined = history_frame(HistoryTable.concatenate(parts))
     assert_frame_equal(joined[sorted(joined)], whole[sorted(whole)])
-
-
-@pytest.mark.parametrize("name", ["gpu_count", "gpu_name", "id", "price_hr", "marks", "gpu_name words"])
-def test_what_is_packed_in_part_is_refused(name: str) -> None:
-    pieces = dict(pack_table(HistoryTable.of_rows([{"id": "a", "gpuName": "b"}, {"id": "c"}])))
-    for broken in (pieces[name][:-1], b"", pieces[name] + pieces[name], b"[null, 1"):
-        if broken != pieces[name]:
-            with pytest.raises((ValueError, KeyError, IndexError, TypeError)):
-                unpack_table({**pieces, name: broken}, 2)
-    with pytest.raises(KeyError):
-        unpack_table({key: value for key, value in pieces.items() if key != name}, 2)
 
 
 def test_awkward_rows_are_kept_and_marked() -> None:
@@ -208,6 +200,6 @@ def test_undocumented_fields_beyond_a_number_of_them_are_counted() -> None:
     assert list(table.extras) == [*(f"x_{n}" for n in range(MAX_FIELDS)), FIELDS_LEFT_OUT]
     assert table.extras[FIELDS_LEFT_OUT].tolist() == [3, None, 1, None]
     assert table.extras["x_2"].tolist() == [2, None, 2, None]
-    again = unpack_table(dict(pack_table(table)), len(table))
+    again = unpack_table(pack_table(table))
     assert again.extras[FIELDS_LEFT_OUT].tolist() == [3, None, 1, None]
     assert FIELDS_LEFT_OUT in history_frame(table)
