@@ -17,7 +17,7 @@ from primepods_magic.frames.rendering.formatting import duration, is_missing
 from primepods_magic.frames.tables.catalog import document_columns
 from primepods_magic.frames.tables.costs import WASTE
 from primepods_magic.frames.tables.schema import STRING
-from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr
+from primepods_magic.pods.support.rates import accrued_usd, get_rate_usd_hr
 
 from .coerce import is_pod, life_spans, statuses
 from .ledgers import as_ledger
@@ -151,21 +151,15 @@ def _add_costs(
     """Add the age of what lives, its hourly rate, and its cost: the ledger's, else what accrued."""
     begin, end = life_spans(frame, now)
     age = (end - begin).astype("timedelta64[us]")
-    rate = to_dollars([_read_rate(thing) for thing in things], frame.index)
+    rate = to_dollars(list(map(get_rate_usd_hr, things)), frame.index)
     accrued = to_dollars([accrued_usd(thing, now.to_pydatetime()) for thing in things], frame.index)
     known = ledger.dropna(subset=["id"]).drop_duplicates("id", keep="last").set_index("id")["cost_usd"]
-    cost = frame["id"].map(known).astype("Float64").fillna(accrued.where(age.notna() & rate.notna()))
+    cost = frame["id"].map(known).astype("Float64").fillna(accrued.where(age.notna()))
     status = statuses(frame)
     costed: pd.DataFrame = frame.assign(
         status=status, age=age, rate=rate, cost_usd=cost, begin_at=begin, is_over=end < now
     )
     return costed
-
-
-def _read_rate(thing: PodDetails | Disk) -> float | None:
-    """Return USD per hour; ``None`` if no price is known."""
-    rate = burn_usd_hr([thing]) if isinstance(thing, PodDetails) else thing.price_hr
-    return None if not rate and thing.price_hr is None else rate
 
 
 def _select_texts(pods: pd.DataFrame) -> Sequence[pd.Series]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -60,10 +61,16 @@ def run_here(service: HostileService, launches: list[Launch]) -> list[Run]:
             runs.extend(run_launch(service.url, launch, service.worlds[launch.number].begin_run))
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(min(AT_A_TIME, len(launches)))]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    # Any other warning is an error, in all of these threads.
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.filterwarnings("always", "Cannot read the price of", UserWarning)
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    unpriced = [world.name.strip() for world in service.worlds if world.plan.price in ("zero", "negative")]
+    for warning in warned:
+        assert any(f"'{name}'" in str(warning.message) for name in unpriced), warning
     return runs
 
 
