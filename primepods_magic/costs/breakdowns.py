@@ -170,6 +170,7 @@ def _build_table(cells: Cells, groups: LineGroups, at: Ints, has_periods: bool, 
     data["pods"] = pd.array(cells.pods[order], dtype="Int64")
     data["share"] = share
     data["estimated"] = pd.array(cells.estimated[order], dtype="boolean")
+    data["estimated_usd"] = pd.array(cells.estimated_usd[order], dtype="Float64")
     frame: pd.DataFrame = pd.DataFrame(data)
     return frame
 

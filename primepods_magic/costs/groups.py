@@ -20,7 +20,7 @@ __all__ = ["LineGroups", "group_lines"]
 
 Ints = NDArray[np.int64]
 
-COUNTED = "period cost_usd gpu_hours pods share estimated"
+COUNTED = "period cost_usd gpu_hours pods share estimated estimated_usd"
 """Columns of a breakdown besides those it is grouped by."""
 
 

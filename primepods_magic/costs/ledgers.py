@@ -9,12 +9,12 @@ from typing import Any
 import pandas as pd
 
 from primepods_magic.frames.tables.catalog import document_columns
+from primepods_magic.frames.tables.estimates import estimate_unbilled
 from primepods_magic.frames.tables.history import HISTORY
 from primepods_magic.frames.tables.schema import STRING, TIME
-from primepods_magic.pods.history.reader import FINAL_AFTER
 
 from .coerce import booleans, column_of, numbers, prices, require, text, times
-from .live_resources import LIVE, hours_between, living_disks, living_pods, parse_now
+from .live_resources import LIVE, living_disks, living_pods, parse_now
 
 __all__ = ["as_ledger", "is_ledger", "ledger"]
 
@@ -22,6 +22,8 @@ __all__ = ["as_ledger", "is_ledger", "ledger"]
 _OPTIONAL = ("duration", "gpu_hours", "socket", "remarks")
 _PERSONAL = "personal"
 _ADDED = "team begin_at end_at cost_usd is_spot estimated"
+# `cost_usd` has these.
+_LEFT_OUT = {*_ADDED.split(), "estimated_usd"}
 
 
 @document_columns("ledger", _ADDED)
@@ -115,9 +117,9 @@ def _build_past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
     """Build the history's part of the ledger."""
     require(history, "history", ("billed_usd", "created_at", "terminated_at"))
     rows = history.reset_index(drop=True)
-    data = {str(name): rows[name] for name in rows.columns if name not in _ADDED.split()}
+    data = {str(name): rows[name] for name in rows.columns if name not in _LEFT_OUT}
     for column in HISTORY:
-        if column.name in data or column.name not in _OPTIONAL:
+        if column.name in data or column.name not in {*_OPTIONAL, *_LEFT_OUT}:
             data[column.name] = column_of(rows, column.name, column.dtype)
     data["billed_usd"] = numbers(rows, "billed_usd")
     begin, end = times(rows, "created_at"), times(rows, "terminated_at")
@@ -134,23 +136,13 @@ def _build_past(history: pd.DataFrame, until: pd.Timestamp) -> pd.DataFrame:
     data["created_at"], data["terminated_at"] = begin, end
     data["begin_at"] = begin
     data["end_at"] = end.mask(lasts, until).astype(TIME)
-    accrued = prices(rows, "price_usd_hr") * hours_between(begin, data["end_at"])
-    data["cost_usd"] = data["billed_usd"].mask(_is_blank(data) & lasts, accrued).fillna(0.0)
+    price = prices(rows, "price_usd_hr")
+    is_unbilled, estimate = estimate_unbilled(data["billed_usd"], price, begin, end, is_open, until)
+    data["cost_usd"] = data["billed_usd"].mask(is_unbilled, estimate)
     data["is_spot"] = booleans(rows, "is_spot")
-    data["estimated"] = (is_open | data["billed_usd"].isna() | _is_billed_late(data, until)).astype("boolean")
+    data["estimated"] = (is_open | is_unbilled).astype("boolean")
     past: pd.DataFrame = pd.DataFrame(data, index=rows.index)
     return past
-
-
-def _is_billed_late(data: Mapping[str, Any], until: pd.Timestamp) -> pd.Series:
-    """Return which priced rows ended recently and say that nothing was billed.
-
-    The service bills some hours after their end.
-    """
-    is_blank = data["billed_usd"].eq(0.0) & data["price_usd_hr"].gt(0.0)
-    ended_lately = (data["end_at"] > data["begin_at"]) & (data["end_at"] > until - FINAL_AFTER)
-    late: pd.Series = is_blank.fillna(False) & ended_lately
-    return late
 
 
 def _is_blank(rows: Mapping[str, Any] | pd.DataFrame) -> pd.Series:

@@ -57,8 +57,8 @@ class Cells:
     """Sums for each period and group that has lines, by period and then by group.
 
     `period` and `group` are indices, `pods` counts the pods with a part in the cell, `estimated` says
-    whether one of the parts is an estimate, `is_unknown` whether no part has a known cost, and `total_usd`
-    is the cost of the whole period over all groups.
+    whether one of the parts is an estimate, and `estimated_usd` how much those are. `is_unknown` says whether
+    no part has a known cost, and `total_usd` is the cost of the whole period over all groups.
     """
 
     period: Ints
@@ -67,6 +67,7 @@ class Cells:
     gpu_hours: Floats
     pods: Ints
     estimated: Bools
+    estimated_usd: Floats
     is_unknown: Bools
     total_usd: Floats
 
@@ -100,8 +101,11 @@ def spread(lines: CostLines, edges: Ints, groups: int, within: tuple[int, int] |
     # 2. Split lines at edges, chunk by chunk, and add their parts to the sums of the cells.
     for start in range(0, len(lines), _CHUNK_SIZE):
         for part in _split_lines(lines[start : start + _CHUNK_SIZE], edges, find, within, tally.can_add_runs):
-            weights = [*part.cost(usd), *gpu_us.split(part.gpu_us)]
-            weights += [part.estimated.astype(np.float64)] * any_estimated
+            cost = part.cost(usd)
+            weights = [*cost, *gpu_us.split(part.gpu_us)]
+            if any_estimated:
+                flags = part.estimated.astype(np.float64)
+                weights += [flags, *(flags * half for half in cost)]
             weights += [part.is_unknown.astype(np.float64)] * any_unknown
             weights += [(~part.is_pod).astype(np.float64)] * any_other
             cells = part.period * groups + part.group
@@ -110,7 +114,7 @@ def spread(lines: CostLines, edges: Ints, groups: int, within: tuple[int, int] |
             else:
                 tally.add_runs(cells, part.stop * groups + part.group, weights)
     # 3. Join the exact halves of each sum, and sum up periods over all groups.
-    keys, lines_in, sums = tally.result(4 + any_estimated + any_unknown + any_other)
+    keys, lines_in, sums = tally.result(4 + 3 * any_estimated + any_unknown + any_other)
     period, group = np.divmod(keys, groups) if groups > 1 else (keys, np.zeros_like(keys))
     by_period: list[Floats] = [
         np.bincount(period, sums[half], len(edges) - 1).astype(np.float64, copy=False) for half in (0, 1)
@@ -122,7 +126,8 @@ def spread(lines: CostLines, edges: Ints, groups: int, within: tuple[int, int] |
         gpu_us.joined(sums[2], sums[3]) / _US_PER_HOUR,
         lines_in - sums[-1].astype(np.int64) if any_other else lines_in,
         sums[4] > 0 if any_estimated else np.zeros(len(keys), dtype=bool),
-        sums[4 + any_estimated] == lines_in if any_unknown else np.zeros(len(keys), dtype=bool),
+        usd.joined(sums[5], sums[6]) if any_estimated else np.zeros(len(keys)),
+        sums[4 + 3 * any_estimated] == lines_in if any_unknown else np.zeros(len(keys), dtype=bool),
         usd.joined(by_period[0], by_period[1])[period],
     )
 

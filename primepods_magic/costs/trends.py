@@ -16,7 +16,14 @@ from .periods import edges, parse_frequency
 
 __all__ = ["compared", "running"]
 
-_NOTHING = {"cost_usd": 0.0, "gpu_hours": 0.0, "pods": 0, "share": 0.0, "estimated": False}
+_NOTHING = {
+    "cost_usd": 0.0,
+    "gpu_hours": 0.0,
+    "pods": 0,
+    "share": 0.0,
+    "estimated": False,
+    "estimated_usd": 0.0,
+}
 _NO_TIME = np.iinfo(np.int64).min
 
 

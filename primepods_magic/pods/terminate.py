@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import (
     InvalidRequest,
     NotFound,
@@ -21,6 +22,7 @@ from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_seconds
 
 from .existence import Finding, PodFate, examine_pods, is_closed
+from .support.rates import accrued_usd
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection.base import BaseConnection
@@ -40,7 +42,8 @@ _HISTORY_ROWS = 100
 class TerminationResult:
     """The result for one pod: ``outcome`` is "terminated" or a description of the problem.
 
-    ``billed_usd`` is the service's total, ``None`` until it has billed the pod. Times are in UTC.
+    ``billed_usd`` is the service's total, ``None`` until it has billed the pod. Until then, ``estimated_usd``
+    is the pod's price times its duration, if both are known. Times are in UTC.
     """
 
     name: str | None
@@ -49,10 +52,19 @@ class TerminationResult:
     billed_usd: float | None = None
     created_at: datetime | None = None
     terminated_at: datetime | None = None
+    estimated_usd: float | None = None
+
+    @property
+    def cost_text(self) -> str:
+        """The bill, or the estimate until there is one, in words."""
+        if self.billed_usd is not None:
+            return f"{format_usd(self.billed_usd)} billed"
+        return "not billed yet" + (
+            "" if self.estimated_usd is None else f", ≈ {format_usd(self.estimated_usd)}"
+        )
 
     def __repr__(self) -> str:
-        billed = "not billed yet" if self.billed_usd is None else f"{format_usd(self.billed_usd)} billed"
-        return f"Pod {brief(self.name) or brief(self.id)}: {sanitize(self.outcome)} · {billed}"
+        return f"Pod {brief(self.name) or brief(self.id)}: {sanitize(self.outcome)} · {self.cost_text}"
 
 
 def terminate_pods(
@@ -84,7 +96,8 @@ def terminate_pods(
             f"The termination of {names} was requested, but is not verified" if names else "Nothing was done"
         )
         raise WaitInterrupted(f"Interrupted. {requested}. '%pods ls' shows what is left") from None
-    return [_build_result(pod, outcomes[str(pod.id)], rows.get(str(pod.id))) for pod in wanted]
+    now = connection.now()
+    return [_build_result(pod, outcomes[str(pod.id)], rows.get(str(pod.id)), now) for pod in wanted]
 
 
 def _request_termination(connection: BaseConnection, pod: PodDetails, *, may_raise: bool) -> str:
@@ -180,14 +193,26 @@ def _is_gone(pod_id: str, findings: dict[str, Finding], absent: set[str]) -> boo
     return finding is not None and (finding.has_ended or pod_id in absent)
 
 
-def _build_result(pod: PodDetails, outcome: str, row: HistoryRow | None) -> TerminationResult:
+def _build_result(pod: PodDetails, outcome: str, row: HistoryRow | None, now: datetime) -> TerminationResult:
+    billed_usd = _read_billed_usd(pod, row)
+    ended_at = row.terminated_at if row else None
+    is_unbilled = outcome == GONE and billed_usd is None
+    price_usd_hr = pod.price_hr if row is None or row.price_hr is None else row.price_hr
+    ended = pod.model_copy(
+        update={
+            "status": PodStatus.TERMINATED,
+            "terminated_at": ended_at or now,
+            "price_hr": price_usd_hr,
+        }
+    )
     return TerminationResult(
         name=pod.name,
         id=pod.id,
         outcome=outcome,
-        billed_usd=_read_billed_usd(pod, row),
+        billed_usd=billed_usd,
         created_at=pod.created_at,
-        terminated_at=row.terminated_at if row else None,
+        terminated_at=ended_at,
+        estimated_usd=accrued_usd(ended, now) if is_unbilled else None,
     )
 
 

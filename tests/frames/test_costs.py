@@ -23,6 +23,7 @@ DTYPES = {
     "pods": "Int64",
     "share": "Float64",
     "estimated": "boolean",
+    "estimated_usd": "Float64",
 }
 
 

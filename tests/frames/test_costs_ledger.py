@@ -38,7 +38,8 @@ def test_the_columns() -> None:
     history = history_frame(examples.history())
     frame = ledger(history, now=NOW)
     before = [name for name in frame.columns if name in history.columns]
-    assert before == list(history.columns)
+    # The cost is the estimate until it is billed.
+    assert before == [name for name in history.columns if name != "estimated_usd"]
     assert {name: str(frame[name].dtype) for name in frame.columns[-6:]} == {
         "team": "string",
         "cost_usd": "Float64",
@@ -66,7 +67,8 @@ def test_rows_of_the_history() -> None:
         ),
         now=NOW.replace(tzinfo=None),
     )
-    assert frame["cost_usd"].tolist() == [3.0, 0.0, 1.0, 5.0, 7.0]
+    # A row that is not billed and has no price does not cost nothing.
+    assert frame["cost_usd"].fillna(-1.0).tolist() == [3.0, -1.0, 1.0, 5.0, 7.0]
     assert frame["estimated"].tolist() == [False, True, True, True, False]
     assert frame["state"].tolist() == ["closed", "closed", "open", "open", "closed"]
     assert frame["begin_at"].tolist() == [START, START, START, pd.NaT, pd.NaT]
@@ -127,6 +129,33 @@ def test_what_has_a_price_and_ended_lately_without_a_bill_is_not_final(
     past = history_frame([row(terminated_at=START + timedelta(hours=1), **{"price_hr": 2.0, **told})])
     assert ledger(past, now=NOW)["estimated"].tolist() == [estimated]
     assert ledger(past, now=NOW + timedelta(days=2))["estimated"].tolist() == [False]
+
+
+def test_what_is_billed_late_costs_its_price_until_then() -> None:
+    hour = row(terminated_at=START + timedelta(hours=1), total_billed_price=0.0, price_hr=0.69)
+    frame = ledger(history_frame([hour]), now=NOW)
+    assert frame["cost_usd"].tolist() == [0.69]
+    parts = breakdown(ledger(history_frame([hour, row(total_billed_price=9.0)]), now=NOW))
+    assert parts[["cost_usd", "estimated", "estimated_usd"]].values.tolist() == [[9.69, True, 0.69]]
+
+
+def test_the_history_estimates_what_is_not_billed_yet() -> None:
+    end = START + timedelta(hours=1)
+    rows = [
+        row(terminated_at=end, total_billed_price=0.0, price_hr=0.69),
+        row(terminated_at=end, total_billed_price=0.5, price_hr=0.69),
+        row(terminated_at=None, total_billed_price=None, price_hr=2.0),
+        row(
+            created_at=START - timedelta(days=10),
+            terminated_at=end - timedelta(days=9),
+            total_billed_price=0.0,
+            price_hr=1.0,
+        ),
+    ]
+    frame = history_frame(rows, now=START + timedelta(hours=3))
+    assert frame["estimated_usd"].fillna(-1.0).tolist() == [0.69, -1.0, 6.0, -1.0]
+    # Without a present, what is open lasts for a time that is not known.
+    assert history_frame(rows)["estimated_usd"].fillna(-1.0).tolist() == [0.69, -1.0, -1.0, -1.0]
 
 
 def test_a_live_pods_line() -> None:
@@ -290,9 +319,10 @@ def test_only_what_is_needed_is_needed() -> None:
         {"billed_usd": ["1.5", ""], "created_at": ["2026-09-01", None], "terminated_at": ["2026-09-02", ""]}
     )
     frame = ledger(history, now=NOW)
-    assert frame["cost_usd"].tolist() == [1.5, 0.0]
+    assert frame["cost_usd"].fillna(-1.0).tolist() == [1.5, -1.0]
     assert frame["team"].tolist() == ["personal", "personal"]
-    assert breakdown(history, ["gpu", "name"], freq="D")["cost_usd"].tolist() == [1.5, 0.0]
+    costs = breakdown(history, ["gpu", "name"], freq="D")["cost_usd"]
+    assert costs.fillna(-1.0).tolist() == [1.5, -1.0]
     naive = pd.to_datetime(["2026-09-01T12:00:00"])
     noon = pd.DataFrame({"billed_usd": [1.0], "created_at": naive, "terminated_at": naive})
     assert ledger(noon)["begin_at"].tolist() == [START + timedelta(hours=12)]

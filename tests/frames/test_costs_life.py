@@ -190,7 +190,7 @@ def test_a_file_of_somebody_elses_may_say_nothing_in_words(tmp_path: Path) -> No
         + "c,1788220800000,2026-09-01T03:00:00Z,7.5,-1\n"
     )
     frame = ledger(load_frame(path), now=NOW)
-    assert frame["cost_usd"].tolist() == [200.0, 0.0, 7.5]
+    assert frame["cost_usd"].fillna(-1.0).tolist() == [200.0, -1.0, 7.5]
     assert frame["begin_at"].tolist() == [START] * 3
     assert frame["state"].tolist() == ["open", "open", "closed"]
 

@@ -199,6 +199,16 @@ def test_estimates_are_hatched() -> None:
     assert "estimated" in texts(figure)
 
 
+def test_only_the_estimated_part_of_a_bar_is_hatched() -> None:
+    frame = day_costs(513.72, 5.0, estimated_usd=pd.array([25.0, 0.0], dtype="Float64"))
+    patches = plot_over_time(frame).axes[0].patches
+    assert [(patch.get_hatch(), patch.get_y(), round(patch.get_height(), 2)) for patch in patches] == [
+        (None, 0.0, 488.72),
+        (None, 0.0, 5.0),
+        ("////", 488.72, 25.0),
+    ]
+
+
 @pytest.mark.parametrize(
     ("budget", "words"),
     [(100, "budget crossed on 2026-09-02"), (60, "budget crossed on 2026-09-02"), (500, "within the budget")],

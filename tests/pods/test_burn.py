@@ -36,8 +36,9 @@ def pod(**changed: Any) -> PodDetails:
         ({"terminatedAt": "9999-12-31T00:00:00Z"}, 2.0, 24.0),
         # It was started again since.
         ({"terminatedAt": "2026-11-28T03:00:00Z"}, 2.0, 24.0),
-        ({"status": "TERMINATED"}, 0.0, 0.0),
-        ({"status": "deleted"}, 0.0, 0.0),
+        ({"status": "TERMINATED"}, 0.0, None),
+        ({"status": "TERMINATED", "terminatedAt": "2026-11-29T03:00:00Z"}, 0.0, 6.0),
+        ({"status": "deleted"}, 0.0, None),
         ({"status": "EXITED"}, 2.0, 24.0),
         ({"status": "ERROR"}, 2.0, 24.0),
         ({"status": "STOPPED", "stoppedPriceHr": 0.1, "updatedAt": "2026-11-29T02:00:00Z"}, 0.1, 5.0),

@@ -133,3 +133,19 @@ def test_only_a_row_that_has_ended_says_what_a_pod_has_cost(
         (removal,) = terminate_pods(connection, [pod])
     assert (removal.outcome, removal.billed_usd) == ("terminated", billed_usd)
     assert (removal.terminated_at is None) is (billed_usd is None)
+
+
+def test_estimates_the_cost_of_a_pod_that_is_not_billed_yet() -> None:
+    row = {
+        "id": "a",
+        "createdAt": "2026-11-24T06:00:00Z",
+        "terminatedAt": "2026-11-24T08:00:00Z",
+        "priceHr": 0.69,
+        "totalBilledPrice": 0.0,
+    }
+    service = Ending("a", history={"data": [row], "total_count": 1})
+    pod = service.put("a", status="ACTIVE", priceHr=0.7, createdAt="2026-11-24T06:00:00Z")
+    with connected(service, GatedClock(free=True)) as connection:
+        (removal,) = terminate_pods(connection, [pod])
+    assert (removal.billed_usd, removal.estimated_usd) == (None, 1.38)
+    assert repr(removal) == "Pod a: terminated · not billed yet, ≈ $1.38"

@@ -17,7 +17,8 @@ MAX_GROUPS = 7
 _SEPARATOR = "\x1f"
 
 _MEASURES = frozenset(
-    "period cost_usd gpu_hours pods share estimated running_usd previous_usd change_usd change".split()
+    "period cost_usd gpu_hours pods share estimated estimated_usd running_usd previous_usd change_usd "
+    "change".split()
 )
 
 

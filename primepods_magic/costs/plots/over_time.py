@@ -24,21 +24,23 @@ __all__ = ["plot_over_time"]
 _MAX_BARS = 120
 _MAX_STEPS = 300
 _MIN_PERIODS = 5
+# Less is a rounding error of what is estimated as a whole.
+_MIN_USD = 1e-9
 
 
 class _Stack(NamedTuple):
-    """USD of each group (rows) in each period (columns), and whether some of it is an estimate."""
+    """USD of each group (rows) in each period (columns), and how much of it is an estimate."""
 
     usd: np.ndarray
-    estimated: np.ndarray
+    estimated_usd: np.ndarray
 
 
 def plot_over_time(breakdown: pd.DataFrame, freq: str | None = None) -> Figure:
     """Plot the costs of each period, stacked by group.
 
-    Of more than eight groups, the seven largest are drawn and the others folded into one. Estimates are
-    hatched. More than 120 periods are drawn as areas, without hatching; very many as means, as the axis
-    then says.
+    Of more than eight groups, the seven largest are drawn and the others folded into one. The estimated part
+    of each is hatched. More than 120 periods are drawn as areas, without hatching; very many as means, as the
+    axis then says.
 
     Parameters
     ----------
@@ -84,7 +86,7 @@ def plot_over_time(breakdown: pd.DataFrame, freq: str | None = None) -> Figure:
         (_draw_bars if is_hatched else _draw_areas)(axes, periods, groups, stack)
         handles = [legend_patch(color) for color in groups.colors]
         labels = list(groups.labels)
-        if is_hatched and stack.estimated.any():
+        if is_hatched and stack.estimated_usd.any():
             handles.append(legend_patch(TEXT, is_estimate=True))
             labels.append("estimated")
         if len(labels) > 1:
@@ -97,12 +99,21 @@ def plot_over_time(breakdown: pd.DataFrame, freq: str | None = None) -> Figure:
 def _build_stack(frame: pd.DataFrame, periods: Periods, groups: PlotGroups) -> _Stack:
     at = periods.edges.searchsorted(pd.DatetimeIndex(to_wall_time(frame["period"])), side="right") - 1
     shape = (len(groups.labels), len(periods.edges) - 1)
-    usd_of, estimated = np.zeros(shape), np.zeros(shape, dtype=bool)
-    np.add.at(usd_of, (groups.index, at), frame["cost_usd"].to_numpy(dtype=float, na_value=0.0))
+    usd_of, estimated_usd = np.zeros(shape), np.zeros(shape)
+    cost = frame["cost_usd"].to_numpy(dtype=float, na_value=0.0)
+    np.add.at(usd_of, (groups.index, at), cost)
+    np.add.at(estimated_usd, (groups.index, at), _read_estimates(frame, cost))
+    return _Stack(usd_of, estimated_usd)
+
+
+def _read_estimates(frame: pd.DataFrame, cost: np.ndarray) -> np.ndarray:
+    """Return how much of each cost is an estimate; frames of one's own may only say whether all of it is."""
+    if "estimated_usd" in frame:
+        return frame["estimated_usd"].to_numpy(dtype=float, na_value=0.0)
     if "estimated" in frame:
         flags = frame["estimated"].astype("boolean").fillna(False).to_numpy(dtype=bool)
-        np.logical_or.at(estimated, (groups.index, at), flags)
-    return _Stack(usd_of, estimated)
+        return np.where(flags, cost, 0.0)
+    return np.zeros(len(frame))
 
 
 def _compute_bottoms(amounts: np.ndarray) -> np.ndarray:
@@ -117,13 +128,17 @@ def _draw_bars(axes: Axes, periods: Periods, groups: PlotGroups, stack: _Stack) 
     widths = np.diff(edges)
     starts = edges[:-1] + 0.09 * widths
     for row, bottoms in enumerate(_compute_bottoms(stack.usd)):
-        for is_estimate in (False, True):
-            drawn = (stack.estimated[row] == is_estimate) & (stack.usd[row] != 0)
+        known = stack.usd[row] - stack.estimated_usd[row]
+        for usd, begins, is_estimate in (
+            (known, bottoms, False),
+            (stack.estimated_usd[row], bottoms + known, True),
+        ):
+            drawn = np.abs(usd) > _MIN_USD
             axes.bar(
                 starts[drawn],
-                stack.usd[row][drawn],
+                usd[drawn],
                 0.82 * widths[drawn],
-                bottom=bottoms[drawn],
+                bottom=begins[drawn],
                 align="edge",
                 **fill_style(groups.colors[row], is_estimate),
             )

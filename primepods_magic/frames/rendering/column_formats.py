@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from primepods_magic.api.text.money import format_money
@@ -86,6 +86,22 @@ def _format_amount(value: object, currency: object = None) -> DisplayCell:
     return DisplayCell(words(value) if text == MISSING else text)
 
 
+def _format_billed(value: object, estimate: object) -> DisplayCell:
+    """Format an amount that was billed or, until then, its estimate."""
+    return _format_amount(value) if is_missing(estimate) else DisplayCell(f"≈ {format_money(estimate)}")
+
+
+def _format_cost(value: object, is_estimate: object) -> DisplayCell:
+    """Format a cost that may be an estimate as a whole."""
+    is_marked = not is_missing(value) and not is_missing(is_estimate) and bool(is_estimate)
+    return DisplayCell(f"≈ {format_money(value)}") if is_marked else _format_amount(value)
+
+
+def _format_part(value: object, _: object) -> DisplayCell:
+    """Format a part of an amount; a dash stands for none."""
+    return DisplayCell(MISSING) if value == 0.0 else _format_amount(value)
+
+
 def _format_unit_price(value: object) -> DisplayCell:
     """Format a price of one GB with its digits: all are far below a cent."""
     return DisplayCell(f"{value:.3g}" if isinstance(value, float) and not is_missing(value) else words(value))
@@ -127,6 +143,9 @@ _FORMATS: dict[Format, tuple[Callable[..., DisplayCell], CellStyle, tuple[str, .
     "duration": (_format_text, "number", ()),
     "number": (_format_number, "number", ()),
     "amount": (_format_amount, "number", ()),
+    "billed": (_format_billed, "number", ("estimated_usd",)),
+    "cost": (_format_cost, "number", ("estimated",)),
+    "part": (_format_part, "number", ("estimated",)),
     "price": (_format_amount, "number", ("currency",)),
     "unit_price": (_format_unit_price, "number", ()),
     "share": (_format_share, "number", ()),
@@ -148,6 +167,11 @@ def views_of(kind: str, names: Sequence[str]) -> list[ColumnFormat]:
         ranked.sort(key=lambda column: column.name == "id")
         return [_build_view(column, column.rank or 0, max_text=_MAX_LENGTH) for column in ranked]
     shown = [columns.get(name) or Column(name, "string") for name in names]
+    if "estimated" in names and "cost_usd" in names:
+        # An amount shows more than a flag: how much is estimated or, of costs of one pod, which.
+        shown = [column for column in shown if column.name != "estimated"]
+        if "estimated_usd" not in names:
+            shown = [replace(each, format="cost") if each.name == "cost_usd" else each for each in shown]
     shown = shown if kind == "costs" else shown[:_MAX_COLUMNS]
     return [_build_view(each, index if each.rank is None else each.rank) for index, each in enumerate(shown)]
 
@@ -174,6 +198,8 @@ def _choose_format(name: str) -> Format:
         return "period"
     if name in ("pods", "gpu_count", "hours_left") or name.endswith("_hours"):
         return "number"
+    if name == "estimated_usd":
+        return "part"
     if "_usd_gb_" in name:
         return "unit_price"
     if "_usd" in name:

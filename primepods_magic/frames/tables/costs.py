@@ -17,7 +17,8 @@ COSTS: tuple[Column[Any], ...] = (
     Column("gpu_hours", "Float64", doc="GPUs × hours", rank=21),
     Column("pods", "Int64", doc="number of pods with a part in it", rank=22),
     Column("share", "Float64", doc="fraction of the period's total, or of the whole", rank=20),
-    Column("estimated", "boolean", doc="not final: live, without an end, or not billed yet", rank=23),
+    Column("estimated", "boolean", doc="not final: live, without an end, or not billed yet"),
+    Column("estimated_usd", "Float64", doc="part of cost_usd that is an estimate", format="part", rank=23),
     Column(
         "previous_usd",
         "Float64",
@@ -32,7 +33,11 @@ _LEDGER_DOCS = {
     "state": "closed, open (in the history, without an end) or live (not in the history yet)",
 }
 LEDGER: tuple[Column[Any], ...] = (
-    *(Column(each.name, each.dtype, doc=_LEDGER_DOCS.get(each.name, each.doc)) for each in HISTORY),
+    *(
+        Column(each.name, each.dtype, doc=_LEDGER_DOCS.get(each.name, each.doc))
+        for each in HISTORY
+        if each.name != "estimated_usd"
+    ),
     Column("team", "string", doc="name of the team that is billed, else its id, else 'personal'"),
     Column("begin_at", TIME, doc="start of the time that the cost is for; missing if unknown"),
     Column("end_at", TIME, doc="end of the time that the cost is for; missing if unknown"),

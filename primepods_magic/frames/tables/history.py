@@ -19,6 +19,7 @@ from primepods_magic.pods.history.table import (
     microseconds,
 )
 
+from .estimates import estimate_unbilled
 from .schema import SPAN, STRING, TIME, Column
 
 __all__ = ["HISTORY", "history_frame", "overlapping"]
@@ -45,6 +46,7 @@ HISTORY: tuple[Column[HistoryTable], ...] = (
         "Float64",
         "total_billed_price",
         "USD billed in total: the service's totalBilledPrice; 0 or missing if not billed yet",
+        format="billed",
         rank=0,
     ),
     Column("provider", "string", "provider_type", rank=2),
@@ -56,6 +58,11 @@ HISTORY: tuple[Column[HistoryTable], ...] = (
     Column("socket", "string"),
     Column("type", "string", doc="'Instance' is a pod"),
     Column("remarks", "string", doc="anomalies of the row; missing if there are none", rank=7, max_length=40),
+    Column(
+        "estimated_usd",
+        "Float64",
+        doc="USD by price and duration, shown as ≈ until the pod is billed; missing once it is",
+    ),
 )
 """Its `read` is the name in a `HistoryTable`, if it is another one."""
 
@@ -64,8 +71,8 @@ def history_frame(rows: HistoryTable | Iterable[HistoryRow], now: datetime | Non
     """Build a frame of what was rented and what it cost, in the order given.
 
     A `HistoryTable` is used up: its columns move into the frame. Open rows are measured up to `now`;
-    without it their ``duration`` and ``gpu_hours`` are missing. Undocumented single values follow as
-    ``object`` columns.
+    without it their ``duration``, ``gpu_hours`` and ``estimated_usd`` are missing. Undocumented single values
+    follow as ``object`` columns.
 
     >>> row = HistoryRow(name="train", gpu_count=8, created_at="2026-09-01T00:00:00Z",
     ...     terminated_at="2026-09-01T03:00:00Z", total_billed_price=56.16)
@@ -82,14 +89,27 @@ def history_frame(rows: HistoryTable | Iterable[HistoryRow], now: datetime | Non
         "state": pd.array(np.where(table.is_open, "open", "closed").astype(object), dtype=STRING),
         "remarks": pd.array(_write_remarks(table, span), dtype=STRING),
     }
+    is_open = pd.Series(table.is_open)
     data = {
         column.name: data[column.name] if column.name in data else _take_column(table, column)
         for column in HISTORY
+        if column.name != "estimated_usd"
     }
+    data["estimated_usd"] = _estimate_costs(data, is_open, now)
     extras = {name: values for name, values in table.extras.items() if name not in data}
     data.update({name: pd.Series(values, dtype=object) for name, values in extras.items()})
     frame: pd.DataFrame = pd.DataFrame(data, copy=False)
     return frame
+
+
+def _estimate_costs(data: dict[str, Any], is_open: pd.Series, now: datetime | None) -> pd.Series:
+    """Estimate what unbilled rows cost; without ``now``, the latest end stands for it."""
+    names = ("billed_usd", "price_usd_hr", "created_at", "terminated_at")
+    billed_usd, price_usd_hr, begin, end = (pd.Series(data[name]) for name in names)
+    if now is None:
+        return estimate_unbilled(billed_usd, price_usd_hr, begin, end, is_open & False, end.max())[1]
+    moment = pd.Timestamp(now if now.tzinfo else now.replace(tzinfo=timezone.utc)).as_unit("us")
+    return estimate_unbilled(billed_usd, price_usd_hr, begin, end, is_open, moment)[1]
 
 
 def _take_column(table: HistoryTable, column: Column[HistoryTable]) -> Any:

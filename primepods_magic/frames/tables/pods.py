@@ -173,7 +173,9 @@ REMOVED: tuple[Column[TerminationResult], ...] = (
     Column("name", "string", format="strong", rank=0),
     Column("id", "string", rank=1, max_length=32),
     Column("outcome", "string", doc="result of the termination", rank=0, max_length=60),
-    Column("billed_usd", "Float64", doc="USD billed in total; missing if not billed yet", rank=0),
+    Column(
+        "billed_usd", "Float64", doc="USD billed in total; missing if not billed yet", format="billed", rank=0
+    ),
     Column(
         "duration",
         SPAN,
@@ -181,5 +183,10 @@ REMOVED: tuple[Column[TerminationResult], ...] = (
         "time from creation to end; missing if the end is unknown",
         format="duration",
         rank=0,
+    ),
+    Column(
+        "estimated_usd",
+        "Float64",
+        doc="USD by price and duration, shown as ≈ until the pod is billed; missing once it is",
     ),
 )

@@ -188,16 +188,15 @@ class CostsReport:
         """Return the parts of the caption: total, estimated part, omissions and range."""
         parts = [format_usd(frame["cost_usd"].sum())] if "cost_usd" in frame.columns else []
         if question and question != "last-month":
+            if {"cost_usd", "estimated"} <= {*frame.columns}:
+                parts += _describe_estimated(frame["cost_usd"][frame["estimated"].fillna(False)])
             parts += self._describe_unknown() if question != "month" else []
             return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", *parts, "times in UTC"]
         since, until = self.since, self.until
         if question:
             since, until = self._parse_time("last-month"), self._parse_time("month")
         estimated = breakdown(self.ledger[self.ledger["estimated"].fillna(False)], since=since, until=until)
-        is_blank = self.ledger["billed_usd"].isna() & self.ledger["cost_usd"].eq(0.0)
-        blank = is_blank & (self.ledger["state"] != "live")
-        parts += [f"{format_usd(estimated['cost_usd'].sum())} of it estimated"] if len(estimated) else []
-        parts += [f"{blank.sum()} without a price yet"] if blank.any() else []
+        parts += _describe_estimated(estimated["cost_usd"])
         parts += self._describe_unknown()
         parts += [] if self.spending.may_list_disks else [DISKS_UNSEEN]
         parts += self._describe_undated() if since or until else []
@@ -247,6 +246,10 @@ class CostsReport:
                 "'llama-*: language models'"
             )
         return {str(key): str(value) for key, value in table.items()}
+
+
+def _describe_estimated(costs: pd.Series) -> list[str]:
+    return [f"{format_usd(costs.sum())} of it estimated"] if len(costs) else []
 
 
 def _read_table(path: Path) -> object:

@@ -5,9 +5,9 @@
   %pods history --since 2026-08 --until 2026-09 --save august.csv
   %pods history --sort-by createdAt --sort-order asc --limit 20
 
-'billed_usd' is the service's total for the pod, 'price_usd_hr' its hourly average. Two days after a pod
-ends, its row no longer changes and is stored on this computer ('%pods cache'). --refresh reads everything
-again.
+'billed_usd' is the service's total for the pod, 'price_usd_hr' its hourly average. Until a pod is billed,
+'estimated_usd' is its price times its duration, which the table marks with ≈. Two days after a pod ends, its
+row no longer changes and is stored on this computer ('%pods cache'). --refresh reads everything again.
 """
 
 from __future__ import annotations
@@ -47,8 +47,10 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     connection = magics.connection
     is_part = args.limit is not None and {args.since, args.until} == {None} and not args.refresh
     frame, total = _read_page(connection, args) if is_part else _read_range(magics, connection, args)
-    billed = f"{format_usd(frame['billed_usd'].sum())} billed"
-    parts = [caption(connection, len(frame), total, "row", billed)]
+    sums = [f"{format_usd(frame['billed_usd'].sum())} billed"]
+    if frame["estimated_usd"].notna().any():
+        sums.append(f"≈ {format_usd(frame['estimated_usd'].sum())} not billed yet, estimated")
+    parts = [caption(connection, len(frame), total, "row", *sums)]
     if args.save is not None:
         from primepods_magic.frames import save_frame
 

@@ -70,7 +70,10 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     unbilled, left = len(gone) - len(billed), len(removals) - len(gone)
     parts = ["nothing to terminate"] if not pods else []
     parts += [f"{format_usd(sum(billed))} billed"] if billed else []
-    parts += [f"{f'{unbilled} ' if billed or left else ''}not billed yet"] if unbilled else []
+    if unbilled:
+        estimates = [removal.estimated_usd for removal in gone if removal.estimated_usd is not None]
+        about = f", ≈ {format_usd(sum(estimates))}" if estimates else ""
+        parts.append(f"{f'{unbilled} ' if billed or left else ''}not billed yet{about}")
     parts += [f"{f'{left} ' if gone else ''}not known to be gone"] if left else []
     frame = removed_frame(removals)
     return mark_for_display(

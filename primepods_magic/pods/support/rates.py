@@ -63,11 +63,14 @@ def accrued_usd(thing: PodDetails | Disk, now: datetime, *, since: datetime | No
     """Estimate what a pod or disk has cost from its creation (or ``since``) until ``now`` or its end, in USD.
 
     Assume the current rate throughout. For STOPPED pods, assume the running price until ``updated_at`` and
-    the stopped price since. A disk costs the same, attached or not. Without a beginning or a price, the cost
-    is not known.
+    the stopped price since. For TERMINATED ones, assume the running price until their stated end.
+    A disk costs the same, attached or not. Without a beginning or a price, the cost is not known.
     """
     begin = max((moment for moment in (thing.created_at, since) if moment), default=None)
-    rate = get_rate_usd_hr(thing)
+    is_gone = thing.status == PodStatus.TERMINATED
+    if is_gone and end_of(thing) is None:
+        return None
+    rate = thing.price_hr if is_gone else get_rate_usd_hr(thing)
     is_stopped = isinstance(thing, PodDetails) and thing.status == PodStatus.STOPPED
     if rate == 0 and not is_stopped:
         return 0.0

@@ -49,5 +49,4 @@ def format_termination(result: TerminationResult) -> str:
     text = f"{sanitize(result.name)}: {sanitize(result.outcome)}"
     if result.outcome != GONE:
         return text
-    billed = "not billed yet" if result.billed_usd is None else f"{format_usd(result.billed_usd)} billed"
-    return f"{text}, {billed}"
+    return f"{text}, {result.cost_text}"
