@@ -6,7 +6,7 @@ are in the published OpenAPI document, which forbids unknown keys inside ``pod``
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 from pydantic import (
@@ -173,15 +173,16 @@ class CreateRequest(Request):
         return self.model_dump(by_alias=True, exclude_none=True)
 
 
-def problems_between(pod: PodFields) -> list[str]:
-    """Return the problems of a pod whose fields are each valid."""
+def problems_between(pod: PodFields, name_field: Callable[[str], str] = to_camel) -> list[str]:
+    """Return the problems of a pod whose fields are each valid; ``name_field`` names one in the message."""
     problems = []
     if pod.image == TEMPLATE_IMAGE and pod.custom_template_id is None:
-        problems.append("image 'custom_template' needs customTemplateId")
+        problems.append(f"{name_field('image')} '{TEMPLATE_IMAGE}' needs {name_field('custom_template_id')}")
     if pod.custom_template_id is not None and pod.image != TEMPLATE_IMAGE:
-        problems.append("customTemplateId needs image 'custom_template'")
+        problems.append(f"{name_field('custom_template_id')} needs image '{TEMPLATE_IMAGE}'")
     if pod.security is not None and pod.security not in SECURITIES:
-        problems.append(f"'security' must be {' or '.join(SECURITIES)}{suggest(pod.security, SECURITIES)}")
+        given = f"not '{shorten_word(pod.security)}'{suggest(pod.security, SECURITIES)}"
+        problems.append(f"{name_field('security')} must be {' or '.join(SECURITIES)}, {given}")
     return problems
 
 

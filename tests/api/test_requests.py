@@ -79,7 +79,7 @@ def test_secrets_are_sent_but_neither_shown_nor_printed() -> None:
         (changed(gpuCount="1"), "'pod.gpuCount': input should be a valid integer"),
         (changed(gpuCount=True), "'pod.gpuCount': input should be a valid integer"),
         (changed(maxPrice=-1), "'pod.maxPrice': input should be greater than 0"),
-        (changed(security="open"), "'security' must be secure_cloud or community_cloud"),
+        (changed(security="open"), "security must be secure_cloud or community_cloud, not 'open'"),
         (changed(envVars=[{"key": "A"}]), "'pod.envVars.0.value' is required"),
         (changed(image="custom_template"), "image 'custom_template' needs customTemplateId"),
         (changed(customTemplateId="cm2"), "customTemplateId needs image 'custom_template'"),

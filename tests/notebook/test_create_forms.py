@@ -44,7 +44,7 @@ def test_flags_say_what_a_body_says(shell: Any, monkeypatch: pytest.MonkeyPatch)
         ("%%pod_create --gpu A\ngpu: B", "Put --gpu into the body"),
         ("%pod_create --gpu L4_24GB --env TOKEN", "a variable must be KEY=VALUE"),
         ("%pod_create --gpu L4_24GB --env A=1 --env A=2", "sets a variable twice"),
-        ("%pod_create --gpu L4_24GB --count two", "'count'"),
+        ("%pod_create --gpu L4_24GB --count two", "--count must be a whole number, not 'two'"),
         ("%pod_create --gpu L4_24GB --security secure", "did you mean 'secure_cloud'?"),
         ("%pod_create --gpu L4_24GB --pods 101", "from 1 to 100"),
         ("%pod_create --gpu L4_24GB --env A=${nobody}", "neither a notebook variable"),

@@ -24,7 +24,7 @@ def test_a_json_body_may_have_comments_above_its_cell_magic(shell: Any) -> None:
 
 
 def test_a_line_number_counts_the_comments_above(shell: Any) -> None:
-    with pytest.raises(errors.InvalidRequest, match="line 4"):
+    with pytest.raises(errors.InvalidRequest, match="Line 4 is indented more"):
         shell.run("# rent\n%%pod_create\nname: a\n gpu: L4_24GB")
 
 
@@ -44,6 +44,41 @@ def test_a_text_that_contains_a_cell_magic_stays_as_it_is(shell: Any) -> None:
 def test_the_transformer_goes_with_the_extension(shell: Any) -> None:
     shell.run("%unload_ext primepods_magic")
     assert place_cell_magic not in shell.input_transformers_cleanup
+
+
+@pytest.mark.parametrize(
+    ("cell", "answer"),
+    [
+        (
+            "%%pod_create\nname: a\n gpu: H100_80GB",
+            "Line 3 is indented more than the line above it: ' gpu: H100_80GB'. Remove the leading space",
+        ),
+        ("%%pod_create\ngpu: A\ngpu_count: two", "Line 3: gpu_count must be a whole number, not 'two'"),
+        ("# mine\n%%pod_create\ngpu: A\ncount: two", "Line 4: count must be a whole number, not 'two'"),
+        ("%%pod_create\nname:a\ngpu: A", "Line 2 has no space after the colon: 'name:a'. Write 'name: a'"),
+        ("%pod_create --gpu A --count two", "--count must be a whole number, not 'two'"),
+        ("%pod_create --gpu A --disk 1TB", "--disk must be a whole number of GB, such as 500, not '1TB'"),
+        ("%pod_create --gpu A --max-price free", "--max-price must be a number in USD per hour"),
+    ],
+)
+def test_a_wrong_cell_is_answered_in_its_words(shell: Any, cell: str, answer: str) -> None:
+    with pytest.raises(errors.InvalidRequest) as caught:
+        shell.run(cell)
+    assert str(caught.value).startswith(answer)
+    assert len(shell.run("%pods ls")) == 0
+
+
+@pytest.mark.parametrize("field", ["count", "max_price", "disk", "auto_restart", "pods", "security"])
+def test_a_wrong_value_from_a_secret_variable_is_not_repeated(shell: Any, field: str) -> None:
+    shell.user_ns["MY_TOKEN"] = "hunter2 hunter3"
+    with pytest.raises(errors.InvalidRequest, match=r"not '\$\{MY_TOKEN\}'"):
+        shell.run(f"%%pod_create\ngpu: A\n{field}: ${{MY_TOKEN}}")
+    assert "hunter" not in shell.output.text
+
+
+def test_a_price_and_a_size_may_have_their_unit(shell: Any) -> None:
+    request = shell.run("%pod_create --gpu L4_24GB --max-price '$3/h' --disk 100GB --dry-run")
+    assert (request["pod"]["maxPrice"], request["pod"]["diskSize"]) == (3.0, 100)
 
 
 @pytest.mark.parametrize(

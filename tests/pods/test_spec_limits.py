@@ -287,7 +287,7 @@ def test_names_the_first_problems_of_very_many() -> None:
     ["!hunter2", "!!hunter2", "!<hunter2>", "!hunter2!x", "!e!hunter2", "&hunter2", "*hunter2", "&hunter2 x"],
 )
 def test_repeats_no_password_that_yaml_takes_for_a_sign(written: str) -> None:
-    with pytest.raises(InvalidRequest, match="are not supported") as caught:
+    with pytest.raises(InvalidRequest, match="Line 2 has a value that begins with") as caught:
         parse_specs(f"gpu: A\njupyter_password: {written}")
     assert "hunter2" not in str(caught.value)
 

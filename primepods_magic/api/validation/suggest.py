@@ -10,6 +10,10 @@ from primepods_magic.api.text.sanitize import sanitize
 __all__ = ["suggest", "suggest_words"]
 
 _MAX_COMPARED_CHARS = 100
+# At 0.6, the default of difflib, "spot" would be "socket". A word of three letters may have a wrong one.
+_MIN_RATIO = 0.7
+_MIN_RATIO_OF_THREE = 0.65
+_MIN_PART_CHARS = 4
 
 
 def suggest(word: str, known: Iterable[str]) -> str:
@@ -23,15 +27,22 @@ def suggest(word: str, known: Iterable[str]) -> str:
 
 
 def suggest_words(word: str, known: Iterable[str], *, max_words: int = 1) -> list[str]:
-    """Return the known words nearest to one, whatever their case, hyphens and underscores.
+    """Return the known words near to one, or that contain it, whatever their case, hyphens and underscores.
 
     >>> suggest_words("GPU_COUT", ["gpuCount", "gpuType"])
     ['gpuCount']
     """
-    by_folded = {_fold_case(candidate): candidate for candidate in known}
+    by_folded: dict[str, str] = {}
+    for candidate in known:
+        by_folded.setdefault(_fold_case(candidate), candidate)
     folded = _fold_case(word[:_MAX_COMPARED_CHARS])
-    matches = difflib.get_close_matches(folded, by_folded, n=max_words, cutoff=0.6)
-    matches = matches or [each for each in by_folded if folded and each.startswith(folded)][:max_words]
+    cutoff = _MIN_RATIO_OF_THREE if len(folded) == 3 else _MIN_RATIO
+    matches = difflib.get_close_matches(folded, by_folded, n=max_words, cutoff=cutoff)
+    is_long = len(folded) >= _MIN_PART_CHARS
+    parts = [
+        each for each in by_folded if folded and (each.startswith(folded) or (is_long and folded in each))
+    ]
+    matches = matches or parts[:max_words]
     return [by_folded[match] for match in matches]
 
 

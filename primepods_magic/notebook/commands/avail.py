@@ -40,11 +40,12 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.listing import list_fitting_offers
+    from primepods_magic.pods.spec.keys import use_flags
     from primepods_magic.pods.spec.spec import spec_from_mapping
 
     connection = magics.connection
     filters = ("gpu", "region", "country", "provider", "security", "socket", "max_price")
-    spec = spec_from_mapping({name: getattr(args, name) for name in filters}, needs_gpu=False)
+    spec = spec_from_mapping(use_flags({name: getattr(args, name) for name in filters}), needs_gpu=False)
     offers = list_fitting_offers(connection, spec, count=args.count, spot=args.spot)
     return mark_for_display(
         offers_frame(offers),

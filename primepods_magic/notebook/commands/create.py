@@ -137,6 +137,7 @@ def _read_specs(
     """Read the specs from the body or the flags, and name secrets that are written out in the cell."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.text.sanitize import sanitize
+    from primepods_magic.pods.spec.keys import use_flags
     from primepods_magic.pods.spec.parser import find_plaintext_secrets, is_written_out
     from primepods_magic.pods.spec.spec import parse_specs, specs_from_mapping
 
@@ -159,7 +160,7 @@ def _read_specs(
             raise InvalidRequest("--env sets a variable twice. Nothing was sent")
         if pairs:
             given["env"] = dict(pairs)
-        specs = specs_from_mapping(given, variable=variables)
+        specs = specs_from_mapping(use_flags(given), variable=variables)
         written_out = [key for key, value in pairs if value not in filled and is_written_out(key, value)]
     for name in written_out:
         say(

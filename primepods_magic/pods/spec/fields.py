@@ -7,7 +7,7 @@ from typing import Literal
 
 from primepods_magic.api.enums import GPU_TYPES, IMAGES, PROVIDERS, REGIONS, SECURITIES, SOCKETS
 
-__all__ = ["PODS", "SPEC_FIELDS", "SpecField"]
+__all__ = ["FIELD_OF_KEY", "PODS", "SPEC_FIELDS", "SpecField"]
 
 PODS = "pods"
 """The key that is not a field of `PodSpec`: the number of pods."""
@@ -19,7 +19,8 @@ class SpecField:
 
     ``key`` is its short name in a cell and, with hyphens, its flag, unless it is for a ``body`` only.
     ``attribute`` is that of `PodSpec` if it differs, and ``offer`` that of an offer with such a value. A
-    ``choice`` has no words but ``words``.
+    ``choice`` has no words but ``words``. ``form`` says for a message what a value must be, if ``kind`` does
+    not.
     """
 
     key: str
@@ -29,6 +30,7 @@ class SpecField:
     attribute: str = ""
     offer: str = ""
     words: tuple[str, ...] = ()
+    form: str = ""
 
     @property
     def name(self) -> str:
@@ -42,13 +44,16 @@ class SpecField:
 
 
 _FLAGS = ("true", "false")
+_WHOLE = "a whole number"
+_UP_TO_100 = "a whole number from 1 to 100"
+_GIGABYTES = "a whole number of GB, such as 500"
 _PRICE_HELP = "maximum USD per hour; confirms that price, but not prepaid hours or --replace"
 _ROWS = (
     SpecField("name", "NAME", "name of the pod, which identifies it among your live pods"),
     SpecField("gpu", "G", "GPU type, such as H100_80GB", "text", "gpu_type", "gpu_type", GPU_TYPES),
-    SpecField("count", "N", "number of GPUs (default 1)", "number", "gpu_count", "gpu_count"),
-    SpecField(PODS, "N", "number of pods, with numbered names", "number"),
-    SpecField("max_price", "X", _PRICE_HELP, "number"),
+    SpecField("count", "N", "number of GPUs (default 1)", "number", "gpu_count", "gpu_count", form=_WHOLE),
+    SpecField(PODS, "N", "number of pods, with numbered names", "number", form=_UP_TO_100),
+    SpecField("max_price", "X", _PRICE_HELP, "number", form="a number in USD per hour, such as 2.50"),
     SpecField("region", "R", "region, such as eu_north", offer="region", words=REGIONS),
     SpecField("country", "C", "country, such as NO", offer="country"),
     SpecField("provider", "P", "provider, such as hyperstack", offer="provider", words=PROVIDERS),
@@ -56,9 +61,9 @@ _ROWS = (
     SpecField("socket", "S", "socket, such as PCIe or SXM5", offer="socket", words=SOCKETS),
     SpecField("image", "I", "software image", offer="images", words=IMAGES),
     SpecField("template", "ID", "id of one of your templates", attribute="custom_template_id"),
-    SpecField("disk", "GB", "size of the pod's own disk", "number", "disk_size"),
-    SpecField("vcpus", "N", "number of vCPUs", "number"),
-    SpecField("memory", "GB", "size of the memory", "number"),
+    SpecField("disk", "GB", "size of the pod's own disk", "number", "disk_size", form=_GIGABYTES),
+    SpecField("vcpus", "N", "number of vCPUs", "number", form=_WHOLE),
+    SpecField("memory", "GB", "size of the memory", "number", form=_GIGABYTES),
     SpecField("env", "KEY=VALUE", "environment variable; may be repeated", "mapping", "env_vars"),
     SpecField("disks", "ID", "disk to attach; may be repeated", "list"),
     SpecField("team", "ID", "id of the team to bill"),
@@ -69,9 +74,22 @@ _ROWS = (
         "cloud_id", "ID", "offer to rent; a spot machine can only be rented this way", offer="cloud_id"
     ),
     SpecField("data_center_id", "ID", "data center to rent in", offer="data_center"),
-    SpecField("prepaid_for_hr", "H", "pay for H hours in advance", "number"),
+    SpecField(
+        "prepaid_for_hr", "H", "pay for H hours in advance", "number", form="a number of hours, such as 24"
+    ),
     SpecField("shared_with_team", "", "true: share the pod with the team to bill", "body", words=_FLAGS),
     SpecField("team_member_ids", "", "members of the team to share the pod with", "body"),
 )
 SPEC_FIELDS = {row.key: row for row in _ROWS}
 """The fields by key, the most common first, as completion and the help list them."""
+
+
+def _write_camel_case(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(word.capitalize() for word in others)
+
+
+FIELD_OF_KEY = {
+    key: field for field in _ROWS for key in (field.key, field.name, _write_camel_case(field.name))
+}
+"""The fields by every key that names them: short, snake_case and camelCase."""

@@ -11,8 +11,18 @@ import yaml
 
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.secrets.names import sounds_secret
-from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.size_limits import LONGEST_TEXT, shorten_word
+
+from .keys import SpecKey
+from .yaml_errors import (
+    DUPLICATE_KEY,
+    EMPTY_VALUE,
+    NO_COLON,
+    NOT_A_WORD,
+    SPECIAL_SPACE,
+    SPECIAL_VALUE,
+    explain_yaml_error,
+)
 
 __all__ = [
     "find_plaintext_secrets",
@@ -25,9 +35,6 @@ __all__ = [
 ]
 
 _VARIABLE = re.compile(r"\$(\$\{)|\$\{([^{}]*)\}")
-_NO_TAGS = "tags (!name) are not supported; quote a value that begins with !"
-_MAX_LINE_CHARS = 1_000
-_MAX_PROBLEM_CHARS = 200
 _MAX_FILLED_CHARS = 1_000_000
 _UNPAIRED_SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -116,6 +123,8 @@ class _TextLoader(yaml.SafeLoader):
     Only an empty value, ``~`` and ``null`` are None.
     """
 
+    first_line = 1
+
     yaml_implicit_resolvers = {
         first: [(tag, pattern) for tag, pattern in resolvers if tag == "tag:yaml.org,2002:null"]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
@@ -127,29 +136,44 @@ class _TextLoader(yaml.SafeLoader):
         if tag is None or tag.rpartition(":")[2] in ("str", "null", "map", "seq")
     }
 
+    def get_single_node(self) -> yaml.Node | None:
+        """Return the body, which is a mapping or a list of some."""
+        body: yaml.Node | None = super().get_single_node()
+        for item in body.value if isinstance(body, yaml.SequenceNode) else [body]:
+            if isinstance(item, yaml.ScalarNode) and (item.value or item.style):
+                raise yaml.composer.ComposerError(None, None, NO_COLON, item.start_mark)
+        return body
+
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases (*name) are not supported", mark)
+            raise yaml.composer.ComposerError(None, None, SPECIAL_VALUE, mark)
         event = self.peek_event()  # type: ignore[no-untyped-call]
-        # A password may begin with these characters; YAML's own error messages would repeat it.
-        if getattr(event, "anchor", None) is not None:
-            problem = "anchors (&name) are not supported; quote a value that begins with &"
-            raise yaml.composer.ComposerError(None, None, problem, event.start_mark)
-        if not _is_known_tag(getattr(event, "tag", None)):
-            raise yaml.composer.ComposerError(None, None, _NO_TAGS, event.start_mark)
+        # Neither anchors (&name) nor tags (!name): a password may begin with these characters.
+        if getattr(event, "anchor", None) is not None or not _is_known_tag(getattr(event, "tag", None)):
+            raise yaml.composer.ComposerError(None, None, SPECIAL_VALUE, event.start_mark)
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
+        seen: dict[str, yaml.Mark] = {}
+        for key, value in node.value:
+            mark = key.start_mark
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, NOT_A_WORD, mark)
+            if key.value != key.value.strip():
+                raise yaml.constructor.ConstructorError(None, None, SPECIAL_SPACE, mark)
             if key.value in seen:
-                problem = f"'{shorten_word(key.value)}' is given twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
+                problem = f"{DUPLICATE_KEY}: {shorten_word(key.value)}"
+                raise yaml.constructor.ConstructorError(None, seen[key.value], problem, mark)
+            if isinstance(value, yaml.ScalarNode) and not value.value and not value.style:
+                raise yaml.constructor.ConstructorError(None, None, EMPTY_VALUE, mark)
+            seen[key.value] = mark
+        mapping = super().construct_mapping(node, deep=deep)
+        lines = {key: mark.line + self.first_line for key, mark in seen.items()}
+        return {
+            SpecKey(key, line=lines[key]) if isinstance(key, str) else key: value
+            for key, value in mapping.items()
+        }
 
 
 def _is_known_tag(tag: str | None) -> bool:
@@ -159,16 +183,11 @@ def _is_known_tag(tag: str | None) -> bool:
 def load_yaml(text: str, first_line: int) -> Any:
     _check_length(text)
     try:
-        return yaml.load(text, Loader=_TextLoader)  # noqa: S506 - a SafeLoader
+        loader = _TextLoader(text)
+        loader.first_line = first_line
+        return loader.get_single_data()
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        position = f" at line {mark.line + first_line}, column {mark.column + 1}" if mark else ""
-        around = text[max(0, mark.index - _MAX_LINE_CHARS) : mark.index + _MAX_LINE_CHARS] if mark else ""
-        hint = "; quote '${…}' inside braces" if re.search(r"\{[^}\n]*\$\{", around) else ""
-        problem = sanitize(error.problem)[:_MAX_PROBLEM_CHARS]
-        if "tag handle" in problem:
-            problem = _NO_TAGS
-        raise InvalidRequest(f"Cannot parse the YAML{position}: {problem}{hint}. Nothing was sent") from None
+        raise InvalidRequest(f"{explain_yaml_error(text, error, first_line)}. Nothing was sent") from None
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         position = (

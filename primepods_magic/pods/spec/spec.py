@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Callable, Mapping
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, ValidationError, field_validator
-from pydantic.alias_generators import to_camel
+from pydantic import BeforeValidator, ValidationError, ValidationInfo, field_validator
 
 from primepods_magic.api.enums import GPU_TYPES
 from primepods_magic.api.errors import InvalidRequest
@@ -19,15 +17,16 @@ from primepods_magic.api.requests import (
     Name,
     PodFields,
     create_request,
-    describe_problems,
     join_problems,
     problems_between,
     unknown_key,
 )
 from primepods_magic.api.validation.size_limits import check_size, shorten_word
 
-from .fields import PODS, SPEC_FIELDS
+from .fields import FIELD_OF_KEY, PODS, SPEC_FIELDS
+from .keys import describe_place, name_key
 from .parser import load_text, reject_variable, substitute_variables
+from .value_errors import describe_comment, describe_value, describe_values, remove_unit
 
 __all__ = [
     "MAX_PODS",
@@ -74,6 +73,19 @@ class PodSpec(PodFields):
     team_member_ids: Annotated[list[Name] | None, BeforeValidator(_wrap_in_list)] = None
     shared_with_team: bool | None = None
 
+    if not TYPE_CHECKING:  # Type checkers see the fields.
+
+        def __init__(self, **fields: Any) -> None:
+            try:
+                super().__init__(**fields)
+            except ValidationError as error:
+                raise _refuse_values(describe_values(error, fields, {})) from None
+
+    @field_validator("max_price", "disk_size", "memory", "prepaid_for_hr", mode="before")
+    @classmethod
+    def _remove_unit(cls, value: object, info: ValidationInfo) -> object:
+        return remove_unit(info.field_name, value)
+
     @field_validator("gpu_type")
     @classmethod
     def _normalize_gpu_type(cls, gpu_type: str | None) -> str | None:
@@ -98,9 +110,6 @@ class PodSpec(PodFields):
 
 _SPELLING = {gpu_type.casefold(): gpu_type for gpu_type in GPU_TYPES}
 _MACHINE = set(PodSpec.model_fields) - {"name", "max_price", "env_vars", "jupyter_password", "ssh_key_id"}
-_NAME_OF_KEY = {
-    key: field.name for field in SPEC_FIELDS.values() for key in (field.key, field.name, to_camel(field.name))
-}
 
 
 def parse_spec(text: str, *, variable: Callable[[str], str] | None = None, first_line: int = 1) -> PodSpec:
@@ -161,15 +170,16 @@ def specs_from_mapping(
     """
     check_size(mapping)
     fields = substitute_variables(dict(mapping), variable) if variable else dict(mapping)
+    key = next((key for key in fields if key == PODS), PODS)
     count = fields.pop(PODS, None)
     spec = spec_from_mapping(fields)
     if count is None:
         return [spec]
-    names = [f"{spec.pod_name}-{number}" for number in range(1, _read_count(count) + 1)]
+    names = [f"{spec.pod_name}-{number}" for number in range(1, _read_count(key, count) + 1)]
     return [spec.model_copy(update={"name": name}) for name in names]
 
 
-def _read_count(wanted: object) -> int:
+def _read_count(key: str, wanted: object) -> int:
     """Return the number of pods, as given in Python or as text."""
     text = str(wanted) if isinstance(wanted, (str, int)) and not isinstance(wanted, bool) else ""
     digits = text.strip().lstrip("0")
@@ -180,8 +190,7 @@ def _read_count(wanted: object) -> int:
         and int(digits) <= MAX_PODS
     ):
         return int(digits)
-    given = shorten_word(text) if text else f"a {type(wanted).__name__}"
-    raise InvalidRequest(f"'pods' must be a number from 1 to {MAX_PODS}, not '{given}'. Nothing was sent")
+    raise _refuse_values([describe_value(key, SPEC_FIELDS[PODS], wanted)])
 
 
 def with_own_names(specs: list[PodSpec]) -> list[PodSpec]:
@@ -207,37 +216,52 @@ def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) 
     200
     """
     check_size(mapping)
-    given: dict[str, object] = {}
+    given: dict[str, Any] = {}
     key_of: dict[str, str] = {}
     problems: list[str] = []
     for key, value in mapping.items():
-        field = _NAME_OF_KEY.get(key)
+        field = FIELD_OF_KEY.get(key)
         if field is None:
-            problems.append(unknown_key(key, shorten_word(key), _NAME_OF_KEY))
-        elif field == PODS:
+            problems.append(f"{describe_place(key)}{unknown_key(key, name_key(key), FIELD_OF_KEY)}")
+        elif field.key == PODS:
             problems.append(_ONE_POD)
-        elif field in given:
-            problems.append(f"'{key_of[field]}' and '{key}' are the same field")
+        elif field.name in given:
+            problems.append(f"{describe_place(key)}'{key_of[field.name]}' and '{key}' are the same field")
         else:
-            given[field], key_of[field] = value, key
+            given[field.name], key_of[field.name] = value, key
+            if field.words and field.kind == "text" and (comment := describe_comment(key, value)):
+                problems.append(comment)
     try:
-        spec = PodSpec.model_validate(given)
+        spec = _validate_fields(given)
     except ValidationError as error:
-        problems += [_use_given_keys(problem, key_of) for problem in describe_problems(error, PodSpec)]
+        problems += describe_values(error, given, key_of)
     else:
-        problems += problems_between(spec)
+        problems += problems_between(spec, lambda name: _name_field(name, key_of))
         if needs_gpu and not spec.gpu_type and not spec.cloud_id and not problems:
             problems.append("'gpu' is required, such as 'gpu: H100_80GB'")
         if not problems:
             return spec
-    raise InvalidRequest(f"{join_problems(problems)}. Nothing was sent")
+    raise _refuse_values(problems)
 
 
-def _use_given_keys(problem: str, key_of: Mapping[str, str]) -> str:
-    match = re.match(r"'([^'.]+)", problem)
-    if match and match[1] in key_of:
-        return f"'{key_of[match[1]]}{problem[match.end() :]}"
-    return problem
+def _validate_fields(given: dict[str, Any]) -> PodSpec:
+    # The spec's own constructor would name the fields, instead of the user's keys.
+    spec = PodSpec.__new__(PodSpec)
+    PodFields.__init__(spec, **given)
+    return spec
+
+
+def _name_field(name: str, key_of: Mapping[str, str]) -> str:
+    key = key_of.get(name)
+    return (
+        next(field.key for field in SPEC_FIELDS.values() if field.name == name)
+        if key is None
+        else f"{describe_place(key)}{name_key(key)}"
+    )
+
+
+def _refuse_values(problems: list[str]) -> InvalidRequest:
+    return InvalidRequest(f"{join_problems(problems)}. Nothing was sent")
 
 
 def _build_spec(request: CreateRequest) -> PodSpec:
