@@ -77,8 +77,8 @@ def test_a_wrong_value_from_a_secret_variable_is_not_repeated(shell: Any, field:
 
 
 def test_a_price_and_a_size_may_have_their_unit(shell: Any) -> None:
-    request = shell.run("%pod_create --gpu L4_24GB --max-price '$3/h' --disk 100GB --dry-run")
-    assert (request["pod"]["maxPrice"], request["pod"]["diskSize"]) == (3.0, 100)
+    request = shell.run("%pod_create --gpu L4_24GB --max-price '$3/h' --disk 120GB --dry-run")
+    assert (request["pod"]["maxPrice"], request["pod"]["diskSize"]) == (3.0, 120)
 
 
 @pytest.mark.parametrize(
