@@ -20,6 +20,7 @@ from .requests import CreateRequest
 from .settings import Settings
 from .text.log_tail import show_end
 from .text.sanitize import sanitize
+from .tracebacks import shorten_tracebacks
 from .validation.bounds import check_count, page_params, sorting_params
 
 __all__ = ["Client"]
@@ -34,6 +35,7 @@ _REFUSES_TAIL = (400, 413, 422)
 _PLAUSIBLE_ENDED_PODS = 100_000
 
 
+@shorten_tracebacks
 class Client:
     """The Pods API as typed Python. Thread-safe; close it when done, or use it in a ``with`` block.
 

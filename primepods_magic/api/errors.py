@@ -1,7 +1,8 @@
 """Exceptions that this package raises on purpose.
 
 Every message says what happened, what was and was not done (and billed), and what to do next. A notebook
-shows only the message of an error, without a traceback, and still stops.
+shows only the message of an error, without a traceback, and still stops. In a script, a traceback ends at the
+call of this package. With ``PRIMEPODS_DEBUG=1`` both show all of it.
 
     PodsError
     ├── NotConfigured               no key, or unreadable settings
@@ -28,7 +29,9 @@ shows only the message of an error, without a traceback, and still stops.
 
 from __future__ import annotations
 
+import os
 import re
+import traceback
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -150,6 +153,8 @@ class PodsError(Exception):
 
     def _render_traceback_(self) -> list[str]:
         """Return the lines that IPython shows instead of a traceback."""
+        if is_debugging():
+            return [printable(line.rstrip("\n")) for line in traceback.format_exception(self)]
         name = type(self).__name__
         return [printable(f"\x1b[31m{name}\x1b[0m: {self}" if shows_colors() else f"{name}: {self}")]
 
@@ -297,6 +302,11 @@ def error_words(error: BaseException) -> str:
     ('ValueError', 'no such pod')
     """
     return str(error) if isinstance(error, PodsError) else type(error).__name__
+
+
+def is_debugging() -> bool:
+    """Return whether errors keep their full tracebacks."""
+    return bool(os.environ.get("PRIMEPODS_DEBUG"))
 
 
 def error_class(status_code: int) -> type[PodsError]:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import pandas as pd
 
+from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.frames.tables.account import billings_frame, disks_frame, teams_frame
 from primepods_magic.frames.tables.history import history_frame
 from primepods_magic.frames.tables.pods import pods_frame
 from primepods_magic.pods.account.spending import Spending, read_spending
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.connection.current import current
+from primepods_magic.pods.connection.current import choose_connection
 
 from .ledgers import ledger
 
 __all__ = ["ledger_of", "read_ledger"]
 
 
+@shorten_tracebacks
 def read_ledger(connection: Connection | None = None, *, refresh: bool = False) -> pd.DataFrame:
     """Read the ledger of an account: its history, and its live pods and disks.
 
@@ -42,7 +44,7 @@ def read_ledger(connection: Connection | None = None, *, refresh: bool = False) 
     >>> df = costs.read_ledger(connect(sandbox=True))                        # doctest: +SKIP
     >>> costs.breakdown(df, by="gpu", freq="M")                              # doctest: +SKIP
     """
-    return ledger_of(read_spending(connection or current(), refresh=refresh))
+    return ledger_of(read_spending(choose_connection(connection), refresh=refresh))
 
 
 def ledger_of(spending: Spending) -> pd.DataFrame:

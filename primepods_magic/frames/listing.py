@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.frames.tables.offers import offers_frame
 from primepods_magic.pods.connection.current import choose_connection
 from primepods_magic.pods.listing import list_fitting_offers
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["list_offers"]
 
 
+@shorten_tracebacks
 def list_offers(
     *,
     count: int | None = None,

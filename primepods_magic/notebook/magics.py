@@ -65,18 +65,18 @@ def _without_values(magic: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(magic)
     def call(self: PodsMagics, *args: Any, **named: Any) -> Any:
-        _load_modules("primepods_magic.api.errors")
-        from primepods_magic.api.errors import PodsError
+        _load_modules("primepods_magic.api.tracebacks")
+        from primepods_magic.api.errors import PodsError, is_debugging
+        from primepods_magic.api.tracebacks import drop_frames
 
-        failure: BaseException
         handled = sys.exc_info()[1]
         try:
             return magic(self, *args, **named)
-        except (PodsError, KeyboardInterrupt) as error:
-            error.__cause__ = error.__context__ = None
-            failure = error.with_traceback(None)
         except BaseException as error:  # noqa: BLE001 - it is raised below
-            _clear_frames(error, handled)
+            if isinstance(error, (PodsError, KeyboardInterrupt)) and not is_debugging():
+                drop_frames(error)
+            else:
+                _clear_frames(error, handled)
             failure = error
         args, named = (), {}
         raise failure

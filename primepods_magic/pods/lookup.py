@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import choose_connection
 
@@ -15,6 +16,7 @@ from .pod import Pod
 __all__ = ["get_pod", "list_pods"]
 
 
+@shorten_tracebacks
 def list_pods(
     *, everyone: bool = False, statuses: Iterable[str] = (), connection: Connection | None = None
 ) -> list[Pod]:
@@ -52,6 +54,7 @@ def list_pods(
     return [Pod(connection, pod) for pod in list_pod_details(connection, everyone=everyone, statuses=words)]
 
 
+@shorten_tracebacks
 def get_pod(name: str, *, connection: Connection | None = None) -> Pod:
     """Return the pod with this name or id.
 

@@ -11,6 +11,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize, sanitize_lines
 from primepods_magic.api.text.stream_output import printable
+from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.rates import accrued_usd
 
@@ -31,6 +32,7 @@ class LogText(str):
     __repr__ = __str__
 
 
+@shorten_tracebacks
 class Pod:
     """A pod, as returned by a launch.
 

@@ -15,6 +15,7 @@ VARIABLES: Mapping[str, str] = {
     "PRIME_CONTEXT": "saved context of the official `prime` CLI",
     "PRIME_SSH_KEY_PATH": "path of the private key that `%pods ssh --config` names in its `Host` blocks",
     "PRIMEPODS_SANDBOX_URL": "sandbox that `%pods connect --sandbox` uses instead of one inside the kernel",
+    "PRIMEPODS_DEBUG": "if set, errors keep their full tracebacks",
     "SSL_CERT_FILE": "certificates to verify servers with, as in httpx",
     "SSL_CERT_DIR": "the same, as a folder",
     "TERM": "`dumb` shows terminal progress as lines of text",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from primepods_magic.api.errors import NO_API_KEY, NotConfigured, PodsError
 from primepods_magic.api.local.folders import find_folder
 from primepods_magic.api.settings import Settings, load_settings, settings_state
+from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags, check_kind
 from primepods_magic.pods.support.clock import ServiceClock, SteppedClock
 
@@ -50,6 +51,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_reset_in_child)
 
 
+@shorten_tracebacks
 def connect(
     *,
     sandbox: bool = False,

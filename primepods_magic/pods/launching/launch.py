@@ -10,6 +10,7 @@ from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, WaitInterrupted
 from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags, check_kind
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import current
@@ -30,6 +31,7 @@ _HEAR_S = 0.1
 _FORM = "a list with the fields of each pod, such as [{'gpu': 'L4_24GB', 'name': 'a'}]"
 
 
+@shorten_tracebacks
 def launch(
     spec: PodSpec | Mapping[str, object] | None = None,
     *,
@@ -130,6 +132,7 @@ def launch(
     return pod
 
 
+@shorten_tracebacks
 def launch_many(
     specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
     *,
