@@ -72,8 +72,17 @@ def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return import_module(f".{name}", __name__)
     if name in _MODULE_BY_NAME:
+        choose_display = import_module(".pods.support.progress", __name__).choose_display
+        choose_display(_open_progress)
         return getattr(import_module(_MODULE_BY_NAME[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def _open_progress() -> Any:
+    """Open the display of a wait in a script: the layer that waits does not know the one that shows."""
+    from .notebook.progress.open_view import open_script_view
+
+    return open_script_view()
 
 
 def __dir__() -> list[str]:

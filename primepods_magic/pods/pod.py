@@ -12,8 +12,11 @@ from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize, sanitize_lines
 from primepods_magic.api.text.stream_output import printable
 from primepods_magic.api.tracebacks import shorten_tracebacks
+from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.support.progress import show_progress
 from primepods_magic.pods.support.rates import accrued_usd
+from primepods_magic.pods.watching.snapshot import Snapshot
 
 from .terminate import TerminationResult, terminate_pods
 from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
@@ -172,14 +175,25 @@ class Pod:
         return self
 
     def wait(
-        self, goal: Goal = "ready", *, timeout_s: float = DEFAULT_TIMEOUT_S, timeout: float | None = None
+        self,
+        goal: Goal = "ready",
+        *,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
+        timeout: float | None = None,
+        progress: bool = True,
     ) -> Pod:
         """Wait until it is ready (or ``active``, or ``terminated``), and return it.
 
-        ``timeout`` is another name of ``timeout_s``: seconds, by the service's clock.
+        ``timeout`` is another name of ``timeout_s``: seconds, by the service's clock. If stderr is a
+        terminal, a bar on it shows the progress, unless ``progress`` is False.
         """
+        check_flags(progress=progress)
         limit_s = timeout_s if timeout is None else timeout
-        snapshot = wait_for(self._connection, [self._details], goal=goal, timeout_s=limit_s)
+        now = Snapshot((self._details,), self._connection.now())
+        with show_progress(now, is_wanted=progress and not self._details.is_settled) as show:
+            snapshot = wait_for(
+                self._connection, [self._details], goal=goal, timeout_s=limit_s, on_snapshot=show
+            )
         self.update(snapshot.pods[0])
         return self
 

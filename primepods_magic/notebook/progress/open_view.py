@@ -16,7 +16,7 @@ from primepods_magic.notebook.shell.kernel import has_front_end, in_kernel
 
 from .view import View
 
-__all__ = ["open_view"]
+__all__ = ["open_script_view", "open_view"]
 
 
 def open_view(shell: Any, *, as_text: bool = False, on_stop: Callable[[], object] | None = None) -> View:
@@ -28,6 +28,16 @@ def open_view(shell: Any, *, as_text: bool = False, on_stop: Callable[[], object
     from .safe_view import SafeView
 
     return SafeView(PlainView() if as_text else _choose_view(shell, on_stop))
+
+
+def open_script_view() -> View | None:
+    """Return bars on stderr for a wait in Python code; ``None`` if it is no terminal, as in a notebook."""
+    if not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
+        return None
+    from .safe_view import SafeView
+    from .terminal import TerminalView
+
+    return SafeView(TerminalView(None, sys.stderr))
 
 
 def _choose_view(shell: Any, on_stop: Callable[[], object] | None) -> View:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from primepods_magic.api.text.stream_output import is_terminal
 from primepods_magic.notebook.shell.output import open_console
 
 from .row_selection import select_rows
@@ -50,12 +52,15 @@ _COLORS = {
 class TerminalView:
     """Rows with bars that are redrawn in place; the last ones stay in the scrollback.
 
+    They are on stdout, or on ``stream``.
     The bars stop when the waiting cell ends: after that, the prompt owns the screen.
     """
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, stream: Any = None) -> None:
         self._shell = shell
-        self._console = open_console()
+        self._console = open_console(stream)
+        # Other threads' lines for a file must not appear here.
+        self._takes_stdout = stream is None or is_terminal(sys.stdout)
         self._live: Live | None = None
         self._shown: set[str | None] = set()
         self._finished = False
@@ -69,7 +74,9 @@ class TerminalView:
             self._live.update(drawing, refresh=True)
         elif threading.current_thread() is threading.main_thread():
             # Redrawn on each snapshot, without a thread that Ctrl-C could leave behind.
-            self._live = Live(drawing, console=self._console, auto_refresh=False)
+            self._live = Live(
+                drawing, console=self._console, auto_refresh=False, redirect_stdout=self._takes_stdout
+            )
             if self._shell is not None:
                 self._shell.events.register("post_execute", self._stop_live)
             self._live.start(refresh=True)

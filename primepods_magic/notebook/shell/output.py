@@ -33,12 +33,15 @@ def ask_line(question: str) -> str:
     return input(printable(clean_message(question)))
 
 
-def open_console() -> Console:
-    """Return a rich console for stdout, with letters that it can encode, and colors if they are wanted."""
+def open_console(stream: Any = None) -> Console:
+    """Return a rich console for a stream (stdout by default).
+
+    It uses letters that the stream can encode, and colors if they are wanted.
+    """
     from rich.console import Console
 
-    stream: Any = _PlainStream(sys.stdout)
-    return Console(file=stream, highlight=False, no_color=None if shows_colors() else True)
+    plain: Any = _PlainStream(stream or sys.stdout)
+    return Console(file=plain, highlight=False, no_color=None if stream or shows_colors() else True)
 
 
 class _PlainStream:
