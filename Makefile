@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+PIP := $(PY) -m pip install --disable-pip-version-check
 
 # Hide your keys, addresses and teams from demos and tests. Keep compiled modules: hundreds of processes load them.
 unexport VIRTUAL_ENV PYTHONHOME PYTHONDONTWRITEBYTECODE $(filter PRIME_% PRIMEPODS_%,$(.VARIABLES))
@@ -32,11 +32,13 @@ $(VENV)/.made:
 
 # Requirements for opening the notebooks.
 $(VENV)/.for-lab: pyproject.toml Makefile | $(VENV)/.made
-	$(PIP) --editable '.[plot,lab]'
+	@echo 'Installing JupyterLab and what else the notebooks need into $(VENV): about a minute, only once.' >&2
+	@$(PIP) --progress-bar on --editable '.[plot,lab]' >&2
 	@touch $@
 
 $(VENV)/.for-test: pyproject.toml Makefile | $(VENV)/.made
-	$(PIP) --editable '.[plot,test]'
+	@echo 'Installing what the tests need into $(VENV): a minute or two, only once.' >&2
+	@$(PIP) --quiet --editable '.[plot,test]'
 	@touch $(VENV)/.for-lab $@
 
 demo: $(VENV)/.for-lab

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from tests.support.kernels import KERNEL, execute, text_of
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SEED = 7
+_ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @contextmanager
@@ -39,8 +41,8 @@ def save(path: Path) -> None:
     nbformat.write(notebook, path)
 
 
-class _Printer:
-    """Prints a notebook cell by cell, as far as it has come."""
+class NotebookPrinter:
+    """Prints a notebook cell by cell, as far as it has come; in color only on a terminal."""
 
     def __init__(self, notebook: nbformat.NotebookNode) -> None:
         self._cells = notebook.cells
@@ -57,13 +59,14 @@ class _Printer:
             return
         first, *rest = cell.source.splitlines() or [""]
         print("\n".join([f">>> {first}", *(f"... {line}" for line in rest)]))
-        print(f"{text_of(cell)}\n", flush=True)
+        text = text_of(cell)
+        print(f"{text if sys.stdout.isatty() else _ESCAPE.sub('', text)}\n", flush=True)
 
 
 def show(path: Path) -> None:
     """Run a notebook and print each cell and its outputs as text; the file stays as it is."""
     notebook = nbformat.read(path, as_version=4)
-    printer = _Printer(notebook)
+    printer = NotebookPrinter(notebook)
     with tempfile.TemporaryDirectory() as home, comparable_sandbox() as url:
         execute(notebook, notebook_environment(Path(home), url), path.parent, after_cell=printer.up_to)
     printer.up_to(len(notebook.cells) - 1)

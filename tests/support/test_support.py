@@ -13,9 +13,11 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from tests.support import leaks
 from tests.support.kernels import text_of
+from tests.support.notebooks import NotebookPrinter
 from tests.support.sandbox_control import SandboxControl, controlled
 from tests.support.terminal import Terminal, ipython
 from tests.support.waiting import eventually
@@ -147,3 +149,12 @@ def test_what_the_extension_opened_is_gone_once_it_is_unloaded(
     bare_shell.run("%load_ext primepods_magic\n%pods connect --sandbox")
     bare_shell.run("%%pod_create\nname: train\ngpu: H100_80GB")
     bare_shell.run("%unload_ext primepods_magic")
+
+
+def test_a_printed_notebook_has_no_colors_in_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    error = new_output(
+        "error", ename="E", evalue="no", traceback=["\x1b[31mE\x1b[0m: no", "\x1b[0;32m1\x1b[39m"]
+    )
+    notebook = new_notebook(cells=[new_code_cell("fail()", outputs=[error])])
+    NotebookPrinter(notebook).up_to(0)
+    assert capsys.readouterr().out == ">>> fail()\nE: no\n1\n\n"
