@@ -13,9 +13,12 @@ from primepods_magic.api.validation.bounds import check_count, check_flags
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.notices import warn
 
+from .choose_offer import find_offers
 from .existence import examine_pods
-from .offers import find_offers, ignored_mismatches, mismatches
+from .offers import ignored_mismatches, mismatches
+from .short_names import resolve_names
 from .unlisted import read_shown
 
 __all__ = ["belonging", "list_fitting_offers", "list_history", "list_pod_details", "pod_status"]
@@ -90,15 +93,21 @@ def _read_entries(connection: Connection, ids: list[str]) -> list[PodStatusEntry
 
 
 def list_fitting_offers(
-    connection: Connection, spec: PodSpec, *, count: int | None = None, spot: bool = False
+    connection: Connection,
+    spec: PodSpec,
+    *,
+    count: int | None = None,
+    spot: bool = False,
+    tell: Callable[[str], object] = warn,
 ) -> list[Offer]:
     """List offers that fit a spec, cheapest first; then those with unknown stock, then those sold out.
 
     ``count`` GPUs, or any number. ``spot`` lists spot offers only, else none. Under a ``max_price`` in USD,
-    offers in other currencies do not fit.
+    offers in other currencies do not fit. ``tell`` shows the whole names of short ones.
     """
     check_flags(spot=spot)
     check_count("count", count)
+    (spec,) = resolve_names(connection, [spec], tell)
     offers = []
     for offer in find_offers(connection.client, spec):
         wanted = spec.model_copy(update={"gpu_count": count or offer.gpu_count})

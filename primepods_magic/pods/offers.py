@@ -1,28 +1,24 @@
-"""Matching of offers to a spec: what fits, what it costs, and why others do not fit."""
+"""Matching of an offer to a spec: whether it fits, what it costs, and why it does not fit."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from primepods_magic.api.client import Client
-from primepods_magic.api.enums import GPU_TYPES, REGIONS
-from primepods_magic.api.errors import InvalidRequest, OutOfStock
+from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.fields.stock import Stock
 from primepods_magic.api.models import Offer, ResourceLimits
 from primepods_magic.api.requests import LONGEST_NAME, TEMPLATE_IMAGE
-from primepods_magic.api.text.money import format_money, format_usd, format_usd_hr
-from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
-from primepods_magic.api.validation.suggest import suggest
+from primepods_magic.api.text.money import format_usd, format_usd_hr
+from primepods_magic.api.text.sanitize import brief, sanitize
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.name_matching import fold_letters
 
 __all__ = [
+    "NO_USD_PRICE",
+    "SOLD_OUT",
     "Quote",
-    "alternatives",
     "cheapest_first",
-    "choose_offer",
-    "find_offers",
     "ignored_mismatches",
     "mismatches",
     "quote",
@@ -32,7 +28,6 @@ __all__ = [
 _MAX_USD_HR = 1e6
 _MAX_PREPAID_HR = 10 * 365 * 24.0
 DEFAULT_IMAGE = "ubuntu_22_cuda_12"
-_MAX_SHOWN_OTHERS = 2
 SOLD_OUT = "out of stock"
 NO_USD_PRICE = "no price in USD"
 
@@ -161,86 +156,6 @@ def cheapest_first(offers: list[Offer]) -> list[Offer]:
         )
 
     return sorted(offers, key=key)
-
-
-def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
-    """List offers for a spec's GPU type or cloud id, cheapest first, whether they fit otherwise or not.
-
-    Raises InvalidRequest, with the nearest word, for an unknown GPU type or region.
-    """
-    if spec.region is not None and spec.region not in REGIONS:
-        raise InvalidRequest(_describe_unknown("region", spec.region, REGIONS))
-    gpu_type = spec.gpu_type
-    offers: list[Offer] = []
-    try:
-        # An empty list has been seen although there was stock, so believe only the second one.
-        for _ in range(2):
-            offers = offers or client.list_offers(
-                gpu_type=gpu_type, cloud_id=spec.cloud_id, disks=spec.disks or ()
-            )
-    except InvalidRequest:
-        # The service rejects unknown types. A type that we do not know either is reported below.
-        if gpu_type is None or gpu_type in GPU_TYPES:
-            raise
-    if not offers and gpu_type is not None and gpu_type not in GPU_TYPES:
-        raise InvalidRequest(_describe_unknown("GPU type", gpu_type, GPU_TYPES))
-    return cheapest_first(offers)
-
-
-def _describe_unknown(what: str, word: str, known: tuple[str, ...]) -> str:
-    hint = suggest(word, known) or f" (known: {', '.join(known[:8])} …)"
-    return f"There is no {what} '{sanitize(word)}'{hint}"
-
-
-def choose_offer(client: Client, spec: PodSpec) -> Quote:
-    """Return the cheapest fitting offer; one with unknown stock only if no other fits.
-
-    Raises OutOfStock, with the nearest offers and why they do not fit, if none fits.
-    """
-    offers = find_offers(client, spec)
-    fitting = [quote(offer, spec) for offer in offers if not mismatches(offer, spec)]
-    if fitting:
-        best, *others = sorted(fitting, key=lambda quote: (quote.offer.stock, quote.price_usd_hr))
-        return replace(best, fitting=len(fitting), next_best=tuple(others[:_MAX_SHOWN_OTHERS]))
-    what = spec.gpu_type or spec.cloud_id
-    if not offers:
-        restriction = f" that can attach the disks {join_sanitized(spec.disks)}" if spec.disks else ""
-        raise OutOfStock(f"There are no offers of {sanitize(what)} now{restriction}. Nothing was created")
-    raise OutOfStock(f"No offer fits this spec. Nothing was created.{_format_nearest(offers, spec)}")
-
-
-def alternatives(client: Client, spec: PodSpec, sold_out: Offer) -> str:
-    """Describe the offers nearest to one that turned out to be sold out, with prices."""
-    alike = spec.model_copy(update={"cloud_id": None, "gpu_type": spec.gpu_type or sold_out.gpu_type})
-
-    def key(offer: Offer) -> tuple[object, ...]:
-        return (offer.provider, offer.cloud_id, offer.data_center, offer.gpu_count, offer.is_spot)
-
-    offers = [offer for offer in find_offers(client, alike) if key(offer) != key(sold_out)]
-    return _format_nearest(offers, alike) if offers else ""
-
-
-def _format_nearest(offers: list[Offer], spec: PodSpec) -> str:
-    """Format the nearest offers with their prices and mismatches."""
-    near = []
-    for offer in offers:
-        reasons = mismatches(offer, spec)
-        shown_reasons = [reason for reason in reasons if reason not in ignored_mismatches(spec)]
-        line = f"{_describe_offer(offer)}: {join_sanitized(reasons)}" if reasons else str(quote(offer, spec))
-        near.append((len(shown_reasons), len(reasons), line))
-    near.sort(key=lambda row: row[:2])
-    return " The nearest offers:" + "".join(f"\n  {text}" for *_, text in near[:3])
-
-
-def _describe_offer(offer: Offer) -> str:
-    price = (
-        "no price"
-        if offer.price_hr is None
-        else f"{format_money(offer.price_hr, offer.prices.currency or 'USD')}/h"
-    )
-    return brief(
-        f"{offer.gpu_count or '?'} × {offer.gpu_type} at {offer.provider} ({offer.data_center}), {price}"
-    )
 
 
 def ignored_mismatches(spec: PodSpec) -> frozenset[str]:

@@ -117,7 +117,7 @@ def test_what_several_cost_together_keeps_below_the_ceiling(shell: Any) -> None:
 
 def test_where_one_is_not_to_be_had_none_is_rented(shell: Any) -> None:
     with pytest.raises(errors.OutOfStock, match="The nearest"):
-        shell.run("%%pod_create\n- {name: a, gpu: L4_24GB}\n- {name: b, gpu: H100_80GB, country: XX}")
+        shell.run("%%pod_create\n- {name: a, gpu: L4_24GB}\n- {name: b, gpu: H100_80GB, country: AU}")
     assert names(shell) == []
 
 

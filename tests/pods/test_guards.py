@@ -9,11 +9,12 @@ import httpx
 import pytest
 
 from primepods_magic.api.errors import BudgetExceeded, LaunchRefused, OutOfStock
+from primepods_magic.pods.choose_offer import choose_offer
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.launch import launch
 from primepods_magic.pods.launching.limits import Limits, terminate_above_agreement
 from primepods_magic.pods.launching.plan import LaunchPlan, plan_launch
-from primepods_magic.pods.offers import Quote, choose_offer
+from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from tests.pods.conftest import Changing, Through
 from tests.pods.test_launch import OFFER, names, offering

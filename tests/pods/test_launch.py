@@ -21,12 +21,13 @@ from primepods_magic.api.errors import (
     PodsError,
 )
 from primepods_magic.api.settings import Settings
+from primepods_magic.pods.choose_offer import choose_offer
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import connect, current
 from primepods_magic.pods.find import find_pod
 from primepods_magic.pods.launching.launch import launch, launch_many
 from primepods_magic.pods.launching.plan import plan_launch
-from primepods_magic.pods.offers import Quote, choose_offer
+from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.spec.spec import parse_spec, spec_from_mapping, specs_from_mapping
 from tests.api.test_requests import PAGE_BODY
 from tests.pods.conftest import Changing, Through
@@ -123,12 +124,12 @@ def test_euros_spot_and_what_is_sold_out_are_never_chosen(connection: Connection
 @pytest.mark.parametrize(
     ("fields", "kind", "says"),
     [
-        ({"gpu": "H100"}, InvalidRequest, "did you mean 'H100_80GB'?"),
-        ({"gpu": "H100_80GB", "region": "eu_nort"}, InvalidRequest, "did you mean 'eu_north'?"),
-        ({"gpu": "H100_80GB", "count": 3}, OutOfStock, "count is 1, not 3"),
+        ({"gpu": "H100_08GB"}, InvalidRequest, "did you mean 'H100_80GB'"),
+        ({"gpu": "H100_80GB", "region": "eu_norht"}, InvalidRequest, "did you mean 'eu_north'"),
+        ({"gpu": "H100_80GB", "count": 3}, OutOfStock, "count is 4, not 3"),
         ({"gpu": "H100_80GB", "max_price": 0.5}, OutOfStock, "over $0.50/h"),
         ({"gpu": "H100_80GB", "disk": 10**6}, OutOfStock, "disk is at most"),
-        ({"gpu": "H100_80GB", "image": "nonesuch"}, OutOfStock, "no image nonesuch"),
+        ({"gpu": "H100_80GB", "image": "nonesuch"}, InvalidRequest, "There is no image 'nonesuch'"),
     ],
 )
 def test_what_does_not_fit_is_refused_before_anything_is_created(

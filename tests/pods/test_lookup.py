@@ -44,7 +44,7 @@ def test_refuses_arguments_of_the_wrong_kind() -> None:
     with pytest.raises(errors.InvalidRequest, match="'connection' must be a Connection"):
         list_pods(connection="sandbox")  # type: ignore[arg-type]
     with pytest.raises(errors.InvalidRequest, match="did you mean 'H100_80GB'"):
-        list_offers(gpu="H100_80G")
+        list_offers(gpu="H100_80BG")
     with pytest.raises(errors.InvalidRequest, match="'timeout_s' must be"):
         launch(gpu="L4_24GB", name="train").wait(timeout=-1)
 

@@ -15,9 +15,10 @@ from primepods_magic.api.errors import InvalidRequest, OutOfStock
 from primepods_magic.api.fields.stock import Stock
 from primepods_magic.api.models import Offer, PodDetails
 from primepods_magic.api.settings import Settings
+from primepods_magic.pods.choose_offer import choose_offer
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.listing import list_fitting_offers
-from primepods_magic.pods.offers import Quote, cheapest_first, choose_offer, mismatches, quote
+from primepods_magic.pods.offers import Quote, cheapest_first, mismatches, quote
 from primepods_magic.pods.spec.spec import spec_from_mapping
 from primepods_magic.pods.support.clock import ServiceClock
 from tests.support.soak import pick

@@ -16,6 +16,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_field, positive, price
+from primepods_magic.notebook.shell.output import say
 from primepods_magic.pods.spec.fields import SPEC_FIELDS
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     connection = magics.connection
     filters = ("gpu", "region", "country", "provider", "security", "socket", "max_price")
     spec = spec_from_mapping(use_flags({name: getattr(args, name) for name in filters}), needs_gpu=False)
-    offers = list_fitting_offers(connection, spec, count=args.count, spot=args.spot)
+    offers = list_fitting_offers(connection, spec, count=args.count, spot=args.spot, tell=say)
     return mark_for_display(
         offers_frame(offers),
         kind="offers",

@@ -15,8 +15,9 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
+from primepods_magic.pods.choose_offer import alternatives
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.offers import Quote, alternatives
+from primepods_magic.pods.offers import Quote
 
 from .plan import LaunchPlan
 

@@ -15,6 +15,7 @@ from primepods_magic.api.validation.bounds import check_flags, check_kind
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import current
 from primepods_magic.pods.pod import Pod
+from primepods_magic.pods.short_names import nothing_created, resolve_names
 from primepods_magic.pods.spec.spec import PodSpec, spec_from_mapping, specs_from_mapping, with_own_names
 from primepods_magic.pods.support.background import run_concurrently
 from primepods_magic.pods.support.name_matching import fold_name
@@ -54,7 +55,8 @@ def launch(
     Parameters
     ----------
     spec : PodSpec or mapping, optional
-        The pod to rent, or its fields; or pass the fields by name.
+        The pod to rent, or its fields; or pass the fields by name. Part of the name of a GPU type, image,
+        provider or place is enough if it matches only one.
     yes : bool
         Agree to the price, to prepaid hours, and to the termination of replaced pods. A ``max_price`` in the
         spec agrees to the price as well; the sandbox needs no consent.
@@ -216,7 +218,12 @@ def plan_many(
         settle_s=settle_s,
         is_dry_run=is_dry_run,
     )
-    wanted = _as_specs(specs)
+    try:
+        wanted = _as_specs(specs)
+        with nothing_created():
+            wanted = resolve_names(connection, wanted, show)
+    except KeyboardInterrupt:
+        raise WaitInterrupted("Interrupted before any pod was ordered. Nothing was created") from None
     if len(wanted) == 1:
         return [plan(wanted[0], tell=show)]
     if not new:

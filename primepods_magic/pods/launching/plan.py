@@ -22,10 +22,11 @@ from primepods_magic.api.requests import (
 )
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_flags, check_kind, check_seconds
+from primepods_magic.pods.choose_offer import choose_offer
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import check_connection
 from primepods_magic.pods.launching.journal.lookup import hold_name
-from primepods_magic.pods.offers import Quote, choose_offer, image_for
+from primepods_magic.pods.offers import Quote, image_for
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.notices import warn
 from primepods_magic.pods.unlisted import list_for_launch

@@ -47,10 +47,11 @@ _FLAGS = ("true", "false")
 _WHOLE = "a whole number"
 _UP_TO_100 = "a whole number from 1 to 100"
 _GIGABYTES = "a whole number of GB, such as 500"
+_GPU_HELP = "GPU type, such as H100_80GB, or its only match, such as H100"
 _PRICE_HELP = "maximum USD per hour; confirms that price, but not prepaid hours or --replace"
 _ROWS = (
     SpecField("name", "NAME", "name of the pod, which identifies it among your live pods"),
-    SpecField("gpu", "G", "GPU type, such as H100_80GB", "text", "gpu_type", "gpu_type", GPU_TYPES),
+    SpecField("gpu", "G", _GPU_HELP, "text", "gpu_type", "gpu_type", GPU_TYPES),
     SpecField("count", "N", "number of GPUs (default 1)", "number", "gpu_count", "gpu_count", form=_WHOLE),
     SpecField(PODS, "N", "number of pods, with numbered names", "number", form=_UP_TO_100),
     SpecField("max_price", "X", _PRICE_HELP, "number", form="a number in USD per hour, such as 2.50"),

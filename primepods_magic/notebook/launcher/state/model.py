@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.errors import error_words
+from primepods_magic.pods.choose_offer import find_offers
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.offers import find_offers
 from primepods_magic.pods.spec.spec import PodSpec
 
 from .account import Account, read_account

@@ -1,0 +1,158 @@
+"""The choice among offers: find those for a spec, take the cheapest that fits, or show the nearest."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
+
+from primepods_magic.api.client import Client
+from primepods_magic.api.enums import GPU_TYPES
+from primepods_magic.api.errors import InvalidRequest, OutOfStock
+from primepods_magic.api.models import Offer
+from primepods_magic.api.requests import TEMPLATE_IMAGE
+from primepods_magic.api.text.money import format_money
+from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
+from primepods_magic.pods.spec.fields import SPEC_FIELDS
+from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.part_matching import is_same_word
+
+from .offers import Quote, cheapest_first, ignored_mismatches, mismatches, quote
+from .short_names import (
+    describe_unknown,
+    join_names,
+    list_all_offers,
+    list_names,
+    list_offered,
+    nothing_created,
+)
+
+__all__ = ["alternatives", "choose_offer", "find_offers"]
+
+_MAX_SHOWN_OTHERS = 2
+_MAX_NEAREST = 3
+_REGION = SPEC_FIELDS["region"]
+_GPU = SPEC_FIELDS["gpu"]
+_IMAGE = SPEC_FIELDS["image"]
+_PLACES = tuple(SPEC_FIELDS[key] for key in ("provider", "country", "data_center_id", "socket"))
+
+
+def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
+    """List offers for a spec's GPU type or cloud id, cheapest first, whether they fit otherwise or not.
+
+    Raises InvalidRequest, with the nearest names, for a GPU type, provider, place, socket or image that the
+    service does not have. An exact name costs no further request, unless no offer has it.
+    """
+    if spec.region is not None and spec.region not in _REGION.words:
+        raise InvalidRequest(describe_unknown(_REGION, spec.region, _REGION.words))
+    gpu_type = spec.gpu_type
+    offers: list[Offer] = []
+    try:
+        # An empty list has been seen although there was stock, so believe only the second one.
+        for _ in range(2):
+            offers = offers or client.list_offers(
+                gpu_type=gpu_type, cloud_id=spec.cloud_id, disks=spec.disks or ()
+            )
+    except InvalidRequest:
+        # The service rejects unknown types. A type that we do not know either is reported below.
+        if gpu_type is None or gpu_type in GPU_TYPES:
+            raise
+    if not offers and gpu_type is not None and gpu_type not in GPU_TYPES:
+        raise InvalidRequest(describe_unknown(_GPU, gpu_type, list_names(_GPU, list_all_offers(client))))
+    _check_places(client, spec, offers)
+    _check_image(spec, offers)
+    return cheapest_first(offers)
+
+
+def _check_places(client: Client, spec: PodSpec, offers: list[Offer]) -> None:
+    """Refuse a provider, a place or a socket that no offer of any GPU has."""
+    everything: list[Offer] = []
+    for field in _PLACES:
+        wanted = getattr(spec, field.name)
+        if wanted is None or _has_word(wanted, (*field.words, *list_offered(field, offers))):
+            continue
+        everything = everything or list_all_offers(client)
+        known = list_names(field, everything)
+        if everything and not _has_word(wanted, known):
+            raise InvalidRequest(describe_unknown(field, wanted, known))
+
+
+def _has_word(wanted: str, words: Iterable[str]) -> bool:
+    return any(is_same_word(wanted, word) for word in words)
+
+
+def _check_image(spec: PodSpec, offers: list[Offer]) -> None:
+    """Refuse an image that no offer has, unless one does not list its images."""
+    image, images = spec.image, list_offered(_IMAGE, offers)
+    if image in (None, TEMPLATE_IMAGE, *images) or not all(offer.images for offer in offers) or not images:
+        return
+    if image not in _IMAGE.words:
+        raise InvalidRequest(describe_unknown(_IMAGE, str(image), images))
+    what = sanitize(spec.gpu_type or spec.cloud_id)
+    raise InvalidRequest(f"No offer of {what} has the image '{image}'. Images: {join_names(images)}")
+
+
+def choose_offer(client: Client, spec: PodSpec) -> Quote:
+    """Return the cheapest fitting offer; one with unknown stock only if no other fits.
+
+    Raises OutOfStock, with the nearest offers and why they do not fit, if none fits; errors as `find_offers`.
+    """
+    with nothing_created():
+        offers = find_offers(client, spec)
+    fitting = [quote(offer, spec) for offer in offers if not mismatches(offer, spec)]
+    if fitting:
+        best, *others = sorted(fitting, key=lambda quote: (quote.offer.stock, quote.price_usd_hr))
+        return replace(best, fitting=len(fitting), next_best=tuple(others[:_MAX_SHOWN_OTHERS]))
+    what = spec.gpu_type or spec.cloud_id
+    if not offers:
+        restriction = f" that can attach the disks {join_sanitized(spec.disks)}" if spec.disks else ""
+        raise OutOfStock(f"There are no offers of {sanitize(what)} now{restriction}. Nothing was created")
+    raise OutOfStock(f"No offer fits this spec. Nothing was created.{_format_nearest(offers, spec)}")
+
+
+def alternatives(client: Client, spec: PodSpec, sold_out: Offer) -> str:
+    """Describe the offers nearest to one that turned out to be sold out, with prices."""
+    alike = spec.model_copy(update={"cloud_id": None, "gpu_type": spec.gpu_type or sold_out.gpu_type})
+
+    def key(offer: Offer) -> tuple[object, ...]:
+        return (offer.provider, offer.cloud_id, offer.data_center, offer.gpu_count, offer.is_spot)
+
+    offers = [offer for offer in find_offers(client, alike) if key(offer) != key(sold_out)]
+    return _format_nearest(offers, alike) if offers else ""
+
+
+def _format_nearest(offers: list[Offer], spec: PodSpec) -> str:
+    """Format the nearest offers with their prices and mismatches.
+
+    The next smaller and larger numbers of GPUs are the nearest, each with its cheapest offer first.
+    """
+    near = []
+    counts = {offer.gpu_count or 0 for offer in offers}
+    wanted = spec.count or 0
+    smaller, larger = (
+        (count for count in counts if count <= wanted),
+        (count for count in counts if count >= wanted),
+    )
+    nearest = {max(smaller, default=0), min(larger, default=0)} if wanted else counts
+    seen = Counter[tuple[int, int | None]]()
+    for offer in offers:
+        reasons = mismatches(offer, spec)
+        shown_reasons = [reason for reason in reasons if reason not in ignored_mismatches(spec)]
+        line = f"{_describe_offer(offer)}: {join_sanitized(reasons)}" if reasons else str(quote(offer, spec))
+        group = (len(reasons), offer.gpu_count)
+        is_far = offer.gpu_count not in nearest
+        near.append((len(shown_reasons), len(reasons), is_far, seen[group], line))
+        seen[group] += 1
+    near.sort(key=lambda row: row[:-1])
+    return " The nearest offers:" + "".join(f"\n  {row[-1]}" for row in near[:_MAX_NEAREST])
+
+
+def _describe_offer(offer: Offer) -> str:
+    price = (
+        "no price"
+        if offer.price_hr is None
+        else f"{format_money(offer.price_hr, offer.prices.currency or 'USD')}/h"
+    )
+    return brief(
+        f"{offer.gpu_count or '?'} × {offer.gpu_type} at {offer.provider} ({offer.data_center}), {price}"
+    )
