@@ -18,7 +18,7 @@ from primepods_magic.pods.support.progress import show_progress
 from primepods_magic.pods.support.rates import accrued_usd
 from primepods_magic.pods.watching.snapshot import Snapshot
 
-from .terminate import TerminationResult, terminate_pods
+from .terminate import GONE, TerminationResult, terminate_pods
 from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
 
 __all__ = ["Pod"]
@@ -148,12 +148,11 @@ class Pod:
 
     @property
     def cost_usd(self) -> float | None:
-        """Estimated cost in USD when last seen, or until its stated end; ``None`` once TERMINATED.
+        """Estimated cost in USD when last seen, or until its end; ``None`` if that is not known.
 
         `terminate`, ``%pods wallet`` and the history return what the service bills.
         """
-        pod = self._details
-        return None if pod.status == PodStatus.TERMINATED else accrued_usd(pod, self._as_of)
+        return accrued_usd(self._details, self._as_of)
 
     @property
     def jupyter_url(self) -> str | None:
@@ -225,7 +224,11 @@ class Pod:
 
     def terminate(self) -> TerminationResult:
         """Terminate it, verify that it is gone, and return what it cost."""
-        return terminate_pods(self._connection, [self._details])[0]
+        result = terminate_pods(self._connection, [self._details])[0]
+        if result.outcome == GONE:
+            ended = {"status": PodStatus.TERMINATED, "terminated_at": result.terminated_at}
+            self.update(self._details.model_copy(update=ended))
+        return result
 
     def __str__(self) -> str:
         return printable(repr(self))

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import (
     InvalidRequest,
     NotFound,
@@ -22,7 +21,7 @@ from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.api.validation.bounds import check_seconds
 
 from .existence import Finding, PodFate, examine_pods, is_closed
-from .support.rates import accrued_usd
+from .support.rates import accrued_usd, row_cost_usd
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection.base import BaseConnection
@@ -144,17 +143,22 @@ def _verify_outcomes(
         reason = finding.reason or "the service no longer knows it, but does not say that it ended"
         outcomes[pod_id] = GOING if finding.is_live else f"termination requested, not verified: {reason}"
     outcomes |= dict.fromkeys(gone, GONE)
-    connection.note_gone(gone)
     rows = {pod_id: row for pod_id in gone if (row := findings[pod_id].row) is not None}
-    if rows.keys() == gone:
-        return rows
+    if rows.keys() != gone:
+        rows = _read_rows(connection, gone) | rows
+    connection.note_gone(gone, rows)
+    return rows
+
+
+def _read_rows(connection: BaseConnection, pod_ids: set[str]) -> dict[str, HistoryRow]:
+    """Read the history rows of pods that are gone, as far as they have an end."""
     try:
         page = connection.client.pod_history(limit=_HISTORY_ROWS)
     except PodsError:
-        return rows
+        return {}
     now = connection.now()
     # What a row without an end has billed so far is not what the pod has cost.
-    return {row.id: row for row in page.items if row.id in gone and is_closed(row, now)} | rows
+    return {row.id: row for row in page.items if row.id in pod_ids and is_closed(row, now)}
 
 
 def _wait_until_gone(
@@ -195,25 +199,22 @@ def _is_gone(pod_id: str, findings: dict[str, Finding], absent: set[str]) -> boo
 
 def _build_result(pod: PodDetails, outcome: str, row: HistoryRow | None, now: datetime) -> TerminationResult:
     billed_usd = _read_billed_usd(pod, row)
-    ended_at = row.terminated_at if row else None
     is_unbilled = outcome == GONE and billed_usd is None
-    price_usd_hr = pod.price_hr if row is None or row.price_hr is None else row.price_hr
-    ended = pod.model_copy(
-        update={
-            "status": PodStatus.TERMINATED,
-            "terminated_at": ended_at or now,
-            "price_hr": price_usd_hr,
-        }
-    )
     return TerminationResult(
         name=pod.name,
         id=pod.id,
         outcome=outcome,
         billed_usd=billed_usd,
         created_at=pod.created_at,
-        terminated_at=ended_at,
-        estimated_usd=accrued_usd(ended, now) if is_unbilled else None,
+        terminated_at=row.terminated_at if row else None,
+        estimated_usd=_estimate_usd(pod, row, now) if is_unbilled else None,
     )
+
+
+def _estimate_usd(pod: PodDetails, row: HistoryRow | None, now: datetime) -> float | None:
+    """Estimate the cost of a pod that is gone by its row, else as if it had ended now."""
+    estimate = None if row is None else row_cost_usd(row)
+    return estimate if estimate is not None else accrued_usd(pod, now)
 
 
 def _read_billed_usd(pod: PodDetails, row: HistoryRow | None) -> float | None:

@@ -151,6 +151,57 @@ def test_a_cell_may_show_several_displays(connection: Connection) -> None:
     live.close()
 
 
+def is_watching() -> bool:
+    return any(thread.name == "primepods-watch" for thread in threading.enumerate())
+
+
+def test_a_bar_follows_its_pod_until_it_ends(connection: Connection, sandbox: SandboxControl) -> None:
+    connection.poll_interval_s = 0.2
+    shell = Cells()
+    live = ProgressDisplays(shell)
+    pods = [launch(gpu="L4_24GB", name=name) for name in ("here", "elsewhere")]
+    for pod in pods:
+        live.follow(connection, [pod.details], goal="ready", timeout_s=600)
+    assert len(connection.poller._watches) == 2
+    sandbox.event(pods[1].id, "reclaim")
+    eventually(lambda: len(connection.poller._watches) == 1, "the bar sees the end of its pod")
+    assert "elsewhere" in shell.shown[-1][0]["text/plain"]
+    assert "TERMINATED" in shell.shown[-1][0]["text/plain"]
+    pods[0].terminate()
+    eventually(lambda: not is_watching(), "nothing is watched once all pods are gone")
+    assert "here" in shell.shown[-1][0]["text/plain"]
+    live.close()
+
+
+def test_a_bar_turns_at_once_and_without_a_request_if_its_pod_is_terminated_here(
+    connection: Connection,
+) -> None:
+    """The poller's next request is far away, and must not come any sooner."""
+    shell = Cells()
+    live = ProgressDisplays(shell)
+    pod = launch(gpu="L4_24GB", name="train").wait()
+    connection.poll_interval_s = 600.0
+    live.watch(connection, [pod.details])
+    polls = connection.poller._poll_number
+    result = pod.terminate()
+    eventually(lambda: not is_watching(), "the bar is finished")
+    assert connection.poller._poll_number == polls
+    assert "TERMINATED" in shell.shown[-1][0]["text/plain"]
+    assert pod.status == "TERMINATED"
+    assert pod.details.terminated_at == result.terminated_at
+    live.close()
+
+
+def test_no_more_than_fifty_bars_are_followed(connection: Connection) -> None:
+    live = ProgressDisplays(Cells())
+    details = launch(gpu="L4_24GB", name="train").wait().details
+    for _ in range(52):
+        live.watch(connection, [details])
+    assert len(connection.poller._watches) == 50
+    live.close()
+    eventually(lambda: not is_watching(), "nothing is watched after unloading")
+
+
 def test_stopping_ends_the_watching_and_leaves_the_pod(connection: Connection, no_leaks: None) -> None:
     shell = Cells()
     live = ProgressDisplays(shell)

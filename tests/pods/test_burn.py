@@ -110,7 +110,9 @@ def test_no_pod_costs_less_than_nothing(changed: dict[str, Any]) -> None:
 def test_the_cost_of_a_pod_stands_still_from_its_end_on(connection: Connection) -> None:
     ended = Pod(connection, pod(createdAt="2026-08-01T00:00:00Z", terminatedAt="2026-08-01T03:00:00Z"))
     assert ended.cost_usd == 6.0
-    assert Pod(connection, pod(status="TERMINATED", terminatedAt="2026-11-29T03:00:00Z")).cost_usd is None
+    gone = pod(status="TERMINATED", createdAt="2026-08-01T00:00:00Z", terminatedAt="2026-08-01T03:00:00Z")
+    assert Pod(connection, gone).cost_usd == 6.0
+    assert Pod(connection, pod(status="TERMINATED")).cost_usd is None
 
 
 def test_the_outlook_of_a_pod_stands_still_from_its_end_on() -> None:

@@ -146,15 +146,16 @@ def test_a_wait_that_takes_too_long_calls_no_pod_billed_that_is_verified_to_be_g
 
     there = through(Holding())
     gone, live = (launch(gpu="L4_24GB", name=name, connection=there) for name in ("gone", "live"))
+    details = gone.details
     gone.terminate()
     slow = Connection(there.client, ServiceClock(there.client.session), is_sandbox=True)
     slow.completion_cache = there.completion_cache
     may_answer.clear()
     try:
         with pytest.raises(WaitTimedOut) as one:
-            wait_for(slow, [gone.details], goal="terminated", timeout_s=0.05)
+            wait_for(slow, [details], goal="terminated", timeout_s=0.05)
         with pytest.raises(WaitTimedOut) as both:
-            wait_for(slow, [gone.details, live.details], goal="terminated", timeout_s=0.05)
+            wait_for(slow, [details, live.details], goal="terminated", timeout_s=0.05)
     finally:
         may_answer.set()
         slow.close()

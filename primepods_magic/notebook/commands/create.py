@@ -217,7 +217,7 @@ def _show_progress(magics: PodsMagics, args: Namespace, pods: Sequence[Pod]) -> 
             pod.update(newest)
 
     if args.wait:
-        update(magics.live.follow(connection, details, goal="ready", timeout_s=args.timeout))
+        magics.live.follow(connection, details, goal="ready", timeout_s=args.timeout, on_snapshot=update)
     elif magics.live.can_watch_in_background:
         magics.live.watch(connection, details, on_snapshot=update)
     elif coming := [pod for pod in pods if not pod.details.is_settled]:

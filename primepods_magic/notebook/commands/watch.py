@@ -1,8 +1,8 @@
 """Show live progress bars of pods.
 
-In a notebook, the bars keep moving while you work. Without a POD, they show all your pods, including new
-ones, until none is left or you stop them. With PODs, they stop once each is ready, has failed or is gone.
-Elsewhere, the command waits until every pod is ready or --timeout has passed.
+In a notebook, the bars keep moving while you work, until their pods are gone or you stop them. Without a
+POD, they show all your pods, including new ones. Elsewhere, the command waits until every pod is ready or
+--timeout has passed.
 
   %pods watch
   %pods watch train eval

@@ -20,6 +20,8 @@ __all__ = ["ProgressDisplays"]
 
 # Reloaded pages show the content of these.
 _MAX_FINISHED = 50
+# Of more, the oldest whose pods are ready or have failed are no longer followed.
+_MAX_OPEN = 50
 
 
 @dataclass(eq=False)
@@ -39,7 +41,8 @@ class ProgressDisplays:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self.as_text = False
-        self._open: set[_Display] = set()
+        # In their order.
+        self._open: dict[_Display, None] = {}
         self._finished: deque[_Display] = deque()
         self._lock = threading.Lock()
 
@@ -60,40 +63,32 @@ class ProgressDisplays:
         can_be_stopped: bool = False,
         on_snapshot: Callable[[Snapshot], object] | None = None,
     ) -> None:
-        """Show the pods under this cell and keep updating them in the background.
+        """Show the pods under this cell and keep updating them in the background, until all are gone.
 
-        This ends when all are settled or, if ``joins`` accepts new pods as well, when all are gone.
-        ``on_snapshot`` receives every snapshot, on our own thread.
+        ``joins`` decides whether a new pod is shown as well. ``on_snapshot`` receives every snapshot, on our
+        own thread.
         """
-
-        def is_over(snapshot: Snapshot) -> bool:
-            return snapshot.is_settled if joins is None else snapshot.are_gone
-
-        def listen(snapshot: Snapshot) -> None:
-            display.snapshot = snapshot
-            if is_over(snapshot) or snapshot.is_last:
-                self._finish_display(display)
-            else:
-                display.view.show(snapshot)
-            if on_snapshot:
-                on_snapshot(snapshot)
-
         display = self._open_display(connection, pods, can_be_stopped=can_be_stopped)
-        if is_over(display.snapshot):
+        try:
+            self._keep_updating(connection, display, joins=joins, on_snapshot=on_snapshot)
+        except BaseException:
+            # After Ctrl-C, or on a closed connection, nothing will update it.
             self._finish_display(display)
-        else:
-            pods = display.snapshot.pods
-            try:
-                display.watch = connection.poller.watch(pods, listen, joins=joins, is_over=is_over)
-            except BaseException:
-                # After Ctrl-C, or on a closed connection, nothing will update it.
-                self._finish_display(display)
-                raise
+            raise
 
     def follow(
-        self, connection: Connection, pods: Iterable[PodDetails], *, goal: Goal, timeout_s: float
+        self,
+        connection: Connection,
+        pods: Iterable[PodDetails],
+        *,
+        goal: Goal,
+        timeout_s: float,
+        on_snapshot: Callable[[Snapshot], object] | None = None,
     ) -> Snapshot:
-        """Show the pods under this cell while waiting for them; raises as `wait_for` does."""
+        """Show the pods under this cell while waiting for them; raises as `wait_for` does.
+
+        In a notebook, they are updated until they are gone, as by `watch`.
+        """
         from primepods_magic.pods.wait import wait_for
 
         display = self._open_display(connection, pods)
@@ -101,13 +96,44 @@ class ProgressDisplays:
         def listen(snapshot: Snapshot) -> None:
             display.snapshot = snapshot
             display.view.show(snapshot)
+            if on_snapshot:
+                on_snapshot(snapshot)
 
         try:
             return wait_for(
                 connection, display.snapshot.pods, goal=goal, timeout_s=timeout_s, on_snapshot=listen
             )
         finally:
+            if self.can_watch_in_background and not connection.is_closed:
+                self._keep_updating(connection, display, on_snapshot=on_snapshot)
+            else:
+                self._finish_display(display)
+
+    def _keep_updating(
+        self,
+        connection: Connection,
+        display: _Display,
+        *,
+        joins: Callable[[PodDetails], bool] | None = None,
+        on_snapshot: Callable[[Snapshot], object] | None = None,
+    ) -> None:
+        """Update a display in the background until its pods are gone; then finish it."""
+
+        def listen(snapshot: Snapshot) -> None:
+            display.snapshot = snapshot
+            if snapshot.are_gone or snapshot.is_last:
+                self._finish_display(display)
+            else:
+                display.view.show(snapshot)
+            if on_snapshot:
+                on_snapshot(snapshot)
+
+        if display.snapshot.are_gone:
             self._finish_display(display)
+        else:
+            display.watch = connection.poller.watch(
+                display.snapshot.pods, listen, joins=joins, is_over=lambda snapshot: snapshot.are_gone
+            )
 
     def close(self) -> None:
         """Finish every display with its last snapshot, and close all views."""
@@ -128,6 +154,9 @@ class ProgressDisplays:
         for other in list(self._open):
             if cell is not None and other.cell == cell and other.run != run:
                 self._finish_display(other)
+        settled = [other for other in list(self._open) if other.snapshot.is_settled]
+        for other in settled[: max(len(self._open) - _MAX_OPEN + 1, 0)]:
+            self._finish_display(other)
         view = open_view(
             self._shell,
             as_text=self.as_text,
@@ -135,7 +164,7 @@ class ProgressDisplays:
         )
         display = _Display(view, Snapshot(tuple(pods), connection.now()), cell, run)
         with self._lock:
-            self._open.add(display)
+            self._open[display] = None
         view.show(display.snapshot)
         return display
 
@@ -143,7 +172,7 @@ class ProgressDisplays:
         with self._lock:
             if display not in self._open:
                 return
-            self._open.discard(display)
+            del self._open[display]
         if display.watch is not None:
             display.watch.close()
         display.view.finish(display.snapshot)

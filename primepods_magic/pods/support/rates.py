@@ -8,9 +8,18 @@ from typing import TypeVar
 
 from primepods_magic.api.account import Disk
 from primepods_magic.api.enums import PodStatus
-from primepods_magic.api.models import PodDetails
+from primepods_magic.api.models import HistoryRow, PodDetails
 
-__all__ = ["accrued_usd", "burn_usd_hr", "end_of", "find_unpriced", "get_rate_usd_hr", "has_ended"]
+__all__ = [
+    "accrued_usd",
+    "burn_usd_hr",
+    "end_of",
+    "end_pod",
+    "find_unpriced",
+    "get_rate_usd_hr",
+    "has_ended",
+    "row_cost_usd",
+]
 
 _HOUR = timedelta(hours=1)
 _Thing = TypeVar("_Thing", bound=PodDetails | Disk)
@@ -20,6 +29,13 @@ def end_of(thing: PodDetails | Disk) -> datetime | None:
     """Return a thing's stated end; an end before its beginning counts only once it is TERMINATED."""
     is_before = thing.created_at and thing.terminated_at and thing.terminated_at < thing.created_at
     return None if is_before and thing.status != PodStatus.TERMINATED else thing.terminated_at
+
+
+def end_pod(pod: PodDetails, row: HistoryRow | None) -> PodDetails:
+    """Return a pod as it is once it is gone, with the end in its row of the history, if there is one."""
+    end = row.terminated_at if row else None
+    changes = {"status": PodStatus.TERMINATED, **({"terminated_at": end} if end else {})}
+    return pod.model_copy(update=changes)
 
 
 def has_ended(thing: PodDetails | Disk, now: datetime) -> bool:
@@ -85,6 +101,13 @@ def accrued_usd(thing: PodDetails | Disk, now: datetime, *, since: datetime | No
     if thing.price_hr is None and running_hours:
         return None
     return (thing.price_hr or 0.0) * running_hours + rate * stopped_hours
+
+
+def row_cost_usd(row: HistoryRow) -> float | None:
+    """Estimate what an ended pod cost by the price and the times in its row of the history, in USD."""
+    if row.price_hr is None or row.created_at is None or row.terminated_at is None:
+        return None
+    return row.price_hr * max((row.terminated_at - row.created_at) / _HOUR, 0.0)
 
 
 def get_rate_usd_hr(thing: PodDetails | Disk) -> float | None:

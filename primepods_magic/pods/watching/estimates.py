@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from primepods_magic.api.enums import InstallationStatus, PodStatus
-from primepods_magic.api.models import PodDetails
-from primepods_magic.pods.support.rates import burn_usd_hr, end_of
+from primepods_magic.api.models import HistoryRow, PodDetails
+from primepods_magic.pods.support.rates import accrued_usd, burn_usd_hr, end_of, row_cost_usd
 
 from .snapshot import Estimate
 
@@ -40,11 +40,17 @@ class Estimator:
     ...                       installation_progress=percent, price_hr=36.0, created_at=start)
     >>> _ = estimator.update([installing(20)], start + timedelta(seconds=100))
     >>> estimator.update([installing(40)], start + timedelta(seconds=200))["a"]
-    Estimate(left_s=300.0, cost_usd=2.0, ended_at=None)
+    Estimate(left_s=300.0, cost_usd=2.0, ended_at=None, is_billed=False)
     """
 
     def __init__(self) -> None:
         self._seen: dict[str, _PodHistory] = {}
+        self._rows: dict[str, HistoryRow] = {}
+
+    def note_row(self, row: HistoryRow) -> None:
+        """Take the cost of an ended pod from its row of the history, from now on."""
+        if row.id:
+            self._rows[row.id] = row
 
     def update(self, pods: Iterable[PodDetails], at: datetime) -> Mapping[str, Estimate]:
         """Record all watched pods as of ``at`` (UTC), and return estimates by pod id.
@@ -55,8 +61,10 @@ class Estimator:
         for pod in pods:
             if pod.id:
                 note = seen[pod.id] = self._update_history(pod, at)
-                estimates[pod.id] = Estimate(_estimate_left_s(pod, note), note.cost_usd, note.ended_at)
+                estimate = Estimate(_estimate_left_s(pod, note), note.cost_usd, note.ended_at)
+                estimates[pod.id] = _correct_estimate(estimate, self._rows.get(pod.id))
         self._seen = seen
+        self._rows = {pod_id: row for pod_id, row in self._rows.items() if pod_id in seen}
         return estimates
 
     def _update_history(self, pod: PodDetails, at: datetime) -> _PodHistory:
@@ -68,8 +76,9 @@ class Estimator:
             begun = pod.created_at
             had_another = pod.status in (PodStatus.TERMINATED, PodStatus.STOPPED)
             known = begun is not None and pod.price_hr is not None and not had_another
+            cost_usd = accrued_usd(pod, at) if pod.status == PodStatus.TERMINATED else None
             note = _PodHistory(
-                begun if begun is not None and begun < at else at, 0.0 if known else None, rate_usd_hr
+                begun if begun is not None and begun < at else at, 0.0 if known else cost_usd, rate_usd_hr
             )
         if note.cost_usd is not None:
             # The time of the change is unknown, so assume the more expensive state.
@@ -90,6 +99,16 @@ class Estimator:
             note.percent_at_first, note.first_at = percent, at
         note.percent = percent
         return note
+
+
+def _correct_estimate(estimate: Estimate, row: HistoryRow | None) -> Estimate:
+    """Return an estimate with the cost in a row of the history, if there is one."""
+    if row is None:
+        return estimate
+    if row.total_billed_price:
+        return replace(estimate, cost_usd=row.total_billed_price, is_billed=True)
+    cost_usd = row_cost_usd(row)
+    return estimate if cost_usd is None else replace(estimate, cost_usd=cost_usd)
 
 
 def _is_installing(pod: PodDetails) -> bool:

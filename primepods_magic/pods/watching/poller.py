@@ -22,8 +22,9 @@ from primepods_magic.api.errors import (
     PodsError,
     error_words,
 )
-from primepods_magic.api.models import PodDetails
+from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.pods.support.clock import Clock
+from primepods_magic.pods.support.rates import end_pod
 
 from .backoff import PollBackoff
 from .estimates import Estimator
@@ -62,7 +63,9 @@ class Poller:
         self._poll_number = 0
         self._stopped = False
         self._thread: threading.Thread | None = None
+        self._ended: dict[str, HistoryRow | None] = {}
         connection.agreements.on_ended = self.look_soon
+        connection.on_gone = self.note_gone
         _pollers.add(self)
 
     @property
@@ -128,6 +131,18 @@ class Poller:
             self._wake.set()
             return self._poll_number + 1
 
+    def note_gone(self, gone: Mapping[str, HistoryRow | None]) -> None:
+        """Have watches report pods that were verified to be gone, without a request.
+
+        Those that end for their prices are reported with that reason, by the next poll.
+        """
+        for_price = self._connection.agreements.list_ending(gone)
+        with self._lock:
+            watched = {pod.id for watch in self._watches for pod in watch.latest.pods} - for_price.keys()
+            self._ended |= {pod_id: row for pod_id, row in gone.items() if pod_id in watched}
+            if self._ended:
+                self._wake.set()
+
     def stop(self) -> None:
         """Stop polling, wait for the thread to end, and notify the remaining watches."""
         with self._lock:
@@ -171,6 +186,10 @@ class Poller:
                     return False
                 wait_s = self._due_s - self.clock.monotonic()
                 self._wake.clear()
+                ended, self._ended = self._ended, {}
+            if ended:
+                self._report_ended(ended)
+                continue
             # Woken, check the deadline again. Not after a timeout: a clock that stands still would keep this
             # loop waiting forever.
             if wait_s <= 0 or not self.clock.wait(self._wake, wait_s):
@@ -202,11 +221,7 @@ class Poller:
             with self._isolate_errors(watch):
                 snapshots.append((watch, self._make_snapshot(watch, result, error_text)))
         if error_text is None:
-            estimates = self._estimator.update(
-                {pod.id: pod for _, snapshot in snapshots for pod in snapshot.pods}.values(),
-                self._connection.now(),
-            )
-            snapshots = [(watch, replace(snapshot, outlooks=estimates)) for watch, snapshot in snapshots]
+            snapshots = self._add_estimates(snapshots)
             self._backoff.record_success(
                 changed=any(snapshot.changes for _, snapshot in snapshots),
                 settled=all(snapshot.is_settled for _, snapshot in snapshots),
@@ -227,14 +242,52 @@ class Poller:
                 if failure := next(filter(None, failures), None):
                     watch.fail(failure, number)
                 continue
-            watch.deliver(snapshot, number)
-            with self._isolate_errors(watch):
-                if snapshot.trouble is None and watch.is_over(snapshot):
-                    watch.end(None)
+            self._deliver_snapshot(watch, snapshot)
         with self._lock:
             self._watches = [watch for watch in self._watches if not watch.has_ended]
             next_s = self.clock.monotonic() + self._backoff.delay_s(self._connection.interval_s())
             self._due_s = min(self._due_s, next_s)
+
+    def _report_ended(self, ended: Mapping[str, HistoryRow | None]) -> None:
+        """Deliver snapshots in which these pods are gone; all others are as last seen."""
+        with self._lock:
+            watches = list(self._watches)
+        for row in filter(None, ended.values()):
+            self._estimator.note_row(row)
+        snapshots = [(watch, self._end_pods(watch.latest, ended)) for watch in watches]
+        news = {watch for watch, snapshot in snapshots if snapshot is not watch.latest}
+        for watch, snapshot in self._add_estimates(snapshots):
+            if watch in news:
+                self._deliver_snapshot(watch, snapshot)
+        with self._lock:
+            self._watches = [watch for watch in self._watches if not watch.has_ended]
+
+    def _end_pods(self, before: Snapshot, ended: Mapping[str, HistoryRow | None]) -> Snapshot:
+        known = {pod.id: pod for pod in before.pods}
+        pods = tuple(
+            end_pod(pod, ended[pod.id])
+            if pod.id is not None and pod.id in ended and pod.status != PodStatus.TERMINATED
+            else pod
+            for pod in before.pods
+        )
+        changes = changes_between(known, pods, self._connection.now())
+        if not changes:
+            return before
+        seen = replace(before, pods=pods, changes=changes)
+        return replace(seen, as_of=self._connection.now(), trouble=None) if seen.are_gone else seen
+
+    def _add_estimates(self, snapshots: list[tuple[Watch, Snapshot]]) -> list[tuple[Watch, Snapshot]]:
+        estimates = self._estimator.update(
+            {pod.id: pod for _, snapshot in snapshots for pod in snapshot.pods}.values(),
+            self._connection.now(),
+        )
+        return [(watch, replace(snapshot, outlooks=estimates)) for watch, snapshot in snapshots]
+
+    def _deliver_snapshot(self, watch: Watch, snapshot: Snapshot) -> None:
+        watch.deliver(snapshot, self._poll_number)
+        with self._isolate_errors(watch):
+            if snapshot.trouble is None and watch.is_over(snapshot):
+                watch.end(None)
 
     @contextmanager
     def _isolate_errors(self, watch: Watch) -> Iterator[None]:

@@ -80,12 +80,14 @@ class Change:
 class Estimate:
     """Estimates for a watched pod: remaining installation time, cost so far in USD, and end (UTC).
 
-    `ended_at` is the end that the pod states, or when it was first seen to be gone.
+    `ended_at` is the end that the pod states, or when it was first seen to be gone. `is_billed` says that
+    the cost is what the service billed.
     """
 
     left_s: float | None = None
     cost_usd: float | None = None
     ended_at: datetime | None = None
+    is_billed: bool = False
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import NotFound, PodsError, ServiceUnavailable, UnexpectedAnswer
 from primepods_magic.api.models import PodDetails, PodStatusEntry
 from primepods_magic.pods.existence import Finding, PodFate, examine_pods
+from primepods_magic.pods.support.rates import end_pod
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection.base import BaseConnection
@@ -201,7 +202,7 @@ class StatusReader:
         if is_gone:
             self._connection.note_gone([pod_id])
         if finding.has_ended or is_gone:
-            return pod.model_copy(update={"status": PodStatus.TERMINATED})
+            return end_pod(pod, finding.row)
         return pod
 
 
