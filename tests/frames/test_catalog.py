@@ -10,7 +10,7 @@ import pytest
 from primepods_magic import costs
 from primepods_magic.frames import load_frame, save_frame
 from primepods_magic.frames.rendering.column_formats import views_of
-from primepods_magic.frames.tables.catalog import COLUMNS, TABLES, meaning
+from primepods_magic.frames.tables.catalog import COLUMNS, SHOWN, TABLES, meaning
 from primepods_magic.frames.tables.schema import names_of
 from tests.documents.frames import FRAMES
 
@@ -32,11 +32,14 @@ def test_builds_a_frame_with_the_declared_names_and_dtypes(kind: str) -> None:
 def test_describes_and_formats_every_column(kind: str) -> None:
     names = [str(name) for name in EMPTY[kind].columns]
     assert all(meaning(name, kind) for name in names)
-    views = {view.heading: view for view in views_of(kind, names)}
-    for column in TABLES.get(kind, ()):
-        if column.rank is not None:
-            assert (views[column.name].rank, column.name in names) == (column.rank, True)
-    assert set(views) <= set(names)
+    views = views_of(kind, names)
+    headings = [view.heading for view in views]
+    assert set(headings) <= set(names)
+    assert [view.rank for view in views] == [*range(len(views))]
+    if kind in SHOWN:
+        always, _, others = SHOWN[kind].partition("|")
+        assert headings == [*always.split(), *others.split()]
+        assert [view.heading for view in views if not view.may_hide] == always.split()
 
 
 @pytest.mark.parametrize("name", [name for name, column in COLUMNS.items()])

@@ -73,7 +73,7 @@ def foreign() -> list[Any]:
 
 def test_frames_of_ours_are_shown_in_our_way(formatters: DisplayFormatter) -> None:
     data = shown(formatters, ours())
-    assert data[TEXT].startswith("sandbox · 1 pod\n\nname   status  installation")
+    assert data[TEXT].startswith("sandbox · 1 pod\n\nname   status  gpu")
     assert "sandbox · 1 pod" in data[HTML]
     assert "ACTIVE" in data[HTML]
 

@@ -40,6 +40,10 @@ class Terminal:
     def until_prompt(self, timeout: float | None = None) -> str:
         return self.until(_PROMPT, timeout).strip()
 
+    def resize(self, columns: int) -> None:
+        """Make the window as wide as that."""
+        self._child.setwinsize(40, columns)
+
     def interrupt(self) -> None:
         """Ctrl-C."""
         self._child.sendintr()

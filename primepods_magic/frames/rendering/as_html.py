@@ -20,6 +20,8 @@ __all__ = ["sheet_html"]
 _BLOCK = "font-size:13px;line-height:1.4"
 _TABLE = "border-collapse:collapse;table-layout:auto;margin:0;font-variant-numeric:tabular-nums"
 _PADDING = "padding:3px 8px;white-space:nowrap"
+# Wide enough to read, narrow enough that two of them fit beside each other.
+_PROSE = "padding:3px 8px;white-space:normal;min-width:20ch;max-width:56ch"
 _MUTED = "opacity:0.75"
 # Aligns with the text of the cells.
 _INSET = "padding-left:8px"
@@ -85,7 +87,8 @@ def _render_heading(view: ColumnFormat, kind: str) -> str:
 
 
 def _render_cell(view: ColumnFormat, cell: DisplayCell) -> str:
-    return f'<td style="text-align:{_choose_side(view.style)};{_PADDING}">{_render_content(view, cell)}</td>'
+    space = _PROSE if view.style == "prose" else _PADDING
+    return f'<td style="text-align:{_choose_side(view.style)};{space}">{_render_content(view, cell)}</td>'
 
 
 def _render_content(view: ColumnFormat, cell: DisplayCell) -> str:
@@ -102,7 +105,7 @@ def _render_content(view: ColumnFormat, cell: DisplayCell) -> str:
         return f'<b style="font-weight:600"><bdi>{text}</bdi></b>'
     if view.style == "code":
         return f'<span style="{_CODE}">{text}</span>'
-    return f"<bdi>{text}</bdi>" if view.style == "text" else text
+    return f"<bdi>{text}</bdi>" if view.style in ("text", "prose") else text
 
 
 def _render_bar(cell: DisplayCell) -> str:

@@ -1,12 +1,14 @@
 """Tables as text, for terminals and for saved notebooks.
 
-The result depends on the frame alone: not on the terminal, the time of day or the machine.
+Without a width, the result depends on the frame alone: not on the terminal, the time of day or the machine.
 """
 
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
 
 from primepods_magic.api.text.sanitize import brief, sanitize
 
@@ -18,47 +20,178 @@ __all__ = ["sheet_text"]
 WIDTH = 110
 _GAP = "  "
 _UTC = " UTC"
+_MAX_HEADING = 40
+_MIN_PROSE = 16
+"""Narrowest column of prose, which is wrapped where others are left out."""
 
 
-def sheet_text(sheet: DisplayTable) -> str:
-    """Render a table as text: the caption, the table, and a line about what is left out."""
+def sheet_text(sheet: DisplayTable, width: int | None = None) -> str:
+    """Render a table as text: the caption, the table, and a line about what is left out.
+
+    With a width, no line is longer, and captions and notes are wrapped.
+    """
     caption = [brief(sheet.caption)] if sheet.caption else []
     if not sheet.rows:
-        return "\n".join(filter(None, [*caption, sheet.nothing, sheet.notes(sheet.columns)]))
-    columns = _fit_columns([(column, _format_column(column)) for column in sheet.columns])
-    after = [sheet.more_rows, sheet.notes([column for column, _ in columns])]
-    head, *body = zip(*(_align_cells(texts, column.view.style) for column, texts in columns), strict=True)
-    rule = ["─" * _count_cells(cell) for cell in head]
-    table = [_GAP.join(row).rstrip() for row in (head, rule, *body)]
-    return "\n".join([*caption, *([""] if caption else []), *table, *filter(None, after)])
+        notes = filter(None, [*caption, sheet.nothing, sheet.notes(sheet.columns)])
+        return "\n".join(_wrap_notes(notes, width))
+    columns = _fit_columns([_read_column(column) for column in sheet.columns], width or WIDTH)
+    heads = zip_longest(*(column.lines_of_heading()[::-1] for column in columns), fillvalue="")
+    head = [_join_cells(cells, columns) for cells in heads][::-1]
+    rule = _GAP.join("─" * column.width for column in columns)
+    body = [
+        line
+        for row in zip(*(column.values for column in columns), strict=True)
+        for line in _wrap_row(row, columns)
+    ]
+    after = filter(None, [sheet.more_rows, sheet.notes([column.source for column in columns])])
+    above = [*_wrap_notes(caption, width), *([""] if caption else [])]
+    return "\n".join([*above, *head, rule, *body, *_wrap_notes(after, width)])
 
 
-def _format_column(column: SheetColumn) -> list[str]:
-    """Return the heading and the values; a unit common to all values moves into the heading."""
+@dataclass
+class _TextColumn:
+    """A column as text, and the width that it gets."""
+
+    source: SheetColumn
+    heading: str
+    values: list[str]
+    body_width: int
+    width: int
+
+    @property
+    def style(self) -> CellStyle:
+        return self.source.view.style
+
+    @property
+    def min_width(self) -> int:
+        """The width with a folded heading, and wrapped prose."""
+        body = min(self.body_width, _MIN_PROSE) if self.style == "prose" else self.body_width
+        return max(body, *map(_count_cells, _split_heading(self.heading)))
+
+    def lines_of_heading(self) -> list[str]:
+        """Fold the heading at its underscores where it is wider than the column."""
+        lines = [""]
+        for part in _split_heading(self.heading):
+            if lines[-1] and _count_cells(lines[-1] + part) > self.width:
+                lines.append("")
+            lines[-1] += part
+        return [line.rstrip() for line in lines]
+
+
+def _read_column(column: SheetColumn) -> _TextColumn:
+    """Format heading and values; a unit common to all values moves into the heading."""
     heading, values = sanitize(column.view.heading), [cell.text for cell in column.cells]
     if any(value.endswith(_UTC) for value in values):
         heading, values = heading + _UTC, [value.removesuffix(_UTC) for value in values]
-    return [heading, *(_shorten_text(value, column.view.max_length) for value in values)]
+    heading = _shorten_text(heading, _MAX_HEADING)
+    values = [_shorten_text(value, column.view.max_length) for value in values]
+    width = max(map(_count_cells, values))
+    return _TextColumn(column, heading, values, width, max(width, _count_cells(heading)))
 
 
-def _fit_columns(columns: list[tuple[SheetColumn, list[str]]]) -> Sequence[tuple[SheetColumn, list[str]]]:
-    """Return the columns that fit into the line; the least important are dropped first."""
-    widths = [max(map(_count_cells, texts)) + len(_GAP) for _, texts in columns]
-    width = sum(widths) - len(_GAP)
-    ranks = {index: column.view.rank for index, (column, _) in enumerate(columns) if column.view.rank}
-    left_out: set[int] = set()
-    for index in sorted(ranks, key=lambda index: -ranks[index]):
-        if width <= WIDTH:
+def _split_heading(heading: str) -> list[str]:
+    parts = heading.replace("_", "_\n").replace(" ", " \n").splitlines()
+    return parts or [""]
+
+
+def _fit_columns(columns: list[_TextColumn], width: int) -> list[_TextColumn]:
+    """Return the columns that fit into the line, with their widths.
+
+    Headings are folded and prose is wrapped first; then the least important columns are left out.
+    """
+    columns = _drop_columns(columns, width)
+    prose = [column for column in columns if column.style == "prose"]
+    _share_width(prose, width - _sum_widths(columns) + sum(column.width for column in prose))
+    excess = _sum_widths(columns) - width
+    # Each heading is folded only if it has to be, those that save most first.
+    for column in sorted(columns, key=lambda each: each.min_width - each.width):
+        if excess > 0 and column.style != "prose":
+            excess -= column.width - column.min_width
+            column.width = column.min_width
+    if excess > 0:
+        # A single column that is too wide is cut.
+        column = columns[0]
+        column.width = max(1, column.width - excess)
+        column.heading = _shorten_text(column.heading, column.width)
+        column.values = [_shorten_text(value, column.width) for value in column.values]
+    return columns
+
+
+def _sum_widths(columns: list[_TextColumn]) -> int:
+    return sum(column.width + len(_GAP) for column in columns) - len(_GAP)
+
+
+def _share_width(columns: list[_TextColumn], width: int) -> None:
+    """Share a width fairly: columns that need less than their part leave the rest to the others."""
+    for left, column in zip(
+        range(len(columns), 0, -1), sorted(columns, key=lambda each: each.width), strict=True
+    ):
+        column.width = min(column.width, max(column.min_width, width // left))
+        width -= column.width
+
+
+def _drop_columns(columns: list[_TextColumn], width: int) -> list[_TextColumn]:
+    needed = sum(column.min_width + len(_GAP) for column in columns) - len(_GAP)
+    dropped = set()
+    by_rank = sorted(range(1, len(columns)), key=lambda index: (-columns[index].source.view.rank, -index))
+    for index in by_rank:
+        if needed <= width:
             break
-        width -= widths[index]
-        left_out.add(index)
-    return [column for index, column in enumerate(columns) if index not in left_out]
+        needed -= columns[index].min_width + len(_GAP)
+        dropped.add(index)
+    return [column for index, column in enumerate(columns) if index not in dropped]
 
 
-def _align_cells(texts: list[str], style: CellStyle) -> list[str]:
-    width = max(map(_count_cells, texts))
-    pads = [" " * (width - _count_cells(text)) for text in texts]
-    return [pad + text if style == "number" else text + pad for text, pad in zip(texts, pads, strict=True)]
+def _wrap_row(values: tuple[str, ...], columns: list[_TextColumn]) -> Iterator[str]:
+    """Render one row, on several lines if it has prose that is wider than its column."""
+    cells = [
+        _wrap_words(value, column.width) if column.style == "prose" else [value]
+        for value, column in zip(values, columns, strict=True)
+    ]
+    for line in zip_longest(*cells, fillvalue=""):
+        yield _join_cells(line, columns)
+
+
+def _join_cells(texts: tuple[str, ...], columns: list[_TextColumn]) -> str:
+    cells = []
+    for text, column in zip(texts, columns, strict=True):
+        pad = " " * (column.width - _count_cells(text))
+        cells.append(pad + text if column.style == "number" else text + pad)
+    return _GAP.join(cells).rstrip()
+
+
+def _wrap_notes(texts: Iterable[str], width: int | None) -> list[str]:
+    """Wrap lines to a width; what goes on is indented, so that no text from the service begins a line."""
+    if width is None:
+        return list(texts)
+    wrapped = [_wrap_words(text, width - len(_GAP)) for text in texts]
+    return [line for first, *others in wrapped for line in (first, *(_GAP + other for other in others))]
+
+
+def _wrap_words(text: str, width: int) -> list[str]:
+    """Break text between words into lines of a width; only words that are wider are cut."""
+    lines = [""]
+    for word in text.split(" "):
+        joined = f"{lines[-1]} {word}" if lines[-1] else word
+        if _count_cells(joined) <= width:
+            lines[-1] = joined
+            continue
+        lines += [word] if lines[-1] else []
+        lines[-1] = word
+        while _count_cells(lines[-1]) > width:
+            part = _cut_text(lines[-1], width)
+            lines[-1:] = [part, lines[-1][len(part) :]]
+    return lines
+
+
+def _cut_text(text: str, width: int) -> str:
+    """Return the beginning of a text that takes at most so many cells, and at least one character."""
+    used = 0
+    for index, character in enumerate(text):
+        used += _measure_character(character)
+        if used > width and index:
+            return text[:index]
+    return text
 
 
 def _shorten_text(text: str, max_length: int) -> str:

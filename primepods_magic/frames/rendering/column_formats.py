@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from primepods_magic.api.text.money import format_money
-from primepods_magic.frames.tables.catalog import TABLES
+from primepods_magic.frames.tables.catalog import SHOWN, TABLES
 from primepods_magic.frames.tables.schema import Column, Format
 
 from .formatting import MISSING, is_missing, number, percent, words
@@ -15,10 +15,14 @@ from .formatting import MISSING, is_missing, number, percent, words
 __all__ = ["CellStyle", "ColumnFormat", "DisplayCell", "Severity", "plain_view", "views_of"]
 
 Severity = Literal["good", "busy", "warn", "bad", "idle"]
-CellStyle = Literal["text", "strong", "number", "badge", "bar", "code"]
+CellStyle = Literal["text", "prose", "strong", "number", "badge", "bar", "code"]
 
 _MAX_COLUMNS = 12
 _MAX_LENGTH = 24
+
+_BREAKDOWNS = ("costs", "last-month")
+_LAST_OF_COSTS = ("share", "gpu_hours", "pods", "estimated_usd")
+"""Columns of breakdowns that are less important than those after them in the frame."""
 
 _SEVERITIES: dict[str, Severity] = {
     "ACTIVE": "good",
@@ -57,8 +61,8 @@ class ColumnFormat:
     """Format of one shown column.
 
     `sources` are the columns of the frame that `format_value` takes; the first is the heading, so that
-    users can type what they read. A `rank` of 0 is always shown; of the others the highest is dropped first
-    on long lines.
+    users can type what they read. Of the columns that do not fit, the one with the highest `rank` is dropped
+    first. A column that `may_hide` is not shown while it is empty.
     """
 
     sources: tuple[str, ...]
@@ -66,6 +70,7 @@ class ColumnFormat:
     style: CellStyle
     rank: int
     max_length: int
+    may_hide: bool = True
 
     @property
     def heading(self) -> str:
@@ -138,6 +143,7 @@ def _format_installation(status: object, progress: object) -> DisplayCell:
 # How each format shows a value, its style, and the column that it needs besides its own.
 _FORMATS: dict[Format, tuple[Callable[..., DisplayCell], CellStyle, tuple[str, ...]]] = {
     "text": (_format_text, "text", ()),
+    "prose": (_format_text, "prose", ()),
     "strong": (_format_text, "strong", ()),
     "code": (_format_text, "code", ()),
     "duration": (_format_text, "number", ()),
@@ -156,24 +162,33 @@ _FORMATS: dict[Format, tuple[Callable[..., DisplayCell], CellStyle, tuple[str, .
 
 
 def views_of(kind: str, names: Sequence[str]) -> list[ColumnFormat]:
-    """Return the formats of the shown columns of a kind of frame.
+    """Return the formats of the shown columns of a kind of frame, the most important first.
 
-    These are the columns with a rank, the id last. Of a kind without ranks they are the first of `names`, and
-    of costs, whose columns depend on what they are grouped by, all.
+    Of kinds that `SHOWN` does not list, these are the first of `names`, and of costs, whose columns depend on
+    what they are grouped by, all.
     """
     columns = {column.name: column for column in TABLES.get(kind, ())}
-    ranked = [column for column in columns.values() if column.rank is not None]
-    if ranked and kind != "costs":
-        ranked.sort(key=lambda column: column.name == "id")
-        return [_build_view(column, column.rank or 0, max_text=_MAX_LENGTH) for column in ranked]
+    if kind in SHOWN:
+        always, _, others = SHOWN[kind].partition("|")
+        needed = always.split()
+        shown = [columns[name] for name in (*needed, *others.split())]
+        return [
+            _build_view(column, rank, may_hide=rank >= len(needed), max_text=_MAX_LENGTH)
+            for rank, column in enumerate(shown)
+        ]
+    if kind in _BREAKDOWNS:
+        names = sorted(
+            names, key=lambda name: _LAST_OF_COSTS.index(name) + 1 if name in _LAST_OF_COSTS else 0
+        )
+    else:
+        names = names[:_MAX_COLUMNS]
     shown = [columns.get(name) or Column(name, "string") for name in names]
     if "estimated" in names and "cost_usd" in names:
         # An amount shows more than a flag: how much is estimated or, of costs of one pod, which.
         shown = [column for column in shown if column.name != "estimated"]
         if "estimated_usd" not in names:
             shown = [replace(each, format="cost") if each.name == "cost_usd" else each for each in shown]
-    shown = shown if kind == "costs" else shown[:_MAX_COLUMNS]
-    return [_build_view(each, index if each.rank is None else each.rank) for index, each in enumerate(shown)]
+    return [_build_view(column, rank, may_hide=rank > 0) for rank, column in enumerate(shown)]
 
 
 def plain_view(name: str, rank: int) -> ColumnFormat:
@@ -181,11 +196,11 @@ def plain_view(name: str, rank: int) -> ColumnFormat:
     return _build_view(Column(name, "string"), rank)
 
 
-def _build_view(column: Column[Any], rank: int, max_text: int = 40) -> ColumnFormat:
+def _build_view(column: Column[Any], rank: int, *, may_hide: bool = True, max_text: int = 40) -> ColumnFormat:
     name = column.format or _choose_format(column.name)
     format_value, style, others = _FORMATS[name]
-    max_length = column.max_length or {"code": 32, "text": max_text}.get(name, _MAX_LENGTH)
-    return ColumnFormat((column.name, *others), format_value, style, rank, max_length)
+    max_length = column.max_length or {"code": 32, "text": max_text, "prose": 300}.get(name, _MAX_LENGTH)
+    return ColumnFormat((column.name, *others), format_value, style, rank, max_length, may_hide)
 
 
 def _choose_format(name: str) -> Format:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from primepods_magic.api.text.sanitize import sanitize, shorten
+
 from .column_formats import ColumnFormat, DisplayCell, plain_view, views_of
 from .formatting import MISSING
 
@@ -14,6 +16,10 @@ __all__ = ["DisplayTable", "SheetColumn", "can_be_shown", "read_sheet"]
 
 MAX_ROWS = 60
 FIRST_ROWS = 50
+# In IPython, the underscore is the last result, which this is.
+_ALL_COLUMNS = "_.columns"
+_MAX_NAMES = 6
+_MAX_NAME_CHARS = 24
 
 _NOUNS = {
     "status": ("pod", "pods"),
@@ -79,8 +85,20 @@ class DisplayTable:
             parts.append(f"{self.rows:,} of {self.total:,} {self._count_noun(self.total)}")
         hidden = self.width - len({source for column in columns for source in column.view.sources})
         if hidden > 0 and self.rows:
-            parts.append(f"{hidden} more {'column' if hidden == 1 else 'columns'}: df.columns")
+            parts.append(self._describe_hidden(hidden, columns))
         return " · ".join(parts)
+
+    def _describe_hidden(self, hidden: int, columns: Sequence[SheetColumn]) -> str:
+        """Describe the columns that are not shown; those that did not fit have names."""
+        fitting = {column.view.heading for column in columns}
+        names = [column.view.heading for column in self.columns if column.view.heading not in fitting]
+        names = [shorten(sanitize(name), _MAX_NAME_CHARS) for name in names[:_MAX_NAMES]]
+        left = hidden - len(names)
+        more = f"{left} more {'column' if left == 1 else 'columns'}: {_ALL_COLUMNS}"
+        if not names:
+            return more
+        listed = ", ".join(names)
+        return f"not shown: {listed} and {more}" if left else f"not shown: {listed}"
 
     def _count_noun(self, count: int) -> str:
         singular, plural = _NOUNS.get(self.kind, (self.kind.removesuffix("s"), self.kind))
@@ -107,7 +125,7 @@ def read_sheet(
     views += [plain_view(name, rank=1) for name in frame.columns if name not in known]
     top = frame.head(shown)
     columns = [SheetColumn(view, _format_cells(top, view)) for view in views]
-    columns = [column for column in columns if not (column.view.rank and column.is_empty)]
+    columns = [column for column in columns if not (column.view.may_hide and column.is_empty)]
     in_all = rows if total is None else max(total, rows)
     return DisplayTable(kind, caption, columns, rows, in_all, shown, frame.shape[1])
 

@@ -15,7 +15,7 @@ from .offers import OFFERS
 from .pods import PODS, REMOVED, STATUS
 from .schema import Column, pick
 
-__all__ = ["COLUMNS", "TABLES", "document_columns", "meaning"]
+__all__ = ["COLUMNS", "SHOWN", "TABLES", "document_columns", "meaning"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -41,6 +41,26 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "waste": WASTE,
 }
 """Columns by kind of frame. A name means what its first table says, unless another table says otherwise."""
+
+SHOWN: Mapping[str, str] = {
+    "pods": "name status gpu gpu_count price_usd_hr | ssh installation_status created_at provider id",
+    "status": "name status installation_status | id price_usd_hr installation_failure ssh provider",
+    "removed": "name outcome billed_usd duration | id",
+    "offers": "gpu gpu_count price_hr price_gpu_hr stock provider | cloud_id region is_spot vcpus memory_gb "
+    "disk_gb country data_center socket security",
+    "history": "name gpu gpu_count billed_usd duration | price_usd_hr terminated_at provider gpu_hours "
+    "created_at provisioned_by remarks",
+    "wallets": "wallet balance_usd burn_usd_hr hours_left today_usd month_usd pods disks",
+    "billings": "resource_type amount_usd last_billed_at | resource_id created_at",
+    "disks": "name status size_gb price_usd_hr | pods country provider data_center created_at id",
+    "keys": "name is_primary | fingerprint type id created_at",
+    "checks": "check result detail what_to_do",
+    "spot": "gpu saving_usd cost_usd gpu_hours | spot_usd_gpu_hr paid_usd_gpu_hr spot_cost_usd "
+    "on_demand_usd_gpu_hr",
+}
+"""Columns that are shown of a kind of frame, in the order in which one decides by them: those at the end are
+left out first where space is short, and those after the bar where they are empty. Other kinds show their
+first columns."""
 
 COLUMNS: Mapping[str, Column[Any]] = {
     column.name: column for column in reversed([*chain.from_iterable(TABLES.values())])

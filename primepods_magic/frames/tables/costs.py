@@ -14,11 +14,11 @@ COSTS: tuple[Column[Any], ...] = (
     Column(
         "cost_usd", "Float64", doc="USD billed so far, or an estimate (see estimated); missing if unknown"
     ),
-    Column("gpu_hours", "Float64", doc="GPUs × hours", rank=21),
-    Column("pods", "Int64", doc="number of pods with a part in it", rank=22),
-    Column("share", "Float64", doc="fraction of the period's total, or of the whole", rank=20),
+    Column("gpu_hours", "Float64", doc="GPUs × hours"),
+    Column("pods", "Int64", doc="number of pods with a part in it"),
+    Column("share", "Float64", doc="fraction of the period's total, or of the whole"),
     Column("estimated", "boolean", doc="not final: live, without an end, or not billed yet"),
-    Column("estimated_usd", "Float64", doc="part of cost_usd that is an estimate", format="part", rank=23),
+    Column("estimated_usd", "Float64", doc="part of cost_usd that is an estimate", format="part"),
     Column(
         "previous_usd",
         "Float64",
@@ -68,20 +68,19 @@ PRICES: tuple[Column[Any], ...] = (
     ),
 )
 SPOT: tuple[Column[Any], ...] = (
-    Column("gpu", "string", rank=0),
-    Column("gpu_hours", "Float64", rank=0),
+    Column("gpu", "string"),
+    Column("gpu_hours", "Float64"),
     Column("spot_gpu_hours", "Float64", doc="of the gpu_hours, those known to have been spot"),
-    Column("cost_usd", "Float64", doc="USD, estimates included", rank=0),
-    Column("paid_usd_gpu_hr", "Float64", rank=2),
+    Column("cost_usd", "Float64", doc="USD, estimates included"),
+    Column("paid_usd_gpu_hr", "Float64"),
     Column(
         "on_demand_usd_gpu_hr",
         "Float64",
         doc="USD per GPU and hour of the cheapest on-demand offer today",
-        rank=4,
     ),
-    Column("spot_usd_gpu_hr", "Float64", doc="USD per GPU and hour of the cheapest spot offer today", rank=1),
-    Column("spot_cost_usd", "Float64", doc="USD for all gpu_hours at today's cheapest spot price", rank=3),
-    Column("saving_usd", "Float64", doc="USD saved at today's spot price; negative if less was paid", rank=0),
+    Column("spot_usd_gpu_hr", "Float64", doc="USD per GPU and hour of the cheapest spot offer today"),
+    Column("spot_cost_usd", "Float64", doc="USD for all gpu_hours at today's cheapest spot price"),
+    Column("saving_usd", "Float64", doc="USD saved at today's spot price; negative if less was paid"),
 )
 WASTE: tuple[Column[Any], ...] = (
     Column("name", "string"),

@@ -47,8 +47,8 @@ CACHE: tuple[Column[CacheFile], ...] = (
     Column("path", "string", lambda file: shorten_path(file.path), "path of the file"),
 )
 CHECKS: tuple[Column[Finding], ...] = (
-    Column("check", "string", doc="name of the check", format="strong", rank=0),
-    Column("result", "string", doc="ok, warning or problem", format="badge", rank=0),
-    Column("detail", "string", doc="details", rank=0, max_length=110),
-    Column("what_to_do", "string", doc="how to fix it", rank=0, max_length=80),
+    Column("check", "string", doc="name of the check", format="strong"),
+    Column("result", "string", doc="ok, warning or problem", format="badge"),
+    Column("detail", "string", doc="details", format="prose"),
+    Column("what_to_do", "string", doc="how to fix it", format="prose"),
 )

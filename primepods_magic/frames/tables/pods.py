@@ -90,35 +90,32 @@ def _compute_duration(removal: TerminationResult) -> timedelta | None:
 
 
 PODS: tuple[Column[PodDetails], ...] = (
-    Column("name", "string", doc="name of the resource", format="strong", rank=0),
+    Column("name", "string", doc="name of the resource", format="strong"),
     Column(
         "status",
         "string",
         doc="PROVISIONING, PENDING, ACTIVE, STOPPED, ERROR, DELETING, TERMINATED or UNKNOWN",
-        rank=0,
     ),
     Column(
         "installation_status",
         "string",
         doc="PENDING, IN_PROGRESS, COMPLETE, FAILED or TERMINATED",
         format="installation",
-        rank=0,
     ),
     Column("installation_progress", "Float64", doc="percent"),
-    Column("gpu", "string", "gpu_name", "GPU type", rank=0),
-    Column("gpu_count", "Int64", doc="GPUs of the whole pod or offer", rank=0),
-    Column("price_usd_hr", "Float64", "price_hr", "USD per hour, in total", rank=0),
-    Column("created_at", TIME, doc="when it was created", rank=4),
-    Column("provider", "string", "provider_type", "owner of the machine", rank=3),
+    Column("gpu", "string", "gpu_name", "GPU type"),
+    Column("gpu_count", "Int64", doc="GPUs of the whole pod or offer"),
+    Column("price_usd_hr", "Float64", "price_hr", "USD per hour, in total"),
+    Column("created_at", TIME, doc="when it was created"),
+    Column("provider", "string", "provider_type", "owner of the machine"),
     Column(
         "ssh",
         "string",
         doc="ssh command, for the first node that is up",
         format="code",
-        rank=1,
         max_length=60,
     ),
-    Column("id", "string", doc="id in the service", rank=5, max_length=10),
+    Column("id", "string", doc="id in the service", max_length=10),
     Column("socket", "string", doc="PCIe, SXM5, …"),
     Column("ip", "string", _list_addresses, "IP addresses, one per line"),
     Column("image", "string", "environment_type", "software image"),
@@ -159,30 +156,24 @@ PODS: tuple[Column[PodDetails], ...] = (
 )
 
 STATUS = (
-    *pick(PODS, "name status installation_status installation_progress"),
-    *pick(PODS, "price_usd_hr", rank=1),
-    *pick(PODS, "provider", rank=4),
-    *pick(PODS, "ssh", rank=3),
-    *pick(PODS, "id", rank=1, max_length=32),
+    *pick(PODS, "name status installation_status installation_progress price_usd_hr provider ssh"),
+    *pick(PODS, "id", max_length=32),
     *pick(PODS, "ip is_ready"),
-    *pick(PODS, "installation_failure", rank=2, max_length=60),
+    *pick(PODS, "installation_failure", max_length=60),
     *pick(PODS, "connections jupyter_url ports"),
 )
 
 REMOVED: tuple[Column[TerminationResult], ...] = (
-    Column("name", "string", format="strong", rank=0),
-    Column("id", "string", rank=1, max_length=32),
-    Column("outcome", "string", doc="result of the termination", rank=0, max_length=60),
-    Column(
-        "billed_usd", "Float64", doc="USD billed in total; missing if not billed yet", format="billed", rank=0
-    ),
+    Column("name", "string", format="strong"),
+    Column("id", "string", max_length=32),
+    Column("outcome", "string", doc="result of the termination", max_length=60),
+    Column("billed_usd", "Float64", doc="USD billed in total; missing if not billed yet", format="billed"),
     Column(
         "duration",
         SPAN,
         _compute_duration,
         "time from creation to end; missing if the end is unknown",
         format="duration",
-        rank=0,
     ),
     Column(
         "estimated_usd",

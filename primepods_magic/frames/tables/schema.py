@@ -21,6 +21,7 @@ R = TypeVar("R")
 Dtype = Literal["string", "Int64", "Float64", "boolean", "datetime64[us, UTC]", "timedelta64[us]"]
 Format = Literal[
     "text",
+    "prose",
     "strong",
     "code",
     "number",
@@ -53,9 +54,7 @@ class Column(Generic[R]):
 
     `name` is in snake_case with its unit. `read` is a function of a row or a path of attributes, by default
     the name; several texts become the lines of one. Without a `doc` it means what the first table of the
-    catalog with this name says; without a `format` its name decides. Of a table with ranks, the columns with
-    a `rank` are shown: 0 always, of the others the highest is dropped first from long lines. `max_length`
-    limits the shown text.
+    catalog with this name says; without a `format` its name decides. `max_length` limits the shown text.
     """
 
     name: str
@@ -63,7 +62,6 @@ class Column(Generic[R]):
     read: str | Callable[[R], object] = ""
     doc: str = ""
     format: Format | None = None
-    rank: int | None = None
     max_length: int | None = None
 
     def read_from(self, row: R) -> object:

@@ -130,8 +130,11 @@ class _TextHook(_Hook):
         table = self.read_table(frame)
         if table is not None:
             from primepods_magic.frames.rendering import sheet_text
+            from primepods_magic.notebook.shell.output import terminal_width
 
-            _print_lines(sheet_text(table), printer)
+            display_formatter = self.formatter.parent
+            shell = display_formatter.parent if display_formatter is not None else None
+            _print_lines(sheet_text(table, terminal_width(shell)), printer)
         elif self._previous is not None:
             self._previous(frame, printer, cycle)
         else:

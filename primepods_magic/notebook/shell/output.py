@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.text.sanitize import clean_message
-from primepods_magic.api.text.stream_output import printable, shows_colors
+from primepods_magic.api.text.stream_output import is_terminal, printable, shows_colors
+
+from .kernel import in_kernel
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["ask_line", "open_console", "say"]
+__all__ = ["ask_line", "open_console", "say", "terminal_width"]
 
 logger = logging.getLogger(__name__)
+
+_MIN_WIDTH = 20
 
 
 def say(text: object, *, end: str = "\n") -> None:
@@ -31,6 +36,13 @@ def say(text: object, *, end: str = "\n") -> None:
 def ask_line(question: str) -> str:
     """Ask a question and return the typed line; errors of `input` mean that there is no answer."""
     return input(printable(clean_message(question)))
+
+
+def terminal_width(shell: Any) -> int | None:
+    """Return how many characters fit into a line, or None if the shell does not print to a terminal."""
+    if shell is None or in_kernel(shell) or not is_terminal(sys.stdout):
+        return None
+    return max(_MIN_WIDTH, shutil.get_terminal_size().columns)
 
 
 def open_console(stream: Any = None) -> Console:

@@ -1,0 +1,24 @@
+"""Tables in a real terminal: as wide as the window, and no wider."""
+
+from __future__ import annotations
+
+from tests.support.terminal import Terminal
+
+COMMANDS = ("%pods ls", "%pods avail --gpu H100_80GB", "%pods history --limit 5", "%pods", "%pods doctor")
+
+
+def test_tables_fit_into_the_window_and_follow_its_width(terminal: Terminal) -> None:
+    terminal.run("%load_ext primepods_magic")
+    terminal.run("%pods connect --sandbox")
+    terminal.run("pod = %pod_create --gpu H100_80GB --name train")
+    shown: dict[int, dict[str, str]] = {}
+    for width in (80, 60):
+        terminal.resize(width)
+        shown[width] = {command: terminal.run(command) for command in COMMANDS}
+        for command, text in shown[width].items():
+            assert max(map(len, text.splitlines())) <= width, (command, text)
+            # A line that went on in the next one would leave the rule in two pieces.
+            assert sum(line.startswith("─") for line in text.splitlines()) == 1, (command, text)
+    assert "provider" in shown[80]["%pods avail --gpu H100_80GB"]
+    assert "not shown: cloud_id, region" in shown[60]["%pods avail --gpu H100_80GB"]
+    assert all(text.count("what_to_do") == 1 for text in (shown[width]["%pods doctor"] for width in shown))
