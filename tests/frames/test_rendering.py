@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from primepods_magic.api.models import Offer, PodDetails
+from primepods_magic.api.models import HistoryRow, Offer, PodDetails
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, status_frame
 from primepods_magic.frames.rendering import DisplayTable, as_text, read_sheet, sheet_html, sheet_text
@@ -209,6 +209,30 @@ def test_long_frames_are_cut_and_say_by_how_much(rows: int, shown: int) -> None:
     assert sum(line.startswith("pod-") for line in text.splitlines()) == shown
     said = f"… {rows - shown} more rows"
     assert (said in html, said in text) == ((True, True) if rows > shown else (False, False))
+
+
+def test_the_points_of_a_column_line_up() -> None:
+    rows = [
+        HistoryRow(name=name, gpu_count=1, price_hr=price, total_billed_price=price / 3,
+                   created_at="2026-09-01T00:00:00Z", terminated_at=end)
+        for name, price, end in (
+            ("large", 1234.5, "2026-09-08T08:30:00Z"),
+            ("small", 0.069, "2026-09-01T12:00:00Z"),
+        )
+    ]  # fmt: skip
+    lines = sheet_text(sheet_of(history_frame(rows, NOW), "history"), 200).splitlines()
+    head, *rows_shown = (re.split(r"\s{2,}", line) for line in (lines[0], *lines[2:4]))
+    cells = [dict(zip(head, row, strict=True)) for row in rows_shown]
+    assert [cell["price_usd_hr"] for cell in cells] == ["1,234.50", "0.07"]
+    assert [cell["gpu_hours"] for cell in cells] == ["176.50", "12.00"]
+    for large, small in zip(re.finditer(r"\d\.\d", lines[2]), re.finditer(r"\d\.\d", lines[3]), strict=True):
+        assert large.start() == small.start()
+
+
+def test_a_balance_that_lasts_for_years_says_years() -> None:
+    frame = pd.DataFrame({"wallet": ["mine", "team"], "hours_left": [28_570.22, 46.31]})
+    text = sheet_text(read_sheet(frame, "month", None, None, list(frame.columns)))
+    assert re.search(r"mine +3\.3 years\nteam +46\.3 h", text)
 
 
 def test_nothing_is_said_once() -> None:

@@ -8,6 +8,8 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
+from primepods_magic.frames.rendering.formatting import DISK
+
 from .colors import OTHER, PALETTE
 from .labels import shorten_label
 
@@ -55,7 +57,7 @@ def fold_groups(
     """Group rows by columns (one group without any), keeping the names of the `max_groups` largest."""
     if not columns:
         return PlotGroups(np.zeros(len(frame), dtype=np.intp), ["all"], [PALETTE[0]], 1 if len(frame) else 0)
-    named = [frame[column].astype("string").fillna(f"no {column}") for column in columns]
+    named = [_name_groups(frame, column) for column in columns]
     names = reduce(lambda left, right: left + _SEPARATOR + right, named)
     codes, keys = pd.factorize(names)
     weights = size.fillna(0).to_numpy(dtype=float, na_value=0.0)
@@ -71,6 +73,14 @@ def fold_groups(
         labels.append(f"other ({len(keys) - kept:,})")
         colors.append(OTHER)
     return PlotGroups(np.minimum(rank, kept)[codes], labels, colors, len(keys))
+
+
+def _name_groups(frame: pd.DataFrame, column: str) -> pd.Series:
+    """Return a column as text; what has neither a GPU nor a pod is a disk."""
+    names = frame[column].astype("string")
+    if column == "gpu" and "pods" in frame.columns:
+        names = names.mask(names.isna() & frame["pods"].eq(0).fillna(False), DISK)
+    return names.fillna(f"no {column}")
 
 
 def _format_label(key: str) -> str:

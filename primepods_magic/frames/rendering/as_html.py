@@ -69,7 +69,8 @@ def _render_table(sheet: DisplayTable) -> str:
     rows = ["".join(row) for row in zip(*cells, strict=True)]
     if sheet.more_rows:
         style = f"text-align:left;{_PADDING};{_MUTED}"
-        rows.append(f'<td colspan="{len(sheet.columns)}" style="{style}">{sheet.more_rows}</td>')
+        more = f'<td colspan="{len(sheet.columns)}" style="{style}">{sheet.more_rows}</td>'
+        rows.insert(0 if sheet.is_oldest_first else len(rows), more)
     body = "\n".join(f"<tr>{row}</tr>" for row in rows)
     return (
         # A region that scrolls must be reachable by keyboard.

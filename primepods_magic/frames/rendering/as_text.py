@@ -43,7 +43,9 @@ def sheet_text(sheet: DisplayTable, width: int | None = None) -> str:
         for row in zip(*(column.values for column in columns), strict=True)
         for line in _wrap_row(row, columns)
     ]
-    after = filter(None, [sheet.more_rows, sheet.notes([column.source for column in columns])])
+    if sheet.more_rows:
+        body.insert(0 if sheet.is_oldest_first else len(body), sheet.more_rows)
+    after = filter(None, [sheet.notes([column.source for column in columns])])
     above = [*_wrap_notes(caption, width), *([""] if caption else [])]
     return "\n".join([*above, *head, rule, *body, *_wrap_notes(after, width)])
 

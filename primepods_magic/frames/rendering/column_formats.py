@@ -10,7 +10,7 @@ from primepods_magic.api.text.money import format_money
 from primepods_magic.frames.tables.catalog import SHOWN, TABLES
 from primepods_magic.frames.tables.schema import Column, Format
 
-from .formatting import MISSING, is_missing, number, percent, words
+from .formatting import DISK, MISSING, fixed_number, is_missing, long_time, percent, words
 
 __all__ = ["CellStyle", "ColumnFormat", "DisplayCell", "Severity", "plain_view", "views_of"]
 
@@ -62,7 +62,9 @@ class ColumnFormat:
 
     `sources` are the columns of the frame that `format_value` takes; the first is the heading, so that
     users can type what they read. Of the columns that do not fit, the one with the highest `rank` is dropped
-    first. A column that `may_hide` is not shown while it is empty.
+    first. A column that `may_hide` is not shown while it is empty, nor one whose every value is the `usual`
+    one. With `decimals`, the maximum and a scale, `format_value` also takes the number of decimals that the
+    column needs.
     """
 
     sources: tuple[str, ...]
@@ -71,6 +73,8 @@ class ColumnFormat:
     rank: int
     max_length: int
     may_hide: bool = True
+    usual: str | None = None
+    decimals: tuple[int, int] | None = None
 
     @property
     def heading(self) -> str:
@@ -82,8 +86,17 @@ def _format_text(value: object) -> DisplayCell:
     return DisplayCell(words(value))
 
 
-def _format_number(value: object) -> DisplayCell:
-    return DisplayCell(number(value))
+def _format_number(value: object, decimals: int = 0) -> DisplayCell:
+    return DisplayCell(fixed_number(value, decimals))
+
+
+def _format_long_time(value: object) -> DisplayCell:
+    return DisplayCell(long_time(value))
+
+
+def _format_group(value: object, pods: object) -> DisplayCell:
+    """Format a GPU type that costs are grouped by; what has no pods is a disk."""
+    return DisplayCell(DISK if is_missing(value) and pods == 0 else words(value))
 
 
 def _format_amount(value: object, currency: object = None) -> DisplayCell:
@@ -112,8 +125,10 @@ def _format_unit_price(value: object) -> DisplayCell:
     return DisplayCell(f"{value:.3g}" if isinstance(value, float) and not is_missing(value) else words(value))
 
 
-def _format_share(value: object) -> DisplayCell:
-    return DisplayCell(percent(value * 100 if isinstance(value, float) else value))
+def _format_share(value: object, decimals: int = 0) -> DisplayCell:
+    return DisplayCell(
+        fixed_number(value * 100, decimals, " %") if isinstance(value, float) else words(value)
+    )
 
 
 def _format_period(value: Any) -> DisplayCell:
@@ -140,6 +155,11 @@ def _format_installation(status: object, progress: object) -> DisplayCell:
     return DisplayCell(f"{text} {done}", severity, length)
 
 
+_DECIMALS: dict[Format, tuple[int, int]] = {"number": (2, 1), "share": (1, 100)}
+"""How many decimals are shown at most, and by what the values are multiplied."""
+# Columns that say nothing while every row has this.
+_USUAL = {"share": "100 %", "is_spot": "no"}
+
 # How each format shows a value, its style, and the column that it needs besides its own.
 _FORMATS: dict[Format, tuple[Callable[..., DisplayCell], CellStyle, tuple[str, ...]]] = {
     "text": (_format_text, "text", ()),
@@ -147,6 +167,8 @@ _FORMATS: dict[Format, tuple[Callable[..., DisplayCell], CellStyle, tuple[str, .
     "strong": (_format_text, "strong", ()),
     "code": (_format_text, "code", ()),
     "duration": (_format_text, "number", ()),
+    "long_time": (_format_long_time, "number", ()),
+    "group": (_format_group, "text", ("pods",)),
     "number": (_format_number, "number", ()),
     "amount": (_format_amount, "number", ()),
     "billed": (_format_billed, "number", ("estimated_usd",)),
@@ -182,6 +204,8 @@ def views_of(kind: str, names: Sequence[str]) -> list[ColumnFormat]:
         )
     else:
         names = names[:_MAX_COLUMNS]
+    if kind in _BREAKDOWNS:
+        columns["gpu"] = Column("gpu", "string", format="group")
     shown = [columns.get(name) or Column(name, "string") for name in names]
     if "estimated" in names and "cost_usd" in names:
         # An amount shows more than a flag: how much is estimated or, of costs of one pod, which.
@@ -200,7 +224,10 @@ def _build_view(column: Column[Any], rank: int, *, may_hide: bool = True, max_te
     name = column.format or _choose_format(column.name)
     format_value, style, others = _FORMATS[name]
     max_length = column.max_length or {"code": 32, "text": max_text, "prose": 300}.get(name, _MAX_LENGTH)
-    return ColumnFormat((column.name, *others), format_value, style, rank, max_length, may_hide)
+    usual = _USUAL.get(column.name)
+    decimals = _DECIMALS.get(name)
+    sources = (column.name, *others)
+    return ColumnFormat(sources, format_value, style, rank, max_length, may_hide, usual, decimals)
 
 
 def _choose_format(name: str) -> Format:
@@ -211,7 +238,9 @@ def _choose_format(name: str) -> Format:
         return "share"
     if name == "period":
         return "period"
-    if name in ("pods", "gpu_count", "hours_left") or name.endswith("_hours"):
+    if name == "hours_left":
+        return "long_time"
+    if name in ("pods", "gpu_count") or name.endswith("_hours"):
         return "number"
     if name == "estimated_usd":
         return "part"

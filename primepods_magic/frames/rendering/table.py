@@ -10,7 +10,7 @@ import pandas as pd
 from primepods_magic.api.text.sanitize import sanitize, shorten
 
 from .column_formats import ColumnFormat, DisplayCell, plain_view, views_of
-from .formatting import MISSING
+from .formatting import MISSING, count_decimals
 
 __all__ = ["DisplayTable", "SheetColumn", "can_be_shown", "read_sheet"]
 
@@ -46,9 +46,10 @@ class SheetColumn:
     cells: list[DisplayCell]
 
     @property
-    def is_empty(self) -> bool:
-        """True if no row has a value."""
-        return all(cell.text == MISSING for cell in self.cells)
+    def can_be_hidden(self) -> bool:
+        """True if no row has a value, or every row the usual one."""
+        texts = {cell.text for cell in self.cells}
+        return self.view.may_hide and (texts <= {MISSING} or texts == {self.view.usual})
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,7 @@ class DisplayTable:
     """A frame prepared for display, from which both HTML and text are rendered.
 
     `rows` counts the frame, `total` all there are, `shown` the displayed ones; `width` counts the columns.
+    `is_oldest_first` if the rows are in the order of time: then the last ones are shown, not the first.
     """
 
     kind: str
@@ -65,12 +67,14 @@ class DisplayTable:
     total: int
     shown: int
     width: int
+    is_oldest_first: bool = False
 
     @property
     def more_rows(self) -> str | None:
         """The line in place of the rows that are not shown."""
         left = self.rows - self.shown
-        return f"… {left:,} more {'row' if left == 1 else 'rows'}" if left else None
+        which = "earlier" if self.is_oldest_first else "more"
+        return f"… {left:,} {which} {'row' if left == 1 else 'rows'}" if left else None
 
     @property
     def nothing(self) -> str | None:
@@ -123,14 +127,17 @@ def read_sheet(
     shown = rows if rows <= MAX_ROWS else FIRST_ROWS
     views = [view for view in views_of(kind, list(known)) if view.sources[0] in frame.columns]
     views += [plain_view(name, rank=1) for name in frame.columns if name not in known]
-    top = frame.head(shown)
-    columns = [SheetColumn(view, _format_cells(top, view)) for view in views]
-    columns = [column for column in columns if not (column.view.may_hide and column.is_empty)]
+    is_oldest_first = kind == "timeline" or "period" in frame.columns[:1]
+    part = frame.tail(shown) if is_oldest_first else frame.head(shown)
+    columns = [SheetColumn(view, _format_cells(part, view)) for view in views]
+    columns = [column for column in columns if not column.can_be_hidden]
     in_all = rows if total is None else max(total, rows)
-    return DisplayTable(kind, caption, columns, rows, in_all, shown, frame.shape[1])
+    return DisplayTable(kind, caption, columns, rows, in_all, shown, frame.shape[1], is_oldest_first)
 
 
 def _format_cells(frame: pd.DataFrame, view: ColumnFormat) -> list[DisplayCell]:
     missing = [None] * len(frame)
     values = [list(frame[name]) if name in frame.columns else missing for name in view.sources]
+    if view.decimals is not None:
+        values.append([count_decimals(values[0], *view.decimals)] * len(frame))
     return [view.format_value(*row) for row in zip(*values, strict=True)]

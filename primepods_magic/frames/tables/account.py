@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import pandas as pd
 
@@ -10,7 +10,7 @@ from primepods_magic.api.account import Billing, Disk, SshKey, Team, TeamMember
 from primepods_magic.pods.account.overview import WalletState
 from primepods_magic.pods.ssh.keys import fingerprint
 
-from .schema import TIME, Column, build
+from .schema import STRING, TIME, Column, build
 
 __all__ = [
     "BILLINGS",
@@ -64,13 +64,18 @@ def members_frame(members: Iterable[TeamMember]) -> pd.DataFrame:
     return build(MEMBERS, members)
 
 
-def billings_frame(billings: Iterable[Billing]) -> pd.DataFrame:
-    """Build a frame of what a wallet was billed, one row for each pod or disk.
+def billings_frame(billings: Iterable[Billing], names: Mapping[str, str] | None = None) -> pd.DataFrame:
+    """Build a frame of what a wallet was billed, one row for each pod or disk, with names known by id.
 
-    >>> billings_frame([Billing(amount_usd=2.5, currency="USD")])["amount_usd"].tolist()
-    [2.5]
+    >>> df = billings_frame([Billing(amount_usd=2.5, resource_id="p1")], names={"p1": "train"})
+    >>> df[["amount_usd", "name"]].to_dict("records")
+    [{'amount_usd': 2.5, 'name': 'train'}]
     """
-    return build(BILLINGS, billings)
+    rows = list(billings)
+    frame = build(BILLINGS, rows)
+    known = [(names or {}).get(row.resource_id or "") for row in rows]
+    frame["name"] = pd.array(known, dtype=STRING)
+    return frame
 
 
 def overview_frame(wallets: Iterable[WalletState]) -> pd.DataFrame:
@@ -143,7 +148,7 @@ MEMBERS: tuple[Column[TeamMember], ...] = (
     Column("joined_at", TIME, doc="when the person joined"),
 )
 BILLINGS: tuple[Column[Billing], ...] = (
-    Column("resource_type", "string", doc="compute, disks, …", format="strong"),
+    Column("resource_type", "string", doc="compute, disks, …"),
     Column("amount_usd", "Float64", doc="USD billed so far"),
     Column("currency", "string"),
     Column("last_billed_at", TIME, doc="when it was billed last"),
@@ -151,6 +156,13 @@ BILLINGS: tuple[Column[Billing], ...] = (
     Column("resource_id", "string", doc="id of the pod or disk", max_length=34),
     Column("id", "string"),
     Column("updated_at", TIME),
+    Column(
+        "name",
+        "string",
+        lambda billing: None,
+        "name of the pod or disk, if this computer has seen it; missing otherwise",
+        format="strong",
+    ),
 )
 WALLETS: tuple[Column[WalletState], ...] = (
     Column(

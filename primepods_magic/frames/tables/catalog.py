@@ -51,7 +51,7 @@ SHOWN: Mapping[str, str] = {
     "history": "name gpu gpu_count billed_usd duration | price_usd_hr terminated_at provider gpu_hours "
     "created_at provisioned_by remarks",
     "wallets": "wallet balance_usd burn_usd_hr hours_left today_usd month_usd pods disks",
-    "billings": "resource_type amount_usd last_billed_at | resource_id created_at",
+    "billings": "resource_type amount_usd last_billed_at | name resource_id created_at",
     "disks": "name status size_gb price_usd_hr | pods country provider data_center created_at id",
     "keys": "name is_primary | fingerprint type id created_at",
     "checks": "check result detail what_to_do",

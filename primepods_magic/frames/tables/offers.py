@@ -89,7 +89,7 @@ OFFERS: tuple[Column[Offer], ...] = (
         "cloud_id",
         "string",
         doc="the provider's id of the machine; not unique without the data center",
-        max_length=16,
+        max_length=28,
     ),
     Column(
         "on_demand_price_hr",

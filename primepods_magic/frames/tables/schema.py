@@ -26,6 +26,8 @@ Format = Literal[
     "code",
     "number",
     "duration",
+    "long_time",
+    "group",
     "amount",
     "billed",
     "cost",

@@ -34,6 +34,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.pods.account.teams import find_team
     from primepods_magic.pods.account.wallet import read_wallet
+    from primepods_magic.pods.history import find_known_names
 
     connection = magics.connection
     team = find_team(connection, args.team) if args.team else None
@@ -43,4 +44,5 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     balance = f"balance {format_money(wallet.balance_usd, wallet.currency or 'USD')}"
     owner = [f"of {sanitize(team.name)}"] if team else []
     text = caption(connection, len(rows), total, "line", balance, *owner)
-    return mark_for_display(billings_frame(rows), kind="billings", caption=text)
+    frame = billings_frame(rows, find_known_names(connection))
+    return mark_for_display(frame, kind="billings", caption=text)

@@ -47,6 +47,7 @@ class CompletionCache:
         self._pods: tuple[PodDetails, ...] = ()
         self._words: dict[str, frozenset[str]] = {}
         self._seen_at = 0.0
+        self._names: dict[str, str] = {}
         self._alive: dict[str, tuple[PodDetails, float]] = {}
         self._gone: set[str] = set()
         self._removed_at_s: dict[str, float] = {}
@@ -64,6 +65,8 @@ class CompletionCache:
         now_s = time.monotonic()
         with self._lock:
             for pod in pods:
+                if pod.id and pod.name:
+                    self._names[pod.id] = pod.name
                 if pod.id and pod.is_live:
                     self._alive[pod.id] = (pod, now_s)
                     self._gone.discard(pod.id)
@@ -72,6 +75,14 @@ class CompletionCache:
             old = [pod_id for pod_id, (_, at_s) in self._alive.items() if now_s - at_s > _REMEMBERED_S]
             for pod_id in old:
                 del self._alive[pod_id]
+            for pod_id in [*self._names][:-_MAX_PODS]:
+                del self._names[pod_id]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Names by id of the pods seen lately, those that are gone included."""
+        with self._lock:
+            return dict(self._names)
 
     def forget_pods(self, pod_ids: Iterable[str]) -> bool:
         """Forget pods that are proven to be gone; return whether one of them was known."""
