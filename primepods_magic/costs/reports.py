@@ -52,7 +52,7 @@ def last_month(
     -------
     pandas.DataFrame
         As returned by `breakdown`: the columns of ``by``, then ``cost_usd, gpu_hours, pods, share,
-        estimated``.
+        estimated, estimated_usd``.
 
     Examples
     --------

@@ -76,7 +76,7 @@ FRAMES = (
         "Costs",
         "A row for each period (with `--freq`) and value of the `--by` columns, which come after `period`. "
         "The last four columns appear only with `--compare` and `--running`. `last-month` has no "
-        "`period`, and ends with `estimated`.",
+        "`period`, and ends with `estimated_usd`.",
         ("costs",),
         _breakdown,
     ),

@@ -1,4 +1,4 @@
-"""Plots of costs: matplotlib figures that are readable on white paper and in dark notebooks.
+"""Plots of costs: matplotlib figures that are readable on paper and in dark notebooks.
 
 matplotlib is imported when a plot is made; ``pyplot`` is not used.
 """

@@ -42,7 +42,7 @@ def plot_budget(breakdown: pd.DataFrame, budget_usd: float | None = None, freq: 
     Returns
     -------
     matplotlib.figure.Figure
-        A figure without a background that displays itself in a notebook.
+        A figure that displays itself in a notebook.
 
     Raises
     ------

@@ -38,7 +38,7 @@ def plot(frame: pd.DataFrame, freq: str | None = None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A figure without a background that displays itself in a notebook.
+        A figure that displays itself in a notebook.
 
     Raises
     ------

@@ -1,18 +1,20 @@
-"""Figures without a background that display themselves in notebooks."""
+"""Figures on white paper that display themselves in notebooks, inverted in dark themes."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from base64 import b64encode
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
+from html import escape
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.errors import NotConfigured
 from primepods_magic.api.text.sanitize import sanitize
 
-from .colors import TEXT
-from .labels import escape_text, font_families
+from .colors import DARK_FILTER, PAPER, TEXT
+from .labels import escape_text, font_families, unescape_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,11 +46,11 @@ _STYLE: dict[str, Any] = {
     "axes.spines.right": False,
     "axes.spines.top": False,
     "axes.xmargin": 0.0,
-    "figure.facecolor": "none",
+    "figure.facecolor": PAPER,
     "font.family": ["sans-serif"],
     "font.size": 9,
     "font.weight": "normal",
-    "grid.alpha": 0.28,
+    "grid.alpha": 0.2,
     "grid.color": TEXT,
     "grid.linestyle": "-",
     "grid.linewidth": 0.7,
@@ -62,7 +64,7 @@ _STYLE: dict[str, Any] = {
     "path.sketch": None,
     "savefig.bbox": None,
     "savefig.edgecolor": "none",
-    "savefig.facecolor": "none",
+    "savefig.facecolor": PAPER,
     "text.color": TEXT,
     "text.parse_math": True,
     "text.usetex": False,
@@ -95,13 +97,18 @@ def apply_style() -> Iterator[None]:
         yield
 
 
-def new_figure(summary: str, title: str, *, height_in: float = 3.7) -> tuple[Figure, Axes]:
+def new_figure(
+    summary: str, title: str, *, parts: Sequence[tuple[str, str]] = (), height_in: float = 3.7
+) -> tuple[Figure, Axes]:
     """Create a figure with one pair of axes; call it, and draw on it, inside `apply_style`.
 
-    The `summary` stands for the figure if pictures cannot be shown.
+    The `summary` stands for the figure if pictures cannot be shown. The alternative text of the picture is
+    the `title` and the `parts`, which are names, as they are drawn, and amounts.
     """
     figure = _figure_class()(figsize=(WIDTH_IN, height_in), dpi=_DPI, layout="constrained")
     figure.summary = sanitize(summary)
+    amounts = ", ".join(f"{unescape_text(name)} {amount}" for name, amount in parts)
+    figure.alt = sanitize(f"{title}. {amounts}" if amounts else title)
     figure.suptitle(escape_text(title), x=0.008, ha="left", fontsize=10.5, fontweight="bold")
     engine: Any = figure.get_layout_engine()
     engine.set(w_pad=0.08, h_pad=0.08)
@@ -143,7 +150,8 @@ def _figure_class() -> Any:
     class PodsFigure(Figure):
         """A figure that displays itself, sharp, in a notebook, and as one line of text elsewhere."""
 
-        summary = "show_message"
+        summary = ""
+        alt = ""
 
         def __repr__(self) -> str:
             return f"Figure: {self.summary}"
@@ -159,11 +167,32 @@ def _figure_class() -> Any:
             with apply_style():
                 super().savefig(*args, **kwargs)
 
-        def _repr_png_(self) -> tuple[bytes, dict[str, int | str]]:
+        def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             picture = BytesIO()
             # Leave out the software version, so that equal figures are equal bytes.
             self.savefig(picture, format="png", dpi=_SHARPER * _DPI, metadata={"Software": None})
+            png = picture.getvalue()
             width, height = (round(inches * _DPI) for inches in self.get_size_inches())
-            return picture.getvalue(), {"width": width, "height": height, "alt": repr(self)}
+            about = {"width": width, "height": height, "alt": self.alt}
+            html = _render_html(png, self.alt, width, height)
+            bundle = {"text/plain": repr(self), "text/html": html, "image/png": png}
+            return bundle, {"image/png": about}
 
     return PodsFigure
+
+
+_DARK_THEMES = (
+    '[data-jp-theme-light="false"]',  # JupyterLab, Notebook, nbconvert
+    ".vscode-dark",
+    "html[theme=dark]",  # Colab
+)
+
+
+def _render_html(png: bytes, alt: str, width: int, height: int) -> str:
+    """Render a picture with its alternative text; pages with a dark theme invert it, and keep its hues."""
+    dark = ",".join(f"{theme} img.primepods-plot" for theme in _DARK_THEMES)
+    return (
+        f"<style>{dark}{{filter:{DARK_FILTER}}}</style>"
+        f'<img class="primepods-plot" alt="{escape(alt)}" width="{width}" height="{height}" '
+        f'style="max-width:100%;height:auto" src="data:image/png;base64,{b64encode(png).decode()}">'
+    )

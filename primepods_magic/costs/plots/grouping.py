@@ -1,4 +1,4 @@
-"""Groups of a plot, with the small ones folded into one."""
+"""Groups of a plot, with the small ones folded into one, and what they cost."""
 
 from __future__ import annotations
 
@@ -8,20 +8,34 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
+from primepods_magic.api.text.money import format_usd
 from primepods_magic.frames.rendering.formatting import DISK
 
 from .colors import OTHER, PALETTE
 from .labels import shorten_label
 
-__all__ = ["MAX_GROUPS", "PlotGroups", "describe_columns", "fold_groups", "group_columns"]
+__all__ = [
+    "MAX_GROUPS",
+    "PlotGroups",
+    "cost_of",
+    "describe_columns",
+    "estimated_cost_of",
+    "fold_groups",
+    "group_columns",
+    "split_estimates",
+    "sum_groups",
+]
 
 MAX_GROUPS = 7
 _SEPARATOR = "\x1f"
+_MIN_USD = 1e-9
 
 _MEASURES = frozenset(
-    "period cost_usd gpu_hours pods share estimated estimated_usd running_usd previous_usd change_usd "
-    "change".split()
+    "period cost_usd gpu_hours pods share estimated estimated_usd".split()
+    + "running_usd previous_usd change_usd change".split()
 )
+_colors: dict[str, str] = {}
+"""The color of each name that a plot of this session has drawn."""
 
 
 def group_columns(frame: pd.DataFrame) -> list[str]:
@@ -68,7 +82,7 @@ def fold_groups(
     # Do not fold a single group: "other (1)" says less in the same space.
     kept = len(keys) if len(keys) <= max_groups + 1 else max_groups
     labels = [_format_label(keys[code]) for code in ranking[:kept]]
-    colors = list(PALETTE[:kept])
+    colors = _choose_colors([str(keys[code]) for code in ranking[:kept]])
     if kept < len(keys):
         labels.append(f"other ({len(keys) - kept:,})")
         colors.append(OTHER)
@@ -83,6 +97,60 @@ def _name_groups(frame: pd.DataFrame, column: str) -> pd.Series:
     return names.fillna(f"no {column}")
 
 
+def _choose_colors(names: list[str]) -> list[str]:
+    """Return a color for each name: its own of earlier plots, unless another one here has it.
+
+    Names beyond the palette are gray.
+    """
+    chosen: dict[str, str] = {}
+    for name in names[: len(PALETTE)]:
+        color = _colors.get(name)
+        if color is not None and color not in chosen.values():
+            chosen[name] = color
+    for name in names[: len(PALETTE)]:
+        if name not in chosen:
+            drawn = list(_colors.values())
+            # The rarest color, of equal ones the first.
+            free = [color for color in PALETTE if color not in chosen.values()]
+            chosen[name] = min(free, key=drawn.count)
+            _colors.setdefault(name, chosen[name])
+    return [chosen.get(name, OTHER) for name in names]
+
+
 def _format_label(key: str) -> str:
     parts = key.split(_SEPARATOR)
     return " · ".join(shorten_label(part, 24 if len(parts) == 1 else 16) for part in parts)
+
+
+def cost_of(frame: pd.DataFrame) -> np.ndarray:
+    """Return the costs in USD; missing ones are 0."""
+    return frame["cost_usd"].to_numpy(dtype=float, na_value=0.0)
+
+
+def estimated_cost_of(frame: pd.DataFrame) -> np.ndarray:
+    """Return the estimated part of each cost in USD; users' own frames may only mark whole ones."""
+    if "estimated_usd" in frame:
+        return frame["estimated_usd"].to_numpy(dtype=float, na_value=0.0)
+    if "estimated" in frame:
+        flags = frame["estimated"].astype("boolean").fillna(False).to_numpy(dtype=bool)
+        return np.where(flags, cost_of(frame), 0.0)
+    return np.zeros(len(frame))
+
+
+def split_estimates(usd: np.ndarray, estimated_usd: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Split amounts into final and estimated parts of the same sign.
+
+    >>> final, estimated = split_estimates(np.array([5.0, 5.0, -2.0, 1.0]), np.array([2.0, 9.0, -1.0, -1.0]))
+    >>> final.tolist(), estimated.tolist()
+    ([3.0, 0.0, -1.0, 1.0], [2.0, 5.0, -1.0, 0.0])
+    """
+    estimates = np.clip(estimated_usd, np.minimum(usd, 0.0), np.maximum(usd, 0.0))
+    # Less than this is a rounding error.
+    final = np.where(np.abs(usd - estimates) > _MIN_USD, usd - estimates, 0.0)
+    return final, np.where(np.abs(estimates) > _MIN_USD, estimates, 0.0)
+
+
+def sum_groups(frame: pd.DataFrame, groups: PlotGroups) -> list[tuple[str, str]]:
+    """Return the groups of a plot and their costs, as text."""
+    sums = np.bincount(groups.index, weights=cost_of(frame), minlength=len(groups.labels))
+    return [(label, format_usd(usd)) for label, usd in zip(groups.labels, sums, strict=True)]

@@ -7,7 +7,15 @@ from typing import Any
 
 from primepods_magic.api.text.sanitize import sanitize
 
-__all__ = ["can_draw", "count_words", "escape_text", "font_families", "format_number", "shorten_label"]
+__all__ = [
+    "can_draw",
+    "count_words",
+    "escape_text",
+    "font_families",
+    "format_number",
+    "shorten_label",
+    "unescape_text",
+]
 
 _DEFAULT_FONT = "DejaVu Sans"  # comes with matplotlib
 
@@ -54,6 +62,11 @@ def escape_text(text: object) -> str:
     clean = sanitize(text)
     drawn = clean if clean.isascii() else "".join(c if can_draw(c) else "\ufffd" for c in clean)
     return drawn.replace("$", r"\$")
+
+
+def unescape_text(label: str) -> str:
+    """Return the text of an escaped label."""
+    return label.replace(r"\$", "$")
 
 
 def shorten_label(text: object, max_length: int = 24) -> str:

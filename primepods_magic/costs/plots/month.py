@@ -35,7 +35,7 @@ def plot_month(frame: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A figure without a background that displays itself in a notebook.
+        A figure that displays itself in a notebook.
 
     Raises
     ------

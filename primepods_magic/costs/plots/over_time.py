@@ -11,7 +11,16 @@ from primepods_magic.costs.coerce import require
 
 from .colors import TEXT, fill_style, legend_patch
 from .figure import apply_style, new_figure, show_message, stack_legend
-from .grouping import PlotGroups, describe_columns, fold_groups, group_columns
+from .grouping import (
+    PlotGroups,
+    cost_of,
+    describe_columns,
+    estimated_cost_of,
+    fold_groups,
+    group_columns,
+    split_estimates,
+    sum_groups,
+)
 from .labels import format_number
 from .time_axis import Periods, describe_total, find_periods, label_time, to_days, to_wall_time, zone_name
 
@@ -24,8 +33,6 @@ __all__ = ["plot_over_time"]
 _MAX_BARS = 120
 _MAX_STEPS = 300
 _MIN_PERIODS = 5
-# Less is a rounding error of what is estimated as a whole.
-_MIN_USD = 1e-9
 
 
 class _Stack(NamedTuple):
@@ -39,8 +46,8 @@ def plot_over_time(breakdown: pd.DataFrame, freq: str | None = None) -> Figure:
     """Plot the costs of each period, stacked by group.
 
     Of more than eight groups, the seven largest are drawn and the others folded into one. The estimated part
-    of each is hatched. More than 120 periods are drawn as areas, without hatching; very many as means, as the
-    axis then says.
+    of a bar is hatched. More than 120 periods are drawn as areas, without hatching; very many as means, as
+    the axis then says.
 
     Parameters
     ----------
@@ -52,7 +59,7 @@ def plot_over_time(breakdown: pd.DataFrame, freq: str | None = None) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A figure without a background that displays itself in a notebook.
+        A figure that displays itself in a notebook.
 
     Raises
     ------
@@ -76,7 +83,8 @@ def plot_over_time(breakdown: pd.DataFrame, freq: str | None = None) -> Figure:
         groups = fold_groups(dated, columns, dated["cost_usd"])
         kind = f"cost per {periods.unit}{describe_columns(columns)}"
         series = f", {groups.count:,} series" if columns else ""
-        figure, axes = new_figure(kind + series, f"{kind[0].upper()}{kind[1:]}: {describe_total(breakdown)}")
+        title = f"{kind[0].upper()}{kind[1:]}: {describe_total(breakdown)}"
+        figure, axes = new_figure(kind + series, title, parts=sum_groups(dated, groups) if columns else ())
         if dated.empty:
             show_message(axes, "nothing was spent")
             return figure
@@ -98,22 +106,10 @@ def plot_over_time(breakdown: pd.DataFrame, freq: str | None = None) -> Figure:
 
 def _build_stack(frame: pd.DataFrame, periods: Periods, groups: PlotGroups) -> _Stack:
     at = periods.edges.searchsorted(pd.DatetimeIndex(to_wall_time(frame["period"])), side="right") - 1
-    shape = (len(groups.labels), len(periods.edges) - 1)
-    usd_of, estimated_usd = np.zeros(shape), np.zeros(shape)
-    cost = frame["cost_usd"].to_numpy(dtype=float, na_value=0.0)
-    np.add.at(usd_of, (groups.index, at), cost)
-    np.add.at(estimated_usd, (groups.index, at), _read_estimates(frame, cost))
-    return _Stack(usd_of, estimated_usd)
-
-
-def _read_estimates(frame: pd.DataFrame, cost: np.ndarray) -> np.ndarray:
-    """Return how much of each cost is an estimate; frames of one's own may only say whether all of it is."""
-    if "estimated_usd" in frame:
-        return frame["estimated_usd"].to_numpy(dtype=float, na_value=0.0)
-    if "estimated" in frame:
-        flags = frame["estimated"].astype("boolean").fillna(False).to_numpy(dtype=bool)
-        return np.where(flags, cost, 0.0)
-    return np.zeros(len(frame))
+    sums = [np.zeros((len(groups.labels), len(periods.edges) - 1)) for _ in range(2)]
+    for usd, amounts in zip(sums, (cost_of(frame), estimated_cost_of(frame)), strict=True):
+        np.add.at(usd, (groups.index, at), amounts)
+    return _Stack(*sums)
 
 
 def _compute_bottoms(amounts: np.ndarray) -> np.ndarray:
@@ -127,20 +123,17 @@ def _draw_bars(axes: Axes, periods: Periods, groups: PlotGroups, stack: _Stack) 
     edges = to_days(periods.edges)
     widths = np.diff(edges)
     starts = edges[:-1] + 0.09 * widths
+    parts = split_estimates(stack.usd, stack.estimated_usd)
     for row, bottoms in enumerate(_compute_bottoms(stack.usd)):
-        known = stack.usd[row] - stack.estimated_usd[row]
-        for usd, begins, is_estimate in (
-            (known, bottoms, False),
-            (stack.estimated_usd[row], bottoms + known, True),
-        ):
-            drawn = np.abs(usd) > _MIN_USD
+        for is_estimate, usd in enumerate(parts):
+            drawn = usd[row] != 0
             axes.bar(
                 starts[drawn],
-                usd[drawn],
+                usd[row][drawn],
                 0.82 * widths[drawn],
-                bottom=begins[drawn],
+                bottom=(bottoms + parts[0][row] if is_estimate else bottoms)[drawn],
                 align="edge",
-                **fill_style(groups.colors[row], is_estimate),
+                **fill_style(groups.colors[row], bool(is_estimate)),
             )
 
 

@@ -52,7 +52,7 @@ def plot_prices(frame: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A figure without a background that displays itself in a notebook.
+        A figure that displays itself in a notebook.
 
     Raises
     ------

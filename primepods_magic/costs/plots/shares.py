@@ -10,9 +10,17 @@ import pandas as pd
 from primepods_magic.api.text.money import format_money, format_usd
 from primepods_magic.costs.coerce import require
 
-from .colors import OTHER, PALETTE, fill_style
-from .figure import apply_style, new_figure, show_message
-from .grouping import describe_columns, fold_groups, group_columns
+from .colors import TEXT, fill_style, legend_patch
+from .figure import apply_style, new_figure, row_legend, show_message
+from .grouping import (
+    cost_of,
+    describe_columns,
+    estimated_cost_of,
+    fold_groups,
+    group_columns,
+    split_estimates,
+    sum_groups,
+)
 from .horizontal_bars import height_for, money_axis, name_lanes, remark_lanes
 from .labels import count_words
 
@@ -27,7 +35,8 @@ _MAX_BARS = 12
 def plot_shares(breakdown: pd.DataFrame) -> Figure:
     """Plot what each group cost, the most expensive first, with its share of the total.
 
-    Beyond thirteen groups, the small ones are folded into one bar. Periods are added up.
+    Beyond thirteen groups, the small ones are folded into one bar. Periods are added up. The estimated part
+    of a bar is hatched.
 
     Parameters
     ----------
@@ -37,7 +46,7 @@ def plot_shares(breakdown: pd.DataFrame) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A figure without a background that displays itself in a notebook.
+        A figure that displays itself in a notebook.
 
     Raises
     ------
@@ -54,28 +63,38 @@ def plot_shares(breakdown: pd.DataFrame) -> Figure:
     with apply_style():
         require(breakdown, "breakdown", ("cost_usd",))
         columns = group_columns(breakdown)
-        costs = breakdown["cost_usd"].to_numpy(dtype=float, na_value=0.0)
         groups = fold_groups(breakdown, columns, breakdown["cost_usd"], max_groups=_MAX_BARS)
-        sums = np.bincount(groups.index, weights=costs, minlength=len(groups.labels))
-        total = float(costs.sum())
+        sums, estimates = (
+            np.bincount(groups.index, weights=usd, minlength=len(groups.labels))
+            for usd in (cost_of(breakdown), estimated_cost_of(breakdown))
+        )
+        total = float(sums.sum())
         kind = f"cost{describe_columns(columns)}"
         figure, axes = new_figure(
             f"{kind}, {count_words(groups.count, 'bar')}",
             f"C{kind[1:]}: {format_usd(total)}",
-            height_in=height_for(len(sums)),
+            parts=sum_groups(breakdown, groups),
+            height_in=height_for(len(sums)) + (0.25 if estimates.any() else 0.0),
         )
         if breakdown.empty:
             show_message(axes, "nothing was spent")
             return figure
         named = len(sums) - (groups.count > len(sums))
         order = [*np.argsort(-sums[:named], kind="stable"), *range(named, len(sums))]
-        sums = sums[order]
-        for lane, cost in enumerate(sums):
-            axes.barh(lane, cost, 0.68, **fill_style(PALETTE[0] if lane < named else OTHER))
+        sums, estimates = sums[order], estimates[order]
+        final, estimates = split_estimates(sums, estimates)
+        for lane, group in enumerate(order):
+            color = groups.colors[group]
+            axes.barh(lane, final[lane], 0.68, **fill_style(color))
+            if estimates[lane]:
+                style = fill_style(color, is_estimate=True)
+                axes.barh(lane, estimates[lane], 0.68, left=final[lane], **style)
         name_lanes(axes, [groups.labels[index] for index in order])
         axes.margins(x=0.02)
         remark_lanes(axes, list(map(format_money, sums)), [_format_share(cost, total) for cost in sums])
         money_axis(axes, "USD")
+        if estimates.any():
+            row_legend(figure, [legend_patch(TEXT, is_estimate=True)], ["estimated"])
     return figure
 
 
