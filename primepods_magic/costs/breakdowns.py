@@ -42,7 +42,7 @@ def breakdown(
 ) -> pd.DataFrame:
     """Split costs by period, and by columns or labels, so that the parts add up to the total.
 
-    The cost and GPU hours of every line are spread evenly over its life. A line of no length, or with only
+    The cost and GPU-hours of every line are spread evenly over its life. A line of no length, or with only
     one of its times, counts whole at that instant.
 
     Parameters

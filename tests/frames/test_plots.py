@@ -138,9 +138,9 @@ def test_what_it_says_of_itself() -> None:
     assert repr(plot_over_time(breakdown(frame, freq="W"))) == "Figure: cost per week"
     assert repr(plot_over_time(breakdown(frame.head(1), freq="M"), freq="M")) == "Figure: cost per month"
     assert repr(plot_shares(breakdown(frame, "gpu"))) == "Figure: cost by gpu, 12 bars"
-    assert repr(plot_timeline(frame)) == "Figure: GPUs running, 50 pods"
+    assert repr(plot_timeline(frame)) == "Figure: what ran when, 50 pods"
     assert repr(plot_timeline(frame.head(3))) == "Figure: what ran when, 3 pods"
-    assert repr(plot_prices(prices_of(1))) == "Figure: prices of GPU hours, 1 GPU type"
+    assert repr(plot_prices(prices_of(1))) == "Figure: prices of GPU-hours, 1 GPU type"
     assert repr(plot_month(month_of(2))) == "Figure: this month, 2 wallets"
     assert str(plot_month(month_of(2))) == repr(plot_month(month_of(2)))
 
@@ -230,6 +230,23 @@ def test_the_crossing_is_found_within_a_day() -> None:
     assert mark.get_xdata()[0] == pytest.approx(first + 1 + 40 / 60)
 
 
+def test_a_projection_leads_to_the_end_of_the_month() -> None:
+    costs = day_costs(60.0, 60.0, 30.0)
+    half_past = datetime(2026, 9, 3, 12, tzinfo=UTC)
+    figure = plot_budget(costs, 500, now=half_past, burn_usd_hr=2.0)
+    # 27.5 days are left.
+    assert "$1,470.00\nby 2026-09-30\nat $2.00/h" in texts(figure)
+    assert repr(figure) == "Figure: cost so far, budget crossed on 2026-09-10 at this rate"
+    past, ahead = figure.axes[0].lines[:2]
+    first = (pd.Timestamp("2026-09-01") - pd.Timestamp("1970-01-01")).days
+    assert (past.get_xdata() - first).tolist() == [0, 1, 2, 2.5]
+    assert (ahead.get_xdata() - first).tolist() == [2.5, 30]
+    assert repr(plot_budget(costs, 5000, now=half_past, burn_usd_hr=2.0)).endswith("within the budget")
+    # Without costs since, the total does not change.
+    later = plot_budget(costs, 100, now=datetime(2026, 9, 20), burn_usd_hr=0.0)
+    assert "$150.00\nby 2026-09-30\nat $0.00/h" in texts(later)
+
+
 def test_a_lane_for_each_pod_in_the_time_looked_at() -> None:
     frame = ledger_of(0)
     assert "nothing ran" in texts(plot_timeline(frame))
@@ -246,13 +263,22 @@ def test_a_lane_for_each_pod_in_the_time_looked_at() -> None:
     assert "second" in texts(figure)
 
 
+def test_the_most_expensive_pods_have_lanes_and_the_others_are_added_up() -> None:
+    frame = ledger_of(50).assign(cost_usd=np.arange(1.0, 51.0), name=[f"p{n}" for n in range(50)])
+    figure = plot_timeline(frame)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert sorted(names[:-1]) == sorted(f"p{n}" for n in range(30, 50))
+    assert names[-1] == "30 others"
+    # Of 1 to 30 USD.
+    assert "465.00" in texts(figure)
+    assert len(plot_timeline(frame.tail(21)).axes[0].get_yticklabels()) == 21
+
+
 def test_gpus_that_run_are_counted() -> None:
-    edges, counts = gpus_running(
-        np.array([0, 1, 1]), np.array([4, 2, 3]), np.array([8, 2, 1]), np.array([0, 0, 1])
-    )
+    edges, counts = gpus_running(np.array([0, 1, 1]), np.array([4, 2, 3]), np.array([8, 2, 1]))
     assert edges.tolist() == [0, 1, 2, 3, 4]
-    assert counts.tolist() == [[8, 10, 8, 8], [0, 1, 1, 0]]
-    assert averaged(edges, counts, np.array([0, 2, 4])).tolist() == [[9, 8], [0.5, 0.5]]
+    assert counts.tolist() == [8, 11, 9, 8]
+    assert averaged(edges, counts, np.array([0, 2, 4])).tolist() == [9.5, 8.5]
 
 
 def test_ten_thousand_pods_are_drawn_within_a_second() -> None:

@@ -33,6 +33,7 @@ __all__ = [
 WIDTH_IN = 8.0
 _DPI = 100
 _SHARPER = 2
+_LEGEND_COLUMNS = 4
 
 _STYLE: dict[str, Any] = {
     "axes.axisbelow": True,
@@ -138,8 +139,9 @@ def stack_legend(axes: Axes, handles: list[Any], labels: list[str]) -> None:
 
 
 def row_legend(figure: Figure, handles: list[Any], labels: list[str]) -> None:
-    """Put a legend in one row below the axes, for plots with text beside the axes."""
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), handlelength=1.3)
+    """Put a legend in rows below the axes, for plots with text beside the axes."""
+    ncols = min(len(labels), _LEGEND_COLUMNS)
+    figure.legend(handles, labels, loc="outside lower center", ncols=ncols, handlelength=1.3)
 
 
 @cache

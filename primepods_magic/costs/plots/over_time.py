@@ -93,10 +93,10 @@ def plot_over_time(breakdown: pd.DataFrame, freq: str | None = None) -> Figure:
         _format_axes(axes, periods, zone_name(breakdown["period"]))
         (_draw_bars if is_hatched else _draw_areas)(axes, periods, groups, stack)
         handles = [legend_patch(color) for color in groups.colors]
-        labels = list(groups.labels)
+        labels = groups.labels if columns else ["billed"]
         if is_hatched and stack.estimated_usd.any():
             handles.append(legend_patch(TEXT, is_estimate=True))
-            labels.append("estimated")
+            labels = [*labels, "estimated"]
         if len(labels) > 1:
             stack_legend(axes, handles, labels)
         if axes.get_ylim()[0] < 0:

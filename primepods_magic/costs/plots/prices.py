@@ -1,4 +1,4 @@
-"""Plot of prices of GPU hours, paid and current."""
+"""Plot of prices of GPU-hours, paid and current."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def plot_prices(frame: pd.DataFrame) -> Figure:
     --------
     >>> plot_prices(pd.DataFrame({"gpu": ["H100_80GB"], "paid_usd_gpu_hr": [2.6],
     ...     "cheapest_usd_gpu_hr": [2.1]}))
-    Figure: prices of GPU hours, 1 GPU type
+    Figure: prices of GPU-hours, 1 GPU type
     """
     with apply_style():
         require(frame, "frame", ("gpu",))
@@ -73,8 +73,8 @@ def plot_prices(frame: pd.DataFrame) -> Figure:
         count = count_words(len(frame), "GPU type")
         title = count if len(shown) == len(frame) else f"the first {len(shown)} of {count}"
         figure, axes = new_figure(
-            f"prices of GPU hours, {count}",
-            f"Prices of GPU hours: {title}",
+            f"prices of GPU-hours, {count}",
+            f"Prices of GPU-hours: {title}",
             height_in=0.4 + height_for(len(shown)),
         )
         marks = [mark for mark in _MARKS if mark.column in frame]
@@ -97,7 +97,7 @@ def plot_prices(frame: pd.DataFrame) -> Figure:
         _write_remarks(axes, shown)
         top = np.nanmax(every, initial=0.0)
         axes.set_xlim(0, 1.04 * top if top > 0 else 1)
-        money_axis(axes, "USD per GPU hour")
+        money_axis(axes, "USD per GPU-hour")
         row_legend(figure, handles[::-1], [mark.label for mark in marks[::-1]])
     return figure
 

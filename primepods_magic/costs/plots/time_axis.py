@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timezone
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +16,16 @@ from .labels import escape_text
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["Periods", "describe_total", "find_periods", "label_time", "to_days", "to_wall_time", "zone_name"]
+__all__ = [
+    "Periods",
+    "describe_total",
+    "find_periods",
+    "label_time",
+    "to_day",
+    "to_days",
+    "to_wall_time",
+    "zone_name",
+]
 
 _FREQUENCIES = {"hour": "h", "day": "D", "period": "D", "week": "7D", "month": "MS", "quarter": "QS"}
 _EPOCH = pd.Timestamp("1970-01-01")
@@ -49,6 +58,13 @@ def to_days(times: Any) -> np.ndarray:
     """Return local times as days since 1970, as any version of matplotlib counts them."""
     days = (pd.DatetimeIndex(times) - _EPOCH) / pd.Timedelta(days=1)
     return np.asarray(days, dtype=float)
+
+
+def to_day(moment: datetime, times: pd.Series) -> float:
+    """Return a moment (UTC if naive) as days since 1970 in the time zone of a column."""
+    time = pd.Timestamp(moment)
+    time = time.tz_localize("UTC") if time.tzinfo is None else time
+    return float(to_days([time.tz_convert(times.dt.tz).tz_localize(None)])[0])
 
 
 def find_periods(starts: pd.Series, freq: str | None = None) -> Periods:

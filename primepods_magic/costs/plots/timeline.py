@@ -1,83 +1,61 @@
-"""Plot of what ran when, or of how many GPUs ran."""
+"""Plot of what ran when."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from primepods_magic.api.text.money import format_money
 from primepods_magic.costs.coerce import is_pod, require
 
-from .colors import legend_patch
-from .figure import apply_style, new_figure, show_message, stack_legend
+from .colors import OTHER, legend_patch
+from .figure import apply_style, new_figure, row_legend, show_message
 from .grouping import PlotGroups, fold_groups
-from .horizontal_bars import height_for, name_lanes
-from .labels import count_words, format_number, shorten_label
-from .time_axis import label_time, to_days, to_wall_time, zone_name
+from .horizontal_bars import height_for, name_lanes, remark_lanes
+from .labels import count_words, shorten_label
+from .time_axis import label_time, to_day, to_days, to_wall_time, zone_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["averaged", "even_times", "gpus_running", "plot_timeline"]
-
-_MAX_STRETCHES = 250
-_STEPS = (
-    ("each hour", 1 / 24),
-    ("6 hours", 0.25),
-    ("each day", 1.0),
-    ("each week", 7.0),
-    ("4 weeks", 28.0),
-    ("each year", 365.25),
-)
+__all__ = ["averaged", "gpus_running", "plot_timeline"]
 
 
 def gpus_running(
-    begins: np.ndarray, ends: np.ndarray, gpu_counts: np.ndarray, groups: np.ndarray
+    begins: np.ndarray, ends: np.ndarray, gpu_counts: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Count the running GPUs of each group (rows) between each two moments at which one began or ended.
+    """Count the running GPUs between each two moments at which one began or ended.
 
-    >>> edges, counts = gpus_running(np.array([0, 1]), np.array([2, 3]), np.array([8, 1]), np.array([0, 0]))
+    >>> edges, counts = gpus_running(np.array([0, 1]), np.array([2, 3]), np.array([8, 1]))
     >>> edges.tolist(), counts.tolist()
-    ([0, 1, 2, 3], [[8.0, 9.0, 1.0]])
+    ([0, 1, 2, 3], [8.0, 9.0, 1.0])
     """
     edges, at = np.unique(np.concatenate([begins, ends]), return_inverse=True)
-    changes = np.zeros((int(groups.max(initial=0)) + 1, len(edges)))
-    np.add.at(changes, (groups, at[: len(begins)]), gpu_counts)
-    np.subtract.at(changes, (groups, at[len(begins) :]), gpu_counts)
-    return edges, np.cumsum(changes, axis=1)[:, :-1]
+    changes = np.zeros(len(edges))
+    np.add.at(changes, at[: len(begins)], gpu_counts)
+    np.subtract.at(changes, at[len(begins) :], gpu_counts)
+    return edges, np.cumsum(changes)[:-1]
 
 
 def averaged(edges: np.ndarray, counts: np.ndarray, marks: np.ndarray) -> np.ndarray:
-    """Average each row between marks; it is 0 outside of the edges.
+    """Average counts between marks; they are 0 outside of the edges.
 
-    >>> averaged(np.array([0.0, 1.0, 4.0]), np.array([[8.0, 2.0]]), np.array([0.0, 2.0, 4.0])).tolist()
-    [[5.0, 2.0]]
+    >>> averaged(np.array([0.0, 1.0, 4.0]), np.array([8.0, 2.0]), np.array([0.0, 2.0, 4.0])).tolist()
+    [5.0, 2.0]
     """
-    areas = np.cumsum(counts * np.diff(edges), axis=1)
-    areas = np.concatenate([np.zeros((len(counts), 1)), areas], axis=1)
-    up_to = np.array([np.interp(marks, edges, row) for row in areas])
-    means: np.ndarray = np.diff(up_to, axis=1) / np.diff(marks)
+    areas = np.concatenate([[0.0], np.cumsum(counts * np.diff(edges))])
+    means: np.ndarray = np.diff(np.interp(marks, edges, areas)) / np.diff(marks)
     return means
 
 
-def even_times(begin: float, end: float) -> tuple[str, np.ndarray]:
-    """Return equal stretches of time, such as days, that cover a time and are wide enough to see.
-
-    >>> unit, marks = even_times(0.3, 200.0)
-    >>> unit, marks[[0, 1, -1]].tolist()
-    ('each day', [0.0, 1.0, 200.0])
-    """
-    unit, step = next((each for each in _STEPS if (end - begin) / each[1] <= _MAX_STRETCHES), _STEPS[-1])
-    first, last = np.floor(begin / step), np.ceil(end / step)
-    return unit, np.arange(first, last + 1) * step
-
-
-_MAX_LANES = 40
-_MAX_STEPS = 300  # more are thinner than a line
+_MAX_LANES = 20
+_STEPS = 400  # of the lane that adds up pods; more are thinner than a line
 _MIN_LENGTH = 0.002  # of the axis: what ran for a minute is seen as well
+_THICKNESS = 0.62
 
 
 def plot_timeline(
@@ -85,9 +63,10 @@ def plot_timeline(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Figure:
-    """Plot what ran when: a lane for each pod or, beyond forty pods, the number of running GPUs.
+    """Plot what ran when: a lane for each pod, with its cost.
 
-    Lanes of live pods end in an arrow. Disks are left out.
+    Of more than twenty pods, the most expensive have a lane. One more lane adds up the others: it is as thick
+    as many of their GPUs ran. Lanes of live pods end in an arrow. Disks are left out.
 
     Parameters
     ----------
@@ -119,28 +98,39 @@ def plot_timeline(
     with apply_style():
         require(ledger, "ledger", "name gpu gpu_count begin_at end_at".split())
         begins = ledger["begin_at"]
-        window = _Window(_to_day(since, begins, -np.inf), _to_day(until, begins, np.inf))
+        window = _Window(
+            -np.inf if since is None else to_day(since, begins),
+            np.inf if until is None else to_day(until, begins),
+        )
         pods = _select_pods(ledger, window)
-        is_crowd = len(pods) > _MAX_LANES
-        kind = "GPUs running" if is_crowd else "what ran when"
+        shown, others = _split_cheap(pods)
         count = count_words(len(pods), "pod")
-        height_in = height_for(9 if is_crowd else len(pods))
+        remarks = [_format_cost(each["cost_usd"]) for _, each in shown.iterrows()]
+        names = [shorten_label(name) for name in shown["name"].fillna("no name")]
+        if len(others):
+            names.append(f"{len(others):,} others")
+            remarks.append(_format_cost(others["cost_usd"].sum(min_count=1)))
+        which = f", the {len(shown)} most expensive one by one" if len(others) else ""
         figure, axes = new_figure(
-            f"{kind}, {count}", f"{kind[0].upper()}{kind[1:]}: {count}", height_in=height_in
+            f"what ran when, {count}",
+            f"What ran when: {count}{which}",
+            parts=[(name, f"${usd}") for name, usd in zip(names, remarks, strict=True) if usd],
+            height_in=0.2 + height_for(len(names)),
         )
         if pods.empty:
             show_message(axes, "nothing ran")
             return figure
-        groups = fold_groups(pods, ["gpu"], pods["gpu_count"] * (pods["to_day"] - pods["from_day"]))
+        groups = fold_groups(shown, ["gpu"], shown["gpu_count"] * (shown["to_day"] - shown["from_day"]))
         seen = _choose_limits(pods, window)
-        if is_crowd:
-            _draw_counts(axes, pods, groups)
-        else:
-            _draw_lanes(axes, pods, groups, _MIN_LENGTH * (seen.end - seen.begin))
+        _draw_lanes(axes, shown, groups, _MIN_LENGTH * (seen.end - seen.begin))
+        if len(others):
+            _draw_sum(axes, others, seen, len(shown))
+        name_lanes(axes, names)
+        remark_lanes(axes, remarks, heading="USD" if any(remarks) else "")
         axes.set_xlim(*seen)
         axes.grid(axis="x")
         label_time(axes, zone_name(begins))
-        stack_legend(axes, [legend_patch(color) for color in groups.colors], groups.labels)
+        row_legend(figure, [legend_patch(color) for color in groups.colors], groups.labels)
     return figure
 
 
@@ -161,6 +151,7 @@ def _select_pods(ledger: pd.DataFrame, window: _Window) -> pd.DataFrame:
             "name": ledger["name"].astype("string"),
             "gpu": ledger["gpu"],
             "gpu_count": ledger["gpu_count"].fillna(1).astype(float),
+            "cost_usd": ledger["cost_usd"].astype("Float64") if "cost_usd" in ledger else pd.NA,
             "from_day": np.clip(begins, window.begin, window.end),
             "to_day": np.clip(np.maximum(begins, ends), window.begin, window.end),
             "lives": ledger["state"] == "live" if "state" in ledger else False,
@@ -170,12 +161,18 @@ def _select_pods(ledger: pd.DataFrame, window: _Window) -> pd.DataFrame:
     return seen
 
 
-def _to_day(moment: datetime | None, times: pd.Series, otherwise: float) -> float:
-    if moment is None:
-        return otherwise
-    time = pd.Timestamp(moment)
-    time = time.tz_localize("UTC") if time.tzinfo is None else time
-    return float(to_days([time.tz_convert(times.dt.tz).tz_localize(None)])[0])
+def _split_cheap(pods: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Split pods into those that have a lane, and the cheapest if there are too many."""
+    # A single one has as much room as the lane that would add it up.
+    if len(pods) <= _MAX_LANES + 1:
+        return pods, pods[:0]
+    costs = pods["cost_usd"].astype("Float64").fillna(0.0)
+    is_shown = pods.index.isin(costs.sort_values(ascending=False, kind="stable").index[:_MAX_LANES])
+    return pods[is_shown].reset_index(drop=True), pods[~is_shown]
+
+
+def _format_cost(usd: Any) -> str:
+    return "" if pd.isna(usd) else format_money(usd)
 
 
 def _choose_limits(pods: pd.DataFrame, window: _Window) -> _Window:
@@ -188,31 +185,19 @@ def _choose_limits(pods: pd.DataFrame, window: _Window) -> _Window:
 def _draw_lanes(axes: Axes, pods: pd.DataFrame, groups: PlotGroups, shortest: float) -> None:
     lengths = np.maximum(pods["to_day"] - pods["from_day"], shortest)
     colors = [groups.colors[index] for index in groups.index]
-    axes.barh(range(len(pods)), lengths, 0.62, left=pods["from_day"], color=colors, linewidth=0)
+    axes.barh(range(len(pods)), lengths, _THICKNESS, left=pods["from_day"], color=colors, linewidth=0)
     for lane in np.flatnonzero(pods["lives"].to_numpy(dtype=bool)):
         tip = pods["from_day"][lane] + lengths[lane]
         axes.plot(tip, lane, ">", color=colors[lane], markersize=9, markeredgewidth=0, clip_on=False)
-    name_lanes(axes, [shorten_label(name) for name in pods["name"].fillna("no name")])
 
 
-def _draw_counts(axes: Axes, pods: pd.DataFrame, groups: PlotGroups) -> None:
-    from matplotlib.ticker import MaxNLocator
-
-    edges, counts = gpus_running(
-        pods["from_day"].to_numpy(),
-        pods["to_day"].to_numpy(),
-        pods["gpu_count"].to_numpy(),
-        groups.index,
+def _draw_sum(axes: Axes, pods: pd.DataFrame, seen: _Window, lane: int) -> None:
+    """Draw one lane, as thick at each time as many of the pods' GPUs run."""
+    edges, gpus = gpus_running(
+        pods["from_day"].to_numpy(), pods["to_day"].to_numpy(), pods["gpu_count"].to_numpy()
     )
-    axes.set_ylabel("GPUs")
-    if len(edges) > _MAX_STEPS:
-        unit, marks = even_times(edges[0], edges[-1])
-        edges, counts = marks, averaged(edges, counts, marks)
-        axes.set_ylabel(f"GPUs, mean of {unit}")
-    bottom = np.zeros(counts.shape[1])
-    for color, row in zip(groups.colors, counts, strict=True):
-        axes.stairs(bottom + row, edges, baseline=bottom, fill=True, color=color, linewidth=0)
-        bottom = bottom + row
-    axes.yaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.yaxis.set_major_formatter(lambda value, _: format_number(value))
-    axes.grid(axis="y")
+    steps = np.linspace(*seen, _STEPS + 1)
+    means = averaged(edges, gpus, steps)
+    bottom = np.full(len(means), lane + _THICKNESS / 2)
+    tops = bottom - _THICKNESS * means / (means.max() or 1.0)
+    axes.stairs(tops, steps, baseline=bottom, fill=True, color=OTHER, linewidth=0)

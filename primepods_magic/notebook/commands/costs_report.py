@@ -176,8 +176,15 @@ class CostsReport:
         if self.args.question == "timeline":
             return plot_timeline(frame, self.since, self.until)
         if self.args.budget:
-            return plot_budget(frame, self.args.budget, self.freq)
+            return plot_budget(frame, self.args.budget, self.freq, **self._find_pace())
         return plot(frame, self.freq)
+
+    def _find_pace(self) -> dict[str, Any]:
+        """Return the time and the hourly cost from which to project; nothing if the report ends earlier."""
+        if self.until is not None and self.until <= self.now:
+            return {}
+        live = self.ledger[self.ledger["state"] == "live"]
+        return {"now": self.now, "burn_usd_hr": float(live["price_usd_hr"].sum())}
 
     def _name_owner(self) -> list[str]:
         if self._team is not None:
