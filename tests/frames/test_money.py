@@ -127,7 +127,7 @@ PLACES: dict[str, tuple[Callable[[float], str], Callable[[float], list[str]]]] =
         lambda usd: _titles(
             plot_budget(pd.DataFrame({"period": [pd.Timestamp(NOW)], "cost_usd": [usd]}), usd, "D")
         ),
-        lambda usd: [f": {format_usd(usd)}, budget {format_usd(usd)}", f"budget\n{format_usd(usd)}"],
+        lambda usd: [f": {format_usd(usd)}, budget {format_usd(usd)}", f"budget {format_usd(usd)}"],
     ),
 }
 
