@@ -171,9 +171,8 @@ def _figure_class() -> Any:
 
         def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             picture = BytesIO()
-            # Leave out the software version, so that equal figures are equal bytes.
-            self.savefig(picture, format="png", dpi=_SHARPER * _DPI, metadata={"Software": None})
-            png = picture.getvalue()
+            self.savefig(picture, format="png", dpi=_SHARPER * _DPI)
+            png = _compress_picture(picture)
             width, height = (round(inches * _DPI) for inches in self.get_size_inches())
             about = {"width": width, "height": height, "alt": self.alt}
             html = _render_html(png, self.alt, width, height)
@@ -188,6 +187,18 @@ _DARK_THEMES = (
     ".vscode-dark",
     "html[theme=dark]",  # Colab
 )
+
+
+def _compress_picture(picture: BytesIO) -> bytes:
+    """Compress a picture to a palette, which holds all its colors but rare shades, and drop its metadata."""
+    from PIL import Image
+
+    small = BytesIO()
+    colors = (
+        Image.open(picture).convert("RGB").quantize(256, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    )
+    colors.save(small, "png", optimize=True)
+    return small.getvalue()
 
 
 def _render_html(png: bytes, alt: str, width: int, height: int) -> str:
