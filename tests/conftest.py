@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,9 @@ from tests.support.leftovers import Leftovers
 from tests.support.sandbox_control import SandboxControl, controlled
 
 loopback_guard.install()
+# Times are shown in the zone of this computer.
+os.environ["TZ"] = "UTC"
+time.tzset()
 soak.register_profiles()
 # A shell that runs the suite in the background has Ctrl-C ignored, in it and in what it starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)

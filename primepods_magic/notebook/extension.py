@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from datetime import timezone
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.text.instants import use_zone
 from primepods_magic.api.text.python_words import speak_magics
 
 from .display import formatters
@@ -57,6 +59,7 @@ def unload(shell: Any) -> None:
     if place_cell_magic in getattr(shell, "input_transformers_cleanup", ()):
         shell.input_transformers_cleanup.remove(place_cell_magic)
     speak_magics(is_loaded=False)
+    use_zone(timezone.utc)
     magics.live.close()
     launcher = sys.modules.get("primepods_magic.notebook.launcher")
     if launcher is not None:

@@ -22,7 +22,7 @@ from IPython.core.magic import (
     needs_local_scope,
     no_var_expand,
 )
-from traitlets import Bool, Enum, Float, TraitError, Unicode, validate
+from traitlets import Bool, Enum, Float, TraitError, Unicode, observe, validate
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.input.arguments import ArgumentParser
@@ -150,6 +150,11 @@ class PodsMagics(Magics):
         "auto",
         help="Progress display: 'auto' picks widgets, terminal bars or lines of text; 'text' prints lines.",
     ).tag(config=True)
+    timezone = Unicode(
+        "local",
+        help="Time zone in which times are shown: 'local' is this computer's, 'UTC', or a name such as "
+        "'Europe/Paris'. DataFrames keep UTC.",
+    ).tag(config=True)
     greet = Bool(
         True, help="On loading, print how many pods were running when last seen, and what they cost."
     ).tag(config=True)
@@ -157,6 +162,7 @@ class PodsMagics(Magics):
     def __init__(self, shell: Any) -> None:
         self._displays: ProgressDisplays | None = None
         super().__init__(shell)
+        self._apply_zone()
 
     @validate("max_price_usd_hr", "max_burn_usd_hr", "settle_s", "poll_interval_s")
     def _reject_non_finite(self, proposal: Any) -> Any:
@@ -164,6 +170,30 @@ class PodsMagics(Magics):
         if proposal["value"] is not None and not isfinite(proposal["value"]):
             raise TraitError(f"{proposal['trait'].name} must be a finite number, not {proposal['value']}")
         return proposal["value"]
+
+    @validate("timezone")
+    def _check_zone(self, proposal: Any) -> str:
+        name: str = proposal["value"]
+        if name != "local":
+            from primepods_magic.frames.time_zones import zone
+
+            try:
+                zone(name)
+            except ValueError as error:
+                raise TraitError(f"timezone: {error}") from None
+        return name
+
+    @observe("timezone")
+    def _apply_zone(self, _: Any = None) -> None:
+        """Show times in the zone of this setting from now on."""
+        from primepods_magic.api.text.instants import use_zone
+
+        if self.timezone == "local":
+            use_zone(None)
+        else:
+            from primepods_magic.frames.time_zones import zone
+
+            use_zone(zone(self.timezone))
 
     @property
     def live(self) -> ProgressDisplays:

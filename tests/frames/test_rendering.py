@@ -178,7 +178,8 @@ def test_pods_read_as_meant() -> None:
         ]
     )
     html = sheet_html(sheet_of(pods_frame(pods), "pods"))
-    assert "2026-09-14 08:00 UTC" in html
+    assert "2026-09-14 08:00<" in html
+    assert ">UTC</span></th>" in html
     assert "width:42.5%" in html
 
 

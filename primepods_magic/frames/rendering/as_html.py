@@ -13,7 +13,7 @@ from primepods_magic.frames.tables.catalog import meaning
 
 from .column_formats import CellStyle, ColumnFormat, DisplayCell, Severity
 from .formatting import MISSING
-from .table import DisplayTable
+from .table import DisplayTable, SheetColumn
 
 __all__ = ["sheet_html"]
 
@@ -64,8 +64,14 @@ def sheet_html(sheet: DisplayTable) -> str:
 
 
 def _render_table(sheet: DisplayTable) -> str:
-    head = "".join(_render_heading(column.view, sheet.kind) for column in sheet.columns)
-    cells = [[_render_cell(column.view, cell) for cell in column.cells] for column in sheet.columns]
+    head = "".join(_render_heading(column, sheet.kind) for column in sheet.columns)
+    cells = [
+        [
+            _render_cell(column.view, cell, text)
+            for cell, text in zip(column.cells, column.read_texts(), strict=True)
+        ]
+        for column in sheet.columns
+    ]
     rows = ["".join(row) for row in zip(*cells, strict=True)]
     if sheet.more_rows:
         style = f"text-align:left;{_PADDING};{_MUTED}"
@@ -80,22 +86,26 @@ def _render_table(sheet: DisplayTable) -> str:
     )
 
 
-def _render_heading(view: ColumnFormat, kind: str) -> str:
+def _render_heading(column: SheetColumn, kind: str) -> str:
+    view = column.view
     style = f"text-align:{_choose_side(view.style)};{_PADDING};font-weight:600"
     description = meaning(view.heading, kind)
     hint = f' title="{escape(description)}"' if description else ""
-    return f'<th scope="col"{hint} style="{style}">{safe_html(view.heading)}</th>'
+    unit = f' <span style="{_MUTED};font-weight:400">{safe_html(column.unit)}</span>' if column.unit else ""
+    return f'<th scope="col"{hint} style="{style}">{safe_html(view.heading)}{unit}</th>'
 
 
-def _render_cell(view: ColumnFormat, cell: DisplayCell) -> str:
+def _render_cell(view: ColumnFormat, cell: DisplayCell, text: str) -> str:
     space = _PROSE if view.style == "prose" else _PADDING
-    return f'<td style="text-align:{_choose_side(view.style)};{space}">{_render_content(view, cell)}</td>'
+    hint = f' title="{escape(cell.hint)}"' if cell.hint else ""
+    content = _render_content(view, cell, text)
+    return f'<td{hint} style="text-align:{_choose_side(view.style)};{space}">{content}</td>'
 
 
-def _render_content(view: ColumnFormat, cell: DisplayCell) -> str:
-    if cell.text == MISSING:
+def _render_content(view: ColumnFormat, cell: DisplayCell, text: str) -> str:
+    if text == MISSING:
         return f'<span style="{_MUTED}">{MISSING}</span>'
-    text = _shorten_text(cell.text, view.max_length)
+    text = _shorten_text(text, view.max_length)
     if view.style == "badge":
         tint = _TINT[cell.severity or "idle"]
         mark = f"background:rgba({tint},0.16);border:1px solid rgba({tint},0.6)"

@@ -19,7 +19,6 @@ __all__ = ["sheet_text"]
 
 WIDTH = 110
 _GAP = "  "
-_UTC = " UTC"
 _MAX_HEADING = 40
 _MIN_PROSE = 16
 """Narrowest column of prose, which is wrapped where others are left out."""
@@ -82,11 +81,8 @@ class _TextColumn:
 
 def _read_column(column: SheetColumn) -> _TextColumn:
     """Format heading and values; a unit common to all values moves into the heading."""
-    heading, values = sanitize(column.view.heading), [cell.text for cell in column.cells]
-    if any(value.endswith(_UTC) for value in values):
-        heading, values = heading + _UTC, [value.removesuffix(_UTC) for value in values]
-    heading = _shorten_text(heading, _MAX_HEADING)
-    values = [_shorten_text(value, column.view.max_length) for value in values]
+    heading = _shorten_text(f"{sanitize(column.view.heading)} {column.unit}".rstrip(), _MAX_HEADING)
+    values = [_shorten_text(value, column.view.max_length) for value in column.read_texts()]
     width = max(map(_count_cells, values))
     return _TextColumn(column, heading, values, width, max(width, _count_cells(heading)))
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import Any, Literal
 
+from primepods_magic.api.text.instants import format_instant
 from primepods_magic.api.text.money import format_money
 from primepods_magic.frames.tables.catalog import SHOWN, TABLES
 from primepods_magic.frames.tables.schema import Column, Format
@@ -49,11 +51,16 @@ _SEVERITIES: dict[str, Severity] = {
 
 @dataclass(frozen=True)
 class DisplayCell:
-    """One value as text, with its severity and the length of its bar in percent."""
+    """One value as text, with its severity and the length of its bar in percent.
+
+    A `unit` belongs to the text, or to the heading if all rows have it. `hint` says it in other words.
+    """
 
     text: str
     severity: Severity | None = None
     percent: float | None = None
+    unit: str = ""
+    hint: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,16 @@ class ColumnFormat:
 
 
 def _format_text(value: object) -> DisplayCell:
+    if isinstance(value, datetime) and value.tzinfo is not None and not is_missing(value):
+        return _format_time(value)
     return DisplayCell(words(value))
+
+
+def _format_time(value: datetime) -> DisplayCell:
+    """Format a time in the user's zone; the hint has it in UTC."""
+    text, _, unit = format_instant(value).rpartition(" ")
+    hint = "" if unit == "UTC" else format_instant(value, timezone.utc)
+    return DisplayCell(text, unit=unit, hint=hint)
 
 
 def _format_number(value: object, decimals: int = 0) -> DisplayCell:
@@ -106,13 +122,18 @@ def _format_amount(value: object, currency: object = None) -> DisplayCell:
 
 def _format_billed(value: object, estimate: object) -> DisplayCell:
     """Format an amount that was billed or, until then, its estimate."""
-    return _format_amount(value) if is_missing(estimate) else DisplayCell(f"≈ {format_money(estimate)}")
+    return _format_amount(value) if is_missing(estimate) else _mark_estimate(estimate)
 
 
 def _format_cost(value: object, is_estimate: object) -> DisplayCell:
     """Format a cost that may be an estimate as a whole."""
     is_marked = not is_missing(value) and not is_missing(is_estimate) and bool(is_estimate)
-    return DisplayCell(f"≈ {format_money(value)}") if is_marked else _format_amount(value)
+    return _mark_estimate(value) if is_marked else _format_amount(value)
+
+
+def _mark_estimate(value: object) -> DisplayCell:
+    text = format_money(value)
+    return DisplayCell(text if text.startswith("<") else f"≈ {text}")
 
 
 def _format_part(value: object, _: object) -> DisplayCell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from math import isfinite
 from numbers import Integral, Real
 from typing import Any
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from primepods_magic.api.text.instants import format_instant
 from primepods_magic.api.text.money import MISSING
 from primepods_magic.api.text.sanitize import brief
 
@@ -111,14 +112,12 @@ def percent(value: object) -> str:
 
 
 def moment(value: datetime) -> str:
-    """Format a time to the minute.
+    """Format a time to the minute; one with a zone is converted to the user's.
 
-    >>> moment(datetime(2026, 9, 14, 8, 0, tzinfo=timezone.utc))
-    '2026-09-14 08:00 UTC'
+    >>> moment(datetime(2026, 9, 14, 8, 0))
+    '2026-09-14 08:00'
     """
-    if value.tzinfo is None:
-        return value.isoformat(" ")[:16]
-    return value.astimezone(timezone.utc).isoformat(" ")[:16] + " UTC"
+    return format_instant(value) if value.tzinfo is not None else value.isoformat(" ")[:16]
 
 
 def duration(value: timedelta) -> str:

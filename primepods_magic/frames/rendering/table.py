@@ -46,6 +46,19 @@ class SheetColumn:
     cells: list[DisplayCell]
 
     @property
+    def unit(self) -> str:
+        """The unit of the values, if all have the same."""
+        units = {cell.unit for cell in self.cells if cell.text != MISSING}
+        return units.pop() if len(units) == 1 else ""
+
+    def read_texts(self) -> list[str]:
+        """Return the values as text, with their units unless all have the same."""
+        unit = self.unit
+        return [
+            cell.text if cell.unit == unit else f"{cell.text} {cell.unit}".rstrip() for cell in self.cells
+        ]
+
+    @property
     def can_be_hidden(self) -> bool:
         """True if no row has a value, or every row the usual one."""
         texts = {cell.text for cell in self.cells}

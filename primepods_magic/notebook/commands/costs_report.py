@@ -198,7 +198,7 @@ class CostsReport:
             if {"cost_usd", "estimated"} <= {*frame.columns}:
                 parts += _describe_estimated(frame["cost_usd"][frame["estimated"].fillna(False)])
             parts += self._describe_unknown() if question != "month" else []
-            return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", *parts, "times in UTC"]
+            return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", *parts]
         since, until = self.since, self.until
         if question:
             since, until = self._parse_time("last-month"), self._parse_time("month")
