@@ -1,0 +1,1 @@
+"""The SSH server of a machine: connections, logins, sessions and their processes."""
