@@ -40,7 +40,9 @@ from primepods_magic.api.fields.stock import Stock, read_stock, stock_text_in
 from primepods_magic.api.fields.terms import OfferTerms, Spot
 from primepods_magic.api.fields.undocumented import without_secrets
 from primepods_magic.api.http.urls import bare_addresses
+from primepods_magic.api.text.money import format_money
 from primepods_magic.api.text.sanitize import as_word, name_as_word, replace_surrogates
+from primepods_magic.api.text.short_repr import ShortRepr, shorten_repr
 
 from .enums import INSTALLATION_SYNONYMS, STATUS_SYNONYMS, InstallationStatus, PodStatus
 
@@ -106,8 +108,8 @@ _Texts = Annotated[
 ]
 
 
-@dataclass(frozen=True)
-class Page(Generic[T]):
+@dataclass(frozen=True, repr=False)
+class Page(ShortRepr, Generic[T]):
     """A page of a list; ``total`` counts the rows of all pages, if the service reports that."""
 
     items: list[T]
@@ -358,6 +360,13 @@ class Offer(OfferTerms):
     interconnect: Number = None
     interconnect_type: Label = None
     provisioning_time: Amount = None
+
+    def __repr__(self) -> str:
+        price = format_money(self.price_hr, self.prices.currency or "USD")
+        where = f"{self.provider}, {self.data_center or self.country}, stock {self.stock_status}"
+        return shorten_repr(f"Offer: {self.gpu_count} × {self.gpu_type} at {where}: {price}/h")
+
+    __str__ = __repr__
 
     @property
     def price_hr(self) -> float | None:

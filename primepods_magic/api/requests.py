@@ -25,6 +25,7 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 from typing_extensions import LiteralString
 
 from primepods_magic.api.secrets.secret_text import Secret
+from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.api.validation.bounds import check_flags, plain_number
 from primepods_magic.api.validation.size_limits import MAX_NUMBER, check_size, shorten_word
 from primepods_magic.api.validation.suggest import suggest
@@ -83,7 +84,7 @@ _MAX_PROBLEMS = 10
 TEMPLATE_IMAGE = "custom_template"
 
 
-class Request(BaseModel):
+class Request(ShortRepr, BaseModel):
     """Base of everything we send: camelCase on the wire, without unknown keys."""
 
     model_config = ConfigDict(
@@ -94,6 +95,8 @@ class Request(BaseModel):
         frozen=True,
         hide_input_in_errors=True,
     )
+
+    __str__ = ShortRepr.__repr__
 
 
 class EnvVar(Request):

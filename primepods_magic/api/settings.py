@@ -28,6 +28,7 @@ from primepods_magic.api.local.prime_config import (
     stamp_file,
 )
 from primepods_magic.api.secrets.secret_text import Secret
+from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.api.validation.suggest import suggest
@@ -61,8 +62,8 @@ _SHARES = "share_resources_with_team"
 
 
 @shorten_tracebacks
-@dataclass(frozen=True, init=False)
-class Settings:
+@dataclass(frozen=True, init=False, repr=False)
+class Settings(ShortRepr):
     """Connection settings of a client.
 
     Parameters

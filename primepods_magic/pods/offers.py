@@ -11,6 +11,7 @@ from primepods_magic.api.models import Offer, ResourceLimits
 from primepods_magic.api.requests import LONGEST_NAME, TEMPLATE_IMAGE
 from primepods_magic.api.text.money import format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize
+from primepods_magic.api.text.short_repr import shorten_repr
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.name_matching import fold_letters
 
@@ -32,7 +33,7 @@ SOLD_OUT = "out of stock"
 NO_USD_PRICE = "no price in USD"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Quote:
     """Estimated price of a pod from an offer.
 
@@ -82,6 +83,9 @@ class Quote:
     def prepaid_usd(self) -> float:
         """USD that are charged up front."""
         return self.price_usd_hr * self.prepaid_hr
+
+    def __repr__(self) -> str:
+        return shorten_repr(f"Quote: {self}")
 
     def __str__(self) -> str:
         offer = self.offer

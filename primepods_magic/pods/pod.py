@@ -9,7 +9,7 @@ from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.fields.lenient_types import port_in
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
-from primepods_magic.api.text.sanitize import brief, sanitize, sanitize_lines
+from primepods_magic.api.text.sanitize import sanitize, sanitize_lines, shorten
 from primepods_magic.api.text.stream_output import printable
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags
@@ -22,6 +22,8 @@ from .terminate import GONE, TerminationResult, terminate_pods
 from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
 
 __all__ = ["Pod"]
+
+_MAX_WORD_CHARS = 40
 
 
 class LogText(str):
@@ -235,15 +237,16 @@ class Pod:
 
     def __repr__(self) -> str:
         pod = self._details
-        parts = [f"{pod.gpu_count or '?'} × {sanitize(pod.gpu_name)}"]
+        parts = [f"{pod.gpu_count or '?'} × {shorten(sanitize(pod.gpu_name), _MAX_WORD_CHARS)}"]
         if pod.price_hr is not None:
             parts.append(format_usd_hr(pod.price_hr))
         parts.append(self._describe_state())
         if pod.is_ready and self.ssh:
             parts.append(self.ssh)
         if pod.has_failed:
-            parts.append(brief(pod.installation_failure) or "failed")
-        return f"Pod {brief(self.name)}: {' · '.join(sanitize(part) for part in parts)}"
+            parts.append(shorten(sanitize(pod.installation_failure), _MAX_WORD_CHARS) or "failed")
+        name = shorten(sanitize(self.name), _MAX_WORD_CHARS)
+        return f"Pod {name}: {' · '.join(sanitize(part) for part in parts)}"
 
     def _describe_state(self) -> str:
         pod = self._details
@@ -252,4 +255,4 @@ class Pod:
         if pod.status in (PodStatus.PROVISIONING, PodStatus.PENDING) and pod.created_at:
             # Remains true under a cell whose progress bar goes on.
             return f"created {pod.created_at:%H:%M:%S} UTC"
-        return f"{pod.status} at {self._as_of:%H:%M:%S} UTC"
+        return f"{shorten(sanitize(pod.status), _MAX_WORD_CHARS)} at {self._as_of:%H:%M:%S} UTC"

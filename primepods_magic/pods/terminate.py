@@ -17,7 +17,7 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.text.money import format_usd
-from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize, shorten
 from primepods_magic.api.validation.bounds import check_seconds
 
 from .existence import Finding, PodFate, examine_pods, is_closed
@@ -35,6 +35,7 @@ _NOT_FOUND = "not found by the termination request"
 _REFUSED = "not terminated"
 DEFAULT_TIMEOUT_S = 60.0
 _HISTORY_ROWS = 100
+_MAX_NAME_CHARS = 40
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,8 @@ class TerminationResult:
         )
 
     def __repr__(self) -> str:
-        return f"Pod {brief(self.name) or brief(self.id)}: {sanitize(self.outcome)} · {self.cost_text}"
+        name = shorten(sanitize(self.name) or sanitize(self.id), _MAX_NAME_CHARS)
+        return f"Pod {name}: {sanitize(self.outcome)} · {self.cost_text}"
 
 
 def terminate_pods(

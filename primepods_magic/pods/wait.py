@@ -12,7 +12,8 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import BudgetExceeded, PodFailed, PodsError, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
-from primepods_magic.api.text.sanitize import brief, join_first, sanitize
+from primepods_magic.api.text.sanitize import brief, join_first, sanitize, shorten
+from primepods_magic.api.text.short_repr import shorten_repr
 from primepods_magic.api.validation.bounds import check_choice, check_seconds
 from primepods_magic.pods.support.background import run_in_background
 from primepods_magic.pods.support.notices import warn
@@ -31,6 +32,7 @@ Goal = Literal["ready", "active", "terminated"]
 
 DEFAULT_TIMEOUT_S = 20 * 60.0
 _MAX_NAMES = 10
+_MAX_REPR_NAMES = 50
 
 
 def wait_for(
@@ -101,12 +103,12 @@ class Waiting(Generic[T]):
         return self._answer(snapshot)
 
     def __repr__(self) -> str:
-        names = _join_names(self._watch.latest.pods)
+        names = shorten(_join_names(self._watch.latest.pods), _MAX_REPR_NAMES)
         if not self.is_done:
             verb = "is" if len(self._watch.latest.pods) == 1 else "are"
             return f"waiting until {names} {verb} {self._goal}; 'await' it"
         error = self._work.exception()
-        return f"{names}: {self._goal}" if error is None else f"{type(error).__name__}: {sanitize(error)}"
+        return f"{names}: {self._goal}" if error is None else shorten_repr(f"{type(error).__name__}: {error}")
 
 
 def begin_waiting(

@@ -21,6 +21,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, Valida
 from pydantic.alias_generators import to_camel
 
 from primepods_magic.api.text.sanitize import replace_surrogates
+from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.api.validation.bounds import plain_number
 
 __all__ = [
@@ -93,7 +94,7 @@ _SEPARATORS = re.compile(r"[\W_]+")
 _E = TypeVar("_E", bound=Enum)
 
 
-class ApiModel(BaseModel):
+class ApiModel(ShortRepr, BaseModel):
     """Base of all responses: camelCase on the wire, unknown keys are kept."""
 
     model_config = ConfigDict(
@@ -109,6 +110,8 @@ class ApiModel(BaseModel):
         # Undocumented fields may hold anything, such as a token.
         known = type(self).model_fields
         return [(name, value) for name, value in super().__repr_args__() if name in known]
+
+    __str__ = ShortRepr.__repr__
 
 
 def is_no_value(value: object) -> bool:

@@ -14,6 +14,8 @@ from functools import lru_cache
 from ipaddress import ip_address
 from typing import Any
 
+from primepods_magic.api.text.short_repr import ShortRepr
+
 from .lenient_types import fold_word, is_no_value, port_in
 
 __all__ = ["SshTarget", "host_in", "read_by_port", "read_connections"]
@@ -49,8 +51,8 @@ _PORT_KEYS = (
 _TEXT_KEYS = ("COMMAND", "SSHCOMMAND", "SSHCONNECTION", "SSH", "URL", "URI")
 
 
-@dataclass(frozen=True)
-class SshTarget:
+@dataclass(frozen=True, repr=False)
+class SshTarget(ShortRepr):
     """The SSH target of one node.
 
     >>> SshTarget("root", "203.0.113.21", 30122).command

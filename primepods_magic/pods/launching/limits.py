@@ -12,6 +12,7 @@ from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import as_word, brief, join_sanitized, sanitize
+from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.spec.spec import PodSpec
@@ -39,8 +40,8 @@ _ROUNDING = 1 + 1e-6
 
 
 @shorten_tracebacks
-@dataclass(frozen=True)
-class Limits:
+@dataclass(frozen=True, repr=False)
+class Limits(ShortRepr):
     """Ceilings for every launch, in USD per hour; ``None`` means no ceiling.
 
     Parameters

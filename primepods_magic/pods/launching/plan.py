@@ -20,7 +20,8 @@ from primepods_magic.api.requests import (
     describe_problems,
     join_problems,
 )
-from primepods_magic.api.text.sanitize import join_sanitized, sanitize
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize, shorten
+from primepods_magic.api.text.short_repr import shorten_repr
 from primepods_magic.api.validation.bounds import check_flags, check_kind, check_seconds
 from primepods_magic.pods.choose_offer import choose_offer
 from primepods_magic.pods.connection.connection import Connection
@@ -57,7 +58,7 @@ _SHARED = (
 _SECRET_FIELDS = {"env_vars", "jupyter_password"}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LaunchPlan:
     """The plan of a launch.
 
@@ -81,6 +82,10 @@ class LaunchPlan:
     is_recorded: bool = True
     is_locked: bool = True
     is_dry_run: bool = False
+
+    def __repr__(self) -> str:
+        what = f"already exists ({self.existing.status})" if self.existing else self.quote or "no offer"
+        return shorten_repr(f"LaunchPlan '{shorten(self.name, 30)}': {what}")
 
     @property
     def is_consented(self) -> bool:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from primepods_magic.api.errors import ConnectionClosed, OutcomeUnknown, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord, digest_accounts
 from primepods_magic.pods.launching.journal.name_lock import launching
@@ -28,8 +29,8 @@ __all__ = [
 _CLAIMS = "\0claims"
 
 
-@dataclass(frozen=True)
-class ResumedLaunch:
+@dataclass(frozen=True, repr=False)
+class ResumedLaunch(ShortRepr):
     """The live pod of an earlier launch of the name on this computer.
 
     ``is_undelivered``: that launch was cut off before it returned, and the same launch runs again. ``listed``

@@ -40,7 +40,7 @@ class Estimator:
     ...                       installation_progress=percent, price_hr=36.0, created_at=start)
     >>> _ = estimator.update([installing(20)], start + timedelta(seconds=100))
     >>> estimator.update([installing(40)], start + timedelta(seconds=200))["a"]
-    Estimate(left_s=300.0, cost_usd=2.0, ended_at=None, is_billed=False)
+    Estimate(left_s=300.0, cost_usd=2.0)
     """
 
     def __init__(self) -> None:

@@ -10,6 +10,7 @@ from enum import Enum
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import brief, sanitize
+from primepods_magic.api.text.short_repr import ShortRepr
 
 __all__ = ["Change", "ChangeKind", "Estimate", "Snapshot", "changes_between"]
 
@@ -33,8 +34,8 @@ class ChangeKind(str, Enum):
     BACK = "back"
 
 
-@dataclass(frozen=True)
-class Change:
+@dataclass(frozen=True, repr=False)
+class Change(ShortRepr):
     """A change of a pod or of the service between two polls.
 
     `at` is the service's time (UTC). `pod` is None for the service, `before` for a new pod. If several things
@@ -76,8 +77,8 @@ class Change:
         return f"{name} is {self.kind.value}"
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, repr=False)
+class Estimate(ShortRepr):
     """Estimates for a watched pod: remaining installation time, cost so far in USD, and end (UTC).
 
     `ended_at` is the end that the pod states, or when it was first seen to be gone. `is_billed` says that
@@ -90,8 +91,8 @@ class Estimate:
     is_billed: bool = False
 
 
-@dataclass(frozen=True)
-class Snapshot:
+@dataclass(frozen=True, repr=False)
+class Snapshot(ShortRepr):
     """State of the watched pods at one moment (``as_of``, by the service's clock in UTC).
 
     Pods keep their order; new ones come last, and an unchanged pod is the same object as before. `trouble`

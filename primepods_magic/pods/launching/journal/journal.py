@@ -22,6 +22,7 @@ from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from primepods_magic.api.local.atomic_files import read_plain_file, write_atomically
 from primepods_magic.api.local.folders import find_folder
+from primepods_magic.api.text.short_repr import ShortRepr
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection.base import BaseConnection
@@ -32,8 +33,8 @@ _PROBE = b"\0" * 4096
 _MAX_EARLIER_IDS = 8
 
 
-@dataclass(frozen=True)
-class Order:
+@dataclass(frozen=True, repr=False)
+class Order(ShortRepr):
     """The parts of a create beside name, team and GPUs; ``None`` for what it left open."""
 
     provider: str | None = None
@@ -44,8 +45,8 @@ class Order:
     is_spot: bool = False
 
 
-@dataclass(frozen=True)
-class LaunchRecord:
+@dataclass(frozen=True, repr=False)
+class LaunchRecord(ShortRepr):
     """A create that was, or was about to be, sent. Holds no secret.
 
     ``known_ids`` existed before the launch. ``sent_at`` is by the service's clock (UTC), ``noted_at_s`` by
