@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import translate
 
+from primepods_magic.api.text.short_repr import ShortRepr
+
 __all__ = ["By", "Label", "mapping", "pattern"]
 
 
-@dataclass(frozen=True)
-class Label:
+@dataclass(frozen=True, repr=False)
+class Label(ShortRepr):
     """A label for every line, made by `pattern` or `mapping`; `read` takes ``None`` for missing values."""
 
     name: str

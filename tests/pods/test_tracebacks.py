@@ -60,7 +60,7 @@ CALLS: dict[str, Callable[[Pod], object]] = {
     "connect": lambda pod: connect(sandbox=True, live=True),
     "get_pod": lambda pod: get_pod("nobody"),
     "list_pods": lambda pod: list_pods(statuses=["ACTIV"]),
-    "list_offers": lambda pod: list_offers(gpu="H100_80G"),
+    "list_offers": lambda pod: list_offers(max_price="free"),
     "read_ledger": lambda pod: costs.read_ledger(connection=3),  # type: ignore[arg-type]
     "wait": lambda pod: pod.wait(timeout=-1),
     "wait_async": wait_in_async_code,
