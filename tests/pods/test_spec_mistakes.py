@@ -319,7 +319,7 @@ def test_a_spec_has_the_limit_that_its_message_names() -> None:
 
 @pytest.mark.parametrize("word", ["spot", "port", "docker", "nodes", "os", "network", "cluster"])
 def test_suggests_no_key_that_only_shares_some_letters(word: str) -> None:
-    assert refuse(lambda: launch(gpu="A", **{word: "x"})) == f"'{word}' is not a field"
+    assert "did you mean" not in refuse(lambda: launch(gpu="A", **{word: "x"}))
 
 
 @pytest.mark.parametrize(
