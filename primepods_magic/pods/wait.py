@@ -158,10 +158,9 @@ def _wait_for_goal(
                 raise _make_error(connection, WaitInterrupted, "Stopped waiting", snapshot)
             if news is not None:
                 snapshot, poll = news
+                _warn_of_prices(snapshot)
                 if on_snapshot:
                     on_snapshot(snapshot)
-                else:
-                    _warn_of_prices(snapshot)
                 if all(_is_done(pod, goal) for pod in snapshot.pods):
                     break
             if news is None or clock.monotonic() >= deadline:

@@ -354,7 +354,8 @@ def test_warns_once_of_a_pod_that_comes_up_without_a_price() -> None:
         assert connection.agreements.describe_unread(pod) is None, "its price may come later"
         service.make_ready()
         with pytest.warns(UserWarning, match=r"states none, and you agreed to \$2\.50/h") as warned:
-            wait_for(connection, [pod])
+            # With a display, as every cell has one.
+            wait_for(connection, [pod], on_snapshot=lambda _: None)
         assert len(warned) == 1
 
 

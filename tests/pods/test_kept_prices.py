@@ -69,6 +69,34 @@ class Repricing(Changing):
         return httpx.Response(200, headers={"Date": response.headers["Date"]}, json={**answer, "data": rows})
 
 
+class SpecStatus(Repricing):
+    """A service whose status has no installations, as in the specification, and prices of its own."""
+
+    def __init__(self, list_price: dict[str, Any]) -> None:
+        super().__init__()
+        self.list_price, self.is_ready, self.is_dearer = list_price, False, False
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        self.fields = {**self.list_price, **({} if self.is_ready else COMING_UP)}
+        if self.is_ready:
+            self.fields |= {"status": "ACTIVE", "sshConnection": "root@203.0.113.7 -p 22"}
+            self.fields |= {"installationStatus": "FINISHED"}
+        response = super().handle_request(request)
+        if request.url.path.rstrip("/") != "/api/v1/pods/status" or not response.is_success:
+            return response
+        kept = ("podId", "status", "sshConnection")
+        rows = [{name: row.get(name) for name in kept} for row in response.json()["data"]]
+        price = {"costPerHr": 9.0 if self.is_dearer else 0.69}
+        return httpx.Response(
+            200,
+            headers={"Date": response.headers["Date"]},
+            json={"data": [row if row["status"] in GONE_STATES else {**row, **price} for row in rows]},
+        )
+
+
+GONE_STATES = ("DELETING", "TERMINATED")
+
+
 class Held(Repricing):
     """As `Repricing`, and holds the responses to creates until the test lets them go."""
 
@@ -304,6 +332,21 @@ def test_a_dry_run_of_what_would_be_refused_ends_no_pod(connection: Connection, 
     assert names(connection) == ["train"]
     with pytest.raises(BudgetExceeded, match=r"was terminated\. Nothing was created"):
         plan_many(there, spec)
+    assert names(connection) == []
+
+
+@pytest.mark.parametrize("list_price", [{"priceHr": 0.69}, {"priceHr": None}], ids=["agreed", "none"])
+def test_a_status_without_installation_is_read_for_its_price(
+    connection: Connection, through: Through, list_price: dict[str, Any]
+) -> None:
+    """The list never has the higher price; the status has it once the pod is ready, at the latest."""
+    http = SpecStatus(list_price)
+    there = through(http, live=True)
+    rent(there)
+    (pod,) = there.client.list_all_pods()
+    http.is_ready, http.is_dearer = list_price["priceHr"] is None, True
+    with pytest.raises(BudgetExceeded, match=r"\$9\.00/h, above the \$0\.69/h .* was terminated"):
+        wait_for(there, [pod])
     assert names(connection) == []
 
 

@@ -29,7 +29,7 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.journal.journal import LaunchJournal, LaunchRecord
-from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.launching.launch import launch, launch_many
 from primepods_magic.pods.launching.naming import name_scope
 from primepods_magic.pods.launching.plan import plan_launch
 from primepods_magic.pods.spec.spec import spec_from_mapping
@@ -463,6 +463,29 @@ def test_ctrl_c_during_a_create_returns_at_once_and_the_next_run_joins_it(
         pod = again.result()
     assert said == ["'train' is already being launched; waiting for the result"]
     assert [pod.id] == [pod.id for pod in connection.client.list_all_pods()]
+
+
+@pytest.mark.parametrize("specs", [["train"], ["train", "other"]], ids=["one", "two"])
+def test_ctrl_c_while_another_launch_is_awaited_says_that_its_pod_may_exist(
+    connection: Connection, through: Through, specs: list[str]
+) -> None:
+    http = Holding()
+    held = through(http)
+    interrupter = interrupt_when(http.arrived)
+    with pytest.raises(OutcomeUnknown):
+        launch(gpu="L4_24GB", name="train", connection=held)
+    interrupter.join()
+    is_told = threading.Event()
+    interrupter = interrupt_when(is_told)
+    with pytest.raises(OutcomeUnknown, match=r"of an earlier launch of 'train'\. It may exist and be billed"):
+        launch_many(
+            [{"gpu": "L4_24GB", "name": name} for name in specs],
+            connection=held,
+            tell=lambda text: is_told.set() if "already being launched" in text else None,
+        )
+    interrupter.join()
+    http.let_go.set()
+    eventually(lambda: names(connection) == ["train"], "the first create has its pod")
 
 
 def test_one_more_of_a_name_that_was_interrupted_is_joined_too(

@@ -98,7 +98,10 @@ class PodCreation:
             if self._plan.limits.max_burn_usd_hr is not None:
                 # Two concurrent launches must not both use the room for one.
                 held.enter_context(launching(self._connection, "", on_wait=self._go_on))
-            journal = held.enter_context(hold_name(self._connection, self._plan.spec, on_wait=self._go_on))
+            journal = held.enter_context(
+                # Another launch of the name, which may rent its pod.
+                hold_name(self._connection, self._plan.spec, on_wait=lambda: self._go_on("searching"))
+            )
             return self._create_or_find(journal)
 
     def interrupt(self, work: Future[PodDetails] | None = None) -> PodsError:
@@ -125,7 +128,11 @@ class PodCreation:
 
     def _create_or_find(self, journal: LaunchJournal) -> PodDetails:
         connection, plan = self._connection, self._plan
+        if journal.read() is not None:
+            self._go_on("searching")
         earlier = resume_launch(connection, journal, plan.digest, plan.settle_s, is_new=plan.new)
+        if earlier is None:
+            self._go_on("preparing")
         plan = replace(plan, earlier=earlier)
         agreed = {pod.id for pod in plan.replaces}
         pods, found = read_pods(connection, plan, lambda pod: pod.id in agreed, self.notices.append)

@@ -19,7 +19,7 @@ from primepods_magic.pods.choose_offer import alternatives
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.offers import Quote
 
-from .plan import LaunchPlan
+from .plan import LaunchPlan, describe_interrupted_plan
 
 __all__ = [
     "LaunchStage",
@@ -30,13 +30,13 @@ __all__ = [
     "is_refusal",
 ]
 
-LaunchStage = Literal["preparing", "ending", "creating", "done"]
+LaunchStage = Literal["preparing", "searching", "ending", "creating", "done"]
 
 
 def describe_interrupt(stage: LaunchStage, name: str) -> PodsError:
     """Return the error that reports an interrupted launch."""
-    if stage == "preparing":
-        return WaitInterrupted(f"Interrupted before '{name}' was ordered. Nothing was created")
+    if stage in ("preparing", "searching"):
+        return describe_interrupted_plan(f"'{name}'", [name] if stage == "searching" else [])
     if stage == "ending":
         return WaitInterrupted(
             f"Interrupted while the old '{name}' was being terminated. No new one was created. '%pods ls' "

@@ -8,7 +8,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
-from primepods_magic.api.errors import InvalidRequest, WaitInterrupted
+from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags, check_kind
@@ -23,7 +23,7 @@ from primepods_magic.pods.support.notices import warn
 
 from .carry_out import carry_out
 from .limits import Limits, check_total_limit
-from .plan import LaunchPlan, check_call, plan_launch
+from .plan import LaunchPlan, check_call, describe_interrupted_plan, plan_launch
 from .recovery import SETTLE_S
 
 __all__ = ["launch", "launch_many", "plan_many"]
@@ -208,7 +208,7 @@ def plan_many(
     """Plan launches without carrying them out. Parameters and errors as `launch_many`."""
     check_call(connection=connection, limits=limits, tell=tell)
     show = _show_once(tell or warn)
-
+    unresolved: set[str] = set()
     plan = partial(
         plan_launch,
         connection,
@@ -217,13 +217,14 @@ def plan_many(
         limits=limits,
         settle_s=settle_s,
         is_dry_run=is_dry_run,
+        unresolved=unresolved,
     )
     try:
         wanted = _as_specs(specs)
         with nothing_created():
             wanted = resolve_names(connection, wanted, show)
     except KeyboardInterrupt:
-        raise WaitInterrupted("Interrupted before any pod was ordered. Nothing was created") from None
+        raise describe_interrupted_plan("any pod", unresolved) from None
     if len(wanted) == 1:
         return [plan(wanted[0], tell=show)]
     if not new:
@@ -242,7 +243,7 @@ def plan_many(
             quotes = [plan.quote for plan in plans if plan.quote]
             check_total_limit(limits, quotes, filter(connection.may_be_mine, others))
     except KeyboardInterrupt:
-        raise WaitInterrupted("Interrupted before any pod was ordered. Nothing was created") from None
+        raise describe_interrupted_plan("any pod", unresolved) from None
     return plans
 
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from pydantic import ValidationError
 
-from primepods_magic.api.errors import BudgetExceeded, InvalidRequest, WaitInterrupted
+from primepods_magic.api.errors import (
+    BudgetExceeded,
+    InvalidRequest,
+    OutcomeUnknown,
+    PodsError,
+    WaitInterrupted,
+)
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.requests import (
     CreateRequest,
@@ -150,8 +156,13 @@ def plan_launch(
     settle_s: float = SETTLE_S,
     tell: Callable[[str], object] = warn,
     is_dry_run: bool = False,
+    unresolved: set[str] | None = None,
 ) -> LaunchPlan:
-    """Plan a launch without carrying it out. Parameters and errors as `launch`."""
+    """Plan a launch without carrying it out. Parameters and errors as `launch`.
+
+    The name is in ``unresolved`` while an earlier launch of it may have a pod.
+    """
+    unresolved = set() if unresolved is None else unresolved
     check_flags(new=new, replace_existing=replace_existing)
     check_call(connection=connection, limits=limits, tell=tell)
     settle_s = check_seconds("settle_s", settle_s, may_be_zero=True)
@@ -165,17 +176,30 @@ def plan_launch(
             settle_s=settle_s,
             is_dry_run=is_dry_run,
         )
-        return _complete_plan(connection, plan, replace_existing, tell)
+        return _complete_plan(connection, plan, replace_existing, tell, unresolved)
     except KeyboardInterrupt:
-        raise WaitInterrupted(
-            f"Interrupted before '{sanitize(spec.pod_name)}' was ordered. Nothing was created"
-        ) from None
+        raise describe_interrupted_plan(f"'{sanitize(spec.pod_name)}'", unresolved) from None
+
+
+def describe_interrupted_plan(what: str, unresolved: Collection[str]) -> PodsError:
+    """Return the error for a Ctrl-C before anything was ordered: pods of earlier launches may exist."""
+    if not unresolved:
+        return WaitInterrupted(f"Interrupted before {what} was ordered. Nothing was created")
+    names = ", ".join(f"'{sanitize(name)}'" for name in sorted(unresolved))
+    return OutcomeUnknown(
+        f"Interrupted while looking for the pod of an earlier launch of {names}. It may exist and be billed. "
+        "No other was created. Run this again to look for it, or '%pods ls' to see your pods"
+    )
 
 
 def _complete_plan(
-    connection: Connection, plan: LaunchPlan, replace_existing: bool, tell: Callable[[str], object]
+    connection: Connection,
+    plan: LaunchPlan,
+    replace_existing: bool,
+    tell: Callable[[str], object],
+    unresolved: set[str],
 ) -> LaunchPlan:
-    plan = _recall_earlier(connection, plan, tell)
+    plan = _recall_earlier(connection, plan, tell, unresolved)
     pods, found = read_pods(connection, plan, lambda _: replace_existing, tell)
     if found.pod is not None:
         return replace(plan, existing=found.pod)
@@ -262,18 +286,25 @@ def _describe_namesakes(connection: Connection, plan: LaunchPlan, pods: list[Pod
     )
 
 
-def _recall_earlier(connection: Connection, plan: LaunchPlan, tell: Callable[[str], object]) -> LaunchPlan:
+def _recall_earlier(
+    connection: Connection, plan: LaunchPlan, tell: Callable[[str], object], unresolved: set[str]
+) -> LaunchPlan:
     """Find an earlier pod of the name, and check whether this launch can be recorded and locked."""
     name = sanitize(plan.name)
-    with hold_name(
-        connection,
-        plan.spec,
-        on_wait=lambda: tell(f"'{name}' is already being launched; waiting for the result"),
-    ) as journal:
+
+    def tell_wait() -> None:
+        unresolved.add(plan.name)
+        tell(f"'{name}' is already being launched; waiting for the result")
+
+    with hold_name(connection, plan.spec, on_wait=tell_wait) as journal:
         record = journal.read()
+        if record is not None:
+            unresolved.add(plan.name)
         if record is not None and record.pod_id is None and not record.is_search_over:
             tell(f"The outcome of the last launch of '{name}' is unknown; looking for its pod first")
         earlier = resume_launch(connection, journal, plan.digest, plan.settle_s, is_new=plan.new)
+        if earlier is None:
+            unresolved.discard(plan.name)
         return replace(plan, earlier=earlier, is_recorded=journal.is_usable(), is_locked=journal.is_locked)
 
 

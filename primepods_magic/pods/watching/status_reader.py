@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,8 @@ class StatusReader:
     are asked at once.
 
     The list is also read for the price of a ready pod that is held to an agreed price, if the status has
-    none. If neither can be read, such pods are fetched by id, so that none stays at a higher price.
+    none, and the status once if the list is polled; the higher price counts. If neither can be read, such
+    pods are fetched by id, so that none stays at a higher price.
     """
 
     def __init__(self, connection: BaseConnection) -> None:
@@ -86,7 +88,10 @@ class StatusReader:
         self._missing_since_s = {i: since for i, since in self._missing_since_s.items() if i in asked}
         if not asked and not for_others:
             return PollResult(tuple(pods))
-        entries = None if self._wants_list(for_others) else self._read_status(asked)
+        said = None if self._wants_list(for_others) else self._read_status(asked)
+        is_partial = said is not None and any(map(_lacks_installation, said.values()))
+        self._status_lacks_installation |= is_partial
+        entries = None if is_partial else said
         current = {i: pod.updated(entries[i]) for i, pod in asked.items() if i in entries} if entries else {}
         priced_ids = {i for i in current if entries and entries[i].price_hr is not None}
         ended = {i for i, pod in current.items() if pod.status == PodStatus.TERMINATED}
@@ -108,6 +113,10 @@ class StatusReader:
             priced_ids |= {i for i, pod in news.items() if pod.highest_usd_hr is not None}
             current |= news
             listed_ended = {i: pod for i, pod in in_list.items() if i not in current}
+        if entries is None:
+            prices = self._read_other_prices(current, said)
+            current |= prices
+            priced_ids |= prices.keys()
         self._listed_last = listed is not None
         findings = self._examine_missing(asked, current, listed, listed_ended)
         current |= {i: pod for i, pod in listed_ended.items() if findings[i].has_ended}
@@ -124,6 +133,28 @@ class StatusReader:
             return True
         # Either may lag behind, so alternate between the two while a pod is missing.
         return not self._listed_last if self._missing_since_s else for_others and is_due
+
+    def _read_other_prices(
+        self, current: Mapping[str, PodDetails], said: Mapping[str, PodStatusEntry] | None
+    ) -> dict[str, PodDetails]:
+        """Return the listed pods for which the status, which lacks installations, has a higher price.
+
+        It is asked at first, and once more about each pod that is ready and held to a price.
+        """
+        ready = {i for i, pod in current.items() if self._wants_price(i, pod)}
+        if said is None:
+            # A price is not worth a failed poll: the pod itself has been read.
+            with suppress(PodsError):
+                said = self._read_status(ready) if ready else {}
+        if said is None:
+            return {}
+        self._price_sought |= ready
+        prices = {i: entry.price_hr for i, entry in said.items() if i in current}
+        return {
+            i: current[i].model_copy(update={"price_hr": price})
+            for i, price in prices.items()
+            if price is not None and price > (current[i].highest_usd_hr or 0.0)
+        }
 
     def _wants_price(self, pod_id: str, pod: PodDetails) -> bool:
         """Return whether the pod is ready, held to a price, and not yet looked up in the list for it."""
@@ -150,8 +181,8 @@ class StatusReader:
         self._listed, self._polls_since_list = len(listed), 0
         return listed
 
-    def _read_status(self, asked: dict[str, PodDetails]) -> dict[str, PodStatusEntry] | None:
-        """Return status entries by id, or None if they lack what is needed."""
+    def _read_status(self, asked: Collection[str]) -> dict[str, PodStatusEntry]:
+        """Return status entries by id."""
         try:
             entries = self._connection.client.pod_status(
                 asked, budget_s=_BUDGET_S, read_timeout_s=_READ_TIMEOUT_S
@@ -159,11 +190,7 @@ class StatusReader:
         except NotFound:
             # The API does not document its response for unknown ids.
             entries = []
-        known = {entry.key: entry for entry in entries if entry.key in asked}
-        if any(_lacks_installation(entry) for entry in known.values()):
-            self._status_lacks_installation = True
-            return None
-        return known
+        return {entry.key: entry for entry in entries if entry.key is not None and entry.key in asked}
 
     def _examine_missing(
         self,
