@@ -309,6 +309,8 @@ class PodsMagics(Magics):
         from primepods_magic.pods.support.notices import redirect_warnings
 
         command, parser = parser_of(name)
+        if name == "create" and extra["cell"] is None:
+            parser.prog = "%pod_create"
         try:
             args = parser.parse(line.words)
         except HelpWanted as wanted:

@@ -319,7 +319,7 @@ def test_a_list_is_an_argument_for_each_of_its_values(values: Any, arguments: li
         ("teams {none}", "'{none}' is empty: name at least one TEAM"),
         ("wait --timeout {none} train", "--timeout takes one value, but '{none}' has 0"),
         ("wait --timeout {two} train", "--timeout takes one value, but '{two}' has 2"),
-        ("show {two}", "there is no {two}"),
+        ("show {two}", "Unexpected argument '{two}'"),
         ("rm {blank}", "the value is empty"),
         ("rm train ''", "the value is empty"),
         ("ls --team {blank}", "the value is empty"),

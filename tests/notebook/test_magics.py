@@ -210,7 +210,7 @@ def test_every_command_explains_itself(shell: Any, command: str) -> None:
         ("%pod_create --gpu A --max-price 2_5", errors.InvalidRequest, "--max-price must be a number"),
         ("%pods avail --count 0", errors.InvalidRequest, "not a whole number above 0"),
         ("%pods avail --gpu ''", errors.InvalidRequest, "--gpu: the value is empty"),
-        ("%pods avail --gpu H100", errors.InvalidRequest, "did you mean 'H100_80GB'?"),
+        ("%pods avail --gpu H100_08GB", errors.InvalidRequest, "did you mean 'H100_80GB'"),
         ("%pods connect --sandbox --live", errors.InvalidRequest, "use either"),
         ("%pods connect --live", errors.NotConfigured, "PRIME_API_KEY"),
         ("%pod_create", errors.InvalidRequest, "needs flags such as"),

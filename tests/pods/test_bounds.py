@@ -177,14 +177,20 @@ def test_a_python_call_refuses_what_its_command_refuses(closed: Connection, name
 
 
 MISTAKES: dict[str, tuple[str, Callable[[Any], object]]] = {
-    "a text": (r"launch\(gpu=", lambda c: launch("gpu: L4_24GB", connection=c)),
+    "bytes": (r"launch\(gpu=", lambda c: launch(b"gpu: L4_24GB", connection=c)),
+    "a text without a GPU": ("'gpu' is required", lambda c: launch("name: a", connection=c)),
+    "an empty text": ("gpu is empty", lambda c: launch("", connection=c)),
+    "a text for several": ("launch_many", lambda c: launch("gpu: L4_24GB\npods: 2", connection=c)),
+    "a text with fields": ("not both", lambda c: launch("gpu: L4_24GB", name="a", connection=c)),
+    "a GPU type twice": ("given twice", lambda c: launch("L4_24GB", gpu="A10_24GB", connection=c)),
+    "a GPU type with a wrong field": ("'nmae' is not", lambda c: launch("L4_24GB", nmae="a", connection=c)),
     "a list": (r"launch\(gpu=", lambda c: launch([{"gpu": "L4_24GB"}], connection=c)),
     "a mapping with a key that is no text": ("must be text", lambda c: launch({1: 2}, connection=c)),
     "an empty mapping": ("'gpu' is required", lambda c: launch({}, connection=c)),
-    "many of a text": (r"\[{'gpu'", lambda c: launch_many("gpu: L4_24GB", connection=c)),
+    "many of bytes": (r"\[{'gpu'", lambda c: launch_many(b"gpu: L4_24GB", connection=c)),
     "many of None": (r"\[{'gpu'", lambda c: launch_many(None, connection=c)),
     "many with None": (r"\[{'gpu'", lambda c: launch_many([None], connection=c)),
-    "many with a text": (r"\[{'gpu'", lambda c: launch_many(["L4_24GB"], connection=c)),
+    "many with bytes": (r"\[{'gpu'", lambda c: launch_many([b"L4_24GB"], connection=c)),
     "limits": (r"Limits\(max", lambda c: launch(gpu="A", limits={"max_price_usd_hr": 4}, connection=c)),
     "no limits": (r"Limits\(max", lambda c: launch(gpu="A", limits={}, connection=c)),
     "limits of many": (r"Limits\(max", lambda c: launch_many([{"gpu": "A"}], limits=4, connection=c)),

@@ -14,6 +14,7 @@ _CALLS = {
     "ssh": "get_pod('{pod}').ssh",
     "wait": "get_pod('{pod}').wait()",
     "connect --sandbox": "connect(sandbox=True)",
+    "avail --spot": "list_offers(spot=True)",
 }
 _COMMAND = re.compile(r"'%pods ([a-z]+)( --[a-z]+)?(?: ([\w.-]+))?'")
 _FLAGS = (

@@ -233,6 +233,11 @@ class CostsReport:
             plain, tilde, regex = text.partition("~")
             columns = [column.strip() for column in plain.split(",")]
             matched_column = columns.pop() if tilde else ""
+            if "project" in columns and not has_projects:
+                raise InvalidRequest(
+                    "'--by project' needs '--projects NAME': the name of a dict from pod names to projects, "
+                    "such as {'llama-*': 'chat'}, or a YAML file"
+                )
             chosen += [name for name in columns if name and not (name == "project" and has_projects)]
             if tilde:
                 try:

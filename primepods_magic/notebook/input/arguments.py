@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from primepods_magic.api.validation.bounds import MAX_SECONDS, plain_number
-from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.spec.fields import SpecField
 
 from .expansion import Several, Word
@@ -41,6 +40,13 @@ class HelpWanted(Exception):
     """``-h`` was given: show this help text, and do nothing."""
 
 
+class _UnexpectedWord(argparse.ArgumentError):
+    """An argument that is not one of the choices; the parser shows its message as it is."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(None, message)
+
+
 class ArgumentParser(argparse.ArgumentParser):
     """A parser for magics that raises instead of exiting, allows no abbreviations, and suggests."""
 
@@ -63,8 +69,10 @@ class ArgumentParser(argparse.ArgumentParser):
         self._refuse_lists_after_flags(words)
         args, unknown = self.parse_known_args([self._mark_word(word) for word in _each_word(words)])
         if unknown:
-            known = [flag for action in self._actions for flag in action.option_strings]
-            self.error(f"there is no {unknown[0]}{suggest(unknown[0].partition('=')[0], known)}")
+            from .unexpected import describe_unexpected
+
+            self.error(describe_unexpected(self.prog, self._actions, unknown))
+        self._refuse_repeated(words)
         empty = next((word.shown for word in words if isinstance(word, Several) and not word.words), None)
         args.names_none = empty is not None
         positionals = [action for action in self._actions if not action.option_strings]
@@ -86,6 +94,21 @@ class ArgumentParser(argparse.ArgumentParser):
                 flag = next((a for a in self._actions if before.typed in a.option_strings), None)
                 if flag is not None and flag.nargs != 0 and len(word.words) != 1:
                     self.error(f"{before.typed} takes one value, but '{word.shown}' has {len(word.words)}")
+
+    def _refuse_repeated(self, words: Sequence[Word | Several]) -> None:
+        """Refuse a flag that is given twice, of whose values only the last would count."""
+        seen: dict[int, str] = {}
+        for word in _each_word(words):
+            flag = word.typed.partition("=")[0]
+            action = self._option_string_actions.get(flag)
+            if action is None or action.nargs == 0 or isinstance(action, argparse._AppendAction):
+                continue
+            if id(action) in seen:
+                twice = flag if flag == seen[id(action)] else f"{seen[id(action)]} and {flag}"
+                self.error(
+                    f"{twice} {'is given twice' if twice == flag else 'are the same flag'}. Nothing was done"
+                )
+            seen[id(action)] = flag
 
     def _mark_word(self, word: Word) -> str:
         """Return a word for argparse, with a mark that is not a flag instead of the filled-in value."""
@@ -112,14 +135,25 @@ class ArgumentParser(argparse.ArgumentParser):
             raise argparse.ArgumentError(action, f"'{word.shown}' is not a valid value")
         return value
 
+    def _check_value(self, action: argparse.Action, value: Any) -> None:
+        if action.option_strings or action.choices is None or value in action.choices:
+            super()._check_value(action, value)
+            return
+        from .unexpected import describe_unexpected
+
+        raise _UnexpectedWord(describe_unexpected(self.prog, self._actions, [value]))
+
     def error(self, message: str) -> NoReturn:
         """Raise InvalidRequest with one line."""
         if message == "the following arguments are required: POD":
             _refuse_line(f"Which pod? For example: '{self.prog} train'")
         for mark, word in self._filled.items():
             message = message.replace(mark, word.shown)
+        # A sentence needs no beginning.
+        prefix = "" if message[:1].isupper() else f"{self.prog}: "
+        end = "" if message.endswith("?") else "."
         # IPython refuses a cell magic without a body, so name the line magic.
-        _refuse_line(f"{self.prog}: {message}. Run '{self.prog.replace('%%', '%')} -h' for help")
+        _refuse_line(f"{prefix}{message}{end} Run '{self.prog.replace('%%', '%')} -h' for help")
 
 
 def _each_word(words: Iterable[Word | Several]) -> Iterator[Word]:

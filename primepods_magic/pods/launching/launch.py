@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from concurrent.futures import wait
 from functools import partial
 from queue import SimpleQueue
@@ -11,12 +11,13 @@ from typing import Any
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
-from primepods_magic.api.validation.bounds import check_flags, check_kind
+from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import current
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.short_names import nothing_created, resolve_names
-from primepods_magic.pods.spec.spec import PodSpec, spec_from_mapping, specs_from_mapping, with_own_names
+from primepods_magic.pods.spec.given_specs import GivenSpec, read_one_spec, read_specs
+from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.background import run_concurrently
 from primepods_magic.pods.support.name_matching import fold_name
 from primepods_magic.pods.support.notices import warn
@@ -29,12 +30,11 @@ from .recovery import SETTLE_S
 __all__ = ["launch", "launch_many", "plan_many"]
 
 _HEAR_S = 0.1
-_FORM = "a list with the fields of each pod, such as [{'gpu': 'L4_24GB', 'name': 'a'}]"
 
 
 @shorten_tracebacks
 def launch(
-    spec: PodSpec | Mapping[str, object] | None = None,
+    spec: GivenSpec | None = None,
     *,
     yes: bool = False,
     new: bool = False,
@@ -46,7 +46,7 @@ def launch(
     connection: Connection | None = None,
     **fields: Any,
 ) -> Pod:
-    """Rent a pod, or return the one that already has this name.
+    r"""Rent a pod, or return the one that already has this name.
 
     The create is sent once. If its outcome is unclear, the pod is searched for in the list and in the
     history. A record on this computer lets a launch that was cut off, even by the end of the process, resume
@@ -54,9 +54,10 @@ def launch(
 
     Parameters
     ----------
-    spec : PodSpec or mapping, optional
-        The pod to rent, or its fields; or pass the fields by name. Part of the name of a GPU type, image,
-        provider or place is enough if it matches only one.
+    spec : str, PodSpec or mapping, optional
+        The GPU type, with other fields by name; or the whole pod as its fields, or as the text of a
+        ``%%pod_create`` cell. Part of the name of a GPU type, image, provider or place is enough if it
+        matches only one.
     yes : bool
         Agree to the price, to prepaid hours, and to the termination of replaced pods. A ``max_price`` in the
         spec agrees to the price as well; the sandbox needs no consent.
@@ -105,20 +106,18 @@ def launch(
 
     Examples
     --------
-    >>> launch(gpu="H100_80GB", name="train", max_price=3)                   # doctest: +SKIP
+    >>> launch("H100_80GB", name="train", max_price=3)                       # doctest: +SKIP
     Pod train: 1 × H100_80GB · $2.39/h · created 08:00:00 UTC
+
+    The same pod in other forms:
+
+    >>> launch(gpu="H100_80GB", name="train", max_price=3)                   # doctest: +SKIP
+    >>> launch({"gpu": "H100_80GB", "name": "train", "max_price": 3})        # doctest: +SKIP
+    >>> launch("gpu: H100_80GB\nname: train\nmax_price: 3")                  # doctest: +SKIP
     """
-    if spec is not None and fields:
-        raise InvalidRequest(f"Pass a spec or fields ({', '.join(fields)}), not both. Nothing was sent")
     check_flags(yes=yes)
     check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
-    check_kind(
-        "spec",
-        spec,
-        is_right=isinstance(spec, (PodSpec, Mapping)),
-        form="the fields of one pod, such as launch(gpu='H100_80GB') or launch({'gpu': 'H100_80GB'})",
-    )
-    wanted = spec if isinstance(spec, PodSpec) else spec_from_mapping(fields if spec is None else spec)
+    wanted = read_one_spec(spec, fields)
     connection = connection or current()
     tell = tell or warn
     (plan,) = plan_many(
@@ -136,7 +135,7 @@ def launch(
 
 @shorten_tracebacks
 def launch_many(
-    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
+    specs: Iterable[GivenSpec] | GivenSpec,
     *,
     yes: bool = False,
     new: bool = False,
@@ -154,9 +153,9 @@ def launch_many(
 
     Parameters
     ----------
-    specs : iterable of PodSpec or mapping
-        The pods to rent, or their fields as `primepods_magic.launch` takes them, with ``pods`` for how many;
-        names must differ. A single one needs no list.
+    specs : str, PodSpec or mapping, or an iterable of these
+        The pods to rent, in the forms that `primepods_magic.launch` takes, with ``pods`` for how many; names
+        must differ. A single one needs no list.
     yes, new, replace_existing, limits, settle_s, tell, connection
         As for `primepods_magic.launch`, for all of them.
     confirm : callable, optional
@@ -176,7 +175,8 @@ def launch_many(
 
     Examples
     --------
-    >>> launch_many(parse_specs("name: worker\ngpu: L4_24GB\npods: 4"))      # doctest: +SKIP
+    >>> launch_many("name: worker\ngpu: L4_24GB\npods: 4")                   # doctest: +SKIP
+    >>> launch_many([{"gpu": "L4_24GB", "name": name} for name in "ab"])     # doctest: +SKIP
     """
     check_flags(yes=yes)
     check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
@@ -196,7 +196,7 @@ def launch_many(
 
 def plan_many(
     connection: Connection,
-    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
+    specs: Iterable[GivenSpec] | GivenSpec,
     *,
     new: bool = False,
     replace_existing: bool = False,
@@ -220,7 +220,7 @@ def plan_many(
         unresolved=unresolved,
     )
     try:
-        wanted = _as_specs(specs)
+        wanted = read_specs(specs)
         with nothing_created():
             wanted = resolve_names(connection, wanted, show)
     except KeyboardInterrupt:
@@ -256,21 +256,6 @@ def _show_once(tell: Callable[[str], object]) -> Callable[[str], object]:
             tell(text)
 
     return show
-
-
-def _as_specs(
-    specs: Iterable[PodSpec | Mapping[str, object]] | PodSpec | Mapping[str, object],
-) -> list[PodSpec]:
-    # A mapping is iterable, and so is a spec: one of them is one pod.
-    given = [specs] if isinstance(specs, (PodSpec, Mapping)) else specs
-    if isinstance(given, (str, bytes)) or not isinstance(given, Iterable):
-        raise InvalidRequest(f"'specs' must be {_FORM}, not a {type(specs).__name__}. Nothing was sent")
-    wanted: list[PodSpec] = []
-    for spec in given:
-        if not isinstance(spec, (PodSpec, Mapping)):
-            raise InvalidRequest(f"'specs' must be {_FORM}; one is a {type(spec).__name__}. Nothing was sent")
-        wanted += [spec] if isinstance(spec, PodSpec) else specs_from_mapping(spec)
-    return with_own_names(wanted)
 
 
 def _check_spellings(specs: Iterable[PodSpec]) -> None:

@@ -19,12 +19,12 @@ from primepods_magic.api.requests import (
     create_request,
     join_problems,
     problems_between,
-    unknown_key,
 )
 from primepods_magic.api.validation.size_limits import check_size, shorten_word
 
 from .fields import FIELD_OF_KEY, PODS, SPEC_FIELDS
 from .keys import describe_place, name_key
+from .other_keys import describe_other_key
 from .parser import load_text, reject_variable, substitute_variables
 from .value_errors import describe_comment, describe_value, describe_values, remove_unit
 
@@ -222,7 +222,7 @@ def spec_from_mapping(mapping: Mapping[str, object], *, needs_gpu: bool = True) 
     for key, value in mapping.items():
         field = FIELD_OF_KEY.get(key)
         if field is None:
-            problems.append(f"{describe_place(key)}{unknown_key(key, name_key(key), FIELD_OF_KEY)}")
+            problems.append(describe_other_key(key, FIELD_OF_KEY))
         elif field.key == PODS:
             problems.append(_ONE_POD)
         elif field.name in given:
