@@ -127,7 +127,8 @@ def test_pods_above_the_ceiling_for_all_are_refused(connection: Connection) -> N
     limits = Limits(max_burn_usd_hr=3)
     launch(gpu="H100_80GB", name="one", limits=limits)
     with pytest.raises(
-        BudgetExceeded, match=r"\$2\.39/h of your live pods.*ceiling of \$3\.00/h for all pods"
+        BudgetExceeded,
+        match=r"\$2\.39/h of your live pods.*\$3\.00/h for all pods.*'%pods ls' lists these pods",
     ):
         launch(gpu="L4_24GB", name="two", limits=limits)
     assert names(connection) == ["one"]

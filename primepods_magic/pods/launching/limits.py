@@ -37,6 +37,7 @@ __all__ = [
 
 # Services round; a pod is not ended for a millionth of its price.
 _ROUNDING = 1 + 1e-6
+_WHOSE_PODS = "'%pods ls' lists these pods, also those of other notebooks"
 
 
 @shorten_tracebacks
@@ -122,7 +123,7 @@ def limit_violation(limits: Limits, quote: Quote, name: str, others: Iterable[Po
     counted = f" (including {cut_off}, whose launch was cut off and may have made a pod)" if cut_off else ""
     return (
         f"'{name}' is {quote}. With the {format_usd_hr(burn)} of your live pods{counted}, this is above the "
-        f"ceiling of {format_usd_hr(ceiling)} for all pods (max_burn_usd_hr)"
+        f"ceiling of {format_usd_hr(ceiling)} for all pods (max_burn_usd_hr). {_WHOSE_PODS}"
     )
 
 
@@ -134,7 +135,7 @@ def check_total_limit(limits: Limits, quotes: Iterable[Quote], others: Iterable[
         raise BudgetExceeded(
             f"{len(prices)} pods cost {format_usd_hr(sum(prices))} together. With the "
             f"{format_usd_hr(burn)} of your live pods, this is above the ceiling of "
-            f"{format_usd_hr(ceiling)} for all pods (max_burn_usd_hr). Nothing was created"
+            f"{format_usd_hr(ceiling)} for all pods (max_burn_usd_hr). {_WHOSE_PODS}. Nothing was created"
         )
 
 
