@@ -138,7 +138,7 @@ def test_prose_is_wrapped_between_words() -> None:
         "detail": ["none: interactive users get the sandbox, and a pipeline gets an error"],
         "what_to_do": ["set PRIME_API_KEY"],
     })  # fmt: skip
-    assert sheet_text(sheet_of(frame, "checks"), 60).splitlines() == [
+    assert as_text.sheet_text(sheet_of(frame, "checks"), 60).splitlines() == [
         "check  result   detail                     what_to_do",
         "─────  ───────  ─────────────────────────  ─────────────────",
         "key    warning  none: interactive users    set PRIME_API_KEY",

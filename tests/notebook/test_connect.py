@@ -161,7 +161,7 @@ def test_the_doctor_answers_with_a_frame(cells: Any) -> None:
     assert [str(dtype) for dtype in frame.dtypes] == ["string"] * 4
     assert set(frame["result"]) == {"ok", "warning"}
     assert cells.output.text.startswith("no problems · 2 warnings")
-    assert {"connection", "service", "ssh keys", "progress bars", "questions"} <= set(frame["check"])
+    assert {"connection", "service", "ssh keys", "progress bars", "prompts"} <= set(frame["check"])
     assert cells.run("df = %pods doctor") is None
 
 

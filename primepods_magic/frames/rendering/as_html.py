@@ -15,7 +15,7 @@ from .column_formats import CellStyle, ColumnFormat, DisplayCell, Severity
 from .formatting import MISSING
 from .table import DisplayTable, SheetColumn
 
-__all__ = ["sheet_html"]
+__all__ = ["block_html", "render_badge", "sheet_html"]
 
 _BLOCK = "font-size:13px;line-height:1.4"
 _TABLE = "border-collapse:collapse;table-layout:auto;margin:0;font-variant-numeric:tabular-nums"
@@ -60,7 +60,19 @@ def sheet_html(sheet: DisplayTable) -> str:
     notes = sheet.notes(sheet.columns)
     if notes:
         parts.append(f'<div style="margin-top:4px;{_MUTED};{_INSET}">{safe_html(notes)}</div>')
-    return f'<div style="{_BLOCK}">{"".join(parts)}</div>'
+    return block_html("".join(parts))
+
+
+def block_html(content: str) -> str:
+    """Put HTML into a block with our font."""
+    return f'<div style="{_BLOCK}">{content}</div>'
+
+
+def render_badge(text: str, severity: Severity | None = None) -> str:
+    """Render a short text on a tint of its severity."""
+    tint = _TINT[severity or "idle"]
+    mark = f"background:rgba({tint},0.16);border:1px solid rgba({tint},0.6)"
+    return f'<span style="{_BADGE};{mark}">{text}</span>'
 
 
 def _render_table(sheet: DisplayTable) -> str:
@@ -107,9 +119,7 @@ def _render_content(view: ColumnFormat, cell: DisplayCell, text: str) -> str:
         return f'<span style="{_MUTED}">{MISSING}</span>'
     text = _shorten_text(text, view.max_length)
     if view.style == "badge":
-        tint = _TINT[cell.severity or "idle"]
-        mark = f"background:rgba({tint},0.16);border:1px solid rgba({tint},0.6)"
-        return f'<span style="{_BADGE};{mark}">{text}</span>'
+        return render_badge(text, cell.severity)
     if view.style == "bar":
         return _render_bar(cell) + text
     if view.style == "strong":

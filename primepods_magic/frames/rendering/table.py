@@ -71,6 +71,7 @@ class DisplayTable:
 
     `rows` counts the frame, `total` all there are, `shown` the displayed ones; `width` counts the columns.
     `is_oldest_first` if the rows are in the order of time: then the last ones are shown, not the first.
+    Kinds that fold what matters less show it if `is_unfolded`.
     """
 
     kind: str
@@ -81,6 +82,7 @@ class DisplayTable:
     shown: int
     width: int
     is_oldest_first: bool = False
+    is_unfolded: bool = False
 
     @property
     def more_rows(self) -> str | None:
@@ -130,7 +132,13 @@ def can_be_shown(frame: pd.DataFrame) -> bool:
 
 
 def read_sheet(
-    frame: pd.DataFrame, kind: str, caption: str | None, total: int | None, known: Collection[str]
+    frame: pd.DataFrame,
+    kind: str,
+    caption: str | None,
+    total: int | None,
+    known: Collection[str],
+    *,
+    is_unfolded: bool = False,
 ) -> DisplayTable:
     """Prepare a frame, for which `can_be_shown` holds, for display.
 
@@ -145,7 +153,9 @@ def read_sheet(
     columns = [SheetColumn(view, _format_cells(part, view)) for view in views]
     columns = [column for column in columns if not column.can_be_hidden]
     in_all = rows if total is None else max(total, rows)
-    return DisplayTable(kind, caption, columns, rows, in_all, shown, frame.shape[1], is_oldest_first)
+    return DisplayTable(
+        kind, caption, columns, rows, in_all, shown, frame.shape[1], is_oldest_first, is_unfolded
+    )
 
 
 def _format_cells(frame: pd.DataFrame, view: ColumnFormat) -> list[DisplayCell]:

@@ -3,6 +3,9 @@
 The checks cover settings, files, proxies, the service, the key and its permissions, and this computer.
 The command changes nothing, shows no secrets, and needs neither a key nor a network connection.
 
+Problems and warnings come first, each with what to do about it. What is fine is in one line; ``--all``
+shows it in full.
+
   %pods doctor
 """
 
@@ -19,7 +22,8 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """Add nothing: the command has no arguments."""
+    """Add the arguments of the command."""
+    parser.add_argument("--all", "-v", action="store_true", help="also show the checks that passed")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
@@ -30,9 +34,14 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.pods.connection.current import in_use
     from primepods_magic.pods.doctor import diagnose
 
-    findings = [*diagnose(in_use()), *front_end(magics.shell)]
+    findings = sorted([*diagnose(in_use()), *front_end(magics.shell)], key=_rank_finding)
     counts = [_count_findings(findings, kind) for kind in ("problem", "warning")]
-    return mark_for_display(checks_frame(findings), kind="checks", caption=" · ".join(counts))
+    caption = " · ".join(counts)
+    return mark_for_display(checks_frame(findings), kind="checks", caption=caption, is_unfolded=args.all)
+
+
+def _rank_finding(finding: Finding) -> int:
+    return ("problem", "warning", "ok").index(finding.result)
 
 
 def _count_findings(findings: list[Finding], kind: str) -> str:

@@ -24,6 +24,7 @@ class _FrameInfo:
     caption: str | None
     total: int | None
     columns: tuple[str, ...]
+    is_unfolded: bool
 
 
 _marks: dict[int, _FrameInfo] = {}
@@ -31,11 +32,17 @@ _lock = threading.RLock()
 
 
 def mark_for_display(
-    frame: pd.DataFrame, *, kind: str, caption: str | None = None, total: int | None = None
+    frame: pd.DataFrame,
+    *,
+    kind: str,
+    caption: str | None = None,
+    total: int | None = None,
+    is_unfolded: bool = False,
 ) -> pd.DataFrame:
     """Mark a frame as ours and return it; the frame, its ``attrs``, and copies and parts of it do not change.
 
     ``kind`` is the plural noun of its rows, ``total`` their number if the frame has only some of them.
+    Of kinds that fold what matters less, it shows everything if ``is_unfolded``.
 
     >>> from primepods_magic.frames import pods_frame
     >>> df = mark_for_display(pods_frame([]), kind="pods", caption="sandbox · no pods")
@@ -49,7 +56,8 @@ def mark_for_display(
             if mark is not None and mark.frame is gone:
                 del _marks[key]
 
-    mark = _FrameInfo(weakref.ref(frame, forget), kind, caption, total, tuple(map(str, frame.columns)))
+    columns = tuple(map(str, frame.columns))
+    mark = _FrameInfo(weakref.ref(frame, forget), kind, caption, total, columns, is_unfolded)
     with _lock:
         _marks[key] = mark
     return frame
@@ -64,4 +72,4 @@ def read_marked(frame: pd.DataFrame) -> DisplayTable | None:
 
     if not can_be_shown(frame):
         return None
-    return read_sheet(frame, mark.kind, mark.caption, mark.total, mark.columns)
+    return read_sheet(frame, mark.kind, mark.caption, mark.total, mark.columns, is_unfolded=mark.is_unfolded)

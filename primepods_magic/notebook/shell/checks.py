@@ -20,12 +20,12 @@ def front_end(shell: Any) -> Iterator[Finding]:
     if getattr(shell, "kernel", None) is not None:
         yield from _check_lab()
     if has_front_end(shell):
-        yield Finding("questions", "ok", "can be answered here")
+        yield Finding("prompts", "ok", "interactive session")
     else:
         yield Finding(
-            "questions",
+            "prompts",
             "warning",
-            "cannot be answered here (not interactive): live launches are refused",
+            "the session is not interactive: live launches are refused",
             "pass -y or set max_price to confirm a launch",
         )
 

@@ -72,9 +72,7 @@ def check_settings(settings: Settings) -> Iterator[Finding]:
     if settings.api_key:
         yield _check_key(settings)
     else:
-        yield Finding(
-            "key", "warning", "none: interactive users get the sandbox, and a pipeline gets an error", LOG_IN
-        )
+        yield Finding("key", "warning", "not set: interactive sessions use the sandbox, scripts fail", LOG_IN)
     yield Finding("url", "ok", f"{settings.base_url} from {url_from}")
     if settings.team_id:
         yield Finding("team", "ok", f"{sanitize(settings.team_id)} from {sources.get('team_id', 'here')}")
