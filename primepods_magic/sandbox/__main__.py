@@ -59,6 +59,11 @@ def command_line() -> argparse.ArgumentParser:
         action="store_false",
         help="remove the routes that move the clock, select faults, or change pods, offers and wallets",
     )
+    add(
+        "--machines",
+        action="store_true",
+        help="let the account's SSH keys log in to ready pods; commands run on this computer, as you",
+    )
     add("--db", type=Path, metavar="FILE", help="database file (default: temporary)")
     add(
         "--dialect",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import importlib.util
 import ipaddress
 import os
 import shutil
@@ -20,7 +21,9 @@ from primepods_magic.sandbox.http.api_keys import BUILT_IN_KEYS, read_keys
 from primepods_magic.sandbox.http.app import create_app
 from primepods_magic.sandbox.http.auth import RequestGuard
 from primepods_magic.sandbox.http.server_thread import Server, ServingThread, listen, make_config
+from primepods_magic.sandbox.machines.host import MachineHost
 from primepods_magic.sandbox.schemas.enums import ClockMode, Dialect
+from primepods_magic.sandbox.service.pod_machines import PodMachines
 from primepods_magic.sandbox.service.seed import seed_database
 from primepods_magic.sandbox.service.service import SandboxService
 from primepods_magic.sandbox.storage.connection import convert_sqlite_errors
@@ -52,8 +55,17 @@ class RunningSandbox:
         The base URL, for example `http://127.0.0.1:40123`.
     """
 
-    def __init__(self, url: str, server: Server, thread: ServingThread, store: Store, scratch: Path | None):
+    def __init__(
+        self,
+        url: str,
+        server: Server,
+        thread: ServingThread,
+        store: Store,
+        scratch: Path | None,
+        machines: PodMachines | None = None,
+    ):
         self.url = url
+        self._machines = machines
         self._server = server
         self._thread = thread
         self._store = store
@@ -73,6 +85,8 @@ class RunningSandbox:
                 return
             self._server.request_stop()
             self._thread.join(_STOP_TIMEOUT_S)
+            if self._machines is not None:
+                self._machines.stop()
             self._store.close()
             if self._scratch is not None:
                 shutil.rmtree(self._scratch, ignore_errors=True)
@@ -110,6 +124,7 @@ def start(
     page_cap: int = DEFAULT_PAGE_CAP,
     latency_ms: int = 0,
     faults: Selection = "none",
+    machines: bool | None = False,
 ) -> RunningSandbox:
     """Start a sandbox on its own thread; it accepts connections when this returns.
 
@@ -147,11 +162,15 @@ def start(
     faults:
         A profile (`none`, `launch`, `flaky`, `slow`, `down`, `availability`), a JSON file, JSON text, or a
         list of rules (see `faults.rules.Rule`). The header `X-Sandbox-Fault` overrides it for one request.
+    machines:
+        True makes ready pods machines that one can log in to with the account's SSH keys, on loopback;
+        commands run as the current user. None: if `asyncssh` is installed and `host` is loopback.
 
     Raises
     ------
     ValueError
-        If an argument is out of range or invalid, or `host` is not loopback and `keys` is missing.
+        If an argument is out of range or invalid, `host` is not loopback and `keys` is missing, or there
+        cannot be `machines`.
     DatabaseUnusable
         If the file belongs to another program, cannot be read and written, or stays locked.
     OSError
@@ -172,10 +191,12 @@ def start(
         )
     _check_ranges(port=port, speed=speed, history=history, page_cap=page_cap, latency_ms=latency_ms)
     _check_seed_and_start(start=start, seed=seed)
+    has_machines = _choose_machines(machines, host)
     profile, rules = read_selection(faults)
     scratch = Path(tempfile.mkdtemp(prefix="primepods-sandbox-")) if db is None else None
     store: Store | None = None
     listener: socket.socket | None = None
+    pod_machines: PodMachines | None = None
     try:
         path = scratch / "sandbox.sqlite" if scratch else Path(db or "")
         store = Store(path)
@@ -183,9 +204,15 @@ def start(
             _prepare_database(store, mode=clock, speed=speed, start=start, seed=seed, history=history)
         listener = listen(host, port)
         with _build_lock:
-            service = SandboxService(store, dialect, page_cap, Faults(rules, profile=profile, seed=seed))
+            if has_machines:
+                pod_machines = PodMachines(store, MachineHost())
+            service = SandboxService(
+                store, dialect, page_cap, Faults(rules, profile=profile, seed=seed), pod_machines
+            )
             guard = RequestGuard(own_keys or BUILT_IN_KEYS, is_public=not _is_loopback(host))
             app = create_app(service, guard, latency_s=latency_ms / 1000, seed=seed, has_admin=admin)
+        if pod_machines is not None and store.pods.has_live(service.now_ms()):
+            pod_machines.warm_up()
         server = Server(make_config(app))
         thread = ServingThread(server, listener)
         thread.start()
@@ -193,6 +220,8 @@ def start(
             server.request_stop()
             raise OSError(f"the sandbox did not start on {host}:{port}")
     except BaseException:
+        if pod_machines is not None:
+            pod_machines.stop()
         for resource in (listener, store):
             if resource is not None:
                 resource.close()
@@ -201,7 +230,8 @@ def start(
         raise
     bound_port = listener.getsockname()[1]
     shown_host = f"[{host}]" if ":" in host else host
-    return RunningSandbox(f"http://{shown_host}:{bound_port}", server, thread, store, scratch)
+    url = f"http://{shown_host}:{bound_port}"
+    return RunningSandbox(url, server, thread, store, scratch, pod_machines)
 
 
 def _check_ranges(*, port: int, speed: float | None, history: int, page_cap: int, latency_ms: int) -> None:
@@ -222,6 +252,18 @@ def _check_seed_and_start(*, start: datetime | None, seed: int) -> None:
         raise ValueError(f"seed must be between {-_MAX_SEED - 1} and {_MAX_SEED}")
     if start is not None and not to_ms(EPOCH) <= to_ms(start) <= to_ms(END_OF_TIME):
         raise ValueError(f"start must be between {EPOCH:%Y-%m-%d} and {END_OF_TIME:%Y-%m-%d}, not {start}")
+
+
+def _choose_machines(machines: bool | None, host: str) -> bool:
+    """Return whether pods have machines; raise ValueError if they cannot have those that were asked for."""
+    if machines is False:
+        return False
+    has_library = os.name == "posix" and importlib.util.find_spec("asyncssh") is not None
+    if machines and not _is_loopback(host):
+        raise ValueError(f"{host} is not a loopback address, and machines are reached on loopback alone")
+    if machines and not has_library:
+        raise ValueError("machines need asyncssh: pip install 'primepods_magic[machines]'")
+    return has_library and _is_loopback(host)
 
 
 def _is_loopback(host: str) -> bool:

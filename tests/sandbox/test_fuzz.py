@@ -45,7 +45,7 @@ negative_data_rejection.enabled = false
 """
 
 # They move what all others stand on, so they have sandboxes to themselves.
-OWN = ("^/sandbox/(clock|wallet|offers)$", "^/sandbox/faults$")
+OWN = ("^/sandbox/(clock|wallet|offers)$", "^/sandbox/faults$", "^/sandbox/pods/[^/]+/machine$")
 
 
 def _inhabited(caller: Caller) -> dict[str, list[str]]:
@@ -113,7 +113,8 @@ def test_every_answer_is_one_that_the_document_promises(dialect: Dialect, tmp_pa
 
 @pytest.mark.parametrize("path", OWN)
 def test_neither_does_what_the_sandbox_itself_is_told_break_it(path: str, tmp_path: Path) -> None:
-    with start(clock="stepped", history=20, seed=SEED) as sandbox, Caller(sandbox.url) as caller:
+    settings = {"clock": "stepped", "history": 20, "seed": SEED, "machines": "machine" in path}
+    with start(**settings) as sandbox, Caller(sandbox.url) as caller:
         ids = _inhabited(caller)
         answered = _fuzz(sandbox.url, tmp_path, ids, soak.pick(10, 400), "--include-path-regex", path)
         assert all(200 in statuses for statuses in answered.values())

@@ -81,7 +81,8 @@ def _closed(document: Document) -> Document:
 
 @pytest.fixture(params=DIALECTS)
 def witness(request: pytest.FixtureRequest) -> Iterator[Witness]:
-    with start(clock="stepped", dialect=request.param) as sandbox, Witness(sandbox.url) as caller:
+    settings = {"clock": "stepped", "machines": True, "dialect": request.param}
+    with start(**settings) as sandbox, Witness(sandbox.url) as caller:
         yield caller
 
 
@@ -165,6 +166,8 @@ def test_a_walk_through_everything_meets_nothing_undeclared(witness: Witness) ->
     for seconds in (0, 3, 20, 300):
         witness.advance(seconds)
         _look_at_everything(witness, pods)
+    machine = "/sandbox/pods/{pod_id}/machine"
+    witness.put(machine.format(pod_id=pods[0]), json=EXAMPLES["put", machine])
     _be_refused(witness, pods)
     for pod_id, event in zip(pods, ("stop", "error", "reclaim", "lose"), strict=False):
         witness.happen(pod_id, event)

@@ -77,6 +77,7 @@ EXAMPLES: dict[tuple[str, str], Any] = {
     ("post", "/sandbox/clock"): {"advance_s": 60},
     ("put", "/sandbox/faults"): [{"fault": "503_before", "method": "GET", "probability": 0.3}],
     ("post", "/sandbox/pods/{pod_id}/events"): {"event": "reclaim"},
+    ("put", "/sandbox/pods/{pod_id}/machine"): {"utilization": 97, "memory_used_mb": 71_680},
     ("put", "/sandbox/wallet"): {"balance_usd": 500},
     ("put", "/sandbox/offers"): {"cloud_id": "gpu-H100x8", "stock": "Unavailable"},
 }

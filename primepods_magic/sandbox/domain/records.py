@@ -52,6 +52,8 @@ class PodRecord:
     jupyter_port: int | None
     rates: Rates
     plan: Plan
+    ssh_key_id: str | None = None
+    """The only key that may log in; None: all keys of the account."""
 
     def to_json(self) -> str:
         return json.dumps(asdict(self), separators=(",", ":"))

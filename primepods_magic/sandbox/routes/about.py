@@ -27,4 +27,5 @@ def about_json(service: SandboxService) -> About:
         "instance": service.store.instance(),
         "dialect": service.dialect,
         "clock": {"mode": clock.mode, "speed": clock.speed, "now": iso(clock.now_ms())},
+        "machines": service.machines is not None,
     }

@@ -53,6 +53,19 @@ class EventOrder(_Order):
         return self
 
 
+class MachineChange(_Order):
+    """The body of `PUT /sandbox/pods/ID/machine`; what is left out stays as it is, null is measured again."""
+
+    utilization: Annotated[int, Field(ge=0, le=100)] | None = None
+    memory_used_mb: Annotated[int, Field(ge=0, le=2**31)] | None = None
+    nvidia_smi: Literal["ok", "hang", "na", "missing", "lost"] = "ok"
+    frozen: bool = False
+    cut: bool = False
+    refuse_logins: bool = False
+    other_host_key: bool = False
+    node: Annotated[int, Field(ge=1)] | None = None
+
+
 class WalletOrder(_Order):
     """The body of `PUT /sandbox/wallet`; without `wallet_id` it applies to all wallets."""
 
@@ -107,7 +120,19 @@ async def select_faults(
 async def record_event(pod_id: str, order: EventOrder, service: ServiceDep) -> ApiResponse[PodState]:
     """Make something happen to a pod that no call of the Pods API can do."""
     record, state = service.record_event(pod_id, order.event, usd_hr=order.price_usd_hr)
-    return ApiResponse(status_json(record, state, service.dialect))
+    (located,) = service.reachable([record], [state])
+    return ApiResponse(status_json(located, state, service.dialect))
+
+
+@router.put("/pods/{pod_id}/machine", responses=error_responses(404, 409))
+async def change_machine(pod_id: str, change: MachineChange, service: ServiceDep) -> ApiResponse[PodState]:
+    """Set what `nvidia-smi` reports on a pod's machine, or faults of its network and its login."""
+    record, state = service.live_pod(pod_id, None)
+    (located,) = service.reachable([record], [state])
+    settings = change.model_dump(exclude={"node"}, exclude_unset=True)
+    if service.machines is None or not service.machines.change(pod_id, settings, change.node):
+        raise HTTPException(409, f"Pod {pod_id} has no machine at the moment")
+    return ApiResponse(status_json(located, state, service.dialect))
 
 
 @router.put("/wallet", responses=error_responses(404))

@@ -81,7 +81,8 @@ async def pods_status(
         records = [record for record in all_records if record is not None]
         states = service.states(records)
     rows = [
-        status_json(record, state, service.dialect) for record, state in zip(records, states, strict=True)
+        status_json(record, state, service.dialect)
+        for record, state in zip(service.reachable(records, states), states, strict=True)
     ]
     if service.dialect == "spec" and len(requested) == 1 and rows:
         # A single pod is also the top-level object; its `status` wins over the envelope's.
@@ -150,5 +151,6 @@ def _serialize_pods(service: SandboxService, records: Sequence[PodRecord]) -> li
     }
     states = service.states(records)
     return [
-        pod_json(record, state, service.dialect, disks) for record, state in zip(records, states, strict=True)
+        pod_json(record, state, service.dialect, disks)
+        for record, state in zip(service.reachable(records, states), states, strict=True)
     ]

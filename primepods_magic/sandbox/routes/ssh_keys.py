@@ -62,6 +62,7 @@ async def add_key(order: KeyOrder, key: KeyDep, service: ServiceDep) -> ApiRespo
             updated_ms=now_ms,
         )
         service.store.account.add_key(row)
+    service.refresh_machines()
     return ApiResponse(_serialize_key(row))
 
 
@@ -87,6 +88,7 @@ async def delete_key(key_id: str, key: KeyDep, service: ServiceDep) -> ApiRespon
         left = service.store.account.keys(key.person.user_id)
         if row.is_primary and left:
             service.store.account.make_primary(key.person.user_id, left[0].id, now_ms)
+    service.refresh_machines()
     return ApiResponse({"message": "SSH key deleted"})
 
 

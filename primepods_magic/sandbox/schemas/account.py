@@ -164,6 +164,7 @@ class About(TypedDict):
     instance: str
     dialect: Dialect
     clock: ClockState
+    machines: bool
 
 
 class FaultReport(TypedDict):

@@ -20,7 +20,7 @@ class _Body(BaseModel):
 
 
 class EnvVar(_Body):
-    """An environment variable. Its value is validated and discarded."""
+    """An environment variable. Its value is never stored; a machine keeps it in memory."""
 
     key: str
     value: str = Field(repr=False)

@@ -129,6 +129,7 @@ def make_pod(
             prepaid_hours=prepaid_hours,
         ),
         plan=_make_plan(offer, price_usd_hr, token("plan", number)),
+        ssh_key_id=pod.ssh_key_id,
     )
 
 

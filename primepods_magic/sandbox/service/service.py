@@ -28,12 +28,13 @@ from primepods_magic.sandbox.domain.records import DiskRecord, HistoryRow, PodRe
 from primepods_magic.sandbox.domain.users import Person
 from primepods_magic.sandbox.faults.rules import ON_TIME, CommitDelay, Faults
 from primepods_magic.sandbox.http.api_keys import Key
-from primepods_magic.sandbox.schemas.enums import Dialect
+from primepods_magic.sandbox.schemas.enums import Dialect, PodStatus
 from primepods_magic.sandbox.schemas.requests import CreateBody
 from primepods_magic.sandbox.storage.store import Store
 from primepods_magic.sandbox.storage.tables.stock import StockKey
 
 from .ordering import choose_offer, make_pod
+from .pod_machines import PodMachines
 from .wallets import REFILL_HINT, schedule_balance_check, settle
 
 __all__ = ["SandboxService", "ServiceDep", "offer_key"]
@@ -51,6 +52,7 @@ class SandboxService:
     dialect: Dialect
     page_cap: int
     faults: Faults
+    machines: PodMachines | None = None
 
     @contextmanager
     def reading(self) -> Iterator[int]:
@@ -129,7 +131,20 @@ class SandboxService:
                 raise HTTPException(402, f"Insufficient balance for {paid_for} of this pod{REFILL_HINT}")
             self.store.pods.add(number, record, listed_from_ms=begins_ms + commit_delay.listed_ms)
             self._update_records(record, [], now_ms)
+        if self.machines is not None:
+            self.machines.prepare(record, {each.key: each.value for each in order.pod.env_vars or ()})
         return record
+
+    def reachable(self, records: Sequence[PodRecord], states: Sequence[State]) -> Sequence[PodRecord]:
+        """Return the records with the addresses of their machines, which are started if they are ready."""
+        if self.machines is None:
+            return records
+        return self.machines.locate(records, states, self._read_statuses)
+
+    def refresh_machines(self) -> None:
+        """Let the machines follow the account's keys and the pods' states now rather than in a moment."""
+        if self.machines is not None:
+            self.machines.refresh(self._read_statuses)
 
     def record_event(
         self, pod_id: str, kind: EventKind, person: Person | None = None, *, usd_hr: float | None = None
@@ -169,6 +184,14 @@ class SandboxService:
         spent = charges(record.created_ms, record.plan, events, record.rates)
         self.store.wallets.charge(record.id, record.wallet_id, spent)
         self.recompute_charges(record.wallet_id, now_ms)
+
+    def _read_statuses(self, pod_ids: Sequence[str]) -> dict[str, PodStatus]:
+        """Return the current status of those pods that exist."""
+        with self.reading() as now_ms:
+            found = [self.store.pods.get(pod_id, now_ms) for pod_id in pod_ids]
+            records = [record for record in found if record is not None]
+            states = self.states(records)
+        return {record.id: state.status for record, state in zip(records, states, strict=True)}
 
     def _check_key(self, order: CreateBody, person: Person) -> None:
         key_id = order.pod.ssh_key_id

@@ -53,6 +53,12 @@ class PodTable:
         )
         return [PodRecord.from_json(record) for (record,) in rows]
 
+    def has_live(self, now_ms: int) -> bool:
+        """Return whether there is any live pod."""
+        sql = f"SELECT EXISTS (SELECT 1 FROM pods WHERE {_LIVE})"  # noqa: S608 - constants only
+        (exists,) = self._connection.execute(sql, {"now_ms": now_ms}).fetchone()
+        return bool(exists)
+
     def live_since(self, now_ms: int, wallet_id: str) -> list[tuple[str, int]]:
         """Return the id and creation time of each live pod of a wallet."""
         return self._connection.execute(
