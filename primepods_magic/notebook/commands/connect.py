@@ -4,11 +4,14 @@ Without a flag, show the connection in use, and where its key, URL and team come
 
   %pods connect
   %pods connect --sandbox
+  %pods connect --sandbox --no-machines
   %pods connect --live
   %pods connect --context work
 
 A choice lasts until the next one. Without a choice, the PRIME_… variables and the files of 'prime'
 decide, and later changes to them take effect. Without a key, an interactive notebook uses the sandbox.
+With asyncssh installed, one can log in to the sandbox's pods by ssh, on this computer alone; commands there
+run as you. --no-machines starts a sandbox without that.
 --context names a context that 'prime config save' saved; the variables override it.
 """
 
@@ -26,6 +29,13 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("--sandbox", action="store_true", help="use the sandbox, even if there is a key")
+    parser.add_argument(
+        "--no-machines",
+        dest="machines",
+        action="store_const",
+        const=False,
+        help="with --sandbox: pods that one cannot log in to",
+    )
     parser.add_argument("--live", action="store_true", help="use the live service")
     parser.add_argument("--context", metavar="NAME", help="use a saved context of 'prime' in this kernel")
 
@@ -39,6 +49,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         raise InvalidRequest("%pods connect: use either --sandbox or --live")
     if args.sandbox and args.context is not None:
         raise InvalidRequest("%pods connect: use either --sandbox or --context")
+    if args.machines is not None and not args.sandbox:
+        raise InvalidRequest("%pods connect: --no-machines needs --sandbox")
     if args.sandbox or args.live or args.context is not None:
-        return connect(sandbox=args.sandbox, live=args.live, context=args.context)
+        return connect(sandbox=args.sandbox, machines=args.machines, live=args.live, context=args.context)
     return magics.connection

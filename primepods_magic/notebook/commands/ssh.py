@@ -5,12 +5,14 @@
 
 With --config, Host blocks are written to a separate file that ~/.ssh/config can include, so that ssh,
 scp, rsync and VS Code Remote know the pod as pod-NAME. Host keys are stored by pod, not by address, so an
-address that was another pod's before causes no error.
+address that was another pod's before causes no error. A sandbox whose pods one can log in to has a key of
+its own for that; the command names the file with the blocks.
 """
 
 from __future__ import annotations
 
 from argparse import Namespace
+from collections.abc import Iterable
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
@@ -40,10 +42,24 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     pod = find_pod(connection, args.pod)
     if args.config:
         return LogText(_describe_config(write_ssh_config(connection, pod)))
-    commands = enumerate(ssh_commands(pod), start=1)
+    commands: Iterable[str | None] = ssh_commands(pod)
+    if connection.has_machines:
+        # Its key and its host key are in our file alone.
+        config = write_ssh_config(connection, pod)
+        hosts = iter(config.hosts)
+        commands = [command and f"{_start_command(config)} {next(hosts)}" for command in commands]
     return LogText(
-        "\n".join(sanitize(command) or f"# node {number} is not up yet" for number, command in commands)
+        "\n".join(
+            sanitize(command) or f"# node {number} is not up yet"
+            for number, command in enumerate(commands, start=1)
+        )
     )
+
+
+def _start_command(config: SshConfig) -> str:
+    from primepods_magic.api.local.folders import shorten_path
+
+    return f"ssh -F {_quote_path(shorten_path(config.path))}"
 
 
 def _describe_config(config: SshConfig) -> str:
@@ -61,7 +77,7 @@ def _describe_config(config: SshConfig) -> str:
         f"  VS Code: Remote-SSH: Connect to Host… {host}",
     ]
     if config.include:
-        lines.append(f"  until then: ssh -F {_quote_path(path)} {host}")
+        lines.append(f"  until then: {_start_command(config)} {host}")
     return "\n".join(lines)
 
 

@@ -36,7 +36,7 @@ class BaseConnection:
     """One account at one service: the client, the service's clock, and recently seen pods.
 
     `poll_interval_s` overrides the service's default interval. A pod created here must appear within
-    `settle_s`.
+    `settle_s`. `has_machines` says whether one can log in to the sandbox's pods.
     """
 
     client: Client
@@ -46,6 +46,7 @@ class BaseConnection:
     settle_s: float = SETTLE_S
     _sandbox: _Stoppable | None = field(default=None, repr=False)
     _instance: str | None = field(default=None, repr=False)
+    has_machines: bool = field(default=False, repr=False)
     is_closed: bool = field(default=False, init=False, repr=False)
 
     agreements: Agreements = field(init=False, repr=False)
@@ -86,6 +87,11 @@ class BaseConnection:
     def label(self) -> str:
         """Either ``sandbox`` or ``live``."""
         return "sandbox" if self.is_sandbox else "live"
+
+    @property
+    def instance(self) -> str | None:
+        """A sandbox's id, which it keeps at any port."""
+        return self._instance
 
     @property
     def place(self) -> str:

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING
 from primepods_magic.api.errors import NO_API_KEY, NotConfigured, PodsError
 from primepods_magic.api.local.folders import find_folder
 from primepods_magic.api.settings import Settings, load_settings, settings_state
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags, check_kind
+from primepods_magic.pods.ssh.own_keys import prepare_sandbox_key
 from primepods_magic.pods.support.clock import ServiceClock, SteppedClock
 
 from .connection import Connection
@@ -55,6 +57,7 @@ if hasattr(os, "register_at_fork"):
 def connect(
     *,
     sandbox: bool = False,
+    machines: bool | None = None,
     live: bool = False,
     context: str | None = None,
     settings: Settings | None = None,
@@ -69,6 +72,9 @@ def connect(
     sandbox : bool
         Use the sandbox, even if there is a key: the one at ``PRIMEPODS_SANDBOX_URL`` if that is set, else one
         inside this process, which stores its pods on this computer.
+    machines : bool, optional
+        Whether one can log in to the pods of a sandbox that starts now, by SSH on this computer; commands
+        run as you. By default, if `asyncssh` is installed.
     live : bool
         Use the live service of the settings; refuse a sandbox.
     context : str, optional
@@ -80,7 +86,7 @@ def connect(
     ------
     NotConfigured
         If ``live`` has no key or the URL of a sandbox, two services are chosen at once, the context does not
-        exist, or the settings cannot be read.
+        exist, the settings cannot be read, or the sandbox cannot have `machines`.
     ServiceUnavailable
         If the sandbox at ``PRIMEPODS_SANDBOX_URL`` does not answer.
 
@@ -92,13 +98,16 @@ def connect(
     check_flags(sandbox=sandbox, live=live)
     check_kind("context", context, is_right=isinstance(context, str), form="the name of a context")
     check_kind("settings", settings, is_right=isinstance(settings, Settings), form="Settings(url, api_key)")
+    check_kind("machines", machines, is_right=isinstance(machines, bool), form="True or False")
+    if machines is not None and not sandbox:
+        raise NotConfigured("'machines' are those of the sandbox. Pass sandbox=True, too")
     if sandbox and live:
         raise NotConfigured("'sandbox' and 'live' cannot be combined. Pass one of them")
     if (sandbox or settings is not None) and context is not None:
         raise NotConfigured("'context' cannot be combined with 'sandbox' or 'settings'. Pass one of them")
     with _lock:
         if sandbox:
-            return _use_connection(_reuse_sandbox() or _open_sandbox())
+            return _use_connection(_reuse_sandbox(machines) or _open_sandbox(machines))
         state = settings_state()
         loaded = settings or load_settings(context=context)
         kept = _reuse_connection(loaded)
@@ -192,13 +201,16 @@ def _reuse_connection(settings: Settings) -> Connection | None:
     return _current
 
 
-def _reuse_sandbox() -> Connection | None:
+def _reuse_sandbox(machines: bool | None = None) -> Connection | None:
     url = os.environ.get(SANDBOX_URL_VARIABLE)
     if url:
         kept = _reuse_connection(Settings(url, SANDBOX_KEY))
-        return kept if kept is not None and kept.is_sandbox else None
-    is_ours = _current is not None and _current._sandbox is not None and not _current.is_closed
-    return _current if is_ours else None
+        if kept is None or not kept.is_sandbox:
+            return None
+        return None if machines and not kept.has_machines else kept
+    if _current is None or _current._sandbox is None or _current.is_closed:
+        return None
+    return _current if machines in (None, _current.has_machines) else None
 
 
 def _open_connection(settings: Settings, sandbox: RunningSandbox | None = None) -> Connection:
@@ -213,18 +225,28 @@ def _open_connection(settings: Settings, sandbox: RunningSandbox | None = None) 
     clock_info = about.get("clock") if about else None
     is_stepped = isinstance(clock_info, dict) and clock_info.get("mode") == "stepped"
     clock = SteppedClock(client.session) if is_stepped else ServiceClock(client.session)
-    return Connection(client, clock, about is not None, _sandbox=sandbox, _instance=instance_of(about))
+    has_machines = about is not None and about.get("machines") is True
+    instance = instance_of(about)
+    if has_machines:
+        prepare_sandbox_key(client, instance)
+    return Connection(
+        client, clock, about is not None, _sandbox=sandbox, _instance=instance, has_machines=has_machines
+    )
 
 
-def _open_sandbox() -> Connection:
+def _open_sandbox(machines: bool | None = None) -> Connection:
     url = os.environ.get(SANDBOX_URL_VARIABLE)
     if url:
-        return _open_connection(Settings(url, SANDBOX_KEY))
+        opened = _open_connection(Settings(url, SANDBOX_KEY))
+        if machines and not opened.has_machines:
+            opened.close()
+            raise NotConfigured(f"The sandbox at {sanitize(url)} has no machines. Start it with --machines")
+        return opened
     # The only import of the sandbox: it is started here and reached through HTTP from then on.
     from primepods_magic.sandbox import start
 
     try:
-        running = start(_find_sandbox_database())
+        running = start(_find_sandbox_database(), machines=machines)
     except (OSError, RuntimeError, ValueError) as error:
         raise NotConfigured(f"Cannot start the sandbox here: {error}") from None
     try:

@@ -12,7 +12,7 @@ from pathlib import Path
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import InvalidRequest, PodsError
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, write_atomically
-from primepods_magic.api.local.folders import expand_path, find_folder, shorten_path
+from primepods_magic.api.local.folders import expand_path, find_folder, find_home, shorten_path
 from primepods_magic.api.local.prime_config import CONFIG, prime_folder, read_file
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
@@ -20,6 +20,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.journal.name_lock import locked
 
 from .config_check import find_obstacle
+from .own_keys import DEFAULT_FILES, find_account_key, find_sandbox_key
 
 __all__ = ["SshConfig", "ssh_commands", "write_ssh_config"]
 
@@ -82,7 +83,7 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
     pods = connection.client.list_all_pods()
     live = {other.id for other in pods if other.is_live}
     running = {other.id for other in pods if any(other.connections)}
-    keys, notes = _find_identity()
+    keys, notes, is_only = _find_keys(connection)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked(path.with_suffix(".lock")):
@@ -94,7 +95,7 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
                     # Keep the heading, so that the host key is removed once the pod is gone.
                     kept[pod_id, whose] = f"# pod {pod_id} of {whose}\n"
             name = _choose_host_name(pod, kept.values())
-            hosts, text = _format_host_blocks(pod, name, known_hosts, keys)
+            hosts, text = _format_host_blocks(pod, name, known_hosts, keys, is_only)
             kept[pod.id, account] = f"# pod {pod.id} of {account}\n{text}"
             write_atomically(path, "\n".join(kept.values()))
             _forget_host_keys(known_hosts, {pod_id for pod_id, _ in gone})
@@ -164,7 +165,7 @@ def _choose_host_name(pod: PodDetails, others: Iterable[str]) -> str:
 
 
 def _format_host_blocks(
-    pod: PodDetails, name: str, known_hosts: Path, keys: tuple[Path, ...]
+    pod: PodDetails, name: str, known_hosts: Path, keys: tuple[Path, ...], is_only: bool
 ) -> tuple[tuple[str, ...], str]:
     hosts, blocks = [], []
     for number, target in enumerate(pod.connections, start=1):
@@ -182,11 +183,25 @@ def _format_host_blocks(
             "CheckHostIP no",
             *(f"IdentityFile {_quote_path(key)}" for key in keys),
             # An agent with many keys would exhaust the server's allowed attempts.
-            *("IdentitiesOnly yes" for _ in keys),
+            *(["IdentitiesOnly yes"] if is_only else []),
         ]
         hosts.append(host)
         blocks.append(f"Host {host}\n" + "".join(f"    {line}\n" for line in lines))
     return tuple(hosts), "".join(blocks)
+
+
+def _find_keys(connection: Connection) -> tuple[tuple[Path, ...], tuple[str, ...], bool]:
+    """Return the keys that the blocks name, notes, and whether ssh is to try no other ones."""
+    chosen, notes = _find_identity()
+    own = find_sandbox_key(connection.instance) if connection.has_machines else None
+    if own is not None and not _UNQUOTABLE.search(str(own)):
+        return (own, *chosen), notes, True
+    made, home = find_account_key(), find_home()
+    if chosen or made is None or home is None or _UNQUOTABLE.search(str(made)):
+        return chosen, notes, bool(chosen)
+    # ssh tries its default files only if none is named.
+    others = [home / ".ssh" / name for name in DEFAULT_FILES]
+    return (made, *(path for path in others if os.path.isfile(path))), notes, False
 
 
 def _find_identity() -> tuple[tuple[Path, ...], tuple[str, ...]]:

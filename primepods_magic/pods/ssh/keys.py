@@ -17,9 +17,11 @@ from primepods_magic.api.text.sanitize import join_sanitized, sanitize
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
 
-__all__ = ["add_key", "fingerprint", "list_keys", "make_primary"]
+from .own_keys import DEFAULT_FILES, make_account_key
 
-_DEFAULT_FILES = ("id_ed25519.pub", "id_ecdsa.pub", "id_rsa.pub")
+__all__ = ["add_key", "add_new_key", "fingerprint", "list_keys", "make_primary"]
+
+_DEFAULT_FILES = tuple(f"{name}.pub" for name in DEFAULT_FILES)
 _MAX_FILE_BYTES = 20_000
 _PRIVATE = (b"PRIVATE KEY", b"PuTTY-User-Key-File")
 
@@ -51,6 +53,17 @@ def add_key(connection: Connection, file: str | None = None, *, name: str | None
             "name with --name"
         )
     return connection.client.add_ssh_key(name, text)
+
+
+def add_new_key(connection: Connection, *, name: str | None = None) -> tuple[SshKey, Path]:
+    """Make a key pair without a passphrase in ``~/.ssh``, add its public key, and return its private path.
+
+    Errors as `add_key`. A key of an earlier call is never overwritten.
+
+    >>> add_new_key(connection)                                              # doctest: +SKIP
+    """
+    public = make_account_key()
+    return add_key(connection, str(public), name=name), public.with_suffix("")
 
 
 def make_primary(connection: Connection, word: str) -> SshKey:
@@ -96,7 +109,7 @@ def _find_default_key() -> Path:
             return path
     raise InvalidRequest(
         f"There is no {', '.join(_DEFAULT_FILES)} in ~/.ssh. Name a file, or create a key with "
-        "'ssh-keygen -t ed25519'. Nothing was sent"
+        "'%pods keys add --new'. Nothing was sent"
     )
 
 

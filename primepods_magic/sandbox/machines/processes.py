@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["MARK", "ProcessUsage", "has_proc", "kill_marked", "kill_until_gone", "measure_marked"]
 
-MARK = "PRIMEPODS_SANDBOX_POD"
+MARK = "SANDBOX_POD"
 """The variable whose value names the sandbox, the machine and its run."""
 
 _PROC = Path("/proc")

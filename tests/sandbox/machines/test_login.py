@@ -44,7 +44,7 @@ def test_does_not_pass_on_the_sandboxs_own_environment(
     names = {line.partition("=")[0] for line in machine.login.read("env").splitlines()}
     assert names - {"SHLVL", "_", "PWD", "OLDPWD"} == {
         *("HOME", "USER", "LOGNAME", "SHELL", "MAIL", "PATH"),
-        *("SSH_CLIENT", "SSH_CONNECTION", "PRIMEPODS_SANDBOX_POD"),
+        *("SSH_CLIENT", "SSH_CONNECTION", "SANDBOX_POD"),
     }
 
 
