@@ -19,19 +19,22 @@ from primepods_magic.api import errors
 
 PACKAGE = Path(primepods_magic.__file__).parent
 NAME = "primepods_magic"
-ROOMS = {"api", "pods", "frames", "costs", "notebook", "sandbox"}
+ROOMS = {"api", "pods", "remote", "frames", "costs", "notebook", "sandbox"}
 
 # Everything that may be imported from another room; the top level belongs to no room.
 MAY_IMPORT: dict[str, set[str]] = {
     "api": set(),
     "sandbox": set(),
     "pods": {"api"},
-    "frames": {"api", "pods"},
-    "costs": {"api", "pods", "frames"},
-    "notebook": {"api", "pods", "frames", "costs"},
+    "remote": {"api", "pods"},
+    "frames": {"api", "pods", "remote"},
+    "costs": {"api", "pods", "remote", "frames"},
+    "notebook": {"api", "pods", "remote", "frames", "costs"},
 }
 # Starting the built-in sandbox is the one thing it is not reached through HTTP for.
 STARTS_THE_SANDBOX = Path("pods/connection/current.py")
+# A pod's methods are where a person looks for what can be done with it.
+USES_A_POD = Path("pods/pod.py")
 
 HEAVY = {"pandas", "httpx", "pydantic", "ipywidgets", "fastapi"}
 
@@ -137,6 +140,8 @@ def _forbidden(found: Import) -> bool:
         return found.at_load
     if there == "sandbox" and found.file == STARTS_THE_SANDBOX:
         return False
+    if there == "remote" and found.file == USES_A_POD:
+        return found.at_load
     return there not in MAY_IMPORT[here]
 
 
@@ -157,6 +162,8 @@ def test_arrows_point_one_way() -> None:
         ),
         ("frames/tables/pods.py", "from ...notebook.progress import html"),
         ("sandbox/http/app.py", "from ...api.models import Pod"),
+        ("pods/pod.py", "from primepods_magic.remote.command import run_command"),
+        ("pods/find.py", "def f():\n    from primepods_magic.remote.command import run_command"),
         ("notebook/commands/ls.py", "from ...sandbox import start"),
         ("__init__.py", "from .notebook import magics"),
     ],

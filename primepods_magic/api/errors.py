@@ -13,6 +13,8 @@ call of this package. With ``PRIMEPODS_DEBUG=1`` both show all of it.
     ├── NameInUse                   the pod name is taken
     ├── OutcomeUnknown              a create was sent; its pod may exist and be billed
     ├── PodFailed                   the pod failed or ended
+    ├── CommandFailed               a command on a pod failed
+    ├── SshFailed                   no connection to a pod
     ├── WaitInterrupted             Ctrl-C while waiting
     ├── WaitTimedOut                still not ready in time
     ├── ConnectionClosed            used after closing
@@ -43,6 +45,7 @@ from primepods_magic.api.text.stream_output import printable, shows_colors
 __all__ = [
     "AuthenticationError",
     "BudgetExceeded",
+    "CommandFailed",
     "ConnectionClosed",
     "InvalidRequest",
     "LaunchIncomplete",
@@ -59,6 +62,7 @@ __all__ = [
     "RateLimited",
     "RequestRefused",
     "ServiceUnavailable",
+    "SshFailed",
     "UnexpectedAnswer",
     "WaitInterrupted",
     "WaitTimedOut",
@@ -226,6 +230,34 @@ class OutcomeUnknown(PodsError):
 
 class PodFailed(PodsError):
     """A pod that was waited for, or that has the name of a launch, has failed or ended."""
+
+
+class CommandFailed(PodsError):
+    """A command on a pod ended with an exit code that is not 0.
+
+    Attributes
+    ----------
+    exit_code : int
+        The code; a shell returns 128 + N for a command that signal N ended.
+    """
+
+    def __init__(self, message: str, *, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+class SshFailed(PodsError):
+    """There is no SSH connection to a pod, or it was lost; the message says whether something was run.
+
+    Attributes
+    ----------
+    reason : str
+        ``"host-key"``, ``"denied"``, ``"refused"``, ``"unreachable"``, ``"lost"`` or ``"setup"``.
+    """
+
+    def __init__(self, message: str, *, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class WaitInterrupted(PodsError):

@@ -42,6 +42,7 @@ COMMANDS = {
     "wait": "wait until pods are ready",
     "logs": "show the logs of a pod",
     "ssh": "show how to connect to a pod with ssh, scp, rsync and VS Code",
+    "exec": "run a shell command on a pod",
     "rm": "terminate pods, verify that they are gone, and show what they cost",
     "history": "list the pods you rented and what they cost",
     "costs": "break spending down by person, resource and time",
@@ -224,7 +225,12 @@ class PodsMagics(Magics):
         from primepods_magic.notebook.input.command_words import CREATE_WORDS
 
         first, _, rest = line.strip().partition(" ")
-        if first.casefold() in CREATE_WORDS:
+        if first == "exec":
+            # The command is the pod's: nothing in it is cut into words or replaced here.
+            words, separator, command = f"{rest} ".partition(" -- ")
+            run = partial(self._call_command, "exec", command=command.strip() if separator else None)
+            result, is_silenced = self._run_line(words, local_ns, run)
+        elif first.casefold() in CREATE_WORDS:
             _say_other_name(first, "%pod_create")
             create = partial(self._call_command, "create", cell=None)
             result, is_silenced = self._run_line(rest, local_ns, create, keeps_braced=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import InvalidRequest
@@ -20,6 +22,9 @@ from primepods_magic.pods.watching.snapshot import Snapshot
 
 from .terminate import GONE, TerminationResult, terminate_pods
 from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
+
+if TYPE_CHECKING:
+    from primepods_magic.remote.command import CommandResult
 
 __all__ = ["Pod"]
 
@@ -223,6 +228,61 @@ class Pod:
         escapes are removed.
         """
         return LogText(self._connection.client.pod_logs(self.id, tail=tail))
+
+    def exec(
+        self,
+        command: str | Sequence[str],
+        *,
+        check: bool = True,
+        node: int = 1,
+        timeout_s: float | None = None,
+        on_output: Callable[[Any, bytes], object] | None = None,
+    ) -> CommandResult:
+        """Run a command on it by SSH, and return its output and exit code.
+
+        It runs in `/bin/sh` and in the home folder, without input. If the connection is lost, it keeps
+        running. Ctrl-C sends SIGINT to it; twice within two seconds stops waiting for it.
+
+        Parameters
+        ----------
+        command : str or sequence of str
+            A line for the shell, or the words of one command, passed on exactly as they are.
+        check : bool
+            Raise CommandFailed if the exit code is not 0.
+        node : int
+            The node to run it on, of a pod with several.
+        timeout_s : float, optional
+            Terminate it after this many seconds.
+        on_output : callable, optional
+            Called with ``"stdout"`` or ``"stderr"`` and the bytes as they arrive; they are not kept then.
+
+        Raises
+        ------
+        CommandFailed
+            The exit code is not 0.
+        SshFailed
+            There is no connection; the message says why and whether something was run.
+        WaitTimedOut
+            It took longer than ``timeout_s``.
+        WaitInterrupted
+            Ctrl-C.
+
+        Examples
+        --------
+        >>> print(pod.exec("nvidia-smi -L").stdout)                          # doctest: +SKIP
+        GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-7f…)
+        >>> pod.exec(["python3", "train.py", "--note", "it's $5"]).exit_code  # doctest: +SKIP
+        0
+        """
+        from primepods_magic.remote.command import check_exit_code, run_command
+
+        pod = self._details
+        result = run_command(
+            self._connection, pod, command, node=node, timeout_s=timeout_s, on_output=on_output
+        )
+        if check:
+            check_exit_code(pod, result)
+        return result
 
     def terminate(self) -> TerminationResult:
         """Terminate it, verify that it is gone, and return what it cost."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from primepods_magic.api.text.sanitize import clean_message
 from primepods_magic.api.text.stream_output import is_terminal, printable, shows_colors
@@ -15,7 +15,7 @@ from .kernel import in_kernel
 if TYPE_CHECKING:
     from rich.console import Console
 
-__all__ = ["ask_line", "open_console", "say", "terminal_width"]
+__all__ = ["ask_line", "open_console", "say", "terminal_width", "write_stream"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,16 @@ def say(text: object, *, end: str = "\n") -> None:
         print(printable(clean_message(text)), end=end, flush=True)
     except Exception:
         logger.debug("stdout cannot be written to", exc_info=True)
+
+
+def write_stream(name: Literal["stdout", "stderr"], text: str) -> None:
+    """Write safe text of a program to stdout or stderr at once; a broken stream drops it."""
+    stream = getattr(sys, name)
+    try:
+        stream.write(printable(text, stream))
+        stream.flush()
+    except Exception:
+        logger.debug("%s cannot be written to", name, exc_info=True)
 
 
 def ask_line(question: str) -> str:

@@ -22,9 +22,10 @@ from primepods_magic.pods.launching.journal.name_lock import locked
 from .config_check import find_obstacle
 from .own_keys import DEFAULT_FILES, find_account_key, find_sandbox_key
 
-__all__ = ["SshConfig", "ssh_commands", "write_ssh_config"]
+__all__ = ["HostBlocks", "SshConfig", "ensure_host_blocks", "ssh_commands", "write_ssh_config"]
 
 _BLOCK = re.compile(r"# pod ([\w-]+) of ([0-9a-f]+)\s*$")
+_HOST = re.compile(r"^Host (\S+)$", re.MULTILINE)
 _PLAIN_ID = re.compile(r"[\w-]{1,100}", re.ASCII)
 # ssh cannot quote these in a path: quotes, line ends, environment variables, escapes.
 _UNQUOTABLE = re.compile(r'["\x00-\x1f\x7f]|\$\{' + (r"|\\" if os.sep == "/" else ""))
@@ -44,6 +45,15 @@ class SshConfig:
     hosts: tuple[str, ...]
     include: str | None
     obstacle: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class HostBlocks:
+    """The ``Host`` blocks of a pod in our own file: the names of its nodes, and a note on an unused key."""
+
+    path: Path
+    hosts: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
 
@@ -75,28 +85,54 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
     >>> write_ssh_config(connection, pod).hosts                              # doctest: +SKIP
     ('pod-train',)
     """
+    written = _write_host_blocks(connection, pod)
+    obstacle = find_obstacle(written.path, written.hosts)
+    include = _format_include_line(written.path) if obstacle else None
+    return SshConfig(written.path, written.hosts, include, obstacle, written.notes)
+
+
+def ensure_host_blocks(connection: Connection, pod: PodDetails) -> HostBlocks:
+    """Return a pod's ``Host`` blocks, and write them as `write_ssh_config` does if they are not up to date.
+
+    The service is asked only if something has to be written. Raises the same errors.
+    """
     ssh_commands(pod)
-    if not pod.id or not _PLAIN_ID.fullmatch(pod.id):
-        raise InvalidRequest(f"The id of '{sanitize(pod.name)}' cannot be written into an ssh configuration")
     path, known_hosts = _find_files()
-    account = sha256(connection.account.encode("utf-8", "replace")).hexdigest()[:12]
-    pods = connection.client.list_all_pods()
-    live = {other.id for other in pods if other.is_live}
-    running = {other.id for other in pods if any(other.connections)}
     keys, notes, is_only = _find_keys(connection)
+    heading = _format_heading(pod, connection)
+    present = next((text for _, text in _parse_blocks(path) if text.startswith(heading)), "")
+    names = _HOST.findall(present)
+    if names:
+        name = names[0].removesuffix(_node_suffix(pod))
+        hosts, text = _format_host_blocks(pod, name, known_hosts, keys, is_only)
+        if present == heading + text:
+            return HostBlocks(path, hosts, notes)
+    return _write_host_blocks(connection, pod)
+
+
+def _write_host_blocks(connection: Connection, pod: PodDetails) -> HostBlocks:
+    ssh_commands(pod)
+    heading = _format_heading(pod, connection)
+    path, known_hosts = _find_files()
+    account = _hash_account(connection)
+    keys, notes, is_only = _find_keys(connection)
+    pods = connection.client.list_all_pods()
+    # A list may lag behind: this pod runs.
+    live = {pod.id, *(other.id for other in pods if other.is_live)}
+    running = {pod.id, *(other.id for other in pods if any(other.connections))}
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked(path.with_suffix(".lock")):
             blocks = dict(_parse_blocks(path))
             gone = {key for key in blocks if key[1] == account and key[0] not in live}
-            kept = {key: text for key, text in blocks.items() if key not in gone | {(pod.id, account)}}
-            for pod_id, whose in kept:
+            kept = {key: text for key, text in blocks.items() if key not in gone | {(pod.id or "", account)}}
+            for (pod_id, whose), text in kept.items():
                 if whose == account and pod_id not in running:
                     # Keep the heading, so that the host key is removed once the pod is gone.
-                    kept[pod_id, whose] = f"# pod {pod_id} of {whose}\n"
+                    kept[pod_id, whose] = text.partition("\n")[0] + "\n"
             name = _choose_host_name(pod, kept.values())
             hosts, text = _format_host_blocks(pod, name, known_hosts, keys, is_only)
-            kept[pod.id, account] = f"# pod {pod.id} of {account}\n{text}"
+            kept[pod.id or "", account] = heading + text
             write_atomically(path, "\n".join(kept.values()))
             _forget_host_keys(known_hosts, {pod_id for pod_id, _ in gone})
     except OSError as error:
@@ -104,8 +140,7 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
             f"Cannot write {shorten_path(path)} ({describe_error(error)}). "
             f"'%pods ssh {pod.cli_name}' shows the ssh command, which does not need the file"
         ) from None
-    obstacle = find_obstacle(path, hosts)
-    return SshConfig(path, hosts, _format_include_line(path) if obstacle else None, obstacle, notes)
+    return HostBlocks(path, hosts, notes)
 
 
 def _suggest_next_step(pod: PodDetails) -> str:
@@ -157,7 +192,7 @@ def _choose_host_name(pod: PodDetails, others: Iterable[str]) -> str:
     pod_id = pod.id or ""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "-", pod.name or "")[:_MAX_NAME_CHARS].strip("-.")
     name = f"pod-{plain or pod_id}"
-    taken = {word for text in others for word in re.findall(r"^Host (\S+)$", text, re.MULTILINE)}
+    taken = {word for text in others for word in _HOST.findall(text)}
     for free in (name, f"{name}-{pod_id[:6]}"):
         if not any(re.fullmatch(rf"{re.escape(free)}(-\d+)?", word) for word in taken):
             return free
@@ -171,7 +206,7 @@ def _format_host_blocks(
     for number, target in enumerate(pod.connections, start=1):
         if target is None:
             continue
-        host = name if number == 1 else f"{name}-{number}"
+        host = name + _name_node(number)
         lines = [
             f"HostName {target.host}",
             f"User {target.user}",
@@ -188,6 +223,25 @@ def _format_host_blocks(
         hosts.append(host)
         blocks.append(f"Host {host}\n" + "".join(f"    {line}\n" for line in lines))
     return tuple(hosts), "".join(blocks)
+
+
+def _name_node(number: int) -> str:
+    return "" if number == 1 else f"-{number}"
+
+
+def _node_suffix(pod: PodDetails) -> str:
+    """Return what the name of a pod's first node that is up ends with."""
+    return next(_name_node(number) for number, target in enumerate(pod.connections, 1) if target)
+
+
+def _format_heading(pod: PodDetails, connection: Connection) -> str:
+    if not pod.id or not _PLAIN_ID.fullmatch(pod.id):
+        raise InvalidRequest(f"The id of '{sanitize(pod.name)}' cannot be written into an ssh configuration")
+    return f"# pod {pod.id} of {_hash_account(connection)}\n"
+
+
+def _hash_account(connection: Connection) -> str:
+    return sha256(connection.account.encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def _find_keys(connection: Connection) -> tuple[tuple[Path, ...], tuple[str, ...], bool]:

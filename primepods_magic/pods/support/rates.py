@@ -21,6 +21,7 @@ __all__ = [
     "row_cost_usd",
 ]
 
+_CLOCK_TOLERANCE = timedelta(minutes=1)
 _HOUR = timedelta(hours=1)
 _Thing = TypeVar("_Thing", bound=PodDetails | Disk)
 
@@ -90,7 +91,8 @@ def accrued_usd(thing: PodDetails | Disk, now: datetime, *, since: datetime | No
     is_stopped = isinstance(thing, PodDetails) and thing.status == PodStatus.STOPPED
     if rate == 0 and not is_stopped:
         return 0.0
-    if begin is None or rate is None:
+    # A beginning in the future means that the time of the service is not known here.
+    if begin is None or rate is None or begin - now > _CLOCK_TOLERANCE:
         return None
     until = min(now, end_of(thing) or now)
     hours = max(0.0, (until - begin) / _HOUR)

@@ -1,0 +1,83 @@
+"""Run a shell command on a pod, and show its output as it arrives.
+
+  %pods exec train -- nvidia-smi -L
+  %pods exec train -- cd /workspace && python train.py --lr 3e-4 | tail -20
+  %pods exec train --timeout 600 -o result -- du -sh /workspace
+
+Everything after ' -- ' goes to the pod's shell as it is: no $name or {expr} of the notebook is replaced in
+it. For values of the notebook, use Python: pod.exec(["echo", value]). A command that fails stops the cell.
+With -o, the output is not shown but stored: result.stdout, result.stderr, result.exit_code.
+
+Ctrl-C interrupts the command; twice within two seconds stops waiting for it. If the connection is lost, it
+keeps running on the pod.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_pod, positive, seconds
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+    from primepods_magic.remote.command import StreamName
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    add_pod(parser)
+    parser.add_argument("words", nargs="*", metavar="-- COMMAND", help="the command, after ' -- '")
+    parser.add_argument("--node", type=positive, default=1, metavar="N", help="node of a pod with several")
+    parser.add_argument(
+        "--timeout", type=seconds, metavar="SECONDS", help="terminate the command after this many seconds"
+    )
+
+
+def run(magics: PodsMagics, args: Namespace, *, command: str | None) -> Any:
+    """Show the output, or return the result for ``-o``."""
+    from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.api.text.sanitize import name_as_word
+    from primepods_magic.pods.find import find_pod
+    from primepods_magic.remote.command import check_exit_code, run_command
+
+    if command is None or args.words:
+        raise InvalidRequest(
+            "Put the command after ' -- ', for example: %pods exec "
+            f"{name_as_word(args.pod)} -- {' '.join(args.words) or 'nvidia-smi'}. Nothing was run"
+        )
+    connection = magics.connection
+    pod = find_pod(connection, args.pod)
+    show = None if args.out else _OutputWriter()
+    result = run_command(
+        connection,
+        pod,
+        command,
+        node=args.node,
+        timeout_s=args.timeout,
+        on_output=show.write if show else None,
+    )
+    if show:
+        show.finish()
+    check_exit_code(pod, result)
+    return result if args.out else None
+
+
+class _OutputWriter:
+    """Writes the output of a command to this process's own streams, safe to print."""
+
+    def __init__(self) -> None:
+        from primepods_magic.remote.stream_text import StreamText
+
+        self._texts: dict[StreamName, StreamText] = {"stdout": StreamText(), "stderr": StreamText()}
+
+    def write(self, name: StreamName, data: bytes, *, is_end: bool = False) -> None:
+        """Write what has arrived."""
+        from primepods_magic.notebook.shell.output import write_stream
+
+        write_stream(name, self._texts[name].feed(data, is_end=is_end))
+
+    def finish(self) -> None:
+        """Write what was held back, such as half a character."""
+        for name in self._texts:
+            self.write(name, b"", is_end=True)

@@ -1,0 +1,256 @@
+"""A shell command on a pod: its output as it arrives, its exit code, and Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import shlex
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from primepods_magic.api.errors import (
+    CommandFailed,
+    InvalidRequest,
+    SshFailed,
+    WaitInterrupted,
+    WaitTimedOut,
+)
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.support.notices import warn
+
+from .ssh_client import SshProcess, SshRoute, find_route, open_ssh
+
+__all__ = ["CommandResult", "StreamName", "check_exit_code", "run_command"]
+
+StreamName = Literal["stdout", "stderr"]
+
+# The command arrives on stdin, so that no process list shows it, and later lines are signals for its process
+# group. The subshell that reads them keeps no output open, and ends with the connection.
+_SHELL = (
+    r'IFS= read -r c; c=$(printf "%bx" "$c"); c=${c%x}; exec 3<&0 </dev/null; '
+    r'{ trap "" INT TERM HUP; while read -r s; do kill -s "$s" 0; done; } <&3 >/dev/null 2>&1 & '
+    r'exec 3<&-; trap "exit 130" INT; trap "exit 143" TERM; eval "$c"'
+)
+_BOOTSTRAP = f"exec /bin/sh -c '{_SHELL}'"
+
+_FRESH = timedelta(minutes=15)
+_LOGIN_PATIENCE_S = 90.0
+_RETRY_S = 2.0
+_TICK_S = 0.2
+_TERM_INTERVAL_S = 0.5
+_MAX_TERMS = 10
+_DETACH_S = 2.0
+_CHUNK_BYTES = 65_536
+_NOT_YET = ("refused", "denied", "unreachable")
+
+
+@dataclass(frozen=True)
+class CommandResult:
+    """What a command on a pod returned.
+
+    Attributes
+    ----------
+    exit_code : int
+        0 if it succeeded.
+    stdout, stderr : str
+        Its output, decoded as UTF-8 and otherwise as it was.
+    seconds : float
+        From the login to its end.
+    """
+
+    exit_code: int
+    stdout: str = field(repr=False)
+    stderr: str = field(repr=False)
+    seconds: float
+
+    def __repr__(self) -> str:
+        first = shorten(sanitize(self.stdout.strip().partition("\n")[0]), 60)
+        return f"<CommandResult exit code {self.exit_code}, {self.seconds:.1f} s{first and f': {first}'}>"
+
+
+def run_command(
+    connection: Connection,
+    pod: PodDetails,
+    command: str | Sequence[str],
+    *,
+    node: int = 1,
+    timeout_s: float | None = None,
+    on_output: Callable[[StreamName, bytes], object] | None = None,
+) -> CommandResult:
+    """Run a command on a pod with its ``/bin/sh``, and return its output and exit code.
+
+    A string is for the shell; a sequence of words is one command with exactly these arguments. With
+    `on_output`, output goes there as it arrives and is not kept. It has no input. Ctrl-C sends SIGINT to the
+    command; twice within two seconds stops waiting for it. Raises SshFailed if there is no connection (just
+    after a start it is tried for 90 s), WaitTimedOut, WaitInterrupted, or InvalidRequest.
+    """
+    line = _encode_command(command)
+    if timeout_s is not None and not timeout_s > 0:
+        raise InvalidRequest("'timeout_s' must be more than 0 seconds. Nothing was run")
+    route = find_route(connection, pod, node=node)
+    give_up = time.monotonic() + (_LOGIN_PATIENCE_S if _is_fresh(connection, pod) else 0)
+    is_told = False
+    while True:
+        try:
+            return _run_once(route, line, timeout_s, on_output)
+        except SshFailed as error:
+            if error.reason not in _NOT_YET or time.monotonic() + _RETRY_S > give_up:
+                raise
+        if not is_told:
+            warn(
+                f"'{route.name}' is up, and its SSH server does not accept logins yet. Trying for up to "
+                f"{_LOGIN_PATIENCE_S:.0f} s"
+            )
+            is_told = True
+        try:
+            time.sleep(_RETRY_S)
+        except KeyboardInterrupt:
+            raise WaitInterrupted(
+                f"Stopped trying to log in to '{route.name}'. Nothing was run; the pod is still billed"
+            ) from None
+
+
+def _encode_command(command: str | Sequence[str]) -> bytes:
+    """Return a command as one line, which ``printf %b`` turns back into its text."""
+    is_text = isinstance(command, str)
+    if not is_text and not all(isinstance(word, str) for word in command):
+        raise InvalidRequest("A command must be a string, or a list of strings. Nothing was run")
+    text = command if isinstance(command, str) else shlex.join(command)
+    if not text.strip() or "\0" in text:
+        raise InvalidRequest("The command is empty or has a null character. Nothing was run")
+    escaped = text.replace("\\", "\\\\").replace("\n", "\\n")
+    return escaped.encode("utf-8", "surrogateescape") + b"\n"
+
+
+def _is_fresh(connection: Connection, pod: PodDetails) -> bool:
+    """Return whether a pod is so new that its SSH server may not accept logins yet."""
+    return pod.created_at is None or connection.now() - pod.created_at < _FRESH
+
+
+def _run_once(
+    route: SshRoute,
+    line: bytes,
+    timeout_s: float | None,
+    on_output: Callable[[StreamName, bytes], object] | None,
+) -> CommandResult:
+    kept: dict[StreamName, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
+    began = time.monotonic()
+    with open_ssh(route, _BOOTSTRAP) as ssh, _counted_interrupts() as interrupts:
+        _send(ssh.process, line)
+        _Watch(ssh, route, timeout_s, interrupts).follow(
+            on_output or (lambda name, data: kept[name].extend(data))
+        )
+        exit_code = ssh.process.wait()
+        # ssh itself returns 255, or has been killed.
+        error = ssh.make_error() if exit_code == 255 or exit_code < 0 else None
+        if error is not None:
+            raise error
+    if interrupts:
+        raise WaitInterrupted(
+            f"Interrupted: the command on '{route.name}' ended with exit code {exit_code}. The pod keeps "
+            "running and is billed"
+        )
+    texts = {name: data.decode("utf-8", "replace") for name, data in kept.items()}
+    return CommandResult(exit_code, texts["stdout"], texts["stderr"], time.monotonic() - began)
+
+
+@contextmanager
+def _counted_interrupts() -> Iterator[list[float]]:
+    """Yield the times of each Ctrl-C of the block: one that raised would lose output that was just read."""
+    times: list[float] = []
+    if threading.current_thread() is not threading.main_thread():
+        yield times
+        return
+    before = signal.signal(signal.SIGINT, lambda *_: times.append(time.monotonic()))
+    try:
+        yield times
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _send(process: subprocess.Popen[bytes], line: bytes) -> None:
+    assert process.stdin is not None
+    # The client may have ended; its log says why.
+    with suppress(OSError):
+        process.stdin.write(line)
+        process.stdin.flush()
+
+
+class _Watch:
+    """One command while it runs: its output, its time limit, and Ctrl-C."""
+
+    def __init__(
+        self, ssh: SshProcess, route: SshRoute, timeout_s: float | None, interrupts: list[float]
+    ) -> None:
+        self._ssh = ssh
+        self._name = route.name
+        self._timeout_s = timeout_s
+        self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        self._terms_sent = 0
+        self._interrupts = interrupts
+        self._interrupts_sent = 0
+
+    def follow(self, on_output: Callable[[StreamName, bytes], object]) -> None:
+        """Pass output on until the command has closed both streams."""
+        process = self._ssh.process
+        with selectors.DefaultSelector() as selector:
+            for stream, name in ((process.stdout, "stdout"), (process.stderr, "stderr")):
+                assert stream is not None
+                selector.register(stream, selectors.EVENT_READ, name)
+            while selector.get_map():
+                for key, _ in selector.select(_TICK_S):
+                    data = os.read(key.fd, _CHUNK_BYTES)
+                    if data:
+                        on_output(key.data, data)
+                    else:
+                        selector.unregister(key.fileobj)
+                self._check_interrupts()
+                self._check_deadline()
+        if self._terms_sent:
+            raise self._make_timeout("was terminated")
+
+    def _check_interrupts(self) -> None:
+        for number in range(self._interrupts_sent, len(self._interrupts)):
+            if number and self._interrupts[number] - self._interrupts[number - 1] < _DETACH_S:
+                raise WaitInterrupted(
+                    f"Stopped waiting for the command on '{self._name}', which may still run there. The pod "
+                    "keeps running and is billed"
+                )
+            _send(self._ssh.process, b"INT\n")
+        self._interrupts_sent = len(self._interrupts)
+
+    def _check_deadline(self) -> None:
+        if self._deadline is None or time.monotonic() < self._deadline:
+            return
+        if self._terms_sent == _MAX_TERMS:
+            raise self._make_timeout("ignores SIGTERM and may still run there")
+        # A shell that is about to start a program does not pass it on, so it is repeated.
+        _send(self._ssh.process, b"TERM\n")
+        self._terms_sent += 1
+        self._deadline = time.monotonic() + _TERM_INTERVAL_S
+
+    def _make_timeout(self, what: str) -> WaitTimedOut:
+        return WaitTimedOut(
+            f"The command on '{self._name}' did not end within {self._timeout_s:g} s and {what}. "
+            "The pod keeps running and is billed"
+        )
+
+
+def check_exit_code(pod: PodDetails, result: CommandResult) -> None:
+    """Raise CommandFailed if a command failed."""
+    if result.exit_code:
+        reason = shorten(sanitize(result.stderr.strip().rpartition("\n")[2]), 300)
+        raise CommandFailed(
+            f"The command on '{sanitize(pod.name)}' failed with exit code {result.exit_code}"
+            f"{f': {reason}' if reason else ''}. The pod keeps running and is billed",
+            exit_code=result.exit_code,
+        )

@@ -1,0 +1,194 @@
+"""The user's own OpenSSH client, started with the ``Host`` block of a pod."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from primepods_magic.api.errors import InvalidRequest, SshFailed
+from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, write_atomically
+from primepods_magic.api.local.folders import find_home, shorten_path
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.ssh.config import ensure_host_blocks
+
+from .ssh_log import FailureReason, find_failure, is_logged_in, last_complaint
+
+__all__ = ["SshProcess", "find_route", "open_ssh"]
+
+CONNECT_TIMEOUT_S = 10
+"""Seconds that a connection may take."""
+
+_ALIVE_INTERVAL_S = 5
+_ALIVE_COUNT = 3
+_END_TIMEOUT_S = 2.0
+
+# These win over the user's own configuration, which is read as well, so jump hosts and devices work.
+_OPTIONS = (
+    "BatchMode=yes",
+    f"ConnectTimeout={CONNECT_TIMEOUT_S}",
+    f"ServerAliveInterval={_ALIVE_INTERVAL_S}",
+    f"ServerAliveCountMax={_ALIVE_COUNT}",
+    "ControlMaster=no",
+    "ControlPath=none",
+    "RemoteCommand=none",
+    "PermitLocalCommand=no",
+    "ForwardAgent=no",
+    "ForwardX11=no",
+    "ClearAllForwardings=yes",
+    # This level names a successful login, and the end of the command.
+    "LogLevel=DEBUG1",
+)
+
+
+@dataclass(frozen=True)
+class SshRoute:
+    """How one node of a pod is reached: the words of the command, up to its host."""
+
+    words: tuple[str, ...]
+    name: str
+    """The pod's name, clean."""
+    cli_name: str
+
+
+def find_route(connection: Connection, pod: PodDetails, *, node: int = 1) -> SshRoute:
+    """Return how to reach a node of a pod; its ``Host`` blocks are written if they are missing.
+
+    Raises InvalidRequest if the pod does not run or the node is not up, SshFailed if there is no ssh client.
+    """
+    blocks = ensure_host_blocks(connection, pod)
+    up = [number for number, target in enumerate(pod.connections, start=1) if target]
+    if node not in up:
+        raise InvalidRequest(
+            f"'{sanitize(pod.name)}' has no node {node} that is up. Nodes that are: {', '.join(map(str, up))}"
+        )
+    ssh = shutil.which("ssh")
+    if ssh is None:
+        raise SshFailed(
+            "There is no ssh client on this computer. Nothing was run. Install OpenSSH, for example with "
+            "'apt install openssh-client'",
+            reason="setup",
+        )
+    options = [word for option in _OPTIONS for word in ("-o", option)]
+    config = _write_client_config(blocks.path)
+    host = blocks.hosts[up.index(node)]
+    return SshRoute((ssh, "-T", "-F", str(config), *options, host), sanitize(pod.name), pod.cli_name)
+
+
+def _write_client_config(blocks: Path) -> Path:
+    """Write the configuration of our own connections: our blocks first, then the user's and the system's."""
+    path = blocks.with_name("ssh_client")
+    home = find_home()
+    files = [blocks, *([home / ".ssh" / "config"] if home else []), Path("/etc/ssh/ssh_config")]
+    text = "".join(f'Include "{str(file).replace("%", "%%")}"\n' for file in files)
+    with contextlib.suppress(OSError):
+        if read_plain_file(path).decode("utf-8", "replace") == text:
+            return path
+    try:
+        write_atomically(path, text)
+    except OSError as error:
+        raise InvalidRequest(
+            f"Cannot write {shorten_path(path)} ({describe_error(error)}). Nothing was run on the pod"
+        ) from None
+    return path
+
+
+class SshProcess:
+    """A running ssh client; `open_ssh` starts and ends it.
+
+    Attributes
+    ----------
+    process : subprocess.Popen
+        With pipes for stdin, stdout and stderr. Only the command on the pod writes to stderr: messages of the
+        client go to a log of its own.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, route: SshRoute) -> None:
+        self.process = process
+        self._log = log
+        self._route = route
+
+    def read_log(self) -> str:
+        """Return what the client has logged so far."""
+        try:
+            return self._log.read_text("utf-8", "replace")
+        except OSError:
+            return ""
+
+    def make_error(self) -> SshFailed | None:
+        """Return why the client ended without its command; None if the command itself ended."""
+        log = self.read_log()
+        reason = find_failure(log)
+        if reason is None:
+            return None
+        did = "It may still run there" if is_logged_in(log) else "Nothing was run on the pod"
+        return SshFailed(_describe_failure(reason, self._route, last_complaint(log), did), reason=reason)
+
+
+def _describe_failure(reason: FailureReason, route: SshRoute, complaint: str, did: str) -> str:
+    name, word = route.name, route.cli_name
+    look = f"'%pods show {word}' shows its state"
+    return {
+        "host-key": f"'{name}' has another host key than before, so it may be another machine. {did}. "
+        f"'%pods rm {word}' terminates the pod",
+        "denied": f"'{name}' accepts none of your SSH keys ({complaint}). {did}. '%pods keys' lists the keys "
+        "of your account; PRIME_SSH_KEY_PATH names the private key to use",
+        "refused": f"'{name}' refuses SSH connections ({complaint}). {did}. {look}",
+        "unreachable": f"Cannot reach '{name}' by SSH ({complaint}). {did}. {look}",
+        "lost": f"The connection to '{name}' was lost ({complaint}). {did}. The pod is still billed",
+        "setup": f"ssh cannot connect to '{name}' ({complaint}). {did}",
+    }[reason]
+
+
+@contextlib.contextmanager
+def open_ssh(route: SshRoute, command: str) -> Iterator[SshProcess]:
+    """Start the client with a command for the pod; it is ended with the block.
+
+    The command is visible in process lists on both sides: it must hold nothing of the user's.
+    """
+    with tempfile.TemporaryDirectory(prefix="primepods-ssh-") as folder:
+        log = Path(folder, "log")
+        # Keys and tokens of the service are no business of ssh, whose configuration may send variables on.
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("PRIME")}
+        try:
+            process = subprocess.Popen(  # noqa: S603 - a fixed command, and a host name of our own
+                [route.words[0], "-E", str(log), *route.words[1:], command],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                env=environment,
+                # Jupyter interrupts the whole group of the kernel.
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise SshFailed(
+                f"ssh does not run ({describe_error(error)}). Nothing was run on the pod", reason="setup"
+            ) from None
+        with process:
+            try:
+                yield SshProcess(process, log, route)
+            finally:
+                _end_process(process)
+
+
+def _end_process(process: subprocess.Popen[bytes]) -> None:
+    """End the client and its helpers, such as jump hosts, in whatever state they are."""
+    with contextlib.suppress(OSError):
+        if process.stdin:
+            process.stdin.close()
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(_END_TIMEOUT_S)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)

@@ -1,0 +1,37 @@
+"""A pod whose SSH server is a real one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from primepods_magic.api.models import PodDetails
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.pod import Pod
+from tests.pods.conftest import connection as connection
+from tests.support.openssh import OpenSshServer, openssh_server
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSshServer]:
+    with openssh_server(tmp_path_factory.mktemp("openssh")) as server:
+        yield server
+
+
+def describe_pod(target: str | None, **said: object) -> PodDetails:
+    fields = {"id": "p1", "name": "train", "status": "ACTIVE", "createdAt": "2020-01-01T00:00:00Z"}
+    return PodDetails.model_validate({**fields, "sshConnection": target, **said})
+
+
+@pytest.fixture
+def pod(connection: Connection, server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
+    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(server.key))
+    return Pod(connection, describe_pod(server.target))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder that both sides see."""
+    return tmp_path
