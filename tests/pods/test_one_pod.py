@@ -477,7 +477,7 @@ def test_ctrl_c_while_another_launch_is_awaited_says_that_its_pod_may_exist(
     interrupter.join()
     is_told = threading.Event()
     interrupter = interrupt_when(is_told)
-    with pytest.raises(OutcomeUnknown, match=r"of an earlier launch of 'train', which may exist and be billed"):
+    with pytest.raises(OutcomeUnknown, match=r"an earlier launch of 'train', which may exist and be bil"):
         launch_many(
             [{"gpu": "L4_24GB", "name": name} for name in specs],
             connection=held,

@@ -25,7 +25,8 @@ from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.support.notices import redirect_warnings
 from primepods_magic.remote.command import _encode_command
 from tests.remote.conftest import describe_pod
-from tests.support.openssh import OpenSshServer, make_key, openssh_server
+from tests.support.openssh import OpenSshServer, openssh_server
+from tests.support.ssh_client import make_key
 from tests.support.waiting import eventually
 
 
@@ -176,7 +177,7 @@ def test_ctrl_c_twice_stops_waiting(pod: Pod, folder: Path) -> None:
 def test_a_wrong_key_is_denied(
     connection: Connection, server: OpenSshServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(make_key(folder / "other")))
+    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(make_key(folder, "other")))
     with pytest.raises(SshFailed, match=r"accepts none of your SSH keys.*Nothing was run") as failed:
         Pod(connection, describe_pod(server.target)).exec("true")
     assert failed.value.reason == "denied"

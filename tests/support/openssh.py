@@ -12,16 +12,10 @@ from dataclasses import dataclass
 from getpass import getuser
 from pathlib import Path
 
+from tests.support.ssh_client import make_key
 from tests.support.waiting import eventually
 
 _SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
-
-
-def make_key(path: Path) -> Path:
-    """Make a key pair; return the private key's file."""
-    words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "test", "-f", str(path)]
-    subprocess.run(words, check=True, stdin=subprocess.DEVNULL)
-    return path
 
 
 @dataclass(frozen=True)
@@ -44,8 +38,8 @@ def openssh_server(
 ) -> Iterator[OpenSshServer]:
     """Run a server that accepts one key; `settings` are lines of its configuration."""
     folder.mkdir(parents=True, exist_ok=True)
-    own_key = key or make_key(folder / "client_key")
-    host_key = make_key(folder / "host_key")
+    own_key = key or make_key(folder, "client_key")
+    host_key = make_key(folder, "host_key")
     port = port or _find_free_port()
     if os.geteuid() == 0:
         # Where a server that the system starts would keep its privileges apart.

@@ -187,9 +187,8 @@ def describe_interrupted_plan(what: str, unresolved: Collection[str]) -> PodsErr
         return WaitInterrupted(f"Interrupted before {what} was ordered. Nothing was created")
     names = ", ".join(f"'{sanitize(name)}'" for name in sorted(unresolved))
     return OutcomeUnknown(
-        f"Interrupted while looking for the pod{'s' * (len(unresolved) > 1)} of an earlier launch of {names}, "
-        "which may exist and be billed. No other was created. Run this again to look again, or '%pods ls' to "
-        "see your pods"
+        f"Interrupted while looking for the pod of an earlier launch of {names}, which may exist and be "
+        "billed. No other was created. Run this again to look again, or '%pods ls' to see your pods"
     )
 
 
