@@ -222,13 +222,12 @@ class PodsMagics(Magics):
     @_without_values
     def pods(self, line: str = "", local_ns: Mapping[str, Any] | None = None) -> Any:
         # The docstring is built below, from the list of commands.
-        from primepods_magic.notebook.input.command_words import CREATE_WORDS
+        from primepods_magic.notebook.input.command_words import CREATE_WORDS, split_command
 
         first, _, rest = line.strip().partition(" ")
         if first == "exec":
-            # The command is the pod's: nothing in it is cut into words or replaced here.
-            words, separator, command = f"{rest} ".partition(" -- ")
-            run = partial(self._call_command, "exec", command=command.strip() if separator else None)
+            words, command = split_command(rest)
+            run = partial(self._call_command, "exec", command=command)
             result, is_silenced = self._run_line(words, local_ns, run)
         elif first.casefold() in CREATE_WORDS:
             _say_other_name(first, "%pod_create")

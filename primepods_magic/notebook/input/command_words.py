@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-__all__ = ["CREATE_WORDS", "describe_unknown", "find_command"]
+__all__ = ["CREATE_WORDS", "describe_unknown", "find_command", "split_command"]
 
 _OTHER_NAMES = {
     "ls": "list ps pods instances",
@@ -33,6 +33,16 @@ _STOPPING = frozenset(
 """Actions of services that keep the disk of a machine that is off."""
 
 _COMMAND_OF_WORD = {word: name for name, words in _OTHER_NAMES.items() for word in words.split()}
+
+
+def split_command(line: str) -> tuple[str, str | None]:
+    """Split a line at `` -- ``; what follows is for the shell of a pod, and stays as it is.
+
+    >>> split_command("train -- echo '$HOME' -- {a}")
+    ('train', "echo '$HOME' -- {a}")
+    """
+    words, separator, command = f" {line} ".partition(" -- ")
+    return words.strip(), command.strip() if separator else None
 
 
 def find_command(word: str, commands: Iterable[str]) -> str | None:
