@@ -221,14 +221,13 @@ class PodsMagics(Magics):
     @line_magic
     @_without_values
     def pods(self, line: str = "", local_ns: Mapping[str, Any] | None = None) -> Any:
-        # The docstring is built below, from the list of commands.
         from primepods_magic.notebook.input.command_words import CREATE_WORDS, split_command
 
         first, _, rest = line.strip().partition(" ")
         if first == "exec":
             words, command = split_command(rest)
-            run = partial(self._call_command, "exec", command=command)
-            result, is_silenced = self._run_line(words, local_ns, run)
+            call = partial(self._call_command, "exec", command=command)
+            result, is_silenced = self._run_line(words, local_ns, call)
         elif first.casefold() in CREATE_WORDS:
             _say_other_name(first, "%pod_create")
             create = partial(self._call_command, "create", cell=None)
