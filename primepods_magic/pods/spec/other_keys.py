@@ -16,7 +16,7 @@ _OTHER_KEYS = {
     "count": "gpus numgpus ngpus gpunum gpunumber num n",
     "max_price": "price pricelimit maxpricehr maxusdhr budget bid",
     "name": "podname label title",
-    "image": "docker dockerimage container os",
+    "image": "imagename",
     "disk": "diskgb storage",
     "vcpus": "cpu cpus cores",
     "memory": "ram mem memorygb",
