@@ -10,6 +10,7 @@ from benchmarks.harness import Benchmark, report, run
 from benchmarks.list_magic import list_magic
 from benchmarks.list_pods import list_pods
 from benchmarks.load_extension import load_extension
+from benchmarks.log_in import log_in
 from benchmarks.open_launcher import open_launcher
 from benchmarks.open_sandbox import open_sandbox
 from benchmarks.read_history import read_history
@@ -28,6 +29,7 @@ BENCHMARKS: dict[str, tuple[Benchmark, int]] = {
 REPORTS = {
     "allocate": allocate,
     "complete": complete,
+    "log_in": log_in,
     "open_launcher": open_launcher,
     "read_history": read_history,
     "serve_clients": serve_clients,

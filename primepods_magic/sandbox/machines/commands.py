@@ -49,15 +49,10 @@ class _Machines:
 
     async def end_all(self) -> None:
         """End every machine, and whatever was started on one."""
-        await asyncio.gather(*(machine.end() for machine in self._running.values()), *self._ending)
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + _KILL_TIMEOUT_S
-        while kill_marked(self._is_ours) and loop.time() < deadline_s:
-            await asyncio.sleep(_ROUND_S)
+        for machine in self._running.values():
+            machine.close()
+        await _kill_processes(lambda mark: mark.startswith(f"{self._token}/"))
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _is_ours(self, mark: str) -> bool:
-        return mark.startswith(f"{self._token}/")
 
     async def _run_machines(self, orders: list[dict[str, Any]]) -> dict[str, Any]:
         ports = {}
@@ -73,22 +68,15 @@ class _Machines:
         return {"ports": ports}
 
     async def _end_machines(self, ids: list[str], keeps_files: bool) -> dict[str, Any]:
-        for machine_id in ids:
-            machine = self._running.pop(machine_id, None)
-            if machine is not None:
-                task = asyncio.ensure_future(self._end_machine(machine_id, machine, keeps_files))
-                self._ending.add(task)
-                task.add_done_callback(self._ending.discard)
-            elif not keeps_files and machine_id in self._folders:
-                shutil.rmtree(self._folders.pop(machine_id), ignore_errors=True)
+        machines = [self._running.pop(machine_id) for machine_id in ids if machine_id in self._running]
+        for machine in machines:
+            machine.close()
+        folders = [] if keeps_files else [self._folders.pop(each) for each in ids if each in self._folders]
+        # Answer now: a process may take long to die.
+        task = asyncio.ensure_future(_clean_up({machine.mark for machine in machines}, folders))
+        self._ending.add(task)
+        task.add_done_callback(self._ending.discard)
         return {}
-
-    async def _end_machine(self, machine_id: str, machine: Machine, keeps_files: bool) -> None:
-        if not keeps_files:
-            self._folders.pop(machine_id, None)
-        await machine.end()
-        if not keeps_files:
-            machine.remove_files()
 
     async def _set_keys(self, keys: dict[str, list[str]]) -> dict[str, Any]:
         for machine_id, lines in keys.items():
@@ -99,6 +87,20 @@ class _Machines:
     async def _change_machine(self, id: str, settings: dict[str, Any]) -> dict[str, Any]:
         self._running[id].change(settings)
         return {}
+
+
+async def _clean_up(marks: set[str], folders: list[Path]) -> None:
+    await _kill_processes(marks.__contains__)
+    for folder in folders:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+async def _kill_processes(is_ours: Callable[[str], bool]) -> None:
+    """Kill processes by their marks, and those that they start meanwhile."""
+    loop = asyncio.get_running_loop()
+    deadline_s = loop.time() + _KILL_TIMEOUT_S
+    while kill_marked(is_ours) and loop.time() < deadline_s:
+        await asyncio.sleep(_ROUND_S)
 
 
 async def serve_commands() -> int:

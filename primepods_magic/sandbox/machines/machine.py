@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 from collections.abc import Mapping
 from contextlib import suppress
@@ -16,7 +15,7 @@ import asyncssh
 
 from .gpus.nvidia_smi import NvidiaSmi
 from .gpus.usage import Gpus
-from .processes import MARK, kill_marked
+from .processes import MARK
 from .ssh.children import Reaper
 from .ssh.host_keys import derive_host_key
 from .ssh.links import Link
@@ -27,8 +26,6 @@ __all__ = ["Machine", "MachineOrder"]
 
 _HOST = "127.0.0.1"
 _LOGIN_GRACE_S = 120
-_KILL_TIMEOUT_S = 5.0
-_ROUND_S = 0.01
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -51,12 +48,11 @@ class MachineOrder:
 
 
 class Machine:
-    """A machine that accepts logins from `start` to `end`."""
+    """A machine that accepts logins from `start` to `close`; the processes with its `mark` are its own."""
 
     def __init__(self, order: MachineOrder, folder: Path, mark: str, reaper: Reaper, python: str) -> None:
         self._order = order
-        self._folder = folder
-        self._mark = mark
+        self.mark = mark
         self._has_other_host_key = False
         self._server: asyncio.Server | None = None
         home, programs = folder / "home", folder / "bin"
@@ -88,8 +84,8 @@ class Machine:
         port = self._server.sockets[0].getsockname()[1]
         return int(port)
 
-    async def end(self) -> None:
-        """Stop listening, drop all connections, and kill every process."""
+    def close(self) -> None:
+        """Stop listening, drop all connections, and kill what can be found without a search."""
         if self._server is not None:
             self._server.close()
         self.cut()
@@ -97,10 +93,6 @@ class Machine:
         for child in self._state.children:
             with suppress(OSError):
                 os.killpg(child.pid, signal.SIGKILL)
-        loop = asyncio.get_running_loop()
-        deadline_s = loop.time() + _KILL_TIMEOUT_S
-        while kill_marked(self._mark.__eq__) and loop.time() < deadline_s:
-            await asyncio.sleep(_ROUND_S)
 
     def set_keys(self, lines: list[str]) -> None:
         """Replace the keys that may log in."""
@@ -123,10 +115,6 @@ class Machine:
         """Drop all connections."""
         for link in list(self._state.links):
             link.cut()
-
-    def remove_files(self) -> None:
-        """Remove the home folder and everything else; call after `end`."""
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _make_options(self, kind: str) -> asyncssh.SSHServerConnectionOptions:
         return asyncssh.SSHServerConnectionOptions(
