@@ -14,6 +14,7 @@ from benchmarks.log_in import log_in
 from benchmarks.open_launcher import open_launcher
 from benchmarks.open_sandbox import open_sandbox
 from benchmarks.read_history import read_history
+from benchmarks.render_tables import render_tables
 from benchmarks.serve_clients import serve_clients
 from benchmarks.serve_pages import serve_pages
 from benchmarks.watch_pods import watch_pods
@@ -32,6 +33,7 @@ REPORTS = {
     "log_in": log_in,
     "open_launcher": open_launcher,
     "read_history": read_history,
+    "render_tables": render_tables,
     "serve_clients": serve_clients,
     "watch_pods": watch_pods,
 }

@@ -193,7 +193,7 @@ def test_a_mark_is_not_forgotten_for_a_frame_that_was_there_before() -> None:
     key = id(first)
     held = display._marks[key]
     # As if the second one had come to live at the address of the first before that was cleaned up.
-    display._marks[key] = display._FrameInfo(weakref.ref(second), "pods", None, None, ())
+    display._marks[key] = display._FrameInfo(weakref.ref(second), "pods", None, None, (), False)
     try:
         del first
         gc.collect()

@@ -18,7 +18,7 @@ def test_tables_fit_into_the_window_and_follow_its_width(terminal: Terminal) -> 
         for command, text in shown[width].items():
             assert max(map(len, text.splitlines())) <= width, (command, text)
             # A line that went on in the next one would leave the rule in two pieces.
-            assert sum(line.startswith("─") for line in text.splitlines()) == 1, (command, text)
+            rules = sum(line.startswith("─") for line in text.splitlines())
+            assert rules == (command != "%pods doctor"), (command, text)
     assert "provider" in shown[80]["%pods avail --gpu H100_80GB"]
     assert "not shown: cloud_id, region" in shown[60]["%pods avail --gpu H100_80GB"]
-    assert all(text.count("what_to_do") == 1 for text in (shown[width]["%pods doctor"] for width in shown))

@@ -1,37 +1,32 @@
 """Tables as HTML that is readable on light and on dark backgrounds.
 
-All styles are inline, because untrusted notebooks strip ``<style>`` elements. Text keeps the front end's own
-color and contrast; severities are tints below it.
+An output has its own style sheet, and a script that sorts, filters and pages its table. Untrusted notebooks
+strip both and show the same table in their own style. Text keeps the front end's own color and contrast;
+severities are tints below it.
 """
 
 from __future__ import annotations
 
 from html import escape
 
-from primepods_magic.api.text.sanitize import brief, safe_html
+from primepods_magic.api.text.sanitize import brief, safe_html, shorten
 from primepods_magic.frames.tables.catalog import meaning
 
 from .column_formats import CellStyle, ColumnFormat, DisplayCell, Severity
 from .formatting import MISSING
+from .interaction import PAGE_ROWS, SCRIPT, rank_values
 from .table import DisplayTable, SheetColumn
 
-__all__ = ["block_html", "render_badge", "sheet_html"]
+__all__ = ["MAX_BYTES", "block_html", "render_badge", "sheet_html"]
 
-_BLOCK = "font-size:13px;line-height:1.4"
-_TABLE = "border-collapse:collapse;table-layout:auto;margin:0;font-variant-numeric:tabular-nums"
-_PADDING = "padding:3px 8px;white-space:nowrap"
-# Wide enough to read, narrow enough that two of them fit beside each other.
-_PROSE = "padding:3px 8px;white-space:normal;min-width:20ch;max-width:56ch"
-_MUTED = "opacity:0.75"
-# Aligns with the text of the cells.
-_INSET = "padding-left:8px"
-_CODE = "font-family:monospace;font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px"
-_CUT = "display:inline-block;overflow:hidden;text-overflow:ellipsis;vertical-align:bottom"
-_BADGE = "display:inline-block;padding:0px 7px;border-radius:9px"
-_TRACK = (
-    "display:inline-block;width:56px;height:6px;border-radius:3px;margin-right:7px;vertical-align:middle;"
-    "overflow:hidden;background:rgba(128,128,128,0.28)"
-)
+MAX_BYTES = 30_000
+_MIN_SORTABLE_ROWS = 6
+_MAX_COLUMNS = 40
+_MAX_TEXT = 400
+_RANK_BYTES = 2
+# The elements around caption, head, rows and notes take less than this.
+_FRAME_BYTES = 700
+
 _TINT: dict[Severity, str] = {
     "good": "46,160,67",
     "busy": "47,129,247",
@@ -46,103 +41,170 @@ _FILL: dict[Severity, str] = {
     "bad": "#d32f2f",
     "idle": "#7d7d7d",
 }
+_CODE = "font-family:monospace;font-family:var(--jp-code-font-family,ui-monospace,monospace);font-size:12px"
+# Of a block: its font, and badges.
+_BLOCK_RULES = {
+    "": "font-size:13px;line-height:1.4",
+    " .b": "padding:0 7px;border-radius:9px;border:1px solid rgba(var(--t),.6);background:rgba(var(--t),.16)",
+    **{f" .{name}": f"--t:{tint};--f:{_FILL[name]}" for name, tint in _TINT.items()},
+}
+# The names of elements make the rules stronger than those of front ends for all tables.
+_TABLE_RULES = {
+    " .pp-note": "padding:0 8px;opacity:.75",
+    " .pp-bar": "padding:0 8px 4px",
+    " .pp-bar>*": "margin-right:6px;font:inherit;color:inherit",
+    " .pp-bar>:not(span)": "background:none;border:1px solid rgba(128,128,128,.6);border-radius:3px;"
+    "padding:1px 8px",
+    " .pp-bar input": "width:16em",
+    " .pp-bar button:disabled": "opacity:.35",
+    " table": "border-collapse:collapse;table-layout:auto;margin:0;font-variant-numeric:tabular-nums",
+    ".primepods table td,.primepods.primepods table th": "text-align:left;padding:3px 8px;white-space:nowrap",
+    " table th": "position:relative;box-sizing:border-box;font-weight:600",
+    " table .u": "opacity:.75;font-weight:400",
+    " th button": "all:unset;cursor:pointer",
+    " th button:hover": "text-decoration:underline",
+    " th button:focus-visible": "outline:2px solid",
+    " th[aria-sort]::after": 'content:"▲";position:absolute;right:0;font-size:8px;line-height:19px',
+    " th[aria-sort=descending]::after": 'content:"▼"',
+    " .t": "display:inline-block;width:56px;height:6px;border-radius:3px;overflow:hidden;margin-right:7px;"
+    "vertical-align:middle;background:rgba(128,128,128,.28)",
+    " .t>span": "display:block;height:6px;background:var(--f)",
+}
+# Styles of whole columns: a class of the table names each with its number, so that cells need no class.
+_COLUMN_RULES: dict[CellStyle, tuple[str, str, str]] = {
+    "number": ("n", "tr>", "text-align:right"),
+    "code": ("c", "td", _CODE),
+    "strong": ("s", "td", "font-weight:600"),
+}
+_CUT = "overflow:hidden;text-overflow:ellipsis;max-width:"
+
+
+def _join_rules(rules: dict[str, str]) -> str:
+    return "".join(f".primepods{name}{{{rule}}}" for name, rule in rules.items())
+
+
+_BLOCK_STYLE, _TABLE_STYLE = _join_rules(_BLOCK_RULES), _join_rules(_TABLE_RULES)
 
 
 def sheet_html(sheet: DisplayTable) -> str:
-    """Render a table as HTML, with everything from the service escaped."""
-    parts = []
-    if sheet.caption:
-        parts.append(f'<div style="margin-bottom:4px;{_INSET}">{safe_html(brief(sheet.caption))}</div>')
+    """Render a table as HTML of at most `MAX_BYTES`, with everything from the service escaped.
+
+    It has as many rows as fit, and at least one.
+    """
+    columns = sheet.columns[:_MAX_COLUMNS]
+    above = _render_note(brief(sheet.caption)) if sheet.caption else ""
+    below = [text for text in (sheet.nothing, sheet.notes(columns)) if text]
+    rules = "".join(f".primepods .{name} {rule}" for name, rule in _style_columns(columns).items())
+    style = f"<style>{_BLOCK_STYLE}{_TABLE_STYLE}{rules}</style>"
+    table = ""
     if sheet.rows:
-        parts.append(_render_table(sheet))
-    if sheet.nothing:
-        parts.append(f'<div style="{_MUTED};{_INSET}">{safe_html(sheet.nothing)}</div>')
-    notes = sheet.notes(sheet.columns)
-    if notes:
-        parts.append(f'<div style="margin-top:4px;{_MUTED};{_INSET}">{safe_html(notes)}</div>')
-    return block_html("".join(parts))
+        heads = (_render_heading(column, sheet.kind) for column in columns)
+        used = len("".join([style, SCRIPT, above, *heads, *below]).encode()) + _FRAME_BYTES
+        table, shown = _render_table(sheet, columns, MAX_BYTES - used)
+        more_rows = sheet.more_rows(shown)
+        below[:0] = [more_rows] if more_rows else []
+    return f'<div class="primepods">{style}{above}{table}{"".join(map(_render_note, below))}</div>'
 
 
 def block_html(content: str) -> str:
-    """Put HTML into a block with our font."""
-    return f'<div style="{_BLOCK}">{content}</div>'
+    """Put HTML into a block with our font and the styles of badges."""
+    return f'<div class="primepods"><style>{_BLOCK_STYLE}</style>{content}</div>'
 
 
 def render_badge(text: str, severity: Severity | None = None) -> str:
-    """Render a short text on a tint of its severity."""
-    tint = _TINT[severity or "idle"]
-    mark = f"background:rgba({tint},0.16);border:1px solid rgba({tint},0.6)"
-    return f'<span style="{_BADGE};{mark}">{text}</span>'
+    """Render a short text on a tint of its severity, within a block of ours."""
+    return f'<span class="b {severity or "idle"}">{text}</span>'
 
 
-def _render_table(sheet: DisplayTable) -> str:
-    head = "".join(_render_heading(column, sheet.kind) for column in sheet.columns)
-    cells = [
-        [
-            _render_cell(column.view, cell, text)
-            for cell, text in zip(column.cells, column.read_texts(), strict=True)
-        ]
-        for column in sheet.columns
-    ]
-    rows = ["".join(row) for row in zip(*cells, strict=True)]
-    if sheet.more_rows:
-        style = f"text-align:left;{_PADDING};{_MUTED}"
-        more = f'<td colspan="{len(sheet.columns)}" style="{style}">{sheet.more_rows}</td>'
-        rows.insert(0 if sheet.is_oldest_first else len(rows), more)
-    body = "\n".join(f"<tr>{row}</tr>" for row in rows)
+def _render_note(text: str) -> str:
+    return f'<div class="pp-note">{safe_html(text)}</div>'
+
+
+def _render_table(sheet: DisplayTable, columns: list[SheetColumn], max_bytes: int) -> tuple[str, int]:
+    """Render the rows that fit; return the table and their number."""
+    texts = [column.read_texts() for column in columns]
+    has_script = sheet.shown >= _MIN_SORTABLE_ROWS
+    rows: list[str] = []
+    for number in range(sheet.shown)[:: -1 if sheet.is_oldest_first else 1]:
+        cells = (
+            _render_cell(column.view, column.cells[number], text[number], has_script)
+            for column, text in zip(columns, texts, strict=True)
+        )
+        row = f"<tr>{''.join(cells)}</tr>"
+        max_bytes -= len(row.encode()) + 1 + _RANK_BYTES * len(columns)
+        if max_bytes < 0 and rows:
+            break
+        rows.append(row)
+    if sheet.is_oldest_first:
+        rows.reverse()
+    shown = slice(-len(rows), None) if sheet.is_oldest_first else slice(len(rows))
+    head = "".join(
+        _render_heading(column, sheet.kind, rank_values(column.values[shown]) if has_script else "")
+        for column in columns
+    )
+    mode = f' class="{" ".join(_style_columns(columns))}"'
+    mode += f' data-page="{PAGE_ROWS}"' if has_script else ""
+    mode += ' data-end="1"' if has_script and sheet.is_oldest_first else ""
+    body = "\n".join(rows)
     return (
         # A region that scrolls must be reachable by keyboard.
-        f'<div style="overflow-x:auto" tabindex="0" role="region" aria-label="{escape(sheet.kind)}">'
-        f'<table style="{_TABLE}">\n<thead><tr>{head}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody></table></div>"
-    )
+        '<div style="overflow:auto;max-height:640px" tabindex="0" role="region" '
+        f'aria-label="{escape(sheet.kind)}"><table{mode}>\n<thead><tr>{head}</tr></thead>\n'
+        f"<tbody>\n{body}\n</tbody></table></div>{SCRIPT if has_script else ''}"
+    ), len(rows)
 
 
-def _render_heading(column: SheetColumn, kind: str) -> str:
+def _style_columns(columns: list[SheetColumn]) -> dict[str, str]:
+    """Return the styles of columns, by the classes that a table with such columns has."""
+    styles = {}
+    for number, column in enumerate(columns, 1):
+        view = column.view
+        if view.style in _COLUMN_RULES:
+            letter, cells, rule = _COLUMN_RULES[view.style]
+            styles[f"{letter}{number}"] = f"{cells}:nth-child({number}){{{rule}}}"
+        if any(len(cell.text) > view.max_length for cell in column.cells):
+            cut = f"x{view.max_length}-{number}"
+            styles[cut] = f"td:nth-child({number}){{{_CUT}{view.max_length}ch}}"
+    return styles
+
+
+def _render_heading(column: SheetColumn, kind: str, ranks: str = "") -> str:
     view = column.view
-    style = f"text-align:{_choose_side(view.style)};{_PADDING};font-weight:600"
     description = meaning(view.heading, kind)
     hint = f' title="{escape(description)}"' if description else ""
-    unit = f' <span style="{_MUTED};font-weight:400">{safe_html(column.unit)}</span>' if column.unit else ""
-    return f'<th scope="col"{hint} style="{style}">{safe_html(view.heading)}{unit}</th>'
+    order = f' data-o="{ranks}"' if ranks else ""
+    unit = f' <span class="u">{safe_html(column.unit)}</span>' if column.unit else ""
+    name = safe_html(shorten(view.heading, _MAX_TEXT))
+    return f'<th scope="col"{hint}{order}>{name}{unit}</th>'
 
 
-def _render_cell(view: ColumnFormat, cell: DisplayCell, text: str) -> str:
-    space = _PROSE if view.style == "prose" else _PADDING
-    hint = f' title="{escape(cell.hint)}"' if cell.hint else ""
-    content = _render_content(view, cell, text)
-    return f'<td{hint} style="text-align:{_choose_side(view.style)};{space}">{content}</td>'
+def _render_cell(view: ColumnFormat, cell: DisplayCell, text: str, has_script: bool) -> str:
+    """Render a cell; the style cuts long text, which is copied in full, and shown on hovering."""
+    text = shorten(text, _MAX_TEXT)
+    hint = cell.hint or (text if len(text) > view.max_length and not has_script else "")
+    title = f' title="{escape(hint)}"' if hint else ""
+    return f"<td{title}>{MISSING if text == MISSING else _render_content(view, cell, text)}</td>"
 
 
 def _render_content(view: ColumnFormat, cell: DisplayCell, text: str) -> str:
-    if text == MISSING:
-        return f'<span style="{_MUTED}">{MISSING}</span>'
-    text = _shorten_text(text, view.max_length)
+    text = _escape_text(text)
     if view.style == "badge":
         return render_badge(text, cell.severity)
     if view.style == "bar":
         return _render_bar(cell) + text
-    if view.style == "strong":
-        return f'<b style="font-weight:600"><bdi>{text}</bdi></b>'
-    if view.style == "code":
-        return f'<span style="{_CODE}">{text}</span>'
-    return f"<bdi>{text}</bdi>" if view.style in ("text", "prose") else text
+    return text
 
 
 def _render_bar(cell: DisplayCell) -> str:
-    if cell.percent is None:
+    if cell.percent is None or cell.percent >= 100:
         return ""
     length = min(100.0, max(0.0, cell.percent))
-    fill = f"height:6px;border-radius:3px;width:{length:g}%;background:{_FILL[cell.severity or 'idle']}"
-    return f'<span style="{_TRACK}"><span style="display:block;{fill}"></span></span>'
+    return f'<span class="t"><span class="{cell.severity or "idle"}" style="width:{length:g}%"></span></span>'
 
 
-def _shorten_text(text: str, max_length: int) -> str:
-    """Cut long text with an ellipsis by CSS, so that it is copied, and shown on hovering, in full."""
-    if len(text) <= max_length:
-        return safe_html(text)
-    return f'<span title="{escape(text)}" style="{_CUT};max-width:{max_length}ch">{safe_html(text)}</span>'
-
-
-def _choose_side(style: CellStyle) -> str:
-    return "right" if style == "number" else "left"
+def _escape_text(text: str) -> str:
+    """Escape text; letters that are read from right to left do not reorder what is beside them."""
+    if not text.isascii():
+        return f"<bdi>{safe_html(text)}</bdi>"
+    # Front ends typeset what is between two signs.
+    return safe_html(text) if text.count("$") > 1 or "\\" in text else escape(text)

@@ -6,7 +6,7 @@ Without a width, the result depends on the frame alone: not on the terminal, the
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import zip_longest
 
@@ -20,8 +20,6 @@ __all__ = ["sheet_text"]
 WIDTH = 110
 _GAP = "  "
 _MAX_HEADING = 40
-_MIN_PROSE = 16
-"""Narrowest column of prose, which is wrapped where others are left out."""
 
 
 def sheet_text(sheet: DisplayTable, width: int | None = None) -> str:
@@ -37,13 +35,11 @@ def sheet_text(sheet: DisplayTable, width: int | None = None) -> str:
     heads = zip_longest(*(column.lines_of_heading()[::-1] for column in columns), fillvalue="")
     head = [_join_cells(cells, columns) for cells in heads][::-1]
     rule = _GAP.join("─" * column.width for column in columns)
-    body = [
-        line
-        for row in zip(*(column.values for column in columns), strict=True)
-        for line in _wrap_row(row, columns)
-    ]
-    if sheet.more_rows:
-        body.insert(0 if sheet.is_oldest_first else len(body), sheet.more_rows)
+    rows = zip(*(column.values for column in columns), strict=True)
+    body = [_join_cells(row, columns) for row in rows]
+    more_rows = sheet.more_rows()
+    if more_rows:
+        body.insert(0 if sheet.is_oldest_first else len(body), more_rows)
     after = filter(None, [sheet.notes([column.source for column in columns])])
     above = [*_wrap_notes(caption, width), *([""] if caption else [])]
     return "\n".join([*above, *head, rule, *body, *_wrap_notes(after, width)])
@@ -65,9 +61,8 @@ class _TextColumn:
 
     @property
     def min_width(self) -> int:
-        """The width with a folded heading, and wrapped prose."""
-        body = min(self.body_width, _MIN_PROSE) if self.style == "prose" else self.body_width
-        return max(body, *map(_count_cells, _split_heading(self.heading)))
+        """The width with a folded heading."""
+        return max(self.body_width, *map(_count_cells, _split_heading(self.heading)))
 
     def lines_of_heading(self) -> list[str]:
         """Fold the heading at its underscores where it is wider than the column."""
@@ -95,15 +90,13 @@ def _split_heading(heading: str) -> list[str]:
 def _fit_columns(columns: list[_TextColumn], width: int) -> list[_TextColumn]:
     """Return the columns that fit into the line, with their widths.
 
-    Headings are folded and prose is wrapped first; then the least important columns are left out.
+    The least important columns are left out, if folding the headings does not suffice.
     """
     columns = _drop_columns(columns, width)
-    prose = [column for column in columns if column.style == "prose"]
-    _share_width(prose, width - _sum_widths(columns) + sum(column.width for column in prose))
-    excess = _sum_widths(columns) - width
+    excess = sum(column.width + len(_GAP) for column in columns) - len(_GAP) - width
     # Each heading is folded only if it has to be, those that save most first.
     for column in sorted(columns, key=lambda each: each.min_width - each.width):
-        if excess > 0 and column.style != "prose":
+        if excess > 0:
             excess -= column.width - column.min_width
             column.width = column.min_width
     if excess > 0:
@@ -113,19 +106,6 @@ def _fit_columns(columns: list[_TextColumn], width: int) -> list[_TextColumn]:
         column.heading = _shorten_text(column.heading, column.width)
         column.values = [_shorten_text(value, column.width) for value in column.values]
     return columns
-
-
-def _sum_widths(columns: list[_TextColumn]) -> int:
-    return sum(column.width + len(_GAP) for column in columns) - len(_GAP)
-
-
-def _share_width(columns: list[_TextColumn], width: int) -> None:
-    """Share a width fairly: columns that need less than their part leave the rest to the others."""
-    for left, column in zip(
-        range(len(columns), 0, -1), sorted(columns, key=lambda each: each.width), strict=True
-    ):
-        column.width = min(column.width, max(column.min_width, width // left))
-        width -= column.width
 
 
 def _drop_columns(columns: list[_TextColumn], width: int) -> list[_TextColumn]:
@@ -138,16 +118,6 @@ def _drop_columns(columns: list[_TextColumn], width: int) -> list[_TextColumn]:
         needed -= columns[index].min_width + len(_GAP)
         dropped.add(index)
     return [column for index, column in enumerate(columns) if index not in dropped]
-
-
-def _wrap_row(values: tuple[str, ...], columns: list[_TextColumn]) -> Iterator[str]:
-    """Render one row, on several lines if it has prose that is wider than its column."""
-    cells = [
-        _wrap_words(value, column.width) if column.style == "prose" else [value]
-        for value, column in zip(values, columns, strict=True)
-    ]
-    for line in zip_longest(*cells, fillvalue=""):
-        yield _join_cells(line, columns)
 
 
 def _join_cells(texts: tuple[str, ...], columns: list[_TextColumn]) -> str:
@@ -193,6 +163,8 @@ def _cut_text(text: str, width: int) -> str:
 
 
 def _shorten_text(text: str, max_length: int) -> str:
+    if text.isascii():
+        return text if len(text) <= max_length else f"{text[: max_length - 1].rstrip()}…"
     width = 0
     for index, character in enumerate(text):
         width += _measure_character(character)

@@ -17,7 +17,7 @@ from .formatting import DISK, MISSING, fixed_number, is_missing, long_time, perc
 __all__ = ["CellStyle", "ColumnFormat", "DisplayCell", "Severity", "plain_view", "views_of"]
 
 Severity = Literal["good", "busy", "warn", "bad", "idle"]
-CellStyle = Literal["text", "prose", "strong", "number", "badge", "bar", "code"]
+CellStyle = Literal["text", "strong", "number", "badge", "bar", "code"]
 
 _MAX_COLUMNS = 12
 _MAX_LENGTH = 24
@@ -184,7 +184,6 @@ _USUAL = {"share": "100 %", "is_spot": "no"}
 # How each format shows a value, its style, and the column that it needs besides its own.
 _FORMATS: dict[Format, tuple[Callable[..., DisplayCell], CellStyle, tuple[str, ...]]] = {
     "text": (_format_text, "text", ()),
-    "prose": (_format_text, "prose", ()),
     "strong": (_format_text, "strong", ()),
     "code": (_format_text, "code", ()),
     "duration": (_format_text, "number", ()),
@@ -244,7 +243,7 @@ def plain_view(name: str, rank: int) -> ColumnFormat:
 def _build_view(column: Column[Any], rank: int, *, may_hide: bool = True, max_text: int = 40) -> ColumnFormat:
     name = column.format or _choose_format(column.name)
     format_value, style, others = _FORMATS[name]
-    max_length = column.max_length or {"code": 32, "text": max_text, "prose": 300}.get(name, _MAX_LENGTH)
+    max_length = column.max_length or {"code": 32, "text": max_text}.get(name, _MAX_LENGTH)
     usual = _USUAL.get(column.name)
     decimals = _DECIMALS.get(name)
     sources = (column.name, *others)

@@ -40,10 +40,11 @@ _NOUNS = {
 
 @dataclass(frozen=True)
 class SheetColumn:
-    """A shown column: its format and its cells."""
+    """A shown column: its format, its cells, and the values that these show."""
 
     view: ColumnFormat
     cells: list[DisplayCell]
+    values: list[object]
 
     @property
     def unit(self) -> str:
@@ -84,10 +85,9 @@ class DisplayTable:
     is_oldest_first: bool = False
     is_unfolded: bool = False
 
-    @property
-    def more_rows(self) -> str | None:
-        """The line in place of the rows that are not shown."""
-        left = self.rows - self.shown
+    def more_rows(self, shown: int | None = None) -> str | None:
+        """Return the line in place of the rows that are not shown, if not all of `shown` are."""
+        left = self.rows - (self.shown if shown is None else shown)
         which = "earlier" if self.is_oldest_first else "more"
         return f"… {left:,} {which} {'row' if left == 1 else 'rows'}" if left else None
 
@@ -137,20 +137,22 @@ def read_sheet(
     caption: str | None,
     total: int | None,
     known: Collection[str],
+    max_rows: int | None = None,
     *,
     is_unfolded: bool = False,
 ) -> DisplayTable:
     """Prepare a frame, for which `can_be_shown` holds, for display.
 
-    `known` are the columns that it came with; those that the user has added are shown too.
+    `known` are the columns that it came with; those that the user has added are shown too. Without
+    `max_rows`, a long frame is cut so that some rows less than that limit are shown.
     """
     rows = len(frame)
-    shown = rows if rows <= MAX_ROWS else FIRST_ROWS
+    shown = min(rows, max_rows) if max_rows else rows if rows <= MAX_ROWS else FIRST_ROWS
     views = [view for view in views_of(kind, list(known)) if view.sources[0] in frame.columns]
     views += [plain_view(name, rank=1) for name in frame.columns if name not in known]
     is_oldest_first = kind == "timeline" or "period" in frame.columns[:1]
     part = frame.tail(shown) if is_oldest_first else frame.head(shown)
-    columns = [SheetColumn(view, _format_cells(part, view)) for view in views]
+    columns = [_format_column(part, view) for view in views]
     columns = [column for column in columns if not column.can_be_hidden]
     in_all = rows if total is None else max(total, rows)
     return DisplayTable(
@@ -158,9 +160,10 @@ def read_sheet(
     )
 
 
-def _format_cells(frame: pd.DataFrame, view: ColumnFormat) -> list[DisplayCell]:
-    missing = [None] * len(frame)
+def _format_column(frame: pd.DataFrame, view: ColumnFormat) -> SheetColumn:
+    missing: list[object] = [None] * len(frame)
     values = [list(frame[name]) if name in frame.columns else missing for name in view.sources]
+    shown = values[0]
     if view.decimals is not None:
-        values.append([count_decimals(values[0], *view.decimals)] * len(frame))
-    return [view.format_value(*row) for row in zip(*values, strict=True)]
+        values.append([count_decimals(shown, *view.decimals)] * len(frame))
+    return SheetColumn(view, [view.format_value(*row) for row in zip(*values, strict=True)], shown)

@@ -49,6 +49,6 @@ CACHE: tuple[Column[CacheFile], ...] = (
 CHECKS: tuple[Column[Finding], ...] = (
     Column("check", "string", doc="name of the check", format="strong"),
     Column("result", "string", doc="ok, warning or problem", format="badge"),
-    Column("detail", "string", doc="details", format="prose"),
-    Column("what_to_do", "string", doc="how to fix it", format="prose"),
+    Column("detail", "string", doc="details", max_length=300),
+    Column("what_to_do", "string", doc="how to fix it", max_length=300),
 )

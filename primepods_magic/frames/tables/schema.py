@@ -21,7 +21,6 @@ R = TypeVar("R")
 Dtype = Literal["string", "Int64", "Float64", "boolean", "datetime64[us, UTC]", "timedelta64[us]"]
 Format = Literal[
     "text",
-    "prose",
     "strong",
     "code",
     "number",

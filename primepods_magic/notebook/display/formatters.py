@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from primepods_magic.frames.rendering import DisplayTable
 
-__all__ = ["register", "unregister"]
+__all__ = ["MAX_HTML_ROWS", "register", "unregister"]
 
 _PANDAS = ("pandas", "pandas.core.frame")
 """Modules that ``DataFrame`` names as its own: pandas 3, and earlier."""
@@ -30,6 +30,9 @@ _CARDS = {
     ("primepods_magic.pods.connection.connection", "Connection"): "connection",
 }
 """The module beside this one that shows a class, with its ``to_text`` and ``to_html``."""
+
+# More do not fit into the size of an output.
+MAX_HTML_ROWS = 250
 
 _hooks: weakref.WeakKeyDictionary[DisplayFormatter, list[_Hook]] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
@@ -94,11 +97,11 @@ class _Hook:
         if self._find_printer() is self:
             self._set_printer(self._previous)
 
-    def read_table(self, frame: pd.DataFrame) -> DisplayTable | None:
+    def read_table(self, frame: pd.DataFrame, max_rows: int | None = None) -> DisplayTable | None:
         """Prepare a frame for showing; ``None`` if it is not ours to show."""
         # Without this module, no frame has been marked.
         frames = sys.modules.get(f"{__package__}.frames")
-        table: DisplayTable | None = frames.read_marked(frame) if frames and self._active else None
+        table: DisplayTable | None = frames.read_marked(frame, max_rows) if frames and self._active else None
         return table
 
     def _find_printer(self) -> Any:
@@ -114,7 +117,7 @@ class _Hook:
 
 class _HtmlHook(_Hook):
     def __call__(self, frame: pd.DataFrame) -> Any:
-        table = self.read_table(frame)
+        table = self.read_table(frame, MAX_HTML_ROWS)
         if table is not None:
             from primepods_magic.frames.rendering import sheet_html
 

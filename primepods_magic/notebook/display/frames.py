@@ -63,7 +63,7 @@ def mark_for_display(
     return frame
 
 
-def read_marked(frame: pd.DataFrame) -> DisplayTable | None:
+def read_marked(frame: pd.DataFrame, max_rows: int | None = None) -> DisplayTable | None:
     """Prepare a marked frame for showing; ``None`` if it is not marked, or was reshaped in place."""
     mark = _marks.get(id(frame))
     if mark is None or mark.frame() is not frame:
@@ -72,4 +72,6 @@ def read_marked(frame: pd.DataFrame) -> DisplayTable | None:
 
     if not can_be_shown(frame):
         return None
-    return read_sheet(frame, mark.kind, mark.caption, mark.total, mark.columns, is_unfolded=mark.is_unfolded)
+    return read_sheet(
+        frame, mark.kind, mark.caption, mark.total, mark.columns, max_rows, is_unfolded=mark.is_unfolded
+    )
