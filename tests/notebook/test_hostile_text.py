@@ -41,7 +41,7 @@ ACTS = re.compile(
 )
 TAGS = set(
     "a article b bdi br button code details div h3 li p pre span strong style summary table tbody td th "
-    "thead time tr ul".split()
+    "thead time tr ul wbr".split()
 )
 
 COMMANDS = """

@@ -59,12 +59,13 @@ _TABLE_RULES = {
     " .pp-bar button:disabled": "opacity:.35",
     " table": "border-collapse:collapse;table-layout:auto;margin:0;font-variant-numeric:tabular-nums",
     ".primepods table td,.primepods.primepods table th": "text-align:left;padding:3px 8px;white-space:nowrap",
-    " table th": "position:relative;box-sizing:border-box;font-weight:600",
+    " table th": "position:relative;box-sizing:border-box;font-weight:600;vertical-align:bottom",
+    ".primepods table th": "white-space:normal",
     " table .u": "opacity:.75;font-weight:400",
     " th button": "all:unset;cursor:pointer",
     " th button:hover": "text-decoration:underline",
     " th button:focus-visible": "outline:2px solid",
-    " th[aria-sort]::after": 'content:"▲";position:absolute;right:0;font-size:8px;line-height:19px',
+    " th[aria-sort]::after": 'content:"▲";position:absolute;right:0;font-size:8px;bottom:7px',
     " th[aria-sort=descending]::after": 'content:"▼"',
     " .t": "display:inline-block;width:56px;height:6px;border-radius:3px;overflow:hidden;margin-right:7px;"
     "vertical-align:middle;background:rgba(128,128,128,.28)",
@@ -174,8 +175,17 @@ def _render_heading(column: SheetColumn, kind: str, ranks: str = "") -> str:
     hint = f' title="{escape(description)}"' if description else ""
     order = f' data-o="{ranks}"' if ranks else ""
     unit = f' <span class="u">{safe_html(column.unit)}</span>' if column.unit else ""
-    name = safe_html(shorten(view.heading, _MAX_TEXT))
+    name = _fold_heading(shorten(view.heading, _MAX_TEXT))
     return f'<th scope="col"{hint}{order}>{name}{unit}</th>'
+
+
+def _fold_heading(name: str) -> str:
+    """Let a heading continue in a second line after an underscore near its middle, if space is short."""
+    breaks = [index + 1 for index, letter in enumerate(name) if letter == "_"]
+    if not breaks:
+        return safe_html(name)
+    middle = min(breaks, key=lambda index: abs(2 * index - len(name)))
+    return f"{safe_html(name[:middle])}<wbr>{safe_html(name[middle:])}"
 
 
 def _render_cell(view: ColumnFormat, cell: DisplayCell, text: str, has_script: bool) -> str:
