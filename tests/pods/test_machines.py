@@ -120,6 +120,17 @@ def test_chooses_whether_a_sandbox_here_has_machines(disconnected: None) -> None
         connect(sandbox=True, machines="no")  # type: ignore[arg-type]
 
 
+def test_a_cell_chooses_it_too(bare_shell: Any) -> None:
+    bare_shell.run("%load_ext primepods_magic")
+    try:
+        assert not bare_shell.run("%pods connect --sandbox --no-machines").has_machines
+        assert not bare_shell.run("%pods connect --sandbox").has_machines
+        with pytest.raises(InvalidRequest, match="--no-machines needs --sandbox"):
+            bare_shell.run("%pods connect --no-machines")
+    finally:
+        bare_shell.run("%unload_ext primepods_magic")
+
+
 def test_works_without_asyncssh(disconnected: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "asyncssh", None)
     assert not connect(sandbox=True).has_machines

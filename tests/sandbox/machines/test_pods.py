@@ -76,8 +76,6 @@ def test_logs_in_to_a_pod_with_its_variables(renter: Renter) -> None:
     pod = renter.call("GET", f"pods/{young['id']}")
     assert pod["sshConnection"] == f"ubuntu@127.0.0.1 -p {pod['primePortMapping'][0]['external']}"
     assert pod["ip"] == "127.0.0.1"
-    # Jupyter does not run there, and something else of this computer may have its port.
-    assert [port["usedBy"] for port in pod["primePortMapping"]] == ["SSH"]
     (row,) = renter.status(pod["id"])
     assert row["sshConnection"] == pod["sshConnection"]
     said = renter.log_in(pod).read("echo $USER; echo $TOKEN; nvidia-smi -L")
@@ -159,6 +157,12 @@ def test_a_stopped_pod_keeps_its_files_only(renter: Renter) -> None:
     eventually(lambda: not Path(home).exists(), "its files are gone")
 
 
+def test_names_no_port_for_jupyter(renter: Renter) -> None:
+    """It does not run there, and something else of this computer may have its port."""
+    pod = renter.rent("n3-H100x1", image="cuda_12_6_pytorch_2_7")
+    assert [port["usedBy"] for port in pod["primePortMapping"]] == ["SSH"]
+
+
 def test_a_lost_pod_goes_on(renter: Renter) -> None:
     pod = renter.rent()
     renter.happen(pod["id"], "lose")
@@ -215,11 +219,22 @@ def test_further_pods_have_documentation_addresses(renter: Renter, monkeypatch: 
     eventually(has_machine, "there is room for it")
 
 
-def test_starts_no_process_without_a_pod(ssh_key: Path, tmp_path: Path) -> None:
-    with start(machines=True) as sandbox, Renter(sandbox.url, ssh_key, tmp_path) as renter:
+def test_works_only_while_there_are_machines(ssh_key: Path, tmp_path: Path) -> None:
+    settings: dict[str, Any] = {"clock": "stepped", "machines": True}
+    with start(**settings) as sandbox, Renter(sandbox.url, ssh_key, tmp_path) as renter:
+        machines = sandbox._machines
+        assert machines is not None
         renter.call("GET", "pods")
-        assert sandbox._machines is not None
-        assert not sandbox._machines._host.is_alive()
+        assert not machines._host.is_alive()
+        pod = renter.order("n3-CPUx1")
+        eventually(machines._host.is_alive, "the process is started before it is needed")
+        assert machines._watching is None
+        renter.advance(120)
+        renter.call("GET", "pods")
+        watching = machines._watching
+        assert watching is not None
+        renter.call("DELETE", f"pods/{pod['id']}")
+        eventually(watching.done, "nothing is watched any more")
 
 
 def test_replaces_machines_whose_process_was_killed(renter: Renter, ssh_key: Path, tmp_path: Path) -> None:
