@@ -35,6 +35,7 @@ NOTHING = [
     "nan",
     float("nan"),
     float("inf"),
+    1e308,
     "1e999",
     [],
     {},
