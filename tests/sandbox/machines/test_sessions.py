@@ -17,6 +17,7 @@ import asyncssh
 import pexpect
 import pytest
 
+from primepods_magic.sandbox.machines.ssh.children import Reaper, spawn_on_terminal
 from tests.support.ssh_client import DAEMON, Login, is_running, make_key
 from tests.support.waiting import eventually
 
@@ -130,6 +131,23 @@ def test_sets_the_size_of_the_terminal(machine: Handle) -> None:
     shell.expect(pexpect.EOF)
     shell.close()
     assert shell.exitstatus == 5
+
+
+def test_keeps_what_a_terminal_has_said_before_it_closed(tmp_path: Path) -> None:
+    async def read_late() -> bytes:
+        reaper = Reaper(asyncio.get_running_loop())
+        words = ["sh", "-c", "echo said"]
+        child = await spawn_on_terminal(reaper, "/bin/sh", words, os.environ, tmp_path, (80, 24))
+        await child.exited
+        terminal = child._transports[0]
+        while not terminal.is_closing():
+            await asyncio.sleep(0.01)
+        try:
+            return await child.outputs[0].read()
+        finally:
+            child.close()
+
+    assert asyncio.run(read_late()) == b"said\r\n"
 
 
 def test_hangs_up_a_terminal_whose_client_is_gone(machine: Handle) -> None:

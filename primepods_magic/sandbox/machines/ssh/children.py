@@ -10,10 +10,10 @@ import signal
 import struct
 import subprocess
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 __all__ = ["Child", "Reaper", "resize_terminal", "spawn_on_pipes", "spawn_on_terminal"]
 
@@ -89,8 +89,18 @@ class Child:
             os.killpg(self.pid, number)
 
 
-def _make_protocol(reader: asyncio.StreamReader) -> Any:
-    return lambda: asyncio.StreamReaderProtocol(reader)
+class _ToTheEnd(asyncio.StreamReaderProtocol):
+    """A protocol for a reader that ends without an error, after everything that has arrived.
+
+    A terminal ends with EIO, and a reader with an error would withhold what it has not been asked for yet.
+    """
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(None if isinstance(exc, OSError) else exc)
+
+
+def _make_protocol(reader: asyncio.StreamReader) -> Callable[[], asyncio.StreamReaderProtocol]:
+    return lambda: _ToTheEnd(reader)
 
 
 async def spawn_on_pipes(

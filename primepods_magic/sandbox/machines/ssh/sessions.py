@@ -126,7 +126,7 @@ async def _relay_output(child: Child, *writers: asyncssh.SSHWriter[bytes]) -> in
 
 
 async def _pump_stream(reader: asyncio.StreamReader, writer: asyncssh.SSHWriter[bytes]) -> None:
-    # A terminal ends with EIO.
+    # The client may be gone.
     with suppress(OSError):
         while data := await reader.read(_CHUNK_BYTES):
             writer.write(data)
