@@ -32,7 +32,7 @@ class LauncherPart:
 
     @property
     def offers(self) -> Locator:
-        return self.field("Offers, cheapest first")
+        return self.field("Offers")
 
     @property
     def cell_text(self) -> str:

@@ -14,6 +14,9 @@ from tests.support.sandbox_control import SandboxControl
 
 SECRET, PASSWORD = "hf_Zq8Wm2Tk5Xc9Vb4", "correct-horse-battery"
 LAUNCHER, TO_CELL, CELL = range(1, 4)
+# Less than a line may be below the box, for its padding.
+_SHOWS_ITS_END = """box => box.firstElementChild.getBoundingClientRect().bottom
+  <= box.getBoundingClientRect().bottom + 8"""
 CELLS = [bars.CONNECT, "%pods launcher", "%pods launcher --cell"]
 
 
@@ -31,8 +34,8 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     sandbox.api.put("/sandbox/faults", json=[]).raise_for_status()
     part.until_offers()
     part.says("Ada Lovelace")
-    part.says("showing the first 50; filter to see the other 75")
-    part.says("No live pods")
+    part.says("125 offers, cheapest first")
+    part.says("No running pods")
     part.pictures("offers")
 
     part.field("GPU type").fill("h10O")
@@ -76,8 +79,10 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     part.says("$2.45/h, $58.83/day from launch until you terminate it")
     part.pictures("summary", in_both_themes=True)
 
+    page.page.set_viewport_size({"width": 1280, "height": 860})
     part.button("Launch for $2.45/h").dblclick()
     part.says("Launched 'train' at $2.45/h")
+    expect(page.bar("train").first).to_be_in_viewport()
     sandbox.advance(bars.UNTIL_ACTIVE)
     bars.moves_on(page.bar("train").first, sandbox)
     part.pictures("installing")
@@ -85,6 +90,10 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     part.says("COMPLETE 100 %")
     part.button("Show logs").click()
     part.says("install: 100% ready")
+    logs = part.root.get_by_role("region", name="Logs of train")
+    assert logs.evaluate("box => [box.scrollHeight > box.clientHeight, box.scrollTop]") == [True, 0]
+    expect(logs.get_by_text("install: 100% ready")).to_be_visible()
+    assert logs.evaluate(_SHOWS_ITS_END), "the newest line is in sight"
     part.says("ssh ubuntu@")
     part.pictures("ready", in_both_themes=True)
 

@@ -16,7 +16,7 @@ from primepods_magic.pods.launching.limits import Limits
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 
-from .conftest import Opened, Traffic, chosen, idle, key_of, launched, names, summary
+from .conftest import Opened, Traffic, chosen, idle, launched, names, summary
 from .offers import offer, offer_list
 
 
@@ -131,14 +131,18 @@ def test_the_cell_is_whole_whenever_it_is_read(model: LauncherModel) -> None:
     assert seen == {True}
 
 
-def test_a_password_is_generated_anew_where_the_notebook_was_cleared(opened: Opened) -> None:
+def test_puts_nothing_into_the_notebook_and_the_cell_unless_asked_to(opened: Opened) -> None:
     namespace: dict[str, Any] = {}
     model = chosen(opened(namespace), name="train")
-    namespace.clear()
-    model.choose(key_of(model, "vcg-L4x1"))
+    assert namespace == {}
+    assert "password" not in model.cell
+    model.do(model.flow.set_password, "correct-horse-battery")
     idle(model)
-    assert model.flow.problems == {}
     assert set(namespace) == {"JUPYTER_PASSWORD"}
+    assert "jupyter_password: ${JUPYTER_PASSWORD}" in model.cell
+    model.do(model.flow.remove_password)
+    idle(model)
+    assert "password" not in model.cell
 
 
 def test_an_end_of_another_pod_does_not_hide_what_may_be_billed(

@@ -75,31 +75,10 @@ def test_whatever_the_value_is_it_is_what_a_cell_gets(value: str, there: dict[st
         assert value_of(namespace, reference) == value
 
 
-def test_a_generated_secret_is_long_and_the_same_for_the_whole_notebook() -> None:
-    namespace: dict[str, Any] = {}
-    secrets = SecretVariables(namespace)
-    assert secrets.generate("PASSWORD") == secrets.generate("PASSWORD") == "${PASSWORD}"
-    assert SecretVariables(namespace).generate("PASSWORD") == "${PASSWORD}"
-    assert len(value_of(namespace, "${PASSWORD}")) >= 16
-    other: dict[str, Any] = {}
-    SecretVariables(other).generate("PASSWORD")
-    assert value_of(other, "${PASSWORD}") != value_of(namespace, "${PASSWORD}")
-
-
-def test_a_generated_secret_takes_the_place_of_nothing() -> None:
-    namespace: dict[str, Any] = {"PASSWORD": 1234}
-    assert SecretVariables(namespace).generate("PASSWORD") == "${PASSWORD_2}"
-    assert namespace["PASSWORD"] == 1234
-    assert SecretVariables({"PASSWORD": "of mine"}).generate("PASSWORD") == "${PASSWORD}"
-
-
 def test_the_notebook_shows_stars() -> None:
     namespace: dict[str, Any] = {}
     secrets = SecretVariables(namespace)
     secrets.store("KEY", SECRET)
-    secrets.generate("PASSWORD")
-    password = value_of(namespace, "${PASSWORD}")
-    shown = f"{namespace!r} {namespace['KEY']} {secrets!r} {namespace['PASSWORD']}"
+    shown = f"{namespace!r} {namespace['KEY']} {secrets!r}"
     assert "**********" in shown
     assert SECRET not in shown
-    assert password not in shown

@@ -300,7 +300,7 @@ def test_a_variable_is_added_when_it_has_a_name_and_a_value(opened: Opened) -> N
     model.do(flow.add_variable, "a value first")
     idle(model)
     assert "Enter a name for the variable first." in flow.problems["env"]
-    assert set(namespace) == {"A", "JUPYTER_PASSWORD"}
+    assert set(namespace) == {"A"}
     model.do(flow.name_variable, "")
     model.do(flow.remove_variable, "A")
     idle(model)

@@ -96,7 +96,7 @@ def test_from_a_mistyped_filter_to_a_pod_and_its_end(
     assert not model.flow.outcome.is_failure
     assert "Launched 'train' at $2.66/h" in model.flow.outcome.text
     assert model.flow.stage is FlowStage.FORM
-    assert model.flow.name_hint == "This pod already exists. Launching returns it."
+    assert model.flow.name_hint == "You already have this pod. Launching returns it."
 
     eventually(lambda: [pod.name for pod in model.pod_list.pods] == ["train"], "the pod is among mine")
     (pod,) = model.pod_list.pods

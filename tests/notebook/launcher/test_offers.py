@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,6 +17,7 @@ from primepods_magic.notebook.launcher.state.offers import (
     Filters,
     OfferKey,
     OfferList,
+    OfferOrder,
     filter_offers,
 )
 from tests.support.sandbox_control import KEY, controlled
@@ -203,10 +205,38 @@ def test_the_cheapest_is_first_by_what_it_costs_with_its_disk(whole: OfferList) 
     ]
 
 
-def test_only_the_first_are_shown_and_all_are_counted(whole: OfferList) -> None:
+def test_all_are_shown_unless_there_are_very_many(whole: OfferList) -> None:
     answer = found(whole)
-    assert len(answer.rows) == MAX_SHOWN < answer.total
-    assert list(answer.rows) == [row for row in whole.listed if not row.offer.is_spot][:MAX_SHOWN]
+    assert list(answer.rows) == [row for row in whole.listed if not row.offer.is_spot]
+    assert len(answer.rows) == answer.total > 100
+    many = found(OfferList(whole.listed * 10))
+    assert len(many.rows) == MAX_SHOWN < many.total
+
+
+def test_offers_are_sorted_as_asked_and_then_by_price(whole: OfferList) -> None:
+    def sort(order: OfferOrder) -> list[Offer]:
+        answer = filter_offers(whole, Filters(), order)
+        assert answer.order is order
+        assert {OfferKey.of(row.offer) for row in answer.rows} == {
+            OfferKey.of(row.offer) for row in found(whole).rows
+        }
+        groups = itertools.groupby(answer.rows, order.sort_key)
+        prices = [[row.price_usd_hr for row in group] for _, group in groups]
+        assert all(group == sorted(group) for group in prices)
+        return [row.offer for row in answer.rows]
+
+    names = [offer.gpu_type or "" for offer in sort(OfferOrder.GPU_TYPE)]
+    assert names == sorted(names)
+    assert (sort(OfferOrder.GPU_MEMORY)[0].gpu_type or "").endswith("_262GB")
+    memory = [offer.memory.default_count or 0 for offer in sort(OfferOrder.MEMORY)]
+    assert memory == sorted(memory, reverse=True)
+    stock = [
+        status for status, _ in itertools.groupby(offer.stock_status for offer in sort(OfferOrder.STOCK))
+    ]
+    assert [str(status).lower() for status in stock][:2] == ["high", "medium"]
+    assert len(set(stock)) == len(stock)
+    per_gpu = [row.price_gpu_usd_hr for row in filter_offers(whole, Filters(), OfferOrder.GPU_PRICE).rows]
+    assert per_gpu == sorted(per_gpu)
 
 
 def test_an_offer_is_found_again_in_another_list(offers: list[Offer], whole: OfferList) -> None:

@@ -11,7 +11,7 @@ from primepods_magic.pods.launching.launch import launch
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
 
-from .conftest import Opened, Traffic, idle, names
+from .conftest import Opened, Traffic, idle, launched, names
 
 
 @pytest.fixture
@@ -79,15 +79,21 @@ def test_shows_unreadable_logs_and_retries_them(model: LauncherModel, pod_id: st
     assert model.pod_list.errors == {}
 
 
-def test_keeps_a_reclaimed_pod_without_its_logs(
-    model: LauncherModel, pod_id: str, sandbox: SandboxControl
+def test_keeps_a_reclaimed_pod_without_its_logs_if_it_was_launched_here(
+    model: LauncherModel, connection: Connection, sandbox: SandboxControl
 ) -> None:
+    launched(model, name="train")
+    pod_id = model.flow.outcome.pod_id if model.flow.outcome else ""
+    other = launch(gpu="L4_24GB", name="other", connection=connection)
+    eventually(lambda: len(model.pod_list.pods) == 2, "both are seen")
     model.do(model.pod_list.toggle_logs, pod_id)
     idle(model)
-    sandbox.event(pod_id, "reclaim")
+    for ended in (pod_id, other.id):
+        sandbox.event(ended, "reclaim")
     sandbox.advance(600)
     eventually(
-        lambda: model.pod_list.pods and str(model.pod_list.pods[0].status) == "TERMINATED", "it is gone"
+        lambda: [(pod.id, pod.status) for pod in model.pod_list.pods] == [(pod_id, "TERMINATED")],
+        "one is gone, and the other is shown as it ended",
     )
     idle(model)
     assert model.pod_list.logs == {}

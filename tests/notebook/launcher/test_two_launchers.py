@@ -55,6 +55,7 @@ def test_a_password_of_one_launcher_is_not_changed_by_another(opened: Opened) ->
         assert model.flow.spec.jupyter_password is not None
         return model.flow.spec.jupyter_password.get_secret_value()
 
+    two.do(two.flow.set_password, "another-password")
     before = sent(two)
     one.do(one.flow.set_password, "a-password-of-my-own")
     assert sent(one) == "a-password-of-my-own"

@@ -62,7 +62,7 @@ def typed(control: Any, value: Any) -> None:
 def chosen(model: LauncherModel, control: Control, gpu: str = "L4_24GB") -> None:
     typed(control("GPU type"), gpu)
     idle(model)
-    control("Offers, cheapest first").set_state({"index": 0})
+    control("Offers").set_state({"index": 0})
     idle(model)
     assert model.flow.selected is not None
 

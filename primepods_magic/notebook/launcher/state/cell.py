@@ -5,7 +5,6 @@ from __future__ import annotations
 import builtins
 import keyword
 import re
-import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -65,12 +64,6 @@ class SecretVariables:
         if free not in self._namespace:
             self._namespace[free] = Secret(value)
         return f"${{{free}}}"
-
-    def generate(self, name: str) -> str:
-        """Return a reference to the secret `name`, generating it if the notebook has none."""
-        existing = self._namespace.get(name)
-        is_usable = isinstance(existing, (str, SecretStr)) and len(existing) > 0
-        return f"${{{name}}}" if is_usable else self.store(name, secrets.token_urlsafe(12))
 
     def is_stored(self, reference: str) -> bool:
         """Return whether a reference is to a masked variable of the notebook."""

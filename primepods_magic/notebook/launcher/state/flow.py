@@ -85,10 +85,9 @@ class LaunchFlow:
         self._variables = self._reviewed_variables = Variables(namespace)
         self._is_offer_gone = False
         self._review_number = 0
-        self._is_password_generated = True
         self.secrets = SecretVariables(namespace)
         self.selected: PricedOffer | None = None
-        self.form = Form(jupyter_password=self.secrets.generate(PASSWORD))
+        self.form = Form()
         self.form_changes = 0
         self.stage = FlowStage.FORM
         self.plan: LaunchPlan | None = None
@@ -164,14 +163,14 @@ class LaunchFlow:
 
     def set_password(self, password: str) -> None:
         """Set the Jupyter password for new pods; existing pods keep theirs."""
-        self._is_password_generated = False
         self.set(jupyter_password=self.secrets.store(PASSWORD, password))
+
+    def remove_password(self) -> None:
+        """Launch without a Jupyter password; its variable stays in the notebook."""
+        self.set(jupyter_password="")
 
     def check(self, account: Account, pods: Iterable[PodDetails]) -> None:
         """Update the price, the cell, and all problems; `pods` are the user's, as last seen."""
-        if self._is_password_generated:
-            # Generate it again if the notebook's variables were cleared.
-            self.form = replace(self.form, jupyter_password=self.secrets.generate(PASSWORD))
         if self.selected is None:
             self.problems, self.name_hint, self.quote, self.spec, self.body = {}, "", None, None, ""
             return
@@ -330,7 +329,7 @@ class LaunchFlow:
         """Return conflicts with existing pods and ceilings, and a hint about the name."""
         found = assess(self._connection, pods, spec)
         if found.pod is not None:
-            return {}, "This pod already exists. Launching returns it."
+            return {}, "You already have this pod. Launching returns it."
         problems = {}
         if found.refusal is not None:
             billed = " It may be billed until then." if isinstance(found.refusal, PodFailed) else ""

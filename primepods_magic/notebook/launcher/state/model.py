@@ -16,7 +16,7 @@ from primepods_magic.pods.spec.spec import PodSpec
 from .account import Account, read_account
 from .cell import CELL_MAGIC
 from .flow import LaunchFlow, LaunchSettings
-from .offers import FilterResult, Filters, OfferKey, OfferList, filter_offers
+from .offers import FilterResult, Filters, OfferKey, OfferList, OfferOrder, filter_offers
 from .pods import PodList
 from .worker import SerialWorker
 
@@ -36,7 +36,7 @@ class LauncherModel:
     >>> model = LauncherModel(connect(sandbox=True), {})                     # doctest: +SKIP
     >>> model.open()                                                         # doctest: +SKIP
     >>> model.wait_until_idle(10), len(model.results.rows)                   # doctest: +SKIP
-    (True, 50)
+    (True, 125)
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class LauncherModel:
         self._listeners: list[Callable[[], object]] = []
         self.offer_list = OfferList()
         self.filters = Filters()
+        self.order = OfferOrder.PRICE
         self.filter_changes = 0
         self.results = FilterResult()
         self.is_loading = True
@@ -116,6 +117,15 @@ class LauncherModel:
         """Change fields of `Filters` by name."""
         self._worker.submit(lambda: self._apply_filters(replace(self.filters, **values)))
 
+    def sort(self, order: OfferOrder) -> None:
+        """Change the order of the offers."""
+
+        def apply_order() -> None:
+            self.order = order
+            self._apply_filters(self.filters)
+
+        self._worker.submit(apply_order)
+
     def clear_filters(self) -> None:
         """Reset all filters."""
 
@@ -169,7 +179,7 @@ class LauncherModel:
 
     def _apply_filters(self, filters: Filters) -> None:
         self.filters = filters
-        self.results = filter_offers(self.offer_list, filters)
+        self.results = filter_offers(self.offer_list, filters, self.order)
 
     def _load_offers(self) -> None:
         self.is_loading = True
@@ -209,6 +219,8 @@ class LauncherModel:
             self.account = done.result()
 
     def _poll_pods(self) -> None:
+        if self.flow.outcome is not None and self.flow.outcome.pod_id:
+            self.pod_list.launched.add(self.flow.outcome.pod_id)
         self.pod_list.poll_soon()
 
     def _reload_failed(self) -> None:

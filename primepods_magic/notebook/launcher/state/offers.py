@@ -7,8 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import Enum
 from functools import cached_property, lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from primepods_magic.api.enums import GPU_TYPES, REGIONS
 from primepods_magic.api.models import Offer
@@ -18,12 +19,22 @@ from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.offers import NO_USD_PRICE, SOLD_OUT, mismatches, quote
 from primepods_magic.pods.spec.spec import PodSpec
 
-__all__ = ["MAX_SHOWN", "FilterResult", "Filters", "OfferKey", "OfferList", "PricedOffer", "filter_offers"]
+__all__ = [
+    "MAX_SHOWN",
+    "FilterResult",
+    "Filters",
+    "OfferKey",
+    "OfferList",
+    "OfferOrder",
+    "PricedOffer",
+    "filter_offers",
+]
 
-MAX_SHOWN = 50
-"""The number of rows shown; filters are better than reading more."""
+MAX_SHOWN = 1000
+"""The number of rows shown; more would make every change slow."""
 
 _NO_REQUIREMENTS = PodSpec()
+_STOCK_ORDER = {"HIGH": 0, "MEDIUM": 1, "AVAILABLE": 2, "LOW": 3}
 _FILTER_FIELDS = ("gpu_type", "region", "country", "provider", "security", "socket")
 
 # Longer text is cut before matching, so that the cache stays small.
@@ -70,6 +81,32 @@ class PricedOffer:
     def price_gpu_usd_hr(self) -> float:
         """The price in USD per hour and GPU."""
         return self.price_usd_hr / (self.offer.gpu_count or 1)
+
+
+class OfferOrder(Enum):
+    """Orders of the list; offers that are equal in one are by price."""
+
+    PRICE = "cheapest first"
+    GPU_PRICE = "cheapest GPU first"
+    GPU_MEMORY = "most GPU memory first"
+    MEMORY = "most memory first"
+    GPU_TYPE = "by GPU type"
+    STOCK = "most in stock first"
+
+    def sort_key(self, row: PricedOffer) -> Any:
+        """Return a key that sorts a row in this order."""
+        offer = row.offer
+        if self is OfferOrder.GPU_PRICE:
+            return row.price_gpu_usd_hr
+        if self is OfferOrder.GPU_MEMORY:
+            return -_read_gpu_memory_gb(offer)
+        if self is OfferOrder.MEMORY:
+            return -(offer.memory.default_count or 0)
+        if self is OfferOrder.GPU_TYPE:
+            return offer.gpu_type or ""
+        if self is OfferOrder.STOCK:
+            return _STOCK_ORDER.get((offer.stock_status or "").upper(), len(_STOCK_ORDER))
+        return row.price_usd_hr
 
 
 @dataclass(frozen=True)
@@ -149,14 +186,17 @@ class OfferList:
 
 @dataclass(frozen=True)
 class FilterResult:
-    """The first `MAX_SHOWN` matches, their total, and messages about invalid filters."""
+    """The first `MAX_SHOWN` matches, their total and order, and messages about invalid filters."""
 
     rows: tuple[PricedOffer, ...] = ()
     total: int = 0
+    order: OfferOrder = OfferOrder.PRICE
     problems: Mapping[str, str] = field(default_factory=dict)
 
 
-def filter_offers(offer_list: OfferList, filters: Filters) -> FilterResult:
+def filter_offers(
+    offer_list: OfferList, filters: Filters, order: OfferOrder = OfferOrder.PRICE
+) -> FilterResult:
     """Return the offers that match all filters, or none if a filter is invalid.
 
     >>> filter_offers(OfferList(), Filters(max_price="cheap")).problems
@@ -177,7 +217,7 @@ def filter_offers(offer_list: OfferList, filters: Filters) -> FilterResult:
         location = filters.location.strip()
         problems["location"] = f"Unknown region or country '{location}'{suggest(location, known)}"
     if problems or max_usd_hr is None or is_there is None:
-        return FilterResult(problems=problems)
+        return FilterResult(order=order, problems=problems)
     rows = [
         row
         for row in offer_list.listed
@@ -190,7 +230,14 @@ def filter_offers(offer_list: OfferList, filters: Filters) -> FilterResult:
         and filters.socket in ("", row.offer.socket)
         and is_there(row.offer)
     ]
-    return FilterResult(tuple(rows[:MAX_SHOWN]), len(rows))
+    rows.sort(key=order.sort_key)
+    return FilterResult(tuple(rows[:MAX_SHOWN]), len(rows), order)
+
+
+def _read_gpu_memory_gb(offer: Offer) -> float:
+    """Return the memory of one GPU; its name says it, but some providers send that of all GPUs."""
+    named = re.search(r"_(\d+)GB$", offer.gpu_type or "")
+    return float(named[1]) if named else (offer.gpu_memory or 0) / (offer.gpu_count or 1)
 
 
 def _match_gpu_types(offer_list: OfferList, text: str) -> tuple[str, ...]:

@@ -33,10 +33,11 @@ _WALLETS_INTERVAL = timedelta(minutes=5)
 class PodList:
     """The user's pods; call every method on the worker's thread.
 
-    `logs` has the logs that are shown, empty while loading. `confirming` and `terminating` are ids of pods
-    whose termination waits for confirmation or is in progress. `terminated` has the latest results first.
-    `errors` has the latest error of each pod. `on_terminated` receives the id of each pod verified to be
-    gone, and `on_recovered` is called when the service responds again.
+    `launched` has the ids of the pods that were launched here. `logs` has the logs that are shown, empty
+    while loading. `confirming` and `terminating` are ids of pods whose termination waits for confirmation or
+    is in progress. `terminated` has the latest results first. `errors` has the latest error of each pod.
+    `on_terminated` receives the id of each pod verified to be gone, and `on_recovered` is called when the
+    service responds again.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class PodList:
         self._is_reading_wallets = False
         self._wallets_at: datetime | None = None
         self.snapshot: Snapshot | None = None
+        self.launched: set[str] = set()
         self.logs: dict[str, str] = {}
         self.confirming: set[str] = set()
         self.terminating: set[str] = set()
@@ -66,9 +68,15 @@ class PodList:
 
     @property
     def pods(self) -> tuple[PodDetails, ...]:
-        """The pods of the last snapshot, without those that were terminated here and are gone."""
+        """The pods of the last snapshot that are not gone, and those launched here that ended elsewhere."""
+        if self.snapshot is None:
+            return ()
         gone = {result.id for result in self.terminated if result.outcome == GONE}
-        return tuple(pod for pod in self.snapshot.pods if pod.id not in gone) if self.snapshot else ()
+        return tuple(
+            pod
+            for pod in self.snapshot.pods
+            if pod.id not in gone and (pod.status != PodStatus.TERMINATED or pod.id in self.launched)
+        )
 
     def watch(self) -> None:
         """Start watching all pods, including new ones, unless that is running already."""

@@ -55,7 +55,7 @@ class LauncherView:
             ConfigureView(self._widgets, self._model),
             LaunchView(self._widgets, self._model),
         )
-        sections = (self._find.box, configure.box, launch.box, configure.code, self._pods.box)
+        sections = (self._find.box, configure.box, launch.box, self._pods.box, configure.code)
         self.root.children = (self._style, self._header, *sections)
 
     def settle(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ipywidgets import BoundedIntText, Box, Checkbox, Dropdown, Text, Textarea
+from ipywidgets import Box, Checkbox, Dropdown, IntText, Text, Textarea
 
 from primepods_magic.api.requests import TEMPLATE_IMAGE
 from primepods_magic.api.text.money import format_usd, format_usd_hr
@@ -46,7 +46,7 @@ class ConfigureView:
         }
         for name, (title, unit) in _UNITS.items():
             label = title if title == unit else f"{title} ({unit})"
-            control = widgets(BoundedIntText, description=label, min=0, max=1_000_000)
+            control = widgets(IntText, description=label)
             self._fields[name] = Field(widgets, control, "hinted")
         self._more_fields = {
             "team": Field(widgets, widgets(Dropdown, description="Billed to", options=[]), "wide"),
@@ -57,13 +57,15 @@ class ConfigureView:
                     SecretText,
                     description="Jupyter password",
                     continuous_update=False,
-                    placeholder="Generated; or enter your own",
+                    placeholder="None",
                 ),
                 "long",
                 "hinted",
             ),
             "auto_restart": Field(
-                widgets, widgets(Checkbox, description="Restart after an error", indent=False), "medium"
+                widgets,
+                widgets(Checkbox, description="Restart automatically on error", indent=False),
+                "medium",
             ),
         }
         for name, field in (*self._fields.items(), *self._more_fields.items()):
@@ -72,6 +74,9 @@ class ConfigureView:
             elif name != "jupyter_password":
                 widgets.on_change(field.control, partial(self._set_field, name))
         widgets.on_change(self._more_fields["jupyter_password"].control, self._set_password)
+        self._remove_password = widgets.button(
+            "Remove the password", lambda: model.do(model.flow.remove_password), "quiet"
+        )
         self._variables = VariablesView(widgets, model)
         self._disks: dict[str, Any] = {}
         self._disk_box = widgets(Box, "row")
@@ -83,6 +88,8 @@ class ConfigureView:
         self._price = widgets.html()
         self._problems = widgets.html()
         self._toggle = widgets.button(_MORE_CAPTION, self._toggle_more, "quiet")
+        password = self._more_fields["jupyter_password"].box
+        password.children = (*password.children, self._remove_password)
         more = (*(field.box for field in self._more_fields.values()), self._variables.box)
         self._more = widgets(Box, "row", children=(*more, self._disk_field.box))
         self._cell = widgets(Textarea, description="Equivalent cell", rows=8)
@@ -189,7 +196,13 @@ class ConfigureView:
         for name, bound in self._bounds.items():
             if bound is not None:
                 size = getattr(form, name)
-                _set_bounds(self._fields[name].control, bound, bound.default if size is None else size)
+                # Without bounds of its own: a control would change what was typed without a word.
+                update_traits(
+                    self._fields[name].control,
+                    value=bound.default if size is None else size,
+                    step=bound.step,
+                    disabled=bound.is_fixed,
+                )
         update_traits(self._fields["image"].control, value=form.image)
 
     def _show_problems(self) -> None:
@@ -198,7 +211,7 @@ class ConfigureView:
         hints = {
             **{name: bound.text for name, bound in self._bounds.items() if bound},
             "name": flow.name_hint
-            or ("" if flow.form.name.strip() or not flow.spec else f"Default: {flow.spec.pod_name}"),
+            or ("" if flow.form.name.strip() or not flow.spec else f"If left empty: {flow.spec.pod_name}"),
             "jupyter_password": _format_password_hint(self._model),
             "ssh_key_id": "" if self._model.account.keys != () else "Add yours with %pods keys add",
         }
@@ -210,6 +223,10 @@ class ConfigureView:
         set_visible(self._fields["template"].box, flow.form.image == TEMPLATE_IMAGE)
         for name, bound in self._bounds.items():
             set_visible(self._fields[name].box, bound is not None)
+        has_password = bool(flow.form.jupyter_password)
+        set_visible(self._remove_password, has_password)
+        password = self._more_fields["jupyter_password"].control
+        update_traits(password, placeholder="•••••" if has_password else "None")
         is_more = self._is_more or any(name in problems for name in _MORE_FIELDS)
         set_visible(self._more, is_more)
         update_traits(
@@ -226,6 +243,8 @@ class ConfigureView:
 
 def _format_password_hint(model: LauncherModel) -> str:
     reference = model.flow.form.jupyter_password
+    if not reference:
+        return "Press Enter to set it. It is kept, masked, in a variable of this notebook."
     if model.flow.secrets.is_stored(reference):
         return f"To see it: {reference.strip('${}')}.get_secret_value()"
     return f"Taken from {reference}"
@@ -248,15 +267,6 @@ def _escape_label(text: object) -> str:
     return sanitize(text).translate(
         {ord("$"): "\N{FULLWIDTH DOLLAR SIGN}", ord("\\"): "\N{FULLWIDTH REVERSE SOLIDUS}"}
     )
-
-
-def _set_bounds(control: Any, bound: Bounds, value: int) -> None:
-    """Widen before narrowing: a control validates each bound against the others."""
-    with control.hold_sync():
-        control.min, control.max = min(control.min, bound.min), max(control.max, bound.max)
-        control.value = value
-        control.min, control.max, control.step = bound.min, bound.max, bound.step
-        control.disabled = bound.is_fixed
 
 
 def _format_offer(model: LauncherModel) -> str:

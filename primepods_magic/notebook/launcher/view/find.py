@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import Box, Combobox, Dropdown, Select, Text
 
 from primepods_magic.api.text.sanitize import escape_html, safe_html, sanitize
-from primepods_magic.notebook.launcher.state.offers import MAX_SHOWN, Filters, OfferKey, PricedOffer
+from primepods_magic.notebook.launcher.state.offers import (
+    MAX_SHOWN,
+    Filters,
+    OfferKey,
+    OfferOrder,
+    PricedOffer,
+)
 from primepods_magic.notebook.progress.rows import as_of_text
 
 from .offer_table import format_table
@@ -19,7 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["FindView"]
 
 _ANY = "Any"
-_MAX_ROWS_VISIBLE = 10
 _CLOUDS = {"secure_cloud": "Secure cloud", "community_cloud": "Community cloud"}
 
 
@@ -40,23 +45,30 @@ class FindView:
             ("security", Dropdown, "Security", ""),
             ("socket", Dropdown, "Socket", ""),
         ):
-            traits: dict[str, Any] = {"placeholder": f"Any, such as {example}", "continuous_update": True}
+            traits: dict[str, Any] = {
+                "placeholder": _ANY,
+                "tooltip": f"For example {example}",
+                "continuous_update": True,
+            }
             if kind is Dropdown:
                 traits = {"options": [(_ANY, example)], "value": example}
             self._add_field(widgets, name, widgets(kind, description=description, **traits))
         kinds = [("On-demand", False), ("Spot (can be reclaimed)", True)]
         kind = widgets(Dropdown, description="Kind", options=kinds, value=False)
         self._add_field(widgets, "is_spot", kind)
+        orders = [(order.value[0].upper() + order.value[1:], order) for order in OfferOrder]
+        self._order = widgets(Dropdown, description="Order", options=orders, value=model.order)
+        widgets.on_change(self._order, model.sort)
         self._status = widgets.html()
         self._refresh = widgets.button("Refresh", model.refresh, tooltip="Reload the list of offers")
         self._clear = widgets.button("Clear filters", model.clear_filters)
         self._head = widgets.html("head")
-        self._select = widgets(
-            Select, description="Offers, cheapest first", options=[], rows=_MAX_ROWS_VISIBLE
-        )
+        self._select = widgets(Select, description="Offers", options=[])
         widgets.on_change(self._select, self._choose_row, "index")
         self._table = widgets(Box, "table", children=(self._head, self._select))
-        filters = widgets(Box, "grid", children=tuple(field.box for field in self._fields.values()))
+        order = widgets(Box, "field", children=(self._order,))
+        controls = (*(field.box for field in self._fields.values()), order)
+        filters = widgets(Box, "grid", children=controls)
         buttons = widgets(Box, "row", children=(self._refresh, self._clear))
         title = widgets.html(value="<h3>Find a machine</h3>")
         self.box = widgets(Box, "section", children=(title, filters, self._status, self._table, buttons))
@@ -104,7 +116,8 @@ class FindView:
             table = format_table(rows)
             update_traits(self._head, value=escape_html(table.head))
             with self._select.hold_sync():
-                self._select.rows = max(2, min(_MAX_ROWS_VISIBLE, len(rows)))
+                # All rows: the box around the list scrolls, so that both of its bars are in sight.
+                self._select.rows = max(2, len(rows))
                 self._select.options = list(zip(table.lines, range(len(rows)), strict=True))
                 self._select.index = self._find_selected()
         elif self._select.index != self._find_selected():
@@ -128,9 +141,12 @@ def _format_status(model: LauncherModel) -> str:
         return ""
     if not results.total:
         return card_html("No offers match these filters now. Clear some to see more.", "warn")
-    parts = [f"{results.total} offer{'' if results.total == 1 else 's'}, cheapest first"]
+    parts = [f"{results.total} offer{'' if results.total == 1 else 's'}, {results.order.value}"]
     if results.total > MAX_SHOWN:
-        parts.append(f"showing the first {MAX_SHOWN}; filter to see the other {results.total - MAX_SHOWN}")
+        parts = [
+            f"Showing {MAX_SHOWN:,} of {results.total:,} offers, {results.order.value}. "
+            "Use the filters to see others."
+        ]
     parts.append("refreshing …" if model.is_loading else f"list {as_of_text(offers.taken_at)}")
     left_out = [
         f"{number} {reason}"

@@ -79,7 +79,7 @@ class PodListView:
         pods = pod_list.pods
         is_empty = not pods and snapshot.trouble is None
         update_traits(
-            self._empty, value='<div class="primepods-hint">No live pods.</div>' if is_empty else ""
+            self._empty, value='<div class="primepods-hint">No running pods.</div>' if is_empty else ""
         )
         shown, rest = select_rows(pods, self._lines.keys())
         rows = read_rows(replace(snapshot, pods=tuple(shown)))
@@ -124,7 +124,7 @@ class _PodView:
         )
         self._question = widgets.html()
         self._yes = widgets.button("Terminate it", lambda: model.do(pod_list.terminate, pod_id), "danger")
-        self._no = widgets.button("Keep it", lambda: model.do(pod_list.cancel_termination, pod_id))
+        self._no = widgets.button("Cancel", lambda: model.do(pod_list.cancel_termination, pod_id))
         self._details = widgets.html("beside")
         buttons = (self._logs, self._terminate, self._question, self._no, self._yes)
         self._buttons = widgets(Box, "row", "middle", children=buttons)
@@ -167,7 +167,11 @@ class _PodView:
         if self._id in pod_list.logs:
             lines = escape(sanitize_lines(pod_list.logs[self._id] or "Loading …"))
             label = escape(f"Logs of {row.name}")
-            html += f'<pre tabindex="0" role="region" aria-label="{label}">{lines}</pre>'
+            # The box is laid out from its end, so that it shows the newest line first.
+            html += (
+                f'<div class="primepods-logs" tabindex="0" role="region" aria-label="{label}">'
+                f"<pre>{lines}</pre></div>"
+            )
         return html
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VariablesView"]
 
-_HINT = "Press Enter to add it. Values are masked and not saved in the notebook."
+_HINT = "Press Enter to add it. Its value is kept, masked, in a variable of this notebook, and not saved."
 
 
 class VariablesView:
