@@ -56,7 +56,12 @@ PROBES: dict[str, tuple[str | None, str, tuple[str, ...]]] = {
     "login shell": (None, "echo $0; shopt -q login_shell; echo $?; exit 6\n", ()),
     "unknown subsystem": ("no-such-subsystem", "", ("-s", "-S", "none")),
     "language": ("echo $LC_TIME $OTHER", "", ("-o", "SetEnv=LC_TIME=C.UTF-8 OTHER=x", "-S", "none")),
-    "modes": ("umask; ulimit -c >/dev/null; trap", "", ()),
+    "signals on a terminal": (
+        "grep SigIgn /proc/$$/status; trap; umask",
+        "",
+        ("-tt",),
+    ),
+    "modes": ("grep SigIgn /proc/$$/status; umask; ulimit -c >/dev/null; trap", "", ()),
     "connection": ("set -- $SSH_CONNECTION; echo $# ; set -- $SSH_CLIENT; echo $#; echo ${MAIL%/*}", "", ()),
     "much output": ("head -c 3000000 /dev/zero | tr '\\0' x", "", ()),
 }

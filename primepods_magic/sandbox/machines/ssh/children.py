@@ -9,6 +9,7 @@ import pty
 import signal
 import struct
 import subprocess
+import sys
 import termios
 from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
@@ -18,6 +19,7 @@ from typing import IO
 __all__ = ["Child", "Reaper", "resize_terminal", "spawn_on_pipes", "spawn_on_terminal"]
 
 _UMASK = 0o022
+_TERMINAL_STUB = Path(__file__).with_name("terminal_stub.py")
 
 
 class Reaper:
@@ -140,8 +142,7 @@ async def spawn_on_terminal(
     try:
         resize_terminal(ours, size)
         process = subprocess.Popen(  # noqa: S603 - whoever has logged in may run anything
-            words,
-            executable=shell,
+            [sys.executable, "-I", "-S", str(_TERMINAL_STUB), shell, *words],
             stdin=theirs,
             stdout=theirs,
             stderr=theirs,
@@ -149,8 +150,6 @@ async def spawn_on_terminal(
             cwd=folder,
             umask=_UMASK,
             start_new_session=True,
-            # This process has a single thread, so running Python after the fork is safe.
-            preexec_fn=_take_terminal,  # noqa: PLW1509
         )
     except BaseException:
         os.close(ours)
@@ -167,7 +166,3 @@ def resize_terminal(terminal: int, size: tuple[int, int]) -> None:
     """Set the columns and rows of a terminal."""
     columns, rows = size
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-
-def _take_terminal() -> None:
-    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
