@@ -58,13 +58,19 @@ class _Machines:
         ports = {}
         for fields in orders:
             order = MachineOrder(**fields)
+            if order.id in self._running:
+                ports[order.id] = self._running[order.id].port
+                continue
             self._serial += 1
             # The serial number tells a machine from an earlier run of it.
             mark = f"{self._token}/{order.id}/{self._serial}"
             folder = self._folders.setdefault(order.id, self._folder / str(self._serial))
-            machine = Machine(order, folder, mark, self._reaper, sys.executable)
-            ports[order.id] = await machine.start()
-            self._running[order.id] = machine
+            # One that cannot start, for want of files or ports, is left out.
+            with suppress(OSError):
+                machine = Machine(order, folder, mark, self._reaper, sys.executable)
+                await machine.start()
+                self._running[order.id] = machine
+                ports[order.id] = machine.port
         return {"ports": ports}
 
     async def _end_machines(self, ids: list[str], keeps_files: bool) -> dict[str, Any]:

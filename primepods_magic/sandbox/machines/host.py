@@ -67,7 +67,7 @@ class MachineHost:
             self._warming.start()
 
     def run(self, orders: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-        """Start machines and return their ports; `orders` are the fields of `MachineOrder`."""
+        """Start machines by fields of `MachineOrder`; return the ports of those that did start."""
         ports: dict[str, int] = self._send_command({"do": "run", "orders": list(orders)})["ports"]
         return ports
 

@@ -53,6 +53,7 @@ class Machine:
     def __init__(self, order: MachineOrder, folder: Path, mark: str, reaper: Reaper, python: str) -> None:
         self._order = order
         self.mark = mark
+        self.port = 0
         self._has_other_host_key = False
         self._server: asyncio.Server | None = None
         home, programs = folder / "home", folder / "bin"
@@ -71,8 +72,8 @@ class Machine:
         self._nvidia_smi = NvidiaSmi(gpus, mark, programs, folder / "gpu.sock", python)
         self._options = [self._make_options(kind) for kind in ("host key", "other host key")]
 
-    async def start(self) -> int:
-        """Listen, and return the port."""
+    async def start(self) -> None:
+        """Listen on the port of the order, or on a free one."""
         loop = asyncio.get_running_loop()
         for port in (self._order.port, 0):
             with suppress(OSError):
@@ -80,9 +81,12 @@ class Machine:
                 break
         if self._server is None:
             raise OSError("no port is free for the machine")
-        await self._nvidia_smi.start()
-        port = self._server.sockets[0].getsockname()[1]
-        return int(port)
+        self.port = int(self._server.sockets[0].getsockname()[1])
+        try:
+            await self._nvidia_smi.start()
+        except OSError:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Stop listening, drop all connections, and kill what can be found without a search."""

@@ -134,8 +134,12 @@ class PodMachines:
         ]
         if node is not None:
             ids = [machine_id for machine_id in ids if machine_id == f"{pod_id}-{node}"]
-        for machine_id in ids:
-            self._host.change(machine_id, settings)
+        try:
+            for machine_id in ids:
+                self._host.change(machine_id, settings)
+        except MachinesUnavailable as error:
+            _log.warning("%s", error)
+            return False
         return bool(ids)
 
     def _run_machines(self, missing: Sequence[tuple[PodRecord, int]]) -> None:
@@ -146,7 +150,10 @@ class PodMachines:
         ports = self._host.run(orders)
         self._generation = self._host.generation
         for order, (record, _) in zip(orders, missing, strict=False):
-            self._machines[order["id"]] = _Machine(record, order["keys"], ports[order["id"]])
+            if order["id"] in ports:
+                self._machines[order["id"]] = _Machine(record, order["keys"], ports[order["id"]])
+        if len(ports) < len(orders):
+            raise MachinesUnavailable(f"{len(orders) - len(ports)} machines of the sandbox do not start")
 
     def _make_order(self, record: PodRecord, index: int) -> dict[str, Any]:
         machine_id, instance = _name_machine(record, index), self._store.instance()

@@ -138,6 +138,20 @@ def test_says_why_it_does_not_start(ssh_key: Path, monkeypatch: pytest.MonkeyPat
     host.stop()
 
 
+def test_leaves_out_a_machine_that_cannot_start(ssh_key: Path) -> None:
+    host = MachineHost()
+    try:
+        order = make_order(ssh_key)
+        first = host.run([order])
+        assert host._running is not None
+        # A machine that runs is not started twice, and the next one finds a file where its folder should be.
+        (host._running.folder / "2").touch()
+        assert host.run([order, {**order, "id": "q-1"}]) == first
+        assert host.run([{**order, "id": "r-1"}]).keys() == {"r-1"}
+    finally:
+        host.stop()
+
+
 def test_reports_a_command_that_fails_and_goes_on(host: MachineHost, ssh_key: Path) -> None:
     with pytest.raises(MachinesUnavailable, match="KeyError"):
         host.change("no such machine", {})

@@ -84,7 +84,9 @@ def test_derives_a_host_key_for_each_machine(start_machine: StartMachine) -> Non
     key = read_host_key(first.port)
     assert key != read_host_key(second.port)
     first.end()
-    assert read_host_key(start_machine(id="kept-1").port) == key
+    again = start_machine(id="kept-1")
+    assert read_host_key(again.port) == key
+    again.end()
     assert read_host_key(start_machine(id="kept-1", secret="of another sandbox").port) != key
 
 
