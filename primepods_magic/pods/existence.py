@@ -293,8 +293,7 @@ class _Inquiry:
             )
             reason = f"the list of pods {statement}, but {doubt}"
             self._close_finding(pod_id, Finding(PodFate.UNKNOWN, reason=reason))
-        ended = {i: finding.row for i, finding in self._findings.items() if finding.has_ended}
-        self._connection.note_gone(ended, ended)
+        self._connection.note_gone(i for i, finding in self._findings.items() if finding.has_ended)
         return self._findings
 
     def _hear_state(self, pod_id: str, pod: PodDetails) -> None:

@@ -16,7 +16,7 @@ from primepods_magic.api.errors import (
     WaitInterrupted,
 )
 from primepods_magic.api.models import HistoryRow, PodDetails
-from primepods_magic.api.text.money import format_usd
+from primepods_magic.api.text.money import format_estimate, format_usd
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize, shorten
 from primepods_magic.api.validation.bounds import check_seconds
 
@@ -60,7 +60,7 @@ class TerminationResult:
         if self.billed_usd is not None:
             return f"{format_usd(self.billed_usd)} billed"
         return "not billed yet" + (
-            "" if self.estimated_usd is None else f", ≈ {format_usd(self.estimated_usd)}"
+            "" if self.estimated_usd is None else f", {format_estimate(self.estimated_usd)}"
         )
 
     def __repr__(self) -> str:
@@ -148,7 +148,7 @@ def _verify_outcomes(
     rows = {pod_id: row for pod_id in gone if (row := findings[pod_id].row) is not None}
     if rows.keys() != gone:
         rows = _read_rows(connection, gone) | rows
-    connection.note_gone(gone, rows)
+    connection.report_gone({pod_id: rows.get(pod_id) for pod_id in gone})
     return rows
 
 

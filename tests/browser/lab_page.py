@@ -106,8 +106,8 @@ class LabPage:
         self.theme = theme
 
     def bar(self, pod: str) -> Locator:
-        """The progress bar of a pod by its name."""
-        return self.page.locator(f"[role=progressbar][data-pod='{pod}']")
+        """The progress bar of a pod by its name; the one of the HTML beside a widget is hidden."""
+        return self.page.locator(f"[role=progressbar][data-pod='{pod}']:visible")
 
     def save(self) -> None:
         """Save the notebook, and wait until the page says that nothing is unsaved."""

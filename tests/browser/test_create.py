@@ -60,7 +60,7 @@ def test_the_bar_moves_while_the_kernel_is_idle_and_while_it_computes_and_each_c
     assert page.printed() == [*printed, "computed", "awaited"]
 
     sandbox.advance(bars.UNTIL_COMPLETE)
-    expect(page.output_of(CREATE)).to_contain_text("COMPLETE")
+    expect(page.output_of(CREATE)).to_contain_text("ready")
     eventually(lambda: percent(bar) == 100, "the bar is full")
     expect(bar).to_have_count(1)
     page.screenshot("create-complete")

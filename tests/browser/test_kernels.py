@@ -97,6 +97,6 @@ def completes(page: LabPage, sandbox: SandboxControl) -> None:
     """Let the installation end, and see that the one bar says so."""
     bar = page.bar("train")
     sandbox.advance(bars.UNTIL_COMPLETE)
-    expect(page.output_of(CREATE)).to_contain_text("COMPLETE")
+    expect(page.output_of(CREATE)).to_contain_text("ready")
     eventually(lambda: percent(bar) == 100, "the bar is full")
     expect(bar).to_have_count(1)

@@ -33,7 +33,7 @@ def test_two_pods_come_up_beside_a_listing(
     page.run_cell(0)
     page.run_cell(TRAIN)
     sandbox.advance(20)
-    expect(page.output_of(TRAIN)).to_contain_text("COMPLETE")
+    expect(page.output_of(TRAIN)).to_contain_text("ready")
     page.run_cell(EVAL)
     # Two steps, for it takes two to tell how long the rest will take.
     for seconds, reached in ((5, 0), (2, 30)):

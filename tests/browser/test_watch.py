@@ -39,7 +39,7 @@ def test_the_truth_is_shown_of_every_pod(
     shown = page.output_of(WATCH)
     sandbox.advance(5)
     expect(shown).to_contain_text("3 installing")
-    moves_on(shown.locator("[data-pod='tuning']"), sandbox)
+    moves_on(shown.locator("[data-pod='tuning']:visible"), sandbox)
     page.screenshot("watch-installing")
     assert serious_findings(page.page, OURS) == []
 
@@ -81,7 +81,7 @@ def test_bars_survive_run_all_a_reload_of_the_page_and_a_restart(
     # The clock of the sandbox stands still: waiting for a pod would never end.
     page.run_all()
     expect(page.output_of(len(cells) - 1)).to_have_text("done")
-    bar = page.output_of(WATCH).locator("[data-pod='worker-1']")
+    bar = page.output_of(WATCH).locator("[data-pod='worker-1']:visible")
     sandbox.advance(bars.UNTIL_ACTIVE)
     moves_on(bar, sandbox)
     page.save()
@@ -105,6 +105,77 @@ def test_bars_survive_run_all_a_reload_of_the_page_and_a_restart(
     assert "Fatal Python error" not in log
 
 
+def test_a_bar_without_its_kernel_says_that_the_pod_is_still_billed(
+    sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+) -> None:
+    page = lab_page(LIGHT)
+    path = jupyterlab.add_notebook(
+        "restarted", [bars.CONNECT, bars.CREATE], {"PRIMEPODS_SANDBOX_URL": sandbox.url}
+    )
+    page.open_notebook(path)
+    for number in range(2):
+        page.run_cell(number)
+    sandbox.advance(bars.UNTIL_ACTIVE)
+    moves_on(page.bar("train"), sandbox)
+    sentence = page.page.get_by_text("pod train was still running, and is billed until terminated")
+    expect(sentence).to_be_hidden()
+    page.restart_kernel()
+    expect(sentence).to_be_visible()
+    expect(
+        page.page.locator(".jupyter-widgets-disconnected:visible, button:visible", has_text="Terminate")
+    ).to_have_count(0)
+    page.screenshot("bar-restarted", page.cell(1))
+    page.save()
+    page.open_notebook(path)
+    expect(sentence).to_be_visible()
+    expect(page.page.get_by_text("Error displaying widget")).to_be_hidden()
+    expect(page.bar("train")).to_have_count(1)
+
+
+def test_a_pod_is_terminated_by_its_bar_after_a_question(
+    sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+) -> None:
+    page = lab_page(DARK)
+    path = jupyterlab.add_notebook(
+        "buttons", [bars.CONNECT, bars.CREATE], {"PRIMEPODS_SANDBOX_URL": sandbox.url}
+    )
+    page.open_notebook(path)
+    for number in range(2):
+        page.run_cell(number)
+    sandbox.advance(bars.UNTIL_ACTIVE + bars.UNTIL_COMPLETE)
+    shown = page.output_of(1)
+    expect(shown.get_by_text("ready", exact=True).first).to_be_visible()
+    page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    shown.get_by_role("button", name="Copy ssh").click()
+    expect(shown.get_by_text("Copied")).to_be_visible()
+    assert page.page.evaluate("navigator.clipboard.readText()").startswith("ssh root@")
+    shown.get_by_role("button", name="Show logs").click()
+    expect(shown.get_by_role("region", name="Logs of train")).to_contain_text("install: 100% ready")
+    assert serious_findings(page.page, OURS) == []
+
+    ask, yes = (
+        shown.get_by_role("button", name=name, exact=True) for name in ("Terminate …", "Terminate it")
+    )
+    ask.dblclick()
+    expect(shown.get_by_text("Terminate train? The data on it will be lost.")).to_be_visible()
+    page.screenshot("bar-asks", page.cell(1))
+    shown.get_by_role("button", name="Keep it").click()
+    expect(yes).to_be_hidden()
+    assert sandbox.api.get("/api/v1/pods").json()["data"]
+    ask.click()
+    yes.dblclick()
+    expect(shown.get_by_text("terminated", exact=True)).to_be_visible()
+    expect(shown.get_by_role("button")).to_have_count(0)
+    assert sandbox.api.get("/api/v1/pods").json()["data"] == []
+    page.screenshot("bar-ended", page.cell(1))
+    page.save()
+    saved = nbformat.read(jupyterlab.folder / path, 4).cells[1].outputs
+    (text,) = [output.data["text/plain"] for output in saved if "terminated" in str(output)]
+    assert "train  terminated · " in text
+    assert " billed" in text
+    assert page.errors == []
+
+
 def test_what_was_saved_shows_the_last_state_without_javascript(
     running_sandbox: SandboxControl,
     jupyterlab: JupyterLab,
@@ -118,12 +189,11 @@ def test_what_was_saved_shows_the_last_state_without_javascript(
     page.open_notebook(path)
     page.run_all()
     expect(page.output_of(WORKERS)).to_contain_text("2 ready", timeout=60_000)
-    expect(page.output_of(TUNING)).to_contain_text("FAILED at", timeout=60_000)
+    expect(page.output_of(TUNING)).to_contain_text("failed at 60 %", timeout=60_000)
     for number in (WORKERS, TUNING):
         expect(page.output_of(number)).to_contain_text("as of ")
     page.save()
     saved = nbformat.read(jupyterlab.folder / path, 4)
-    assert "widget-view" not in str(saved.cells)
     texts = [output.data["text/plain"] for output in saved.cells[WORKERS].outputs if "data" in output]
     assert any(text.startswith("worker-1  ready  ssh ") for text in texts)
     assert not any("VBox" in text or "HTML(" in text for text in texts)
@@ -134,7 +204,7 @@ def test_what_was_saved_shows_the_last_state_without_javascript(
     try:
         reader = context.new_page()
         reader.goto((jupyterlab.folder / path).with_suffix(".html").as_uri())
-        for said in ("2 ready", "FAILED at 60 %", "NVIDIA driver", "ssh root@"):
+        for said in ("2 ready", "installation failed at 60 %", "NVIDIA driver", "ssh root@"):
             expect(reader.get_by_text(said).first).to_be_visible()
     finally:
         context.close()

@@ -103,7 +103,7 @@ PLACES: dict[str, tuple[Callable[[float], str], Callable[[float], list[str]]]] =
     "pod": (lambda usd: str(_held(usd)), lambda usd: [format_usd_hr(usd)]),
     "progress": (
         lambda usd: f"{_row(usd).price} {_row(usd).cost}",
-        lambda usd: [f"{format_usd_hr(usd)} {format_estimate(usd)} so far"],
+        lambda usd: [f"{format_usd_hr(usd)} {format_estimate(usd)}"],
     ),
     "quote": (_quote, lambda usd: [f": {format_usd_hr(usd)}, {format_usd(usd * 24)}/day"]),
     "burn": (_greet, lambda usd: [f": {format_usd_hr(usd)}."]),

@@ -176,7 +176,7 @@ def test_only_somebody_agrees_to_the_end_of_a_pod_that_is_replaced(billed: Any, 
 def test_progress_is_lines_of_text_where_that_is_wanted(shell: Any) -> None:
     shell.run("%config PodsMagics.display = 'text'")
     shell.run("%pod_create --gpu L4_24GB --name train --wait")
-    assert "train  PROVISIONING" in shell.output.stdout
+    assert "train  provisioning" in shell.output.stdout
     assert shell.run("%config PodsMagics") is None
     for name in ("max_price_usd_hr", "consent", "poll_interval_s", "default_team", "display", "greet"):
         assert f"PodsMagics.{name}=" in shell.output.stdout

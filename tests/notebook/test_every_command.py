@@ -32,7 +32,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     ),
     "overview": ("%pods", "1 live pod of yours", "%pods --nope", "InvalidRequest"),
     "ls": ("%pods ls", "train", "%pods ls --status NOPE", "InvalidRequest"),
-    "show": ("%pods show train", "installation  COMPLETE", "%pods show nobody", "NotFound"),
+    "show": ("%pods show train", "status       ready", "%pods show nobody", "NotFound"),
     "status": ("%pods status train", "ACTIVE", "%pods status nobody", "NotFound"),
     "avail": ("%pods avail --gpu L4_24GB", "cheapest first", "%pods avail --gpu NOPE", "InvalidRequest"),
     "launcher": ("%pods launcher", "launcher", "%pods launcher --cell", "InvalidRequest"),

@@ -9,6 +9,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from primepods_magic.notebook.launcher.state.model import LauncherModel
 from primepods_magic.notebook.launcher.state.offers import OfferKey
 from primepods_magic.notebook.launcher.view.app import LauncherView
 from primepods_magic.notebook.launcher.view.static import launcher_static_html, launcher_static_text
+from primepods_magic.notebook.progress.html import COPY_SCRIPT
 from primepods_magic.notebook.progress.terminal import TerminalView
 from primepods_magic.notebook.progress.widget import WidgetView
 from primepods_magic.notebook.shell.output import ask_line
@@ -100,6 +102,9 @@ pod.connections, pod.ports, pod.ssh
 """.strip().splitlines()
 
 
+VSCODE = re.compile(r"vscode://vscode-remote/ssh-remote\+[\w.-]+@[\w.:\[\]-]+:\d+/\?windowId=_blank")
+
+
 class Markup(HTMLParser):
     """What a page would make of a piece of HTML."""
 
@@ -113,11 +118,15 @@ class Markup(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self._open.append(tag)
         self.wrong += [tag] * (tag not in TAGS)
-        self.wrong += [name for name, _ in attrs if name.startswith("on")]
+        # The one script of ours is the same for every pod.
+        known = unescape(COPY_SCRIPT)
+        self.wrong += [name for name, value in attrs if name.startswith("on") and value != known]
         self.wrong += [
             f"{name}={value}"
             for name, value in attrs
-            if name in ("href", "src") and not (value or "").startswith(("http://", "https://"))
+            if name in ("href", "src")
+            and not (value or "").startswith(("http://", "https://"))
+            and not VSCODE.fullmatch(value or "")
         ]
 
     def handle_endtag(self, tag: str) -> None:

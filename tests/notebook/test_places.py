@@ -26,8 +26,8 @@ def test_a_headless_kernel_gets_the_same_answers_as_text(
     assert said[0] == "connected to the sandbox: its pods are simulated, nothing is billed"
     lines = said[1].splitlines()
     assert lines[1] == "  the only offer that fits"
-    assert lines[2:4] == ["train  PROVISIONING", "train  PENDING"]
-    assert any(line.startswith("train  ACTIVE  installing 4") for line in lines)
+    assert lines[2:4] == ["train  provisioning", "train  starting"]
+    assert any(line.startswith("train  installing 4") for line in lines)
     assert any(line.startswith("train  ready  ssh root@") for line in lines)
     assert said[2].startswith("sandbox · 1 pod · $0.69/h")
     assert "terminated" in said[5]
@@ -112,7 +112,7 @@ def test_a_terminal_shows_bars_while_it_waits(terminal: Any, tmp_path: Path) -> 
     create = "get_ipython().run_cell_magic('pod_create', '--wait', 'name: train\\ngpu: L4_24GB')"
     shown = terminal.run(create, timeout=60)
     assert "train" in shown
-    assert "COMPLETE 100 %" in shown
+    assert "━  ready" in shown
     assert "ssh root@" in shown
 
 

@@ -3,12 +3,30 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import urlsplit
 
-__all__ = ["bare_address", "bare_addresses", "bare_urls"]
+__all__ = ["bare_address", "bare_addresses", "bare_urls", "read_web_url"]
 
 _URL = re.compile(r"//[^\s\"'<>]+")
 _WEB = re.compile(r"https?://", re.IGNORECASE)
+_WHOLE_WEB = re.compile(r"https?://[!#-&(-;=?-\[\]_a-z~]+", re.IGNORECASE | re.ASCII)
 _AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]*\]|[^\[\]:]*)(?::[0-9]*)?")
+
+
+def read_web_url(text: str | None) -> str | None:
+    """Return a text that is a URL of a web page and nothing else, which is safe as a link; else ``None``.
+
+    >>> read_web_url("https://h.example/lab"), read_web_url("javascript:alert(1)"), read_web_url("http://")
+    ('https://h.example/lab', None, None)
+    """
+    if text is None or not _WHOLE_WEB.fullmatch(text):
+        return None
+    try:
+        parts = urlsplit(text)
+        is_complete = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return text if is_complete else None
 
 
 def bare_urls(text: str) -> str:

@@ -42,13 +42,13 @@ def format_usd_hr(rate: object) -> str:
 
 
 def format_estimate(amount: object) -> str:
-    """Format an estimated amount of USD in prose.
+    """Format an estimated amount of USD.
 
     >>> format_estimate(0.035), format_estimate(0.002)
-    ('about $0.04', '< $0.01')
+    ('≈ $0.04', '< $0.01')
     """
     text = format_usd(amount)
-    return text if text.startswith("<") else f"about {text}"
+    return text if text.startswith("<") else f"≈ {text}"
 
 
 def _format_code(currency: str) -> str:

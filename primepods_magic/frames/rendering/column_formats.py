@@ -120,20 +120,20 @@ def _format_amount(value: object, currency: object = None) -> DisplayCell:
     return DisplayCell(words(value) if text == MISSING else text)
 
 
+def _mark_estimate(amount: object) -> str:
+    text = format_money(amount)
+    return text if text.startswith("<") else f"≈ {text}"
+
+
 def _format_billed(value: object, estimate: object) -> DisplayCell:
     """Format an amount that was billed or, until then, its estimate."""
-    return _format_amount(value) if is_missing(estimate) else _mark_estimate(estimate)
+    return _format_amount(value) if is_missing(estimate) else DisplayCell(_mark_estimate(estimate))
 
 
 def _format_cost(value: object, is_estimate: object) -> DisplayCell:
     """Format a cost that may be an estimate as a whole."""
     is_marked = not is_missing(value) and not is_missing(is_estimate) and bool(is_estimate)
-    return _mark_estimate(value) if is_marked else _format_amount(value)
-
-
-def _mark_estimate(value: object) -> DisplayCell:
-    text = format_money(value)
-    return DisplayCell(text if text.startswith("<") else f"≈ {text}")
+    return DisplayCell(_mark_estimate(value)) if is_marked else _format_amount(value)
 
 
 def _format_part(value: object, _: object) -> DisplayCell:

@@ -15,7 +15,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.text.money import format_usd
+from primepods_magic.api.text.money import format_estimate, format_usd
 from primepods_magic.notebook.input.arguments import ArgumentParser, add_range, add_save, add_slice
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     frame, total = _read_page(connection, args) if is_part else _read_range(magics, connection, args)
     sums = [f"{format_usd(frame['billed_usd'].sum())} billed"]
     if frame["estimated_usd"].notna().any():
-        sums.append(f"≈ {format_usd(frame['estimated_usd'].sum())} not billed yet, estimated")
+        sums.append(f"{format_estimate(frame['estimated_usd'].sum())} not billed yet, estimated")
     parts = [caption(connection, len(frame), total, "row", *sums)]
     if args.save is not None:
         from primepods_magic.frames import save_frame

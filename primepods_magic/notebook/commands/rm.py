@@ -37,7 +37,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """Terminate the pods and return the results, or raise if that is not confirmed."""
     from primepods_magic.api.errors import InvalidRequest
-    from primepods_magic.api.text.money import format_usd
+    from primepods_magic.api.text.money import format_estimate, format_usd
     from primepods_magic.api.text.sanitize import join_sanitized, sanitize
     from primepods_magic.frames import removed_frame
     from primepods_magic.notebook.display.captions import caption
@@ -72,7 +72,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     parts += [f"{format_usd(sum(billed))} billed"] if billed else []
     if unbilled:
         estimates = [removal.estimated_usd for removal in gone if removal.estimated_usd is not None]
-        about = f", ≈ {format_usd(sum(estimates))}" if estimates else ""
+        about = f", {format_estimate(sum(estimates))}" if estimates else ""
         parts.append(f"{f'{unbilled} ' if billed or left else ''}not billed yet{about}")
     parts += [f"{f'{left} ' if gone else ''}not known to be gone"] if left else []
     frame = removed_frame(removals)

@@ -7,8 +7,12 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.http.urls import read_web_url
 from primepods_magic.api.text.money import format_estimate, format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, join_sanitized, safe_html, sanitize, shorten
+from primepods_magic.notebook.progress.rows import format_pod
+
+from .links import links_html, list_links, origin_html, origin_of
 
 if TYPE_CHECKING:
     from primepods_magic.pods.pod import Pod
@@ -69,12 +73,16 @@ def card_html(pod: Pod) -> str:
         f'<td style="{value}">{_render_value(name, text)}</td></tr>'
         for name, text in _list_fields(pod)
     )
-    seen = f"{pod.connection.label} · as of {pod.as_of:%Y-%m-%d %H:%M:%S} UTC"
+    origin = origin_of(pod.connection)
+    links = [*(list_links(pod.details) if pod.is_ready else ())]
+    links += [("Dashboard", origin.dashboard_url)] if origin.dashboard_url else []
+    seen = f'<span style="{_FAINT}">as of {pod.as_of:%Y-%m-%d %H:%M:%S} UTC</span>'
     return (
         f'<div style="{_BLOCK}">'
-        f'<div style="{_FAINT}">{seen}</div>'
+        f"<div>{origin_html(origin)} {seen}</div>"
         f'<div style="font-size:15px;font-weight:600;margin:2px 0 4px">{safe_html(brief(pod.name))}</div>'
-        f'<table style="border-collapse:collapse;margin:0;border:0">{rows}</table></div>'
+        f'<table style="border-collapse:collapse;margin:0;border:0">{rows}</table>'
+        f'<div style="margin-top:4px">{links_html(links)}</div></div>'
     )
 
 
@@ -85,11 +93,9 @@ _FAINT = "color:var(--jp-ui-font-color1,#444);opacity:0.8"
 def _render_value(name: str, text: str) -> str:
     if name in ("ssh", "id", "image"):
         return f'<code style="background:none;padding:0">{_render_lines(text)}</code>'
-    if text.startswith(("https://", "http://")) and "\n" not in text:
-        return (
-            f'<a href="{escape(sanitize(text))}" target="_blank" rel="noopener noreferrer">'
-            f"{safe_html(text)}</a>"
-        )
+    url = read_web_url(text)
+    if url:
+        return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{safe_html(url)}</a>'
     return _render_lines(text)
 
 
@@ -100,8 +106,10 @@ def _render_lines(text: str) -> str:
 def _list_fields(pod: Pod) -> Iterator[tuple[str, str]]:
     """Yield each known field of a pod with its label."""
     details = pod.details
-    yield "status", sanitize(details.status) + (" (ready)" if details.is_ready else "")
-    yield "installation", _describe_installation(pod)
+    row = format_pod(details, pod.as_of)
+    yield "status", ", ".join(filter(None, [row.state, row.detail]))
+    if row.reason:
+        yield "reason", row.reason
     yield (
         "gpu",
         ("" if details.gpu_count is None else f"{details.gpu_count} × ")
@@ -109,8 +117,8 @@ def _list_fields(pod: Pod) -> Iterator[tuple[str, str]]:
         + (f", {sanitize(details.socket)}" if details.socket else ""),
     )
     yield "price", _describe_price(pod)
-    if pod.cost_usd is not None and details.is_live:
-        yield "cost so far", f"{format_estimate(pod.cost_usd)}, an estimate"
+    if pod.cost_usd is not None:
+        yield "cost so far" if details.is_live else "cost", format_estimate(pod.cost_usd)
     if details.created_at:
         yield "created", f"{details.created_at:%Y-%m-%d %H:%M:%S} UTC"
     if details.provider_type:
@@ -140,14 +148,6 @@ def _list_fields(pod: Pod) -> Iterator[tuple[str, str]]:
     )
     yield from _describe_machine(pod)
     yield "id", sanitize(pod.id)
-
-
-def _describe_installation(pod: Pod) -> str:
-    details = pod.details
-    text = sanitize(pod.installation_status) or "–"
-    if details.installation_progress is not None and not details.is_installed:
-        text += f", {details.installation_progress:.0f} %"
-    return text + (f": {sanitize(details.installation_failure)}" if details.installation_failure else "")
 
 
 def _describe_price(pod: Pod) -> str:

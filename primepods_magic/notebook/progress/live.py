@@ -160,6 +160,7 @@ class ProgressDisplays:
         view = open_view(
             self._shell,
             as_text=self.as_text,
+            connection=connection,
             on_stop=(lambda: self._finish_display(display)) if can_be_stopped else None,
         )
         display = _Display(view, Snapshot(tuple(pods), connection.now()), cell, run)

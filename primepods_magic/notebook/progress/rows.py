@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.enums import InstallationStatus, PodStatus
-from primepods_magic.api.text.money import format_estimate, format_usd_hr
+from primepods_magic.api.text.money import format_estimate, format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize, shorten
+from primepods_magic.notebook.display.links import list_links
 from primepods_magic.pods.support.rates import end_of
 
 if TYPE_CHECKING:
@@ -34,6 +35,11 @@ __all__ = [
 _MAX_NODES = 4
 _MAX_WORD = 100
 _MAX_ANNOUNCED = 3
+_STATES = {
+    PodStatus.PENDING: "starting",
+    PodStatus.DELETING: "terminating",
+    PodStatus.UNKNOWN: "state unknown",
+}
 
 
 class PodPhase(str, Enum):
@@ -52,13 +58,15 @@ class Row:
     """The texts of one pod, empty if unknown; ``summary`` is the whole row on one line.
 
     ``percent`` is the length of the bar, None if the service does not report it. Elapsed time follows the
-    service's clock; ``cost`` and ``left`` are estimates. A settled pod does not change by waiting longer.
+    service's clock, until the pod ends. ``cost`` says whether it is an estimate (≈) or billed; ``left`` is an
+    estimate. A settled pod does not change by waiting longer. ``width`` is the length of the longest name
+    among its rows.
     """
 
     name: str
     gpu: str
-    status: str
-    installation: str
+    state: str
+    detail: str
     percent: int | None
     kind: PodPhase
     price: str
@@ -66,9 +74,11 @@ class Row:
     elapsed: str
     left: str
     commands: tuple[str, ...]
+    links: tuple[tuple[str, str], ...]
     reason: str
     summary: str
     is_settled: bool
+    width: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,31 +94,36 @@ class Totals:
 
 def read_rows(snapshot: Snapshot) -> tuple[Row, ...]:
     """Format a row for each pod of a snapshot, in its order."""
-    return tuple(format_pod(pod, snapshot.as_of, snapshot.outlook(pod)) for pod in snapshot.pods)
+    rows = [format_pod(pod, snapshot.as_of, snapshot.outlook(pod)) for pod in snapshot.pods]
+    width = max((max(len(row.name), len(row.gpu)) for row in rows), default=0)
+    return tuple(replace(row, width=width) for row in rows)
 
 
 def format_pod(pod: PodDetails, as_of: datetime, outlook: Estimate | None = None, *, step: int = 1) -> Row:
     """Format the row of a pod; percentages are rounded down to a multiple of ``step``."""
     kind = _find_phase(pod)
+    is_gone = pod.status == PodStatus.TERMINATED
     percent = _read_percent(pod, kind)
     if percent is not None:
         percent -= percent % step
     reason = _explain_failure(pod)
     commands = _list_commands(pod) if kind is PodPhase.READY else ()
+    state, detail = _describe_state(pod, kind, percent)
     return Row(
         name=shorten(sanitize(pod.name) or sanitize(pod.id) or "unnamed", _MAX_WORD),
         gpu=_format_gpu(pod),
-        status=shorten(sanitize(pod.status), _MAX_WORD),
-        installation=_format_installation(pod, kind, percent),
+        state=state,
+        detail=detail,
         percent=percent,
         kind=kind,
-        price=_format_price(pod.price_hr) or _format_unread_price(pod).strip(),
-        cost=_format_cost(outlook.cost_usd if outlook else None),
+        price=(_format_price(pod.price_hr) or _format_unread_price(pod).strip()) if not is_gone else "",
+        cost=_format_cost(outlook),
         elapsed=_format_elapsed(pod.created_at, _find_end(pod, as_of, outlook)),
         left=_format_left(outlook.left_s if outlook else None),
         commands=commands,
+        links=tuple(list_links(pod)) if kind is PodPhase.READY else (),
         reason=reason,
-        summary=_format_summary(pod, kind, percent, commands, reason) + _format_unread_price(pod),
+        summary=_format_summary(kind, state, detail, commands, reason) + _format_unread_price(pod),
         is_settled=pod.is_settled,
     )
 
@@ -196,34 +211,35 @@ def _lacks_only_connection(pod: PodDetails) -> bool:
     return pod.status == PodStatus.ACTIVE and pod.is_installed and not pod.is_ready
 
 
-def _format_installation(pod: PodDetails, kind: PodPhase, percent: int | None) -> str:
+def _describe_state(pod: PodDetails, kind: PodPhase, percent: int | None) -> tuple[str, str]:
+    """Describe the state of a pod in words, and what there is to add; unknown words stay as they are."""
+    at = "" if percent is None else f" {percent} %"
     word = shorten(sanitize(pod.installation_status), _MAX_WORD)
     if kind is PodPhase.READY:
-        return "COMPLETE 100 %"
-    if kind is PodPhase.INSTALLING and _lacks_only_connection(pod):
-        return f"{word}, no connection yet".removeprefix(", ")
-    if not word or not percent:
-        return word
-    return f"{word} at {percent} %" if word == InstallationStatus.FAILED else f"{word} {percent} %"
+        return "ready", ""
+    if kind is PodPhase.FAILED:
+        if pod.installation_status == InstallationStatus.FAILED:
+            return "failed", f"installation failed at{at}" if percent else "installation failed"
+        return "failed", "" if pod.status == PodStatus.ERROR else "installation stopped"
+    if kind is PodPhase.INSTALLING:
+        if _lacks_only_connection(pod):
+            return "installed", "no connection yet"
+        if pod.installation_status == InstallationStatus.PENDING:
+            return "active", "installation not started"
+        return f"installing{at}", ""
+    state = shorten(sanitize(pod.status), _MAX_WORD)
+    if isinstance(pod.status, PodStatus):
+        state = _STATES.get(pod.status, state.lower())
+    is_told = kind is PodPhase.UNKNOWN and word
+    return state, f"installation {word}{at if percent else ''}" if is_told else ""
 
 
-def _format_summary(
-    pod: PodDetails, kind: PodPhase, percent: int | None, commands: tuple[str, ...], reason: str
-) -> str:
-    words = (pod.status, pod.installation_status)
-    status, word = (shorten(sanitize(text), _MAX_WORD) for text in words)
+def _format_summary(kind: PodPhase, state: str, detail: str, commands: tuple[str, ...], reason: str) -> str:
     if kind is PodPhase.READY:
         return "  ".join(["ready", *commands])
     if kind is PodPhase.FAILED:
-        failed = pod.installation_status == InstallationStatus.FAILED
-        return f"{'FAILED' if failed else status}  {reason}"
-    if kind is PodPhase.INSTALLING and _lacks_only_connection(pod):
-        return f"{status}  installed, no connection yet"
-    if kind is PodPhase.INSTALLING and word != InstallationStatus.PENDING:
-        return f"{status}  installing" if percent is None else f"{status}  installing {percent} %"
-    if kind in (PodPhase.INSTALLING, PodPhase.UNKNOWN) and word:
-        return f"{status}  installation {word}"
-    return status
+        return f"failed  {reason}"
+    return f"{state}, {detail}" if detail else state
 
 
 def _explain_failure(pod: PodDetails) -> str:
@@ -264,8 +280,12 @@ def _format_unread_price(pod: PodDetails) -> str:
     return f"  price '{brief(pod.unread_price)}' cannot be read"
 
 
-def _format_cost(usd: float | None) -> str:
-    return "" if usd is None else f"{format_estimate(usd)} so far"
+def _format_cost(outlook: Estimate | None) -> str:
+    if outlook is None or outlook.cost_usd is None:
+        return ""
+    return (
+        f"{format_usd(outlook.cost_usd)} billed" if outlook.is_billed else format_estimate(outlook.cost_usd)
+    )
 
 
 def _format_left(seconds: float | None) -> str:
@@ -283,9 +303,9 @@ def _format_left(seconds: float | None) -> str:
 def _find_end(pod: PodDetails, as_of: datetime, outlook: Estimate | None) -> datetime | None:
     """Return the end of a pod's elapsed time; ``None`` if it ended at an unknown time."""
     ended_at = end_of(pod) or (outlook.ended_at if outlook else None)
-    if ended_at is None:
-        return None if pod.status == PodStatus.TERMINATED else as_of
-    return min(ended_at, as_of)
+    if pod.status == PodStatus.TERMINATED:
+        return ended_at
+    return as_of if ended_at is None else min(ended_at, as_of)
 
 
 def _format_elapsed(created_at: datetime | None, until: datetime | None) -> str:

@@ -16,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from primepods_magic.api.text.stream_output import is_terminal
+from primepods_magic.notebook.display.links import origin_of
 from primepods_magic.notebook.shell.output import open_console
 
 from .row_selection import select_rows
@@ -24,6 +25,7 @@ from .rows import PodPhase, Row, format_overflow, format_totals, read_rows, trou
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType, RenderResult
 
+    from primepods_magic.pods.connection.connection import Connection
     from primepods_magic.pods.watching.snapshot import Snapshot
 
 __all__ = ["TerminalView"]
@@ -39,6 +41,7 @@ _GAP = 2
 _RESERVED_LINES = 8
 _MIN_ROWS = 3
 
+_MARK_STYLES = {"SANDBOX": "bright_black", "LIVE": "bold yellow"}
 _COLORS = {
     PodPhase.WAITING: "bright_black",
     PodPhase.INSTALLING: "blue",
@@ -56,8 +59,9 @@ class TerminalView:
     The bars stop when the waiting cell ends: after that, the prompt owns the screen.
     """
 
-    def __init__(self, shell: Any, stream: Any = None) -> None:
+    def __init__(self, shell: Any, connection: Connection | None = None, *, stream: Any = None) -> None:
         self._shell = shell
+        self._origin = origin_of(connection) if connection else None
         self._console = open_console(stream)
         # Other threads' lines for a file must not appear here.
         self._takes_stdout = stream is None or is_terminal(sys.stdout)
@@ -118,6 +122,8 @@ class TerminalView:
         parts += [_AlignedLine(line, lines) for line in lines]
         if rest:
             parts.append(Text(format_overflow(rest), style="bright_black"))
+        if self._origin:
+            parts.append(Text(self._origin.mark, style=_MARK_STYLES[self._origin.mark]))
         return Group(*parts)
 
 
@@ -139,7 +145,7 @@ class _TerminalLine:
     @classmethod
     def from_row(cls, row: Row) -> _TerminalLine:
         color = _COLORS[row.kind]
-        words = Text.assemble((row.status, f"bold {color}"), "  ", row.installation)
+        words = Text.assemble((row.state, f"bold {color}"), "  ", row.detail)
         below = (*map(Text, row.commands), *([Text(row.reason, style="red")] if row.reason else []))
         return cls(
             name=row.name,

@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import contextvars
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ipywidgets import HTML, Button, Layout, VBox
 
+from primepods_magic.api.enums import PodStatus
+from primepods_magic.api.text.sanitize import brief, join_first
+from primepods_magic.notebook.display.links import Origin, origin_of
+
 from .html import (
     MOTION,
     announcement_html,
     elapsed_css,
+    footer_html,
+    live_style,
     rest_html,
     row_html,
     static_html,
@@ -21,33 +27,49 @@ from .html import (
     totals_html,
     trouble_html,
 )
+from .pod_actions import PodActions
 from .row_selection import select_rows
 from .rows import Row, Totals, announcement, format_overflow, format_totals, read_rows, trouble_text
 
 if TYPE_CHECKING:
+    from primepods_magic.api.models import PodDetails
+    from primepods_magic.pods.connection.connection import Connection
     from primepods_magic.pods.watching.snapshot import Snapshot
 
 __all__ = ["WidgetLine", "WidgetView"]
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+# More rows have no buttons of their own: every button is three widgets.
+_MAX_WITH_BUTTONS = 4
+_PERCENT_STEP = 10
+_MAX_NAMES = 3
 
 
 class WidgetView:
-    """A box with one HTML widget per row.
+    """A box with one HTML widget per row, and next to it the last state as HTML for readers without a kernel.
 
     An update sends the rows that changed, and one message for what changes with time in all of them. It may
-    come from any thread, even if no cell is running. ``on_stop`` is called when the user stops watching.
+    come from any thread, even if no cell is running. While the widget lives, its style hides the HTML, which
+    is updated with every change of state. ``on_stop`` is called when the user stops watching.
     """
 
-    def __init__(self, shell: Any, on_stop: Callable[[], object] | None = None) -> None:
+    def __init__(
+        self,
+        shell: Any,
+        on_stop: Callable[[], object] | None = None,
+        connection: Connection | None = None,
+    ) -> None:
         # A publisher that captures a later cell must not receive our updates, and the context ties updates
         # from threads to the cell of the display.
         self._publisher = shell.display_pub
         self._context = contextvars.copy_context()
-        self._display_id = f"primepods-{uuid.uuid4().hex}"
+        self._name = f"primepods-{uuid.uuid4().hex}"
         self._on_stop = on_stop
+        self._connection = connection
+        self._origin = origin_of(connection) if connection else None
         self._box: _Box | None = None
         self._shown: Snapshot | None = None
+        self._static_states: Any = None
         self._finished = False
 
     def show(self, snapshot: Snapshot) -> None:
@@ -57,17 +79,19 @@ class WidgetView:
         self._shown = snapshot
         if self._box is not None:
             self._box.update(snapshot)
+            self._update_static(snapshot, update=True)
             return
-        self._box = _Box(self._display_id, self._on_stop)
+        self._box = _Box(self._name, self._on_stop, self._connection, self._origin)
         self._box.update(snapshot)
         view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
-        self._publish_data({_WIDGET: view, **_render_static(snapshot)}, update=False)
+        self._publish_data({_WIDGET: view, "text/plain": ""}, "view", update=False)
+        self._update_static(snapshot, update=False)
 
     def finish(self, snapshot: Snapshot) -> None:
         """Replace the widget with HTML and text.
 
-        A reloaded page no longer knows the display by its id: there the widget stays until `close`, and shows
-        the same.
+        A reloaded page no longer knows the displays by their ids: there the widget stays until `close`, and
+        shows the same.
         """
         if self._finished:
             return
@@ -76,10 +100,13 @@ class WidgetView:
             # Its changes have been announced.
             snapshot = replace(snapshot, changes=())
         try:
-            self._publish_data(_render_static(snapshot), update=self._box is not None)
+            is_open = self._box is not None
+            if is_open:
+                self._publish_data({"text/plain": ""}, "view", update=True)
+            self._publish_data(self._render_static(snapshot), "static", update=is_open)
         finally:
             if self._box is not None:
-                self._box.settle(snapshot)
+                self._box.settle(static_html(snapshot, self._origin, _describe_lost(snapshot)))
 
     def close(self) -> None:
         """Close the widget."""
@@ -88,34 +115,84 @@ class WidgetView:
         if box is not None:
             box.close()
 
-    def _publish_data(self, data: dict[str, Any], *, update: bool) -> None:
-        transient = {"display_id": self._display_id}
+    def _update_static(self, snapshot: Snapshot, *, update: bool) -> None:
+        """Update the HTML if more than time has passed."""
+        states = (
+            snapshot.trouble,
+            [
+                (row.name, row.kind, row.state if row.percent is None else row.percent // _PERCENT_STEP)
+                for row in read_rows(snapshot)
+            ],
+        )
+        if states != self._static_states:
+            self._static_states = states
+            # The widget announces the changes.
+            silent = replace(snapshot, changes=())
+            self._publish_data(self._render_static(silent), "static", update=update)
+
+    def _render_static(self, snapshot: Snapshot) -> dict[str, str]:
+        note = _describe_lost(snapshot)
+        html = static_html(snapshot, self._origin, note)
+        return {
+            "text/html": f'<div class="primepods-kept-bars {self._name}-kept">{_WITHOUT_WIDGET}{html}</div>',
+            "text/plain": static_text(snapshot, self._origin, note),
+        }
+
+    def _publish_data(self, data: dict[str, Any], part: str, *, update: bool) -> None:
+        transient = {"display_id": f"{self._name}-{part}"}
         self._context.run(self._publisher.publish, data, {}, transient=transient, update=update)
 
 
-def _render_static(snapshot: Snapshot) -> dict[str, str]:
-    return {"text/html": static_html(snapshot), "text/plain": static_text(snapshot)}
+# A widget without its kernel is an error message in a page that was loaded since: the HTML is next to it.
+_WITHOUT_WIDGET = (
+    "<style>.jp-OutputArea:has(.primepods-kept-bars):not(:has(.primepods-bars)) .jupyter-widgets"
+    "{display:none}</style>"
+)
+
+
+def _describe_lost(snapshot: Snapshot) -> str:
+    """Describe for readers without a kernel that pods keep running, and how to see them."""
+    live = [pod for pod in snapshot.pods if pod.is_live]
+    if not live:
+        return ""
+    names = join_first([brief(pod.name) or brief(pod.id) for pod in live], _MAX_NAMES)
+    is_one = len(live) == 1
+    return (
+        f"At {snapshot.as_of:%H:%M} UTC, {'pod' if is_one else 'pods'} {names} {'was' if is_one else 'were'} "
+        f"still running, and {'is' if is_one else 'are'} billed until terminated. Run %load_ext "
+        f"primepods_magic to see {'it' if is_one else 'them'}."
+    )
 
 
 class _Box:
     """The widgets of a display, with a button if ``on_stop`` is given."""
 
-    def __init__(self, name: str, on_stop: Callable[[], object] | None) -> None:
+    def __init__(
+        self,
+        name: str,
+        on_stop: Callable[[], object] | None,
+        connection: Connection | None,
+        origin: Origin | None,
+    ) -> None:
         self._name = name
+        self._connection, self._origin = connection, origin
         self._layout = Layout(margin="0", width="auto")
-        self._motion = HTML(MOTION, layout=Layout(display="none"))
+        self._motion = HTML(MOTION + live_style(name), layout=Layout(display="none"))
         self._style = self._motion.style
         self._clocks = HTML(layout=self._motion.layout, style=self._style)
         self._announced = self._make_html()
         self._totals = self._make_html()
         self._error = self._make_html()
         self._rest = self._make_html()
+        self._footer = self._make_html()
+        self._footer.value = footer_html(origin) if origin else ""
         self._rows: dict[str, WidgetLine] = {}
+        self._actions: dict[str, PodActions] = {}
         self._names = 0
-        self._added_up: Totals | None = None
+        self._added_up: tuple[Totals, int] | None = None
         # The same padding as of HTML outputs in JupyterLab, so that nothing moves when HTML replaces the box.
         room = Layout(width="100%", overflow="hidden", padding="0 20px 0 0")
-        self._box = VBox([self._motion], layout=room)
+        self._box = VBox([self._motion], layout=room, _dom_classes=("primepods-bars", f"{name}-bars"))
         self._stop = _make_stop_button(on_stop) if on_stop else None
 
     @property
@@ -137,10 +214,11 @@ class _Box:
                 self._names += 1
                 self._rows[key] = WidgetLine(self._make_html(), f"{self._name}-{self._names}")
             self._rows[key].say(row, ruled=several)
+        self._update_actions(shown)
         clocks = {line.name: line.row for line in self._rows.values() if line.row is not None}
         _set_value(self._clocks, elapsed_css(clocks))
         if several:
-            self._update_totals(format_totals(snapshot.pods))
+            self._update_totals(format_totals(snapshot.pods), rows[0].width)
         _set_value(self._rest, rest_html(format_overflow(rest)) if rest else "")
         error = trouble_text(snapshot)
         _set_value(self._error, trouble_html(error) if error else "")
@@ -154,19 +232,21 @@ class _Box:
                 (self._announced, True),
                 (self._error, bool(error)),
                 (self._totals, several),
-                *((self._rows[key].widget, True) for key in keys),
+                *(part for key in keys for part in self._list_parts(key)),
                 (self._rest, bool(rest)),
+                (self._footer, self._origin is not None and not (self._actions and not several)),
                 *([(self._stop, True)] if self._stop else []),
             ]
         )
 
-    def settle(self, snapshot: Snapshot) -> None:
+    def settle(self, html: str) -> None:
         """Show the last state as one widget, and close all others."""
         last = self._make_html()
-        last.value = static_html(snapshot)
+        last.value = live_style(self._name) + html
         parts = self._box.children
         self._box.children = (last,)
-        for widget in {*parts, self._error, self._totals, self._rest, self._motion.layout}:
+        self._close_actions()
+        for widget in {*parts, self._error, self._totals, self._rest, self._footer, self._motion.layout}:
             widget.close()
         self._rows.clear()
         if self._stop is not None:
@@ -175,24 +255,46 @@ class _Box:
 
     def close(self) -> None:
         """Close every widget, including their layouts and styles."""
+        self._close_actions()
         parts = {*self._box.children, self._motion, self._clocks, self._announced, self._totals}
-        parts |= {self._error, self._rest, *(line.widget for line in self._rows.values())}
+        parts |= {self._error, self._rest, self._footer, *(line.widget for line in self._rows.values())}
         if self._stop is not None:
             _close_button(self._stop)
             parts.discard(self._stop)
         for widget in (*parts, self._motion.layout, self._box, self._box.layout, self._layout, self._style):
             widget.close()
 
+    def _list_parts(self, key: str) -> list[tuple[Any, bool]]:
+        actions = self._actions.get(key)
+        return [(self._rows[key].widget, True), *([(actions.box, True)] if actions else [])]
+
+    def _update_actions(self, shown: Sequence[PodDetails]) -> None:
+        """Give each of a few pods its buttons; one that has ended has none."""
+        live = {pod.id: pod for pod in shown if pod.id and pod.status != PodStatus.TERMINATED}
+        if self._connection is None or len(shown) > _MAX_WITH_BUTTONS:
+            live = {}
+        for gone in self._actions.keys() - live.keys():
+            self._actions.pop(gone).close()
+        for pod_id in live.keys() - self._actions.keys():
+            # A single pod's footer is on the line of its buttons.
+            beside = self._footer if len(shown) == 1 else None
+            self._actions[pod_id] = PodActions(self._connection, live[pod_id], beside)  # type: ignore[arg-type]
+
+    def _close_actions(self) -> None:
+        while self._actions:
+            self._actions.popitem()[1].close()
+
     def _arrange_children(self, parts: list[tuple[Any, bool]]) -> None:
         children = tuple(part for part, is_shown in parts if is_shown)
         if self._box.children != children:
             self._box.children = children
 
-    def _update_totals(self, totals: Totals) -> None:
+    def _update_totals(self, totals: Totals, width: int) -> None:
         before = self._added_up
-        if totals != before:
-            self._totals.value = totals_html(totals, before=before.percent if before else None)
-            self._added_up = totals
+        if (totals, width) != before:
+            reached = before[0].percent if before else None
+            self._totals.value = totals_html(totals, before=reached, width=width)
+            self._added_up = totals, width
 
     def _make_html(self) -> HTML:
         return HTML(layout=self._layout, style=self._style)

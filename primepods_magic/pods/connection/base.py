@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
-from types import MappingProxyType
 from typing import Protocol
 
 from primepods_magic.api.account import Disk
@@ -53,20 +52,21 @@ class BaseConnection:
     on_gone: Callable[[Mapping[str, HistoryRow | None]], object] = field(
         default_factory=lambda: lambda _: None, init=False, repr=False
     )
-    """Called with each pod that was verified to be gone, and its row of the history if that is known."""
+    """Called with the ids of terminated pods, and their rows of the history as far as they are known."""
 
     def __post_init__(self) -> None:
         self.completion_cache = CompletionCache()
         self.client.on_offers = self.completion_cache.update_offers
 
-    def note_gone(
-        self, pod_ids: Iterable[str], rows: Mapping[str, HistoryRow | None] = MappingProxyType({})
-    ) -> None:
-        """Forget pods that two witnesses report as gone, and have their displays say so."""
-        gone = {pod_id: rows.get(pod_id) for pod_id in pod_ids}
-        if self.completion_cache.forget_pods(gone):
+    def note_gone(self, pod_ids: Iterable[str]) -> None:
+        """Forget pods that two witnesses report as gone."""
+        if self.completion_cache.forget_pods(pod_ids):
             self.note_mine()
-        self.on_gone(gone)
+
+    def report_gone(self, rows: Mapping[str, HistoryRow | None]) -> None:
+        """Forget terminated pods, and have their displays show the end, by their rows of the history."""
+        self.note_gone(rows)
+        self.on_gone(rows)
 
     def note_mine(self) -> None:
         """Store how many of my pods are running; skip sandboxes that are not stored on this computer."""

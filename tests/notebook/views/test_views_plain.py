@@ -17,13 +17,13 @@ def test_a_launch_is_told_in_a_few_literal_lines(capsys):
         view.show(snapshot(pod("train", "ACTIVE", "IN_PROGRESS", progress), after=6 + second))
     view.finish(snapshot(ready("train"), after=60))
     assert capsys.readouterr().out == (
-        "train  PROVISIONING\n"
-        "train  PENDING\n"
-        "train  ACTIVE  installing 0 %\n"
-        "train  ACTIVE  installing 20 %\n"
-        "train  ACTIVE  installing 40 %\n"
-        "train  ACTIVE  installing 60 %\n"
-        "train  ACTIVE  installing 80 %\n"
+        "train  provisioning\n"
+        "train  starting\n"
+        "train  installing 0 %\n"
+        "train  installing 20 %\n"
+        "train  installing 40 %\n"
+        "train  installing 60 %\n"
+        "train  installing 80 %\n"
         "train  ready  ssh root@203.0.113.7 -p 22\n"
     )
 
@@ -33,10 +33,10 @@ def test_names_of_several_pods_are_padded_and_failures_give_their_reason(capsys)
     view.show(snapshot(pod("a", "PENDING"), pod("longer", "PENDING")))
     view.finish(snapshot(ready("a"), failed("longer")))
     assert capsys.readouterr().out == (
-        "a       PENDING\n"
-        "longer  PENDING\n"
+        "a       starting\n"
+        "longer  starting\n"
         "a       ready  ssh root@203.0.113.7 -p 22\n"
-        "longer  FAILED  no space left\n"
+        "longer  failed  no space left\n"
     )
 
 
@@ -67,9 +67,9 @@ def test_trouble_is_said_once_and_without_what_differs_between_computers(capsys)
         view.show(snapshot(pod("train", "ACTIVE", "IN_PROGRESS", 40)))
     assert capsys.readouterr().out == (
         "The service cannot be reached at present. Retrying\n"
-        "train  PENDING\n"
+        "train  starting\n"
         "The service is available again\n"
-        "train  ACTIVE  installing 40 %\n"
+        "train  installing 40 %\n"
     )
 
 
@@ -81,6 +81,6 @@ def test_many_pods_are_told_together_and_those_that_fail_by_name(capsys):
     view.finish(snapshot(*pods, failed("bad")))
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "30 pods  0 %: 30 waiting"
-    assert [line for line in lines if "bad" in line] == ["bad  FAILED  no space left"]
+    assert [line for line in lines if "bad" in line] == ["bad  failed  no space left"]
     assert lines[-1] == "30 pods  98 %: 29 ready, 1 failed"
     assert len(lines) < 14

@@ -20,65 +20,44 @@ from tests.notebook.views.snapshots import EIGHT, SSH, failed, pod, ready, snaps
 
 COMMAND = "ssh root@203.0.113.7 -p 22"
 ENDED = "the installation was stopped before it was complete"
+ERROR = "the service reports an error and gives no reason"
 NO_REASON = "the installation failed; the service gives no reason"
 
 
 @pytest.mark.parametrize(
-    ("status", "installation", "progress", "kind", "percent", "shown", "summary"),
+    ("status", "installation", "progress", "kind", "percent", "state", "detail"),
     [
-        ("PROVISIONING", None, None, PodPhase.WAITING, 0, "", "PROVISIONING"),
-        ("PROVISIONING", "PENDING", 30, PodPhase.WAITING, 0, "PENDING", "PROVISIONING"),
-        ("PENDING", "PENDING", 0, PodPhase.WAITING, 0, "PENDING", "PENDING"),
-        ("ACTIVE", "PENDING", None, PodPhase.INSTALLING, 0, "PENDING", "ACTIVE  installation PENDING"),
-        ("ACTIVE", "IN_PROGRESS", 40, PodPhase.INSTALLING, 40, "IN_PROGRESS 40 %", "ACTIVE  installing 40 %"),
-        ("ACTIVE", "ACTIVE", 99.9, PodPhase.INSTALLING, 99, "IN_PROGRESS 99 %", "ACTIVE  installing 99 %"),
-        (
-            "ACTIVE",
-            "IN_PROGRESS",
-            250,
-            PodPhase.INSTALLING,
-            100,
-            "IN_PROGRESS 100 %",
-            "ACTIVE  installing 100 %",
-        ),
-        ("ACTIVE", "IN_PROGRESS", -3, PodPhase.INSTALLING, 0, "IN_PROGRESS", "ACTIVE  installing 0 %"),
-        ("ACTIVE", "IN_PROGRESS", None, PodPhase.INSTALLING, None, "IN_PROGRESS", "ACTIVE  installing"),
-        ("ACTIVE", "COMPLETE", 100, PodPhase.READY, 100, "COMPLETE 100 %", f"ready  {COMMAND}"),
-        ("ACTIVE", "FINISHED", None, PodPhase.READY, 100, "COMPLETE 100 %", f"ready  {COMMAND}"),
-        ("ACTIVE", None, None, PodPhase.READY, 100, "COMPLETE 100 %", f"ready  {COMMAND}"),
-        ("ACTIVE", None, 55, PodPhase.INSTALLING, 55, "", "ACTIVE  installing 55 %"),
-        ("ACTIVE", "FAILED", 43, PodPhase.FAILED, 43, "FAILED at 43 %", f"FAILED  {NO_REASON}"),
-        ("ACTIVE", "ERROR", None, PodPhase.FAILED, 0, "FAILED", f"FAILED  {NO_REASON}"),
-        ("ACTIVE", "TERMINATED", None, PodPhase.FAILED, 0, "TERMINATED", f"ACTIVE  {ENDED}"),
-        ("ACTIVE", "REBOOTING", 10, PodPhase.UNKNOWN, 10, "REBOOTING 10 %", "ACTIVE  installation REBOOTING"),
-        ("STOPPED", "COMPLETE", 100, PodPhase.WAITING, 0, "COMPLETE", "STOPPED"),
-        (
-            "ERROR",
-            "IN_PROGRESS",
-            20,
-            PodPhase.FAILED,
-            20,
-            "IN_PROGRESS 20 %",
-            "ERROR  the service reports an error and gives no reason",
-        ),
-        ("DELETING", "COMPLETE", 100, PodPhase.GONE, 100, "COMPLETE 100 %", "DELETING"),
-        ("TERMINATED", "TERMINATED", None, PodPhase.GONE, None, "TERMINATED", "TERMINATED"),
-        ("UNKNOWN", None, None, PodPhase.UNKNOWN, None, "", "UNKNOWN"),
-        (
-            "MIGRATING",
-            "IN_PROGRESS",
-            5,
-            PodPhase.UNKNOWN,
-            5,
-            "IN_PROGRESS 5 %",
-            "MIGRATING  installation IN_PROGRESS",
-        ),
+        ("PROVISIONING", None, None, PodPhase.WAITING, 0, "provisioning", ""),
+        ("PROVISIONING", "PENDING", 30, PodPhase.WAITING, 0, "provisioning", ""),
+        ("PENDING", "PENDING", 0, PodPhase.WAITING, 0, "starting", ""),
+        ("ACTIVE", "PENDING", None, PodPhase.INSTALLING, 0, "active", "installation not started"),
+        ("ACTIVE", "IN_PROGRESS", 40, PodPhase.INSTALLING, 40, "installing 40 %", ""),
+        ("ACTIVE", "ACTIVE", 99.9, PodPhase.INSTALLING, 99, "installing 99 %", ""),
+        ("ACTIVE", "IN_PROGRESS", 250, PodPhase.INSTALLING, 100, "installing 100 %", ""),
+        ("ACTIVE", "IN_PROGRESS", -3, PodPhase.INSTALLING, 0, "installing 0 %", ""),
+        ("ACTIVE", "IN_PROGRESS", None, PodPhase.INSTALLING, None, "installing", ""),
+        ("ACTIVE", "COMPLETE", 100, PodPhase.READY, 100, "ready", ""),
+        ("ACTIVE", "FINISHED", None, PodPhase.READY, 100, "ready", ""),
+        ("ACTIVE", None, None, PodPhase.READY, 100, "ready", ""),
+        ("ACTIVE", None, 55, PodPhase.INSTALLING, 55, "installing 55 %", ""),
+        ("ACTIVE", "FAILED", 43, PodPhase.FAILED, 43, "failed", "installation failed at 43 %"),
+        ("ACTIVE", "ERROR", None, PodPhase.FAILED, 0, "failed", "installation failed"),
+        ("ACTIVE", "TERMINATED", None, PodPhase.FAILED, 0, "failed", "installation stopped"),
+        ("ACTIVE", "REBOOTING", 10, PodPhase.UNKNOWN, 10, "active", "installation REBOOTING 10 %"),
+        ("STOPPED", "COMPLETE", 100, PodPhase.WAITING, 0, "stopped", ""),
+        ("ERROR", "IN_PROGRESS", 20, PodPhase.FAILED, 20, "failed", ""),
+        ("DELETING", "COMPLETE", 100, PodPhase.GONE, 100, "terminating", ""),
+        ("TERMINATED", "TERMINATED", None, PodPhase.GONE, None, "terminated", ""),
+        ("UNKNOWN", None, None, PodPhase.UNKNOWN, None, "state unknown", ""),
+        ("MIGRATING", "IN_PROGRESS", 5, PodPhase.UNKNOWN, 5, "MIGRATING", "installation IN_PROGRESS 5 %"),
     ],
 )
-def test_every_state_has_its_words(status, installation, progress, kind, percent, shown, summary):
+def test_every_state_has_its_words(status, installation, progress, kind, percent, state, detail):
     row = format_pod(pod("train", status, installation, progress, sshConnection=SSH), EIGHT)
-    assert (row.kind, row.percent, row.installation, row.summary) == (kind, percent, shown, summary)
-    assert row.status == status
+    assert (row.kind, row.percent, row.state, row.detail) == (kind, percent, state, detail)
+    reason = ERROR if status == "ERROR" else ENDED if installation == "TERMINATED" else NO_REASON
+    of_kind = {PodPhase.READY: f"ready  {COMMAND}", PodPhase.FAILED: f"failed  {reason}"}
+    assert row.summary == of_kind.get(kind, ", ".join(filter(None, [state, detail])))
 
 
 @pytest.mark.parametrize("status", [*PodStatus, "MIGRATING"])
@@ -93,15 +72,15 @@ def test_a_row_waits_exactly_as_long_as_the_watch_does(status, installation, con
 
 def test_an_installed_pod_without_a_connection_is_not_called_ready():
     row = format_pod(pod("train", "ACTIVE", "COMPLETE", 100), EIGHT)
-    assert (row.kind, row.installation) == (PodPhase.INSTALLING, "COMPLETE, no connection yet")
-    assert row.summary == "ACTIVE  installed, no connection yet"
+    assert (row.kind, row.state, row.detail) == (PodPhase.INSTALLING, "installed", "no connection yet")
+    assert row.summary == "installed, no connection yet"
     assert row.commands == ()
 
 
 def test_a_failure_gives_the_reason_of_the_service():
     row = format_pod(failed(reason="pip:\n  no space\x1b[31m left"), EIGHT)
     assert row.reason == "pip: no space�[31m left"
-    assert row.summary == "FAILED  pip: no space�[31m left"
+    assert row.summary == "failed  pip: no space�[31m left"
 
 
 @pytest.mark.parametrize("name", ["a\x1b[2Jb", "a\u202eb", "a\r\nb", "a\ud800b", "a\x9bb", "a\u2066b"])
@@ -169,6 +148,16 @@ def test_trouble_says_from_when_the_rows_are():
     shown = trouble_text(snapshot(pod(), after=12, trouble="cannot reach the service."))
     assert shown == "Not up to date since 08:00:12 UTC: cannot reach the service"
     assert trouble_text(snapshot(pod())) == ""
+
+
+def test_a_pod_that_is_gone_has_no_price_any_more_and_a_cost_that_is_billed_or_an_estimate():
+    gone = pod("train", "TERMINATED", terminatedAt="2026-11-24T08:05:00Z")
+    for outlook, cost in (
+        (Estimate(cost_usd=0.04), "≈ $0.04"),
+        (Estimate(cost_usd=0.05, is_billed=True), "$0.05 billed"),
+    ):
+        row = format_pod(gone, EIGHT, outlook)
+        assert (row.price, row.cost) == ("", cost)
 
 
 @pytest.mark.parametrize("status", ["ACTIVE", "DELETING", "TERMINATED"])

@@ -41,6 +41,11 @@ def updates(sent: list[tuple[str, dict[str, Any]]]) -> list[dict[str, Any]]:
     return [data["state"] for kind, data in sent if kind == "comm_msg"]
 
 
+def last_html(front_end: FrontEnd) -> str:
+    html: str = front_end.shown[-1][0]["text/html"]
+    return html
+
+
 def open_widgets() -> int:
     return len(ipywidgets.widgets.widget._instances)
 
@@ -70,12 +75,16 @@ def test_it_is_displayed_once_with_text_for_whoever_has_no_widgets(sent):
     view = open_view(front_end)
     for progress in (10, 20):
         view.show(snapshot(pod("train", "ACTIVE", "IN_PROGRESS", progress)))
-    ((data, transient, update),) = front_end.shown
-    assert data[WIDGET]["model_id"] in ipywidgets.widgets.widget._instances
-    assert data["text/plain"] == "train  ACTIVE  installing 10 %\nas of 08:00 UTC"
-    assert "as of 08:00 UTC" in Elements(data["text/html"]).text
-    assert transient["display_id"]
-    assert not update
+    (widget, _, _), (static, transient, update), (later, same, is_update) = front_end.shown
+    assert widget[WIDGET]["model_id"] in ipywidgets.widgets.widget._instances
+    assert widget["text/plain"] == ""
+    said = static["text/plain"].splitlines()
+    assert said[:2] == ["train  installing 10 %", "as of 08:00 UTC"]
+    assert "train was still running, and is billed until terminated. Run %load_ext primepods_magic" in said[2]
+    assert "as of 08:00 UTC" in Elements(static["text/html"]).text
+    assert transient["display_id"] == same["display_id"]
+    assert (update, is_update) == (False, True)
+    assert later["text/plain"].startswith("train  installing 20 %")
     view.finish(snapshot(ready()))
 
 
@@ -113,7 +122,7 @@ def test_the_passing_of_time_is_one_message_for_all_rows_and_replaces_none(sent)
     said = re.findall(r'-(\d)-(.)::after\{content:"(.*?)"\}', state["value"])
     assert said == [
         *[("1", "t", "1 min 15 s"), ("1", "c", "")],
-        *[("2", "t", "1 min 15 s · about 40 s left"), ("2", "c", "about $0.12 so far")],
+        *[("2", "t", "1 min 15 s · about 40 s left"), ("2", "c", "≈ $0.12")],
         *[("3", "t", "1 min 15 s"), ("3", "c", "")],
     ]
     view.finish(snapshot(*pods))
@@ -196,7 +205,7 @@ def test_a_bar_says_what_it_is_to_a_screen_reader(sent):
     row = Elements(updates(sent)[-1]["value"])
     wanted = {"aria-label": "train", "aria-valuemin": "0", "aria-valuemax": "100", "aria-valuenow": "60"}
     assert wanted.items() <= row.bars[0].items()
-    assert "IN_PROGRESS 60 %" in row.text
+    assert "installing 60 %" in row.text
     assert any("--primepods-from:40%" in (attributes.get("style") or "") for _, attributes in row.tags)
     view.finish(snapshot(ready()))
 
@@ -233,16 +242,18 @@ def test_the_last_state_replaces_the_widget_and_closing_leaves_no_widget(sent):
     # A page that was loaded again shows the widget still, which says the same.
     box = ipywidgets.widgets.widget._instances[view.view._box.model_id]
     (remaining,) = box.children
-    assert Elements(remaining.value).text == Elements(front_end.shown[-1][0]["text/html"]).text
+    texts = [re.sub("<style>.*?</style>", "", html) for html in (remaining.value, last_html(front_end))]
+    assert Elements(texts[0]).text == Elements(texts[1]).text
     assert open_widgets() <= before + 5
     view.close()
     assert open_widgets() == before
-    first, last = front_end.shown
+    widget, first, emptied, last = front_end.shown
+    assert emptied == ({"text/plain": ""}, widget[1], True)
     assert first[1] == last[1]
     assert last[2]
     assert set(last[0]) == {"text/html", "text/plain"}
-    assert last[0]["text/plain"] == (
-        "a  ready  ssh root@203.0.113.7 -p 22\nb  FAILED  no space left\nas of 08:01 UTC"
+    assert last[0]["text/plain"].startswith(
+        "a  ready  ssh root@203.0.113.7 -p 22\nb  failed  no space left\nas of 08:01 UTC\n"
     )
     opened = [kind for kind, _ in sent].count("comm_open")
     assert [kind for kind, _ in sent].count("comm_close") == opened
@@ -267,7 +278,7 @@ def test_pods_that_join_and_leave_get_and_lose_their_rows(sent):
     view.show(snapshot(pod("a")))
     assert len(updates(sent)[-1]["children"]) == len(joined) - 2
     view.show(snapshot(pod("a"), pod("c", "PENDING")))
-    assert any("PENDING" in state.get("value", "") for state in updates(sent))
+    assert any("starting" in state.get("value", "") for state in updates(sent))
     view.finish(snapshot(ready()))
 
 
@@ -305,7 +316,7 @@ def test_two_threads_may_show_and_finish_at_once(sent):
 
 def test_the_text_form_says_that_it_is_not_up_to_date():
     shown = static_text(snapshot(pod("train", "PENDING"), trouble="no answer"))
-    assert shown == "Not up to date since 08:00:00 UTC: no answer\ntrain  PENDING\nas of 08:00 UTC"
+    assert shown == "Not up to date since 08:00:00 UTC: no answer\ntrain  starting\nas of 08:00 UTC"
 
 
 def test_in_a_real_kernel_the_display_is_replaced_from_a_thread_after_its_cell():
@@ -339,10 +350,12 @@ def test_in_a_real_kernel_the_display_is_replaced_from_a_thread_after_its_cell()
         client.stop_channels()
         manager.shutdown_kernel(now=True)
         manager.cleanup_resources()
-    (display,) = [content for kind, content in seen if kind == "display_data"]
-    (update,) = [content for kind, content in seen if kind == "update_display_data"]
-    assert display["transient"] == update["transient"]
-    assert WIDGET in display["data"]
+    widget, static = [content for kind, content in seen if kind == "display_data"]
+    installing, emptied, update = [content for kind, content in seen if kind == "update_display_data"]
+    assert widget["transient"] == emptied["transient"]
+    assert static["transient"] == installing["transient"] == update["transient"]
+    assert WIDGET in widget["data"]
+    assert emptied["data"] == {"text/plain": ""}
     assert set(update["data"]) == {"text/html", "text/plain"}
     assert "train  ready  ssh root@203.0.113.7 -p 22" in update["data"]["text/plain"]
     kinds = [kind for kind, _ in seen]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ipywidgets import Box
 
-from primepods_magic.api.text.sanitize import safe_html, sanitize, sanitize_lines
+from primepods_magic.api.text.sanitize import safe_html, sanitize_lines
 from primepods_magic.notebook.launcher.state.formatting import format_termination, format_wallet
 from primepods_magic.notebook.progress.html import (
     MOTION,
@@ -138,7 +138,7 @@ class _PodView:
         is_terminating = self._id in pod_list.terminating
         has_logs = self._id in pod_list.logs
         set_visible(self._buttons, pod.is_live or is_terminating)
-        update_traits(self._links, value=_format_jupyter_link(pod))
+        update_traits(self._links, value=_format_jupyter_hint(pod))
         caption = "Hide logs" if has_logs else "Show logs"
         update_traits(self._logs, description=caption, tooltip=f"{caption} of {row.name}")
         update_traits(
@@ -181,16 +181,10 @@ class _PodView:
         )
 
 
-def _format_jupyter_link(pod: PodDetails) -> str:
-    url = pod.jupyter_url if pod.is_ready else None
-    if not url:
+def _format_jupyter_hint(pod: PodDetails) -> str:
+    if not pod.is_ready or not pod.jupyter_url:
         return ""
-    name = safe_html(sanitize(pod.name) or pod.id)
-    return (
-        f'<a href="{escape(sanitize(url))}" target="_blank" rel="noopener noreferrer">'
-        f"Open Jupyter on {name}</a> "
-        '<span class="primepods-hint">Log in with the Jupyter password.</span>'
-    )
+    return '<span class="primepods-hint">Log in to Jupyter with the Jupyter password.</span>'
 
 
 def _format_terminated(model: LauncherModel) -> str:
