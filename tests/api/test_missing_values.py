@@ -35,7 +35,6 @@ NOTHING = [
     "nan",
     float("nan"),
     float("inf"),
-    1e308,
     "1e999",
     [],
     {},

@@ -7,6 +7,7 @@ text ``null``. Each kind of value is declared once, here, with its placeholders.
 
 from __future__ import annotations
 
+import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -73,7 +74,6 @@ _MAX_ODD_WORD = 40
 _LATEST_S = LATEST.timestamp()
 _UNITS = (1, 10**3, 10**6, 10**9)
 _MAX_OFFER_PRICE = 1e6
-_MAX_NUMBER = 1e30
 _NO_VALUES = frozenset(["", "-", "--", "null", "none", "nil", "<nil>", "nan", "n/a", "undefined"])
 _USD = frozenset(["USD", "US$", "$", "USD$", "$USD", "$US", "USDOLLAR", "USDOLLARS", "U.S.DOLLAR"])
 _FLAGS = {
@@ -144,7 +144,7 @@ def _read_name(value: object) -> str | None:
 
 
 def number_in(value: object) -> float | None:
-    """Read a number, also from text; one that sums of it could not hold is none."""
+    """Read a finite number, also from text."""
     if isinstance(value, str):
         value = plain_number(value.strip())
         if value is None:
@@ -155,7 +155,7 @@ def number_in(value: object) -> float | None:
         number = float(value)
     except OverflowError:
         return None
-    return number if abs(number) <= _MAX_NUMBER else None
+    return number if math.isfinite(number) else None
 
 
 def whole_in(value: object) -> int | None:
