@@ -64,6 +64,7 @@ def find_route(connection: Connection, pod: PodDetails, *, node: int = 1) -> Ssh
 
     Raises InvalidRequest if the pod does not run or the node is not up, SshFailed if there is no ssh client.
     """
+    _refuse_simulated_pod(connection, pod)
     blocks = ensure_host_blocks(connection, pod)
     up = [number for number, target in enumerate(pod.connections, start=1) if target]
     if node not in up:
@@ -81,6 +82,16 @@ def find_route(connection: Connection, pod: PodDetails, *, node: int = 1) -> Ssh
     config = _write_client_config(blocks.path)
     host = blocks.hosts[up.index(node)]
     return SshRoute((ssh, "-T", "-F", str(config), *options, host), sanitize(pod.name), pod.cli_name)
+
+
+def _refuse_simulated_pod(connection: Connection, pod: PodDetails) -> None:
+    """Refuse the address of a sandbox's pod that is no machine: it is not on this computer."""
+    targets = [target for target in pod.connections if target]
+    if connection.is_sandbox and any(target.host != "127.0.0.1" for target in targets):
+        raise InvalidRequest(
+            f"'{sanitize(pod.name)}' is simulated, and nothing can run on it. For a sandbox whose pods one can "
+            "log in to, restart the kernel after: pip install 'primepods_magic[machines]'"
+        )
 
 
 def _write_client_config(blocks: Path) -> Path:

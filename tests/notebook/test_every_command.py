@@ -40,6 +40,8 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "wait": ("%pods wait train --for active", "train", "%pods wait train --for x", "InvalidRequest"),
     "logs": ("%pods logs train --tail 1", "ready", "%pods logs nobody", "NotFound"),
     "ssh": ("%pods ssh train", "ssh root@", "%pods ssh nobody", "NotFound"),
+    # Its pods are not machines here: tests/notebook/test_exec.py has those.
+    "exec": ("%pods exec -h", "Run a shell command", "%pods exec train -- ls", "InvalidRequest"),
     "wallet": ("%pods wallet", "balance $", "%pods wallet --team nobody", "NotFound"),
     "disks": ("%pods disks", "datasets", "%pods disks x", "InvalidRequest"),
     "keys": ("%pods keys", "laptop", "%pods keys primary nobody", "NotFound"),

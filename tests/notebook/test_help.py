@@ -52,14 +52,16 @@ def test_the_overview_names_every_command() -> None:
 
 
 @pytest.fixture
-def world(bare_shell: Any, home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def world(
+    bare_shell: Any, home: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Iterator[Any]:
     """What the examples speak of: live pods 'train' and 'eval', a key file, a context, a variable."""
     # What examples save is saved here.
     monkeypatch.chdir(home)
     key = home / ".ssh" / "id_ed25519.pub"
     key.parent.mkdir()
     key.write_text(_PUBLIC_KEY)
-    with controlled(clock="stepped") as control:
+    with controlled(clock="stepped", machines=request.node.callspec.params["name"] == "exec") as control:
         monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)
         context = home / ".prime" / "environments" / "work.json"
         context.parent.mkdir(parents=True)

@@ -42,6 +42,7 @@ DATA = {
 
 # What is imported and comes with what is required, for its own users to import.
 COMES_WITH = {"numpy": "pandas", "pydantic-core": "pydantic", "starlette": "fastapi", "traitlets": "ipython"}
+COMES_WITH |= {"cryptography": "asyncssh", "pillow": "matplotlib"}
 
 # What building and testing take, beside the package; the backend adds the last two.
 BESIDE = (
@@ -116,7 +117,11 @@ def test_each_requirement_says_its_oldest_version_and_forbids_no_newer_one(metad
     ours = environments.requirements_of(metadata)
     with_extras = environments.requirements_of(metadata, *environments.EXTRAS)
     assert 10 <= len(environments.lowest(ours)) == len(ours)
-    assert set(environments.lowest(with_extras)) - set(environments.lowest(ours)) == {"matplotlib", "pyarrow"}
+    assert set(environments.lowest(with_extras)) - set(environments.lowest(ours)) == {
+        "matplotlib",
+        "pyarrow",
+        "asyncssh",
+    }
 
 
 def test_all_that_is_imported_is_required_and_all_that_is_required_is_imported(metadata: Message) -> None:

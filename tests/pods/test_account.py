@@ -82,7 +82,7 @@ def test_says_that_a_key_file_cannot_be_read(damage: str, connection: Connection
 
 @pytest.mark.parametrize("file", ["~nobody-of-this-name/key.pub", "a\0b", "", "/"])
 def test_says_that_a_word_is_no_key_file(file: str, connection: Connection) -> None:
-    with pytest.raises(InvalidRequest, match=r"not a path to a file|home folder is unknown|ssh-keygen"):
+    with pytest.raises(InvalidRequest, match=r"not a path to a file|home folder is unknown|keys add --new"):
         add_key(connection, file)
 
 
@@ -93,7 +93,7 @@ def test_names_no_key_file_without_a_home(connection: Connection, monkeypatch: p
 
 
 def test_without_a_key_file_what_to_do_is_said(connection: Connection, tmp_path: Path) -> None:
-    with pytest.raises(InvalidRequest, match="ssh-keygen"):
+    with pytest.raises(InvalidRequest, match="create a key with '%pods keys add --new'"):
         add_key(connection)
     with pytest.raises(InvalidRequest, match="Cannot read"):
         add_key(connection, str(tmp_path / "nothing.pub"))

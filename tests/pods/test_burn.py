@@ -48,7 +48,7 @@ def pod(**changed: Any) -> PodDetails:
         ({"priceHr": -5}, 0.0, None),
         ({"status": "STOPPED", "stoppedPriceHr": 0, "priceHr": None}, 0.0, None),
         ({"createdAt": "0001-01-01T00:00:00Z"}, 2.0, None),
-        ({"createdAt": "2026-11-30T00:00:00Z"}, 2.0, 0.0),
+        ({"createdAt": "2026-11-30T00:00:00Z"}, 2.0, None),
     ],
     ids=str,
 )

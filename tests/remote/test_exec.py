@@ -164,7 +164,8 @@ def test_ctrl_c_interrupts_the_command_there(pod: Pod, folder: Path) -> None:
     assert caught.read_text() == "yes"
 
 
-def test_ctrl_c_twice_stops_waiting(pod: Pod, folder: Path) -> None:
+def test_ctrl_c_twice_stops_waiting(pod: Pod, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("primepods_magic.remote.command._DETACH_S", 60.0)
     gate = folder / "gate"
     command = f"trap 'echo > {gate}' INT; echo $$ > {folder}/pid; echo > {gate}; while :; do sleep 0.1; done"
     with pytest.raises(WaitInterrupted, match="may still run there"):

@@ -45,6 +45,7 @@ CASES: Mapping[str, Sequence[str]] = {
     "watch": ["watch train --timeout 1s"],
     "wait": ["wait train --timeout 2m", "wait train --for terminated --timeout 2s"],
     "logs": ["logs train --tail 5", "logs train --follow --timeout 20s"],
+    "exec": ["exec train -- echo $WANDB_API_KEY", "exec $WANDB_API_KEY -- ls"],
     "rm": ["rm train", "rm nobody -y"],
     "ssh": ["ssh train", "ssh train --config", "ssh nobody"],
     "history": ["history --limit 3", "history --since 30d"],

@@ -1,8 +1,8 @@
 """Run a shell command on a pod, and show its output as it arrives.
 
   %pods exec train -- nvidia-smi -L
-  %pods exec train -- cd /workspace && python train.py --lr 3e-4 | tail -20
-  %pods exec train --timeout 600 -o result -- du -sh /workspace
+  %pods exec train -- nohup python3 train.py --lr 3e-4 > train.log 2>&1 &
+  %pods exec train --timeout 600 -o result -- df -h ~ | tail -1
 
 Everything after ' -- ' goes to the pod's shell as it is: no $name or {expr} of the notebook is replaced in
 it. For values of the notebook, use Python: pod.exec(["echo", value]). A command that fails stops the cell.
