@@ -89,7 +89,7 @@ def _refuse_simulated_pod(connection: Connection, pod: PodDetails) -> None:
     targets = [target for target in pod.connections if target]
     if connection.is_sandbox and any(target.host != "127.0.0.1" for target in targets):
         raise InvalidRequest(
-            f"'{sanitize(pod.name)}' is simulated, and nothing can run on it. For pods that one can log in to, "
+            f"'{sanitize(pod.name)}' is simulated, and nothing can run on it. For pods to log in to, "
             "restart the kernel after: pip install 'primepods_magic[machines]'"
         )
 
