@@ -208,3 +208,29 @@ def test_what_was_saved_shows_the_last_state_without_javascript(
             expect(reader.get_by_text(said).first).to_be_visible()
     finally:
         context.close()
+
+
+def test_a_person_elsewhere_is_notified_once(
+    sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
+) -> None:
+    page = lab_page(LIGHT)
+    page.page.add_init_script(
+        "window.told = []; window.Notification = class { constructor(text) { told.push(text) } };"
+        "Notification.permission = 'default';"
+        "Notification.requestPermission = () => { Notification.permission = 'granted' }"
+    )
+    create = "%%pod_create --notify\nname: train\ngpu: H100_80GB"
+    path = jupyterlab.add_notebook("notify", [bars.CONNECT, create], {"PRIMEPODS_SANDBOX_URL": sandbox.url})
+    page.open_notebook(path)
+    for number in range(2):
+        page.run_cell(number)
+    sandbox.advance(bars.UNTIL_ACTIVE + bars.UNTIL_COMPLETE)
+    eventually(lambda: page.page.evaluate("told") == ["train is ready"], "the page notifies")
+    (pod,) = sandbox.api.get("/api/v1/pods").json()["data"]
+    sandbox.event(pod["id"], "reclaim")
+    eventually(
+        lambda: page.page.evaluate("told") == ["train is ready", "train is gone"], "the page notifies again"
+    )
+    page.save()
+    assert "Notification" not in (jupyterlab.folder / path).read_text()
+    assert page.errors == []

@@ -31,7 +31,13 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.text.money import format_usd, format_usd_hr
-from primepods_magic.notebook.input.arguments import ArgumentParser, add_field, add_timeout, add_yes
+from primepods_magic.notebook.input.arguments import (
+    ArgumentParser,
+    add_field,
+    add_notify,
+    add_timeout,
+    add_yes,
+)
 from primepods_magic.notebook.shell.output import say
 from primepods_magic.pods.spec.fields import SPEC_FIELDS
 
@@ -51,6 +57,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("--wait", action="store_true", help="wait until the pod is ready")
     add_timeout(parser)
+    add_notify(parser)
     parser.add_argument(
         "--dry-run", action="store_true", help="show the price and the request, and rent nothing"
     )
@@ -210,16 +217,29 @@ def _show_request(connection: Connection, plan: LaunchPlan) -> Any:
 
 
 def _show_progress(magics: PodsMagics, args: Namespace, pods: Sequence[Pod]) -> None:
+    from primepods_magic.notebook.display.pod import note_below_bar
+    from primepods_magic.notebook.shell.kernel import run_of
+
     connection, details = pods[0].connection, [pod.details for pod in pods]
+    if magics.live.can_watch_in_background:
+        for pod in pods:
+            note_below_bar(pod, run_of(magics.shell))
 
     def update(seen: Any) -> None:
         for pod, newest in zip(pods, seen.pods, strict=True):
             pod.update(newest)
 
     if args.wait:
-        magics.live.follow(connection, details, goal="ready", timeout_s=args.timeout, on_snapshot=update)
+        magics.live.follow(
+            connection,
+            details,
+            goal="ready",
+            timeout_s=args.timeout,
+            notifies=args.notify,
+            on_snapshot=update,
+        )
     elif magics.live.can_watch_in_background:
-        magics.live.watch(connection, details, on_snapshot=update)
+        magics.live.watch(connection, details, notifies=args.notify, on_snapshot=update)
     elif coming := [pod for pod in pods if not pod.details.is_settled]:
         words = " ".join(pod.details.cli_name for pod in coming)
         say(f"Run '%pods wait {words}' to wait until {'it is' if len(coming) == 1 else 'they are'} ready")

@@ -13,7 +13,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.input.arguments import ArgumentParser, add_pods, add_timeout
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_notify, add_pods, add_timeout
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,6 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--async", dest="is_async", action="store_true", help="return an awaitable at once")
     add_timeout(parser)
+    add_notify(parser)
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
@@ -45,10 +46,12 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     connection = magics.connection
     pods = find_pods(connection, args.pods)
     if not args.is_async:
-        seen = magics.live.follow(connection, pods, goal=args.goal, timeout_s=args.timeout)
+        seen = magics.live.follow(
+            connection, pods, goal=args.goal, timeout_s=args.timeout, notifies=args.notify
+        )
         return _mark_frame(connection, seen)
     if args.goal == "ready" and magics.live.can_watch_in_background:
-        magics.live.watch(connection, pods)
+        magics.live.watch(connection, pods, notifies=args.notify)
     return begin_waiting(
         connection,
         pods,

@@ -13,7 +13,13 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.input.arguments import ArgumentParser, add_pods, add_timeout, add_whose
+from primepods_magic.notebook.input.arguments import (
+    ArgumentParser,
+    add_notify,
+    add_pods,
+    add_timeout,
+    add_whose,
+)
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
@@ -24,6 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_pods(parser, "*")
     add_whose(parser)
     add_timeout(parser)
+    add_notify(parser)
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
@@ -44,6 +51,6 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     if not pods:
         say("You have no pods to watch")
     elif magics.live.can_watch_in_background:
-        magics.live.watch(connection, pods, joins=joins, can_be_stopped=True)
+        magics.live.watch(connection, pods, joins=joins, can_be_stopped=True, notifies=args.notify)
     else:
-        magics.live.follow(connection, pods, goal="ready", timeout_s=args.timeout)
+        magics.live.follow(connection, pods, goal="ready", timeout_s=args.timeout, notifies=args.notify)

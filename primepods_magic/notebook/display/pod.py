@@ -7,26 +7,36 @@ from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.getipython import get_ipython
+
 from primepods_magic.api.http.urls import read_web_url
 from primepods_magic.api.text.money import format_estimate, format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, join_sanitized, safe_html, sanitize, shorten
 from primepods_magic.notebook.progress.rows import format_pod
+from primepods_magic.notebook.shell.kernel import run_of
 
 from .links import links_html, list_links, origin_html, origin_of
 
 if TYPE_CHECKING:
     from primepods_magic.pods.pod import Pod
 
-__all__ = ["card_html", "card_text", "line_html", "present_pod", "to_html", "to_text"]
+__all__ = ["card_html", "card_text", "line_html", "note_below_bar", "present_pod", "to_html", "to_text"]
 
 _MAX_LINE = 4_000
 _in_full: weakref.WeakSet[Any] = weakref.WeakSet()
+_below_bars: weakref.WeakKeyDictionary[Any, str] = weakref.WeakKeyDictionary()
 
 
 def present_pod(pod: Pod) -> Pod:
     """Have this pod displayed in full, and return it."""
     _in_full.add(pod)
     return pod
+
+
+def note_below_bar(pod: Pod, run: str | None) -> None:
+    """Have this pod displayed without what its bar says, in the same run of its cell."""
+    if run is not None:
+        _below_bars[pod] = run
 
 
 def to_text(pod: Pod) -> str:
@@ -36,12 +46,20 @@ def to_text(pod: Pod) -> str:
 
 def to_html(pod: Pod) -> str:
     """Return a pod as HTML: in full if it was presented so, else in a line."""
-    return card_html(pod) if pod in _in_full else line_html(pod)
+    if pod in _in_full:
+        return card_html(pod)
+    run = _below_bars.get(pod)
+    return line_html(pod, is_below_bar=run is not None and run == run_of(get_ipython()))
 
 
-def line_html(pod: Pod) -> str:
-    """Render a pod in a line, as after a launch; everything from the service is escaped."""
+def line_html(pod: Pod, *, is_below_bar: bool = False) -> str:
+    """Render a pod in a line, as after a launch; everything from the service is escaped.
+
+    Below its bar, the line has only what stays true, and not the ssh command again.
+    """
     line = repr(pod).removeprefix(f"Pod {brief(pod.name)}: ")
+    if is_below_bar:
+        line = " · ".join(line.split(" · ")[: 1 if pod.price_usd_hr is None else 2])
     parts = [
         f'<code style="background:none;padding:0">{safe_html(part)}</code>'
         if part == pod.ssh

@@ -17,6 +17,7 @@ __all__ = [
     "ArgumentParser",
     "HelpWanted",
     "add_field",
+    "add_notify",
     "add_out",
     "add_pod",
     "add_pods",
@@ -270,6 +271,15 @@ def add_whose(parser: ArgumentParser) -> None:
     whose.add_argument("--mine", action="store_true", help="pods that you launched (default)")
     whose.add_argument("--team", metavar="T", help="pods billed to this team (name or id)")
     whose.add_argument("--all", action="store_true", help="all pods that your key can see")
+
+
+def add_notify(parser: ArgumentParser) -> None:
+    """Add ``--notify``."""
+    parser.add_argument(
+        "--notify",
+        action="store_true",
+        help="notify when a pod is ready, failed or gone: in the browser, or by a terminal's bell",
+    )
 
 
 def add_timeout(parser: ArgumentParser) -> None:

@@ -61,6 +61,7 @@ class ProgressDisplays:
         *,
         joins: Callable[[PodDetails], bool] | None = None,
         can_be_stopped: bool = False,
+        notifies: bool = False,
         on_snapshot: Callable[[Snapshot], object] | None = None,
     ) -> None:
         """Show the pods under this cell and keep updating them in the background, until all are gone.
@@ -68,7 +69,7 @@ class ProgressDisplays:
         ``joins`` decides whether a new pod is shown as well. ``on_snapshot`` receives every snapshot, on our
         own thread.
         """
-        display = self._open_display(connection, pods, can_be_stopped=can_be_stopped)
+        display = self._open_display(connection, pods, can_be_stopped=can_be_stopped, notifies=notifies)
         try:
             self._keep_updating(connection, display, joins=joins, on_snapshot=on_snapshot)
         except BaseException:
@@ -83,6 +84,7 @@ class ProgressDisplays:
         *,
         goal: Goal,
         timeout_s: float,
+        notifies: bool = False,
         on_snapshot: Callable[[Snapshot], object] | None = None,
     ) -> Snapshot:
         """Show the pods under this cell while waiting for them; raises as `wait_for` does.
@@ -91,7 +93,7 @@ class ProgressDisplays:
         """
         from primepods_magic.pods.wait import wait_for
 
-        display = self._open_display(connection, pods)
+        display = self._open_display(connection, pods, notifies=notifies)
 
         def listen(snapshot: Snapshot) -> None:
             display.snapshot = snapshot
@@ -143,7 +145,12 @@ class ProgressDisplays:
             self._finished.popleft().view.close()
 
     def _open_display(
-        self, connection: Connection, pods: Iterable[PodDetails], *, can_be_stopped: bool = False
+        self,
+        connection: Connection,
+        pods: Iterable[PodDetails],
+        *,
+        can_be_stopped: bool = False,
+        notifies: bool = False,
     ) -> _Display:
         """Open a display with its first snapshot; finish those of earlier runs of this cell."""
         from primepods_magic.notebook.progress.open_view import open_view
@@ -161,6 +168,7 @@ class ProgressDisplays:
             self._shell,
             as_text=self.as_text,
             connection=connection,
+            notifies=notifies,
             on_stop=(lambda: self._finish_display(display)) if can_be_stopped else None,
         )
         display = _Display(view, Snapshot(tuple(pods), connection.now()), cell, run)

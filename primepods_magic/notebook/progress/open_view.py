@@ -28,16 +28,18 @@ def open_view(
     as_text: bool = False,
     on_stop: Callable[[], object] | None = None,
     connection: Connection | None = None,
+    notifies: bool = False,
 ) -> View:
     """Return the view that fits the session, or lines of text; nothing appears before its first `show`.
 
     ``on_stop`` is called when the user stops watching, if the view has a button for that. A ``connection`` is
-    named, and takes the requests of the view's buttons.
+    named, and takes the requests of the view's buttons. ``notifies`` tells a person who is elsewhere of
+    what is ready, has failed or is gone.
     """
     from .lines import PlainView
     from .safe_view import SafeView
 
-    return SafeView(PlainView() if as_text else _choose_view(shell, on_stop, connection))
+    return SafeView(PlainView() if as_text else _choose_view(shell, on_stop, connection, notifies))
 
 
 def open_script_view() -> View | None:
@@ -50,16 +52,18 @@ def open_script_view() -> View | None:
     return SafeView(TerminalView(None, stream=sys.stderr))
 
 
-def _choose_view(shell: Any, on_stop: Callable[[], object] | None, connection: Connection | None) -> View:
+def _choose_view(
+    shell: Any, on_stop: Callable[[], object] | None, connection: Connection | None, notifies: bool
+) -> View:
     if in_kernel(shell):
         if has_front_end(shell):
             from .widget import WidgetView
 
-            return WidgetView(shell, on_stop, connection)
+            return WidgetView(shell, on_stop, connection, notifies=notifies)
     elif is_terminal(sys.stdout) and os.environ.get("TERM") != "dumb":
         from .terminal import TerminalView
 
-        return TerminalView(shell, connection)
+        return TerminalView(shell, connection, notifies=notifies)
     from .lines import PlainView
 
     return PlainView()

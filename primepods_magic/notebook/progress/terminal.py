@@ -19,6 +19,7 @@ from primepods_magic.api.text.stream_output import is_terminal
 from primepods_magic.notebook.display.links import origin_of
 from primepods_magic.notebook.shell.output import open_console
 
+from .notifier import describe_news
 from .row_selection import select_rows
 from .rows import PodPhase, Row, format_overflow, format_totals, read_rows, trouble_text
 
@@ -55,12 +56,20 @@ _COLORS = {
 class TerminalView:
     """Rows with bars that are redrawn in place; the last ones stay in the scrollback.
 
-    They are on stdout, or on ``stream``.
+    They are on stdout, or on ``stream``. With ``notifies``, the bell rings for what is ready, failed or gone.
     The bars stop when the waiting cell ends: after that, the prompt owns the screen.
     """
 
-    def __init__(self, shell: Any, connection: Connection | None = None, *, stream: Any = None) -> None:
+    def __init__(
+        self,
+        shell: Any,
+        connection: Connection | None = None,
+        *,
+        stream: Any = None,
+        notifies: bool = False,
+    ) -> None:
         self._shell = shell
+        self._notifies = notifies
         self._origin = origin_of(connection) if connection else None
         self._console = open_console(stream)
         # Other threads' lines for a file must not appear here.
@@ -84,6 +93,8 @@ class TerminalView:
             if self._shell is not None:
                 self._shell.events.register("post_execute", self._stop_live)
             self._live.start(refresh=True)
+        if self._notifies and describe_news(snapshot):
+            self._console.bell()
 
     def finish(self, snapshot: Snapshot) -> None:
         """Draw the rows a last time and release the screen."""

@@ -27,6 +27,7 @@ from .html import (
     totals_html,
     trouble_html,
 )
+from .notifier import ASK_HTML, describe_news, news_html
 from .pod_actions import PodActions
 from .row_selection import select_rows
 from .rows import Row, Totals, announcement, format_overflow, format_totals, read_rows, trouble_text
@@ -58,6 +59,8 @@ class WidgetView:
         shell: Any,
         on_stop: Callable[[], object] | None = None,
         connection: Connection | None = None,
+        *,
+        notifies: bool = False,
     ) -> None:
         # A publisher that captures a later cell must not receive our updates, and the context ties updates
         # from threads to the cell of the display.
@@ -65,6 +68,7 @@ class WidgetView:
         self._context = contextvars.copy_context()
         self._name = f"primepods-{uuid.uuid4().hex}"
         self._on_stop = on_stop
+        self._notifies = notifies
         self._connection = connection
         self._origin = origin_of(connection) if connection else None
         self._box: _Box | None = None
@@ -81,7 +85,7 @@ class WidgetView:
             self._box.update(snapshot)
             self._update_static(snapshot, update=True)
             return
-        self._box = _Box(self._name, self._on_stop, self._connection, self._origin)
+        self._box = _Box(self._name, self._on_stop, self._connection, self._origin, notifies=self._notifies)
         self._box.update(snapshot)
         view = {"version_major": 2, "version_minor": 0, "model_id": self._box.model_id}
         self._publish_data({_WIDGET: view, "text/plain": ""}, "view", update=False)
@@ -101,12 +105,14 @@ class WidgetView:
             snapshot = replace(snapshot, changes=())
         try:
             is_open = self._box is not None
-            if is_open:
+            # A notification needs the widget, which then shows the same as the HTML.
+            if is_open and not self._notifies:
                 self._publish_data({"text/plain": ""}, "view", update=True)
             self._publish_data(self._render_static(snapshot), "static", update=is_open)
         finally:
             if self._box is not None:
-                self._box.settle(static_html(snapshot, self._origin, _describe_lost(snapshot)))
+                html = static_html(snapshot, self._origin, _describe_lost(snapshot))
+                self._box.settle(html, describe_news(snapshot))
 
     def close(self) -> None:
         """Close the widget."""
@@ -173,6 +179,8 @@ class _Box:
         on_stop: Callable[[], object] | None,
         connection: Connection | None,
         origin: Origin | None,
+        *,
+        notifies: bool,
     ) -> None:
         self._name = name
         self._connection, self._origin = connection, origin
@@ -186,6 +194,9 @@ class _Box:
         self._rest = self._make_html()
         self._footer = self._make_html()
         self._footer.value = footer_html(origin) if origin else ""
+        self._notice = self._make_html() if notifies else None
+        if self._notice is not None:
+            self._notice.value = ASK_HTML
         self._rows: dict[str, WidgetLine] = {}
         self._actions: dict[str, PodActions] = {}
         self._names = 0
@@ -225,11 +236,13 @@ class _Box:
         news = announcement(snapshot)
         if news:
             _set_value(self._announced, announcement_html(news))
+        self._notify(describe_news(snapshot))
         self._arrange_children(
             [
                 (self._motion, True),
                 (self._clocks, True),
                 (self._announced, True),
+                *([(self._notice, True)] if self._notice else []),
                 (self._error, bool(error)),
                 (self._totals, several),
                 *(part for key in keys for part in self._list_parts(key)),
@@ -239,12 +252,13 @@ class _Box:
             ]
         )
 
-    def settle(self, html: str) -> None:
+    def settle(self, html: str, news: str) -> None:
         """Show the last state as one widget, and close all others."""
         last = self._make_html()
         last.value = live_style(self._name) + html
-        parts = self._box.children
-        self._box.children = (last,)
+        self._notify(news)
+        parts = [part for part in self._box.children if part is not self._notice]
+        self._box.children = (last, self._notice) if self._notice else (last,)
         self._close_actions()
         for widget in {*parts, self._error, self._totals, self._rest, self._footer, self._motion.layout}:
             widget.close()
@@ -258,11 +272,16 @@ class _Box:
         self._close_actions()
         parts = {*self._box.children, self._motion, self._clocks, self._announced, self._totals}
         parts |= {self._error, self._rest, self._footer, *(line.widget for line in self._rows.values())}
+        parts |= {self._notice} if self._notice else set()
         if self._stop is not None:
             _close_button(self._stop)
             parts.discard(self._stop)
         for widget in (*parts, self._motion.layout, self._box, self._box.layout, self._layout, self._style):
             widget.close()
+
+    def _notify(self, news: str) -> None:
+        if news and self._notice is not None:
+            self._notice.value = news_html(news)
 
     def _list_parts(self, key: str) -> list[tuple[Any, bool]]:
         actions = self._actions.get(key)

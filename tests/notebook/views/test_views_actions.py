@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -11,10 +12,12 @@ import pytest
 
 from primepods_magic.api.http.urls import read_web_url
 from primepods_magic.notebook.display.links import links_html, list_links, origin_html, origin_of
+from primepods_magic.notebook.display.pod import line_html
 from primepods_magic.notebook.progress.pod_actions import PodActions
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.pod import Pod
 from tests.notebook.views.snapshots import pod, ready
 from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
@@ -82,6 +85,13 @@ def test_logs_come_and_go_and_a_failure_is_said(connection: Connection, sandbox:
     click("Show logs")
     eventually(lambda: "Could not read the logs" in click.text, "the failure is shown")
     actions.close()
+
+
+def test_the_line_below_a_bar_says_only_what_stays_true(connection: Connection) -> None:
+    shown = Pod(connection, ready(gpuCount=1))
+    assert "ssh root@" in line_html(shown)
+    brief = re.sub("<[^>]*>", "", line_html(shown, is_below_bar=True))
+    assert brief == "train · 1 × H100_80GB · $2.69/h"
 
 
 @pytest.mark.parametrize(

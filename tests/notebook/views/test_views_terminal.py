@@ -129,6 +129,19 @@ def test_ctrl_c_leaves_a_terminal_that_can_be_used(run):
     assert re.search(r"installing 41 %.*\nafter\n$", words(wrote))
 
 
+def test_the_bell_rings_once_for_what_is_ready_if_that_is_wanted(run):
+    code = (
+        "from primepods_magic.pods.watching.snapshot import changes_between\n"
+        "was, now = pod('train', 'PENDING'), ready()\n"
+        "view = open_view(None, notifies={})\n"
+        "view.show(snapshot(was))\n"
+        "view.show(snapshot(now, changes=changes_between({{was.id: was}}, [now], EIGHT)))\n"
+        "view.finish(snapshot(now))\n"
+    )
+    assert run(code.format(True)).count("\a") == 1
+    assert "\a" not in run(code.format(False))
+
+
 def test_names_cannot_write_escapes_to_the_terminal(run):
     assert "\x1b]0;" not in run("view.finish(snapshot(pod('a\\x1b]0;title\\x07b')))")
 
