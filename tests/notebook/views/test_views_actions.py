@@ -10,6 +10,7 @@ from typing import Any
 import ipywidgets
 import pytest
 
+from primepods_magic.api.client import Client
 from primepods_magic.api.http.urls import read_web_url
 from primepods_magic.notebook.display.links import links_html, list_links, origin_html, origin_of
 from primepods_magic.notebook.display.pod import line_html
@@ -53,8 +54,16 @@ class Clicks:
 
 
 def test_a_pod_is_terminated_once_and_only_after_a_question(
-    connection: Connection, sandbox: SandboxControl
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    deleted: list[str] = []
+    delete_pod = Client.delete_pod
+
+    def count_deletion(client: Client, pod_id: str) -> Any:
+        deleted.append(pod_id)
+        return delete_pod(client, pod_id)
+
+    monkeypatch.setattr(Client, "delete_pod", count_deletion)
     details = launch(gpu="L4_24GB", name="train").details
     before = len(ipywidgets.widgets.widget._instances)
     actions = PodActions(connection, details)
@@ -69,6 +78,7 @@ def test_a_pod_is_terminated_once_and_only_after_a_question(
     yes.click()
     eventually(lambda: actions.box.layout.display == "none", "the pod is gone")
     assert connection.client.list_all_pods() == []
+    assert deleted == [details.id]
     actions.close()
     assert len(ipywidgets.widgets.widget._instances) == before
 
