@@ -65,6 +65,8 @@ def test_every_offer_is_within_reach(part: LauncherPart) -> None:
     expect(part.offers.locator("option").first).to_contain_text("B300_262GB")
 
     part.choose(0)
+    # Another offer was chosen before, whose form must not take the disk.
+    expect(part.root.get_by_role("heading", name="B300_262GB")).to_be_visible()
     part.field("Disk (GB)").fill("5")
     part.field("Disk (GB)").blur()
     part.says("disk is at least")
