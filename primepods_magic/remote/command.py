@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
@@ -24,10 +24,11 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.api.validation.bounds import check_seconds
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.notices import warn
 
-from .ssh_client import SshProcess, SshRoute, find_route, open_ssh
+from .ssh_client import SshRoute, find_route, open_ssh
 
 __all__ = ["CommandResult", "StreamName", "check_exit_code", "run_command"]
 
@@ -55,7 +56,7 @@ _NOT_YET = ("refused", "denied", "unreachable")
 
 @dataclass(frozen=True)
 class CommandResult:
-    """What a command on a pod returned.
+    """Result of a command on a pod.
 
     Attributes
     ----------
@@ -68,8 +69,8 @@ class CommandResult:
     """
 
     exit_code: int
-    stdout: str = field(repr=False)
-    stderr: str = field(repr=False)
+    stdout: str
+    stderr: str
     seconds: float
 
     def __repr__(self) -> str:
@@ -94,8 +95,8 @@ def run_command(
     after a start it is tried for 90 s), WaitTimedOut, WaitInterrupted, or InvalidRequest.
     """
     line = _encode_command(command)
-    if timeout_s is not None and not timeout_s > 0:
-        raise InvalidRequest("'timeout_s' must be more than 0 seconds. Nothing was run")
+    if timeout_s is not None:
+        check_seconds("timeout_s", timeout_s)
     route = find_route(connection, pod, node=node)
     give_up = time.monotonic() + (_LOGIN_PATIENCE_S if _is_fresh(connection, pod) else 0)
     is_told = False
@@ -121,10 +122,12 @@ def run_command(
 
 def _encode_command(command: str | Sequence[str]) -> bytes:
     """Return a command as one line, which ``printf %b`` turns back into its text."""
-    is_text = isinstance(command, str)
-    if not is_text and not all(isinstance(word, str) for word in command):
+    if isinstance(command, str):
+        text = command
+    elif all(isinstance(word, str) for word in command):
+        text = shlex.join(command)
+    else:
         raise InvalidRequest("A command must be a string, or a list of strings. Nothing was run")
-    text = command if isinstance(command, str) else shlex.join(command)
     if not text.strip() or "\0" in text:
         raise InvalidRequest("The command is empty or has a null character. Nothing was run")
     escaped = text.replace("\\", "\\\\").replace("\n", "\\n")
@@ -145,15 +148,14 @@ def _run_once(
     kept: dict[StreamName, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
     began = time.monotonic()
     with open_ssh(route, _BOOTSTRAP) as ssh, _counted_interrupts() as interrupts:
-        _send(ssh.process, line)
-        _Watch(ssh, route, timeout_s, interrupts).follow(
+        _send_line(ssh.process, line)
+        _CommandWatch(ssh.process, route.name, timeout_s, interrupts).follow(
             on_output or (lambda name, data: kept[name].extend(data))
         )
         exit_code = ssh.process.wait()
         # ssh itself returns 255, or has been killed.
-        error = ssh.make_error() if exit_code == 255 or exit_code < 0 else None
-        if error is not None:
-            raise error
+        if exit_code == 255 or exit_code < 0:
+            ssh.check_connection()
     if interrupts:
         raise WaitInterrupted(
             f"Interrupted: the command on '{route.name}' ended with exit code {exit_code}. The pod keeps "
@@ -177,7 +179,7 @@ def _counted_interrupts() -> Iterator[list[float]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _send(process: subprocess.Popen[bytes], line: bytes) -> None:
+def _send_line(process: subprocess.Popen[bytes], line: bytes) -> None:
     assert process.stdin is not None
     # The client may have ended; its log says why.
     with suppress(OSError):
@@ -185,14 +187,18 @@ def _send(process: subprocess.Popen[bytes], line: bytes) -> None:
         process.stdin.flush()
 
 
-class _Watch:
+class _CommandWatch:
     """One command while it runs: its output, its time limit, and Ctrl-C."""
 
     def __init__(
-        self, ssh: SshProcess, route: SshRoute, timeout_s: float | None, interrupts: list[float]
+        self,
+        process: subprocess.Popen[bytes],
+        name: str,
+        timeout_s: float | None,
+        interrupts: list[float],
     ) -> None:
-        self._ssh = ssh
-        self._name = route.name
+        self._process = process
+        self._name = name
         self._timeout_s = timeout_s
         self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
         self._terms_sent = 0
@@ -201,9 +207,8 @@ class _Watch:
 
     def follow(self, on_output: Callable[[StreamName, bytes], object]) -> None:
         """Pass output on until the command has closed both streams."""
-        process = self._ssh.process
         with selectors.DefaultSelector() as selector:
-            for stream, name in ((process.stdout, "stdout"), (process.stderr, "stderr")):
+            for stream, name in ((self._process.stdout, "stdout"), (self._process.stderr, "stderr")):
                 assert stream is not None
                 selector.register(stream, selectors.EVENT_READ, name)
             while selector.get_map():
@@ -225,7 +230,7 @@ class _Watch:
                     f"Stopped waiting for the command on '{self._name}', which may still run there. The pod "
                     "keeps running and is billed"
                 )
-            _send(self._ssh.process, b"INT\n")
+            _send_line(self._process, b"INT\n")
         self._interrupts_sent = len(self._interrupts)
 
     def _check_deadline(self) -> None:
@@ -234,7 +239,7 @@ class _Watch:
         if self._terms_sent == _MAX_TERMS:
             raise self._make_timeout("ignores SIGTERM and may still run there")
         # A shell that is about to start a program does not pass it on, so it is repeated.
-        _send(self._ssh.process, b"TERM\n")
+        _send_line(self._process, b"TERM\n")
         self._terms_sent += 1
         self._deadline = time.monotonic() + _TERM_INTERVAL_S
 

@@ -18,15 +18,13 @@ from primepods_magic.api.local.folders import find_home, shorten_path
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.ssh.config import ensure_host_blocks
+from primepods_magic.pods.ssh.config import write_host_blocks
 
 from .ssh_log import FailureReason, find_failure, is_logged_in, last_complaint
 
 __all__ = ["SshProcess", "find_route", "open_ssh"]
 
-CONNECT_TIMEOUT_S = 10
-"""Seconds that a connection may take."""
-
+_CONNECT_TIMEOUT_S = 10
 _ALIVE_INTERVAL_S = 5
 _ALIVE_COUNT = 3
 _END_TIMEOUT_S = 2.0
@@ -34,7 +32,7 @@ _END_TIMEOUT_S = 2.0
 # These win over the user's own configuration, which is read as well, so jump hosts and devices work.
 _OPTIONS = (
     "BatchMode=yes",
-    f"ConnectTimeout={CONNECT_TIMEOUT_S}",
+    f"ConnectTimeout={_CONNECT_TIMEOUT_S}",
     f"ServerAliveInterval={_ALIVE_INTERVAL_S}",
     f"ServerAliveCountMax={_ALIVE_COUNT}",
     "ControlMaster=no",
@@ -65,7 +63,7 @@ def find_route(connection: Connection, pod: PodDetails, *, node: int = 1) -> Ssh
     Raises InvalidRequest if the pod does not run or the node is not up, SshFailed if there is no ssh client.
     """
     _refuse_simulated_pod(connection, pod)
-    blocks = ensure_host_blocks(connection, pod)
+    blocks = write_host_blocks(connection, pod, only_if_changed=True)
     up = [number for number, target in enumerate(pod.connections, start=1) if target]
     if node not in up:
         raise InvalidRequest(
@@ -127,21 +125,17 @@ class SshProcess:
         self._log = log
         self._route = route
 
-    def read_log(self) -> str:
-        """Return what the client has logged so far."""
+    def check_connection(self) -> None:
+        """Raise SshFailed if the client ended without its command, with the reason in its log."""
         try:
-            return self._log.read_text("utf-8", "replace")
+            log = self._log.read_text("utf-8", "replace")
         except OSError:
-            return ""
-
-    def make_error(self) -> SshFailed | None:
-        """Return why the client ended without its command; None if the command itself ended."""
-        log = self.read_log()
+            log = ""
         reason = find_failure(log)
-        if reason is None:
-            return None
-        did = "It may still run there" if is_logged_in(log) else "Nothing was run on the pod"
-        return SshFailed(_describe_failure(reason, self._route, last_complaint(log), did), reason=reason)
+        if reason is not None:
+            did = "It may still run there" if is_logged_in(log) else "Nothing was run on the pod"
+            message = _describe_failure(reason, self._route, last_complaint(log), did)
+            raise SshFailed(message, reason=reason)
 
 
 def _describe_failure(reason: FailureReason, route: SshRoute, complaint: str, did: str) -> str:

@@ -1,4 +1,4 @@
-"""What the log of an OpenSSH client says about a connection that failed."""
+"""Reasons for a failed connection in the log of an OpenSSH client."""
 
 from __future__ import annotations
 

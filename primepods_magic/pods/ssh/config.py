@@ -22,7 +22,7 @@ from primepods_magic.pods.launching.journal.name_lock import locked
 from .config_check import find_obstacle
 from .own_keys import DEFAULT_FILES, find_account_key, find_sandbox_key
 
-__all__ = ["HostBlocks", "SshConfig", "ensure_host_blocks", "ssh_commands", "write_ssh_config"]
+__all__ = ["HostBlocks", "SshConfig", "ssh_commands", "write_host_blocks", "write_ssh_config"]
 
 _BLOCK = re.compile(r"# pod ([\w-]+) of ([0-9a-f]+)\s*$")
 _HOST = re.compile(r"^Host (\S+)$", re.MULTILINE)
@@ -85,37 +85,31 @@ def write_ssh_config(connection: Connection, pod: PodDetails) -> SshConfig:
     >>> write_ssh_config(connection, pod).hosts                              # doctest: +SKIP
     ('pod-train',)
     """
-    written = _write_host_blocks(connection, pod)
+    written = write_host_blocks(connection, pod)
     obstacle = find_obstacle(written.path, written.hosts)
     include = _format_include_line(written.path) if obstacle else None
     return SshConfig(written.path, written.hosts, include, obstacle, written.notes)
 
 
-def ensure_host_blocks(connection: Connection, pod: PodDetails) -> HostBlocks:
-    """Return a pod's ``Host`` blocks, and write them as `write_ssh_config` does if they are not up to date.
+def write_host_blocks(
+    connection: Connection, pod: PodDetails, *, only_if_changed: bool = False
+) -> HostBlocks:
+    """Write a pod's ``Host`` blocks as `write_ssh_config` does, and return them. Raises the same errors.
 
-    The service is asked only if something has to be written. Raises the same errors.
+    With `only_if_changed`, blocks that are up to date stay, and the service is not asked.
     """
     ssh_commands(pod)
+    heading = _format_heading(pod, connection)
     path, known_hosts = _find_files()
     keys, notes, is_only = _find_keys(connection)
-    heading = _format_heading(pod, connection)
-    present = next((text for _, text in _parse_blocks(path) if text.startswith(heading)), "")
-    names = _HOST.findall(present)
-    if names:
-        name = names[0].removesuffix(_node_suffix(pod))
+    if only_if_changed:
+        present = next((text for _, text in _parse_blocks(path) if text.startswith(heading)), "")
+        host = (_HOST.findall(present) or [""])[0]
+        name = host.removesuffix(_node_suffix(pod))
         hosts, text = _format_host_blocks(pod, name, known_hosts, keys, is_only)
         if present == heading + text:
             return HostBlocks(path, hosts, notes)
-    return _write_host_blocks(connection, pod)
-
-
-def _write_host_blocks(connection: Connection, pod: PodDetails) -> HostBlocks:
-    ssh_commands(pod)
-    heading = _format_heading(pod, connection)
-    path, known_hosts = _find_files()
     account = _hash_account(connection)
-    keys, notes, is_only = _find_keys(connection)
     pods = connection.client.list_all_pods()
     # A list may lag behind: this pod runs.
     live = {pod.id, *(other.id for other in pods if other.is_live)}
