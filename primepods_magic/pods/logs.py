@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from primepods_magic.api.client import Client
 from primepods_magic.api.errors import (
     NotFound,
     PodFailed,
@@ -20,13 +21,20 @@ from primepods_magic.pods.watching.snapshot import Snapshot
 
 from .wait import DEFAULT_TIMEOUT_S, wait_for
 
-__all__ = ["GAP", "follow_logs", "new_lines"]
+__all__ = ["GAP", "follow_logs", "new_lines", "read_log_end"]
 
 GAP = "… gap …"
 """Stands for lines that may be missing."""
 
 _MAX_LINES = 5000
+_MAX_END_LINES, _MAX_END_CHARS = 200, 40_000
 _MAX_REDRAWN = 100
+
+
+def read_log_end(client: Client, pod_id: str) -> str:
+    """Return the end of a pod's logs, as much as a view below its row shows."""
+    lines = client.pod_logs(pod_id, tail=_MAX_END_LINES).splitlines()
+    return "\n".join(lines[-_MAX_END_LINES:])[-_MAX_END_CHARS:] or "No logs yet"
 
 
 def follow_logs(

@@ -12,6 +12,7 @@ from ipywidgets import HTML, Box, Button, Layout
 
 from primepods_magic.api.errors import error_words
 from primepods_magic.api.text.sanitize import brief, safe_html, sanitize, sanitize_lines
+from primepods_magic.pods.logs import read_log_end
 from primepods_magic.pods.support.background import run_in_background
 from primepods_magic.pods.terminate import GONE, TerminationResult, terminate_pods
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["PodActions"]
 
 T = TypeVar("T")
-_MAX_LOG_LINES, _MAX_LOG_CHARACTERS = 200, 40_000
 # Turned around, a box shows its end first, where the newest lines are.
 _SCROLL = "display:flex;flex-direction:column-reverse;max-height:240px;overflow:auto;margin:4px 8px"
 _PRE = (
@@ -44,7 +44,9 @@ class PodActions:
         self._logs = self._make_button("Show logs", self._toggle_logs, f"Logs of {name}")
         self._ask = self._make_button("Terminate …", self._ask_first, f"Terminate {name}")
         self._keep = self._make_button("Keep it", self._keep_pod, f"Keep {name}")
-        self._yes = self._make_button("Terminate it", self._terminate, f"Terminate {name}", style="danger")
+        self._yes = self._make_button(
+            "Terminate it", self._terminate_pod, f"Terminate {name}", style="danger"
+        )
         self._question = self._make_html()
         self._below = self._make_html()
         row = Box(
@@ -84,8 +86,8 @@ class PodActions:
             self._below.value = ""
             return
         self._below.value = _render_text("Loading …")
-        pod_id = str(self._pod.id)
-        self._run(lambda: self._connection.client.pod_logs(pod_id, tail=_MAX_LOG_LINES), self._show_logs)
+        client, pod_id = self._connection.client, str(self._pod.id)
+        self._run_in_background(lambda: read_log_end(client, pod_id), self._show_logs)
 
     def _show_logs(self, done: Future[str]) -> None:
         if not self._has_logs:
@@ -94,8 +96,7 @@ class PodActions:
         if error is not None:
             self._below.value = _render_text(f"Could not read the logs: {sanitize(error_words(error))}")
             return
-        text = "\n".join(done.result().splitlines()[-_MAX_LOG_LINES:])[-_MAX_LOG_CHARACTERS:]
-        lines = escape(sanitize_lines(text or "No logs yet"))
+        lines = escape(sanitize_lines(done.result()))
         label = escape(f"Logs of {brief(self._pod.name)}")
         self._below.value = (
             f'<div tabindex="0" role="region" aria-label="{label}" style="{_SCROLL}">'
@@ -116,14 +117,16 @@ class PodActions:
         for button in (self._keep, self._yes):
             button.layout.display = None if is_asking else "none"
 
-    def _terminate(self) -> None:
+    def _terminate_pod(self) -> None:
         with self._lock:
             if self._is_busy:
                 return
             self._is_busy = True
         self._show_question(False)
         self._ask.disabled, self._ask.description = True, "Terminating …"
-        self._run(lambda: terminate_pods(self._connection, [self._pod])[0], self._show_termination)
+        self._run_in_background(
+            lambda: terminate_pods(self._connection, [self._pod])[0], self._show_termination
+        )
 
     def _show_termination(self, done: Future[TerminationResult]) -> None:
         error = done.exception()
@@ -137,7 +140,7 @@ class PodActions:
         self._below.value = _render_text(f"Not terminated: {sanitize(words)}")
         self._ask.disabled, self._ask.description = False, "Terminate …"
 
-    def _run(self, work: Callable[[], T], then: Callable[[Future[T]], object]) -> None:
+    def _run_in_background(self, work: Callable[[], T], then: Callable[[Future[T]], object]) -> None:
         def show(done: Future[T]) -> None:
             with self._lock:
                 if self._is_closed:

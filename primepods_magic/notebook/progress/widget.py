@@ -236,7 +236,7 @@ class _Box:
         news = announcement(snapshot)
         if news:
             _set_value(self._announced, announcement_html(news))
-        self._notify(describe_news(snapshot))
+        self._notify_person(describe_news(snapshot))
         self._arrange_children(
             [
                 (self._motion, True),
@@ -256,7 +256,7 @@ class _Box:
         """Show the last state as one widget, and close all others."""
         last = self._make_html()
         last.value = live_style(self._name) + html
-        self._notify(news)
+        self._notify_person(news)
         parts = [part for part in self._box.children if part is not self._notice]
         self._box.children = (last, self._notice) if self._notice else (last,)
         self._close_actions()
@@ -279,7 +279,7 @@ class _Box:
         for widget in (*parts, self._motion.layout, self._box, self._box.layout, self._layout, self._style):
             widget.close()
 
-    def _notify(self, news: str) -> None:
+    def _notify_person(self, news: str) -> None:
         if news and self._notice is not None:
             self._notice.value = news_html(news)
 
@@ -289,15 +289,16 @@ class _Box:
 
     def _update_actions(self, shown: Sequence[PodDetails]) -> None:
         """Give each of a few pods its buttons; one that has ended has none."""
-        live = {pod.id: pod for pod in shown if pod.id and pod.status != PodStatus.TERMINATED}
-        if self._connection is None or len(shown) > _MAX_WITH_BUTTONS:
-            live = {}
+        if self._connection is None:
+            return
+        few = shown if len(shown) <= _MAX_WITH_BUTTONS else ()
+        live = {pod.id: pod for pod in few if pod.id and pod.status != PodStatus.TERMINATED}
         for gone in self._actions.keys() - live.keys():
             self._actions.pop(gone).close()
         for pod_id in live.keys() - self._actions.keys():
             # A single pod's footer is on the line of its buttons.
             beside = self._footer if len(shown) == 1 else None
-            self._actions[pod_id] = PodActions(self._connection, live[pod_id], beside)  # type: ignore[arg-type]
+            self._actions[pod_id] = PodActions(self._connection, live[pod_id], beside)
 
     def _close_actions(self) -> None:
         while self._actions:

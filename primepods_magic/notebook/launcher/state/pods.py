@@ -14,6 +14,7 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.account.overview import Overview, WalletState, overview
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.listing import belonging
+from primepods_magic.pods.logs import read_log_end
 from primepods_magic.pods.terminate import GONE, TerminationResult, terminate_pods
 from primepods_magic.pods.watching.snapshot import ChangeKind, Snapshot
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PodList"]
 
-_MAX_LOG_LINES, _MAX_LOG_CHARACTERS = 200, 40_000
 _MAX_TERMINATED_SHOWN = 5
 # Reading wallets takes several requests, and they change only with pods or with time.
 _WALLETS_INTERVAL = timedelta(minutes=5)
@@ -176,7 +176,7 @@ class PodList:
         self._loading_logs.add(pod_id)
         client = self._connection.client
         self._worker.run_slow(
-            lambda: client.pod_logs(pod_id, tail=_MAX_LOG_LINES), lambda done: self._store_logs(done, pod_id)
+            lambda: read_log_end(client, pod_id), lambda done: self._store_logs(done, pod_id)
         )
 
     def _store_logs(self, done: Future[str], pod_id: str) -> None:
@@ -185,8 +185,7 @@ class PodList:
             return
         error = done.exception()
         if error is None:
-            text = "\n".join(done.result().splitlines()[-_MAX_LOG_LINES:])
-            self.logs[pod_id] = text[-_MAX_LOG_CHARACTERS:] or "No logs yet"
+            self.logs[pod_id] = done.result()
             self.errors.pop(pod_id, None)
         else:
             self.errors[pod_id] = f"Could not read the logs: {sanitize(error_words(error))}"
