@@ -12,7 +12,7 @@ from primepods_magic.api.models import Offer
 from primepods_magic.api.requests import TEMPLATE_IMAGE
 from primepods_magic.api.text.sanitize import brief, join_first
 from primepods_magic.api.validation.size_limits import shorten_word
-from primepods_magic.api.validation.suggest import suggest_words
+from primepods_magic.api.validation.suggest import format_suggestions, suggest_words
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.spec.fields import SPEC_FIELDS, SpecField
 from primepods_magic.pods.spec.spec import PodSpec
@@ -112,19 +112,15 @@ def list_names(field: SpecField, offers: Iterable[Offer]) -> list[str]:
 
 
 def describe_unknown(field: SpecField, word: str, known: Iterable[str]) -> str:
-    """Describe a word that is no name of a field, with the nearest names, or else the first."""
+    """Describe an unknown value of a field, with the nearest names, or else the first."""
     names = list(known)
     what = f"There is no {_NOUNS.get(field.key, field.key)}"
     if field.key == "country":
         what = "No offer is in the country"
     near = suggest_words(word, names, max_words=_MAX_NEAR)
     near = near or [name for part in _SEPARATORS.split(word) for name in match_part(part, names)]
-    if near:
-        quoted = [f"'{brief(name)}'" for name in near[:_MAX_NEAR]]
-        hint = f" (did you mean {' or '.join(quoted)}?)"
-    else:
-        hint = f". Known: {join_names(names)}" if names else ""
-    return f"{what} '{shorten_word(word)}'{hint}"
+    known_words = f". Known: {join_names(names)}" if names else ""
+    return f"{what} '{shorten_word(word)}'{format_suggestions(near[:_MAX_NEAR]) or known_words}"
 
 
 @contextmanager

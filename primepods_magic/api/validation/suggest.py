@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.api.text.sanitize import brief
 
-__all__ = ["suggest", "suggest_words"]
+__all__ = ["format_suggestions", "suggest", "suggest_words"]
 
 _MAX_COMPARED_CHARS = 100
 # At 0.6, the default of difflib, "spot" would be "socket". A word of three letters may have a wrong one.
@@ -22,8 +22,17 @@ def suggest(word: str, known: Iterable[str]) -> str:
     >>> suggest("gpucout", ["gpuCount", "gpuType"])
     " (did you mean 'gpuCount'?)"
     """
-    matches = suggest_words(word, known)
-    return f" (did you mean '{sanitize(matches[0])}'?)" if matches else ""
+    return format_suggestions(suggest_words(word, known))
+
+
+def format_suggestions(words: Iterable[str]) -> str:
+    """Format words that may have been meant for the end of a message; nothing if there are none.
+
+    >>> format_suggestions(["A100_40GB", "A100_80GB"])
+    " (did you mean 'A100_40GB' or 'A100_80GB'?)"
+    """
+    quoted = " or ".join(f"'{brief(word)}'" for word in words)
+    return f" (did you mean {quoted}?)" if quoted else ""
 
 
 def suggest_words(word: str, known: Iterable[str], *, max_words: int = 1) -> list[str]:

@@ -34,6 +34,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import check_connection
 from primepods_magic.pods.launching.journal.lookup import hold_name
 from primepods_magic.pods.offers import Quote, image_for
+from primepods_magic.pods.spec.fields import SECRET_FIELDS
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.notices import warn
 from primepods_magic.pods.unlisted import list_for_launch
@@ -61,7 +62,6 @@ _SHARED = (
     "The pod is shared with the team that is billed, as ~/.prime/config.json says "
     "(share_resources_with_team). 'shared_with_team: false' in the spec keeps it to yourself"
 )
-_SECRET_FIELDS = {"env_vars", "jupyter_password"}
 
 
 @dataclass(frozen=True, repr=False)
@@ -127,7 +127,7 @@ class LaunchPlan:
     @property
     def digest(self) -> str:
         """A digest of the spec without its price limit and secrets."""
-        fields = self.spec.model_dump(exclude={*_SECRET_FIELDS, "max_price"}, exclude_none=True)
+        fields = self.spec.model_dump(exclude={*SECRET_FIELDS, "max_price"}, exclude_none=True)
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 

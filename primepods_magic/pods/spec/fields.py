@@ -7,10 +7,13 @@ from typing import Literal
 
 from primepods_magic.api.enums import GPU_TYPES, IMAGES, PROVIDERS, REGIONS, SECURITIES, SOCKETS
 
-__all__ = ["FIELD_OF_KEY", "PODS", "SPEC_FIELDS", "SpecField"]
+__all__ = ["FIELD_OF_KEY", "PODS", "SECRET_FIELDS", "SPEC_FIELDS", "SpecField"]
 
 PODS = "pods"
 """The key that is not a field of `PodSpec`: the number of pods."""
+
+SECRET_FIELDS = frozenset({"env_vars", "jupyter_password"})
+"""Attributes of `PodSpec` whose values are not shown or kept."""
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,11 @@ from pydantic_core import ErrorDetails
 from primepods_magic.api.requests import unknown_key
 from primepods_magic.api.validation.size_limits import MAX_NUMBER, shorten_word
 
-from .fields import SPEC_FIELDS, SpecField
+from .fields import SECRET_FIELDS, SPEC_FIELDS, SpecField
 from .keys import SpecKey, describe_place, name_key
 
 __all__ = ["describe_comment", "describe_value", "describe_values", "remove_unit"]
 
-_SECRET = {"env_vars", "jupyter_password"}
 _FIELD_OF_ATTRIBUTE = {field.name: field for field in SPEC_FIELDS.values()}
 _UNITS = {
     "max_price": re.compile(r"\$? ?([0-9.]+) ?(?:\$|USD)?(?: ?/ ?(?:h|hr|hour))?", re.IGNORECASE),
@@ -81,7 +80,7 @@ def _describe_problem(problem: ErrorDetails, given: Mapping[str, object], key_of
         return f"{place}{what} must be one text"
     if rest and field.name != "env_vars":
         return f"{start}: each item must be a text that is not empty"
-    comment = "" if field.name in _SECRET else describe_comment(key, value)
+    comment = "" if field.name in SECRET_FIELDS else describe_comment(key, value)
     if comment:
         return comment
     if kind in ("string_too_short", "blank"):
@@ -113,7 +112,7 @@ def _show_value(field: SpecField, value: object) -> str:
         return ", not a list"
     if isinstance(value, Mapping):
         return ", not a mapping"
-    if field.name in _SECRET:
+    if field.name in SECRET_FIELDS:
         return ""
     if isinstance(value, str):
         return f", not '{shorten_word(value)}'"
