@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import os
-import shutil
-import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
@@ -19,23 +15,12 @@ import psutil
 
 from benchmarks.harness import Contestant, report, run, timed
 from primepods_magic.sandbox.machines.host import MachineHost
+from tests.support.openssh import openssh_server
 from tests.support.ssh_client import Login, make_key
-from tests.support.waiting import eventually
 
 ROUNDS = 15
 MORE = 50
 """How many machines are started beside the first."""
-
-SSHD_CONFIG = """
-HostKey {folder}/host_key
-AuthorizedKeysFile {folder}/id.pub
-ListenAddress 127.0.0.1
-Port {port}
-SetEnv HOME={folder}
-UsePAM no
-StrictModes no
-PidFile none
-"""
 
 
 def log_in() -> str:
@@ -47,14 +32,14 @@ def log_in() -> str:
 @contextmanager
 def connect() -> Iterator[dict[str, Contestant]]:
     """A connection with a command that does nothing."""
-    with _logins() as logins:
+    with _open_logins() as logins:
         yield {name: timed(partial(login.read, "true")) for name, login in logins.items()}
 
 
 @contextmanager
 def execute() -> Iterator[dict[str, Contestant]]:
     """The same command over a connection that is open."""
-    with _logins(ControlMaster="auto", ControlPersist=60) as logins, ExitStack() as stack:
+    with _open_logins(ControlMaster="auto", ControlPersist=60) as logins, ExitStack() as stack:
         for login in logins.values():
             stack.callback(login.run, None, "-O", "exit")
         yield {name: timed(partial(login.read, "true")) for name, login in logins.items()}
@@ -69,12 +54,13 @@ def _make_order(folder: Path, number: int = 0) -> dict[str, Any]:
 
 
 @contextmanager
-def _logins(**settings: object) -> Iterator[dict[str, Login]]:
+def _open_logins(**settings: object) -> Iterator[dict[str, Login]]:
     """A real sshd, the yardstick, and a machine; both with a shell that has nothing to read."""
     with tempfile.TemporaryDirectory(prefix="log-in-", dir="/tmp") as name, ExitStack() as stack:
         folder = Path(name)
         key = make_key(folder)
-        ports = {"sshd": _start_sshd(folder, stack)}
+        sshd = openssh_server(folder / "server", f"SetEnv HOME={folder}", key=key)
+        ports = {"sshd": stack.enter_context(sshd).port}
         host = MachineHost()
         stack.callback(host.stop)
         ports["machine"] = host.run([_make_order(folder)])["pod-0"]
@@ -92,28 +78,6 @@ def _logins(**settings: object) -> Iterator[dict[str, Login]]:
             )
             for name, port in ports.items()
         }
-
-
-def _start_sshd(folder: Path, stack: ExitStack) -> int:
-    sshd = shutil.which("sshd", path=f"/usr/sbin:/usr/local/sbin:{os.environ['PATH']}")
-    assert sshd, "OpenSSH's server is the yardstick (Debian: openssh-server)"
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
-    make_key(folder, "host_key")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    config = folder / "sshd_config"
-    config.write_text(SSHD_CONFIG.format(folder=folder, port=port))
-    server = stack.enter_context(subprocess.Popen([sshd, "-D", "-f", str(config)]))
-    stack.callback(server.kill)
-    eventually(lambda: _listens(port), "sshd listens")
-    return port
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as client:
-        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _measure_more() -> str:

@@ -15,8 +15,6 @@ from pathlib import Path
 from tests.support.ssh_client import make_key
 from tests.support.waiting import eventually
 
-_SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
-
 
 @dataclass(frozen=True)
 class OpenSshServer:
@@ -32,6 +30,16 @@ class OpenSshServer:
         return f"{getuser()}@127.0.0.1 -p {self.port}"
 
 
+def find_sshd() -> str:
+    """The path of the server, ready to be started."""
+    sshd = shutil.which("sshd", path=f"/usr/sbin:/usr/local/sbin:{os.environ['PATH']}")
+    assert sshd, "these tests need OpenSSH's server (Debian: openssh-server)"
+    if os.geteuid() == 0:
+        # Where a server that the system starts would keep its privileges apart.
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
+    return sshd
+
+
 @contextmanager
 def openssh_server(
     folder: Path, *settings: str, key: Path | None = None, port: int = 0
@@ -41,9 +49,6 @@ def openssh_server(
     own_key = key or make_key(folder, "client_key")
     host_key = make_key(folder, "host_key")
     port = port or _find_free_port()
-    if os.geteuid() == 0:
-        # Where a server that the system starts would keep its privileges apart.
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     config = folder / "sshd_config"
     lines = [
         f"Port {port}",
@@ -60,7 +65,7 @@ def openssh_server(
     config.write_text("\n".join(lines) + "\n")
     log = folder / "sshd.log"
     server = subprocess.Popen(
-        [_SSHD, "-D", "-f", str(config), "-E", str(log)],
+        [find_sshd(), "-D", "-f", str(config), "-E", str(log)],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,

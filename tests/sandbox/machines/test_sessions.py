@@ -6,7 +6,6 @@ import asyncio
 import getpass
 import os
 import re
-import shutil
 import signal
 import tempfile
 import time
@@ -18,12 +17,12 @@ import pexpect
 import pytest
 
 from primepods_magic.sandbox.machines.ssh.children import Reaper, spawn_on_terminal
+from tests.support.openssh import find_sshd
 from tests.support.ssh_client import DAEMON, Login, is_running, make_key
 from tests.support.waiting import eventually
 
 from .conftest import Handle
 
-SSHD = shutil.which("sshd", path=f"/usr/sbin:/usr/local/sbin:{os.environ['PATH']}")
 SSHD_CONFIG = """
 HostKey {folder}/host_key
 AuthorizedKeysFile {key}.pub
@@ -70,9 +69,6 @@ PROBES: dict[str, tuple[str | None, str, tuple[str, ...]]] = {
 @pytest.fixture(scope="module")
 def sshd(tmp_path_factory: pytest.TempPathFactory, ssh_key: Path) -> Iterator[Login]:
     """A login to a real sshd, which serves its connection over a pipe and listens nowhere."""
-    assert SSHD, "these tests need OpenSSH's server (Debian: openssh-server)"
-    if os.getuid() == 0:
-        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     folder = tmp_path_factory.mktemp("sshd")
     make_key(folder, "host_key")
     config = folder / "sshd_config"
@@ -83,7 +79,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory, ssh_key: Path) -> Iterator[Lo
             target,
             ssh_key,
             known_hosts,
-            ProxyCommand=f"{SSHD} -i -f {config}",
+            ProxyCommand=f"{find_sshd()} -i -f {config}",
             ControlMaster="auto",
             ControlPersist=60,
             ControlPath=f"{short}/control",
