@@ -247,7 +247,7 @@ class CommandFailed(PodsError):
 
 
 class SshFailed(PodsError):
-    """There is no SSH connection to a pod, or it was lost; the message says whether something was run.
+    """The SSH connection to a pod failed or was lost; the message says whether a command was run.
 
     Attributes
     ----------

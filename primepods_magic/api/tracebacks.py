@@ -1,4 +1,4 @@
-"""Short tracebacks: an error of ours ends at the call that the user wrote, without the frames below it."""
+"""Short tracebacks: a PodsError ends at the call that the user wrote, without the frames below it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def drop_frames(error: BaseException) -> BaseException:
 
 
 def shorten_tracebacks(public: C) -> C:
-    """Decorate a public function, or a class for all its public methods, so that our errors are short.
+    """Decorate a public function, or a class for all its public methods, so that PodsErrors are short.
 
-    A traceback then shows the caller's frames and one of ours. Errors that are not ours keep all their
-    frames, and so do ours if ``PRIMEPODS_DEBUG`` is set.
+    A traceback then shows the caller's frames and one of this package. Other errors keep all their frames,
+    and so do PodsErrors if ``PRIMEPODS_DEBUG`` is set.
     """
     if inspect.isclass(public):
         for name, member in list(vars(public).items()):

@@ -261,7 +261,7 @@ class Pod:
         CommandFailed
             The exit code is not 0.
         SshFailed
-            There is no connection; the message says why and whether something was run.
+            The connection failed; the message says why and whether the command was run.
         WaitTimedOut
             It took longer than ``timeout_s``.
         WaitInterrupted

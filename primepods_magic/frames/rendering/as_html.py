@@ -113,7 +113,7 @@ def block_html(content: str) -> str:
 
 
 def render_badge(text: str, severity: Severity | None = None) -> str:
-    """Render a short text on a tint of its severity, within a block of ours."""
+    """Render a short text on a tint of its severity, within a table or `block_html`."""
     return f'<span class="b {severity or "idle"}">{text}</span>'
 
 

@@ -65,7 +65,7 @@ class _TextColumn:
         return max(self.body_width, *map(_count_cells, _split_heading(self.heading)))
 
     def lines_of_heading(self) -> list[str]:
-        """Fold the heading at its underscores where it is wider than the column."""
+        """Return the lines of the heading, folded at its underscores if it is wider than the column."""
         lines = [""]
         for part in _split_heading(self.heading):
             if lines[-1] and _count_cells(lines[-1] + part) > self.width:
@@ -153,7 +153,7 @@ def _wrap_words(text: str, width: int) -> list[str]:
 
 
 def _cut_text(text: str, width: int) -> str:
-    """Return the beginning of a text that takes at most so many cells, and at least one character."""
+    """Return the beginning of a text that fits into `width` cells, and at least one character."""
     used = 0
     for index, character in enumerate(text):
         used += _measure_character(character)

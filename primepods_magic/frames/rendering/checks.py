@@ -15,7 +15,7 @@ from .table import DisplayTable
 __all__ = ["checks_html", "checks_text"]
 
 _WIDTH = 80
-# Text of the service must not look like a line of ours.
+# Text of the service must not look like a finding of its own.
 _CONTINUED = "  │ "
 _SEVERITIES: dict[str, Severity] = {"problem": "bad", "warning": "warn"}
 _ADVICE = "margin-left:1.5em"

@@ -67,7 +67,7 @@ def count_decimals(values: Iterable[object], max_decimals: int, scale: int = 1) 
 
 
 def fixed_number(value: object, decimals: int, unit: str = "") -> str:
-    """Format a number with so many decimals, so that the points of a column line up.
+    """Format a number with a fixed number of decimals, so that the points of a column line up.
 
     >>> fixed_number(37.5, 2), fixed_number(0.004, 2), fixed_number(12.25, 1, " %"), fixed_number(2000.0, 0)
     ('37.50', '< 0.01', '12.2 %', '2,000')

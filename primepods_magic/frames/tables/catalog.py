@@ -58,9 +58,9 @@ SHOWN: Mapping[str, str] = {
     "spot": "gpu saving_usd cost_usd gpu_hours | spot_usd_gpu_hr paid_usd_gpu_hr spot_cost_usd "
     "on_demand_usd_gpu_hr",
 }
-"""Columns that are shown of a kind of frame, in the order in which one decides by them: those at the end are
-left out first where space is short, and those after the bar where they are empty. Other kinds show their
-first columns."""
+"""Columns that are shown of a kind of frame, in the order in which people decide by them. If space is short,
+those at the end are left out first; those after the bar also if they are empty. Other kinds show their first
+columns."""
 
 COLUMNS: Mapping[str, Column[Any]] = {
     column.name: column for column in reversed([*chain.from_iterable(TABLES.values())])

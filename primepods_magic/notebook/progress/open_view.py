@@ -33,8 +33,8 @@ def open_view(
     """Return the view that fits the session, or lines of text; nothing appears before its first `show`.
 
     ``on_stop`` is called when the user stops watching, if the view has a button for that. A ``connection`` is
-    named, and takes the requests of the view's buttons. ``notifies`` tells a person who is elsewhere of
-    what is ready, has failed or is gone.
+    named, and takes the requests of the view's buttons. ``notifies`` adds notifications about pods that are
+    ready, have failed or are gone, for a person in another window.
     """
     from .lines import PlainView
     from .safe_view import SafeView
@@ -43,7 +43,7 @@ def open_view(
 
 
 def open_script_view() -> View | None:
-    """Return bars on stderr for a wait in Python code; ``None`` if it is no terminal, as in a notebook."""
+    """Return bars on stderr for a wait in Python code; ``None`` without a terminal, as in a notebook."""
     if not is_terminal(sys.stderr) or os.environ.get("TERM") == "dumb":
         return None
     from .safe_view import SafeView

@@ -1,4 +1,4 @@
-"""What a launch in Python may be given: a spec, its fields, its text, or a GPU type."""
+"""Forms of a spec that a launch in Python takes: a `PodSpec`, its fields, its text, or a GPU type."""
 
 from __future__ import annotations
 
