@@ -178,6 +178,14 @@ def test_refuses_other_users_of_this_computer(machine: Handle) -> None:
     assert done.stdout.strip() == ("b''" if os.getuid() == 0 else "b'SSH-2.0-S'"), done.stderr
 
 
+def _connect_to(path: Path) -> socket.socket | None:
+    client = socket.socket(socket.AF_UNIX)
+    if client.connect_ex(str(path)) == 0:
+        return client
+    client.close()
+    return None
+
+
 def test_forwards_ports_and_sockets(machine: Handle) -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(_short_folder()))
@@ -186,9 +194,9 @@ def test_forwards_ports_and_sockets(machine: Handle) -> None:
             server.bind(str(path))
             server.listen()
             stack.enter_context(machine.login.started(None, "-N", "-L", f"{folder}/here:{path}"))
-            eventually((folder / "here").exists, "it is forwarded")
-            with socket.socket(socket.AF_UNIX) as client:
-                client.connect(str(folder / "here"))
+            # ssh makes the file a moment before it listens on it.
+            client = eventually(lambda: _connect_to(folder / "here"), "it is forwarded")
+            with client:
                 client.sendall(b"through")
                 accepted, _ = server.accept()
                 assert accepted.recv(100) == b"through"
