@@ -198,7 +198,9 @@ def test_nobody_patches_the_event_loop() -> None:
     ],
 )
 def test_one_thing_is_in_one_place(words: str, place: str) -> None:
-    assert {str(file) for file in FILES if re.search(words, (PACKAGE / file).read_text())} == {place}
+    found = {str(file) for file in FILES if re.search(words, (PACKAGE / file).read_text())}
+    # The agent runs on the pod, where none of the rest is.
+    assert {file for file in found if not file.startswith("remote/agent")} == {place}
 
 
 def _name_module(file: Path) -> str:

@@ -14,6 +14,7 @@ call of this package. With ``PRIMEPODS_DEBUG=1`` both show all of it.
     ├── OutcomeUnknown              a create was sent; its pod may exist and be billed
     ├── PodFailed                   the pod failed or ended
     ├── CommandFailed               a command on a pod failed
+    ├── RemoteError                 a cell on a pod failed
     ├── SshFailed                   no connection to a pod
     ├── WaitInterrupted             Ctrl-C while waiting
     ├── WaitTimedOut                still not ready in time
@@ -60,6 +61,7 @@ __all__ = [
     "PodFailed",
     "PodsError",
     "RateLimited",
+    "RemoteError",
     "RequestRefused",
     "ServiceUnavailable",
     "SshFailed",
@@ -244,6 +246,27 @@ class CommandFailed(PodsError):
     def __init__(self, message: str, *, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+
+
+class RemoteError(PodsError):
+    """A cell on a pod raised an exception.
+
+    Attributes
+    ----------
+    ename, evalue : str
+        The class of the exception there, and its text.
+    traceback : list of str
+        The traceback there, with colors; a notebook shows it.
+    """
+
+    def __init__(self, message: str, *, ename: str, evalue: str, traceback: Iterable[str] = ()) -> None:
+        super().__init__(message)
+        self.ename = ename
+        self.evalue = evalue
+        self.traceback = list(traceback)
+
+    def _render_traceback_(self) -> list[str]:
+        return self.traceback or super()._render_traceback_()
 
 
 class SshFailed(PodsError):

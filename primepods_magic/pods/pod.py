@@ -25,6 +25,7 @@ from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
 
 if TYPE_CHECKING:
     from primepods_magic.remote.command import CommandResult
+    from primepods_magic.remote.job import Job
 
 __all__ = ["Pod"]
 
@@ -283,6 +284,39 @@ class Pod:
         if check:
             check_exit_code(pod, result)
         return result
+
+    def run(self, code: str, *, session: str = "main", again: bool = False) -> Job:
+        r"""Run Python code in an IPython kernel on it, as ``%%pod`` does, and return its job at once.
+
+        The kernel keeps its variables from one call to the next. Code sent while other code runs waits for
+        its turn. If the connection is lost, or this process ends, the code runs on.
+
+        Parameters
+        ----------
+        code : str
+            A cell: Python, with IPython's magics and ``!`` for the shell.
+        session : str
+            The kernel to run it in; every notebook shares ``"main"``.
+        again : bool
+            Run it even if the same code is running already; else the job of that is returned.
+
+        Raises
+        ------
+        SshFailed
+            The connection failed.
+        InvalidRequest
+            The pod does not run, or the name of the session has other characters than letters and digits.
+
+        Examples
+        --------
+        >>> job = get_pod("train").run("import torch; print(torch.cuda.device_count())")  # doctest: +SKIP
+        >>> job.result().state, job.output                                   # doctest: +SKIP
+        ('ok', '8\n')
+        """
+        from primepods_magic.remote.job import start_job
+
+        job, _ = start_job(self._connection, self._details, code, session=session, again=again)
+        return job
 
     def terminate(self) -> TerminationResult:
         """Terminate it, verify that it is gone, and return what it cost."""

@@ -125,6 +125,12 @@ class SshProcess:
         self._log = log
         self._route = route
 
+    def kill(self) -> None:
+        """End the client at once; what it started on the pod may go on."""
+        if self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal.SIGKILL)
+
     def check_connection(self) -> None:
         """Raise SshFailed if the client ended without its command, with the reason in its log."""
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -38,6 +39,8 @@ class Connection(BaseConnection):
             partial(hold_recorded, self),
         )
         self.client.on_pods = self._note_pods
+        self.on_close: list[Callable[[], object]] = []
+        """Called, each, when the connection closes."""
 
     def _read_s(self) -> float:
         return self.clock.monotonic()
@@ -63,6 +66,8 @@ class Connection(BaseConnection):
     def close(self) -> None:
         """Stop watching, close the client, and stop a sandbox that was started for this connection."""
         self.is_closed = True
+        for end in self.on_close:
+            end()
         if "poller" in self.__dict__:
             self.poller.stop()
         self.client.close()

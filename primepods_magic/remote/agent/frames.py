@@ -1,0 +1,70 @@
+"""Frames between this computer, the agent and its kernels: a length, a JSON header, and binary buffers."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Any, BinaryIO, Dict, List, Sequence, Tuple
+
+__all__ = ["BadFrame", "Frame", "Header", "pack_frame", "parse_header", "read_frame", "read_sizes"]
+
+Header = Dict[str, Any]
+Frame = Tuple[Header, List[bytes]]
+
+_LENGTH = struct.Struct(">I")
+LENGTH_BYTES = _LENGTH.size
+MAX_HEADER_BYTES = 64 << 20
+MAX_BUFFERS_BYTES = 512 << 20
+
+
+class BadFrame(ValueError):
+    """What arrives is no frame, or a frame above the limits."""
+
+
+def pack_frame(header: Header, buffers: Sequence[bytes] = ()) -> bytes:
+    """Return the bytes of a frame."""
+    text = json.dumps({**header, "sizes": [len(buffer) for buffer in buffers]}, separators=(",", ":"))
+    data = text.encode("utf-8", "surrogatepass")
+    return b"".join((_LENGTH.pack(len(data)), data, *buffers))
+
+
+def parse_length(data: bytes) -> int:
+    """Return the length of the header."""
+    (length,) = _LENGTH.unpack(data)
+    if length > MAX_HEADER_BYTES:
+        raise BadFrame(f"a header of {length} bytes")
+    return int(length)
+
+
+def parse_header(data: bytes) -> Header:
+    """Return the header of a frame."""
+    try:
+        header = json.loads(data.decode("utf-8", "surrogatepass"))
+    except (ValueError, RecursionError):
+        raise BadFrame("a header that is not JSON") from None
+    if not isinstance(header, dict):
+        raise BadFrame("a header that is not an object")
+    return header
+
+
+def read_sizes(header: Header) -> List[int]:
+    """Take the sizes of the buffers out of a header."""
+    sizes = header.pop("sizes", [])
+    if not isinstance(sizes, list) or not all(type(size) is int and size >= 0 for size in sizes):
+        raise BadFrame("sizes that are not numbers")
+    if sum(sizes) > MAX_BUFFERS_BYTES:
+        raise BadFrame(f"buffers of {sum(sizes)} bytes")
+    return sizes
+
+
+def read_frame(stream: BinaryIO) -> Frame:
+    """Read one frame from a blocking stream; EOFError if it ends, also in the middle of one."""
+    header = parse_header(_read_exactly(stream, parse_length(_read_exactly(stream, LENGTH_BYTES))))
+    return header, [_read_exactly(stream, size) for size in read_sizes(header)]
+
+
+def _read_exactly(stream: BinaryIO, size: int) -> bytes:
+    data = stream.read(size)
+    if data is None or len(data) < size:
+        raise EOFError
+    return data

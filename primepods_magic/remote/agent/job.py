@@ -1,0 +1,81 @@
+"""One cell that runs, or ran, in a session: its state and its journal, both on disk."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from .frames import Header
+from .gpu_sampler import GpuUse
+from .journal import Journal
+
+__all__ = ["DONE_STATES", "Job"]
+
+DONE_STATES = ("ok", "error", "cancelled", "died")
+_FILE = "job.json"
+
+
+class Job:
+    """A cell.
+
+    Attributes
+    ----------
+    facts : dict
+        What is listed: id, session, title, state, and times in seconds since the epoch of the pod's clock.
+    grown : asyncio.Event
+        Set, and replaced by a new one, when its journal has another frame.
+    """
+
+    def __init__(self, folder: str, facts: dict[str, Any]) -> None:
+        self.id: str = facts["id"]
+        self.facts = facts
+        self.journal = Journal(folder, self.id)
+        self.grown = asyncio.Event()
+        self.gpu = GpuUse()
+        self.input_number = -1
+        """Number of the frame that waits for input, or -1."""
+        self._folder = folder
+        self._started_s = time.monotonic()
+
+    @classmethod
+    def load(cls, folder: str) -> Job:
+        """Return a job as it is on disk."""
+        with open(os.path.join(folder, _FILE), encoding="utf-8") as file:
+            return cls(folder, json.load(file))
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended."""
+        return self.facts["state"] in DONE_STATES
+
+    def append(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
+        """Write a frame for everybody who follows."""
+        self.journal.append(header, buffers)
+        self.grown.set()
+        self.grown = asyncio.Event()
+
+    def start(self, **details: Any) -> None:
+        """Note that it runs now."""
+        self._started_s = time.monotonic()
+        self.change(state="running", started_at=time.time(), **details)
+        self.append({"type": "started", **details})
+
+    def end(self, state: str) -> None:
+        """Note how it ended."""
+        if self.facts["state"] == "running":
+            self.facts["seconds"] = time.monotonic() - self._started_s
+        self.change(state=state, ended_at=time.time(), **self.gpu.summarize())
+        self.append({"type": "done", **self.facts})
+        self.journal.close()
+
+    def change(self, **facts: Any) -> None:
+        """Change what is known of it, also on disk."""
+        self.facts.update(facts)
+        path = os.path.join(self._folder, _FILE)
+        with open(path + ".new", "w", encoding="utf-8") as file:
+            json.dump(self.facts, file)
+        os.replace(path + ".new", path)

@@ -1,0 +1,290 @@
+"""The agent: a process on the pod that outlives connections, and keeps sessions and what they print."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import re
+import time
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from typing import Any
+
+from .folders import SOCKET, agent_folder
+from .frames import LENGTH_BYTES, Frame, Header, pack_frame, parse_header, parse_length, read_sizes
+from .gpu_sampler import GpuSampler
+from .job import Job
+from .session import Session
+
+__all__ = ["serve"]
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
+_MAX_REPLIES = 2000
+_WINDOW_BYTES = 1 << 20
+
+
+def serve() -> None:
+    """Serve clients until the pod ends."""
+    os.chdir(agent_folder())
+    asyncio.run(_serve_forever())
+
+
+async def _serve_forever() -> None:
+    agent = _Agent()
+    with contextlib.suppress(OSError):
+        os.unlink(SOCKET)
+    server = await asyncio.start_unix_server(agent.serve_connection, SOCKET, limit=1 << 20)
+    os.chmod(SOCKET, 0o600)
+    async with server:
+        await server.serve_forever()
+
+
+async def _read_frame(reader: asyncio.StreamReader) -> Frame:
+    header = parse_header(await reader.readexactly(parse_length(await reader.readexactly(LENGTH_BYTES))))
+    return header, [await reader.readexactly(size) for size in read_sizes(header)]
+
+
+class _Agent:
+    """Everything that the pod's user runs through this version of the agent."""
+
+    def __init__(self) -> None:
+        self._folder = os.path.join(agent_folder(), "sessions")
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        self._replies: OrderedDict[str, Header] = OrderedDict()
+        self._waiting: dict[str, _Client] = {}
+        self._sampler = GpuSampler(self._add_sample)
+        self._idle_since: float | None = None
+        self.sessions: dict[str, Session] = {}
+        for name in os.listdir(self._folder):
+            self._open_session(name)
+
+    def _open_session(self, name: str) -> Session:
+        if name not in self.sessions:
+            if not _NAME.match(name):
+                raise ValueError(f"{name!r} is not a name of a session")
+            folder = os.path.join(self._folder, name)
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            session = self.sessions[name] = Session(folder, name, self._note_change)
+            session.on_reply = self._pass_reply
+        return self.sessions[name]
+
+    def _note_change(self) -> None:
+        """Measure idleness and GPUs as cells start and end."""
+        running = [session.current for session in self.sessions.values() if session.current]
+        self._sampler.turn(bool(running))
+        if not running:
+            self._idle_since = time.monotonic()
+        elif self._idle_since is not None and len(running) == 1:
+            running[0].facts["idle"] = {"idle_s": time.monotonic() - self._idle_since}
+            self._idle_since = None
+
+    def _add_sample(self, percent: float) -> None:
+        for session in self.sessions.values():
+            if session.current:
+                session.current.gpu.add(percent)
+
+    def find_job(self, job_id: str) -> Job | None:
+        """Return a job by its id."""
+        for session in self.sessions.values():
+            if job_id in session.jobs:
+                return session.jobs[job_id]
+        return None
+
+    async def serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve a client or a kernel."""
+        try:
+            first = await _read_frame(reader)
+            if first[0].get("op") == "kernel":
+                await self._serve_kernel(first[0], reader, writer)
+            else:
+                await _Client(self, writer).serve(first, reader)
+        except (asyncio.IncompleteReadError, ConnectionError, ValueError):
+            pass
+        finally:
+            writer.close()
+
+    async def _serve_kernel(
+        self, hello: Header, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        session = self._open_session(hello["session"])
+        session.attach_kernel(writer, hello["pid"])
+        try:
+            while True:
+                header, buffers = await _read_frame(reader)
+                if header["op"] == "dead":
+                    session.end_kernel()
+                    return
+                session.handle_message(header, buffers)
+        finally:
+            session.detach_kernel(writer)
+
+    # Requests of clients
+
+    def answer(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header | None:
+        """Carry out a request once, however often it arrives; return None if its answer comes later."""
+        request_id = header["id"]
+        if request_id in self._replies:
+            return self._replies[request_id]
+        reply = getattr(self, "_do_" + header["op"])(client, header, buffers)
+        if reply is not None:
+            self._keep_reply(request_id, reply)
+        return reply if reply is None else {**reply, "type": "reply", "id": request_id}
+
+    def _keep_reply(self, request_id: str, reply: Header) -> None:
+        self._replies[request_id] = {**reply, "type": "reply", "id": request_id}
+        while len(self._replies) > _MAX_REPLIES:
+            self._replies.popitem(last=False)
+
+    def _do_run(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        session = self._open_session(header["session"])
+        if header["id"] in session.jobs:
+            return {}
+        running = None if header["again"] else session.find_running(header["digest"])
+        if running:
+            return {"running": running.id}
+        session.add_job(header)
+        return {}
+
+    def _do_interrupt(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        return self._change_job(header, "interrupt")
+
+    def _do_cancel(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        return self._change_job(header, "cancel")
+
+    def _change_job(self, header: Header, verb: str) -> Header:
+        job = self.find_job(header["job"])
+        if job is None:
+            return {"unknown": True}
+        state = job.facts["state"]
+        getattr(self.sessions[job.facts["session"]], verb)(job)
+        return {"state": state}
+
+    def _do_input(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        job = self.find_job(header["job"])
+        if job:
+            self.sessions[job.facts["session"]].send_input(job, header["id"], header["value"])
+        return {}
+
+    def _do_send(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        self._open_session(header["session"]).send_request(header, buffers)
+        return {}
+
+    def _do_ask(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header | None:
+        header["msg_id"] = header["id"]
+        if not self._open_session(header["session"]).send_request(header, buffers):
+            return {"content": None}
+        self._waiting[header["id"]] = client
+        return None
+
+    def _pass_reply(self, parent: str, content: dict[str, Any]) -> None:
+        client = self._waiting.pop(parent, None)
+        if client:
+            client.write({"type": "reply", "id": parent, "content": content})
+
+    def _do_jobs(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        jobs = [job for session in self.sessions.values() for job in session.jobs.values()]
+        hidden = ("request", "digest", "msg_id")
+        return {
+            "now": time.time(),
+            "jobs": [{key: value for key, value in job.facts.items() if key not in hidden} for job in jobs],
+        }
+
+    def _do_stop(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        session = self.sessions.get(header["session"])
+        if session:
+            session.stop()
+        return {"found": session is not None}
+
+
+class _Client:
+    """One connection of a client: it follows jobs from where it left off."""
+
+    def __init__(self, agent: _Agent, writer: asyncio.StreamWriter) -> None:
+        self._agent = agent
+        self._writer = writer
+        self._followers: dict[str, asyncio.Task[None]] = {}
+        self._windows: dict[str, _Window] = {}
+        self._draining = asyncio.Lock()
+
+    def write(self, header: Header) -> None:
+        """Send a frame that is in no journal."""
+        self._writer.write(pack_frame(header))
+
+    async def serve(self, frame: Frame, reader: asyncio.StreamReader) -> None:
+        """Serve it from its first frame until the connection ends."""
+        try:
+            while True:
+                self._handle(*frame)
+                frame = await _read_frame(reader)
+        finally:
+            for task in self._followers.values():
+                task.cancel()
+
+    def _handle(self, header: Header, buffers: Sequence[bytes]) -> None:
+        op = header["op"]
+        if op == "ping":
+            self.write({"type": "pong"})
+        elif op == "follow":
+            self._follow(header["job"], header["next"])
+        elif op == "leave":
+            self._leave(header["job"])
+        elif op == "used":
+            if header["job"] in self._windows:
+                self._windows[header["job"]].free(header["next"])
+        else:
+            reply = self._agent.answer(self, header, buffers)
+            if reply is not None:
+                self.write(reply)
+
+    def _follow(self, job_id: str, number: int) -> None:
+        self._leave(job_id)
+        job = self._agent.find_job(job_id)
+        if job is None:
+            self.write({"type": "unknown", "job": job_id})
+            return
+        window = self._windows[job_id] = _Window()
+        self._followers[job_id] = asyncio.ensure_future(self._send_frames(job, number, window))
+
+    def _leave(self, job_id: str) -> None:
+        self._windows.pop(job_id, None)
+        task = self._followers.pop(job_id, None)
+        if task:
+            task.cancel()
+
+    async def _send_frames(self, job: Job, number: int, window: _Window) -> None:
+        while True:
+            grown = job.grown
+            while number < job.journal.end:
+                data, number_after = job.journal.read(number)
+                if number == job.input_number:
+                    self.write({"type": "input_wanted", "job": job.id, "n": number})
+                number = number_after
+                self._writer.write(data)
+                async with self._draining:
+                    await self._writer.drain()
+                await window.take(number, len(data))
+            await grown.wait()
+
+
+class _Window:
+    """How much may be on its way to a client that has not shown it yet: a slow one only lags."""
+
+    def __init__(self) -> None:
+        self._sent: deque[tuple[int, int]] = deque()
+        self._size = 0
+        self._freed = asyncio.Event()
+
+    async def take(self, number: int, size: int) -> None:
+        """Count what was sent, and wait until there is room for more."""
+        self._sent.append((number, size))
+        self._size += size
+        while self._size > _WINDOW_BYTES:
+            self._freed.clear()
+            await self._freed.wait()
+
+    def free(self, number: int) -> None:
+        """Count what the client has used: everything before this frame."""
+        while self._sent and self._sent[0][0] <= number:
+            self._size -= self._sent.popleft()[1]
+        self._freed.set()

@@ -1,0 +1,292 @@
+"""A cell on a pod: what it printed, how it ended, and how to stop it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import re
+import secrets
+import string
+import time
+from collections.abc import Mapping
+from concurrent.futures import Future, wait
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from primepods_magic.api.errors import InvalidRequest, PodsError, RemoteError, WaitTimedOut
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.api.text.short_repr import ShortRepr
+from primepods_magic.api.validation.bounds import check_seconds
+from primepods_magic.pods.connection.connection import Connection
+
+from .agent.frames import Header
+from .link import PodLink
+from .links import open_link
+
+__all__ = ["Job", "JobEnd", "JobFrames", "start_job"]
+
+_SESSION = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
+_LETTERS = string.ascii_lowercase + string.digits
+_ID_CHARS = 6
+_TICK_S = 0.2
+_ANSWER_S = 60.0
+
+
+@dataclass(frozen=True, repr=False)
+class JobEnd(ShortRepr):
+    """How a cell on a pod ended.
+
+    Attributes
+    ----------
+    state : str
+        ``"ok"``, ``"error"``, ``"cancelled"``, or ``"died"`` if its kernel did.
+    seconds : float
+        How long it ran.
+    gpu_mean_pct, gpu_peak_pct : float or None
+        Utilization of the pod's GPUs, from one sample a second.
+    idle_s : float or None
+        How long nothing of yours had run on the pod before.
+    """
+
+    state: str
+    seconds: float = 0.0
+    gpu_mean_pct: float | None = None
+    gpu_peak_pct: float | None = None
+    idle_s: float | None = None
+
+    @classmethod
+    def from_header(cls, header: Mapping[str, Any]) -> JobEnd:
+        """Return what a frame of the agent says."""
+        numbers = {
+            name: float(header[name])
+            for name in ("seconds", "gpu_mean_pct", "gpu_peak_pct", "idle_s")
+            if isinstance(header.get(name), (int, float))
+        }
+        return cls(state=str(header.get("state")), **numbers)
+
+
+class JobFrames:
+    """The frames of a job as they arrive, in order and once; each is to be used before the next is taken."""
+
+    def __init__(self, link: PodLink, job_id: str) -> None:
+        self.link = link
+        self.job_id = job_id
+        self._queue: SimpleQueue[tuple[Header, list[bytes]]] = SimpleQueue()
+        link.follow(job_id, lambda header, buffers: self._queue.put((header, buffers)))
+
+    def get(self, timeout_s: float) -> tuple[Header, list[bytes]] | None:
+        """Return the next frame, or None if there is none in time."""
+        try:
+            header, buffers = self._queue.get(timeout=timeout_s) if timeout_s else self._queue.get_nowait()
+        except Empty:
+            return None
+        if "n" in header:
+            self.link.note_used(self.job_id, header["n"] + header.get("dropped", 1))
+        return header, buffers
+
+
+@dataclass
+class _Outcome:
+    """What is known of a job from its frames."""
+
+    texts: list[str] = field(default_factory=list)
+    result: dict[str, Any] | None = None
+    end: JobEnd | None = None
+    failure: PodsError | None = None
+    reply: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Job:
+    r"""A cell on a pod, running or done.
+
+    `Pod.run` starts one. It lives on the pod: if this process or the connection ends, it runs on.
+
+    Attributes
+    ----------
+    id : str
+        For ``%pods attach`` and ``%pods cancel``.
+    pod_name, session : str
+
+    Examples
+    --------
+    >>> job = get_pod("train").run("print(6 * 7)")                           # doctest: +SKIP
+    >>> job.result().state, job.output                                       # doctest: +SKIP
+    ('ok', '42\n')
+    """
+
+    def __init__(self, link: PodLink, job_id: str, session: str, *, title: str = "") -> None:
+        self.id = job_id
+        self.session = session
+        self.pod_name = link.name
+        self._link = link
+        self._title = title
+        self._frames: JobFrames | None = None
+        self._outcome = _Outcome()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it has ended, as far as has been heard."""
+        self._take_frames(0.0)
+        return self._outcome.end is not None
+
+    @property
+    def output(self) -> str:
+        """Text that it has printed so far, and that of its results."""
+        self._take_frames(0.0)
+        return "".join(self._outcome.texts)
+
+    def result(self, timeout_s: float | None = None) -> JobEnd:
+        """Wait until it ends, and return how it did.
+
+        Parameters
+        ----------
+        timeout_s : float, optional
+            Stop waiting after this many seconds; it runs on.
+
+        Raises
+        ------
+        RemoteError
+            It raised an exception, or its kernel died.
+        WaitTimedOut
+            It still runs.
+        PodsError
+            There is no connection, and there will be none.
+        """
+        if timeout_s is not None:
+            check_seconds("timeout_s", timeout_s)
+        give_up = None if timeout_s is None else time.monotonic() + timeout_s
+        while self._outcome.end is None:
+            self._take_frames(_TICK_S)
+            if self._outcome.failure:
+                raise self._outcome.failure
+            if give_up is not None and self._outcome.end is None and time.monotonic() > give_up:
+                raise WaitTimedOut(
+                    f"Job {self.id} still runs on '{self.pod_name}' after {timeout_s:g} s. The pod is billed"
+                )
+        end = self._outcome.end
+        if end.state != "ok":
+            raise make_remote_error(self.pod_name, end, self._outcome.reply)
+        return end
+
+    async def wait_async(self) -> JobEnd:
+        """Wait as `result` does, without blocking the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(None, self.result)
+
+    def interrupt(self) -> None:
+        """Interrupt it as Ctrl-C does."""
+        self._ask("interrupt")
+
+    def cancel(self) -> None:
+        """Interrupt it; if it still runs 5 s later, end its kernel, with the variables of its session."""
+        self._ask("cancel")
+
+    def _ask(self, verb: str) -> None:
+        answer = self._link.request(verb, job=self.id).result(_ANSWER_S)
+        if answer.get("unknown"):
+            raise InvalidRequest(f"'{self.pod_name}' has no job {self.id}. '%pods jobs' lists them")
+
+    def _take_frames(self, timeout_s: float) -> None:
+        """Note what has arrived; wait so long for the first frame."""
+        if self._frames is None:
+            self._frames = JobFrames(self._link, self.id)
+        while self._outcome.end is None:
+            frame = self._frames.get(timeout_s)
+            if frame is None:
+                return
+            timeout_s = 0.0
+            self._note_frame(frame[0])
+
+    def _note_frame(self, header: Header) -> None:
+        kind, content = header["type"], header.get("content", {})
+        if kind == "stream":
+            self._outcome.texts.append(content["text"])
+        elif kind in ("display_data", "execute_result"):
+            text = content.get("data", {}).get("text/plain")
+            if isinstance(text, str):
+                self._outcome.texts.append(text + "\n")
+        elif kind == "execute_reply":
+            self._outcome.reply = content
+        elif kind == "gap":
+            self._outcome.texts.append(f"\n[{header['dropped']} pieces of output were not kept]\n")
+        elif kind == "done":
+            self._outcome.end = JobEnd.from_header(header)
+        elif kind in ("setup_failed", "link_failed", "unknown"):
+            self._outcome.failure = make_failure(self._link, self.id, header)
+
+    def __repr__(self) -> str:
+        state = self._outcome.end.state if self._outcome.end else "running"
+        title = shorten(sanitize(self._title), 40)
+        return f"<Job {self.id} on '{self.pod_name}', {state}{title and f': {title}'}>"
+
+
+def make_failure(link: PodLink, job_id: str, header: Header) -> PodsError:
+    """Return the error of a frame that says that a job cannot be followed, or did not start."""
+    if header["type"] == "setup_failed":
+        text = shorten(sanitize(header["text"]), 800)
+        return PodsError(
+            f"The cell was not run on '{link.name}': {text}. The pod keeps running and is billed"
+        )
+    if header["type"] == "unknown":
+        return InvalidRequest(f"'{link.name}' has no job {job_id}. '%pods jobs' lists them")
+    return link.failure or PodsError(f"The connection to '{link.name}' was closed")
+
+
+def make_remote_error(pod_name: str, end: JobEnd, reply: Mapping[str, Any]) -> RemoteError:
+    """Return the error of a cell that failed, was cancelled, or lost its kernel."""
+    traceback: list[str] = []
+    if end.state == "error":
+        ename, evalue = str(reply.get("ename", "Error")), str(reply.get("evalue", ""))
+        traceback = [str(line) for line in reply.get("traceback", [])]
+    elif end.state == "cancelled":
+        ename, evalue = "Cancelled", "the cell was cancelled"
+    else:
+        ename, evalue = "KernelDied", "its kernel ended: it was killed, or there was no memory left"
+    message = f"{sanitize(ename)} on '{pod_name}'{evalue and f': {sanitize(shorten(evalue, 2000))}'}"
+    return RemoteError(message, ename=ename, evalue=evalue, traceback=traceback)
+
+
+def start_job(
+    connection: Connection,
+    pod: PodDetails,
+    code: str,
+    *,
+    session: str = "main",
+    allow_stdin: bool = False,
+    again: bool = False,
+    msg_id: str | None = None,
+) -> tuple[Job, bool]:
+    """Send a cell to a pod; return its job, and whether it is one that was already running.
+
+    `msg_id` is the id of the local request, which widgets refer to.
+    """
+    if not _SESSION.match(session):
+        raise InvalidRequest(
+            f"{session!r} is not a name of a session: use up to 40 letters, digits, '-' and '_'. "
+            "Nothing was run"
+        )
+    link = open_link(connection, pod)
+    job_id = "".join(secrets.choice(_LETTERS) for _ in range(_ID_CHARS))
+    request = link.request(
+        "run",
+        id=job_id,
+        msg_id=msg_id or secrets.token_hex(16),
+        session=session,
+        code=code,
+        digest=hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest(),
+        allow_stdin=allow_stdin,
+        again=again,
+    )
+    answer = _wait_for(request)
+    running = answer.get("running")
+    title = next((line.strip() for line in code.splitlines() if line.strip()), "")
+    job = Job(link, str(running or job_id), session, title=title)
+    return job, bool(running)
+
+
+def _wait_for(future: Future[Header]) -> Header:
+    """Wait for an answer in steps: Ctrl-C must get through."""
+    while not future.done():
+        wait([future], timeout=_TICK_S)
+    return future.result()

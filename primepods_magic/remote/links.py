@@ -1,0 +1,74 @@
+"""Connections to agents that are open: one for each pod, shared by everything that uses it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from weakref import WeakKeyDictionary
+
+from primepods_magic.api.errors import PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.existence import examine_pod
+
+from .link import PodLink
+from .ssh_client import find_route
+
+__all__ = ["close_links", "open_link"]
+
+_FRESH = timedelta(minutes=15)
+_ASK_INTERVAL_S = 10.0
+
+_links: WeakKeyDictionary[Connection, dict[str, PodLink]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def open_link(connection: Connection, pod: PodDetails) -> PodLink:
+    """Return the connection to a pod's agent, opened in the background if there is none.
+
+    Raises InvalidRequest if the pod does not run, SshFailed if there is no ssh client.
+    """
+    pod_id = pod.id or ""
+    with _lock:
+        links = _links.get(connection)
+        if links is None:
+            links = _links[connection] = {}
+            connection.on_close.append(lambda: close_links(connection))
+        link = links.get(pod_id)
+        if link is None or not link.is_alive:
+            route = find_route(connection, pod)
+            is_fresh = pod.created_at is None or connection.now() - pod.created_at < _FRESH
+            link = links[pod_id] = PodLink(route, _end_finder(connection, pod), is_fresh=is_fresh)
+        return link
+
+
+def close_links(connection: Connection) -> None:
+    """Close the connections to the agents of an account's pods; what runs there runs on."""
+    with _lock:
+        links = _links.pop(connection, {})
+    for link in links.values():
+        link.close()
+
+
+def _end_finder(connection: Connection, pod: PodDetails) -> Callable[[], str | None]:
+    """Return a function that says how a pod ended, or None while it lives as far as can be known."""
+    asked_at = time.monotonic()
+
+    def find_end() -> str | None:
+        nonlocal asked_at
+        if time.monotonic() - asked_at < _ASK_INTERVAL_S:
+            return None
+        asked_at = time.monotonic()
+        try:
+            finding = examine_pod(connection, pod.id or "")
+        except PodsError:
+            return None
+        if not finding.has_ended:
+            return None
+        name = sanitize(pod.name)
+        return f"'{name}' has ended, and everything on it is gone. '%pods history' shows what it cost"
+
+    return find_end

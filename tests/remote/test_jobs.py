@@ -1,0 +1,93 @@
+"""Cells on a pod from Python, over a real OpenSSH server: output, errors, state, and what ends them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from primepods_magic.api.errors import InvalidRequest, RemoteError, SshFailed, WaitTimedOut
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.pod import Pod
+from tests.remote.conftest import describe_pod
+from tests.support.agents import pod_with_agent
+from tests.support.openssh import OpenSshServer
+
+
+@pytest.fixture(scope="module")
+def agent_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSshServer]:
+    with pod_with_agent(tmp_path_factory.mktemp("pod")) as server:
+        yield server
+
+
+@pytest.fixture
+def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
+    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
+    return Pod(connection, describe_pod(agent_server.target))
+
+
+def test_output_and_results_come_back(agent_pod: Pod) -> None:
+    job = agent_pod.run("print('one')\nimport sys; print('two', file=sys.stderr)\n6 * 7")
+    assert job.result(60).state == "ok"
+    assert job.output == "one\ntwo\n42\n"
+
+
+def test_variables_live_from_one_cell_to_the_next(agent_pod: Pod) -> None:
+    agent_pod.run("x = 5").result(60)
+    job = agent_pod.run("print(x)")
+    assert asyncio.run(job.wait_async()).state == "ok"
+    assert job.output == "5\n"
+
+
+def test_sessions_have_variables_of_their_own(agent_pod: Pod) -> None:
+    agent_pod.run("y = 5").result(60)
+    with pytest.raises(RemoteError, match="NameError on 'train': name 'y' is not defined"):
+        agent_pod.run("y", session="other").result(60)
+    with pytest.raises(InvalidRequest, match="is not a name of a session"):
+        agent_pod.run("y", session="../up")
+
+
+def test_an_exception_there_is_an_error_here(agent_pod: Pod) -> None:
+    with pytest.raises(RemoteError) as caught:
+        agent_pod.run("def f():\n    return 1 / 0\nf()").result(60)
+    assert (caught.value.ename, caught.value.evalue) == ("ZeroDivisionError", "division by zero")
+    assert "return" in "\n".join(caught.value.traceback)
+
+
+def test_the_same_code_does_not_run_twice_at_once(agent_pod: Pod, tmp_path: Path) -> None:
+    code = f"import time\nwhile not __import__('os').path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)"
+    first, same, again = agent_pod.run(code), agent_pod.run(code), agent_pod.run(code, again=True)
+    assert first.id == same.id != again.id
+    with pytest.raises(WaitTimedOut, match="still runs on 'train'"):
+        first.result(0.1)
+    (tmp_path / "go").touch()
+    assert [job.result(60).state for job in (first, same, again)] == ["ok"] * 3
+
+
+def test_a_cell_is_interrupted_or_cancelled(agent_pod: Pod) -> None:
+    job = agent_pod.run("import time\nprint('runs', flush=True)\ntime.sleep(600)")
+    while "runs" not in job.output:
+        assert not job.is_done
+    job.interrupt()
+    with pytest.raises(RemoteError, match="KeyboardInterrupt"):
+        job.result(30)
+    running, waiting = agent_pod.run("time.sleep(600)"), agent_pod.run("1")
+    waiting.cancel()
+    with pytest.raises(RemoteError, match="Cancelled"):
+        waiting.result(30)
+    running.cancel()
+    with pytest.raises(RemoteError, match="KeyboardInterrupt"):
+        running.result(30)
+
+
+def test_a_kernel_that_dies_is_said_and_the_next_cell_has_a_new_one(agent_pod: Pod) -> None:
+    with pytest.raises(RemoteError, match="KernelDied on 'train': its kernel ended"):
+        agent_pod.run("import os; os._exit(3)", session="mortal").result(60)
+    assert agent_pod.run("1", session="mortal").result(60).state == "ok"
+
+
+def test_without_a_connection_it_says_why(connection: Connection) -> None:
+    with pytest.raises(SshFailed, match="'train' refuses SSH connections"):
+        Pod(connection, describe_pod("root@127.0.0.1 -p 1")).run("1")
