@@ -7,14 +7,15 @@ import hashlib
 import re
 import secrets
 import string
+import threading
 import time
-from collections.abc import Mapping
-from concurrent.futures import Future, wait
+from collections.abc import Callable, Mapping
+from concurrent.futures import wait
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from primepods_magic.api.errors import InvalidRequest, PodsError, RemoteError, WaitTimedOut
+from primepods_magic.api.errors import InvalidRequest, PodsError, RemoteError, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.api.text.short_repr import ShortRepr
@@ -22,12 +23,13 @@ from primepods_magic.api.validation.bounds import check_seconds
 from primepods_magic.pods.connection.connection import Connection
 
 from .agent.frames import Header
-from .link import PodLink
+from .link import FrameHandler, PodLink
 from .links import open_link
 
 __all__ = ["Job", "JobEnd", "JobFrames", "start_job"]
 
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
+_STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*(?:\1|$)""")
 _LETTERS = string.ascii_lowercase + string.digits
 _ID_CHARS = 6
 _TICK_S = 0.2
@@ -74,7 +76,24 @@ class JobFrames:
         self.link = link
         self.job_id = job_id
         self._queue: SimpleQueue[tuple[Header, list[bytes]]] = SimpleQueue()
-        link.follow(job_id, lambda header, buffers: self._queue.put((header, buffers)))
+        self._handler: FrameHandler | None = None
+        self._lock = threading.Lock()
+        link.follow(job_id, self._take)
+
+    def release(self, handler: FrameHandler) -> None:
+        """Pass every further frame to a handler, which is called in the link's thread."""
+        with self._lock:
+            while (frame := self.get(0.0)) is not None:
+                handler(*frame)
+            self._handler = handler
+
+    def _take(self, header: Header, buffers: list[bytes]) -> None:
+        with self._lock:
+            if self._handler is None:
+                self._queue.put((header, buffers))
+                return
+        self._handler(header, buffers)
+        self._note_used(header)
 
     def get(self, timeout_s: float) -> tuple[Header, list[bytes]] | None:
         """Return the next frame, or None if there is none in time."""
@@ -82,9 +101,12 @@ class JobFrames:
             header, buffers = self._queue.get(timeout=timeout_s) if timeout_s else self._queue.get_nowait()
         except Empty:
             return None
+        self._note_used(header)
+        return header, buffers
+
+    def _note_used(self, header: Header) -> None:
         if "n" in header:
             self.link.note_used(self.job_id, header["n"] + header.get("dropped", 1))
-        return header, buffers
 
 
 @dataclass
@@ -256,10 +278,12 @@ def start_job(
     allow_stdin: bool = False,
     again: bool = False,
     msg_id: str | None = None,
+    on_wait: Callable[[PodLink], object] | None = None,
 ) -> tuple[Job, bool]:
     """Send a cell to a pod; return its job, and whether it is one that was already running.
 
-    `msg_id` is the id of the local request, which widgets refer to.
+    `msg_id` is the id of the local request, which widgets refer to; `on_wait` is called now and then until
+    the agent has answered. Raises SshFailed, InvalidRequest, or WaitInterrupted on Ctrl-C.
     """
     if not _SESSION.match(session):
         raise InvalidRequest(
@@ -267,6 +291,7 @@ def start_job(
             "Nothing was run"
         )
     link = open_link(connection, pod)
+    title = describe_code(code)
     job_id = "".join(secrets.choice(_LETTERS) for _ in range(_ID_CHARS))
     request = link.request(
         "run",
@@ -274,19 +299,36 @@ def start_job(
         msg_id=msg_id or secrets.token_hex(16),
         session=session,
         code=code,
+        title=title,
         digest=hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest(),
         allow_stdin=allow_stdin,
         again=again,
     )
-    answer = _wait_for(request)
-    running = answer.get("running")
-    title = next((line.strip() for line in code.splitlines() if line.strip()), "")
+    try:
+        while not request.done():
+            wait([request], timeout=_TICK_S)
+            if on_wait:
+                on_wait(link)
+    except KeyboardInterrupt:
+        if link.withdraw(job_id):
+            did = "Nothing was run"
+        else:
+            link.request("cancel", job=job_id)
+            did = "The cell was cancelled, if it had been sent"
+        raise WaitInterrupted(
+            f"Interrupted while connecting to '{link.name}'. {did}. The pod keeps running and is billed"
+        ) from None
+    running = request.result().get("running")
     job = Job(link, str(running or job_id), session, title=title)
     return job, bool(running)
 
 
-def _wait_for(future: Future[Header]) -> Header:
-    """Wait for an answer in steps: Ctrl-C must get through."""
-    while not future.done():
-        wait([future], timeout=_TICK_S)
-    return future.result()
+def describe_code(code: str) -> str:
+    """Return the first line of code for a listing, without what its strings hold.
+
+    >>> describe_code("login(token='hf_secret')")
+    "login(token='…')"
+    """
+    lines = [line.strip() for line in code.splitlines()]
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    return shorten(sanitize(_STRING.sub(r"\1…\1", first)), 80)

@@ -62,6 +62,7 @@ class PodLink:
         self._lock = threading.Lock()
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         self._requests: dict[str, tuple[bytes, Future[Header]]] = {}
+        self._sent: set[str] = set()
         self._followed: dict[str, int] = {}
         self._handlers: dict[str, FrameHandler] = {}
         self._is_closed = False
@@ -90,7 +91,14 @@ class PodLink:
             self._requests[header["id"]] = (data, future)
             if self.connected.is_set():
                 self._outbox.put(data)
+                self._sent.add(header["id"])
         return future
+
+    def withdraw(self, request_id: str) -> bool:
+        """Take back a request that waits for a connection; return whether it was certainly not sent."""
+        with self._lock:
+            self._requests.pop(request_id, None)
+            return request_id not in self._sent
 
     def follow(self, job: str, handler: FrameHandler, *, first: int = 0) -> None:
         """Pass each frame of a job, in order and once, to a handler, which is called in the link's thread."""
@@ -225,8 +233,9 @@ class PodLink:
         """Send everything again that the agent may not have got, and go on where the journals were left."""
         with self._lock:
             self._outbox = outbox
-            for data, _ in self._requests.values():
+            for request_id, (data, _) in self._requests.items():
                 outbox.put(data)
+                self._sent.add(request_id)
             for job, number in self._followed.items():
                 outbox.put(pack_frame({"op": "follow", "job": job, "next": number}))
             self._pinged_at = None
@@ -269,6 +278,7 @@ class PodLink:
             elif kind == "reply":
                 with self._lock:
                     _, future = self._requests.pop(header.get("id", ""), (b"", None))
+                    self._sent.discard(header.get("id", ""))
                 if future is not None and not future.cancelled():
                     future.set_result(header)
             elif "job" in header:

@@ -25,7 +25,6 @@ _START_S = 90.0
 _CANCEL_GRACE_S = 5.0
 _MAX_JOBS = 200
 _MAX_PARENTS = 2000
-_MAX_TITLE_CHARS = 80
 # Of a kernel's messages, these are output.
 _OUTPUT = (
     "stream", "display_data", "execute_result", "update_display_data", "clear_output", "error",
@@ -87,13 +86,11 @@ class Session:
 
     def add_job(self, header: Header) -> Job:
         """Queue a cell."""
-        code = header["code"]
-        title = next((line.strip() for line in code.splitlines()[1:] if line.strip()), "")
         facts = {
             "id": header["id"],
             "session": self.name,
             "msg_id": header["msg_id"],
-            "title": title[:_MAX_TITLE_CHARS],
+            "title": header["title"],
             "digest": header["digest"],
             "state": "queued",
             "queued_at": time.time(),
