@@ -13,7 +13,8 @@ import primepods_magic
 from primepods_magic import costs
 from primepods_magic.api import errors
 from primepods_magic.api.local import env_vars as environment
-from primepods_magic.notebook.magics import COMMANDS, PodsMagics, parser_of
+from primepods_magic.notebook.command_list import COMMANDS
+from primepods_magic.notebook.magics import PodsMagics, parser_of
 from primepods_magic.pods.pod import Pod
 from primepods_magic.sandbox.__main__ import command_line
 from tests.documents.frames import FRAMES

@@ -66,7 +66,7 @@ def completions_at(lines: list[str], line_number: int, before: str) -> tuple[str
     if match[2] == "pod_create":
         return _complete_command("create", words, fragment)
     if not words:
-        from .magics import COMMANDS
+        from .command_list import COMMANDS
 
         return fragment, [name for name in COMMANDS if name.startswith(fragment)]
     return _complete_command(words[0], words[1:], fragment)
@@ -106,7 +106,8 @@ def _strip_quote(fragment: str) -> str:
 
 @cache
 def _find_parser(name: str) -> ArgumentParser | None:
-    from .magics import COMMANDS, parser_of
+    from .command_list import COMMANDS
+    from .magics import parser_of
 
     return parser_of(name)[1] if name in COMMANDS or name == "create" else None
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
     Magics,
+    cell_magic,
     line_cell_magic,
     line_magic,
     magics_class,
@@ -24,38 +25,15 @@ from IPython.core.magic import (
 )
 from traitlets import Bool, Enum, Float, TraitError, Unicode, observe, validate
 
+from .command_list import COMMANDS, format_overview
+
 if TYPE_CHECKING:
     from primepods_magic.notebook.input.arguments import ArgumentParser
     from primepods_magic.notebook.input.expansion import ExpandedLine
     from primepods_magic.notebook.progress.live import ProgressDisplays
     from primepods_magic.pods.connection.connection import Connection
 
-__all__ = ["COMMANDS", "PodsMagics", "parser_of"]
-
-COMMANDS = {
-    "ls": "list your pods",
-    "show": "show everything about one pod",
-    "status": "show the state of pods, with one request for up to a hundred",
-    "avail": "list offers, cheapest first",
-    "launcher": "find, configure, launch and manage pods by mouse or keyboard",
-    "watch": "show live progress bars",
-    "wait": "wait until pods are ready",
-    "logs": "show the logs of a pod",
-    "ssh": "show how to connect to a pod with ssh, scp, rsync and VS Code",
-    "exec": "run a shell command on a pod",
-    "rm": "terminate pods, verify that they are gone, and show what they cost",
-    "history": "list the pods you rented and what they cost",
-    "costs": "break spending down by person, resource and time",
-    "cache": "show or clear the history stored on this computer",
-    "wallet": "show your balance and the latest charges",
-    "disks": "list disks, which are billed separately",
-    "keys": "manage the SSH keys that can log in to your pods",
-    "teams": "list your teams and their members",
-    "connect": "show or choose the service that requests go to",
-    "doctor": "check your setup for problems",
-}
-"""Modules under ``commands``, each with ``add_arguments(parser)`` and ``run(magics, args)``. They import what
-they need in ``run``, so that completion can read the arguments of all of them at once."""
+__all__ = ["PodsMagics", "parser_of"]
 
 
 def _without_values(magic: Callable[..., Any]) -> Callable[..., Any]:
@@ -162,6 +140,7 @@ class PodsMagics(Magics):
 
     def __init__(self, shell: Any) -> None:
         self._displays: ProgressDisplays | None = None
+        self.last_pod: str | None = None
         super().__init__(shell)
         self._apply_zone()
 
@@ -248,7 +227,7 @@ class PodsMagics(Magics):
                 f"'{first.shown}' is a list, not a command. Run '%pods -h' for the list of commands"
             )
         if not first.is_filled and first.typed in ("-h", "--help", "help"):
-            say(_format_overview())
+            say(format_overview())
             return None
         is_overview = not words or (first.typed.startswith("-") and not first.is_filled)
         name = "overview" if is_overview else find_command(first.text, COMMANDS)
@@ -281,6 +260,22 @@ class PodsMagics(Magics):
         create = partial(self._call_command, "create", cell=cell)
         result, is_silenced = self._run_line(line, local_ns, create, keeps_braced=True)
         return None if is_silenced and (cell or self._is_last("pod_create", line)) else result
+
+    @no_var_expand
+    @needs_local_scope
+    @cell_magic
+    @_without_values
+    def pod(self, line: str, cell: str, local_ns: Mapping[str, Any] | None = None) -> Any:
+        """Run the cell on a pod, in an IPython kernel there that keeps its variables.
+
+            %%pod train
+            import torch
+            print(torch.cuda.get_device_name())
+
+        '%%pod -h' lists the options.
+        """
+        result, is_silenced = self._run_line(line, local_ns, partial(self._call_command, "pod", cell=cell))
+        return None if is_silenced else result
 
     def _run_line(
         self,
@@ -360,7 +355,7 @@ def parser_of(name: str) -> tuple[Any, ArgumentParser]:
     from primepods_magic.notebook.input.arguments import ArgumentParser, add_out
 
     command = sys.modules[f"{__package__}.commands.{name}"]
-    prog = {"create": "%%pod_create", "overview": "%pods"}.get(name, f"%pods {name}")
+    prog = {"create": "%%pod_create", "overview": "%pods", "pod": "%%pod"}.get(name, f"%pods {name}")
     parser = ArgumentParser(prog, description=command.__doc__)
     command.add_arguments(parser)
     add_out(parser)
@@ -379,22 +374,4 @@ def _say_other_name(word: str, ours: str) -> None:
     say(f"'%pods {word}' is '{ours}'")
 
 
-def _format_overview() -> str:
-    commands = {"": "show pods, spending and balance at a glance", **COMMANDS}
-    rows = "".join(f"\n  %pods {name:<10}{summary}" for name, summary in commands.items())
-    return (
-        f"Rent, watch and terminate GPU pods.\n{rows}\n  %%pod_create    rent one or more pods\n\n"
-        "'%pods COMMAND -h' explains a command, with examples. Every listing is a DataFrame: df = %pods ls\n"
-        "POD is a name, an id, or the beginning of an id. A final ';' hides the output; '# …' is a comment.\n"
-        "$name and {expr} are replaced by their values. Each value is one argument, even with spaces; a\n"
-        "list or a column of a frame is one argument per value: '%pods rm {mine.id}'. $$name, {{ and }} are\n"
-        "the text itself, and so are quoted braces without a variable name in them: 'name~^[a-z]{3}'.\n"
-        "'%config PodsMagics' lists the settings.\n\n"
-        "  %pods avail --gpu H100_80GB\n"
-        "  %pod_create --gpu H100_80GB --name train --wait\n"
-        "  %pods ssh train\n"
-        "  %pods rm train"
-    )
-
-
-PodsMagics.pods.__doc__ = _format_overview()
+PodsMagics.pods.__doc__ = format_overview()

@@ -5,12 +5,10 @@ from __future__ import annotations
 import os
 import selectors
 import shlex
-import signal
 import subprocess
-import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -28,6 +26,7 @@ from primepods_magic.api.validation.bounds import check_seconds
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.notices import warn
 
+from .interrupts import counted_interrupts
 from .ssh_client import SshRoute, find_route, open_ssh
 
 __all__ = ["CommandResult", "StreamName", "check_exit_code", "run_command"]
@@ -147,7 +146,7 @@ def _run_once(
 ) -> CommandResult:
     kept: dict[StreamName, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
     began = time.monotonic()
-    with open_ssh(route, _BOOTSTRAP) as ssh, _counted_interrupts() as interrupts:
+    with open_ssh(route, _BOOTSTRAP) as ssh, counted_interrupts() as interrupts:
         _send_line(ssh.process, line)
         _CommandWatch(ssh.process, route.name, timeout_s, interrupts).follow(
             on_output or (lambda name, data: kept[name].extend(data))
@@ -163,20 +162,6 @@ def _run_once(
         )
     texts = {name: data.decode("utf-8", "replace") for name, data in kept.items()}
     return CommandResult(exit_code, texts["stdout"], texts["stderr"], time.monotonic() - began)
-
-
-@contextmanager
-def _counted_interrupts() -> Iterator[list[float]]:
-    """Yield the times of each Ctrl-C of the block: one that raised would lose output that was just read."""
-    times: list[float] = []
-    if threading.current_thread() is not threading.main_thread():
-        yield times
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: times.append(time.monotonic()))
-    try:
-        yield times
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _send_line(process: subprocess.Popen[bytes], line: bytes) -> None:

@@ -255,12 +255,22 @@ def make_failure(link: PodLink, job_id: str, header: Header) -> PodsError:
     return link.failure or PodsError(f"The connection to '{link.name}' was closed")
 
 
-def make_remote_error(pod_name: str, end: JobEnd, reply: Mapping[str, Any]) -> RemoteError:
-    """Return the error of a cell that failed, was cancelled, or lost its kernel."""
+def make_remote_error(
+    pod_name: str, end: JobEnd, reply: Mapping[str, Any], *, number: int | None = None
+) -> RemoteError:
+    """Return the error of a cell that failed, was cancelled, or lost its kernel.
+
+    `number` is the cell's number here, which the traceback then has instead of the one there.
+    """
+
+    def renumber(line: str) -> str:
+        there = reply.get("execution_count")
+        return line if number is None else line.replace(f"In[{there}]", f"In[{number}]")
+
     traceback: list[str] = []
     if end.state == "error":
         ename, evalue = str(reply.get("ename", "Error")), str(reply.get("evalue", ""))
-        traceback = [str(line) for line in reply.get("traceback", [])]
+        traceback = [renumber(str(line)) for line in reply.get("traceback", [])]
     elif end.state == "cancelled":
         ename, evalue = "Cancelled", "the cell was cancelled"
     else:

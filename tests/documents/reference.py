@@ -17,7 +17,8 @@ from primepods_magic.api import errors
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.local import env_vars as environment
 from primepods_magic.frames.tables.catalog import meaning
-from primepods_magic.notebook.magics import COMMANDS, PodsMagics, parser_of
+from primepods_magic.notebook.command_list import COMMANDS
+from primepods_magic.notebook.magics import PodsMagics, parser_of
 from primepods_magic.pods.pod import Pod
 from primepods_magic.sandbox.__main__ import command_line
 from tests.documents.frames import FRAMES

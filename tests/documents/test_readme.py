@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from primepods_magic import Settings, connect, launch
-from primepods_magic.notebook.magics import COMMANDS
+from primepods_magic.notebook.command_list import COMMANDS
 from tests.documents import readme
 from tests.support.sandbox_control import KEY
 

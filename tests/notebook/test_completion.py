@@ -338,7 +338,7 @@ def test_completing_loads_nothing_heavy() -> None:
     code = (
         "import sys\nfrom IPython.core.interactiveshell import InteractiveShell\n"
         "from IPython.core.completer import provisionalcompleter\n"
-        "from primepods_magic.notebook.magics import COMMANDS\n"
+        "from primepods_magic.notebook.command_list import COMMANDS\n"
         "shell = InteractiveShell.instance()\nshell.run_line_magic('load_ext', 'primepods_magic')\n"
         "texts = ['%pods ', '%%pod_create\\n', '%%pod_create --']\n"
         "texts += [f'%pods {name} --' for name in COMMANDS]\n"

@@ -15,7 +15,7 @@ import papermill
 import pytest
 from nbclient.exceptions import CellExecutionError
 
-from primepods_magic.notebook.magics import COMMANDS
+from primepods_magic.notebook.command_list import COMMANDS
 from tests.support.kernels import notebook_of, text_of
 from tests.support.sandbox_control import SandboxControl
 from tests.support.terminal import ipython

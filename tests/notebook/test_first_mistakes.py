@@ -8,8 +8,8 @@ import pandas as pd
 import pytest
 
 from primepods_magic.api import errors
+from primepods_magic.notebook.command_list import COMMANDS
 from primepods_magic.notebook.input.command_words import _COMMAND_OF_WORD, _STOPPING, CREATE_WORDS
-from primepods_magic.notebook.magics import COMMANDS
 from primepods_magic.notebook.shell.cell_placement import place_cell_magic
 
 

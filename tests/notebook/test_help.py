@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from primepods_magic.notebook.magics import COMMANDS, PodsMagics, parser_of
+from primepods_magic.notebook.command_list import COMMANDS
+from primepods_magic.notebook.magics import PodsMagics, parser_of
 from tests.support.sandbox_control import controlled
 
 _EXAMPLE = re.compile(r"^ *(?:\w+ = )?%%?pods?(?:_create)?(?: .*|)$")

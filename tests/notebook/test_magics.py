@@ -13,7 +13,7 @@ import pytest
 
 from primepods_magic import Pod, Settings, connect
 from primepods_magic.api import errors
-from primepods_magic.notebook.magics import COMMANDS
+from primepods_magic.notebook.command_list import COMMANDS
 from primepods_magic.notebook.shell.interrupts import interrupts_held
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import LogText

@@ -27,7 +27,8 @@ from primepods_magic.api.errors import InvalidRequest, NotConfigured, OutcomeUnk
 from primepods_magic.api.requests import CreateRequest
 from primepods_magic.api.settings import load_settings
 from primepods_magic.frames import history_frame, offers_frame, pods_frame, status_frame
-from primepods_magic.notebook.magics import COMMANDS, PodsMagics
+from primepods_magic.notebook.command_list import COMMANDS
+from primepods_magic.notebook.magics import PodsMagics
 from primepods_magic.pods.connection.current import current, disconnect
 from primepods_magic.pods.launching.plan import plan_launch
 from primepods_magic.pods.spec.spec import PodSpec, parse_spec

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from primepods_magic.api import errors
+from primepods_magic.notebook.command_list import COMMANDS
 from primepods_magic.notebook.input.expansion import Word
-from primepods_magic.notebook.magics import COMMANDS, parser_of
+from primepods_magic.notebook.magics import parser_of
 from primepods_magic.pods.spec.fields import FIELD_OF_KEY, SPEC_FIELDS
 from primepods_magic.pods.spec.other_keys import _ENDING, _KEY_OF_WORD, _OTHER_KEYS, _SPOT
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from primepods_magic.notebook.magics import COMMANDS
+from primepods_magic.notebook.command_list import COMMANDS
 from tests.support.soak import pick
 
 # Long, and with characters that quoting and escaping change. A key is printable ASCII.

@@ -1,0 +1,128 @@
+"""Output of a cell on a pod, shown as output of the local cell that is running."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from primepods_magic.notebook.shell.kernel import in_kernel
+from primepods_magic.notebook.shell.output import write_stream
+from primepods_magic.remote.command import StreamName
+
+from .widget_relay import WidgetRelay
+
+__all__ = ["CellOutput", "RemoteResult"]
+
+# Jupyter's server drops output above 1 MB/s, measured over 3 s.
+_RATE_BYTES_S = 700_000
+_BURST_BYTES = 1_000_000
+_MAX_SLEEP_S = 0.2
+
+
+class RemoteResult:
+    """The result of a cell on a pod: it looks as the value there does, and holds only its looks.
+
+    Attributes
+    ----------
+    data, metadata : dict
+        By MIME type.
+    """
+
+    def __init__(self, data: Mapping[str, Any], metadata: Mapping[str, Any]) -> None:
+        self.data = dict(data)
+        self.metadata = dict(metadata)
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        return self.data, self.metadata
+
+    def __repr__(self) -> str:
+        return str(self.data.get("text/plain", "<RemoteResult>"))
+
+
+class CellOutput:
+    """Shows the messages of a pod's kernel through the local shell, so that ``%%capture`` gets them too.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+    relay : WidgetRelay or None
+        Where messages of widgets go; None where there are no widgets.
+    """
+
+    def __init__(self, shell: Any, relay: WidgetRelay | None) -> None:
+        self._shell = shell
+        self._relay = relay
+        self._is_kernel = in_kernel(shell)
+        self._budget_bytes = float(_BURST_BYTES)
+        self._counted_at = time.monotonic()
+        self._texts: dict[str, Any] = {}
+
+    def show(
+        self, kind: str, content: dict[str, Any], metadata: dict[str, Any], buffers: Sequence[bytes]
+    ) -> None:
+        """Show one message; other kinds than output are ignored."""
+        show = getattr(self, f"_show_{kind}", None)
+        if show:
+            self._pace(content)
+            show(content)
+        elif kind.startswith("comm_") and self._relay:
+            self._relay.relay(kind, content, metadata, buffers)
+
+    def _pace(self, content: Mapping[str, Any]) -> None:
+        """Wait until the server of the notebook takes as much."""
+        if not self._is_kernel:
+            return
+        size = len(content["text"]) if "text" in content else len(json.dumps(content))
+        while True:
+            now = time.monotonic()
+            self._budget_bytes += (now - self._counted_at) * _RATE_BYTES_S
+            self._budget_bytes = min(self._budget_bytes, _BURST_BYTES)
+            self._counted_at = now
+            if self._budget_bytes > 0:
+                self._budget_bytes -= size
+                return
+            time.sleep(min(_MAX_SLEEP_S, -self._budget_bytes / _RATE_BYTES_S))
+
+    def _show_stream(self, content: dict[str, Any]) -> None:
+        name: StreamName = "stderr" if content.get("name") == "stderr" else "stdout"
+        text = str(content.get("text", ""))
+        if self._is_kernel:
+            getattr(sys, name).write(text)
+        else:
+            write_stream(name, self._clean(name, text))
+
+    def _clean(self, name: str, text: str) -> str:
+        """Return text without escapes that do more in a terminal than color or redraw a line."""
+        from primepods_magic.remote.stream_text import StreamText
+
+        return str(self._texts.setdefault(name, StreamText()).feed(text.encode("utf-8", "replace")))
+
+    def _show_display_data(self, content: dict[str, Any], *, update: bool = False) -> None:
+        self._shell.display_pub.publish(
+            data=self._make_safe(content.get("data", {})),
+            metadata=content.get("metadata", {}),
+            transient=content.get("transient", {}),
+            update=update,
+        )
+
+    def _show_update_display_data(self, content: dict[str, Any]) -> None:
+        self._show_display_data(content, update=True)
+
+    def _show_execute_result(self, content: dict[str, Any]) -> None:
+        self._shell.displayhook(
+            RemoteResult(self._make_safe(content.get("data", {})), content.get("metadata", {}))
+        )
+
+    def _show_clear_output(self, content: dict[str, Any]) -> None:
+        self._shell.display_pub.clear_output(wait=bool(content.get("wait")))
+
+    def _make_safe(self, data: dict[str, Any]) -> dict[str, Any]:
+        if self._is_kernel or not isinstance(data.get("text/plain"), str):
+            return data
+        from primepods_magic.remote.stream_text import StreamText
+
+        text = StreamText().feed(data["text/plain"].encode("utf-8", "replace"), is_end=True)
+        return {**data, "text/plain": text}

@@ -1,0 +1,201 @@
+"""Running a cell on a pod, or attaching to one that runs: its output, its questions, and Ctrl-C."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping
+from getpass import getpass
+from typing import Any
+
+from primepods_magic.api.errors import WaitInterrupted
+from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.notebook.shell.kernel import in_kernel
+from primepods_magic.notebook.shell.output import say, write_stream
+from primepods_magic.remote.agent.frames import Header
+from primepods_magic.remote.interrupts import counted_interrupts
+from primepods_magic.remote.job import Job, JobEnd, JobFrames, make_failure, make_remote_error
+from primepods_magic.remote.link import PodLink
+
+from .output import CellOutput
+from .widget_relay import WidgetRelay
+
+__all__ = ["CellView", "LinkNotes", "say_running"]
+
+_TICK_S = 0.2
+_DETACH_S = 2.0
+_SAY_LOST_AFTER_S = 1.0
+_MAX_FOLLOWED = 30
+
+_followed: deque[tuple[JobFrames, WidgetRelay | None]] = deque()
+
+
+class LinkNotes:
+    """Lines about a connection that does not work right now, each once."""
+
+    def __init__(self) -> None:
+        self._lost_at: float | None = None
+        self._is_said = False
+        self._was_connected = False
+
+    def check(self, link: PodLink) -> None:
+        """Say that a connection was lost, is refused, or is back."""
+        if link.connected.is_set():
+            if self._is_said and self._was_connected:
+                _note(f"Connected to '{link.name}' again.")
+            self._lost_at, self._is_said, self._was_connected = None, False, True
+            return
+        now = time.monotonic()
+        self._lost_at = self._lost_at or now
+        if self._is_said or now - self._lost_at < _SAY_LOST_AFTER_S or not link.trouble:
+            return
+        self._is_said = True
+        if self._was_connected or link.connects:
+            self._was_connected = True
+            _note(f"The connection to '{link.name}' was lost. The cell runs on there; reconnecting …")
+        else:
+            _note(f"'{link.name}' is up, and its SSH server does not accept logins yet. Trying again …")
+
+
+def _note(text: str) -> None:
+    write_stream("stderr", f"{text}\n")
+
+
+class CellView:
+    """Shows a job in the local cell until it ends.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+    link : PodLink
+    job : Job
+    """
+
+    def __init__(self, shell: Any, link: PodLink, job: Job) -> None:
+        self._shell = shell
+        self._link = link
+        self._job = job
+        self._relay = WidgetRelay(shell, link, job.session, job.id) if in_kernel(shell) else None
+        self._output = CellOutput(shell, self._relay)
+        self._notes = LinkNotes()
+        self._reply: Mapping[str, Any] = {}
+        self._input_number = -1
+        self._started: Header = {}
+
+    def follow(self) -> JobEnd:
+        """Show everything in order; raise RemoteError if the cell failed.
+
+        The first Ctrl-C interrupts the cell on the pod. A second one within two seconds leaves it alone, and
+        raises WaitInterrupted.
+        """
+        frames = JobFrames(self._link, self._job.id)
+        with counted_interrupts() as interrupts:
+            end = self._follow_frames(frames, interrupts)
+        self._keep_following(frames)
+        if end.state != "ok":
+            raise make_remote_error(
+                self._link.name, end, self._reply, number=self._shell.displayhook.prompt_count
+            )
+        return end
+
+    def _follow_frames(self, frames: JobFrames, interrupts: list[float]) -> JobEnd:
+        handled = 0
+        while True:
+            frame = frames.get(_TICK_S)
+            if frame is not None:
+                end = self._handle(*frame)
+                if end:
+                    return end
+            self._notes.check(self._link)
+            if len(interrupts) > handled:
+                if handled and interrupts[-1] - interrupts[handled - 1] < _DETACH_S:
+                    self._link.leave(self._job.id)
+                    raise WaitInterrupted(
+                        f"Job {self._job.id} runs on on '{self._link.name}', which is billed. "
+                        f"'%pods attach {self._job.id}' shows it, '%pods cancel {self._job.id}' ends it"
+                    )
+                handled = len(interrupts)
+                self._link.request("interrupt", job=self._job.id)
+
+    def _handle(self, header: Header, buffers: list[bytes]) -> JobEnd | None:
+        kind, content = header["type"], header.get("content", {})
+        if kind == "done":
+            return JobEnd.from_header({**self._started, **header})
+        if kind in ("setup_failed", "link_failed", "unknown"):
+            raise make_failure(self._link, self._job.id, header)
+        if kind == "started":
+            self._note_start(header)
+        elif kind == "setup":
+            _note(sanitize(shorten(header["text"], 300)))
+        elif kind == "queued":
+            title = sanitize(shorten(str(header.get("title", "")), 60))
+            _note(f"Waiting for job {sanitize(str(header['behind']))} in the same session: {title}")
+        elif kind == "gap":
+            _note(f"[{header['dropped']} pieces of output were not kept, because there was too much]")
+        elif kind == "input_wanted":
+            self._input_number = header["n"]
+        elif kind == "input_request":
+            if header["n"] == self._input_number:
+                self._ask(content)
+        elif kind == "execute_reply":
+            self._reply = content
+            self._show_payload(content)
+        else:
+            self._output.show(kind, content, header.get("metadata", {}), buffers)
+        return None
+
+    def _note_start(self, header: Header) -> None:
+        self._started = header
+        if header.get("kernel", 1) > 1 and header.get("is_new"):
+            _note(f"The kernel on '{self._link.name}' is a new one: variables of earlier cells are gone.")
+
+    def _ask(self, content: Mapping[str, Any]) -> None:
+        """Ask the person what the cell asks; Ctrl-C instead of an answer interrupts the cell."""
+        prompt = str(content.get("prompt", ""))
+        before = signal.getsignal(signal.SIGINT)
+        try:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+            value = getpass(prompt) if content.get("password") else input(prompt)
+        except (KeyboardInterrupt, EOFError):
+            self._link.request("interrupt", job=self._job.id)
+            return
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGINT, before)
+        self._link.request("input", job=self._job.id, value=value)
+
+    def _show_payload(self, content: Mapping[str, Any]) -> None:
+        """Show what ``name?`` answers with, where such an answer is shown here."""
+        for part in content.get("payload", []):
+            if not isinstance(part, dict) or part.get("source") != "page":
+                continue
+            if in_kernel(self._shell):
+                self._shell.payload_manager.write_payload(part)
+            else:
+                text = str(part.get("data", {}).get("text/plain", ""))
+                self._output.show("stream", {"name": "stdout", "text": f"{text}\n"}, {}, [])
+
+    def _keep_following(self, frames: JobFrames) -> None:
+        """Go on with what arrives later, for the newest cells and for those with widgets."""
+        if self._relay is None:
+            self._link.leave(self._job.id)
+            return
+        frames.release(self._relay.show_late)
+        _followed.append((frames, self._relay))
+        for _ in range(len(_followed) - _MAX_FOLLOWED):
+            old, relay = _followed.popleft()
+            if relay and relay.is_used and len(_followed) < 4 * _MAX_FOLLOWED:
+                _followed.append((old, relay))
+            else:
+                old.link.leave(old.job_id)
+
+
+def say_running(link: PodLink, job: Job) -> None:
+    """Say that the same cell runs already."""
+    say(
+        f"This cell is already running on '{link.name}' as job {job.id}; it was not started again. "
+        f"'%pods attach {job.id}' shows it, and '%%pod --again' starts it once more."
+    )

@@ -1,0 +1,90 @@
+"""Run the cell on a pod, in an IPython kernel there that keeps its variables.
+
+  %%pod train
+  import torch
+  print(torch.cuda.get_device_name())
+
+Output, displays, widgets and questions appear as those of a local cell, and an exception stops the notebook.
+Without POD it is the pod of the last cell. A pod that is not ready yet is waited for.
+
+The first Ctrl-C interrupts the cell. A second one within two seconds leaves it running: '%pods attach JOB'
+shows it again. It also runs on if the connection is lost, the kernel here restarts, or the lid is closed.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.notebook.input.arguments import ArgumentParser, add_timeout
+
+if TYPE_CHECKING:
+    from primepods_magic.api.models import PodDetails
+    from primepods_magic.notebook.magics import PodsMagics
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("pod", metavar="POD", nargs="?", help="name, id, or beginning of an id")
+    parser.add_argument("--session", default="main", metavar="S", help="kernel with variables of its own")
+    parser.add_argument("--bg", action="store_true", help="return a job at once; its output appears here")
+    parser.add_argument("--again", action="store_true", help="run it even if the same cell is running")
+    parser.add_argument("--quiet", action="store_true", help="no line about cost")
+    add_timeout(parser)
+
+
+def run(magics: PodsMagics, args: Namespace, *, cell: str) -> Any:
+    """Show the cell's output, or return its job for ``--bg``."""
+    from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.notebook.cells.run_cell import CellView, LinkNotes, say_running
+    from primepods_magic.notebook.shell.kernel import has_front_end, run_of
+    from primepods_magic.remote.job import start_job
+    from primepods_magic.remote.links import open_link
+
+    if not cell.strip():
+        raise InvalidRequest("The cell is empty below '%%pod'. Nothing was run")
+    connection = magics.connection
+    pod = _find_ready_pod(magics, args)
+    job, is_running = start_job(
+        connection,
+        pod,
+        _number_lines(cell),
+        session=args.session,
+        allow_stdin=has_front_end(magics.shell) and not args.bg,
+        again=args.again,
+        msg_id=run_of(magics.shell),
+        on_wait=LinkNotes().check,
+    )
+    link = open_link(connection, pod)
+    if is_running:
+        say_running(link, job)
+        return None
+    if args.bg:
+        return job
+    CellView(magics.shell, link, job).follow()
+    return None
+
+
+def _find_ready_pod(magics: PodsMagics, args: Namespace) -> PodDetails:
+    """Return the pod, once it is ready."""
+    from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.api.text.sanitize import sanitize
+    from primepods_magic.notebook.shell.output import say
+    from primepods_magic.pods.find import find_pod
+
+    name = args.pod or magics.last_pod
+    if name is None:
+        raise InvalidRequest("Name the pod to run this cell on: %%pod NAME. Nothing was run")
+    pod = find_pod(magics.connection, name)
+    if args.pod is None:
+        say(f"On '{sanitize(pod.name)}', as the cell before.")
+    magics.last_pod = pod.id
+    if not pod.is_ready:
+        magics.live.follow(magics.connection, [pod], goal="ready", timeout_s=args.timeout, notifies=False)
+        pod = find_pod(magics.connection, pod.id or name)
+    return pod
+
+
+def _number_lines(cell: str) -> str:
+    """Return the cell with a first line in place of ``%%pod``, so that tracebacks count its lines."""
+    return cell if cell.lstrip().startswith("%%") else f"# %%pod\n{cell}"
