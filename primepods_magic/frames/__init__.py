@@ -11,7 +11,7 @@ from primepods_magic.frames.tables.account import (
     teams_frame,
 )
 from primepods_magic.frames.tables.history import history_frame, overlapping
-from primepods_magic.frames.tables.local import cache_frame, checks_frame
+from primepods_magic.frames.tables.local import cache_frame, checks_frame, jobs_frame
 from primepods_magic.frames.tables.offers import offers_frame
 from primepods_magic.frames.tables.pods import pods_frame, removed_frame, status_frame
 
@@ -23,6 +23,7 @@ __all__ = [
     "checks_frame",
     "disks_frame",
     "history_frame",
+    "jobs_frame",
     "keys_frame",
     "load_frame",
     "members_frame",

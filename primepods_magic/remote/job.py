@@ -142,7 +142,7 @@ class Job:
         self.id = job_id
         self.session = session
         self.pod_name = link.name
-        self._link = link
+        self.link = link
         self._title = title
         self._frames: JobFrames | None = None
         self._outcome = _Outcome()
@@ -196,23 +196,28 @@ class Job:
         """Wait as `result` does, without blocking the event loop."""
         return await asyncio.get_running_loop().run_in_executor(None, self.result)
 
-    def interrupt(self) -> None:
-        """Interrupt it as Ctrl-C does."""
-        self._ask("interrupt")
+    def interrupt(self) -> str:
+        """Interrupt it as Ctrl-C does; return ``"running"``, ``"queued"``, or ``""`` if it had ended."""
+        return self._ask("interrupt")
 
-    def cancel(self) -> None:
-        """Interrupt it; if it still runs 5 s later, end its kernel, with the variables of its session."""
-        self._ask("cancel")
+    def cancel(self) -> str:
+        """Interrupt it; if it still runs 5 s later, end its kernel, with the variables of its session.
 
-    def _ask(self, verb: str) -> None:
-        answer = self._link.request(verb, job=self.id).result(_ANSWER_S)
+        Return ``"running"``, ``"queued"``, or ``""`` if it had ended.
+        """
+        return self._ask("cancel")
+
+    def _ask(self, verb: str) -> str:
+        answer = self.link.request(verb, job=self.id).result(_ANSWER_S)
         if answer.get("unknown"):
             raise InvalidRequest(f"'{self.pod_name}' has no job {self.id}. '%pods jobs' lists them")
+        state = str(answer.get("state"))
+        return state if state in ("running", "queued") else ""
 
     def _take_frames(self, timeout_s: float) -> None:
         """Note what has arrived; wait so long for the first frame."""
         if self._frames is None:
-            self._frames = JobFrames(self._link, self.id)
+            self._frames = JobFrames(self.link, self.id)
         while self._outcome.end is None:
             frame = self._frames.get(timeout_s)
             if frame is None:
@@ -235,7 +240,7 @@ class Job:
         elif kind == "done":
             self._outcome.end = JobEnd.from_header(header)
         elif kind in ("setup_failed", "link_failed", "unknown"):
-            self._outcome.failure = make_failure(self._link, self.id, header)
+            self._outcome.failure = make_failure(self.link, self.id, header)
 
     def __repr__(self) -> str:
         state = self._outcome.end.state if self._outcome.end else "running"

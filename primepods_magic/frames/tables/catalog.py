@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from .account import BILLINGS, DISKS, KEYS, MEMBERS, TEAMS, WALLETS
 from .costs import COSTS, LEDGER, MONTH, PRICES, SPOT, WASTE
 from .history import HISTORY
-from .local import CACHE, CHECKS
+from .local import CACHE, CHECKS, JOBS
 from .offers import OFFERS
 from .pods import PODS, REMOVED, STATUS
 from .schema import Column, pick
@@ -38,6 +38,7 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "removed": REMOVED,
     "cache": CACHE,
     "checks": CHECKS,
+    "jobs": JOBS,
     "waste": WASTE,
 }
 """Columns by kind of frame. A name means what its first table says, unless another table says otherwise."""
@@ -55,6 +56,7 @@ SHOWN: Mapping[str, str] = {
     "disks": "name status size_gb price_usd_hr | pods country provider data_center created_at id",
     "keys": "name is_primary | fingerprint type id created_at",
     "checks": "check result detail what_to_do",
+    "jobs": "id title state duration estimated_usd pod | started_at session",
     "spot": "gpu saving_usd cost_usd gpu_hours | spot_usd_gpu_hr paid_usd_gpu_hr spot_cost_usd "
     "on_demand_usd_gpu_hr",
 }

@@ -1,4 +1,4 @@
-"""Frames of this computer: cached histories, and the findings of the doctor."""
+"""Frames of this computer and of cells on pods: cached histories, findings of the doctor, and jobs."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pandas as pd
 from primepods_magic.api.local.folders import shorten_path
 from primepods_magic.pods.history import CacheFile
 
-from .schema import TIME, Column, build
+from .schema import SPAN, TIME, Column, build
 
 if TYPE_CHECKING:
     from primepods_magic.pods.doctor import Finding
+    from primepods_magic.remote.job_list import JobInfo
 
-__all__ = ["CACHE", "CHECKS", "cache_frame", "checks_frame"]
+__all__ = ["CACHE", "CHECKS", "JOBS", "cache_frame", "checks_frame", "jobs_frame"]
 
 _BYTES_PER_MB = 1_000_000
 
@@ -39,6 +40,15 @@ def checks_frame(findings: Iterable[Finding]) -> pd.DataFrame:
     return build(CHECKS, findings)
 
 
+def jobs_frame(jobs: Iterable[JobInfo]) -> pd.DataFrame:
+    """Build a frame of jobs, in the order given.
+
+    >>> jobs_frame([]).columns.tolist()[:4]
+    ['id', 'pod', 'session', 'title']
+    """
+    return build(JOBS, jobs)
+
+
 CACHE: tuple[Column[CacheFile], ...] = (
     Column("service", "string", doc="service or sandbox of the history"),
     Column("rows", "Int64", doc="number of cached rows"),
@@ -51,4 +61,14 @@ CHECKS: tuple[Column[Finding], ...] = (
     Column("result", "string", doc="ok, warning or problem", format="badge"),
     Column("detail", "string", doc="details", max_length=300),
     Column("what_to_do", "string", doc="how to fix it", max_length=300),
+)
+JOBS: tuple[Column[JobInfo], ...] = (
+    Column("id", "string", doc="id of the job", format="code"),
+    Column("pod", "string", doc="name of its pod", format="strong"),
+    Column("session", "string", doc="kernel on the pod"),
+    Column("title", "string", doc="first line of its code, without strings", format="code", max_length=80),
+    Column("state", "string", doc="queued, running, ok, error, cancelled or died", format="badge"),
+    Column("started_at", TIME, doc="when it began to run"),
+    Column("duration", SPAN, doc="how long it ran, or has been running"),
+    Column("estimated_usd", "Float64", doc="USD that the pod cost meanwhile, estimated from its price"),
 )

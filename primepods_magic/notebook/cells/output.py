@@ -14,7 +14,7 @@ from primepods_magic.remote.command import StreamName
 
 from .widget_relay import WidgetRelay
 
-__all__ = ["CellOutput", "RemoteResult"]
+__all__ = ["CellOutput", "Pace", "RemoteResult"]
 
 # Jupyter's server drops output above 1 MB/s, measured over 3 s.
 _RATE_BYTES_S = 700_000
@@ -42,6 +42,27 @@ class RemoteResult:
         return str(self.data.get("text/plain", "<RemoteResult>"))
 
 
+class Pace:
+    """Waits until the server of the notebook takes as much as is about to be sent."""
+
+    def __init__(self) -> None:
+        self._budget_bytes = float(_BURST_BYTES)
+        self._counted_at = time.monotonic()
+
+    def wait(self, content: Mapping[str, Any]) -> None:
+        """Wait, and count the size of one message."""
+        size = len(content["text"]) if "text" in content else len(json.dumps(content))
+        while True:
+            now = time.monotonic()
+            self._budget_bytes += (now - self._counted_at) * _RATE_BYTES_S
+            self._budget_bytes = min(self._budget_bytes, _BURST_BYTES)
+            self._counted_at = now
+            if self._budget_bytes > 0:
+                self._budget_bytes -= size
+                return
+            time.sleep(min(_MAX_SLEEP_S, -self._budget_bytes / _RATE_BYTES_S))
+
+
 class CellOutput:
     """Shows the messages of a pod's kernel through the local shell, so that ``%%capture`` gets them too.
 
@@ -56,8 +77,7 @@ class CellOutput:
         self._shell = shell
         self._relay = relay
         self._is_kernel = in_kernel(shell)
-        self._budget_bytes = float(_BURST_BYTES)
-        self._counted_at = time.monotonic()
+        self._pace = Pace()
         self._texts: dict[str, Any] = {}
 
     def show(
@@ -66,25 +86,11 @@ class CellOutput:
         """Show one message; other kinds than output are ignored."""
         show = getattr(self, f"_show_{kind}", None)
         if show:
-            self._pace(content)
+            if self._is_kernel:
+                self._pace.wait(content)
             show(content)
         elif kind.startswith("comm_") and self._relay:
             self._relay.relay(kind, content, metadata, buffers)
-
-    def _pace(self, content: Mapping[str, Any]) -> None:
-        """Wait until the server of the notebook takes as much."""
-        if not self._is_kernel:
-            return
-        size = len(content["text"]) if "text" in content else len(json.dumps(content))
-        while True:
-            now = time.monotonic()
-            self._budget_bytes += (now - self._counted_at) * _RATE_BYTES_S
-            self._budget_bytes = min(self._budget_bytes, _BURST_BYTES)
-            self._counted_at = now
-            if self._budget_bytes > 0:
-                self._budget_bytes -= size
-                return
-            time.sleep(min(_MAX_SLEEP_S, -self._budget_bytes / _RATE_BYTES_S))
 
     def _show_stream(self, content: dict[str, Any]) -> None:
         name: StreamName = "stderr" if content.get("name") == "stderr" else "stdout"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 import signal
 import threading
 import time
 from collections import deque
 from collections.abc import Mapping
-from getpass import getpass
 from typing import Any
 
 from primepods_magic.api.errors import WaitInterrupted
@@ -158,7 +158,7 @@ class CellView:
         try:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, signal.default_int_handler)
-            value = getpass(prompt) if content.get("password") else input(prompt)
+            value = getpass.getpass(prompt) if content.get("password") else input(prompt)
         except (KeyboardInterrupt, EOFError):
             self._link.request("interrupt", job=self._job.id)
             return
@@ -193,9 +193,9 @@ class CellView:
                 old.link.leave(old.job_id)
 
 
-def say_running(link: PodLink, job: Job) -> None:
+def say_running(job: Job) -> None:
     """Say that the same cell runs already."""
     say(
-        f"This cell is already running on '{link.name}' as job {job.id}; it was not started again. "
+        f"This cell is already running on '{job.pod_name}' as job {job.id}; it was not started again. "
         f"'%pods attach {job.id}' shows it, and '%%pod --again' starts it once more."
     )

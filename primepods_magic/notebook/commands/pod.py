@@ -36,10 +36,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(magics: PodsMagics, args: Namespace, *, cell: str) -> Any:
     """Show the cell's output, or return its job for ``--bg``."""
     from primepods_magic.api.errors import InvalidRequest
+    from primepods_magic.notebook.cells.background import show_in_background
     from primepods_magic.notebook.cells.run_cell import CellView, LinkNotes, say_running
     from primepods_magic.notebook.shell.kernel import has_front_end, run_of
     from primepods_magic.remote.job import start_job
-    from primepods_magic.remote.links import open_link
 
     if not cell.strip():
         raise InvalidRequest("The cell is empty below '%%pod'. Nothing was run")
@@ -55,13 +55,13 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str) -> Any:
         msg_id=run_of(magics.shell),
         on_wait=LinkNotes().check,
     )
-    link = open_link(connection, pod)
     if is_running:
-        say_running(link, job)
+        say_running(job)
         return None
     if args.bg:
+        show_in_background(magics.shell, job.link, job)
         return job
-    CellView(magics.shell, link, job).follow()
+    CellView(magics.shell, job.link, job).follow()
     return None
 
 

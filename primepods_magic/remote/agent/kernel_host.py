@@ -66,7 +66,11 @@ class _KernelHost:
         ]  # fmt: skip
         self._manager.start_kernel(cwd=os.path.expanduser("~"), stdin=None)
         self._session = self._manager.session
-        self._sockets = {name: getattr(self._manager, f"connect_{name}")() for name in _CHANNELS}
+        # Questions come to the socket that has the name of the one that the request came from.
+        name_there = self._session.bsession
+        self._sockets = {
+            name: getattr(self._manager, f"connect_{name}")(identity=name_there) for name in _CHANNELS
+        }
         self._names = {socket: name for name, socket in self._sockets.items()}
         self._agent: socket.socket | None = None
         self._inbox = context.socket(zmq.PULL)

@@ -54,7 +54,7 @@ CELLS = {
     "captured": "got.stdout",
     "async": "import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    return 7\nawait f()",
     "thread": "from threading import Thread\nt = Thread(target=lambda: print('thread')); t.start(); t.join()",
-    "subprocess": "import subprocess\nsubprocess.run(['sh', '-c', 'echo from a child'], check=True).returncode",
+    "subprocess": "import subprocess\nsubprocess.run(['echo', 'from a child'], check=True).returncode",
     "low level": "import os\nos.write(1, b'low level\\n');",
     "logging": "import logging\nlogging.warning('careful')",
     "warning": "import warnings\nwarnings.warn('old', stacklevel=1)",

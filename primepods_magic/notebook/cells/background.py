@@ -1,0 +1,48 @@
+"""A job whose output goes on appearing under its cell after the cell has ended."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from primepods_magic.notebook.shell.kernel import in_kernel
+from primepods_magic.notebook.shell.output import say
+from primepods_magic.remote.job import Job, JobFrames
+from primepods_magic.remote.link import PodLink
+
+from .output import Pace
+from .widget_relay import WidgetRelay
+
+__all__ = ["show_in_background"]
+
+_TICK_S = 0.5
+_OVER = ("done", "setup_failed", "link_failed", "unknown")
+
+
+def show_in_background(shell: Any, link: PodLink, job: Job) -> None:
+    """Show the output of a job below the running cell from now on; in a terminal, say how to see it."""
+    if not in_kernel(shell):
+        say(f"Job {job.id} runs on '{link.name}'. '%pods attach {job.id}' shows its output.")
+        return
+    relay = WidgetRelay(shell, link, job.session, job.id)
+    frames = JobFrames(link, job.id)
+    thread = threading.Thread(
+        target=_show_frames, args=(frames, relay), name=f"primepods-job-{job.id}", daemon=True
+    )
+    thread.start()
+
+
+def _show_frames(frames: JobFrames, relay: WidgetRelay) -> None:
+    pace = Pace()
+    while frames.link.is_alive:
+        frame = frames.get(_TICK_S)
+        if frame is None:
+            continue
+        header, buffers = frame
+        if header["type"] in ("setup", "setup_failed"):
+            header = {"type": "stream", "content": {"name": "stderr", "text": f"{header['text']}\n"}}
+        pace.wait(header.get("content", {}))
+        relay.show_late(header, buffers)
+        if frame[0]["type"] in _OVER:
+            frames.release(relay.show_late)
+            return

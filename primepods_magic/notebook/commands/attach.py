@@ -1,0 +1,30 @@
+"""Show everything that a job on a pod has printed, and what it prints from now on.
+
+  %pods attach k3f9xq
+
+'%pods jobs' lists the ids. Ctrl-C interrupts the job; twice within two seconds leaves it running.
+"""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from primepods_magic.notebook.input.arguments import ArgumentParser
+
+if TYPE_CHECKING:
+    from primepods_magic.notebook.magics import PodsMagics
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("job", metavar="JOB", help="id of the job")
+
+
+def run(magics: PodsMagics, args: Namespace) -> None:
+    """Show the job until it ends."""
+    from primepods_magic.notebook.cells.run_cell import CellView
+    from primepods_magic.remote.job_list import find_job
+
+    job = find_job(magics.connection, args.job)
+    CellView(magics.shell, job.link, job).follow()

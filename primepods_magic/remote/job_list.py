@@ -1,0 +1,139 @@
+"""The jobs of pods: every cell that runs or ran there, whoever started it from wherever."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from primepods_magic.api.errors import NotFound, PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import join_first, sanitize, shorten
+from primepods_magic.api.text.short_repr import ShortRepr
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.listing import list_pod_details
+from primepods_magic.pods.support.notices import warn
+from primepods_magic.pods.support.rates import get_rate_usd_hr
+
+from .agent.frames import Header
+from .job import Job
+from .links import open_link
+
+__all__ = ["JobInfo", "find_job", "list_jobs"]
+
+_ANSWER_S = 20.0
+_TICK_S = 0.2
+_MAX_TEXT_CHARS = 200
+_MAX_NAMES = 5
+
+
+@dataclass(frozen=True, repr=False)
+class JobInfo(ShortRepr):
+    """A cell that runs or ran on a pod.
+
+    Attributes
+    ----------
+    id, pod, session, title, state : str
+    started_at : datetime or None
+        By the service's clock.
+    duration : timedelta or None
+    estimated_usd : float or None
+        What the pod cost while it ran.
+    """
+
+    id: str
+    pod: str
+    session: str
+    title: str
+    state: str
+    started_at: datetime | None
+    duration: timedelta | None
+    estimated_usd: float | None
+
+
+def list_jobs(connection: Connection, pods: Sequence[PodDetails] | None = None) -> list[JobInfo]:
+    """Return the jobs of pods, oldest first; by default, of all your ready pods.
+
+    Pods that cannot be asked are left out with a warning.
+    """
+    jobs: list[JobInfo] = []
+    for pod, answer in _ask_pods(connection, pods):
+        jobs += _read_jobs(connection, pod, answer)
+    return jobs
+
+
+def find_job(connection: Connection, job_id: str) -> Job:
+    """Return a job of any of your ready pods; raise NotFound if none has it."""
+    asked = _ask_pods(connection, None)
+    for pod, answer in asked:
+        for facts in answer.get("jobs", []):
+            if facts.get("id") == job_id:
+                session, title = str(facts.get("session")), str(facts.get("title"))
+                return Job(open_link(connection, pod), job_id, session, title=title)
+    names = join_first([f"'{sanitize(pod.name)}'" for pod, _ in asked], _MAX_NAMES)
+    raise NotFound(
+        f"No job {sanitize(shorten(job_id, 40))!r} on {names}. '%pods jobs' lists them"
+        if names
+        else "None of your pods is ready and can be asked for jobs. '%pods ls' lists your pods"
+    )
+
+
+def _ask_pods(connection: Connection, pods: Sequence[PodDetails] | None) -> list[tuple[PodDetails, Header]]:
+    if pods is None:
+        pods = [pod for pod in list_pod_details(connection) if pod.is_ready]
+    requests: list[tuple[PodDetails, Future[Header]]] = []
+    for pod in pods:
+        try:
+            requests.append((pod, open_link(connection, pod).request("jobs")))
+        except PodsError as error:
+            warn(f"'{sanitize(pod.name)}' is left out: {error}")
+    waiting = {future for _, future in requests}
+    for _ in range(int(_ANSWER_S / _TICK_S)):
+        waiting = wait(waiting, timeout=_TICK_S).not_done if waiting else waiting
+        if not waiting:
+            break
+    answers = []
+    for pod, future in requests:
+        if not future.done():
+            warn(f"'{sanitize(pod.name)}' is left out: it did not answer within {_ANSWER_S:.0f} s")
+        elif future.exception():
+            warn(f"'{sanitize(pod.name)}' is left out: {future.exception()}")
+        else:
+            answers.append((pod, future.result()))
+    return answers
+
+
+def _read_jobs(connection: Connection, pod: PodDetails, answer: Header) -> list[JobInfo]:
+    """Read what an agent says; its times are by the pod's clock."""
+    now, now_there = connection.now(), _read_number(answer, "now")
+    rate = get_rate_usd_hr(pod)
+    jobs = []
+    for facts in answer.get("jobs", []):
+        started = _read_number(facts, "started_at")
+        age_s = None if started is None or now_there is None else max(0.0, now_there - started)
+        seconds = _read_number(facts, "seconds")
+        seconds = age_s if seconds is None and facts.get("state") == "running" else seconds
+        jobs.append(
+            JobInfo(
+                id=_read_text(facts, "id"),
+                pod=sanitize(pod.name),
+                session=_read_text(facts, "session"),
+                title=_read_text(facts, "title"),
+                state=_read_text(facts, "state"),
+                started_at=None if age_s is None else now - timedelta(seconds=age_s),
+                duration=None if seconds is None else timedelta(seconds=seconds),
+                estimated_usd=None if seconds is None or rate is None else rate * seconds / 3600,
+            )
+        )
+    return jobs
+
+
+def _read_text(facts: Mapping[str, Any], name: str) -> str:
+    return sanitize(shorten(str(facts.get(name, "")), _MAX_TEXT_CHARS))
+
+
+def _read_number(facts: Mapping[str, Any], name: str) -> float | None:
+    value = facts.get(name)
+    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e12 else None

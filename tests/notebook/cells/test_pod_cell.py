@@ -1,0 +1,209 @@
+"""`%%pod` in a kernel, over the sandbox's machines: questions, Ctrl-C, background jobs, and what lives on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
+
+from tests.support.environment import clean_environment
+from tests.support.sandbox_control import SandboxControl, controlled
+from tests.support.waiting import eventually
+
+LOAD = "%load_ext primepods_magic\n%pods connect --sandbox"
+
+
+class Front:
+    """A front end with a kernel: it runs cells, answers questions, and interrupts."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.manager, self.client = start_new_kernel(
+            env=dict(environment), extra_arguments=["--log-level=ERROR"]
+        )
+
+    def run(self, code: str, *, answers: Sequence[str] = (), interrupt_at: str | None = None) -> str:
+        """The text of a cell's outputs; Ctrl-C when `interrupt_at` has appeared."""
+        at = interrupt_at
+        shown: list[str] = []
+        waiting = list(answers)
+
+        def note(message: Mapping[str, Any]) -> None:
+            nonlocal at
+            content = message["content"]
+            kind = message["header"]["msg_type"]
+            if kind == "stream":
+                shown.append(content["text"])
+            elif kind in ("display_data", "execute_result"):
+                shown.append(content["data"]["text/plain"])
+            elif kind == "error":
+                shown.append("\n".join(content["traceback"]))
+            if at and at in "".join(shown):
+                at = None
+                self.manager.interrupt_kernel()
+
+        client: BlockingKernelClient = self.client
+        client.execute_interactive(
+            code,
+            allow_stdin=bool(answers),
+            output_hook=note,
+            stdin_hook=lambda message: client.input(waiting.pop(0)),
+            timeout=60,
+        )
+        return re.sub(r"\x1b\[[\d;]*m", "", "".join(shown))
+
+    def close(self) -> None:
+        self.client.stop_channels()
+        self.manager.shutdown_kernel(now=True)
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> Iterator[SandboxControl]:
+    with controlled(clock="stepped", machines=True, history=0) as control:
+        yield control
+
+
+@pytest.fixture(scope="module")
+def environment(sandbox: SandboxControl, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    return clean_environment(tmp_path_factory.mktemp("home"), PRIMEPODS_SANDBOX_URL=sandbox.url)
+
+
+@pytest.fixture(scope="module")
+def front(environment: Mapping[str, str], sandbox: SandboxControl) -> Iterator[Front]:
+    """A notebook with a ready pod called train."""
+    front = Front(environment)
+    front.run(f"{LOAD}\n%pod_create --gpu L4_24GB --name train --yes")
+    sandbox.advance(120)
+    yield front
+    front.close()
+
+
+def test_questions_of_the_cell_are_asked_here(front: Front) -> None:
+    code = (
+        "%%pod train\nname = input('name? ')\nimport getpass\nprint(name, len(getpass.getpass('secret? ')))"
+    )
+    assert front.run(code, answers=["ada", "s3cr3t"]).endswith("ada 6\n")
+
+
+def test_ctrl_c_interrupts_the_cell_and_nothing_else(front: Front) -> None:
+    shown = front.run(
+        "%%pod train\nimport time\nx = 1\nprint('runs', flush=True)\ntime.sleep(600)", interrupt_at="runs"
+    )
+    assert "KeyboardInterrupt" in shown
+    assert "line 5" in shown
+    assert front.run("%%pod train\nx") == "1"
+
+
+def test_without_a_name_it_is_the_pod_of_the_last_cell(front: Front) -> None:
+    front.run("%%pod train\ny = 2")
+    assert front.run("%%pod\ny") == "On 'train', as the cell before.\n2"
+
+
+def test_a_job_in_the_background_goes_on_under_its_cell(front: Front, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    shown = front.run(
+        f"%%pod train --bg\nimport os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+        "print('went on')"
+    )
+    job = re.match(r"<Job (\w{6}) on 'train', running", shown)
+    assert job
+    jobs = front.run("%pods jobs")
+    assert job[1] in jobs
+    assert "running" in jobs
+    gate.touch()
+    eventually(lambda: "went on" in _next_text(front.client), "its output appears")
+    assert "went on" in front.run(f"%pods attach {job[1]}")
+
+
+def _next_text(client: BlockingKernelClient) -> str:
+    message = client.get_iopub_msg(timeout=10)
+    return str(message["content"].get("text", ""))
+
+
+def test_the_same_cell_is_not_run_twice(front: Front, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    cell = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)"
+    front.run(f"%%pod train --bg --session other\n{cell}")
+    shown = front.run(f"%%pod train --session other\n{cell}")
+    assert re.match(r"This cell is already running on 'train' as job \w{6}; it was not started again", shown)
+    gate.touch()
+    assert "already running" not in front.run(f"%%pod train --session other --again\n{cell}")
+
+
+def test_a_job_that_ignores_ctrl_c_is_cancelled_with_its_kernel(front: Front) -> None:
+    shown = front.run(
+        "%%pod train --bg --session stubborn\nimport signal, time\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN)\nprint('deaf', flush=True)\ntime.sleep(600)"
+    )
+    job = shown.split()[1]
+    eventually(lambda: "deaf" in _next_text(front.client), "it ignores Ctrl-C", within=30)
+    said = front.run(f"%pods cancel {job}")
+    assert f"Job {job} on 'train' was ended with its kernel; the variables of its session are lost" in said
+    assert "had already ended" in front.run(f"%pods cancel {job}")
+
+
+def test_twice_ctrl_c_leaves_it_running_and_another_notebook_attaches(
+    front: Front, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    code = (
+        "%%pod train --session long\nimport os, time\nprint('begins', flush=True)\n"
+        f"while not os.path.exists({str(gate)!r}):\n"
+        "    try: time.sleep(0.01)\n    except KeyboardInterrupt: print('once', flush=True)\n"
+        "for i in range(1000): print('line', i)"
+    )
+    other = Front(environment)
+    try:
+        other.run(LOAD)
+        shown = _run_with_two_interrupts(front, code)
+        job = re.search(r"Job (\w{6}) runs on on 'train', which is billed", shown)
+        assert job, shown
+        gate.touch()
+        attached = other.run(f"%pods attach {job[1]}")
+        assert re.findall(r"line (\d+)\n", attached) == [str(number) for number in range(1000)]
+    finally:
+        other.close()
+
+
+def _run_with_two_interrupts(front: Front, code: str) -> str:
+    shown: list[str] = []
+
+    def note(message: Mapping[str, Any]) -> None:
+        content = message["content"]
+        shown.append(content.get("text", "") + "\n".join(content.get("traceback", [])))
+        if shown[-1] in ("begins\n", "once\n"):
+            front.manager.interrupt_kernel()
+
+    front.client.execute_interactive(code, allow_stdin=False, output_hook=note, timeout=60)
+    return re.sub(r"\x1b\[[\d;]*m", "", "".join(shown))
+
+
+def test_the_kernel_here_is_killed_and_a_new_one_attaches(
+    front: Front, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    doomed = Front(environment)
+    doomed.run(LOAD)
+    doomed.client.execute(
+        "%%pod train --session killed\nimport os, time\nprint('begins', flush=True)\n"
+        f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+        "for i in range(1000): print('line', i)"
+    )
+    eventually(lambda: "begins" in _next_text(doomed.client), "it runs", within=30)
+    doomed.close()
+    job = re.search(r"(\w{6})\s+import os, time\s+running", front.run("%pods jobs"))
+    assert job
+    gate.touch()
+    attached = front.run(f"%pods attach {job[1]}")
+    assert re.findall(r"line (\d+)\n", attached) == [str(number) for number in range(1000)]
+
+
+def test_mistakes_are_answered(front: Front) -> None:
+    assert "The cell is empty below '%%pod'" in front.run("%%pod train\n  ")
+    assert "is not a name of a session" in front.run("%%pod train --session a/b\n1")
+    assert "NotFound" in front.run("%%pod nobody\n1")
+    assert "on 'train'. '%pods jobs' lists them" in front.run("%pods attach abcdef")
