@@ -27,7 +27,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.notices import warn
 
 from .interrupts import counted_interrupts
-from .ssh_client import SshRoute, find_route, open_ssh
+from .ssh_client import SshProcess, SshRoute, find_route, open_ssh
 
 __all__ = ["CommandResult", "StreamName", "check_exit_code", "run_command"]
 
@@ -148,7 +148,7 @@ def _run_once(
     began = time.monotonic()
     with open_ssh(route, _BOOTSTRAP) as ssh, counted_interrupts() as interrupts:
         _send_line(ssh.process, line)
-        _CommandWatch(ssh.process, route.name, timeout_s, interrupts).follow(
+        _CommandWatch(ssh, route.name, timeout_s, interrupts).follow(
             on_output or (lambda name, data: kept[name].extend(data))
         )
         exit_code = ssh.process.wait()
@@ -177,12 +177,13 @@ class _CommandWatch:
 
     def __init__(
         self,
-        process: subprocess.Popen[bytes],
+        ssh: SshProcess,
         name: str,
         timeout_s: float | None,
         interrupts: list[float],
     ) -> None:
-        self._process = process
+        self._ssh = ssh
+        self._process = ssh.process
         self._name = name
         self._timeout_s = timeout_s
         self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
@@ -200,6 +201,7 @@ class _CommandWatch:
                 for key, _ in selector.select(_TICK_S):
                     data = os.read(key.fd, _CHUNK_BYTES)
                     if data:
+                        self._ssh.hide_log()
                         on_output(key.data, data)
                     else:
                         selector.unregister(key.fileobj)

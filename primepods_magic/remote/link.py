@@ -161,6 +161,7 @@ class PodLink:
             threads: list[threading.Thread] = []
             try:
                 self._shake_hands(ssh)
+                ssh.hide_log()
                 outbox: SimpleQueue[bytes | None] = SimpleQueue()
                 threads.append(threading.Thread(target=self._write_out, args=(ssh, outbox), daemon=True))
                 self._begin(outbox)

@@ -122,8 +122,17 @@ class SshProcess:
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path, route: SshRoute) -> None:
         self.process = process
-        self._log = log
+        self._path = log
+        self._log = log.open("rb")
         self._route = route
+
+    def close_log(self) -> None:
+        """Close the log, which was removed already if the client ran."""
+        self._log.close()
+
+    def hide_log(self) -> None:
+        """Remove the file of the log, which stays open: nothing is left if this process is killed."""
+        shutil.rmtree(self._path.parent, ignore_errors=True)
 
     def kill(self) -> None:
         """End the client at once; what it started on the pod may go on."""
@@ -133,10 +142,8 @@ class SshProcess:
 
     def check_connection(self) -> None:
         """Raise SshFailed if the client ended without its command, with the reason in its log."""
-        try:
-            log = self._log.read_text("utf-8", "replace")
-        except OSError:
-            log = ""
+        self._log.seek(0)
+        log = self._log.read().decode("utf-8", "replace")
         reason = find_failure(log)
         if reason is not None:
             did = "It may still run there" if is_logged_in(log) else "Nothing was run on the pod"
@@ -165,8 +172,9 @@ def open_ssh(route: SshRoute, command: str) -> Iterator[SshProcess]:
 
     The command is visible in process lists on both sides: it must hold nothing of the user's.
     """
-    with tempfile.TemporaryDirectory(prefix="primepods-ssh-") as folder:
+    with tempfile.TemporaryDirectory(prefix="primepods-ssh-", ignore_cleanup_errors=True) as folder:
         log = Path(folder, "log")
+        log.touch(mode=0o600)
         # Keys and tokens of the service are no business of ssh, whose configuration may send variables on.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PRIME")}
         try:
@@ -184,10 +192,12 @@ def open_ssh(route: SshRoute, command: str) -> Iterator[SshProcess]:
                 f"ssh does not run ({describe_error(error)}). Nothing was run on the pod", reason="setup"
             ) from None
         with process:
+            ssh = SshProcess(process, log, route)
             try:
-                yield SshProcess(process, log, route)
+                yield ssh
             finally:
                 _end_process(process)
+                ssh.close_log()
 
 
 def _end_process(process: subprocess.Popen[bytes]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -44,7 +46,7 @@ class Front:
                 shown.append("\n".join(content["traceback"]))
             if at and at in "".join(shown):
                 at = None
-                self.manager.interrupt_kernel()
+                self.interrupt()
 
         client: BlockingKernelClient = self.client
         client.execute_interactive(
@@ -55,6 +57,11 @@ class Front:
             timeout=60,
         )
         return re.sub(r"\x1b\[[\d;]*m", "", "".join(shown))
+
+    def interrupt(self) -> None:
+        """Ctrl-C, as Jupyter's server sends it: to the kernel and everything that it started."""
+        provisioner: Any = self.manager.provisioner
+        os.killpg(provisioner.pid, signal.SIGINT)
 
     def close(self) -> None:
         self.client.stop_channels()
@@ -176,7 +183,7 @@ def _run_with_two_interrupts(front: Front, code: str) -> str:
         content = message["content"]
         shown.append(content.get("text", "") + "\n".join(content.get("traceback", [])))
         if shown[-1] in ("begins\n", "once\n"):
-            front.manager.interrupt_kernel()
+            front.interrupt()
 
     front.client.execute_interactive(code, allow_stdin=False, output_hook=note, timeout=60)
     return re.sub(r"\x1b\[[\d;]*m", "", "".join(shown))
