@@ -81,15 +81,13 @@ class Client:
         """Close the connections."""
         self.session.close()
 
-    def create_pod(self, request: CreateRequest, *, look: Callable[[], object] | None = None) -> PodDetails:
+    def create_pod(self, request: CreateRequest) -> PodDetails:
         """Rent a pod (``POST /pods``). A create that the service may have acted on is never sent again.
 
         Parameters
         ----------
         request : CreateRequest
             The validated body.
-        look : callable, optional
-            Called before a create is sent again after 429; it raises if the pod exists after all.
 
         Raises
         ------
@@ -99,7 +97,7 @@ class Client:
             Any other: the service refused; nothing was created.
         """
         try:
-            answer = self.session.request("POST", _PODS, body=request.wire, verify_undone=look)
+            answer = self.session.request("POST", _PODS, body=request.wire)
             pod = read_created_pod(answer)
         except UnexpectedAnswer as error:
             raise OutcomeUnknown(f"The create was accepted, but its pod is unknown. {error}") from None

@@ -12,6 +12,7 @@ from primepods_magic.frames.tables.catalog import document_columns
 from primepods_magic.frames.tables.estimates import estimate_unbilled
 from primepods_magic.frames.tables.history import HISTORY
 from primepods_magic.frames.tables.schema import STRING, TIME
+from primepods_magic.pods.support.name_matching import spell_ids
 
 from .coerce import booleans, column_of, numbers, prices, require, text, times
 from .live_resources import LIVE, living_disks, living_pods, parse_now
@@ -87,6 +88,11 @@ def ledger(
     """
     until = parse_now(now)
     past = _build_past(history, until)
+    spelled = [each for frame in (pods, disks) if frame is not None for each in _list_ids(frame, "id")]
+    past["id"] = pd.array(spell_ids(_list_ids(past, "id"), spelled), dtype=STRING)
+    if billings is not None and "resource_id" in billings:
+        ids = spell_ids(_list_ids(billings, "resource_id"), spelled)
+        billings = billings.assign(resource_id=pd.array(ids, dtype=STRING))
     # A live thing whose row bills nothing is still costing, although the row may state an end.
     is_final = past["state"].eq("closed") & ~_is_blank(past)
     alive = [
@@ -101,6 +107,10 @@ def ledger(
         joined["is_spot"] = joined["is_spot"].fillna(_read_spot(joined["id"], pods))
     joined["team"] = _name_teams(joined["team_id"], teams)
     return joined
+
+
+def _list_ids(frame: pd.DataFrame, name: str) -> list[str | None]:
+    return [None if pd.isna(each) else str(each) for each in text(frame, name)]
 
 
 def is_ledger(frame: object) -> bool:

@@ -269,8 +269,8 @@ class PodsMagics(Magics):
         """Run the cell on a pod, in an IPython kernel there that keeps its variables.
 
             %%pod train
-            import torch
-            print(torch.cuda.get_device_name())
+            !nvidia-smi -L
+            x = 6 * 7
 
         '%%pod -h' lists the options.
         """

@@ -27,6 +27,7 @@ from primepods_magic.api.errors import (
 )
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.pods.support.name_matching import spell_ids
 
 if TYPE_CHECKING:
     from primepods_magic.pods.connection.base import BaseConnection
@@ -206,7 +207,10 @@ class _Inquiry:
                     budget_s=self._budget_s,
                     read_timeout_s=self._read_timeout_s,
                 )
-                rows |= {row.id: row for row in page.items if row.id in self._open}
+                ids = spell_ids((row.id for row in page.items), like=self._open)
+                rows |= {
+                    pod_id: row for pod_id, row in zip(ids, page.items, strict=True) if pod_id in self._open
+                }
         except PodsError as error:
             # What it says is a proof, and what it does not say is none: rows come late.
             _raise_final(error)

@@ -16,6 +16,7 @@ from primepods_magic.api.text.stream_output import printable
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.ssh.config import knows_host
 from primepods_magic.pods.support.progress import show_progress
 from primepods_magic.pods.support.rates import accrued_usd
 from primepods_magic.pods.watching.snapshot import Snapshot
@@ -277,7 +278,7 @@ class Pod:
         """
         from primepods_magic.remote.command import check_exit_code, run_command
 
-        pod = self._details
+        pod = self._read_reachable(node)
         result = run_command(
             self._connection, pod, command, node=node, timeout_s=timeout_s, on_output=on_output
         )
@@ -315,8 +316,14 @@ class Pod:
         """
         from primepods_magic.remote.job import start_job
 
-        job, _ = start_job(self._connection, self._details, code, session=session, again=again)
+        job, _ = start_job(self._connection, self._read_reachable(), code, session=session, again=again)
         return job
+
+    def _read_reachable(self, node: int = 1) -> PodDetails:
+        """Return its details, read again before the first login: its address may be another pod's by now."""
+        if not knows_host(self.id, node):
+            self.refresh()
+        return self._details
 
     def terminate(self) -> TerminationResult:
         """Terminate it, verify that it is gone, and return what it cost."""

@@ -21,6 +21,7 @@ from primepods_magic.api.text.sanitize import join_sanitized, sanitize, shorten
 from primepods_magic.api.validation.bounds import check_seconds
 
 from .existence import Finding, PodFate, examine_pods, is_closed
+from .support.name_matching import spell_ids
 from .support.rates import accrued_usd, row_cost_usd
 
 if TYPE_CHECKING:
@@ -160,7 +161,8 @@ def _read_rows(connection: BaseConnection, pod_ids: set[str]) -> dict[str, Histo
         return {}
     now = connection.now()
     # What a row without an end has billed so far is not what the pod has cost.
-    return {row.id: row for row in page.items if row.id in pod_ids and is_closed(row, now)}
+    spelled = zip(spell_ids((row.id for row in page.items), like=pod_ids), page.items, strict=True)
+    return {pod_id: row for pod_id, row in spelled if pod_id in pod_ids and is_closed(row, now)}
 
 
 def _wait_until_gone(

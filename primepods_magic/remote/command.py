@@ -33,16 +33,18 @@ __all__ = ["CommandResult", "StreamName", "check_exit_code", "run_command"]
 
 StreamName = Literal["stdout", "stderr"]
 
-# The command arrives on stdin, so that no process list shows it, and later lines are signals for its process
-# group. The subshell that reads them keeps no output open, and ends with the connection.
+# The command arrives on stdin, so that no process list shows it; half of one is not run. Later lines are
+# signals for its process group. The subshell that reads them keeps no output open, and ends with the
+# connection.
 _SHELL = (
-    r'IFS= read -r c; c=$(printf "%bx" "$c"); c=${c%x}; exec 3<&0 </dev/null; '
+    r'IFS= read -r c || exit; c=$(printf "%bx" "$c"); c=${c%x}; exec 3<&0 </dev/null; '
     r'{ trap "" INT TERM HUP; while read -r s; do kill -s "$s" 0; done; } <&3 >/dev/null 2>&1 & '
     r'exec 3<&-; trap "exit 130" INT; trap "exit 143" TERM; eval "$c"'
 )
 _BOOTSTRAP = f"exec /bin/sh -c '{_SHELL}'"
 
 _FRESH = timedelta(minutes=15)
+_LOGIN_S = 30.0
 _LOGIN_PATIENCE_S = 90.0
 _RETRY_S = 2.0
 _TICK_S = 0.2
@@ -188,6 +190,8 @@ class _CommandWatch:
         self._timeout_s = timeout_s
         self._deadline = None if timeout_s is None else time.monotonic() + timeout_s
         self._terms_sent = 0
+        self._login_deadline = time.monotonic() + _LOGIN_S
+        self._is_logged_in = False
         self._interrupts = interrupts
         self._interrupts_sent = 0
 
@@ -201,14 +205,23 @@ class _CommandWatch:
                 for key, _ in selector.select(_TICK_S):
                     data = os.read(key.fd, _CHUNK_BYTES)
                     if data:
+                        self._is_logged_in = True
                         self._ssh.hide_log()
                         on_output(key.data, data)
                     else:
                         selector.unregister(key.fileobj)
+                self._check_login()
                 self._check_interrupts()
                 self._check_deadline()
         if self._terms_sent:
             raise self._make_timeout("was terminated")
+
+    def _check_login(self) -> None:
+        """Give up a login that does not end, although something arrives."""
+        if not self._is_logged_in and time.monotonic() > self._login_deadline:
+            self._is_logged_in = self._ssh.is_logged_in
+            if not self._is_logged_in:
+                self._ssh.fail_login(_LOGIN_S)
 
     def _check_interrupts(self) -> None:
         for number in range(self._interrupts_sent, len(self._interrupts)):

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import NoReturn
 
 from primepods_magic.api.errors import InvalidRequest, SshFailed
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, write_atomically
@@ -45,6 +48,9 @@ _OPTIONS = (
     # This level names a successful login, and the end of the command.
     "LogLevel=DEBUG1",
 )
+# Older clients do not know these, and neither a configuration that sets them.
+_NEWER_OPTIONS = ("StdinNull=no", "SessionType=default", "ForkAfterAuthentication=no")
+_NEWER_VERSION = (8, 7)
 
 
 @dataclass(frozen=True)
@@ -76,10 +82,19 @@ def find_route(connection: Connection, pod: PodDetails, *, node: int = 1) -> Ssh
             "'apt install openssh-client'",
             reason="setup",
         )
-    options = [word for option in _OPTIONS for word in ("-o", option)]
+    options = [word for option in _list_options(ssh) for word in ("-o", option)]
     config = _write_client_config(blocks.path)
     host = blocks.hosts[up.index(node)]
     return SshRoute((ssh, "-T", "-F", str(config), *options, host), sanitize(pod.name), pod.cli_name)
+
+
+@lru_cache
+def _list_options(ssh: str) -> tuple[str, ...]:
+    """Return the options of our connections that this client knows."""
+    done = subprocess.run([ssh, "-V"], check=False, capture_output=True, text=True)  # noqa: S603 - fixed words
+    version = re.search(r"OpenSSH\w*_(\d+)\.(\d+)", done.stderr)
+    is_newer = version is not None and (int(version[1]), int(version[2])) >= _NEWER_VERSION
+    return (*_OPTIONS, *_NEWER_OPTIONS) if is_newer else _OPTIONS
 
 
 def _refuse_simulated_pod(connection: Connection, pod: PodDetails) -> None:
@@ -140,10 +155,27 @@ class SshProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
 
+    @property
+    def is_logged_in(self) -> bool:
+        """Whether the server has accepted the login."""
+        return is_logged_in(self._read_log())
+
+    def _read_log(self) -> str:
+        self._log.seek(0)
+        return self._log.read().decode("utf-8", "replace")
+
+    def fail_login(self, limit_s: float) -> NoReturn:
+        """Raise SshFailed for a login that does not end."""
+        self.kill()
+        raise SshFailed(
+            f"'{self._route.name}' did not let you in within {limit_s:.0f} s. Nothing was run on the pod. "
+            f"'%pods show {self._route.cli_name}' shows its state",
+            reason="unreachable",
+        )
+
     def check_connection(self) -> None:
         """Raise SshFailed if the client ended without its command, with the reason in its log."""
-        self._log.seek(0)
-        log = self._log.read().decode("utf-8", "replace")
+        log = self._read_log()
         reason = find_failure(log)
         if reason is not None:
             did = "It may still run there" if is_logged_in(log) else "Nothing was run on the pod"

@@ -132,5 +132,6 @@ FRAMES = (
     Frame(
         "members", "Members", "A row for each member of a team.", ("teams",), lambda: frames.members_frame([])
     ),
+    Frame("jobs", "Jobs", "A row for each job.", ("jobs",), lambda: frames.jobs_frame([])),
     Frame("checks", "Checks", "A row for each check.", ("doctor",), lambda: frames.checks_frame([])),
 )

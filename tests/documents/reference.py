@@ -26,7 +26,7 @@ from tests.documents.markdown import code, first_sentences, one_line, prose, sec
 
 PATH = Path(__file__).parents[2] / "REFERENCE.md"
 
-_ORDER = ("overview", *COMMANDS, "create")
+_ORDER = ("overview", *COMMANDS, "create", "pod")
 _CALLED = {"overview": "%pods", "create": "%%pod_create"}
 
 

@@ -376,3 +376,14 @@ def test_two_columns_of_one_name_are_refused() -> None:
     twice = pd.concat([history, history[["name"]]], axis=1)
     with pytest.raises(ValueError, match="history has two columns name"):
         ledger(twice)
+
+
+@pytest.mark.parametrize("spelling", ["24B59B", "24b5-9b"])
+def test_a_pod_whose_id_is_written_in_two_ways_counts_once(spelling: str) -> None:
+    billed = billings_frame([Billing(resource_id=spelling, amount_usd=7.0, last_billed_at=NOW)])
+    rows = live(
+        pod(id="24b59b"),
+        past=[row(id=spelling, terminated_at=None, total_billed_price=4.0)],
+        billings=billed,
+    )
+    assert [(each["id"], each["cost_usd"]) for each in rows] == [("24b59b", 7.0)]

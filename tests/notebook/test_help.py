@@ -35,7 +35,7 @@ def examples(text: str) -> Iterator[str]:
 
 
 HELPS = {
-    **{name: parser_of(name)[1].format_help() for name in [*COMMANDS, "create", "overview"]},
+    **{name: parser_of(name)[1].format_help() for name in [*COMMANDS, "create", "overview", "pod"]},
     "%pods?": PodsMagics.pods.__doc__ or "",
     "%pod_create?": PodsMagics.pod_create.__doc__ or "",
 }
@@ -62,7 +62,8 @@ def world(
     key = home / ".ssh" / "id_ed25519.pub"
     key.parent.mkdir()
     key.write_text(_PUBLIC_KEY)
-    with controlled(clock="stepped", machines=request.node.callspec.params["name"] == "exec") as control:
+    needs_machine = request.node.callspec.params["name"] in ("exec", "pod", "attach", "cancel")
+    with controlled(clock="stepped", machines=needs_machine) as control:
         monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)
         context = home / ".prime" / "environments" / "work.json"
         context.parent.mkdir(parents=True)
@@ -76,6 +77,8 @@ def world(
             bare_shell.run(f"%%pod_create --wait -o both\n{both}")
             bare_shell.run("pod = both[0]")
             first = bare_shell.user_ns["pod"].id
+            if "k3f9xq" in cell:
+                cell = cell.replace("k3f9xq", bare_shell.user_ns["pod"].run("6 * 7").id)
             bare_shell.run(cell.replace("show 24b59b", f"show {first[:6]}"))
 
         yield run

@@ -10,6 +10,7 @@ import pytest
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
+from primepods_magic.pods.ssh.config import _find_files
 from tests.pods.conftest import connection as connection
 from tests.support.openssh import OpenSshServer, openssh_server
 
@@ -25,9 +26,17 @@ def describe_pod(target: str | None, **said: object) -> PodDetails:
     return PodDetails.model_validate({**fields, "sshConnection": target, **said})
 
 
+def pin_host(host_key: str = "ssh-ed25519 AAAA") -> None:
+    """Make a host key known, as that of a pod that was logged in to before."""
+    known_hosts = _find_files()[1]
+    known_hosts.parent.mkdir(parents=True, exist_ok=True)
+    known_hosts.write_text(f"p1-1 {host_key}")
+
+
 @pytest.fixture
 def pod(connection: Connection, server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(server.key))
+    pin_host(server.host_key)
     return Pod(connection, describe_pod(server.target))
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import threading
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from primepods_magic.api.errors import (
     CommandFailed,
     InvalidRequest,
+    NotFound,
     SshFailed,
     WaitInterrupted,
     WaitTimedOut,
@@ -23,10 +26,10 @@ from primepods_magic.api.errors import (
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.support.notices import redirect_warnings
-from primepods_magic.remote.command import _encode_command
-from tests.remote.conftest import describe_pod
+from primepods_magic.remote.command import _BOOTSTRAP, _encode_command
+from tests.remote.conftest import describe_pod, pin_host
 from tests.support.openssh import OpenSshServer, openssh_server
-from tests.support.ssh_client import make_key
+from tests.support.ssh_client import Login, make_key
 from tests.support.waiting import eventually
 
 
@@ -179,12 +182,14 @@ def test_a_wrong_key_is_denied(
     connection: Connection, server: OpenSshServer, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(make_key(folder, "other")))
+    pin_host(server.host_key)
     with pytest.raises(SshFailed, match=r"accepts none of your SSH keys.*Nothing was run") as failed:
         Pod(connection, describe_pod(server.target)).exec("true")
     assert failed.value.reason == "denied"
 
 
 def test_a_port_that_nobody_listens_on_is_refused(connection: Connection) -> None:
+    pin_host()
     with pytest.raises(SshFailed, match="refuses SSH connections") as failed:
         Pod(connection, describe_pod("root@127.0.0.1 -p 9")).exec("true")
     assert failed.value.reason == "refused"
@@ -195,6 +200,7 @@ def test_another_host_key_is_refused(
 ) -> None:
     with openssh_server(folder / "a") as first:
         monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(first.key))
+        pin_host(first.host_key)
         pod = Pod(connection, describe_pod(first.target))
         pod.exec("true")
     with openssh_server(folder / "b", key=first.key) as second:
@@ -234,8 +240,8 @@ def test_a_lost_connection_says_that_the_command_may_run(pod: Pod, folder: Path)
 def test_a_pod_that_is_new_is_tried_until_it_lets_in(
     connection: Connection, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with openssh_server(folder / "a") as early:
-        pass
+    with openssh_server(folder) as early:
+        pin_host(early.host_key)
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(early.key))
     monkeypatch.setattr("primepods_magic.remote.command._RETRY_S", 0.1)
     pod = Pod(connection, describe_pod(early.target, createdAt=connection.now().isoformat()))
@@ -244,6 +250,50 @@ def test_a_pod_that_is_new_is_tried_until_it_lets_in(
         thread = threading.Thread(target=lambda: results.append(pod.exec("echo up").stdout))
         thread.start()
         assert told.wait(10)
-        with openssh_server(folder / "b", key=early.key, port=early.port):
+        with openssh_server(folder, key=early.key, port=early.port):
             thread.join()
     assert results == ["up\n"]
+
+
+def test_half_a_command_is_not_run(server: OpenSshServer, folder: Path) -> None:
+    login = Login.make("root@127.0.0.1", server.key, folder / "known_hosts", Port=server.port)
+    marks = [folder / "whole", folder / "half"]
+    for mark, end in zip(marks, ("\n", ""), strict=True):
+        login.run(_BOOTSTRAP, input=f"touch {mark}{end}")
+    assert [mark.exists() for mark in marks] == [True, False]
+
+
+def test_settings_of_the_user_that_would_run_nothing_do_not_apply(pod: Pod, home: Path) -> None:
+    (home / ".ssh").mkdir(exist_ok=True)
+    (home / ".ssh" / "config").write_text("Host *\n  StdinNull yes\n  SessionType none\n  RemoteCommand id\n")
+    assert pod.exec("echo runs").stdout == "runs\n"
+
+
+def test_a_pod_that_ended_is_not_logged_in_to_by_its_old_address(
+    connection: Connection, server: OpenSshServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(server.key))
+    pod = Pod(connection, describe_pod(server.target))
+    for use in (pod.exec, pod.run):
+        with pytest.raises(NotFound, match="p1"):
+            use("true")
+
+
+def test_a_login_that_does_not_end_is_given_up(
+    connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("primepods_magic.remote.command._LOGIN_S", 0.3)
+    pin_host()
+    with socket.create_server(("127.0.0.1", 0)) as server, ExitStack() as stack:
+
+        def answer() -> None:
+            # It says that it is one, and then nothing more.
+            stack.enter_context(server.accept()[0]).sendall(b"SSH-2.0-x\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        pod = Pod(connection, describe_pod(f"root@127.0.0.1 -p {server.getsockname()[1]}"))
+        with pytest.raises(SshFailed, match="did not let you in within") as failed:
+            pod.exec("true")
+        thread.join()
+    assert failed.value.reason == "unreachable"

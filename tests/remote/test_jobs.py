@@ -11,7 +11,7 @@ import pytest
 from primepods_magic.api.errors import InvalidRequest, RemoteError, SshFailed, WaitTimedOut
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
-from tests.remote.conftest import describe_pod
+from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import pod_with_agent
 from tests.support.openssh import OpenSshServer
 
@@ -25,6 +25,7 @@ def agent_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSshSe
 @pytest.fixture
 def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
+    pin_host(agent_server.host_key)
     return Pod(connection, describe_pod(agent_server.target))
 
 
@@ -89,5 +90,6 @@ def test_a_kernel_that_dies_is_said_and_the_next_cell_has_a_new_one(agent_pod: P
 
 
 def test_without_a_connection_it_says_why(connection: Connection) -> None:
+    pin_host()
     with pytest.raises(SshFailed, match="'train' refuses SSH connections"):
         Pod(connection, describe_pod("root@127.0.0.1 -p 1")).run("1")

@@ -18,12 +18,13 @@ from tests.support.waiting import eventually
 
 @dataclass(frozen=True)
 class OpenSshServer:
-    """A running server: its target as a service would name it, the key that it accepts, and its log."""
+    """A running server: its target as a service would name it, the key that it accepts, and its own."""
 
     port: int
     key: Path
     log: Path
     pid: int
+    host_key: str
 
     @property
     def target(self) -> str:
@@ -47,7 +48,9 @@ def openssh_server(
     """Run a server that accepts one key; `settings` are lines of its configuration."""
     folder.mkdir(parents=True, exist_ok=True)
     own_key = key or make_key(folder, "client_key")
-    host_key = make_key(folder, "host_key")
+    host_key = folder / "host_key"
+    if not host_key.exists():
+        make_key(folder, "host_key")
     port = port or _find_free_port()
     config = folder / "sshd_config"
     lines = [
@@ -73,7 +76,7 @@ def openssh_server(
     )
     try:
         eventually(lambda: log.exists() and "Server listening" in log.read_text(), "sshd listens")
-        yield OpenSshServer(port, own_key, log, server.pid)
+        yield OpenSshServer(port, own_key, log, server.pid, Path(f"{host_key}.pub").read_text())
     finally:
         server.terminate()
         server.wait()

@@ -1,8 +1,8 @@
 """HTTP requests to one service: the key, timeouts, retries and a debug log.
 
-GET and DELETE are retried if that may help. A POST is sent again only if it provably never left, if the
-caller has checked after a 429 that nothing was done, or to follow one redirect on the same host that keeps
-method and body. The service has no idempotency keys, so a create that it may have acted on is never repeated.
+GET and DELETE are retried if that may help. A POST is sent again only if it provably never left, or to follow
+one redirect on the same host that keeps method and body. The service has no idempotency keys, so a create
+that it may have acted on is never repeated.
 """
 
 from __future__ import annotations
@@ -184,15 +184,13 @@ class HttpSession:
         read_timeout_s: float | None = None,
         is_log: bool = False,
         wait_before_retry: Callable[[float, bool], object] | None = None,
-        verify_undone: Callable[[], object] | None = None,
     ) -> Any:
         """Send one request and return the decoded JSON of its response.
 
         A ``body`` that is a function is called late, so that no traceback shows its result. ``budget_s`` is
         how long to keep retrying (0: send once; 20 s by default). ``is_log`` also accepts plain text, which
         holds secrets until `hide_end` removes them. ``wait_before_retry`` receives the minimum wait in
-        seconds and whether the status was 429; it may raise. ``verify_undone`` runs before a POST is sent
-        again after 429 and raises if the POST took effect after all; without it, 429 ends a POST.
+        seconds and whether the status was 429; it may raise. A POST that was sent is never sent again.
         """
         query = httpx.QueryParams({k: v for k, v in (params or {}).items() if v is not None})
         budget_s = RETRY_BUDGET_S if budget_s is None else budget_s
@@ -232,9 +230,7 @@ class HttpSession:
                 except UnexpectedAnswer as unexpected:
                     failure = unexpected
                 is_too_much = response.status_code == 429
-                may_retry = response.status_code in _RETRIED_STATUS and (
-                    method != "POST" or (is_too_much and verify_undone is not None)
-                )
+                may_retry = response.status_code in _RETRIED_STATUS and method != "POST"
                 if response.is_success and method != "POST":
                     # One undecodable response may be chance; a login page stays one.
                     may_retry = attempt < DECODE_ATTEMPTS
@@ -247,11 +243,7 @@ class HttpSession:
                 began_s = time.monotonic() - delay_s
             else:
                 wait_before_retry(delay_s, is_too_much)
-            if verify_undone is not None and is_too_much:
-                if self._closing.is_set():
-                    raise failure
-                verify_undone()
-            # Time spent waiting for a turn, or verifying, does not count as retrying.
+            # Time spent waiting for a turn does not count as retrying.
             deadline += max(0.0, time.monotonic() - began_s - delay_s)
 
     def _make_timeout(self, read_timeout_s: float | None) -> httpx.Timeout:

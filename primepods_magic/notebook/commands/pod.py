@@ -1,8 +1,8 @@
 """Run the cell on a pod, in an IPython kernel there that keeps its variables.
 
   %%pod train
-  import torch
-  print(torch.cuda.get_device_name())
+  !nvidia-smi -L
+  x = 6 * 7
 
 Output, displays, widgets and questions appear as those of a local cell, and an exception stops the notebook.
 Without POD it is the pod of the last cell. A pod that is not ready yet is waited for.

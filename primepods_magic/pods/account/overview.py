@@ -14,6 +14,7 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.models import HistoryRow, PodDetails
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.background import run_concurrently
+from primepods_magic.pods.support.name_matching import spell_ids
 from primepods_magic.pods.support.rates import burn_usd_hr, end_of, find_unpriced, get_rate_usd_hr, has_ended
 from primepods_magic.pods.unlisted import read_shown
 
@@ -110,7 +111,13 @@ def overview(connection: Connection) -> Overview:
     )
     wallets = {team.team_id: answer.result() for team, answer in zip(payers, of_teams, strict=True)}
     rows = collect_billings(connection, {None: own_wallet, **wallets}, things)
-    billed = add_up((row.resource_id, row.amount_usd, row.last_billed_at) for row in rows)
+    known = [thing.id for thing in things]
+    billed_ids = spell_ids((row.resource_id for row in rows), like=known)
+    billed = add_up(
+        (thing_id, row.amount_usd, row.last_billed_at) for thing_id, row in zip(billed_ids, rows, strict=True)
+    )
+    past_ids = spell_ids((row.id for row in history), like=known)
+    history = [row.model_copy(update={"id": past_id}) for past_id, row in zip(past_ids, history, strict=True)]
     seen = _AccountAnswers(pods, disks, history, billed, now)
     states = [_build_wallet_state(connection, seen, None, own_wallet)]
     states += [_build_wallet_state(connection, seen, team, wallets[team.team_id]) for team in payers]

@@ -45,6 +45,7 @@ __all__ = ["PodCreation"]
 CAPACITY_SETTLE_S = 10.0
 # A conflict without a message means no machines, or a create that was sent twice.
 _CONFLICT_SETTLE_S = 5.0
+_RATE_LIMIT_SETTLE_S = 10.0
 TWINS_BUDGET_S = 2.0
 TWINS_SETTLE_S = 10.0
 
@@ -67,7 +68,7 @@ class PodCreation:
         self._mutex = threading.Lock()
         self._stage: failures.LaunchStage = "preparing"
         self.is_create_sent = False
-        self._is_interrupted = self._is_sent_again = False
+        self._is_interrupted = False
         self._previous: LaunchRecord | None = None
         self._replaced = ""
 
@@ -259,9 +260,7 @@ class PodCreation:
         try:
             self._go_on("creating")
             self.is_create_sent = True
-            pod = self._connection.client.create_pod(
-                self._request, look=lambda: self._look_before_retry(journal, record)
-            )
+            pod = self._connection.client.create_pod(self._request)
             if claim_pod(self._connection, journal, record, pod):
                 return pod
             failure = OutcomeUnknown("the response names another pod")
@@ -283,22 +282,14 @@ class PodCreation:
                 raise failures.describe_sold_out(self._connection, plan, self._quote, failure)
             return match
         if isinstance(failure, RateLimited):
-            # Some services act on what they then call too much.
-            match = self._find_created(journal, record, 0, is_refused=True)
+            # Some services act on what they then call too much, so it is not sent again.
+            settle_s = min(_RATE_LIMIT_SETTLE_S, plan.settle_s)
+            match = self._find_created(journal, record, settle_s, is_refused=True)
             if match is not None:
                 return match
             raise failure
         self._restore_record(journal)
         raise failure
-
-    def _look_before_retry(self, journal: LaunchJournal, record: LaunchRecord) -> None:
-        """Raise OutcomeUnknown if a create that was refused with 429 may have created a pod."""
-        outcome = find_created_pod(
-            self._connection, journal, record, min(_CONFLICT_SETTLE_S, self._plan.settle_s)
-        )
-        if outcome.pods or outcome.ended_id:
-            raise OutcomeUnknown("the service refused the create, but acted on it", status_code=429)
-        self._is_sent_again = True
 
     def _restore_record(self, journal: LaunchJournal) -> None:
         """Restore the record that this failed launch has overwritten."""
@@ -388,5 +379,4 @@ class PodCreation:
         named += named_pods(self._connection, pods, pod.name or "", pod.team_id)
         twins = {sanitize(twin.id): None for twin in named if twin.id not in known}
         if twins:
-            is_again = self._is_sent_again
-            self.notices.append(failures.describe_twins(self._name, pod, twins, is_sent_again=is_again))
+            self.notices.append(failures.describe_twins(self._name, pod, twins))

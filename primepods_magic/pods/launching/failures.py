@@ -105,12 +105,12 @@ def describe_sold_out(
     return error
 
 
-def describe_twins(name: str, pod: PodDetails, twins: Iterable[str], *, is_sent_again: bool) -> str:
+def describe_twins(name: str, pod: PodDetails, twins: Iterable[str]) -> str:
     """Describe several live pods of one name after a launch, of which it returns one."""
     others = list(twins)
-    sent = "The create was sent again after 429" if is_sent_again else "One create was sent"
     return (
         f"{len(others) + 1} live pods are called '{name}' now: {sanitize(pod.id)}, which this launch "
-        f"returns, and {join_sanitized(others)}. {sent}: the service made more than one pod, or the name was "
-        "launched elsewhere at the same moment. All are billed. '%pods rm ID' terminates the extra one"
+        f"returns, and {join_sanitized(others)}. One create was sent: the service made more than one pod, "
+        "or the name was launched elsewhere at the same moment. All are billed. '%pods rm ID' terminates "
+        "the extra one"
     )

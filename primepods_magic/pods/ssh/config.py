@@ -22,7 +22,7 @@ from primepods_magic.pods.launching.journal.name_lock import locked
 from .config_check import find_obstacle
 from .own_keys import DEFAULT_FILES, find_account_key, find_sandbox_key
 
-__all__ = ["HostBlocks", "SshConfig", "ssh_commands", "write_host_blocks", "write_ssh_config"]
+__all__ = ["HostBlocks", "SshConfig", "knows_host", "ssh_commands", "write_host_blocks", "write_ssh_config"]
 
 _BLOCK = re.compile(r"# pod ([\w-]+) of ([0-9a-f]+)\s*$")
 _HOST = re.compile(r"^Host (\S+)$", re.MULTILINE)
@@ -281,6 +281,13 @@ def _find_identity() -> tuple[tuple[Path, ...], tuple[str, ...]]:
 
 def _quote_path(path: Path) -> str:
     return '"' + str(path).replace("%", "%%") + '"'
+
+
+def knows_host(pod_id: str, node: int = 1) -> bool:
+    """Return whether the host key of a pod is known, so that no other machine is taken for it."""
+    # OpenSSH writes names in lower case.
+    alias = f"{pod_id}-{node}".lower()
+    return any(line.partition(" ")[0].lower() == alias for line in _read_lines(_find_files()[1]))
 
 
 def _forget_host_keys(known_hosts: Path, pod_ids: set[str]) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterable
 
 from primepods_magic.api.text.sanitize import sanitize
 
-__all__ = ["fold_letters", "fold_name", "has_changed", "is_name_of", "is_same_id"]
+__all__ = ["fold_letters", "fold_name", "has_changed", "is_name_of", "is_same_id", "spell_ids"]
 
 # Services cut names at 15 characters or more; what is shorter is another name.
 _SHORTEST_CUT = 12
@@ -64,6 +65,17 @@ def is_same_id(given: str | None, other: str | None) -> bool:
     (True, False)
     """
     return bool(fold_letters(given)) and fold_letters(given) == fold_letters(other)
+
+
+def spell_ids(ids: Iterable[str | None], like: Iterable[str | None]) -> list[str | None]:
+    """Return ids in the spelling of those they are the same as: one service may write one in several ways.
+
+    >>> spell_ids(["24B5-9B", "7f", None], like=["24b59b"])
+    ['24b59b', '7f', None]
+    """
+    exact = {each for each in like if each}
+    spelling = {fold_letters(each): each for each in exact}
+    return [each if not each or each in exact else spelling.get(fold_letters(each), each) for each in ids]
 
 
 def is_name_of(given: str | None, wanted: str) -> bool:
