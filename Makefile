@@ -81,5 +81,5 @@ pictures: $(VENV)/.for-test
 	cp tests/browser/screenshots/launcher-invalid-600-light.png notebooks/pictures/launcher-narrow.png
 
 clean:
-	rm -rf $(VENV) .venv-prime .venv-kernels .venv-package .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist tests/browser/screenshots
+	rm -rf $(VENV) .venv-prime .venv-kernels .venv-front-ends .venv-package .pytest_cache .mypy_cache .ruff_cache .hypothesis build dist tests/browser/screenshots
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

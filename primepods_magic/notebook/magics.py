@@ -125,9 +125,9 @@ class PodsMagics(Magics):
         "", help="Id of the team billed for launches that name none; overrides PRIME_TEAM_ID."
     ).tag(config=True)
     display = Enum(
-        ["auto", "text"],
+        ["auto", "widgets", "text"],
         "auto",
-        help="Progress display: 'auto' picks widgets, terminal bars or lines of text; 'text' prints lines.",
+        help="Progress display: 'auto' picks widgets, terminal bars or lines of text; the others force one.",
     ).tag(config=True)
     timezone = Unicode(
         "local",
@@ -182,7 +182,7 @@ class PodsMagics(Magics):
             from primepods_magic.notebook.progress.live import ProgressDisplays
 
             self._displays = ProgressDisplays(self.shell)
-        self._displays.as_text = self.display == "text"
+        self._displays.setting = self.display
         return self._displays
 
     @property

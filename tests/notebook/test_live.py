@@ -247,6 +247,7 @@ def test_a_cell_may_fork_while_bars_move(running_sandbox: SandboxControl) -> Non
     environment = {**os.environ, "PRIMEPODS_SANDBOX_URL": running_sandbox.url}
     printed: list[str] = []
     manager, client = start_new_kernel(env=environment, extra_arguments=["--log-level=ERROR"])
+    client.session.metadata = {"cellId": "one"}
     try:
         for cell in cells:
 

@@ -96,6 +96,7 @@ class FrontEnd(NotebookClient):
     async def async_start_new_kernel_client(self) -> Any:
         client = await super().async_start_new_kernel_client()
         client.allow_stdin = True
+        client.session.metadata = {"cellId": "one"}
         return client
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -55,9 +55,24 @@ def ipython(
 ) -> Iterator[Terminal]:
     """An IPython at its first prompt."""
     arguments = ["-m", "IPython", "--simple-prompt", "--no-banner", "--no-confirm-exit", "--colors=nocolor"]
+    command = [sys.executable, *arguments, "--HistoryManager.enabled=False"]
+    with started(command, environment, folder, columns=columns, timeout=timeout) as terminal:
+        yield terminal
+
+
+@contextmanager
+def started(
+    command: Sequence[str],
+    environment: Mapping[str, str],
+    folder: Path,
+    *,
+    columns: int = 100,
+    timeout: float = 30,
+) -> Iterator[Terminal]:
+    """A program with IPython's prompts, at its first one."""
     child = pexpect.spawn(
-        sys.executable,
-        [*arguments, "--HistoryManager.enabled=False"],
+        command[0],
+        list(command[1:]),
         env=dict(environment),
         cwd=str(folder),
         dimensions=(40, columns),

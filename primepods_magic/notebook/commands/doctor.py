@@ -34,7 +34,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.pods.connection.current import in_use
     from primepods_magic.pods.doctor import diagnose
 
-    findings = sorted([*diagnose(in_use()), *front_end(magics.shell)], key=_rank_finding)
+    findings = sorted([*diagnose(in_use()), *front_end(magics.shell, magics.display)], key=_rank_finding)
     counts = [_count_findings(findings, kind) for kind in ("problem", "warning")]
     caption = " · ".join(counts)
     return mark_for_display(checks_frame(findings), kind="checks", caption=caption, is_unfolded=args.all)

@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from primepods_magic.api.text.sanitize import safe_html
 from primepods_magic.notebook.launcher.state.flow import LaunchSettings
 from primepods_magic.notebook.launcher.state.model import LauncherModel
 from primepods_magic.notebook.launcher.view.static import (
@@ -15,7 +16,13 @@ from primepods_magic.notebook.launcher.view.static import (
     launcher_static_html,
     launcher_static_text,
 )
-from primepods_magic.notebook.shell.kernel import cell_of, has_front_end, run_of
+from primepods_magic.notebook.shell.kernel import (
+    cell_of,
+    has_front_end,
+    in_kernel,
+    run_of,
+    shows_widgets,
+)
 from primepods_magic.notebook.shell.output import say
 from primepods_magic.pods.launching.limits import Limits
 
@@ -25,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Launcher", "close_launchers", "latest_cell"]
 
+_MAX_READ_S = 10.0
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 # Open launchers, the latest last, and closed ones whose widget still shows the last state.
 _launchers: list[Launcher] = []
@@ -35,7 +43,8 @@ class Launcher:
     """A launcher under a cell: find a machine, configure and launch a pod, and manage your pods.
 
     It opens when it is displayed, for example as the last value of a cell. ``%pods launcher`` does the same.
-    Without a front end that shows widgets, it is a note in text.
+    Without a front end that shows widgets, it is a note in text. In a notebook without IPython, such as
+    marimo, it shows the account, your pods and your wallet, and nothing can be clicked.
 
     Parameters
     ----------
@@ -71,7 +80,7 @@ class Launcher:
             connection = magics.connection if magics else current(sandbox_without_key=is_interactive)
         namespace = self._shell.user_ns if self._shell is not None else {}
         self._name = uuid.uuid4().hex
-        self._as_text = magics is not None and magics.display == "text"
+        self._setting = magics.display if magics is not None else "auto"
         self._cell_and_run = cell_of(self._shell), run_of(self._shell)
         self._static = ""
         self._is_closed = False
@@ -109,13 +118,20 @@ class Launcher:
         return f"primepods_magic launcher · {connection_text(self.model)}"
 
     def _ipython_display_(self) -> None:
-        in_kernel = getattr(self._shell, "kernel", None) is not None
-        if self._as_text or not in_kernel or not has_front_end(self._shell):
-            say(f"{self!r}\n{_NOTE}")
+        if not shows_widgets(self._shell, self._setting):
+            say(f"{self!r}\n{_NOTE}{_HINT if in_kernel(self._shell) else ''}")
         elif self._is_closed:
             say(launcher_static_text(self.model))
         else:
             self._show_view(self._view or self._open_view())
+
+    def _repr_html_(self) -> str:
+        """Return the state of the moment as HTML, for notebooks without IPython."""
+        if self._view is None and not self._is_closed:
+            self.model.open()
+            self.model.wait_until_idle(_MAX_READ_S)
+            self.close()
+        return f"{launcher_static_html(self.model)}<div>{safe_html(_STATIC_NOTE)}</div>"
 
     def _open_view(self) -> LauncherView:
         from primepods_magic.notebook.launcher.view.app import LauncherView
@@ -181,6 +197,10 @@ _NOTE = (
     "The launcher needs a notebook that shows widgets. Without them, run '%pods avail' to list offers, "
     "'%%pod_create' to create a pod, '%pods watch' to watch it start, and '%pods rm' to terminate it."
 )
+_STATIC_NOTE = (
+    "The launcher has no buttons here. Use list_offers(), launch(), list_pods() and pod.terminate() instead."
+)
+_HINT = " If this front end shows widgets, run '%config PodsMagics.display = \"widgets\"' first."
 
 
 def close_launchers() -> None:

@@ -21,14 +21,16 @@ _MIN_INTERVAL_S = 0.25
 def show_download(shell: Any, noun: str) -> Iterator[Callable[[int, int], None] | None]:
     """Yield a function that takes the rows read so far and in all, on the cell's thread, and shows a bar.
 
-    The bar appears after a second and is removed at the end. Yield ``None`` if no one is watching.
+    The bar appears after a second and is removed at the end. Yield ``None`` if no one is watching, or in a
+    console, which cannot remove it.
     """
-    from primepods_magic.notebook.shell.kernel import has_front_end
+    from primepods_magic.notebook.shell.kernel import has_front_end, in_kernel, shows_widgets
 
-    if not has_front_end(shell):
+    is_notebook = shows_widgets(shell)
+    if not is_notebook and (in_kernel(shell) or not has_front_end(shell)):
         yield None
         return
-    bar = _NotebookBar(noun) if getattr(shell, "kernel", None) is not None else _TerminalBar(noun)
+    bar = _NotebookBar(noun) if is_notebook else _TerminalBar(noun)
     begun = last = time.monotonic()
 
     def report_rows(rows: int, total: int) -> None:

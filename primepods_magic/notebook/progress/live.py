@@ -36,11 +36,11 @@ class _Display:
 
 
 class ProgressDisplays:
-    """The live displays of one shell, as lines of text if ``as_text`` is set."""
+    """The live displays of one shell; ``setting`` is that of `PodsMagics.display`."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
-        self.as_text = False
+        self.setting = "auto"
         # In their order.
         self._open: dict[_Display, None] = {}
         self._finished: deque[_Display] = deque()
@@ -48,11 +48,10 @@ class ProgressDisplays:
 
     @property
     def can_watch_in_background(self) -> bool:
-        """True if a display can keep moving after its cell: in a notebook with a front end."""
-        from primepods_magic.notebook.shell.kernel import has_front_end
+        """True if a display can keep moving after its cell: in a notebook that shows widgets."""
+        from primepods_magic.notebook.shell.kernel import shows_widgets
 
-        in_kernel = getattr(self._shell, "kernel", None) is not None
-        return in_kernel and not self.as_text and has_front_end(self._shell)
+        return shows_widgets(self._shell, self.setting)
 
     def watch(
         self,
@@ -166,7 +165,7 @@ class ProgressDisplays:
             self._finish_display(other)
         view = open_view(
             self._shell,
-            as_text=self.as_text,
+            setting=self.setting,
             connection=connection,
             notifies=notifies,
             on_stop=(lambda: self._finish_display(display)) if can_be_stopped else None,

@@ -1,7 +1,7 @@
 """Choice of the progress display that fits the session.
 
-A front end gets a widget, a terminal gets bars; papermill, nbclient and pipes get plain lines. Each view
-imports what it needs when it is opened.
+A notebook gets a widget, a terminal gets bars; consoles, papermill, nbclient and pipes get plain lines. Each
+view imports what it needs when it is opened.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.text.stream_output import is_terminal
-from primepods_magic.notebook.shell.kernel import has_front_end, in_kernel
+from primepods_magic.notebook.shell.kernel import in_kernel, shows_widgets
 
 from .view import View
 
@@ -25,12 +25,12 @@ __all__ = ["open_script_view", "open_view"]
 def open_view(
     shell: Any,
     *,
-    as_text: bool = False,
+    setting: str = "auto",
     on_stop: Callable[[], object] | None = None,
     connection: Connection | None = None,
     notifies: bool = False,
 ) -> View:
-    """Return the view that fits the session, or lines of text; nothing appears before its first `show`.
+    """Return the view that fits the session and the setting; nothing appears before its first `show`.
 
     ``on_stop`` is called when the user stops watching, if the view has a button for that. A ``connection`` is
     named, and takes the requests of the view's buttons. ``notifies`` adds notifications about pods that are
@@ -39,7 +39,16 @@ def open_view(
     from .lines import PlainView
     from .safe_view import SafeView
 
-    return SafeView(PlainView() if as_text else _choose_view(shell, on_stop, connection, notifies))
+    if shows_widgets(shell, setting):
+        from .widget import WidgetView
+
+        return SafeView(WidgetView(shell, on_stop, connection, notifies=notifies))
+    is_bare = setting == "text" or in_kernel(shell) or not is_terminal(sys.stdout)
+    if is_bare or os.environ.get("TERM") == "dumb":
+        return SafeView(PlainView())
+    from .terminal import TerminalView
+
+    return SafeView(TerminalView(shell, connection, notifies=notifies))
 
 
 def open_script_view() -> View | None:
@@ -50,20 +59,3 @@ def open_script_view() -> View | None:
     from .terminal import TerminalView
 
     return SafeView(TerminalView(None, stream=sys.stderr))
-
-
-def _choose_view(
-    shell: Any, on_stop: Callable[[], object] | None, connection: Connection | None, notifies: bool
-) -> View:
-    if in_kernel(shell):
-        if has_front_end(shell):
-            from .widget import WidgetView
-
-            return WidgetView(shell, on_stop, connection, notifies=notifies)
-    elif is_terminal(sys.stdout) and os.environ.get("TERM") != "dumb":
-        from .terminal import TerminalView
-
-        return TerminalView(shell, connection, notifies=notifies)
-    from .lines import PlainView
-
-    return PlainView()

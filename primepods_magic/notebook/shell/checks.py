@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from primepods_magic.notebook.shell.kernel import has_front_end
+from primepods_magic.notebook.shell.kernel import has_front_end, in_kernel, shows_widgets
 from primepods_magic.pods.doctor import Finding
 
 __all__ = ["front_end"]
@@ -14,10 +14,10 @@ __all__ = ["front_end"]
 _MIN_IPYWIDGETS = 8
 
 
-def front_end(shell: Any) -> Iterator[Finding]:
+def front_end(shell: Any, setting: str = "auto") -> Iterator[Finding]:
     """Yield the checks of the front end."""
-    yield _check_widgets()
-    if getattr(shell, "kernel", None) is not None:
+    yield _check_widgets(is_console=in_kernel(shell) and not shows_widgets(shell, setting))
+    if in_kernel(shell):
         yield from _check_lab()
     if has_front_end(shell):
         yield Finding("prompts", "ok", "interactive session")
@@ -30,7 +30,7 @@ def front_end(shell: Any) -> Iterator[Finding]:
         )
 
 
-def _check_widgets() -> Finding:
+def _check_widgets(*, is_console: bool) -> Finding:
     installed = _find_version("ipywidgets")
     if installed is None:
         return Finding(
@@ -42,6 +42,13 @@ def _check_widgets() -> Finding:
             "warning",
             f"ipywidgets {installed} in the kernel is too old",
             "pip install --upgrade ipywidgets",
+        )
+    if is_console:
+        return Finding(
+            "progress bars",
+            "ok",
+            "lines of text: the cell is not from a notebook that shows widgets",
+            "if this front end shows widgets: %config PodsMagics.display = 'widgets'",
         )
     return Finding("progress bars", "ok", f"ipywidgets {installed} in the kernel")
 

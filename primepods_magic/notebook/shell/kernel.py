@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from primepods_magic.api.text.stream_output import is_terminal
 
-__all__ = ["cell_of", "has_front_end", "in_kernel", "run_of"]
+__all__ = ["cell_of", "has_front_end", "in_kernel", "run_of", "shows_widgets"]
 
 
 def has_front_end(shell: Any) -> bool:
@@ -22,6 +23,18 @@ def has_front_end(shell: Any) -> bool:
     allowed = _read_request(shell, "content").get("allow_stdin")
     # Other and older kernels keep less of the request, but all keep this.
     return getattr(shell.kernel, "_allow_stdin", False) is True if allowed is None else bool(allowed)
+
+
+def shows_widgets(shell: Any, setting: str = "auto") -> bool:
+    """Return whether the output of this cell can show widgets, and be updated after the cell has ended.
+
+    The request that is being executed decides. Notebooks send the id of the cell that keeps the output.
+    Consoles send none: what they have printed cannot be changed. Voila and Colab send none either, but are
+    known by their kernels.
+    """
+    if setting != "auto" or not in_kernel(shell):
+        return setting == "widgets" and in_kernel(shell)
+    return _is_run_by_voila() or (has_front_end(shell) and (cell_of(shell) is not None or _is_colab(shell)))
 
 
 def cell_of(shell: Any) -> str | None:
@@ -43,6 +56,15 @@ def _read_request(shell: Any, part: str) -> Mapping[str, Any]:
     except (AttributeError, LookupError, TypeError):
         return {}
     return content if isinstance(content, Mapping) else {}
+
+
+def _is_run_by_voila() -> bool:
+    """Return whether Voila runs the notebook, to show its outputs on a page that cannot ask questions."""
+    return os.environ.get("SERVER_SOFTWARE", "").startswith("voila/") or "VOILA_PREHEAT" in os.environ
+
+
+def _is_colab(shell: Any) -> bool:
+    return type(shell).__module__.startswith("google.colab")
 
 
 def in_kernel(shell: Any) -> bool:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from html import escape
 from typing import Any
 
 import httpx
 
+from primepods_magic.notebook.launcher import Launcher
 from primepods_magic.notebook.launcher.state.model import LauncherModel
 from primepods_magic.notebook.launcher.view.static import (
     connection_html,
@@ -14,11 +16,12 @@ from primepods_magic.notebook.launcher.view.static import (
     launcher_static_html,
     launcher_static_text,
 )
+from primepods_magic.pods.launching.launch import launch
 from tests.support.sandbox_control import READ_KEY, SandboxControl
 from tests.support.secrets import Search
 from tests.support.waiting import eventually
 
-from .conftest import Connected, Opened, Traffic, chosen, idle, is_create, launched, summary
+from .conftest import DESK, Connected, Opened, Traffic, chosen, idle, is_create, launched, summary
 
 EVIL = '<img src=x onerror="alert(1)">\n\x1b[31m$x$\u202e'
 SECRETS = {"the token": "wäB-'u4\"N6\\p0$e{x}9?Rt<Gy>7Kq2", "the password": "jup-Fz3Cq8Ls5Dn1Gv7Tb4Xk9Wm6"}
@@ -44,6 +47,24 @@ def test_both_tell_place_offers_choice_outcome_pods_money_and_the_cell(model: La
         assert escape(words) in html
     assert text.count("train") >= 3
     assert any(state in text for state in ("provisioning", "starting", "active"))
+
+
+def test_a_notebook_without_ipython_gets_the_state_of_the_moment_once(
+    connected: Connected, traffic: Traffic
+) -> None:
+    """marimo asks an object for its HTML, and shows no widget."""
+    connection = connected(traffic)
+    launch(connection=connection, gpu="L4_24GB", name="train")
+    launcher = Launcher(connection)
+    html = launcher._repr_html_()
+    assert "SANDBOX: pods are simulated, nothing is billed · Ada Lovelace" in html
+    assert "125 offers, " in html
+    assert "list_offers(), launch(), list_pods() and pod.terminate()" in html
+    assert "train" in html
+    assert DESK not in [thread.name for thread in threading.enumerate()]
+    asked = len(traffic.asked)
+    assert launcher._repr_html_() == html
+    assert len(traffic.asked) == asked
 
 
 def test_before_anything_is_known_it_says_where_it_is(opened: Opened, traffic: Traffic) -> None:

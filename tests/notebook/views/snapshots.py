@@ -51,10 +51,16 @@ def snapshot(*pods: PodDetails, after: float = 0, trouble: str | None = None, **
 
 
 class FrontEnd:
-    """The shell of a kernel whose requests say whether somebody is there; `shown` is what was published."""
+    """The shell of a kernel whose requests come from a notebook, or from a console if they have no ``cell``.
 
-    def __init__(self, *, allow_stdin: bool = True) -> None:
-        parent = {"content": {"allow_stdin": allow_stdin}}
+    `shown` is what was published.
+    """
+
+    def __init__(self, *, allow_stdin: bool = True, cell: str | None = "one") -> None:
+        parent = {
+            "content": {"allow_stdin": allow_stdin},
+            "metadata": {} if cell is None else {"cellId": cell},
+        }
         self.kernel = SimpleNamespace(get_parent=lambda channel: parent)
         self.display_pub = self
         self.shown: list[tuple[dict[str, Any], dict[str, Any], bool]] = []

@@ -14,7 +14,7 @@ from primepods_magic.notebook.progress.open_view import open_view
 from primepods_magic.notebook.progress.safe_view import SafeView
 from primepods_magic.notebook.progress.terminal import TerminalView
 from primepods_magic.notebook.progress.widget import WidgetView
-from primepods_magic.notebook.shell.kernel import has_front_end
+from primepods_magic.notebook.shell.kernel import has_front_end, shows_widgets
 from tests.notebook.views.snapshots import FrontEnd, pod, snapshot
 
 
@@ -26,6 +26,29 @@ class Tty(io.StringIO):
 def test_a_kernel_with_somebody_in_front_of_it_gets_the_widget():
     assert isinstance(open_view(FrontEnd()).view, WidgetView)
     assert has_front_end(FrontEnd())
+
+
+def test_a_console_on_a_kernel_gets_plain_lines(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Tty())
+    assert isinstance(open_view(FrontEnd(cell=None)).view, PlainView)
+    assert has_front_end(FrontEnd(cell=None))
+    assert isinstance(open_view(FrontEnd(cell=None), setting="widgets").view, WidgetView)
+    assert isinstance(open_view(FrontEnd(), setting="text").view, PlainView)
+
+
+def test_colab_is_known_by_its_shell():
+    shell = type("Shell", (FrontEnd,), {"__module__": "google.colab._shell"})
+    assert shows_widgets(shell(cell=None))
+    assert not shows_widgets(shell(cell=None, allow_stdin=False))
+
+
+@pytest.mark.parametrize("variable", [("SERVER_SOFTWARE", "voila/0.5.13"), ("VOILA_PREHEAT", "True")])
+def test_voila_is_known_by_the_environment_of_its_kernels(monkeypatch, variable):
+    headless = FrontEnd(allow_stdin=False, cell=None)
+    assert not shows_widgets(headless)
+    monkeypatch.setenv(*variable)
+    assert shows_widgets(headless)
+    assert not shows_widgets(SimpleNamespace())
 
 
 def test_a_headless_kernel_gets_plain_lines_even_on_a_terminal(monkeypatch):

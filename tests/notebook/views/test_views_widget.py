@@ -334,6 +334,7 @@ def test_in_a_real_kernel_the_display_is_replaced_from_a_thread_after_its_cell()
     ]
     seen: list[tuple[str, Any]] = []
     manager, client = start_new_kernel(env=dict(os.environ), cwd=os.getcwd())
+    client.session.metadata = {"cellId": "one"}
     try:
         for cell in cells:
             request = client.execute(cell, allow_stdin=True)
