@@ -98,6 +98,12 @@ def test_html_needs_nothing_from_elsewhere_and_runs_our_script_alone(kind: str) 
     assert not re.search(r"<link|url\(|https?:|@import| on\w+=", rest)
 
 
+@pytest.mark.parametrize("kind", ALL)
+def test_no_color_is_put_together_of_variables(kind: str) -> None:
+    """euporie shows no output any more after one that it cannot read."""
+    assert not re.search(r"\brgba?\([^)]*var\(", sheet_html(sheet_of(ALL[kind], kind)))
+
+
 def test_the_script_is_small_and_makes_no_markup_of_text() -> None:
     assert len(SCRIPT.encode()) < 3_000
     source = SCRIPT.removeprefix("<script>").removesuffix("</script>")
@@ -348,7 +354,7 @@ def test_text_and_bars_stand_out_on_light_and_on_dark(text: int, strength: float
     # JupyterLab's text on its darker (in the dark: lighter) stripe of a table.
     below = (ground,) * 3
     html = sheet_html(sheet_of(ALL["pods"], "pods"))
-    tints = re.findall(r"--t:(\d+),(\d+),(\d+)", html)
+    tints = re.findall(r"--t:rgba\((\d+),(\d+),(\d+),\.16\)", html)
     assert len(tints) == len(_TINT)
     for tint in tints:
         badge = _over(below, tuple(map(float, tint)), 0.16)

@@ -45,8 +45,12 @@ _CODE = "font-family:monospace;font-family:var(--jp-code-font-family,ui-monospac
 # Of a block: its font, and badges.
 _BLOCK_RULES = {
     "": "font-size:13px;line-height:1.4",
-    " .b": "padding:0 7px;border-radius:9px;border:1px solid rgba(var(--t),.6);background:rgba(var(--t),.16)",
-    **{f" .{name}": f"--t:{tint};--f:{_FILL[name]}" for name, tint in _TINT.items()},
+    " .b": "padding:0 7px;border-radius:9px;border:1px solid var(--e);background:var(--t)",
+    # Whole colors: euporie stops at the cell of an `rgba(var(…))`.
+    **{
+        f" .{name}": f"--e:rgba({tint},.6);--t:rgba({tint},.16);--f:{_FILL[name]}"
+        for name, tint in _TINT.items()
+    },
 }
 # The names of elements make the rules stronger than those of front ends for all tables.
 _TABLE_RULES = {

@@ -8,7 +8,6 @@ import uuid
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.text.sanitize import safe_html
 from primepods_magic.notebook.launcher.state.flow import LaunchSettings
 from primepods_magic.notebook.launcher.state.model import LauncherModel
 from primepods_magic.notebook.launcher.view.static import (
@@ -131,7 +130,7 @@ class Launcher:
             self.model.open()
             self.model.wait_until_idle(_MAX_READ_S)
             self.close()
-        return f"{launcher_static_html(self.model)}<div>{safe_html(_STATIC_NOTE)}</div>"
+        return launcher_static_html(self.model, _STATIC_NOTE)
 
     def _open_view(self) -> LauncherView:
         from primepods_magic.notebook.launcher.view.app import LauncherView

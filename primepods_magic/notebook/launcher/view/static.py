@@ -87,13 +87,15 @@ def launcher_static_text(model: LauncherModel) -> str:
     return "\n".join(lines)
 
 
-def launcher_static_html(model: LauncherModel) -> str:
-    """Return the state as HTML, with all text escaped."""
+def launcher_static_html(model: LauncherModel, note: str = "") -> str:
+    """Return the state as HTML, with all text escaped; ``note`` is its last line."""
     parts = [f"<div>{safe_html(line)}</div>" for line in _format_lines(model)]
     if model.pod_list.pods and model.pod_list.snapshot:
         parts.append(static_html(replace(model.pod_list.snapshot, pods=model.pod_list.pods)))
     if model.cell:
         parts.append(f'<pre style="{_CODE}">{escape(sanitize_lines(model.cell))}</pre>')
+    if note:
+        parts.append(f"<div>{safe_html(note)}</div>")
     return f'<div style="{_BLOCK}">{"".join(parts)}</div>'
 
 
