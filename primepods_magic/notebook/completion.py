@@ -12,6 +12,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.enums import PodStatus
+from primepods_magic.notebook.cells.pod_kernel import complete_code, is_pod_cell
 from primepods_magic.notebook.input.arguments import ArgumentParser
 from primepods_magic.notebook.input.expansion import quote_word
 from primepods_magic.pods.spec.fields import SPEC_FIELDS
@@ -23,13 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = ["completions_at", "match"]
 
-_MAGIC_LINE = re.compile(r"(?:[\w.,\s]*=\s*)?(%{1,2})(pods|pod_create)(\s.*)$")
+_MAGIC_LINE = re.compile(r"(?:[\w.,\s]*=\s*)?(%{1,2})(pods|pod_create|pod)(\s.*)$")
 _KEY = re.compile(r"(?:\s*(?:-\s+)?|.*[{,]\s*)([\w]*)$")
 _VALUE = re.compile(r"""(?:.*[{,\s]|-\s+|)(\w+):\s+('[^']*|"[^"]*|[\w./@:-]*)$""")
 # White space of a line, which is less than that of Unicode.
 _LAST_WORD = re.compile(r"""(?:^|[ \t])((?:[^ \t'"]*=)?(?:'[^']*|"[^"]*)|[^ \t]*)$""")
 _TYPED_WORD = re.compile(r"""(?:'[^']*'|"[^"]*"|[^ \t])+""")
 _PLAIN_SCALAR = re.compile(r"[A-Za-z0-9_][\w./@-]*(?::[\w./@-]+)*")
+_COMMAND_OF_MAGIC = {"pod_create": "create", "pod": "pod"}
 _WORDS = {
     "status": tuple(PodStatus.__members__),
     **{key: field.words for field in SPEC_FIELDS.values() for key in (field.key, field.name)},
@@ -49,7 +51,8 @@ def match(context: CompletionContext) -> SimpleMatcherResult:
     return {
         "completions": [SimpleCompletion(text=word, type="magic") for word in words],
         "matched_fragment": fragment,
-        "suppress": bool(words),
+        # Names of this kernel would mislead in a cell that runs on a pod.
+        "suppress": bool(words) or (context.cursor_line > 0 and is_pod_cell(context.full_text.split("\n"))),
         "do_not_suppress": set(),
         "ordered": True,
     }
@@ -59,12 +62,14 @@ def completions_at(lines: list[str], line_number: int, before: str) -> tuple[str
     """Return the fragment at the end of ``before``, and its completions."""
     if line_number > 0 and lines[0].lstrip().startswith("%%pod_create"):
         return _complete_body(lines[1:line_number], before)
+    if line_number > 0 and is_pod_cell(lines):
+        return complete_code(lines, line_number, before)
     match = _MAGIC_LINE.match(before)
     if match is None or (match[1] == "%%" and match[2] == "pods"):
         return "", []
     words, fragment = _split_typed(match[3])
-    if match[2] == "pod_create":
-        return _complete_command("create", words, fragment)
+    if match[2] in _COMMAND_OF_MAGIC:
+        return _complete_command(_COMMAND_OF_MAGIC[match[2]], words, fragment)
     if not words:
         from .command_list import COMMANDS
 
@@ -109,7 +114,7 @@ def _find_parser(name: str) -> ArgumentParser | None:
     from .command_list import COMMANDS
     from .magics import parser_of
 
-    return parser_of(name)[1] if name in COMMANDS or name == "create" else None
+    return parser_of(name)[1] if name in {*COMMANDS, *_COMMAND_OF_MAGIC.values()} else None
 
 
 def _complete_value(action: Any, prefix: str) -> list[str]:

@@ -12,6 +12,7 @@ from primepods_magic.api.text.python_words import speak_magics
 from .display import formatters
 from .magics import PodsMagics
 from .shell.cell_placement import place_cell_magic
+from .shell.kernel import in_kernel
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -34,6 +35,10 @@ def load(shell: Any) -> None:
     shell.register_magics(magics)
     formatters.register(shell.display_formatter)
     _register_completion(shell)
+    if in_kernel(shell):
+        from .cells.pod_kernel import inspect_pod_cells
+
+        magics.undo.append(inspect_pod_cells(shell.kernel))
     if hasattr(shell, "input_transformers_cleanup"):
         shell.input_transformers_cleanup.append(place_cell_magic)
     if magics.greet:
@@ -60,6 +65,8 @@ def unload(shell: Any) -> None:
         shell.input_transformers_cleanup.remove(place_cell_magic)
     speak_magics(is_loaded=False)
     use_zone(timezone.utc)
+    for undo in magics.undo:
+        undo()
     magics.live.close()
     launcher = sys.modules.get("primepods_magic.notebook.launcher")
     if launcher is not None:

@@ -17,7 +17,7 @@ from primepods_magic.pods.existence import examine_pod
 from .link import PodLink
 from .ssh_client import find_route
 
-__all__ = ["close_links", "open_link"]
+__all__ = ["close_links", "find_link", "last_pod_id", "open_link"]
 
 _FRESH = timedelta(minutes=15)
 _ASK_INTERVAL_S = 10.0
@@ -37,12 +37,24 @@ def open_link(connection: Connection, pod: PodDetails) -> PodLink:
         if links is None:
             links = _links[connection] = {}
             connection.on_close.append(lambda: close_links(connection))
-        link = links.get(pod_id)
+        link = links.pop(pod_id, None)
         if link is None or not link.is_alive:
             route = find_route(connection, pod)
             is_fresh = pod.created_at is None or connection.now() - pod.created_at < _FRESH
-            link = links[pod_id] = PodLink(route, _end_finder(connection, pod), is_fresh=is_fresh)
+            link = PodLink(route, _end_finder(connection, pod), is_fresh=is_fresh)
+        # The last one is that of the last pod.
+        links[pod_id] = link
         return link
+
+
+def find_link(connection: Connection, pod_id: str | None) -> PodLink | None:
+    """Return the connection to a pod's agent that is open, if there is one."""
+    return _links.get(connection, {}).get(pod_id or "")
+
+
+def last_pod_id(connection: Connection) -> str | None:
+    """Return the id of the pod to whose agent a connection was last asked for."""
+    return next(reversed(_links.get(connection, {})), None)
 
 
 def close_links(connection: Connection) -> None:

@@ -214,3 +214,23 @@ def test_mistakes_are_answered(front: Front) -> None:
     assert "is not a name of a session" in front.run("%%pod train --session a/b\n1")
     assert "NotFound" in front.run("%%pod nobody\n1")
     assert "on 'train'. '%pods jobs' lists them" in front.run("%pods attach abcdef")
+
+
+def test_completion_and_inspection_answer_from_the_pods_kernel(front: Front) -> None:
+    front.run("%%pod train\ndef only_there(first, second):\n    'It is on the pod.'")
+    cell = "%%pod train\nx = 1\nonly_th"
+
+    def complete() -> Any:
+        reply = front.client.complete(cell, reply=True, timeout=60)["content"]
+        return reply["matches"] == ["only_there"] and reply
+
+    # The first completion loads what completes, here and there; that takes longer than is waited for.
+    reply = eventually(complete, "the pod's kernel answers in time", within=60)
+    assert cell[reply["cursor_start"] : reply["cursor_end"]] == "only_th"
+    reply = front.client.inspect(f"{cell}ere", reply=True, timeout=10)["content"]
+    assert "It is on the pod." in reply["data"]["text/plain"]
+    front.run("only_here = 1")
+    assert front.client.complete("%%pod\nonly_h", reply=True, timeout=10)["content"]["matches"] == []
+    assert front.client.inspect("%%pod\nonly_here", reply=True, timeout=10)["content"]["found"] is False
+    assert front.client.inspect("only_here", reply=True, timeout=10)["content"]["found"] is True
+    assert "train" in front.client.complete("%%pod tr", reply=True, timeout=10)["content"]["matches"][0]

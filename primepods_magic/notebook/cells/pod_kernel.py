@@ -1,0 +1,83 @@
+"""Completion and inspection in a ``%%pod`` cell: by the pod's kernel and in time, or not at all."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from primepods_magic.remote.link import PodLink
+
+__all__ = ["complete_code", "inspect_pod_cells", "is_pod_cell"]
+
+_ANSWER_S = 0.3
+
+
+def is_pod_cell(lines: Sequence[str]) -> bool:
+    """Return whether the lines are a cell that runs on a pod."""
+    return bool(lines) and lines[0].split(None, 1)[:1] == ["%%pod"]
+
+
+def complete_code(lines: Sequence[str], line_number: int, before: str) -> tuple[str, list[str]]:
+    """Return the fragment before the cursor and its completions there; nothing without an answer."""
+    code = "\n".join(lines[1:])
+    position = len("\n".join([*lines[1:line_number], before]))
+    answer = _ask(lines[0], "complete_request", {"code": code, "cursor_pos": position})
+    begin, words = answer.get("cursor_start"), answer.get("matches", [])
+    if not isinstance(begin, int) or not 0 <= begin <= position:
+        return "", []
+    return code[begin:position], [word for word in words if isinstance(word, str)]
+
+
+def _ask(first_line: str, kind: str, content: dict[str, Any]) -> dict[str, Any]:
+    """Ask the kernel that the cell would run in; return nothing if it does not answer at once."""
+    words = first_line.split()[1:]
+    session = words[words.index("--session") + 1] if "--session" in words[:-1] else "main"
+    name = words[0] if words and not words[0].startswith("-") else None
+    link = _find_link(name)
+    if link is None or not link.connected.is_set():
+        return {}
+    request = link.request("ask", session=session, type=kind, content=content)
+    try:
+        answer = request.result(_ANSWER_S).get("content")
+    except FutureTimeoutError:
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _find_link(name: str | None) -> PodLink | None:
+    """Return the open connection to a pod, by default to that of the last cell."""
+    in_use = getattr(sys.modules.get("primepods_magic.pods.connection.current"), "in_use", None)
+    links = sys.modules.get("primepods_magic.remote.links")
+    connection = in_use() if in_use else None
+    if connection is None or links is None:
+        return None
+    find: Callable[..., PodLink | None] = links.find_link
+    if name is None:
+        return find(connection, links.last_pod_id(connection))
+    pods = connection.completion_cache.list_running()
+    return find(connection, next((pod.id for pod in pods if name in (pod.name, pod.id)), None))
+
+
+def inspect_pod_cells(kernel: Any) -> Callable[[], None]:
+    """Have a kernel ask the pod what a name in a ``%%pod`` cell is; return a function that ends it."""
+    ask_here = kernel.do_inspect
+
+    def do_inspect(code: str, cursor_pos: int, *args: Any, **named: Any) -> Any:
+        lines = code.split("\n")
+        body_pos = cursor_pos - len(lines[0]) - 1
+        if not is_pod_cell(lines) or body_pos < 0:
+            return ask_here(code, cursor_pos, *args, **named)
+        content = {"code": "\n".join(lines[1:]), "cursor_pos": body_pos, "detail_level": 0}
+        nothing = {"status": "ok", "found": False, "data": {}, "metadata": {}}
+        return _ask(lines[0], "inspect_request", content) or nothing
+
+    kernel.do_inspect = do_inspect
+
+    def restore() -> None:
+        if kernel.__dict__.get("do_inspect") is do_inspect:
+            del kernel.do_inspect
+
+    return restore
