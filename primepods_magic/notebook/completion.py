@@ -51,8 +51,7 @@ def match(context: CompletionContext) -> SimpleMatcherResult:
     return {
         "completions": [SimpleCompletion(text=word, type="magic") for word in words],
         "matched_fragment": fragment,
-        # Names of this kernel would mislead in a cell that runs on a pod.
-        "suppress": bool(words) or (context.cursor_line > 0 and is_pod_cell(context.full_text.split("\n"))),
+        "suppress": bool(words),
         "do_not_suppress": set(),
         "ordered": True,
     }

@@ -36,9 +36,9 @@ def load(shell: Any) -> None:
     formatters.register(shell.display_formatter)
     _register_completion(shell)
     if in_kernel(shell):
-        from .cells.pod_kernel import inspect_pod_cells
+        from .cells.pod_kernel import answer_pod_cells
 
-        magics.undo.append(inspect_pod_cells(shell.kernel))
+        magics.undo.append(answer_pod_cells(shell.kernel))
     if hasattr(shell, "input_transformers_cleanup"):
         shell.input_transformers_cleanup.append(place_cell_magic)
     if magics.greet:

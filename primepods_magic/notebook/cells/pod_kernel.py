@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from primepods_magic.remote.link import PodLink
 
-__all__ = ["complete_code", "inspect_pod_cells", "is_pod_cell"]
+__all__ = ["answer_pod_cells", "complete_code", "is_pod_cell"]
 
 _ANSWER_S = 0.3
 
@@ -61,23 +61,41 @@ def _find_link(name: str | None) -> PodLink | None:
     return find(connection, next((pod.id for pod in pods if name in (pod.name, pod.id)), None))
 
 
-def inspect_pod_cells(kernel: Any) -> Callable[[], None]:
-    """Have a kernel ask the pod what a name in a ``%%pod`` cell is; return a function that ends it."""
-    ask_here = kernel.do_inspect
+def answer_pod_cells(kernel: Any) -> Callable[[], None]:
+    """Have a kernel ask the pod about names in a ``%%pod`` cell; return a function that ends it.
+
+    Completers of IPython cannot keep it from suggesting names of this kernel.
+    """
+    inspect_here, complete_here = kernel.do_inspect, kernel.do_complete
 
     def do_inspect(code: str, cursor_pos: int, *args: Any, **named: Any) -> Any:
         lines = code.split("\n")
-        body_pos = cursor_pos - len(lines[0]) - 1
-        if not is_pod_cell(lines) or body_pos < 0:
-            return ask_here(code, cursor_pos, *args, **named)
-        content = {"code": "\n".join(lines[1:]), "cursor_pos": body_pos, "detail_level": 0}
+        position = cursor_pos - len(lines[0]) - 1
+        if not is_pod_cell(lines) or position < 0:
+            return inspect_here(code, cursor_pos, *args, **named)
+        content = {"code": "\n".join(lines[1:]), "cursor_pos": position, "detail_level": 0}
         nothing = {"status": "ok", "found": False, "data": {}, "metadata": {}}
         return _ask(lines[0], "inspect_request", content) or nothing
 
-    kernel.do_inspect = do_inspect
+    def do_complete(code: str, cursor_pos: int) -> Any:
+        lines, above = code.split("\n"), code[:cursor_pos].split("\n")
+        if not is_pod_cell(lines) or len(above) == 1:
+            return complete_here(code, cursor_pos)
+        fragment, words = complete_code(lines, len(above) - 1, above[-1])
+        return {
+            "status": "ok",
+            "matches": words,
+            "cursor_start": cursor_pos - len(fragment),
+            "cursor_end": cursor_pos,
+            "metadata": {},
+        }
+
+    ours = {"do_inspect": do_inspect, "do_complete": do_complete}
+    vars(kernel).update(ours)
 
     def restore() -> None:
-        if kernel.__dict__.get("do_inspect") is do_inspect:
-            del kernel.do_inspect
+        for name, function in ours.items():
+            if vars(kernel).get(name) is function:
+                del vars(kernel)[name]
 
     return restore
