@@ -30,10 +30,12 @@ __all__ = ["Job", "JobEnd", "JobFrames", "start_job"]
 
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 _STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*(?:\1|$)""")
+_JOB_ID = re.compile(r"[a-z0-9]{1,20}\Z")
 _LETTERS = string.ascii_lowercase + string.digits
 _ID_CHARS = 6
 _TICK_S = 0.2
 _ANSWER_S = 60.0
+_MAX_FIGURE = 1e12
 
 
 @dataclass(frozen=True, repr=False)
@@ -61,10 +63,13 @@ class JobEnd(ShortRepr):
     @classmethod
     def from_header(cls, header: Mapping[str, Any]) -> JobEnd:
         """Return what a frame of the agent says."""
+        said: dict[str, Any] = {
+            name: header.get(name) for name in ("seconds", "gpu_mean_pct", "gpu_peak_pct", "idle_s")
+        }
         numbers = {
-            name: float(header[name])
-            for name in ("seconds", "gpu_mean_pct", "gpu_peak_pct", "idle_s")
-            if isinstance(header.get(name), (int, float))
+            name: float(value)
+            for name, value in said.items()
+            if type(value) in (int, float) and 0 <= value < _MAX_FIGURE
         }
         return cls(state=str(header.get("state")), **numbers)
 
@@ -275,7 +280,8 @@ def make_remote_error(
     traceback: list[str] = []
     if end.state == "error":
         ename, evalue = str(reply.get("ename", "Error")), str(reply.get("evalue", ""))
-        traceback = [renumber(str(line)) for line in reply.get("traceback", [])]
+        lines = reply.get("traceback")
+        traceback = [renumber(str(line)) for line in lines] if isinstance(lines, list) else []
     elif end.state == "cancelled":
         ename, evalue = "Cancelled", "the cell was cancelled"
     else:
@@ -334,6 +340,8 @@ def start_job(
             f"Interrupted while connecting to '{link.name}'. {did}. The pod keeps running and is billed"
         ) from None
     running = request.result().get("running")
+    if running and not _JOB_ID.match(str(running)):
+        raise PodsError(f"'{link.name}' named a job that cannot be one. The pod keeps running and is billed")
     job = Job(link, str(running or job_id), session, title=title)
     return job, bool(running)
 

@@ -6,31 +6,48 @@ import contextlib
 import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future
-from queue import Empty, SimpleQueue
+from concurrent.futures import Future, InvalidStateError
+from dataclasses import dataclass, field
 from typing import Any
 
-from primepods_magic.api.errors import PodsError, SshFailed
+from primepods_magic.api.errors import InvalidRequest, PodsError, SshFailed
 from primepods_magic.api.text.sanitize import sanitize, shorten
 
-from .agent.frames import BadFrame, Header, pack_frame, read_frame
-from .agent_archive import COMMAND, build_archive
+from . import agent_archive
+from .agent.frames import BadFrame, Header, pack_frame
+from .agent_archive import COMMAND
+from .channel import AgentChannel
+from .frame_checks import check_frame
 from .ssh_client import SshProcess, SshRoute, open_ssh
 
 __all__ = ["FrameHandler", "PodLink"]
 
 FrameHandler = Callable[[Header, list[bytes]], object]
 
-_HANDSHAKE_S = 60.0
-_PING_S = 5.0
-_PONG_S = 10.0
 _BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)
 _PATIENCE_S = 90.0
-_MAX_BANNER_BYTES = 1 << 20
 _JOIN_S = 3.0
-# These do not go away by trying again.
-_FINAL = ("host-key", "setup")
+# So much may be here that was not used yet: as much as an agent sends ahead, and a few frames.
+_WINDOW_BYTES = 1 << 20
+_MAX_AHEAD_BYTES = 8 << 20
+
+
+@dataclass
+class _Following:
+    """A job that is followed: the next frame, and those that are here and not used yet."""
+
+    handler: FrameHandler
+    next: int
+    unused: deque[tuple[int, int]] = field(default_factory=deque)
+    unused_bytes: int = 0
+    is_asked: bool = False
+    """Whether this connection's agent was asked for it."""
+
+    def note_used(self, number: int) -> None:
+        while self.unused and self.unused[0][0] < number:
+            self.unused_bytes -= self.unused.popleft()[1]
 
 
 class PodLink:
@@ -60,15 +77,13 @@ class PodLink:
         self._route = route
         self._find_end = find_end
         self._lock = threading.Lock()
-        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
+        self._channel: AgentChannel | None = None
         self._requests: dict[str, tuple[bytes, Future[Header]]] = {}
         self._sent: set[str] = set()
-        self._followed: dict[str, int] = {}
-        self._handlers: dict[str, FrameHandler] = {}
+        self._followings: dict[str, _Following] = {}
+        self._attempt = 0
         self._is_closed = False
         self._wake = threading.Event()
-        self._ssh: SshProcess | None = None
-        self._pinged_at: float | None = None
         self._trouble_since: float | None = time.monotonic()
         self._patience_s = _PATIENCE_S if is_fresh else 0.0
         self._thread = threading.Thread(target=self._keep_up, name="primepods-link", daemon=True)
@@ -83,14 +98,17 @@ class PodLink:
         """
         header = {"id": secrets.token_hex(8), **values, "op": op}
         future: Future[Header] = Future()
-        data = pack_frame(header, buffers)
+        try:
+            data = pack_frame(header, buffers)
+        except BadFrame as error:
+            raise InvalidRequest(f"Cannot send {error} to '{self.name}'. Nothing was sent") from None
         with self._lock:
             if self.failure:
                 future.set_exception(self.failure)
                 return future
             self._requests[header["id"]] = (data, future)
-            if self.connected.is_set():
-                self._outbox.put(data)
+            if self.connected.is_set() and self._channel:
+                self._channel.send(data)
                 self._sent.add(header["id"])
         return future
 
@@ -103,28 +121,41 @@ class PodLink:
     def follow(self, job: str, handler: FrameHandler, *, first: int = 0) -> None:
         """Pass each frame of a job, in order and once, to a handler, which is called in the link's thread."""
         with self._lock:
-            self._followed[job] = first
-            self._handlers[job] = handler
-            self._send_now({"op": "follow", "job": job, "next": first})
+            failure = self.failure
+            if failure is None:
+                self._followings[job] = _Following(handler, first)
+                self._ask_for(job)
+        if failure is not None:
+            handler({"type": "link_failed", "job": job}, [])
 
     def leave(self, job: str) -> None:
         """Stop following a job."""
         with self._lock:
-            if self._followed.pop(job, None) is not None:
-                del self._handlers[job]
+            if self._followings.pop(job, None) is not None:
                 self._send_now({"op": "leave", "job": job})
 
     def note_used(self, job: str, number: int) -> None:
         """Say that everything before a frame was shown: the agent sends only so much ahead."""
         with self._lock:
-            self._send_now({"op": "used", "job": job, "next": number})
+            following = self._followings.get(job)
+            if following is None:
+                return
+            following.note_used(number)
+            if following.is_asked:
+                self._send_now({"op": "used", "job": job, "next": number})
+            else:
+                self._ask_for(job)
 
     def close(self) -> None:
         """End the connection; what runs on the pod runs on."""
-        self._is_closed = True
+        with self._lock:
+            self._is_closed = True
+            channel = self._channel
         self._wake.set()
-        self._end_ssh()
-        self._thread.join(_JOIN_S)
+        if channel:
+            channel.close()
+        if threading.current_thread() is not self._thread:
+            self._thread.join(_JOIN_S)
         self._fail(
             PodsError(f"The connection to '{self.name}' was closed. The pod keeps running and is billed")
         )
@@ -138,167 +169,129 @@ class PodLink:
 
     def _send_now(self, header: Header) -> None:
         """Send what a new connection would send again by itself."""
-        if self.connected.is_set():
-            self._outbox.put(pack_frame(header))
+        if self.connected.is_set() and self._channel:
+            self._channel.send(pack_frame(header))
+
+    def _ask_for(self, job: str) -> None:
+        """Ask for the rest of a job, unless there is much here that was not used yet."""
+        following = self._followings[job]
+        if following.unused_bytes <= _WINDOW_BYTES and self.connected.is_set():
+            following.is_asked = True
+            self._send_now({"op": "follow", "job": job, "next": following.next})
 
     def _keep_up(self) -> None:
-        attempt = 0
         while self.is_alive:
-            before = self.connects
             try:
-                self._connect_once()
-            except SshFailed as error:
-                self._note_trouble(error)
+                self._connect_noted()
             except Exception as error:  # noqa: BLE001 - callers wait for the outcome
                 self._fail(PodsError(f"The connection to '{self.name}' failed: {type(error).__name__}"))
-            attempt = 0 if self.connects > before else attempt + 1
             if self.is_alive:
-                self._wake.wait(_BACKOFF_S[min(attempt, len(_BACKOFF_S) - 1)])
+                self._wake.wait(_BACKOFF_S[min(self._attempt, len(_BACKOFF_S) - 1)])
+                self._attempt += 1
+
+    def _connect_noted(self) -> None:
+        try:
+            self._connect_once()
+        except SshFailed as error:
+            self._note_trouble(error)
+        except BadFrame as error:
+            self._fail(
+                PodsError(
+                    f"'{self.name}' sent something that is no output of a cell ({error}). The connection was "
+                    "given up. The pod keeps running and is billed"
+                )
+            )
 
     def _connect_once(self) -> None:
-        with open_ssh(self._route, COMMAND) as ssh:
-            self._ssh = ssh
-            threads: list[threading.Thread] = []
+        with open_ssh(self._route, COMMAND, keeps_stderr=False) as ssh:
+            channel = AgentChannel(ssh, self._route)
+            with self._lock:
+                if self._is_closed:
+                    return
+                self._channel = channel
             try:
-                self._shake_hands(ssh)
+                channel.shake_hands(agent_archive.build_archive())
                 ssh.hide_log()
-                outbox: SimpleQueue[bytes | None] = SimpleQueue()
-                threads.append(threading.Thread(target=self._write_out, args=(ssh, outbox), daemon=True))
-                self._begin(outbox)
-                threads[0].start()
-                self._read_in(ssh)
-            except (EOFError, OSError, BadFrame):
+                self._begin(channel)
+                while True:
+                    header, buffers = channel.read_frame()
+                    self._pass_frame(header, buffers, channel.frame_bytes)
+            except (EOFError, OSError):
                 pass
             finally:
                 with self._lock:
                     self.connected.clear()
-                self._ssh = None
-                self._outbox.put(None)
-                ssh.kill()
-            for thread in threads:
-                thread.join(_JOIN_S)
+                    self._channel = None
+                channel.close()
             if not self._is_closed:
-                ssh.check_connection()
-                raise SshFailed(
-                    f"The connection to '{self.name}' was lost. The pod is still billed", reason="lost"
-                )
+                self._raise_trouble(ssh, channel)
 
-    def _shake_hands(self, ssh: SshProcess) -> None:
-        """Start the bridge to the agent, sent first if the pod does not have it; banners are skipped."""
-        stdin, stdout = ssh.process.stdin, ssh.process.stdout
-        assert stdin is not None
-        assert stdout is not None
-        archive = build_archive()
-        cookie = secrets.token_hex(16)
-        watchdog = threading.Timer(_HANDSHAKE_S, ssh.kill)
-        watchdog.daemon = True
-        watchdog.start()
-        try:
-            stdin.write(archive.make_first_line(cookie))
-            stdin.flush()
-            skipped = 0
-            while True:
-                line = stdout.readline(_MAX_BANNER_BYTES)
-                skipped += len(line)
-                if not line or skipped > _MAX_BANNER_BYTES:
-                    raise EOFError
-                if not line.startswith(cookie.encode()):
-                    continue
-                word, _, rest = line[len(cookie) :].decode("utf-8", "replace").strip().partition(" ")
-                if word == "ready":
-                    return
-                if word == "need":
-                    stdin.write(archive.data)
-                    stdin.flush()
-                    continue
-                raise self._make_start_failure(word, sanitize(shorten(rest, 300)))
-        finally:
-            watchdog.cancel()
-
-    def _make_start_failure(self, word: str, details: str) -> SshFailed:
-        cli_name = self._route.cli_name
-        if word == "no-python":
-            return SshFailed(
-                f"'{self.name}' has no Python 3.8 or newer. Nothing was run. '%pods exec {cli_name} -- "
-                "apt-get update && apt-get install -y python3' installs it on Debian and Ubuntu",
-                reason="setup",
+    def _raise_trouble(self, ssh: SshProcess, channel: AgentChannel) -> None:
+        if channel.timed_out and not ssh.is_logged_in:
+            raise SshFailed(
+                f"Cannot log in to '{self.name}': it does not answer. The pod is still billed",
+                reason="unreachable",
             )
-        full = "No space left" in details
-        return SshFailed(
-            f"Cannot set up cells on '{self.name}' ({details}). Nothing was run. "
-            + (f"'%pods exec {cli_name} -- df -h ~' shows its disks" if full else "The pod is still billed"),
-            reason="setup",
-        )
+        if not channel.timed_out:
+            ssh.check_connection()
+        raise SshFailed(f"The connection to '{self.name}' was lost. The pod is still billed", reason="lost")
 
-    def _begin(self, outbox: SimpleQueue[bytes | None]) -> None:
+    def _begin(self, channel: AgentChannel) -> None:
         """Send everything again that the agent may not have got, and go on where the journals were left."""
         with self._lock:
-            self._outbox = outbox
-            for request_id, (data, _) in self._requests.items():
-                outbox.put(data)
-                self._sent.add(request_id)
-            for job, number in self._followed.items():
-                outbox.put(pack_frame({"op": "follow", "job": job, "next": number}))
-            self._pinged_at = None
             self.trouble = self._trouble_since = None
             self.connects += 1
             self.connected.set()
+            for request_id, (data, _) in self._requests.items():
+                channel.send(data)
+                self._sent.add(request_id)
+            for job, following in self._followings.items():
+                following.is_asked = False
+                self._ask_for(job)
 
-    def _write_out(self, ssh: SshProcess, outbox: SimpleQueue[bytes | None]) -> None:
-        """Write what is sent, and a ping now and then: a link may be dead in one direction only."""
-        assert ssh.process.stdin is not None
-        next_ping = time.monotonic() + _PING_S
-        while True:
-            data: bytes | None = b""
-            with contextlib.suppress(Empty):
-                data = outbox.get(timeout=max(0.05, next_ping - time.monotonic()))
-            if data is None:
-                return
-            now = time.monotonic()
-            if self._pinged_at is not None and now - self._pinged_at > _PONG_S:
-                ssh.kill()
-                return
-            if now >= next_ping:
-                next_ping = now + _PING_S
-                if self._pinged_at is None:
-                    self._pinged_at = now
-                    data = (data or b"") + pack_frame({"op": "ping"})
-            try:
-                ssh.process.stdin.write(data or b"")
-                ssh.process.stdin.flush()
-            except (OSError, ValueError):
-                return
+    def _pass_frame(self, header: Header, buffers: list[bytes], size: int) -> None:
+        check_frame(header)
+        if header["type"] == "reply":
+            self._answer_request(header)
+        elif "job" in header:
+            self._pass_output(header, buffers, size)
+        self._attempt = 0
 
-    def _read_in(self, ssh: SshProcess) -> None:
-        stdout: Any = ssh.process.stdout
-        while True:
-            header, buffers = read_frame(stdout)
-            kind = header.get("type")
-            if kind == "pong":
-                self._pinged_at = None
-            elif kind == "reply":
-                with self._lock:
-                    _, future = self._requests.pop(header.get("id", ""), (b"", None))
-                    self._sent.discard(header.get("id", ""))
-                if future is not None and not future.cancelled():
-                    future.set_result(header)
-            elif "job" in header:
-                self._pass_frame(header, buffers)
-
-    def _pass_frame(self, header: Header, buffers: list[bytes]) -> None:
-        job = header["job"]
+    def _answer_request(self, header: Header) -> None:
         with self._lock:
-            handler = self._handlers.get(job)
-            if handler is None:
+            _, future = self._requests.pop(header["id"], (b"", None))
+            self._sent.discard(header["id"])
+        if future is None:
+            return
+        with contextlib.suppress(InvalidStateError):
+            if "failed" in header:
+                reason = sanitize(shorten(str(header["failed"]), 300))
+                future.set_exception(
+                    PodsError(f"'{self.name}' could not do it ({reason}). The pod is still billed")
+                )
+            else:
+                future.set_result(header)
+
+    def _pass_output(self, header: Header, buffers: list[bytes], size: int) -> None:
+        job, number = header["job"], header.get("n")
+        with self._lock:
+            following = self._followings.get(job)
+            if following is None:
                 return
-            number = header.get("n")
+            if following.unused_bytes > _MAX_AHEAD_BYTES:
+                raise BadFrame("more than was asked for")
             if header["type"] not in ("input_wanted", "unknown"):
-                if number != self._followed[job]:
+                # Frames of an earlier question may still be on their way.
+                if number is None or number > following.next:
+                    raise BadFrame(f"frame {number} instead of {following.next}")
+                if number < following.next:
                     return
-                self._followed[job] = number + header.get("dropped", 1)
+                following.next = number + header.get("dropped", 1)
+            following.unused.append((following.next - 1, size))
+            following.unused_bytes += size
         with contextlib.suppress(Exception):
             # A fault in showing something must not look like a lost connection.
-            handler(header, buffers)
+            following.handler(header, buffers)
 
     def _note_trouble(self, error: SshFailed) -> None:
         now = time.monotonic()
@@ -307,13 +300,12 @@ class PodLink:
             self._trouble_since = now
         lasted_s = now - self._trouble_since
         is_new = not self.connects
-        if error.reason in _FINAL or (is_new and lasted_s >= self._patience_s):
+        is_final = error.reason == "host-key" or (is_new and error.reason == "setup")
+        is_lasting = is_new and lasted_s >= self._patience_s
+        is_lasting |= error.reason in ("denied", "setup") and lasted_s >= _PATIENCE_S
+        if is_final or is_lasting:
             self._fail(error)
-            return
-        if error.reason == "denied" and lasted_s >= _PATIENCE_S:
-            self._fail(error)
-            return
-        if not is_new or self._patience_s:
+        elif not is_new or self._patience_s:
             end = self._find_end()
             if end:
                 self._fail(PodsError(end))
@@ -323,17 +315,12 @@ class PodLink:
             if self.failure is None:
                 self.failure = error
             waiting = [future for _, future in self._requests.values()]
-            handlers = list(self._handlers.items())
+            followings = list(self._followings.items())
             self._requests.clear()
-            self._handlers.clear()
+            self._followings.clear()
         for future in waiting:
-            if not future.done():
+            with contextlib.suppress(InvalidStateError):
                 future.set_exception(error)
-        for job, handler in handlers:
+        for job, following in followings:
             with contextlib.suppress(Exception):
-                handler({"type": "link_failed", "job": job}, [])
-
-    def _end_ssh(self) -> None:
-        ssh = self._ssh
-        if ssh is not None:
-            ssh.kill()
+                following.handler({"type": "link_failed", "job": job}, [])

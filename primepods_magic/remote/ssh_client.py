@@ -199,9 +199,10 @@ def _describe_failure(reason: FailureReason, route: SshRoute, complaint: str, di
 
 
 @contextlib.contextmanager
-def open_ssh(route: SshRoute, command: str) -> Iterator[SshProcess]:
+def open_ssh(route: SshRoute, command: str, *, keeps_stderr: bool = True) -> Iterator[SshProcess]:
     """Start the client with a command for the pod; it is ended with the block.
 
+    What the command writes to stderr must be read, or not kept: a full pipe stops the connection.
     The command is visible in process lists on both sides: it must hold nothing of the user's.
     """
     with tempfile.TemporaryDirectory(prefix="primepods-ssh-", ignore_cleanup_errors=True) as folder:
@@ -214,7 +215,7 @@ def open_ssh(route: SshRoute, command: str) -> Iterator[SshProcess]:
                 [route.words[0], "-E", str(log), *route.words[1:], command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
+                stderr=subprocess.PIPE if keeps_stderr else subprocess.DEVNULL,
                 env=environment,
                 # Jupyter interrupts the whole group of the kernel.
                 start_new_session=True,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from zipfile import ZipFile
 
+from primepods_magic.remote.agent_archive import AgentArchive, build_archive
 from tests.support.openssh import OpenSshServer, openssh_server
+from tests.support.waiting import eventually
 
 
 @contextmanager
@@ -19,7 +24,7 @@ def pod_with_agent(
     """Run a server whose logins have their home in the folder, and this Python."""
     home = folder / "home"
     home.mkdir(mode=0o700)
-    mark = f"PRIMEPODS_TEST_POD={home}"
+    mark = make_mark(folder)
     with openssh_server(
         folder / "server", f"SetEnv HOME={home} PATH={Path(python).parent}:{path} {mark}"
     ) as server:
@@ -29,9 +34,45 @@ def pod_with_agent(
             kill_marked(mark)
 
 
-def kill_marked(mark: str) -> None:
-    """Kill every process that has this in its environment."""
+def make_mark(folder: Path) -> str:
+    """What every process of the pod in a folder has in its environment."""
+    return f"PRIMEPODS_TEST_POD={folder / 'home'}"
+
+
+def find_marked(mark: str, *words: str) -> list[int]:
+    """The processes with this in their environment and all of these words among their arguments."""
+    found = []
     for process in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
-            if mark.encode() in (process / "environ").read_bytes().split(b"\0"):
-                os.kill(int(process.name), signal.SIGKILL)
+            arguments = (process / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+            is_marked = mark.encode() in (process / "environ").read_bytes().split(b"\0")
+            if is_marked and all(any(word in argument for argument in arguments) for word in words):
+                found.append(int(process.name))
+    return found
+
+
+def kill_marked(mark: str, *words: str) -> None:
+    """Kill these processes; without words all of them, also those that they start meanwhile."""
+
+    def kill_found() -> bool:
+        found = find_marked(mark, *words)
+        for pid in found:
+            with suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        return not found or bool(words)
+
+    eventually(kill_found, "the pod's processes are gone")
+
+
+def alter_archive(name: str, before: str, after: str) -> AgentArchive:
+    """The agent with another text in one of its files: another version of it."""
+    altered = io.BytesIO()
+    with ZipFile(io.BytesIO(build_archive().data)) as source, ZipFile(altered, "w") as target:
+        for info in source.infolist():
+            text = source.read(info).decode()
+            if info.filename.endswith(f"/{name}"):
+                assert before in text
+                text = text.replace(before, after)
+            target.writestr(info, text)
+    data = altered.getvalue()
+    return AgentArchive(data, hashlib.sha256(data).hexdigest()[:16])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import socket
@@ -11,9 +12,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from .folders import SOCKET, agent_folder
+from .folders import SOCKET, agent_folder, read_last_line
 
-__all__ = ["run_bridge"]
+__all__ = ["connect_agent", "find_agent", "run_bridge"]
 
 _CHUNK_BYTES = 65_536
 _START_S = 15.0
@@ -25,7 +26,7 @@ def run_bridge(say: Callable[[str], None]) -> None:
     os.makedirs(folder, mode=0o700, exist_ok=True)
     # A relative name: the path of a socket may have no more than 107 bytes.
     os.chdir(folder)
-    agent = _find_agent()
+    agent = find_agent()
     say("ready {}.{}.{}".format(*sys.version_info[:3]))
     threading.Thread(target=_carry_up, args=(agent,), daemon=True).start()
     while True:
@@ -35,20 +36,17 @@ def run_bridge(say: Callable[[str], None]) -> None:
         _write_all(1, data)
 
 
-def _find_agent() -> socket.socket:
-    try:
-        return _connect()
-    except OSError:
-        pass
+def find_agent() -> socket.socket:
+    """Return a connection to the agent of the working folder, which is started if it does not run."""
+    with contextlib.suppress(OSError):
+        return connect_agent()
     # Two connections at once must not start two agents.
     with open("lock", "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        try:
-            return _connect()
-        except OSError:
-            pass
+        with contextlib.suppress(OSError):
+            return connect_agent()
         with open("agent.log", "ab") as log:
-            subprocess.Popen(  # noqa: S603 - this program itself
+            agent = subprocess.Popen(  # noqa: S603 - this program itself
                 [sys.executable, os.path.abspath("agent.pyz"), "serve"],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -58,14 +56,17 @@ def _find_agent() -> socket.socket:
         give_up = time.monotonic() + _START_S
         while True:
             try:
-                return _connect()
+                return connect_agent()
             except OSError:
-                if time.monotonic() > give_up:
-                    raise
+                has_ended = agent.poll() is not None
+                if has_ended or time.monotonic() > give_up:
+                    why = read_last_line("agent.log") if has_ended else "it does not answer"
+                    raise RuntimeError(f"the agent does not start: {why}") from None
             time.sleep(0.01)
 
 
-def _connect() -> socket.socket:
+def connect_agent() -> socket.socket:
+    """Return a connection to the agent; OSError if it does not run."""
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(SOCKET)

@@ -6,15 +6,28 @@ import json
 import struct
 from typing import Any, BinaryIO, Dict, List, Sequence, Tuple
 
-__all__ = ["BadFrame", "Frame", "Header", "pack_frame", "parse_header", "read_frame", "read_sizes"]
+__all__ = [
+    "MAX_BUFFERS_BYTES",
+    "MAX_OUTPUT_BYTES",
+    "BadFrame",
+    "Frame",
+    "Header",
+    "pack_frame",
+    "parse_header",
+    "read_frame",
+    "read_sizes",
+]
 
 Header = Dict[str, Any]
 Frame = Tuple[Header, List[bytes]]
 
 _LENGTH = struct.Struct(">I")
 LENGTH_BYTES = _LENGTH.size
-MAX_HEADER_BYTES = 64 << 20
+MAX_HEADER_BYTES = 32 << 20
 MAX_BUFFERS_BYTES = 512 << 20
+# Numbers and names are added to the header of an output on its way.
+MAX_OUTPUT_BYTES = MAX_HEADER_BYTES - 65_536
+_CHUNK_BYTES = 1 << 20
 
 
 class BadFrame(ValueError):
@@ -22,9 +35,12 @@ class BadFrame(ValueError):
 
 
 def pack_frame(header: Header, buffers: Sequence[bytes] = ()) -> bytes:
-    """Return the bytes of a frame."""
-    text = json.dumps({**header, "sizes": [len(buffer) for buffer in buffers]}, separators=(",", ":"))
+    """Return the bytes of a frame; BadFrame if it is above the limits."""
+    sizes = [len(buffer) for buffer in buffers]
+    text = json.dumps({**header, "sizes": sizes}, separators=(",", ":"), ensure_ascii=False)
     data = text.encode("utf-8", "surrogatepass")
+    if len(data) > MAX_HEADER_BYTES or sum(sizes) > MAX_BUFFERS_BYTES:
+        raise BadFrame(f"a frame of {len(data) + sum(sizes)} bytes")
     return b"".join((_LENGTH.pack(len(data)), data, *buffers))
 
 
@@ -64,7 +80,12 @@ def read_frame(stream: BinaryIO) -> Frame:
 
 
 def _read_exactly(stream: BinaryIO, size: int) -> bytes:
-    data = stream.read(size)
-    if data is None or len(data) < size:
-        raise EOFError
-    return data
+    """Read in pieces: only what has arrived takes memory, whatever the announced size."""
+    pieces: List[bytes] = []
+    while size:
+        piece = stream.read(min(size, _CHUNK_BYTES))
+        if not piece:
+            raise EOFError
+        pieces.append(piece)
+        size -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

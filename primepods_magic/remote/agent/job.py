@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import time
@@ -39,7 +40,8 @@ class Job:
         self.input_number = -1
         """Number of the frame that waits for input, or -1."""
         self._folder = folder
-        self._started_s = time.monotonic()
+        # An agent that was started later knows the time by the clock alone.
+        self._started_s = time.monotonic() - max(0.0, time.time() - facts.get("started_at", time.time()))
 
     @classmethod
     def load(cls, folder: str) -> Job:
@@ -61,20 +63,34 @@ class Job:
     def start(self, **details: Any) -> None:
         """Note that it runs now."""
         self._started_s = time.monotonic()
-        self.change(state="running", started_at=time.time(), **details)
+        self._change(state="running", started_at=time.time(), **details)
         self.append({"type": "started", **details})
 
     def end(self, state: str) -> None:
         """Note how it ended."""
         if self.facts["state"] == "running":
             self.facts["seconds"] = time.monotonic() - self._started_s
-        self.change(state=state, ended_at=time.time(), **self.gpu.summarize())
+        self.facts.pop("request", None)
+        self._change(state=state, ended_at=time.time(), **self.gpu.summarize())
+        self._append_end()
+
+    def _append_end(self) -> None:
         self.append({"type": "done", **self.facts})
         self.journal.close()
 
-    def change(self, **facts: Any) -> None:
-        """Change what is known of it, also on disk."""
+    def repair(self) -> None:
+        """Read its journal; add its last frame if an agent ended before it was written."""
+        if self.journal.end and self.is_done and not self.journal.has_end:
+            self._append_end()
+
+    def _change(self, **facts: Any) -> None:
+        """Change what is known of it; a full disk must not stop a cell that runs."""
         self.facts.update(facts)
+        with contextlib.suppress(OSError):
+            self.save()
+
+    def save(self) -> None:
+        """Write what is known of it to disk."""
         path = os.path.join(self._folder, _FILE)
         with open(path + ".new", "w", encoding="utf-8") as file:
             json.dump(self.facts, file)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from array import array
-from collections.abc import Sequence
-from typing import BinaryIO
+from collections.abc import Callable, Sequence
+from typing import Any, BinaryIO
 
 from .frames import LENGTH_BYTES, BadFrame, Header, pack_frame, parse_header, parse_length, read_sizes
 
@@ -17,45 +18,61 @@ SEGMENT_BYTES = 2 << 20
 
 
 class _Segment:
-    """A file of consecutive frames."""
+    """Consecutive frames in a file, or in memory if the disk takes no more."""
 
-    def __init__(self, folder: str, first: int) -> None:
+    def __init__(self, folder: str, first: int, *, in_memory: bool = False) -> None:
         self.first = first
         self.path = os.path.join(folder, f"{first:012}.frames")
         self.offsets = array("Q")
         self.size = 0
+        self._memory = bytearray() if in_memory else None
         self._writer: BinaryIO | None = None
-        if os.path.exists(self.path):
-            self._index_frames()
 
     @property
     def end(self) -> int:
         return self.first + len(self.offsets)
 
-    def _index_frames(self) -> None:
+    def load(self, note: Callable[[Header], object]) -> None:
         """Find the frames that are there already; a torn one at the end is cut off."""
         whole = os.path.getsize(self.path)
         with open(self.path, "rb") as reader:
             while True:
-                size = _find_frame_size(reader, self.size)
-                if size is None or self.size + size > whole:
+                header, size = _read_header(reader, self.size)
+                if not size or self.size + size > whole:
                     break
+                note(header)
                 self.offsets.append(self.size)
                 self.size += size
-        os.truncate(self.path, self.size)
+        if self.size < whole:
+            os.truncate(self.path, self.size)
 
     def append(self, data: bytes) -> None:
-        if self._writer is None:
-            self._writer = open(self.path, "ab")  # noqa: SIM115 - closed by close()
-        self._writer.write(data)
-        self._writer.flush()
+        if self._memory is not None:
+            self._memory += data
+        else:
+            self._write_file(data)
         self.offsets.append(self.size)
         self.size += len(data)
+
+    def _write_file(self, data: bytes) -> None:
+        if self._writer is None:
+            # Unbuffered: nothing of a frame that failed may be written later.
+            self._writer = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._writer.write(rest) :]
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.truncate(self.path, self.size)
+            raise
 
     def read(self, number: int) -> bytes:
         index = number - self.first
         begin = self.offsets[index]
         end = self.offsets[index + 1] if index + 1 < len(self.offsets) else self.size
+        if self._memory is not None:
+            return bytes(self._memory[begin:end])
         with open(self.path, "rb") as reader:
             reader.seek(begin)
             return reader.read(end - begin)
@@ -65,17 +82,24 @@ class _Segment:
             self._writer.close()
             self._writer = None
 
+    def remove(self) -> None:
+        self.close()
+        with contextlib.suppress(OSError):
+            os.unlink(self.path)
 
-def _find_frame_size(reader: BinaryIO, offset: int) -> int | None:
+
+def _read_header(reader: BinaryIO, offset: int) -> tuple[Header, int]:
+    """Return the header of the frame at an offset, and the size of the frame; 0 if it is not whole."""
     reader.seek(offset)
     length_data = reader.read(LENGTH_BYTES)
     if len(length_data) < LENGTH_BYTES:
-        return None
+        return {}, 0
     try:
         length = parse_length(length_data)
-        return LENGTH_BYTES + length + sum(read_sizes(parse_header(reader.read(length))))
+        header = parse_header(reader.read(length))
+        return header, LENGTH_BYTES + length + sum(read_sizes(header))
     except BadFrame:
-        return None
+        return {}, 0
 
 
 class Journal:
@@ -87,14 +111,45 @@ class Journal:
         Its folder, made if it is missing.
     job : str
         The job's id; every frame names it.
+
+    Attributes
+    ----------
+    has_end : bool
+        Whether the frame is there that says how the job ended.
+    reply : dict or None
+        Content of the kernel's answer, if it is there.
+    taken : dict
+        For each kernel, the number of its last message that is there.
     """
 
     def __init__(self, folder: str, job: str) -> None:
         os.makedirs(folder, mode=0o700, exist_ok=True)
+        self.has_end = False
+        self.reply: dict[str, Any] | None = None
+        self.taken: dict[str, int] = {}
         self._folder = folder
         self._job = job
-        firsts = sorted(int(name[:12]) for name in os.listdir(folder) if name.endswith(".frames"))
-        self._segments: list[_Segment] = [_Segment(folder, first) for first in firsts or [0]]
+        self._loaded: list[_Segment] = []
+
+    @property
+    def _segments(self) -> list[_Segment]:
+        # Read when it is used first: an agent that starts has those of hundreds of old jobs.
+        if not self._loaded:
+            firsts = sorted(int(name[:12]) for name in os.listdir(self._folder) if name.endswith(".frames"))
+            segments = [_Segment(self._folder, first) for first in firsts]
+            for segment in segments:
+                segment.load(self._note_header)
+            self._loaded = segments or [_Segment(self._folder, 0)]
+        return self._loaded
+
+    def _note_header(self, header: Header) -> None:
+        if header.get("type") == "done":
+            self.has_end = True
+        elif header.get("type") == "execute_reply":
+            self.reply = header["content"]
+        if "from" in header:
+            kernel, number = header["from"]
+            self.taken[kernel] = max(number, self.taken.get(kernel, 0))
 
     @property
     def end(self) -> int:
@@ -102,13 +157,29 @@ class Journal:
         return self._segments[-1].end
 
     def append(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
-        """Write a frame, with its number."""
+        """Write a frame, with its number; while the disk takes no more, it is kept in memory."""
         last = self._segments[-1]
         if last.size >= SEGMENT_BYTES:
             last.close()
             self._drop_middle()
             self._segments.append(_Segment(self._folder, last.end))
-        self._segments[-1].append(pack_frame({**header, "job": self._job, "n": self.end}, buffers))
+        data = pack_frame({**header, "job": self._job, "n": self.end}, buffers)
+        try:
+            self._segments[-1].append(data)
+        except OSError:
+            last = self._segments[-1]
+            last.close()
+            if not last.offsets:
+                self._segments.pop().remove()
+            self._segments.append(_Segment(self._folder, last.end, in_memory=True))
+            self._segments[-1].append(data)
+        self._note_header(header)
+
+    def skip_to(self, number: int) -> None:
+        """Give the next frame at least this number: frames before it were lost with an earlier agent."""
+        if number > self.end:
+            self._segments[-1].close()
+            self._segments.append(_Segment(self._folder, number))
 
     def _drop_middle(self) -> None:
         """Remove the oldest segment behind the head once the tail has its size."""
@@ -117,7 +188,7 @@ class Journal:
             head += segment.size
             if head >= HEAD_BYTES:
                 if sum(each.size for each in self._segments[index:]) >= TAIL_BYTES:
-                    os.unlink(self._segments.pop(index).path)
+                    self._segments.pop(index).remove()
                 return
 
     def read(self, number: int) -> tuple[bytes, int]:
@@ -135,4 +206,5 @@ class Journal:
 
     def close(self) -> None:
         """Close its file; a later frame opens it again."""
-        self._segments[-1].close()
+        if self._loaded:
+            self._loaded[-1].close()

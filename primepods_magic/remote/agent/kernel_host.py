@@ -4,23 +4,21 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
-import socket
 import sys
-import tempfile
-import threading
 import time
 from typing import Any
 
-from .folders import SOCKET, root_folder
-from .frames import Frame, Header, pack_frame, read_frame
+from .agent_link import AgentLink
+from .folders import agent_folder, root_folder
+from .frames import MAX_BUFFERS_BYTES, MAX_OUTPUT_BYTES, Frame, Header
+from .kernel_lock import hold_kernel_lock
 
 __all__ = ["run_kernel"]
 
 _MAX_TEXT_CHARS = 65_536
 _POLL_MS = 500
 _START_S = 60.0
-_MAX_SOCKET_PATH = 90
+_FLUSH_S = 30.0
 _CHANNELS = ("shell", "control", "stdin", "iopub")
 
 
@@ -28,20 +26,8 @@ def run_kernel(session: str) -> None:
     """Run one kernel until it or the session ends."""
     os.environ.setdefault("IPYTHONDIR", os.path.join(root_folder(), "ipython"))
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
-    folder = _make_socket_folder()
-    try:
+    with hold_kernel_lock(os.path.join(agent_folder(), "sessions", session)) as folder:
         _KernelHost(session, folder).run()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _make_socket_folder() -> str:
-    """Make a folder for the kernel's sockets, whose paths must be short."""
-    folder = tempfile.mkdtemp(prefix="k-", dir=root_folder())
-    if len(folder) > _MAX_SOCKET_PATH:
-        os.rmdir(folder)
-        folder = tempfile.mkdtemp(prefix="primepods-")
-    return folder
 
 
 class _KernelHost:
@@ -72,18 +58,23 @@ class _KernelHost:
             name: getattr(self._manager, f"connect_{name}")(identity=name_there) for name in _CHANNELS
         }
         self._names = {socket: name for name, socket in self._sockets.items()}
-        self._agent: socket.socket | None = None
         self._inbox = context.socket(zmq.PULL)
         self._inbox.bind("inproc://inbox")
+        self._outbox = context.socket(zmq.PUSH)
+        self._outbox.connect("inproc://inbox")
         self._text: Header | None = None
-        self._text_size = 0
+        self._reply: Header | None = None
+        self._is_idle = False
         self._is_ending = False
 
     def run(self) -> None:
         import zmq
 
         self._await_kernel()
-        threading.Thread(target=self._read_agent, daemon=True).start()
+        provisioner: Any = self._manager.provisioner
+        self._agent = AgentLink(
+            {"session": self._session_name, "pid": provisioner.pid}, self._outbox.send_pyobj
+        )
         poller = zmq.Poller()
         for each in (*self._sockets.values(), self._inbox):
             poller.register(each, zmq.POLLIN)
@@ -97,8 +88,9 @@ class _KernelHost:
                 else:
                     self._handle_kernel(self._names[each], each.recv_multipart())
             if not ready and not self._manager.is_alive():
-                self._send({"op": "dead", "session": self._session_name})
-                return
+                self._agent.send({"op": "dead"})
+                self._agent.flush(_FLUSH_S)
+                break
         self._manager.shutdown_kernel(now=True)
 
     def _await_kernel(self) -> None:
@@ -110,6 +102,11 @@ class _KernelHost:
                 break
             if time.monotonic() > give_up or not self._manager.is_alive():
                 raise SystemExit("the kernel does not start")
+        self._sockets["shell"].poll(5000)
+        # Its own files are for its user alone; those of cells are as they are for any login.
+        code = f"__import__('os').umask({os.environ.get('PRIMEPODS_UMASK', '0o22')})"
+        content = {"code": code, "silent": True, "store_history": False, "allow_stdin": False}
+        self._session.send(self._sockets["shell"], "execute_request", content)
         self._sockets["shell"].poll(5000)
         self._drain()
 
@@ -123,36 +120,6 @@ class _KernelHost:
                     idle_polls = 0
 
     # From the agent
-
-    def _read_agent(self) -> None:
-        import zmq
-
-        inbox = self._context.socket(zmq.PUSH)
-        inbox.connect("inproc://inbox")
-        while True:
-            connection = self._dial()
-            stream = connection.makefile("rb")
-            try:
-                while True:
-                    inbox.send_pyobj(read_frame(stream))
-            except (EOFError, OSError, ValueError):
-                # The agent ended; the next one finds the kernel as it is.
-                self._agent = None
-                connection.close()
-
-    def _dial(self) -> socket.socket:
-        while True:
-            connection = socket.socket(socket.AF_UNIX)
-            try:
-                connection.connect(SOCKET)
-                provisioner: Any = self._manager.provisioner
-                hello = {"op": "kernel", "session": self._session_name, "pid": provisioner.pid}
-                connection.sendall(pack_frame(hello))
-                self._agent = connection
-                return connection
-            except OSError:
-                connection.close()
-                time.sleep(0.1)
 
     def _handle_agent(self, frame: Frame) -> None:
         header, buffers = frame
@@ -168,6 +135,9 @@ class _KernelHost:
                 "metadata": header.get("metadata", {}),
                 "content": header["content"],
             }
+            if header["type"] == "execute_request":
+                self._agent.last_request = header["msg_id"]
+                self._reply, self._is_idle = None, False
             self._session.send(self._sockets[header["channel"]], message, buffers=buffers)
 
     # To the agent
@@ -178,7 +148,6 @@ class _KernelHost:
         kind = message["header"]["msg_type"]
         header: Header = {
             "op": "message",
-            "channel": channel,
             "type": kind,
             "parent": message["parent_header"].get("msg_id"),
             "content": message["content"],
@@ -188,9 +157,31 @@ class _KernelHost:
         if kind == "stream":
             self._add_text(header)
             return
-        header["content"] = _to_json(header["content"])
         self._flush_text()
-        self._send(header, [bytes(each) for each in message["buffers"]])
+        if kind == "status":
+            is_idle = message["content"].get("execution_state") == "idle"
+            self._is_idle |= is_idle and header["parent"] == self._agent.last_request
+        elif kind == "execute_reply":
+            self._reply = {**header, "content": _to_json(header["content"])}
+        elif kind != "execute_input":
+            size, buffers = sum(map(len, parts)), [bytes(each) for each in message["buffers"]]
+            if size > MAX_OUTPUT_BYTES + sum(map(len, buffers)) or size > MAX_BUFFERS_BYTES:
+                self._send_refusal(header, size)
+            else:
+                self._agent.send({**header, "content": _to_json(header["content"])}, buffers)
+        # The reply comes by another way than the output, whose end is the status.
+        if self._is_idle and self._reply:
+            self._agent.send(self._reply)
+            self._reply = None
+
+    def _send_refusal(self, header: Header, size: int) -> None:
+        """Say that a message is too large for a frame."""
+        text = f"[{header['type']} of {size / 1e6:.0f} MB is too large to be sent]\n"
+        content = (
+            {"status": "error"} if header["type"].endswith("_reply") else {"name": "stderr", "text": text}
+        )
+        kind = header["type"] if header["type"].endswith("_reply") else "stream"
+        self._agent.send({"op": "message", "type": kind, "parent": header["parent"], "content": content})
 
     def _add_text(self, header: Header) -> None:
         """Join text that arrives together; cut what is too long for one message."""
@@ -213,19 +204,7 @@ class _KernelHost:
     def _flush_text(self) -> None:
         if self._text:
             text, self._text = self._text, None
-            self._send(text)
-
-    def _send(self, header: Header, buffers: Any = ()) -> None:
-        data = pack_frame(header, buffers)
-        while True:
-            agent = self._agent
-            if agent is not None:
-                try:
-                    agent.sendall(data)
-                    return
-                except OSError:
-                    self._agent = None
-            time.sleep(0.02)
+            self._agent.send(text)
 
 
 def _to_json(content: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import fcntl
 import os
 import re
 import time
@@ -22,12 +23,19 @@ __all__ = ["serve"]
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 _MAX_REPLIES = 2000
 _WINDOW_BYTES = 1 << 20
+# A client pings more often; without it, its connection is dead in a way that only time shows.
+_SILENCE_S = 60.0
 
 
 def serve() -> None:
     """Serve clients until the pod ends."""
     os.chdir(agent_folder())
-    asyncio.run(_serve_forever())
+    with open("agent.lock", "ab") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise SystemExit("another one runs") from None
+        asyncio.run(_serve_forever())
 
 
 async def _serve_forever() -> None:
@@ -40,8 +48,9 @@ async def _serve_forever() -> None:
         await server.serve_forever()
 
 
-async def _read_frame(reader: asyncio.StreamReader) -> Frame:
-    header = parse_header(await reader.readexactly(parse_length(await reader.readexactly(LENGTH_BYTES))))
+async def _read_frame(reader: asyncio.StreamReader, timeout_s: float | None = None) -> Frame:
+    length = await asyncio.wait_for(reader.readexactly(LENGTH_BYTES), timeout_s)
+    header = parse_header(await reader.readexactly(parse_length(length)))
     return header, [await reader.readexactly(size) for size in read_sizes(header)]
 
 
@@ -58,6 +67,7 @@ class _Agent:
         self.sessions: dict[str, Session] = {}
         for name in os.listdir(self._folder):
             self._open_session(name)
+        self._sampler.turn(any(session.current for session in self.sessions.values()))
 
     def _open_session(self, name: str) -> Session:
         if name not in self.sessions:
@@ -108,14 +118,10 @@ class _Agent:
         self, hello: Header, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
         session = self._open_session(hello["session"])
-        session.attach_kernel(writer, hello["pid"])
+        session.attach_kernel(writer, hello)
         try:
             while True:
-                header, buffers = await _read_frame(reader)
-                if header["op"] == "dead":
-                    session.end_kernel()
-                    return
-                session.handle_message(header, buffers)
+                session.take_frame(writer, *await _read_frame(reader))
         finally:
             session.detach_kernel(writer)
 
@@ -126,7 +132,10 @@ class _Agent:
         request_id = header["id"]
         if request_id in self._replies:
             return self._replies[request_id]
-        reply = getattr(self, "_do_" + header["op"])(client, header, buffers)
+        try:
+            reply = getattr(self, "_do_" + header["op"])(client, header, buffers)
+        except Exception as error:  # noqa: BLE001 - the client would only send it again
+            reply = {"failed": f"{type(error).__name__}: {error}"}
         if reply is not None:
             self._keep_reply(request_id, reply)
         return reply if reply is None else {**reply, "type": "reply", "id": request_id}
@@ -177,7 +186,7 @@ class _Agent:
         self._waiting[header["id"]] = client
         return None
 
-    def _pass_reply(self, parent: str, content: dict[str, Any]) -> None:
+    def _pass_reply(self, parent: str, content: dict[str, Any] | None) -> None:
         client = self._waiting.pop(parent, None)
         if client:
             client.write({"type": "reply", "id": parent, "content": content})
@@ -216,7 +225,9 @@ class _Client:
         try:
             while True:
                 self._handle(*frame)
-                frame = await _read_frame(reader)
+                frame = await _read_frame(reader, _SILENCE_S)
+        except asyncio.TimeoutError:
+            self._writer.transport.abort()
         finally:
             for task in self._followers.values():
                 task.cancel()
@@ -253,10 +264,16 @@ class _Client:
             task.cancel()
 
     async def _send_frames(self, job: Job, number: int, window: _Window) -> None:
+        job.journal.skip_to(number)
         while True:
             grown = job.grown
             while number < job.journal.end:
-                data, number_after = job.journal.read(number)
+                try:
+                    data, number_after = job.journal.read(number)
+                except OSError:
+                    # It was removed, as the oldest ones are.
+                    self.write({"type": "unknown", "job": job.id})
+                    return
                 if number == job.input_number:
                     self.write({"type": "input_wanted", "job": job.id, "n": number})
                 number = number_after

@@ -10,19 +10,23 @@ import shutil
 import signal
 import sys
 import time
+import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .folders import agent_folder
+from .folders import agent_folder, read_last_line
 from .frames import Header, pack_frame
 from .job import Job
+from .kernel_lock import find_lock_owner
 
 __all__ = ["Session"]
 
 _REDIAL_S = 10.0
 _START_S = 90.0
 _CANCEL_GRACE_S = 5.0
+_POLL_S = 0.02
+_ACK_INTERVAL = 32
 _MAX_JOBS = 200
 _MAX_PARENTS = 2000
 # Of a kernel's messages, these are output.
@@ -49,24 +53,27 @@ class Session:
         self.jobs: OrderedDict[str, Job] = OrderedDict()
         self.current: Job | None = None
         self.pid: int | None = None
-        self.on_reply: Callable[[str, dict[str, Any]], Any] = lambda parent, content: None
+        self.on_reply: Callable[[str, dict[str, Any] | None], Any] = lambda parent, content: None
         self._folder = folder
         self._on_change = on_change
         self._queue: deque[Job] = deque()
         self._kernel: asyncio.StreamWriter | None = None
+        self._kernel_id = ""
+        self._ended_kernels: set[str] = set()
+        self._taken: dict[str, int] = {}
+        self._acked = 0
+        self._asked: set[str] = set()
         self._kernels_started = 0
         self._starting: asyncio.Task[None] | None = None
         self._redialing: asyncio.Task[None] | None = None
         self._parents: OrderedDict[str, Job] = OrderedDict()
-        self._is_idle = self._is_replied = False
-        self._reply_state = "ok"
         self._load_jobs()
 
     def _load_jobs(self) -> None:
         """Find the jobs of an agent that ended; the kernel may still run one of them."""
-        folders = [os.path.join(self._folder, name) for name in os.listdir(self._folder)]
+        paths = [os.path.join(self._folder, name) for name in os.listdir(self._folder)]
         jobs: list[Job] = []
-        for folder in folders:
+        for folder in filter(os.path.isdir, paths):
             try:
                 jobs.append(Job.load(folder))
             except (OSError, ValueError, KeyError):
@@ -74,13 +81,22 @@ class Session:
         for job in sorted(jobs, key=lambda job: job.facts["queued_at"]):
             self.jobs[job.id] = job
             self._parents[job.facts["msg_id"]] = job
+            self._kernels_started = max(self._kernels_started, job.facts.get("kernel", 0))
             if job.facts["state"] == "running":
                 self.current = job
             elif not job.is_done:
-                job.end("died")
-        if self.current:
-            self._kernels_started = 1
+                self._queue.append(job)
+        # Those that may have changed last; what their journals have of the kernel need not come again.
+        for job in [job for job in self.jobs.values() if not job.is_done] + list(self.jobs.values())[-1:]:
+            job.repair()
+            for kernel, number in job.journal.taken.items():
+                self._taken[kernel] = max(number, self._taken.get(kernel, 0))
+        if self.current and self.current.journal.reply:
+            self._end_replied(self.current.journal.reply)
+        if self.current or find_lock_owner(self._folder):
             self._redialing = asyncio.ensure_future(self._await_kernel_again())
+        else:
+            self._run_next()
 
     # Jobs
 
@@ -95,8 +111,9 @@ class Session:
             "state": "queued",
             "queued_at": time.time(),
         }
+        facts["request"] = {key: header[key] for key in ("code", "allow_stdin")}
         job = Job(os.path.join(self._folder, header["id"]), facts)
-        job.change(request={key: header[key] for key in ("code", "allow_stdin")})
+        job.save()
         self.jobs[job.id] = job
         self._bind_parent(header["msg_id"], job)
         self._forget_old_jobs()
@@ -118,6 +135,7 @@ class Session:
                 return
             if job.is_done:
                 del self.jobs[job.id]
+                self._parents.pop(job.facts["msg_id"], None)
                 shutil.rmtree(os.path.join(self._folder, job.id), ignore_errors=True)
 
     def _bind_parent(self, msg_id: str, job: Job) -> None:
@@ -129,18 +147,23 @@ class Session:
         if self.current or not self._queue:
             return
         if self._kernel is None:
-            if self._starting is None:
+            if self._starting is None and self._redialing is None:
                 self._starting = asyncio.ensure_future(self._start_kernel(self._queue[0]))
             return
-        job = self.current = self._queue.popleft()
-        self._is_idle = self._is_replied = False
-        self._on_change()
-        request = job.facts.pop("request")
+        facts = self._queue[0].facts
         content = {
-            "silent": False, "store_history": True, "user_expressions": {}, "stop_on_error": True, **request,
+            "silent": False, "store_history": True, "user_expressions": {}, "stop_on_error": True,
+            **facts["request"],
         }  # fmt: skip
+        self._send_kernel("shell", "execute_request", facts["msg_id"], content)
+        self._note_start()
+
+    def _note_start(self) -> None:
+        """Note that the kernel has the next cell, whose code is on disk until then and no longer."""
+        job = self.current = self._queue.popleft()
+        self._on_change()
+        del job.facts["request"]
         job.start(kernel=self._kernels_started, **job.facts.pop("idle", {}))
-        self._send_kernel("shell", "execute_request", job.facts["msg_id"], content)
 
     def _finish(self, state: str) -> None:
         job, self.current = self.current, None
@@ -178,8 +201,19 @@ class Session:
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
         self._write({"op": "end"})
-        self._kernel = self.pid = None
+        self._forget_kernel()
         self._finish(state)
+
+    def _forget_kernel(self) -> None:
+        """Take no more from the kernel that there was; what was asked of it has no answer."""
+        self._ended_kernels.add(self._kernel_id)
+        self._kernel = self.pid = None
+        for msg_id in list(self._asked):
+            self._pass_reply(msg_id, None)
+
+    def _pass_reply(self, msg_id: str, content: dict[str, Any] | None) -> None:
+        self._asked.discard(msg_id)
+        self.on_reply(msg_id, content)
 
     # The kernel
 
@@ -208,14 +242,16 @@ class Session:
             if "text" in said:
                 job.append({"type": "setup", "text": said["text"]})
         if await setup.wait() or not python:
-            return "Looking for a Python with ipykernel failed; see agent.log"
+            return f"Looking for a Python with ipykernel failed: {read_last_line('prepare.log')}"
         self._kernels_started += 1
         host = await self._spawn(python, "kernel", self.name)
         ended = asyncio.ensure_future(host.wait())
         give_up = time.monotonic() + _START_S
         while self._kernel is None:
             if ended.done() or time.monotonic() > give_up:
-                return f"The kernel does not start with {python}; see kernel.log"
+                with contextlib.suppress(OSError):
+                    os.killpg(host.pid, signal.SIGKILL)
+                return f"The kernel does not start with {python}: {read_last_line('kernel.log')}"
             await asyncio.sleep(0.005)
         return ""
 
@@ -234,13 +270,34 @@ class Session:
             )
 
     async def _await_kernel_again(self) -> None:
-        await asyncio.sleep(_REDIAL_S)
-        if self._kernel is None and self.current:
+        """Wait for a kernel whose connection ended; it connects again by itself unless it ended too."""
+        give_up = time.monotonic() + _REDIAL_S
+        while self._kernel is None and time.monotonic() < give_up and find_lock_owner(self._folder):
+            await asyncio.sleep(_POLL_S)
+        self._redialing = None
+        if self._kernel is not None:
+            return
+        for pid in (find_lock_owner(self._folder), self.pid):
+            if pid:
+                with contextlib.suppress(OSError):
+                    os.killpg(pid, signal.SIGKILL)
+        self._forget_kernel()
+        if self.current:
             self._finish("died")
+        else:
+            self._run_next()
 
-    def attach_kernel(self, writer: asyncio.StreamWriter, pid: int) -> None:
-        """Take the connection of a kernel."""
-        self._kernel, self.pid = writer, pid
+    def attach_kernel(self, writer: asyncio.StreamWriter, hello: Header) -> None:
+        """Take the connection of a kernel: a new one, or one that an earlier agent started."""
+        is_other = self._kernel is not None and self._kernel_id != hello["kernel"]
+        if is_other or hello["kernel"] in self._ended_kernels:
+            writer.write(pack_frame({"op": "end"}))
+            return
+        self._kernel, self.pid, self._kernel_id = writer, hello["pid"], hello["kernel"]
+        self._acknowledge()
+        if self.current is None and self._queue and hello["last"] == self._queue[0].facts["msg_id"]:
+            # An agent was killed before it could note this.
+            self._note_start()
         self._run_next()
 
     def detach_kernel(self, writer: asyncio.StreamWriter) -> None:
@@ -249,10 +306,26 @@ class Session:
             self._kernel = None
             self._redialing = asyncio.ensure_future(self._await_kernel_again())
 
-    def end_kernel(self) -> None:
-        """Note that the kernel itself ended."""
-        self._kernel = self.pid = None
-        self._finish("died")
+    def take_frame(self, writer: asyncio.StreamWriter, header: Header, buffers: Sequence[bytes]) -> None:
+        """Handle what a kernel sends, once: what was not acknowledged comes again."""
+        if writer is not self._kernel:
+            return
+        number = header["number"]
+        if number > self._taken.get(self._kernel_id, 0):
+            self._taken[self._kernel_id] = number
+            try:
+                self._handle_message(header, buffers)
+            except Exception:  # noqa: BLE001 - one message must not end what comes after it
+                traceback.print_exc()
+        if number - self._acked >= _ACK_INTERVAL or header["op"] == "dead":
+            self._acknowledge()
+        if header["op"] == "dead":
+            self._forget_kernel()
+            self._finish("died")
+
+    def _acknowledge(self) -> None:
+        self._acked = self._taken.get(self._kernel_id, 0)
+        self._write({"op": "ack", "number": self._acked})
 
     def _write(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
         if self._kernel is not None:
@@ -277,43 +350,35 @@ class Session:
             self._bind_parent(header["msg_id"], job)
         if self._kernel is None:
             return False
+        if header["op"] == "ask":
+            self._asked.add(header["msg_id"])
         self._send_kernel(
             header.get("channel", "shell"), header["type"], header["msg_id"], header["content"], buffers
         )
         return True
 
-    def handle_message(self, header: Header, buffers: Sequence[bytes]) -> None:
+    def _handle_message(self, header: Header, buffers: Sequence[bytes]) -> None:
         """Write a message of the kernel to the journal of its cell."""
+        if header["op"] != "message":
+            return
         kind, parent, content = header["type"], header["parent"], header["content"]
         job = self._parents.get(parent) or self.current
+        output = {"type": kind, "content": content, "from": [self._kernel_id, header["number"]]}
         if kind in _OUTPUT and job:
-            output = {"type": kind, "content": content, "parent": parent}
+            output["parent"] = parent
             if header.get("metadata"):
                 output["metadata"] = header["metadata"]
             job.append(output, buffers)
         elif kind == "input_request" and job:
             job.input_number = job.journal.end
-            job.append({"type": kind, "content": content})
+            job.append(output)
         elif kind == "execute_reply":
-            self._handle_reply(parent, content)
+            # It comes behind all output of its cell.
+            if self.current and parent == self.current.facts["msg_id"]:
+                self.current.append(output)
+                self._end_replied(content)
         elif kind.endswith("_reply"):
-            self.on_reply(parent, content)
-        elif kind == "status" and content.get("execution_state") == "idle":
-            self._note_end(parent, is_idle=True)
+            self._pass_reply(parent, content)
 
-    def _handle_reply(self, parent: str, content: dict[str, Any]) -> None:
-        if self.current and parent == self.current.facts["msg_id"]:
-            self._reply_state = "ok" if content["status"] == "ok" else "error"
-            self.current.append({"type": "execute_reply", "content": content})
-            self._note_end(parent, is_idle=False)
-
-    def _note_end(self, parent: str, *, is_idle: bool) -> None:
-        """Note one of the two messages that end a cell; they come by different ways."""
-        if not self.current or parent != self.current.facts["msg_id"]:
-            return
-        if is_idle:
-            self._is_idle = True
-        else:
-            self._is_replied = True
-        if self._is_idle and self._is_replied:
-            self._finish(self._reply_state)
+    def _end_replied(self, content: dict[str, Any]) -> None:
+        self._finish("ok" if content["status"] == "ok" else "error")

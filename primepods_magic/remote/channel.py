@@ -1,0 +1,207 @@
+"""One SSH connection to a pod's agent: the handshake, frames in both directions, and whether it is dead."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import select
+import threading
+import time
+from collections.abc import Iterator
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from primepods_magic.api.errors import SshFailed
+from primepods_magic.api.text.sanitize import sanitize, shorten
+
+from .agent.frames import Frame, pack_frame, read_frame
+from .agent_archive import AgentArchive
+from .ssh_client import SshProcess, SshRoute
+
+__all__ = ["AgentChannel"]
+
+# A link that is dead in one direction is noticed after both: 14 s.
+PING_S = 4.0
+PONG_S = 10.0
+LOGIN_S = 20.0
+HANDSHAKE_S = 60.0
+_TICK_S = 0.2
+_JOIN_S = 3.0
+_CHUNK_BYTES = 65_536
+# So much data in a row shows that a pong is only late.
+_PROGRESS_BYTES = 1 << 19
+_PING = pack_frame({"op": "ping"})
+_MAX_BANNER_BYTES = 1 << 20
+
+
+class AgentChannel:
+    """Reads in the thread of its user, and writes in one of its own.
+
+    Parameters
+    ----------
+    ssh : SshProcess
+        Running `agent_archive.COMMAND`.
+    route : SshRoute
+    """
+
+    def __init__(self, ssh: SshProcess, route: SshRoute) -> None:
+        self._ssh = ssh
+        self._route = route
+        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
+        self._writer: threading.Thread | None = None
+        self._pinged_at: float | None = None
+        self._received_bytes = 0
+        self.frame_bytes = 0
+        """Size of the last frame."""
+        self.timed_out = ""
+        """What the pod did not do in time, if it did not."""
+
+    def shake_hands(self, archive: AgentArchive) -> None:
+        """Start the bridge to the agent, sent first if the pod does not have it; banners are skipped."""
+        stdin, stdout = self._ssh.process.stdin, self._ssh.process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        cookie = secrets.token_hex(16)
+        with self._limit_time():
+            stdin.write(archive.make_first_line(cookie))
+            stdin.flush()
+            skipped = 0
+            while True:
+                line = stdout.readline(_MAX_BANNER_BYTES)
+                skipped += len(line)
+                if not line or skipped > _MAX_BANNER_BYTES:
+                    raise EOFError
+                if not line.startswith(cookie.encode()):
+                    continue
+                word, _, rest = line[len(cookie) :].decode("utf-8", "replace").strip().partition(" ")
+                if word == "ready":
+                    break
+                if word != "need":
+                    raise _make_start_failure(self._route, word, sanitize(shorten(rest, 300)))
+                stdin.write(archive.data)
+                stdin.flush()
+        self._writer = threading.Thread(target=self._write_out, name="primepods-link-writer", daemon=True)
+        self._writer.start()
+
+    @contextlib.contextmanager
+    def _limit_time(self) -> Iterator[None]:
+        """End the client if it does not log in, or what it runs does not answer, in time."""
+
+        def check_login() -> None:
+            if not self._ssh.is_logged_in:
+                self._give_up("log in")
+
+        timers = [
+            threading.Timer(LOGIN_S, check_login),
+            threading.Timer(HANDSHAKE_S, self._give_up, ["answer"]),
+        ]
+        for timer in timers:
+            timer.daemon = True
+            timer.start()
+        try:
+            yield
+        finally:
+            for timer in timers:
+                timer.cancel()
+
+    def _give_up(self, what: str) -> None:
+        self.timed_out = what
+        self._ssh.kill()
+
+    def send(self, data: bytes) -> None:
+        """Send a frame."""
+        self._outbox.put(data)
+
+    def close(self) -> None:
+        """End the client."""
+        self._outbox.put(None)
+        self._ssh.kill()
+        if self._writer:
+            self._writer.join(_JOIN_S)
+
+    def read_frame(self) -> Frame:
+        """Return the next frame; EOFError at the end of the connection, BadFrame if it is none."""
+        while True:
+            self.frame_bytes = 0
+            header, buffers = read_frame(self)  # type: ignore[arg-type]
+            if header.get("type") != "pong":
+                return header, buffers
+            self._pinged_at = None
+
+    def read(self, size: int) -> bytes:
+        """Return at most so many bytes of the connection."""
+        stdout: Any = self._ssh.process.stdout
+        data: bytes = stdout.read1(min(size, _CHUNK_BYTES))
+        self.frame_bytes += len(data)
+        self._received_bytes += len(data)
+        if self._received_bytes > _PROGRESS_BYTES:
+            self._note_progress()
+        return data
+
+    def _note_progress(self) -> None:
+        self._received_bytes = 0
+        if self._pinged_at is not None:
+            self._pinged_at = time.monotonic()
+
+    def _write_out(self) -> None:
+        """Write what is sent, and a ping now and then: a link may be dead in one direction only."""
+        stdin: Any = self._ssh.process.stdin
+        next_ping = time.monotonic() + PING_S
+        with contextlib.suppress(OSError, ValueError):
+            os.set_blocking(stdin.fileno(), False)
+            while True:
+                data: bytes | None = b""
+                with contextlib.suppress(Empty):
+                    data = self._outbox.get(timeout=min(_TICK_S, PING_S))
+                if data is None or self._is_dead():
+                    return
+                if time.monotonic() >= next_ping:
+                    next_ping = time.monotonic() + PING_S
+                    if self._pinged_at is None:
+                        data += _PING
+                        self._received_bytes = 0
+                        self._pinged_at = time.monotonic()
+                self._write_all(stdin.fileno(), data)
+
+    def _write_all(self, fd: int, data: bytes) -> None:
+        rest = memoryview(data)
+        while rest:
+            if select.select([], [fd], [], _TICK_S)[1]:
+                try:
+                    rest = rest[os.write(fd, rest[:_CHUNK_BYTES]) :]
+                except BlockingIOError:
+                    continue
+                if len(rest) > 0:
+                    # The client took what was before it, so the pod did.
+                    self._note_progress()
+            elif self._pinged_at is None:
+                # It must not stay like this for longer than a pong may take.
+                self._pinged_at = time.monotonic()
+                rest = memoryview(bytes(rest) + _PING)
+            elif self._is_dead():
+                return
+
+    def _is_dead(self) -> bool:
+        if self._pinged_at is None or time.monotonic() - self._pinged_at <= PONG_S:
+            return False
+        self._give_up("answer")
+        return True
+
+
+def _make_start_failure(route: SshRoute, word: str, details: str) -> SshFailed:
+    name, run = route.name, f"%pods exec {route.cli_name} --"
+    if word == "no-python":
+        return SshFailed(
+            f"'{name}' has no Python 3.8 or newer. Nothing was run. '{run} "
+            "apt-get update && apt-get install -y python3' installs it on Debian and Ubuntu",
+            reason="setup",
+        )
+    help_text = "The pod is still billed"
+    if "No space left" in details or "quota" in details:
+        help_text = f"'{run} df -h ~' shows its disks"
+    elif "Read-only" in details or "Permission denied" in details or "File exists" in details:
+        help_text = f"'{run} ls -ld ~ ~/.primepods' shows who may write there"
+    return SshFailed(
+        f"Cannot set up cells on '{name}' ({details}). Nothing was run. {help_text}", reason="setup"
+    )

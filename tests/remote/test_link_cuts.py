@@ -1,0 +1,184 @@
+"""Cuts of the connection to a pod: every line, display and request is there once and in order."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from getpass import getuser
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.pod import Pod
+from primepods_magic.remote import channel
+from primepods_magic.remote.job import Job, JobFrames
+from primepods_magic.remote.link import PodLink
+from primepods_magic.remote.links import open_link
+from tests.remote.conftest import describe_pod
+from tests.support.agents import pod_with_agent
+from tests.support.cutting_proxy import CUTS, Cut, CuttingProxy, cutting_proxy
+from tests.support.openssh import OpenSshServer
+from tests.support.soak import SOAK, pick
+from tests.support.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def agent_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSshServer]:
+    with pod_with_agent(tmp_path_factory.mktemp("pod")) as server:
+        yield server
+
+
+@pytest.fixture
+def proxy(agent_server: OpenSshServer) -> Iterator[CuttingProxy]:
+    with cutting_proxy(agent_server.port) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def cut_pod(
+    connection: Connection, agent_server: OpenSshServer, proxy: CuttingProxy, monkeypatch: pytest.MonkeyPatch
+) -> Pod:
+    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
+    # Waiting for a stalled link is most of the time here.
+    monkeypatch.setattr(channel, "PING_S", pick(0.1, 0.3))
+    monkeypatch.setattr(channel, "PONG_S", pick(0.3, 1.0))
+    return Pod(connection, describe_pod(f"{getuser()}@127.0.0.1 -p {proxy.port}"))
+
+
+def find_link(pod: Pod) -> PodLink:
+    return open_link(pod.connection, pod.details)
+
+
+@contextmanager
+def cuts(proxy: CuttingProxy, link: PodLink, count: int, *, seed: int) -> Iterator[list[float]]:
+    """Cut a connection at random moments, each as soon as it works again; collect how long it was away."""
+    chance = random.Random(seed)
+    kinds: list[Cut] = [CUTS[number % len(CUTS)] for number in range(count)]
+    chance.shuffle(kinds)
+    away: list[float] = []
+
+    def run() -> None:
+        for kind in kinds:
+            time.sleep(chance.uniform(0, 0.1))
+            before = link.connects
+            proxy.cut(kind)
+            began = time.monotonic()
+            eventually(lambda before=before: link.connects > before, f"is back after {kind}", within=30)
+            away.append(time.monotonic() - began)
+
+    with ThreadPoolExecutor(1) as pool:
+        done = pool.submit(run)
+        yield away
+        done.result()
+
+
+def collect_frames(job: Job, link: PodLink) -> list[dict[str, Any]]:
+    frames, collected = JobFrames(link, job.id), []
+    while True:
+        frame = frames.get(30)
+        assert frame, "no more frames"
+        collected.append(frame[0])
+        if frame[0]["type"] in ("done", "link_failed", "setup_failed", "unknown"):
+            return collected
+
+
+def wait_code(gate: Path) -> str:
+    return f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
+
+
+def test_every_line_arrives_once_and_in_order(cut_pod: Pod, proxy: CuttingProxy, tmp_path: Path) -> None:
+    lines, count = 1000, pick(5, 20)
+    code = (
+        f"import os, time\nfor n in range({lines}):\n    print(n, flush=True)\n    time.sleep(0.001)\n"
+        f"    while n == {lines // 2} and not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)"
+    )
+    link = find_link(cut_pod)
+    job = cut_pod.run(code)
+    with cuts(proxy, link, count, seed=1) as away:
+        pass
+    (tmp_path / "go").touch()
+    assert job.result(60).state == "ok"
+    assert job.output.split() == [str(n) for n in range(lines)]
+    assert link.connects > count
+    print(f"{count} cuts, away {sorted(round(each, 2) for each in away)} s")
+
+
+def test_displays_and_their_updates_too(cut_pod: Pod, proxy: CuttingProxy, tmp_path: Path) -> None:
+    updates, count = pick(100, 1000), pick(2, 20)
+    code = (
+        "from IPython.display import display\nimport os, time\nshown = display('first', display_id='d')\n"
+        f"for n in range({updates}):\n"
+        "    shown.update(n)\n    display({'text/plain': f'<{n}>'}, raw=True)\n    time.sleep(0.002)\n"
+        f"    while n == 20 and not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)"
+    )
+    link = find_link(cut_pod)
+    job = cut_pod.run(code)
+    with cuts(proxy, link, count, seed=2):
+        pass
+    (tmp_path / "go").touch()
+    frames = collect_frames(job, link)
+    assert [frame["n"] for frame in frames] == list(range(len(frames)))
+    texts = {
+        kind: [frame["content"]["data"]["text/plain"] for frame in frames if frame["type"] == kind]
+        for kind in ("display_data", "update_display_data")
+    }
+    assert texts["update_display_data"] == [str(n) for n in range(updates)]
+    assert texts["display_data"] == ["'first'", *(f"<{n}>" for n in range(updates))]
+
+
+def test_requests_are_carried_out_exactly_once(cut_pod: Pod, proxy: CuttingProxy) -> None:
+    cells, count = pick(20, 60), pick(3, 20)
+    link = find_link(cut_pod)
+    cut_pod.run("c = 0").result(60)
+    with cuts(proxy, link, count, seed=3):
+        jobs = [cut_pod.run("c += 1", again=True) for _ in range(cells)]
+    assert {job.result(60).state for job in jobs} == {"ok"}
+    job = cut_pod.run("print(c)")
+    job.result(60)
+    assert job.output == f"{cells}\n"
+
+
+STALLS: list[tuple[Cut, bool]] = [("stall", False), ("stall-up", True), ("stall-down", False)]
+
+
+@pytest.mark.parametrize(
+    ("how", "prints"), pick(STALLS, [(how, prints) for how, _ in STALLS for prints in (False, True)])
+)
+def test_a_dead_link_is_noticed(
+    cut_pod: Pod, proxy: CuttingProxy, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, how: Cut, prints: bool
+) -> None:
+    if SOAK:
+        monkeypatch.undo()
+    limit_s = pick(1.5, 15.0 + 2.0)
+    link = find_link(cut_pod)
+    wait = wait_code(tmp_path / "go")
+    job = cut_pod.run(wait.replace("0.01)", "0.01), print('.', flush=True)") if prints else wait)
+    eventually(lambda: "." in job.output or not prints, "runs")
+    proxy.cut(how)
+    began = time.monotonic()
+    eventually(lambda: link.connects == 2, f"is back after {how}", within=limit_s)
+    print(f"{how}: back after {time.monotonic() - began:.2f} s")
+    (tmp_path / "go").touch()
+    assert job.result(30).state == "ok"
+
+
+def test_a_large_request_over_a_stalled_link_does_not_block(cut_pod: Pod, proxy: CuttingProxy) -> None:
+    link = find_link(cut_pod)
+    cut_pod.run("1").result(30)
+    proxy.cut("stall-up")
+    assert "jobs" in link.request("jobs", [bytes(8 << 20)]).result(30)
+    assert link.connects == 2
+
+
+def test_threads_are_few_and_end_with_the_connection(cut_pod: Pod, connection: Connection) -> None:
+    before = set(threading.enumerate())
+    cut_pod.run("1").result(30)
+    assert len(set(threading.enumerate()) - before) <= 2
+    connection.close()
+    assert set(threading.enumerate()) <= before
