@@ -46,7 +46,8 @@ except Exception as error:
     say("failed %s: %s" % (type(error).__name__, error))
     sys.exit(99)
 """
-_MAIN = "from primepods_agent.main import main\n\nmain()\n"
+# The kernel runs as deep in the stack as with its own launcher.
+_MAIN = "from primepods_agent.main import find_command\n\nfind_command()()\n"
 _DATE = (2020, 1, 1, 0, 0, 0)
 
 

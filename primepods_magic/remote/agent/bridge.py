@@ -29,11 +29,13 @@ def run_bridge(say: Callable[[str], None]) -> None:
     agent = find_agent()
     say("ready {}.{}.{}".format(*sys.version_info[:3]))
     threading.Thread(target=_carry_up, args=(agent,), daemon=True).start()
-    while True:
-        data = agent.recv(_CHUNK_BYTES)
-        if not data:
-            return
-        _write_all(1, data)
+    # From here on, stdout has frames and nothing else. An agent that was killed may reset the connection.
+    with contextlib.suppress(OSError):
+        while True:
+            data = agent.recv(_CHUNK_BYTES)
+            if not data:
+                return
+            _write_all(1, data)
 
 
 def find_agent() -> socket.socket:

@@ -9,9 +9,8 @@ import time
 from typing import Any
 
 from .agent_link import AgentLink
-from .folders import agent_folder, root_folder
+from .folders import agent_folder, hold_kernel_lock, root_folder
 from .frames import MAX_BUFFERS_BYTES, MAX_OUTPUT_BYTES, Frame, Header
-from .kernel_lock import hold_kernel_lock
 
 __all__ = ["run_kernel"]
 
@@ -47,9 +46,8 @@ class _KernelHost:
         )
         # This Python, whatever kernel specs the image has.
         spec: Any = self._manager.kernel_spec
-        spec.argv[:] = [
-            sys.executable, "-Xfrozen_modules=off", "-m", "ipykernel_launcher", "-f", "{connection_file}",
-        ]  # fmt: skip
+        program = os.path.abspath(sys.argv[0])
+        spec.argv[:] = [sys.executable, "-Xfrozen_modules=off", program, "ipykernel", "{connection_file}"]
         self._manager.start_kernel(cwd=os.path.expanduser("~"), stdin=None)
         self._session = self._manager.session
         # Questions come to the socket that has the name of the one that the request came from.

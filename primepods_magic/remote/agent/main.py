@@ -1,28 +1,33 @@
-"""The agent's commands: ``serve``, ``prepare`` and ``kernel``."""
+"""The agent's commands: ``serve``, ``prepare``, ``kernel`` and ``ipykernel``."""
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
+from collections.abc import Callable
 
-__all__ = ["main"]
+__all__ = ["find_command"]
 
 
-def main() -> None:
-    """Run the command of the arguments."""
+def find_command() -> Callable[[], object]:
+    """Return what runs the command of the arguments."""
     os.umask(0o077)
     command = sys.argv[1]
     if command == "serve":
         from .server import serve
 
-        serve()
-    elif command == "prepare":
+        return serve
+    if command == "prepare":
         from .kernel_setup import prepare_python
 
-        prepare_python()
-    elif command == "kernel":
+        return prepare_python
+    if command == "kernel":
         from .kernel_host import run_kernel
 
-        run_kernel(sys.argv[2])
-    else:
-        raise SystemExit(f"unknown command {command!r}")
+        return functools.partial(run_kernel, sys.argv[2])
+    if command == "ipykernel":
+        from .kernel_app import make_kernel_app
+
+        return make_kernel_app(sys.argv[2])
+    raise SystemExit(f"unknown command {command!r}")

@@ -15,10 +15,9 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .folders import agent_folder, read_last_line
+from .folders import agent_folder, find_lock_owner, read_last_line
 from .frames import Header, pack_frame
 from .job import Job
-from .kernel_lock import find_lock_owner
 
 __all__ = ["Session"]
 

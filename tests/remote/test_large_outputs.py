@@ -1,0 +1,177 @@
+"""Much output: the journal keeps its beginning and its end, says what is missing, and memory stays flat."""
+
+from __future__ import annotations
+
+import os
+import resource
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.pod import Pod
+from primepods_magic.remote import agent_archive
+from primepods_magic.remote.agent import journal
+from primepods_magic.remote.agent.frames import parse_header, parse_length
+from primepods_magic.remote.agent.journal import Journal
+from primepods_magic.remote.job import Job, JobFrames
+from primepods_magic.remote.links import open_link
+from tests.remote.conftest import describe_pod
+from tests.support.agents import alter_archive, find_marked, make_mark, pod_with_agent
+from tests.support.openssh import OpenSshServer
+from tests.support.soak import SOAK, pick
+
+
+@pytest.fixture(scope="module")
+def pod_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pod")
+
+
+@pytest.fixture(scope="module")
+def agent_server(pod_folder: Path) -> Iterator[OpenSshServer]:
+    with pod_with_agent(pod_folder) as server:
+        yield server
+
+
+@pytest.fixture
+def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
+    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
+    return Pod(connection, describe_pod(agent_server.target))
+
+
+def read_header(data: bytes) -> dict[str, Any]:
+    return parse_header(data[4 : 4 + parse_length(data[:4])])
+
+
+def read_all(written: Journal, number: int = 0) -> list[dict[str, Any]]:
+    headers = []
+    while number < written.end:
+        data, number = written.read(number)
+        headers.append(read_header(data))
+    return headers
+
+
+@pytest.fixture
+def small_limits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(journal, "HEAD_BYTES", 2000)
+    monkeypatch.setattr(journal, "TAIL_BYTES", 2000)
+    monkeypatch.setattr(journal, "SEGMENT_BYTES", 500)
+
+
+def test_keeps_the_beginning_and_the_end(small_limits: None, tmp_path: Path) -> None:
+    written = Journal(str(tmp_path / "j"), "job")
+    for number in range(1000):
+        written.append({"type": "stream", "text": str(number)})
+    size = sum(path.stat().st_size for path in (tmp_path / "j").iterdir())
+    written.close()
+    assert 3500 < size < 5000
+    headers = read_all(written)
+    [gap] = [header for header in headers if header["type"] == "gap"]
+    texts = [int(header["text"]) for header in headers if header["type"] == "stream"]
+    assert texts == [*range(gap["n"]), *range(gap["n"] + gap["dropped"], 1000)]
+    # A client that is in the gap is told of what it missed alone.
+    assert read_all(written, gap["n"] + 5)[0]["dropped"] == gap["dropped"] - 5
+    # The next agent reads the same; a frame that was not written to its end is not there.
+    last = max((tmp_path / "j").iterdir())
+    with last.open("ab") as file:
+        file.write(b"\0\0\1\0{")
+    assert read_all(Journal(str(tmp_path / "j"), "job")) == headers
+
+
+def test_a_full_disk_loses_nothing(small_limits: None, tmp_path: Path) -> None:
+    written = Journal(str(tmp_path / "j"), "job")
+    written.append({"type": "stream", "text": "before"})
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (written._segments[0].size + 10, before[1]))
+        for number in range(10):
+            written.append({"type": "stream", "text": str(number)})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    for number in range(10, 20):
+        written.append({"type": "stream", "text": str(number)})
+    written.close()
+    assert [header["text"] for header in read_all(written)] == ["before", *map(str, range(20))]
+    # An agent that starts later has what was written, and numbers go on behind what a client has seen.
+    again = Journal(str(tmp_path / "j"), "job")
+    again.skip_to(40)
+    again.append({"type": "done"})
+    again.close()
+    assert [header["n"] for header in read_all(again, 40)] == [40]
+
+
+def read_rss_mb(pid: int) -> float:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+class MemoryWatch(threading.Thread):
+    """The most that each process had."""
+
+    def __init__(self, pids: dict[str, int]) -> None:
+        super().__init__(daemon=True)
+        self.pids = pids
+        self.before = {name: read_rss_mb(pid) for name, pid in pids.items()}
+        self.most = dict(self.before)
+        self.is_done = threading.Event()
+
+    def run(self) -> None:
+        while not self.is_done.wait(0.02):
+            for name, pid in self.pids.items():
+                self.most[name] = max(self.most[name], read_rss_mb(pid))
+
+    def stop(self) -> dict[str, float]:
+        self.is_done.set()
+        self.join()
+        print({name: f"{self.before[name]:.0f} -> {most:.0f} MB" for name, most in self.most.items()})
+        return {name: most - self.before[name] for name, most in self.most.items()}
+
+
+def test_memory_stays_flat_and_the_gap_is_said(
+    agent_pod: Pod,
+    connection: Connection,
+    pod_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    megabytes = pick(8, 100)
+    if not SOAK:
+        small = alter_archive("journal.py", "_BYTES = 16 << 20", "_BYTES = 1 << 20")
+        monkeypatch.setattr(agent_archive, "build_archive", lambda: small)
+    mark = make_mark(pod_folder)
+    first = agent_pod.run("import os; print(os.getpid())")
+    first.result(30)
+    pids = {
+        "client": os.getpid(),
+        "kernel": int(first.output),
+        "agent": find_marked(mark, "agent.pyz", "serve")[0],
+        "host": find_marked(mark, "agent.pyz", "kernel", "main")[0],
+    }
+    line = "x" * 99
+    watch = MemoryWatch(pids)
+    watch.start()
+    began = time.monotonic()
+    job = agent_pod.run(f"for n in range({megabytes * 10_000}): print('{line}')\nprint('end')")
+    frames, received = JobFrames(open_link(connection, agent_pod.details), job.id), 0
+    while (frame := frames.get(60)) is not None and frame[0]["type"] != "done":
+        received += len(frame[0].get("content", {}).get("text", ""))
+    seconds = time.monotonic() - began
+    grown = watch.stop()
+    [folder] = (pod_folder / "home/.primepods").glob(f"*/sessions/main/{job.id}")
+    size_mb = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+    print(f"{megabytes} MB in {seconds:.1f} s, {received / 1e6:.1f} MB shown live, {size_mb:.1f} MB kept")
+    assert frame
+    assert frame[0]["state"] == "ok"
+    assert size_mb < pick(7, 38)
+    limit_mb = pick(20, 60)
+    assert grown["client"] < limit_mb
+    assert grown["agent"] < limit_mb
+    # Later, the beginning and the end are there, and how much is missing.
+    later = Job(open_link(connection, agent_pod.details), job.id, "main")
+    later.result(60)
+    assert later.output.startswith(line)
+    assert later.output.endswith("end\n")
+    assert "pieces of output were not kept" in later.output
