@@ -12,7 +12,7 @@ import pytest
 
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
-from tests.remote.conftest import describe_pod
+from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import find_marked, make_mark, pod_with_agent
 from tests.support.openssh import OpenSshServer
 from tests.support.waiting import eventually
@@ -35,6 +35,7 @@ def agent_server(pod_folder: Path) -> Iterator[OpenSshServer]:
 def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
     monkeypatch.setenv("PRIME_API_KEY", MARKER)
+    pin_host(agent_server.host_key)
     return Pod(connection, describe_pod(agent_server.target))
 
 

@@ -22,7 +22,7 @@ from primepods_magic.remote.job import Job
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import close_links, open_link
 from primepods_magic.remote.ssh_client import find_route
-from tests.remote.conftest import describe_pod
+from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import alter_archive, find_marked, kill_marked, make_mark, pod_with_agent
 from tests.support.openssh import OpenSshServer
 from tests.support.soak import pick
@@ -43,6 +43,7 @@ def agent_server(pod_folder: Path) -> Iterator[OpenSshServer]:
 @pytest.fixture
 def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
+    pin_host(agent_server.host_key)
     return Pod(connection, describe_pod(agent_server.target))
 
 

@@ -20,7 +20,7 @@ from primepods_magic.remote.agent.frames import parse_header, parse_length
 from primepods_magic.remote.agent.journal import Journal
 from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.links import open_link
-from tests.remote.conftest import describe_pod
+from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import alter_archive, find_marked, make_mark, pod_with_agent
 from tests.support.openssh import OpenSshServer
 from tests.support.soak import SOAK, pick
@@ -40,6 +40,7 @@ def agent_server(pod_folder: Path) -> Iterator[OpenSshServer]:
 @pytest.fixture
 def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
+    pin_host(agent_server.host_key)
     return Pod(connection, describe_pod(agent_server.target))
 
 

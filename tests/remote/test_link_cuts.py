@@ -20,7 +20,7 @@ from primepods_magic.remote import channel
 from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import open_link
-from tests.remote.conftest import describe_pod
+from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import pod_with_agent
 from tests.support.cutting_proxy import CUTS, Cut, CuttingProxy, cutting_proxy
 from tests.support.openssh import OpenSshServer
@@ -48,6 +48,7 @@ def cut_pod(
     # Waiting for a stalled link is most of the time here.
     monkeypatch.setattr(channel, "PING_S", pick(0.1, 0.3))
     monkeypatch.setattr(channel, "PONG_S", pick(0.3, 1.0))
+    pin_host(agent_server.host_key)
     return Pod(connection, describe_pod(f"{getuser()}@127.0.0.1 -p {proxy.port}"))
 
 
