@@ -10,6 +10,7 @@ from primepods_magic.frames.tables.account import (
     overview_frame,
     teams_frame,
 )
+from primepods_magic.frames.tables.cells import cells_frame
 from primepods_magic.frames.tables.history import history_frame, overlapping
 from primepods_magic.frames.tables.local import cache_frame, checks_frame, jobs_frame
 from primepods_magic.frames.tables.offers import offers_frame
@@ -20,6 +21,7 @@ from .files import load_frame, save_frame
 __all__ = [
     "billings_frame",
     "cache_frame",
+    "cells_frame",
     "checks_frame",
     "disks_frame",
     "history_frame",

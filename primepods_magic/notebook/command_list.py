@@ -18,6 +18,7 @@ COMMANDS = {
     "jobs": "list the cells that run, or ran, on your pods",
     "attach": "show a cell that runs on a pod, from its beginning",
     "cancel": "end a cell that runs on a pod",
+    "cells": "list the cells that ran on pods, and what they cost",
     "rm": "terminate pods, verify that they are gone, and show what they cost",
     "history": "list the pods you rented and what they cost",
     "costs": "break spending down by person, resource and time",

@@ -138,6 +138,10 @@ class PodsMagics(Magics):
         True, help="On loading, print how many pods were running when last seen, and what they cost."
     ).tag(config=True)
 
+    cell_costs = Bool(True, help="Below each %%pod cell, show what it cost and how busy the GPUs were.").tag(
+        config=True
+    )
+
     def __init__(self, shell: Any) -> None:
         self._displays: ProgressDisplays | None = None
         self.last_pod: str | None = None

@@ -31,11 +31,14 @@ __all__ = ["Job", "JobEnd", "JobFrames", "start_job"]
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 _STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*(?:\1|$)""")
 _JOB_ID = re.compile(r"[a-z0-9]{1,20}\Z")
+_COMMENT = re.compile(r"\s*#.*")
+_ARGUMENTS = re.compile(r"((?:^|=\s*)[!%]+[\w./-]*)(?![\w./-]).+")
 _LETTERS = string.ascii_lowercase + string.digits
 _ID_CHARS = 6
+# What a pod says beyond these is not shown, and nothing is computed from it.
+_HIGHEST = {"seconds": 1e9, "gpu_mean_pct": 100.0, "gpu_peak_pct": 100.0, "idle_s": 1e9}
 _TICK_S = 0.2
 _ANSWER_S = 60.0
-_MAX_FIGURE = 1e12
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,13 +66,10 @@ class JobEnd(ShortRepr):
     @classmethod
     def from_header(cls, header: Mapping[str, Any]) -> JobEnd:
         """Return what a frame of the agent says."""
-        said: dict[str, Any] = {
-            name: header.get(name) for name in ("seconds", "gpu_mean_pct", "gpu_peak_pct", "idle_s")
-        }
         numbers = {
             name: float(value)
-            for name, value in said.items()
-            if type(value) in (int, float) and 0 <= value < _MAX_FIGURE
+            for name, highest in _HIGHEST.items()
+            if type(value := header.get(name)) in (int, float) and 0 <= value <= highest
         }
         return cls(state=str(header.get("state")), **numbers)
 
@@ -135,6 +135,8 @@ class Job:
     id : str
         For ``%pods attach`` and ``%pods cancel``.
     pod_name, session : str
+    title : str
+        First line of its code, without what may hold a secret.
 
     Examples
     --------
@@ -148,7 +150,7 @@ class Job:
         self.session = session
         self.pod_name = link.name
         self.link = link
-        self._title = title
+        self.title = title
         self._frames: JobFrames | None = None
         self._outcome = _Outcome()
 
@@ -249,7 +251,7 @@ class Job:
 
     def __repr__(self) -> str:
         state = self._outcome.end.state if self._outcome.end else "running"
-        title = shorten(sanitize(self._title), 40)
+        title = shorten(sanitize(self.title), 40)
         return f"<Job {self.id} on '{self.pod_name}', {state}{title and f': {title}'}>"
 
 
@@ -347,11 +349,14 @@ def start_job(
 
 
 def describe_code(code: str) -> str:
-    """Return the first line of code for a listing, without what its strings hold.
+    """Return the first line of code for a listing, without what may hold a secret.
 
-    >>> describe_code("login(token='hf_secret')")
-    "login(token='…')"
+    Strings are emptied; comments, and the arguments of magics and shell commands, are left out.
+
+    >>> describe_code("login(token='hf_secret')"), describe_code("!wandb login 1234")
+    ("login(token='…')", '!wandb …')
     """
     lines = [line.strip() for line in code.splitlines()]
     first = next((line for line in lines if line and not line.startswith("#")), "")
-    return shorten(sanitize(_STRING.sub(r"\1…\1", first)), 80)
+    public = _COMMENT.sub("", _STRING.sub(r"\1…\1", first))
+    return shorten(sanitize(_ARGUMENTS.sub(r"\1 …", public)), 80)

@@ -118,6 +118,7 @@ FRAMES = (
         (),
         _ledger,
     ),
+    Frame("cells", "Cells", "A row for each cell.", ("cells",), lambda: frames.cells_frame([])),
     Frame("cache", "Cache", "A row for each stored history.", ("cache",), lambda: frames.cache_frame([])),
     Frame(
         "billings",

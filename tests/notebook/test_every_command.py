@@ -45,6 +45,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "jobs": ("%pods jobs", "no jobs", "%pods jobs nobody", "NotFound"),
     "attach": ("%pods attach -h", "Show everything", "%pods attach nothing", "NotFound"),
     "cancel": ("%pods cancel -h", "End a job", "%pods cancel nothing", "NotFound"),
+    "cells": ("%pods cells", "0 cells", "%pods cells nobody", "NotFound"),
     "wallet": ("%pods wallet", "balance $", "%pods wallet --team nobody", "NotFound"),
     "disks": ("%pods disks", "datasets", "%pods disks x", "InvalidRequest"),
     "keys": ("%pods keys", "laptop", "%pods keys primary nobody", "NotFound"),

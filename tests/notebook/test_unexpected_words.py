@@ -57,6 +57,7 @@ from primepods_magic.pods.spec.other_keys import _ENDING, _KEY_OF_WORD, _OTHER_K
         ("costs nonsense", "QUESTION is one of last-month, month, dearest, prices, spot, waste, timeline"),
         ("costs --by project", "'--by project' needs '--projects NAME'"),
         ("costs --by gpu,project --freq M", "'--by project' needs '--projects NAME'"),
+        ("cells a b", "Unexpected argument 'b'. '%pods cells' takes one pod"),
         ("wallet train", "'%pods wallet' takes no names"),
         ("connect sandbox", "Did you mean: --sandbox?"),
         ("logs train 50", "Did you mean: --tail 50?"),

@@ -49,6 +49,7 @@ CASES: Mapping[str, Sequence[str]] = {
     "jobs": ["jobs", "jobs train"],
     "attach": ["attach $WANDB_API_KEY"],
     "cancel": ["cancel $WANDB_API_KEY"],
+    "cells": ["cells", "cells nobody"],
     "rm": ["rm train", "rm nobody -y"],
     "ssh": ["ssh train", "ssh train --config", "ssh nobody"],
     "history": ["history --limit 3", "history --since 30d"],

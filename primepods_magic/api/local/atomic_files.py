@@ -1,4 +1,4 @@
-"""Files on this computer: replaced atomically, and read only if they are plain files."""
+"""Files on this computer: replaced atomically or appended to, and read only if they are plain files."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-__all__ = ["describe_error", "read_plain_file", "replace_file", "replace_users_file", "write_atomically"]
+__all__ = [
+    "append_line",
+    "describe_error",
+    "read_plain_file",
+    "replace_file",
+    "replace_users_file",
+    "write_atomically",
+]
 
 
 def read_plain_file(path: Path, *, max_bytes: int = 16 * 2**20) -> bytes:
@@ -23,6 +30,21 @@ def read_plain_file(path: Path, *, max_bytes: int = 16 * 2**20) -> bytes:
     if len(content) > max_bytes:
         raise OSError(0, f"larger than {max_bytes:,} bytes", str(path))
     return content
+
+
+def append_line(path: Path, line: bytes) -> int:
+    """Append a line to one of our plain files with one write; return the size of the file.
+
+    The line break comes first, so that a line that a power cut cut off spoils no other. Symbolic links are
+    not followed, and pipes fail without blocking.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0), 0o600)
+    with open(descriptor, "ab", buffering=0) as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise OSError(0, "not a plain file", str(path))
+        file.write(b"\n" + line)
+        return os.fstat(descriptor).st_size
 
 
 def write_atomically(

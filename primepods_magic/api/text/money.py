@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from numbers import Real
 
-__all__ = ["MISSING", "format_estimate", "format_money", "format_usd", "format_usd_hr"]
+__all__ = ["MISSING", "format_about", "format_estimate", "format_money", "format_usd", "format_usd_hr"]
 
 MISSING = "–"
 
@@ -49,6 +49,16 @@ def format_estimate(amount: object) -> str:
     """
     text = format_usd(amount)
     return text if text.startswith("<") else f"≈ {text}"
+
+
+def format_about(amount: object) -> str:
+    """Format an estimated amount of USD in words.
+
+    >>> format_about(0.035), format_about(0.002)
+    ('about $0.04', 'less than $0.01')
+    """
+    text = format_usd(amount)
+    return f"less than {text[2:]}" if text.startswith("< ") else f"about {text}"
 
 
 def _format_code(currency: str) -> str:

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from .account import BILLINGS, DISKS, KEYS, MEMBERS, TEAMS, WALLETS
+from .cells import CELLS
 from .costs import COSTS, LEDGER, MONTH, PRICES, SPOT, WASTE
 from .history import HISTORY
 from .local import CACHE, CHECKS, JOBS
@@ -40,6 +41,7 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "checks": CHECKS,
     "jobs": JOBS,
     "waste": WASTE,
+    "cells": CELLS,
 }
 """Columns by kind of frame. A name means what its first table says, unless another table says otherwise."""
 
@@ -57,6 +59,8 @@ SHOWN: Mapping[str, str] = {
     "keys": "name is_primary | fingerprint type id created_at",
     "checks": "check result detail what_to_do",
     "jobs": "id title state duration estimated_usd pod | started_at session",
+    "cells": "pod title state duration estimated_usd | idle idle_usd gpu_mean_pct gpu_peak_pct started_at "
+    "gpu gpu_count session job",
     "spot": "gpu saving_usd cost_usd gpu_hours | spot_usd_gpu_hr paid_usd_gpu_hr spot_cost_usd "
     "on_demand_usd_gpu_hr",
 }

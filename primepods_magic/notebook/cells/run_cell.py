@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from primepods_magic.api.errors import WaitInterrupted
@@ -71,9 +71,14 @@ class CellView:
     shell : InteractiveShell
     link : PodLink
     job : Job
+    on_end : callable, optional
+        Called with the JobEnd once all output is shown, before an error is raised.
     """
 
-    def __init__(self, shell: Any, link: PodLink, job: Job) -> None:
+    def __init__(
+        self, shell: Any, link: PodLink, job: Job, on_end: Callable[[JobEnd], object] | None = None
+    ) -> None:
+        self._on_end = on_end
         self._shell = shell
         self._link = link
         self._job = job
@@ -94,6 +99,8 @@ class CellView:
         with counted_interrupts() as interrupts:
             end = self._follow_frames(frames, interrupts)
         self._keep_following(frames)
+        if self._on_end:
+            self._on_end(end)
         if end.state != "ok":
             raise make_remote_error(
                 self._link.name, end, self._reply, number=self._shell.displayhook.prompt_count

@@ -7,6 +7,9 @@
 Output, displays, widgets and questions appear as those of a local cell, and an exception stops the notebook.
 Without POD it is the pod of the last cell. A pod that is not ready yet is waited for.
 
+A line below the output estimates what the cell cost by the price of the pod, and how long the pod had been
+idle before. '%pods cells' lists both for every cell; '%config PodsMagics.cell_costs = False' hides the lines.
+
 The first Ctrl-C interrupts the cell. A second one within two seconds leaves it running: '%pods attach JOB'
 shows it again. It also runs on if the connection is lost, the kernel here restarts, or the lid is closed.
 """
@@ -37,6 +40,7 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str) -> Any:
     """Show the cell's output, or return its job for ``--bg``."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.cells.background import show_in_background
+    from primepods_magic.notebook.cells.costs import cost_recorder
     from primepods_magic.notebook.cells.run_cell import CellView, LinkNotes, say_running
     from primepods_magic.notebook.shell.kernel import has_front_end, run_of
     from primepods_magic.remote.job import start_job
@@ -61,7 +65,10 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str) -> Any:
     if args.bg:
         show_in_background(magics.shell, job.link, job)
         return job
-    CellView(magics.shell, job.link, job).follow()
+    note_end = cost_recorder(
+        magics.shell, connection, pod, job, is_shown=magics.cell_costs and not args.quiet
+    )
+    CellView(magics.shell, job.link, job, note_end).follow()
     return None
 
 

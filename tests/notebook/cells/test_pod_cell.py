@@ -17,7 +17,7 @@ from tests.support.environment import clean_environment
 from tests.support.sandbox_control import SandboxControl, controlled
 from tests.support.waiting import eventually
 
-LOAD = "%load_ext primepods_magic\n%pods connect --sandbox"
+LOAD = "%load_ext primepods_magic\n%config PodsMagics.cell_costs = False\n%pods connect --sandbox"
 
 
 class Front:

@@ -1,0 +1,104 @@
+"""The line below a cell that ran on a pod: how long it took, what it cost, and how busy the GPUs were."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.money import format_about
+from primepods_magic.api.text.sanitize import safe_html, sanitize, shorten
+from primepods_magic.frames.rendering.formatting import duration
+from primepods_magic.notebook.shell.kernel import in_kernel
+from primepods_magic.notebook.shell.output import say
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.remote.cells import CellRecord, record_cell
+from primepods_magic.remote.job import Job, JobEnd
+
+__all__ = ["cost_recorder", "format_cost_line"]
+
+_MIN_IDLE_S = 5.0
+_MINUTE_S, _HOUR_S = 60, 3600
+_FEW_S = 10
+_MAX_NAME_CHARS = 60
+# Muted, with a contrast above 4.5:1 on both backgrounds.
+_STYLE = "font-size:12px;line-height:1.4;color:var(--jp-ui-font-color1,inherit);opacity:.75"
+
+
+def cost_recorder(
+    shell: Any,
+    connection: Connection,
+    pod: PodDetails,
+    job: Job,
+    *,
+    is_shown: bool,
+) -> Callable[[JobEnd], None]:
+    """Return a function that records how a cell ended, and shows the line about it if it `is_shown`."""
+
+    def note_end(end: JobEnd) -> None:
+        if not end.seconds:
+            # It was cancelled before its turn.
+            return
+        record = record_cell(connection, pod, job, end)
+        if is_shown:
+            _show_line(shell, format_cost_line(record, is_sandbox=connection.is_sandbox))
+
+    return note_end
+
+
+def format_cost_line(record: CellRecord, *, is_sandbox: bool = False) -> str:
+    """Format a record as one line; what is unknown, and less than 5 s of idleness, is left out.
+
+    >>> from datetime import datetime, timezone
+    >>> moment = datetime(2026, 9, 14, tzinfo=timezone.utc)
+    >>> cell = CellRecord(moment, "train", "p1", "main", "k3f9xq", "fit()", "ok", 131.0,
+    ...     estimated_usd=0.7, idle_s=840.0, idle_usd=4.48)
+    >>> format_cost_line(cell)
+    'train · 2 min 11 s · about $0.70 · idle before 14 min, about $4.48'
+    """
+    parts = [
+        shorten(sanitize(record.pod), _MAX_NAME_CHARS),
+        _format_gpus(record),
+        _format_seconds(record.seconds),
+        *_format_costs(record.estimated_usd),
+        _format_use(record),
+    ]
+    if record.idle_s is not None and record.idle_s >= _MIN_IDLE_S:
+        idle = f"idle before {duration(timedelta(seconds=round(record.idle_s)))}"
+        parts.append(", ".join([idle, *_format_costs(record.idle_usd)]))
+    parts += ["sandbox"] if is_sandbox else []
+    return " · ".join(filter(None, parts))
+
+
+def _format_gpus(record: CellRecord) -> str:
+    gpu = shorten(sanitize(record.gpu or ""), _MAX_NAME_CHARS)
+    return f"{record.gpu_count} × {gpu}" if gpu and record.gpu_count is not None else gpu
+
+
+def _format_seconds(seconds: float) -> str:
+    """Format a length to the second below an hour, and to its tenth below ten seconds."""
+    if seconds < _FEW_S - 0.05:
+        return f"{seconds:.1f} s" if seconds >= 0.1 else "< 0.1 s"
+    minutes, rest = divmod(round(seconds), _MINUTE_S)
+    if not minutes or seconds >= _HOUR_S - 0.5:
+        return duration(timedelta(seconds=round(seconds)))
+    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+
+
+def _format_costs(usd: float | None) -> list[str]:
+    return [] if usd is None else [format_about(usd)]
+
+
+def _format_use(record: CellRecord) -> str:
+    uses = (("mean", record.gpu_mean_pct), ("peak", record.gpu_peak_pct))
+    texts = [f"{word} {percent:.0f} %" for word, percent in uses if percent is not None]
+    return f"GPU {', '.join(texts)}" if texts else ""
+
+
+def _show_line(shell: Any, line: str) -> None:
+    if not in_kernel(shell):
+        say(line)
+        return
+    html = f'<div style="{_STYLE}">{safe_html(line)}</div>'
+    shell.display_pub.publish(data={"text/plain": line, "text/html": html})

@@ -1,0 +1,209 @@
+"""Cells that ran on pods, as this computer recorded them: how long, at what price, and how idle the pod was.
+
+There is a file of JSON lines for each account. It holds no code and no output, only a title without the
+strings of the code. Problems with the file are never errors: a cell that is not stored has run all the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from concurrent.futures import CancelledError
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
+
+from primepods_magic.api.errors import PodsError
+from primepods_magic.api.local.atomic_files import append_line, read_plain_file, write_atomically
+from primepods_magic.api.local.folders import find_folder
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.api.text.short_repr import ShortRepr
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.support.rates import get_rate_usd_hr
+
+from .job import Job, JobEnd
+
+__all__ = ["CellRecord", "read_cells", "record_cell"]
+
+_MAX_ROWS = 10_000
+_MAX_BYTES = 4 * 2**20
+"""About as many rows; the older half of a larger file is removed."""
+_MAX_TEXT_CHARS = 200
+_ANSWER_S = 2.0
+_HOUR_S = 3600
+
+_Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+_Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
+_Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+_Count = Annotated[int, Field(ge=0, le=2**31)]
+
+
+@dataclass(frozen=True, repr=False)
+class CellRecord(ShortRepr):
+    """A cell that ended on a pod.
+
+    Attributes
+    ----------
+    started_at : datetime
+        By the service's clock (UTC).
+    pod, pod_id, session, job, title, state : str
+        `title` is its first line of code, without strings.
+    seconds : float
+        How long it ran.
+    gpu : str or None
+    gpu_count : int or None
+    price_usd_hr : float or None
+        What the pod cost per hour then; the two estimates are by this price.
+    estimated_usd : float or None
+    gpu_mean_pct, gpu_peak_pct : float or None
+    idle_s, idle_usd : float or None
+        How long nothing had run on the pod before; before its first cell, since it was created.
+    """
+
+    started_at: AwareDatetime
+    pod: str
+    pod_id: str
+    session: str
+    job: str
+    title: str
+    state: str
+    seconds: _Seconds
+    gpu: str | None = None
+    gpu_count: _Count | None = None
+    price_usd_hr: _Amount | None = None
+    estimated_usd: _Amount | None = None
+    gpu_mean_pct: _Percent | None = None
+    gpu_peak_pct: _Percent | None = None
+    idle_s: _Seconds | None = None
+    idle_usd: _Amount | None = None
+
+
+def record_cell(connection: Connection, pod: PodDetails, job: Job, end: JobEnd) -> CellRecord:
+    """Record a cell that has just ended on a pod, and return the record, also if it cannot be stored."""
+    started_at = connection.now() - timedelta(seconds=end.seconds)
+    idle_s = _measure_idle(connection, pod, job, started_at) if end.idle_s is None else end.idle_s
+    rate = get_rate_usd_hr(pod)
+    record = CellRecord(
+        started_at=started_at,
+        pod=_shorten_text(pod.name),
+        pod_id=_shorten_text(pod.id),
+        session=_shorten_text(job.session),
+        job=_shorten_text(job.id),
+        title=_shorten_text(job.title),
+        state=_shorten_text(end.state),
+        seconds=end.seconds,
+        gpu=_shorten_text(pod.gpu_name) or None,
+        gpu_count=pod.gpu_count,
+        price_usd_hr=rate,
+        estimated_usd=None if rate is None else rate * end.seconds / _HOUR_S,
+        gpu_mean_pct=end.gpu_mean_pct,
+        gpu_peak_pct=end.gpu_peak_pct,
+        idle_s=idle_s,
+        idle_usd=None if rate is None or idle_s is None else rate * idle_s / _HOUR_S,
+    )
+    # The service may have to be asked whose account this is.
+    with suppress(PodsError, OSError):
+        _store_record(connection, record)
+    return record
+
+
+def read_cells(connection: Connection) -> list[CellRecord]:
+    """Return the recorded cells of an account, at most 10,000, in the order in which they were recorded.
+
+    Lines that cannot be read are left out. Raises PodsError if the service must be asked whose account this
+    is, and cannot.
+    """
+    # A cell that was attached to again has a second line.
+    records = {(record.pod_id, record.job): record for record in _read_lines(_find_file(connection))}
+    return list(records.values())[-_MAX_ROWS:]
+
+
+def _measure_idle(connection: Connection, pod: PodDetails, job: Job, started_at: datetime) -> float | None:
+    """Return how long nothing had run before a cell for which the agent does not know it; None if unknown.
+
+    The agent knows nothing of the time before its first cell, and gives no time if another cell was running.
+    """
+    others = _ask_for_others(job)
+    if others is None:
+        return None
+    if others:
+        return min(others)
+    since = pod.created_at
+    # Another version of the agent, which knows nothing of this one's cells, may have run some.
+    with suppress(PodsError):
+        for record in _read_lines(_find_file(connection)):
+            if record.pod_id == _shorten_text(pod.id) and record.job != job.id:
+                end = record.started_at + timedelta(seconds=record.seconds)
+                since = max(since or end, end)
+    return None if since is None else max(0.0, (started_at - since).total_seconds())
+
+
+def _ask_for_others(job: Job) -> list[float] | None:
+    """Return how long before its start the earlier jobs of the pod had ended; None if they are unknown."""
+    try:
+        jobs = job.link.request("jobs").result(_ANSWER_S).get("jobs")
+    except (PodsError, FutureTimeoutError, CancelledError):
+        return None
+    if not isinstance(jobs, list):
+        return None
+    listed = [facts for facts in jobs if isinstance(facts, Mapping)]
+    started = next((_read_time(facts, "started_at") for facts in listed if facts.get("id") == job.id), None)
+    if started is None:
+        return None
+    others = []
+    for facts in listed:
+        begin, end = _read_time(facts, "started_at"), _read_time(facts, "ended_at")
+        if facts.get("id") != job.id and begin is not None and begin <= started:
+            others.append(0.0 if end is None else max(0.0, started - end))
+    return others
+
+
+def _read_time(facts: Mapping[Any, Any], name: str) -> float | None:
+    value = facts.get(name)
+    return float(value) if isinstance(value, (int, float)) and 0 <= value <= 1e10 else None
+
+
+def _shorten_text(text: str | None) -> str:
+    return shorten(sanitize(text or ""), _MAX_TEXT_CHARS)
+
+
+def _find_file(connection: Connection) -> Path | None:
+    digest = sha256(connection.account.encode("utf-8", "replace")).hexdigest()[:16]
+    folder = find_folder("state")
+    return folder / "cells" / f"{digest}.jsonl" if folder else None
+
+
+def _store_record(connection: Connection, record: CellRecord) -> None:
+    path = _find_file(connection)
+    if path is None:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if append_line(path, _record_adapter().dump_json(record, exclude_none=True)) > _MAX_BYTES:
+        lines = read_plain_file(path).splitlines()
+        # What another kernel appends right now may be lost; that happens once in thousands of cells.
+        write_atomically(path, b"\n".join(lines[len(lines) // 2 :]))
+
+
+def _read_lines(path: Path | None) -> list[CellRecord]:
+    adapter = _record_adapter()
+    try:
+        lines = read_plain_file(path).splitlines() if path else []
+    except OSError:
+        return []
+    records = []
+    for line in lines:
+        with suppress(ValidationError):
+            records.append(adapter.validate_json(line))
+    return records
+
+
+@cache
+def _record_adapter() -> TypeAdapter[CellRecord]:
+    return TypeAdapter(CellRecord)
