@@ -16,14 +16,15 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.remote.cells import CellRecord, record_cell
 from primepods_magic.remote.job import Job, JobEnd
 
-__all__ = ["cost_recorder", "format_cost_line"]
+__all__ = ["cost_recorder", "format_cost_line", "format_seconds"]
 
+_DOT = " · "
 _MIN_IDLE_S = 5.0
 _MINUTE_S, _HOUR_S = 60, 3600
 _FEW_S = 10
 _MAX_NAME_CHARS = 60
 # Muted, with a contrast above 4.5:1 on both backgrounds.
-_STYLE = "font-size:12px;line-height:1.4;color:var(--jp-ui-font-color1,inherit);opacity:.75"
+_STYLE = "padding-left:8px;font-size:12px;line-height:1.5;color:var(--jp-ui-font-color1,inherit);opacity:.75"
 
 
 def cost_recorder(
@@ -60,7 +61,7 @@ def format_cost_line(record: CellRecord, *, is_sandbox: bool = False) -> str:
     parts = [
         shorten(sanitize(record.pod), _MAX_NAME_CHARS),
         _format_gpus(record),
-        _format_seconds(record.seconds),
+        format_seconds(record.seconds),
         *_format_costs(record.estimated_usd),
         _format_use(record),
     ]
@@ -68,7 +69,7 @@ def format_cost_line(record: CellRecord, *, is_sandbox: bool = False) -> str:
         idle = f"idle before {duration(timedelta(seconds=round(record.idle_s)))}"
         parts.append(", ".join([idle, *_format_costs(record.idle_usd)]))
     parts += ["sandbox"] if is_sandbox else []
-    return " · ".join(filter(None, parts))
+    return _DOT.join(filter(None, parts))
 
 
 def _format_gpus(record: CellRecord) -> str:
@@ -76,8 +77,12 @@ def _format_gpus(record: CellRecord) -> str:
     return f"{record.gpu_count} × {gpu}" if gpu and record.gpu_count is not None else gpu
 
 
-def _format_seconds(seconds: float) -> str:
-    """Format a length to the second below an hour, and to its tenth below ten seconds."""
+def format_seconds(seconds: float) -> str:
+    """Format a length of time to the second below an hour, and to its tenth below ten seconds.
+
+    >>> [format_seconds(seconds) for seconds in (0.3, 131, 11_520)]
+    ['0.3 s', '2 min 11 s', '3 h 12 min']
+    """
     if seconds < _FEW_S - 0.05:
         return f"{seconds:.1f} s" if seconds >= 0.1 else "< 0.1 s"
     minutes, rest = divmod(round(seconds), _MINUTE_S)
@@ -100,5 +105,7 @@ def _show_line(shell: Any, line: str) -> None:
     if not in_kernel(shell):
         say(line)
         return
-    html = f'<div style="{_STYLE}">{safe_html(line)}</div>'
+    # A part is wrapped as a whole, unless it is wider than the page.
+    parts = (f'<span style="display:inline-block">{safe_html(part)}</span>' for part in line.split(_DOT))
+    html = f'<div style="{_STYLE}">{_DOT.join(parts)}</div>'
     shell.display_pub.publish(data={"text/plain": line, "text/html": html})

@@ -33,11 +33,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
     """Return the cells."""
-    from datetime import timedelta, timezone
+    from datetime import timezone
 
     from primepods_magic.api.text.money import format_about
     from primepods_magic.frames import cells_frame
-    from primepods_magic.frames.rendering.formatting import duration
+    from primepods_magic.notebook.cells.costs import format_seconds
     from primepods_magic.notebook.display.captions import caption
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.notebook.input.dates import parse_time
@@ -51,7 +51,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     cells = [cell for cell in cells if since is None or cell.started_at >= since]
     notes = []
     if cells:
-        notes.append(duration(timedelta(seconds=sum(cell.seconds for cell in cells))))
+        notes.append(format_seconds(sum(cell.seconds for cell in cells)))
         known = [cell.estimated_usd for cell in cells if cell.estimated_usd is not None]
         idle = [cell.idle_usd for cell in cells if cell.idle_usd is not None]
         notes += [format_about(sum(known))] if known else []

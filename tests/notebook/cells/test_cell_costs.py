@@ -158,7 +158,7 @@ def test_converting_a_notebook_keeps_it(notebook: Any) -> None:
 def test_lists_the_cells_also_of_a_pod_that_ended(notebook: Any) -> None:
     text = text_of(notebook["cells"])
     assert re.match(
-        r"sandbox · 5 cells · \d+ s · (about \$0.00|less than \$0.01) · idle about \$0.1\d\n", text
+        r"sandbox · 5 cells · \d+(\.\d)? s · (about \$0.00|less than \$0.01) · idle about \$0.1\d\n", text
     )
     titles = re.findall(r"train +(\S.*?) {2,}(ok|error|died)", text)
     assert [state for _, state in titles] == ["ok", "error", "ok", "died", "ok"]
