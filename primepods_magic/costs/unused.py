@@ -10,16 +10,16 @@ import pandas as pd
 
 from primepods_magic.api.account import Disk
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.money import format_usd_hr
+from primepods_magic.api.text.money import format_about, format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_amount
 from primepods_magic.frames.rendering.formatting import duration, is_missing
 from primepods_magic.frames.tables.catalog import document_columns
 from primepods_magic.frames.tables.costs import WASTE
-from primepods_magic.frames.tables.schema import STRING
+from primepods_magic.frames.tables.schema import SPAN, STRING
 from primepods_magic.pods.support.rates import accrued_usd, get_rate_usd_hr
 
-from .coerce import is_pod, life_spans, statuses
+from .coerce import column_of, is_pod, life_spans, numbers, require, statuses, text
 from .ledgers import as_ledger
 from .live_resources import parse_now, read_disks, read_pods, to_dollars
 
@@ -28,6 +28,7 @@ __all__ = ["waste"]
 _DTYPES: dict[str, Any] = {
     column.name: STRING if column.dtype == "string" else column.dtype for column in WASTE
 }
+_MIN_IDLE_SHARE = 0.5
 _ENDING = ("DELETING", "TERMINATED")
 
 
@@ -37,10 +38,12 @@ def waste(
     *,
     pods: pd.DataFrame | None = None,
     disks: pd.DataFrame | None = None,
+    cells: pd.DataFrame | None = None,
     now: datetime | None = None,
     never_ready_min: float = 30,
     short_min: float = 10,
     forgotten_days: float = 3,
+    idle_min: float = 60,
 ) -> pd.DataFrame:
     """Find what was paid for and probably not used.
 
@@ -52,6 +55,8 @@ def waste(
         A result of `ledger`, or a history.
     pods, disks : pandas.DataFrame, optional
         Live resources, from `pods_frame` and `disks_frame`.
+    cells : pandas.DataFrame, optional
+        Cells that ran on pods, from ``%pods cells``. Pods without any are not searched for idle times.
     now : datetime, optional
         Time of those frames (UTC if naive).
     never_ready_min : float
@@ -60,13 +65,16 @@ def waste(
         A pod that ended within this many minutes was probably never used.
     forgotten_days : float
         A pod that runs for this many days has probably been forgotten.
+    idle_min : float
+        A pod on which nothing ran between cells for this many minutes, and for at least half of the time, was
+        probably idle.
 
     Returns
     -------
     pandas.DataFrame
         A row for each resource with the first reason that applies, the most expensive first: *failed, and
-        billed*; *never ready*; *stopped, and billed*; *ended within minutes*; *ran for days*; and for disks
-        *attached to nothing*.
+        billed*; *never ready*; *stopped, and billed*; *ended within minutes*; *idle between cells*; *ran for
+        days*; and for disks *attached to nothing*.
 
         {columns}
 
@@ -81,12 +89,14 @@ def waste(
     >>> waste(costs)[["name", "reason", "cost_usd", "detail"]].to_dict("records")
     [{'name': 'train', 'reason': 'ended within minutes', 'cost_usd': 2.0, 'detail': 'ended after 6 min'}]
     """
-    for name, limit in (("never_ready_min", never_ready_min), ("short_min", short_min)):
+    limits = {"never_ready_min": never_ready_min, "short_min": short_min, "idle_min": idle_min}
+    for name, limit in {**limits, "forgotten_days": forgotten_days}.items():
         check_amount(name, limit)
-    check_amount("forgotten_days", forgotten_days)
     moment = parse_now(now)
     ledger = as_ledger(ledger, now)
     parts = [_find_short_pods(ledger, short_min), _find_long_pods(ledger, forgotten_days)]
+    if cells is not None:
+        parts.insert(1, _find_idle_pods(ledger, cells, idle_min))
     if disks is not None:
         disks = _add_costs(disks, read_disks(disks, moment), ledger, moment)
         parts = [_find_unused_disks(disks), *parts]
@@ -143,6 +153,46 @@ def _find_long_pods(ledger: pd.DataFrame, forgotten_days: float) -> pd.DataFrame
         for was, each in zip(is_over, length, strict=True)
     )
     return _build_lines(ledger, fits, "ran for days", details)
+
+
+def _find_idle_pods(ledger: pd.DataFrame, cells: pd.DataFrame, idle_min: float) -> pd.DataFrame:
+    """Find the pods that were idle before their cells for longer than these ran, as far as is recorded."""
+    require(cells, "cells", ("pod_id", "duration", "idle"))
+    length, idle = column_of(cells, "duration", SPAN), column_of(cells, "idle", SPAN)
+    use = numbers(cells, "gpu_mean_pct")
+    known = length.where(use.notna())
+    times = pd.DataFrame(
+        {
+            "length": length,
+            "idle": idle,
+            "known": known,
+            "used": known.dt.total_seconds() * use.astype(float),
+            "idle_usd": numbers(cells, "idle_usd"),
+        }
+    )
+    sums = times.groupby(text(cells, "pod_id")).sum(min_count=1).reindex(ledger["id"])
+    sums.index = ledger.index
+    total = sums["idle"] + sums["length"]
+    fits = is_pod(ledger) & (sums["idle"] >= pd.Timedelta(minutes=idle_min))
+    fits &= sums["idle"] >= total * _MIN_IDLE_SHARE
+    details = (
+        _describe_idleness(*each)
+        for each in zip(
+            sums["idle"],
+            total,
+            sums["idle_usd"],
+            sums["used"] / sums["known"].dt.total_seconds(),
+            strict=True,
+        )
+    )
+    return _build_lines(ledger, fits, "idle between cells", details)
+
+
+def _describe_idleness(idle: pd.Timedelta, total: pd.Timedelta, usd: float, use_pct: float) -> str:
+    parts = [f"{_format_length(idle)} of {_format_length(total)} idle"]
+    parts += [] if is_missing(usd) else [format_about(usd)]
+    parts += [] if is_missing(use_pct) else [f"GPU mean {use_pct:.0f} %"]
+    return ", ".join(parts)
 
 
 def _add_costs(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -11,7 +13,17 @@ import pytest
 from primepods_magic.costs.ledgers import ledger
 from primepods_magic.costs.reports import dearest, gpu_hour_prices, last_month, month, spot_savings
 from primepods_magic.costs.unused import waste
-from primepods_magic.frames import disks_frame, history_frame, offers_frame, overview_frame, pods_frame
+from primepods_magic.frames import (
+    cells_frame,
+    disks_frame,
+    history_frame,
+    load_frame,
+    offers_frame,
+    overview_frame,
+    pods_frame,
+    save_frame,
+)
+from primepods_magic.remote.cells import CellRecord
 
 UTC = timezone.utc
 NOW = datetime(2026, 9, 14, 12, tzinfo=UTC)
@@ -225,6 +237,57 @@ def test_waste_counts_the_running_price_until_a_pod_stopped() -> None:
 def test_waste_of_an_unknown_price_is_unknown() -> None:
     bad = PODS.iloc[:1].assign(price_usd_hr=pd.array([None], dtype="Float64"))
     assert waste(costs(), pods=bad, now=NOW)["cost_usd"].tolist() == [pd.NA]
+
+
+def cell(pod: str, idle_h: float | None, ran_h: float, use: float | None = None, **more: Any) -> CellRecord:
+    idle_s = None if idle_h is None else idle_h * 3600
+    usd = None if idle_h is None else idle_h * 2
+    record = CellRecord(NOW, pod, f"id-{pod}", "main", "job", "x", "ok", ran_h * 3600)
+    return replace(record, **{"gpu_mean_pct": use, "idle_s": idle_s, "idle_usd": usd, **more})
+
+
+CELL_COSTS = costs(
+    pod("waits", "2026-09-01T00:00Z", "2026-09-01T16:00Z", 32.0),
+    pod("works", "2026-09-01T00:00Z", "2026-09-01T16:00Z", 32.0),
+    pod("short", "2026-09-01T00:00Z", "2026-09-01T01:30Z", 3.0),
+    pod("other", "2026-09-01T00:00Z", "2026-09-01T16:00Z", 32.0),
+    pod("both", "2026-09-01T00:00Z", "2026-09-05T00:00Z", 192.0),
+)
+
+
+def test_waste_finds_pods_that_were_idle_between_cells() -> None:
+    cells = cells_frame(
+        [
+            cell("waits", 10, 0.5, 1.0),
+            cell("waits", 4, 1.5, 4.0),
+            cell("waits", None, 0, None),
+            cell("works", 7.9, 8, 90.0),
+            cell("short", 0.9, 0.1),
+            cell("both", 50, 1, idle_usd=None),
+            cell("unknown", 50, 1),
+        ]
+    )
+    found = waste(CELL_COSTS, cells=cells, now=NOW).to_dict("records")
+    assert [(row["name"], row["reason"], row["detail"], row["cost_usd"]) for row in found] == [
+        ("both", "idle between cells", "2 d 2 h of 2 d 3 h idle", 192.0),
+        ("waits", "idle between cells", "14 h of 16 h idle, about $28.00, GPU mean 3 %", 32.0),
+    ]
+    names = waste(CELL_COSTS, cells=cells, now=NOW, idle_min=50)["name"]
+    assert set(names) == {"both", "waits", "short"}
+
+
+def test_waste_accuses_no_pod_without_cells() -> None:
+    assert waste(CELL_COSTS, cells=cells_frame([]), now=NOW)["reason"].tolist() == ["ran for days"]
+    with pytest.raises(ValueError, match="cells has no column pod_id"):
+        waste(CELL_COSTS, cells=pd.DataFrame({"pod": ["a"]}), now=NOW)
+
+
+def test_cells_of_a_saved_frame_count_as_well(tmp_path: Path) -> None:
+    frame = cells_frame([cell("waits", 14, 2, 3.0)])
+    for name in ("cells.csv", "cells.parquet"):
+        save_frame(frame, str(tmp_path / name))
+        df = waste(CELL_COSTS, cells=load_frame(str(tmp_path / name)), now=NOW)
+        assert df["detail"].tolist()[-1] == "14 h of 16 h idle, about $28.00, GPU mean 3 %"
 
 
 def test_the_months_end_is_what_was_spent_and_the_rate_until_then() -> None:

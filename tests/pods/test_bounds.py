@@ -101,6 +101,7 @@ PRICES: dict[str, Call] = {
 AMOUNTS: dict[str, Call] = {
     "waste(never_ready_min)": lambda c, x: costs.waste(LEDGER, never_ready_min=x),
     "waste(short_min)": lambda c, x: costs.waste(LEDGER, short_min=x),
+    "waste(idle_min)": lambda c, x: costs.waste(LEDGER, idle_min=x),
     "waste(forgotten_days)": lambda c, x: costs.waste(LEDGER, forgotten_days=x),
 }
 LIMITS: dict[str, Call] = {

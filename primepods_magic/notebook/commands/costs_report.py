@@ -25,6 +25,7 @@ from primepods_magic.costs.periods import FREQUENCIES, period_of
 from primepods_magic.costs.reports import dearest, gpu_hour_prices, last_month, month, spot_savings
 from primepods_magic.costs.unused import waste
 from primepods_magic.frames import (
+    cells_frame,
     disks_frame,
     offers_frame,
     overlapping,
@@ -40,6 +41,7 @@ from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.account.spending import Spending, read_spending
 from primepods_magic.pods.account.teams import find_team
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.remote.cells import read_cells
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -158,6 +160,7 @@ class CostsReport:
             self.ledger,
             pods=pods[pods["id"].isin(asked)],
             disks=disks[disks["id"].isin(asked)],
+            cells=cells_frame(read_cells(self.connection)),
             now=self.spending.now,
         )
 

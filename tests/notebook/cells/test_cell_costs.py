@@ -111,7 +111,7 @@ def notebook(tmp_path_factory: pytest.TempPathFactory) -> dict[str, nbformat.Not
             if index == list(CELLS).index("create"):
                 (pod,) = machines.api.get("/api/v1/pods/").json()["data"]
                 machines.api.put(f"/sandbox/pods/{pod['id']}/machine", json={"utilization": 37})
-                machines.advance(600)
+                machines.advance(2 * 3600)
 
         environment = {**clean_environment(folder), "PRIMEPODS_SANDBOX_URL": machines.url}
         execute(notebook, environment, folder, allow_errors=True, after_cell=use_gpu)
@@ -129,7 +129,7 @@ def test_the_line_stands_below_the_outputs_as_text_and_html(notebook: Any) -> No
     text = outputs[2].data["text/plain"]
     assert re.fullmatch(
         r"train · 1 × L4_24GB · 1\.\d s · less than \$0\.01 · GPU mean 37 %, peak 37 % · "
-        r"idle before 1\d min, about \$0\.1\d · sandbox",
+        r"idle before 2 h, about \$1\.3\d · sandbox",
         text,
     )
     assert outputs[2].metadata == {}
@@ -158,12 +158,17 @@ def test_converting_a_notebook_keeps_it(notebook: Any) -> None:
 def test_lists_the_cells_also_of_a_pod_that_ended(notebook: Any) -> None:
     text = text_of(notebook["cells"])
     assert re.match(
-        r"sandbox · 5 cells · \d+(\.\d)? s · (about \$0.00|less than \$0.01) · idle about \$0.1\d\n", text
+        r"sandbox · 5 cells · \d+(\.\d)? s · (about \$0.00|less than \$0.01) · idle about \$1.3\d\n", text
     )
     titles = re.findall(r"train +(\S.*?) {2,}(ok|error|died)", text)
     assert [state for _, state in titles] == ["ok", "error", "ok", "died", "ok"]
     assert titles[1] == ("print('…')", "error")
     assert text_of(notebook["ended"]).splitlines()[1:] == text.splitlines()[1:]
+
+
+def test_an_idle_pod_is_waste(notebook: Any) -> None:
+    text = text_of(notebook["waste"])
+    assert re.search(r"train +idle between cells .* 2 h of 2 h idle, about \$1\.3\d, GPU mean", text), text
 
 
 @pytest.fixture
