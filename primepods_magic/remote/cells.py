@@ -85,10 +85,20 @@ class CellRecord(ShortRepr):
     idle_usd: _Amount | None = None
 
 
-def record_cell(connection: Connection, pod: PodDetails, job: Job, end: JobEnd) -> CellRecord:
-    """Record a cell that has just ended on a pod, and return the record, also if it cannot be stored."""
-    started_at = connection.now() - timedelta(seconds=end.seconds)
-    idle_s = _measure_idle(connection, pod, job, started_at) if end.idle_s is None else end.idle_s
+def record_cell(
+    connection: Connection, pod: PodDetails, job: Job, end: JobEnd, *, may_be_past: bool = False
+) -> CellRecord:
+    """Record a cell that has ended on a pod, and return the record, also if it cannot be stored.
+
+    It has just ended, unless it `may_be_past`: then the pod is asked when.
+    """
+    ended_at, idle_s = connection.now(), end.idle_s
+    timing = _ask_agent(job) if idle_s is None or may_be_past else None
+    if timing:
+        ended_at -= timedelta(seconds=timing.ended_ago_s)
+    started_at = ended_at - timedelta(seconds=end.seconds)
+    if timing and idle_s is None:
+        idle_s = timing.idle_s if timing.has_others else _measure_age(connection, pod, job, started_at)
     rate = get_rate_usd_hr(pod)
     record = CellRecord(
         started_at=started_at,
@@ -120,23 +130,26 @@ def read_cells(connection: Connection) -> list[CellRecord]:
     Lines that cannot be read are left out. Raises PodsError if the service must be asked whose account this
     is, and cannot.
     """
-    # A cell that was attached to again has a second line.
-    records = {(record.pod_id, record.job): record for record in _read_lines(_find_file(connection))}
+    # A cell that was attached to has another line.
+    records: dict[tuple[str, str], CellRecord] = {}
+    for record in _read_lines(_find_file(connection)):
+        records.setdefault((record.pod_id, record.job), record)
     return list(records.values())[-_MAX_ROWS:]
 
 
-def _measure_idle(connection: Connection, pod: PodDetails, job: Job, started_at: datetime) -> float | None:
-    """Return how long nothing had run before a cell for which the agent does not know it; None if unknown.
+@dataclass(frozen=True)
+class _Timing:
+    """What the agent knows of when a job ran: how long ago it ended, and how idle the pod was before it."""
 
-    The agent knows nothing of the time before its first cell, and gives no time if another cell was running.
-    """
-    others = _ask_for_others(job)
-    if others is None:
-        return None
-    if others:
-        return min(others)
+    ended_ago_s: float
+    has_others: bool
+    idle_s: float
+
+
+def _measure_age(connection: Connection, pod: PodDetails, job: Job, started_at: datetime) -> float | None:
+    """Return how long nothing had run before the first job that an agent knows; None if unknown."""
     since = pod.created_at
-    # Another version of the agent, which knows nothing of this one's cells, may have run some.
+    # An earlier version of the agent may have run some.
     with suppress(PodsError):
         for record in _read_lines(_find_file(connection)):
             if record.pod_id == _shorten_text(pod.id) and record.job != job.id:
@@ -145,24 +158,25 @@ def _measure_idle(connection: Connection, pod: PodDetails, job: Job, started_at:
     return None if since is None else max(0.0, (started_at - since).total_seconds())
 
 
-def _ask_for_others(job: Job) -> list[float] | None:
-    """Return how long before its start the earlier jobs of the pod had ended; None if they are unknown."""
+def _ask_agent(job: Job) -> _Timing | None:
+    """Ask the agent for its jobs, and compare the times of one with those of the earlier ones."""
     try:
-        jobs = job.link.request("jobs").result(_ANSWER_S).get("jobs")
+        answer = job.link.request("jobs").result(_ANSWER_S)
     except (PodsError, FutureTimeoutError, CancelledError):
         return None
-    if not isinstance(jobs, list):
+    jobs = answer.get("jobs")
+    listed = [facts for facts in jobs if isinstance(facts, Mapping)] if isinstance(jobs, list) else []
+    this = next((facts for facts in listed if facts.get("id") == job.id), {})
+    now, started = _read_time(answer, "now"), _read_time(this, "started_at")
+    ended = _read_time(this, "ended_at")
+    if now is None or started is None or ended is None:
         return None
-    listed = [facts for facts in jobs if isinstance(facts, Mapping)]
-    started = next((_read_time(facts, "started_at") for facts in listed if facts.get("id") == job.id), None)
-    if started is None:
-        return None
-    others = []
+    idle_s = []
     for facts in listed:
         begin, end = _read_time(facts, "started_at"), _read_time(facts, "ended_at")
         if facts.get("id") != job.id and begin is not None and begin <= started:
-            others.append(0.0 if end is None else max(0.0, started - end))
-    return others
+            idle_s.append(0.0 if end is None else max(0.0, started - end))
+    return _Timing(max(0.0, now - ended), bool(idle_s), min(idle_s, default=0.0))
 
 
 def _read_time(facts: Mapping[Any, Any], name: str) -> float | None:

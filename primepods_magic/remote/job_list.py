@@ -64,14 +64,14 @@ def list_jobs(connection: Connection, pods: Sequence[PodDetails] | None = None) 
     return jobs
 
 
-def find_job(connection: Connection, job_id: str) -> Job:
-    """Return a job of any of your ready pods; raise NotFound if none has it."""
+def find_job(connection: Connection, job_id: str) -> tuple[Job, PodDetails]:
+    """Return a job of any of your ready pods, and its pod; raise NotFound if none has it."""
     asked = _ask_pods(connection, None)
     for pod, answer in asked:
         for facts in answer.get("jobs", []):
             if facts.get("id") == job_id:
                 session, title = str(facts.get("session")), str(facts.get("title"))
-                return Job(open_link(connection, pod), job_id, session, title=title)
+                return Job(open_link(connection, pod), job_id, session, title=title), pod
     names = join_first([f"'{sanitize(pod.name)}'" for pod, _ in asked], _MAX_NAMES)
     raise NotFound(
         f"No job {sanitize(shorten(job_id, 40))!r} on {names}. '%pods jobs' lists them"

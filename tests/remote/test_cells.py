@@ -54,9 +54,9 @@ def test_what_is_unknown_stays_unknown(connection: Connection) -> None:
 
 
 def test_a_cell_is_listed_once(connection: Connection) -> None:
-    record(connection, seconds=1.0)
-    latest = record(connection, seconds=2.0)
-    assert read_cells(connection) == [latest]
+    first = record(connection, seconds=1.0)
+    record(connection, seconds=2.0)
+    assert read_cells(connection) == [first]
 
 
 def test_each_account_has_its_own(connection: Connection, sandbox: SandboxControl) -> None:
@@ -73,6 +73,16 @@ def test_goes_on_whatever_the_file_is(connection: Connection, home: Path, damage
     damage_path(path, damage)
     cell = record(connection)
     assert read_cells(connection) == ([cell] if damage in CONTENTS else [])
+
+
+def test_a_link_is_not_followed(connection: Connection, home: Path) -> None:
+    record(connection)
+    path, own = file_of(home), home / "own.txt"
+    path.unlink()
+    own.write_text("mine")
+    path.symlink_to(own)
+    record(connection)
+    assert own.read_text() == "mine"
 
 
 @pytest.mark.parametrize(

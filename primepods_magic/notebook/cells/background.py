@@ -7,9 +7,10 @@ from typing import Any
 
 from primepods_magic.notebook.shell.kernel import cell_of, in_kernel
 from primepods_magic.notebook.shell.output import say
-from primepods_magic.remote.job import Job, JobFrames
+from primepods_magic.remote.job import Job, JobEnd, JobFrames
 from primepods_magic.remote.link import PodLink
 
+from .costs import CostRecorder
 from .output import Pace
 from .widget_relay import WidgetRelay
 
@@ -19,7 +20,7 @@ _TICK_S = 0.5
 _OVER = ("done", "setup_failed", "link_failed", "unknown")
 
 
-def show_in_background(shell: Any, link: PodLink, job: Job) -> None:
+def show_in_background(shell: Any, link: PodLink, job: Job, note_end: CostRecorder) -> None:
     """Show the output of a job below the running cell from now on; where there is none, say how to see it."""
     if cell_of(shell) is None:
         say(f"Job {job.id} runs on '{link.name}'. '%pods attach {job.id}' shows its output.")
@@ -28,12 +29,15 @@ def show_in_background(shell: Any, link: PodLink, job: Job) -> None:
     relay = WidgetRelay(shell, link, job.session, job.id)
     frames = JobFrames(link, job.id)
     thread = threading.Thread(
-        target=_show_frames, args=(frames, relay), name=f"primepods-job-{job.id}", daemon=True
+        target=_show_frames, args=(frames, relay, note_end), name=f"primepods-job-{job.id}", daemon=True
     )
     thread.start()
 
 
-def _show_frames(frames: JobFrames, relay: WidgetRelay) -> None:
+def _show_frames(frames: JobFrames, relay: WidgetRelay, note_end: CostRecorder) -> None:
+    def publish(data: dict[str, str]) -> None:
+        relay.show_late({"type": "display_data", "content": {"data": data, "metadata": {}}}, [])
+
     pace = Pace()
     while frames.link.is_alive:
         frame = frames.get(_TICK_S)
@@ -45,5 +49,7 @@ def _show_frames(frames: JobFrames, relay: WidgetRelay) -> None:
         pace.wait(header.get("content", {}))
         relay.show_late(header, buffers)
         if frame[0]["type"] in _OVER:
+            if frame[0]["type"] == "done":
+                note_end(JobEnd.from_header(frame[0]), publish)
             frames.release(relay.show_late)
             return

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Protocol
 
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_about
@@ -16,7 +16,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.remote.cells import CellRecord, record_cell
 from primepods_magic.remote.job import Job, JobEnd
 
-__all__ = ["cost_recorder", "format_cost_line", "format_seconds"]
+__all__ = ["CostRecorder", "cost_recorder", "format_cost_line", "format_seconds"]
 
 _DOT = " · "
 _MIN_IDLE_S = 5.0
@@ -27,6 +27,12 @@ _MAX_NAME_CHARS = 60
 _STYLE = "padding-left:8px;font-size:12px;line-height:1.5;color:var(--jp-ui-font-color1,inherit);opacity:.75"
 
 
+class CostRecorder(Protocol):
+    """Takes the end of a cell; `publish` shows the line elsewhere than below the running cell."""
+
+    def __call__(self, end: JobEnd, publish: Callable[[dict[str, str]], object] | None = None) -> None: ...
+
+
 def cost_recorder(
     shell: Any,
     connection: Connection,
@@ -34,16 +40,20 @@ def cost_recorder(
     job: Job,
     *,
     is_shown: bool,
-) -> Callable[[JobEnd], None]:
-    """Return a function that records how a cell ended, and shows the line about it if it `is_shown`."""
+    is_attached: bool = False,
+) -> CostRecorder:
+    """Return a function that records how a cell ended, and shows the line about it if it `is_shown`.
 
-    def note_end(end: JobEnd) -> None:
+    A cell that `is_attached` to may have ended long ago.
+    """
+
+    def note_end(end: JobEnd, publish: Callable[[dict[str, str]], object] | None = None) -> None:
         if not end.seconds:
             # It was cancelled before its turn.
             return
-        record = record_cell(connection, pod, job, end)
+        record = record_cell(connection, pod, job, end, may_be_past=is_attached)
         if is_shown:
-            _show_line(shell, format_cost_line(record, is_sandbox=connection.is_sandbox))
+            _show_line(shell, format_cost_line(record, is_sandbox=connection.is_sandbox), publish)
 
     return note_end
 
@@ -101,11 +111,11 @@ def _format_use(record: CellRecord) -> str:
     return f"GPU {', '.join(texts)}" if texts else ""
 
 
-def _show_line(shell: Any, line: str) -> None:
-    if not in_kernel(shell):
+def _show_line(shell: Any, line: str, publish: Callable[[dict[str, str]], object] | None) -> None:
+    if publish is None and not in_kernel(shell):
         say(line)
         return
     # A part is wrapped as a whole, unless it is wider than the page.
     parts = (f'<span style="display:inline-block">{safe_html(part)}</span>' for part in line.split(_DOT))
     html = f'<div style="{_STYLE}">{_DOT.join(parts)}</div>'
-    shell.display_pub.publish(data={"text/plain": line, "text/html": html})
+    (publish or shell.display_pub.publish)({"text/plain": line, "text/html": html})

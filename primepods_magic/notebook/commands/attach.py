@@ -23,8 +23,11 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(magics: PodsMagics, args: Namespace) -> None:
     """Show the job until it ends."""
+    from primepods_magic.notebook.cells.costs import cost_recorder
     from primepods_magic.notebook.cells.run_cell import CellView
     from primepods_magic.remote.job_list import find_job
 
-    job = find_job(magics.connection, args.job)
-    CellView(magics.shell, job.link, job).follow()
+    connection = magics.connection
+    job, pod = find_job(connection, args.job)
+    note_end = cost_recorder(magics.shell, connection, pod, job, is_shown=magics.cell_costs, is_attached=True)
+    CellView(magics.shell, job.link, job, note_end).follow()

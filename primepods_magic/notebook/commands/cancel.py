@@ -29,7 +29,7 @@ def run(magics: PodsMagics, args: Namespace) -> None:
     from primepods_magic.notebook.shell.output import say
     from primepods_magic.remote.job_list import find_job
 
-    job = find_job(magics.connection, args.job)
+    job, _ = find_job(magics.connection, args.job)
     was_running = job.cancel()
     billed = "The pod keeps running and is billed."
     if not was_running:

@@ -62,12 +62,12 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str) -> Any:
     if is_running:
         say_running(job)
         return None
-    if args.bg:
-        show_in_background(magics.shell, job.link, job)
-        return job
     note_end = cost_recorder(
         magics.shell, connection, pod, job, is_shown=magics.cell_costs and not args.quiet
     )
+    if args.bg:
+        show_in_background(magics.shell, job.link, job, note_end)
+        return job
     CellView(magics.shell, job.link, job, note_end).follow()
     return None
 

@@ -196,3 +196,15 @@ def test_a_pod_on_which_another_cell_runs_is_not_idle(pod_shell: Any) -> None:
     assert "less than $0.01" in pod_shell.output.text
     assert "idle" not in pod_shell.output.text
     other.cancel()
+
+
+def test_a_job_is_recorded_once_when_it_is_attached_to(pod_shell: Any) -> None:
+    job = pod_shell.run("%%pod train --bg\nprint('behind')")
+    job.result(60)
+    assert len(pod_shell.run("%pods cells")) == 0
+    for _ in range(2):
+        pod_shell.run(f"%pods attach {job.id}")
+        shown, line = pod_shell.output.stdout.splitlines()
+        assert shown == "behind"
+        assert re.match(r"train · 1 × L4_24GB · .* idle before [12] min, about \$0\.02 · sandbox$", line)
+    assert len(pod_shell.run("%pods cells")) == 1

@@ -128,7 +128,16 @@ def test_a_job_in_the_background_goes_on_under_its_cell(front: Front, tmp_path: 
 
 def _next_text(client: BlockingKernelClient) -> str:
     message = client.get_iopub_msg(timeout=10)
-    return str(message["content"].get("text", ""))
+    content = message["content"]
+    return str(content.get("text") or content.get("data", {}).get("text/plain", ""))
+
+
+def test_the_costs_of_a_job_in_the_background_follow_its_output(front: Front) -> None:
+    front.run("%config PodsMagics.cell_costs = True")
+    front.run("%%pod train --bg --session behind\nprint('behind')")
+    front.run("%config PodsMagics.cell_costs = False")
+    eventually(lambda: " · sandbox" in _next_text(front.client), "its costs appear")
+    assert front.run("df = %pods cells\nprint(list(df['session']).count('behind'))") == "1\n"
 
 
 def test_the_same_cell_is_not_run_twice(front: Front, tmp_path: Path) -> None:
