@@ -66,11 +66,11 @@ class JobEnd(ShortRepr):
     @classmethod
     def from_header(cls, header: Mapping[str, Any]) -> JobEnd:
         """Return what a frame of the agent says."""
-        numbers = {
-            name: float(value)
-            for name, highest in _HIGHEST.items()
-            if type(value := header.get(name)) in (int, float) and 0 <= value <= highest
-        }
+        numbers: dict[str, float] = {}
+        for name, highest in _HIGHEST.items():
+            value = header.get(name)
+            if isinstance(value, (int, float)) and 0 <= value <= highest:
+                numbers[name] = float(value)
         return cls(state=str(header.get("state")), **numbers)
 
 
