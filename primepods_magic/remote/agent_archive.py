@@ -26,7 +26,7 @@ import os, sys
 def say(text):
     os.write(1, ("\\n" + cookie + " " + text + "\\n").encode("utf-8", "replace"))
 try:
-    os.environ["PRIMEPODS_UMASK"] = oct(os.umask(0o077))
+    os.environ["POD_LOGIN_UMASK"] = oct(os.umask(0o077))
     folder = os.path.expanduser("~/.primepods/" + name)
     path = folder + "/agent.pyz"
     os.makedirs(folder, exist_ok=True)

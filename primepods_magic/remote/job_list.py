@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
@@ -59,50 +60,53 @@ def list_jobs(connection: Connection, pods: Sequence[PodDetails] | None = None) 
     Pods that cannot be asked are left out with a warning.
     """
     jobs: list[JobInfo] = []
-    for pod, answer in _ask_pods(connection, pods):
+    answers, complaints = _ask_pods(connection, pods)
+    for complaint in complaints:
+        warn(complaint)
+    for pod, answer in answers:
         jobs += _read_jobs(connection, pod, answer)
     return jobs
 
 
 def find_job(connection: Connection, job_id: str) -> tuple[Job, PodDetails]:
     """Return a job of any of your ready pods, and its pod; raise NotFound if none has it."""
-    asked = _ask_pods(connection, None)
-    for pod, answer in asked:
+    answers, complaints = _ask_pods(connection, None)
+    for pod, answer in answers:
         for facts in answer.get("jobs", []):
             if facts.get("id") == job_id:
                 session, title = str(facts.get("session")), str(facts.get("title"))
                 return Job(open_link(connection, pod), job_id, session, title=title), pod
-    names = join_first([f"'{sanitize(pod.name)}'" for pod, _ in asked], _MAX_NAMES)
-    raise NotFound(
-        f"No job {sanitize(shorten(job_id, 40))!r} on {names}. '%pods jobs' lists them"
-        if names
-        else "None of your pods is ready and can be asked for jobs. '%pods ls' lists your pods"
-    )
+    names = join_first([f"'{sanitize(pod.name)}'" for pod, _ in answers], _MAX_NAMES)
+    found = f"No job {sanitize(shorten(job_id, 40))!r} on {names}" if names else "No pod was asked for jobs"
+    raise NotFound("; ".join([found, *complaints[:_MAX_NAMES]]) + ". '%pods jobs' lists jobs")
 
 
-def _ask_pods(connection: Connection, pods: Sequence[PodDetails] | None) -> list[tuple[PodDetails, Header]]:
+def _ask_pods(
+    connection: Connection, pods: Sequence[PodDetails] | None
+) -> tuple[list[tuple[PodDetails, Header]], list[str]]:
+    """Ask pods for their jobs; return their answers, and sentences about those that do not answer."""
     if pods is None:
         pods = [pod for pod in list_pod_details(connection) if pod.is_ready]
+    complaints: list[str] = []
     requests: list[tuple[PodDetails, Future[Header]]] = []
     for pod in pods:
         try:
             requests.append((pod, open_link(connection, pod).request("jobs")))
         except PodsError as error:
-            warn(f"'{sanitize(pod.name)}' is left out: {error}")
+            complaints.append(f"'{sanitize(pod.name)}' is left out: {error}")
     waiting = {future for _, future in requests}
-    for _ in range(int(_ANSWER_S / _TICK_S)):
-        waiting = wait(waiting, timeout=_TICK_S).not_done if waiting else waiting
-        if not waiting:
-            break
+    give_up = time.monotonic() + _ANSWER_S
+    while waiting and time.monotonic() < give_up:
+        waiting = wait(waiting, timeout=_TICK_S).not_done
     answers = []
     for pod, future in requests:
         if not future.done():
-            warn(f"'{sanitize(pod.name)}' is left out: it did not answer within {_ANSWER_S:.0f} s")
+            complaints.append(f"'{sanitize(pod.name)}' did not answer within {_ANSWER_S:.0f} s")
         elif future.exception():
-            warn(f"'{sanitize(pod.name)}' is left out: {future.exception()}")
+            complaints.append(f"'{sanitize(pod.name)}' is left out: {future.exception()}")
         else:
             answers.append((pod, future.result()))
-    return answers
+    return answers, complaints
 
 
 def _read_jobs(connection: Connection, pod: PodDetails, answer: Header) -> list[JobInfo]:

@@ -102,7 +102,7 @@ class _KernelHost:
                 raise SystemExit("the kernel does not start")
         self._sockets["shell"].poll(5000)
         # Its own files are for its user alone; those of cells are as they are for any login.
-        code = f"__import__('os').umask({os.environ.get('PRIMEPODS_UMASK', '0o22')})"
+        code = f"__import__('os').umask({os.environ.get('POD_LOGIN_UMASK', '0o22')})"
         content = {"code": code, "silent": True, "store_history": False, "allow_stdin": False}
         self._session.send(self._sockets["shell"], "execute_request", content)
         self._sockets["shell"].poll(5000)

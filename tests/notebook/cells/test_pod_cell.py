@@ -222,7 +222,7 @@ def test_mistakes_are_answered(front: Front) -> None:
     assert "The cell is empty below '%%pod'" in front.run("%%pod train\n  ")
     assert "is not a name of a session" in front.run("%%pod train --session a/b\n1")
     assert "NotFound" in front.run("%%pod nobody\n1")
-    assert "on 'train'. '%pods jobs' lists them" in front.run("%pods attach abcdef")
+    assert "on 'train'. '%pods jobs' lists jobs" in front.run("%pods attach abcdef")
 
 
 def test_completion_and_inspection_answer_from_the_pods_kernel(front: Front) -> None:
