@@ -15,6 +15,7 @@ from benchmarks.open_launcher import open_launcher
 from benchmarks.open_sandbox import open_sandbox
 from benchmarks.read_history import read_history
 from benchmarks.render_tables import render_tables
+from benchmarks.run_cells import run_cells
 from benchmarks.serve_clients import serve_clients
 from benchmarks.serve_pages import serve_pages
 from benchmarks.watch_pods import watch_pods
@@ -34,6 +35,7 @@ REPORTS = {
     "open_launcher": open_launcher,
     "read_history": read_history,
     "render_tables": render_tables,
+    "run_cells": run_cells,
     "serve_clients": serve_clients,
     "watch_pods": watch_pods,
 }
