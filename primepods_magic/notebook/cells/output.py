@@ -20,6 +20,8 @@ __all__ = ["CellOutput", "Pace", "RemoteResult"]
 _RATE_BYTES_S = 700_000
 _BURST_BYTES = 1_000_000
 _MAX_SLEEP_S = 0.2
+_CLEARING = ("stream", "display_data", "execute_result", "error")
+"""Messages before which a front end carries out a ``clear_output(wait=True)``."""
 
 
 class RemoteResult:
@@ -79,12 +81,16 @@ class CellOutput:
         self._is_kernel = in_kernel(shell)
         self._pace = Pace()
         self._texts: dict[str, Any] = {}
+        self._is_clear_held = False
 
     def show(
         self, kind: str, content: dict[str, Any], metadata: dict[str, Any], buffers: Sequence[bytes]
     ) -> None:
         """Show one message; other kinds than output are ignored."""
         show = getattr(self, f"_show_{kind}", None)
+        if self._is_clear_held and kind in _CLEARING:
+            self._is_clear_held = False
+            self._shell.display_pub.clear_output(wait=True)
         if show:
             if self._is_kernel:
                 self._pace.wait(content)
@@ -123,7 +129,10 @@ class CellOutput:
         )
 
     def _show_clear_output(self, content: dict[str, Any]) -> None:
-        self._shell.display_pub.clear_output(wait=bool(content.get("wait")))
+        # One that waits for the next output is held until there is one: a line of ours is none of the cell.
+        self._is_clear_held = bool(content.get("wait"))
+        if not self._is_clear_held:
+            self._shell.display_pub.clear_output()
 
     def _make_safe(self, data: dict[str, Any]) -> dict[str, Any]:
         if self._is_kernel or not isinstance(data.get("text/plain"), str):

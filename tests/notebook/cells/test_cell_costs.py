@@ -88,6 +88,8 @@ CELLS = {
     "connect": "%load_ext primepods_magic\n%pods connect --sandbox",
     "create": "%%pod_create --yes --wait\nname: train\ngpu: L4_24GB",
     "first": "%%pod train\nimport time\nprint('out')\ntime.sleep(1.2)\n40 + 2",
+    "cleared": "%%pod train\nfrom IPython.display import clear_output\n"
+    "for n in range(3):\n    print(n, flush=True)\n    clear_output(wait=True)",
     "error": "%%pod train\nprint('before')\n1 / 0",
     "quiet": "%%pod train --quiet\nprint('quiet')",
     "died": "%%pod train\nimport os\nos.kill(os.getpid(), 9)",
@@ -146,6 +148,12 @@ def test_a_cell_that_fails_has_it_before_the_error(notebook: Any) -> None:
     assert [output.output_type for output in notebook["died"].outputs] == ["display_data", "error"]
 
 
+def test_does_not_clear_what_a_cell_leaves_to_its_next_output(notebook: Any) -> None:
+    outputs = notebook["cleared"].outputs
+    assert [output.output_type for output in outputs] == ["stream", "display_data"]
+    assert outputs[0].text == "2\n"
+
+
 def test_it_can_be_turned_off(notebook: Any) -> None:
     assert [text_of(notebook[name]) for name in ("quiet", "off")] == ["quiet", "off"]
 
@@ -158,11 +166,11 @@ def test_converting_a_notebook_keeps_it(notebook: Any) -> None:
 def test_lists_the_cells_also_of_a_pod_that_ended(notebook: Any) -> None:
     text = text_of(notebook["cells"])
     assert re.match(
-        r"sandbox · 5 cells · \d+(\.\d)? s · (about \$0.00|less than \$0.01) · idle about \$1.3\d\n", text
+        r"sandbox · 6 cells · \d+(\.\d)? s · (about \$0.00|less than \$0.01) · idle about \$1.3\d\n", text
     )
     titles = re.findall(r"train +(\S.*?) {2,}(ok|error|died)", text)
-    assert [state for _, state in titles] == ["ok", "error", "ok", "died", "ok"]
-    assert titles[1] == ("print('…')", "error")
+    assert [state for _, state in titles] == ["ok", "ok", "error", "ok", "died", "ok"]
+    assert titles[2] == ("print('…')", "error")
     assert text_of(notebook["ended"]).splitlines()[1:] == text.splitlines()[1:]
 
 

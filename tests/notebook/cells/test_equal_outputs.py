@@ -41,6 +41,8 @@ CELLS = {
     "update of another cell": "update_display('three', display_id='it')",
     "clear": "print('gone'); clear_output(); print('stays')",
     "clear and wait": "print('gone'); clear_output(wait=True); print('stays')",
+    "clear at the end": "print('stays'); clear_output(wait=True)",
+    "clear before an error": "print('gone'); clear_output(wait=True)\n1 / 0",
     "matplotlib": "%matplotlib inline\nimport matplotlib.pyplot as plt\nplt.plot([1, 3, 2]); plt.title('t')",
     "figure": "fig, ax = plt.subplots()\nax.bar([1, 2], [3, 4])\nplt.show()\nprint('after')",
     "pandas": "import pandas as pd\npd.DataFrame({'a': [1, 2], 'b': ['x', '<y>']})",
