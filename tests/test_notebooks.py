@@ -13,7 +13,7 @@ import pytest
 from tests.support.environment import notebook_environment
 from tests.support.kernels import notebook_of, text_of
 from tests.support.nbval import compare
-from tests.support.notebooks import NOTEBOOKS, comparable_sandbox
+from tests.support.notebooks import NOTEBOOKS, ON_THE_POD, comparable_sandbox
 from tests.support.sandbox_control import KEY, SandboxControl, control
 
 LIVE_LOOKING_KEY = "pit_" + "5e1f" * 16
@@ -39,6 +39,7 @@ def test_there_are_notebooks() -> None:
         "costs",
         "launcher",
         "many_pods",
+        "on_the_pod",
         "quickstart",
     ]
 
@@ -59,7 +60,7 @@ def test_notebook_has_the_outputs_it_was_saved_with(
 ) -> None:
     # The quickstart stays on this computer even if there is a key; automation shows the error without one.
     key = {"PRIME_API_KEY": LIVE_LOOKING_KEY} if notebook.stem == "quickstart" else {}
-    with comparable_sandbox() as url:
+    with comparable_sandbox(machines=notebook.stem == ON_THE_POD) as url:
         outcome = compare(notebook, url, tmp_path, **key)
     assert outcome.passed, outcome.report
     assert not loopback_only.exists()

@@ -20,22 +20,24 @@ from tests.support.kernels import KERNEL, execute, text_of
 
 NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
 SEED = 7
+ON_THE_POD = "on_the_pod"
+"""The notebook whose pods are machines."""
 _ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 @contextmanager
-def comparable_sandbox() -> Iterator[str]:
+def comparable_sandbox(*, machines: bool = False) -> Iterator[str]:
     """The address of a fresh sandbox in which the same notebook has the same outputs every time."""
     from primepods_magic.sandbox import start
 
-    with start(port=0, clock="stepped", seed=SEED) as running:
+    with start(port=0, clock="stepped", seed=SEED, machines=machines) as running:
         yield running.url
 
 
 def save(path: Path) -> None:
     """Run a notebook and keep its outputs, and nothing that differs between computers."""
     notebook = nbformat.read(path, as_version=4)
-    with tempfile.TemporaryDirectory() as home, comparable_sandbox() as url:
+    with tempfile.TemporaryDirectory() as home, comparable_sandbox(machines=path.stem == ON_THE_POD) as url:
         execute(notebook, notebook_environment(Path(home), url), path.parent)
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     nbformat.write(notebook, path)
@@ -67,7 +69,7 @@ def show(path: Path) -> None:
     """Run a notebook and print each cell and its outputs as text; the file stays as it is."""
     notebook = nbformat.read(path, as_version=4)
     printer = NotebookPrinter(notebook)
-    with tempfile.TemporaryDirectory() as home, comparable_sandbox() as url:
+    with tempfile.TemporaryDirectory() as home, comparable_sandbox(machines=path.stem == ON_THE_POD) as url:
         execute(notebook, notebook_environment(Path(home), url), path.parent, after_cell=printer.up_to)
     printer.up_to(len(notebook.cells) - 1)
 
