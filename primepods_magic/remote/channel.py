@@ -198,9 +198,9 @@ def _make_start_failure(route: SshRoute, word: str, details: str) -> SshFailed:
             reason="setup",
         )
     help_text = "The pod is still billed"
-    if "No space left" in details or "quota" in details:
+    if any(word in details for word in ("No space left", "quota", "File too large")):
         help_text = f"'{run} df -h ~' shows its disks"
-    elif "Read-only" in details or "Permission denied" in details or "File exists" in details:
+    elif any(word in details for word in ("Read-only", "Permission denied", "File exists", "Not a dir")):
         help_text = f"'{run} ls -ld ~ ~/.primepods' shows who may write there"
     return SshFailed(
         f"Cannot set up cells on '{name}' ({details}). Nothing was run. {help_text}", reason="setup"

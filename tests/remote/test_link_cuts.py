@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -14,15 +15,19 @@ from typing import Any
 
 import pytest
 
+from primepods_magic.api.errors import PodsError
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from primepods_magic.remote import channel
 from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.link import PodLink
-from primepods_magic.remote.links import open_link
-from tests.remote.conftest import describe_pod, pin_host
+from primepods_magic.remote.links import close_links, open_link
+from primepods_magic.remote.ssh_client import find_route
+from tests.remote.conftest import describe_pod
 from tests.support.agents import pod_with_agent
 from tests.support.cutting_proxy import CUTS, Cut, CuttingProxy, cutting_proxy
+from tests.support.leaks import none_left
+from tests.support.leftovers import children
 from tests.support.openssh import OpenSshServer
 from tests.support.soak import SOAK, pick
 from tests.support.waiting import eventually
@@ -48,7 +53,6 @@ def cut_pod(
     # Waiting for a stalled link is most of the time here.
     monkeypatch.setattr(channel, "PING_S", pick(0.1, 0.3))
     monkeypatch.setattr(channel, "PONG_S", pick(0.3, 1.0))
-    pin_host(agent_server.host_key)
     return Pod(connection, describe_pod(f"{getuser()}@127.0.0.1 -p {proxy.port}"))
 
 
@@ -177,9 +181,33 @@ def test_a_large_request_over_a_stalled_link_does_not_block(cut_pod: Pod, proxy:
     assert link.connects == 2
 
 
-def test_threads_are_few_and_end_with_the_connection(cut_pod: Pod, connection: Connection) -> None:
-    before = set(threading.enumerate())
-    cut_pod.run("1").result(30)
-    assert len(set(threading.enumerate()) - before) <= 2
-    connection.close()
-    assert set(threading.enumerate()) <= before
+def test_nothing_is_left_when_the_connection_closes(
+    cut_pod: Pod, connection: Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = set(threading.enumerate()), set(children())
+    with none_left():
+        job = cut_pod.run("import time; time.sleep(600)")
+        assert not job.is_done
+        assert len(set(threading.enumerate()) - before[0]) <= 2
+        assert len(set(children()) - before[1]) == 1
+        close_links(connection)
+    assert set(threading.enumerate()) <= before[0]
+    assert set(children()) <= before[1]
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(PodsError, match=r"was closed\. The pod keeps running"):
+        job.result(5)
+    Job(find_link(cut_pod), job.id, "main").cancel()
+
+
+def test_closing_while_it_connects_ends_it(cut_pod: Pod, proxy: CuttingProxy) -> None:
+    before = set(children())
+    for delay_s in (0.0, 0.01, 0.1, 0.2, 0.3):
+        link = PodLink(find_route(cut_pod.connection, cut_pod.details), lambda: None)
+        future = link.request("jobs")
+        time.sleep(delay_s)
+        link.close()
+        assert not link._thread.is_alive()
+        with pytest.raises(PodsError, match="was closed"):
+            future.result(0)
+    eventually(lambda: set(children()) <= before, "every ssh ends")

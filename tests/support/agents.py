@@ -7,9 +7,10 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 from zipfile import ZipFile
 
 from primepods_magic.remote.agent_archive import AgentArchive, build_archive
@@ -19,15 +20,19 @@ from tests.support.waiting import eventually
 
 @contextmanager
 def pod_with_agent(
-    folder: Path, *, python: str = sys.executable, path: str = "/usr/bin:/bin"
+    folder: Path,
+    *settings: str,
+    python: str = sys.executable,
+    path: str = "/usr/bin:/bin",
+    variables: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[OpenSshServer]:
-    """Run a server whose logins have their home in the folder, and this Python."""
+    """Run a server whose logins have their home in the folder, and this Python; `settings` are sshd's."""
     home = folder / "home"
     home.mkdir(mode=0o700)
     mark = make_mark(folder)
-    with openssh_server(
-        folder / "server", f"SetEnv HOME={home} PATH={Path(python).parent}:{path} {mark}"
-    ) as server:
+    environment = {"HOME": str(home), "PATH": f"{Path(python).parent}:{path}", **variables}
+    pairs = " ".join(f'"{name}={value}"' for name, value in environment.items())
+    with openssh_server(folder / "server", f'SetEnv {pairs} "{mark}"', *settings) as server:
         try:
             yield server
         finally:

@@ -1,0 +1,134 @@
+"""A program that answers as no agent would: `hostile_agent.py FILE`, where the file names what it does.
+
+It runs as what an SSH server starts, and imports nothing of the project.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import struct
+import sys
+import time
+from typing import Any
+
+JOB = {"job": "abc123"}
+# Each is sent to a client that follows a job, and that never shows anything.
+WRONG_FRAMES: dict[str, Any] = {
+    "no type": {**JOB, "n": 0},
+    "type": {**JOB, "n": 0, "type": ["stream"]},
+    "list": [1, 2],
+    "job": {"type": "stream", "job": ["abc123"], "n": 0},
+    "number": {**JOB, "type": "started", "n": "0"},
+    "no number": {**JOB, "type": "started"},
+    "fraction": {**JOB, "type": "started", "n": 0.5},
+    "truth": {**JOB, "type": "started", "n": False},
+    "huge number": {**JOB, "type": "gap", "n": 0, "dropped": 10**400},
+    "negative": {**JOB, "type": "gap", "n": 0, "dropped": -5},
+    "later number": {**JOB, "type": "started", "n": 5},
+    "content": {**JOB, "type": "stream", "n": 0, "content": "text"},
+    "no text": {**JOB, "type": "stream", "n": 0, "content": {"name": "stdout"}},
+    "text": {**JOB, "type": "stream", "n": 0, "content": {"name": "stdout", "text": 7}},
+    "data": {**JOB, "type": "display_data", "n": 0, "content": {"data": [1], "metadata": {}}},
+    "reply id": {"type": "reply", "id": {"a": 1}},
+    "no reply id": {"type": "reply"},
+    "sizes": {**JOB, "type": "started", "n": 0, "sizes": [-1]},
+    "many bytes": {**JOB, "type": "started", "n": 0, "sizes": [1 << 40]},
+    "traceback": {**JOB, "type": "error", "n": 0, "content": {"ename": "E", "evalue": "", "traceback": 3}},
+}
+
+
+def pack(header: Any) -> bytes:
+    data = json.dumps(header).encode()
+    return struct.pack(">I", len(data)) + data
+
+
+def write(data: bytes) -> None:
+    while data:
+        data = data[os.write(1, data) :]
+
+
+def read_header() -> dict[str, Any]:
+    size = struct.unpack(">I", sys.stdin.buffer.read(4))[0]
+    header: dict[str, Any] = json.loads(sys.stdin.buffer.read(size))
+    sys.stdin.buffer.read(sum(header["sizes"]))
+    return header
+
+
+def await_op(*ops: str) -> dict[str, Any]:
+    while True:
+        header = read_header()
+        if header["op"] in ops:
+            return header
+        if header["op"] == "ping":
+            write(pack({"type": "pong"}))
+
+
+def serve(mode: str, cookie: bytes) -> None:
+    if mode == "garbage":
+        write(os.urandom(100_000))
+        return
+    if mode == "endless banner":
+        while True:
+            write(b"Welcome to this machine!\n" * 1000)
+    if mode == "endless line":
+        while True:
+            write(b"x" * 65536)
+    if mode == "silent":
+        time.sleep(600)
+    if mode == "odd word":
+        write(b"\n" + cookie + b" \x1b[31m<b>nonsense\n")
+        return
+    if mode == "stderr":
+        with contextlib.suppress(OSError):
+            os.write(2, b"e" * 4_000_000)
+    write(b"\n" + cookie + b" ready 3.11\n")
+    if mode == "closes":
+        return
+    if mode == "huge header":
+        write(b"\xff\xff\xff\xff")
+    elif mode == "deep header":
+        write(struct.pack(">I", 4_000_000) + b"[" * 4_000_000)
+    elif mode == "bytes":
+        write(os.urandom(3) * 1000)
+    elif mode == "announced":
+        write(struct.pack(">I", 31 << 20) + b"{")
+        time.sleep(600)
+    elif mode in ("strangers", "stderr"):
+        header = await_op("jobs")
+        write(pack({"type": "reply", "id": "strange"}))
+        write(pack({"type": "stream", "job": "other", "n": 3, "content": {"name": "stdout", "text": "no"}}))
+        write(pack({"type": "news", "anything": [1]}))
+        write(pack({"type": "reply", "id": header["id"], "jobs": []}))
+        time.sleep(600)
+    elif mode == "flood":
+        await_op("follow")
+        for number in range(100_000):
+            text = {"name": "stdout", "text": "x" * 100_000}
+            write(pack({**JOB, "type": "stream", "n": number, "content": text}))
+    elif mode == "bomb":
+        await_op("follow")
+        data = b"[" + b"[]," * 10_000_000 + b"[]]"
+        write(struct.pack(">I", len(data)) + data)
+        time.sleep(600)
+    elif mode == "odd end":
+        header = await_op("follow")
+        write(pack({**JOB, "type": "execute_reply", "n": 0, "content": {"status": "e", "traceback": 7}}))
+        write(
+            pack(
+                {**JOB, "type": "done", "n": 1, "state": "error", "seconds": 10**300, "idle_s": float("nan")}
+            )
+        )
+        time.sleep(600)
+    else:
+        await_op("follow")
+        write(pack(WRONG_FRAMES[mode]))
+        time.sleep(600)
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1], encoding="utf-8") as file:
+        chosen = file.read()
+    with contextlib.suppress(OSError, struct.error):
+        serve(chosen, sys.stdin.buffer.readline().rpartition(b"#")[2].strip())
