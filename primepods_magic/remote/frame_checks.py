@@ -45,6 +45,9 @@ def check_frame(header: Header) -> None:
     for name, expected in _CONTENT_TYPES.get(kind, {}).items():
         if type(content.get(name)) is not expected:
             raise BadFrame(f"{kind} whose {name} is of another type")
+    jobs = header.get("jobs", [])
+    if not isinstance(jobs, list) or not all(isinstance(facts, dict) for facts in jobs):
+        raise BadFrame(f"{kind} whose jobs are none")
     if not isinstance(content.get("metadata", {}), dict):
         raise BadFrame(f"{kind} whose metadata is of another type")
 

@@ -34,6 +34,7 @@ def agent_server(pod_folder: Path) -> Iterator[OpenSshServer]:
 @pytest.fixture
 def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
+    pin_host(agent_server.host_key)
     monkeypatch.setenv("PRIME_API_KEY", MARKER)
     pin_host(agent_server.host_key)
     return Pod(connection, describe_pod(agent_server.target))

@@ -18,7 +18,7 @@ from primepods_magic.pods.pod import Pod
 from primepods_magic.remote import agent
 from primepods_magic.remote.links import open_link
 from tests.package.environments import interpreter, made
-from tests.remote.conftest import describe_pod
+from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import pod_with_agent
 
 VERSIONS = ("3.8", "3.10", "3.12", "3.13")
@@ -42,6 +42,7 @@ def start(
         def start_pod(*settings: str, **options: Any) -> Pod:
             server = stack.enter_context(pod_with_agent(tmp_path, *settings, **options))
             monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(server.key))
+            pin_host(server.host_key)
             return Pod(connection, describe_pod(server.target))
 
         yield start_pod

@@ -209,6 +209,7 @@ def test_two_connections_at_once_start_one_agent(
 ) -> None:
     with pod_with_agent(tmp_path) as server:
         monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(server.key))
+        pin_host(server.host_key)
         route = find_route(connection, describe_pod(server.target))
         links = [PodLink(route, lambda: None) for _ in range(4)]
         answers = [link.request("jobs").result(30) for link in links]

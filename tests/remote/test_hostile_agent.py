@@ -19,7 +19,7 @@ from primepods_magic.remote.frame_checks import check_frame
 from primepods_magic.remote.job import Job
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.ssh_client import find_route
-from tests.remote.conftest import describe_pod
+from tests.remote.conftest import describe_pod, pin_host
 from tests.support import hostile_agent
 from tests.support.agents import kill_marked
 from tests.support.openssh import OpenSshServer, openssh_server
@@ -48,6 +48,7 @@ def start_link(
     connection: Connection, hostile_server: OpenSshServer, chosen: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[str], PodLink]]:
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(hostile_server.key))
+    pin_host(hostile_server.host_key)
     links = []
 
     def start(mode: str) -> PodLink:

@@ -83,6 +83,15 @@ def test_a_cell_is_interrupted_or_cancelled(agent_pod: Pod) -> None:
         running.result(30)
 
 
+def test_an_interrupt_is_not_lost_before_the_cell_begins(agent_pod: Pod) -> None:
+    agent_pod.run("import time").result(60)
+    for _ in range(10):
+        job = agent_pod.run("time.sleep(600)", again=True)
+        job.interrupt()
+        with pytest.raises(RemoteError, match="KeyboardInterrupt"):
+            job.result(10)
+
+
 def test_a_kernel_that_dies_is_said_and_the_next_cell_has_a_new_one(agent_pod: Pod) -> None:
     with pytest.raises(RemoteError, match="KernelDied on 'train': its kernel ended"):
         agent_pod.run("import os; os._exit(3)", session="mortal").result(60)

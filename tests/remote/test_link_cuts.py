@@ -23,7 +23,7 @@ from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import close_links, open_link
 from primepods_magic.remote.ssh_client import find_route
-from tests.remote.conftest import describe_pod
+from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import pod_with_agent
 from tests.support.cutting_proxy import CUTS, Cut, CuttingProxy, cutting_proxy
 from tests.support.leaks import none_left
@@ -50,6 +50,7 @@ def cut_pod(
     connection: Connection, agent_server: OpenSshServer, proxy: CuttingProxy, monkeypatch: pytest.MonkeyPatch
 ) -> Pod:
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
+    pin_host(agent_server.host_key)
     # Waiting for a stalled link is most of the time here.
     monkeypatch.setattr(channel, "PING_S", pick(0.1, 0.3))
     monkeypatch.setattr(channel, "PONG_S", pick(0.3, 1.0))

@@ -33,6 +33,7 @@ WRONG_FRAMES: dict[str, Any] = {
     "data": {**JOB, "type": "display_data", "n": 0, "content": {"data": [1], "metadata": {}}},
     "reply id": {"type": "reply", "id": {"a": 1}},
     "no reply id": {"type": "reply"},
+    "jobs": {"type": "reply", "id": "x", "jobs": [1]},
     "sizes": {**JOB, "type": "started", "n": 0, "sizes": [-1]},
     "many bytes": {**JOB, "type": "started", "n": 0, "sizes": [1 << 40]},
     "traceback": {**JOB, "type": "error", "n": 0, "content": {"ename": "E", "evalue": "", "traceback": 3}},

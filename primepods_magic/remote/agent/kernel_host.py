@@ -18,6 +18,7 @@ _MAX_TEXT_CHARS = 65_536
 _POLL_MS = 500
 _START_S = 60.0
 _FLUSH_S = 30.0
+_REPLY_S = 2.0
 _CHANNELS = ("shell", "control", "stdin", "iopub")
 
 
@@ -62,7 +63,9 @@ class _KernelHost:
         self._outbox.connect("inproc://inbox")
         self._text: Header | None = None
         self._reply: Header | None = None
-        self._is_idle = False
+        self._idle_since: float | None = None
+        self._is_begun = True
+        self._wants_interrupt = False
         self._is_ending = False
 
     def run(self) -> None:
@@ -80,6 +83,7 @@ class _KernelHost:
             ready = poller.poll(0 if self._text else _POLL_MS)
             if not ready:
                 self._flush_text()
+                self._send_reply()
             for each, _ in ready:
                 if each is self._inbox:
                     self._handle_agent(each.recv_pyobj())
@@ -123,7 +127,8 @@ class _KernelHost:
         header, buffers = frame
         op = header["op"]
         if op == "interrupt":
-            self._manager.interrupt_kernel()
+            self._wants_interrupt = True
+            self._interrupt_begun()
         elif op == "end":
             self._is_ending = True
         else:
@@ -135,8 +140,15 @@ class _KernelHost:
             }
             if header["type"] == "execute_request":
                 self._agent.last_request = header["msg_id"]
-                self._reply, self._is_idle = None, False
+                self._reply = self._idle_since = None
+                self._is_begun = self._wants_interrupt = False
             self._session.send(self._sockets[header["channel"]], message, buffers=buffers)
+
+    def _interrupt_begun(self) -> None:
+        """Interrupt a cell that the kernel has begun: before that, it ignores the signal."""
+        if self._wants_interrupt and self._is_begun:
+            self._wants_interrupt = False
+            self._manager.interrupt_kernel()
 
     # To the agent
 
@@ -158,19 +170,34 @@ class _KernelHost:
         self._flush_text()
         if kind == "status":
             is_idle = message["content"].get("execution_state") == "idle"
-            self._is_idle |= is_idle and header["parent"] == self._agent.last_request
+            if is_idle and header["parent"] == self._agent.last_request:
+                self._idle_since = time.monotonic()
+        elif kind == "execute_input":
+            if header["parent"] == self._agent.last_request:
+                self._is_begun = True
+                self._interrupt_begun()
         elif kind == "execute_reply":
             self._reply = {**header, "content": _to_json(header["content"])}
-        elif kind != "execute_input":
+        else:
             size, buffers = sum(map(len, parts)), [bytes(each) for each in message["buffers"]]
             if size > MAX_OUTPUT_BYTES + sum(map(len, buffers)) or size > MAX_BUFFERS_BYTES:
                 self._send_refusal(header, size)
             else:
                 self._agent.send({**header, "content": _to_json(header["content"])}, buffers)
-        # The reply comes by another way than the output, whose end is the status.
-        if self._is_idle and self._reply:
+        self._send_reply()
+
+    def _send_reply(self) -> None:
+        """Send the reply of a cell behind its output, which comes by another way and ends with a status."""
+        if self._idle_since is None:
+            return
+        if self._reply is None and time.monotonic() - self._idle_since > _REPLY_S:
+            # An interrupt can end the kernel's own code instead of the cell's.
+            content = {"status": "error", "ename": "KeyboardInterrupt", "evalue": "", "traceback": []}
+            parent = self._agent.last_request
+            self._reply = {"op": "message", "type": "execute_reply", "parent": parent, "content": content}
+        if self._reply is not None:
             self._agent.send(self._reply)
-            self._reply = None
+            self._reply = self._idle_since = None
 
     def _send_refusal(self, header: Header, size: int) -> None:
         """Say that a message is too large for a frame."""
