@@ -7,10 +7,16 @@ from .agent.frames import BadFrame, Header
 __all__ = ["check_frame"]
 
 _TYPES = {
-    "type": str, "id": str, "job": str, "text": str, "title": str, "parent": str, "behind": str,
+    "type": str, "id": str, "job": str, "text": str, "title": str, "parent": str, "behind": str, "to": str,
     "content": dict, "metadata": dict, "n": int, "dropped": int,
 }  # fmt: skip
-_REQUIRED = {"reply": ("id",), "setup": ("text",), "setup_failed": ("text",), "gap": ("n", "dropped")}
+_REQUIRED = {
+    "reply": ("id",),
+    "to": ("to",),
+    "setup": ("text",),
+    "setup_failed": ("text",),
+    "gap": ("n", "dropped"),
+}
 # Of the contents of a kernel's messages.
 _CONTENT_TYPES: dict[str, dict[str, type]] = {
     "stream": {"name": str, "text": str},

@@ -83,7 +83,11 @@ class JobFrames:
         self._queue: SimpleQueue[tuple[Header, list[bytes]]] = SimpleQueue()
         self._handler: FrameHandler | None = None
         self._lock = threading.Lock()
-        link.follow(job_id, self._take)
+        self._place = link.follow(job_id, self._take)
+
+    def leave(self) -> None:
+        """Take no further frames."""
+        self.link.leave(self._place)
 
     def release(self, handler: FrameHandler) -> None:
         """Pass every further frame to a handler, which is called in the link's thread."""
@@ -111,7 +115,7 @@ class JobFrames:
 
     def _note_used(self, header: Header) -> None:
         if "n" in header:
-            self.link.note_used(self.job_id, header["n"] + header.get("dropped", 1))
+            self.link.note_used(self._place, header["n"] + header.get("dropped", 1))
 
 
 @dataclass
@@ -145,13 +149,15 @@ class Job:
     ('ok', '42\n')
     """
 
-    def __init__(self, link: PodLink, job_id: str, session: str, *, title: str = "") -> None:
+    def __init__(
+        self, link: PodLink, job_id: str, session: str, *, title: str = "", frames: JobFrames | None = None
+    ) -> None:
         self.id = job_id
         self.session = session
         self.pod_name = link.name
         self.link = link
         self.title = title
-        self._frames: JobFrames | None = None
+        self._frames = frames
         self._outcome = _Outcome()
 
     @property
@@ -220,6 +226,11 @@ class Job:
             raise InvalidRequest(f"'{self.pod_name}' has no job {self.id}. '%pods jobs' lists them")
         state = str(answer.get("state"))
         return state if state in ("running", "queued") else ""
+
+    def take_frames(self) -> JobFrames:
+        """Return its frames from the first one, for a display of its own."""
+        frames, self._frames = self._frames, None
+        return frames or JobFrames(self.link, self.id)
 
     def _take_frames(self, timeout_s: float) -> None:
         """Note what has arrived; wait so long for the first frame."""
@@ -327,12 +338,15 @@ def start_job(
         allow_stdin=allow_stdin,
         again=again,
     )
+    # Followed at once: the answer would take another round trip.
+    frames = JobFrames(link, job_id)
     try:
         while not request.done():
             wait([request], timeout=_TICK_S)
             if on_wait:
                 on_wait(link)
     except KeyboardInterrupt:
+        frames.leave()
         if link.withdraw(job_id):
             did = "Nothing was run"
         else:
@@ -344,8 +358,10 @@ def start_job(
     running = request.result().get("running")
     if running and not _JOB_ID.match(str(running)):
         raise PodsError(f"'{link.name}' named a job that cannot be one. The pod keeps running and is billed")
-    job = Job(link, str(running or job_id), session, title=title)
-    return job, bool(running)
+    if running:
+        frames.leave()
+        return Job(link, str(running), session, title=title), True
+    return Job(link, job_id, session, title=title, frames=frames), False
 
 
 def describe_code(code: str) -> str:

@@ -36,8 +36,9 @@ _MAX_AHEAD_BYTES = 8 << 20
 
 @dataclass
 class _Following:
-    """A job that is followed: the next frame, and those that are here and not used yet."""
+    """A place where a job is followed: the next frame, and those that are here and not used yet."""
 
+    job: str
     handler: FrameHandler
     next: int
     unused: deque[tuple[int, int]] = field(default_factory=deque)
@@ -81,6 +82,9 @@ class PodLink:
         self._requests: dict[str, tuple[bytes, Future[Header]]] = {}
         self._sent: set[str] = set()
         self._followings: dict[str, _Following] = {}
+        self._followed = 0
+        self._place = ""
+        """Where the next frame of a job is followed."""
         self._attempt = 0
         self._is_closed = False
         self._wake = threading.Event()
@@ -118,33 +122,39 @@ class PodLink:
             self._requests.pop(request_id, None)
             return request_id not in self._sent
 
-    def follow(self, job: str, handler: FrameHandler, *, first: int = 0) -> None:
-        """Pass each frame of a job, in order and once, to a handler, which is called in the link's thread."""
+    def follow(self, job: str, handler: FrameHandler, *, first: int = 0) -> str:
+        """Pass each frame of a job, in order and once, to a handler, which is called in the link's thread.
+
+        Return the name of the place where it is followed, for `leave` and `note_used`.
+        """
         with self._lock:
             failure = self.failure
+            self._followed += 1
+            place = str(self._followed)
             if failure is None:
-                self._followings[job] = _Following(handler, first)
-                self._ask_for(job)
+                self._followings[place] = _Following(job, handler, first)
+                self._ask_for(place)
         if failure is not None:
             handler({"type": "link_failed", "job": job}, [])
+        return place
 
-    def leave(self, job: str) -> None:
+    def leave(self, place: str) -> None:
         """Stop following a job."""
         with self._lock:
-            if self._followings.pop(job, None) is not None:
-                self._send_now({"op": "leave", "job": job})
+            if self._followings.pop(place, None) is not None:
+                self._send_now({"op": "leave", "to": place})
 
-    def note_used(self, job: str, number: int) -> None:
+    def note_used(self, place: str, number: int) -> None:
         """Say that everything before a frame was shown: the agent sends only so much ahead."""
         with self._lock:
-            following = self._followings.get(job)
+            following = self._followings.get(place)
             if following is None:
                 return
             following.note_used(number)
             if following.is_asked:
-                self._send_now({"op": "used", "job": job, "next": number})
+                self._send_now({"op": "used", "to": place, "next": number})
             else:
-                self._ask_for(job)
+                self._ask_for(place)
 
     def close(self) -> None:
         """End the connection; what runs on the pod runs on."""
@@ -172,12 +182,12 @@ class PodLink:
         if self.connected.is_set() and self._channel:
             self._channel.send(pack_frame(header))
 
-    def _ask_for(self, job: str) -> None:
+    def _ask_for(self, place: str) -> None:
         """Ask for the rest of a job, unless there is much here that was not used yet."""
-        following = self._followings[job]
+        following = self._followings[place]
         if following.unused_bytes <= _WINDOW_BYTES and self.connected.is_set():
             following.is_asked = True
-            self._send_now({"op": "follow", "job": job, "next": following.next})
+            self._send_now({"op": "follow", "to": place, "job": following.job, "next": following.next})
 
     def _keep_up(self) -> None:
         while self.is_alive:
@@ -245,14 +255,17 @@ class PodLink:
             for request_id, (data, _) in self._requests.items():
                 channel.send(data)
                 self._sent.add(request_id)
-            for job, following in self._followings.items():
+            self._place = ""
+            for place, following in self._followings.items():
                 following.is_asked = False
-                self._ask_for(job)
+                self._ask_for(place)
 
     def _pass_frame(self, header: Header, buffers: list[bytes], size: int) -> None:
         check_frame(header)
         if header["type"] == "reply":
             self._answer_request(header)
+        elif header["type"] == "to":
+            self._place = header["to"]
         elif "job" in header:
             self._pass_output(header, buffers, size)
         self._attempt = 0
@@ -273,10 +286,10 @@ class PodLink:
                 future.set_result(header)
 
     def _pass_output(self, header: Header, buffers: list[bytes], size: int) -> None:
-        job, number = header["job"], header.get("n")
+        number = header.get("n")
         with self._lock:
-            following = self._followings.get(job)
-            if following is None:
+            following = self._followings.get(self._place)
+            if following is None or following.job != header["job"]:
                 return
             if following.unused_bytes > _MAX_AHEAD_BYTES:
                 raise BadFrame("more than was asked for")
@@ -315,12 +328,12 @@ class PodLink:
             if self.failure is None:
                 self.failure = error
             waiting = [future for _, future in self._requests.values()]
-            followings = list(self._followings.items())
+            followings = list(self._followings.values())
             self._requests.clear()
             self._followings.clear()
         for future in waiting:
             with contextlib.suppress(InvalidStateError):
                 future.set_exception(error)
-        for job, following in followings:
+        for following in followings:
             with contextlib.suppress(Exception):
-                following.handler({"type": "link_failed", "job": job}, [])
+                following.handler({"type": "link_failed", "job": following.job}, [])

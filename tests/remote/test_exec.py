@@ -133,8 +133,8 @@ def test_a_command_that_goes_on_in_the_background_does_not_hold_the_cell(pod: Po
 
 def test_a_command_that_takes_too_long_is_terminated(pod: Pod, folder: Path) -> None:
     mark = folder / "pid"
-    with pytest.raises(WaitTimedOut, match=r"did not end within 0\.5 s and was terminated"):
-        pod.exec(f"echo $$ > {mark}; sleep 60", timeout_s=0.5)
+    with pytest.raises(WaitTimedOut, match=r"did not end within 2 s and was terminated"):
+        pod.exec(f"echo $$ > {mark}; sleep 60", timeout_s=2)
     pid = int(mark.read_text())
     eventually(lambda: not Path(f"/proc/{pid}").exists(), "the command is gone")
 

@@ -66,6 +66,11 @@ def await_op(*ops: str) -> dict[str, Any]:
             write(pack({"type": "pong"}))
 
 
+def await_follow() -> None:
+    """Wait for the question for a job, and say that what comes is its answer."""
+    write(pack({"type": "to", "to": await_op("follow")["to"]}))
+
+
 def serve(mode: str, cookie: bytes) -> None:
     if mode == "garbage":
         write(os.urandom(100_000))
@@ -104,17 +109,17 @@ def serve(mode: str, cookie: bytes) -> None:
         write(pack({"type": "reply", "id": header["id"], "jobs": []}))
         time.sleep(600)
     elif mode == "flood":
-        await_op("follow")
+        await_follow()
         for number in range(100_000):
             text = {"name": "stdout", "text": "x" * 100_000}
             write(pack({**JOB, "type": "stream", "n": number, "content": text}))
     elif mode == "bomb":
-        await_op("follow")
+        await_follow()
         data = b"[" + b"[]," * 10_000_000 + b"[]]"
         write(struct.pack(">I", len(data)) + data)
         time.sleep(600)
     elif mode == "odd end":
-        header = await_op("follow")
+        await_follow()
         write(pack({**JOB, "type": "execute_reply", "n": 0, "content": {"status": "e", "traceback": 7}}))
         write(
             pack(
@@ -123,7 +128,7 @@ def serve(mode: str, cookie: bytes) -> None:
         )
         time.sleep(600)
     else:
-        await_op("follow")
+        await_follow()
         write(pack(WRONG_FRAMES[mode]))
         time.sleep(600)
 

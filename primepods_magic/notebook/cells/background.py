@@ -27,7 +27,7 @@ def show_in_background(shell: Any, link: PodLink, job: Job, note_end: CostRecord
     if not in_kernel(shell):
         return
     relay = WidgetRelay(shell, link, job.session, job.id)
-    frames = JobFrames(link, job.id)
+    frames = job.take_frames()
     thread = threading.Thread(
         target=_show_frames, args=(frames, relay, note_end), name=f"primepods-job-{job.id}", daemon=True
     )

@@ -95,7 +95,7 @@ class CellView:
         The first Ctrl-C interrupts the cell on the pod. A second one within two seconds leaves it alone, and
         raises WaitInterrupted.
         """
-        frames = JobFrames(self._link, self._job.id)
+        frames = self._job.take_frames()
         with counted_interrupts() as interrupts:
             end = self._follow_frames(frames, interrupts)
         self._keep_following(frames)
@@ -118,7 +118,7 @@ class CellView:
             self._notes.check(self._link)
             if len(interrupts) > handled:
                 if handled and interrupts[-1] - interrupts[handled - 1] < _DETACH_S:
-                    self._link.leave(self._job.id)
+                    frames.leave()
                     raise WaitInterrupted(
                         f"Job {self._job.id} runs on on '{self._link.name}', which is billed. "
                         f"'%pods attach {self._job.id}' shows it, '%pods cancel {self._job.id}' ends it"
@@ -188,7 +188,7 @@ class CellView:
     def _keep_following(self, frames: JobFrames) -> None:
         """Go on with what arrives later, for the newest cells and for those with widgets."""
         if self._relay is None:
-            self._link.leave(self._job.id)
+            frames.leave()
             return
         frames.release(self._relay.show_late)
         _followed.append((frames, self._relay))
@@ -197,7 +197,7 @@ class CellView:
             if relay and relay.is_used and len(_followed) < 4 * _MAX_FOLLOWED:
                 _followed.append((old, relay))
             else:
-                old.link.leave(old.job_id)
+                old.leave()
 
 
 def say_running(job: Job) -> None:

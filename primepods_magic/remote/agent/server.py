@@ -237,33 +237,38 @@ class _Client:
         if op == "ping":
             self.write({"type": "pong"})
         elif op == "follow":
-            self._follow(header["job"], header["next"])
+            self._follow(header["to"], header["job"], header["next"])
         elif op == "leave":
-            self._leave(header["job"])
+            self._leave(header["to"])
         elif op == "used":
-            if header["job"] in self._windows:
-                self._windows[header["job"]].free(header["next"])
+            if header["to"] in self._windows:
+                self._windows[header["to"]].free(header["next"])
         else:
             reply = self._agent.answer(self, header, buffers)
             if reply is not None:
                 self.write(reply)
 
-    def _follow(self, job_id: str, number: int) -> None:
-        self._leave(job_id)
+    def _follow(self, to: str, job_id: str, number: int) -> None:
+        """Send a job from a frame on; one client may follow a job in several places."""
+        self._leave(to)
         job = self._agent.find_job(job_id)
         if job is None:
-            self.write({"type": "unknown", "job": job_id})
+            self._write_to(to, pack_frame({"type": "unknown", "job": job_id}))
             return
-        window = self._windows[job_id] = _Window()
-        self._followers[job_id] = asyncio.ensure_future(self._send_frames(job, number, window))
+        window = self._windows[to] = _Window()
+        self._followers[to] = asyncio.ensure_future(self._send_frames(to, job, number, window))
 
-    def _leave(self, job_id: str) -> None:
-        self._windows.pop(job_id, None)
-        task = self._followers.pop(job_id, None)
+    def _leave(self, to: str) -> None:
+        self._windows.pop(to, None)
+        task = self._followers.pop(to, None)
         if task:
             task.cancel()
 
-    async def _send_frames(self, job: Job, number: int, window: _Window) -> None:
+    def _write_to(self, to: str, data: bytes) -> None:
+        """Send a frame of a job, and before it who it is for."""
+        self._writer.write(pack_frame({"type": "to", "to": to}) + data)
+
+    async def _send_frames(self, to: str, job: Job, number: int, window: _Window) -> None:
         job.journal.skip_to(number)
         while True:
             grown = job.grown
@@ -272,12 +277,13 @@ class _Client:
                     data, number_after = job.journal.read(number)
                 except OSError:
                     # It was removed, as the oldest ones are.
-                    self.write({"type": "unknown", "job": job.id})
+                    self._write_to(to, pack_frame({"type": "unknown", "job": job.id}))
                     return
                 if number == job.input_number:
-                    self.write({"type": "input_wanted", "job": job.id, "n": number})
+                    wanted = {"type": "input_wanted", "job": job.id, "n": number}
+                    self._write_to(to, pack_frame(wanted))
                 number = number_after
-                self._writer.write(data)
+                self._write_to(to, data)
                 async with self._draining:
                     await self._writer.drain()
                 await window.take(number, len(data))
