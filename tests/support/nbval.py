@@ -11,6 +11,9 @@ from pathlib import Path
 from tests.support.environment import notebook_environment
 
 
+_DATA = Path(__file__).resolve().parents[1] / "data"
+
+
 @dataclass(frozen=True)
 class Comparison:
     passed: bool
@@ -28,6 +31,8 @@ def compare(notebook: Path, sandbox_url: str, folder: Path, **extra: str) -> Com
     # for to load the others takes longer than many a notebook.
     configuration = folder / "nbval.ini"
     configuration.write_text("[pytest]\n")
+    sanitizer = _DATA / f"nbval_{notebook.stem}.cfg"
+    sanitizing = [f"--nbval-sanitize-with={sanitizer}"] if sanitizer.exists() else []
     options = "-p nbval.plugin --nbval --nbval-current-env -p no:cacheprovider --color=no -v".split()
     done = subprocess.run(
         [
@@ -35,6 +40,7 @@ def compare(notebook: Path, sandbox_url: str, folder: Path, **extra: str) -> Com
             "-m",
             "pytest",
             *options,
+            *sanitizing,
             "-c",
             str(configuration),
             "--rootdir",
