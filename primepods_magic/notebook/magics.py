@@ -207,7 +207,7 @@ class PodsMagics(Magics):
     def pods(self, line: str = "", local_ns: Mapping[str, Any] | None = None) -> Any:
         from primepods_magic.notebook.input.command_words import CREATE_WORDS, split_command
 
-        first, _, rest = line.strip().partition(" ")
+        first, rest = [*line.split(None, 1), "", ""][:2]
         if first == "exec":
             words, command = split_command(rest)
             call = partial(self._call_command, "exec", command=command)

@@ -132,7 +132,10 @@ def _encode_command(command: str | Sequence[str]) -> bytes:
     if not text.strip() or "\0" in text:
         raise InvalidRequest("The command is empty or has a null character. Nothing was run")
     escaped = text.replace("\\", "\\\\").replace("\n", "\\n")
-    return escaped.encode("utf-8", "surrogateescape") + b"\n"
+    try:
+        return escaped.encode("utf-8", "surrogateescape") + b"\n"
+    except UnicodeEncodeError:
+        raise InvalidRequest("The command has a character that no text may have. Nothing was run") from None
 
 
 def _is_fresh(connection: Connection, pod: PodDetails) -> bool:

@@ -51,6 +51,12 @@ def test_stores_the_result_instead_of_showing_it(pod_shell: Any) -> None:
     assert pod_shell.output.text == ""
 
 
+def test_stores_the_result_of_a_command_that_fails_too(pod_shell: Any) -> None:
+    with pytest.raises(CommandFailed):
+        pod_shell.run("%pods exec\ttrain -o result -- echo out; exit 3")
+    assert (pod_shell.user_ns["result"].stdout, pod_shell.user_ns["result"].exit_code) == ("out\n", 3)
+
+
 @pytest.mark.parametrize("words", ["train", "train nvidia-smi", "train nvidia-smi -- -L"])
 def test_says_where_the_command_goes(shell: Any, words: str) -> None:
     with pytest.raises(

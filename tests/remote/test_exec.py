@@ -78,7 +78,7 @@ def test_any_text_survives_on_its_way_to_the_shell(text: str) -> None:
     assert done.stdout.decode() == text
 
 
-@pytest.mark.parametrize("command", ["", " \n", "a\0b", [], ["a", 1]])
+@pytest.mark.parametrize("command", ["", " \n", "a\0b", "\ud800", [], ["a", 1]])
 def test_refuses_what_is_no_command(pod: Pod, command: object) -> None:
     with pytest.raises(InvalidRequest, match="Nothing was run"):
         pod.exec(command)  # type: ignore[arg-type]

@@ -10,7 +10,6 @@ from pathlib import Path
 
 from tests.support.environment import notebook_environment
 
-
 _DATA = Path(__file__).resolve().parents[1] / "data"
 
 

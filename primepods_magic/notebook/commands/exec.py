@@ -59,6 +59,8 @@ def run(magics: PodsMagics, args: Namespace, *, command: str | None) -> Any:
     )
     if show:
         show.finish()
+    # Also of a command that fails: that is when people look into it.
+    magics.store(result, args.out)
     check_exit_code(pod, result)
     return result if args.out else None
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from .folders import root_folder
 
-__all__ = ["prepare_python"]
+__all__ = ["choose_base", "find_environment", "prepare_python"]
 
 _LOOK = (
     "import importlib.util as u, json, sys; f = lambda m: u.find_spec(m) is not None; print(json.dumps({"
@@ -40,23 +40,35 @@ _COMMON = (
 _MIN_VERSION = [3, 8]
 
 
+def find_environment() -> str | None:
+    """Return the Python of the environment that was made for kernels, if it is complete."""
+    python = os.path.join(_environment(), "bin", "python")
+    return python if os.path.exists(_ready_mark()) and os.path.exists(python) else None
+
+
+def _environment() -> str:
+    return os.path.join(root_folder(), "kernel")
+
+
+def _ready_mark() -> str:
+    return os.path.join(_environment(), "ready")
+
+
 def prepare_python() -> None:
     """Print which Python runs kernels."""
-    folder = os.path.join(root_folder(), "kernel")
-    ready = os.path.join(folder, "ready")
     os.makedirs(root_folder(), mode=0o700, exist_ok=True)
     with open(os.path.join(root_folder(), "kernel.lock"), "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        ours = os.path.join(folder, "bin", "python")
-        if os.path.exists(ready) and os.path.exists(ours):
-            _finish(ours)
-        base = _choose_base()
-        if base["kernel"]:
-            _finish(base["python"])
-        _install(base, folder)
-        with open(ready, "w"):
-            pass
-        _finish(ours)
+        python = find_environment()
+        if python is None:
+            base = choose_base()
+            if base["kernel"]:
+                _finish(base["python"])
+            _install(base, _environment())
+            with open(_ready_mark(), "w"):
+                pass
+            python = find_environment()
+        _finish(str(python))
 
 
 def _print(**values: object) -> None:
@@ -73,7 +85,7 @@ def _fail(error: str) -> NoReturn:
     raise SystemExit
 
 
-def _choose_base() -> dict[str, Any]:
+def choose_base() -> dict[str, Any]:
     """Return the Python of the image: one with torch first, then one with ipykernel."""
     seen: list[dict[str, Any]] = []
     for path in _list_pythons():

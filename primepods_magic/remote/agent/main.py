@@ -1,4 +1,4 @@
-"""The agent's commands: ``serve``, ``prepare``, ``kernel`` and ``ipykernel``."""
+"""The agent's commands: ``serve``, ``prepare``, ``report``, ``kernel`` and ``ipykernel``."""
 
 from __future__ import annotations
 
@@ -22,6 +22,10 @@ def find_command() -> Callable[[], object]:
         from .kernel_setup import prepare_python
 
         return prepare_python
+    if command == "report":
+        from .report import print_report
+
+        return print_report
     if command == "kernel":
         from .kernel_host import run_kernel
 

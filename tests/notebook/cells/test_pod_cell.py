@@ -243,3 +243,14 @@ def test_completion_and_inspection_answer_from_the_pods_kernel(front: Front) -> 
     assert front.client.inspect("%%pod\nonly_here", reply=True, timeout=10)["content"]["found"] is False
     assert front.client.inspect("only_here", reply=True, timeout=10)["content"]["found"] is True
     assert "train" in front.client.complete("%%pod tr", reply=True, timeout=10)["content"]["matches"][0]
+
+
+def test_the_doctor_looks_at_a_pod(front: Front, sandbox: SandboxControl) -> None:
+    said = front.run("%pods doctor train --all")
+    for part in ("no problems", "its agent answered, in", "kernels run in", "1 × NVIDIA L4", "clock"):
+        assert part in said
+    pod_id = front.run("from primepods_magic import get_pod\nprint(get_pod('train').id)").strip()
+    path = f"/sandbox/pods/{pod_id}/machine"
+    sandbox.api.put(path, json={"nvidia_smi": "missing"})
+    assert "nvidia-smi fails" in front.run("%pods doctor train")
+    sandbox.api.put(path, json={"nvidia_smi": "ok"})
