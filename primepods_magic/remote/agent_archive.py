@@ -69,9 +69,10 @@ def build_archive() -> AgentArchive:
     """Return the agent of this version."""
     buffer = io.BytesIO()
     sources = {"__main__.py": _MAIN.encode()}
-    for source in files(f"{__package__}.agent").iterdir():
-        if source.name.endswith(".py"):
-            sources[f"primepods_agent/{source.name}"] = source.read_bytes()
+    for folder in ("", "/kernel"):
+        for source in files(f"{__package__}.agent").joinpath(folder.strip("/")).iterdir():
+            if source.name.endswith(".py"):
+                sources[f"primepods_agent{folder}/{source.name}"] = source.read_bytes()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for name in sorted(sources):
             archive.writestr(zipfile.ZipInfo(name, _DATE), sources[name], zipfile.ZIP_DEFLATED)

@@ -17,7 +17,7 @@ from primepods_magic.api.text.sanitize import sanitize, shorten
 
 from .agent.frames import Frame, pack_frame, read_frame
 from .agent_archive import AgentArchive
-from .ssh_client import SshProcess, SshRoute
+from .ssh.client import SshProcess, SshRoute
 
 __all__ = ["AgentChannel"]
 

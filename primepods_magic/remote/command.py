@@ -27,7 +27,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.notices import warn
 
 from .interrupts import counted_interrupts
-from .ssh_client import SshProcess, SshRoute, find_route, open_ssh
+from .ssh.client import SshProcess, SshRoute, find_route, open_ssh
 
 __all__ = ["CommandResult", "StreamName", "check_exit_code", "run_command"]
 

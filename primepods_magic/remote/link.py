@@ -20,7 +20,7 @@ from .agent.frames import BadFrame, Header, pack_frame
 from .agent_archive import COMMAND
 from .channel import AgentChannel
 from .frame_checks import check_frame
-from .ssh_client import SshProcess, SshRoute, open_ssh
+from .ssh.client import SshProcess, SshRoute, open_ssh
 
 __all__ = ["FrameHandler", "PodLink"]
 

@@ -15,7 +15,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.existence import examine_pod
 
 from .link import PodLink
-from .ssh_client import find_route
+from .ssh.client import find_route
 
 __all__ = ["close_links", "find_link", "last_pod_id", "open_link"]
 

@@ -22,7 +22,7 @@ from primepods_magic.remote import channel
 from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import close_links, open_link
-from primepods_magic.remote.ssh_client import find_route
+from primepods_magic.remote.ssh.client import find_route
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import pod_with_agent
 from tests.support.cutting_proxy import CUTS, Cut, CuttingProxy, cutting_proxy

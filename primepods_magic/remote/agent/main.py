@@ -19,7 +19,7 @@ def find_command() -> Callable[[], object]:
 
         return serve
     if command == "prepare":
-        from .kernel_setup import prepare_python
+        from .kernel.setup import prepare_python
 
         return prepare_python
     if command == "report":
@@ -27,11 +27,11 @@ def find_command() -> Callable[[], object]:
 
         return print_report
     if command == "kernel":
-        from .kernel_host import run_kernel
+        from .kernel.host import run_kernel
 
         return functools.partial(run_kernel, sys.argv[2])
     if command == "ipykernel":
-        from .kernel_app import make_kernel_app
+        from .kernel.app import make_kernel_app
 
         return make_kernel_app(sys.argv[2])
     raise SystemExit(f"unknown command {command!r}")

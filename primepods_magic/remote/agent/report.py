@@ -11,7 +11,7 @@ import sys
 import time
 from typing import Any
 
-from .kernel_setup import choose_base, find_environment
+from .kernel.setup import choose_base, find_environment
 
 __all__ = ["print_report"]
 

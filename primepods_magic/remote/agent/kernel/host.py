@@ -8,9 +8,9 @@ import sys
 import time
 from typing import Any
 
-from .agent_link import AgentLink
-from .folders import agent_folder, hold_kernel_lock, root_folder
-from .frames import MAX_BUFFERS_BYTES, MAX_OUTPUT_BYTES, Frame, Header
+from ..agent_link import AgentLink
+from ..folders import agent_folder, hold_kernel_lock, root_folder
+from ..frames import MAX_BUFFERS_BYTES, MAX_OUTPUT_BYTES, Frame, Header
 
 __all__ = ["run_kernel"]
 

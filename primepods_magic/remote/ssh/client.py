@@ -23,7 +23,7 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.ssh.config import write_host_blocks
 
-from .ssh_log import FailureReason, find_failure, is_logged_in, last_complaint
+from .log import FailureReason, find_failure, is_logged_in, last_complaint
 
 __all__ = ["SshProcess", "find_route", "open_ssh"]
 

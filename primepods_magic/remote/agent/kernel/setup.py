@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from typing import Any, NoReturn
 
-from .folders import root_folder
+from ..folders import root_folder
 
 __all__ = ["choose_base", "find_environment", "prepare_python"]
 
