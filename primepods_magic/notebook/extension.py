@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["load", "unload"]
 
-_MAGICS = {"line": ("pods", "pod_create"), "cell": ("pod_create", "pod")}
+_MAGICS = {"line": ("pods", "pod_create", "pod"), "cell": ("pod_create", "pod")}
 _MATCHER = "primepods_magic"
 
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
     Magics,
-    cell_magic,
     line_cell_magic,
     line_magic,
     magics_class,
@@ -268,16 +267,16 @@ class PodsMagics(Magics):
 
     @no_var_expand
     @needs_local_scope
-    @cell_magic
+    @line_cell_magic
     @_without_values
-    def pod(self, line: str, cell: str, local_ns: Mapping[str, Any] | None = None) -> Any:
+    def pod(self, line: str = "", cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
         """Run the cell on a pod, in an IPython kernel there that keeps its variables.
 
             %%pod train
             !nvidia-smi -L
             x = 6 * 7
 
-        '%%pod -h' lists the options.
+        '%pod -h' lists the options.
         """
         result, is_silenced = self._run_line(line, local_ns, partial(self._call_command, "pod", cell=cell))
         return None if is_silenced else result

@@ -38,6 +38,7 @@ _ID_CHARS = 6
 # What a pod says beyond these is not shown, and nothing is computed from it.
 _HIGHEST = {"seconds": 1e9, "gpu_mean_pct": 100.0, "gpu_peak_pct": 100.0, "idle_s": 1e9}
 _TICK_S = 0.2
+_REPR_S = 0.3
 _ANSWER_S = 60.0
 
 
@@ -298,7 +299,13 @@ def make_remote_error(
     elif end.state == "cancelled":
         ename, evalue = "Cancelled", "the cell was cancelled"
     else:
-        ename, evalue = "KernelDied", "its kernel ended: it was killed, or there was no memory left"
+        ename, evalue = (
+            "KernelDied",
+            (
+                "its kernel ended, because the code ended it, it was killed, or there was no memory left; "
+                "the variables of its session are gone, and the next cell gets a new kernel"
+            ),
+        )
     message = f"{sanitize(ename)} on '{pod_name}'{evalue and f': {sanitize(shorten(evalue, 2000))}'}"
     return RemoteError(message, ename=ename, evalue=evalue, traceback=traceback)
 

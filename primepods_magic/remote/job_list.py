@@ -55,7 +55,7 @@ class JobInfo(ShortRepr):
 
 
 def list_jobs(connection: Connection, pods: Sequence[PodDetails] | None = None) -> list[JobInfo]:
-    """Return the jobs of pods, oldest first; by default, of all your ready pods.
+    """Return the jobs of pods, those that run first, then the newest; by default, of all your ready pods.
 
     Pods that cannot be asked are left out with a warning.
     """
@@ -65,7 +65,9 @@ def list_jobs(connection: Connection, pods: Sequence[PodDetails] | None = None) 
         warn(complaint)
     for pod, answer in answers:
         jobs += _read_jobs(connection, pod, answer)
-    return jobs
+    # Stable: of each pod, the newest of those that run, then of the others.
+    jobs.reverse()
+    return sorted(jobs, key=lambda job: job.state not in ("running", "queued"))
 
 
 def find_job(connection: Connection, job_id: str) -> tuple[Job, PodDetails]:

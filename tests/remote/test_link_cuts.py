@@ -211,6 +211,7 @@ def test_closing_while_it_connects_ends_it(cut_pod: Pod, proxy: CuttingProxy) ->
         time.sleep(delay_s)
         link.close()
         assert not link._thread.is_alive()
-        with pytest.raises(PodsError, match="was closed"):
-            future.result(0)
+        # It may have been answered by then.
+        error = future.exception(0)
+        assert error is None or "was closed" in str(error)
     eventually(lambda: set(children()) <= before, "every ssh ends")

@@ -138,7 +138,7 @@ def _format_cost(value: object, is_estimate: object) -> DisplayCell:
 
 def _format_part(value: object, _: object) -> DisplayCell:
     """Format a part of an amount; a dash stands for none."""
-    return DisplayCell(MISSING) if value == 0.0 else _format_amount(value)
+    return DisplayCell(MISSING) if is_missing(value) or value == 0.0 else _format_amount(value)
 
 
 def _format_unit_price(value: object) -> DisplayCell:

@@ -58,7 +58,7 @@ SHOWN: Mapping[str, str] = {
     "disks": "name status size_gb price_usd_hr | pods country provider data_center created_at id",
     "keys": "name is_primary | fingerprint type id created_at",
     "checks": "check result detail what_to_do",
-    "jobs": "id title state duration estimated_usd pod | started_at session",
+    "jobs": "id state title pod duration estimated_usd | started_at session",
     "cells": "pod title state duration estimated_usd | idle idle_usd gpu_mean_pct gpu_peak_pct started_at "
     "gpu gpu_count session job",
     "spot": "gpu saving_usd cost_usd gpu_hours | spot_usd_gpu_hr paid_usd_gpu_hr spot_cost_usd "

@@ -70,5 +70,10 @@ JOBS: tuple[Column[JobInfo], ...] = (
     Column("state", "string", doc="queued, running, ok, error, cancelled or died", format="badge"),
     Column("started_at", TIME, doc="when it began to run"),
     Column("duration", SPAN, doc="how long it ran, or has been running"),
-    Column("estimated_usd", "Float64", doc="USD that the pod cost meanwhile, estimated from its price"),
+    Column(
+        "estimated_usd",
+        "Float64",
+        doc="USD that the pod cost meanwhile, estimated from its price",
+        format="amount",
+    ),
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import Any
 
-from primepods_magic.notebook.shell.kernel import cell_of, in_kernel
+from primepods_magic.notebook.shell.kernel import in_kernel
 from primepods_magic.notebook.shell.output import say
 from primepods_magic.remote.job import Job, JobEnd, JobFrames
 from primepods_magic.remote.link import PodLink
@@ -21,9 +21,8 @@ _OVER = ("done", "setup_failed", "link_failed", "unknown")
 
 
 def show_in_background(shell: Any, link: PodLink, job: Job, note_end: CostRecorder) -> None:
-    """Show the output of a job below the running cell from now on; where there is none, say how to see it."""
-    if cell_of(shell) is None:
-        say(f"Job {job.id} runs on '{link.name}'. '%pods attach {job.id}' shows its output.")
+    """Show the output of a job below the running cell from now on, and say how to see it later."""
+    say(f"Job {job.id} runs on '{link.name}'. '%pods attach {job.id}' shows its output.")
     if not in_kernel(shell):
         return
     relay = WidgetRelay(shell, link, job.session, job.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import re
 import signal
 import threading
 import time
@@ -10,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from primepods_magic.api.errors import WaitInterrupted
+from primepods_magic.api.errors import RemoteError, WaitInterrupted
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.notebook.shell.kernel import in_kernel
 from primepods_magic.notebook.shell.output import say, write_stream
@@ -27,7 +28,9 @@ __all__ = ["CellView", "LinkNotes", "say_running"]
 _TICK_S = 0.2
 _DETACH_S = 2.0
 _SAY_LOST_AFTER_S = 1.0
+_SAY_STILL_AFTER_S = 3.0
 _MAX_FOLLOWED = 30
+_UNKNOWN_NAME = re.compile(r"name '(\w+)' is not defined")
 
 _followed: deque[tuple[JobFrames, WidgetRelay | None]] = deque()
 
@@ -54,7 +57,7 @@ class LinkNotes:
         self._is_said = True
         if self._was_connected or link.connects:
             self._was_connected = True
-            _note(f"The connection to '{link.name}' was lost. The cell runs on there; reconnecting …")
+            _note(f"The connection to '{link.name}' was lost. The cell keeps running there; reconnecting …")
         else:
             _note(f"'{link.name}' is up, and its SSH server does not accept logins yet. Trying again …")
 
@@ -73,12 +76,21 @@ class CellView:
     job : Job
     on_end : callable, optional
         Called with the JobEnd once all output is shown, before an error is raised.
+    only_watches : bool
+        The first Ctrl-C stops showing it, and does not interrupt it.
     """
 
     def __init__(
-        self, shell: Any, link: PodLink, job: Job, on_end: Callable[[JobEnd], object] | None = None
+        self,
+        shell: Any,
+        link: PodLink,
+        job: Job,
+        on_end: Callable[[JobEnd], object] | None = None,
+        *,
+        only_watches: bool = False,
     ) -> None:
         self._on_end = on_end
+        self._only_watches = only_watches
         self._shell = shell
         self._link = link
         self._job = job
@@ -102,13 +114,20 @@ class CellView:
         if self._on_end:
             self._on_end(end)
         if end.state != "ok":
-            raise make_remote_error(
-                self._link.name, end, self._reply, number=self._shell.displayhook.prompt_count
-            )
+            number = self._shell.displayhook.prompt_count
+            error = make_remote_error(self._link.name, end, self._reply, number=number)
+            self._add_hint(error)
+            raise error
         return end
 
+    def _add_hint(self, error: RemoteError) -> None:
+        """Say so if a name that the pod does not know is one of this notebook."""
+        name = _UNKNOWN_NAME.match(error.evalue) if error.ename == "NameError" else None
+        if name and name[1] in self._shell.user_ns and error.traceback:
+            error.traceback.append(f"{name[1]!r} exists in this notebook, and not on '{self._link.name}'.")
+
     def _follow_frames(self, frames: JobFrames, interrupts: list[float]) -> JobEnd:
-        handled = 0
+        handled, is_said = 0, False
         while True:
             frame = frames.get(_TICK_S)
             if frame is not None:
@@ -117,14 +136,21 @@ class CellView:
                     return end
             self._notes.check(self._link)
             if len(interrupts) > handled:
-                if handled and interrupts[-1] - interrupts[handled - 1] < _DETACH_S:
+                is_second = handled and interrupts[-1] - interrupts[handled - 1] < _DETACH_S
+                if is_second or self._only_watches:
                     frames.leave()
                     raise WaitInterrupted(
-                        f"Job {self._job.id} runs on on '{self._link.name}', which is billed. "
+                        f"Job {self._job.id} keeps running on '{self._link.name}', which is billed. "
                         f"'%pods attach {self._job.id}' shows it, '%pods cancel {self._job.id}' ends it"
                     )
                 handled = len(interrupts)
                 self._link.request("interrupt", job=self._job.id)
+            if handled and not is_said and time.monotonic() - interrupts[-1] > _SAY_STILL_AFTER_S:
+                is_said = True
+                _note(
+                    f"Job {self._job.id} was interrupted and still runs. Ctrl-C twice within two seconds "
+                    f"leaves it running; '%pods cancel {self._job.id}' then ends it."
+                )
 
     def _handle(self, header: Header, buffers: list[bytes]) -> JobEnd | None:
         kind, content = header["type"], header.get("content", {})
@@ -155,7 +181,7 @@ class CellView:
 
     def _note_start(self, header: Header) -> None:
         self._started = header
-        if header.get("kernel", 1) > 1 and header.get("is_new"):
+        if header.get("is_new"):
             _note(f"The kernel on '{self._link.name}' is a new one: variables of earlier cells are gone.")
 
     def _ask(self, content: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
   %pods attach k3f9xq
 
-'%pods jobs' lists the ids. Ctrl-C interrupts the job; twice within two seconds leaves it running.
+'%pods jobs' lists the ids. Ctrl-C stops showing it, and it keeps running; '%pods cancel JOB' ends it.
 """
 
 from __future__ import annotations
@@ -30,4 +30,4 @@ def run(magics: PodsMagics, args: Namespace) -> None:
     connection = magics.connection
     job, pod = find_job(connection, args.job)
     note_end = cost_recorder(magics.shell, connection, pod, job, is_shown=magics.cell_costs, is_attached=True)
-    CellView(magics.shell, job.link, job, note_end).follow()
+    CellView(magics.shell, job.link, job, note_end, only_watches=True).follow()

@@ -19,7 +19,7 @@ from __future__ import annotations
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.notebook.input.arguments import ArgumentParser, add_timeout
+from primepods_magic.notebook.input.arguments import ArgumentParser, seconds
 
 if TYPE_CHECKING:
     from primepods_magic.api.models import PodDetails
@@ -33,10 +33,16 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--bg", action="store_true", help="return a job at once; its output appears here")
     parser.add_argument("--again", action="store_true", help="run it even if the same cell is running")
     parser.add_argument("--quiet", action="store_true", help="no line about cost")
-    add_timeout(parser)
+    parser.add_argument(
+        "--timeout",
+        type=seconds,
+        default=1200.0,
+        metavar="T",
+        help="maximum wait for a pod that is not ready: 90s, 10m (default 20m)",
+    )
 
 
-def run(magics: PodsMagics, args: Namespace, *, cell: str) -> Any:
+def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
     """Show the cell's output, or return its job for ``--bg``."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.cells.background import show_in_background
@@ -45,8 +51,11 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str) -> Any:
     from primepods_magic.notebook.shell.kernel import has_front_end, run_of
     from primepods_magic.remote.job import start_job
 
-    if not cell.strip():
-        raise InvalidRequest("The cell is empty below '%%pod'. Nothing was run")
+    if cell is None or not cell.strip():
+        raise InvalidRequest(
+            "Put the code below '%%pod NAME', in the same cell. '%pods' lists and manages pods. Nothing "
+            "was run"
+        )
     connection = magics.connection
     pod = _find_ready_pod(magics, args)
     job, is_running = start_job(

@@ -148,6 +148,8 @@ class ArgumentParser(argparse.ArgumentParser):
         """Raise InvalidRequest with one line."""
         if message == "the following arguments are required: POD":
             _refuse_line(f"Which pod? For example: '{self.prog} train'")
+        if message == "the following arguments are required: JOB":
+            _refuse_line("Which job? '%pods jobs' lists their ids")
         for mark, word in self._filled.items():
             message = message.replace(mark, word.shown)
         # A sentence needs no beginning.

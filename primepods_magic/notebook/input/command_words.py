@@ -40,9 +40,18 @@ def split_command(line: str) -> tuple[str, str | None]:
 
     >>> split_command("train -- echo '$HOME' -- {a}")
     ('train', "echo '$HOME' -- {a}")
+    >>> split_command("train -- 'ls -la; df -h'")
+    ('train', 'ls -la; df -h')
     """
     words, separator, command = f" {line} ".partition(" -- ")
-    return words.strip(), command.strip() if separator else None
+    return words.strip(), _unquote_whole(command.strip()) if separator else None
+
+
+def _unquote_whole(command: str) -> str:
+    """Take the quotes off a command that is one quoted word, as people write it for ssh."""
+    quote = command[:1]
+    is_whole = quote in ("'", '"') and command.endswith(quote) and command.count(quote) == 2
+    return command[1:-1] if is_whole and len(command.split()) > 1 else command
 
 
 def find_command(word: str, commands: Iterable[str]) -> str | None:

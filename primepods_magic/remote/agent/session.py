@@ -63,6 +63,8 @@ class Session:
         self._acked = 0
         self._asked: set[str] = set()
         self._kernels_started = 0
+        self._is_new = False
+        """Whether the next cell is the first one of a kernel that took another one's place."""
         self._starting: asyncio.Task[None] | None = None
         self._redialing: asyncio.Task[None] | None = None
         self._parents: OrderedDict[str, Job] = OrderedDict()
@@ -162,7 +164,8 @@ class Session:
         job = self.current = self._queue.popleft()
         self._on_change()
         del job.facts["request"]
-        job.start(kernel=self._kernels_started, **job.facts.pop("idle", {}))
+        is_new, self._is_new = self._is_new, False
+        job.start(kernel=self._kernels_started, is_new=is_new, **job.facts.pop("idle", {}))
 
     def _finish(self, state: str) -> None:
         job, self.current = self.current, None
@@ -243,6 +246,7 @@ class Session:
         if await setup.wait() or not python:
             return f"Looking for a Python with ipykernel failed: {read_last_line('prepare.log')}"
         self._kernels_started += 1
+        self._is_new = self._kernels_started > 1
         host = await self._spawn(python, "kernel", self.name)
         ended = asyncio.ensure_future(host.wait())
         give_up = time.monotonic() + _START_S
@@ -380,4 +384,9 @@ class Session:
             self._pass_reply(parent, content)
 
     def _end_replied(self, content: dict[str, Any]) -> None:
-        self._finish("ok" if content["status"] == "ok" else "error")
+        state = "ok" if content["status"] == "ok" else "error"
+        if any(part.get("source") == "ask_exit" for part in content.get("payload", [])):
+            # The cell called exit(): the next one must not meet a kernel that is about to end.
+            self._finish_killed(state)
+        else:
+            self._finish(state)

@@ -176,7 +176,7 @@ def test_twice_ctrl_c_leaves_it_running_and_another_notebook_attaches(
     try:
         other.run(LOAD)
         shown = _run_with_two_interrupts(front, code)
-        job = re.search(r"Job (\w{6}) runs on on 'train', which is billed", shown)
+        job = re.search(r"Job (\w{6}) keeps running on 'train', which is billed", shown)
         assert job, shown
         gate.touch()
         attached = other.run(f"%pods attach {job[1]}")
@@ -211,7 +211,7 @@ def test_the_kernel_here_is_killed_and_a_new_one_attaches(
     )
     eventually(lambda: "begins" in _next_text(doomed.client), "it runs", within=30)
     doomed.close()
-    job = re.search(r"(\w{6})\s+import os, time\s+running", front.run("%pods jobs"))
+    job = re.search(r"(\w{6})\s+running\s+import os, time", front.run("%pods jobs"))
     assert job
     gate.touch()
     attached = front.run(f"%pods attach {job[1]}")
@@ -219,7 +219,10 @@ def test_the_kernel_here_is_killed_and_a_new_one_attaches(
 
 
 def test_mistakes_are_answered(front: Front) -> None:
-    assert "The cell is empty below '%%pod'" in front.run("%%pod train\n  ")
+    for cell in ("%%pod train\n  ", "%pod train"):
+        assert "Put the code below '%%pod NAME', in the same cell" in front.run(cell)
+    assert "--session" in front.run("%pod -h")
+    assert "Which job? '%pods jobs' lists their ids" in front.run("%pods attach")
     assert "is not a name of a session" in front.run("%%pod train --session a/b\n1")
     assert "NotFound" in front.run("%%pod nobody\n1")
     assert "on 'train'. '%pods jobs' lists jobs" in front.run("%pods attach abcdef")
@@ -254,3 +257,45 @@ def test_the_doctor_looks_at_a_pod(front: Front, sandbox: SandboxControl) -> Non
     sandbox.api.put(path, json={"nvidia_smi": "missing"})
     assert "nvidia-smi fails" in front.run("%pods doctor train")
     sandbox.api.put(path, json={"nvidia_smi": "ok"})
+
+
+def test_ctrl_c_stops_showing_a_job_that_is_attached_to(front: Front, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    shown = front.run(
+        f"%%pod train --bg --session watched\nimport os, time\nprint('begins', flush=True)\n"
+        f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)"
+    )
+    job = shown.split()[1]
+    assert f"Job {job} keeps running on 'train'" in front.run(f"%pods attach {job}", interrupt_at="begins")
+    gate.touch()
+    assert "KeyboardInterrupt" not in front.run(f"%pods attach {job}")
+
+
+def _find_both(listed: str, first: str, second: str) -> bool:
+    return bool(re.search(rf"{first}\s+running", listed) and re.search(rf"{second}\s+queued", listed))
+
+
+def test_a_queued_job_is_listed(front: Front, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    wait = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)"
+    first = front.run(f"%%pod train --bg --session queue\n{wait}").split()[1]
+    second = front.run("%%pod train --bg --session queue\n'queued'").split()[1]
+    eventually(lambda: _find_both(front.run("%pods jobs"), first, second), "both are listed", within=30)
+    gate.touch()
+    assert "'queued'" in front.run(f"%pods attach {second}")
+
+
+def test_exit_ends_the_kernel_and_the_next_cell_says_that_it_has_a_new_one(front: Front) -> None:
+    front.run("%%pod train --session exits\nx = 1\nexit()")
+    shown = front.run("%%pod train --session exits --quiet\n'x' in globals()")
+    assert "is a new one: variables of earlier cells are gone" in shown
+    assert shown.endswith("False")
+
+
+def test_a_name_of_this_notebook_is_pointed_out(front: Front) -> None:
+    front.run("data = [1]")
+    assert "'data' exists in this notebook, and not on 'train'" in front.run("%%pod train\nprint(data)")
+
+
+def test_a_comment_may_stand_above_the_magic(front: Front) -> None:
+    assert front.run("# mine\n%%pod train --quiet\n1 + 1") == "2"
