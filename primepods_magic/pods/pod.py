@@ -10,6 +10,7 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.fields.lenient_types import port_in
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.instants import format_clock
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize, sanitize_lines, shorten
 from primepods_magic.api.text.stream_output import printable
@@ -355,5 +356,7 @@ class Pod:
             return "ready"
         if pod.status in (PodStatus.PROVISIONING, PodStatus.PENDING) and pod.created_at:
             # Remains true under a cell whose progress bar goes on.
-            return f"created {pod.created_at:%H:%M:%S} UTC"
-        return f"{shorten(sanitize(pod.status), _MAX_WORD_CHARS)} at {self._as_of:%H:%M:%S} UTC"
+            return f"created {format_clock(pod.created_at, seconds=True)}"
+        return (
+            f"{shorten(sanitize(pod.status), _MAX_WORD_CHARS)} at {format_clock(self._as_of, seconds=True)}"
+        )

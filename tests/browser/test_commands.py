@@ -90,6 +90,10 @@ def test_every_answer_can_be_looked_at(
         page.screenshot(f"command-{number:02}", page.cell(number))
     expect(page.output_of(2).locator("table")).to_contain_text("hours_left")
     expect(page.output_of(11)).to_contain_text("NotFound")
+    page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.output_of(4).get_by_role("button", name="Copy ssh").click()
+    expect(page.output_of(4)).to_contain_text("Copied")
+    assert page.page.evaluate("navigator.clipboard.readText()").startswith("ssh ")
     picture = page.output_of(13).locator("img")
     # Twice as many points as it is wide, so that it is sharp.
     assert picture.evaluate("image => image.naturalWidth / image.width") == 2

@@ -61,7 +61,7 @@ def test_the_truth_is_shown_of_every_pod(
         pod for pod in sandbox.api.get("/api/v1/pods").json()["data"] if pod["name"] == "worker-1"
     )
     sandbox.event(reclaimed["id"], "reclaim")
-    expect(shown).to_contain_text("1 gone")
+    expect(shown).to_contain_text("1 ended")
     page.page.get_by_role("button", name="Stop watching").click()
     expect(shown).to_contain_text("as of 08:00 UTC")
     expect(shown.locator(".widget-vbox")).to_have_count(0)
@@ -117,7 +117,7 @@ def test_a_bar_without_its_kernel_says_that_the_pod_is_still_billed(
         page.run_cell(number)
     sandbox.advance(bars.UNTIL_ACTIVE)
     moves_on(page.bar("train"), sandbox)
-    sentence = page.page.get_by_text("pod train was still running, and is billed until terminated")
+    sentence = page.page.get_by_text("pod train was still running in the sandbox, where nothing is billed")
     expect(sentence).to_be_hidden()
     page.restart_kernel()
     expect(sentence).to_be_visible()
@@ -229,7 +229,8 @@ def test_a_person_elsewhere_is_notified_once(
     (pod,) = sandbox.api.get("/api/v1/pods").json()["data"]
     sandbox.event(pod["id"], "reclaim")
     eventually(
-        lambda: page.page.evaluate("told") == ["train is ready", "train is gone"], "the page notifies again"
+        lambda: page.page.evaluate("told") == ["train is ready", "train is terminated"],
+        "the page notifies again",
     )
     page.save()
     assert "Notification" not in (jupyterlab.folder / path).read_text()

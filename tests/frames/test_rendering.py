@@ -122,6 +122,8 @@ def test_an_output_has_as_many_rows_as_fit_and_says_how_many_are_missing() -> No
     assert 27_000 < len(html.encode()) <= MAX_BYTES
     assert 50 < shown < 250
     assert f">… {1_000 - shown} more rows<" in html
+    # The filter does not search the others, and says so.
+    assert f' data-part=" (first {shown} of 1,000 rows)">' in html
     assert html == sheet_html(read_sheet(frame, "pods", "sandbox", None, list(frame.columns), 250))
 
 
@@ -132,6 +134,7 @@ def test_the_newest_rows_fit_if_the_oldest_are_first() -> None:
     assert f"<td>{days[-1]:%Y-%m-%d}</td>" in html
     assert 'data-end="1"' in html
     assert re.search(r"… \d+ earlier rows", html)
+    assert re.search(r' data-part=" \(last \d+ of 1,000 rows\)"', html)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from primepods_magic.notebook.launcher.state.model import LauncherModel
 from primepods_magic.notebook.launcher.state.offers import OfferKey
 from primepods_magic.notebook.launcher.view.app import LauncherView
 from primepods_magic.notebook.launcher.view.static import launcher_static_html, launcher_static_text
-from primepods_magic.notebook.progress.html import COPY_SCRIPT
+from primepods_magic.notebook.progress.html import COPY_BUTTONS, COPY_SCRIPT
 from primepods_magic.notebook.progress.terminal import TerminalView
 from primepods_magic.notebook.progress.widget import WidgetView
 from primepods_magic.notebook.shell.output import ask_line
@@ -148,7 +148,7 @@ def check_text(text: str, *, is_log: bool = False, is_wrapped: bool = False) -> 
 
 def check_html(html: str) -> None:
     # The script and the styles of a table are ours.
-    html = re.sub(r"<style>[^<]*</style>", "", html.replace(SCRIPT, ""))
+    html = re.sub(r"<style>[^<]*</style>", "", html.replace(SCRIPT, "").replace(COPY_BUTTONS, ""))
     assert not Markup(html).wrong, (Markup(html).wrong, html)
     found = ACTS.search(html)
     assert not found, f"{found[0]!a} in {html[max(found.start() - 80, 0) : found.end() + 20]!a}"

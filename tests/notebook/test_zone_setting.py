@@ -14,6 +14,8 @@ from traitlets import TraitError
 
 from primepods_magic.api.text.instants import format_clock, format_instant, in_shown_zone, use_zone
 from primepods_magic.frames.rendering import read_sheet, sheet_html, sheet_text
+from primepods_magic.notebook.progress.html import static_html, static_text
+from primepods_magic.pods.watching.snapshot import Snapshot
 
 SUMMER = datetime(2026, 9, 14, 8, 0, 31, tzinfo=timezone.utc)
 WINTER = datetime(2026, 12, 14, 8, 0, tzinfo=timezone.utc)
@@ -44,6 +46,23 @@ def test_times_are_shown_in_the_zone_of_the_setting(shell: Any, sandbox: Any) ->
     at = frame["created_at"][0]
     assert f"{at.tz_convert('Europe/Paris'):%Y-%m-%d %H:%M}" in shell.output.text
     assert f'title="{at:%Y-%m-%d %H:%M} UTC"' in shell.output.html
+
+
+def test_cards_bars_and_pods_show_times_in_the_same_zone(shell: Any, sandbox: Any) -> None:
+    shell.run("%config PodsMagics.timezone = 'Europe/Paris'")
+    pod = shell.run("%pod_create --gpu L4_24GB --name train")
+    assert repr(pod).endswith(" CEST")
+    sandbox.advance(60)
+    shown = shell.run("%pods show train")
+    for text in (shell.output.text, shell.output.html):
+        assert f"as of {format_instant(shown.as_of)}" in text
+        assert f"{format_instant(shown.details.created_at)}, 1 min 00 s ago" in text
+        assert "UTC" not in text
+    snapshot = Snapshot((shown.details,), shown.as_of, trouble="timed out")
+    for text in (static_text(snapshot), static_html(snapshot)):
+        assert f"as of {format_clock(shown.as_of)}" in text
+        assert f"Not up to date since {format_clock(shown.as_of, seconds=True)}" in text
+        assert "UTC" not in text
 
 
 def test_an_unknown_zone_is_refused_with_near_names(shell: Any) -> None:

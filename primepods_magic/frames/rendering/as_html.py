@@ -150,6 +150,8 @@ def _render_table(sheet: DisplayTable, columns: list[SheetColumn], max_bytes: in
     mode = f' class="{" ".join(_style_columns(columns))}"'
     mode += f' data-page="{PAGE_ROWS}"' if has_script else ""
     mode += ' data-end="1"' if has_script and sheet.is_oldest_first else ""
+    part = sheet.describe_part(len(rows))
+    mode += f' data-part=" ({part})"' if has_script and part else ""
     body = "\n".join(rows)
     return (
         # A region that scrolls must be reachable by keyboard.

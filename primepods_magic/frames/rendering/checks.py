@@ -50,7 +50,8 @@ def checks_text(sheet: DisplayTable, width: int | None = None) -> str:
 def checks_html(sheet: DisplayTable) -> str:
     """Render checks, with those that are fine folded."""
     bad, good = _split_checks(sheet)
-    blocks = [f"<div>{safe_html(brief(sheet.caption or ''))}</div>", *map(_render_check, bad)]
+    summary = f'<div style="{_WRAPPED}">{safe_html(brief(sheet.caption or ""))}</div>'
+    blocks = [summary, *map(_render_check, bad)]
     if good:
         opened = " open" if sheet.is_unfolded else ""
         rows = "".join(map(_render_check, good))

@@ -29,6 +29,7 @@ for (const box of document.querySelectorAll(".primepods")) {
   box.primepods = true;
   box.dataset.lmSuppressShortcuts = "true";
   const body = table.tBodies[0], all = [...body.rows], size = +table.dataset.page;
+  const part = table.dataset.part ?? "";
   const heads = [...table.tHead.rows[0].cells], bar = document.createElement("div");
   let rows = all, words = [], page = table.dataset.end ? 1e9 : 0, sorted = null, down = false;
   const read = row => [...row.cells].map(cell => cell.textContent).join("\\n").toLowerCase();
@@ -45,7 +46,8 @@ for (const box of document.querySelectorAll(".primepods")) {
     page = Math.max(0, Math.min(page, last));
     const first = page * size, end = Math.min(first + size, found.length);
     body.replaceChildren(...found.slice(first, end));
-    count.textContent = found.length ? first + 1 + "–" + end + " of " + found.length : "no rows match";
+    const shown = first + 1 + "–" + end + " of " + found.length;
+    count.textContent = (found.length ? shown : "no rows match") + part;
     back.disabled = !page;
     next.disabled = page === last;
   };

@@ -91,6 +91,11 @@ class DisplayTable:
         which = "earlier" if self.is_oldest_first else "more"
         return f"… {left:,} {which} {'row' if left == 1 else 'rows'}" if left else None
 
+    def describe_part(self, shown: int) -> str:
+        """Describe which rows are shown, such as ``first 78 of 139 rows``; empty if all are."""
+        which = "last" if self.is_oldest_first else "first"
+        return f"{which} {shown:,} of {self.rows:,} rows" if shown < self.rows else ""
+
     @property
     def nothing(self) -> str | None:
         """The message for a frame without rows, unless the caption says it."""

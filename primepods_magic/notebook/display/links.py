@@ -33,6 +33,11 @@ class Origin:
     mark: str
     dashboard_url: str | None = None
 
+    @property
+    def is_sandbox(self) -> bool:
+        """True if nothing is billed."""
+        return self.mark == "SANDBOX"
+
 
 def origin_of(connection: Connection) -> Origin:
     """Return the origin of what a connection shows."""
@@ -44,7 +49,7 @@ def origin_of(connection: Connection) -> Origin:
 
 def origin_html(origin: Origin) -> str:
     """Render the mark of an origin, with what it means as its title."""
-    meaning = "simulated, nothing is billed" if origin.mark == "SANDBOX" else "pods are billed"
+    meaning = "simulated, nothing is billed" if origin.is_sandbox else "pods are billed"
     return f'<span title="{meaning}" style="{_PILL};{_MARKS[origin.mark]}">{origin.mark}</span>'
 
 

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.getipython import get_ipython
 
 from primepods_magic.api.http.urls import read_web_url
+from primepods_magic.api.text.instants import format_instant
 from primepods_magic.api.text.money import format_estimate, format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, join_sanitized, safe_html, sanitize, shorten
+from primepods_magic.notebook.progress.html import COPY_BUTTONS
 from primepods_magic.notebook.progress.rows import format_pod
 from primepods_magic.notebook.shell.kernel import run_of
 
@@ -61,7 +63,7 @@ def line_html(pod: Pod, *, is_below_bar: bool = False) -> str:
     if is_below_bar:
         line = " · ".join(line.split(" · ")[: 1 if pod.price_usd_hr is None else 2])
     parts = [
-        f'<code style="background:none;padding:0">{safe_html(part)}</code>'
+        f'<code style="{_CODE}">{safe_html(part)}</code>'
         if part == pod.ssh
         else f"<span>{safe_html(part)}</span>"
         for part in line.split(" · ")
@@ -74,7 +76,7 @@ def card_text(pod: Pod) -> str:
     """Render the card as lines of text."""
     rows = list(_list_fields(pod))
     width = max(len(label) for label, _ in rows)
-    lines = [f"{pod.connection.label} · pod {brief(pod.name)}, as of {pod.as_of:%Y-%m-%d %H:%M:%S} UTC"]
+    lines = [f"{pod.connection.label} · pod {brief(pod.name)}, as of {format_instant(pod.as_of)}"]
     for label, value in rows:
         first, *rest = [shorten(sanitize(line), _MAX_LINE) for line in value.splitlines()] or [""]
         lines.append(f"  {label:<{width}}  {first}")
@@ -94,27 +96,37 @@ def card_html(pod: Pod) -> str:
     origin = origin_of(pod.connection)
     links = [*(list_links(pod.details) if pod.is_ready else ())]
     links += [("Dashboard", origin.dashboard_url)] if origin.dashboard_url else []
-    seen = f'<span style="{_FAINT}">as of {pod.as_of:%Y-%m-%d %H:%M:%S} UTC</span>'
+    seen = f'<span style="{_FAINT}">as of {format_instant(pod.as_of)}</span>'
     return (
         f'<div style="{_BLOCK}">'
         f"<div>{origin_html(origin)} {seen}</div>"
         f'<div style="font-size:15px;font-weight:600;margin:2px 0 4px">{safe_html(brief(pod.name))}</div>'
         f'<table style="border-collapse:collapse;margin:0;border:0">{rows}</table>'
-        f'<div style="margin-top:4px">{links_html(links)}</div></div>'
+        f'<div style="margin-top:4px">{links_html(links)}</div></div>{COPY_BUTTONS}'
     )
 
 
 _BLOCK = "font-family:var(--jp-ui-font-family,sans-serif);font-size:13px;line-height:1.5;padding-left:8px"
+_CODE = "background:none;padding:0"
 _FAINT = "color:var(--jp-ui-font-color1,#444);opacity:0.8"
 
 
 def _render_value(name: str, text: str) -> str:
+    if name == "ssh":
+        return "".join(map(_render_command, text.splitlines()))
     if name in ("ssh", "id", "image"):
-        return f'<code style="background:none;padding:0">{_render_lines(text)}</code>'
+        return f'<code style="{_CODE}">{_render_lines(text)}</code>'
     url = read_web_url(text)
     if url:
         return f'<a href="{escape(url)}" target="_blank" rel="noopener noreferrer">{safe_html(url)}</a>'
     return _render_lines(text)
+
+
+def _render_command(command: str) -> str:
+    """Render a line about a connection; a click selects a command as a whole, and a button copies it."""
+    mark = ' class="primepods-command"' if command.startswith("ssh ") else ""
+    code = f'<code{mark} style="{_CODE};user-select:all">{safe_html(shorten(command, _MAX_LINE))}</code>'
+    return f"<div>{code}</div>"
 
 
 def _render_lines(text: str) -> str:
@@ -138,7 +150,8 @@ def _list_fields(pod: Pod) -> Iterator[tuple[str, str]]:
     if pod.cost_usd is not None:
         yield "cost so far" if details.is_live else "cost", format_estimate(pod.cost_usd)
     if details.created_at:
-        yield "created", f"{details.created_at:%Y-%m-%d %H:%M:%S} UTC"
+        age = f", {row.elapsed} ago" if details.is_live and row.elapsed else ""
+        yield "created", f"{format_instant(details.created_at)}{age}"
     if details.provider_type:
         yield "provider", sanitize(details.provider_type) + (" (spot)" if details.is_spot else "")
     yield (

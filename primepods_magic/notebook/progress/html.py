@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from html import escape
+from html import escape, unescape
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.text.sanitize import safe_html
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from primepods_magic.pods.watching.snapshot import Snapshot
 
 __all__ = [
+    "COPY_BUTTONS",
     "COPY_SCRIPT",
     "MOTION",
     "announcement_html",
@@ -103,6 +104,19 @@ COPY_SCRIPT = (
     "navigator.clipboard ? navigator.clipboard.writeText(this.dataset.command).then(say)"
     " : getSelection().selectAllChildren(this.previousElementSibling)"
 )
+COPY_BUTTONS = f"""<script>
+for (const code of document.querySelectorAll("code.primepods-command:only-child")) {{
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = "Copy";
+  button.dataset.command = code.textContent;
+  button.setAttribute("aria-label", "Copy " + code.textContent);
+  button.style.cssText = "{_BUTTON};margin-left:10px";
+  button.onclick = function () {{ {unescape(COPY_SCRIPT)} }};
+  code.after(button);
+}}
+</script>"""
+"""A script that adds a button to each command above it: where it does not run, a button could not copy."""
 _DOT = "display:inline-block;width:8px;height:8px;border-radius:4px"
 _EDGE = "padding-left:8px;border-left:3px solid #b26a00"
 _RED = "color:var(--jp-error-color1,#d32f2f)"

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from primepods_magic.api.text.sanitize import shorten
 from primepods_magic.pods.watching.snapshot import ChangeKind
 
+from .rows import describe_change
+
 if TYPE_CHECKING:
     from primepods_magic.pods.watching.snapshot import Snapshot
 
@@ -36,8 +38,8 @@ ASK_HTML = f'<style onload="{escape(_ASK)}"></style>'
 
 
 def describe_news(snapshot: Snapshot) -> str:
-    """Describe the pods that have just become ready, failed or gone; empty if there are none."""
-    news = [str(change).rstrip(".") for change in snapshot.changes if change.kind in _KINDS]
+    """Describe the pods that have just become ready, failed or terminated; empty if there are none."""
+    news = [describe_change(change) for change in snapshot.changes if change.kind in _KINDS]
     return shorten(". ".join(news), _MAX_CHARS)
 
 

@@ -52,7 +52,7 @@ class PodActions:
         row = Box(
             [self._logs, self._ask, self._question, self._keep, self._yes, *([beside] if beside else [])],
             layout=self._make_layout(
-                display="flex", flex_flow="row wrap", align_items="center", padding="0 0 0 8px"
+                display="flex", flex_flow="row wrap", align_items="center", padding="0 0 4px 8px"
             ),
         )
         self.box = Box([row, self._below], layout=self._make_layout(display="flex", flex_flow="column"))

@@ -10,14 +10,16 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.enums import InstallationStatus, PodStatus
+from primepods_magic.api.text.instants import format_clock
 from primepods_magic.api.text.money import format_estimate, format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize, shorten
 from primepods_magic.notebook.display.links import list_links
 from primepods_magic.pods.support.rates import end_of
+from primepods_magic.pods.watching.snapshot import ChangeKind
 
 if TYPE_CHECKING:
     from primepods_magic.api.models import PodDetails
-    from primepods_magic.pods.watching.snapshot import Estimate, Snapshot
+    from primepods_magic.pods.watching.snapshot import Change, Estimate, Snapshot
 
 __all__ = [
     "PodPhase",
@@ -25,6 +27,7 @@ __all__ = [
     "Totals",
     "announcement",
     "as_of_text",
+    "describe_change",
     "format_overflow",
     "format_pod",
     "format_totals",
@@ -49,7 +52,7 @@ class PodPhase(str, Enum):
     INSTALLING = "installing"
     READY = "ready"
     FAILED = "failed"
-    GONE = "gone"
+    GONE = "ended"
     UNKNOWN = "unknown"
 
 
@@ -159,20 +162,28 @@ def announcement(snapshot: Snapshot) -> str:
     """Format changes of state for a screen reader, in few enough words to listen to."""
     changes = [change for change in snapshot.changes if change.is_of_state]
     if len(changes) <= _MAX_ANNOUNCED:
-        return ". ".join(str(change).rstrip(".") for change in changes)
+        return ". ".join(map(describe_change, changes))
     return f"{len(changes)} changes. {format_totals(snapshot.pods).states}"
+
+
+def describe_change(change: Change) -> str:
+    """Describe a change in the words of its pod's row, so that listeners and readers learn the same."""
+    if change.pod is None or change.kind in (ChangeKind.FAILED, ChangeKind.PRICE):
+        return str(change).rstrip(".")
+    row = format_pod(change.pod, change.at)
+    return f"{row.name}{':' if row.kind is PodPhase.UNKNOWN else ' is'} {_join_state(row.state, row.detail)}"
 
 
 def as_of_text(as_of: datetime) -> str:
     """Format the time of a snapshot, such as ``as of 08:02 UTC``."""
-    return f"as of {as_of:%H:%M} UTC"
+    return f"as of {format_clock(as_of)}"
 
 
 def trouble_text(snapshot: Snapshot) -> str:
     """Format the age of the rows and the reason why the latest poll failed; empty if it did not."""
     if snapshot.trouble is None:
         return ""
-    since = f"Not up to date since {snapshot.as_of:%H:%M:%S} UTC"
+    since = f"Not up to date since {format_clock(snapshot.as_of, seconds=True)}"
     return f"{since}: {brief(snapshot.trouble).rstrip('.')}"
 
 
@@ -239,6 +250,10 @@ def _format_summary(kind: PodPhase, state: str, detail: str, commands: tuple[str
         return "  ".join(["ready", *commands])
     if kind is PodPhase.FAILED:
         return f"failed  {reason}"
+    return _join_state(state, detail)
+
+
+def _join_state(state: str, detail: str) -> str:
     return f"{state}, {detail}" if detail else state
 
 

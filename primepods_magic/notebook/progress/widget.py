@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ipywidgets import HTML, Button, Layout, VBox
 
 from primepods_magic.api.enums import PodStatus
+from primepods_magic.api.text.instants import format_clock
 from primepods_magic.api.text.sanitize import brief, join_first
 from primepods_magic.notebook.display.links import Origin, origin_of
 
@@ -111,7 +112,7 @@ class WidgetView:
             self._publish_data(self._render_static(snapshot), "static", update=is_open)
         finally:
             if self._box is not None:
-                html = static_html(snapshot, self._origin, _describe_lost(snapshot))
+                html = static_html(snapshot, self._origin, _describe_lost(snapshot, self._origin))
                 self._box.settle(html, describe_news(snapshot))
 
     def close(self) -> None:
@@ -137,7 +138,7 @@ class WidgetView:
             self._publish_data(self._render_static(silent), "static", update=update)
 
     def _render_static(self, snapshot: Snapshot) -> dict[str, str]:
-        note = _describe_lost(snapshot)
+        note = _describe_lost(snapshot, self._origin)
         html = static_html(snapshot, self._origin, note)
         return {
             "text/html": f'<div class="primepods-kept-bars {self._name}-kept">{_WITHOUT_WIDGET}{html}</div>',
@@ -156,16 +157,21 @@ _WITHOUT_WIDGET = (
 )
 
 
-def _describe_lost(snapshot: Snapshot) -> str:
+def _describe_lost(snapshot: Snapshot, origin: Origin | None) -> str:
     """Describe for readers without a kernel that pods keep running, and how to see them."""
     live = [pod for pod in snapshot.pods if pod.is_live]
     if not live:
         return ""
     names = join_first([brief(pod.name) or brief(pod.id) for pod in live], _MAX_NAMES)
     is_one = len(live) == 1
+    running = (
+        f"At {format_clock(snapshot.as_of)}, {'pod' if is_one else 'pods'} {names} "
+        f"{'was' if is_one else 'were'} still running"
+    )
+    if origin is not None and origin.is_sandbox:
+        return f"{running} in the sandbox, where nothing is billed."
     return (
-        f"At {snapshot.as_of:%H:%M} UTC, {'pod' if is_one else 'pods'} {names} {'was' if is_one else 'were'} "
-        f"still running, and {'is' if is_one else 'are'} billed until terminated. Run %load_ext "
+        f"{running}, and {'is' if is_one else 'are'} billed until terminated. Run %load_ext "
         f"primepods_magic to see {'it' if is_one else 'them'}."
     )
 

@@ -135,7 +135,7 @@ def test_totals_count_and_add_up_what_is_still_there():
     pods = ready("a"), pod("b", "ACTIVE", "IN_PROGRESS", 50), failed("c"), pod("d", "TERMINATED")
     totals = format_totals(pods)
     assert totals.title == "4 pods"
-    assert totals.states == "1 installing, 1 ready, 1 failed, 1 gone"
+    assert totals.states == "1 installing, 1 ready, 1 failed, 1 ended"
     assert (totals.percent, totals.kind, totals.price) == (64, PodPhase.INSTALLING, "$8.07/h")
 
 

@@ -165,10 +165,11 @@ def test_a_screen_reader_hears_of_each_change_of_state_once(sent):
     view = open_view(FrontEnd())
     view.show(snapshot(pod("a", "PENDING"), pod("b", "PENDING")))
     steps = [
-        (pod("a", "ACTIVE", "IN_PROGRESS", 10), "a is ACTIVE"),
+        (pod("a", "ACTIVE", "IN_PROGRESS", 10), "a is installing 10 %"),
         (pod("a", "ACTIVE", "IN_PROGRESS", 20), None),
         (pod("a", "ACTIVE", "IN_PROGRESS", 30), None),
         (ready("a"), "a is ready"),
+        (pod("a", "TERMINATED"), "a is terminated"),
     ]
     before, heard = pod("a", "PENDING"), []
     for now, _ in steps:
