@@ -53,7 +53,7 @@ def test_dark_themes_get_dark_paper() -> None:
 def test_a_picture_has_an_alternative_text() -> None:
     frame = pd.DataFrame({"gpu": ["A", '<b>"&'], "cost_usd": [3.0, 1.0]})
     data, about = plot_shares(frame)._repr_mimebundle_()
-    words = 'Cost by gpu: $4.00. A $3.00, <b>"& $1.00'
+    words = 'Cost by GPU: $4.00. A $3.00, <b>"& $1.00'
     assert about["image/png"]["alt"] == words
     ((alt, picture),) = re.findall(
         r'<img [^>]*alt="([^"]*)"[^>]* src="data:image/png;base64,([^"]*)">', data["text/html"]

@@ -134,10 +134,10 @@ def test_everything_can_be_drawn(draw: Callable[[int], Any], rows: int) -> None:
 
 def test_what_it_says_of_itself() -> None:
     frame = ledger_of(50)
-    assert repr(plot_over_time(breakdown(frame, "gpu", freq="D"))) == "Figure: cost per day by gpu, 12 series"
+    assert repr(plot_over_time(breakdown(frame, "gpu", freq="D"))) == "Figure: cost per day by GPU, 12 series"
     assert repr(plot_over_time(breakdown(frame, freq="W"))) == "Figure: cost per week"
     assert repr(plot_over_time(breakdown(frame.head(1), freq="M"), freq="M")) == "Figure: cost per month"
-    assert repr(plot_shares(breakdown(frame, "gpu"))) == "Figure: cost by gpu, 12 bars"
+    assert repr(plot_shares(breakdown(frame, "gpu"))) == "Figure: cost by GPU, 12 bars"
     assert repr(plot_timeline(frame)) == "Figure: what ran when, 50 pods"
     assert repr(plot_timeline(frame.head(3))) == "Figure: what ran when, 3 pods"
     assert repr(plot_prices(prices_of(1))) == "Figure: prices of GPU-hours, 1 GPU type"
@@ -230,6 +230,13 @@ def test_the_crossing_is_found_within_a_day() -> None:
     assert mark.get_xdata()[0] == pytest.approx(first + 1 + 40 / 60)
 
 
+def test_the_legend_of_the_month_has_a_balance_only_if_it_is_in_sight() -> None:
+    month = month_of(4)
+    assert "balance used up" in texts(plot_month(month))
+    month["balance_usd"] += 1_000
+    assert "balance used up" not in texts(plot_month(month))
+
+
 def test_a_projection_leads_to_the_end_of_the_month() -> None:
     costs = day_costs(60.0, 60.0, 30.0)
     half_past = datetime(2026, 9, 3, 12, tzinfo=UTC)
@@ -308,7 +315,7 @@ def test_a_column_that_is_missing_is_named(draw: Callable[[pd.DataFrame], Any]) 
 def test_a_notebook_shows_the_picture_and_saves_the_line(bare_shell: Any) -> None:
     figure = plot_shares(pd.DataFrame({"gpu": ["A"], "cost_usd": [1.0]}))
     shown, about = bare_shell.display_formatter.format(figure)
-    assert shown["text/plain"] == "Figure: cost by gpu, 1 bar"
+    assert shown["text/plain"] == "Figure: cost by GPU, 1 bar"
     assert shown["image/png"].startswith(b"\x89PNG")
     assert about["image/png"]["width"] == 800
 

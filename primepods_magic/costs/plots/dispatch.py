@@ -50,7 +50,7 @@ def plot(frame: pd.DataFrame, freq: str | None = None) -> Figure:
     Examples
     --------
     >>> plot(pd.DataFrame({"gpu": ["H100_80GB"], "cost_usd": [75.0]}))
-    Figure: cost by gpu, 1 bar
+    Figure: cost by GPU, 1 bar
     """
     need_matplotlib()
     for columns, draw in _PICTURES:

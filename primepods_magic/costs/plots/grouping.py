@@ -34,6 +34,7 @@ _MEASURES = frozenset(
     "period cost_usd gpu_hours pods share estimated estimated_usd".split()
     + "running_usd previous_usd change_usd change".split()
 )
+_WORDS = {"gpu": "GPU", "provisioned_by": "person", "cloud_id": "cloud id"}
 _colors: dict[str, str] = {}
 """The color of each name that a plot of this session has drawn."""
 
@@ -47,9 +48,9 @@ def describe_columns(columns: list[str]) -> str:
     """Format column names for a plot title.
 
     >>> describe_columns([]), describe_columns(["gpu"]), describe_columns(["team", "provisioned_by"])
-    ('', ' by gpu', ' by team and provisioned_by')
+    ('', ' by GPU', ' by team and person')
     """
-    return f" by {' and '.join(columns)}" if columns else ""
+    return f" by {' and '.join(_WORDS.get(name, name) for name in columns)}" if columns else ""
 
 
 @dataclass(frozen=True)

@@ -73,18 +73,20 @@ def plot_month(frame: pd.DataFrame) -> Figure:
         (ends,) = axes.plot(reach, range(len(wallets)), "|", color=LIMIT, markersize=16, markeredgewidth=2.5)
         # A large balance would make the costs invisible.
         spent = np.nanmax([so_far, by_end], initial=0.0)
-        axes.set_xlim(0, 1.05 * min(np.nanmax(reach, initial=spent), 2 * spent) if spent > 0 else 1)
+        max_usd = 1.05 * min(np.nanmax(reach, initial=spent), 2 * spent) if spent > 0 else 1
+        axes.set_xlim(0, max_usd)
         name_lanes(
             axes, [shorten_label(name) for name in wallets["wallet"].astype("string").fillna("no name")]
         )
         amounts = [format_money(value) if np.isfinite(value) else "" for value in by_end]
         remark_lanes(axes, amounts, heading="USD by its end")
         money_axis(axes, "USD since the first of the month (UTC)")
-        row_legend(
-            figure,
-            [legend_patch(PALETTE[0]), legend_patch(PALETTE[0], is_estimate=True), ends],
-            ["so far", "by its end, at this rate", "balance used up"],
-        )
+        marks = [legend_patch(PALETTE[0]), legend_patch(PALETTE[0], is_estimate=True)]
+        meanings = ["so far", "by its end, at this rate"]
+        if (reach <= max_usd).any():
+            marks.append(ends)
+            meanings.append("balance used up")
+        row_legend(figure, marks, meanings)
     return figure
 
 

@@ -73,7 +73,7 @@ def plot_over_time(breakdown: pd.DataFrame, freq: str | None = None) -> Figure:
     >>> frame = pd.DataFrame({"period": pd.to_datetime(["2026-09-01", "2026-09-02"], utc=True),
     ...     "gpu": ["H100_80GB", "A100_80GB"], "cost_usd": [56.16, 12.5]})
     >>> plot_over_time(frame)
-    Figure: cost per day by gpu, 2 series
+    Figure: cost per day by GPU, 2 series
     """
     with apply_style():
         require(breakdown, "breakdown", ("period", "cost_usd"))

@@ -58,7 +58,7 @@ def plot_shares(breakdown: pd.DataFrame) -> Figure:
     Examples
     --------
     >>> plot_shares(pd.DataFrame({"gpu": ["H100_80GB", "A100_80GB"], "cost_usd": [75.0, 25.0]}))
-    Figure: cost by gpu, 2 bars
+    Figure: cost by GPU, 2 bars
     """
     with apply_style():
         require(breakdown, "breakdown", ("cost_usd",))

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 __all__ = ["TIMELINE", "CostsReport"]
 
 _PICTURES = (".png", ".svg", ".pdf")
+# Other answers also have rows that are neither.
+_NOUNS = {"dearest": "pod", "timeline": "pod", "prices": "GPU type", "spot": "GPU type"}
 TIMELINE = "name gpu gpu_count begin_at end_at cost_usd provisioned_by team state estimated id".split()
 
 
@@ -201,7 +203,8 @@ class CostsReport:
             if {"cost_usd", "estimated"} <= {*frame.columns}:
                 parts += _describe_estimated(frame["cost_usd"][frame["estimated"].fillna(False)])
             parts += self._describe_unknown() if question != "month" else []
-            return [f"{len(frame)} {'line' if len(frame) == 1 else 'lines'}", *parts]
+            noun = _NOUNS.get(question, "line")
+            return [f"{len(frame)} {noun}{'' if len(frame) == 1 else 's'}", *parts]
         since, until = self.since, self.until
         if question:
             since, until = self._parse_time("last-month"), self._parse_time("month")
