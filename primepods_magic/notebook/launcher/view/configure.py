@@ -65,7 +65,7 @@ class ConfigureView:
             "auto_restart": Field(
                 widgets,
                 widgets(Checkbox, description="Restart automatically on error", indent=False),
-                "medium",
+                "long",
             ),
         }
         for name, field in (*self._fields.items(), *self._more_fields.items()):
