@@ -15,7 +15,7 @@ from traitlets import TraitError
 from primepods_magic.api.text.instants import format_clock, format_instant, in_shown_zone, use_zone
 from primepods_magic.frames.rendering import read_sheet, sheet_html, sheet_text
 from primepods_magic.notebook.progress.html import static_html, static_text
-from primepods_magic.pods.watching.snapshot import Snapshot
+from primepods_magic.pods.watching.snapshot import Change, ChangeKind, Snapshot
 
 SUMMER = datetime(2026, 9, 14, 8, 0, 31, tzinfo=timezone.utc)
 WINTER = datetime(2026, 12, 14, 8, 0, tzinfo=timezone.utc)
@@ -52,6 +52,7 @@ def test_cards_bars_and_pods_show_times_in_the_same_zone(shell: Any, sandbox: An
     shell.run("%config PodsMagics.timezone = 'Europe/Paris'")
     pod = shell.run("%pod_create --gpu L4_24GB --name train")
     assert repr(pod).endswith(" CEST")
+    assert repr(Change(ChangeKind.GONE, pod.as_of)).endswith(" CEST)")
     sandbox.advance(60)
     shown = shell.run("%pods show train")
     for text in (shell.output.text, shell.output.html):

@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
+from .instants import format_instant
 from .sanitize import sanitize, shorten
 
 __all__ = ["MAX_REPR_CHARS", "ShortRepr", "shorten_repr"]
@@ -65,7 +66,7 @@ def _format_value(value: object) -> str:
     if isinstance(value, str):
         return f"'{shorten(sanitize(value), _MAX_VALUE_CHARS)}'"
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return format_instant(value)
     if isinstance(value, Collection):
         return f"<{len(value)}>"
     return shorten(sanitize(repr(value)), _MAX_VALUE_CHARS)
