@@ -27,7 +27,7 @@ def test_two_pods_come_up_beside_a_listing(
     sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
 ) -> None:
     page = lab_page(LIGHT)
-    page.page.set_viewport_size({"width": 1780, "height": 840})
+    page.page.set_viewport_size({"width": 1780, "height": 880})
     path = jupyterlab.add_notebook("tour", TOUR, {"PRIMEPODS_SANDBOX_URL": sandbox.url})
     page.open_notebook(path)
     page.run_cell(0)
