@@ -254,7 +254,8 @@ class Session:
             if ended.done() or time.monotonic() > give_up:
                 with contextlib.suppress(OSError):
                     os.killpg(host.pid, signal.SIGKILL)
-                return f"The kernel does not start with {python}: {read_last_line('kernel.log')}"
+                how = f"exit code {ended.result()}" if ended.done() else f"not within {_START_S:.0f} s"
+                return f"The kernel does not start with {python} ({how}): {read_last_line('kernel.log')}"
             await asyncio.sleep(0.005)
         return ""
 
