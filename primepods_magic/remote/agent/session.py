@@ -250,7 +250,9 @@ class Session:
         host = await self._spawn(python, "kernel", self.name)
         ended = asyncio.ensure_future(host.wait())
         give_up = time.monotonic() + _START_S
-        while self._kernel is None:
+        # One that came may be gone again: its first cell may have called exit().
+        ended_before = len(self._ended_kernels)
+        while self._kernel is None and len(self._ended_kernels) == ended_before:
             if ended.done() or time.monotonic() > give_up:
                 with contextlib.suppress(OSError):
                     os.killpg(host.pid, signal.SIGKILL)
