@@ -21,7 +21,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter, ValidationError
 
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.local.atomic_files import append_line, read_plain_file, write_atomically
-from primepods_magic.api.local.folders import find_folder
+from primepods_magic.api.local.folders import find_folder, make_folder
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.api.text.short_repr import ShortRepr
@@ -198,7 +198,7 @@ def _store_record(connection: Connection, record: CellRecord) -> None:
     path = _find_file(connection)
     if path is None:
         return
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(path.parent)
     if append_line(path, _record_adapter().dump_json(record, exclude_none=True)) > _MAX_BYTES:
         lines = read_plain_file(path).splitlines()
         # What another kernel appends right now may be lost; that happens once in thousands of cells.

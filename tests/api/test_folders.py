@@ -11,7 +11,7 @@ import platformdirs
 import pytest
 
 from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.api.local.folders import expand_path, find_folder, find_home, shorten_path
+from primepods_magic.api.local.folders import expand_path, find_folder, find_home, make_folder, shorten_path
 
 
 @pytest.mark.parametrize("kind", ["state", "cache", "config", "data"])
@@ -83,3 +83,15 @@ def test_expands_the_home(home: Path) -> None:
 def test_refuses_what_is_not_a_path_to_a_file(path: str) -> None:
     with pytest.raises(InvalidRequest):
         expand_path(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no modes")
+def test_makes_every_folder_for_this_user_only(tmp_path: Path) -> None:
+    before = os.umask(0)
+    try:
+        make_folder(tmp_path / "a" / "b" / "c")
+        make_folder(tmp_path / "a" / "b" / "c")
+    finally:
+        os.umask(before)
+    made = [tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "c"]
+    assert [folder.stat().st_mode & 0o777 for folder in made] == [0o700] * 3

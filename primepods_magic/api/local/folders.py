@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["expand_path", "find_folder", "find_home", "shorten_path"]
+__all__ = ["expand_path", "find_folder", "find_home", "make_folder", "shorten_path"]
 
 FolderKind = Literal["state", "cache", "config", "data"]
 
@@ -47,6 +47,14 @@ def _find_xdg_folder(kind: FolderKind) -> Path | None:
     parent = os.environ.get(f"XDG_{kind.upper()}_HOME") or f"{home}/{inner}"
     is_simple = sys.platform == "linux" and home.startswith("/") and parent.startswith("/")
     return Path(parent, "primepods_magic") if is_simple and "ANDROID_DATA" not in os.environ else None
+
+
+def make_folder(folder: Path) -> None:
+    """Make one of our folders, and those above it that are missing, for this user only."""
+    if not folder.is_dir():
+        # With `parents=True`, mkdir gives its mode to the last folder only.
+        make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def expand_path(path: str | Path) -> Path:

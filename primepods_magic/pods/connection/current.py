@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.errors import NO_API_KEY, NotConfigured, PodsError
-from primepods_magic.api.local.folders import find_folder
+from primepods_magic.api.local.folders import find_folder, make_folder
 from primepods_magic.api.settings import Settings, load_settings, settings_state
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
@@ -261,7 +261,7 @@ def _find_sandbox_database() -> Path | None:
     if folder is None:
         return None
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
     except OSError:
         # An in-memory sandbox is better than none.
         return None

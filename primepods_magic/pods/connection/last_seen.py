@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from primepods_magic.api.local.atomic_files import read_plain_file, write_atomically
-from primepods_magic.api.local.folders import find_folder
+from primepods_magic.api.local.folders import find_folder, make_folder
 from primepods_magic.api.text.money import format_usd_hr
 
 __all__ = ["greeting", "note_seen"]
@@ -47,7 +47,7 @@ def note_seen(account: str, pods: int, burn_usd_hr: float, *, is_sandbox: bool) 
     ):
         return
     with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         write_atomically(path, json.dumps(notes))
 
 

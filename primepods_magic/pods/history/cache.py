@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from primepods_magic.api.local.folders import find_folder
+from primepods_magic.api.local.folders import find_folder, make_folder
 
 from .pages import ReadResult
 from .serialization import pack_table, unpack_table
@@ -225,7 +225,7 @@ def _read_facts(database: sqlite3.Connection) -> tuple[dict[str, str], int]:
 def _open_database(path: Path, *, create: bool = False) -> Iterator[sqlite3.Connection]:
     """Open the cache database; with `create`, create or initialize it if it is missing or empty."""
     if create:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         if os.path.lexists(path) and not path.is_file():
             # A pipe, a device or a broken link. A folder stays, and nothing is stored.
             path.unlink()

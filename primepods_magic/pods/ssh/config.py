@@ -12,7 +12,7 @@ from pathlib import Path
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import InvalidRequest, PodsError
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, write_atomically
-from primepods_magic.api.local.folders import expand_path, find_folder, find_home, shorten_path
+from primepods_magic.api.local.folders import expand_path, find_folder, find_home, make_folder, shorten_path
 from primepods_magic.api.local.prime_config import CONFIG, prime_folder, read_file
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
@@ -115,7 +115,7 @@ def write_host_blocks(
     live = {pod.id, *(other.id for other in pods if other.is_live)}
     running = {pod.id, *(other.id for other in pods if any(other.connections))}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         with locked(path.with_suffix(".lock")):
             blocks = dict(_parse_blocks(path))
             gone = {key for key in blocks if key[1] == account and key[0] not in live}

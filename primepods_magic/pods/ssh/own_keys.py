@@ -14,7 +14,7 @@ from pathlib import Path
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest, PodsError
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file
-from primepods_magic.api.local.folders import find_folder, find_home, shorten_path
+from primepods_magic.api.local.folders import find_folder, find_home, make_folder, shorten_path
 
 __all__ = [
     "DEFAULT_FILES",
@@ -53,7 +53,7 @@ def prepare_sandbox_key(client: Client, instance: str | None) -> None:
         return
     with suppress(OSError, PodsError, subprocess.SubprocessError):
         if not os.path.isfile(folder / _SANDBOX_KEY):
-            folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(folder.parent)
             with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
                 _generate_key(Path(scratch, "key", _SANDBOX_KEY), _SANDBOX_NAME)
                 # Another kernel may have made one meanwhile.
@@ -107,7 +107,7 @@ def _find_sandbox_folder(instance: str | None) -> Path | None:
 
 def _generate_key(path: Path, comment: str) -> None:
     """Run ssh-keygen, which asks before it overwrites and gets no answer."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     words = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", comment, "-f", str(path)]
     subprocess.run(  # noqa: S603 - a fixed command
         words,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from pydantic import AwareDatetime, TypeAdapter, ValidationError
 
 from primepods_magic.api.local.atomic_files import read_plain_file, write_atomically
-from primepods_magic.api.local.folders import find_folder
+from primepods_magic.api.local.folders import find_folder, make_folder
 from primepods_magic.api.text.short_repr import ShortRepr
 
 if TYPE_CHECKING:
@@ -163,7 +163,7 @@ class LaunchJournal:
         """Return whether a record can be written, and an existing one be read."""
         probe = self._path.with_suffix(".probe")
         try:
-            _make_folder(self._path.parent)
+            make_folder(self._path.parent)
             write_atomically(probe, _PROBE, is_durable=True)
             probe.unlink()
         except OSError:
@@ -173,7 +173,7 @@ class LaunchJournal:
     def write(self, record: LaunchRecord) -> bool:
         """Store the record durably; return false if that fails."""
         try:
-            _make_folder(self._path.parent)
+            make_folder(self._path.parent)
             write_atomically(self._path, _record_adapter().dump_json(record), is_durable=True)
         except OSError:
             _unwritten[self._path] = record
@@ -242,7 +242,3 @@ def _remove_record(path: Path) -> None:
     _unwritten.pop(path, None)
     with contextlib.suppress(OSError):
         path.unlink(missing_ok=True)
-
-
-def _make_folder(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)

@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from primepods_magic.api.local.folders import make_folder
+
 from .journal import launch_path
 
 if TYPE_CHECKING:
@@ -71,7 +73,7 @@ def can_lock(file: IO[bytes]) -> bool:
 def _lock_file(path: Path) -> Iterator[IO[bytes] | None]:
     with contextlib.ExitStack() as stack:
         try:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(path.parent)
             file = stack.enter_context(open(path, "ab", opener=_open_plainly))
         except OSError:
             yield None
