@@ -286,3 +286,10 @@ def test_the_nearest_offers_have_the_nearest_counts(
     lines = str(caught.value).splitlines()[1:]
     assert [int(line.split()[0]) for line in lines] == nearest
     assert all("/h: count is " in line and "$" in line for line in lines)
+
+
+def test_a_completed_name_is_a_line_on_stderr(
+    connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    launch(gpu="L4", name="train")
+    assert capsys.readouterr().err == "L4 → L4_24GB\n"

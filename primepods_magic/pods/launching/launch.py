@@ -20,7 +20,7 @@ from primepods_magic.pods.spec.given_specs import GivenSpec, read_one_spec, read
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.background import run_concurrently
 from primepods_magic.pods.support.name_matching import fold_name
-from primepods_magic.pods.support.notices import warn
+from primepods_magic.pods.support.notices import note, warn
 
 from .carry_out import carry_out
 from .limits import Limits, check_total_limit
@@ -73,7 +73,7 @@ def launch(
     settle_s : float
         Seconds by the service's clock that the pod of an unclear create may take to appear.
     tell : callable, optional
-        Called with each notice; else notices are warnings.
+        Called with each notice; else notices are warnings, and lines on stderr for names that it completes.
     connection : Connection, optional
         The account to use; else the current connection.
     **fields
@@ -119,7 +119,6 @@ def launch(
     check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
     wanted = read_one_spec(spec, fields)
     connection = connection or current()
-    tell = tell or warn
     (plan,) = plan_many(
         connection,
         [wanted],
@@ -129,7 +128,9 @@ def launch(
         settle_s=settle_s,
         tell=tell,
     )
-    (pod,) = carry_out(connection, [plan], yes=yes, confirm=confirm and (lambda: confirm(plan)), tell=tell)
+    (pod,) = carry_out(
+        connection, [plan], yes=yes, confirm=confirm and (lambda: confirm(plan)), tell=tell or warn
+    )
     return pod
 
 
@@ -181,7 +182,6 @@ def launch_many(
     check_flags(yes=yes)
     check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
     connection = connection or current()
-    tell = tell or warn
     plans = plan_many(
         connection,
         specs,
@@ -191,7 +191,7 @@ def launch_many(
         settle_s=settle_s,
         tell=tell,
     )
-    return carry_out(connection, plans, yes=yes, confirm=confirm, tell=tell)
+    return carry_out(connection, plans, yes=yes, confirm=confirm, tell=tell or warn)
 
 
 def plan_many(
@@ -222,7 +222,7 @@ def plan_many(
     try:
         wanted = read_specs(specs)
         with nothing_created():
-            wanted = resolve_names(connection, wanted, show)
+            wanted = resolve_names(connection, wanted, _show_once(tell or note))
     except KeyboardInterrupt:
         raise describe_interrupted_plan("any pod", unresolved) from None
     if len(wanted) == 1:

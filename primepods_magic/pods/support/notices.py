@@ -1,15 +1,17 @@
-"""Warnings for a person: Python warnings, or lines of a magic while one runs."""
+"""Warnings for a person: Python warnings, or lines of a magic while one runs. Notes: lines on stderr."""
 
 from __future__ import annotations
 
 import inspect
+import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from primepods_magic.api.text.python_words import use_python_words
+from primepods_magic.api.text.stream_output import printable
 
-__all__ = ["redirect_warnings", "warn"]
+__all__ = ["note", "redirect_warnings", "warn"]
 
 _PACKAGE = f"{__name__.partition('.')[0]}."
 _printers: list[Callable[[str], object]] = []
@@ -22,6 +24,12 @@ def warn(text: str) -> None:
         innermost[0](text)
     else:
         warnings.warn(use_python_words(text), stacklevel=_count_own_frames() + 1)
+
+
+def note(text: str) -> None:
+    """Print a line on stderr; it needs no attention, so it is not a warning."""
+    if sys.stderr is not None:
+        print(printable(use_python_words(text), sys.stderr), file=sys.stderr)
 
 
 def _count_own_frames() -> int:
