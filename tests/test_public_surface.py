@@ -32,7 +32,11 @@ def _describe_names(module: Any, names: list[str]) -> dict[str, list[str]]:
 
 
 def _describe_members(kind: type) -> dict[str, list[str]]:
-    members = {name: member for name, member in vars(kind).items() if not name.startswith("_")}
+    members = {
+        name: member
+        for name, member in vars(kind).items()
+        if not name.startswith("_") or name in ("__enter__", "__exit__")
+    }
     return {name: _list_parameters(member) if callable(member) else [] for name, member in members.items()}
 
 
@@ -46,7 +50,7 @@ def describe_surface() -> dict[str, dict[str, list[str]]]:
     return {
         "package": _describe_names(primepods_magic, primepods_magic.__all__),
         "costs": _describe_names(costs, costs.__all__),
-        "errors": {name: [] for name in errors.__all__},
+        "errors": _describe_names(errors, errors.__all__),
         "Pod": _describe_members(Pod),
         "Client": _describe_members(primepods_magic.Client),
         "commands": {name: _list_arguments(parser_of(name)[1]) for name in commands},

@@ -241,11 +241,14 @@ class CommandFailed(PodsError):
     ----------
     exit_code : int
         The code; a shell returns 128 + N for a command that signal N ended.
+    result : CommandResult
+        What `Pod.exec` would have returned: its ``stdout`` and ``stderr``.
     """
 
-    def __init__(self, message: str, *, exit_code: int) -> None:
+    def __init__(self, message: str, *, exit_code: int, result: Any = None) -> None:
         super().__init__(message)
         self.exit_code = exit_code
+        self.result = result
 
 
 class RemoteError(PodsError):

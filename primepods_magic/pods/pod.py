@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.enums import PodStatus
-from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.errors import InvalidRequest, PodsError
 from primepods_magic.api.fields.lenient_types import port_in
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.instants import format_clock
@@ -18,6 +18,7 @@ from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.ssh.config import knows_host
+from primepods_magic.pods.support.notices import warn
 from primepods_magic.pods.support.progress import show_progress
 from primepods_magic.pods.support.rates import accrued_usd
 from primepods_magic.pods.watching.snapshot import Snapshot
@@ -26,6 +27,8 @@ from .terminate import GONE, TerminationResult, terminate_pods
 from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
 
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from primepods_magic.remote.command import CommandResult
     from primepods_magic.remote.job import Job
 
@@ -66,6 +69,12 @@ class Pod:
     >>> await pod.wait_async("active")                                       # doctest: +SKIP
     >>> pod.terminate().billed_usd                                           # doctest: +SKIP
     0.02
+
+    As a context manager, it terminates its pod at the end of the block, also after an error, and also if the
+    pod existed before:
+
+    >>> with launch(gpu="H100_80GB", name="train") as pod:                   # doctest: +SKIP
+    ...     print(pod.wait().exec("nvidia-smi -L").stdout)
     """
 
     def __init__(self, connection: Connection, details: PodDetails, *, is_new: bool = False) -> None:
@@ -262,7 +271,7 @@ class Pod:
         Raises
         ------
         CommandFailed
-            The exit code is not 0.
+            The exit code is not 0. Its ``result`` is what this would have returned.
         SshFailed
             The connection failed; the message says why and whether the command was run.
         WaitTimedOut
@@ -333,6 +342,29 @@ class Pod:
             ended = {"status": PodStatus.TERMINATED, "terminated_at": result.terminated_at}
             self.update(self._details.model_copy(update=ended))
         return result
+
+    def __enter__(self) -> Pod:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Terminate it. If that fails after an error in the block, warn, and leave that error alone."""
+        if self._details.status == PodStatus.TERMINATED:
+            return
+        try:
+            result = self.terminate()
+            if result.outcome == GONE:
+                return
+            failure = PodsError(f"Pod '{sanitize(self.name)}': {sanitize(result.outcome)}")
+        except PodsError as refused:
+            failure = refused
+        if error is None:
+            raise failure
+        warn(f"Pod '{sanitize(self.name)}' may not be terminated, and may be billed: {failure}")
 
     def __str__(self) -> str:
         return printable(repr(self))

@@ -261,4 +261,5 @@ def check_exit_code(pod: PodDetails, result: CommandResult) -> None:
             f"The command on '{sanitize(pod.name)}' failed with exit code {result.exit_code}"
             f"{f': {reason}' if reason else ''}. The pod keeps running and is billed",
             exit_code=result.exit_code,
+            result=result,
         )

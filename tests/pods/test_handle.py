@@ -8,11 +8,13 @@ from datetime import timedelta
 import pytest
 
 from primepods_magic import launch
-from primepods_magic.api.errors import InvalidRequest, UnexpectedAnswer, WaitTimedOut
+from primepods_magic.api.errors import ConnectionClosed, InvalidRequest, UnexpectedAnswer, WaitTimedOut
 from primepods_magic.api.models import PodDetails
 from primepods_magic.notebook.display.pod import card_text
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import connect
 from primepods_magic.pods.pod import Pod
+from primepods_magic.pods.support.notices import redirect_warnings
 from tests.support.sandbox_control import SandboxControl
 from tests.support.watching import Service, as_json, connected
 
@@ -138,3 +140,26 @@ def test_update_rejects_what_is_not_details(connection: Connection, details: obj
     with pytest.raises(InvalidRequest, match=r"'details' must be PodDetails, not a .*Nothing was changed"):
         pod.update(details)  # type: ignore[arg-type]
     assert (pod.id, pod.name) == ("a1", "train")
+
+
+def test_a_block_terminates_its_pod_also_after_an_error(connection: Connection) -> None:
+    with launch(gpu="L4_24GB", name="train") as pod:
+        assert pod.status != "TERMINATED"
+    assert pod.status == "TERMINATED"
+    with pytest.raises(ZeroDivisionError), launch(gpu="L4_24GB", name="eval"):
+        raise ZeroDivisionError
+    with launch(gpu="L4_24GB", name="early") as pod:
+        pod.terminate()
+    assert [pod for pod in connection.client.list_all_pods() if pod.is_live] == []
+
+
+def test_a_failure_to_terminate_does_not_hide_the_error_of_a_block(connection: Connection) -> None:
+    with pytest.raises(ConnectionClosed), launch(gpu="L4_24GB", name="train"):
+        connection.close()
+    connect(sandbox=True)
+    said: list[str] = []
+    with redirect_warnings(said.append), pytest.raises(ZeroDivisionError):  # noqa: PT012, SIM117
+        with launch(gpu="L4_24GB", name="eval") as pod:
+            pod.connection.close()
+            raise ZeroDivisionError
+    assert "Pod 'eval' may not be terminated, and may be billed" in said[-1]

@@ -40,8 +40,9 @@ def test_returns_output_and_exit_code(pod: Pod) -> None:
     with pytest.raises(
         CommandFailed, match=r"'train' failed with exit code 3: err\. The pod keeps"
     ) as failed:
-        pod.exec("echo err >&2; exit 3")
+        pod.exec("echo out; echo err >&2; exit 3")
     assert failed.value.exit_code == 3
+    assert failed.value.result.stdout == "out\n"
 
 
 def test_words_arrive_exactly(pod: Pod) -> None:
