@@ -91,7 +91,7 @@ def test_a_ceiling_that_was_lowered_after_the_review_holds(
 def test_a_machine_that_costs_nothing_is_not_offered(usd_hr: float) -> None:
     there = offer_list(offer(usd_hr))
     assert there.listed == ()
-    assert there.unpriced == 1
+    assert [reason for reason, _ in there.left_out] == ["not priced in USD"]
 
 
 def test_a_pod_is_new_where_a_create_was_sent_whatever_the_clocks_say(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -187,11 +188,17 @@ def test_what_cannot_be_rented_is_left_out_and_counted(offers: list[Offer], whol
     foreign = [
         row for row in offers if row.in_stock and (row.price_hr is None or row.prices.currency != "USD")
     ]
-    assert (whole.sold_out, whole.unpriced) == (len(sold_out), len(foreign))
+    left_out = Counter(reason for reason, _ in whole.left_out)
+    assert left_out == {"sold out": len(sold_out), "not priced in USD": len(foreign)}
     assert min(len(sold_out), len(foreign)) > 0
     assert len(whole.listed) + len(sold_out) + len(foreign) == len(offers)
     there = {OfferKey.of(row.offer) for row in whole.listed}
     assert there.isdisjoint(OfferKey.of(row) for row in (*sold_out, *foreign))
+
+
+def test_the_offers_that_were_left_out_are_counted_by_the_filters(whole: OfferList) -> None:
+    h100 = [row for _, row in whole.left_out if row.gpu_type == "H100_80GB" and not row.is_spot]
+    assert 0 < sum(found(whole, gpu="H100").left_out.values()) == len(h100) < len(whole.left_out)
 
 
 def test_the_cheapest_is_first_by_what_it_costs_with_its_disk(whole: OfferList) -> None:

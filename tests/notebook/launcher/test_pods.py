@@ -21,10 +21,13 @@ def pod_id(model: LauncherModel, connection: Connection) -> str:
     return pod.id
 
 
-def test_lists_pods_launched_elsewhere(model: LauncherModel, connection: Connection) -> None:
+def test_lists_pods_launched_elsewhere(
+    model: LauncherModel, connection: Connection, sandbox: SandboxControl
+) -> None:
     for name in ("one", "two"):
         launch(gpu="L4_24GB", name=name, connection=connection)
-    eventually(lambda: {pod.name for pod in model.pod_list.pods} == {"one", "two"}, "both are there")
+        sandbox.advance(5)
+    eventually(lambda: [pod.name for pod in model.pod_list.pods] == ["two", "one"], "the newest is first")
 
 
 def test_terminates_only_after_confirmation(

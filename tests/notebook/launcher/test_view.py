@@ -84,6 +84,9 @@ def test_what_is_typed_reaches_the_model_and_what_the_model_says_is_shown(
     idle(model)
     assert not control("Review and launch …").disabled
     assert control("Equivalent cell").value == model.cell
+    control("Review and launch …").click()
+    idle(model)
+    assert any("Disk: 210 GB" in str(getattr(one, "value", "")) for one in open_widgets().values())
 
 
 def test_nothing_that_the_launcher_changes_counts_as_typed(model: LauncherModel, control: Control) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -129,38 +130,36 @@ class Filters:
 
 @dataclass(frozen=True)
 class OfferList:
-    """Available offers with a price in USD, cheapest first, and counts of those that were left out.
+    """Available offers with a price in USD, cheapest first, and those that were left out, with the reasons.
 
     `taken_at` is the time of the list by the service's clock, or None before the first one.
     """
 
     listed: tuple[PricedOffer, ...] = ()
-    sold_out: int = 0
-    unpriced: int = 0
-    undescribed: int = 0
+    left_out: tuple[tuple[str, Offer], ...] = ()
     taken_at: datetime | None = None
 
     @classmethod
     def read(cls, offers: Iterable[Offer], taken_at: datetime) -> OfferList:
-        """Price, sort, and count the offers of a response."""
+        """Price and sort the offers of a response."""
         listed: list[PricedOffer] = []
-        sold_out = unpriced = undescribed = 0
+        left_out: list[tuple[str, Offer]] = []
         for offer in offers:
             # Requesting the offer by its id also allows spot offers.
             reasons = mismatches(offer, _NO_REQUIREMENTS.model_copy(update={"cloud_id": offer.cloud_id}))
             if SOLD_OUT in reasons:
-                sold_out += 1
+                left_out.append(("sold out", offer))
             elif NO_USD_PRICE in reasons:
-                unpriced += 1
+                left_out.append(("not priced in USD", offer))
             elif reasons:
-                undescribed += 1
+                left_out.append(("not fully described", offer))
             elif (price_usd_hr := quote(offer, _NO_REQUIREMENTS).price_usd_hr) > 0:
                 listed.append(PricedOffer(offer, price_usd_hr))
             else:
                 # A price of 0 is a mistake, and would leave no ceiling.
-                unpriced += 1
+                left_out.append(("not priced in USD", offer))
         listed.sort(key=lambda row: (row.price_usd_hr, row.offer.provider or "", row.offer.cloud_id or ""))
-        return cls(tuple(listed), sold_out, unpriced, undescribed, taken_at)
+        return cls(tuple(listed), tuple(left_out), taken_at)
 
     def get(self, key: OfferKey) -> PricedOffer | None:
         """Return the offer with this key, if it is listed."""
@@ -186,12 +185,16 @@ class OfferList:
 
 @dataclass(frozen=True)
 class FilterResult:
-    """The first `MAX_SHOWN` matches, their total and order, and messages about invalid filters."""
+    """The first `MAX_SHOWN` matches, their total and order, and messages about invalid filters.
+
+    `left_out` counts, by reason, the offers that match but cannot be rented.
+    """
 
     rows: tuple[PricedOffer, ...] = ()
     total: int = 0
     order: OfferOrder = OfferOrder.PRICE
     problems: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 def filter_offers(
@@ -218,20 +221,22 @@ def filter_offers(
         problems["location"] = f"Unknown region or country '{location}'{suggest(location, known)}"
     if problems or max_usd_hr is None or is_there is None:
         return FilterResult(order=order, problems=problems)
-    rows = [
-        row
-        for row in offer_list.listed
-        if row.offer.gpu_type in gpu_types
-        and bool(row.offer.is_spot) == filters.is_spot
-        and row.price_usd_hr <= max_usd_hr
-        and filters.count in (0, row.offer.gpu_count)
-        and filters.provider in ("", row.offer.provider)
-        and filters.security in ("", row.offer.security)
-        and filters.socket in ("", row.offer.socket)
-        and is_there(row.offer)
-    ]
+
+    def matches(offer: Offer) -> bool:
+        return (
+            (not filters.gpu.strip() or offer.gpu_type in gpu_types)
+            and bool(offer.is_spot) == filters.is_spot
+            and filters.count in (0, offer.gpu_count)
+            and filters.provider in ("", offer.provider)
+            and filters.security in ("", offer.security)
+            and filters.socket in ("", offer.socket)
+            and is_there(offer)
+        )
+
+    rows = [row for row in offer_list.listed if row.price_usd_hr <= max_usd_hr and matches(row.offer)]
     rows.sort(key=order.sort_key)
-    return FilterResult(tuple(rows[:MAX_SHOWN]), len(rows), order)
+    left_out = Counter(reason for reason, offer in offer_list.left_out if matches(offer))
+    return FilterResult(tuple(rows[:MAX_SHOWN]), len(rows), order, left_out=left_out)
 
 
 def _read_gpu_memory_gb(offer: Offer) -> float:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import PodsError, error_words
+from primepods_magic.api.fields.lenient_types import LATEST
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.account.overview import Overview, WalletState, overview
@@ -68,15 +69,20 @@ class PodList:
 
     @property
     def pods(self) -> tuple[PodDetails, ...]:
-        """The pods of the last snapshot that are not gone, and those launched here that ended elsewhere."""
+        """The pods of the last snapshot that are not gone, newest first.
+
+        Pods that were launched here and ended elsewhere stay.
+        """
         if self.snapshot is None:
             return ()
         gone = {result.id for result in self.terminated if result.outcome == GONE}
-        return tuple(
+        shown = [
             pod
             for pod in self.snapshot.pods
             if pod.id not in gone and (pod.status != PodStatus.TERMINATED or pod.id in self.launched)
-        )
+        ]
+        # Without a time, it was created just now.
+        return tuple(sorted(shown, key=lambda pod: pod.created_at or LATEST, reverse=True))
 
     def watch(self) -> None:
         """Start watching all pods, including new ones, unless that is running already."""

@@ -148,15 +148,7 @@ def _format_status(model: LauncherModel) -> str:
             "Use the filters to see others."
         ]
     parts.append("refreshing …" if model.is_loading else f"list {as_of_text(offers.taken_at)}")
-    left_out = [
-        f"{number} {reason}"
-        for number, reason in (
-            (offers.sold_out, "sold out"),
-            (offers.unpriced, "not priced in USD"),
-            (offers.undescribed, "not fully described"),
-        )
-        if number
-    ]
+    left_out = ", ".join(f"{number} {reason}" for reason, number in sorted(results.left_out.items()))
     if left_out:
-        parts.append(f"left out: {', '.join(left_out)}")
+        parts.append(f"left out: {left_out}")
     return f'<div role="status" class="primepods-hint">{safe_html(" · ".join(parts))}</div>'

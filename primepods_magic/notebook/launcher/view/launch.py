@@ -89,6 +89,8 @@ def _format_summary(model: LauncherModel, plan: LaunchPlan) -> str:
     ]
     if pod is not None and pod.image:
         lines.append(f"Image: {safe_html(pod.image)}")
+    if pod is not None and pod.disk_size:
+        lines.append(f"Disk: {pod.disk_size:,} GB")
     if quote.prepaid_hr:
         prepaid = (
             f"{format_usd(quote.prepaid_usd)} for {quote.prepaid_hr:g} h is charged up front, used or not"
