@@ -399,10 +399,10 @@ def test_a_secret_that_is_filled_in_is_in_no_error(shell: Any, line: str) -> Non
             (text, True)
             for text in ("terminated", "prime-rl", "python", "Prime Intellect", "EUROPE", "12.500")
         ],
-        *[(text, True) for text in ("pod", "1000000", "nothing/was")],
+        *[(text, True) for text in ("pod", "1000000", "nothing/was", "H100_80GB")],
         *[
             (text, False)
-            for text in ("hunter2", "xKdRtQwLp", "correct-horse-battery", "H100_80GB", "a--bcdefg")
+            for text in ("hunter2", "xKdRtQwLp", "correct-horse-battery", "H100_90GB", "a--bcdefg")
         ],
         *[(text, False) for text in ("1234567890123", "pa$sword", "pass word ", "12345678901234.5")],
     ],

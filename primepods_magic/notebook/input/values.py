@@ -76,14 +76,20 @@ def sounds_secret(text: str) -> bool:
 
 
 def is_ordinary(text: str) -> bool:
-    """Return whether a text is a number, or a word or two as in any sentence.
+    """Return whether a text is a number, a documented name, or a word or two as in any sentence.
 
     Hiding it would make our own messages unreadable. It is a secret only if its name says so.
 
     >>> is_ordinary("terminated"), is_ordinary("12.500"), is_ordinary("hunter2"), is_ordinary("xKdRtQwLp")
     (True, True, False, False)
     """
-    if len(text) < _MIN_PART or (len(text) <= _MAX_DIGITS and plain_number(text) is not None):
+    from primepods_magic.api.enums import KNOWN_WORDS
+
+    if (
+        text in KNOWN_WORDS
+        or len(text) < _MIN_PART
+        or (len(text) <= _MAX_DIGITS and plain_number(text) is not None)
+    ):
         return True
     return len(text) <= _MAX_WORDS and _WORDS.fullmatch(text) is not None
 
