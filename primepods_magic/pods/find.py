@@ -30,6 +30,11 @@ def find_pods(connection: Connection, texts: Iterable[str], *, to_change: bool =
     """Return the pods that several texts name, each once, by one list request. Errors as `find_pod`."""
     check_flags(to_change=to_change)
     pods = _read_to_change(connection) if to_change else read_shown(connection)
+    texts = list(texts)
+    whole = " ".join(texts)
+    names = {pod.name for pod in pods}
+    if len(texts) > 1 and whole in names and not names.issuperset(texts):
+        raise NotFound(f"A name with a space needs quotes: '{sanitize(whole)}'. Nothing was done")
     picked = {pod.id: pod for pod in (_pick_pod(connection, pods, text, to_change) for text in texts)}
     return list(picked.values())
 
@@ -85,6 +90,11 @@ def _pick_pod(connection: Connection, pods: list[PodDetails], text: str, to_chan
     if matches:
         ids = join_sanitized(pod.id for pod in matches)
         raise NameInUse(f"{len(matches)} pods are called '{sanitize(text)}'. Name one by its id ({ids})")
+    cache = connection.completion_cache
+    if any(text in (pod_id, name) and cache.is_gone(pod_id) for pod_id, name in cache.names.items()):
+        raise NotFound(
+            f"'{sanitize(text)}' has ended, and everything on it is gone. '%pods history' shows what it cost"
+        )
     raise NotFound(f"There is no pod '{sanitize(text)}'. {_suggest_names(connection, pods, text, to_change)}")
 
 

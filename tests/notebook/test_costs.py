@@ -58,6 +58,13 @@ def test_without_flags_it_is_by_month_and_says_what_it_adds_up_to(shell: Any) ->
     assert "of it estimated · by month · times in UTC" in caption
 
 
+def test_a_part_of_a_month_is_by_day(shell: Any) -> None:
+    frame = shell.run("%pods costs --since today")
+    assert [f"{period:%Y-%m-%d}" for period in frame["period"]] == ["2026-09-14"]
+    months = shell.run("%pods costs --since month")["period"]
+    assert [f"{period:%Y-%m-%d}" for period in months] == ["2026-09-01"]
+
+
 def test_the_caption_has_the_sum_where_nothing_is_estimated(shell: Any) -> None:
     frame = shell.run("%pods costs --by gpu --team 'Bernoulli Numbers'")
     assert not frame["estimated"].any()

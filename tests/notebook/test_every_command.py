@@ -55,7 +55,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "costs": ("%pods costs --by gpu", "L4_24GB", "%pods costs --by nope", "InvalidRequest"),
     "cache": ("%pods cache", "stored on this computer", "%pods cache x", "InvalidRequest"),
     "connect": ("%pods connect", "sandbox", "%pods connect --live", "NotConfigured"),
-    "doctor": ("%pods doctor", "no problems", "%pods doctor x", "InvalidRequest"),
+    "doctor": ("%pods doctor", "no problems", "%pods doctor x", "NotFound"),
 }
 
 

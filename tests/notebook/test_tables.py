@@ -7,26 +7,39 @@ from typing import Any
 
 import pytest
 
+from primepods_magic.api.account import Billing
 from primepods_magic.costs.plots.grouping import fold_groups
+from primepods_magic.frames import billings_frame
+from primepods_magic.frames.rendering import read_sheet, sheet_text
 
 
-def test_wallet_names_the_pods_that_were_seen_without_asking_for_them(
+def test_wallet_names_the_pods_that_were_seen_and_those_that_ended_lately_by_one_request(
     shell: Any, sandbox: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     shell.run("pod = %pod_create --gpu L4_24GB --name train")
     sandbox.advance(3600)
+    shell.run("%pods wallet --limit 1")
     with caplog.at_level(logging.INFO, "httpx"):
         before = shell.run("%pods wallet --limit 4")
         asked = [record.getMessage() for record in caplog.records if record.name == "httpx"]
-    assert [line for line in asked if "/wallet" not in line] == []
-    assert len(asked) == 1
-    assert before.columns[-1] == "name"
-    assert before.set_index("resource_id")["name"].dropna().to_dict() == {shell.user_ns["pod"].id: "train"}
+    assert len(asked) == 2
+    assert "/pods/history?limit=100" in asked[1]
+    assert list(before.columns[-2:]) == ["name", "estimated_usd"]
+    assert before.set_index("resource_id")["name"][shell.user_ns["pod"].id] == "train"
+    assert before["name"].notna().sum() > 1
     assert "train" in shell.output.text
 
     shell.run("%pods history;")
     after = shell.run("%pods wallet --limit 20")
     assert after["name"].notna().sum() > 10
+
+
+def test_wallet_estimates_what_ended_and_is_not_billed_yet() -> None:
+    rows = [Billing(resource_id="a", amount_usd=0.0), Billing(resource_id="b", amount_usd=2.0)]
+    frame = billings_frame(rows, {}, {"a": 0.5, "b": 9.0})
+    text = sheet_text(read_sheet(frame, "billings", None, None, list(frame)))
+    assert "≈ 0.50" in text
+    assert "9.00" not in text
 
 
 def test_costs_show_the_newest_rows_and_disks_by_one_word(shell: Any, sandbox: Any) -> None:

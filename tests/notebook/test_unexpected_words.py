@@ -99,7 +99,7 @@ ENDING = "Nothing terminates a pod by itself. It is billed until '%pods rm NAME'
         ("--gpuu L4_24GB", "(did you mean '--gpu'?)"),
         ("--zzz", "%pod_create: there is no --zzz. Run '%pod_create -h' for help"),
         ("H100", "Unexpected argument 'H100'. Did you mean: --gpu H100_80GB?"),
-        ("train", "Unexpected argument 'train'. Did you mean: --name train?"),
+        ("train", "Unexpected argument 'train'. A name with a space needs quotes: --name 'a train'. Run"),
         ("--name b", "%pod_create: --name is given twice. Nothing was done"),
         ("--name=b", "%pod_create: --name is given twice. Nothing was done"),
         ("--gpu A10_24GB", "--gpu is given twice. Nothing was done"),
@@ -191,3 +191,16 @@ def test_no_other_key_is_a_field_or_has_two_meanings() -> None:
     assert set(_KEY_OF_WORD) == set(words)
     assert set(others).isdisjoint(key.casefold().replace("_", "") for key in FIELD_OF_KEY)
     assert _OTHER_KEYS.keys() <= SPEC_FIELDS.keys()
+
+
+def test_a_name_with_a_space_needs_quotes(shell: Any) -> None:
+    for flag in ("--name My Pod 2 --count 1", "--name=My Pod 2"):
+        with pytest.raises(errors.InvalidRequest, match="needs quotes: --name 'My Pod 2'"):
+            shell.run(f"%pod_create --gpu L4_24GB {flag}")
+    shell.run("%pod_create --gpu L4_24GB --name 'my pod' -y")
+    for command in ("rm -y", "status"):
+        with pytest.raises(errors.NotFound, match=r"needs quotes: 'my pod'\. Nothing was done"):
+            shell.run(f"%pods {command} my pod")
+    shell.run("%pods rm -y 'my pod'")
+    with pytest.raises(errors.NotFound, match=r"'my pod' has ended.*%pods history"):
+        shell.run("%pods show 'my pod'")

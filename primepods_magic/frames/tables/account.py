@@ -64,8 +64,14 @@ def members_frame(members: Iterable[TeamMember]) -> pd.DataFrame:
     return build(MEMBERS, members)
 
 
-def billings_frame(billings: Iterable[Billing], names: Mapping[str, str] | None = None) -> pd.DataFrame:
-    """Build a frame of what a wallet was billed, one row for each pod or disk, with names known by id.
+def billings_frame(
+    billings: Iterable[Billing],
+    names: Mapping[str, str] | None = None,
+    estimates: Mapping[str, float] | None = None,
+) -> pd.DataFrame:
+    """Build a frame of what a wallet was billed, one row for each pod or disk.
+
+    ``names`` has those known by id, and ``estimates`` the USD of pods that may not be billed yet.
 
     >>> df = billings_frame([Billing(amount_usd=2.5, resource_id="p1")], names={"p1": "train"})
     >>> df[["amount_usd", "name"]].to_dict("records")
@@ -75,6 +81,8 @@ def billings_frame(billings: Iterable[Billing], names: Mapping[str, str] | None 
     frame = build(BILLINGS, rows)
     known = [(names or {}).get(row.resource_id or "") for row in rows]
     frame["name"] = pd.array(known, dtype=STRING)
+    usd = [None if row.amount_usd else (estimates or {}).get(row.resource_id or "") for row in rows]
+    frame["estimated_usd"] = pd.array(usd, dtype="Float64")
     return frame
 
 
@@ -149,7 +157,7 @@ MEMBERS: tuple[Column[TeamMember], ...] = (
 )
 BILLINGS: tuple[Column[Billing], ...] = (
     Column("resource_type", "string", doc="compute, disks, …"),
-    Column("amount_usd", "Float64", doc="USD billed so far"),
+    Column("amount_usd", "Float64", doc="USD billed so far", format="billed"),
     Column("currency", "string"),
     Column("last_billed_at", TIME, doc="when it was billed last"),
     Column("created_at", TIME),
@@ -160,8 +168,15 @@ BILLINGS: tuple[Column[Billing], ...] = (
         "name",
         "string",
         lambda billing: None,
-        "name of the pod or disk, if this computer has seen it; missing otherwise",
+        "name of the pod or disk, if it is known here or in the latest history; missing otherwise",
         format="strong",
+    ),
+    Column(
+        "estimated_usd",
+        "Float64",
+        lambda billing: None,
+        "estimate for a pod that is not billed yet",
+        format="amount",
     ),
 )
 WALLETS: tuple[Column[WalletState], ...] = (

@@ -66,13 +66,21 @@ class CostsReport:
             raise InvalidRequest(f"--since {args.since} is later than --until {args.until}")
         self.freq: str | None = args.freq or ("D" if args.budget else None)
         if not (self.freq or args.by or args.projects is not None):
-            self.freq = "M"
+            self.freq = "D" if self._lies_within_month() else "M"
         self.by = self._parse_by()
         self._team = find_team(connection, args.team) if args.team else None
         if args.mine and connection.user_id is None:
             raise InvalidRequest(
                 "Your key cannot read who you are. Use '--by provisioned_by' to tell people apart"
             )
+
+    def _lies_within_month(self) -> bool:
+        """Return whether the report begins and ends within one month, whose name would say too much."""
+        if self.since is None:
+            return False
+        begin, end = (moment.astimezone(self.zone) for moment in (self.since, self.until or self.now))
+        is_whole = (begin.day, begin.hour, begin.minute) == (1, 0, 0)
+        return not is_whole and (begin.year, begin.month) == (end.year, end.month)
 
     @cached_property
     def spending(self) -> Spending:

@@ -68,11 +68,12 @@ class ArgumentParser(argparse.ArgumentParser):
         if any(isinstance(word, Word) and word == Word(flag) for word in words for flag in ("-h", "--help")):
             raise HelpWanted(self.format_help())
         self._refuse_lists_after_flags(words)
-        args, unknown = self.parse_known_args([self._mark_word(word) for word in _each_word(words)])
+        given = [self._mark_word(word) for word in _each_word(words)]
+        args, unknown = self.parse_known_args(given)
         if unknown:
             from .unexpected import describe_unexpected
 
-            self.error(describe_unexpected(self.prog, self._actions, unknown))
+            self.error(describe_unexpected(self.prog, self._actions, unknown, given))
         self._refuse_repeated(words)
         empty = next((word.shown for word in words if isinstance(word, Several) and not word.words), None)
         args.names_none = empty is not None

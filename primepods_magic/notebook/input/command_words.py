@@ -10,7 +10,7 @@ _OTHER_NAMES = {
     "ls": "list ps pods instances",
     "show": "get info describe inspect",
     "avail": "availability available offers offer search find gpus gpu price prices pricing",
-    "rm": "terminate delete del remove kill end destroy cancel",
+    "rm": "terminate delete del remove kill end destroy",
     "logs": "log tail",
     "wallet": "balance billing credits credit",
     "costs": "cost spend spending usage bill bills report",
@@ -27,9 +27,8 @@ _OTHER_NAMES = {
 CREATE_WORDS = frozenset("create new launch rent up".split())
 """Words for ``%pod_create``."""
 
-_STOPPING = frozenset(
-    "stop start pause suspend hibernate halt shutdown poweroff down resume restart reboot".split()
-)
+_STARTING = frozenset("start resume restart reboot".split())
+_STOPPING = _STARTING | frozenset("stop pause suspend hibernate halt shutdown poweroff down".split())
 """Actions of services that keep the disk of a machine that is off."""
 
 _COMMAND_OF_WORD = {word: name for name, words in _OTHER_NAMES.items() for word in words.split()}
@@ -69,10 +68,11 @@ def describe_unknown(word: str, commands: Iterable[str]) -> str:
     from primepods_magic.api.validation.suggest import suggest
 
     if word.casefold() in _STOPPING:
+        start = " Start a stopped pod in the dashboard." if word.casefold() in _STARTING else ""
         return (
             f"There is no '%pods {word}': pods cannot be stopped and started again here. A pod is billed "
-            "until '%pods rm' terminates it. Its disk and everything on it are then lost. Start a stopped "
-            "pod in the dashboard. Nothing was done"
+            f"until '%pods rm' terminates it. Its disk and everything on it are then lost.{start} Nothing "
+            "was done"
         )
     hint = suggest(word, (*commands, *_COMMAND_OF_WORD, *CREATE_WORDS))
     return f"There is no '%pods {sanitize(word)}'{hint}. Run '%pods -h' for the list of commands"

@@ -28,8 +28,10 @@ _TIME = re.compile(r"[0-9]{1,5}[hdw]|[0-9]{4}-[0-9]{2}(-[0-9]{2}.*)?|today|yeste
 _CONFIRMING = ("-y", "--yes", "-f", "--force", "--no-input")
 
 
-def describe_unexpected(prog: str, actions: Sequence[Action], words: Sequence[str]) -> str:
-    """Describe words that a command does not take, and what they may mean.
+def describe_unexpected(
+    prog: str, actions: Sequence[Action], words: Sequence[str], line: Sequence[str] = ()
+) -> str:
+    """Describe words of a line that a command does not take, and what they may mean.
 
     >>> from primepods_magic.notebook.magics import parser_of
     >>> describe_unexpected("%pods avail", parser_of("avail")[1]._actions, ["H100"])
@@ -43,6 +45,9 @@ def describe_unexpected(prog: str, actions: Sequence[Action], words: Sequence[st
     given = list(itertools.takewhile(lambda word: not word.startswith("-"), words))
     meanings = [" or ".join(_list_meanings(actions, each)) for each in given]
     said = f"Unexpected argument '{shorten_word(word)}'"
+    # A GPU type is hardly part of a name, but "Pod" is part of a provider.
+    if "--gpu" not in meanings[0] and (name := _read_unquoted_name(line, word)):
+        return f"{said}. A name with a space needs quotes: --name {name}"
     if all(meanings):
         return f"{said}. Did you mean: {' '.join(meanings)}?"
     taken = next((action for action in actions if not action.option_strings), None)
@@ -52,6 +57,15 @@ def describe_unexpected(prog: str, actions: Sequence[Action], words: Sequence[st
     if taken.choices is not None:
         return f"{said}. {taken.metavar} is one of {', '.join(map(str, taken.choices))}"
     return f"{said}. '{prog}' takes one {str(taken.metavar).lower()}"
+
+
+def _read_unquoted_name(line: Sequence[str], word: str) -> str | None:
+    """Return a name in quotes, if the word follows the first one of ``--name`` on the line."""
+    words = " ".join(line).replace("--name=", "--name ").split(" ")
+    for index, (flag, _, after) in enumerate(zip(words, words[1:], words[2:], strict=False)):
+        if flag == "--name" and after == word:
+            return quote_word(" ".join(itertools.takewhile(lambda each: each[:1] != "-", words[index + 1 :])))
+    return None
 
 
 def _describe_flag(actions: Sequence[Action], flag: str, value: str) -> str:
