@@ -19,6 +19,7 @@ _POLL_MS = 500
 _START_S = 60.0
 _FLUSH_S = 30.0
 _REPLY_S = 2.0
+_BEGIN_S = 0.05
 _CHANNELS = ("shell", "control", "stdin", "iopub")
 
 
@@ -148,6 +149,8 @@ class _KernelHost:
         """Interrupt a cell that the kernel has begun: before that, it ignores the signal."""
         if self._wants_interrupt and self._is_begun:
             self._wants_interrupt = False
+            # It says that it begins shortly before it does.
+            time.sleep(_BEGIN_S)
             self._manager.interrupt_kernel()
 
     # To the agent
