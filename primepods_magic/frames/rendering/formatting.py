@@ -123,8 +123,8 @@ def moment(value: datetime) -> str:
 def duration(value: timedelta) -> str:
     """Format a length of time in its two largest units.
 
-    >>> [duration(timedelta(seconds=s)) for s in (11_520, 183_600, 86_400, 45, -5)]
-    ['3 h 12 min', '2 d 3 h', '1 d', '45 s', '-5 s']
+    >>> [duration(timedelta(seconds=s)) for s in (11_520, 183_600, 86_400, 119, 45, -5)]
+    ['3 h 12 min', '2 d 3 h', '1 d', '1 min 59 s', '45 s', '-5 s']
     """
     seconds = int(abs(value.total_seconds()))
     minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
@@ -132,8 +132,10 @@ def duration(value: timedelta) -> str:
         text = f"{days:,} d" + (f" {hours % 24} h" if hours % 24 else "")
     elif hours:
         text = f"{hours} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+    elif minutes:
+        text = f"{minutes} min" + (f" {seconds % 60} s" if seconds % 60 else "")
     else:
-        text = f"{minutes} min" if minutes else f"{seconds} s"
+        text = f"{seconds} s"
     return f"-{text}" if value.total_seconds() <= -1 else text
 
 
