@@ -148,3 +148,8 @@ def test_all_pods_are_terminated_and_an_empty_account_is_no_error(shell: Any) ->
     for line in ("%pods rm --all", "mine = %pods ls\n%pods rm {mine.id}"):
         assert len(shell.run(line)) == 0
         assert "nothing to terminate" in shell.output.text
+
+
+def test_a_wrong_name_of_the_magic_that_creates_gets_the_right_one() -> None:
+    with pytest.raises(SyntaxError, match=r"There is no %pods_create\. Use %pod_create\. Nothing was"):
+        place_cell_magic(["%pods_create --gpu H100"])

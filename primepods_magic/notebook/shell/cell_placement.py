@@ -8,16 +8,24 @@ from collections.abc import Sequence
 __all__ = ["place_cell_magic"]
 
 _MAGICS = ("%%pod_create", "%%pod")
+_WRONG_NAMES = ("%pods_create", "%%pods_create")
 
 
 def place_cell_magic(lines: list[str]) -> list[str]:
-    """Move one of our cell magics above blank lines and comments; raise SyntaxError if code is above it.
+    """Move one of our cell magics above blank lines and comments.
+
+    Raise SyntaxError if code is above it, or if the cell begins with a wrong name of ``%pod_create``.
 
     An IPython input transformer. Every other cell stays as it is, as does a text that only contains the word.
 
     >>> place_cell_magic(["# rent a pod", "%%pod_create", "gpu: L4_24GB"])
     ['%%pod_create', '', 'gpu: L4_24GB']
     """
+    first = (lines[:1] or [""])[0].split(None, 1)[:1]
+    if first and first[0] in _WRONG_NAMES:
+        raise SyntaxError(
+            f"There is no {first[0]}. Use {first[0].replace('pods', 'pod')}. Nothing was run or sent"
+        )
     index = next(
         (
             index
