@@ -107,7 +107,7 @@ def test_nothing_of_a_notebook_holds_a_secret(
     log = tmp_path / "everything.log"
     # Errors are the same in both. In a quick run, each has half of the statuses, and one prints every detail.
     has_front_end = client is FrontEnd
-    run = cells(with_details=has_front_end or SOAK, statuses=pick(STATUSES[has_front_end::2], STATUSES))
+    run = cells(with_details=has_front_end or SOAK, statuses=pick(STATUSES[has_front_end::4], STATUSES))
     notebook = notebook_of([SETUP, *run])
     client(
         notebook,

@@ -42,7 +42,7 @@ DATA = {
 
 # What is imported and comes with what is required, for its own users to import.
 COMES_WITH = {"numpy": "pandas", "pydantic-core": "pydantic", "starlette": "fastapi", "traitlets": "ipython"}
-COMES_WITH |= {"cryptography": "asyncssh", "pillow": "matplotlib"}
+COMES_WITH |= {"cryptography": "asyncssh", "pillow": "matplotlib", "comm": "ipywidgets"}
 
 # What building and testing take, beside the package; the backend adds the last two.
 BESIDE = (
@@ -135,7 +135,9 @@ def test_all_that_is_imported_is_required_and_all_that_is_required_is_imported(m
 def modules_imported() -> set[str]:
     """The top-level modules of others that the package imports, now or when they are needed."""
     found = set()
-    for file in Path(primepods_magic.__file__).parent.rglob("*.py"):
+    package = Path(primepods_magic.__file__).parent
+    # The agent runs on the pod, with what is there.
+    for file in set(package.rglob("*.py")) - set((package / "remote" / "agent").rglob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}

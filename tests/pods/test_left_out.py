@@ -162,7 +162,7 @@ def test_a_pod_that_no_list_has_shown_is_removed(
     assert pod.id == pod_id
     assert terminate_pods(new_kernel, [pod])[0].outcome == "terminated"
     assert names(connection) == []
-    with pytest.raises(NotFound, match="You have no live pods"):
+    with pytest.raises(NotFound, match="'train' has ended, and everything on it is gone"):
         find_pods(new_kernel, ["train"], to_change=True)
 
 
@@ -188,7 +188,7 @@ def test_a_pod_that_is_listed_or_has_ended_is_not_asked_for_again(
     find_pod(there, "train")
     assert http.asked == ["GET /pods"]
     terminate_pods(connection, connection.client.list_all_pods())
-    with pytest.raises(NotFound, match="You have no live pods"):
+    with pytest.raises(NotFound, match="'train' has ended, and everything on it is gone"):
         find_pod(there, "train", to_change=True)
 
 

@@ -62,7 +62,7 @@ def test_every_launch_ends_with_the_one_pod_it_reports(
 def test_a_cell_that_is_cut_off_and_run_again_ends_with_one_pod(
     tmp_path: Path, say: Callable[[str], None], mode: str
 ) -> None:
-    names = [f"pod-{number}" for number in range(pick(4, 2000))]
+    names = [f"pod-{number}" for number in range(pick(2, 2000))]
     with failing_sandbox(tmp_path, seed=11) as (url, database):
         verdicts, cuts = kernels(mode, url, names, tmp_path, seed=5, count=pick(2, 12))
     found = tally(verdicts, database)
