@@ -71,7 +71,9 @@ def greeting() -> str | None:
     suffix = "" if billed else " in the sandbox"
     ago = _format_age(time.time() - max(note["seen_at"] for note in shown))
     shows = "shows it" if count == 1 else "shows them"
-    return f"{subject} running{suffix} when last seen {ago}: {rate}. '%pods ls' {shows}"
+    # A person comes back to a pod of the sandbox and finds nothing of what was on it.
+    gone = "" if billed else "; what was on a sandbox's machines ended with the kernel that started it"
+    return f"{subject} running{suffix} when last seen {ago}: {rate}. '%pods ls' {shows}{gone}"
 
 
 def _format_age(seconds: float) -> str:
