@@ -13,7 +13,7 @@ from primepods_magic.api.errors import UnexpectedAnswer
 from tests.support.moving_list import MovingList, Shuffler, client_of, row
 from tests.support.soak import pick
 
-SEEDS = pick(200, 5000)
+SEEDS = pick(80, 5000)
 NO_TOTAL = pytest.param(lambda count, shown: None, id="no total")
 ZERO = pytest.param(lambda count, shown: 0, id="0")
 TEXT = pytest.param(lambda count, shown: str(count), id="text")

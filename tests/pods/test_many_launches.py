@@ -33,7 +33,7 @@ def say(request: pytest.FixtureRequest, capfd: pytest.CaptureFixture[str]) -> Ca
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("at_a_time", "count"), [(1, pick(4, 400)), (16, pick(20, 1600))])
+@pytest.mark.parametrize(("at_a_time", "count"), [(1, pick(2, 400)), (16, pick(8, 1600))])
 def test_every_launch_ends_with_the_one_pod_it_reports(
     tmp_path: Path, say: Callable[[str], None], at_a_time: int, count: int
 ) -> None:

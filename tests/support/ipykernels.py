@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 INSTALLED = Path(__file__).resolve().parents[2] / ".venv-kernels"
-# The last one without subshells, and one with them. Most tests run on the one that they are installed with.
-OLDER = ("6.30.1", "7.1.0")
+# The last one without subshells. Most tests run on the one that they are installed with.
+OLDER = ("6.30.1",)
 # What the older ones import and the newest does not bring; everything else they share with it.
 _BESIDES = "nest_asyncio==1.6.0"
 

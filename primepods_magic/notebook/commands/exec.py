@@ -5,8 +5,9 @@
   %pods exec train --timeout 600 -o result -- df -h ~ | tail -1
 
 Everything after ' -- ' goes to the pod's shell as it is: no $name or {expr} of the notebook is replaced in
-it. Quotes around all of it are taken off, as people write them for ssh. For values of the notebook, use Python: pod.exec(["echo", value]). A command that fails stops the cell.
-With -o, the output is not shown but stored: result.stdout, result.stderr, result.exit_code.
+it. Quotes around all of it are taken off, as people write them for ssh. For values of the notebook, use
+Python: pod.exec(["echo", value]). A command that fails stops the cell. With -o, the output is not shown but
+stored: result.stdout, result.stderr, result.exit_code.
 
 Ctrl-C interrupts the command; twice within two seconds stops waiting for it. If the connection is lost, it
 keeps running on the pod.
