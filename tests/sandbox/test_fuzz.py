@@ -116,7 +116,7 @@ def test_neither_does_what_the_sandbox_itself_is_told_break_it(path: str, tmp_pa
     settings = {"clock": "stepped", "history": 20, "seed": SEED, "machines": "machine" in path}
     with start(**settings) as sandbox, Caller(sandbox.url) as caller:
         ids = _inhabited(caller)
-        answered = _fuzz(sandbox.url, tmp_path, ids, soak.pick(4, 400), "--include-path-regex", path)
+        answered = _fuzz(sandbox.url, tmp_path, ids, soak.pick(10, 400), "--include-path-regex", path)
         assert all(200 in statuses for statuses in answered.values())
         assert caller.put("/sandbox/faults", json="none").status_code == 200
         assert caller.get("/api/v1/pods").status_code == 200

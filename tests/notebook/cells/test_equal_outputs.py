@@ -71,7 +71,7 @@ CELLS = {
 UNORDERED = ("system exit", "subprocess", "low level")
 # What differs from one run to the next, here as there.
 _VARIES = [
-    (re.compile(r"\d+(\.\d+)? ?([nmµμu]?s|it/s|ns ± .*)\b"), "TIME"),
+    (re.compile(r"\d+(\.\d+)?(e[+-]\d+)? ?([nmµμu]?s|it/s|ns ± .*)\b"), "TIME"),
     (re.compile(r"<[\d:]+, +\S+it/s\]|\[[\d:?]+<[\d:?]+, .*?\]"), "RATE"),
     (re.compile(r"0x[0-9a-f]+"), "ADDRESS"),
     (re.compile(r"\S*ipykernel_\d+/\d+\.py"), "FILE"),
