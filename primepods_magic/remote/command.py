@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Literal
 
 from primepods_magic.api.errors import (
@@ -27,7 +26,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.notices import warn
 
 from .interrupts import counted_interrupts
-from .ssh.client import SshProcess, SshRoute, find_route, open_ssh
+from .ssh.client import SshProcess, SshRoute, find_route, is_fresh, open_ssh
 
 __all__ = ["CommandResult", "StreamName", "check_exit_code", "run_command"]
 
@@ -43,7 +42,6 @@ _SHELL = (
 )
 _BOOTSTRAP = f"exec /bin/sh -c '{_SHELL}'"
 
-_FRESH = timedelta(minutes=15)
 _LOGIN_S = 30.0
 _LOGIN_PATIENCE_S = 90.0
 _RETRY_S = 2.0
@@ -99,7 +97,7 @@ def run_command(
     if timeout_s is not None:
         check_seconds("timeout_s", timeout_s)
     route = find_route(connection, pod, node=node)
-    give_up = time.monotonic() + (_LOGIN_PATIENCE_S if _is_fresh(connection, pod) else 0)
+    give_up = time.monotonic() + (_LOGIN_PATIENCE_S if is_fresh(connection, pod) else 0)
     is_told = False
     while True:
         try:
@@ -136,11 +134,6 @@ def _encode_command(command: str | Sequence[str]) -> bytes:
         return escaped.encode("utf-8", "surrogateescape") + b"\n"
     except UnicodeEncodeError:
         raise InvalidRequest("The command has a character that no text may have. Nothing was run") from None
-
-
-def _is_fresh(connection: Connection, pod: PodDetails) -> bool:
-    """Return whether a pod is so new that its SSH server may not accept logins yet."""
-    return pod.created_at is None or connection.now() - pod.created_at < _FRESH
 
 
 def _run_once(

@@ -38,7 +38,6 @@ _ID_CHARS = 6
 # What a pod says beyond these is not shown, and nothing is computed from it.
 _HIGHEST = {"seconds": 1e9, "gpu_mean_pct": 100.0, "gpu_peak_pct": 100.0, "idle_s": 1e9}
 _TICK_S = 0.2
-_REPR_S = 0.3
 _ANSWER_S = 60.0
 
 
@@ -124,7 +123,6 @@ class _Outcome:
     """What is known of a job from its frames."""
 
     texts: list[str] = field(default_factory=list)
-    result: dict[str, Any] | None = None
     end: JobEnd | None = None
     failure: PodsError | None = None
     reply: Mapping[str, Any] = field(default_factory=dict)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from datetime import timedelta
 from weakref import WeakKeyDictionary
 
 from primepods_magic.api.errors import PodsError
@@ -15,11 +14,10 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.existence import examine_pod
 
 from .link import PodLink
-from .ssh.client import find_route
+from .ssh.client import find_route, is_fresh
 
 __all__ = ["close_links", "find_link", "last_pod_id", "open_link"]
 
-_FRESH = timedelta(minutes=15)
 _ASK_INTERVAL_S = 10.0
 
 _links: WeakKeyDictionary[Connection, dict[str, PodLink]] = WeakKeyDictionary()
@@ -40,8 +38,8 @@ def open_link(connection: Connection, pod: PodDetails) -> PodLink:
         link = links.pop(pod_id, None)
         if link is None or not link.is_alive:
             route = find_route(connection, pod)
-            is_fresh = pod.created_at is None or connection.now() - pod.created_at < _FRESH
-            link = PodLink(route, _end_finder(connection, pod), is_fresh=is_fresh)
+            find_end = _end_finder(connection, pod)
+            link = PodLink(route, find_end, is_fresh=is_fresh(connection, pod))
         # The last one is that of the last pod.
         links[pod_id] = link
         return link

@@ -12,6 +12,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.ssh.config import _find_files
 from tests.pods.conftest import connection as connection
+from tests.support.agents import pod_with_agent
 from tests.support.openssh import OpenSshServer, openssh_server
 
 
@@ -38,6 +39,25 @@ def pod(connection: Connection, server: OpenSshServer, monkeypatch: pytest.Monke
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(server.key))
     pin_host(server.host_key)
     return Pod(connection, describe_pod(server.target))
+
+
+@pytest.fixture(scope="module")
+def pod_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("pod")
+
+
+@pytest.fixture(scope="module")
+def agent_server(pod_folder: Path) -> Iterator[OpenSshServer]:
+    with pod_with_agent(pod_folder) as server:
+        yield server
+
+
+@pytest.fixture
+def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
+    """A pod on which cells can run; the tests of a file share its machine."""
+    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
+    pin_host(agent_server.host_key)
+    return Pod(connection, describe_pod(agent_server.target))
 
 
 @pytest.fixture

@@ -5,39 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
-from tests.remote.conftest import describe_pod, pin_host
-from tests.support.agents import find_marked, make_mark, pod_with_agent
-from tests.support.openssh import OpenSshServer
+from tests.support.agents import find_marked, make_mark
 from tests.support.waiting import eventually
 
 MARKER = "hf_" + "verysecret" * 3
 
 
-@pytest.fixture(scope="module")
-def pod_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("pod")
-
-
-@pytest.fixture(scope="module")
-def agent_server(pod_folder: Path) -> Iterator[OpenSshServer]:
-    with pod_with_agent(pod_folder) as server:
-        yield server
-
-
-@pytest.fixture
-def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
-    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
-    pin_host(agent_server.host_key)
+@pytest.fixture(autouse=True)
+def account_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A key that ssh is not to pass on."""
     monkeypatch.setenv("PRIME_API_KEY", MARKER)
-    pin_host(agent_server.host_key)
-    return Pod(connection, describe_pod(agent_server.target))
 
 
 def list_listeners() -> set[str]:

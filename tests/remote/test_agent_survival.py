@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,27 +23,8 @@ from primepods_magic.remote.links import close_links, open_link
 from primepods_magic.remote.ssh.client import find_route
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import alter_archive, find_marked, kill_marked, make_mark, pod_with_agent
-from tests.support.openssh import OpenSshServer
 from tests.support.soak import pick
 from tests.support.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-def pod_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("pod")
-
-
-@pytest.fixture(scope="module")
-def agent_server(pod_folder: Path) -> Iterator[OpenSshServer]:
-    with pod_with_agent(pod_folder) as server:
-        yield server
-
-
-@pytest.fixture
-def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
-    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
-    pin_host(agent_server.host_key)
-    return Pod(connection, describe_pod(agent_server.target))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,21 +11,6 @@ from primepods_magic.api.errors import InvalidRequest, RemoteError, SshFailed, W
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from tests.remote.conftest import describe_pod, pin_host
-from tests.support.agents import pod_with_agent
-from tests.support.openssh import OpenSshServer
-
-
-@pytest.fixture(scope="module")
-def agent_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSshServer]:
-    with pod_with_agent(tmp_path_factory.mktemp("pod")) as server:
-        yield server
-
-
-@pytest.fixture
-def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
-    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
-    pin_host(agent_server.host_key)
-    return Pod(connection, describe_pod(agent_server.target))
 
 
 def test_output_and_results_come_back(agent_pod: Pod) -> None:

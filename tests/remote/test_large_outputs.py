@@ -6,7 +6,6 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,28 +19,8 @@ from primepods_magic.remote.agent.frames import parse_header, parse_length
 from primepods_magic.remote.agent.journal import Journal
 from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.links import open_link
-from tests.remote.conftest import describe_pod, pin_host
-from tests.support.agents import alter_archive, find_marked, make_mark, pod_with_agent
-from tests.support.openssh import OpenSshServer
+from tests.support.agents import alter_archive, find_marked, make_mark
 from tests.support.soak import SOAK, pick
-
-
-@pytest.fixture(scope="module")
-def pod_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("pod")
-
-
-@pytest.fixture(scope="module")
-def agent_server(pod_folder: Path) -> Iterator[OpenSshServer]:
-    with pod_with_agent(pod_folder) as server:
-        yield server
-
-
-@pytest.fixture
-def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: pytest.MonkeyPatch) -> Pod:
-    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(agent_server.key))
-    pin_host(agent_server.host_key)
-    return Pod(connection, describe_pod(agent_server.target))
 
 
 def read_header(data: bytes) -> dict[str, Any]:

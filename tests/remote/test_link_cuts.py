@@ -24,19 +24,12 @@ from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import close_links, open_link
 from primepods_magic.remote.ssh.client import find_route
 from tests.remote.conftest import describe_pod, pin_host
-from tests.support.agents import pod_with_agent
 from tests.support.cutting_proxy import CUTS, Cut, CuttingProxy, cutting_proxy
 from tests.support.leaks import none_left
 from tests.support.leftovers import children
 from tests.support.openssh import OpenSshServer
 from tests.support.soak import SOAK, pick
 from tests.support.waiting import eventually
-
-
-@pytest.fixture(scope="module")
-def agent_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSshServer]:
-    with pod_with_agent(tmp_path_factory.mktemp("pod")) as server:
-        yield server
 
 
 @pytest.fixture

@@ -20,7 +20,6 @@ __all__ = ["CostRecorder", "cost_recorder", "format_cost_line", "format_seconds"
 
 _DOT = " · "
 _MIN_IDLE_S = 5.0
-_MINUTE_S, _HOUR_S = 60, 3600
 _FEW_S = 10
 _MAX_NAME_CHARS = 60
 # Muted, with a contrast above 4.5:1 on both backgrounds.
@@ -88,17 +87,14 @@ def _format_gpus(record: CellRecord) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Format a length of time to the second below an hour, and to its tenth below ten seconds.
+    """Format a length of time as `duration` does, and to its tenth below ten seconds.
 
     >>> [format_seconds(seconds) for seconds in (0.3, 131, 11_520)]
     ['0.3 s', '2 min 11 s', '3 h 12 min']
     """
     if seconds < _FEW_S - 0.05:
         return f"{seconds:.1f} s" if seconds >= 0.1 else "< 0.1 s"
-    minutes, rest = divmod(round(seconds), _MINUTE_S)
-    if not minutes or seconds >= _HOUR_S - 0.5:
-        return duration(timedelta(seconds=round(seconds)))
-    return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    return duration(timedelta(seconds=round(seconds)))
 
 
 def _format_costs(usd: float | None) -> list[str]:

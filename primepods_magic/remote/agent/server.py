@@ -219,12 +219,6 @@ class _Agent:
             "jobs": [{key: value for key, value in job.facts.items() if key not in hidden} for job in jobs],
         }
 
-    def _do_stop(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
-        session = self.sessions.get(header["session"])
-        if session:
-            session.stop()
-        return {"found": session is not None}
-
 
 class _Client:
     """One connection of a client: it follows jobs from where it left off."""

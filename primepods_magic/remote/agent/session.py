@@ -192,12 +192,6 @@ class Session:
         if job is self.current:
             self._finish_killed("cancelled")
 
-    def stop(self) -> None:
-        """End the kernel and what it runs."""
-        for job in list(self._queue):
-            self.interrupt(job)
-        self._finish_killed("cancelled")
-
     def _finish_killed(self, state: str) -> None:
         if self.pid:
             with contextlib.suppress(OSError):

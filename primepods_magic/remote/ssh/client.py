@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
@@ -25,12 +26,13 @@ from primepods_magic.pods.ssh.config import write_host_blocks
 
 from .log import FailureReason, find_failure, is_logged_in, last_complaint
 
-__all__ = ["SshProcess", "find_route", "open_ssh"]
+__all__ = ["SshProcess", "find_route", "is_fresh", "open_ssh"]
 
 _CONNECT_TIMEOUT_S = 10
 _ALIVE_INTERVAL_S = 5
 _ALIVE_COUNT = 3
 _END_TIMEOUT_S = 2.0
+_FRESH = timedelta(minutes=15)
 
 # These win over the user's own configuration, which is read as well, so jump hosts and devices work.
 _OPTIONS = (
@@ -86,6 +88,11 @@ def find_route(connection: Connection, pod: PodDetails, *, node: int = 1) -> Ssh
     config = _write_client_config(blocks.path)
     host = blocks.hosts[up.index(node)]
     return SshRoute((ssh, "-T", "-F", str(config), *options, host), sanitize(pod.name), pod.cli_name)
+
+
+def is_fresh(connection: Connection, pod: PodDetails) -> bool:
+    """Return whether a pod is so new that its SSH server may not accept logins yet."""
+    return pod.created_at is None or connection.now() - pod.created_at < _FRESH
 
 
 @lru_cache
