@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from .agent.frames import BadFrame, Header
 
-__all__ = ["check_frame"]
+__all__ = ["check_frame", "read_number"]
 
 _TYPES = {
     "type": str, "id": str, "job": str, "text": str, "title": str, "parent": str, "behind": str, "to": str,
@@ -31,6 +34,7 @@ _CONTENT_TYPES: dict[str, dict[str, type]] = {
     "comm_close": {"comm_id": str},
 }
 _MAX_NUMBER = 1 << 53
+_MAX_FIGURE = 1e12
 
 
 def check_frame(header: Header) -> None:
@@ -61,3 +65,9 @@ def check_frame(header: Header) -> None:
 def _is_reply_content(kind: str, name: str) -> bool:
     """Return whether it is the answer to a question, which may have none."""
     return kind == "reply" and name == "content"
+
+
+def read_number(facts: Mapping[str, Any], name: str) -> float | None:
+    """Return a number that an agent says, or None if it is none or out of bounds."""
+    value = facts.get(name)
+    return float(value) if isinstance(value, (int, float)) and abs(value) < _MAX_FIGURE else None

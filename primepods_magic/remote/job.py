@@ -28,6 +28,9 @@ from .links import open_link
 
 __all__ = ["Job", "JobEnd", "JobFrames", "start_job"]
 
+FAILURES = ("setup_failed", "link_failed", "unknown")
+"""Frames after which no more of a job comes, although it did not end."""
+
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 _STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*(?:\1|$)""")
 _JOB_ID = re.compile(r"[a-z0-9]{1,20}\Z")
@@ -38,7 +41,6 @@ _ID_CHARS = 6
 # What a pod says beyond these is not shown, and nothing is computed from it.
 _HIGHEST = {"seconds": 1e9, "gpu_mean_pct": 100.0, "gpu_peak_pct": 100.0, "idle_s": 1e9}
 _TICK_S = 0.2
-_ANSWER_S = 60.0
 
 
 @dataclass(frozen=True, repr=False)
@@ -220,7 +222,7 @@ class Job:
         return self._ask("cancel")
 
     def _ask(self, verb: str) -> str:
-        answer = self.link.request(verb, job=self.id).result(_ANSWER_S)
+        answer = self.link.ask(verb, job=self.id)
         if answer.get("unknown"):
             raise InvalidRequest(f"'{self.pod_name}' has no job {self.id}. '%pods jobs' lists them")
         state = str(answer.get("state"))
@@ -256,7 +258,7 @@ class Job:
             self._outcome.texts.append(f"\n[{header['dropped']} pieces of output were not kept]\n")
         elif kind == "done":
             self._outcome.end = JobEnd.from_header(header)
-        elif kind in ("setup_failed", "link_failed", "unknown"):
+        elif kind in FAILURES:
             self._outcome.failure = make_failure(self.link, self.id, header)
 
     def __repr__(self) -> str:

@@ -19,6 +19,7 @@ from primepods_magic.pods.support.notices import warn
 from primepods_magic.pods.support.rates import get_rate_usd_hr
 
 from .agent.frames import Header
+from .frame_checks import read_number
 from .job import Job
 from .links import open_link
 
@@ -113,13 +114,13 @@ def _ask_pods(
 
 def _read_jobs(connection: Connection, pod: PodDetails, answer: Header) -> list[JobInfo]:
     """Read what an agent says; its times are by the pod's clock."""
-    now, now_there = connection.now(), _read_number(answer, "now")
+    now, now_there = connection.now(), read_number(answer, "now")
     rate = get_rate_usd_hr(pod)
     jobs = []
     for facts in answer.get("jobs", []):
-        started = _read_number(facts, "started_at")
+        started = read_number(facts, "started_at")
         age_s = None if started is None or now_there is None else max(0.0, now_there - started)
-        seconds = _read_number(facts, "seconds")
+        seconds = read_number(facts, "seconds")
         seconds = age_s if seconds is None and facts.get("state") == "running" else seconds
         jobs.append(
             JobInfo(
@@ -138,8 +139,3 @@ def _read_jobs(connection: Connection, pod: PodDetails, answer: Header) -> list[
 
 def _read_text(facts: Mapping[str, Any], name: str) -> str:
     return sanitize(shorten(str(facts.get(name, "")), _MAX_TEXT_CHARS))
-
-
-def _read_number(facts: Mapping[str, Any], name: str) -> float | None:
-    value = facts.get(name)
-    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e12 else None

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -29,6 +30,7 @@ FrameHandler = Callable[[Header, list[bytes]], object]
 _BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)
 _PATIENCE_S = 90.0
 _JOIN_S = 3.0
+_ANSWER_S = 60.0
 # So much may be here that was not used yet: as much as an agent sends ahead, and a few frames.
 _WINDOW_BYTES = 1 << 20
 _MAX_AHEAD_BYTES = 8 << 20
@@ -115,6 +117,16 @@ class PodLink:
                 self._channel.send(data)
                 self._sent.add(header["id"])
         return future
+
+    def ask(self, op: str, **values: Any) -> Header:
+        """Send a request and return its answer; raise PodsError if there is none within 60 s."""
+        request = self.request(op, **values)
+        try:
+            return request.result(_ANSWER_S)
+        except FutureTimeoutError:
+            raise PodsError(
+                f"'{self.name}' did not answer within {_ANSWER_S:.0f} s. It is still billed"
+            ) from None
 
     def withdraw(self, request_id: str) -> bool:
         """Take back a request that waits for a connection; return whether it was certainly not sent."""

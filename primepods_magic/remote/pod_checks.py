@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from concurrent.futures import wait
 from typing import Any
 
 from primepods_magic.api.errors import PodsError
@@ -13,12 +12,11 @@ from primepods_magic.api.text.sanitize import join_sanitized, sanitize, shorten
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.doctor.finding import Finding
 
+from .frame_checks import read_number
 from .links import open_link
 
 __all__ = ["check_pod"]
 
-_ANSWER_S = 60.0
-_TICK_S = 0.2
 _MIN_DISK_GB = 5.0
 _MAX_SKEW_S = 5.0
 _MAX_CHARS = 200
@@ -33,9 +31,9 @@ def check_pod(connection: Connection, pod: PodDetails) -> list[Finding]:
     began_s = time.monotonic()
     try:
         link = open_link(connection, pod)
-        _wait_for(link.request("jobs"))
+        link.ask("jobs")
         connected_s = time.monotonic() - began_s
-        answer = _wait_for(link.request("report"))
+        answer = link.ask("report")
     except PodsError as error:
         return [Finding("connection", "problem", str(error))]
     facts = answer.get("content")
@@ -52,24 +50,8 @@ def check_pod(connection: Connection, pod: PodDetails) -> list[Finding]:
     ]
 
 
-def _wait_for(request: Any) -> Mapping[str, Any]:
-    """Wait in steps, so that Ctrl-C gets through."""
-    give_up = time.monotonic() + _ANSWER_S
-    while not request.done():
-        wait([request], timeout=_TICK_S)
-        if time.monotonic() > give_up:
-            raise PodsError(f"The pod did not answer within {_ANSWER_S:.0f} s. It is still billed")
-    answer: Mapping[str, Any] = request.result()
-    return answer
-
-
 def _clean(value: object) -> str:
     return sanitize(shorten(str(value), _MAX_CHARS))
-
-
-def _read_number(facts: Mapping[str, Any], name: str) -> float | None:
-    value = facts.get(name)
-    return float(value) if isinstance(value, (int, float)) and abs(value) < 1e12 else None
 
 
 def _check_python(facts: Mapping[str, Any]) -> Iterator[Finding]:
@@ -87,7 +69,7 @@ def _check_python(facts: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _check_disk(facts: Mapping[str, Any]) -> Iterator[Finding]:
-    free, total = _read_number(facts, "disk_free_gb"), _read_number(facts, "disk_total_gb")
+    free, total = read_number(facts, "disk_free_gb"), read_number(facts, "disk_total_gb")
     if free is None or total is None:
         return
     is_low = free < _MIN_DISK_GB
@@ -129,7 +111,7 @@ def _check_server(facts: Mapping[str, Any]) -> Iterator[Finding]:
 
 
 def _check_clock(facts: Mapping[str, Any], now_s: float) -> Iterator[Finding]:
-    there = _read_number(facts, "now")
+    there = read_number(facts, "now")
     if there is None:
         return
     skew_s = there - now_s

@@ -7,8 +7,7 @@ from typing import Any
 
 from primepods_magic.notebook.shell.kernel import in_kernel
 from primepods_magic.notebook.shell.output import say
-from primepods_magic.remote.job import Job, JobEnd, JobFrames
-from primepods_magic.remote.link import PodLink
+from primepods_magic.remote.job import FAILURES, Job, JobEnd, JobFrames
 
 from .costs import CostRecorder
 from .output import Pace
@@ -17,15 +16,14 @@ from .widget_relay import WidgetRelay
 __all__ = ["show_in_background"]
 
 _TICK_S = 0.5
-_OVER = ("done", "setup_failed", "link_failed", "unknown")
 
 
-def show_in_background(shell: Any, link: PodLink, job: Job, note_end: CostRecorder) -> None:
+def show_in_background(shell: Any, job: Job, note_end: CostRecorder) -> None:
     """Show the output of a job below the running cell from now on, and say how to see it later."""
-    say(f"Job {job.id} runs on '{link.name}'. '%pods attach {job.id}' shows its output.")
+    say(f"Job {job.id} runs on '{job.pod_name}'. '%pods attach {job.id}' shows its output.")
     if not in_kernel(shell):
         return
-    relay = WidgetRelay(shell, link, job.session, job.id)
+    relay = WidgetRelay(shell, job)
     frames = job.take_frames()
     thread = threading.Thread(
         target=_show_frames, args=(frames, relay, note_end), name=f"primepods-job-{job.id}", daemon=True
@@ -47,7 +45,7 @@ def _show_frames(frames: JobFrames, relay: WidgetRelay, note_end: CostRecorder) 
             header = {"type": "stream", "content": {"name": "stderr", "text": f"{header['text']}\n"}}
         pace.wait(header.get("content", {}))
         relay.show_late(header, buffers)
-        if frame[0]["type"] in _OVER:
+        if frame[0]["type"] in ("done", *FAILURES):
             if frame[0]["type"] == "done":
                 note_end(JobEnd.from_header(frame[0]), publish)
             frames.release(relay.show_late)

@@ -104,9 +104,9 @@ class CellOutput:
         if self._is_kernel:
             getattr(sys, name).write(text)
         else:
-            write_stream(name, self._clean(name, text))
+            write_stream(name, self._clean_text(name, text))
 
-    def _clean(self, name: str, text: str) -> str:
+    def _clean_text(self, name: str, text: str) -> str:
         """Return text without escapes that do more in a terminal than color or redraw a line."""
         from primepods_magic.remote.stream_text import StreamText
 

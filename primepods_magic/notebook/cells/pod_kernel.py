@@ -24,14 +24,14 @@ def complete_code(lines: Sequence[str], line_number: int, before: str) -> tuple[
     """Return the fragment before the cursor and its completions there; nothing without an answer."""
     code = "\n".join(lines[1:])
     position = len("\n".join([*lines[1:line_number], before]))
-    answer = _ask(lines[0], "complete_request", {"code": code, "cursor_pos": position})
+    answer = _ask_kernel(lines[0], "complete_request", {"code": code, "cursor_pos": position})
     begin, words = answer.get("cursor_start"), answer.get("matches", [])
     if not isinstance(begin, int) or not 0 <= begin <= position:
         return "", []
     return code[begin:position], [word for word in words if isinstance(word, str)]
 
 
-def _ask(first_line: str, kind: str, content: dict[str, Any]) -> dict[str, Any]:
+def _ask_kernel(first_line: str, kind: str, content: dict[str, Any]) -> dict[str, Any]:
     """Ask the kernel that the cell would run in; return nothing if it does not answer at once."""
     words = first_line.split()[1:]
     session = words[words.index("--session") + 1] if "--session" in words[:-1] else "main"
@@ -75,7 +75,7 @@ def answer_pod_cells(kernel: Any) -> Callable[[], None]:
             return inspect_here(code, cursor_pos, *args, **named)
         content = {"code": "\n".join(lines[1:]), "cursor_pos": position, "detail_level": 0}
         nothing = {"status": "ok", "found": False, "data": {}, "metadata": {}}
-        return _ask(lines[0], "inspect_request", content) or nothing
+        return _ask_kernel(lines[0], "inspect_request", content) or nothing
 
     def do_complete(code: str, cursor_pos: int) -> Any:
         lines, above = code.split("\n"), code[:cursor_pos].split("\n")

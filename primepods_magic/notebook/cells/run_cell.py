@@ -17,7 +17,7 @@ from primepods_magic.notebook.shell.kernel import in_kernel
 from primepods_magic.notebook.shell.output import say, write_stream
 from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.interrupts import counted_interrupts
-from primepods_magic.remote.job import Job, JobEnd, JobFrames, make_failure, make_remote_error
+from primepods_magic.remote.job import FAILURES, Job, JobEnd, JobFrames, make_failure, make_remote_error
 from primepods_magic.remote.link import PodLink
 
 from .output import CellOutput
@@ -47,7 +47,7 @@ class LinkNotes:
         """Say that a connection was lost, is refused, or is back."""
         if link.connected.is_set():
             if self._is_said and self._was_connected:
-                _note(f"Connected to '{link.name}' again.")
+                _print_note(f"Connected to '{link.name}' again.")
             self._lost_at, self._is_said, self._was_connected = None, False, True
             return
         now = time.monotonic()
@@ -57,12 +57,14 @@ class LinkNotes:
         self._is_said = True
         if self._was_connected or link.connects:
             self._was_connected = True
-            _note(f"The connection to '{link.name}' was lost. The cell keeps running there; reconnecting …")
+            _print_note(
+                f"The connection to '{link.name}' was lost. The cell keeps running there; reconnecting …"
+            )
         else:
-            _note(f"'{link.name}' is up, and its SSH server does not accept logins yet. Trying again …")
+            _print_note(f"'{link.name}' is up, and its SSH server does not accept logins yet. Trying again …")
 
 
-def _note(text: str) -> None:
+def _print_note(text: str) -> None:
     write_stream("stderr", f"{text}\n")
 
 
@@ -72,7 +74,6 @@ class CellView:
     Parameters
     ----------
     shell : InteractiveShell
-    link : PodLink
     job : Job
     on_end : callable, optional
         Called with the JobEnd once all output is shown, before an error is raised.
@@ -83,7 +84,6 @@ class CellView:
     def __init__(
         self,
         shell: Any,
-        link: PodLink,
         job: Job,
         on_end: Callable[[JobEnd], object] | None = None,
         *,
@@ -92,9 +92,9 @@ class CellView:
         self._on_end = on_end
         self._only_watches = only_watches
         self._shell = shell
-        self._link = link
+        self._link = job.link
         self._job = job
-        self._relay = WidgetRelay(shell, link, job.session, job.id) if in_kernel(shell) else None
+        self._relay = WidgetRelay(shell, job) if in_kernel(shell) else None
         self._output = CellOutput(shell, self._relay)
         self._notes = LinkNotes()
         self._reply: Mapping[str, Any] = {}
@@ -131,7 +131,7 @@ class CellView:
         while True:
             frame = frames.get(_TICK_S)
             if frame is not None:
-                end = self._handle(*frame)
+                end = self._handle_frame(*frame)
                 if end:
                     return end
             self._notes.check(self._link)
@@ -147,31 +147,31 @@ class CellView:
                 self._link.request("interrupt", job=self._job.id)
             if handled and not is_said and time.monotonic() - interrupts[-1] > _SAY_STILL_AFTER_S:
                 is_said = True
-                _note(
+                _print_note(
                     f"Job {self._job.id} was interrupted and still runs. Ctrl-C twice within two seconds "
                     f"leaves it running; '%pods cancel {self._job.id}' then ends it."
                 )
 
-    def _handle(self, header: Header, buffers: list[bytes]) -> JobEnd | None:
+    def _handle_frame(self, header: Header, buffers: list[bytes]) -> JobEnd | None:
         kind, content = header["type"], header.get("content", {})
         if kind == "done":
             return JobEnd.from_header({**self._started, **header})
-        if kind in ("setup_failed", "link_failed", "unknown"):
+        if kind in FAILURES:
             raise make_failure(self._link, self._job.id, header)
         if kind == "started":
             self._note_start(header)
         elif kind == "setup":
-            _note(sanitize(shorten(header["text"], 300)))
+            _print_note(sanitize(shorten(header["text"], 300)))
         elif kind == "queued":
             title = sanitize(shorten(str(header.get("title", "")), 60))
-            _note(f"Waiting for job {sanitize(str(header['behind']))} in the same session: {title}")
+            _print_note(f"Waiting for job {sanitize(str(header['behind']))} in the same session: {title}")
         elif kind == "gap":
-            _note(f"[{header['dropped']} pieces of output were not kept, because there was too much]")
+            _print_note(f"[{header['dropped']} pieces of output were not kept, because there was too much]")
         elif kind == "input_wanted":
             self._input_number = header["n"]
         elif kind == "input_request":
             if header["n"] == self._input_number:
-                self._ask(content)
+                self._ask_person(content)
         elif kind == "execute_reply":
             self._reply = content
             self._show_payload(content)
@@ -182,9 +182,11 @@ class CellView:
     def _note_start(self, header: Header) -> None:
         self._started = header
         if header.get("is_new"):
-            _note(f"The kernel on '{self._link.name}' is a new one: variables of earlier cells are gone.")
+            _print_note(
+                f"The kernel on '{self._link.name}' is a new one: variables of earlier cells are gone."
+            )
 
-    def _ask(self, content: Mapping[str, Any]) -> None:
+    def _ask_person(self, content: Mapping[str, Any]) -> None:
         """Ask the person what the cell asks; Ctrl-C instead of an answer interrupts the cell."""
         prompt = str(content.get("prompt", ""))
         before = signal.getsignal(signal.SIGINT)

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from primepods_magic.remote.link import PodLink
+from primepods_magic.remote.job import Job
 
 __all__ = ["WidgetRelay"]
 
@@ -18,14 +18,11 @@ class WidgetRelay:
     ----------
     shell : InteractiveShell
         Of an ipykernel.
-    link : PodLink
-    session, job : str
+    job : Job
     """
 
-    def __init__(self, shell: Any, link: PodLink, session: str, job: str) -> None:
+    def __init__(self, shell: Any, job: Job) -> None:
         self._shell = shell
-        self._link = link
-        self._session = session
         self._job = job
         self._comms: dict[str, Any] = {}
         self._requests: dict[str, Mapping[str, Any]] = {}
@@ -34,7 +31,7 @@ class WidgetRelay:
 
     @property
     def is_used(self) -> bool:
-        """Whether a widget of the cell lives."""
+        """True while a widget of the cell lives."""
         return bool(self._comms)
 
     def relay(
@@ -43,14 +40,14 @@ class WidgetRelay:
         """Pass a message of the pod's kernel on to the front end."""
         comm_id, data = content.get("comm_id"), content.get("data", {})
         if kind == "comm_open" and isinstance(comm_id, str) and comm_id not in self._comms:
-            self._open(comm_id, content, metadata, buffers)
+            self._open_comm(comm_id, content, metadata, buffers)
         elif comm_id in self._comms:
             if kind == "comm_msg":
                 self._comms[comm_id].send(data=data, metadata=metadata, buffers=list(buffers))
             elif kind == "comm_close":
                 self._comms.pop(comm_id).close(data=data)
 
-    def _open(
+    def _open_comm(
         self, comm_id: str, content: dict[str, Any], metadata: dict[str, Any], buffers: Sequence[bytes]
     ) -> None:
         from comm import create_comm
@@ -74,8 +71,14 @@ class WidgetRelay:
         self._requests[msg_id] = message
         content = {**message["content"], "comm_id": comm_id}
         buffers = [bytes(each) for each in message.get("buffers", [])]
-        self._link.request(
-            "send", buffers, session=self._session, job=self._job, type=kind, msg_id=msg_id, content=content
+        self._job.link.request(
+            "send",
+            buffers,
+            session=self._job.session,
+            job=self._job.id,
+            type=kind,
+            msg_id=msg_id,
+            content=content,
         )
 
     def show_late(self, header: Mapping[str, Any], buffers: Sequence[bytes]) -> None:

@@ -30,4 +30,4 @@ def run(magics: PodsMagics, args: Namespace) -> None:
     connection = magics.connection
     job, pod = find_job(connection, args.job)
     note_end = cost_recorder(magics.shell, connection, pod, job, is_shown=magics.cell_costs, is_attached=True)
-    CellView(magics.shell, job.link, job, note_end, only_watches=True).follow()
+    CellView(magics.shell, job, note_end, only_watches=True).follow()

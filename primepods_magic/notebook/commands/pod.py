@@ -75,9 +75,9 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
         magics.shell, connection, pod, job, is_shown=magics.cell_costs and not args.quiet
     )
     if args.bg:
-        show_in_background(magics.shell, job.link, job, note_end)
+        show_in_background(magics.shell, job, note_end)
         return job
-    CellView(magics.shell, job.link, job, note_end).follow()
+    CellView(magics.shell, job, note_end).follow()
     return None
 
 
