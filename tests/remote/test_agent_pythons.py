@@ -18,10 +18,12 @@ from primepods_magic.api.errors import PodsError, SshFailed
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from primepods_magic.remote import agent
+from primepods_magic.remote.job import start_job
 from primepods_magic.remote.links import open_link
 from tests.package.environments import interpreter, made
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import pod_with_agent
+from tests.support.waiting import eventually
 
 VERSIONS = ("3.8", "3.10", "3.12", "3.13")
 # Logins whose commands find no Python that this computer has.
@@ -109,6 +111,30 @@ def test_output_is_kept_while_the_disk_is_full(start: Callable[..., Pod]) -> Non
     job = pod.run("for n in range(3000): print(n, 'x' * 90)")
     assert job.result(30).state == "ok"
     assert [line.split()[0] for line in job.output.splitlines()] == [str(n) for n in range(3000)]
+
+
+LATE = """
+import threading, zmq
+bind = zmq.Socket.bind
+def bind_late(socket, address):
+    if address.endswith("-ipc-3"):
+        threading.Timer(1.0, bind, (socket, address)).start()
+    else:
+        return bind(socket, address)
+zmq.Socket.bind = bind_late
+"""
+"""A kernel that can answer before it can ask, as on a machine that is busy."""
+
+
+def test_a_question_of_the_first_cell_is_not_lost(start: Callable[..., Pod], tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(LATE)
+    pod = start(variables={"PYTHONPATH": str(tmp_path)})
+    job, _ = start_job(pod.connection, pod.details, "print(len(input()))", allow_stdin=True)
+    frames = job.take_frames()
+    eventually(lambda: (frames.get(0.1) or [{}])[0].get("type") == "input_request", "it asks")
+    job.link.ask("input", job=job.id, value="ada")
+    assert job.result(30).state == "ok"
+    assert job.output == "3\n"
 
 
 def test_without_pip_and_uv_it_says_how_to_install_them(start: Callable[..., Pod], tmp_path: Path) -> None:

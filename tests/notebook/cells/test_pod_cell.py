@@ -27,9 +27,11 @@ class Front:
         self.manager, self.client = start_new_kernel(
             env=dict(environment), extra_arguments=["--log-level=ERROR"]
         )
+        self.stuck_in = ""
 
     def run(self, code: str, *, answers: Sequence[str] = (), interrupt_at: str | None = None) -> str:
         """The text of a cell's outputs; Ctrl-C when `interrupt_at` has appeared."""
+        assert not self.stuck_in, f"a cell before this one did not end: {self.stuck_in}"
         at = interrupt_at
         shown: list[str] = []
         waiting = list(answers)
@@ -49,13 +51,17 @@ class Front:
                 self.interrupt()
 
         client: BlockingKernelClient = self.client
-        client.execute_interactive(
-            code,
-            allow_stdin=bool(answers),
-            output_hook=note,
-            stdin_hook=lambda message: client.input(waiting.pop(0)),
-            timeout=60,
-        )
+        try:
+            client.execute_interactive(
+                code,
+                allow_stdin=bool(answers),
+                output_hook=note,
+                stdin_hook=lambda message: client.input(waiting.pop(0)),
+                timeout=60,
+            )
+        except TimeoutError:
+            self.stuck_in = code
+            pytest.fail(f"it does not end, and showed {shown}")
         return re.sub(r"\x1b\[[\d;]*m", "", "".join(shown))
 
     def interrupt(self) -> None:

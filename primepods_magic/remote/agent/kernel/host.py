@@ -20,6 +20,7 @@ _START_S = 60.0
 _FLUSH_S = 30.0
 _REPLY_S = 2.0
 _BEGIN_S = 0.05
+_LOOK_INTERVAL_S = 0.005
 _CHANNELS = ("shell", "control", "stdin", "iopub")
 
 
@@ -52,6 +53,7 @@ class _KernelHost:
         spec.argv[:] = [sys.executable, "-Xfrozen_modules=off", program, "ipykernel", "{connection_file}"]
         self._manager.start_kernel(cwd=os.path.expanduser("~"), stdin=None)
         self._session = self._manager.session
+        self._await_sockets()
         # Questions come to the socket that has the name of the one that the request came from.
         name_there = self._session.bsession
         self._sockets = {
@@ -96,6 +98,18 @@ class _KernelHost:
                 break
         self._manager.shutdown_kernel(now=True)
 
+    def _await_sockets(self) -> None:
+        """Wait until the kernel listens: one that is connected to earlier may lose its first question."""
+        paths = [f"{self._manager.ip}-{getattr(self._manager, f'{name}_port')}" for name in _CHANNELS]
+        give_up = time.monotonic() + _START_S
+        while not all(map(os.path.exists, paths)):
+            self._check_start(give_up)
+            time.sleep(_LOOK_INTERVAL_S)
+
+    def _check_start(self, give_up: float) -> None:
+        if time.monotonic() > give_up or not self._manager.is_alive():
+            raise SystemExit("the kernel does not start")
+
     def _await_kernel(self) -> None:
         """Wait until the kernel answers, and its output arrives: the first one would be lost otherwise."""
         give_up = time.monotonic() + _START_S
@@ -103,8 +117,7 @@ class _KernelHost:
             self._session.send(self._sockets["shell"], "kernel_info_request")
             if self._sockets["iopub"].poll(100):
                 break
-            if time.monotonic() > give_up or not self._manager.is_alive():
-                raise SystemExit("the kernel does not start")
+            self._check_start(give_up)
         self._sockets["shell"].poll(5000)
         # Its own files are for its user alone; those of cells are as they are for any login.
         code = f"__import__('os').umask({os.environ.get('POD_LOGIN_UMASK', '0o22')})"
