@@ -143,7 +143,6 @@ class PodsMagics(Magics):
 
     def __init__(self, shell: Any) -> None:
         self._displays: ProgressDisplays | None = None
-        self.last_pod: str | None = None
         self.undo: list[Callable[[], object]] = []
         super().__init__(shell)
         self._apply_zone()

@@ -262,9 +262,10 @@ class Job:
             self._outcome.failure = make_failure(self.link, self.id, header)
 
     def __repr__(self) -> str:
-        state = self._outcome.end.state if self._outcome.end else "running"
+        # It may end at any time, so a text that stays does not say that it runs.
+        state = f", {self._outcome.end.state}" if self._outcome.end else ""
         title = shorten(sanitize(self.title), 40)
-        return f"<Job {self.id} on '{self.pod_name}', {state}{title and f': {title}'}>"
+        return f"<Job {self.id} on '{self.pod_name}'{state}{title and f': {title}'}>"
 
 
 def make_failure(link: PodLink, job_id: str, header: Header) -> PodsError:

@@ -16,11 +16,12 @@ from primepods_magic.pods.existence import examine_pod
 from .link import PodLink
 from .ssh.client import find_route, is_fresh
 
-__all__ = ["close_links", "find_link", "last_pod_id", "open_link"]
+__all__ = ["close_links", "find_last_pod_id", "find_link", "note_last_pod", "open_link"]
 
 _ASK_INTERVAL_S = 10.0
 
 _links: WeakKeyDictionary[Connection, dict[str, PodLink]] = WeakKeyDictionary()
+_last_pod_ids: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
 _lock = threading.Lock()
 
 
@@ -35,13 +36,11 @@ def open_link(connection: Connection, pod: PodDetails) -> PodLink:
         if links is None:
             links = _links[connection] = {}
             connection.on_close.append(lambda: close_links(connection))
-        link = links.pop(pod_id, None)
+        link = links.get(pod_id)
         if link is None or not link.is_alive:
             route = find_route(connection, pod)
             find_end = _end_finder(connection, pod)
-            link = PodLink(route, find_end, is_fresh=is_fresh(connection, pod))
-        # The last one is that of the last pod.
-        links[pod_id] = link
+            link = links[pod_id] = PodLink(route, find_end, is_fresh=is_fresh(connection, pod))
         return link
 
 
@@ -50,9 +49,15 @@ def find_link(connection: Connection, pod_id: str | None) -> PodLink | None:
     return _links.get(connection, {}).get(pod_id or "")
 
 
-def last_pod_id(connection: Connection) -> str | None:
-    """Return the id of the pod to whose agent a connection was last asked for."""
-    return next(reversed(_links.get(connection, {})), None)
+def note_last_pod(connection: Connection, pod: PodDetails) -> None:
+    """Note that a cell is for this pod: a cell without a pod runs there too."""
+    if pod.id:
+        _last_pod_ids[connection] = pod.id
+
+
+def find_last_pod_id(connection: Connection) -> str | None:
+    """Return the id of the pod that the last cell was for."""
+    return _last_pod_ids.get(connection)
 
 
 def close_links(connection: Connection) -> None:

@@ -74,6 +74,14 @@ def test_makes_one_key_for_a_sandbox(machines: SandboxControl, home: Path) -> No
     assert [key.name for key in list_keys(again)] == ["this computer"]
 
 
+def test_keys_that_ssh_tries_by_itself_may_enter_a_sandbox(machines: SandboxControl, home: Path) -> None:
+    (home / ".ssh").mkdir()
+    (home / ".ssh" / "id_ed25519.pub").write_text("ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAA me@home\n")
+    (home / ".ssh" / "id_rsa.pub").write_text("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    names = [key.name for key in list_keys(connect(sandbox=True))]
+    assert names == ["laptop", "this computer", "~/.ssh/id_ed25519"]
+
+
 @pytest.mark.parametrize("instance", ["../../elsewhere", "A" * 32, "", "f" * 65, None])
 def test_makes_no_key_for_a_strange_instance(
     machines: SandboxControl, home: Path, instance: str | None

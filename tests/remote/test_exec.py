@@ -233,7 +233,7 @@ def test_a_lost_connection_says_that_the_command_may_run(pod: Pod, folder: Path)
         os.kill(int(pid), signal.SIGKILL)
 
     with pytest.raises(SshFailed, match=r"was lost .* It may still run there") as failed:
-        pod.exec(f"echo $$ | tee {mark}; exec sleep 60", on_output=cut)
+        pod.exec(f"echo $$ > {mark}; cat {mark}; exec sleep 60", on_output=cut)
     assert failed.value.reason == "lost"
     os.kill(int(mark.read_text()), signal.SIGKILL)
 

@@ -10,6 +10,7 @@ from primepods_magic.notebook.shell.output import say
 from primepods_magic.remote.job import FAILURES, Job, JobEnd, JobFrames
 
 from .costs import CostRecorder
+from .finished_bars import FinishedBars
 from .output import Pace
 from .widget_relay import WidgetRelay
 
@@ -35,7 +36,16 @@ def _show_frames(frames: JobFrames, relay: WidgetRelay, note_end: CostRecorder) 
     def publish(data: dict[str, str]) -> None:
         relay.show_late({"type": "display_data", "content": {"data": data, "metadata": {}}}, [])
 
-    pace = Pace()
+    def replace_bars() -> None:
+        for display_id, text in bars.describe().items():
+            content = {
+                "data": {"text/plain": text},
+                "metadata": {},
+                "transient": {"display_id": display_id},
+            }
+            relay.show_late({"type": "update_display_data", "content": content}, [])
+
+    pace, bars = Pace(), FinishedBars()
     while frames.link.is_alive:
         frame = frames.get(_TICK_S)
         if frame is None:
@@ -44,8 +54,10 @@ def _show_frames(frames: JobFrames, relay: WidgetRelay, note_end: CostRecorder) 
         if header["type"] in ("setup", "setup_failed"):
             header = {"type": "stream", "content": {"name": "stderr", "text": f"{header['text']}\n"}}
         pace.wait(header.get("content", {}))
+        bars.note(header["type"], header.get("content", {}))
         relay.show_late(header, buffers)
         if frame[0]["type"] in ("done", *FAILURES):
+            replace_bars()
             if frame[0]["type"] == "done":
                 note_end(JobEnd.from_header(frame[0]), publish)
             frames.release(relay.show_late)

@@ -8,10 +8,11 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from primepods_magic.notebook.shell.kernel import in_kernel
+from primepods_magic.notebook.shell.kernel import cell_of, has_front_end, in_kernel
 from primepods_magic.notebook.shell.output import write_stream
 from primepods_magic.remote.command import StreamName
 
+from .finished_bars import FinishedBars
 from .widget_relay import WidgetRelay
 
 __all__ = ["CellOutput", "Pace", "RemoteResult"]
@@ -82,11 +83,13 @@ class CellOutput:
         self._pace = Pace()
         self._texts: dict[str, Any] = {}
         self._is_clear_held = False
+        self._bars = FinishedBars()
 
     def show(
         self, kind: str, content: dict[str, Any], metadata: dict[str, Any], buffers: Sequence[bytes]
     ) -> None:
         """Show one message; other kinds than output are ignored."""
+        self._bars.note(kind, content)
         show = getattr(self, f"_show_{kind}", None)
         if self._is_clear_held and kind in _CLEARING:
             self._is_clear_held = False
@@ -97,6 +100,16 @@ class CellOutput:
             show(content)
         elif kind.startswith("comm_") and self._relay:
             self._relay.relay(kind, content, metadata, buffers)
+
+    def show_finished_bars(self) -> None:
+        """Put text in the place of bars that have ended; below them in a console, which replaces nothing."""
+        is_console = not self._is_kernel or (has_front_end(self._shell) and cell_of(self._shell) is None)
+        for display_id, text in self._bars.describe().items():
+            content = {"data": {"text/plain": text}, "transient": {"display_id": display_id}}
+            if is_console:
+                self._show_stream({"text": f"{text}\n"})
+            else:
+                self._show_update_display_data(content)
 
     def _show_stream(self, content: dict[str, Any]) -> None:
         name: StreamName = "stderr" if content.get("name") == "stderr" else "stdout"

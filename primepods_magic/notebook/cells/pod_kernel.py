@@ -56,7 +56,7 @@ def _find_link(name: str | None) -> PodLink | None:
         return None
     find: Callable[..., PodLink | None] = links.find_link
     if name is None:
-        return find(connection, links.last_pod_id(connection))
+        return find(connection, links.find_last_pod_id(connection))
     pods = connection.completion_cache.list_running()
     return find(connection, next((pod.id for pod in pods if name in (pod.name, pod.id)), None))
 

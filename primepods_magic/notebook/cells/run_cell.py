@@ -110,6 +110,7 @@ class CellView:
         frames = self._job.take_frames()
         with counted_interrupts() as interrupts:
             end = self._follow_frames(frames, interrupts)
+        self._output.show_finished_bars()
         self._keep_following(frames)
         if self._on_end:
             self._on_end(end)

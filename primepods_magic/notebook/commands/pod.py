@@ -87,14 +87,15 @@ def _find_ready_pod(magics: PodsMagics, args: Namespace) -> PodDetails:
     from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.notebook.shell.output import say
     from primepods_magic.pods.find import find_pod
+    from primepods_magic.remote.links import find_last_pod_id, note_last_pod
 
-    name = args.pod or magics.last_pod
+    name = args.pod or find_last_pod_id(magics.connection)
     if name is None:
         raise InvalidRequest("Name the pod to run this cell on: %%pod NAME. Nothing was run")
     pod = find_pod(magics.connection, name)
     if args.pod is None:
         say(f"On '{sanitize(pod.name)}', as the cell before.")
-    magics.last_pod = pod.id
+    note_last_pod(magics.connection, pod)
     if not pod.is_ready:
         magics.live.follow(magics.connection, [pod], goal="ready", timeout_s=args.timeout, notifies=False)
         pod = find_pod(magics.connection, pod.id or name)

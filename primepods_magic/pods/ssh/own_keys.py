@@ -31,6 +31,7 @@ _ACCOUNT_KEY = "id_ed25519_primepods"
 _SANDBOX_KEY = "id_ed25519"
 _SANDBOX_NAME = "this computer"
 _INSTANCE = re.compile(r"[0-9a-f]{1,64}", re.ASCII)
+_KEY_TYPES = ("ssh-", "ecdsa-")
 _TIMEOUT_S = 20.0
 _MAX_FILE_BYTES = 20_000
 
@@ -46,6 +47,7 @@ def find_sandbox_key(instance: str | None) -> Path | None:
 def prepare_sandbox_key(client: Client, instance: str | None) -> None:
     """Let this computer's user log in to a sandbox's pods: make a key of its own, once, and register it.
 
+    The keys that ssh tries by itself are registered too, so that a plain ``ssh`` command works.
     Nothing fails if that is impossible: the pods can still be rented.
     """
     folder = _find_sandbox_folder(instance)
@@ -59,10 +61,18 @@ def prepare_sandbox_key(client: Client, instance: str | None) -> None:
                 # Another kernel may have made one meanwhile.
                 with suppress(OSError):
                     os.rename(Path(scratch, "key"), folder)
-        public = read_plain_file(folder / f"{_SANDBOX_KEY}.pub", max_bytes=_MAX_FILE_BYTES).decode("ascii")
         known = [(key.public_key or "").split()[:2] for key in client.list_ssh_keys()]
-        if public.split()[:2] not in known:
-            client.add_ssh_key(_SANDBOX_NAME, public.strip())
+        for name, path in {_SANDBOX_NAME: folder / _SANDBOX_KEY, **_find_default_keys()}.items():
+            with suppress(OSError, ValueError):
+                public = read_plain_file(Path(f"{path}.pub"), max_bytes=_MAX_FILE_BYTES).decode("ascii")
+                if public.startswith(_KEY_TYPES) and public.split()[:2] not in known:
+                    client.add_ssh_key(name, public.strip())
+
+
+def _find_default_keys() -> dict[str, Path]:
+    """Return the keys that ssh tries by itself, by what they are called in a sandbox."""
+    home = find_home()
+    return {} if home is None else {f"~/.ssh/{name}": home / ".ssh" / name for name in DEFAULT_FILES}
 
 
 def find_account_key() -> Path | None:

@@ -66,6 +66,7 @@ CELLS = {
     "several results": "%config InteractiveShell.ast_node_interactivity = 'all'\n1\n2",
     "one result": "%config InteractiveShell.ast_node_interactivity = 'last_expr'",
 }
+BARS = "from tqdm.notebook import tqdm\nfor _ in tqdm(range(3)): pass\nbar = tqdm(total=4); bar.update()"
 # IPython says how to exit after the error, which ends the cell here. A thread of the kernel reads what other
 # programs write.
 UNORDERED = ("system exit", "subprocess", "low level")
@@ -106,13 +107,15 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Any:
             "%load_ext primepods_magic\n%pods connect --sandbox",
             "%%pod_create --yes --wait\nname: train\ngpu: L4_24GB",
             *(f"%%pod train --quiet\n{code}" for code in CELLS.values()),
+            f"%%pod train --quiet\n{BARS}",
             "%pods rm train -y",
         ]
     )
     folder = tmp_path_factory.mktemp("equal")
     for notebook in (here, there):
         execute(notebook, clean_environment(folder), folder, allow_errors=True)
-    return dict(zip(CELLS, zip(here.cells, there.cells[2:-1], strict=True), strict=True))
+    pairs = zip([*here.cells, None], there.cells[2:-1], strict=True)
+    return dict(zip([*CELLS, "bars"], pairs, strict=True))
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -122,3 +125,13 @@ def test_outputs_are_equal(both: Any, name: str) -> None:
     if name in UNORDERED:
         outputs = [sorted(each, key=str) for each in outputs]
     assert outputs[1] == outputs[0]
+
+
+def test_a_bar_that_has_ended_is_text_in_the_saved_notebook(both: Any) -> None:
+    """One that may go on in a later cell stays a widget."""
+    ended, is_open = both["bars"][1].outputs[:2]
+    assert ended.data.keys() == {"text/plain"}
+    assert re.match(
+        r"100%\|█{10}\| 3/3 \[00:00<00:00, .*it/s\]$", ended.data["text/plain"].replace("\xa0", " ")
+    )
+    assert "application/vnd.jupyter.widget-view+json" in is_open.data

@@ -122,7 +122,7 @@ def test_a_job_in_the_background_goes_on_under_its_cell(front: Front, tmp_path: 
         f"%%pod train --bg\nimport os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)\n"
         "print('went on')"
     )
-    job = re.search(r"<Job (\w{6}) on 'train', running", shown)
+    job = re.search(r"<Job (\w{6}) on 'train': import os", shown)
     assert job
     jobs = front.run("%pods jobs")
     assert job[1] in jobs
