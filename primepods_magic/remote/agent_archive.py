@@ -1,4 +1,4 @@
-"""The agent as one file that any Python 3.8 or newer runs, named by its content, and how it gets to a pod."""
+"""The agent as one file for Python 3.8 or newer, named by its content, and the command that starts it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from importlib.resources import files
 
 __all__ = ["COMMAND", "AgentArchive", "build_archive"]
 
-# What the pod runs is this and nothing else: no code and no name is in the arguments of a process. The first
-# line of its input is the program; without a Python, its end, behind the '#', is repeated.
+# The pod runs only this command, so the arguments of processes contain no code and no names. The first line
+# of its input is the program; without a Python, the end of that line, after the '#', is printed back.
 COMMAND = (
     "exec /bin/sh -c 'exec 2>/dev/null; "
     "for p in python3 python /opt/conda/bin/python /usr/local/bin/python3 /usr/bin/python3; do "
@@ -46,7 +46,7 @@ except Exception as error:
     say("failed %s: %s" % (type(error).__name__, error))
     sys.exit(99)
 """
-# The kernel runs as deep in the stack as with its own launcher.
+# The kernel runs at the same stack depth as with its own launcher.
 _MAIN = "from primepods_agent.main import find_command\n\nfind_command()()\n"
 _DATE = (2020, 1, 1, 0, 0, 0)
 

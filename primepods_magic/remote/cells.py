@@ -1,7 +1,7 @@
 """Cells that ran on pods, as this computer recorded them: how long, at what price, and how idle the pod was.
 
 There is a file of JSON lines for each account. It holds no code and no output, only a title without the
-strings of the code. Problems with the file are never errors: a cell that is not stored has run all the same.
+strings of the code. Problems with the file are never errors: a cell that cannot be stored has still run.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ __all__ = ["CellRecord", "read_cells", "record_cell"]
 
 _MAX_ROWS = 10_000
 _MAX_BYTES = 4 * 2**20
-"""About as many rows; the older half of a larger file is removed."""
+"""Room for about as many rows; the older half of a larger file is removed."""
 _MAX_TEXT_CHARS = 200
 _ANSWER_S = 2.0
 _HOUR_S = 3600
@@ -60,11 +60,11 @@ class CellRecord(ShortRepr):
     gpu : str or None
     gpu_count : int or None
     price_usd_hr : float or None
-        What the pod cost per hour then; the two estimates are by this price.
+        The pod's cost per hour at that time; both estimates are based on it.
     estimated_usd : float or None
     gpu_mean_pct, gpu_peak_pct : float or None
     idle_s, idle_usd : float or None
-        How long nothing had run on the pod before; before its first cell, since it was created.
+        How long the pod had been idle before; for its first cell, since it was created.
     """
 
     started_at: AwareDatetime
@@ -88,9 +88,9 @@ class CellRecord(ShortRepr):
 def record_cell(
     connection: Connection, pod: PodDetails, job: Job, end: JobEnd, *, may_be_past: bool = False
 ) -> CellRecord:
-    """Record a cell that has ended on a pod, and return the record, also if it cannot be stored.
+    """Record a cell that has ended on a pod, and return the record, even if it cannot be stored.
 
-    It has just ended, unless it `may_be_past`: then the pod is asked when.
+    The cell has just ended, unless it `may_be_past`: then the agent is asked when it ended.
     """
     ended_at, idle_s = connection.now(), end.idle_s
     timing = _ask_agent(job) if idle_s is None or may_be_past else None
@@ -118,7 +118,7 @@ def record_cell(
         idle_s=idle_s,
         idle_usd=None if rate is None or idle_s is None else rate * idle_s / _HOUR_S,
     )
-    # The service may have to be asked whose account this is.
+    # Finding out whose account this is may need a request to the service.
     with suppress(PodsError, OSError):
         _store_record(connection, record)
     return record
@@ -127,10 +127,10 @@ def record_cell(
 def read_cells(connection: Connection) -> list[CellRecord]:
     """Return the recorded cells of an account, at most 10,000, in the order in which they were recorded.
 
-    Lines that cannot be read are left out. Raises PodsError if the service must be asked whose account this
-    is, and cannot.
+    Lines that cannot be read are left out. Raises PodsError if finding out whose account this is needs a
+    request to the service, and it fails.
     """
-    # A cell that was attached to has another line.
+    # A cell that was attached to has a second line.
     records: dict[tuple[str, str], CellRecord] = {}
     for record in _read_lines(_find_file(connection)):
         records.setdefault((record.pod_id, record.job), record)
@@ -139,7 +139,7 @@ def read_cells(connection: Connection) -> list[CellRecord]:
 
 @dataclass(frozen=True)
 class _Timing:
-    """What the agent knows of when a job ran: how long ago it ended, and how idle the pod was before it."""
+    """The timing of a job, from the agent: how long ago it ended, and how long the pod was idle before it."""
 
     ended_ago_s: float
     has_others: bool
@@ -147,7 +147,7 @@ class _Timing:
 
 
 def _measure_age(connection: Connection, pod: PodDetails, job: Job, started_at: datetime) -> float | None:
-    """Return how long nothing had run before the first job that an agent knows; None if unknown."""
+    """Return how long the pod was idle before the first job that its agent knows of; None if unknown."""
     since = pod.created_at
     # An earlier version of the agent may have run some.
     with suppress(PodsError):
@@ -199,14 +199,14 @@ def _store_record(connection: Connection, record: CellRecord) -> None:
     if path is None:
         return
     make_folder(path.parent)
-    if append_line(path, _record_adapter().dump_json(record, exclude_none=True)) > _MAX_BYTES:
+    if append_line(path, _make_adapter().dump_json(record, exclude_none=True)) > _MAX_BYTES:
         lines = read_plain_file(path).splitlines()
-        # What another kernel appends right now may be lost; that happens once in thousands of cells.
+        # A line that another kernel appends right now may be lost, once in thousands of cells.
         write_atomically(path, b"\n".join(lines[len(lines) // 2 :]))
 
 
 def _read_lines(path: Path | None) -> list[CellRecord]:
-    adapter = _record_adapter()
+    adapter = _make_adapter()
     try:
         lines = read_plain_file(path).splitlines() if path else []
     except OSError:
@@ -219,5 +219,5 @@ def _read_lines(path: Path | None) -> list[CellRecord]:
 
 
 @cache
-def _record_adapter() -> TypeAdapter[CellRecord]:
+def _make_adapter() -> TypeAdapter[CellRecord]:
     return TypeAdapter(CellRecord)

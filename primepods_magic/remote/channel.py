@@ -1,4 +1,4 @@
-"""One SSH connection to a pod's agent: the handshake, frames in both directions, and whether it is dead."""
+"""One SSH connection to a pod's agent: the handshake, frames in both directions, and liveness checks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from .ssh.client import SshProcess, SshRoute
 
 __all__ = ["AgentChannel"]
 
-# A link that is dead in one direction is noticed after both: 14 s.
+# A link that is dead in one direction is noticed after the sum of these two: 14 s.
 PING_S = 4.0
 PONG_S = 10.0
 LOGIN_S = 20.0
@@ -29,14 +29,14 @@ HANDSHAKE_S = 60.0
 _TICK_S = 0.2
 _JOIN_S = 3.0
 _CHUNK_BYTES = 65_536
-# So much data in a row shows that a pong is only late.
+# This much data in a row shows that a pong is merely late.
 _PROGRESS_BYTES = 1 << 19
 _PING = pack_frame({"op": "ping"})
 _MAX_BANNER_BYTES = 1 << 20
 
 
 class AgentChannel:
-    """Reads in the thread of its user, and writes in one of its own.
+    """A connection that is read in the caller's thread and written in a separate one.
 
     Parameters
     ----------
@@ -55,10 +55,10 @@ class AgentChannel:
         self.frame_bytes = 0
         """Size of the last frame."""
         self.timed_out = ""
-        """What the pod did not do in time, if it did not."""
+        """The action that the pod did not complete in time; empty if there is none."""
 
     def shake_hands(self, archive: AgentArchive) -> None:
-        """Start the bridge to the agent, sent first if the pod does not have it; banners are skipped."""
+        """Start the bridge to the agent, sending the agent first if the pod lacks it; skip banners."""
         stdin, stdout = self._ssh.process.stdin, self._ssh.process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -86,7 +86,7 @@ class AgentChannel:
 
     @contextlib.contextmanager
     def _limit_time(self) -> Iterator[None]:
-        """End the client if it does not log in, or what it runs does not answer, in time."""
+        """Kill the client if it does not log in, or its command does not answer, in time."""
 
         def check_login() -> None:
             if not self._ssh.is_logged_in:
@@ -121,7 +121,7 @@ class AgentChannel:
             self._writer.join(_JOIN_S)
 
     def read_frame(self) -> Frame:
-        """Return the next frame; EOFError at the end of the connection, BadFrame if it is none."""
+        """Return the next frame; raise EOFError at the end of the connection, BadFrame for other data."""
         while True:
             self.frame_bytes = 0
             header, buffers = read_frame(self)  # type: ignore[arg-type]
@@ -130,7 +130,7 @@ class AgentChannel:
             self._pinged_at = None
 
     def read(self, size: int) -> bytes:
-        """Return at most so many bytes of the connection."""
+        """Read at most `size` bytes from the connection."""
         stdout: Any = self._ssh.process.stdout
         data: bytes = stdout.read1(min(size, _CHUNK_BYTES))
         self.frame_bytes += len(data)
@@ -145,7 +145,7 @@ class AgentChannel:
             self._pinged_at = time.monotonic()
 
     def _write_out(self) -> None:
-        """Write what is sent, and a ping now and then: a link may be dead in one direction only."""
+        """Write queued data, and a ping at intervals: a link may be dead in one direction only."""
         stdin: Any = self._ssh.process.stdin
         next_ping = time.monotonic() + PING_S
         with contextlib.suppress(OSError, ValueError):
@@ -173,10 +173,10 @@ class AgentChannel:
                 except BlockingIOError:
                     continue
                 if len(rest) > 0:
-                    # The client took what was before it, so the pod did.
+                    # The client accepted the data before it, so the pod did too.
                     self._note_progress()
             elif self._pinged_at is None:
-                # It must not stay like this for longer than a pong may take.
+                # This must not last longer than a pong may take.
                 self._pinged_at = time.monotonic()
                 rest = memoryview(bytes(rest) + _PING)
             elif self._is_dead():

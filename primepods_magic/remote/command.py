@@ -32,8 +32,8 @@ __all__ = ["CommandResult", "StreamName", "check_exit_code", "run_command"]
 
 StreamName = Literal["stdout", "stderr"]
 
-# The command arrives on stdin, so that no process list shows it; half of one is not run. Later lines are
-# signals for its process group. The subshell that reads them keeps no output open, and ends with the
+# The command arrives on stdin, so that no process list shows it; a partial command is not run. Later lines
+# are signals for its process group. The subshell that reads them keeps no output open, and ends with the
 # connection.
 _SHELL = (
     r'IFS= read -r c || exit; c=$(printf "%bx" "$c"); c=${c%x}; exec 3<&0 </dev/null; '
@@ -62,7 +62,7 @@ class CommandResult:
     exit_code : int
         0 if it succeeded.
     stdout, stderr : str
-        Its output, decoded as UTF-8 and otherwise as it was.
+        Its output, decoded as UTF-8 and otherwise unchanged.
     seconds : float
         From the login to its end.
     """
@@ -88,29 +88,29 @@ def run_command(
 ) -> CommandResult:
     """Run a command on a pod with its ``/bin/sh``, and return its output and exit code.
 
-    A string is for the shell; a sequence of words is one command with exactly these arguments. With
-    `on_output`, output goes there as it arrives and is not kept. It has no input. Ctrl-C sends SIGINT to the
-    command; twice within two seconds stops waiting for it. Raises SshFailed if there is no connection (just
-    after a start it is tried for 90 s), WaitTimedOut, WaitInterrupted, or InvalidRequest.
+    A string is passed to the shell; a sequence of words is one command with exactly these arguments. With
+    `on_output`, output goes there as it arrives and is not kept. The command has no input. Ctrl-C sends
+    SIGINT to it; pressing it twice within two seconds stops waiting. Raises SshFailed if there is no
+    connection (for a new pod, logins are retried for 90 s), WaitTimedOut, WaitInterrupted, or InvalidRequest.
     """
     line = _encode_command(command)
     if timeout_s is not None:
         check_seconds("timeout_s", timeout_s)
     route = find_route(connection, pod, node=node)
     give_up = time.monotonic() + (_LOGIN_PATIENCE_S if is_fresh(connection, pod) else 0)
-    is_told = False
+    is_warned = False
     while True:
         try:
             return _run_once(route, line, timeout_s, on_output)
         except SshFailed as error:
             if error.reason not in _NOT_YET or time.monotonic() + _RETRY_S > give_up:
                 raise
-        if not is_told:
+        if not is_warned:
             warn(
-                f"'{route.name}' is up, and its SSH server does not accept logins yet. Trying for up to "
+                f"'{route.name}' is up, but its SSH server does not accept logins yet. Trying for up to "
                 f"{_LOGIN_PATIENCE_S:.0f} s"
             )
-            is_told = True
+            is_warned = True
         try:
             time.sleep(_RETRY_S)
         except KeyboardInterrupt:
@@ -133,7 +133,7 @@ def _encode_command(command: str | Sequence[str]) -> bytes:
     try:
         return escaped.encode("utf-8", "surrogateescape") + b"\n"
     except UnicodeEncodeError:
-        raise InvalidRequest("The command has a character that no text may have. Nothing was run") from None
+        raise InvalidRequest("The command has a character that cannot be encoded. Nothing was run") from None
 
 
 def _run_once(
@@ -213,7 +213,7 @@ class _CommandWatch:
             raise self._make_timeout("was terminated")
 
     def _check_login(self) -> None:
-        """Give up a login that does not end, although something arrives."""
+        """Give up on a login that does not finish, even if data arrives."""
         if not self._is_logged_in and time.monotonic() > self._login_deadline:
             self._is_logged_in = self._ssh.is_logged_in
             if not self._is_logged_in:
@@ -234,7 +234,7 @@ class _CommandWatch:
             return
         if self._terms_sent == _MAX_TERMS:
             raise self._make_timeout("ignores SIGTERM and may still run there")
-        # A shell that is about to start a program does not pass it on, so it is repeated.
+        # A shell that is about to start a program does not forward the signal, so it is repeated.
         _send_line(self._process, b"TERM\n")
         self._terms_sent += 1
         self._deadline = time.monotonic() + _TERM_INTERVAL_S

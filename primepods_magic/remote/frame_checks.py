@@ -1,4 +1,4 @@
-"""What a frame of an agent may hold: a pod is a stranger's machine, and may send anything."""
+"""Checks of the frames of an agent: a pod is an untrusted machine, and may send anything."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _REQUIRED = {
     "setup_failed": ("text",),
     "gap": ("n", "dropped"),
 }
-# Of the contents of a kernel's messages.
+# Types in the contents of a kernel's messages.
 _CONTENT_TYPES: dict[str, dict[str, type]] = {
     "stream": {"name": str, "text": str},
     "display_data": {"data": dict},
@@ -57,17 +57,17 @@ def check_frame(header: Header) -> None:
             raise BadFrame(f"{kind} whose {name} is of another type")
     jobs = header.get("jobs", [])
     if not isinstance(jobs, list) or not all(isinstance(facts, dict) for facts in jobs):
-        raise BadFrame(f"{kind} whose jobs are none")
+        raise BadFrame(f"{kind} whose jobs are not objects")
     if not isinstance(content.get("metadata", {}), dict):
         raise BadFrame(f"{kind} whose metadata is of another type")
 
 
 def _is_reply_content(kind: str, name: str) -> bool:
-    """Return whether it is the answer to a question, which may have none."""
+    """Return whether this is the content of a reply, which may be None."""
     return kind == "reply" and name == "content"
 
 
 def read_number(facts: Mapping[str, Any], name: str) -> float | None:
-    """Return a number that an agent says, or None if it is none or out of bounds."""
+    """Return a number from an agent, or None if it is missing, not a number, or out of bounds."""
     value = facts.get(name)
     return float(value) if isinstance(value, (int, float)) and abs(value) < _MAX_FIGURE else None

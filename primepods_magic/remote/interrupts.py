@@ -1,4 +1,4 @@
-"""Ctrl-C while something on a pod is shown."""
+"""Handling of Ctrl-C while output of a pod is shown."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["counted_interrupts"]
 
 @contextmanager
 def counted_interrupts() -> Iterator[list[float]]:
-    """Yield the times of each Ctrl-C of the block: one that raised would lose output that was just read."""
+    """Yield the times of each Ctrl-C in the block: an exception would lose output that was just read."""
     times: list[float] = []
     if threading.current_thread() is not threading.main_thread():
         yield times

@@ -1,4 +1,4 @@
-"""A cell on a pod: what it printed, how it ended, and how to stop it."""
+"""A cell on a pod: its output, its outcome, and ways to stop it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from .links import open_link
 __all__ = ["Job", "JobEnd", "JobFrames", "start_job"]
 
 FAILURES = ("setup_failed", "link_failed", "unknown")
-"""Frames after which no more of a job comes, although it did not end."""
+"""Types of frames after which no more frames of a job arrive, although it has not ended."""
 
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 _STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*(?:\1|$)""")
@@ -38,14 +38,14 @@ _COMMENT = re.compile(r"\s*#.*")
 _ARGUMENTS = re.compile(r"((?:^|=\s*)[!%]+[\w./-]*)(?![\w./-]).+")
 _LETTERS = string.ascii_lowercase + string.digits
 _ID_CHARS = 6
-# What a pod says beyond these is not shown, and nothing is computed from it.
+# Values from a pod above these are neither shown nor used in calculations.
 _HIGHEST = {"seconds": 1e9, "gpu_mean_pct": 100.0, "gpu_peak_pct": 100.0, "idle_s": 1e9}
 _TICK_S = 0.2
 
 
 @dataclass(frozen=True, repr=False)
 class JobEnd(ShortRepr):
-    """How a cell on a pod ended.
+    """The outcome of a cell on a pod.
 
     Attributes
     ----------
@@ -67,7 +67,7 @@ class JobEnd(ShortRepr):
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any]) -> JobEnd:
-        """Return what a frame of the agent says."""
+        """Build the outcome from a frame of the agent."""
         numbers: dict[str, float] = {}
         for name, highest in _HIGHEST.items():
             value = header.get(name)
@@ -77,7 +77,7 @@ class JobEnd(ShortRepr):
 
 
 class JobFrames:
-    """The frames of a job as they arrive, in order and once; each is to be used before the next is taken."""
+    """The frames of a job as they arrive, in order and exactly once; use each before taking the next."""
 
     def __init__(self, link: PodLink, job_id: str) -> None:
         self.link = link
@@ -85,7 +85,7 @@ class JobFrames:
         self._queue: SimpleQueue[tuple[Header, list[bytes]]] = SimpleQueue()
         self._handler: FrameHandler | None = None
         self._lock = threading.Lock()
-        self._place = link.follow(job_id, self._take)
+        self._place = link.follow(job_id, self._receive_frame)
 
     def leave(self) -> None:
         """Take no further frames."""
@@ -98,7 +98,7 @@ class JobFrames:
                 handler(*frame)
             self._handler = handler
 
-    def _take(self, header: Header, buffers: list[bytes]) -> None:
+    def _receive_frame(self, header: Header, buffers: list[bytes]) -> None:
         with self._lock:
             if self._handler is None:
                 self._queue.put((header, buffers))
@@ -107,7 +107,7 @@ class JobFrames:
         self._note_used(header)
 
     def get(self, timeout_s: float) -> tuple[Header, list[bytes]] | None:
-        """Return the next frame, or None if there is none in time."""
+        """Return the next frame, or None if none arrives in time."""
         try:
             header, buffers = self._queue.get(timeout=timeout_s) if timeout_s else self._queue.get_nowait()
         except Empty:
@@ -122,7 +122,7 @@ class JobFrames:
 
 @dataclass
 class _Outcome:
-    """What is known of a job from its frames."""
+    """The state of a job, as known from its frames."""
 
     texts: list[str] = field(default_factory=list)
     end: JobEnd | None = None
@@ -133,7 +133,7 @@ class _Outcome:
 class Job:
     r"""A cell on a pod, running or done.
 
-    `Pod.run` starts one. It lives on the pod: if this process or the connection ends, it runs on.
+    `Pod.run` starts one. It lives on the pod: if this process or the connection ends, it keeps running.
 
     Attributes
     ----------
@@ -141,7 +141,7 @@ class Job:
         For ``%pods attach`` and ``%pods cancel``.
     pod_name, session : str
     title : str
-        First line of its code, without what may hold a secret.
+        First line of its code, without parts that may hold a secret.
 
     Examples
     --------
@@ -163,32 +163,32 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended, as far as has been heard."""
+        """True if it is known to have ended."""
         self._take_frames(0.0)
         return self._outcome.end is not None
 
     @property
     def output(self) -> str:
-        """Text that it has printed so far, and that of its results."""
+        """Text that it has printed so far, and the text of its results."""
         self._take_frames(0.0)
         return "".join(self._outcome.texts)
 
     def result(self, timeout_s: float | None = None) -> JobEnd:
-        """Wait until it ends, and return how it did.
+        """Wait until it ends, and return its outcome.
 
         Parameters
         ----------
         timeout_s : float, optional
-            Stop waiting after this many seconds; it runs on.
+            Stop waiting after this many seconds; the job keeps running.
 
         Raises
         ------
         RemoteError
             It raised an exception, or its kernel died.
         WaitTimedOut
-            It still runs.
+            It is still running.
         PodsError
-            There is no connection, and there will be none.
+            There is no connection, and none can be made.
         """
         if timeout_s is not None:
             check_seconds("timeout_s", timeout_s)
@@ -199,7 +199,8 @@ class Job:
                 raise self._outcome.failure
             if give_up is not None and self._outcome.end is None and time.monotonic() > give_up:
                 raise WaitTimedOut(
-                    f"Job {self.id} still runs on '{self.pod_name}' after {timeout_s:g} s. The pod is billed"
+                    f"Job {self.id} is still running on '{self.pod_name}' after {timeout_s:g} s. The pod is "
+                    "billed"
                 )
         end = self._outcome.end
         if end.state != "ok":
@@ -212,16 +213,16 @@ class Job:
 
     def interrupt(self) -> str:
         """Interrupt it as Ctrl-C does; return ``"running"``, ``"queued"``, or ``""`` if it had ended."""
-        return self._ask("interrupt")
+        return self._ask_agent("interrupt")
 
     def cancel(self) -> str:
-        """Interrupt it; if it still runs 5 s later, end its kernel, with the variables of its session.
+        """Interrupt it; if it is still running 5 s later, end its kernel, with the variables of its session.
 
-        Return ``"running"``, ``"queued"``, or ``""`` if it had ended.
+        Return ``"running"``, ``"queued"``, or ``""`` if it had already ended.
         """
-        return self._ask("cancel")
+        return self._ask_agent("cancel")
 
-    def _ask(self, verb: str) -> str:
+    def _ask_agent(self, verb: str) -> str:
         answer = self.link.ask(verb, job=self.id)
         if answer.get("unknown"):
             raise InvalidRequest(f"'{self.pod_name}' has no job {self.id}. '%pods jobs' lists them")
@@ -229,12 +230,12 @@ class Job:
         return state if state in ("running", "queued") else ""
 
     def take_frames(self) -> JobFrames:
-        """Return its frames from the first one, for a display of its own."""
+        """Return its frames from the first one, for a separate display."""
         frames, self._frames = self._frames, None
         return frames or JobFrames(self.link, self.id)
 
     def _take_frames(self, timeout_s: float) -> None:
-        """Note what has arrived; wait so long for the first frame."""
+        """Process the frames that have arrived; wait up to `timeout_s` for the first one."""
         if self._frames is None:
             self._frames = JobFrames(self.link, self.id)
         while self._outcome.end is None:
@@ -269,7 +270,7 @@ class Job:
 
 
 def make_failure(link: PodLink, job_id: str, header: Header) -> PodsError:
-    """Return the error of a frame that says that a job cannot be followed, or did not start."""
+    """Build the error for a frame that reports that a job cannot be followed or did not start."""
     if header["type"] == "setup_failed":
         text = shorten(sanitize(header["text"]), 800)
         return PodsError(
@@ -283,9 +284,9 @@ def make_failure(link: PodLink, job_id: str, header: Header) -> PodsError:
 def make_remote_error(
     pod_name: str, end: JobEnd, reply: Mapping[str, Any], *, number: int | None = None
 ) -> RemoteError:
-    """Return the error of a cell that failed, was cancelled, or lost its kernel.
+    """Build the error for a cell that failed, was cancelled, or lost its kernel.
 
-    `number` is the cell's number here, which the traceback then has instead of the one there.
+    `number` is the cell's local number, which replaces the number on the pod in the traceback.
     """
 
     def renumber(line: str) -> str:
@@ -303,7 +304,7 @@ def make_remote_error(
         ename, evalue = (
             "KernelDied",
             (
-                "its kernel ended, because the code ended it, it was killed, or there was no memory left; "
+                "its kernel ended, because the code ended it, it was killed, or memory ran out; "
                 "the variables of its session are gone, and the next cell gets a new kernel"
             ),
         )
@@ -322,14 +323,14 @@ def start_job(
     msg_id: str | None = None,
     on_wait: Callable[[PodLink], object] | None = None,
 ) -> tuple[Job, bool]:
-    """Send a cell to a pod; return its job, and whether it is one that was already running.
+    """Send a cell to a pod; return its job, and whether it was already running.
 
-    `msg_id` is the id of the local request, which widgets refer to; `on_wait` is called now and then until
-    the agent has answered. Raises SshFailed, InvalidRequest, or WaitInterrupted on Ctrl-C.
+    `msg_id` is the id of the local request, which widgets refer to; `on_wait` is called repeatedly until the
+    agent has answered. Raises SshFailed, InvalidRequest, or WaitInterrupted on Ctrl-C.
     """
     if not _SESSION.match(session):
         raise InvalidRequest(
-            f"{session!r} is not a name of a session: use up to 40 letters, digits, '-' and '_'. "
+            f"{session!r} is not a valid session name: use up to 40 letters, digits, '-' and '_'. "
             "Nothing was run"
         )
     link = open_link(connection, pod)
@@ -346,7 +347,7 @@ def start_job(
         allow_stdin=allow_stdin,
         again=again,
     )
-    # Followed at once: the answer would take another round trip.
+    # Follow it at once: waiting for the answer would take another round trip.
     frames = JobFrames(link, job_id)
     try:
         while not request.done():
@@ -365,7 +366,7 @@ def start_job(
         ) from None
     running = request.result().get("running")
     if running and not _JOB_ID.match(str(running)):
-        raise PodsError(f"'{link.name}' named a job that cannot be one. The pod keeps running and is billed")
+        raise PodsError(f"'{link.name}' returned an invalid job id. The pod keeps running and is billed")
     if running:
         frames.leave()
         return Job(link, str(running), session, title=title), True
@@ -373,7 +374,7 @@ def start_job(
 
 
 def describe_code(code: str) -> str:
-    """Return the first line of code for a listing, without what may hold a secret.
+    """Return the first line of code for a listing, without parts that may hold a secret.
 
     Strings are emptied; comments, and the arguments of magics and shell commands, are left out.
 

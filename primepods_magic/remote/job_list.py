@@ -1,4 +1,4 @@
-"""The jobs of pods: every cell that runs or ran there, whoever started it from wherever."""
+"""The jobs of pods: every cell that is running or has run there, from whichever computer it was started."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class JobInfo(ShortRepr):
         By the service's clock.
     duration : timedelta or None
     estimated_usd : float or None
-        What the pod cost while it ran.
+        Cost of the pod while the job ran.
     """
 
     id: str
@@ -56,9 +56,9 @@ class JobInfo(ShortRepr):
 
 
 def list_jobs(connection: Connection, pods: Sequence[PodDetails] | None = None) -> list[JobInfo]:
-    """Return the jobs of pods, those that run first, then the newest; by default, of all your ready pods.
+    """Return the jobs of pods, running ones first, then the newest; by default, of all your ready pods.
 
-    Pods that cannot be asked are left out with a warning.
+    Pods that do not answer are left out with a warning.
     """
     jobs: list[JobInfo] = []
     answers, complaints = _ask_pods(connection, pods)
@@ -66,7 +66,7 @@ def list_jobs(connection: Connection, pods: Sequence[PodDetails] | None = None) 
         warn(complaint)
     for pod, answer in answers:
         jobs += _read_jobs(connection, pod, answer)
-    # Stable: of each pod, the newest of those that run, then of the others.
+    # The sort is stable: for each pod, its newest running jobs come first, then the newest of the others.
     jobs.reverse()
     return sorted(jobs, key=lambda job: job.state not in ("running", "queued"))
 
@@ -80,7 +80,11 @@ def find_job(connection: Connection, job_id: str) -> tuple[Job, PodDetails]:
                 session, title = str(facts.get("session")), str(facts.get("title"))
                 return Job(open_link(connection, pod), job_id, session, title=title), pod
     names = join_first([f"'{sanitize(pod.name)}'" for pod, _ in answers], _MAX_NAMES)
-    found = f"No job {sanitize(shorten(job_id, 40))!r} on {names}" if names else "No pod was asked for jobs"
+    found = (
+        f"No job {sanitize(shorten(job_id, 40))!r} on {names}"
+        if names
+        else "No pod could be searched for jobs"
+    )
     raise NotFound("; ".join([found, *complaints[:_MAX_NAMES]]) + ". '%pods jobs' lists jobs")
 
 
@@ -113,7 +117,7 @@ def _ask_pods(
 
 
 def _read_jobs(connection: Connection, pod: PodDetails, answer: Header) -> list[JobInfo]:
-    """Read what an agent says; its times are by the pod's clock."""
+    """Read the jobs in an agent's reply, whose times are by the pod's clock."""
     now, now_there = connection.now(), read_number(answer, "now")
     rate = get_rate_usd_hr(pod)
     jobs = []

@@ -1,4 +1,4 @@
-"""The connection to a pod's agent: it reconnects by itself, and neither loses nor repeats anything."""
+"""The connection to a pod's agent: it reconnects automatically, and neither loses nor repeats anything."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)
 _PATIENCE_S = 90.0
 _JOIN_S = 3.0
 _ANSWER_S = 60.0
-# So much may be here that was not used yet: as much as an agent sends ahead, and a few frames.
+# Limits on data that was received but not used yet: as much as an agent sends ahead, and a few frames.
 _WINDOW_BYTES = 1 << 20
 _MAX_AHEAD_BYTES = 8 << 20
 
 
 @dataclass
 class _Following:
-    """A place where a job is followed: the next frame, and those that are here and not used yet."""
+    """A place where a job is followed: its next frame, and the frames received but not used yet."""
 
     job: str
     handler: FrameHandler
@@ -46,7 +46,7 @@ class _Following:
     unused: deque[tuple[int, int]] = field(default_factory=deque)
     unused_bytes: int = 0
     is_asked: bool = False
-    """Whether this connection's agent was asked for it."""
+    """True if the agent of this connection was asked for it."""
 
     def note_used(self, number: int) -> None:
         while self.unused and self.unused[0][0] < number:
@@ -61,10 +61,10 @@ class PodLink:
     route : SshRoute
         How the pod is reached.
     find_end : callable
-        Asks the service whether the pod ended: returns a sentence if it did, else None. Called now and then
-        while there is no connection.
+        Asks the service whether the pod has ended, and returns a sentence if it has, else None. Called
+        repeatedly while there is no connection.
     is_fresh : bool
-        Whether the pod just became ready: its SSH server may then refuse logins for a while.
+        True if the pod just became ready, so its SSH server may refuse logins for a while.
     """
 
     def __init__(
@@ -73,9 +73,9 @@ class PodLink:
         self.name = route.name
         self.connected = threading.Event()
         self.failure: PodsError | None = None
-        """Why there is no connection and will be none."""
+        """The reason why there is no connection and none will be made."""
         self.trouble: SshFailed | None = None
-        """Why there is no connection now."""
+        """The reason why there is no connection right now."""
         self.connects = 0
         self._route = route
         self._find_end = find_end
@@ -86,7 +86,7 @@ class PodLink:
         self._followings: dict[str, _Following] = {}
         self._followed = 0
         self._place = ""
-        """Where the next frame of a job is followed."""
+        """The place that the next frame of a job is for."""
         self._attempt = 0
         self._is_closed = False
         self._wake = threading.Event()
@@ -98,9 +98,9 @@ class PodLink:
     # For callers
 
     def request(self, op: str, buffers: Sequence[bytes] = (), **values: Any) -> Future[Header]:
-        """Send a request that the agent carries out exactly once; the future has its answer.
+        """Send a request that the agent carries out exactly once; the future gets its answer.
 
-        It waits for a connection. The future fails if there will be none.
+        The request waits for a connection. The future fails if none can be made.
         """
         header = {"id": secrets.token_hex(8), **values, "op": op}
         future: Future[Header] = Future()
@@ -135,9 +135,10 @@ class PodLink:
             return request_id not in self._sent
 
     def follow(self, job: str, handler: FrameHandler, *, first: int = 0) -> str:
-        """Pass each frame of a job, in order and once, to a handler, which is called in the link's thread.
+        """Pass each frame of a job, in order and exactly once, to a handler.
 
-        Return the name of the place where it is followed, for `leave` and `note_used`.
+        The handler is called in the link's thread. Return the name of the place where the job is followed,
+        for `leave` and `note_used`.
         """
         with self._lock:
             failure = self.failure
@@ -157,7 +158,7 @@ class PodLink:
                 self._send_now({"op": "leave", "to": place})
 
     def note_used(self, place: str, number: int) -> None:
-        """Say that everything before a frame was shown: the agent sends only so much ahead."""
+        """Report that everything before a frame was used: the agent sends only a limited amount ahead."""
         with self._lock:
             following = self._followings.get(place)
             if following is None:
@@ -169,7 +170,7 @@ class PodLink:
                 self._ask_for(place)
 
     def close(self) -> None:
-        """End the connection; what runs on the pod runs on."""
+        """Close the connection; cells on the pod keep running."""
         with self._lock:
             self._is_closed = True
             channel = self._channel
@@ -178,24 +179,24 @@ class PodLink:
             channel.close()
         if threading.current_thread() is not self._thread:
             self._thread.join(_JOIN_S)
-        self._fail(
+        self._fail_requests(
             PodsError(f"The connection to '{self.name}' was closed. The pod keeps running and is billed")
         )
 
     @property
     def is_alive(self) -> bool:
-        """Whether it is connected, or will try to be."""
+        """True if it is connected, or will try to connect."""
         return self.failure is None and not self._is_closed
 
     # The background
 
     def _send_now(self, header: Header) -> None:
-        """Send what a new connection would send again by itself."""
+        """Send a frame if connected; a new connection sends it again anyway."""
         if self.connected.is_set() and self._channel:
             self._channel.send(pack_frame(header))
 
     def _ask_for(self, place: str) -> None:
-        """Ask for the rest of a job, unless there is much here that was not used yet."""
+        """Ask for the rest of a job, unless much of it was received but not used yet."""
         following = self._followings[place]
         if following.unused_bytes <= _WINDOW_BYTES and self.connected.is_set():
             following.is_asked = True
@@ -204,23 +205,25 @@ class PodLink:
     def _keep_up(self) -> None:
         while self.is_alive:
             try:
-                self._connect_noted()
+                self._try_connecting()
             except Exception as error:  # noqa: BLE001 - callers wait for the outcome
-                self._fail(PodsError(f"The connection to '{self.name}' failed: {type(error).__name__}"))
+                self._fail_requests(
+                    PodsError(f"The connection to '{self.name}' failed: {type(error).__name__}")
+                )
             if self.is_alive:
                 self._wake.wait(_BACKOFF_S[min(self._attempt, len(_BACKOFF_S) - 1)])
                 self._attempt += 1
 
-    def _connect_noted(self) -> None:
+    def _try_connecting(self) -> None:
         try:
             self._connect_once()
         except SshFailed as error:
             self._note_trouble(error)
         except BadFrame as error:
-            self._fail(
+            self._fail_requests(
                 PodsError(
-                    f"'{self.name}' sent something that is no output of a cell ({error}). The connection was "
-                    "given up. The pod keeps running and is billed"
+                    f"'{self.name}' sent something that is not output of a cell ({error}). The connection "
+                    "was closed. The pod keeps running and is billed"
                 )
             )
 
@@ -234,7 +237,7 @@ class PodLink:
             try:
                 channel.shake_hands(agent_archive.build_archive())
                 ssh.hide_log()
-                self._begin(channel)
+                self._resume_requests(channel)
                 while True:
                     header, buffers = channel.read_frame()
                     self._pass_frame(header, buffers, channel.frame_bytes)
@@ -246,9 +249,9 @@ class PodLink:
                     self._channel = None
                 channel.close()
             if not self._is_closed:
-                self._raise_trouble(ssh, channel)
+                self._raise_failure(ssh, channel)
 
-    def _raise_trouble(self, ssh: SshProcess, channel: AgentChannel) -> None:
+    def _raise_failure(self, ssh: SshProcess, channel: AgentChannel) -> None:
         if channel.timed_out and not ssh.is_logged_in:
             raise SshFailed(
                 f"Cannot log in to '{self.name}': it does not answer. The pod is still billed",
@@ -258,8 +261,8 @@ class PodLink:
             ssh.check_connection()
         raise SshFailed(f"The connection to '{self.name}' was lost. The pod is still billed", reason="lost")
 
-    def _begin(self, channel: AgentChannel) -> None:
-        """Send everything again that the agent may not have got, and go on where the journals were left."""
+    def _resume_requests(self, channel: AgentChannel) -> None:
+        """Resend everything that the agent may not have received, and resume each job where it was left."""
         with self._lock:
             self.trouble = self._trouble_since = None
             self.connects += 1
@@ -292,7 +295,9 @@ class PodLink:
             if "failed" in header:
                 reason = sanitize(shorten(str(header["failed"]), 300))
                 future.set_exception(
-                    PodsError(f"'{self.name}' could not do it ({reason}). The pod is still billed")
+                    PodsError(
+                        f"'{self.name}' could not carry out a request ({reason}). The pod is still billed"
+                    )
                 )
             else:
                 future.set_result(header)
@@ -304,9 +309,9 @@ class PodLink:
             if following is None or following.job != header["job"]:
                 return
             if following.unused_bytes > _MAX_AHEAD_BYTES:
-                raise BadFrame("more than was asked for")
+                raise BadFrame("more data than requested")
             if header["type"] not in ("input_wanted", "unknown"):
-                # Frames of an earlier question may still be on their way.
+                # Frames of an earlier request may still be in transit.
                 if number is None or number > following.next:
                     raise BadFrame(f"frame {number} instead of {following.next}")
                 if number < following.next:
@@ -329,13 +334,13 @@ class PodLink:
         is_lasting = is_new and lasted_s >= self._patience_s
         is_lasting |= error.reason in ("denied", "setup") and lasted_s >= _PATIENCE_S
         if is_final or is_lasting:
-            self._fail(error)
+            self._fail_requests(error)
         elif not is_new or self._patience_s:
             end = self._find_end()
             if end:
-                self._fail(PodsError(end))
+                self._fail_requests(PodsError(end))
 
-    def _fail(self, error: PodsError) -> None:
+    def _fail_requests(self, error: PodsError) -> None:
         with self._lock:
             if self.failure is None:
                 self.failure = error

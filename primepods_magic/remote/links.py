@@ -1,4 +1,4 @@
-"""Connections to agents that are open: one for each pod, shared by everything that uses it."""
+"""Open connections to agents: one for each pod, shared by everything that uses it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _lock = threading.Lock()
 def open_link(connection: Connection, pod: PodDetails) -> PodLink:
     """Return the connection to a pod's agent, opened in the background if there is none.
 
-    Raises InvalidRequest if the pod does not run, SshFailed if there is no ssh client.
+    Raises InvalidRequest if the pod is not running, SshFailed if there is no ssh client.
     """
     pod_id = pod.id or ""
     with _lock:
@@ -39,13 +39,13 @@ def open_link(connection: Connection, pod: PodDetails) -> PodLink:
         link = links.get(pod_id)
         if link is None or not link.is_alive:
             route = find_route(connection, pod)
-            find_end = _end_finder(connection, pod)
+            find_end = _make_end_finder(connection, pod)
             link = links[pod_id] = PodLink(route, find_end, is_fresh=is_fresh(connection, pod))
         return link
 
 
 def find_link(connection: Connection, pod_id: str | None) -> PodLink | None:
-    """Return the connection to a pod's agent that is open, if there is one."""
+    """Return the open connection to a pod's agent, if there is one."""
     return _links.get(connection, {}).get(pod_id or "")
 
 
@@ -61,15 +61,15 @@ def find_last_pod_id(connection: Connection) -> str | None:
 
 
 def close_links(connection: Connection) -> None:
-    """Close the connections to the agents of an account's pods; what runs there runs on."""
+    """Close the connections to the agents of an account's pods; cells there keep running."""
     with _lock:
         links = _links.pop(connection, {})
     for link in links.values():
         link.close()
 
 
-def _end_finder(connection: Connection, pod: PodDetails) -> Callable[[], str | None]:
-    """Return a function that says how a pod ended, or None while it lives as far as can be known."""
+def _make_end_finder(connection: Connection, pod: PodDetails) -> Callable[[], str | None]:
+    """Return a function that says how a pod ended, or returns None if it may still be running."""
     asked_at = time.monotonic()
 
     def find_end() -> str | None:

@@ -23,7 +23,7 @@ _MAX_CHARS = 200
 
 
 def check_pod(connection: Connection, pod: PodDetails) -> list[Finding]:
-    """Return what was found about a pod; a connection that fails is a finding, too.
+    """Return the findings about a pod; a connection that fails is a finding, too.
 
     >>> check_pod(connection, get_pod("train").details)[0].check             # doctest: +SKIP
     'connection'
@@ -50,13 +50,13 @@ def check_pod(connection: Connection, pod: PodDetails) -> list[Finding]:
     ]
 
 
-def _clean(value: object) -> str:
+def _clean_text(value: object) -> str:
     return sanitize(shorten(str(value), _MAX_CHARS))
 
 
 def _check_python(facts: Mapping[str, Any]) -> Iterator[Finding]:
-    yield Finding("python", "ok", f"the agent runs on Python {_clean(facts.get('python'))}")
-    place = _clean(facts.get("kernel_python"))
+    yield Finding("python", "ok", f"the agent runs on Python {_clean_text(facts.get('python'))}")
+    place = _clean_text(facts.get("kernel_python"))
     if facts.get("has_kernel") is True:
         yield Finding("ipykernel", "ok", f"kernels run in {place}")
     else:
@@ -64,7 +64,7 @@ def _check_python(facts: Mapping[str, Any]) -> Iterator[Finding]:
             "ipykernel",
             "warning",
             f"{place} has no ipykernel",
-            "nothing: the first '%%pod' cell installs it, which takes some seconds once",
+            "nothing: the first '%%pod' cell installs it once, which takes a few seconds",
         )
 
 
@@ -84,13 +84,13 @@ def _check_disk(facts: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _check_gpus(pod: PodDetails, facts: Mapping[str, Any]) -> Iterator[Finding]:
     if "gpus" not in facts:
-        reason = join_sanitized(list(map(_clean, facts.get("gpu_error") or ["no answer"]))[:2])
+        reason = join_sanitized(list(map(_clean_text, facts.get("gpu_error") or ["no answer"]))[:2])
         if pod.gpu_count:
             yield Finding(
                 "gpu", "problem", f"nvidia-smi fails: {reason}", "terminate the pod and rent another one"
             )
         return
-    gpus = list(map(_clean, facts["gpus"])) if isinstance(facts["gpus"], list) else []
+    gpus = list(map(_clean_text, facts["gpus"])) if isinstance(facts["gpus"], list) else []
     kinds = join_sanitized(sorted(set(gpus)))
     if pod.gpu_count and len(gpus) < pod.gpu_count:
         yield Finding(
@@ -106,7 +106,9 @@ def _check_gpus(pod: PodDetails, facts: Mapping[str, Any]) -> Iterator[Finding]:
 def _check_server(facts: Mapping[str, Any]) -> Iterator[Finding]:
     limits = facts.get("limits")
     if isinstance(limits, dict) and limits:
-        said = ", ".join(f"{_clean(name)} {_clean(value)}" for name, value in sorted(limits.items()))
+        said = ", ".join(
+            f"{_clean_text(name)} {_clean_text(value)}" for name, value in sorted(limits.items())
+        )
         yield Finding("sshd", "ok", said)
 
 

@@ -41,6 +41,6 @@ class StreamText:
         self._held = unfinished[0] if unfinished and is_held else ""
         text = text.removesuffix(self._held) if self._held else text
         parts = _KEPT.split(text)
-        # Every other part is one that is kept.
+        # Every second part is an escape that is kept.
         parts[::2] = [clean_message(_ESCAPE.sub("", part)) for part in parts[::2]]
         return "".join(parts)

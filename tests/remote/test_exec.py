@@ -206,7 +206,7 @@ def test_another_host_key_is_refused(
         pod.exec("true")
     with openssh_server(folder / "b", key=first.key) as second:
         pod.update(describe_pod(second.target))
-        with pytest.raises(SshFailed, match="has another host key than before") as failed:
+        with pytest.raises(SshFailed, match="has a different host key than before") as failed:
             pod.exec("true")
     assert failed.value.reason == "host-key"
 

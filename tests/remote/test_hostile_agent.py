@@ -90,7 +90,7 @@ def test_no_field_has_another_type(name: str) -> None:
 )
 def test_a_frame_that_is_none_ends_the_connection(start_link: Callable[[str], PodLink], mode: str) -> None:
     job = Job(start_link(mode), "abc123", "main")
-    with pytest.raises(PodsError, match="sent something that is no output of a cell"):
+    with pytest.raises(PodsError, match="sent something that is not output of a cell"):
         job.result(30)
 
 

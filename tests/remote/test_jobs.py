@@ -30,7 +30,7 @@ def test_sessions_have_variables_of_their_own(agent_pod: Pod) -> None:
     agent_pod.run("y = 5").result(60)
     with pytest.raises(RemoteError, match="NameError on 'train': name 'y' is not defined"):
         agent_pod.run("y", session="other").result(60)
-    with pytest.raises(InvalidRequest, match="is not a name of a session"):
+    with pytest.raises(InvalidRequest, match="is not a valid session name"):
         agent_pod.run("y", session="../up")
 
 
@@ -45,7 +45,7 @@ def test_the_same_code_does_not_run_twice_at_once(agent_pod: Pod, tmp_path: Path
     code = f"import time\nwhile not __import__('os').path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)"
     first, same, again = agent_pod.run(code), agent_pod.run(code), agent_pod.run(code, again=True)
     assert first.id == same.id != again.id
-    with pytest.raises(WaitTimedOut, match="still runs on 'train'"):
+    with pytest.raises(WaitTimedOut, match="is still running on 'train'"):
         first.result(0.1)
     (tmp_path / "go").touch()
     assert [job.result(60).state for job in (first, same, again)] == ["ok"] * 3

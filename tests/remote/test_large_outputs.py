@@ -67,7 +67,7 @@ def test_a_full_disk_loses_nothing(small_limits: None, tmp_path: Path) -> None:
     written.append({"type": "stream", "text": "before"})
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (written._segments[0].size + 10, before[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (written._kept_segments[0].size + 10, before[1]))
         for number in range(10):
             written.append({"type": "stream", "text": str(number)})
     finally:

@@ -1,4 +1,4 @@
-"""A job whose output goes on appearing under its cell after the cell has ended."""
+"""A job whose output keeps appearing below its cell after the cell has ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TICK_S = 0.5
 
 
 def show_in_background(shell: Any, job: Job, note_end: CostRecorder) -> None:
-    """Show the output of a job below the running cell from now on, and say how to see it later."""
+    """Show the output of a job below the current cell from now on, and say how to see it later."""
     say(f"Job {job.id} runs on '{job.pod_name}'. '%pods attach {job.id}' shows its output.")
     if not in_kernel(shell):
         return

@@ -27,7 +27,7 @@ _STYLE = "padding-left:8px;font-size:12px;line-height:1.5;color:var(--jp-ui-font
 
 
 class CostRecorder(Protocol):
-    """Takes the end of a cell; `publish` shows the line elsewhere than below the running cell."""
+    """A callback for the end of a cell; `publish` shows the line elsewhere than below the running cell."""
 
     def __call__(self, end: JobEnd, publish: Callable[[dict[str, str]], object] | None = None) -> None: ...
 
@@ -41,9 +41,9 @@ def cost_recorder(
     is_shown: bool,
     is_attached: bool = False,
 ) -> CostRecorder:
-    """Return a function that records how a cell ended, and shows the line about it if it `is_shown`.
+    """Return a function that records how a cell ended, and shows the line about it if `is_shown`.
 
-    A cell that `is_attached` to may have ended long ago.
+    If `is_attached`, the cell may have ended long ago.
     """
 
     def note_end(end: JobEnd, publish: Callable[[dict[str, str]], object] | None = None) -> None:
@@ -58,7 +58,7 @@ def cost_recorder(
 
 
 def format_cost_line(record: CellRecord, *, is_sandbox: bool = False) -> str:
-    """Format a record as one line; what is unknown, and less than 5 s of idleness, is left out.
+    """Format a record as one line, without what is unknown and without idle times below 5 s.
 
     >>> from datetime import datetime, timezone
     >>> moment = datetime(2026, 9, 14, tzinfo=timezone.utc)
@@ -87,7 +87,7 @@ def _format_gpus(record: CellRecord) -> str:
 
 
 def format_seconds(seconds: float) -> str:
-    """Format a length of time as `duration` does, and to its tenth below ten seconds.
+    """Format a number of seconds as `duration` does, but with tenths below ten seconds.
 
     >>> [format_seconds(seconds) for seconds in (0.3, 131, 11_520)]
     ['0.3 s', '2 min 11 s', '3 h 12 min']
@@ -111,7 +111,7 @@ def _show_line(shell: Any, line: str, publish: Callable[[dict[str, str]], object
     if publish is None and not in_kernel(shell):
         say(line)
         return
-    # A part is wrapped as a whole, unless it is wider than the page.
+    # Each part wraps as a whole, unless it is wider than the page.
     parts = (f'<span style="display:inline-block">{safe_html(part)}</span>' for part in line.split(_DOT))
     html = f'<div style="{_STYLE}">{_DOT.join(parts)}</div>'
     (publish or shell.display_pub.publish)({"text/plain": line, "text/html": html})

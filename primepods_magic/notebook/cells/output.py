@@ -26,7 +26,7 @@ _CLEARING = ("stream", "display_data", "execute_result", "error")
 
 
 class RemoteResult:
-    """The result of a cell on a pod: it looks as the value there does, and holds only its looks.
+    """The result of a cell on a pod: it displays as the value there does, and holds only its representations.
 
     Attributes
     ----------
@@ -46,7 +46,7 @@ class RemoteResult:
 
 
 class Pace:
-    """Waits until the server of the notebook takes as much as is about to be sent."""
+    """A throttle that waits until the notebook server accepts the data that is about to be sent."""
 
     def __init__(self) -> None:
         self._budget_bytes = float(_BURST_BYTES)
@@ -73,7 +73,7 @@ class CellOutput:
     ----------
     shell : InteractiveShell
     relay : WidgetRelay or None
-        Where messages of widgets go; None where there are no widgets.
+        Receives the messages of widgets; None without widgets.
     """
 
     def __init__(self, shell: Any, relay: WidgetRelay | None) -> None:
@@ -88,7 +88,7 @@ class CellOutput:
     def show(
         self, kind: str, content: dict[str, Any], metadata: dict[str, Any], buffers: Sequence[bytes]
     ) -> None:
-        """Show one message; other kinds than output are ignored."""
+        """Show one message; messages that are not output are ignored."""
         self._bars.note(kind, content)
         show = getattr(self, f"_show_{kind}", None)
         if self._is_clear_held and kind in _CLEARING:
@@ -142,7 +142,7 @@ class CellOutput:
         )
 
     def _show_clear_output(self, content: dict[str, Any]) -> None:
-        # One that waits for the next output is held until there is one: a line of ours is none of the cell.
+        # A clear that waits for the next output is held until the cell has some: our own lines do not count.
         self._is_clear_held = bool(content.get("wait"))
         if not self._is_clear_held:
             self._shell.display_pub.clear_output()

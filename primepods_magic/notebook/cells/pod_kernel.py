@@ -1,4 +1,4 @@
-"""Completion and inspection in a ``%%pod`` cell: by the pod's kernel and in time, or not at all."""
+"""Completion and inspection in a ``%%pod`` cell, by the pod's kernel, in time or not at all."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def is_pod_cell(lines: Sequence[str]) -> bool:
 
 
 def complete_code(lines: Sequence[str], line_number: int, before: str) -> tuple[str, list[str]]:
-    """Return the fragment before the cursor and its completions there; nothing without an answer."""
+    """Return the fragment before the cursor and its completions there, both empty without an answer."""
     code = "\n".join(lines[1:])
     position = len("\n".join([*lines[1:line_number], before]))
     answer = _ask_kernel(lines[0], "complete_request", {"code": code, "cursor_pos": position})
@@ -32,7 +32,7 @@ def complete_code(lines: Sequence[str], line_number: int, before: str) -> tuple[
 
 
 def _ask_kernel(first_line: str, kind: str, content: dict[str, Any]) -> dict[str, Any]:
-    """Ask the kernel that the cell would run in; return nothing if it does not answer at once."""
+    """Ask the kernel that the cell would run in; return an empty dict if it does not answer in time."""
     words = first_line.split()[1:]
     session = words[words.index("--session") + 1] if "--session" in words[:-1] else "main"
     name = words[0] if words and not words[0].startswith("-") else None
@@ -62,9 +62,9 @@ def _find_link(name: str | None) -> PodLink | None:
 
 
 def answer_pod_cells(kernel: Any) -> Callable[[], None]:
-    """Have a kernel ask the pod about names in a ``%%pod`` cell; return a function that ends it.
+    """Make a kernel ask the pod about names in a ``%%pod`` cell; return a function that undoes this.
 
-    Completers of IPython cannot keep it from suggesting names of this kernel.
+    IPython's completers cannot keep it from suggesting names of this kernel.
     """
     inspect_here, complete_here = kernel.do_inspect, kernel.do_complete
 

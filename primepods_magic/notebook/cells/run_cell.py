@@ -36,7 +36,7 @@ _followed: deque[tuple[JobFrames, WidgetRelay | None]] = deque()
 
 
 class LinkNotes:
-    """Lines about a connection that does not work right now, each once."""
+    """Notes about a connection that does not work right now, each printed once."""
 
     def __init__(self) -> None:
         self._lost_at: float | None = None
@@ -44,7 +44,7 @@ class LinkNotes:
         self._was_connected = False
 
     def check(self, link: PodLink) -> None:
-        """Say that a connection was lost, is refused, or is back."""
+        """Print that a connection was lost, is refused, or is back."""
         if link.connected.is_set():
             if self._is_said and self._was_connected:
                 _print_note(f"Connected to '{link.name}' again.")
@@ -61,7 +61,7 @@ class LinkNotes:
                 f"The connection to '{link.name}' was lost. The cell keeps running there; reconnecting …"
             )
         else:
-            _print_note(f"'{link.name}' is up, and its SSH server does not accept logins yet. Trying again …")
+            _print_note(f"'{link.name}' is up, but its SSH server does not accept logins yet. Trying again …")
 
 
 def _print_note(text: str) -> None:
@@ -78,7 +78,7 @@ class CellView:
     on_end : callable, optional
         Called with the JobEnd once all output is shown, before an error is raised.
     only_watches : bool
-        The first Ctrl-C stops showing it, and does not interrupt it.
+        The first Ctrl-C stops showing the job, and does not interrupt it.
     """
 
     def __init__(
@@ -104,8 +104,8 @@ class CellView:
     def follow(self) -> JobEnd:
         """Show everything in order; raise RemoteError if the cell failed.
 
-        The first Ctrl-C interrupts the cell on the pod. A second one within two seconds leaves it alone, and
-        raises WaitInterrupted.
+        The first Ctrl-C interrupts the cell on the pod. A second one within two seconds leaves it
+        running, and raises WaitInterrupted.
         """
         frames = self._job.take_frames()
         with counted_interrupts() as interrupts:
@@ -122,10 +122,10 @@ class CellView:
         return end
 
     def _add_hint(self, error: RemoteError) -> None:
-        """Say so if a name that the pod does not know is one of this notebook."""
+        """Add a hint if a name that is unknown on the pod exists in this notebook."""
         name = _UNKNOWN_NAME.match(error.evalue) if error.ename == "NameError" else None
         if name and name[1] in self._shell.user_ns and error.traceback:
-            error.traceback.append(f"{name[1]!r} exists in this notebook, and not on '{self._link.name}'.")
+            error.traceback.append(f"{name[1]!r} exists in this notebook, but not on '{self._link.name}'.")
 
     def _follow_frames(self, frames: JobFrames, interrupts: list[float]) -> JobEnd:
         handled, is_said = 0, False
@@ -149,8 +149,8 @@ class CellView:
             if handled and not is_said and time.monotonic() - interrupts[-1] > _SAY_STILL_AFTER_S:
                 is_said = True
                 _print_note(
-                    f"Job {self._job.id} was interrupted and still runs. Ctrl-C twice within two seconds "
-                    f"leaves it running; '%pods cancel {self._job.id}' then ends it."
+                    f"Job {self._job.id} was interrupted but is still running. Ctrl-C twice within two "
+                    f"seconds leaves it running; '%pods cancel {self._job.id}' then ends it."
                 )
 
     def _handle_frame(self, header: Header, buffers: list[bytes]) -> JobEnd | None:
@@ -183,12 +183,10 @@ class CellView:
     def _note_start(self, header: Header) -> None:
         self._started = header
         if header.get("is_new"):
-            _print_note(
-                f"The kernel on '{self._link.name}' is a new one: variables of earlier cells are gone."
-            )
+            _print_note(f"The kernel on '{self._link.name}' is new: variables of earlier cells are gone.")
 
     def _ask_person(self, content: Mapping[str, Any]) -> None:
-        """Ask the person what the cell asks; Ctrl-C instead of an answer interrupts the cell."""
+        """Prompt for the input that the cell requests; Ctrl-C instead of an answer interrupts the cell."""
         prompt = str(content.get("prompt", ""))
         before = signal.getsignal(signal.SIGINT)
         try:
@@ -204,7 +202,7 @@ class CellView:
         self._link.request("input", job=self._job.id, value=value)
 
     def _show_payload(self, content: Mapping[str, Any]) -> None:
-        """Show what ``name?`` answers with, where such an answer is shown here."""
+        """Show the answer to ``name?``, in the pager if there is one."""
         for part in content.get("payload", []):
             if not isinstance(part, dict) or part.get("source") != "page":
                 continue
@@ -215,7 +213,7 @@ class CellView:
                 self._output.show("stream", {"name": "stdout", "text": f"{text}\n"}, {}, [])
 
     def _keep_following(self, frames: JobFrames) -> None:
-        """Go on with what arrives later, for the newest cells and for those with widgets."""
+        """Keep showing what arrives later, for the newest cells and for those with widgets."""
         if self._relay is None:
             frames.leave()
             return
@@ -230,8 +228,8 @@ class CellView:
 
 
 def say_running(job: Job) -> None:
-    """Say that the same cell runs already."""
+    """Say that the same cell is already running."""
     say(
         f"This cell is already running on '{job.pod_name}' as job {job.id}; it was not started again. "
-        f"'%pods attach {job.id}' shows it, and '%%pod --again' starts it once more."
+        f"'%pods attach {job.id}' shows it, and '%%pod --again' starts it again."
     )

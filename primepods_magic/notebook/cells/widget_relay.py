@@ -82,7 +82,7 @@ class WidgetRelay:
         )
 
     def show_late(self, header: Mapping[str, Any], buffers: Sequence[bytes]) -> None:
-        """Show what its threads and the callbacks of its widgets print after the cell has ended."""
+        """Show the output of its threads and of its widgets' callbacks after the cell has ended."""
         kind, content = header["type"], header.get("content", {})
         metadata = header.get("metadata", {})
         if kind.startswith("comm_"):

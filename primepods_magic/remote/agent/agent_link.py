@@ -21,19 +21,19 @@ _START_AGENT_S = 2.0
 
 
 class AgentLink:
-    """Sends numbered frames, and again those that an agent did not acknowledge before it ended.
+    """A connection that numbers frames, and resends those that an agent did not acknowledge before it ended.
 
     Parameters
     ----------
     hello : dict
-        What the agent is told first.
+        The first frame for the agent.
     on_frame : callable
         Called in a thread of its own with each frame of the agent.
     """
 
     def __init__(self, hello: Header, on_frame: Callable[[Frame], object]) -> None:
         self.last_request = ""
-        """Id of the last cell that the kernel was given."""
+        """Id of the last cell that was sent to the kernel."""
         self._hello = {**hello, "op": "kernel", "kernel": secrets.token_hex(8)}
         self._on_frame = on_frame
         self._socket: socket.socket | None = None
@@ -58,13 +58,13 @@ class AgentLink:
                     self._socket.sendall(data)
 
     def flush(self, timeout_s: float) -> None:
-        """Wait until the agent has everything."""
+        """Wait until the agent has acknowledged everything."""
         with self._changed:
             self._changed.wait_for(lambda: not self._unacknowledged or self._is_ended, timeout_s)
 
     def _keep_up(self) -> None:
         while True:
-            with self._dial() as connection, connection.makefile("rb") as stream:
+            with self._open_connection() as connection, connection.makefile("rb") as stream:
                 try:
                     while True:
                         self._handle_frame(connection, read_frame(stream))
@@ -73,8 +73,8 @@ class AgentLink:
                         self._socket = None
             time.sleep(_RETRY_S)
 
-    def _dial(self) -> socket.socket:
-        """Return a connection to the agent; one that was killed is started again after a while."""
+    def _open_connection(self) -> socket.socket:
+        """Return a connection to the agent; restart it after a while if it was killed."""
         began = time.monotonic()
         while True:
             with contextlib.suppress(OSError, RuntimeError):
@@ -100,7 +100,7 @@ class AgentLink:
             while self._unacknowledged and self._unacknowledged[0][0] <= number:
                 self._size -= len(self._unacknowledged.popleft()[1])
             if self._socket is None:
-                # The first one of a connection says where to go on.
+                # The first acknowledgment on a connection says where to resume.
                 for _, data in self._unacknowledged:
                     connection.sendall(data)
                 self._socket = connection

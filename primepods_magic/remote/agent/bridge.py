@@ -1,4 +1,4 @@
-"""What an SSH connection runs on the pod: it carries bytes between the connection and the agent's socket."""
+"""The program that an SSH connection runs on the pod: it relays bytes to and from the agent's socket."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _START_S = 15.0
 
 
 def run_bridge(say: Callable[[str], None]) -> None:
-    """Connect to the agent, started if it is not there, say so, and carry bytes until a side ends."""
+    """Connect to the agent, starting it if necessary, report that, and relay bytes until a side ends."""
     folder = agent_folder()
     os.makedirs(folder, mode=0o700, exist_ok=True)
     # A relative name: the path of a socket may have no more than 107 bytes.
@@ -39,7 +39,7 @@ def run_bridge(say: Callable[[str], None]) -> None:
 
 
 def find_agent() -> socket.socket:
-    """Return a connection to the agent of the working folder, which is started if it does not run."""
+    """Return a connection to the agent of the working folder, starting it if it is not running."""
     with contextlib.suppress(OSError):
         return connect_agent()
     # Two connections at once must not start two agents.
@@ -68,7 +68,7 @@ def find_agent() -> socket.socket:
 
 
 def connect_agent() -> socket.socket:
-    """Return a connection to the agent; OSError if it does not run."""
+    """Return a connection to the agent; raise OSError if it is not running."""
     connection = socket.socket(socket.AF_UNIX)
     try:
         connection.connect(SOCKET)
@@ -86,7 +86,7 @@ def _carry_up(agent: socket.socket) -> None:
                 break
             agent.sendall(data)
     finally:
-        # The connection is over; nothing may keep the process.
+        # The connection has ended; nothing may keep the process alive.
         os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Where the agent keeps its files on the pod, all of them for its user only."""
+"""Folders and files of the agent on the pod, accessible to its user only."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ _TAIL_BYTES = 4096
 
 
 def root_folder() -> str:
-    """Return the folder of everything of ours."""
+    """Return the folder that contains all our files."""
     return os.path.join(os.path.expanduser("~"), ".primepods")
 
 
 def agent_folder() -> str:
-    """Return the folder of this version of the agent: the one its archive lies in."""
+    """Return the folder of this version of the agent, which contains its archive."""
     return os.path.dirname(os.path.abspath(sys.argv[0]))
 
 
@@ -61,7 +61,7 @@ def find_lock_owner(folder: str) -> int | None:
 
 @contextlib.contextmanager
 def hold_kernel_lock(folder: str) -> Iterator[str]:
-    """Hold the lock of a session; yield a folder for the sockets of its kernel, removed with the block."""
+    """Hold the lock of a session; yield a folder for its kernel's sockets, removed with the block."""
     with open(os.path.join(folder, _LOCK), "a+", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         lock.seek(0)
@@ -80,7 +80,7 @@ def hold_kernel_lock(folder: str) -> Iterator[str]:
 
 
 def _make_socket_folder() -> str:
-    """Make a folder whose path is short, for the paths of sockets must be."""
+    """Make a folder with a short path, because the paths of sockets must be short."""
     folder = tempfile.mkdtemp(prefix="primepods-", dir=root_folder())
     if len(folder) > _MAX_SOCKET_PATH:
         os.rmdir(folder)

@@ -25,17 +25,17 @@ _LENGTH = struct.Struct(">I")
 LENGTH_BYTES = _LENGTH.size
 MAX_HEADER_BYTES = 32 << 20
 MAX_BUFFERS_BYTES = 512 << 20
-# Numbers and names are added to the header of an output on its way.
+# Numbers and names are added to the header of an output in transit.
 MAX_OUTPUT_BYTES = MAX_HEADER_BYTES - 65_536
 _CHUNK_BYTES = 1 << 20
 
 
 class BadFrame(ValueError):
-    """What arrives is no frame, or a frame above the limits."""
+    """Data that is not a frame, or a frame above the limits."""
 
 
 def pack_frame(header: Header, buffers: Sequence[bytes] = ()) -> bytes:
-    """Return the bytes of a frame; BadFrame if it is above the limits."""
+    """Return the bytes of a frame; raise BadFrame if it is above the limits."""
     sizes = [len(buffer) for buffer in buffers]
     text = json.dumps({**header, "sizes": sizes}, separators=(",", ":"), ensure_ascii=False)
     data = text.encode("utf-8", "surrogatepass")
@@ -74,13 +74,13 @@ def read_sizes(header: Header) -> List[int]:
 
 
 def read_frame(stream: BinaryIO) -> Frame:
-    """Read one frame from a blocking stream; EOFError if it ends, also in the middle of one."""
+    """Read one frame from a blocking stream; raise EOFError if it ends, even in the middle of a frame."""
     header = parse_header(_read_exactly(stream, parse_length(_read_exactly(stream, LENGTH_BYTES))))
     return header, [_read_exactly(stream, size) for size in read_sizes(header)]
 
 
 def _read_exactly(stream: BinaryIO, size: int) -> bytes:
-    """Read in pieces: only what has arrived takes memory, whatever the announced size."""
+    """Read in pieces: only data that has arrived takes memory, whatever the announced size."""
     pieces: List[bytes] = []
     while size:
         piece = stream.read(min(size, _CHUNK_BYTES))

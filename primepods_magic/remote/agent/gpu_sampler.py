@@ -42,9 +42,9 @@ class GpuUse:
 
 
 class GpuSampler:
-    """Runs ``nvidia-smi`` while it is on, and passes each number to a callback.
+    """A sampler that runs ``nvidia-smi`` while it is on, and passes each number to a callback.
 
-    A GPU that cannot be read gives no sample; ``nvidia-smi`` that fails is tried again later.
+    A GPU that cannot be read gives no sample. If ``nvidia-smi`` fails, it is retried later.
     """
 
     def __init__(self, on_sample: Callable[[float], Any]) -> None:

@@ -1,4 +1,4 @@
-"""One cell that runs, or ran, in a session: its state and its journal, both on disk."""
+"""One cell that is running or has run in a session: its state and its journal, both on disk."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _FILE = "job.json"
 
 
 class Job:
-    """A cell.
+    """A cell that is queued, running or done.
 
     Attributes
     ----------
     facts : dict
-        What is listed: id, session, title, state, and times in seconds since the epoch of the pod's clock.
+        Listed facts: id, session, title, state, and times in seconds since the epoch of the pod's clock.
     grown : asyncio.Event
         Set, and replaced by a new one, when its journal has another frame.
     """
@@ -40,7 +40,7 @@ class Job:
         self.input_number = -1
         """Number of the frame that waits for input, or -1."""
         self._folder = folder
-        # An agent that was started later knows the time by the clock alone.
+        # An agent that was started later can only use the wall clock.
         self._started_s = time.monotonic() - max(0.0, time.time() - facts.get("started_at", time.time()))
 
     @classmethod
@@ -51,27 +51,27 @@ class Job:
 
     @property
     def is_done(self) -> bool:
-        """Whether it has ended."""
+        """True if it has ended."""
         return self.facts["state"] in DONE_STATES
 
     def append(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
-        """Write a frame for everybody who follows."""
+        """Write a frame for all followers."""
         self.journal.append(header, buffers)
         self.grown.set()
         self.grown = asyncio.Event()
 
     def start(self, **details: Any) -> None:
-        """Note that it runs now."""
+        """Mark it as running."""
         self._started_s = time.monotonic()
-        self._change(state="running", started_at=time.time(), **details)
+        self._change_facts(state="running", started_at=time.time(), **details)
         self.append({"type": "started", **details})
 
     def end(self, state: str) -> None:
-        """Note how it ended."""
+        """Mark it as ended."""
         if self.facts["state"] == "running":
             self.facts["seconds"] = time.monotonic() - self._started_s
         self.facts.pop("request", None)
-        self._change(state=state, ended_at=time.time(), **self.gpu.summarize())
+        self._change_facts(state=state, ended_at=time.time(), **self.gpu.summarize())
         self._append_end()
 
     def _append_end(self) -> None:
@@ -83,14 +83,14 @@ class Job:
         if self.journal.end and self.is_done and not self.journal.has_end:
             self._append_end()
 
-    def _change(self, **facts: Any) -> None:
-        """Change what is known of it; a full disk must not stop a cell that runs."""
+    def _change_facts(self, **facts: Any) -> None:
+        """Change its facts; a full disk must not stop a running cell."""
         self.facts.update(facts)
         with contextlib.suppress(OSError):
             self.save()
 
     def save(self) -> None:
-        """Write what is known of it to disk."""
+        """Write its facts to disk."""
         path = os.path.join(self._folder, _FILE)
         with open(path + ".new", "w", encoding="utf-8") as file:
             json.dump(self.facts, file)

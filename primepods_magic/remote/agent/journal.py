@@ -18,7 +18,7 @@ SEGMENT_BYTES = 2 << 20
 
 
 class _Segment:
-    """Consecutive frames in a file, or in memory if the disk takes no more."""
+    """Consecutive frames in a file, or in memory if the disk is full."""
 
     def __init__(self, folder: str, first: int, *, in_memory: bool = False) -> None:
         self.first = first
@@ -33,7 +33,7 @@ class _Segment:
         return self.first + len(self.offsets)
 
     def load(self, note: Callable[[Header], object]) -> None:
-        """Find the frames that are there already; a torn one at the end is cut off."""
+        """Find the existing frames, and cut off an incomplete one at the end."""
         whole = os.path.getsize(self.path)
         with open(self.path, "rb") as reader:
             while True:
@@ -56,7 +56,7 @@ class _Segment:
 
     def _write_file(self, data: bytes) -> None:
         if self._writer is None:
-            # Unbuffered: nothing of a frame that failed may be written later.
+            # Unbuffered: no part of a frame that failed may be written later.
             self._writer = open(self.path, "ab", buffering=0)  # noqa: SIM115 - closed by close()
         rest = memoryview(data)
         try:
@@ -103,23 +103,23 @@ def _read_header(reader: BinaryIO, offset: int) -> tuple[Header, int]:
 
 
 class Journal:
-    """Numbered frames of one job, in segments: the first ones are kept, and of those after them the newest.
+    """Numbered frames of one job, in segments: the first and the newest ones are kept.
 
     Parameters
     ----------
     folder : str
-        Its folder, made if it is missing.
+        Its folder, created if it is missing.
     job : str
         The job's id; every frame names it.
 
     Attributes
     ----------
     has_end : bool
-        Whether the frame is there that says how the job ended.
+        True if it contains the frame that says how the job ended.
     reply : dict or None
-        Content of the kernel's answer, if it is there.
+        Content of the kernel's reply, if it has arrived.
     taken : dict
-        For each kernel, the number of its last message that is there.
+        For each kernel, the number of its last stored message.
     """
 
     def __init__(self, folder: str, job: str) -> None:
@@ -132,8 +132,8 @@ class Journal:
         self._loaded: list[_Segment] = []
 
     @property
-    def _segments(self) -> list[_Segment]:
-        # Read when it is used first: an agent that starts has those of hundreds of old jobs.
+    def _kept_segments(self) -> list[_Segment]:
+        # Read on first use: an agent that starts has the journals of hundreds of old jobs.
         if not self._loaded:
             firsts = sorted(int(name[:12]) for name in os.listdir(self._folder) if name.endswith(".frames"))
             segments = [_Segment(self._folder, first) for first in firsts]
@@ -154,49 +154,49 @@ class Journal:
     @property
     def end(self) -> int:
         """The number of the next frame."""
-        return self._segments[-1].end
+        return self._kept_segments[-1].end
 
     def append(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
-        """Write a frame, with its number; while the disk takes no more, it is kept in memory."""
-        last = self._segments[-1]
+        """Write a frame, with its number; keep it in memory while the disk is full."""
+        last = self._kept_segments[-1]
         if last.size >= SEGMENT_BYTES:
             last.close()
             self._drop_middle()
-            self._segments.append(_Segment(self._folder, last.end))
+            self._kept_segments.append(_Segment(self._folder, last.end))
         data = pack_frame({**header, "job": self._job, "n": self.end}, buffers)
         try:
-            self._segments[-1].append(data)
+            self._kept_segments[-1].append(data)
         except OSError:
-            last = self._segments[-1]
+            last = self._kept_segments[-1]
             last.close()
             if not last.offsets:
-                self._segments.pop().remove()
-            self._segments.append(_Segment(self._folder, last.end, in_memory=True))
-            self._segments[-1].append(data)
+                self._kept_segments.pop().remove()
+            self._kept_segments.append(_Segment(self._folder, last.end, in_memory=True))
+            self._kept_segments[-1].append(data)
         self._note_header(header)
 
     def skip_to(self, number: int) -> None:
         """Give the next frame at least this number: frames before it were lost with an earlier agent."""
         if number > self.end:
-            self._segments[-1].close()
-            self._segments.append(_Segment(self._folder, number))
+            self._kept_segments[-1].close()
+            self._kept_segments.append(_Segment(self._folder, number))
 
     def _drop_middle(self) -> None:
-        """Remove the oldest segment behind the head once the tail has its size."""
+        """Remove the oldest segment after the head once the tail has its full size."""
         head = 0
-        for index, segment in enumerate(self._segments, start=1):
+        for index, segment in enumerate(self._kept_segments, start=1):
             head += segment.size
             if head >= HEAD_BYTES:
-                if sum(each.size for each in self._segments[index:]) >= TAIL_BYTES:
-                    self._segments.pop(index).remove()
+                if sum(each.size for each in self._kept_segments[index:]) >= TAIL_BYTES:
+                    self._kept_segments.pop(index).remove()
                 return
 
     def read(self, number: int) -> tuple[bytes, int]:
         """Return the bytes of a frame, and the number of the next one.
 
-        Where frames were dropped, the frame says how many.
+        If frames were dropped here, the returned frame says how many.
         """
-        for segment in self._segments:
+        for segment in self._kept_segments:
             if number < segment.first:
                 gap = {"type": "gap", "job": self._job, "n": number, "dropped": segment.first - number}
                 return pack_frame(gap), segment.first

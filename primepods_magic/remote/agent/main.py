@@ -11,7 +11,7 @@ __all__ = ["find_command"]
 
 
 def find_command() -> Callable[[], object]:
-    """Return what runs the command of the arguments."""
+    """Return the function that runs the command in the arguments."""
     os.umask(0o077)
     command = sys.argv[1]
     if command == "serve":

@@ -1,4 +1,4 @@
-"""What a pod is like: Python, ipykernel, disk, memory, GPUs, limits of its SSH server, and its clock."""
+"""Facts about a pod: Python, ipykernel, disk, memory, GPUs, limits of its SSH server, and its clock."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _LIMITS = re.compile(r"^\s*(MaxSessions|MaxStartups)\s+(\S+)", re.MULTILINE | re
 
 
 def print_report() -> None:
-    """Print the facts as one JSON object; what cannot be found out is left out."""
+    """Print the facts as one JSON object, without those that cannot be determined."""
     disk = shutil.disk_usage(os.path.expanduser("~"))
     base = choose_base()
     facts: dict[str, Any] = {

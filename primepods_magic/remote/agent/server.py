@@ -1,4 +1,4 @@
-"""The agent: a process on the pod that outlives connections, and keeps sessions and what they print."""
+"""The agent: a process on the pod that outlives connections, and keeps sessions and their output."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["serve"]
 _NAME = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 _MAX_REPLIES = 2000
 _WINDOW_BYTES = 1 << 20
-# A client pings more often; without it, its connection is dead in a way that only time shows.
+# A client pings more often than this; a connection that is silent for longer is dead.
 _SILENCE_S = 60.0
 
 
@@ -36,7 +36,7 @@ def serve() -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise SystemExit("another one runs") from None
+            raise SystemExit("another agent is running") from None
         asyncio.run(_serve_forever())
 
 
@@ -75,7 +75,7 @@ class _Agent:
     def _open_session(self, name: str) -> Session:
         if name not in self.sessions:
             if not _NAME.match(name):
-                raise ValueError(f"{name!r} is not a name of a session")
+                raise ValueError(f"{name!r} is not a valid session name")
             folder = os.path.join(self._folder, name)
             os.makedirs(folder, mode=0o700, exist_ok=True)
             session = self.sessions[name] = Session(folder, name, self._note_change)
@@ -190,10 +190,10 @@ class _Agent:
         return None
 
     def _do_report(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> None:
-        self._reporting = asyncio.ensure_future(self._report(client, header["id"]))
+        self._reporting = asyncio.ensure_future(self._send_report(client, header["id"]))
 
-    async def _report(self, client: _Client, request_id: str) -> None:
-        """Answer with what a process of its own finds out: some of it takes seconds."""
+    async def _send_report(self, client: _Client, request_id: str) -> None:
+        """Reply with the report of a separate process: some of it takes seconds."""
         null = asyncio.subprocess.DEVNULL
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "agent.pyz", "report"),
@@ -231,14 +231,14 @@ class _Client:
         self._draining = asyncio.Lock()
 
     def write(self, header: Header) -> None:
-        """Send a frame that is in no journal."""
+        """Send a frame that is not in a journal."""
         self._writer.write(pack_frame(header))
 
     async def serve(self, frame: Frame, reader: asyncio.StreamReader) -> None:
         """Serve it from its first frame until the connection ends."""
         try:
             while True:
-                self._handle(*frame)
+                self._handle_frame(*frame)
                 frame = await _read_frame(reader, _SILENCE_S)
         except asyncio.TimeoutError:
             self._writer.transport.abort()
@@ -246,14 +246,14 @@ class _Client:
             for task in self._followers.values():
                 task.cancel()
 
-    def _handle(self, header: Header, buffers: Sequence[bytes]) -> None:
+    def _handle_frame(self, header: Header, buffers: Sequence[bytes]) -> None:
         op = header["op"]
         if op == "ping":
             self.write({"type": "pong"})
         elif op == "follow":
-            self._follow(header["to"], header["job"], header["next"])
+            self._follow_job(header["to"], header["job"], header["next"])
         elif op == "leave":
-            self._leave(header["to"])
+            self._leave_job(header["to"])
         elif op == "used":
             if header["to"] in self._windows:
                 self._windows[header["to"]].free(header["next"])
@@ -262,9 +262,9 @@ class _Client:
             if reply is not None:
                 self.write(reply)
 
-    def _follow(self, to: str, job_id: str, number: int) -> None:
-        """Send a job from a frame on; one client may follow a job in several places."""
-        self._leave(to)
+    def _follow_job(self, to: str, job_id: str, number: int) -> None:
+        """Send a job, beginning with a frame; one client may follow a job in several places."""
+        self._leave_job(to)
         job = self._agent.find_job(job_id)
         if job is None:
             self._write_to(to, pack_frame({"type": "unknown", "job": job_id}))
@@ -272,14 +272,14 @@ class _Client:
         window = self._windows[to] = _Window()
         self._followers[to] = asyncio.ensure_future(self._send_frames(to, job, number, window))
 
-    def _leave(self, to: str) -> None:
+    def _leave_job(self, to: str) -> None:
         self._windows.pop(to, None)
         task = self._followers.pop(to, None)
         if task:
             task.cancel()
 
     def _write_to(self, to: str, data: bytes) -> None:
-        """Send a frame of a job, and before it who it is for."""
+        """Send a frame of a job, preceded by the place that it is for."""
         self._writer.write(pack_frame({"type": "to", "to": to}) + data)
 
     async def _send_frames(self, to: str, job: Job, number: int, window: _Window) -> None:
@@ -290,7 +290,7 @@ class _Client:
                 try:
                     data, number_after = job.journal.read(number)
                 except OSError:
-                    # It was removed, as the oldest ones are.
+                    # The job was removed, as the oldest ones are.
                     self._write_to(to, pack_frame({"type": "unknown", "job": job.id}))
                     return
                 if number == job.input_number:
@@ -305,7 +305,7 @@ class _Client:
 
 
 class _Window:
-    """How much may be on its way to a client that has not shown it yet: a slow one only lags."""
+    """A limit on data sent to a client and not used yet: a slow client only lags."""
 
     def __init__(self) -> None:
         self._sent: deque[tuple[int, int]] = deque()

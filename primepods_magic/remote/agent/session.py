@@ -21,14 +21,14 @@ from .job import Job
 
 __all__ = ["Session"]
 
-_REDIAL_S = 10.0
+_RECONNECT_S = 10.0
 _START_S = 90.0
 _CANCEL_GRACE_S = 5.0
 _POLL_S = 0.02
 _ACK_INTERVAL = 32
 _MAX_JOBS = 200
 _MAX_PARENTS = 2000
-# Of a kernel's messages, these are output.
+# Types of a kernel's messages that are output.
 _OUTPUT = (
     "stream", "display_data", "execute_result", "update_display_data", "clear_output", "error",
     "comm_open", "comm_msg", "comm_close",
@@ -64,14 +64,14 @@ class Session:
         self._asked: set[str] = set()
         self._kernels_started = 0
         self._is_new = False
-        """Whether the next cell is the first one of a kernel that took another one's place."""
+        """True if the next cell is the first one of a kernel that replaced another."""
         self._starting: asyncio.Task[None] | None = None
-        self._redialing: asyncio.Task[None] | None = None
+        self._reconnecting: asyncio.Task[None] | None = None
         self._parents: OrderedDict[str, Job] = OrderedDict()
         self._load_jobs()
 
     def _load_jobs(self) -> None:
-        """Find the jobs of an agent that ended; the kernel may still run one of them."""
+        """Load the jobs of an agent that ended; the kernel may still be running one of them."""
         paths = [os.path.join(self._folder, name) for name in os.listdir(self._folder)]
         jobs: list[Job] = []
         for folder in filter(os.path.isdir, paths):
@@ -87,7 +87,7 @@ class Session:
                 self.current = job
             elif not job.is_done:
                 self._queue.append(job)
-        # Those that may have changed last; what their journals have of the kernel need not come again.
+        # The jobs that may have changed last; messages in their journals need not be sent again.
         for job in [job for job in self.jobs.values() if not job.is_done] + list(self.jobs.values())[-1:]:
             job.repair()
             for kernel, number in job.journal.taken.items():
@@ -95,7 +95,7 @@ class Session:
         if self.current and self.current.journal.reply:
             self._end_replied(self.current.journal.reply)
         if self.current or find_lock_owner(self._folder):
-            self._redialing = asyncio.ensure_future(self._await_kernel_again())
+            self._reconnecting = asyncio.ensure_future(self._await_kernel_again())
         else:
             self._run_next()
 
@@ -126,7 +126,7 @@ class Session:
         return job
 
     def find_running(self, digest: str) -> Job | None:
-        """Return the job that runs, or is to run, the same cell."""
+        """Return the running or queued job of the same cell, if there is one."""
         waiting = [self.current, *self._queue]
         return next((job for job in waiting if job and job.facts["digest"] == digest), None)
 
@@ -148,7 +148,7 @@ class Session:
         if self.current or not self._queue:
             return
         if self._kernel is None:
-            if self._starting is None and self._redialing is None:
+            if self._starting is None and self._reconnecting is None:
                 self._starting = asyncio.ensure_future(self._start_kernel(self._queue[0]))
             return
         facts = self._queue[0].facts
@@ -160,14 +160,14 @@ class Session:
         self._note_start()
 
     def _note_start(self) -> None:
-        """Note that the kernel has the next cell, whose code is on disk until then and no longer."""
+        """Note that the kernel has the next cell, whose code stays on disk only until then."""
         job = self.current = self._queue.popleft()
         self._on_change()
         del job.facts["request"]
         is_new, self._is_new = self._is_new, False
         job.start(kernel=self._kernels_started, is_new=is_new, **job.facts.pop("idle", {}))
 
-    def _finish(self, state: str) -> None:
+    def _finish_job(self, state: str) -> None:
         job, self.current = self.current, None
         if job:
             job.end(state)
@@ -175,9 +175,9 @@ class Session:
         self._run_next()
 
     def interrupt(self, job: Job) -> None:
-        """Interrupt a cell; one that waits is removed."""
+        """Interrupt a running cell, or remove a queued one."""
         if job is self.current:
-            self._write({"op": "interrupt"})
+            self._write_frame({"op": "interrupt"})
         elif job in self._queue:
             self._queue.remove(job)
             job.end("cancelled")
@@ -186,9 +186,9 @@ class Session:
         """Interrupt a cell, and end its kernel if that does not help."""
         self.interrupt(job)
         if job is self.current:
-            asyncio.get_event_loop().call_later(_CANCEL_GRACE_S, self._kill, job)
+            asyncio.get_event_loop().call_later(_CANCEL_GRACE_S, self._kill_if_running, job)
 
-    def _kill(self, job: Job) -> None:
+    def _kill_if_running(self, job: Job) -> None:
         if job is self.current:
             self._finish_killed("cancelled")
 
@@ -196,12 +196,12 @@ class Session:
         if self.pid:
             with contextlib.suppress(OSError):
                 os.killpg(self.pid, signal.SIGKILL)
-        self._write({"op": "end"})
+        self._write_frame({"op": "end"})
         self._forget_kernel()
-        self._finish(state)
+        self._finish_job(state)
 
     def _forget_kernel(self) -> None:
-        """Take no more from the kernel that there was; what was asked of it has no answer."""
+        """Ignore the kernel from now on; pending requests to it get no answer."""
         self._ended_kernels.add(self._kernel_id)
         self._kernel = self.pid = None
         for msg_id in list(self._asked):
@@ -228,7 +228,7 @@ class Session:
 
     async def _prepare_kernel(self, job: Job) -> str:
         python = ""
-        setup = await self._spawn(sys.executable, "prepare", stdout=asyncio.subprocess.PIPE)
+        setup = await self._spawn_program(sys.executable, "prepare", stdout=asyncio.subprocess.PIPE)
         assert setup.stdout is not None
         async for line in setup.stdout:
             said = json.loads(line)
@@ -241,10 +241,10 @@ class Session:
             return f"Looking for a Python with ipykernel failed: {read_last_line('prepare.log')}"
         self._kernels_started += 1
         self._is_new = self._kernels_started > 1
-        host = await self._spawn(python, "kernel", self.name)
+        host = await self._spawn_program(python, "kernel", self.name)
         ended = asyncio.ensure_future(host.wait())
         give_up = time.monotonic() + _START_S
-        # One that came may be gone again: its first cell may have called exit().
+        # A kernel that connected may have ended already: its first cell may have called exit().
         ended_before = len(self._ended_kernels)
         while self._kernel is None and len(self._ended_kernels) == ended_before:
             if ended.done() or time.monotonic() > give_up:
@@ -255,7 +255,7 @@ class Session:
             await asyncio.sleep(0.005)
         return ""
 
-    async def _spawn(self, python: str, *words: str, stdout: Any = None) -> Any:
+    async def _spawn_program(self, python: str, *words: str, stdout: Any = None) -> Any:
         folder = agent_folder()
         with open(os.path.join(folder, f"{words[0]}.log"), "ab") as log:
             return await asyncio.create_subprocess_exec(
@@ -270,11 +270,11 @@ class Session:
             )
 
     async def _await_kernel_again(self) -> None:
-        """Wait for a kernel whose connection ended; it connects again by itself unless it ended too."""
-        give_up = time.monotonic() + _REDIAL_S
+        """Wait for a kernel whose connection ended; it reconnects by itself unless it ended too."""
+        give_up = time.monotonic() + _RECONNECT_S
         while self._kernel is None and time.monotonic() < give_up and find_lock_owner(self._folder):
             await asyncio.sleep(_POLL_S)
-        self._redialing = None
+        self._reconnecting = None
         if self._kernel is not None:
             return
         for pid in (find_lock_owner(self._folder), self.pid):
@@ -283,18 +283,18 @@ class Session:
                     os.killpg(pid, signal.SIGKILL)
         self._forget_kernel()
         if self.current:
-            self._finish("died")
+            self._finish_job("died")
         else:
             self._run_next()
 
     def attach_kernel(self, writer: asyncio.StreamWriter, hello: Header) -> None:
-        """Take the connection of a kernel: a new one, or one that an earlier agent started."""
+        """Accept the connection of a kernel: a new one, or one that an earlier agent started."""
         is_other = self._kernel is not None and self._kernel_id != hello["kernel"]
         if is_other or hello["kernel"] in self._ended_kernels:
             writer.write(pack_frame({"op": "end"}))
             return
         self._kernel, self.pid, self._kernel_id = writer, hello["pid"], hello["kernel"]
-        self._acknowledge()
+        self._acknowledge_frames()
         if self.current is None and self._queue and hello["last"] == self._queue[0].facts["msg_id"]:
             # An agent was killed before it could note this.
             self._note_start()
@@ -304,10 +304,10 @@ class Session:
         """Note that the connection of a kernel ended."""
         if self._kernel is writer:
             self._kernel = None
-            self._redialing = asyncio.ensure_future(self._await_kernel_again())
+            self._reconnecting = asyncio.ensure_future(self._await_kernel_again())
 
     def take_frame(self, writer: asyncio.StreamWriter, header: Header, buffers: Sequence[bytes]) -> None:
-        """Handle what a kernel sends, once: what was not acknowledged comes again."""
+        """Handle each frame of a kernel once: frames that were not acknowledged are sent again."""
         if writer is not self._kernel:
             return
         number = header["number"]
@@ -318,16 +318,16 @@ class Session:
             except Exception:  # noqa: BLE001 - one message must not end what comes after it
                 traceback.print_exc()
         if number - self._acked >= _ACK_INTERVAL or header["op"] == "dead":
-            self._acknowledge()
+            self._acknowledge_frames()
         if header["op"] == "dead":
             self._forget_kernel()
-            self._finish("died")
+            self._finish_job("died")
 
-    def _acknowledge(self) -> None:
+    def _acknowledge_frames(self) -> None:
         self._acked = self._taken.get(self._kernel_id, 0)
-        self._write({"op": "ack", "number": self._acked})
+        self._write_frame({"op": "ack", "number": self._acked})
 
-    def _write(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
+    def _write_frame(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
         if self._kernel is not None:
             self._kernel.write(pack_frame(header, buffers))
 
@@ -335,7 +335,7 @@ class Session:
         self, channel: str, kind: str, msg_id: str, content: dict[str, Any], buffers: Sequence[bytes] = ()
     ) -> None:
         message = {"op": "send", "channel": channel, "type": kind, "msg_id": msg_id, "content": content}
-        self._write(message, buffers)
+        self._write_frame(message, buffers)
 
     def send_input(self, job: Job, msg_id: str, value: str) -> None:
         """Answer a cell that asks for input; the answer is not written to disk."""
@@ -344,7 +344,7 @@ class Session:
             self._send_kernel("stdin", "input_reply", msg_id, {"value": value})
 
     def send_request(self, header: Header, buffers: Sequence[bytes]) -> bool:
-        """Pass a message of a front end on: of a widget, or a question about code."""
+        """Forward a message of a front end: one of a widget, or a request about code."""
         job = self.jobs.get(header.get("job", ""))
         if job:
             self._bind_parent(header["msg_id"], job)
@@ -373,7 +373,7 @@ class Session:
             job.input_number = job.journal.end
             job.append(output)
         elif kind == "execute_reply":
-            # It comes behind all output of its cell.
+            # It arrives after all output of its cell.
             if self.current and parent == self.current.facts["msg_id"]:
                 self.current.append(output)
                 self._end_replied(content)
@@ -383,7 +383,7 @@ class Session:
     def _end_replied(self, content: dict[str, Any]) -> None:
         state = "ok" if content["status"] == "ok" else "error"
         if any(part.get("source") == "ask_exit" for part in content.get("payload", [])):
-            # The cell called exit(): the next one must not meet a kernel that is about to end.
+            # The cell called exit(): the next one must not go to a kernel that is about to end.
             self._finish_killed(state)
         else:
-            self._finish(state)
+            self._finish_job(state)

@@ -34,7 +34,7 @@ _ALIVE_COUNT = 3
 _END_TIMEOUT_S = 2.0
 _FRESH = timedelta(minutes=15)
 
-# These win over the user's own configuration, which is read as well, so jump hosts and devices work.
+# These override the user's own configuration, which is read as well, so jump hosts and devices work.
 _OPTIONS = (
     "BatchMode=yes",
     f"ConnectTimeout={_CONNECT_TIMEOUT_S}",
@@ -47,35 +47,35 @@ _OPTIONS = (
     "ForwardAgent=no",
     "ForwardX11=no",
     "ClearAllForwardings=yes",
-    # This level names a successful login, and the end of the command.
+    # This level logs a successful login and the end of the command.
     "LogLevel=DEBUG1",
 )
-# Older clients do not know these, and neither a configuration that sets them.
+# Older clients know neither these options nor a configuration that sets them.
 _NEWER_OPTIONS = ("StdinNull=no", "SessionType=default", "ForkAfterAuthentication=no")
 _NEWER_VERSION = (8, 7)
 
 
 @dataclass(frozen=True)
 class SshRoute:
-    """How one node of a pod is reached: the words of the command, up to its host."""
+    """The route to one node of a pod: the words of the ssh command, up to the host."""
 
     words: tuple[str, ...]
     name: str
-    """The pod's name, clean."""
+    """The pod's name, sanitized."""
     cli_name: str
 
 
 def find_route(connection: Connection, pod: PodDetails, *, node: int = 1) -> SshRoute:
-    """Return how to reach a node of a pod; its ``Host`` blocks are written if they are missing.
+    """Return the route to a node of a pod; write its ``Host`` blocks if they are missing.
 
-    Raises InvalidRequest if the pod does not run or the node is not up, SshFailed if there is no ssh client.
+    Raises InvalidRequest if the pod or the node is not up, SshFailed if there is no ssh client.
     """
     _refuse_simulated_pod(connection, pod)
     blocks = write_host_blocks(connection, pod, only_if_changed=True)
     up = [number for number, target in enumerate(pod.connections, start=1) if target]
     if node not in up:
         raise InvalidRequest(
-            f"'{sanitize(pod.name)}' has no node {node} that is up. Nodes that are: {', '.join(map(str, up))}"
+            f"Node {node} of '{sanitize(pod.name)}' is not up. Nodes that are: {', '.join(map(str, up))}"
         )
     ssh = shutil.which("ssh")
     if ssh is None:
@@ -97,7 +97,7 @@ def is_fresh(connection: Connection, pod: PodDetails) -> bool:
 
 @lru_cache
 def _list_options(ssh: str) -> tuple[str, ...]:
-    """Return the options of our connections that this client knows."""
+    """Return the options of our connections that this client supports."""
     done = subprocess.run([ssh, "-V"], check=False, capture_output=True, text=True)  # noqa: S603 - fixed words
     version = re.search(r"OpenSSH\w*_(\d+)\.(\d+)", done.stderr)
     is_newer = version is not None and (int(version[1]), int(version[2])) >= _NEWER_VERSION
@@ -105,12 +105,12 @@ def _list_options(ssh: str) -> tuple[str, ...]:
 
 
 def _refuse_simulated_pod(connection: Connection, pod: PodDetails) -> None:
-    """Refuse the address of a sandbox's pod that is no machine: it is not on this computer."""
+    """Refuse a sandbox's pod that is not a machine: its address is not on this computer."""
     targets = [target for target in pod.connections if target]
     if connection.is_sandbox and any(target.host != "127.0.0.1" for target in targets):
         raise InvalidRequest(
-            f"'{sanitize(pod.name)}' is simulated, and nothing can run on it. For pods to log in to, "
-            "restart the kernel after: pip install 'primepods_magic[machines]'"
+            f"'{sanitize(pod.name)}' is simulated, and nothing can run on it. To get pods that you can log "
+            "in to, restart the kernel after: pip install 'primepods_magic[machines]'"
         )
 
 
@@ -139,7 +139,7 @@ class SshProcess:
     ----------
     process : subprocess.Popen
         With pipes for stdin, stdout and stderr. Only the command on the pod writes to stderr: messages of the
-        client go to a log of its own.
+        client go to a separate log.
     """
 
     def __init__(self, process: subprocess.Popen[bytes], log: Path, route: SshRoute) -> None:
@@ -153,18 +153,18 @@ class SshProcess:
         self._log.close()
 
     def hide_log(self) -> None:
-        """Remove the file of the log, which stays open: nothing is left if this process is killed."""
+        """Remove the log file but keep it open, so that nothing is left if this process is killed."""
         shutil.rmtree(self._path.parent, ignore_errors=True)
 
     def kill(self) -> None:
-        """End the client at once; what it started on the pod may go on."""
+        """Kill the client; what it started on the pod may keep running."""
         if self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
 
     @property
     def is_logged_in(self) -> bool:
-        """Whether the server has accepted the login."""
+        """True if the server has accepted the login."""
         return is_logged_in(self._read_log())
 
     def _read_log(self) -> str:
@@ -172,7 +172,7 @@ class SshProcess:
         return self._log.read().decode("utf-8", "replace")
 
     def fail_login(self, limit_s: float) -> NoReturn:
-        """Raise SshFailed for a login that does not end."""
+        """Raise SshFailed for a login that does not finish."""
         self.kill()
         raise SshFailed(
             f"'{self._route.name}' did not let you in within {limit_s:.0f} s. Nothing was run on the pod. "
@@ -194,7 +194,7 @@ def _describe_failure(reason: FailureReason, route: SshRoute, complaint: str, di
     name, word = route.name, route.cli_name
     look = f"'%pods show {word}' shows its state"
     return {
-        "host-key": f"'{name}' has another host key than before, so it may be another machine. {did}. "
+        "host-key": f"'{name}' has a different host key than before, so it may be another machine. {did}. "
         f"'%pods rm {word}' terminates the pod",
         "denied": f"'{name}' accepts none of your SSH keys ({complaint}). {did}. '%pods keys' lists the keys "
         "of your account; PRIME_SSH_KEY_PATH names the private key to use",
@@ -207,15 +207,15 @@ def _describe_failure(reason: FailureReason, route: SshRoute, complaint: str, di
 
 @contextlib.contextmanager
 def open_ssh(route: SshRoute, command: str, *, keeps_stderr: bool = True) -> Iterator[SshProcess]:
-    """Start the client with a command for the pod; it is ended with the block.
+    """Start the client with a command for the pod, and end it with the block.
 
-    What the command writes to stderr must be read, or not kept: a full pipe stops the connection.
-    The command is visible in process lists on both sides: it must hold nothing of the user's.
+    The command's stderr must be read, or not kept: a full pipe stops the connection. The command is visible
+    in process lists on both sides, so it must not contain anything of the user's.
     """
     with tempfile.TemporaryDirectory(prefix="primepods-ssh-", ignore_cleanup_errors=True) as folder:
         log = Path(folder, "log")
         log.touch(mode=0o600)
-        # Keys and tokens of the service are no business of ssh, whose configuration may send variables on.
+        # ssh needs no keys and tokens of the service, and its configuration may forward variables.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PRIME")}
         try:
             process = subprocess.Popen(  # noqa: S603 - a fixed command, and a host name of our own
@@ -224,7 +224,7 @@ def open_ssh(route: SshRoute, command: str, *, keeps_stderr: bool = True) -> Ite
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if keeps_stderr else subprocess.DEVNULL,
                 env=environment,
-                # Jupyter interrupts the whole group of the kernel.
+                # Jupyter interrupts the whole process group of the kernel.
                 start_new_session=True,
             )
         except OSError as error:

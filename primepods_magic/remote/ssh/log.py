@@ -11,7 +11,7 @@ __all__ = ["FailureReason", "find_failure", "is_logged_in", "last_complaint"]
 
 FailureReason = Literal["host-key", "denied", "refused", "unreachable", "lost", "setup"]
 
-# The client's own words, in the order in which they are looked for.
+# The client's own words, in the order in which they are searched for.
 _BEFORE_LOGIN: tuple[tuple[FailureReason, re.Pattern[str]], ...] = (
     ("host-key", re.compile(r"REMOTE HOST IDENTIFICATION HAS CHANGED|Host key verification failed")),
     ("denied", re.compile(r"Permission denied \(|Too many authentication failures")),
@@ -51,6 +51,6 @@ def find_failure(log: str) -> FailureReason | None:
 
 
 def last_complaint(log: str) -> str:
-    """Return the last line of the log for people, clean, of at most 300 characters."""
+    """Return the last line of the log for people, sanitized and at most 300 characters long."""
     lines = [line.strip() for line in log.splitlines() if line.strip() and not _NOISE.match(line)]
     return sanitize(lines[-1])[:300].removesuffix(".") if lines else "the server closed it"

@@ -156,7 +156,7 @@ def test_does_not_clear_what_a_cell_leaves_to_its_next_output(notebook: Any) -> 
 
 def test_it_can_be_turned_off(notebook: Any) -> None:
     # The kernel of the cell before died.
-    new = "The kernel on 'train' is a new one: variables of earlier cells are gone."
+    new = "The kernel on 'train' is new: variables of earlier cells are gone."
     assert [text_of(notebook[name]).replace(new, "").strip() for name in ("quiet", "off")] == ["quiet", "off"]
 
 

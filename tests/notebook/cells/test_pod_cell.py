@@ -229,7 +229,7 @@ def test_mistakes_are_answered(front: Front) -> None:
         assert "Put the code below '%%pod NAME', in the same cell" in front.run(cell)
     assert "--session" in front.run("%pod -h")
     assert "Which job? '%pods jobs' lists their ids" in front.run("%pods attach")
-    assert "is not a name of a session" in front.run("%%pod train --session a/b\n1")
+    assert "is not a valid session name" in front.run("%%pod train --session a/b\n1")
     assert "NotFound" in front.run("%%pod nobody\n1")
     assert "on 'train'. '%pods jobs' lists jobs" in front.run("%pods attach abcdef")
 
@@ -294,13 +294,13 @@ def test_a_queued_job_is_listed(front: Front, tmp_path: Path) -> None:
 def test_exit_ends_the_kernel_and_the_next_cell_says_that_it_has_a_new_one(front: Front) -> None:
     front.run("%%pod train --session exits\nx = 1\nexit()")
     shown = front.run("%%pod train --session exits --quiet\n'x' in globals()")
-    assert "is a new one: variables of earlier cells are gone" in shown
+    assert "is new: variables of earlier cells are gone" in shown
     assert shown.endswith("False")
 
 
 def test_a_name_of_this_notebook_is_pointed_out(front: Front) -> None:
     front.run("data = [1]")
-    assert "'data' exists in this notebook, and not on 'train'" in front.run("%%pod train\nprint(data)")
+    assert "'data' exists in this notebook, but not on 'train'" in front.run("%%pod train\nprint(data)")
 
 
 def test_a_comment_may_stand_above_the_magic(front: Front) -> None:

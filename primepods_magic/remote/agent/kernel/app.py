@@ -11,8 +11,8 @@ __all__ = ["make_kernel_app"]
 
 
 def make_kernel_app(connection_file: str) -> Callable[[], object]:
-    """Return what runs ipykernel; what forked processes print comes over a UNIX socket too."""
-    # Nothing of this program is for cells to import.
+    """Return a function that runs ipykernel; output of forked processes uses a UNIX socket, too."""
+    # Cells must not be able to import this program's modules.
     del sys.path[0]
 
     import zmq
@@ -40,7 +40,7 @@ def make_kernel_app(connection_file: str) -> Callable[[], object]:
             return context, pipe_out
 
     app.IOPubThread = PrivateIOPubThread
-    # What is typed may hold secrets, which stay in no file there.
+    # Input may contain secrets, so it is not written to a history file there.
     sys.argv[1:] = ["-f", connection_file, "--HistoryManager.hist_file=:memory:"]
     launch: Callable[[], object] = app.launch_new_instance
     return launch

@@ -1,4 +1,4 @@
-"""Runs in a Python that has ipykernel: starts a kernel, and carries its messages to the agent and back."""
+"""The host of a kernel: it runs in a Python with ipykernel, and relays messages to and from the agent."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ class _KernelHost:
         self._manager = KernelManager(
             context=context, transport="ipc", connection_file=os.path.join(folder, "kernel.json")
         )
-        # This Python, whatever kernel specs the image has.
+        # Use this Python, whatever kernel specs the image has.
         spec: Any = self._manager.kernel_spec
         program = os.path.abspath(sys.argv[0])
         spec.argv[:] = [sys.executable, "-Xfrozen_modules=off", program, "ipykernel", "{connection_file}"]
         self._manager.start_kernel(cwd=os.path.expanduser("~"), stdin=None)
         self._session = self._manager.session
         self._await_sockets()
-        # Questions come to the socket that has the name of the one that the request came from.
+        # Input requests go to the socket with the same identity as the one that sent the execute request.
         name_there = self._session.bsession
         self._sockets = {
             name: getattr(self._manager, f"connect_{name}")(identity=name_there) for name in _CHANNELS
@@ -99,7 +99,7 @@ class _KernelHost:
         self._manager.shutdown_kernel(now=True)
 
     def _await_sockets(self) -> None:
-        """Wait until the kernel listens: one that is connected to earlier may lose its first question."""
+        """Wait until the kernel listens: if we connect earlier, it may lose the first request."""
         paths = [f"{self._manager.ip}-{getattr(self._manager, f'{name}_port')}" for name in _CHANNELS]
         give_up = time.monotonic() + _START_S
         while not all(map(os.path.exists, paths)):
@@ -111,7 +111,7 @@ class _KernelHost:
             raise SystemExit("the kernel does not start")
 
     def _await_kernel(self) -> None:
-        """Wait until the kernel answers, and its output arrives: the first one would be lost otherwise."""
+        """Wait until the kernel answers and its output arrives; otherwise, its first output would be lost."""
         give_up = time.monotonic() + _START_S
         while True:
             self._session.send(self._sockets["shell"], "kernel_info_request")
@@ -119,14 +119,14 @@ class _KernelHost:
                 break
             self._check_start(give_up)
         self._sockets["shell"].poll(5000)
-        # Its own files are for its user alone; those of cells are as they are for any login.
+        # The kernel's own files are private; files that cells create have the permissions of any login.
         code = f"__import__('os').umask({os.environ.get('POD_LOGIN_UMASK', '0o22')})"
         content = {"code": code, "silent": True, "store_history": False, "allow_stdin": False}
         self._session.send(self._sockets["shell"], "execute_request", content)
         self._sockets["shell"].poll(5000)
-        self._drain()
+        self._drain_sockets()
 
-    def _drain(self) -> None:
+    def _drain_sockets(self) -> None:
         idle_polls = 0
         while idle_polls < 2:
             idle_polls += 1
@@ -159,10 +159,10 @@ class _KernelHost:
             self._session.send(self._sockets[header["channel"]], message, buffers=buffers)
 
     def _interrupt_begun(self) -> None:
-        """Interrupt a cell that the kernel has begun: before that, it ignores the signal."""
+        """Interrupt a cell that the kernel has started: before that, it ignores the signal."""
         if self._wants_interrupt and self._is_begun:
             self._wants_interrupt = False
-            # It says that it begins shortly before it does.
+            # The kernel reports the start of a cell shortly before it starts it.
             time.sleep(_BEGIN_S)
             self._manager.interrupt_kernel()
 
@@ -203,7 +203,7 @@ class _KernelHost:
         self._send_reply()
 
     def _send_reply(self) -> None:
-        """Send the reply of a cell behind its output, which comes by another way and ends with a status."""
+        """Send the reply of a cell after its output, which arrives separately and ends with a status."""
         if self._idle_since is None:
             return
         if self._reply is None and time.monotonic() - self._idle_since > _REPLY_S:
@@ -216,7 +216,7 @@ class _KernelHost:
             self._reply = self._idle_since = None
 
     def _send_refusal(self, header: Header, size: int) -> None:
-        """Say that a message is too large for a frame."""
+        """Report that a message is too large for a frame."""
         text = f"[{header['type']} of {size / 1e6:.0f} MB is too large to be sent]\n"
         content = (
             {"status": "error"} if header["type"].endswith("_reply") else {"name": "stderr", "text": text}

@@ -42,20 +42,20 @@ _MIN_VERSION = [3, 8]
 
 def find_environment() -> str | None:
     """Return the Python of the environment that was made for kernels, if it is complete."""
-    python = os.path.join(_environment(), "bin", "python")
-    return python if os.path.exists(_ready_mark()) and os.path.exists(python) else None
+    python = os.path.join(_get_environment_folder(), "bin", "python")
+    return python if os.path.exists(_get_mark_path()) and os.path.exists(python) else None
 
 
-def _environment() -> str:
+def _get_environment_folder() -> str:
     return os.path.join(root_folder(), "kernel")
 
 
-def _ready_mark() -> str:
-    return os.path.join(_environment(), "ready")
+def _get_mark_path() -> str:
+    return os.path.join(_get_environment_folder(), "ready")
 
 
 def prepare_python() -> None:
-    """Print which Python runs kernels."""
+    """Print the Python that runs kernels."""
     os.makedirs(root_folder(), mode=0o700, exist_ok=True)
     with open(os.path.join(root_folder(), "kernel.lock"), "ab") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -63,30 +63,30 @@ def prepare_python() -> None:
         if python is None:
             base = choose_base()
             if base["kernel"]:
-                _finish(base["python"])
-            _install(base, _environment())
-            with open(_ready_mark(), "w"):
+                _report_python(base["python"])
+            _install_ipykernel(base, _get_environment_folder())
+            with open(_get_mark_path(), "w"):
                 pass
             python = find_environment()
-        _finish(str(python))
+        _report_python(str(python))
 
 
-def _print(**values: object) -> None:
+def _print_line(**values: object) -> None:
     print(json.dumps(values), flush=True)
 
 
-def _finish(python: str) -> NoReturn:
-    _print(python=python)
+def _report_python(python: str) -> NoReturn:
+    _print_line(python=python)
     raise SystemExit
 
 
-def _fail(error: str) -> NoReturn:
-    _print(error=error)
+def _report_error(error: str) -> NoReturn:
+    _print_line(error=error)
     raise SystemExit
 
 
 def choose_base() -> dict[str, Any]:
-    """Return the Python of the image: one with torch first, then one with ipykernel."""
+    """Choose a Python of the image: preferably one with torch, then one with ipykernel."""
     seen: list[dict[str, Any]] = []
     for path in _list_pythons():
         found = _look_at(path)
@@ -95,7 +95,7 @@ def choose_base() -> dict[str, Any]:
             if found["kernel"] and found["torch"]:
                 break
     if not seen:
-        _fail("There is no Python 3.8 or newer for the kernel")
+        _report_error("There is no Python 3.8 or newer for the kernel")
     return max(seen, key=lambda found: (found["torch"], found["kernel"]))
 
 
@@ -127,26 +127,26 @@ def _look_at(python: str) -> dict[str, Any] | None:
         return None
 
 
-def _install(base: dict[str, Any], folder: str) -> None:
+def _install_ipykernel(base: dict[str, Any], folder: str) -> None:
     uv = _find_uv()
     tool = "uv" if uv else "pip"
     if not uv and not base["pip"] and not _has_ensurepip(base["python"]):
-        _fail(
+        _report_error(
             "ipykernel is missing, and so are pip and uv to install it with. "
             "Run: apt-get update && apt-get install -y python3-pip python3-venv"
         )
-    _print(text=f"Installing ipykernel with {tool}, once for this pod …")
+    _print_line(text=f"Installing ipykernel with {tool}, once for this pod …")
     began = time.monotonic()
     shutil.rmtree(folder, ignore_errors=True)
     python = os.path.join(folder, "bin", "python")
     if uv:
-        _run([uv, "venv", "--quiet", "--system-site-packages", "--python", base["python"], folder])
-        _run([uv, "pip", "install", "--quiet", "--python", python, "ipykernel"])
+        _run_installer([uv, "venv", "--quiet", "--system-site-packages", "--python", base["python"], folder])
+        _run_installer([uv, "pip", "install", "--quiet", "--python", python, "ipykernel"])
     else:
-        # The image's pip is visible in the environment; one of its own takes seconds.
+        # The image's pip is visible in the environment; installing another one takes seconds.
         without = ["--without-pip"] if base["pip"] else []
-        _run([base["python"], "-m", "venv", "--system-site-packages", *without, folder])
-        _run(
+        _run_installer([base["python"], "-m", "venv", "--system-site-packages", *without, folder])
+        _run_installer(
             [
                 python,
                 "-m",
@@ -158,7 +158,7 @@ def _install(base: dict[str, Any], folder: str) -> None:
                 "ipykernel",
             ]
         )
-    _print(text=f"Installed ipykernel in {time.monotonic() - began:.0f} s")
+    _print_line(text=f"Installed ipykernel in {time.monotonic() - began:.0f} s")
 
 
 def _find_uv() -> str | None:
@@ -173,7 +173,7 @@ def _has_ensurepip(python: str) -> bool:
     return subprocess.run(command, check=False, stderr=subprocess.DEVNULL).returncode == 0  # noqa: S603
 
 
-def _run(command: list[str]) -> None:
+def _run_installer(command: list[str]) -> None:
     try:
         done = subprocess.run(  # noqa: S603 - fixed words
             command,
@@ -184,7 +184,7 @@ def _run(command: list[str]) -> None:
             timeout=_INSTALL_S,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        _fail(f"Installing ipykernel failed: {error}")
+        _report_error(f"Installing ipykernel failed: {error}")
     if done.returncode:
         lines = done.stdout.decode("utf-8", "replace").strip().splitlines()
-        _fail("Installing ipykernel failed: " + " ".join(lines[-3:])[-600:])
+        _report_error("Installing ipykernel failed: " + " ".join(lines[-3:])[-600:])
