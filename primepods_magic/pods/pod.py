@@ -250,10 +250,10 @@ class Pod:
         timeout_s: float | None = None,
         on_output: Callable[[Any, bytes], object] | None = None,
     ) -> CommandResult:
-        """Run a command on it by SSH, and return its output and exit code.
+        """Run a command on it over SSH, and return its output and exit code.
 
         It runs in `/bin/sh` and in the home folder, without input. If the connection is lost, it keeps
-        running. Ctrl-C sends SIGINT to it; twice within two seconds stops waiting for it.
+        running. Ctrl-C sends SIGINT to it; pressing it twice within two seconds stops waiting.
 
         Parameters
         ----------
@@ -262,11 +262,11 @@ class Pod:
         check : bool
             Raise CommandFailed if the exit code is not 0.
         node : int
-            The node to run it on, of a pod with several.
+            The node to run it on, if the pod has several.
         timeout_s : float, optional
             Terminate it after this many seconds.
         on_output : callable, optional
-            Called with ``"stdout"`` or ``"stderr"`` and the bytes as they arrive; they are not kept then.
+            Called with ``"stdout"`` or ``"stderr"`` and the bytes as they arrive, which are then not kept.
 
         Raises
         ------
@@ -300,7 +300,7 @@ class Pod:
         r"""Run Python code in an IPython kernel on it, as ``%%pod`` does, and return its job at once.
 
         The kernel keeps its variables from one call to the next. Code sent while other code runs waits for
-        its turn. If the connection is lost, or this process ends, the code runs on.
+        its turn. If the connection is lost, or this process ends, the code keeps running.
 
         Parameters
         ----------
@@ -309,14 +309,14 @@ class Pod:
         session : str
             The kernel to run it in; every notebook shares ``"main"``.
         again : bool
-            Run it even if the same code is running already; else the job of that is returned.
+            Run it even if the same code is already running; otherwise, that job is returned.
 
         Raises
         ------
         SshFailed
             The connection failed.
         InvalidRequest
-            The pod does not run, or the name of the session has other characters than letters and digits.
+            The pod is not running, or the name of the session is not valid.
 
         Examples
         --------

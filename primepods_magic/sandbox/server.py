@@ -163,7 +163,7 @@ def start(
         A profile (`none`, `launch`, `flaky`, `slow`, `down`, `availability`), a JSON file, JSON text, or a
         list of rules (see `faults.rules.Rule`). The header `X-Sandbox-Fault` overrides it for one request.
     machines:
-        True makes ready pods machines that one can log in to with the account's SSH keys, on loopback;
+        True makes ready pods machines that you can log in to with the account's SSH keys, on loopback;
         commands run as the current user. None: if `asyncssh` is installed and `host` is loopback.
 
     Raises

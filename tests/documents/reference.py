@@ -27,7 +27,7 @@ from tests.documents.markdown import code, first_sentences, one_line, prose, sec
 PATH = Path(__file__).parents[2] / "REFERENCE.md"
 
 _ORDER = ("overview", *COMMANDS, "create", "pod")
-_CALLED = {"overview": "%pods", "create": "%%pod_create"}
+_CALLED = {"overview": "%pods", "create": "%%pod_create", "pod": "%%pod"}
 
 
 def reference() -> str:

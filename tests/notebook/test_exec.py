@@ -67,4 +67,4 @@ def test_says_where_the_command_goes(shell: Any, words: str) -> None:
 
 def test_help_explains_it(shell: Any) -> None:
     shell.run("%pods exec -h")
-    assert "Everything after ' -- ' goes to the pod's shell as it is" in shell.output.text
+    assert "Everything after ' -- ' goes to the pod's shell as is" in shell.output.text

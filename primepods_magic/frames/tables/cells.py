@@ -37,7 +37,10 @@ CELLS: tuple[Column[CellRecord], ...] = (
         "duration", SPAN, lambda cell: timedelta(seconds=cell.seconds), "how long it ran", format="duration"
     ),
     Column(
-        "estimated_usd", "Float64", doc="USD that the pod cost meanwhile, by its price then", format="amount"
+        "estimated_usd",
+        "Float64",
+        doc="USD that the pod cost while the cell ran, at its price then",
+        format="amount",
     ),
     Column("gpu_mean_pct", "Float64", doc="mean utilization of its GPUs in percent", format="number"),
     Column("gpu_peak_pct", "Float64", doc="highest utilization of a GPU in percent", format="number"),
@@ -45,13 +48,13 @@ CELLS: tuple[Column[CellRecord], ...] = (
         "idle",
         SPAN,
         _measure_idle,
-        "how long nothing had run on the pod before, or how old the pod was at its first cell",
+        "how long the pod had been idle before; for its first cell, the age of the pod",
         format="duration",
     ),
-    Column("idle_usd", "Float64", doc="USD that the pod cost in that time, by its price then"),
+    Column("idle_usd", "Float64", doc="USD that the pod cost in that time, at its price then"),
     Column("gpu", "string"),
     Column("gpu_count", "Int64"),
-    Column("price_usd_hr", "Float64", doc="USD per hour of the pod then"),
+    Column("price_usd_hr", "Float64", doc="USD per hour of the pod at that time"),
     Column("job", "string", doc="id of the job", format="code"),
     Column("pod_id", "string", doc="id of its pod", max_length=34),
 )

@@ -73,7 +73,7 @@ JOBS: tuple[Column[JobInfo], ...] = (
     Column(
         "estimated_usd",
         "Float64",
-        doc="USD that the pod cost meanwhile, estimated from its price",
+        doc="USD that the pod cost while the job ran, estimated from its price",
         format="amount",
     ),
 )

@@ -1,8 +1,8 @@
-"""Show everything that a job on a pod has printed, and what it prints from now on.
+"""Show everything that a job on a pod has printed so far, then its new output as it arrives.
 
   %pods attach k3f9xq
 
-'%pods jobs' lists the ids. Ctrl-C stops showing it, and it keeps running; '%pods cancel JOB' ends it.
+'%pods jobs' lists the ids. Ctrl-C stops showing the job, but it keeps running; '%pods cancel JOB' ends it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""End a job on a pod: interrupt it, and end its kernel if it still runs 5 s later.
+"""End a job on a pod: interrupt it, and end its kernel if it is still running 5 s later.
 
   %pods cancel k3f9xq
 

@@ -1,11 +1,11 @@
-"""List the cells that ran on pods from this computer, and what they cost, as a DataFrame, newest last.
+"""List the cells that this computer ran on pods, and what they cost, as a DataFrame, newest last.
 
   %pods cells
   df = %pods cells train --since 7d
 
-Costs are estimates by the price of the pod when the cell ran. 'idle' is how long nothing had run on the pod
-before the cell, 'idle_usd' what that cost. Pods that have ended are listed too, at most 10,000 cells in all.
-Of the code, only the first line is stored on this computer, without its strings.
+Costs are estimates based on the pod's price when the cell ran. 'idle' is how long the pod had been idle
+before the cell, and 'idle_usd' is what that cost. Cells of pods that have ended are included, at most 10,000
+cells in all. Of the code, only the first line is stored on this computer, without its strings.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
 
 def _pick_cells(connection: Connection, cells: list[CellRecord], text: str) -> list[CellRecord]:
-    """Return the cells of a pod, which may have ended; of each pod of this name, if there were several."""
+    """Return the cells of a pod, which may have ended, or of every pod that had this name."""
     from primepods_magic.api.text.sanitize import sanitize
     from primepods_magic.pods.find import find_pod
 

@@ -10,8 +10,8 @@ Without a flag, show the connection in use, and where its key, URL and team come
 
 A choice lasts until the next one. Without a choice, the PRIME_… variables and the files of 'prime'
 decide, and later changes to them take effect. Without a key, an interactive notebook uses the sandbox.
-With asyncssh installed, one can log in to the sandbox's pods by ssh, on this computer alone; commands there
-run as you. --no-machines starts a sandbox without that.
+With asyncssh installed, you can log in to the sandbox's pods over ssh, from this computer only; commands
+there run as you. --no-machines starts a sandbox without this.
 --context names a context that 'prime config save' saved; the variables override it.
 """
 
@@ -34,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         dest="machines",
         action="store_const",
         const=False,
-        help="with --sandbox: pods that one cannot log in to",
+        help="with --sandbox: no ssh logins to its pods",
     )
     parser.add_argument("--live", action="store_true", help="use the live service")
     parser.add_argument("--context", metavar="NAME", help="use a saved context of 'prime' in this kernel")

@@ -4,8 +4,8 @@ The checks cover settings, files, proxies, the service, the key and its permissi
 POD, that pod's connection, Python, ipykernel, disk, GPUs, SSH server and clock. The command changes nothing
 and shows no secrets. Without POD it needs neither a key nor a network connection.
 
-Problems and warnings come first, each with what to do about it. What is fine is in one line; ``--all``
-shows it in full.
+Problems and warnings come first, each with what to do about it. Checks that passed are summed up in one line;
+``--all`` shows them in full.
 
   %pods doctor
   %pods doctor train

@@ -4,13 +4,13 @@
   %pods exec train -- nohup python3 train.py --lr 3e-4 > train.log 2>&1 &
   %pods exec train --timeout 600 -o result -- df -h ~ | tail -1
 
-Everything after ' -- ' goes to the pod's shell as it is: no $name or {expr} of the notebook is replaced in
-it. Quotes around all of it are taken off, as people write them for ssh. For values of the notebook, use
-Python: pod.exec(["echo", value]). A command that fails stops the cell. With -o, the output is not shown but
-stored: result.stdout, result.stderr, result.exit_code.
+Everything after ' -- ' goes to the pod's shell as is: $name and {expr} are not expanded in it. Quotes around
+the whole command, as for ssh, are removed. To pass values from the notebook, use Python: pod.exec(["echo",
+value]). A command that fails stops the cell. With -o, the output is stored instead of shown: result.stdout,
+result.stderr, result.exit_code.
 
-Ctrl-C interrupts the command; twice within two seconds stops waiting for it. If the connection is lost, it
-keeps running on the pod.
+Ctrl-C interrupts the command; pressing it twice within two seconds stops waiting for it. If the connection is
+lost, the command keeps running on the pod.
 """
 
 from __future__ import annotations
@@ -29,7 +29,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     add_pod(parser)
     parser.add_argument("words", nargs="*", metavar="-- COMMAND", help="the command, after ' -- '")
-    parser.add_argument("--node", type=positive, default=1, metavar="N", help="node of a pod with several")
+    parser.add_argument(
+        "--node", type=positive, default=1, metavar="N", help="node to run on, if the pod has several"
+    )
     parser.add_argument(
         "--timeout", type=seconds, metavar="SECONDS", help="terminate the command after this many seconds"
     )
@@ -60,7 +62,7 @@ def run(magics: PodsMagics, args: Namespace, *, command: str | None) -> Any:
     )
     if show:
         show.finish()
-    # Also of a command that fails: that is when people look into it.
+    # Store it even if the command failed: that is when people look at it.
     magics.store(result, args.out)
     check_exit_code(pod, result)
     return result if args.out else None

@@ -1,10 +1,10 @@
-"""List the cells that run, or ran, on your pods, as a DataFrame.
+"""List the cells that are running or have run on your pods, as a DataFrame.
 
   %pods jobs
   %pods jobs train
 
-All sessions are listed, also cells that were started from another notebook or computer. '%pods attach JOB'
-shows the output of one, '%pods cancel JOB' ends one.
+All sessions are listed, including cells started from another notebook or computer. '%pods attach JOB' shows
+the output of a cell, and '%pods cancel JOB' ends it.
 """
 
 from __future__ import annotations

@@ -4,14 +4,17 @@
   !nvidia-smi -L
   x = 6 * 7
 
-Output, displays, widgets and questions appear as those of a local cell, and an exception stops the notebook.
-Without POD it is the pod of the last cell. A pod that is not ready yet is waited for.
+Output, displays, widgets and input prompts appear as in a local cell, and an exception stops the notebook.
+Without POD, the cell runs on the pod of the previous %%pod cell. If the pod is not ready yet, the cell waits
+for it.
 
-A line below the output estimates what the cell cost by the price of the pod, and how long the pod had been
-idle before. '%pods cells' lists both for every cell; '%config PodsMagics.cell_costs = False' hides the lines.
+A line below the output shows what the cell cost, estimated from the pod's price, and how long the pod had
+been idle before. '%pods cells' lists both for every cell; '%config PodsMagics.cell_costs = False' hides the
+lines.
 
 The first Ctrl-C interrupts the cell. A second one within two seconds leaves it running: '%pods attach JOB'
-shows it again. It also runs on if the connection is lost, the kernel here restarts, or the lid is closed.
+shows it again. It also keeps running if the connection is lost, the local kernel restarts, or you close your
+laptop.
 """
 
 from __future__ import annotations
@@ -29,10 +32,12 @@ if TYPE_CHECKING:
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("pod", metavar="POD", nargs="?", help="name, id, or beginning of an id")
-    parser.add_argument("--session", default="main", metavar="S", help="kernel with variables of its own")
+    parser.add_argument(
+        "--session", default="main", metavar="S", help="separate kernel with its own variables"
+    )
     parser.add_argument("--bg", action="store_true", help="return a job at once; its output appears here")
     parser.add_argument("--again", action="store_true", help="run it even if the same cell is running")
-    parser.add_argument("--quiet", action="store_true", help="no line about cost")
+    parser.add_argument("--quiet", action="store_true", help="hide the line about cost")
     parser.add_argument(
         "--timeout",
         type=seconds,

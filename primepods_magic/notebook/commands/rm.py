@@ -6,8 +6,8 @@
   %pods rm {mine.id}
   %pods rm --all
 
-Name a pod by its full name or full id. A list or a column of ids names several, and --all all of your pods.
-If some of them are not known to be yours, -y alone does not terminate them.
+Name a pod by its full name or full id. A list or a column of ids names several pods, and --all names all of
+your pods. If some of them are not known to be yours, -y alone does not terminate them.
 """
 
 from __future__ import annotations

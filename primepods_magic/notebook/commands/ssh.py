@@ -5,8 +5,8 @@
 
 With --config, Host blocks are written to a separate file that ~/.ssh/config can include, so that ssh,
 scp, rsync and VS Code Remote know the pod as pod-NAME. Host keys are stored by pod, not by address, so an
-address that was another pod's before causes no error. A sandbox whose pods one can log in to has a key of
-its own for that; the command names the file with the blocks.
+address that another pod had before causes no error. A sandbox whose pods you can log in to has its own key
+for that; its ssh command names the file with the blocks.
 """
 
 from __future__ import annotations

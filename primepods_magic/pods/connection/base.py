@@ -35,7 +35,7 @@ class BaseConnection:
     """One account at one service: the client, the service's clock, and recently seen pods.
 
     `poll_interval_s` overrides the service's default interval. A pod created here must appear within
-    `settle_s`. `has_machines` says whether one can log in to the sandbox's pods.
+    `settle_s`. `has_machines` says whether you can log in to the sandbox's pods.
     """
 
     client: Client

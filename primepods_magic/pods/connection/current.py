@@ -73,7 +73,7 @@ def connect(
         Use the sandbox, even if there is a key: the one at ``PRIMEPODS_SANDBOX_URL`` if that is set, else one
         inside this process, which stores its pods on this computer.
     machines : bool, optional
-        Whether one can log in to the pods of a sandbox that starts now, by SSH on this computer; commands
+        Whether you can log in to the pods of a sandbox that starts now, over SSH on this computer; commands
         run as you. By default, if `asyncssh` is installed.
     live : bool
         Use the live service of the settings; refuse a sandbox.
