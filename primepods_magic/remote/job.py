@@ -263,7 +263,7 @@ class Job:
             self._outcome.failure = make_failure(self.link, self.id, header)
 
     def __repr__(self) -> str:
-        # It may end at any time, so a text that stays does not say that it runs.
+        # It may end at any time, so text that stays on the page does not say that it is running.
         state = f", {self._outcome.end.state}" if self._outcome.end else ""
         title = shorten(sanitize(self.title), 40)
         return f"<Job {self.id} on '{self.pod_name}'{state}{title and f': {title}'}>"

@@ -50,7 +50,7 @@ def find_link(connection: Connection, pod_id: str | None) -> PodLink | None:
 
 
 def note_last_pod(connection: Connection, pod: PodDetails) -> None:
-    """Note that a cell is for this pod: a cell without a pod runs there too."""
+    """Note that a cell is for this pod: a later cell that names no pod runs there, too."""
     if pod.id:
         _last_pod_ids[connection] = pod.id
 

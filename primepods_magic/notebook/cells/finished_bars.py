@@ -1,4 +1,4 @@
-"""Progress bars of a pod's cell that have ended: as text they stay when no kernel draws them any more."""
+"""Finished progress bars of a pod's cell, as text that stays when no kernel draws the bars anymore."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _MAX_TEXT_CHARS = 200
 
 
 class FinishedBars:
-    """Knows the boxes of bars and text that a cell has displayed, as `tqdm.notebook` does."""
+    """The boxes of bars and text that a cell has displayed, such as those of `tqdm.notebook`."""
 
     def __init__(self) -> None:
         self._states: dict[str, dict[str, Any]] = {}
         self._views: dict[str, str] = {}
 
     def note(self, kind: str, content: dict[str, Any]) -> None:
-        """Take a message into account; give a widget's display an id by which it can be replaced."""
+        """Process a message; give the display of a widget an id by which it can be replaced."""
         if kind == "display_data":
             self._note_view(content)
         elif kind.startswith("comm_"):
@@ -68,7 +68,7 @@ class FinishedBars:
         return texts
 
     def _list_parts(self, reference: object, depth: int) -> list[Mapping[str, Any]]:
-        """Return the bars and texts in a box, in order; one that is unknown has not ended."""
+        """Return the bars and texts in a box, in order; an unknown one counts as a bar that has not ended."""
         state = self._states.get(str(reference).removeprefix("IPY_MODEL_"))
         if state is None or depth > 3:
             return [{"_model_name": _BARS[0]}]

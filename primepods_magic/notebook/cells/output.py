@@ -102,7 +102,7 @@ class CellOutput:
             self._relay.relay(kind, content, metadata, buffers)
 
     def show_finished_bars(self) -> None:
-        """Put text in the place of bars that have ended; below them in a console, which replaces nothing."""
+        """Replace finished bars with text; in a console, which cannot replace output, print it below them."""
         is_console = not self._is_kernel or (has_front_end(self._shell) and cell_of(self._shell) is None)
         for display_id, text in self._bars.describe().items():
             content = {"data": {"text/plain": text}, "transient": {"display_id": display_id}}

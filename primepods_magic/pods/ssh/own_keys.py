@@ -47,7 +47,7 @@ def find_sandbox_key(instance: str | None) -> Path | None:
 def prepare_sandbox_key(client: Client, instance: str | None) -> None:
     """Let this computer's user log in to a sandbox's pods: make a key of its own, once, and register it.
 
-    The keys that ssh tries by itself are registered too, so that a plain ``ssh`` command works.
+    The keys that ssh tries by default are registered too, so that a plain ``ssh`` command works.
     Nothing fails if that is impossible: the pods can still be rented.
     """
     folder = _find_sandbox_folder(instance)
@@ -70,7 +70,7 @@ def prepare_sandbox_key(client: Client, instance: str | None) -> None:
 
 
 def _find_default_keys() -> dict[str, Path]:
-    """Return the keys that ssh tries by itself, by what they are called in a sandbox."""
+    """Return the keys that ssh tries by default, by their names in a sandbox."""
     home = find_home()
     return {} if home is None else {f"~/.ssh/{name}": home / ".ssh" / name for name in DEFAULT_FILES}
 
