@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 from primepods_magic.notebook.shell.kernel import in_kernel
 from primepods_magic.notebook.shell.output import say
+from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.job import FAILURES, Job, JobEnd, JobFrames
 
 from .costs import CostRecorder
 from .finished_bars import FinishedBars
-from .output import Pace
+from .pace import await_server
+from .text_limit import TextLimit
 from .widget_relay import WidgetRelay
 
 __all__ = ["show_in_background"]
@@ -33,32 +36,61 @@ def show_in_background(shell: Any, job: Job, note_end: CostRecorder) -> None:
 
 
 def _show_frames(frames: JobFrames, relay: WidgetRelay, note_end: CostRecorder) -> None:
-    def publish(data: dict[str, str]) -> None:
-        relay.show_late({"type": "display_data", "content": {"data": data, "metadata": {}}}, [])
-
-    def replace_bars() -> None:
-        for display_id, text in bars.describe().items():
-            content = {
-                "data": {"text/plain": text},
-                "metadata": {},
-                "transient": {"display_id": display_id},
-            }
-            relay.show_late({"type": "update_display_data", "content": content}, [])
-
-    pace, bars = Pace(), FinishedBars()
+    output = _LateOutput(relay, frames.job_id)
     while frames.link.is_alive:
         frame = frames.get(_TICK_S)
         if frame is None:
             continue
         header, buffers = frame
-        if header["type"] in ("setup", "setup_failed"):
+        kind = header["type"]
+        if kind in ("setup", "setup_failed"):
             header = {"type": "stream", "content": {"name": "stderr", "text": f"{header['text']}\n"}}
-        pace.wait(header.get("content", {}))
-        bars.note(header["type"], header.get("content", {}))
-        relay.show_late(header, buffers)
-        if frame[0]["type"] in ("done", *FAILURES):
-            replace_bars()
-            if frame[0]["type"] == "done":
-                note_end(JobEnd.from_header(frame[0]), publish)
+        output.show(header, buffers)
+        if kind in ("done", *FAILURES):
+            output.finish()
+            if kind == "done":
+                note_end(JobEnd.from_header(header), output.publish)
             frames.release(relay.show_late)
             return
+
+
+class _LateOutput:
+    """Output below a cell that has ended."""
+
+    def __init__(self, relay: WidgetRelay, job_id: str) -> None:
+        self._relay = relay
+        self._limit = TextLimit(job_id)
+        self._bars = FinishedBars()
+
+    def show(self, header: Header, buffers: list[bytes]) -> None:
+        """Show one message, at the pace of the server and within the limit for text."""
+        kind, content = header["type"], header.get("content", {})
+        self._bars.note(kind, content)
+        if kind == "stream":
+            texts = self._limit.pass_text(content["name"], content["text"])
+            self._show_texts(texts, header.get("parent", ""))
+            return
+        if kind == "clear_output":
+            self._limit.clear()
+        await_server(content, buffers)
+        self._relay.show_late(header, buffers)
+
+    def _show_texts(self, texts: Iterable[tuple[str, str]], parent: str = "") -> None:
+        for name, text in texts:
+            content = {"name": name, "text": text}
+            await_server(content)
+            self._relay.show_late({"type": "stream", "content": content, "parent": parent}, [])
+
+    def publish(self, data: dict[str, str], display_id: str | None = None) -> None:
+        """Show a display, or put it in the place of an earlier one."""
+        content = {"data": data, "metadata": {}, "transient": {}}
+        if display_id is not None:
+            content["transient"] = {"display_id": display_id}
+        kind = "display_data" if display_id is None else "update_display_data"
+        self._relay.show_late({"type": kind, "content": content}, [])
+
+    def finish(self) -> None:
+        """Show the end of a long text, and text in the place of bars that have ended."""
+        self._show_texts(self._limit.pass_rest())
+        for display_id, text in self._bars.describe().items():
+            self.publish({"text/plain": text}, display_id)

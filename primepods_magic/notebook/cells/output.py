@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
-import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from primepods_magic.notebook.shell.kernel import cell_of, has_front_end, in_kernel
@@ -13,14 +11,12 @@ from primepods_magic.notebook.shell.output import write_stream
 from primepods_magic.remote.command import StreamName
 
 from .finished_bars import FinishedBars
+from .pace import await_server
+from .text_limit import TextLimit
 from .widget_relay import WidgetRelay
 
-__all__ = ["CellOutput", "Pace", "RemoteResult"]
+__all__ = ["CellOutput", "RemoteResult"]
 
-# Jupyter's server drops output above 1 MB/s, measured over 3 s.
-_RATE_BYTES_S = 700_000
-_BURST_BYTES = 1_000_000
-_MAX_SLEEP_S = 0.2
 _CLEARING = ("stream", "display_data", "execute_result", "error")
 """Messages before which a front end carries out a ``clear_output(wait=True)``."""
 
@@ -45,42 +41,22 @@ class RemoteResult:
         return str(self.data.get("text/plain", "<RemoteResult>"))
 
 
-class Pace:
-    """A throttle that waits until the notebook server accepts the data that is about to be sent."""
-
-    def __init__(self) -> None:
-        self._budget_bytes = float(_BURST_BYTES)
-        self._counted_at = time.monotonic()
-
-    def wait(self, content: Mapping[str, Any]) -> None:
-        """Wait, and count the size of one message."""
-        size = len(content["text"]) if "text" in content else len(json.dumps(content))
-        while True:
-            now = time.monotonic()
-            self._budget_bytes += (now - self._counted_at) * _RATE_BYTES_S
-            self._budget_bytes = min(self._budget_bytes, _BURST_BYTES)
-            self._counted_at = now
-            if self._budget_bytes > 0:
-                self._budget_bytes -= size
-                return
-            time.sleep(min(_MAX_SLEEP_S, -self._budget_bytes / _RATE_BYTES_S))
-
-
 class CellOutput:
     """Shows the messages of a pod's kernel through the local shell, so that ``%%capture`` gets them too.
 
     Parameters
     ----------
     shell : InteractiveShell
+    job_id : str
     relay : WidgetRelay or None
         Receives the messages of widgets; None without widgets.
     """
 
-    def __init__(self, shell: Any, relay: WidgetRelay | None) -> None:
+    def __init__(self, shell: Any, job_id: str, relay: WidgetRelay | None) -> None:
         self._shell = shell
         self._relay = relay
         self._is_kernel = in_kernel(shell)
-        self._pace = Pace()
+        self._limit = TextLimit(job_id)
         self._texts: dict[str, Any] = {}
         self._is_clear_held = False
         self._bars = FinishedBars()
@@ -95,10 +71,11 @@ class CellOutput:
             self._is_clear_held = False
             self._shell.display_pub.clear_output(wait=True)
         if show:
-            if self._is_kernel:
-                self._pace.wait(content)
+            if self._is_kernel and kind != "stream":
+                await_server(content)
             show(content)
         elif kind.startswith("comm_") and self._relay:
+            await_server(content, buffers)
             self._relay.relay(kind, content, metadata, buffers)
 
     def show_finished_bars(self) -> None:
@@ -114,10 +91,17 @@ class CellOutput:
     def _show_stream(self, content: dict[str, Any]) -> None:
         name: StreamName = "stderr" if content.get("name") == "stderr" else "stdout"
         text = str(content.get("text", ""))
-        if self._is_kernel:
+        if not self._is_kernel:
+            write_stream(name, self._clean_text(name, text))
+        elif not hasattr(getattr(sys, name), "pub_thread"):
+            # It is captured, and goes to no browser.
             getattr(sys, name).write(text)
         else:
-            write_stream(name, self._clean_text(name, text))
+            _write_paced(self._limit.pass_text(name, text))
+
+    def show_rest(self) -> None:
+        """Show the end of the text, if there was too much of it."""
+        _write_paced(self._limit.pass_rest())
 
     def _clean_text(self, name: str, text: str) -> str:
         """Return text without escapes that do more in a terminal than color or redraw a line."""
@@ -144,6 +128,7 @@ class CellOutput:
     def _show_clear_output(self, content: dict[str, Any]) -> None:
         # A clear that waits for the next output is held until the cell has some: our own lines do not count.
         self._is_clear_held = bool(content.get("wait"))
+        self._limit.clear()
         if not self._is_clear_held:
             self._shell.display_pub.clear_output()
 
@@ -154,3 +139,9 @@ class CellOutput:
 
         text = StreamText().feed(data["text/plain"].encode("utf-8", "replace"), is_end=True)
         return {**data, "text/plain": text}
+
+
+def _write_paced(texts: Iterable[tuple[str, str]]) -> None:
+    for name, text in texts:
+        await_server({"text": text})
+        getattr(sys, name).write(text)

@@ -95,7 +95,7 @@ class CellView:
         self._link = job.link
         self._job = job
         self._relay = WidgetRelay(shell, job) if in_kernel(shell) else None
-        self._output = CellOutput(shell, self._relay)
+        self._output = CellOutput(shell, job.id, self._relay)
         self._notes = LinkNotes()
         self._reply: Mapping[str, Any] = {}
         self._input_number = -1
@@ -110,6 +110,7 @@ class CellView:
         frames = self._job.take_frames()
         with counted_interrupts() as interrupts:
             end = self._follow_frames(frames, interrupts)
+        self._output.show_rest()
         self._output.show_finished_bars()
         self._keep_following(frames)
         if self._on_end:
