@@ -92,5 +92,5 @@ class _LateOutput:
     def finish(self) -> None:
         """Show the end of a long text, and text in the place of bars that have ended."""
         self._show_texts(self._limit.pass_rest())
-        for display_id, text in self._bars.describe().items():
-            self.publish({"text/plain": text}, display_id)
+        for display_id, data in self._bars.describe():
+            self.publish(data, display_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from html import unescape
 from typing import Any
 
@@ -31,6 +31,7 @@ class FinishedBars:
     def __init__(self) -> None:
         self._states: dict[str, dict[str, Any]] = {}
         self._views: dict[str, str] = {}
+        self._closed: set[str] = set()
 
     def note(self, kind: str, content: dict[str, Any]) -> None:
         """Process a message; give the display of a widget an id by which it can be replaced."""
@@ -49,7 +50,8 @@ class FinishedBars:
     def _note_comm(self, kind: str, comm_id: str, data: Mapping[str, Any]) -> None:
         state = data.get("state")
         if kind == "comm_close":
-            self._states.pop(comm_id, None)
+            if self._states.pop(comm_id, None):
+                self._closed.add(comm_id)
         elif not isinstance(state, dict):
             return
         elif comm_id in self._states:
@@ -57,15 +59,19 @@ class FinishedBars:
         elif len(self._states) < _MAX_WIDGETS and state.get("_model_name") in _KNOWN:
             self._states[comm_id] = dict(state)
 
-    def describe(self) -> dict[str, str]:
-        """Return the text of each display in which all bars have ended, by the display's id."""
-        texts = {}
+    def describe(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield what replaces each display in which all bars have ended, and the display's id.
+
+        It is nothing that can be seen where the bars were removed.
+        """
         for display_id, model in self._views.items():
+            if model in self._closed:
+                yield display_id, {"text/plain": "", "text/html": "<span></span>"}
+                continue
             parts = self._list_parts(model, 0)
             bars = [part for part in parts if part.get("_model_name") in _BARS]
             if bars and len(parts) <= _MAX_PARTS and all(bar.get("bar_style") in _END_STYLES for bar in bars):
-                texts[display_id] = "".join(map(_describe_part, parts)).rstrip()
-        return texts
+                yield display_id, {"text/plain": "".join(map(_describe_part, parts)).rstrip()}
 
     def _list_parts(self, reference: object, depth: int) -> list[Mapping[str, Any]]:
         """Return the bars and texts in a box, in order; an unknown one counts as a bar that has not ended."""

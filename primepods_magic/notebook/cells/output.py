@@ -81,12 +81,11 @@ class CellOutput:
     def show_finished_bars(self) -> None:
         """Replace finished bars with text; in a console, which cannot replace output, print it below them."""
         is_console = not self._is_kernel or (has_front_end(self._shell) and cell_of(self._shell) is None)
-        for display_id, text in self._bars.describe().items():
-            content = {"data": {"text/plain": text}, "transient": {"display_id": display_id}}
-            if is_console:
-                self._show_stream({"text": f"{text}\n"})
-            else:
-                self._show_update_display_data(content)
+        for display_id, data in self._bars.describe():
+            if not is_console:
+                self._show_update_display_data({"data": data, "transient": {"display_id": display_id}})
+            elif data["text/plain"]:
+                self._show_stream({"text": f"{data['text/plain']}\n"})
 
     def _show_stream(self, content: dict[str, Any]) -> None:
         name: StreamName = "stderr" if content.get("name") == "stderr" else "stdout"

@@ -66,7 +66,10 @@ CELLS = {
     "several results": "%config InteractiveShell.ast_node_interactivity = 'all'\n1\n2",
     "one result": "%config InteractiveShell.ast_node_interactivity = 'last_expr'",
 }
-BARS = "from tqdm.notebook import tqdm\nfor _ in tqdm(range(3)): pass\nbar = tqdm(total=4); bar.update()"
+BARS = """from tqdm.notebook import tqdm
+for _ in tqdm(range(3)): pass
+for _ in tqdm(range(3), leave=False): pass
+bar = tqdm(total=4); bar.update()"""
 # IPython says how to exit after the error, which ends the cell here. A thread of the kernel reads what other
 # programs write.
 UNORDERED = ("system exit", "subprocess", "low level")
@@ -129,9 +132,10 @@ def test_outputs_are_equal(both: Any, name: str) -> None:
 
 def test_a_bar_that_has_ended_is_text_in_the_saved_notebook(both: Any) -> None:
     """One that may go on in a later cell stays a widget."""
-    ended, is_open = both["bars"][1].outputs[:2]
+    ended, removed, is_open = both["bars"][1].outputs[:3]
     assert ended.data.keys() == {"text/plain"}
     assert re.match(
         r"100%\|█{10}\| 3/3 \[00:00<00:00, .*it/s\]$", ended.data["text/plain"].replace("\xa0", " ")
     )
+    assert removed.data == {"text/plain": "", "text/html": "<span></span>"}
     assert "application/vnd.jupyter.widget-view+json" in is_open.data
