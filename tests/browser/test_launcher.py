@@ -10,6 +10,7 @@ from tests.browser import bars
 from tests.browser.lab_page import LIGHT, LabPage
 from tests.browser.launcher import LauncherPart, opened, pods_of
 from tests.browser.server import JupyterLab
+from tests.support import soak
 from tests.support.sandbox_control import SandboxControl
 
 SECRET, PASSWORD = "hf_Zq8Wm2Tk5Xc9Vb4", "correct-horse-battery"
@@ -64,7 +65,7 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     part.says("do not begin with a digit")
     expect(part.button("Review and launch …")).to_be_disabled()
     # Check both themes in the states whose colors carry a meaning.
-    part.pictures("invalid", in_both_themes=True)
+    part.pictures("invalid", in_both_themes=soak.SOAK)
 
     part.field("Disk (GB)").fill("210")
     part.field("Environment variable").fill("HF_TOKEN")

@@ -92,7 +92,7 @@ def wait_code(gate: Path) -> str:
 
 
 def test_every_line_arrives_once_and_in_order(cut_pod: Pod, proxy: CuttingProxy, tmp_path: Path) -> None:
-    lines, count = 1000, pick(3, 20)
+    lines, count = pick((400, 2), (1000, 20))
     code = (
         f"import os, time\nfor n in range({lines}):\n    print(n, flush=True)\n    time.sleep(0.001)\n"
         f"    while n == {lines // 2} and not os.path.exists({str(tmp_path / 'go')!r}): time.sleep(0.01)"
