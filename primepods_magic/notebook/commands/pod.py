@@ -99,7 +99,7 @@ def _find_ready_pod(magics: PodsMagics, args: Namespace) -> PodDetails:
         raise InvalidRequest("Name the pod to run this cell on: %%pod NAME. Nothing was run")
     pod = find_pod(magics.connection, name)
     if args.pod is None:
-        say(f"On '{sanitize(pod.name)}', as the cell before.")
+        say(f"Running on '{sanitize(pod.name)}', like the previous cell.")
     note_last_pod(magics.connection, pod)
     if not pod.is_ready:
         magics.live.follow(magics.connection, [pod], goal="ready", timeout_s=args.timeout, notifies=False)

@@ -113,7 +113,7 @@ def test_ctrl_c_interrupts_the_cell_and_nothing_else(front: Front) -> None:
 
 def test_without_a_name_it_is_the_pod_of_the_last_cell(front: Front) -> None:
     front.run("%%pod train\ny = 2")
-    assert front.run("%%pod\ny") == "On 'train', as the cell before.\n2"
+    assert front.run("%%pod\ny") == "Running on 'train', like the previous cell.\n2"
 
 
 def test_a_job_in_the_background_goes_on_under_its_cell(front: Front, tmp_path: Path) -> None:
