@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from primepods_magic.api.errors import InvalidRequest, PodsError, RemoteError, WaitInterrupted, WaitTimedOut
+from primepods_magic.api.errors import InvalidRequest, PodsError, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.api.text.short_repr import ShortRepr
@@ -23,13 +23,11 @@ from primepods_magic.api.validation.bounds import check_seconds
 from primepods_magic.pods.connection.connection import Connection
 
 from .agent.frames import Header
+from .job_errors import FAILURES, make_failure, make_remote_error
 from .link import FrameHandler, PodLink
 from .links import open_link
 
 __all__ = ["Job", "JobEnd", "JobFrames", "start_job"]
-
-FAILURES = ("setup_failed", "link_failed", "unknown")
-"""Types of frames after which no more frames of a job arrive, although it has not ended."""
 
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 _STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*(?:\1|$)""")
@@ -204,7 +202,7 @@ class Job:
                 )
         end = self._outcome.end
         if end.state != "ok":
-            raise make_remote_error(self.pod_name, end, self._outcome.reply)
+            raise make_remote_error(self.pod_name, end.state, self._outcome.reply)
         return end
 
     async def wait_async(self) -> JobEnd:
@@ -267,49 +265,6 @@ class Job:
         state = f", {self._outcome.end.state}" if self._outcome.end else ""
         title = shorten(sanitize(self.title), 40)
         return f"<Job {self.id} on '{self.pod_name}'{state}{title and f': {title}'}>"
-
-
-def make_failure(link: PodLink, job_id: str, header: Header) -> PodsError:
-    """Build the error for a frame that reports that a job cannot be followed or did not start."""
-    if header["type"] == "setup_failed":
-        text = shorten(sanitize(header["text"]), 800)
-        return PodsError(
-            f"The cell was not run on '{link.name}': {text}. The pod keeps running and is billed"
-        )
-    if header["type"] == "unknown":
-        return InvalidRequest(f"'{link.name}' has no job {job_id}. '%pods jobs' lists them")
-    return link.failure or PodsError(f"The connection to '{link.name}' was closed")
-
-
-def make_remote_error(
-    pod_name: str, end: JobEnd, reply: Mapping[str, Any], *, number: int | None = None
-) -> RemoteError:
-    """Build the error for a cell that failed, was cancelled, or lost its kernel.
-
-    `number` is the cell's local number, which replaces the number on the pod in the traceback.
-    """
-
-    def renumber(line: str) -> str:
-        there = reply.get("execution_count")
-        return line if number is None else line.replace(f"In[{there}]", f"In[{number}]")
-
-    traceback: list[str] = []
-    if end.state == "error":
-        ename, evalue = str(reply.get("ename", "Error")), str(reply.get("evalue", ""))
-        lines = reply.get("traceback")
-        traceback = [renumber(str(line)) for line in lines] if isinstance(lines, list) else []
-    elif end.state == "cancelled":
-        ename, evalue = "Cancelled", "the cell was cancelled"
-    else:
-        ename, evalue = (
-            "KernelDied",
-            (
-                "its kernel ended, because the code ended it, it was killed, or memory ran out; "
-                "the variables of its session are gone, and the next cell gets a new kernel"
-            ),
-        )
-    message = f"{sanitize(ename)} on '{pod_name}'{evalue and f': {sanitize(shorten(evalue, 2000))}'}"
-    return RemoteError(message, ename=ename, evalue=evalue, traceback=traceback)
 
 
 def start_job(

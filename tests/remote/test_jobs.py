@@ -38,6 +38,7 @@ def test_an_exception_there_is_an_error_here(agent_pod: Pod) -> None:
     with pytest.raises(RemoteError) as caught:
         agent_pod.run("def f():\n    return 1 / 0\nf()").result(60)
     assert (caught.value.ename, caught.value.evalue) == ("ZeroDivisionError", "division by zero")
+    assert str(caught.value) == "ZeroDivisionError on 'train': division by zero (line 2)"
     assert "return" in "\n".join(caught.value.traceback)
 
 

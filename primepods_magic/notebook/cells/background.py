@@ -9,7 +9,8 @@ from typing import Any
 from primepods_magic.notebook.shell.kernel import in_kernel
 from primepods_magic.notebook.shell.output import say
 from primepods_magic.remote.agent.frames import Header
-from primepods_magic.remote.job import FAILURES, Job, JobEnd, JobFrames
+from primepods_magic.remote.job import Job, JobEnd, JobFrames
+from primepods_magic.remote.job_errors import FAILURES
 
 from .costs import CostRecorder
 from .finished_bars import FinishedBars

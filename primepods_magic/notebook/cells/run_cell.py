@@ -17,7 +17,8 @@ from primepods_magic.notebook.shell.kernel import in_kernel
 from primepods_magic.notebook.shell.output import say, write_stream
 from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.interrupts import counted_interrupts
-from primepods_magic.remote.job import FAILURES, Job, JobEnd, JobFrames, make_failure, make_remote_error
+from primepods_magic.remote.job import Job, JobEnd, JobFrames
+from primepods_magic.remote.job_errors import FAILURES, make_failure, make_remote_error
 from primepods_magic.remote.link import PodLink
 
 from .output import CellOutput
@@ -117,7 +118,7 @@ class CellView:
             self._on_end(end)
         if end.state != "ok":
             number = self._shell.displayhook.prompt_count
-            error = make_remote_error(self._link.name, end, self._reply, number=number)
+            error = make_remote_error(self._link.name, end.state, self._reply, number=number)
             self._add_hint(error)
             raise error
         return end
