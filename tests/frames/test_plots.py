@@ -121,7 +121,7 @@ DRAWINGS: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize("rows", [0, 1, 3, 10_000])
+@pytest.mark.parametrize("rows", pick([0, 1, 10_000], [0, 1, 3, 10_000]))
 @pytest.mark.parametrize("draw", DRAWINGS)
 def test_everything_can_be_drawn(draw: Callable[[int], Any], rows: int) -> None:
     figure = draw(rows)
