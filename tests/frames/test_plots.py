@@ -28,6 +28,7 @@ from primepods_magic.costs.plots import (
     plot_timeline,
 )
 from primepods_magic.costs.plots.timeline import averaged, gpus_running
+from tests.support.soak import pick
 
 UTC = timezone.utc
 NOW = datetime(2026, 9, 14, 12, tzinfo=UTC)
