@@ -8,14 +8,14 @@ import secrets
 import select
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from primepods_magic.api.errors import SshFailed
 from primepods_magic.api.text.sanitize import sanitize, shorten
 
-from .agent.frames import Frame, pack_frame, read_frame
+from .agent.frames import Frame, Header, pack_frame, read_frame
 from .agent_archive import AgentArchive
 from .ssh.client import SshProcess, SshRoute
 
@@ -120,11 +120,14 @@ class AgentChannel:
         if self._writer:
             self._writer.join(_JOIN_S)
 
-    def read_frame(self) -> Frame:
-        """Return the next frame; raise EOFError at the end of the connection, BadFrame for other data."""
+    def read_frame(self, check: Callable[[Header, list[int]], object]) -> Frame:
+        """Return the next frame; raise EOFError at the end of the connection, BadFrame for other data.
+
+        `check` is given its header and the sizes of its buffers before they are read.
+        """
         while True:
             self.frame_bytes = 0
-            header, buffers = read_frame(self)  # type: ignore[arg-type]
+            header, buffers = read_frame(self, check)  # type: ignore[arg-type]
             if header.get("type") != "pong":
                 return header, buffers
             self._pinged_at = None

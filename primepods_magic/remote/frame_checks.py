@@ -12,6 +12,8 @@ __all__ = ["check_frame", "read_number"]
 _TYPES = {
     "type": str, "id": str, "job": str, "text": str, "title": str, "parent": str, "behind": str, "to": str,
     "content": dict, "metadata": dict, "n": int, "dropped": int,
+    # Of answers about files.
+    "position": int, "is_end": bool, "problem": str, "path": str, "failures": dict, "removed": int,
 }  # fmt: skip
 _REQUIRED = {
     "reply": ("id",),

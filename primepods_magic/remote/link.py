@@ -34,6 +34,8 @@ _ANSWER_S = 60.0
 # Limits on data that was received but not used yet: as much as an agent sends ahead, and a few frames.
 _WINDOW_BYTES = 1 << 20
 _MAX_AHEAD_BYTES = 8 << 20
+# The answer to a request that was withdrawn.
+_MAX_STRAY_BYTES = 1 << 20
 
 
 @dataclass
@@ -51,6 +53,16 @@ class _Following:
     def note_used(self, number: int) -> None:
         while self.unused and self.unused[0][0] < number:
             self.unused_bytes -= self.unused.popleft()[1]
+
+
+@dataclass(frozen=True)
+class _Request:
+    """A request that has no answer yet."""
+
+    data: bytes
+    future: Future[Header]
+    max_reply_bytes: int
+    """Of the buffers of its answer."""
 
 
 class PodLink:
@@ -81,7 +93,7 @@ class PodLink:
         self._find_end = find_end
         self._lock = threading.Lock()
         self._channel: AgentChannel | None = None
-        self._requests: dict[str, tuple[bytes, Future[Header]]] = {}
+        self._requests: dict[str, _Request] = {}
         self._sent: set[str] = set()
         self._followings: dict[str, _Following] = {}
         self._followed = 0
@@ -97,10 +109,13 @@ class PodLink:
 
     # For callers
 
-    def request(self, op: str, buffers: Sequence[bytes] = (), **values: Any) -> Future[Header]:
+    def request(
+        self, op: str, buffers: Sequence[bytes] = (), *, max_reply_bytes: int = 0, **values: Any
+    ) -> Future[Header]:
         """Send a request that the agent carries out exactly once; the future gets its answer.
 
-        The request waits for a connection. The future fails if none can be made.
+        The request waits for a connection. The future fails if none can be made. The buffers of the answer, at most
+        `max_reply_bytes`, are its value ``"buffers"``.
         """
         header = {"id": secrets.token_hex(8), **values, "op": op}
         future: Future[Header] = Future()
@@ -112,7 +127,7 @@ class PodLink:
             if self.failure:
                 future.set_exception(self.failure)
                 return future
-            self._requests[header["id"]] = (data, future)
+            self._requests[header["id"]] = _Request(data, future, max_reply_bytes)
             if self.connected.is_set() and self._channel:
                 self._channel.send(data)
                 self._sent.add(header["id"])
@@ -239,7 +254,7 @@ class PodLink:
                 ssh.hide_log()
                 self._resume_requests(channel)
                 while True:
-                    header, buffers = channel.read_frame()
+                    header, buffers = channel.read_frame(self._check_sizes)
                     self._pass_frame(header, buffers, channel.frame_bytes)
             except (EOFError, OSError):
                 pass
@@ -267,8 +282,8 @@ class PodLink:
             self.trouble = self._trouble_since = None
             self.connects += 1
             self.connected.set()
-            for request_id, (data, _) in self._requests.items():
-                channel.send(data)
+            for request_id, request in self._requests.items():
+                channel.send(request.data)
                 self._sent.add(request_id)
             self._place = ""
             for place, following in self._followings.items():
@@ -278,19 +293,28 @@ class PodLink:
     def _pass_frame(self, header: Header, buffers: list[bytes], size: int) -> None:
         check_frame(header)
         if header["type"] == "reply":
-            self._answer_request(header)
+            self._answer_request(header, buffers)
         elif header["type"] == "to":
             self._place = header["to"]
         elif "job" in header:
             self._pass_output(header, buffers, size)
         self._attempt = 0
 
-    def _answer_request(self, header: Header) -> None:
+    def _check_sizes(self, header: Header, sizes: list[int]) -> None:
+        """Refuse an answer that is larger than was asked for, before it takes memory."""
+        if header.get("type") == "reply":
+            check_frame(header)
+            request = self._requests.get(header["id"])
+            if sum(sizes) > (request.max_reply_bytes if request else _MAX_STRAY_BYTES):
+                raise BadFrame("an answer larger than was asked for")
+
+    def _answer_request(self, header: Header, buffers: list[bytes]) -> None:
         with self._lock:
-            _, future = self._requests.pop(header["id"], (b"", None))
+            request = self._requests.pop(header["id"], None)
             self._sent.discard(header["id"])
-        if future is None:
+        if request is None:
             return
+        future, header["buffers"] = request.future, buffers
         with contextlib.suppress(InvalidStateError):
             if "failed" in header:
                 reason = sanitize(shorten(str(header["failed"]), 300))
@@ -344,7 +368,7 @@ class PodLink:
         with self._lock:
             if self.failure is None:
                 self.failure = error
-            waiting = [future for _, future in self._requests.values()]
+            waiting = [request.future for request in self._requests.values()]
             followings = list(self._followings.values())
             self._requests.clear()
             self._followings.clear()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
-from typing import Any, BinaryIO, Dict, List, Sequence, Tuple
+from typing import Any, BinaryIO, Callable, Dict, List, Sequence, Tuple
 
 __all__ = [
     "MAX_BUFFERS_BYTES",
@@ -73,10 +73,16 @@ def read_sizes(header: Header) -> List[int]:
     return sizes
 
 
-def read_frame(stream: BinaryIO) -> Frame:
-    """Read one frame from a blocking stream; raise EOFError if it ends, even in the middle of a frame."""
+def read_frame(stream: BinaryIO, check: Callable[[Header, List[int]], object] | None = None) -> Frame:
+    """Read one frame from a blocking stream; raise EOFError if it ends, even in the middle of a frame.
+
+    `check` is given its header and the sizes of its buffers before they are read, and raises BadFrame.
+    """
     header = parse_header(_read_exactly(stream, parse_length(_read_exactly(stream, LENGTH_BYTES))))
-    return header, [_read_exactly(stream, size) for size in read_sizes(header)]
+    sizes = read_sizes(header)
+    if check is not None:
+        check(header, sizes)
+    return header, [_read_exactly(stream, size) for size in sizes]
 
 
 def _read_exactly(stream: BinaryIO, size: int) -> bytes:

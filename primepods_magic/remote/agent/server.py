@@ -14,6 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Any
 
+from .files.service import FileService
 from .folders import SOCKET, agent_folder
 from .frames import LENGTH_BYTES, Frame, Header, pack_frame, parse_header, parse_length, read_sizes
 from .gpu_sampler import GpuSampler
@@ -67,6 +68,7 @@ class _Agent:
         self._waiting: dict[str, _Client] = {}
         self._sampler = GpuSampler(self._add_sample)
         self._idle_since: float | None = None
+        self._files = FileService()
         self.sessions: dict[str, Session] = {}
         for name in os.listdir(self._folder):
             self._open_session(name)
@@ -133,6 +135,10 @@ class _Agent:
     def answer(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header | None:
         """Carry out a request once, however often it arrives; return None if its answer comes later."""
         request_id = header["id"]
+        if header["op"].startswith("file_"):
+            # These may be repeated, and their replies are too large to be kept.
+            self._files.start(client, header, buffers)
+            return None
         if request_id in self._replies:
             return self._replies[request_id]
         try:
@@ -229,10 +235,11 @@ class _Client:
         self._followers: dict[str, asyncio.Task[None]] = {}
         self._windows: dict[str, _Window] = {}
         self._draining = asyncio.Lock()
+        self.has_left = False
 
-    def write(self, header: Header) -> None:
+    def write(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
         """Send a frame that is not in a journal."""
-        self._writer.write(pack_frame(header))
+        self._writer.write(pack_frame(header, buffers))
 
     async def serve(self, frame: Frame, reader: asyncio.StreamReader) -> None:
         """Serve it from its first frame until the connection ends."""
@@ -243,6 +250,7 @@ class _Client:
         except asyncio.TimeoutError:
             self._writer.transport.abort()
         finally:
+            self.has_left = True
             for task in self._followers.values():
                 task.cancel()
 

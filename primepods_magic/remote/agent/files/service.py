@@ -1,0 +1,208 @@
+"""Transfers of files: streams in blocks that are numbered, so that one that arrives twice counts once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+from ..folders import root_folder
+from ..frames import Header
+from .pack import iterate_blocks
+from .root import Root
+from .stream import BadStream
+from .unpack import DiskFull, Unpacker, describe_error
+
+__all__ = ["FileService", "Requester"]
+
+_MAX_TRANSFERS = 32
+_MAX_KEPT_BLOCKS = 32
+_PRIVATE = "values"
+
+
+class Requester(Protocol):
+    """The client that has asked."""
+
+    has_left: bool
+
+    def write(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
+        """Send a frame."""
+
+
+class _Upload:
+    """Files that a client sends."""
+
+    def __init__(self, header: Header) -> None:
+        self.lock = asyncio.Lock()
+        self.path = find_root(header["root"])
+        self.client: Requester | None = None
+        self._unpacker: Unpacker | None = None
+        self._next = 0
+        self._result: Header | None = None
+
+    def open(self, buffers: Sequence[bytes]) -> Header:
+        if self._unpacker is None and self._result is None:
+            self._unpacker = Unpacker(Root(self.path, make=True, mode=0o700))
+        return {"path": self.path}
+
+    def write(self, header: Header, buffers: Sequence[bytes]) -> Header:
+        if header["number"] > self._next or (self._unpacker is None and self._result is None):
+            return {"problem": "gone"}
+        if header["number"] == self._next and self._unpacker is not None:
+            self._next += 1
+            self._unpacker.feed(buffers[0])
+        return {}
+
+    def finish(self) -> Header:
+        if self._unpacker is not None:
+            self._unpacker.finish()
+            self._result = {"failures": self._unpacker.failures}
+            self.close()
+        return {"problem": "gone"} if self._result is None else self._result
+
+    def close(self) -> None:
+        if self._unpacker is not None:
+            self._unpacker.close()
+            self._unpacker = None
+
+
+class _Download:
+    """Files that a client fetches. What it has not confirmed is kept: it may ask for it again."""
+
+    def __init__(self, header: Header) -> None:
+        self.lock = asyncio.Lock()
+        self.path = find_root(header["root"])
+        self.client: Requester | None = None
+        self._root: Root | None = None
+        self._blocks: Iterator[bytes] | None = None
+        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._next = 0
+
+    def open(self, buffers: Sequence[bytes]) -> Header:
+        if self._root is None:
+            self._root = Root(self.path)
+            self._blocks = iterate_blocks(self._root, json.loads(buffers[0]))
+        return {"path": self.path}
+
+    def read(self, header: Header) -> tuple[Header, list[bytes]]:
+        number = header["number"]
+        for old in [kept for kept in self._kept if kept < header["done"]]:
+            del self._kept[old]
+        while self._next <= number and self._blocks is not None and len(self._kept) < _MAX_KEPT_BLOCKS:
+            block = next(self._blocks, None)
+            if block is None:
+                self.close()
+            else:
+                self._kept[self._next] = block
+                self._next += 1
+        if number in self._kept:
+            return {"is_end": False}, [self._kept[number]]
+        has_ended = self._root is not None and self._blocks is None and number >= self._next
+        return ({"is_end": True} if has_ended else {"problem": "gone"}), []
+
+    def close(self) -> None:
+        self._blocks = None
+        if self._root is not None:
+            self._root.close()
+
+
+class FileService:
+    """Carries out requests for files, each in a thread, those of a transfer in order."""
+
+    def __init__(self) -> None:
+        self._transfers: OrderedDict[str, _Upload | _Download] = OrderedDict()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def start(self, client: Requester, header: Header, buffers: Sequence[bytes]) -> None:
+        """Carry out a request; the client gets the reply later. It may arrive more than once."""
+        task = asyncio.ensure_future(self._reply(client, header, buffers))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _reply(self, client: Requester, header: Header, buffers: Sequence[bytes]) -> None:
+        out: list[bytes] = []
+        try:
+            reply = await self._carry_out(client, header, buffers)
+            if isinstance(reply, tuple):
+                reply, out = reply
+        except DiskFull as error:
+            reply = {"problem": "full", "text": str(error)}
+        except BadStream as error:
+            reply = {"problem": "stream", "text": str(error)}
+        except OSError as error:
+            reply = {"problem": "failed", "text": describe_error(error)}
+        except Exception as error:  # noqa: BLE001 - the client would only send it again
+            reply = {"failed": f"{type(error).__name__}: {error}"}
+        client.write({**reply, "type": "reply", "id": header["id"]}, out)
+
+    async def _carry_out(self, client: Requester, header: Header, buffers: Sequence[bytes]) -> Any:
+        op, name = header["op"], header.get("transfer", "")
+        if op == "file_remove":
+            return await _run_in_thread(_remove_files, find_root(header["root"]), json.loads(buffers[0]))
+        transfer = self._transfers.get(name)
+        # Before anything is waited for: the requests that follow are here already.
+        if transfer is None and op in ("file_upload", "file_download"):
+            transfer = self._transfers[name] = (_Upload if op == "file_upload" else _Download)(header)
+        if transfer is None:
+            return {"problem": "gone"}
+        transfer.client = client
+        async with transfer.lock:
+            if op in ("file_upload", "file_download"):
+                await self._make_room(transfer)
+                return await _run_in_thread(transfer.open, buffers)
+            if op == "file_write" and isinstance(transfer, _Upload):
+                return await _run_in_thread(transfer.write, header, buffers)
+            if op == "file_read" and isinstance(transfer, _Download):
+                return await _run_in_thread(transfer.read, header)
+            if op == "file_finish" and isinstance(transfer, _Upload):
+                return await _run_in_thread(transfer.finish)
+            if op == "file_drop":
+                self._transfers.pop(name, None)
+                await _run_in_thread(transfer.close)
+        return {}
+
+    async def _make_room(self, new: _Upload | _Download) -> None:
+        """End transfers to the same folder whose client has gone, and the oldest of too many."""
+        for name, transfer in list(self._transfers.items()):
+            has_left = transfer.client is not None and transfer.client.has_left
+            is_abandoned = has_left and transfer.path == new.path
+            if transfer is not new and (is_abandoned or len(self._transfers) > _MAX_TRANSFERS):
+                self._transfers.pop(name, None)
+                async with transfer.lock:
+                    await _run_in_thread(transfer.close)
+
+
+async def _run_in_thread(call: Callable[..., Any], *args: Any) -> Any:
+    return await asyncio.get_running_loop().run_in_executor(None, call, *args)
+
+
+def find_root(root: str) -> str:
+    """Return a folder of the pod: relative to the home, or our own for values if it is empty.
+
+    >>> find_root("/data")
+    '/data'
+    """
+    if not root:
+        return os.path.join(root_folder(), _PRIVATE)
+    home = os.path.expanduser("~")
+    if root == "~" or root.startswith("~/"):
+        root = root[2:]
+    return os.path.normpath(os.path.join(home, root))
+
+
+def _remove_files(path: str, names: list[str]) -> Header:
+    removed, failures = 0, {}
+    with Root(path) as root:
+        for name in names:
+            try:
+                parent, last = root.open_parent(name)
+                os.unlink(last, dir_fd=parent)
+                removed += 1
+            except FileNotFoundError:
+                pass
+            except Exception as error:  # noqa: BLE001 - each on its own
+                failures[name] = describe_error(error)
+    return {"failures": failures, "removed": removed}
