@@ -16,6 +16,7 @@ call of this package. With ``PRIMEPODS_DEBUG=1`` both show all of it.
     ├── CommandFailed               a command on a pod failed
     ├── RemoteError                 a cell on a pod failed
     ├── SshFailed                   no connection to a pod
+    ├── TransferFailed              some files were not sent or fetched
     ├── WaitInterrupted             Ctrl-C while waiting
     ├── WaitTimedOut                still not ready in time
     ├── ConnectionClosed            used after closing
@@ -65,6 +66,7 @@ __all__ = [
     "RequestRefused",
     "ServiceUnavailable",
     "SshFailed",
+    "TransferFailed",
     "UnexpectedAnswer",
     "WaitInterrupted",
     "WaitTimedOut",
@@ -284,6 +286,20 @@ class SshFailed(PodsError):
     def __init__(self, message: str, *, reason: str) -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class TransferFailed(PodsError):
+    """Some files could not be sent to a pod, fetched from it, or removed there; the others were.
+
+    Attributes
+    ----------
+    failures : dict of str to str
+        By path, the reason.
+    """
+
+    def __init__(self, message: str, *, failures: Mapping[str, str]) -> None:
+        super().__init__(message)
+        self.failures = dict(failures)
 
 
 class WaitInterrupted(PodsError):

@@ -13,7 +13,7 @@ _TYPES = {
     "type": str, "id": str, "job": str, "text": str, "title": str, "parent": str, "behind": str, "to": str,
     "content": dict, "metadata": dict, "n": int, "dropped": int,
     # Of answers about files.
-    "position": int, "is_end": bool, "problem": str, "path": str, "failures": dict, "removed": int,
+    "is_end": bool, "problem": str, "path": str, "failures": dict, "kind": str, "free_bytes": int,
 }  # fmt: skip
 _REQUIRED = {
     "reply": ("id",),

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-__all__ = ["expand_path", "find_folder", "find_home", "make_folder", "shorten_path"]
+__all__ = ["complete_path", "expand_path", "find_folder", "find_home", "make_folder", "shorten_path"]
 
 FolderKind = Literal["state", "cache", "config", "data"]
 
@@ -74,6 +74,20 @@ def expand_path(path: str | Path) -> Path:
     if not whole.name or "\0" in str(whole):
         raise InvalidRequest(f"'{path}' is not a path to a file")
     return whole
+
+
+def complete_path(path: str | os.PathLike[str]) -> str:
+    """Return a typed path in full, with ``~`` expanded; it may be that of a folder.
+
+    >>> complete_path("/data/../tables/")
+    '/tables'
+    """
+    from primepods_magic.api.errors import InvalidRequest
+
+    text = os.fspath(path)
+    if not text or "\0" in text:
+        raise InvalidRequest(f"'{text}' is not a path")
+    return os.path.abspath(os.path.expanduser(text))
 
 
 def shorten_path(path: Path) -> str:

@@ -20,6 +20,8 @@ _COMMAND = re.compile(r"'%pods ([a-z]+)( --[a-z]+)?(?: ([\w.-]+))?'")
 _FLAGS = (
     (re.compile(r"'--new' \(in Python: new=True\)|'--new'|--new\b"), "new=True"),
     (re.compile(r"'--replace'|--replace\b"), "replace_existing=True"),
+    (re.compile(r"--force\b"), "force=True"),
+    (re.compile(r"--dry-run\b"), "dry_run=True"),
 )
 
 _speaks_magics = False

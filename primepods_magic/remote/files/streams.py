@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 from primepods_magic.api.errors import PodsError, UnexpectedAnswer
 from primepods_magic.api.text.sanitize import sanitize, shorten
@@ -17,7 +17,16 @@ from primepods_magic.remote.agent.files.stream import BLOCK_BYTES, MAX_PIECE_BYT
 from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.link import PodLink
 
-__all__ = ["OnProgress", "Stopped", "StreamWatch", "ask_agent", "fetch_stream", "send_stream"]
+__all__ = [
+    "OnProgress",
+    "Stopped",
+    "StreamWatch",
+    "ask_agent",
+    "await_reply",
+    "fetch_stream",
+    "request_of",
+    "send_stream",
+]
 
 OnProgress = Callable[[int, int], object]
 """Called with the bytes that have arrived, and those that there are in all."""
@@ -120,12 +129,14 @@ def await_reply(link: PodLink, future: Future[Header], watch: StreamWatch) -> He
     return header
 
 
-def ask_agent(
-    link: PodLink, op: str, content: Any, watch: StreamWatch, *, max_reply_bytes: int = 0, **values: Any
-) -> Header:
+def request_of(link: PodLink, op: str, content: Any, **values: Any) -> Future[Header]:
+    """Send a request with content."""
+    return link.request(op, [json.dumps(content, separators=(",", ":")).encode()], **values)
+
+
+def ask_agent(link: PodLink, op: str, content: Any, watch: StreamWatch, **values: Any) -> Header:
     """Send a request with content, and return its answer."""
-    data = json.dumps(content, separators=(",", ":")).encode()
-    return await_reply(link, link.request(op, [data], max_reply_bytes=max_reply_bytes, **values), watch)
+    return await_reply(link, request_of(link, op, content, **values), watch)
 
 
 def send_stream(
@@ -151,11 +162,17 @@ def send_stream(
         transfer.end()
 
 
+class _Receiver(Protocol):
+    def feed(self, block: bytes) -> None: ...
+
+    def finish(self) -> None: ...
+
+
 def fetch_stream(
     link: PodLink,
     root: str,
     files: Sequence[dict[str, Any]],
-    feed: Callable[[bytes], object],
+    receiver: _Receiver,
     watch: StreamWatch,
 ) -> None:
     """Fetch files of a folder of the pod as a stream, and pass its blocks on."""
@@ -170,9 +187,10 @@ def fetch_stream(
                 asked += 1
             header, _ = transfer.take_reply()
             if header.get("is_end") is True:
+                receiver.finish()
                 return
             for block in header["buffers"]:
-                feed(block)
+                receiver.feed(block)
             watch.note_waiting()
     except BadStream as error:
         raise UnexpectedAnswer(

@@ -70,8 +70,7 @@ def fetch_bytes(link: PodLink, path: str, *, max_bytes: int, on_progress: OnProg
     """
     folder, name = posixpath.split(path)
     target = _Memory(link, name, max_bytes, StreamWatch(0, on_progress))
-    parser = StreamParser(target)
-    fetch_stream(link, folder, [{"path": name, "kind": "file"}], parser.feed, target.watch)
+    fetch_stream(link, folder, [{"path": name, "kind": "file"}], StreamParser(target), target.watch)
     if not target.is_whole:
         raise PodsError(f"'{link.name}' did not send all of {sanitize(name)!r}. The pod is still billed")
     return bytes(target.data)
@@ -128,6 +127,8 @@ class _Memory:
                 f"'{self._link.name}' cannot read {sanitize(self._name)!r} "
                 f"({sanitize(shorten(str(facts['failed']), 300))}). The pod is still billed"
             )
+        if len(self.data) != self.watch.total_bytes:
+            raise BadStream("less content than was announced")
         if facts.get("sha256") != hashlib.sha256(self.data).hexdigest():
             raise BadStream("content whose hash does not agree")
         self.is_whole = True

@@ -8,15 +8,8 @@ from pathlib import Path
 import pytest
 
 from primepods_magic.api.errors import InvalidRequest, PodsError
-from primepods_magic.pods.pod import Pod
 from primepods_magic.remote.files.values import fetch_bytes, remove_file, send_bytes
 from primepods_magic.remote.link import PodLink
-from primepods_magic.remote.links import open_link
-
-
-@pytest.fixture
-def link(agent_pod: Pod) -> PodLink:
-    return open_link(agent_pod.connection, agent_pod.details)
 
 
 @pytest.mark.parametrize("size", [0, 1, 5_000_000])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .part_file import hash_part
@@ -28,15 +29,21 @@ def open_file(root: Root, path: str) -> int:
     return fd
 
 
-def iterate_blocks(root: Root, files: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+def iterate_blocks(
+    root: Root,
+    files: Iterable[dict[str, Any]],
+    on_read: Callable[[int], object] = lambda _: None,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> Iterator[bytes]:
     """Yield the stream of files in blocks.
 
     Each has a ``path`` in the folder, and a ``kind``; a file may have a ``size``, up to which it is read, and
-    a ``start``, up to which the other side has it. Files that cannot be read say so in the stream.
+    a ``start``, up to which the other side has it. Files that cannot be read say so in the stream. `on_read`
+    is called with the size of each piece of content; `names` are those of files here that have another one.
     """
     pieces: list[bytes] = []
     size = 0
-    for piece in _iterate_pieces(root, files):
+    for piece in _iterate_pieces(root, files, on_read, names):
         pieces.append(piece)
         size += len(piece)
         if size >= BLOCK_BYTES:
@@ -46,25 +53,30 @@ def iterate_blocks(root: Root, files: Iterable[dict[str, Any]]) -> Iterator[byte
         yield b"".join(pieces)
 
 
-def _iterate_pieces(root: Root, files: Iterable[dict[str, Any]]) -> Iterator[bytes]:
+def _iterate_pieces(
+    root: Root,
+    files: Iterable[dict[str, Any]],
+    on_read: Callable[[int], object],
+    names: Mapping[str, str],
+) -> Iterator[bytes]:
     for facts in files:
         if facts["kind"] != "file":
             yield pack_begin(facts)
             yield pack_end({})
             continue
         try:
-            fd = open_file(root, facts["path"])
+            fd = open_file(root, names.get(facts["path"], facts["path"]))
         except (OSError, FileProblem) as error:
-            yield pack_begin({**facts, "size": 0, "start": 0})
+            yield pack_begin({"size": 0, **facts})
             yield pack_end({"failed": describe_error(error)})
             continue
         try:
-            yield from _iterate_content(fd, facts)
+            yield from _iterate_content(fd, facts, on_read)
         finally:
             os.close(fd)
 
 
-def _iterate_content(fd: int, facts: dict[str, Any]) -> Iterator[bytes]:
+def _iterate_content(fd: int, facts: dict[str, Any], on_read: Callable[[int], object]) -> Iterator[bytes]:
     found = os.fstat(fd)
     size, start = facts.get("size", found.st_size), facts.get("start", 0)
     known = {"size": size, "mode": found.st_mode & 0o777, "mtime_ns": found.st_mtime_ns}
@@ -78,6 +90,7 @@ def _iterate_content(fd: int, facts: dict[str, Any]) -> Iterator[bytes]:
             if not data:
                 raise FileProblem("it was changed while it was read")
             left -= len(data)
+            on_read(len(data))
             digest.update(data)
             if data[0] == 0 and data == _ZEROS[: len(data)]:
                 yield pack_zeros(len(data))

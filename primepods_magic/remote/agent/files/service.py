@@ -11,6 +11,15 @@ from typing import Any, Protocol
 
 from ..folders import root_folder
 from ..frames import Header
+from .listing import (
+    find_free_bytes,
+    hash_files,
+    list_tree,
+    look_up,
+    pack_entries,
+    read_entry,
+    remove_files,
+)
 from .pack import iterate_blocks
 from .root import Root
 from .stream import BadStream
@@ -140,8 +149,8 @@ class FileService:
 
     async def _carry_out(self, client: Requester, header: Header, buffers: Sequence[bytes]) -> Any:
         op, name = header["op"], header.get("transfer", "")
-        if op == "file_remove":
-            return await _run_in_thread(_remove_files, find_root(header["root"]), json.loads(buffers[0]))
+        if op in _SIMPLE:
+            return await _run_in_thread(_SIMPLE[op], find_root(header["root"]), json.loads(buffers[0]))
         transfer = self._transfers.get(name)
         # Before anything is waited for: the requests that follow are here already.
         if transfer is None and op in ("file_upload", "file_download"):
@@ -193,16 +202,35 @@ def find_root(root: str) -> str:
     return os.path.normpath(os.path.join(home, root))
 
 
-def _remove_files(path: str, names: list[str]) -> Header:
-    removed, failures = 0, {}
+def _list_folder(path: str, names: list[str] | None) -> tuple[Header, list[bytes]]:
+    """List a folder, or look up some names in it; a path may also be that of a file to fetch."""
+    facts: Header = {"path": path, "free_bytes": find_free_bytes(path)}
+    if not os.path.exists(path):
+        return {**facts, "kind": "none"}, []
+    if not os.path.isdir(path):
+        # A link that was named is followed.
+        folder, name = os.path.split(os.path.realpath(path))
+        entry = read_entry(name, os.stat(path))
+        return {**facts, "kind": "file", "path": folder}, [pack_entries([entry])]
+    if names is None:
+        return {**facts, "kind": "dir"}, [pack_entries(list_tree(path))]
     with Root(path) as root:
-        for name in names:
-            try:
-                parent, last = root.open_parent(name)
-                os.unlink(last, dir_fd=parent)
-                removed += 1
-            except FileNotFoundError:
-                pass
-            except Exception as error:  # noqa: BLE001 - each on its own
-                failures[name] = describe_error(error)
-    return {"failures": failures, "removed": removed}
+        return {**facts, "kind": "dir"}, [pack_entries(look_up(root, names))]
+
+
+def _hash_folder(path: str, files: list[Sequence[Any]]) -> tuple[Header, list[bytes]]:
+    with Root(path) as root:
+        return {}, ["\n".join(hash_files(root, files)).encode()]
+
+
+def _remove_folder(path: str, names: list[str]) -> Header:
+    with Root(path) as root:
+        return {"failures": remove_files(root, names)}
+
+
+_SIMPLE: dict[str, Callable[..., Any]] = {
+    "file_list": _list_folder,
+    "file_hash": _hash_folder,
+    "file_remove": _remove_folder,
+}
+"""Requests that are no part of a transfer."""

@@ -36,6 +36,10 @@ class Unpacker:
         Is given the facts of each file before anything is written; raises BadStream or FileProblem.
     mode_mask : int
         Permissions that files may get.
+    there : str
+        Where it is, for messages.
+    on_content : callable
+        Is called with the size of each piece of content.
 
     Attributes
     ----------
@@ -44,12 +48,20 @@ class Unpacker:
     """
 
     def __init__(
-        self, root: Root, *, accept: Callable[[dict[str, Any]], object] | None = None, mode_mask: int = 0o777
+        self,
+        root: Root,
+        *,
+        accept: Callable[[dict[str, Any]], object] | None = None,
+        mode_mask: int = 0o777,
+        there: str = "there",
+        on_content: Callable[[int], object] = lambda _: None,
     ) -> None:
         self.root = root
         self.failures: dict[str, str] = {}
         self._accept = accept
         self._mode_mask = mode_mask
+        self._there = there
+        self._on_content = on_content
         self._parser = StreamParser(self)
         self._facts: dict[str, Any] = {}
         self._file: PartFile | None = None
@@ -91,6 +103,7 @@ class Unpacker:
 
     def add_data(self, data: memoryview) -> None:
         """Add content."""
+        self._on_content(len(data))
         if self._file is not None:
             self._check_size(len(data))
             with self._catch_problems():
@@ -98,6 +111,7 @@ class Unpacker:
 
     def add_zeros(self, size: int) -> None:
         """Add zeros."""
+        self._on_content(size)
         if self._file is not None:
             self._check_size(size)
             with self._catch_problems():
@@ -114,6 +128,9 @@ class Unpacker:
             file.abandon()
             return
         with self._catch_problems():
+            if file.size != self._facts["size"]:
+                file.abandon()
+                raise FileProblem("it is shorter than was said")
             file.finish(
                 str(facts.get("sha256")), self._facts["mode"] & self._mode_mask, self._facts["mtime_ns"]
             )
@@ -134,7 +151,7 @@ class Unpacker:
             raise FileProblem("there is a folder or a device of that name")
         seen = self._facts.get("seen")
         if "seen" in self._facts and seen != found.st_mtime_ns:
-            raise FileProblem("it has changed there meanwhile")
+            raise FileProblem(f"it has changed {self._there} meanwhile")
 
     def _make_folder(self, parent: int, name: str) -> None:
         fd = open_folder(parent, name, True)

@@ -1,0 +1,217 @@
+"""Fetch files from a pod, which is a stranger's machine: only what it listed, and only into one folder."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from primepods_magic.api.errors import InvalidRequest, PodsError
+from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.remote.agent.files.listing import Entry, find_free_bytes, look_up
+from primepods_magic.remote.agent.files.part_file import MIN_KEPT_BYTES, name_part
+from primepods_magic.remote.agent.files.root import FileProblem, Root, split_path
+from primepods_magic.remote.agent.files.stream import BadStream
+from primepods_magic.remote.agent.files.unpack import DiskFull, Unpacker
+from primepods_magic.remote.link import PodLink
+
+from .comparing import Comparison, compare_entries
+from .local_tree import hash_local
+from .questions import hash_remote
+from .results import FileResult, check_failures, format_bytes, warn_left_alone
+from .streams import StreamWatch, fetch_stream
+
+__all__ = ["Download", "check_entries", "is_safe_link"]
+
+# A pod may not make files that other people of this computer can change.
+_MODE_MASK = 0o755
+
+
+@dataclass
+class Download:
+    """Files of a folder of a pod, compared with a local folder.
+
+    Parameters
+    ----------
+    link : PodLink
+    root : str
+        The folder of the pod.
+    folder : str
+        The local one; it is made if it is not there.
+    entries : list of Entry
+        What the pod says that there is.
+    force : bool
+        Overwrite what is newer here.
+    """
+
+    link: PodLink
+    root: str
+    folder: str
+    entries: list[Entry]
+    force: bool
+    watch: StreamWatch
+    local_names: dict[str, str] = field(default_factory=dict)
+    """The name of a file here, by its name there, if that is another one."""
+    here: dict[str, Entry] = field(init=False)
+    comparison: Comparison = field(init=False)
+    refused: list[FileResult] = field(init=False)
+
+    def compare(self) -> None:
+        """Look what is here."""
+        entries, self.refused = check_entries(self.entries, folds_case=folds_case(self.folder))
+        self.entries = [entry._replace(mode=entry.mode & _MODE_MASK) for entry in entries]
+        with_names = {self._find_local(entry.path): entry for entry in self.entries}
+        self.here = {}
+        if os.path.isdir(self.folder):
+            with Root(self.folder) as root:
+                for found in look_up(root, with_names):
+                    self.here[with_names[found.path].path] = found
+        elif os.path.lexists(self.folder):
+            raise InvalidRequest(f"{sanitize(self.folder)!r} is a file, not a folder. Nothing was fetched")
+        self.comparison = compare_entries(self.entries, self.here, self._hash_pairs, force=self.force)
+
+    def run(self) -> list[FileResult]:
+        """Fetch what has changed; return what was done with each file."""
+        facts = self._find_starts(self.comparison.describe(self.here, force=self.force))
+        results = [*self.refused, *self.comparison.results]
+        warn_left_alone(results)
+        if facts:
+            self._check_space(facts)
+            failures = self._fetch(facts)
+            results += [
+                FileResult(entry.path, "fetched", entry.size)
+                for entry in self.comparison.changed
+                if entry.path not in failures
+            ]
+            check_failures(failures, len(facts), "fetched from", self.link.name)
+        return results
+
+    def _find_local(self, path: str) -> str:
+        return self.local_names.get(path, path)
+
+    def _hash_pairs(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[bool]:
+        request = hash_remote(self.link, self.root, [(entry.path, entry.size) for entry, _ in pairs])
+        here = hash_local(self.folder, [(self._find_local(entry.path), entry.size) for entry, _ in pairs])
+        return [one == other != "" for one, other in zip(here, request(self.watch), strict=True)]
+
+    def _find_starts(self, facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Note of large files how much of them is here from an earlier attempt."""
+        begun: list[tuple[dict[str, Any], str, int]] = []
+        for each in facts:
+            if each["size"] >= MIN_KEPT_BYTES:
+                folder, name = posixpath.split(self._find_local(each["path"]))
+                part = posixpath.join(folder, name_part(name))
+                try:
+                    size = os.lstat(os.path.join(self.folder, part)).st_size
+                except OSError:
+                    continue
+                if 0 < size <= each["size"]:
+                    begun.append((each, part, size))
+        if begun:
+            request = hash_remote(self.link, self.root, [(each["path"], size) for each, _, size in begun])
+            here = hash_local(self.folder, [(part, size) for _, part, size in begun])
+            for (each, _, size), one, other in zip(begun, here, request(self.watch), strict=True):
+                if one == other != "":
+                    each["start"] = size
+        return facts
+
+    def _check_space(self, facts: Iterable[dict[str, Any]]) -> None:
+        needed = sum(each["size"] - each["start"] for each in facts)
+        needed -= sum(found.size for found in self.here.values())
+        free = find_free_bytes(self.folder)
+        if needed > free:
+            raise PodsError(
+                f"The disk of {sanitize(self.folder)!r} has {format_bytes(free)} left, and "
+                f"{format_bytes(needed)} more are needed. Nothing was fetched. The pod is still billed"
+            )
+
+    def _fetch(self, facts: list[dict[str, Any]]) -> dict[str, str]:
+        wanted = {each["path"]: each for each in facts}
+        self.watch.total_bytes += sum(each["size"] - each["start"] for each in facts)
+
+        def accept(got: dict[str, Any]) -> None:
+            asked = wanted.pop(got["path"], None)
+            if asked is None or any(got.get(name) != asked[name] for name in asked):
+                raise BadStream("a file that was not asked for, or is another one")
+            got.update(asked, path=self._find_local(asked["path"]))
+
+        def count_bytes(size: int) -> None:
+            self.watch.done_bytes += size
+
+        unpacker = Unpacker(
+            Root(self.folder, make=True),
+            accept=accept,
+            mode_mask=_MODE_MASK,
+            there="here",
+            on_content=count_bytes,
+        )
+        try:
+            fetch_stream(self.link, self.root, facts, unpacker, self.watch)
+        except DiskFull as error:
+            raise PodsError(
+                f"The disk of {sanitize(self.folder)!r} is full; {sanitize(str(error))} could not be "
+                "written. Free space, then run the same again. The pod is still billed"
+            ) from None
+        finally:
+            unpacker.close()
+        remote_names = {here: there for there, here in self.local_names.items()}
+        failures = {remote_names.get(path, path): sanitize(why) for path, why in unpacker.failures.items()}
+        return {**dict.fromkeys(wanted, "it was not sent"), **failures}
+
+
+def check_entries(
+    entries: Iterable[Entry], *, folds_case: bool, is_windows: bool = os.name == "nt"
+) -> tuple[list[Entry], list[FileResult]]:
+    """Return what may be written here of what a pod lists, and of everything else why not.
+
+    Paths stay below their folder, links too, and no two are the same file on this computer.
+    """
+    accepted: list[Entry] = []
+    refused: list[FileResult] = []
+    taken: set[str] = set()
+    for entry in entries:
+        key = unicodedata.normalize("NFC", entry.path).casefold() if folds_case else entry.path
+        detail = ""
+        try:
+            split_path(entry.path, is_windows=is_windows)
+        except FileProblem as problem:
+            detail = str(problem)
+        if key in taken:
+            detail = detail or "another one has the same name here"
+        if entry.kind == "link" and not is_safe_link(entry.path, entry.link):
+            detail = detail or "a link that leads out of the folder"
+        if detail:
+            refused.append(FileResult(entry.path, "skipped", 0, detail))
+        else:
+            taken.add(key)
+            accepted.append(entry)
+    return accepted, refused
+
+
+def is_safe_link(path: str, link: str) -> bool:
+    """Return whether a link stays within its folder, whatever the folders on its way are.
+
+    >>> is_safe_link("a/b", "../c"), is_safe_link("a/b", "../../c"), is_safe_link("a", "d/../../c")
+    (True, False, False)
+    """
+    names = link.split("/")
+    above = 0
+    while above < len(names) and names[above] in ("..", "."):
+        above += 1
+    ups = names[:above].count("..")
+    is_relative = bool(link) and not link.startswith("/") and "\\" not in link and "\0" not in link
+    return is_relative and ".." not in names[above:] and ups <= path.count("/")
+
+
+def folds_case(folder: str) -> bool:
+    """Return whether names that differ in case only are the same file in a folder."""
+    while not os.path.isdir(folder):
+        folder = os.path.dirname(folder)
+    other = folder.swapcase()
+    try:
+        return other != folder and os.path.samefile(folder, other)
+    except OSError:
+        return False

@@ -1,0 +1,94 @@
+"""Questions to an agent about files, and what it may answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from primepods_magic.api.errors import UnexpectedAnswer
+from primepods_magic.remote.agent.files.listing import Entry, parse_entries
+from primepods_magic.remote.agent.files.stream import BadStream
+from primepods_magic.remote.link import PodLink
+
+from .streams import StreamWatch, ask_agent, await_reply, request_of
+
+__all__ = ["RemoteFolder", "hash_remote", "list_remote", "look_up_remote", "remove_remote"]
+
+_MAX_LIST_BYTES = 64 << 20
+_HASH_CHARS = 64
+
+
+@dataclass(frozen=True)
+class RemoteFolder:
+    """A folder of a pod, or a file that was named as one.
+
+    Attributes
+    ----------
+    path : str
+        Its full path; of a file, that of its folder.
+    kind : str
+        ``dir``, ``file``, or ``none``.
+    free_bytes : int
+        What its disk has left.
+    entries : dict of Entry
+        By path.
+    """
+
+    path: str
+    kind: str
+    free_bytes: int
+    entries: Mapping[str, Entry]
+
+
+def list_remote(link: PodLink, root: str, watch: StreamWatch) -> RemoteFolder:
+    """Return everything in a folder, or a file."""
+    return _ask_entries(link, root, None, watch)
+
+
+def look_up_remote(link: PodLink, root: str, names: Sequence[str], watch: StreamWatch) -> RemoteFolder:
+    """Return what there is in a folder of what is named."""
+    return _ask_entries(link, root, names, watch)
+
+
+def _ask_entries(link: PodLink, root: str, names: Sequence[str] | None, watch: StreamWatch) -> RemoteFolder:
+    header = ask_agent(link, "file_list", names, watch, root=root, max_reply_bytes=_MAX_LIST_BYTES)
+    try:
+        entries = parse_entries(b"".join(header["buffers"]))
+    except BadStream as error:
+        raise _make_refusal(link, str(error)) from None
+    path, kind, free = header.get("path", ""), header.get("kind", ""), header.get("free_bytes", 0)
+    if kind not in ("dir", "file", "none") or not path.startswith("/") or (kind == "file" and not entries):
+        raise _make_refusal(link, "a folder that is none")
+    return RemoteFolder(path, kind, free, {entry.path: entry for entry in entries})
+
+
+def hash_remote(
+    link: PodLink, root: str, files: Sequence[tuple[str, int]]
+) -> Callable[[StreamWatch], list[str]]:
+    """Ask for the hash of the beginning of each file, given with its size; return what waits for them.
+
+    A file that cannot be read has an empty one.
+    """
+    future = request_of(link, "file_hash", files, root=root, max_reply_bytes=(_HASH_CHARS + 1) * len(files))
+
+    def take_answer(watch: StreamWatch) -> list[str]:
+        data = b"".join(await_reply(link, future, watch)["buffers"])
+        hashes = data.decode("utf-8", "replace").split("\n")
+        if len(hashes) != len(files):
+            raise _make_refusal(link, "other hashes than were asked for")
+        return hashes
+
+    return take_answer
+
+
+def remove_remote(link: PodLink, root: str, paths: Sequence[str], watch: StreamWatch) -> dict[str, Any]:
+    """Remove files and empty folders; return by path why one was not."""
+    failures: dict[str, Any] = ask_agent(link, "file_remove", paths, watch, root=root).get("failures", {})
+    return failures
+
+
+def _make_refusal(link: PodLink, what: str) -> UnexpectedAnswer:
+    return UnexpectedAnswer(
+        f"'{link.name}' answered with {what}. Nothing was written. The pod is still billed"
+    )

@@ -1,0 +1,119 @@
+"""Make a folder of a pod the same as a local one."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import time
+from collections.abc import Callable, Sequence
+
+from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.remote.link import PodLink
+
+from .local_tree import find_sources, is_folder, list_folder
+from .questions import RemoteFolder, list_remote, remove_remote
+from .results import FileResult, TransferResult, check_failures, warn_left_alone
+from .streams import StreamWatch
+from .transfers import guard_transfer, make_result
+from .uploads import Upload
+
+__all__ = ["sync_folder", "watch_folder"]
+
+_POLL_S = 1.0
+
+
+def sync_folder(
+    link: PodLink,
+    folder: str | os.PathLike[str],
+    target: str = "",
+    *,
+    delete: bool = False,
+    dry_run: bool = False,
+    force: bool = False,
+    confirm: Callable[[Sequence[str]], bool] | None = None,
+    watch: StreamWatch | None = None,
+) -> TransferResult:
+    """Send what has changed in a local folder to one of a pod.
+
+    Parameters
+    ----------
+    link : PodLink
+    folder : str or path
+    target : str
+        The folder there; by default, that of the same name in the home.
+    delete : bool
+        Remove there what is not here, except what is ignored.
+    dry_run : bool
+        Only return what would be done.
+    force : bool
+        Overwrite what is newer there.
+    confirm : callable, optional
+        Is given the paths that would be removed; if it returns False, nothing is done.
+    """
+    watch = watch or StreamWatch()
+    began = time.monotonic()
+    source = find_sources([folder])[0]
+    if not is_folder(source):
+        raise InvalidRequest(
+            f"{sanitize(source)!r} is not a folder. Nothing was sent. '%pods put' sends files"
+        )
+    target = target or posixpath.join("~", os.path.basename(source))
+    with guard_transfer(link, watch, "sent"):
+        entries, rules = list_folder(source)
+        upload = Upload(link, source, target, entries, force, watch)
+        there: RemoteFolder | None = list_remote(link, target, watch) if delete else None
+        upload.compare(there)
+        surplus: list[str] = []
+        if delete and rules is not None:
+            kept = {entry.path for entry in entries}
+            surplus = [
+                entry.path
+                for entry in upload.there.entries.values()
+                if entry.path not in kept and not rules.is_protected(entry.path, entry.kind == "dir")
+            ]
+        if dry_run:
+            results = upload.comparison.results
+            warn_left_alone(results)
+            results += [FileResult(each.path, "would send", each.size) for each in upload.comparison.changed]
+            results += [FileResult(path, "would remove") for path in surplus]
+            return make_result(link, watch, began, results)
+        if surplus and confirm is not None and not confirm(surplus):
+            raise InvalidRequest(
+                f"Removing {len(surplus)} files on '{link.name}' was not confirmed. Nothing was done. Pass "
+                "-y to confirm in advance, or --dry-run to see them"
+            )
+        results = upload.run()
+        results += _remove_surplus(upload, surplus)
+    return make_result(link, watch, began, results)
+
+
+def _remove_surplus(upload: Upload, surplus: Sequence[str]) -> list[FileResult]:
+    """Remove files before the folders that they are in."""
+    if not surplus:
+        return []
+    failures = remove_remote(upload.link, upload.root, sorted(surplus, reverse=True), upload.watch)
+    # A folder stays if something that is ignored is in it.
+    folders = {path for path in surplus if upload.there.entries[path].kind == "dir"}
+    files = {
+        path: sanitize(shorten(str(why), 300))
+        for path, why in failures.items()
+        if path in surplus and path not in folders
+    }
+    check_failures(files, len(surplus), "removed on", upload.link.name)
+    return [FileResult(path, "removed") for path in surplus if path not in failures]
+
+
+def watch_folder(
+    folder: str | os.PathLike[str], sync: Callable[[], object], *, should_stop: Callable[[float], bool]
+) -> None:
+    """Call a function whenever something in a folder has changed, until `should_stop` of 1 s is True."""
+    source = find_sources([folder])[0]
+    seen = None
+    while True:
+        found = list_folder(source)[0]
+        if found != seen:
+            sync()
+            seen = found
+        if should_stop(_POLL_S):
+            return

@@ -1,0 +1,166 @@
+"""Put files on a pod, and get them from it."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from primepods_magic.api.errors import InvalidRequest, PodsError, TransferFailed, WaitInterrupted
+from primepods_magic.api.local.folders import complete_path
+from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.remote.link import PodLink
+
+from .downloads import Download
+from .local_tree import find_sources, is_folder, list_source
+from .questions import list_remote, look_up_remote
+from .results import FileResult, TransferResult, format_bytes
+from .streams import Stopped, StreamWatch
+from .uploads import Upload
+
+__all__ = ["get_files", "guard_transfer", "make_result", "put_files"]
+
+
+def put_files(
+    link: PodLink,
+    paths: Sequence[str | os.PathLike[str]],
+    target: str = "",
+    *,
+    force: bool = False,
+    takes_all: bool = False,
+    watch: StreamWatch | None = None,
+) -> TransferResult:
+    """Send files and folders into a folder of a pod, or one file to a path there.
+
+    Parameters
+    ----------
+    link : PodLink
+    paths : sequence of str or path
+        Files, folders, or patterns such as ``*.csv``.
+    target : str
+        A folder there, made if it is not there; relative to the home. With one file it may be the new path of
+        the file, unless it ends in ``/`` or is a folder.
+    force : bool
+        Overwrite what is newer there.
+    takes_all : bool
+        Also send what ``.gitignore`` and ``.podignore`` of a folder name.
+    """
+    watch = watch or StreamWatch()
+    began = time.monotonic()
+    sources = find_sources(paths)
+    with guard_transfer(link, watch, "sent"):
+        new_name = ""
+        if (
+            len(sources) == 1
+            and not is_folder(sources[0])
+            and posixpath.basename(target) not in ("", "~", ".", "..")
+        ):
+            there = look_up_remote(link, target, [], watch)
+            if there.kind != "dir":
+                target, new_name = posixpath.split(target)
+                # The empty folder is our own for values.
+                target = target or ("/" if there.path.count("/") == 1 else "~")
+        results: list[FileResult] = []
+        for folder, names in _group_by_folder(sources).items():
+            upload = Upload(link, folder, target or "~", [], force, watch)
+            for local, name in names.items():
+                listed = list_source(os.path.join(folder, local), new_name or name, takes_all=takes_all)
+                upload.entries += listed.values()
+                upload.local_names |= {entry.path: path for path, entry in listed.items()}
+            upload.compare()
+            results += upload.run()
+    return make_result(link, watch, began, results)
+
+
+def _group_by_folder(paths: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return the names in each folder, and what they are to be called; a link that was named is followed."""
+    groups: dict[str, dict[str, str]] = {}
+    for path in paths:
+        folder, name = os.path.split(os.path.realpath(path) if os.path.islink(path) else path)
+        groups.setdefault(folder, {})[name] = os.path.basename(path)
+    return groups
+
+
+def get_files(
+    link: PodLink,
+    paths: Sequence[str],
+    target: str | os.PathLike[str] = ".",
+    *,
+    force: bool = False,
+    watch: StreamWatch | None = None,
+) -> TransferResult:
+    """Fetch files and folders of a pod into a local folder, or one file to a path.
+
+    Parameters
+    ----------
+    link : PodLink
+    paths : sequence of str
+        Files or folders there; relative to the home.
+    target : str or path
+        A local folder, made if it is not there. With one file it may be the new path of the file, unless it
+        ends in ``/`` or is a folder.
+    force : bool
+        Overwrite what is newer here.
+    """
+    watch = watch or StreamWatch()
+    began = time.monotonic()
+    if not paths:
+        raise InvalidRequest("No file was named. Nothing was fetched")
+    folder = complete_path(target)
+    results: list[FileResult] = []
+    with guard_transfer(link, watch, "fetched"):
+        for path in paths:
+            if not path:
+                raise InvalidRequest("Name a file or a folder, such as NAME:results. '~' is the whole home")
+            there = list_remote(link, path, watch)
+            if there.kind == "none":
+                raise InvalidRequest(
+                    f"There is no file {sanitize(path)!r} on '{link.name}'. "
+                    f"{'Nothing more' if results else 'Nothing'} was fetched"
+                )
+            entries = list(there.entries.values())
+            if there.kind == "file":
+                download = Download(link, there.path, folder, entries[:1], force, watch)
+                is_new_name = (
+                    len(paths) == 1 and not os.fspath(target).endswith("/") and not is_folder(folder)
+                )
+                if is_new_name:
+                    download.folder, name = os.path.split(folder)
+                    download.local_names = {entries[0].path: name}
+            else:
+                # What a folder is called here is what it was called by the person, not by the pod.
+                name = posixpath.basename(path.rstrip("/"))
+                is_nameless = name in ("", "~", ".", "..")
+                into = folder if is_nameless else os.path.join(folder, name)
+                download = Download(link, there.path, into, entries, force, watch)
+            download.compare()
+            results += download.run()
+    return make_result(link, watch, began, results)
+
+
+@contextmanager
+def guard_transfer(link: PodLink, watch: StreamWatch, verb: str) -> Iterator[None]:
+    """Say what has arrived if a transfer is interrupted, or fails."""
+    try:
+        yield
+    except (KeyboardInterrupt, Stopped):
+        raise WaitInterrupted(
+            f"Interrupted after {_describe_amount(watch)} had been {verb}. Files that had arrived are "
+            "complete, and the beginning of a large one is kept. Run the same again to go on from there. "
+            f"'{link.name}' keeps running and is billed"
+        ) from None
+    except PodsError as error:
+        if watch.done_bytes and not isinstance(error, TransferFailed):
+            error.prepend(f"Stopped after {_describe_amount(watch)} had been {verb}")
+        raise
+
+
+def _describe_amount(watch: StreamWatch) -> str:
+    return f"{format_bytes(watch.done_bytes)} of {format_bytes(watch.total_bytes)}"
+
+
+def make_result(link: PodLink, watch: StreamWatch, began: float, results: list[FileResult]) -> TransferResult:
+    """Return the result of a transfer."""
+    return TransferResult(link.name, watch.done_bytes, time.monotonic() - began, tuple(results))

@@ -1,0 +1,196 @@
+"""Pods that lie about files: nothing is written outside the target, runs, or takes more than was agreed."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from primepods_magic.api.errors import PodsError, TransferFailed, UnexpectedAnswer
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.remote.agent.files.listing import Entry
+from primepods_magic.remote.agent.frames import BadFrame
+from primepods_magic.remote.files.downloads import check_entries
+from primepods_magic.remote.files.transfers import get_files, put_files
+from primepods_magic.remote.files.values import fetch_bytes
+from primepods_magic.remote.frame_checks import check_frame
+from primepods_magic.remote.link import PodLink
+from primepods_magic.remote.ssh.client import find_route
+from tests.remote.conftest import describe_pod, pin_host
+from tests.remote.files.conftest import describe_tree
+from tests.support import hostile_files
+from tests.support.agents import kill_marked
+from tests.support.openssh import OpenSshServer, openssh_server
+
+GOOD = ["wrong hash", "no hash", "too short", "nothing"]
+"""Streams that are well-formed, of a file that is not what it should be."""
+
+
+@pytest.fixture(scope="module")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("hostile") / "mode"
+
+
+@pytest.fixture(scope="module")
+def hostile_server(chosen: Path) -> Iterator[OpenSshServer]:
+    command = f"ForceCommand {sys.executable} -S {hostile_files.__file__} {chosen}"
+    mark = f"PRIMEPODS_TEST_POD={chosen}"
+    with openssh_server(chosen.parent / "server", command, f"SetEnv {mark}") as server:
+        yield server
+        kill_marked(mark)
+
+
+@pytest.fixture
+def choose(
+    connection: Connection, hostile_server: OpenSshServer, chosen: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[[str], PodLink]]:
+    """The connection to a pod, and what it lies about from now on."""
+    monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(hostile_server.key))
+    pin_host(hostile_server.host_key)
+    links: list[PodLink] = []
+
+    def choose_mode(mode: str) -> PodLink:
+        chosen.write_text(mode)
+        if not links or not links[-1].is_alive:
+            links.append(PodLink(find_route(connection, describe_pod(hostile_server.target)), lambda: None))
+        return links[-1]
+
+    yield choose_mode
+    for link in links:
+        link.close()
+
+
+def read_outside(tmp_path: Path) -> list[str]:
+    return [name for name in describe_tree(tmp_path) if not name.startswith(("here/got", "state", "home"))]
+
+
+def test_a_file_as_it_was_listed_arrives(choose: Callable[[str], PodLink], here: Path) -> None:
+    get_files(choose("honest"), ["x"], "got")
+    assert (here / "got/x/good").read_bytes() == hostile_files.CONTENT
+
+
+def test_no_path_leads_outside(choose: Callable[[str], PodLink], here: Path, tmp_path: Path) -> None:
+    before = read_outside(tmp_path)
+    with pytest.warns(UserWarning, match="Skipped: ../evil \\(its name is not allowed here\\)"):
+        result = get_files(choose("list: paths"), ["x"], "got")
+    assert read_outside(tmp_path) == before
+    assert not Path("/tmp/evil").exists()
+    assert result.count_actions() == {"skipped": 7, "fetched": 1}
+    assert [path.name for path in (here / "got/x").iterdir()] == ["nul\udcff"]
+
+
+def test_no_link_leads_outside(choose: Callable[[str], PodLink], here: Path, tmp_path: Path) -> None:
+    before = read_outside(tmp_path)
+    with (
+        pytest.warns(UserWarning, match="a link that leads out of the folder"),
+        pytest.raises(PodsError, match=r"e/evil \('e' is in its way, which is not a folder\)"),
+    ):
+        get_files(choose("list: links"), ["x"], "got")
+    assert read_outside(tmp_path) == before
+    assert describe_tree(here / "got/x").keys() == {"in", "e"}
+    assert os.readlink(here / "got/x/e") == "in"
+
+
+def test_a_folder_here_that_is_a_link_is_not_followed(
+    choose: Callable[[str], PodLink], here: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "outside").mkdir()
+    (here / "got/x").mkdir(parents=True)
+    (here / "got/x/good").symlink_to(tmp_path / "outside/file")
+    get_files(choose("honest"), ["x"], "got", force=True)
+    assert not (here / "got/x/good").is_symlink()
+    assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_list_that_is_none_is_refused(choose: Callable[[str], PodLink], here: Path) -> None:
+    modes = [f"list: {name}" for name in hostile_files.LISTS if name not in ("paths", "links", "huge")]
+    for mode in [*modes, *(f"raw list: {name}" for name in hostile_files.RAW_LISTS)]:
+        with pytest.raises(UnexpectedAnswer, match="Nothing was written"):
+            get_files(choose(mode), [mode], "got")
+        assert not (here / "got").exists()
+
+
+def test_more_than_the_disk_holds_is_not_begun(choose: Callable[[str], PodLink], here: Path) -> None:
+    with pytest.raises(PodsError, match=r"left, and .* more are needed. Nothing was f"):
+        get_files(choose("list: huge"), ["x"], "got")
+    assert not (here / "got").exists()
+
+
+def test_nothing_else_than_was_asked_for_is_written(
+    choose: Callable[[str], PodLink], here: Path, tmp_path: Path
+) -> None:
+    before = read_outside(tmp_path)
+    for name in hostile_files.STREAMS:
+        if name not in GOOD:
+            with pytest.raises(UnexpectedAnswer, match="sent something else than the files that were asked"):
+                get_files(choose(f"stream: {name}"), [name], "got")
+            # Of 'twice', the first.
+            assert describe_tree(here / "got" / name).keys() <= ({"good"} if name == "twice" else set())
+    assert read_outside(tmp_path) == before
+
+
+def test_a_file_that_is_not_whole_is_not_kept(choose: Callable[[str], PodLink], here: Path) -> None:
+    for name in GOOD:
+        with pytest.raises(TransferFailed, match=r"^1 of 1 files could not be .*good \((its hash|it )"):
+            get_files(choose(f"stream: {name}"), [name], "got")
+        assert list((here / "got" / name).iterdir()) == []
+
+
+def test_no_field_of_an_answer_has_another_type() -> None:
+    for values in hostile_files.HEADERS.values():
+        with pytest.raises(BadFrame, match="is of another type"):
+            check_frame({"type": "reply", "id": "x", **values})
+
+
+def test_no_answer_is_larger_than_was_asked_for(choose: Callable[[str], PodLink], here: Path) -> None:
+    with pytest.raises(PodsError, match="an answer larger than was asked for"):
+        get_files(choose("large"), ["x"], "got")
+    assert list((here / "got/x").iterdir()) == []
+
+
+def test_a_list_takes_little_memory(choose: Callable[[str], PodLink], here: Path) -> None:
+    link = choose("raw list: many")
+    tracemalloc.start()
+    try:
+        with pytest.raises(UnexpectedAnswer):
+            get_files(link, ["x"], "got")
+        assert tracemalloc.get_traced_memory()[1] < 40 << 20
+    finally:
+        tracemalloc.stop()
+
+
+def test_no_value_is_another_one(choose: Callable[[str], PodLink]) -> None:
+    for name in hostile_files.STREAMS:
+        # Of these, what differs is not used.
+        if name not in ("a link", "another start", "another time"):
+            with pytest.raises(PodsError):
+                print(name, fetch_bytes(choose(f"stream: {name}"), "/x/good", max_bytes=100))
+
+
+def test_what_a_pod_says_of_failures_is_safe_to_print(choose: Callable[[str], PodLink], here: Path) -> None:
+    (here / "good").write_text("x")
+    with pytest.raises(PodsError, match="could not be sent") as caught:
+        put_files(choose("look up"), ["good"], "y")
+    assert "\x1b" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+
+
+def test_names_that_are_one_file_here_are_refused() -> None:
+    entries = [Entry(path, "file", 1, 1, 0o644, "") for path in ("A", "a", "é", "e\u0301", "b")]
+    accepted, refused = check_entries(entries, folds_case=True)
+    assert [entry.path for entry in accepted] == ["A", "é", "b"]
+    assert [file.path for file in refused] == ["a", "e\u0301"]
+    assert check_entries(entries, folds_case=False)[1] == []
+
+
+@pytest.mark.parametrize(
+    "name", ["C:x", "c:\\x", "a\\..\\b", "CON", "nul.txt", "x.", "x ", "a*", "a\x01", "COM1"]
+)
+def test_names_that_mean_something_to_windows_are_refused_there(name: str) -> None:
+    entries = [Entry(f"in/{name}", "file", 1, 1, 0o644, "")]
+    assert check_entries(entries, folds_case=True, is_windows=True)[0] == []
+    assert check_entries(entries, folds_case=False, is_windows=False)[0] == entries
