@@ -34,7 +34,8 @@ def _describe_names(module: Any, names: list[str]) -> dict[str, list[str]]:
 def _describe_members(kind: type) -> dict[str, list[str]]:
     members = {
         name: member
-        for name, member in vars(kind).items()
+        for each in reversed(kind.__mro__[:-1])
+        for name, member in vars(each).items()
         if not name.startswith("_") or name in ("__enter__", "__exit__")
     }
     return {name: _list_parameters(member) if callable(member) else [] for name, member in members.items()}

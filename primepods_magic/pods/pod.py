@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from primepods_magic.api.enums import PodStatus
 from primepods_magic.api.errors import InvalidRequest, PodsError
@@ -23,14 +22,12 @@ from primepods_magic.pods.support.progress import show_progress
 from primepods_magic.pods.support.rates import accrued_usd
 from primepods_magic.pods.watching.snapshot import Snapshot
 
+from .remote_methods import RemoteMethods
 from .terminate import GONE, TerminationResult, terminate_pods
 from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    from primepods_magic.remote.command import CommandResult
-    from primepods_magic.remote.job import Job
 
 __all__ = ["Pod"]
 
@@ -49,7 +46,7 @@ class LogText(str):
 
 
 @shorten_tracebacks
-class Pod:
+class Pod(RemoteMethods):
     """A pod, as returned by a launch.
 
     Parameters
@@ -240,94 +237,6 @@ class Pod:
         escapes are removed.
         """
         return LogText(self._connection.client.pod_logs(self.id, tail=tail))
-
-    def exec(
-        self,
-        command: str | Sequence[str],
-        *,
-        check: bool = True,
-        node: int = 1,
-        timeout_s: float | None = None,
-        on_output: Callable[[Any, bytes], object] | None = None,
-    ) -> CommandResult:
-        """Run a command on it over SSH, and return its output and exit code.
-
-        It runs in `/bin/sh` and in the home folder, without input. If the connection is lost, it keeps
-        running. Ctrl-C sends SIGINT to it; pressing it twice within two seconds stops waiting.
-
-        Parameters
-        ----------
-        command : str or sequence of str
-            A line for the shell, or the words of one command, passed on exactly as they are.
-        check : bool
-            Raise CommandFailed if the exit code is not 0.
-        node : int
-            The node to run it on, if the pod has several.
-        timeout_s : float, optional
-            Terminate it after this many seconds.
-        on_output : callable, optional
-            Called with ``"stdout"`` or ``"stderr"`` and the bytes as they arrive, which are then not kept.
-
-        Raises
-        ------
-        CommandFailed
-            The exit code is not 0. Its ``result`` is what this would have returned.
-        SshFailed
-            The connection failed; the message says why and whether the command was run.
-        WaitTimedOut
-            It took longer than ``timeout_s``.
-        WaitInterrupted
-            Ctrl-C.
-
-        Examples
-        --------
-        >>> print(pod.exec("nvidia-smi -L").stdout)                          # doctest: +SKIP
-        GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-7f…)
-        >>> pod.exec(["python3", "train.py", "--note", "it's $5"]).exit_code  # doctest: +SKIP
-        0
-        """
-        from primepods_magic.remote.command import check_exit_code, run_command
-
-        pod = self._read_reachable(node)
-        result = run_command(
-            self._connection, pod, command, node=node, timeout_s=timeout_s, on_output=on_output
-        )
-        if check:
-            check_exit_code(pod, result)
-        return result
-
-    def run(self, code: str, *, session: str = "main", again: bool = False) -> Job:
-        r"""Run Python code in an IPython kernel on it, as ``%%pod`` does, and return its job at once.
-
-        The kernel keeps its variables from one call to the next. Code sent while other code runs waits for
-        its turn. If the connection is lost, or this process ends, the code keeps running.
-
-        Parameters
-        ----------
-        code : str
-            A cell: Python, with IPython's magics and ``!`` for the shell.
-        session : str
-            The kernel to run it in; every notebook shares ``"main"``.
-        again : bool
-            Run it even if the same code is already running; otherwise, that job is returned.
-
-        Raises
-        ------
-        SshFailed
-            The connection failed.
-        InvalidRequest
-            The pod is not running, or the name of the session is not valid.
-
-        Examples
-        --------
-        >>> job = get_pod("train").run("import torch; print(torch.cuda.device_count())")  # doctest: +SKIP
-        >>> job.result().state, job.output                                   # doctest: +SKIP
-        ('ok', '8\n')
-        """
-        from primepods_magic.remote.job import start_job
-
-        job, _ = start_job(self._connection, self._read_reachable(), code, session=session, again=again)
-        return job
 
     def _read_reachable(self, node: int = 1) -> PodDetails:
         """Return its details, read again before the first login: its address may be another pod's by now."""

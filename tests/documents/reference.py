@@ -186,7 +186,8 @@ def _python() -> Iterator[str]:
     names = [name for name in primepods_magic.__all__ if not name.endswith("_extension")]
     yield table(("name", "meaning"), [_named(name, getattr(primepods_magic, name)) for name in names])
     yield "A `Pod` has:"
-    members = [(name, member) for name, member in vars(Pod).items() if not name.startswith("_")]
+    kinds = Pod.__mro__[:-1]
+    members = [(name, each) for kind in kinds for name, each in vars(kind).items() if name[0] != "_"]
     yield table(("attribute or method", "meaning"), [_named(name, member) for name, member in members])
     yield "`primepods_magic.costs`:"
     yield table(("name", "meaning"), [_named(name, getattr(costs, name)) for name in costs.__all__])

@@ -31,7 +31,7 @@ def find_sources(paths: Iterable[str | os.PathLike[str]]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def list_source(path: str, name: str, *, takes_all: bool = False) -> dict[str, Entry]:
+def list_source(path: str, name: str, *, all_files: bool = False) -> dict[str, Entry]:
     """Return a file, or a folder with everything in it but what is ignored.
 
     By paths relative to its folder; the entries have those that they get, below `name`.
@@ -42,14 +42,14 @@ def list_source(path: str, name: str, *, takes_all: bool = False) -> dict[str, E
     entry = read_entry(name, os.stat(path))
     if entry.kind != "dir":
         return {local: entry}
-    below = list_folder(path, takes_all=takes_all)[0]
+    below = list_folder(path, all_files=all_files)[0]
     listed = {f"{local}/{each.path}": each._replace(path=f"{name}/{each.path}") for each in below}
     return {local: entry, **listed}
 
 
-def list_folder(folder: str, *, takes_all: bool = False) -> tuple[list[Entry], IgnoreRules | None]:
+def list_folder(folder: str, *, all_files: bool = False) -> tuple[list[Entry], IgnoreRules | None]:
     """Return everything in a folder but what is ignored, and the rules for that."""
-    rules = None if takes_all else IgnoreRules(folder)
+    rules = None if all_files else IgnoreRules(folder)
     return list(list_tree(folder, rules.enter if rules else None)), rules
 
 

@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import posixpath
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, TransferFailed, WaitInterrupted
 from primepods_magic.api.local.folders import complete_path
+from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.remote.agent.files.unpack import describe_error
 from primepods_magic.remote.link import PodLink
+from primepods_magic.remote.links import open_link
 
 from .downloads import Download
 from .local_tree import find_sources, is_folder, list_source
 from .questions import list_remote, look_up_remote
 from .results import FileResult, TransferResult, format_bytes
-from .streams import Stopped, StreamWatch
+from .streams import OnProgress, Stopped, StreamWatch
 from .uploads import Upload
 
-__all__ = ["get_files", "guard_transfer", "make_result", "put_files"]
+__all__ = ["get_files", "guard_transfer", "make_result", "put_files", "run_in_thread", "start_transfer"]
 
 
 def put_files(
@@ -29,7 +35,7 @@ def put_files(
     target: str = "",
     *,
     force: bool = False,
-    takes_all: bool = False,
+    all_files: bool = False,
     watch: StreamWatch | None = None,
 ) -> TransferResult:
     """Send files and folders into a folder of a pod, or one file to a path there.
@@ -44,7 +50,7 @@ def put_files(
         the file, unless it ends in ``/`` or is a folder.
     force : bool
         Overwrite what is newer there.
-    takes_all : bool
+    all_files : bool
         Also send what ``.gitignore`` and ``.podignore`` of a folder name.
     """
     watch = watch or StreamWatch()
@@ -66,7 +72,7 @@ def put_files(
         for folder, names in _group_by_folder(sources).items():
             upload = Upload(link, folder, target or "~", [], force, watch)
             for local, name in names.items():
-                listed = list_source(os.path.join(folder, local), new_name or name, takes_all=takes_all)
+                listed = list_source(os.path.join(folder, local), new_name or name, all_files=all_files)
                 upload.entries += listed.values()
                 upload.local_names |= {entry.path: path for path, entry in listed.items()}
             upload.compare()
@@ -140,6 +146,39 @@ def get_files(
     return make_result(link, watch, began, results)
 
 
+def start_transfer(
+    connection: Connection,
+    pod: PodDetails,
+    call: Callable[..., TransferResult],
+    on_progress: OnProgress | None = None,
+) -> Callable[[threading.Event | None], TransferResult]:
+    """Return a function that carries out a transfer with a pod, until an event is set.
+
+    Raises InvalidRequest if the pod does not run, SshFailed if there is no ssh client.
+    """
+    link = open_link(connection, pod)
+
+    def run(stop: threading.Event | None) -> TransferResult:
+        return call(link, watch=StreamWatch(on_progress=on_progress, stop=stop or threading.Event()))
+
+    return run
+
+
+async def run_in_thread(
+    transfer: Callable[[threading.Event | None], TransferResult],
+) -> TransferResult:
+    """Carry out a transfer in a thread; cancelling the task ends it."""
+    stop = threading.Event()
+    future = asyncio.get_running_loop().run_in_executor(None, transfer, stop)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        stop.set()
+        # Else its own end would be reported as an exception that no one has seen.
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        raise
+
+
 @contextmanager
 def guard_transfer(link: PodLink, watch: StreamWatch, verb: str) -> Iterator[None]:
     """Say what has arrived if a transfer is interrupted, or fails."""
@@ -150,6 +189,11 @@ def guard_transfer(link: PodLink, watch: StreamWatch, verb: str) -> Iterator[Non
             f"Interrupted after {_describe_amount(watch)} had been {verb}. Files that had arrived are "
             "complete, and the beginning of a large one is kept. Run the same again to go on from there. "
             f"'{link.name}' keeps running and is billed"
+        ) from None
+    except OSError as error:
+        raise PodsError(
+            f"Cannot use {sanitize(str(error.filename or 'a file'))!r} here ({describe_error(error)}), after "
+            f"{_describe_amount(watch)} had been {verb}. '{link.name}' is still billed"
         ) from None
     except PodsError as error:
         if watch.done_bytes and not isinstance(error, TransferFailed):

@@ -1,0 +1,312 @@
+"""Methods of `Pod` for using it: commands, cells and files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.tracebacks import shorten_tracebacks
+from primepods_magic.api.validation.bounds import check_flags
+from primepods_magic.pods.connection.connection import Connection
+
+if TYPE_CHECKING:
+    from primepods_magic.remote.command import CommandResult
+    from primepods_magic.remote.files.results import TransferResult
+    from primepods_magic.remote.job import Job
+
+    Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+    OnProgress: TypeAlias = Callable[[int, int], object] | None
+    Transfer: TypeAlias = Callable[[Any], TransferResult]
+
+__all__ = ["RemoteMethods"]
+
+
+@shorten_tracebacks
+class RemoteMethods:
+    """What a pod can be used for."""
+
+    _connection: Connection
+
+    def exec(
+        self,
+        command: str | Sequence[str],
+        *,
+        check: bool = True,
+        node: int = 1,
+        timeout_s: float | None = None,
+        on_output: Callable[[Any, bytes], object] | None = None,
+    ) -> CommandResult:
+        """Run a command on it over SSH, and return its output and exit code.
+
+        It runs in `/bin/sh` and in the home folder, without input. If the connection is lost, it keeps
+        running. Ctrl-C sends SIGINT to it; pressing it twice within two seconds stops waiting.
+
+        Parameters
+        ----------
+        command : str or sequence of str
+            A line for the shell, or the words of one command, passed on exactly as they are.
+        check : bool
+            Raise CommandFailed if the exit code is not 0.
+        node : int
+            The node to run it on, if the pod has several.
+        timeout_s : float, optional
+            Terminate it after this many seconds.
+        on_output : callable, optional
+            Called with ``"stdout"`` or ``"stderr"`` and the bytes as they arrive, which are then not kept.
+
+        Raises
+        ------
+        CommandFailed
+            The exit code is not 0. Its ``result`` is what this would have returned.
+        SshFailed
+            The connection failed; the message says why and whether the command was run.
+        WaitTimedOut
+            It took longer than ``timeout_s``.
+        WaitInterrupted
+            Ctrl-C.
+
+        Examples
+        --------
+        >>> print(pod.exec("nvidia-smi -L").stdout)                          # doctest: +SKIP
+        GPU 0: NVIDIA H100 80GB HBM3 (UUID: GPU-7f…)
+        >>> pod.exec(["python3", "train.py", "--note", "it's $5"]).exit_code  # doctest: +SKIP
+        0
+        """
+        from primepods_magic.remote.command import check_exit_code, run_command
+
+        pod = self._read_reachable(node)
+        result = run_command(
+            self._connection, pod, command, node=node, timeout_s=timeout_s, on_output=on_output
+        )
+        if check:
+            check_exit_code(pod, result)
+        return result
+
+    def run(self, code: str, *, session: str = "main", again: bool = False) -> Job:
+        r"""Run Python code in an IPython kernel on it, as ``%%pod`` does, and return its job at once.
+
+        The kernel keeps its variables from one call to the next. Code sent while other code runs waits for
+        its turn. If the connection is lost, or this process ends, the code keeps running.
+
+        Parameters
+        ----------
+        code : str
+            A cell: Python, with IPython's magics and ``!`` for the shell.
+        session : str
+            The kernel to run it in; every notebook shares ``"main"``.
+        again : bool
+            Run it even if the same code is already running; otherwise, that job is returned.
+
+        Raises
+        ------
+        SshFailed
+            The connection failed.
+        InvalidRequest
+            The pod is not running, or the name of the session is not valid.
+
+        Examples
+        --------
+        >>> job = get_pod("train").run("import torch; print(torch.cuda.device_count())")  # doctest: +SKIP
+        >>> job.result().state, job.output                                   # doctest: +SKIP
+        ('ok', '8\n')
+        """
+        from primepods_magic.remote.job import start_job
+
+        job, _ = start_job(self._connection, self._read_reachable(), code, session=session, again=again)
+        return job
+
+    def put(
+        self,
+        paths: Paths,
+        to: str = "",
+        *,
+        force: bool = False,
+        all_files: bool = False,
+        on_progress: Callable[[int, int], object] | None = None,
+    ) -> TransferResult:
+        """Send files and folders to it, and return what was done with each.
+
+        What is there already is not sent again. A transfer that was interrupted goes on where it stopped.
+
+        Parameters
+        ----------
+        paths : str, path, or sequence of them
+            Files, folders, or patterns such as ``"*.csv"``. Of folders, what their ``.gitignore`` and
+            ``.podignore`` name is left out.
+        to : str
+            A folder there, relative to the home. One file may get a new path, unless it ends in ``/``.
+        force : bool
+            Overwrite files that are newer there.
+        all_files : bool
+            Send what is ignored too.
+        on_progress : callable, optional
+            Called with the bytes that have arrived, and those of all files.
+
+        Raises
+        ------
+        TransferFailed
+            Some files could not be written. Its ``failures`` are the reasons.
+        WaitInterrupted
+            Ctrl-C.
+
+        Examples
+        --------
+        >>> pod.put(["train.py", "data"], "work").count_actions()            # doctest: +SKIP
+        {'sent': 12}
+        """
+        return self._start_put(paths, to, force, all_files, on_progress)(None)
+
+    async def put_async(
+        self, paths: Paths, to: str = "", *, force: bool = False, all_files: bool = False
+    ) -> TransferResult:
+        """Send files as `put` does, without blocking the event loop. Cancelling it ends the transfer."""
+        from primepods_magic.remote.files.transfers import run_in_thread
+
+        return await run_in_thread(self._start_put(paths, to, force, all_files))
+
+    def get(
+        self,
+        paths: str | Sequence[str],
+        to: str | os.PathLike[str] = ".",
+        *,
+        force: bool = False,
+        on_progress: Callable[[int, int], object] | None = None,
+    ) -> TransferResult:
+        """Fetch files and folders from it, and return what was done with each.
+
+        What is here already is not fetched again. A transfer that was interrupted goes on where it stopped.
+
+        Parameters
+        ----------
+        paths : str or sequence of str
+            Files or folders there, relative to the home.
+        to : str or path
+            A local folder. One file may get a new path, unless it ends in ``/``.
+        force : bool
+            Overwrite files that are newer here.
+        on_progress : callable, optional
+            Called with the bytes that have arrived, and those of all files.
+
+        Raises
+        ------
+        TransferFailed
+            Some files could not be read or written. Its ``failures`` are the reasons.
+        WaitInterrupted
+            Ctrl-C.
+
+        Examples
+        --------
+        >>> pod.get("work/model.pt").files                                   # doctest: +SKIP
+        (FileResult(path='model.pt', action='fetched', size_bytes=41300000),)
+        """
+        return self._start_get(paths, to, force, on_progress)(None)
+
+    async def get_async(
+        self, paths: str | Sequence[str], to: str | os.PathLike[str] = ".", *, force: bool = False
+    ) -> TransferResult:
+        """Fetch files as `get` does, without blocking the event loop. Cancelling it ends the transfer."""
+        from primepods_magic.remote.files.transfers import run_in_thread
+
+        return await run_in_thread(self._start_get(paths, to, force))
+
+    def sync(
+        self,
+        folder: str | os.PathLike[str],
+        to: str = "",
+        *,
+        delete: bool = False,
+        dry_run: bool = False,
+        force: bool = False,
+        on_progress: Callable[[int, int], object] | None = None,
+    ) -> TransferResult:
+        """Send what has changed in a local folder to a folder of it, and return what was done.
+
+        Parameters
+        ----------
+        folder : str or path
+            What its ``.gitignore`` and ``.podignore`` name is left out.
+        to : str
+            The folder there, relative to the home; by default, that of the same name.
+        delete : bool
+            Remove there what is not here, except what is ignored.
+        dry_run : bool
+            Only return what would be done.
+        force : bool
+            Overwrite files that are newer there.
+        on_progress : callable, optional
+            Called with the bytes that have arrived, and those of all files.
+
+        Raises
+        ------
+        TransferFailed
+            Some files could not be written or removed. Its ``failures`` are the reasons.
+        WaitInterrupted
+            Ctrl-C.
+
+        Examples
+        --------
+        >>> pod.sync(".", "project").count_actions()                         # doctest: +SKIP
+        {'unchanged': 41, 'sent': 1}
+        """
+        return self._start_sync(folder, to, delete, dry_run, force, on_progress)(None)
+
+    async def sync_async(
+        self,
+        folder: str | os.PathLike[str],
+        to: str = "",
+        *,
+        delete: bool = False,
+        dry_run: bool = False,
+        force: bool = False,
+    ) -> TransferResult:
+        """Send changes as `sync` does, without blocking the event loop. Cancelling it ends the transfer."""
+        from primepods_magic.remote.files.transfers import run_in_thread
+
+        return await run_in_thread(self._start_sync(folder, to, delete, dry_run, force))
+
+    def _start_put(
+        self, paths: Paths, to: str, force: bool, all_files: bool, on_progress: OnProgress = None
+    ) -> Transfer:
+        from primepods_magic.remote.files.transfers import put_files, start_transfer
+
+        check_flags(force=force, all_files=all_files)
+        listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
+        call = partial(put_files, paths=listed, target=to, force=force, all_files=all_files)
+        return start_transfer(self._connection, self._read_reachable(), call, on_progress)
+
+    def _start_get(
+        self,
+        paths: str | Sequence[str],
+        to: str | os.PathLike[str],
+        force: bool,
+        on_progress: OnProgress = None,
+    ) -> Transfer:
+        from primepods_magic.remote.files.transfers import get_files, start_transfer
+
+        check_flags(force=force)
+        listed = [paths] if isinstance(paths, str) else list(paths)
+        call = partial(get_files, paths=listed, target=to, force=force)
+        return start_transfer(self._connection, self._read_reachable(), call, on_progress)
+
+    def _start_sync(
+        self,
+        folder: str | os.PathLike[str],
+        to: str,
+        delete: bool,
+        dry_run: bool,
+        force: bool,
+        on_progress: OnProgress = None,
+    ) -> Transfer:
+        from primepods_magic.remote.files.syncing import sync_folder
+        from primepods_magic.remote.files.transfers import start_transfer
+
+        check_flags(delete=delete, dry_run=dry_run, force=force)
+        call = partial(sync_folder, folder=folder, target=to, delete=delete, dry_run=dry_run, force=force)
+        return start_transfer(self._connection, self._read_reachable(), call, on_progress)
+
+    def _read_reachable(self, node: int = 1) -> PodDetails:
+        """Return its details, read again before the first login."""
+        raise NotImplementedError

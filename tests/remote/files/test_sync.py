@@ -1,0 +1,114 @@
+"""A folder of a pod that becomes the same as a local one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.remote.files.syncing import sync_folder, watch_folder
+from primepods_magic.remote.link import PodLink
+from tests.remote.files.conftest import describe_tree, make_tree
+
+
+def write_files(folder: Path, *paths: str) -> None:
+    for path in paths:
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(path)
+
+
+def test_only_what_has_changed_is_sent(link: PodLink, here: Path, there: Path) -> None:
+    make_tree(here)
+    sync_folder(link, ".", str(there))
+    assert describe_tree(there) == describe_tree(here)
+    again = sync_folder(link, ".", str(there))
+    assert (set(again.count_actions()), again.sent_bytes) == ({"unchanged"}, 0)
+    (here / "a.csv").write_text("new")
+    (here / "run.sh").chmod(0o700)
+    (here / "deep/link").unlink()
+    (here / "deep/link").symlink_to("../run.sh")
+    assert sync_folder(link, ".", str(there)).count_actions()["sent"] == 2
+    assert describe_tree(there) == describe_tree(here)
+
+
+def test_it_goes_to_the_folder_of_the_same_name(link: PodLink, here: Path, pod_folder: Path) -> None:
+    write_files(here / "project", "a")
+    sync_folder(link, "project")
+    assert (pod_folder / "home/project/a").read_text() == "a"
+    write_files(here, "file")
+    with pytest.raises(InvalidRequest, match="is not a folder"):
+        sync_folder(link, "file")
+
+
+def test_ignored_files_are_neither_sent_nor_removed(link: PodLink, here: Path, there: Path) -> None:
+    (here / "in").mkdir()
+    (here / ".gitignore").write_text("*.log\n/data/\nbuild\n# comment\n!keep.log\nsecret*\n")
+    (here / ".podignore").write_text("!secret.txt\n*.pt\n")
+    (here / "in/.gitignore").write_text("!mine.log\nlocal\n")
+    sent = ["a.py", "keep.log", "secret.txt", "in/mine.log", "in/data/x", "in/a.py"]
+    ignored = [
+        "x.log",
+        "data/x",
+        "build/x",
+        "in/build/x",
+        "in/x.log",
+        "secret.env",
+        "m.pt",
+        "in/local",
+        ".git/x",
+    ]
+    write_files(here, *sent, *ignored)
+    write_files(there, *ignored, "old/x.log", "old/a", "older/a")
+    result = sync_folder(link, ".", str(there), delete=True)
+    rules = [".gitignore", ".podignore", "in/.gitignore"]
+    files = {str(path.relative_to(there)) for path in there.rglob("*") if path.is_file()}
+    assert files == {*sent, *ignored, *rules, "old/x.log"}
+    assert {file.path for file in result.files if file.action == "removed"} == {"old/a", "older/a", "older"}
+
+
+def test_what_would_be_done_is_shown_and_not_done(link: PodLink, here: Path, there: Path) -> None:
+    write_files(here, "a", "in/b")
+    write_files(there, "surplus")
+    result = sync_folder(link, ".", str(there), delete=True, dry_run=True)
+    assert [(file.path, file.action) for file in result.files] == [
+        ("a", "would send"),
+        ("in", "would send"),
+        ("in/b", "would send"),
+        ("surplus", "would remove"),
+    ]
+    assert list(describe_tree(there)) == ["surplus"]
+
+
+def test_nothing_is_done_without_consent(link: PodLink, here: Path, there: Path) -> None:
+    write_files(here, "a")
+    write_files(there, "surplus", "links/x")
+    (there / "away").symlink_to("/etc")
+    asked: list[list[str]] = []
+
+    def refuse(paths: object) -> bool:
+        asked.append(list(paths))  # type: ignore[call-overload]
+        return False
+
+    with pytest.raises(InvalidRequest, match=r"Removing 4 files on 'train' was not confirmed\. Nothing was"):
+        sync_folder(link, ".", str(there), delete=True, confirm=refuse)
+    assert asked == [["away", "links", "surplus", "links/x"]]
+    assert "a" not in describe_tree(there)
+    sync_folder(link, ".", str(there), delete=True, confirm=lambda _: True)
+    assert describe_tree(there).keys() == {"a"}
+    assert os.path.exists("/etc/passwd")
+
+
+def test_it_goes_on_as_files_change(link: PodLink, here: Path, there: Path) -> None:
+    write_files(here, "a")
+    results = []
+    changes = [lambda: None, lambda: write_files(here, "b"), (here / "a").unlink]
+
+    def should_stop(_: float) -> bool:
+        if changes:
+            changes.pop(0)()
+        return not changes
+
+    watch_folder(".", lambda: results.append(sync_folder(link, ".", str(there))), should_stop=should_stop)
+    assert [result.count_actions() for result in results] == [{"sent": 1}, {"unchanged": 1, "sent": 1}]
