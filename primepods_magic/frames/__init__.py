@@ -11,6 +11,7 @@ from primepods_magic.frames.tables.account import (
     teams_frame,
 )
 from primepods_magic.frames.tables.cells import cells_frame
+from primepods_magic.frames.tables.files import files_frame
 from primepods_magic.frames.tables.history import history_frame, overlapping
 from primepods_magic.frames.tables.local import cache_frame, checks_frame, jobs_frame
 from primepods_magic.frames.tables.offers import offers_frame
@@ -24,6 +25,7 @@ __all__ = [
     "cells_frame",
     "checks_frame",
     "disks_frame",
+    "files_frame",
     "history_frame",
     "jobs_frame",
     "keys_frame",

@@ -114,8 +114,8 @@ class PodLink:
     ) -> Future[Header]:
         """Send a request that the agent carries out exactly once; the future gets its answer.
 
-        The request waits for a connection. The future fails if none can be made. The buffers of the answer, at most
-        `max_reply_bytes`, are its value ``"buffers"``.
+        The request waits for a connection. The future fails if none can be made. The buffers of the
+        answer, at most `max_reply_bytes` in all, are its value ``"buffers"``.
         """
         header = {"id": secrets.token_hex(8), **values, "op": op}
         future: Future[Header] = Future()

@@ -10,6 +10,7 @@ import pandas as pd
 
 from primepods_magic import costs, frames
 from primepods_magic.notebook.commands.costs_report import TIMELINE
+from primepods_magic.remote.files.results import TransferResult
 
 
 @dataclass(frozen=True)
@@ -117,6 +118,13 @@ FRAMES = (
         "The result of `costs.ledger` and `costs.read_ledger`: a row for each thing that has a cost.",
         (),
         _ledger,
+    ),
+    Frame(
+        "files",
+        "Files",
+        "A row for each file.",
+        ("put", "get", "sync"),
+        lambda: frames.files_frame(TransferResult("train", 0, 0.0, ())),
     ),
     Frame("cells", "Cells", "A row for each cell.", ("cells",), lambda: frames.cells_frame([])),
     Frame("cache", "Cache", "A row for each stored history.", ("cache",), lambda: frames.cache_frame([])),

@@ -50,7 +50,7 @@ def loaded(bare_shell: Any) -> Iterator[Any]:
     ("text", "lines"),
     [
         ("%pods sh", ["%pods show"]),
-        ("%pods s", ["%pods show", "%pods status", "%pods ssh"]),
+        ("%pods s", ["%pods show", "%pods status", "%pods ssh", "%pods sync"]),
         ("df = %pods hi", ["df = %pods history"]),
         ("a.b[0] = 1\ndf = %pods hi", ["df = %pods history"]),
         ("%pods ls --st", ["%pods ls --status"]),

@@ -42,6 +42,9 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "ssh": ("%pods ssh train", "ssh root@", "%pods ssh nobody", "NotFound"),
     # Its pods are not machines here: tests/notebook/test_exec.py has those.
     "exec": ("%pods exec -h", "Run a shell command", "%pods exec train -- ls", "InvalidRequest"),
+    "put": ("%pods put -h", "Send files and folders", "%pods put nothing train", "InvalidRequest"),
+    "get": ("%pods get -h", "Fetch files and folders", "%pods get train", "InvalidRequest"),
+    "sync": ("%pods sync -h", "Make a folder on", "%pods sync nothing train", "InvalidRequest"),
     "jobs": ("%pods jobs", "no jobs", "%pods jobs nobody", "NotFound"),
     "attach": ("%pods attach -h", "Show everything", "%pods attach nothing", "NotFound"),
     "cancel": ("%pods cancel -h", "End a job", "%pods cancel nothing", "NotFound"),

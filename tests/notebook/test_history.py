@@ -298,9 +298,9 @@ def test_a_slow_history_has_a_bar_on_the_thread_of_the_cell(
     threads: set[threading.Thread] = set()
     show = progress._NotebookBar.show
 
-    def noted(bar: Any, rows: int, total: int) -> None:
+    def noted(bar: Any, rows: int, total: int, text: str) -> None:
         threads.add(threading.current_thread())
-        show(bar, rows, total)
+        show(bar, rows, total, text)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(progress._NotebookBar, "show", noted)

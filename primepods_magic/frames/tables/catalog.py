@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from .account import BILLINGS, DISKS, KEYS, MEMBERS, TEAMS, WALLETS
 from .cells import CELLS
 from .costs import COSTS, LEDGER, MONTH, PRICES, SPOT, WASTE
+from .files import FILES
 from .history import HISTORY
 from .local import CACHE, CHECKS, JOBS
 from .offers import OFFERS
@@ -42,6 +43,7 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "jobs": JOBS,
     "waste": WASTE,
     "cells": CELLS,
+    "files": FILES,
 }
 """Columns by kind of frame. A name means what its first table says, unless another table says otherwise."""
 
@@ -61,6 +63,7 @@ SHOWN: Mapping[str, str] = {
     "jobs": "id state title pod duration estimated_usd | started_at session",
     "cells": "pod title state duration estimated_usd | idle idle_usd gpu_mean_pct gpu_peak_pct started_at "
     "gpu gpu_count session job",
+    "files": "path action size_bytes | detail",
     "spot": "gpu saving_usd cost_usd gpu_hours | spot_usd_gpu_hr paid_usd_gpu_hr spot_cost_usd "
     "on_demand_usd_gpu_hr",
 }

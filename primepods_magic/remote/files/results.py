@@ -107,10 +107,10 @@ def join_names(names: Iterable[str]) -> str:
 def format_bytes(size: float) -> str:
     """Format a number of bytes.
 
-    >>> format_bytes(999), format_bytes(41_300_000)
-    ('999 bytes', '41.3 MB')
+    >>> format_bytes(1), format_bytes(999), format_bytes(41_300_000)
+    ('1 byte', '999 bytes', '41.3 MB')
     """
     power = 0
     while size >= _STEP and power < len(_UNITS) - 1:
         size, power = size / _STEP, power + 1
-    return f"{size:.3g} {_UNITS[power]}"
+    return "1 byte" if size == 1 and not power else f"{size:.3g} {_UNITS[power]}"
