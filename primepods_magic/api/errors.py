@@ -15,6 +15,7 @@ call of this package. With ``PRIMEPODS_DEBUG=1`` both show all of it.
     ├── PodFailed                   the pod failed or ended
     ├── CommandFailed               a command on a pod failed
     ├── RemoteError                 a cell on a pod failed
+    │   └── RemoteNameError         a variable that is not there
     ├── SshFailed                   no connection to a pod
     ├── TransferFailed              some files were not sent or fetched
     ├── WaitInterrupted             Ctrl-C while waiting
@@ -63,6 +64,7 @@ __all__ = [
     "PodsError",
     "RateLimited",
     "RemoteError",
+    "RemoteNameError",
     "RequestRefused",
     "ServiceUnavailable",
     "SshFailed",
@@ -274,6 +276,20 @@ class RemoteError(PodsError):
         return self.traceback or super()._render_traceback_()
 
 
+class RemoteNameError(RemoteError):
+    """A variable that was to be fetched does not exist on the pod. The message names the nearest ones.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The names that are missing.
+    """
+
+    def __init__(self, message: str, *, names: Iterable[str]) -> None:
+        self.names = tuple(names)
+        super().__init__(message, ename="NameError", evalue=f"name {self.names[0]!r} is not defined")
+
+
 class SshFailed(PodsError):
     """The SSH connection to a pod failed or was lost; the message says whether a command was run.
 
@@ -354,21 +370,6 @@ class UnexpectedAnswer(PodsError):
     """The service returned a response that does not fit the request."""
 
 
-_BY_STATUS: Mapping[int, type[PodsError]] = {
-    401: AuthenticationError,
-    402: PaymentRequired,
-    403: PermissionDenied,
-    404: NotFound,
-    409: OutOfStock,
-    422: InvalidRequest,
-    429: RateLimited,
-}
-
-
-REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 411, 413, 414, 415, 422, 429, 431})
-"""Statuses that mean the request was not acted on; others, such as a proxy's 408, leave it open."""
-
-
 def error_words(error: BaseException) -> str:
     """Return our own error's message, else only the class name: other messages may repeat what was sent.
 
@@ -381,17 +382,6 @@ def error_words(error: BaseException) -> str:
 def is_debugging() -> bool:
     """Return whether errors keep their full tracebacks."""
     return bool(os.environ.get("PRIMEPODS_DEBUG"))
-
-
-def error_class(status_code: int) -> type[PodsError]:
-    """Return the error class for an HTTP status.
-
-    >>> error_class(402).__name__
-    'PaymentRequired'
-    """
-    if status_code >= 500:
-        return ServiceUnavailable
-    return _BY_STATUS.get(status_code, RequestRefused)
 
 
 def _limit_message(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Methods of `Pod` for using it: commands, cells and files."""
+"""Methods of `Pod` for using it: commands, cells, values and files."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags
@@ -117,6 +118,83 @@ class RemoteMethods:
 
         job, _ = start_job(self._connection, self._read_reachable(), code, session=session, again=again)
         return job
+
+    def push(self, *, session: str = "main", yes: bool = False, **values: Any) -> None:
+        """Send values to it, where they are variables of a session: ``pod.push(data=frame)``.
+
+        Built-in types, dates, arrays of NumPy, objects of pandas and tensors arrive with the same value and
+        dtype, whatever versions there are. Functions and classes of a notebook are sent as source, with what
+        they need. Nothing is pickled. Either all variables are set, or none.
+
+        Parameters
+        ----------
+        session : str
+            The session of the variables; code that runs in it is waited for.
+        yes : bool
+            Also send what may hold a secret, and more than 100 MB.
+        **values
+            Values by name.
+
+        Raises
+        ------
+        InvalidRequest
+            A value cannot be sent, or is not confirmed. Nothing was sent.
+        SshFailed
+            The connection failed.
+        PodsError
+            The pod could not take them; no variable was changed.
+
+        Examples
+        --------
+        >>> get_pod("train").push(rate=0.1, data=frame)                      # doctest: +SKIP
+        """
+        from primepods_magic.remote.links import open_link
+        from primepods_magic.remote.values.transfer import Terms, prepare_values, push_values
+
+        check_flags(yes=yes)
+        outgoing = prepare_values(values)
+        link = open_link(self._connection, self._read_reachable())
+        push_values(link, session, outgoing, Terms(confirm=lambda question: yes))
+
+    def pull(self, *names: str, session: str = "main", yes: bool = False) -> Any:
+        """Fetch a variable of a session from it, or several as a tuple.
+
+        Nothing that it sends is run here. What cannot be sent, such as a model, stays there: a description
+        is returned, whose ``fetch`` returns its parts.
+
+        Parameters
+        ----------
+        *names : str
+            Variables, or parts of them, such as ``"model.state_dict()"``.
+        session : str
+            The session of the variables; code that runs in it is waited for.
+        yes : bool
+            Also fetch more than 100 MB.
+
+        Raises
+        ------
+        RemoteNameError
+            There is no such variable; the message names the nearest one.
+        InvalidRequest
+            More than 100 MB are not confirmed.
+        SshFailed
+            The connection failed.
+        PodsError
+            They cannot be fetched.
+
+        Examples
+        --------
+        >>> losses, model = get_pod("train").pull("losses", "model")         # doctest: +SKIP
+        """
+        from primepods_magic.remote.links import open_link
+        from primepods_magic.remote.values.transfer import Terms, pull_values
+
+        check_flags(yes=yes)
+        if not names or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
+            raise InvalidRequest("Name each variable to fetch once: pod.pull('x', 'y'). Nothing was fetched")
+        link = open_link(self._connection, self._read_reachable())
+        values = pull_values(link, session, names, Terms(confirm=lambda question: yes))
+        return values[names[0]] if len(names) == 1 else tuple(values.values())
 
     def put(
         self,

@@ -9,7 +9,7 @@ import secrets
 import string
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
@@ -27,7 +27,7 @@ from .job_errors import FAILURES, make_failure, make_remote_error
 from .link import FrameHandler, PodLink
 from .links import open_link
 
-__all__ = ["Job", "JobEnd", "JobFrames", "start_job"]
+__all__ = ["Job", "JobEnd", "JobFrames", "check_session", "make_job_id", "start_job"]
 
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 _STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*(?:\1|$)""")
@@ -35,7 +35,6 @@ _JOB_ID = re.compile(r"[a-z0-9]{1,20}\Z")
 _COMMENT = re.compile(r"\s*#.*")
 _ARGUMENTS = re.compile(r"((?:^|=\s*)[!%]+[\w./-]*)(?![\w./-]).+")
 _LETTERS = string.ascii_lowercase + string.digits
-_ID_CHARS = 6
 # Values from a pod above these are neither shown nor used in calculations.
 _HIGHEST = {"seconds": 1e9, "gpu_mean_pct": 100.0, "gpu_peak_pct": 100.0, "idle_s": 1e9}
 _TICK_S = 0.2
@@ -267,6 +266,20 @@ class Job:
         return f"<Job {self.id} on '{self.pod_name}'{state}{title and f': {title}'}>"
 
 
+def check_session(session: str) -> None:
+    """Raise InvalidRequest if this is not the name of a session."""
+    if not _SESSION.match(session):
+        raise InvalidRequest(
+            f"{session!r} is not a valid session name: use up to 40 letters, digits, '-' and '_'. "
+            "Nothing was run"
+        )
+
+
+def make_job_id() -> str:
+    """Return an id that no other job has."""
+    return "".join(secrets.choice(_LETTERS) for _ in range(6))
+
+
 def start_job(
     connection: Connection,
     pod: PodDetails,
@@ -277,20 +290,19 @@ def start_job(
     again: bool = False,
     msg_id: str | None = None,
     on_wait: Callable[[PodLink], object] | None = None,
+    before: Sequence[Header] = (),
+    after: Sequence[Header] = (),
 ) -> tuple[Job, bool]:
     """Send a cell to a pod; return its job, and whether it was already running.
 
     `msg_id` is the id of the local request, which widgets refer to; `on_wait` is called repeatedly until the
-    agent has answered. Raises SshFailed, InvalidRequest, or WaitInterrupted on Ctrl-C.
+    agent has answered. Calls `before` and `after` run around it, each if the one before it ended well. Raises
+    SshFailed, InvalidRequest, or WaitInterrupted on Ctrl-C.
     """
-    if not _SESSION.match(session):
-        raise InvalidRequest(
-            f"{session!r} is not a valid session name: use up to 40 letters, digits, '-' and '_'. "
-            "Nothing was run"
-        )
+    check_session(session)
     link = open_link(connection, pod)
     title = describe_code(code)
-    job_id = "".join(secrets.choice(_LETTERS) for _ in range(_ID_CHARS))
+    job_id = make_job_id()
     request = link.request(
         "run",
         id=job_id,
@@ -301,6 +313,8 @@ def start_job(
         digest=hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest(),
         allow_stdin=allow_stdin,
         again=again,
+        before=list(before),
+        after=list(after),
     )
     # Follow it at once: waiting for the answer would take another round trip.
     frames = JobFrames(link, job_id)

@@ -69,6 +69,12 @@ class Environment:
         return done.stdout
 
 
+def network_variables() -> dict[str, str]:
+    """What pip and uv need to find an index, and nothing of a test, which may not."""
+    names = ("PIP_", "UV_", "SSL_", "HTTP", "http", "NO_PROXY", "no_proxy")
+    return {name: value for name, value in os.environ.items() if name.startswith(names)}
+
+
 def made(folder: Path, python: str, *, with_pip: bool = True) -> Environment:
     """An empty environment there; what was there goes."""
     _run([python, "-m", "venv", "--clear", *([] if with_pip else ["--without-pip"]), str(folder)])

@@ -20,7 +20,7 @@ from primepods_magic.pods.pod import Pod
 from primepods_magic.remote import agent
 from primepods_magic.remote.job import start_job
 from primepods_magic.remote.links import open_link
-from tests.package.environments import interpreter, made
+from tests.package.environments import interpreter, made, network_variables
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import pod_with_agent
 from tests.support.waiting import eventually
@@ -146,11 +146,6 @@ def test_without_pip_and_uv_it_says_how_to_install_them(start: Callable[..., Pod
         PodsError, match=r"not run on 'train'.*so are pip and uv.*apt-get install -y python3-pip"
     ):
         pod.run("1").result(30)
-
-
-def network_variables() -> dict[str, str]:
-    names = ("PIP_", "UV_", "SSL_", "HTTP", "http", "NO_PROXY", "no_proxy")
-    return {name: value for name, value in os.environ.items() if name.startswith(names)}
 
 
 @pytest.mark.soak

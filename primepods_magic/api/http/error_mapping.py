@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 
 import httpx
 
 from primepods_magic.api.errors import (
-    REFUSALS,
+    AuthenticationError,
+    InvalidRequest,
+    NotFound,
     OutcomeUnknown,
     OutOfStock,
+    PaymentRequired,
+    PermissionDenied,
     PodsError,
     RateLimited,
     RequestRefused,
     ServiceUnavailable,
-    error_class,
 )
 from primepods_magic.api.secrets.redaction import hide_secrets
 from primepods_magic.api.text.sanitize import sanitize
@@ -29,6 +32,7 @@ __all__ = [
     "NOT_SENT_ERRORS",
     "error_from_exception",
     "error_from_response",
+    "find_error_class",
     "read_request_id",
     "read_response_time",
     "retry_after_s",
@@ -42,6 +46,17 @@ _CREATE_PATH = "/api/v1/pods"
 _MAX_REQUEST_ID = 100
 _MAX_HEADER = 64
 _MAX_RETRY_AFTER_S = 365 * 24 * 3600.0
+_BY_STATUS: Mapping[int, type[PodsError]] = {
+    401: AuthenticationError,
+    402: PaymentRequired,
+    403: PermissionDenied,
+    404: NotFound,
+    409: OutOfStock,
+    422: InvalidRequest,
+    429: RateLimited,
+}
+# Statuses that mean the request was not acted on; others, such as a proxy's 408, leave it open.
+_REFUSALS = frozenset({400, 401, 402, 403, 404, 405, 409, 410, 411, 413, 414, 415, 422, 429, 431})
 # Statuses of a create that found no machine; a 409 without a reason means the same.
 _CAPACITY_STATUSES = frozenset({400, 404, 409, 410, 422, 500, 503})
 # Names on the service's website; it names no others.
@@ -52,6 +67,17 @@ _PERMISSIONS = {
     "ssh_keys": "SSH Keys",
     "billing": "Billing",
 }
+
+
+def find_error_class(status_code: int) -> type[PodsError]:
+    """Return the error class for an HTTP status.
+
+    >>> find_error_class(402).__name__
+    'PaymentRequired'
+    """
+    if status_code >= 500:
+        return ServiceUnavailable
+    return _BY_STATUS.get(status_code, RequestRefused)
 
 
 def error_from_exception(method: str, origin: str, error: httpx.HTTPError) -> PodsError:
@@ -80,14 +106,14 @@ def error_from_response(method: str, response: httpx.Response, secrets: Iterable
     text, content_type = read_text(response), response.headers.get("content-type", "")
     detail = read_error(text, content_type, secrets)
     is_create = method == "POST" and response.request.url.path.rstrip("/") == _CREATE_PATH
-    kind = error_class(status)
+    kind = find_error_class(status)
     if status == 409:
         # The conflict may be with this create's own pod, if a proxy sent it twice.
         kind = OutcomeUnknown if is_create else RequestRefused
     # Classify the unmasked text: a secret may be one of the words that matter.
     if is_create and _lacks_capacity(status, read_error(text, content_type)):
         kind = OutOfStock
-    elif method == "POST" and status not in REFUSALS:
+    elif method == "POST" and status not in _REFUSALS:
         kind = OutcomeUnknown
     message = _build_message(kind, status, detail, method, response)
     request_id = read_request_id(response, secrets)
@@ -171,7 +197,7 @@ def _build_message(
         return f"Too many requests ({reason}){later}"
     if 300 <= status < 400:
         return f"The service redirected the request elsewhere ({status}). The redirect was not followed"
-    is_undone = method != "GET" and status in REFUSALS and kind is not OutcomeUnknown
+    is_undone = method != "GET" and status in _REFUSALS and kind is not OutcomeUnknown
     undone = ". Nothing was done" if is_undone else ""
     return f"{reason} (HTTP {status}){undone}{later}"
 

@@ -49,6 +49,35 @@ class Job:
         with open(os.path.join(folder, _FILE), encoding="utf-8") as file:
             return cls(folder, json.load(file))
 
+    @classmethod
+    def make(cls, folder: str, session: str, header: Header) -> Job:
+        """Return a new job, and write it to disk: a cell, or an expression that no one sees."""
+        facts = {
+            "id": header["id"],
+            "session": session,
+            "msg_id": header["msg_id"],
+            "title": header.get("title", ""),
+            "digest": header.get("digest", ""),
+            "needs": header.get("needs"),
+            "state": "queued",
+            "queued_at": time.time(),
+        }
+        if "expression" in header:
+            answer = {"answer": header["expression"]}
+            hidden = {"silent": True, "store_history": False, "stop_on_error": False, "allow_stdin": False}
+            facts["hidden"] = True
+            facts["request"] = {**hidden, "code": "", "user_expressions": answer}
+        else:
+            facts["request"] = {key: header[key] for key in ("code", "allow_stdin")}
+        job = cls(folder, facts)
+        job.save()
+        return job
+
+    @property
+    def is_hidden(self) -> bool:
+        """Whether it is not a cell: it is not listed, and nothing waits for it to be shown."""
+        return bool(self.facts.get("hidden"))
+
     @property
     def is_done(self) -> bool:
         """True if it has ended."""

@@ -86,7 +86,8 @@ class _Agent:
 
     def _note_change(self) -> None:
         """Measure idleness and GPUs as cells start and end."""
-        running = [session.current for session in self.sessions.values() if session.current]
+        current = [session.current for session in self.sessions.values()]
+        running = [job for job in current if job and not job.is_hidden]
         self._sampler.turn(bool(running))
         if not running:
             self._idle_since = time.monotonic()
@@ -161,7 +162,12 @@ class _Agent:
         running = None if header["again"] else session.find_running(header["digest"])
         if running:
             return {"running": running.id}
-        session.add_job(header)
+        # One after another, with no one else's in between; each needs the one before it.
+        needed = None
+        for each in (*header.get("before", ()), header, *header.get("after", ())):
+            if each["id"] not in session.jobs:
+                session.add_job({**each, "needs": needed})
+            needed = each["id"]
         return {}
 
     def _do_interrupt(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
@@ -219,10 +225,11 @@ class _Agent:
 
     def _do_jobs(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
         jobs = [job for session in self.sessions.values() for job in session.jobs.values()]
-        hidden = ("request", "digest", "msg_id")
+        internal = ("request", "digest", "msg_id", "needs", "hidden")
+        listed = [job.facts.items() for job in jobs if not job.is_hidden]
         return {
             "now": time.time(),
-            "jobs": [{key: value for key, value in job.facts.items() if key not in hidden} for job in jobs],
+            "jobs": [{key: value for key, value in facts if key not in internal} for facts in listed],
         }
 
 

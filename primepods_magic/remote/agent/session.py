@@ -27,6 +27,7 @@ _CANCEL_GRACE_S = 5.0
 _POLL_S = 0.02
 _ACK_INTERVAL = 32
 _MAX_JOBS = 200
+_MAX_HIDDEN_JOBS = 50
 _MAX_PARENTS = 2000
 # Types of a kernel's messages that are output.
 _OUTPUT = (
@@ -102,24 +103,13 @@ class Session:
     # Jobs
 
     def add_job(self, header: Header) -> Job:
-        """Queue a cell."""
-        facts = {
-            "id": header["id"],
-            "session": self.name,
-            "msg_id": header["msg_id"],
-            "title": header["title"],
-            "digest": header["digest"],
-            "state": "queued",
-            "queued_at": time.time(),
-        }
-        facts["request"] = {key: header[key] for key in ("code", "allow_stdin")}
-        job = Job(os.path.join(self._folder, header["id"]), facts)
-        job.save()
+        """Queue a cell, or an expression; it runs if the job that it needs, if any, ended well."""
+        job = Job.make(os.path.join(self._folder, header["id"]), self.name, header)
         self.jobs[job.id] = job
         self._bind_parent(header["msg_id"], job)
         self._forget_old_jobs()
         before = self.current or (self._queue[-1] if self._queue else None)
-        if before:
+        if before and not before.is_hidden:
             job.append({"type": "queued", "behind": before.id, "title": before.facts["title"]})
         self._queue.append(job)
         self._run_next()
@@ -131,10 +121,9 @@ class Session:
         return next((job for job in waiting if job and job.facts["digest"] == digest), None)
 
     def _forget_old_jobs(self) -> None:
-        for job in list(self.jobs.values()):
-            if len(self.jobs) <= _MAX_JOBS:
-                return
-            if job.is_done:
+        for is_hidden, limit in ((False, _MAX_JOBS), (True, _MAX_HIDDEN_JOBS)):
+            jobs = [job for job in self.jobs.values() if job.is_hidden is is_hidden]
+            for job in [job for job in jobs if job.is_done][: max(0, len(jobs) - limit)]:
                 del self.jobs[job.id]
                 self._parents.pop(job.facts["msg_id"], None)
                 shutil.rmtree(os.path.join(self._folder, job.id), ignore_errors=True)
@@ -145,6 +134,8 @@ class Session:
             self._parents.popitem(last=False)
 
     def _run_next(self) -> None:
+        while not self.current and self._queue and self._is_in_vain(self._queue[0]):
+            self._queue.popleft().end("cancelled")
         if self.current or not self._queue:
             return
         if self._kernel is None:
@@ -159,19 +150,26 @@ class Session:
         self._send_kernel("shell", "execute_request", facts["msg_id"], content)
         self._note_start()
 
+    def _is_in_vain(self, job: Job) -> bool:
+        """Return whether the job that it needs failed."""
+        needed = self.jobs.get(job.facts.get("needs") or "")
+        return bool(job.facts.get("needs")) and (needed is None or needed.facts["state"] != "ok")
+
     def _note_start(self) -> None:
         """Note that the kernel has the next cell, whose code stays on disk only until then."""
         job = self.current = self._queue.popleft()
-        self._on_change()
+        if not job.is_hidden:
+            self._on_change()
         del job.facts["request"]
-        is_new, self._is_new = self._is_new, False
+        is_new, self._is_new = self._is_new, self._is_new and job.is_hidden
         job.start(kernel=self._kernels_started, is_new=is_new, **job.facts.pop("idle", {}))
 
     def _finish_job(self, state: str) -> None:
         job, self.current = self.current, None
         if job:
             job.end(state)
-        self._on_change()
+        if job is None or not job.is_hidden:
+            self._on_change()
         self._run_next()
 
     def interrupt(self, job: Job) -> None:
@@ -381,7 +379,8 @@ class Session:
             self._pass_reply(parent, content)
 
     def _end_replied(self, content: dict[str, Any]) -> None:
-        state = "ok" if content["status"] == "ok" else "error"
+        parts = [content, *content.get("user_expressions", {}).values()]
+        state = "ok" if all(part["status"] == "ok" for part in parts) else "error"
         if any(part.get("source") == "ask_exit" for part in content.get("payload", [])):
             # The cell called exit(): the next one must not go to a kernel that is about to end.
             self._finish_killed(state)

@@ -305,7 +305,7 @@ def main(archive: str, source: str, target: str) -> None:
     encoded = []
     for name, value in own.items():
         try:
-            encoded.append(codec.encode_value(value, name, tensors_as_arrays=True))
+            encoded.append(codec.encode_value(value, name))
         except Exception as error:  # noqa: BLE001 - it is what the test shows
             result["wrong"][name] = f"{type(error).__name__}: {error}"
     with open(target, "wb") as file:

@@ -214,12 +214,20 @@ def _describe_tensor(encoder: Encoder, value: Any) -> Node:
         raise encoder.refuse("is a tensor that is sparse, quantized or without data. Send .to_dense() of it")
     if name not in _TENSORS or sys.byteorder != "little":
         raise encoder.refuse(f"is a tensor of the dtype {name}, which cannot be sent")
-    encoder.need("numpy" if encoder.tensors_as_arrays else "torch")
-    if value.requires_grad:
-        encoder.note("is there without its gradient")
+    _need_library(encoder, "torch")
+    if value.requires_grad or value.device.type != "cpu":
+        encoder.note("has no gradient there, and is on the CPU")
     data = value.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
     buffer = memoryview(data.view(torch.uint8).numpy()) if data.numel() else b""
     return ["tensor", name, list(value.shape), encoder.add_buffer(buffer)]
+
+
+def _need_library(encoder: Encoder, library: str) -> None:
+    if library in encoder.lacks:
+        encoder.need("numpy")
+        encoder.note(f"is an array of NumPy, because there is no {library}")
+    else:
+        encoder.need(library)
 
 
 def _read_tensor(decoder: Decoder, rest: List[Any]) -> Any:
@@ -268,8 +276,7 @@ def _describe_jax(encoder: Encoder, value: Any) -> Node:
         array = np.asarray(value)
     except Exception as error:  # noqa: BLE001 - keys, and arrays whose data is elsewhere
         raise encoder.refuse(f"is an array of jax that NumPy cannot take: {type(error).__name__}") from None
-    if not encoder.tensors_as_arrays:
-        encoder.need("jax")
+    _need_library(encoder, "jax")
     return ["jax", describe_array(encoder, array)]
 
 

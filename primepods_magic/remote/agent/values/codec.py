@@ -45,9 +45,12 @@ def describe_value(encoder: Encoder, value: Any) -> Node:
     raise encoder.refuse(f"is a {kind.__module__}.{name}, which cannot be sent")
 
 
-def encode_value(value: Any, name: str, *, tensors_as_arrays: bool = False) -> EncodedValue:
-    """Return the description of a value with its buffers; CannotEncode if it has none."""
-    encoder = Encoder(describe_value, tensors_as_arrays=tensors_as_arrays)
+def encode_value(value: Any, name: str, lacks: Sequence[str] = ()) -> EncodedValue:
+    """Return the description of a value with its buffers; CannotEncode if it has none.
+
+    A tensor of a library that the other side `lacks` is an array there.
+    """
+    encoder = Encoder(describe_value, lacks)
     try:
         node = encoder.encode(value, name)
     except CannotEncode:

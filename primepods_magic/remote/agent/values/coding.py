@@ -48,15 +48,13 @@ class Encoder:
         What is not the same on the other side, by the place of the value.
     """
 
-    def __init__(
-        self, describe: Callable[["Encoder", Any], Node], *, tensors_as_arrays: bool = False
-    ) -> None:
+    def __init__(self, describe: Callable[["Encoder", Any], Node], lacks: Sequence[str] = ()) -> None:
         self.buffers: List[Any] = []
         self.size = 0
         self.needs: Dict[str, str] = {}
         self.notes: Dict[str, str] = {}
-        self.tensors_as_arrays = tensors_as_arrays
-        """Whether a tensor may be an array on the other side, if that has no library for it."""
+        self.lacks = tuple(lacks)
+        """Libraries of tensors without which a tensor may be an array on the other side."""
         self._describe = describe
         self._places: List[str] = []
         self._seen: Dict[int, Tuple[Any, str]] = {}

@@ -1,0 +1,230 @@
+"""Variables of a session: values that come and values that go. Runs in its kernel, between two cells."""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+import json
+import linecache
+import os
+import secrets
+import time
+from typing import Any, Callable, Dict, List, Mapping
+
+from .codec import (
+    EncodedValue,
+    decode_values,
+    describe_python,
+    encode_value,
+    find_unmet,
+    pack_encoded,
+    unpack_values,
+)
+from .coding import CannotEncode
+from .packing import BadValue
+
+__all__ = ["Answer", "Problem", "answer"]
+
+_OLD_S = 86_400.0
+_MAX_TEXT_CHARS = 2000
+_MAX_NEAR = 3
+_MAX_NUMBER = 1 << 62
+
+
+class Problem(Exception):
+    """Something that the person is to read; its text is JSON."""
+
+    def __init__(self, **facts: Any) -> None:
+        super().__init__(json.dumps(facts))
+
+
+class Answer:
+    """Facts that the kernel shows as JSON."""
+
+    def __init__(self, facts: Mapping[str, Any]) -> None:
+        self._facts = facts
+
+    def __repr__(self) -> str:
+        return json.dumps(self._facts)
+
+
+def answer(call: str, arguments: str) -> Answer:
+    """Carry out a call; Problem if it cannot be done, and then nothing has changed."""
+    try:
+        return Answer(_CALLS[call](_find_namespace(), **json.loads(arguments)))
+    except Problem:
+        raise
+    except MemoryError:
+        raise Problem(problem="there is not enough memory") from None
+    except Exception as error:  # noqa: BLE001 - its text is shown
+        raise Problem(problem=f"{type(error).__name__}: {error}"[:_MAX_TEXT_CHARS]) from None
+
+
+def _find_namespace() -> Dict[str, Any]:
+    from IPython import get_ipython
+
+    shell: Any = get_ipython()
+    namespace: Dict[str, Any] = shell.user_ns
+    return namespace
+
+
+def _describe_kernel(namespace: Dict[str, Any]) -> Dict[str, Any]:
+    return describe_python()
+
+
+# Values that come
+
+
+def _put_values(namespace: Dict[str, Any], path: str) -> Dict[str, Any]:
+    """Set variables, all or none, from a file that is removed then."""
+    try:
+        with open(path, "rb") as file:
+            description, buffers = unpack_values(file.read())
+    finally:
+        _remove_files(path)
+    try:
+        values = decode_values(description, buffers)
+    except BadValue as error:
+        raise Problem(problem=f"it has {error}") from None
+    imports, code = description.get("imports", []), description.get("code", [])
+    names = [*values, *(each[0] for each in imports), *(each[0] for each in code)]
+    before = {name: namespace[name] for name in names if name in namespace}
+    try:
+        namespace.update({alias: _import_name(module, part) for alias, module, part in imports})
+        namespace.update(values)
+        for name, text in code:
+            _run_source(namespace, name, text)
+    except BaseException:
+        for name in names:
+            namespace.pop(name, None)
+        namespace.update(before)
+        raise
+    return {"names": names}
+
+
+def _import_name(module: str, part: str) -> Any:
+    try:
+        value = importlib.import_module(module)
+        return getattr(value, part) if part else value
+    except (ImportError, AttributeError) as error:
+        raise Problem(problem=f"it cannot import {part or module}: {error}") from None
+
+
+def _run_source(namespace: Dict[str, Any], name: str, text: str) -> None:
+    """Define a function or class of the notebook; tracebacks show its lines."""
+    file_name = f"<{name} of your notebook>"
+    linecache.cache[file_name] = (len(text), None, text.splitlines(keepends=True), file_name)
+    try:
+        exec(compile(text, file_name, "exec"), namespace)  # noqa: S102 - the user's own code, as in a cell
+    except Exception as error:  # noqa: BLE001 - code of the person
+        raise Problem(problem=f"defining {name} raises {type(error).__name__}: {error}") from None
+
+
+# Values that go
+
+
+def _get_values(namespace: Dict[str, Any], wanted: List[Any], facts: Dict[str, Any]) -> Dict[str, Any]:
+    """Write values to a private file, and describe those that stay."""
+    missing = {name: _list_near(namespace, name) for name, _, _ in wanted if name not in namespace}
+    if missing:
+        raise Problem(missing=missing)
+    encoded: List[EncodedValue] = []
+    kept: List[Dict[str, Any]] = []
+    for name, steps, label in wanted:
+        value = _follow_steps(namespace[name], steps, label)
+        try:
+            each = encode_value(value, label, [name for name in ("torch", "jax") if not facts.get(name)])
+            unmet = find_unmet(each.needs, facts)
+            if unmet:
+                raise CannotEncode(label, f"needs {', '.join(unmet)}, which your Python does not have")
+            encoded.append(each)
+        except CannotEncode as error:
+            kept.append({"name": label, "reason": str(error), **_describe_object(value)})
+    result = {
+        "kept": kept,
+        "notes": [f"{place} {text}" for each in encoded for place, text in each.notes.items()],
+        "names": [each.name for each in encoded],
+    }
+    try:
+        return {**result, **(_write_file(pack_encoded(encoded)) if encoded else {})}
+    except BadValue as error:
+        raise Problem(problem=str(error)) from None
+
+
+def _list_near(namespace: Dict[str, Any], name: str) -> List[str]:
+    names = [each for each in namespace if not each.startswith("_")]
+    return difflib.get_close_matches(name, names, n=_MAX_NEAR, cutoff=0.6)
+
+
+def _follow_steps(value: Any, steps: List[Any], label: str) -> Any:
+    try:
+        for kind, step in steps:
+            if kind == "attribute":
+                value = getattr(value, step)
+            elif kind == "item":
+                value = value[step]
+            else:
+                value = value()
+    except Exception as error:  # noqa: BLE001 - objects of any class
+        raise Problem(problem=f"{label} raises {type(error).__name__}: {error}") from None
+    return value
+
+
+def _describe_object(value: Any) -> Dict[str, Any]:
+    """Describe a value that stays; whatever it raises is left out."""
+    kind = type(value)
+    facts: Dict[str, Any] = {"type": f"{kind.__module__}.{kind.__qualname__}"}
+    finders: Dict[str, Callable[[Any], Any]] = {
+        "shape": lambda value: [int(length) for length in value.shape][:32],
+        "dtype": lambda value: str(value.dtype)[:200],
+        "size_bytes": _measure_size,
+        "text": lambda value: repr(value)[:_MAX_TEXT_CHARS],
+    }
+    for name, find in finders.items():
+        try:
+            facts[name] = find(value)
+        except Exception:  # noqa: BLE001, S112 - objects of any class
+            continue
+    return facts
+
+
+def _measure_size(value: Any) -> Any:
+    if hasattr(value, "parameters"):
+        return sum(int(each.numel() * each.element_size()) for each in value.parameters())
+    return min(int(value.nbytes), _MAX_NUMBER)
+
+
+def _write_file(data: bytes) -> Dict[str, Any]:
+    folder = os.path.join(os.path.expanduser("~"), ".primepods", "values")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    _remove_files(*_list_old(folder))
+    path = os.path.join(folder, secrets.token_hex(16))
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_NOFOLLOW", 0), 0o600)
+        with open(fd, "wb") as file:
+            file.write(data)
+    except OSError:
+        _remove_files(path)
+        raise
+    return {"path": path, "size": len(data)}
+
+
+def _list_old(folder: str) -> List[str]:
+    """Return files whose client has not come back for a day."""
+    paths = [os.path.join(folder, name) for name in os.listdir(folder)]
+    return [path for path in paths if os.path.getmtime(path) < time.time() - _OLD_S]
+
+
+def _remove_files(*paths: str) -> None:
+    for path in paths:
+        try:
+            os.unlink(path)
+        except OSError:
+            continue
+
+
+_CALLS: Dict[str, Callable[..., Dict[str, Any]]] = {
+    "describe": _describe_kernel,
+    "put": _put_values,
+    "get": _get_values,
+}

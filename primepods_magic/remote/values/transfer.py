@@ -1,0 +1,268 @@
+"""Variables to a session on a pod, and back."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from primepods_magic.api.errors import InvalidRequest, PodsError
+from primepods_magic.api.text.sanitize import join_first, sanitize, shorten
+from primepods_magic.remote.agent.frames import Header
+from primepods_magic.remote.agent.values.codec import (
+    EncodedValue,
+    decode_values,
+    describe_python,
+    encode_value,
+    find_unmet,
+    pack_encoded,
+    unpack_values,
+)
+from primepods_magic.remote.agent.values.coding import CannotEncode
+from primepods_magic.remote.agent.values.packing import BadValue
+from primepods_magic.remote.files.values import fetch_bytes, remove_file, send_bytes
+from primepods_magic.remote.job import check_session
+from primepods_magic.remote.link import PodLink
+
+from .calls import OnNote, ask_session, make_call, pass_over, run_call
+from .remote_value import check_name, parse_part, read_remote_value
+from .secret_checks import find_secrets
+from .source import Needed, find_needed
+
+__all__ = ["Confirm", "Outgoing", "Terms", "make_get_call", "prepare_values", "pull_values", "push_values",
+           "send_values", "take_values"]  # fmt: skip
+
+LARGE_BYTES = 100_000_000
+_MAX_NAMES = 8
+_MAX_VALUES = 1000
+_MAX_BYTES = 1 << 40
+
+Confirm = Callable[[str], bool]
+"""Asks a question; False if the answer is no, or no one can answer."""
+
+_facts: WeakKeyDictionary[PodLink, dict[str, dict[str, Any]]] = WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+@dataclass
+class Terms:
+    """How a person takes part in a transfer.
+
+    Attributes
+    ----------
+    confirm : callable
+    how : str
+        How to confirm in advance, such as ``yes=True``.
+    on_note : callable
+    on_progress : callable, optional
+        Called with the bytes that have crossed, and those that there are in all.
+    """
+
+    confirm: Confirm = lambda question: False
+    how: str = "yes=True"
+    on_note: OnNote = pass_over
+    on_progress: Callable[[int, int], object] | None = None
+
+
+@dataclass
+class Outgoing:
+    """Values that are ready to be sent."""
+
+    names: tuple[str, ...]
+    encoded: list[EncodedValue]
+    needed: Needed
+    secrets: list[str] = field(default_factory=list)
+
+    @property
+    def size(self) -> int:
+        """Bytes to send, without the descriptions."""
+        return sum(each.size for each in self.encoded)
+
+    def pack(self) -> bytes:
+        """Return everything as one block."""
+        return pack_encoded(self.encoded, imports=self.needed.imports, code=self.needed.code)
+
+
+def prepare_values(values: Mapping[str, Any], *, main: str = "__main__") -> Outgoing:
+    """Return values as they are sent; raise InvalidRequest if one cannot be."""
+    for name in values:
+        check_name(name)
+    needed = find_needed(values, main=main)
+    encoded, secrets = [], []
+    for name, value in needed.values.items():
+        try:
+            encoded.append(encode_value(value, name))
+        except CannotEncode as error:
+            why = f" ('{needed.reasons[name]}' uses it)" if name in needed.reasons else ""
+            raise InvalidRequest(f"{sanitize(shorten(str(error), 400))}{why}. Nothing was sent") from None
+        secrets += find_secrets(name, value)
+    return Outgoing(tuple(values), encoded, needed, secrets)
+
+
+def send_values(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -> Header:
+    """Send values to a file of a pod; return the call that makes variables of them.
+
+    Raises InvalidRequest if the pod cannot have one of them, or if it is not confirmed.
+    """
+    _check_needs(link, session, outgoing, terms)
+    _confirm_sending(link, outgoing, terms)
+    try:
+        data = outgoing.pack()
+    except BadValue as error:
+        raise InvalidRequest(f"{error}. Nothing was sent") from None
+    return make_call("put", path=send_bytes(link, data, on_progress=terms.on_progress))
+
+
+def push_values(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -> None:
+    """Send values, and wait until they are variables of a session, all or none."""
+    check_session(session)
+    call = send_values(link, session, outgoing, terms)
+    try:
+        run_call(link, session, call, terms.on_note)
+    except PodsError:
+        forget_file(link, call)
+        raise
+
+
+def forget_file(link: PodLink, call: Header) -> None:
+    """Remove the file of a call that did not run; the pod removes one that is left after a day."""
+    path = call["expression"].rpartition('"path": "')[2].partition('"')[0]
+    with contextlib.suppress(PodsError):
+        remove_file(link, path)
+
+
+def _check_needs(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -> None:
+    needs = {need: place for each in outgoing.encoded for need, place in each.needs.items()}
+    if not needs:
+        return
+    with _lock:
+        known = _facts.setdefault(link, {})
+    facts = known.get(session)
+    if facts is None or find_unmet(needs, facts):
+        # Packages may have been installed since.
+        facts = known[session] = ask_session(link, session, "describe", terms.on_note)
+    unmet = find_unmet(needs, facts)
+    if facts.get("byteorder") not in ("little", "big"):
+        raise PodsError(f"'{link.name}' did not say what it is. Nothing was sent")
+    if unmet:
+        need, place = next(iter(unmet.items()))
+        raise InvalidRequest(
+            f"'{link.name}' has no {need}, which {sanitize(place)} needs. Nothing was sent"
+            + (
+                f". '%pods exec {link.name} -- pip install {need}' may install it"
+                if need.isidentifier()
+                else ""
+            )
+        )
+
+
+def _confirm_sending(link: PodLink, outgoing: Outgoing, terms: Terms) -> None:
+    reasons = []
+    if outgoing.secrets:
+        places = join_first([sanitize(place) for place in outgoing.secrets], _MAX_NAMES)
+        reasons.append(f"{places} may hold a secret, which the provider of the pod could read")
+    if outgoing.size > LARGE_BYTES:
+        reasons.append(f"{join_first(list(outgoing.names), _MAX_NAMES)} have {outgoing.size / 1e6:,.0f} MB")
+    if reasons and not terms.confirm(f"{'; '.join(reasons)}. Send to '{link.name}'?"):
+        raise InvalidRequest(
+            f"{'; '.join(reasons)}. That was not confirmed, and nothing was sent. Pass {terms.how} to "
+            "confirm in advance"
+        )
+
+
+# Values that come
+
+
+def make_get_call(references: Sequence[str]) -> Header:
+    """Return the call that writes variables, or parts of them, to a file of the pod."""
+    return make_call("get", **_describe_wanted(references))
+
+
+def _describe_wanted(references: Sequence[str]) -> dict[str, Any]:
+    wanted = []
+    for reference in references:
+        steps = parse_part(reference)
+        kind, name = steps[0] if steps else ("", "")
+        if kind != "attribute" or reference[:1] == ".":
+            raise InvalidRequest(
+                f"{sanitize(shorten(reference, 80))!r} does not begin with a name of a variable. Nothing was "
+                "fetched"
+            )
+        wanted.append([check_name(name), steps[1:], reference])
+    return {"wanted": wanted, "facts": describe_python()}
+
+
+def pull_values(link: PodLink, session: str, references: Sequence[str], terms: Terms) -> dict[str, Any]:
+    """Return variables of a session, or parts of them, by what they were asked for as."""
+    check_session(session)
+    wanted = _describe_wanted(references)
+    answer = ask_session(link, session, "get", terms.on_note, **wanted)
+    return take_values(link, session, references, answer, terms)
+
+
+def take_values(
+    link: PodLink, session: str, references: Sequence[str], answer: Mapping[str, Any], terms: Terms
+) -> dict[str, Any]:
+    """Fetch the values that a pod has written to a file; describe those that stay there."""
+    values: dict[str, Any] = {}
+    path, size = answer.get("path"), answer.get("size")
+    if path is not None:
+        if type(path) is not str or type(size) is not int or not 0 <= size <= _MAX_BYTES:
+            raise _make_bad_answer(link)
+        try:
+            _confirm_fetching(link, references, size, terms)
+            values = _read_values(link, path, size, terms)
+        finally:
+            with contextlib.suppress(PodsError):
+                remove_file(link, path)
+    kept = answer.get("kept")
+    for facts in kept[:_MAX_VALUES] if isinstance(kept, list) else []:
+        if isinstance(facts, dict) and isinstance(facts.get("name"), str):
+            name = facts["name"]
+            values[name] = read_remote_value(facts, link.name, _make_fetcher(link, session))
+    if values.keys() != set(references):
+        raise _make_bad_answer(link)
+    notes = answer.get("notes")
+    for note in notes[:_MAX_NAMES] if isinstance(notes, list) else []:
+        terms.on_note(f"{sanitize(shorten(str(note), 200))}.")
+    return {reference: values[reference] for reference in references}
+
+
+def _make_bad_answer(link: PodLink) -> PodsError:
+    return PodsError(
+        f"'{link.name}' sent something that is not what was asked for. Nothing was stored here. The pod "
+        "keeps running and is billed"
+    )
+
+
+def _confirm_fetching(link: PodLink, references: Sequence[str], size: int, terms: Terms) -> None:
+    if size <= LARGE_BYTES:
+        return
+    names = join_first(list(references), _MAX_NAMES)
+    if not terms.confirm(f"{names} have {size / 1e6:,.0f} MB. Fetch them from '{link.name}'?"):
+        raise InvalidRequest(
+            f"{names} have {size / 1e6:,.0f} MB on '{link.name}'. That was not confirmed, and nothing was "
+            f"fetched. Pass {terms.how} to confirm in advance"
+        )
+
+
+def _read_values(link: PodLink, path: str, size: int, terms: Terms) -> dict[str, Any]:
+    data = fetch_bytes(link, path, max_bytes=size, on_progress=terms.on_progress)
+    try:
+        return decode_values(*unpack_values(data))
+    except BadValue as error:
+        raise PodsError(
+            f"What '{link.name}' sent cannot be read here: {sanitize(shorten(str(error), 300))}. Nothing was "
+            "stored here. The pod keeps running and is billed"
+        ) from None
+
+
+def _make_fetcher(link: PodLink, session: str) -> Callable[[str, bool], Any]:
+    def fetch(reference: str, yes: bool) -> Any:
+        terms = Terms(confirm=lambda question: yes)
+        return pull_values(link, session, [reference], terms)[reference]
+
+    return fetch

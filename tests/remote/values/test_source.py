@@ -1,0 +1,156 @@
+"""Functions and classes of a notebook, as source, with what they need."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.pods.pod import Pod
+from primepods_magic.remote.links import open_link
+from primepods_magic.remote.values.source import Needed, find_needed
+from primepods_magic.remote.values.transfer import Terms, prepare_values, push_values
+
+NAME = "notebook_of_a_test"
+
+RunCells = Callable[..., dict[str, Any]]
+
+
+@pytest.fixture
+def run_cells() -> Iterator[RunCells]:
+    """Run cells as a notebook does: each is a file that is in no folder."""
+    module = ModuleType(NAME)
+    sys.modules[NAME] = module
+    files = []
+
+    def run(*cells: str) -> dict[str, Any]:
+        for cell in cells:
+            files.append(f"/tmp/ipykernel_1/{len(files)}.py")
+            linecache.cache[files[-1]] = (len(cell), None, cell.splitlines(keepends=True), files[-1])
+            exec(compile(cell, files[-1], "exec"), vars(module))
+        return vars(module)
+
+    yield run
+    del sys.modules[NAME]
+    for file in files:
+        linecache.cache.pop(file, None)
+
+
+def find(names: dict[str, Any], *wanted: str) -> Needed:
+    return find_needed({name: names[name] for name in wanted}, main=NAME)
+
+
+def test_a_function_comes_with_what_it_needs_in_order(run_cells: RunCells) -> None:
+    names = run_cells(
+        "import math\nimport collections as c\nfrom fractions import Fraction as F\nrate = 0.5\nunused = 1",
+        "def last(x):\n    return x * rate\n",
+        "class Base:\n    pass\n\nclass Child(Base):\n    def go(self):\n"
+        "        return [last(n) for n in c.Counter('ab')]\n",
+        "def first(x, default=F(1, 2)):\n    def inner():\n        return Child().go(), math.pi, x.unused\n"
+        "    return inner\n",
+    )
+    needed = find(names, "first")
+    assert needed.values == {"rate": 0.5}
+    assert sorted(needed.imports) == [
+        ("F", "fractions", "Fraction"),
+        ("c", "collections", ""),
+        ("math", "math", ""),
+    ]
+    assert [name for name, _ in needed.code] == ["Base", "last", "Child", "first"]
+    assert needed.code[2][1].startswith("class Child(Base):\n    def go(self):\n")
+    there = {module: __import__(module) for module in ("math",)}
+    space: dict[str, Any] = {**needed.values, **there, "c": names["c"], "F": names["F"]}
+    for _, source in needed.code:
+        exec(source, space)
+    assert space["last"](4) == 2.0
+
+
+def test_functions_that_call_each_other_are_both_there(run_cells: RunCells) -> None:
+    names = run_cells(
+        "def even(n):\n    return n == 0 or odd(n - 1)\ndef odd(n):\n    return n != 0 and even(n - 1)\n"
+    )
+    assert {name for name, _ in find(names, "even").code} == {"even", "odd"}
+
+
+def test_decorators_and_other_names_are_kept(run_cells: RunCells) -> None:
+    names = run_cells(
+        "import functools\n@functools.lru_cache(maxsize=None)\ndef slow(x):\n    return x\nalias = slow\n"
+        "square = lambda x: x * x\n"
+    )
+    needed = find(names, "alias", "square")
+    assert needed.code == [
+        ("alias", "@functools.lru_cache(maxsize=None)\ndef slow(x):\n    return x\n\nalias = slow\n"),
+        ("square", "square = lambda x: x * x\n"),
+    ]
+    assert needed.imports == [("functools", "functools", "")]
+
+
+def test_a_dataclass_without_methods_is_found_in_the_history(run_cells: RunCells) -> None:
+    cell = "from dataclasses import dataclass\n@dataclass\nclass Point:\n    x: int\n"
+    names = run_cells(cell)
+    names["In"] = ["", cell, "@dataclass\nclass Point:\n    x: str\n", cell, "print(Point)"]
+    needed = find(names, "Point")
+    assert needed.code == [("Point", "@dataclass\nclass Point:\n    x: int\n")]
+    assert needed.imports == [("dataclass", "dataclasses", "dataclass")]
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        (
+            "def make():\n    n = 1\n    return lambda: n\nf = make()",
+            "'f' is a function that was made in another",
+        ),
+        (
+            "f, g = (lambda: 1), (lambda: 2)",
+            "'f' is a lambda whose source cannot be told from what is around",
+        ),
+        ("exec('def f(): pass')", "'f' is a function whose source is not known"),
+        (
+            "def make():\n    class A: pass\n    return A\nf = make()",
+            "'f' is a class that was made in a function",
+        ),
+        ("f = type('A', (), {})", "'f' is a class whose source is not known"),
+        (
+            "from tests.support.soak import pick as f",
+            "'f' is of 'tests.support.soak', a module of your project",
+        ),
+        ("import tests.support as f", "'f' is of 'tests.support', a module of your project: .* '%pods sync'"),
+        (
+            "data = object()\ndef f(): return data",
+            r"data is a builtins.object.*\('f' uses it\). Nothing was sent",
+        ),
+    ],
+)
+def test_what_cannot_be_sent_is_refused(run_cells: RunCells, cell: str, message: str) -> None:
+    names = run_cells(cell)
+    with pytest.raises(InvalidRequest, match=message):
+        prepare_values({"f": names["f"]}, main=NAME)
+
+
+def test_they_run_on_the_pod_and_their_tracebacks_have_their_lines(
+    agent_pod: Pod, run_cells: RunCells
+) -> None:
+    names = run_cells(
+        "import numpy as np\nscale = [2.0]",
+        "class Model:\n    def fit(self, x):\n        return float(np.sum(x) * scale[0])\n",
+        "def train(x):\n    model = Model()\n    return model.fit(x)\n",
+    )
+    outgoing = prepare_values({"train": names["train"]}, main=NAME)
+    link = open_link(agent_pod.connection, agent_pod.details)
+    push_values(link, "main", outgoing, Terms())
+    job = agent_pod.run(
+        "import sys, traceback\nprint(train([1, 2]))\n"
+        "try: train('a')\nexcept Exception: traceback.print_exc(file=sys.stdout)"
+    )
+    job.result(60)
+    assert job.output.startswith("6.0\n")
+    where = 'File "<Model of your notebook>", line 3, in fit\n    return float(np.sum(x) * scale[0])'
+    assert where in job.output
+    kept = agent_pod.pull("train")
+    assert kept.type == "builtins.function"
