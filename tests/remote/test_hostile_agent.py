@@ -19,6 +19,7 @@ from primepods_magic.remote.frame_checks import check_frame
 from primepods_magic.remote.job import Job
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.ssh.client import find_route
+from primepods_magic.remote.values.transfer import Terms, pull_values
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support import hostile_agent
 from tests.support.agents import kill_marked
@@ -137,6 +138,20 @@ def test_a_frame_that_does_not_come_is_not_waited_for(
 def test_an_end_with_odd_figures_is_an_end(start_link: Callable[[str], PodLink]) -> None:
     with pytest.raises(RemoteError):
         Job(start_link("odd end"), "abc123", "main").result(30)
+
+
+@pytest.mark.parametrize("name", hostile_agent.WRONG_ANSWERS)
+def test_an_answer_that_is_no_value_is_an_error_or_clean(
+    start_link: Callable[[str], PodLink], name: str
+) -> None:
+    link = start_link(f"answer {name}")
+    if name in ("odd text", "markup"):
+        value = pull_values(link, "main", ["x"], Terms())["x"]
+        assert "\x1b" not in repr(value)
+        assert (value.shape, value.size_bytes) == (None, None)
+    else:
+        with pytest.raises(PodsError, match=r"is not what was asked for|could not do it: it sent no answer"):
+            pull_values(link, "main", ["x"], Terms())
 
 
 @pytest.mark.soak

@@ -40,6 +40,22 @@ WRONG_FRAMES: dict[str, Any] = {
 }
 
 
+# What a call for values is answered with.
+WRONG_ANSWERS: dict[str, Any] = {
+    "nothing": None,
+    "list": [1],
+    "no path": {"kept": []},
+    "path": {"path": ["x"], "size": 5},
+    "size": {"path": "/x/y", "size": -1},
+    "huge size": {"path": "/x/y", "size": 1 << 60},
+    "fraction": {"path": "/x/y", "size": 0.5},
+    "kept": {"kept": 7},
+    "kept of another name": {"kept": [{"name": "other", "type": "x"}]},
+    "odd text": {"kept": [{"name": "x", "type": 7, "text": ["a"], "shape": [1, "b"], "size_bytes": -5}]},
+    "markup": {"kept": [{"name": "x", "type": "a.<b>", "text": "\x1b[31m<script>" * 9}], "notes": 5},
+}
+
+
 def pack(header: Any) -> bytes:
     data = json.dumps(header).encode()
     return struct.pack(">I", len(data)) + data
@@ -117,6 +133,15 @@ def serve(mode: str, cookie: bytes) -> None:
         await_follow()
         data = b"[" + b"[]," * 10_000_000 + b"[]]"
         write(struct.pack(">I", len(data)) + data)
+        time.sleep(600)
+    elif mode.startswith("answer "):
+        answer = WRONG_ANSWERS[mode[len("answer ") :]]
+        job = await_op("run")["id"]
+        write(pack({"type": "to", "to": await_op("follow")["to"]}))
+        data = {"status": "ok", "data": {"text/plain": json.dumps(answer)}}
+        content = {"status": "ok", "user_expressions": {"answer": data}}
+        write(pack({"job": job, "type": "execute_reply", "n": 0, "content": content}))
+        write(pack({"job": job, "type": "done", "n": 1, "state": "ok"}))
         time.sleep(600)
     elif mode == "odd end":
         await_follow()

@@ -12,6 +12,12 @@ A line below the output shows what the cell cost, estimated from the pod's price
 been idle before. '%pods cells' lists both for every cell; '%config PodsMagics.cell_costs = False' hides the
 lines.
 
+  %%pod train --in frame,fit --out losses,model
+
+'--in' sends variables of this notebook before the cell runs, and '--out' fetches variables after it has run.
+They keep their value and dtype; functions and classes are sent as source, with what they need. A value that
+cannot be sent, such as a model, stays on the pod, and model.fetch(".state_dict()") fetches a part of it.
+
 The first Ctrl-C interrupts the cell. A second one within two seconds leaves it running: '%pods attach JOB'
 shows it again. It also keeps running if the connection is lost, the local kernel restarts, or you close your
 laptop.
@@ -33,10 +39,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("pod", metavar="POD", nargs="?", help="name, id, or beginning of an id")
     parser.add_argument(
+        "--in",
+        dest="sent",
+        type=names,
+        default=(),
+        metavar="A,B",
+        help="send variables of the notebook first",
+    )
+    parser.add_argument(
+        "--out",
+        dest="fetched",
+        type=names,
+        default=(),
+        metavar="X,Y",
+        help="fetch variables after the cell has run",
+    )
+    parser.add_argument(
         "--session", default="main", metavar="S", help="separate kernel with its own variables"
     )
     parser.add_argument("--bg", action="store_true", help="return a job at once; its output appears here")
     parser.add_argument("--again", action="store_true", help="run it even if the same cell is running")
+    parser.add_argument(
+        "-y", "--yes", action="store_true", help="also transfer possible secrets, and more than 100 MB"
+    )
     parser.add_argument("--quiet", action="store_true", help="hide the line about cost")
     parser.add_argument(
         "--timeout",
@@ -47,22 +72,40 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
 
 
+def names(text: str) -> tuple[str, ...]:
+    """Return the names in a list with commas."""
+    from primepods_magic.notebook.cells.values import read_names
+
+    return read_names(text)
+
+
 def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
     """Show the cell's output, or return its job for ``--bg``."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.cells.background import show_in_background
     from primepods_magic.notebook.cells.costs import cost_recorder
     from primepods_magic.notebook.cells.run_cell import CellView, LinkNotes, say_running
+    from primepods_magic.notebook.cells.values import CellValues
     from primepods_magic.notebook.shell.kernel import has_front_end, run_of
-    from primepods_magic.remote.job import start_job
+    from primepods_magic.remote.job import check_session, start_job
+    from primepods_magic.remote.links import open_link
 
     if cell is None or not cell.strip():
         raise InvalidRequest(
             "Put the code below '%%pod NAME', in the same cell. '%pods' lists and manages pods. Nothing "
             "was run"
         )
+    if args.bg and args.fetched:
+        names = ", ".join(map(repr, args.fetched))
+        raise InvalidRequest(
+            "'--out' needs the end of the cell, which '--bg' does not wait for. Fetch them later: "
+            f"job.result(); get_pod(job.pod_name).pull({names}). Nothing was run"
+        )
+    check_session(args.session)
+    values = CellValues(magics.shell, args.sent, args.fetched, is_confirmed=args.yes)
     connection = magics.connection
     pod = _find_ready_pod(magics, args)
+    values.send(open_link(connection, pod), args.session)
     job, is_running = start_job(
         connection,
         pod,
@@ -72,17 +115,23 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
         again=args.again,
         msg_id=run_of(magics.shell),
         on_wait=LinkNotes().check,
+        before=values.before,
+        after=values.after,
     )
     if is_running:
+        values.forget(job.link)
         say_running(job)
         return None
+    values.await_sent(job)
     note_end = cost_recorder(
         magics.shell, connection, pod, job, is_shown=magics.cell_costs and not args.quiet
     )
     if args.bg:
         show_in_background(magics.shell, job, note_end)
         return job
-    CellView(magics.shell, job, note_end).follow()
+    with values.explained():
+        CellView(magics.shell, job, note_end).follow()
+    values.store(job)
     return None
 
 

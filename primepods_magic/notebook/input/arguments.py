@@ -172,8 +172,9 @@ def _refuse_line(message: str) -> NoReturn:
 
 
 def add_out(parser: ArgumentParser) -> None:
-    """Add ``-o NAME``."""
-    parser.add_argument("-o", "--out", metavar="NAME", help="store the result as NAME and show nothing")
+    """Add ``-o NAME``; its long form may be another option of the command."""
+    flags = ["-o"] if "--out" in parser._option_string_actions else ["-o", "--out"]
+    parser.add_argument(*flags, dest="out", metavar="NAME", help="store the result as NAME and show nothing")
 
 
 def add_yes(parser: ArgumentParser) -> None:

@@ -109,7 +109,8 @@ class Session:
         self._bind_parent(header["msg_id"], job)
         self._forget_old_jobs()
         before = self.current or (self._queue[-1] if self._queue else None)
-        if before and not before.is_hidden:
+        # One that needs another was sent together with it.
+        if before and not (before.is_hidden or header.get("needs")):
             job.append({"type": "queued", "behind": before.id, "title": before.facts["title"]})
         self._queue.append(job)
         self._run_next()

@@ -11,6 +11,7 @@ from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.remote.files.results import format_bytes
 
 __all__ = ["RemoteValue", "check_name", "parse_part", "read_remote_value"]
 
@@ -24,7 +25,6 @@ _STEP = re.compile(
 )
 _MAX_STEPS = 30
 _MAX_TEXT_CHARS = 300
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 
 
 def check_name(name: str) -> str:
@@ -122,17 +122,9 @@ class RemoteValue:
     def __repr__(self) -> str:
         kind = self.type.rpartition(".")[2]
         shape = "×".join(map(str, self.shape)) if self.shape else ""
-        parts = [kind, shape, self.dtype, _format_size(self.size_bytes), shorten(self.text, 60)]
+        size = "" if self.size_bytes is None else format_bytes(self.size_bytes)
+        parts = [kind, shape, self.dtype, size, shorten(self.text, 60)]
         return f"<'{self.name}' on '{self.pod}': {' · '.join(part for part in parts if part)}>"
-
-
-def _format_size(size: int | None) -> str:
-    if size is None:
-        return ""
-    amount, unit = float(size), 0
-    while amount >= 1000 and unit < len(_UNITS) - 1:
-        amount, unit = amount / 1000, unit + 1
-    return f"{amount:.3g} {_UNITS[unit]}"
 
 
 def read_remote_value(

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from primepods_magic.api.errors import InvalidRequest, PodsError
+from primepods_magic.api.errors import InvalidRequest, PodsError, WaitInterrupted
 from primepods_magic.api.text.sanitize import join_first, sanitize, shorten
 from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.agent.values.codec import (
@@ -113,7 +113,18 @@ def send_values(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -
         data = outgoing.pack()
     except BadValue as error:
         raise InvalidRequest(f"{error}. Nothing was sent") from None
-    return make_call("put", path=send_bytes(link, data, on_progress=terms.on_progress))
+    with _interruptible(link, "sending values; no variable was changed"):
+        return make_call("put", path=send_bytes(link, data, on_progress=terms.on_progress))
+
+
+@contextlib.contextmanager
+def _interruptible(link: PodLink, doing: str) -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise WaitInterrupted(
+            f"Interrupted while {doing}. '{link.name}' keeps running and is billed"
+        ) from None
 
 
 def push_values(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -> None:
@@ -250,7 +261,8 @@ def _confirm_fetching(link: PodLink, references: Sequence[str], size: int, terms
 
 
 def _read_values(link: PodLink, path: str, size: int, terms: Terms) -> dict[str, Any]:
-    data = fetch_bytes(link, path, max_bytes=size, on_progress=terms.on_progress)
+    with _interruptible(link, "fetching values; nothing was stored here"):
+        data = fetch_bytes(link, path, max_bytes=size, on_progress=terms.on_progress)
     try:
         return decode_values(*unpack_values(data))
     except BadValue as error:
