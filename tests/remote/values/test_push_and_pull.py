@@ -242,6 +242,22 @@ def test_a_kernel_that_dies_meanwhile_is_said(agent_pod: Pod) -> None:
         agent_pod.pull("value", session="mortal")
 
 
+def test_a_call_that_hangs_can_be_interrupted(agent_pod: Pod, tmp_path: Path) -> None:
+    mark = tmp_path / "begun"
+    agent_pod.run(
+        "class Endless:\n    def __repr__(self):\n        import pathlib, time\n"
+        f"        pathlib.Path({str(mark)!r}).touch()\n        time.sleep(600)\nendless = Endless()"
+    ).result(60)
+    link = open_link(agent_pod.connection, agent_pod.details)
+    get = transfer.make_get_call(["endless"])
+    link.request("run", session="main", again=True, **get)
+    eventually(mark.exists, "it hangs")
+    assert link.ask("interrupt", job=get["id"])["state"] == "running"
+    with pytest.raises(PodsError, match="'train' could not do it: KeyboardInterrupt"):
+        await_answer(link, get["id"])
+    assert run_output(agent_pod, "6 * 7") == "42\n"
+
+
 def test_it_goes_on_after_the_connection_was_lost(agent_pod: Pod) -> None:
     agent_pod.push(kept=1)
     close_links(agent_pod.connection)

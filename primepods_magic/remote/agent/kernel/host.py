@@ -68,6 +68,7 @@ class _KernelHost:
         self._reply: Header | None = None
         self._idle_since: float | None = None
         self._is_begun = True
+        self._is_silent = False
         self._wants_interrupt = False
         self._is_ending = False
 
@@ -156,7 +157,12 @@ class _KernelHost:
                 self._agent.last_request = header["msg_id"]
                 self._reply = self._idle_since = None
                 self._is_begun = self._wants_interrupt = False
+                self._is_silent = bool(header["content"].get("silent"))
             self._session.send(self._sockets[header["channel"]], message, buffers=buffers)
+
+    def _note_begun(self) -> None:
+        self._is_begun = True
+        self._interrupt_begun()
 
     def _interrupt_begun(self) -> None:
         """Interrupt a cell that the kernel has started: before that, it ignores the signal."""
@@ -185,13 +191,15 @@ class _KernelHost:
             return
         self._flush_text()
         if kind == "status":
-            is_idle = message["content"].get("execution_state") == "idle"
-            if is_idle and header["parent"] == self._agent.last_request:
+            state = message["content"].get("execution_state")
+            if state == "idle" and header["parent"] == self._agent.last_request:
                 self._idle_since = time.monotonic()
+            elif state == "busy" and header["parent"] == self._agent.last_request and self._is_silent:
+                # It does not say again that it begins.
+                self._note_begun()
         elif kind == "execute_input":
             if header["parent"] == self._agent.last_request:
-                self._is_begun = True
-                self._interrupt_begun()
+                self._note_begun()
         elif kind == "execute_reply":
             self._reply = {**header, "content": _to_json(header["content"])}
         else:
