@@ -109,6 +109,8 @@ def send_values(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -
     """
     _check_needs(link, session, outgoing, terms)
     _confirm_sending(link, outgoing, terms)
+    for place, text in [note for each in outgoing.encoded for note in each.notes.items()][:_MAX_NAMES]:
+        terms.on_note(f"{sanitize(place)} {text}.")
     try:
         data = outgoing.pack()
     except BadValue as error:

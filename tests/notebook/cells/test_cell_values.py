@@ -85,3 +85,15 @@ def test_values_are_sent_to_a_job_in_the_background(front: Front, tmp_path: Path
     front.run("from primepods_magic import get_pod\nend = job.result()")
     assert front.run("get_pod('train').pull('m')") == "21"
     assert front.run("get_pod('train').push(n=5)\nprint(get_pod('train').pull('n'))") == "5\n"
+
+
+def test_ctrl_c_while_the_session_is_busy_runs_nothing(front: Front, tmp_path: Path) -> None:
+    gate = tmp_path / "gate"
+    front.run("n = 1")
+    wait = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)"
+    front.run(f"%%pod train --bg --session busy -o first\n{wait}\nn = 0")
+    shown = front.run("%%pod train --session busy --in n\nran = True", interrupt_at="Waiting for job")
+    assert "WaitInterrupted: Interrupted while waiting for 'train'" in shown
+    gate.touch()
+    front.run("end = first.result()")
+    assert front.run("%%pod train --session busy\nprint(n, 'ran' in globals())") == "0 False\n"
