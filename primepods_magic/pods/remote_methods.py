@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -119,7 +119,15 @@ class RemoteMethods:
         job, _ = start_job(self._connection, self._read_reachable(), code, session=session, again=again)
         return job
 
-    def push(self, *, session: str = "main", yes: bool = False, **values: Any) -> None:
+    def push(
+        self,
+        values: Mapping[str, Any] | None = None,
+        /,
+        *,
+        session: str = "main",
+        yes: bool = False,
+        **named: Any,
+    ) -> None:
         """Send values to it, where they are variables of a session: ``pod.push(data=frame)``.
 
         Built-in types, dates, arrays of NumPy, objects of pandas and tensors arrive with the same value and
@@ -128,11 +136,13 @@ class RemoteMethods:
 
         Parameters
         ----------
+        values : mapping of str to object, optional
+            More values by name.
         session : str
             The session of the variables; code that runs in it is waited for.
         yes : bool
             Also send what may hold a secret, and more than 100 MB.
-        **values
+        **named
             Values by name.
 
         Raises
@@ -152,7 +162,7 @@ class RemoteMethods:
         from primepods_magic.remote.values.transfer import Terms, prepare_values, push_values
 
         check_flags(yes=yes)
-        outgoing = prepare_values(values)
+        outgoing = prepare_values({**(values or {}), **named})
         link = open_link(self._connection, self._read_reachable())
         push_values(link, session, outgoing, Terms(confirm=lambda question: yes))
 

@@ -143,6 +143,18 @@ def test_requests_are_carried_out_exactly_once(cut_pod: Pod, proxy: CuttingProxy
     assert job.output == f"{cells}\n"
 
 
+def test_values_come_back_whole(cut_pod: Pod, proxy: CuttingProxy) -> None:
+    rounds, count = pick((6, 2), (60, 20))
+    link = find_link(cut_pod)
+    cut_pod.run("pushes = []").result(60)
+    with cuts(proxy, link, count, seed=5):
+        for number in range(rounds):
+            cut_pod.push(number=number, data=bytes([number]) * 300_000)
+            cut_pod.run("pushes.append(number)", again=True)
+            assert cut_pod.pull("data") == bytes([number]) * 300_000
+    assert cut_pod.pull("pushes") == list(range(rounds))
+
+
 REAL_S = channel.PING_S, channel.PONG_S
 STALLS: list[tuple[Cut, bool]] = [("stall", False), ("stall-up", True), ("stall-down", False)]
 

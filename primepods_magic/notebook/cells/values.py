@@ -139,6 +139,7 @@ class CellValues:
                 confirm=lambda question: self._is_confirmed or confirm(self._shell, question),
                 how=how,
                 on_note=_print_note,
+                on_wait=_print_note,
                 on_progress=note_progress,
             )
 

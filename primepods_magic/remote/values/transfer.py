@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, WaitInterrupted
 from primepods_magic.api.text.sanitize import join_first, sanitize, shorten
+from primepods_magic.pods.support.notices import warn
 from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.agent.values.codec import (
     EncodedValue,
@@ -57,13 +58,17 @@ class Terms:
     how : str
         How to confirm in advance, such as ``yes=True``.
     on_note : callable
+        Called with what is not the same on the other side.
+    on_wait : callable
+        Called with what is waited for.
     on_progress : callable, optional
         Called with the bytes that have crossed, and those that there are in all.
     """
 
     confirm: Confirm = lambda question: False
     how: str = "yes=True"
-    on_note: OnNote = pass_over
+    on_note: OnNote = warn
+    on_wait: OnNote = pass_over
     on_progress: Callable[[int, int], object] | None = None
 
 
@@ -134,7 +139,7 @@ def push_values(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -
     check_session(session)
     call = send_values(link, session, outgoing, terms)
     try:
-        run_call(link, session, call, terms.on_note)
+        run_call(link, session, call, terms.on_wait)
     except PodsError:
         forget_file(link, call)
         raise
@@ -156,7 +161,7 @@ def _check_needs(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) 
     facts = known.get(session)
     if facts is None or find_unmet(needs, facts):
         # Packages may have been installed since.
-        facts = known[session] = ask_session(link, session, "describe", terms.on_note)
+        facts = known[session] = ask_session(link, session, "describe", terms.on_wait)
     unmet = find_unmet(needs, facts)
     if facts.get("byteorder") not in ("little", "big"):
         raise PodsError(f"'{link.name}' did not say what it is. Nothing was sent")
@@ -212,7 +217,7 @@ def pull_values(link: PodLink, session: str, references: Sequence[str], terms: T
     """Return variables of a session, or parts of them, by what they were asked for as."""
     check_session(session)
     wanted = _describe_wanted(references)
-    answer = ask_session(link, session, "get", terms.on_note, **wanted)
+    answer = ask_session(link, session, "get", terms.on_wait, **wanted)
     return take_values(link, session, references, answer, terms)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,11 @@ from primepods_magic.remote.values.remote_value import RemoteValue
 from tests.support.waiting import eventually
 
 
+@dataclass
+class Point:
+    x: int
+
+
 def find_files(pod_folder: Path) -> list[Path]:
     return list((pod_folder / "home/.primepods/values").glob("*"))
 
@@ -35,7 +41,7 @@ def run_output(pod: Pod, code: str, session: str = "main") -> str:
 
 def test_values_go_and_come(agent_pod: Pod, pod_folder: Path) -> None:
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", None]})
-    agent_pod.push(a=[1, 2], b={"x": 2.5}, array=np.arange(6).reshape(2, 3).T, frame=frame)
+    agent_pod.push({"a": [1, 2]}, b={"x": 2.5}, array=np.arange(6).reshape(2, 3).T, frame=frame)
     agent_pod.run("c = [a, b]; a.append(3); array[0, 0] = 7; frame['c'] = 5").result(60)
     c, a, array, changed = agent_pod.pull("c", "a", "array", "frame")
     assert (c, a) == ([[1, 2, 3], {"x": 2.5}], [1, 2, 3])
@@ -166,7 +172,7 @@ def test_what_cannot_be_sent_stays_and_its_parts_can_be_fetched(agent_pod: Pod) 
             model.fetch(part)
 
 
-def test_a_tensor_there_is_an_array_here(agent_pod: Pod) -> None:
+def test_an_ordered_dict_of_arrays_keeps_its_order(agent_pod: Pod) -> None:
     agent_pod.push(state=OrderedDict(b=np.float32(1), a=np.array([2], dtype="f2")))
     back = agent_pod.pull("state")
     assert list(back) == ["b", "a"]
@@ -197,6 +203,12 @@ def test_what_is_not_sent_is_said(
     with pytest.raises(InvalidRequest, match=message):
         agent_pod.push(**values)
     assert find_files(pod_folder) == []
+
+
+def test_what_is_not_the_same_there_is_said(agent_pod: Pod) -> None:
+    with pytest.warns(UserWarning, match="point is a dict there, not a Point"):
+        agent_pod.push(point=Point(1))
+    assert agent_pod.pull("point") == {"x": 1}
 
 
 def test_a_list_that_contains_itself_is_refused(agent_pod: Pod) -> None:
