@@ -17,12 +17,13 @@ from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
-from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.api.text.sanitize import replace_surrogates, sanitize, shorten
 from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.api.validation.bounds import check_seconds
 from primepods_magic.pods.connection.connection import Connection
 
 from .agent.frames import Header
+from .agent.job import DONE_STATES
 from .job_errors import FAILURES, make_failure, make_remote_error
 from .link import FrameHandler, PodLink
 from .links import open_link
@@ -70,7 +71,8 @@ class JobEnd(ShortRepr):
             value = header.get(name)
             if isinstance(value, (int, float)) and 0 <= value <= highest:
                 numbers[name] = float(value)
-        return cls(state=str(header.get("state")), **numbers)
+        state = header.get("state")
+        return cls(state=state if state in DONE_STATES else "died", **numbers)
 
 
 class JobFrames:
@@ -300,6 +302,8 @@ def start_job(
     SshFailed, InvalidRequest, or WaitInterrupted on Ctrl-C.
     """
     check_session(session)
+    if replace_surrogates(code) != code:
+        raise InvalidRequest("The code has a character that cannot be encoded. Nothing was run")
     link = open_link(connection, pod)
     title = describe_code(code)
     job_id = make_job_id()

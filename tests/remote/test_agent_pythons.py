@@ -23,7 +23,7 @@ from primepods_magic.remote.links import open_link
 from tests.package.environments import interpreter, made, network_variables
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import pod_with_agent
-from tests.support.waiting import eventually
+from tests.support.questions import await_question
 
 VERSIONS = ("3.8", "3.10", "3.12", "3.13")
 # Logins whose commands find no Python that this computer has.
@@ -131,8 +131,8 @@ def test_a_question_of_the_first_cell_is_not_lost(start: Callable[..., Pod], tmp
     pod = start(variables={"PYTHONPATH": str(tmp_path)})
     job, _ = start_job(pod.connection, pod.details, "print(len(input()))", allow_stdin=True)
     frames = job.take_frames()
-    eventually(lambda: (frames.get(0.1) or [{}])[0].get("type") == "input_request", "it asks")
-    job.link.ask("input", job=job.id, value="ada")
+    number = await_question(frames)
+    job.link.ask("input", job=job.id, n=number, value="ada")
     assert job.result(30).state == "ok"
     assert job.output == "3\n"
 

@@ -56,6 +56,7 @@ class CellOutput:
         self._shell = shell
         self._relay = relay
         self._is_kernel = in_kernel(shell)
+        self._is_console = not self._is_kernel or (has_front_end(shell) and cell_of(shell) is None)
         self._limit = TextLimit(job_id)
         self._texts: dict[str, Any] = {}
         self._is_clear_held = False
@@ -80,9 +81,8 @@ class CellOutput:
 
     def show_finished_bars(self) -> None:
         """Replace finished bars with text; in a console, which cannot replace output, print it below them."""
-        is_console = not self._is_kernel or (has_front_end(self._shell) and cell_of(self._shell) is None)
         for display_id, data in self._bars.describe():
-            if not is_console:
+            if not self._is_console:
                 self._show_update_display_data({"data": data, "transient": {"display_id": display_id}})
             elif data["text/plain"]:
                 self._show_stream({"text": f"{data['text/plain']}\n"})
@@ -90,8 +90,10 @@ class CellOutput:
     def _show_stream(self, content: dict[str, Any]) -> None:
         name: StreamName = "stderr" if content.get("name") == "stderr" else "stdout"
         text = str(content.get("text", ""))
+        if self._is_console:
+            text = self._clean_text(name, text)
         if not self._is_kernel:
-            write_stream(name, self._clean_text(name, text))
+            write_stream(name, text)
         elif not hasattr(getattr(sys, name), "pub_thread"):
             # It is captured, and goes to no browser.
             getattr(sys, name).write(text)
@@ -132,7 +134,7 @@ class CellOutput:
             self._shell.display_pub.clear_output()
 
     def _make_safe(self, data: dict[str, Any]) -> dict[str, Any]:
-        if self._is_kernel or not isinstance(data.get("text/plain"), str):
+        if not self._is_console or not isinstance(data.get("text/plain"), str):
             return data
         from primepods_magic.remote.stream_text import StreamText
 

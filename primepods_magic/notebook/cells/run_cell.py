@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from primepods_magic.api.errors import RemoteError, WaitInterrupted
-from primepods_magic.api.text.sanitize import sanitize, shorten
-from primepods_magic.notebook.shell.kernel import in_kernel
+from primepods_magic.api.text.sanitize import clean_message, sanitize, shorten
+from primepods_magic.notebook.shell.kernel import has_front_end, in_kernel
 from primepods_magic.notebook.shell.output import say, write_stream
 from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.interrupts import counted_interrupts
@@ -109,8 +109,12 @@ class CellView:
         running, and raises WaitInterrupted.
         """
         frames = self._job.take_frames()
-        with counted_interrupts() as interrupts:
-            end = self._follow_frames(frames, interrupts)
+        try:
+            with counted_interrupts() as interrupts:
+                end = self._follow_frames(frames, interrupts)
+        except WaitInterrupted:
+            frames.leave()
+            raise
         self._output.show_rest()
         self._output.show_finished_bars()
         self._keep_following(frames)
@@ -141,11 +145,7 @@ class CellView:
             if len(interrupts) > handled:
                 is_second = handled and interrupts[-1] - interrupts[handled - 1] < _DETACH_S
                 if is_second or self._only_watches:
-                    frames.leave()
-                    raise WaitInterrupted(
-                        f"Job {self._job.id} keeps running on '{self._link.name}', which is billed. "
-                        f"'%pods attach {self._job.id}' shows it, '%pods cancel {self._job.id}' ends it"
-                    )
+                    raise self._describe_detached()
                 handled = len(interrupts)
                 self._link.request("interrupt", job=self._job.id)
             if handled and not is_said and time.monotonic() - interrupts[-1] > _SAY_STILL_AFTER_S:
@@ -154,6 +154,12 @@ class CellView:
                     f"Job {self._job.id} was interrupted but is still running. Ctrl-C twice within two "
                     f"seconds leaves it running; '%pods cancel {self._job.id}' then ends it."
                 )
+
+    def _describe_detached(self) -> WaitInterrupted:
+        return WaitInterrupted(
+            f"Job {self._job.id} keeps running on '{self._link.name}', which is billed. "
+            f"'%pods attach {self._job.id}' shows it, '%pods cancel {self._job.id}' ends it"
+        )
 
     def _handle_frame(self, header: Header, buffers: list[bytes]) -> JobEnd | None:
         kind, content = header["type"], header.get("content", {})
@@ -189,19 +195,25 @@ class CellView:
 
     def _ask_person(self, content: Mapping[str, Any]) -> None:
         """Prompt for the input that the cell requests; Ctrl-C instead of an answer interrupts the cell."""
-        prompt = str(content.get("prompt", ""))
+        if not has_front_end(self._shell):
+            return
+        prompt = clean_message(str(content.get("prompt", "")))
+        number = self._input_number
         before = signal.getsignal(signal.SIGINT)
         try:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, signal.default_int_handler)
             value = getpass.getpass(prompt) if content.get("password") else input(prompt)
         except (KeyboardInterrupt, EOFError):
+            if self._only_watches:
+                # It waits for the answer of whoever runs it.
+                raise self._describe_detached() from None
             self._link.request("interrupt", job=self._job.id)
             return
         finally:
             if threading.current_thread() is threading.main_thread():
                 signal.signal(signal.SIGINT, before)
-        self._link.request("input", job=self._job.id, value=value)
+        self._link.request("input", job=self._job.id, n=number, value=value)
 
     def _show_payload(self, content: Mapping[str, Any]) -> None:
         """Show the answer to ``name?``, in the pager if there is one."""

@@ -38,7 +38,8 @@ def pack_frame(header: Header, buffers: Sequence[bytes] = ()) -> bytes:
     """Return the bytes of a frame; raise BadFrame if it is above the limits."""
     sizes = [len(buffer) for buffer in buffers]
     text = json.dumps({**header, "sizes": sizes}, separators=(",", ":"), ensure_ascii=False)
-    data = text.encode("utf-8", "surrogatepass")
+    # Half of a character is none, and a kernel that gets one ends.
+    data = text.encode("utf-8", "replace")
     if len(data) > MAX_HEADER_BYTES or sum(sizes) > MAX_BUFFERS_BYTES:
         raise BadFrame(f"a frame of {len(data) + sum(sizes)} bytes")
     return b"".join((_LENGTH.pack(len(data)), data, *buffers))

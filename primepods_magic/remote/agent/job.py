@@ -108,7 +108,9 @@ class Job:
         self.journal.close()
 
     def repair(self) -> None:
-        """Read its journal; add its last frame if an agent ended before it was written."""
+        """Read its journal after an agent ended: a question may still wait; the last frame may be missing."""
+        if not self.is_done and self.journal.end and self.journal.last_type == "input_request":
+            self.input_number = self.journal.end - 1
         if self.journal.end and self.is_done and not self.journal.has_end:
             self._append_end()
 

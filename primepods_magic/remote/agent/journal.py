@@ -114,6 +114,8 @@ class Journal:
 
     Attributes
     ----------
+    last_type : str
+        Type of the newest frame.
     has_end : bool
         True if it contains the frame that says how the job ended.
     reply : dict or None
@@ -124,6 +126,7 @@ class Journal:
 
     def __init__(self, folder: str, job: str) -> None:
         os.makedirs(folder, mode=0o700, exist_ok=True)
+        self.last_type = ""
         self.has_end = False
         self.reply: dict[str, Any] | None = None
         self.taken: dict[str, int] = {}
@@ -143,6 +146,7 @@ class Journal:
         return self._loaded
 
     def _note_header(self, header: Header) -> None:
+        self.last_type = header.get("type", "")
         if header.get("type") == "done":
             self.has_end = True
         elif header.get("type") == "execute_reply":

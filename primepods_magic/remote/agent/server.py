@@ -187,7 +187,7 @@ class _Agent:
     def _do_input(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
         job = self.find_job(header["job"])
         if job:
-            self.sessions[job.facts["session"]].send_input(job, header["id"], header["value"])
+            self.sessions[job.facts["session"]].send_input(job, header["id"], header["n"], header["value"])
         return {}
 
     def _do_send(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:

@@ -63,6 +63,7 @@ class Session:
         self._taken: dict[str, int] = {}
         self._acked = 0
         self._asked: set[str] = set()
+        self._answer: tuple[str, str] | None = None
         self._kernels_started = 0
         self._is_new = False
         """True if the next cell is the first one of a kernel that replaced another."""
@@ -202,7 +203,7 @@ class Session:
     def _forget_kernel(self) -> None:
         """Ignore the kernel from now on; pending requests to it get no answer."""
         self._ended_kernels.add(self._kernel_id)
-        self._kernel = self.pid = None
+        self._kernel = self.pid = self._answer = None
         for msg_id in list(self._asked):
             self._pass_reply(msg_id, None)
 
@@ -294,6 +295,7 @@ class Session:
             return
         self._kernel, self.pid, self._kernel_id = writer, hello["pid"], hello["kernel"]
         self._acknowledge_frames()
+        self._send_answer()
         if self.current is None and self._queue and hello["last"] == self._queue[0].facts["msg_id"]:
             # An agent was killed before it could note this.
             self._note_start()
@@ -336,10 +338,17 @@ class Session:
         message = {"op": "send", "channel": channel, "type": kind, "msg_id": msg_id, "content": content}
         self._write_frame(message, buffers)
 
-    def send_input(self, job: Job, msg_id: str, value: str) -> None:
-        """Answer a cell that asks for input; the answer is not written to disk."""
-        if job.input_number >= 0:
+    def send_input(self, job: Job, msg_id: str, number: int, value: str) -> None:
+        """Answer the question in a frame, if it still waits; the answer is not written to disk."""
+        if job is self.current and job.input_number == number:
             job.input_number = -1
+            self._answer = (msg_id, value)
+            self._send_answer()
+
+    def _send_answer(self) -> None:
+        """Send the answer to the kernel; one that is not connected gets it when it is again."""
+        if self._answer and self._kernel is not None:
+            (msg_id, value), self._answer = self._answer, None
             self._send_kernel("stdin", "input_reply", msg_id, {"value": value})
 
     def send_request(self, header: Header, buffers: Sequence[bytes]) -> bool:

@@ -23,6 +23,11 @@ def make_kernel_app(connection_file: str) -> Callable[[], object]:
     address = f"ipc://{os.path.join(os.path.dirname(connection_file), 'pipe')}"
 
     class PrivateIOPubThread(iostream.IOPubThread):
+        def __init__(self, socket: Any, *args: Any, **named: Any) -> None:
+            # Otherwise, output that comes faster than it is read is dropped.
+            socket.setsockopt(zmq.XPUB_NODROP, 1)
+            super().__init__(socket, *args, **named)  # type: ignore[no-untyped-call]
+
         def _setup_pipe_in(self) -> None:
             self._pipe_uuid = os.urandom(16)
             pipe_in = self.socket.context.socket(zmq.PULL)

@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from typing import Any
 
 from ..agent_link import AgentLink
@@ -38,10 +39,7 @@ class _KernelHost:
         from jupyter_client.manager import KernelManager
 
         self._session_name = session
-        # No limit: a queue that is full drops messages.
         context = zmq.Context()
-        context.setsockopt(zmq.RCVHWM, 0)
-        context.setsockopt(zmq.SNDHWM, 0)
         context.setsockopt(zmq.LINGER, 1000)
         self._context = context
         self._manager = KernelManager(
@@ -61,8 +59,10 @@ class _KernelHost:
         }
         self._names = {socket: name for name, socket in self._sockets.items()}
         self._inbox = context.socket(zmq.PULL)
-        self._inbox.bind("inproc://inbox")
         self._outbox = context.socket(zmq.PUSH)
+        # No limit: the thread that fills it also frees those who wait for the agent.
+        self._inbox.rcvhwm = self._outbox.sndhwm = 0
+        self._inbox.bind("inproc://inbox")
         self._outbox.connect("inproc://inbox")
         self._text: Header | None = None
         self._reply: Header | None = None
@@ -89,15 +89,22 @@ class _KernelHost:
                 self._flush_text()
                 self._send_reply()
             for each, _ in ready:
-                if each is self._inbox:
-                    self._handle_agent(each.recv_pyobj())
-                else:
-                    self._handle_kernel(self._names[each], each.recv_multipart())
+                self._handle_ready(each)
             if not ready and not self._manager.is_alive():
                 self._agent.send({"op": "dead"})
                 self._agent.flush(_FLUSH_S)
                 break
         self._manager.shutdown_kernel(now=True)
+
+    def _handle_ready(self, ready: Any) -> None:
+        """Pass a message on; one that cannot be passed on must not end the kernel."""
+        try:
+            if ready is self._inbox:
+                self._handle_agent(ready.recv_pyobj())
+            else:
+                self._handle_kernel(self._names[ready], ready.recv_multipart())
+        except Exception:  # noqa: BLE001 - the log is where people look
+            traceback.print_exc()
 
     def _await_sockets(self) -> None:
         """Wait until the kernel listens: if we connect earlier, it may lose the first request."""
