@@ -11,7 +11,7 @@ __all__ = ["check_frame", "read_number"]
 
 _TYPES = {
     "type": str, "id": str, "job": str, "text": str, "title": str, "parent": str, "behind": str, "to": str,
-    "content": dict, "metadata": dict, "n": int, "dropped": int,
+    "content": dict, "metadata": dict, "n": int, "dropped": int, "new_files": dict,
     # Of answers about files.
     "is_end": bool, "problem": str, "path": str, "failures": dict, "kind": str, "free_bytes": int,
 }  # fmt: skip

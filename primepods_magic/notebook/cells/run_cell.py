@@ -21,6 +21,7 @@ from primepods_magic.remote.job import Job, JobEnd, JobFrames
 from primepods_magic.remote.job_errors import FAILURES, make_failure, make_remote_error
 from primepods_magic.remote.link import PodLink
 
+from .file_notes import describe_missing_file, describe_new_files
 from .output import CellOutput
 from .widget_relay import WidgetRelay
 
@@ -80,6 +81,8 @@ class CellView:
         Called with the JobEnd once all output is shown, before an error is raised.
     only_watches : bool
         The first Ctrl-C stops showing the job, and does not interrupt it.
+    names_files : bool
+        Name the files that it has written.
     """
 
     def __init__(
@@ -89,9 +92,11 @@ class CellView:
         on_end: Callable[[JobEnd], object] | None = None,
         *,
         only_watches: bool = False,
+        names_files: bool = True,
     ) -> None:
         self._on_end = on_end
         self._only_watches = only_watches
+        self._names_files = names_files
         self._shell = shell
         self._link = job.link
         self._job = job
@@ -100,6 +105,7 @@ class CellView:
         self._notes = LinkNotes()
         self._reply: Mapping[str, Any] = {}
         self._input_number = -1
+        self._new_files: object = None
         self._started: Header = {}
 
     def follow(self) -> JobEnd:
@@ -118,6 +124,8 @@ class CellView:
         self._output.show_rest()
         self._output.show_finished_bars()
         self._keep_following(frames)
+        if self._names_files:
+            self._say_new_files()
         if self._on_end:
             self._on_end(end)
         if end.state != "ok":
@@ -128,10 +136,21 @@ class CellView:
         return end
 
     def _add_hint(self, error: RemoteError) -> None:
-        """Add a hint if a name that is unknown on the pod exists in this notebook."""
-        name = _UNKNOWN_NAME.match(error.evalue) if error.ename == "NameError" else None
-        if name and name[1] in self._shell.user_ns and error.traceback:
-            error.traceback.append(f"{name[1]!r} exists in this notebook, but not on '{self._link.name}'.")
+        """Add a hint if a name or a file that is unknown on the pod exists here."""
+        hint = ""
+        if error.ename == "NameError":
+            name = _UNKNOWN_NAME.match(error.evalue)
+            if name and name[1] in self._shell.user_ns:
+                hint = f"{name[1]!r} exists in this notebook, but not on '{self._link.name}'."
+        elif error.ename == "FileNotFoundError":
+            hint = describe_missing_file(error.evalue, self._link.name)
+        if hint and error.traceback:
+            error.traceback.append(hint)
+
+    def _say_new_files(self) -> None:
+        text = describe_new_files(self._new_files, self._link.name)
+        if text:
+            say(text)
 
     def _follow_frames(self, frames: JobFrames, interrupts: list[float]) -> JobEnd:
         handled, is_said = 0, False
@@ -182,7 +201,7 @@ class CellView:
             if header["n"] == self._input_number:
                 self._ask_person(content)
         elif kind == "execute_reply":
-            self._reply = content
+            self._reply, self._new_files = content, header.get("new_files")
             self._show_payload(content)
         else:
             self._output.show(kind, content, header.get("metadata", {}), buffers)

@@ -62,7 +62,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "-y", "--yes", action="store_true", help="also transfer possible secrets, and more than 100 MB"
     )
-    parser.add_argument("--quiet", action="store_true", help="hide the line about cost")
+    parser.add_argument("--quiet", action="store_true", help="hide the lines about cost and new files")
     parser.add_argument(
         "--timeout",
         type=seconds,
@@ -130,7 +130,7 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
         show_in_background(magics.shell, job, note_end)
         return job
     with values.explained():
-        CellView(magics.shell, job, note_end).follow()
+        CellView(magics.shell, job, note_end, names_files=not args.quiet).follow()
     values.store(job)
     return None
 

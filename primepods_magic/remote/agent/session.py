@@ -383,6 +383,8 @@ class Session:
         elif kind == "execute_reply":
             # It arrives after all output of its cell.
             if self.current and parent == self.current.facts["msg_id"]:
+                if header.get("new_files"):
+                    output["new_files"] = header["new_files"]
                 self.current.append(output)
                 self._end_replied(content)
         elif kind.endswith("_reply"):

@@ -305,3 +305,31 @@ def test_a_name_of_this_notebook_is_pointed_out(front: Front) -> None:
 
 def test_a_comment_may_stand_above_the_magic(front: Front) -> None:
     assert front.run("# mine\n%%pod train --quiet\n1 + 1") == "2"
+
+
+def test_files_that_a_cell_has_written_are_named(front: Front) -> None:
+    front.run("%%pod train\nimport os\nos.makedirs('out', exist_ok=True)\nopen('out/old.txt', 'w').close()")
+    shown = front.run(
+        "%%pod train\nopen('out/model.pt', 'wb').write(bytes(41_000));\nopen('.hidden', 'w').close()\n"
+        "os.chdir('out')"
+    )
+    assert shown.endswith(
+        "New on 'train': out/model.pt (41 kB). '%pods get train:out/model.pt' fetches it.\n"
+    )
+    two = front.run("%%pod train\nfor name in 'ab': open(name, 'w').write(name)\nos.chdir('..')")
+    assert "New on 'train': out/b (1 byte), out/a (1 byte)." in two
+    assert "'%pods get train:out/b train:out/a' fetches them." in two
+    assert front.run("%%pod train\nprint(open('out/a').read())") == "a\n"
+    assert front.run("%%pod train --quiet\nopen('c', 'w').close()") == ""
+
+
+def test_a_file_that_exists_only_here_is_pointed_out(front: Front, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "data.csv").touch()
+    front.run(f"import os\nos.chdir({str(tmp_path)!r})")
+    shown = front.run("%%pod train\nopen('in/data.csv')")
+    assert "FileNotFoundError" in shown
+    assert (
+        "'in/data.csv' exists here, but not on 'train'. '%pods put in/data.csv train:in/' sends it." in shown
+    )
+    assert "exists here" not in front.run("%%pod train\nopen('nowhere.csv')")

@@ -12,6 +12,7 @@ from typing import Any
 from ..agent_link import AgentLink
 from ..folders import agent_folder, hold_kernel_lock, root_folder
 from ..frames import MAX_BUFFERS_BYTES, MAX_OUTPUT_BYTES, Frame, Header
+from .new_files import find_new_files
 
 __all__ = ["run_kernel"]
 
@@ -67,6 +68,7 @@ class _KernelHost:
         self._text: Header | None = None
         self._reply: Header | None = None
         self._idle_since: float | None = None
+        self._began_at = 0.0
         self._is_begun = True
         self._is_silent = False
         self._wants_interrupt = False
@@ -165,6 +167,7 @@ class _KernelHost:
                 self._reply = self._idle_since = None
                 self._is_begun = self._wants_interrupt = False
                 self._is_silent = bool(header["content"].get("silent"))
+                self._began_at = time.time()
             self._session.send(self._sockets[header["channel"]], message, buffers=buffers)
 
     def _note_begun(self) -> None:
@@ -227,6 +230,9 @@ class _KernelHost:
             parent = self._agent.last_request
             self._reply = {"op": "message", "type": "execute_reply", "parent": parent, "content": content}
         if self._reply is not None:
+            if not self._is_silent:
+                provisioner: Any = self._manager.provisioner
+                self._reply["new_files"] = find_new_files(provisioner.pid, self._began_at)
             self._agent.send(self._reply)
             self._reply = self._idle_since = None
 
