@@ -26,6 +26,7 @@ __all__ = ["Needed", "find_needed", "is_code"]
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
 # Every kernel has its own of these.
 _SHELL_NAMES = frozenset("In Out get_ipython exit quit open display".split())
+_CELL_MAGIC = "get_ipython().run_cell_magic("
 _MAX_NEEDED = 500
 
 
@@ -145,7 +146,7 @@ def _find_source(name: str, value: Any, main: str) -> tuple[str, str]:
             raise _refuse(
                 name, f"is a function that was made in another one, and uses its {names}. Make it on the pod"
             )
-        source = _read_source(value)
+        source = _read_source(value) or _find_function(value, main)
         if source is None:
             raise _refuse(name, "is a function whose source is not known")
         if value.__name__ == "<lambda>":
@@ -187,7 +188,7 @@ def _find_class(value: type, main: str) -> str | None:
     files = sorted({each.__code__.co_filename for each in functions})
     line = getattr(value, "__firstlineno__", None)
     for cell in [*("".join(linecache.getlines(file)) for file in files), *_list_cells(main)]:
-        found = list(_list_classes(cell, value.__name__))
+        found = list(_list_definitions(cell, value.__name__, ast.ClassDef))
         exact = [source for begin, source in found if begin == line]
         if found:
             return (exact or [found[-1][1]])[0]
@@ -197,22 +198,53 @@ def _find_class(value: type, main: str) -> str | None:
 def _list_cells(main: str) -> Iterator[str]:
     """Yield the cells of a notebook that ran, the last one first."""
     history = vars(sys.modules[main]).get("In") if main in sys.modules else None
-    yield from reversed([str(cell) for cell in history] if isinstance(history, list) else [])
+    for cell in reversed(history if isinstance(history, list) else []):
+        yield _strip_magic(str(cell))
     # What is in no file, in the order in which it was new.
     for entry in reversed(list(linecache.cache.values())):
         if len(entry) == 4 and entry[1] is None:
             yield "".join(entry[2])
 
 
-def _list_classes(cell: str, name: str) -> Iterator[tuple[int, str]]:
-    if f"class {name}" not in cell:
+def _strip_magic(cell: str) -> str:
+    """Return the body of a cell magic, as IPython writes it, and any other cell as it is."""
+    if not cell.startswith(_CELL_MAGIC):
+        return cell
+    try:
+        words = ast.literal_eval(cell.strip().removeprefix(_CELL_MAGIC[:-1]))
+    except (SyntaxError, ValueError):
+        return ""
+    return words[-1] if isinstance(words, tuple) and isinstance(words[-1], str) else ""
+
+
+def _find_function(value: FunctionType, main: str) -> str | None:
+    """Return the source of a function that a magic such as ``%%time`` ran: that of the same code."""
+    for cell in _list_cells(main):
+        for _, source in _list_definitions(cell, value.__name__, ast.FunctionDef | ast.AsyncFunctionDef):
+            if any(
+                code.co_name == value.__name__ and _describe_code(code) == _describe_code(value.__code__)
+                for code in compile(source, "<source>", "exec", dont_inherit=True).co_consts
+                if isinstance(code, CodeType)
+            ):
+                return source
+    return None
+
+
+def _describe_code(code: CodeType) -> tuple[Any, ...]:
+    constants = [each for each in code.co_consts if not isinstance(each, CodeType)]
+    return code.co_code, code.co_names, code.co_varnames, repr(constants)
+
+
+def _list_definitions(cell: str, name: str, kind: Any) -> Iterator[tuple[int, str]]:
+    """Yield the first line and the source of each definition of a name in a cell."""
+    if name not in cell:
         return
     try:
         tree = ast.parse(cell)
     except SyntaxError:
         return
     for node in ast.walk(tree):
-        if isinstance(node, ast.ClassDef) and node.name == name:
+        if isinstance(node, kind) and node.name == name:
             begin = min([node.lineno, *(each.lineno for each in node.decorator_list)])
             lines = cell.splitlines(keepends=True)[begin - 1 : node.end_lineno]
             yield begin, textwrap.dedent("".join(lines))

@@ -24,6 +24,7 @@ from primepods_magic.remote.agent.values.codec import (
 )
 from primepods_magic.remote.agent.values.coding import CannotEncode
 from primepods_magic.remote.agent.values.packing import BadValue
+from primepods_magic.remote.files.results import format_bytes
 from primepods_magic.remote.files.values import fetch_bytes, remove_file, send_bytes
 from primepods_magic.remote.job import check_session
 from primepods_magic.remote.link import PodLink
@@ -177,13 +178,19 @@ def _check_needs(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) 
         )
 
 
+def _describe_size(names: Sequence[str], size: int) -> str:
+    return (
+        f"{join_first(list(names), _MAX_NAMES)} {'has' if len(names) == 1 else 'have'} {format_bytes(size)}"
+    )
+
+
 def _confirm_sending(link: PodLink, outgoing: Outgoing, terms: Terms) -> None:
     reasons = []
     if outgoing.secrets:
         places = join_first([sanitize(place) for place in outgoing.secrets], _MAX_NAMES)
         reasons.append(f"{places} may hold a secret, which the provider of the pod could read")
     if outgoing.size > LARGE_BYTES:
-        reasons.append(f"{join_first(list(outgoing.names), _MAX_NAMES)} have {outgoing.size / 1e6:,.0f} MB")
+        reasons.append(_describe_size(outgoing.names, outgoing.size))
     if reasons and not terms.confirm(f"{'; '.join(reasons)}. Send to '{link.name}'?"):
         raise InvalidRequest(
             f"{'; '.join(reasons)}. That was not confirmed, and nothing was sent. Pass {terms.how} to "
@@ -259,11 +266,11 @@ def _make_bad_answer(link: PodLink) -> PodsError:
 def _confirm_fetching(link: PodLink, references: Sequence[str], size: int, terms: Terms) -> None:
     if size <= LARGE_BYTES:
         return
-    names = join_first(list(references), _MAX_NAMES)
-    if not terms.confirm(f"{names} have {size / 1e6:,.0f} MB. Fetch them from '{link.name}'?"):
+    reason = _describe_size(references, size)
+    if not terms.confirm(f"{reason}. Fetch this from '{link.name}'?"):
         raise InvalidRequest(
-            f"{names} have {size / 1e6:,.0f} MB on '{link.name}'. That was not confirmed, and nothing was "
-            f"fetched. Pass {terms.how} to confirm in advance"
+            f"{reason} on '{link.name}'. That was not confirmed, and nothing was fetched. Pass {terms.how} "
+            "to confirm in advance"
         )
 
 

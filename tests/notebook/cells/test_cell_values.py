@@ -30,6 +30,11 @@ def test_variables_go_before_the_cell_and_come_after_it(front: Front) -> None:
     assert front.run("print(type(m).__name__, m.dtype, m.tolist(), total)") == "ndarray int64 [2, 4] 6\n"
 
 
+def test_a_function_of_a_cell_that_was_timed_is_known_there(front: Front) -> None:
+    front.run("%%time\nimport math\ndef area(r):\n    return math.pi * r ** 2")
+    assert front.run("%%pod train --in area\nround(area(2), 3)") == "12.566"
+
+
 def test_classes_of_cells_are_known_there(front: Front) -> None:
     front.run("from dataclasses import dataclass\n@dataclass\nclass Point:\n    x: int\n    y: int = 2")
     front.run("%%pod train --in Point --out p, q".replace(", ", ",") + "\np = Point(1)\nq = repr(p)")
@@ -46,7 +51,10 @@ def test_nothing_is_fetched_after_an_error(front: Front) -> None:
 
 def test_what_stays_there_can_be_asked_for_its_parts(front: Front) -> None:
     shown = front.run("%%pod train --out model\nclass Net:\n    weights = {'w': [1.0]}\nmodel = Net()")
-    assert "model stays on 'train': model is a __main__.Net, which cannot be sent. model.fetch(…)" in shown
+    assert (
+        "model stays on 'train': model is of the type __main__.Net, which cannot be sent. model.fetch(…)"
+        in shown
+    )
     assert front.run("print(model.fetch('.weights'))") == "{'w': [1.0]}\n"
     assert front.run("model").startswith("<'model' on 'train': Net · <__main__.Net object")
 
@@ -59,7 +67,7 @@ def test_mistakes_are_answered_and_nothing_is_run(front: Front) -> None:
         "--in 'a b'": "'a b' is not a name of a variable",
         "--in class": "'class' is not a name of a variable",
         "--in frame,frame": "names a variable twice",
-        "--in bad": "bad is a _io.TextIOWrapper, which cannot be sent. Nothing was sent",
+        "--in bad": "bad is of the type _io.TextIOWrapper, which cannot be sent. Nothing was sent",
         "--in api_key": "api_key may hold a secret, which the provider of the pod could read. That was not",
         "--bg --out ran": "job.result(); get_pod(job.pod_name).pull('ran'). Nothing was run",
     }

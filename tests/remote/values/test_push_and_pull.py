@@ -21,6 +21,7 @@ from primepods_magic.remote.links import close_links, open_link
 from primepods_magic.remote.values import transfer
 from primepods_magic.remote.values.calls import await_answer, make_call
 from primepods_magic.remote.values.remote_value import RemoteValue
+from tests.support.agents import kill_marked, make_mark
 from tests.support.waiting import eventually
 
 
@@ -145,6 +146,9 @@ def test_a_name_that_is_not_there_is_named_with_the_nearest(agent_pod: Pod) -> N
         "There is no variable 'lossess' (did you mean 'losses'?) on 'train'. Nothing was fetched"
     )
     assert (caught.value.names, caught.value.ename) == (("lossess",), "NameError")
+    # What a kernel has of its own is not meant.
+    with pytest.raises(RemoteNameError, match="There is no variable 'opem' on 'train'"):
+        agent_pod.pull("opem")
 
 
 def test_what_cannot_be_sent_stays_and_its_parts_can_be_fetched(agent_pod: Pod) -> None:
@@ -159,7 +163,7 @@ def test_what_cannot_be_sent_stays_and_its_parts_can_be_fetched(agent_pod: Pod) 
     assert one == [1.0]
     assert isinstance(model, RemoteValue)
     assert (model.type, model.shape, model.size_bytes) == ("__main__.Net", (2, 3), 24_000)
-    assert model.reason == "model is a __main__.Net, which cannot be sent"
+    assert model.reason == "model is of the type __main__.Net, which cannot be sent"
     assert repr(model).startswith("<'model' on 'train': Net · 2×3 · 24 kB · Net of ")
     assert "\x1b" not in repr(model)
     assert model.fetch(".state()") == model.fetch("weights") == {"w": [1.5]}
@@ -183,7 +187,7 @@ def test_an_ordered_dict_of_arrays_keeps_its_order(agent_pod: Pod) -> None:
     ("values", "message"),
     [
         ({"f": run_output}, "'f' is of 'tests.*', a module of your project: send its file with '%pods put'"),
-        ({"x": {"a": [object()]}}, r"x\['a'\]\[0\] is a builtins.object, which cannot be sent"),
+        ({"x": {"a": [object()]}}, r"x\['a'\]\[0\] is of the type object, which cannot be sent"),
         ({"x": [[1]] * 2}, r"x\[1\] is the same list as x\[0\]. Send it once, or a copy"),
         ({"x": pd.arrays.SparseArray([0, 1])}, r"has the dtype Sparse\[int64, 0\], which cannot be sent"),
         ({"class": 1}, "'class' is not a name of a variable"),
@@ -192,7 +196,7 @@ def test_an_ordered_dict_of_arrays_keeps_its_order(agent_pod: Pod) -> None:
         ({"x": ["hf_" + "a" * 34]}, r"x\[0\] may hold a secret"),
         (
             {"big": np.zeros(100_000_001, "u1")},
-            "big have 100 MB. That was not confirmed, and nothing was sent",
+            "big has 100 MB. That was not confirmed, and nothing was sent",
         ),
     ],
     ids=lambda value: str(value)[:30],
@@ -222,7 +226,7 @@ def test_more_than_100_mb_are_fetched_only_if_confirmed(agent_pod: Pod, pod_fold
     agent_pod.push(config={"api_key": "abc"}, yes=True)
     agent_pod.run("big = bytes(100_000_001)").result(60)
     with pytest.raises(
-        InvalidRequest, match=r"big have 100 MB on 'train'.*nothing was fetched. Pass yes=True"
+        InvalidRequest, match=r"big has 100 MB on 'train'.*nothing was fetched. Pass yes=True"
     ):
         agent_pod.pull("big")
     assert find_files(pod_folder) == []
@@ -268,6 +272,23 @@ def test_a_call_that_hangs_can_be_interrupted(agent_pod: Pod, tmp_path: Path) ->
     with pytest.raises(PodsError, match="'train' could not do it: KeyboardInterrupt"):
         await_answer(link, get["id"])
     assert run_output(agent_pod, "6 * 7") == "42\n"
+
+
+def test_they_wait_for_their_turn_also_if_the_agent_is_killed(
+    agent_pod: Pod, pod_folder: Path, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    agent_pod.run(f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)")
+    link = open_link(agent_pod.connection, agent_pod.details)
+    put = transfer.send_values(link, "main", transfer.prepare_values({"sent": 5}), transfer.Terms())
+    get = transfer.make_get_call(["made"])
+    job, _ = start_job(agent_pod.connection, agent_pod.details, "made = sent * 2", before=[put], after=[get])
+    kill_marked(make_mark(pod_folder), "agent.pyz", "serve")
+    gate.touch()
+    await_answer(link, put["id"])
+    assert job.result(60).state == "ok"
+    answer = await_answer(link, get["id"])
+    assert transfer.take_values(link, "main", ["made"], answer, transfer.Terms()) == {"made": 10}
 
 
 def test_it_goes_on_after_the_connection_was_lost(agent_pod: Pod) -> None:

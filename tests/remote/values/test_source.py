@@ -99,6 +99,14 @@ def test_a_dataclass_without_methods_is_found_in_the_history(run_cells: RunCells
     assert needed.imports == [("dataclass", "dataclasses", "dataclass")]
 
 
+def test_a_function_of_a_cell_that_a_magic_ran_is_found_by_its_code(run_cells: RunCells) -> None:
+    names = run_cells("x = 1")
+    old, new = "def f(n):\n    return n + 1\n", "def f(n):\n    return n + 2\n"
+    exec(compile(f"\n{old}", "<timed exec>", "exec"), names)
+    names["In"] = ["", f"get_ipython().run_cell_magic('time', '', {old!r})\n", new, "f(1)"]
+    assert find(names, "f").code == [("f", old)]
+
+
 @pytest.mark.parametrize(
     ("cell", "message"),
     [
@@ -123,7 +131,7 @@ def test_a_dataclass_without_methods_is_found_in_the_history(run_cells: RunCells
         ("import tests.support as f", "'f' is of 'tests.support', a module of your project: .* '%pods sync'"),
         (
             "data = object()\ndef f(): return data",
-            r"data is a builtins.object.*\('f' uses it\). Nothing was sent",
+            r"data is of the type object.*\('f' uses it\). Nothing was sent",
         ),
     ],
 )

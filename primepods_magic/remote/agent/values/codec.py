@@ -42,7 +42,8 @@ def describe_value(encoder: Encoder, value: Any) -> Node:
         return ["tz", describe_zone(encoder, value)]
     if is_dataclass(value):
         return describe_dataclass(encoder, value)
-    raise encoder.refuse(f"is a {kind.__module__}.{name}, which cannot be sent")
+    full_name = name if root == "builtins" else f"{kind.__module__}.{name}"
+    raise encoder.refuse(f"is of the type {full_name}, which cannot be sent")
 
 
 def encode_value(value: Any, name: str, lacks: Sequence[str] = ()) -> EncodedValue:

@@ -51,7 +51,7 @@ class Answer:
 def answer(call: str, arguments: str) -> Answer:
     """Carry out a call; Problem if it cannot be done, and then nothing has changed."""
     try:
-        return Answer(_CALLS[call](_find_namespace(), **json.loads(arguments)))
+        return Answer(_CALLS[call](_find_shell().user_ns, **json.loads(arguments)))
     except Problem:
         raise
     except MemoryError:
@@ -60,12 +60,10 @@ def answer(call: str, arguments: str) -> Answer:
         raise Problem(problem=f"{type(error).__name__}: {error}"[:_MAX_TEXT_CHARS]) from None
 
 
-def _find_namespace() -> Dict[str, Any]:
+def _find_shell() -> Any:
     from IPython import get_ipython
 
-    shell: Any = get_ipython()
-    namespace: Dict[str, Any] = shell.user_ns
-    return namespace
+    return get_ipython()
 
 
 def _describe_kernel(namespace: Dict[str, Any]) -> Dict[str, Any]:
@@ -152,8 +150,9 @@ def _get_values(namespace: Dict[str, Any], wanted: List[Any], facts: Dict[str, A
 
 
 def _list_near(namespace: Dict[str, Any], name: str) -> List[str]:
-    names = [each for each in namespace if not each.startswith("_")]
-    return difflib.get_close_matches(name, names, n=_MAX_NEAR, cutoff=0.6)
+    hidden = _find_shell().user_ns_hidden
+    names = [each for each in namespace if not (each.startswith("_") or each in hidden)]
+    return difflib.get_close_matches(name, names, n=_MAX_NEAR, cutoff=0.7)
 
 
 def _follow_steps(value: Any, steps: List[Any], label: str) -> Any:
