@@ -16,6 +16,7 @@ from primepods_magic.api.errors import SshFailed
 from primepods_magic.api.text.sanitize import sanitize, shorten
 
 from .agent.frames import Frame, Header, pack_frame, read_frame
+from .agent.pipes import PIPE_BYTES, enlarge_pipe
 from .agent_archive import AgentArchive
 from .ssh.client import SshProcess, SshRoute
 
@@ -28,7 +29,6 @@ LOGIN_S = 20.0
 HANDSHAKE_S = 60.0
 _TICK_S = 0.2
 _JOIN_S = 3.0
-_CHUNK_BYTES = 65_536
 # This much data in a row shows that a pong is merely late.
 _PROGRESS_BYTES = 1 << 19
 _PING = pack_frame({"op": "ping"})
@@ -62,6 +62,8 @@ class AgentChannel:
         stdin, stdout = self._ssh.process.stdin, self._ssh.process.stdout
         assert stdin is not None
         assert stdout is not None
+        for pipe in (stdin, stdout):
+            enlarge_pipe(pipe.fileno())
         cookie = secrets.token_hex(16)
         with self._limit_time():
             stdin.write(archive.make_first_line(cookie))
@@ -135,7 +137,7 @@ class AgentChannel:
     def read(self, size: int) -> bytes:
         """Read at most `size` bytes from the connection."""
         stdout: Any = self._ssh.process.stdout
-        data: bytes = stdout.read1(min(size, _CHUNK_BYTES))
+        data: bytes = stdout.read1(min(size, PIPE_BYTES))
         self.frame_bytes += len(data)
         self._received_bytes += len(data)
         if self._received_bytes > _PROGRESS_BYTES:
@@ -172,7 +174,7 @@ class AgentChannel:
         while rest:
             if select.select([], [fd], [], _TICK_S)[1]:
                 try:
-                    rest = rest[os.write(fd, rest[:_CHUNK_BYTES]) :]
+                    rest = rest[os.write(fd, rest[:PIPE_BYTES]) :]
                 except BlockingIOError:
                     continue
                 if len(rest) > 0:

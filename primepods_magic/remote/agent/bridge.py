@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable
 
 from .folders import SOCKET, agent_folder, read_last_line
+from .pipes import PIPE_BYTES, enlarge_pipe
 
 __all__ = ["connect_agent", "find_agent", "run_bridge"]
 
-_CHUNK_BYTES = 65_536
 _START_S = 15.0
 
 
@@ -28,14 +28,17 @@ def run_bridge(say: Callable[[str], None]) -> None:
     os.chdir(folder)
     agent = find_agent()
     say("ready {}.{}.{}".format(*sys.version_info[:3]))
+    for pipe in (0, 1):
+        enlarge_pipe(pipe)
     threading.Thread(target=_carry_up, args=(agent,), daemon=True).start()
     # From here on, stdout has frames and nothing else. An agent that was killed may reset the connection.
+    buffer = memoryview(bytearray(PIPE_BYTES))
     with contextlib.suppress(OSError):
         while True:
-            data = agent.recv(_CHUNK_BYTES)
-            if not data:
+            size = agent.recv_into(buffer)
+            if not size:
                 return
-            _write_all(1, data)
+            _write_all(1, buffer[:size])
 
 
 def find_agent() -> socket.socket:
@@ -79,17 +82,18 @@ def connect_agent() -> socket.socket:
 
 
 def _carry_up(agent: socket.socket) -> None:
+    buffer = memoryview(bytearray(PIPE_BYTES))
     try:
         while True:
-            data = os.read(0, _CHUNK_BYTES)
-            if not data:
+            size = os.readv(0, [buffer])
+            if not size:
                 break
-            agent.sendall(data)
+            agent.sendall(buffer[:size])
     finally:
         # The connection has ended; nothing may keep the process alive.
         os._exit(0)
 
 
-def _write_all(fd: int, data: bytes) -> None:
+def _write_all(fd: int, data: memoryview) -> None:
     while data:
         data = data[os.write(fd, data) :]
