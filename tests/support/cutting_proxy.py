@@ -24,14 +24,14 @@ class _Pair:
         self.ends = {client: server, server: client}
         self.client, self.server = client, server
 
-    def pass_on(self, end: socket.socket) -> bool:
-        """Return whether the connection is still there."""
+    def pass_on(self, end: socket.socket) -> int:
+        """Pass on what has arrived; return its size, 0 if the connection has ended."""
         try:
             data = end.recv(_CHUNK_BYTES)
             self.ends[end].sendall(data)
         except OSError:
-            return False
-        return bool(data)
+            return 0
+        return len(data)
 
     def close(self, *, by_reset: bool = False) -> None:
         for end in self.ends:
@@ -49,6 +49,7 @@ class CuttingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.accepted = 0
+        self.passed_bytes = {"up": 0, "down": 0}
         self._pairs: list[_Pair] = []
         self._lock = threading.Lock()
         self._selector = selectors.DefaultSelector()
@@ -63,8 +64,14 @@ class CuttingProxy:
                 with self._lock:
                     if key.fileobj is self._listener:
                         self._accept()
-                    elif key.data in self._pairs and not key.data.pass_on(key.fileobj):
-                        self._end_pair(key.data)
+                    elif key.data in self._pairs:
+                        self._pass_on(key.data, key.fileobj)
+
+    def _pass_on(self, pair: _Pair, end: socket.socket) -> None:
+        size = pair.pass_on(end)
+        self.passed_bytes["up" if end is pair.client else "down"] += size
+        if not size:
+            self._end_pair(pair)
 
     def _accept(self) -> None:
         client, _ = self._listener.accept()

@@ -5,18 +5,30 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from primepods_magic.pods.pod import Pod
 from primepods_magic.remote.link import PodLink
-from primepods_magic.remote.links import open_link
+from primepods_magic.remote.ssh.client import find_route
+
+
+@pytest.fixture(scope="module")
+def open_links() -> Iterator[dict[str, PodLink]]:
+    """Connections that the tests of a file share: logging in takes longer than most of them."""
+    links: dict[str, PodLink] = {}
+    yield links
+    for link in links.values():
+        link.close()
 
 
 @pytest.fixture
-def link(agent_pod: Pod) -> PodLink:
-    return open_link(agent_pod.connection, agent_pod.details)
+def link(agent_pod: Pod, open_links: dict[str, PodLink]) -> PodLink:
+    if "pod" not in open_links:
+        open_links["pod"] = PodLink(find_route(agent_pod.connection, agent_pod.details), lambda: None)
+    return open_links["pod"]
 
 
 @pytest.fixture

@@ -46,22 +46,25 @@ def hostile_server(chosen: Path) -> Iterator[OpenSshServer]:
 
 @pytest.fixture
 def choose(
-    connection: Connection, hostile_server: OpenSshServer, chosen: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Callable[[str], PodLink]]:
+    connection: Connection,
+    hostile_server: OpenSshServer,
+    chosen: Path,
+    open_links: dict[str, PodLink],
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[str], PodLink]:
     """The connection to a pod, and what it lies about from now on."""
     monkeypatch.setenv("PRIME_SSH_KEY_PATH", str(hostile_server.key))
     pin_host(hostile_server.host_key)
-    links: list[PodLink] = []
 
     def choose_mode(mode: str) -> PodLink:
         chosen.write_text(mode)
-        if not links or not links[-1].is_alive:
-            links.append(PodLink(find_route(connection, describe_pod(hostile_server.target)), lambda: None))
-        return links[-1]
+        link = open_links.get("hostile")
+        if link is None or not link.is_alive:
+            link = PodLink(find_route(connection, describe_pod(hostile_server.target)), lambda: None)
+            open_links["hostile"] = link
+        return link
 
-    yield choose_mode
-    for link in links:
-        link.close()
+    return choose_mode
 
 
 def read_outside(tmp_path: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, WaitInterrupted
+from primepods_magic.remote.agent.files import part_file
 from primepods_magic.remote.files import downloads, uploads
 from primepods_magic.remote.files.streams import StreamWatch
 from primepods_magic.remote.files.transfers import get_files, put_files
@@ -183,6 +185,20 @@ def test_a_full_disk_is_said_before_anything_is_sent(
     with pytest.raises(PodsError, match=r"has 10 bytes left, and 14 bytes more are needed\. Nothing was fet"):
         get_files(link, [str(there / "a")], "got")
     assert not (here / "got").exists()
+
+
+def test_a_disk_that_fills_meanwhile_is_said(
+    link: PodLink, here: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (there / "a").write_text("a")
+
+    def fail(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(part_file.os, "ftruncate", fail)
+    with pytest.raises(PodsError, match=r"The disk of '.*got' is full; a could not be written\. Free space"):
+        get_files(link, [str(there / "a")], "got/")
+    assert list((here / "got").iterdir()) == []
 
 
 def test_a_progress_is_of_all_files(link: PodLink, here: Path, there: Path) -> None:

@@ -69,7 +69,7 @@ class PartFile:
             os.close(self._fd)
             raise FileProblem("another transfer writes it") from None
         except BaseException:
-            os.close(self._fd)
+            self._close_part()
             raise
 
     def _open_new(self) -> int:
@@ -106,22 +106,32 @@ class PartFile:
         try:
             os.ftruncate(self._fd, self.size)
             if self._digest.hexdigest() != digest:
-                os.unlink(self._part, dir_fd=self._parent)
+                self.size = 0
                 raise FileProblem("its hash does not agree")
             os.fchmod(self._fd, mode)
             os.utime(self._fd, ns=(mtime_ns, mtime_ns))
-            facts = os.fstat(self._fd)
-            named = os.stat(self._part, dir_fd=self._parent, follow_symlinks=False)
-            if (facts.st_ino, facts.st_dev) != (named.st_ino, named.st_dev):
+            if not self._has_name():
                 raise FileProblem("another transfer writes it")
             os.rename(self._part, self.name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
-        finally:
-            os.close(self._fd)
+        except BaseException:
+            self._close_part()
+            raise
+        os.close(self._fd)
 
     def abandon(self) -> None:
         """Close it; a large beginning is kept, for an attempt that goes on from there."""
         with contextlib.suppress(OSError):
             os.ftruncate(self._fd, self.size)
-            if self.size < MIN_KEPT_BYTES:
+        self._close_part()
+
+    def _close_part(self) -> None:
+        """Close it, and remove it if it is small and no other transfer has replaced it."""
+        with contextlib.suppress(OSError):
+            if self.size < MIN_KEPT_BYTES and self._has_name():
                 os.unlink(self._part, dir_fd=self._parent)
         os.close(self._fd)
+
+    def _has_name(self) -> bool:
+        facts = os.fstat(self._fd)
+        named = os.stat(self._part, dir_fd=self._parent, follow_symlinks=False)
+        return (facts.st_ino, facts.st_dev) == (named.st_ino, named.st_dev)
