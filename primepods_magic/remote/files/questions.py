@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from primepods_magic.api.errors import UnexpectedAnswer
-from primepods_magic.remote.agent.files.listing import Entry, parse_entries
+from primepods_magic.remote.agent.files.listing import MAX_LIST_BYTES, Entry, parse_entries
 from primepods_magic.remote.agent.files.stream import BadStream
 from primepods_magic.remote.link import PodLink
 
@@ -15,7 +15,6 @@ from .streams import StreamWatch, ask_agent, await_reply, request_of
 
 __all__ = ["RemoteFolder", "hash_remote", "list_remote", "look_up_remote", "remove_remote"]
 
-_MAX_LIST_BYTES = 64 << 20
 _HASH_CHARS = 64
 
 
@@ -52,7 +51,7 @@ def look_up_remote(link: PodLink, root: str, names: Sequence[str], watch: Stream
 
 
 def _ask_entries(link: PodLink, root: str, names: Sequence[str] | None, watch: StreamWatch) -> RemoteFolder:
-    header = ask_agent(link, "file_list", names, watch, root=root, max_reply_bytes=_MAX_LIST_BYTES)
+    header = ask_agent(link, "file_list", names, watch, root=root, max_reply_bytes=MAX_LIST_BYTES)
     try:
         entries = parse_entries(b"".join(header["buffers"]))
     except BadStream as error:

@@ -13,6 +13,7 @@ from .stream import BadStream
 from .unpack import describe_error
 
 __all__ = [
+    "MAX_LIST_BYTES",
     "Entry",
     "find_free_bytes",
     "hash_files",
@@ -24,6 +25,7 @@ __all__ = [
     "remove_files",
 ]
 
+MAX_LIST_BYTES = 64 << 20
 _SEPARATOR = "\0"
 _FIELDS = 3
 _MAX_ENTRIES = 2_000_000

@@ -90,10 +90,11 @@ class PartFile:
 
     def add_data(self, data: memoryview) -> None:
         """Append content."""
+        rest = data
+        while rest:
+            rest = rest[os.write(self._fd, rest) :]
         self._digest.update(data)
         self.size += len(data)
-        while data:
-            data = data[os.write(self._fd, data) :]
 
     def add_zeros(self, size: int) -> None:
         """Append a hole."""

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from ..folders import root_folder
 from ..frames import Header
 from .listing import (
+    MAX_LIST_BYTES,
     find_free_bytes,
     hash_files,
     list_tree,
@@ -62,7 +63,12 @@ class _Upload:
             return {"problem": "gone"}
         if header["number"] == self._next and self._unpacker is not None:
             self._next += 1
-            self._unpacker.feed(buffers[0])
+            try:
+                self._unpacker.feed(buffers[0])
+            except Exception:
+                # What follows would be read from the middle.
+                self.close()
+                raise
         return {}
 
     def finish(self) -> Header:
@@ -213,7 +219,10 @@ def _list_folder(path: str, names: list[str] | None) -> tuple[Header, list[bytes
         entry = read_entry(name, os.stat(path))
         return {**facts, "kind": "file", "path": folder}, [pack_entries([entry])]
     if names is None:
-        return {**facts, "kind": "dir"}, [pack_entries(list_tree(path))]
+        data = pack_entries(list_tree(path))
+        if len(data) > MAX_LIST_BYTES:
+            return {"problem": "failed", "text": f"more files in {path} than can be listed"}, []
+        return {**facts, "kind": "dir"}, [data]
     with Root(path) as root:
         return {**facts, "kind": "dir"}, [pack_entries(look_up(root, names))]
 
