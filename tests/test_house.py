@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Starting the built-in sandbox is the one thing it is not reached through HTTP for.
 STARTS_THE_SANDBOX = Path("pods/connection/current.py")
 # A pod's methods are where a person looks for what can be done with it.
-USES_A_POD = Path("pods/remote_methods.py")
+USES_A_POD = {Path("pods/remote_methods.py"), Path("pods/methods/packages.py")}
 
 HEAVY = {"pandas", "httpx", "pydantic", "ipywidgets", "fastapi"}
 
@@ -140,7 +140,7 @@ def _forbidden(found: Import) -> bool:
         return found.at_load
     if there == "sandbox" and found.file == STARTS_THE_SANDBOX:
         return False
-    if there == "remote" and found.file == USES_A_POD:
+    if there == "remote" and found.file in USES_A_POD:
         return found.at_load
     return there not in MAY_IMPORT[here]
 

@@ -15,6 +15,7 @@ from primepods_magic.frames.tables.files import files_frame
 from primepods_magic.frames.tables.history import history_frame, overlapping
 from primepods_magic.frames.tables.local import cache_frame, checks_frame, jobs_frame
 from primepods_magic.frames.tables.offers import offers_frame
+from primepods_magic.frames.tables.packages import packages_frame
 from primepods_magic.frames.tables.pods import pods_frame, removed_frame, status_frame
 
 from .files import load_frame, save_frame
@@ -34,6 +35,7 @@ __all__ = [
     "offers_frame",
     "overlapping",
     "overview_frame",
+    "packages_frame",
     "pods_frame",
     "removed_frame",
     "save_frame",

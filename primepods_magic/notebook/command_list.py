@@ -18,6 +18,7 @@ COMMANDS = {
     "put": "send files and folders to a pod",
     "get": "fetch files and folders from a pod",
     "sync": "make a folder on a pod match a local one",
+    "env": "compare the packages that this notebook has imported with those on a pod",
     "jobs": "list the cells that are running or have run on your pods",
     "attach": "show a cell that is running on a pod, from its beginning",
     "cancel": "end a cell that is running on a pod",

@@ -22,6 +22,7 @@ from primepods_magic.pods.support.progress import show_progress
 from primepods_magic.pods.support.rates import accrued_usd
 from primepods_magic.pods.watching.snapshot import Snapshot
 
+from .methods.packages import PackageMethods
 from .remote_methods import RemoteMethods
 from .terminate import GONE, TerminationResult, terminate_pods
 from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
@@ -46,7 +47,7 @@ class LogText(str):
 
 
 @shorten_tracebacks
-class Pod(RemoteMethods):
+class Pod(RemoteMethods, PackageMethods):
     """A pod, as returned by a launch.
 
     Parameters

@@ -142,5 +142,12 @@ FRAMES = (
         "members", "Members", "A row for each member of a team.", ("teams",), lambda: frames.members_frame([])
     ),
     Frame("jobs", "Jobs", "A row for each job.", ("jobs",), lambda: frames.jobs_frame([])),
+    Frame(
+        "packages",
+        "Packages",
+        "A row for Python, and one for each package: first what is missing, then what differs.",
+        ("env",),
+        lambda: frames.packages_frame([]),
+    ),
     Frame("checks", "Checks", "A row for each check.", ("doctor",), lambda: frames.checks_frame([])),
 )

@@ -45,6 +45,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "put": ("%pods put -h", "Send files and folders", "%pods put nothing train", "InvalidRequest"),
     "get": ("%pods get -h", "Fetch files and folders", "%pods get train", "InvalidRequest"),
     "sync": ("%pods sync -h", "Make a folder on", "%pods sync nothing train", "InvalidRequest"),
+    "env": ("%pods env -h", "packages that this notebook has imported", "%pods env nobody", "NotFound"),
     "jobs": ("%pods jobs", "no jobs", "%pods jobs nobody", "NotFound"),
     "attach": ("%pods attach -h", "Show everything", "%pods attach nothing", "NotFound"),
     "cancel": ("%pods cancel -h", "End a job", "%pods cancel nothing", "NotFound"),

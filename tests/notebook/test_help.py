@@ -62,7 +62,8 @@ def world(
     key = home / ".ssh" / "id_ed25519.pub"
     key.parent.mkdir()
     key.write_text(_PUBLIC_KEY)
-    needs_machine = request.node.callspec.params["name"] in ("exec", "pod", "attach", "cancel", "doctor")
+    on_machines = ("exec", "pod", "env", "attach", "cancel", "doctor")
+    needs_machine = request.node.callspec.params["name"] in on_machines
     with controlled(clock="stepped", machines=needs_machine) as control:
         monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)
         context = home / ".prime" / "environments" / "work.json"

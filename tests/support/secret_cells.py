@@ -49,6 +49,7 @@ CASES: Mapping[str, Sequence[str]] = {
     "put": ["put nothing $WANDB_API_KEY", "put $WANDB_API_KEY train"],
     "get": ["get $WANDB_API_KEY", "get $WANDB_API_KEY:x"],
     "sync": ["sync $WANDB_API_KEY train", "sync . $WANDB_API_KEY"],
+    "env": ["env $WANDB_API_KEY --install"],
     "jobs": ["jobs", "jobs train"],
     "attach": ["attach $WANDB_API_KEY"],
     "cancel": ["cancel $WANDB_API_KEY"],

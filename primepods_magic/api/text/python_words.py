@@ -13,6 +13,7 @@ _CALLS = {
     "show": "get_pod('{pod}')",
     "ssh": "get_pod('{pod}').ssh",
     "wait": "get_pod('{pod}').wait()",
+    "env": "get_pod('{pod}').compare_packages()",
     "connect --sandbox": "connect(sandbox=True)",
     "avail --spot": "list_offers(spot=True)",
 }

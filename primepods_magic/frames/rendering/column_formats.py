@@ -46,6 +46,8 @@ _SEVERITIES: dict[str, Severity] = {
     "OK": "good",
     "WARNING": "warn",
     "PROBLEM": "bad",
+    "SAME": "good",
+    "MISSING": "bad",
 }
 
 

@@ -14,6 +14,7 @@ from .files import FILES
 from .history import HISTORY
 from .local import CACHE, CHECKS, JOBS
 from .offers import OFFERS
+from .packages import PACKAGES
 from .pods import PODS, REMOVED, STATUS
 from .schema import Column, pick
 
@@ -44,6 +45,7 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "waste": WASTE,
     "cells": CELLS,
     "files": FILES,
+    "packages": PACKAGES,
 }
 """Columns by kind of frame. A name means what its first table says, unless another table says otherwise."""
 
@@ -64,6 +66,7 @@ SHOWN: Mapping[str, str] = {
     "cells": "pod title state duration estimated_usd | idle idle_usd gpu_mean_pct gpu_peak_pct started_at "
     "gpu gpu_count session job",
     "files": "path action size_bytes | detail",
+    "packages": "package version_here version_there state | what_to_do modules",
     "spot": "gpu saving_usd cost_usd gpu_hours | spot_usd_gpu_hr paid_usd_gpu_hr spot_cost_usd "
     "on_demand_usd_gpu_hr",
 }

@@ -22,7 +22,6 @@ from primepods_magic.notebook.input.arguments import ArgumentParser, add_pod, po
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
-    from primepods_magic.remote.command import StreamName
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -41,6 +40,7 @@ def run(magics: PodsMagics, args: Namespace, *, command: str | None) -> Any:
     """Show the output, or return the result for ``-o``."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.api.text.sanitize import name_as_word
+    from primepods_magic.notebook.shell.program_output import ProgramOutput
     from primepods_magic.pods.find import find_pod
     from primepods_magic.remote.command import check_exit_code, run_command
 
@@ -51,7 +51,7 @@ def run(magics: PodsMagics, args: Namespace, *, command: str | None) -> Any:
         )
     connection = magics.connection
     pod = find_pod(connection, args.pod)
-    show = None if args.out else _OutputWriter()
+    show = None if args.out else ProgramOutput()
     result = run_command(
         connection,
         pod,
@@ -66,23 +66,3 @@ def run(magics: PodsMagics, args: Namespace, *, command: str | None) -> Any:
     magics.store(result, args.out)
     check_exit_code(pod, result)
     return result if args.out else None
-
-
-class _OutputWriter:
-    """Writes the output of a command to this process's own streams, safe to print."""
-
-    def __init__(self) -> None:
-        from primepods_magic.remote.stream_text import StreamText
-
-        self._texts: dict[StreamName, StreamText] = {"stdout": StreamText(), "stderr": StreamText()}
-
-    def write(self, name: StreamName, data: bytes, *, is_end: bool = False) -> None:
-        """Write what has arrived."""
-        from primepods_magic.notebook.shell.output import write_stream
-
-        write_stream(name, self._texts[name].feed(data, is_end=is_end))
-
-    def finish(self) -> None:
-        """Write what was held back, such as half a character."""
-        for name in self._texts:
-            self.write(name, b"", is_end=True)

@@ -1,4 +1,4 @@
-"""The agent's commands: ``serve``, ``prepare``, ``report``, ``kernel`` and ``ipykernel``."""
+"""The agent's commands, such as ``serve``, ``prepare``, ``report`` and ``kernel``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["find_command"]
 
 def find_command() -> Callable[[], object]:
     """Return the function that runs the command in the arguments."""
-    os.umask(0o077)
+    login_umask = os.umask(0o077)
     command = sys.argv[1]
     if command == "serve":
         from .server import serve
@@ -26,6 +26,18 @@ def find_command() -> Callable[[], object]:
         from .report import print_report
 
         return print_report
+    if command == "packages":
+        from .packages.versions import print_packages
+
+        return print_packages
+    if command == "versions":
+        from .packages.versions import print_versions
+
+        return print_versions
+    if command == "install":
+        from .packages.install import install_packages
+
+        return functools.partial(install_packages, login_umask)
     if command == "kernel":
         from .kernel.host import run_kernel
 

@@ -64,7 +64,7 @@ class _Agent:
         self._folder = os.path.join(agent_folder(), "sessions")
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         self._replies: OrderedDict[str, Header] = OrderedDict()
-        self._reporting: asyncio.Task[None] | None = None
+        self._programs: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, _Client] = {}
         self._sampler = GpuSampler(self._add_sample)
         self._idle_since: float | None = None
@@ -202,19 +202,27 @@ class _Agent:
         return None
 
     def _do_report(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> None:
-        self._reporting = asyncio.ensure_future(self._send_report(client, header["id"]))
+        self._start_program(client, header["id"], "report", None)
 
-    async def _send_report(self, client: _Client, request_id: str) -> None:
-        """Reply with the report of a separate process: some of it takes seconds."""
-        null = asyncio.subprocess.DEVNULL
+    def _do_packages(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> None:
+        self._start_program(client, header["id"], "packages", header["packages"])
+
+    def _start_program(self, client: _Client, request_id: str, command: str, given: Any) -> None:
+        task = asyncio.ensure_future(self._send_findings(client, request_id, command, given))
+        self._programs.add(task)
+        task.add_done_callback(self._programs.discard)
+
+    async def _send_findings(self, client: _Client, request_id: str, command: str, given: Any) -> None:
+        """Reply with what a separate process prints: some of it takes seconds."""
+        pipe = asyncio.subprocess.PIPE
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "agent.pyz", "report"),
-            stdin=null,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=null,
+            *(sys.executable, "agent.pyz", command),
+            stdin=pipe,
+            stdout=pipe,
+            stderr=asyncio.subprocess.DEVNULL,
         )
-        output, _ = await process.communicate()
-        reply = {"content": json.loads(output)} if process.returncode == 0 else {"failed": "report"}
+        output, _ = await process.communicate(json.dumps(given).encode())
+        reply = {"content": json.loads(output)} if process.returncode == 0 else {"failed": command}
         self._keep_reply(request_id, reply)
         client.write(self._replies[request_id])
 

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 
 from ..folders import root_folder
 
-__all__ = ["choose_base", "find_environment", "prepare_python"]
+__all__ = ["choose_base", "find_environment", "find_uv", "prepare_python"]
 
 _LOOK = (
     "import importlib.util as u, json, sys; f = lambda m: u.find_spec(m) is not None; print(json.dumps({"
@@ -128,7 +128,7 @@ def _look_at(python: str) -> dict[str, Any] | None:
 
 
 def _install_ipykernel(base: dict[str, Any], folder: str) -> None:
-    uv = _find_uv()
+    uv = find_uv()
     tool = "uv" if uv else "pip"
     if not uv and not base["pip"] and not _has_ensurepip(base["python"]):
         _report_error(
@@ -161,7 +161,8 @@ def _install_ipykernel(base: dict[str, Any], folder: str) -> None:
     _print_line(text=f"Installed ipykernel in {time.monotonic() - began:.0f} s")
 
 
-def _find_uv() -> str | None:
+def find_uv() -> str | None:
+    """Return the program of uv, if there is one."""
     for path in (shutil.which("uv"), "~/.local/bin/uv", "~/.cargo/bin/uv"):
         if path and os.access(os.path.expanduser(path), os.X_OK):
             return os.path.expanduser(path)

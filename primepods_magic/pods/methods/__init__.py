@@ -1,0 +1,1 @@
+"""Methods of `Pod`, by what they are for."""
