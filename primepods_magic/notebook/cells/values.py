@@ -77,6 +77,7 @@ class CellValues:
         main = shell.user_module.__name__
         values = {name: shell.user_ns[name] for name in sent}
         self._outgoing = prepare_values(values, main=main) if sent else None
+        self._sent: Header | None = None
         self.before: list[Header] = []
         self.after: list[Header] = [make_get_call(fetched)] if fetched else []
 
@@ -85,12 +86,13 @@ class CellValues:
         if self._outgoing is None:
             return
         with self._terms(link, f"Sending {', '.join(self._outgoing.names)}", "--yes") as terms:
-            self.before = [send_values(link, session, self._outgoing, terms)]
+            self._sent = send_values(link, session, self._outgoing, terms)
+            self.before.append(self._sent)
 
     def forget(self, link: PodLink) -> None:
         """Remove what was sent for a cell that does not run."""
-        for call in self.before:
-            forget_file(link, call)
+        if self._sent is not None:
+            forget_file(link, self._sent)
 
     def await_sent(self, job: Job) -> None:
         """Wait until the cell has its variables; if that fails, it is not run."""

@@ -18,6 +18,12 @@ lines.
 They keep their value and dtype; functions and classes are sent as source, with what they need. A value that
 cannot be sent, such as a model, stays on the pod, and model.fetch(".state_dict()") fetches a part of it.
 
+  %%pod train --sync
+
+'--sync' first sends what has changed in the notebook's folder to a folder of the same name on the pod, except
+what .gitignore and .podignore name. The cell runs in that folder, so that relative paths and imports work,
+and modules of the project that have changed are loaded again.
+
 The first Ctrl-C interrupts the cell. A second one within two seconds leaves it running: '%pods attach JOB'
 shows it again. It also keeps running if the connection is lost, the local kernel restarts, or you close your
 laptop.
@@ -55,6 +61,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="fetch variables after the cell has run",
     )
     parser.add_argument(
+        "--sync", action="store_true", help="send the notebook's folder first, and run the cell in it"
+    )
+    parser.add_argument(
         "--session", default="main", metavar="S", help="separate kernel with its own variables"
     )
     parser.add_argument("--bg", action="store_true", help="return a job at once; its output appears here")
@@ -84,6 +93,7 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.cells.background import show_in_background
     from primepods_magic.notebook.cells.costs import cost_recorder
+    from primepods_magic.notebook.cells.project import send_project
     from primepods_magic.notebook.cells.run_cell import CellView, LinkNotes, say_running
     from primepods_magic.notebook.cells.values import CellValues
     from primepods_magic.notebook.shell.kernel import has_front_end, run_of
@@ -105,7 +115,10 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
     values = CellValues(magics.shell, args.sent, args.fetched, is_confirmed=args.yes)
     connection = magics.connection
     pod = _find_ready_pod(magics, args)
-    values.send(open_link(connection, pod), args.session)
+    link = open_link(connection, pod)
+    if args.sync:
+        values.before.append(send_project(magics.shell, link, is_confirmed=args.yes))
+    values.send(link, args.session)
     job, is_running = start_job(
         connection,
         pod,

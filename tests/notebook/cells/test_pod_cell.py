@@ -333,3 +333,28 @@ def test_a_file_that_exists_only_here_is_pointed_out(front: Front, tmp_path: Pat
         "'in/data.csv' exists here, but not on 'train'. '%pods put in/data.csv train:in/' sends it." in shown
     )
     assert "exists here" not in front.run("%%pod train\nopen('nowhere.csv')")
+
+
+def test_the_notebooks_folder_goes_there_before_the_cell(front: Front, tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    project.mkdir()
+    (project / "utils.py").write_text("def double(x):\n    return 2 * x\n")
+    (project / "data.csv").write_text("21")
+    front.run(f"import os\nos.chdir({str(project)!r})")
+    cell = "%%pod train --sync --quiet --session project\n"
+    shown = front.run(f"{cell}from utils import double\nprint(double(int(open('data.csv').read())))")
+    assert shown.startswith("train:project · 2 sent · ")
+    assert shown.endswith("\n42\n")
+    # What was imported by name follows a module that has changed.
+    (project / "utils.py").write_text("def double(x):\n    return f'twice {x}'\n")
+    shown = front.run(f"{cell}print(double(4))")
+    assert "1 sent · 39 bytes in " in shown
+    assert shown.endswith("\ntwice 4\n")
+    assert front.run(f"{cell}print(double(5))") == "twice 5\n"
+    (project / "utils.py").write_text("def double(x):\n    return )\n")
+    shown = front.run(f"{cell}print('never')")
+    assert "The cell was not run" in shown
+    assert "SyntaxError" in shown
+    assert "never\n" not in shown
+    front.run("os.chdir(os.path.expanduser('~'))")
+    assert "is not that of a project" in front.run("%%pod train --sync\n1")

@@ -22,6 +22,7 @@ from .codec import (
 )
 from .coding import CannotEncode
 from .packing import BadValue
+from .project import enter_folder
 
 __all__ = ["Answer", "Problem", "answer"]
 
@@ -224,6 +225,7 @@ def _remove_files(*paths: str) -> None:
 
 _CALLS: Dict[str, Callable[..., Dict[str, Any]]] = {
     "describe": _describe_kernel,
+    "enter_folder": enter_folder,
     "put": _put_values,
     "get": _get_values,
 }
