@@ -18,6 +18,7 @@ from benchmarks.render_tables import render_tables
 from benchmarks.run_cells import run_cells
 from benchmarks.serve_clients import serve_clients
 from benchmarks.serve_pages import serve_pages
+from benchmarks.transfer_files import transfer_files
 from benchmarks.watch_pods import watch_pods
 
 BENCHMARKS: dict[str, tuple[Benchmark, int]] = {
@@ -37,6 +38,7 @@ REPORTS = {
     "render_tables": render_tables,
     "run_cells": run_cells,
     "serve_clients": serve_clients,
+    "transfer_files": transfer_files,
     "watch_pods": watch_pods,
 }
 
