@@ -26,9 +26,10 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.support.rates import get_rate_usd_hr
 
+from .frame_checks import read_number
 from .job import Job, JobEnd
+from .limits.figures import MAX_SECONDS, MAX_USD, bound_seconds, estimate_usd, find_rate_usd_hr
 
 __all__ = ["CellRecord", "read_cells", "record_cell"]
 
@@ -37,12 +38,13 @@ _MAX_BYTES = 4 * 2**20
 """Room for about as many rows; the older half of a larger file is removed."""
 _MAX_TEXT_CHARS = 200
 _ANSWER_S = 2.0
-_HOUR_S = 3600
+_MAX_COUNT = 2**31
+_MAX_TIME_S = 1e10
 
-_Amount = Annotated[float, Field(ge=0, le=1e12, allow_inf_nan=False)]
+_Amount = Annotated[float, Field(ge=0, le=MAX_USD, allow_inf_nan=False)]
 _Percent = Annotated[float, Field(ge=0, le=100, allow_inf_nan=False)]
-_Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
-_Count = Annotated[int, Field(ge=0, le=2**31)]
+_Seconds = Annotated[float, Field(ge=0, le=MAX_SECONDS, allow_inf_nan=False)]
+_Count = Annotated[int, Field(ge=0, le=_MAX_COUNT)]
 
 
 @dataclass(frozen=True, repr=False)
@@ -96,10 +98,11 @@ def record_cell(
     timing = _ask_agent(job) if idle_s is None or may_be_past else None
     if timing:
         ended_at -= timedelta(seconds=timing.ended_ago_s)
-    started_at = ended_at - timedelta(seconds=end.seconds)
+    seconds = bound_seconds(connection, pod, end.seconds) or 0.0
+    started_at = ended_at - timedelta(seconds=seconds)
     if timing and idle_s is None:
         idle_s = timing.idle_s if timing.has_others else _measure_age(connection, pod, job, started_at)
-    rate = get_rate_usd_hr(pod)
+    idle_s = None if idle_s is None or idle_s > MAX_SECONDS else bound_seconds(connection, pod, idle_s)
     record = CellRecord(
         started_at=started_at,
         pod=_shorten_text(pod.name),
@@ -108,15 +111,15 @@ def record_cell(
         job=_shorten_text(job.id),
         title=_shorten_text(job.title),
         state=_shorten_text(end.state),
-        seconds=end.seconds,
+        seconds=seconds,
         gpu=_shorten_text(pod.gpu_name) or None,
-        gpu_count=pod.gpu_count,
-        price_usd_hr=rate,
-        estimated_usd=None if rate is None else rate * end.seconds / _HOUR_S,
+        gpu_count=pod.gpu_count if pod.gpu_count and 0 < pod.gpu_count <= _MAX_COUNT else None,
+        price_usd_hr=find_rate_usd_hr(pod),
+        estimated_usd=estimate_usd(pod, seconds),
         gpu_mean_pct=end.gpu_mean_pct,
         gpu_peak_pct=end.gpu_peak_pct,
         idle_s=idle_s,
-        idle_usd=None if rate is None or idle_s is None else rate * idle_s / _HOUR_S,
+        idle_usd=estimate_usd(pod, idle_s),
     )
     # Finding out whose account this is may need a request to the service.
     with suppress(PodsError, OSError):
@@ -180,8 +183,7 @@ def _ask_agent(job: Job) -> _Timing | None:
 
 
 def _read_time(facts: Mapping[Any, Any], name: str) -> float | None:
-    value = facts.get(name)
-    return float(value) if isinstance(value, (int, float)) and 0 <= value <= 1e10 else None
+    return read_number(facts, name, lowest=0.0, highest=_MAX_TIME_S)
 
 
 def _shorten_text(text: str | None) -> str:

@@ -18,6 +18,7 @@ from primepods_magic.api.text.sanitize import sanitize, shorten
 from .agent.frames import Frame, Header, pack_frame, read_frame
 from .agent.pipes import PIPE_BYTES, enlarge_pipe
 from .agent_archive import AgentArchive
+from .frame_checks import clean_header
 from .ssh.client import SshProcess, SshRoute
 
 __all__ = ["AgentChannel"]
@@ -127,9 +128,14 @@ class AgentChannel:
 
         `check` is given its header and the sizes of its buffers before they are read.
         """
+
+        def clean_and_check(header: Header, sizes: list[int]) -> None:
+            clean_header(header)
+            check(header, sizes)
+
         while True:
             self.frame_bytes = 0
-            header, buffers = read_frame(self, check)  # type: ignore[arg-type]
+            header, buffers = read_frame(self, clean_and_check)  # type: ignore[arg-type]
             if header.get("type") != "pong":
                 return header, buffers
             self._pinged_at = None

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -24,7 +24,9 @@ from primepods_magic.pods.connection.connection import Connection
 
 from .agent.frames import Header
 from .agent.job import DONE_STATES
+from .frame_checks import UNNUMBERED, read_number
 from .job_errors import FAILURES, make_failure, make_remote_error
+from .limits.figures import MAX_SECONDS, Stopwatch
 from .link import FrameHandler, PodLink
 from .links import open_link
 
@@ -37,7 +39,7 @@ _COMMENT = re.compile(r"\s*#.*")
 _ARGUMENTS = re.compile(r"((?:^|=\s*)[!%]+[\w./-]*)(?![\w./-]).+")
 _LETTERS = string.ascii_lowercase + string.digits
 # Values from a pod above these are neither shown nor used in calculations.
-_HIGHEST = {"seconds": 1e9, "gpu_mean_pct": 100.0, "gpu_peak_pct": 100.0, "idle_s": 1e9}
+_HIGHEST = {"seconds": MAX_SECONDS, "gpu_mean_pct": 100.0, "gpu_peak_pct": 100.0, "idle_s": MAX_SECONDS}
 _TICK_S = 0.2
 
 
@@ -66,11 +68,8 @@ class JobEnd(ShortRepr):
     @classmethod
     def from_header(cls, header: Mapping[str, Any]) -> JobEnd:
         """Build the outcome from a frame of the agent."""
-        numbers: dict[str, float] = {}
-        for name, highest in _HIGHEST.items():
-            value = header.get(name)
-            if isinstance(value, (int, float)) and 0 <= value <= highest:
-                numbers[name] = float(value)
+        read = {name: read_number(header, name, lowest=0.0, highest=most) for name, most in _HIGHEST.items()}
+        numbers = {name: value for name, value in read.items() if value is not None}
         state = header.get("state")
         return cls(state=state if state in DONE_STATES else "died", **numbers)
 
@@ -115,7 +114,7 @@ class JobFrames:
         return header, buffers
 
     def _note_used(self, header: Header) -> None:
-        if "n" in header:
+        if "n" in header and header["type"] not in UNNUMBERED:
             self.link.note_used(self._place, header["n"] + header.get("dropped", 1))
 
 
@@ -158,6 +157,8 @@ class Job:
         self.link = link
         self.title = title
         self._frames = frames
+        # Of a job that was not started here, it is not known how long it can have run.
+        self._stopwatch: Stopwatch | None = None
         self._outcome = _Outcome()
 
     @property
@@ -233,6 +234,11 @@ class Job:
         frames, self._frames = self._frames, None
         return frames or JobFrames(self.link, self.id)
 
+    def read_end(self, header: Mapping[str, Any]) -> JobEnd:
+        """Build its outcome from a frame of the agent; it did not run longer than since it was sent."""
+        end = JobEnd.from_header(header)
+        return replace(end, seconds=min(end.seconds, self._stopwatch.measure_s())) if self._stopwatch else end
+
     def _take_frames(self, timeout_s: float) -> None:
         """Process the frames that have arrived; wait up to `timeout_s` for the first one."""
         if self._frames is None:
@@ -257,7 +263,7 @@ class Job:
         elif kind == "gap":
             self._outcome.texts.append(f"\n[{header['dropped']} pieces of output were not kept]\n")
         elif kind == "done":
-            self._outcome.end = JobEnd.from_header(header)
+            self._outcome.end = self.read_end(header)
         elif kind in FAILURES:
             self._outcome.failure = make_failure(self.link, self.id, header)
 
@@ -307,6 +313,7 @@ def start_job(
     link = open_link(connection, pod)
     title = describe_code(code)
     job_id = make_job_id()
+    stopwatch = Stopwatch()
     request = link.request(
         "run",
         id=job_id,
@@ -343,7 +350,9 @@ def start_job(
     if running:
         frames.leave()
         return Job(link, str(running), session, title=title), True
-    return Job(link, job_id, session, title=title, frames=frames), False
+    job = Job(link, job_id, session, title=title, frames=frames)
+    job._stopwatch = stopwatch
+    return job, False
 
 
 def describe_code(code: str) -> str:

@@ -16,11 +16,11 @@ from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.listing import list_pod_details
 from primepods_magic.pods.support.notices import warn
-from primepods_magic.pods.support.rates import get_rate_usd_hr
 
 from .agent.frames import Header
 from .frame_checks import read_number
 from .job import Job
+from .limits.figures import MAX_SECONDS, bound_seconds, estimate_usd
 from .links import open_link
 
 __all__ = ["JobInfo", "find_job", "list_jobs"]
@@ -119,13 +119,14 @@ def _ask_pods(
 def _read_jobs(connection: Connection, pod: PodDetails, answer: Header) -> list[JobInfo]:
     """Read the jobs in an agent's reply, whose times are by the pod's clock."""
     now, now_there = connection.now(), read_number(answer, "now")
-    rate = get_rate_usd_hr(pod)
     jobs = []
     for facts in answer.get("jobs", []):
         started = read_number(facts, "started_at")
         age_s = None if started is None or now_there is None else max(0.0, now_there - started)
-        seconds = read_number(facts, "seconds")
+        age_s = None if age_s is None or age_s > MAX_SECONDS else bound_seconds(connection, pod, age_s)
+        seconds = read_number(facts, "seconds", lowest=0.0, highest=MAX_SECONDS)
         seconds = age_s if seconds is None and facts.get("state") == "running" else seconds
+        seconds = bound_seconds(connection, pod, seconds)
         jobs.append(
             JobInfo(
                 id=_read_text(facts, "id"),
@@ -135,7 +136,7 @@ def _read_jobs(connection: Connection, pod: PodDetails, answer: Header) -> list[
                 state=_read_text(facts, "state"),
                 started_at=None if age_s is None else now - timedelta(seconds=age_s),
                 duration=None if seconds is None else timedelta(seconds=seconds),
-                estimated_usd=None if seconds is None or rate is None else rate * seconds / 3600,
+                estimated_usd=estimate_usd(pod, seconds),
             )
         )
     return jobs

@@ -20,7 +20,7 @@ from . import agent_archive
 from .agent.frames import BadFrame, Header, pack_frame
 from .agent_archive import COMMAND
 from .channel import AgentChannel
-from .frame_checks import check_frame
+from .frame_checks import UNNUMBERED, check_frame
 from .ssh.client import SshProcess, SshRoute, open_ssh
 
 __all__ = ["FrameHandler", "PodLink"]
@@ -334,12 +334,13 @@ class PodLink:
                 return
             if following.unused_bytes > _MAX_AHEAD_BYTES:
                 raise BadFrame("more data than requested")
-            if header["type"] not in ("input_wanted", "unknown"):
+            if header["type"] != "unknown":
                 # Frames of an earlier request may still be in transit.
                 if number is None or number > following.next:
                     raise BadFrame(f"frame {number} instead of {following.next}")
                 if number < following.next:
                     return
+            if header["type"] not in UNNUMBERED:
                 following.next = number + header.get("dropped", 1)
             following.unused.append((following.next - 1, size))
             following.unused_bytes += size

@@ -84,7 +84,8 @@ def _check_disk(facts: Mapping[str, Any]) -> Iterator[Finding]:
 
 def _check_gpus(pod: PodDetails, facts: Mapping[str, Any]) -> Iterator[Finding]:
     if "gpus" not in facts:
-        reason = join_sanitized(list(map(_clean_text, facts.get("gpu_error") or ["no answer"]))[:2])
+        said = facts.get("gpu_error") or "no answer"
+        reason = join_sanitized(list(map(_clean_text, said if isinstance(said, list) else [said]))[:2])
         if pod.gpu_count:
             yield Finding(
                 "gpu", "problem", f"nvidia-smi fails: {reason}", "terminate the pod and rent another one"

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from primepods_magic.api.errors import PodsError, RemoteError, SshFailed
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.remote import channel
 from primepods_magic.remote.agent.frames import BadFrame
-from primepods_magic.remote.frame_checks import check_frame
+from primepods_magic.remote.frame_checks import check_frame, clean_header
 from primepods_magic.remote.job import Job
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.ssh.client import find_route
@@ -76,7 +77,7 @@ def test_a_handshake_that_is_none_fails(
 
 
 # These are found while frames are read, or in the order of them.
-LINK_FAULTS = ["list", "no number", "later number", "sizes", "many bytes"]
+LINK_FAULTS = ["list", "no number", "later number", "sizes", "many bytes", "wanted input later"]
 
 
 @pytest.mark.parametrize("name", sorted(hostile_agent.WRONG_FRAMES.keys() - set(LINK_FAULTS)))
@@ -85,9 +86,59 @@ def test_no_field_has_another_type(name: str) -> None:
         check_frame(hostile_agent.WRONG_FRAMES[name])
 
 
+PAGE = {"source": "page", "data": {"text/plain": "help"}}
+
+
+@pytest.mark.parametrize(
+    ("content", "payload"),
+    [
+        ({}, []),
+        ({"payload": 7}, []),
+        ({"payload": None}, []),
+        ({"payload": [PAGE, 7, {"source": ["page"]}, {"source": "page", "data": "x"}]}, [PAGE]),
+        ({"payload": [{"source": "set_next_input", "text": "!rm"}]}, []),
+    ],
+)
+def test_a_payload_is_texts_for_the_pager(content: dict[str, Any], payload: list[Any]) -> None:
+    header = {"type": "execute_reply", "job": "a", "n": 0, "content": {"status": "ok", **content}}
+    check_frame(header)
+    assert header["content"]["payload"] == payload
+
+
+@pytest.mark.parametrize("transient", [None, [1], "x"])
+def test_what_is_no_transient_is_left_out(transient: object) -> None:
+    content = {"data": {}, "metadata": {}, "transient": transient}
+    check_frame({"type": "display_data", "job": "a", "n": 0, "content": content})
+    assert content == {"data": {}, "metadata": {}}
+
+
+def test_a_header_has_only_texts_that_can_be_written_and_is_not_deep() -> None:
+    deep: list[Any] = []
+    for _ in range(500):
+        deep = [deep]
+    header = {"\ud800é": ["a\udfff", "😀", {"b": "\ud83d"}], "text": "plain", "deep": deep, "n": 5}
+    clean_header(header)
+    assert header["\ufffdé"] == ["a\ufffd", "😀", {"b": "\ufffd"}]
+    assert (header["text"], header["n"]) == ("plain", 5)
+    assert 50 < repr(header).count("[") < 150
+
+
+def test_texts_are_clean_before_they_are_used(start_link: Callable[[str], PodLink]) -> None:
+    job = Job(start_link("surrogates"), "abc123", "main")
+    with pytest.raises(RemoteError) as caught:
+        job.result(30)
+    assert (caught.value.ename, caught.value.traceback) == ("E\ufffd", ["\ufffd"])
+    assert job.output == "a\ufffdb\n"
+
+
 @pytest.mark.parametrize(
     "mode",
-    ["huge header", "deep header", "bytes", *pick(LINK_FAULTS[:3], list(hostile_agent.WRONG_FRAMES))],
+    [
+        "huge header",
+        "deep header",
+        "bytes",
+        *pick([*LINK_FAULTS[:3], LINK_FAULTS[5]], list(hostile_agent.WRONG_FRAMES)),
+    ],
 )
 def test_a_frame_that_is_none_ends_the_connection(start_link: Callable[[str], PodLink], mode: str) -> None:
     job = Job(start_link(mode), "abc123", "main")

@@ -37,6 +37,15 @@ WRONG_FRAMES: dict[str, Any] = {
     "sizes": {**JOB, "type": "started", "n": 0, "sizes": [-1]},
     "many bytes": {**JOB, "type": "started", "n": 0, "sizes": [1 << 40]},
     "traceback": {**JOB, "type": "error", "n": 0, "content": {"ename": "E", "evalue": "", "traceback": 3}},
+    "lines": {**JOB, "type": "execute_reply", "n": 0, "content": {"status": "error", "traceback": [5]}},
+    "evalue": {**JOB, "type": "execute_reply", "n": 0, "content": {"status": "error", "evalue": ["v"]}},
+    "queued behind nothing": {**JOB, "type": "queued", "n": 0},
+    "wanted input": {**JOB, "type": "input_wanted"},
+    "wanted input later": {**JOB, "type": "input_wanted", "n": 1 << 52},
+    "dropped": {**JOB, "type": "stream", "n": 0, "dropped": 9, "content": {"name": "stdout", "text": ""}},
+    "no state": {**JOB, "type": "done", "n": 0},
+    "state": {**JOB, "type": "done", "n": 0, "state": ["ok"]},
+    "reply content": {"type": "reply", "id": "x", "content": [1]},
 }
 
 
@@ -143,9 +152,16 @@ def serve(mode: str, cookie: bytes) -> None:
         write(pack({"job": job, "type": "execute_reply", "n": 0, "content": content}))
         write(pack({"job": job, "type": "done", "n": 1, "state": "ok"}))
         time.sleep(600)
+    elif mode == "surrogates":
+        await_follow()
+        write(pack({**JOB, "type": "stream", "n": 0, "content": {"name": "stdout", "text": "a\ud800b\n"}}))
+        reply = {"status": "error", "ename": "E\ud800", "evalue": "v", "traceback": ["\udc00"]}
+        write(pack({**JOB, "type": "execute_reply", "n": 1, "content": reply}))
+        write(pack({**JOB, "type": "done", "n": 2, "state": "error"}))
+        time.sleep(600)
     elif mode == "odd end":
         await_follow()
-        write(pack({**JOB, "type": "execute_reply", "n": 0, "content": {"status": "e", "traceback": 7}}))
+        write(pack({**JOB, "type": "execute_reply", "n": 0, "content": {"status": "e", "payload": 7}}))
         write(
             pack(
                 {**JOB, "type": "done", "n": 1, "state": "error", "seconds": 10**300, "idle_s": float("nan")}

@@ -9,7 +9,7 @@ from typing import Any
 from primepods_magic.notebook.shell.kernel import in_kernel
 from primepods_magic.notebook.shell.output import say
 from primepods_magic.remote.agent.frames import Header
-from primepods_magic.remote.job import Job, JobEnd, JobFrames
+from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.job_errors import FAILURES
 
 from .costs import CostRecorder
@@ -31,13 +31,13 @@ def show_in_background(shell: Any, job: Job, note_end: CostRecorder) -> None:
     relay = WidgetRelay(shell, job)
     frames = job.take_frames()
     thread = threading.Thread(
-        target=_show_frames, args=(frames, relay, note_end), name=f"primepods-job-{job.id}", daemon=True
+        target=_show_frames, args=(job, frames, relay, note_end), name=f"primepods-job-{job.id}", daemon=True
     )
     thread.start()
 
 
-def _show_frames(frames: JobFrames, relay: WidgetRelay, note_end: CostRecorder) -> None:
-    output = _LateOutput(relay, frames.job_id)
+def _show_frames(job: Job, frames: JobFrames, relay: WidgetRelay, note_end: CostRecorder) -> None:
+    output = _LateOutput(relay, job.id)
     while frames.link.is_alive:
         frame = frames.get(_TICK_S)
         if frame is None:
@@ -50,7 +50,7 @@ def _show_frames(frames: JobFrames, relay: WidgetRelay, note_end: CostRecorder) 
         if kind in ("done", *FAILURES):
             output.finish()
             if kind == "done":
-                note_end(JobEnd.from_header(header), output.publish)
+                note_end(job.read_end(header), output.publish)
             frames.release(relay.show_late)
             return
 
@@ -60,11 +60,22 @@ class _LateOutput:
 
     def __init__(self, relay: WidgetRelay, job_id: str) -> None:
         self._relay = relay
+        self._job_id = job_id
+        self._has_failed = False
         self._limit = TextLimit(job_id)
         self._bars = FinishedBars()
 
     def show(self, header: Header, buffers: list[bytes]) -> None:
         """Show one message, at the pace of the server and within the limit for text."""
+        try:
+            self._show_message(header, buffers)
+        except Exception as error:  # noqa: BLE001 - one message must not hide what comes after it
+            if not self._has_failed:
+                self._has_failed = True
+                text = f"[Some output of job {self._job_id} cannot be shown: {type(error).__name__}]\n"
+                self._show_texts([("stderr", text)])
+
+    def _show_message(self, header: Header, buffers: list[bytes]) -> None:
         kind, content = header["type"], header.get("content", {})
         self._bars.note(kind, content)
         if kind == "stream":

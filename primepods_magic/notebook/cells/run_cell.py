@@ -183,7 +183,7 @@ class CellView:
     def _handle_frame(self, header: Header, buffers: list[bytes]) -> JobEnd | None:
         kind, content = header["type"], header.get("content", {})
         if kind == "done":
-            return JobEnd.from_header({**self._started, **header})
+            return self._job.read_end({**self._started, **header})
         if kind in FAILURES:
             raise make_failure(self._link, self._job.id, header)
         if kind == "started":
@@ -236,13 +236,11 @@ class CellView:
 
     def _show_payload(self, content: Mapping[str, Any]) -> None:
         """Show the answer to ``name?``, in the pager if there is one."""
-        for part in content.get("payload", []):
-            if not isinstance(part, dict) or part.get("source") != "page":
-                continue
+        for part in content["payload"]:
             if in_kernel(self._shell):
                 self._shell.payload_manager.write_payload(part)
             else:
-                text = str(part.get("data", {}).get("text/plain", ""))
+                text = str(part["data"].get("text/plain", ""))
                 self._output.show("stream", {"name": "stdout", "text": f"{text}\n"}, {}, [])
 
     def _keep_following(self, frames: JobFrames) -> None:
