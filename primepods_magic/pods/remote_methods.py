@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.tracebacks import shorten_tracebacks
-from primepods_magic.api.validation.bounds import check_flags
+from primepods_magic.api.validation.bounds import check_flags, check_kind
 from primepods_magic.pods.connection.connection import Connection
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class RemoteMethods:
         """
         from primepods_magic.remote.job import start_job
 
+        check_flags(again=again)
         job, _ = start_job(self._connection, self._read_reachable(), code, session=session, again=again)
         return job
 
@@ -162,6 +163,7 @@ class RemoteMethods:
         from primepods_magic.remote.values.transfer import Terms, prepare_values, push_values
 
         check_flags(yes=yes)
+        check_kind("values", values, is_right=isinstance(values, Mapping), form="a mapping by name")
         outgoing = prepare_values({**(values or {}), **named})
         link = open_link(self._connection, self._read_reachable())
         push_values(link, session, outgoing, Terms(confirm=lambda question: yes))
@@ -358,11 +360,10 @@ class RemoteMethods:
     def _start_put(
         self, paths: Paths, to: str, force: bool, all_files: bool, on_progress: OnProgress = None
     ) -> Transfer:
-        from primepods_magic.remote.files.transfers import put_files, start_transfer
+        from primepods_magic.remote.files.transfers import list_paths, put_files, start_transfer
 
         check_flags(force=force, all_files=all_files)
-        listed = [paths] if isinstance(paths, (str, os.PathLike)) else list(paths)
-        call = partial(put_files, paths=listed, target=to, force=force, all_files=all_files)
+        call = partial(put_files, paths=list_paths(paths), target=to, force=force, all_files=all_files)
         return start_transfer(self._connection, self._read_reachable(), call, on_progress)
 
     def _start_get(
@@ -372,11 +373,10 @@ class RemoteMethods:
         force: bool,
         on_progress: OnProgress = None,
     ) -> Transfer:
-        from primepods_magic.remote.files.transfers import get_files, start_transfer
+        from primepods_magic.remote.files.transfers import get_files, list_paths, start_transfer
 
         check_flags(force=force)
-        listed = [paths] if isinstance(paths, str) else list(paths)
-        call = partial(get_files, paths=listed, target=to, force=force)
+        call = partial(get_files, paths=list_paths(paths), target=to, force=force)
         return start_transfer(self._connection, self._read_reachable(), call, on_progress)
 
     def _start_sync(

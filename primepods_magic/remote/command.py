@@ -123,7 +123,7 @@ def _encode_command(command: str | Sequence[str]) -> bytes:
     """Return a command as one line, which ``printf %b`` turns back into its text."""
     if isinstance(command, str):
         text = command
-    elif all(isinstance(word, str) for word in command):
+    elif isinstance(command, Sequence) and all(isinstance(word, str) for word in command):
         text = shlex.join(command)
     else:
         raise InvalidRequest("A command must be a string, or a list of strings. Nothing was run")

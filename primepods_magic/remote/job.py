@@ -276,10 +276,10 @@ class Job:
 
 def check_session(session: str) -> None:
     """Raise InvalidRequest if this is not the name of a session."""
-    if not _SESSION.match(session):
+    if not isinstance(session, str) or not _SESSION.match(session):
         raise InvalidRequest(
-            f"{session!r} is not a valid session name: use up to 40 letters, digits, '-' and '_'. "
-            "Nothing was run"
+            f"{sanitize(shorten(repr(session), 80))} is not a valid session name: use up to 40 letters, "
+            "digits, '-' and '_'. Nothing was run"
         )
 
 
@@ -308,6 +308,10 @@ def start_job(
     SshFailed, InvalidRequest, or WaitInterrupted on Ctrl-C.
     """
     check_session(session)
+    if not isinstance(code, str):
+        raise InvalidRequest(
+            f"Code must be text, such as 'print(1)'. It is of type {type(code).__name__}. Nothing was run"
+        )
     if replace_surrogates(code) != code:
         raise InvalidRequest("The code has a character that cannot be encoded. Nothing was run")
     link = open_link(connection, pod)

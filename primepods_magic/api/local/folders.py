@@ -84,7 +84,9 @@ def complete_path(path: str | os.PathLike[str]) -> str:
     """
     from primepods_magic.api.errors import InvalidRequest
 
-    text = os.fspath(path)
+    text = os.fspath(path) if isinstance(path, (str, os.PathLike)) else path
+    if not isinstance(text, str):
+        raise InvalidRequest(f"A path must be text or a Path. It is of type {type(text).__name__}")
     if not text or "\0" in text:
         raise InvalidRequest(f"'{text}' is not a path")
     return os.path.abspath(os.path.expanduser(text))

@@ -15,7 +15,7 @@ from .local_tree import find_sources, is_folder, list_folder
 from .questions import RemoteFolder, list_remote, remove_remote
 from .results import FileResult, TransferResult, check_failures, warn_left_alone
 from .streams import StreamWatch
-from .transfers import guard_transfer, make_result
+from .transfers import check_remote_path, guard_transfer, make_result
 from .uploads import Upload
 
 __all__ = ["sync_folder", "watch_folder"]
@@ -53,6 +53,7 @@ def sync_folder(
     """
     watch = watch or StreamWatch()
     began = time.monotonic()
+    check_remote_path(target)
     source = find_sources([folder])[0]
     if not is_folder(source):
         raise InvalidRequest(

@@ -7,8 +7,9 @@ import os
 import posixpath
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, TransferFailed, WaitInterrupted
 from primepods_magic.api.local.folders import complete_path
@@ -26,7 +27,16 @@ from .results import FileResult, TransferResult, format_bytes
 from .streams import OnProgress, Stopped, StreamWatch
 from .uploads import Upload
 
-__all__ = ["get_files", "guard_transfer", "make_result", "put_files", "run_in_thread", "start_transfer"]
+__all__ = [
+    "check_remote_path",
+    "get_files",
+    "guard_transfer",
+    "list_paths",
+    "make_result",
+    "put_files",
+    "run_in_thread",
+    "start_transfer",
+]
 
 
 def put_files(
@@ -55,6 +65,7 @@ def put_files(
     """
     watch = watch or StreamWatch()
     began = time.monotonic()
+    check_remote_path(target)
     sources = find_sources(paths)
     with guard_transfer(link, watch, "sent"):
         new_name = ""
@@ -78,6 +89,21 @@ def put_files(
             upload.compare()
             results += upload.run()
     return make_result(link, watch, began, results)
+
+
+def list_paths(paths: object) -> list[Any]:
+    """Return a path, or several, as a list."""
+    if isinstance(paths, Iterable) and not isinstance(paths, (str, bytes, os.PathLike)):
+        return list(paths)
+    return [paths]
+
+
+def check_remote_path(path: object) -> None:
+    """Raise InvalidRequest if this is not a path on a pod."""
+    if not isinstance(path, str):
+        raise InvalidRequest(
+            f"A path on a pod must be text. It is of type {type(path).__name__}. Nothing was transferred"
+        )
 
 
 def _group_by_folder(paths: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -114,6 +140,8 @@ def get_files(
     began = time.monotonic()
     if not paths:
         raise InvalidRequest("No file was named. Nothing was fetched")
+    for path in paths:
+        check_remote_path(path)
     folder = complete_path(target)
     results: list[FileResult] = []
     with guard_transfer(link, watch, "fetched"):
@@ -156,6 +184,8 @@ def start_transfer(
 
     Raises InvalidRequest if the pod does not run, SshFailed if there is no ssh client.
     """
+    if on_progress is not None and not callable(on_progress):
+        raise InvalidRequest("'on_progress' must be a function. Nothing was transferred")
     link = open_link(connection, pod)
 
     def run(stop: threading.Event | None) -> TransferResult:

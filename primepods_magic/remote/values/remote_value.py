@@ -33,6 +33,8 @@ def check_name(name: str) -> str:
     >>> check_name("x")
     'x'
     """
+    if not isinstance(name, str):
+        raise InvalidRequest(f"A name must be text. It is of type {type(name).__name__}. Nothing was sent")
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
         raise InvalidRequest(f"{sanitize(shorten(name, 80))!r} is not a name of a variable. Nothing was sent")
     return name
@@ -44,6 +46,8 @@ def parse_part(text: str) -> list[list[Any]]:
     >>> parse_part(".layers[0]['weight'].numpy()")
     [['attribute', 'layers'], ['item', 0], ['item', 'weight'], ['attribute', 'numpy'], ['call', None]]
     """
+    if not isinstance(text, str):
+        raise InvalidRequest(f"A part must be text. It is of type {type(text).__name__}. Nothing was fetched")
     steps: list[list[Any]] = []
     position = 0
     while position < len(text):
