@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
+
+from primepods_magic.api.text.sanitize import replace_surrogates
 
 from .agent.frames import BadFrame, Header
 
@@ -47,7 +48,6 @@ _MAX_NUMBER = 1 << 53
 _MAX_FIGURE = 1e12
 # Far more than outputs need, and far less than what exhausts the stack of what handles them.
 _MAX_DEPTH = 100
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def clean_header(header: Header) -> None:
@@ -57,13 +57,13 @@ def clean_header(header: Header) -> None:
         below: list[Any] = []
         for part in level:
             if isinstance(part, dict) and not all(map(str.isascii, part)):
-                values = [(_clean_text(name), value) for name, value in part.items()]
+                values = [(replace_surrogates(name), value) for name, value in part.items()]
                 part.clear()
                 part.update(values)
             for place, value in part.items() if isinstance(part, dict) else enumerate(part):
                 if type(value) is str:
                     if not value.isascii():
-                        part[place] = _clean_text(value)
+                        part[place] = replace_surrogates(value)
                 elif isinstance(value, (dict, list)):
                     below.append(value)
         level = below
@@ -71,10 +71,6 @@ def clean_header(header: Header) -> None:
             return
     for part in level:
         part.clear()
-
-
-def _clean_text(text: str) -> str:
-    return _SURROGATE.sub("\ufffd", text)
 
 
 def check_frame(header: Header) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import re
 import secrets
@@ -27,6 +28,7 @@ from .agent.job import DONE_STATES
 from .frame_checks import UNNUMBERED, read_number
 from .job_errors import FAILURES, make_failure, make_remote_error
 from .limits.figures import MAX_SECONDS, Stopwatch
+from .limits.kept_text import KeptText
 from .link import FrameHandler, PodLink
 from .links import open_link
 
@@ -82,6 +84,7 @@ class JobFrames:
         self.job_id = job_id
         self._queue: SimpleQueue[tuple[Header, list[bytes]]] = SimpleQueue()
         self._handler: FrameHandler | None = None
+        self._is_passing = False
         self._lock = threading.Lock()
         self._place = link.follow(job_id, self._receive_frame)
 
@@ -90,19 +93,35 @@ class JobFrames:
         self.link.leave(self._place)
 
     def release(self, handler: FrameHandler) -> None:
-        """Pass every further frame to a handler, which is called in the link's thread."""
-        with self._lock:
-            while (frame := self.get(0.0)) is not None:
-                handler(*frame)
-            self._handler = handler
+        """Pass every further frame to a handler, in a thread that runs while there are some."""
+        self._handler = handler
+        self._start_passing()
 
     def _receive_frame(self, header: Header, buffers: list[bytes]) -> None:
+        self._queue.put((header, buffers))
+        if self._handler is not None:
+            self._start_passing()
+
+    def _start_passing(self) -> None:
         with self._lock:
-            if self._handler is None:
-                self._queue.put((header, buffers))
+            if self._is_passing:
                 return
-        self._handler(header, buffers)
-        self._note_used(header)
+            self._is_passing = True
+        name = f"primepods-late-{self.job_id}"
+        threading.Thread(target=self._pass_frames, name=name, daemon=True).start()
+
+    def _pass_frames(self) -> None:
+        """Pass frames on at the pace of the handler: the link's thread must not wait for it."""
+        while True:
+            frame = self.get(_TICK_S)
+            if frame is not None and self._handler is not None:
+                with contextlib.suppress(Exception):
+                    self._handler(*frame)
+                continue
+            with self._lock:
+                if self._queue.empty():
+                    self._is_passing = False
+                    return
 
     def get(self, timeout_s: float) -> tuple[Header, list[bytes]] | None:
         """Return the next frame, or None if none arrives in time."""
@@ -122,7 +141,7 @@ class JobFrames:
 class _Outcome:
     """The state of a job, as known from its frames."""
 
-    texts: list[str] = field(default_factory=list)
+    text: KeptText = field(default_factory=KeptText)
     end: JobEnd | None = None
     failure: PodsError | None = None
     reply: Mapping[str, Any] = field(default_factory=dict)
@@ -169,9 +188,9 @@ class Job:
 
     @property
     def output(self) -> str:
-        """Text that it has printed so far, and the text of its results."""
+        """Text that it has printed so far, and the text of its results; the first and last 16 MB of it."""
         self._take_frames(0.0)
-        return "".join(self._outcome.texts)
+        return self._outcome.text.join()
 
     def result(self, timeout_s: float | None = None) -> JobEnd:
         """Wait until it ends, and return its outcome.
@@ -253,15 +272,15 @@ class Job:
     def _note_frame(self, header: Header) -> None:
         kind, content = header["type"], header.get("content", {})
         if kind == "stream":
-            self._outcome.texts.append(content["text"])
+            self._outcome.text.append(content["text"])
         elif kind in ("display_data", "execute_result"):
             text = content.get("data", {}).get("text/plain")
             if isinstance(text, str):
-                self._outcome.texts.append(text + "\n")
+                self._outcome.text.append(text + "\n")
         elif kind == "execute_reply":
             self._outcome.reply = content
         elif kind == "gap":
-            self._outcome.texts.append(f"\n[{header['dropped']} pieces of output were not kept]\n")
+            self._outcome.text.append(f"\n[{header['dropped']} pieces of output were not kept]\n")
         elif kind == "done":
             self._outcome.end = self.read_end(header)
         elif kind in FAILURES:

@@ -34,6 +34,8 @@ _ANSWER_S = 60.0
 # Limits on data that was received but not used yet: as much as an agent sends ahead, and a few frames.
 _WINDOW_BYTES = 1 << 20
 _MAX_AHEAD_BYTES = 8 << 20
+# What a frame takes in memory, however small it is.
+_MIN_FRAME_BYTES = 512
 # The answer to a request that was withdrawn.
 _MAX_STRAY_BYTES = 1 << 20
 
@@ -342,6 +344,7 @@ class PodLink:
                     return
             if header["type"] not in UNNUMBERED:
                 following.next = number + header.get("dropped", 1)
+            size = max(size, _MIN_FRAME_BYTES)
             following.unused.append((following.next - 1, size))
             following.unused_bytes += size
         with contextlib.suppress(Exception):

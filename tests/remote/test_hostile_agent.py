@@ -154,12 +154,15 @@ def test_what_is_written_to_stderr_does_not_stop_it(start_link: Callable[[str], 
     assert start_link("stderr").request("jobs").result(30)["jobs"] == []
 
 
-def test_more_than_was_asked_for_is_not_kept(start_link: Callable[[str], PodLink]) -> None:
-    link = start_link("flood")
+@pytest.mark.parametrize(("mode", "limit"), [("flood", 100), ("small flood", 20_000)])
+def test_more_than_was_asked_for_is_not_kept(
+    start_link: Callable[[str], PodLink], mode: str, limit: int
+) -> None:
+    link = start_link(mode)
     frames = []
     link.follow("abc123", lambda header, _: frames.append(header))
     eventually(lambda: frames and frames[-1]["type"] == "link_failed", "gives up")
-    assert len(frames) < 100
+    assert len(frames) < limit
 
 
 def test_a_connection_that_always_ends_is_tried_less_and_less_often(

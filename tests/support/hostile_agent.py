@@ -133,10 +133,10 @@ def serve(mode: str, cookie: bytes) -> None:
         write(pack({"type": "news", "anything": [1]}))
         write(pack({"type": "reply", "id": header["id"], "jobs": []}))
         time.sleep(600)
-    elif mode == "flood":
+    elif mode in ("flood", "small flood"):
         await_follow()
         for number in range(100_000):
-            text = {"name": "stdout", "text": "x" * 100_000}
+            text = {"name": "stdout", "text": "x" * (100_000 if mode == "flood" else 1)}
             write(pack({**JOB, "type": "stream", "n": number, "content": text}))
     elif mode == "bomb":
         await_follow()

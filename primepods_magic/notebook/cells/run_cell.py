@@ -22,6 +22,7 @@ from primepods_magic.remote.job_errors import FAILURES, make_failure, make_remot
 from primepods_magic.remote.link import PodLink
 
 from .file_notes import describe_missing_file, describe_new_files
+from .late_output import LateOutput
 from .output import CellOutput
 from .widget_relay import WidgetRelay
 
@@ -248,7 +249,7 @@ class CellView:
         if self._relay is None:
             frames.leave()
             return
-        frames.release(self._relay.show_late)
+        frames.release(LateOutput(self._relay, self._job.id).show)
         _followed.append((frames, self._relay))
         for _ in range(len(_followed) - _MAX_FOLLOWED):
             old, relay = _followed.popleft()

@@ -17,10 +17,13 @@ class TextLimit:
     Parameters
     ----------
     job_id : str
+    has_end : bool
+        False if the text has no end: what is above the limit is not kept.
     """
 
-    def __init__(self, job_id: str) -> None:
+    def __init__(self, job_id: str, *, has_end: bool = True) -> None:
         self._job_id = job_id
+        self._has_end = has_end
         self.clear()
 
     def clear(self) -> None:
@@ -36,7 +39,9 @@ class TextLimit:
             self._passed_chars += len(text)
             yield name, text
             if self._passed_chars >= _MAX_FIRST_CHARS:
-                yield "stderr", "\n[Too much output for a notebook: its end is shown when the cell ends]\n"
+                yield "stderr", f"\n[Too much output for a notebook: {self._describe_rest()}]\n"
+            return
+        if not self._has_end:
             return
         self._held.append((name, text))
         self._held_chars += len(text)
@@ -44,6 +49,11 @@ class TextLimit:
             dropped = len(self._held.popleft()[1])
             self._held_chars -= dropped
             self._hidden_chars += dropped
+
+    def _describe_rest(self) -> str:
+        if self._has_end:
+            return "its end is shown when the cell ends"
+        return f"the rest is not shown here. In IPython in a terminal, '%pods attach {self._job_id}' shows it"
 
     def pass_rest(self) -> Iterator[tuple[str, str]]:
         """Yield the end of the text, and before it how much is missing."""

@@ -10,6 +10,10 @@ from primepods_magic.remote.job import Job
 
 __all__ = ["WidgetRelay"]
 
+_MAX_COMMS = 10_000
+_MAX_REQUESTS = 1000
+_MAX_ID_CHARS = 200
+
 
 class WidgetRelay:
     """The widgets of one cell, and the local twins of their comms.
@@ -25,6 +29,7 @@ class WidgetRelay:
         self._shell = shell
         self._job = job
         self._comms: dict[str, Any] = {}
+        self._is_full_said = False
         self._requests: dict[str, Mapping[str, Any]] = {}
         self.parent: Mapping[str, Any] = shell.kernel.get_parent("shell")
         """The request of the cell, to which late output belongs."""
@@ -40,6 +45,9 @@ class WidgetRelay:
         """Pass a message of the pod's kernel on to the front end."""
         comm_id, data = content.get("comm_id"), content.get("data", {})
         if kind == "comm_open" and isinstance(comm_id, str) and comm_id not in self._comms:
+            if len(self._comms) >= _MAX_COMMS or len(comm_id) > _MAX_ID_CHARS:
+                self._say_full()
+                return
             self._open_comm(comm_id, content, metadata, buffers)
         elif comm_id in self._comms:
             if kind == "comm_msg":
@@ -63,12 +71,21 @@ class WidgetRelay:
         comm.on_close(lambda message: self._send_back("comm_close", comm_id, message))
         self._comms[comm_id] = comm
 
+    def _say_full(self) -> None:
+        if not self._is_full_said:
+            self._is_full_said = True
+            text = f"[The cell has opened more than {_MAX_COMMS:,} widgets: further ones are not shown]\n"
+            self.show_late({"type": "stream", "content": {"name": "stderr", "text": text}}, [])
+
     def _send_back(self, kind: str, comm_id: str, message: Mapping[str, Any] | None) -> None:
         """Pass a message of the front end on to the pod's kernel."""
         if message is None:
             return
         msg_id = secrets.token_hex(16)
         self._requests[msg_id] = message
+        if len(self._requests) > _MAX_REQUESTS:
+            # What it still causes is shown below the cell.
+            self._requests.pop(next(iter(self._requests)), None)
         content = {**message["content"], "comm_id": comm_id}
         buffers = [bytes(each) for each in message.get("buffers", [])]
         self._job.link.request(
