@@ -18,6 +18,7 @@ from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, WaitInterrupted, WaitTimedOut
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.code_titles import describe_code
 from primepods_magic.api.text.sanitize import replace_surrogates, sanitize, shorten
 from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.api.validation.bounds import check_seconds
@@ -35,10 +36,7 @@ from .links import open_link
 __all__ = ["Job", "JobEnd", "JobFrames", "check_session", "make_job_id", "start_job"]
 
 _SESSION = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
-_STRING = re.compile(r"""(["'])(?:\\.|(?!\1).)*(?:\1|$)""")
 _JOB_ID = re.compile(r"[a-z0-9]{1,20}\Z")
-_COMMENT = re.compile(r"\s*#.*")
-_ARGUMENTS = re.compile(r"((?:^|=\s*)[!%]+[\w./-]*)(?![\w./-]).+")
 _LETTERS = string.ascii_lowercase + string.digits
 # Values from a pod above these are neither shown nor used in calculations.
 _HIGHEST = {"seconds": MAX_SECONDS, "gpu_mean_pct": 100.0, "gpu_peak_pct": 100.0, "idle_s": MAX_SECONDS}
@@ -376,17 +374,3 @@ def start_job(
     job = Job(link, job_id, session, title=title, frames=frames)
     job._stopwatch = stopwatch
     return job, False
-
-
-def describe_code(code: str) -> str:
-    """Return the first line of code for a listing, without parts that may hold a secret.
-
-    Strings are emptied; comments, and the arguments of magics and shell commands, are left out.
-
-    >>> describe_code("login(token='hf_secret')"), describe_code("!wandb login 1234")
-    ("login(token='…')", '!wandb …')
-    """
-    lines = [line.strip() for line in code.splitlines()]
-    first = next((line for line in lines if line and not line.startswith("#")), "")
-    public = _COMMENT.sub("", _STRING.sub(r"\1…\1", first))
-    return shorten(sanitize(_ARGUMENTS.sub(r"\1 …", public)), 80)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.code_titles import describe_code
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.remote import cells
 from primepods_magic.remote.cells import CellRecord, read_cells, record_cell
-from primepods_magic.remote.job import Job, JobEnd, describe_code
+from primepods_magic.remote.job import Job, JobEnd
 from tests.support.damage import CONTENTS, DAMAGES, damage_path
 from tests.support.sandbox_control import SandboxControl
 
@@ -128,14 +129,62 @@ def test_the_file_stays_small(connection: Connection, home: Path, monkeypatch: p
         ("# comment\n\nx = 'secret'", "x = '…'"),
         ("x = 1  # secret", "x = 1"),
         ("x = 7 % 3", "x = 7 % 3"),
-        ('f("a" \'b\', """secret', 'f("…" \'…\', "…""…"'),
+        ('f("a" \'b\', """secret', 'f("…" \'…\', """…"""'),
+        ("prompt = '''it's secret'''", "prompt = '''…'''"),
+        ('f(b"secret", rf"{secret}")', 'f(b"…", rf"…")'),
+        ('f"{x(" - secret - ")}"', "f …"),
+        ("# comment\u2028secret\nx", "x"),
         ("!wandb login secret", "!wandb …"),
         ("!TOKEN=secret run", "!TOKEN …"),
         ("!nvidia-smi", "!nvidia-smi"),
         ("lines = !curl -H secret", "lines = !curl …"),
         ("%env TOKEN=secret", "%env …"),
         ("%%bash secret\nsecret", "%%bash …"),
+        ("%env TOKEN='secret'", "%env …"),
+        ("login secret = !run", "login …"),
+        ("pip install git+https://secret@github.com/o/r", "pip …"),
+        (",login secret", ",login …"),
+        (";login secret", ";login …"),
+        ("/login secret", "/login …"),
+        ("?login", "?login"),
+        ("login??", "login??"),
+        ("x = f?", "x …"),
+        ("PIN = 4711secret", "PIN …"),
+        ("print 'a' secret", "print …"),
+        ("f(" * 3000 + "secret", "f …"),
+        ("x = 'a\0b'\0secret", "x …"),
+        ("", ""),
     ],
 )
 def test_a_title_holds_no_secret(code: str, title: str) -> None:
     assert describe_code(code) == title
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "for x in y:",
+        "async for x in y:",
+        "with a() as b, c:",
+        "with (",
+        "if (a and",
+        "if a: f()",
+        "class A(B):",
+        "class A(",
+        "async def f(x: int = 3) -> None:",
+        "def f(",
+        "try:",
+        "match x:",
+        "@decorator(3)",
+        "x = await f(1)",
+        "model = Model(3, layers=[4,",
+        "model = Model(width=",
+        "from a import (",
+        "x = 1 + \\",
+        "x = {3:",
+        "a.b[3] |= c != d % 7",
+        "%pip",
+    ],
+)
+def test_the_title_of_python_is_its_first_line(line: str) -> None:
+    assert describe_code(f"{line}\n    rest") == line
