@@ -90,23 +90,30 @@ class AgentChannel:
     @contextlib.contextmanager
     def _limit_time(self) -> Iterator[None]:
         """Kill the client if it does not log in, or its command does not answer, in time."""
+        began = time.monotonic()
+        is_over = threading.Event()
 
-        def check_login() -> None:
-            if not self._ssh.is_logged_in:
-                self._give_up("log in")
+        def watch() -> None:
+            is_logged_in = False
+            while not is_over.wait(_TICK_S) and not self._ssh.has_long_log:
+                lasted_s = time.monotonic() - began
+                if lasted_s > LOGIN_S and not is_logged_in:
+                    is_logged_in = self._ssh.is_logged_in
+                    if not is_logged_in:
+                        return self._give_up("log in")
+                if lasted_s > HANDSHAKE_S:
+                    return self._give_up("answer")
+            if not is_over.is_set():
+                self._ssh.kill()
+            return None
 
-        timers = [
-            threading.Timer(LOGIN_S, check_login),
-            threading.Timer(HANDSHAKE_S, self._give_up, ["answer"]),
-        ]
-        for timer in timers:
-            timer.daemon = True
-            timer.start()
+        watcher = threading.Thread(target=watch, name="primepods-link-watcher", daemon=True)
+        watcher.start()
         try:
             yield
         finally:
-            for timer in timers:
-                timer.cancel()
+            is_over.set()
+            watcher.join()
 
     def _give_up(self, what: str) -> None:
         self.timed_out = what
@@ -165,7 +172,7 @@ class AgentChannel:
                 data: bytes | None = b""
                 with contextlib.suppress(Empty):
                     data = self._outbox.get(timeout=min(_TICK_S, PING_S))
-                if data is None or self._is_dead():
+                if data is None or self._must_end():
                     return
                 if time.monotonic() >= next_ping:
                     next_ping = time.monotonic() + PING_S
@@ -190,8 +197,14 @@ class AgentChannel:
                 # This must not last longer than a pong may take.
                 self._pinged_at = time.monotonic()
                 rest = memoryview(bytes(rest) + _PING)
-            elif self._is_dead():
+            elif self._must_end():
                 return
+
+    def _must_end(self) -> bool:
+        if self._ssh.has_long_log:
+            self._ssh.kill()
+            return True
+        return self._is_dead()
 
     def _is_dead(self) -> bool:
         if self._pinged_at is None or time.monotonic() - self._pinged_at <= PONG_S:

@@ -192,13 +192,14 @@ class _CommandWatch:
         self._interrupts_sent = 0
 
     def follow(self, on_output: Callable[[StreamName, bytes], object]) -> None:
-        """Pass output on until the command has closed both streams."""
+        """Pass output on until the command has ended."""
         with selectors.DefaultSelector() as selector:
             for stream, name in ((self._process.stdout, "stdout"), (self._process.stderr, "stderr")):
                 assert stream is not None
                 selector.register(stream, selectors.EVENT_READ, name)
-            while selector.get_map():
-                for key, _ in selector.select(_TICK_S):
+            # Both streams may be closed before the end.
+            while selector.get_map() or not self._has_ended():
+                for key, _ in selector.select(_TICK_S) if selector.get_map() else ():
                     data = os.read(key.fd, _CHUNK_BYTES)
                     if data:
                         self._is_logged_in = True
@@ -206,11 +207,17 @@ class _CommandWatch:
                         on_output(key.data, data)
                     else:
                         selector.unregister(key.fileobj)
+                self._ssh.check_log()
                 self._check_login()
                 self._check_interrupts()
                 self._check_deadline()
         if self._terms_sent:
             raise self._make_timeout("was terminated")
+
+    def _has_ended(self) -> bool:
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(_TICK_S)
+        return self._process.returncode is not None
 
     def _check_login(self) -> None:
         """Give up on a login that does not finish, even if data arrives."""

@@ -236,6 +236,8 @@ class PodLink:
             self._connect_once()
         except SshFailed as error:
             self._note_trouble(error)
+        except PodsError as error:
+            self._fail_requests(error)
         except BadFrame as error:
             self._fail_requests(
                 PodsError(
@@ -269,6 +271,7 @@ class PodLink:
                 self._raise_failure(ssh, channel)
 
     def _raise_failure(self, ssh: SshProcess, channel: AgentChannel) -> None:
+        ssh.check_log()
         if channel.timed_out and not ssh.is_logged_in:
             raise SshFailed(
                 f"Cannot log in to '{self.name}': it does not answer. The pod is still billed",

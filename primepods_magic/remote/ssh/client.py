@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
-from primepods_magic.api.errors import InvalidRequest, SshFailed
+from primepods_magic.api.errors import InvalidRequest, SshFailed, UnexpectedAnswer
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, write_atomically
 from primepods_magic.api.local.folders import find_home, shorten_path
 from primepods_magic.api.models import PodDetails
@@ -33,6 +33,8 @@ _ALIVE_INTERVAL_S = 5
 _ALIVE_COUNT = 3
 _END_TIMEOUT_S = 2.0
 _FRESH = timedelta(minutes=15)
+# A client logs a few kB, and about 1 kB more for each GB that it transfers. A server may add lines to it.
+_MAX_LOG_BYTES = 1 << 20
 
 # These override the user's own configuration, which is read as well, so jump hosts and devices work.
 _OPTIONS = (
@@ -167,9 +169,22 @@ class SshProcess:
         """True if the server has accepted the login."""
         return is_logged_in(self._read_log())
 
+    @property
+    def has_long_log(self) -> bool:
+        """True if the server makes the log grow without end, so the connection must not be kept."""
+        return os.fstat(self._log.fileno()).st_size > _MAX_LOG_BYTES
+
+    def check_log(self) -> None:
+        """Raise UnexpectedAnswer, and kill the client, if the server makes its log grow without end."""
+        if self.has_long_log:
+            self.kill()
+            raise UnexpectedAnswer(
+                f"'{self._route.name}' sent more than {_MAX_LOG_BYTES >> 20} MB of messages that are not "
+                "output. The connection was closed. What runs there keeps running, and the pod is billed"
+            )
+
     def _read_log(self) -> str:
-        self._log.seek(0)
-        return self._log.read().decode("utf-8", "replace")
+        return os.pread(self._log.fileno(), _MAX_LOG_BYTES, 0).decode("utf-8", "replace")
 
     def fail_login(self, limit_s: float) -> NoReturn:
         """Raise SshFailed for a login that does not finish."""
@@ -182,6 +197,7 @@ class SshProcess:
 
     def check_connection(self) -> None:
         """Raise SshFailed if the client ended without its command, with the reason in its log."""
+        self.check_log()
         log = self._read_log()
         reason = find_failure(log)
         if reason is not None:
