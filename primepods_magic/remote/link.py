@@ -73,10 +73,10 @@ class PodLink:
     Parameters
     ----------
     route : SshRoute
-        How the pod is reached.
+        How the pod is reached; `move` changes it.
     find_end : callable
         Asks the service whether the pod has ended, and returns a sentence if it has, else None. Called
-        repeatedly while there is no connection.
+        repeatedly while there is no connection; it may call `move`.
     is_fresh : bool
         True if the pod just became ready, so its SSH server may refuse logins for a while.
     """
@@ -91,7 +91,7 @@ class PodLink:
         self.trouble: SshFailed | None = None
         """The reason why there is no connection right now."""
         self.connects = 0
-        self._route = route
+        self.route = route
         self._find_end = find_end
         self._lock = threading.Lock()
         self._channel: AgentChannel | None = None
@@ -186,6 +186,16 @@ class PodLink:
             else:
                 self._ask_for(place)
 
+    def move(self, route: SshRoute) -> None:
+        """Connect to another address of the pod from now on; requests and jobs are resumed there."""
+        with self._lock:
+            self.route = route
+            self._attempt = 0
+            channel = self._channel
+        self._wake.set()
+        if channel:
+            channel.close()
+
     def close(self) -> None:
         """Close the connection; cells on the pod keep running."""
         with self._lock:
@@ -229,6 +239,7 @@ class PodLink:
                 )
             if self.is_alive:
                 self._wake.wait(_BACKOFF_S[min(self._attempt, len(_BACKOFF_S) - 1)])
+                self._wake.clear()
                 self._attempt += 1
 
     def _try_connecting(self) -> None:
@@ -247,10 +258,11 @@ class PodLink:
             )
 
     def _connect_once(self) -> None:
-        with open_ssh(self._route, COMMAND, keeps_stderr=False) as ssh:
-            channel = AgentChannel(ssh, self._route)
+        route = self.route
+        with open_ssh(route, COMMAND, keeps_stderr=False) as ssh:
+            channel = AgentChannel(ssh, route)
             with self._lock:
-                if self._is_closed:
+                if self._is_closed or self.route is not route:
                     return
                 self._channel = channel
             try:
@@ -267,7 +279,7 @@ class PodLink:
                     self.connected.clear()
                     self._channel = None
                 channel.close()
-            if not self._is_closed:
+            if not self._is_closed and self.route is route:
                 self._raise_failure(ssh, channel)
 
     def _raise_failure(self, ssh: SshProcess, channel: AgentChannel) -> None:

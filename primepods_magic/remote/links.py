@@ -28,6 +28,8 @@ _lock = threading.Lock()
 def open_link(connection: Connection, pod: PodDetails) -> PodLink:
     """Return the connection to a pod's agent, opened in the background if there is none.
 
+    One that does not work is moved if the pod has another address now.
+
     Raises InvalidRequest if the pod is not running, SshFailed if there is no ssh client.
     """
     pod_id = pod.id or ""
@@ -41,7 +43,16 @@ def open_link(connection: Connection, pod: PodDetails) -> PodLink:
             route = find_route(connection, pod)
             find_end = _make_end_finder(connection, pod)
             link = links[pod_id] = PodLink(route, find_end, is_fresh=is_fresh(connection, pod))
+        else:
+            _move_link(link, connection, pod)
         return link
+
+
+def _move_link(link: PodLink, connection: Connection, pod: PodDetails) -> None:
+    """Move a connection that does not work to the address that the pod has now, if that is another one."""
+    target = next(iter(pod.connections), None)
+    if target and target != link.route.target and not link.connected.is_set():
+        link.move(find_route(connection, pod))
 
 
 def find_link(connection: Connection, pod_id: str | None) -> PodLink | None:
@@ -79,6 +90,10 @@ def _make_end_finder(connection: Connection, pod: PodDetails) -> Callable[[], st
         asked_at = time.monotonic()
         try:
             finding = examine_pod(connection, pod.id or "")
+            link = find_link(connection, pod.id)
+            if link and finding.pod:
+                # A pod that was stopped and started has another address.
+                _move_link(link, connection, finding.pod)
         except PodsError:
             return None
         if not finding.has_ended:

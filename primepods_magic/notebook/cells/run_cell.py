@@ -39,9 +39,16 @@ _followed: deque[tuple[JobFrames, WidgetRelay | None]] = deque()
 
 
 class LinkNotes:
-    """Notes about a connection that does not work right now, each printed once."""
+    """Notes about a connection that does not work right now, each printed once.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    meanwhile : str
+        What is the case on the pod while the connection is lost.
+    """
+
+    def __init__(self, meanwhile: str) -> None:
+        self._meanwhile = meanwhile
         self._lost_at: float | None = None
         self._is_said = False
         self._was_connected = False
@@ -60,9 +67,7 @@ class LinkNotes:
         self._is_said = True
         if self._was_connected or link.connects:
             self._was_connected = True
-            _print_note(
-                f"The connection to '{link.name}' was lost. The cell keeps running there; reconnecting …"
-            )
+            _print_note(f"The connection to '{link.name}' was lost. {self._meanwhile}; reconnecting …")
         else:
             _print_note(f"'{link.name}' is up, but its SSH server does not accept logins yet. Trying again …")
 
@@ -103,7 +108,7 @@ class CellView:
         self._job = job
         self._relay = WidgetRelay(shell, job) if in_kernel(shell) else None
         self._output = CellOutput(shell, job.id, self._relay)
-        self._notes = LinkNotes()
+        self._notes = LinkNotes("The cell keeps running there")
         self._reply: Mapping[str, Any] = {}
         self._input_number = -1
         self._new_files: object = None

@@ -66,7 +66,7 @@ class CellValues:
         self._shell = shell
         self._fetched = fetched
         self._is_confirmed = is_confirmed
-        self._notes = LinkNotes()
+        self._notes = LinkNotes("Nothing that has arrived is lost")
         missing = [name for name in sent if name not in shell.user_ns]
         if missing:
             names = [name for name in shell.user_ns if not name.startswith("_")]

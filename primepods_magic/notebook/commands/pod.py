@@ -127,7 +127,7 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
         allow_stdin=has_front_end(magics.shell) and not args.bg,
         again=args.again,
         msg_id=run_of(magics.shell),
-        on_wait=LinkNotes().check,
+        on_wait=LinkNotes("As far as is known, the cell was not run yet").check,
         before=values.before,
         after=values.after,
     )

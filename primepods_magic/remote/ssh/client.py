@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from primepods_magic.api.errors import InvalidRequest, SshFailed, UnexpectedAnswer
+from primepods_magic.api.fields.ssh_target import SshTarget
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, write_atomically
 from primepods_magic.api.local.folders import find_home, shorten_path
 from primepods_magic.api.models import PodDetails
@@ -65,6 +66,8 @@ class SshRoute:
     name: str
     """The pod's name, sanitized."""
     cli_name: str
+    target: SshTarget | None = None
+    """Its address, which another route with the same words may lack."""
 
 
 def find_route(connection: Connection, pod: PodDetails, *, node: int = 1) -> SshRoute:
@@ -89,7 +92,8 @@ def find_route(connection: Connection, pod: PodDetails, *, node: int = 1) -> Ssh
     options = [word for option in _list_options(ssh) for word in ("-o", option)]
     config = _write_client_config(blocks.path)
     host = blocks.hosts[up.index(node)]
-    return SshRoute((ssh, "-T", "-F", str(config), *options, host), sanitize(pod.name), pod.cli_name)
+    words = (ssh, "-T", "-F", str(config), *options, host)
+    return SshRoute(words, sanitize(pod.name), pod.cli_name, pod.connections[node - 1])
 
 
 def is_fresh(connection: Connection, pod: PodDetails) -> bool:
