@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, NoReturn
 
 from primepods_magic.api.errors import SshFailed
 from primepods_magic.api.text.sanitize import sanitize, shorten
@@ -129,6 +129,19 @@ class AgentChannel:
         self._ssh.kill()
         if self._writer:
             self._writer.join(_JOIN_S)
+
+    def raise_failure(self) -> NoReturn:
+        """Raise the reason why the connection has ended."""
+        name = self._route.name
+        self._ssh.check_log()
+        if self.timed_out and not self._ssh.is_logged_in:
+            raise SshFailed(
+                f"Cannot log in to '{name}': it does not answer. The pod is still billed",
+                reason="unreachable",
+            )
+        if not self.timed_out:
+            self._ssh.check_connection()
+        raise SshFailed(f"The connection to '{name}' was lost. The pod is still billed", reason="lost")
 
     def read_frame(self, check: Callable[[Header, list[int]], object]) -> Frame:
         """Return the next frame; raise EOFError at the end of the connection, BadFrame for other data.

@@ -41,6 +41,7 @@ _LETTERS = string.ascii_lowercase + string.digits
 # Values from a pod above these are neither shown nor used in calculations.
 _HIGHEST = {"seconds": MAX_SECONDS, "gpu_mean_pct": 100.0, "gpu_peak_pct": 100.0, "idle_s": MAX_SECONDS}
 _TICK_S = 0.2
+_POLL_S = 0.05
 
 
 @dataclass(frozen=True, repr=False)
@@ -210,23 +211,34 @@ class Job:
         if timeout_s is not None:
             check_seconds("timeout_s", timeout_s)
         give_up = None if timeout_s is None else time.monotonic() + timeout_s
-        while self._outcome.end is None:
-            self._take_frames(_TICK_S)
-            if self._outcome.failure:
-                raise self._outcome.failure
-            if give_up is not None and self._outcome.end is None and time.monotonic() > give_up:
+        while not self._has_outcome(_TICK_S):
+            if give_up is not None and time.monotonic() > give_up:
                 raise WaitTimedOut(
                     f"Job {self.id} is still running on '{self.pod_name}' after {timeout_s:g} s. The pod is "
                     "billed"
                 )
+        return self._make_result()
+
+    async def wait_async(self) -> JobEnd:
+        """Wait as `result` does, without blocking the event loop. Cancelling it leaves the job running."""
+        # The event loop cannot end before a thread that waits.
+        while not self._has_outcome(0.0):
+            await asyncio.sleep(_POLL_S)
+        return self._make_result()
+
+    def _has_outcome(self, timeout_s: float) -> bool:
+        """Process frames; return whether it is known how it ended, or that this cannot be known."""
+        self._take_frames(timeout_s)
+        return self._outcome.end is not None or self._outcome.failure is not None
+
+    def _make_result(self) -> JobEnd:
         end = self._outcome.end
+        if end is None:
+            assert self._outcome.failure is not None
+            raise self._outcome.failure
         if end.state != "ok":
             raise make_remote_error(self.pod_name, end.state, self._outcome.reply)
         return end
-
-    async def wait_async(self) -> JobEnd:
-        """Wait as `result` does, without blocking the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(None, self.result)
 
     def interrupt(self) -> str:
         """Interrupt it as Ctrl-C does; return ``"running"``, ``"queued"``, or ``""`` if it had ended."""
@@ -263,6 +275,8 @@ class Job:
         while self._outcome.end is None:
             frame = self._frames.get(timeout_s)
             if frame is None:
+                # In a forked process, no frame says so.
+                self._outcome.failure = self._outcome.failure or self.link.failure
                 return
             timeout_s = 0.0
             self._note_frame(frame[0])

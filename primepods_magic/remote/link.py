@@ -21,7 +21,7 @@ from .agent.frames import BadFrame, Header, pack_frame
 from .agent_archive import COMMAND
 from .channel import AgentChannel
 from .frame_checks import UNNUMBERED, check_frame
-from .ssh.client import SshProcess, SshRoute, open_ssh
+from .ssh.client import SshRoute, open_ssh
 
 __all__ = ["FrameHandler", "PodLink"]
 
@@ -210,6 +210,17 @@ class PodLink:
             PodsError(f"The connection to '{self.name}' was closed. The pod keeps running and is billed")
         )
 
+    def abandon(self) -> None:
+        """Give it up in a forked process, which has no thread for it; the parent goes on using it."""
+        self._lock = threading.Lock()
+        self._channel, self._is_closed = None, True
+        self._followings.clear()
+        self.connected = threading.Event()
+        self.failure = PodsError(
+            f"The connection to '{self.name}' is another process's. Cells there keep running; start or look "
+            "for them again in this process"
+        )
+
     @property
     def is_alive(self) -> bool:
         """True if it is connected, or will try to connect."""
@@ -280,18 +291,7 @@ class PodLink:
                     self._channel = None
                 channel.close()
             if not self._is_closed and self.route is route:
-                self._raise_failure(ssh, channel)
-
-    def _raise_failure(self, ssh: SshProcess, channel: AgentChannel) -> None:
-        ssh.check_log()
-        if channel.timed_out and not ssh.is_logged_in:
-            raise SshFailed(
-                f"Cannot log in to '{self.name}': it does not answer. The pod is still billed",
-                reason="unreachable",
-            )
-        if not channel.timed_out:
-            ssh.check_connection()
-        raise SshFailed(f"The connection to '{self.name}' was lost. The pod is still billed", reason="lost")
+                channel.raise_failure()
 
     def _resume_requests(self, channel: AgentChannel) -> None:
         """Resend everything that the agent may not have received, and resume each job where it was left."""

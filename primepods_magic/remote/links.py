@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -23,6 +24,20 @@ _ASK_INTERVAL_S = 10.0
 _links: WeakKeyDictionary[Connection, dict[str, PodLink]] = WeakKeyDictionary()
 _last_pod_ids: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
 _lock = threading.Lock()
+
+
+def _reset_in_child() -> None:
+    """Give up all connections in a forked child, which has none of their threads, and replace the lock."""
+    global _lock
+    _lock = threading.Lock()
+    for links in list(_links.values()):
+        for link in links.values():
+            link.abandon()
+    _links.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_in_child)
 
 
 def open_link(connection: Connection, pod: PodDetails) -> PodLink:

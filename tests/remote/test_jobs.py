@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
 
-from primepods_magic.api.errors import InvalidRequest, RemoteError, SshFailed, WaitTimedOut
+from primepods_magic.api.errors import InvalidRequest, PodsError, RemoteError, SshFailed, WaitTimedOut
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
+from primepods_magic.remote.links import open_link
 from tests.remote.conftest import describe_pod, pin_host
 
 
@@ -24,6 +28,52 @@ def test_variables_live_from_one_cell_to_the_next(agent_pod: Pod) -> None:
     job = agent_pod.run("print(x)")
     assert asyncio.run(job.wait_async()).state == "ok"
     assert job.output == "5\n"
+
+
+def test_giving_up_waiting_does_not_wait_for_the_end(agent_pod: Pod) -> None:
+    job = agent_pod.run("import time; time.sleep(600)")
+
+    async def give_up() -> None:
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(job.wait_async(), 0.05)
+
+    began = time.monotonic()
+    asyncio.run(give_up())
+    assert time.monotonic() - began < 5
+    assert not job.is_done
+    job.cancel()
+
+
+def test_waiting_for_a_lost_pod_ends(agent_pod: Pod) -> None:
+    job = agent_pod.run("import time; time.sleep(600)")
+    job.cancel()
+    open_link(agent_pod.connection, agent_pod.details).close()
+    with pytest.raises(PodsError, match="was closed"):
+        asyncio.run(job.wait_async())
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_process_has_a_connection_of_its_own(agent_pod: Pod, tmp_path: Path) -> None:
+    job = agent_pod.run("import time\nprint('before', flush=True)\ntime.sleep(0.3)\nprint('after')")
+    said = tmp_path / "said"
+    child = os.fork()
+    if not child:
+        code = 1
+        try:
+            signal.alarm(20)
+            with pytest.raises(PodsError, match="is another process's") as refused:
+                job.result()
+            inner = agent_pod.run("print('child')")
+            said.write_text(f"{inner.result(15).state} {inner.output}{refused.value}")
+            code = 0
+        finally:
+            os._exit(code)
+    assert os.waitpid(child, 0)[1] == 0
+    assert said.read_text().startswith("ok child")
+    assert job.result(20).state == "ok"
+    assert job.output == "before\nafter\n"
+    # Ending the child has not ended the connection here.
+    assert open_link(agent_pod.connection, agent_pod.details).connects == 1
 
 
 def test_sessions_have_variables_of_their_own(agent_pod: Pod) -> None:
