@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from primepods_magic.api.errors import PodsError
 
 if TYPE_CHECKING:
     from primepods_magic.remote.link import PodLink
@@ -25,8 +28,8 @@ def complete_code(lines: Sequence[str], line_number: int, before: str) -> tuple[
     code = "\n".join(lines[1:])
     position = len("\n".join([*lines[1:line_number], before]))
     answer = _ask_kernel(lines[0], "complete_request", {"code": code, "cursor_pos": position})
-    begin, words = answer.get("cursor_start"), answer.get("matches", [])
-    if not isinstance(begin, int) or not 0 <= begin <= position:
+    begin, words = answer.get("cursor_start"), answer.get("matches")
+    if not isinstance(begin, int) or not 0 <= begin <= position or not isinstance(words, list):
         return "", []
     return code[begin:position], [word for word in words if isinstance(word, str)]
 
@@ -39,12 +42,17 @@ def _ask_kernel(first_line: str, kind: str, content: dict[str, Any]) -> dict[str
     link = _find_link(name)
     if link is None or not link.connected.is_set():
         return {}
-    request = link.request("ask", session=session, type=kind, content=content)
-    try:
-        answer = request.result(_ANSWER_S).get("content")
-    except FutureTimeoutError:
-        return {}
-    return answer if isinstance(answer, dict) else {}
+    # A front end waits for a reply, whatever the pod answers.
+    with suppress(PodsError, FutureTimeoutError):
+        answer = link.request("ask", session=session, type=kind, content=content).result(_ANSWER_S)
+        return _read_object(answer, "content")
+    return {}
+
+
+def _read_object(answer: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Return an object in an answer of a pod; an empty one for anything else."""
+    value = answer.get(name)
+    return value if isinstance(value, dict) else {}
 
 
 def _find_link(name: str | None) -> PodLink | None:
@@ -74,8 +82,13 @@ def answer_pod_cells(kernel: Any) -> Callable[[], None]:
         if not is_pod_cell(lines) or position < 0:
             return inspect_here(code, cursor_pos, *args, **named)
         content = {"code": "\n".join(lines[1:]), "cursor_pos": position, "detail_level": 0}
-        nothing = {"status": "ok", "found": False, "data": {}, "metadata": {}}
-        return _ask_kernel(lines[0], "inspect_request", content) or nothing
+        answer = _ask_kernel(lines[0], "inspect_request", content)
+        return {
+            "status": "ok",
+            "found": answer.get("found") is True,
+            "data": _read_object(answer, "data"),
+            "metadata": _read_object(answer, "metadata"),
+        }
 
     def do_complete(code: str, cursor_pos: int) -> Any:
         lines, above = code.split("\n"), code[:cursor_pos].split("\n")
