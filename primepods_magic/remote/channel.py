@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from queue import Empty, SimpleQueue
 from typing import Any, NoReturn
 
-from primepods_magic.api.errors import SshFailed
+from primepods_magic.api.errors import PodsError, SshFailed
 from primepods_magic.api.text.sanitize import sanitize, shorten
 
 from .agent.frames import Frame, Header, pack_frame, read_frame
@@ -21,7 +21,7 @@ from .agent_archive import AgentArchive
 from .frame_checks import clean_header
 from .ssh.client import SshProcess, SshRoute
 
-__all__ = ["AgentChannel"]
+__all__ = ["AgentChannel", "start_thread"]
 
 # A link that is dead in one direction is noticed after the sum of these two: 14 s.
 PING_S = 4.0
@@ -34,6 +34,19 @@ _JOIN_S = 3.0
 _PROGRESS_BYTES = 1 << 19
 _PING = pack_frame({"op": "ping"})
 _MAX_BANNER_BYTES = 1 << 20
+
+
+def start_thread(target: Callable[[], object], name: str) -> threading.Thread:
+    """Start a thread of a connection; raise PodsError if this process cannot have another one."""
+    thread = threading.Thread(target=target, name=name, daemon=True)
+    try:
+        thread.start()
+    except RuntimeError:
+        raise PodsError(
+            "Cannot connect to the pod: this process cannot start another thread. Nothing was run. End what "
+            "uses many threads, or restart the kernel. The pod is billed"
+        ) from None
+    return thread
 
 
 class AgentChannel:
@@ -84,8 +97,7 @@ class AgentChannel:
                     raise _make_start_failure(self._route, word, sanitize(shorten(rest, 300)))
                 stdin.write(archive.data)
                 stdin.flush()
-        self._writer = threading.Thread(target=self._write_out, name="primepods-link-writer", daemon=True)
-        self._writer.start()
+        self._writer = start_thread(self._write_out, "primepods-link-writer")
 
     @contextlib.contextmanager
     def _limit_time(self) -> Iterator[None]:
@@ -107,8 +119,7 @@ class AgentChannel:
                 self._ssh.kill()
             return None
 
-        watcher = threading.Thread(target=watch, name="primepods-link-watcher", daemon=True)
-        watcher.start()
+        watcher = start_thread(watch, "primepods-link-watcher")
         try:
             yield
         finally:

@@ -19,7 +19,7 @@ from primepods_magic.api.text.sanitize import sanitize, shorten
 from . import agent_archive
 from .agent.frames import BadFrame, Header, pack_frame
 from .agent_archive import COMMAND
-from .channel import AgentChannel
+from .channel import AgentChannel, start_thread
 from .frame_checks import UNNUMBERED, check_frame
 from .ssh.client import SshRoute, open_ssh
 
@@ -106,8 +106,7 @@ class PodLink:
         self._wake = threading.Event()
         self._trouble_since: float | None = time.monotonic()
         self._patience_s = _PATIENCE_S if is_fresh else 0.0
-        self._thread = threading.Thread(target=self._keep_up, name="primepods-link", daemon=True)
-        self._thread.start()
+        self._thread = start_thread(self._keep_up, "primepods-link")
 
     # For callers
 

@@ -1,4 +1,4 @@
-"""Files that are not sent: those that ``.gitignore`` and ``.podignore`` name, and git's own."""
+"""Files that are not sent: those that ``.gitignore`` and ``.podignore`` name, and what tools keep beside them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from primepods_magic.api.text.sanitize import sanitize
 __all__ = ["IgnoreRules"]
 
 _FILES = (".gitignore", ".podignore")
-_ALWAYS = ".git"
+_ALWAYS = (".git", ".ipynb_checkpoints", "__pycache__")
 
 
 class IgnoreRules:
@@ -64,7 +64,7 @@ class IgnoreRules:
         return any(self.is_ignored(each, True) for each in above) or self.is_ignored(path, is_folder)
 
     def _check_name(self, path: str, is_folder: bool) -> bool:
-        return path.rpartition("/")[2] == _ALWAYS
+        return path.rpartition("/")[2] in _ALWAYS
 
     def _read_lines(self, path: str) -> list[str]:
         try:

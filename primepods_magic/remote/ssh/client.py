@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
 from typing import NoReturn
 
@@ -104,7 +106,10 @@ def is_fresh(connection: Connection, pod: PodDetails) -> bool:
 @lru_cache
 def _list_options(ssh: str) -> tuple[str, ...]:
     """Return the options of our connections that this client supports."""
-    done = subprocess.run([ssh, "-V"], check=False, capture_output=True, text=True)  # noqa: S603 - fixed words
+    try:
+        done = subprocess.run([ssh, "-V"], check=False, capture_output=True, text=True)  # noqa: S603 - fixed words
+    except OSError as error:
+        raise _make_start_failure("ssh does not run", error) from None
     version = re.search(r"OpenSSH\w*_(\d+)\.(\d+)", done.stderr)
     is_newer = version is not None and (int(version[1]), int(version[2])) >= _NEWER_VERSION
     return (*_OPTIONS, *_NEWER_OPTIONS) if is_newer else _OPTIONS
@@ -148,19 +153,14 @@ class SshProcess:
         client go to a separate log.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path, route: SshRoute) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: BufferedReader, route: SshRoute) -> None:
         self.process = process
-        self._path = log
-        self._log = log.open("rb")
+        self._log = log
         self._route = route
-
-    def close_log(self) -> None:
-        """Close the log, which was removed already if the client ran."""
-        self._log.close()
 
     def hide_log(self) -> None:
         """Remove the log file but keep it open, so that nothing is left if this process is killed."""
-        shutil.rmtree(self._path.parent, ignore_errors=True)
+        _remove_log(Path(self._log.name))
 
     def kill(self) -> None:
         """Kill the client; what it started on the pod may keep running."""
@@ -232,14 +232,22 @@ def open_ssh(route: SshRoute, command: str, *, keeps_stderr: bool = True) -> Ite
     The command's stderr must be read, or not kept: a full pipe stops the connection. The command is visible
     in process lists on both sides, so it must not contain anything of the user's.
     """
-    with tempfile.TemporaryDirectory(prefix="primepods-ssh-", ignore_cleanup_errors=True) as folder:
-        log = Path(folder, "log")
-        log.touch(mode=0o600)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(
+                tempfile.TemporaryDirectory(prefix="primepods-ssh-", ignore_cleanup_errors=True)
+            )
+            path = Path(folder, "log")
+            stack.callback(_remove_log, path)
+            path.touch(mode=0o600)
+            log = stack.enter_context(path.open("rb"))
+        except OSError as error:
+            raise _make_start_failure("The folder for temporary files cannot be used", error) from None
         # ssh needs no keys and tokens of the service, and its configuration may forward variables.
         environment = {name: value for name, value in os.environ.items() if not name.startswith("PRIME")}
         try:
             process = subprocess.Popen(  # noqa: S603 - a fixed command, and a host name of our own
-                [route.words[0], "-E", str(log), *route.words[1:], command],
+                [route.words[0], "-E", str(path), *route.words[1:], command],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE if keeps_stderr else subprocess.DEVNULL,
@@ -248,16 +256,33 @@ def open_ssh(route: SshRoute, command: str, *, keeps_stderr: bool = True) -> Ite
                 start_new_session=True,
             )
         except OSError as error:
-            raise SshFailed(
-                f"ssh does not run ({describe_error(error)}). Nothing was run on the pod", reason="setup"
-            ) from None
+            raise _make_start_failure("ssh does not run", error) from None
         with process:
-            ssh = SshProcess(process, log, route)
             try:
-                yield ssh
+                yield SshProcess(process, log, route)
             finally:
                 _end_process(process)
-                ssh.close_log()
+
+
+def _remove_log(path: Path) -> None:
+    """Remove a log and its folder, even if no file can be opened."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+        path.parent.rmdir()
+
+
+def _make_start_failure(what: str, error: OSError) -> SshFailed:
+    """Build the error for a client that this computer cannot start."""
+    help_text = ""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        help_text = ". Close files or connections, or restart the kernel"
+    elif tempfile.tempdir is not None and not os.access(tempfile.tempdir, os.W_OK):
+        # Python chooses the folder once.
+        place = sanitize(shorten_path(Path(tempfile.tempdir)))
+        help_text = f". Make {place} a folder that you may write to, or set TMPDIR and restart the kernel"
+    return SshFailed(
+        f"{what} ({describe_error(error)}). Nothing was run on the pod{help_text}", reason="setup"
+    )
 
 
 def _end_process(process: subprocess.Popen[bytes]) -> None:
