@@ -1,4 +1,4 @@
-"""Files that are not sent: those that ``.gitignore`` and ``.podignore`` name, and what tools keep beside them."""
+"""Files that are not sent: those that ``.gitignore`` and ``.podignore`` name, and those of tools."""
 
 from __future__ import annotations
 
