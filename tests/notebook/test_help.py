@@ -58,11 +58,16 @@ def world(
 ) -> Iterator[Any]:
     """What the examples speak of: live pods 'train' and 'eval', a key file, a context, a variable."""
     # What examples save is saved here.
-    monkeypatch.chdir(home)
+    project = home / "project"
+    for folder in ("data", "src"):
+        (project / folder).mkdir(parents=True)
+    for name in ("data.csv", "train.py", "model.pt", "src/utils.py"):
+        (project / name).write_text("")
+    monkeypatch.chdir(project)
     key = home / ".ssh" / "id_ed25519.pub"
     key.parent.mkdir()
     key.write_text(_PUBLIC_KEY)
-    on_machines = ("exec", "pod", "env", "attach", "cancel", "doctor")
+    on_machines = ("exec", "pod", "env", "attach", "cancel", "doctor", "get", "put", "sync")
     needs_machine = request.node.callspec.params["name"] in on_machines
     with controlled(clock="stepped", machines=needs_machine) as control:
         monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)
@@ -76,10 +81,15 @@ def world(
             bare_shell.run("%pods connect --sandbox")
             both = "- {name: train, gpu: H100_80GB}\n- {name: eval, gpu: L4_24GB}"
             bare_shell.run(f"%%pod_create --wait -o both\n{both}")
-            bare_shell.run("pod = both[0]")
+            bare_shell.run("pod = both[0]\nframe = [1, 2]\ndef fit(frame): return {'w': 0.5}, frame")
+            if " get " in cell:
+                made = "mkdir -p results work; touch model.pt work/model.pt work/log.txt work/metrics.csv"
+                bare_shell.user_ns["pod"].exec(made)
             first = bare_shell.user_ns["pod"].id
             if "k3f9xq" in cell:
                 cell = cell.replace("k3f9xq", bare_shell.user_ns["pod"].run("6 * 7").id)
+            # That one ends with Ctrl-C.
+            cell = cell.replace(" --watch", "")
             bare_shell.run(cell.replace("show 24b59b", f"show {first[:6]}"))
 
         yield run

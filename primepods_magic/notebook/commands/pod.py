@@ -13,12 +13,14 @@ been idle before. '%pods cells' lists both for every cell; '%config PodsMagics.c
 lines.
 
   %%pod train --in frame,fit --out losses,model
+  model, losses = fit(frame)
 
 '--in' sends variables of this notebook before the cell runs, and '--out' fetches variables after it has run.
 They keep their value and dtype; functions and classes are sent as source, with what they need. A value that
 cannot be sent, such as a model, stays on the pod, and model.fetch(".state_dict()") fetches a part of it.
 
   %%pod train --sync
+  !python train.py
 
 '--sync' first sends what has changed in the notebook's folder to a folder of the same name on the pod, except
 what .gitignore and .podignore name. The cell runs in that folder, so that relative paths and imports work,

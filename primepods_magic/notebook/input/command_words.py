@@ -8,7 +8,7 @@ __all__ = ["CREATE_WORDS", "describe_unknown", "find_command", "split_command"]
 
 _OTHER_NAMES = {
     "ls": "list ps pods instances",
-    "show": "get info describe inspect",
+    "show": "info describe inspect",
     "avail": "availability available offers offer search find gpus gpu price prices pricing",
     "rm": "terminate delete del remove kill end destroy",
     "logs": "log tail",
@@ -22,6 +22,10 @@ _OTHER_NAMES = {
     "connect": "login auth whoami config",
     "doctor": "check debug diagnose",
     "history": "past",
+    "put": "upload push send cp scp",
+    "get": "download fetch pull",
+    "sync": "rsync",
+    "env": "packages pip requirements",
 }
 
 CREATE_WORDS = frozenset("create new launch rent up".split())
