@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Starting the built-in sandbox is the one thing it is not reached through HTTP for.
 STARTS_THE_SANDBOX = Path("pods/connection/current.py")
 # A pod's methods are where a person looks for what can be done with it.
-USES_A_POD = {Path("pods/remote_methods.py"), Path("pods/methods/packages.py")}
+USES_A_POD = {Path(f"pods/methods/{name}.py") for name in ("cells", "files", "packages")}
 
 HEAVY = {"pandas", "httpx", "pydantic", "ipywidgets", "fastapi"}
 
@@ -162,7 +162,7 @@ def test_arrows_point_one_way() -> None:
         ),
         ("frames/tables/pods.py", "from ...notebook.progress import html"),
         ("sandbox/http/app.py", "from ...api.models import Pod"),
-        ("pods/remote_methods.py", "from primepods_magic.remote.command import run_command"),
+        ("pods/methods/cells.py", "from primepods_magic.remote.command import run_command"),
         ("pods/find.py", "def f():\n    from primepods_magic.remote.command import run_command"),
         ("notebook/commands/ls.py", "from ...sandbox import start"),
         ("__init__.py", "from .notebook import magics"),

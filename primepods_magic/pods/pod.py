@@ -22,8 +22,9 @@ from primepods_magic.pods.support.progress import show_progress
 from primepods_magic.pods.support.rates import accrued_usd
 from primepods_magic.pods.watching.snapshot import Snapshot
 
+from .methods.cells import CellMethods
+from .methods.files import FileMethods
 from .methods.packages import PackageMethods
-from .remote_methods import RemoteMethods
 from .terminate import GONE, TerminationResult, terminate_pods
 from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
 
@@ -47,7 +48,7 @@ class LogText(str):
 
 
 @shorten_tracebacks
-class Pod(RemoteMethods, PackageMethods):
+class Pod(CellMethods, FileMethods, PackageMethods):
     """A pod, as returned by a launch.
 
     Parameters

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
-from primepods_magic.api.models import PodDetails
 from primepods_magic.api.tracebacks import shorten_tracebacks
-from primepods_magic.pods.connection.connection import Connection
+
+from .reachable import Reachable
 
 if TYPE_CHECKING:
     from primepods_magic.remote.packages.comparing import PackageVersions
@@ -16,13 +16,8 @@ __all__ = ["PackageMethods"]
 
 
 @shorten_tracebacks
-class PackageMethods:
+class PackageMethods(Reachable):
     """Compares and installs packages."""
-
-    _connection: Connection
-
-    def _read_reachable(self, node: int = 1) -> PodDetails:
-        raise NotImplementedError
 
     def compare_packages(self, names: Iterable[str] | None = None) -> list[PackageVersions]:
         """Return the versions of packages here and on it, as ``%pods env`` does, and of Python first.
