@@ -13,6 +13,7 @@ import pytest
 from primepods_magic.api.errors import InvalidRequest, PodsError, RemoteError, SshFailed, WaitTimedOut
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
+from primepods_magic.remote.job import Job
 from primepods_magic.remote.links import open_link
 from tests.remote.conftest import describe_pod, pin_host
 
@@ -46,10 +47,11 @@ def test_giving_up_waiting_does_not_wait_for_the_end(agent_pod: Pod) -> None:
 
 def test_waiting_for_a_lost_pod_ends(agent_pod: Pod) -> None:
     job = agent_pod.run("import time; time.sleep(600)")
-    job.cancel()
+    # Its end must not arrive before the connection is closed.
     open_link(agent_pod.connection, agent_pod.details).close()
     with pytest.raises(PodsError, match="was closed"):
         asyncio.run(job.wait_async())
+    Job(open_link(agent_pod.connection, agent_pod.details), job.id, "main").cancel()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
