@@ -233,9 +233,10 @@ class Job:
 
     def _make_result(self) -> JobEnd:
         end = self._outcome.end
-        if end is None:
-            assert self._outcome.failure is not None
+        # One that never began has ended, too.
+        if self._outcome.failure is not None:
             raise self._outcome.failure
+        assert end is not None
         if end.state != "ok":
             raise make_remote_error(self.pod_name, end.state, self._outcome.reply)
         return end

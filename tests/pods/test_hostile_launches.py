@@ -115,7 +115,7 @@ def test_launches_at_a_service_that_behaves(tmp_path: Path, say: Callable[[str],
 def test_launches_are_neither_doubled_nor_untrue_nor_too_dear(
     tmp_path: Path, say: Callable[[str], Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    count = pick(20, 2000)
+    count = pick(14, 2000)
     # One in eight has a kernel of its own for each run.
     plans = [draw_plan(SEED + number, kernels=number % 8 == 7) for number in range(count)]
     say(f"seeds from {SEED}")

@@ -132,7 +132,7 @@ def test_displays_and_their_updates_too(cut_pod: Pod, proxy: CuttingProxy, tmp_p
 
 
 def test_requests_are_carried_out_exactly_once(cut_pod: Pod, proxy: CuttingProxy) -> None:
-    cells, count = pick(20, 60), pick(2, 20)
+    cells, count = pick(10, 60), pick(1, 20)
     link = find_link(cut_pod)
     cut_pod.run("c = 0").result(60)
     with cuts(proxy, link, count, seed=3):

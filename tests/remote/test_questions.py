@@ -106,3 +106,11 @@ def test_who_only_watches_ends_nothing_at_a_question(
     assert prompts[0].endswith("name? ")
     answer(job, number, "ada")
     assert job.result(30).state == "ok"
+
+
+def test_where_no_one_can_answer_it_is_said(agent_pod: Pod, bare_shell: Any) -> None:
+    job, number = ask(agent_pod, "print(input('? '))")
+    with pytest.raises(WaitInterrupted, match=rf"Job {job.id} asks for input, and no one can answer here"):
+        CellView(bare_shell, job, only_watches=True).follow()
+    answer(job, number, "ada")
+    assert job.result(30).state == "ok"

@@ -221,7 +221,11 @@ class CellView:
     def _ask_person(self, content: Mapping[str, Any]) -> None:
         """Prompt for the input that the cell requests; Ctrl-C instead of an answer interrupts the cell."""
         if not has_front_end(self._shell):
-            return
+            raise WaitInterrupted(
+                f"Job {self._job.id} asks for input, and no one can answer here. It keeps running on "
+                f"'{self._link.name}', which is billed. '%pods attach {self._job.id}' in a notebook or a "
+                "terminal answers it"
+            )
         prompt = clean_message(str(content.get("prompt", "")))
         number = self._input_number
         before = signal.getsignal(signal.SIGINT)
