@@ -48,8 +48,8 @@ demo: $(VENV)/.for-lab
 lab: $(VENV)/.for-lab
 	$(PY) -m jupyterlab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
-# Use two workers per processor: most tests wait more than they compute. tests/conftest.py puts slow files first.
-WORKERS = $(shell $(PY) -c 'import os; print(min(4, (os.cpu_count() or 1) * 2))')
+# Use 1.5 workers per processor: most tests wait more than they compute. tests/conftest.py puts slow files first.
+WORKERS = $(shell $(PY) -c 'import os; print(min(4, (os.cpu_count() or 1) * 3 // 2))')
 test: $(VENV)/.for-test
 	@$(PY) -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

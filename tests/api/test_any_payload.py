@@ -28,7 +28,7 @@ from tests.api.test_requests import PAGE_BODY
 from tests.support.soak import pick
 
 T = TypeVar("T")
-EXAMPLES = settings(max_examples=pick(20, 10_000))
+EXAMPLES = settings(max_examples=pick(12, 10_000))
 
 SURPRISES = [
     "ACTIVE",

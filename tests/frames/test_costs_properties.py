@@ -34,7 +34,7 @@ AMOUNTS = st.one_of(
     st.sampled_from([0.0, 0.1, 1e6, -1e6, 1e-9]),
 )
 LIMITS = st.none() | INSTANTS
-EXAMPLES = settings(max_examples=soak.pick(15, 1000))
+EXAMPLES = settings(max_examples=soak.pick(8, 1000))
 
 Row = tuple[datetime | None, datetime | None, float, int | None, str | None, str | None]
 
@@ -231,7 +231,7 @@ def test_how_many_are_at_work_at_once_does_not_matter(
 
 
 @given(st.lists(AMOUNTS | st.none(), max_size=40), st.integers(0, 4))
-@settings(max_examples=soak.pick(20, 2000))
+@settings(max_examples=soak.pick(10, 2000))
 def test_rounded_amounts_add_up_to_the_rounded_total(amounts: list[float | None], digits: int) -> None:
     frame = rounded(pd.DataFrame({"cost_usd": pd.array(amounts, dtype="Float64")}), digits)
     told = [amount for amount in amounts if amount is not None]

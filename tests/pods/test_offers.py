@@ -23,7 +23,7 @@ from primepods_magic.pods.spec.spec import spec_from_mapping
 from primepods_magic.pods.support.clock import ServiceClock
 from tests.support.soak import pick
 
-EXAMPLES = settings(max_examples=pick(30, 5_000))
+EXAMPLES = settings(max_examples=pick(20, 5_000))
 SPEC = spec_from_mapping({"gpu": "L4_24GB", "name": "t"})
 ONE = {
     "cloudId": "c",

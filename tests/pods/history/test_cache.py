@@ -339,7 +339,7 @@ def damage(path: Path, kind: str, rng: random.Random) -> None:
 @pytest.mark.parametrize("kind", DAMAGES)
 def test_a_file_that_is_not_as_it_was_written_is_made_anew(kind: str) -> None:
     service = MovingService(200)
-    for seed in range(pick(6, 2000) if kind in ("flip", "truncate", "zeros") else 1):
+    for seed in range(pick(3, 2000) if kind in ("flip", "truncate", "zeros") else 1):
         rng = random.Random(f"{kind} {seed}")
         read(service)
         path = the_file()

@@ -190,7 +190,7 @@ def test_a_service_that_fails_for_ever_is_an_error_and_leaves_no_thread(begin: i
 
 def test_rows_of_one_instant_that_change_places_are_all_there_or_it_is_an_error() -> None:
     outcomes: Counter[str] = Counter()
-    for seed in range(pick(8, 1000)):
+    for seed in range(pick(4, 1000)):
         rng = random.Random(seed)
         service = MovingService(60)
         service.cap = rng.choice([7, 10, 20])
@@ -275,7 +275,7 @@ MOVES = ("append", "insert", "delete", "cap")
 @pytest.mark.parametrize("moves", [("append",), ("insert",), ("delete",), ("append", "delete"), MOVES])
 def test_whatever_moves_every_row_that_stays_is_there_once(moves: tuple[str, ...]) -> None:
     errors = 0
-    runs = pick(6, 1500)
+    runs = pick(4, 1500)
     for seed in range(runs):
         rng = random.Random(f"{moves} {seed}")
         service = MovingService(rng.randrange(1, 120))
