@@ -23,8 +23,8 @@ def register_profiles() -> None:
     slow = [HealthCheck.too_slow, HealthCheck.data_too_large]
     settings.register_profile(
         "quick",
-        max_examples=25,
-        stateful_step_count=20,
+        max_examples=40,
+        stateful_step_count=25,
         deadline=None,
         derandomize=True,
         suppress_health_check=slow,

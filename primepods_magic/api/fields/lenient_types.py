@@ -115,11 +115,13 @@ class ApiModel(ShortRepr, BaseModel):
 
 
 def is_no_value(value: object) -> bool:
-    """Return whether a value means that there is none, such as ``null``, "N/A" or "-".
+    """Return whether a value means that there is none, such as ``null``, NaN, "N/A" or "-".
 
     >>> is_no_value(None), is_no_value(" N/A "), is_no_value("0")
     (True, True, False)
     """
+    if isinstance(value, float) and math.isnan(value):
+        return True
     return value is None or (isinstance(value, str) and value.strip().casefold() in _NO_VALUES)
 
 

@@ -116,6 +116,7 @@ def _same(a: object, b: object) -> bool:
 
 
 @given(rows())
+@example([{"type": math.nan}])
 def test_rows_and_models_make_the_same_frame(said: list[dict[str, Any]]) -> None:
     of_rows = history_frame(HistoryTable.of_rows(json.loads(json.dumps(said))))
     of_models = history_frame([HistoryRow.model_validate(row) for row in said])
