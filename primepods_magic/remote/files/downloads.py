@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,13 +16,11 @@ from primepods_magic.remote.agent.files.part_file import MIN_KEPT_BYTES, name_pa
 from primepods_magic.remote.agent.files.root import FileProblem, Root, split_path
 from primepods_magic.remote.agent.files.stream import BadStream
 from primepods_magic.remote.agent.files.unpack import DiskFull, Unpacker
-from primepods_magic.remote.link import PodLink
 
-from .comparing import Comparison, compare_entries
-from .local_tree import hash_local
-from .questions import hash_remote
-from .results import FileResult, check_failures, format_bytes, warn_left_alone
-from .streams import StreamWatch, fetch_stream
+from .comparing import compare_entries
+from .folder_transfer import FolderTransfer
+from .results import FileResult, format_bytes
+from .streams import fetch_stream
 
 __all__ = ["Download", "check_entries", "is_safe_link"]
 
@@ -31,33 +29,18 @@ _MODE_MASK = 0o755
 
 
 @dataclass
-class Download:
-    """Files of a folder of a pod, compared with a local folder.
+class Download(FolderTransfer):
+    """Files of a folder of a pod, compared with a local folder, which is made if it is not there."""
 
-    Parameters
-    ----------
-    link : PodLink
-    root : str
-        The folder of the pod.
-    folder : str
-        The local one; it is made if it is not there.
-    entries : list of Entry
-        What the pod says that there is.
-    force : bool
-        Overwrite what is newer here.
-    """
-
-    link: PodLink
-    root: str
-    folder: str
-    entries: list[Entry]
-    force: bool
-    watch: StreamWatch
-    local_names: dict[str, str] = field(default_factory=dict)
-    """The name of a file here, by its name there, if that is another one."""
     here: dict[str, Entry] = field(init=False)
-    comparison: Comparison = field(init=False)
-    refused: list[FileResult] = field(init=False)
+
+    action = "fetched"
+    direction = "fetched from"
+
+    @property
+    def found(self) -> Mapping[str, Entry]:
+        """The files that are here already."""
+        return self.here
 
     def compare(self) -> None:
         """Look what is here."""
@@ -73,32 +56,7 @@ class Download:
             raise InvalidRequest(f"{sanitize(self.folder)!r} is a file, not a folder. Nothing was fetched")
         self.comparison = compare_entries(self.entries, self.here, self._hash_pairs, force=self.force)
 
-    def run(self) -> list[FileResult]:
-        """Fetch what has changed; return what was done with each file."""
-        facts = self._find_starts(self.comparison.describe(self.here, force=self.force))
-        results = [*self.refused, *self.comparison.results]
-        warn_left_alone(results)
-        if facts:
-            self._check_space(facts)
-            failures = self._fetch(facts)
-            results += [
-                FileResult(entry.path, "fetched", entry.size)
-                for entry in self.comparison.changed
-                if entry.path not in failures
-            ]
-            check_failures(failures, len(facts), "fetched from", self.link.name)
-        return results
-
-    def _find_local(self, path: str) -> str:
-        return self.local_names.get(path, path)
-
-    def _hash_pairs(self, pairs: Sequence[tuple[Entry, Entry]]) -> list[bool]:
-        request = hash_remote(self.link, self.root, [(entry.path, entry.size) for entry, _ in pairs])
-        here = hash_local(self.folder, [(self._find_local(entry.path), entry.size) for entry, _ in pairs])
-        return [one == other != "" for one, other in zip(here, request(self.watch), strict=True)]
-
-    def _find_starts(self, facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Note of large files how much of them is here from an earlier attempt."""
+    def _note_starts(self, facts: list[dict[str, Any]]) -> None:
         begun: list[tuple[dict[str, Any], str, int]] = []
         for each in facts:
             if each["size"] >= MIN_KEPT_BYTES:
@@ -110,15 +68,15 @@ class Download:
                     continue
                 if 0 < size <= each["size"]:
                     begun.append((each, part, size))
-        if begun:
-            request = hash_remote(self.link, self.root, [(each["path"], size) for each, _, size in begun])
-            here = hash_local(self.folder, [(part, size) for _, part, size in begun])
-            for (each, _, size), one, other in zip(begun, here, request(self.watch), strict=True):
-                if one == other != "":
-                    each["start"] = size
-        return facts
+        if not begun:
+            return
+        there = [(each["path"], size) for each, _, size in begun]
+        here = [(part, size) for _, part, size in begun]
+        for (each, _, size), is_same in zip(begun, self._compare_contents(there, here), strict=True):
+            if is_same:
+                each["start"] = size
 
-    def _check_space(self, facts: Iterable[dict[str, Any]]) -> None:
+    def _check_space(self, facts: Sequence[dict[str, Any]]) -> None:
         needed = sum(each["size"] - each["start"] for each in facts)
         needed -= sum(found.size for found in self.here.values())
         free = find_free_bytes(self.folder)
@@ -128,9 +86,8 @@ class Download:
                 f"{format_bytes(needed)} more are needed. Nothing was fetched. The pod is still billed"
             )
 
-    def _fetch(self, facts: list[dict[str, Any]]) -> dict[str, str]:
+    def _transfer_files(self, facts: list[dict[str, Any]]) -> dict[str, str]:
         wanted = {each["path"]: each for each in facts}
-        self.watch.total_bytes += sum(each["size"] - each["start"] for each in facts)
 
         def accept(got: dict[str, Any]) -> None:
             asked = wanted.pop(got["path"], None)

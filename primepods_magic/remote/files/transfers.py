@@ -156,7 +156,7 @@ def get_files(
                 )
             entries = list(there.entries.values())
             if there.kind == "file":
-                download = Download(link, there.path, folder, entries[:1], force, watch)
+                download = Download(link, folder, there.path, entries[:1], force, watch)
                 is_new_name = (
                     len(paths) == 1 and not os.fspath(target).endswith("/") and not is_folder(folder)
                 )
@@ -168,7 +168,7 @@ def get_files(
                 name = posixpath.basename(path.rstrip("/"))
                 is_nameless = name in ("", "~", ".", "..")
                 into = folder if is_nameless else os.path.join(folder, name)
-                download = Download(link, there.path, into, entries, force, watch)
+                download = Download(link, into, there.path, entries, force, watch)
             download.compare()
             results += download.run()
     return make_result(link, watch, began, results)
