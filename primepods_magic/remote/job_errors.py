@@ -11,7 +11,7 @@ from primepods_magic.api.text.sanitize import sanitize, shorten
 
 from .agent.frames import Header
 from .link import PodLink
-from .stream_text import StreamText
+from .stream_text import clean_escapes
 
 __all__ = ["FAILURES", "make_failure", "make_remote_error"]
 
@@ -50,7 +50,7 @@ def make_remote_error(
     if state == "error":
         ename, evalue = str(reply.get("ename", "Error")), str(reply.get("evalue", ""))
         lines = reply.get("traceback")
-        traceback = [_clean_line(str(line)) for line in lines] if isinstance(lines, list) else []
+        traceback = [clean_escapes(str(line)) for line in lines] if isinstance(lines, list) else []
         place = _find_place(traceback, there)
         traceback = list(map(renumber, traceback))
     elif state == "cancelled":
@@ -65,11 +65,6 @@ def make_remote_error(
         )
     message = f"{sanitize(ename)} on '{pod_name}'{evalue and f': {sanitize(shorten(evalue, 2000))}'}{place}"
     return RemoteError(message, ename=ename, evalue=evalue, traceback=traceback)
-
-
-def _clean_line(line: str) -> str:
-    """Return a line without escapes that do more than color."""
-    return StreamText().feed(line.encode("utf-8", "replace"), is_end=True)
 
 
 def _find_place(traceback: list[str], number: object) -> str:

@@ -7,7 +7,7 @@ import re
 
 from primepods_magic.api.text.sanitize import clean_message
 
-__all__ = ["StreamText"]
+__all__ = ["StreamText", "clean_escapes"]
 
 # Colors, erasing the rest of a line, and going back on it: what progress bars need.
 _KEPT = re.compile(r"(\x1b\[[0-9;:]*m|\x1b\[[0-2]?K|[\r\x08])")
@@ -44,3 +44,8 @@ class StreamText:
         # Every second part is an escape that is kept.
         parts[::2] = [clean_message(_ESCAPE.sub("", part)) for part in parts[::2]]
         return "".join(parts)
+
+
+def clean_escapes(text: str) -> str:
+    """Return a whole text as `StreamText` would print it."""
+    return StreamText().feed(text.encode("utf-8", "replace"), is_end=True)

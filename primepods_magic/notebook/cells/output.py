@@ -9,6 +9,7 @@ from typing import Any
 from primepods_magic.notebook.shell.kernel import cell_of, has_front_end, in_kernel
 from primepods_magic.notebook.shell.output import write_stream
 from primepods_magic.remote.command import StreamName
+from primepods_magic.remote.stream_text import StreamText, clean_escapes
 
 from .finished_bars import FinishedBars
 from .pace import await_server
@@ -58,7 +59,7 @@ class CellOutput:
         self._is_kernel = in_kernel(shell)
         self._is_console = not self._is_kernel or (has_front_end(shell) and cell_of(shell) is None)
         self._limit = TextLimit(job_id)
-        self._texts: dict[str, Any] = {}
+        self._texts: dict[str, StreamText] = {}
         self._is_clear_held = False
         self._bars = FinishedBars()
 
@@ -106,9 +107,7 @@ class CellOutput:
 
     def _clean_text(self, name: str, text: str) -> str:
         """Return text without escapes that do more in a terminal than color or redraw a line."""
-        from primepods_magic.remote.stream_text import StreamText
-
-        return str(self._texts.setdefault(name, StreamText()).feed(text.encode("utf-8", "replace")))
+        return self._texts.setdefault(name, StreamText()).feed(text.encode("utf-8", "replace"))
 
     def _show_display_data(self, content: dict[str, Any], *, update: bool = False) -> None:
         self._shell.display_pub.publish(
@@ -136,10 +135,7 @@ class CellOutput:
     def _make_safe(self, data: dict[str, Any]) -> dict[str, Any]:
         if not self._is_console or not isinstance(data.get("text/plain"), str):
             return data
-        from primepods_magic.remote.stream_text import StreamText
-
-        text = StreamText().feed(data["text/plain"].encode("utf-8", "replace"), is_end=True)
-        return {**data, "text/plain": text}
+        return {**data, "text/plain": clean_escapes(data["text/plain"])}
 
 
 def _write_paced(texts: Iterable[tuple[str, str]]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.tracebacks import shorten_tracebacks
@@ -14,12 +13,7 @@ from .reachable import Reachable
 
 if TYPE_CHECKING:
     from primepods_magic.remote.command import CommandResult
-    from primepods_magic.remote.files.results import TransferResult
     from primepods_magic.remote.job import Job
-
-    Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-    OnProgress: TypeAlias = Callable[[int, int], object] | None
-    Transfer: TypeAlias = Callable[[Any], TransferResult]
 
 __all__ = ["CellMethods"]
 

@@ -1,4 +1,4 @@
-"""What the methods of `Pod` need that use the machine itself."""
+"""The base of those methods of `Pod` that use the machine itself."""
 
 from __future__ import annotations
 
