@@ -132,6 +132,8 @@ def test_variables_survive_an_agent_that_was_killed(agent_pod: Pod, mark: str) -
 def test_output_is_kept_by_an_agent_that_nobody_is_connected_to(
     agent_pod: Pod, connection: Connection, mark: str, tmp_path: Path
 ) -> None:
+    # The kernel's host, which starts the agent again, must be there.
+    agent_pod.run("1").result(60)
     job = agent_pod.run(count_slowly(200, tmp_path / "go"))
     close_links(connection)
     kill_marked(mark, "agent.pyz", "serve")
