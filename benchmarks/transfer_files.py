@@ -40,7 +40,7 @@ from tests.support.waiting import eventually
 LARGE_BYTES = int(os.environ.get("TRANSFER_LARGE_MB", "1000")) * 1_000_000
 SMALL_FILES = int(os.environ.get("TRANSFER_SMALL_FILES", "20000"))
 SCP_FILES = 150
-"""So many of the small ones, where each takes scp several round trips."""
+"""The number of small files where each takes scp several round trips."""
 DELAY_S = 0.025
 """Each way."""
 ROUNDS = 3

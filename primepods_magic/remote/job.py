@@ -24,7 +24,7 @@ from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.api.validation.bounds import check_seconds
 from primepods_magic.pods.connection.connection import Connection
 
-from .agent.frames import Header
+from .agent.frames import SESSION_NAME, Header
 from .agent.job import DONE_STATES
 from .frame_checks import UNNUMBERED, read_number
 from .job_errors import FAILURES, make_failure, make_remote_error
@@ -35,7 +35,6 @@ from .links import open_link
 
 __all__ = ["Job", "JobEnd", "JobFrames", "check_session", "make_job_id", "start_job"]
 
-_SESSION = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 _JOB_ID = re.compile(r"[a-z0-9]{1,20}\Z")
 _LETTERS = string.ascii_lowercase + string.digits
 # Values from a pod above these are neither shown nor used in calculations.
@@ -167,7 +166,14 @@ class Job:
     """
 
     def __init__(
-        self, link: PodLink, job_id: str, session: str, *, title: str = "", frames: JobFrames | None = None
+        self,
+        link: PodLink,
+        job_id: str,
+        session: str,
+        *,
+        title: str = "",
+        frames: JobFrames | None = None,
+        stopwatch: Stopwatch | None = None,
     ) -> None:
         self.id = job_id
         self.session = session
@@ -176,7 +182,7 @@ class Job:
         self.title = title
         self._frames = frames
         # Of a job that was not started here, it is not known how long it can have run.
-        self._stopwatch: Stopwatch | None = None
+        self._stopwatch = stopwatch
         self._outcome = _Outcome()
 
     @property
@@ -308,7 +314,7 @@ class Job:
 
 def check_session(session: str) -> None:
     """Raise InvalidRequest if this is not the name of a session."""
-    if not isinstance(session, str) or not _SESSION.match(session):
+    if not isinstance(session, str) or not SESSION_NAME.match(session):
         raise InvalidRequest(
             f"{sanitize(shorten(repr(session), 80))} is not a valid session name: use up to 40 letters, "
             "digits, '-' and '_'. Nothing was run"
@@ -386,6 +392,4 @@ def start_job(
     if running:
         frames.leave()
         return Job(link, str(running), session, title=title), True
-    job = Job(link, job_id, session, title=title, frames=frames)
-    job._stopwatch = stopwatch
-    return job, False
+    return Job(link, job_id, session, title=title, frames=frames, stopwatch=stopwatch), False

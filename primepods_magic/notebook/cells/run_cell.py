@@ -235,7 +235,7 @@ class CellView:
             value = getpass.getpass(prompt) if content.get("password") else input(prompt)
         except (KeyboardInterrupt, EOFError):
             if self._only_watches:
-                # It waits for the answer of whoever runs it.
+                # The person who runs it is asked as well.
                 raise self._describe_detached() from None
             self._link.request("interrupt", job=self._job.id)
             return

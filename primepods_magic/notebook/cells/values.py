@@ -85,7 +85,7 @@ class CellValues:
         """Send the values to a file of the pod; `before` then makes variables of them."""
         if self._outgoing is None:
             return
-        with self._terms(link, f"Sending {', '.join(self._outgoing.names)}", "--yes") as terms:
+        with self._make_terms(link, f"Sending {', '.join(self._outgoing.names)}", "--yes") as terms:
             self._sent = send_values(link, session, self._outgoing, terms)
             self.before.append(self._sent)
 
@@ -121,7 +121,7 @@ class CellValues:
         for call in self.after:
             answer = await_answer(job.link, call["id"], _print_note)
             how = f"yes=True to get_pod('{job.pod_name}').pull('{self._fetched[0]}')"
-            with self._terms(job.link, f"Fetching {', '.join(self._fetched)}", how) as terms:
+            with self._make_terms(job.link, f"Fetching {', '.join(self._fetched)}", how) as terms:
                 values = take_values(job.link, job.session, self._fetched, answer, terms)
             self._shell.push(values)
             for name, value in values.items():
@@ -129,7 +129,7 @@ class CellValues:
                     say(f"{name} stays on '{job.pod_name}': {value.reason}. {name}.fetch(…) fetches a part.")
 
     @contextmanager
-    def _terms(self, link: PodLink, doing: str, how: str) -> Iterator[Terms]:
+    def _make_terms(self, link: PodLink, doing: str, how: str) -> Iterator[Terms]:
         with show_transfer(self._shell, doing) as report:
 
             def note_progress(done: int, total: int) -> None:

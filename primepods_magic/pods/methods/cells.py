@@ -120,7 +120,7 @@ class CellMethods(Reachable):
         yes: bool = False,
         **named: Any,
     ) -> None:
-        """Send values to it, where they are variables of a session: ``pod.push(data=frame)``.
+        """Set variables of a session on it: ``pod.push(data=frame)``.
 
         Built-in types, dates, arrays of NumPy, objects of pandas and tensors arrive with the same value and
         dtype, whatever versions there are. Functions and classes of a notebook are sent as source, with what

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from typing import Any, BinaryIO, Callable, Dict, List, Sequence, Tuple
 
 __all__ = [
     "MAX_BUFFERS_BYTES",
     "MAX_OUTPUT_BYTES",
+    "SESSION_NAME",
     "BadFrame",
     "Frame",
     "Header",
@@ -20,6 +22,9 @@ __all__ = [
 
 Header = Dict[str, Any]
 Frame = Tuple[Header, List[bytes]]
+
+SESSION_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
+"""Names of sessions, which are also names of folders."""
 
 _LENGTH = struct.Struct(">I")
 LENGTH_BYTES = _LENGTH.size

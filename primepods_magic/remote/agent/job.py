@@ -75,7 +75,7 @@ class Job:
 
     @property
     def is_hidden(self) -> bool:
-        """Whether it is not a cell: it is not listed, and nothing waits for it to be shown."""
+        """True if it is not a cell: it is not listed, and nothing waits for it to be shown."""
         return bool(self.facts.get("hidden"))
 
     @property

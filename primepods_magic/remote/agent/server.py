@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import json
 import os
-import re
 import sys
 import time
 from collections import OrderedDict, deque
@@ -16,14 +15,22 @@ from typing import Any
 
 from .files.service import FileService
 from .folders import SOCKET, agent_folder
-from .frames import LENGTH_BYTES, Frame, Header, pack_frame, parse_header, parse_length, read_sizes
+from .frames import (
+    LENGTH_BYTES,
+    SESSION_NAME,
+    Frame,
+    Header,
+    pack_frame,
+    parse_header,
+    parse_length,
+    read_sizes,
+)
 from .gpu_sampler import GpuSampler
 from .job import Job
 from .session import Session
 
 __all__ = ["serve"]
 
-_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 _MAX_REPLIES = 2000
 _WINDOW_BYTES = 1 << 20
 # A client pings more often than this; a connection that is silent for longer is dead.
@@ -76,7 +83,7 @@ class _Agent:
 
     def _open_session(self, name: str) -> Session:
         if name not in self.sessions:
-            if not _NAME.match(name):
+            if not SESSION_NAME.match(name):
                 raise ValueError(f"{name!r} is not a valid session name")
             folder = os.path.join(self._folder, name)
             os.makedirs(folder, mode=0o700, exist_ok=True)

@@ -20,7 +20,7 @@ HashPairs = Callable[[Sequence[tuple[Entry, Entry]]], Iterable[bool]]
 
 @dataclass
 class Comparison:
-    """What is to be done.
+    """The result of a comparison.
 
     Attributes
     ----------

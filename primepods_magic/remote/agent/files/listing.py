@@ -1,4 +1,4 @@
-"""What is in a folder: every entry with its size, time and permissions, and the hashes of some."""
+"""List folders: every entry with its size, time and permissions, and the hashes of some."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def list_tree(
 ) -> Iterator[Entry]:
     """Yield what is in a folder, at any depth, a folder before what it has in it, in order of names.
 
-    `enter` is given each folder and the names in it, and returns what tells whether one is left out.
+    `enter` is given each folder and its names, and returns a function that decides whether one is left out.
     """
     waiting = [""]
     while waiting:

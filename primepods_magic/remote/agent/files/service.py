@@ -133,11 +133,11 @@ class FileService:
 
     def start(self, client: Requester, header: Header, buffers: Sequence[bytes]) -> None:
         """Carry out a request; the client gets the reply later. It may arrive more than once."""
-        task = asyncio.ensure_future(self._reply(client, header, buffers))
+        task = asyncio.ensure_future(self._send_reply(client, header, buffers))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _reply(self, client: Requester, header: Header, buffers: Sequence[bytes]) -> None:
+    async def _send_reply(self, client: Requester, header: Header, buffers: Sequence[bytes]) -> None:
         out: list[bytes] = []
         try:
             reply = await self._carry_out(client, header, buffers)

@@ -30,7 +30,7 @@ _BEGIN, _DATA, _ZEROS, _END = b"B", b"D", b"Z", b"E"
 
 
 class BadStream(ValueError):
-    """What arrives is not a stream of files, or not one that was asked for."""
+    """The data is not a stream of files, or not one that was asked for."""
 
 
 def pack_begin(facts: dict[str, Any]) -> bytes:

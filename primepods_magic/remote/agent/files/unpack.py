@@ -22,7 +22,7 @@ _MAX_FAILURES = 100_000
 
 
 class DiskFull(Exception):
-    """There is no space left; nothing more can be written."""
+    """The disk is full; nothing more can be written."""
 
 
 class Unpacker:
@@ -37,7 +37,7 @@ class Unpacker:
     mode_mask : int
         Permissions that files may get.
     there : str
-        Where it is, for messages.
+        The word for this side in messages.
     on_content : callable
         Is called with the size of each piece of content.
 

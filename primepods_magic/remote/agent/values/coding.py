@@ -62,7 +62,7 @@ class Encoder:
 
     @property
     def place(self) -> str:
-        """Where the value is that is being described."""
+        """The place of the value that is being described."""
         return "".join(self._places[:12]) + ("…" if len(self._places) > 12 else "")
 
     def encode(self, value: Any, place: str = "") -> Node:
