@@ -25,6 +25,8 @@ CELLS = [
     "%pods watch",
     "%pod_create --gpu H100_80GB --name late -o late;",
 ]
+# A poll that sees the end first would show an estimate: the bill comes with what the button verifies.
+POLL_LAST = "%config PodsMagics.poll_interval_s = 3600\n%pods wait train -o _"
 OURS = ".jp-OutputArea-output:has([data-pod])"
 
 
@@ -137,7 +139,7 @@ def test_a_pod_is_terminated_by_its_bar_after_a_question(
 ) -> None:
     page = lab_page(DARK)
     path = jupyterlab.add_notebook(
-        "buttons", [bars.CONNECT, bars.CREATE], {"PRIMEPODS_SANDBOX_URL": sandbox.url}
+        "buttons", [bars.CONNECT, bars.CREATE, POLL_LAST], {"PRIMEPODS_SANDBOX_URL": sandbox.url}
     )
     page.open_notebook(path)
     for number in range(2):
@@ -145,6 +147,7 @@ def test_a_pod_is_terminated_by_its_bar_after_a_question(
     sandbox.advance(bars.UNTIL_ACTIVE + bars.UNTIL_COMPLETE)
     shown = page.output_of(1)
     expect(shown.get_by_text("ready", exact=True).first).to_be_visible()
+    page.run_cell(2)
     page.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     shown.get_by_role("button", name="Copy ssh").click()
     expect(shown.get_by_text("Copied")).to_be_visible()
