@@ -13,7 +13,7 @@ from primepods_magic.frames.tables.account import (
 from primepods_magic.frames.tables.cells import cells_frame
 from primepods_magic.frames.tables.files import files_frame
 from primepods_magic.frames.tables.history import history_frame, overlapping
-from primepods_magic.frames.tables.local import cache_frame, checks_frame, jobs_frame
+from primepods_magic.frames.tables.local import cache_frame, checks_frame, jobs_frame, kernels_frame
 from primepods_magic.frames.tables.offers import offers_frame
 from primepods_magic.frames.tables.packages import packages_frame
 from primepods_magic.frames.tables.pods import pods_frame, removed_frame, status_frame
@@ -29,6 +29,7 @@ __all__ = [
     "files_frame",
     "history_frame",
     "jobs_frame",
+    "kernels_frame",
     "keys_frame",
     "load_frame",
     "members_frame",

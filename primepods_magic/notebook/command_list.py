@@ -22,6 +22,7 @@ COMMANDS = {
     "jobs": "list the cells that are running or have run on your pods",
     "attach": "show a cell that is running on a pod, from its beginning",
     "cancel": "end a cell that is running on a pod",
+    "kernel": "put a pod into the kernel picker of Jupyter",
     "cells": "list the cells that ran on pods, and what they cost",
     "rm": "terminate pods, verify that they are gone, and show what they cost",
     "history": "list the pods you rented and what they cost",

@@ -141,6 +141,12 @@ class PodsMagics(Magics):
         config=True
     )
 
+    kernels = Enum(
+        ["off", "auto"],
+        "off",
+        help="'auto' puts your ready pods into the kernel picker of Jupyter, as '%pods kernel' does.",
+    ).tag(config=True)
+
     def __init__(self, shell: Any) -> None:
         self._displays: ProgressDisplays | None = None
         self.undo: list[Callable[[], object]] = []
@@ -323,8 +329,18 @@ class PodsMagics(Magics):
         _load_modules(*_COMMAND_MODULES)
         with redirect_warnings(lambda text: say(f"Warning: {text}")):
             result = command.run(self, args, **extra)
+        self._keep_kernels()
         self.store(result, args.out)
         return None if args.out else result
+
+    def _keep_kernels(self) -> None:
+        """Bring the kernel picker in step with the pods that the command has seen."""
+        from primepods_magic.pods.connection.current import in_use
+        from primepods_magic.remote.kernels.keeping import keep_kernel_specs
+
+        connection = in_use()
+        if connection is not None:
+            keep_kernel_specs(connection, adds=self.kernels == "auto")
 
     def _is_last(self, magic: str, line: str) -> bool:
         """Return whether the cell ends with exactly this line; ``df = %pods …;`` keeps its result."""

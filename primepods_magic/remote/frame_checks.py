@@ -37,6 +37,7 @@ _CONTENT_TYPES: dict[str, dict[str, type]] = {
     "update_display_data": {"data": dict},
     "execute_result": {"data": dict},
     "error": {"ename": str, "evalue": str, "traceback": list},
+    "execute_input": {"execution_count": int},
     "execute_reply": {"status": str},
     "input_request": {"prompt": str},
     "comm_open": {"comm_id": str, "target_name": str},

@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass, field, replace
 from queue import Empty, SimpleQueue
+from types import MappingProxyType
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, WaitInterrupted, WaitTimedOut
@@ -27,7 +28,7 @@ from primepods_magic.pods.connection.connection import Connection
 from .agent.frames import SESSION_NAME, Header
 from .agent.job import DONE_STATES
 from .frame_checks import UNNUMBERED, read_number
-from .job_errors import FAILURES, make_failure, make_remote_error
+from .job_errors import FAILURES, describe_death, make_failure, make_remote_error
 from .limits.figures import MAX_SECONDS, Stopwatch
 from .limits.kept_text import KeptText
 from .link import FrameHandler, PodLink
@@ -57,6 +58,8 @@ class JobEnd(ShortRepr):
         Utilization of the pod's GPUs, from one sample a second.
     idle_s : float or None
         How long nothing of yours had run on the pod before.
+    death : str
+        How its kernel ended, in words, if it died.
     """
 
     state: str
@@ -64,6 +67,7 @@ class JobEnd(ShortRepr):
     gpu_mean_pct: float | None = None
     gpu_peak_pct: float | None = None
     idle_s: float | None = None
+    death: str = ""
 
     @classmethod
     def from_header(cls, header: Mapping[str, Any]) -> JobEnd:
@@ -71,7 +75,8 @@ class JobEnd(ShortRepr):
         read = {name: read_number(header, name, lowest=0.0, highest=most) for name, most in _HIGHEST.items()}
         numbers = {name: value for name, value in read.items() if value is not None}
         state = header.get("state")
-        return cls(state=state if state in DONE_STATES else "died", **numbers)
+        state = state if state in DONE_STATES else "died"
+        return cls(state=state, death=describe_death(header) if state == "died" else "", **numbers)
 
 
 class JobFrames:
@@ -244,7 +249,7 @@ class Job:
             raise self._outcome.failure
         assert end is not None
         if end.state != "ok":
-            raise make_remote_error(self.pod_name, end.state, self._outcome.reply)
+            raise make_remote_error(self.pod_name, end.state, self._outcome.reply, death=end.death)
         return end
 
     def interrupt(self) -> str:
@@ -338,18 +343,17 @@ def start_job(
     on_wait: Callable[[PodLink], object] | None = None,
     before: Sequence[Header] = (),
     after: Sequence[Header] = (),
+    extra: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[Job, bool]:
     """Send a cell to a pod; return its job, and whether it was already running.
 
     `msg_id` is the id of the local request, which widgets refer to; `on_wait` is called repeatedly until the
-    agent has answered. Calls `before` and `after` run around it, each if the one before it ended well. Raises
-    SshFailed, InvalidRequest, or WaitInterrupted on Ctrl-C.
+    agent has answered. Calls `before` and `after` run around it, each if the one before it ended well. `extra` are
+    further parts of the request. Raises SshFailed, InvalidRequest, or WaitInterrupted on Ctrl-C.
     """
     check_session(session)
     if not isinstance(code, str):
-        raise InvalidRequest(
-            f"Code must be text, such as 'print(1)'. It is of type {type(code).__name__}. Nothing was run"
-        )
+        raise InvalidRequest(f"Code must be text, not {type(code).__name__}. Nothing was run")
     if replace_surrogates(code) != code:
         raise InvalidRequest("The code has a character that cannot be encoded. Nothing was run")
     link = open_link(connection, pod)
@@ -368,6 +372,7 @@ def start_job(
         again=again,
         before=list(before),
         after=list(after),
+        **extra,
     )
     # Follow it at once: waiting for the answer would take another round trip.
     frames = JobFrames(link, job_id)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, RemoteError
@@ -13,7 +15,7 @@ from .agent.frames import Header
 from .link import PodLink
 from .stream_text import clean_escapes
 
-__all__ = ["FAILURES", "make_failure", "make_remote_error"]
+__all__ = ["FAILURES", "describe_death", "make_failure", "make_remote_error"]
 
 FAILURES = ("setup_failed", "link_failed", "unknown")
 """Types of frames after which no more frames of a job arrive, although it has not ended."""
@@ -33,12 +35,34 @@ def make_failure(link: PodLink, job_id: str, header: Header) -> PodsError:
     return link.failure or PodsError(f"The connection to '{link.name}' was closed")
 
 
+def describe_death(header: Mapping[str, Any]) -> str:
+    """Describe how a kernel ended, as far as a frame of the agent says.
+
+    >>> describe_death({"death": {"exit_code": -11}})
+    'its kernel was ended by the signal SIGSEGV'
+    """
+    death = header.get("death")
+    code = death.get("exit_code") if isinstance(death, Mapping) else None
+    if not isinstance(code, int) or not -64 < code < 256:
+        return "its kernel ended, because the code ended it, it was killed, or memory ran out"
+    if isinstance(death, Mapping) and death.get("has_run_out") is True:
+        return "the pod's memory ran out, so the system killed its kernel"
+    if code >= 0:
+        return f"its kernel ended itself with exit code {code}"
+    with suppress(ValueError):
+        name = signal.Signals(-code).name
+        why = ", as when memory runs out" if name == "SIGKILL" else ""
+        return f"its kernel was ended by the signal {name}{why}"
+    return f"its kernel was ended by the signal {-code}"
+
+
 def make_remote_error(
-    pod_name: str, state: str, reply: Mapping[str, Any], *, number: int | None = None
+    pod_name: str, state: str, reply: Mapping[str, Any], *, death: str = "", number: int | None = None
 ) -> RemoteError:
     """Build the error for a cell that failed, was cancelled, or lost its kernel.
 
-    `number` is the cell's local number, which replaces the number on the pod in the traceback.
+    `death` says how its kernel ended. `number` is the cell's local number, which replaces the number on the
+    pod in the traceback.
     """
     there = reply.get("execution_count")
 
@@ -56,13 +80,9 @@ def make_remote_error(
     elif state == "cancelled":
         ename, evalue = "Cancelled", "the cell was cancelled"
     else:
-        ename, evalue = (
-            "KernelDied",
-            (
-                "its kernel ended, because the code ended it, it was killed, or memory ran out; "
-                "the variables of its session are gone, and the next cell gets a new kernel"
-            ),
-        )
+        ename = "KernelDied"
+        lost = "the variables of its session are gone, and the next cell gets a new kernel"
+        evalue = f"{death or describe_death({})}; {lost}"
     message = f"{sanitize(ename)} on '{pod_name}'{evalue and f': {sanitize(shorten(evalue, 2000))}'}{place}"
     return RemoteError(message, ename=ename, evalue=evalue, traceback=traceback)
 

@@ -143,6 +143,13 @@ FRAMES = (
     ),
     Frame("jobs", "Jobs", "A row for each job.", ("jobs",), lambda: frames.jobs_frame([])),
     Frame(
+        "kernels",
+        "Kernels on pods",
+        "A row for each kernel of a pod in Jupyter's kernel picker.",
+        ("kernel",),
+        lambda: frames.kernels_frame([]),
+    ),
+    Frame(
         "packages",
         "Packages",
         "A row for Python, and one for each package: first what is missing, then what differs.",

@@ -49,6 +49,7 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "jobs": ("%pods jobs", "no jobs", "%pods jobs nobody", "NotFound"),
     "attach": ("%pods attach -h", "Show everything", "%pods attach nothing", "NotFound"),
     "cancel": ("%pods cancel -h", "End a job", "%pods cancel nothing", "NotFound"),
+    "kernel": ("%pods kernel", "0 kernels", "%pods kernel nobody", "NotFound"),
     "cells": ("%pods cells", "0 cells", "%pods cells nobody", "NotFound"),
     "wallet": ("%pods wallet", "balance $", "%pods wallet --team nobody", "NotFound"),
     "disks": ("%pods disks", "datasets", "%pods disks x", "InvalidRequest"),

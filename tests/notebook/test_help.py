@@ -67,7 +67,7 @@ def world(
     key = home / ".ssh" / "id_ed25519.pub"
     key.parent.mkdir()
     key.write_text(_PUBLIC_KEY)
-    on_machines = ("exec", "pod", "env", "attach", "cancel", "doctor", "get", "put", "sync")
+    on_machines = ("exec", "pod", "env", "kernel", "attach", "cancel", "doctor", "get", "put", "sync")
     needs_machine = request.node.callspec.params["name"] in on_machines
     with controlled(clock="stepped", machines=needs_machine) as control:
         monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)

@@ -53,6 +53,7 @@ CASES: Mapping[str, Sequence[str]] = {
     "jobs": ["jobs", "jobs train"],
     "attach": ["attach $WANDB_API_KEY"],
     "cancel": ["cancel $WANDB_API_KEY"],
+    "kernel": ["kernel", "kernel $WANDB_API_KEY", "kernel $WANDB_API_KEY --remove"],
     "cells": ["cells", "cells nobody"],
     "rm": ["rm train", "rm nobody -y"],
     "ssh": ["ssh train", "ssh train --config", "ssh nobody"],

@@ -12,7 +12,7 @@ from .cells import CELLS
 from .costs import COSTS, LEDGER, MONTH, PRICES, SPOT, WASTE
 from .files import FILES
 from .history import HISTORY
-from .local import CACHE, CHECKS, JOBS
+from .local import CACHE, CHECKS, JOBS, KERNELS
 from .offers import OFFERS
 from .packages import PACKAGES
 from .pods import PODS, REMOVED, STATUS
@@ -42,6 +42,7 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "cache": CACHE,
     "checks": CHECKS,
     "jobs": JOBS,
+    "kernels": KERNELS,
     "waste": WASTE,
     "cells": CELLS,
     "files": FILES,
@@ -62,6 +63,7 @@ SHOWN: Mapping[str, str] = {
     "disks": "name status size_gb price_usd_hr | pods country provider data_center created_at id",
     "keys": "name is_primary | fingerprint type id created_at",
     "checks": "check result detail what_to_do",
+    "kernels": "name display_name pod session | path pod_id",
     "jobs": "id state title pod duration estimated_usd | started_at session",
     "cells": "pod title state duration estimated_usd | idle idle_usd gpu_mean_pct gpu_peak_pct started_at "
     "gpu gpu_count session job",

@@ -1,4 +1,4 @@
-"""Frames of this computer and of cells on pods: cached histories, findings of the doctor, and jobs."""
+"""Frames of this computer and of cells on pods: cached histories, findings of the doctor, jobs, kernels."""
 
 from __future__ import annotations
 
@@ -15,8 +15,18 @@ from .schema import SPAN, TIME, Column, build
 if TYPE_CHECKING:
     from primepods_magic.pods.doctor import Finding
     from primepods_magic.remote.job_list import JobInfo
+    from primepods_magic.remote.kernels.specs import KernelSpec
 
-__all__ = ["CACHE", "CHECKS", "JOBS", "cache_frame", "checks_frame", "jobs_frame"]
+__all__ = [
+    "CACHE",
+    "CHECKS",
+    "JOBS",
+    "KERNELS",
+    "cache_frame",
+    "checks_frame",
+    "jobs_frame",
+    "kernels_frame",
+]
 
 _BYTES_PER_MB = 1_000_000
 
@@ -49,6 +59,15 @@ def jobs_frame(jobs: Iterable[JobInfo]) -> pd.DataFrame:
     return build(JOBS, jobs)
 
 
+def kernels_frame(specs: Iterable[KernelSpec]) -> pd.DataFrame:
+    """Build a frame of the kernels of pods in Jupyter's kernel picker.
+
+    >>> kernels_frame([]).columns.tolist()[:3]
+    ['name', 'display_name', 'pod']
+    """
+    return build(KERNELS, specs)
+
+
 CACHE: tuple[Column[CacheFile], ...] = (
     Column("service", "string", doc="service or sandbox of the history"),
     Column("rows", "Int64", doc="number of cached rows"),
@@ -61,6 +80,14 @@ CHECKS: tuple[Column[Finding], ...] = (
     Column("result", "string", doc="ok, warning or problem", format="badge"),
     Column("detail", "string", doc="details", max_length=300),
     Column("what_to_do", "string", doc="how to fix it", max_length=300),
+)
+KERNELS: tuple[Column[KernelSpec], ...] = (
+    Column("name", "string", doc="name for jupyter console --kernel and papermill -k", format="code"),
+    Column("display_name", "string", doc="as the kernel picker shows it", format="strong"),
+    Column("pod", "string", doc="name of its pod"),
+    Column("session", "string", doc="kernel on the pod"),
+    Column("pod_id", "string", doc="id of its pod", format="code"),
+    Column("path", "string", lambda spec: shorten_path(spec.folder), "folder of the kernel spec"),
 )
 JOBS: tuple[Column[JobInfo], ...] = (
     Column("id", "string", doc="id of the job", format="code"),

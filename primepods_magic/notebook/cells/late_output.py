@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
 
 from primepods_magic.remote.agent.frames import Header
 
 from .finished_bars import FinishedBars
 from .pace import await_server
 from .text_limit import TextLimit
-from .widget_relay import WidgetRelay
 
 __all__ = ["LateOutput"]
+
+
+class _Publisher(Protocol):
+    """Where output goes, such as a `WidgetRelay`."""
+
+    def show_late(self, header: Mapping[str, Any], buffers: Sequence[bytes]) -> None: ...
 
 
 class LateOutput:
@@ -19,18 +25,22 @@ class LateOutput:
 
     Parameters
     ----------
-    relay : WidgetRelay
+    relay : WidgetRelay or another object with its `show_late`
     job_id : str
     has_end : bool
         False if `finish` is never called: what is too much is not kept for an end.
+    replaces_bars : bool
+        True if `finish` replaces finished bars with text.
     """
 
-    def __init__(self, relay: WidgetRelay, job_id: str, *, has_end: bool = False) -> None:
+    def __init__(
+        self, relay: _Publisher, job_id: str, *, has_end: bool = False, replaces_bars: bool = True
+    ) -> None:
         self._relay = relay
         self._job_id = job_id
         self._has_failed = False
         self._limit = TextLimit(job_id, has_end=has_end)
-        self._bars = FinishedBars() if has_end else None
+        self._bars = FinishedBars() if has_end and replaces_bars else None
 
     def show(self, header: Header, buffers: list[bytes]) -> None:
         """Show one message; say once if some cannot be shown."""

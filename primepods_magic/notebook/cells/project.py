@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
+from collections.abc import Callable
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest
@@ -21,7 +22,7 @@ from primepods_magic.remote.files.syncing import sync_folder
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.values.calls import make_call
 
-__all__ = ["send_project"]
+__all__ = ["send_project", "send_quietly"]
 
 _MAX_BYTES = 100_000_000
 
@@ -31,6 +32,29 @@ def send_project(shell: Any, link: PodLink, *, is_confirmed: bool) -> Header:
 
     Raises InvalidRequest if it is the home, or if more than 100 MB are not confirmed.
     """
+    folder, target = _find_folders()
+    if not is_confirmed:
+        _check_size(link, folder, target, lambda question: confirm(shell, question))
+    with show_transfer(shell, f"Sending to {link.name}") as progress:
+        result = sync_folder(link, folder, target, watch=StreamWatch(on_progress=progress))
+    call, line = _enter_folder(link, target, result)
+    if line:
+        say(line)
+    return call
+
+
+def send_quietly(link: PodLink) -> tuple[Header, str]:
+    """Send what has changed in the current folder; return the call, and a line if anything was sent.
+
+    Raises InvalidRequest as `send_project` does if no one confirms.
+    """
+    folder, target = _find_folders()
+    _check_size(link, folder, target, lambda _: False)
+    return _enter_folder(link, target, sync_folder(link, folder, target))
+
+
+def _find_folders() -> tuple[str, str]:
+    """Return the current folder and the one on the pod; raise InvalidRequest if it is the home."""
     folder = os.path.realpath(os.getcwd())
     home = find_home()
     if folder == os.path.dirname(folder) or (home is not None and folder == os.path.realpath(home)):
@@ -38,26 +62,23 @@ def send_project(shell: Any, link: PodLink, *, is_confirmed: bool) -> Header:
             f"'--sync' sends the folder of the notebook, and {sanitize(folder)!r} is not that of a project. "
             "Put the notebook into a folder of its own. Nothing was sent or run"
         )
-    target = posixpath.join("~", os.path.basename(folder))
-    if not is_confirmed:
-        _check_size(shell, link, folder, target)
-    with show_transfer(shell, f"Sending to {link.name}") as progress:
-        result = sync_folder(link, folder, target, watch=StreamWatch(on_progress=progress))
+    return folder, posixpath.join("~", os.path.basename(folder))
+
+
+def _enter_folder(link: PodLink, target: str, result: TransferResult) -> tuple[Header, str]:
     sent = [file.path for file in result.files if file.action == "sent"]
-    if sent:
-        say(" · ".join([f"{link.name}:{sanitize(os.path.basename(folder))}", *describe_transfer(result)]))
-    return make_call("enter_folder", folder=target, changed=sent)
+    place = f"{link.name}:{sanitize(posixpath.basename(target))}"
+    line = " · ".join([place, *describe_transfer(result)]) if sent else ""
+    return make_call("enter_folder", folder=target, changed=sent), line
 
 
-def _check_size(shell: Any, link: PodLink, folder: str, target: str) -> None:
+def _check_size(link: PodLink, folder: str, target: str, ask: Callable[[str], bool]) -> None:
     """Ask before much is sent; what the pod has already does not count."""
     if sum(entry.size for entry in list_folder(folder)[0]) <= _MAX_BYTES:
         return
     planned = sync_folder(link, folder, target, dry_run=True)
     size = _measure_planned(planned)
-    if size > _MAX_BYTES and not confirm(
-        shell, f"Send {format_bytes(size)} of {sanitize(folder)} to {link.name}?"
-    ):
+    if size > _MAX_BYTES and not ask(f"Send {format_bytes(size)} of {sanitize(folder)} to {link.name}?"):
         raise InvalidRequest(
             f"Sending {format_bytes(size)} of {sanitize(folder)!r} was not confirmed. Nothing was sent or "
             "run. Pass --yes to confirm in advance; files named in .podignore are not sent"

@@ -136,7 +136,7 @@ class CellView:
             self._on_end(end)
         if end.state != "ok":
             number = self._shell.displayhook.prompt_count
-            error = make_remote_error(self._link.name, end.state, self._reply, number=number)
+            error = make_remote_error(self._link.name, end.state, self._reply, death=end.death, number=number)
             self._add_hint(error)
             raise error
         return end

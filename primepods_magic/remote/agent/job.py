@@ -18,6 +18,10 @@ __all__ = ["DONE_STATES", "Job"]
 
 DONE_STATES = ("ok", "error", "cancelled", "died")
 _FILE = "job.json"
+# Parts of an execute request.
+_REQUEST = ("code", "allow_stdin", "silent", "store_history", "user_expressions", "stop_on_error")
+# What a relay needs to show the job again after it was restarted.
+_RELAYED = ("owner", "client")
 
 
 class Job:
@@ -61,6 +65,7 @@ class Job:
             "needs": header.get("needs"),
             "state": "queued",
             "queued_at": time.time(),
+            **{key: header[key] for key in _RELAYED if key in header},
         }
         if "expression" in header:
             answer = {"answer": header["expression"]}
@@ -68,7 +73,9 @@ class Job:
             facts["hidden"] = True
             facts["request"] = {**hidden, "code": "", "user_expressions": answer}
         else:
-            facts["request"] = {key: header[key] for key in ("code", "allow_stdin")}
+            facts["request"] = {key: header[key] for key in _REQUEST if key in header}
+            if header.get("silent"):
+                facts["hidden"] = True
         job = cls(folder, facts)
         job.save()
         return job
@@ -102,6 +109,10 @@ class Job:
         self.facts.pop("request", None)
         self._change_facts(state=state, ended_at=time.time(), **self.gpu.summarize())
         self._append_end()
+
+    def note_shown(self) -> None:
+        """Note that the relay that it is for has shown its end."""
+        self._change_facts(shown=True)
 
     def _append_end(self) -> None:
         self.append({"type": "done", **self.facts})

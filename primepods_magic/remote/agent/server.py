@@ -238,9 +238,25 @@ class _Agent:
         if client:
             client.write({"type": "reply", "id": parent, "content": content})
 
+    def _do_end_kernel(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        self._open_session(header["session"]).end_kernel()
+        return {}
+
+    def _do_owned(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        """List the jobs of a relay whose end it has not shown."""
+        jobs = [job.facts for session in self.sessions.values() for job in session.jobs.values()]
+        owned = [facts for facts in jobs if facts.get("owner") == header["owner"] and not facts.get("shown")]
+        return {"jobs": [{key: facts[key] for key in ("id", "msg_id", "title", "client")} for facts in owned]}
+
+    def _do_shown(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        job = self.find_job(header["job"])
+        if job:
+            job.note_shown()
+        return {}
+
     def _do_jobs(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
         jobs = [job for session in self.sessions.values() for job in session.jobs.values()]
-        internal = ("request", "digest", "msg_id", "needs", "hidden")
+        internal = ("request", "digest", "msg_id", "needs", "hidden", "owner", "client", "shown", "death")
         listed = [job.facts.items() for job in jobs if not job.is_hidden]
         return {
             "now": time.time(),

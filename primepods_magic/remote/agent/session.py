@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import shutil
 import signal
-import sys
 import time
 import traceback
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from .folders import agent_folder, find_lock_owner, read_last_line
+from .folders import find_lock_owner, read_last_line
 from .frames import Header, pack_frame
 from .job import Job
+from .programs import find_kernel_python, spawn_program
 
 __all__ = ["Session"]
 
@@ -192,6 +191,10 @@ class Session:
         if job is self.current:
             self._finish_killed("cancelled")
 
+    def end_kernel(self) -> None:
+        """End the kernel, and what it runs; the next cell gets a new one."""
+        self._finish_killed("cancelled")
+
     def _finish_killed(self, state: str) -> None:
         if self.pid:
             with contextlib.suppress(OSError):
@@ -227,21 +230,12 @@ class Session:
                 each.end("died")
 
     async def _prepare_kernel(self, job: Job) -> str:
-        python = ""
-        setup = await self._spawn_program(sys.executable, "prepare", stdout=asyncio.subprocess.PIPE)
-        assert setup.stdout is not None
-        async for line in setup.stdout:
-            said = json.loads(line)
-            if "error" in said:
-                return str(said["error"])
-            python = said.get("python", python)
-            if "text" in said:
-                job.append({"type": "setup", "text": said["text"]})
-        if await setup.wait() or not python:
-            return f"Looking for a Python with ipykernel failed: {read_last_line('prepare.log')}"
+        python, error = await find_kernel_python(lambda text: job.append({"type": "setup", "text": text}))
+        if error:
+            return error
         self._kernels_started += 1
         self._is_new = self._kernels_started > 1
-        host = await self._spawn_program(python, "kernel", self.name)
+        host = await spawn_program(python, "kernel", self.name)
         ended = asyncio.ensure_future(host.wait())
         give_up = time.monotonic() + _START_S
         # A kernel that connected may have ended already: its first cell may have called exit().
@@ -254,20 +248,6 @@ class Session:
                 return f"The kernel does not start with {python} ({how}): {read_last_line('kernel.log')}"
             await asyncio.sleep(0.005)
         return ""
-
-    async def _spawn_program(self, python: str, *words: str, stdout: Any = None) -> Any:
-        folder = agent_folder()
-        with open(os.path.join(folder, f"{words[0]}.log"), "ab") as log:
-            return await asyncio.create_subprocess_exec(
-                python,
-                os.path.join(folder, "agent.pyz"),
-                *words,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=stdout or log,
-                stderr=log,
-                cwd=folder,
-                start_new_session=True,
-            )
 
     async def _await_kernel_again(self) -> None:
         """Wait for a kernel whose connection ended; it reconnects by itself unless it ended too."""
@@ -322,6 +302,8 @@ class Session:
             self._acknowledge_frames()
         if header["op"] == "dead":
             self._forget_kernel()
+            if self.current:
+                self.current.facts["death"] = header.get("death", {})
             self._finish_job("died")
 
     def _acknowledge_frames(self) -> None:
@@ -380,6 +362,10 @@ class Session:
         elif kind == "input_request" and job:
             job.input_number = job.journal.end
             job.append(output)
+        elif kind == "execute_input" and job:
+            # Only its number: code is not written to disk.
+            output["content"] = {"execution_count": content["execution_count"]}
+            job.append(output)
         elif kind == "execute_reply":
             # It arrives after all output of its cell.
             if self.current and parent == self.current.facts["msg_id"]:
@@ -391,7 +377,9 @@ class Session:
             self._pass_reply(parent, content)
 
     def _end_replied(self, content: dict[str, Any]) -> None:
-        parts = [content, *content.get("user_expressions", {}).values()]
+        parts = [content]
+        if self.current and self.current.is_hidden:
+            parts += content.get("user_expressions", {}).values()
         state = "ok" if all(part["status"] == "ok" for part in parts) else "error"
         if any(part.get("source") == "ask_exit" for part in content.get("payload", [])):
             # The cell called exit(): the next one must not go to a kernel that is about to end.

@@ -12,6 +12,7 @@ from typing import Any
 from ..agent_link import AgentLink
 from ..folders import agent_folder, hold_kernel_lock, root_folder
 from ..frames import MAX_BUFFERS_BYTES, MAX_OUTPUT_BYTES, Frame, Header
+from .deaths import OomCounter
 from .new_files import find_new_files
 
 __all__ = ["run_kernel"]
@@ -73,6 +74,7 @@ class _KernelHost:
         self._is_silent = False
         self._wants_interrupt = False
         self._is_ending = False
+        self._deaths = OomCounter()
 
     def run(self) -> None:
         import zmq
@@ -93,7 +95,8 @@ class _KernelHost:
             for each, _ in ready:
                 self._handle_ready(each)
             if not ready and not self._manager.is_alive():
-                self._agent.send({"op": "dead"})
+                process = getattr(self._manager.provisioner, "process", None)
+                self._agent.send({"op": "dead", "death": self._deaths.describe(process)})
                 self._agent.flush(_FLUSH_S)
                 break
         self._manager.shutdown_kernel(now=True)
@@ -210,6 +213,7 @@ class _KernelHost:
         elif kind == "execute_input":
             if header["parent"] == self._agent.last_request:
                 self._note_begun()
+            self._agent.send({**header, "content": {"execution_count": header["content"]["execution_count"]}})
         elif kind == "execute_reply":
             self._reply = {**header, "content": _to_json(header["content"])}
         else:

@@ -1,0 +1,376 @@
+"""One cell of a notebook whose kernel is on a pod: sent there, shown here, in order and once."""
+
+from __future__ import annotations
+
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from primepods_magic.api.errors import PodsError, RemoteError
+from primepods_magic.api.text.sanitize import clean_message, sanitize, shorten
+
+from .publisher import BoundPublisher
+
+if TYPE_CHECKING:
+    from primepods_magic.remote.agent.frames import Header
+    from primepods_magic.remote.job import Job, JobEnd, JobFrames
+
+    from .pod_session import PodSession
+    from .publisher import Publisher
+
+__all__ = ["CellRequest", "RelayedCell", "replay_job"]
+
+_TICK_S = 0.1
+_DETACH_S = 2.0
+_SAY_LOST_AFTER_S = 1.0
+_MAX_REPLAYS = 20
+_OUR_MAGICS = re.compile(
+    r"^[ \t]*(?:%{1,2}(?:pods?|pod_create)\b|%(?:re)?load_ext[ \t]+primepods_magic)", re.M
+)
+
+
+class Relay(Protocol):
+    """What a cell needs of the kernel that it is sent by."""
+
+    owner: str
+    session_name: str
+    cell_costs: str
+    syncs_folder: bool
+    pod_session: PodSession
+    publisher: Publisher
+
+    def keep_following(self, frames: JobFrames) -> None: ...
+    def ask_person(self, request: CellRequest, prompt: str, content: Mapping[str, Any]) -> None: ...
+    def send_reply(self, request: CellRequest, content: Mapping[str, Any]) -> None: ...
+
+
+class CellRequest:
+    """An execute request of a front end.
+
+    Parameters
+    ----------
+    message : dict
+    identities : list of bytes
+        The client that its reply goes to.
+    """
+
+    def __init__(self, message: Mapping[str, Any], identities: list[bytes]) -> None:
+        self.message = message
+        self.identities = identities
+        content = message.get("content", {})
+        self.code = str(content.get("code", ""))
+        self.silent = bool(content.get("silent", False))
+        self.allow_stdin = bool(content.get("allow_stdin", False))
+        self.parts = {
+            "silent": self.silent,
+            "store_history": bool(content.get("store_history", not self.silent)) and not self.silent,
+            "user_expressions": content.get("user_expressions") or {},
+        }
+
+    def describe_client(self) -> dict[str, Any]:
+        """Return what a relay that is started again needs to show the end of this cell."""
+        header = self.message.get("header", {})
+        kept = {name: str(header.get(name, "")) for name in ("msg_id", "session", "username", "version")}
+        return {"header": kept, "identities": [identity.hex() for identity in self.identities]}
+
+
+class RelayedCell:
+    """A cell on its way: `run` blocks until it has ended, and `interrupt` may be called meanwhile.
+
+    Parameters
+    ----------
+    kernel : Relay
+    request : CellRequest
+    """
+
+    def __init__(self, kernel: Relay, request: CellRequest) -> None:
+        from primepods_magic.notebook.cells.late_output import LateOutput
+
+        self._kernel = kernel
+        self._request = request
+        self._publisher = kernel.publisher
+        self._bound = BoundPublisher(kernel.publisher, request.message)
+        self._output = LateOutput(self._bound, "", has_end=True, replaces_bars=False)
+        self._interrupts: list[float] = []
+        self._handled = 0
+        self._job: Job | None = None
+        self._reply: dict[str, Any] = {}
+        self._header: Header = {}
+        self._asked: Header = {}
+        self._input_number = -1
+        self._notice = _LinkNotice(self)
+
+    # For the kernel
+
+    def interrupt(self) -> None:
+        """Interrupt the cell as Ctrl-C does."""
+        self._interrupts.append(time.monotonic())
+
+    def take_answer(self, value: str) -> None:
+        """Pass on what a person has typed."""
+        asked, self._asked = self._asked, {}
+        if self._job and asked:
+            self._job.link.request("input", job=self._job.id, n=asked["n"], value=value)
+
+    @property
+    def is_asking(self) -> bool:
+        """True while it waits for a person to type something."""
+        return bool(self._asked)
+
+    def run(self) -> dict[str, Any]:
+        """Run the cell, and return the content of its reply."""
+        from primepods_magic.remote.job import start_job
+
+        try:
+            connection, pod = self._kernel.pod_session.open()
+            before = self._send_folder() if self._kernel.syncs_folder else []
+            self._job, _ = start_job(
+                connection,
+                pod,
+                self._request.code,
+                session=self._kernel.session_name,
+                allow_stdin=self._request.allow_stdin,
+                again=True,
+                msg_id=self._publisher.note_request(self._request.message),
+                on_wait=self._await_agent,
+                before=before,
+                extra={
+                    "owner": self._kernel.owner,
+                    "client": self._request.describe_client(),
+                    **self._request.parts,
+                },
+            )
+            self._publisher.last_job = self._job.id
+            end = self._follow_frames(self._job.take_frames())
+            self._note_end(end, connection, pod)
+            self._job.link.request("shown", job=self._job.id)
+            return self._make_reply(end)
+        except PodsError as error:
+            return self._show_error(_name_error(error), str(error))
+        finally:
+            self._notice.clear()
+
+    def follow_again(self, job: Job) -> dict[str, Any]:
+        """Show a job from its beginning, which another relay had sent."""
+        self._job = job
+        self._publisher.note_request(self._request.message)
+        self._publisher.last_job = job.id
+        self.publish("clear_output", {"wait": False})
+        try:
+            return self._make_reply(self._follow_frames(job.take_frames()))
+        except PodsError as error:
+            return self._show_error(_name_error(error), str(error))
+        finally:
+            self._notice.clear()
+
+    def _send_folder(self) -> list[Header]:
+        """Send what has changed in the notebook's folder, in which the cell will run."""
+        from primepods_magic.notebook.cells.project import send_quietly
+
+        link = self._kernel.pod_session.link
+        assert link is not None
+        call, line = send_quietly(link)
+        if line and self._is_attended:
+            self.publish("stream", {"name": "stdout", "text": f"{line}\n"})
+        return [call]
+
+    # The connection
+
+    def _await_agent(self, link: Any) -> None:
+        self._notice.check(link)
+        if len(self._interrupts) > self._handled:
+            self._handled = len(self._interrupts)
+            raise KeyboardInterrupt
+
+    def publish(self, kind: str, content: Mapping[str, Any]) -> None:
+        """Publish a message as output of this cell."""
+        self._publisher.publish(kind, content, self._request.message)
+
+    def write(self, text: str) -> None:
+        """Write a line of ours to the cell's stderr."""
+        self.publish("stream", {"name": "stderr", "text": f"{text}\n"})
+
+    # Frames
+
+    def _follow_frames(self, frames: JobFrames) -> JobEnd:
+        from primepods_magic.notebook.cells.late_output import LateOutput
+
+        end = None
+        try:
+            while end is None:
+                frame = frames.get(_TICK_S)
+                if frame is not None:
+                    end = self._handle_frame(*frame)
+                self._notice.check(frames.link)
+                self._pass_interrupts(frames)
+            self._output.finish()
+        except PodsError:
+            frames.leave()
+            raise
+        job_id = self._job.id if self._job else ""
+        frames.release(LateOutput(self._bound, job_id).show)
+        self._kernel.keep_following(frames)
+        return end
+
+    def _pass_interrupts(self, frames: JobFrames) -> None:
+        if len(self._interrupts) == self._handled or self._job is None:
+            return
+        times = self._interrupts
+        is_second = self._handled and times[-1] - times[self._handled - 1] < _DETACH_S
+        self._handled, self._asked = len(times), {}
+        if is_second and not frames.link.connected.is_set():
+            raise PodsError(
+                f"There is no connection to '{frames.link.name}', so the cell cannot be interrupted. It "
+                "keeps running there, and the pod is billed; the next cell waits for it"
+            )
+        self._job.link.request("interrupt", job=self._job.id)
+
+    def _handle_frame(self, header: Header, buffers: list[bytes]) -> JobEnd | None:
+        from primepods_magic.remote.job_errors import FAILURES, make_failure
+
+        kind, content = header["type"], header.get("content", {})
+        assert self._job is not None
+        if kind == "done":
+            return self._job.read_end({**self._header, **header})
+        if kind in FAILURES:
+            raise self._kernel.pod_session.describe_failure(
+                make_failure(self._job.link, self._job.id, header)
+            )
+        if kind == "started":
+            self._header = header
+            if header.get("is_new"):
+                self.write(
+                    f"The kernel on '{self._job.pod_name}' is new: variables of earlier cells are gone."
+                )
+        elif kind == "setup":
+            self.write(sanitize(shorten(header["text"], 300)))
+        elif kind == "queued":
+            title = sanitize(shorten(str(header.get("title", "")), 60))
+            self.write(f"Waiting for job {sanitize(str(header['behind']))} in the same session: {title}")
+        elif kind == "gap":
+            self.write(f"[{header['dropped']} pieces of output were not kept, because there was too much]")
+        elif kind == "execute_input":
+            self.publish("execute_input", {"code": self._request.code, **content})
+        elif kind == "input_wanted":
+            self._input_number = header["n"]
+        elif kind == "input_request":
+            if header["n"] == self._input_number:
+                self._asked = header
+                self._kernel.ask_person(self._request, clean_message(str(content.get("prompt", ""))), content)
+        elif kind == "execute_reply":
+            self._reply = dict(content)
+            self._say_new_files(header.get("new_files"))
+        else:
+            self._output.show(header, buffers)
+        return None
+
+    def _say_new_files(self, found: object) -> None:
+        from primepods_magic.notebook.cells.file_notes import describe_new_files
+
+        text = describe_new_files(found, self._job.pod_name) if self._job and self._is_attended else ""
+        if text:
+            self.publish("stream", {"name": "stdout", "text": f"{text}\n"})
+
+    @property
+    def _is_attended(self) -> bool:
+        """True if lines of ours are wanted: a person is there, or has asked for them."""
+        costs = self._kernel.cell_costs
+        return not self._request.silent and (
+            costs == "always" or (costs == "auto" and self._request.allow_stdin)
+        )
+
+    # The end
+
+    def _note_end(self, end: JobEnd, connection: Any, pod: Any) -> None:
+        """Record what the cell cost, and show it."""
+        from primepods_magic.notebook.cells.costs import cost_recorder
+
+        if self._request.silent or self._job is None:
+            return
+        record = cost_recorder(None, connection, pod, self._job, is_shown=self._is_attended)
+        record(end, self._show_data)
+
+    def _show_data(self, data: dict[str, str]) -> None:
+        self.publish("display_data", {"data": data, "metadata": {"primepods": {}}, "transient": {}})
+
+    def _make_reply(self, end: JobEnd) -> dict[str, Any]:
+        from primepods_magic.remote.job_errors import make_remote_error
+
+        assert self._job is not None
+        if end.state in ("ok", "error") and self._reply:
+            if self._reply.get("status") == "error" and _OUR_MAGICS.search(self._request.code):
+                self.write(
+                    f"This notebook's kernel is on '{self._job.pod_name}', where primepods_magic is not "
+                    "loaded. Use its magics in a notebook whose kernel is on this computer, or install it "
+                    "there: %pip install primepods_magic"
+                )
+            return self._reply
+        error = make_remote_error(self._job.pod_name, end.state, {}, death=end.death)
+        return self._show_error(error.ename, error.evalue)
+
+    def _show_error(self, ename: str, evalue: str) -> dict[str, Any]:
+        """Publish an error of ours, and return the reply for it."""
+        error = {"ename": ename, "evalue": evalue, "traceback": [f"{ename}: {evalue}"]}
+        self.publish("error", error)
+        number = self._reply.get("execution_count")
+        return {**error, "status": "error", "execution_count": number, "user_expressions": {}, "payload": []}
+
+
+def _name_error(error: PodsError) -> str:
+    return error.ename if isinstance(error, RemoteError) else type(error).__name__
+
+
+class _LinkNotice:
+    """One display that says that there is no connection, and goes away when there is one again."""
+
+    def __init__(self, cell: RelayedCell) -> None:
+        self._cell = cell
+        self._lost_at: float | None = None
+        self._display_id = ""
+
+    def check(self, link: Any) -> None:
+        """Show it if the connection has been lost for a while."""
+        if link.connected.is_set():
+            self.clear()
+            return
+        now = time.time()
+        self._lost_at = self._lost_at or now
+        if self._display_id or now - self._lost_at < _SAY_LOST_AFTER_S or not link.trouble:
+            return
+        since = time.strftime("%H:%M:%S", time.localtime(self._lost_at))
+        text = f"No connection to '{link.name}' since {since}. "
+        text += "Your code keeps running there" if link.connects else "Nothing was run there yet"
+        self._display_id = secrets.token_hex(8)
+        self._publish("display_data", f"{text}; reconnecting …")
+
+    def clear(self) -> None:
+        """Take it away."""
+        self._lost_at = None
+        if self._display_id:
+            self._publish("update_display_data", "")
+            self._display_id = ""
+
+    def _publish(self, kind: str, text: str) -> None:
+        transient = {"display_id": self._display_id}
+        self._cell.publish(kind, {"data": {"text/plain": text}, "metadata": {}, "transient": transient})
+
+
+def replay_job(kernel: Relay, facts: Mapping[str, Any]) -> None:
+    """Show a job that an earlier relay of the same front end had sent, and reply to its request."""
+    from primepods_magic.remote.job import Job
+
+    client = facts.get("client")
+    link = kernel.pod_session.link
+    if not isinstance(client, Mapping) or not isinstance(client.get("header"), Mapping) or link is None:
+        return
+    header = {**client["header"], "msg_type": "execute_request"}
+    identities = [bytes.fromhex(text) for text in client.get("identities", [])]
+    request = CellRequest({"header": header, "content": {}, "metadata": {}}, identities)
+    cell = RelayedCell(kernel, request)
+    cell.publish("status", {"execution_state": "busy"})
+    reply = cell.follow_again(Job(link, str(facts["id"]), kernel.session_name, title=str(facts.get("title"))))
+    kernel.send_reply(request, reply)
+    cell.publish("status", {"execution_state": "idle"})
+    link.request("shown", job=str(facts["id"]))

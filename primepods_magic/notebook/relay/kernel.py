@@ -1,0 +1,331 @@
+"""The kernel that a front end sees: it answers the protocol here, and runs everything on a pod."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ipykernel.kernelbase import Kernel
+from traitlets import Bool, Enum, Unicode
+
+from primepods_magic.api.errors import PodsError
+
+from .cell import CellRequest, RelayedCell, replay_job
+from .pod_session import PodSession, run_in_thread
+from .publisher import Publisher
+
+if TYPE_CHECKING:
+    from primepods_magic.remote.job import JobFrames
+
+__all__ = ["PodKernel"]
+
+_MAX_FOLLOWED = 60
+# Front ends ask again after a second.
+_INFO_S = 0.7
+_TICK_S = 0.01
+_VERSION = ".".join(map(str, sys.version_info[:3]))
+
+
+class PodKernel(Kernel):
+    """A kernel whose cells run in a session on a pod.
+
+    Everything about sockets, identities, the heartbeat and the order of requests is ipykernel's.
+    """
+
+    session: Any
+    pod_id = Unicode(help="Id of the pod.").tag(config=True)
+    session_name = Unicode("main", help="Name of the session on the pod.").tag(config=True)
+    cell_costs = Enum(
+        ["auto", "always", "never"],
+        "auto",
+        help="Whether to show what a cell cost: 'auto' does if a person is there.",
+    ).tag(config=True)
+    syncs_folder = Bool(False, help="Send the notebook's folder before each cell.").tag(config=True)
+
+    implementation = "primepods"
+    implementation_version = "1"
+    banner = "IPython on a pod"
+    language_info = {
+        "name": "python",
+        "version": _VERSION,
+        "mimetype": "text/x-python",
+        "file_extension": ".py",
+        "pygments_lexer": "ipython3",
+        "nbconvert_exporter": "python",
+        "codemirror_mode": {"name": "ipython", "version": 3},
+    }
+
+    def __init__(self, **named: Any) -> None:
+        super().__init__(**named)
+        self.pod_session = PodSession(self.pod_id, self.session_name)
+        self.publisher = Publisher(self)
+        file = getattr(self.parent, "abs_connection_file", "")
+        self.owner = sha256(str(file).encode()).hexdigest()[:16]
+        """What relays of the same front end have in common, one after another."""
+        self._server_file = _find_server_file()
+        self._cell: RelayedCell | None = None
+        self._followed: deque[JobFrames] = deque()
+        self._is_prepared = False
+        self._info_due_s = 0.0
+        for kind in ("comm_open", "comm_msg", "comm_close"):
+            self.shell_handlers[kind] = self._relay_comm
+
+    def start(self) -> None:
+        """Answer requests from now on, and connect meanwhile."""
+        super().start()
+        self._info_due_s = time.monotonic() + _INFO_S
+        run_in_thread(self._prepare, "primepods-prepare")
+
+    def _prepare(self) -> None:
+        try:
+            self.pod_session.open()
+            link = self.pod_session.link
+            owned = link.ask("owned", owner=self.owner).get("jobs", []) if link else []
+            for facts in owned:
+                replay_job(self, facts)
+            self.pod_session.prepare()
+        except PodsError as error:
+            # The first cell says so, too.
+            self.log.warning("%s", error)
+        finally:
+            self._is_prepared = True
+
+    def keep_following(self, frames: JobFrames) -> None:
+        """Keep showing what a cell that has ended still prints, for the newest ones."""
+        self._followed.append(frames)
+        while len(self._followed) > _MAX_FOLLOWED:
+            self._followed.popleft().leave()
+
+    # Cells
+
+    def _publish_execute_input(self, code: str, parent: Any, execution_count: int) -> None:
+        """Publish nothing yet: the kernel on the pod says when it begins, and the number."""
+
+    async def do_execute(
+        self,
+        code: str,
+        silent: bool,
+        store_history: bool = True,
+        user_expressions: Any = None,
+        allow_stdin: bool = False,
+        *,
+        cell_meta: Any = None,
+        cell_id: Any = None,
+    ) -> dict[str, Any]:
+        """Run a cell on the pod, and return the content of its reply."""
+        cell = self._cell = RelayedCell(self, CellRequest(self.get_parent("shell"), self._read_identities()))
+        try:
+            return dict(await _await_thread(cell.run))
+        finally:
+            self._cell = None
+
+    def _read_identities(self) -> list[bytes]:
+        identities: Any = self._parent_ident["shell"]
+        return list(identities)
+
+    def interrupt_cell(self) -> None:
+        """Interrupt the cell that runs, if one does."""
+        cell = self._cell
+        if cell:
+            cell.interrupt()
+
+    async def interrupt_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Pass an interrupt on."""
+        self.interrupt_cell()
+        self.session.send(stream, "interrupt_reply", {"status": "ok"}, parent, ident=ident)
+
+    def pre_handler_hook(self) -> None:
+        """Leave the handling of Ctrl-C as it is."""
+
+    def post_handler_hook(self) -> None:
+        """Leave the handling of Ctrl-C as it is."""
+
+    def send_reply(self, request: CellRequest, content: Mapping[str, Any]) -> None:
+        """Send the reply of a request that an earlier relay had taken."""
+
+        def send() -> None:
+            manager = getattr(self.shell_channel_thread, "manager", None)
+            stream = manager.get_subshell_to_shell_channel_socket(None) if manager else self.shell_stream
+            self.session.send(
+                stream, "execute_reply", dict(content), request.message, ident=request.identities
+            )
+
+        self.io_loop.add_callback(send)
+
+    # Questions
+
+    def ask_person(self, request: CellRequest, prompt: str, content: Mapping[str, Any]) -> None:
+        """Ask for what a cell wants to read; the answer goes to the cell that runs then."""
+        asked = {"prompt": prompt, "password": bool(content.get("password"))}
+        self.io_loop.add_callback(self._ask_and_pass, request, asked)
+
+    async def _ask_and_pass(self, request: CellRequest, asked: dict[str, Any]) -> None:
+        self._drop_old_answers()
+        self.session.send(
+            self.stdin_socket, "input_request", asked, request.message, ident=request.identities
+        )
+        cell = self._cell
+        while cell is not None and cell is self._cell and cell.is_asking:
+            value = self._read_answer()
+            if value is not None:
+                cell.take_answer(value)
+                return
+            await asyncio.sleep(_TICK_S)
+
+    def _drop_old_answers(self) -> None:
+        while self._read_answer() is not None:
+            pass
+
+    def _read_answer(self) -> str | None:
+        import zmq
+
+        try:
+            _, reply = self.session.recv(self.stdin_socket, zmq.NOBLOCK)
+            return None if reply is None else str(reply["content"]["value"])
+        except (LookupError, TypeError, ValueError):
+            return ""
+
+    # Requests about code
+
+    @property
+    def kernel_info(self) -> dict[str, Any]:
+        """What the kernel on the pod says of itself, or what is likely as long as it does not answer."""
+        there = self.pod_session.kernel_info
+        info = there.get("language_info")
+        return {
+            "protocol_version": "5.3",
+            "implementation": self.implementation,
+            "implementation_version": self.implementation_version,
+            "language_info": info if isinstance(info, dict) else self.language_info,
+            "banner": str(there.get("banner", self.banner)),
+            "help_links": [],
+            "supported_features": [],
+        }
+
+    async def kernel_info_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Answer once the kernel on the pod has, or without it after a while."""
+        while not self._is_prepared and time.monotonic() < self._info_due_s:
+            await asyncio.sleep(_TICK_S)
+        content = {"status": "ok", **self.kernel_info}
+        self.session.send(stream, "kernel_info_reply", content, parent, ident)
+
+    async def do_complete(self, code: str, cursor_pos: int) -> dict[str, Any]:
+        """Return completions of the kernel on the pod."""
+        answer = await self._ask("complete_request", {"code": code, "cursor_pos": cursor_pos})
+        nothing = {"matches": [], "cursor_start": cursor_pos, "cursor_end": cursor_pos, "metadata": {}}
+        return {**nothing, **answer, "status": "ok"}
+
+    async def do_inspect(
+        self, code: str, cursor_pos: int, detail_level: int = 0, omit_sections: Any = ()
+    ) -> dict[str, Any]:
+        """Return what the kernel on the pod knows about a name."""
+        content = {"code": code, "cursor_pos": cursor_pos, "detail_level": detail_level}
+        answer = await self._ask("inspect_request", content)
+        return {"found": False, "data": {}, "metadata": {}, **answer, "status": "ok"}
+
+    async def do_history(self, *given: Any, **named: Any) -> dict[str, Any]:
+        """Return the history of the session on the pod."""
+        content = self.get_parent("shell")["content"]
+        answer = await self._ask("history_request", content)
+        return {"history": [], **answer, "status": "ok"}
+
+    async def do_is_complete(self, code: str) -> dict[str, Any]:
+        """Return whether code is complete, which depends on the code alone."""
+        from IPython.core.inputtransformer2 import TransformerManager
+
+        manager: Any = TransformerManager
+        status, indent = manager().check_complete(code)
+        return {"status": status, **({"indent": " " * (indent or 0)} if status == "incomplete" else {})}
+
+    async def do_debug_request(self, msg: Any) -> dict[str, Any]:
+        """Refuse: the debugger is not offered."""
+        return {}
+
+    async def _ask(self, kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(await _await_thread(lambda: self.pod_session.ask(kind, content)))
+
+    # Widgets
+
+    async def _relay_comm(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Pass a message of a widget on to the pod."""
+        link, content = self.pod_session.link, parent["content"]
+        job = self.publisher.find_comm_job(content.get("comm_id"))
+        if link is None or not job:
+            return
+        link.request(
+            "send",
+            [bytes(each) for each in parent.get("buffers", [])],
+            session=self.session_name,
+            job=job,
+            type=parent["header"]["msg_type"],
+            msg_id=self.publisher.note_request(parent),
+            content=content,
+        )
+
+    async def comm_info_request(self, stream: Any, ident: Any, parent: Any) -> None:
+        """Answer with the widgets on the pod."""
+        answer = await self._ask("comm_info_request", parent["content"])
+        content = {"comms": {}, **answer, "status": "ok"}
+        self.session.send(stream, "comm_info_reply", content, parent, ident)
+
+    # The end
+
+    async def do_shutdown(self, restart: bool) -> dict[str, Any]:
+        """End the kernel on the pod, unless the whole server ends; the pod stays."""
+        is_server_ending = self._server_file is not None and not self._server_file.exists()
+        if restart or not is_server_ending:
+            await _await_thread(lambda: self.pod_session.end_kernel(self.owner))
+        if not restart:
+            self.log.warning("%s", self._describe_rest(is_left_running=is_server_ending))
+        return {"status": "ok", "restart": restart}
+
+    def _describe_rest(self, *, is_left_running: bool) -> str:
+        link = self.pod_session.link
+        name = link.name if link else self.pod_id
+        kernel = "keeps running" if is_left_running else "has ended"
+        return (
+            f"The kernel on '{name}' {kernel}. The pod keeps running and is billed; '%pods rm' terminates it"
+        )
+
+
+def _find_server_file() -> Path | None:
+    """Return the file that the Jupyter server above this process removes when it ends, if there is one."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    pid = os.environ.get("JPY_PARENT_PID") or os.getppid()
+    file = Path(jupyter_runtime_dir(), f"jpserver-{pid}.json")
+    return file if file.exists() else None
+
+
+async def _await_thread(function: Callable[[], Any]) -> Any:
+    """Run a function in a thread that ends with the process, and return its result."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[Any] = loop.create_future()
+
+    def call() -> None:
+        try:
+            result = function()
+        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+            loop.call_soon_threadsafe(_set_failure, done, error)
+        else:
+            loop.call_soon_threadsafe(_set_result, done, result)
+
+    run_in_thread(call, "primepods-cell")
+    return await done
+
+
+def _set_result(future: asyncio.Future[Any], result: Any) -> None:
+    if not future.done():
+        future.set_result(result)
+
+
+def _set_failure(future: asyncio.Future[Any], error: BaseException) -> None:
+    if not future.done():
+        future.set_exception(error)

@@ -1,0 +1,149 @@
+"""The session on the pod: found and connected in the background, and asked about code."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.api.errors import NotFound, PodsError
+from primepods_magic.api.text.money import MISSING, format_usd
+from primepods_magic.api.text.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from primepods_magic.api.models import PodDetails
+    from primepods_magic.pods.connection.connection import Connection
+    from primepods_magic.remote.link import PodLink
+
+__all__ = ["PodSession"]
+
+_TICK_S = 1.0
+_ANSWER_S = 10.0
+_END_S = 3.0
+# For this long, a pod whose connection works is not looked up again.
+_FRESH_S = 300.0
+
+
+class PodSession:
+    """A session of a pod.
+
+    Parameters
+    ----------
+    pod_id, name : str
+        The pod's id, and the session's name.
+    """
+
+    def __init__(self, pod_id: str, name: str) -> None:
+        self.pod_id = pod_id
+        self.name = name
+        self.connection: Connection | None = None
+        self.link: PodLink | None = None
+        self.kernel_info: Mapping[str, Any] = {}
+        """What the kernel on the pod says of itself."""
+        self._lock = threading.Lock()
+        self._pod: PodDetails | None = None
+        self._found_at = 0.0
+
+    def open(self) -> tuple[Connection, PodDetails]:
+        """Find the pod and connect to it; raise PodsError that says what became of it."""
+        from primepods_magic.pods.connection.current import SANDBOX_URL_VARIABLE, connect, current
+        from primepods_magic.pods.find import find_pod
+        from primepods_magic.remote.links import open_link
+
+        with self._lock:
+            if self._pod and self.connection and self._is_fresh():
+                return self.connection, self._pod
+            has_sandbox = bool(os.environ.get(SANDBOX_URL_VARIABLE))
+            connection = self.connection = connect(sandbox=True) if has_sandbox else current()
+            try:
+                pod = find_pod(connection, self.pod_id)
+            except NotFound:
+                raise self._describe_end(connection) from None
+            self.link = open_link(connection, pod)
+            self._pod, self._found_at = pod, time.monotonic()
+            return connection, pod
+
+    def _is_fresh(self) -> bool:
+        is_alive = self.link is not None and self.link.is_alive
+        return is_alive and time.monotonic() - self._found_at < _FRESH_S
+
+    def _describe_end(self, connection: Connection) -> PodsError:
+        """Build the error for a pod that is gone."""
+        from primepods_magic.api.models import PodDetails
+        from primepods_magic.pods.existence import examine_pods
+
+        finding = examine_pods(connection, [PodDetails(id=self.pod_id)])[self.pod_id]
+        if not finding.has_ended:
+            return NotFound(
+                f"There is no pod with the id '{sanitize(self.pod_id)}' in this account. Nothing was run. "
+                "'%pods kernel' lists the kernels of pods, '%pods' your pods"
+            )
+        row = finding.row
+        name = sanitize(row.name if row and row.name else self.pod_id)
+        cost = format_usd(row.total_billed_price if row else None)
+        billed = "it was not billed yet" if cost == MISSING else f"it cost {cost}"
+        return NotFound(
+            f"The pod '{name}' has ended, and everything on it is gone; {billed}. Nothing was run. Choose "
+            "another kernel"
+        )
+
+    def describe_failure(self, failure: PodsError) -> PodsError:
+        """Return the error of a connection that failed, or that of a pod that has ended meanwhile."""
+        try:
+            self.open()
+        except NotFound as error:
+            return error
+        except PodsError:
+            pass
+        return failure
+
+    def prepare(self) -> None:
+        """Start the kernel on the pod, and ask it what it is."""
+        from primepods_magic.remote.job import JobFrames, make_job_id
+        from primepods_magic.remote.job_errors import FAILURES
+
+        self.open()
+        assert self.link is not None
+        job_id = make_job_id()
+        call: dict[str, Any] = {"id": job_id, "msg_id": secrets.token_hex(16), "expression": "None"}
+        self.link.request("run", session=self.name, again=True, **call)
+        frames = JobFrames(self.link, job_id)
+        kind = ""
+        while kind not in ("done", *FAILURES):
+            frame = frames.get(_TICK_S)
+            kind = frame[0]["type"] if frame else ""
+        frames.leave()
+        self.kernel_info = self.ask("kernel_info_request", {}, timeout_s=_END_S)
+
+    def ask(self, kind: str, content: Mapping[str, Any], *, timeout_s: float = _ANSWER_S) -> dict[str, Any]:
+        """Ask the kernel on the pod; return an empty dict if it does not answer in time."""
+        link = self.link
+        if link is None or not link.connected.is_set():
+            return {}
+        try:
+            answer = link.request("ask", session=self.name, type=kind, content=dict(content)).result(
+                timeout_s
+            )
+        except (PodsError, FutureTimeoutError):
+            return {}
+        found = answer.get("content")
+        return dict(found) if isinstance(found, dict) else {}
+
+    def end_kernel(self, owner: str) -> bool:
+        """End the kernel on the pod; return whether the pod has confirmed it."""
+        if self.link is None:
+            return False
+        try:
+            self.link.request("end_kernel", session=self.name, owner=owner).result(_END_S)
+        except (PodsError, FutureTimeoutError):
+            return False
+        return True
+
+
+def run_in_thread(function: Callable[[], object], name: str) -> None:
+    """Run a function in a thread that ends with the process."""
+    threading.Thread(target=function, name=name, daemon=True).start()
