@@ -11,6 +11,7 @@ Pod train: 1 × H100_80GB · $2.39/h · ready · ssh root@203.0.113.7 -p 22
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -72,17 +73,31 @@ def __getattr__(name: str) -> Any:
     if name in _SUBMODULES:
         return import_module(f".{name}", __name__)
     if name in _MODULE_BY_NAME:
-        choose_display = import_module(".pods.support.progress", __name__).choose_display
-        choose_display(_open_progress)
+        _choose_displays()
         return getattr(import_module(_MODULE_BY_NAME[name], __name__), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def _choose_displays() -> None:
+    """Provide the displays of Python calls: the layer that works does not know the one that shows."""
+    from .pods.support.progress import choose_displays
+
+    choose_displays(_open_progress, _open_bar)
+
+
 def _open_progress() -> Any:
-    """Open the display of a wait in a script: the layer that waits does not know the one that shows."""
+    """Open the display of a wait in a script."""
     from .notebook.progress.open_view import open_script_view
 
     return open_script_view()
+
+
+def _open_bar(doing: str) -> Any:
+    """Open the bar of a transfer."""
+    from .notebook.progress.download_bar import show_transfer
+
+    ipython = sys.modules.get("IPython")
+    return show_transfer(ipython.get_ipython() if ipython else None, doing)
 
 
 def __dir__() -> list[str]:
@@ -99,6 +114,7 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """
     from .notebook.extension import load
 
+    _choose_displays()
     load(shell)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,13 +17,22 @@ from primepods_magic import get_pod
 from primepods_magic.api.errors import InvalidRequest, NotFound
 from primepods_magic.notebook.input.pod_paths import split_pod_path
 from primepods_magic.notebook.progress.download_bar import show_transfer
+from primepods_magic.pods.support import progress
 from tests.notebook.test_exec import pod_shell as pod_shell
 from tests.notebook.test_history import Time
 from tests.notebook.test_history import clock as clock
 from tests.notebook.test_history import front_end as front_end
+from tests.notebook.views.snapshots import FrontEnd
 from tests.pods.test_machines import disconnected as disconnected
 from tests.pods.test_machines import machines as machines
 from tests.support.waiting import eventually
+
+
+class Terminal(io.StringIO):
+    """A stream that a person sees."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 @pytest.fixture
@@ -140,3 +151,32 @@ def test_a_bar_has_the_rate_and_the_time_left(front_end: Any, clock: Time) -> No
         "",
     ]
     assert "<b>" not in front_end.output.html
+
+
+def test_calls_in_python_show_the_same_bar(
+    bare_shell: Any, clock: Time, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_open_bar", None)
+    bare_shell.run("%load_ext primepods_magic")
+    monkeypatch.setattr(bare_shell, "kernel", FrontEnd().kernel, raising=False)
+    bare_shell.output.shown.clear()
+    with progress.show_transfer("Sending data", None) as report:
+        assert report is not None
+        clock.now = 102.0
+        report(20_000_000, 100_000_000)
+    shown = [shown.data["text/plain"] for shown in bare_shell.output.shown]
+    assert shown == ["Sending data: 20 MB of 100 MB", ""]
+    bare_shell.run("%unload_ext primepods_magic")
+
+
+def test_a_script_has_the_bar_on_stderr(clock: Time, monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = {name: Terminal() for name in ("stdin", "stdout", "stderr")}
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    monkeypatch.setenv("TERM", "xterm")
+    with show_transfer(None, "Sending data") as report:
+        assert report is not None
+        clock.now = 102.0
+        report(20_000_000, 100_000_000)
+    assert "Sending data: 20 MB of 100 MB" in streams["stderr"].getvalue()
+    assert streams["stdout"].getvalue() == ""

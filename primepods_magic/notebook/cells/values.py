@@ -13,6 +13,7 @@ from primepods_magic.notebook.progress.download_bar import show_transfer
 from primepods_magic.notebook.shell.output import say, write_stream
 from primepods_magic.notebook.shell.prompt import confirm
 from primepods_magic.remote.agent.frames import Header
+from primepods_magic.remote.files.streams import StreamWatch
 from primepods_magic.remote.job import Job
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.values.calls import await_answer
@@ -142,7 +143,7 @@ class CellValues:
                 how=how,
                 on_note=_print_note,
                 on_wait=_print_note,
-                on_progress=note_progress,
+                watch=StreamWatch(on_progress=note_progress),
             )
 
 

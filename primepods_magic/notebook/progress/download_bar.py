@@ -37,12 +37,12 @@ def show_transfer(shell: Any, doing: str) -> Iterator[Callable[[int, int], None]
 
     The bar has the rate of the last seconds, and the time that is left.
     """
-    from primepods_magic.notebook.cells.costs import format_seconds
-    from primepods_magic.remote.files.results import format_bytes
-
     recent: deque[tuple[float, int]] = deque(maxlen=_RATE_SAMPLES)
 
     def describe(done: int, total: int, now: float) -> str:
+        from primepods_magic.notebook.cells.costs import format_seconds
+        from primepods_magic.remote.files.results import format_bytes
+
         recent.append((now, done))
         (before, done_before), words = recent[0], f"{doing}: {format_bytes(done)} of {format_bytes(total)}"
         rate = (done - done_before) / (now - before) if now > before else 0.0
@@ -68,7 +68,8 @@ def _show_bar(
     if not is_notebook and (in_kernel(shell) or not has_front_end(shell)):
         yield None
         return
-    bar = _NotebookBar() if is_notebook else _TerminalBar()
+    # A script keeps stdout for what it prints.
+    bar = _NotebookBar() if is_notebook else _TerminalBar(sys.stderr if shell is None else sys.stdout)
     begun = last = time.monotonic()
 
     def report(done: int, total: int) -> None:
@@ -118,19 +119,22 @@ class _NotebookBar:
 class _TerminalBar:
     """A line in a terminal, removed at the end."""
 
-    def __init__(self) -> None:
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
         self._progress: Any = None
 
     def show(self, done: int, total: int, text: str) -> None:
         if self._progress is None:
-            if not is_terminal(sys.stdout) or os.environ.get("TERM") == "dumb":
+            if not is_terminal(self._stream) or os.environ.get("TERM") == "dumb":
                 return
             from rich.progress import BarColumn, Progress, TextColumn
 
             from primepods_magic.notebook.shell.output import open_console
 
             columns = BarColumn(), TextColumn("{task.description}", markup=False)
-            self._progress = Progress(*columns, console=open_console(), transient=True, auto_refresh=False)
+            self._progress = Progress(
+                *columns, console=open_console(self._stream), transient=True, auto_refresh=False
+            )
             self._progress.start()
             self._task = self._progress.add_task("", total=total)
         self._progress.update(self._task, completed=done, total=total, description=text, refresh=True)

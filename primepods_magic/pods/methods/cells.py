@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.text.sanitize import join_first, sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags, check_kind
+from primepods_magic.pods.support.progress import OnProgress, show_transfer
 
 from .reachable import Reachable
 
 if TYPE_CHECKING:
     from primepods_magic.remote.command import CommandResult
+    from primepods_magic.remote.files.streams import StreamWatch
     from primepods_magic.remote.job import Job
 
 __all__ = ["CellMethods"]
+
+_MAX_NAMES = 5
 
 
 @shorten_tracebacks
@@ -118,6 +123,7 @@ class CellMethods(Reachable):
         *,
         session: str = "main",
         yes: bool = False,
+        on_progress: OnProgress | None = None,
         **named: Any,
     ) -> None:
         """Set variables of a session on it: ``pod.push(data=frame)``.
@@ -134,6 +140,8 @@ class CellMethods(Reachable):
             The session of the variables; code that runs in it is waited for.
         yes : bool
             Also send what may hold a secret, and more than 100 MB.
+        on_progress : callable, optional
+            Called with the bytes that have arrived, and those of all values; by default, a bar shows them.
         **named
             Values by name.
 
@@ -150,16 +158,36 @@ class CellMethods(Reachable):
         --------
         >>> get_pod("train").push(rate=0.1, data=frame)                      # doctest: +SKIP
         """
-        from primepods_magic.remote.links import open_link
-        from primepods_magic.remote.values.transfer import Terms, prepare_values, push_values
+        from primepods_magic.remote.files.streams import StreamWatch
 
-        check_flags(yes=yes)
-        check_kind("values", values, is_right=isinstance(values, Mapping), form="a mapping by name")
-        outgoing = prepare_values({**(values or {}), **named})
-        link = open_link(self._connection, self._read_reachable())
-        push_values(link, session, outgoing, Terms(confirm=lambda question: yes))
+        push = self._start_push(values, named, session, yes)
+        with show_transfer(f"Sending {_join_names([*(values or {}), *named])}", on_progress) as report:
+            push(StreamWatch(on_progress=report))
 
-    def pull(self, *names: str, session: str = "main", yes: bool = False) -> Any:
+    async def push_async(
+        self,
+        values: Mapping[str, Any] | None = None,
+        /,
+        *,
+        session: str = "main",
+        yes: bool = False,
+        **named: Any,
+    ) -> None:
+        """Set variables as `push` does, without blocking the event loop. Cancelling it ends the transfer.
+
+        Do not change the values before it has returned.
+        """
+        from primepods_magic.remote.files.transfers import run_in_thread
+
+        await run_in_thread(self._start_push(values, named, session, yes))
+
+    def pull(
+        self,
+        *names: str,
+        session: str = "main",
+        yes: bool = False,
+        on_progress: OnProgress | None = None,
+    ) -> Any:
         """Fetch a variable of a session from it, or several as a tuple.
 
         Nothing that it sends is run here. What cannot be sent, such as a model, stays there: a description
@@ -173,6 +201,8 @@ class CellMethods(Reachable):
             The session of the variables; code that runs in it is waited for.
         yes : bool
             Also fetch more than 100 MB.
+        on_progress : callable, optional
+            Called with the bytes that have arrived, and those of all values; by default, a bar shows them.
 
         Raises
         ------
@@ -189,12 +219,49 @@ class CellMethods(Reachable):
         --------
         >>> losses, model = get_pod("train").pull("losses", "model")         # doctest: +SKIP
         """
+        from primepods_magic.remote.files.streams import StreamWatch
+
+        pull = self._start_pull(names, session, yes)
+        with show_transfer(f"Fetching {_join_names(names)}", on_progress) as report:
+            return pull(StreamWatch(on_progress=report))
+
+    async def pull_async(self, *names: str, session: str = "main", yes: bool = False) -> Any:
+        """Fetch variables as `pull` does, without blocking the event loop. Cancelling it ends that."""
+        from primepods_magic.remote.files.transfers import run_in_thread
+
+        return await run_in_thread(self._start_pull(names, session, yes))
+
+    def _start_push(
+        self, values: Mapping[str, Any] | None, named: Mapping[str, Any], session: str, yes: bool
+    ) -> Callable[[StreamWatch], None]:
+        from primepods_magic.remote.links import open_link
+        from primepods_magic.remote.values.transfer import Terms, prepare_values, push_values
+
+        check_flags(yes=yes)
+        check_kind("values", values, is_right=isinstance(values, Mapping), form="a mapping by name")
+
+        def push(watch: StreamWatch) -> None:
+            outgoing = prepare_values({**(values or {}), **named})
+            link = open_link(self._connection, self._read_reachable())
+            push_values(link, session, outgoing, Terms(confirm=lambda question: yes, watch=watch))
+
+        return push
+
+    def _start_pull(self, names: Sequence[str], session: str, yes: bool) -> Callable[[StreamWatch], Any]:
         from primepods_magic.remote.links import open_link
         from primepods_magic.remote.values.transfer import Terms, pull_values
 
         check_flags(yes=yes)
         if not names or len(set(names)) < len(names) or not all(isinstance(name, str) for name in names):
             raise InvalidRequest("Name each variable to fetch once: pod.pull('x', 'y'). Nothing was fetched")
-        link = open_link(self._connection, self._read_reachable())
-        values = pull_values(link, session, names, Terms(confirm=lambda question: yes))
-        return values[names[0]] if len(names) == 1 else tuple(values.values())
+
+        def pull(watch: StreamWatch) -> Any:
+            link = open_link(self._connection, self._read_reachable())
+            found = pull_values(link, session, names, Terms(confirm=lambda question: yes, watch=watch))
+            return found[names[0]] if len(names) == 1 else tuple(found.values())
+
+        return pull
+
+
+def _join_names(names: Iterable[Any]) -> str:
+    return join_first([sanitize(str(name)) for name in names], _MAX_NAMES)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags
+from primepods_magic.pods.support.progress import OnProgress, show_transfer
 
 from .reachable import Reachable
 
 if TYPE_CHECKING:
     from primepods_magic.remote.files.results import TransferResult
+    from primepods_magic.remote.files.streams import StreamWatch
 
     Paths: TypeAlias = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-    OnProgress: TypeAlias = Callable[[int, int], object] | None
-    Transfer: TypeAlias = Callable[[Any], TransferResult]
+    Transfer: TypeAlias = Callable[[StreamWatch], TransferResult]
 
 __all__ = ["FileMethods"]
 
@@ -33,7 +35,7 @@ class FileMethods(Reachable):
         *,
         force: bool = False,
         all_files: bool = False,
-        on_progress: Callable[[int, int], object] | None = None,
+        on_progress: OnProgress | None = None,
     ) -> TransferResult:
         """Send files and folders to it, and return what was done with each.
 
@@ -51,7 +53,7 @@ class FileMethods(Reachable):
         all_files : bool
             Send what is ignored too.
         on_progress : callable, optional
-            Called with the bytes that have arrived, and those of all files.
+            Called with the bytes that have arrived, and those of all files; by default, a bar shows them.
 
         Raises
         ------
@@ -65,7 +67,7 @@ class FileMethods(Reachable):
         >>> pod.put(["train.py", "data"], "work").count_actions()            # doctest: +SKIP
         {'sent': 12}
         """
-        return self._start_put(paths, to, force, all_files, on_progress)(None)
+        return self._run_shown(self._start_put(paths, to, force, all_files), "Sending to", on_progress)
 
     async def put_async(
         self, paths: Paths, to: str = "", *, force: bool = False, all_files: bool = False
@@ -81,7 +83,7 @@ class FileMethods(Reachable):
         to: str | os.PathLike[str] = ".",
         *,
         force: bool = False,
-        on_progress: Callable[[int, int], object] | None = None,
+        on_progress: OnProgress | None = None,
     ) -> TransferResult:
         """Fetch files and folders from it, and return what was done with each.
 
@@ -96,7 +98,7 @@ class FileMethods(Reachable):
         force : bool
             Overwrite files that are newer here.
         on_progress : callable, optional
-            Called with the bytes that have arrived, and those of all files.
+            Called with the bytes that have arrived, and those of all files; by default, a bar shows them.
 
         Raises
         ------
@@ -110,7 +112,7 @@ class FileMethods(Reachable):
         >>> pod.get("work/model.pt").files                                   # doctest: +SKIP
         (FileResult(path='model.pt', action='fetched', size_bytes=41300000),)
         """
-        return self._start_get(paths, to, force, on_progress)(None)
+        return self._run_shown(self._start_get(paths, to, force), "Fetching from", on_progress)
 
     async def get_async(
         self, paths: str | Sequence[str], to: str | os.PathLike[str] = ".", *, force: bool = False
@@ -128,7 +130,7 @@ class FileMethods(Reachable):
         delete: bool = False,
         dry_run: bool = False,
         force: bool = False,
-        on_progress: Callable[[int, int], object] | None = None,
+        on_progress: OnProgress | None = None,
     ) -> TransferResult:
         """Send what has changed in a local folder to a folder of it, and return what was done.
 
@@ -145,7 +147,7 @@ class FileMethods(Reachable):
         force : bool
             Overwrite files that are newer there.
         on_progress : callable, optional
-            Called with the bytes that have arrived, and those of all files.
+            Called with the bytes that have arrived, and those of all files; by default, a bar shows them.
 
         Raises
         ------
@@ -159,7 +161,8 @@ class FileMethods(Reachable):
         >>> pod.sync(".", "project").count_actions()                         # doctest: +SKIP
         {'unchanged': 41, 'sent': 1}
         """
-        return self._start_sync(folder, to, delete, dry_run, force, on_progress)(None)
+        sync = self._start_sync(folder, to, delete, dry_run, force)
+        return self._run_shown(sync, "Sending to", on_progress)
 
     async def sync_async(
         self,
@@ -175,27 +178,26 @@ class FileMethods(Reachable):
 
         return await run_in_thread(self._start_sync(folder, to, delete, dry_run, force))
 
-    def _start_put(
-        self, paths: Paths, to: str, force: bool, all_files: bool, on_progress: OnProgress = None
-    ) -> Transfer:
+    def _run_shown(self, transfer: Transfer, doing: str, on_progress: OnProgress | None) -> TransferResult:
+        """Carry out a transfer; show how far it is if no one else is to know."""
+        from primepods_magic.remote.files.streams import StreamWatch
+
+        with show_transfer(f"{doing} {sanitize(self._details.name)}", on_progress) as report:
+            return transfer(StreamWatch(on_progress=report))
+
+    def _start_put(self, paths: Paths, to: str, force: bool, all_files: bool) -> Transfer:
         from primepods_magic.remote.files.transfers import list_paths, put_files, start_transfer
 
         check_flags(force=force, all_files=all_files)
         call = partial(put_files, paths=list_paths(paths), target=to, force=force, all_files=all_files)
-        return start_transfer(self._connection, self._read_reachable(), call, on_progress)
+        return start_transfer(self._connection, self._read_reachable(), call)
 
-    def _start_get(
-        self,
-        paths: str | Sequence[str],
-        to: str | os.PathLike[str],
-        force: bool,
-        on_progress: OnProgress = None,
-    ) -> Transfer:
+    def _start_get(self, paths: str | Sequence[str], to: str | os.PathLike[str], force: bool) -> Transfer:
         from primepods_magic.remote.files.transfers import get_files, list_paths, start_transfer
 
         check_flags(force=force)
         call = partial(get_files, paths=list_paths(paths), target=to, force=force)
-        return start_transfer(self._connection, self._read_reachable(), call, on_progress)
+        return start_transfer(self._connection, self._read_reachable(), call)
 
     def _start_sync(
         self,
@@ -204,11 +206,10 @@ class FileMethods(Reachable):
         delete: bool,
         dry_run: bool,
         force: bool,
-        on_progress: OnProgress = None,
     ) -> Transfer:
         from primepods_magic.remote.files.syncing import sync_folder
         from primepods_magic.remote.files.transfers import start_transfer
 
         check_flags(delete=delete, dry_run=dry_run, force=force)
         call = partial(sync_folder, folder=folder, target=to, delete=delete, dry_run=dry_run, force=force)
-        return start_transfer(self._connection, self._read_reachable(), call, on_progress)
+        return start_transfer(self._connection, self._read_reachable(), call)

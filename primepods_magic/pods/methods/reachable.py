@@ -12,6 +12,7 @@ class Reachable:
     """A pod that can be logged in to."""
 
     _connection: Connection
+    _details: PodDetails
 
     def _read_reachable(self, node: int = 1) -> PodDetails:
         """Return its details, read again before the first login."""

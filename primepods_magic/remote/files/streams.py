@@ -13,12 +13,12 @@ from typing import Any, NoReturn, Protocol
 
 from primepods_magic.api.errors import PodsError, UnexpectedAnswer
 from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.pods.support.progress import OnProgress
 from primepods_magic.remote.agent.files.stream import BLOCK_BYTES, MAX_PIECE_BYTES, BadStream
 from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.link import PodLink
 
 __all__ = [
-    "OnProgress",
     "Stopped",
     "StreamWatch",
     "ask_agent",
@@ -27,9 +27,6 @@ __all__ = [
     "request_of",
     "send_stream",
 ]
-
-OnProgress = Callable[[int, int], object]
-"""Called with the bytes that have arrived, and those that there are in all."""
 
 WINDOW_BLOCKS = 8
 MAX_BLOCK_BYTES = BLOCK_BYTES + MAX_PIECE_BYTES + 4096

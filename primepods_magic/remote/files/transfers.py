@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import posixpath
-import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, TransferFailed, WaitInterrupted
 from primepods_magic.api.local.folders import complete_path
@@ -24,7 +23,7 @@ from .downloads import Download
 from .local_tree import find_sources, is_folder, list_source
 from .questions import list_remote, look_up_remote
 from .results import FileResult, TransferResult, format_bytes
-from .streams import OnProgress, Stopped, StreamWatch
+from .streams import Stopped, StreamWatch
 from .uploads import Upload
 
 __all__ = [
@@ -37,6 +36,8 @@ __all__ = [
     "run_in_thread",
     "start_transfer",
 ]
+
+T = TypeVar("T")
 
 
 def put_files(
@@ -175,35 +176,24 @@ def get_files(
 
 
 def start_transfer(
-    connection: Connection,
-    pod: PodDetails,
-    call: Callable[..., TransferResult],
-    on_progress: OnProgress | None = None,
-) -> Callable[[threading.Event | None], TransferResult]:
-    """Return a function that carries out a transfer with a pod, until an event is set.
+    connection: Connection, pod: PodDetails, call: Callable[..., TransferResult]
+) -> Callable[[StreamWatch], TransferResult]:
+    """Return a function that carries out a transfer with a pod.
 
     Raises InvalidRequest if the pod does not run, SshFailed if there is no ssh client.
     """
-    if on_progress is not None and not callable(on_progress):
-        raise InvalidRequest("'on_progress' must be a function. Nothing was transferred")
     link = open_link(connection, pod)
-
-    def run(stop: threading.Event | None) -> TransferResult:
-        return call(link, watch=StreamWatch(on_progress=on_progress, stop=stop or threading.Event()))
-
-    return run
+    return lambda watch: call(link, watch=watch)
 
 
-async def run_in_thread(
-    transfer: Callable[[threading.Event | None], TransferResult],
-) -> TransferResult:
+async def run_in_thread(transfer: Callable[[StreamWatch], T]) -> T:
     """Carry out a transfer in a thread; cancelling the task ends it."""
-    stop = threading.Event()
-    future = asyncio.get_running_loop().run_in_executor(None, transfer, stop)
+    watch = StreamWatch()
+    future = asyncio.get_running_loop().run_in_executor(None, transfer, watch)
     try:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
-        stop.set()
+        watch.stop.set()
         # Else its own end would be reported as an exception that no one has seen.
         future.add_done_callback(lambda done: done.cancelled() or done.exception())
         raise

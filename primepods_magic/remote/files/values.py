@@ -21,13 +21,13 @@ from primepods_magic.remote.agent.files.stream import (
 )
 from primepods_magic.remote.link import PodLink
 
-from .streams import OnProgress, StreamWatch, ask_agent, fetch_stream, send_stream
+from .streams import StreamWatch, ask_agent, fetch_stream, send_stream
 
 __all__ = ["fetch_bytes", "remove_file", "send_bytes"]
 
 
 def send_bytes(
-    link: PodLink, data: bytes | bytearray | memoryview, *, on_progress: OnProgress | None = None
+    link: PodLink, data: bytes | bytearray | memoryview, *, watch: StreamWatch | None = None
 ) -> str:
     """Store bytes in a private file of the pod, and return its absolute path there.
 
@@ -36,7 +36,8 @@ def send_bytes(
     """
     view = memoryview(data).cast("B")
     name = secrets.token_hex(16)
-    watch = StreamWatch(view.nbytes, on_progress)
+    watch = watch or StreamWatch()
+    watch.total_bytes = view.nbytes
     sent = 0
 
     def make_blocks() -> Iterator[bytes]:
@@ -62,14 +63,16 @@ def send_bytes(
     return posixpath.join(folder, name)
 
 
-def fetch_bytes(link: PodLink, path: str, *, max_bytes: int, on_progress: OnProgress | None = None) -> bytes:
+def fetch_bytes(link: PodLink, path: str, *, max_bytes: int, watch: StreamWatch | None = None) -> bytes:
     """Return the content of a file of the pod.
 
     It is verified by SHA-256. Raises InvalidRequest if there are more than `max_bytes`, before they are
     fetched, and PodsError if it cannot be read; Ctrl-C ends it.
     """
     folder, name = posixpath.split(path)
-    target = _Memory(link, name, max_bytes, StreamWatch(0, on_progress))
+    watch = watch or StreamWatch()
+    watch.total_bytes = max_bytes
+    target = _Memory(link, name, max_bytes, watch)
     fetch_stream(link, folder, [{"path": name, "kind": "file"}], StreamParser(target), target.watch)
     if not target.is_whole:
         raise PodsError(f"'{link.name}' did not send all of {sanitize(name)!r}. The pod is still billed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -11,11 +12,12 @@ from primepods_magic.api.errors import PodsError, RemoteNameError, WaitInterrupt
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.api.validation.suggest import format_suggestions
 from primepods_magic.remote.agent.frames import Header
+from primepods_magic.remote.files.streams import Stopped
 from primepods_magic.remote.job import JobFrames, make_job_id
 from primepods_magic.remote.job_errors import FAILURES, make_failure
 from primepods_magic.remote.link import PodLink
 
-__all__ = ["OnNote", "ask_session", "await_answer", "make_call", "pass_over", "run_call"]
+__all__ = ["OnNote", "await_answer", "make_call", "pass_over", "run_call"]
 
 OnNote = Callable[[str], object]
 """Called with a line about what is waited for."""
@@ -36,28 +38,32 @@ def make_call(call: str, **arguments: Any) -> Header:
     return {"id": make_job_id(), "msg_id": secrets.token_hex(16), "expression": expression}
 
 
-def ask_session(
-    link: PodLink, session: str, call: str, on_note: OnNote = pass_over, **arguments: Any
+def run_call(
+    link: PodLink,
+    session: str,
+    call: Header,
+    on_note: OnNote = pass_over,
+    stop: threading.Event | None = None,
 ) -> dict[str, Any]:
     """Run a call behind everything that waits in a session, and return its answer."""
-    return run_call(link, session, make_call(call, **arguments), on_note)
-
-
-def run_call(link: PodLink, session: str, call: Header, on_note: OnNote = pass_over) -> dict[str, Any]:
-    """Run a call behind everything that waits in a session, and return its answer."""
     link.request("run", session=session, again=True, **call)
-    return await_answer(link, call["id"], on_note)
+    return await_answer(link, call["id"], on_note, stop)
 
 
-def await_answer(link: PodLink, job_id: str, on_note: OnNote = pass_over) -> dict[str, Any]:
+def await_answer(
+    link: PodLink, job_id: str, on_note: OnNote = pass_over, stop: threading.Event | None = None
+) -> dict[str, Any]:
     """Return the answer of a call, once it has run.
 
-    Raises RemoteNameError if a variable is missing, PodsError if the call failed, or WaitInterrupted.
+    Raises RemoteNameError if a variable is missing, PodsError if the call failed, or WaitInterrupted, also
+    once `stop` is set.
     """
     frames = JobFrames(link, job_id)
     reply: Mapping[str, Any] = {}
     try:
         while True:
+            if stop is not None and stop.is_set():
+                raise Stopped
             frame = frames.get(_TICK_S)
             if frame is None:
                 continue
@@ -73,7 +79,7 @@ def await_answer(link: PodLink, job_id: str, on_note: OnNote = pass_over) -> dic
                 raise make_failure(link, job_id, header)
             elif header["type"] == "done":
                 return _read_answer(link, reply, str(header.get("state")))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         link.request("interrupt", job=job_id)
         raise WaitInterrupted(
             f"Interrupted while waiting for '{link.name}'. No variable was changed here. The pod keeps "

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 from primepods_magic.api.errors import InvalidRequest, PodsError, WaitInterrupted
 from primepods_magic.api.text.sanitize import join_first, sanitize, shorten
 from primepods_magic.pods.support.notices import warn
+from primepods_magic.pods.support.progress import show_transfer
 from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.agent.values.codec import (
     EncodedValue,
@@ -25,11 +26,12 @@ from primepods_magic.remote.agent.values.codec import (
 from primepods_magic.remote.agent.values.coding import CannotEncode
 from primepods_magic.remote.agent.values.packing import BadValue
 from primepods_magic.remote.files.results import format_bytes
+from primepods_magic.remote.files.streams import Stopped, StreamWatch
 from primepods_magic.remote.files.values import fetch_bytes, remove_file, send_bytes
 from primepods_magic.remote.job import check_session
 from primepods_magic.remote.link import PodLink
 
-from .calls import OnNote, ask_session, make_call, pass_over, run_call
+from .calls import OnNote, make_call, pass_over, run_call
 from .remote_value import check_name, parse_part, read_remote_value
 from .secret_checks import find_secrets
 from .source import Needed, find_needed
@@ -62,15 +64,15 @@ class Terms:
         Called with what is not the same on the other side.
     on_wait : callable
         Called with what is waited for.
-    on_progress : callable, optional
-        Called with the bytes that have crossed, and those that there are in all.
+    watch : StreamWatch
+        How far the transfer is, and whether it is to stop.
     """
 
     confirm: Confirm = lambda question: False
     how: str = "yes=True"
     on_note: OnNote = warn
     on_wait: OnNote = pass_over
-    on_progress: Callable[[int, int], object] | None = None
+    watch: StreamWatch = field(default_factory=StreamWatch)
 
 
 @dataclass
@@ -122,14 +124,14 @@ def send_values(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -
     except BadValue as error:
         raise InvalidRequest(f"{error}. Nothing was sent") from None
     with _interruptible(link, "sending values; no variable was changed"):
-        return make_call("put", path=send_bytes(link, data, on_progress=terms.on_progress))
+        return make_call("put", path=send_bytes(link, data, watch=terms.watch))
 
 
 @contextlib.contextmanager
 def _interruptible(link: PodLink, doing: str) -> Iterator[None]:
     try:
         yield
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, Stopped):
         raise WaitInterrupted(
             f"Interrupted while {doing}. '{link.name}' keeps running and is billed"
         ) from None
@@ -140,7 +142,7 @@ def push_values(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -
     check_session(session)
     call = send_values(link, session, outgoing, terms)
     try:
-        run_call(link, session, call, terms.on_wait)
+        run_call(link, session, call, terms.on_wait, terms.watch.stop)
     except PodsError:
         forget_file(link, call)
         raise
@@ -162,7 +164,9 @@ def _check_needs(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) 
     facts = known.get(session)
     if facts is None or find_unmet(needs, facts):
         # Packages may have been installed since.
-        facts = known[session] = ask_session(link, session, "describe", terms.on_wait)
+        facts = known[session] = run_call(
+            link, session, make_call("describe"), terms.on_wait, terms.watch.stop
+        )
     unmet = find_unmet(needs, facts)
     if facts.get("byteorder") not in ("little", "big"):
         raise PodsError(f"'{link.name}' did not say what it is. Nothing was sent")
@@ -203,10 +207,6 @@ def _confirm_sending(link: PodLink, outgoing: Outgoing, terms: Terms) -> None:
 
 def make_get_call(references: Sequence[str]) -> Header:
     """Return the call that writes variables, or parts of them, to a file of the pod."""
-    return make_call("get", **_describe_wanted(references))
-
-
-def _describe_wanted(references: Sequence[str]) -> dict[str, Any]:
     wanted = []
     for reference in references:
         steps = parse_part(reference)
@@ -217,14 +217,13 @@ def _describe_wanted(references: Sequence[str]) -> dict[str, Any]:
                 "fetched"
             )
         wanted.append([check_name(name), steps[1:], reference])
-    return {"wanted": wanted, "facts": describe_python()}
+    return make_call("get", wanted=wanted, facts=describe_python())
 
 
 def pull_values(link: PodLink, session: str, references: Sequence[str], terms: Terms) -> dict[str, Any]:
     """Return variables of a session, or parts of them, by what they were asked for as."""
     check_session(session)
-    wanted = _describe_wanted(references)
-    answer = ask_session(link, session, "get", terms.on_wait, **wanted)
+    answer = run_call(link, session, make_get_call(references), terms.on_wait, terms.watch.stop)
     return take_values(link, session, references, answer, terms)
 
 
@@ -276,7 +275,7 @@ def _confirm_fetching(link: PodLink, references: Sequence[str], size: int, terms
 
 def _read_values(link: PodLink, path: str, size: int, terms: Terms) -> dict[str, Any]:
     with _interruptible(link, "fetching values; nothing was stored here"):
-        data = fetch_bytes(link, path, max_bytes=size, on_progress=terms.on_progress)
+        data = fetch_bytes(link, path, max_bytes=size, watch=terms.watch)
     try:
         return decode_values(*unpack_values(data))
     except BadValue as error:
@@ -288,7 +287,8 @@ def _read_values(link: PodLink, path: str, size: int, terms: Terms) -> dict[str,
 
 def _make_fetcher(link: PodLink, session: str) -> Callable[[str, bool], Any]:
     def fetch(reference: str, yes: bool) -> Any:
-        terms = Terms(confirm=lambda question: yes)
-        return pull_values(link, session, [reference], terms)[reference]
+        with show_transfer(f"Fetching {sanitize(reference)}", None) as report:
+            terms = Terms(confirm=lambda question: yes, watch=StreamWatch(on_progress=report))
+            return pull_values(link, session, [reference], terms)[reference]
 
     return fetch

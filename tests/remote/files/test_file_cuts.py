@@ -81,8 +81,8 @@ def test_values_are_the_same_after_cuts(cut_pod: Pod, proxy: CuttingProxy) -> No
     data = os.urandom(pick(8_000_000, 200_000_000))
     link = find_link(cut_pod)
     cutter = Cutter(proxy, link, len(data))
-    path = send_bytes(link, data, on_progress=cutter.watch.on_progress)
+    path = send_bytes(link, data, watch=cutter.watch)
     assert not cutter._marks
     cutter = Cutter(proxy, link, len(data))
-    assert fetch_bytes(link, path, max_bytes=len(data), on_progress=cutter.watch.on_progress) == data
+    assert fetch_bytes(link, path, max_bytes=len(data), watch=cutter.watch) == data
     assert not cutter._marks

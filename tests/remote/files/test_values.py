@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from primepods_magic.api.errors import InvalidRequest, PodsError
+from primepods_magic.remote.files.streams import StreamWatch
 from primepods_magic.remote.files.values import fetch_bytes, remove_file, send_bytes
 from primepods_magic.remote.link import PodLink
 
@@ -16,7 +17,8 @@ from primepods_magic.remote.link import PodLink
 def test_bytes_come_back_as_they_were(link: PodLink, size: int) -> None:
     data = os.urandom(size // 2) + bytes(size - size // 2)
     seen: list[tuple[int, int]] = []
-    path = send_bytes(link, memoryview(data), on_progress=lambda done, total: seen.append((done, total)))
+    watch = StreamWatch(on_progress=lambda done, total: seen.append((done, total)))
+    path = send_bytes(link, memoryview(data), watch=watch)
     assert fetch_bytes(link, path, max_bytes=size) == data
     assert seen[-1] == (size, size)
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)

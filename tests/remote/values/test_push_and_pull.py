@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +18,7 @@ import pytest
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, RemoteError, RemoteNameError
 from primepods_magic.pods.pod import Pod
+from primepods_magic.pods.support import progress
 from primepods_magic.remote.job import start_job
 from primepods_magic.remote.job_list import list_jobs
 from primepods_magic.remote.links import close_links, open_link
@@ -304,3 +308,70 @@ def test_hidden_jobs_are_forgotten(agent_pod: Pod, pod_folder: Path) -> None:
     hidden = [path for path in folders if '"hidden": true' in path.read_text()]
     assert 0 < len(hidden) <= 51
     eventually(lambda: agent_pod.pull("number") == 59, "the last one counts")
+
+
+def test_how_far_they_are_is_reported_or_shown(agent_pod: Pod, monkeypatch: pytest.MonkeyPatch) -> None:
+    shown: dict[str, list[tuple[int, int]]] = {}
+
+    @contextmanager
+    def open_bar(doing: str) -> Iterator[progress.OnProgress]:
+        shown[doing] = []
+        yield lambda *now: shown[doing].append(now)
+
+    monkeypatch.setattr(progress, "_open_bar", open_bar)
+    agent_pod.push(data=bytes(3_000_000), more=1)
+    agent_pod.pull("data", "more")
+    agent_pod.run("class Kept: part = data\nkept = Kept()").result(60)
+    agent_pod.pull("kept").fetch(".part")
+    assert list(shown) == ["Sending data, more", "Fetching data, more", "Fetching kept", "Fetching kept.part"]
+    for doing in ("Sending data, more", "Fetching data, more", "Fetching kept.part"):
+        assert shown[doing][-1][0] == shown[doing][-1][1] > 3_000_000
+    shown.clear()
+    seen: list[tuple[int, int]] = []
+    agent_pod.push(data=bytes(50_000), on_progress=lambda *now: seen.append(now))
+    assert agent_pod.pull("data", on_progress=lambda *now: seen.append(now)) == bytes(50_000)
+    assert {total for _, total in seen if total} == {total for done, total in seen if done == total}
+    assert not shown
+
+
+def test_they_can_be_awaited(agent_pod: Pod) -> None:
+    async def transfer() -> tuple[int, Any]:
+        task = asyncio.ensure_future(agent_pod.push_async({"a": 1}, b=[2]))
+        ticks = 0
+        while not task.done():
+            ticks += 1
+            await asyncio.sleep(0.001)
+        await task
+        return ticks, await agent_pod.pull_async("a", "b")
+
+    ticks, values = asyncio.run(transfer())
+    assert ticks > 1
+    assert values == (1, [2])
+    with pytest.raises(RemoteNameError):
+        asyncio.run(agent_pod.pull_async("never"))
+
+
+def test_cancelling_one_that_waits_changes_no_variable(
+    agent_pod: Pod, pod_folder: Path, tmp_path: Path
+) -> None:
+    gate = tmp_path / "gate"
+    agent_pod.push(changed=1)
+    busy = agent_pod.run(f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)")
+
+    async def cancel_both() -> None:
+        tasks = [
+            asyncio.ensure_future(agent_pod.push_async(changed=2)),
+            asyncio.ensure_future(agent_pod.pull_async("changed")),
+        ]
+        while not find_files(pod_folder):
+            await asyncio.sleep(0.01)
+        for task in tasks:
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(cancel_both())
+    assert not busy.is_done
+    gate.touch()
+    assert agent_pod.pull("changed") == 1
+    eventually(lambda: not find_files(pod_folder), "nothing is left")
