@@ -1,19 +1,20 @@
-"""Lines about files after a cell: those that it has written on the pod, and those that exist only here."""
+"""Lines after a cell: files that it has written on the pod, and names and files that exist only here."""
 
 from __future__ import annotations
 
 import os
 import posixpath
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any
 
 from primepods_magic.api.text.sanitize import name_as_word, sanitize, shorten
 from primepods_magic.remote.files.results import format_bytes
 
-__all__ = ["describe_missing_file", "describe_new_files"]
+__all__ = ["describe_hint", "describe_missing_file", "describe_new_files"]
 
 _MISSING = re.compile(r"\[Errno 2\] No such file or directory: '([^'\n]{1,500})'\Z")
+_UNKNOWN_NAME = re.compile(r"name '(\w+)' is not defined")
 _MAX_NAMED = 5
 _MAX_BYTES = 1 << 60
 # What needs no quotes in a command.
@@ -54,6 +55,20 @@ def _read_sizes(files: list[Any]) -> list[tuple[str, int]]:
 
 def _is_plain(path: str) -> bool:
     return bool(_PLAIN_PATH.fullmatch(path)) and not path.startswith("-")
+
+
+def describe_hint(ename: str, evalue: str, names_here: Container[str], pod_name: str) -> str:
+    """Return a hint if a name or a file that an error is about exists here; else return ``""``.
+
+    >>> describe_hint("NameError", "name 'frame' is not defined", {"frame"}, "train")
+    "'frame' exists in this notebook, but not on 'train'."
+    """
+    if ename == "FileNotFoundError":
+        return describe_missing_file(evalue, pod_name)
+    name = _UNKNOWN_NAME.match(evalue) if ename == "NameError" else None
+    if name and name[1] in names_here:
+        return f"{name[1]!r} exists in this notebook, but not on '{pod_name}'."
+    return ""
 
 
 def describe_missing_file(evalue: str, pod_name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
+from primepods_magic.api.text.sanitize import clean_message
 from primepods_magic.remote.agent.frames import Header
 
 from .finished_bars import FinishedBars
@@ -70,6 +71,10 @@ class LateOutput:
             content = {"name": name, "text": text}
             await_server(content)
             self._relay.show_late({"type": "stream", "content": content, "parent": parent}, [])
+
+    def show_line(self, text: str) -> None:
+        """Show a line of our own, which no limit leaves out."""
+        self._show_texts([("stdout", f"{clean_message(text)}\n")])
 
     def publish(self, data: dict[str, str], display_id: str | None = None) -> None:
         """Show a display, or put it in the place of an earlier one."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import re
 import signal
 import threading
 import time
@@ -21,7 +20,7 @@ from primepods_magic.remote.job import Job, JobEnd, JobFrames
 from primepods_magic.remote.job_errors import FAILURES, make_failure, make_remote_error
 from primepods_magic.remote.link import PodLink
 
-from .file_notes import describe_missing_file, describe_new_files
+from .file_notes import describe_hint, describe_new_files
 from .late_output import LateOutput
 from .output import CellOutput
 from .widget_relay import WidgetRelay
@@ -33,7 +32,6 @@ _DETACH_S = 2.0
 _SAY_LOST_AFTER_S = 1.0
 _SAY_STILL_AFTER_S = 3.0
 _MAX_FOLLOWED = 30
-_UNKNOWN_NAME = re.compile(r"name '(\w+)' is not defined")
 
 _followed: deque[tuple[JobFrames, WidgetRelay | None]] = deque()
 
@@ -143,13 +141,7 @@ class CellView:
 
     def _add_hint(self, error: RemoteError) -> None:
         """Add a hint if a name or a file that is unknown on the pod exists here."""
-        hint = ""
-        if error.ename == "NameError":
-            name = _UNKNOWN_NAME.match(error.evalue)
-            if name and name[1] in self._shell.user_ns:
-                hint = f"{name[1]!r} exists in this notebook, but not on '{self._link.name}'."
-        elif error.ename == "FileNotFoundError":
-            hint = describe_missing_file(error.evalue, self._link.name)
+        hint = describe_hint(error.ename, error.evalue, self._shell.user_ns, self._link.name)
         if hint and error.traceback:
             error.traceback.append(hint)
 

@@ -142,7 +142,7 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
         magics.shell, connection, pod, job, is_shown=magics.cell_costs and not args.quiet
     )
     if args.bg:
-        show_in_background(magics.shell, job, note_end)
+        show_in_background(magics.shell, job, note_end, names_files=not args.quiet)
         return job
     with values.explained():
         CellView(magics.shell, job, note_end, names_files=not args.quiet).follow()

@@ -144,7 +144,9 @@ def test_a_job_in_the_background_ends_with_a_word_about_it(
         raise TypeError
 
     with suppress(TypeError):
-        background._show_frames(job, frames, cast(WidgetRelay, relay), cast(CostRecorder, note_end))
+        background._show_frames(
+            job, frames, cast(WidgetRelay, relay), lambda reply: [], cast(CostRecorder, note_end)
+        )
     first, *texts = [text for kind, text in relay.shown if kind == "stream"]
     assert first == "[Some output of job abc123 cannot be shown: TypeError]\n"
     assert [text.startswith(start) for text, start in zip(texts, said, strict=True)] == [True] * len(said)

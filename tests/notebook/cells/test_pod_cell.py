@@ -335,6 +335,30 @@ def test_a_file_that_exists_only_here_is_pointed_out(front: Front, tmp_path: Pat
     assert "exists here" not in front.run("%%pod train\nopen('nowhere.csv')")
 
 
+def test_a_job_in_the_background_names_files_too(front: Front, tmp_path: Path) -> None:
+    (tmp_path / "here.csv").touch()
+    front.run(f"import os\nos.chdir({str(tmp_path)!r})")
+    cell = "%%pod train --bg{} --session files\nopen('{}.pt', 'wb').write(b'12')\nopen('here.csv')"
+    front.run(cell.format("", "bg"))
+    shown: list[str] = []
+
+    def has_shown(last: str) -> bool:
+        shown.append(_next_text(front.client))
+        return last in shown[-1]
+
+    eventually(lambda: has_shown("New on 'train'"), "its files are named")
+    assert shown[-2:] == [
+        "'here.csv' exists here, but not on 'train'. '%pods put here.csv train' sends it.\n",
+        "New on 'train': bg.pt (2 bytes). '%pods get train:bg.pt' fetches it.\n",
+    ]
+    shown.clear()
+    front.client.execute(cell.format(" --quiet", "quiet"))
+    eventually(lambda: has_shown("'here.csv' exists here"), "it has failed")
+    front.client.execute("%%pod train --bg --quiet --session files\nprint('over')")
+    eventually(lambda: has_shown("over\n"), "the next one has run")
+    assert "New on" not in "".join(shown)
+
+
 def test_the_notebooks_folder_goes_there_before_the_cell(front: Front, tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()
