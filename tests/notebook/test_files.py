@@ -65,6 +65,14 @@ def test_files_go_both_ways(pod_shell: Any, here: Path) -> None:
     assert again["action"].tolist() == ["fetched"]
 
 
+def test_a_pattern_is_a_word_with_or_without_quotes(pod_shell: Any, here: Path) -> None:
+    get_pod("train").exec("mkdir -p runs/a; touch runs/a.csv runs/b.csv runs/c.txt 'runs/a/d e.csv' f.csv")
+    assert sorted(pod_shell.run("%pods get train:runs/*.csv")["path"]) == ["a.csv", "b.csv"]
+    assert pod_shell.run("%pods get 'train:runs/**/d *.csv' got")["path"].tolist() == ["a/d e.csv"]
+    assert [file.path for file in get_pod("train").get("*.csv", "home").files] == ["f.csv"]
+    assert sorted(path.name for path in here.iterdir()) == ["a.csv", "b.csv", "got", "home"]
+
+
 def test_removing_asks(pod_shell: Any, here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     get_pod("train").exec("mkdir x && touch x/old")
     (here / "x").mkdir()

@@ -83,7 +83,8 @@ def world(
             bare_shell.run(f"%%pod_create --wait -o both\n{both}")
             bare_shell.run("pod = both[0]\nframe = [1, 2]\ndef fit(frame): return {'w': 0.5}, frame")
             if " get " in cell:
-                made = "mkdir -p results work; touch model.pt work/model.pt work/log.txt work/metrics.csv"
+                made = "mkdir -p results work runs/a; touch model.pt runs/1.csv 'runs/a/best 1.pt'"
+                made += " work/model.pt work/log.txt work/metrics.csv"
                 bare_shell.user_ns["pod"].exec(made)
             first = bare_shell.user_ns["pod"].id
             if "k3f9xq" in cell:

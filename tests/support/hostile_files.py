@@ -127,8 +127,10 @@ def answers(mode_path: str) -> Iterator[tuple[dict[str, Any], bytes]]:
         if header["op"] == "file_list":
             reply |= {"path": "/there", "kind": "dir", "free_bytes": 1 << 50, **HEADERS.get(name, {})}
             buffer = data
-            if mode == "look up":
+            if mode == "look up" or (family == "match" and content == b"null"):
                 reply["kind"], buffer = "none", b""
+            elif mode == "match: nothing":
+                reply["names"], buffer = [5, "\x1b[2J<b>"], b""
         elif header["op"] == "file_download":
             asked = json.loads(content)
         elif header["op"] == "file_hash":

@@ -4,11 +4,18 @@
   %pods get train:work/model.pt models/
   %pods get train:work/log.txt train:work/metrics.csv today
   %pods get train:model.pt first.pt
+  %pods get train:runs/*.csv
+  %pods get 'train:runs/**/best [0-9].pt' models
 
 Paths on the pod are relative to its home. The last word, without a colon, is a folder here, made if needed;
 one file may get a new path. By default, it is the working folder. What is here already, by size and time or
 by its hash, is not fetched again. A file that is newer here is not overwritten without --force. Links that
 lead out of a folder are skipped, and nothing is written outside the folder, whatever the pod sends.
+
+In a pattern, * and ? stand for characters of a name, [ab] for one of these, and ** for any number of folders.
+The pod compares names with it; no shell sees it. Hidden names match only what begins with a dot. What matches
+keeps its path below the folder in front of the pattern: runs/**/log.csv becomes a/log.csv and b/log.csv. A
+file whose name is exactly what you wrote comes first.
 
 Ctrl-C ends it. The same line goes on where it stopped, also after a restart of the kernel; if only the
 connection is lost, it goes on by itself.
@@ -33,7 +40,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "paths",
         nargs="+",
         metavar="POD:PATH",
-        help="files and folders on the pod; then, if wanted, a folder or new path on this computer",
+        help="files, folders and patterns on the pod; then, if wanted, a folder or new path on this computer",
     )
     parser.add_argument("--force", action="store_true", help="overwrite files that are newer here")
 

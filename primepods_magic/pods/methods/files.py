@@ -92,7 +92,8 @@ class FileMethods(Reachable):
         Parameters
         ----------
         paths : str or sequence of str
-            Files or folders there, relative to the home.
+            Files, folders, or patterns such as ``"runs/**/*.csv"``, relative to the home. What matches keeps
+            its path below the folder in front of the pattern. A file with exactly this name comes first.
         to : str or path
             A local folder. One file may get a new path, unless it ends in ``/``.
         force : bool

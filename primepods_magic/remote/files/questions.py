@@ -8,12 +8,13 @@ from typing import Any
 
 from primepods_magic.api.errors import UnexpectedAnswer
 from primepods_magic.remote.agent.files.listing import MAX_LIST_BYTES, Entry, parse_entries
+from primepods_magic.remote.agent.files.patterns import PathPattern
 from primepods_magic.remote.agent.files.stream import BadStream
 from primepods_magic.remote.link import PodLink
 
 from .streams import StreamWatch, ask_agent, await_reply, request_of
 
-__all__ = ["RemoteFolder", "hash_remote", "list_remote", "look_up_remote", "remove_remote"]
+__all__ = ["RemoteFolder", "hash_remote", "list_remote", "look_up_remote", "match_remote", "remove_remote"]
 
 _HASH_CHARS = 64
 
@@ -32,12 +33,15 @@ class RemoteFolder:
         What its disk has left.
     entries : dict of Entry
         By path.
+    names : tuple of str
+        What there is in it, of a folder that was searched with a pattern.
     """
 
     path: str
     kind: str
     free_bytes: int
     entries: Mapping[str, Entry]
+    names: tuple[str, ...] = ()
 
 
 def list_remote(link: PodLink, root: str, watch: StreamWatch) -> RemoteFolder:
@@ -50,8 +54,20 @@ def look_up_remote(link: PodLink, root: str, names: Sequence[str], watch: Stream
     return _ask_entries(link, root, names, watch)
 
 
-def _ask_entries(link: PodLink, root: str, names: Sequence[str] | None, watch: StreamWatch) -> RemoteFolder:
-    header = ask_agent(link, "file_list", names, watch, root=root, max_reply_bytes=MAX_LIST_BYTES)
+def match_remote(link: PodLink, root: str, pattern: str, watch: StreamWatch) -> RemoteFolder:
+    """Return what matches a pattern in a folder, and what of it cannot be read."""
+    there = _ask_entries(link, root, pattern, watch)
+    wanted = PathPattern(pattern)
+    # It may not choose names of files here that no one has asked for.
+    if not all(entry.kind == "unreadable" or wanted.matches(path) for path, entry in there.entries.items()):
+        raise _make_refusal(link, "files that were not asked for")
+    return there
+
+
+def _ask_entries(
+    link: PodLink, root: str, wanted: Sequence[str] | str | None, watch: StreamWatch
+) -> RemoteFolder:
+    header = ask_agent(link, "file_list", wanted, watch, root=root, max_reply_bytes=MAX_LIST_BYTES)
     try:
         entries = parse_entries(b"".join(header["buffers"]))
     except BadStream as error:
@@ -59,7 +75,9 @@ def _ask_entries(link: PodLink, root: str, names: Sequence[str] | None, watch: S
     path, kind, free = header.get("path", ""), header.get("kind", ""), header.get("free_bytes", 0)
     if kind not in ("dir", "file", "none") or not path.startswith("/") or (kind == "file" and not entries):
         raise _make_refusal(link, "a folder that is none")
-    return RemoteFolder(path, kind, free, {entry.path: entry for entry in entries})
+    names = header.get("names")
+    texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return RemoteFolder(path, kind, free, {entry.path: entry for entry in entries}, tuple(texts))
 
 
 def hash_remote(

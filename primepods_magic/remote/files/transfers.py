@@ -15,14 +15,15 @@ from primepods_magic.api.local.folders import complete_path
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.remote.agent.files.patterns import split_pattern
 from primepods_magic.remote.agent.files.unpack import describe_error
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import open_link
 
 from .downloads import Download
 from .local_tree import find_sources, is_folder, list_source
-from .questions import list_remote, look_up_remote
-from .results import FileResult, TransferResult, format_bytes
+from .questions import RemoteFolder, list_remote, look_up_remote, match_remote
+from .results import FileResult, TransferResult, format_bytes, join_names
 from .streams import Stopped, StreamWatch
 from .uploads import Upload
 
@@ -130,7 +131,8 @@ def get_files(
     ----------
     link : PodLink
     paths : sequence of str
-        Files or folders there; relative to the home.
+        Files, folders or patterns there, such as ``runs/**/*.csv``; relative to the home. What matches keeps
+        its path below the folder in front of the pattern. A file that has exactly this name comes first.
     target : str or path
         A local folder, made if it is not there. With one file it may be the new path of the file, unless it
         ends in ``/`` or is a folder.
@@ -149,14 +151,12 @@ def get_files(
         for path in paths:
             if not path:
                 raise InvalidRequest("Name a file or a folder, such as NAME:results. '~' is the whole home")
-            there = list_remote(link, path, watch)
-            if there.kind == "none":
-                raise InvalidRequest(
-                    f"There is no file {sanitize(path)!r} on '{link.name}'. "
-                    f"{'Nothing more' if results else 'Nothing'} was fetched"
-                )
+            nothing = f"{'Nothing more' if results else 'Nothing'} was fetched"
+            there, is_pattern = _find_remote(link, path, watch, nothing)
             entries = list(there.entries.values())
-            if there.kind == "file":
+            if is_pattern:
+                download = Download(link, folder, there.path, entries, force, watch)
+            elif there.kind == "file":
                 download = Download(link, folder, there.path, entries[:1], force, watch)
                 is_new_name = (
                     len(paths) == 1 and not os.fspath(target).endswith("/") and not is_folder(folder)
@@ -173,6 +173,25 @@ def get_files(
             download.compare()
             results += download.run()
     return make_result(link, watch, began, results)
+
+
+def _find_remote(link: PodLink, path: str, watch: StreamWatch, nothing: str) -> tuple[RemoteFolder, bool]:
+    """Return what a path or a pattern names, and whether it is a pattern; InvalidRequest if it is nothing."""
+    there = list_remote(link, path, watch)
+    if there.kind != "none":
+        return there, False
+    base, pattern = split_pattern(path)
+    if not pattern:
+        raise InvalidRequest(f"There is no file {sanitize(path)!r} on '{link.name}'. {nothing}")
+    there = match_remote(link, base, pattern, watch)
+    if there.kind == "none":
+        raise InvalidRequest(f"There is no folder {sanitize(base)!r} on '{link.name}'. {nothing}")
+    if not there.entries:
+        names = f"has {join_names(there.names)}" if there.names else "has no files"
+        raise InvalidRequest(
+            f"Nothing on '{link.name}' matches {sanitize(path)!r}. {sanitize(base)!r} {names}. {nothing}"
+        )
+    return there, True
 
 
 def start_transfer(

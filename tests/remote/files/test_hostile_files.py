@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from primepods_magic.api.errors import PodsError, TransferFailed, UnexpectedAnswer
+from primepods_magic.api.errors import InvalidRequest, PodsError, TransferFailed, UnexpectedAnswer
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.remote.agent.files.listing import Entry
 from primepods_magic.remote.agent.frames import BadFrame
@@ -107,6 +107,18 @@ def test_a_folder_here_that_is_a_link_is_not_followed(
     get_files(choose("honest"), ["x"], "got", force=True)
     assert not (here / "got/x/good").is_symlink()
     assert list((tmp_path / "outside").iterdir()) == []
+
+
+def test_a_pattern_fetches_only_what_matches_it(choose: Callable[[str], PodLink], here: Path) -> None:
+    get_files(choose("match: honest"), ["x/g*d"], "got")
+    assert [path.name for path in (here / "got").iterdir()] == ["good"]
+    with pytest.raises(UnexpectedAnswer, match=r"files that were not asked for\. Nothing was written"):
+        get_files(choose("match: honest"), ["x/*.csv"], "other")
+    assert not (here / "other").exists()
+    with pytest.raises(InvalidRequest) as caught:
+        get_files(choose("match: nothing"), ["x/*.csv"], "other")
+    assert "\x1b" not in str(caught.value)
+    assert str(caught.value).endswith("'x' has �[2J<b>. Nothing was fetched")
 
 
 def test_a_list_that_is_none_is_refused(choose: Callable[[str], PodLink], here: Path) -> None:

@@ -22,6 +22,7 @@ from .listing import (
     remove_files,
 )
 from .pack import iterate_blocks
+from .patterns import list_matches
 from .root import Root
 from .stream import BadStream
 from .unpack import DiskFull, Unpacker, describe_error
@@ -30,6 +31,7 @@ __all__ = ["FileService", "Requester"]
 
 _MAX_TRANSFERS = 32
 _MAX_KEPT_BLOCKS = 32
+_MAX_NAMES = 100
 _PRIVATE = "values"
 
 
@@ -208,23 +210,26 @@ def find_root(root: str) -> str:
     return os.path.normpath(os.path.join(home, root))
 
 
-def _list_folder(path: str, names: list[str] | None) -> tuple[Header, list[bytes]]:
-    """List a folder, or look up some names in it; a path may also be that of a file to fetch."""
+def _list_folder(path: str, wanted: list[str] | str | None) -> tuple[Header, list[bytes]]:
+    """List a folder, or what matches a pattern in it, or look up names; a path may also be that of a file."""
     facts: Header = {"path": path, "free_bytes": find_free_bytes(path)}
-    if not os.path.exists(path):
+    if not os.path.exists(path) or (isinstance(wanted, str) and not os.path.isdir(path)):
         return {**facts, "kind": "none"}, []
     if not os.path.isdir(path):
         # A link that was named is followed.
         folder, name = os.path.split(os.path.realpath(path))
         entry = read_entry(name, os.stat(path))
         return {**facts, "kind": "file", "path": folder}, [pack_entries([entry])]
-    if names is None:
-        data = pack_entries(list_tree(path))
-        if len(data) > MAX_LIST_BYTES:
-            return {"problem": "failed", "text": f"more files in {path} than can be listed"}, []
-        return {**facts, "kind": "dir"}, [data]
-    with Root(path) as root:
-        return {**facts, "kind": "dir"}, [pack_entries(look_up(root, names))]
+    if isinstance(wanted, list):
+        with Root(path) as root:
+            return {**facts, "kind": "dir"}, [pack_entries(look_up(root, wanted))]
+    if wanted is not None:
+        names = sorted(name for name in os.listdir(path) if not name.startswith("."))
+        facts["names"] = names[:_MAX_NAMES]
+    data = pack_entries(list_tree(path) if wanted is None else list_matches(path, wanted))
+    if len(data) > MAX_LIST_BYTES:
+        return {"problem": "failed", "text": f"more files in {path} than can be listed"}, []
+    return {**facts, "kind": "dir"}, [data]
 
 
 def _hash_folder(path: str, files: list[Sequence[Any]]) -> tuple[Header, list[bytes]]:
