@@ -4,9 +4,10 @@
   %pods env train --install
   %pods env train pandas pyyaml
 
-The versions there are those of the Python that runs '%%pod' cells on the pod; no kernel is started. The label
-of a build, as in 2.3.1+cu121, does not count. Modules that are files of your own are named above the table.
-PACKAGE compares only these packages, imported or not.
+The versions there are those of the Python that runs '%%pod' cells on the pod; no kernel is started. If the
+pod has several nodes, this is about the first one, where cells run; '%pods exec --node 2' runs a command on
+another. The label of a build, as in 2.3.1+cu121, does not count. Modules that are files of your own are named
+above the table. PACKAGE compares only these packages, imported or not.
 
 With --install, packages that are missing there are installed at the version here, with uv or pip, after a
 question. Nothing that is there changes. PyTorch, JAX, TensorFlow, Triton and CUDA are never installed: their
@@ -51,10 +52,11 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     imports = Imports() if args.packages else _find_imports(magics.shell)
     packages = choose_packages(args.packages) if args.packages else find_packages(imports)
     comparison = compare_with_pod(connection, pod, packages)
-    notes = []
+    # Cells run on the first node.
+    notes = [f"node 1 of {len(pod.connections)}"] if len(pod.connections) > 1 else []
     if args.install and comparison.plan:
         _install_missing(magics, pod, comparison, yes=args.yes)
-        notes = [f"{len(comparison.plan)} installed"]
+        notes.append(f"{len(comparison.plan)} installed")
         comparison = compare_with_pod(connection, pod, packages)
     states = [row.state for row in comparison.rows]
     missing, different = states.count("missing"), states.count("differs")
