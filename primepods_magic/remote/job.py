@@ -347,9 +347,9 @@ def start_job(
 ) -> tuple[Job, bool]:
     """Send a cell to a pod; return its job, and whether it was already running.
 
-    `msg_id` is the id of the local request, which widgets refer to; `on_wait` is called repeatedly until the
-    agent has answered. Calls `before` and `after` run around it, each if the one before it ended well. `extra` are
-    further parts of the request. Raises SshFailed, InvalidRequest, or WaitInterrupted on Ctrl-C.
+    `msg_id` is the id of the local request, for widgets; `on_wait` is called repeatedly until the agent has
+    answered. Calls `before` and `after` run around it, each if the one before it ended well. `extra` has more
+    parts of the request. Raises SshFailed, InvalidRequest, or WaitInterrupted on Ctrl-C.
     """
     check_session(session)
     if not isinstance(code, str):

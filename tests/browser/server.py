@@ -44,6 +44,11 @@ class JupyterLab:
     guard_log: Path
     server_log: Path
 
+    @property
+    def kernels_folder(self) -> Path:
+        """Where its user's kernel specs are."""
+        return self._home / "data" / "kernels"
+
     def set_theme(self, theme: str) -> None:
         self._set("apputils-extension/themes", {"theme": theme, "adaptive-theme": False})
 
@@ -58,7 +63,7 @@ class JupyterLab:
     ) -> str:
         """Write a notebook whose kernel has its own environment; answers with its path on the server."""
         kernel = {**KERNEL, "name": f"for-{name}"}
-        folder = self._home / "data" / "kernels" / kernel["name"]
+        folder = self.kernels_folder / kernel["name"]
         folder.mkdir(parents=True)
         command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         specification = {"argv": command, "env": dict(environment or {}), **KERNEL}

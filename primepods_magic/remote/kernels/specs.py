@@ -102,8 +102,8 @@ def _check_ipykernel() -> None:
 
     if find_spec("ipykernel") is None or find_spec("jupyter_client") is None:
         raise NotConfigured(
-            "A pod's kernel needs ipykernel in this environment. Install it: pip install 'primepods_magic[kernel]'. Nothing "
-            "was written"
+            "A pod's kernel needs ipykernel in this environment. Install it: pip install "
+            "'primepods_magic[kernel]'. Nothing was written"
         )
 
 
