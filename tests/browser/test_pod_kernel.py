@@ -111,7 +111,8 @@ def test_a_notebook_runs_on_a_pod(
 
     def ends() -> bool:
         picked.machines.state()
-        other.run_cell(RESULT)
+        if not other.is_running(RESULT):
+            other.run_cell(RESULT, wait=False)
         return "has ended, and everything on it is gone" in other.output_of(RESULT).inner_text()
 
     eventually(ends, "the end of the pod is said")
