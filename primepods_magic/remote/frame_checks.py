@@ -109,12 +109,19 @@ def _check_content(kind: str, content: dict[str, Any]) -> None:
         if type(content.get("execution_count")) is not int:
             content["execution_count"] = None
         parts = content.get("payload")
-        content["payload"] = list(filter(_is_page, parts)) if isinstance(parts, list) else []
+        content["payload"] = list(filter(_is_payload, parts)) if isinstance(parts, list) else []
 
 
-def _is_page(part: object) -> bool:
-    """Return whether this is a text for the pager, the only payload that a pod may have."""
-    return isinstance(part, dict) and part.get("source") == "page" and isinstance(part.get("data"), dict)
+def _is_payload(part: object) -> bool:
+    """Return whether this is a payload of the protocol: a text for the pager or the next cell, or an exit."""
+    if not isinstance(part, dict):
+        return False
+    source, data, text = part.get("source"), part.get("data"), part.get("text")
+    return (
+        (source == "page" and isinstance(data, dict))
+        or (source == "set_next_input" and isinstance(text, str))
+        or source == "ask_exit"
+    )
 
 
 def read_number(

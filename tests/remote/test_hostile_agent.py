@@ -96,10 +96,10 @@ PAGE = {"source": "page", "data": {"text/plain": "help"}}
         ({"payload": 7}, []),
         ({"payload": None}, []),
         ({"payload": [PAGE, 7, {"source": ["page"]}, {"source": "page", "data": "x"}]}, [PAGE]),
-        ({"payload": [{"source": "set_next_input", "text": "!rm"}]}, []),
+        ({"payload": [{"source": "set_next_input", "text": 7}, {"source": "edit_magic"}]}, []),
     ],
 )
-def test_a_payload_is_texts_for_the_pager(content: dict[str, Any], payload: list[Any]) -> None:
+def test_a_payload_is_one_of_the_protocol(content: dict[str, Any], payload: list[Any]) -> None:
     header = {"type": "execute_reply", "job": "a", "n": 0, "content": {"status": "ok", **content}}
     check_frame(header)
     assert header["content"]["payload"] == payload

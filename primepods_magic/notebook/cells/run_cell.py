@@ -239,6 +239,9 @@ class CellView:
     def _show_payload(self, content: Mapping[str, Any]) -> None:
         """Show the answer to ``name?``, in the pager if there is one."""
         for part in content["payload"]:
+            if part["source"] != "page":
+                # In this notebook, a pod neither writes into cells nor ends the kernel.
+                continue
             if in_kernel(self._shell):
                 self._shell.payload_manager.write_payload(part)
             else:

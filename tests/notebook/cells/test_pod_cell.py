@@ -102,6 +102,12 @@ def test_questions_of_the_cell_are_asked_here(front: Front) -> None:
     assert front.run(code, answers=["ada", "s3cr3t"]).endswith("ada 6\n")
 
 
+def test_a_pod_writes_into_no_cell_of_this_notebook(front: Front) -> None:
+    code = "%%pod train\nget_ipython().set_next_input('print(1)')"
+    reply = front.client.execute_interactive(code, output_hook=lambda _: None, timeout=60)["content"]
+    assert (reply["status"], reply["payload"]) == ("ok", [])
+
+
 def test_ctrl_c_interrupts_the_cell_and_nothing_else(front: Front) -> None:
     shown = front.run(
         "%%pod train\nimport time\nx = 1\nprint('runs', flush=True)\ntime.sleep(600)", interrupt_at="runs"
