@@ -14,11 +14,13 @@ __all__ = ["ARRAY_READERS", "describe_array", "find_array_writer", "read_array"]
 
 _DTYPE = re.compile(
     r"(?:[<>|][biufc](?:1|2|4|8|16|32)|[<>|][SUV]\d{1,9}"
-    r"|[<>][mM]8(?:\[\d{0,9}(?:generic|[YMWDhms]|ms|us|ns|ps|fs|as)\])?)\Z"
+    # NumPy divides by the count of a unit: 0 ends the process.
+    r"|[<>][mM]8(?:\[(?:[1-9]\d{0,8})?(?:generic|[YMWDhms]|ms|us|ns|ps|fs|as)\])?)\Z"
 )
 _MAX_FIELDS = 1000
 _MAX_DIMENSIONS = 32
 _MAX_LENGTH = 1 << 62
+_MAX_CODE_POINT = 0x10FFFF
 _MAX_EMPTY = 1 << 20
 """Elements of an array whose elements have no bytes."""
 # Types of the package ml_dtypes, and the bytes of each.
@@ -67,9 +69,23 @@ def describe_array(encoder: Encoder, value: Any) -> Node:
     dtype = _describe_dtype(encoder, value.dtype)
     is_turned = value.flags.f_contiguous and not value.flags.c_contiguous
     order = "F" if is_turned else "C"
-    flat = np.ascontiguousarray(value.T if is_turned else value).reshape(-1)
+    turned = value.T if is_turned else value
+    if value.dtype.names is None:
+        flat = np.ascontiguousarray(turned).reshape(-1)
+    else:
+        # Between fields are other columns of the array that this is a view of, or memory that was freed.
+        flat = np.zeros(value.size, value.dtype)
+        _copy_fields(turned, flat.reshape(turned.shape))
     data: Any = flat.view(np.uint8) if value.dtype.itemsize and flat.size else b""
     return ["array", dtype, shape, order, encoder.add_buffer(memoryview(data))]
+
+
+def _copy_fields(source: Any, target: Any) -> None:
+    if source.dtype.names is None:
+        target[...] = source
+    else:
+        for name in source.dtype.names:
+            _copy_fields(source[name], target[name])
 
 
 def _describe_dtype(encoder: Encoder, dtype: Any) -> Node:
@@ -118,7 +134,22 @@ def read_array(decoder: Decoder, rest: List[Any]) -> Any:
     if not dtype.itemsize or not count:
         return np.zeros(shape, dtype, order)
     # A copy: the array can be changed, and does not keep everything else that came with it.
-    return np.frombuffer(data, dtype).reshape(shape, order=order).copy(order="A")
+    array = np.frombuffer(data, dtype).reshape(shape, order=order).copy(order="A")
+    _check_characters(array)
+    return array
+
+
+def _check_characters(array: Any) -> None:
+    """Refuse text that Python cannot have."""
+    import numpy as np
+
+    if array.dtype.names is not None:
+        for name in array.dtype.names:
+            _check_characters(array[name])
+    elif array.dtype.kind == "U" and array.size:
+        points = np.ascontiguousarray(array).reshape(-1).view(array.dtype.byteorder.replace("|", "=") + "u4")
+        if points.max() > _MAX_CODE_POINT:
+            raise BadValue("text with characters that do not exist")
 
 
 def _read_shape(node: Any) -> Tuple[Tuple[int, ...], int]:

@@ -23,6 +23,8 @@ _INDEXES = (
 )  # fmt: skip
 _MASKED = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64")
 _UNITS = ("s", "ms", "us", "ns")
+_MAX_UNUSED = 1_000_000
+"""Categories, or values of a level, that are more than their codes."""
 
 
 def find_table_writer(root: str, name: str) -> Callable[[Encoder, Any], Node] | None:
@@ -38,6 +40,7 @@ def find_table_writer(root: str, name: str) -> Callable[[Encoder, Any], Node] | 
 def _describe_frame(encoder: Encoder, value: Any) -> Node:
     encoder.need("pandas")
     encoder.note_use(value)
+    _note_lost(encoder, value)
     columns = [
         _describe_column(encoder, value.iloc[:, number], f"[{str(name)[:40]!r}]")
         for number, name in enumerate(value.columns)
@@ -48,8 +51,16 @@ def _describe_frame(encoder: Encoder, value: Any) -> Node:
 def _describe_series(encoder: Encoder, value: Any) -> Node:
     encoder.need("pandas")
     encoder.note_use(value)
+    _note_lost(encoder, value)
     name = encoder.encode(value.name, ".name")
     return ["series", name, _describe_index(encoder, value.index), _describe_column(encoder, value, "")]
+
+
+def _note_lost(encoder: Encoder, value: Any) -> None:
+    if value.attrs:
+        encoder.note("has no attrs there")
+    if not value.flags.allows_duplicate_labels:
+        encoder.note("allows duplicate labels there")
 
 
 def _describe_index(encoder: Encoder, value: Any) -> Node:
@@ -179,7 +190,8 @@ def _read_column(decoder: Decoder, node: Any) -> Any:
     if kind == "masked":
         return _read_masked(_read_numbers(decoder, rest[0]), _read_numbers(decoder, rest[1]))
     if kind == "category":
-        categories, codes = _read_index(decoder, rest[0][1:]), _read_numbers(decoder, rest[1])
+        codes = _read_numbers(decoder, rest[1])
+        categories = _read_level(decoder, rest[0], codes)
         return pd.Categorical.from_codes(codes, categories=categories, ordered=rest[2] is True)
     if kind == "zoned":
         instants = _read_numbers(decoder, rest[2])
@@ -249,8 +261,10 @@ def _read_index(decoder: Decoder, rest: List[Any]) -> Any:
         start, stop, step = (decoder.decode_as(int, number) for number in details)
         index = pd.RangeIndex(start, stop, step)
     elif kind == "multi":
-        levels = [_read_index(decoder, level[1:]) for level in details[0]]
         codes = [_read_numbers(decoder, numbers) for numbers in details[1]]
+        if len(details[0]) != len(codes):
+            raise BadValue("an index whose levels and codes are not as many")
+        levels = [_read_level(decoder, level, numbers) for level, numbers in zip(details[0], codes)]
         return pd.MultiIndex(levels=levels, codes=codes, names=names, verify_integrity=True)
     elif kind == "values":
         values = _read_column(decoder, details[0])
@@ -261,6 +275,14 @@ def _read_index(decoder: Decoder, rest: List[Any]) -> Any:
         raise BadValue("not an index")
     index.names = names
     return index
+
+
+def _read_level(decoder: Decoder, node: Any, codes: Any) -> Any:
+    """Return an index that codes refer to; pandas makes an array of a range, however few its codes are."""
+    level = _read_index(decoder, node[1:])
+    if len(level) > len(codes) + _MAX_UNUSED:
+        raise BadValue("an index that is much longer than what refers to it")
+    return level
 
 
 def _set_frequency(index: Any, frequency: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import re
-from typing import Any, Callable, Dict, List
+from typing import Any, Callable, Dict, List, Tuple
 
 from .coding import Decoder, Encoder, Node, Reader
 from .packing import BadValue
@@ -94,8 +94,20 @@ def _check_int(value: Any) -> int:
 
 
 def _describe_datetime(encoder: Encoder, value: datetime.datetime) -> Node:
-    day = [value.year, value.month, value.day]
-    return ["datetime", *day, *_list_clock(value), describe_zone(encoder, value.tzinfo)]
+    zone = describe_zone(encoder, value.tzinfo)
+    if zone and zone[0] == "zone":
+        value, zone = _find_same_moment(encoder, value, zone)
+    return ["datetime", value.year, value.month, value.day, *_list_clock(value), zone]
+
+
+def _find_same_moment(encoder: Encoder, value: datetime.datetime, zone: Node) -> Tuple[Any, Node]:
+    """Return the time and zone that stand for the same moment: pytz has its own rules for repeated hours."""
+    there = find_zone(zone[1])
+    for fold in (value.fold, 1 - value.fold):
+        if value.replace(tzinfo=there, fold=fold).utcoffset() == value.utcoffset():
+            return value.replace(fold=fold), zone
+    encoder.note("has a fixed offset from UTC there")
+    return value, describe_zone(encoder, datetime.timezone(value.utcoffset() or datetime.timedelta()))
 
 
 def _describe_time(encoder: Encoder, value: datetime.time) -> Node:
