@@ -211,8 +211,16 @@ def _write_file(data: bytes) -> Dict[str, Any]:
 
 def _list_old(folder: str) -> List[str]:
     """Return files whose client has not come back for a day."""
-    paths = [os.path.join(folder, name) for name in os.listdir(folder)]
-    return [path for path in paths if os.path.getmtime(path) < time.time() - _OLD_S]
+    paths = []
+    for entry in os.scandir(folder):
+        try:
+            # When it was made here. What a client has sent is as old as it says, and may wait for its turn.
+            if entry.stat(follow_symlinks=False).st_ctime < time.time() - _OLD_S:
+                paths.append(entry.path)
+        except OSError:
+            # Another session has removed it meanwhile.
+            continue
+    return paths
 
 
 def _remove_files(*paths: str) -> None:
