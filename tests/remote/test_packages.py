@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -20,6 +21,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from primepods_magic.remote import agent_archive
 from primepods_magic.remote.agent.packages.names import is_name, is_protected, is_version
+from primepods_magic.remote.command import CommandResult
 from primepods_magic.remote.links import open_link
 from primepods_magic.remote.packages.comparing import Comparison, compare_with_pod, read_answer
 from primepods_magic.remote.packages.imported import (
@@ -28,7 +30,7 @@ from primepods_magic.remote.packages.imported import (
     find_imports,
     find_packages,
 )
-from primepods_magic.remote.packages.installing import install_missing
+from primepods_magic.remote.packages.installing import _raise_failure, install_missing
 from tests.package.environments import Environment, interpreter, made
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import alter_archive, find_marked, make_mark, pod_with_agent
@@ -343,6 +345,14 @@ def test_trusts_no_answer(answering: Callable[[object], Pod]) -> None:
     evil = Comparison((), {"tiny": "1", "--index-url": "http://x"}, "/bin/false", False, True)
     with pytest.raises(InvalidRequest, match=r"cannot be installed. Nothing was installed"):
         install_missing(pod.connection, pod.details, evil)
+
+
+def test_lines_without_text_that_an_installer_prints_take_no_time() -> None:
+    result = CommandResult(3, "", "", 1.0)
+    began = time.process_time()
+    with pytest.raises(CommandFailed, match=r"exit code 3: it fails\. Packages"):
+        _raise_failure(describe_pod("root@192.0.2.1"), result, "\n" * 64_000 + "error: it fails")
+    assert time.process_time() - began < 1
 
 
 def test_a_python_of_the_operating_system_is_refused_with_the_way_out(connection: Connection) -> None:

@@ -18,7 +18,7 @@ __all__ = ["print_report"]
 _GPU_QUERY = ("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
 _GPU_S = 10.0
 _SSHD_CONFIG = "/etc/ssh/sshd_config"
-_LIMITS = re.compile(r"^\s*(MaxSessions|MaxStartups)\s+(\S+)", re.MULTILINE | re.IGNORECASE)
+_LIMITS = re.compile(r"^[ \t]*(MaxSessions|MaxStartups)[ \t]+(\S+)", re.MULTILINE | re.IGNORECASE)
 
 
 def print_report() -> None:

@@ -21,7 +21,7 @@ __all__ = ["check_plan", "install_missing", "list_requirements"]
 
 _MAX_KEPT_BYTES = 64_000
 _MAX_REASON_CHARS = 300
-_ERROR = re.compile(r"^\s*(?:ERROR: |error: |cause: |Caused by: |╰─▶ ?|× )(?P<text>.+)", re.MULTILINE)
+_ERROR = re.compile(r"^[ \t]{0,20}(?:ERROR: |error: |cause: |Caused by: |╰─▶ ?|× )(?P<text>.+)", re.MULTILINE)
 _NO_NETWORK = re.compile(
     r"NewConnectionError|NameResolutionError|Temporary failure in name resolution|Network is unreachable|"
     r"Connection refused|ConnectTimeout|ReadTimeout|ProxyError|dns error|tcp connect error|"
