@@ -99,7 +99,9 @@ class CellValues:
         """Wait until the cell has its variables; if that fails, it is not run."""
         for call in self.before:
             try:
-                await_answer(job.link, call["id"], _print_note)
+                answer = await_answer(job.link, call["id"], _print_note)
+                if self._outgoing is not None:
+                    self._outgoing.note_kept(job.link, answer, _print_note)
             except WaitInterrupted:
                 job.link.request("interrupt", job=job.id)
                 raise

@@ -13,6 +13,7 @@ import linecache
 import sys
 import sysconfig
 import textwrap
+from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
@@ -36,6 +37,8 @@ class Needed:
 
     Attributes
     ----------
+    wanted : dict
+        Values that were asked for, by name.
     values : dict
         Values to send as data.
     imports : list
@@ -44,6 +47,7 @@ class Needed:
         Name and source.
     """
 
+    wanted: dict[str, Any] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
     imports: list[tuple[str, str, str]] = field(default_factory=list)
     code: list[tuple[str, str]] = field(default_factory=list)
@@ -73,7 +77,7 @@ def find_needed(wanted: Mapping[str, Any], *, main: str = "__main__") -> Needed:
     main : str
         The module of the notebook.
     """
-    needed = Needed()
+    needed = Needed(wanted=dict(wanted))
     for name, value in wanted.items():
         _add_needed(needed, name, value, main)
     return needed
@@ -101,19 +105,32 @@ def _add_needed(needed: Needed, name: str, value: Any, main: str) -> None:
         _check_module(name, module)
         needed.imports.append((name, module, part))
         return
-    source, alias = _find_source(name, own, main)
-    namespace = vars(sys.modules[main]) if main in sys.modules else {}
-    namespace = getattr(own, "__globals__", namespace)
+    own_globals = vars(sys.modules[main]) if main in sys.modules else {}
+    namespace = ChainMap(needed.wanted, getattr(own, "__globals__", own_globals))
+    if name != own.__name__ and namespace.get(own.__name__) is value:
+        # One object with two names. Its code may use the other one.
+        _add_reason(needed, own.__name__, name)
+        _add_needed(needed, own.__name__, value, main)
+        needed.code.append((name, f"{name} = {own.__name__}\n"))
+        return
+    source = _find_source(name, own, main)
     for need in _list_names(source):
-        if need not in (name, own.__name__) and need in namespace and not _is_of_shell(need, namespace[need]):
-            needed.reasons.setdefault(need, name)
+        if need != name and need in namespace and not _is_of_shell(need, namespace[need]):
+            _add_reason(needed, need, name)
             _add_needed(needed, need, namespace[need], main)
-    needed.code.append((name, source + alias))
+    needed.code.append((name, source))
+
+
+def _add_reason(needed: Needed, need: str, name: str) -> None:
+    if need not in needed._done:
+        needed.reasons[need] = name
 
 
 def _is_of_shell(name: str, value: Any) -> bool:
     is_internal = name.startswith("__") or (name.startswith("_") and name[1:].lstrip("_i").isdigit())
-    return name in _SHELL_NAMES or is_internal or getattr(builtins, name, None) is value
+    return (
+        name in _SHELL_NAMES or is_internal or (hasattr(builtins, name) and getattr(builtins, name) is value)
+    )
 
 
 def _refuse(name: str, reason: str) -> InvalidRequest:
@@ -138,8 +155,8 @@ def _check_module(name: str, module: str) -> None:
 # Source
 
 
-def _find_source(name: str, value: Any, main: str) -> tuple[str, str]:
-    """Return the source of a definition, and what gives it another name."""
+def _find_source(name: str, value: Any, main: str) -> str:
+    """Return the source of a definition; it may have another name there."""
     if isinstance(value, FunctionType):
         if value.__code__.co_freevars:
             names = ", ".join(value.__code__.co_freevars)
@@ -150,14 +167,14 @@ def _find_source(name: str, value: Any, main: str) -> tuple[str, str]:
         if source is None:
             raise _refuse(name, "is a function whose source is not known")
         if value.__name__ == "<lambda>":
-            return _cut_lambda(name, source), ""
-        return source, _make_alias(name, value)
+            return _cut_lambda(name, source)
+        return source
     if value.__qualname__ != value.__name__:
         raise _refuse(name, "is a class that was made in a function. Make it on the pod")
     source = _find_class(value, main)
     if source is None:
         raise _refuse(name, "is a class whose source is not known")
-    return source, _make_alias(name, value)
+    return source
 
 
 def _read_source(value: Any) -> str | None:
@@ -165,10 +182,6 @@ def _read_source(value: Any) -> str | None:
         return textwrap.dedent(inspect.getsource(value))
     except (OSError, TypeError):
         return None
-
-
-def _make_alias(name: str, value: Any) -> str:
-    return "" if name == value.__name__ else f"\n{name} = {value.__name__}\n"
 
 
 def _cut_lambda(name: str, source: str) -> str:

@@ -91,7 +91,18 @@ class Outgoing:
 
     def pack(self) -> bytes:
         """Return everything as one block."""
-        return pack_encoded(self.encoded, imports=self.needed.imports, code=self.needed.code)
+        needed = self.needed
+        return pack_encoded(self.encoded, asked=self.names, imports=needed.imports, code=needed.code)
+
+    def note_kept(self, link: PodLink, answer: Mapping[str, Any], on_note: OnNote) -> None:
+        """Say which names, that were not asked for, the session has of its own."""
+        kept = answer.get("kept")
+        reasons = self.needed.reasons
+        for name in [name for name in reasons if name in kept] if isinstance(kept, list) else []:
+            on_note(
+                f"'{link.name}' has another {name}, and keeps it; {reasons[name]} uses it there. To replace "
+                f"it, send {name} by name as well."
+            )
 
 
 def prepare_values(values: Mapping[str, Any], *, main: str = "__main__") -> Outgoing:
@@ -142,7 +153,8 @@ def push_values(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -
     check_session(session)
     call = send_values(link, session, outgoing, terms)
     try:
-        run_call(link, session, call, terms.on_wait, terms.watch.stop)
+        answer = run_call(link, session, call, terms.on_wait, terms.watch.stop)
+        outgoing.note_kept(link, answer, terms.on_note)
     except PodsError:
         forget_file(link, call)
         raise

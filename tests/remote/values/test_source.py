@@ -84,7 +84,8 @@ def test_decorators_and_other_names_are_kept(run_cells: RunCells) -> None:
     )
     needed = find(names, "alias", "square")
     assert needed.code == [
-        ("alias", "@functools.lru_cache(maxsize=None)\ndef slow(x):\n    return x\n\nalias = slow\n"),
+        ("slow", "@functools.lru_cache(maxsize=None)\ndef slow(x):\n    return x\n"),
+        ("alias", "alias = slow\n"),
         ("square", "square = lambda x: x * x\n"),
     ]
     assert needed.imports == [("functools", "functools", "")]
@@ -162,3 +163,49 @@ def test_they_run_on_the_pod_and_their_tracebacks_have_their_lines(
     assert where in job.output
     kept = agent_pod.pull("train")
     assert kept.type == "builtins.function"
+
+
+def push(pod: Pod, session: str, names: dict[str, Any], *wanted: str) -> list[str]:
+    """Send values of a notebook to a session; return what is said."""
+    notes: list[str] = []
+    outgoing = prepare_values({name: names[name] for name in wanted}, main=NAME)
+    push_values(open_link(pod.connection, pod.details), session, outgoing, Terms(on_note=notes.append))
+    return notes
+
+
+def test_names_that_were_not_asked_for_replace_nothing_that_is_there(
+    agent_pod: Pod, run_cells: RunCells
+) -> None:
+    cell = (
+        "import math as m\nmodel = None\nrate = 1\nsame = [1]\ndef helper(): return 'here'\n"
+        "def evaluate(): return model, rate, same, helper(), m.pi\n"
+    )
+    names = run_cells(cell)
+    agent_pod.run("model = 'ten hours'; same = [1]\ndef helper(): return 'there'\nm = 5").result(60)
+    notes = push(agent_pod, "main", names, "evaluate")
+    assert notes[0] == (
+        "'train' has another model, and keeps it; evaluate uses it there. To replace it, send model by name "
+        "as well."
+    )
+    assert sorted(note.split()[3].strip(",") for note in notes) == ["helper", "m", "model"]
+    assert agent_pod.pull("model", "rate", "same", "helper()", "m") == ("ten hours", 1, [1], "there", 5)
+    # What another needed, and no one has changed, follows the notebook.
+    names = run_cells(cell.replace("rate = 1", "rate = 2"))
+    assert len(push(agent_pod, "main", names, "evaluate")) == 3
+    assert agent_pod.pull("rate") == 2
+    agent_pod.run("rate = 3").result(60)
+    assert len(push(agent_pod, "main", names, "evaluate")) == 4
+    assert push(agent_pod, "main", names, "evaluate", "model", "rate", "helper", "m") == []
+    assert agent_pod.pull("evaluate()") == (None, 2, [1], "here", 3.141592653589793)
+
+
+def test_a_definition_under_another_name_leaves_that_name_alone(agent_pod: Pod, run_cells: RunCells) -> None:
+    names = run_cells(
+        "def f(): return 'old'\nold = f\ndef f(): return 'new'\nrate = 1\ndef g(): return rate\n"
+    )
+    agent_pod.run("f = 'mine'", again=True).result(60)
+    assert push(agent_pod, "main", names, "old") == []
+    assert agent_pod.pull("old()", "f") == ("old", "mine")
+    # What is sent by name is that value, also if a function uses another one here.
+    push(agent_pod, "main", {**names, "rate": 9}, "g", "rate")
+    assert agent_pod.pull("g()") == 9

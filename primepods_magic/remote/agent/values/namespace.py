@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
+import hashlib
 import importlib
+import inspect
 import json
 import linecache
 import os
 import secrets
+import textwrap
 import time
 from typing import Any, Callable, Dict, List, Mapping
 
@@ -30,6 +34,9 @@ _OLD_S = 86_400.0
 _MAX_TEXT_CHARS = 2000
 _MAX_NEAR = 3
 _MAX_NUMBER = 1 << 62
+
+_needed: Dict[str, Any] = {}
+"""What calls have set though it was not asked for: the digest of data, and other objects themselves."""
 
 
 class Problem(Exception):
@@ -75,7 +82,10 @@ def _describe_kernel(namespace: Dict[str, Any]) -> Dict[str, Any]:
 
 
 def _put_values(namespace: Dict[str, Any], path: str) -> Dict[str, Any]:
-    """Set variables, all or none, from a file that is removed then."""
+    """Set variables, all or none, from a file that is removed then.
+
+    A name that was not asked for, because a function needs it, does not replace what the session has made.
+    """
     try:
         with open(path, "rb") as file:
             description, buffers = unpack_values(file.read())
@@ -87,18 +97,67 @@ def _put_values(namespace: Dict[str, Any], path: str) -> Dict[str, Any]:
         raise Problem(problem=f"it has {error}") from None
     imports, code = description.get("imports", []), description.get("code", [])
     names = [*values, *(each[0] for each in imports), *(each[0] for each in code)]
+    asked = set(description.get("asked", names))
+    free = {name for name in names if name in asked or _is_free(namespace, name)}
     before = {name: namespace[name] for name in names if name in namespace}
+    kept: List[str] = []
     try:
-        namespace.update({alias: _import_name(module, part) for alias, module, part in imports})
-        namespace.update(values)
+        values.update({alias: _import_name(module, part) for alias, module, part in imports})
+        for name, value in values.items():
+            if name in free:
+                namespace[name] = value
+            elif not _is_same(namespace[name], value):
+                kept.append(name)
         for name, text in code:
-            _run_source(namespace, name, text)
+            if name in free:
+                _run_source(namespace, name, text)
+            elif _read_source(namespace[name]) != text.strip():
+                kept.append(name)
     except BaseException:
         for name in names:
             namespace.pop(name, None)
         namespace.update(before)
         raise
-    return {"names": names}
+    for name in free:
+        _needed.pop(name, None)
+        if name not in asked:
+            digest = _make_digest(namespace[name])
+            _needed[name] = digest or namespace[name]
+    return {"kept": kept}
+
+
+def _is_free(namespace: Dict[str, Any], name: str) -> bool:
+    """Return whether a name is missing, or is still what an earlier call has set because it was needed."""
+    if name not in namespace:
+        return True
+    value, before = namespace[name], _needed.get(name)
+    return before is not None and (before is value or before == _make_digest(value))
+
+
+def _is_same(value: Any, other: Any) -> bool:
+    if value is other:
+        return True
+    digest = _make_digest(value)
+    return digest is not None and digest == _make_digest(other)
+
+
+def _make_digest(value: Any) -> bytes | None:
+    """Return a digest of all of a value; None if it is not data."""
+    try:
+        encoded = encode_value(value, "")
+    except CannotEncode:
+        return None
+    digest = hashlib.sha256(json.dumps(encoded.node).encode())
+    for buffer in encoded.buffers:
+        digest.update(buffer)
+    return digest.digest()
+
+
+def _read_source(value: Any) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(inspect.unwrap(value))).strip()
+    except (OSError, TypeError, ValueError):
+        return ""
 
 
 def _import_name(module: str, part: str) -> Any:
@@ -110,11 +169,20 @@ def _import_name(module: str, part: str) -> Any:
 
 
 def _run_source(namespace: Dict[str, Any], name: str, text: str) -> None:
-    """Define a function or class of the notebook; tracebacks show its lines."""
+    """Define a function or class of the notebook; tracebacks show its lines.
+
+    Its definition may have another name than it is to have. That name stays as it is.
+    """
     file_name = f"<{name} of your notebook>"
     linecache.cache[file_name] = (len(text), None, text.splitlines(keepends=True), file_name)
     try:
-        exec(compile(text, file_name, "exec"), namespace)  # noqa: S102 - the user's own code, as in a cell
+        tree = ast.parse(text)
+        defined = getattr(tree.body[0], "name", name)
+        before = {key: namespace[key] for key in [defined] if key in namespace}
+        exec(compile(tree, file_name, "exec"), namespace)  # noqa: S102 - the user's own code, as in a cell
+        if defined != name:
+            namespace[name] = namespace.pop(defined)
+            namespace.update(before)
     except Exception as error:  # noqa: BLE001 - code of the person
         raise Problem(problem=f"defining {name} raises {type(error).__name__}: {error}") from None
 
