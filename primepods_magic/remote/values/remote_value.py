@@ -13,7 +13,7 @@ from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.remote.files.results import format_bytes
 
-__all__ = ["RemoteValue", "check_name", "parse_part", "read_remote_value"]
+__all__ = ["SHELL_NAMES", "RemoteValue", "check_name", "parse_part", "read_remote_value"]
 
 _STEP = re.compile(
     r"""
@@ -27,8 +27,12 @@ _MAX_STEPS = 30
 _MAX_TEXT_CHARS = 300
 
 
-def check_name(name: str) -> str:
-    """Return a name of a variable; raise InvalidRequest if it cannot be one.
+# Every kernel has its own of these.
+SHELL_NAMES = frozenset("In Out get_ipython exit quit open display".split())
+
+
+def check_name(name: str, *, is_set: bool = True) -> str:
+    """Return a name of a variable; raise InvalidRequest if it cannot be one, or if it cannot be set.
 
     >>> check_name("x")
     'x'
@@ -37,6 +41,8 @@ def check_name(name: str) -> str:
         raise InvalidRequest(f"A name must be text. It is of type {type(name).__name__}. Nothing was sent")
     if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
         raise InvalidRequest(f"{sanitize(shorten(name, 80))!r} is not a name of a variable. Nothing was sent")
+    if is_set and name in SHELL_NAMES:
+        raise InvalidRequest(f"'{name}' is a name that every notebook has of its own. Nothing was sent")
     return name
 
 

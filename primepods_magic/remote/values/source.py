@@ -22,11 +22,11 @@ from typing import Any
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize
 
+from .remote_value import SHELL_NAMES
+
 __all__ = ["Needed", "find_needed", "is_code"]
 
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
-# Every kernel has its own of these.
-_SHELL_NAMES = frozenset("In Out get_ipython exit quit open display".split())
 _CELL_MAGIC = "get_ipython().run_cell_magic("
 _MAX_NEEDED = 500
 
@@ -129,7 +129,7 @@ def _add_reason(needed: Needed, need: str, name: str) -> None:
 def _is_of_shell(name: str, value: Any) -> bool:
     is_internal = name.startswith("__") or (name.startswith("_") and name[1:].lstrip("_i").isdigit())
     return (
-        name in _SHELL_NAMES or is_internal or (hasattr(builtins, name) and getattr(builtins, name) is value)
+        name in SHELL_NAMES or is_internal or (hasattr(builtins, name) and getattr(builtins, name) is value)
     )
 
 

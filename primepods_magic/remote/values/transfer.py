@@ -228,7 +228,7 @@ def make_get_call(references: Sequence[str]) -> Header:
                 f"{sanitize(shorten(reference, 80))!r} does not begin with a name of a variable. Nothing was "
                 "fetched"
             )
-        wanted.append([check_name(name), steps[1:], reference])
+        wanted.append([check_name(name, is_set=False), steps[1:], reference])
     return make_call("get", wanted=wanted, facts=describe_python())
 
 

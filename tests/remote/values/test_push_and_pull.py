@@ -195,6 +195,7 @@ def test_an_ordered_dict_of_arrays_keeps_its_order(agent_pod: Pod) -> None:
         ({"x": [[1]] * 2}, r"x\[1\] is the same list as x\[0\]. Send it once, or a copy"),
         ({"x": pd.arrays.SparseArray([0, 1])}, r"has the dtype Sparse\[int64, 0\], which cannot be sent"),
         ({"class": 1}, "'class' is not a name of a variable"),
+        ({"In": 1}, "'In' is a name that every notebook has of its own"),
         ({"__builtins__": 1}, "'__builtins__' is not a name of a variable"),
         ({"api_key": "abc"}, "api_key may hold a secret.*nothing was sent. Pass yes=True"),
         ({"x": ["hf_" + "a" * 34]}, r"x\[0\] may hold a secret"),
