@@ -1,59 +1,97 @@
-"""Values that may be secrets, by their names and by the form of their text."""
+"""What is sent and may be a secret, by the name that it has and by the form of its text."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
 
 from primepods_magic.api.secrets.names import sounds_secret
+from primepods_magic.remote.agent.values.codec import EncodedValue
 
 __all__ = ["find_secrets"]
 
-# As services write their keys. Text that only looks random is also a hash or an id.
-_KEYS = re.compile(
-    r"(?<![A-Za-z0-9])(?:hf_[A-Za-z0-9]{30,}|gh[pousr]_[A-Za-z0-9]{30,}|github_pat_\w{30,}|sk-[\w-]{20,}"
-    r"|xox[abposr]-[\w-]{10,}|AKIA[0-9A-Z]{16}|AIza[\w-]{35}|glpat-[\w-]{20,}|pit_[A-Za-z0-9]{20,}"
-    r"|eyJ[\w-]{10,}\.eyJ[\w-]{10,}\.[\w-]{5,}|-----BEGIN [A-Z ]*PRIVATE KEY-----)"
+# As services write their keys: how they begin, and what follows. Text that only looks random is also a hash
+# or an id.
+_FORMS = {
+    "hf_": "[A-Za-z0-9]{30}",
+    **{f"gh{letter}_": "[A-Za-z0-9]{30}" for letter in "pousr"},
+    "github_pat_": r"\w{30}",
+    "sk-": r"[\w-]{20}",
+    **{f"xox{letter}-": r"[\w-]{10}" for letter in "abposr"},
+    "AKIA": "[0-9A-Z]{16}",
+    "AIza": r"[\w-]{35}",
+    "glpat-": r"[\w-]{20}",
+    "pit_": "[A-Za-z0-9]{20}",
+    "eyJ": r"[\w-]{10,1000}\.eyJ[\w-]{10}",
+    "-----BEGIN ": "[A-Z ]{0,40}PRIVATE KEY-----",
+}
+_KEYS = re.compile("|".join(f"{re.escape(begin)}{rest}" for begin, rest in _FORMS.items()), re.ASCII)
+_ESCAPE = re.compile(r"\\(?:[nrtbf]|u[0-9a-f]{4})\Z")
+# Columns of data are often called key, token or session.
+_SECRET_COLUMN = re.compile(
+    "passw|secret|credential|(?:api|access|private|auth).?(?:key|token)", re.IGNORECASE
 )
-_MAX_VALUES = 100_000
-_MAX_DEPTH = 20
-_MAX_CHARS = 1_000_000
+_MAX_FOUND = 10
+_MAX_CHARS = 100_000_000
 
 
-def find_secrets(name: str, value: Any) -> list[str]:
-    """Return the places of text that may be a secret in a value, at most ten.
+def find_secrets(
+    values: Sequence[EncodedValue], code: Sequence[tuple[str, str]] = (), *, max_chars: int = _MAX_CHARS
+) -> tuple[list[str], list[str]]:
+    """Return what may be a secret, at most ten, and the names of what is too long to be searched.
 
-    >>> find_secrets("config", {"lr": 0.1, "api_key": "abc"}), find_secrets("tokens", [1, 2])
+    Parameters
+    ----------
+    values : sequence of EncodedValue
+    code : sequence of tuple of str
+        Names, and source of functions and classes.
+    max_chars : int
+        How much is searched in all.
+
+    >>> from primepods_magic.remote.agent.values.codec import encode_value
+    >>> config = encode_value({"lr": 0.1, "api_key": "abc"}, "config")
+    >>> find_secrets([config, encode_value([1, 2], "tokens")])
     (["config['api_key']"], [])
     """
     found: list[str] = []
-    for count, (place, key, text) in enumerate(_list_texts(name, name, value, 0)):
-        if (text and sounds_secret(key)) or _KEYS.search(text[:_MAX_CHARS]):
-            found.append(place)
-        if count >= _MAX_VALUES or len(found) >= 10:
-            break
-    return found
+    unsearched: list[str] = []
+    for value in values:
+        found += [place for key, place in value.keys.items() if sounds_secret(key)]
+        found += [place for name, place in value.columns.items() if _SECRET_COLUMN.search(name)]
+    for name, texts in [*((each.name, _list_texts(each)) for each in values), *((n, [t]) for n, t in code)]:
+        for text in texts:
+            begin = _find_key(text[: max(max_chars, 0)])
+            if begin:
+                found.append(f"{name} ('{begin.strip()}…')")
+                break
+            if len(text) > max_chars:
+                unsearched.append(name)
+                break
+            max_chars -= len(text)
+    return found[:_MAX_FOUND], unsearched
 
 
-def _list_texts(place: str, key: str, value: Any, depth: int) -> Iterator[tuple[str, str, str]]:
-    """Yield the place, the last name on the way, and the text of each text in a value."""
-    if isinstance(value, str):
-        yield place, key, value
-    elif isinstance(value, (bytes, bytearray)):
-        yield place, key, bytes(value[:_MAX_CHARS]).decode("latin-1")
-    elif hasattr(value, "get_secret_value"):
-        yield place, "secret", "secret"
-    elif depth >= _MAX_DEPTH:
-        return
-    elif isinstance(value, Mapping):
-        for name, each in value.items():
-            word = name if isinstance(name, str) else key
-            yield from _list_texts(f"{place}[{name!r:.60}]", word, each, depth + 1)
-    elif isinstance(value, (list, tuple, set, frozenset)):
-        for index, each in enumerate(value):
-            # Tokens of a text are no secrets; a key among them has its form.
-            yield from _list_texts(f"{place}[{index}]", "", each, depth + 1)
-    elif hasattr(type(value), "__dataclass_fields__"):
-        for name in type(value).__dataclass_fields__:
-            yield from _list_texts(f"{place}.{name}", name, getattr(value, name, None), depth + 1)
+def _list_texts(value: EncodedValue) -> Iterator[str]:
+    """Yield everything of a value that is text, as few pieces."""
+    yield json.dumps(value.node, ensure_ascii=False)
+    for texts in value.texts:
+        yield "\n".join(_decode_texts(texts.tolist() if hasattr(texts, "tolist") else texts))
+
+
+def _decode_texts(texts: Iterable[str | bytes | None]) -> Iterator[str]:
+    for text in texts:
+        if text:
+            yield text if isinstance(text, str) else text.decode("latin-1")
+
+
+def _find_key(text: str) -> str | None:
+    """Return the beginning of the first key in a text."""
+    position = 0
+    while match := _KEYS.search(text, position):
+        before = text[max(match.start() - 6, 0) : match.start()]
+        # The text may be JSON, where the end of a line is a backslash and a letter.
+        if not (before[-1:].isascii() and before[-1:].isalnum()) or _ESCAPE.search(before):
+            return next(begin for begin in _FORMS if match[0].startswith(begin))
+        position = match.start() + 1
+    return None

@@ -83,6 +83,8 @@ class Outgoing:
     encoded: list[EncodedValue]
     needed: Needed
     secrets: list[str] = field(default_factory=list)
+    unsearched: list[str] = field(default_factory=list)
+    """What has too much text to be searched for secrets."""
 
     @property
     def size(self) -> int:
@@ -110,15 +112,14 @@ def prepare_values(values: Mapping[str, Any], *, main: str = "__main__") -> Outg
     for name in values:
         check_name(name)
     needed = find_needed(values, main=main)
-    encoded, secrets = [], []
+    encoded = []
     for name, value in needed.values.items():
         try:
             encoded.append(encode_value(value, name))
         except CannotEncode as error:
             why = f" ('{needed.reasons[name]}' uses it)" if name in needed.reasons else ""
             raise InvalidRequest(f"{sanitize(shorten(str(error), 400))}{why}. Nothing was sent") from None
-        secrets += find_secrets(name, value)
-    return Outgoing(tuple(values), encoded, needed, secrets)
+    return Outgoing(tuple(values), encoded, needed, *find_secrets(encoded, needed.code))
 
 
 def send_values(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -> Header:
@@ -205,6 +206,9 @@ def _confirm_sending(link: PodLink, outgoing: Outgoing, terms: Terms) -> None:
     if outgoing.secrets:
         places = join_first([sanitize(place) for place in outgoing.secrets], _MAX_NAMES)
         reasons.append(f"{places} may hold a secret, which the provider of the pod could read")
+    if outgoing.unsearched:
+        names = join_first([sanitize(name) for name in outgoing.unsearched], _MAX_NAMES)
+        reasons.append(f"not all of {names} was searched for secrets")
     if outgoing.size > LARGE_BYTES:
         reasons.append(_describe_size(outgoing.names, outgoing.size))
     if reasons and not terms.confirm(f"{'; '.join(reasons)}. Send to '{link.name}'?"):

@@ -198,7 +198,7 @@ def test_an_ordered_dict_of_arrays_keeps_its_order(agent_pod: Pod) -> None:
         ({"In": 1}, "'In' is a name that every notebook has of its own"),
         ({"__builtins__": 1}, "'__builtins__' is not a name of a variable"),
         ({"api_key": "abc"}, "api_key may hold a secret.*nothing was sent. Pass yes=True"),
-        ({"x": ["hf_" + "a" * 34]}, r"x\[0\] may hold a secret"),
+        ({"x": ["hf_" + "a" * 34]}, r"x \('hf_…'\) may hold a secret"),
         (
             {"big": np.zeros(100_000_001, "u1")},
             "big has 100 MB. That was not confirmed, and nothing was sent",
@@ -212,6 +212,16 @@ def test_what_is_not_sent_is_said(
     with pytest.raises(InvalidRequest, match=message):
         agent_pod.push(**values)
     assert find_files(pod_folder) == []
+
+
+def test_what_was_not_searched_for_secrets_is_asked_about(agent_pod: Pod) -> None:
+    outgoing = transfer.prepare_values({"x": 1})
+    outgoing.unsearched.append("x")
+    link = open_link(agent_pod.connection, agent_pod.details)
+    with pytest.raises(
+        InvalidRequest, match=r"not all of x was searched for secrets. That was not confirmed"
+    ):
+        transfer.send_values(link, "main", outgoing, transfer.Terms())
 
 
 def test_what_is_not_the_same_there_is_said(agent_pod: Pod) -> None:

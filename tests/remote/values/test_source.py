@@ -70,6 +70,13 @@ def test_a_function_comes_with_what_it_needs_in_order(run_cells: RunCells) -> No
     assert space["last"](4) == 2.0
 
 
+def test_source_is_searched_for_secrets(run_cells: RunCells) -> None:
+    key = "sk-" + "abcd1234" * 5
+    names = run_cells(f"def ask(key={key!r}): return key\nclass Client:\n    key = {key!r}\n")
+    outgoing = prepare_values({"ask": names["ask"], "Client": names["Client"]}, main=NAME)
+    assert outgoing.secrets == ["ask ('sk-…')", "Client ('sk-…')"]
+
+
 def test_functions_that_call_each_other_are_both_there(run_cells: RunCells) -> None:
     names = run_cells(
         "def even(n):\n    return n == 0 or odd(n - 1)\ndef odd(n):\n    return n != 0 and even(n - 1)\n"

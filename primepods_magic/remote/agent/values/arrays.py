@@ -76,8 +76,21 @@ def describe_array(encoder: Encoder, value: Any) -> Node:
         # Between fields are other columns of the array that this is a view of, or memory that was freed.
         flat = np.zeros(value.size, value.dtype)
         _copy_fields(turned, flat.reshape(turned.shape))
+    _note_texts(encoder, flat)
     data: Any = flat.view(np.uint8) if value.dtype.itemsize and flat.size else b""
     return ["array", dtype, shape, order, encoder.add_buffer(memoryview(data))]
+
+
+def _note_texts(encoder: Encoder, array: Any) -> None:
+    if array.dtype.names is not None:
+        for name in array.dtype.names:
+            if array.dtype[name].base.kind in "SU":
+                encoder.columns.setdefault(name, f"{encoder.place}[{name!r:.40}]")
+            _note_texts(encoder, array[name])
+    elif array.dtype.kind in "SU":
+        encoder.texts.append(array.reshape(-1))
+    elif array.dtype.kind == "V":
+        encoder.texts.append((array.tobytes(),))
 
 
 def _copy_fields(source: Any, target: Any) -> None:

@@ -52,6 +52,7 @@ def encode_value(value: Any, name: str, lacks: Sequence[str] = ()) -> EncodedVal
     A tensor of a library that the other side `lacks` is an array there.
     """
     encoder = Encoder(describe_value, lacks)
+    encoder.note_key(name, value, name)
     try:
         node = encoder.encode(value, name)
     except CannotEncode:
@@ -72,7 +73,7 @@ class EncodedValue:
     buffers : list
     size : int
         Bytes in the buffers.
-    needs, notes : dict
+    needs, notes, texts, keys, columns
         As those of `Encoder`.
     """
 
@@ -83,6 +84,9 @@ class EncodedValue:
         self.size = encoder.size
         self.needs = encoder.needs
         self.notes = encoder.notes
+        self.texts = encoder.texts
+        self.keys = encoder.keys
+        self.columns = encoder.columns
 
 
 def pack_encoded(values: Sequence[EncodedValue], **details: Any) -> bytes:

@@ -46,6 +46,10 @@ class Encoder:
         What the other side must have, and the place of a value that needs it.
     notes : dict
         What is not the same on the other side, by the place of the value.
+    texts : list
+        Sequences of the texts and bytes that are in the buffers.
+    keys, columns : dict
+        The place of the first text below each key, and of the first column of each name that may hold text.
     """
 
     def __init__(self, describe: Callable[["Encoder", Any], Node], lacks: Sequence[str] = ()) -> None:
@@ -53,6 +57,9 @@ class Encoder:
         self.size = 0
         self.needs: Dict[str, str] = {}
         self.notes: Dict[str, str] = {}
+        self.texts: List[Any] = []
+        self.keys: Dict[str, str] = {}
+        self.columns: Dict[str, str] = {}
         self.lacks = tuple(lacks)
         """Libraries of tensors without which a tensor may be an array on the other side."""
         self._describe = describe
@@ -84,6 +91,11 @@ class Encoder:
                 f"is the same {type(value).__name__} as {self._seen[id(value)][1]}. Send it once, or a copy"
             )
         self._seen[id(value)] = value, self.place
+
+    def note_key(self, key: Any, value: Any, place: str) -> None:
+        """Note the key of a text."""
+        if type(key) is str and key not in self.keys and type(value) in (str, bytes, bytearray) and value:
+            self.keys[key] = f"{self.place}{place}"
 
     def add_buffer(self, data: Any) -> int:
         """Keep a buffer; return its number."""

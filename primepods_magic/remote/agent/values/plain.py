@@ -67,6 +67,7 @@ def _read_float(decoder: Decoder, rest: List[Any]) -> float:
 def _describe_str(encoder: Encoder, value: str) -> Node:
     if len(value) <= _MAX_SHORT_CHARS and not _has_surrogates(value):
         return value
+    encoder.texts.append((value,))
     return ["str", encoder.add_buffer(value.encode("utf-8", "surrogatepass"))]
 
 
@@ -81,11 +82,13 @@ def _read_str(decoder: Decoder, rest: List[Any]) -> str:
 
 
 def _describe_bytes(encoder: Encoder, value: bytes) -> Node:
+    encoder.texts.append((value,))
     return ["bytes", encoder.add_buffer(value)]
 
 
 def _describe_bytearray(encoder: Encoder, value: bytearray) -> Node:
     encoder.note_use(value)
+    encoder.texts.append((value,))
     return ["bytearray", encoder.add_buffer(bytes(value))]
 
 
@@ -157,6 +160,7 @@ def describe_items(encoder: Encoder, items: Sequence[Any]) -> Node:
         pieces = [None if item is None else item.encode("utf-8", "surrogatepass") for item in items]
         sizes = [_MISSING if piece is None else len(piece) for piece in pieces]
         if max(0 if size == _MISSING else size for size in sizes) < _MISSING:
+            encoder.texts.append(items)
             text = encoder.add_buffer(b"".join(filter(None, pieces)))
             return ["s", text, encoder.add_buffer(_order_bytes(array("I", sizes)).tobytes())]
     return ["items", *(encoder.encode(item, f"[{index}]") for index, item in enumerate(items))]
@@ -244,7 +248,9 @@ def _describe_pairs(encoder: Encoder, pairs: Iterable[Any]) -> List[Node]:
     keys, values = [], []
     for key, value in pairs:
         keys.append(key)
-        values.append(encoder.encode(value, f"[{_shorten_key(key)}]"))
+        place = f"[{_shorten_key(key)}]"
+        encoder.note_key(key, value, place)
+        values.append(encoder.encode(value, place))
     return [describe_items(encoder, keys), values]
 
 

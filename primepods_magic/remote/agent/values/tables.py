@@ -45,6 +45,8 @@ def _describe_frame(encoder: Encoder, value: Any) -> Node:
         _describe_column(encoder, value.iloc[:, number], f"[{str(name)[:40]!r}]")
         for number, name in enumerate(value.columns)
     ]
+    for name, column in zip(value.columns, columns):
+        _note_column(encoder, name, column)
     return ["frame", _describe_index(encoder, value.columns), _describe_index(encoder, value.index), columns]
 
 
@@ -53,7 +55,14 @@ def _describe_series(encoder: Encoder, value: Any) -> Node:
     encoder.note_use(value)
     _note_lost(encoder, value)
     name = encoder.encode(value.name, ".name")
-    return ["series", name, _describe_index(encoder, value.index), _describe_column(encoder, value, "")]
+    column = _describe_column(encoder, value, "")
+    _note_column(encoder, value.name, column)
+    return ["series", name, _describe_index(encoder, value.index), column]
+
+
+def _note_column(encoder: Encoder, name: Any, column: Node) -> None:
+    if type(name) is str and column[0] in ("text", "string", "objects", "category"):
+        encoder.columns.setdefault(name, f"{encoder.place}[{name!r:.40}]")
 
 
 def _note_lost(encoder: Encoder, value: Any) -> None:
