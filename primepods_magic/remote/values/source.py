@@ -14,7 +14,7 @@ import sys
 import sysconfig
 import textwrap
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -23,6 +23,7 @@ from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize
 
 from .remote_value import SHELL_NAMES
+from .source_checks import describe_code, find_change, list_codes
 
 __all__ = ["Needed", "find_needed", "is_code"]
 
@@ -113,7 +114,7 @@ def _add_needed(needed: Needed, name: str, value: Any, main: str) -> None:
         _add_needed(needed, own.__name__, value, main)
         needed.code.append((name, f"{name} = {own.__name__}\n"))
         return
-    source = _find_source(name, own, main)
+    source = _find_source(name, value, main, namespace)
     for need in _list_names(source):
         if need != name and need in namespace and not _is_of_shell(need, namespace[need]):
             _add_reason(needed, need, name)
@@ -155,8 +156,9 @@ def _check_module(name: str, module: str) -> None:
 # Source
 
 
-def _find_source(name: str, value: Any, main: str) -> str:
-    """Return the source of a definition; it may have another name there."""
+def _find_source(name: str, wrapper: Any, main: str, namespace: Mapping[str, Any]) -> str:
+    """Return the source of a definition, which may have another name in it; refuse if it is not known."""
+    value = inspect.unwrap(wrapper) if _is_wrapper(wrapper) else wrapper
     if isinstance(value, FunctionType):
         if value.__code__.co_freevars:
             names = ", ".join(value.__code__.co_freevars)
@@ -167,14 +169,25 @@ def _find_source(name: str, value: Any, main: str) -> str:
         if source is None:
             raise _refuse(name, "is a function whose source is not known")
         if value.__name__ == "<lambda>":
-            return _cut_lambda(name, source)
-        return source
+            source = _cut_lambda(name, source)
+        return _choose_unchanged(name, [source], wrapper, namespace)
     if value.__qualname__ != value.__name__:
         raise _refuse(name, "is a class that was made in a function. Make it on the pod")
-    source = _find_class(value, main)
-    if source is None:
-        raise _refuse(name, "is a class whose source is not known")
-    return source
+    return _choose_unchanged(name, _list_class_sources(value, main), value, namespace)
+
+
+def _choose_unchanged(name: str, sources: Iterable[str], value: Any, namespace: Mapping[str, Any]) -> str:
+    reason = "is a class whose source is not known"
+    for number, source in enumerate(sources):
+        change = find_change(source, value, namespace)
+        if not change:
+            return source
+        if number == 0:
+            reason = (
+                f"is not as its cell defines it: {sanitize(change)} differs. Run its cell again, or change "
+                "it on the pod"
+            )
+    raise _refuse(name, reason)
 
 
 def _read_source(value: Any) -> str | None:
@@ -195,17 +208,18 @@ def _cut_lambda(name: str, source: str) -> str:
     return f"{name} = {text}\n"
 
 
-def _find_class(value: type, main: str) -> str | None:
-    """Return the source of a class: of the cell of one of its methods, or of the last one that defines it."""
+def _list_class_sources(value: type, main: str) -> Iterator[str]:
+    """Yield what may be the source of a class, the likeliest first: the cell of one of its methods."""
     functions = [each for each in vars(value).values() if isinstance(each, FunctionType)]
     files = sorted({each.__code__.co_filename for each in functions})
     line = getattr(value, "__firstlineno__", None)
     for cell in [*("".join(linecache.getlines(file)) for file in files), *_list_cells(main)]:
         found = list(_list_definitions(cell, value.__name__, ast.ClassDef))
-        exact = [source for begin, source in found if begin == line]
-        if found:
-            return (exact or [found[-1][1]])[0]
-    return _read_source(value)
+        yield from (source for begin, source in found if begin == line)
+        yield from (source for begin, source in reversed(found) if begin != line)
+    source = _read_source(value)
+    if source is not None:
+        yield source
 
 
 def _list_cells(main: str) -> Iterator[str]:
@@ -235,17 +249,11 @@ def _find_function(value: FunctionType, main: str) -> str | None:
     for cell in _list_cells(main):
         for _, source in _list_definitions(cell, value.__name__, ast.FunctionDef | ast.AsyncFunctionDef):
             if any(
-                code.co_name == value.__name__ and _describe_code(code) == _describe_code(value.__code__)
-                for code in compile(source, "<source>", "exec", dont_inherit=True).co_consts
-                if isinstance(code, CodeType)
+                code.co_name == value.__name__ and describe_code(code) == describe_code(value.__code__)
+                for code in list_codes(source)
             ):
                 return source
     return None
-
-
-def _describe_code(code: CodeType) -> tuple[Any, ...]:
-    constants = [each for each in code.co_consts if not isinstance(each, CodeType)]
-    return code.co_code, code.co_names, code.co_varnames, repr(constants)
 
 
 def _list_definitions(cell: str, name: str, kind: Any) -> Iterator[tuple[int, str]]:

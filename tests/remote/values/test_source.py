@@ -149,6 +149,85 @@ def test_what_cannot_be_sent_is_refused(run_cells: RunCells, cell: str, message:
         prepare_values({"f": names["f"]}, main=NAME)
 
 
+@pytest.mark.parametrize(
+    ("cell", "change"),
+    [
+        ("rate = 1\ndef f(x, r=rate): return r\nrate = 2", "its default r"),
+        ("rate = 1\ndef f(x, *, r=-rate): return r\nrate = 2", "its default r"),
+        ("config = {'r': 1}\nf = lambda x, r=config['r']: r\nconfig['r'] = 2", "its default r"),
+        ("def f(x, seen=[]): seen.append(x)\nf(1)", "its default seen"),
+        ("def f(x): pass\nf.__defaults__ = (1,)", "its default x"),
+        ("def f(x): return f.scale\nf.scale = 3", "its attribute scale"),
+        (
+            "import functools\ndef double(g):\n    @functools.wraps(g)\n    def inner(x): return 2 * g(x)\n"
+            "    return inner\ndef f(x): return x\nf = double(f)",
+            "the function that wraps it",
+        ),
+        ("class f:\n    lr = 0.1\nf.lr = 0.2", "its attribute lr"),
+        ("class f:\n    lr: float = 0.1\ndel f.lr", "its attribute lr"),
+        ("class f:\n    names = ['a']\nf.names.append('b')", "its attribute names"),
+        ("class f:\n    def go(self): pass\nf.extra = 1", "its attribute extra"),
+        ("class f:\n    def go(self): return 1\nf.go = lambda self: 2", "its method go"),
+        ("class f:\n    def go(self): pass\nold = f.go\nf.go = lambda self: old(self)", "its method go"),
+        ("rate = 1\nclass f:\n    def go(self, r=rate): pass\nrate = 2", "its default r of go"),
+        ("class A: pass\nclass f(A): pass\nclass A: pass", "its base A"),
+        ("import dataclasses as d\n@d.dataclass\nclass f:\n    lr: int = 1\nf.lr = 2", "its attribute lr"),
+    ],
+)  # fmt: skip
+def test_what_its_cell_does_not_define_is_refused(run_cells: RunCells, cell: str, change: str) -> None:
+    names = run_cells(cell)
+    names["In"] = ["", cell]
+    with pytest.raises(InvalidRequest, match=f"'f' is not as its cell defines it: {change} differs. Run its"):
+        find(names, "f")
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "rate = 1\ndef f(a, b=rate, /, c=(1, None), *d, e=float('nan'), g=-0.5, **h): pass",
+        "import math as m\nnan = m.nan\ndef f(a=nan, b=m.pi, c=m.sin, d={'s': m.sin}, e=...): pass",
+        "f = lambda x, y={1: [2]}: x",
+        "import functools\n@functools.lru_cache\ndef f(x=1): pass",
+        "import numpy as np\nN = 2\ndef f(x=np.zeros(N), y=np.float32): pass",
+        "import abc\nclass f(abc.ABC):\n    'Text.'\n    a = b = 1\n    c = a + 1\n    __d = 4\n"
+        "    __slots__ = ('x',)\n"
+        "    def __init__(self): super().__init__()\n    def __init_subclass__(cls): pass\n"
+        "    def __new__(cls): return 1\n    def __hidden(self): pass\n"
+        "    @property\n    def p(self): return 1\n"
+        "    @p.setter\n    def p(self, v): pass\n    @abc.abstractmethod\n    def q(self): pass\n"
+        "    go = lambda self: [self for _ in 'ab']\n    for i in range(3): pass\n    alias = p\n",
+        "from dataclasses import dataclass, field\n@dataclass\nclass f:\n    a: int\n"
+        "    b: list = field(default_factory=list)\n"
+        "    c: 'str' = 'x'\n    d: list[int] | None = None\n    def go(self, x=1): return (lambda: x)()\n",
+        "from dataclasses import dataclass\n@dataclass(slots=True)\nclass f:\n    a: int = 1\n",
+        "from typing import NamedTuple\nclass f(NamedTuple):\n    a: int = 1\n",
+        "from typing import Generic, TypeVar\nT = TypeVar('T')\nclass f(Generic[T]):\n    a: T\n    b = 1\n",
+        "import enum\nclass f(enum.Enum):\n    A = 1\n",
+        "class Base:\n    def __init_subclass__(cls): cls.made = 1\nclass f(Base):\n    a = 1\n",
+        "class f:\n    class Inner:\n        x = 1\n    def go(self):\n        return __class__\n",
+    ],
+)  # fmt: skip
+def test_what_its_cell_defines_is_sent(run_cells: RunCells, cell: str) -> None:
+    names = run_cells(cell)
+    names["In"] = ["", cell]
+    assert [source for name, source in find(names, "f").code if name == "f"]
+
+
+def test_of_two_classes_of_a_name_the_right_one_is_sent(run_cells: RunCells) -> None:
+    cells = [
+        "class Conf:\n    lr = 1\n",
+        "Old = Conf\nclass Conf:\n    lr = 2\n",
+        "if True:\n    class Opt:\n        x: int\nelse:\n    class Opt:\n        x: str\n",
+    ]
+    names = run_cells(*cells)
+    names["In"] = ["", *cells]
+    assert dict(find(names, "Old", "Conf", "Opt").code) == {
+        "Old": "class Conf:\n    lr = 1\n",
+        "Conf": "class Conf:\n    lr = 2\n",
+        "Opt": "class Opt:\n    x: int\n",
+    }
+
+
 def test_they_run_on_the_pod_and_their_tracebacks_have_their_lines(
     agent_pod: Pod, run_cells: RunCells
 ) -> None:
