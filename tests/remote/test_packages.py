@@ -278,7 +278,10 @@ def test_installs_with_uv_unless_packages_are_shared_and_only_after_a_yes(
     finally:
         _share_packages(image, True)
     shown = capsys.readouterr()
-    assert f"To install on 'train' (into {image.python} of this computer): fresh==1.0" in shown.out
+    assert (
+        "To install on 'train', from the package index that is set there (PyPI by default), into "
+        f"{image.python} of this computer: fresh==1.0"
+    ) in shown.out
     assert NETWORK in shown.err
     assert words.read_text().split()[:4] == ["pip", "install", "--python", image.python]
     assert words.read_text().split()[4::2] == ["--requirement", "--constraint"]

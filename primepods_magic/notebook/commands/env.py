@@ -10,8 +10,9 @@ another. The label of a build, as in 2.3.1+cu121, does not count. Modules that a
 above the table. PACKAGE compares only these packages, imported or not.
 
 With --install, packages that are missing there are installed at the version here, with uv or pip, after a
-question. Nothing that is there changes. PyTorch, JAX, TensorFlow, Triton and CUDA are never installed: their
-builds depend on the pod's driver.
+question. They come from the index that is set there, usually PyPI; a package of a private index may be a
+different one there. Nothing that is there changes. PyTorch, JAX, TensorFlow, Triton and CUDA are never
+installed: their builds depend on the pod's driver.
 """
 
 from __future__ import annotations
@@ -109,7 +110,8 @@ def _install_missing(magics: PodsMagics, pod: PodDetails, comparison: Comparison
     # A pod of a sandbox runs on this computer, so that it asks, too.
     computer = " of this computer" if magics.connection.is_sandbox else ""
     say(
-        f"To install on '{sanitize(pod.name)}' (into {sanitize(comparison.python)}{computer}): "
+        f"To install on '{sanitize(pod.name)}', from the package index that is set there (PyPI by default), "
+        f"into {sanitize(comparison.python)}{computer}: "
         f"{', '.join(list_requirements(comparison))}"
     )
     packages = f"{len(comparison.plan)} package{'' if len(comparison.plan) == 1 else 's'}"
