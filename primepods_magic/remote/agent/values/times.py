@@ -95,7 +95,7 @@ def _check_int(value: Any) -> int:
 
 def _describe_datetime(encoder: Encoder, value: datetime.datetime) -> Node:
     zone = describe_zone(encoder, value.tzinfo)
-    if zone and zone[0] == "zone":
+    if zone and zone[0] == "zone" and type(value.tzinfo).__module__.split(".")[0] in ("pytz", "dateutil"):
         value, zone = _find_same_moment(encoder, value, zone)
     return ["datetime", value.year, value.month, value.day, *_list_clock(value), zone]
 
