@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -27,6 +28,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.support.notices import redirect_warnings
 from primepods_magic.remote.command import _BOOTSTRAP, _encode_command
+from primepods_magic.remote.ssh.client import find_route
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.openssh import OpenSshServer, openssh_server
 from tests.support.ssh_client import Login, make_key
@@ -268,6 +270,20 @@ def test_settings_of_the_user_that_would_run_nothing_do_not_apply(pod: Pod, home
     (home / ".ssh").mkdir(exist_ok=True)
     (home / ".ssh" / "config").write_text("Host *\n  StdinNull yes\n  SessionType none\n  RemoteCommand id\n")
     assert pod.exec("echo runs").stdout == "runs\n"
+
+
+def test_a_fast_cipher_is_used_unless_the_user_has_chosen_one(pod: Pod, home: Path) -> None:
+    words = find_route(pod.connection, pod.details).words
+    assert "-gcm@" in read_client_setting(words, "ciphers").split(",")[0]
+    (home / ".ssh").mkdir(exist_ok=True)
+    (home / ".ssh" / "config").write_text("Host *\n  Ciphers aes256-ctr\nHost other\n  User x\n")
+    assert read_client_setting(words, "ciphers") == "aes256-ctr"
+
+
+def read_client_setting(words: Sequence[str], name: str) -> str:
+    """What the client makes of its options and configuration."""
+    shown = subprocess.run([words[0], "-G", *words[1:]], check=True, capture_output=True, text=True).stdout
+    return dict(line.split(" ", 1) for line in shown.splitlines())[name]
 
 
 def test_a_pod_that_ended_is_not_logged_in_to_by_its_old_address(

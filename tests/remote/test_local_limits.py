@@ -15,7 +15,7 @@ from primepods_magic.api.errors import PodsError, SshFailed
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import find_link, open_link
-from primepods_magic.remote.ssh.client import SshRoute, _list_options, find_route, open_ssh
+from primepods_magic.remote.ssh.client import SshRoute, _is_newer, find_route, open_ssh
 from tests.remote.conftest import describe_pod, pin_host
 
 
@@ -44,7 +44,7 @@ def test_a_missing_folder_for_temporary_files_is_named(
 
 
 def test_too_many_open_files_are_an_error(route: SshRoute) -> None:
-    _list_options.cache_clear()
+    _is_newer.cache_clear()
     with no_more_files():
         with (
             pytest.raises(SshFailed, match=r"Nothing was run on the pod\. Close files"),
@@ -52,7 +52,7 @@ def test_too_many_open_files_are_an_error(route: SshRoute) -> None:
         ):
             pytest.fail("it was started")
         with pytest.raises(SshFailed, match="ssh does not run"):
-            _list_options(route.words[0])
+            _is_newer(route.words[0])
 
 
 @pytest.mark.parametrize("name", ["primepods-link", "primepods-link-watcher"])

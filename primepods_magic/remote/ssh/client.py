@@ -57,6 +57,9 @@ _OPTIONS = (
 )
 # Older clients know neither these options nor a configuration that sets them.
 _NEWER_OPTIONS = ("StdinNull=no", "SessionType=default", "ForkAfterAuthentication=no")
+# Processors have instructions for AES: it takes a third of the time of ChaCha20, the default. What the user's
+# own configuration says is read first, and counts.
+_NEWER_SETTINGS = "Ciphers ^aes128-gcm@openssh.com,aes256-gcm@openssh.com\n"
 _NEWER_VERSION = (8, 7)
 
 
@@ -91,10 +94,11 @@ def find_route(connection: Connection, pod: PodDetails, *, node: int = 1) -> Ssh
             "'apt install openssh-client'",
             reason="setup",
         )
-    options = [word for option in _list_options(ssh) for word in ("-o", option)]
-    config = _write_client_config(blocks.path)
+    is_newer = _is_newer(ssh)
+    options = (*_OPTIONS, *_NEWER_OPTIONS) if is_newer else _OPTIONS
+    config = _write_client_config(blocks.path, _NEWER_SETTINGS if is_newer else "")
     host = blocks.hosts[up.index(node)]
-    words = (ssh, "-T", "-F", str(config), *options, host)
+    words = (ssh, "-T", "-F", str(config), *(word for each in options for word in ("-o", each)), host)
     return SshRoute(words, sanitize(pod.name), pod.cli_name, pod.connections[node - 1])
 
 
@@ -104,15 +108,14 @@ def is_fresh(connection: Connection, pod: PodDetails) -> bool:
 
 
 @lru_cache
-def _list_options(ssh: str) -> tuple[str, ...]:
-    """Return the options of our connections that this client supports."""
+def _is_newer(ssh: str) -> bool:
+    """Return whether this client supports everything that we use."""
     try:
         done = subprocess.run([ssh, "-V"], check=False, capture_output=True, text=True)  # noqa: S603 - fixed words
     except OSError as error:
         raise _make_start_failure("ssh does not run", error) from None
     version = re.search(r"OpenSSH\w*_(\d+)\.(\d+)", done.stderr)
-    is_newer = version is not None and (int(version[1]), int(version[2])) >= _NEWER_VERSION
-    return (*_OPTIONS, *_NEWER_OPTIONS) if is_newer else _OPTIONS
+    return version is not None and (int(version[1]), int(version[2])) >= _NEWER_VERSION
 
 
 def _refuse_simulated_pod(connection: Connection, pod: PodDetails) -> None:
@@ -125,12 +128,13 @@ def _refuse_simulated_pod(connection: Connection, pod: PodDetails) -> None:
         )
 
 
-def _write_client_config(blocks: Path) -> Path:
-    """Write the configuration of our own connections: our blocks first, then the user's and the system's."""
+def _write_client_config(blocks: Path, settings: str) -> Path:
+    """Write the configuration of our own connections: our blocks, the user's, the system's, then settings."""
     path = blocks.with_name("ssh_client")
     home = find_home()
     files = [blocks, *([home / ".ssh" / "config"] if home else []), Path("/etc/ssh/ssh_config")]
     text = "".join(f'Include "{str(file).replace("%", "%%")}"\n' for file in files)
+    text += settings
     with contextlib.suppress(OSError):
         if read_plain_file(path).decode("utf-8", "replace") == text:
             return path
