@@ -31,7 +31,7 @@ HANDSHAKE_S = 60.0
 _TICK_S = 0.2
 _JOIN_S = 3.0
 # This much data in a row shows that a pong is merely late.
-_PROGRESS_BYTES = 1 << 19
+_PROGRESS_BYTES = PIPE_BYTES
 _PING = pack_frame({"op": "ping"})
 _MAX_BANNER_BYTES = 1 << 20
 
@@ -174,7 +174,7 @@ class AgentChannel:
     def read(self, size: int) -> bytes:
         """Read at most `size` bytes from the connection."""
         stdout: Any = self._ssh.process.stdout
-        data: bytes = stdout.read1(min(size, PIPE_BYTES))
+        data: bytes = stdout.read(min(size, PIPE_BYTES))
         self.frame_bytes += len(data)
         self._received_bytes += len(data)
         if self._received_bytes > _PROGRESS_BYTES:

@@ -37,7 +37,7 @@ _MAX_AHEAD_BYTES = 8 << 20
 # What a frame takes in memory, however small it is.
 _MIN_FRAME_BYTES = 512
 # The answer to a request that was withdrawn.
-_MAX_STRAY_BYTES = 1 << 20
+_MAX_STRAY_BYTES = 2 << 20
 
 
 @dataclass

@@ -15,6 +15,7 @@ __all__ = [
     "Frame",
     "Header",
     "pack_frame",
+    "pack_head",
     "parse_header",
     "read_frame",
     "read_sizes",
@@ -41,13 +42,18 @@ class BadFrame(ValueError):
 
 def pack_frame(header: Header, buffers: Sequence[bytes] = ()) -> bytes:
     """Return the bytes of a frame; raise BadFrame if it is above the limits."""
+    return b"".join((pack_head(header, buffers), *buffers))
+
+
+def pack_head(header: Header, buffers: Sequence[bytes] = ()) -> bytes:
+    """Return the bytes of a frame up to its buffers; raise BadFrame if it is above the limits."""
     sizes = [len(buffer) for buffer in buffers]
     text = json.dumps({**header, "sizes": sizes}, separators=(",", ":"), ensure_ascii=False)
     # Half of a character is none, and a kernel that gets one ends.
     data = text.encode("utf-8", "replace")
     if len(data) > MAX_HEADER_BYTES or sum(sizes) > MAX_BUFFERS_BYTES:
         raise BadFrame(f"a frame of {len(data) + sum(sizes)} bytes")
-    return b"".join((_LENGTH.pack(len(data)), data, *buffers))
+    return _LENGTH.pack(len(data)) + data
 
 
 def parse_length(data: bytes) -> int:

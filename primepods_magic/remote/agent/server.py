@@ -21,6 +21,7 @@ from .frames import (
     Frame,
     Header,
     pack_frame,
+    pack_head,
     parse_header,
     parse_length,
     read_sizes,
@@ -277,7 +278,9 @@ class _Client:
 
     def write(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
         """Send a frame that is not in a journal."""
-        self._writer.write(pack_frame(header, buffers))
+        for part in (pack_head(header, buffers), *buffers):
+            # asyncio keeps the rest that the system does not take at once. A rest of bytes would be a copy.
+            self._writer.write(memoryview(part))
 
     async def serve(self, frame: Frame, reader: asyncio.StreamReader) -> None:
         """Serve it from its first frame until the connection ends."""

@@ -28,7 +28,7 @@ __all__ = [
     "send_stream",
 ]
 
-WINDOW_BLOCKS = 8
+WINDOW_BLOCKS = 4
 MAX_BLOCK_BYTES = BLOCK_BYTES + MAX_PIECE_BYTES + 4096
 _TICK_S = 0.2
 
@@ -137,7 +137,11 @@ def ask_agent(link: PodLink, op: str, content: Any, watch: StreamWatch, **values
 
 
 def send_stream(
-    link: PodLink, root: str, blocks: Iterable[bytes], watch: StreamWatch, count_bytes: Callable[[], int]
+    link: PodLink,
+    root: str,
+    blocks: Iterable[Sequence[bytes]],
+    watch: StreamWatch,
+    count_bytes: Callable[[], int],
 ) -> tuple[str, dict[str, str]]:
     """Send a stream into a folder of the pod; return where that is, and by path why files were not written.
 
@@ -149,7 +153,7 @@ def send_stream(
         for number, block in enumerate(blocks):
             while transfer.waits_for >= WINDOW_BLOCKS:
                 watch.note_done(transfer.take_reply()[1])
-            transfer.request("file_write", [block], number=number, done_bytes=count_bytes())
+            transfer.request("file_write", block, number=number, done_bytes=count_bytes())
         transfer.request("file_finish", done_bytes=count_bytes())
         while transfer.waits_for:
             watch.note_done(transfer.take_reply()[1])

@@ -11,10 +11,10 @@ from typing import Any
 from primepods_magic.api.errors import InvalidRequest, PodsError
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.remote.agent.files.stream import (
-    BLOCK_BYTES,
     MAX_PIECE_BYTES,
     BadStream,
     StreamParser,
+    cut_blocks,
     pack_begin,
     pack_data,
     pack_end,
@@ -40,21 +40,19 @@ def send_bytes(
     watch.total_bytes = view.nbytes
     sent = 0
 
-    def make_blocks() -> Iterator[bytes]:
+    def make_pieces() -> Iterator[bytes]:
         nonlocal sent
         digest = hashlib.sha256()
-        pieces = [pack_begin({"path": name, "kind": "file", "size": view.nbytes, "mode": 0o600})]
+        yield pack_begin({"path": name, "kind": "file", "size": view.nbytes, "mode": 0o600})
         for at in range(0, view.nbytes, MAX_PIECE_BYTES):
             piece = view[at : at + MAX_PIECE_BYTES]
             digest.update(piece)
-            pieces += [pack_data(piece.nbytes), bytes(piece)]
             sent += piece.nbytes
-            if sum(map(len, pieces)) >= BLOCK_BYTES:
-                yield b"".join(pieces)
-                pieces = []
-        yield b"".join([*pieces, pack_end({"sha256": digest.hexdigest()})])
+            yield pack_data(piece.nbytes)
+            yield bytes(piece)
+        yield pack_end({"sha256": digest.hexdigest()})
 
-    folder, failures = send_stream(link, "", make_blocks(), watch, lambda: sent)
+    folder, failures = send_stream(link, "", cut_blocks(make_pieces()), watch, lambda: sent)
     if failures:
         raise PodsError(
             f"Cannot store a value on '{link.name}' ({next(iter(failures.values()))}). The pod is still "

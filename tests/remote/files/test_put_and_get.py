@@ -11,13 +11,24 @@ import pytest
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, WaitInterrupted
 from primepods_magic.remote.agent.files import part_file
+from primepods_magic.remote.agent.files.stream import BLOCK_BYTES, MAX_PIECE_BYTES, cut_blocks
 from primepods_magic.remote.files import downloads, uploads
-from primepods_magic.remote.files.streams import StreamWatch
+from primepods_magic.remote.files.streams import MAX_BLOCK_BYTES, StreamWatch
 from primepods_magic.remote.files.transfers import get_files, put_files
-from primepods_magic.remote.link import PodLink
+from primepods_magic.remote.link import _MAX_STRAY_BYTES, PodLink
 from tests.remote.files.conftest import describe_tree, make_tree
 
 OLD_NS = 1_500_000_000_000_000_000
+
+
+def test_blocks_are_bounded_and_large_pieces_are_not_copied() -> None:
+    pieces = [os.urandom(size) for size in (5, 100_000, 5, 9, *[MAX_PIECE_BYTES] * 7, 200) * 3]
+    blocks = list(cut_blocks(pieces))
+    assert b"".join(buffer for block in blocks for buffer in block) == b"".join(pieces)
+    assert max(sum(map(len, block)) for block in blocks) <= min(MAX_BLOCK_BYTES, _MAX_STRAY_BYTES)
+    assert min(sum(map(len, block)) for block in blocks[:-1]) >= BLOCK_BYTES
+    kept = {id(buffer) for block in blocks for buffer in block}
+    assert all(id(piece) in kept for piece in pieces if len(piece) >= 100_000)
 
 
 def test_a_tree_is_the_same_on_the_other_side(link: PodLink, here: Path, there: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from .part_file import hash_part
 from .root import FileProblem, Root, find_kind
-from .stream import BLOCK_BYTES, MAX_PIECE_BYTES, pack_begin, pack_data, pack_end, pack_zeros
+from .stream import MAX_PIECE_BYTES, cut_blocks, pack_begin, pack_data, pack_end, pack_zeros
 from .unpack import describe_error
 
 __all__ = ["iterate_blocks", "open_file"]
@@ -34,23 +34,14 @@ def iterate_blocks(
     files: Iterable[dict[str, Any]],
     on_read: Callable[[int], object] = lambda _: None,
     names: Mapping[str, str] = MappingProxyType({}),
-) -> Iterator[bytes]:
-    """Yield the stream of files in blocks.
+) -> Iterator[list[bytes]]:
+    """Return the stream of files in blocks, each as the buffers that it consists of.
 
     Each has a ``path`` in the folder, and a ``kind``; a file may have a ``size``, up to which it is read, and
     a ``start``, up to which the other side has it. Files that cannot be read say so in the stream. `on_read`
     is called with the size of each piece of content; `names` are those of files here that have another one.
     """
-    pieces: list[bytes] = []
-    size = 0
-    for piece in _iterate_pieces(root, files, on_read, names):
-        pieces.append(piece)
-        size += len(piece)
-        if size >= BLOCK_BYTES:
-            yield b"".join(pieces)
-            pieces, size = [], 0
-    if pieces:
-        yield b"".join(pieces)
+    return cut_blocks(_iterate_pieces(root, files, on_read, names))
 
 
 def _iterate_pieces(

@@ -30,7 +30,7 @@ from .unpack import DiskFull, Unpacker, describe_error
 __all__ = ["FileService", "Requester"]
 
 _MAX_TRANSFERS = 32
-_MAX_KEPT_BLOCKS = 32
+_MAX_KEPT_BLOCKS = 8
 _MAX_NAMES = 100
 _PRIVATE = "values"
 
@@ -66,7 +66,8 @@ class _Upload:
         if header["number"] == self._next and self._unpacker is not None:
             self._next += 1
             try:
-                self._unpacker.feed(buffers[0])
+                for buffer in buffers:
+                    self._unpacker.feed(buffer)
             except Exception:
                 # What follows would be read from the middle.
                 self.close()
@@ -94,8 +95,8 @@ class _Download:
         self.path = find_root(header["root"])
         self.client: Requester | None = None
         self._root: Root | None = None
-        self._blocks: Iterator[bytes] | None = None
-        self._kept: OrderedDict[int, bytes] = OrderedDict()
+        self._blocks: Iterator[list[bytes]] | None = None
+        self._kept: OrderedDict[int, list[bytes]] = OrderedDict()
         self._next = 0
 
     def open(self, buffers: Sequence[bytes]) -> Header:
@@ -116,7 +117,7 @@ class _Download:
                 self._kept[self._next] = block
                 self._next += 1
         if number in self._kept:
-            return {"is_end": False}, [self._kept[number]]
+            return {"is_end": False}, self._kept[number]
         has_ended = self._root is not None and self._blocks is None and number >= self._next
         return ({"is_end": True} if has_ended else {"problem": "gone"}), []
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Iterable, Iterator
 from typing import Any, Protocol
 
 __all__ = [
@@ -16,14 +17,17 @@ __all__ = [
     "BadStream",
     "StreamParser",
     "StreamTarget",
+    "cut_blocks",
     "pack_begin",
     "pack_data",
     "pack_end",
     "pack_zeros",
 ]
 
-BLOCK_BYTES = 512 << 10
+BLOCK_BYTES = 1 << 20
 MAX_PIECE_BYTES = 256 << 10
+# Smaller pieces are joined; larger ones are sent without a copy.
+_MIN_BUFFER_BYTES = 64 << 10
 _MAX_FACTS_BYTES = 64 << 10
 _HEAD = struct.Struct(">cI")
 _BEGIN, _DATA, _ZEROS, _END = b"B", b"D", b"Z", b"E"
@@ -56,6 +60,23 @@ def pack_data(size: int) -> bytes:
 def pack_zeros(size: int) -> bytes:
     """Return a piece of content that is all zeros."""
     return _HEAD.pack(_ZEROS, size)
+
+
+def cut_blocks(pieces: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """Yield the pieces of a stream in blocks, each as the buffers that it consists of."""
+    block: list[Any] = [bytearray()]
+    size = 0
+    for piece in pieces:
+        size += len(piece)
+        if len(piece) < _MIN_BUFFER_BYTES:
+            block[-1] += piece
+        else:
+            block += piece, bytearray()
+        if size >= BLOCK_BYTES:
+            yield [buffer for buffer in block if buffer]
+            block, size = [bytearray()], 0
+    if size:
+        yield [buffer for buffer in block if buffer]
 
 
 class StreamTarget(Protocol):
