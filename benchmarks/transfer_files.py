@@ -21,18 +21,19 @@ from getpass import getuser
 from pathlib import Path
 from unittest.mock import patch
 
-import psutil
-
 from benchmarks.run_cells import _delaying_proxy
 from primepods_magic import connect
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.remote.agent.files.stream import BLOCK_BYTES
+from primepods_magic.remote.files.streams import WINDOW_BLOCKS
 from primepods_magic.remote.files.syncing import sync_folder
 from primepods_magic.remote.files.transfers import get_files, put_files
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import close_links, open_link
 from tests.support.agents import find_marked, make_mark, pod_with_agent
 from tests.support.cutting_proxy import CUTS, CuttingProxy, cutting_proxy
+from tests.support.memory import watch_memory
 from tests.support.openssh import OpenSshServer
 from tests.support.ssh_client import Login
 from tests.support.waiting import eventually
@@ -45,7 +46,6 @@ DELAY_S = 0.025
 """Each way."""
 ROUNDS = 3
 CUT_COUNT = 5
-WINDOW_BYTES = 4 << 20
 _MAX_SMALL_BYTES = 4000
 _FOLDER_FILES = 200
 
@@ -216,13 +216,14 @@ class _Bench:
             }
             for name, (transfer, source, target) in runs.items():
                 plain_s, plain_bytes, _ = self.run_cut(proxy, link, transfer, name, 0)
-                cut_s, cut_bytes, peaks = self.run_cut(proxy, link, transfer, name, CUT_COUNT, plain_s)
+                cut_s, cut_bytes, grown = self.run_cut(proxy, link, transfer, name, CUT_COUNT, plain_s)
                 same = "identical" if _hash_tree(target) == _hash_tree(source) else "DIFFERENT"
                 twice = max(0, cut_bytes - plain_bytes) / 1e6
+                most = CUT_COUNT * WINDOW_BLOCKS * BLOCK_BYTES / 1e6
                 lines.append(
                     f"  {name} with {CUT_COUNT} cuts: {same}, {cut_s:.1f} s instead of {plain_s:.1f} s, "
-                    f"{twice:.1f} MB twice of at most {CUT_COUNT * WINDOW_BYTES / 1e6:.0f} MB and logins, "
-                    f"memory at most {peaks[0]:.0f} MB more here and {peaks[1]:.0f} MB more there"
+                    f"{twice:.1f} MB twice of at most {most:.0f} MB and logins, "
+                    f"memory at most {grown['here']:.0f} MB more here and {grown['there']:.0f} MB more there"
                 )
         return lines
 
@@ -234,7 +235,7 @@ class _Bench:
         name: str,
         cuts: int,
         plain_s: float = 0.0,
-    ) -> tuple[float, int, tuple[float, float]]:
+    ) -> tuple[float, int, dict[str, float]]:
         self.empty(self.back if name.startswith("get") else self.there, keep=name.endswith("small files"))
         chance = random.Random(1)
 
@@ -242,18 +243,19 @@ class _Bench:
             for number in range(cuts):
                 time.sleep(plain_s / (cuts + 1) * chance.uniform(0.6, 1.0))
                 before = link.connects
-                proxy.cut(CUTS[number % 2])
+                proxy.cut(CUTS[number % len(CUTS)])
                 eventually(lambda before=before: link.connects > before, "is back", within=60)
 
         cutter = threading.Thread(target=cut_now_and_then, daemon=True)
         before_bytes = sum(proxy.passed_bytes.values())
-        with _sample_memory(make_mark(self.folder)) as peaks:
+        agent = find_marked(make_mark(self.folder), "serve")[0]
+        with watch_memory({"here": os.getpid(), "there": agent}) as grown:
             began_s = time.perf_counter()
             cutter.start()
             transfer()
             seconds = time.perf_counter() - began_s
             cutter.join()
-        return seconds, sum(proxy.passed_bytes.values()) - before_bytes, (peaks[0] / 1e6, peaks[1] / 1e6)
+        return seconds, sum(proxy.passed_bytes.values()) - before_bytes, grown
 
     @contextmanager
     def open_pod(self, port: int) -> Iterator[PodLink]:
@@ -319,25 +321,3 @@ def _hash_tree(path: Path) -> str:
         if each.is_file():
             digest.update(hashlib.sha256(each.read_bytes()).digest())
     return digest.hexdigest()
-
-
-@contextmanager
-def _sample_memory(mark: str) -> Iterator[list[float]]:
-    """The most memory that this process and the agent had more than at first."""
-    processes = [psutil.Process(), *(psutil.Process(pid) for pid in find_marked(mark, "serve")[:1])]
-    first = [process.memory_info().rss for process in processes]
-    peaks = [0.0] * 2
-    done = threading.Event()
-
-    def sample() -> None:
-        while not done.wait(0.05):
-            for index, process in enumerate(processes):
-                peaks[index] = max(peaks[index], process.memory_info().rss - first[index])
-
-    thread = threading.Thread(target=sample)
-    thread.start()
-    try:
-        yield peaks
-    finally:
-        done.set()
-        thread.join()

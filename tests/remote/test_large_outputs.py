@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import resource
-import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from primepods_magic.remote.agent.journal import Journal
 from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.links import open_link
 from tests.support.agents import alter_archive, find_marked, make_mark
+from tests.support.memory import watch_memory
 from tests.support.soak import SOAK, pick
 
 
@@ -84,33 +84,6 @@ def test_a_full_disk_loses_nothing(small_limits: None, tmp_path: Path) -> None:
     assert [header["n"] for header in read_all(again, 40)] == [40]
 
 
-def read_rss_mb(pid: int) -> float:
-    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
-
-
-class MemoryWatch(threading.Thread):
-    """The most that each process had."""
-
-    def __init__(self, pids: dict[str, int]) -> None:
-        super().__init__(daemon=True)
-        self.pids = pids
-        self.before = {name: read_rss_mb(pid) for name, pid in pids.items()}
-        self.most = dict(self.before)
-        self.is_done = threading.Event()
-
-    def run(self) -> None:
-        while not self.is_done.wait(0.02):
-            for name, pid in self.pids.items():
-                self.most[name] = max(self.most[name], read_rss_mb(pid))
-
-    def stop(self) -> dict[str, float]:
-        self.is_done.set()
-        self.join()
-        print({name: f"{self.before[name]:.0f} -> {most:.0f} MB" for name, most in self.most.items()})
-        return {name: most - self.before[name] for name, most in self.most.items()}
-
-
 def test_memory_stays_flat_and_the_gap_is_said(
     agent_pod: Pod,
     connection: Connection,
@@ -131,18 +104,17 @@ def test_memory_stays_flat_and_the_gap_is_said(
         "host": find_marked(mark, "agent.pyz", "kernel", "main")[0],
     }
     line = "x" * 99
-    watch = MemoryWatch(pids)
-    watch.start()
     began = time.monotonic()
-    job = agent_pod.run(f"for n in range({megabytes * 10_000}): print('{line}')\nprint('end')")
-    frames, received = JobFrames(open_link(connection, agent_pod.details), job.id), 0
-    while (frame := frames.get(60)) is not None and frame[0]["type"] != "done":
-        received += len(frame[0].get("content", {}).get("text", ""))
+    with watch_memory(pids) as grown:
+        job = agent_pod.run(f"for n in range({megabytes * 10_000}): print('{line}')\nprint('end')")
+        frames, received = JobFrames(open_link(connection, agent_pod.details), job.id), 0
+        while (frame := frames.get(60)) is not None and frame[0]["type"] != "done":
+            received += len(frame[0].get("content", {}).get("text", ""))
     seconds = time.monotonic() - began
-    grown = watch.stop()
     [folder] = (pod_folder / "home/.primepods").glob(f"*/sessions/main/{job.id}")
     size_mb = sum(path.stat().st_size for path in folder.iterdir()) / 1e6
     print(f"{megabytes} MB in {seconds:.1f} s, {received / 1e6:.1f} MB shown live, {size_mb:.1f} MB kept")
+    print("MB more than before:", {name: round(most) for name, most in grown.items()})
     assert frame
     assert frame[0]["state"] == "ok"
     assert size_mb < pick(7, 38)
