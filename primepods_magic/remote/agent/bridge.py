@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 
 from .folders import SOCKET, agent_folder, read_last_line
-from .pipes import PIPE_BYTES, enlarge_pipe
+from .pipes import PIPE_BYTES, enlarge_pipe, enlarge_socket
 
 __all__ = ["connect_agent", "find_agent", "run_bridge"]
 
@@ -78,6 +78,7 @@ def connect_agent() -> socket.socket:
     except OSError:
         connection.close()
         raise
+    enlarge_socket(connection)
     return connection
 
 

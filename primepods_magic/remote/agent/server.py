@@ -28,6 +28,7 @@ from .frames import (
 )
 from .gpu_sampler import GpuSampler
 from .job import Job
+from .pipes import enlarge_socket
 from .session import Session
 
 __all__ = ["serve"]
@@ -117,6 +118,7 @@ class _Agent:
 
     async def serve_connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Serve a client or a kernel."""
+        enlarge_socket(writer.get_extra_info("socket"))
         try:
             first = await _read_frame(reader)
             if first[0].get("op") == "kernel":
