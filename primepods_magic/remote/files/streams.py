@@ -28,7 +28,7 @@ __all__ = [
     "send_stream",
 ]
 
-WINDOW_BLOCKS = 4
+WINDOW_BLOCKS = 3
 MAX_BLOCK_BYTES = BLOCK_BYTES + MAX_PIECE_BYTES + 4096
 _TICK_S = 0.2
 
