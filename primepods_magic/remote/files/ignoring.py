@@ -11,7 +11,7 @@ from typing import NamedTuple
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize
 
-__all__ = ["IgnoreRules"]
+__all__ = ["IgnoreRules", "list_parents"]
 
 _FILES = (".gitignore", ".podignore")
 _ALWAYS = (".git", ".ipynb_checkpoints", "__pycache__")
@@ -96,6 +96,15 @@ def _translate_range(part: re.Match[str]) -> str:
     return f"{re.escape(low)}-{re.escape(high)}" if high and low <= high else re.escape(low)
 
 
+def list_parents(path: str) -> list[str]:
+    """Return the folders that a path is in, from the outermost.
+
+    >>> list_parents("a/b/c")
+    ['a', 'a/b']
+    """
+    return [path[:end] for end, char in enumerate(path) if char == "/"]
+
+
 class IgnoreRules:
     """The rules of a folder, read as it is walked through.
 
@@ -140,9 +149,9 @@ class IgnoreRules:
 
     def is_protected(self, path: str, is_folder: bool) -> bool:
         """Return whether a path, or a folder above it, is ignored."""
-        parts = path.split("/")
-        above = ("/".join(parts[:count]) for count in range(1, len(parts)))
-        return any(self.is_ignored(each, True) for each in above) or self.is_ignored(path, is_folder)
+        return any(self.is_ignored(each, True) for each in list_parents(path)) or self.is_ignored(
+            path, is_folder
+        )
 
     def _check_name(self, path: str, is_folder: bool) -> bool:
         return path.rpartition("/")[2] in _ALWAYS

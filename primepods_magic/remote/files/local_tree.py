@@ -48,9 +48,17 @@ def list_source(path: str, name: str, *, all_files: bool = False) -> dict[str, E
 
 
 def list_folder(folder: str, *, all_files: bool = False) -> tuple[list[Entry], IgnoreRules | None]:
-    """Return everything in a folder but what is ignored, and the rules for that."""
+    """Return everything in a folder but what is ignored, and the rules for that.
+
+    Raises InvalidRequest if it cannot be listed, or its rules cannot be read.
+    """
     rules = None if all_files else IgnoreRules(folder)
-    return list(list_tree(folder, rules.enter if rules else None)), rules
+    try:
+        return list(list_tree(folder, rules.enter if rules else None)), rules
+    except OSError as error:
+        raise InvalidRequest(
+            f"Cannot list {sanitize(folder)!r} ({error.strerror}). Nothing was sent"
+        ) from None
 
 
 def hash_local(folder: str, files: Sequence[tuple[str, int]]) -> list[str]:

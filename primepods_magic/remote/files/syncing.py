@@ -11,6 +11,7 @@ from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.remote.link import PodLink
 
+from .ignoring import IgnoreRules, list_parents
 from .local_tree import find_sources, is_folder, list_folder
 from .questions import RemoteFolder, list_remote, remove_remote
 from .results import FileResult, TransferResult, check_failures, warn_left_alone
@@ -67,12 +68,7 @@ def sync_folder(
         upload.compare(there)
         surplus: list[str] = []
         if delete and rules is not None:
-            kept = {entry.path for entry in entries}
-            surplus = [
-                entry.path
-                for entry in upload.there.entries.values()
-                if entry.path not in kept and not rules.is_protected(entry.path, entry.kind == "dir")
-            ]
+            surplus = _find_surplus(upload, rules)
         if dry_run:
             results = upload.comparison.results
             warn_left_alone(results)
@@ -87,6 +83,19 @@ def sync_folder(
         results = upload.run()
         results += _remove_surplus(upload, surplus)
     return make_result(link, watch, began, results)
+
+
+def _find_surplus(upload: Upload, rules: IgnoreRules) -> list[str]:
+    """Return what is there and certainly not here; what is skipped may be here."""
+    kept = {entry.path for entry in upload.entries}
+    skipped = {result.path for result in upload.comparison.results if result.action == "skipped"}
+    return [
+        entry.path
+        for entry in upload.there.entries.values()
+        if entry.path not in kept
+        and not rules.is_protected(entry.path, entry.kind == "dir")
+        and skipped.isdisjoint(list_parents(entry.path))
+    ]
 
 
 def _remove_surplus(upload: Upload, surplus: Sequence[str]) -> list[FileResult]:

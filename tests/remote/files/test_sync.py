@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -98,6 +100,65 @@ def test_nothing_is_done_without_consent(link: PodLink, here: Path, there: Path)
     sync_folder(link, ".", str(there), delete=True, confirm=lambda _: True)
     assert describe_tree(there).keys() == {"a"}
     assert os.path.exists("/etc/passwd")
+
+
+class _Unsearchable:
+    """An entry of a folder that may be listed and not searched; root may do both."""
+
+    def __init__(self, entry: os.DirEntry[str]) -> None:
+        self.name, self.path = entry.name, entry.path
+
+    def is_dir(self, **_: bool) -> bool:
+        return False
+
+    is_symlink = is_dir
+
+    def stat(self, **_: bool) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+
+@pytest.mark.parametrize("fault", ["not listed", "not searched", "a link", "a file"])
+@pytest.mark.filterwarnings("ignore:Skipped")
+def test_what_may_be_here_is_not_removed(
+    link: PodLink, here: Path, there: Path, fault: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(here, "a", "data/in/x", "data/y")
+    write_files(there, "data/in/x", "data/y", "data/in/z", "database", "old")
+    scan = os.scandir
+
+    def scan_with_fault(path: str) -> object:
+        if Path(path).name != "data":
+            return scan(path)
+        if fault == "not listed":
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return contextlib.nullcontext([_Unsearchable(entry) for entry in scan(path)])
+
+    if not fault.startswith("not"):
+        (here / "data").rename(here.parent / "moved")
+        (here / "data").symlink_to("../moved") if fault == "a link" else write_files(here, "data")
+    with monkeypatch.context() as patch:
+        if fault.startswith("not"):
+            patch.setattr(os, "scandir", scan_with_fault)
+        result = sync_folder(link, ".", str(there), delete=True)
+    removed = [file.path for file in result.files if file.action == "removed"]
+    assert removed == ["database", "old"]
+    assert (there / "data/in/z").exists()
+
+
+def test_nothing_is_removed_for_a_folder_that_cannot_be_listed(
+    link: PodLink, here: Path, there: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_files(here / "project", "a")
+    write_files(there, "old")
+
+    def refuse(path: str) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refuse)
+        with pytest.raises(InvalidRequest, match=r"Cannot list '.*project' \(Input/.* error\)\. Nothing was"):
+            sync_folder(link, "project", str(there), delete=True)
+    assert describe_tree(there).keys() == {"old"}
 
 
 def test_it_goes_on_as_files_change(link: PodLink, here: Path, there: Path) -> None:

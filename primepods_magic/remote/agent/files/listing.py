@@ -36,7 +36,7 @@ _KINDS = ("file", "dir", "link", "other", "unreadable")
 class Entry(NamedTuple):
     """A file, or what else has a name.
 
-    ``kind`` is ``file``, ``dir``, ``link``, ``other``, or ``unreadable``: a folder that cannot be listed.
+    ``kind`` is ``file``, ``dir``, ``link``, ``other``, or ``unreadable``, which may be anything.
     """
 
     path: str
@@ -59,7 +59,8 @@ def list_tree(
 ) -> Iterator[Entry]:
     """Yield what is in a folder, at any depth, a folder before what it has in it, in order of names.
 
-    `enter` is given each folder and its names, and returns a function that decides whether one is left out.
+    Raises OSError if the folder itself cannot be listed. `enter` is given each folder and its names, and
+    returns a function that decides whether one is left out.
     """
     waiting = [""]
     while waiting:
@@ -67,8 +68,11 @@ def list_tree(
         try:
             with os.scandir(os.path.join(folder, path)) as found:
                 entries = sorted(found, key=lambda entry: entry.name)
-        except OSError:
-            yield Entry(path, "unreadable", 0, 0, 0, "")
+        except OSError as error:
+            if not path:
+                raise
+            if not isinstance(error, FileNotFoundError):
+                yield Entry(path, "unreadable", 0, 0, 0, "")
             continue
         is_left_out = enter(path, [entry.name for entry in entries]) if enter else None
         folders = []
@@ -76,14 +80,16 @@ def list_tree(
             if each.name.endswith(PART_SUFFIX):
                 continue
             below = f"{path}/{each.name}" if path else each.name
-            if is_left_out and is_left_out(below, each.is_dir(follow_symlinks=False)):
-                continue
             try:
+                if is_left_out and is_left_out(below, each.is_dir(follow_symlinks=False)):
+                    continue
                 link = os.readlink(each.path) if each.is_symlink() else ""
                 entry = read_entry(below, each.stat(follow_symlinks=False), link)
-            except OSError:
+            except FileNotFoundError:
                 # It was removed meanwhile.
                 continue
+            except OSError:
+                entry = Entry(below, "unreadable", 0, 0, 0, "")
             yield entry
             if entry.kind == "dir":
                 folders.append(below)
