@@ -6,9 +6,9 @@
   %pods put model.pt train:models/first.pt
 
 The path after the colon is a folder there, relative to the home and made if needed; one file may get a new
-path. Links stay links, and permissions are kept. Of folders, what .gitignore and .podignore in them name is
-left out; --all sends it too. What is there already, by size and time or by its hash, is not sent again. A
-file that is newer there is not overwritten without --force.
+path. Links stay links, and permissions are kept. Of folders, what .gitignore and .podignore name is left out,
+also by the rules above them in a git repository; --all sends it too. What is there already, by size and time
+or by its hash, is not sent again. A file that is newer there is not overwritten without --force.
 
 Ctrl-C ends it. The same line goes on where it stopped, also after a restart of the kernel; if only the
 connection is lost, it goes on by itself.

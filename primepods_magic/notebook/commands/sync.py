@@ -6,8 +6,9 @@
   %pods sync src train:src --watch
 
 Without a path, the folder goes to one of the same name in the home of the pod. What .gitignore and .podignore
-name is neither sent nor removed. With --delete, what is not here is removed there, after asking. A file that
-is newer there is not overwritten without --force. --watch sends changes as they are saved, until Ctrl-C.
+name, also above it in a git repository, is neither sent nor removed. With --delete, what is not here is
+removed there, after asking. A file that is newer there is not overwritten without --force. --watch sends
+changes as they are saved, until Ctrl-C.
 """
 
 from __future__ import annotations

@@ -44,8 +44,8 @@ class FileMethods(Reachable):
         Parameters
         ----------
         paths : str, path, or sequence of them
-            Files, folders, or patterns such as ``"*.csv"``. Of folders, what their ``.gitignore`` and
-            ``.podignore`` name is left out.
+            Files, folders, or patterns such as ``"*.csv"``. Of folders, what ``.gitignore`` and
+            ``.podignore`` in them, or above them in a git repository, name is left out.
         to : str
             A folder there, relative to the home. One file may get a new path, unless it ends in ``/``.
         force : bool
@@ -138,7 +138,7 @@ class FileMethods(Reachable):
         Parameters
         ----------
         folder : str or path
-            What its ``.gitignore`` and ``.podignore`` name is left out.
+            What ``.gitignore`` and ``.podignore`` in it, or above it in a git repository, name is left out.
         to : str
             The folder there, relative to the home; by default, that of the same name.
         delete : bool

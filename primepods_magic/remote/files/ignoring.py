@@ -5,7 +5,8 @@ from __future__ import annotations
 import codecs
 import os
 import re
-from collections.abc import Callable, Iterable
+import stat
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from primepods_magic.api.errors import InvalidRequest
@@ -15,6 +16,8 @@ __all__ = ["IgnoreRules", "list_parents"]
 
 _FILES = (".gitignore", ".podignore")
 _ALWAYS = (".git", ".ipynb_checkpoints", "__pycache__")
+_MAX_BYTES = 1 << 20
+_ANY_NAME = "\0" * 9
 _TOKEN = re.compile(
     r"""
     (?P<folders> (?:(?<=/)|^) \*\*+/ )
@@ -96,6 +99,34 @@ def _translate_range(part: re.Match[str]) -> str:
     return f"{re.escape(low)}-{re.escape(high)}" if high and low <= high else re.escape(low)
 
 
+def _parse_rules(paths: Iterable[str]) -> list[Rule]:
+    """Return the rules of files, the last one first: the first one that matches decides."""
+    lines = [line for path in paths for line in _read_lines(path)]
+    return [rule for rule in map(parse_rule, reversed(lines)) if rule]
+
+
+def _read_lines(path: str) -> list[str]:
+    try:
+        # A pipe would be waited for without end.
+        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+            data = file.read(_MAX_BYTES + 1) if stat.S_ISREG(os.fstat(file.fileno()).st_mode) else None
+    except OSError as error:
+        # Sending what should be ignored could send secrets.
+        raise InvalidRequest(f"Cannot read {sanitize(path)!r} ({error.strerror}). Nothing was sent") from None
+    if data is None or len(data) > _MAX_BYTES:
+        why = "is not a file" if data is None else "has more than 1 MB"
+        raise InvalidRequest(f"{sanitize(path)!r} {why}, so its rules are not known. Nothing was sent")
+    return data.removeprefix(codecs.BOM_UTF8).decode("latin-1").split("\n")
+
+
+def _decide(rules: Sequence[Rule], path: str, is_folder: bool) -> bool | None:
+    """Return whether rules ignore a path, given in Latin-1; None if they do not say."""
+    for rule in rules:
+        if (is_folder or not rule.is_for_folders) and rule.path.fullmatch(path):
+            return rule.ignores
+    return None
+
+
 def list_parents(path: str) -> list[str]:
     """Return the folders that a path is in, from the outermost.
 
@@ -108,8 +139,9 @@ def list_parents(path: str) -> list[str]:
 class IgnoreRules:
     """The rules of a folder, read as it is walked through.
 
-    Those of a folder below override those above it, and ``.podignore`` overrides ``.gitignore``. What is in a
-    folder that is ignored cannot be included again, as with git.
+    Those of a folder below override those above it, up to the root of its git repository, whose
+    ``.git/info/exclude`` counts last; ``.podignore`` overrides ``.gitignore``. What is in a folder that is
+    ignored cannot be included again, as with git. The folder itself was named, so it is not ignored.
 
     Parameters
     ----------
@@ -119,19 +151,15 @@ class IgnoreRules:
     def __init__(self, folder: str) -> None:
         self._folder = folder
         self._rules: dict[str, list[Rule]] = {}
+        self._above = _read_above(os.path.realpath(folder))
 
     def enter(self, path: str, names: Iterable[str]) -> Callable[[str, bool], bool]:
         """Read the rules of a folder; return what tells whether something in it is ignored."""
         present = set(names)
-        lines: list[str] = []
-        for name in _FILES:
-            if name in present:
-                lines += self._read_lines(os.path.join(self._folder, path, name))
-        # The last one that matches decides.
-        rules = [rule for rule in map(parse_rule, reversed(lines)) if rule]
+        rules = _parse_rules(os.path.join(self._folder, path, name) for name in _FILES if name in present)
         if rules:
             self._rules[path] = rules
-        return self._check_name if not self._rules else self.is_ignored
+        return self.is_ignored if self._rules or self._above else self._check_name
 
     def is_ignored(self, path: str, is_folder: bool) -> bool:
         """Return whether a path is ignored, if the folders above it are not."""
@@ -140,11 +168,15 @@ class IgnoreRules:
         above = path
         while above:
             above = above.rpartition("/")[0]
-            # As git does, compare bytes.
-            below = os.fsencode(path[len(above) + 1 if above else 0 :]).decode("latin-1")
-            for rule in self._rules.get(above, ()):
-                if (is_folder or not rule.is_for_folders) and rule.path.fullmatch(below):
-                    return rule.ignores
+            rules = self._rules.get(above)
+            if rules:
+                ignores = _decide(rules, _encode_path(path[len(above) + 1 if above else 0 :]), is_folder)
+                if ignores is not None:
+                    return ignores
+        for prefix, rules in self._above:
+            ignores = _decide(rules, prefix + _encode_path(path), is_folder)
+            if ignores is not None:
+                return ignores
         return False
 
     def is_protected(self, path: str, is_folder: bool) -> bool:
@@ -156,12 +188,51 @@ class IgnoreRules:
     def _check_name(self, path: str, is_folder: bool) -> bool:
         return path.rpartition("/")[2] in _ALWAYS
 
-    def _read_lines(self, path: str) -> list[str]:
-        try:
-            with open(path, "rb") as file:
-                return file.read().removeprefix(codecs.BOM_UTF8).decode("latin-1").split("\n")
-        except OSError as error:
-            # Sending what should be ignored could send secrets.
-            raise InvalidRequest(
-                f"Cannot read {sanitize(path)!r} ({error.strerror}). Nothing was sent"
-            ) from None
+
+def _encode_path(path: str) -> str:
+    """Return the bytes of a path, which git compares, as characters."""
+    return os.fsencode(path).decode("latin-1")
+
+
+def _read_above(folder: str) -> list[tuple[str, list[Rule]]]:
+    """Return the rules of the git repository around a folder, from the nearest, with its path for each."""
+    levels = [folder]
+    while not os.path.lexists(os.path.join(levels[-1], ".git")):
+        above = os.path.dirname(levels[-1])
+        if above == levels[-1]:
+            return []
+        levels.append(above)
+    found: list[tuple[str, list[Rule]]] = []
+    for level in levels:
+        paths = [os.path.join(level, name) for name in _FILES] if level != folder else []
+        if level == levels[-1]:
+            # It counts less than the .gitignore beside it.
+            paths.insert(0, os.path.join(_find_git_folder(level), "info", "exclude"))
+        rules = _parse_rules(path for path in paths if os.path.lexists(path))
+        prefix = _encode_path(os.path.relpath(folder, level)) + "/" if level != folder else ""
+        if prefix:
+            rules = _drop_rules(rules, prefix)
+        if rules:
+            found.append((prefix, rules))
+    return found
+
+
+def _drop_rules(rules: Sequence[Rule], prefix: str) -> list[Rule]:
+    """Return the rules without those that ignore a folder that was named, or everything in it."""
+    is_ignored = any(_decide(rules, each, True) for each in list_parents(prefix))
+
+    def is_about_all(rule: Rule) -> bool:
+        # Such as 'data/*'; what '*' says of a folder that is not ignored is about the files in it.
+        of_names = rule.path.fullmatch(_ANY_NAME) is not None
+        return rule.path.fullmatch(prefix + _ANY_NAME) is not None and (is_ignored or not of_names)
+
+    return [rule for rule in rules if not (rule.ignores and is_about_all(rule))]
+
+
+def _find_git_folder(root: str) -> str:
+    """Return the ``.git`` of a repository; in a worktree and a submodule, files name it."""
+    path = os.path.join(root, ".git")
+    if os.path.isfile(path):
+        path = os.path.join(root, _read_lines(path)[0].removeprefix("gitdir:").strip())
+    common = os.path.join(path, "commondir")
+    return os.path.join(path, _read_lines(common)[0].strip()) if os.path.isfile(common) else path

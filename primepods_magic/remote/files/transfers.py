@@ -63,7 +63,7 @@ def put_files(
     force : bool
         Overwrite what is newer there.
     all_files : bool
-        Also send what ``.gitignore`` and ``.podignore`` of a folder name.
+        Also send what ``.gitignore`` and ``.podignore`` name.
     """
     watch = watch or StreamWatch()
     began = time.monotonic()

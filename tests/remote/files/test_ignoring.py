@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.remote.files.local_tree import list_folder
 from tests.support.soak import pick
 
@@ -48,10 +49,19 @@ def run_git(folder: Path, *words: str) -> set[str]:
     return {os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
 
 
+def list_files(folder: Path) -> set[str]:
+    return {entry.path for entry in list_folder(str(folder))[0] if entry.kind == "file"}
+
+
+def write_files(folder: Path, files: dict[str, str]) -> None:
+    for path, content in files.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        (folder / path).write_text(content)
+
+
 def compare_with_git(folder: Path, lines: list[str]) -> None:
     (folder / ".gitignore").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    ours = {entry.path for entry in list_folder(str(folder))[0] if entry.kind == "file"}
-    assert ours == run_git(folder, "ls-files", "-z", "--others", "--exclude-standard"), lines
+    assert list_files(folder) == run_git(folder, "ls-files", "-z", "--others", "--exclude-standard"), lines
 
 
 def test_usual_rules_are_read_as_git_reads_them(folder: Path) -> None:
@@ -69,3 +79,61 @@ def test_random_rules_are_read_as_git_reads_them(folder: Path) -> None:
         # There, git itself does not do what it documents: a** is not like **.
         lines = [line for line in lines if "**" not in line or line.startswith(("**", "/**", "!**", "!/**"))]
         compare_with_git(folder, lines)
+
+
+def test_the_rules_of_the_repository_above_count(folder: Path) -> None:
+    rules = {
+        ".gitignore": ".env\n*.log\n/src/deep/only\nsrc/x*\n!keep.log\n",
+        "src/.gitignore": "!other.log\nlocal\n",
+        ".git/info/exclude": "mine\n*.csv\nkeep.log\n",
+    }
+    names = [".env", "a.log", "keep.log", "other.log", "only", "xy", "local", "mine", "a.csv", "é.py"]
+    write_files(folder, {**rules, **{f"{path}/{name}": "" for path in (".", "src/deep") for name in names}})
+    for path in ("", "src", "src/deep", "data"):
+        assert list_files(folder / path) == run_git(
+            folder / path, "ls-files", "-z", "--others", "--exclude-standard"
+        )
+    (folder / "data/link").symlink_to("../src/deep")
+    assert list_files(folder / "data/link") == list_files(folder / "src/deep")
+
+
+@pytest.mark.parametrize("rule", ["data/", "/data", "data/*", "data/**", "*"])
+def test_a_folder_that_was_named_is_sent_though_it_is_ignored(folder: Path, rule: str) -> None:
+    write_files(folder, {".gitignore": f"{rule}\n.env\n*.log\n", "data/small/.env": "", "data/big/a.log": ""})
+    assert list_files(folder / "data") == {"small/a", "big/a"}
+    assert list_files(folder / "data/small") == {"a"}
+
+
+def test_a_list_of_what_is_sent_counts_below_it(folder: Path) -> None:
+    write_files(folder, {".gitignore": "*\n!*/\n!*.py\n", "src/.env": ""})
+    assert list_files(folder / "src") == {"a.py"}
+
+
+def test_the_rules_of_a_worktree_count(folder: Path) -> None:
+    run_git(folder, "-c", "user.name=a", "-c", "user.email=a@b", "commit", "--allow-empty", "-m", "a")
+    run_git(folder, "worktree", "add", "tree")
+    write_files(folder, {".git/info/exclude": "mine\n", "tree/a/mine": "", "tree/a/b": ""})
+    assert list_files(folder / "tree/a") == {"b"}
+
+
+def test_rules_without_a_repository_count_below_them(tmp_path: Path) -> None:
+    write_files(tmp_path, {".gitignore": "a\n", "in/a": "", "in/b": ""})
+    assert list_files(tmp_path) == {".gitignore", "in/b"}
+    assert list_files(tmp_path / "in") == {"a", "b"}
+
+
+def test_rules_that_cannot_be_read_are_an_error(tmp_path: Path) -> None:
+    rules = tmp_path / ".podignore"
+    os.mkfifo(rules)
+    with pytest.raises(
+        InvalidRequest, match=r"podignore' is not a file, so its rules are not known\. Nothing"
+    ):
+        list_folder(str(tmp_path))
+    rules.unlink()
+    rules.write_bytes(b"#" * 1_100_000)
+    with pytest.raises(InvalidRequest, match="has more than 1 MB"):
+        list_folder(str(tmp_path))
+    rules.unlink()
+    rules.symlink_to("nowhere")
+    with pytest.raises(InvalidRequest, match=r"Cannot read .*No such file"):
+        list_folder(str(tmp_path))
