@@ -46,12 +46,12 @@ class Comparison:
 
         Without `force`, they say when what is overwritten was changed: it must not have changed since.
         """
-        facts: list[dict[str, Any]] = [{**entry._asdict(), "start": 0} for entry in self.changed]
+        touched = [entry._replace(kind="touch", size=0) for entry in self.touched]
+        facts: list[dict[str, Any]] = [{**entry._asdict(), "start": 0} for entry in self.changed + touched]
         for each in [] if force else facts:
             found = there.get(each["path"])
             each["seen"] = found.mtime_ns if found else None
-        touched = [{**entry._asdict(), "start": 0, "kind": "touch", "size": 0} for entry in self.touched]
-        return facts + touched
+        return facts
 
 
 def compare_entries(

@@ -99,9 +99,10 @@ def hash_remote(
     return take_answer
 
 
-def remove_remote(link: PodLink, root: str, paths: Sequence[str], watch: StreamWatch) -> dict[str, Any]:
-    """Remove files and empty folders; return by path why one was not."""
-    failures: dict[str, Any] = ask_agent(link, "file_remove", paths, watch, root=root).get("failures", {})
+def remove_remote(link: PodLink, root: str, entries: Sequence[Entry], watch: StreamWatch) -> dict[str, Any]:
+    """Remove files that have not changed since, and empty folders; return by path why one was not."""
+    files = [(entry.path, entry.mtime_ns) for entry in entries]
+    failures: dict[str, Any] = ask_agent(link, "file_remove", files, watch, root=root).get("failures", {})
     return failures
 
 

@@ -102,7 +102,8 @@ def _remove_surplus(upload: Upload, surplus: Sequence[str]) -> list[FileResult]:
     """Remove files before the folders that they are in."""
     if not surplus:
         return []
-    failures = remove_remote(upload.link, upload.root, sorted(surplus, reverse=True), upload.watch)
+    entries = [upload.there.entries[path] for path in sorted(surplus, reverse=True)]
+    failures = remove_remote(upload.link, upload.root, entries, upload.watch)
     # A folder stays if something that is ignored is in it.
     folders = {path for path in surplus if upload.there.entries[path].kind == "dir"}
     files = {

@@ -80,7 +80,7 @@ def fetch_bytes(link: PodLink, path: str, *, max_bytes: int, watch: StreamWatch 
 def remove_file(link: PodLink, path: str) -> None:
     """Remove a file of the pod; raise PodsError if that fails, not if there is none."""
     folder, name = posixpath.split(path)
-    header = ask_agent(link, "file_remove", [name], StreamWatch(), root=folder)
+    header = ask_agent(link, "file_remove", [(name, None)], StreamWatch(), root=folder)
     for why in header.get("failures", {}).values():
         raise PodsError(
             f"Cannot remove {sanitize(path)!r} on '{link.name}' ({sanitize(shorten(str(why), 300))})"

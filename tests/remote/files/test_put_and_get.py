@@ -92,6 +92,24 @@ def test_what_changes_meanwhile_is_not_overwritten(
     assert (there / "a").read_text() == "theirs"
 
 
+@pytest.mark.parametrize("old", [b"", b"old"])
+@pytest.mark.parametrize("way", ["put", "get"])
+def test_what_changes_while_it_is_transferred_is_not_overwritten(
+    link: PodLink, here: Path, there: Path, way: str, old: bytes
+) -> None:
+    source, target = (here, there) if way == "put" else (there, here)
+    (source / "big").write_bytes(os.urandom(12_000_000))
+    if old:
+        (target / "big").write_bytes(old)
+        os.utime(target / "big", ns=(OLD_NS, OLD_NS))
+    watch = StreamWatch()
+    watch.on_progress = lambda done, _: (target / "big").write_text("saved meanwhile") if done else None
+    call, path, to = (put_files, "big", str(there)) if way == "put" else (get_files, str(there / "big"), ".")
+    with pytest.raises(PodsError, match=r"big \(it has changed t?here meanwhile\)"):
+        call(link, [path], to, watch=watch)
+    assert (target / "big").read_text() == "saved meanwhile"
+
+
 @pytest.mark.parametrize(
     ("target", "path"),
     [("", "a.csv"), ("~", "a.csv"), ("new.csv", "new.csv"), ("~/x/y.csv", "x/y.csv"), ("x/", "x/a.csv")],

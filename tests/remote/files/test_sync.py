@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.errors import InvalidRequest, TransferFailed
 from primepods_magic.remote.files.syncing import sync_folder, watch_folder
 from primepods_magic.remote.link import PodLink
 from tests.remote.files.conftest import describe_tree, make_tree
@@ -159,6 +159,19 @@ def test_nothing_is_removed_for_a_folder_that_cannot_be_listed(
         with pytest.raises(InvalidRequest, match=r"Cannot list '.*project' \(Input/.* error\)\. Nothing was"):
             sync_folder(link, "project", str(there), delete=True)
     assert describe_tree(there).keys() == {"old"}
+
+
+def test_what_changes_meanwhile_is_not_removed(link: PodLink, here: Path, there: Path) -> None:
+    write_files(here, "a")
+    write_files(there, "log", "old")
+
+    def confirm_and_change(_: object) -> bool:
+        (there / "log").write_text("written meanwhile")
+        return True
+
+    with pytest.raises(TransferFailed, match=r"removed on .*: log \(it has changed there meanwhile\)"):
+        sync_folder(link, ".", str(there), delete=True, confirm=confirm_and_change)
+    assert describe_tree(there).keys() == {"a", "log"}
 
 
 def test_it_goes_on_as_files_change(link: PodLink, here: Path, there: Path) -> None:

@@ -121,16 +121,22 @@ def hash_files(root: Root, files: Iterable[Sequence[Any]]) -> Iterator[str]:
             yield ""
 
 
-def remove_files(root: Root, paths: Iterable[str]) -> dict[str, str]:
-    """Remove files and empty folders; return by path why one could not be removed. A full folder stays."""
+def remove_files(root: Root, files: Iterable[Sequence[Any]]) -> dict[str, str]:
+    """Remove files, given with the time of their last change or None, and empty folders.
+
+    Returns by path why one could not be removed. A full folder stays, and what has changed since.
+    """
     failures: dict[str, str] = {}
-    for path in paths:
+    for path, mtime_ns in files:
         try:
             parent, name = root.open_parent(path)
-            if find_kind(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode) == "dir":
+            found = os.stat(name, dir_fd=parent, follow_symlinks=False)
+            if find_kind(found.st_mode) == "dir":
                 os.rmdir(name, dir_fd=parent)
-            else:
+            elif mtime_ns in (found.st_mtime_ns, None):
                 os.unlink(name, dir_fd=parent)
+            else:
+                raise FileProblem("it has changed there meanwhile")
         except FileNotFoundError:
             pass
         except (OSError, FileProblem) as error:

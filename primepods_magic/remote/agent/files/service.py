@@ -238,9 +238,9 @@ def _hash_folder(path: str, files: list[Sequence[Any]]) -> tuple[Header, list[by
         return {}, ["\n".join(hash_files(root, files)).encode()]
 
 
-def _remove_folder(path: str, names: list[str]) -> Header:
+def _remove_folder(path: str, files: list[Sequence[Any]]) -> Header:
     with Root(path) as root:
-        return {"failures": remove_files(root, names)}
+        return {"failures": remove_files(root, files)}
 
 
 _SIMPLE: dict[str, Callable[..., Any]] = {

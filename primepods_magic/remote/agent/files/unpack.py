@@ -119,18 +119,16 @@ class Unpacker:
 
     def end_file(self, facts: dict[str, Any]) -> None:
         """End a file, and give it its name."""
-        if "failed" in facts:
-            self._note_failure(str(facts["failed"])[:300])
-        file, self._file = self._file, None
-        if file is None:
-            return
-        if "failed" in facts:
-            file.abandon()
-            return
         with self._catch_problems():
-            if file.size != self._facts["size"]:
-                file.abandon()
+            if "failed" in facts:
+                raise FileProblem(str(facts["failed"])[:300])
+            if self._file is None:
+                return
+            if self._file.size != self._facts["size"]:
                 raise FileProblem("it is shorter than was said")
+            # It may have taken hours to arrive.
+            self._check_target(*self.root.open_parent(self._facts["path"]))
+            file, self._file = self._file, None
             file.finish(
                 str(facts.get("sha256")), self._facts["mode"] & self._mode_mask, self._facts["mtime_ns"]
             )
@@ -149,8 +147,7 @@ class Unpacker:
             return
         if find_kind(found.st_mode) in ("dir", "other"):
             raise FileProblem("there is a folder or a device of that name")
-        seen = self._facts.get("seen")
-        if "seen" in self._facts and seen != found.st_mtime_ns:
+        if self._facts.get("seen", found.st_mtime_ns) != found.st_mtime_ns:
             raise FileProblem(f"it has changed {self._there} meanwhile")
 
     def _make_folder(self, parent: int, name: str) -> None:
@@ -171,6 +168,7 @@ class Unpacker:
 
     def _touch_file(self, parent: int, name: str) -> None:
         """Set time and permissions of a file whose content is the same."""
+        self._check_target(parent, name)
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         fd = os.open(name, flags, dir_fd=parent)
         try:
