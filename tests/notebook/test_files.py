@@ -109,6 +109,28 @@ def test_watching_goes_on_until_ctrl_c(pod_shell: Any, here: Path, monkeypatch: 
     assert frame["action"].tolist() == ["unchanged", "sent"]
 
 
+def test_a_yes_counts_for_the_files_that_were_named(
+    pod_shell: Any, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get_pod("train").exec("mkdir y && touch y/old")
+    for name in ("a", "b"):
+        (here / name).touch()
+    asked: list[str] = []
+
+    def answer(question: str) -> str:
+        asked.append(question)
+        return "y" if len(asked) == 1 else "n"
+
+    monkeypatch.setattr("primepods_magic.notebook.shell.prompt.has_front_end", lambda _: True)
+    monkeypatch.setattr("primepods_magic.notebook.shell.prompt.ask_line", answer)
+    monkeypatch.setattr("primepods_magic.notebook.shell.output.say", lambda _: (here / "a").unlink())
+    monkeypatch.setattr("primepods_magic.remote.files.syncing._POLL_S", 0.05)
+    with pytest.raises(InvalidRequest, match="Removing 1 files on 'train' was not confirmed"):
+        pod_shell.run("%pods sync . train:y --watch --delete")
+    assert asked == ["Remove 1 files on train: old? [y/N] ", "Remove 1 files on train: a? [y/N] "]
+    assert get_pod("train").exec("ls y").stdout == "a\nb\n"
+
+
 WRONG: list[tuple[str, type[Exception], str]] = [
     ("put a train", InvalidRequest, "There is no file 'a' here. Nothing was sent"),
     ("put . C:\\data", InvalidRequest, "is a path on this computer, not a pod"),
@@ -119,10 +141,13 @@ WRONG: list[tuple[str, type[Exception], str]] = [
     ("get train:none", InvalidRequest, "There is no file 'none' on 'train'. Nothing was fetched"),
     ("sync . train --watch --dry-run", InvalidRequest, "exclude each other"),
     ("sync a train", InvalidRequest, "There is no file 'a' here"),
+    ("sync several* train", InvalidRequest, "'several*' is several: several1, several2. Name one"),
 ]
 
 
 def test_says_what_is_wrong(pod_shell: Any, here: Path) -> None:
+    for name in ("several1", "several2"):
+        (here / name).mkdir()
     for line, error, words in WRONG:
         with pytest.raises(error) as caught:
             pod_shell.run(f"%pods {line}")

@@ -53,15 +53,12 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     connection = magics.connection
     pod, target = split_pod_path(connection, args.pod)
     link = open_link(connection, pod)
-    is_confirmed = args.yes
 
     def confirm_removal(paths: Sequence[str]) -> bool:
-        nonlocal is_confirmed
         names = join_first([sanitize(path) for path in paths], 5)
-        is_confirmed = is_confirmed or confirm(
+        return args.yes or confirm(
             magics.shell, f"Remove {len(paths)} files on {sanitize(pod.name)}: {names}?"
         )
-        return is_confirmed
 
     def sync_once() -> TransferResult:
         with show_transfer(magics.shell, f"Sending to {sanitize(pod.name)}") as progress:
@@ -93,15 +90,17 @@ def _watch_folder(folder: str, sync_once: Callable[[], TransferResult]) -> Trans
 
     last: TransferResult | None = None
 
-    def sync_noted() -> None:
+    def sync_noted() -> bool:
         nonlocal last
         clock = format_clock(datetime.now().astimezone(), seconds=True)
         try:
             last = sync_once()
             say(f"{clock}  {', '.join(describe_transfer(last))}")
         except TransferFailed as error:
-            # A file that was removed while it was read; the next round has what is there then.
+            # Such as a file that was removed while it was read.
             say(f"{clock}  {error}")
+            return False
+        return True
 
     def pause(seconds: float) -> bool:
         time.sleep(seconds)

@@ -14,7 +14,7 @@ from primepods_magic.remote.link import PodLink
 from .ignoring import IgnoreRules, list_parents
 from .local_tree import find_sources, is_folder, list_folder
 from .questions import RemoteFolder, list_remote, remove_remote
-from .results import FileResult, TransferResult, check_failures, warn_left_alone
+from .results import FileResult, TransferResult, check_failures, join_names, warn_left_alone
 from .streams import StreamWatch
 from .transfers import check_remote_path, guard_transfer, make_result
 from .uploads import Upload
@@ -22,6 +22,7 @@ from .uploads import Upload
 __all__ = ["sync_folder", "watch_folder"]
 
 _POLL_S = 1.0
+_MAX_PAUSE_S = 60.0
 
 
 def sync_folder(
@@ -51,15 +52,13 @@ def sync_folder(
         Overwrite what is newer there.
     confirm : callable, optional
         Is given the paths that would be removed; if it returns False, nothing is done.
+
+    Raises InvalidRequest for an empty folder if something would be removed.
     """
     watch = watch or StreamWatch()
     began = time.monotonic()
     check_remote_path(target)
-    source = find_sources([folder])[0]
-    if not is_folder(source):
-        raise InvalidRequest(
-            f"{sanitize(source)!r} is not a folder. Nothing was sent. '%pods put' sends files"
-        )
+    source = _find_folder(folder)
     target = target or posixpath.join("~", os.path.basename(source))
     with guard_transfer(link, watch, "sent"):
         entries, rules = list_folder(source)
@@ -75,6 +74,13 @@ def sync_folder(
             results += [FileResult(each.path, "would send", each.size) for each in upload.comparison.changed]
             results += [FileResult(path, "would remove") for path in surplus]
             return make_result(link, watch, began, results)
+        if surplus and not entries:
+            # Such as a disk that is not mounted at the moment.
+            raise InvalidRequest(
+                f"{sanitize(source)!r} has no files that are sent, so '--delete' would remove all "
+                f"{len(surplus)} in {sanitize(target)!r} on '{link.name}'. Nothing was done. "
+                f"'%pods exec {link.name} -- rm' removes files"
+            )
         if surplus and confirm is not None and not confirm(surplus):
             raise InvalidRequest(
                 f"Removing {len(surplus)} files on '{link.name}' was not confirmed. Nothing was done. Pass "
@@ -116,15 +122,34 @@ def _remove_surplus(upload: Upload, surplus: Sequence[str]) -> list[FileResult]:
 
 
 def watch_folder(
-    folder: str | os.PathLike[str], sync: Callable[[], object], *, should_stop: Callable[[float], bool]
+    folder: str | os.PathLike[str], sync: Callable[[], bool], *, should_stop: Callable[[float], bool]
 ) -> None:
-    """Call a function whenever something in a folder has changed, until `should_stop` of 1 s is True."""
-    source = find_sources([folder])[0]
-    seen = None
+    """Call a function whenever something in a folder has changed, until `should_stop` of 1 s is True.
+
+    If it returns False, it is called again, after pauses that grow to a minute.
+    """
+    source = _find_folder(folder)
+    seen, pause_s, left_s = None, 0.0, 0.0
     while True:
         found = list_folder(source)[0]
-        if found != seen:
-            sync()
-            seen = found
+        left_s -= _POLL_S
+        if found != seen or (pause_s and left_s <= 0):
+            pause_s = 0.0 if sync() else min(_MAX_PAUSE_S, 2 * pause_s or _POLL_S)
+            seen, left_s = found, pause_s
         if should_stop(_POLL_S):
             return
+
+
+def _find_folder(folder: str | os.PathLike[str]) -> str:
+    """Return the full path of one folder; InvalidRequest if that is not what is there."""
+    sources = find_sources([folder])
+    if len(sources) > 1:
+        raise InvalidRequest(
+            f"{sanitize(os.fspath(folder))!r} is several: {join_names(map(os.path.basename, sources))}. Name "
+            "one. Nothing was sent"
+        )
+    if not is_folder(sources[0]):
+        raise InvalidRequest(
+            f"{sanitize(sources[0])!r} is not a folder. Nothing was sent. '%pods put' sends files"
+        )
+    return sources[0]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from primepods_magic.api.errors import InvalidRequest, TransferFailed
+from primepods_magic.remote.files.results import TransferResult
 from primepods_magic.remote.files.syncing import sync_folder, watch_folder
 from primepods_magic.remote.link import PodLink
 from tests.remote.files.conftest import describe_tree, make_tree
@@ -176,7 +177,7 @@ def test_what_changes_meanwhile_is_not_removed(link: PodLink, here: Path, there:
 
 def test_it_goes_on_as_files_change(link: PodLink, here: Path, there: Path) -> None:
     write_files(here, "a")
-    results = []
+    results: list[TransferResult] = []
     changes = [lambda: None, lambda: write_files(here, "b"), (here / "a").unlink]
 
     def should_stop(_: float) -> bool:
@@ -184,5 +185,34 @@ def test_it_goes_on_as_files_change(link: PodLink, here: Path, there: Path) -> N
             changes.pop(0)()
         return not changes
 
-    watch_folder(".", lambda: results.append(sync_folder(link, ".", str(there))), should_stop=should_stop)
+    def sync() -> bool:
+        results.append(sync_folder(link, ".", str(there)))
+        return True
+
+    watch_folder(".", sync, should_stop=should_stop)
     assert [result.count_actions() for result in results] == [{"sent": 1}, {"unchanged": 1, "sent": 1}]
+
+
+def test_what_has_failed_is_tried_again_after_pauses(here: Path) -> None:
+    rounds, tried = iter(range(200)), []
+    now = 0
+
+    def sync() -> bool:
+        tried.append(now)
+        return len(tried) > 8
+
+    def should_stop(_: float) -> bool:
+        nonlocal now
+        now = next(rounds) + 1
+        return now == 200
+
+    watch_folder(".", sync, should_stop=should_stop)
+    assert tried == [0, 1, 3, 7, 15, 31, 63, 123, 183]
+
+
+def test_an_empty_folder_removes_nothing(link: PodLink, here: Path, there: Path) -> None:
+    write_files(here, ".git/x")
+    write_files(there, "a", "b")
+    with pytest.raises(InvalidRequest, match=r"so '--delete' would remove all 2 in .*\. Nothing was done"):
+        sync_folder(link, ".", str(there), delete=True)
+    assert describe_tree(there).keys() == {"a", "b"}
