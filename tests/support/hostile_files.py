@@ -50,6 +50,10 @@ LISTS: dict[str, list[tuple[str, str, str]]] = {
     "kind": [entry("a", "socket")],
     "huge": [entry("a", size=1 << 70)],
     "not text": [("file x 1 1", "a", "")],
+    "another": [entry("in/numpy.py")],
+    "a link": [entry("numpy.py", "link", "x")],
+    "a folder": [entry(".git", "dir")],
+    "two": [entry("a"), entry("b")],
 }  # fmt: skip
 RAW_LISTS: dict[str, bytes] = {
     "early end": b"file 1 1 1\0a",
@@ -129,6 +133,8 @@ def answers(mode_path: str) -> Iterator[tuple[dict[str, Any], bytes]]:
             buffer = data
             if mode == "look up" or (family == "match" and content == b"null"):
                 reply["kind"], buffer = "none", b""
+            elif family == "one":
+                reply["kind"] = "file"
             elif mode == "match: nothing":
                 reply["names"], buffer = [5, "\x1b[2J<b>"], b""
         elif header["op"] == "file_download":

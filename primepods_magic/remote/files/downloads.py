@@ -6,7 +6,8 @@ import os
 import posixpath
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, PodsError
@@ -44,7 +45,7 @@ class Download(FolderTransfer):
 
     def compare(self) -> None:
         """Look what is here."""
-        entries, self.refused = check_entries(self.entries, folds_case=folds_case(self.folder))
+        entries, self.refused = check_entries(self.entries, folds_case=self._folds_case)
         self.entries = [entry._replace(mode=entry.mode & _MODE_MASK) for entry in entries]
         with_names = {self._find_local(entry.path): entry for entry in self.entries}
         self.here = {}
@@ -55,6 +56,18 @@ class Download(FolderTransfer):
         elif os.path.lexists(self.folder):
             raise InvalidRequest(f"{sanitize(self.folder)!r} is a file, not a folder. Nothing was fetched")
         self.comparison = compare_entries(self.entries, self.here, self._hash_pairs, force=self.force)
+
+    def find_paths(self, entry: Entry) -> tuple[str, str]:
+        """Return its path here and there."""
+        path = os.path.join(self.folder, self._find_local(entry.path))
+        return fold_path(path) if self._folds_case else path, posixpath.join(self.root, entry.path)
+
+    @cached_property
+    def _folds_case(self) -> bool:
+        return folds_case(self.folder)
+
+    def _name_result(self, result: FileResult) -> FileResult:
+        return replace(result, path=self._find_local(result.path)) if self.local_names else result
 
     def _note_starts(self, facts: list[dict[str, Any]]) -> None:
         begun: list[tuple[dict[str, Any], str, int]] = []
@@ -130,7 +143,7 @@ def check_entries(
     refused: list[FileResult] = []
     taken: set[str] = set()
     for entry in entries:
-        key = unicodedata.normalize("NFC", entry.path).casefold() if folds_case else entry.path
+        key = fold_path(entry.path) if folds_case else entry.path
         detail = ""
         try:
             split_path(entry.path, is_windows=is_windows)
@@ -161,6 +174,11 @@ def is_safe_link(path: str, link: str) -> bool:
     ups = names[:above].count("..")
     is_relative = bool(link) and not link.startswith("/") and "\\" not in link and "\0" not in link
     return is_relative and ".." not in names[above:] and ups <= path.count("/")
+
+
+def fold_path(path: str) -> str:
+    """Return what paths have in common that are the same file where case does not count."""
+    return unicodedata.normalize("NFC", path).casefold()
 
 
 def folds_case(folder: str) -> bool:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.remote.agent.files.listing import Entry
 from primepods_magic.remote.link import PodLink
 
 from .comparing import Comparison
 from .local_tree import hash_local
 from .questions import hash_remote
-from .results import FileResult, check_failures, warn_left_alone
+from .results import FileResult, check_failures, join_names, warn_left_alone
 from .streams import StreamWatch
 
-__all__ = ["FolderTransfer"]
+__all__ = ["FolderTransfer", "refuse_collisions"]
 
 
 @dataclass
@@ -59,19 +61,28 @@ class FolderTransfer:
         """Transfer what has changed; return what was done with each file."""
         facts = self.comparison.describe(self.found, force=self.force)
         self._note_starts(facts)
-        results = [*self.refused, *self.comparison.results]
+        results = [self._name_result(each) for each in (*self.refused, *self.comparison.results)]
         warn_left_alone(results)
         if facts:
             self._check_space(facts)
             self.watch.total_bytes += sum(each["size"] - each["start"] for each in facts)
             failures = self._transfer_files(facts)
             results += [
-                FileResult(entry.path, self.action, entry.size)
+                self._name_result(FileResult(entry.path, self.action, entry.size))
                 for entry in self.comparison.changed
                 if entry.path not in failures
             ]
-            check_failures(failures, len(facts), self.direction, self.link.name)
+            failed = {self._name_result(FileResult(path, "")).path: why for path, why in failures.items()}
+            check_failures(failed, len(facts), self.direction, self.link.name)
         return results
+
+    def find_paths(self, entry: Entry) -> tuple[str, str]:
+        """Return what is written, as text that is the same for the same file, and from what."""
+        raise NotImplementedError
+
+    def _name_result(self, result: FileResult) -> FileResult:
+        """Return a result with the name of the file that is written."""
+        return result
 
     def _find_local(self, path: str) -> str:
         return self.local_names.get(path, path)
@@ -98,3 +109,17 @@ class FolderTransfer:
     def _transfer_files(self, facts: list[dict[str, Any]]) -> dict[str, str]:
         """Transfer files, and return by path why one was not."""
         raise NotImplementedError
+
+
+def refuse_collisions(transfers: Iterable[FolderTransfer]) -> None:
+    """Raise InvalidRequest if two files would be the same one, so that one of them would be lost."""
+    taken: dict[str, tuple[str, str]] = {}
+    for transfer in transfers:
+        for entry in transfer.entries:
+            target, source = transfer.find_paths(entry)
+            other, kind = taken.setdefault(target, (source, entry.kind))
+            if other != source and not kind == entry.kind == "dir":
+                raise InvalidRequest(
+                    f"{join_names([other, source])} would both be {sanitize(target)!r}. Nothing was "
+                    f"{transfer.action}. Transfer them one after the other, into different folders"
+                )

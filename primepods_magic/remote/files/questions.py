@@ -73,8 +73,10 @@ def _ask_entries(
     except BadStream as error:
         raise _make_refusal(link, str(error)) from None
     path, kind, free = header.get("path", ""), header.get("kind", ""), header.get("free_bytes", 0)
-    if kind not in ("dir", "file", "none") or not path.startswith("/") or (kind == "file" and not entries):
+    if kind not in ("dir", "file", "none") or not path.startswith("/"):
         raise _make_refusal(link, "a folder that is none")
+    if kind == "file" and [entry.kind for entry in entries] not in (["file"], ["other"]):
+        raise _make_refusal(link, "other files than the one that was asked for")
     names = header.get("names")
     texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
     return RemoteFolder(path, kind, free, {entry.path: entry for entry in entries}, tuple(texts))

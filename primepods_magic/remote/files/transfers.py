@@ -21,6 +21,7 @@ from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import open_link
 
 from .downloads import Download
+from .folder_transfer import refuse_collisions
 from .local_tree import find_sources, is_folder, list_source
 from .questions import RemoteFolder, list_remote, look_up_remote, match_remote
 from .results import FileResult, TransferResult, format_bytes, join_names
@@ -81,15 +82,18 @@ def put_files(
                 target, new_name = posixpath.split(target)
                 # The empty folder is our own for values.
                 target = target or ("/" if there.path.count("/") == 1 else "~")
-        results: list[FileResult] = []
-        for folder, names in _group_by_folder(sources).items():
-            upload = Upload(link, folder, target or "~", [], force, watch)
-            for local, name in names.items():
-                listed = list_source(os.path.join(folder, local), new_name or name, all_files=all_files)
-                upload.entries += listed.values()
-                upload.local_names |= {entry.path: path for path, entry in listed.items()}
-            upload.compare()
-            results += upload.run()
+        uploads: dict[str, Upload] = {}
+        for path in sources:
+            # A link that was named is followed.
+            folder, local = os.path.split(os.path.realpath(path) if os.path.islink(path) else path)
+            listed = list_source(
+                os.path.join(folder, local), new_name or os.path.basename(path), all_files=all_files
+            )
+            upload = uploads.setdefault(folder, Upload(link, folder, target or "~", [], force, watch))
+            upload.entries += listed.values()
+            upload.local_names |= {entry.path: path for path, entry in listed.items()}
+        refuse_collisions(uploads.values())
+        results = _run_transfers(uploads.values())
     return make_result(link, watch, began, results)
 
 
@@ -108,13 +112,12 @@ def check_remote_path(path: object) -> None:
         )
 
 
-def _group_by_folder(paths: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return the names in each folder, and what they are to be called; a link that was named is followed."""
-    groups: dict[str, dict[str, str]] = {}
-    for path in paths:
-        folder, name = os.path.split(os.path.realpath(path) if os.path.islink(path) else path)
-        groups.setdefault(folder, {})[name] = os.path.basename(path)
-    return groups
+def _run_transfers(transfers: Iterable[Upload | Download]) -> list[FileResult]:
+    results: list[FileResult] = []
+    for transfer in transfers:
+        transfer.compare()
+        results += transfer.run()
+    return results
 
 
 def get_files(
@@ -146,50 +149,44 @@ def get_files(
     for path in paths:
         check_remote_path(path)
     folder = complete_path(target)
-    results: list[FileResult] = []
+    is_new_name = len(paths) == 1 and not os.fspath(target).endswith("/") and not is_folder(folder)
     with guard_transfer(link, watch, "fetched"):
-        for path in paths:
-            if not path:
-                raise InvalidRequest("Name a file or a folder, such as NAME:results. '~' is the whole home")
-            nothing = f"{'Nothing more' if results else 'Nothing'} was fetched"
-            there, is_pattern = _find_remote(link, path, watch, nothing)
-            entries = list(there.entries.values())
-            if is_pattern:
-                download = Download(link, folder, there.path, entries, force, watch)
-            elif there.kind == "file":
-                download = Download(link, folder, there.path, entries[:1], force, watch)
-                is_new_name = (
-                    len(paths) == 1 and not os.fspath(target).endswith("/") and not is_folder(folder)
-                )
+        downloads = []
+        for path in dict.fromkeys(paths):
+            there, is_pattern = _find_remote(link, path, watch)
+            download = Download(link, folder, there.path, list(there.entries.values()), force, watch)
+            # What it is called here is what it was called by the person, not by the pod.
+            name = posixpath.basename(path.rstrip("/"))
+            if there.kind == "file":
                 if is_new_name:
                     download.folder, name = os.path.split(folder)
-                    download.local_names = {entries[0].path: name}
-            else:
-                # What a folder is called here is what it was called by the person, not by the pod.
-                name = posixpath.basename(path.rstrip("/"))
-                is_nameless = name in ("", "~", ".", "..")
-                into = folder if is_nameless else os.path.join(folder, name)
-                download = Download(link, into, there.path, entries, force, watch)
-            download.compare()
-            results += download.run()
+                download.local_names = dict.fromkeys(there.entries, name)
+            elif not is_pattern and name not in ("", "~", ".", ".."):
+                download.folder = os.path.join(folder, name)
+            downloads.append(download)
+        refuse_collisions(downloads)
+        results = _run_transfers(downloads)
     return make_result(link, watch, began, results)
 
 
-def _find_remote(link: PodLink, path: str, watch: StreamWatch, nothing: str) -> tuple[RemoteFolder, bool]:
+def _find_remote(link: PodLink, path: str, watch: StreamWatch) -> tuple[RemoteFolder, bool]:
     """Return what a path or a pattern names, and whether it is a pattern; InvalidRequest if it is nothing."""
+    if not path:
+        raise InvalidRequest("Name a file or a folder, such as NAME:results. '~' is the whole home")
     there = list_remote(link, path, watch)
     if there.kind != "none":
         return there, False
     base, pattern = split_pattern(path)
     if not pattern:
-        raise InvalidRequest(f"There is no file {sanitize(path)!r} on '{link.name}'. {nothing}")
+        raise InvalidRequest(f"There is no file {sanitize(path)!r} on '{link.name}'. Nothing was fetched")
     there = match_remote(link, base, pattern, watch)
     if there.kind == "none":
-        raise InvalidRequest(f"There is no folder {sanitize(base)!r} on '{link.name}'. {nothing}")
+        raise InvalidRequest(f"There is no folder {sanitize(base)!r} on '{link.name}'. Nothing was fetched")
     if not there.entries:
         names = f"has {join_names(there.names)}" if there.names else "has no files"
         raise InvalidRequest(
-            f"Nothing on '{link.name}' matches {sanitize(path)!r}. {sanitize(base)!r} {names}. {nothing}"
+            f"Nothing on '{link.name}' matches {sanitize(path)!r}. {sanitize(base)!r} {names}. Nothing was "
+            "fetched"
         )
     return there, True
 

@@ -49,6 +49,12 @@ class Upload(FolderTransfer):
             self.entries, self.there.entries, self._hash_pairs, force=self.force
         )
 
+    def find_paths(self, entry: Entry) -> tuple[str, str]:
+        """Return its path there and here."""
+        return posixpath.join(self.root, entry.path), posixpath.join(
+            self.folder, self._find_local(entry.path)
+        )
+
     def _note_starts(self, facts: list[dict[str, Any]]) -> None:
         large = {_part_of(each["path"]): each for each in facts if each["size"] >= MIN_KEPT_BYTES}
         if not large or self.there.kind == "none":

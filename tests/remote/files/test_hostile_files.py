@@ -28,6 +28,8 @@ from tests.support.openssh import OpenSshServer, openssh_server
 
 GOOD = ["wrong hash", "no hash", "too short", "nothing"]
 """Streams that are well-formed, of a file that is not what it should be."""
+HARMLESS = ("paths", "links", "huge", "another", "a link", "a folder", "two")
+"""Lists that a folder may have."""
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +123,19 @@ def test_a_pattern_fetches_only_what_matches_it(choose: Callable[[str], PodLink]
     assert str(caught.value).endswith("'x' has �[2J<b>. Nothing was fetched")
 
 
+def test_one_file_has_the_name_that_it_was_asked_for_by(choose: Callable[[str], PodLink], here: Path) -> None:
+    result = get_files(choose("one: another"), ["models/model.pt"])
+    assert [path.name for path in here.iterdir()] == [result.files[0].path] == ["model.pt"]
+    for name in ("a link", "a folder", "two"):
+        with pytest.raises(
+            UnexpectedAnswer, match=r"other files than the one that was asked for\. Nothing was"
+        ):
+            get_files(choose(f"one: {name}"), ["x"])
+    assert [path.name for path in here.iterdir()] == ["model.pt"]
+
+
 def test_a_list_that_is_none_is_refused(choose: Callable[[str], PodLink], here: Path) -> None:
-    modes = [f"list: {name}" for name in hostile_files.LISTS if name not in ("paths", "links", "huge")]
+    modes = [f"list: {name}" for name in hostile_files.LISTS if name not in HARMLESS]
     for mode in [*modes, *(f"raw list: {name}" for name in hostile_files.RAW_LISTS)]:
         with pytest.raises(UnexpectedAnswer, match="Nothing was written"):
             get_files(choose(mode), [mode], "got")

@@ -137,7 +137,48 @@ def test_patterns_and_named_links(link: PodLink, here: Path, there: Path) -> Non
     assert sorted(describe_tree(there)) == ["a.csv", "alias", "alias/d", "b.csv"]
     (there / "named").symlink_to("a.csv")
     get_files(link, [str(there / "named"), str(there / "alias")], "got")
-    assert sorted(describe_tree(here / "got")) == ["a.csv", "alias", "alias/d"]
+    assert sorted(describe_tree(here / "got")) == ["alias", "alias/d", "named"]
+
+
+def test_a_link_that_is_fetched_keeps_its_name(link: PodLink, here: Path, there: Path) -> None:
+    (there / "in").mkdir()
+    (there / "in/train.py").write_text("theirs")
+    (there / "model.pt").symlink_to("in/train.py")
+    (here / "train.py").write_text("mine")
+    os.utime(here / "train.py", ns=(OLD_NS, OLD_NS))
+    assert [file.path for file in get_files(link, [str(there / "model.pt")]).files] == ["model.pt"]
+    assert ((here / "train.py").read_text(), (here / "model.pt").read_text()) == ("mine", "theirs")
+    (here / "model.pt").write_text("newer")
+    with pytest.warns(UserWarning, match=r"Not overwritten, .*: model\.pt\."):
+        get_files(link, [str(there / "model.pt")])
+
+
+def test_two_that_would_be_one_are_refused(link: PodLink, here: Path, there: Path) -> None:
+    for side in (here, there):
+        for name in ("1", "2"):
+            (side / name / "run").mkdir(parents=True)
+            (side / name / "log").write_text(name)
+            (side / name / f"run/{name}").write_text(name)
+    before = describe_tree(there), describe_tree(here)
+    with pytest.raises(InvalidRequest, match=r"/1/log, .*/2/log would both be 'new/log'\. Nothing was sent"):
+        put_files(link, ["1/log", "2/log"], "new")
+    logs = [str(there / "1/log"), str(there / "2/log")]
+    for paths in (logs, [logs[0], f"{there}/2/*g"]):
+        with pytest.raises(InvalidRequest, match=r"/1/log, .*/2/log would both be .* Nothing was fetched"):
+            get_files(link, paths, "got")
+    assert (describe_tree(there), describe_tree(here)) == before
+    # Folders of one name that have different files lose nothing; a file that is named twice is one file.
+    get_files(link, [str(there / "1/run"), str(there / "2/run"), logs[0], f"{there}/1/*g"], "got")
+    assert describe_tree(here / "got").keys() == {"run", "run/1", "run/2", "log"}
+
+
+def test_every_link_that_was_named_is_sent(link: PodLink, here: Path, there: Path) -> None:
+    (here / "real.csv").write_text("r")
+    for name in ("train.csv", "test.csv"):
+        (here / name).symlink_to("real.csv")
+    result = put_files(link, ["train.csv", "test.csv", "real.csv"], str(there))
+    assert result.count_actions() == {"sent": 3}
+    assert describe_tree(there).keys() == {"train.csv", "test.csv", "real.csv"}
 
 
 def test_what_is_not_there_is_said(link: PodLink, here: Path, there: Path) -> None:
