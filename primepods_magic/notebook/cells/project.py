@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest
@@ -30,7 +31,7 @@ _MAX_BYTES = 100_000_000
 def send_project(shell: Any, link: PodLink, *, is_confirmed: bool) -> Header:
     """Send what has changed in the current folder, and return the call that makes a session use it.
 
-    Raises InvalidRequest if it is the home, or if more than 100 MB are not confirmed.
+    Raises InvalidRequest if it is hidden, is or contains the home, or if more than 100 MB are not confirmed.
     """
     folder, target = _find_folders()
     if not is_confirmed:
@@ -57,7 +58,8 @@ def _find_folders() -> tuple[str, str]:
     """Return the current folder and the one on the pod; raise InvalidRequest if it is the home."""
     folder = os.path.realpath(os.getcwd())
     home = find_home()
-    if folder == os.path.dirname(folder) or (home is not None and folder == os.path.realpath(home)):
+    has_home = home is not None and Path(os.path.realpath(home)).is_relative_to(folder)
+    if has_home or folder == os.path.dirname(folder) or os.path.basename(folder).startswith("."):
         raise InvalidRequest(
             f"'--sync' sends the folder of the notebook, and {sanitize(folder)!r} is not that of a project. "
             "Put the notebook into a folder of its own. Nothing was sent or run"

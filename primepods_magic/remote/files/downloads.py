@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, PodsError
+from primepods_magic.api.local.folders import find_home
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.remote.agent.files.listing import Entry, find_free_bytes, look_up
 from primepods_magic.remote.agent.files.part_file import MIN_KEPT_BYTES, name_part
@@ -20,6 +21,7 @@ from primepods_magic.remote.agent.files.unpack import DiskFull, Unpacker
 
 from .comparing import compare_entries
 from .folder_transfer import FolderTransfer
+from .ignoring import NEVER_SENT
 from .results import FileResult, format_bytes
 from .streams import fetch_stream
 
@@ -45,7 +47,14 @@ class Download(FolderTransfer):
 
     def compare(self) -> None:
         """Look what is here."""
-        entries, self.refused = check_entries(self.entries, folds_case=self._folds_case)
+        home = find_home()
+        is_home = home is not None and os.path.realpath(self.folder) == os.path.realpath(home)
+        entries, self.refused = check_entries(
+            self.entries,
+            folds_case=self._folds_case,
+            # A file that was named itself has local names.
+            is_home=is_home and not self.local_names,
+        )
         self.entries = [entry._replace(mode=entry.mode & _MODE_MASK) for entry in entries]
         with_names = {self._find_local(entry.path): entry for entry in self.entries}
         self.here = {}
@@ -133,11 +142,13 @@ class Download(FolderTransfer):
 
 
 def check_entries(
-    entries: Iterable[Entry], *, folds_case: bool, is_windows: bool = os.name == "nt"
+    entries: Iterable[Entry], *, folds_case: bool, is_home: bool = False, is_windows: bool = os.name == "nt"
 ) -> tuple[list[Entry], list[FileResult]]:
     """Return what may be written here of what a pod lists, and of everything else why not.
 
-    Paths stay below their folder, links too, and no two are the same file on this computer.
+    Paths stay below their folder, links too, and no two are the same file on this computer. What is never
+    sent is not fetched either: git and Python would run what a pod has put into it, as shells would run the
+    hidden files of a home.
     """
     accepted: list[Entry] = []
     refused: list[FileResult] = []
@@ -146,9 +157,14 @@ def check_entries(
         key = fold_path(entry.path) if folds_case else entry.path
         detail = ""
         try:
-            split_path(entry.path, is_windows=is_windows)
+            unwanted = [_find_unwanted(name) for name in split_path(entry.path, is_windows=is_windows)]
+            if any(unwanted[:-1]) or unwanted[-1] in NEVER_SENT[1:]:
+                continue
+            detail = "git would run what it says" if unwanted[-1] else ""
         except FileProblem as problem:
             detail = str(problem)
+        if is_home and entry.path.startswith("."):
+            detail = detail or "a hidden file of the home"
         if key in taken:
             detail = detail or "another one has the same name here"
         if entry.kind == "link" and not is_safe_link(entry.path, entry.link):
@@ -159,6 +175,14 @@ def check_entries(
             taken.add(key)
             accepted.append(entry)
     return accepted, refused
+
+
+def _find_unwanted(name: str) -> str:
+    """Return which name that is never sent a file system may take a name for; empty for none."""
+    # As macOS and Windows do: without invisible characters, case, streams, and dots or spaces at its end.
+    seen = name if name.isascii() else "".join(char for char in name if unicodedata.category(char) != "Cf")
+    seen = seen.casefold().partition(":")[0].rstrip(". ")
+    return ".git" if seen == "git~1" else seen if seen in NEVER_SENT else ""
 
 
 def is_safe_link(path: str, link: str) -> bool:

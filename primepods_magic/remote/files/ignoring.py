@@ -12,10 +12,10 @@ from typing import NamedTuple
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize
 
-__all__ = ["IgnoreRules", "list_parents"]
+__all__ = ["NEVER_SENT", "IgnoreRules", "list_parents"]
 
 _FILES = (".gitignore", ".podignore")
-_ALWAYS = (".git", ".ipynb_checkpoints", "__pycache__")
+NEVER_SENT = (".git", ".ipynb_checkpoints", "__pycache__")
 _MAX_BYTES = 1 << 20
 _ANY_NAME = "\0" * 9
 _TOKEN = re.compile(
@@ -186,7 +186,7 @@ class IgnoreRules:
         )
 
     def _check_name(self, path: str, is_folder: bool) -> bool:
-        return path.rpartition("/")[2] in _ALWAYS
+        return path.rpartition("/")[2] in NEVER_SENT
 
 
 def _encode_path(path: str) -> str:

@@ -31,6 +31,8 @@ class RemoteFolder:
         ``dir``, ``file``, or ``none``.
     free_bytes : int
         What its disk has left.
+    has_home : bool
+        It is the home there, or contains it.
     entries : dict of Entry
         By path.
     names : tuple of str
@@ -40,6 +42,7 @@ class RemoteFolder:
     path: str
     kind: str
     free_bytes: int
+    has_home: bool
     entries: Mapping[str, Entry]
     names: tuple[str, ...] = ()
 
@@ -79,7 +82,8 @@ def _ask_entries(
         raise _make_refusal(link, "other files than the one that was asked for")
     names = header.get("names")
     texts = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
-    return RemoteFolder(path, kind, free, {entry.path: entry for entry in entries}, tuple(texts))
+    has_home = header.get("has_home", False)
+    return RemoteFolder(path, kind, free, has_home, {entry.path: entry for entry in entries}, tuple(texts))
 
 
 def hash_remote(

@@ -13,7 +13,7 @@ from primepods_magic.remote.link import PodLink
 
 from .ignoring import IgnoreRules, list_parents
 from .local_tree import find_sources, is_folder, list_folder
-from .questions import RemoteFolder, list_remote, remove_remote
+from .questions import list_remote, look_up_remote, remove_remote
 from .results import FileResult, TransferResult, check_failures, join_names, warn_left_alone
 from .streams import StreamWatch
 from .transfers import check_remote_path, guard_transfer, make_result
@@ -43,7 +43,7 @@ def sync_folder(
     link : PodLink
     folder : str or path
     target : str
-        The folder there; by default, that of the same name in the home.
+        The folder there; by default, that of the same name in the home, unless that is hidden.
     delete : bool
         Remove there what is not here, except what is ignored.
     dry_run : bool
@@ -59,12 +59,22 @@ def sync_folder(
     began = time.monotonic()
     check_remote_path(target)
     source = _find_folder(folder)
-    target = target or posixpath.join("~", os.path.basename(source))
+    name = os.path.basename(source)
+    if not target and name.startswith("."):
+        raise InvalidRequest(
+            f"Name the folder on '{link.name}' for {sanitize(name)!r}, because hidden folders in the home "
+            "have a meaning of their own. Nothing was sent"
+        )
+    target = target or posixpath.join("~", name)
     with guard_transfer(link, watch, "sent"):
         entries, rules = list_folder(source)
         upload = Upload(link, source, target, entries, force, watch)
-        there: RemoteFolder | None = list_remote(link, target, watch) if delete else None
-        upload.compare(there)
+        if delete and look_up_remote(link, target, [], watch).has_home:
+            raise InvalidRequest(
+                f"{sanitize(target)!r} on '{link.name}' is the home, or contains it. '--delete' would also "
+                "remove the settings and keys in it. Nothing was done. Name a folder in the home"
+            )
+        upload.compare(list_remote(link, target, watch) if delete else None)
         surplus: list[str] = []
         if delete and rules is not None:
             surplus = _find_surplus(upload, rules)

@@ -386,5 +386,7 @@ def test_the_notebooks_folder_goes_there_before_the_cell(front: Front, tmp_path:
     assert "The cell was not run" in shown
     assert "SyntaxError" in shown
     assert "never\n" not in shown
-    front.run("os.chdir(os.path.expanduser('~'))")
-    assert "is not that of a project" in front.run("%%pod train --sync\n1")
+    (project / ".ssh").mkdir()
+    for folder in ("os.path.expanduser('~')", "os.path.expanduser('~/..')", repr(f"{project}/.ssh")):
+        front.run(f"os.chdir({folder})")
+        assert "is not that of a project" in front.run("%%pod train --sync\n1")

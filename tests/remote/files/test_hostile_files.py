@@ -215,6 +215,28 @@ def test_names_that_are_one_file_here_are_refused() -> None:
     assert check_entries(entries, folds_case=False)[1] == []
 
 
+def test_what_git_python_or_a_shell_would_run_is_not_fetched() -> None:
+    for name in (".git", ".GIT", "git~1", ".git ", ".g\u200cit", ".Git::$INDEX_ALLOCATION", ".git.."):
+        entries = [
+            Entry("a", "dir", 0, 1, 0o755, ""),
+            Entry(f"a/{name}", "dir", 0, 1, 0o755, ""),
+            Entry(f"a/{name}/config", "file", 1, 1, 0o644, ""),
+        ]
+        accepted, refused = check_entries(entries, folds_case=False)
+        assert [entry.path for entry in accepted] == ["a"]
+        assert [(file.path, file.detail) for file in refused] == [(f"a/{name}", "git would run what it says")]
+    for name in ("__pycache__/a.pyc", "__PyCache__", "in/.ipynb_checkpoints/a"):
+        assert check_entries([Entry(name, "file", 1, 1, 0o644, "")], folds_case=False) == ([], [])
+    kept = [
+        Entry(name, "file", 1, 1, 0o644, "") for name in (".gitignore", "x.git", "git", ".bashrc", "in/.b")
+    ]
+    assert check_entries(kept, folds_case=False) == (kept, [])
+    assert [file.path for file in check_entries(kept, folds_case=False, is_home=True)[1]] == [
+        ".gitignore",
+        ".bashrc",
+    ]
+
+
 @pytest.mark.parametrize(
     "name", ["C:x", "c:\\x", "a\\..\\b", "CON", "nul.txt", "x.", "x ", "a*", "a\x01", "COM1"]
 )

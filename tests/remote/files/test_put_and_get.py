@@ -302,3 +302,31 @@ def test_two_that_write_the_same_file_do_not_mix(link: PodLink, here: Path, ther
         thread.join()
     assert "sent" in outcomes
     assert set((there / "big").read_bytes()) in ({ord("1")}, {ord("2")})
+
+
+def test_the_folder_of_the_agent_is_left_alone(
+    link: PodLink, here: Path, pod_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (pod_folder / "home/notes").write_text("notes")
+    (here / ".primepods").mkdir()
+    (here / ".primepods/socket").write_text("mine")
+    with pytest.raises(PodsError, match=r"\.primepods/socket \(that is the folder of the agent\)"):
+        put_files(link, [".primepods"], force=True)
+    for path in ("~/.primepods", f"{pod_folder}/home/.primepods/values"):
+        with pytest.raises(PodsError, match=r"could not do it \(that is the folder of the agent\)"):
+            get_files(link, [path], "got")
+    (pod_folder / "home/.git").mkdir()
+    with pytest.warns(UserWarning, match=r"Skipped: \.git \(git would run what it says\)"):
+        get_files(link, ["~"], "got")
+    assert (here / "got/notes").exists()
+    assert not (here / "got/.primepods").exists()
+    assert not (here / "got/.git").exists()
+    # What a pod says of the files that shells run here does not count.
+    monkeypatch.setenv("HOME", str(here / "local"))
+    (pod_folder / "home/.bashrc").write_text("evil")
+    with pytest.warns(UserWarning, match=r"\.bashrc \(a hidden file of the home\)"):
+        get_files(link, ["~"], "local")
+    assert describe_tree(here / "local").keys() >= {"notes"}
+    assert not (here / "local/.bashrc").exists()
+    get_files(link, [".bashrc"], "local")
+    assert (here / "local/.bashrc").exists()

@@ -22,6 +22,21 @@ def write_files(folder: Path, *paths: str) -> None:
         (folder / path).write_text(path)
 
 
+def test_the_settings_of_a_home_are_not_removed(link: PodLink, here: Path, pod_folder: Path) -> None:
+    write_files(here, "a", ".ssh/config")
+    write_files(pod_folder / "home", ".ssh/authorized_keys")
+    (pod_folder / "link").symlink_to("home")
+    for target in ("~", "/", str(pod_folder), str(pod_folder / "link")):
+        with pytest.raises(
+            InvalidRequest, match=r"is the home, or contains it\. '--delete' would also remove"
+        ):
+            sync_folder(link, ".", target, delete=True)
+    with pytest.raises(InvalidRequest, match=r"Name the folder on 'train' for '\.ssh'"):
+        sync_folder(link, ".ssh")
+    assert (pod_folder / "home/.ssh/authorized_keys").exists()
+    assert not (pod_folder / "home/.ssh/config").exists()
+
+
 def test_only_what_has_changed_is_sent(link: PodLink, here: Path, there: Path) -> None:
     make_tree(here)
     sync_folder(link, ".", str(there))

@@ -23,7 +23,7 @@ from .listing import (
 )
 from .pack import iterate_blocks
 from .patterns import list_matches
-from .root import Root
+from .root import FileProblem, Root
 from .stream import BadStream
 from .unpack import DiskFull, Unpacker, describe_error
 
@@ -33,6 +33,7 @@ _MAX_TRANSFERS = 32
 _MAX_KEPT_BLOCKS = 8
 _MAX_NAMES = 100
 _PRIVATE = "values"
+_OWN = "that is the folder of the agent"
 
 
 class Requester(Protocol):
@@ -57,8 +58,13 @@ class _Upload:
 
     def open(self, buffers: Sequence[bytes]) -> Header:
         if self._unpacker is None and self._result is None:
-            self._unpacker = Unpacker(Root(self.path, make=True, mode=0o700))
+            self._unpacker = Unpacker(Root(self.path, make=True, mode=0o700), accept=self._protect_own)
         return {"path": self.path}
+
+    def _protect_own(self, facts: Header) -> None:
+        own = find_own(self.path)
+        if own and is_below(facts["path"], own):
+            raise FileProblem(_OWN)
 
     def write(self, header: Header, buffers: Sequence[bytes]) -> Header:
         if header["number"] > self._next or (self._unpacker is None and self._result is None):
@@ -211,9 +217,30 @@ def find_root(root: str) -> str:
     return os.path.normpath(os.path.join(home, root))
 
 
+def find_own(path: str) -> str | None:
+    """Return the path below a folder of our own one, which is empty if it is in that; None if it is not."""
+    own, folder = os.path.realpath(root_folder()), os.path.realpath(path)
+    if is_below(folder, own):
+        return ""
+    return os.path.relpath(own, folder) if is_below(own, folder) else None
+
+
+def is_below(path: str, folder: str) -> bool:
+    """Return whether a path is that of a folder, or of something in it.
+
+    >>> is_below("a", "a"), is_below("a/b", "a"), is_below("ab", "a"), is_below("/a", "/")
+    (True, True, False, True)
+    """
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
 def _list_folder(path: str, wanted: list[str] | str | None) -> tuple[Header, list[bytes]]:
     """List a folder, or what matches a pattern in it, or look up names; a path may also be that of a file."""
-    facts: Header = {"path": path, "free_bytes": find_free_bytes(path)}
+    own = find_own(path)
+    if own == "":
+        return {"problem": "failed", "text": _OWN}, []
+    has_home = is_below(os.path.realpath(os.path.expanduser("~")), os.path.realpath(path))
+    facts: Header = {"path": path, "free_bytes": find_free_bytes(path), "has_home": has_home}
     if not os.path.exists(path) or (isinstance(wanted, str) and not os.path.isdir(path)):
         return {**facts, "kind": "none"}, []
     if not os.path.isdir(path):
@@ -227,7 +254,8 @@ def _list_folder(path: str, wanted: list[str] | str | None) -> tuple[Header, lis
     if wanted is not None:
         names = sorted(name for name in os.listdir(path) if not name.startswith("."))
         facts["names"] = names[:_MAX_NAMES]
-    data = pack_entries(list_tree(path) if wanted is None else list_matches(path, wanted))
+    entries = list_tree(path) if wanted is None else list_matches(path, wanted)
+    data = pack_entries(entry for entry in entries if not own or not is_below(entry.path, own))
     if len(data) > MAX_LIST_BYTES:
         return {"problem": "failed", "text": f"more files in {path} than can be listed"}, []
     return {**facts, "kind": "dir"}, [data]
