@@ -36,6 +36,9 @@ class RelayApp(IPKernelApp):
     # What this process itself prints belongs into the log of the server.
     outstream_class: Any = None
 
+    def init_path(self) -> None:
+        """Leave the path alone: the folder of the notebook must not hide modules that the relay needs."""
+
     def init_signal(self) -> None:
         """Treat Ctrl-C as front ends that send a signal mean it."""
         signal.signal(signal.SIGINT, lambda *_: self.kernel and self.kernel.interrupt_cell())
