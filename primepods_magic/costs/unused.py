@@ -10,10 +10,11 @@ import pandas as pd
 
 from primepods_magic.api.account import Disk
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.instants import duration
 from primepods_magic.api.text.money import format_about, format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_amount
-from primepods_magic.frames.rendering.formatting import duration, is_missing
+from primepods_magic.frames.rendering.formatting import is_missing
 from primepods_magic.frames.tables.catalog import document_columns
 from primepods_magic.frames.tables.costs import WASTE
 from primepods_magic.frames.tables.schema import SPAN, STRING

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -21,7 +23,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import disconnect
 from primepods_magic.remote.kernels.specs import KernelSpec, write_kernel_spec
 from tests.support.environment import clean_environment, is_inherited
-from tests.support.sandbox_control import SandboxControl, controlled
+from tests.support.sandbox_control import SandboxControl, control, controlled
 
 TIMEOUT_S = 30
 
@@ -164,12 +166,27 @@ def put_environment(patch: pytest.MonkeyPatch, environment: Mapping[str, str]) -
 
 
 @contextmanager
+def _sandbox_apart() -> Iterator[SandboxControl]:
+    command = [sys.executable, "-m", "primepods_magic.sandbox", "--machines", "--clock", "stepped"]
+    with subprocess.Popen([*command, "--history", "0"], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            with control(process.stdout.readline().split()[-1]) as machines:
+                yield machines
+        finally:
+            process.terminate()
+
+
+@contextmanager
 def pod_in_picker(
-    folder: Path, *, session: str = "main", options: tuple[str, ...] = ()
+    folder: Path, *, options: tuple[str, ...] = (), is_apart: bool = False
 ) -> Iterator[PodInPicker]:
-    """Run a sandbox with a pod that one can log in to, and put it into the picker of a home of its own."""
+    """Run a sandbox with a pod that one can log in to, and put it into the picker of a home of its own.
+
+    `is_apart` runs the sandbox in a process of its own, as figures need it.
+    """
     with (
-        controlled(clock="stepped", machines=True, history=0) as machines,
+        _sandbox_apart() if is_apart else controlled(clock="stepped", machines=True, history=0) as machines,
         pytest.MonkeyPatch.context() as patch,
     ):
         environment = clean_environment(folder, PRIMEPODS_SANDBOX_URL=machines.url, TZ="UTC")
@@ -179,7 +196,7 @@ def pod_in_picker(
             started = launch(gpu="L4_24GB", name="train", tell=lambda _: None)
             machines.advance(120)
             pod = connection.client.get_pod(started.id)
-            spec = write_kernel_spec(connection, pod, session, options=options)
+            spec = write_kernel_spec(connection, pod, options=options)
             yield PodInPicker(machines, connection, pod, spec, environment)
         finally:
             disconnect()

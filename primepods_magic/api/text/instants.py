@@ -66,3 +66,22 @@ def format_zone(at: datetime) -> str:
     sign = "-" if offset < timedelta() else "+"
     minutes = abs(offset) // timedelta(minutes=1)
     return f"UTC{sign}{minutes // 60:02}:{minutes % 60:02}"
+
+
+def duration(value: timedelta) -> str:
+    """Format a length of time in its two largest units.
+
+    >>> [duration(timedelta(seconds=s)) for s in (11_520, 183_600, 86_400, 119, 45, -5)]
+    ['3 h 12 min', '2 d 3 h', '1 d', '1 min 59 s', '45 s', '-5 s']
+    """
+    seconds = int(abs(value.total_seconds()))
+    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
+    if days:
+        text = f"{days:,} d" + (f" {hours % 24} h" if hours % 24 else "")
+    elif hours:
+        text = f"{hours} h" + (f" {minutes % 60} min" if minutes % 60 else "")
+    elif minutes:
+        text = f"{minutes} min" + (f" {seconds % 60} s" if seconds % 60 else "")
+    else:
+        text = f"{seconds} s"
+    return f"-{text}" if value.total_seconds() <= -1 else text

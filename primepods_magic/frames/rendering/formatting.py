@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from primepods_magic.api.text.instants import format_instant
+from primepods_magic.api.text.instants import duration, format_instant
 from primepods_magic.api.text.money import MISSING
 from primepods_magic.api.text.sanitize import brief
 
@@ -19,7 +19,6 @@ __all__ = [
     "DISK",
     "MISSING",
     "count_decimals",
-    "duration",
     "fixed_number",
     "is_missing",
     "long_time",
@@ -118,25 +117,6 @@ def moment(value: datetime) -> str:
     '2026-09-14 08:00'
     """
     return format_instant(value) if value.tzinfo is not None else value.isoformat(" ")[:16]
-
-
-def duration(value: timedelta) -> str:
-    """Format a length of time in its two largest units.
-
-    >>> [duration(timedelta(seconds=s)) for s in (11_520, 183_600, 86_400, 119, 45, -5)]
-    ['3 h 12 min', '2 d 3 h', '1 d', '1 min 59 s', '45 s', '-5 s']
-    """
-    seconds = int(abs(value.total_seconds()))
-    minutes, hours, days = seconds // 60, seconds // 3600, seconds // 86_400
-    if days:
-        text = f"{days:,} d" + (f" {hours % 24} h" if hours % 24 else "")
-    elif hours:
-        text = f"{hours} h" + (f" {minutes % 60} min" if minutes % 60 else "")
-    elif minutes:
-        text = f"{minutes} min" + (f" {seconds % 60} s" if seconds % 60 else "")
-    else:
-        text = f"{seconds} s"
-    return f"-{text}" if value.total_seconds() <= -1 else text
 
 
 def words(value: object) -> str:

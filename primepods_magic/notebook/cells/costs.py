@@ -7,9 +7,9 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.instants import duration
 from primepods_magic.api.text.money import format_about
 from primepods_magic.api.text.sanitize import safe_html, sanitize, shorten
-from primepods_magic.frames.rendering.formatting import duration
 from primepods_magic.notebook.shell.kernel import in_kernel
 from primepods_magic.notebook.shell.output import say
 from primepods_magic.pods.connection.connection import Connection

@@ -8,6 +8,14 @@ if sys.path and sys.path[0] in ("", os.getcwd()):
     del sys.path[0]
 
 if __name__ == "__main__":
+    from primepods_magic.notebook.relay.options import read_options
+    from primepods_magic.notebook.relay.pod_session import PodSession
+
+    options, words = read_options(sys.argv[1:])
+    # The kernel there starts while ipykernel is imported here.
+    session = PodSession(options.pod, options.session)
+    session.start_preparing()
+
     from primepods_magic.notebook.relay.app import launch_relay
 
-    launch_relay()
+    launch_relay(options, session, words)

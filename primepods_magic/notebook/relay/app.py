@@ -3,34 +3,22 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from typing import Any
 
-from ipykernel.kernelapp import IPKernelApp, kernel_aliases, kernel_flags
-from traitlets import Dict
+from ipykernel.kernelapp import IPKernelApp
 
 from .kernel import PodKernel
+from .options import RelayOptions
+from .pod_session import PodSession
 
-__all__ = ["launch_relay"]
+__all__ = ["RelayApp", "launch_relay"]
 
 
 class RelayApp(IPKernelApp):
     """An application whose kernel runs nothing itself."""
 
     name = "primepods-kernel"
-    aliases = Dict(
-        {
-            **kernel_aliases,
-            "pod": "PodKernel.pod_id",
-            "session": "PodKernel.session_name",
-            "costs": "PodKernel.cell_costs",
-        }
-    )
-    flags = Dict(
-        {
-            **kernel_flags,
-            "sync": ({"PodKernel": {"syncs_folder": True}}, "Send the notebook's folder before each cell."),
-        }
-    )
     kernel_class = PodKernel
     classes = [*IPKernelApp.classes, PodKernel]
     # What this process itself prints belongs into the log of the server.
@@ -43,7 +31,16 @@ class RelayApp(IPKernelApp):
         """Treat Ctrl-C as front ends that send a signal mean it."""
         signal.signal(signal.SIGINT, lambda *_: self.kernel and self.kernel.interrupt_cell())
 
+    def init_kernel(self) -> None:
+        """Make the kernel, and tell it what it is for."""
+        super().init_kernel()
+        self.kernel.bind_session(self.options, self.pod_session, self.abs_connection_file)
 
-def launch_relay(argv: list[str] | None = None, **traits: Any) -> None:
+    options: RelayOptions
+    pod_session: PodSession
+
+
+def launch_relay(options: RelayOptions, session: PodSession, words: Sequence[str]) -> None:
     """Run until the front end ends the kernel."""
-    RelayApp.launch_instance(argv, **traits)
+    RelayApp.options, RelayApp.pod_session = options, session
+    RelayApp.launch_instance(list(words))

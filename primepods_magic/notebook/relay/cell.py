@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from primepods_magic.api.errors import PodsError, RemoteError
 from primepods_magic.api.text.sanitize import clean_message, sanitize, shorten
 
+from .pod_session import run_in_thread
 from .publisher import BoundPublisher
 
 if TYPE_CHECKING:
     from primepods_magic.remote.agent.frames import Header
     from primepods_magic.remote.job import Job, JobEnd, JobFrames
 
+    from .options import RelayOptions
     from .pod_session import PodSession
     from .publisher import Publisher
 
@@ -35,9 +37,7 @@ class Relay(Protocol):
     """What a cell needs of the kernel that it is sent by."""
 
     owner: str
-    session_name: str
-    cell_costs: str
-    syncs_folder: bool
+    options: RelayOptions
     pod_session: PodSession
     publisher: Publisher
 
@@ -125,12 +125,12 @@ class RelayedCell:
 
         try:
             connection, pod = self._kernel.pod_session.open()
-            before = self._send_folder() if self._kernel.syncs_folder else []
+            before = self._send_folder() if self._kernel.options.sync else []
             self._job, _ = start_job(
                 connection,
                 pod,
                 self._request.code,
-                session=self._kernel.session_name,
+                session=self._kernel.options.session,
                 allow_stdin=self._request.allow_stdin,
                 again=True,
                 msg_id=self._publisher.note_request(self._request.message),
@@ -276,7 +276,7 @@ class RelayedCell:
     @property
     def _is_attended(self) -> bool:
         """True if lines of ours are wanted: a person is there, or has asked for them."""
-        costs = self._kernel.cell_costs
+        costs = self._kernel.options.costs
         return not self._request.silent and (
             costs == "always" or (costs == "auto" and self._request.allow_stdin)
         )
@@ -284,13 +284,16 @@ class RelayedCell:
     # The end
 
     def _note_end(self, end: JobEnd, connection: Any, pod: Any) -> None:
-        """Record what the cell cost, and show it."""
+        """Record what the cell cost, and show it to a person; no one else waits for that."""
         from primepods_magic.notebook.cells.costs import cost_recorder
 
         if self._request.silent or self._job is None:
             return
         record = cost_recorder(None, connection, pod, self._job, is_shown=self._is_attended)
-        record(end, self._show_data)
+        if self._is_attended:
+            record(end, self._show_data)
+        else:
+            run_in_thread(lambda: record(end), "primepods-record")
 
     def _show_data(self, data: dict[str, str]) -> None:
         self.publish("display_data", {"data": data, "metadata": {"primepods": {}}, "transient": {}})
@@ -370,7 +373,9 @@ def replay_job(kernel: Relay, facts: Mapping[str, Any]) -> None:
     request = CellRequest({"header": header, "content": {}, "metadata": {}}, identities)
     cell = RelayedCell(kernel, request)
     cell.publish("status", {"execution_state": "busy"})
-    reply = cell.follow_again(Job(link, str(facts["id"]), kernel.session_name, title=str(facts.get("title"))))
+    reply = cell.follow_again(
+        Job(link, str(facts["id"]), kernel.options.session, title=str(facts.get("title")))
+    )
     kernel.send_reply(request, reply)
     cell.publish("status", {"execution_state": "idle"})
     link.request("shown", job=str(facts["id"]))

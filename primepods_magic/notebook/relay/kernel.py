@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ipykernel.kernelbase import Kernel
-from traitlets import Bool, Enum, Unicode
 
 from primepods_magic.api.errors import PodsError
 
 from .cell import CellRequest, RelayedCell, replay_job
+from .options import RelayOptions
 from .pod_session import PodSession, run_in_thread
 from .publisher import Publisher
 
@@ -40,14 +40,8 @@ class PodKernel(Kernel):
     """
 
     session: Any
-    pod_id = Unicode(help="Id of the pod.").tag(config=True)
-    session_name = Unicode("main", help="Name of the session on the pod.").tag(config=True)
-    cell_costs = Enum(
-        ["auto", "always", "never"],
-        "auto",
-        help="Whether to show what a cell cost: 'auto' does if a person is there.",
-    ).tag(config=True)
-    syncs_folder = Bool(False, help="Send the notebook's folder before each cell.").tag(config=True)
+    options: RelayOptions
+    pod_session: PodSession
 
     implementation = "primepods"
     implementation_version = "1"
@@ -64,38 +58,37 @@ class PodKernel(Kernel):
 
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
-        self.pod_session = PodSession(self.pod_id, self.session_name)
         self.publisher = Publisher(self)
-        file = getattr(self.parent, "abs_connection_file", "")
-        self.owner = sha256(str(file).encode()).hexdigest()[:16]
+        self.owner = ""
         """What relays of the same front end have in common, one after another."""
         self._server_file = _find_server_file()
         self._cell: RelayedCell | None = None
         self._followed: deque[JobFrames] = deque()
-        self._is_prepared = False
         self._info_due_s = 0.0
         for kind in ("comm_open", "comm_msg", "comm_close"):
             self.shell_handlers[kind] = self._relay_comm
 
+    def bind_session(self, options: RelayOptions, session: PodSession, connection_file: str) -> None:
+        """Relay to a session from now on."""
+        self.options, self.pod_session = options, session
+        self.owner = sha256(connection_file.encode()).hexdigest()[:16]
+
     def start(self) -> None:
-        """Answer requests from now on, and connect meanwhile."""
+        """Answer requests from now on."""
         super().start()
         self._info_due_s = time.monotonic() + _INFO_S
-        run_in_thread(self._prepare, "primepods-prepare")
+        run_in_thread(self._show_owned, "primepods-owned")
 
-    def _prepare(self) -> None:
+    def _show_owned(self) -> None:
+        """Show the cells that an earlier relay of this front end had sent and not shown to their end."""
         try:
             self.pod_session.open()
             link = self.pod_session.link
-            owned = link.ask("owned", owner=self.owner).get("jobs", []) if link else []
-            for facts in owned:
+            for facts in link.ask("owned", owner=self.owner).get("jobs", []) if link else []:
                 replay_job(self, facts)
-            self.pod_session.prepare()
         except PodsError as error:
             # The first cell says so, too.
             self.log.warning("%s", error)
-        finally:
-            self._is_prepared = True
 
     def keep_following(self, frames: JobFrames) -> None:
         """Keep showing what a cell that has ended still prints, for the newest ones."""
@@ -211,7 +204,7 @@ class PodKernel(Kernel):
 
     async def kernel_info_request(self, stream: Any, ident: Any, parent: Any) -> None:
         """Answer once the kernel on the pod has, or without it after a while."""
-        while not self._is_prepared and time.monotonic() < self._info_due_s:
+        while not self.pod_session.is_prepared and time.monotonic() < self._info_due_s:
             await asyncio.sleep(_TICK_S)
         content = {"status": "ok", **self.kernel_info}
         self.session.send(stream, "kernel_info_reply", content, parent, ident)
@@ -262,7 +255,7 @@ class PodKernel(Kernel):
         link.request(
             "send",
             [bytes(each) for each in parent.get("buffers", [])],
-            session=self.session_name,
+            session=self.options.session,
             job=job,
             type=parent["header"]["msg_type"],
             msg_id=self.publisher.note_request(parent),
@@ -288,7 +281,7 @@ class PodKernel(Kernel):
 
     def _describe_rest(self, *, is_left_running: bool) -> str:
         link = self.pod_session.link
-        name = link.name if link else self.pod_id
+        name = link.name if link else self.options.pod
         kernel = "keeps running" if is_left_running else "has ended"
         return (
             f"The kernel on '{name}' {kernel}. The pod keeps running and is billed; '%pods rm' terminates it"

@@ -44,6 +44,8 @@ class PodSession:
         self.link: PodLink | None = None
         self.kernel_info: Mapping[str, Any] = {}
         """What the kernel on the pod says of itself."""
+        self.is_prepared = False
+        """True once the kernel there is known to run, or why it does not."""
         self._lock = threading.Lock()
         self._pod: PodDetails | None = None
         self._found_at = 0.0
@@ -101,7 +103,19 @@ class PodSession:
             pass
         return failure
 
-    def prepare(self) -> None:
+    def start_preparing(self) -> None:
+        """Connect and start the kernel on the pod in the background; the first cell says if that fails."""
+        run_in_thread(self._prepare, "primepods-prepare")
+
+    def _prepare(self) -> None:
+        try:
+            self._start_kernel()
+        except PodsError:
+            pass
+        finally:
+            self.is_prepared = True
+
+    def _start_kernel(self) -> None:
         """Start the kernel on the pod, and ask it what it is."""
         from primepods_magic.remote.job import JobFrames, make_job_id
         from primepods_magic.remote.job_errors import FAILURES

@@ -16,6 +16,7 @@ _COMMAND = (
     "-lms",
     "1000",
 )
+_DELAY_S = 0.1
 _RETRY_S = 30.0
 _END_S = 2.0
 
@@ -60,6 +61,8 @@ class GpuSampler:
             self._task = None
 
     async def _sample_forever(self) -> None:
+        # A program for each trivial cell would take longer than the cell.
+        await asyncio.sleep(_DELAY_S)
         while True:
             with contextlib.suppress(OSError, ValueError):
                 await self._sample_once()

@@ -16,7 +16,7 @@ from typing import Any
 from .folders import find_lock_owner, read_last_line
 from .frames import Header, pack_frame
 from .job import Job
-from .programs import find_kernel_python, spawn_program
+from .programs import find_kernel_python, forget_kernel_python, spawn_program
 
 __all__ = ["Session"]
 
@@ -244,6 +244,7 @@ class Session:
             if ended.done() or time.monotonic() > give_up:
                 with contextlib.suppress(OSError):
                     os.killpg(host.pid, signal.SIGKILL)
+                forget_kernel_python()
                 how = f"exit code {ended.result()}" if ended.done() else f"not within {_START_S:.0f} s"
                 return f"The kernel does not start with {python} ({how}): {read_last_line('kernel.log')}"
             await asyncio.sleep(0.005)

@@ -1,0 +1,44 @@
+"""What the kernel spec tells the relay, as words of its command."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["RelayOptions", "read_options"]
+
+
+@dataclass(frozen=True)
+class RelayOptions:
+    """What to relay to, and how.
+
+    Attributes
+    ----------
+    pod, session : str
+        The pod's id, and the name of the session there.
+    costs : str
+        ``"auto"`` shows what a cell cost if a person is there; or ``"always"`` or ``"never"``.
+    sync : bool
+        Send the notebook's folder before each cell.
+    """
+
+    pod: str
+    session: str
+    costs: str
+    sync: bool
+
+
+def read_options(words: Sequence[str]) -> tuple[RelayOptions, list[str]]:
+    """Return the options, and the words that are ipykernel's.
+
+    >>> read_options(["-f", "kernel.json", "--pod", "a1", "--sync"])
+    (RelayOptions(pod='a1', session='main', costs='auto', sync=True), ['-f', 'kernel.json'])
+    """
+    parser = argparse.ArgumentParser(prog="primepods_magic.notebook.relay", allow_abbrev=False)
+    parser.add_argument("--pod", required=True)
+    parser.add_argument("--session", default="main")
+    parser.add_argument("--costs", choices=("auto", "always", "never"), default="auto")
+    parser.add_argument("--sync", action="store_true")
+    found, rest = parser.parse_known_args(words)
+    return RelayOptions(**vars(found)), rest
