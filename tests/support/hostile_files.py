@@ -45,14 +45,15 @@ LISTS: dict[str, list[tuple[str, str, str]]] = {
         entry("e", "link", "in"),
         entry("e/evil"),
     ],
+    "levels": [entry("a/" * 2000 + "b"), entry("x" * 5000)],
     "negative size": [entry("a", size=-5)],
     "setuid": [entry("a", mode=0o4755)],
     "kind": [entry("a", "socket")],
     "huge": [entry("a", size=1 << 70)],
     "not text": [("file x 1 1", "a", "")],
-    "another": [entry("in/numpy.py")],
-    "a link": [entry("numpy.py", "link", "x")],
-    "a folder": [entry(".git", "dir")],
+    "one file": [entry("in/numpy.py")],
+    "one link": [entry("numpy.py", "link", "x")],
+    "one folder": [entry(".git", "dir")],
     "two": [entry("a"), entry("b")],
 }  # fmt: skip
 RAW_LISTS: dict[str, bytes] = {
@@ -145,6 +146,8 @@ def answers(mode_path: str) -> Iterator[tuple[dict[str, Any], bytes]]:
             good = b"".join(map(whole, asked)) if family != "stream" else streams(asked)[name]
             reply["is_end"] = header["number"] > 0 or not good
             buffer = b"" if reply["is_end"] else good
+            if mode == "endless":
+                reply["is_end"], buffer = False, b""
             if mode == "large":
                 buffer = bytes(5_000_000)
         elif header["op"] == "file_finish":

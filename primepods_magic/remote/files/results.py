@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from primepods_magic.api.errors import TransferFailed
-from primepods_magic.api.text.sanitize import join_first, sanitize
+from primepods_magic.api.text.sanitize import join_first, sanitize, shorten
 from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.pods.support.notices import warn
 
@@ -17,6 +17,7 @@ __all__ = ["FileResult", "TransferResult", "check_failures", "format_bytes", "jo
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 _STEP = 1000
 _MAX_NAMES = 5
+_MAX_PATH_CHARS = 300
 
 
 @dataclass(frozen=True, repr=False)
@@ -75,8 +76,10 @@ class TransferResult(ShortRepr):
 def warn_left_alone(files: Iterable[FileResult]) -> None:
     """Warn of files that are not transferred."""
     files = list(files)
-    newer = [file.path for file in files if file.action == "newer"]
-    skipped = [f"{file.path} ({file.detail})" for file in files if file.action == "skipped"]
+    newer = [shorten(file.path, _MAX_PATH_CHARS) for file in files if file.action == "newer"]
+    skipped = [
+        f"{shorten(file.path, _MAX_PATH_CHARS)} ({file.detail})" for file in files if file.action == "skipped"
+    ]
     if newer:
         warn(
             f"Not overwritten, as they are newer than what would replace them: {join_names(newer)}. "
@@ -91,10 +94,11 @@ def check_failures(
 ) -> None:
     """Raise TransferFailed if some of the files failed."""
     if failures:
-        reasons = join_names(f"{path} ({why})" for path, why in failures.items())
+        reasons = join_names(f"{shorten(path, _MAX_PATH_CHARS)} ({why})" for path, why in failures.items())
+        others = " The others were." if len(failures) < count else ""
         raise TransferFailed(
-            f"{len(failures)} of {count} files could not be {done} '{name}': {reasons}. The others were. The "
-            "pod is still billed",
+            f"{len(failures)} of {count} files could not be {done} '{name}': {reasons}.{others} The pod is "
+            "still billed",
             failures=failures,
         )
 

@@ -190,6 +190,8 @@ def fetch_stream(
             if header.get("is_end") is True:
                 receiver.finish()
                 return
+            if not any(header["buffers"]):
+                raise BadStream("a block that is empty")
             for block in header["buffers"]:
                 receiver.feed(block)
             watch.note_waiting()

@@ -28,7 +28,7 @@ from tests.support.openssh import OpenSshServer, openssh_server
 
 GOOD = ["wrong hash", "no hash", "too short", "nothing"]
 """Streams that are well-formed, of a file that is not what it should be."""
-HARMLESS = ("paths", "links", "huge", "another", "a link", "a folder", "two")
+HARMLESS = ("paths", "links", "huge", "levels", "one file", "one link", "one folder", "two")
 """Lists that a folder may have."""
 
 
@@ -124,9 +124,9 @@ def test_a_pattern_fetches_only_what_matches_it(choose: Callable[[str], PodLink]
 
 
 def test_one_file_has_the_name_that_it_was_asked_for_by(choose: Callable[[str], PodLink], here: Path) -> None:
-    result = get_files(choose("one: another"), ["models/model.pt"])
+    result = get_files(choose("one: one file"), ["models/model.pt"])
     assert [path.name for path in here.iterdir()] == [result.files[0].path] == ["model.pt"]
-    for name in ("a link", "a folder", "two"):
+    for name in ("one link", "one folder", "two"):
         with pytest.raises(
             UnexpectedAnswer, match=r"other files than the one that was asked for\. Nothing was"
         ):
@@ -178,6 +178,20 @@ def test_no_answer_is_larger_than_was_asked_for(choose: Callable[[str], PodLink]
     with pytest.raises(PodsError, match="an answer larger than was asked for"):
         get_files(choose("large"), ["x"], "got")
     assert list((here / "got/x").iterdir()) == []
+
+
+def test_blocks_without_content_are_an_error(choose: Callable[[str], PodLink], here: Path) -> None:
+    with pytest.raises(UnexpectedAnswer, match="a block that is empty"):
+        get_files(choose("endless"), ["x"], "got")
+
+
+def test_names_and_folders_without_end_are_refused(choose: Callable[[str], PodLink], here: Path) -> None:
+    with (
+        pytest.warns(UserWarning, match=r"Skipped: a/a/.* \(it is in more than 200 folders\)") as warned,
+        pytest.raises(PodsError, match=r"1 of 1 files .* xxx.* \(File name too long\)\. The pod") as caught,
+    ):
+        get_files(choose("list: levels"), ["x"], "got")
+    assert len(str(warned[0].message)) + len(str(caught.value)) < 2000
 
 
 def test_a_list_takes_little_memory(choose: Callable[[str], PodLink], here: Path) -> None:

@@ -330,3 +330,13 @@ def test_the_folder_of_the_agent_is_left_alone(
     assert not (here / "local/.bashrc").exists()
     get_files(link, [".bashrc"], "local")
     assert (here / "local/.bashrc").exists()
+
+
+def test_odd_times_are_kept(link: PodLink, here: Path, there: Path) -> None:
+    for name, seconds in (("future", 1 << 33), ("past", -5), ("plain", 1)):
+        (here / name).write_text(name)
+        os.utime(here / name, (seconds, seconds))
+    put_files(link, ["*"], str(there))
+    assert describe_tree(there) == describe_tree(here)
+    get_files(link, [str(there)], "got")
+    assert describe_tree(here / "got/there") == describe_tree(there)

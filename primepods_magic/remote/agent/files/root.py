@@ -10,6 +10,8 @@ from typing import Any
 __all__ = ["FileProblem", "Root", "find_kind", "open_folder", "split_path"]
 
 _FOLDER_FLAGS = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+# Each level is an open file.
+_MAX_LEVELS = 200
 _WINDOWS_NAMES = frozenset(
     ["con", "prn", "aux", "nul", *(f"{word}{n}" for word in ("com", "lpt") for n in range(1, 10))]
 )
@@ -20,8 +22,10 @@ class FileProblem(Exception):
 
 
 def split_path(path: str, *, is_windows: bool = os.name == "nt") -> list[str]:
-    """Return the names of a relative path; raise FileProblem if it could lead out of its folder."""
+    """Return the names of a relative path; FileProblem if it leads out of its folder, or is too deep."""
     names = path.split("/")
+    if len(names) > _MAX_LEVELS:
+        raise FileProblem(f"it is in more than {_MAX_LEVELS} folders")
     for name in names:
         if name in ("", ".", "..") or "\0" in name or (is_windows and _is_unsafe_on_windows(name)):
             raise FileProblem("its name is not allowed here")

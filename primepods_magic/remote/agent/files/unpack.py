@@ -17,7 +17,8 @@ __all__ = ["DiskFull", "Unpacker", "describe_error"]
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 _FIELDS = {"path": str, "kind": str, "size": int, "mtime_ns": int, "mode": int, "start": int, "link": str}
 _KINDS = ("file", "dir", "link", "touch")
-_MAX_NUMBER = 1 << 62
+# More nanoseconds than a file system can keep.
+_MAX_NUMBER = 1 << 93
 _MAX_FAILURES = 100_000
 
 
@@ -183,7 +184,7 @@ class Unpacker:
         """Note why a file cannot be written, and go on with the next one; a full disk ends all."""
         try:
             yield
-        except (OSError, FileProblem) as error:
+        except (OSError, OverflowError, FileProblem) as error:
             if self._file is not None:
                 self._file.abandon()
                 self._file = None
