@@ -88,7 +88,7 @@ class Download(FolderTransfer):
                     size = os.lstat(os.path.join(self.folder, part)).st_size
                 except OSError:
                     continue
-                if 0 < size <= each["size"]:
+                if MIN_KEPT_BYTES <= size <= each["size"]:
                     begun.append((each, part, size))
         if not begun:
             return

@@ -63,7 +63,7 @@ class Upload(FolderTransfer):
         begun = [
             (path, part.size)
             for path, part in parts.items()
-            if part.kind == "file" and path in large and 0 < part.size <= large[path]["size"]
+            if part.kind == "file" and path in large and MIN_KEPT_BYTES <= part.size <= large[path]["size"]
         ]
         if not begun:
             return

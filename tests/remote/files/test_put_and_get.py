@@ -300,7 +300,8 @@ def test_two_that_write_the_same_file_do_not_mix(link: PodLink, here: Path, ther
         thread.start()
     for thread in threads:
         thread.join()
-    assert "sent" in outcomes
+    assert outcomes == ["sent", "sent"]
+    assert describe_tree(there).keys() == {"big"}
     assert set((there / "big").read_bytes()) in ({ord("1")}, {ord("2")})
 
 
@@ -340,3 +341,43 @@ def test_odd_times_are_kept(link: PodLink, here: Path, there: Path) -> None:
     assert describe_tree(there) == describe_tree(here)
     get_files(link, [str(there)], "got")
     assert describe_tree(here / "got/there") == describe_tree(there)
+
+
+@pytest.mark.parametrize("way", ["put", "get"])
+def test_the_same_transfer_at_once_succeeds_each_time(
+    link: PodLink, here: Path, there: Path, way: str
+) -> None:
+    source = here if way == "put" else there
+    (source / "tree").mkdir()
+    for number in range(40):
+        (source / f"tree/{number}").write_bytes(os.urandom(100_000))
+        (source / f"tree/link{number}").symlink_to(f"{number}")
+    outcomes = []
+
+    def transfer() -> None:
+        try:
+            put_files(link, ["tree"], str(there)) if way == "put" else get_files(link, [f"{there}/tree"])
+            outcomes.append("done")
+        except PodsError as error:
+            outcomes.append(str(error))
+
+    threads = [threading.Thread(target=transfer) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == ["done"] * 3
+    assert describe_tree(here / "tree") == describe_tree(there / "tree")
+
+
+def test_the_same_again_at_once_after_ctrl_c(link: PodLink, here: Path, there: Path) -> None:
+    (here / "tree").mkdir()
+    for number in range(60):
+        (here / f"tree/{number}").write_bytes(os.urandom(150_000))
+    for number in range(4):
+        watch = StreamWatch()
+        watch.on_progress = lambda done, _, watch=watch: watch.stop.set() if done else None  # type: ignore[misc]
+        with pytest.raises(WaitInterrupted):
+            put_files(link, ["tree"], f"{there}/{number}", watch=watch)
+        put_files(link, ["tree"], f"{there}/{number}")
+        assert describe_tree(there / f"{number}/tree") == describe_tree(here / "tree")

@@ -6,16 +6,18 @@ import contextlib
 import fcntl
 import hashlib
 import os
+import secrets
 import stat
 
 from .root import FileProblem
 
-__all__ = ["PART_SUFFIX", "PartFile", "hash_part", "name_part"]
+__all__ = ["MIN_KEPT_BYTES", "PART_SUFFIX", "PartFile", "hash_part", "name_part"]
 
 PART_SUFFIX = ".primepods-part"
 # A smaller beginning is not worth keeping.
 MIN_KEPT_BYTES = 1 << 20
 _MAX_NAME_BYTES = 255
+_LOCKED = "another transfer writes it"
 _CHUNK_BYTES = 1 << 20
 _READ_FLAGS = os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NEW_FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -61,24 +63,23 @@ class PartFile:
         self._fd = self._open_old() if start else self._open_new()
         self.size = start
         try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._digest = hash_part(self._fd, start)
             os.ftruncate(self._fd, start)
             os.lseek(self._fd, start, os.SEEK_SET)
-        except BlockingIOError:
-            os.close(self._fd)
-            raise FileProblem("another transfer writes it") from None
         except BaseException:
             self._close_part()
             raise
 
     def _open_new(self) -> int:
-        try:
-            return os.open(self._part, _NEW_FLAGS, 0o600, dir_fd=self._parent)
-        except FileExistsError:
-            # Another transfer that still writes it goes on in a file without a name, and finds out.
-            os.unlink(self._part, dir_fd=self._parent)
-            return os.open(self._part, _NEW_FLAGS, 0o600, dir_fd=self._parent)
+        """Make and lock a file; if another transfer writes one, under a name that is used only once."""
+        for part in (self._part, name_part(secrets.token_hex(8))):
+            self._part = part
+            with contextlib.suppress(FileExistsError):
+                fd = os.open(part, _NEW_FLAGS, 0o600, dir_fd=self._parent)
+                if _lock_file(fd) and self._has_name(fd):
+                    return fd
+                os.close(fd)
+        raise FileProblem(_LOCKED)
 
     def _open_old(self) -> int:
         fd = os.open(self._part, _READ_FLAGS, dir_fd=self._parent)
@@ -86,6 +87,9 @@ class PartFile:
         if not stat.S_ISREG(facts.st_mode) or facts.st_uid != os.geteuid() or facts.st_nlink != 1:
             os.close(fd)
             raise FileProblem(f"{self._part!r} is not a beginning of it")
+        if not _lock_file(fd):
+            os.close(fd)
+            raise FileProblem(_LOCKED)
         return fd
 
     def add_data(self, data: memoryview) -> None:
@@ -111,13 +115,15 @@ class PartFile:
                 raise FileProblem("its hash does not agree")
             os.fchmod(self._fd, mode)
             os.utime(self._fd, ns=(mtime_ns, mtime_ns))
-            if not self._has_name():
-                raise FileProblem("another transfer writes it")
+            if not self._has_name(self._fd):
+                raise FileProblem(_LOCKED)
             os.rename(self._part, self.name, src_dir_fd=self._parent, dst_dir_fd=self._parent)
         except BaseException:
             self._close_part()
             raise
         os.close(self._fd)
+        if self._is_used_once():
+            self._remove_old()
 
     def abandon(self) -> None:
         """Close it; a large beginning is kept, for an attempt that goes on from there."""
@@ -126,13 +132,36 @@ class PartFile:
         self._close_part()
 
     def _close_part(self) -> None:
-        """Close it, and remove it if it is small and no other transfer has replaced it."""
+        """Close it, and remove it if it is small or would not be found again."""
         with contextlib.suppress(OSError):
-            if self.size < MIN_KEPT_BYTES and self._has_name():
+            if (self.size < MIN_KEPT_BYTES or self._is_used_once()) and self._has_name(self._fd):
                 os.unlink(self._part, dir_fd=self._parent)
         os.close(self._fd)
 
-    def _has_name(self) -> bool:
-        facts = os.fstat(self._fd)
-        named = os.stat(self._part, dir_fd=self._parent, follow_symlinks=False)
-        return (facts.st_ino, facts.st_dev) == (named.st_ino, named.st_dev)
+    def _remove_old(self) -> None:
+        """Remove the beginning that an earlier attempt has left, unless a transfer writes it."""
+        part = name_part(self.name)
+        with contextlib.suppress(OSError):
+            fd = os.open(part, _READ_FLAGS, dir_fd=self._parent)
+            if _lock_file(fd):
+                os.unlink(part, dir_fd=self._parent)
+            os.close(fd)
+
+    def _is_used_once(self) -> bool:
+        return self._part != name_part(self.name)
+
+    def _has_name(self, fd: int) -> bool:
+        try:
+            named = os.stat(self._part, dir_fd=self._parent, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return os.path.samestat(os.fstat(fd), named)
+
+
+def _lock_file(fd: int) -> bool:
+    """Lock a file until it is closed; return whether that was possible."""
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -52,6 +52,7 @@ class _Upload:
         self.lock = asyncio.Lock()
         self.path = find_root(header["root"])
         self.client: Requester | None = None
+        self.is_dropped = False
         self._unpacker: Unpacker | None = None
         self._next = 0
         self._result: Header | None = None
@@ -100,6 +101,7 @@ class _Download:
         self.lock = asyncio.Lock()
         self.path = find_root(header["root"])
         self.client: Requester | None = None
+        self.is_dropped = False
         self._root: Root | None = None
         self._blocks: Iterator[list[bytes]] | None = None
         self._kept: OrderedDict[int, list[bytes]] = OrderedDict()
@@ -173,7 +175,11 @@ class FileService:
         if transfer is None:
             return {"problem": "gone"}
         transfer.client = client
+        # Before it has its turn: what the client has sent before that is not written any more.
+        transfer.is_dropped = transfer.is_dropped or op == "file_drop"
         async with transfer.lock:
+            if transfer.is_dropped and op != "file_drop":
+                return {"problem": "gone"}
             if op in ("file_upload", "file_download"):
                 await self._make_room(transfer)
                 return await _run_in_thread(transfer.open, buffers)
@@ -189,10 +195,10 @@ class FileService:
         return {}
 
     async def _make_room(self, new: _Upload | _Download) -> None:
-        """End transfers to the same folder whose client has gone, and the oldest of too many."""
+        """End transfers to the same folder that a client has dropped or left, and the oldest of too many."""
         for name, transfer in list(self._transfers.items()):
             has_left = transfer.client is not None and transfer.client.has_left
-            is_abandoned = has_left and transfer.path == new.path
+            is_abandoned = (has_left or transfer.is_dropped) and transfer.path == new.path
             if transfer is not new and (is_abandoned or len(self._transfers) > _MAX_TRANSFERS):
                 self._transfers.pop(name, None)
                 async with transfer.lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -148,8 +149,17 @@ class Unpacker:
             return
         if find_kind(found.st_mode) in ("dir", "other"):
             raise FileProblem("there is a folder or a device of that name")
-        if self._facts.get("seen", found.st_mtime_ns) != found.st_mtime_ns:
+        has_changed = self._facts.get("seen", found.st_mtime_ns) != found.st_mtime_ns
+        if has_changed and not self._is_wanted(parent, name, found):
             raise FileProblem(f"it has changed {self._there} meanwhile")
+
+    def _is_wanted(self, parent: int, name: str, found: os.stat_result) -> bool:
+        """Return whether another transfer has written the same meanwhile."""
+        is_link = find_kind(found.st_mode) == "link"
+        if is_link or self._facts["kind"] == "link":
+            return is_link and os.readlink(name, dir_fd=parent) == self._facts["link"]
+        size = found.st_size if self._facts["kind"] == "touch" else self._facts["size"]
+        return (found.st_size, found.st_mtime_ns) == (size, self._facts["mtime_ns"])
 
     def _make_folder(self, parent: int, name: str) -> None:
         fd = open_folder(parent, name, True)
@@ -161,9 +171,7 @@ class Unpacker:
 
     def _make_link(self, parent: int, name: str) -> None:
         self._check_target(parent, name)
-        part = name_part(name)
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part, dir_fd=parent)
+        part = name_part(secrets.token_hex(8))
         os.symlink(self._facts["link"], part, dir_fd=parent)
         os.rename(part, name, src_dir_fd=parent, dst_dir_fd=parent)
 
