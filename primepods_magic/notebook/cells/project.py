@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import posixpath
+import re
 from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest
@@ -17,7 +19,8 @@ from primepods_magic.notebook.shell.output import say
 from primepods_magic.notebook.shell.prompt import confirm
 from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.files.local_tree import list_folder
-from primepods_magic.remote.files.results import TransferResult, format_bytes
+from primepods_magic.remote.files.questions import claim_remote
+from primepods_magic.remote.files.results import TransferResult, format_bytes, join_names
 from primepods_magic.remote.files.streams import StreamWatch
 from primepods_magic.remote.files.syncing import sync_folder
 from primepods_magic.remote.link import PodLink
@@ -26,16 +29,20 @@ from primepods_magic.remote.values.calls import make_call
 __all__ = ["send_project", "send_quietly"]
 
 _MAX_BYTES = 100_000_000
+_SECRETS = re.compile(
+    r"\.env(?!\.(?:dist|example|sample|template)$)(?:\..*)?|\.netrc|\.pypirc|\.pgpass|\.git-credentials"
+    r"|id_(?:rsa|dsa|ecdsa|ed25519)|.*\.(?:pem|p12|pfx|key)"
+)
 
 
 def send_project(shell: Any, link: PodLink, *, is_confirmed: bool) -> Header:
     """Send what has changed in the current folder, and return the call that makes a session use it.
 
-    Raises InvalidRequest if it is hidden, is or contains the home, or if more than 100 MB are not confirmed.
+    Raises InvalidRequest if it is hidden, is or contains the home, or if someone has to confirm and does not:
+    more than 100 MB, possible secrets, or a folder there that another one was sent to.
     """
     folder, target = _find_folders()
-    if not is_confirmed:
-        _check_size(link, folder, target, lambda question: confirm(shell, question))
+    _check_project(link, folder, target, lambda question: is_confirmed or confirm(shell, question))
     with show_transfer(shell, f"Sending to {link.name}") as progress:
         result = sync_folder(link, folder, target, watch=StreamWatch(on_progress=progress))
     call, line = _enter_folder(link, target, result)
@@ -50,7 +57,7 @@ def send_quietly(link: PodLink) -> tuple[Header, str]:
     Raises InvalidRequest as `send_project` does if no one confirms.
     """
     folder, target = _find_folders()
-    _check_size(link, folder, target, lambda _: False)
+    _check_project(link, folder, target, lambda _: False)
     return _enter_folder(link, target, sync_folder(link, folder, target))
 
 
@@ -74,18 +81,30 @@ def _enter_folder(link: PodLink, target: str, result: TransferResult) -> tuple[H
     return make_call("enter_folder", folder=target, changed=sent), line
 
 
-def _check_size(link: PodLink, folder: str, target: str, ask: Callable[[str], bool]) -> None:
-    """Ask before much is sent; what the pod has already does not count."""
-    if sum(entry.size for entry in list_folder(folder)[0]) <= _MAX_BYTES:
+def _check_project(link: PodLink, folder: str, target: str, ask: Callable[[str], bool]) -> None:
+    """Ask before it is mixed with another one, and before much or a secret is sent."""
+    here, there = sanitize(folder), f"{link.name}:{sanitize(posixpath.basename(target))}"
+    if not claim_remote(link, target, folder):
+        if not ask(f"{there} has another folder of that name. Send {here} into it?"):
+            raise InvalidRequest(
+                f"{there} has the files of another folder of that name, not of {here}. Nothing was sent or "
+                "run. Pass --yes to send them into it, rename one of the folders, or remove the one there: "
+                f"'%pods exec {link.name} -- rm -r {quote(sanitize(posixpath.basename(target)))}'"
+            )
+        claim_remote(link, target, folder, force=True)
+    entries = list_folder(folder)[0]
+    secrets = {entry.path for entry in entries if _SECRETS.fullmatch(posixpath.basename(entry.path))}
+    if not secrets and sum(entry.size for entry in entries) <= _MAX_BYTES:
         return
-    planned = sync_folder(link, folder, target, dry_run=True)
-    size = _measure_planned(planned)
-    if size > _MAX_BYTES and not ask(f"Send {format_bytes(size)} of {sanitize(folder)} to {link.name}?"):
-        raise InvalidRequest(
-            f"Sending {format_bytes(size)} of {sanitize(folder)!r} was not confirmed. Nothing was sent or "
-            "run. Pass --yes to confirm in advance; files named in .podignore are not sent"
-        )
-
-
-def _measure_planned(planned: TransferResult) -> int:
-    return sum(file.size_bytes for file in planned.files if file.action == "would send")
+    # What the pod has already does not count.
+    planned = [
+        file for file in sync_folder(link, folder, target, dry_run=True).files if file.action == "would send"
+    ]
+    size = sum(file.size_bytes for file in planned)
+    found = join_names(file.path for file in planned if file.path in secrets)
+    for what in (format_bytes(size) if size > _MAX_BYTES else "", found and f"possible secrets ({found})"):
+        if what and not ask(f"Send {what} of {here} to {link.name}?"):
+            raise InvalidRequest(
+                f"Sending {what} of {here} was not confirmed. Nothing was sent or run. Pass --yes to confirm "
+                "in advance; files named in .podignore are not sent"
+            )

@@ -24,7 +24,8 @@ cannot be sent, such as a model, stays on the pod, and model.fetch(".state_dict(
 
 '--sync' first sends what has changed in the notebook's folder to a folder of the same name on the pod, except
 what .gitignore and .podignore name. The cell runs in that folder, so that relative paths and imports work,
-and modules of the project that have changed are loaded again.
+and modules of the project that have changed are loaded again. It asks before it sends more than 100 MB or
+possible secrets such as .env, and if the folder there has the files of another one of that name.
 
 The first Ctrl-C interrupts the cell. A second one within two seconds leaves it running: '%pods attach JOB'
 shows it again. It also keeps running if the connection is lost, the local kernel restarts, or you close your

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,7 +16,15 @@ from primepods_magic.remote.link import PodLink
 
 from .streams import StreamWatch, ask_agent, await_reply, request_of
 
-__all__ = ["RemoteFolder", "hash_remote", "list_remote", "look_up_remote", "match_remote", "remove_remote"]
+__all__ = [
+    "RemoteFolder",
+    "claim_remote",
+    "hash_remote",
+    "list_remote",
+    "look_up_remote",
+    "match_remote",
+    "remove_remote",
+]
 
 _HASH_CHARS = 64
 
@@ -103,6 +113,16 @@ def hash_remote(
         return hashes
 
     return take_answer
+
+
+def claim_remote(link: PodLink, root: str, folder: str, *, force: bool = False) -> bool:
+    """Note there that a local folder is sent to one of the pod; return False if it is another one's.
+
+    A folder that is not there, or was not noted yet, is anyone's.
+    """
+    owner = hashlib.sha256(os.fsencode(folder)).hexdigest()
+    header = ask_agent(link, "file_claim", [owner, force], StreamWatch(), root=root)
+    return bool(header.get("text") == owner)
 
 
 def remove_remote(link: PodLink, root: str, entries: Sequence[Entry], watch: StreamWatch) -> dict[str, Any]:

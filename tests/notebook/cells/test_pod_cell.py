@@ -386,6 +386,22 @@ def test_the_notebooks_folder_goes_there_before_the_cell(front: Front, tmp_path:
     assert "The cell was not run" in shown
     assert "SyntaxError" in shown
     assert "never\n" not in shown
+    # Another folder of that name, and a file that may have secrets, are asked for.
+    other = tmp_path / "other/project"
+    other.mkdir(parents=True)
+    (other / ".env").write_text("TOKEN=x")
+    (other / ".env.example").touch()
+    front.run(f"os.chdir({str(other)!r})")
+    shown = front.run("%%pod train --sync\n1")
+    assert "train:project has the files of another folder of that name" in shown
+    assert "Nothing was sent or run" in shown
+    front.run("%pods exec train -- rm -r project")
+    shown = front.run("%%pod train --sync\n1")
+    assert "Sending possible secrets (.env) of " in shown
+    assert front.run(
+        f"{cell.replace('--quiet', '--quiet --yes')}import os; print(sorted(os.listdir()))"
+    ).endswith("\n['.env', '.env.example']\n")
+    assert front.run(f"{cell}print(6)") == "6\n"
     (project / ".ssh").mkdir()
     for folder in ("os.path.expanduser('~')", "os.path.expanduser('~/..')", repr(f"{project}/.ssh")):
         front.run(f"os.chdir({folder})")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import os
 from collections import OrderedDict
@@ -277,7 +278,21 @@ def _remove_folder(path: str, files: list[Sequence[Any]]) -> Header:
         return {"failures": remove_files(root, files)}
 
 
+def _claim_folder(path: str, claim: list[Any]) -> Header:
+    """Note which folder of a client is sent to one here; return which one it has been, unless forced."""
+    owner, is_forced = claim
+    folder = os.path.join(root_folder(), "projects")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    note = os.path.join(folder, hashlib.sha256(os.fsencode(os.path.realpath(path))).hexdigest())
+    if is_forced or not os.path.isdir(path) or not os.path.exists(note):
+        with open(note, "w", encoding="utf-8") as file:
+            file.write(owner)
+    with open(note, encoding="utf-8") as file:
+        return {"text": file.read()}
+
+
 _SIMPLE: dict[str, Callable[..., Any]] = {
+    "file_claim": _claim_folder,
     "file_list": _list_folder,
     "file_hash": _hash_folder,
     "file_remove": _remove_folder,

@@ -19,7 +19,11 @@ def enter_folder(namespace: Dict[str, Any], folder: str, changed: List[str]) -> 
     from IPython.extensions.autoreload import superreload
 
     folder = os.path.realpath(os.path.expanduser(folder))
-    here = os.path.realpath(os.getcwd())
+    try:
+        here = os.path.realpath(os.getcwd())
+    except FileNotFoundError:
+        # It was removed, and perhaps made again.
+        here = os.sep
     if os.path.commonpath([folder, here]) != folder:
         os.chdir(folder)
     importlib.invalidate_caches()
