@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,6 +22,26 @@ from tests.support.waiting import eventually
 
 
 @contextmanager
+def client_of(file: Path) -> Iterator[KernelUse]:
+    """Be the client of a kernel, once it listens: a client without a manager believes its heartbeat alone."""
+    port = json.loads(file.read_text())["hb_port"]
+
+    def listens() -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", port)) == 0
+
+    eventually(listens, "it listens", within=TIMEOUT_S)
+    client = BlockingKernelClient(connection_file=str(file))
+    client.load_connection_file()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=TIMEOUT_S)
+        yield KernelUse(None, client)  # type: ignore[arg-type]
+    finally:
+        client.stop_channels()
+
+
+@contextmanager
 def started_by_hand(picked: PodInPicker, folder: Path, *more: str) -> Iterator[tuple[Any, KernelUse]]:
     """Start the words of the spec with a connection file of one's own, as VS Code does."""
     file, _ = write_connection_file(str(folder / "vscode.json"), ip="127.0.0.1", key=b"a key of its own")
@@ -28,14 +49,10 @@ def started_by_hand(picked: PodInPicker, folder: Path, *more: str) -> Iterator[t
     words = [file if word == "{connection_file}" else word for word in contents["argv"]]
     environment = {**picked.environment, **contents["env"]}
     with subprocess.Popen([*words, *more], env=environment, cwd=folder, start_new_session=True) as process:
-        client = BlockingKernelClient(connection_file=file)
-        client.load_connection_file()
-        client.start_channels()
         try:
-            client.wait_for_ready(timeout=TIMEOUT_S)
-            yield process, KernelUse(None, client)  # type: ignore[arg-type]
+            with client_of(Path(file)) as kernel:
+                yield process, kernel
         finally:
-            client.stop_channels()
             process.terminate()
             process.wait(10)
 
@@ -134,14 +151,8 @@ def jupyter_server(environment: dict[str, str], folder: Path) -> Iterator[tuple[
 def kernel_of(api: httpx.Client, name: str, runtime: Path) -> Iterator[KernelUse]:
     """Start a kernel at a server, and be its client."""
     answer = api.post("api/kernels", json={"name": name}).raise_for_status().json()
-    client = BlockingKernelClient(connection_file=str(runtime / f"kernel-{answer['id']}.json"))
-    client.load_connection_file()
-    client.start_channels()
-    try:
-        client.wait_for_ready(timeout=TIMEOUT_S)
-        yield KernelUse(None, client)  # type: ignore[arg-type]
-    finally:
-        client.stop_channels()
+    with client_of(runtime / f"kernel-{answer['id']}.json") as kernel:
+        yield kernel
 
 
 def test_a_server_that_ends_leaves_the_session_and_shutting_a_kernel_down_does_not(
