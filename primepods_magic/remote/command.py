@@ -26,7 +26,8 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.notices import warn
 
 from .interrupts import counted_interrupts
-from .ssh.client import SshProcess, SshRoute, find_route, is_fresh, open_ssh
+from .ssh.client import SshProcess, SshRoute, open_ssh
+from .ssh.routes import find_route, is_fresh
 
 __all__ = ["CommandResult", "StreamName", "check_exit_code", "run_command"]
 

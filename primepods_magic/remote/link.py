@@ -92,7 +92,7 @@ class PodLink:
         """The reason why there is no connection right now."""
         self.connects = 0
         self.route = route
-        self._find_end = find_end
+        self.find_end = find_end
         self._lock = threading.Lock()
         self._channel: AgentChannel | None = None
         self._requests: dict[str, _Request] = {}
@@ -378,7 +378,7 @@ class PodLink:
         if is_final or is_lasting:
             self._fail_requests(error)
         elif not is_new or self._patience_s:
-            end = self._find_end()
+            end = self.find_end()
             if end:
                 self._fail_requests(PodsError(end))
 

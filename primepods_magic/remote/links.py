@@ -6,7 +6,7 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, WeakSet
 
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
@@ -15,13 +15,15 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.existence import examine_pod
 
 from .link import PodLink
-from .ssh.client import find_route, is_fresh
+from .ssh.routes import find_route, is_fresh
 
-__all__ = ["close_links", "find_last_pod_id", "find_link", "note_last_pod", "open_link"]
+__all__ = ["adopt_link", "close_links", "find_last_pod_id", "find_link", "note_last_pod", "open_link"]
 
 _ASK_INTERVAL_S = 10.0
 
 _links: WeakKeyDictionary[Connection, dict[str, PodLink]] = WeakKeyDictionary()
+_closing: WeakSet[Connection] = WeakSet()
+"""Those that close their links when they are closed."""
 _last_pod_ids: WeakKeyDictionary[Connection, str] = WeakKeyDictionary()
 _lock = threading.Lock()
 
@@ -49,9 +51,9 @@ def open_link(connection: Connection, pod: PodDetails) -> PodLink:
     """
     pod_id = pod.id or ""
     with _lock:
-        links = _links.get(connection)
-        if links is None:
-            links = _links[connection] = {}
+        links = _links.setdefault(connection, {})
+        if connection not in _closing:
+            _closing.add(connection)
             connection.on_close.append(lambda: close_links(connection))
         link = links.get(pod_id)
         if link is None or not link.is_alive:
@@ -63,10 +65,21 @@ def open_link(connection: Connection, pod: PodDetails) -> PodLink:
         return link
 
 
+def adopt_link(connection: Connection, pod: PodDetails, link: PodLink) -> PodLink:
+    """Return the connection to a pod's agent as `open_link` does, which is this one if it works."""
+    with _lock:
+        links = _links.setdefault(connection, {})
+        if link.is_alive and links.setdefault(pod.id or "", link) is link:
+            link.find_end = _make_end_finder(connection, pod)
+    return open_link(connection, pod)
+
+
 def _move_link(link: PodLink, connection: Connection, pod: PodDetails) -> None:
     """Move a connection that does not work to the address that the pod has now, if that is another one."""
-    target = next(iter(pod.connections), None)
-    if target and target != link.route.target and not link.connected.is_set():
+    target, known = next(iter(pod.connections), None), link.route.target
+    # One whose address is not known here may be about to work.
+    is_suspect = known is not None or link.trouble is not None
+    if target and target != known and is_suspect and not link.connected.is_set():
         link.move(find_route(connection, pod))
 
 

@@ -20,7 +20,7 @@ from primepods_magic.remote import agent_archive
 from primepods_magic.remote.job import Job
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import close_links, open_link
-from primepods_magic.remote.ssh.client import find_route
+from primepods_magic.remote.ssh.routes import find_route
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.agents import alter_archive, find_marked, kill_marked, make_mark, pod_with_agent
 from tests.support.soak import pick

@@ -28,7 +28,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.support.notices import redirect_warnings
 from primepods_magic.remote.command import _BOOTSTRAP, _encode_command
-from primepods_magic.remote.ssh.client import find_route
+from primepods_magic.remote.ssh.routes import find_route
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.openssh import OpenSshServer, openssh_server
 from tests.support.ssh_client import Login, make_key

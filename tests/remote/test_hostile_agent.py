@@ -19,7 +19,7 @@ from primepods_magic.remote.agent.frames import BadFrame
 from primepods_magic.remote.frame_checks import check_frame, clean_header
 from primepods_magic.remote.job import Job
 from primepods_magic.remote.link import PodLink
-from primepods_magic.remote.ssh.client import find_route
+from primepods_magic.remote.ssh.routes import find_route
 from primepods_magic.remote.values.transfer import Terms, pull_values
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support import hostile_agent

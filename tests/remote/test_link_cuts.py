@@ -22,7 +22,7 @@ from primepods_magic.remote import channel
 from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import close_links, open_link
-from primepods_magic.remote.ssh.client import find_route
+from primepods_magic.remote.ssh.routes import find_route
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.cutting_proxy import CUTS, Cut, CuttingProxy, cutting_proxy
 from tests.support.leaks import none_left

@@ -15,7 +15,8 @@ from primepods_magic.api.errors import PodsError, SshFailed
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import find_link, open_link
-from primepods_magic.remote.ssh.client import SshRoute, _is_newer, find_route, open_ssh
+from primepods_magic.remote.ssh.client import SshRoute, open_ssh
+from primepods_magic.remote.ssh.routes import _is_newer, find_route
 from tests.remote.conftest import describe_pod, pin_host
 
 

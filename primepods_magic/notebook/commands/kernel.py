@@ -50,7 +50,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.notebook.shell.output import say
     from primepods_magic.pods.find import find_pod
     from primepods_magic.remote.kernels.specs import write_kernel_spec
-    from primepods_magic.remote.ssh.client import find_route
+    from primepods_magic.remote.ssh.routes import find_route
 
     connection = magics.connection
     if args.pod is None:

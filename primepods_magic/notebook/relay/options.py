@@ -21,24 +21,28 @@ class RelayOptions:
         ``"auto"`` shows what a cell cost if a person is there; or ``"always"`` or ``"never"``.
     sync : bool
         Send the notebook's folder before each cell.
+    route : str
+        The file that says how ssh reaches the pod; empty if there is none.
     """
 
     pod: str
     session: str
     costs: str
     sync: bool
+    route: str = ""
 
 
 def read_options(words: Sequence[str]) -> tuple[RelayOptions, list[str]]:
     """Return the options, and the words that are ipykernel's.
 
     >>> read_options(["-f", "kernel.json", "--pod", "a1", "--sync"])
-    (RelayOptions(pod='a1', session='main', costs='auto', sync=True), ['-f', 'kernel.json'])
+    (RelayOptions(pod='a1', session='main', costs='auto', sync=True, route=''), ['-f', 'kernel.json'])
     """
     parser = argparse.ArgumentParser(prog="primepods_magic.notebook.relay", allow_abbrev=False)
     parser.add_argument("--pod", required=True)
     parser.add_argument("--session", default="main")
     parser.add_argument("--costs", choices=("auto", "always", "never"), default="auto")
     parser.add_argument("--sync", action="store_true")
+    parser.add_argument("--route", default="")
     found, rest = parser.parse_known_args(words)
     return RelayOptions(**vars(found)), rest

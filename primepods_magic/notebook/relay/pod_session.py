@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.errors import NotFound, PodsError
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["PodSession"]
 
-_TICK_S = 1.0
 _ANSWER_S = 10.0
 _END_S = 3.0
 # For this long, a pod whose connection works is not looked up again.
@@ -35,9 +36,12 @@ class PodSession:
     ----------
     pod_id, name : str
         The pod's id, and the session's name.
+    route_file : str, optional
+        A file that says how ssh reaches the pod: then the connection need not wait for the service.
     """
 
-    def __init__(self, pod_id: str, name: str) -> None:
+    def __init__(self, pod_id: str, name: str, route_file: str = "") -> None:
+        self._route_file = route_file
         self.pod_id = pod_id
         self.name = name
         self.connection: Connection | None = None
@@ -54,7 +58,7 @@ class PodSession:
         """Find the pod and connect to it; raise PodsError that says what became of it."""
         from primepods_magic.pods.connection.current import SANDBOX_URL_VARIABLE, connect, current
         from primepods_magic.pods.find import find_pod
-        from primepods_magic.remote.links import open_link
+        from primepods_magic.remote.links import adopt_link, open_link
 
         with self._lock:
             if self._pod and self.connection and self._is_fresh():
@@ -65,7 +69,8 @@ class PodSession:
                 pod = find_pod(connection, self.pod_id)
             except NotFound:
                 raise self._describe_end(connection) from None
-            self.link = open_link(connection, pod)
+            link = self.link
+            self.link = adopt_link(connection, pod, link) if link else open_link(connection, pod)
             self._pod, self._found_at = pod, time.monotonic()
             return connection, pod
 
@@ -109,28 +114,45 @@ class PodSession:
 
     def _prepare(self) -> None:
         try:
+            self._connect_early()
+            if self.link is None:
+                self.open()
             self._start_kernel()
         except PodsError:
             pass
         finally:
             self.is_prepared = True
 
+    def _connect_early(self) -> None:
+        """Connect as the kernel spec says; `open` finds out whether that is still right."""
+        from primepods_magic.remote.link import PodLink
+        from primepods_magic.remote.ssh.client import SshRoute
+
+        try:
+            facts = json.loads(Path(self._route_file).read_text(encoding="utf-8"))
+            route = SshRoute(tuple(map(str, facts["words"])), str(facts["name"]), str(facts["cli_name"]))
+        except (OSError, ValueError, LookupError, TypeError):
+            return
+        with self._lock:
+            if self.link is None:
+                self.link = PodLink(route, lambda: None)
+
     def _start_kernel(self) -> None:
         """Start the kernel on the pod, and ask it what it is."""
-        from primepods_magic.remote.job import JobFrames, make_job_id
         from primepods_magic.remote.job_errors import FAILURES
 
-        self.open()
-        assert self.link is not None
-        job_id = make_job_id()
+        link, job_id, is_done = self.link, secrets.token_hex(4), threading.Event()
+        assert link is not None
+
+        def note_frame(header: Mapping[str, Any], buffers: object) -> None:
+            if header["type"] in ("done", *FAILURES):
+                is_done.set()
+
         call: dict[str, Any] = {"id": job_id, "msg_id": secrets.token_hex(16), "expression": "None"}
-        self.link.request("run", session=self.name, again=True, **call)
-        frames = JobFrames(self.link, job_id)
-        kind = ""
-        while kind not in ("done", *FAILURES):
-            frame = frames.get(_TICK_S)
-            kind = frame[0]["type"] if frame else ""
-        frames.leave()
+        link.request("run", session=self.name, again=True, **call)
+        place = link.follow(job_id, note_frame)
+        is_done.wait()
+        link.leave(place)
         self.kernel_info = self.ask("kernel_info_request", {}, timeout_s=_END_S)
 
     def ask(self, kind: str, content: Mapping[str, Any], *, timeout_s: float = _ANSWER_S) -> dict[str, Any]:

@@ -24,11 +24,14 @@ from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import SANDBOX_URL_VARIABLE
 from primepods_magic.remote.limits.figures import find_rate_usd_hr
+from primepods_magic.remote.ssh.routes import find_route
 
 from .logo import LOGO
 
 __all__ = ["KernelSpec", "list_kernel_specs", "remove_kernel_spec", "write_kernel_spec"]
 
+ROUTE_FILE = "route.json"
+"""How ssh reaches the pod, so that the relay need not ask the service first."""
 RELAY_MODULE = "primepods_magic.notebook.relay"
 _PREFIX = "pod-"
 _MAX_NAME_CHARS = 60
@@ -71,8 +74,8 @@ def write_kernel_spec(
 ) -> KernelSpec:
     """Write the kernel spec of a session of a pod, and return it; one that is as it should be is kept.
 
-    `options` are further words for the relay. Raises InvalidRequest if the spec cannot be written,
-    NotConfigured without ipykernel.
+    `options` are further words for the relay. Raises InvalidRequest if the pod does not run or the spec
+    cannot be written, SshFailed without an ssh client, NotConfigured without ipykernel.
     """
     from primepods_magic.remote.job import check_session
 
@@ -84,12 +87,19 @@ def write_kernel_spec(
         )
     spec = _describe_spec(connection, pod, session, tuple(options))
     text = json.dumps(_make_contents(connection, spec), indent=1, ensure_ascii=False) + "\n"
-    path = spec.folder / "kernel.json"
+    route = find_route(connection, pod)
+    files = {
+        "logo-svg.svg": LOGO,
+        ROUTE_FILE: json.dumps({"words": route.words, "name": route.name, "cli_name": route.cli_name}),
+        "kernel.json": text,
+    }
+    path = spec.folder
     try:
         spec.folder.mkdir(parents=True, exist_ok=True)
-        if not path.exists() or read_plain_file(path) != text.encode():
-            write_atomically(spec.folder / "logo-svg.svg", LOGO)
-            write_atomically(path, text)
+        for name, content in files.items():
+            path = spec.folder / name
+            if not path.exists() or read_plain_file(path) != content.encode():
+                write_atomically(path, content)
     except OSError as error:
         raise InvalidRequest(
             f"Cannot write {shorten_path(path)} ({describe_error(error)}). The kernel was not added"
@@ -157,7 +167,8 @@ def _format_name(connection: Connection, pod: PodDetails, session: str) -> str:
 
 
 def _make_contents(connection: Connection, spec: KernelSpec) -> dict[str, Any]:
-    words = ["--pod", spec.pod_id, "--session", spec.session, *spec.options]
+    route = str(spec.folder / ROUTE_FILE)
+    words = ["--pod", spec.pod_id, "--session", spec.session, "--route", route, *spec.options]
     return {
         "argv": [sys.executable, "-m", RELAY_MODULE, "-f", "{connection_file}", *words],
         "display_name": spec.display_name,

@@ -12,7 +12,7 @@ import pytest
 
 from primepods_magic.pods.pod import Pod
 from primepods_magic.remote.link import PodLink
-from primepods_magic.remote.ssh.client import find_route
+from primepods_magic.remote.ssh.routes import find_route
 
 
 @pytest.fixture(scope="module")

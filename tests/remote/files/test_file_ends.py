@@ -15,7 +15,7 @@ from primepods_magic.remote.files.streams import StreamWatch
 from primepods_magic.remote.files.transfers import put_files
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import close_links, open_link
-from primepods_magic.remote.ssh.client import find_route
+from primepods_magic.remote.ssh.routes import find_route
 from tests.remote.files.conftest import describe_tree, make_tree
 from tests.remote.test_agent_pythons import PYTHONS
 from tests.remote.test_agent_pythons import start as start

@@ -19,7 +19,7 @@ from primepods_magic.remote.files.transfers import get_files, put_files
 from primepods_magic.remote.files.values import fetch_bytes
 from primepods_magic.remote.frame_checks import check_frame
 from primepods_magic.remote.link import PodLink
-from primepods_magic.remote.ssh.client import find_route
+from primepods_magic.remote.ssh.routes import find_route
 from tests.remote.conftest import describe_pod, pin_host
 from tests.remote.files.conftest import describe_tree
 from tests.support import hostile_files

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 import traceback
 from typing import Any
@@ -14,6 +13,7 @@ from ..folders import agent_folder, hold_kernel_lock, root_folder
 from ..frames import MAX_BUFFERS_BYTES, MAX_OUTPUT_BYTES, Frame, Header
 from .deaths import OomCounter
 from .new_files import find_new_files
+from .process import KernelProcess
 
 __all__ = ["run_kernel"]
 
@@ -24,7 +24,6 @@ _FLUSH_S = 30.0
 _REPLY_S = 2.0
 _BEGIN_S = 0.05
 _LOOK_INTERVAL_S = 0.005
-_CHANNELS = ("shell", "control", "stdin", "iopub")
 
 
 def run_kernel(session: str) -> None:
@@ -37,29 +36,19 @@ def run_kernel(session: str) -> None:
 
 class _KernelHost:
     def __init__(self, session: str, folder: str) -> None:
+        self._kernel = KernelProcess(folder)
         import zmq
-        from jupyter_client.manager import KernelManager
+        from jupyter_client.session import Session
 
         self._session_name = session
         context = zmq.Context()
         context.setsockopt(zmq.LINGER, 1000)
         self._context = context
-        self._manager = KernelManager(
-            context=context, transport="ipc", connection_file=os.path.join(folder, "kernel.json")
-        )
-        # Use this Python, whatever kernel specs the image has.
-        spec: Any = self._manager.kernel_spec
-        program = os.path.abspath(sys.argv[0])
-        spec.argv[:] = [sys.executable, "-Xfrozen_modules=off", program, "ipykernel", "{connection_file}"]
-        self._manager.start_kernel(cwd=os.path.expanduser("~"), stdin=None)
-        self._session = self._manager.session
+        self._session: Any = Session(key=self._kernel.key.encode())
         self._await_sockets()
         # Input requests go to the socket with the same identity as the one that sent the execute request.
-        name_there = self._session.bsession
-        self._sockets = {
-            name: getattr(self._manager, f"connect_{name}")(identity=name_there) for name in _CHANNELS
-        }
-        self._names = {socket: name for name, socket in self._sockets.items()}
+        self._sockets = self._kernel.connect(context, self._session.bsession)
+        self._names: dict[Any, str] = {socket: name for name, socket in self._sockets.items()}
         self._inbox = context.socket(zmq.PULL)
         self._outbox = context.socket(zmq.PUSH)
         # No limit: the thread that fills it also frees those who wait for the agent.
@@ -80,10 +69,8 @@ class _KernelHost:
         import zmq
 
         self._await_kernel()
-        provisioner: Any = self._manager.provisioner
-        self._agent = AgentLink(
-            {"session": self._session_name, "pid": provisioner.pid}, self._outbox.send_pyobj
-        )
+        hello = {"session": self._session_name, "pid": self._kernel.process.pid}
+        self._agent = AgentLink(hello, self._outbox.send_pyobj)
         poller = zmq.Poller()
         for each in (*self._sockets.values(), self._inbox):
             poller.register(each, zmq.POLLIN)
@@ -94,12 +81,11 @@ class _KernelHost:
                 self._send_reply()
             for each, _ in ready:
                 self._handle_ready(each)
-            if not ready and not self._manager.is_alive():
-                process = getattr(self._manager.provisioner, "process", None)
-                self._agent.send({"op": "dead", "death": self._deaths.describe(process)})
+            if not ready and not self._kernel.is_alive:
+                self._agent.send({"op": "dead", "death": self._deaths.describe(self._kernel.process)})
                 self._agent.flush(_FLUSH_S)
                 break
-        self._manager.shutdown_kernel(now=True)
+        self._kernel.kill()
 
     def _handle_ready(self, ready: Any) -> None:
         """Pass a message on; one that cannot be passed on must not end the kernel."""
@@ -113,14 +99,13 @@ class _KernelHost:
 
     def _await_sockets(self) -> None:
         """Wait until the kernel listens: if we connect earlier, it may lose the first request."""
-        paths = [f"{self._manager.ip}-{getattr(self._manager, f'{name}_port')}" for name in _CHANNELS]
         give_up = time.monotonic() + _START_S
-        while not all(map(os.path.exists, paths)):
+        while not self._kernel.is_listening():
             self._check_start(give_up)
             time.sleep(_LOOK_INTERVAL_S)
 
     def _check_start(self, give_up: float) -> None:
-        if time.monotonic() > give_up or not self._manager.is_alive():
+        if time.monotonic() > give_up or not self._kernel.is_alive:
             raise SystemExit("the kernel does not start")
 
     def _await_kernel(self) -> None:
@@ -183,7 +168,7 @@ class _KernelHost:
             self._wants_interrupt = False
             # The kernel reports the start of a cell shortly before it starts it.
             time.sleep(_BEGIN_S)
-            self._manager.interrupt_kernel()
+            self._kernel.interrupt()
 
     # To the agent
 
@@ -235,8 +220,7 @@ class _KernelHost:
             self._reply = {"op": "message", "type": "execute_reply", "parent": parent, "content": content}
         if self._reply is not None:
             if not self._is_silent:
-                provisioner: Any = self._manager.provisioner
-                self._reply["new_files"] = find_new_files(provisioner.pid, self._began_at)
+                self._reply["new_files"] = find_new_files(self._kernel.process.pid, self._began_at)
             self._agent.send(self._reply)
             self._reply = self._idle_since = None
 
