@@ -31,6 +31,7 @@ __all__ = [
 WINDOW_BLOCKS = 3
 MAX_BLOCK_BYTES = BLOCK_BYTES + MAX_PIECE_BYTES + 4096
 _TICK_S = 0.2
+_DROP_S = 2.0
 
 
 class Stopped(Exception):
@@ -108,11 +109,13 @@ class _Transfer:
         return header, done_bytes
 
     def end(self) -> None:
-        """Withdraw what has no answer, and let the agent forget the transfer."""
+        """Withdraw what has no answer, and let the agent forget the transfer, after what it is doing."""
         for request_id, _, _ in self._waiting:
             self._link.withdraw(request_id)
         if self._link.is_alive:
-            self._link.request("file_drop", transfer=self._name)
+            dropped = self._link.request("file_drop", transfer=self._name)
+            if self._waiting:
+                wait([dropped], timeout=_DROP_S)
 
 
 def await_reply(link: PodLink, future: Future[Header], watch: StreamWatch) -> Header:

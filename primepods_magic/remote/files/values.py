@@ -21,7 +21,7 @@ from primepods_magic.remote.agent.files.stream import (
 )
 from primepods_magic.remote.link import PodLink
 
-from .streams import StreamWatch, ask_agent, fetch_stream, send_stream
+from .streams import StreamWatch, ask_agent, fetch_stream, request_of, send_stream
 
 __all__ = ["fetch_bytes", "remove_file", "send_bytes"]
 
@@ -52,7 +52,13 @@ def send_bytes(
             yield bytes(piece)
         yield pack_end({"sha256": digest.hexdigest()})
 
-    folder, failures = send_stream(link, "", cut_blocks(make_pieces()), watch, lambda: sent)
+    try:
+        folder, failures = send_stream(link, "", cut_blocks(make_pieces()), watch, lambda: sent)
+    except BaseException:
+        # All of it may have arrived.
+        if link.is_alive:
+            request_of(link, "file_remove", [(name, None)], root="")
+        raise
     if failures:
         raise PodsError(
             f"Cannot store a value on '{link.name}' ({next(iter(failures.values()))}). The pod is still "

@@ -23,7 +23,7 @@ from primepods_magic.remote.job import start_job
 from primepods_magic.remote.job_list import list_jobs
 from primepods_magic.remote.links import close_links, open_link
 from primepods_magic.remote.values import transfer
-from primepods_magic.remote.values.calls import await_answer, make_call, run_call
+from primepods_magic.remote.values.calls import await_answer, make_call
 from primepods_magic.remote.values.remote_value import RemoteValue
 from tests.support.agents import kill_marked, make_mark
 from tests.support.waiting import eventually
@@ -304,15 +304,6 @@ def test_they_wait_for_their_turn_also_if_the_agent_is_killed(
     assert job.result(60).state == "ok"
     answer = await_answer(link, get["id"])
     assert transfer.take_values(link, "main", ["made"], answer, transfer.Terms()) == {"made": 10}
-
-
-def test_values_that_wait_for_their_turn_are_not_removed_by_others(agent_pod: Pod) -> None:
-    agent_pod.push(other=1)
-    link = open_link(agent_pod.connection, agent_pod.details)
-    put = transfer.send_values(link, "main", transfer.prepare_values({"sent": 7}), transfer.Terms())
-    assert agent_pod.pull("other") == 1
-    run_call(link, "main", put)
-    assert agent_pod.pull("sent") == 7
 
 
 def test_it_goes_on_after_the_connection_was_lost(agent_pod: Pod) -> None:
