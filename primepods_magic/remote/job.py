@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import re
 import secrets
-import string
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -25,19 +23,19 @@ from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.api.validation.bounds import check_seconds
 from primepods_magic.pods.connection.connection import Connection
 
-from .agent.frames import SESSION_NAME, Header
+from .agent.frames import Header
 from .agent.job import DONE_STATES
 from .frame_checks import UNNUMBERED, read_number
 from .job_errors import FAILURES, describe_death, make_failure, make_remote_error
 from .limits.figures import MAX_SECONDS, Stopwatch
+from .limits.following import FrameHandler
 from .limits.kept_text import KeptText
-from .link import FrameHandler, PodLink
+from .limits.names import check_session, is_job_id, make_job_id
+from .link import PodLink
 from .links import open_link
 
-__all__ = ["Job", "JobEnd", "JobFrames", "check_session", "make_job_id", "start_job"]
+__all__ = ["Job", "JobEnd", "JobFrames", "start_job"]
 
-_JOB_ID = re.compile(r"[a-z0-9]{1,20}\Z")
-_LETTERS = string.ascii_lowercase + string.digits
 # Values from a pod above these are neither shown nor used in calculations.
 _HIGHEST = {"seconds": MAX_SECONDS, "gpu_mean_pct": 100.0, "gpu_peak_pct": 100.0, "idle_s": MAX_SECONDS}
 _TICK_S = 0.2
@@ -98,7 +96,8 @@ class JobFrames:
     def release(self, handler: FrameHandler) -> None:
         """Pass every further frame to a handler, in a thread that runs while there are some."""
         self._handler = handler
-        self._start_passing()
+        if not self._queue.empty():
+            self._start_passing()
 
     def _receive_frame(self, header: Header, buffers: list[bytes]) -> None:
         self._queue.put((header, buffers))
@@ -317,20 +316,6 @@ class Job:
         return f"<Job {self.id} on '{self.pod_name}'{state}{title and f': {title}'}>"
 
 
-def check_session(session: str) -> None:
-    """Raise InvalidRequest if this is not the name of a session."""
-    if not isinstance(session, str) or not SESSION_NAME.match(session):
-        raise InvalidRequest(
-            f"{sanitize(shorten(repr(session), 80))} is not a valid session name: use up to 40 letters, "
-            "digits, '-' and '_'. Nothing was run"
-        )
-
-
-def make_job_id() -> str:
-    """Return an id that no other job has."""
-    return "".join(secrets.choice(_LETTERS) for _ in range(6))
-
-
 def start_job(
     connection: Connection,
     pod: PodDetails,
@@ -392,7 +377,7 @@ def start_job(
             f"Interrupted while connecting to '{link.name}'. {did}. The pod keeps running and is billed"
         ) from None
     running = request.result().get("running")
-    if running and not _JOB_ID.match(str(running)):
+    if running and not is_job_id(running):
         raise PodsError(f"'{link.name}' returned an invalid job id. The pod keeps running and is billed")
     if running:
         frames.leave()

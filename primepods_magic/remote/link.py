@@ -6,11 +6,9 @@ import contextlib
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures import TimeoutError as FutureTimeoutError
-from dataclasses import dataclass, field
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, PodsError, SshFailed
@@ -21,11 +19,10 @@ from .agent.frames import BadFrame, Header, pack_frame
 from .agent_archive import COMMAND
 from .channel import AgentChannel, start_thread
 from .frame_checks import UNNUMBERED, check_frame
+from .limits.following import Following, FrameHandler, Request
 from .ssh.client import SshRoute, open_ssh
 
-__all__ = ["FrameHandler", "PodLink"]
-
-FrameHandler = Callable[[Header, list[bytes]], object]
+__all__ = ["PodLink"]
 
 _BACKOFF_S = (0.05, 0.2, 0.5, 1.0, 2.0, 3.0)
 _PATIENCE_S = 90.0
@@ -33,38 +30,12 @@ _JOIN_S = 3.0
 _ANSWER_S = 60.0
 # Limits on data that was received but not used yet: as much as an agent sends ahead, and a few frames.
 _WINDOW_BYTES = 1 << 20
+_REPORT_BYTES = _WINDOW_BYTES // 4
 _MAX_AHEAD_BYTES = 8 << 20
 # What a frame takes in memory, however small it is.
 _MIN_FRAME_BYTES = 512
 # The answer to a request that was withdrawn.
 _MAX_STRAY_BYTES = 2 << 20
-
-
-@dataclass
-class _Following:
-    """A place where a job is followed: its next frame, and the frames received but not used yet."""
-
-    job: str
-    handler: FrameHandler
-    next: int
-    unused: deque[tuple[int, int]] = field(default_factory=deque)
-    unused_bytes: int = 0
-    is_asked: bool = False
-    """True if the agent of this connection was asked for it."""
-
-    def note_used(self, number: int) -> None:
-        while self.unused and self.unused[0][0] < number:
-            self.unused_bytes -= self.unused.popleft()[1]
-
-
-@dataclass(frozen=True)
-class _Request:
-    """A request that has no answer yet."""
-
-    data: bytes
-    future: Future[Header]
-    max_reply_bytes: int
-    """Of the buffers of its answer."""
 
 
 class PodLink:
@@ -95,9 +66,9 @@ class PodLink:
         self.find_end = find_end
         self._lock = threading.Lock()
         self._channel: AgentChannel | None = None
-        self._requests: dict[str, _Request] = {}
+        self._requests: dict[str, Request] = {}
         self._sent: set[str] = set()
-        self._followings: dict[str, _Following] = {}
+        self._followings: dict[str, Following] = {}
         self._followed = 0
         self._place = ""
         """The place that the next frame of a job is for."""
@@ -128,7 +99,7 @@ class PodLink:
             if self.failure:
                 future.set_exception(self.failure)
                 return future
-            self._requests[header["id"]] = _Request(data, future, max_reply_bytes)
+            self._requests[header["id"]] = Request(data, future, max_reply_bytes)
             if self.connected.is_set() and self._channel:
                 self._channel.send(data)
                 self._sent.add(header["id"])
@@ -161,7 +132,7 @@ class PodLink:
             self._followed += 1
             place = str(self._followed)
             if failure is None:
-                self._followings[place] = _Following(job, handler, first)
+                self._followings[place] = Following(job, handler, first)
                 self._ask_for(place)
         if failure is not None:
             handler({"type": "link_failed", "job": job}, [])
@@ -180,10 +151,11 @@ class PodLink:
             if following is None:
                 return
             following.note_used(number)
-            if following.is_asked:
-                self._send_now({"op": "used", "to": place, "next": number})
-            else:
+            if not following.is_asked:
                 self._ask_for(place)
+            elif following.unreported_bytes >= _REPORT_BYTES:
+                following.unreported_bytes = 0
+                self._send_now({"op": "used", "to": place, "next": number})
 
     def move(self, route: SshRoute) -> None:
         """Connect to another address of the pod from now on; requests and jobs are resumed there."""

@@ -107,7 +107,7 @@ def test_a_full_disk_is_said(start: Callable[..., Pod], blocks: int) -> None:
 
 def test_output_is_kept_while_the_disk_is_full(start: Callable[..., Pod]) -> None:
     """The agent is written, and what a cell prints is more than a file may have."""
-    pod = start('ForceCommand ulimit -f 80; eval "$SSH_ORIGINAL_COMMAND"')
+    pod = start('ForceCommand ulimit -f 120; eval "$SSH_ORIGINAL_COMMAND"')
     job = pod.run("for n in range(3000): print(n, 'x' * 90)")
     assert job.result(30).state == "ok"
     assert [line.split()[0] for line in job.output.splitlines()] == [str(n) for n in range(3000)]

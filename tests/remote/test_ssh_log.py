@@ -15,6 +15,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.remote.command import run_command
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.ssh import client
+from primepods_magic.remote.ssh.routes import find_route
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.chatty_ssh import chatty_server, flood_log
 
@@ -44,7 +45,7 @@ def test_a_link_ends_if_its_log_grows(
             process.stdout.write(b"\n" + cookie + b" ready 3.11\n")
         await flood_log(ssh)
 
-    link = PodLink(client.find_route(connection, start_server(serve)), lambda: None)
+    link = PodLink(find_route(connection, start_server(serve)), lambda: None)
     with pytest.raises(UnexpectedAnswer, match=r"'train' sent more than .* keeps running, and the pod is"):
         link.request("jobs").result(10)
     assert not link.is_alive
@@ -69,7 +70,7 @@ def test_no_more_of_a_log_is_read(connection: Connection, start_server: Callable
     async def serve(process: Any, ssh: Any) -> None:
         await process.stdin.read()
 
-    route = client.find_route(connection, start_server(serve))
+    route = find_route(connection, start_server(serve))
     with client.open_ssh(route, "true") as ssh:
         os.truncate(ssh._log.name, 1 << 40)
         assert ssh.has_long_log

@@ -100,7 +100,8 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
     from primepods_magic.notebook.cells.run_cell import CellView, LinkNotes, say_running
     from primepods_magic.notebook.cells.values import CellValues
     from primepods_magic.notebook.shell.kernel import has_front_end, run_of
-    from primepods_magic.remote.job import check_session, start_job
+    from primepods_magic.remote.job import start_job
+    from primepods_magic.remote.limits.names import check_session
     from primepods_magic.remote.links import open_link
 
     if cell is None or not cell.strip():

@@ -145,7 +145,6 @@ class RelayedCell:
             self._publisher.last_job = self._job.id
             end = self._follow_frames(self._job.take_frames())
             self._note_end(end, connection, pod)
-            self._job.link.request("shown", job=self._job.id)
             return self._make_reply(end)
         except PodsError as error:
             return self._show_error(_name_error(error), str(error))
@@ -287,13 +286,19 @@ class RelayedCell:
         """Record what the cell cost, and show it to a person; no one else waits for that."""
         from primepods_magic.notebook.cells.costs import cost_recorder
 
-        if self._request.silent or self._job is None:
+        job = self._job
+        if job is None:
             return
-        record = cost_recorder(None, connection, pod, self._job, is_shown=self._is_attended)
+        record = cost_recorder(None, connection, pod, job, is_shown=self._is_attended)
         if self._is_attended:
             record(end, self._show_data)
-        else:
-            run_in_thread(lambda: record(end), "primepods-record")
+
+        def conclude() -> None:
+            job.link.request("shown", job=job.id)
+            if not self._is_attended and not self._request.silent:
+                record(end)
+
+        run_in_thread(conclude, "primepods-record")
 
     def _show_data(self, data: dict[str, str]) -> None:
         self.publish("display_data", {"data": data, "metadata": {"primepods": {}}, "transient": {}})

@@ -24,6 +24,7 @@ from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import SANDBOX_URL_VARIABLE
 from primepods_magic.remote.limits.figures import find_rate_usd_hr
+from primepods_magic.remote.limits.names import check_session
 from primepods_magic.remote.ssh.routes import find_route
 
 from .logo import LOGO
@@ -77,8 +78,6 @@ def write_kernel_spec(
     `options` are further words for the relay. Raises InvalidRequest if the pod does not run or the spec
     cannot be written, SshFailed without an ssh client, NotConfigured without ipykernel.
     """
-    from primepods_magic.remote.job import check_session
-
     check_session(session)
     _check_ipykernel()
     if not _POD_ID.match(pod.id or ""):

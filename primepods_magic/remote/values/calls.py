@@ -13,8 +13,9 @@ from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.api.validation.suggest import format_suggestions
 from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.files.streams import Stopped
-from primepods_magic.remote.job import JobFrames, make_job_id
+from primepods_magic.remote.job import JobFrames
 from primepods_magic.remote.job_errors import FAILURES, make_failure
+from primepods_magic.remote.limits.names import make_job_id
 from primepods_magic.remote.link import PodLink
 
 __all__ = ["OnNote", "await_answer", "make_call", "pass_over", "run_call"]

@@ -28,7 +28,7 @@ from primepods_magic.remote.agent.values.packing import BadValue
 from primepods_magic.remote.files.results import format_bytes
 from primepods_magic.remote.files.streams import Stopped, StreamWatch
 from primepods_magic.remote.files.values import fetch_bytes, remove_file, send_bytes
-from primepods_magic.remote.job import check_session
+from primepods_magic.remote.limits.names import check_session
 from primepods_magic.remote.link import PodLink
 
 from .calls import OnNote, make_call, pass_over, run_call

@@ -226,7 +226,8 @@ def test_nothing_secret_is_in_its_arguments_or_its_spec(picked: PodInPicker) -> 
     contents = json.loads((picked.spec.folder / "kernel.json").read_text())
     assert contents["env"] == {"PRIMEPODS_SANDBOX_URL": picked.machines.url}
     assert contents["argv"][3:] == [
-        "-f", "{connection_file}", "--pod", picked.pod.id, "--session", "main",
+        "-f", "{connection_file}", "--pod", picked.pod.id, "--session", "main", "--route",
+        str(picked.spec.folder / "route.json"),
     ]  # fmt: skip
     assert contents["interrupt_mode"] == "message"
 

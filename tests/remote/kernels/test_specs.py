@@ -35,7 +35,9 @@ def test_jupyter_reads_what_is_written(connection: Connection, home: Path) -> No
     found = KernelSpecManager().get_kernel_spec("pod-train-eval")
     assert found.display_name.startswith("train/eval · 8 × H100_80GB · $19.20/h")
     assert found.argv[:3] == [sys.executable, "-m", "primepods_magic.notebook.relay"]
-    assert found.argv[-4:] == ["--session", "eval", "--costs", "never"]
+    assert found.argv[-6:] == [
+        "--session", "eval", "--route", str(spec.folder / "route.json"), "--costs", "never",
+    ]  # fmt: skip
     assert (found.language, found.interrupt_mode) == ("python", "message")
     assert (spec.folder / "logo-svg.svg").read_text().startswith("<svg")
     assert list_kernel_specs(connection) == [spec]
@@ -46,7 +48,7 @@ def test_jupyter_reads_what_is_written(connection: Connection, home: Path) -> No
 
 
 def test_no_key_is_written(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    key = "pit_" + "secret" * 4
+    key = "sandbox-read"
     with controlled(clock="stepped", history=0) as sandbox:
         monkeypatch.setenv("PRIME_API_KEY", key)
         monkeypatch.setenv("PRIME_API_BASE_URL", sandbox.url)
@@ -97,7 +99,8 @@ def test_odd_names_stay_within_the_folder(connection: Connection, home: Path, na
     assert spec.folder.parent == Path(KernelSpecManager().user_kernel_dir)
     contents = json.loads((spec.folder / "kernel.json").read_text())
     assert contents["argv"].count("{connection_file}") == 1
-    assert not any(name in word for word in contents["argv"] if word != "{connection_file}")
+    ours = {"{connection_file}", str(spec.folder / "route.json")}
+    assert not any(name in word for word in contents["argv"] if word not in ours)
     assert contents["display_name"].isprintable()
     assert KernelSpecManager().get_kernel_spec(spec.name)
 
