@@ -117,7 +117,7 @@ LATE = """
 import threading, zmq
 bind = zmq.Socket.bind
 def bind_late(socket, address):
-    if address.endswith("-ipc-3"):
+    if address.endswith("kernel-3"):
         threading.Timer(1.0, bind, (socket, address)).start()
     else:
         return bind(socket, address)

@@ -51,14 +51,14 @@ def send_project(shell: Any, link: PodLink, *, is_confirmed: bool) -> Header:
     return call
 
 
-def send_quietly(link: PodLink) -> tuple[Header, str]:
+def send_quietly(link: PodLink, watch: StreamWatch) -> tuple[Header, str]:
     """Send what has changed in the current folder; return the call, and a line if anything was sent.
 
     Raises InvalidRequest as `send_project` does if no one confirms.
     """
     folder, target = _find_folders()
     _check_project(link, folder, target, lambda _: False)
-    return _enter_folder(link, target, sync_folder(link, folder, target))
+    return _enter_folder(link, target, sync_folder(link, folder, target, watch=watch))
 
 
 def _find_folders() -> tuple[str, str]:

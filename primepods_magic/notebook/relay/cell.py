@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-import secrets
+import threading
 import time
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from primepods_magic.api.errors import PodsError, RemoteError
+from primepods_magic.api.errors import PodsError, RemoteError, WaitInterrupted
 from primepods_magic.api.text.sanitize import clean_message, sanitize, shorten
 
+from .link_notice import LinkNotice
 from .pod_session import run_in_thread
 from .publisher import BoundPublisher
 
@@ -26,8 +28,6 @@ __all__ = ["CellRequest", "RelayedCell", "replay_job"]
 
 _TICK_S = 0.1
 _DETACH_S = 2.0
-_SAY_LOST_AFTER_S = 1.0
-_MAX_REPLAYS = 20
 _OUR_MAGICS = re.compile(
     r"^[ \t]*(?:%{1,2}(?:pods?|pod_create)\b|%(?:re)?load_ext[ \t]+primepods_magic)", re.M
 )
@@ -42,7 +42,8 @@ class Relay(Protocol):
     publisher: Publisher
 
     def keep_following(self, frames: JobFrames) -> None: ...
-    def ask_person(self, request: CellRequest, prompt: str, content: Mapping[str, Any]) -> None: ...
+    def ask_person(self, cell: RelayedCell, prompt: str, content: Mapping[str, Any]) -> None: ...
+    def holding(self, cell: RelayedCell) -> AbstractContextManager[None]: ...
     def send_reply(self, request: CellRequest, content: Mapping[str, Any]) -> None: ...
 
 
@@ -89,24 +90,27 @@ class RelayedCell:
         from primepods_magic.notebook.cells.late_output import LateOutput
 
         self._kernel = kernel
-        self._request = request
+        self.request = request
         self._publisher = kernel.publisher
         self._bound = BoundPublisher(kernel.publisher, request.message)
         self._output = LateOutput(self._bound, "", has_end=True, replaces_bars=False)
         self._interrupts: list[float] = []
+        self._stop = threading.Event()
+        """Stops what happens before the cell is sent."""
         self._handled = 0
         self._job: Job | None = None
         self._reply: dict[str, Any] = {}
         self._header: Header = {}
         self._asked: Header = {}
         self._input_number = -1
-        self._notice = _LinkNotice(self)
+        self._notice = LinkNotice(self.publish)
 
     # For the kernel
 
     def interrupt(self) -> None:
         """Interrupt the cell as Ctrl-C does."""
         self._interrupts.append(time.monotonic())
+        self._stop.set()
 
     def take_answer(self, value: str) -> None:
         """Pass on what a person has typed."""
@@ -129,17 +133,17 @@ class RelayedCell:
             self._job, _ = start_job(
                 connection,
                 pod,
-                self._request.code,
+                self.request.code,
                 session=self._kernel.options.session,
-                allow_stdin=self._request.allow_stdin,
+                allow_stdin=self.request.allow_stdin,
                 again=True,
-                msg_id=self._publisher.note_request(self._request.message),
+                msg_id=self._publisher.note_request(self.request.message),
                 on_wait=self._await_agent,
                 before=before,
                 extra={
                     "owner": self._kernel.owner,
-                    "client": self._request.describe_client(),
-                    **self._request.parts,
+                    "client": self.request.describe_client(),
+                    **self.request.parts,
                 },
             )
             self._publisher.last_job = self._job.id
@@ -154,7 +158,7 @@ class RelayedCell:
     def follow_again(self, job: Job) -> dict[str, Any]:
         """Show a job from its beginning, which another relay had sent."""
         self._job = job
-        self._publisher.note_request(self._request.message)
+        self._publisher.note_request(self.request.message)
         self._publisher.last_job = job.id
         self.publish("clear_output", {"wait": False})
         try:
@@ -167,10 +171,18 @@ class RelayedCell:
     def _send_folder(self) -> list[Header]:
         """Send what has changed in the notebook's folder, in which the cell will run."""
         from primepods_magic.notebook.cells.project import send_quietly
+        from primepods_magic.remote.files.streams import StreamWatch
 
         link = self._kernel.pod_session.link
         assert link is not None
-        call, line = send_quietly(link)
+        while not link.connected.wait(_TICK_S) and link.is_alive:
+            self._notice.check(link)
+            if self._stop.is_set():
+                raise WaitInterrupted(
+                    f"Interrupted while connecting to '{link.name}'. Nothing was sent or run. The "
+                    "pod is billed"
+                )
+        call, line = send_quietly(link, StreamWatch(stop=self._stop))
         if line and self._is_attended:
             self.publish("stream", {"name": "stdout", "text": f"{line}\n"})
         return [call]
@@ -185,7 +197,7 @@ class RelayedCell:
 
     def publish(self, kind: str, content: Mapping[str, Any]) -> None:
         """Publish a message as output of this cell."""
-        self._publisher.publish(kind, content, self._request.message)
+        self._publisher.publish(kind, content, self.request.message)
 
     def write(self, text: str) -> None:
         """Write a line of ours to the cell's stderr."""
@@ -251,13 +263,13 @@ class RelayedCell:
         elif kind == "gap":
             self.write(f"[{header['dropped']} pieces of output were not kept, because there was too much]")
         elif kind == "execute_input":
-            self.publish("execute_input", {"code": self._request.code, **content})
+            self.publish("execute_input", {"code": self.request.code, **content})
         elif kind == "input_wanted":
             self._input_number = header["n"]
         elif kind == "input_request":
             if header["n"] == self._input_number:
                 self._asked = header
-                self._kernel.ask_person(self._request, clean_message(str(content.get("prompt", ""))), content)
+                self._kernel.ask_person(self, clean_message(str(content.get("prompt", ""))), content)
         elif kind == "execute_reply":
             self._reply = dict(content)
             self._say_new_files(header.get("new_files"))
@@ -276,8 +288,8 @@ class RelayedCell:
     def _is_attended(self) -> bool:
         """True if lines of ours are wanted: a person is there, or has asked for them."""
         costs = self._kernel.options.costs
-        return not self._request.silent and (
-            costs == "always" or (costs == "auto" and self._request.allow_stdin)
+        return not self.request.silent and (
+            costs == "always" or (costs == "auto" and self.request.allow_stdin)
         )
 
     # The end
@@ -295,7 +307,7 @@ class RelayedCell:
 
         def conclude() -> None:
             job.link.request("shown", job=job.id)
-            if not self._is_attended and not self._request.silent:
+            if not self._is_attended and not self.request.silent:
                 record(end)
 
         run_in_thread(conclude, "primepods-record")
@@ -308,7 +320,7 @@ class RelayedCell:
 
         assert self._job is not None
         if end.state in ("ok", "error") and self._reply:
-            if self._reply.get("status") == "error" and _OUR_MAGICS.search(self._request.code):
+            if self._reply.get("status") == "error" and _OUR_MAGICS.search(self.request.code):
                 self.write(
                     f"This notebook's kernel is on '{self._job.pod_name}', where primepods_magic is not "
                     "loaded. Use its magics in a notebook whose kernel is on this computer, or install it "
@@ -330,57 +342,29 @@ def _name_error(error: PodsError) -> str:
     return error.ename if isinstance(error, RemoteError) else type(error).__name__
 
 
-class _LinkNotice:
-    """One display that says that there is no connection, and goes away when there is one again."""
-
-    def __init__(self, cell: RelayedCell) -> None:
-        self._cell = cell
-        self._lost_at: float | None = None
-        self._display_id = ""
-
-    def check(self, link: Any) -> None:
-        """Show it if the connection has been lost for a while."""
-        if link.connected.is_set():
-            self.clear()
-            return
-        now = time.time()
-        self._lost_at = self._lost_at or now
-        if self._display_id or now - self._lost_at < _SAY_LOST_AFTER_S or not link.trouble:
-            return
-        since = time.strftime("%H:%M:%S", time.localtime(self._lost_at))
-        text = f"No connection to '{link.name}' since {since}. "
-        text += "Your code keeps running there" if link.connects else "Nothing was run there yet"
-        self._display_id = secrets.token_hex(8)
-        self._publish("display_data", f"{text}; reconnecting …")
-
-    def clear(self) -> None:
-        """Take it away."""
-        self._lost_at = None
-        if self._display_id:
-            self._publish("update_display_data", "")
-            self._display_id = ""
-
-    def _publish(self, kind: str, text: str) -> None:
-        transient = {"display_id": self._display_id}
-        self._cell.publish(kind, {"data": {"text/plain": text}, "metadata": {}, "transient": transient})
-
-
 def replay_job(kernel: Relay, facts: Mapping[str, Any]) -> None:
     """Show a job that an earlier relay of the same front end had sent, and reply to its request."""
     from primepods_magic.remote.job import Job
+    from primepods_magic.remote.limits.names import is_job_id
 
-    client = facts.get("client")
     link = kernel.pod_session.link
-    if not isinstance(client, Mapping) or not isinstance(client.get("header"), Mapping) or link is None:
+    client = facts.get("client")
+    if link is None or not isinstance(client, Mapping) or not is_job_id(facts.get("id")):
         return
-    header = {**client["header"], "msg_type": "execute_request"}
-    identities = [bytes.fromhex(text) for text in client.get("identities", [])]
+    header, texts = client.get("header"), client.get("identities")
+    if not isinstance(header, Mapping) or not isinstance(texts, list) or "msg_id" not in header:
+        return
+    header = {**{str(name): str(value) for name, value in header.items()}, "msg_type": "execute_request"}
+    try:
+        identities = [bytes.fromhex(text) for text in texts]
+    except (TypeError, ValueError):
+        return
     request = CellRequest({"header": header, "content": {}, "metadata": {}}, identities)
     cell = RelayedCell(kernel, request)
     cell.publish("status", {"execution_state": "busy"})
-    reply = cell.follow_again(
-        Job(link, str(facts["id"]), kernel.options.session, title=str(facts.get("title")))
-    )
+    job = Job(link, str(facts["id"]), kernel.options.session, title=str(facts.get("title")))
+    with kernel.holding(cell):
+        reply = cell.follow_again(job)
     kernel.send_reply(request, reply)
     cell.publish("status", {"execution_state": "idle"})
     link.request("shown", job=str(facts["id"]))

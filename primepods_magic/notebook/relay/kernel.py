@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from ipykernel.kernelbase import Kernel
 
 from primepods_magic.api.errors import PodsError
+from primepods_magic.api.text.sanitize import shorten
+from primepods_magic.remote.stream_text import clean_escapes
 
 from .cell import CellRequest, RelayedCell, replay_job
 from .options import RelayOptions
@@ -30,6 +34,8 @@ _MAX_FOLLOWED = 60
 # Front ends ask again after a second.
 _INFO_S = 0.7
 _TICK_S = 0.01
+_VERSION_TEXT = re.compile(r"\d{1,3}(\.\w{1,10}){1,3}\Z", re.ASCII)
+_MAX_BANNER_CHARS = 2000
 _VERSION = ".".join(map(str, sys.version_info[:3]))
 
 
@@ -62,7 +68,8 @@ class PodKernel(Kernel):
         self.owner = ""
         """What relays of the same front end have in common, one after another."""
         self._server_file = _find_server_file()
-        self._cell: RelayedCell | None = None
+        self._cells: list[RelayedCell] = []
+        """Those on their way, the oldest first, which is the one that runs."""
         self._followed: deque[JobFrames] = deque()
         self._info_due_s = 0.0
         for kind in ("comm_open", "comm_msg", "comm_close"):
@@ -113,11 +120,18 @@ class PodKernel(Kernel):
         cell_id: Any = None,
     ) -> dict[str, Any]:
         """Run a cell on the pod, and return the content of its reply."""
-        cell = self._cell = RelayedCell(self, CellRequest(self.get_parent("shell"), self._read_identities()))
-        try:
+        cell = RelayedCell(self, CellRequest(self.get_parent("shell"), self._read_identities()))
+        with self.holding(cell):
             return dict(await _await_thread(cell.run))
+
+    @contextmanager
+    def holding(self, cell: RelayedCell) -> Iterator[None]:
+        """Let a cell be interrupted and answered in the block."""
+        self._cells.append(cell)
+        try:
+            yield
         finally:
-            self._cell = None
+            self._cells.remove(cell)
 
     def _read_identities(self) -> list[bytes]:
         identities: Any = self._parent_ident["shell"]
@@ -125,8 +139,7 @@ class PodKernel(Kernel):
 
     def interrupt_cell(self) -> None:
         """Interrupt the cell that runs, if one does."""
-        cell = self._cell
-        if cell:
+        for cell in self._cells[:1]:
             cell.interrupt()
 
     async def interrupt_request(self, stream: Any, ident: Any, parent: Any) -> None:
@@ -154,18 +167,16 @@ class PodKernel(Kernel):
 
     # Questions
 
-    def ask_person(self, request: CellRequest, prompt: str, content: Mapping[str, Any]) -> None:
-        """Ask for what a cell wants to read; the answer goes to the cell that runs then."""
+    def ask_person(self, cell: RelayedCell, prompt: str, content: Mapping[str, Any]) -> None:
+        """Ask for what a cell wants to read, and pass the answer on to it."""
         asked = {"prompt": prompt, "password": bool(content.get("password"))}
-        self.io_loop.add_callback(self._ask_and_pass, request, asked)
+        self.io_loop.add_callback(self._ask_and_pass, cell, asked)
 
-    async def _ask_and_pass(self, request: CellRequest, asked: dict[str, Any]) -> None:
+    async def _ask_and_pass(self, cell: RelayedCell, asked: dict[str, Any]) -> None:
         self._drop_old_answers()
-        self.session.send(
-            self.stdin_socket, "input_request", asked, request.message, ident=request.identities
-        )
-        cell = self._cell
-        while cell is not None and cell is self._cell and cell.is_asking:
+        message, identities = cell.request.message, cell.request.identities
+        self.session.send(self.stdin_socket, "input_request", asked, message, ident=identities)
+        while cell in self._cells and cell.is_asking:
             value = self._read_answer()
             if value is not None:
                 cell.take_answer(value)
@@ -192,12 +203,15 @@ class PodKernel(Kernel):
         """What the kernel on the pod says of itself, or what is likely as long as it does not answer."""
         there = self.pod_session.kernel_info
         info = there.get("language_info")
+        version = info.get("version") if isinstance(info, dict) else None
+        # Notebooks keep this, and other programs import what some of it names.
+        known = {"version": version} if isinstance(version, str) and _VERSION_TEXT.match(version) else {}
         return {
             "protocol_version": "5.3",
             "implementation": self.implementation,
             "implementation_version": self.implementation_version,
-            "language_info": info if isinstance(info, dict) else self.language_info,
-            "banner": str(there.get("banner", self.banner)),
+            "language_info": {**self.language_info, **known},
+            "banner": clean_escapes(shorten(str(there.get("banner", self.banner)), _MAX_BANNER_CHARS)),
             "help_links": [],
             "supported_features": [],
         }

@@ -242,7 +242,7 @@ class _Agent:
             client.write({"type": "reply", "id": parent, "content": content})
 
     def _do_end_kernel(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
-        self._open_session(header["session"]).end_kernel()
+        self._open_session(header["session"]).end_kernel(header["owner"])
         return {}
 
     def _do_owned(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:

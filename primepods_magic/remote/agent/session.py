@@ -191,9 +191,15 @@ class Session:
         if job is self.current:
             self._finish_killed("cancelled")
 
-    def end_kernel(self) -> None:
-        """End the kernel, and what it runs; the next cell gets a new one."""
+    def end_kernel(self, owner: str) -> None:
+        """End the kernel, what it runs, and what waits for its owner; the next cell gets a new one."""
+        for job in [job for job in self._queue if job.facts.get("owner") == owner]:
+            self._queue.remove(job)
+            job.end("cancelled")
         self._finish_killed("cancelled")
+        for job in self.jobs.values():
+            if job.facts.get("owner") == owner:
+                job.note_shown()
 
     def _finish_killed(self, state: str) -> None:
         if self.pid:
@@ -382,7 +388,8 @@ class Session:
         if self.current and self.current.is_hidden:
             parts += content.get("user_expressions", {}).values()
         state = "ok" if all(part["status"] == "ok" for part in parts) else "error"
-        if any(part.get("source") == "ask_exit" for part in content.get("payload", [])):
+        payload = content.get("payload", [])
+        if any(part.get("source") == "ask_exit" and not part.get("keepkernel") for part in payload):
             # The cell called exit(): the next one must not go to a kernel that is about to end.
             self._finish_killed(state)
         else:

@@ -31,11 +31,14 @@ def keep_kernel_specs(connection: Connection, *, adds: bool) -> None:
     if not specs and not adds:
         return
     running = {pod.id: pod for pod in connection.completion_cache.list_running()}
-    with suppress(PodsError):
-        _update_specs(connection, specs, running)
-        if adds and (connection.has_machines or not connection.is_sandbox):
-            for pod in running.values():
-                if pod.is_ready and connection.may_be_mine(pod):
+    for spec in specs:
+        with suppress(PodsError):
+            _update_spec(connection, spec, running.get(spec.pod_id))
+    if adds and (connection.has_machines or not connection.is_sandbox):
+        written = {spec.pod_id for spec in specs if spec.session == "main"}
+        for pod in running.values():
+            with suppress(PodsError):
+                if pod.is_ready and pod.id not in written and connection.may_be_mine(pod):
                     write_kernel_spec(connection, pod)
     unseen = [spec for spec in specs if spec.pod_id not in running]
     is_due = time.monotonic() - _checked_at_s.get(connection, -_CHECK_INTERVAL_S) >= _CHECK_INTERVAL_S
@@ -44,15 +47,12 @@ def keep_kernel_specs(connection: Connection, *, adds: bool) -> None:
         run_in_background(connection, lambda: _remove_ended(connection, unseen))
 
 
-def _update_specs(
-    connection: Connection, specs: list[KernelSpec], running: dict[str | None, PodDetails]
-) -> None:
-    for spec in specs:
-        if connection.completion_cache.is_gone(spec.pod_id):
-            remove_kernel_spec(spec)
-        elif spec.pod_id in running:
-            # Its price may have changed, and a sandbox's address.
-            write_kernel_spec(connection, running[spec.pod_id], spec.session, options=spec.options)
+def _update_spec(connection: Connection, spec: KernelSpec, pod: PodDetails | None) -> None:
+    if connection.completion_cache.is_gone(spec.pod_id):
+        remove_kernel_spec(spec)
+    elif pod is not None:
+        # Its price may have changed, and a sandbox's address.
+        write_kernel_spec(connection, pod, spec.session, options=spec.options)
 
 
 def _remove_ended(connection: Connection, specs: list[KernelSpec]) -> None:
@@ -60,4 +60,5 @@ def _remove_ended(connection: Connection, specs: list[KernelSpec]) -> None:
         findings = examine_pods(connection, [PodDetails(id=spec.pod_id) for spec in specs])
         for spec in specs:
             if findings[spec.pod_id].has_ended:
-                remove_kernel_spec(spec)
+                with suppress(PodsError):
+                    remove_kernel_spec(spec)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -33,6 +34,7 @@ __all__ = ["KernelSpec", "list_kernel_specs", "remove_kernel_spec", "write_kerne
 
 ROUTE_FILE = "route.json"
 """How ssh reaches the pod, so that the relay need not ask the service first."""
+_FILES = ("kernel.json", ROUTE_FILE, "logo-svg.svg")
 RELAY_MODULE = "primepods_magic.notebook.relay"
 _PREFIX = "pod-"
 _MAX_NAME_CHARS = 60
@@ -122,11 +124,12 @@ def _describe_spec(
     name = _make_name(pod.name or pod.id or "", session)
     folder = _find_folder() / name
     taken = _read_spec(folder)
-    is_other = taken is not None and (taken.pod, taken.session, taken.place) != (
-        pod.name, session, connection.place
-    )  # fmt: skip
-    if is_other or (taken is None and folder.exists()):
-        digest = sha256(f"{connection.place}\n{pod.name}\n{session}".encode()).hexdigest()[:6]
+    if taken is None and folder.exists():
+        is_free = False
+    else:
+        is_free = taken is None or _may_replace(connection, taken, pod, session)
+    if not is_free:
+        digest = sha256(f"{connection.place}\n{pod.id}\n{session}".encode()).hexdigest()[:6]
         folder = folder.with_name(f"{name}-{digest}")
     return KernelSpec(
         name=folder.name,
@@ -138,6 +141,14 @@ def _describe_spec(
         place=connection.place,
         options=options,
     )
+
+
+def _may_replace(connection: Connection, taken: KernelSpec, pod: PodDetails, session: str) -> bool:
+    """Return whether a spec is that of the same pod, or of an earlier one of its name that is gone."""
+    if (taken.pod, taken.session, taken.place) != (pod.name, session, connection.place):
+        return False
+    live = {other.id for other in connection.completion_cache.list_running()}
+    return taken.pod_id == pod.id or taken.pod_id not in live
 
 
 def _make_name(pod_name: str, session: str) -> str:
@@ -182,6 +193,7 @@ def _make_contents(connection: Connection, spec: KernelSpec) -> dict[str, Any]:
                 "session": spec.session,
                 "place": spec.place,
                 "options": spec.options,
+                "folder": spec.name,
             },
         },
     }
@@ -235,7 +247,8 @@ def _read_spec(folder: Path) -> KernelSpec | None:
         options = tuple(map(str, facts.get("options", ())))
     except (OSError, ValueError, LookupError, TypeError, RecursionError):
         return None
-    if not all(isinstance(text, str) for text in texts.values()):
+    # A copy that a person has made is theirs.
+    if not all(isinstance(text, str) for text in texts.values()) or facts.get("folder") != folder.name:
         return None
     return KernelSpec(name=folder.name, folder=folder, options=options, **texts)
 
@@ -246,10 +259,14 @@ def remove_kernel_spec(spec: KernelSpec) -> None:
     Raises InvalidRequest if it cannot be removed.
     """
     try:
-        shutil.rmtree(spec.folder)
-    except FileNotFoundError:
-        pass
+        for name in _FILES:
+            (spec.folder / name).unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            spec.folder.rmdir()
     except OSError as error:
+        if error.errno == errno.ENOTEMPTY:
+            # What a person has put there stays.
+            return
         raise InvalidRequest(
             f"Cannot remove {shorten_path(spec.folder)} ({describe_error(error)}). Remove it by hand"
         ) from None

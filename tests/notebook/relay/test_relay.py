@@ -10,6 +10,7 @@ import threading
 import time
 from pathlib import Path
 
+from primepods_magic.api.errors import RemoteError
 from primepods_magic.pods.pod import Pod
 from tests.support.pod_kernels import KernelUse, PodInPicker, pod_in_picker, put_environment
 from tests.support.waiting import eventually
@@ -185,10 +186,7 @@ def test_a_relay_that_was_killed_shows_its_cell_again_from_the_beginning(kernel:
     code = "for n in range(200):\n    print(n)\n    time.sleep(0.01)"
     asked = kernel.client.execute(code)
     kernel.collect_output(asked, lambda message: message["msg_type"] == "stream")
-    process = kernel.manager.provisioner.process  # type: ignore[union-attr]
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    kernel.manager.restart_kernel(now=True)
+    kill_relay(kernel)
     shown: list[str] = []
     found = kernel.collect_output(asked, is_idle)
     for message in found:
@@ -198,6 +196,61 @@ def test_a_relay_that_was_killed_shows_its_cell_again_from_the_beginning(kernel:
             shown.append(message["content"]["text"])
     assert "".join(shown).split() == [str(n) for n in range(200)]
     assert any(message["msg_type"] == "clear_output" for message in found)
+
+
+def kill_relay(kernel: KernelUse) -> None:
+    """Kill the relay, and start it again as a front end does."""
+    process = kernel.manager.provisioner.process  # type: ignore[union-attr]
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    kernel.manager.restart_kernel(now=True)
+
+
+def test_a_cell_that_is_shown_again_can_be_answered_and_interrupted(kernel: KernelUse) -> None:
+    kernel.run("import time")
+    asked = kernel.client.execute("print('Hello,', input('Name? '))\ntime.sleep(60)", allow_stdin=True)
+    kernel.client.get_stdin_msg(timeout=30)
+    kill_relay(kernel)
+    assert kernel.client.get_stdin_msg(timeout=30)["content"]["prompt"] == "Name? "
+    kernel.client.input("Ada")
+    found = kernel.collect_output(asked, lambda message: "Ada" in str(message["content"].get("text")))
+    assert found[-1]["content"]["text"] == "Hello, Ada\n"
+    kernel.send("interrupt_request", {}, channel="control")
+    assert kernel.await_reply(asked)["ename"] == "KeyboardInterrupt"
+
+
+def test_a_cell_that_waited_does_not_run_after_a_restart(picked: PodInPicker, kernel: KernelUse) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        put_environment(patch, picked.environment)
+        other = Pod(picked.connection, picked.pod).run("import time; time.sleep(60)")
+    waiting = kernel.client.execute("was_run = True")
+    kernel.collect_output(waiting, lambda message: "Waiting for job" in str(message["content"].get("text")))
+    kernel.manager.restart_kernel()
+    kernel.client.wait_for_ready(timeout=30)
+    assert kernel.run("was_run").reply["ename"] == "NameError"
+    with pytest.raises(RemoteError, match="cancelled"):
+        other.result(30)
+
+
+def test_an_exit_that_keeps_the_kernel_keeps_it(kernel: KernelUse) -> None:
+    ran = kernel.run("kept = 1\nquit(keep_kernel=True)")
+    assert ran.reply["payload"] == [{"source": "ask_exit", "keepkernel": True}]
+    assert kernel.run("kept").reply["status"] == "ok"
+
+
+def test_a_pod_does_not_say_what_is_imported_here(kernel: KernelUse) -> None:
+    """Programs import the exporter that the notebook's metadata names."""
+    kernel.run(
+        "get_ipython().kernel.language_info = {'name': 'evil', 'version': '3.9',"
+        " 'nbconvert_exporter': 'evil.X',"
+        " 'file_extension': '.evil.sh'}"
+    )
+    # A relay asks as it starts.
+    kill_relay(kernel)
+    kernel.client.wait_for_ready(timeout=30)
+    asked = kernel.send("kernel_info_request", {})
+    info = kernel.await_reply(asked)["language_info"]
+    assert (info["name"], info["nbconvert_exporter"], info["file_extension"]) == ("python", "python", ".py")
 
 
 def test_lines_of_cost_are_for_people(kernel: KernelUse) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +80,39 @@ def test_names_that_look_the_same_to_jupyter_stay_apart(connection: Connection, 
     assert len({spec.name for spec in specs}) == 4
     assert len(KernelSpecManager().find_kernel_specs()) >= 4
     assert {spec.pod for spec in list_kernel_specs()} == {"My Pod", "my-pod", "train", "train-x"}
+
+
+def test_two_live_pods_of_one_name_have_a_kernel_each(connection: Connection, home: Path) -> None:
+    pods = [describe("train", "p1"), describe("train", "p2")]
+    connection.completion_cache.update_pods(pods)
+    specs = [write_kernel_spec(connection, pod) for pod in pods]
+    assert [write_kernel_spec(connection, pod) for pod in pods] == specs
+    assert {spec.pod_id: spec.name for spec in list_kernel_specs()} == {
+        spec.pod_id: spec.name for spec in specs
+    }
+    assert len({spec.folder for spec in specs}) == 2
+
+
+def test_what_a_person_has_made_stays(connection: Connection, home: Path) -> None:
+    spec = write_kernel_spec(connection, describe("train"))
+    copy = shutil.copytree(spec.folder, spec.folder.with_name("pod-train-mine"))
+    (spec.folder / "notes.txt").write_text("mine")
+    assert list_kernel_specs() == [spec]
+    remove_kernel_spec(spec)
+    assert (copy / "kernel.json").exists()
+    assert [file.name for file in spec.folder.iterdir()] == ["notes.txt"]
+    assert list_kernel_specs() == []
+
+
+def test_one_spec_that_cannot_be_changed_does_not_keep_the_others(
+    connection: Connection, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    specs = [write_kernel_spec(connection, describe(name, name)) for name in ("a", "b", "c")]
+    (specs[0].folder / "logo-svg.svg").unlink()
+    (specs[0].folder / "logo-svg.svg").mkdir()
+    connection.completion_cache.forget_pods([spec.pod_id for spec in specs])
+    keep_kernel_specs(connection, adds=False)
+    assert not any(spec.folder.exists() for spec in specs[1:])
 
 
 def test_a_kernel_of_another_program_is_left_alone(connection: Connection, home: Path) -> None:
