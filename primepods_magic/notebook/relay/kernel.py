@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from ipykernel.kernelbase import Kernel
 
-from primepods_magic.api.errors import PodsError
+from primepods_magic.api.errors import NotFound, PodsError
 from primepods_magic.api.text.sanitize import shorten
 from primepods_magic.remote.stream_text import clean_escapes
 
@@ -34,6 +34,7 @@ _MAX_FOLLOWED = 60
 # Front ends ask again after a second.
 _INFO_S = 0.7
 _TICK_S = 0.01
+_RETRY_S = 5.0
 _VERSION_TEXT = re.compile(r"\d{1,3}(\.\w{1,10}){1,3}\Z", re.ASCII)
 _MAX_BANNER_CHARS = 2000
 _VERSION = ".".join(map(str, sys.version_info[:3]))
@@ -88,14 +89,25 @@ class PodKernel(Kernel):
 
     def _show_owned(self) -> None:
         """Show the cells that an earlier relay of this front end had sent and not shown to their end."""
-        try:
-            self.pod_session.open()
-            link = self.pod_session.link
-            for facts in link.ask("owned", owner=self.owner).get("jobs", []) if link else []:
+        for facts in self._find_owned():
+            # One that was sent meanwhile is on its way already.
+            if not self.publisher.has_request(facts.get("msg_id")):
                 replay_job(self, facts)
-        except PodsError as error:
-            # The first cell says so, too.
-            self.log.warning("%s", error)
+
+    def _find_owned(self) -> list[Mapping[str, Any]]:
+        """Ask the pod for these cells, as soon as it can be asked."""
+        while True:
+            try:
+                self.pod_session.open()
+                link = self.pod_session.link
+                if link is not None:
+                    return list(link.request("owned", owner=self.owner).result().get("jobs", []))
+            except NotFound:
+                # The first cell says what became of the pod.
+                return []
+            except PodsError as error:
+                self.log.warning("%s", error)
+            time.sleep(_RETRY_S)
 
     def keep_following(self, frames: JobFrames) -> None:
         """Keep showing what a cell that has ended still prints, for the newest ones."""

@@ -38,6 +38,10 @@ class Publisher:
         _keep_newest(self._requests, msg_id, request, _MAX_REQUESTS)
         return msg_id
 
+    def has_request(self, msg_id: object) -> bool:
+        """Return whether this relay has taken a request itself."""
+        return msg_id in self._requests
+
     def find_comm_job(self, comm_id: object) -> str:
         """Return the job that opened a comm, or else the last one."""
         return self._comms.get(str(comm_id), self.last_job)
