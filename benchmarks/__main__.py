@@ -18,6 +18,7 @@ from benchmarks.render_tables import render_tables
 from benchmarks.run_cells import run_cells
 from benchmarks.serve_clients import serve_clients
 from benchmarks.serve_pages import serve_pages
+from benchmarks.start_pod_kernel import start_pod_kernel
 from benchmarks.transfer_files import transfer_files
 from benchmarks.watch_pods import watch_pods
 
@@ -38,6 +39,7 @@ REPORTS = {
     "render_tables": render_tables,
     "run_cells": run_cells,
     "serve_clients": serve_clients,
+    "start_pod_kernel": start_pod_kernel,
     "transfer_files": transfer_files,
     "watch_pods": watch_pods,
 }

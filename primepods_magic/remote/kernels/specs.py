@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,10 @@ __all__ = ["KernelSpec", "list_kernel_specs", "remove_kernel_spec", "write_kerne
 
 ROUTE_FILE = "route.json"
 """How ssh reaches the pod, so that the relay need not ask the service first."""
-_FILES = ("kernel.json", ROUTE_FILE, "logo-svg.svg")
+STAND_IN_FILE = "stand_in.py"
+"""What runs if our Python is gone."""
+_FILES = ("kernel.json", ROUTE_FILE, STAND_IN_FILE, "logo-svg.svg")
+_CHOICE = 'other=$1; shift; [ -x "$0" ] && exec "$0" "$@"; exec python3 "$other" "$0" "$@"'
 RELAY_MODULE = "primepods_magic.notebook.relay"
 _PREFIX = "pod-"
 _MAX_NAME_CHARS = 60
@@ -89,15 +93,16 @@ def write_kernel_spec(
     spec = _describe_spec(connection, pod, session, tuple(options))
     text = json.dumps(_make_contents(connection, spec), indent=1, ensure_ascii=False) + "\n"
     route = find_route(connection, pod)
-    files = {
+    contents = {
         "logo-svg.svg": LOGO,
+        STAND_IN_FILE: files(__package__).joinpath(STAND_IN_FILE).read_text(encoding="utf-8"),
         ROUTE_FILE: json.dumps({"words": route.words, "name": route.name, "cli_name": route.cli_name}),
         "kernel.json": text,
     }
     path = spec.folder
     try:
         spec.folder.mkdir(parents=True, exist_ok=True)
-        for name, content in files.items():
+        for name, content in contents.items():
             path = spec.folder / name
             if not path.exists() or read_plain_file(path) != content.encode():
                 write_atomically(path, content)
@@ -177,10 +182,13 @@ def _format_name(connection: Connection, pod: PodDetails, session: str) -> str:
 
 
 def _make_contents(connection: Connection, spec: KernelSpec) -> dict[str, Any]:
-    route = str(spec.folder / ROUTE_FILE)
+    route, stand_in = str(spec.folder / ROUTE_FILE), str(spec.folder / STAND_IN_FILE)
     words = ["--pod", spec.pod_id, "--session", spec.session, "--route", route, *spec.options]
     return {
-        "argv": [sys.executable, "-m", RELAY_MODULE, "-f", "{connection_file}", *words],
+        "argv": [
+            *("/bin/sh", "-c", _CHOICE, sys.executable, stand_in),
+            *("-m", RELAY_MODULE, "-f", "{connection_file}", *words),
+        ],
         "display_name": spec.display_name,
         "language": "python",
         "interrupt_mode": "message",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import socket
 import subprocess
@@ -170,3 +171,18 @@ def test_a_server_that_ends_leaves_the_session_and_shutting_a_kernel_down_does_n
         api.delete(f"api/kernels/{listed['id']}").raise_for_status()
         with kernel_of(api, name, runtime) as kernel:
             assert kernel.run("left").reply["ename"] == "NameError"
+
+
+def test_without_its_python_a_stand_in_says_what_is_gone(picked: PodInPicker, tmp_path: Path) -> None:
+    folder = picked.spec.folder.with_name("pod-without-python")
+    shutil.copytree(picked.spec.folder, folder)
+    contents = json.loads((folder / "kernel.json").read_text())
+    contents["argv"][3] = str(tmp_path / "gone" / "python")
+    (folder / "kernel.json").write_text(json.dumps(contents))
+    environment = {**picked.environment, "PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin"}
+    here = PodInPicker(picked.machines, picked.connection, picked.pod, picked.spec, environment)
+    with here.kernel(folder.name) as kernel:
+        ran = kernel.run("1 + 1")
+        assert ran.reply["ename"] == ran.of_type("error")[0]["ename"] == "NotConfigured"
+        assert f"is gone: {tmp_path / 'gone' / 'python'}. Nothing was run" in ran.text
+    shutil.rmtree(folder)

@@ -35,7 +35,9 @@ def test_jupyter_reads_what_is_written(connection: Connection, home: Path) -> No
     spec = write_kernel_spec(connection, pod, "eval", options=["--costs", "never"])
     found = KernelSpecManager().get_kernel_spec("pod-train-eval")
     assert found.display_name.startswith("train/eval · 8 × H100_80GB · $19.20/h")
-    assert found.argv[:3] == [sys.executable, "-m", "primepods_magic.notebook.relay"]
+    assert found.argv[3:7] == [
+        sys.executable, str(spec.folder / "stand_in.py"), "-m", "primepods_magic.notebook.relay",
+    ]  # fmt: skip
     assert found.argv[-6:] == [
         "--session", "eval", "--route", str(spec.folder / "route.json"), "--costs", "never",
     ]  # fmt: skip
@@ -133,7 +135,7 @@ def test_odd_names_stay_within_the_folder(connection: Connection, home: Path, na
     assert spec.folder.parent == Path(KernelSpecManager().user_kernel_dir)
     contents = json.loads((spec.folder / "kernel.json").read_text())
     assert contents["argv"].count("{connection_file}") == 1
-    ours = {"{connection_file}", str(spec.folder / "route.json")}
+    ours = {"{connection_file}", *(str(spec.folder / file) for file in ("route.json", "stand_in.py"))}
     assert not any(name in word for word in contents["argv"] if word not in ours)
     assert contents["display_name"].isprintable()
     assert KernelSpecManager().get_kernel_spec(spec.name)
