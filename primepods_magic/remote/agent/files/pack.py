@@ -69,6 +69,7 @@ def _iterate_pieces(
 
 def _iterate_content(fd: int, facts: dict[str, Any], on_read: Callable[[int], object]) -> Iterator[bytes]:
     found = os.fstat(fd)
+    before = _note_state(found)
     size, start = facts.get("size", found.st_size), facts.get("start", 0)
     known = {"size": size, "mode": found.st_mode & 0o777, "mtime_ns": found.st_mtime_ns}
     yield pack_begin({**known, **facts})
@@ -88,7 +89,14 @@ def _iterate_content(fd: int, facts: dict[str, Any], on_read: Callable[[int], ob
             else:
                 yield pack_data(len(data))
                 yield data
+        # What is only added to, as a log is, still begins as it was sent.
+        if _note_state(os.fstat(fd)) != before and hash_part(fd, size).digest() != digest.digest():
+            raise FileProblem("it was changed while it was read")
     except (OSError, FileProblem) as error:
         yield pack_end({"failed": describe_error(error)})
     else:
         yield pack_end({"sha256": digest.hexdigest()})
+
+
+def _note_state(found: os.stat_result) -> tuple[int, ...]:
+    return found.st_size, found.st_mtime_ns, found.st_ctime_ns
