@@ -10,8 +10,8 @@
 Paths on the pod are relative to its home. The last word, without a colon, is a folder here, made if needed;
 one file may get a new path. By default, it is the working folder. What is here already, by size and time or
 by its hash, is not fetched again. A file that is newer here is not overwritten without --force. Links that
-lead out of a folder are skipped, as is .git, whose settings git would run, and nothing is written outside the
-folder, whatever the pod sends.
+lead out of a folder are skipped, as are .git and HEAD, by which git would run settings from the pod, and
+nothing is written outside the folder, whatever the pod sends.
 
 In a pattern, * and ? stand for characters of a name, [ab] for one of these, and ** for any number of folders.
 The pod compares names with it; no shell sees it. Hidden names match only what begins with a dot. What matches

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import posixpath
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -21,7 +21,8 @@ from primepods_magic.remote.agent.files.unpack import DiskFull, Unpacker
 
 from .comparing import compare_entries
 from .folder_transfer import FolderTransfer
-from .ignoring import NEVER_SENT
+from .git_folders import explain_name, find_git_folder, find_unwanted, is_git_folder
+from .ignoring import NEVER_SENT, list_parents
 from .results import FileResult, format_bytes
 from .streams import fetch_stream
 
@@ -45,6 +46,22 @@ class Download(FolderTransfer):
         """The files that are here already."""
         return self.here
 
+    def check_target(self) -> None:
+        """Raise InvalidRequest if git or Python here would run what is written."""
+        folder = find_git_folder(self.folder)
+        if folder:
+            raise InvalidRequest(
+                f"Nothing from a pod is written into {sanitize(folder)!r}, because git or Python would run "
+                "what it says. Nothing was fetched. Name another folder"
+            )
+        for name in self.local_names.values():
+            why = explain_name(name, folds_case=self._folds_case)
+            if why:
+                raise InvalidRequest(
+                    f"A file from a pod cannot be called {sanitize(name)!r} here: {why}. Nothing was "
+                    "fetched. Name another file"
+                )
+
     def compare(self) -> None:
         """Look what is here."""
         home = find_home()
@@ -55,7 +72,9 @@ class Download(FolderTransfer):
             # A file that was named itself has local names.
             is_home=is_home and not self.local_names,
         )
-        self.entries = [entry._replace(mode=entry.mode & _MODE_MASK) for entry in entries]
+        self.entries = [
+            entry._replace(mode=entry.mode & _MODE_MASK) for entry in self._spare_repositories(entries)
+        ]
         with_names = {self._find_local(entry.path): entry for entry in self.entries}
         self.here = {}
         if os.path.isdir(self.folder):
@@ -70,6 +89,16 @@ class Download(FolderTransfer):
         """Return its path here and there."""
         path = os.path.join(self.folder, self._find_local(entry.path))
         return fold_path(path) if self._folds_case else path, posixpath.join(self.root, entry.path)
+
+    def _spare_repositories(self, entries: Sequence[Entry]) -> Iterator[Entry]:
+        """Yield what is not in a repository that is below the folder already; refuse the rest."""
+        folders = {above for entry in entries for above in list_parents(entry.path)}
+        repositories = {each for each in folders if is_git_folder(os.path.join(self.folder, each))}
+        for entry in entries:
+            if repositories.isdisjoint(list_parents(entry.path)):
+                yield entry
+            else:
+                self.refused.append(FileResult(entry.path, "skipped", 0, "its folder here is a repository"))
 
     @cached_property
     def _folds_case(self) -> bool:
@@ -157,10 +186,12 @@ def check_entries(
         key = fold_path(entry.path) if folds_case else entry.path
         detail = ""
         try:
-            unwanted = [_find_unwanted(name) for name in split_path(entry.path, is_windows=is_windows)]
+            names = split_path(entry.path, is_windows=is_windows)
+            unwanted = [find_unwanted(name) for name in names]
             if any(unwanted[:-1]) or unwanted[-1] in NEVER_SENT[1:]:
                 continue
-            detail = "git would run what it says" if unwanted[-1] else ""
+            if unwanted[-1] or entry.kind != "dir":
+                detail = explain_name(names[-1], folds_case=folds_case)
         except FileProblem as problem:
             detail = str(problem)
         if is_home and entry.path.startswith("."):
@@ -175,14 +206,6 @@ def check_entries(
             taken.add(key)
             accepted.append(entry)
     return accepted, refused
-
-
-def _find_unwanted(name: str) -> str:
-    """Return which name that is never sent a file system may take a name for; empty for none."""
-    # As macOS and Windows do: without invisible characters, case, streams, and dots or spaces at its end.
-    seen = name if name.isascii() else "".join(char for char in name if unicodedata.category(char) != "Cf")
-    seen = seen.casefold().partition(":")[0].rstrip(". ")
-    return ".git" if seen == "git~1" else seen if seen in NEVER_SENT else ""
 
 
 def is_safe_link(path: str, link: str) -> bool:

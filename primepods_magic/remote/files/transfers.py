@@ -163,6 +163,7 @@ def get_files(
                 download.local_names = dict.fromkeys(there.entries, name)
             elif not is_pattern and name not in ("", "~", ".", ".."):
                 download.folder = os.path.join(folder, name)
+            download.check_target()
             downloads.append(download)
         refuse_collisions(downloads)
         results = _run_transfers(downloads)

@@ -239,10 +239,19 @@ def test_what_git_python_or_a_shell_would_run_is_not_fetched() -> None:
         accepted, refused = check_entries(entries, folds_case=False)
         assert [entry.path for entry in accepted] == ["a"]
         assert [(file.path, file.detail) for file in refused] == [(f"a/{name}", "git would run what it says")]
+    # Any folder with these is a repository to git, and its settings name commands.
+    bare = [Entry(f"x/{name}", "file", 1, 1, 0o644, "") for name in ("HEAD", "config", "objects/a", "refs/a")]
+    for folds_case, name in ((False, "HEAD"), (True, "head"), (False, "HE\u200cAD")):
+        accepted, refused = check_entries(
+            [bare[0]._replace(path=f"x/{name}"), *bare[1:]], folds_case=folds_case
+        )
+        assert accepted == bare[1:]
+        assert refused[0].detail == "git would take its folder for a repository"
     for name in ("__pycache__/a.pyc", "__PyCache__", "in/.ipynb_checkpoints/a"):
         assert check_entries([Entry(name, "file", 1, 1, 0o644, "")], folds_case=False) == ([], [])
     kept = [
-        Entry(name, "file", 1, 1, 0o644, "") for name in (".gitignore", "x.git", "git", ".bashrc", "in/.b")
+        Entry(name, "file", 1, 1, 0o644, "")
+        for name in (".gitignore", "x.git", "git", ".bashrc", "in/.b", "head")
     ]
     assert check_entries(kept, folds_case=False) == (kept, [])
     assert [file.path for file in check_entries(kept, folds_case=False, is_home=True)[1]] == [
