@@ -77,12 +77,15 @@ class Download(FolderTransfer):
         ]
         with_names = {self._find_local(entry.path): entry for entry in self.entries}
         self.here = {}
-        if os.path.isdir(self.folder):
+        # In this order: another transfer may be making the folder.
+        if os.path.lexists(self.folder):
+            if not os.path.isdir(self.folder):
+                raise InvalidRequest(
+                    f"{sanitize(self.folder)!r} is a file, not a folder. Nothing was fetched"
+                )
             with Root(self.folder) as root:
                 for found in look_up(root, with_names):
                     self.here[with_names[found.path].path] = found
-        elif os.path.lexists(self.folder):
-            raise InvalidRequest(f"{sanitize(self.folder)!r} is a file, not a folder. Nothing was fetched")
         self.comparison = compare_entries(self.entries, self.here, self._hash_pairs, force=self.force)
 
     def find_paths(self, entry: Entry) -> tuple[str, str]:
