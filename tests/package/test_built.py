@@ -43,6 +43,7 @@ DATA = {
 # What is imported and comes with what is required, for its own users to import.
 COMES_WITH = {"numpy": "pandas", "pydantic-core": "pydantic", "starlette": "fastapi", "traitlets": "ipython"}
 COMES_WITH |= {"cryptography": "asyncssh", "pillow": "matplotlib", "comm": "ipywidgets"}
+COMES_WITH |= {"jupyter-core": "ipykernel", "pyzmq": "ipykernel"}
 
 # What building and testing take, beside the package; the backend adds the last two.
 BESIDE = (
@@ -121,6 +122,7 @@ def test_each_requirement_says_its_oldest_version_and_forbids_no_newer_one(metad
         "matplotlib",
         "pyarrow",
         "asyncssh",
+        "ipykernel",
     }
 
 
