@@ -118,3 +118,26 @@ def test_a_notebook_runs_on_a_pod(
     eventually(ends, "the end of the pod is said")
     for _ in other.show_in_each_theme():
         other.screenshot("pod-kernel-ended", other.cell(RESULT))
+
+
+def test_it_is_chosen_in_notebook_7(
+    picked: PodInPicker, jupyterlab: JupyterLab, notebook_page: Callable[[str], LabPage]
+) -> None:
+    page = notebook_page(LIGHT)
+    page.open_notebook(jupyterlab.add_notebook("on-a-pod-7", CELLS[: PLOT + 1]))
+    page.page.locator(".jp-KernelName").click()
+    dialog = page.page.get_by_role("dialog")
+    dialog.locator("select").select_option(label=NAME)
+    dialog.get_by_role("button", name="Select").click()
+    expect(page.page.locator(".jp-KernelName")).to_have_text(NAME)
+    for number in (FIRST, RESULT, PLOT):
+        page.run_cell(number)
+    expect(page.output_of(RESULT)).to_contain_text("42")
+    expect(page.output_of(PLOT).locator("img")).to_be_visible()
+    page.screenshot("pod-kernel-notebook-7")
+    page.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    page.page.locator("[data-command='kernelmenu:restart']").click()
+    page.page.get_by_role("button", name="Confirm Kernel Restart").click()
+    page.run_cell(RESULT, wait=False)
+    expect(page.output_of(RESULT)).to_contain_text("is new: variables of earlier cells are gone")
+    expect(page.output_of(RESULT)).to_contain_text("42")
