@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from primepods_magic.api.errors import RemoteError
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from primepods_magic.remote import agent_archive
@@ -127,3 +128,22 @@ def test_memory_stays_flat_and_the_gap_is_said(
     assert later.output.startswith(line)
     assert later.output.endswith("end\n")
     assert "pieces of output were not kept" in later.output
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_few_large_displays_end(agent_pod: Pod, count: int) -> None:
+    code = (
+        f"from IPython.display import HTML, display\nfor n in range({count}): display(HTML('x' * 12_000_000))"
+    )
+    assert agent_pod.run(code).result(60).state == "ok"
+    assert agent_pod.run("1").result(30).state == "ok"
+
+
+@pytest.mark.parametrize("size", [4_000_000, 9_000_000, 40_000_000])
+def test_an_error_with_a_long_message_ends_the_cell_alone(agent_pod: Pod, size: int) -> None:
+    assert agent_pod.run("kept = 1").result(30).state == "ok"
+    with pytest.raises(RemoteError) as failed:
+        agent_pod.run(f"raise ValueError('x' * {size} + 'end')").result(60)
+    assert failed.value.ename == "ValueError"
+    assert failed.value.evalue.endswith("end")
+    assert agent_pod.run("kept").result(30).state == "ok"

@@ -61,9 +61,18 @@ async def _serve_forever() -> None:
 
 
 async def _read_frame(reader: asyncio.StreamReader, timeout_s: float | None = None) -> Frame:
-    length = await asyncio.wait_for(reader.readexactly(LENGTH_BYTES), timeout_s)
-    header = parse_header(await reader.readexactly(parse_length(length)))
-    return header, [await reader.readexactly(size) for size in read_sizes(header)]
+    header, buffers, _ = await _read_sized(reader, timeout_s)
+    return header, buffers
+
+
+async def _read_sized(
+    reader: asyncio.StreamReader, timeout_s: float | None = None
+) -> tuple[Header, list[bytes], int]:
+    """Return a frame, and how many bytes it has."""
+    length = parse_length(await asyncio.wait_for(reader.readexactly(LENGTH_BYTES), timeout_s))
+    header = parse_header(await reader.readexactly(length))
+    sizes = read_sizes(header)
+    return header, [await reader.readexactly(size) for size in sizes], length + sum(sizes)
 
 
 class _Agent:
@@ -137,7 +146,7 @@ class _Agent:
         session.attach_kernel(writer, hello)
         try:
             while True:
-                session.take_frame(writer, *await _read_frame(reader))
+                session.take_frame(writer, *await _read_sized(reader))
         finally:
             session.detach_kernel(writer)
 

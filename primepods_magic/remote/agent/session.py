@@ -9,6 +9,7 @@ import shutil
 import signal
 import time
 import traceback
+from asyncio import StreamWriter
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,6 +26,7 @@ _START_S = 90.0
 _CANCEL_GRACE_S = 5.0
 _POLL_S = 0.02
 _ACK_INTERVAL = 32
+_ACK_BYTES = 1 << 20
 _MAX_JOBS = 200
 _MAX_HIDDEN_JOBS = 50
 _MAX_PARENTS = 2000
@@ -56,11 +58,11 @@ class Session:
         self._folder = folder
         self._on_change = on_change
         self._queue: deque[Job] = deque()
-        self._kernel: asyncio.StreamWriter | None = None
+        self._kernel: StreamWriter | None = None
         self._kernel_id = ""
         self._ended_kernels: set[str] = set()
         self._taken: dict[str, int] = {}
-        self._acked = 0
+        self._acked = self._unacked_bytes = 0
         self._asked: set[str] = set()
         self._answer: tuple[str, str] | None = None
         self._kernels_started = 0
@@ -274,7 +276,7 @@ class Session:
         else:
             self._run_next()
 
-    def attach_kernel(self, writer: asyncio.StreamWriter, hello: Header) -> None:
+    def attach_kernel(self, writer: StreamWriter, hello: Header) -> None:
         """Accept the connection of a kernel: a new one, or one that an earlier agent started."""
         is_other = self._kernel is not None and self._kernel_id != hello["kernel"]
         if is_other or hello["kernel"] in self._ended_kernels:
@@ -288,13 +290,13 @@ class Session:
             self._note_start()
         self._run_next()
 
-    def detach_kernel(self, writer: asyncio.StreamWriter) -> None:
+    def detach_kernel(self, writer: StreamWriter) -> None:
         """Note that the connection of a kernel ended."""
         if self._kernel is writer:
             self._kernel = None
             self._reconnecting = asyncio.ensure_future(self._await_kernel_again())
 
-    def take_frame(self, writer: asyncio.StreamWriter, header: Header, buffers: Sequence[bytes]) -> None:
+    def take_frame(self, writer: StreamWriter, header: Header, buffers: Sequence[bytes], size: int) -> None:
         """Handle each frame of a kernel once: frames that were not acknowledged are sent again."""
         if writer is not self._kernel:
             return
@@ -305,7 +307,10 @@ class Session:
                 self._handle_message(header, buffers)
             except Exception:  # noqa: BLE001 - one message must not end what comes after it
                 traceback.print_exc()
-        if number - self._acked >= _ACK_INTERVAL or header["op"] == "dead":
+        self._unacked_bytes += size
+        # The kernel's host waits for this if it has sent much.
+        is_due = number - self._acked >= _ACK_INTERVAL or self._unacked_bytes >= _ACK_BYTES
+        if is_due or header["op"] == "dead":
             self._acknowledge_frames()
         if header["op"] == "dead":
             self._forget_kernel()
@@ -314,7 +319,7 @@ class Session:
             self._finish_job("died")
 
     def _acknowledge_frames(self) -> None:
-        self._acked = self._taken.get(self._kernel_id, 0)
+        self._acked, self._unacked_bytes = self._taken.get(self._kernel_id, 0), 0
         self._write_frame({"op": "ack", "number": self._acked})
 
     def _write_frame(self, header: Header, buffers: Sequence[bytes] = ()) -> None:
@@ -384,9 +389,8 @@ class Session:
             self._pass_reply(parent, content)
 
     def _end_replied(self, content: dict[str, Any]) -> None:
-        parts = [content]
-        if self.current and self.current.is_hidden:
-            parts += content.get("user_expressions", {}).values()
+        is_hidden = self.current is not None and self.current.is_hidden
+        parts = [content, *(content.get("user_expressions", {}).values() if is_hidden else ())]
         state = "ok" if all(part["status"] == "ok" for part in parts) else "error"
         payload = content.get("payload", [])
         if any(part.get("source") == "ask_exit" and not part.get("keepkernel") for part in payload):

@@ -18,6 +18,7 @@ from .process import KernelProcess
 __all__ = ["run_kernel"]
 
 _MAX_TEXT_CHARS = 65_536
+_MAX_REPLY_BYTES = 4 << 20
 _POLL_MS = 500
 _START_S = 60.0
 _FLUSH_S = 30.0
@@ -200,7 +201,9 @@ class _KernelHost:
                 self._note_begun()
             self._agent.send({**header, "content": {"execution_count": header["content"]["execution_count"]}})
         elif kind == "execute_reply":
-            self._reply = {**header, "content": _to_json(header["content"])}
+            content = _to_json(header["content"])
+            is_long = sum(map(len, parts)) > _MAX_REPLY_BYTES
+            self._reply = {**header, "content": _shorten_reply(content) if is_long else content}
         else:
             size, buffers = sum(map(len, parts)), [bytes(each) for each in message["buffers"]]
             if size > MAX_OUTPUT_BYTES + sum(map(len, buffers)) or size > MAX_BUFFERS_BYTES:
@@ -255,6 +258,24 @@ class _KernelHost:
         if self._text:
             text, self._text = self._text, None
             self._agent.send(text)
+
+
+def _shorten_reply(content: dict[str, Any]) -> dict[str, Any]:
+    """Return a reply that is too long for a frame: without values, and with the ends of its error."""
+    note = {"status": "error", "ename": "TooLarge", "evalue": "it is too large to be sent", "traceback": []}
+    kept: dict[str, Any] = {
+        name: content[name] for name in ("status", "execution_count", "ename") if name in content
+    }
+    if "evalue" in content:
+        half = _MAX_TEXT_CHARS // 2
+        texts = [str(content["evalue"]), *map(str, content.get("traceback", [])[:100])]
+        short = [f"{text[:half]}…{text[-half:]}" if len(text) > 2 * half else text for text in texts]
+        kept.update(evalue=short[0], traceback=short[1:])
+    return {
+        **kept,
+        "payload": [],
+        "user_expressions": dict.fromkeys(content.get("user_expressions", {}), note),
+    }
 
 
 def _to_json(content: dict[str, Any]) -> dict[str, Any]:
