@@ -28,6 +28,7 @@ __all__ = ["CellRequest", "RelayedCell", "replay_job"]
 
 _TICK_S = 0.1
 _DETACH_S = 2.0
+_MAX_COUNT = 1 << 31
 _OUR_MAGICS = re.compile(
     r"^[ \t]*(?:%{1,2}(?:pods?|pod_create)\b|%(?:re)?load_ext[ \t]+primepods_magic)", re.M
 )
@@ -263,7 +264,9 @@ class RelayedCell:
         elif kind == "gap":
             self.write(f"[{header['dropped']} pieces of output were not kept, because there was too much]")
         elif kind == "execute_input":
-            self.publish("execute_input", {"code": self.request.code, **content})
+            number = content["execution_count"]
+            shown = {"code": self.request.code, "execution_count": number if 0 <= number < _MAX_COUNT else 0}
+            self.publish("execute_input", shown)
         elif kind == "input_wanted":
             self._input_number = header["n"]
         elif kind == "input_request":

@@ -23,6 +23,14 @@ _FORMS = {
     "AIza": r"[\w-]{35}",
     "glpat-": r"[\w-]{20}",
     "pit_": "[A-Za-z0-9]{20}",
+    "sk_live_": "[A-Za-z0-9]{10}",
+    "npm_": "[A-Za-z0-9]{36}",
+    "pypi-AgEI": r"[\w-]{20}",
+    "ya29.": r"[\w-]{20}",
+    "SG.": r"[\w-]{16,32}\.[\w-]{16}",
+    "nvapi-": r"[\w-]{20}",
+    "dapi": "[0-9a-f]{32}",
+    "hooks.slack.com/services/": "T[A-Z0-9]{6}",
     "eyJ": r"[\w-]{10,1000}\.eyJ[\w-]{10}",
     "-----BEGIN ": "[A-Z ]{0,40}PRIVATE KEY-----",
 }
@@ -32,6 +40,19 @@ _ESCAPE = re.compile(r"\\(?:[nrtbf]|u[0-9a-f]{4})\Z")
 _SECRET_COLUMN = re.compile(
     "passw|secret|credential|(?:api|access|private|auth).?(?:key|token)", re.IGNORECASE
 )
+# Names with a value, as in source and JSON, where the quotes are escaped, and passwords in addresses.
+_ASSIGNED = re.compile(
+    r"(?P<name>passw[a-z]{0,10}|secret|credentials?|(?:api|access|private|auth)[_-]?(?:key|token))"
+    r"""\w{0,20}\\{0,3}["']?\s{0,9}[:=]\s{0,9}[bru]{0,2}\\{0,3}["'][^\s"'\\{<][^\s"'\\]{2,}""",
+    re.IGNORECASE | re.ASCII,
+)
+_VARIABLE = re.compile(
+    r"(?P<name>(?:PASSWORD|SECRET|TOKEN|API_?KEY|ACCESS_KEY|CREDENTIALS?)[A-Z0-9_]{0,20})="
+    r"(?![\w.]{0,80}[(\[])[^\s\"'\\$<{][^\s\"'\\]{2,}",
+    re.ASCII,
+)
+_ADDRESS = re.compile(r"(?P<name>://)[^\s/:@\"'\\]{1,64}:[^\s/:@\"'\\{<]{3,200}@", re.ASCII)
+_WORDS = ("passw", "secret", "credential", "key", "token")
 _MAX_FOUND = 10
 _MAX_CHARS = 100_000_000
 
@@ -94,4 +115,9 @@ def _find_key(text: str) -> str | None:
         if not (before[-1:].isascii() and before[-1:].isalnum()) or _ESCAPE.search(before):
             return next(begin for begin in _FORMS if match[0].startswith(begin))
         position = match.start() + 1
-    return None
+    # Most text has none of these, and looking for the patterns takes longer.
+    lower = text.lower()
+    patterns = [_ASSIGNED, _VARIABLE] if any(word in lower for word in _WORDS) else []
+    patterns += [_ADDRESS] if "://" in text else []
+    named = (pattern.search(text) for pattern in patterns)
+    return next((match["name"] for match in named if match), None)

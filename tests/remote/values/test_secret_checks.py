@@ -85,3 +85,37 @@ def test_what_is_too_long_to_be_searched_is_named() -> None:
     assert find_secrets(values, max_chars=200) == (["c ('sk-…')"], ["b"])
     assert find_secrets(values, [("f", f"key = {KEY!r}")], max_chars=1000)[0] == ["c ('sk-…')", "f ('sk-…')"]
     assert prepare_values({"a": "x"}).unsearched == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "class x: api_key='abcdef'",
+        "def x(password='hunter2'): pass",
+        "PASSWORD=hunter2\nLEVEL=3",
+        '{"password": "hunter2"}',
+        '{"given": "{\\"password\\": \\"hunter2\\"}"}',
+        "AWS_SECRET_ACCESS_KEY=abcdefgh",
+        "postgres://me:hunter2secret@host/base",
+        "sk_live_" + "a1" * 10,
+    ],
+)
+def test_a_name_with_a_value_in_a_text_is_found(text: str) -> None:
+    found, _ = find_secrets([encode_value(text, "given")], [("f", text)])
+    assert len(found) == 2
+    assert not any("hunter2" in each for each in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "def f(api_key=None, password: str = ''): return api_key",
+        "password = os.environ['X']",
+        "TOKEN=get_token()",
+        "token = tokenizer('x')",
+        "http://host:8080/a@b",
+        "PASSWORD=$X",
+    ],
+)
+def test_a_name_without_a_value_is_no_secret(text: str) -> None:
+    assert find_secrets([encode_value(text, "given")], [("f", text)]) == ([], [])
