@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -17,22 +16,20 @@ from primepods_magic.notebook.display.transfers import describe_transfer
 from primepods_magic.notebook.progress.download_bar import show_transfer
 from primepods_magic.notebook.shell.output import say
 from primepods_magic.notebook.shell.prompt import confirm
+from primepods_magic.remote.agent.files.listing import Entry
 from primepods_magic.remote.agent.frames import Header
-from primepods_magic.remote.files.local_tree import list_folder
 from primepods_magic.remote.files.questions import claim_remote
 from primepods_magic.remote.files.results import TransferResult, format_bytes, join_names
 from primepods_magic.remote.files.streams import StreamWatch
 from primepods_magic.remote.files.syncing import sync_folder
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.values.calls import make_call
+from primepods_magic.remote.values.secret_files import find_secret_files
 
 __all__ = ["send_project", "send_quietly"]
 
 _MAX_BYTES = 100_000_000
-_SECRETS = re.compile(
-    r"\.env(?!\.(?:dist|example|sample|template)$)(?:\..*)?|\.netrc|\.pypirc|\.pgpass|\.git-credentials"
-    r"|id_(?:rsa|dsa|ecdsa|ed25519)|.*\.(?:pem|p12|pfx|key)"
-)
+Ask = Callable[[str], bool]
 
 
 def send_project(shell: Any, link: PodLink, *, is_confirmed: bool) -> Header:
@@ -41,10 +38,14 @@ def send_project(shell: Any, link: PodLink, *, is_confirmed: bool) -> Header:
     Raises InvalidRequest if it is hidden, is or contains the home, or if someone has to confirm and does not:
     more than 100 MB, possible secrets, or a folder there that another one was sent to.
     """
+
+    def ask(question: str) -> bool:
+        return is_confirmed or confirm(shell, question)
+
     folder, target = _find_folders()
-    _check_project(link, folder, target, lambda question: is_confirmed or confirm(shell, question))
+    _claim_folder(link, folder, target, ask)
     with show_transfer(shell, f"Sending to {link.name}") as progress:
-        result = sync_folder(link, folder, target, watch=StreamWatch(on_progress=progress))
+        result = _send_changes(link, folder, target, ask, StreamWatch(on_progress=progress))
     call, line = _enter_folder(link, target, result)
     if line:
         say(line)
@@ -57,8 +58,8 @@ def send_quietly(link: PodLink, watch: StreamWatch) -> tuple[Header, str]:
     Raises InvalidRequest as `send_project` does if no one confirms.
     """
     folder, target = _find_folders()
-    _check_project(link, folder, target, lambda _: False)
-    return _enter_folder(link, target, sync_folder(link, folder, target, watch=watch))
+    _claim_folder(link, folder, target, None)
+    return _enter_folder(link, target, _send_changes(link, folder, target, None, watch))
 
 
 def _find_folders() -> tuple[str, str]:
@@ -81,30 +82,45 @@ def _enter_folder(link: PodLink, target: str, result: TransferResult) -> tuple[H
     return make_call("enter_folder", folder=target, changed=sent), line
 
 
-def _check_project(link: PodLink, folder: str, target: str, ask: Callable[[str], bool]) -> None:
-    """Ask before it is mixed with another one, and before much or a secret is sent."""
+def _claim_folder(link: PodLink, folder: str, target: str, ask: Ask | None) -> None:
+    """Ask before it is mixed with another one; raise InvalidRequest for a no, and if no one can be asked."""
     here, there = sanitize(folder), f"{link.name}:{sanitize(posixpath.basename(target))}"
-    if not claim_remote(link, target, folder):
-        if not ask(f"{there} has another folder of that name. Send {here} into it?"):
-            raise InvalidRequest(
-                f"{there} has the files of another folder of that name, not of {here}. Nothing was sent or "
-                "run. Pass --yes to send them into it, rename one of the folders, or remove the one there: "
-                f"'%pods exec {link.name} -- rm -r {quote(sanitize(posixpath.basename(target)))}'"
-            )
-        claim_remote(link, target, folder, force=True)
-    entries = list_folder(folder)[0]
-    secrets = {entry.path for entry in entries if _SECRETS.fullmatch(posixpath.basename(entry.path))}
-    if not secrets and sum(entry.size for entry in entries) <= _MAX_BYTES:
+    if claim_remote(link, target, folder):
         return
-    # What the pod has already does not count.
-    planned = [
-        file for file in sync_folder(link, folder, target, dry_run=True).files if file.action == "would send"
-    ]
-    size = sum(file.size_bytes for file in planned)
-    found = join_names(file.path for file in planned if file.path in secrets)
-    for what in (format_bytes(size) if size > _MAX_BYTES else "", found and f"possible secrets ({found})"):
-        if what and not ask(f"Send {what} of {here} to {link.name}?"):
+    if ask is None or not ask(f"{there} has another folder of that name. Send {here} into it?"):
+        ways = "Rename one" if ask is None else "Pass --yes to send them into it, rename one"
+        raise InvalidRequest(
+            f"{there} has the files of another folder of that name, not of {here}. Nothing was sent or "
+            f"run. {ways} of the folders, or remove the one there: "
+            f"'%pods exec {link.name} -- rm -r {quote(sanitize(posixpath.basename(target)))}'"
+        )
+    claim_remote(link, target, folder, force=True)
+
+
+def _send_changes(
+    link: PodLink, folder: str, target: str, ask: Ask | None, watch: StreamWatch
+) -> TransferResult:
+    """Ask before much or a secret is sent. What the pod has already does not count."""
+    here = sanitize(folder)
+
+    def check(changed: Sequence[Entry]) -> None:
+        size = sum(entry.size for entry in changed)
+        found = join_names(find_secret_files(folder, changed))
+        for what in (
+            format_bytes(size) if size > _MAX_BYTES else "",
+            found and f"possible secrets ({found})",
+        ):
+            if not what or (ask and ask(f"Send {what} of {here} to {link.name}?")):
+                continue
+            if ask is None:
+                raise InvalidRequest(
+                    f"The kernel cannot ask whether to send {what} of {here}. Nothing was sent or run. Name "
+                    "what is not to be sent in .podignore, or send it once from another notebook: "
+                    f"'%pods sync {quote(here)} {link.name}'"
+                )
             raise InvalidRequest(
                 f"Sending {what} of {here} was not confirmed. Nothing was sent or run. Pass --yes to confirm "
                 "in advance; files named in .podignore are not sent"
             )
+
+    return sync_folder(link, folder, target, check=check, watch=watch)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.remote.agent.files.listing import Entry
 from primepods_magic.remote.link import PodLink
 
 from .ignoring import IgnoreRules, list_parents
@@ -34,6 +35,7 @@ def sync_folder(
     dry_run: bool = False,
     force: bool = False,
     confirm: Callable[[Sequence[str]], bool] | None = None,
+    check: Callable[[Sequence[Entry]], None] | None = None,
     watch: StreamWatch | None = None,
 ) -> TransferResult:
     """Send what has changed in a local folder to one of a pod.
@@ -52,6 +54,8 @@ def sync_folder(
         Overwrite what is newer there.
     confirm : callable, optional
         Is given the paths that would be removed; if it returns False, nothing is done.
+    check : callable, optional
+        Is given what will be sent; if it raises an error, nothing is done.
 
     Raises InvalidRequest for an empty folder if something would be removed.
     """
@@ -96,6 +100,8 @@ def sync_folder(
                 f"Removing {len(surplus)} files on '{link.name}' was not confirmed. Nothing was done. Pass "
                 "-y to confirm in advance, or --dry-run to see them"
             )
+        if check is not None:
+            check(upload.comparison.changed)
         results = upload.run()
         results += _remove_surplus(upload, surplus)
     return make_result(link, watch, began, results)

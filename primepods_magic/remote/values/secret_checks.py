@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from primepods_magic.api.secrets.names import sounds_secret
 from primepods_magic.remote.agent.values.codec import EncodedValue
 
-__all__ = ["find_secrets"]
+__all__ = ["find_key", "find_secrets"]
 
 # As services write their keys: how they begin, and what follows. Text that only looks random is also a hash
 # or an id.
@@ -82,7 +82,7 @@ def find_secrets(
         found += [place for name, place in value.columns.items() if _SECRET_COLUMN.search(name)]
     for name, texts in [*((each.name, _list_texts(each)) for each in values), *((n, [t]) for n, t in code)]:
         for text in texts:
-            begin = _find_key(text[: max(max_chars, 0)])
+            begin = find_key(text[: max(max_chars, 0)])
             if begin:
                 found.append(f"{name} ('{begin.strip()}…')")
                 break
@@ -106,7 +106,7 @@ def _decode_texts(texts: Iterable[str | bytes | None]) -> Iterator[str]:
             yield text if isinstance(text, str) else text.decode("latin-1")
 
 
-def _find_key(text: str) -> str | None:
+def find_key(text: str) -> str | None:
     """Return the beginning of the first key in a text."""
     position = 0
     while match := _KEYS.search(text, position):

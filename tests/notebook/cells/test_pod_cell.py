@@ -391,16 +391,17 @@ def test_the_notebooks_folder_goes_there_before_the_cell(front: Front, tmp_path:
     other.mkdir(parents=True)
     (other / ".env").write_text("TOKEN=x")
     (other / ".env.example").touch()
+    (other / "notes.txt").write_text("-----BEGIN OPENSSH PRIVATE KEY-----")
     front.run(f"os.chdir({str(other)!r})")
     shown = front.run("%%pod train --sync\n1")
     assert "train:project has the files of another folder of that name" in shown
     assert "Nothing was sent or run" in shown
     front.run("%pods exec train -- rm -r project")
     shown = front.run("%%pod train --sync\n1")
-    assert "Sending possible secrets (.env) of " in shown
+    assert "Sending possible secrets (.env, notes.txt ('-----BEGIN…')) of " in shown
     assert front.run(
         f"{cell.replace('--quiet', '--quiet --yes')}import os; print(sorted(os.listdir()))"
-    ).endswith("\n['.env', '.env.example']\n")
+    ).endswith("\n['.env', '.env.example', 'notes.txt']\n")
     assert front.run(f"{cell}print(6)") == "6\n"
     (project / ".ssh").mkdir()
     for folder in ("os.path.expanduser('~')", "os.path.expanduser('~/..')", repr(f"{project}/.ssh")):

@@ -126,6 +126,15 @@ def test_the_folder_of_the_notebook_is_there_if_asked(picked: PodInPicker, tmp_p
         assert ran.of_type("execute_result")[0]["data"]["text/plain"] == "('project', 41)"
         (folder / "helper.py").write_text("def answer():\n    return 4200\n")
         assert "4200" in kernel.run("helper.answer(), open('data.csv').read()").text
+        # No one can be asked, and no option confirms: the error names another way.
+        (folder / ".env").mkdir()
+        (folder / ".env/prod.env").write_text("KEY=1")
+        refused = kernel.run("1").reply["evalue"]
+        assert "cannot ask whether to send possible secrets (.env/prod.env)" in refused
+        assert f"'%pods sync {folder} {picked.pod.name}'" in refused
+        assert "--yes" not in refused
+        (folder / ".podignore").write_text("prod.env\n")
+        assert kernel.run("1 + 1").text == "2\n"
 
 
 @contextmanager
