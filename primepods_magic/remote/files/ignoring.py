@@ -6,10 +6,12 @@ import codecs
 import os
 import re
 import stat
+import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.local.folders import find_home
 from primepods_magic.api.text.sanitize import sanitize
 
 __all__ = ["NEVER_SENT", "IgnoreRules", "list_parents"]
@@ -17,6 +19,7 @@ __all__ = ["NEVER_SENT", "IgnoreRules", "list_parents"]
 _FILES = (".gitignore", ".podignore")
 NEVER_SENT = (".git", ".ipynb_checkpoints", "__pycache__")
 _MAX_BYTES = 1 << 20
+_TIMEOUT_S = 5
 _ANY_NAME = "\0" * 9
 _TOKEN = re.compile(
     r"""
@@ -140,8 +143,9 @@ class IgnoreRules:
     """The rules of a folder, read as it is walked through.
 
     Those of a folder below override those above it, up to the root of its git repository, whose
-    ``.git/info/exclude`` counts last; ``.podignore`` overrides ``.gitignore``. What is in a folder that is
-    ignored cannot be included again, as with git. The folder itself was named, so it is not ignored.
+    ``.git/info/exclude`` and the person's own ``core.excludesFile`` count last; ``.podignore`` overrides
+    ``.gitignore``. What is in a folder that is ignored cannot be included again, as with git. The folder
+    itself was named, so it is not ignored.
 
     Parameters
     ----------
@@ -206,8 +210,9 @@ def _read_above(folder: str) -> list[tuple[str, list[Rule]]]:
     for level in levels:
         paths = [os.path.join(level, name) for name in _FILES] if level != folder else []
         if level == levels[-1]:
-            # It counts less than the .gitignore beside it.
-            paths.insert(0, os.path.join(_find_git_folder(level), "info", "exclude"))
+            # These count less than the .gitignore beside them.
+            exclude = os.path.join(_find_git_folder(level), "info", "exclude")
+            paths[:0] = [*_find_own_rules(level), exclude]
         rules = _parse_rules(path for path in paths if os.path.lexists(path))
         prefix = _encode_path(os.path.relpath(folder, level)) + "/" if level != folder else ""
         if prefix:
@@ -227,6 +232,24 @@ def _drop_rules(rules: Sequence[Rule], prefix: str) -> list[Rule]:
         return rule.path.fullmatch(prefix + _ANY_NAME) is not None and (is_ignored or not of_names)
 
     return [rule for rule in rules if not (rule.ignores and is_about_all(rule))]
+
+
+def _find_own_rules(root: str) -> list[str]:
+    """Return the file of rules for all repositories of this person, if there is one."""
+    command = ["git", "-C", root, "config", "--path", "--get", "core.excludesFile"]
+    try:
+        # Settings may include other files, under conditions: only git reads them all.
+        done = subprocess.run(  # noqa: S603
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIMEOUT_S, check=False
+        )
+        path = os.fsdecode(done.stdout.removesuffix(b"\n")) if not done.returncode else None
+    except (OSError, subprocess.TimeoutExpired):
+        path = None
+    if path is None:
+        folder = os.environ.get("XDG_CONFIG_HOME") or os.path.join(find_home() or "", ".config")
+        path = os.path.join(folder, "git", "ignore")
+    path = os.path.join(root, path)
+    return [path] if os.path.isfile(path) else []
 
 
 def _find_git_folder(root: str) -> str:

@@ -41,11 +41,19 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def _use_own_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = tmp_path_factory.mktemp("settings")
+    for name, value in {
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_CONFIG_GLOBAL": f"{settings}/gitconfig",
+        "XDG_CONFIG_HOME": str(settings),
+    }.items():
+        monkeypatch.setenv(name, value)
+
+
 def run_git(folder: Path, *words: str) -> set[str]:
-    settings = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_CONFIG_GLOBAL": os.devnull}
-    done = subprocess.run(
-        ["git", "-C", str(folder), *words], capture_output=True, env={**os.environ, **settings}, check=True
-    )
+    done = subprocess.run(["git", "-C", str(folder), *words], capture_output=True, check=True)
     return {os.fsdecode(name) for name in done.stdout.split(b"\0") if name}
 
 
@@ -95,6 +103,20 @@ def test_the_rules_of_the_repository_above_count(folder: Path) -> None:
         )
     (folder / "data/link").symlink_to("../src/deep")
     assert list_files(folder / "data/link") == list_files(folder / "src/deep")
+
+
+@pytest.mark.parametrize("where", ["git/ignore", "own rules", "absent"])
+def test_the_rules_of_a_person_count_last(folder: Path, where: str) -> None:
+    settings = Path(os.environ["XDG_CONFIG_HOME"])
+    if where != "git/ignore":
+        run_git(folder, "config", "--global", "core.excludesFile", f"{settings}/{where}")
+    write_files(folder, {".env": "", "src/.env": "", "src/a.log": "", ".gitignore": "!src/.env\n"})
+    if where != "absent":
+        write_files(settings, {where: ".env\n*.log\n"})
+    for path in ("", "src"):
+        found = list_files(folder / path)
+        assert found == run_git(folder / path, "ls-files", "-z", "--others", "--exclude-standard")
+        assert ("a.log" in found or "src/a.log" in found) is (where == "absent")
 
 
 @pytest.mark.parametrize("rule", ["data/", "/data", "data/*", "data/**", "*"])
