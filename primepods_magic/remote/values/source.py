@@ -20,10 +20,11 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest
-from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.api.text.sanitize import sanitize, shorten
 
+from .class_checks import find_change
 from .remote_value import SHELL_NAMES
-from .source_checks import describe_code, find_change, list_codes
+from .source_checks import describe_code, list_codes
 
 __all__ = ["Needed", "find_needed", "is_code"]
 
@@ -183,9 +184,12 @@ def _choose_unchanged(name: str, sources: Iterable[str], value: Any, namespace: 
         if not change:
             return source
         if number == 0:
+            what = sanitize(shorten(change.what, 80))
             reason = (
-                f"is not as its cell defines it: {sanitize(change)} differs. Run its cell again, or change "
-                "it on the pod"
+                f"is not as its cell defines it: {what} differs. Run its cell again, or change it on the pod"
+                if change.is_known
+                else f"may have changed since its cell ran: {what} cannot be checked without running it. "
+                "Write a literal there, pass it as an argument, or run the cell on the pod"
             )
     raise _refuse(name, reason)
 
@@ -250,7 +254,7 @@ def _find_function(value: FunctionType, main: str) -> str | None:
         for _, source in _list_definitions(cell, value.__name__, ast.FunctionDef | ast.AsyncFunctionDef):
             if any(
                 code.co_name == value.__name__ and describe_code(code) == describe_code(value.__code__)
-                for code in list_codes(source)
+                for code in list_codes(source, value.__code__, value.__globals__)
             ):
                 return source
     return None

@@ -1,177 +1,242 @@
-"""Functions and classes that are no longer as their source defines them.
+"""Functions that are no longer as their source defines them.
 
-The source of a definition is what is sent. Nothing in it that calls something runs here a second time.
+The source of a definition is what is sent. Nothing of the notebook runs here a second time: what cannot be
+known without running it counts as changed.
 """
 
 from __future__ import annotations
+import __future__
 
+import abc
 import ast
 import dis
+import functools
 import inspect
-from abc import ABCMeta
+import typing
 from collections.abc import Iterator, Mapping
-from types import CodeType, FunctionType, MemberDescriptorType
-from typing import Any
+from itertools import pairwise
+from types import CodeType, FunctionType, ModuleType
+from typing import Any, NamedTuple
 
-from primepods_magic.remote.agent.values.codec import encode_value, pack_encoded
-from primepods_magic.remote.agent.values.coding import CannotEncode
+from .source_expressions import UNKNOWN, is_fixed, is_made, resolve_name
 
-__all__ = ["describe_code", "find_change", "list_codes"]
+__all__ = ["Change", "Definition", "FunctionNode", "compare_function", "compare_value", "describe_code",
+           "find_maker", "is_marker", "list_codes", "returns_argument", "walk_codes"]  # fmt: skip
 
-_Function = ast.FunctionDef | ast.AsyncFunctionDef
-_CALLS = (
-    ast.Call, ast.Await, ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.NamedExpr,
-    ast.Yield, ast.YieldFrom,
-)  # fmt: skip
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+_FUTURES = functools.reduce(
+    int.__or__, (getattr(__future__, name).compiler_flag for name in __future__.all_feature_names)
+)
+_MARKERS = ("final", "no_type_check", "override", "runtime_checkable")
+_MARKS = {"__final__", "__isabstractmethod__", "__no_type_check__", "__override__"}
+_ACCESSORS = {"setter": "fset", "deleter": "fdel"}
 
 
-def find_change(source: str, value: Any, namespace: Mapping[str, Any]) -> str:
-    """Return what of a function or class is not as its source defines it; empty if nothing is.
+class Change(NamedTuple):
+    """Something of a function or class that differs from its source, or may differ."""
 
-    >>> def f(x, rate=1): ...
-    >>> find_change("def f(x, rate=2): ...", f, {})
-    'its default rate'
-    """
-    try:
-        node = ast.parse(source).body[0]
-    except SyntaxError:
-        return ""
-    if isinstance(node, ast.ClassDef):
-        return next(_list_class_changes(source, node, value, namespace), "")
-    return next(_list_function_changes(node, value, namespace), "")
+    what: str
+    is_known: bool = True
+
+
+class Definition(NamedTuple):
+    """The source of a function or class, and the names that it sees now."""
+
+    codes: list[CodeType]
+    scope: Mapping[str, Any]
+    main: str
+    """The module of the notebook."""
 
 
 def describe_code(code: CodeType) -> tuple[Any, ...]:
     """Return what code does, without its lines and its file."""
     constants = [describe_code(each) if isinstance(each, CodeType) else repr(each) for each in code.co_consts]
-    return code.co_code, code.co_names, code.co_varnames, constants
+    names = code.co_names, code.co_varnames, code.co_freevars, code.co_cellvars
+    arguments = code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount
+    return code.co_code, code.co_flags & ~(_FUTURES | inspect.CO_NESTED), names, arguments, constants
 
 
-def list_codes(source: str) -> list[CodeType]:
-    """Return the code of the functions and classes that source defines."""
-    code = compile(source, "<source>", "exec", dont_inherit=True)
-    return [each for each in code.co_consts if isinstance(each, CodeType)]
+def walk_codes(code: CodeType) -> Iterator[CodeType]:
+    """Yield all code that is in other code."""
+    for each in code.co_consts:
+        if isinstance(each, CodeType):
+            yield each
+            yield from walk_codes(each)
 
 
-# Functions
+def list_codes(source: str, like: CodeType | None, scope: Mapping[str, Any]) -> list[CodeType]:
+    """Return the code of all functions and classes in source, compiled with the futures of other code.
+
+    Python compiles a call of ``numpy.sum`` in another way if the same cell imports numpy: both are there.
+    """
+    flags = like.co_flags & _FUTURES if like else 0
+    bases = [each.value for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Attribute)]
+    found = (ModuleType, type, FunctionType)
+    names = {
+        each.id for each in bases if isinstance(each, ast.Name) and isinstance(scope.get(each.id), found)
+    }
+    texts = [source, f"{source}\nimport {', '.join(sorted(names))}"] if names else [source]
+    return [
+        code
+        for text in texts
+        for code in walk_codes(compile(text, "<source>", "exec", flags=flags, dont_inherit=True))
+    ]
 
 
-def _list_function_changes(node: ast.stmt, value: Any, namespace: Mapping[str, Any]) -> Iterator[str]:
-    definition = node.value if isinstance(node, ast.Assign) else node
-    if not isinstance(definition, _Function | ast.Lambda):
-        return
-    decorators = getattr(definition, "decorator_list", [])
-    depth = 0
-    while hasattr(value, "__wrapped__"):
-        value, depth = value.__wrapped__, depth + 1
-    if depth > len(decorators):
-        yield "the function that wraps it"
-    if not isinstance(value, FunctionType):
-        return
-    args = definition.args
-    names = [each.arg for each in (*args.posonlyargs, *args.args)][::-1]
-    actual = dict(zip(names, (value.__defaults__ or ())[::-1], strict=False)) | (value.__kwdefaults__ or {})
-    wanted = dict(zip(names, args.defaults[::-1], strict=False))
-    wanted |= {arg.arg: each for arg, each in zip(args.kwonlyargs, args.kw_defaults, strict=True) if each}
-    for name in {**wanted, **actual}:
-        if name not in wanted or name not in actual or not _is_made(wanted[name], actual[name], namespace):
-            yield f"its default {name}"
-    if not decorators:
-        yield from (f"its attribute {name}" for name in vars(value))
-
-
-def _is_made(node: ast.expr, value: Any, namespace: Mapping[str, Any]) -> bool:
-    """Return whether an expression gives a value; True if that is not known, because it calls something."""
-    if any(isinstance(each, _CALLS) for each in ast.walk(node)):
-        return True
-    try:
-        code = compile(ast.Expression(node), "<source>", "eval", dont_inherit=True)
-        made = eval(code, {}, namespace)  # noqa: S307 - the user's own code, which calls nothing
-    except Exception:  # noqa: BLE001 - objects of any class
-        return False
-    return _is_same(made, value)
-
-
-def _is_same(value: Any, other: Any) -> bool:
-    if value is other or type(value) is not type(other):
-        return value is other
-    try:
-        return pack_encoded([encode_value(value, "")]) == pack_encoded([encode_value(other, "")])
-    except CannotEncode:
-        pass
-    try:
-        return bool(value == other)
-    except Exception:  # noqa: BLE001 - objects of any class
-        return False
-
-
-# Classes
-
-
-def _list_class_changes(
-    source: str, node: ast.ClassDef, value: type, namespace: Mapping[str, Any]
-) -> Iterator[str]:
-    if type(value) not in (type, ABCMeta) or issubclass(value, tuple):
-        # A metaclass makes of a body what it wants.
-        return
-    bases = vars(value).get("__orig_bases__", value.__bases__)
-    for each, base in zip(node.bases, bases, strict=False):
-        if isinstance(each, ast.Name | ast.Attribute) and not _is_made(each, base, namespace):
-            yield f"its base {ast.unparse(each)}"
-    code = next((each for each in list_codes(source) if each.co_name == node.name), None)
-    if code is None:
-        return
-    stored = [each.argval for each in dis.get_instructions(code) if each.opname == "STORE_NAME"]
-    scope = {**namespace, **vars(value)}
-    for statement in node.body:
-        for name, made in _list_bindings(statement):
-            if stored.count(name) == 1:
-                yield from _compare_attribute(node, code, name, statement, made, scope, vars(value))
-    annotations = inspect.get_annotations(value)
-    for statement in node.body:
-        if isinstance(statement, ast.AnnAssign) and isinstance(statement.target, ast.Name):
-            kind = annotations.get(statement.target.id)
-            text = ast.unparse(statement.annotation)
-            if isinstance(kind, str):
-                is_same = text in (kind, repr(kind))
-            else:
-                is_same = _is_made(statement.annotation, kind, scope)
-            if not is_same:
-                yield f"its annotation {statement.target.id}"
-    if not node.decorator_list and not any("__init_subclass__" in vars(each) for each in value.__mro__[:-1]):
-        for name, each in vars(value).items():
-            if not (name.startswith("_") or name in stored or isinstance(each, MemberDescriptorType)):
-                yield f"its attribute {name}"
-
-
-def _list_bindings(statement: ast.stmt) -> Iterator[tuple[str, ast.expr | None]]:
-    """Yield a name that a statement of a class binds, and its expression; None for a method."""
-    if isinstance(statement, _Function) and not statement.decorator_list:
-        yield statement.name, None
-    targets = statement.targets if isinstance(statement, ast.Assign) else [getattr(statement, "target", None)]
-    if isinstance(statement, ast.Assign | ast.AnnAssign) and statement.value is not None:
-        yield from ((each.id, statement.value) for each in targets if isinstance(each, ast.Name))
-
-
-def _compare_attribute(
-    node: ast.ClassDef,
-    code: CodeType,
-    name: str,
-    statement: ast.stmt,
-    made: ast.expr | None,
-    scope: Mapping[str, Any],
-    found: Mapping[str, Any],
-) -> Iterator[str]:
-    value = found.get(name)
-    if name not in found or isinstance(value, MemberDescriptorType):
-        if not node.decorator_list:
-            yield f"its attribute {name}"
-    elif made is not None:
-        if not _is_made(made, value, scope):
-            yield f"its attribute {name}"
+def compare_function(node: FunctionNode | ast.Lambda, value: Any, of: Definition) -> Iterator[Change]:
+    """Yield what of a function, with its decorators, is not as its definition says."""
+    decorators = getattr(node, "decorator_list", [])
+    for decorator in decorators:
+        inner = _unwrap_once(decorator, value, of)
+        if inner is UNKNOWN:
+            is_known = _is_layer_of_another(find_maker(decorator, of), value)
+            yield Change(f"its decorator {ast.unparse(decorator)}", is_known)
+            return
+        value = inner
+    if hasattr(value, "__wrapped__"):
+        yield Change("the function that wraps it")
+    elif not isinstance(value, FunctionType) or not _has_code_of(node, value, of):
+        yield Change("its code")
     else:
-        value = getattr(value, "__func__", value)
-        codes = [describe_code(each) for each in code.co_consts if isinstance(each, CodeType)]
-        if not isinstance(value, FunctionType) or describe_code(value.__code__) not in codes:
-            yield f"its method {name}"
-        yield from (f"{change} of {name}" for change in _list_function_changes(statement, value, scope))
+        args = node.args
+        names = [each.arg for each in (*args.posonlyargs, *args.args)][::-1]
+        actual = dict(zip(names, (value.__defaults__ or ())[::-1], strict=False)) | (
+            value.__kwdefaults__ or {}
+        )
+        wanted = dict(zip(names, args.defaults[::-1], strict=False))
+        wanted |= {arg.arg: each for arg, each in zip(args.kwonlyargs, args.kw_defaults, strict=True) if each}
+        for name in {**wanted, **actual}:
+            if name in wanted and name in actual:
+                yield from compare_value(f"its default {name}", wanted[name], actual[name], of)
+            else:
+                yield Change(f"its default {name}")
+        marks = _MARKS if decorators else set()
+        yield from (Change(f"its attribute {name}") for name in vars(value) if name not in marks)
+
+
+def _has_code_of(node: FunctionNode | ast.Lambda, value: FunctionType, of: Definition) -> bool:
+    begin = min([node.lineno, *(each.lineno for each in getattr(node, "decorator_list", []))])
+    place = (getattr(node, "name", "<lambda>"), begin)
+    actual = describe_code(value.__code__)
+    return any(
+        (code.co_name, code.co_firstlineno) == place and describe_code(code) == actual for code in of.codes
+    )
+
+
+def compare_value(what: str, node: ast.expr, value: Any, of: Definition) -> Iterator[Change]:
+    """Yield a change if a value is not what an expression gives, or may not be."""
+    if isinstance(node, ast.Lambda):
+        yield from (Change(what, each.is_known) for each in compare_function(node, value, of))
+        return
+    is_same = is_made(node, value, of.scope)
+    if not is_same:
+        yield Change(what, is_known=is_same is False)
+
+
+# Decorators
+
+
+def find_maker(decorator: ast.expr, of: Definition) -> Any:
+    """Return the function of a decorator, called or not; UNKNOWN if its arguments may have changed."""
+    if not isinstance(decorator, ast.Call):
+        return resolve_name(decorator, of.scope)
+    arguments = [*decorator.args, *(each.value for each in decorator.keywords)]
+    if not all(is_fixed(each, of.scope, of.main) for each in arguments):
+        return UNKNOWN
+    maker = resolve_name(decorator.func, of.scope)
+    return resolve_name(arguments[0], of.scope) if maker is functools.partial and arguments else maker
+
+
+def is_marker(maker: Any) -> bool:
+    """Return whether a decorator of the standard library returns what it is given."""
+    return maker is abc.abstractmethod or any(
+        maker is getattr(typing, name, None) for name in _MARKERS if maker is not None
+    )
+
+
+def returns_argument(maker: Any, of: Definition) -> bool:
+    """Return whether a function of the notebook returns its only argument whatever happens."""
+    if not isinstance(maker, FunctionType) or maker.__module__ != of.main or hasattr(maker, "__wrapped__"):
+        return False
+    code = maker.__code__
+    if code.co_argcount != 1 or code.co_varnames[0] in code.co_cellvars:
+        return False
+    name = code.co_varnames[0]
+    instructions = [(each.opname, each.argval) for each in dis.get_instructions(code)]
+    if (
+        any(operation == "RETURN_CONST" for operation, _ in instructions)
+        or ("STORE_FAST", name) in instructions
+    ):
+        return False
+    return all(
+        before in (("LOAD_FAST", name), ("LOAD_FAST_BORROW", name))
+        for before, (operation, _) in pairwise(instructions)
+        if operation == "RETURN_VALUE"
+    )
+
+
+def _unwrap_once(decorator: ast.expr, value: Any, of: Definition) -> Any:
+    """Return what a decorator was given; UNKNOWN if it cannot be shown that it made the value."""
+    if isinstance(decorator, ast.Attribute) and decorator.attr in _ACCESSORS and type(value) is property:
+        return getattr(value, _ACCESSORS[decorator.attr])
+    maker = find_maker(decorator, of)
+    if maker is property and type(value) is property:
+        return value.fget
+    if maker in (staticmethod, classmethod) and type(value) is maker:
+        return value.__func__
+    if maker is functools.cached_property and type(value) is maker:
+        return value.func
+    if is_marker(maker) or (not isinstance(decorator, ast.Call) and returns_argument(maker, of)):
+        return value
+    inner = getattr(value, "__wrapped__", UNKNOWN)
+    if inner is UNKNOWN or maker is UNKNOWN:
+        return UNKNOWN
+    is_layer = (
+        _is_layer_of_notebook if getattr(maker, "__module__", None) == of.main else _is_layer_of_library
+    )
+    return inner if is_layer(maker, value) else UNKNOWN
+
+
+def _is_layer_of_notebook(maker: Any, layer: Any) -> bool:
+    """Return whether a function of the notebook, as it is now, made a wrapper that keeps nothing."""
+    if not isinstance(maker, FunctionType) or not isinstance(layer, FunctionType):
+        return False
+    own = layer.__code__
+    if not any(each is own for each in walk_codes(maker.__code__)):
+        return False
+    if vars(layer).keys() - _MARKS != {"__wrapped__"} or layer.__defaults__ or layer.__kwdefaults__:
+        return False
+    stored = {
+        each.argval
+        for code in (maker.__code__, *walk_codes(maker.__code__))
+        for each in dis.get_instructions(code)
+        if each.opname == "STORE_DEREF"
+    }
+    cells = dict(zip(own.co_freevars, layer.__closure__ or (), strict=True))
+    return all(isinstance(cells[name].cell_contents, FunctionType) for name in cells.keys() & stored)
+
+
+def _is_layer_of_another(maker: Any, layer: Any) -> bool:
+    """Return whether a decorator makes wrappers, but did not make this one: its cell ran again since."""
+    is_wrapper = isinstance(layer, FunctionType) and hasattr(layer, "__wrapped__")
+    if not is_wrapper or not isinstance(maker, FunctionType):
+        return False
+    codes = list(walk_codes(maker.__code__))
+    return bool(codes) and not any(each is layer.__code__ for each in codes)
+
+
+def _is_layer_of_library(maker: Any, layer: Any) -> bool:
+    """Return whether a wrapper is of the package of its decorator, with its attributes alone."""
+    is_function = isinstance(layer, FunctionType)
+    origin = layer.__globals__.get("__name__") if is_function else type(layer).__module__
+    if is_function or origin == "functools":
+        for name, each in vars(layer).items():
+            is_own = isinstance(each, FunctionType) and each.__globals__.get("__name__") == origin
+            if not (is_own or each is layer.__wrapped__ or name.startswith("__")):
+                return False
+    return _find_package(origin) == _find_package(getattr(maker, "__module__", None)) != ""
+
+
+def _find_package(module: Any) -> str:
+    # The functions of jax are objects of jaxlib.
+    return module.partition(".")[0].removesuffix("lib") if isinstance(module, str) else ""
