@@ -13,7 +13,7 @@ if __name__ == "__main__":
 
     options, words = read_options(sys.argv[1:])
     # The kernel there starts while ipykernel is imported here.
-    session = PodSession(options.pod, options.session, options.route)
+    session = PodSession(options)
     session.start_preparing()
 
     from primepods_magic.notebook.relay.app import launch_relay

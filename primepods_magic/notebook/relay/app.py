@@ -34,7 +34,7 @@ class RelayApp(IPKernelApp):
     def init_kernel(self) -> None:
         """Make the kernel, and tell it what it is for."""
         super().init_kernel()
-        self.kernel.bind_session(self.options, self.pod_session, self.abs_connection_file)
+        self.kernel.bind_session(self.options, self.pod_session)
 
     options: RelayOptions
     pod_session: PodSession

@@ -37,7 +37,6 @@ _OUR_MAGICS = re.compile(
 class Relay(Protocol):
     """What a cell needs of the kernel that it is sent by."""
 
-    owner: str
     options: RelayOptions
     pod_session: PodSession
     publisher: Publisher
@@ -129,7 +128,10 @@ class RelayedCell:
         from primepods_magic.remote.job import start_job
 
         try:
-            connection, pod = self._kernel.pod_session.open()
+            session = self._kernel.pod_session
+            connection, pod = session.open()
+            while not session.is_settled.wait(_TICK_S):
+                self._await_agent(session.link)
             before = self._send_folder() if self._kernel.options.sync else []
             self._job, _ = start_job(
                 connection,
@@ -142,7 +144,7 @@ class RelayedCell:
                 on_wait=self._await_agent,
                 before=before,
                 extra={
-                    "owner": self._kernel.owner,
+                    "owner": self._kernel.options.owner,
                     "client": self.request.describe_client(),
                     **self.request.parts,
                 },
@@ -153,6 +155,8 @@ class RelayedCell:
             return self._make_reply(end)
         except PodsError as error:
             return self._show_error(_name_error(error), str(error))
+        except KeyboardInterrupt:
+            return self._show_error("KeyboardInterrupt", "nothing was run: there is no connection to the pod")
         finally:
             self._notice.clear()
 

@@ -10,7 +10,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,8 +65,6 @@ class PodKernel(Kernel):
     def __init__(self, **named: Any) -> None:
         super().__init__(**named)
         self.publisher = Publisher(self)
-        self.owner = ""
-        """What relays of the same front end have in common, one after another."""
         self._server_file = _find_server_file()
         self._cells: list[RelayedCell] = []
         """Those on their way, the oldest first, which is the one that runs."""
@@ -76,10 +73,9 @@ class PodKernel(Kernel):
         for kind in ("comm_open", "comm_msg", "comm_close"):
             self.shell_handlers[kind] = self._relay_comm
 
-    def bind_session(self, options: RelayOptions, session: PodSession, connection_file: str) -> None:
+    def bind_session(self, options: RelayOptions, session: PodSession) -> None:
         """Relay to a session from now on."""
         self.options, self.pod_session = options, session
-        self.owner = sha256(connection_file.encode()).hexdigest()[:16]
 
     def start(self) -> None:
         """Answer requests from now on."""
@@ -96,12 +92,13 @@ class PodKernel(Kernel):
 
     def _find_owned(self) -> list[Mapping[str, Any]]:
         """Ask the pod for these cells, as soon as it can be asked."""
+        self.pod_session.is_settled.wait()
         while True:
             try:
                 self.pod_session.open()
                 link = self.pod_session.link
                 if link is not None:
-                    return list(link.request("owned", owner=self.owner).result().get("jobs", []))
+                    return list(link.request("owned", owner=self.options.owner).result().get("jobs", []))
             except NotFound:
                 # The first cell says what became of the pod.
                 return []
@@ -299,19 +296,16 @@ class PodKernel(Kernel):
     async def do_shutdown(self, restart: bool) -> dict[str, Any]:
         """End the kernel on the pod, unless the whole server ends; the pod stays."""
         is_server_ending = self._server_file is not None and not self._server_file.exists()
+        what = "keeps running"
         if restart or not is_server_ending:
-            await _await_thread(lambda: self.pod_session.end_kernel(self.owner))
+            is_ended = await _await_thread(lambda: self.pod_session.end_kernel(is_restart=restart))
+            what = "has ended" if is_ended else "could not be reached, and keeps running"
         if not restart:
-            self.log.warning("%s", self._describe_rest(is_left_running=is_server_ending))
+            link = self.pod_session.link
+            name = link.name if link else self.options.pod
+            rest = "The pod keeps running and is billed; '%pods rm' terminates it"
+            self.log.warning("%s", f"The kernel on '{name}' {what}. {rest}")
         return {"status": "ok", "restart": restart}
-
-    def _describe_rest(self, *, is_left_running: bool) -> str:
-        link = self.pod_session.link
-        name = link.name if link else self.options.pod
-        kernel = "keeps running" if is_left_running else "has ended"
-        return (
-            f"The kernel on '{name}' {kernel}. The pod keeps running and is billed; '%pods rm' terminates it"
-        )
 
 
 def _find_server_file() -> Path | None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 __all__ = ["RelayOptions", "read_options"]
 
@@ -23,6 +25,8 @@ class RelayOptions:
         Send the notebook's folder before each cell.
     route : str
         The file that says how ssh reaches the pod; empty if there is none.
+    owner : str
+        What relays of the same front end have in common, one after another.
     """
 
     pod: str
@@ -30,13 +34,15 @@ class RelayOptions:
     costs: str
     sync: bool
     route: str = ""
+    owner: str = ""
 
 
 def read_options(words: Sequence[str]) -> tuple[RelayOptions, list[str]]:
     """Return the options, and the words that are ipykernel's.
 
-    >>> read_options(["-f", "kernel.json", "--pod", "a1", "--sync"])
-    (RelayOptions(pod='a1', session='main', costs='auto', sync=True, route=''), ['-f', 'kernel.json'])
+    >>> options, rest = read_options(["-f", "kernel.json", "--pod", "a1", "--sync"])
+    >>> options.pod, options.session, options.sync, rest
+    ('a1', 'main', True, ['-f', 'kernel.json'])
     """
     parser = argparse.ArgumentParser(prog="primepods_magic.notebook.relay", allow_abbrev=False)
     parser.add_argument("--pod", required=True)
@@ -45,4 +51,5 @@ def read_options(words: Sequence[str]) -> tuple[RelayOptions, list[str]]:
     parser.add_argument("--sync", action="store_true")
     parser.add_argument("--route", default="")
     found, rest = parser.parse_known_args(words)
-    return RelayOptions(**vars(found)), rest
+    file = os.path.abspath(rest[rest.index("-f") + 1]) if "-f" in rest[:-1] else ""
+    return RelayOptions(**vars(found), owner=sha256(file.encode()).hexdigest()[:16]), rest

@@ -9,10 +9,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeoutError
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from primepods_magic.api.errors import NotFound, PodsError
+from primepods_magic.api.local.folders import find_folder, make_folder
 from primepods_magic.api.text.money import MISSING, format_usd
 from primepods_magic.api.text.sanitize import sanitize
 
@@ -21,10 +23,12 @@ if TYPE_CHECKING:
     from primepods_magic.pods.connection.connection import Connection
     from primepods_magic.remote.link import PodLink
 
+    from .options import RelayOptions
+
 __all__ = ["PodSession"]
 
 _ANSWER_S = 10.0
-_END_S = 3.0
+_END_S = 2.0
 # For this long, a pod whose connection works is not looked up again.
 _FRESH_S = 300.0
 
@@ -34,16 +38,17 @@ class PodSession:
 
     Parameters
     ----------
-    pod_id, name : str
-        The pod's id, and the session's name.
-    route_file : str, optional
-        A file that says how ssh reaches the pod: then the connection need not wait for the service.
+    options : RelayOptions
+        Which one. With a route, the connection need not wait for the service.
     """
 
-    def __init__(self, pod_id: str, name: str, route_file: str = "") -> None:
-        self._route_file = route_file
-        self.pod_id = pod_id
-        self.name = name
+    def __init__(self, options: RelayOptions) -> None:
+        self._route_file = options.route
+        self._owner = options.owner
+        self.pod_id = options.pod
+        self.name = options.session
+        self.is_settled = threading.Event()
+        """Set once a kernel is ended that an earlier relay was to end and could not."""
         self.connection: Connection | None = None
         self.link: PodLink | None = None
         self.kernel_info: Mapping[str, Any] = {}
@@ -117,11 +122,13 @@ class PodSession:
             self._connect_early()
             if self.link is None:
                 self.open()
+            self._end_left_kernel()
             self._start_kernel()
         except PodsError:
             pass
         finally:
             self.is_prepared = True
+            self.is_settled.set()
 
     def _connect_early(self) -> None:
         """Connect as the kernel spec says; `open` finds out whether that is still right."""
@@ -136,6 +143,19 @@ class PodSession:
         with self._lock:
             if self.link is None:
                 self.link = PodLink(route, lambda: None)
+
+    def _end_left_kernel(self) -> None:
+        """End the kernel there if it was restarted while it could not be reached."""
+        mark = self._find_mark()
+        if mark is not None and mark.exists() and self.link is not None:
+            self.link.request("end_kernel", session=self.name, owner=self._owner).result()
+            mark.unlink(missing_ok=True)
+        self.is_settled.set()
+
+    def _find_mark(self) -> Path | None:
+        """Return the file that says that a kernel is still to be ended."""
+        folder = find_folder("state")
+        return folder / "restarts" / self._owner if folder else None
 
     def _start_kernel(self) -> None:
         """Start the kernel on the pod, and ask it what it is."""
@@ -169,15 +189,24 @@ class PodSession:
         found = answer.get("content")
         return dict(found) if isinstance(found, dict) else {}
 
-    def end_kernel(self, owner: str) -> bool:
-        """End the kernel on the pod; return whether the pod has confirmed it."""
-        if self.link is None:
-            return False
-        try:
-            self.link.request("end_kernel", session=self.name, owner=owner).result(_END_S)
-        except (PodsError, FutureTimeoutError):
-            return False
-        return True
+    def end_kernel(self, *, is_restart: bool) -> bool:
+        """End the kernel on the pod; return whether the pod has confirmed it.
+
+        If not, and it is restarted, the next relay ends it before anything else.
+        """
+        mark = self._find_mark() if is_restart else None
+        with suppress(OSError):
+            # First of all: a front end does not wait long before it kills this process.
+            if mark is not None:
+                make_folder(mark.parent)
+                mark.touch()
+        with suppress(PodsError, FutureTimeoutError):
+            if self.link is not None:
+                self.link.request("end_kernel", session=self.name, owner=self._owner).result(_END_S)
+                if mark is not None:
+                    mark.unlink(missing_ok=True)
+                return True
+        return False
 
 
 def run_in_thread(function: Callable[[], object], name: str) -> None:

@@ -310,3 +310,25 @@ def test_the_end_of_the_pod_is_said_with_its_cost(tmp_path: Path) -> None:
         with picked.kernel() as kernel:
             # One that a notebook still has in its list.
             assert "has ended" in kernel.run("print(1)").text
+
+
+def test_a_restart_without_a_connection_is_made_up_for(picked: PodInPicker, kernel: KernelUse) -> None:
+    kernel.run("import time; kept = 1")
+    stop = threading.Event()
+
+    def keep_cutting() -> None:
+        while not stop.wait(0.01):
+            picked.cut()
+
+    cutter = threading.Thread(target=keep_cutting)
+    running = kernel.client.execute("print('runs'); time.sleep(60)")
+    kernel.collect_output(running, lambda message: message["msg_type"] == "stream")
+    cutter.start()
+    try:
+        kernel.collect_output(running, lambda message: message["msg_type"] == "display_data")
+        kernel.manager.restart_kernel()
+    finally:
+        stop.set()
+        cutter.join()
+    kernel.client.wait_for_ready(timeout=30)
+    assert kernel.run("kept").reply["ename"] == "NameError"
