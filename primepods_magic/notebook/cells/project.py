@@ -22,6 +22,7 @@ from primepods_magic.remote.files.questions import claim_remote
 from primepods_magic.remote.files.results import TransferResult, format_bytes, join_names
 from primepods_magic.remote.files.streams import StreamWatch
 from primepods_magic.remote.files.syncing import sync_folder
+from primepods_magic.remote.files.transfers import guard_transfer
 from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.values.calls import make_call
 from primepods_magic.remote.values.secret_files import find_secret_files
@@ -43,7 +44,7 @@ def send_project(shell: Any, link: PodLink, *, is_confirmed: bool) -> Header:
         return is_confirmed or confirm(shell, question)
 
     folder, target = _find_folders()
-    _claim_folder(link, folder, target, ask)
+    _claim_folder(link, folder, target, ask, StreamWatch())
     with show_transfer(shell, f"Sending to {link.name}") as progress:
         result = _send_changes(link, folder, target, ask, StreamWatch(on_progress=progress))
     call, line = _enter_folder(link, target, result)
@@ -58,7 +59,8 @@ def send_quietly(link: PodLink, watch: StreamWatch) -> tuple[Header, str]:
     Raises InvalidRequest as `send_project` does if no one confirms.
     """
     folder, target = _find_folders()
-    _claim_folder(link, folder, target, None)
+    with guard_transfer(link, watch, "sent"):
+        _claim_folder(link, folder, target, None, watch)
     return _enter_folder(link, target, _send_changes(link, folder, target, None, watch))
 
 
@@ -82,10 +84,10 @@ def _enter_folder(link: PodLink, target: str, result: TransferResult) -> tuple[H
     return make_call("enter_folder", folder=target, changed=sent), line
 
 
-def _claim_folder(link: PodLink, folder: str, target: str, ask: Ask | None) -> None:
+def _claim_folder(link: PodLink, folder: str, target: str, ask: Ask | None, watch: StreamWatch) -> None:
     """Ask before it is mixed with another one; raise InvalidRequest for a no, and if no one can be asked."""
     here, there = sanitize(folder), f"{link.name}:{sanitize(posixpath.basename(target))}"
-    if claim_remote(link, target, folder):
+    if claim_remote(link, target, folder, watch):
         return
     if ask is None or not ask(f"{there} has another folder of that name. Send {here} into it?"):
         ways = "Rename one" if ask is None else "Pass --yes to send them into it, rename one"
@@ -94,7 +96,7 @@ def _claim_folder(link: PodLink, folder: str, target: str, ask: Ask | None) -> N
             f"run. {ways} of the folders, or remove the one there: "
             f"'%pods exec {link.name} -- rm -r {quote(sanitize(posixpath.basename(target)))}'"
         )
-    claim_remote(link, target, folder, force=True)
+    claim_remote(link, target, folder, watch, force=True)
 
 
 def _send_changes(

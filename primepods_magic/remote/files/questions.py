@@ -115,13 +115,13 @@ def hash_remote(
     return take_answer
 
 
-def claim_remote(link: PodLink, root: str, folder: str, *, force: bool = False) -> bool:
+def claim_remote(link: PodLink, root: str, folder: str, watch: StreamWatch, *, force: bool = False) -> bool:
     """Note there that a local folder is sent to one of the pod; return False if it is another one's.
 
     A folder that is not there, or was not noted yet, is anyone's.
     """
     owner = hashlib.sha256(os.fsencode(folder)).hexdigest()
-    header = ask_agent(link, "file_claim", [owner, force], StreamWatch(), root=root)
+    header = ask_agent(link, "file_claim", [owner, force], watch, root=root)
     return bool(header.get("text") == owner)
 
 

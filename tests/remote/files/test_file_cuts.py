@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from primepods_magic.api.errors import WaitInterrupted
+from primepods_magic.notebook.cells.project import send_quietly
 from primepods_magic.pods.pod import Pod
 from primepods_magic.remote.files.streams import MAX_BLOCK_BYTES, WINDOW_BLOCKS, StreamWatch
 from primepods_magic.remote.files.transfers import get_files, put_files
@@ -98,3 +100,17 @@ def test_values_are_the_same_after_cuts(cut_pod: Pod, proxy: CuttingProxy) -> No
     cutter = Cutter(proxy, link, len(data))
     assert fetch_bytes(link, path, max_bytes=len(data), watch=cutter.watch) == data
     assert not cutter._marks
+
+
+def test_the_notebooks_folder_can_be_stopped_while_no_answer_comes(
+    cut_pod: Pod, proxy: CuttingProxy, here: Path
+) -> None:
+    link = find_link(cut_pod)
+    link.ask("jobs")
+    watch = StreamWatch()
+    watch.stop.set()
+    proxy.cut("stall")
+    accepted = proxy.accepted
+    with pytest.raises(WaitInterrupted, match="Interrupted after 0 bytes"):
+        send_quietly(link, watch)
+    assert proxy.accepted == accepted
