@@ -82,16 +82,22 @@ def put_files(
                 target, new_name = posixpath.split(target)
                 # The empty folder is our own for values.
                 target = target or ("/" if there.path.count("/") == 1 else "~")
-        uploads: dict[str, Upload] = {}
+        uploads: dict[tuple[str, int], Upload] = {}
         for path in sources:
             # A link that was named is followed.
             folder, local = os.path.split(os.path.realpath(path) if os.path.islink(path) else path)
             listed = list_source(
                 os.path.join(folder, local), new_name or os.path.basename(path), all_files=all_files
             )
-            upload = uploads.setdefault(folder, Upload(link, folder, target or "~", [], force, watch))
+            names = {entry.path: local_path for local_path, entry in listed.items()}
+            number = 0
+            # A link may have the name of another file in the folder that it leads to.
+            while (same := uploads.get((folder, number))) and not same.local_names.keys().isdisjoint(names):
+                number += 1
+            new = Upload(link, folder, target or "~", [], force, watch)
+            upload = uploads.setdefault((folder, number), new)
             upload.entries += listed.values()
-            upload.local_names |= {entry.path: path for path, entry in listed.items()}
+            upload.local_names |= names
         refuse_collisions(uploads.values())
         results = _run_transfers(uploads.values())
     return make_result(link, watch, began, results)

@@ -179,6 +179,16 @@ def test_every_link_that_was_named_is_sent(link: PodLink, here: Path, there: Pat
     result = put_files(link, ["train.csv", "test.csv", "real.csv"], str(there))
     assert result.count_actions() == {"sent": 3}
     assert describe_tree(there).keys() == {"train.csv", "test.csv", "real.csv"}
+    # Here is another one with the name of the link.
+    (here / "old").mkdir()
+    (here / "old/train.csv").symlink_to("../real.csv")
+    (here / "train.csv").unlink()
+    (here / "train.csv").write_text("new")
+    with pytest.raises(InvalidRequest, match=r"real\.csv would both be 'new/train.csv'\. Nothing was sent"):
+        put_files(link, ["train.csv", "old/train.csv"], "new")
+    (here / "train.csv").unlink()
+    (here / "train.csv").symlink_to("old/train.csv")
+    assert put_files(link, ["train.csv", "old/train.csv"], str(there)).count_actions() == {"unchanged": 2}
 
 
 def test_what_is_not_there_is_said(link: PodLink, here: Path, there: Path) -> None:
