@@ -19,6 +19,7 @@ from .source_checks import (
     compare_function,
     compare_value,
     find_maker,
+    has_text_of,
     is_marker,
     list_codes,
     returns_argument,
@@ -32,6 +33,7 @@ _IMPLICIT = frozenset(
     "__annotations_cache__ __firstlineno__ __static_attributes__ __orig_bases__ __parameters__ __hash__ "
     "__abstractmethods__ _abc_impl __slots__ __type_params__ __final__".split()
 )
+_CLASS_MAKERS = (dataclasses.dataclass, functools.total_ordering, enum.unique)
 _OF_DATACLASSES = {"__dataclass_fields__", "__dataclass_params__", "__match_args__"}
 _OF_PROTOCOLS = {"_is_protocol", "_is_runtime_protocol"}
 _OF_TUPLES = {"_fields", "_field_defaults", "__match_args__"}
@@ -76,22 +78,35 @@ def _compare_class(node: ast.ClassDef, value: Any, of: Definition) -> Iterator[C
     yield from _compare_bases(node, value, of)
     makers = [find_maker(each, of) for each in node.decorator_list]
     for each, maker in zip(node.decorator_list, makers, strict=True):
-        is_known = maker in (dataclasses.dataclass, functools.total_ordering, enum.unique) or is_marker(maker)
+        is_known = is_marker(maker) or any(maker is other for other in _CLASS_MAKERS)
         if not is_known and (isinstance(each, ast.Call) or not returns_argument(maker, of)):
             yield Change(f"its decorator {ast.unparse(each)}", is_known=False)
-    scope = {**of.scope, **_list_values(value)}
-    names = [name for each in node.body for name, _ in _list_bindings(node, each)]
     for statement in node.body:
         is_bare = isinstance(statement, ast.AnnAssign) and statement.value is None
-        is_plain = isinstance(statement, _PLAIN) and all(
-            isinstance(each, ast.Name) for each, _ in _list_pairs(statement)
-        )
-        if not (is_bare or is_plain):
+        has_names = all(isinstance(each, ast.Name) for each, _ in _list_pairs(statement))
+        if not (is_bare or (isinstance(statement, _PLAIN) and has_names)):
             yield Change(f"its line '{ast.unparse(statement).splitlines()[0]}'", is_known=False)
+    names = [name for each in node.body for name, _ in _list_bindings(node, each)]
+    values = _list_values(value)
+    body = of._replace(scope=dict(of.scope))
     for statement in node.body:
-        yield from _compare_statement(node, statement, names, value, of, scope)
-    yield from _compare_annotations(node, value, of._replace(scope=scope))
-    implicit = {*_IMPLICIT, *(_OF_DATACLASSES if dataclasses.dataclass in makers else ())}
+        yield from _compare_statement(node, statement, names, value, body)
+        # What follows sees the names that are bound so far: in 'rate = rate', the second is a global.
+        bound = {name: values[name] for name, _ in _list_bindings(node, statement) if name in values}
+        body = body._replace(scope={**body.scope, **bound})
+    yield from _compare_annotations(node, value, body)
+    yield from _list_additions(node, value, names, is_dataclass=dataclasses.dataclass in makers)
+
+
+def _list_additions(
+    node: ast.ClassDef, value: Any, names: list[str], *, is_dataclass: bool
+) -> Iterator[Change]:
+    """Yield what a class has that its body does not bind."""
+    # A dataclass and others without a text are given one.
+    is_plain = type(value) is type and not node.decorator_list and not _is_named_tuple(value)
+    if (is_plain or ast.get_docstring(node)) and not has_text_of(node, value):
+        yield Change("its docstring")
+    implicit = {*_IMPLICIT, *(_OF_DATACLASSES if is_dataclass else ())}
     if _is_named_tuple(value):
         implicit |= {*_OF_TUPLES, *vars(value)["_fields"]}
     for name, each in vars(value).items():
@@ -177,7 +192,6 @@ def _compare_statement(
     names: list[str],
     value: Any,
     of: Definition,
-    scope: Mapping[str, Any],
 ) -> Iterator[Change]:
     for name, made in _list_bindings(node, statement):
         found = vars(value).get(name, dataclasses.MISSING)
@@ -188,14 +202,14 @@ def _compare_statement(
         elif names.count(name) > 1:
             yield Change(f"its attribute {name}", is_known=False)
         if made is not None:
-            yield from _compare_attribute(name, made, found, value, of._replace(scope=scope))
+            yield from _compare_attribute(name, made, found, value, of)
         elif isinstance(statement, ast.ClassDef):
             for each in _compare_class(statement, found, of):
                 yield Change(f"{each.what} of {name}", each.is_known)
         elif isinstance(statement, FunctionNode):
             if name in _STATIC and not statement.decorator_list:
                 found = getattr(found, "__func__", found)
-            for each in compare_function(statement, found, of._replace(scope=scope)):
+            for each in compare_function(statement, found, of):
                 is_code = each.what in ("its code", "the function that wraps it")
                 yield Change(f"its method {name}" if is_code else f"{each.what} of {name}", each.is_known)
 

@@ -15,13 +15,15 @@ import inspect
 import typing
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
-from types import CodeType, FunctionType, ModuleType
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType, NoneType
 from typing import Any, NamedTuple
 
 from .source_expressions import UNKNOWN, is_fixed, is_made, resolve_name
 
-__all__ = ["Change", "Definition", "FunctionNode", "compare_function", "compare_value", "describe_code",
-           "find_maker", "is_marker", "list_codes", "returns_argument", "walk_codes"]  # fmt: skip
+__all__ = [
+    "Change", "Definition", "FunctionNode", "compare_function", "compare_value", "describe_code",
+    "find_maker", "has_text_of", "is_marker", "list_codes", "returns_argument", "walk_codes",
+]  # fmt: skip
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _FUTURES = functools.reduce(
@@ -29,6 +31,8 @@ _FUTURES = functools.reduce(
 )
 _MARKERS = ("final", "no_type_check", "override", "runtime_checkable")
 _MARKS = {"__final__", "__isabstractmethod__", "__no_type_check__", "__override__"}
+_LOADS = ("LOAD_FAST", "LOAD_FAST_BORROW")
+_CONSTANTS = (NoneType, bool, int, float, str, bytes, type, ModuleType, FunctionType, BuiltinFunctionType)
 _ACCESSORS = {"setter": "fset", "deleter": "fdel"}
 
 
@@ -110,8 +114,16 @@ def compare_function(node: FunctionNode | ast.Lambda, value: Any, of: Definition
                 yield from compare_value(f"its default {name}", wanted[name], actual[name], of)
             else:
                 yield Change(f"its default {name}")
+        if isinstance(node, FunctionNode) and not has_text_of(node, value):
+            yield Change("its docstring")
         marks = _MARKS if decorators else set()
         yield from (Change(f"its attribute {name}") for name in vars(value) if name not in marks)
+
+
+def has_text_of(node: FunctionNode | ast.ClassDef, value: Any) -> bool:
+    """Return whether the docstring of a function or class is that of its source."""
+    # Which spaces are in it depends on the version of Python.
+    return inspect.cleandoc(str(value.__doc__ or "")) == inspect.cleandoc(ast.get_docstring(node) or "")
 
 
 def _has_code_of(node: FunctionNode | ast.Lambda, value: FunctionType, of: Definition) -> bool:
@@ -162,16 +174,14 @@ def returns_argument(maker: Any, of: Definition) -> bool:
     if code.co_argcount != 1 or code.co_varnames[0] in code.co_cellvars:
         return False
     name = code.co_varnames[0]
-    instructions = [(each.opname, each.argval) for each in dis.get_instructions(code)]
-    if (
-        any(operation == "RETURN_CONST" for operation, _ in instructions)
-        or ("STORE_FAST", name) in instructions
-    ):
+    instructions = list(dis.get_instructions(code))
+    if any(each.opname == "RETURN_CONST" or (each.opname == "STORE_FAST" and each.argval == name)
+           for each in instructions):  # fmt: skip
         return False
     return all(
-        before in (("LOAD_FAST", name), ("LOAD_FAST_BORROW", name))
-        for before, (operation, _) in pairwise(instructions)
-        if operation == "RETURN_VALUE"
+        before.opname in _LOADS and before.argval == name and not each.is_jump_target
+        for before, each in pairwise(instructions)
+        if each.opname == "RETURN_VALUE"
     )
 
 
@@ -212,8 +222,14 @@ def _is_layer_of_notebook(maker: Any, layer: Any) -> bool:
         for each in dis.get_instructions(code)
         if each.opname == "STORE_DEREF"
     }
-    cells = dict(zip(own.co_freevars, layer.__closure__ or (), strict=True))
-    return all(isinstance(cells[name].cell_contents, FunctionType) for name in cells.keys() & stored)
+    return all(
+        isinstance(cell.cell_contents, FunctionType) if name in stored else _is_constant(cell.cell_contents)
+        for name, cell in zip(own.co_freevars, layer.__closure__ or (), strict=True)
+    )
+
+
+def _is_constant(value: Any) -> bool:
+    return (type(value) is tuple and all(map(_is_constant, value))) or isinstance(value, _CONSTANTS)
 
 
 def _is_layer_of_another(maker: Any, layer: Any) -> bool:

@@ -44,6 +44,8 @@ def count(g):
         ("config = {'r': 1}\nf = lambda x, r=config['r']: r\nconfig['r'] = 2", "its default r"),
         ("def f(x, seen=[]): seen.append(x)\nf(1)", "its default seen"),
         ("def f(x): pass\nf.__defaults__ = (1,)", "its default x"),
+        ("def f(x):\n    'Text.'\nf.__doc__ = 'Other.'", "its docstring"),
+        ("class f:\n    x = 1\nf.__doc__ = 'Other.'", "its docstring"),
         ("def f(x): return f.scale\nf.scale = 3", "its attribute scale"),
         (
             "import functools\ndef double(g):\n    @functools.wraps(g)\n    def inner(x): return 2 * g(x)\n"
@@ -65,6 +67,8 @@ def count(g):
         ("class f:\n    lr = float('0.1')\nf.lr = 0.5", "its attribute lr"),
         ("class f:\n    lr = dict(a=[i for i in range(3)])\nf.lr['a'].append(3)", "its attribute lr"),
         ("class f:\n    a, b = 1, 2\nf.b = 3", "its attribute b"),
+        ("rate = 1\nclass f:\n    rate = rate\nf.rate = 2", "its attribute rate"),
+        ("rate = 1\nclass f:\n    a = rate\n    rate = 2\nf.a = 2", "its attribute a"),
         ("class f:\n    a, b = 1, 2\ndel f.b", "its attribute b"),
         ("class f:\n    go = lambda self: 1\nf.go = lambda self: 2", "its attribute go"),
         ("class f:\n    def go(self): return 1\n    def do(self): return 2\nf.go, f.do = f.do, f.go",
@@ -115,6 +119,8 @@ def test_what_its_cell_does_not_define_is_refused(run_cells: RunCells, cell: str
         (f"{MAKE}n = 1\n@make(n)\ndef f(x): return x\nn = 2", r"its decorator make\(n\)"),
         (f"{WRAP}def wrap_all(g): return wrap(g)\n@wrap_all\ndef f(x): return x", "its decorator wrap_all"),
         ("def mark(g): return g\n@mark\ndef f(x): pass\ndef mark(g): return print", "its decorator mark"),
+        ("other = None\ndef mark(g): return other or g\n@mark\ndef f(x): pass", "its decorator mark"),
+        (f"{MAKE}@make([])\ndef f(x): return x", r"its decorator make\(\[\]\)"),
         ("def name(n): return lambda g: g\n@name('a')\ndef f(x): pass", r"its decorator name\('a'\)"),
         ("import functools\n@functools.cache\ndef f(x): pass\nf.n = 1", "its decorator functools.cache"),
         ("def mark(c): return c\n@mark\nclass f: pass\ndef mark(c): c.n = 1", "its decorator mark"),
@@ -135,7 +141,9 @@ def test_what_cannot_be_compared_without_running_it_is_refused(
     "cell",
     [
         f"{WRAP}def mark(g): return g\n@mark\n@wrap\ndef f(x, y=1): return x\n",
-        f"{MAKE}@make(3, float)\ndef f(x): return x\n",
+        f"{MAKE}@make(3, (float, 'a'), None)\n"
+        "def f(x):\n    \"\"\"Text.\n\n      More.\n    \"\"\"\n    return x\n",
+        "rate = 1\nclass f:\n    rate = rate\n    rates = [rate, 2]\n    def go(self, x=rates): pass\n",
         "import contextlib\n@contextlib.contextmanager\ndef f(x): yield x\n",
         "import functools\n@functools.partial(functools.lru_cache, typed=True)\ndef f(x): return x\n",
         "def f(x, inf=float('inf'), g=lambda: 1, r=[i for i in range(3)], *, n=dict(a=list())): pass",
