@@ -59,8 +59,8 @@ class PodSession:
         self._pod: PodDetails | None = None
         self._found_at = 0.0
 
-    def open(self) -> tuple[Connection, PodDetails]:
-        """Find the pod and connect to it; raise PodsError that says what became of it."""
+    def open(self, *, did: str = "Nothing was run") -> tuple[Connection, PodDetails]:
+        """Find the pod and connect to it; raise PodsError that says what became of it, and what was done."""
         from primepods_magic.pods.connection.current import SANDBOX_URL_VARIABLE, connect, current
         from primepods_magic.pods.find import find_pod
         from primepods_magic.remote.links import adopt_link, open_link
@@ -73,7 +73,7 @@ class PodSession:
             try:
                 pod = find_pod(connection, self.pod_id)
             except NotFound:
-                raise self._describe_end(connection) from None
+                raise self._describe_end(connection, did) from None
             link = self.link
             self.link = adopt_link(connection, pod, link) if link else open_link(connection, pod)
             self._pod, self._found_at = pod, time.monotonic()
@@ -83,7 +83,7 @@ class PodSession:
         is_alive = self.link is not None and self.link.is_alive
         return is_alive and time.monotonic() - self._found_at < _FRESH_S
 
-    def _describe_end(self, connection: Connection) -> PodsError:
+    def _describe_end(self, connection: Connection, did: str) -> PodsError:
         """Build the error for a pod that is gone."""
         from primepods_magic.api.models import PodDetails
         from primepods_magic.pods.existence import examine_pods
@@ -91,7 +91,7 @@ class PodSession:
         finding = examine_pods(connection, [PodDetails(id=self.pod_id)])[self.pod_id]
         if not finding.has_ended:
             return NotFound(
-                f"There is no pod with the id '{sanitize(self.pod_id)}' in this account. Nothing was run. "
+                f"There is no pod with the id '{sanitize(self.pod_id)}' in this account. {did}. "
                 "'%pods kernel' lists the kernels of pods, '%pods' your pods"
             )
         row = finding.row
@@ -99,14 +99,14 @@ class PodSession:
         cost = format_usd(row.total_billed_price if row else None)
         billed = "it was not billed yet" if cost == MISSING else f"it cost {cost}"
         return NotFound(
-            f"The pod '{name}' has ended, and everything on it is gone; {billed}. Nothing was run. Choose "
+            f"The pod '{name}' has ended, and everything on it is gone; {billed}. {did}. Choose "
             "another kernel"
         )
 
     def describe_failure(self, failure: PodsError) -> PodsError:
         """Return the error of a connection that failed, or that of a pod that has ended meanwhile."""
         try:
-            self.open()
+            self.open(did="The cell had begun")
         except NotFound as error:
             return error
         except PodsError:
