@@ -12,6 +12,8 @@ import ast
 import dis
 import functools
 import inspect
+import linecache
+import symtable
 import typing
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
@@ -74,17 +76,26 @@ def list_codes(source: str, like: CodeType | None, scope: Mapping[str, Any]) -> 
     Python compiles a call of ``numpy.sum`` in another way if the same cell imports numpy: both are there.
     """
     flags = like.co_flags & _FUTURES if like else 0
-    bases = [each.value for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Attribute)]
-    found = (ModuleType, type, FunctionType)
-    names = {
-        each.id for each in bases if isinstance(each, ast.Name) and isinstance(scope.get(each.id), found)
-    }
+    owners = [each.value for each in ast.walk(ast.parse(source)) if isinstance(each, ast.Attribute)]
+    names = {each.id for each in owners if isinstance(each, ast.Name)} & _list_imports(like, scope)
     texts = [source, f"{source}\nimport {', '.join(sorted(names))}"] if names else [source]
     return [
         code
         for text in texts
         for code in walk_codes(compile(text, "<source>", "exec", flags=flags, dont_inherit=True))
     ]
+
+
+def _list_imports(like: CodeType | None, scope: Mapping[str, Any]) -> set[str]:
+    """Return the names that the cell or file of code imports; those of modules if there is no such file."""
+    text = "".join(linecache.getlines(like.co_filename)) if like else ""
+    if not text:
+        return {name for name, each in scope.items() if isinstance(each, ModuleType)}
+    try:
+        symbols = symtable.symtable(text, "<source>", "exec").get_symbols()
+    except SyntaxError:
+        return set()
+    return {each.get_name() for each in symbols if each.is_imported()}
 
 
 def compare_function(node: FunctionNode | ast.Lambda, value: Any, of: Definition) -> Iterator[Change]:

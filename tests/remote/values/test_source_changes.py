@@ -144,6 +144,8 @@ def test_what_cannot_be_compared_without_running_it_is_refused(
         f"{MAKE}@make(3, (float, 'a'), None)\n"
         "def f(x):\n    \"\"\"Text.\n\n      More.\n    \"\"\"\n    return x\n",
         "rate = 1\nclass f:\n    rate = rate\n    rates = [rate, 2]\n    def go(self, x=rates): pass\n",
+        "import math\nfrom calendar import day_name\nclass A:\n    def go(): pass\n"
+        "def f(x): return math.sin(x), A.go(), day_name.copy(x), x.y()\n",
         "import contextlib\n@contextlib.contextmanager\ndef f(x): yield x\n",
         "import functools\n@functools.partial(functools.lru_cache, typed=True)\ndef f(x): return x\n",
         "def f(x, inf=float('inf'), g=lambda: 1, r=[i for i in range(3)], *, n=dict(a=list())): pass",
