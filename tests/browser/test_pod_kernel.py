@@ -120,6 +120,7 @@ def test_a_notebook_runs_on_a_pod(
         other.screenshot("pod-kernel-ended", other.cell(RESULT))
 
 
+@pytest.mark.soak
 def test_it_is_chosen_in_notebook_7(
     picked: PodInPicker, jupyterlab: JupyterLab, notebook_page: Callable[[str], LabPage]
 ) -> None:

@@ -35,7 +35,7 @@ def test_compares_what_the_notebook_has_imported(
     assert pod_shell.run("%pods env train Rich")["package"].tolist() == ["python", "rich"]
     with pytest.raises(InvalidRequest, match="on 'train' was not confirmed"):
         pod_shell.run("%pods env train --install")
-    assert " of this computer): absent-there==1.2\n" in pod_shell.output.text
+    assert " of this computer: absent-there==1.2\n" in pod_shell.output.text
     for name in ("mine", "absent_there"):
         sys.modules.pop(name)
 

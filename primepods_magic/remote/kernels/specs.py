@@ -219,9 +219,15 @@ def _list_variables(connection: Connection) -> dict[str, str]:
 
 
 def _find_folder() -> Path:
+    """Return Jupyter's folder for kernels; raise InvalidRequest if there is no home for it."""
     from jupyter_core.paths import jupyter_data_dir
 
-    return Path(jupyter_data_dir(), "kernels")
+    try:
+        return Path(jupyter_data_dir(), "kernels")
+    except RuntimeError:
+        raise InvalidRequest(
+            "Jupyter keeps kernels in the home folder, which is unknown. Nothing was written. Set HOME"
+        ) from None
 
 
 def list_kernel_specs(connection: Connection | None = None) -> list[KernelSpec]:
@@ -236,11 +242,12 @@ def list_kernel_specs(connection: Connection | None = None) -> list[KernelSpec]:
 
 def _iterate_specs() -> Iterator[KernelSpec]:
     try:
-        names = os.listdir(_find_folder())
-    except OSError:
+        folder = _find_folder()
+        names = os.listdir(folder)
+    except (OSError, InvalidRequest):
         return
     for name in names:
-        spec = _read_spec(_find_folder() / name) if name.startswith(_PREFIX) else None
+        spec = _read_spec(folder / name) if name.startswith(_PREFIX) else None
         if spec:
             yield spec
 

@@ -75,6 +75,7 @@ class TestPodKernel(_Samples):
             yield
 
 
+@pytest.mark.soak
 class TestLocalKernel(_Samples):
     """In a local ipykernel: what the kernel on a pod is compared with."""
 
