@@ -11,6 +11,7 @@ from primepods_magic.api.errors import InvalidRequest, RemoteError, WaitInterrup
 from primepods_magic.notebook.cells import run_cell
 from primepods_magic.notebook.cells.run_cell import CellView
 from primepods_magic.pods.pod import Pod
+from primepods_magic.remote.agent.journal import Journal
 from primepods_magic.remote.job import Job, start_job
 from primepods_magic.remote.links import open_link
 from tests.support.agents import find_marked, kill_marked, make_mark
@@ -114,3 +115,14 @@ def test_where_no_one_can_answer_it_is_said(agent_pod: Pod, bare_shell: Any) -> 
         CellView(bare_shell, job, only_watches=True).follow()
     answer(job, number, "ada")
     assert job.result(30).state == "ok"
+
+
+def test_a_report_of_a_begin_after_a_question_does_not_hide_it(tmp_path: Path) -> None:
+    """They come on two ways: an agent that is started again still knows that the cell waits for an answer."""
+    written = Journal(str(tmp_path / "j"), "job")
+    written.append({"type": "started"})
+    written.append({"type": "input_request", "content": {"prompt": "? "}})
+    written.append({"type": "execute_input", "content": {"execution_count": 1}})
+    written.close()
+    again = Journal(str(tmp_path / "j"), "job")
+    assert (again.end, again.question) == (3, 1)

@@ -120,8 +120,8 @@ class Job:
 
     def repair(self) -> None:
         """Read its journal after an agent ended: a question may still wait; the last frame may be missing."""
-        if not self.is_done and self.journal.end and self.journal.last_type == "input_request":
-            self.input_number = self.journal.end - 1
+        if not self.is_done and self.journal.end:
+            self.input_number = self.journal.question
         if self.journal.end and self.is_done and not self.journal.has_end:
             self._append_end()
 

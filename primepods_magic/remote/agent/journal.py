@@ -114,8 +114,8 @@ class Journal:
 
     Attributes
     ----------
-    last_type : str
-        Type of the newest frame.
+    question : int
+        Number of the frame with a question, if nothing came after it; -1 otherwise.
     has_end : bool
         True if it contains the frame that says how the job ended.
     reply : dict or None
@@ -126,7 +126,7 @@ class Journal:
 
     def __init__(self, folder: str, job: str) -> None:
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        self.last_type = ""
+        self.question = -1
         self.has_end = False
         self.reply: dict[str, Any] | None = None
         self.taken: dict[str, int] = {}
@@ -146,7 +146,11 @@ class Journal:
         return self._loaded
 
     def _note_header(self, header: Header) -> None:
-        self.last_type = header.get("type", "")
+        if header.get("type") == "input_request":
+            self.question = header["n"]
+        elif header.get("type") != "execute_input":
+            # That one comes on another way than questions, so perhaps after one.
+            self.question = -1
         if header.get("type") == "done":
             self.has_end = True
         elif header.get("type") == "execute_reply":
@@ -167,7 +171,8 @@ class Journal:
             last.close()
             self._drop_middle()
             self._kept_segments.append(_Segment(self._folder, last.end))
-        data = pack_frame({**header, "job": self._job, "n": self.end}, buffers)
+        header = {**header, "job": self._job, "n": self.end}
+        data = pack_frame(header, buffers)
         try:
             self._kept_segments[-1].append(data)
         except OSError:
