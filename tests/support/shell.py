@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import builtins
 import contextlib
 import io
 from collections.abc import Iterator
@@ -83,6 +84,8 @@ class RecordingShell(InteractiveShell):
 
     def __init__(self, **settings: Any) -> None:
         self.output = Output()
+        # Python's own display hook leaves its last value there, and then a shell keeps none.
+        vars(builtins).pop("_", None)
         super().__init__(**settings)
 
     def run(self, code: str) -> Any:

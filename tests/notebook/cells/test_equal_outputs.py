@@ -56,8 +56,9 @@ CELLS = {
     "captured": "got.stdout",
     "async": "import asyncio\nasync def f():\n    await asyncio.sleep(0)\n    return 7\nawait f()",
     "thread": "from threading import Thread\nt = Thread(target=lambda: print('thread')); t.start(); t.join()",
-    "subprocess": "import subprocess\nsubprocess.run(['echo', 'from a child'], check=True).returncode",
-    "low level": "import os, time\nos.write(1, b'low level\\n'); time.sleep(0.2)",
+    "subprocess": "import subprocess, time\ndone = subprocess.run(['echo', 'from a child'], check=True)\n"
+    "time.sleep(0.3); done.returncode",
+    "low level": "import os, time\nos.write(1, b'low level\\n'); time.sleep(0.3)",
     "logging": "import logging\nlogging.warning('careful')",
     "warning": "import warnings\nwarnings.warn('old', stacklevel=1)",
     "help": "len?",
