@@ -60,7 +60,7 @@ def _time_start(name: str) -> float:
     began_s = time.perf_counter()
     manager, client = start_new_kernel(kernel_name=name)
     try:
-        _run(client, "1 + 1")
+        _run_code(client, "1 + 1")
         return time.perf_counter() - began_s
     finally:
         client.stop_channels()
@@ -81,8 +81,8 @@ def _measure_cells(picked: PodInPicker) -> str:
     try:
         there_s, here_s = [], []
         for _ in range(CELL_ROUNDS):
-            there_s.append(_time_s(lambda: _run(there, "1 + 1")))
-            here_s.append(_time_s(lambda: _run(here, "1 + 1")))
+            there_s.append(_time_s(lambda: _run_code(there, "1 + 1")))
+            here_s.append(_time_s(lambda: _run_code(here, "1 + 1")))
     finally:
         for client, each in ((there, manager), (here, other)):
             client.stop_channels()
@@ -95,7 +95,7 @@ def _measure_cells(picked: PodInPicker) -> str:
     )
 
 
-def _run(client: BlockingKernelClient, code: str) -> None:
+def _run_code(client: BlockingKernelClient, code: str) -> None:
     reply = client.execute_interactive(code, output_hook=lambda _: None, timeout=60, allow_stdin=False)
     assert reply["content"]["status"] == "ok"
 

@@ -9,11 +9,13 @@ import pytest
 
 from primepods_magic.api.models import PodDetails
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import disconnect
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.ssh.config import _find_files
 from tests.pods.conftest import connection as connection
 from tests.support.agents import pod_with_agent
 from tests.support.openssh import OpenSshServer, openssh_server
+from tests.support.sandbox_control import SandboxControl, controlled
 
 
 @pytest.fixture(scope="session")
@@ -64,3 +66,12 @@ def agent_pod(connection: Connection, agent_server: OpenSshServer, monkeypatch: 
 def folder(tmp_path: Path) -> Path:
     """A folder that both sides see."""
     return tmp_path
+
+
+@pytest.fixture
+def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxControl]:
+    """A sandbox with pods that one can log in to."""
+    with controlled(clock="stepped", machines=True, history=0) as control:
+        monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)
+        yield control
+        disconnect()

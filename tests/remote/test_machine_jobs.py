@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from primepods_magic import connect, launch
 from primepods_magic.api.errors import PodsError
-from primepods_magic.pods.connection.current import disconnect
 from primepods_magic.pods.pod import Pod
 from primepods_magic.remote import links
 from primepods_magic.remote.links import open_link
-from tests.support.sandbox_control import SandboxControl, controlled
+from tests.support.sandbox_control import SandboxControl
 from tests.support.waiting import eventually
-
-
-@pytest.fixture
-def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxControl]:
-    with controlled(clock="stepped", machines=True, history=0) as control:
-        monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)
-        yield control
-        disconnect()
 
 
 def test_cuts_lose_nothing_and_the_end_of_the_pod_is_said(

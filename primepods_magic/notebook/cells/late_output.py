@@ -16,7 +16,7 @@ __all__ = ["LateOutput"]
 
 
 class _Publisher(Protocol):
-    """Where output goes, such as a `WidgetRelay`."""
+    """A receiver of output, such as a `WidgetRelay`."""
 
     def show_late(self, header: Mapping[str, Any], buffers: Sequence[bytes]) -> None: ...
 

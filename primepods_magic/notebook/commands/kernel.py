@@ -50,7 +50,6 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.notebook.shell.output import say
     from primepods_magic.pods.find import find_pod
     from primepods_magic.remote.kernels.specs import write_kernel_spec
-    from primepods_magic.remote.ssh.routes import find_route
 
     connection = magics.connection
     if args.pod is None:
@@ -59,8 +58,6 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         _remove_spec(magics, args.pod, args.session)
         return None
     pod = find_pod(connection, args.pod)
-    # Say now what would otherwise fail in the first cell.
-    find_route(connection, pod)
     options = [*(["--sync"] if args.sync else []), *([] if args.costs == "auto" else ["--costs", args.costs])]
     spec = write_kernel_spec(connection, pod, args.session, options=options)
     say(

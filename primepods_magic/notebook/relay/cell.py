@@ -35,7 +35,7 @@ _OUR_MAGICS = re.compile(
 
 
 class Relay(Protocol):
-    """What a cell needs of the kernel that it is sent by."""
+    """The parts of a kernel that its cells use."""
 
     options: RelayOptions
     pod_session: PodSession
@@ -130,8 +130,7 @@ class RelayedCell:
         try:
             session = self._kernel.pod_session
             connection, pod = session.open()
-            while not session.is_settled.wait(_TICK_S):
-                self._await_agent(session.link)
+            self._await_event(session.is_settled)
             before = self._send_folder() if self._kernel.options.sync else []
             self._job, _ = start_job(
                 connection,
@@ -155,8 +154,6 @@ class RelayedCell:
             return self._make_reply(end)
         except PodsError as error:
             return self._show_error(_name_error(error), str(error))
-        except KeyboardInterrupt:
-            return self._show_error("KeyboardInterrupt", "nothing was run: there is no connection to the pod")
         finally:
             self._notice.clear()
 
@@ -180,19 +177,25 @@ class RelayedCell:
 
         link = self._kernel.pod_session.link
         assert link is not None
-        while not link.connected.wait(_TICK_S) and link.is_alive:
-            self._notice.check(link)
-            if self._stop.is_set():
-                raise WaitInterrupted(
-                    f"Interrupted while connecting to '{link.name}'. Nothing was sent or run. The "
-                    "pod is billed"
-                )
+        self._await_event(link.connected)
         call, line = send_quietly(link, StreamWatch(stop=self._stop))
         if line and self._is_attended:
             self.publish("stream", {"name": "stdout", "text": f"{line}\n"})
         return [call]
 
     # The connection
+
+    def _await_event(self, event: threading.Event) -> None:
+        """Wait for something before the cell is sent, as long as the link may work."""
+        link = self._kernel.pod_session.link
+        assert link is not None
+        while not event.wait(_TICK_S) and link.is_alive:
+            self._notice.check(link)
+            if self._stop.is_set():
+                raise WaitInterrupted(
+                    f"Interrupted while connecting to '{link.name}'. Nothing was sent or run. The "
+                    "pod is billed"
+                )
 
     def _await_agent(self, link: Any) -> None:
         self._notice.check(link)
@@ -205,7 +208,7 @@ class RelayedCell:
         self._publisher.publish(kind, content, self.request.message)
 
     def write(self, text: str) -> None:
-        """Write a line of ours to the cell's stderr."""
+        """Write a note to the cell's stderr."""
         self.publish("stream", {"name": "stderr", "text": f"{text}\n"})
 
     # Frames
@@ -293,7 +296,7 @@ class RelayedCell:
 
     @property
     def _is_attended(self) -> bool:
-        """True if lines of ours are wanted: a person is there, or has asked for them."""
+        """True if notes are wanted about costs and files: a person is there, or has asked for them."""
         costs = self._kernel.options.costs
         return not self.request.silent and (
             costs == "always" or (costs == "auto" and self.request.allow_stdin)
@@ -338,7 +341,7 @@ class RelayedCell:
         return self._show_error(error.ename, error.evalue)
 
     def _show_error(self, ename: str, evalue: str) -> dict[str, Any]:
-        """Publish an error of ours, and return the reply for it."""
+        """Publish an error that is not the code's, and return the reply for it."""
         error = {"ename": ename, "evalue": evalue, "traceback": [f"{ename}: {evalue}"]}
         self.publish("error", error)
         number = self._reply.get("execution_count")

@@ -209,7 +209,7 @@ class PodKernel(Kernel):
 
     @property
     def kernel_info(self) -> dict[str, Any]:
-        """What the kernel on the pod says of itself, or what is likely as long as it does not answer."""
+        """The description of an IPython kernel, with the version on the pod once it is known."""
         there = self.pod_session.kernel_info
         info = there.get("language_info")
         version = info.get("version") if isinstance(info, dict) else None
@@ -234,7 +234,7 @@ class PodKernel(Kernel):
 
     async def do_complete(self, code: str, cursor_pos: int) -> dict[str, Any]:
         """Return completions of the kernel on the pod."""
-        answer = await self._ask("complete_request", {"code": code, "cursor_pos": cursor_pos})
+        answer = await self._ask_pod("complete_request", {"code": code, "cursor_pos": cursor_pos})
         nothing = {"matches": [], "cursor_start": cursor_pos, "cursor_end": cursor_pos, "metadata": {}}
         return {**nothing, **answer, "status": "ok"}
 
@@ -243,13 +243,13 @@ class PodKernel(Kernel):
     ) -> dict[str, Any]:
         """Return what the kernel on the pod knows about a name."""
         content = {"code": code, "cursor_pos": cursor_pos, "detail_level": detail_level}
-        answer = await self._ask("inspect_request", content)
+        answer = await self._ask_pod("inspect_request", content)
         return {"found": False, "data": {}, "metadata": {}, **answer, "status": "ok"}
 
     async def do_history(self, *given: Any, **named: Any) -> dict[str, Any]:
         """Return the history of the session on the pod."""
         content = self.get_parent("shell")["content"]
-        answer = await self._ask("history_request", content)
+        answer = await self._ask_pod("history_request", content)
         return {"history": [], **answer, "status": "ok"}
 
     async def do_is_complete(self, code: str) -> dict[str, Any]:
@@ -264,7 +264,7 @@ class PodKernel(Kernel):
         """Refuse: the debugger is not offered."""
         return {}
 
-    async def _ask(self, kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
+    async def _ask_pod(self, kind: str, content: Mapping[str, Any]) -> dict[str, Any]:
         return dict(await _await_thread(lambda: self.pod_session.ask(kind, content)))
 
     # Widgets
@@ -286,8 +286,8 @@ class PodKernel(Kernel):
         )
 
     async def comm_info_request(self, stream: Any, ident: Any, parent: Any) -> None:
-        """Answer with the widgets on the pod."""
-        answer = await self._ask("comm_info_request", parent["content"])
+        """Send the list of the widgets on the pod."""
+        answer = await self._ask_pod("comm_info_request", parent["content"])
         content = {"comms": {}, **answer, "status": "ok"}
         self.session.send(stream, "comm_info_reply", content, parent, ident)
 
@@ -325,7 +325,7 @@ async def _await_thread(function: Callable[[], Any]) -> Any:
     def call() -> None:
         try:
             result = function()
-        except BaseException as error:  # noqa: BLE001 - it is raised where it is awaited
+        except BaseException as error:  # noqa: BLE001 - raised in the caller
             loop.call_soon_threadsafe(_set_failure, done, error)
         else:
             loop.call_soon_threadsafe(_set_result, done, result)

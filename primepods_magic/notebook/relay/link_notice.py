@@ -42,15 +42,15 @@ class LinkNotice:
         text = f"No connection to '{link.name}' since {since}. "
         text += "Your code keeps running there" if link.connects else "Nothing was run there yet"
         self._display_id = secrets.token_hex(8)
-        self._publish("display_data", f"{text}; reconnecting …")
+        self._publish_text("display_data", f"{text}; reconnecting …")
 
     def clear(self) -> None:
         """Take it away."""
         self._lost_at = None
         if self._display_id:
-            self._publish("update_display_data", "")
+            self._publish_text("update_display_data", "")
             self._display_id = ""
 
-    def _publish(self, kind: str, text: str) -> None:
+    def _publish_text(self, kind: str, text: str) -> None:
         transient = {"display_id": self._display_id}
         self._publish_message(kind, {"data": {"text/plain": text}, "metadata": {}, "transient": transient})

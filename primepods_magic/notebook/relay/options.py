@@ -1,4 +1,4 @@
-"""What the kernel spec tells the relay, as words of its command."""
+"""The options of the relay, which the kernel spec has as words of its command."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["RelayOptions", "read_options"]
 
 @dataclass(frozen=True)
 class RelayOptions:
-    """What to relay to, and how.
+    """The session that is relayed to, and how its cells are shown.
 
     Attributes
     ----------

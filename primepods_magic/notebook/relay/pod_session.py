@@ -115,9 +115,9 @@ class PodSession:
 
     def start_preparing(self) -> None:
         """Connect and start the kernel on the pod in the background; the first cell says if that fails."""
-        run_in_thread(self._prepare, "primepods-prepare")
+        run_in_thread(self._prepare_kernel, "primepods-prepare")
 
-    def _prepare(self) -> None:
+    def _prepare_kernel(self) -> None:
         try:
             self._connect_early()
             if self.link is None:

@@ -7,14 +7,12 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from primepods_magic.remote.agent.frames import OUTPUT_TYPES
+
 __all__ = ["Publisher"]
 
 _MAX_REQUESTS = 5000
 _MAX_COMMS = 10_000
-_OUTPUT = (
-    "stream", "display_data", "execute_result", "update_display_data", "clear_output", "error",
-    "comm_open", "comm_msg", "comm_close",
-)  # fmt: skip
 
 
 class Publisher:
@@ -73,7 +71,7 @@ class Publisher:
     ) -> None:
         """Publish a frame that is output; other frames are ignored."""
         kind, content = header["type"], header.get("content", {})
-        if kind not in _OUTPUT:
+        if kind not in OUTPUT_TYPES:
             return
         if kind == "comm_open":
             _keep_newest(self._comms, content["comm_id"], header["job"], _MAX_COMMS)

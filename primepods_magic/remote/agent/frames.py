@@ -10,6 +10,7 @@ from typing import Any, BinaryIO, Callable, Dict, List, Sequence, Tuple
 __all__ = [
     "MAX_BUFFERS_BYTES",
     "MAX_OUTPUT_BYTES",
+    "OUTPUT_TYPES",
     "SESSION_NAME",
     "BadFrame",
     "Frame",
@@ -24,6 +25,11 @@ __all__ = [
 Header = Dict[str, Any]
 Frame = Tuple[Header, List[bytes]]
 
+OUTPUT_TYPES = (
+    "stream", "display_data", "execute_result", "update_display_data", "clear_output", "error",
+    "comm_open", "comm_msg", "comm_close",
+)  # fmt: skip
+"""Types of a kernel's messages that are output."""
 SESSION_NAME = re.compile(r"[A-Za-z0-9_-]{1,40}\Z")
 """Names of sessions, which are also names of folders."""
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .folders import find_lock_owner, read_last_line
-from .frames import Header, pack_frame
+from .frames import OUTPUT_TYPES, Header, pack_frame
 from .job import Job
 from .programs import find_kernel_python, forget_kernel_python, spawn_program
 
@@ -30,11 +30,6 @@ _ACK_BYTES = 1 << 20
 _MAX_JOBS = 200
 _MAX_HIDDEN_JOBS = 50
 _MAX_PARENTS = 2000
-# Types of a kernel's messages that are output.
-_OUTPUT = (
-    "stream", "display_data", "execute_result", "update_display_data", "clear_output", "error",
-    "comm_open", "comm_msg", "comm_close",
-)  # fmt: skip
 
 
 class Session:
@@ -366,7 +361,7 @@ class Session:
         kind, parent, content = header["type"], header["parent"], header["content"]
         job = self._parents.get(parent) or self.current
         output = {"type": kind, "content": content, "from": [self._kernel_id, header["number"]]}
-        if kind in _OUTPUT and job:
+        if kind in OUTPUT_TYPES and job:
             output["parent"] = parent
             if header.get("metadata"):
                 output["metadata"] = header["metadata"]

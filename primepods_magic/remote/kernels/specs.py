@@ -129,10 +129,7 @@ def _describe_spec(
     name = _make_name(pod.name or pod.id or "", session)
     folder = _find_folder() / name
     taken = _read_spec(folder)
-    if taken is None and folder.exists():
-        is_free = False
-    else:
-        is_free = taken is None or _may_replace(connection, taken, pod, session)
+    is_free = not folder.exists() if taken is None else _may_replace(connection, taken, pod, session)
     if not is_free:
         digest = sha256(f"{connection.place}\n{pod.id}\n{session}".encode()).hexdigest()[:6]
         folder = folder.with_name(f"{name}-{digest}")

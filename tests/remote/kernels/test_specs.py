@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -162,14 +161,6 @@ def test_without_ipykernel_nothing_is_written(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "ipykernel" else name)
     with pytest.raises(NotConfigured, match=r"needs ipykernel .* Nothing was written"):
         write_kernel_spec(connection, describe("train"))
-
-
-@pytest.fixture
-def machines(monkeypatch: pytest.MonkeyPatch) -> Iterator[SandboxControl]:
-    with controlled(clock="stepped", machines=True, history=0) as control:
-        monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)
-        yield control
-        disconnect()
 
 
 def test_specs_follow_the_pods(machines: SandboxControl, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""How a kernel ended: its exit code, and whether memory ran out."""
+"""The end of a kernel: its exit code, and whether memory ran out."""
 
 from __future__ import annotations
 
