@@ -10,6 +10,7 @@ call of this package. With ``PRIMEPODS_DEBUG=1`` both show all of it.
     ├── LaunchRefused               no consent to the price
     ├── LaunchIncomplete            some of several pods were not launched
     ├── BudgetExceeded              above a price limit
+    ├── GuardNotArmed               no guard can end the pod
     ├── NameInUse                   the pod name is taken
     ├── OutcomeUnknown              a create was sent; its pod may exist and be billed
     ├── PodFailed                   the pod failed or ended
@@ -50,6 +51,7 @@ __all__ = [
     "BudgetExceeded",
     "CommandFailed",
     "ConnectionClosed",
+    "GuardNotArmed",
     "InvalidRequest",
     "LaunchIncomplete",
     "LaunchRefused",
@@ -218,6 +220,10 @@ class LaunchIncomplete(PodsError):
 
 class BudgetExceeded(PodsError):
     """A launch exceeds a price limit: nothing was created, or its pod was terminated."""
+
+
+class GuardNotArmed(PodsError):
+    """A guard could not end its pod, so it is not armed; the message says why, and whether there is a pod."""
 
 
 class ConnectionClosed(PodsError):

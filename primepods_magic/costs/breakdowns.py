@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from primepods_magic.api.text.time_zones import zone
 from primepods_magic.frames.tables.catalog import document_columns
-from primepods_magic.frames.time_zones import zone
 
 from .coerce import booleans, is_pod, numbers, times
 from .groups import COUNTED, LineGroups, group_lines

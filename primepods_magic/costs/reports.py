@@ -10,11 +10,11 @@ import pandas as pd
 
 from primepods_magic.api.fields.lenient_types import currency_in
 from primepods_magic.api.fields.stock import Stock, read_stock, stock_text_in
+from primepods_magic.api.text.time_zones import zone
 from primepods_magic.api.validation.bounds import check_count
 from primepods_magic.frames.tables.catalog import document_columns
 from primepods_magic.frames.tables.costs import MONTH, PRICES, SPOT
 from primepods_magic.frames.tables.schema import STRING, TIME, names_of
-from primepods_magic.frames.time_zones import zone
 
 from .breakdowns import breakdown
 from .coerce import is_pod, prices

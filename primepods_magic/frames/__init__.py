@@ -12,6 +12,7 @@ from primepods_magic.frames.tables.account import (
 )
 from primepods_magic.frames.tables.cells import cells_frame
 from primepods_magic.frames.tables.files import files_frame
+from primepods_magic.frames.tables.guards import endings_frame, guards_frame, signals_frame
 from primepods_magic.frames.tables.history import history_frame, overlapping
 from primepods_magic.frames.tables.local import cache_frame, checks_frame, jobs_frame, kernels_frame
 from primepods_magic.frames.tables.offers import offers_frame
@@ -26,7 +27,9 @@ __all__ = [
     "cells_frame",
     "checks_frame",
     "disks_frame",
+    "endings_frame",
     "files_frame",
+    "guards_frame",
     "history_frame",
     "jobs_frame",
     "kernels_frame",
@@ -40,6 +43,7 @@ __all__ = [
     "pods_frame",
     "removed_frame",
     "save_frame",
+    "signals_frame",
     "status_frame",
     "teams_frame",
 ]

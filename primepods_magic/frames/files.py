@@ -18,9 +18,9 @@ from primepods_magic.api.errors import InvalidRequest, NotConfigured
 from primepods_magic.api.local.atomic_files import describe_error, read_plain_file, replace_users_file
 from primepods_magic.api.local.folders import expand_path
 from primepods_magic.api.text.sanitize import replace_surrogates, sanitize
+from primepods_magic.api.text.time_zones import has_zone_data, zone
 from primepods_magic.frames.tables.catalog import COLUMNS
 from primepods_magic.frames.tables.schema import STRING, TIME
-from primepods_magic.frames.time_zones import has_zone_data, zone
 
 __all__ = ["load_frame", "save_frame"]
 

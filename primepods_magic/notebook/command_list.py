@@ -24,6 +24,8 @@ COMMANDS = {
     "cancel": "end a cell that is running on a pod",
     "kernel": "put a pod into the kernel picker of Jupyter",
     "cells": "list the cells that ran on pods, and what they cost",
+    "guard": "end pods by themselves: at a time, when idle, or at a sum",
+    "hold": "keep a guarded pod longer",
     "rm": "terminate pods, verify that they are gone, and show what they cost",
     "history": "list the pods you rented and what they cost",
     "costs": "break spending down by person, resource and time",

@@ -164,7 +164,7 @@ class PodsMagics(Magics):
     def _check_zone(self, proposal: Any) -> str:
         name: str = proposal["value"]
         if name != "local":
-            from primepods_magic.frames.time_zones import zone
+            from primepods_magic.api.text.time_zones import zone
 
             try:
                 zone(name)
@@ -180,7 +180,7 @@ class PodsMagics(Magics):
         if self.timezone == "local":
             use_zone(None)
         else:
-            from primepods_magic.frames.time_zones import zone
+            from primepods_magic.api.text.time_zones import zone
 
             use_zone(zone(self.timezone))
 
@@ -329,18 +329,22 @@ class PodsMagics(Magics):
         _load_modules(*_COMMAND_MODULES)
         with redirect_warnings(lambda text: say(f"Warning: {text}")):
             result = command.run(self, args, **extra)
-        self._keep_kernels()
+        self._keep_up()
         self.store(result, args.out)
         return None if args.out else result
 
-    def _keep_kernels(self) -> None:
-        """Bring the kernel picker in step with the pods that the command has seen."""
+    def _keep_up(self) -> None:
+        """After a command, say what the guards have done, and bring the kernel picker in step."""
+        from primepods_magic.notebook.shell.output import say
         from primepods_magic.pods.connection.current import in_use
+        from primepods_magic.pods.guards.arming import keep_guards
         from primepods_magic.remote.kernels.keeping import keep_kernel_specs
 
         connection = in_use()
         if connection is not None:
             keep_kernel_specs(connection, adds=self.kernels == "auto")
+            for line in keep_guards(connection):
+                say(f"Guard: {line}")
 
     def _is_last(self, magic: str, line: str) -> bool:
         """Return whether the cell ends with exactly this line; ``df = %pods …;`` keeps its result."""

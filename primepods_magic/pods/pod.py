@@ -24,6 +24,7 @@ from primepods_magic.pods.watching.snapshot import Snapshot
 
 from .methods.cells import CellMethods
 from .methods.files import FileMethods
+from .methods.guards import GuardMethods
 from .methods.packages import PackageMethods
 from .terminate import GONE, TerminationResult, terminate_pods
 from .wait import DEFAULT_TIMEOUT_S, Goal, begin_waiting, wait_for
@@ -48,7 +49,7 @@ class LogText(str):
 
 
 @shorten_tracebacks
-class Pod(CellMethods, FileMethods, PackageMethods):
+class Pod(CellMethods, FileMethods, GuardMethods, PackageMethods):
     """A pod, as returned by a launch.
 
     Parameters

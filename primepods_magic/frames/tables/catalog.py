@@ -11,6 +11,7 @@ from .account import BILLINGS, DISKS, KEYS, MEMBERS, TEAMS, WALLETS
 from .cells import CELLS
 from .costs import COSTS, LEDGER, MONTH, PRICES, SPOT, WASTE
 from .files import FILES
+from .guards import ENDINGS, GUARDS, SIGNALS
 from .history import HISTORY
 from .local import CACHE, CHECKS, JOBS, KERNELS
 from .offers import OFFERS
@@ -47,6 +48,9 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "cells": CELLS,
     "files": FILES,
     "packages": PACKAGES,
+    "guards": GUARDS,
+    "signals": SIGNALS,
+    "endings": ENDINGS,
 }
 """Columns by kind of frame. A name means what its first table says, unless another table says otherwise."""
 
@@ -69,6 +73,9 @@ SHOWN: Mapping[str, str] = {
     "gpu gpu_count session job",
     "files": "path action size_bytes | detail",
     "packages": "package version_here version_there state | what_to_do modules",
+    "guards": "pod rule setting where state due_at why | checked_at held_until",
+    "signals": "signal state value quiet | age reason",
+    "endings": "pod ended_at outcome why billed_usd | estimated_usd rule saved",
     "spot": "gpu saving_usd cost_usd gpu_hours | spot_usd_gpu_hr paid_usd_gpu_hr spot_cost_usd "
     "on_demand_usd_gpu_hr",
 }

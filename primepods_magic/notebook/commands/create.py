@@ -39,7 +39,7 @@ from primepods_magic.notebook.input.arguments import (
     add_yes,
 )
 from primepods_magic.notebook.shell.output import say
-from primepods_magic.pods.spec.fields import SPEC_FIELDS
+from primepods_magic.pods.spec.fields import GUARD_FIELDS, SPEC_FIELDS
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.input.variables import Variables
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 # Fields that a live pod of the name is found or compared by.
 _COMPARED = {"name", "team", "gpu_type", "gpu_count", "socket", "image", "disk_size", "max_price"}
+_COMPARED |= GUARD_FIELDS
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -201,11 +202,23 @@ def _describe_plan(plan: LaunchPlan) -> str:
 
     if plan.quote is not None:
         text = f"'{sanitize(plan.name)}' is {plan.consequences}"
+        if plan.guard is not None:
+            text += f"\n  It ends by itself {plan.guard.describe()}{_estimate_end(plan)}"
         return text if plan.spec.cloud_id else f"{text}\n  {plan.quote.reason}"
     text = f"'{sanitize(plan.name)}' already exists. Nothing was created"
     given = {name for name in type(plan.spec).model_fields if getattr(plan.spec, name) is not None}
     ignored = sorted(given - _COMPARED)
     return f"{text}. Not compared with this cell: {', '.join(ignored)}" if ignored else text
+
+
+def _estimate_end(plan: LaunchPlan) -> str:
+    """Return what the pod costs until its deadline at most, by its quote."""
+    from primepods_magic.api.text.money import format_about
+
+    lasts_s = plan.spec.run_for
+    if plan.quote is None or lasts_s is None:
+        return ""
+    return f": {format_about(plan.quote.price_usd_hr * lasts_s / 3600)} by then"
 
 
 def _show_request(connection: Connection, plan: LaunchPlan) -> Any:

@@ -61,7 +61,7 @@ def _read_moment(text: str, now: datetime, tz: tzinfo) -> datetime:
 
 def zone(name: str) -> tzinfo:
     """Return a time zone by its name, such as ``Europe/Berlin``, or its offset, or raise InvalidRequest."""
-    from primepods_magic.frames.time_zones import zone as zone_of
+    from primepods_magic.api.text.time_zones import zone as zone_of
 
     try:
         return zone_of(name)

@@ -18,6 +18,7 @@ from primepods_magic.pods.support.background import run_concurrently
 
 from .create import PodCreation
 from .existing import return_existing
+from .guarding import arm_guards
 from .plan import LaunchPlan
 
 __all__ = ["carry_out"]
@@ -51,11 +52,13 @@ def carry_out(
         for index, plan in enumerate(plans)
     ]
     _tell_all(tell, dict.fromkeys(notices))
-    pods = [
-        Pod(connection, outcome, is_new=index in creations and creations[index].is_create_sent)
-        for index, outcome in enumerate(outcomes)
-        if isinstance(outcome, PodDetails)
-    ]
+    pods, guarded = [], []
+    for index, outcome in enumerate(outcomes):
+        if isinstance(outcome, PodDetails):
+            is_new = index in creations and creations[index].is_create_sent
+            pods.append(Pod(connection, outcome, is_new=is_new))
+            guarded.append(plans[index])
+    arm_guards(connection, guarded, pods, lambda text: _tell_all(tell, [text]))
     if len(pods) == len(outcomes):
         return pods
     if len(outcomes) == 1 and isinstance(outcomes[0], PodsError):

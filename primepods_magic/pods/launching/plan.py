@@ -32,9 +32,10 @@ from primepods_magic.api.validation.bounds import check_flags, check_kind, check
 from primepods_magic.pods.choose_offer import choose_offer
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import check_connection
+from primepods_magic.pods.guards.rules import GuardRules
 from primepods_magic.pods.launching.journal.lookup import hold_name
 from primepods_magic.pods.offers import Quote, image_for
-from primepods_magic.pods.spec.fields import SECRET_FIELDS
+from primepods_magic.pods.spec.fields import GUARD_FIELDS, SECRET_FIELDS
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.notices import warn
 from primepods_magic.pods.unlisted import list_for_launch
@@ -42,6 +43,7 @@ from primepods_magic.pods.unlisted import list_for_launch
 from .agreed_prices import describe_spared
 from .assess import Assessment, assess
 from .differences import is_billed_to
+from .guarding import plan_guard
 from .limits import Limits, check_limits, missing_ssh_key
 from .naming import shares_by_default, team_of
 from .recovery import SETTLE_S, ResumedLaunch, resume_launch
@@ -71,7 +73,7 @@ class LaunchPlan:
     With ``existing``, nothing is created. ``replaces`` are pods to terminate first, and ``earlier`` is the
     live pod that this computer has launched under the name. Without ``is_recorded``, a launch that is cut off
     cannot be resumed; without ``is_locked``, other kernels do not wait for this one. With ``is_dry_run``, no
-    pod is terminated either.
+    pod is terminated either. ``guard`` ends the pod by itself.
     """
 
     spec: PodSpec
@@ -88,6 +90,7 @@ class LaunchPlan:
     is_recorded: bool = True
     is_locked: bool = True
     is_dry_run: bool = False
+    guard: GuardRules | None = None
 
     def __repr__(self) -> str:
         what = f"already exists ({self.existing.status})" if self.existing else self.quote or "no offer"
@@ -127,7 +130,7 @@ class LaunchPlan:
     @property
     def digest(self) -> str:
         """A digest of the spec without its price limit and secrets."""
-        fields = self.spec.model_dump(exclude={*SECRET_FIELDS, "max_price"}, exclude_none=True)
+        fields = self.spec.model_dump(exclude={*SECRET_FIELDS, *GUARD_FIELDS, "max_price"}, exclude_none=True)
         return hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
 
 
@@ -202,7 +205,9 @@ def _complete_plan(
     plan = _recall_earlier(connection, plan, tell, unresolved)
     pods, found = read_pods(connection, plan, lambda _: replace_existing, tell)
     if found.pod is not None:
-        return replace(plan, existing=found.pod)
+        guard = plan_guard(connection, plan.spec, found.pod, is_dry_run=plan.is_dry_run)
+        return replace(plan, existing=found.pod, guard=guard)
+    guard = plan_guard(connection, plan.spec, is_dry_run=plan.is_dry_run)
     quote = choose_offer(connection.client, plan.spec)
     others = [pod for pod in pods if connection.may_be_mine(pod) and pod not in found.replaceable]
     check_limits(plan.limits, quote, plan.name, others)
@@ -219,6 +224,7 @@ def _complete_plan(
         quote=quote,
         request=_build_request(connection, plan, quote),
         replaces=found.replaceable,
+        guard=guard,
         notices=tuple(notice for notice in notices if notice),
     )
 

@@ -7,13 +7,16 @@ from typing import Literal
 
 from primepods_magic.api.enums import GPU_TYPES, IMAGES, PROVIDERS, REGIONS, SECURITIES, SOCKETS
 
-__all__ = ["FIELD_OF_KEY", "PODS", "SECRET_FIELDS", "SPEC_FIELDS", "SpecField"]
+__all__ = ["FIELD_OF_KEY", "GUARD_FIELDS", "PODS", "SECRET_FIELDS", "SPEC_FIELDS", "SpecField"]
 
 PODS = "pods"
 """The key that is not a field of `PodSpec`: the number of pods."""
 
 SECRET_FIELDS = frozenset({"env_vars", "jupyter_password"})
 """Attributes of `PodSpec` whose values are not shown or kept."""
+
+GUARD_FIELDS = frozenset({"run_for", "until", "idle", "max_total_usd"})
+"""Attributes of `PodSpec` that say when the pod ends by itself; the machine is the same."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +54,8 @@ _WHOLE = "a whole number"
 _UP_TO_100 = "a whole number from 1 to 100"
 _GIGABYTES = "a whole number of GB, such as 500"
 _GPU_HELP = "GPU type, such as H100_80GB, or its only match, such as H100"
+_SPAN = "a length of time, such as 30m, 4h, 1h30m or 2d"
+_USD = "an amount of USD, such as 25"
 _PRICE_HELP = "maximum USD per hour; confirms that price, but not prepaid hours or --replace"
 _ROWS = (
     SpecField("name", "NAME", "name of the pod, which identifies it among your live pods"),
@@ -58,6 +63,12 @@ _ROWS = (
     SpecField("count", "N", "number of GPUs (default 1)", "number", "gpu_count", "gpu_count", form=_WHOLE),
     SpecField(PODS, "N", "number of pods, with numbered names", "number", form=_UP_TO_100),
     SpecField("max_price", "X", _PRICE_HELP, "number", form="a number in USD per hour, such as 2.50"),
+    SpecField(
+        "for", "T", "end the pod this long after its creation, such as 4h", attribute="run_for", form=_SPAN
+    ),
+    SpecField("until", "T", "end the pod at a time, such as 18:00"),
+    SpecField("idle", "T", "end the pod once everything on it is idle for this long", form=_SPAN),
+    SpecField("max_total_usd", "X", "end the pod once it has cost this much", "number", form=_USD),
     SpecField("region", "R", "region, such as eu_north", offer="region", words=REGIONS),
     SpecField("country", "C", "country, such as NO", offer="country"),
     SpecField("provider", "P", "provider, such as hyperstack", offer="provider", words=PROVIDERS),

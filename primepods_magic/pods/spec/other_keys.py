@@ -26,16 +26,16 @@ _OTHER_KEYS = {
     "cloud_id": "offer offerid",
     "ssh_key_id": "sshkey",
     "pods": "replicas copies",
+    "for": "ttl duration hours maxhours lifetime maxduration runfor autoterminate",
+    "until": "deadline endsat",
+    "idle": "idletimeout idlefor inactivity autostop",
+    "max_total_usd": "maxtotal maxcost maxusd totalusd",
 }
 _KEY_OF_WORD = {word: key for key, words in _OTHER_KEYS.items() for word in words.split()}
 _SPOT = frozenset("spot isspot preemptible interruptible".split())
-_ENDING = frozenset(
-    "for until idle idletimeout ttl deadline duration hours maxhours autoterminate autostop".split()
-)
 _HOW_TO_GET_SPOT = (
     "A spot machine is rented by its cloud_id. '%pods avail --spot' lists them, and {cloud_id} rents one"
 )
-_HOW_TO_TERMINATE = "Nothing terminates a pod by itself. It is billed until '%pods rm {name}' terminates it"
 
 
 def find_key(word: str) -> str | None:
@@ -49,15 +49,13 @@ def find_key(word: str) -> str | None:
     return own or _KEY_OF_WORD.get(folded)
 
 
-def explain_key(word: str, *, cloud_id: str = "'cloud_id: ID'", name: str = "NAME") -> str:
+def explain_key(word: str, *, cloud_id: str = "'cloud_id: ID'") -> str:
     """Return how to get what a word asks for that no field does, or nothing.
 
     >>> explain_key("spot")
     "A spot machine is rented by its cloud_id. '%pods avail --spot' lists them, and 'cloud_id: ID' rents one"
     """
-    if _fold_key(word) in _SPOT:
-        return _HOW_TO_GET_SPOT.format(cloud_id=cloud_id)
-    return _HOW_TO_TERMINATE.format(name=name) if _fold_key(word) in _ENDING else ""
+    return _HOW_TO_GET_SPOT.format(cloud_id=cloud_id) if _fold_key(word) in _SPOT else ""
 
 
 def describe_other_key(key: str, known: Iterable[str]) -> str:

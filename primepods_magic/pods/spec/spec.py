@@ -16,13 +16,15 @@ from primepods_magic.api.requests import (
     EnvVar,
     Name,
     PodFields,
+    PositiveNumber,
     create_request,
     join_problems,
     problems_between,
 )
 from primepods_magic.api.validation.size_limits import check_size, shorten_word
+from primepods_magic.pods.guards.times import parse_span
 
-from .fields import FIELD_OF_KEY, PODS, SPEC_FIELDS
+from .fields import FIELD_OF_KEY, GUARD_FIELDS, PODS, SPEC_FIELDS
 from .keys import describe_place, name_key
 from .other_keys import describe_other_key
 from .parser import load_text, reject_variable, substitute_variables
@@ -56,6 +58,15 @@ def _list_env_vars(value: object) -> object:
     return value
 
 
+def _read_seconds(value: object) -> object:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return parse_span(f"{value}s" if is_number else value)
+
+
+Seconds = Annotated[float, BeforeValidator(_read_seconds)]
+"""A length of time, such as ``"4h"``."""
+
+
 class PodSpec(PodFields):
     r"""A pod as a user asks for it; the cheapest fitting offer supplies what is None.
 
@@ -72,6 +83,10 @@ class PodSpec(PodFields):
     team: Name | None = None
     team_member_ids: Annotated[list[Name] | None, BeforeValidator(_wrap_in_list)] = None
     shared_with_team: bool | None = None
+    run_for: Seconds | None = None
+    until: Name | None = None
+    idle: Seconds | None = None
+    max_total_usd: PositiveNumber | None = None
 
     if not TYPE_CHECKING:  # Type checkers see the fields.
 
@@ -81,7 +96,7 @@ class PodSpec(PodFields):
             except ValidationError as error:
                 raise _refuse_values(describe_values(error, fields, {})) from None
 
-    @field_validator("max_price", "disk_size", "memory", "prepaid_for_hr", mode="before")
+    @field_validator("max_price", "disk_size", "memory", "prepaid_for_hr", "max_total_usd", mode="before")
     @classmethod
     def _remove_unit(cls, value: object, info: ValidationInfo) -> object:
         return remove_unit(info.field_name, value)
@@ -109,7 +124,10 @@ class PodSpec(PodFields):
 
 
 _SPELLING = {gpu_type.casefold(): gpu_type for gpu_type in GPU_TYPES}
-_MACHINE = set(PodSpec.model_fields) - {"name", "max_price", "env_vars", "jupyter_password", "ssh_key_id"}
+_MACHINE = set(PodSpec.model_fields) - {
+    *("name", "max_price", "env_vars", "jupyter_password", "ssh_key_id"),
+    *GUARD_FIELDS,
+}
 
 
 def parse_spec(text: str, *, variable: Callable[[str], str] | None = None, first_line: int = 1) -> PodSpec:

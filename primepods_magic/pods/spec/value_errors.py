@@ -21,6 +21,7 @@ _UNITS = {
     "max_price": re.compile(r"\$? ?([0-9.]+) ?(?:\$|USD)?(?: ?/ ?(?:h|hr|hour))?", re.IGNORECASE),
     "disk_size": re.compile(r"([0-9]+) ?GB?", re.IGNORECASE),
     "memory": re.compile(r"([0-9]+) ?GB?", re.IGNORECASE),
+    "max_total_usd": re.compile(r"\$? ?([0-9.]+) ?(?:\$|USD)?", re.IGNORECASE),
     "prepaid_for_hr": re.compile(r"([0-9.]+) ?(?:h|hr|hrs|hours?)", re.IGNORECASE),
 }
 

@@ -16,7 +16,7 @@ from .journal import launch_path
 if TYPE_CHECKING:
     from primepods_magic.pods.connection.base import BaseConnection
 
-__all__ = ["can_lock", "launching", "locked"]
+__all__ = ["can_lock", "launching", "lock_once", "locked"]
 
 _POLL_S = 0.05
 _open_files: set[IO[bytes]] = set()
@@ -62,6 +62,21 @@ def locked(path: Path, *, on_wait: Callable[[], object] | None = None) -> Iterat
         finally:
             if file is not None and is_held:
                 _release_lock(file)
+
+
+@contextlib.contextmanager
+def lock_once(path: Path) -> Iterator[bool]:
+    """Lock a file among all processes on this computer; yield False if another process holds it."""
+
+    def give_up() -> None:
+        raise BlockingIOError
+
+    with contextlib.ExitStack() as held:
+        try:
+            is_held = held.enter_context(locked(path, on_wait=give_up))
+        except BlockingIOError:
+            is_held = False
+        yield is_held
 
 
 def can_lock(file: IO[bytes]) -> bool:

@@ -1,0 +1,184 @@
+"""The guard process of an account: a detached process on this computer that outlives all kernels."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from multiprocessing.connection import Client
+from multiprocessing.context import AuthenticationError as WrongToken
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from primepods_magic._version import __version__
+from primepods_magic.api.errors import GuardNotArmed, PodsError
+from primepods_magic.api.local.atomic_files import read_plain_file, write_atomically
+from primepods_magic.api.local.folders import make_folder
+from primepods_magic.pods.connection.base import BaseConnection
+
+from .records import find_account_folder
+
+__all__ = ["LOCK_FILE", "GuardProcess", "ProcessFile", "find_process", "open_process"]
+
+MODULE = "primepods_magic.remote.guards"
+PROCESS_FILE = "process.json"
+LOCK_FILE = "process.lock"
+LOG_FILE = "process.log"
+_KEY_VARIABLES = ("PRIME_API_KEY",)
+_START_S = 30.0
+_POLL_S = 0.05
+_ANSWER_S = 120.0
+_MAX_LOG_BYTES = 1 << 20
+
+
+class ProcessFile(BaseModel):
+    """How kernels reach the guard process of an account: the address of a socket, and what opens it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    address: str
+    token: str
+    pid: int
+    version: str
+
+    def write(self, folder: Path) -> None:
+        """Write it for this user only; raise OSError if that fails."""
+        write_atomically(folder / PROCESS_FILE, self.model_dump_json())
+
+    @classmethod
+    def read(cls, folder: Path) -> ProcessFile | None:
+        """Return the one of the newest process, which may have ended."""
+        try:
+            return cls.model_validate_json(read_plain_file(folder / PROCESS_FILE))
+        except (OSError, ValidationError):
+            return None
+
+
+class GuardProcess:
+    """The guard process of an account, as kernels speak to it."""
+
+    def __init__(self, file: ProcessFile) -> None:
+        self._file = file
+
+    @property
+    def pid(self) -> int:
+        """The id of the process."""
+        return self._file.pid
+
+    @property
+    def version(self) -> str:
+        """The version of this package that it runs."""
+        return self._file.version
+
+    def ask(self, op: str, *, timeout_s: float = _ANSWER_S, **fields: Any) -> dict[str, Any]:
+        """Send a request and return its answer.
+
+        Raises GuardNotArmed if the process does not answer, or PodsError with the reason if it refuses.
+        """
+        try:
+            with Client(self._file.address, authkey=bytes.fromhex(self._file.token)) as connection:
+                connection.send_bytes(json.dumps({"op": op, **fields}).encode())
+                if not connection.poll(timeout_s):
+                    raise GuardNotArmed(f"The guard process did not answer within {timeout_s:.0f} s")
+                answer = json.loads(connection.recv_bytes())
+        except (OSError, EOFError, ValueError, WrongToken) as error:
+            raise GuardNotArmed(f"The guard process does not answer ({type(error).__name__})") from None
+        if "refused" in answer:
+            raise PodsError(answer["refused"])
+        return dict(answer)
+
+
+def find_process(folder: Path | None) -> GuardProcess | None:
+    """Return the running guard process of an account, or None."""
+    file = ProcessFile.read(folder) if folder else None
+    if file is None:
+        return None
+    process = GuardProcess(file)
+    try:
+        process.ask("ping", timeout_s=10)
+    except PodsError:
+        return None
+    return process
+
+
+def open_process(connection: BaseConnection) -> GuardProcess:
+    """Return the guard process of an account, started if it does not run, with this connection's key.
+
+    Raises GuardNotArmed if it cannot be started.
+    """
+    folder = find_account_folder(connection)
+    if folder is None:
+        raise GuardNotArmed("Guards need a home folder on this computer, which is unknown. Set HOME")
+    settings = connection.settings
+    # The key goes through a pipe or a socket, never into an argument, a variable or a file.
+    given = {
+        "base_url": settings.base_url,
+        "api_key": settings.api_key,
+        "team_id": settings.team_id,
+    }
+    process = find_process(folder)
+    if process is not None and process.version != __version__:
+        process.ask("stop")
+        process = None
+    if process is None:
+        return _start_process(folder, given)
+    process.ask("settings", settings=given)
+    return process
+
+
+def _start_process(folder: Path, settings: dict[str, Any]) -> GuardProcess:
+    try:
+        make_folder(folder)
+        log = _open_log(folder)
+    except OSError as error:
+        raise GuardNotArmed(
+            f"Guards need a folder on this computer, which cannot be written ({error.strerror})"
+        ) from None
+    root = str(Path(__file__).parents[3])
+    others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != root]
+    environment = {name: value for name, value in os.environ.items() if name not in _KEY_VARIABLES}
+    environment["PYTHONPATH"] = os.pathsep.join([*others, root])
+    with log:
+        child = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", MODULE, str(folder)],
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            cwd="/" if os.path.isdir("/") else None,
+            env=environment,
+            start_new_session=True,
+        )
+    assert child.stdin is not None
+    with suppress(OSError), child.stdin:
+        child.stdin.write(json.dumps(settings).encode())
+    give_up = time.monotonic() + _START_S
+    while time.monotonic() < give_up:
+        # Another kernel may have started one at the same moment: then this one has ended by itself.
+        process = find_process(folder)
+        if process is not None:
+            return process
+        if child.poll() not in (None, 0):
+            break
+        time.sleep(_POLL_S)
+    raise GuardNotArmed(f"The guard process does not start on this computer: {_read_reason(folder)}")
+
+
+def _open_log(folder: Path) -> Any:
+    path = folder / LOG_FILE
+    is_long = path.exists() and path.stat().st_size > _MAX_LOG_BYTES
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if is_long else os.O_APPEND), 0o600)
+    return open(descriptor, "ab")
+
+
+def _read_reason(folder: Path) -> str:
+    try:
+        lines = read_plain_file(folder / LOG_FILE).decode("utf-8", "replace").split("\n")
+    except OSError as error:
+        return type(error).__name__
+    last = next((line for line in reversed(lines) if line.strip()), "it says nothing")
+    return last[-300:]

@@ -1,0 +1,209 @@
+"""What is known of the guards of this computer: one file for each pod, and a log of how pods ended.
+
+Only the guard process writes them; kernels read them without a request.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from primepods_magic.api.local.atomic_files import append_line, read_plain_file, write_atomically
+from primepods_magic.api.local.folders import find_folder, make_folder
+from primepods_magic.api.text.short_repr import ShortRepr
+from primepods_magic.pods.connection.base import BaseConnection
+
+from .rules import GuardRules, Place, RuleName
+
+__all__ = [
+    "GuardRecord",
+    "SignalRecord",
+    "Verdict",
+    "add_news",
+    "delete_record",
+    "find_account_folder",
+    "list_records",
+    "list_verdicts",
+    "log_verdict",
+    "read_record",
+    "take_news",
+    "write_record",
+]
+
+_LOG = "log.jsonl"
+_NEWS = "news.txt"
+_MAX_NEWS_BYTES = 1 << 16
+_MAX_NEWS_LINES = 10
+_MAX_LOG_BYTES = 4 << 20
+_MAX_RECORD_BYTES = 1 << 20
+_M = TypeVar("_M", bound=BaseModel)
+
+
+class SignalRecord(ShortRepr, BaseModel):
+    """One signal of activity on a pod, as last read."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    state: str
+    value: str = ""
+    age_s: float | None = None
+    quiet_s: float | None = None
+    reason: str = ""
+
+    __repr__ = ShortRepr.__repr__
+
+
+class GuardRecord(ShortRepr, BaseModel):
+    """The guard of one pod.
+
+    ``state`` is "armed" once a test fire from where the guard runs has succeeded and while none has failed
+    since, "unproven" otherwise, with the ``trouble``; "ending" from the first step of the end. ``due_at`` is
+    when the pod would end by ``due_rule``, as things are, and ``why`` says why then.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    pod_id: str
+    pod: str
+    rules: GuardRules
+    where: Place = "here"
+    state: Literal["armed", "unproven", "ending"] = "unproven"
+    armed_at: datetime | None = None
+    created_at: datetime | None = None
+    tested_at: datetime | None = None
+    checked_at: datetime | None = None
+    held_until: datetime | None = None
+    has_held_unsaved: bool = False
+    due_at: datetime | None = None
+    due_rule: RuleName | None = None
+    why: str = ""
+    trouble: str = ""
+    has_warned: bool = False
+    step: str = ""
+    skew_s: float = 0.0
+    signals: tuple[SignalRecord, ...] = ()
+    unused_gpus: tuple[int, ...] = ()
+    watched_s: float | None = None
+
+    __repr__ = ShortRepr.__repr__
+
+
+class Verdict(ShortRepr, BaseModel):
+    """How a guarded pod ended, or was kept; times are the service's (UTC)."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pod_id: str
+    pod: str
+    at: datetime
+    rule: RuleName | None = None
+    outcome: str
+    why: str = ""
+    due_at: datetime | None = None
+    where: Place = "here"
+    created_at: datetime | None = None
+    billed_usd: float | None = None
+    estimated_usd: float | None = None
+    saved: tuple[str, ...] = ()
+
+    __repr__ = ShortRepr.__repr__
+
+
+def find_account_folder(connection: BaseConnection) -> Path | None:
+    """Return the folder for the guards of an account, or None without a home; it may not exist."""
+    state = find_folder("state")
+    return state and state / "guards" / sha256(connection.account.encode()).hexdigest()[:16]
+
+
+def write_record(folder: Path, record: GuardRecord) -> None:
+    """Write a record; raise OSError if that fails."""
+    path = _record_path(folder, record.pod_id)
+    make_folder(path.parent)
+    write_atomically(path, record.model_dump_json(), is_durable=True)
+
+
+def read_record(folder: Path, pod_id: str) -> GuardRecord | None:
+    """Return the record of a pod's guard, or None if there is none."""
+    return _read_model(GuardRecord, _record_path(folder, pod_id))
+
+
+def delete_record(folder: Path, pod_id: str) -> None:
+    """Delete the record of a pod's guard, if there is one."""
+    with suppress(OSError):
+        _record_path(folder, pod_id).unlink()
+
+
+def list_records(folder: Path | None) -> list[GuardRecord]:
+    """Return all records of an account, the earliest first."""
+    return sorted(_iterate_records(folder), key=lambda record: (str(record.armed_at), record.pod_id))
+
+
+def _iterate_records(folder: Path | None) -> Iterator[GuardRecord]:
+    with suppress(OSError):
+        for path in (folder / "pods").glob("*.json") if folder else ():
+            record = _read_model(GuardRecord, path)
+            if record is not None:
+                yield record
+
+
+def _record_path(folder: Path, pod_id: str) -> Path:
+    # Ids come from the service, and are no names of files.
+    return folder / "pods" / f"{sha256(pod_id.encode('utf-8', 'replace')).hexdigest()[:24]}.json"
+
+
+def _read_model(kind: type[_M], path: Path) -> _M | None:
+    try:
+        return kind.model_validate_json(read_plain_file(path, max_bytes=_MAX_RECORD_BYTES))
+    except (OSError, ValidationError):
+        return None
+
+
+def log_verdict(folder: Path, verdict: Verdict) -> None:
+    """Append a verdict to the log; the older half of a long log is dropped. Raise OSError if that fails."""
+    make_folder(folder)
+    path = folder / _LOG
+    if append_line(path, verdict.model_dump_json().encode()) > _MAX_LOG_BYTES:
+        lines = read_plain_file(path, max_bytes=2 * _MAX_LOG_BYTES).splitlines(keepends=True)
+        write_atomically(path, b"".join(lines[len(lines) // 2 :]))
+
+
+def list_verdicts(folder: Path | None) -> list[Verdict]:
+    """Return the verdicts of an account, the earliest first."""
+    try:
+        lines = read_plain_file(folder / _LOG, max_bytes=2 * _MAX_LOG_BYTES).splitlines() if folder else []
+    except OSError:
+        return []
+    verdicts = []
+    for line in filter(None, lines):
+        with suppress(ValidationError):
+            verdicts.append(Verdict.model_validate_json(line))
+    return verdicts
+
+
+def add_news(folder: Path, text: str) -> None:
+    """Keep a line for the next command of a person; raise OSError if that fails."""
+    make_folder(folder)
+    if append_line(folder / _NEWS, text.encode("utf-8", "replace")) > _MAX_NEWS_BYTES:
+        (folder / _NEWS).unlink()
+
+
+def take_news(folder: Path | None) -> list[str]:
+    """Return the newest lines that no command has shown yet, and forget them."""
+    if folder is None:
+        return []
+    taken = folder / f"{_NEWS}.{os.getpid()}"
+    try:
+        os.replace(folder / _NEWS, taken)
+        lines = read_plain_file(taken, max_bytes=2 * _MAX_NEWS_BYTES).decode("utf-8", "replace").split("\n")
+        taken.unlink()
+    except OSError:
+        return []
+    return [line for line in lines if line.strip()][-_MAX_NEWS_LINES:]

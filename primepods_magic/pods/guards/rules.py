@@ -1,0 +1,164 @@
+"""The rules of a guard: when a pod ends by itself, and what happens then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from primepods_magic.api.errors import InvalidRequest
+from primepods_magic.api.text.instants import duration
+from primepods_magic.api.text.money import format_usd
+from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.api.text.short_repr import ShortRepr
+from primepods_magic.api.validation.bounds import check_price
+
+from .times import describe_end, parse_end, parse_span
+
+__all__ = ["DEFAULT_HOLD_S", "GuardRules", "Place", "RuleName", "make_rules"]
+
+RuleName = Literal["deadline", "idle", "sum", "budget"]
+Place = Literal["here", "pod"]
+DEFAULT_HOLD_S = 7200.0
+"""How long a pod is kept once if saving fails."""
+_MAX_COMMAND_CHARS = 10_000
+
+
+class GuardRules(ShortRepr, BaseModel):
+    """When a pod ends by itself, and what happens then.
+
+    ``ends_at`` and ``max_total_usd`` end it unconditionally. ``idle_s`` ends it once everything on it has
+    been idle for that long. ``on_end`` is a shell command on the pod, ``get`` are paths there to fetch into
+    ``folder`` first; if that fails, the pod is kept once for ``hold_s``. ``notify`` is a shell command here.
+    """
+
+    model_config = ConfigDict(frozen=True, allow_inf_nan=False)
+
+    ends_at: datetime | None = None
+    idle_s: float | None = None
+    max_total_usd: float | None = None
+    max_month_usd: float | None = None
+    on_end: str = ""
+    get: tuple[str, ...] = ()
+    folder: str = ""
+    hold_s: float = DEFAULT_HOLD_S
+    notify: str = ""
+
+    __repr__ = ShortRepr.__repr__
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing ends the pod."""
+        return not self.list_rules()
+
+    def list_rules(self) -> list[RuleName]:
+        """Return the rules that are set."""
+        values: dict[RuleName, object] = {
+            "deadline": self.ends_at,
+            "idle": self.idle_s,
+            "sum": self.max_total_usd,
+            "budget": self.max_month_usd,
+        }
+        return [rule for rule, value in values.items() if value is not None]
+
+    def describe(self) -> str:
+        """Return the rules in words.
+
+        >>> GuardRules(idle_s=1800, max_total_usd=25).describe()
+        'after 30 min of idleness, or at $25.00'
+        """
+        parts = []
+        if self.ends_at is not None:
+            parts.append(f"at {describe_end(self.ends_at)}")
+        if self.idle_s is not None:
+            parts.append(f"after {duration(timedelta(seconds=self.idle_s))} of idleness")
+        if self.max_total_usd is not None:
+            parts.append(f"at {format_usd(self.max_total_usd)}")
+        if self.max_month_usd is not None:
+            parts.append(f"when this month's spending reaches {format_usd(self.max_month_usd)}")
+        return ", or ".join(parts)
+
+
+def make_rules(
+    *,
+    now: datetime,
+    since: datetime | None = None,
+    lasts: object = None,
+    until: str | None = None,
+    idle: object = None,
+    max_total_usd: float | None = None,
+    names: Mapping[str, str] | None = None,
+    **others: Any,
+) -> GuardRules:
+    """Resolve the rules as they are typed.
+
+    Parameters
+    ----------
+    now : datetime
+        The service's time.
+    since : datetime, optional
+        The time that ``lasts`` counts from; by default now.
+    lasts, idle : str, timedelta or float, optional
+        A length of time, such as ``"4h"``; a number is in seconds.
+    until : str, optional
+        A time, such as ``"18:00"``.
+    max_total_usd : float, optional
+        The amount of USD at which the pod ends.
+    names : mapping of str to str, optional
+        The names of these in messages.
+    **others
+        Other fields of `GuardRules`.
+
+    Raises
+    ------
+    InvalidRequest
+        A value has no sense, or the end is in the past. Nothing was done.
+
+    Examples
+    --------
+    >>> from datetime import timezone
+    >>> now = datetime(2026, 9, 14, 8, 0, tzinfo=timezone.utc)
+    >>> make_rules(now=now, lasts="4h", idle="30m").describe()
+    'at 2026-09-14 12:00 UTC, or after 30 min of idleness'
+    """
+    names = {"lasts": "for", "until": "until", "idle": "idle", **(names or {})}
+    if lasts is not None and until is not None:
+        raise InvalidRequest(f"Use either {names['lasts']} or {names['until']}. Nothing was done")
+    ends_at = None
+    if lasts is not None:
+        ends_at = (since or now) + timedelta(seconds=_read_span(names["lasts"], lasts))
+        if ends_at <= now:
+            raise InvalidRequest(
+                f"{names['lasts']}: the pod was created so long ago that it would end at once. "
+                "Nothing was done"
+            )
+    elif until is not None:
+        try:
+            ends_at = parse_end(until, now)
+        except ValueError as error:
+            raise InvalidRequest(
+                f"{names['until']}: '{_shorten_word(until)}' is {error}. Nothing was done"
+            ) from None
+    for text in (others.get("on_end", ""), others.get("notify", "")):
+        if len(text) > _MAX_COMMAND_CHARS or "\0" in text:
+            raise InvalidRequest("A command is too long or has a null character. Nothing was done")
+    return GuardRules(
+        ends_at=ends_at,
+        idle_s=None if idle is None else _read_span(names["idle"], idle),
+        max_total_usd=check_price(names.get("max_total_usd", "max_total_usd"), max_total_usd),
+        **others,
+    )
+
+
+def _read_span(name: str, given: object) -> float:
+    is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
+    try:
+        return parse_span(f"{given}s" if is_number else given)
+    except ValueError as error:
+        raise InvalidRequest(f"{name}: '{_shorten_word(given)}' is {error}. Nothing was done") from None
+
+
+def _shorten_word(given: object) -> str:
+    return shorten(sanitize(given), 40)

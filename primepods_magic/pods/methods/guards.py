@@ -1,0 +1,206 @@
+"""The guard of a pod: the methods of `Pod` that end it by itself, or keep it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from primepods_magic.api.errors import InvalidRequest, PodsError
+from primepods_magic.api.local.folders import complete_path
+from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.api.tracebacks import shorten_tracebacks
+from primepods_magic.pods.guards.records import GuardRecord, find_account_folder, read_record
+from primepods_magic.pods.guards.rules import DEFAULT_HOLD_S, GuardRules, make_rules
+from primepods_magic.pods.guards.times import parse_span
+
+from .reachable import Reachable
+
+if TYPE_CHECKING:
+    from primepods_magic.remote.activity import Activity
+
+__all__ = ["GuardMethods"]
+
+_OFF = "off"
+
+
+@shorten_tracebacks
+class GuardMethods(Reachable):
+    """Arms and ends its guard."""
+
+    def guard(
+        self,
+        *,
+        run_for: str | timedelta | float | None = None,
+        until: str | datetime | None = None,
+        idle: str | timedelta | float | None = None,
+        max_total_usd: float | str | None = None,
+        on_end: str | None = None,
+        get: str | Sequence[str] | None = None,
+        to: str | os.PathLike[str] = ".",
+        if_unsaved: str | timedelta | None = None,
+        notify: str | None = None,
+    ) -> GuardRecord:
+        """End it by itself from now on, and return its guard, which a test has proven able to do that.
+
+        What is not given stays as it is; ``"off"`` removes a rule. The guard is a process on this computer:
+        it outlives kernels, and works while this computer is on.
+
+        Parameters
+        ----------
+        run_for : str, timedelta or float, optional
+            End it after this time from now, such as ``"4h"``; a number is in seconds.
+        until : str or datetime, optional
+            End it at this time, such as ``"18:00"``.
+        idle : str, timedelta or float, optional
+            End it once everything on it has been idle for this long.
+        max_total_usd : float, optional
+            End it once it has cost this many USD, by its price.
+        on_end : str, optional
+            A shell command to run on it before it ends, for at most 15 minutes.
+        get : str or sequence of str, optional
+            Files and folders to fetch from it before it ends.
+        to : str or path
+            The local folder for them.
+        if_unsaved : str or timedelta, optional
+            How long it is kept, once, if the command or a file fails: ``"2h"`` by default, or ``"end"``.
+        notify : str, optional
+            A shell command here that gets each event as JSON on its input.
+
+        Raises
+        ------
+        GuardNotArmed
+            The guard could not end it. An earlier guard stays as it is.
+        InvalidRequest
+            A value has no sense, or is in the past.
+
+        Examples
+        --------
+        >>> pod.guard(run_for="4h", idle="30m")                              # doctest: +SKIP
+        GuardRecord(pod_id='0a3f…', pod='train', rules=GuardRules(ends_at=2026-09-14 12:00 UTC, …), …)
+        """
+        from primepods_magic.pods.guards.arming import arm_guard
+
+        connection = self._connection
+        now = connection.now()
+        folder = find_account_folder(connection)
+        earlier = read_record(folder, self._details.id or "") if folder else None
+        kept: dict[str, Any] = dict(earlier.rules) if earlier else {}
+        given = {"run_for": run_for, "until": until, "idle": idle, "max_total_usd": max_total_usd}
+        removed = {name for name, value in given.items() if value == _OFF}
+        new = make_rules(
+            now=now,
+            lasts=None if run_for == _OFF else run_for,
+            until=_read_until(until),
+            idle=None if idle == _OFF else idle,
+            max_total_usd=None if isinstance(max_total_usd, str) else max_total_usd,
+            names={"lasts": "run_for"},
+        )
+        changes: dict[str, Any] = {name: value for name, value in new if value is not None}
+        changes = {name: value for name, value in changes.items() if name in _RULE_OF.values()}
+        changes |= {_RULE_OF[name]: None for name in removed}
+        if on_end is not None:
+            changes["on_end"] = on_end
+        if get is not None:
+            changes["get"] = (get,) if isinstance(get, str) else tuple(get)
+            changes["folder"] = complete_path(to)
+        if if_unsaved is not None:
+            changes["hold_s"] = _read_hold_s(if_unsaved)
+        if notify is not None:
+            changes["notify"] = notify
+        rules = GuardRules(**{**kept, **changes})
+        if rules.is_empty:
+            raise InvalidRequest(
+                f"Nothing would end '{sanitize(self._details.name)}': give run_for, until, idle or "
+                "max_total_usd. Nothing was changed"
+            )
+        return arm_guard(connection, self._details, rules)
+
+    def end_guard(self) -> None:
+        """End its guard: from now on it is billed until it is terminated.
+
+        Raises
+        ------
+        PodsError
+            It has no guard.
+        """
+        from primepods_magic.pods.guards.arming import end_guard
+
+        end_guard(self._connection, self._find_guard().pod_id)
+
+    def hold(self, lasts: str | timedelta | float) -> GuardRecord:
+        """Keep it for at least this long, whatever its deadline or idleness; a sum still ends it.
+
+        Parameters
+        ----------
+        lasts : str, timedelta or float
+            Such as ``"2h"``, from now; a number is in seconds.
+
+        Raises
+        ------
+        PodsError
+            It has no guard, or is being terminated already.
+
+        Examples
+        --------
+        >>> get_pod("train").hold("2h").held_until                           # doctest: +SKIP
+        datetime.datetime(2026, 9, 14, 14, 0, tzinfo=datetime.timezone.utc)
+        """
+        from primepods_magic.pods.guards.arming import hold_pod
+
+        seconds = _read_seconds(lasts)
+        until = self._connection.now() + timedelta(seconds=seconds)
+        return hold_pod(self._connection, self._find_guard().pod_id, until)
+
+    def read_activity(self) -> Activity:
+        """Return what is going on on it: cells, GPUs, CPU, disk, network, logins and transfers.
+
+        The first call begins the watching, so nothing has been idle for long then.
+
+        Raises
+        ------
+        SshFailed
+            The connection failed.
+
+        Examples
+        --------
+        >>> get_pod("train").read_activity().why_busy                        # doctest: +SKIP
+        'GPU 3 at 97 %'
+        """
+        from primepods_magic.remote.activity import read_activity
+
+        return read_activity(self._connection, self._read_reachable())
+
+    def _find_guard(self) -> GuardRecord:
+        folder = find_account_folder(self._connection)
+        record = read_record(folder, self._details.id or "") if folder else None
+        if record is None:
+            raise PodsError(
+                f"'{sanitize(self._details.name)}' has no guard on this computer. Nothing was changed. "
+                f"'%pods guard {self._details.cli_name} --for 4h' arms one"
+            )
+        return record
+
+
+_RULE_OF = {"run_for": "ends_at", "until": "ends_at", "idle": "idle_s", "max_total_usd": "max_total_usd"}
+
+
+def _read_until(until: str | datetime | None) -> str | None:
+    if isinstance(until, datetime):
+        return until.isoformat()
+    return None if until == _OFF else until
+
+
+def _read_seconds(given: str | timedelta | float) -> float:
+    is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
+    try:
+        return parse_span(f"{given}s" if is_number else given)
+    except ValueError as error:
+        raise InvalidRequest(f"'{sanitize(given)[:40]}' is {error}. Nothing was changed") from None
+
+
+def _read_hold_s(given: str | timedelta) -> float:
+    if given == "end":
+        return 0.0
+    return DEFAULT_HOLD_S if given == "hold" else _read_seconds(given)

@@ -1,0 +1,25 @@
+"""The guard process: ``python -m primepods_magic.remote.guards FOLDER``, with the settings on its input."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from primepods_magic.pods.guards.process import LOCK_FILE
+from primepods_magic.pods.launching.journal.name_lock import lock_once
+
+from .service import GuardService
+
+
+def main() -> None:
+    """Guard the pods of an account until no pod has a guard; end at once if another process does that."""
+    folder = Path(sys.argv[1])
+    settings = json.loads(sys.stdin.buffer.read())
+    with lock_once(folder / LOCK_FILE) as is_held:
+        if is_held:
+            GuardService(folder, settings).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,115 @@
+"""The end of a guarded pod: interrupt its cells, save what was asked for, terminate it, and verify that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from primepods_magic.api.enums import PodStatus
+from primepods_magic.api.errors import PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.guards.records import GuardRecord
+from primepods_magic.pods.pod import Pod
+from primepods_magic.pods.terminate import GONE, TerminationResult, terminate_pods
+from primepods_magic.remote.links import open_link
+
+__all__ = ["StillBusy", "UnsavedFiles", "end_pod"]
+
+_GRACE_S = 30.0
+_POLL_S = 0.5
+_ON_END_S = 900.0
+_VERIFY_S = 120.0
+_MAX_CHARS = 200
+
+
+class UnsavedFiles(Exception):
+    """Saving failed; the message says what."""
+
+
+class StillBusy(Exception):
+    """The pod is not idle any more; the message says why."""
+
+
+def end_pod(
+    connection: Connection,
+    pod: PodDetails,
+    record: GuardRecord,
+    note_step: Callable[[str], object],
+    check_idle: Callable[[], str],
+) -> TerminationResult:
+    """End a pod and return the result.
+
+    ``note_step`` is called with each step before it, so that a guard that is killed goes on there.
+    ``check_idle`` returns why the pod is busy. Raises UnsavedFiles if the pod should be kept for a while,
+    StillBusy if it was to end for idleness, and PodsError if it cannot be terminated now.
+    """
+    if pod.status == PodStatus.DELETING:
+        # Another guard, or a person, was faster. It is not terminated twice.
+        raise PodsError("it is being terminated")
+    rules = record.rules
+    if record.due_rule != "idle":
+        note_step("interrupting")
+        with suppress(PodsError):
+            _end_cells(connection, pod)
+    saved: list[str] = []
+    if rules.get or rules.on_end:
+        note_step("saving")
+        problems = _save_files(connection, pod, record, saved)
+        if problems and rules.hold_s > 0 and not record.has_held_unsaved:
+            raise UnsavedFiles(problems)
+    if record.due_rule == "idle" and (why := check_idle()):
+        raise StillBusy(why)
+    note_step("terminating")
+    result = terminate_pods(connection, [pod], timeout_s=_VERIFY_S)[0]
+    if result.outcome != GONE:
+        raise PodsError(f"it is {sanitize(result.outcome)}")
+    return result
+
+
+def _end_cells(connection: Connection, pod: PodDetails) -> None:
+    """Interrupt what runs in the sessions of a pod; after a while, end it."""
+    link = open_link(connection, pod)
+    give_up = time.monotonic() + _GRACE_S
+    op = "interrupt"
+    while running := _list_running(link.ask("jobs")):
+        for job in running:
+            link.ask(op, job=job)
+        op = ""
+        while time.monotonic() < give_up and _list_running(link.ask("jobs")):
+            time.sleep(_POLL_S)
+        if time.monotonic() >= give_up:
+            for job in running:
+                link.ask("cancel", job=job)
+            return
+        op = "interrupt"
+
+
+def _list_running(answer: dict[str, Any]) -> list[str]:
+    jobs = answer.get("jobs")
+    return [
+        str(job.get("id"))
+        for job in (jobs if isinstance(jobs, list) else ())
+        if isinstance(job, dict) and job.get("state") in ("running", "queued")
+    ]
+
+
+def _save_files(connection: Connection, pod: PodDetails, record: GuardRecord, saved: list[str]) -> str:
+    """Run the command on the pod, then fetch the files; return what failed."""
+    rules, problems, handle = record.rules, [], Pod(connection, pod)
+    if rules.on_end:
+        try:
+            handle.exec(rules.on_end, timeout_s=_ON_END_S)
+            saved.append("the command")
+        except PodsError as error:
+            problems.append(f"the command at the end failed ({shorten(str(error), _MAX_CHARS)})")
+    if rules.get:
+        try:
+            handle.get(list(rules.get), rules.folder or ".", on_progress=lambda *_: None)
+            saved.extend(rules.get)
+        except PodsError as error:
+            problems.append(f"files were not fetched ({shorten(str(error), _MAX_CHARS)})")
+    return "; ".join(problems)

@@ -1,0 +1,45 @@
+"""Notices of a guard: a command of the user with the facts on its input, and the desktop."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from primepods_magic.api.text.sanitize import sanitize
+
+__all__ = ["send_notice"]
+
+_COMMAND_S = 60.0
+
+
+def send_notice(command: str, text: str, facts: Mapping[str, Any]) -> None:
+    """Run the user's command, if there is one, with the facts as JSON on its input, and tell the desktop.
+
+    Neither is waited for, and no failure matters to the guard.
+    """
+    print(text, flush=True)
+    if command:
+        data = json.dumps({**facts, "text": text}, default=str).encode()
+        threading.Thread(target=_run_command, args=(command, data), daemon=True).start()
+    desktop = shutil.which("notify-send")
+    if desktop and (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        words = [desktop, "--app-name=primepods", "--", "Prime Intellect pods", sanitize(text)]
+        threading.Thread(target=_run_words, args=(words,), daemon=True).start()
+
+
+def _run_command(command: str, data: bytes) -> None:
+    with suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(  # noqa: S602 - the user's own command; nothing is filled in
+            command, shell=True, input=data, timeout=_COMMAND_S, check=False
+        )
+
+
+def _run_words(words: list[str]) -> None:
+    with suppress(OSError, subprocess.SubprocessError):
+        subprocess.run(words, timeout=_COMMAND_S, check=False)  # noqa: S603 - text after "--"

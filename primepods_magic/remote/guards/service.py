@@ -1,0 +1,267 @@
+"""The guard process: it answers kernels, and checks each guarded pod in turn."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import threading
+import time
+import traceback
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import datetime
+from multiprocessing.connection import Connection as Pipe
+from multiprocessing.connection import Listener
+from pathlib import Path
+from typing import Any
+
+from primepods_magic._version import __version__
+from primepods_magic.api.errors import PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.settings import Settings
+from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.connection.current import connect
+from primepods_magic.pods.existence import Finding, examine_pods
+from primepods_magic.pods.guards.powers import find_obstacle, measure_skew_s
+from primepods_magic.pods.guards.process import PROCESS_FILE, ProcessFile
+from primepods_magic.pods.guards.records import (
+    GuardRecord,
+    Verdict,
+    add_news,
+    delete_record,
+    list_records,
+    log_verdict,
+    write_record,
+)
+from primepods_magic.pods.guards.rules import GuardRules
+
+from .clock import GuardClock
+from .watch import PodWatch
+
+__all__ = ["GuardService"]
+
+_LIVE_INTERVAL_S = 30.0
+_SANDBOX_INTERVAL_S = 0.5
+_LINGER_S = 30.0
+_SHORTEST_WAIT_S = 0.2
+_JOIN_S = 20.0
+
+
+class GuardService:
+    """Guards the pods of one account from this computer.
+
+    Parameters
+    ----------
+    folder : Path
+        The account's folder of records.
+    settings : dict
+        ``base_url``, ``api_key`` and ``team_id``.
+    """
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self._folder = folder
+        self._lock = threading.RLock()
+        self._wake = threading.Event()
+        self._is_ending = False
+        self._settings: dict[str, Any] = {}
+        self._connection: Connection
+        self._clock: GuardClock
+        self._use_settings(settings)
+        self._watches = {record.pod_id: self._make_watch(record) for record in list_records(folder)}
+        self._checking: dict[str, threading.Thread] = {}
+        self._idle_since_s = time.monotonic()
+
+    def run(self) -> None:
+        """Serve until no pod has had a guard for a while."""
+        token = secrets.token_bytes(32)
+        with Listener(authkey=token) as listener:
+            file = ProcessFile(
+                address=str(listener.address), token=token.hex(), pid=os.getpid(), version=__version__
+            )
+            file.write(self._folder)
+            threading.Thread(target=self._accept_forever, args=(listener,), daemon=True).start()
+            while not self._should_end():
+                self._wake.wait(self._check_all())
+                self._wake.clear()
+            with suppress(OSError):
+                (self._folder / PROCESS_FILE).unlink()
+
+    def _should_end(self) -> bool:
+        if self._watches or self._checking:
+            self._idle_since_s = time.monotonic()
+        return self._is_ending or time.monotonic() - self._idle_since_s > _LINGER_S
+
+    # Checks
+
+    def _check_all(self) -> float:
+        """Check all pods, each on a thread of its own; return the seconds until the next check."""
+        interval_s = _SANDBOX_INTERVAL_S if self._connection.is_sandbox else _LIVE_INTERVAL_S
+        with self._lock:
+            self._checking = {i: thread for i, thread in self._checking.items() if thread.is_alive()}
+            watches = [watch for i, watch in self._watches.items() if i not in self._checking]
+        if watches:
+            findings = self._look_up(watches)
+            for watch in watches:
+                thread = threading.Thread(
+                    target=self._check_one, args=(watch, findings[watch.record.pod_id]), daemon=True
+                )
+                self._checking[watch.record.pod_id] = thread
+                thread.start()
+            # Most are done at once; one that ends its pod goes on.
+            for thread in list(self._checking.values()):
+                thread.join(interval_s / 2)
+        return self._find_wait_s(interval_s)
+
+    def _look_up(self, watches: Iterable[PodWatch]) -> dict[str, Finding | PodsError]:
+        pods = [PodDetails(id=watch.record.pod_id, name=watch.record.pod) for watch in watches]
+        try:
+            listed = self._connection.client.list_all_pods(budget_s=_LIVE_INTERVAL_S)
+            return dict(examine_pods(self._connection, pods, listed=listed))
+        except PodsError as error:
+            return {str(pod.id): error for pod in pods}
+
+    def _check_one(self, watch: PodWatch, finding: Finding | PodsError) -> None:
+        try:
+            watch.check(finding)
+        except Exception:  # noqa: BLE001 - one mistake must not end the guard of any pod
+            traceback.print_exc()
+
+    def _find_wait_s(self, interval_s: float) -> float:
+        now = self._clock.now()
+        dues = [watch.record.due_at for watch in list(self._watches.values()) if watch.record.due_at]
+        soonest_s = min(((due - now).total_seconds() for due in dues), default=interval_s)
+        return max(_SHORTEST_WAIT_S, min(interval_s, soonest_s if soonest_s > 0 else interval_s))
+
+    def _make_watch(self, record: GuardRecord) -> PodWatch:
+        return PodWatch(
+            record,
+            lambda: (self._connection, self._clock),
+            self._save,
+            self._conclude,
+            lambda text: add_news(self._folder, text),
+        )
+
+    def _save(self, record: GuardRecord) -> None:
+        with self._lock:
+            # A guard that was ended meanwhile stays ended.
+            if record.pod_id in self._watches:
+                write_record(self._folder, record)
+
+    def _conclude(self, verdict: Verdict) -> None:
+        with self._lock:
+            if self._watches.pop(verdict.pod_id, None) is not None:
+                log_verdict(self._folder, verdict)
+                delete_record(self._folder, verdict.pod_id)
+
+    # Requests of kernels
+
+    def _accept_forever(self, listener: Listener) -> None:
+        while True:
+            try:
+                pipe = listener.accept()
+            except Exception:  # noqa: BLE001 - a wrong token, or a client that was killed
+                time.sleep(0.01)
+                continue
+            threading.Thread(target=self._answer_once, args=(pipe,), daemon=True).start()
+
+    def _answer_once(self, pipe: Pipe) -> None:
+        with pipe, suppress(OSError, EOFError, ValueError):
+            request = json.loads(pipe.recv_bytes())
+            try:
+                answer = getattr(self, f"_do_{request.pop('op')}")(**request)
+            except PodsError as error:
+                answer = {"refused": str(error)}
+            except Exception as error:  # noqa: BLE001 - the kernel says it
+                traceback.print_exc()
+                answer = {"refused": f"the guard process failed with {type(error).__name__}"}
+            pipe.send_bytes(json.dumps(answer).encode())
+
+    def _do_ping(self) -> dict[str, Any]:
+        return {}
+
+    def _do_stop(self) -> dict[str, Any]:
+        self._is_ending = True
+        self._wake.set()
+        return {}
+
+    def _do_settings(self, settings: dict[str, Any]) -> dict[str, Any]:
+        self._use_settings(settings)
+        return {}
+
+    def _use_settings(self, settings: dict[str, Any]) -> None:
+        """Connect by these settings, unless it is so connected already."""
+        with self._lock:
+            if settings == self._settings:
+                return
+            self._connection = connect(
+                settings=Settings(settings["base_url"], settings["api_key"], settings["team_id"])
+            )
+            self._clock = GuardClock(self._connection)
+            self._settings = settings
+
+    def _do_test(self) -> dict[str, Any]:
+        return {"obstacle": find_obstacle(self._connection)}
+
+    def _do_arm(self, pod_id: str, pod: str, rules: dict[str, Any]) -> dict[str, Any]:
+        given = GuardRules.model_validate(rules)
+        obstacle = find_obstacle(self._connection, pod_id)
+        if obstacle:
+            raise PodsError(obstacle)
+        with self._lock:
+            earlier = self._watches.get(pod_id)
+            if earlier is not None and earlier.record.state == "ending":
+                raise PodsError("it is ending already")
+            now = self._clock.now()
+            details = self._connection.client.get_pod(pod_id)
+            record = GuardRecord(
+                pod_id=pod_id,
+                pod=pod,
+                rules=given,
+                state="armed",
+                armed_at=now,
+                tested_at=now,
+                created_at=details.created_at,
+                skew_s=measure_skew_s(self._connection) or 0.0,
+            )
+            write_record(self._folder, record)
+            self._watches[pod_id] = self._make_watch(record)
+        self._check_now(pod_id)
+        return {"record": self._watches[pod_id].record.model_dump(mode="json")}
+
+    def _do_disarm(self, pod_id: str) -> dict[str, Any]:
+        with self._lock:
+            watch = self._find_watch(pod_id)
+            if watch.record.state == "ending":
+                raise PodsError(f"'{sanitize(watch.record.pod)}' is ending already")
+            del self._watches[pod_id]
+            delete_record(self._folder, pod_id)
+        return {}
+
+    def _do_hold(self, pod_id: str, until: str) -> dict[str, Any]:
+        watch = self._find_watch(pod_id)
+        if watch.record.state == "ending" and watch.record.step == "terminating":
+            raise PodsError(f"'{sanitize(watch.record.pod)}' is being terminated already")
+        watch.change(held_until=datetime.fromisoformat(until))
+        self._check_now(pod_id)
+        return {"record": watch.record.model_dump(mode="json")}
+
+    def _do_check(self) -> dict[str, Any]:
+        self._check_all()
+        return {}
+
+    def _find_watch(self, pod_id: str) -> PodWatch:
+        watch = self._watches.get(pod_id)
+        if watch is None:
+            raise PodsError("This pod has no guard. '%pods guard NAME --for 4h' arms one")
+        return watch
+
+    def _check_now(self, pod_id: str) -> None:
+        watch = self._watches[pod_id]
+        thread = threading.Thread(
+            target=self._check_one, args=(watch, self._look_up([watch])[pod_id]), daemon=True
+        )
+        self._checking[pod_id] = thread
+        thread.start()
+        thread.join(_JOIN_S)

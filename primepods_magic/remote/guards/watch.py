@@ -1,0 +1,278 @@
+"""One check of a guarded pod: what is known of it, whether it is due, and what follows."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any
+
+from primepods_magic.api.errors import PodsError
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.instants import format_instant
+from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.existence import Finding
+from primepods_magic.pods.guards.powers import find_obstacle
+from primepods_magic.pods.guards.records import GuardRecord, SignalRecord, Verdict
+from primepods_magic.pods.guards.times import describe_end
+from primepods_magic.pods.support.rates import row_cost_usd
+from primepods_magic.pods.terminate import TerminationResult
+from primepods_magic.remote.activity import read_activity
+
+from .clock import GuardClock
+from .due import Due, Reading, find_due
+from .ending import StillBusy, UnsavedFiles, end_pod
+from .notices import send_notice
+
+__all__ = ["PodWatch"]
+
+_TEST_INTERVAL_S = 3600.0
+_RETEST_INTERVAL_S = 60.0
+_STALE_S = 60.0
+_LONGEST_WARNING = timedelta(minutes=10)
+
+
+class PodWatch:
+    """The guard of one pod: `check` may take long, and runs in a thread of its own.
+
+    Parameters
+    ----------
+    record : GuardRecord
+    get_connection : callable
+        Returns the connection to use, which may be replaced.
+    save : callable
+        Stores a changed record.
+    conclude : callable
+        Stores the verdict, and ends this guard.
+    tell : callable
+        Keeps a line for the next command of a person.
+    """
+
+    def __init__(
+        self,
+        record: GuardRecord,
+        get_connection: Callable[[], tuple[Connection, GuardClock]],
+        save: Callable[[GuardRecord], object],
+        conclude: Callable[[Verdict], object],
+        tell: Callable[[str], object],
+    ) -> None:
+        self.record = record
+        self._get_connection = get_connection
+        self._save = save
+        self._conclude = conclude
+        self._tell = tell
+        self._lock = threading.RLock()
+        self._tested_s = time.monotonic()
+        self._reading = Reading()
+        self._read_s = 0.0
+        self._reader: threading.Thread | None = None
+        self._was_late = False
+
+    def change(self, **fields: Any) -> GuardRecord:
+        """Change the record and store it."""
+        with self._lock:
+            self.record = self.record.model_copy(update=fields)
+            self._save(self.record)
+            return self.record
+
+    def check(self, finding: Finding | PodsError) -> None:
+        """Look at the pod as the service shows it, or at the error, and end it if it is due."""
+        connection, clock = self._get_connection()
+        if isinstance(finding, PodsError):
+            self._note_unseen(clock.now(), f"the service cannot be asked: {finding}")
+            return
+        if finding.has_ended:
+            self._conclude_elsewhere(finding, clock.now())
+            return
+        if finding.pod is None:
+            self._note_unseen(clock.now(), finding.reason or "the service does not show it at the moment")
+            return
+        pod = finding.pod
+        trouble = self._test_again(connection)
+        self._read_activity(connection, pod)
+        now = clock.now()
+        due = find_due(self.record, pod, now, self._get_reading(clock))
+        self.change(
+            pod=pod.name or self.record.pod,
+            checked_at=now,
+            due_at=due.at,
+            due_rule=due.rule,
+            why=due.why,
+            trouble="; ".join(filter(None, (trouble, due.trouble))),
+            **self._describe_activity(),
+        )
+        if due.at is not None and due.at <= now:
+            self._end(connection, clock, pod, due)
+        elif due.at is not None:
+            self._warn(due, now)
+
+    # What is known
+
+    def _note_unseen(self, now: datetime, trouble: str) -> None:
+        record = self.change(trouble=trouble)
+        is_late = record.due_at is not None and record.due_at <= now
+        if is_late and not self._was_late:
+            self._was_late = True
+            self._notify(
+                "late", f"'{self._name}' is due to end, but {trouble}. It may go on being billed", now
+            )
+
+    def _test_again(self, connection: Connection) -> str:
+        """Repeat the test fire when it is due; return what is wrong."""
+        is_armed = self.record.state != "unproven"
+        interval_s = _TEST_INTERVAL_S if is_armed else _RETEST_INTERVAL_S
+        if time.monotonic() - self._tested_s < interval_s:
+            return "" if is_armed else self.record.trouble
+        self._tested_s = time.monotonic()
+        obstacle = find_obstacle(connection, self.record.pod_id)
+        if not obstacle:
+            self.change(state="armed", tested_at=connection.now())
+        elif is_armed:
+            self.change(state="unproven", trouble=obstacle)
+            self._notify(
+                "trouble", f"The guard of '{self._name}' cannot end it: {obstacle}", connection.now()
+            )
+        return obstacle
+
+    def _read_activity(self, connection: Connection, pod: PodDetails) -> None:
+        """Read the activity in the background: a pod that hangs must not delay its deadline."""
+        is_reading = self._reader is not None and self._reader.is_alive()
+        if self.record.rules.idle_s is None or is_reading or not pod.is_ready:
+            return
+        self._reader = threading.Thread(target=self._read_once, args=(connection, pod), daemon=True)
+        self._reader.start()
+        # Usually it is there at once.
+        self._reader.join(2.0)
+
+    def _read_once(self, connection: Connection, pod: PodDetails) -> None:
+        try:
+            reading = Reading(read_activity(connection, pod))
+        except PodsError as error:
+            reading = Reading(trouble=str(error))
+        self._reading, self._read_s = reading, time.monotonic()
+
+    def _get_reading(self, clock: GuardClock) -> Reading:
+        age_s = time.monotonic() - self._read_s
+        if self._reading.activity is not None and age_s > _STALE_S:
+            return Reading(trouble=f"last read {age_s:.0f} s ago")
+        return Reading(self._reading.activity, age_s, self._reading.trouble, clock.speed)
+
+    def _describe_activity(self) -> dict[str, Any]:
+        activity = self._reading.activity
+        if activity is None:
+            return {}
+        signals = tuple(
+            SignalRecord(
+                name=signal.name,
+                state=signal.state,
+                value=signal.value,
+                age_s=signal.age_s,
+                quiet_s=signal.quiet_s,
+                reason=signal.reason,
+            )
+            for signal in activity.signals
+        )
+        return {"signals": signals, "unused_gpus": activity.unused_gpus, "watched_s": activity.watched_s}
+
+    # What follows
+
+    def _warn(self, due: Due, now: datetime) -> None:
+        assert due.at is not None
+        began = self.record.armed_at or now
+        ahead = min(_LONGEST_WARNING, (due.at - began) / 4)
+        is_near = due.at - now <= ahead
+        if is_near and not self.record.has_warned:
+            self.change(has_warned=True)
+            self._notify(
+                "warning",
+                f"'{self._name}' ends at {describe_end(due.at)}: {due.why}. '%pods hold' keeps it longer",
+                now,
+            )
+        elif not is_near and self.record.has_warned:
+            self.change(has_warned=False)
+
+    def _end(self, connection: Connection, clock: GuardClock, pod: PodDetails, due: Due) -> None:
+        def check_idle() -> str:
+            self._read_once(connection, pod)
+            again = find_due(self.record, pod, clock.now(), self._get_reading(clock))
+            return "" if again.at is not None and again.at <= clock.now() else again.why
+
+        step = self.record.step
+        record = self.change(state="ending")
+        if not step:
+            self._notify("ending", f"'{self._name}' ends now: {due.why}", clock.now())
+        try:
+            result = end_pod(connection, pod, record, lambda step: self.change(step=step), check_idle)
+        except StillBusy as busy:
+            self.change(state="armed", step="", why=str(busy), due_at=None, due_rule=None)
+        except UnsavedFiles as unsaved:
+            until = clock.now() + timedelta(seconds=record.rules.hold_s)
+            self.change(state="armed", step="", held_until=until, has_held_unsaved=True)
+            self._notify(
+                "held", f"'{self._name}' is kept until {describe_end(until)}: {unsaved}", clock.now()
+            )
+        except PodsError as error:
+            self._note_unseen(clock.now(), f"it could not be ended: {error}")
+        else:
+            self._conclude_ended(result, due, clock.now())
+
+    def _conclude_ended(self, result: TerminationResult, due: Due, now: datetime) -> None:
+        record = self.record
+        verdict = Verdict(
+            pod_id=record.pod_id,
+            pod=record.pod,
+            at=result.terminated_at or now,
+            rule=due.rule,
+            outcome="ended",
+            why=due.why,
+            due_at=due.at,
+            where=record.where,
+            created_at=result.created_at,
+            billed_usd=result.billed_usd,
+            estimated_usd=result.estimated_usd,
+            saved=record.rules.get,
+        )
+        self._notify("ended", f"'{self._name}' has ended: {due.why}; {result.cost_text}", now)
+        self._conclude(verdict)
+
+    def _conclude_elsewhere(self, finding: Finding, now: datetime) -> None:
+        """Conclude for a pod that a person, the service or another guard has ended."""
+        record, row = self.record, finding.row
+        is_own = record.state == "ending"
+        self._conclude(
+            Verdict(
+                pod_id=record.pod_id,
+                pod=record.pod,
+                at=(row.terminated_at if row else None) or now,
+                rule=record.due_rule if is_own else None,
+                outcome="ended" if is_own else "ended by something else",
+                why=record.why if is_own else "",
+                due_at=record.due_at,
+                where=record.where,
+                created_at=row.created_at if row else record.created_at,
+                billed_usd=(row.total_billed_price or None) if row else None,
+                estimated_usd=row_cost_usd(row) if row else None,
+            )
+        )
+
+    @property
+    def _name(self) -> str:
+        return sanitize(self.record.pod)
+
+    def _notify(self, event: str, text: str, now: datetime) -> None:
+        record = self.record
+        facts = {
+            "event": event,
+            "pod": record.pod,
+            "pod_id": record.pod_id,
+            "rule": record.due_rule,
+            "due_at": record.due_at and record.due_at.isoformat(),
+            "at": now.isoformat(),
+            "why": record.why,
+        }
+        with suppress(OSError):
+            self._tell(f"{format_instant(now)}: {text}")
+            send_notice(record.rules.notify, text, facts)
