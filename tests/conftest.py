@@ -15,6 +15,7 @@ import pytest
 from tests.support import leaks, soak
 from tests.support.environment import guarded, is_inherited
 from tests.support.guard import loopback_guard
+from tests.support.guard_processes import stop_guards
 from tests.support.leftovers import Leftovers
 from tests.support.sandbox_control import SandboxControl, controlled
 
@@ -104,15 +105,19 @@ def pytest_make_collect_report(collector: pytest.Collector) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty home, and an environment that says nothing about the computer the test runs on."""
+def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty home, and an environment that says nothing about the computer the test runs on.
+
+    A guard that a test has armed ends with it.
+    """
     home = tmp_path_factory.mktemp("home")
     for name in filter(is_inherited, list(os.environ)):
         # pytest keeps the name of the running test there, and reads it back.
         if name != "PYTEST_CURRENT_TEST":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
-    return home
+    yield home
+    stop_guards(home)
 
 
 @pytest.fixture(autouse=True)

@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 # Starting the built-in sandbox is the one thing it is not reached through HTTP for.
 STARTS_THE_SANDBOX = Path("pods/connection/current.py")
 # A pod's methods are where a person looks for what can be done with it.
-USES_A_POD = {Path(f"pods/methods/{name}.py") for name in ("cells", "files", "packages")}
+USES_A_POD = {Path(f"pods/methods/{name}.py") for name in ("cells", "files", "guards", "packages")}
 
 HEAVY = {"pandas", "httpx", "pydantic", "ipywidgets", "fastapi"}
 

@@ -274,15 +274,17 @@ class Client:
                     raise
         return self.session.request("GET", url_path, params={"tail": tail}, is_log=True)
 
-    def delete_pod(self, pod_id: str) -> None:
+    def delete_pod(self, pod_id: str, *, budget_s: float | None = None) -> None:
         """Terminate a pod (``DELETE /pods/{pod_id}``); it is gone shortly after the service accepts.
+
+        ``budget_s`` limits retries, in seconds.
 
         Raises
         ------
         NotFound
             The pod is gone already, or was never visible to this key.
         """
-        self.session.request("DELETE", _pod_path(pod_id))
+        self.session.request("DELETE", _pod_path(pod_id), budget_s=budget_s)
 
     def list_offers(
         self,

@@ -17,7 +17,7 @@ from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.ssh.config import knows_host
-from primepods_magic.pods.support.notices import warn
+from primepods_magic.pods.support.notices import note, warn
 from primepods_magic.pods.support.progress import show_progress
 from primepods_magic.pods.support.rates import accrued_usd
 from primepods_magic.pods.watching.snapshot import Snapshot
@@ -70,8 +70,8 @@ class Pod(CellMethods, FileMethods, GuardMethods, PackageMethods):
     >>> pod.terminate().billed_usd                                           # doctest: +SKIP
     0.02
 
-    As a context manager, it terminates its pod at the end of the block, also after an error, and also if the
-    pod existed before:
+    As a context manager, it terminates its pod at the end of the block and says what it cost, also after an
+    error or Ctrl-C, and also if the pod existed before; ``launch(…, keep=True)`` keeps it:
 
     >>> with launch(gpu="H100_80GB", name="train") as pod:                   # doctest: +SKIP
     ...     print(pod.wait().exec("nvidia-smi -L").stdout)
@@ -80,6 +80,8 @@ class Pod(CellMethods, FileMethods, GuardMethods, PackageMethods):
     def __init__(self, connection: Connection, details: PodDetails, *, is_new: bool = False) -> None:
         self._connection = connection
         self._is_new = is_new
+        self.ends_with_block = True
+        """Whether the end of a ``with`` block terminates it."""
         self.update(details)
 
     def update(self, details: PodDetails) -> None:
@@ -265,11 +267,12 @@ class Pod(CellMethods, FileMethods, GuardMethods, PackageMethods):
         traceback: TracebackType | None,
     ) -> None:
         """Terminate it. If that fails after an error in the block, warn, and leave that error alone."""
-        if self._details.status == PodStatus.TERMINATED:
+        if self._details.status == PodStatus.TERMINATED or not self.ends_with_block:
             return
         try:
             result = self.terminate()
             if result.outcome == GONE:
+                note(f"'{sanitize(self.name)}' was terminated: {result.cost_text}")
                 return
             failure = PodsError(f"Pod '{sanitize(self.name)}': {sanitize(result.outcome)}")
         except PodsError as refused:

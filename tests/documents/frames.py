@@ -156,5 +156,26 @@ FRAMES = (
         ("env",),
         lambda: frames.packages_frame([]),
     ),
+    Frame(
+        "guards",
+        "Guards",
+        "A row for each rule of each guard.",
+        ("guard", "hold"),
+        lambda: frames.guards_frame([]),
+    ),
+    Frame(
+        "signals",
+        "Activity on a pod",
+        "A row for each signal that keeps a pod from being idle.",
+        ("guard",),
+        lambda: frames.signals_frame([]),
+    ),
+    Frame(
+        "endings",
+        "Ends of guarded pods",
+        "A row for each guarded pod that has ended, the latest first.",
+        ("guard",),
+        lambda: frames.endings_frame([]),
+    ),
     Frame("checks", "Checks", "A row for each check.", ("doctor",), lambda: frames.checks_frame([])),
 )

@@ -11,8 +11,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from primepods_magic.api.text.time_zones import has_zone_data, zone
 from primepods_magic.costs.periods import period_of
-from primepods_magic.frames.time_zones import has_zone_data, zone
 
 BERLIN = ZoneInfo("Europe/Berlin")
 

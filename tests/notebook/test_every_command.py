@@ -51,6 +51,8 @@ CASES: dict[str, tuple[str, str, str, str]] = {
     "cancel": ("%pods cancel -h", "End a job", "%pods cancel nothing", "NotFound"),
     "kernel": ("%pods kernel", "0 kernels", "%pods kernel nobody", "NotFound"),
     "cells": ("%pods cells", "0 cells", "%pods cells nobody", "NotFound"),
+    "guard": ("%pods guard train --for 4h", "Armed", "%pods guard train --for 0h", "InvalidRequest"),
+    "hold": ("%pods hold train 6h", "kept until", "%pods hold train 0h", "InvalidRequest"),
     "wallet": ("%pods wallet", "balance $", "%pods wallet --team nobody", "NotFound"),
     "disks": ("%pods disks", "datasets", "%pods disks x", "InvalidRequest"),
     "keys": ("%pods keys", "laptop", "%pods keys primary nobody", "NotFound"),

@@ -67,7 +67,19 @@ def world(
     key = home / ".ssh" / "id_ed25519.pub"
     key.parent.mkdir()
     key.write_text(_PUBLIC_KEY)
-    on_machines = ("exec", "pod", "env", "kernel", "attach", "cancel", "doctor", "get", "put", "sync")
+    on_machines = (
+        "exec",
+        "pod",
+        "env",
+        "kernel",
+        "attach",
+        "cancel",
+        "doctor",
+        "guard",
+        "get",
+        "put",
+        "sync",
+    )
     needs_machine = request.node.callspec.params["name"] in on_machines
     with controlled(clock="stepped", machines=needs_machine) as control:
         monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)
@@ -86,6 +98,8 @@ def world(
                 made = "mkdir -p results work runs/a; touch model.pt runs/1.csv 'runs/a/best 1.pt'"
                 made += " work/model.pt work/log.txt work/metrics.csv"
                 bare_shell.user_ns["pod"].exec(made)
+            if cell.startswith("%pods hold"):
+                bare_shell.run("%pods guard train --for 1h")
             first = bare_shell.user_ns["pod"].id
             if "k3f9xq" in cell:
                 cell = cell.replace("k3f9xq", bare_shell.user_ns["pod"].run("6 * 7").id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import timedelta
 
 import pytest
@@ -151,6 +152,21 @@ def test_a_block_terminates_its_pod_also_after_an_error(connection: Connection) 
     with launch(gpu="L4_24GB", name="early") as pod:
         pod.terminate()
     assert [pod for pod in connection.client.list_all_pods() if pod.is_live] == []
+
+
+def test_a_block_says_what_its_pod_has_cost_and_may_keep_it(
+    connection: Connection, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with launch(gpu="L4_24GB", name="train"):
+        pass
+    assert re.search(r"'train' was terminated: (not billed yet|< \$0.01 billed)", capsys.readouterr().err)
+    with launch(gpu="L4_24GB", name="kept", keep=True) as pod:
+        pass
+    assert pod.refresh().status != "TERMINATED"
+    with pytest.raises(KeyboardInterrupt), pod, launch(gpu="L4_24GB", name="other") as other:
+        raise KeyboardInterrupt
+    assert other.status == "TERMINATED"
+    assert pod.refresh().status != "TERMINATED"
 
 
 def test_a_failure_to_terminate_does_not_hide_the_error_of_a_block(connection: Connection) -> None:

@@ -55,6 +55,12 @@ CASES: Mapping[str, Sequence[str]] = {
     "cancel": ["cancel $WANDB_API_KEY"],
     "kernel": ["kernel", "kernel $WANDB_API_KEY", "kernel $WANDB_API_KEY --remove"],
     "cells": ["cells", "cells nobody"],
+    "guard": [
+        "guard train --for 4h --notify 'echo $WANDB_API_KEY'",
+        "guard $WANDB_API_KEY --for 4h",
+        "guard",
+    ],
+    "hold": ["hold train 5h", "hold $WANDB_API_KEY 5h", "hold train $WANDB_API_KEY"],
     "rm": ["rm train", "rm nobody -y"],
     "ssh": ["ssh train", "ssh train --config", "ssh nobody"],
     "history": ["history --limit 3", "history --since 30d"],

@@ -15,6 +15,7 @@ __all__ = [
     "read_plain_file",
     "replace_file",
     "replace_users_file",
+    "take_file",
     "write_atomically",
 ]
 
@@ -30,6 +31,17 @@ def read_plain_file(path: Path, *, max_bytes: int = 16 * 2**20) -> bytes:
     if len(content) > max_bytes:
         raise OSError(0, f"larger than {max_bytes:,} bytes", str(path))
     return content
+
+
+def take_file(path: Path, *, max_bytes: int = 16 * 2**20) -> bytes:
+    """Return the content of a plain file and delete it; of several callers at once, one gets it."""
+    taken = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    os.replace(path, taken)
+    try:
+        return read_plain_file(taken, max_bytes=max_bytes)
+    finally:
+        with contextlib.suppress(OSError):
+            taken.unlink()
 
 
 def append_line(path: Path, line: bytes) -> int:

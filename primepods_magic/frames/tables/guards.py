@@ -13,7 +13,7 @@ from primepods_magic.api.text.money import format_usd
 from primepods_magic.pods.guards.records import GuardRecord, Verdict
 from primepods_magic.pods.guards.rules import RuleName
 from primepods_magic.pods.guards.times import describe_end
-from primepods_magic.remote.activity import Signal
+from primepods_magic.remote.guards.activity import Signal
 
 from .schema import SPAN, TIME, Column, build
 

@@ -96,8 +96,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         **given,
     )
     say(
-        f"Armed: '{pod.details.cli_name}' ends by itself {record.rules.describe()}. It was tested from here; the "
-        "guard works while this computer is on"
+        f"Armed: '{pod.details.cli_name}' ends by itself {record.rules.describe()}. It was tested from here; "
+        "the guard works while this computer is on"
     )
     return _show_guards(connection, pod.id)
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from primepods_magic.api.enums import InstallationStatus, PodStatus
-from primepods_magic.api.text.instants import format_clock
+from primepods_magic.api.text.instants import duration, format_clock
 from primepods_magic.api.text.money import format_estimate, format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize, shorten
 from primepods_magic.notebook.display.links import list_links
@@ -122,7 +122,7 @@ def format_pod(pod: PodDetails, as_of: datetime, outlook: Estimate | None = None
         price=(_format_price(pod.price_hr) or _format_unread_price(pod).strip()) if not is_gone else "",
         cost=_format_cost(outlook),
         elapsed=_format_elapsed(pod.created_at, _find_end(pod, as_of, outlook)),
-        left=_format_left(outlook.left_s if outlook else None),
+        left=_format_left(outlook.left_s if outlook else None) or _format_due(pod, as_of, outlook),
         commands=commands,
         links=tuple(list_links(pod)) if kind is PodPhase.READY else (),
         reason=reason,
@@ -313,6 +313,15 @@ def _format_left(seconds: float | None) -> str:
         return f"about {round(seconds, -1):.0f} s left"
     minutes = round(seconds / 60)
     return f"about {minutes} min left" if minutes < 90 else f"about {round(seconds / 3600)} h left"
+
+
+def _format_due(pod: PodDetails, as_of: datetime, outlook: Estimate | None) -> str:
+    """Format when the guard ends a pod; a row that does not change any more names the time."""
+    if outlook is None or outlook.due_at is None or not pod.is_live:
+        return ""
+    if pod.is_settled:
+        return f"ends at {format_clock(outlook.due_at)}"
+    return f"ends in {duration(max(outlook.due_at - as_of, timedelta()))}"
 
 
 def _find_end(pod: PodDetails, as_of: datetime, outlook: Estimate | None) -> datetime | None:

@@ -11,7 +11,15 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.base import BaseConnection
 
 from .process import find_process, open_process
-from .records import GuardRecord, Verdict, find_account_folder, list_records, list_verdicts, take_news
+from .records import (
+    GuardRecord,
+    Verdict,
+    find_account_folder,
+    has_guards,
+    list_records,
+    list_verdicts,
+    take_news,
+)
 from .rules import GuardRules
 
 __all__ = [
@@ -96,9 +104,14 @@ def read_endings(connection: BaseConnection) -> list[Verdict]:
 def keep_guards(connection: BaseConnection) -> list[str]:
     """Return what the guards have to say since the last command; start their process again if it was killed.
 
-    Nothing is requested from the service, and nothing is done if no pod has a guard.
+    Nothing is requested if no guard was ever armed here, and no error is raised.
     """
-    folder = find_account_folder(connection)
+    if not has_guards():
+        return []
+    try:
+        folder = find_account_folder(connection)
+    except PodsError:
+        return []
     return [*take_news(folder), *filter(None, [_restart_process(connection, folder)])]
 
 

@@ -30,13 +30,14 @@ def find_obstacle(connection: BaseConnection, pod_id: str | None = None) -> str:
         else:
             found = client.get_pod(pod_id, budget_s=_BUDGET_S)
             if found.id != pod_id:
-                return (
-                    f"the service answered for {sanitize(found.id) or 'no pod'} instead of {sanitize(pod_id)}"
-                )
+                shown = sanitize(found.id) or "no pod"
+                return f"the service shows {shown} instead of {sanitize(pod_id)}"
+            if not found.is_live or found.created_at is None:
+                return f"the service does not show the pod as live ({sanitize(found.status)})"
     except PodsError as error:
         return f"the pod cannot be read: {error}" if pod_id else f"pods cannot be listed: {error}"
     try:
-        client.delete_pod(_make_random_id(pod_id))
+        client.delete_pod(_make_random_id(pod_id), budget_s=_BUDGET_S)
     except NotFound:
         pass
     except PodsError as error:

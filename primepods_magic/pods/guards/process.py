@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import time
@@ -31,6 +32,7 @@ LOCK_FILE = "process.lock"
 LOG_FILE = "process.log"
 _KEY_VARIABLES = ("PRIME_API_KEY",)
 _START_S = 30.0
+_OTHER_START_S = 3.0
 _POLL_S = 0.05
 _ANSWER_S = 120.0
 _MAX_LOG_BYTES = 1 << 20
@@ -147,22 +149,27 @@ def _start_process(folder: Path, settings: dict[str, Any]) -> GuardProcess:
         child = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", MODULE, str(folder)],
             stdin=subprocess.PIPE,
-            stdout=log,
+            stdout=subprocess.PIPE,
             stderr=log,
             cwd="/" if os.path.isdir("/") else None,
             env=environment,
             start_new_session=True,
         )
     assert child.stdin is not None
+    assert child.stdout is not None
     with suppress(OSError), child.stdin:
         child.stdin.write(json.dumps(settings).encode())
-    give_up = time.monotonic() + _START_S
-    while time.monotonic() < give_up:
-        # Another kernel may have started one at the same moment: then this one has ended by itself.
+    with child.stdout:
+        # The process closes its output once it can be reached, or by its end.
+        select.select([child.stdout], [], [], _START_S)
+    child.wait()
+    # Another kernel may have started one at the same moment: then this one has ended by itself.
+    give_up = time.monotonic() + _OTHER_START_S
+    while True:
         process = find_process(folder)
         if process is not None:
             return process
-        if child.poll() not in (None, 0):
+        if time.monotonic() > give_up:
             break
         time.sleep(_POLL_S)
     raise GuardNotArmed(f"The guard process does not start on this computer: {_read_reason(folder)}")

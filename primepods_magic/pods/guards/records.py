@@ -5,7 +5,6 @@ Only the guard process writes them; kernels read them without a request.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
@@ -15,7 +14,8 @@ from typing import Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from primepods_magic.api.local.atomic_files import append_line, read_plain_file, write_atomically
+from primepods_magic.api.errors import PodsError
+from primepods_magic.api.local.atomic_files import append_line, read_plain_file, take_file, write_atomically
 from primepods_magic.api.local.folders import find_folder, make_folder
 from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.pods.connection.base import BaseConnection
@@ -29,14 +29,17 @@ __all__ = [
     "add_news",
     "delete_record",
     "find_account_folder",
+    "has_guards",
     "list_records",
     "list_verdicts",
     "log_verdict",
+    "read_due_times",
     "read_record",
     "take_news",
     "write_record",
 ]
 
+_FOLDER = "guards"
 _LOG = "log.jsonl"
 _NEWS = "news.txt"
 _MAX_NEWS_BYTES = 1 << 16
@@ -117,10 +120,16 @@ class Verdict(ShortRepr, BaseModel):
     __repr__ = ShortRepr.__repr__
 
 
+def has_guards() -> bool:
+    """Return whether a guard was ever armed on this computer, for any account."""
+    state = find_folder("state")
+    return state is not None and (state / _FOLDER).is_dir()
+
+
 def find_account_folder(connection: BaseConnection) -> Path | None:
     """Return the folder for the guards of an account, or None without a home; it may not exist."""
     state = find_folder("state")
-    return state and state / "guards" / sha256(connection.account.encode()).hexdigest()[:16]
+    return state and state / _FOLDER / sha256(connection.account.encode()).hexdigest()[:16]
 
 
 def write_record(folder: Path, record: GuardRecord) -> None:
@@ -144,6 +153,15 @@ def delete_record(folder: Path, pod_id: str) -> None:
 def list_records(folder: Path | None) -> list[GuardRecord]:
     """Return all records of an account, the earliest first."""
     return sorted(_iterate_records(folder), key=lambda record: (str(record.armed_at), record.pod_id))
+
+
+def read_due_times(connection: BaseConnection) -> dict[str, datetime]:
+    """Return when guards end pods, as things are, by pod id; empty if that is not known."""
+    try:
+        records = list_records(find_account_folder(connection)) if has_guards() else []
+    except PodsError:
+        return {}
+    return {record.pod_id: record.due_at for record in records if record.due_at is not None}
 
 
 def _iterate_records(folder: Path | None) -> Iterator[GuardRecord]:
@@ -197,13 +215,9 @@ def add_news(folder: Path, text: str) -> None:
 
 def take_news(folder: Path | None) -> list[str]:
     """Return the newest lines that no command has shown yet, and forget them."""
-    if folder is None:
-        return []
-    taken = folder / f"{_NEWS}.{os.getpid()}"
     try:
-        os.replace(folder / _NEWS, taken)
-        lines = read_plain_file(taken, max_bytes=2 * _MAX_NEWS_BYTES).decode("utf-8", "replace").split("\n")
-        taken.unlink()
+        content = take_file(folder / _NEWS, max_bytes=2 * _MAX_NEWS_BYTES) if folder else b""
     except OSError:
         return []
+    lines = content.decode("utf-8", "replace").split("\n")
     return [line for line in lines if line.strip()][-_MAX_NEWS_LINES:]

@@ -13,12 +13,12 @@ from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.guards.launches import arm_launched
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.support.background import run_concurrently
 
 from .create import PodCreation
 from .existing import return_existing
-from .guarding import arm_guards
 from .plan import LaunchPlan
 
 __all__ = ["carry_out"]
@@ -52,18 +52,24 @@ def carry_out(
         for index, plan in enumerate(plans)
     ]
     _tell_all(tell, dict.fromkeys(notices))
-    pods, guarded = [], []
+    pods = []
     for index, outcome in enumerate(outcomes):
         if isinstance(outcome, PodDetails):
             is_new = index in creations and creations[index].is_create_sent
             pods.append(Pod(connection, outcome, is_new=is_new))
-            guarded.append(plans[index])
-    arm_guards(connection, guarded, pods, lambda text: _tell_all(tell, [text]))
+            _arm_guard(connection, plans[index], outcome, tell)
     if len(pods) == len(outcomes):
         return pods
     if len(outcomes) == 1 and isinstance(outcomes[0], PodsError):
         raise outcomes[0]
     raise _describe_outcomes(plans, outcomes, pods)
+
+
+def _arm_guard(
+    connection: Connection, plan: LaunchPlan, pod: PodDetails, tell: Callable[[str], object]
+) -> None:
+    if plan.guard is not None:
+        arm_launched(connection, plan.spec, plan.guard, pod, lambda text: _tell_all(tell, [text]))
 
 
 def _require_consent(

@@ -43,6 +43,7 @@ def launch(
     limits: Limits | None = None,
     settle_s: float = SETTLE_S,
     tell: Callable[[str], object] | None = None,
+    keep: bool = False,
     connection: Connection | None = None,
     **fields: Any,
 ) -> Pod:
@@ -74,6 +75,8 @@ def launch(
         Seconds by the service's clock that the pod of an unclear create may take to appear.
     tell : callable, optional
         Called with each notice; else notices are warnings, and lines on stderr for names that it completes.
+    keep : bool
+        Do not terminate the pod at the end of a ``with`` block.
     connection : Connection, optional
         The account to use; else the current connection.
     **fields
@@ -89,6 +92,8 @@ def launch(
         A live pod has this name and differs from the spec. Nothing was created.
     PodFailed
         The pod of this name has failed, or ended as soon as it was created.
+    GuardNotArmed
+        The spec asks for an end, and no guard could end the pod. Nothing was created, unless `may_be_billed`.
     InvalidRequest
         An argument has the wrong type, or the spec is not valid. Nothing was sent.
     LaunchRefused
@@ -115,7 +120,7 @@ def launch(
     >>> launch({"gpu": "H100_80GB", "name": "train", "max_price": 3})        # doctest: +SKIP
     >>> launch("gpu: H100_80GB\nname: train\nmax_price: 3")                  # doctest: +SKIP
     """
-    check_flags(yes=yes)
+    check_flags(yes=yes, keep=keep)
     check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
     wanted = read_one_spec(spec, fields)
     connection = connection or current()
@@ -131,6 +136,7 @@ def launch(
     (pod,) = carry_out(
         connection, [plan], yes=yes, confirm=confirm and (lambda: confirm(plan)), tell=tell or warn
     )
+    pod.ends_with_block = not keep
     return pod
 
 

@@ -32,6 +32,7 @@ from primepods_magic.api.validation.bounds import check_flags, check_kind, check
 from primepods_magic.pods.choose_offer import choose_offer
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import check_connection
+from primepods_magic.pods.guards.launches import plan_guard
 from primepods_magic.pods.guards.rules import GuardRules
 from primepods_magic.pods.launching.journal.lookup import hold_name
 from primepods_magic.pods.offers import Quote, image_for
@@ -43,7 +44,6 @@ from primepods_magic.pods.unlisted import list_for_launch
 from .agreed_prices import describe_spared
 from .assess import Assessment, assess
 from .differences import is_billed_to
-from .guarding import plan_guard
 from .limits import Limits, check_limits, missing_ssh_key
 from .naming import shares_by_default, team_of
 from .recovery import SETTLE_S, ResumedLaunch, resume_launch

@@ -18,7 +18,7 @@ from primepods_magic.pods.guards.times import parse_span
 from .reachable import Reachable
 
 if TYPE_CHECKING:
-    from primepods_magic.remote.activity import Activity
+    from primepods_magic.remote.guards.activity import Activity
 
 __all__ = ["GuardMethods"]
 
@@ -168,7 +168,7 @@ class GuardMethods(Reachable):
         >>> get_pod("train").read_activity().why_busy                        # doctest: +SKIP
         'GPU 3 at 97 %'
         """
-        from primepods_magic.remote.activity import read_activity
+        from primepods_magic.remote.guards.activity import read_activity
 
         return read_activity(self._connection, self._read_reachable())
 

@@ -23,6 +23,7 @@ from primepods_magic.api.errors import (
     error_words,
 )
 from primepods_magic.api.models import HistoryRow, PodDetails
+from primepods_magic.pods.guards.records import read_due_times
 from primepods_magic.pods.support.clock import Clock
 from primepods_magic.pods.support.rates import end_pod
 
@@ -281,7 +282,12 @@ class Poller:
             {pod.id: pod for _, snapshot in snapshots for pod in snapshot.pods}.values(),
             self._connection.now(),
         )
-        return [(watch, replace(snapshot, outlooks=estimates)) for watch, snapshot in snapshots]
+        due = read_due_times(self._connection)
+        outlooks = {
+            pod_id: replace(estimate, due_at=due[pod_id]) if pod_id in due else estimate
+            for pod_id, estimate in estimates.items()
+        }
+        return [(watch, replace(snapshot, outlooks=outlooks)) for watch, snapshot in snapshots]
 
     def _deliver_snapshot(self, watch: Watch, snapshot: Snapshot) -> None:
         watch.deliver(snapshot, self._poll_number)

@@ -81,6 +81,8 @@ class Change(ShortRepr):
 class Estimate(ShortRepr):
     """Estimates for a watched pod: remaining installation time, cost so far in USD, and end (UTC).
 
+    `due_at` is when its guard ends it, as things are.
+
     `ended_at` is the end that the pod states, or when it was first seen to be gone. `is_billed` says that
     the cost is what the service billed.
     """
@@ -89,6 +91,7 @@ class Estimate(ShortRepr):
     cost_usd: float | None = None
     ended_at: datetime | None = None
     is_billed: bool = False
+    due_at: datetime | None = None
 
 
 @dataclass(frozen=True, repr=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -16,6 +17,9 @@ def main() -> None:
     """Guard the pods of an account until no pod has a guard; end at once if another process does that."""
     folder = Path(sys.argv[1])
     settings = json.loads(sys.stdin.buffer.read())
+    # The kernel that has started this waits for its child, and for the end of its output.
+    if os.fork():
+        os._exit(0)
     with lock_once(folder / LOCK_FILE) as is_held:
         if is_held:
             GuardService(folder, settings).run()

@@ -12,7 +12,7 @@ from primepods_magic.pods.guards.records import GuardRecord
 from primepods_magic.pods.guards.rules import RuleName
 from primepods_magic.pods.guards.times import describe_end
 from primepods_magic.pods.support.rates import accrued_usd, get_rate_usd_hr
-from primepods_magic.remote.activity import Activity
+from primepods_magic.remote.guards.activity import Activity
 
 __all__ = ["Due", "Reading", "find_due"]
 

@@ -81,6 +81,8 @@ class GuardService:
                 address=str(listener.address), token=token.hex(), pid=os.getpid(), version=__version__
             )
             file.write(self._folder)
+            # Tell the kernel that has started this: from now on, the log has all output.
+            os.dup2(2, 1)
             threading.Thread(target=self._accept_forever, args=(listener,), daemon=True).start()
             while not self._should_end():
                 self._wake.wait(self._check_all())

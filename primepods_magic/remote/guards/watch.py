@@ -20,7 +20,7 @@ from primepods_magic.pods.guards.records import GuardRecord, SignalRecord, Verdi
 from primepods_magic.pods.guards.times import describe_end
 from primepods_magic.pods.support.rates import row_cost_usd
 from primepods_magic.pods.terminate import TerminationResult
-from primepods_magic.remote.activity import read_activity
+from primepods_magic.remote.guards.activity import read_activity
 
 from .clock import GuardClock
 from .due import Due, Reading, find_due

@@ -1,0 +1,87 @@
+"""The guards of launches: tested before anything is rented, and armed once there is a pod."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from primepods_magic.api.errors import GuardNotArmed
+from primepods_magic.api.models import PodDetails
+from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.spec.fields import GUARD_FIELDS
+from primepods_magic.pods.spec.spec import PodSpec
+
+from .arming import arm_guard, require_guards
+from .records import find_account_folder, read_record
+from .rules import GuardRules, make_rules
+
+__all__ = ["arm_launched", "plan_guard"]
+
+
+def plan_guard(
+    connection: Connection, spec: PodSpec, pod: PodDetails | None = None, *, is_dry_run: bool = False
+) -> GuardRules | None:
+    """Resolve the guard that a spec asks for, and test that it could end a pod; None if it asks for none.
+
+    The time of ``for`` counts from the creation of the pod that exists. Raise InvalidRequest for a time that
+    is past, and GuardNotArmed; nothing was created.
+    """
+    if all(getattr(spec, field) is None for field in GUARD_FIELDS):
+        return None
+    rules = make_rules(
+        now=connection.now(),
+        since=pod.created_at if pod else None,
+        lasts=spec.run_for,
+        until=spec.until,
+        idle=spec.idle,
+        max_total_usd=spec.max_total_usd,
+    )
+    if not is_dry_run:
+        require_guards(connection)
+    return rules
+
+
+def arm_launched(
+    connection: Connection,
+    spec: PodSpec,
+    rules: GuardRules,
+    pod: PodDetails,
+    tell: Callable[[str], object],
+) -> None:
+    """Arm the guard of a pod that was launched; one that has these rules already stays as it is.
+
+    Raise GuardNotArmed if that fails although the test before the launch succeeded: the pod exists and is
+    billed.
+    """
+    if spec.run_for is not None:
+        # It counts from the creation, which is known only now.
+        rules = plan_guard(connection, spec, pod, is_dry_run=True) or rules
+    folder = find_account_folder(connection)
+    earlier = read_record(folder, pod.id or "") if folder else None
+    if earlier is not None:
+        # What else was set with `%pods guard` stays.
+        asked = {field: getattr(rules, field) for field in ("ends_at", "idle_s", "max_total_usd")}
+        if spec.until is not None and earlier.rules.ends_at is not None:
+            # A time of day means the next one, each time it is read.
+            asked.pop("ends_at")
+        changes = {field: value for field, value in asked.items() if value is not None}
+        rules = earlier.rules.model_copy(update=changes)
+        if rules == earlier.rules and earlier.state == "armed":
+            return
+    name, word = sanitize(pod.name), pod.cli_name
+    failure: GuardNotArmed
+    try:
+        arm_guard(connection, pod, rules)
+    except GuardNotArmed as error:
+        failure = GuardNotArmed(
+            f"{error}. '{name}' exists and is billed, and nothing ends it by itself. "
+            f"'%pods guard {word} --for 4h' arms a guard, '%pods rm {word}' ends the pod"
+        )
+        failure.may_be_billed = True
+    else:
+        tell(
+            f"'{name}' ends by itself {rules.describe()}. The guard is armed and works while this computer "
+            "is on. '%pods guard' shows it"
+        )
+        return
+    raise failure
