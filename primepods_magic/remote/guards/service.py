@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
+import tempfile
 import threading
 import time
 import traceback
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import Listener
@@ -44,7 +46,9 @@ __all__ = ["GuardService"]
 
 _LIVE_INTERVAL_S = 30.0
 _SANDBOX_INTERVAL_S = 0.5
+_LOOK_UP_S = 8.0
 _LINGER_S = 30.0
+_SOCKETS = "primepods-guard-"
 _SHORTEST_WAIT_S = 0.2
 _JOIN_S = 20.0
 
@@ -76,7 +80,10 @@ class GuardService:
     def run(self) -> None:
         """Serve until no pod has had a guard for a while."""
         token = secrets.token_bytes(32)
-        with Listener(authkey=token) as listener:
+        with (
+            _make_socket_folder(self._folder) as sockets,
+            Listener(f"{sockets}/s", authkey=token) as listener,
+        ):
             file = ProcessFile(
                 address=str(listener.address), token=token.hex(), pid=os.getpid(), version=__version__
             )
@@ -119,7 +126,7 @@ class GuardService:
     def _look_up(self, watches: Iterable[PodWatch]) -> dict[str, Finding | PodsError]:
         pods = [PodDetails(id=watch.record.pod_id, name=watch.record.pod) for watch in watches]
         try:
-            listed = self._connection.client.list_all_pods(budget_s=_LIVE_INTERVAL_S)
+            listed = self._connection.client.list_all_pods(budget_s=_LOOK_UP_S)
             return dict(examine_pods(self._connection, pods, listed=listed))
         except PodsError as error:
             return {str(pod.id): error for pod in pods}
@@ -267,3 +274,16 @@ class GuardService:
         self._checking[pod_id] = thread
         thread.start()
         thread.join(_JOIN_S)
+
+
+@contextmanager
+def _make_socket_folder(folder: Path) -> Iterator[str]:
+    """Yield a folder with a short path, as sockets need, and remove that of a process that was killed."""
+    before = ProcessFile.read(folder)
+    if before is not None and Path(before.address).parent.name.startswith(_SOCKETS):
+        shutil.rmtree(Path(before.address).parent, ignore_errors=True)
+    sockets = tempfile.mkdtemp(prefix=_SOCKETS)
+    try:
+        yield sockets
+    finally:
+        shutil.rmtree(sockets, ignore_errors=True)

@@ -21,7 +21,9 @@ Answer = Callable[[httpx.Request], httpx.Response]
 
 
 def _reply(status: int, body: object, *, ahead: timedelta | None = timedelta()) -> httpx.Response:
-    dated = {} if ahead is None else {"date": format_datetime(datetime.now(timezone.utc) + ahead, usegmt=True)}
+    dated = (
+        {} if ahead is None else {"date": format_datetime(datetime.now(timezone.utc) + ahead, usegmt=True)}
+    )
     return httpx.Response(status, json=body, headers=dated)
 
 
@@ -33,7 +35,11 @@ def _serve(
         if special is not None:
             return special(request)
         if request.method == "GET":
-            return _reply(200, {"id": POD, "name": "train", "status": "ACTIVE", "createdAt": "2026-11-30T08:00:00Z"}, ahead=ahead)
+            return _reply(
+                200,
+                {"id": POD, "name": "train", "status": "ACTIVE", "createdAt": "2026-11-30T08:00:00Z"},
+                ahead=ahead,
+            )
         assert not request.url.path.endswith(POD), "the pod itself was to be terminated"
         return _reply(404, {"detail": "Pod not found"}, ahead=ahead)
 
@@ -68,7 +74,10 @@ OBSTACLES: dict[str, tuple[Answer, str]] = {
     "key expired since": (_serve(delete=_always(401)), "termination would fail"),
     "terminations fail": (_serve(delete=_always(500)), "termination would fail"),
     "terminations time out": (_serve(delete=_fail(httpx.ReadTimeout("slow"))), "termination would fail"),
-    "terminations are cut": (_serve(delete=_fail(httpx.RemoteProtocolError("cut"))), "termination would fail"),
+    "terminations are cut": (
+        _serve(delete=_fail(httpx.RemoteProtocolError("cut"))),
+        "termination would fail",
+    ),
     "terminations are not allowed": (_serve(delete=_always(405)), "termination would fail"),
     "ids are refused": (_serve(delete=_always(422)), "termination would fail"),
     "everything is confirmed": (_serve(delete=_always(200, {"status": "DELETING"})), "does not exist"),

@@ -28,7 +28,14 @@ def in_berlin() -> object:
 
 @pytest.mark.parametrize(
     ("text", "seconds"),
-    [("4h", 14_400), ("30m", 1800), ("1h30m", 5400), ("2 days 3 h", 183_600), ("90 min", 5400), ("1.5h", 5400)],
+    [
+        ("4h", 14_400),
+        ("30m", 1800),
+        ("1h30m", 5400),
+        ("2 days 3 h", 183_600),
+        ("90 min", 5400),
+        ("1.5h", 5400),
+    ],
 )
 def test_a_length_of_time_is_read(text: str, seconds: float) -> None:
     assert parse_span(text) == seconds
@@ -36,7 +43,24 @@ def test_a_length_of_time_is_read(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "4", "0h", "-1h", "nan", "nanh", "inf", "4 parsecs", "1e9d", "4h later", "h", "４h", "4hh", True, None, 4],
+    [
+        "",
+        "4",
+        "0h",
+        "-1h",
+        "nan",
+        "nanh",
+        "inf",
+        "4 parsecs",
+        "1e9d",
+        "4h later",
+        "h",
+        "４h",
+        "4hh",
+        True,
+        None,
+        4,
+    ],
 )
 def test_what_is_no_length_of_time_is_refused(text: object) -> None:
     with pytest.raises(ValueError, match=r"^not "):
