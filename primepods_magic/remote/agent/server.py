@@ -13,6 +13,7 @@ from collections import OrderedDict, deque
 from collections.abc import Sequence
 from typing import Any
 
+from .activity.monitor import Monitor
 from .files.service import FileService
 from .folders import SOCKET, agent_folder
 from .frames import (
@@ -88,6 +89,9 @@ class _Agent:
         self._idle_since: float | None = None
         self._files = FileService()
         self.sessions: dict[str, Session] = {}
+        self._monitor = Monitor(
+            self._sampler, self._find_busy_session, lambda: len(self._programs) + self._files.open_count
+        )
         for name in os.listdir(self._folder):
             self._open_session(name)
         self._sampler.turn(any(session.current for session in self.sessions.values()))
@@ -104,6 +108,7 @@ class _Agent:
 
     def _note_change(self) -> None:
         """Measure idleness and GPUs as cells start and end."""
+        self._monitor.note_busy("cells", "a cell has just run")
         current = [session.current for session in self.sessions.values()]
         running = [job for job in current if job and not job.is_hidden]
         self._sampler.turn(bool(running))
@@ -118,6 +123,9 @@ class _Agent:
             if session.current:
                 session.current.gpu.add(percent)
 
+    def _find_busy_session(self) -> str:
+        return next((name for name, session in self.sessions.items() if session.is_busy), "")
+
     def find_job(self, job_id: str) -> Job | None:
         """Return a job by its id."""
         for session in self.sessions.values():
@@ -129,11 +137,11 @@ class _Agent:
         """Serve a client or a kernel."""
         enlarge_socket(writer.get_extra_info("socket"))
         try:
-            first = await _read_frame(reader)
-            if first[0].get("op") == "kernel":
-                await self._serve_kernel(first[0], reader, writer)
-            else:
-                await _Client(self, writer).serve(first, reader)
+            with self._monitor.logins.hold_bridge(writer.get_extra_info("socket")):
+                first = await _read_frame(reader)
+                if first[0].get("op") != "kernel":
+                    return await _Client(self, writer).serve(first, reader)
+            await self._serve_kernel(first[0], reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError, ValueError):
             pass
         finally:
@@ -157,6 +165,7 @@ class _Agent:
         request_id = header["id"]
         if header["op"].startswith("file_"):
             # These may be repeated, and their replies are too large to be kept.
+            self._monitor.note_busy("transfers", "files are transferred")
             self._files.start(client, header, buffers)
             return None
         if request_id in self._replies:
@@ -165,7 +174,7 @@ class _Agent:
             reply = getattr(self, "_do_" + header["op"])(client, header, buffers)
         except Exception as error:  # noqa: BLE001 - the client would only send it again
             reply = {"failed": f"{type(error).__name__}: {error}"}
-        if reply is not None:
+        if reply is not None and header["op"] != "activity":
             self._keep_reply(request_id, reply)
         return reply if reply is None else {**reply, "type": "reply", "id": request_id}
 
@@ -187,6 +196,7 @@ class _Agent:
             if each["id"] not in session.jobs:
                 session.add_job({**each, "needs": needed})
             needed = each["id"]
+        self._monitor.note_busy("cells", "a cell was sent")
         return {}
 
     def _do_interrupt(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
@@ -253,6 +263,9 @@ class _Agent:
     def _do_end_kernel(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
         self._open_session(header["session"]).end_kernel(header["owner"])
         return {}
+
+    def _do_activity(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        return {"content": self._monitor.answer(header)}
 
     def _do_owned(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
         """List the jobs of a relay whose end it has not shown."""

@@ -99,6 +99,11 @@ class Session:
 
     # Jobs
 
+    @property
+    def is_busy(self) -> bool:
+        """True if a cell runs or waits, which includes that a kernel starts for it."""
+        return bool(self.current or self._queue)
+
     def add_job(self, header: Header) -> Job:
         """Queue a cell, or an expression; it runs if the job that it needs, if any, ended well."""
         job = Job.make(os.path.join(self._folder, header["id"]), self.name, header)

@@ -82,6 +82,10 @@ class _Upload:
                 raise
         return {}
 
+    @property
+    def is_open(self) -> bool:
+        return self._unpacker is not None
+
     def finish(self) -> Header:
         if self._unpacker is not None:
             self._unpacker.finish()
@@ -114,6 +118,10 @@ class _Download:
             self._blocks = iterate_blocks(self._root, json.loads(buffers[0]))
         return {"path": self.path}
 
+    @property
+    def is_open(self) -> bool:
+        return self._blocks is not None
+
     def read(self, header: Header) -> tuple[Header, list[bytes]]:
         number = header["number"]
         for old in [kept for kept in self._kept if kept < header["done"]]:
@@ -142,6 +150,12 @@ class FileService:
     def __init__(self) -> None:
         self._transfers: OrderedDict[str, _Upload | _Download] = OrderedDict()
         self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def open_count(self) -> int:
+        """How many requests and transfers are under way: not those of clients that have left."""
+        held = [each.client for each in self._transfers.values() if each.is_open and not each.is_dropped]
+        return len(self._tasks) + sum(client is not None and not client.has_left for client in held)
 
     def start(self, client: Requester, header: Header, buffers: Sequence[bytes]) -> None:
         """Carry out a request; the client gets the reply later. It may arrive more than once."""
