@@ -95,7 +95,7 @@ class GpuActivity:
         busiest = max(self._gpus, key=lambda index: self._gpus[index].window_percent, default=None)
         percent = 0.0 if busiest is None else self._gpus[busiest].window_percent
         for gpu in self._gpus.values():
-            gpu.window_percent = 0.0
+            gpu.window_percent = gpu.percent or 0.0
         if percent > _BUSY_PERCENT:
             said = f"GPU {busiest} at {percent:.0f} %"
             return Reading(BUSY, said, said)

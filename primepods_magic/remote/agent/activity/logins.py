@@ -67,6 +67,8 @@ class Logins:
         """Return the reading; without a table of connections, it counts terminals."""
         living = {connection for connection in list(self._bridges.values()) if connection}
         self._ports |= {connection.server_port for connection in living}
+        if not self._ports:
+            return _read_terminals(processes)
         try:
             table = _read_table(self._ports)
         except (OSError, ValueError, IndexError):

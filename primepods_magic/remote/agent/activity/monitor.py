@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -22,6 +23,8 @@ _MIN_INTERVAL_S = 0.05
 _MISSED_SAMPLES = 3
 _SLACK_S = 0.5
 _GPU_PERIOD_S = 1.0
+_OWN = ("cells", "transfers", "gpu")
+"""Signals that do not come from the system."""
 _MAX_GPUS = 64
 
 
@@ -68,6 +71,7 @@ class Monitor:
             if self._system.has_network:
                 self._signals["network"] = Signal("network")
         self._expect_gpus(int(header["gpus"]))
+        self._note_gpus()
         now_s = read_clock()
         signals = [signal.describe(now_s, self._max_gap_s) for signal in self._signals.values()]
         left_out = {} if "network" in self._signals else {"network": "machines of the sandbox share it"}
@@ -101,6 +105,11 @@ class Monitor:
             self._sampler.observe(self._gpus)
         self._gpus.expected = max(self._gpus.expected, min(count, _MAX_GPUS))
 
+    def _note_gpus(self) -> None:
+        """Note what the GPUs have done since the last time, which is in memory."""
+        if self._gpus is not None:
+            self._signals["gpu"].note(read_clock(), self._gpus.read(), self._max_gap_s)
+
     async def _sample_forever(self) -> None:
         # Reading a file of a process may take forever. Then the signals become unknown; nothing else waits.
         pool = ThreadPoolExecutor(1, "activity")
@@ -109,19 +118,18 @@ class Monitor:
             if readings["cells"].state == IDLE:
                 readings["cells"] = self._read_cells()
             readings["transfers"] = self._read_transfers()
-            if self._gpus is not None:
-                readings["gpu"] = self._gpus.read()
             now_s = read_clock()
-            for name, signal in self._signals.items():
-                signal.note(now_s, readings[name], self._max_gap_s)
+            for name, reading in readings.items():
+                self._signals[name].note(now_s, reading, self._max_gap_s)
+            self._note_gpus()
             await asyncio.sleep(self._interval_s)
 
     def _read_system(self) -> dict[str, Reading]:
         try:
-            readings = self._system.read(self.logins.bridge_pids | self._sampler.pids)
+            readings = self._system.read({os.getpid()} | self.logins.bridge_pids | self._sampler.pids)
         except Exception as error:  # noqa: BLE001 - unknown is an answer, and the end of sampling is none
             reading = make_unknown(f"it cannot be measured ({type(error).__name__})")
-            readings = dict.fromkeys(("cpu", "io", "network", "logins"), reading)
+            readings = {name: reading for name in self._signals if name not in _OWN}
         try:
             is_running = self._others.has_running_cell()
         except Exception as error:  # noqa: BLE001 - as above

@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from primepods_magic.sandbox.machines.processes import measure_marked
+from primepods_magic.sandbox.machines.processes import ProcessUsage, measure_marked
 
 from .forms import UsageError, format_answer, parse_words
 from .usage import Gpu, Gpus
@@ -107,11 +107,15 @@ class NvidiaSmi:
             except UsageError as error:
                 await _send_answer(writer, f"{error}\n", error.code)
                 return
+            # Each answer of a loop is about the time since the one before, of which a short burst is little.
+            sample = self._take_sample()
+            await asyncio.sleep(_SAMPLE_S)
             is_first = True
             while True:
+                before, sample = sample, self._take_sample()
                 text = format_answer(
                     query,
-                    await self._measure_gpus(question["pid"]),
+                    self._measure_gpus(question["pid"], before, sample),
                     datetime.now().astimezone(),
                     has_heading=is_first,
                     is_unknown=self._mode == "na",
@@ -122,15 +126,23 @@ class NvidiaSmi:
                 is_first = False
                 await asyncio.sleep(query.every_s)
 
-    async def _measure_gpus(self, asking_pid: int) -> list[Gpu]:
-        loop = asyncio.get_running_loop()
-        before, begin_s = measure_marked(self._mark), loop.time()
-        await asyncio.sleep(_SAMPLE_S)
-        after, elapsed_s = measure_marked(self._mark), loop.time() - begin_s
-        # It computes nothing on a GPU.
-        after.pop(asking_pid, None)
+    def _take_sample(self) -> tuple[dict[int, ProcessUsage], float]:
+        return measure_marked(self._mark), asyncio.get_running_loop().time()
+
+    def _measure_gpus(
+        self,
+        asking_pid: int,
+        before: tuple[dict[int, ProcessUsage], float],
+        after: tuple[dict[int, ProcessUsage], float],
+    ) -> list[Gpu]:
+        # The one that asks computes nothing on a GPU.
+        usages = {pid: usage for pid, usage in after[0].items() if pid != asking_pid}
         return self._gpus.measure(
-            before, after, elapsed_s, utilization_percent=self._utilization_percent, used_mb=self._used_mb
+            before[0],
+            usages,
+            after[1] - before[1],
+            utilization_percent=self._utilization_percent,
+            used_mb=self._used_mb,
         )
 
 
