@@ -9,6 +9,7 @@ from typing import Any, Literal
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.remote.agent.activity.gpus import BUSY_PERCENT
 from primepods_magic.remote.frame_checks import read_number
 from primepods_magic.remote.limits.figures import MAX_SECONDS, bound_seconds
 from primepods_magic.remote.links import open_link
@@ -185,10 +186,12 @@ def _read_gpus(parts: list[dict[str, Any]], watched_s: float) -> tuple[GpuActivi
         percent = read_number(part, "percent", lowest=0.0, highest=100.0)
         peak_percent = read_number(part, "peak_percent", lowest=0.0, highest=100.0)
         quiet_s: float | None = 0.0
-        if state == "idle":
-            is_unused = "quiet_s" in part and part["quiet_s"] is None
-            given_s = read_number(part, "quiet_s", lowest=0.0, highest=MAX_SECONDS)
-            quiet_s = None if is_unused else min(given_s or 0.0, watched_s)
+        if state == "idle" and (percent is None or percent > BUSY_PERCENT):
+            state = "unknown"
+        elif state == "idle":
+            is_unused = "quiet_s" in part and part["quiet_s"] is None and (peak_percent or 0) <= BUSY_PERCENT
+            given_s = read_number(part, "quiet_s", lowest=0.0, highest=MAX_SECONDS) or 0.0
+            quiet_s = None if is_unused else min(given_s, watched_s)
         gpus[index] = GpuActivity(index, state, percent, peak_percent, quiet_s)
     return tuple(gpus[index] for index in sorted(gpus))
 

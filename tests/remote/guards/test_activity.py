@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -21,6 +22,7 @@ from primepods_magic.remote.links import open_link
 from primepods_magic.remote.ssh.routes import find_route
 from tests.support.agents import find_marked
 from tests.support.sandbox_control import SandboxControl
+from tests.support.soak import pick
 
 INTERVAL_S = 0.4
 # Longer than one interval: at least two samples said so.
@@ -51,12 +53,17 @@ def pod(machines: SandboxControl) -> Pod:
     started = launch(gpu="H100_80GB", count=8, name="train", tell=lambda _: None)
     machines.advance(600)
     pod = Pod(connection, connection.client.get_pod(started.id))
-    open_link(connection, pod.details).ask("activity", gpus=8, interval_s=INTERVAL_S)
+    watch(pod)
     return pod
 
 
 def read(pod: Pod) -> Activity:
     return read_activity(pod.connection, pod.details)
+
+
+def watch(pod: Pod, interval_s: float = INTERVAL_S) -> None:
+    """Switch the monitoring on."""
+    open_link(pod.connection, pod.details).ask("activity", gpus=8, interval_s=interval_s)
 
 
 def find_busy(activity: Activity) -> dict[str, str]:
@@ -86,10 +93,11 @@ def await_busy(pod: Pod, name: str, reason: str) -> None:
     assert activity.idle_s == 0
 
 
-def find_agents(pod: Pod) -> list[int]:
-    """The agent of the pod; it has no other with that mark."""
+def find_agent(pod: Pod) -> int:
+    """The process of the pod's agent."""
     mark = pod.exec("echo $SANDBOX_POD").stdout.strip()
-    return find_marked(f"SANDBOX_POD={mark}", "agent.pyz") and find_marked(f"SANDBOX_POD={mark}", "serve")
+    (agent,) = find_marked(f"SANDBOX_POD={mark}", "serve")
+    return agent
 
 
 @contextmanager
@@ -108,12 +116,11 @@ def started(pod: Pod, code: str, devices: str = "") -> Iterator[None]:
 def logged_in(pod: Pod) -> Iterator[None]:
     """Be a person who is logged in over a terminal, and does nothing."""
     *words, host = find_route(pod.connection, pod.details).words
-    process = subprocess.Popen([*words, "-tt", host], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-    try:
+    null = subprocess.DEVNULL
+    process = subprocess.Popen([*words, "-tt", host], stdin=subprocess.PIPE, stdout=null, stderr=null)
+    with process:
         yield
-    finally:
-        process.communicate()
-        process.wait()
+        process.kill()
 
 
 def test_each_sign_alone_makes_a_pod_busy(pod: Pod, machines: SandboxControl, folder: Path) -> None:
@@ -139,14 +146,21 @@ def test_each_sign_alone_makes_a_pod_busy(pod: Pod, machines: SandboxControl, fo
         await_busy(pod, "cpu", "CPU cores in use")
     with started(pod, COPY):
         await_busy(pod, "io", "MB/s read and written")
+    link = open_link(pod.connection, pod.details)
+    link.ask("file_upload", transfer="t", root="~")
+    await_busy(pod, "transfers", "files are transferred")
+    link.ask("file_drop", transfer="t", root="~")
     with logged_in(pod):
         await_busy(pod, "logins", "somebody is logged in over SSH")
-    await_quiet(pod)
+    # Robots that try passwords connect all the time.
+    assert pod.details.connections[0] is not None
+    with socket.create_connection(("127.0.0.1", pod.details.connections[0].port)):
+        await_quiet(pod)
 
 
 def test_what_was_not_observed_is_not_idle(pod: Pod) -> None:
     watched_s = await_quiet(pod).watched_s
-    (agent,) = find_agents(pod)
+    agent = find_agent(pod)
     await_quiet(pod)
     os.kill(agent, signal.SIGSTOP)
     time.sleep(4 * INTERVAL_S + 0.5)
@@ -158,3 +172,39 @@ def test_what_was_not_observed_is_not_idle(pod: Pod) -> None:
     # Another agent has observed nothing.
     os.kill(agent, signal.SIGKILL)
     assert read(pod).idle_s == 0
+
+
+ZEROS = "for i in 0 1 2 3 4 5 6; do echo $i, 0; done"
+# What the sandbox does not know, as real drivers say it.
+QUICK = {
+    f"while :; do {ZEROS}; echo '7, [Not Supported]'; sleep 0.1; done": "GPU 7 reports '[Not Supported]'",
+    f"while :; do {ZEROS}; sleep 0.1; done": "nvidia-smi reports 7 of 8 GPUs",
+    f"{ZEROS}; echo 7, 0; sleep 0.3; echo 'GPU 0000:19:00.0 fell off the bus'; exit 9": "fell off the bus",
+}
+FULL = {
+    f"while :; do {ZEROS}; echo '7, nan'; sleep 0.1; done": "GPU 7 reports 'nan' instead of its use",
+    f"{ZEROS}; echo 7, 0; sleep 60": "nvidia-smi does not respond",
+}
+PROGRAMS = pick(QUICK, {**QUICK, **FULL})
+
+
+def test_gpus_that_cannot_be_read_are_busy(pod: Pod, machines: SandboxControl) -> None:
+    program = pod.exec("command -v nvidia-smi").stdout.strip()
+    modes = {
+        "hang": "nvidia-smi does not respond",
+        "na": "GPU 0 reports '[N/A]' instead of its use",
+        "lost": "GPU is lost",
+        "missing": "nvidia-smi is missing",
+    }
+    for what, reason in {**modes, **PROGRAMS}.items():
+        mode = what if what in modes else "ok"
+        machines.api.put(f"/sandbox/pods/{pod.id}/machine", json={"nvidia_smi": mode}).raise_for_status()
+        if what in PROGRAMS:
+            Path(program).write_text(f"#!/bin/sh\n{what}\n")
+        os.kill(find_agent(pod), signal.SIGKILL)
+        watch(pod, 0.1)
+        deadline = time.monotonic() + 10
+        while reason not in (said := find_busy(read(pod)).get("gpu", "")):
+            assert time.monotonic() < deadline, (reason, said)
+            time.sleep(0.1)
+        assert read(pod).idle_s == 0

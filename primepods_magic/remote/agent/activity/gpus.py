@@ -6,9 +6,11 @@ from typing import Any
 
 from .signals import BUSY, IDLE, UNKNOWN, Reading, make_unknown, read_clock
 
-__all__ = ["GpuActivity"]
+__all__ = ["BUSY_PERCENT", "GpuActivity"]
 
-_BUSY_PERCENT = 3.0
+BUSY_PERCENT = 3.0
+"""A GPU with more is busy."""
+
 _MISSED_SAMPLES = 10
 _MAX_GPUS = 64
 
@@ -65,7 +67,7 @@ class GpuActivity:
         gpu.reason, gpu.percent, gpu.sampled_s = "", percent, now_s
         gpu.peak_percent = max(percent, gpu.peak_percent or 0.0)
         gpu.window_percent = max(percent, gpu.window_percent)
-        if percent > _BUSY_PERCENT:
+        if percent > BUSY_PERCENT:
             gpu.note_used()
         elif gpu.quiet_since_s is None:
             gpu.quiet_since_s = now_s
@@ -96,7 +98,7 @@ class GpuActivity:
         percent = 0.0 if busiest is None else self._gpus[busiest].window_percent
         for gpu in self._gpus.values():
             gpu.window_percent = gpu.percent or 0.0
-        if percent > _BUSY_PERCENT:
+        if percent > BUSY_PERCENT:
             said = f"GPU {busiest} at {percent:.0f} %"
             return Reading(BUSY, said, said)
         reasons = [self._trouble, *(gpu.reason for gpu in self._gpus.values())]
@@ -139,4 +141,4 @@ class GpuActivity:
             return UNKNOWN
         if now_s - gpu.sampled_s > self._max_age_s:
             return UNKNOWN
-        return BUSY if gpu.percent > _BUSY_PERCENT else IDLE
+        return BUSY if gpu.percent > BUSY_PERCENT else IDLE
