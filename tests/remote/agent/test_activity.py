@@ -37,7 +37,7 @@ def test_what_a_child_used_counts_once() -> None:
     after = {(10, b"1"): parent._replace(reaped_s=3.0), (11, b"3"): child, (11, b"2"): child}
     assert measure_use(before, after, set()) == Use(5.0, 40)
     assert measure_use(before, after, {10, 11}) == Use(0.0, 0)
-    # Nobody waited for it: what its parent itself used still counts.
+    # Its parent did not wait for it: what its parent itself used still counts.
     assert measure_use(before, {(10, b"1"): parent._replace(own_s=6.0)}, set()) == Use(1.0, 0)
 
 
@@ -58,7 +58,7 @@ def test_a_real_pod_has_a_network_of_its_own() -> None:
     assert sampler.read(set())["network"].state in (IDLE, BUSY)
 
 
-def test_quiet_begins_anew_after_anything_else_and_after_a_gap() -> None:
+def test_quiet_begins_again_after_anything_else_and_after_a_gap() -> None:
     signal, idle = Signal("cpu"), Reading(IDLE, "0")
 
     def find_quiet(now_s: float) -> tuple[str, float]:
@@ -130,16 +130,16 @@ def test_connections_to_the_ssh_server_are_found(host: str, monkeypatch: pytest.
         assert logins.read({}) == Reading(IDLE, "no program in a terminal")
         assert logins.read(None).state == UNKNOWN
         logins._bridges[1] = logins_module._parse_connection(ends[0])
-        assert logins.read(processes) == Reading(IDLE, "nobody is logged in")
+        assert logins.read(processes) == Reading(IDLE, "no login")
         # A bridge that has ended, whose connection has not.
         logins._bridges.clear()
         assert logins.read(processes).state == IDLE
         person = subprocess.Popen(wait, stdin=subprocess.PIPE, env={**os.environ, "SSH_CONNECTION": ends[1]})
         with person:
             seen = {(person.pid, b"1"): QUIET}
-            assert logins.read(seen) == Reading(BUSY, "1 logged in", "somebody is logged in over SSH")
+            assert logins.read(seen) == Reading(BUSY, "1 logged in", "a user is logged in over SSH")
         assert logins.read({}).state == IDLE
-        # A tunnel has no process, and stays longer than anybody takes to log in.
+        # A tunnel has no process, and stays longer than a login takes.
         monkeypatch.setattr(logins_module, "_LOGIN_S", 0.0)
         assert logins.read({}).state == BUSY
         monkeypatch.setattr(logins_module, "_TABLES", ("/nowhere/tcp",))

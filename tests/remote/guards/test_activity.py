@@ -102,7 +102,7 @@ def find_agent(pod: Pod) -> int:
 
 @contextmanager
 def started(pod: Pod, code: str, devices: str = "") -> Iterator[None]:
-    """Run a program on the pod's machine that nobody is logged in for."""
+    """Run a program on the pod's machine that no login for."""
     words = shlex.join([sys.executable, "-S", "-c", code])
     command = f"CUDA_VISIBLE_DEVICES={devices} setsid {words} </dev/null >/dev/null 2>&1 & echo $!"
     process = int(pod.exec(command).stdout)
@@ -151,7 +151,7 @@ def test_each_sign_alone_makes_a_pod_busy(pod: Pod, machines: SandboxControl, fo
     await_busy(pod, "transfers", "files are transferred")
     link.ask("file_drop", transfer="t", root="~")
     with logged_in(pod):
-        await_busy(pod, "logins", "somebody is logged in over SSH")
+        await_busy(pod, "logins", "a user is logged in over SSH")
     # Robots that try passwords connect all the time.
     assert pod.details.connections[0] is not None
     with socket.create_connection(("127.0.0.1", pod.details.connections[0].port)):

@@ -46,7 +46,7 @@ class Logins:
 
     @contextlib.contextmanager
     def hold_bridge(self, connection: socket.socket) -> Iterator[None]:
-        """Count the process at the other end as a bridge of ours during the block."""
+        """Count the process at the other end as one of our bridges during the block."""
         pid = 0
         with contextlib.suppress(OSError, AttributeError):
             size = _CREDENTIALS.size
@@ -80,8 +80,8 @@ class Logins:
         self._ours = (self._ours & table) | living
         count = self._count_logins(table - self._ours, processes)
         if count:
-            return Reading(BUSY, f"{count} logged in", "somebody is logged in over SSH")
-        return Reading(IDLE, "nobody is logged in")
+            return Reading(BUSY, f"{count} logged in", "a user is logged in over SSH")
+        return Reading(IDLE, "no login")
 
     def _count_logins(
         self, others: set[_Connection], processes: Mapping[tuple[int, bytes], Process] | None

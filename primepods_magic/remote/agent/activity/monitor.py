@@ -95,7 +95,7 @@ class Monitor:
         return _MISSED_SAMPLES * self._interval_s + _SLACK_S
 
     def _expect_gpus(self, count: int) -> None:
-        """Watch so many GPUs from now on, of which a pod does not lose any."""
+        """Watch this number of GPUs from now on; it never shrinks."""
         if count <= 0:
             return
         if self._gpus is None:

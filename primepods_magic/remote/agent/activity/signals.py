@@ -25,7 +25,7 @@ def make_unknown(reason: str) -> Reading:
 
 
 def read_clock() -> float:
-    """Return seconds of a clock that nobody sets, and that goes on while the pod is suspended."""
+    """Return seconds of a clock that cannot be set, and that goes on while the pod is suspended."""
     # Where there is none, a suspended pod's clock stands still, which is no observed time either.
     try:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
