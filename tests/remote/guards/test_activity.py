@@ -118,9 +118,11 @@ def logged_in(pod: Pod) -> Iterator[None]:
     *words, host = find_route(pod.connection, pod.details).words
     null = subprocess.DEVNULL
     process = subprocess.Popen([*words, "-tt", host], stdin=subprocess.PIPE, stdout=null, stderr=null)
-    with process:
+    try:
         yield
+    finally:
         process.kill()
+        process.communicate()
 
 
 def test_each_sign_alone_makes_a_pod_busy(pod: Pod, machines: SandboxControl, folder: Path) -> None:
