@@ -8,14 +8,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from primepods_magic.api.errors import PodsError
-from primepods_magic.pods.guards.process import GuardProcess, ProcessFile
+from primepods_magic.pods.guards.process import PROCESS_FILE, GuardProcess, ProcessFile
 
 PATIENCE_S = 10.0
 
 
 def list_processes(home: Path) -> list[ProcessFile]:
     """The guard processes below a home, which may have ended."""
-    folders = home.glob(".local/state/primepods_magic/guards/*")
+    folders = [path.parent for path in home.rglob(PROCESS_FILE)]
     return [file for file in map(ProcessFile.read, folders) if file is not None]
 
 
