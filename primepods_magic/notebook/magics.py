@@ -8,10 +8,8 @@ from __future__ import annotations
 import keyword
 import sys
 from collections.abc import Callable, Mapping
-from functools import partial, wraps
-from importlib import import_module
+from functools import partial
 from math import isfinite
-from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import (
@@ -25,6 +23,8 @@ from IPython.core.magic import (
 from traitlets import Bool, Enum, Float, TraitError, Unicode, observe, validate
 
 from .command_list import COMMANDS, format_overview
+from .shell.error_frames import without_values
+from .shell.interrupts import load_modules
 
 if TYPE_CHECKING:
     from primepods_magic.notebook.input.arguments import ArgumentParser
@@ -33,45 +33,6 @@ if TYPE_CHECKING:
     from primepods_magic.pods.connection.connection import Connection
 
 __all__ = ["PodsMagics", "parser_of"]
-
-
-def _without_values(magic: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a magic so that the frames of its errors hold no values: verbose tracebacks would show secrets.
-
-    Our own errors and Ctrl-C lose their frames. Other errors keep the lines, without the variables.
-    """
-
-    @wraps(magic)
-    def call(self: PodsMagics, *args: Any, **named: Any) -> Any:
-        _load_modules("primepods_magic.api.tracebacks")
-        from primepods_magic.api.errors import PodsError, is_debugging
-        from primepods_magic.api.tracebacks import drop_frames
-
-        handled = sys.exc_info()[1]
-        try:
-            return magic(self, *args, **named)
-        except BaseException as error:  # noqa: BLE001 - it is raised below
-            if isinstance(error, (PodsError, KeyboardInterrupt)) and not is_debugging():
-                drop_frames(error)
-            else:
-                _clear_frames(error, handled)
-            failure = error
-        args, named = (), {}
-        raise failure
-
-    return call
-
-
-def _clear_frames(error: BaseException, handled: BaseException | None) -> None:
-    """Clear the variables in the frames of an error and its causes, but not of one already being handled."""
-    seen = {id(handled)}
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        each = waiting.pop()
-        if each is not None and id(each) not in seen:
-            seen.add(id(each))
-            clear_frames(each.__traceback__)
-            waiting += [each.__cause__, each.__context__]
 
 
 @magics_class
@@ -97,6 +58,13 @@ class PodsMagics(Magics):
         min=0,
         help="Limit for all your live pods together, including those about to be launched, in USD per "
         "hour. Disks that are billed separately do not count.",
+    ).tag(config=True)
+    max_month_usd = Float(
+        None,
+        allow_none=True,
+        min=0,
+        help="Budget for all your pods and disks in this month (UTC), in USD: launches that would pass it "
+        "are refused.",
     ).tag(config=True)
     consent = Enum(
         ["ask", "given"],
@@ -153,7 +121,7 @@ class PodsMagics(Magics):
         super().__init__(shell)
         self._apply_zone()
 
-    @validate("max_price_usd_hr", "max_burn_usd_hr", "settle_s", "poll_interval_s")
+    @validate("max_price_usd_hr", "max_burn_usd_hr", "max_month_usd", "settle_s", "poll_interval_s")
     def _reject_non_finite(self, proposal: Any) -> Any:
         # NaN is neither above nor below anything, so it would never limit.
         if proposal["value"] is not None and not isfinite(proposal["value"]):
@@ -207,7 +175,7 @@ class PodsMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_magic
-    @_without_values
+    @without_values
     def pods(self, line: str = "", local_ns: Mapping[str, Any] | None = None) -> Any:
         from primepods_magic.notebook.input.command_words import CREATE_WORDS, split_command
 
@@ -249,7 +217,7 @@ class PodsMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
-    @_without_values
+    @without_values
     def pod_create(
         self, line: str = "", cell: str | None = None, local_ns: Mapping[str, Any] | None = None
     ) -> Any:
@@ -273,7 +241,7 @@ class PodsMagics(Magics):
     @no_var_expand
     @needs_local_scope
     @line_cell_magic
-    @_without_values
+    @without_values
     def pod(self, line: str = "", cell: str | None = None, local_ns: Mapping[str, Any] | None = None) -> Any:
         """Run the cell on a pod, in an IPython kernel there that keeps its variables.
 
@@ -297,7 +265,7 @@ class PodsMagics(Magics):
 
         No error repeats a secret that was filled in.
         """
-        _load_modules(*_RUN_MODULES)
+        load_modules(*_RUN_MODULES)
         from primepods_magic.api.errors import PodsError
         from primepods_magic.notebook.input.expansion import expand_variables
         from primepods_magic.notebook.input.values import hide_secrets
@@ -326,7 +294,7 @@ class PodsMagics(Magics):
             return None
         if args.out is not None and (not args.out.isidentifier() or keyword.iskeyword(args.out)):
             parser.error(f"{args.out!r} is not a valid variable name (-o NAME)")
-        _load_modules(*_COMMAND_MODULES)
+        load_modules(*_COMMAND_MODULES)
         with redirect_warnings(lambda text: say(f"Warning: {text}")):
             result = command.run(self, args, **extra)
         self._keep_up()
@@ -362,19 +330,9 @@ _RUN_MODULES = ("primepods_magic.notebook.input.arguments", "primepods_magic.not
 _COMMAND_MODULES = ("primepods_magic.frames.rendering", "primepods_magic.pods.launching.launch")
 
 
-def _load_modules(*names: str) -> None:
-    """Import modules with Ctrl-C held back: an import that it cuts off leaves half a module behind."""
-    from primepods_magic.notebook.shell.interrupts import interrupts_held
-
-    if any(name not in sys.modules for name in names):
-        with interrupts_held():
-            for name in names:
-                import_module(name)
-
-
 def parser_of(name: str) -> tuple[Any, ArgumentParser]:
     """Return the module of a command and the parser of its words; loads nothing heavy."""
-    _load_modules(f"{__package__}.commands.{name}")
+    load_modules(f"{__package__}.commands.{name}")
     from primepods_magic.notebook.input.arguments import ArgumentParser, add_out
 
     command = sys.modules[f"{__package__}.commands.{name}"]

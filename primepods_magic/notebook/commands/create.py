@@ -106,7 +106,7 @@ def run(
         specs,
         new=args.new,
         replace_existing=args.replace,
-        limits=Limits(magics.max_price_usd_hr, magics.max_burn_usd_hr),
+        limits=Limits(magics.max_price_usd_hr, magics.max_burn_usd_hr, magics.max_month_usd),
         settle_s=magics.settle_s,
         tell=say,
         is_dry_run=args.dry_run,

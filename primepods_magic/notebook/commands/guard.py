@@ -41,6 +41,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--idle", metavar="T", help="end it once everything on it is idle for this long")
     parser.add_argument("--max-total-usd", metavar="X", help="end it once it has cost this much")
     parser.add_argument(
+        "--end-at-budget", action="store_true", help="end it once the month's budget (max_month_usd) is spent"
+    )
+    parser.add_argument(
         "--get", action="append", metavar="PATH", help="fetch a file or folder before; repeatable"
     )
     parser.add_argument(
@@ -73,6 +76,12 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
 
     connection = magics.connection
     given = {name: getattr(args, name) for name in _SETTINGS if getattr(args, name) is not None}
+    if args.end_at_budget:
+        if magics.max_month_usd is None:
+            raise InvalidRequest(
+                "--end-at-budget needs a budget: %config PodsMagics.max_month_usd = 500. Nothing was changed"
+            )
+        given["max_month_usd"] = magics.max_month_usd
     if args.log:
         return _show_endings(connection, args.pod)
     if args.pod is None:

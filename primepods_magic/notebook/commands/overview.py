@@ -31,10 +31,12 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         DISKS_UNSEEN,
         OWNERS_UNKNOWN,
         TEAMS_UNSEEN,
+        describe_guards,
         describe_unknown_costs,
         describe_unpriced,
     )
     from primepods_magic.notebook.display.frames import mark_for_display
+    from primepods_magic.pods.account.budgets import find_budgets
     from primepods_magic.pods.account.overview import overview
     from primepods_magic.pods.support.rates import get_rate_usd_hr
 
@@ -51,6 +53,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     parts += describe_unpriced([thing for wallet in seen.wallets for thing in wallet.unpriced])
     undated = [thing for wallet in seen.wallets for thing in wallet.undated]
     parts += describe_unknown_costs((thing.name, get_rate_usd_hr(thing)) for thing in undated)
+    parts += [str(budget) for budget in find_budgets(connection, magics.max_month_usd, seen=seen)]
+    parts += describe_guards(connection)
     if seen.wallets[0].disks is None:
         parts.append(DISKS_UNSEEN)
     if not seen.may_list_teams:

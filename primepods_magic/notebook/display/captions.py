@@ -21,6 +21,7 @@ __all__ = [
     "TEAMS_UNSEEN",
     "caption",
     "describe_burn",
+    "describe_guards",
     "describe_unknown_costs",
     "describe_unpriced",
 ]
@@ -42,6 +43,26 @@ def describe_burn(things: Sequence[PodDetails | Disk], now: datetime, when: str)
     """Return notes about what pods and disks cost per hour: the sum, and which prices it leaves out."""
     rate = format_usd_hr(burn_usd_hr(things, now))
     return [f"{rate}{when}", *describe_unpriced(find_unpriced(things, now))]
+
+
+def describe_guards(connection: Connection) -> list[str]:
+    """Return notes about guarded pods: when the next one ends, and which guards cannot end theirs."""
+    from primepods_magic.pods.guards.records import read_guards
+    from primepods_magic.pods.guards.times import describe_end
+
+    guards = read_guards(connection)
+    notes = []
+    timed = [guard for guard in guards if guard.due_at is not None]
+    if timed:
+        first = min(timed, key=lambda guard: str(guard.due_at))
+        assert first.due_at is not None
+        notes.append(
+            f"'{shorten(sanitize(first.pod), _MAX_NAME_CHARS)}' ends at {describe_end(first.due_at)}"
+        )
+    unproven = [f"'{shorten(sanitize(guard.pod), _MAX_NAME_CHARS)}'" for guard in guards if guard.trouble]
+    if unproven:
+        notes.append(f"trouble with the guard of {join_first(unproven, _MAX_NAMES)}: see '%pods guard'")
+    return notes
 
 
 def describe_unpriced(things: Sequence[PodDetails | Disk]) -> list[str]:

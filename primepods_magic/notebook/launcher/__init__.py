@@ -221,7 +221,7 @@ def _read_settings(magics: Any, limits: Limits | None) -> LaunchSettings:
     if magics is None:
         return LaunchSettings(limits=limits) if limits else LaunchSettings()
     return LaunchSettings(
-        limits=limits or Limits(magics.max_price_usd_hr, magics.max_burn_usd_hr),
+        limits=limits or Limits(magics.max_price_usd_hr, magics.max_burn_usd_hr, magics.max_month_usd),
         settle_s=magics.settle_s,
         default_image=magics.default_image,
         default_team=magics.default_team,

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from types import FrameType
 
-__all__ = ["interrupts_held"]
+__all__ = ["interrupts_held", "load_modules"]
+
+
+def load_modules(*names: str) -> None:
+    """Import modules with Ctrl-C held back: an import that it cuts off leaves half a module behind."""
+    if any(name not in sys.modules for name in names):
+        with interrupts_held():
+            for name in names:
+                import_module(name)
 
 
 @contextmanager

@@ -33,9 +33,10 @@ class WalletState:
 
     `disks` is None, and in no sum, if the key may not list disks. `burn_usd_hr` is the estimated hourly cost
     of what is live, `burn_mine_usd_hr` of my pods. `today_usd` and `month_usd` are spent since midnight and
-    the first of the month (UTC): the service's totals of ended things, spread evenly over their lives; for
-    live things, what was billed and an estimate of the rest. The price of `unpriced` things is not known, nor
-    the cost so far of `undated` ones, which state no beginning; the sums leave out what is not known.
+    the first of the month (UTC), `month_mine_usd` for what is mine: the service's totals of ended things,
+    spread evenly over their lives; for live things, what was billed and an estimate of the rest. The price of
+    `unpriced` things is not known, nor the cost so far of `undated` ones, which state no beginning; the sums
+    leave out what is not known.
     """
 
     name: str
@@ -48,6 +49,7 @@ class WalletState:
     today_usd: float | None
     month_usd: float | None
     balance_usd: float | None
+    month_mine_usd: float | None = None
     unpriced: tuple[PodDetails | Disk, ...] = ()
     undated: tuple[PodDetails | Disk, ...] = ()
 
@@ -163,12 +165,15 @@ def _build_wallet_state(
     # A live thing has cost at least what its row without an end has billed.
     min_usd = {row.id: row.total_billed_price for row in rows if row.id not in known}
     spans = [_make_ended_span(row, seen.now) for row in final_rows]
+    are_mine = [connection.may_be_mine(row) for row in final_rows]
     things: list[PodDetails | Disk] = [*spent, *spent_disks]
     undated = []
     for thing in things:
         if thing.id not in known:
             span = _make_live_span(thing, seen, min_usd.get(thing.id))
-            spans += [span] if span is not None else []
+            if span is not None:
+                spans.append(span)
+                are_mine.append(connection.may_be_mine(thing))
             undated += [thing] if span is None and get_rate_usd_hr(thing) is not None else []
     return WalletState(
         name=(team.name or team_id or "team") if team else "mine",
@@ -181,6 +186,11 @@ def _build_wallet_state(
         today_usd=sum(span.cost_since(midnight) for span in spans),
         month_usd=sum(span.cost_since(midnight.replace(day=1)) for span in spans),
         balance_usd=wallet.balance_usd if wallet else None,
+        month_mine_usd=sum(
+            span.cost_since(midnight.replace(day=1))
+            for span, is_mine in zip(spans, are_mine, strict=True)
+            if is_mine
+        ),
         unpriced=tuple(find_unpriced(things, seen.now)),
         undated=tuple(undated),
     )

@@ -34,6 +34,7 @@ __all__ = [
     "list_verdicts",
     "log_verdict",
     "read_due_times",
+    "read_guards",
     "read_record",
     "take_news",
     "write_record",
@@ -155,13 +156,17 @@ def list_records(folder: Path | None) -> list[GuardRecord]:
     return sorted(_iterate_records(folder), key=lambda record: (str(record.armed_at), record.pod_id))
 
 
-def read_due_times(connection: BaseConnection) -> dict[str, datetime]:
-    """Return when guards end pods, as things are, by pod id; empty if that is not known."""
+def read_guards(connection: BaseConnection) -> list[GuardRecord]:
+    """Return the guards of an account as their process has last noted them; none if that is not known."""
     try:
-        records = list_records(find_account_folder(connection)) if has_guards() else []
+        return list_records(find_account_folder(connection)) if has_guards() else []
     except PodsError:
-        return {}
-    return {record.pod_id: record.due_at for record in records if record.due_at is not None}
+        return []
+
+
+def read_due_times(connection: BaseConnection) -> dict[str, datetime]:
+    """Return when guards end pods, as things are, by pod id."""
+    return {guard.pod_id: guard.due_at for guard in read_guards(connection) if guard.due_at is not None}
 
 
 def _iterate_records(folder: Path | None) -> Iterator[GuardRecord]:

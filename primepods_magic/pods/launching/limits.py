@@ -43,14 +43,17 @@ _WHOSE_PODS = "'%pods ls' lists these pods, also those of other notebooks"
 @shorten_tracebacks
 @dataclass(frozen=True, repr=False)
 class Limits(ShortRepr):
-    """Ceilings for every launch, in USD per hour; ``None`` means no ceiling.
+    """Ceilings for every launch; ``None`` means no ceiling.
 
     Parameters
     ----------
     max_price_usd_hr : float, optional
-        For one pod, its disk included.
+        For one pod, its disk included, in USD per hour.
     max_burn_usd_hr : float, optional
-        For all my live pods and the one to be launched together.
+        For all my live pods and the one to be launched together, in USD per hour.
+    max_month_usd : float, optional
+        For all that my pods and disks cost in this month (UTC), until the deadline of the pod to be launched,
+        or for one more day, in USD.
 
     Raises
     ------
@@ -64,6 +67,7 @@ class Limits(ShortRepr):
 
     max_price_usd_hr: float | None = None
     max_burn_usd_hr: float | None = None
+    max_month_usd: float | None = None
 
     def __post_init__(self) -> None:
         for name in (limit.name for limit in fields(self)):
@@ -71,8 +75,9 @@ class Limits(ShortRepr):
             is_number = isinstance(ceiling, (int, float)) and not isinstance(ceiling, bool)
             # Nothing is above NaN, so it would be no ceiling at all.
             if ceiling is not None and not (is_number and 0 <= ceiling < math.inf):
+                unit = "USD per hour" if name.endswith("_hr") else "USD"
                 raise InvalidRequest(
-                    f"{name} must be a number of USD per hour, such as 4, or None. Nothing was sent"
+                    f"{name} must be a number of {unit}, such as 4, or None. Nothing was sent"
                 )
 
 

@@ -11,6 +11,7 @@ from primepods_magic.api.errors import InvalidRequest, PodsError
 from primepods_magic.api.local.folders import complete_path
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
+from primepods_magic.api.validation.bounds import check_price
 from primepods_magic.pods.guards.records import GuardRecord, find_account_folder, read_record
 from primepods_magic.pods.guards.rules import DEFAULT_HOLD_S, GuardRules, make_rules
 from primepods_magic.pods.guards.times import parse_span
@@ -36,6 +37,7 @@ class GuardMethods(Reachable):
         until: str | datetime | None = None,
         idle: str | timedelta | float | None = None,
         max_total_usd: float | str | None = None,
+        max_month_usd: float | str | None = None,
         on_end: str | None = None,
         get: str | Sequence[str] | None = None,
         to: str | os.PathLike[str] = ".",
@@ -57,6 +59,8 @@ class GuardMethods(Reachable):
             End it once everything on it has been idle for this long.
         max_total_usd : float, optional
             End it once it has cost this many USD, by its price.
+        max_month_usd : float, optional
+            End it once all my pods and disks have cost this many USD in a month (UTC).
         on_end : str, optional
             A shell command to run on it before it ends, for at most 15 minutes.
         get : str or sequence of str, optional
@@ -88,6 +92,7 @@ class GuardMethods(Reachable):
         earlier = read_record(folder, self._details.id or "") if folder else None
         kept: dict[str, Any] = dict(earlier.rules) if earlier else {}
         given = {"run_for": run_for, "until": until, "idle": idle, "max_total_usd": max_total_usd}
+        given["max_month_usd"] = max_month_usd
         removed = {name for name, value in given.items() if value == _OFF}
         new = make_rules(
             now=now,
@@ -95,6 +100,9 @@ class GuardMethods(Reachable):
             until=_read_until(until),
             idle=None if idle == _OFF else idle,
             max_total_usd=None if isinstance(max_total_usd, str) else max_total_usd,
+            max_month_usd=None
+            if isinstance(max_month_usd, str)
+            else check_price("max_month_usd", max_month_usd),
             names={"lasts": "run_for"},
         )
         changes: dict[str, Any] = {name: value for name, value in new if value is not None}
@@ -184,6 +192,7 @@ class GuardMethods(Reachable):
 
 
 _RULE_OF = {"run_for": "ends_at", "until": "ends_at", "idle": "idle_s", "max_total_usd": "max_total_usd"}
+_RULE_OF["max_month_usd"] = "max_month_usd"
 
 
 def _read_until(until: str | datetime | None) -> str | None:

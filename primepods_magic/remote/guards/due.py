@@ -14,7 +14,7 @@ from primepods_magic.pods.guards.times import describe_end
 from primepods_magic.pods.support.rates import accrued_usd, get_rate_usd_hr
 from primepods_magic.remote.guards.activity import Activity
 
-__all__ = ["Due", "Reading", "find_due"]
+__all__ = ["Due", "Month", "Reading", "find_due"]
 
 _MAX_DAYS = 366
 
@@ -39,9 +39,25 @@ class Due:
     trouble: str = ""
 
 
-def find_due(record: GuardRecord, pod: PodDetails, now: datetime, reading: Reading) -> Due:
-    """Return which rule ends the pod first, and when."""
-    found = [_find_deadline(record), _find_sum(record, pod, now), _find_idle(record, pod, now, reading)]
+@dataclass(frozen=True)
+class Month:
+    """What is mine in this month: spent so far, and spent per hour; or why that is not known."""
+
+    spent_usd: float = 0.0
+    burn_usd_hr: float = 0.0
+    trouble: str = ""
+
+
+def find_due(
+    record: GuardRecord, pod: PodDetails, now: datetime, reading: Reading, month: Month | None = None
+) -> Due:
+    """Return which rule ends the pod first, and when; ``month`` is needed for a budget."""
+    found = [
+        _find_deadline(record),
+        _find_sum(record, pod, now),
+        _find_budget(record, now, month),
+        _find_idle(record, pod, now, reading),
+    ]
     set_rules = [due for due in found if due is not None]
     timed = [due for due in set_rules if due.at is not None]
     trouble = "; ".join(due.trouble for due in set_rules if due.trouble)
@@ -78,6 +94,19 @@ def _find_sum(record: GuardRecord, pod: PodDetails, now: datetime) -> Due | None
     why = f"about {format_usd(so_far_usd)} of {format_usd(most_usd)} at {format_usd_hr(rate_usd_hr)}"
     left_hr = (most_usd - so_far_usd) / rate_usd_hr if rate_usd_hr > 0 else _MAX_DAYS * 24.0
     return Due("sum", now + timedelta(hours=min(left_hr, _MAX_DAYS * 24.0)), why)
+
+
+def _find_budget(record: GuardRecord, now: datetime, month: Month | None) -> Due | None:
+    most_usd = record.rules.max_month_usd
+    if most_usd is None:
+        return None
+    if month is None or month.trouble:
+        text = f"this month's spending is not known: {month.trouble if month else 'not read yet'}"
+        return Due("budget", None, text, text if month else "")
+    why = f"{format_usd(month.spent_usd)} of {format_usd(most_usd)} spent this month"
+    left_usd = most_usd - month.spent_usd
+    left_hr = left_usd / month.burn_usd_hr if month.burn_usd_hr > 0 else _MAX_DAYS * 24.0
+    return Due("budget", now + timedelta(hours=max(0.0, min(left_hr, _MAX_DAYS * 24.0))), why)
 
 
 def _find_idle(record: GuardRecord, pod: PodDetails, now: datetime, reading: Reading) -> Due | None:

@@ -13,6 +13,7 @@ from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.instants import format_instant
 from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.existence import Finding
 from primepods_magic.pods.guards.powers import find_obstacle
@@ -23,7 +24,7 @@ from primepods_magic.pods.terminate import TerminationResult
 from primepods_magic.remote.guards.activity import read_activity
 
 from .clock import GuardClock
-from .due import Due, Reading, find_due
+from .due import Due, Month, Reading, find_due
 from .ending import StillBusy, UnsavedFiles, end_pod
 from .notices import send_notice
 
@@ -32,6 +33,7 @@ __all__ = ["PodWatch"]
 _TEST_INTERVAL_S = 3600.0
 _RETEST_INTERVAL_S = 60.0
 _STALE_S = 60.0
+_MONTH_INTERVAL_S = 300.0
 _LONGEST_WARNING = timedelta(minutes=10)
 
 
@@ -69,6 +71,8 @@ class PodWatch:
         self._reading = Reading()
         self._read_s = 0.0
         self._reader: threading.Thread | None = None
+        self._month: Month | None = None
+        self._month_read_s = 0.0
         self._was_late = False
 
     def change(self, **fields: Any) -> GuardRecord:
@@ -94,7 +98,7 @@ class PodWatch:
         trouble = self._test_again(connection)
         self._read_activity(connection, pod)
         now = clock.now()
-        due = find_due(self.record, pod, now, self._get_reading(clock))
+        due = find_due(self.record, pod, now, self._get_reading(clock), self._read_month(connection))
         self.change(
             pod=pod.name or self.record.pod,
             checked_at=now,
@@ -153,6 +157,24 @@ class PodWatch:
         except PodsError as error:
             reading = Reading(trouble=str(error))
         self._reading, self._read_s = reading, time.monotonic()
+
+    def _read_month(self, connection: Connection) -> Month | None:
+        """Return what this month has cost, read again now and then: it takes several requests."""
+        if self.record.rules.max_month_usd is None:
+            return None
+        interval_s = 0.0 if connection.is_sandbox else _MONTH_INTERVAL_S
+        if self._month is None or time.monotonic() - self._month_read_s > interval_s:
+            try:
+                wallets = overview(connection).wallets
+            except PodsError as error:
+                self._month = Month(trouble=str(error))
+            else:
+                self._month = Month(
+                    sum(wallet.month_mine_usd or 0.0 for wallet in wallets),
+                    sum(wallet.burn_mine_usd_hr for wallet in wallets),
+                )
+            self._month_read_s = time.monotonic()
+        return self._month
 
     def _get_reading(self, clock: GuardClock) -> Reading:
         age_s = time.monotonic() - self._read_s
