@@ -98,4 +98,5 @@ def test_a_budget_is_an_amount(amount: Any) -> None:
 
 def test_the_overview_shows_the_budget(shell: Any) -> None:
     shell.run("%config PodsMagics.max_month_usd = 500")
-    assert " of $500.00 this month (max_month_usd)" in str(shell.run("%pods").attrs)
+    shell.run("%pods")
+    assert " of $500.00 this month (max_month_usd)" in shell.output.text

@@ -31,7 +31,8 @@ class Guarded:
     folder: Path
 
     def launch(self, name: str = "train", **fields: Any) -> Pod:
-        return launch(gpu="L4_24GB", name=name, tell=lambda _: None, connection=self.connection, **fields)
+        fields = {"gpu": "L4_24GB", "name": name, **fields}
+        return launch(tell=lambda _: None, connection=self.connection, **fields)
 
     def advance(self, seconds: float) -> None:
         self.control.advance(seconds)
