@@ -16,7 +16,7 @@ from primepods_magic.remote.links import open_link
 from tests.remote.guards.conftest import WITHIN_S, Guarded
 from tests.support.waiting import eventually
 
-INTERVAL_S = 0.3
+INTERVAL_S = 0.6
 
 
 @pytest.fixture

@@ -102,11 +102,11 @@ def test_a_busy_pod_is_never_ended_for_idleness_and_an_idle_one_is(
     guarded.advance(600)
     pods = [Pod(guarded.connection, guarded.connection.client.get_pod(pod.id)) for pod in started]
     for pod in pods:
-        open_link(pod.connection, pod.details).ask("activity", gpus=pod.details.gpu_count, interval_s=0.3)
+        open_link(pod.connection, pod.details).ask("activity", gpus=pod.details.gpu_count, interval_s=1.0)
     job = pods[0].run(BUSY.get(busy, BUSY["cell"]))
     eventually(lambda: pods[0].read_activity().why_busy, "it is busy", within=WITHIN_S)
     for pod in pods:
-        pod.guard(idle="2s")
+        pod.guard(idle="3s")
     trouble_guard(guarded, home, dice.choice(["none", "asleep", "slow"]))()
 
     def is_quiet_gone() -> bool:
