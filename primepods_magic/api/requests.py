@@ -14,10 +14,12 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     PlainSerializer,
     SerializationInfo,
     StringConstraints,
+    Tag,
     ValidationError,
 )
 from pydantic.alias_generators import to_camel
@@ -37,12 +39,15 @@ __all__ = [
     "LONGEST_NAME",
     "CreateRequest",
     "EnvVar",
+    "Names",
     "PodFields",
     "PodRequest",
     "ProviderRequest",
     "TeamRequest",
     "describe_problems",
+    "join_names",
     "join_problems",
+    "list_names",
 ]
 
 
@@ -74,6 +79,42 @@ LONGEST_NAME = 1000
 """Maximum length of a text in a request, except for environment values."""
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_NAME), AfterValidator(_check_blank)]
+ONE, SEVERAL = "one", "several"
+"""Parts of the place of an error in `Names`, which name no field."""
+
+
+def list_names(given: str | Iterable[str] | None) -> tuple[str, ...]:
+    """Return the values of a field that may have several; none if it is None."""
+    return (given,) if isinstance(given, str) else tuple(given or ())
+
+
+def join_names(names: Iterable[str]) -> str | tuple[str, ...] | None:
+    """Return the value of a field that may have several: sorted, each once, and a single one as it is.
+
+    >>> join_names(["b", "a", "b"]), join_names(["a"]), join_names([])
+    (('a', 'b'), 'a', None)
+    """
+    each = tuple(sorted(set(names)))
+    return each if len(each) > 1 else next(iter(each), None)
+
+
+def _split_names(given: object) -> object:
+    items = given if isinstance(given, (list, tuple, set, frozenset)) else [given]
+    texts = [item for item in items if isinstance(item, str)]
+    if len(texts) < len(items) or (given in texts and "," not in str(given)) or not texts:
+        return given
+    parts = [part.strip(" ") for text in texts for part in text.split(",")]
+    # An empty part is a mistake, which the type names.
+    return parts if len(parts) > 1 and "" in parts else join_names(parts)
+
+
+Names = Annotated[
+    Annotated[Name, Tag(ONE)] | Annotated[tuple[Name, ...], Field(min_length=1), Tag(SEVERAL)],
+    Discriminator(lambda given: SEVERAL if isinstance(given, (list, tuple, set, frozenset)) else ONE),
+    BeforeValidator(_split_names),
+]
+"""One name, or several of which any will do: a list, or names with commas between them."""
+
 PositiveInt = Annotated[int, _check_number("integer"), Field(gt=0, le=MAX_NUMBER)]
 PositiveNumber = Annotated[float, _check_number("number"), Field(gt=0, le=MAX_NUMBER, allow_inf_nan=False)]
 SentSecret = Annotated[Secret, PlainSerializer(_serialize_secret)]
@@ -111,13 +152,13 @@ class PodFields(Request):
 
     name: Name | None = None
     cloud_id: Name | None = None
-    gpu_type: Name | None = None
+    gpu_type: Names | None = None
     socket: Name | None = None
     gpu_count: PositiveInt | None = None
     image: Name | None = None
     custom_template_id: Name | None = None
     data_center_id: Name | None = None
-    country: Name | None = None
+    country: Names | None = None
     security: Name | None = None
     disk_size: PositiveInt | None = None
     vcpus: PositiveInt | None = None
@@ -129,6 +170,10 @@ class PodFields(Request):
     auto_restart: bool | None = None
     prepaid_for_hr: PositiveNumber | None = None
 
+    def reveal(self) -> dict[str, Any]:
+        """Return the fields that are set as JSON, with secrets: for a pipe, never for a file."""
+        return self.model_dump(mode="json", exclude_none=True, context=_REVEALED)
+
 
 class PodRequest(PodFields):
     """The ``pod`` of a create request, with the fields that the service needs."""
@@ -137,6 +182,7 @@ class PodRequest(PodFields):
     gpu_type: Name
     socket: Name
     gpu_count: PositiveInt
+    country: Name | None = None
 
 
 class ProviderRequest(Request):

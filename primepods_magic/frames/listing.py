@@ -38,7 +38,8 @@ def list_offers(
         The account to use; else the current connection.
     **filters
         ``gpu``, ``region``, ``country``, ``provider``, ``security``, ``socket``, ``max_price`` (USD per
-        hour), or another field of a spec. Part of a name is enough if it matches only one.
+        hour), or another field of a spec. Part of a name is enough if it matches only one. The first four
+        take several as well, such as ``gpu=["H100_80GB", "A100_80GB"]``.
 
     Returns
     -------

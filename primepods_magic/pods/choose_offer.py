@@ -11,13 +11,15 @@ from primepods_magic.api.enums import GPU_TYPES
 from primepods_magic.api.errors import InvalidRequest, OutOfStock
 from primepods_magic.api.models import Offer
 from primepods_magic.api.requests import TEMPLATE_IMAGE
+from primepods_magic.api.requests import list_names as list_values
 from primepods_magic.api.text.money import format_money
 from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.pods.spec.fields import SPEC_FIELDS
 from primepods_magic.pods.spec.spec import PodSpec
+from primepods_magic.pods.support.name_matching import fold_letters
 from primepods_magic.pods.support.part_matching import is_same_word
 
-from .offers import Quote, cheapest_first, ignored_mismatches, mismatches, quote
+from .offers import Quote, cheapest_first, ignored_mismatches, join_any, mismatches, quote
 from .short_names import (
     describe_unknown,
     join_names,
@@ -38,14 +40,29 @@ _PLACES = tuple(SPEC_FIELDS[key] for key in ("provider", "country", "data_center
 
 
 def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
-    """List offers for a spec's GPU type or cloud id, cheapest first, whether they fit otherwise or not.
+    """List offers for a spec's GPU types or cloud id, cheapest first, whether they fit otherwise or not.
 
     Raises InvalidRequest, with the nearest names, for a GPU type, provider, place, socket or image that the
-    service does not have. An exact name costs no further request, unless no offer has it.
+    service does not have. An exact name costs no further request, unless no offer has it. Each GPU type is
+    one request.
     """
-    if spec.region is not None and spec.region not in _REGION.words:
-        raise InvalidRequest(describe_unknown(_REGION, spec.region, _REGION.words))
-    gpu_type = spec.gpu_type
+    for region in list_values(spec.region):
+        if region not in _REGION.words:
+            raise InvalidRequest(describe_unknown(_REGION, region, _REGION.words))
+    gpu_types = list_values(spec.gpu_type)
+    offers = [
+        offer
+        for gpu_type in gpu_types or (None,)
+        for offer in _list_offers_of(client, spec, gpu_type)
+        # A service that ignores the filter lists all of them each time.
+        if len(gpu_types) <= 1 or fold_letters(offer.gpu_type) == fold_letters(gpu_type)
+    ]
+    _check_places(client, spec, offers)
+    _check_image(spec, offers)
+    return cheapest_first(offers)
+
+
+def _list_offers_of(client: Client, spec: PodSpec, gpu_type: str | None) -> list[Offer]:
     offers: list[Offer] = []
     try:
         # An empty list has been seen although there was stock, so believe only the second one.
@@ -59,22 +76,20 @@ def find_offers(client: Client, spec: PodSpec) -> list[Offer]:
             raise
     if not offers and gpu_type is not None and gpu_type not in GPU_TYPES:
         raise InvalidRequest(describe_unknown(_GPU, gpu_type, list_names(_GPU, list_all_offers(client))))
-    _check_places(client, spec, offers)
-    _check_image(spec, offers)
-    return cheapest_first(offers)
+    return offers
 
 
 def _check_places(client: Client, spec: PodSpec, offers: list[Offer]) -> None:
     """Refuse a provider, a place or a socket that no offer of any GPU has."""
     everything: list[Offer] = []
     for field in _PLACES:
-        wanted = getattr(spec, field.name)
-        if wanted is None or _has_word(wanted, (*field.words, *list_offered(field, offers))):
-            continue
-        everything = everything or list_all_offers(client)
-        known = list_names(field, everything)
-        if everything and not _has_word(wanted, known):
-            raise InvalidRequest(describe_unknown(field, wanted, known))
+        for wanted in list_values(getattr(spec, field.name)):
+            if _has_word(wanted, (*field.words, *list_offered(field, offers))):
+                continue
+            everything = everything or list_all_offers(client)
+            known = list_names(field, everything)
+            if everything and not _has_word(wanted, known):
+                raise InvalidRequest(describe_unknown(field, wanted, known))
 
 
 def _has_word(wanted: str, words: Iterable[str]) -> bool:
@@ -88,7 +103,7 @@ def _check_image(spec: PodSpec, offers: list[Offer]) -> None:
         return
     if image not in _IMAGE.words:
         raise InvalidRequest(describe_unknown(_IMAGE, str(image), images))
-    what = sanitize(spec.gpu_type or spec.cloud_id)
+    what = join_any(spec.gpu_type or spec.cloud_id)
     raise InvalidRequest(f"No offer of {what} has the image '{image}'. Images: {join_names(images)}")
 
 
@@ -106,7 +121,7 @@ def choose_offer(client: Client, spec: PodSpec) -> Quote:
     what = spec.gpu_type or spec.cloud_id
     if not offers:
         restriction = f" that can attach the disks {join_sanitized(spec.disks)}" if spec.disks else ""
-        raise OutOfStock(f"There are no offers of {sanitize(what)} now{restriction}. Nothing was created")
+        raise OutOfStock(f"There are no offers of {join_any(what)} now{restriction}. Nothing was created")
     raise OutOfStock(f"No offer fits this spec. Nothing was created.{_format_nearest(offers, spec)}")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.fields.stock import Stock
 from primepods_magic.api.models import Offer, ResourceLimits
-from primepods_magic.api.requests import LONGEST_NAME, TEMPLATE_IMAGE
+from primepods_magic.api.requests import LONGEST_NAME, TEMPLATE_IMAGE, list_names
 from primepods_magic.api.text.money import format_usd, format_usd_hr
 from primepods_magic.api.text.sanitize import brief, sanitize
 from primepods_magic.api.text.short_repr import shorten_repr
@@ -21,6 +21,7 @@ __all__ = [
     "Quote",
     "cheapest_first",
     "ignored_mismatches",
+    "join_any",
     "mismatches",
     "quote",
     "range_errors",
@@ -174,7 +175,7 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     """
     # Requested properties.
     reasons = [
-        f"{name} is {sanitize(has) or 'not stated'}, not {sanitize(wanted)}"
+        f"{name} is {sanitize(has) or 'not stated'}, not {join_any(wanted)}"
         for name, wanted, has in (
             ("count", spec.count, offer.gpu_count),
             ("socket", spec.socket, offer.socket),
@@ -184,13 +185,14 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
             ("data center", spec.data_center_id, offer.data_center),
             ("security", spec.security, offer.security),
         )
-        if wanted is not None and str(wanted).casefold() != str(has).casefold()
+        if wanted is not None and str(has).casefold() not in _fold_each(wanted)
     ]
     if spec.cloud_id is not None and offer.cloud_id != spec.cloud_id:
         reasons.append(f"cloud id is {sanitize(offer.cloud_id)}, not {sanitize(spec.cloud_id)}")
     # A service, or a cache in front of it, may ignore the filter.
-    if spec.gpu_type is not None and fold_letters(offer.gpu_type) != fold_letters(spec.gpu_type):
-        reasons.append(f"GPU type is {sanitize(offer.gpu_type)}, not {sanitize(spec.gpu_type)}")
+    gpu_types = list_names(spec.gpu_type)
+    if gpu_types and fold_letters(offer.gpu_type) not in map(fold_letters, gpu_types):
+        reasons.append(f"GPU type is {sanitize(offer.gpu_type)}, not {join_any(gpu_types)}")
     # Fields that a create request needs.
     texts = (offer.cloud_id, offer.gpu_type, offer.provider, offer.socket, offer.data_center, offer.country)
     is_too_long = any(len(text or "") > LONGEST_NAME for text in (*texts, offer.security, *offer.images))
@@ -227,6 +229,19 @@ def mismatches(offer: Offer, spec: PodSpec, *, spot: bool = False) -> list[str]:
     elif spec.max_price is not None and quoted.price_usd_hr > spec.max_price:
         reasons.append(f"over {format_usd_hr(spec.max_price)}")
     return reasons
+
+
+def join_any(wanted: object) -> str:
+    """Return a value of a spec for a message, or several of which any will do.
+
+    >>> join_any(("A100_80GB", "H100_80GB")), join_any(8)
+    ('A100_80GB or H100_80GB', '8')
+    """
+    return " or ".join(map(sanitize, wanted)) if isinstance(wanted, tuple) else sanitize(wanted)
+
+
+def _fold_each(wanted: object) -> list[str]:
+    return [str(each).casefold() for each in (wanted if isinstance(wanted, tuple) else (wanted,))]
 
 
 def range_errors(name: str, wanted: int | None, limits: ResourceLimits) -> list[str]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 
 from primepods_magic.api.client import Client
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.models import Offer
 from primepods_magic.api.requests import TEMPLATE_IMAGE
+from primepods_magic.api.requests import join_names as join_values
+from primepods_magic.api.requests import list_names as list_values
 from primepods_magic.api.text.sanitize import brief, join_first
 from primepods_magic.api.validation.size_limits import shorten_word
 from primepods_magic.api.validation.suggest import format_suggestions, suggest_words
@@ -67,23 +69,37 @@ def _resolve_spec(
     list_known: Callable[[SpecField], list[str]],
     tell: Callable[[str], object],
 ) -> PodSpec:
-    whole: dict[str, str] = {}
+    whole: dict[str, object] = {}
     for field in _NAMED:
         given = getattr(spec, field.name)
         seen = {*field.words, *connection.completion_cache.words(field.key)}
-        is_code = field.key == "country" and len(given or "") == _COUNTRY_CODE_CHARS
-        if given is None or given in seen or is_code:
-            continue
-        same = [word for word in field.words if is_same_word(given, word)]
-        names = same or match_part(given, list_known(field))
-        if len(names) > 1:
-            raise InvalidRequest(f"'{shorten_word(given)}' matches {join_names(names)}: name one")
-        if names and names[0] != given:
-            whole[field.name] = names[0]
-            if not is_same_word(given, names[0]):
-                tell(f"{shorten_word(given)} → {brief(names[0])}")
+        names = join_values(
+            _complete_word(field, word, seen, list_known, tell) for word in list_values(given)
+        )
+        if names != given:
+            whole[field.name] = names
     # What the service offers may change, but not the name of the pod that a cell rents.
     return spec.model_copy(update={**whole, "name": spec.pod_name}) if whole else spec
+
+
+def _complete_word(
+    field: SpecField,
+    given: str,
+    seen: Collection[str],
+    list_known: Callable[[SpecField], list[str]],
+    tell: Callable[[str], object],
+) -> str:
+    """Return the whole name that a word stands for, or the word if it is part of none."""
+    is_code = field.key == "country" and len(given) == _COUNTRY_CODE_CHARS
+    if given in seen or is_code:
+        return given
+    same = [word for word in field.words if is_same_word(given, word)]
+    names = same or match_part(given, list_known(field))
+    if len(names) > 1:
+        raise InvalidRequest(f"'{shorten_word(given)}' matches {join_names(names)}: name one")
+    if names and not is_same_word(given, names[0]):
+        tell(f"{shorten_word(given)} → {brief(names[0])}")
+    return names[0] if names else given
 
 
 def list_all_offers(client: Client) -> list[Offer]:

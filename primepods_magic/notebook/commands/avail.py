@@ -3,6 +3,7 @@
 Sold-out offers come last. Offers without a price in USD cannot be rented here.
 
   %pods avail --gpu H100_80GB
+  %pods avail --gpu H100_80GB,A100_80GB --region eu_north,eu_west
   %pods avail --region eu_north --max-price 2
   offers = %pods avail --gpu A100_80GB --count 8
 

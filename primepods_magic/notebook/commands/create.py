@@ -14,7 +14,8 @@ The body of the cell is a few lines of YAML, or the API's own JSON body. On a li
   pods: 2
   env: {EPOCHS: 3}
 
-The cheapest matching offer fills in everything you leave out. A body has the same fields as the flags
+The cheapest matching offer fills in everything you leave out. Of several GPU types, regions, countries or
+providers, as in 'gpu: [H100_80GB, A100_80GB]' or '--gpu H100_80GB,A100_80GB', any will do. A body has the same fields as the flags
 below, with underscores (max_price) or in the API's camelCase, and env as a mapping. 'pods' is the number
 of pods, with numbered names; a YAML list of bodies rents different pods at once. ${NAME} inserts a notebook
 variable or an environment variable, and keeps a secret out of the notebook: --env HF_TOKEN='${HF_TOKEN}'.

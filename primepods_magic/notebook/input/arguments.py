@@ -228,6 +228,8 @@ def add_field(parser: argparse._ActionsContainer, field: SpecField) -> None:
         options = {"action": "store_true", "default": None}
     elif field.kind in ("list", "mapping"):
         options |= {"action": "append", "type": _parse_pair if field.kind == "mapping" else None}
+    elif field.takes_several:
+        options |= {"action": "append"}
     parser.add_argument(field.flag, help=field.help, **options)
 
 

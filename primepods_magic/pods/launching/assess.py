@@ -8,6 +8,7 @@ from primepods_magic.api.errors import NameInUse, PodFailed, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
 from primepods_magic.pods.connection.connection import Connection
+from primepods_magic.pods.offers import join_any
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.name_matching import fold_name, has_changed
 
@@ -116,9 +117,9 @@ def _list_differences(pod: PodDetails, spec: PodSpec) -> list[str]:
     return [
         f"{what} is {_format_value(has)}, not {_format_value(wanted)}"
         for what, has, wanted in pairs
-        if has_changed(has, wanted)
+        if all(has_changed(has, each) for each in (wanted if isinstance(wanted, tuple) else (wanted,)))
     ]
 
 
 def _format_value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else sanitize(value)
+    return f"{value:g}" if isinstance(value, float) else join_any(value)

@@ -26,7 +26,7 @@ class SpecField:
     ``key`` is its short name in a cell and, with hyphens, its flag, unless it is for a ``body`` only.
     ``attribute`` is that of `PodSpec` if it differs, and ``offer`` that of an offer with such a value. A
     ``choice`` has no words but ``words``. ``form`` says for a message what a value must be, if ``kind`` does
-    not.
+    not. One that ``takes_several`` values is a list as well, or has commas between them: any will do.
     """
 
     key: str
@@ -37,6 +37,7 @@ class SpecField:
     offer: str = ""
     words: tuple[str, ...] = ()
     form: str = ""
+    takes_several: bool = False
 
     @property
     def name(self) -> str:
@@ -53,13 +54,15 @@ _FLAGS = ("true", "false")
 _WHOLE = "a whole number"
 _UP_TO_100 = "a whole number from 1 to 100"
 _GIGABYTES = "a whole number of GB, such as 500"
-_GPU_HELP = "GPU type, such as H100_80GB, or its only match, such as H100"
+_GPU_HELP = "GPU type, such as H100_80GB or its only match H100, or several: H100,A100_80GB"
+_REGION_HELP = "region, such as eu_north, or several, such as eu_north,eu_west"
+_PROVIDER_HELP = "provider, such as hyperstack, or several"
 _SPAN = "a length of time, such as 30m, 4h, 1h30m or 2d"
 _USD = "an amount of USD, such as 25"
 _PRICE_HELP = "maximum USD per hour; confirms that price, but not prepaid hours or --replace"
 _ROWS = (
     SpecField("name", "NAME", "name of the pod, which identifies it among your live pods"),
-    SpecField("gpu", "G", _GPU_HELP, "text", "gpu_type", "gpu_type", GPU_TYPES),
+    SpecField("gpu", "G", _GPU_HELP, "text", "gpu_type", "gpu_type", GPU_TYPES, takes_several=True),
     SpecField("count", "N", "number of GPUs (default 1)", "number", "gpu_count", "gpu_count", form=_WHOLE),
     SpecField(PODS, "N", "number of pods, with numbered names", "number", form=_UP_TO_100),
     SpecField("max_price", "X", _PRICE_HELP, "number", form="a number in USD per hour, such as 2.50"),
@@ -69,9 +72,9 @@ _ROWS = (
     SpecField("until", "T", "end the pod at a time, such as 18:00"),
     SpecField("idle", "T", "end the pod once everything on it is idle for this long", form=_SPAN),
     SpecField("max_total_usd", "X", "end the pod once it has cost this much", "number", form=_USD),
-    SpecField("region", "R", "region, such as eu_north", offer="region", words=REGIONS),
-    SpecField("country", "C", "country, such as NO", offer="country"),
-    SpecField("provider", "P", "provider, such as hyperstack", offer="provider", words=PROVIDERS),
+    SpecField("region", "R", _REGION_HELP, offer="region", words=REGIONS, takes_several=True),
+    SpecField("country", "C", "country, such as NO, or several", offer="country", takes_several=True),
+    SpecField("provider", "P", _PROVIDER_HELP, offer="provider", words=PROVIDERS, takes_several=True),
     SpecField("security", "S", " or ".join(SECURITIES), "choice", offer="security", words=SECURITIES),
     SpecField("socket", "S", "socket, such as PCIe or SXM5", offer="socket", words=SOCKETS),
     SpecField("image", "I", "software image", offer="images", words=IMAGES),

@@ -31,7 +31,13 @@ def use_flags(values: Mapping[str, object]) -> dict[str, object]:
     >>> [key.shown for key in use_flags({"max_price": "3"})]
     ['--max-price']
     """
-    return {SpecKey(key, shown=SPEC_FIELDS[key].flag): value for key, value in values.items()}
+    return {
+        # A flag that may be repeated, and was not.
+        SpecKey(key, shown=SPEC_FIELDS[key].flag): value[0]
+        if SPEC_FIELDS[key].takes_several and isinstance(value, list) and len(value) == 1
+        else value
+        for key, value in values.items()
+    }
 
 
 def describe_place(key: object) -> str:

@@ -15,10 +15,13 @@ from primepods_magic.api.requests import (
     CreateRequest,
     EnvVar,
     Name,
+    Names,
     PodFields,
     PositiveNumber,
     create_request,
+    join_names,
     join_problems,
+    list_names,
     problems_between,
 )
 from primepods_magic.api.validation.size_limits import check_size, shorten_word
@@ -70,15 +73,18 @@ Seconds = Annotated[float, BeforeValidator(_read_seconds)]
 class PodSpec(PodFields):
     r"""A pod as a user asks for it; the cheapest fitting offer supplies what is None.
 
-    `SPEC_FIELDS` has the keys and the meaning of its fields.
+    `SPEC_FIELDS` has the keys and the meaning of its fields. Of several GPU types, providers, regions or
+    countries any will do; `list_names` yields them, whether there are several or not.
 
     >>> parse_spec("gpu: H100_80GB\nname: train").gpu_type
     'H100_80GB'
+    >>> parse_spec("gpu: [H100_80GB, A100_80GB]").gpu_type
+    ('A100_80GB', 'H100_80GB')
     """
 
     env_vars: Annotated[list[EnvVar] | None, BeforeValidator(_list_env_vars)] = None
-    provider: Name | None = None
-    region: Name | None = None
+    provider: Names | None = None
+    region: Names | None = None
     disks: Annotated[list[Name] | None, BeforeValidator(_wrap_in_list)] = None
     team: Name | None = None
     team_member_ids: Annotated[list[Name] | None, BeforeValidator(_wrap_in_list)] = None
@@ -103,8 +109,8 @@ class PodSpec(PodFields):
 
     @field_validator("gpu_type")
     @classmethod
-    def _normalize_gpu_type(cls, gpu_type: str | None) -> str | None:
-        return _SPELLING.get((gpu_type or "").casefold(), gpu_type)
+    def _normalize_gpu_type(cls, gpu_type: str | tuple[str, ...] | None) -> str | tuple[str, ...] | None:
+        return join_names(_SPELLING.get(name.casefold(), name) for name in list_names(gpu_type))
 
     @property
     def count(self) -> int | None:
@@ -119,10 +125,13 @@ class PodSpec(PodFields):
         # Only the machine, not its price limit or secrets.
         machine = {**self.model_dump(include=_MACHINE, exclude_none=True), "gpu_count": self.count}
         digest = hashlib.sha256(json.dumps(machine, sort_keys=True).encode()).hexdigest()[:6]
-        gpu = (self.gpu_type or self.cloud_id or "pod").lower().replace("_", "-").replace(" ", "-")
+        gpu = "-or-".join(list_names(self.gpu_type)[:_MAX_NAMED]) or self.cloud_id or "pod"
+        gpu = gpu.lower().replace("_", "-").replace(" ", "-")
         return f"{gpu}-{self.count or 'any'}-{digest}"
 
 
+# The digest tells the rest apart.
+_MAX_NAMED = 2
 _SPELLING = {gpu_type.casefold(): gpu_type for gpu_type in GPU_TYPES}
 _MACHINE = set(PodSpec.model_fields) - {
     *("name", "max_price", "env_vars", "jupyter_password", "ssh_key_id"),

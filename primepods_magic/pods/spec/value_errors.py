@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from primepods_magic.api.requests import unknown_key
+from primepods_magic.api.requests import ONE, SEVERAL, unknown_key
 from primepods_magic.api.validation.size_limits import MAX_NUMBER, shorten_word
 
 from .fields import SECRET_FIELDS, SPEC_FIELDS, SpecField
@@ -68,7 +68,7 @@ def describe_value(key: str, field: SpecField, value: object) -> str:
 
 
 def _describe_problem(problem: ErrorDetails, given: Mapping[str, object], key_of: Mapping[str, str]) -> str:
-    attribute, *rest = problem["loc"]
+    attribute, *rest = (part for part in problem["loc"] if part not in (ONE, SEVERAL))
     field = _FIELD_OF_ATTRIBUTE.get(str(attribute))
     if field is None:
         return unknown_key(str(attribute), shorten_word(str(attribute)), _FIELD_OF_ATTRIBUTE)
@@ -84,7 +84,7 @@ def _describe_problem(problem: ErrorDetails, given: Mapping[str, object], key_of
     comment = "" if field.name in SECRET_FIELDS else describe_comment(key, value)
     if comment:
         return comment
-    if kind in ("string_too_short", "blank"):
+    if kind in ("string_too_short", "too_short", "blank"):
         return f"{start} is empty"
     if kind == "string_too_long":
         return f"{start} is longer than {problem['ctx']['max_length']:,} characters"
