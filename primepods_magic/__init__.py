@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .frames.listing import list_offers
     from .notebook.launcher import Launcher
     from .pods.connection.current import connect
+    from .pods.guards.alerts import add_alert, end_alert, list_alerts
     from .pods.launching.launch import launch, launch_many
     from .pods.launching.limits import Limits
     from .pods.lookup import get_pod, list_pods
@@ -39,12 +40,15 @@ __all__ = [
     "Pod",
     "PodsError",
     "Settings",
+    "add_alert",
     "connect",
     "costs",
+    "end_alert",
     "errors",
     "get_pod",
     "launch",
     "launch_many",
+    "list_alerts",
     "list_offers",
     "list_pods",
     "load_ipython_extension",
@@ -59,10 +63,13 @@ _MODULE_BY_NAME = {
     "Pod": ".pods.pod",
     "PodsError": ".api.errors",
     "Settings": ".api.settings",
+    "add_alert": ".pods.guards.alerts",
     "connect": ".pods.connection.current",
+    "end_alert": ".pods.guards.alerts",
     "get_pod": ".pods.lookup",
     "launch": ".pods.launching.launch",
     "launch_many": ".pods.launching.launch",
+    "list_alerts": ".pods.guards.alerts",
     "list_offers": ".frames.listing",
     "list_pods": ".pods.lookup",
 }

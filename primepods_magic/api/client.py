@@ -297,8 +297,12 @@ class Client:
         data_center_id: str | None = None,
         cloud_id: str | None = None,
         disks: Iterable[str] = (),
+        budget_s: float | None = None,
     ) -> list[Offer]:
-        """Return all offers (``GET /availability/gpus``), in the service's order."""
+        """Return all offers (``GET /availability/gpus``), in the service's order.
+
+        ``budget_s`` is how long to keep retrying each request (0: send it once; 20 s by default).
+        """
         params: Params = {
             "gpu_type": gpu_type,
             "gpu_count": check_count("gpu_count", gpu_count),
@@ -312,7 +316,7 @@ class Client:
 
         def fetch(number: int, _: int) -> ListPage[Offer]:
             query: Params = {**params, "page": number, "page_size": _PAGE_SIZE}
-            answer = self.session.request("GET", "/api/v1/availability/gpus", params=query)
+            answer = self.session.request("GET", "/api/v1/availability/gpus", params=query, budget_s=budget_s)
             return read_list_page(Offer, answer, is_first=number == 1, may_be_nothing=True)
 
         offers, _ = read_pages(fetch, "offers")

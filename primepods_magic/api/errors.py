@@ -30,6 +30,7 @@ call of this package. With ``PRIMEPODS_DEBUG=1`` both show all of it.
         ├── PermissionDenied        403
         ├── NotFound                404
         ├── OutOfStock              no machine left
+        │   └── StockAwaited        the launch waits for one
         └── RateLimited             429 after retries
 """
 
@@ -70,6 +71,7 @@ __all__ = [
     "RequestRefused",
     "ServiceUnavailable",
     "SshFailed",
+    "StockAwaited",
     "TransferFailed",
     "UnexpectedAnswer",
     "WaitInterrupted",
@@ -354,6 +356,18 @@ class NotFound(RequestRefused):
 
 class OutOfStock(RequestRefused):
     """No offer fits, or the chosen offer has no machine left."""
+
+
+class StockAwaited(OutOfStock):
+    """No offer fits now, and the launch waits for one on this computer; nothing was created yet.
+
+    Attributes
+    ----------
+    alert_id : str
+        The id by which `primepods_magic.end_alert` ends the waiting.
+    """
+
+    alert_id = ""
 
 
 class RateLimited(RequestRefused):

@@ -10,6 +10,7 @@ from primepods_magic.frames.tables.account import (
     overview_frame,
     teams_frame,
 )
+from primepods_magic.frames.tables.alerts import alerts_frame
 from primepods_magic.frames.tables.cells import cells_frame
 from primepods_magic.frames.tables.files import files_frame
 from primepods_magic.frames.tables.guards import endings_frame, guards_frame, signals_frame
@@ -22,6 +23,7 @@ from primepods_magic.frames.tables.pods import pods_frame, removed_frame, status
 from .files import load_frame, save_frame
 
 __all__ = [
+    "alerts_frame",
     "billings_frame",
     "cache_frame",
     "cells_frame",

@@ -13,7 +13,7 @@ from primepods_magic.api.models import Offer
 from primepods_magic.api.requests import TEMPLATE_IMAGE
 from primepods_magic.api.requests import list_names as list_values
 from primepods_magic.api.text.money import format_money
-from primepods_magic.api.text.sanitize import brief, join_sanitized, sanitize
+from primepods_magic.api.text.sanitize import brief, join_sanitized
 from primepods_magic.pods.spec.fields import SPEC_FIELDS
 from primepods_magic.pods.spec.spec import PodSpec
 from primepods_magic.pods.support.name_matching import fold_letters
@@ -29,7 +29,7 @@ from .short_names import (
     nothing_created,
 )
 
-__all__ = ["alternatives", "choose_offer", "find_offers"]
+__all__ = ["alternatives", "choose_offer", "find_offers", "pick_offer"]
 
 _MAX_SHOWN_OTHERS = 2
 _MAX_NEAREST = 3
@@ -114,15 +114,23 @@ def choose_offer(client: Client, spec: PodSpec) -> Quote:
     """
     with nothing_created():
         offers = find_offers(client, spec)
-    fitting = [quote(offer, spec) for offer in offers if not mismatches(offer, spec)]
-    if fitting:
-        best, *others = sorted(fitting, key=lambda quote: (quote.offer.stock, quote.price_usd_hr))
-        return replace(best, fitting=len(fitting), next_best=tuple(others[:_MAX_SHOWN_OTHERS]))
+    best = pick_offer(offers, spec)
+    if best is not None:
+        return best
     what = spec.gpu_type or spec.cloud_id
     if not offers:
         restriction = f" that can attach the disks {join_sanitized(spec.disks)}" if spec.disks else ""
         raise OutOfStock(f"There are no offers of {join_any(what)} now{restriction}. Nothing was created")
     raise OutOfStock(f"No offer fits this spec. Nothing was created.{_format_nearest(offers, spec)}")
+
+
+def pick_offer(offers: Iterable[Offer], spec: PodSpec) -> Quote | None:
+    """Return the cheapest of the offers that fit, as `choose_offer`; None if none does."""
+    fitting = [quote(offer, spec) for offer in offers if not mismatches(offer, spec)]
+    if not fitting:
+        return None
+    best, *others = sorted(fitting, key=lambda quote: (quote.offer.stock, quote.price_usd_hr))
+    return replace(best, fitting=len(fitting), next_best=tuple(others[:_MAX_SHOWN_OTHERS]))
 
 
 def alternatives(client: Client, spec: PodSpec, sold_out: Offer) -> str:

@@ -1,16 +1,35 @@
-"""Guard processes that tests have started."""
+"""The guard processes that a test has started: found by the state folder of its home, and ended."""
 
 from __future__ import annotations
 
 import os
-import time
+import shutil
+import signal
 from contextlib import suppress
 from pathlib import Path
 
 from primepods_magic.api.errors import PodsError
+from primepods_magic.pods.guards import process
 from primepods_magic.pods.guards.process import PROCESS_FILE, GuardProcess, ProcessFile
+from tests.support.waiting import eventually
 
-PATIENCE_S = 10.0
+
+def guard_files(home: Path) -> list[Path]:
+    """All files that guards and alerts keep below a home."""
+    return [path for path in home.rglob("*") if "guards" in path.parts and path.is_file()]
+
+
+def running_guards(home: Path) -> list[int]:
+    """The ids of the guard processes whose folder is below a home; Linux only."""
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_text(errors="replace").split("\0")
+        except OSError:
+            continue
+        if process.MODULE in words and any(word.startswith(f"{home}/") for word in words):
+            found.append(int(folder.name))
+    return found
 
 
 def list_processes(home: Path) -> list[ProcessFile]:
@@ -19,15 +38,18 @@ def list_processes(home: Path) -> list[ProcessFile]:
     return [file for file in map(ProcessFile.read, folders) if file is not None]
 
 
-def stop_guards(home: Path) -> None:
-    """Stop the guard processes below a home, and wait until they have ended."""
+def end_guard_processes(home: Path) -> None:
+    """Stop the guard processes below a home, and prove that none is left."""
     for file in list_processes(home):
         with suppress(PodsError):
             GuardProcess(file).ask("stop")
-        give_up = time.monotonic() + PATIENCE_S
-        while is_running(file.pid) and time.monotonic() < give_up:
-            time.sleep(0.01)
-        assert not is_running(file.pid), f"the guard process {file.pid} does not end"
+        eventually(lambda pid=file.pid: not is_running(pid), "the guard process ends")
+        # One that was killed has left it.
+        shutil.rmtree(Path(file.address).parent, ignore_errors=True)
+    for pid in running_guards(home):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    eventually(lambda: not running_guards(home), "no guard process is left")
 
 
 def is_running(pid: int) -> bool:

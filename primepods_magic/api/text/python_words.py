@@ -16,6 +16,8 @@ _CALLS = {
     "env": "get_pod('{pod}').compare_packages()",
     "connect --sandbox": "connect(sandbox=True)",
     "avail --spot": "list_offers(spot=True)",
+    "alert": "list_alerts()",
+    "alert --off": "end_alert('{pod}')",
 }
 _COMMAND = re.compile(r"'%pods ([a-z]+)( --[a-z]+)?(?: ([\w.-]+))?'")
 _FLAGS = (

@@ -8,6 +8,7 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from .account import BILLINGS, DISKS, KEYS, MEMBERS, TEAMS, WALLETS
+from .alerts import ALERTS
 from .cells import CELLS
 from .costs import COSTS, LEDGER, MONTH, PRICES, SPOT, WASTE
 from .files import FILES
@@ -51,6 +52,7 @@ TABLES: Mapping[str, tuple[Column[Any], ...]] = {
     "guards": GUARDS,
     "signals": SIGNALS,
     "endings": ENDINGS,
+    "alerts": ALERTS,
 }
 """Columns by kind of frame. A name means what its first table says, unless another table says otherwise."""
 
@@ -76,6 +78,7 @@ SHOWN: Mapping[str, str] = {
     "guards": "pod rule setting where state due_at why | checked_at held_until",
     "signals": "signal state value quiet | age reason",
     "endings": "pod ended_at outcome why billed_usd | estimated_usd rule saved",
+    "alerts": "what state since checked_at offer price_usd_hr id | pod until trouble seen_at",
     "spot": "gpu saving_usd cost_usd gpu_hours | spot_usd_gpu_hr paid_usd_gpu_hr spot_cost_usd "
     "on_demand_usd_gpu_hr",
 }

@@ -15,10 +15,14 @@ The body of the cell is a few lines of YAML, or the API's own JSON body. On a li
   env: {EPOCHS: 3}
 
 The cheapest matching offer fills in everything you leave out. Of several GPU types, regions, countries or
-providers, as in 'gpu: [H100_80GB, A100_80GB]' or '--gpu H100_80GB,A100_80GB', any will do. A body has the same fields as the flags
-below, with underscores (max_price) or in the API's camelCase, and env as a mapping. 'pods' is the number
-of pods, with numbered names; a YAML list of bodies rents different pods at once. ${NAME} inserts a notebook
-variable or an environment variable, and keeps a secret out of the notebook: --env HF_TOKEN='${HF_TOKEN}'.
+providers, as in 'gpu: [H100_80GB, A100_80GB]' or '--gpu H100_80GB,A100_80GB', any will do. A body has the
+same fields as the flags below, with underscores (max_price) or in the API's camelCase, and env as a mapping.
+'pods' is the number of pods, with numbered names; a YAML list of bodies rents different pods at once. ${NAME}
+inserts a notebook variable or an environment variable, and keeps a secret out of the notebook:
+--env HF_TOKEN='${HF_TOKEN}'.
+
+If nothing fits now, --wait-for-stock 2h lets this computer launch the pod once as soon as an offer does, also
+after this notebook is closed. It needs max_price, or -y with the ceiling PodsMagics.max_price_usd_hr.
 
 Running the cell again returns the existing pod, even if Ctrl-C or a dead kernel interrupted the launch.
 --new rents another pod of the same name. --replace terminates the old one if it has failed or differs.
@@ -69,6 +73,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="store_true",
         help="first terminate your pod of this name if it has failed or differs",
     )
+    parser.add_argument(
+        "--wait-for-stock",
+        metavar="T",
+        help="if nothing fits now, launch once an offer does, within this time, such as 2h",
+    )
     add_yes(parser)
     spec = parser.add_argument_group("fields, for %pod_create without a body")
     for field in SPEC_FIELDS.values():
@@ -87,10 +96,7 @@ def run(
     """
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.input.variables import Variables
-    from primepods_magic.notebook.shell.kernel import has_front_end
-    from primepods_magic.notebook.shell.prompt import confirm
-    from primepods_magic.pods.launching.carry_out import carry_out
-    from primepods_magic.pods.launching.existing import list_notices
+    from primepods_magic.pods.guards.stock_waits import awaiting_stock
     from primepods_magic.pods.launching.launch import plan_many
     from primepods_magic.pods.launching.limits import Limits
 
@@ -102,16 +108,45 @@ def run(
     if args.new and args.replace:
         raise InvalidRequest("Use either --new or --replace. Nothing was sent")
     connection = magics.connection
-    plans = plan_many(
+    limits = Limits(magics.max_price_usd_hr, magics.max_burn_usd_hr, magics.max_month_usd)
+    with awaiting_stock(
         connection,
         specs,
-        new=args.new,
-        replace_existing=args.replace,
-        limits=Limits(magics.max_price_usd_hr, magics.max_burn_usd_hr, magics.max_month_usd),
+        args.wait_for_stock,
+        yes=args.yes,
+        is_agreed=magics.consent == "given",
+        is_plain=not (args.new or args.replace or args.dry_run),
+        limits=limits,
         settle_s=magics.settle_s,
-        tell=say,
-        is_dry_run=args.dry_run,
-    )
+    ):
+        plans = plan_many(
+            connection,
+            specs,
+            new=args.new,
+            replace_existing=args.replace,
+            limits=limits,
+            settle_s=magics.settle_s,
+            tell=say,
+            is_dry_run=args.dry_run,
+        )
+        pods = _launch_plans(magics, args, plans)
+    if args.dry_run:
+        shown = [_show_request(connection, plan) for plan in plans]
+        return shown[0] if len(shown) == 1 else shown
+    result = pods[0] if len(pods) == 1 else pods
+    magics.store(result, args.out)
+    _show_progress(magics, args, pods)
+    return result
+
+
+def _launch_plans(magics: PodsMagics, args: Namespace, plans: Sequence[LaunchPlan]) -> Sequence[Pod]:
+    """Show plans and carry them out; a dry run returns no pods."""
+    from primepods_magic.notebook.shell.kernel import has_front_end
+    from primepods_magic.notebook.shell.prompt import confirm
+    from primepods_magic.pods.launching.carry_out import carry_out
+    from primepods_magic.pods.launching.existing import list_notices
+
+    connection = magics.connection
     for plan in plans:
         say(f"{connection.label}: {_describe_plan(plan)}")
     rates = [plan.quote.price_usd_hr for plan in plans if plan.quote]
@@ -120,24 +155,19 @@ def run(
     if args.dry_run:
         for notice in (text for plan in plans if plan.existing for text in list_notices(plan, plan.existing)):
             say(notice)
-        shown = [_show_request(connection, plan) for plan in plans]
-        return shown[0] if len(shown) == 1 else shown
+        return []
     question = (
         "Terminate the old pods and rent these?" if any(plan.replaces for plan in plans) else "Rent them?"
     )
     if len(plans) == 1:
         question = "Terminate the old pod and rent this one?" if plans[0].replaces else "Rent it?"
-    pods = carry_out(
+    return carry_out(
         connection,
         plans,
         yes=args.yes or _has_consent(magics, plans),
         confirm=(lambda: confirm(magics.shell, question)) if has_front_end(magics.shell) else None,
         tell=say,
     )
-    result = pods[0] if len(pods) == 1 else pods
-    magics.store(result, args.out)
-    _show_progress(magics, args, pods)
-    return result
 
 
 def _read_specs(

@@ -24,7 +24,15 @@ from .sandbox_detection import about_sandbox, instance_of
 if TYPE_CHECKING:
     from primepods_magic.sandbox import RunningSandbox
 
-__all__ = ["check_connection", "choose_connection", "connect", "current", "disconnect", "in_use"]
+__all__ = [
+    "check_connection",
+    "choose_connection",
+    "connect",
+    "current",
+    "disconnect",
+    "in_use",
+    "open_connection",
+]
 
 SANDBOX_KEY = "sandbox"
 SANDBOX_URL_VARIABLE = "PRIMEPODS_SANDBOX_URL"
@@ -111,7 +119,7 @@ def connect(
         state = settings_state()
         loaded = settings or load_settings(context=context)
         kept = _reuse_connection(loaded)
-        chosen = kept or _open_connection(loaded)
+        chosen = kept or open_connection(loaded)
         if live and chosen.is_sandbox:
             if kept is None:
                 chosen.close()
@@ -157,7 +165,7 @@ def current(*, sandbox_without_key: bool = False) -> Connection:
         if kept is not None and not kept.is_closed:
             return _use_connection(kept, followed)
         if loaded.api_key or not sandbox_without_key:
-            return _use_connection(_reuse_connection(loaded) or _open_connection(loaded), followed)
+            return _use_connection(_reuse_connection(loaded) or open_connection(loaded), followed)
         return _use_connection(_reuse_sandbox() or _open_sandbox(), followed)
 
 
@@ -213,7 +221,11 @@ def _reuse_sandbox(machines: bool | None = None) -> Connection | None:
     return _current if machines in (None, _current.has_machines) else None
 
 
-def _open_connection(settings: Settings, sandbox: RunningSandbox | None = None) -> Connection:
+def open_connection(settings: Settings, sandbox: RunningSandbox | None = None) -> Connection:
+    """Open a connection beside the current one, which the caller closes.
+
+    Raises NotConfigured without a key, or another PodsError if a sandbox cannot be asked.
+    """
     if not settings.api_key:
         raise NotConfigured("; ".join([NO_API_KEY, *settings.notes]))
     client = open_client(settings)
@@ -237,7 +249,7 @@ def _open_connection(settings: Settings, sandbox: RunningSandbox | None = None) 
 def _open_sandbox(machines: bool | None = None) -> Connection:
     url = os.environ.get(SANDBOX_URL_VARIABLE)
     if url:
-        opened = _open_connection(Settings(url, SANDBOX_KEY))
+        opened = open_connection(Settings(url, SANDBOX_KEY))
         if machines and not opened.has_machines:
             opened.close()
             raise NotConfigured(f"The sandbox at {sanitize(url)} has no machines. Start it with --machines")
@@ -250,7 +262,7 @@ def _open_sandbox(machines: bool | None = None) -> Connection:
     except (OSError, RuntimeError, ValueError) as error:
         raise NotConfigured(f"Cannot start the sandbox here: {error}") from None
     try:
-        return _open_connection(Settings(running.url, SANDBOX_KEY), running)
+        return open_connection(Settings(running.url, SANDBOX_KEY), running)
     except PodsError:
         running.stop()
         raise

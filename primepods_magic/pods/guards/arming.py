@@ -10,6 +10,7 @@ from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.base import BaseConnection
 
+from .alert_records import list_alert_records
 from .process import find_process, open_process
 from .records import (
     GuardRecord,
@@ -102,7 +103,7 @@ def read_endings(connection: BaseConnection) -> list[Verdict]:
 
 
 def keep_guards(connection: BaseConnection) -> list[str]:
-    """Return what the guards have to say since the last command; start their process again if it was killed.
+    """Return what guards and alerts have to say since the last command; restart a killed process.
 
     Nothing is requested if no guard was ever armed here, and no error is raised.
     """
@@ -117,8 +118,11 @@ def keep_guards(connection: BaseConnection) -> list[str]:
 
 def _restart_process(connection: BaseConnection, folder: Path | None) -> str:
     records = list_records(folder)
-    if not records or find_process(folder) is not None:
+    alerts = [alert for alert in list_alert_records(folder) if alert.is_active]
+    if not (records or alerts) or find_process(folder) is not None:
         return ""
+    if not records:
+        return _restart_alerts(connection, len(alerts))
     names = ", ".join(f"'{sanitize(record.pod)}'" for record in records)
     checked = max((record.checked_at for record in records if record.checked_at), default=None)
     since = f" since {checked:%H:%M:%S} UTC" if checked else ""
@@ -127,3 +131,12 @@ def _restart_process(connection: BaseConnection, folder: Path | None) -> str:
     except PodsError as error:
         return f"{names} may not end in time: no guard runs{since}, and it cannot be started. {error}"
     return f"The guard of {names} did not run{since}, and was started again"
+
+
+def _restart_alerts(connection: BaseConnection, count: int) -> str:
+    what = f"{count} alert{'' if count == 1 else 's'}"
+    try:
+        open_process(connection)
+    except PodsError as error:
+        return f"{what} cannot watch, and no launch can wait for stock: {error}"
+    return f"The process of {what} was ended, and was started again"

@@ -8,6 +8,7 @@ import select
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Client
 from multiprocessing.context import AuthenticationError as WrongToken
@@ -24,7 +25,7 @@ from primepods_magic.pods.connection.base import BaseConnection
 
 from .records import find_account_folder
 
-__all__ = ["LOCK_FILE", "GuardProcess", "ProcessFile", "find_process", "open_process"]
+__all__ = ["LOCK_FILE", "GuardProcess", "ProcessFile", "answer_here", "find_process", "open_process"]
 
 MODULE = "primepods_magic.remote.guards"
 PROCESS_FILE = "process.json"
@@ -36,6 +37,8 @@ _OTHER_START_S = 3.0
 _POLL_S = 0.05
 _ANSWER_S = 120.0
 _MAX_LOG_BYTES = 1 << 20
+# Kept, because Python warns of a process that runs on without its object, and read by the next start.
+_started: list[subprocess.Popen[bytes]] = []
 
 
 class ProcessFile(BaseModel):
@@ -95,6 +98,26 @@ class GuardProcess:
         return dict(answer)
 
 
+class _ThisProcess(GuardProcess):
+    """The guard process as it speaks to itself: requests are calls."""
+
+    def __init__(self, file: ProcessFile, answer: Callable[..., dict[str, Any]]) -> None:
+        super().__init__(file)
+        self._answer = answer
+
+    def ask(self, op: str, *, timeout_s: float = _ANSWER_S, **fields: Any) -> dict[str, Any]:
+        return self._answer(op, **fields)
+
+
+_this_process: GuardProcess | None = None
+
+
+def answer_here(file: ProcessFile, answer: Callable[..., dict[str, Any]]) -> None:
+    """Let this process be the guard process: a launch in it has its guard here, without a socket."""
+    global _this_process
+    _this_process = _ThisProcess(file, answer)
+
+
 def find_process(folder: Path | None) -> GuardProcess | None:
     """Return the running guard process of an account, or None."""
     file = ProcessFile.read(folder) if folder else None
@@ -113,6 +136,8 @@ def open_process(connection: BaseConnection) -> GuardProcess:
 
     Raises GuardNotArmed if it cannot be started.
     """
+    if _this_process is not None:
+        return _this_process
     folder = find_account_folder(connection)
     if folder is None:
         raise GuardNotArmed("Guards need a home folder on this computer, which is unknown. Set HOME")
@@ -155,6 +180,7 @@ def _start_process(folder: Path, settings: dict[str, Any]) -> GuardProcess:
             env=environment,
             start_new_session=True,
         )
+    _started[:] = [child, *(earlier for earlier in _started if earlier.poll() is None)]
     assert child.stdin is not None
     assert child.stdout is not None
     with suppress(OSError), child.stdin:

@@ -35,6 +35,7 @@ __all__ = [
     "log_verdict",
     "read_due_times",
     "read_guards",
+    "read_model",
     "read_record",
     "take_news",
     "write_record",
@@ -142,7 +143,7 @@ def write_record(folder: Path, record: GuardRecord) -> None:
 
 def read_record(folder: Path, pod_id: str) -> GuardRecord | None:
     """Return the record of a pod's guard, or None if there is none."""
-    return _read_model(GuardRecord, _record_path(folder, pod_id))
+    return read_model(GuardRecord, _record_path(folder, pod_id))
 
 
 def delete_record(folder: Path, pod_id: str) -> None:
@@ -172,7 +173,7 @@ def read_due_times(connection: BaseConnection) -> dict[str, datetime]:
 def _iterate_records(folder: Path | None) -> Iterator[GuardRecord]:
     with suppress(OSError):
         for path in (folder / "pods").glob("*.json") if folder else ():
-            record = _read_model(GuardRecord, path)
+            record = read_model(GuardRecord, path)
             if record is not None:
                 yield record
 
@@ -182,7 +183,8 @@ def _record_path(folder: Path, pod_id: str) -> Path:
     return folder / "pods" / f"{sha256(pod_id.encode('utf-8', 'replace')).hexdigest()[:24]}.json"
 
 
-def _read_model(kind: type[_M], path: Path) -> _M | None:
+def read_model(kind: type[_M], path: Path) -> _M | None:
+    """Return the record in a file, or None if there is none that can be read."""
     try:
         return kind.model_validate_json(read_plain_file(path, max_bytes=_MAX_RECORD_BYTES))
     except (OSError, ValidationError):

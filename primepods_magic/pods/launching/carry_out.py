@@ -14,6 +14,7 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.guards.launches import arm_launched
+from primepods_magic.pods.guards.stock_waits import end_stock_wait
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.support.background import run_concurrently
 
@@ -57,6 +58,7 @@ def carry_out(
         if isinstance(outcome, PodDetails):
             is_new = index in creations and creations[index].is_create_sent
             pods.append(Pod(connection, outcome, is_new=is_new))
+            end_stock_wait(connection, plans[index].spec, lambda text: _tell_all(tell, [text]))
             _arm_guard(connection, plans[index], outcome, tell)
     if len(pods) == len(outcomes):
         return pods

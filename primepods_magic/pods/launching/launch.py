@@ -16,6 +16,7 @@ from primepods_magic.api.validation.bounds import check_flags
 from primepods_magic.pods.account.budgets import Order, check_budgets
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import current
+from primepods_magic.pods.guards.stock_waits import Span, awaiting_stock
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.short_names import nothing_created, resolve_names
 from primepods_magic.pods.spec.given_specs import GivenSpec, read_one_spec, read_specs
@@ -45,6 +46,7 @@ def launch(
     confirm: Callable[[LaunchPlan], bool] | None = None,
     limits: Limits | None = None,
     settle_s: float = SETTLE_S,
+    wait_for_stock: Span | None = None,
     tell: Callable[[str], object] | None = None,
     keep: bool = False,
     connection: Connection | None = None,
@@ -76,6 +78,10 @@ def launch(
         Price ceilings.
     settle_s : float
         Seconds by the service's clock that the pod of an unclear create may take to appear.
+    wait_for_stock : str, timedelta or float, optional
+        If no offer fits now, let this computer launch the pod once as soon as one does, within this time,
+        such as ``"2h"``, even if this process ends; a number is in seconds. It needs a ``max_price``, or
+        ``yes`` with ``limits.max_price_usd_hr``: no one is asked then.
     tell : callable, optional
         Called with each notice; else notices are warnings, and lines on stderr for names that it completes.
     keep : bool
@@ -103,6 +109,8 @@ def launch(
         No one agreed to the price. Nothing was created.
     OutOfStock
         No offer fits, or the chosen one was sold out. Nothing was created.
+    StockAwaited
+        The same, and the launch waits for an offer. Running it again returns the pod, once there is one.
     BudgetExceeded
         The price is above a ceiling, and nothing was created; or it turned out to be, and the pod was
         terminated.
@@ -127,18 +135,27 @@ def launch(
     check_call(connection=connection, limits=limits, confirm=confirm, tell=tell)
     wanted = read_one_spec(spec, fields)
     connection = connection or current()
-    (plan,) = plan_many(
+    with awaiting_stock(
         connection,
         [wanted],
-        new=new,
-        replace_existing=replace_existing,
+        wait_for_stock,
+        yes=yes,
+        is_plain=not (new or replace_existing),
         limits=limits,
         settle_s=settle_s,
-        tell=tell,
-    )
-    (pod,) = carry_out(
-        connection, [plan], yes=yes, confirm=confirm and (lambda: confirm(plan)), tell=tell or warn
-    )
+    ):
+        (plan,) = plan_many(
+            connection,
+            [wanted],
+            new=new,
+            replace_existing=replace_existing,
+            limits=limits,
+            settle_s=settle_s,
+            tell=tell,
+        )
+        (pod,) = carry_out(
+            connection, [plan], yes=yes, confirm=confirm and (lambda: confirm(plan)), tell=tell or warn
+        )
     pod.ends_with_block = not keep
     return pod
 

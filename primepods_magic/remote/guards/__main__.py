@@ -14,7 +14,7 @@ from .service import GuardService
 
 
 def main() -> None:
-    """Guard the pods of an account until no pod has a guard; end at once if another process does that."""
+    """Guard the pods and watch the alerts of an account until there are none; end if another process does."""
     folder = Path(sys.argv[1])
     settings = json.loads(sys.stdin.buffer.read())
     # The kernel that has started this waits for its child, and for the end of its output.

@@ -27,7 +27,7 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import connect
 from primepods_magic.pods.existence import Finding, examine_pods
 from primepods_magic.pods.guards.powers import find_obstacle, measure_skew_s
-from primepods_magic.pods.guards.process import PROCESS_FILE, ProcessFile
+from primepods_magic.pods.guards.process import PROCESS_FILE, ProcessFile, answer_here
 from primepods_magic.pods.guards.records import (
     GuardRecord,
     Verdict,
@@ -39,6 +39,7 @@ from primepods_magic.pods.guards.records import (
 )
 from primepods_magic.pods.guards.rules import GuardRules
 
+from .alerts import AlertService
 from .clock import GuardClock
 from .watch import PodWatch
 
@@ -75,10 +76,11 @@ class GuardService:
         self._use_settings(settings)
         self._watches = {record.pod_id: self._make_watch(record) for record in list_records(folder)}
         self._checking: dict[str, threading.Thread] = {}
+        self._alerts = AlertService(folder, lambda: (self._connection, self._clock))
         self._idle_since_s = time.monotonic()
 
     def run(self) -> None:
-        """Serve until no pod has had a guard for a while."""
+        """Serve until no pod has had a guard, and no alert has watched, for a while."""
         token = secrets.token_bytes(32)
         with (
             _make_socket_folder(self._folder) as sockets,
@@ -87,6 +89,9 @@ class GuardService:
             file = ProcessFile(
                 address=str(listener.address), token=token.hex(), pid=os.getpid(), version=__version__
             )
+            # A launch that waited for stock has its guard here.
+            answer_here(file, self._answer)
+            self._alerts.resume()
             file.write(self._folder)
             # Tell the kernel that has started this: from now on, the log has all output.
             os.dup2(2, 1)
@@ -98,7 +103,7 @@ class GuardService:
                 (self._folder / PROCESS_FILE).unlink()
 
     def _should_end(self) -> bool:
-        if self._watches or self._checking:
+        if self._watches or self._checking or self._alerts.is_busy:
             self._idle_since_s = time.monotonic()
         return self._is_ending or time.monotonic() - self._idle_since_s > _LINGER_S
 
@@ -179,13 +184,18 @@ class GuardService:
         with pipe, suppress(OSError, EOFError, ValueError):
             request = json.loads(pipe.recv_bytes())
             try:
-                answer = getattr(self, f"_do_{request.pop('op')}")(**request)
+                answer = self._answer(request.pop("op"), **request)
             except PodsError as error:
                 answer = {"refused": str(error)}
             except Exception as error:  # noqa: BLE001 - the kernel says it
                 traceback.print_exc()
                 answer = {"refused": f"the guard process failed with {type(error).__name__}"}
             pipe.send_bytes(json.dumps(answer).encode())
+
+    def _answer(self, op: str, **fields: Any) -> dict[str, Any]:
+        own = getattr(self, f"_do_{op}", None) or getattr(self._alerts, f"do_{op}")
+        answer: dict[str, Any] = own(**fields)
+        return answer
 
     def _do_ping(self) -> dict[str, Any]:
         return {}

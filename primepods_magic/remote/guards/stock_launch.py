@@ -1,0 +1,65 @@
+"""The launch of a pod that has waited for stock, within what was agreed when it began to wait."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from primepods_magic.api.errors import LaunchRefused, OutOfStock, PodsError, RateLimited, ServiceUnavailable
+from primepods_magic.api.settings import Settings
+from primepods_magic.pods.connection.current import open_connection
+from primepods_magic.pods.guards.alert_records import StockOrder
+from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.launching.limits import Limits
+from primepods_magic.pods.pod import Pod
+from primepods_magic.pods.spec.spec import PodSpec
+
+__all__ = ["Attempt", "launch_waiting"]
+
+# Nothing was created, and a later attempt may succeed.
+_PASSING = (OutOfStock, LaunchRefused, RateLimited, ServiceUnavailable)
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What came of one attempt: a pod, or why there is none, and whether another one may succeed."""
+
+    pod: Pod | None = None
+    why: str = ""
+    is_over: bool = False
+
+
+def launch_waiting(
+    settings: Settings, order: StockOrder, spec: PodSpec, tell: Callable[[str], object]
+) -> Attempt:
+    """Launch a pod once, as a cell would: its launch record finds it again, whatever happens here."""
+    # Other kernels may choose another team for this process meanwhile.
+    own = Settings(
+        settings.base_url,
+        settings.api_key,
+        order.team_id,
+        shares_with_team=order.shares_with_team,
+    )
+    limits = Limits(order.max_price_usd_hr, order.max_burn_usd_hr)
+    try:
+        connection = open_connection(own)
+        try:
+            pod = launch(
+                spec,
+                yes=order.is_agreed,
+                limits=limits,
+                settle_s=order.settle_s,
+                tell=tell,
+                connection=connection,
+            )
+        finally:
+            connection.close()
+    except PodsError as error:
+        # If there may be a pod, a person decides.
+        is_passing = isinstance(error, _PASSING) and not error.may_be_billed
+        return Attempt(None, str(error), not is_passing)
+    except Exception as error:  # noqa: BLE001 - the list of alerts says it
+        traceback.print_exc()
+        return Attempt(None, f"the launch failed with {type(error).__name__}", True)
+    return Attempt(pod)
