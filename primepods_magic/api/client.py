@@ -299,10 +299,7 @@ class Client:
         disks: Iterable[str] = (),
         budget_s: float | None = None,
     ) -> list[Offer]:
-        """Return all offers (``GET /availability/gpus``), in the service's order.
-
-        ``budget_s`` is how long to keep retrying each request (0: send it once; 20 s by default).
-        """
+        """Return all offers, in the service's order; retry each request for ``budget_s``, 20 s by default."""
         params: Params = {
             "gpu_type": gpu_type,
             "gpu_count": check_count("gpu_count", gpu_count),

@@ -359,15 +359,7 @@ class OutOfStock(RequestRefused):
 
 
 class StockAwaited(OutOfStock):
-    """No offer fits now, and the launch waits for one on this computer; nothing was created yet.
-
-    Attributes
-    ----------
-    alert_id : str
-        The id by which `primepods_magic.end_alert` ends the waiting.
-    """
-
-    alert_id = ""
+    """No offer fits now, and the launch waits for one on this computer; nothing was created yet."""
 
 
 class RateLimited(RequestRefused):

@@ -59,6 +59,13 @@ FRAMES = (
     ),
     Frame("offers", "Offers", "A row for each offer.", ("avail",), lambda: frames.offers_frame([])),
     Frame(
+        "alerts",
+        "Alerts",
+        "A row for each alert, and for each launch that waits for stock.",
+        ("alert",),
+        lambda: frames.alerts_frame([]),
+    ),
+    Frame(
         "removed",
         "Removed pods",
         "A row for each pod that was terminated.",

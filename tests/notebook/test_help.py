@@ -12,6 +12,7 @@ import pytest
 
 from primepods_magic.notebook.command_list import COMMANDS
 from primepods_magic.notebook.magics import PodsMagics, parser_of
+from tests.support.guard_processes import end_guard_processes
 from tests.support.sandbox_control import controlled
 
 _EXAMPLE = re.compile(r"^ *(?:\w+ = )?%%?pods?(?:_create)?(?: .*|)$")
@@ -109,6 +110,7 @@ def world(
 
         yield run
         bare_shell.run("%unload_ext primepods_magic")
+    end_guard_processes(home)
 
 
 @pytest.mark.parametrize("name", sorted(HELPS))

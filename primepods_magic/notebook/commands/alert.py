@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from primepods_magic.notebook.magics import PodsMagics
     from primepods_magic.pods.connection.connection import Connection
 
+_NO_ID = "-"
 _FILTERS = ("gpu", "count", "max_price", "region", "country", "provider", "security", "socket")
 
 
@@ -38,7 +39,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--notify", metavar="CMD", help="run a command here for each offer, with JSON on its input"
     )
     parser.add_argument(
-        "--off", nargs="?", const="", metavar="ID", help="end an alert, or a launch that waits for stock"
+        "--off", nargs="?", const=_NO_ID, metavar="ID", help="end an alert, or a launch that waits for stock"
     )
     parser.add_argument("--all", action="store_true", help="with --off: end all of them")
 
@@ -57,7 +58,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     if is_ending and (given or args.notify):
         raise InvalidRequest("Use either '--off' or an offer to look for. Nothing was changed")
     if is_ending:
-        if args.off is None or bool(args.off) == args.all:
+        if args.off is None or (args.off != _NO_ID) == args.all:
             raise InvalidRequest("'--off' needs the id of an alert, or '--all'. Nothing was changed")
         for alert in list_alerts(connection=connection) if args.all else [args.off]:
             end_alert(alert, connection=connection)

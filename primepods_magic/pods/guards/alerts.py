@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest, NotFound
-from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_kind
 from primepods_magic.pods.choose_offer import find_offers
@@ -140,6 +139,5 @@ def _find_alert(folder: Path | None, given: str) -> AlertRecord:
     found = [record for record in records if given and record.id.startswith(given.lower())]
     if len(found) == 1:
         return found[0]
-    shown = shorten(sanitize(given), 40)
-    what = f"{len(found)} alerts begin with '{shown}'" if found else f"There is no alert '{shown}'"
+    what = f"{len(found)} alerts begin with this" if found else "There is no such alert"
     raise NotFound(f"{what}. Nothing was ended. '%pods alert' lists them")

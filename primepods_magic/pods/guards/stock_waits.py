@@ -146,15 +146,13 @@ def _describe_waiting(
     name = sanitize(record.order.name if record.order else "")
     verb = "waits" if is_new else "already waits"
     until = f" until {describe_end(record.until)}" if record.until else ""
-    error = StockAwaited(
+    return StockAwaited(
         f"'{name}' {verb} for stock{until}, and is launched once as soon as an offer of at most "
         f"{format_usd_hr(usd_hr)} fits. This goes on without this notebook, while this computer is on. "
         "Run this again to get the pod. '%pods alert' shows the waiting; "
         f"'%pods alert --off {record.id}' ends it. Until now: {sold_out}",
         detail=sold_out.detail,
     )
-    error.alert_id = record.id
-    return error
 
 
 def end_stock_wait(connection: Connection, spec: PodSpec, tell: Callable[[str], object]) -> None:
