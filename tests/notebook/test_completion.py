@@ -63,7 +63,7 @@ def loaded(bare_shell: Any) -> Iterator[Any]:
         ("%pods wait train --for a", ["%pods wait train --for active"]),
         ("%pods keys p", ["%pods keys primary"]),
         ("%pods connect --context prod", ["%pods connect --context production"]),
-        ("%%pod_create --wa", ["%%pod_create --wait"]),
+        ("%%pod_create --wait-", ["%%pod_create --wait-for-stock"]),
         ("%pod_create --gpu A100_40", ["%pod_create --gpu A100_40GB"]),
         ("%%pod_create\ngp", ["gpu: "]),
         ("%%pod_create\nname: train\nprov", ["provider: "]),

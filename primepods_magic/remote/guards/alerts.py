@@ -44,6 +44,7 @@ _MAX_TROUBLE_CHARS = 300
 # An empty list has been seen although there was stock.
 _MISSES_UNTIL_GONE = 2
 _KEPT_DAYS = 7
+_STRANDED_S = 600.0
 
 
 class AlertService:
@@ -65,10 +66,18 @@ class AlertService:
         self._unchecked: dict[str, threading.Event] = {}
         self._launching: set[str] = set()
         self._thread: threading.Thread | None = None
+        self._answered_s = time.monotonic()
 
     @property
     def is_busy(self) -> bool:
-        """True while an alert watches, or a launch waits or is under way."""
+        """True while an alert watches, or a launch waits or is under way.
+
+        Alerts of a sandbox that has ended are resumed by the next command that finds one.
+        """
+        is_stranded = time.monotonic() - self._answered_s > _STRANDED_S
+        return self._has_work() and not (is_stranded and self._get_connection()[0].is_sandbox)
+
+    def _has_work(self) -> bool:
         with self._lock:
             return bool(self._launching) or any(record.is_active for record in self._records.values())
 
@@ -149,6 +158,7 @@ class AlertService:
             write_alert(self._folder, record)
             self._records[record.id], self._specs[record.id] = record, spec
             self._unchecked[record.id] = is_checked
+        self._answered_s = time.monotonic()
         self._begin_polling()
         if record.order is None:
             is_checked.wait(_FIRST_CHECK_S)
@@ -184,7 +194,7 @@ class AlertService:
     def _begin_polling(self) -> None:
         with self._lock:
             is_running = self._thread is not None and self._thread.is_alive()
-            if not is_running and self.is_busy:
+            if not is_running and self._has_work():
                 self._thread = threading.Thread(target=self._poll_forever, daemon=True)
                 self._thread.start()
         self._wake.set()
@@ -206,16 +216,19 @@ class AlertService:
                 self._reader.begin_round()
             if specs:
                 self._check_all(connection, clock, specs)
+            if specs or is_round:
                 # What a new alert has asked for is not asked for again before its time either.
                 next_s = time.monotonic() + self._reader.find_delay_s(is_sandbox=connection.is_sandbox)
             for event in unchecked.values():
                 event.set()
             rest_s = max(_SHORTEST_WAIT_S, next_s - time.monotonic())
-            self._wake.wait(rest_s if self.is_busy else None)
+            self._wake.wait(rest_s if self._has_work() else None)
 
     def _check_all(self, connection: Connection, clock: GuardClock, specs: dict[str, PodSpec]) -> None:
         try:
             found = self._reader.read(connection.client, specs)
+            if not all(isinstance(answer, PodsError) for answer in found.values()):
+                self._answered_s = time.monotonic()
             for alert_id, answer in found.items():
                 self._check_one(alert_id, specs[alert_id], answer, clock.now())
         except Exception:  # noqa: BLE001 - one mistake must not end the alerts

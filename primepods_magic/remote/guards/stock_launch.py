@@ -6,11 +6,19 @@ import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from primepods_magic.api.errors import LaunchRefused, OutOfStock, PodsError, RateLimited, ServiceUnavailable
+from primepods_magic.api.errors import (
+    GuardNotArmed,
+    LaunchRefused,
+    OutOfStock,
+    PodsError,
+    RateLimited,
+    ServiceUnavailable,
+)
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.current import open_connection
 from primepods_magic.pods.guards.alert_records import StockOrder
-from primepods_magic.pods.launching.launch import launch
+from primepods_magic.pods.launching.carry_out import carry_out
+from primepods_magic.pods.launching.launch import plan_many
 from primepods_magic.pods.launching.limits import Limits
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.spec.spec import PodSpec
@@ -18,7 +26,7 @@ from primepods_magic.pods.spec.spec import PodSpec
 __all__ = ["Attempt", "launch_waiting"]
 
 # Nothing was created, and a later attempt may succeed.
-_PASSING = (OutOfStock, LaunchRefused, RateLimited, ServiceUnavailable)
+_PASSING: tuple[type[PodsError], ...] = (OutOfStock, LaunchRefused, ServiceUnavailable, GuardNotArmed)
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Attempt:
 def launch_waiting(
     settings: Settings, order: StockOrder, spec: PodSpec, tell: Callable[[str], object]
 ) -> Attempt:
-    """Launch a pod once, as a cell would: its launch record finds it again, whatever happens here."""
+    """Launch a pod once, as `launch` does: its launch record finds it again, whatever happens here."""
     # Other kernels may choose another team for this process meanwhile.
     own = Settings(
         settings.base_url,
@@ -42,23 +50,19 @@ def launch_waiting(
         shares_with_team=order.shares_with_team,
     )
     limits = Limits(order.max_price_usd_hr, order.max_burn_usd_hr)
+    passing = (*_PASSING, RateLimited)
     try:
         connection = open_connection(own)
         try:
-            pod = launch(
-                spec,
-                yes=order.is_agreed,
-                limits=limits,
-                settle_s=order.settle_s,
-                tell=tell,
-                connection=connection,
-            )
+            plans = plan_many(connection, [spec], limits=limits, settle_s=order.settle_s, tell=tell)
+            # Some services act on a create that they then call too much, so it is not sent again.
+            passing = _PASSING
+            (pod,) = carry_out(connection, plans, yes=order.is_agreed, tell=tell)
         finally:
             connection.close()
     except PodsError as error:
         # If there may be a pod, a person decides.
-        is_passing = isinstance(error, _PASSING) and not error.may_be_billed
-        return Attempt(None, str(error), not is_passing)
+        return Attempt(None, str(error), error.may_be_billed or not isinstance(error, passing))
     except Exception as error:  # noqa: BLE001 - the list of alerts says it
         traceback.print_exc()
         return Attempt(None, f"the launch failed with {type(error).__name__}", True)

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +275,27 @@ def test_what_waits_outlives_the_program_that_launched_it(
     stock(sandbox, "L4_24GB", "Low")
     eventually(lambda: _states(connection)["train"] == "launched", "it is launched")
     assert names(connection) == ["train"]
+
+
+def test_running_it_again_all_the_while_makes_one_pod(
+    connection: Connection, sandbox: SandboxControl
+) -> None:
+    stock(sandbox, "L4_24GB", "Unavailable")
+
+    def run_again() -> str:
+        try:
+            return launch(gpu="L4_24GB", name="train", max_price=1, wait_for_stock="2h").id
+        except StockAwaited:
+            return ""
+
+    assert run_again() == ""
+    with ThreadPoolExecutor() as pool:
+        restocked = pool.submit(stock, sandbox, "L4_24GB", "Low")
+        pod_id = eventually(run_again, "there is a pod", every=0)
+        restocked.result()
+    assert run_again() == pod_id
+    assert [pod.id for pod in connection.client.list_all_pods()] == [pod_id]
+    assert "waiting" not in _states(connection).values()
 
 
 def test_out_of_stock_without_a_waiting_starts_nothing(
