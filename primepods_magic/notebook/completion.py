@@ -15,7 +15,7 @@ from primepods_magic.api.enums import PodStatus
 from primepods_magic.notebook.cells.pod_kernel import complete_code, is_pod_cell
 from primepods_magic.notebook.input.arguments import ArgumentParser
 from primepods_magic.notebook.input.expansion import quote_word
-from primepods_magic.pods.spec.fields import SPEC_FIELDS
+from primepods_magic.pods.spec.fields import FIELD_OF_KEY, SPEC_FIELDS
 
 if TYPE_CHECKING:
     from IPython.core.completer import CompletionContext, SimpleMatcherResult
@@ -173,7 +173,11 @@ def _complete_field(name: str, prefix: str) -> list[str]:
     connection = _find_connection()
     seen: Iterable[str] = connection.completion_cache.words(name) if connection else ()
     words = [*_WORDS.get(name, ()), *sorted(set(seen) - set(_WORDS.get(name, ())))]
-    return [word for word in words if word.casefold().startswith(prefix.casefold())]
+    field = FIELD_OF_KEY.get(name)
+    # Of several values with commas between them, the last is being typed.
+    start = prefix.rfind(",") + 1 if field is not None and field.takes_several else 0
+    typed = prefix[start:].casefold()
+    return [f"{prefix[:start]}{word}" for word in words if word.casefold().startswith(typed)]
 
 
 def _complete_pod(prefix: str) -> list[str]:

@@ -59,6 +59,7 @@ def loaded(bare_shell: Any) -> Iterator[Any]:
         ("%pods avail --gpu h100", ["%pods avail --gpu H100_80GB"]),
         ("%pods avail --gpu=H100", ["%pods avail --gpu=H100_80GB"]),
         ("%pods avail --region eu_n", ["%pods avail --region eu_north"]),
+        ("%pods avail --region eu_west,eu_n", ["%pods avail --region eu_west,eu_north"]),
         ("%pods avail --provider hyper", ["%pods avail --provider hyperstack"]),
         ("%pods wait train --for a", ["%pods wait train --for active"]),
         ("%pods keys p", ["%pods keys primary"]),

@@ -78,7 +78,7 @@ SHOWN: Mapping[str, str] = {
     "guards": "pod rule setting where state due_at why | checked_at held_until",
     "signals": "signal state value quiet | age reason",
     "endings": "pod ended_at outcome why billed_usd | estimated_usd rule saved",
-    "alerts": "what state since checked_at offer price_usd_hr id | pod until trouble seen_at",
+    "alerts": "what state id offer price_usd_hr checked_at | since until trouble seen_at",
     "spot": "gpu saving_usd cost_usd gpu_hours | spot_usd_gpu_hr paid_usd_gpu_hr spot_cost_usd "
     "on_demand_usd_gpu_hr",
 }

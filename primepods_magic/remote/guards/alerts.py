@@ -145,14 +145,16 @@ class AlertService:
 
     # Records
 
-    def _add(self, spec: PodSpec, **fields: Any) -> AlertRecord:
+    def _add(self, spec: PodSpec, *, order: StockOrder | None = None, **fields: Any) -> AlertRecord:
         is_checked = threading.Event()
+        pod = f", to launch '{sanitize(order.name)}'" if order is not None else ""
         with self._lock:
             record = AlertRecord(
                 id=secrets.token_hex(4),
-                what=describe_wanted(spec),
+                what=f"{describe_wanted(spec)}{pod}",
                 since=self._get_connection()[1].now(),
                 fields=remove_secrets(spec),
+                order=order,
                 **fields,
             )
             write_alert(self._folder, record)
