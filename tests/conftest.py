@@ -15,7 +15,7 @@ import pytest
 from tests.support import leaks, soak
 from tests.support.environment import guarded, is_inherited
 from tests.support.guard import loopback_guard
-from tests.support.guard_processes import stop_guards
+from tests.support.guard_processes import end_guard_processes
 from tests.support.leftovers import Leftovers
 from tests.support.sandbox_control import SandboxControl, controlled
 
@@ -117,7 +117,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
     yield home
-    stop_guards(home)
+    end_guard_processes(home)
 
 
 @pytest.fixture(autouse=True)
