@@ -275,9 +275,7 @@ class Client:
         return self.session.request("GET", url_path, params={"tail": tail}, is_log=True)
 
     def delete_pod(self, pod_id: str, *, budget_s: float | None = None) -> None:
-        """Terminate a pod (``DELETE /pods/{pod_id}``); it is gone shortly after the service accepts.
-
-        ``budget_s`` limits retries, in seconds.
+        """Terminate a pod (``DELETE /pods/{pod_id}``), with retries for ``budget_s``; it is gone soon after.
 
         Raises
         ------

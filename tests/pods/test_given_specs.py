@@ -63,7 +63,7 @@ def test_several_are_given_in_any_form(connection: Connection) -> None:
         ("A100", {"name": "a"}, "'A100' matches A100_40GB, A100_80GB: name one. Nothing was created"),
         ("L4_24GB", {"gpus": 2}, "'gpus' is not a field (did you mean 'count'?). Nothing was sent"),
         ("L4_24GB", {"spot": True}, "list_offers(spot=True)"),
-        ("L4_24GB", {"for": "2h"}, "Nothing terminates a pod by itself. It is billed until"),
+        ("L4_24GB", {"for": "2"}, "for must be a length of time, such as 30m, 4h, 1h30m or 2d, not '2'"),
         ("gpu: L4_24GB\n name: a", {}, "Nothing was sent"),
         ("gpu: L4_24GB\nnmae: a", {}, "'nmae' is not a field (did you mean 'name'?)"),
         ("gpu: L4_24GB\npods: 3", {}, "This describes 3 pods. Pass it to launch_many. Nothing was sent"),

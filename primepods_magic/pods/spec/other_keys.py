@@ -26,7 +26,7 @@ _OTHER_KEYS = {
     "cloud_id": "offer offerid",
     "ssh_key_id": "sshkey",
     "pods": "replicas copies",
-    "for": "ttl duration hours maxhours lifetime maxduration runfor autoterminate",
+    "for": "ttl duration hours maxhours lifetime maxduration autoterminate",
     "until": "deadline endsat",
     "idle": "idletimeout idlefor inactivity autostop",
     "max_total_usd": "maxtotal maxcost maxusd totalusd",
