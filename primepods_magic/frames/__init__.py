@@ -10,10 +10,9 @@ from primepods_magic.frames.tables.account import (
     overview_frame,
     teams_frame,
 )
-from primepods_magic.frames.tables.alerts import alerts_frame
 from primepods_magic.frames.tables.cells import cells_frame
 from primepods_magic.frames.tables.files import files_frame
-from primepods_magic.frames.tables.guards import endings_frame, guards_frame, signals_frame
+from primepods_magic.frames.tables.guards import alerts_frame, endings_frame, guards_frame, signals_frame
 from primepods_magic.frames.tables.history import history_frame, overlapping
 from primepods_magic.frames.tables.local import cache_frame, checks_frame, jobs_frame, kernels_frame
 from primepods_magic.frames.tables.offers import offers_frame

@@ -100,7 +100,6 @@ SPOT = "A spot machine is rented by its cloud_id. '%pods avail --spot' lists the
         ("train", "Unexpected argument 'train'. A name with a space needs quotes: --name 'a train'. Run"),
         ("--name b", "%pod_create: --name is given twice. Nothing was done"),
         ("--name=b", "%pod_create: --name is given twice. Nothing was done"),
-        ("--gpu A10_24GB", "--gpu is given twice. Nothing was done"),
         ("-o x --out y", "-o and --out are the same flag. Nothing was done"),
     ],
 )

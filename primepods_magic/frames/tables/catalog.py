@@ -8,11 +8,10 @@ from itertools import chain
 from typing import Any, TypeVar
 
 from .account import BILLINGS, DISKS, KEYS, MEMBERS, TEAMS, WALLETS
-from .alerts import ALERTS
 from .cells import CELLS
 from .costs import COSTS, LEDGER, MONTH, PRICES, SPOT, WASTE
 from .files import FILES
-from .guards import ENDINGS, GUARDS, SIGNALS
+from .guards import ALERTS, ENDINGS, GUARDS, SIGNALS
 from .history import HISTORY
 from .local import CACHE, CHECKS, JOBS, KERNELS
 from .offers import OFFERS

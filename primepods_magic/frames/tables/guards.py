@@ -1,4 +1,4 @@
-"""Frames of guards: their rules, the activity on a pod, and how guarded pods ended."""
+"""Frames of guards: their rules, activity on a pod, how guarded pods ended; and of alerts."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from primepods_magic.api.text.instants import duration
 from primepods_magic.api.text.money import format_usd
+from primepods_magic.pods.guards.alert_records import AlertRecord
 from primepods_magic.pods.guards.records import GuardRecord, Verdict
 from primepods_magic.pods.guards.rules import RuleName
 from primepods_magic.pods.guards.times import describe_end
@@ -17,7 +18,16 @@ from primepods_magic.remote.guards.activity import Signal
 
 from .schema import SPAN, TIME, Column, build
 
-__all__ = ["ENDINGS", "GUARDS", "SIGNALS", "endings_frame", "guards_frame", "signals_frame"]
+__all__ = [
+    "ALERTS",
+    "ENDINGS",
+    "GUARDS",
+    "SIGNALS",
+    "alerts_frame",
+    "endings_frame",
+    "guards_frame",
+    "signals_frame",
+]
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,15 @@ def endings_frame(verdicts: Iterable[Verdict]) -> pd.DataFrame:
     return build(ENDINGS, verdicts)
 
 
+def alerts_frame(alerts: Iterable[AlertRecord]) -> pd.DataFrame:
+    """Build a frame with a row for each alert, and for each launch that waits for stock.
+
+    >>> alerts_frame([]).columns.tolist()[:4]
+    ['what', 'state', 'pod', 'since']
+    """
+    return build(ALERTS, alerts)
+
+
 def _to_span(seconds: float | None) -> timedelta | None:
     return None if seconds is None else timedelta(seconds=seconds)
 
@@ -118,4 +137,26 @@ ENDINGS: tuple[Column[Verdict], ...] = (
     Column("saved", "string", lambda row: ", ".join(row.saved) or None, "files that were fetched before"),
     Column("created_at", TIME),
     Column("pod_id", "string", doc="id of the pod", max_length=34),
+)
+
+ALERTS: tuple[Column[AlertRecord], ...] = (
+    Column("what", "string", doc="the offer that is looked for", format="strong", max_length=120),
+    Column(
+        "state",
+        "string",
+        doc="watching, or offered while an offer fits; for a launch waiting, launched, over, failed, or "
+        "lost: run it again",
+        format="badge",
+    ),
+    Column("pod", "string", "order.name", "name of the pod that is launched once an offer fits"),
+    Column("since", TIME, doc="since when it watches"),
+    Column("checked_at", TIME, doc="when the offers were last seen"),
+    Column("offer", "string", lambda row: row.offer or None, "the offer that fitted last", max_length=80),
+    Column("price_usd_hr", "Float64", doc="its price in USD per hour"),
+    Column("seen_at", TIME, doc="when it was last seen"),
+    Column("until", TIME, doc="until when the launch waits"),
+    Column("trouble", "string", lambda row: row.trouble or None, "what is wrong", max_length=120),
+    Column("notify", "string", lambda row: row.notify or None, "the command that gets each offer"),
+    Column("pod_id", "string", lambda row: row.pod_id or None, "id of the pod that was launched"),
+    Column("id", "string", doc="id by which it is ended"),
 )
