@@ -24,7 +24,8 @@ TYPED: dict[str, Any] = {"disks": ("a",), "auto_restart": True, "env": {"A": "${
 
 def make_body(field: SpecField, key: str) -> str:
     before = {"gpu": "", "template": "gpu: A\nimage: custom_template\n"}.get(field.key, "gpu: A\n")
-    return f"{before}{key}: {field.words[0] if field.words else VALUES[field.kind]}"
+    value = "4h" if field.key in ("for", "idle") else VALUES[field.kind]
+    return f"{before}{key}: {field.words[0] if field.words else value}"
 
 
 def test_the_table_and_the_model_have_the_same_fields() -> None:
