@@ -24,7 +24,7 @@ TYPED: dict[str, Any] = {"disks": ("a",), "auto_restart": True, "env": {"A": "${
 
 def make_body(field: SpecField, key: str) -> str:
     before = {"gpu": "", "template": "gpu: A\nimage: custom_template\n"}.get(field.key, "gpu: A\n")
-    value = "4h" if field.key in ("for", "idle") else VALUES[field.kind]
+    value = "4h" if field.key in ("for", "idle") else VALUES.get(field.kind, "")
     return f"{before}{key}: {field.words[0] if field.words else value}"
 
 

@@ -139,14 +139,20 @@ def _show_guards(connection: Connection, pod_id: str | None) -> Any:
 
 
 def _show_activity(pod: Pod) -> Any:
+    """Show each signal of activity; a pod that cannot be asked counts as busy."""
+    from primepods_magic.api.errors import PodsError
     from primepods_magic.frames import signals_frame
     from primepods_magic.notebook.display.frames import mark_for_display
     from primepods_magic.notebook.shell.output import say
 
     guards = _show_guards(pod.connection, pod.id)
-    for text in guards["setting"].str.cat(guards["rule"], " · ") if len(guards) else ():
+    try:
+        activity = pod.read_activity()
+    except PodsError as error:
+        say(f"Its activity cannot be read, which counts as busy: {error}")
+        return guards
+    for text in guards["rule"].str.cat(guards["setting"], ": ") if len(guards) else ():
         say(f"Guard: {text}")
-    activity = pod.read_activity()
     notes = [pod.connection.label, pod.details.cli_name, activity.why_busy or "idle"]
     notes += _describe_unused(pod, activity.unused_gpus, activity.watched_s)
     return mark_for_display(signals_frame(activity.signals), kind="signals", caption=" · ".join(notes))
