@@ -12,7 +12,7 @@ from primepods_magic.api.models import Offer
 from primepods_magic.notebook.completion import completions_at
 from primepods_magic.notebook.launcher.state.form import Form, spec_fields
 from primepods_magic.notebook.magics import parser_of
-from primepods_magic.pods.spec.fields import PODS, SPEC_FIELDS, SpecField
+from primepods_magic.pods.spec.fields import FIELD_OF_KEY, PODS, SPEC_FIELDS, SpecField
 from primepods_magic.pods.spec.spec import PodSpec, parse_spec, parse_specs
 from tests.documents.reference import PATH
 from tests.notebook.launcher.offers import offer
@@ -30,7 +30,7 @@ def make_body(field: SpecField, key: str) -> str:
 
 def test_the_table_and_the_model_have_the_same_fields() -> None:
     assert {field.name for field in FIELDS} == {*PodSpec.model_fields, PODS}
-    assert {item.name for item in dataclasses.fields(Form)} < SPEC_FIELDS.keys()
+    assert {item.name for item in dataclasses.fields(Form)} < FIELD_OF_KEY.keys()
     assert {field.offer for field in FIELDS} <= {"", *Offer.model_fields}
 
 
@@ -59,6 +59,7 @@ def test_a_field_of_the_table_is_everywhere(field: SpecField) -> None:
 
 @pytest.mark.parametrize("key", [item.name for item in dataclasses.fields(Form)])
 def test_a_field_of_the_launchers_form_is_in_its_cell(key: str) -> None:
-    plain = 2 if SPEC_FIELDS[key].kind == "number" else "a"
+    field = FIELD_OF_KEY[key]
+    plain = 2 if field.kind == "number" else "4h" if field.form.startswith("a length of time") else "a"
     fields = {"image": "custom_template", "template": "t", key: TYPED.get(key, plain)}
-    assert spec_fields(Form(**fields), offer(), 1.0)[key]
+    assert spec_fields(Form(**fields), offer(), 1.0)[field.key]

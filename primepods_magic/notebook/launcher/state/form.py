@@ -13,6 +13,7 @@ from primepods_magic.api.enums import SECURITIES
 from primepods_magic.api.models import Offer, ResourceLimits
 from primepods_magic.api.requests import TEMPLATE_IMAGE
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize
+from primepods_magic.pods.guards.times import parse_span
 from primepods_magic.pods.offers import image_for, range_errors
 from primepods_magic.pods.spec.fields import SPEC_FIELDS
 from primepods_magic.pods.spec.spec import PodSpec
@@ -52,7 +53,8 @@ class Bounds:
 class Form:
     """The user's input, by the keys of a spec; secrets are only references such as ``${HF_TOKEN}``.
 
-    A size of None is the default of the offer; an empty text leaves the choice to the launch.
+    A size of None is the default of the offer; an empty text leaves the choice to the launch. ``run_for`` is
+    ``for`` in a cell.
     """
 
     name: str = ""
@@ -61,6 +63,8 @@ class Form:
     disk: int | None = None
     vcpus: int | None = None
     memory: int | None = None
+    run_for: str = ""
+    idle: str = ""
     ssh_key_id: str = ""
     disks: tuple[str, ...] = ()
     team: str = ""
@@ -130,6 +134,12 @@ def find_problems(form: Form, offer: Offer, disks: Iterable[Disk] = ()) -> dict[
         errors = range_errors(name, size, limits)
         if errors or (size is not None and size < 1):
             problems[name] = errors[0] if errors else f"{name} is at least 1"
+    for name in ("run_for", "idle"):
+        if getattr(form, name).strip():
+            try:
+                parse_span(getattr(form, name))
+            except ValueError:
+                problems[name] = "Enter a length of time, such as 30m, 4h or 2d."
     elsewhere = [
         str(disk.name or disk.id) for disk in disks if disk.id in form.disks and not can_attach(disk, offer)
     ]
@@ -157,10 +167,12 @@ def spec_fields(form: Form, offer: Offer, max_price_usd_hr: float) -> dict[str, 
     typed: dict[str, Any] = {**vars(form), "template": template, "auto_restart": form.auto_restart or None}
     # References are expanded in these two fields only.
     references = {key: typed.pop(key) for key in ("env", "jupyter_password")}
+    ends = {"for": typed.pop("run_for").strip(), "idle": typed.pop("idle").strip()}
     fields = {
         "name": typed.pop("name").strip(),
         **{key: getattr(offer, SPEC_FIELDS[key].offer) for key in _KEYS_OF_OFFER},
         **typed,
+        **ends,
         "max_price": max_price_usd_hr or None,
     }
     if fields["security"] not in SECURITIES:

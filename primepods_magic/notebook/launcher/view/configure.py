@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["ConfigureView"]
 
 _UNITS = {"disk": ("Disk", "GB"), "vcpus": ("vCPUs", "vCPUs"), "memory": ("Memory", "GB")}
+_ENDS = {"run_for": "End it after", "idle": "End it when idle for"}
 _MORE_FIELDS = ("env", "disks", "team", "ssh_key_id")
 _MORE_CAPTION = "Show more settings: variables, password, disks, team"
 _WHOLE_FORM = ("offer", "account", "price", "spec")
@@ -47,6 +48,9 @@ class ConfigureView:
         for name, (title, unit) in _UNITS.items():
             label = title if title == unit else f"{title} ({unit})"
             control = widgets(IntText, description=label)
+            self._fields[name] = Field(widgets, control, "hinted")
+        for name, title in _ENDS.items():
+            control = widgets(Text, description=title, continuous_update=True, placeholder="never")
             self._fields[name] = Field(widgets, control, "hinted")
         self._more_fields = {
             "team": Field(widgets, widgets(Dropdown, description="Billed to", options=[]), "wide"),
@@ -212,6 +216,8 @@ class ConfigureView:
             **{name: bound.text for name, bound in self._bounds.items() if bound},
             "name": flow.name_hint
             or ("" if flow.form.name.strip() or not flow.spec else f"If left empty: {flow.spec.pod_name}"),
+            "run_for": "Such as 4h, by itself",
+            "idle": "Such as 30m, by itself",
             "jupyter_password": _format_password_hint(self._model),
             "ssh_key_id": "" if self._model.account.keys != () else "Add yours with %pods keys add",
         }

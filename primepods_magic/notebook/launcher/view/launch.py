@@ -79,7 +79,7 @@ def _format_summary(model: LauncherModel, plan: LaunchPlan) -> str:
     offer = quote.offer
     pod = plan.request.pod if plan.request else None
     price = safe_html(f"{format_usd_hr(quote.price_usd_hr)}, {format_usd(quote.price_usd_day)}/day")
-    period = "from launch until you terminate it"
+    period = f"from launch until you terminate it{', or it ends by itself' if plan.guard else ''}"
     billed = f" {period} (sandbox: nothing is billed)"
     if not model.connection.is_sandbox:
         billed = f", billed {period}"
@@ -91,6 +91,8 @@ def _format_summary(model: LauncherModel, plan: LaunchPlan) -> str:
         lines.append(f"Image: {safe_html(pod.image)}")
     if pod is not None and pod.disk_size:
         lines.append(f"Disk: {pod.disk_size:,} GB")
+    if plan.guard is not None:
+        lines.append(safe_html(f"Ends by itself {plan.guard.describe()}, while this computer is on"))
     if quote.prepaid_hr:
         prepaid = (
             f"{format_usd(quote.prepaid_usd)} for {quote.prepaid_hr:g} h is charged up front, used or not"
