@@ -48,6 +48,16 @@ _SEVERITIES: dict[str, Severity] = {
     "PROBLEM": "bad",
     "SAME": "good",
     "MISSING": "bad",
+    "ARMED": "good",
+    "UNPROVEN": "bad",
+    "ENDING": "busy",
+    "BUSY": "busy",
+    "IDLE": "idle",
+    "WATCHING": "busy",
+    "WAITING": "busy",
+    "OFFERED": "good",
+    "LAUNCHED": "good",
+    "LOST": "bad",
 }
 
 

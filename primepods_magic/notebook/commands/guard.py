@@ -130,7 +130,7 @@ def _show_guards(connection: Connection, pod_id: str | None) -> Any:
     from primepods_magic.pods.guards.arming import check_guards
 
     guards = [guard for guard in check_guards(connection) if pod_id in (None, guard.pod_id)]
-    notes = ["these run on this computer, while it is on"] if guards else ["nothing ends a pod by itself"]
+    notes = ["on this computer, while it is on"] if guards else ["nothing ends a pod by itself"]
     return mark_for_display(
         guards_frame(guards),
         kind="guards",
