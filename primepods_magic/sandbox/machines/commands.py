@@ -111,8 +111,10 @@ async def _kill_processes(is_ours: Callable[[str], bool]) -> None:
 
 async def serve_commands() -> int:
     """Answer commands until stdin ends, the parent is gone or SIGTERM arrives; leave nothing behind."""
-    # As sshd: programs of a machine must not ignore what a kernel under nohup ignores.
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    # As sshd: programs of a machine must not ignore what a kernel under nohup or in the background ignores.
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=_MAX_LINE_BYTES)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin.buffer)

@@ -16,6 +16,7 @@ import asyncssh
 import pexpect
 import pytest
 
+from primepods_magic.sandbox.machines.host import MachineHost
 from primepods_magic.sandbox.machines.ssh.children import Reaper, spawn_on_terminal
 from tests.support.openssh import find_sshd
 from tests.support.ssh_client import DAEMON, Login, is_running, make_key
@@ -64,6 +65,17 @@ PROBES: dict[str, tuple[str | None, str, tuple[str, ...]]] = {
     "connection": ("set -- $SSH_CONNECTION; echo $# ; set -- $SSH_CLIENT; echo $#; echo ${MAIL%/*}", "", ()),
     "much output": ("head -c 3000000 /dev/zero | tr '\\0' x", "", ()),
 }
+
+
+@pytest.fixture(scope="module")
+def host(host: MachineHost) -> MachineHost:
+    """A process of machines started by one that ignores signals, as under nohup or in the background."""
+    numbers = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
+    host.set_keys({})
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    return host
 
 
 @pytest.fixture(scope="module")
