@@ -26,7 +26,7 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
 ) -> None:
     page = opened(lab_page(LIGHT), jupyterlab, "journey", CELLS, sandbox)
     sandbox.api.put(
-        "/sandbox/faults", json=[{"fault": "latency", "path": "/availability/gpus", "seconds": 6}]
+        "/sandbox/faults", json=[{"fault": "latency", "path": "/availability/gpus", "seconds": 3}]
     )
     page.run_cell(LAUNCHER)
     part = LauncherPart(page, LAUNCHER)
@@ -110,7 +110,12 @@ def test_a_pod_is_found_configured_launched_watched_and_ended(
     part.says("train: terminated, < $0.01 billed")
     assert pods_of(sandbox) == []
 
-    sandbox.api.put("/sandbox/faults", json=[{"fault": "503_before"}]).raise_for_status()
+    # After a 503, offers would be asked for again for 20 s.
+    faults = [
+        {"fault": "not_json", "path": "/availability/*"},
+        {"fault": "503_before", "path": "/pods*"},
+    ]
+    sandbox.api.put("/sandbox/faults", json=faults).raise_for_status()
     part.button("Refresh").click()
     part.says("Could not list offers", within=60)
     part.says("Not up to date since", within=60)

@@ -105,7 +105,7 @@ def test_launchers_do_not_disturb_one_another_nor_the_kernel_and_leave_nothing_b
     assert "gpu: H100_80GB" in one.cell_text
     assert "gpu: L40S_48GB" in other.cell_text
 
-    held = [{"fault": "latency", "method": "POST", "path": "/pods", "seconds": 8}]
+    held = [{"fault": "latency", "method": "POST", "path": "/pods", "seconds": 4}]
     sandbox.api.put("/sandbox/faults", json=held).raise_for_status()
     one.button("Review and launch …").click()
     one.root.get_by_role("button", name="Launch for").click()
