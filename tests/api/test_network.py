@@ -361,7 +361,7 @@ class ClosingMeanwhile(httpx.HTTPTransport):
     """A network on which the client is closed after a request has begun and before it connects."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(verify=False)
         self.close_client: Callable[[], object] = lambda: None
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

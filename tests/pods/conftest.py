@@ -19,7 +19,7 @@ class Changing(httpx.HTTPTransport):
     """The network to a sandbox, which changes what `change` wants changed."""
 
     def __init__(self, change: Callable[[httpx.Request, httpx.Response], httpx.Response]) -> None:
-        super().__init__()
+        super().__init__(verify=False)
         self._change = change
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

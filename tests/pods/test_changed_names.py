@@ -47,7 +47,7 @@ class Renaming(httpx.HTTPTransport):
     """The network to a sandbox that stores pods under other names, and may lose the responses of creates."""
 
     def __init__(self, change: Change, *, loses: bool = False) -> None:
-        super().__init__()
+        super().__init__(verify=False)
         self._change = change
         self._loses = loses
         self.creates = 0

@@ -23,7 +23,7 @@ from tests.pods.test_launch import OFFER, names, offering
 @pytest.fixture
 def live(through: Through) -> Connection:
     """The sandbox, spoken to as if it were billed."""
-    return through(httpx.HTTPTransport(), live=True)
+    return through(httpx.HTTPTransport(verify=False), live=True)
 
 
 def test_nothing_is_bought_live_without_consent(live: Connection) -> None:
@@ -145,7 +145,7 @@ def test_launches_at_once_do_not_both_take_the_last_room_below_the_ceiling(
     connection: Connection, through: Through
 ) -> None:
     def run(number: int) -> str:
-        kernel = through(httpx.HTTPTransport())
+        kernel = through(httpx.HTTPTransport(verify=False))
         try:
             return launch(
                 gpu="H100_80GB", name=f"pod-{number}", connection=kernel, limits=Limits(max_burn_usd_hr=5)

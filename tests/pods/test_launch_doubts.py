@@ -200,7 +200,7 @@ def test_the_ceiling_for_all_pods_holds_across_teams_and_while_lists_lag(
 
 @pytest.mark.parametrize("answer", ["n", "yes", 1, None])
 def test_only_true_agrees(connection: Connection, through: Through, answer: Any) -> None:
-    live = through(httpx.HTTPTransport(), live=True)
+    live = through(httpx.HTTPTransport(verify=False), live=True)
     with pytest.raises(LaunchRefused):
         launch(gpu="L4_24GB", name="train", connection=live, confirm=lambda _: answer)
     with pytest.raises(InvalidRequest, match="'yes' must be True or False"):

@@ -42,7 +42,7 @@ class Breaking(httpx.HTTPTransport):
     """The network to a sandbox, which breaks at a create: before it arrives there, or after."""
 
     def __init__(self, *, arrives: bool) -> None:
-        super().__init__()
+        super().__init__(verify=False)
         self._arrives = arrives
         self.creates = 0
 
@@ -369,7 +369,7 @@ def test_nothing_is_ended_where_nothing_can_be_had_instead(connection: Connectio
 def test_kernels_that_launch_a_name_at_once_end_with_one_pod(
     connection: Connection, through: Through
 ) -> None:
-    kernels = [through(httpx.HTTPTransport()) for _ in range(6)]
+    kernels = [through(httpx.HTTPTransport(verify=False)) for _ in range(6)]
 
     def run(kernel: Connection) -> Any:
         return launch(gpu="L4_24GB", name="twin", connection=kernel, tell=lambda _: None)
@@ -421,7 +421,7 @@ class Holding(httpx.HTTPTransport):
     """The network to a sandbox, on which the answer to a create is held back until it is let go."""
 
     def __init__(self, *, before: bool = False) -> None:
-        super().__init__()
+        super().__init__(verify=False)
         self.arrived, self.let_go = threading.Event(), threading.Event()
         self._before = before
 

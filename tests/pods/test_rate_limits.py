@@ -30,7 +30,7 @@ class TooMuch(httpx.HTTPTransport):
     def __init__(
         self, *, arrives: bool, times: int = 1, retry_after_s: int = 0, is_blind: bool = False
     ) -> None:
-        super().__init__()
+        super().__init__(verify=False)
         self._arrives, self._times, self._is_blind = arrives, times, is_blind
         self._headers = {"Retry-After": str(retry_after_s)}
         self.creates = 0

@@ -41,7 +41,7 @@ class Hiding(httpx.HTTPTransport):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(verify=False)
         self.looks = 0
         self.until: datetime | None = None
         self.asked: list[str] = []

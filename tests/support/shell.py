@@ -117,5 +117,7 @@ def recording_shell(ipython_dir: str) -> Iterator[RecordingShell]:
         yield shell
     finally:
         atexit.unregister(shell.atexit_operations)
+        # Else IPython looks for garbage, which takes longer than most tests.
+        shell.displayhook.do_full_cache = 0
         shell.atexit_operations()
         RecordingShell.clear_instance()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from functools import lru_cache
 
 from primepods_magic.sandbox.domain.billing import (
     MS_PER_HOUR,
@@ -39,8 +40,14 @@ _HOURS_WEIGHTS = (2, 4, 5, 3, 1)
 _DISK_EVERY = 60
 
 
-def invented_history(rows: int, *, before_ms: int, seed: int) -> Iterator[HistoryRow]:
-    """Generate `rows` of history within 120 days before `before_ms`, oldest first."""
+# Whoever tests a program starts many sandboxes with the same history.
+@lru_cache(maxsize=1)
+def invented_history(rows: int, *, before_ms: int, seed: int) -> tuple[HistoryRow, ...]:
+    """Return `rows` of history within 120 days before `before_ms`, oldest first."""
+    return tuple(_generate_rows(rows, before_ms, seed))
+
+
+def _generate_rows(rows: int, before_ms: int, seed: int) -> Iterator[HistoryRow]:
     rng = random.Random(seed)  # noqa: S311 - a story, not a secret
     # Rent expensive machines less often.
     rentable = [
