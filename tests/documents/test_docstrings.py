@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import pkgutil
+from pathlib import Path
 
 import pytest
 
 import primepods_magic
 
+PACKAGE = Path(primepods_magic.__file__).parent
 MODULES = [
-    module.name
-    for module in pkgutil.walk_packages(primepods_magic.__path__, "primepods_magic.")
-    if not module.name.endswith("__main__")
+    ".".join(file.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+    for file in sorted(PACKAGE.rglob("*.py"))
+    if file.stem != "__main__" and ">>> " in file.read_text(encoding="utf-8")
 ]
 
 
-@pytest.mark.parametrize("name", ["primepods_magic", *MODULES])
+@pytest.mark.parametrize("name", MODULES)
 def test_the_examples_of_a_module_run(name: str) -> None:
     module = importlib.import_module(name)
     assert doctest.testmod(module, optionflags=doctest.ELLIPSIS).failed == 0

@@ -46,7 +46,7 @@ def cut_pod(
     pin_host(agent_server.host_key)
     # Waiting for a stalled link is most of the time here.
     monkeypatch.setattr(channel, "PING_S", 0.2)
-    monkeypatch.setattr(channel, "PONG_S", 1.5)
+    monkeypatch.setattr(channel, "PONG_S", 1.0)
     return Pod(connection, describe_pod(f"{getuser()}@127.0.0.1 -p {proxy.port}"))
 
 
