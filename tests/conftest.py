@@ -31,8 +31,9 @@ REFUSE_SKIPS = os.environ.get("REFUSE_SKIPS") == "1"
 PACKAGE = os.environ.get("PRIMEPODS_PACKAGE") == "1"
 PICTURES = os.environ.get("PRIMEPODS_PICTURES") == "1"
 
+BROWSER = "tests/browser/"
 TAKE_LONG = (
-    "tests/browser/",
+    BROWSER,
     "tests/test_notebooks.py",
     "tests/notebook/test_hostile_text.py",
     "tests/notebook/test_secrets.py",
@@ -56,6 +57,20 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in set(long)]
     # Files are shared among workers in this order: one that takes long must not be the last, alone.
     items.sort(key=lambda item: not item.nodeid.startswith(TAKE_LONG))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """One worker has the browser: starting it again takes as long as several tests, and others wait more."""
+    if config.getoption("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class OneBrowser(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return BROWSER if nodeid.startswith(BROWSER) else super()._split_scope(nodeid)
+
+    return OneBrowser(config, log)
 
 
 def pytest_runtest_setup() -> None:
