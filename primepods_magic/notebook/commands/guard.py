@@ -61,6 +61,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--off", action="store_true", help="end the guard; the pod is billed until you end it"
     )
+    parser.add_argument(
+        "--systemd",
+        action="store_true",
+        help="write a systemd unit that starts the guards with this computer",
+    )
     parser.add_argument("--log", action="store_true", help="show how guarded pods have ended")
 
 
@@ -82,6 +87,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
                 "--end-at-budget needs a budget: %config PodsMagics.max_month_usd = 500. Nothing was changed"
             )
         given["max_month_usd"] = magics.max_month_usd
+    if args.systemd:
+        return _write_unit(connection)
     if args.log:
         return _show_endings(connection, args.pod)
     if args.pod is None:
@@ -109,6 +116,19 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         "the guard works while this computer is on"
     )
     return _show_guards(connection, pod.id)
+
+
+def _write_unit(connection: Connection) -> Any:
+    from primepods_magic.api.local.folders import shorten_path
+    from primepods_magic.pods.guards.systemd import write_unit
+    from primepods_magic.pods.pod import LogText
+
+    unit = write_unit(connection)
+    start, linger, stop = unit.commands
+    return LogText(
+        f"{shorten_path(unit.path)} starts the guards with this computer once you run:\n  {start}\n"
+        f"To keep it running while you are logged out:\n  {linger}\nTo stop it:\n  {stop}"
+    )
 
 
 def _read_price(text: str) -> float:

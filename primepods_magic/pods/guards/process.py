@@ -21,13 +21,26 @@ from primepods_magic._version import __version__
 from primepods_magic.api.errors import GuardNotArmed, PodsError
 from primepods_magic.api.local.atomic_files import read_plain_file, write_atomically
 from primepods_magic.api.local.folders import make_folder
+from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.base import BaseConnection
 
 from .records import find_account_folder
 
-__all__ = ["LOCK_FILE", "GuardProcess", "ProcessFile", "answer_here", "find_process", "open_process"]
+__all__ = [
+    "LOCK_FILE",
+    "MODULE",
+    "OWN_SETTINGS",
+    "GuardProcess",
+    "ProcessFile",
+    "answer_here",
+    "describe_settings",
+    "find_process",
+    "open_process",
+]
 
 MODULE = "primepods_magic.remote.guards"
+OWN_SETTINGS = "--own-settings"
+"""The option with which the process reads its settings itself, and stays."""
 PROCESS_FILE = "process.json"
 LOCK_FILE = "process.lock"
 LOG_FILE = "process.log"
@@ -131,6 +144,11 @@ def find_process(folder: Path | None) -> GuardProcess | None:
     return process
 
 
+def describe_settings(settings: Settings) -> dict[str, Any]:
+    """Return settings as the process gets them, the key included."""
+    return {"base_url": settings.base_url, "api_key": settings.api_key, "team_id": settings.team_id}
+
+
 def open_process(connection: BaseConnection) -> GuardProcess:
     """Return the guard process of an account, started if it does not run, with this connection's key.
 
@@ -141,13 +159,8 @@ def open_process(connection: BaseConnection) -> GuardProcess:
     folder = find_account_folder(connection)
     if folder is None:
         raise GuardNotArmed("Guards need a home folder on this computer, which is unknown. Set HOME")
-    settings = connection.settings
     # The key goes through a pipe or a socket, never into an argument, a variable or a file.
-    given = {
-        "base_url": settings.base_url,
-        "api_key": settings.api_key,
-        "team_id": settings.team_id,
-    }
+    given = describe_settings(connection.settings)
     process = find_process(folder)
     if process is not None and process.version != __version__:
         process.ask("stop")

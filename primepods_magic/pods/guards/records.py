@@ -93,7 +93,6 @@ class GuardRecord(ShortRepr, BaseModel):
     trouble: str = ""
     has_warned: bool = False
     step: str = ""
-    skew_s: float = 0.0
     signals: tuple[SignalRecord, ...] = ()
     unused_gpus: tuple[int, ...] = ()
     watched_s: float | None = None

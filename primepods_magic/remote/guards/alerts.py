@@ -44,7 +44,7 @@ _MAX_TROUBLE_CHARS = 300
 # An empty list has been seen although there was stock.
 _MISSES_UNTIL_GONE = 2
 _KEPT_DAYS = 7
-_STRANDED_S = 600.0
+STRANDED_S = 600.0
 
 
 class AlertService:
@@ -74,7 +74,7 @@ class AlertService:
 
         Alerts of a sandbox that has ended are resumed by the next command that finds one.
         """
-        is_stranded = time.monotonic() - self._answered_s > _STRANDED_S
+        is_stranded = time.monotonic() - self._answered_s > STRANDED_S
         return self._has_work() and not (is_stranded and self._get_connection()[0].is_sandbox)
 
     def _has_work(self) -> bool:

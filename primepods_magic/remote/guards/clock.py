@@ -8,6 +8,7 @@ from statistics import median
 
 from primepods_magic.pods.connection.base import BaseConnection
 from primepods_magic.pods.connection.sandbox_detection import about_sandbox
+from primepods_magic.pods.guards.powers import MAX_SKEW_S, measure_skew_s
 
 __all__ = ["GuardClock"]
 
@@ -21,6 +22,8 @@ class GuardClock:
 
     def __init__(self, connection: BaseConnection) -> None:
         self._connection = connection
+        self._skew_s: float | None = None
+        """How far the service's clock was ahead of this computer's at first."""
         self._anchor_s = time.time() - _read_running_s()
         about = about_sandbox(connection.client) if connection.is_sandbox else None
         clock = about.get("clock") if about else None
@@ -32,8 +35,12 @@ class GuardClock:
         service = self._connection.now()
         if self._connection.is_sandbox:
             return service
+        if self._skew_s is None:
+            measured_s = measure_skew_s(self._connection)
+            self._skew_s = measured_s if measured_s is not None and abs(measured_s) <= MAX_SKEW_S else None
         ours = (time.time(), self._anchor_s + _read_running_s())
-        return datetime.fromtimestamp(median((service.timestamp(), *ours)), timezone.utc)
+        witnesses = (service.timestamp(), *(moment + (self._skew_s or 0.0) for moment in ours))
+        return datetime.fromtimestamp(median(witnesses), timezone.utc)
 
     def measure_since(self, moment: datetime) -> timedelta:
         """Return how long ago a moment was."""

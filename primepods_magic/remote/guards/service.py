@@ -23,10 +23,9 @@ from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.text.sanitize import sanitize
-from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.connection.current import connect
+from primepods_magic.pods.connection.current import open_connection
 from primepods_magic.pods.existence import Finding, examine_pods
-from primepods_magic.pods.guards.powers import find_obstacle, measure_skew_s
+from primepods_magic.pods.guards.powers import find_obstacle
 from primepods_magic.pods.guards.process import PROCESS_FILE, ProcessFile, answer_here
 from primepods_magic.pods.guards.records import (
     GuardRecord,
@@ -39,7 +38,7 @@ from primepods_magic.pods.guards.records import (
 )
 from primepods_magic.pods.guards.rules import GuardRules
 
-from .alerts import AlertService
+from .alerts import STRANDED_S, AlertService
 from .clock import GuardClock
 from .watch import PodWatch
 
@@ -63,17 +62,20 @@ class GuardService:
         The account's folder of records.
     settings : dict
         ``base_url``, ``api_key`` and ``team_id``.
+    stays : bool
+        Do not end when there is nothing to guard.
     """
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: dict[str, Any], *, stays: bool = False) -> None:
         self._folder = folder
         self._lock = threading.RLock()
         self._wake = threading.Event()
         self._is_ending = False
-        self._settings: dict[str, Any] = {}
-        self._connection: Connection
-        self._clock: GuardClock
-        self._use_settings(settings)
+        self._stays = stays
+        self._settings = settings
+        self._connection = open_connection(_make_settings(settings))
+        self._clock = GuardClock(self._connection)
+        self._unreachable_since_s: float | None = None
         self._watches = {record.pod_id: self._make_watch(record) for record in list_records(folder)}
         self._checking: dict[str, threading.Thread] = {}
         self._alerts = AlertService(folder, lambda: (self._connection, self._clock))
@@ -105,7 +107,14 @@ class GuardService:
     def _should_end(self) -> bool:
         if self._watches or self._checking or self._alerts.is_busy:
             self._idle_since_s = time.monotonic()
-        return self._is_ending or time.monotonic() - self._idle_since_s > _LINGER_S
+        is_over = time.monotonic() - self._idle_since_s > _LINGER_S and not self._stays
+        return self._is_ending or is_over or self._is_stranded()
+
+    def _is_stranded(self) -> bool:
+        """Return whether the sandbox has ended: its pods cost nothing, and a command starts this again."""
+        since_s = self._unreachable_since_s
+        is_long = since_s is not None and time.monotonic() - since_s > STRANDED_S
+        return is_long and self._connection.is_sandbox
 
     # Checks
 
@@ -132,9 +141,15 @@ class GuardService:
         pods = [PodDetails(id=watch.record.pod_id, name=watch.record.pod) for watch in watches]
         try:
             listed = self._connection.client.list_all_pods(budget_s=_LOOK_UP_S)
-            return dict(examine_pods(self._connection, pods, listed=listed))
+            findings: dict[str, Finding | PodsError] = dict(
+                examine_pods(self._connection, pods, listed=listed)
+            )
         except PodsError as error:
+            if self._unreachable_since_s is None:
+                self._unreachable_since_s = time.monotonic()
             return {str(pod.id): error for pod in pods}
+        self._unreachable_since_s = None
+        return findings
 
     def _check_one(self, watch: PodWatch, finding: Finding | PodsError) -> None:
         try:
@@ -210,15 +225,18 @@ class GuardService:
         return {}
 
     def _use_settings(self, settings: dict[str, Any]) -> None:
-        """Connect by these settings, unless it is so connected already."""
+        """Connect by these settings, unless it is so connected already, or guards would lose their power."""
         with self._lock:
             if settings == self._settings:
                 return
-            self._connection = connect(
-                settings=Settings(settings["base_url"], settings["api_key"], settings["team_id"])
-            )
-            self._clock = GuardClock(self._connection)
+            connection, earlier = open_connection(_make_settings(settings)), self._connection
+            if self._watches and find_obstacle(connection):
+                # A key that may only read, for example: kernels keep using it, guards do not.
+                connection.close()
+                return
+            self._connection, self._clock = connection, GuardClock(connection)
             self._settings = settings
+        earlier.close()
 
     def _do_test(self) -> dict[str, Any]:
         return {"obstacle": find_obstacle(self._connection)}
@@ -242,7 +260,6 @@ class GuardService:
                 armed_at=now,
                 tested_at=now,
                 created_at=details.created_at,
-                skew_s=measure_skew_s(self._connection) or 0.0,
             )
             write_record(self._folder, record)
             self._watches[pod_id] = self._make_watch(record)
@@ -284,6 +301,10 @@ class GuardService:
         self._checking[pod_id] = thread
         thread.start()
         thread.join(_JOIN_S)
+
+
+def _make_settings(given: dict[str, Any]) -> Settings:
+    return Settings(given["base_url"], given["api_key"], given["team_id"])
 
 
 @contextmanager
