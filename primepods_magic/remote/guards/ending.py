@@ -71,21 +71,15 @@ def end_pod(
 
 
 def _end_cells(connection: Connection, pod: PodDetails) -> None:
-    """Interrupt what runs in the sessions of a pod; after a while, end it."""
+    """Interrupt what runs and waits in the sessions of a pod; after a while, end it."""
     link = open_link(connection, pod)
+    for job in _list_running(link.ask("jobs")):
+        link.ask("interrupt", job=job)
     give_up = time.monotonic() + _GRACE_S
-    op = "interrupt"
-    while running := _list_running(link.ask("jobs")):
-        for job in running:
-            link.ask(op, job=job)
-        op = ""
-        while time.monotonic() < give_up and _list_running(link.ask("jobs")):
-            time.sleep(_POLL_S)
-        if time.monotonic() >= give_up:
-            for job in running:
-                link.ask("cancel", job=job)
-            return
-        op = "interrupt"
+    while (running := _list_running(link.ask("jobs"))) and time.monotonic() < give_up:
+        time.sleep(_POLL_S)
+    for job in running:
+        link.ask("cancel", job=job)
 
 
 def _list_running(answer: dict[str, Any]) -> list[str]:

@@ -95,6 +95,8 @@ class PodWatch:
             self._note_unseen(clock.now(), finding.reason or "the service does not show it at the moment")
             return
         pod = finding.pod
+        if self.record.state != "ending":
+            self._was_late = False
         trouble = self._test_again(connection)
         self._read_activity(connection, pod)
         now = clock.now()
