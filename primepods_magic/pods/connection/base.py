@@ -89,6 +89,11 @@ class BaseConnection:
         return "sandbox" if self.is_sandbox else "live"
 
     @property
+    def is_sandbox_here(self) -> bool:
+        """True for a sandbox that was started for this connection, and ends with it."""
+        return self._sandbox is not None
+
+    @property
     def instance(self) -> str | None:
         """A sandbox's id, which it keeps at any port."""
         return self._instance

@@ -8,7 +8,7 @@ from pathlib import Path
 from primepods_magic.api.errors import GuardNotArmed, PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
-from primepods_magic.pods.connection.base import BaseConnection
+from primepods_magic.pods.connection.connection import Connection
 
 from .alert_records import list_alert_records
 from .process import find_process, open_process
@@ -36,14 +36,14 @@ __all__ = [
 _HISTORY_ROWS = 100
 
 
-def require_guards(connection: BaseConnection) -> None:
+def require_guards(connection: Connection) -> None:
     """Raise GuardNotArmed unless a guard on this computer could end a pod: a test fire, before any launch."""
     answer = open_process(connection).ask("test")
     if answer["obstacle"]:
         raise GuardNotArmed(f"No guard can be armed here: {answer['obstacle']}. Nothing was created")
 
 
-def arm_guard(connection: BaseConnection, pod: PodDetails, rules: GuardRules) -> GuardRecord:
+def arm_guard(connection: Connection, pod: PodDetails, rules: GuardRules) -> GuardRecord:
     """Arm the guard of a pod, after a test fire for this pod, and return it; an earlier one is replaced.
 
     Raises GuardNotArmed if the guard could not end the pod; an earlier guard stays as it is.
@@ -60,12 +60,12 @@ def arm_guard(connection: BaseConnection, pod: PodDetails, rules: GuardRules) ->
     return GuardRecord.model_validate(answer["record"])
 
 
-def end_guard(connection: BaseConnection, pod_id: str) -> None:
+def end_guard(connection: Connection, pod_id: str) -> None:
     """End the guard of a pod, which then ends only by hand. Raises PodsError if it has none."""
     open_process(connection).ask("disarm", pod_id=pod_id)
 
 
-def hold_pod(connection: BaseConnection, pod_id: str, until: datetime) -> GuardRecord:
+def hold_pod(connection: Connection, pod_id: str, until: datetime) -> GuardRecord:
     """Keep a pod from its deadline and from idleness until a time; sums still end it.
 
     Raises PodsError if it has no guard.
@@ -74,7 +74,7 @@ def hold_pod(connection: BaseConnection, pod_id: str, until: datetime) -> GuardR
     return GuardRecord.model_validate(answer["record"])
 
 
-def check_guards(connection: BaseConnection) -> list[GuardRecord]:
+def check_guards(connection: Connection) -> list[GuardRecord]:
     """Return the guards of an account, checked now if their process runs."""
     folder = find_account_folder(connection)
     if list_records(folder):
@@ -82,7 +82,7 @@ def check_guards(connection: BaseConnection) -> list[GuardRecord]:
     return list_records(folder)
 
 
-def read_endings(connection: BaseConnection) -> list[Verdict]:
+def read_endings(connection: Connection) -> list[Verdict]:
     """Return how guarded pods ended, the latest first, with what the service has billed since then."""
     verdicts = list_verdicts(find_account_folder(connection))[::-1]
     unbilled = {verdict.pod_id for verdict in verdicts if verdict.billed_usd is None}
@@ -102,7 +102,7 @@ def read_endings(connection: BaseConnection) -> list[Verdict]:
     ]
 
 
-def keep_guards(connection: BaseConnection) -> list[str]:
+def keep_guards(connection: Connection) -> list[str]:
     """Return what guards and alerts have to say since the last command; restart a killed process.
 
     Nothing is requested if no guard was ever armed here, and no error is raised.
@@ -116,7 +116,7 @@ def keep_guards(connection: BaseConnection) -> list[str]:
     return [*take_news(folder), *filter(None, [_restart_process(connection, folder)])]
 
 
-def _restart_process(connection: BaseConnection, folder: Path | None) -> str:
+def _restart_process(connection: Connection, folder: Path | None) -> str:
     records = list_records(folder)
     alerts = [alert for alert in list_alert_records(folder) if alert.is_active]
     if not (records or alerts) or find_process(folder) is not None:
@@ -133,7 +133,7 @@ def _restart_process(connection: BaseConnection, folder: Path | None) -> str:
     return f"The guard of {names} did not run{since}, and was started again"
 
 
-def _restart_alerts(connection: BaseConnection, count: int) -> str:
+def _restart_alerts(connection: Connection, count: int) -> str:
     what = f"{count} alert{'' if count == 1 else 's'}"
     try:
         open_process(connection)

@@ -14,6 +14,7 @@ from multiprocessing.connection import Client
 from multiprocessing.context import AuthenticationError as WrongToken
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,8 +22,9 @@ from primepods_magic._version import __version__
 from primepods_magic.api.errors import GuardNotArmed, PodsError
 from primepods_magic.api.local.atomic_files import read_plain_file, write_atomically
 from primepods_magic.api.local.folders import make_folder
+from primepods_magic.api.secrets.names import sounds_secret
 from primepods_magic.api.settings import Settings
-from primepods_magic.pods.connection.base import BaseConnection
+from primepods_magic.pods.connection.connection import Connection
 
 from .records import find_account_folder
 
@@ -44,14 +46,13 @@ OWN_SETTINGS = "--own-settings"
 PROCESS_FILE = "process.json"
 LOCK_FILE = "process.lock"
 LOG_FILE = "process.log"
-_KEY_VARIABLES = ("PRIME_API_KEY",)
 _START_S = 30.0
 _OTHER_START_S = 3.0
 _POLL_S = 0.05
 _ANSWER_S = 120.0
 _MAX_LOG_BYTES = 1 << 20
-# Kept, because Python warns of a process that runs on without its object, and read by the next start.
-_started: list[subprocess.Popen[bytes]] = []
+_ending: WeakSet[Connection] = WeakSet()
+"""Connections to sandboxes of this process, with which the guard process ends."""
 
 
 class ProcessFile(BaseModel):
@@ -149,7 +150,7 @@ def describe_settings(settings: Settings) -> dict[str, Any]:
     return {"base_url": settings.base_url, "api_key": settings.api_key, "team_id": settings.team_id}
 
 
-def open_process(connection: BaseConnection) -> GuardProcess:
+def open_process(connection: Connection) -> GuardProcess:
     """Return the guard process of an account, started if it does not run, with this connection's key.
 
     Raises GuardNotArmed if it cannot be started.
@@ -166,9 +167,21 @@ def open_process(connection: BaseConnection) -> GuardProcess:
         process.ask("stop")
         process = None
     if process is None:
-        return _start_process(folder, given)
-    process.ask("settings", settings=given)
+        process = _start_process(folder, given)
+    else:
+        process.ask("settings", settings=given)
+    if connection.is_sandbox_here and connection not in _ending:
+        # Without its sandbox it could only wait; the next one that starts it finds the records.
+        _ending.add(connection)
+        connection.on_close.append(lambda: _stop_process(folder))
     return process
+
+
+def _stop_process(folder: Path) -> None:
+    process = find_process(folder)
+    if process is not None:
+        with suppress(PodsError):
+            process.ask("stop")
 
 
 def _start_process(folder: Path, settings: dict[str, Any]) -> GuardProcess:
@@ -181,7 +194,8 @@ def _start_process(folder: Path, settings: dict[str, Any]) -> GuardProcess:
         ) from None
     root = str(Path(__file__).parents[3])
     others = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path and path != root]
-    environment = {name: value for name, value in os.environ.items() if name not in _KEY_VARIABLES}
+    # What other processes of this user can read holds no secret.
+    environment = {name: value for name, value in os.environ.items() if not sounds_secret(name)}
     environment["PYTHONPATH"] = os.pathsep.join([*others, root])
     with log:
         child = subprocess.Popen(  # noqa: S603 - our own program
@@ -193,7 +207,6 @@ def _start_process(folder: Path, settings: dict[str, Any]) -> GuardProcess:
             env=environment,
             start_new_session=True,
         )
-    _started[:] = [child, *(earlier for earlier in _started if earlier.poll() is None)]
     assert child.stdin is not None
     assert child.stdout is not None
     with suppress(OSError), child.stdin:

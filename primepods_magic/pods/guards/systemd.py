@@ -12,7 +12,7 @@ from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.local.atomic_files import describe_error, write_atomically
 from primepods_magic.api.local.folders import find_home, make_folder, shorten_path
 from primepods_magic.api.settings import load_settings
-from primepods_magic.pods.connection.base import BaseConnection
+from primepods_magic.pods.connection.connection import Connection
 
 from .process import MODULE, OWN_SETTINGS
 
@@ -45,7 +45,7 @@ class GuardUnit:
     )
 
 
-def write_unit(connection: BaseConnection) -> GuardUnit:
+def write_unit(connection: Connection) -> GuardUnit:
     """Write a unit of the user's systemd that runs the guard process, and return it; nothing is started.
 
     It reads the key from the files of the official command line. Raises InvalidRequest without systemd, or if

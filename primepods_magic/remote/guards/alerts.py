@@ -44,7 +44,7 @@ _MAX_TROUBLE_CHARS = 300
 # An empty list has been seen although there was stock.
 _MISSES_UNTIL_GONE = 2
 _KEPT_DAYS = 7
-STRANDED_S = 600.0
+STRANDED_S = 120.0
 
 
 class AlertService:
