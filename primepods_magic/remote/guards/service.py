@@ -108,7 +108,7 @@ class GuardService:
         if self._watches or self._checking or self._alerts.is_busy:
             self._idle_since_s = time.monotonic()
         is_over = time.monotonic() - self._idle_since_s > _LINGER_S and not self._stays
-        return self._is_ending or is_over or self._is_stranded()
+        return self._is_ending or is_over or self._is_stranded() or not self._folder.is_dir()
 
     def _is_stranded(self) -> bool:
         """Return whether the sandbox has ended: its pods cost nothing, and a command starts this again."""
