@@ -266,6 +266,8 @@ class PodWatch:
         """Conclude for a pod that a person, the service or another guard has ended."""
         record, row = self.record, finding.row
         is_own = record.state == "ending"
+        if is_own:
+            self._notify("ended", f"'{self._name}' has ended: {record.why}", now)
         self._conclude(
             Verdict(
                 pod_id=record.pod_id,
