@@ -69,7 +69,7 @@ def build_archive() -> AgentArchive:
     """Return the agent of this version."""
     buffer = io.BytesIO()
     sources = {"__main__.py": _MAIN.encode()}
-    for folder in ("", "/activity", "/files", "/kernel", "/packages", "/values"):
+    for folder in ("", "/activity", "/files", "/guard", "/kernel", "/packages", "/values"):
         for source in files(f"{__package__}.agent").joinpath(folder.strip("/")).iterdir():
             if source.name.endswith(".py"):
                 sources[f"primepods_agent{folder}/{source.name}"] = source.read_bytes()

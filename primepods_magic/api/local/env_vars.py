@@ -14,6 +14,7 @@ VARIABLES: Mapping[str, str] = {
     "PRIME_TEAM_ID": "team that is billed for launches that name none",
     "PRIME_CONTEXT": "saved context of the official `prime` CLI",
     "PRIME_SSH_KEY_PATH": "path of the private key that `%pods ssh --config` names in its `Host` blocks",
+    "PRIMEPODS_GUARD_KEY": "API key for guards on pods (`%pods guard NAME --on pod`), made for that alone",
     "PRIMEPODS_SANDBOX_URL": "sandbox that `%pods connect --sandbox` uses instead of one inside the kernel",
     "PRIMEPODS_DEBUG": "if set, errors keep their full tracebacks",
     "SSL_CERT_FILE": "certificates to verify servers with, as in httpx",

@@ -2,6 +2,7 @@
 
   %pods guard train --for 4h --idle 30m --max-total-usd 25
   %pods guard train --until 18:00 --get runs/best.pt
+  %pods guard train --for 12h --on pod
   %pods guard
   %pods guard train
   %pods guard train --off
@@ -16,6 +17,13 @@ Ctrl-C and 30 s, --get fetches files, --on-end runs a command on the pod, and th
 verified to be gone. Idleness needs every signal to be idle all that time; what cannot be read counts as busy.
 The signals are cells and jobs, every GPU, CPU, disk, network, logins and transfers; with a pod alone, the
 command lists them.
+
+With '--on pod' the guard is a process on the pod: it works while the pod's network works, also while this
+computer is off. It needs an API key there: PRIMEPODS_GUARD_KEY, or else you are asked for it. Whoever
+controls the machine can read the key and do what it may do: one with the Instances permission can also rent
+and terminate your other pods. Make a key for this alone, with no other permission and an expiry date after
+the deadline. On the pod it is kept in memory only, and deleted when the guard ends. '--get' works from here
+alone. This computer keeps an eye on the guard: it says if the pod lives on after its end.
 
 What is not given stays as it is, and 'off' removes a rule. '%pods hold train 2h' keeps a pod longer.
 """
@@ -59,6 +67,9 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--notify", metavar="CMD", help="run a command here for each event, with JSON on its input"
     )
     parser.add_argument(
+        "--on", choices=("here", "pod"), help="where the guard runs (default: where it does, or here)"
+    )
+    parser.add_argument(
         "--off", action="store_true", help="end the guard; the pod is billed until you end it"
     )
     parser.add_argument(
@@ -69,7 +80,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--log", action="store_true", help="show how guarded pods have ended")
 
 
-_SETTINGS = ("for", "until", "idle", "max_total_usd", "get", "on_end", "if_unsaved", "notify")
+_SETTINGS = ("for", "until", "idle", "max_total_usd", "get", "on_end", "if_unsaved", "notify", "on")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
@@ -77,6 +88,7 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.shell.output import say
     from primepods_magic.pods.find import find_pod
+    from primepods_magic.pods.guards.rules import PLACES
     from primepods_magic.pods.pod import Pod
 
     connection = magics.connection
@@ -105,6 +117,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
     if not given:
         return _show_activity(pod)
     price = given.pop("max_total_usd", None)
+    if args.on == "pod":
+        given["key"] = _ask_key(magics, pod)
     record = pod.guard(
         run_for=given.pop("for", None),
         max_total_usd=price if price in (None, "off") else _read_price(price),
@@ -112,8 +126,8 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         **given,
     )
     say(
-        f"Armed: '{pod.details.cli_name}' ends by itself {record.rules.describe()}. It was tested from here; "
-        "the guard works while this computer is on"
+        f"Armed: '{pod.details.cli_name}' ends by itself {record.rules.describe()}. It was tested from "
+        f"{'there' if record.where == 'pod' else 'here'}; the guard {PLACES[record.where]}"
     )
     return _show_guards(connection, pod.id)
 
@@ -129,6 +143,23 @@ def _write_unit(connection: Connection) -> Any:
         f"{shorten_path(unit.path)} starts the guards with this computer once you run:\n  {start}\n"
         f"To keep it running while you are logged out:\n  {linger}\nTo stop it:\n  {stop}"
     )
+
+
+def _ask_key(magics: PodsMagics, pod: Pod) -> str | None:
+    """Return the key for a guard on a pod as a person types it, or None if none is needed or possible."""
+    import getpass
+    import os
+
+    from primepods_magic.notebook.shell.kernel import has_front_end
+    from primepods_magic.pods.guards.records import find_account_folder, read_record
+    from primepods_magic.pods.methods.guards import GUARD_KEY
+
+    folder = find_account_folder(magics.connection)
+    earlier = read_record(folder, pod.id) if folder else None
+    has_key = GUARD_KEY in os.environ or (earlier is not None and earlier.where == "pod")
+    if has_key or not has_front_end(magics.shell):
+        return None
+    return getpass.getpass("API key for the guard on the pod, made for this alone (hidden): ").strip()
 
 
 def _read_price(text: str) -> float:
@@ -150,7 +181,12 @@ def _show_guards(connection: Connection, pod_id: str | None) -> Any:
     from primepods_magic.pods.guards.arming import check_guards
 
     guards = [guard for guard in check_guards(connection) if pod_id in (None, guard.pod_id)]
-    notes = ["on this computer, while it is on"] if guards else ["nothing ends a pod by itself"]
+    texts = {
+        "here": "those 'here' run on this computer, while it is on",
+        "pod": "those on the pod also run while this computer is off",
+    }
+    places = {guard.where for guard in guards}
+    notes = [text for place, text in texts.items() if place in places] or ["nothing ends a pod by itself"]
     return mark_for_display(
         guards_frame(guards),
         kind="guards",

@@ -21,7 +21,7 @@ from .records import (
     list_verdicts,
     take_news,
 )
-from .rules import GuardRules
+from .rules import GuardRules, Place
 
 __all__ = [
     "arm_guard",
@@ -43,15 +43,18 @@ def require_guards(connection: Connection) -> None:
         raise GuardNotArmed(f"No guard can be armed here: {answer['obstacle']}. Nothing was created")
 
 
-def arm_guard(connection: Connection, pod: PodDetails, rules: GuardRules) -> GuardRecord:
+def arm_guard(
+    connection: Connection, pod: PodDetails, rules: GuardRules, where: Place = "here"
+) -> GuardRecord:
     """Arm the guard of a pod, after a test fire for this pod, and return it; an earlier one is replaced.
 
-    Raises GuardNotArmed if the guard could not end the pod; an earlier guard stays as it is.
+    One on the pod is armed there before, and only watched from here. Raises GuardNotArmed if the guard could
+    not end the pod; an earlier guard stays as it is.
     """
     name = sanitize(pod.name)
     try:
         answer = open_process(connection).ask(
-            "arm", pod_id=pod.id, pod=pod.name, rules=rules.model_dump(mode="json")
+            "arm", pod_id=pod.id, pod=pod.name, rules=rules.model_dump(mode="json"), where=where
         )
     except GuardNotArmed:
         raise

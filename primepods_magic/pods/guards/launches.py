@@ -11,9 +11,9 @@ from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.spec.fields import GUARD_FIELDS
 from primepods_magic.pods.spec.spec import PodSpec
 
-from .arming import arm_guard, require_guards
+from .arming import require_guards
 from .records import find_account_folder, read_record
-from .rules import GuardRules, make_rules
+from .rules import PLACES, GuardRules, make_rules
 
 __all__ = ["arm_launched", "plan_guard"]
 
@@ -71,7 +71,9 @@ def arm_launched(
     name, word = sanitize(pod.name), pod.cli_name
     failure: GuardNotArmed
     try:
-        arm_guard(connection, pod, rules)
+        from primepods_magic.pods.methods.guards import arm_rules
+
+        record = arm_rules(connection, pod, rules, earlier)
     except GuardNotArmed as error:
         failure = GuardNotArmed(
             f"{error}. '{name}' exists and is billed, and nothing ends it by itself. "
@@ -80,8 +82,8 @@ def arm_launched(
         failure.may_be_billed = True
     else:
         tell(
-            f"'{name}' ends by itself {rules.describe()}. The guard is armed and works while this computer "
-            "is on. '%pods guard' shows it"
+            f"'{name}' ends by itself {rules.describe()}. The guard is armed and {PLACES[record.where]}. "
+            "'%pods guard' shows it"
         )
         return
     raise failure

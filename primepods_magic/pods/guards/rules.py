@@ -17,10 +17,15 @@ from primepods_magic.api.validation.bounds import check_price
 
 from .times import describe_end, parse_end, parse_span
 
-__all__ = ["DEFAULT_HOLD_S", "GuardRules", "Place", "RuleName", "make_rules"]
+__all__ = ["DEFAULT_HOLD_S", "PLACES", "GuardRules", "Place", "RuleName", "make_rules"]
 
 RuleName = Literal["deadline", "idle", "sum", "budget"]
 Place = Literal["here", "pod"]
+PLACES: Mapping[Place, str] = {
+    "here": "works while this computer is on",
+    "pod": "runs on the pod and works while the pod's network works, also while this computer is off",
+}
+"""When a guard works, by where it runs."""
 DEFAULT_HOLD_S = 7200.0
 """How long a pod is kept once if saving fails."""
 _MAX_COMMAND_CHARS = 10_000

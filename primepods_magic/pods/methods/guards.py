@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -13,17 +14,23 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
 from primepods_magic.api.validation.bounds import check_price
 from primepods_magic.pods.guards.records import GuardRecord, find_account_folder, read_record
-from primepods_magic.pods.guards.rules import DEFAULT_HOLD_S, GuardRules, make_rules
+from primepods_magic.pods.guards.rules import DEFAULT_HOLD_S, PLACES, GuardRules, Place, make_rules
 from primepods_magic.pods.guards.times import parse_span
+from primepods_magic.pods.support.notices import warn
 
 from .reachable import Reachable
 
 if TYPE_CHECKING:
+    from primepods_magic.api.models import PodDetails
+    from primepods_magic.pods.connection.connection import Connection
     from primepods_magic.remote.guards.activity import Activity
 
-__all__ = ["GuardMethods"]
+__all__ = ["GUARD_KEY", "GuardMethods", "arm_rules"]
 
 _OFF = "off"
+GUARD_KEY = "PRIMEPODS_GUARD_KEY"
+"""The environment variable with the key for guards on pods."""
+_KEY = re.compile(r"[!-~]{4,1000}")
 
 
 @shorten_tracebacks
@@ -43,11 +50,14 @@ class GuardMethods(Reachable):
         to: str | os.PathLike[str] = ".",
         if_unsaved: str | timedelta | None = None,
         notify: str | None = None,
+        on: Place | None = None,
+        key: str | None = None,
     ) -> GuardRecord:
         """End it by itself from now on, and return its guard, which a test has proven able to do that.
 
         What is not given stays as it is; ``"off"`` removes a rule. The guard is a process on this computer:
-        it outlives kernels, and works while this computer is on.
+        it outlives kernels, and works while this computer is on. With ``on="pod"`` it is a process on the
+        pod, and works while the pod's network works, also while this computer is off.
 
         Parameters
         ----------
@@ -71,6 +81,13 @@ class GuardMethods(Reachable):
             How long it is kept, once, if the command or a file fails: ``"2h"`` by default, or ``"end"``.
         notify : str, optional
             A shell command here that gets each event as JSON on its input.
+        on : str, optional
+            Where the guard runs: ``"here"``, which is the default, or ``"pod"``.
+        key : str, optional
+            The API key of a guard on the pod; by default `PRIMEPODS_GUARD_KEY`, or the one that it has.
+            Whoever controls the machine of the pod can read it there, and do with it whatever it may do,
+            such as renting pods. Make one for this, with the Instances permission alone and an expiry date
+            after the deadline. There it is kept in memory only, and deleted when the guard ends.
 
         Raises
         ------
@@ -84,8 +101,6 @@ class GuardMethods(Reachable):
         >>> pod.guard(run_for="4h", idle="30m")                              # doctest: +SKIP
         GuardRecord(pod_id='0a3f…', pod='train', rules=GuardRules(ends_at=2026-09-14 12:00 UTC, …), …)
         """
-        from primepods_magic.pods.guards.arming import arm_guard
-
         connection = self._connection
         now = connection.now()
         folder = find_account_folder(connection)
@@ -123,19 +138,24 @@ class GuardMethods(Reachable):
                 f"Nothing would end '{sanitize(self._details.name)}': give run_for, until, idle or "
                 "max_total_usd. Nothing was changed"
             )
-        return arm_guard(connection, self._details, rules)
+        return arm_rules(connection, self._details, rules, earlier, on, key)
 
     def end_guard(self) -> None:
-        """End its guard: from now on it is billed until it is terminated.
+        """End its guard: from now on it is billed until it is terminated. A key on it is deleted.
 
         Raises
         ------
         PodsError
-            It has no guard.
+            It has no guard, or the guard on it cannot be reached.
         """
         from primepods_magic.pods.guards.arming import end_guard
 
-        end_guard(self._connection, self._find_guard().pod_id)
+        record = self._find_guard()
+        if record.where == "pod":
+            from primepods_magic.remote.guards.on_pod import end_on_pod
+
+            end_on_pod(self._connection, self._details)
+        end_guard(self._connection, record.pod_id)
 
     def hold(self, lasts: str | timedelta | float) -> GuardRecord:
         """Keep it for at least this long, whatever its deadline or idleness; a sum still ends it.
@@ -148,7 +168,7 @@ class GuardMethods(Reachable):
         Raises
         ------
         PodsError
-            It has no guard, or is being terminated already.
+            It has no guard, is being terminated already, or the guard on it cannot be reached.
 
         Examples
         --------
@@ -159,7 +179,12 @@ class GuardMethods(Reachable):
 
         seconds = _read_seconds(lasts)
         until = self._connection.now() + timedelta(seconds=seconds)
-        return hold_pod(self._connection, self._find_guard().pod_id, until)
+        record = self._find_guard()
+        if record.where == "pod":
+            from primepods_magic.remote.guards.on_pod import hold_on_pod
+
+            hold_on_pod(self._connection, self._details, until)
+        return hold_pod(self._connection, record.pod_id, until)
 
     def read_activity(self) -> Activity:
         """Return what is going on on it: cells, GPUs, CPU, disk, network, logins and transfers.
@@ -189,6 +214,55 @@ class GuardMethods(Reachable):
                 f"'%pods guard {self._details.cli_name} --for 4h' arms one"
             )
         return record
+
+
+def arm_rules(
+    connection: Connection,
+    pod: PodDetails,
+    rules: GuardRules,
+    earlier: GuardRecord | None,
+    on: Place | None = None,
+    key: str | None = None,
+) -> GuardRecord:
+    """Arm the guard of a pod where it is to run: by default where it runs already.
+
+    Raises GuardNotArmed if it could not end the pod, and InvalidRequest if it cannot run there.
+    """
+    from primepods_magic.pods.guards.arming import arm_guard
+
+    before = earlier.where if earlier else "here"
+    where = before if on is None else on
+    if where not in PLACES:
+        raise InvalidRequest(f"on: '{sanitize(where)[:40]}' is neither 'here' nor 'pod'. Nothing was changed")
+    if where == "here":
+        record = arm_guard(connection, pod, rules)
+        if before == "pod":
+            from primepods_magic.remote.guards.on_pod import end_on_pod
+
+            # Two are better than none.
+            end_on_pod(connection, pod)
+        return record
+    if rules.get:
+        raise InvalidRequest(
+            "Files cannot reach this computer from a guard on the pod. Use '--on here', or '--on-end' with a "
+            "command that saves them. Nothing was changed"
+        )
+    from primepods_magic.remote.guards.on_pod import arm_on_pod
+
+    given = key if key is not None else os.environ.get(GUARD_KEY)
+    if given is None and before != "pod":
+        raise InvalidRequest(
+            f"A guard on the pod needs an API key of its own. Set {GUARD_KEY} to one that was made for this, "
+            "with the Instances permission alone and an expiry date after the deadline. Nothing was changed"
+        )
+    if given is not None and not _KEY.fullmatch(given):
+        raise InvalidRequest(f"The key for the guard ({GUARD_KEY}) is no API key. Nothing was changed")
+    if given is not None and given == connection.settings.api_key:
+        warn(
+            "The guard gets the key of this connection, which can do on the pod whatever you can do. A key "
+            "made for it, with the Instances permission alone, is safer"
+        )
+    return arm_on_pod(connection, pod, rules, given or "")
 
 
 _RULE_OF = {"run_for": "ends_at", "until": "ends_at", "idle": "idle_s", "max_total_usd": "max_total_usd"}

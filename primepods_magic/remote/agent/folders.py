@@ -46,10 +46,10 @@ def read_last_line(name: str) -> str:
     return next((line for line in reversed(lines) if line.strip()), f"see {name}")
 
 
-def find_lock_owner(folder: str) -> int | None:
-    """Return the process id of the host that holds the lock of a session, or None."""
+def find_lock_owner(folder: str, name: str = _LOCK) -> int | None:
+    """Return the process id of the host that holds the lock of a session, or another lock, or None."""
     try:
-        with open(os.path.join(folder, _LOCK), encoding="utf-8") as lock:
+        with open(os.path.join(folder, name), encoding="utf-8") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:

@@ -1,4 +1,4 @@
-"""The agent's commands, such as ``serve``, ``prepare``, ``report`` and ``kernel``."""
+"""The agent's commands, such as ``serve``, ``prepare``, ``guard`` and ``kernel``."""
 
 from __future__ import annotations
 
@@ -26,6 +26,14 @@ def find_command() -> Callable[[], object]:
         from .report import print_report
 
         return print_report
+    if command == "guard":
+        from .guard.process import run_guard
+
+        return run_guard
+    if command == "guard_test":
+        from .guard.process import print_power
+
+        return print_power
     if command == "packages":
         from .packages.versions import print_packages
 

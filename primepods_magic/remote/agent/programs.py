@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import sys
@@ -10,27 +11,49 @@ from collections.abc import Callable
 from typing import Any
 
 from .folders import agent_folder, read_last_line
+from .frames import Header
 
-__all__ = ["find_kernel_python", "forget_kernel_python", "spawn_program"]
+__all__ = ["find_kernel_python", "forget_kernel_python", "run_program", "spawn_program"]
 
 # The last one that was found: looking takes as long as a tenth of a kernel's start.
 _known_python = ""
 
 
-async def spawn_program(python: str, *words: str, stdout: Any = None) -> Any:
-    """Start a command of the agent that outlives it, with a log of its own."""
+async def spawn_program(python: str, *words: str, stdout: Any = None, given: bytes | None = None) -> Any:
+    """Start a command of the agent that outlives it, with a log of its own and what is given as its input."""
     folder = agent_folder()
     with open(os.path.join(folder, f"{words[0]}.log"), "ab") as log:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             python,
             os.path.join(folder, "agent.pyz"),
             *words,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.DEVNULL if given is None else asyncio.subprocess.PIPE,
             stdout=stdout or log,
             stderr=log,
             cwd=folder,
             start_new_session=True,
         )
+    if process.stdin is not None:
+        assert given is not None
+        # One that has ended already says why in its log.
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(given)
+            await process.stdin.drain()
+        process.stdin.close()
+    return process
+
+
+async def run_program(command: str, given: Any) -> Header:
+    """Return what a command of the agent prints, as a reply: some of it takes seconds."""
+    pipe = asyncio.subprocess.PIPE
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "agent.pyz", command),
+        stdin=pipe,
+        stdout=pipe,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    output, _ = await process.communicate(json.dumps(given).encode())
+    return {"content": json.loads(output)} if process.returncode == 0 else {"failed": command}
 
 
 async def find_kernel_python(on_text: Callable[[str], object]) -> tuple[str, str]:

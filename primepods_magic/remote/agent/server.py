@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import fcntl
-import json
 import os
-import sys
 import time
-from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections import OrderedDict
+from collections.abc import Coroutine, Sequence
 from typing import Any
 
 from .activity.monitor import Monitor
@@ -28,14 +26,16 @@ from .frames import (
     read_sizes,
 )
 from .gpu_sampler import GpuSampler
+from .guard.keeper import GUARD_CHANGES, GuardKeeper
+from .guard.notes import find_guard
 from .job import Job
-from .pipes import enlarge_socket
+from .pipes import Window, enlarge_socket
+from .programs import run_program
 from .session import Session
 
 __all__ = ["serve"]
 
 _MAX_REPLIES = 2000
-_WINDOW_BYTES = 1 << 20
 # A client pings more often than this; a connection that is silent for longer is dead.
 _SILENCE_S = 60.0
 
@@ -84,13 +84,18 @@ class _Agent:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         self._replies: OrderedDict[str, Header] = OrderedDict()
         self._programs: set[asyncio.Task[None]] = set()
+        self._requests: set[asyncio.Task[None]] = set()
         self._waiting: dict[str, _Client] = {}
         self._sampler = GpuSampler(self._add_sample)
         self._idle_since: float | None = None
         self._files = FileService()
+        self._guard = GuardKeeper()
         self.sessions: dict[str, Session] = {}
         self._monitor = Monitor(
-            self._sampler, self._find_busy_session, lambda: len(self._programs) + self._files.open_count
+            self._sampler,
+            self._find_busy_session,
+            lambda: len(self._programs) + self._files.open_count,
+            find_guard,
         )
         for name in os.listdir(self._folder):
             self._open_session(name)
@@ -170,11 +175,15 @@ class _Agent:
             return None
         if request_id in self._replies:
             return self._replies[request_id]
+        if header["op"] in GUARD_CHANGES:
+            # Replies are kept, requests never: one of these has a key.
+            self._start_answer(client, request_id, self._guard.change(header), self._requests)
+            return None
         try:
             reply = getattr(self, "_do_" + header["op"])(client, header, buffers)
         except Exception as error:  # noqa: BLE001 - the client would only send it again
             reply = {"failed": f"{type(error).__name__}: {error}"}
-        if reply is not None and header["op"] != "activity":
+        if reply is not None and header["op"] not in ("activity", "guard_state"):
             self._keep_reply(request_id, reply)
         return reply if reply is None else {**reply, "type": "reply", "id": request_id}
 
@@ -231,27 +240,31 @@ class _Agent:
         return None
 
     def _do_report(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> None:
-        self._start_program(client, header["id"], "report", None)
+        self._start_answer(client, header["id"], run_program("report", None), self._programs)
 
     def _do_packages(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> None:
-        self._start_program(client, header["id"], "packages", header["packages"])
+        program = run_program("packages", header["packages"])
+        self._start_answer(client, header["id"], program, self._programs)
 
-    def _start_program(self, client: _Client, request_id: str, command: str, given: Any) -> None:
-        task = asyncio.ensure_future(self._send_findings(client, request_id, command, given))
-        self._programs.add(task)
-        task.add_done_callback(self._programs.discard)
+    def _start_answer(
+        self,
+        client: _Client,
+        request_id: str,
+        answer: Coroutine[Any, Any, Header],
+        tasks: set[asyncio.Task[None]],
+    ) -> None:
+        task = asyncio.ensure_future(self._send_reply(client, request_id, answer))
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
 
-    async def _send_findings(self, client: _Client, request_id: str, command: str, given: Any) -> None:
-        """Reply with what a separate process prints: some of it takes seconds."""
-        pipe = asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "agent.pyz", command),
-            stdin=pipe,
-            stdout=pipe,
-            stderr=asyncio.subprocess.DEVNULL,
-        )
-        output, _ = await process.communicate(json.dumps(given).encode())
-        reply = {"content": json.loads(output)} if process.returncode == 0 else {"failed": command}
+    async def _send_reply(
+        self, client: _Client, request_id: str, answer: Coroutine[Any, Any, Header]
+    ) -> None:
+        """Reply with what is found later."""
+        try:
+            reply = await answer
+        except Exception as error:  # noqa: BLE001 - as in `answer`
+            reply = {"failed": f"{type(error).__name__}: {error}"}
         self._keep_reply(request_id, reply)
         client.write(self._replies[request_id])
 
@@ -266,6 +279,9 @@ class _Agent:
 
     def _do_activity(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
         return {"content": self._monitor.answer(header)}
+
+    def _do_guard_state(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        return self._guard.read_state()
 
     def _do_owned(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
         """List the jobs of a relay whose end it has not shown."""
@@ -296,7 +312,7 @@ class _Client:
         self._agent = agent
         self._writer = writer
         self._followers: dict[str, asyncio.Task[None]] = {}
-        self._windows: dict[str, _Window] = {}
+        self._windows: dict[str, Window] = {}
         self._draining = asyncio.Lock()
         self.has_left = False
 
@@ -342,7 +358,7 @@ class _Client:
         if job is None:
             self._write_to(to, pack_frame({"type": "unknown", "job": job_id}))
             return
-        window = self._windows[to] = _Window()
+        window = self._windows[to] = Window()
         self._followers[to] = asyncio.ensure_future(self._send_frames(to, job, number, window))
 
     def _leave_job(self, to: str) -> None:
@@ -355,7 +371,7 @@ class _Client:
         """Send a frame of a job, preceded by the place that it is for."""
         self._writer.write(pack_frame({"type": "to", "to": to}) + data)
 
-    async def _send_frames(self, to: str, job: Job, number: int, window: _Window) -> None:
+    async def _send_frames(self, to: str, job: Job, number: int, window: Window) -> None:
         job.journal.skip_to(number)
         while True:
             grown = job.grown
@@ -375,26 +391,3 @@ class _Client:
                     await self._writer.drain()
                 await window.take(number, len(data))
             await grown.wait()
-
-
-class _Window:
-    """A limit on data sent to a client and not used yet: a slow client only lags."""
-
-    def __init__(self) -> None:
-        self._sent: deque[tuple[int, int]] = deque()
-        self._size = 0
-        self._freed = asyncio.Event()
-
-    async def take(self, number: int, size: int) -> None:
-        """Count what was sent, and wait until there is room for more."""
-        self._sent.append((number, size))
-        self._size += size
-        while self._size > _WINDOW_BYTES:
-            self._freed.clear()
-            await self._freed.wait()
-
-    def free(self, number: int) -> None:
-        """Count what the client has used: everything before this frame."""
-        while self._sent and self._sent[0][0] <= number:
-            self._size -= self._sent.popleft()[1]
-        self._freed.set()

@@ -36,10 +36,11 @@ from primepods_magic.pods.guards.records import (
     log_verdict,
     write_record,
 )
-from primepods_magic.pods.guards.rules import GuardRules
+from primepods_magic.pods.guards.rules import GuardRules, Place
 
 from .alerts import STRANDED_S, AlertService
 from .clock import GuardClock
+from .remote_watch import RemoteWatch
 from .watch import PodWatch
 
 __all__ = ["GuardService"]
@@ -164,7 +165,8 @@ class GuardService:
         return max(_SHORTEST_WAIT_S, min(interval_s, soonest_s if soonest_s > 0 else interval_s))
 
     def _make_watch(self, record: GuardRecord) -> PodWatch:
-        return PodWatch(
+        kind = PodWatch if record.where == "here" else RemoteWatch
+        return kind(
             record,
             lambda: (self._connection, self._clock),
             self._save,
@@ -241,9 +243,10 @@ class GuardService:
     def _do_test(self) -> dict[str, Any]:
         return {"obstacle": find_obstacle(self._connection)}
 
-    def _do_arm(self, pod_id: str, pod: str, rules: dict[str, Any]) -> dict[str, Any]:
+    def _do_arm(self, pod_id: str, pod: str, rules: dict[str, Any], where: Place = "here") -> dict[str, Any]:
         given = GuardRules.model_validate(rules)
-        obstacle = find_obstacle(self._connection, pod_id)
+        # One on the pod has tested that from there.
+        obstacle = find_obstacle(self._connection, pod_id) if where == "here" else ""
         if obstacle:
             raise PodsError(obstacle)
         with self._lock:
@@ -256,6 +259,7 @@ class GuardService:
                 pod_id=pod_id,
                 pod=pod,
                 rules=given,
+                where=where,
                 state="armed",
                 armed_at=now,
                 tested_at=now,

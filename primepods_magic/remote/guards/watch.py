@@ -94,7 +94,10 @@ class PodWatch:
         if finding.pod is None:
             self._note_unseen(clock.now(), finding.reason or "the service does not show it at the moment")
             return
-        pod = finding.pod
+        self._judge(connection, clock, finding.pod)
+
+    def _judge(self, connection: Connection, clock: GuardClock, pod: PodDetails) -> None:
+        """Note what is known of a pod that the service shows, and do what follows."""
         if self.record.state != "ending":
             self._was_late = False
         trouble = self._test_again(connection)
@@ -263,16 +266,18 @@ class PodWatch:
         self._conclude(verdict)
 
     def _conclude_elsewhere(self, finding: Finding, now: datetime) -> None:
-        """Conclude for a pod that a person, the service or another guard has ended."""
+        """Conclude for a pod that a person, the service or a guard elsewhere has ended."""
         record, row = self.record, finding.row
-        is_own = record.state == "ending"
+        ended_at = (row.terminated_at if row else None) or now
+        is_own = self._has_ended_it(ended_at)
         if is_own:
-            self._notify("ended", f"'{self._name}' has ended: {record.why}", now)
+            how = " by the guard on it" if record.where == "pod" else ""
+            self._notify("ended", f"'{self._name}' has ended{how}: {record.why}", now)
         self._conclude(
             Verdict(
                 pod_id=record.pod_id,
                 pod=record.pod,
-                at=(row.terminated_at if row else None) or now,
+                at=ended_at,
                 rule=record.due_rule if is_own else None,
                 outcome="ended" if is_own else "ended by something else",
                 why=record.why if is_own else "",
@@ -283,6 +288,10 @@ class PodWatch:
                 estimated_usd=row_cost_usd(row) if row else None,
             )
         )
+
+    def _has_ended_it(self, ended_at: datetime) -> bool:
+        """Return whether a pod that is gone was ended by this guard."""
+        return self.record.state == "ending"
 
     @property
     def _name(self) -> str:

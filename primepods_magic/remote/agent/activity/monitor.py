@@ -39,6 +39,8 @@ class Monitor:
         Returns the name of a session that runs a cell, has one waiting, or starts a kernel; else "".
     count_transfers : callable
         Returns how many transfers and programs of the agent are under way.
+    find_guard : callable
+        Returns the process of the pod's guard, which is no activity, or None.
     """
 
     def __init__(
@@ -46,11 +48,13 @@ class Monitor:
         sampler: GpuSampler,
         find_busy_session: Callable[[], str],
         count_transfers: Callable[[], int],
+        find_guard: Callable[[], int | None],
     ) -> None:
         self.logins = Logins()
         self._sampler = sampler
         self._find_busy_session = find_busy_session
         self._count_transfers = count_transfers
+        self._find_guard = find_guard
         self._signals: dict[str, Signal] = {}
         self._interval_s = _INTERVAL_S
         self._gpus: GpuActivity | None = None
@@ -126,7 +130,8 @@ class Monitor:
 
     def _read_system(self) -> dict[str, Reading]:
         try:
-            readings = self._system.read({os.getpid()} | self.logins.bridge_pids | self._sampler.pids)
+            own = {os.getpid()} | self.logins.bridge_pids | self._sampler.pids
+            readings = self._system.read(own | {self._find_guard() or os.getpid()})
         except Exception as error:  # noqa: BLE001 - unknown is an answer, and the end of sampling is none
             reading = make_unknown(f"it cannot be measured ({type(error).__name__})")
             readings = {name: reading for name in self._signals if name not in _OWN}
