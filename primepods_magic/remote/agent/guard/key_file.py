@@ -8,7 +8,7 @@ import shutil
 import stat
 import tempfile
 
-__all__ = ["delete_key", "find_memory", "read_key", "write_key"]
+__all__ = ["delete_key", "find_memory", "read_key", "restore_key", "write_key"]
 
 _MOUNTS = "/proc/mounts"
 _MEMORY = ("tmpfs", "ramfs")
@@ -30,12 +30,23 @@ def write_key(place: str, key: str) -> str:
     folder = tempfile.mkdtemp(prefix=_PREFIX, dir=place)
     path = os.path.join(folder, _NAME)
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
-            file.write(key)
+        _write_file(path, key)
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
     return path
+
+
+def restore_key(path: str, key: str) -> None:
+    """Write a key again that was deleted, at the same path, as far as that is possible."""
+    with contextlib.suppress(OSError):
+        os.mkdir(os.path.dirname(path), 0o700)
+        _write_file(path, key)
+
+
+def _write_file(path: str, key: str) -> None:
+    with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="ascii") as file:
+        file.write(key)
 
 
 def read_key(path: str) -> str:

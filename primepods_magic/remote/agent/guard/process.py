@@ -14,7 +14,7 @@ from ..activity.signals import read_clock
 from ..folders import agent_folder
 from .clock import PodClock, format_time, parse_time
 from .due import Due, describe_busy, find_due
-from .key_file import delete_key
+from .key_file import delete_key, restore_key
 from .local_agent import end_cells, read_activity
 from .notes import ORDER, STATE, VERDICT, delete_note, hold_guard_lock, read_note, write_note
 from .on_end import run_on_end
@@ -57,6 +57,7 @@ class _Guard:
 
     def __init__(self, order: dict[str, Any], key: str) -> None:
         self._order = order
+        self._key = key
         self._service = PodsService(order["base_url"], key)
         self._clock = PodClock(order["anchor"], order["is_sandbox"])
         before = read_note(STATE) or {}
@@ -165,8 +166,8 @@ class _Guard:
         return obstacle
 
     def _read_activity(self) -> dict[str, Any] | None:
-        is_needed = self._order["rules"]["idle_s"] is not None
-        return read_activity(self._order["gpu_count"]) if is_needed else None
+        """Read what keeps the pod busy. This also starts an agent again that was killed."""
+        return read_activity(self._order["gpu_count"])
 
     # What follows
 
@@ -222,7 +223,7 @@ class _Guard:
                     return self._finish()
                 # What is terminating already is not terminated twice.
                 if is_due and is_live(pod):
-                    self._service.terminate_pod(pod_id)
+                    self._send_termination(pod_id)
                     confirmed_s, pause_s = time.monotonic(), _FIRST_PAUSE_S
             except WebTrouble as error:
                 if error.status == 404:
@@ -237,10 +238,19 @@ class _Guard:
             pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
         return False
 
+    def _send_termination(self, pod_id: str) -> None:
+        """Ask to terminate the pod, without the key's file: the pod may be gone before it could be deleted."""
+        delete_key(self._order["key_path"])
+        try:
+            self._service.terminate_pod(pod_id)
+        except WebTrouble:
+            restore_key(self._order["key_path"], self._key)
+            raise
+
     def _terminate_unseen(self, pod_id: str, trouble: str) -> str:
         """Terminate a pod that cannot be read; return what is wrong."""
         try:
-            self._service.terminate_pod(pod_id)
+            self._send_termination(pod_id)
         except WebTrouble as error:
             return f"it could not be ended: {error}" if error.status != 404 else trouble
         return ""
