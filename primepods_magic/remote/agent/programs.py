@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from .folders import agent_folder, read_last_line
@@ -19,7 +19,13 @@ __all__ = ["find_kernel_python", "forget_kernel_python", "run_program", "spawn_p
 _known_python = ""
 
 
-async def spawn_program(python: str, *words: str, stdout: Any = None, given: bytes | None = None) -> Any:
+async def spawn_program(
+    python: str,
+    *words: str,
+    stdout: Any = None,
+    given: bytes | None = None,
+    variables: Mapping[str, str] | None = None,
+) -> Any:
     """Start a command of the agent that outlives it, with a log of its own and what is given as its input."""
     folder = agent_folder()
     with open(os.path.join(folder, f"{words[0]}.log"), "ab") as log:
@@ -31,6 +37,7 @@ async def spawn_program(python: str, *words: str, stdout: Any = None, given: byt
             stdout=stdout or log,
             stderr=log,
             cwd=folder,
+            env=None if variables is None else {**os.environ, **variables},
             start_new_session=True,
         )
     if process.stdin is not None:

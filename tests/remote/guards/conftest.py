@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from primepods_magic import launch
+from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.guards.records import find_account_folder, list_records
@@ -64,12 +65,12 @@ def open_account(
     database = tmp_path / "sandbox.db"
     running: list[Any] = []
 
-    def open_account(**settings: Any) -> Guarded:
+    def open_account(key: str = "", **settings: Any) -> Guarded:
         context = controlled(db=database, **{"clock": "stepped", "history": 0, **settings})
         running.append(context)
         control = context.__enter__()
         monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)
-        connection = connect(sandbox=True)
+        connection = connect(settings=Settings(control.url, key)) if key else connect(sandbox=True)
         folder = find_account_folder(connection)
         assert folder is not None
         return Guarded(control, database, connection, folder)

@@ -18,6 +18,7 @@ from ..programs import spawn_program
 from .clock import format_time
 from .key_file import delete_key, find_memory, read_key, write_key
 from .notes import ORDER, STATE, VERDICT, delete_note, find_guard, read_note, write_note
+from .on_end import GPUS
 
 __all__ = ["GUARD_CHANGES", "GuardKeeper"]
 
@@ -28,6 +29,7 @@ _LOOK_S = 1.0
 _LONGEST_LOOK_S = 60.0
 _START_S = 15.0
 _STOP_S = 3.0
+_HEED_S = 3.0
 _TEST_S = 55.0
 _POLL_S = 0.02
 _NO_MEMORY = "the pod has no storage in memory (tmpfs) for the key, which must not be on a disk"
@@ -49,7 +51,7 @@ class GuardKeeper:
             if header["op"] == "guard_arm":
                 return {"obstacle": await self._arm_guard(header)}
             if header["op"] == "guard_hold":
-                return self._hold_pod(float(header["until_s"]))
+                return await self._hold_pod(float(header["until_s"]))
             return await self._end_guard()
 
     def read_state(self) -> Header:
@@ -100,13 +102,16 @@ class GuardKeeper:
         delete_key(key_path)
         return f"the guard does not start: {read_last_line('guard.log')}"
 
-    def _hold_pod(self, until_s: float) -> Header:
+    async def _hold_pod(self, until_s: float) -> Header:
         order, state = read_note(ORDER), read_note(STATE) or {}
         if order is None:
             return {"refused": "it has no guard"}
         if state.get("step") == "terminating":
             return {"refused": "it is being terminated already"}
         write_note(ORDER, {**order, "held_until_s": until_s})
+        give_up = time.monotonic() + _HEED_S
+        while time.monotonic() < give_up and (read_note(STATE) or {}).get("held_until_s") != until_s:
+            await asyncio.sleep(_POLL_S)
         return {"refused": ""}
 
     async def _end_guard(self) -> Header:
@@ -125,8 +130,8 @@ class GuardKeeper:
 
     async def _start_guard(self, key: str) -> bool:
         """Start the process, and return whether it, or one of another agent, guards the pod now."""
-        given = json.dumps({"key": key}).encode()
-        process = await spawn_program(sys.executable, "guard", given=given)
+        given = json.dumps({"key": key, "gpus": os.environ.get(GPUS)}).encode()
+        process = await spawn_program(sys.executable, "guard", given=given, variables={GPUS: ""})
         ended = asyncio.ensure_future(process.wait())
         give_up = time.monotonic() + _START_S
         while time.monotonic() < give_up:

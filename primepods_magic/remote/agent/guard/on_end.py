@@ -7,16 +7,22 @@ import os
 import signal
 import subprocess
 
-__all__ = ["run_on_end"]
+__all__ = ["GPUS", "run_on_end"]
+
+GPUS = "CUDA_VISIBLE_DEVICES"
+"""The variable that keeps the guard off the GPUs of the sandbox, where whatever runs uses one."""
 
 _LIMIT_S = 900.0
 # The command arrives on stdin, so that no process list shows it.
 _SHELL = 'umask "${POD_LOGIN_UMASK#0o}"; c=$(cat); exec </dev/null; eval "$c"'
 
 
-def run_on_end(command: str) -> str:
+def run_on_end(command: str, gpus: str | None) -> str:
     """Run a shell command in the user's home, for at most 15 minutes; return what failed."""
     environment = {**os.environ, "POD_LOGIN_UMASK": os.environ.get("POD_LOGIN_UMASK", "0o22")}
+    environment.pop(GPUS, None)
+    if gpus is not None:
+        environment[GPUS] = gpus
     try:
         process = subprocess.Popen(  # noqa: S603 - fixed words
             ["/bin/sh", "-c", _SHELL],

@@ -41,7 +41,7 @@ def print_power() -> None:
 
 def run_guard() -> None:
     """Guard the pod until it is gone, or the order is withdrawn; end at once if another guard does that."""
-    key = json.load(sys.stdin)["key"]
+    given = json.load(sys.stdin)
     with contextlib.suppress(OSError), open("/proc/self/oom_score_adj", "w", encoding="ascii") as file:
         # Needs root. Memory that is short must not end this first.
         file.write("-500")
@@ -49,14 +49,15 @@ def run_guard() -> None:
     with hold_guard_lock(_LOCK_S) as is_held:
         order = read_note(ORDER)
         if is_held and order is not None:
-            _Guard(order, key).run()
+            _Guard(order, **given).run()
 
 
 class _Guard:
     """What is known of the pod, and what follows."""
 
-    def __init__(self, order: dict[str, Any], key: str) -> None:
+    def __init__(self, order: dict[str, Any], key: str, gpus: str | None) -> None:
         self._order = order
+        self._gpus = gpus
         self._key = key
         self._service = PodsService(order["base_url"], key)
         self._clock = PodClock(order["anchor"], order["is_sandbox"])
@@ -127,6 +128,7 @@ class _Guard:
             due_at=None if due.at_s is None else format_time(due.at_s),
             due_rule=due.rule,
             why=due.why,
+            held_until_s=self._order["held_until_s"],
             trouble="; ".join(filter(None, (trouble, due.trouble))),
             checked_at=format_time(now_s),
             signals=activity["signals"] if activity else [],
@@ -181,7 +183,7 @@ class _Guard:
         command = self._order["rules"]["on_end"]
         if command:
             self._write_state(step="saving")
-            problem = run_on_end(command)
+            problem = run_on_end(command, self._gpus)
             hold_s = self._order["rules"]["hold_s"]
             now_s = self._clock.read_now_s()
             if problem and hold_s > 0 and not self._state["has_held_unsaved"] and now_s is not None:
@@ -239,7 +241,7 @@ class _Guard:
         return False
 
     def _send_termination(self, pod_id: str) -> None:
-        """Ask to terminate the pod, without the key's file: the pod may be gone before it could be deleted."""
+        """Ask to terminate the pod, without the key's file: no one could delete it afterwards."""
         delete_key(self._order["key_path"])
         try:
             self._service.terminate_pod(pod_id)
