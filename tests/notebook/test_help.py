@@ -84,6 +84,7 @@ def world(
     needs_machine = request.node.callspec.params["name"] in on_machines
     with controlled(clock="stepped", machines=needs_machine) as control:
         monkeypatch.setenv("PRIMEPODS_SANDBOX_URL", control.url)
+        monkeypatch.setenv("PRIMEPODS_GUARD_KEY", "sandbox-pods")
         context = home / ".prime" / "environments" / "work.json"
         context.parent.mkdir(parents=True)
         for file in (context, home / ".prime" / "config.json"):

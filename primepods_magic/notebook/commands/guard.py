@@ -2,7 +2,7 @@
 
   %pods guard train --for 4h --idle 30m --max-total-usd 25
   %pods guard train --until 18:00 --get runs/best.pt
-  %pods guard train --for 12h --on pod
+  %pods guard eval --for 12h --on pod
   %pods guard
   %pods guard train
   %pods guard train --off
@@ -19,11 +19,11 @@ The signals are cells and jobs, every GPU, CPU, disk, network, logins and transf
 command lists them.
 
 With '--on pod' the guard is a process on the pod: it works while the pod's network works, also while this
-computer is off. It needs an API key there: PRIMEPODS_GUARD_KEY, or else you are asked for it. Whoever
-controls the machine can read the key and do what it may do: one with the Instances permission can also rent
-and terminate your other pods. Make a key for this alone, with no other permission and an expiry date after
-the deadline. On the pod it is kept in memory only, and deleted when the guard ends. '--get' works from here
-alone. This computer keeps an eye on the guard: it says if the pod lives on after its end.
+computer is off. It needs an API key there: PRIMEPODS_GUARD_KEY, or one that you type when asked. The owner of
+the machine can read the key and do what it may do: with the Instances permission, that includes renting pods
+and terminating your others. Make a key for this alone, with no other permission, and with an expiry date
+after the deadline. On the pod it is kept in memory only, and deleted when the guard ends. '--get' does not
+work from there. This computer watches the guard while it is on, and says so if the pod outlives its end.
 
 What is not given stays as it is, and 'off' removes a rule. '%pods hold train 2h' keeps a pod longer.
 """

@@ -85,8 +85,8 @@ class GuardMethods(Reachable):
             Where the guard runs: ``"here"``, which is the default, or ``"pod"``.
         key : str, optional
             The API key of a guard on the pod; by default `PRIMEPODS_GUARD_KEY`, or the one that it has.
-            Whoever controls the machine of the pod can read it there, and do with it whatever it may do,
-            such as renting pods. Make one for this, with the Instances permission alone and an expiry date
+            The owner of the pod's machine can read it there, and do with it what it may do, such as renting
+            pods. Make one for this, with the Instances permission alone and an expiry date
             after the deadline. There it is kept in memory only, and deleted when the guard ends.
 
         Raises
@@ -126,7 +126,8 @@ class GuardMethods(Reachable):
         if on_end is not None:
             changes["on_end"] = on_end
         if get is not None:
-            changes["get"] = (get,) if isinstance(get, str) else tuple(get)
+            paths = (get,) if isinstance(get, str) else tuple(get)
+            changes["get"] = () if paths == (_OFF,) else paths
             changes["folder"] = complete_path(to)
         if if_unsaved is not None:
             changes["hold_s"] = _read_hold_s(if_unsaved)
@@ -244,8 +245,8 @@ def arm_rules(
         return record
     if rules.get:
         raise InvalidRequest(
-            "Files cannot reach this computer from a guard on the pod. Use '--on here', or '--on-end' with a "
-            "command that saves them. Nothing was changed"
+            "Files cannot reach this computer from a guard on the pod. Use '--on here', or '--get off' and "
+            "'--on-end' with a command that saves them. Nothing was changed"
         )
     from primepods_magic.remote.guards.on_pod import arm_on_pod
 

@@ -1,4 +1,4 @@
-"""Files of the guard on the pod: what it is told, what it says, and the lock; none has a secret.
+"""Files of the guard on the pod: its order, its state and its lock, without secrets.
 
 They are beside the folders of all versions of the agent, since a pod has one guard at most.
 """

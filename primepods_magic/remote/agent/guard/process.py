@@ -209,7 +209,7 @@ class _Guard:
         return self._terminate_pod()
 
     def _is_still_due(self) -> bool:
-        """Return whether nobody has held the pod longer in the meantime; a sum does not wait for that."""
+        """Return whether the pod was not held longer meanwhile; a sum does not wait for that."""
         now_s = self._clock.read_now_s()
         return self._state["due_rule"] == "sum" or now_s is None or self._order["held_until_s"] <= now_s
 
