@@ -19,9 +19,12 @@ from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.guards.arming import check_guards, read_endings
 from primepods_magic.pods.guards.records import GuardRecord, read_record, take_news
 from primepods_magic.pods.pod import Pod
+from primepods_magic.remote import agent_archive
+from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import open_link
+from primepods_magic.remote.ssh.routes import find_route
 from tests.remote.guards.conftest import WITHIN_S, Guarded
-from tests.support.agents import find_marked
+from tests.support.agents import alter_archive, find_marked
 from tests.support.guard_processes import list_processes, stop_guards
 from tests.support.waiting import eventually
 
@@ -157,6 +160,24 @@ def test_what_is_killed_is_started_again_and_the_pod_ends_once(rent: Callable[..
     there.guarded.advance(2 * 3600)
     there.await_deletion()
     there.guarded.await_end(there.pod)
+    assert there.guarded.count_deletions(there.pod) == 1
+
+
+def test_a_newer_agent_takes_the_guard_over(
+    rent: Callable[..., There], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = rent()
+    there.pod.guard(run_for="1h", on="pod")
+    first, version = there.find_guard(), there.read("state.json")["agent"]
+    newer = alter_archive("main.py", "def find", 'VERSION = "newer"\n\n\ndef find')
+    monkeypatch.setattr(agent_archive, "build_archive", lambda: newer)
+    link = PodLink(find_route(there.guarded.connection, there.pod.details), lambda: None)
+    eventually(lambda: there.read("state.json").get("agent") == newer.name, "it runs", within=WITHIN_S)
+    assert newer.name != version
+    assert there.find_guard() != first
+    link.close()
+    there.guarded.advance(3700)
+    there.await_deletion()
     assert there.guarded.count_deletions(there.pod) == 1
 
 
