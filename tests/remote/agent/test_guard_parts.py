@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from primepods_magic.remote.agent.activity.signals import read_clock
-from primepods_magic.remote.agent.guard import key_file, web
+from primepods_magic.remote.agent.guard import key_file, notes, process, web
 from primepods_magic.remote.agent.guard.clock import PodClock, make_anchor
 from primepods_magic.remote.agent.guard.due import find_due
 from primepods_magic.remote.agent.guard.key_file import delete_key, find_memory, read_key, write_key
@@ -28,17 +28,24 @@ LIVE = {"id": POD, "status": "ACTIVE"}
 
 @contextmanager
 def serve(
-    get: tuple[int, object] = (200, LIVE), delete: tuple[int, object] = (404, {}), ahead_s: float | None = 0.0
+    get: tuple[int, object] | list[tuple[int, object]] = (200, LIVE),
+    delete: tuple[int, object] | list[tuple[int, object]] = (404, {}),
+    ahead_s: float | None = 0.0,
 ) -> Iterator[tuple[str, list[str]]]:
-    """A service that gives these answers, and what it was asked."""
+    """A service that gives these answers, the last one of several again and again, and what it was asked."""
     asked: list[str] = []
+
+    def choose(given: tuple[int, object] | list[tuple[int, object]]) -> tuple[int, object]:
+        if isinstance(given, tuple):
+            return given
+        return given.pop(0) if len(given) > 1 else given[0]
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self._answer(*get)
+            self._answer(*choose(get))
 
         def do_DELETE(self) -> None:
-            self._answer(*delete)
+            self._answer(*choose(delete))
 
         def _answer(self, status: int, body: object) -> None:
             asked.append(f"{self.command} {self.path} {self.headers.get('Authorization')}")
@@ -109,6 +116,34 @@ def test_whatever_keeps_a_guard_from_ending_its_pod_is_found(answers: dict[str, 
     with serve(**answers) as (url, asked):
         assert words in fire(url)["obstacle"]
     assert not [line for line in asked if "elsewhere" in line], "the key was sent somewhere else"
+
+
+def test_the_pod_is_terminated_until_it_is_gone_and_once_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(process, "_FIRST_PAUSE_S", 0.01)
+    monkeypatch.setattr(process, "_LONGEST_PAUSE_S", 0.01)
+
+    def terminate(get: list[tuple[int, object]], delete: list[tuple[int, object]]) -> list[str]:
+        path = write_key(find_memory(), "secret-key")
+        anchor = make_anchor(time.time())
+        with serve(get, delete) as (url, asked):
+            order = {**make_order(), "pod_id": POD, "base_url": url, "is_sandbox": False, "anchor": anchor}
+            order |= {"key_path": path, "armed_at": "", "held_until_s": 0.0}
+            notes.write_note(notes.ORDER, order)
+            assert process._Guard(order, "secret-key", None)._terminate_pod()
+        assert not Path(path).parent.exists()
+        assert notes.read_note(notes.ORDER) is None
+        return [line.split()[0] for line in asked]
+
+    live, deleting, gone, down = (200, LIVE), (200, {**LIVE, "status": "DELETING"}), (404, {}), (503, {})
+    assert terminate([live, deleting, deleting, gone], [(200, {})]).count("DELETE") == 1
+    # Confirmed only the third time.
+    assert terminate([live, live, live, gone], [down, (403, {}), (200, {})]).count("DELETE") == 3
+    # Not shown by mistake: it is terminated all the same.
+    assert terminate([gone, live, live, gone], [gone, (200, {})]).count("DELETE") == 2
+    assert terminate([down, down, gone], [(200, {})]).count("DELETE") == 1
 
 
 def test_a_service_that_is_away_or_slow_or_not_encrypted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:

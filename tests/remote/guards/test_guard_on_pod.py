@@ -21,7 +21,7 @@ from primepods_magic.pods.guards.records import GuardRecord, read_record, take_n
 from primepods_magic.pods.pod import Pod
 from primepods_magic.remote import agent_archive
 from primepods_magic.remote.link import PodLink
-from primepods_magic.remote.links import open_link
+from primepods_magic.remote.links import close_links, open_link
 from primepods_magic.remote.ssh.routes import find_route
 from tests.remote.guards.conftest import WITHIN_S, Guarded
 from tests.support.agents import alter_archive, find_marked
@@ -226,6 +226,13 @@ def test_one_that_could_not_end_the_pod_is_not_armed(
         there.pod.guard(run_for="2h", key="sandbox-read")
     assert there.read("order.json")["rules"]["ends_at"] == armed.rules.model_dump(mode="json")["ends_at"]
     key_file = there.key_file
+    disked = alter_archive("key_file.py", '("tmpfs", "ramfs")', '("no such kind",)')
+    with monkeypatch.context() as patch:
+        patch.setattr(agent_archive, "build_archive", lambda: disked)
+        close_links(there.guarded.connection)
+        with pytest.raises(GuardNotArmed, match="on the pod, the pod has no storage in memory"):
+            there.pod.guard(run_for="2h", on="pod", key="sandbox-pods")
+    close_links(there.guarded.connection)
     assert there.pod.guard(on="here").where == "here"
     assert not key_file.parent.exists()
     assert not there.read("order.json")

@@ -30,6 +30,8 @@ _TEST_S = 3600.0
 _RETEST_S = 60.0
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
+_PROOFS = 3
+_OTHER = "the service shows another pod instead of this one"
 _REPEAT_S = 60.0
 """A confirmed termination that shows no effect is sent again after this time."""
 
@@ -58,6 +60,7 @@ class _Guard:
     def __init__(self, order: dict[str, Any], key: str, gpus: str | None) -> None:
         self._order = order
         self._gpus = gpus
+        self._pod: dict[str, Any] = {}
         self._key = key
         self._service = PodsService(order["base_url"], key)
         self._clock = PodClock(order["anchor"], order["is_sandbox"])
@@ -145,9 +148,10 @@ class _Guard:
         try:
             pod = self._service.read_pod(self._order["pod_id"])
         except WebTrouble as error:
-            return {}, f"the pod cannot be read: {error}"
+            return self._pod, f"the pod cannot be read: {error}"
         if pod.get("id") != self._order["pod_id"]:
-            return {}, "the service shows another pod instead of this one"
+            return self._pod, _OTHER
+        self._pod = pod
         if self._service.service_s is None:
             return pod, "the service's responses have no date"
         self._clock.note_service_time(self._service.service_s)
@@ -215,26 +219,29 @@ class _Guard:
 
     def _terminate_pod(self) -> bool:
         """Ask to terminate the pod until it is gone; return False if the order is withdrawn first."""
-        pod_id, pause_s, confirmed_s = self._order["pod_id"], _FIRST_PAUSE_S, None
+        pod_id, pause_s, confirmed_s, times_gone = self._order["pod_id"], _FIRST_PAUSE_S, None, 0
         while not self._is_withdrawn():
-            trouble = ""
+            trouble, is_gone = "", False
             try:
-                is_due = confirmed_s is None or time.monotonic() - confirmed_s > _REPEAT_S
                 pod = self._service.read_pod(pod_id)
-                if read_status(pod) == "TERMINATED":
-                    return self._finish()
+                if pod.get("id") != pod_id:
+                    raise WebTrouble(_OTHER)
+                is_gone = read_status(pod) == "TERMINATED"
+                is_due = confirmed_s is None or time.monotonic() - confirmed_s > _REPEAT_S
                 # What is terminating already is not terminated twice.
                 if is_due and is_live(pod):
                     self._send_termination(pod_id)
                     confirmed_s, pause_s = time.monotonic(), _FIRST_PAUSE_S
             except WebTrouble as error:
-                if error.status == 404:
-                    return self._finish()
+                is_gone = error.status == 404
                 trouble = f"it could not be ended: {error}"
                 if confirmed_s is None:
                     trouble = self._terminate_unseen(pod_id, trouble)
-                    if not trouble:
-                        confirmed_s = time.monotonic()
+                    confirmed_s = None if trouble else time.monotonic()
+            # This runs on the pod, so once may be a mistake of the service.
+            times_gone = times_gone + 1 if is_gone else 0
+            if times_gone >= _PROOFS:
+                return self._finish()
             self._write_state(trouble=trouble)
             time.sleep(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
