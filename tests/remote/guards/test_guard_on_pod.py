@@ -101,6 +101,8 @@ def test_a_pod_ends_at_its_deadline_although_this_computer_is_gone(
     there = rent()
     record = there.pod.guard(run_for="1h", on="pod", on_end="echo $$ >> ended; exit 3", if_unsaved="1h")
     assert (record.where, record.state, record.due_rule) == ("pod", "armed", "deadline")
+    there.pod.run("import pathlib, time; pathlib.Path('began').touch(); time.sleep(600)")
+    eventually((there.home / "began").exists, "a cell runs", within=WITHIN_S)
     key_file, settings = there.key_file, there.guarded.connection.settings
     disconnect()
     stop_guards(home)
@@ -109,6 +111,8 @@ def test_a_pod_ends_at_its_deadline_although_this_computer_is_gone(
     there.guarded.advance(400)
     eventually(lambda: there.read("state.json")["has_held_unsaved"], "it is kept once")
     assert "exit code 3" in there.read("state.json")["kept"]
+    (job,) = there.home.glob(".primepods/*/sessions/main/*/job.json")
+    assert json.loads(job.read_text())["state"] == "error", "it got Ctrl-C"
     assert key_file.exists()
     there.guarded.advance(3700)
     there.await_deletion()
