@@ -25,7 +25,7 @@ from primepods_magic.remote.links import close_links, open_link
 from primepods_magic.remote.ssh.routes import find_route
 from tests.remote.guards.conftest import WITHIN_S, Guarded
 from tests.support.agents import alter_archive, find_marked
-from tests.support.guard_processes import list_processes, stop_guards
+from tests.support.guard_processes import list_processes, end_guard_processes
 from tests.support.waiting import eventually
 
 KEY = "key-of-this-test-0123456789abcdef"
@@ -105,7 +105,7 @@ def test_a_pod_ends_at_its_deadline_although_this_computer_is_gone(
     eventually((there.home / "began").exists, "a cell runs", within=WITHIN_S)
     key_file, settings = there.key_file, there.guarded.connection.settings
     disconnect()
-    stop_guards(home)
+    end_guard_processes(home)
     there.guarded.advance(3300)
     assert not there.guarded.count_deletions(there.pod)
     there.guarded.advance(400)
