@@ -49,6 +49,8 @@ LOG_FILE = "process.log"
 _START_S = 30.0
 _OTHER_START_S = 3.0
 _POLL_S = 0.05
+_PING_S = 3.0
+_STOP_S = 20.0
 _ANSWER_S = 120.0
 _MAX_LOG_BYTES = 1 << 20
 _ending: WeakSet[Connection] = WeakSet()
@@ -139,7 +141,7 @@ def find_process(folder: Path | None) -> GuardProcess | None:
         return None
     process = GuardProcess(file)
     try:
-        process.ask("ping", timeout_s=10)
+        process.ask("ping", timeout_s=_PING_S)
     except PodsError:
         return None
     return process
@@ -164,7 +166,7 @@ def open_process(connection: Connection) -> GuardProcess:
     given = describe_settings(connection.settings)
     process = find_process(folder)
     if process is not None and process.version != __version__:
-        process.ask("stop")
+        _replace_process(process, folder)
         process = None
     if process is None:
         process = _start_process(folder, given)
@@ -175,6 +177,14 @@ def open_process(connection: Connection) -> GuardProcess:
         _ending.add(connection)
         connection.on_close.append(lambda: _stop_process(folder))
     return process
+
+
+def _replace_process(process: GuardProcess, folder: Path) -> None:
+    """Stop a process of another version, and wait until it has ended."""
+    process.ask("stop")
+    give_up = time.monotonic() + _STOP_S
+    while find_process(folder) is not None and time.monotonic() < give_up:
+        time.sleep(_POLL_S)
 
 
 def _stop_process(folder: Path) -> None:

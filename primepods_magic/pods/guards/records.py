@@ -27,6 +27,7 @@ __all__ = [
     "SignalRecord",
     "Verdict",
     "add_news",
+    "count_damaged",
     "delete_record",
     "find_account_folder",
     "has_guards",
@@ -167,6 +168,14 @@ def read_guards(connection: BaseConnection) -> list[GuardRecord]:
 def read_due_times(connection: BaseConnection) -> dict[str, datetime]:
     """Return when guards end pods, as things are, by pod id."""
     return {guard.pod_id: guard.due_at for guard in read_guards(connection) if guard.due_at is not None}
+
+
+def count_damaged(folder: Path) -> int:
+    """Return how many records of guards cannot be read."""
+    try:
+        return sum(read_model(GuardRecord, path) is None for path in (folder / "pods").glob("*.json"))
+    except OSError:
+        return 0
 
 
 def _iterate_records(folder: Path | None) -> Iterator[GuardRecord]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from primepods_magic.api.local.folders import make_folder
 from primepods_magic.api.settings import load_settings
+from primepods_magic.api.text.instants import use_zone
 from primepods_magic.pods.connection.current import open_connection
 from primepods_magic.pods.guards.process import LOCK_FILE, OWN_SETTINGS, describe_settings
 from primepods_magic.pods.guards.records import find_account_folder
@@ -23,6 +24,8 @@ from .service import GuardService
 
 def main() -> None:
     """Guard the pods and watch the alerts of an account until there are none; end if another process does."""
+    # Messages are for the person at this computer.
+    use_zone(None)
     if sys.argv[1] == OWN_SETTINGS:
         stored = load_settings()
         folder = find_account_folder(open_connection(stored))

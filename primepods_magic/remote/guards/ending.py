@@ -17,7 +17,7 @@ from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.terminate import GONE, TerminationResult, terminate_pods
 from primepods_magic.remote.links import open_link
 
-__all__ = ["StillBusy", "UnsavedFiles", "end_pod"]
+__all__ = ["NotDue", "UnsavedFiles", "end_pod"]
 
 _GRACE_S = 30.0
 _POLL_S = 0.5
@@ -30,8 +30,8 @@ class UnsavedFiles(Exception):
     """Saving failed; the message says what."""
 
 
-class StillBusy(Exception):
-    """The pod is not idle any more; the message says why."""
+class NotDue(Exception):
+    """The pod is not due any more: it is busy, or held; the message says why."""
 
 
 def end_pod(
@@ -39,30 +39,31 @@ def end_pod(
     pod: PodDetails,
     record: GuardRecord,
     note_step: Callable[[str], object],
-    check_idle: Callable[[], str],
+    check_due: Callable[[], str],
 ) -> TerminationResult:
     """End a pod and return the result.
 
     ``note_step`` is called with each step before it, so that a guard that is killed goes on there.
-    ``check_idle`` returns why the pod is busy. Raises UnsavedFiles if the pod should be kept for a while,
-    StillBusy if it was to end for idleness, and PodsError if it cannot be terminated now.
+    ``check_due`` returns why the pod is not due any more. Raises UnsavedFiles if the pod should be kept for a
+    while, NotDue, and PodsError if it cannot be terminated now.
     """
     if pod.status == PodStatus.DELETING:
         # Another guard, or a person, was faster. It is not terminated twice.
         raise PodsError("it is being terminated")
     rules = record.rules
-    if record.due_rule != "idle":
-        note_step("interrupting")
-        with suppress(PodsError):
-            _end_cells(connection, pod)
-    saved: list[str] = []
-    if rules.get or rules.on_end:
-        note_step("saving")
-        problems = _save_files(connection, pod, record, saved)
-        if problems and rules.hold_s > 0 and not record.has_held_unsaved:
-            raise UnsavedFiles(problems)
-    if record.due_rule == "idle" and (why := check_idle()):
-        raise StillBusy(why)
+    # A guard that was killed while it terminated the pod has saved everything.
+    if record.step != "terminating":
+        if record.due_rule != "idle":
+            note_step("interrupting")
+            with suppress(PodsError):
+                _end_cells(connection, pod)
+        if rules.get or rules.on_end:
+            note_step("saving")
+            problems = _save_files(connection, pod, record)
+            if problems and rules.hold_s > 0 and not record.has_held_unsaved:
+                raise UnsavedFiles(problems)
+    if why := check_due():
+        raise NotDue(why)
     note_step("terminating")
     result = terminate_pods(connection, [pod], timeout_s=_VERIFY_S)[0]
     if result.outcome != GONE:
@@ -91,19 +92,17 @@ def _list_running(answer: dict[str, Any]) -> list[str]:
     ]
 
 
-def _save_files(connection: Connection, pod: PodDetails, record: GuardRecord, saved: list[str]) -> str:
+def _save_files(connection: Connection, pod: PodDetails, record: GuardRecord) -> str:
     """Run the command on the pod, then fetch the files; return what failed."""
     rules, problems, handle = record.rules, [], Pod(connection, pod)
     if rules.on_end:
         try:
             handle.exec(rules.on_end, timeout_s=_ON_END_S)
-            saved.append("the command")
         except PodsError as error:
             problems.append(f"the command at the end failed ({shorten(str(error), _MAX_CHARS)})")
     if rules.get:
         try:
             handle.get(list(rules.get), rules.folder or ".", on_progress=lambda *_: None)
-            saved.extend(rules.get)
         except PodsError as error:
             problems.append(f"files were not fetched ({shorten(str(error), _MAX_CHARS)})")
     return "; ".join(problems)

@@ -31,6 +31,7 @@ from primepods_magic.pods.guards.records import (
     GuardRecord,
     Verdict,
     add_news,
+    count_damaged,
     delete_record,
     list_records,
     log_verdict,
@@ -49,6 +50,10 @@ _LIVE_INTERVAL_S = 30.0
 _SANDBOX_INTERVAL_S = 0.5
 _LOOK_UP_S = 8.0
 _LINGER_S = 30.0
+_DAMAGED = (
+    "{} records of guards cannot be read, so pods may have lost their guards. '%pods guard' lists those that "
+    "have one"
+)
 _SOCKETS = "primepods-guard-"
 _SHORTEST_WAIT_S = 0.2
 _JOIN_S = 20.0
@@ -94,13 +99,16 @@ class GuardService:
             )
             # A launch that waited for stock has its guard here.
             answer_here(file, self._answer)
+            if damaged := count_damaged(self._folder):
+                with _reported_errors():
+                    add_news(self._folder, _DAMAGED.format(damaged))
             self._alerts.resume()
             file.write(self._folder)
             # Tell the kernel that has started this: from now on, the log has all output.
             os.dup2(2, 1)
             threading.Thread(target=self._accept_forever, args=(listener,), daemon=True).start()
             while not self._should_end():
-                self._wake.wait(self._check_all())
+                self._wake.wait(self._check_safely())
                 self._wake.clear()
             with suppress(OSError):
                 (self._folder / PROCESS_FILE).unlink()
@@ -118,6 +126,13 @@ class GuardService:
         return is_long and self._connection.is_sandbox
 
     # Checks
+
+    def _check_safely(self) -> float:
+        try:
+            return self._check_all()
+        except Exception:  # noqa: BLE001 - one mistake must not end all guards
+            traceback.print_exc()
+            return _LIVE_INTERVAL_S
 
     def _check_all(self) -> float:
         """Check all pods, each on a thread of its own; return the seconds until the next check."""
@@ -178,12 +193,15 @@ class GuardService:
         with self._lock:
             # A guard that was ended meanwhile stays ended.
             if record.pod_id in self._watches:
-                write_record(self._folder, record)
+                # On a full disk, the guard goes on with what it has in memory.
+                with _reported_errors():
+                    write_record(self._folder, record)
 
     def _conclude(self, verdict: Verdict) -> None:
         with self._lock:
             if self._watches.pop(verdict.pod_id, None) is not None:
-                log_verdict(self._folder, verdict)
+                with _reported_errors():
+                    log_verdict(self._folder, verdict)
                 delete_record(self._folder, verdict.pod_id)
 
     # Requests of kernels
@@ -263,6 +281,7 @@ class GuardService:
                 state="armed",
                 armed_at=now,
                 tested_at=now,
+                held_until=earlier.record.held_until if earlier else None,
                 created_at=details.created_at,
             )
             write_record(self._folder, record)
@@ -305,6 +324,16 @@ class GuardService:
         self._checking[pod_id] = thread
         thread.start()
         thread.join(_JOIN_S)
+
+
+@contextmanager
+def _reported_errors() -> Iterator[None]:
+    """Report that a file cannot be written, and go on."""
+    try:
+        yield
+    except OSError as error:
+        with suppress(OSError):
+            print(f"cannot write: {error.strerror}", flush=True)
 
 
 def _make_settings(given: dict[str, Any]) -> Settings:

@@ -15,7 +15,7 @@ from primepods_magic.api.text.instants import format_instant
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.existence import Finding
+from primepods_magic.pods.existence import Finding, PodFate
 from primepods_magic.pods.guards.powers import find_obstacle
 from primepods_magic.pods.guards.records import GuardRecord, SignalRecord, Verdict
 from primepods_magic.pods.guards.times import describe_end
@@ -25,7 +25,7 @@ from primepods_magic.remote.guards.activity import read_activity
 
 from .clock import GuardClock
 from .due import Due, Month, Reading, find_due
-from .ending import StillBusy, UnsavedFiles, end_pod
+from .ending import NotDue, UnsavedFiles, end_pod
 from .notices import send_notice
 
 __all__ = ["PodWatch"]
@@ -35,6 +35,7 @@ _RETEST_INTERVAL_S = 60.0
 _STALE_S = 60.0
 _MONTH_INTERVAL_S = 300.0
 _LONGEST_WARNING = timedelta(minutes=10)
+_GONE_AFTER = timedelta(days=1)
 
 
 class PodWatch:
@@ -67,6 +68,8 @@ class PodWatch:
         self._conclude = conclude
         self._tell = tell
         self._lock = threading.RLock()
+        self._checking = threading.Lock()
+        self._absent_since: datetime | None = None
         self._tested_s = time.monotonic()
         self._reading = Reading()
         self._read_s = 0.0
@@ -83,7 +86,17 @@ class PodWatch:
             return self.record
 
     def check(self, finding: Finding | PodsError) -> None:
-        """Look at the pod as the service shows it, or at the error, and end it if it is due."""
+        """Look at the pod as the service shows it, or at the error, and end it if it is due.
+
+        One check at a time: two would end the pod twice.
+        """
+        if self._checking.acquire(blocking=False):
+            try:
+                self._check_once(finding)
+            finally:
+                self._checking.release()
+
+    def _check_once(self, finding: Finding | PodsError) -> None:
         connection, clock = self._get_connection()
         if isinstance(finding, PodsError):
             self._note_unseen(clock.now(), f"the service cannot be asked: {finding}")
@@ -92,8 +105,9 @@ class PodWatch:
             self._conclude_elsewhere(finding, clock.now())
             return
         if finding.pod is None:
-            self._note_unseen(clock.now(), finding.reason or "the service does not show it at the moment")
+            self._note_absent(finding, clock.now())
             return
+        self._absent_since = None
         self._judge(connection, clock, finding.pod)
 
     def _judge(self, connection: Connection, clock: GuardClock, pod: PodDetails) -> None:
@@ -119,6 +133,13 @@ class PodWatch:
             self._warn(due, now)
 
     # What is known
+
+    def _note_absent(self, finding: Finding, now: datetime) -> None:
+        """Note that the service does not show the pod; after a day, it is taken to be gone."""
+        self._note_unseen(now, finding.reason or "the service does not show it at the moment")
+        self._absent_since = self._absent_since or now
+        if finding.fate is PodFate.ABSENT and now - self._absent_since > _GONE_AFTER:
+            self._conclude_elsewhere(finding, now)
 
     def _note_unseen(self, now: datetime, trouble: str) -> None:
         record = self.change(trouble=trouble)
@@ -222,22 +243,26 @@ class PodWatch:
             self.change(has_warned=False)
 
     def _end(self, connection: Connection, clock: GuardClock, pod: PodDetails, due: Due) -> None:
-        def check_idle() -> str:
-            self._read_once(connection, pod)
-            again = find_due(self.record, pod, clock.now(), self._get_reading(clock))
+        def check_due() -> str:
+            if due.rule == "idle":
+                self._read_once(connection, pod)
+            month = self._read_month(connection)
+            again = find_due(self.record, pod, clock.now(), self._get_reading(clock), month)
             return "" if again.at is not None and again.at <= clock.now() else again.why
 
-        step = self.record.step
+        before, step = self.record.state, self.record.step
+        before = "armed" if before == "ending" else before
         record = self.change(state="ending")
         if not step:
             self._notify("ending", f"'{self._name}' ends now: {due.why}", clock.now())
         try:
-            result = end_pod(connection, pod, record, lambda step: self.change(step=step), check_idle)
-        except StillBusy as busy:
-            self.change(state="armed", step="", why=str(busy), due_at=None, due_rule=None)
+            result = end_pod(connection, pod, record, lambda step: self.change(step=step), check_due)
+        except NotDue as kept:
+            # Something began on it, or a person holds it.
+            self.change(state=before, step="", why=str(kept), due_at=None, due_rule=None)
         except UnsavedFiles as unsaved:
             until = clock.now() + timedelta(seconds=record.rules.hold_s)
-            self.change(state="armed", step="", held_until=until, has_held_unsaved=True)
+            self.change(state=before, step="", held_until=until, has_held_unsaved=True)
             self._notify(
                 "held", f"'{self._name}' is kept until {describe_end(until)}: {unsaved}", clock.now()
             )
