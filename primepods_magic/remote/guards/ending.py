@@ -39,18 +39,22 @@ def end_pod(
     pod: PodDetails,
     record: GuardRecord,
     note_step: Callable[[str], object],
-    check_due: Callable[[], str],
+    check_due: Callable[..., str],
 ) -> TerminationResult:
     """End a pod and return the result.
 
     ``note_step`` is called with each step before it, so that a guard that is killed goes on there.
-    ``check_due`` returns why the pod is not due any more. Raises UnsavedFiles if the pod should be kept for a
-    while, NotDue, and PodsError if it cannot be terminated now.
+    ``check_due`` returns why the pod is not due any more; ``has_saved`` tells it that saving was activity.
+    Raises UnsavedFiles if the pod should be kept for a while, NotDue, and PodsError if it cannot be
+    terminated now.
     """
     if pod.status == PodStatus.DELETING:
         # Another guard, or a person, was faster. It is not terminated twice.
         raise PodsError("it is being terminated")
     rules = record.rules
+    has_saved = False
+    if why := check_due(has_saved=record.step == "terminating"):
+        raise NotDue(why)
     # A guard that was killed while it terminated the pod has saved everything.
     if record.step != "terminating":
         if record.due_rule != "idle":
@@ -62,7 +66,8 @@ def end_pod(
             problems = _save_files(connection, pod, record)
             if problems and rules.hold_s > 0 and not record.has_held_unsaved:
                 raise UnsavedFiles(problems)
-    if why := check_due():
+            has_saved = True
+    if has_saved and (why := check_due(has_saved=True)):
         raise NotDue(why)
     note_step("terminating")
     result = terminate_pods(connection, [pod], timeout_s=_VERIFY_S)[0]

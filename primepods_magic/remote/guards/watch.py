@@ -33,6 +33,7 @@ __all__ = ["PodWatch"]
 _TEST_INTERVAL_S = 3600.0
 _RETEST_INTERVAL_S = 60.0
 _STALE_S = 60.0
+_OF_PEOPLE = ("cells", "logins")
 _MONTH_INTERVAL_S = 300.0
 _LONGEST_WARNING = timedelta(minutes=10)
 _GONE_AFTER = timedelta(days=1)
@@ -243,9 +244,17 @@ class PodWatch:
             self.change(has_warned=False)
 
     def _end(self, connection: Connection, clock: GuardClock, pod: PodDetails, due: Due) -> None:
-        def check_due() -> str:
+        def check_due(*, has_saved: bool) -> str:
             if due.rule == "idle":
                 self._read_once(connection, pod)
+            activity = self._reading.activity
+            if due.rule == "idle" and has_saved and activity is not None:
+                # Saving itself has used the CPU and the disk.
+                began = [signal for signal in activity.signals if signal.name in _OF_PEOPLE]
+                busy = next((signal for signal in began if signal.state != "idle"), None)
+                held_until = self.record.held_until
+                is_held = held_until is not None and held_until > clock.now()
+                return busy.reason if busy else "it is held" if is_held else ""
             month = self._read_month(connection)
             again = find_due(self.record, pod, clock.now(), self._get_reading(clock), month)
             return "" if again.at is not None and again.at <= clock.now() else again.why

@@ -25,7 +25,7 @@ from primepods_magic.remote.links import close_links, open_link
 from primepods_magic.remote.ssh.routes import find_route
 from tests.remote.guards.conftest import WITHIN_S, Guarded
 from tests.support.agents import alter_archive, find_marked
-from tests.support.guard_processes import list_processes, end_guard_processes
+from tests.support.guard_processes import end_guard_processes, list_processes
 from tests.support.waiting import eventually
 
 KEY = "key-of-this-test-0123456789abcdef"

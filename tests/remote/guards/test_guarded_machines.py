@@ -73,7 +73,9 @@ def test_a_pod_is_kept_once_if_saving_fails(machines: Guarded, pod: Pod, tmp_pat
 
 def test_an_idle_pod_ends_and_one_that_runs_a_cell_does_not(machines: Guarded, pod: Pod) -> None:
     job = run_cell(pod, "import time; time.sleep(600)")
-    pod.guard(idle="1s")
+    pod.guard(
+        idle="1s", on_end="for i in 1 2 3; do head -c 3000000 /dev/urandom | sha256sum; done; touch ended"
+    )
     seen_until = time.monotonic() + 4
 
     def is_checked() -> bool:
