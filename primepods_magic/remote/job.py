@@ -345,41 +345,49 @@ def start_job(
     title = describe_code(code)
     job_id = make_job_id()
     stopwatch = Stopwatch()
-    request = link.request(
-        "run",
-        id=job_id,
-        msg_id=msg_id or secrets.token_hex(16),
-        session=session,
-        code=code,
-        title=title,
-        digest=hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest(),
-        allow_stdin=allow_stdin,
-        again=again,
-        before=list(before),
-        after=list(after),
-        **extra,
-    )
-    # Follow it at once: waiting for the answer would take another round trip.
-    frames = JobFrames(link, job_id)
+    frames: JobFrames | None = None
     try:
+        request = link.request(
+            "run",
+            id=job_id,
+            msg_id=msg_id or secrets.token_hex(16),
+            session=session,
+            code=code,
+            title=title,
+            digest=hashlib.sha256(code.encode("utf-8", "surrogatepass")).hexdigest(),
+            allow_stdin=allow_stdin,
+            again=again,
+            before=list(before),
+            after=list(after),
+            **extra,
+        )
+        # Follow it at once: waiting for the answer would take another round trip.
+        frames = JobFrames(link, job_id)
         while not request.done():
             wait([request], timeout=_TICK_S)
             if on_wait:
                 on_wait(link)
+        running = request.result().get("running")
     except KeyboardInterrupt:
-        frames.leave()
-        if link.withdraw(job_id):
-            did = "Nothing was run"
-        else:
-            link.request("cancel", job=job_id)
-            did = "The cell was cancelled, if it had been sent"
-        raise WaitInterrupted(
-            f"Interrupted while connecting to '{link.name}'. {did}. The pod keeps running and is billed"
-        ) from None
-    running = request.result().get("running")
+        if frames is not None:
+            frames.leave()
+        raise _describe_interrupted(link, job_id) from None
     if running and not is_job_id(running):
         raise PodsError(f"'{link.name}' returned an invalid job id. The pod keeps running and is billed")
     if running:
         frames.leave()
         return Job(link, str(running), session, title=title), True
     return Job(link, job_id, session, title=title, frames=frames, stopwatch=stopwatch), False
+
+
+def _describe_interrupted(link: PodLink, job_id: str) -> WaitInterrupted:
+    """Take a cell back, or interrupt it, and say which."""
+    if link.withdraw(job_id):
+        did = f"Interrupted while connecting to '{link.name}'. Nothing was run"
+    else:
+        link.request("interrupt", job=job_id)
+        did = (
+            f"Interrupted while the cell was sent to '{link.name}'. It may have begun, and is interrupted "
+            "there; '%pods jobs' shows whether it still runs"
+        )
+    return WaitInterrupted(f"{did}. The pod keeps running and is billed")

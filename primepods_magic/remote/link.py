@@ -67,7 +67,6 @@ class PodLink:
         self._lock = threading.Lock()
         self._channel: AgentChannel | None = None
         self._requests: dict[str, Request] = {}
-        self._sent: set[str] = set()
         self._followings: dict[str, Following] = {}
         self._followed = 0
         self._place = ""
@@ -99,10 +98,11 @@ class PodLink:
             if self.failure:
                 future.set_exception(self.failure)
                 return future
-            self._requests[header["id"]] = Request(data, future, max_reply_bytes)
+            request = self._requests[header["id"]] = Request(data, future, max_reply_bytes)
             if self.connected.is_set() and self._channel:
+                # First: Ctrl-C may come between the two.
+                request.is_sent = True
                 self._channel.send(data)
-                self._sent.add(header["id"])
         return future
 
     def ask(self, op: str, **values: Any) -> Header:
@@ -116,10 +116,11 @@ class PodLink:
             ) from None
 
     def withdraw(self, request_id: str) -> bool:
-        """Take back a request that waits for a connection; return whether it was certainly not sent."""
+        """Take back a request that has no answer; return whether it was certainly not sent."""
         with self._lock:
-            self._requests.pop(request_id, None)
-            return request_id not in self._sent
+            request = self._requests.pop(request_id, None)
+            # One that is no longer there was answered, so the agent has it.
+            return request is not None and not request.is_sent
 
     def follow(self, job: str, handler: FrameHandler, *, first: int = 0) -> str:
         """Pass each frame of a job, in order and exactly once, to a handler.
@@ -270,9 +271,9 @@ class PodLink:
             self.trouble = self._trouble_since = None
             self.connects += 1
             self.connected.set()
-            for request_id, request in self._requests.items():
+            for request in self._requests.values():
+                request.is_sent = True
                 channel.send(request.data)
-                self._sent.add(request_id)
             self._place = ""
             for place, following in self._followings.items():
                 following.is_asked = False
@@ -299,7 +300,6 @@ class PodLink:
     def _answer_request(self, header: Header, buffers: list[bytes]) -> None:
         with self._lock:
             request = self._requests.pop(header["id"], None)
-            self._sent.discard(header["id"])
         if request is None:
             return
         future, header["buffers"] = request.future, buffers

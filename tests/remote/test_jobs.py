@@ -10,12 +10,22 @@ from pathlib import Path
 
 import pytest
 
-from primepods_magic.api.errors import InvalidRequest, PodsError, RemoteError, SshFailed, WaitTimedOut
+from primepods_magic.api.errors import (
+    InvalidRequest,
+    PodsError,
+    RemoteError,
+    SshFailed,
+    WaitInterrupted,
+    WaitTimedOut,
+)
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
-from primepods_magic.remote.job import Job
+from primepods_magic.remote.job import Job, start_job
+from primepods_magic.remote.link import PodLink
 from primepods_magic.remote.links import open_link
+from primepods_magic.remote.ssh.client import SshRoute
 from tests.remote.conftest import describe_pod, pin_host
+from tests.support.waiting import eventually
 
 
 def test_output_and_results_come_back(agent_pod: Pod) -> None:
@@ -127,6 +137,32 @@ def test_an_interrupt_is_not_lost_before_the_cell_begins(agent_pod: Pod) -> None
         job.interrupt()
         with pytest.raises(RemoteError, match="KeyboardInterrupt"):
             job.result(10)
+
+
+def test_ctrl_c_just_after_the_pod_has_the_cell_interrupts_it(agent_pod: Pod) -> None:
+    agent_pod.run("import time").result(60)
+
+    def interrupt(link: PodLink) -> None:
+        eventually(lambda: not link._requests, "the pod has confirmed the cell")
+        raise KeyboardInterrupt
+
+    for code in ("time.sleep(600)", "print(1)\ntime.sleep(600)"):
+        with pytest.raises(WaitInterrupted, match="It may have begun, and is interrupted there"):
+            start_job(agent_pod.connection, agent_pod.details, code, on_wait=interrupt)
+    assert agent_pod.run("2").result(10).state == "ok"
+
+
+def test_only_a_request_that_waits_can_be_taken_back(agent_pod: Pod) -> None:
+    link = PodLink(SshRoute(("sh", "-c", "sleep 600"), "train", "ssh"), lambda: None, is_fresh=True)
+    try:
+        link.request("jobs", id="waits")
+        assert link.withdraw("waits")
+        assert not link.withdraw("waits")
+    finally:
+        link.close()
+    link = open_link(agent_pod.connection, agent_pod.details)
+    link.request("jobs", id="answered").result(60)
+    assert not link.withdraw("answered")
 
 
 def test_a_kernel_that_dies_is_said_and_the_next_cell_has_a_new_one(agent_pod: Pod) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import wait
 from contextlib import contextmanager
 from typing import Any
 
@@ -30,6 +31,8 @@ from primepods_magic.remote.values.transfer import (
 from .run_cell import LinkNotes
 
 __all__ = ["CellValues", "read_names"]
+
+_ANSWER_S = 2.0
 
 
 def read_names(text: str) -> tuple[str, ...]:
@@ -102,8 +105,8 @@ class CellValues:
                 answer = await_answer(job.link, call["id"], _print_note)
                 if self._outgoing is not None:
                     self._outgoing.note_kept(job.link, answer, _print_note)
-            except WaitInterrupted:
-                job.link.request("interrupt", job=job.id)
+            except WaitInterrupted as error:
+                error.prepend(_interrupt_job(job))
                 raise
             except PodsError as error:
                 error.prepend("The cell was not run")
@@ -147,6 +150,17 @@ class CellValues:
                 on_wait=_print_note,
                 watch=StreamWatch(on_progress=note_progress),
             )
+
+
+def _interrupt_job(job: Job) -> str:
+    """Interrupt a cell, and return how far it was."""
+    answer = job.link.request("interrupt", job=job.id)
+    wait([answer], timeout=_ANSWER_S)
+    state = answer.result().get("state") if answer.done() and not answer.exception() else None
+    if state in ("queued", "cancelled"):
+        return "The cell was not run"
+    begun = "The cell had begun" if state == "running" else "The cell may have begun"
+    return f"{begun}, and is interrupted there ('%pods attach {job.id}')"
 
 
 def _print_note(text: str) -> None:

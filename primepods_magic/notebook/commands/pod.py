@@ -42,6 +42,7 @@ from primepods_magic.notebook.input.arguments import ArgumentParser, seconds
 if TYPE_CHECKING:
     from primepods_magic.api.models import PodDetails
     from primepods_magic.notebook.magics import PodsMagics
+    from primepods_magic.remote.job import Job
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -93,6 +94,15 @@ def names(text: str) -> tuple[str, ...]:
 
 def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
     """Show the cell's output, or return its job for ``--bg``."""
+    jobs: list[Job] = []
+    try:
+        return _run_cell(magics, args, cell, jobs)
+    except KeyboardInterrupt:
+        raise _describe_interrupted(jobs) from None
+
+
+def _run_cell(magics: PodsMagics, args: Namespace, cell: str | None, jobs: list[Job]) -> Any:
+    """Run the cell; note its job once there is one."""
     from primepods_magic.api.errors import InvalidRequest
     from primepods_magic.notebook.cells.background import show_in_background
     from primepods_magic.notebook.cells.costs import cost_recorder
@@ -139,6 +149,7 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
         values.forget(job.link)
         say_running(job)
         return None
+    jobs.append(job)
     values.await_sent(job)
     note_end = cost_recorder(
         magics.shell, connection, pod, job, is_shown=magics.cell_costs and not args.quiet
@@ -150,6 +161,20 @@ def run(magics: PodsMagics, args: Namespace, *, cell: str | None) -> Any:
         CellView(magics.shell, job, note_end, names_files=not args.quiet).follow()
     values.store(job)
     return None
+
+
+def _describe_interrupted(jobs: list[Job]) -> Exception:
+    """Interrupt the job, if there is one, and say so."""
+    from primepods_magic.api.errors import WaitInterrupted
+
+    for job in jobs:
+        job.link.request("interrupt", job=job.id)
+        return WaitInterrupted(
+            f"Interrupted while the output of job {job.id} was not shown. The cell had been sent to "
+            f"'{job.pod_name}', and is interrupted there; '%pods attach {job.id}' shows its output. The pod "
+            "keeps running and is billed"
+        )
+    return WaitInterrupted("Interrupted before the cell was sent. Nothing was run")
 
 
 def _find_ready_pod(magics: PodsMagics, args: Namespace) -> PodDetails:

@@ -36,7 +36,7 @@ class Following:
             self.unreported_bytes += self.unused.popleft()[1]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Request:
     """A request that has no answer yet."""
 
@@ -44,3 +44,6 @@ class Request:
     future: Future[Header]
     max_reply_bytes: int
     """Of the buffers of its answer."""
+
+    is_sent: bool = False
+    """True if the agent may have it."""
