@@ -78,10 +78,10 @@ def _find_folders() -> tuple[str, str]:
 
 
 def _enter_folder(link: PodLink, target: str, result: TransferResult) -> tuple[Header, str]:
-    sent = [file.path for file in result.files if file.action == "sent"]
+    is_sent = any(file.action == "sent" for file in result.files)
     place = f"{link.name}:{sanitize(posixpath.basename(target))}"
-    line = " · ".join([place, *describe_transfer(result)]) if sent else ""
-    return make_call("enter_folder", folder=target, changed=sent), line
+    line = " · ".join([place, *describe_transfer(result)]) if is_sent else ""
+    return make_call("enter_folder", folder=target), line
 
 
 def _claim_folder(link: PodLink, folder: str, target: str, ask: Ask | None, watch: StreamWatch) -> None:

@@ -17,6 +17,7 @@ from .pod_session import run_in_thread
 from .publisher import BoundPublisher
 
 if TYPE_CHECKING:
+    from primepods_magic.notebook.cells.late_output import LateOutput
     from primepods_magic.remote.agent.frames import Header
     from primepods_magic.remote.job import Job, JobEnd, JobFrames
 
@@ -87,18 +88,18 @@ class RelayedCell:
     """
 
     def __init__(self, kernel: Relay, request: CellRequest) -> None:
-        from primepods_magic.notebook.cells.late_output import LateOutput
-
         self._kernel = kernel
         self.request = request
         self._publisher = kernel.publisher
         self._bound = BoundPublisher(kernel.publisher, request.message)
-        self._output = LateOutput(self._bound, "", has_end=True, replaces_bars=False)
         self._interrupts: list[float] = []
         self._stop = threading.Event()
         """Stops what happens before the cell is sent."""
         self._handled = 0
         self._job: Job | None = None
+        self._output: LateOutput | None = None
+        self._before: list[Header] = []
+        """What has to happen on the pod before the cell runs."""
         self._reply: dict[str, Any] = {}
         self._header: Header = {}
         self._asked: Header = {}
@@ -126,12 +127,13 @@ class RelayedCell:
     def run(self) -> dict[str, Any]:
         """Run the cell, and return the content of its reply."""
         from primepods_magic.remote.job import start_job
+        from primepods_magic.remote.values.calls import raise_failed
 
         try:
             session = self._kernel.pod_session
             connection, pod = session.open()
             self._await_event(session.is_settled)
-            before = self._send_folder() if self._kernel.options.sync else []
+            self._before = self._send_folder() if self._kernel.options.sync else []
             self._job, _ = start_job(
                 connection,
                 pod,
@@ -141,7 +143,7 @@ class RelayedCell:
                 again=True,
                 msg_id=self._publisher.note_request(self.request.message),
                 on_wait=self._await_agent,
-                before=before,
+                before=self._before,
                 extra={
                     "owner": self._kernel.options.owner,
                     "client": self.request.describe_client(),
@@ -150,6 +152,8 @@ class RelayedCell:
             )
             self._publisher.last_job = self._job.id
             end = self._follow_frames(self._job.take_frames())
+            if end.state == "cancelled":
+                raise_failed(self._job, self._before)
             self._note_end(end, connection, pod)
             return self._make_reply(end)
         except PodsError as error:
@@ -216,6 +220,8 @@ class RelayedCell:
     def _follow_frames(self, frames: JobFrames) -> JobEnd:
         from primepods_magic.notebook.cells.late_output import LateOutput
 
+        assert self._job is not None
+        output = self._output = LateOutput(self._bound, self._job.id, has_end=True, replaces_bars=False)
         end = None
         try:
             while end is None:
@@ -224,12 +230,11 @@ class RelayedCell:
                     end = self._handle_frame(*frame)
                 self._notice.check(frames.link)
                 self._pass_interrupts(frames)
-            self._output.finish()
+            output.finish()
         except PodsError:
             frames.leave()
             raise
-        job_id = self._job.id if self._job else ""
-        frames.release(LateOutput(self._bound, job_id).show)
+        frames.release(LateOutput(self._bound, self._job.id).show)
         self._kernel.keep_following(frames)
         return end
 
@@ -244,7 +249,8 @@ class RelayedCell:
                 f"There is no connection to '{frames.link.name}', so the cell cannot be interrupted. It "
                 "keeps running there, and the pod is billed; the next cell waits for it"
             )
-        self._job.link.request("interrupt", job=self._job.id)
+        for job_id in (*(call["id"] for call in self._before), self._job.id):
+            self._job.link.request("interrupt", job=job_id)
 
     def _handle_frame(self, header: Header, buffers: list[bytes]) -> JobEnd | None:
         from primepods_magic.remote.job_errors import FAILURES, make_failure
@@ -283,7 +289,7 @@ class RelayedCell:
         elif kind == "execute_reply":
             self._reply = dict(content)
             self._say_new_files(header.get("new_files"))
-        else:
+        elif self._output is not None:
             self._output.show(header, buffers)
         return None
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from primepods_magic.api.errors import PodsError, RemoteNameError, WaitInterrupted
@@ -13,17 +14,18 @@ from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.api.validation.suggest import format_suggestions
 from primepods_magic.remote.agent.frames import Header
 from primepods_magic.remote.files.streams import Stopped
-from primepods_magic.remote.job import JobFrames
+from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.job_errors import FAILURES, make_failure
 from primepods_magic.remote.limits.names import make_job_id
 from primepods_magic.remote.link import PodLink
 
-__all__ = ["OnNote", "await_answer", "make_call", "pass_over", "run_call"]
+__all__ = ["OnNote", "await_answer", "make_call", "pass_over", "raise_failed", "run_call"]
 
 OnNote = Callable[[str], object]
 """Called with a line about what is waited for."""
 
 _TICK_S = 0.2
+_ENDED_S = 2.0
 _MAX_TEXT_CHARS = 800
 _MAX_NAMES = 50
 
@@ -88,6 +90,21 @@ def await_answer(
         ) from None
     finally:
         frames.leave()
+
+
+def raise_failed(job: Job, before: Sequence[Header]) -> None:
+    """Raise the error of a call before a cell, if that is why the cell was not run."""
+    for call in before:
+        # It may still wait behind another cell.
+        ended = Job(job.link, call["id"], job.session)
+        with suppress(PodsError):
+            ended.result(_ENDED_S)
+        try:
+            if ended.is_done:
+                await_answer(job.link, call["id"])
+        except PodsError as error:
+            error.prepend("The cell was not run")
+            raise
 
 
 def _read_answer(link: PodLink, reply: Mapping[str, Any], state: str) -> dict[str, Any]:

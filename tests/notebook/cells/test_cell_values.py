@@ -101,7 +101,7 @@ def test_ctrl_c_while_the_session_is_busy_runs_nothing(front: Front, tmp_path: P
     wait = f"import os, time\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.01)"
     front.run(f"%%pod train --bg --session busy -o first\n{wait}\nn = 0")
     shown = front.run("%%pod train --session busy --in n\nran = True", interrupt_at="Waiting for job")
-    assert "WaitInterrupted: Interrupted while waiting for 'train'" in shown
+    assert "WaitInterrupted: The cell was not run: Interrupted while waiting for 'train'" in shown
     gate.touch()
     front.run("end = first.result()")
     assert front.run("%%pod train --session busy\nprint(n, 'ran' in globals())") == "0 False\n"

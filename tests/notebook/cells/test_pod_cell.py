@@ -365,6 +365,40 @@ def test_a_job_in_the_background_names_files_too(front: Front, tmp_path: Path) -
     assert "New on" not in "".join(shown)
 
 
+def test_every_session_runs_what_the_folder_has(front: Front, tmp_path: Path) -> None:
+    project = tmp_path / "many"
+    project.mkdir()
+    module, gate = project / "numbers_of.py", tmp_path / "gate"
+    module.write_text("def n(): return 1\nstate = []\n")
+    front.run(f"import os\nos.chdir({str(project)!r})")
+    cell = "%%pod train --sync --quiet --session {}\n{}".format
+    call = "print(numbers_of.n(), len(numbers_of.state))"
+    for session in ("one", "two"):
+        front.run(cell(session, f"import numbers_of\nnumbers_of.state.append(1)\n{call}"))
+        # What has not changed keeps its state.
+        assert front.run(cell(session, call)) == "1 1\n"
+    module.write_text("def n(): return 22\nstate = []\n")
+    assert front.run(cell("one", call)).endswith("\n22 0\n")
+    assert front.run(cell("two", call)) == "22 0\n"
+    module.write_text("def n(): return 333\nstate = []\n")
+    front.run("%pods sync . train:many")
+    assert front.run(cell("one", call)) == "333 0\n"
+    # Ctrl-C while it waits, and a module that raises, leave it due.
+    module.write_text("def n(): return 4444\nstate = []\n")
+    front.run(
+        f"%%pod train --bg --session one -o first\nimport os, time\n"
+        f"while not os.path.exists({str(gate)!r}): time.sleep(0.01)"
+    )
+    assert "WaitInterrupted" in front.run(cell("one", call), interrupt_at="Waiting for job")
+    gate.touch()
+    front.run("end = first.result()")
+    assert front.run(cell("one", call)) == "4444 0\n"
+    module.write_text("def n(): return 5\nraise ValueError('not yet')\n")
+    for _ in range(2):
+        assert "loading numbers_of again raises ValueError: not yet" in front.run(cell("one", call))
+    assert front.run(f"%%pod train --quiet --session one\n{call}") == "4444 0\n"
+
+
 def test_the_notebooks_folder_goes_there_before_the_cell(front: Front, tmp_path: Path) -> None:
     project = tmp_path / "project"
     project.mkdir()

@@ -126,6 +126,15 @@ def test_the_folder_of_the_notebook_is_there_if_asked(picked: PodInPicker, tmp_p
         assert ran.of_type("execute_result")[0]["data"]["text/plain"] == "('project', 41)"
         (folder / "helper.py").write_text("def answer():\n    return 4200\n")
         assert "4200" in kernel.run("helper.answer(), open('data.csv').read()").text
+        # One that does not load again is the cell's error until it does.
+        (folder / "helper.py").write_text("def answer(:\n    return 3\n")
+        for _ in range(2):
+            failed = kernel.run("print('never')")
+            assert failed.reply["evalue"].startswith("The cell was not run: ")
+            assert "loading helper again raises SyntaxError" in failed.reply["evalue"]
+            assert "never" not in failed.text
+        (folder / "helper.py").write_text("def answer():\n    return 57\n")
+        assert "57" in kernel.run("helper.answer()").text
         # No one can be asked, and no option confirms: the error names another way.
         (folder / ".env").mkdir()
         (folder / ".env/prod.env").write_text("KEY=1")
