@@ -5,7 +5,6 @@ Loading the extension imports this module, so whatever only a command needs is i
 
 from __future__ import annotations
 
-import keyword
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -292,8 +291,12 @@ class PodsMagics(Magics):
         except HelpWanted as wanted:
             say(wanted, end="")
             return None
-        if args.out is not None and (not args.out.isidentifier() or keyword.iskeyword(args.out)):
-            parser.error(f"{args.out!r} is not a valid variable name (-o NAME)")
+        if args.out is not None:
+            from primepods_magic.remote.values.remote_value import find_name_problem
+
+            problem = find_name_problem(args.out)
+            if problem:
+                parser.error(f"{args.out!r} {problem} (-o NAME)")
         load_modules(*_COMMAND_MODULES)
         with redirect_warnings(lambda text: say(f"Warning: {text}")):
             result = command.run(self, args, **extra)

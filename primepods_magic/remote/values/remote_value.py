@@ -13,7 +13,7 @@ from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.remote.files.results import format_bytes
 
-__all__ = ["SHELL_NAMES", "RemoteValue", "check_name", "parse_part", "read_remote_value"]
+__all__ = ["SHELL_NAMES", "RemoteValue", "check_name", "find_name_problem", "parse_part", "read_remote_value"]
 
 _STEP = re.compile(
     r"""
@@ -29,6 +29,7 @@ _MAX_TEXT_CHARS = 300
 
 # Every kernel has its own of these.
 SHELL_NAMES = frozenset("In Out get_ipython exit quit open display".split())
+_RESULT = re.compile(r"_+|_(?:oh|dh|ih|i+|i?\d+|exit_code)", re.ASCII)
 
 
 def check_name(name: str, *, is_set: bool = True) -> str:
@@ -39,11 +40,18 @@ def check_name(name: str, *, is_set: bool = True) -> str:
     """
     if not isinstance(name, str):
         raise InvalidRequest(f"A name must be text. It is of type {type(name).__name__}. Nothing was sent")
-    if not name.isidentifier() or keyword.iskeyword(name) or name.startswith("__"):
-        raise InvalidRequest(f"{sanitize(shorten(name, 80))!r} is not a name of a variable. Nothing was sent")
-    if is_set and name in SHELL_NAMES:
-        raise InvalidRequest(f"'{name}' is a name that every notebook has of its own. Nothing was sent")
+    problem = find_name_problem(name, is_set=is_set)
+    if problem:
+        raise InvalidRequest(f"{sanitize(shorten(name, 80))!r} {problem}. Nothing was sent")
     return name
+
+
+def find_name_problem(name: str, *, is_set: bool = True) -> str:
+    """Return why a name cannot be a variable's, or cannot be set without breaking the notebook; else ""."""
+    if is_set and (name in SHELL_NAMES or _RESULT.fullmatch(name)):
+        return "is a name that every notebook has of its own"
+    is_name = name.isidentifier() and not keyword.iskeyword(name) and not name.startswith("__")
+    return "" if is_name else "is not a name of a variable"
 
 
 def parse_part(text: str) -> list[list[Any]]:
