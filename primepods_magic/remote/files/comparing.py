@@ -12,8 +12,6 @@ from .results import FileResult
 
 __all__ = ["Comparison", "compare_entries"]
 
-_SECOND_NS = 10**9
-
 HashPairs = Callable[[Sequence[tuple[Entry, Entry]]], Iterable[bool]]
 """Return for each pair of files of the same size whether their contents are the same."""
 
@@ -59,8 +57,8 @@ def compare_entries(
 ) -> Comparison:
     """Compare what is on the side that sends with what there is on the other.
 
-    The same size and time count as unchanged; if only the time differs, hashes are compared. What is newer
-    on the other side is left alone, unless `force`.
+    The same size and time count as unchanged; if only the time differs, hashes are compared, also if one
+    side keeps only whole seconds. What is newer on the other side is left alone, unless `force`.
     """
     comparison = Comparison()
     unclear: list[tuple[Entry, Entry]] = []
@@ -86,7 +84,7 @@ def compare_entries(
                 comparison.changed.append(entry)
         elif entry.kind != found.kind or entry.link != found.link or entry.size != found.size:
             add_changed(entry, found)
-        elif entry.kind == "link" or is_same_time(entry.mtime_ns, found.mtime_ns):
+        elif entry.kind == "link" or entry.mtime_ns == found.mtime_ns:
             if entry.kind == "file" and entry.mode != found.mode:
                 comparison.touched.append(entry)
             comparison.results.append(FileResult(entry.path, "unchanged", entry.size))
@@ -101,9 +99,3 @@ def compare_entries(
     if unclear:
         comparison.changed.sort(key=lambda entry: (entry.kind != "dir", entry.path))
     return comparison
-
-
-def is_same_time(sent_ns: int, found_ns: int) -> bool:
-    """Return whether times are the same, as far as the file system there keeps them."""
-    is_rounded = found_ns % _SECOND_NS == 0 and sent_ns // _SECOND_NS == found_ns // _SECOND_NS
-    return sent_ns == found_ns or is_rounded

@@ -24,7 +24,7 @@ _ANY_NAME = "\0" * 9
 _TOKEN = re.compile(
     r"""
     (?P<folders> (?:(?<=/)|^) \*\*+/ )
-    | (?P<below> (?<=/) \*\*+ $ )
+    | (?P<below> (?:(?<=/)|^) \*\*+ $ )
     | (?P<stars> \*+ )
     | (?P<any> \? )
     | \[ (?P<negated> [!^]? ) (?P<set> \]? (?: \\. | \[:[a-z]+:\] | [^]\\] )* ) \]
@@ -33,6 +33,7 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_SPECIAL = re.compile(r"[*?\[\\]")
 _IN_SET = re.compile(r"\[:(?P<name>[a-z]+):\]|\\?(?P<low>.)(?:-\\?(?P<high>.))?", re.DOTALL)
 _CLASSES = {
     "alnum": "a-zA-Z0-9", "alpha": "a-zA-Z", "digit": "0-9", "lower": "a-z", "upper": "A-Z",
@@ -68,11 +69,14 @@ def parse_rule(line: str) -> Rule | None:
         return None
     # A pattern with a slash is for paths from here on, another one for names at any depth.
     prefix = "" if "/" in text else "(?:.*/)?"
+    text = text.removeprefix("/")
+    # Git compares the beginning of a path by itself: '**' just after it means as much as after a slash.
+    plain = "" if prefix else _SPECIAL.split(text, maxsplit=1)[0]
     try:
-        translated = _TOKEN.sub(_translate_token, text.removeprefix("/"))
+        translated = _TOKEN.sub(_translate_token, text[len(plain) :])
     except _NeverMatches:
         return None
-    pattern = re.compile(prefix + translated, re.DOTALL | re.ASCII)
+    pattern = re.compile(prefix + re.escape(plain) + translated, re.DOTALL | re.ASCII)
     return Rule(pattern, ignores, is_for_folders)
 
 
@@ -81,7 +85,7 @@ def _translate_token(token: re.Match[str]) -> str:
     if kind == "folders":
         return "(?:.*/)?"
     if kind == "below":
-        return ".+"
+        return ".*"
     if kind == "stars":
         return "[^/]*"
     if kind == "any":

@@ -106,6 +106,30 @@ def test_an_interrupt_reaches_the_cell(kernel: KernelUse) -> None:
     assert kernel.run("1 + 1").reply["status"] == "ok"
 
 
+def test_what_is_too_much_to_show_is_shown_by_its_job(kernel: KernelUse) -> None:
+    ran = kernel.run("for _ in range(6): print('x' * 999_999)")
+    assert re.search(r"'%pods attach \w{6}' shows what the pod has kept", ran.printed + ran.text)
+
+
+def test_a_cell_that_ctrl_c_has_ended_as_it_was_sent_does_not_run_on(
+    kernel: KernelUse, tmp_path: Path
+) -> None:
+    kernel.run("import time")
+    ended = 0
+    for n in range(pick(10, 60)):
+        path = tmp_path / str(n)
+        code = f"time.sleep(0.2); open({str(path)!r}, 'w').close()"
+        msg_id = kernel.client.execute(code, stop_on_error=False)
+        time.sleep(n % 10 * 0.003)
+        kernel.send("interrupt_request", {}, channel="control")
+        # One that arrives before the cell interrupts nothing.
+        is_ended = kernel.await_reply(msg_id)["status"] == "error"
+        assert kernel.run("1").reply["status"] == "ok"
+        assert path.exists() is not is_ended
+        ended += is_ended
+    assert ended
+
+
 def test_an_error_stops_the_cells_that_were_sent_with_it(kernel: KernelUse) -> None:
     failing = kernel.client.execute("import time; time.sleep(0.5); 1 / 0")
     queued = [kernel.client.execute(f"print({n})") for n in range(3)]

@@ -59,6 +59,19 @@ def test_what_is_unchanged_is_not_sent_again(link: PodLink, here: Path, there: P
     assert describe_tree(there / "tree") == describe_tree(here / "tree")
 
 
+def test_an_edit_within_the_second_that_the_pod_keeps_is_sent(link: PodLink, here: Path, there: Path) -> None:
+    (here / "a").write_text("old")
+    put_files(link, ["a"], str(there))
+    os.utime(there / "a", ns=(OLD_NS, OLD_NS // 10**9 * 10**9))
+    os.utime(here / "a", ns=(OLD_NS, OLD_NS // 10**9 * 10**9 + 5 * 10**8))
+    assert put_files(link, ["a"], str(there)).sent_bytes == 0
+    os.utime(there / "a", ns=(OLD_NS, OLD_NS // 10**9 * 10**9))
+    (here / "a").write_text("new")
+    os.utime(here / "a", ns=(OLD_NS, OLD_NS // 10**9 * 10**9 + 5 * 10**8))
+    put_files(link, ["a"], str(there))
+    assert (there / "a").read_text() == "new"
+
+
 def test_what_is_newer_is_not_overwritten(link: PodLink, here: Path, there: Path) -> None:
     (here / "a").write_text("mine")
     os.utime(here / "a", ns=(OLD_NS, OLD_NS))
