@@ -51,6 +51,13 @@ _VARIABLE = re.compile(
     r"(?![\w.]{0,80}[(\[])[^\s\"'\\$<{][^\s\"'\\]{2,}",
     re.ASCII,
 )
+# In data; in source, such a value is usually the name of a variable.
+_PLAIN = re.compile(
+    # The text may be JSON, where the end of a line is a backslash and a letter.
+    r"(?:(?<![\w.])|(?<=\\[nrt]))(?P<name>passw[a-z]{0,10}|secret|(?:api|access|auth)[_-]?(?:key|token))="
+    r"(?!(?:None|True|False|null|true|false)\b)[^\s\"'\\$<{}()\[\],;&]{3,200}(?=[\s\"'\\;&]|\Z)",
+    re.ASCII,
+)
 _ADDRESS = re.compile(r"(?P<name>://)[^\s/:@\"'\\]{1,64}:[^\s/:@\"'\\{<]{3,200}@", re.ASCII)
 _WORDS = ("passw", "secret", "credential", "key", "token")
 _MAX_FOUND = 10
@@ -80,9 +87,12 @@ def find_secrets(
     for value in values:
         found += [place for key, place in value.keys.items() if sounds_secret(key)]
         found += [place for name, place in value.columns.items() if _SECRET_COLUMN.search(name)]
-    for name, texts in [*((each.name, _list_texts(each)) for each in values), *((n, [t]) for n, t in code)]:
+    searched: list[tuple[str, Iterable[str], bool]] = [
+        (each.name, _list_texts(each), True) for each in values
+    ]
+    for name, texts, is_data in [*searched, *((name, [text], False) for name, text in code)]:
         for text in texts:
-            begin = find_key(text[: max(max_chars, 0)])
+            begin = find_key(text[: max(max_chars, 0)], is_data=is_data)
             if begin:
                 found.append(f"{name} ('{begin.strip()}…')")
                 break
@@ -97,7 +107,11 @@ def _list_texts(value: EncodedValue) -> Iterator[str]:
     """Yield everything of a value that is text, as few pieces."""
     yield json.dumps(value.node, ensure_ascii=False)
     for texts in value.texts:
-        yield "\n".join(_decode_texts(texts.tolist() if hasattr(texts, "tolist") else texts))
+        text = "\n".join(_decode_texts(texts.tolist() if hasattr(texts, "tolist") else texts))
+        yield text
+        if "\0" in text:
+            # As of UTF-16.
+            yield text.replace("\0", "")
 
 
 def _decode_texts(texts: Iterable[str | bytes | None]) -> Iterator[str]:
@@ -106,8 +120,8 @@ def _decode_texts(texts: Iterable[str | bytes | None]) -> Iterator[str]:
             yield text if isinstance(text, str) else text.decode("latin-1")
 
 
-def find_key(text: str) -> str | None:
-    """Return the beginning of the first key in a text."""
+def find_key(text: str, *, is_data: bool = False) -> str | None:
+    """Return the beginning of the first key in a text; more forms count in data than in source."""
     position = 0
     while match := _KEYS.search(text, position):
         before = text[max(match.start() - 6, 0) : match.start()]
@@ -118,6 +132,7 @@ def find_key(text: str) -> str | None:
     # Most text has none of these, and looking for the patterns takes longer.
     lower = text.lower()
     patterns = [_ASSIGNED, _VARIABLE] if any(word in lower for word in _WORDS) else []
+    patterns += [_PLAIN] if patterns and is_data else []
     patterns += [_ADDRESS] if "://" in text else []
     named = (pattern.search(text) for pattern in patterns)
     return next((match["name"] for match in named if match), None)

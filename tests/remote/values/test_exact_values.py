@@ -66,6 +66,13 @@ def test_memory_between_fields_is_not_sent() -> None:
     assert send(memory)[0]["left"]["a"].tolist() == [[ord("h")]] * 2
 
 
+def test_a_row_of_a_record_array_is_said_to_be_another_type() -> None:
+    record = np.rec.array([(1, 2.5)], dtype=[("a", "i4"), ("b", "f8")])[0]
+    back, notes = send(record)
+    assert (back.tolist(), notes) == ((1, 2.5), {"x": "is a void there, not a record"})
+    assert send(np.zeros(1, [("a", "i4")])[0])[1] == {}
+
+
 def test_what_pandas_keeps_beside_the_data_is_said_to_be_lost() -> None:
     frame = pd.DataFrame({"a": [1]}).set_flags(allows_duplicate_labels=False)
     assert send(frame)[1] == {"x": "allows duplicate labels there"}

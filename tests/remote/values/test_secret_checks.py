@@ -38,6 +38,7 @@ HOLD_A_KEY = {
     "after a color": f"\x1b{KEY}",
     "many texts": ["abc"] * 40 + [KEY],
     "bytes": KEY.encode(),
+    "UTF-16": KEY.encode("utf-16"),
     "bytearray": bytearray(KEY.encode()),
     "private key": "-----BEGIN RSA PRIVATE KEY-----",
     "web token": f"eyJ{'a' * 20}.eyJ{'b' * 20}.c",
@@ -49,6 +50,8 @@ HOLD_NONE = {
     "tokens": {"tokens": ["a", "b"], "api_key": None, "password": ""},
     "columns": pd.DataFrame({"key": ["a"], "token": ["b"], "session_id": ["c"], "secret": [1]}),
     "numbers": np.arange(10),
+    "groups of numbers": {"passwords": [1, 2], "secret": np.arange(3), "api_keys": {"a": 1}},
+    "labels of numbers": pd.Series([1], index=["password"]),
 }
 
 
@@ -78,6 +81,33 @@ def test_names_that_sound_like_a_secret_are_found() -> None:
         "rows['fields']['password']",
         "series['Access Token']",
     ]
+
+
+def test_groups_and_labels_that_sound_like_a_secret_are_found() -> None:
+    values: dict[str, Any] = {
+        "PASSWORDS": {"a": "x"}, "secret_list": ["x"], "config": {"api_keys": ("x",)},
+        "credentials": np.array(["x"]), "series": pd.Series(["x"], index=["password"]),
+        "row": pd.DataFrame({"v": ["x"]}, index=["api_key"]),
+        "wide": pd.DataFrame([[1]], columns=pd.MultiIndex.from_tuples([("password", "x")])),
+    }  # fmt: skip
+    assert find_secrets([encode_value(value, name) for name, value in values.items()])[0] == [
+        "PASSWORDS",
+        "secret_list",
+        "config['api_keys']",
+        "credentials",
+        "series['password']",
+        "row['api_key']",
+        "wide['password']",
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["password=hunter2", "host=x\npasswd=swordfish\n", "https://x/?api_key=abc&n=1"]
+)
+def test_a_value_without_quotes_is_found_in_data(text: str) -> None:
+    assert len(find_secrets([encode_value(text, "given")])[0]) == 1
+    source = "def f(x, password): return connect(x, password=password)"
+    assert find_secrets([encode_value(source, "given")], [("f", f"connect(\n    {text}\n)")]) == ([], [])
 
 
 def test_what_is_too_long_to_be_searched_is_named() -> None:

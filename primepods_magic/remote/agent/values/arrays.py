@@ -105,6 +105,8 @@ def _describe_dtype(encoder: Encoder, dtype: Any) -> Node:
     if dtype.hasobject:
         raise encoder.refuse(f"has the dtype {dtype}, with objects in its fields")
     if dtype.fields is not None:
+        if dtype.type.__name__ == "record":
+            encoder.note("is a void there, not a record")
         fields = [
             [name, _describe_dtype(encoder, field), int(offset), *map(str, title)]
             for name in dtype.names

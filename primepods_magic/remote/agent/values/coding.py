@@ -6,6 +6,7 @@ neither imports nor calls anything by a name that it reads.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from .packing import BadValue
@@ -18,6 +19,7 @@ Reader = Callable[["Decoder", List[Any]], Any]
 
 _MAX_DEPTH = 150
 _MAX_NODES = 4_000_000
+_MAX_MEMBERS = 1000
 
 
 class CannotEncode(ValueError):
@@ -49,7 +51,8 @@ class Encoder:
     texts : list
         Sequences of the texts and bytes that are in the buffers.
     keys, columns : dict
-        The place of the first text below each key, and of the first column of each name that may hold text.
+        The place of the first text below each key, and of the first column or group of each name that may
+        hold text.
     """
 
     def __init__(self, describe: Callable[["Encoder", Any], Node], lacks: Sequence[str] = ()) -> None:
@@ -93,9 +96,14 @@ class Encoder:
         self._seen[id(value)] = value, self.place
 
     def note_key(self, key: Any, value: Any, place: str) -> None:
-        """Note the key of a text."""
-        if type(key) is str and key not in self.keys and type(value) in (str, bytes, bytearray) and value:
-            self.keys[key] = f"{self.place}{place}"
+        """Note the key of a text, and that of a group of texts like the name of a column."""
+        if type(key) is not str:
+            return
+        if type(value) in (str, bytes, bytearray):
+            if value:
+                self.keys.setdefault(key, f"{self.place}{place}")
+        elif _holds_text(value):
+            self.columns.setdefault(key, f"{self.place}{place}")
 
     def add_buffer(self, data: Any) -> int:
         """Keep a buffer; return its number."""
@@ -114,6 +122,15 @@ class Encoder:
     def refuse(self, reason: str) -> CannotEncode:
         """Return the error of a value that has no description."""
         return CannotEncode(self.place, reason)
+
+
+def _holds_text(value: Any) -> bool:
+    """Return whether there is text among the first members of a value."""
+    if isinstance(value, (dict, list, tuple, set, frozenset)):
+        members = islice(value.values() if isinstance(value, dict) else value, _MAX_MEMBERS)
+        return any(isinstance(each, (str, bytes, bytearray, dict, list, tuple)) and each for each in members)
+    # Of arrays and series.
+    return getattr(getattr(value, "dtype", None), "kind", None) in ("S", "U", "O", "T")
 
 
 class Decoder:

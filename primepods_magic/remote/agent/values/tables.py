@@ -22,6 +22,7 @@ _INDEXES = (
     "IntervalIndex", "NumericIndex", "Int64Index", "Float64Index", "UInt64Index",
 )  # fmt: skip
 _MASKED = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64", "Float32", "Float64")
+_MAX_LABELS = 10_000
 _UNITS = ("s", "ms", "us", "ns")
 _MAX_UNUSED = 1_000_000
 """Categories, or values of a level, that are more than their codes."""
@@ -45,8 +46,9 @@ def _describe_frame(encoder: Encoder, value: Any) -> Node:
         _describe_column(encoder, value.iloc[:, number], f"[{str(name)[:40]!r}]")
         for number, name in enumerate(value.columns)
     ]
-    for name, column in zip(value.columns, columns):
-        _note_column(encoder, name, column)
+    has_text = [_note_column(encoder, name, column) for name, column in zip(value.columns, columns)]
+    if any(has_text):
+        _note_labels(encoder, value.index)
     return ["frame", _describe_index(encoder, value.columns), _describe_index(encoder, value.index), columns]
 
 
@@ -56,13 +58,30 @@ def _describe_series(encoder: Encoder, value: Any) -> Node:
     _note_lost(encoder, value)
     name = encoder.encode(value.name, ".name")
     column = _describe_column(encoder, value, "")
-    _note_column(encoder, value.name, column)
+    if _note_column(encoder, value.name, column):
+        _note_labels(encoder, value.index)
     return ["series", name, _describe_index(encoder, value.index), column]
 
 
-def _note_column(encoder: Encoder, name: Any, column: Node) -> None:
-    if type(name) is str and column[0] in ("text", "string", "objects", "category"):
-        encoder.columns.setdefault(name, f"{encoder.place}[{name!r:.40}]")
+def _note_column(encoder: Encoder, name: Any, column: Node) -> bool:
+    """Note the name of a column that may hold text, or may be text in part; return whether it may hold it."""
+    has_text = column[0] in ("text", "string", "objects", "category")
+    if has_text or type(name) is tuple:
+        _note_label(encoder, name)
+    return has_text
+
+
+def _note_labels(encoder: Encoder, index: Any) -> None:
+    """Note the labels of rows that may hold text."""
+    if index.dtype.kind == "O":
+        for label in index[:_MAX_LABELS]:
+            _note_label(encoder, label)
+
+
+def _note_label(encoder: Encoder, label: Any) -> None:
+    for part in label if type(label) is tuple else (label,):
+        if type(part) is str:
+            encoder.columns.setdefault(part, f"{encoder.place}[{part!r:.40}]")
 
 
 def _note_lost(encoder: Encoder, value: Any) -> None:
