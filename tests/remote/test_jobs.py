@@ -165,6 +165,14 @@ def test_only_a_request_that_waits_can_be_taken_back(agent_pod: Pod) -> None:
     assert not link.withdraw("answered")
 
 
+def test_a_cell_without_a_stream_does_not_end_the_next_ones(agent_pod: Pod) -> None:
+    agent_pod.run("import sys\nsys.stdout = sys.stderr = None", session="mute").result(60)
+    job = agent_pod.run("print('heard', file=sys.stderr)\nprint('again')\n1 / 0", session="mute")
+    with pytest.raises(RemoteError, match="ZeroDivisionError"):
+        job.result(10)
+    assert sorted(job.output.split()) == ["again", "heard"]
+
+
 def test_a_kernel_that_dies_is_said_and_the_next_cell_has_a_new_one(agent_pod: Pod) -> None:
     with pytest.raises(RemoteError, match="KernelDied on 'train': its kernel ended"):
         agent_pod.run("import os; os._exit(3)", session="mortal").result(60)

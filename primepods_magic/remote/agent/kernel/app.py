@@ -44,8 +44,22 @@ def make_kernel_app(connection_file: str) -> Callable[[], object]:
             pipe_out.connect(address)
             return context, pipe_out
 
+    class PrivateKernelApp(kernelapp.IPKernelApp):
+        def init_shell(self) -> None:
+            super().init_shell()  # type: ignore[no-untyped-call]
+            streams = {name: getattr(sys, name) for name in ("stdout", "stderr")}
+
+            def restore_streams() -> None:
+                # Without a stream, a kernel does not answer the next request.
+                for name, stream in streams.items():
+                    if getattr(sys, name) is None:
+                        setattr(sys, name, stream)
+
+            shell: Any = self.shell
+            shell.events.register("post_execute", restore_streams)
+
     app.IOPubThread = PrivateIOPubThread
     # Input may contain secrets, so it is not written to a history file there.
     sys.argv[1:] = ["-f", connection_file, "--HistoryManager.hist_file=:memory:"]
-    launch: Callable[[], object] = app.launch_new_instance
+    launch: Callable[[], object] = PrivateKernelApp.launch_instance
     return launch
