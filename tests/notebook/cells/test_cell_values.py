@@ -105,3 +105,28 @@ def test_ctrl_c_while_the_session_is_busy_runs_nothing(front: Front, tmp_path: P
     gate.touch()
     front.run("end = first.result()")
     assert front.run("%%pod train --session busy\nprint(n, 'ran' in globals())") == "0 False\n"
+
+
+def test_ctrl_c_before_the_cell_is_sent_is_said_in_a_line(front: Front) -> None:
+    front.run(
+        "import dataclasses\n@dataclasses.dataclass\nclass Cut:\n    a: int\n"
+        "    def __getattribute__(self, name):\n        if name == 'a': raise KeyboardInterrupt\n"
+        "        return object.__getattribute__(self, name)\ncut = Cut(1)"
+    )
+    shown = front.run("%%pod train --in cut\nran = True")
+    assert shown == "WaitInterrupted: Interrupted before the cell was sent. Nothing was run"
+
+
+def test_an_interrupted_cell_is_said_to_have_begun_or_not(front: Front) -> None:
+    shown = front.run(
+        "from primepods_magic import get_pod\n"
+        "from primepods_magic.notebook.cells.values import _interrupt_job\n"
+        "pod = get_pod('train')\n"
+        "job = pod.run('import time\\nprint(1, flush=True)\\ntime.sleep(600)', session='cut')\n"
+        "while not job.output: pass\n"
+        "waits = pod.run('2', session='cut')\n"
+        "print(_interrupt_job(waits), '/', _interrupt_job(job))"
+    )
+    assert shown.startswith(
+        "The cell was not run / The cell had begun, and is interrupted there ('%pods attach "
+    )
