@@ -54,6 +54,7 @@ class StockOrder(ShortRepr, BaseModel):
     is_agreed: bool = False
     max_price_usd_hr: float | None = None
     max_burn_usd_hr: float | None = None
+    max_month_usd: float | None = None
     settle_s: float = 60.0
     has_secrets: bool = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 from primepods_magic.api.errors import GuardNotArmed
@@ -12,10 +13,12 @@ from primepods_magic.pods.spec.fields import GUARD_FIELDS
 from primepods_magic.pods.spec.spec import PodSpec
 
 from .arming import require_guards
-from .records import find_account_folder, read_record
+from .records import GuardRecord, find_account_folder, read_record
 from .rules import PLACES, GuardRules, make_rules
 
 __all__ = ["arm_launched", "plan_guard"]
+
+_OF_SPECS = ("ends_at", "idle_s", "max_total_usd", "asked")
 
 
 def plan_guard(
@@ -26,8 +29,13 @@ def plan_guard(
     The time of ``for`` counts from the creation of the pod that exists. Raise InvalidRequest for a time that
     is past, and GuardNotArmed; nothing was created.
     """
-    if all(getattr(spec, field) is None for field in GUARD_FIELDS):
+    asked = _describe_asked(spec)
+    if not asked:
         return None
+    earlier = _read_earlier(connection, pod)
+    if earlier is not None and earlier.rules.asked == asked:
+        # The cell runs again: what was changed by hand since then stays.
+        return earlier.rules
     rules = make_rules(
         now=connection.now(),
         since=pod.created_at if pod else None,
@@ -35,10 +43,22 @@ def plan_guard(
         until=spec.until,
         idle=spec.idle,
         max_total_usd=spec.max_total_usd,
+        asked=asked,
     )
     if not is_dry_run:
         require_guards(connection)
     return rules
+
+
+def _describe_asked(spec: PodSpec) -> str:
+    fields = {field: getattr(spec, field) for field in sorted(GUARD_FIELDS)}
+    given = {field: value for field, value in fields.items() if value is not None}
+    return json.dumps(given) if given else ""
+
+
+def _read_earlier(connection: Connection, pod: PodDetails | None) -> GuardRecord | None:
+    folder = find_account_folder(connection) if pod else None
+    return read_record(folder, pod.id or "") if folder and pod else None
 
 
 def arm_launched(
@@ -56,18 +76,13 @@ def arm_launched(
     if spec.run_for is not None:
         # It counts from the creation, which is known only now.
         rules = plan_guard(connection, spec, pod, is_dry_run=True) or rules
-    folder = find_account_folder(connection)
-    earlier = read_record(folder, pod.id or "") if folder else None
+    earlier = _read_earlier(connection, pod)
     if earlier is not None:
-        # What else was set with `%pods guard` stays.
-        asked = {field: getattr(rules, field) for field in ("ends_at", "idle_s", "max_total_usd")}
-        if spec.until is not None and earlier.rules.ends_at is not None:
-            # A time of day means the next one, each time it is read.
-            asked.pop("ends_at")
-        changes = {field: value for field, value in asked.items() if value is not None}
-        rules = earlier.rules.model_copy(update=changes)
-        if rules == earlier.rules and earlier.state == "armed":
+        if earlier.rules.asked == rules.asked and earlier.state == "armed":
             return
+        # What else was set with `%pods guard` stays.
+        changes = {field: value for field, value in rules if value is not None and field in _OF_SPECS}
+        rules = earlier.rules.model_copy(update=changes)
     name, word = sanitize(pod.name), pod.cli_name
     failure: GuardNotArmed
     try:

@@ -7,12 +7,14 @@ import os
 import select
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing.connection import Client
 from multiprocessing.context import AuthenticationError as WrongToken
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from typing import Any
 from weakref import WeakSet
 
@@ -47,9 +49,9 @@ PROCESS_FILE = "process.json"
 LOCK_FILE = "process.lock"
 LOG_FILE = "process.log"
 _START_S = 30.0
-_OTHER_START_S = 3.0
+_OTHER_START_S = 2.0
 _POLL_S = 0.05
-_PING_S = 3.0
+_PING_S = 2.0
 _STOP_S = 20.0
 _ANSWER_S = 120.0
 _MAX_LOG_BYTES = 1 << 20
@@ -101,17 +103,27 @@ class GuardProcess:
 
         Raises GuardNotArmed if the process does not answer, or PodsError with the reason if it refuses.
         """
+        # In a thread of its own: connecting to a process that is stopped takes forever.
+        answers: SimpleQueue[dict[str, Any] | str] = SimpleQueue()
+        request = json.dumps({"op": op, **fields}).encode()
+        threading.Thread(target=self._ask_once, args=(request, answers), daemon=True).start()
         try:
-            with Client(self._file.address, authkey=bytes.fromhex(self._file.token)) as connection:
-                connection.send_bytes(json.dumps({"op": op, **fields}).encode())
-                if not connection.poll(timeout_s):
-                    raise GuardNotArmed(f"The guard process did not answer within {timeout_s:.0f} s")
-                answer = json.loads(connection.recv_bytes())
-        except (OSError, EOFError, ValueError, WrongToken) as error:
-            raise GuardNotArmed(f"The guard process does not answer ({type(error).__name__})") from None
+            answer = answers.get(timeout=timeout_s)
+        except Empty:
+            raise GuardNotArmed(f"The guard process did not answer within {timeout_s:.0f} s") from None
+        if isinstance(answer, str):
+            raise GuardNotArmed(f"The guard process does not answer ({answer})")
         if "refused" in answer:
             raise PodsError(answer["refused"])
-        return dict(answer)
+        return answer
+
+    def _ask_once(self, request: bytes, answers: SimpleQueue[dict[str, Any] | str]) -> None:
+        try:
+            with Client(self._file.address, authkey=bytes.fromhex(self._file.token)) as connection:
+                connection.send_bytes(request)
+                answers.put(dict(json.loads(connection.recv_bytes())))
+        except (OSError, EOFError, ValueError, WrongToken) as error:
+            answers.put(type(error).__name__)
 
 
 class _ThisProcess(GuardProcess):

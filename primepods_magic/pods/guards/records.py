@@ -46,7 +46,7 @@ _FOLDER = "guards"
 _LOG = "log.jsonl"
 _NEWS = "news.txt"
 _MAX_NEWS_BYTES = 1 << 16
-_MAX_NEWS_LINES = 10
+_MAX_NEWS_LINES = 50
 _MAX_LOG_BYTES = 4 << 20
 _MAX_RECORD_BYTES = 1 << 20
 _M = TypeVar("_M", bound=BaseModel)
@@ -87,7 +87,8 @@ class GuardRecord(ShortRepr, BaseModel):
     tested_at: datetime | None = None
     checked_at: datetime | None = None
     held_until: datetime | None = None
-    has_held_unsaved: bool = False
+    unsaved_until: datetime | None = None
+    """Until when it is kept, whatever its rules, because saving failed once."""
     due_at: datetime | None = None
     due_rule: RuleName | None = None
     why: str = ""
@@ -225,7 +226,8 @@ def add_news(folder: Path, text: str) -> None:
     """Keep a line for the next command of a person; raise OSError if that fails."""
     make_folder(folder)
     if append_line(folder / _NEWS, text.encode("utf-8", "replace")) > _MAX_NEWS_BYTES:
-        (folder / _NEWS).unlink()
+        lines = take_file(folder / _NEWS).splitlines()
+        write_atomically(folder / _NEWS, b"\n".join(lines[len(lines) // 2 :]))
 
 
 def take_news(folder: Path | None) -> list[str]:
@@ -235,4 +237,7 @@ def take_news(folder: Path | None) -> list[str]:
     except OSError:
         return []
     lines = content.decode("utf-8", "replace").split("\n")
-    return [line for line in lines if line.strip()][-_MAX_NEWS_LINES:]
+    news = [line for line in lines if line.strip()]
+    left_out = len(news) - _MAX_NEWS_LINES
+    more = [f"{left_out} earlier messages. '%pods guard --log' shows how pods have ended"]
+    return [*(more if left_out > 0 else ()), *news[-_MAX_NEWS_LINES:]]

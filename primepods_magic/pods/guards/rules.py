@@ -50,6 +50,8 @@ class GuardRules(ShortRepr, BaseModel):
     folder: str = ""
     hold_s: float = DEFAULT_HOLD_S
     notify: str = ""
+    asked: str = ""
+    """What the spec of the pod has asked for, in its own words."""
 
     __repr__ = ShortRepr.__repr__
 

@@ -127,6 +127,7 @@ def _await_stock(
         is_agreed=yes,
         max_price_usd_hr=limits.max_price_usd_hr,
         max_burn_usd_hr=limits.max_burn_usd_hr,
+        max_month_usd=limits.max_month_usd,
         settle_s=settle_s,
         has_secrets=any(getattr(spec, field) is not None for field in SECRET_FIELDS),
     )

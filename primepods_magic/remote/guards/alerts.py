@@ -285,10 +285,11 @@ class AlertService:
 
     def _launch(self, record: AlertRecord, spec: PodSpec) -> None:
         assert record.order is not None
-        connection, _ = self._get_connection()
+        connection, clock = self._get_connection()
         notices: list[str] = []
+        is_late = record.until is not None and record.until <= clock.now()
         try:
-            attempt = launch_waiting(connection.settings, record.order, spec, notices.append)
+            attempt = launch_waiting(connection.settings, record.order, spec, notices.append, is_late=is_late)
             if attempt.pod is not None:
                 price = format_usd_hr(attempt.pod.price_usd_hr)
                 more = "".join(f". {text}" for text in notices)

@@ -65,7 +65,10 @@ def find_due(
         why = "; ".join(due.why for due in set_rules)
         return Due(None, None, why, trouble)
     first = min(timed, key=lambda due: due.at or now)
-    return Due(first.rule, first.at, first.why, trouble)
+    at = first.at
+    if at is not None and record.unsaved_until is not None:
+        at = max(at, record.unsaved_until)
+    return Due(first.rule, at, first.why, trouble)
 
 
 def _hold(record: GuardRecord, at: datetime) -> datetime:

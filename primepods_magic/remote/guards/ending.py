@@ -40,8 +40,8 @@ def end_pod(
     record: GuardRecord,
     note_step: Callable[[str], object],
     check_due: Callable[..., str],
-) -> TerminationResult:
-    """End a pod and return the result.
+) -> tuple[TerminationResult, str]:
+    """End a pod, and return the result and what could not be saved before.
 
     ``note_step`` is called with each step before it, so that a guard that is killed goes on there.
     ``check_due`` returns why the pod is not due any more; ``has_saved`` tells it that saving was activity.
@@ -52,7 +52,7 @@ def end_pod(
         # Another guard, or a person, was faster. It is not terminated twice.
         raise PodsError("it is being terminated")
     rules = record.rules
-    has_saved = False
+    has_saved, unsaved = False, ""
     if why := check_due(has_saved=record.step == "terminating"):
         raise NotDue(why)
     # A guard that was killed while it terminated the pod has saved everything.
@@ -63,9 +63,9 @@ def end_pod(
                 _end_cells(connection, pod)
         if rules.get or rules.on_end:
             note_step("saving")
-            problems = _save_files(connection, pod, record)
-            if problems and rules.hold_s > 0 and not record.has_held_unsaved:
-                raise UnsavedFiles(problems)
+            unsaved = _save_files(connection, pod, record)
+            if unsaved and rules.hold_s > 0 and record.unsaved_until is None:
+                raise UnsavedFiles(unsaved)
             has_saved = True
     if has_saved and (why := check_due(has_saved=True)):
         raise NotDue(why)
@@ -73,7 +73,7 @@ def end_pod(
     result = terminate_pods(connection, [pod], timeout_s=_VERIFY_S)[0]
     if result.outcome != GONE:
         raise PodsError(f"it is {sanitize(result.outcome)}")
-    return result
+    return result, unsaved
 
 
 def _end_cells(connection: Connection, pod: PodDetails) -> None:

@@ -14,7 +14,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from multiprocessing.connection import Connection as Pipe
-from multiprocessing.connection import Listener
+from multiprocessing.connection import Listener, answer_challenge, deliver_challenge
+from multiprocessing.context import AuthenticationError as WrongToken
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,7 @@ from primepods_magic.pods.guards.rules import GuardRules, Place
 
 from .alerts import STRANDED_S, AlertService
 from .clock import GuardClock
+from .due import Reading, find_due
 from .remote_watch import RemoteWatch
 from .watch import PodWatch
 
@@ -92,7 +94,7 @@ class GuardService:
         token = secrets.token_bytes(32)
         with (
             _make_socket_folder(self._folder) as sockets,
-            Listener(f"{sockets}/s", authkey=token) as listener,
+            Listener(f"{sockets}/s") as listener,
         ):
             file = ProcessFile(
                 address=str(listener.address), token=token.hex(), pid=os.getpid(), version=__version__
@@ -106,7 +108,7 @@ class GuardService:
             file.write(self._folder)
             # Tell the kernel that has started this: from now on, the log has all output.
             os.dup2(2, 1)
-            threading.Thread(target=self._accept_forever, args=(listener,), daemon=True).start()
+            threading.Thread(target=self._accept_forever, args=(listener, token), daemon=True).start()
             while not self._should_end():
                 self._wake.wait(self._check_safely())
                 self._wake.clear()
@@ -206,17 +208,20 @@ class GuardService:
 
     # Requests of kernels
 
-    def _accept_forever(self, listener: Listener) -> None:
+    def _accept_forever(self, listener: Listener, token: bytes) -> None:
         while True:
             try:
                 pipe = listener.accept()
-            except Exception:  # noqa: BLE001 - a wrong token, or a client that was killed
+            except OSError:
                 time.sleep(0.01)
                 continue
-            threading.Thread(target=self._answer_once, args=(pipe,), daemon=True).start()
+            threading.Thread(target=self._answer_once, args=(pipe, token), daemon=True).start()
 
-    def _answer_once(self, pipe: Pipe) -> None:
-        with pipe, suppress(OSError, EOFError, ValueError):
+    def _answer_once(self, pipe: Pipe, token: bytes) -> None:
+        with pipe, suppress(OSError, EOFError, ValueError, WrongToken):
+            # Not while accepting: one client that is stopped would keep all others waiting.
+            deliver_challenge(pipe, token)
+            answer_challenge(pipe, token)
             request = json.loads(pipe.recv_bytes())
             try:
                 answer = self._answer(request.pop("op"), **request)
@@ -284,10 +289,13 @@ class GuardService:
                 held_until=earlier.record.held_until if earlier else None,
                 created_at=details.created_at,
             )
+            # If the service cannot be asked from now on, it is known when the pod was to end.
+            due = find_due(record, details, now, Reading())
+            record = record.model_copy(update={"due_at": due.at, "due_rule": due.rule, "why": due.why})
             write_record(self._folder, record)
-            self._watches[pod_id] = self._make_watch(record)
-        self._check_now(pod_id)
-        return {"record": self._watches[pod_id].record.model_dump(mode="json")}
+            watch = self._watches[pod_id] = self._make_watch(record)
+        self._check_now(watch)
+        return {"record": watch.record.model_dump(mode="json")}
 
     def _do_disarm(self, pod_id: str) -> dict[str, Any]:
         with self._lock:
@@ -303,7 +311,7 @@ class GuardService:
         if watch.record.state == "ending" and watch.record.step == "terminating":
             raise PodsError(f"'{sanitize(watch.record.pod)}' is being terminated already")
         watch.change(held_until=datetime.fromisoformat(until))
-        self._check_now(pod_id)
+        self._check_now(watch)
         return {"record": watch.record.model_dump(mode="json")}
 
     def _do_check(self) -> dict[str, Any]:
@@ -316,8 +324,8 @@ class GuardService:
             raise PodsError("This pod has no guard. '%pods guard NAME --for 4h' arms one")
         return watch
 
-    def _check_now(self, pod_id: str) -> None:
-        watch = self._watches[pod_id]
+    def _check_now(self, watch: PodWatch) -> None:
+        pod_id = watch.record.pod_id
         thread = threading.Thread(
             target=self._check_one, args=(watch, self._look_up([watch])[pod_id]), daemon=True
         )

@@ -39,9 +39,17 @@ class Attempt:
 
 
 def launch_waiting(
-    settings: Settings, order: StockOrder, spec: PodSpec, tell: Callable[[str], object]
+    settings: Settings,
+    order: StockOrder,
+    spec: PodSpec,
+    tell: Callable[[str], object],
+    *,
+    is_late: bool = False,
 ) -> Attempt:
-    """Launch a pod once, as `launch` does: its launch record finds it again, whatever happens here."""
+    """Launch a pod once, as `launch` does: its launch record finds it again, whatever happens here.
+
+    If it ``is_late``, only the pod of an attempt that was cut off is looked for.
+    """
     # Other kernels may choose another team for this process meanwhile.
     own = Settings(
         settings.base_url,
@@ -49,12 +57,16 @@ def launch_waiting(
         order.team_id,
         shares_with_team=order.shares_with_team,
     )
-    limits = Limits(order.max_price_usd_hr, order.max_burn_usd_hr)
+    limits = Limits(order.max_price_usd_hr, order.max_burn_usd_hr, order.max_month_usd)
     passing = (*_PASSING, RateLimited)
     try:
         connection = open_connection(own)
         try:
-            plans = plan_many(connection, [spec], limits=limits, settle_s=order.settle_s, tell=tell)
+            plans = plan_many(
+                connection, [spec], limits=limits, settle_s=order.settle_s, tell=tell, is_dry_run=is_late
+            )
+            if is_late and plans[0].existing is None:
+                return Attempt(None, "its time was over, and its last attempt has made no pod", True)
             # Some services act on a create that they then call too much, so it is not sent again.
             passing = _PASSING
             (pod,) = carry_out(connection, plans, yes=order.is_agreed, tell=tell)

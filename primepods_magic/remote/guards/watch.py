@@ -265,38 +265,39 @@ class PodWatch:
         if not step:
             self._notify("ending", f"'{self._name}' ends now: {due.why}", clock.now())
         try:
-            result = end_pod(connection, pod, record, lambda step: self.change(step=step), check_due)
+            result, unsaved = end_pod(connection, pod, record, lambda step: self.change(step=step), check_due)
         except NotDue as kept:
             # Something began on it, or a person holds it.
             self.change(state=before, step="", why=str(kept), due_at=None, due_rule=None)
-        except UnsavedFiles as unsaved:
+        except UnsavedFiles as failure:
             until = clock.now() + timedelta(seconds=record.rules.hold_s)
-            self.change(state=before, step="", held_until=until, has_held_unsaved=True)
+            self.change(state=before, step="", unsaved_until=until)
             self._notify(
-                "held", f"'{self._name}' is kept until {describe_end(until)}: {unsaved}", clock.now()
+                "held", f"'{self._name}' is kept until {describe_end(until)}: {failure}", clock.now()
             )
         except PodsError as error:
             self._note_unseen(clock.now(), f"it could not be ended: {error}")
         else:
-            self._conclude_ended(result, due, clock.now())
+            self._conclude_ended(result, unsaved, due, clock.now())
 
-    def _conclude_ended(self, result: TerminationResult, due: Due, now: datetime) -> None:
+    def _conclude_ended(self, result: TerminationResult, unsaved: str, due: Due, now: datetime) -> None:
         record = self.record
+        why = f"{due.why}; {unsaved}" if unsaved else due.why
         verdict = Verdict(
             pod_id=record.pod_id,
             pod=record.pod,
             at=result.terminated_at or now,
             rule=due.rule,
             outcome="ended",
-            why=due.why,
+            why=why,
             due_at=due.at,
             where=record.where,
             created_at=result.created_at,
             billed_usd=result.billed_usd,
             estimated_usd=result.estimated_usd,
-            saved=record.rules.get,
+            saved=() if unsaved else record.rules.get,
         )
-        self._notify("ended", f"'{self._name}' has ended: {due.why}; {result.cost_text}", now)
+        self._notify("ended", f"'{self._name}' has ended: {why}; {result.cost_text}", now)
         self._conclude(verdict)
 
     def _conclude_elsewhere(self, finding: Finding, now: datetime) -> None:

@@ -58,17 +58,21 @@ def test_results_are_saved_and_cells_interrupted_before_the_end(
 
 
 def test_a_pod_is_kept_once_if_saving_fails(machines: Guarded, pod: Pod, tmp_path: Path) -> None:
-    pod.guard(run_for="1h", get="nothing.pt", to=tmp_path, if_unsaved="2h")
+    # A sum has no mercy either, but for what cannot be saved.
+    pod.guard(run_for="2h", max_total_usd=0.6, get="nothing.pt", to=tmp_path, if_unsaved="2h")
     machines.advance(3601)
 
     def is_held() -> bool:
         record = read_record(machines.folder, pod.id)
-        return record is not None and record.held_until is not None and record.state == "armed"
+        return record is not None and record.unsaved_until is not None and record.state == "armed"
 
     eventually(is_held, "it is kept", within=WITHIN_S)
     assert machines.is_live(pod)
     machines.advance(7201)
     machines.await_end(pod)
+    (ending,) = read_endings(machines.connection)
+    assert ending.saved == ()
+    assert "files were not fetched" in ending.why
 
 
 def test_an_idle_pod_ends_and_one_that_runs_a_cell_does_not(machines: Guarded, pod: Pod) -> None:

@@ -1,0 +1,145 @@
+"""Guards while disks, files, clients and people are difficult: no pod lives on in silence or ends early."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from primepods_magic.api.errors import PodsError
+from primepods_magic.pods.guards.arming import check_guards, keep_guards, read_endings
+from primepods_magic.pods.guards.process import find_process
+from primepods_magic.pods.guards.records import add_news, read_record, take_news
+from primepods_magic.pods.pod import Pod
+from tests.remote.guards.conftest import WITHIN_S, Guarded
+from tests.support.guard_processes import is_running, list_processes
+from tests.support.waiting import eventually
+
+
+def test_a_held_pod_stays_held_whatever_is_changed(guarded: Guarded) -> None:
+    pod = guarded.launch(run_for="1h")
+    pod.hold("6h")
+    guarded.advance(3 * 3600)
+    held = pod.guard(notify="true")
+    assert held.held_until is not None
+    assert guarded.is_live(pod)
+    assert guarded.launch(run_for="1h").id == pod.id
+    check_guards(guarded.connection)
+    assert guarded.is_live(pod)
+    guarded.advance(4 * 3600)
+    guarded.await_end(pod)
+
+
+def test_running_the_cell_again_keeps_what_was_changed_by_hand(guarded: Guarded) -> None:
+    pod = guarded.launch(run_for="1h")
+    longer = pod.guard(run_for="8h").rules
+    guarded.launch(run_for="1h")
+    record = read_record(guarded.folder, pod.id)
+    assert record is not None
+    assert record.rules == longer
+    guarded.launch(run_for="2h")
+    record = read_record(guarded.folder, pod.id)
+    assert record is not None
+    assert record.created_at is not None
+    assert record.rules.ends_at == record.created_at + timedelta(hours=2)
+
+
+def test_records_that_cannot_be_written_keep_no_pod_alive(guarded: Guarded) -> None:
+    pod = guarded.launch(run_for="1h")
+    records = guarded.folder / "pods"
+    # Even root cannot write a file into a file.
+    (record,) = records.iterdir()
+    record.unlink()
+    records.rmdir()
+    records.write_text("in the way")
+    guarded.advance(3601)
+    eventually(lambda: not guarded.is_live(pod), "it ends all the same", within=WITHIN_S)
+    eventually(lambda: read_endings(guarded.connection), "it is logged", within=WITHIN_S)
+    records.unlink()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\x00", b'{"pod_id": "x", "pod": "train", "rules": 5}'])
+def test_a_damaged_record_is_said(guarded: Guarded, home: Path, content: bytes) -> None:
+    guarded.launch(run_for="1h")
+    guarded.launch("other", run_for="1h")
+    (process,) = list_processes(home)
+    os.kill(process.pid, signal.SIGKILL)
+    eventually(lambda: not is_running(process.pid), "it is dead")
+    next(iter((guarded.folder / "pods").iterdir())).write_bytes(content)
+    keep_guards(guarded.connection)
+    eventually(lambda: [line for line in take_news(guarded.folder) if "cannot be read" in line], "it is said")
+
+
+def test_a_process_that_is_stopped_holds_no_command_up(guarded: Guarded, home: Path) -> None:
+    guarded.launch(run_for="1h")
+    (process,) = list_processes(home)
+    os.kill(process.pid, signal.SIGSTOP)
+    began = time.monotonic()
+    try:
+        news = keep_guards(guarded.connection)
+    finally:
+        os.kill(process.pid, signal.SIGCONT)
+    assert time.monotonic() - began < 20
+    assert [line for line in news if "'train' may not end in time" in line]
+    eventually(lambda: find_process(guarded.folder), "it goes on", within=WITHIN_S)
+
+
+def test_a_client_that_says_nothing_holds_no_other_up(guarded: Guarded, home: Path) -> None:
+    pod = guarded.launch(run_for="1h")
+    (process,) = list_processes(home)
+    silent = [socket.socket(socket.AF_UNIX) for _ in range(3)]
+    for client in silent:
+        client.connect(process.address)
+    assert pod.hold("2h").held_until is not None
+    for client in silent:
+        client.close()
+
+
+def test_a_service_that_fails_from_the_first_check_on_is_said(open_account: Callable[..., Guarded]) -> None:
+    guarded = open_account(clock="running")
+    guarded.fail({"fault": "html", "method": "GET", "path": "/pods"})
+    pod = Pod(guarded.connection, guarded.connection.client.get_pod(_rent(guarded)))
+    pod.guard(run_for="2s")
+    news: list[str] = []
+
+    def is_said() -> bool:
+        news.extend(take_news(guarded.folder))
+        return "may go on being billed" in " ".join(news)
+
+    eventually(is_said, "it is said", within=WITHIN_S)
+    guarded.fail()
+    guarded.await_end(pod)
+
+
+def _rent(guarded: Guarded) -> str:
+    guarded.fail()
+    pod = guarded.launch()
+    guarded.fail({"fault": "html", "method": "GET", "path": "/pods"})
+    return pod.id
+
+
+def test_many_messages_are_counted_and_none_is_cut_off(guarded: Guarded) -> None:
+    for number in range(60):
+        add_news(guarded.folder, f"message {number}")
+    first, *rest = take_news(guarded.folder)
+    assert first.startswith("10 earlier messages")
+    assert rest == [f"message {number}" for number in range(10, 60)]
+    for number in range(900):
+        add_news(guarded.folder, f"message {number} {'x' * 100}")
+    assert len(take_news(guarded.folder)) == 51
+
+
+def test_a_guard_that_has_ended_its_pod_at_once_says_so(guarded: Guarded) -> None:
+    pod = guarded.launch()
+    guarded.advance(7200)
+    record = pod.guard(max_total_usd=0.01)
+    assert record.pod_id == pod.id
+    guarded.await_end(pod)
+    with pytest.raises(PodsError, match="has no guard"):
+        pod.hold("1h")
