@@ -1,9 +1,11 @@
 """Functions and classes of a notebook as source, with everything that they need.
 
-Code objects differ from one version of Python to the next; source is the same. It is run on the pod alone.
+Code objects differ from one version of Python to the next; source is the same. It is run on the pod
+alone, with the values that the notebook has: what ran when something was defined does not run again.
 """
 
 from __future__ import annotations
+import __future__
 
 import ast
 import builtins
@@ -11,25 +13,32 @@ import dis
 import inspect
 import linecache
 import sys
-import sysconfig
-import textwrap
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import CodeType, FunctionType, ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize, shorten
 
-from .class_checks import find_change
+from .references import References, import_value, is_code, is_own, refuse_source
 from .remote_value import SHELL_NAMES
-from .source_checks import describe_code, list_codes
+from .source_cells import (
+    FUTURES,
+    Found,
+    find_function,
+    list_definitions,
+    list_functions,
+    list_history,
+    walk_codes,
+)
+from .source_checks import check_definition, fill_draft
+from .source_places import Draft, Mismatch, collect_definition
 
-__all__ = ["Needed", "find_needed", "is_code"]
+__all__ = ["Needed", "find_needed"]
 
 _LOADS = ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS")
-_CELL_MAGIC = "get_ipython().run_cell_magic("
 _MAX_NEEDED = 500
 
 
@@ -43,30 +52,21 @@ class Needed:
         Values that were asked for, by name.
     values : dict
         Values to send as data.
+    held : dict
+        Values to send as data that definitions hold, such as defaults, by what they are.
     imports : list
         Name, module, and the name in the module or ``""``.
     code : list
-        Name and source.
+        Definitions: name, text, futures, places of values, the labels of these, and names that must be there.
     """
 
     wanted: dict[str, Any] = field(default_factory=dict)
     values: dict[str, Any] = field(default_factory=dict)
+    held: dict[str, Any] = field(default_factory=dict)
     imports: list[tuple[str, str, str]] = field(default_factory=list)
-    code: list[tuple[str, str]] = field(default_factory=list)
+    code: list[dict[str, Any]] = field(default_factory=list)
     reasons: dict[str, str] = field(default_factory=dict)
     """For each name that was not asked for, what needs it."""
-    _done: set[str] = field(default_factory=set)
-
-
-def is_code(value: object) -> bool:
-    """Return whether a value is a function, a class or a module, and so crosses as source or by its name."""
-    return (
-        isinstance(value, (type, FunctionType, ModuleType)) or inspect.isroutine(value) or _is_wrapper(value)
-    )
-
-
-def _is_wrapper(value: object) -> bool:
-    return callable(value) and isinstance(getattr(value, "__wrapped__", None), FunctionType)
 
 
 def find_needed(wanted: Mapping[str, Any], *, main: str = "__main__") -> Needed:
@@ -79,218 +79,201 @@ def find_needed(wanted: Mapping[str, Any], *, main: str = "__main__") -> Needed:
     main : str
         The module of the notebook.
     """
-    needed = Needed(wanted=dict(wanted))
+    finder = _Finder(Needed(dict(wanted)), main)
     for name, value in wanted.items():
-        _add_needed(needed, name, value, main)
-    return needed
+        finder.add(name, value)
+    finder.finish()
+    return finder.needed
 
 
-def _add_needed(needed: Needed, name: str, value: Any, main: str) -> None:
-    if name in needed._done:
-        return
-    needed._done.add(name)
-    if len(needed._done) > _MAX_NEEDED:
-        raise InvalidRequest(f"They need more than {_MAX_NEEDED} names. Nothing was sent")
-    if not is_code(value):
-        needed.values[name] = value
-        return
-    if isinstance(value, ModuleType):
-        _check_module(name, value.__name__)
-        needed.imports.append((name, value.__name__, ""))
-        return
-    module = getattr(value, "__module__", None)
-    own = inspect.unwrap(value) if _is_wrapper(value) else value
-    if getattr(own, "__module__", None) != main:
-        part = str(getattr(value, "__qualname__", ""))
-        if module is None or not part or getattr(sys.modules.get(module), part, None) is not value:
-            raise _refuse(name, f"is a {type(value).__name__} that is not of this notebook")
-        _check_module(name, module)
-        needed.imports.append((name, module, part))
-        return
-    own_globals = vars(sys.modules[main]) if main in sys.modules else {}
-    namespace = ChainMap(needed.wanted, getattr(own, "__globals__", own_globals))
-    if name != own.__name__ and namespace.get(own.__name__) is value:
-        # One object with two names. Its code may use the other one.
-        _add_reason(needed, own.__name__, name)
-        _add_needed(needed, own.__name__, value, main)
-        needed.code.append((name, f"{name} = {own.__name__}\n"))
-        return
-    source = _find_source(name, value, main, namespace)
-    for need in _list_names(source):
-        if need != name and need in namespace and not _is_of_shell(need, namespace[need]):
-            _add_reason(needed, need, name)
-            _add_needed(needed, need, namespace[need], main)
-    needed.code.append((name, source))
+class _Finder:
+    def __init__(self, needed: Needed, main: str) -> None:
+        self.needed = needed
+        self._main = main
+        self._globals = vars(sys.modules[main]) if main in sys.modules else {}
+        self._done: set[str] = set()
+        self._later: list[tuple[str, Any, str]] = []
+        """What is needed once something is called."""
 
+    def finish(self) -> None:
+        """Add what is needed later."""
+        while self._later:
+            self._need(*self._later.pop(0))
+        shared = {id(value): name for name, value in self.needed.values.items()}
+        for each in self.needed.code:
+            _share_values(each, shared, self.needed.held)
 
-def _add_reason(needed: Needed, need: str, name: str) -> None:
-    if need not in needed._done:
-        needed.reasons[need] = name
+    def add(self, name: str, value: Any) -> None:
+        """Add a value and what must be there before it."""
+        if name in self._done:
+            return
+        self._done.add(name)
+        if len(self._done) > _MAX_NEEDED:
+            raise InvalidRequest(f"They need more than {_MAX_NEEDED} names. Nothing was sent")
+        if not is_code(value, self._main):
+            self.needed.values[name] = value
+        elif issubclass(type(value), ModuleType) or not is_own(value, self._main):
+            self.needed.imports.append((name, *import_value(name, value)))
+        else:
+            self._add_definition(name, value)
 
+    def _need(self, name: str, value: Any, reason: str) -> None:
+        if name not in self._done:
+            self.needed.reasons[name] = reason
+            self.add(name, value)
 
-def _is_of_shell(name: str, value: Any) -> bool:
-    is_internal = name.startswith("__") or (name.startswith("_") and name[1:].lstrip("_i").isdigit())
-    return (
-        name in SHELL_NAMES or is_internal or (hasattr(builtins, name) and getattr(builtins, name) is value)
-    )
-
-
-def _refuse(name: str, reason: str) -> InvalidRequest:
-    return InvalidRequest(f"'{sanitize(name)}' {reason}. Nothing was sent")
-
-
-def _check_module(name: str, module: str) -> None:
-    """Refuse a module of the project: its file must be there first."""
-    file = getattr(sys.modules.get(module.partition(".")[0]), "__file__", None)
-    if file is None or module.partition(".")[0] in sys.stdlib_module_names:
-        return
-    paths = sysconfig.get_paths()
-    roots = {paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib")}
-    if not any(file.startswith(root) for root in roots) and "-packages" not in file:
-        raise _refuse(
-            name,
-            f"is of '{module}', a module of your project: send its file with '%pods put' or '%pods sync', "
-            "and import it on the pod",
+    def _add_definition(self, name: str, value: Any) -> None:
+        functions = list_functions(value, self._main)
+        own_globals = functions[0].__globals__ if functions else self._globals
+        namespace = ChainMap(self.needed.wanted, own_globals)
+        own = find_function(value)
+        first = own.__code__.co_name if own else value.__name__
+        if name != first and namespace.get(first) is value:
+            # One object with two names. Its code may use the other one.
+            self._need(first, value, name)
+            self.needed.code.append(_make_facts(name, f"{name} = {first}\n", [], uses=[first]))
+            return
+        draft = self._choose_draft(name, first, value, namespace)
+        makers = References(self.needed.held, name, namespace, self._main)
+        places = [
+            [place.line, place.column, makers.refer(place.value, place.label)]
+            for place in draft.places
+            if not place.is_written
+        ]
+        tree = ast.Module([fill_draft(draft)], [])
+        code = compile(tree, "<source>", "exec", draft.flags, dont_inherit=True)
+        uses = [*makers.names, *_list_names(code), *_list_text_names(draft)]
+        uses = [each for each in dict.fromkeys(uses) if self._is_needed(each, name, namespace)]
+        for each in uses:
+            self._need(each, namespace[each], name)
+        futures = _list_futures(draft.flags)
+        self.needed.code.append(
+            _make_facts(name, draft.found.text, places, uses=uses, held=makers.held, futures=futures)
         )
+        later = [each for each in _list_later_names(code) if self._is_needed(each, name, namespace)]
+        self._later += [(each, namespace[each], name) for each in later]
+
+    def _is_needed(self, name: str, owner: str, namespace: Mapping[str, Any]) -> bool:
+        return name != owner and name in namespace and not _is_of_shell(name, namespace[name])
+
+    def _choose_draft(self, name: str, own_name: str, value: Any, namespace: Mapping[str, Any]) -> Draft:
+        drafts: list[Draft] = []
+        reasons: list[str] = []
+        for found, file, flags in self._list_found(name, own_name, value):
+            if file == "" and drafts and drafts[0].file:
+                break
+            draft = Draft(found, namespace, self._main, flags, file)
+            try:
+                _complete_draft(draft, value, name)
+                drafts.append(draft)
+            except Mismatch as error:
+                reasons.append(str(error))
+        if not drafts:
+            reason = shorten(reasons[0], 160) if reasons else "its source is not known"
+            raise refuse_source(name, sanitize(reason))
+        if len({ast.dump(fill_draft(each)) for each in drafts}) > 1:
+            raise refuse_source(name, "several cells define it, and it may be of any of them")
+        return max(drafts, key=lambda draft: [each.is_likely for each in draft.places].count(True))
+
+    def _list_found(self, name: str, own_name: str, value: Any) -> Iterator[tuple[Found, str, int]]:
+        """Yield what may be a definition, the likeliest first: those in the file of its code."""
+        codes = [each.__code__ for each in list_functions(value, self._main)]
+        flags = codes[0].co_flags & FUTURES if codes else 0
+        for file in dict.fromkeys(code.co_filename for code in codes):
+            linecache.checkcache(file)
+            text = "".join(linecache.getlines(file))
+            yield from ((each, file, flags) for each in list_definitions(text, own_name, name, flags))
+        for cell in list_history(self._main):
+            if own_name in cell or not own_name.isascii() or own_name == "<lambda>":
+                yield from ((each, "", flags) for each in list_definitions(cell, own_name, name, flags))
 
 
-# Source
+# Sources
 
 
-def _find_source(name: str, wrapper: Any, main: str, namespace: Mapping[str, Any]) -> str:
-    """Return the source of a definition, which may have another name in it; refuse if it is not known."""
-    value = inspect.unwrap(wrapper) if _is_wrapper(wrapper) else wrapper
-    if isinstance(value, FunctionType):
-        if value.__code__.co_freevars:
-            names = ", ".join(value.__code__.co_freevars)
-            raise _refuse(
-                name, f"is a function that was made in another one, and uses its {names}. Make it on the pod"
-            )
-        source = _read_source(value) or _find_function(value, main)
-        if source is None:
-            raise _refuse(name, "is a function whose source is not known")
-        if value.__name__ == "<lambda>":
-            source = _cut_lambda(name, source)
-        return _choose_unchanged(name, [source], wrapper, namespace)
-    if value.__qualname__ != value.__name__:
-        raise _refuse(name, "is a class that was made in a function. Make it on the pod")
-    return _choose_unchanged(name, _list_class_sources(value, main), value, namespace)
+def _complete_draft(draft: Draft, value: Any, name: str) -> None:
+    node = draft.found.node
+    if value.__module__ != draft.main or (
+        "<locals>" in getattr(value, "__qualname__", "") and isinstance(value, type)
+    ):
+        raise Mismatch("it is a class that was made in a function")
+    collect_definition(draft, node.value if isinstance(node, ast.Assign) else node, value, name)
+    check_definition(draft, value, name)
 
 
-def _choose_unchanged(name: str, sources: Iterable[str], value: Any, namespace: Mapping[str, Any]) -> str:
-    reason = "is a class whose source is not known"
-    for number, source in enumerate(sources):
-        change = find_change(source, value, namespace)
-        if not change:
-            return source
-        if number == 0:
-            what = sanitize(shorten(change.what, 80))
-            reason = (
-                f"is not as its cell defines it: {what} differs. Run its cell again, or change it on the pod"
-                if change.is_known
-                else f"may have changed since its cell ran: {what} cannot be checked without running it. "
-                "Write a literal there, pass it as an argument, or run the cell on the pod"
-            )
-    raise _refuse(name, reason)
+def _list_futures(flags: int) -> list[str]:
+    return [name for name in __future__.all_feature_names if flags & getattr(__future__, name).compiler_flag]
 
 
-def _read_source(value: Any) -> str | None:
-    try:
-        return textwrap.dedent(inspect.getsource(value))
-    except (OSError, TypeError):
-        return None
+def _make_facts(
+    name: str,
+    text: str,
+    places: list[Any],
+    *,
+    uses: list[str],
+    held: Iterable[str] = (),
+    futures: Iterable[str] = (),
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "text": text,
+        "places": places,
+        "uses": uses,
+        "held": [*held],
+        "futures": [*futures],
+    }
 
 
-def _cut_lambda(name: str, source: str) -> str:
-    try:
-        nodes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Lambda)]
-    except SyntaxError:
-        nodes = []
-    text = ast.get_source_segment(source, nodes[0]) if len(nodes) == 1 else None
-    if text is None:
-        raise _refuse(name, "is a lambda whose source cannot be told from what is around it. Use def")
-    return f"{name} = {text}\n"
+def _share_values(facts: dict[str, Any], names: Mapping[int, str], held: dict[str, Any]) -> None:
+    """Let a definition hold the variable itself if it holds the same object as one."""
+    for number, label in enumerate(facts["held"]):
+        name = names.get(id(held.get(label)))
+        if name is not None:
+            facts["places"] = _replace_label(facts["places"], label, name)
+            facts["held"][number] = name
+            del held[label]
 
 
-def _list_class_sources(value: type, main: str) -> Iterator[str]:
-    """Yield what may be the source of a class, the likeliest first: the cell of one of its methods."""
-    functions = [each for each in vars(value).values() if isinstance(each, FunctionType)]
-    files = sorted({each.__code__.co_filename for each in functions})
-    line = getattr(value, "__firstlineno__", None)
-    for cell in [*("".join(linecache.getlines(file)) for file in files), *_list_cells(main)]:
-        found = list(_list_definitions(cell, value.__name__, ast.ClassDef))
-        yield from (source for begin, source in found if begin == line)
-        yield from (source for begin, source in reversed(found) if begin != line)
-    source = _read_source(value)
-    if source is not None:
-        yield source
+def _replace_label(part: Any, label: str, name: str) -> Any:
+    if part == ["value", label]:
+        return ["value", name]
+    return [_replace_label(each, label, name) for each in part] if isinstance(part, list) else part
 
 
-def _list_cells(main: str) -> Iterator[str]:
-    """Yield the cells of a notebook that ran, the last one first."""
-    history = vars(sys.modules[main]).get("In") if main in sys.modules else None
-    for cell in reversed(history if isinstance(history, list) else []):
-        yield _strip_magic(str(cell))
-    # What is in no file, in the order in which it was new.
-    for entry in reversed(list(linecache.cache.values())):
-        if len(entry) == 4 and entry[1] is None:
-            yield "".join(entry[2])
-
-
-def _strip_magic(cell: str) -> str:
-    """Return the body of a cell magic, as IPython writes it, and any other cell as it is."""
-    if not cell.startswith(_CELL_MAGIC):
-        return cell
-    try:
-        words = ast.literal_eval(cell.strip().removeprefix(_CELL_MAGIC[:-1]))
-    except (SyntaxError, ValueError):
-        return ""
-    return words[-1] if isinstance(words, tuple) and isinstance(words[-1], str) else ""
-
-
-def _find_function(value: FunctionType, main: str) -> str | None:
-    """Return the source of a function that a magic such as ``%%time`` ran: that of the same code."""
-    for cell in _list_cells(main):
-        for _, source in _list_definitions(cell, value.__name__, ast.FunctionDef | ast.AsyncFunctionDef):
-            if any(
-                code.co_name == value.__name__ and describe_code(code) == describe_code(value.__code__)
-                for code in list_codes(source, value.__code__, value.__globals__)
-            ):
-                return source
-    return None
-
-
-def _list_definitions(cell: str, name: str, kind: Any) -> Iterator[tuple[int, str]]:
-    """Yield the first line and the source of each definition of a name in a cell."""
-    if name not in cell:
-        return
-    try:
-        tree = ast.parse(cell)
-    except SyntaxError:
-        return
-    for node in ast.walk(tree):
-        if isinstance(node, kind) and node.name == name:
-            begin = min([node.lineno, *(each.lineno for each in node.decorator_list)])
-            lines = cell.splitlines(keepends=True)[begin - 1 : node.end_lineno]
-            yield begin, textwrap.dedent("".join(lines))
+def _list_text_names(draft: Draft) -> list[str]:
+    """Return the names of libraries in text that a dataclass reads when it is made."""
+    names = [
+        each.id for text in draft.texts for each in ast.walk(ast.parse(text)) if isinstance(each, ast.Name)
+    ]
+    return [
+        each
+        for each in names
+        if is_code(draft.scope.get(each), draft.main) and not is_own(draft.scope[each], draft.main)
+    ]
 
 
 # Names
 
 
-def _list_names(source: str) -> list[str]:
-    """Return the global names that source uses when it is defined or called, in order."""
-    try:
-        code = compile(source, "<source>", "exec", dont_inherit=True)
-    except SyntaxError:
-        return []
-    return list(dict.fromkeys(_walk_names(code)))
+def _is_of_shell(name: str, value: Any) -> bool:
+    if name in ("In", "Out") or (name.startswith("__") and name.endswith("__")):
+        return True
+    is_shown = name in SHELL_NAMES and str(getattr(type(value), "__module__", "")).startswith("IPython")
+    return is_shown or vars(builtins).get(name, _is_of_shell) is value
 
 
-def _walk_names(code: CodeType) -> Iterator[str]:
-    for instruction in dis.get_instructions(code):
-        if instruction.opname in _LOADS and isinstance(instruction.argval, str):
-            yield instruction.argval
+def _list_names(code: CodeType) -> Iterator[str]:
+    """Yield the names that are looked up when something is defined, also in the bodies of classes."""
+    instructions = list(dis.get_instructions(code))
+    own = {each.argval for each in instructions if each.opname == "STORE_NAME"}
+    yield from (each.argval for each in instructions if each.opname in _LOADS and each.argval not in own)
     for constant in code.co_consts:
-        if isinstance(constant, CodeType):
-            yield from _walk_names(constant)
+        if isinstance(constant, CodeType) and not constant.co_flags & inspect.CO_OPTIMIZED:
+            yield from _list_names(constant)
+
+
+def _list_later_names(code: CodeType) -> Iterator[str]:
+    """Yield the names that are looked up when something is called."""
+    for each in walk_codes(code):
+        if each.co_flags & inspect.CO_OPTIMIZED:
+            yield from (each.argval for each in dis.get_instructions(each) if each.opname in _LOADS)

@@ -94,7 +94,9 @@ class Outgoing:
     def pack(self) -> bytes:
         """Return everything as one block."""
         needed = self.needed
-        return pack_encoded(self.encoded, asked=self.names, imports=needed.imports, code=needed.code)
+        return pack_encoded(
+            self.encoded, asked=self.names, held=list(needed.held), imports=needed.imports, code=needed.code
+        )
 
     def note_kept(self, link: PodLink, answer: Mapping[str, Any], on_note: OnNote) -> None:
         """Say which names, that were not asked for, the session has of its own."""
@@ -113,13 +115,16 @@ def prepare_values(values: Mapping[str, Any], *, main: str = "__main__") -> Outg
         check_name(name)
     needed = find_needed(values, main=main)
     encoded = []
-    for name, value in needed.values.items():
+    for name, value in [*needed.values.items(), *needed.held.items()]:
         try:
             encoded.append(encode_value(value, name))
         except CannotEncode as error:
             why = f" ('{needed.reasons[name]}' uses it)" if name in needed.reasons else ""
             raise InvalidRequest(f"{sanitize(shorten(str(error), 400))}{why}. Nothing was sent") from None
-    return Outgoing(tuple(values), encoded, needed, *find_secrets(encoded, needed.code))
+    for place, text in [note for each in encoded if each.name in needed.held for note in each.notes.items()]:
+        raise InvalidRequest(f"{sanitize(place)} {text}. Nothing was sent")
+    sources = [(each["name"], each["text"]) for each in needed.code]
+    return Outgoing(tuple(values), encoded, needed, *find_secrets(encoded, sources))
 
 
 def send_values(link: PodLink, session: str, outgoing: Outgoing, terms: Terms) -> Header:

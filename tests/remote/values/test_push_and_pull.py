@@ -130,11 +130,10 @@ def test_nothing_is_fetched_after_a_cell_that_failed(agent_pod: Pod) -> None:
 
 def test_all_variables_are_set_or_none(agent_pod: Pod) -> None:
     agent_pod.push(one=1, two=2)
-    names: dict[str, Any] = {}
-    exec("def broken(x=missing_there): pass", {"missing_there": 1}, names)
     link = open_link(agent_pod.connection, agent_pod.details)
     outgoing = transfer.prepare_values({"one": "new", "three": 3})
-    outgoing.needed.code.append(("broken", "def broken(x=missing_there): pass\n"))
+    broken = {"name": "broken", "text": "def broken(x=missing_there): pass\n"}
+    outgoing.needed.code.append({**broken, "places": [], "held": [], "uses": [], "futures": []})
     with pytest.raises(PodsError, match="defining broken raises NameError"):
         transfer.push_values(link, "main", outgoing, transfer.Terms())
     assert agent_pod.pull("one", "two") == (1, 2)

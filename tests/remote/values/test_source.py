@@ -5,6 +5,7 @@ from __future__ import annotations
 import linecache
 import sys
 from collections.abc import Callable, Iterator
+from fractions import Fraction
 from types import ModuleType
 from typing import Any
 
@@ -30,9 +31,10 @@ def run_cells() -> Iterator[RunCells]:
 
     def run(*cells: str) -> dict[str, Any]:
         for cell in cells:
+            vars(module).setdefault("In", [""]).append(cell)
             files.append(f"/tmp/ipykernel_1/{len(files)}.py")
             linecache.cache[files[-1]] = (len(cell), None, cell.splitlines(keepends=True), files[-1])
-            exec(compile(cell, files[-1], "exec"), vars(module))
+            exec(compile(cell, files[-1], "exec", dont_inherit=True), vars(module))
         return vars(module)
 
     yield run
@@ -43,6 +45,10 @@ def run_cells() -> Iterator[RunCells]:
 
 def find(names: dict[str, Any], *wanted: str) -> Needed:
     return find_needed({name: names[name] for name in wanted}, main=NAME)
+
+
+def list_sources(needed: Needed) -> list[tuple[str, str]]:
+    return [(each["name"], each["text"]) for each in needed.code]
 
 
 def test_a_function_comes_with_what_it_needs_in_order(run_cells: RunCells) -> None:
@@ -56,18 +62,14 @@ def test_a_function_comes_with_what_it_needs_in_order(run_cells: RunCells) -> No
     )
     needed = find(names, "first")
     assert needed.values == {"rate": 0.5}
+    assert needed.held == {"first(default=…)": Fraction(1, 2)}
     assert sorted(needed.imports) == [
-        ("F", "fractions", "Fraction"),
         ("c", "collections", ""),
         ("math", "math", ""),
     ]
-    assert [name for name, _ in needed.code] == ["Base", "last", "Child", "first"]
-    assert needed.code[2][1].startswith("class Child(Base):\n    def go(self):\n")
-    there = {module: __import__(module) for module in ("math",)}
-    space: dict[str, Any] = {**needed.values, **there, "c": names["c"], "F": names["F"]}
-    for _, source in needed.code:
-        exec(source, space)
-    assert space["last"](4) == 2.0
+    assert [each["name"] for each in needed.code] == ["first", "Base", "Child", "last"]
+    assert needed.code[2]["text"].startswith("class Child(Base):\n    def go(self):\n")
+    assert needed.code[2]["uses"] == ["Base"]
 
 
 def test_source_is_searched_for_secrets(run_cells: RunCells) -> None:
@@ -81,7 +83,7 @@ def test_functions_that_call_each_other_are_both_there(run_cells: RunCells) -> N
     names = run_cells(
         "def even(n):\n    return n == 0 or odd(n - 1)\ndef odd(n):\n    return n != 0 and even(n - 1)\n"
     )
-    assert {name for name, _ in find(names, "even").code} == {"even", "odd"}
+    assert [each["name"] for each in find(names, "even").code] == ["even", "odd"]
 
 
 def test_decorators_and_other_names_are_kept(run_cells: RunCells) -> None:
@@ -90,7 +92,7 @@ def test_decorators_and_other_names_are_kept(run_cells: RunCells) -> None:
         "square = lambda x: x * x\n"
     )
     needed = find(names, "alias", "square")
-    assert needed.code == [
+    assert list_sources(needed) == [
         ("slow", "@functools.lru_cache(maxsize=None)\ndef slow(x):\n    return x\n"),
         ("alias", "alias = slow\n"),
         ("square", "square = lambda x: x * x\n"),
@@ -103,7 +105,7 @@ def test_a_dataclass_without_methods_is_found_in_the_history(run_cells: RunCells
     names = run_cells(cell)
     names["In"] = ["", cell, "@dataclass\nclass Point:\n    x: str\n", cell, "print(Point)"]
     needed = find(names, "Point")
-    assert needed.code == [("Point", "@dataclass\nclass Point:\n    x: int\n")]
+    assert list_sources(needed) == [("Point", "@dataclass\nclass Point:\n    x: int\n")]
     assert needed.imports == [("dataclass", "dataclasses", "dataclass")]
 
 
@@ -112,7 +114,7 @@ def test_a_function_of_a_cell_that_a_magic_ran_is_found_by_its_code(run_cells: R
     old, new = "def f(n):\n    return n + 1\n", "def f(n):\n    return n + 2\n"
     exec(compile(f"\n{old}", "<timed exec>", "exec"), names)
     names["In"] = ["", f"get_ipython().run_cell_magic('time', '', {old!r})\n", new, "f(1)"]
-    assert find(names, "f").code == [("f", old)]
+    assert list_sources(find(names, "f")) == [("f", old)]
 
 
 @pytest.mark.parametrize(
@@ -120,18 +122,14 @@ def test_a_function_of_a_cell_that_a_magic_ran_is_found_by_its_code(run_cells: R
     [
         (
             "def make():\n    n = 1\n    return lambda: n\nf = make()",
-            "'f' is a function that was made in another",
+            "'f' cannot be sent: f was made in another function, and uses its n",
         ),
-        (
-            "f, g = (lambda: 1), (lambda: 2)",
-            "'f' is a lambda whose source cannot be told from what is around",
-        ),
-        ("exec('def f(): pass')", "'f' is a function whose source is not known"),
+        ("exec('def f(): pass')", "'f' cannot be sent: its source is not known"),
         (
             "def make():\n    class A: pass\n    return A\nf = make()",
-            "'f' is a class that was made in a function",
+            "'f' cannot be sent: it is a class that was made in a function",
         ),
-        ("f = type('A', (), {})", "'f' is a class whose source is not known"),
+        ("f = type('A', (), {})", "'f' cannot be sent: its source is not known"),
         (
             "from tests.support.soak import pick as f",
             "'f' is of 'tests.support.soak', a module of your project",
@@ -157,10 +155,10 @@ def test_of_two_classes_of_a_name_the_right_one_is_sent(run_cells: RunCells) -> 
     ]
     names = run_cells(*cells)
     names["In"] = ["", *cells]
-    assert dict(find(names, "Old", "Conf", "Opt").code) == {
+    assert dict(list_sources(find(names, "Old", "Conf", "Opt"))) == {
         "Old": "class Conf:\n    lr = 1\n",
         "Conf": "class Conf:\n    lr = 2\n",
-        "Opt": "class Opt:\n    x: int\n",
+        "Opt": "    class Opt:\n        x: int\n",
     }
 
 

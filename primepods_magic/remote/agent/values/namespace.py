@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import difflib
 import hashlib
-import importlib
 import inspect
 import json
-import linecache
 import os
 import secrets
 import textwrap
 import time
-from typing import Any, Callable, Dict, List, Mapping
+from typing import Any, Callable, Dict, List, Mapping, Set
 
 from .codec import (
     EncodedValue,
@@ -25,6 +22,7 @@ from .codec import (
     unpack_values,
 )
 from .coding import CannotEncode
+from .definitions import DefinedNames, import_part, make_digest
 from .packing import BadValue
 from .project import enter_folder
 
@@ -37,6 +35,7 @@ _MAX_NUMBER = 1 << 62
 
 _needed: Dict[str, Any] = {}
 """What calls have set though it was not asked for: the digest of data, and other objects themselves."""
+_defined = DefinedNames()
 
 
 class Problem(Exception):
@@ -96,23 +95,21 @@ def _put_values(namespace: Dict[str, Any], path: str) -> Dict[str, Any]:
     except BadValue as error:
         raise Problem(problem=f"it has {error}") from None
     imports, code = description.get("imports", []), description.get("code", [])
-    names = [*values, *(each[0] for each in imports), *(each[0] for each in code)]
+    held = {label: values.pop(label) for label in description.get("held", [])}
+    names = [*values, *(each[0] for each in imports), *(each["name"] for each in code)]
     asked = set(description.get("asked", names))
     free = {name for name in names if name in asked or _is_free(namespace, name)}
     before = {name: namespace[name] for name in names if name in namespace}
     kept: List[str] = []
     try:
+        everything = {**held, **values}
         values.update({alias: _import_name(module, part) for alias, module, part in imports})
         for name, value in values.items():
             if name in free:
                 namespace[name] = value
             elif not _is_same(namespace[name], value):
                 kept.append(name)
-        for name, text in code:
-            if name in free:
-                _run_source(namespace, name, text)
-            elif _read_source(namespace[name]) != text.strip():
-                kept.append(name)
+        kept += _define_names(namespace, code, free, everything)
     except BaseException:
         for name in names:
             namespace.pop(name, None)
@@ -124,6 +121,30 @@ def _put_values(namespace: Dict[str, Any], path: str) -> Dict[str, Any]:
             digest = _make_digest(namespace[name])
             _needed[name] = digest or namespace[name]
     return {"kept": kept}
+
+
+def _define_names(
+    namespace: Dict[str, Any], code: List[Dict[str, Any]], free: Set[str], values: Dict[str, Any]
+) -> List[str]:
+    """Define functions and classes; return the names that the session has of its own."""
+    kept: List[str] = []
+    ran: Set[str] = set()
+    for facts in code:
+        name = facts["name"]
+        digest = make_digest(facts, _make_digest, values)
+        is_same = _defined.has_same(name, namespace.get(name), digest)
+        if name not in free:
+            if not is_same and _read_source(namespace[name]) != textwrap.dedent(facts["text"]).strip():
+                kept.append(name)
+        elif not (is_same and isinstance(namespace[name], type) and ran.isdisjoint(facts["uses"])):
+            # A class that is still the same stays: objects of it are its objects.
+            try:
+                _defined.define(namespace, facts, values)
+            except Exception as error:  # noqa: BLE001 - code of the person
+                raise Problem(problem=f"defining {name} raises {type(error).__name__}: {error}") from None
+            _defined.note(name, namespace[name], digest)
+            ran.add(name)
+    return kept
 
 
 def _is_free(namespace: Dict[str, Any], name: str) -> bool:
@@ -162,29 +183,9 @@ def _read_source(value: Any) -> str:
 
 def _import_name(module: str, part: str) -> Any:
     try:
-        value = importlib.import_module(module)
-        return getattr(value, part) if part else value
+        return import_part(module, part)
     except (ImportError, AttributeError) as error:
         raise Problem(problem=f"it cannot import {part or module}: {error}") from None
-
-
-def _run_source(namespace: Dict[str, Any], name: str, text: str) -> None:
-    """Define a function or class of the notebook; tracebacks show its lines.
-
-    Its definition may have another name than it is to have. That name stays as it is.
-    """
-    file_name = f"<{name} of your notebook>"
-    linecache.cache[file_name] = (len(text), None, text.splitlines(keepends=True), file_name)
-    try:
-        tree = ast.parse(text)
-        defined = getattr(tree.body[0], "name", name)
-        before = {key: namespace[key] for key in [defined] if key in namespace}
-        exec(compile(tree, file_name, "exec"), namespace)  # noqa: S102 - the user's own code, as in a cell
-        if defined != name:
-            namespace[name] = namespace.pop(defined)
-            namespace.update(before)
-    except Exception as error:  # noqa: BLE001 - code of the person
-        raise Problem(problem=f"defining {name} raises {type(error).__name__}: {error}") from None
 
 
 # Values that go
