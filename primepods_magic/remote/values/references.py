@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import operator
 import sys
@@ -111,6 +112,9 @@ class References:
             )
         if value is getattr(dataclasses, "KW_ONLY", self):
             return ["import", "dataclasses", "KW_ONLY"]
+        if issubclass(kind, enum.Enum):
+            member = self._hold(value._name_, f"{label} (name)")
+            return ["call", ["import", "builtins", "getattr"], self.refer(kind, label), member]
         if kind is ForwardRef:
             return self._hold(value.__forward_arg__, label)
         if kind is UnionType:
@@ -148,8 +152,9 @@ class References:
         return ["name", name]
 
     def _hold(self, value: Any, label: str) -> list[Any]:
-        key = label
-        while key in self._data:
+        # The same object, in whatever definitions, is one object there.
+        key = next((key for key, each in self._data.items() if each is value), label)
+        while key in self._data and self._data[key] is not value:
             key += "'"
         self._data[key] = value
         self.held.append(key)

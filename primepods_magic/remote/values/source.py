@@ -99,9 +99,15 @@ class _Finder:
         """Add what is needed later."""
         while self._later:
             self._need(*self._later.pop(0))
+        # A definition holds the variable itself if it holds the same object as one.
         shared = {id(value): name for name, value in self.needed.values.items()}
+        held = self.needed.held
+        names = {label: shared[id(value)] for label, value in held.items() if id(value) in shared}
+        for label in names:
+            del held[label]
         for each in self.needed.code:
-            _share_values(each, shared, self.needed.held)
+            each["places"] = _rename_values(each["places"], names)
+            each["held"] = [names.get(label, label) for label in each["held"]]
 
     def add(self, name: str, value: Any) -> None:
         """Add a value and what must be there before it."""
@@ -224,20 +230,12 @@ def _make_facts(
     }
 
 
-def _share_values(facts: dict[str, Any], names: Mapping[int, str], held: dict[str, Any]) -> None:
-    """Let a definition hold the variable itself if it holds the same object as one."""
-    for number, label in enumerate(facts["held"]):
-        name = names.get(id(held.get(label)))
-        if name is not None:
-            facts["places"] = _replace_label(facts["places"], label, name)
-            facts["held"][number] = name
-            del held[label]
-
-
-def _replace_label(part: Any, label: str, name: str) -> Any:
-    if part == ["value", label]:
-        return ["value", name]
-    return [_replace_label(each, label, name) for each in part] if isinstance(part, list) else part
+def _rename_values(part: Any, names: Mapping[str, str]) -> Any:
+    if not isinstance(part, list):
+        return part
+    if part[:1] == ["value"]:
+        return ["value", names.get(part[1], part[1])]
+    return [_rename_values(each, names) for each in part]
 
 
 def _list_text_names(draft: Draft) -> list[str]:

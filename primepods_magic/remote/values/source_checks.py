@@ -26,7 +26,7 @@ _PARTS: dict[type, tuple[str, ...]] = {
     staticmethod: ("__func__",),
     classmethod: ("__func__",),
     FunctionType: (
-        "__name__", "__code__", "__defaults__", "__kwdefaults__", "__annotations__", "__dict__",
+        "__code__", "__defaults__", "__kwdefaults__", "__annotations__", "__dict__",
         "__closure__", "__doc__",
     ),
     CellType: ("cell_contents",),
@@ -94,10 +94,10 @@ class _Comparison:
             for number, pair in enumerate(zip(value, other, strict=False)):
                 self.compare(*pair, f"{label}[{number}]")
         elif issubclass(kind, type):
-            is_same = value.__name__ == other.__name__ and value.__bases__ == other.__bases__
+            is_same = _read_name(value) == _read_name(other) and value.__bases__ == other.__bases__
             self.compare(_read_class(value), _read_class(other), label)
         else:
-            is_same = True
+            is_same = kind is not FunctionType or _read_name(value) == _read_name(other)
             for name in (*_PARTS.get(kind, ()), *_list_slots(kind)):
                 self.compare(getattr(value, name, None), getattr(other, name, None), f"{label}.{name}")
             if kind not in _PARTS and hasattr(value, "__dict__"):
@@ -118,6 +118,10 @@ class _Comparison:
         # Of several lambdas in a line, it is the one that was made here.
         is_one = other.co_name != "<lambda>" or len(same) == 1
         return is_one and any(describe_code(each) == describe_code(code) for each in same)
+
+
+def _read_name(value: Any) -> tuple[str, str]:
+    return value.__name__, value.__qualname__.rpartition("<locals>.")[2]
 
 
 def _read_class(value: type) -> dict[str, Any]:

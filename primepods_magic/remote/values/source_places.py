@@ -73,7 +73,7 @@ class Draft:
 
     def hold(self, node: ast.expr, label: str, value: Any) -> None:
         """Put a value in place of an expression."""
-        if type(value).__module__ == self.main:
+        if type(value).__module__ == self.main and not issubclass(type(value), enum.Enum):
             raise Mismatch(f"{label} is an object of {type(value).__name__}, a class of the notebook")
         written = node.value if isinstance(node, ast.Constant) else _UNKNOWN
         is_written = type(value) is type(written) in _CONSTANTS and repr(value) == repr(written)
@@ -191,6 +191,8 @@ def _collect_of_class(draft: Draft, node: ast.ClassDef, value: Any, label: str) 
         made_by = [find_function(vars(base).get(each)) for each in _MAKES_MEMBERS]
         if any(each and each.__module__ == draft.main for each in made_by):
             raise Mismatch(f"a function of {base.__name__} makes the members of {label}")
+    if isinstance(value, abc.ABCMeta) and abc._get_dump(value)[0]:  # type: ignore[attr-defined]
+        raise Mismatch(f"other classes were registered with {label}")
     parts = vars(value)
     bases = parts.get("__orig_bases__", value.__bases__)
     if typing.is_typeddict(value) and "__orig_bases__" not in parts:

@@ -132,6 +132,9 @@ def test_a_default_that_is_a_variable_stays_that_variable(
     names = run_cells("seen = []\ndef f(a=seen, b=seen): return a is b is seen\ndef g(a=f): return a is f")
     send(names, "f", "g")
     assert probe("f(), g()") == "(True, True)"
+    names = run_cells("both = [1]\ndef f(a=both): return a\ndef g(b=both): return f() is b")
+    send(names, "f", "g")
+    assert probe("g()") == "True"
 
 
 def test_nothing_is_left_of_the_values_that_took_a_place(
