@@ -17,7 +17,7 @@ from primepods_magic.api.text.sanitize import sanitize, shorten
 
 from .source_cells import find_function
 
-__all__ = ["References", "import_value", "is_code", "is_own", "refuse_source"]
+__all__ = ["References", "import_value", "is_alias", "is_code", "is_own", "refuse_source"]
 
 _OF_TYPING = ("typing", "typing_extensions", "types", "collections.abc")
 """Modules whose objects stand in annotations; they say themselves how they are made."""
@@ -28,7 +28,14 @@ def is_code(value: object, main: str) -> bool:
     kind = type(value)
     if issubclass(kind, (type, ModuleType)) or kind in (FunctionType, functools._lru_cache_wrapper):
         return True
-    return main not in (kind.__module__, getattr(value, "__module__", None)) and _find_part(value) != ""
+    # An object of the notebook may run code when it is asked for an attribute.
+    is_of_library = kind.__module__ != main and getattr(value, "__module__", main) != main
+    return is_of_library and _find_part(value) != ""
+
+
+def is_alias(value: object) -> bool:
+    """Return whether a value is one of those that stand in annotations, such as ``list[int]``."""
+    return type(value).__module__ in _OF_TYPING and not issubclass(type(value), ModuleType)
 
 
 def is_own(value: Any, main: str) -> bool:

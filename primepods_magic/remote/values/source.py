@@ -22,7 +22,7 @@ from typing import Any
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.sanitize import sanitize, shorten
 
-from .references import References, import_value, is_code, is_own, refuse_source
+from .references import References, import_value, is_alias, is_code, is_own, refuse_source
 from .remote_value import SHELL_NAMES
 from .source_cells import (
     FUTURES,
@@ -116,7 +116,9 @@ class _Finder:
         self._done.add(name)
         if len(self._done) > _MAX_NEEDED:
             raise InvalidRequest(f"They need more than {_MAX_NEEDED} names. Nothing was sent")
-        if not is_code(value, self._main):
+        if is_alias(value) and not is_code(value, self._main):
+            self._add_alias(name, value)
+        elif not is_code(value, self._main):
             self.needed.values[name] = value
         elif issubclass(type(value), ModuleType) or not is_own(value, self._main):
             self.needed.imports.append((name, *import_value(name, value)))
@@ -127,6 +129,15 @@ class _Finder:
         if name not in self._done:
             self.needed.reasons[name] = reason
             self.add(name, value)
+
+    def _add_alias(self, name: str, value: Any) -> None:
+        namespace = ChainMap(self.needed.wanted, self._globals)
+        makers = References(self.needed.held, name, namespace, self._main)
+        places = [[1, len(f"{name} = ".encode()), makers.refer(value, name)]]
+        for each in makers.names:
+            self._need(each, namespace[each], name)
+        text = f"{name} = None\n"
+        self.needed.code.append(_make_facts(name, text, places, uses=makers.names, held=makers.held))
 
     def _add_definition(self, name: str, value: Any) -> None:
         functions = list_functions(value, self._main)
@@ -239,14 +250,13 @@ def _rename_values(part: Any, names: Mapping[str, str]) -> Any:
 
 
 def _list_text_names(draft: Draft) -> list[str]:
-    """Return the names of libraries in text that a dataclass reads when it is made."""
-    names = [
-        each.id for text in draft.texts for each in ast.walk(ast.parse(text)) if isinstance(each, ast.Name)
-    ]
+    """Return the names in text that a dataclass reads when it is made: modules, and what is of typing."""
+    trees = [ast.parse(text) for text in draft.texts]
+    names = [each.id for tree in trees for each in ast.walk(tree) if isinstance(each, ast.Name)]
+    found = [(name, draft.scope.get(name)) for name in names]
+    main = draft.main
     return [
-        each
-        for each in names
-        if is_code(draft.scope.get(each), draft.main) and not is_own(draft.scope[each], draft.main)
+        name for name, each in found if is_alias(each) or (is_code(each, main) and not is_own(each, main))
     ]
 
 

@@ -195,6 +195,12 @@ SENT = [
     ),
     ("class f(Exception):\n    codes = [1]\n", "f('a'), f.codes"),
     ("from decimal import Decimal\ndef f(x=Decimal('0.10')): return x", "f()"),
+    (
+        f"from __future__ import annotations\n{DATA}import typing as t\nCV = t.ClassVar[int]\n@dataclass\n"
+        "class f:\n    x: int = 1\n    n: CV = 3",
+        "f(), f.__annotations__",
+    ),
+    ("from typing import Optional\nV = Optional[list[int]]\ndef f(): return V", "f()"),
     # Names.
     ("_1 = 5\n__scale = 2\nexit = 3\ndef f(): return _1 * __scale * exit", "f()"),
     ("def f(n): return 1 if n < 2 else n * f(n - 1)\ng = f\ndef f(n): return g(n)", "f(4)"),

@@ -93,6 +93,8 @@ def test_what_its_source_does_not_make_is_refused(run_cells: RunCells, cells: st
          "left = []", "left"),
         ("left = []\ndef keep(g):\n    left.append(1)\n    return g\n@keep\ndef f(): pass\n"
          "left = []", "left"),
+        ("left = [1, 2]\nclass Any:\n    def __getattribute__(self, name): return left.pop()\n"
+         "odd = Any()\ndef f(): return odd", "left"),
         ("class Base: pass\nclass f(Base): pass", "len(Base.__subclasses__())"),
     ],
 )  # fmt: skip

@@ -311,7 +311,8 @@ def describe_dataclass(encoder: Encoder, value: Any) -> Node:
 
 def is_dataclass(value: Any) -> bool:
     """Return whether a value is an instance of a dataclass, and not an enum's member."""
-    return dataclasses.is_dataclass(value) and not isinstance(value, (type, Enum))
+    # Asked of its class: an object may run code when it is asked for anything.
+    return dataclasses.is_dataclass(type(value)) and not issubclass(type(value), Enum)
 
 
 PLAIN_WRITERS: Dict[type, Writer] = {
