@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 
-from primepods_magic.api.errors import GuardNotArmed
+from primepods_magic.api.errors import GuardNotArmed, InvalidRequest
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
@@ -75,7 +76,9 @@ def arm_launched(
     """
     if spec.run_for is not None:
         # It counts from the creation, which is known only now.
-        rules = plan_guard(connection, spec, pod, is_dry_run=True) or rules
+        with suppress(InvalidRequest):
+            # Not if it is past by now: then it counts from the launch.
+            rules = plan_guard(connection, spec, pod, is_dry_run=True) or rules
     earlier = _read_earlier(connection, pod)
     if earlier is not None:
         if earlier.rules.asked == rules.asked and earlier.state == "armed":
@@ -89,7 +92,7 @@ def arm_launched(
         from primepods_magic.pods.methods.guards import arm_rules
 
         record = arm_rules(connection, pod, rules, earlier)
-    except GuardNotArmed as error:
+    except (GuardNotArmed, InvalidRequest) as error:
         failure = GuardNotArmed(
             f"{error}. '{name}' exists and is billed, and nothing ends it by itself. "
             f"'%pods guard {word} --for 4h' arms a guard, '%pods rm {word}' ends the pod"

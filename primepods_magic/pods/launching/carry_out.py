@@ -7,7 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, wait
 from itertools import zip_longest
 
-from primepods_magic.api.errors import LaunchIncomplete, LaunchRefused, PodsError, WaitInterrupted
+from primepods_magic.api.errors import (
+    GuardNotArmed,
+    LaunchIncomplete,
+    LaunchRefused,
+    PodsError,
+    WaitInterrupted,
+)
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.money import format_usd_hr
 from primepods_magic.api.text.sanitize import sanitize
@@ -53,13 +59,16 @@ def carry_out(
         for index, plan in enumerate(plans)
     ]
     _tell_all(tell, dict.fromkeys(notices))
-    pods = []
+    pods, unguarded = [], []
     for index, outcome in enumerate(outcomes):
         if isinstance(outcome, PodDetails):
             is_new = index in creations and creations[index].is_create_sent
             pods.append(Pod(connection, outcome, is_new=is_new))
             end_stock_wait(connection, plans[index].spec, lambda text: _tell_all(tell, [text]))
-            _arm_guard(connection, plans[index], outcome, tell)
+            unguarded += _arm_guard(connection, plans[index], outcome, tell)
+    if unguarded and len(pods) == len(outcomes):
+        raise _join_failures(unguarded)
+    _tell_all(tell, map(str, unguarded))
     if len(pods) == len(outcomes):
         return pods
     if len(outcomes) == 1 and isinstance(outcomes[0], PodsError):
@@ -69,9 +78,22 @@ def carry_out(
 
 def _arm_guard(
     connection: Connection, plan: LaunchPlan, pod: PodDetails, tell: Callable[[str], object]
-) -> None:
-    if plan.guard is not None:
-        arm_launched(connection, plan.spec, plan.guard, pod, lambda text: _tell_all(tell, [text]))
+) -> list[GuardNotArmed]:
+    """Arm the guard of a launched pod; return the failure: the other pods need theirs all the same."""
+    try:
+        if plan.guard is not None:
+            arm_launched(connection, plan.spec, plan.guard, pod, lambda text: _tell_all(tell, [text]))
+    except GuardNotArmed as error:
+        return [error]
+    return []
+
+
+def _join_failures(failures: Sequence[GuardNotArmed]) -> GuardNotArmed:
+    if len(failures) == 1:
+        return failures[0]
+    joined = GuardNotArmed("\n".join(map(str, failures)))
+    joined.may_be_billed = True
+    return joined
 
 
 def _require_consent(

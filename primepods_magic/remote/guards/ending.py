@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -23,6 +24,7 @@ _GRACE_S = 30.0
 _POLL_S = 0.5
 _ON_END_S = 900.0
 _VERIFY_S = 120.0
+_STILL_S = 120.0
 _MAX_CHARS = 200
 
 
@@ -105,9 +107,32 @@ def _save_files(connection: Connection, pod: PodDetails, record: GuardRecord) ->
             handle.exec(rules.on_end, timeout_s=_ON_END_S)
         except PodsError as error:
             problems.append(f"the command at the end failed ({shorten(str(error), _MAX_CHARS)})")
-    if rules.get:
-        try:
-            handle.get(list(rules.get), rules.folder or ".", on_progress=lambda *_: None)
-        except PodsError as error:
-            problems.append(f"files were not fetched ({shorten(str(error), _MAX_CHARS)})")
+    if rules.get and (failure := _fetch_files(handle, record)):
+        problems.append(f"files were not fetched ({shorten(failure, _MAX_CHARS)})")
     return "; ".join(problems)
+
+
+def _fetch_files(pod: Pod, record: GuardRecord) -> str:
+    """Fetch the files; return why they were not, which a transfer that stands still is, too."""
+    moved_s = [time.monotonic()]
+    failures: list[str] = []
+
+    def fetch() -> None:
+        try:
+            pod.get(
+                list(record.rules.get),
+                record.rules.folder or ".",
+                on_progress=lambda *_: moved_s.append(time.monotonic()),
+            )
+        except PodsError as error:
+            failures.append(str(error))
+        except Exception as error:  # noqa: BLE001 - it is one more failure
+            failures.append(type(error).__name__)
+
+    thread = threading.Thread(target=fetch, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        thread.join(_POLL_S)
+        if time.monotonic() - moved_s[-1] > _STILL_S:
+            return f"nothing has arrived for {_STILL_S:.0f} s"
+    return failures[0] if failures else ""

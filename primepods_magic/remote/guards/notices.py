@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Mapping
@@ -34,10 +35,17 @@ def send_notice(command: str, text: str, facts: Mapping[str, Any]) -> None:
 
 
 def _run_command(command: str, data: bytes) -> None:
-    with suppress(OSError, subprocess.SubprocessError):
-        subprocess.run(  # noqa: S602 - the user's own command; nothing is filled in
-            command, shell=True, input=data, timeout=_COMMAND_S, check=False
-        )
+    with (
+        suppress(OSError, subprocess.SubprocessError),
+        subprocess.Popen(  # noqa: S602 - the user's own command; nothing is filled in
+            command, shell=True, stdin=subprocess.PIPE, start_new_session=True
+        ) as process,
+    ):
+        try:
+            process.communicate(data, timeout=_COMMAND_S)
+        except subprocess.TimeoutExpired:
+            # With what it has started.
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def _run_words(words: list[str]) -> None:

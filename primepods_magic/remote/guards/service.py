@@ -27,7 +27,7 @@ from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.current import open_connection
 from primepods_magic.pods.existence import Finding, examine_pods
 from primepods_magic.pods.guards.powers import find_obstacle
-from primepods_magic.pods.guards.process import PROCESS_FILE, ProcessFile, answer_here
+from primepods_magic.pods.guards.process import PROCESS_FILE, ProcessFile, answer_here, find_process
 from primepods_magic.pods.guards.records import (
     GuardRecord,
     Verdict,
@@ -52,6 +52,8 @@ _LIVE_INTERVAL_S = 30.0
 _SANDBOX_INTERVAL_S = 0.5
 _LOOK_UP_S = 8.0
 _LINGER_S = 30.0
+_FILE_INTERVAL_S = 1.0
+_MAX_RECORD_CHARS = 200_000
 _DAMAGED = (
     "{} records of guards cannot be read, so pods may have lost their guards. '%pods guard' lists those that "
     "have one"
@@ -108,12 +110,28 @@ class GuardService:
             file.write(self._folder)
             # Tell the kernel that has started this: from now on, the log has all output.
             os.dup2(2, 1)
+            threading.Thread(target=self._keep_file_forever, args=(file,), daemon=True).start()
             threading.Thread(target=self._accept_forever, args=(listener, token), daemon=True).start()
             while not self._should_end():
                 self._wake.wait(self._check_safely())
                 self._wake.clear()
-            with suppress(OSError):
-                (self._folder / PROCESS_FILE).unlink()
+            self._is_ending = True
+            if ProcessFile.read(self._folder) == file:
+                with suppress(OSError):
+                    (self._folder / PROCESS_FILE).unlink()
+
+    def _keep_file_forever(self, file: ProcessFile) -> None:
+        """Write the file by which kernels find this process if it is gone; end if another has its place."""
+        while not self._is_ending:
+            time.sleep(_FILE_INTERVAL_S)
+            found = ProcessFile.read(self._folder)
+            if found == file or not self._folder.is_dir() or self._is_ending:
+                continue
+            if found is not None and find_process(self._folder) is not None:
+                self._do_stop()
+                continue
+            with _reported_errors():
+                file.write(self._folder)
 
     def _should_end(self) -> bool:
         if self._watches or self._checking or self._alerts.is_busy:
@@ -292,6 +310,8 @@ class GuardService:
             # If the service cannot be asked from now on, it is known when the pod was to end.
             due = find_due(record, details, now, Reading())
             record = record.model_copy(update={"due_at": due.at, "due_rule": due.rule, "why": due.why})
+            if len(record.model_dump_json()) > _MAX_RECORD_CHARS:
+                raise PodsError("its paths and commands are too long")
             write_record(self._folder, record)
             watch = self._watches[pod_id] = self._make_watch(record)
         self._check_now(watch)

@@ -128,7 +128,11 @@ class PodWatch:
             trouble="; ".join(filter(None, (trouble, due.trouble))),
             **self._describe_activity(),
         )
-        if due.at is not None and due.at <= now:
+        is_due = due.at is not None and due.at <= now
+        if self.record.state == "ending" and not is_due:
+            # A guard that was killed while it ended an idle pod, which is busy now.
+            self.change(state="armed", step="")
+        if is_due:
             self._end(connection, clock, pod, due)
         elif due.at is not None:
             self._warn(due, now)

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from primepods_magic.api.errors import PodsError
+from primepods_magic import launch_many
+from primepods_magic.api.errors import GuardNotArmed, PodsError
 from primepods_magic.pods.guards.arming import check_guards, keep_guards, read_endings
-from primepods_magic.pods.guards.process import find_process
-from primepods_magic.pods.guards.records import add_news, read_record, take_news
+from primepods_magic.pods.guards.process import LOCK_FILE, PROCESS_FILE, find_process
+from primepods_magic.pods.guards.records import add_news, list_records, read_record, take_news
 from primepods_magic.pods.pod import Pod
 from tests.remote.guards.conftest import WITHIN_S, Guarded
-from tests.support.guard_processes import is_running, list_processes
+from tests.support.guard_processes import is_running, list_processes, running_guards
 from tests.support.waiting import eventually
 
 
@@ -143,3 +144,44 @@ def test_a_guard_that_has_ended_its_pod_at_once_says_so(guarded: Guarded) -> Non
     guarded.await_end(pod)
     with pytest.raises(PodsError, match="has no guard"):
         pod.hold("1h")
+
+
+def test_a_process_whose_file_is_gone_is_found_again(guarded: Guarded, home: Path) -> None:
+    pod = guarded.launch(run_for="1h")
+    (process,) = list_processes(home)
+    (guarded.folder / PROCESS_FILE).unlink()
+    eventually(lambda: find_process(guarded.folder), "its file is back", within=WITHIN_S)
+    assert list_processes(home) == [process]
+    assert pod.hold("2h").held_until is not None
+
+
+def test_of_two_processes_one_stays(guarded: Guarded, home: Path) -> None:
+    pod = guarded.launch(run_for="1h")
+    for name in (PROCESS_FILE, LOCK_FILE):
+        (guarded.folder / name).unlink()
+    eventually(lambda: keep_guards(guarded.connection) == [], "one runs", within=WITHIN_S)
+    eventually(lambda: len(running_guards(home)) == 1, "only one is left", within=WITHIN_S)
+    guarded.advance(3601)
+    guarded.await_end(pod)
+    assert len(read_endings(guarded.connection)) == 1
+    assert guarded.count_deletions(pod) == 1
+
+
+def test_what_a_guard_cannot_keep_is_refused(guarded: Guarded) -> None:
+    pod = guarded.launch()
+    with pytest.raises(GuardNotArmed, match="too long"):
+        pod.guard(run_for="1h", get=[f"runs/{number:0100}" for number in range(6000)])
+    assert list_records(guarded.folder) == []
+
+
+def test_every_pod_of_a_launch_whose_guard_fails_is_named(guarded: Guarded) -> None:
+    def tell(text: str) -> None:
+        if "armed" in text:
+            guarded.fail({"fault": "html", "method": "DELETE"})
+
+    body = "gpu: L4_24GB\nname: w\npods: 3\nfor: 1h"
+    with pytest.raises(GuardNotArmed, match=r"(?s)'w-2' exists and is billed.*'w-3' exists") as caught:
+        launch_many(body, connection=guarded.connection, tell=tell)
+    assert caught.value.may_be_billed
+    assert [record.pod for record in list_records(guarded.folder)] == ["w-1"]
+    assert len(guarded.connection.client.list_all_pods()) == 3
