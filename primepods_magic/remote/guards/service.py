@@ -176,7 +176,9 @@ class GuardService:
     def _look_up(self, watches: Iterable[PodWatch]) -> dict[str, Finding | PodsError]:
         pods = [PodDetails(id=watch.record.pod_id, name=watch.record.pod) for watch in watches]
         try:
-            listed = self._connection.client.list_all_pods(budget_s=_LOOK_UP_S)
+            listed = self._connection.client.list_all_pods(
+                budget_s=_LOOK_UP_S / (4 if self._connection.is_sandbox else 1)
+            )
             findings: dict[str, Finding | PodsError] = dict(
                 examine_pods(self._connection, pods, listed=listed)
             )

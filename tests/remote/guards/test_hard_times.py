@@ -174,6 +174,7 @@ def test_what_a_guard_cannot_keep_is_refused(guarded: Guarded) -> None:
     assert list_records(guarded.folder) == []
 
 
+@pytest.mark.soak
 def test_every_pod_of_a_launch_whose_guard_fails_is_named(guarded: Guarded) -> None:
     def tell(text: str) -> None:
         if "armed" in text:
