@@ -54,11 +54,13 @@ def write_budgets(home: Path, text: str) -> None:
 def test_a_team_and_a_person_have_budgets_in_a_file(connection: Connection, home: Path) -> None:
     me, wallets = connection.client.whoami(), overview(connection).wallets
     team = wallets[1].name
-    write_budgets(home, f"budgets:\n  {team}: 300\n  {me.email}: 500\n  x@example.com: 1\n  mine: 200\n")
+    write_budgets(
+        home, f"budgets:\n  {team.upper()}: 300\n  {me.email}: 500\n  x@example.com: 1\n  mine: 200\n"
+    )
     found = {budget.name: budget for budget in find_budgets(connection)}
-    assert set(found) == {team, me.email, "mine"}
+    assert set(found) == {team.upper(), me.email, "mine"}
     assert found["mine"].spent_usd == wallets[0].month_usd
-    assert found[team].spent_usd == wallets[1].month_usd
+    assert found[team.upper()].spent_usd == wallets[1].month_usd
     assert found[str(me.email)].spent_usd == pytest.approx(sum(each.month_mine_usd or 0 for each in wallets))
     write_budgets(home, f"{team}: 0.01\nmine: 100000\n")
     rent(connection, [], 100_000)

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-import yaml
 
 from primepods_magic.api.errors import BudgetExceeded, InvalidRequest
 from primepods_magic.api.local.atomic_files import read_plain_file
 from primepods_magic.api.local.folders import find_folder, shorten_path
 from primepods_magic.api.text.money import format_usd
-from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.api.text.sanitize import join_sanitized, sanitize, shorten
+from primepods_magic.api.validation.bounds import plain_number
+from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.support.name_matching import fold_letters
+from primepods_magic.pods.spec.parser import load_yaml
 
 from .overview import Overview, WalletState, overview
 
@@ -122,7 +123,8 @@ def _make_personal(name: str, limit_usd: float, seen: Overview) -> BudgetState:
 
 
 def _match_budget(connection: Connection, name: str, limit_usd: float, seen: Overview) -> list[BudgetState]:
-    wallet = next((wallet for wallet in seen.wallets if name in _list_names(wallet)), None)
+    word = _fold_name(name)
+    wallet = next((wallet for wallet in seen.wallets if word in _list_names(wallet)), None)
     if wallet is not None:
         state = BudgetState(
             name=sanitize(name),
@@ -134,43 +136,57 @@ def _match_budget(connection: Connection, name: str, limit_usd: float, seen: Ove
         )
         return [state]
     me = connection.client.whoami()
-    mine = [fold_letters(text) for text in (me.name, me.email, me.slug, me.id) if text]
-    # The budget of another person is checked where that person launches.
-    return [_make_personal(sanitize(name), limit_usd, seen)] if fold_letters(name) in mine else []
+    if word in [_fold_name(text) for text in (me.name, me.email, me.slug, me.id) if text]:
+        return [_make_personal(sanitize(name), limit_usd, seen)]
+    if "@" in name:
+        # The budget of another person is checked where that person launches.
+        return []
+    known = [wallet.name for wallet in seen.wallets]
+    hint = suggest(name, known) or f" (there are: {join_sanitized(known)})"
+    raise InvalidRequest(
+        f"The budget '{shorten(sanitize(name), 40)}' is of no wallet, team or person that this key can see"
+        f"{hint}. Nothing was sent. Correct {BUDGET_FILE}"
+    )
+
+
+def _fold_name(name: str) -> str:
+    return " ".join(name.split()).casefold()
 
 
 def _list_names(wallet: WalletState) -> list[str]:
-    return [wallet.name, *([wallet.team_id] if wallet.team_id else [])]
+    return [_fold_name(text) for text in (wallet.name, wallet.team_id) if text]
 
 
 def _read_budget_file() -> dict[str, float]:
     folder = find_folder("config")
     path = folder / BUDGET_FILE if folder else None
-    if path is None or not path.exists():
+    if path is None or not os.path.lexists(path):
         return {}
+    shown = shorten_path(path)
     try:
-        content = yaml.safe_load(read_plain_file(path, max_bytes=_MAX_BYTES))
-    except (OSError, yaml.YAMLError, ValueError, RecursionError) as error:
+        text = read_plain_file(path, max_bytes=_MAX_BYTES).decode()
+        content = load_yaml(text, 1)
+    except (OSError, UnicodeDecodeError) as error:
         raise InvalidRequest(
-            f"Cannot read the budgets in {shorten_path(path)} ({type(error).__name__}). Nothing was sent"
+            f"Cannot read the budgets in {shown} ({type(error).__name__}). Nothing was sent"
         ) from None
+    except InvalidRequest as error:
+        raise InvalidRequest(f"The budgets in {shown}: {error}") from None
     rows = content.get("budgets", content) if isinstance(content, dict) else content
-    if rows is None:
-        return {}
-    wrong = (
-        [name for name, limit in rows.items() if not _is_amount(limit)] if isinstance(rows, dict) else [rows]
-    )
-    if wrong:
-        raise InvalidRequest(
-            f"{shorten_path(path)} must have lines such as 'mine: 500', with USD per month; "
-            f"'{shorten(sanitize(wrong[0]), 40)}' has no such amount. Nothing was sent"
-        )
-    return {str(name): float(limit) for name, limit in rows.items()}
+    is_mapping = isinstance(rows, dict) and (rows is content or len(content) == 1)
+    limits = {name: _read_amount(value) for name, value in rows.items()} if is_mapping else {"": None}
+    for name, limit in limits.items():
+        if limit is None:
+            raise InvalidRequest(
+                f"The budgets in {shown} must be lines such as 'mine: 500', with USD per month; "
+                f"'{shorten(sanitize(name), 40)}' has no such amount. Nothing was sent"
+            )
+    return {str(name): limit for name, limit in limits.items() if limit is not None}
 
 
-def _is_amount(value: object) -> bool:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and 0 <= value < math.inf  # type: ignore[operator]
+def _read_amount(value: object) -> float | None:
+    amount = plain_number(value.removeprefix("$")) if isinstance(value, str) else None
+    return amount if amount is not None and 0 <= amount < math.inf else None
 
 
 def _find_next_month(now: datetime) -> datetime:

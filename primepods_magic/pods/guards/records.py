@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.local.atomic_files import append_line, read_plain_file, take_file, write_atomically
 from primepods_magic.api.local.folders import find_folder, make_folder
+from primepods_magic.api.text.sanitize import shorten
 from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.pods.connection.base import BaseConnection
 
@@ -47,6 +48,7 @@ _LOG = "log.jsonl"
 _NEWS = "news.txt"
 _MAX_NEWS_BYTES = 1 << 16
 _MAX_NEWS_LINES = 50
+_MAX_LINE_CHARS = 4000
 _MAX_LOG_BYTES = 4 << 20
 _MAX_RECORD_BYTES = 1 << 20
 _M = TypeVar("_M", bound=BaseModel)
@@ -225,6 +227,7 @@ def list_verdicts(folder: Path | None) -> list[Verdict]:
 def add_news(folder: Path, text: str) -> None:
     """Keep a line for the next command of a person; raise OSError if that fails."""
     make_folder(folder)
+    text = shorten(text, _MAX_LINE_CHARS)
     if append_line(folder / _NEWS, text.encode("utf-8", "replace")) > _MAX_NEWS_BYTES:
         lines = take_file(folder / _NEWS).splitlines()
         write_atomically(folder / _NEWS, b"\n".join(lines[len(lines) // 2 :]))

@@ -46,7 +46,7 @@ class RemoteWatch(PodWatch):
             self.change(trouble=text, checked_at=now, **({"state": "unproven"} if is_lost else {}))
             self._tell_trouble(text if is_lost else "", now)
         else:
-            self.change(pod=pod.name or self.record.pod, checked_at=now, **said)
+            self.change(checked_at=now, **said)
             self._tell_trouble(self.record.trouble if self.record.state == "unproven" else "", now)
         self._tell_due(now)
 

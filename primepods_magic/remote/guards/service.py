@@ -23,7 +23,7 @@ from primepods_magic._version import __version__
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.settings import Settings
-from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.pods.connection.current import open_connection
 from primepods_magic.pods.existence import Finding, examine_pods
 from primepods_magic.pods.guards.powers import find_obstacle
@@ -44,7 +44,7 @@ from .alerts import STRANDED_S, AlertService
 from .clock import GuardClock
 from .due import Reading, find_due
 from .remote_watch import RemoteWatch
-from .watch import PodWatch
+from .watch import MAX_NAME_CHARS, PodWatch
 
 __all__ = ["GuardService"]
 
@@ -163,15 +163,18 @@ class GuardService:
         if watches:
             findings = self._look_up(watches)
             for watch in watches:
-                thread = threading.Thread(
-                    target=self._check_one, args=(watch, findings[watch.record.pod_id]), daemon=True
-                )
-                self._checking[watch.record.pod_id] = thread
-                thread.start()
+                self._start_check(watch, findings[watch.record.pod_id])
             # Most are done at once; one that ends its pod goes on.
             for thread in list(self._checking.values()):
                 thread.join(interval_s / 2)
         return self._find_wait_s(interval_s)
+
+    def _start_check(self, watch: PodWatch, finding: Finding | PodsError) -> threading.Thread:
+        thread = threading.Thread(target=self._check_one, args=(watch, finding), daemon=True)
+        thread.start()
+        with self._lock:
+            self._checking[watch.record.pod_id] = thread
+        return thread
 
     def _look_up(self, watches: Iterable[PodWatch]) -> dict[str, Finding | PodsError]:
         pods = [PodDetails(id=watch.record.pod_id, name=watch.record.pod) for watch in watches]
@@ -300,7 +303,7 @@ class GuardService:
             details = self._connection.client.get_pod(pod_id)
             record = GuardRecord(
                 pod_id=pod_id,
-                pod=pod,
+                pod=shorten(pod, MAX_NAME_CHARS),
                 rules=given,
                 where=where,
                 state="armed",
@@ -347,12 +350,7 @@ class GuardService:
         return watch
 
     def _check_now(self, watch: PodWatch) -> None:
-        pod_id = watch.record.pod_id
-        thread = threading.Thread(
-            target=self._check_one, args=(watch, self._look_up([watch])[pod_id]), daemon=True
-        )
-        self._checking[pod_id] = thread
-        thread.start()
+        thread = self._start_check(watch, self._look_up([watch])[watch.record.pod_id])
         thread.join(_JOIN_S)
 
 

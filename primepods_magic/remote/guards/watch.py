@@ -12,7 +12,7 @@ from typing import Any
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.text.instants import format_instant
-from primepods_magic.api.text.sanitize import sanitize
+from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.existence import Finding, PodFate
@@ -28,11 +28,13 @@ from .due import Due, Month, Reading, find_due
 from .ending import NotDue, UnsavedFiles, end_pod
 from .notices import send_notice
 
-__all__ = ["PodWatch"]
+__all__ = ["MAX_NAME_CHARS", "PodWatch"]
 
 _TEST_INTERVAL_S = 3600.0
 _RETEST_INTERVAL_S = 60.0
 _STALE_S = 60.0
+MAX_NAME_CHARS = 200
+_MAX_TEXT_CHARS = 2000
 _OF_PEOPLE = ("cells", "logins")
 _MONTH_INTERVAL_S = 300.0
 _LONGEST_WARNING = timedelta(minutes=10)
@@ -80,7 +82,11 @@ class PodWatch:
         self._was_late = False
 
     def change(self, **fields: Any) -> GuardRecord:
-        """Change the record and store it."""
+        """Change the record and store it; what others say is kept short."""
+        fields = {
+            name: shorten(value, _MAX_TEXT_CHARS) if name in ("why", "trouble") else value
+            for name, value in fields.items()
+        }
         with self._lock:
             self.record = self.record.model_copy(update=fields)
             self._save(self.record)
@@ -120,7 +126,7 @@ class PodWatch:
         now = clock.now()
         due = find_due(self.record, pod, now, self._get_reading(clock), self._read_month(connection))
         self.change(
-            pod=pod.name or self.record.pod,
+            pod=shorten(pod.name or self.record.pod, MAX_NAME_CHARS),
             checked_at=now,
             due_at=due.at,
             due_rule=due.rule,
