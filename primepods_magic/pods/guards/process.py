@@ -28,7 +28,7 @@ from primepods_magic.api.secrets.names import sounds_secret
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.connection import Connection
 
-from .records import find_account_folder
+from .records import find_account_folder, list_records
 
 __all__ = [
     "LOCK_FILE",
@@ -177,7 +177,9 @@ def open_process(connection: Connection) -> GuardProcess:
     # The key goes through a pipe or a socket, never into an argument, a variable or a file.
     given = describe_settings(connection.settings)
     process = find_process(folder)
-    if process is not None and process.version != __version__:
+    # One that is ending a pod goes on: it would do half of that twice.
+    is_ending = any(record.state == "ending" for record in list_records(folder))
+    if process is not None and process.version != __version__ and not is_ending:
         _replace_process(process, folder)
         process = None
     if process is None:

@@ -165,8 +165,9 @@ class GuardService:
             for watch in watches:
                 self._start_check(watch, findings[watch.record.pod_id])
             # Most are done at once; one that ends its pod goes on.
+            give_up_s = time.monotonic() + interval_s / 2
             for thread in list(self._checking.values()):
-                thread.join(interval_s / 2)
+                thread.join(max(0.0, give_up_s - time.monotonic()))
         return self._find_wait_s(interval_s)
 
     def _start_check(self, watch: PodWatch, finding: Finding | PodsError) -> threading.Thread:
@@ -320,6 +321,8 @@ class GuardService:
             write_record(self._folder, record)
             watch = self._watches[pod_id] = self._make_watch(record)
         self._check_now(watch)
+        # The next round may be due sooner now.
+        self._wake.set()
         return {"record": watch.record.model_dump(mode="json")}
 
     def _do_disarm(self, pod_id: str) -> dict[str, Any]:
