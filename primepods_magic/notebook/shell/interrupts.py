@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 from collections.abc import Iterator
@@ -27,6 +26,9 @@ def interrupts_held() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
+    # Loading the extension needs none of this.
+    import signal
+
     held: list[FrameType | None] = []
     before = signal.signal(signal.SIGINT, lambda _, frame: held.append(frame))
     try:

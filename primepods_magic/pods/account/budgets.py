@@ -13,6 +13,7 @@ from primepods_magic.api.local.atomic_files import read_plain_file
 from primepods_magic.api.local.folders import find_folder, shorten_path
 from primepods_magic.api.text.money import format_usd
 from primepods_magic.api.text.sanitize import join_sanitized, sanitize, shorten
+from primepods_magic.api.text.short_repr import ShortRepr
 from primepods_magic.api.validation.bounds import plain_number
 from primepods_magic.api.validation.suggest import suggest
 from primepods_magic.pods.connection.connection import Connection
@@ -29,8 +30,8 @@ _MAX_BYTES = 1 << 16
 _SETTING = "max_month_usd"
 
 
-@dataclass(frozen=True)
-class Order:
+@dataclass(frozen=True, repr=False)
+class Order(ShortRepr):
     """A pod to be launched: its price in USD per hour, and how many hours it lasts, by default one day."""
 
     name: str

@@ -128,7 +128,10 @@ class Verdict(ShortRepr, BaseModel):
 def has_guards() -> bool:
     """Return whether a guard was ever armed on this computer, for any account."""
     state = find_folder("state")
-    return state is not None and (state / _FOLDER).is_dir()
+    try:
+        return state is not None and (state / _FOLDER).is_dir()
+    except OSError:
+        return False
 
 
 def find_account_folder(connection: BaseConnection) -> Path | None:

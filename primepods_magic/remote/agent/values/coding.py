@@ -125,12 +125,13 @@ class Encoder:
 
 
 def _holds_text(value: Any) -> bool:
-    """Return whether there is text among the first members of a value."""
-    if isinstance(value, (dict, list, tuple, set, frozenset)):
-        members = islice(value.values() if isinstance(value, dict) else value, _MAX_MEMBERS)
-        return any(isinstance(each, (str, bytes, bytearray, dict, list, tuple)) and each for each in members)
-    # Of arrays and series.
-    return getattr(getattr(value, "dtype", None), "kind", None) in ("S", "U", "O", "T")
+    """Return whether there is text among the first members of a value; no class of the notebook is asked."""
+    kind, module = type(value), type(value).__module__.partition(".")[0]
+    if module in ("builtins", "collections") and issubclass(kind, (dict, list, tuple, set, frozenset)):
+        members = islice(dict.values(value) if issubclass(kind, dict) else value, _MAX_MEMBERS)
+        return any(type(each) in (str, bytes, bytearray, dict, list, tuple) and each for each in members)
+    is_table = module in ("numpy", "pandas")
+    return is_table and getattr(getattr(value, "dtype", None), "kind", None) in ("S", "U", "O", "T")
 
 
 class Decoder:
