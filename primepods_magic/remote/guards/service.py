@@ -298,8 +298,6 @@ class GuardService:
             raise PodsError(obstacle)
         with self._lock:
             earlier = self._watches.get(pod_id)
-            if earlier is not None and earlier.record.state == "ending":
-                raise PodsError("it is ending already")
             now = self._clock.now()
             details = self._connection.client.get_pod(pod_id)
             record = GuardRecord(
@@ -318,6 +316,8 @@ class GuardService:
             record = record.model_copy(update={"due_at": due.at, "due_rule": due.rule, "why": due.why})
             if len(record.model_dump_json()) > _MAX_RECORD_CHARS:
                 raise PodsError("its paths and commands are too long")
+            if earlier is not None:
+                earlier.retire()
             write_record(self._folder, record)
             watch = self._watches[pod_id] = self._make_watch(record)
         self._check_now(watch)
@@ -328,8 +328,7 @@ class GuardService:
     def _do_disarm(self, pod_id: str) -> dict[str, Any]:
         with self._lock:
             watch = self._find_watch(pod_id)
-            if watch.record.state == "ending":
-                raise PodsError(f"'{sanitize(watch.record.pod)}' is ending already")
+            watch.retire()
             del self._watches[pod_id]
             delete_record(self._folder, pod_id)
         return {}

@@ -72,6 +72,7 @@ class PodWatch:
         self._tell = tell
         self._lock = threading.RLock()
         self._checking = threading.Lock()
+        self._is_retired = False
         self._absent_since: datetime | None = None
         self._tested_s = time.monotonic()
         self._reading = Reading()
@@ -89,8 +90,16 @@ class PodWatch:
         }
         with self._lock:
             self.record = self.record.model_copy(update=fields)
-            self._save(self.record)
+            if not self._is_retired:
+                self._save(self.record)
             return self.record
+
+    def retire(self) -> None:
+        """End this guard before another one takes its place; raise PodsError if it ends its pod already."""
+        with self._lock:
+            if self.record.state == "ending":
+                raise PodsError(f"'{self._name}' is ending already")
+            self._is_retired = True
 
     def check(self, finding: Finding | PodsError) -> None:
         """Look at the pod as the service shows it, or at the error, and end it if it is due.
@@ -269,13 +278,23 @@ class PodWatch:
             again = find_due(self.record, pod, clock.now(), self._get_reading(clock), month)
             return "" if again.at is not None and again.at <= clock.now() else again.why
 
-        before, step = self.record.state, self.record.step
-        before = "armed" if before == "ending" else before
-        record = self.change(state="ending")
+        with self._lock:
+            if self._is_retired:
+                return
+            before, step = self.record.state, self.record.step
+            before = "armed" if before == "ending" else before
+            record = self.change(state="ending")
+
+        def note_step(step: str) -> None:
+            with self._lock:
+                if step == "terminating" and self.record.held_until != record.held_until:
+                    raise NotDue("it is held")
+                self.change(step=step)
+
         if not step:
             self._notify("ending", f"'{self._name}' ends now: {due.why}", clock.now())
         try:
-            result, unsaved = end_pod(connection, pod, record, lambda step: self.change(step=step), check_due)
+            result, unsaved = end_pod(connection, pod, record, note_step, check_due)
         except NotDue as kept:
             # Something began on it, or a person holds it.
             self.change(state=before, step="", why=str(kept), due_at=None, due_rule=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import time
@@ -186,3 +187,28 @@ def test_every_pod_of_a_launch_whose_guard_fails_is_named(guarded: Guarded) -> N
     assert caught.value.may_be_billed
     assert [record.pod for record in list_records(guarded.folder)] == ["w-1"]
     assert len(guarded.connection.client.list_all_pods()) == 3
+
+
+@pytest.mark.parametrize("change", ["hold", "later", "off"])
+def test_what_is_changed_while_a_check_is_under_way_counts(guarded: Guarded, change: str) -> None:
+    pod = guarded.launch(run_for="1h")
+    # The month is read in each check, and takes a while.
+    pod.guard(max_month_usd=10_000)
+    guarded.fail({"fault": "latency", "seconds": 0.5, "method": "GET", "path": "/wallet*"})
+    guarded.fail({"fault": "latency", "seconds": 0.7, "method": "GET", "path": "/user/teams"})
+    guarded.advance(3601)
+    changes = {"hold": lambda: pod.hold("5h"), "later": lambda: pod.guard(run_for="9h"), "off": pod.end_guard}
+    refusal = ""
+    try:
+        changes[change]()
+    except PodsError as error:
+        refusal = str(error)
+    guarded.fail()
+    if refusal:
+        # It was too late, and that is said.
+        assert re.search("already|no guard", refusal)
+        guarded.await_end(pod)
+        return
+    for _ in range(3):
+        check_guards(guarded.connection)
+    assert guarded.is_live(pod)
