@@ -98,8 +98,9 @@ class AlertService:
                 self._change(record.id, state="failed", trouble=str(error)[:_MAX_TROUBLE_CHARS])
                 continue
             if record.attempted_at is not None and record.is_active:
-                # It was cut off: its launch record says whether there is a pod.
-                self._begin_launch(record, self._specs[record.id])
+                # It was cut off: its launch record says whether there is a pod. No other one is rented, as
+                # that pod may have been ended since.
+                self._begin_launch(record, self._specs[record.id], is_late=True)
         self._begin_polling()
 
     # Requests of kernels
@@ -275,19 +276,26 @@ class AlertService:
             self._change(record.id, checked_at=now)
             return
         with self._lock:
+            try:
+                # Before the launch, and for certain: after a restart it is not launched again.
+                write_alert(self._folder, record.model_copy(update={"attempted_at": now}))
+            except OSError as error:
+                trouble = f"nothing is launched, as this cannot be noted on disk ({error.strerror})"
+                self._change(record.id, checked_at=now, trouble=trouble)
+                return
             changed = self._change(record.id, **_describe_seen(quote, now), attempted_at=now)
             if changed is not None:
                 self._begin_launch(changed, spec)
 
-    def _begin_launch(self, record: AlertRecord, spec: PodSpec) -> None:
+    def _begin_launch(self, record: AlertRecord, spec: PodSpec, *, is_late: bool = False) -> None:
         self._launching.add(record.id)
-        threading.Thread(target=self._launch, args=(record, spec), daemon=True).start()
+        threading.Thread(target=self._launch, args=(record, spec, is_late), daemon=True).start()
 
-    def _launch(self, record: AlertRecord, spec: PodSpec) -> None:
+    def _launch(self, record: AlertRecord, spec: PodSpec, is_late: bool) -> None:
         assert record.order is not None
         connection, clock = self._get_connection()
         notices: list[str] = []
-        is_late = record.until is not None and record.until <= clock.now()
+        is_late = is_late or (record.until is not None and record.until <= clock.now())
         try:
             attempt = launch_waiting(connection.settings, record.order, spec, notices.append, is_late=is_late)
             if attempt.pod is not None:

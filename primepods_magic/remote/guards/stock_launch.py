@@ -29,6 +29,12 @@ __all__ = ["Attempt", "launch_waiting"]
 _PASSING: tuple[type[PodsError], ...] = (OutOfStock, LaunchRefused, ServiceUnavailable, GuardNotArmed)
 
 
+_CUT_OFF = (
+    "its last attempt was cut off, and no pod of it is live. Nothing else was rented. Run it again to "
+    "launch it"
+)
+
+
 @dataclass(frozen=True)
 class Attempt:
     """What came of one attempt: a pod, or why there is none, and whether another one may succeed."""
@@ -66,7 +72,7 @@ def launch_waiting(
                 connection, [spec], limits=limits, settle_s=order.settle_s, tell=tell, is_dry_run=is_late
             )
             if is_late and plans[0].existing is None:
-                return Attempt(None, "its time was over, and its last attempt has made no pod", True)
+                return Attempt(None, _CUT_OFF, True)
             # Some services act on a create that they then call too much, so it is not sent again.
             passing = _PASSING
             (pod,) = carry_out(connection, plans, yes=order.is_agreed, tell=tell)
