@@ -1,4 +1,4 @@
-"""One JupyterLab server and one Chromium for all browser tests, and one page while it may be kept."""
+"""One JupyterLab server and one Chromium for all browser tests; a fresh profile and page for each."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support import ipykernels
 from tests.support.guard.loopback_guard import is_loopback
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page, Route, ViewportSize
+    from playwright.sync_api import Browser, Route
 
     from tests.browser.lab_page import LabPage
     from tests.browser.server import JupyterLab
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _FAILED = pytest.StashKey[bool]()
 
 REQUIRED = os.environ.get("REQUIRE_BROWSER") == "1"
-
-SIZE: ViewportSize = {"width": 1280, "height": 860}
 
 FLAGS = [
     "--no-sandbox",
@@ -114,23 +112,11 @@ def ipykernel(request: pytest.FixtureRequest) -> ipykernels.Ipykernel:
     pytest.skip(reason)
 
 
-@pytest.fixture(scope="package")
-def kept_pages(jupyterlab_process: JupyterLab) -> Iterator[list[Page]]:
-    """At most one page of JupyterLab, for the next test."""
-    kept: list[Page] = []
-    yield kept
-    for page in kept:
-        page.context.close()
-
-
 @pytest.fixture
 def open_page(
-    browser: Browser, jupyterlab: JupyterLab, kept_pages: list[Page], request: pytest.FixtureRequest
+    browser: Browser, jupyterlab: JupyterLab, request: pytest.FixtureRequest
 ) -> Iterator[Callable[[type[LabPage], str], LabPage]]:
-    """Opens a page in the theme asked for, the kept one or of a fresh profile; fails the test when it left
-    loopback."""
-    from tests.browser.lab_page import LabPage
-
+    """Opens a page of a fresh profile in the theme asked for; fails the test when a page left loopback."""
     left: list[str] = []
     pages: list[LabPage] = []
 
@@ -144,29 +130,22 @@ def open_page(
 
     def opened(kind: type[LabPage], theme: str) -> LabPage:
         jupyterlab.set_theme(theme)
-        page = kept_pages.pop() if kept_pages and kind is LabPage else fresh()
-        page.context.route("**/*", only_loopback)
-        page.set_viewport_size(SIZE)
-        pages.append(kind(page, jupyterlab, theme))
+        context = browser.new_context(
+            viewport={"width": 1280, "height": 860},
+            locale="en-US",
+            timezone_id="UTC",
+            reduced_motion="reduce",
+        )
+        context.route("**/*", only_loopback)
+        context.set_default_timeout(30_000)
+        pages.append(kind(context.new_page(), jupyterlab, theme))
         return pages[-1]
 
-    def fresh() -> Page:
-        context = browser.new_context(locale="en-US", timezone_id="UTC", reduced_motion="reduce")
-        context.set_default_timeout(30_000)
-        return context.new_page()
-
     yield opened
-    failed = request.node.stash.get(_FAILED, False)
     for page in pages:
-        if failed:
+        if request.node.stash.get(_FAILED, False):
             page.save_screenshot(f"failed-{request.node.originalname}")
-        is_lab = page.page.url.startswith(f"{jupyterlab.url}/lab/")
-        if is_lab and page.may_be_kept and not failed and not kept_pages:
-            page.page.context.unroute_all()
-            page.page.context.clear_permissions()
-            kept_pages.append(page.page)
-        else:
-            page.page.context.close()
+        page.page.context.close()
     assert not left, f"the page tried to leave this computer: {left}"
 
 

@@ -16,17 +16,6 @@ SCREENSHOTS = Path(__file__).with_name("screenshots")
 DARK, LIGHT = "JupyterLab Dark", "JupyterLab Light"
 _IDLE = re.compile(r"^Python 3 \(ipykernel\) \| Idle$")
 _DONE = re.compile(r"\[\d+\]:")
-# What an earlier test has opened goes unasked; each test has a kernel spec of its own.
-_CLEAR = """async () => {
-  const {shell, serviceManager} = window.jupyterapp;
-  for (const one of [...shell.widgets("main")]) {
-    if (one.context) one.context.model.dirty = false;
-    one.dispose();
-  }
-  shell.expandLeft();
-  await serviceManager.kernelspecs.refreshSpecs();
-}"""
-_OPEN = "async path => { await window.jupyterapp.commands.execute('docmanager:open', {path}) }"
 _CHANGE_THEME = "theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})"
 
 
@@ -38,30 +27,14 @@ class LabPage:
         self.theme = theme
         self.errors: list[str] = []
         """What the page complained of since its notebook was open."""
-        self.may_be_kept = True
-        """The next test may go on in this page: nothing in it was changed that outlasts a notebook."""
         self._lab = lab
-        self._is_kept = page.url.startswith(f"{lab.url}/lab/")
 
     def open_notebook(self, path: str) -> None:
         """Open a notebook of the server's folder in a fresh workspace; its kernel is ready afterwards."""
-        if self._is_kept:
-            self._open_here(path)
-        else:
-            self.page.goto(self._address(path))
+        self.page.goto(self._address(path))
         self._until_ready()
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.errors.append(str(error)))
-
-    def _open_here(self, path: str) -> None:
-        """The same in the page of an earlier test: loading JupyterLab takes seconds."""
-        self._is_kept = False
-        self.page.evaluate(_CLEAR)
-        expect(self.page.locator(".jp-Notebook")).to_have_count(0)
-        expect(self.page.locator("#jp-main-statusbar").get_by_text(_IDLE)).to_be_hidden()
-        self.page.evaluate(_CHANGE_THEME, self.theme)
-        self.page.evaluate(_OPEN, path)
-        expect(self.page.locator(f"body[data-jp-theme-name='{self.theme}'] .jp-Notebook")).to_be_visible()
 
     def open_without_kernel(self, path: str) -> None:
         """Open a notebook whose kernel nobody has here, as a reader who only wants to look."""

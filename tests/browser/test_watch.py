@@ -217,8 +217,7 @@ def test_a_person_elsewhere_is_notified_once(
     sandbox: SandboxControl, jupyterlab: JupyterLab, lab_page: Callable[[str], LabPage]
 ) -> None:
     page = lab_page(LIGHT)
-    page.may_be_kept = False
-    tell = (
+    page.page.add_init_script(
         "window.told = []; window.Notification = class { constructor(text) { told.push(text) } };"
         "Notification.permission = 'default';"
         "Notification.requestPermission = () => { Notification.permission = 'granted' }"
@@ -226,7 +225,6 @@ def test_a_person_elsewhere_is_notified_once(
     create = "%%pod_create --notify\nname: train\ngpu: H100_80GB"
     path = jupyterlab.add_notebook("notify", [bars.CONNECT, create], {"PRIMEPODS_SANDBOX_URL": sandbox.url})
     page.open_notebook(path)
-    page.page.evaluate(tell)
     for number in range(2):
         page.run_cell(number)
     sandbox.advance(bars.UNTIL_ACTIVE + bars.UNTIL_COMPLETE)
