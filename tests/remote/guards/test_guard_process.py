@@ -134,7 +134,8 @@ def test_a_guard_that_was_killed_is_started_again_and_makes_up_for_it(guarded: G
     assert guarded.count_deletions(pod) == 1
 
 
-@pytest.mark.parametrize("fault", pick(["html"], ["503_before", "html"]))
+@pytest.mark.soak
+@pytest.mark.parametrize("fault", ["503_before", "html"])
 def test_a_service_that_is_down_at_the_deadline_is_said_and_asked_again(
     open_account: Callable[..., Guarded], fault: str
 ) -> None:
