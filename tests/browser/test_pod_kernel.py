@@ -102,6 +102,8 @@ def test_a_notebook_runs_on_a_pod(
     expect(other.page.locator(".jp-KernelName")).to_have_text(NAME)
     other.page.get_by_role("menuitem", name="Kernel", exact=True).click()
     other.page.locator("[data-command='kernelmenu:interrupt']").click()
+    # What is sent before that is over is aborted, as by any kernel.
+    expect(other.page.locator("#jp-main-statusbar")).to_contain_text("| Idle", timeout=30_000)
     other.run_cell(RESULT)
     expect(other.output_of(RESULT)).to_contain_text("42")
 
