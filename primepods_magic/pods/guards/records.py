@@ -25,7 +25,6 @@ from .rules import GuardRules, Place, RuleName
 
 __all__ = [
     "GuardRecord",
-    "SignalRecord",
     "Verdict",
     "add_news",
     "count_damaged",
@@ -52,21 +51,6 @@ _MAX_LINE_CHARS = 4000
 _MAX_LOG_BYTES = 4 << 20
 _MAX_RECORD_BYTES = 1 << 20
 _M = TypeVar("_M", bound=BaseModel)
-
-
-class SignalRecord(ShortRepr, BaseModel):
-    """One signal of activity on a pod, as last read."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    state: str
-    value: str = ""
-    age_s: float | None = None
-    quiet_s: float | None = None
-    reason: str = ""
-
-    __repr__ = ShortRepr.__repr__
 
 
 class GuardRecord(ShortRepr, BaseModel):
@@ -97,9 +81,6 @@ class GuardRecord(ShortRepr, BaseModel):
     trouble: str = ""
     has_warned: bool = False
     step: str = ""
-    signals: tuple[SignalRecord, ...] = ()
-    unused_gpus: tuple[int, ...] = ()
-    watched_s: float | None = None
 
     __repr__ = ShortRepr.__repr__
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from statistics import median
 
 from primepods_magic.pods.connection.base import BaseConnection
@@ -41,10 +41,6 @@ class GuardClock:
         ours = (time.time(), self._anchor_s + _read_running_s())
         witnesses = (service.timestamp(), *(moment + (self._skew_s or 0.0) for moment in ours))
         return datetime.fromtimestamp(median(witnesses), timezone.utc)
-
-    def measure_since(self, moment: datetime) -> timedelta:
-        """Return how long ago a moment was."""
-        return self.now() - moment
 
 
 def _read_running_s() -> float:

@@ -21,12 +21,12 @@ _MAX_DAYS = 366
 
 @dataclass(frozen=True)
 class Reading:
-    """The activity on a pod as last read, how old that is in seconds, or why it cannot be read."""
+    """The activity on a pod as last read, or why it cannot be read."""
 
     activity: Activity | None = None
-    age_s: float = 0.0
     trouble: str = ""
     speed: float = 1.0
+    """That of the sandbox's clock."""
 
 
 @dataclass(frozen=True)

@@ -114,16 +114,16 @@ def _save_files(connection: Connection, pod: PodDetails, record: GuardRecord) ->
 
 def _fetch_files(pod: Pod, record: GuardRecord) -> str:
     """Fetch the files; return why they were not, which a transfer that stands still is, too."""
-    moved_s = [time.monotonic()]
+    moved_s = time.monotonic()
     failures: list[str] = []
+
+    def note_progress(*_: object) -> None:
+        nonlocal moved_s
+        moved_s = time.monotonic()
 
     def fetch() -> None:
         try:
-            pod.get(
-                list(record.rules.get),
-                record.rules.folder or ".",
-                on_progress=lambda *_: moved_s.append(time.monotonic()),
-            )
+            pod.get(list(record.rules.get), record.rules.folder or ".", on_progress=note_progress)
         except PodsError as error:
             failures.append(str(error))
         except Exception as error:  # noqa: BLE001 - it is one more failure
@@ -133,6 +133,6 @@ def _fetch_files(pod: Pod, record: GuardRecord) -> str:
     thread.start()
     while thread.is_alive():
         thread.join(_POLL_S)
-        if time.monotonic() - moved_s[-1] > _STILL_S:
+        if time.monotonic() - moved_s > _STILL_S:
             return f"nothing has arrived for {_STILL_S:.0f} s"
     return failures[0] if failures else ""

@@ -13,7 +13,7 @@ from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.guards.arming import arm_guard
 from primepods_magic.pods.guards.process import open_process
-from primepods_magic.pods.guards.records import GuardRecord, SignalRecord
+from primepods_magic.pods.guards.records import GuardRecord
 from primepods_magic.pods.guards.rules import GuardRules, RuleName
 from primepods_magic.remote.frame_checks import read_number
 from primepods_magic.remote.limits.figures import MAX_SECONDS
@@ -24,8 +24,6 @@ from .clock import GuardClock
 __all__ = ["arm_on_pod", "end_on_pod", "hold_on_pod", "read_on_pod"]
 
 _MAX_SILENT_S = 180.0
-_MAX_SIGNALS = 20
-_MAX_GPUS = 64
 _MAX_CHARS = 300
 _STATES = ("armed", "unproven", "ending")
 _STEPS = ("interrupting", "saving", "terminating")
@@ -121,10 +119,6 @@ def read_on_pod(connection: Connection, pod: PodDetails) -> dict[str, Any]:
         "trouble": trouble or _clean_text(said.get("trouble")),
         "step": said["step"] if said.get("step") in _STEPS else "",
         "tested_at": _read_time(said.get("tested_at")),
-        "has_held_unsaved": said.get("has_held_unsaved") is True,
-        "signals": _read_signals(said.get("signals")),
-        "unused_gpus": _read_gpus(said.get("unused_gpus")),
-        "watched_s": read_number(said, "watched_s", lowest=0.0, highest=MAX_SECONDS),
     }
 
 
@@ -152,28 +146,6 @@ def _read_time(value: object) -> datetime | None:
     except ValueError:
         return None
     return moment if moment is not None and moment.tzinfo is not None else None
-
-
-def _read_signals(value: object) -> tuple[SignalRecord, ...]:
-    parts = (
-        [part for part in value[:_MAX_SIGNALS] if isinstance(part, dict)] if isinstance(value, list) else []
-    )
-    return tuple(
-        SignalRecord(
-            name=_clean_text(part.get("name")),
-            state=_clean_text(part.get("state")),
-            value=_clean_text(part.get("value")),
-            reason=_clean_text(part.get("reason")),
-            age_s=read_number(part, "age_s", lowest=0.0, highest=MAX_SECONDS),
-            quiet_s=read_number(part, "quiet_s", lowest=0.0, highest=MAX_SECONDS),
-        )
-        for part in parts
-    )
-
-
-def _read_gpus(value: object) -> tuple[int, ...]:
-    numbers = value[:_MAX_GPUS] if isinstance(value, list) else []
-    return tuple(number for number in numbers if type(number) is int and 0 <= number < _MAX_GPUS)
 
 
 def _clean_text(value: object) -> str:

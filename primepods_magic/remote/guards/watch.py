@@ -17,7 +17,7 @@ from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.existence import Finding, PodFate
 from primepods_magic.pods.guards.powers import find_obstacle
-from primepods_magic.pods.guards.records import GuardRecord, SignalRecord, Verdict
+from primepods_magic.pods.guards.records import GuardRecord, Verdict
 from primepods_magic.pods.guards.times import describe_end
 from primepods_magic.pods.support.rates import row_cost_usd
 from primepods_magic.pods.terminate import TerminationResult
@@ -141,7 +141,6 @@ class PodWatch:
             due_rule=due.rule,
             why=due.why,
             trouble="; ".join(filter(None, (trouble, due.trouble))),
-            **self._describe_activity(),
         )
         is_due = due.at is not None and due.at <= now
         if self.record.state == "ending" and not is_due:
@@ -226,24 +225,7 @@ class PodWatch:
         age_s = time.monotonic() - self._read_s
         if self._reading.activity is not None and age_s > _STALE_S:
             return Reading(trouble=f"last read {age_s:.0f} s ago")
-        return Reading(self._reading.activity, age_s, self._reading.trouble, clock.speed)
-
-    def _describe_activity(self) -> dict[str, Any]:
-        activity = self._reading.activity
-        if activity is None:
-            return {}
-        signals = tuple(
-            SignalRecord(
-                name=signal.name,
-                state=signal.state,
-                value=signal.value,
-                age_s=signal.age_s,
-                quiet_s=signal.quiet_s,
-                reason=signal.reason,
-            )
-            for signal in activity.signals
-        )
-        return {"signals": signals, "unused_gpus": activity.unused_gpus, "watched_s": activity.watched_s}
+        return Reading(self._reading.activity, self._reading.trouble, clock.speed)
 
     # What follows
 

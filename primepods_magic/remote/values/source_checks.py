@@ -16,11 +16,10 @@ from typing import Any
 from primepods_magic.remote.agent.values.definitions import fill_places
 
 from .source_cells import describe_code
-from .source_places import Draft, Mismatch
+from .source_places import CONSTANTS, Draft, Mismatch
 
 __all__ = ["check_definition", "fill_draft"]
 
-_CONSTANTS = (bool, int, float, complex, str, bytes, type(None), type(...))
 _PARTS: dict[type, tuple[str, ...]] = {
     property: ("fget", "fset", "fdel", "__doc__"),
     staticmethod: ("__func__",),
@@ -77,7 +76,7 @@ class _Comparison:
         self._pairs[id(value)] = value, other
         if kind is CodeType:
             is_same = self._is_same_code(value, other)
-        elif kind in _CONSTANTS:
+        elif kind in CONSTANTS:
             # Which spaces are in a docstring depends on the version of Python.
             is_text = label.endswith(".__doc__") and kind is str
             is_same = (

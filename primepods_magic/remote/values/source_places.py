@@ -22,11 +22,11 @@ from typing import Any, NamedTuple
 
 from .source_cells import Found, find_function
 
-__all__ = ["Draft", "Mismatch", "Place", "collect_definition"]
+__all__ = ["CONSTANTS", "Draft", "Mismatch", "Place", "collect_definition"]
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _UNKNOWN = object()
-_CONSTANTS = (bool, int, float, complex, str, bytes, type(None), type(...))
+CONSTANTS = (bool, int, float, complex, str, bytes, type(None), type(...))
 _DECORATORS = (
     property, staticmethod, classmethod, functools.cached_property, functools.lru_cache, functools.cache,
     functools.total_ordering, contextlib.contextmanager, contextlib.asynccontextmanager,
@@ -76,7 +76,7 @@ class Draft:
         if type(value).__module__ == self.main and not issubclass(type(value), enum.Enum):
             raise Mismatch(f"{label} is an object of {type(value).__name__}, a class of the notebook")
         written = node.value if isinstance(node, ast.Constant) else _UNKNOWN
-        is_written = type(value) is type(written) in _CONSTANTS and repr(value) == repr(written)
+        is_written = type(value) is type(written) in CONSTANTS and repr(value) == repr(written)
         is_likely = is_written or (isinstance(node, ast.Name) and _find_maker(self, node) is value)
         self.places.append(Place(node.lineno, node.col_offset, label, value, is_written, is_likely))
 

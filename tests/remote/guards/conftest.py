@@ -14,7 +14,7 @@ from primepods_magic import launch
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import connect, disconnect
-from primepods_magic.pods.guards.records import find_account_folder, list_records
+from primepods_magic.pods.guards.records import find_account_folder, list_records, take_news
 from primepods_magic.pods.pod import Pod
 from tests.support.sandbox_control import SandboxControl, controlled
 from tests.support.waiting import eventually
@@ -49,6 +49,17 @@ class Guarded:
     def await_end(self, pod: Pod) -> None:
         eventually(lambda: not list_records(self.folder), "the guard is done", within=WITHIN_S)
         assert not self.is_live(pod)
+
+    def await_news(self, text: str) -> list[str]:
+        """Wait until a line for the next command of a person has this text, and return all lines by then."""
+        news: list[str] = []
+
+        def is_said() -> bool:
+            news.extend(take_news(self.folder))
+            return any(text in line for line in news)
+
+        eventually(is_said, f"'{text}' is said", within=WITHIN_S)
+        return news
 
     def count_deletions(self, pod: Pod) -> int:
         """How often the service was asked to end a pod and did, by its database."""

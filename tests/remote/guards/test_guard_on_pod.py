@@ -17,7 +17,7 @@ import pytest
 from primepods_magic.api.errors import GuardNotArmed, InvalidRequest
 from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.guards.arming import check_guards, read_endings
-from primepods_magic.pods.guards.records import GuardRecord, read_record, take_news
+from primepods_magic.pods.guards.records import GuardRecord, read_record
 from primepods_magic.pods.pod import Pod
 from primepods_magic.remote import agent_archive
 from primepods_magic.remote.link import PodLink
@@ -206,13 +206,7 @@ def test_a_guard_that_cannot_go_on_is_said_loudly(rent: Callable[..., There]) ->
     record = there.await_record("it is said", lambda record: "no key" in record.trouble)
     assert record.state == "unproven"
     there.guarded.advance(4000)
-    news: list[str] = []
-
-    def is_said() -> bool:
-        news.extend(take_news(there.guarded.folder))
-        return "should have ended" in " ".join(news)
-
-    eventually(is_said, "it is late", within=WITHIN_S)
+    news = there.guarded.await_news("should have ended")
     assert "may not end it" in " ".join(news)
     assert not there.guarded.count_deletions(there.pod)
     # With a key, it goes on.

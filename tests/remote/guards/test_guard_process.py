@@ -23,7 +23,6 @@ from primepods_magic.pods.guards.records import (
     find_account_folder,
     list_records,
     read_record,
-    take_news,
 )
 from primepods_magic.pods.pod import Pod
 from tests.remote.guards.conftest import WITHIN_S, Guarded
@@ -142,13 +141,7 @@ def test_a_service_that_is_down_at_the_deadline_is_said_and_asked_again(
     guarded = open_account(clock="running")
     pod = guarded.launch(run_for="3s")
     guarded.fail({"fault": fault})
-    news: list[str] = []
-
-    def is_said() -> bool:
-        news.extend(take_news(guarded.folder))
-        return "may go on being billed" in " ".join(news)
-
-    eventually(is_said, "it is said", within=WITHIN_S)
+    guarded.await_news("may go on being billed")
     guarded.fail()
     guarded.await_end(pod)
     assert guarded.count_deletions(pod) == 1

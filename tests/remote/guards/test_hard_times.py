@@ -80,7 +80,7 @@ def test_a_damaged_record_is_said(guarded: Guarded, home: Path, content: bytes) 
     eventually(lambda: not is_running(process.pid), "it is dead")
     next(iter((guarded.folder / "pods").iterdir())).write_bytes(content)
     keep_guards(guarded.connection)
-    eventually(lambda: [line for line in take_news(guarded.folder) if "cannot be read" in line], "it is said")
+    guarded.await_news("cannot be read")
 
 
 def test_a_process_that_is_stopped_holds_no_command_up(guarded: Guarded, home: Path) -> None:
@@ -113,13 +113,7 @@ def test_a_service_that_fails_from_the_first_check_on_is_said(open_account: Call
     guarded.fail({"fault": "html", "method": "GET", "path": "/pods"})
     pod = Pod(guarded.connection, guarded.connection.client.get_pod(_rent(guarded)))
     pod.guard(run_for="2s")
-    news: list[str] = []
-
-    def is_said() -> bool:
-        news.extend(take_news(guarded.folder))
-        return "may go on being billed" in " ".join(news)
-
-    eventually(is_said, "it is said", within=WITHIN_S)
+    guarded.await_news("may go on being billed")
     guarded.fail()
     guarded.await_end(pod)
 

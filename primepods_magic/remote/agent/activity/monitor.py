@@ -83,7 +83,6 @@ class Monitor:
             left_out["gpu"] = "no GPU"
         return {
             "signals": signals,
-            "idle_s": min(signal["quiet_s"] for signal in signals),
             "gpus": self._gpus.describe() if self._gpus else [],
             "watched_s": now_s - self._began_s,
             "left_out": left_out,

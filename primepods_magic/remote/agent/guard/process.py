@@ -134,9 +134,6 @@ class _Guard:
             held_until_s=self._order["held_until_s"],
             trouble="; ".join(filter(None, (trouble, due.trouble))),
             checked_at=format_time(now_s),
-            signals=activity["signals"] if activity else [],
-            unused_gpus=_list_unused(activity),
-            watched_s=activity["watched_s"] if activity else None,
         )
         return due.at_s is not None and due.at_s <= now_s and self._end_pod(due)
 
@@ -269,8 +266,3 @@ class _Guard:
         delete_note(ORDER)
         self._write_state(state="ended", step="", trouble="")
         return True
-
-
-def _list_unused(activity: dict[str, Any] | None) -> list[int]:
-    gpus = activity["gpus"] if activity else []
-    return [gpu["index"] for gpu in gpus if gpu.get("state") == "idle" and gpu.get("quiet_s", 0) is None]
