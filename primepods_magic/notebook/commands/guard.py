@@ -151,11 +151,10 @@ def _ask_key(magics: PodsMagics, pod: Pod) -> str | None:
     import os
 
     from primepods_magic.notebook.shell.kernel import has_front_end
-    from primepods_magic.pods.guards.records import find_account_folder, read_record
+    from primepods_magic.pods.guards.records import find_record
     from primepods_magic.pods.methods.guards import GUARD_KEY
 
-    folder = find_account_folder(magics.connection)
-    earlier = read_record(folder, pod.id) if folder else None
+    earlier = find_record(magics.connection, pod.id)
     has_key = GUARD_KEY in os.environ or (earlier is not None and earlier.where == "pod")
     if has_key or not has_front_end(magics.shell):
         return None

@@ -5,9 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from primepods_magic.api.errors import InvalidRequest, NotFound
+from primepods_magic.api.errors import NotFound
 from primepods_magic.api.tracebacks import shorten_tracebacks
-from primepods_magic.api.validation.bounds import check_kind
 from primepods_magic.pods.choose_offer import find_offers
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import choose_connection
@@ -18,10 +17,9 @@ from primepods_magic.pods.support.notices import note
 from .alert_records import AlertRecord, list_alert_records, remove_secrets
 from .process import open_process
 from .records import find_account_folder
+from .rules import check_command
 
 __all__ = ["add_alert", "add_spec_alert", "end_alert", "list_alerts"]
-
-_MAX_COMMAND_CHARS = 10_000
 
 
 @shorten_tracebacks
@@ -66,9 +64,7 @@ def add_spec_alert(
     connection: Connection, spec: PodSpec, *, notify: str = "", tell: Any = note
 ) -> AlertRecord:
     """Add an alert for a spec. Errors as `add_alert`; ``tell`` shows the whole names of short ones."""
-    check_kind("notify", notify, is_right=isinstance(notify, str), form="a shell command")
-    if len(notify) > _MAX_COMMAND_CHARS or "\0" in notify:
-        raise InvalidRequest("The command is too long or has a null character. No alert was added")
+    check_command("notify", notify)
     (spec,) = resolve_names(connection, [spec], tell)
     # It is of no pod.
     spec = spec.model_copy(update={"name": None})

@@ -14,7 +14,7 @@ from primepods_magic.pods.spec.fields import GUARD_FIELDS
 from primepods_magic.pods.spec.spec import PodSpec
 
 from .arming import require_guards
-from .records import GuardRecord, find_account_folder, read_record
+from .records import find_record
 from .rules import PLACES, GuardRules, make_rules
 
 __all__ = ["arm_launched", "plan_guard"]
@@ -33,7 +33,7 @@ def plan_guard(
     asked = _describe_asked(spec)
     if not asked:
         return None
-    earlier = _read_earlier(connection, pod)
+    earlier = find_record(connection, pod.id) if pod else None
     if earlier is not None and earlier.rules.asked == asked:
         # The cell runs again: what was changed by hand since then stays.
         return earlier.rules
@@ -57,11 +57,6 @@ def _describe_asked(spec: PodSpec) -> str:
     return json.dumps(given) if given else ""
 
 
-def _read_earlier(connection: Connection, pod: PodDetails | None) -> GuardRecord | None:
-    folder = find_account_folder(connection) if pod else None
-    return read_record(folder, pod.id or "") if folder and pod else None
-
-
 def arm_launched(
     connection: Connection,
     spec: PodSpec,
@@ -79,7 +74,7 @@ def arm_launched(
         with suppress(InvalidRequest):
             # Not if it is past by now: then it counts from the launch.
             rules = plan_guard(connection, spec, pod, is_dry_run=True) or rules
-    earlier = _read_earlier(connection, pod)
+    earlier = find_record(connection, pod.id)
     if earlier is not None:
         if earlier.rules.asked == rules.asked and earlier.state == "armed":
             return

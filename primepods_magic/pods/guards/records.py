@@ -30,6 +30,7 @@ __all__ = [
     "count_damaged",
     "delete_record",
     "find_account_folder",
+    "find_record",
     "has_guards",
     "list_records",
     "list_verdicts",
@@ -131,6 +132,12 @@ def write_record(folder: Path, record: GuardRecord) -> None:
 def read_record(folder: Path, pod_id: str) -> GuardRecord | None:
     """Return the record of a pod's guard, or None if there is none."""
     return read_model(GuardRecord, _record_path(folder, pod_id))
+
+
+def find_record(connection: BaseConnection, pod_id: str | None) -> GuardRecord | None:
+    """Return the record of the guard of a pod of an account, or None if there is none."""
+    folder = find_account_folder(connection)
+    return read_record(folder, pod_id or "") if folder else None
 
 
 def delete_record(folder: Path, pod_id: str) -> None:

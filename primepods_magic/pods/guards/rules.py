@@ -13,11 +13,20 @@ from primepods_magic.api.text.instants import duration
 from primepods_magic.api.text.money import format_usd
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.api.text.short_repr import ShortRepr
-from primepods_magic.api.validation.bounds import check_price
+from primepods_magic.api.validation.bounds import check_kind, check_price
 
-from .times import describe_end, parse_end, parse_span
+from .times import END_FORMS, describe_end, parse_end, parse_seconds
 
-__all__ = ["DEFAULT_HOLD_S", "PLACES", "GuardRules", "Place", "RuleName", "make_rules"]
+__all__ = [
+    "DEFAULT_HOLD_S",
+    "PLACES",
+    "GuardRules",
+    "Place",
+    "RuleName",
+    "check_command",
+    "check_span",
+    "make_rules",
+]
 
 RuleName = Literal["deadline", "idle", "sum", "budget"]
 Place = Literal["here", "pod"]
@@ -96,6 +105,7 @@ def make_rules(
     until: str | None = None,
     idle: object = None,
     max_total_usd: float | None = None,
+    max_month_usd: float | None = None,
     names: Mapping[str, str] | None = None,
     **others: Any,
 ) -> GuardRules:
@@ -113,6 +123,8 @@ def make_rules(
         A time, such as ``"18:00"``.
     max_total_usd : float, optional
         The amount of USD at which the pod ends.
+    max_month_usd : float, optional
+        The spending of a month in USD at which it ends.
     names : mapping of str to str, optional
         The names of these in messages.
     **others
@@ -131,11 +143,14 @@ def make_rules(
     'at 2026-09-14 12:00 UTC, or after 30 min of idleness'
     """
     names = {"lasts": "for", "until": "until", "idle": "idle", **(names or {})}
+    check_kind(names["until"], until, is_right=isinstance(until, str), form=END_FORMS)
+    for name in ("on_end", "notify"):
+        check_command(name, others.get(name, ""))
     if lasts is not None and until is not None:
         raise InvalidRequest(f"Use either {names['lasts']} or {names['until']}. Nothing was done")
     ends_at = None
     if lasts is not None:
-        ends_at = (since or now) + timedelta(seconds=_read_span(names["lasts"], lasts))
+        ends_at = (since or now) + timedelta(seconds=check_span(lasts, names["lasts"]))
         if ends_at <= now:
             raise InvalidRequest(
                 f"{names['lasts']}: the pod was created so long ago that it would end at once. "
@@ -148,23 +163,29 @@ def make_rules(
             raise InvalidRequest(
                 f"{names['until']}: '{_shorten_word(until)}' is {error}. Nothing was done"
             ) from None
-    for text in (others.get("on_end", ""), others.get("notify", "")):
-        if len(text) > _MAX_COMMAND_CHARS or "\0" in text:
-            raise InvalidRequest("A command is too long or has a null character. Nothing was done")
     return GuardRules(
         ends_at=ends_at,
-        idle_s=None if idle is None else _read_span(names["idle"], idle),
-        max_total_usd=check_price(names.get("max_total_usd", "max_total_usd"), max_total_usd),
+        idle_s=None if idle is None else check_span(idle, names["idle"]),
+        max_total_usd=check_price("max_total_usd", max_total_usd),
+        max_month_usd=check_price("max_month_usd", max_month_usd),
         **others,
     )
 
 
-def _read_span(name: str, given: object) -> float:
-    is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
+def check_command(name: str, command: str) -> None:
+    """Raise InvalidRequest unless a command is text that a shell can run, or empty."""
+    check_kind(name, command, is_right=isinstance(command, str), form="a shell command")
+    if len(command) > _MAX_COMMAND_CHARS or "\0" in command:
+        raise InvalidRequest(f"'{name}' is too long or has a null character. Nothing was done")
+
+
+def check_span(given: object, name: str = "") -> float:
+    """Return a length of time in seconds, or raise InvalidRequest, which starts with the name."""
     try:
-        return parse_span(f"{given}s" if is_number else given)
+        return parse_seconds(given)
     except ValueError as error:
-        raise InvalidRequest(f"{name}: '{_shorten_word(given)}' is {error}. Nothing was done") from None
+        prefix = f"{name}: " if name else ""
+        raise InvalidRequest(f"{prefix}'{_shorten_word(given)}' is {error}. Nothing was done") from None
 
 
 def _shorten_word(given: object) -> str:

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from primepods_magic.api.errors import InvalidRequest, LaunchRefused, OutOfStock, PodsError, StockAwaited
 from primepods_magic.api.text.money import format_usd_hr
-from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.launching.limits import Limits
 from primepods_magic.pods.launching.naming import team_of
@@ -19,7 +19,8 @@ from primepods_magic.pods.spec.spec import PodSpec
 from .alert_records import AlertRecord, StockOrder, list_alert_records
 from .process import open_process
 from .records import find_account_folder
-from .times import describe_end, parse_end, parse_span
+from .rules import check_span
+from .times import describe_end, parse_end
 
 __all__ = ["Span", "awaiting_stock", "end_stock_wait"]
 
@@ -51,7 +52,7 @@ def awaiting_stock(
     if span is None:
         yield
         return
-    span_s = _read_span(span)
+    span_s = check_span(span, "wait_for_stock")
     if len(specs) != 1 or not is_plain:
         raise InvalidRequest(
             "Only a launch of one pod can wait for stock, without --new, --replace and --dry-run. "
@@ -76,15 +77,6 @@ def awaiting_stock(
         limits=limits or Limits(),
         settle_s=settle_s,
     )
-
-
-def _read_span(given: Span) -> float:
-    is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
-    try:
-        return parse_span(f"{given}s" if is_number else given)
-    except ValueError as error:
-        shown = shorten(sanitize(given), 40)
-        raise InvalidRequest(f"wait_for_stock: '{shown}' is {error}. Nothing was sent") from None
 
 
 def _find_agreed_price(spec: PodSpec, *, is_agreed: bool, limits: Limits | None) -> float:

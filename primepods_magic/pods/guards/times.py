@@ -9,7 +9,7 @@ from datetime import datetime, timedelta, timezone, tzinfo
 from primepods_magic.api.text.instants import format_instant, in_shown_zone
 from primepods_magic.api.text.time_zones import zone
 
-__all__ = ["END_FORMS", "SPAN_FORMS", "describe_end", "parse_end", "parse_span"]
+__all__ = ["END_FORMS", "SPAN_FORMS", "describe_end", "parse_end", "parse_seconds", "parse_span"]
 
 SPAN_FORMS = "a length of time such as 30m, 4h, 1h30m or 2d"
 END_FORMS = "a time such as 18:00, 'tomorrow 9:00', '2026-12-01 18:00' or '18:00 Europe/Paris'"
@@ -38,6 +38,16 @@ def parse_span(text: object) -> float:
     if not 0 < seconds <= _MAX_S:
         raise ValueError("not above 0 and at most a year")
     return seconds
+
+
+def parse_seconds(given: object) -> float:
+    """Return a length of time in seconds, which may be given as such; raise ValueError as `parse_span`.
+
+    >>> parse_seconds(90), parse_seconds("4h")
+    (90.0, 14400.0)
+    """
+    is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
+    return parse_span(f"{given}s" if is_number else given)
 
 
 def parse_end(text: str, now: datetime) -> datetime:

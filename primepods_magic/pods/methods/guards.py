@@ -12,10 +12,16 @@ from primepods_magic.api.errors import InvalidRequest, PodsError
 from primepods_magic.api.local.folders import complete_path
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.api.tracebacks import shorten_tracebacks
-from primepods_magic.api.validation.bounds import check_price
-from primepods_magic.pods.guards.records import GuardRecord, find_account_folder, read_record
-from primepods_magic.pods.guards.rules import DEFAULT_HOLD_S, PLACES, GuardRules, Place, make_rules
-from primepods_magic.pods.guards.times import parse_span
+from primepods_magic.api.validation.bounds import check_kind
+from primepods_magic.pods.guards.records import GuardRecord, find_record
+from primepods_magic.pods.guards.rules import (
+    DEFAULT_HOLD_S,
+    PLACES,
+    GuardRules,
+    Place,
+    check_span,
+    make_rules,
+)
 from primepods_magic.pods.support.notices import warn
 
 from .reachable import Reachable
@@ -102,38 +108,28 @@ class GuardMethods(Reachable):
         GuardRecord(pod_id='0a3f…', pod='train', rules=GuardRules(ends_at=2026-09-14 12:00 UTC, …), …)
         """
         connection = self._connection
-        now = connection.now()
-        folder = find_account_folder(connection)
-        earlier = read_record(folder, self._details.id or "") if folder else None
-        kept: dict[str, Any] = dict(earlier.rules) if earlier else {}
-        given = {"run_for": run_for, "until": until, "idle": idle, "max_total_usd": max_total_usd}
-        given["max_month_usd"] = max_month_usd
-        removed = {name for name, value in given.items() if value == _OFF}
-        new = make_rules(
-            now=now,
-            lasts=None if run_for == _OFF else run_for,
-            until=_read_until(until),
-            idle=None if idle == _OFF else idle,
-            max_total_usd=None if isinstance(max_total_usd, str) else max_total_usd,
-            max_month_usd=None
-            if isinstance(max_month_usd, str)
-            else check_price("max_month_usd", max_month_usd),
-            names={"lasts": "run_for"},
-        )
-        changes: dict[str, Any] = {name: value for name, value in new if value is not None}
-        changes = {name: value for name, value in changes.items() if name in _RULE_OF.values()}
-        changes |= {_RULE_OF[name]: None for name in removed}
+        earlier = find_record(connection, self._details.id)
+        limits = {
+            "run_for": run_for,
+            "until": until.isoformat() if isinstance(until, datetime) else until,
+            "idle": idle,
+            "max_total_usd": max_total_usd,
+            "max_month_usd": max_month_usd,
+        }
+        removed = {_RULE_OF[name]: None for name, value in limits.items() if value == _OFF}
+        wanted: dict[str, Any] = {name: value for name, value in limits.items() if value != _OFF}
+        wanted["lasts"] = wanted.pop("run_for", None)
         if on_end is not None:
-            changes["on_end"] = on_end
+            wanted["on_end"] = on_end
         if get is not None:
-            paths = (get,) if isinstance(get, str) else tuple(get)
-            changes["get"] = () if paths == (_OFF,) else paths
-            changes["folder"] = complete_path(to)
+            wanted |= {"get": _list_paths(get), "folder": complete_path(to)}
         if if_unsaved is not None:
-            changes["hold_s"] = _read_hold_s(if_unsaved)
+            wanted["hold_s"] = _read_hold_s(if_unsaved)
         if notify is not None:
-            changes["notify"] = notify
-        rules = GuardRules(**{**kept, **changes})
+            wanted["notify"] = notify
+        new = make_rules(now=connection.now(), names={"lasts": "run_for"}, **wanted)
+        given = {name: value for name, value in new if name in new.model_fields_set and value is not None}
+        rules = GuardRules(**{**dict(earlier.rules if earlier else ()), **removed, **given})
         if rules.is_empty:
             raise InvalidRequest(
                 f"Nothing would end '{sanitize(self._details.name)}': give run_for, until, idle or "
@@ -178,8 +174,7 @@ class GuardMethods(Reachable):
         """
         from primepods_magic.pods.guards.arming import hold_pod
 
-        seconds = _read_seconds(lasts)
-        until = self._connection.now() + timedelta(seconds=seconds)
+        until = self._connection.now() + timedelta(seconds=check_span(lasts))
         record = self._find_guard()
         if record.where == "pod":
             from primepods_magic.remote.guards.on_pod import hold_on_pod
@@ -207,8 +202,7 @@ class GuardMethods(Reachable):
         return read_activity(self._connection, self._read_reachable())
 
     def _find_guard(self) -> GuardRecord:
-        folder = find_account_folder(self._connection)
-        record = read_record(folder, self._details.id or "") if folder else None
+        record = find_record(self._connection, self._details.id)
         if record is None:
             raise PodsError(
                 f"'{sanitize(self._details.name)}' has no guard on this computer. Nothing was changed. "
@@ -251,6 +245,7 @@ def arm_rules(
     from primepods_magic.remote.guards.on_pod import arm_on_pod
 
     given = key if key is not None else os.environ.get(GUARD_KEY)
+    check_kind("key", given, is_right=isinstance(given, str), form="an API key")
     if given is None and before != "pod":
         raise InvalidRequest(
             f"A guard on the pod needs an API key of its own. Set {GUARD_KEY} to one that was made for this, "
@@ -266,25 +261,23 @@ def arm_rules(
     return arm_on_pod(connection, pod, rules, given or "")
 
 
-_RULE_OF = {"run_for": "ends_at", "until": "ends_at", "idle": "idle_s", "max_total_usd": "max_total_usd"}
-_RULE_OF["max_month_usd"] = "max_month_usd"
+_RULE_OF = {
+    "run_for": "ends_at",
+    "until": "ends_at",
+    "idle": "idle_s",
+    "max_total_usd": "max_total_usd",
+    "max_month_usd": "max_month_usd",
+}
 
 
-def _read_until(until: str | datetime | None) -> str | None:
-    if isinstance(until, datetime):
-        return until.isoformat()
-    return None if until == _OFF else until
-
-
-def _read_seconds(given: str | timedelta | float) -> float:
-    is_number = isinstance(given, (int, float)) and not isinstance(given, bool)
-    try:
-        return parse_span(f"{given}s" if is_number else given)
-    except ValueError as error:
-        raise InvalidRequest(f"'{sanitize(given)[:40]}' is {error}. Nothing was changed") from None
+def _list_paths(get: str | Sequence[str]) -> tuple[str, ...]:
+    paths = (get,) if isinstance(get, str) else get
+    is_right = isinstance(paths, Sequence) and all(isinstance(path, str) for path in paths)
+    check_kind("get", get, is_right=is_right, form="a path on the pod, or a list of paths")
+    return () if tuple(paths) == (_OFF,) else tuple(paths)
 
 
 def _read_hold_s(given: str | timedelta) -> float:
     if given == "end":
         return 0.0
-    return DEFAULT_HOLD_S if given == "hold" else _read_seconds(given)
+    return DEFAULT_HOLD_S if given == "hold" else check_span(given, "if_unsaved")

@@ -25,7 +25,7 @@ from primepods_magic.api.requests import (
     problems_between,
 )
 from primepods_magic.api.validation.size_limits import check_size, shorten_word
-from primepods_magic.pods.guards.times import parse_span
+from primepods_magic.pods.guards.times import parse_seconds
 
 from .fields import FIELD_OF_KEY, GUARD_FIELDS, PODS, SPEC_FIELDS
 from .keys import describe_place, name_key
@@ -61,12 +61,7 @@ def _list_env_vars(value: object) -> object:
     return value
 
 
-def _read_seconds(value: object) -> object:
-    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return parse_span(f"{value}s" if is_number else value)
-
-
-Seconds = Annotated[float, BeforeValidator(_read_seconds)]
+Seconds = Annotated[float, BeforeValidator(parse_seconds)]
 """A length of time, such as ``"4h"``."""
 
 

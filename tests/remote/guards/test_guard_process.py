@@ -108,6 +108,41 @@ def test_a_pod_is_held_and_its_guard_can_be_changed_and_ended(guarded: Guarded) 
         pod.hold("1h")
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "says"),
+    [
+        ("max_total_usd", "25", "an amount of USD"),
+        ("max_month_usd", "500", "an amount of USD"),
+        ("until", 18, "a time such as"),
+        ("on_end", "sync\0", "null character"),
+        ("on_end", 5, "a shell command"),
+        ("notify", "x" * 20_000, "too long"),
+        ("get", 5, "a list of paths"),
+        ("get", ["runs", 5], "a list of paths"),
+        ("if_unsaved", "later", "not a length of time"),
+    ],
+)
+def test_rejects_a_value_that_it_would_not_follow(
+    guarded: Guarded, field: str, value: Any, says: str
+) -> None:
+    pod = guarded.launch(run_for="4h")
+    before = read_record(guarded.folder, pod.id)
+    with pytest.raises(InvalidRequest, match=says):
+        pod.guard(**{field: value})
+    after = read_record(guarded.folder, pod.id)
+    assert before is not None
+    assert after is not None
+    assert after.rules == before.rules
+    pod.end_guard()
+
+
+def test_a_new_deadline_replaces_one_that_is_switched_off(guarded: Guarded) -> None:
+    pod = guarded.launch(run_for="9h")
+    changed = pod.guard(run_for="1h", until="off")
+    assert changed.due_at == guarded.connection.now() + timedelta(hours=1)
+    pod.end_guard()
+
+
 def test_running_the_cell_again_leaves_the_deadline_where_it_was(guarded: Guarded) -> None:
     pod = guarded.launch(run_for="4h")
     first = read_record(guarded.folder, pod.id)
