@@ -11,6 +11,7 @@ import nbformat
 import pytest
 
 from tests.support.environment import notebook_environment
+from tests.support.guard_processes import end_guard_processes
 from tests.support.kernels import notebook_of, text_of
 from tests.support.nbval import compare
 from tests.support.notebooks import NOTEBOOKS, ON_THE_POD, comparable_sandbox
@@ -171,6 +172,7 @@ def _papermill(
         capture_output=True,
         text=True,
     )
+    end_guard_processes(home)
     return done, nbformat.read(ran, 4)
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.support.environment import notebook_environment
+from tests.support.guard_processes import end_guard_processes
 
 _DATA = Path(__file__).resolve().parents[1] / "data"
 
@@ -51,5 +52,7 @@ def compare(notebook: Path, sandbox_url: str, folder: Path, **extra: str) -> Com
         capture_output=True,
         text=True,
     )
+    # nbval kills its kernels, which cannot end their guard processes then.
+    end_guard_processes(home)
     cells = len(re.findall(r"::Cell \d+ PASSED", done.stdout))
     return Comparison(done.returncode == 0, cells, done.stdout + done.stderr)
