@@ -27,7 +27,7 @@ def test_an_alert_is_listed_told_by_the_next_command_and_ended(watched: Any, san
     stock(sandbox, "L4_24GB", "Unavailable")
     stock(sandbox, "A100_80GB", "Unavailable")
     said = _run(watched, "%pods alert --gpu L4_24GB --gpu A100_80GB --max-price 2")
-    assert "1 × A100_80GB or L4_24GB, up to $2.00/h watches: it tells when an offer fits" in said
+    assert "1 × A100_80GB or L4_24GB, up to $2.00/h watches: it notifies you when an offer fits" in said
     assert "sandbox · 1 alert · these run on this computer" in said
     stock(sandbox, "L4_24GB", "Low")
     news = "Guard: .* An offer fits the alert for 1 × A100_80GB or L4_24GB.* 1 × L4_24GB at "

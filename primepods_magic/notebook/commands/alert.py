@@ -1,4 +1,4 @@
-"""Tell when an offer fits, and never rent it; list and end alerts, and launches that wait for stock.
+"""Notify you when an offer fits, and never rent it; list and end alerts, and launches that wait for stock.
 
   %pods alert --gpu H100_80GB --max-price 2
   %pods alert --gpu H100_80GB,A100_80GB --count 8 --region eu_north
@@ -6,9 +6,9 @@
   %pods alert
   %pods alert --off --all
 
-An alert tells once when an offer appears, and again only after there was none: the next command shows it,
-and so does the desktop. --notify runs a command here, with the offer as JSON on its input. A process on this
-computer asks for the offers every 30 s or so; it outlives notebooks and kernels, and works while this
+An alert notifies you once when an offer appears, and again only after there was none: the next command shows
+it, and so does the desktop. --notify runs a command here, with the offer as JSON on its input. A process on
+this computer asks for the offers every 30 s or so; it outlives notebooks and kernels, and works while this
 computer is on.
 
 '%%pod_create --wait-for-stock 2h' launches the pod once an offer fits. Such a launch is listed and ended here
@@ -66,7 +66,9 @@ def run(magics: PodsMagics, args: Namespace) -> Any:
         spec = spec_from_mapping(use_flags(given))
         alert = add_spec_alert(connection, spec, notify=args.notify or "", tell=say)
         now = " One does now." if alert.state == "offered" else ""
-        say(f"The alert for {alert.what} watches: it tells when an offer fits, and rents nothing.{now}")
+        say(
+            f"The alert for {alert.what} watches: it notifies you when an offer fits, and rents nothing.{now}"
+        )
     return _show_alerts(connection)
 
 

@@ -1,4 +1,4 @@
-"""What is known of the alerts of this computer and of launches that wait for stock: one file for each.
+"""Records of the alerts of this computer and of launches that wait for stock: one file for each.
 
 Only the guard process writes them; kernels read them without a request. No file has a secret of a spec.
 """
@@ -40,7 +40,7 @@ _WORDS = ("region", "country", "provider", "security", "socket", "image", "data_
 
 
 class StockOrder(ShortRepr, BaseModel):
-    """What a launch that waits for stock was agreed to: its limits, and who is billed.
+    """The limits within which a launch that waits for stock was agreed to, and who is billed.
 
     ``name`` is that of the pod. ``is_agreed`` says that prepaid hours were agreed to as well.
     """

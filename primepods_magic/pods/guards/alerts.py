@@ -1,4 +1,4 @@
-"""Alerts: the guard process of this computer tells when an offer fits, and never rents it."""
+"""Alerts: the guard process of this computer notifies you when an offer fits, and never rents it."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ __all__ = ["add_alert", "add_spec_alert", "end_alert", "list_alerts"]
 
 @shorten_tracebacks
 def add_alert(*, notify: str = "", connection: Connection | None = None, **filters: Any) -> AlertRecord:
-    """Tell when an offer fits, from now on and without this kernel; nothing is ever rented.
+    """Notify me when an offer fits, from now on and without this kernel; nothing is ever rented.
 
-    It tells once when an offer appears, and again only after there was none: the next command shows it, and
-    the desktop does. The offers are requested every 30 s or so, while this computer is on. An equal alert
-    that exists is returned.
+    I am notified once when an offer appears, and again only after there was none: by the next command, and by
+    the desktop. The offers are requested every 30 s or so, while this computer is on. An equal alert that
+    exists is returned.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def add_alert(*, notify: str = "", connection: Connection | None = None, **filte
     InvalidRequest
         A filter is not valid. No alert was added.
     GuardNotArmed
-        The process that tells it cannot be started on this computer.
+        The process that watches cannot be started on this computer.
 
     Examples
     --------
@@ -68,7 +68,7 @@ def add_spec_alert(
     (spec,) = resolve_names(connection, [spec], tell)
     # It is of no pod.
     spec = spec.model_copy(update={"name": None})
-    # A name that no offer has would never be told.
+    # A name that no offer has would never be found.
     find_offers(connection.client, spec)
     answer = open_process(connection).ask("add_alert", fields=remove_secrets(spec), notify=notify)
     return AlertRecord.model_validate(answer["record"])

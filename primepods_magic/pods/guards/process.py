@@ -60,7 +60,7 @@ _ending: WeakSet[Connection] = WeakSet()
 
 
 class ProcessFile(BaseModel):
-    """How kernels reach the guard process of an account: the address of a socket, and what opens it."""
+    """The address of the socket of the guard process of an account, and the token that opens it."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -1,4 +1,4 @@
-"""What is known of the guards of this computer: one file for each pod, and a log of how pods ended.
+"""Records of the guards of this computer: one file for each pod, and a log of how pods ended.
 
 Only the guard process writes them; kernels read them without a request.
 """
@@ -87,7 +87,7 @@ class GuardRecord(ShortRepr, BaseModel):
 
 
 class Verdict(ShortRepr, BaseModel):
-    """How a guarded pod ended, or was kept; times are the service's (UTC)."""
+    """The end of a guarded pod, or the reason why it was kept; times are the service's (UTC)."""
 
     model_config = ConfigDict(frozen=True)
 

@@ -41,7 +41,7 @@ _MAX_COMMAND_CHARS = 10_000
 
 
 class GuardRules(ShortRepr, BaseModel):
-    """When a pod ends by itself, and what happens then.
+    """The rules by which a pod ends by itself, and what is done before.
 
     ``ends_at`` and ``max_total_usd`` end it unconditionally. ``idle_s`` ends it once everything on it has
     been idle for that long. ``on_end`` is a shell command on the pod, ``get`` are paths there to fetch into

@@ -252,7 +252,7 @@ def arm_rules(
             "with the Instances permission alone and an expiry date after the deadline. Nothing was changed"
         )
     if given is not None and not _KEY.fullmatch(given):
-        raise InvalidRequest(f"The key for the guard ({GUARD_KEY}) is no API key. Nothing was changed")
+        raise InvalidRequest(f"The key for the guard ({GUARD_KEY}) is not an API key. Nothing was changed")
     if given is not None and given == connection.settings.api_key:
         warn(
             "The guard gets the key of this connection, which can do on the pod whatever you can do. A key "

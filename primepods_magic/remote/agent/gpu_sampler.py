@@ -67,7 +67,7 @@ class GpuSampler:
             self._task = None
 
     def observe(self, observer: GpuActivity) -> None:
-        """Sample from now on, and tell what cannot be read, too."""
+        """Sample from now on, and report what cannot be read, too."""
         self._observer = observer
         self.turn(True)
 

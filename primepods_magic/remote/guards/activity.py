@@ -1,4 +1,4 @@
-"""What keeps a pod busy, as its agent says it: what is unknown, stale or missing counts as busy."""
+"""Activity on a pod, as its agent reports it: what is unknown, stale or missing counts as busy."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class Activity:
 
     @property
     def idle_s(self) -> float:
-        """How long all signals have been idle, in seconds; 0 while one is busy or unknown."""
+        """The time that all signals have been idle, in seconds; 0 while one is busy or unknown."""
         return min((signal.quiet_s for signal in self.signals), default=0.0)
 
     @property

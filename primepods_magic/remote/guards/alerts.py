@@ -48,7 +48,7 @@ STRANDED_S = 120.0
 
 
 class AlertService:
-    """Polls what is on offer for all alerts of an account, tells what appears, and launches what waits.
+    """Polls what is on offer for all alerts of an account, reports what appears, and launches what waits.
 
     ``get_connection`` returns the connection to use, which may be replaced. Specs with secrets are kept in
     this memory alone.
@@ -185,7 +185,7 @@ class AlertService:
         delete_alert(self._folder, alert_id)
 
     def _conclude(self, alert_id: str, state: str, text: str, *, pod_id: str = "", trouble: str = "") -> None:
-        """End the waiting of a launch, and tell it; its secrets are forgotten."""
+        """End the waiting of a launch, and report it; its secrets are forgotten."""
         trouble = trouble[:_MAX_TROUBLE_CHARS]
         record = self._change(alert_id, state=state, pod_id=pod_id, trouble=trouble, attempted_at=None)
         if record is not None and record.order is not None:
@@ -252,7 +252,7 @@ class AlertService:
                 f"created{tried}",
             )
         elif isinstance(answer, PodsError):
-            # It is no news of absence.
+            # This is not evidence of absence.
             self._change(alert_id, trouble=str(answer)[:_MAX_TROUBLE_CHARS])
         elif record.order is not None:
             self._check_waiting(record, spec, answer, now)

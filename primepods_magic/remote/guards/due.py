@@ -1,4 +1,4 @@
-"""When a pod ends by its rules, as things are."""
+"""The time at which a pod ends by its rules, as things are."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Due:
 
 @dataclass(frozen=True)
 class Month:
-    """What is mine in this month: spent so far, and spent per hour; or why that is not known."""
+    """My spending in this month, so far and per hour; or why that is not known."""
 
     spent_usd: float = 0.0
     burn_usd_hr: float = 0.0

@@ -46,7 +46,7 @@ def end_pod(
     """End a pod, and return the result and what could not be saved before.
 
     ``note_step`` is called with each step before it, so that a guard that is killed goes on there.
-    ``check_due`` returns why the pod is not due any more; ``has_saved`` tells it that saving was activity.
+    ``check_due`` returns why the pod is not due any more; with ``has_saved``, saving was activity.
     Raises UnsavedFiles if the pod should be kept for a while, NotDue, and PodsError if it cannot be
     terminated now.
     """

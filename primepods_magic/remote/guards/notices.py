@@ -20,7 +20,7 @@ _COMMAND_S = 60.0
 
 
 def send_notice(command: str, text: str, facts: Mapping[str, Any]) -> None:
-    """Run the user's command, if there is one, with the facts as JSON on its input, and tell the desktop.
+    """Run the user's command, if there is one, with the facts as JSON on its input, and notify the desktop.
 
     Neither is waited for, and no failure matters to the guard.
     """

@@ -1,4 +1,4 @@
-"""One check of a pod whose guard runs on the pod: what that says is kept here, and its silence is told."""
+"""One check of a pod whose guard runs on the pod: its state is stored here, and its silence is reported."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LATE_ENDING = timedelta(minutes=20)
 
 
 class RemoteWatch(PodWatch):
-    """Keeps what the guard on a pod says. It does not end the pod itself."""
+    """Stores what the guard on a pod reports. It does not end the pod itself."""
 
     def __init__(self, *args: Any) -> None:
         super().__init__(*args)
@@ -40,7 +40,7 @@ class RemoteWatch(PodWatch):
         self._ask_there(connection, pod)
         said, now = self._said, clock.now()
         if isinstance(said, PodsError):
-            # A cut of the connection is no trouble of the guard.
+            # A cut of the connection is not a fault of the guard.
             is_lost = time.monotonic() - self._heard_s > _PATIENCE_S
             text = f"the guard on the pod cannot be reached: {said}"
             self.change(trouble=text, checked_at=now, **({"state": "unproven"} if is_lost else {}))

@@ -1,4 +1,4 @@
-"""What is on offer for several specs at once: one request for each distinct query, at a polite pace."""
+"""Offers for several specs at once: one request for each distinct query, at a polite pace."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ _CUT_OFF = (
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of one attempt: a pod, or why there is none, and whether another one may succeed."""
+    """The result of one attempt: a pod, or why there is none, and whether another one may succeed."""
 
     pod: Pod | None = None
     why: str = ""

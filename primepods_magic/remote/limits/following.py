@@ -1,4 +1,4 @@
-"""What a link waits for: frames of jobs, as far as there is room for them, and answers to requests."""
+"""The things a link waits for: frames of jobs, as far as there is room for them, and answers to requests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands for a value in a definition: data, an import, a name of the notebook, or a call of these."""
+"""References that stand for values in a definition: data, imports, names of the notebook, calls of these."""
 
 from __future__ import annotations
 

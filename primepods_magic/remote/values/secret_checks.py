@@ -1,4 +1,4 @@
-"""What is sent and may be a secret, by the name that it has and by the form of its text."""
+"""Values that are sent and may be secrets, by their name and by the form of their text."""
 
 from __future__ import annotations
 

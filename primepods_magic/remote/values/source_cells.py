@@ -1,4 +1,4 @@
-"""Where the definition of a function or class may be: the cells of a notebook, and their code."""
+"""The cells in which the definition of a function or class may be, and their code."""
 
 from __future__ import annotations
 import __future__

@@ -1,4 +1,4 @@
-"""Whether a definition makes the same function or class.
+"""The check that a definition makes the same function or class.
 
 It is made here, of its source and the values that the object holds: no code of the notebook runs. Then all of
 both is compared, except for the caches of Python.

@@ -53,7 +53,7 @@ _lock = threading.Lock()
 
 @dataclass
 class Terms:
-    """How a person takes part in a transfer.
+    """The part of a person in a transfer.
 
     Attributes
     ----------

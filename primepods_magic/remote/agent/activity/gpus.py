@@ -1,4 +1,4 @@
-"""How busy each GPU is, from the samples of ``nvidia-smi``: memory that is held is not activity."""
+"""Activity of each GPU, from the samples of ``nvidia-smi``: memory that is held is not activity."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class GpuActivity:
         return Reading(IDLE, f"at most {percent:.0f} %")
 
     def describe(self) -> list[dict[str, Any]]:
-        """Return what a client is told of each GPU; the time is None if it was never used."""
+        """Return the facts of each GPU for a client; `quiet_s` is None if it was never used."""
         now_s = read_clock()
         return [self._describe_gpu(index, now_s) for index in sorted({*range(self.expected), *self._gpus})]
 

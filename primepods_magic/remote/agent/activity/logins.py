@@ -34,7 +34,7 @@ class _Connection(NamedTuple):
 
 
 class Logins:
-    """Who is logged in. Connections of bridges are ours, also after their bridge has ended."""
+    """The logins of people. Connections of bridges are ours, also after their bridge has ended."""
 
     def __init__(self) -> None:
         self._bridges: dict[int, _Connection | None] = {}

@@ -9,7 +9,7 @@ from typing import NamedTuple
 __all__ = ["MARK", "Process", "Use", "measure_use", "read_mark", "read_processes"]
 
 MARK = "SANDBOX_POD"
-"""The variable that tells the processes of the sandbox's machines, which share a computer, apart."""
+"""The variable that distinguishes the sandbox's machines, which share a computer."""
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
@@ -28,7 +28,7 @@ class Process(NamedTuple):
 
 
 class Use(NamedTuple):
-    """What processes used between two samples."""
+    """CPU seconds and bytes that processes used between two samples."""
 
     cpu_s: float
     io_bytes: int

@@ -1,4 +1,4 @@
-"""What a signal of activity said last, and how long it has been quiet: unknown and stale are not quiet."""
+"""The last reading of a signal of activity, and its quiet time: unknown and stale are not quiet."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Signal:
         self._reading = Reading(BUSY, self._reading.value, reason)
 
     def describe(self, now_s: float, max_gap_s: float) -> dict[str, Any]:
-        """Return what a client is told."""
+        """Return the facts for a client."""
         age_s = None if self._sampled_s is None else now_s - self._sampled_s
         reading, quiet_s = self._reading, 0.0
         if age_s is not None and age_s > max_gap_s:

@@ -153,7 +153,7 @@ class FileService:
 
     @property
     def open_count(self) -> int:
-        """How many requests and transfers are under way: not those of clients that have left."""
+        """The number of requests and transfers under way, without those of clients that have left."""
         held = [each.client for each in self._transfers.values() if each.is_open and not each.is_dropped]
         return len(self._tasks) + sum(client is not None and not client.has_left for client in held)
 

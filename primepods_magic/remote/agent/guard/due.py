@@ -1,4 +1,4 @@
-"""When the pod ends by the rules of its guard, as things are."""
+"""The time at which the pod ends by the rules of its guard, as things are."""
 
 from __future__ import annotations
 

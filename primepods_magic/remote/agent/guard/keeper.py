@@ -55,7 +55,7 @@ class GuardKeeper:
             return await self._end_guard()
 
     def read_state(self) -> Header:
-        """Return what the guard was told and what it says, without secrets, and whether it runs."""
+        """Return the order and the state of the guard, without secrets, and whether it runs."""
         order, state = read_note(ORDER), read_note(STATE) or {}
         silent_s = read_clock() - state["running_s"] if "running_s" in state else None
         return {

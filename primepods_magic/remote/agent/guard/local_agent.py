@@ -1,4 +1,4 @@
-"""What the guard on the pod asks of the agents beside it, over their sockets."""
+"""Requests of the guard on the pod to the agents beside it, over their sockets."""
 
 from __future__ import annotations
 

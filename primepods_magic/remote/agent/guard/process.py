@@ -55,7 +55,7 @@ def run_guard() -> None:
 
 
 class _Guard:
-    """What is known of the pod, and what follows."""
+    """The guard while it runs: it checks the pod, and ends it once it is due."""
 
     def __init__(self, order: dict[str, Any], key: str, gpus: str | None) -> None:
         self._order = order
