@@ -25,7 +25,7 @@ from primepods_magic.api.validation.bounds import check_seconds
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.support.notices import warn
 
-from .interrupts import counted_interrupts
+from .interrupts import Interrupts, counted_interrupts
 from .ssh.client import SshProcess, SshRoute, open_ssh
 from .ssh.routes import find_route, is_fresh
 
@@ -49,7 +49,6 @@ _RETRY_S = 2.0
 _TICK_S = 0.2
 _TERM_INTERVAL_S = 0.5
 _MAX_TERMS = 10
-_DETACH_S = 2.0
 _CHUNK_BYTES = 65_536
 _NOT_YET = ("refused", "denied", "unreachable")
 
@@ -154,7 +153,7 @@ def _run_once(
         # ssh itself returns 255, or has been killed.
         if exit_code == 255 or exit_code < 0:
             ssh.check_connection()
-    if interrupts:
+    if interrupts.age_s is not None:
         raise WaitInterrupted(
             f"Interrupted: the command on '{route.name}' ended with exit code {exit_code}. The pod keeps "
             "running and is billed"
@@ -179,7 +178,7 @@ class _CommandWatch:
         ssh: SshProcess,
         name: str,
         timeout_s: float | None,
-        interrupts: list[float],
+        interrupts: Interrupts,
     ) -> None:
         self._ssh = ssh
         self._process = ssh.process
@@ -190,7 +189,6 @@ class _CommandWatch:
         self._login_deadline = time.monotonic() + _LOGIN_S
         self._is_logged_in = False
         self._interrupts = interrupts
-        self._interrupts_sent = 0
 
     def follow(self, on_output: Callable[[StreamName, bytes], object]) -> None:
         """Pass output on until the command has ended."""
@@ -228,14 +226,13 @@ class _CommandWatch:
                 self._ssh.fail_login(_LOGIN_S)
 
     def _check_interrupts(self) -> None:
-        for number in range(self._interrupts_sent, len(self._interrupts)):
-            if number and self._interrupts[number] - self._interrupts[number - 1] < _DETACH_S:
+        while (is_second := self._interrupts.take()) is not None:
+            if is_second:
                 raise WaitInterrupted(
                     f"Stopped waiting for the command on '{self._name}', which may still run there. The pod "
                     "keeps running and is billed"
                 )
             _send_line(self._process, b"INT\n")
-        self._interrupts_sent = len(self._interrupts)
 
     def _check_deadline(self) -> None:
         if self._deadline is None or time.monotonic() < self._deadline:

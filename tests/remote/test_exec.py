@@ -27,7 +27,7 @@ from primepods_magic.api.errors import (
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.support.notices import redirect_warnings
-from primepods_magic.remote.command import _BOOTSTRAP, _encode_command
+from primepods_magic.remote.command import _BOOTSTRAP, _encode_command, _send_line
 from primepods_magic.remote.ssh.routes import find_route
 from tests.remote.conftest import describe_pod, pin_host
 from tests.support.openssh import OpenSshServer, openssh_server
@@ -171,7 +171,7 @@ def test_ctrl_c_interrupts_the_command_there(pod: Pod, folder: Path) -> None:
 
 
 def test_ctrl_c_twice_stops_waiting(pod: Pod, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("primepods_magic.remote.command._DETACH_S", 60.0)
+    monkeypatch.setattr("primepods_magic.remote.interrupts._SECOND_WITHIN_S", 60.0)
     gate = folder / "gate"
     command = f"trap 'echo > {gate}' INT; echo $$ > {folder}/pid; echo > {gate}; while :; do sleep 0.1; done"
     with pytest.raises(WaitInterrupted, match="may still run there"):
@@ -179,6 +179,23 @@ def test_ctrl_c_twice_stops_waiting(pod: Pod, folder: Path, monkeypatch: pytest.
     pid = int((folder / "pid").read_text())
     assert Path(f"/proc/{pid}").exists()
     os.kill(pid, signal.SIGKILL)
+
+
+def test_ctrl_c_while_another_is_passed_on_is_counted(
+    pod: Pod, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second one comes right after the first was sent, before anything else happens."""
+
+    def send(process: subprocess.Popen[bytes], line: bytes) -> None:
+        _send_line(process, line)
+        if line == b"INT\n":
+            os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr("primepods_magic.remote.command._send_line", send)
+    gate = folder / "gate"
+    with pytest.raises(WaitInterrupted, match="may still run there"):
+        interrupt_at(pod, f"trap '' INT; echo $$ > {folder}/pid; echo > {gate}; exec sleep 60", gate)
+    os.kill(int((folder / "pid").read_text()), signal.SIGKILL)
 
 
 def test_a_wrong_key_is_denied(

@@ -15,7 +15,7 @@ from primepods_magic.api.text.sanitize import clean_message, sanitize, shorten
 from primepods_magic.notebook.shell.kernel import has_front_end, in_kernel
 from primepods_magic.notebook.shell.output import say, write_stream
 from primepods_magic.remote.agent.frames import Header
-from primepods_magic.remote.interrupts import counted_interrupts
+from primepods_magic.remote.interrupts import Interrupts, counted_interrupts
 from primepods_magic.remote.job import Job, JobEnd, JobFrames
 from primepods_magic.remote.job_errors import FAILURES, make_failure, make_remote_error
 from primepods_magic.remote.link import PodLink
@@ -28,7 +28,6 @@ from .widget_relay import WidgetRelay
 __all__ = ["CellView", "LinkNotes", "say_running"]
 
 _TICK_S = 0.2
-_DETACH_S = 2.0
 _SAY_LOST_AFTER_S = 1.0
 _SAY_STILL_AFTER_S = 3.0
 _MAX_FOLLOWED = 30
@@ -150,8 +149,8 @@ class CellView:
         if text:
             say(text)
 
-    def _follow_frames(self, frames: JobFrames, interrupts: list[float]) -> JobEnd:
-        handled, is_said = 0, False
+    def _follow_frames(self, frames: JobFrames, interrupts: Interrupts) -> JobEnd:
+        is_said = False
         while True:
             frame = frames.get(_TICK_S)
             if frame is not None:
@@ -159,13 +158,11 @@ class CellView:
                 if end:
                     return end
             self._notes.check(self._link)
-            if len(interrupts) > handled:
-                is_second = handled and interrupts[-1] - interrupts[handled - 1] < _DETACH_S
+            while (is_second := interrupts.take()) is not None:
                 if is_second or self._only_watches:
                     raise self._describe_detached()
-                handled = len(interrupts)
                 self._link.request("interrupt", job=self._job.id)
-            if handled and not is_said and time.monotonic() - interrupts[-1] > _SAY_STILL_AFTER_S:
+            if not is_said and (interrupts.age_s or 0) > _SAY_STILL_AFTER_S:
                 is_said = True
                 _print_note(
                     f"Job {self._job.id} was interrupted but is still running. Ctrl-C twice within two "

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import threading
-import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from primepods_magic.api.errors import PodsError, RemoteError, WaitInterrupted
 from primepods_magic.api.text.sanitize import clean_message, sanitize, shorten
+from primepods_magic.remote.interrupts import Interrupts
 
 from .link_notice import LinkNotice
 from .pod_session import run_in_thread
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["CellRequest", "RelayedCell", "replay_job"]
 
 _TICK_S = 0.1
-_DETACH_S = 2.0
 _MAX_COUNT = 1 << 31
 _OUR_MAGICS = re.compile(
     r"^[ \t]*(?:%{1,2}(?:pods?|pod_create)\b|%(?:re)?load_ext[ \t]+primepods_magic)", re.M
@@ -92,10 +91,9 @@ class RelayedCell:
         self.request = request
         self._publisher = kernel.publisher
         self._bound = BoundPublisher(kernel.publisher, request.message)
-        self._interrupts: list[float] = []
+        self._interrupts = Interrupts()
         self._stop = threading.Event()
         """Stops what happens before the cell is sent."""
-        self._handled = 0
         self._job: Job | None = None
         self._output: LateOutput | None = None
         self._before: list[Header] = []
@@ -110,7 +108,7 @@ class RelayedCell:
 
     def interrupt(self) -> None:
         """Interrupt the cell as Ctrl-C does."""
-        self._interrupts.append(time.monotonic())
+        self._interrupts.add()
         self._stop.set()
 
     def take_answer(self, value: str) -> None:
@@ -203,8 +201,7 @@ class RelayedCell:
 
     def _await_agent(self, link: Any) -> None:
         self._notice.check(link)
-        if len(self._interrupts) > self._handled:
-            self._handled = len(self._interrupts)
+        if self._interrupts.take() is not None:
             raise KeyboardInterrupt
 
     def publish(self, kind: str, content: Mapping[str, Any]) -> None:
@@ -239,18 +236,15 @@ class RelayedCell:
         return end
 
     def _pass_interrupts(self, frames: JobFrames) -> None:
-        if len(self._interrupts) == self._handled or self._job is None:
-            return
-        times = self._interrupts
-        is_second = self._handled and times[-1] - times[self._handled - 1] < _DETACH_S
-        self._handled, self._asked = len(times), {}
-        if is_second and not frames.link.connected.is_set():
-            raise PodsError(
-                f"There is no connection to '{frames.link.name}', so the cell cannot be interrupted. It "
-                "keeps running there, and the pod is billed; the next cell waits for it"
-            )
-        for job_id in (*(call["id"] for call in self._before), self._job.id):
-            self._job.link.request("interrupt", job=job_id)
+        while self._job and (is_second := self._interrupts.take()) is not None:
+            self._asked = {}
+            if is_second and not frames.link.connected.is_set():
+                raise PodsError(
+                    f"There is no connection to '{frames.link.name}', so the cell cannot be interrupted. It "
+                    "keeps running there, and the pod is billed; the next cell waits for it"
+                )
+            for job_id in (*(call["id"] for call in self._before), self._job.id):
+                self._job.link.request("interrupt", job=job_id)
 
     def _handle_frame(self, header: Header, buffers: list[bytes]) -> JobEnd | None:
         from primepods_magic.remote.job_errors import FAILURES, make_failure

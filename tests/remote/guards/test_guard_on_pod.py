@@ -226,7 +226,7 @@ def test_one_that_could_not_end_the_pod_is_not_armed(
     assert read_record(there.guarded.folder, there.pod.id) is None
     with pytest.raises(InvalidRequest, match="Files cannot reach this computer"):
         there.pod.guard(run_for="1h", on="pod", get="runs")
-    with pytest.raises(InvalidRequest, match="is no API key"):
+    with pytest.raises(InvalidRequest, match="is not an API key"):
         there.pod.guard(run_for="1h", on="pod", key="a\nb")
     monkeypatch.delenv("PRIMEPODS_GUARD_KEY")
     with pytest.raises(InvalidRequest, match="Set PRIMEPODS_GUARD_KEY"):

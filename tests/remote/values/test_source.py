@@ -23,8 +23,10 @@ RunCells = Callable[..., dict[str, Any]]
 
 
 @pytest.fixture
-def run_cells() -> Iterator[RunCells]:
+def run_cells(monkeypatch: pytest.MonkeyPatch) -> Iterator[RunCells]:
     """Run cells as a notebook does: each is a file that is in no folder."""
+    # Cells of other tests are in the history too.
+    monkeypatch.setattr(linecache, "cache", {})
     module = ModuleType(NAME)
     sys.modules[NAME] = module
     files = []
@@ -39,8 +41,6 @@ def run_cells() -> Iterator[RunCells]:
 
     yield run
     del sys.modules[NAME]
-    for file in files:
-        linecache.cache.pop(file, None)
 
 
 def find(names: dict[str, Any], *wanted: str) -> Needed:
