@@ -78,7 +78,9 @@ class GuardService:
 
     def __init__(self, folder: Path, settings: dict[str, Any], *, stays: bool = False) -> None:
         self._folder = folder
+        # Never held while the service or a pod is asked: all checks need it.
         self._lock = threading.RLock()
+        self._choosing = threading.Lock()
         self._wake = threading.Event()
         self._is_ending = False
         self._stays = stays
@@ -209,6 +211,7 @@ class GuardService:
         kind = PodWatch if record.where == "here" else RemoteWatch
         return kind(
             record,
+            self._lock,
             lambda: (self._connection, self._clock),
             self._save,
             self._conclude,
@@ -275,7 +278,7 @@ class GuardService:
 
     def _use_settings(self, settings: dict[str, Any]) -> None:
         """Connect by these settings, unless it is so connected already, or guards would lose their power."""
-        with self._lock:
+        with self._choosing:
             if settings == self._settings:
                 return
             connection, earlier = open_connection(_make_settings(settings)), self._connection
@@ -283,8 +286,10 @@ class GuardService:
                 # A key that may only read, for example: kernels keep using it, guards do not.
                 connection.close()
                 return
-            self._connection, self._clock = connection, GuardClock(connection)
-            self._settings = settings
+            clock = GuardClock(connection)
+            with self._lock:
+                self._connection, self._clock = connection, clock
+                self._settings = settings
         earlier.close()
 
     def _do_test(self) -> dict[str, Any]:
@@ -296,10 +301,9 @@ class GuardService:
         obstacle = find_obstacle(self._connection, pod_id) if where == "here" else ""
         if obstacle:
             raise PodsError(obstacle)
+        details, now = self._connection.client.get_pod(pod_id), self._clock.now()
         with self._lock:
             earlier = self._watches.get(pod_id)
-            now = self._clock.now()
-            details = self._connection.client.get_pod(pod_id)
             record = GuardRecord(
                 pod_id=pod_id,
                 pod=shorten(pod, MAX_NAME_CHARS),

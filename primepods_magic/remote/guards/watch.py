@@ -47,6 +47,8 @@ class PodWatch:
     Parameters
     ----------
     record : GuardRecord
+    lock : threading.RLock
+        Of all watches of a service, and of `save` and `conclude`: with two, each could wait for the other.
     get_connection : callable
         Returns the connection to use, which may be replaced.
     save : callable
@@ -60,6 +62,7 @@ class PodWatch:
     def __init__(
         self,
         record: GuardRecord,
+        lock: threading.RLock,
         get_connection: Callable[[], tuple[Connection, GuardClock]],
         save: Callable[[GuardRecord], object],
         conclude: Callable[[Verdict], object],
@@ -70,7 +73,7 @@ class PodWatch:
         self._save = save
         self._conclude = conclude
         self._tell = tell
-        self._lock = threading.RLock()
+        self._lock = lock
         self._checking = threading.Lock()
         self._is_retired = False
         self._absent_since: datetime | None = None

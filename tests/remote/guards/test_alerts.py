@@ -295,7 +295,7 @@ def test_running_it_again_all_the_while_makes_one_pod(
         restocked.result()
     assert run_again() == pod_id
     assert [pod.id for pod in connection.client.list_all_pods()] == [pod_id]
-    assert "waiting" not in _states(connection).values()
+    eventually(lambda: "waiting" not in _states(connection).values(), "the waiting ends")
 
 
 def test_out_of_stock_without_a_waiting_starts_nothing(
