@@ -19,7 +19,7 @@ _TYPES = {
     "state": str, "content": dict, "metadata": dict, "n": int, "dropped": int, "new_files": dict,
     # Of answers about files.
     "is_end": bool, "problem": str, "path": str, "failures": dict, "kind": str, "free_bytes": int,
-    "has_home": bool,
+    "has_home": bool, "next": int,
 }  # fmt: skip
 _REQUIRED = {
     "reply": ("id",),

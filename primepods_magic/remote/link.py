@@ -19,7 +19,8 @@ from .agent.frames import BadFrame, Header, pack_frame
 from .agent_archive import COMMAND
 from .channel import AgentChannel, start_thread
 from .frame_checks import UNNUMBERED, check_frame
-from .limits.following import Following, FrameHandler, Request
+from .limits.following import Following, FrameHandler
+from .limits.requests import Requests
 from .ssh.client import SshRoute, open_ssh
 
 __all__ = ["PodLink"]
@@ -66,7 +67,7 @@ class PodLink:
         self.find_end = find_end
         self._lock = threading.Lock()
         self._channel: AgentChannel | None = None
-        self._requests: dict[str, Request] = {}
+        self._requests = Requests(self._lock, self._send_data)
         self._followings: dict[str, Following] = {}
         self._followed = 0
         self._place = ""
@@ -89,21 +90,15 @@ class PodLink:
         answer, at most `max_reply_bytes` in all, are its value ``"buffers"``.
         """
         header = {"id": secrets.token_hex(8), **values, "op": op}
-        future: Future[Header] = Future()
-        try:
-            data = pack_frame(header, buffers)
-        except BadFrame as error:
-            raise InvalidRequest(f"Cannot send {error} to '{self.name}'. Nothing was sent") from None
         with self._lock:
             if self.failure:
+                future: Future[Header] = Future()
                 future.set_exception(self.failure)
                 return future
-            request = self._requests[header["id"]] = Request(data, future, max_reply_bytes)
-            if self.connected.is_set() and self._channel:
-                # First: Ctrl-C may come between the two.
-                request.is_sent = True
-                self._channel.send(data)
-        return future
+            try:
+                return self._requests.add(header, buffers, max_reply_bytes=max_reply_bytes)
+            except BadFrame as error:
+                raise InvalidRequest(f"Cannot send {error} to '{self.name}'. Nothing was sent") from None
 
     def ask(self, op: str, **values: Any) -> Header:
         """Send a request and return its answer; raise PodsError if there is none within 60 s."""
@@ -118,7 +113,7 @@ class PodLink:
     def withdraw(self, request_id: str) -> bool:
         """Take back a request that has no answer; return whether it was certainly not sent."""
         with self._lock:
-            request = self._requests.pop(request_id, None)
+            request = self._requests.take(request_id)
             # One that is no longer there was answered, so the agent has it.
             return request is not None and not request.is_sent
 
@@ -185,6 +180,7 @@ class PodLink:
     def abandon(self) -> None:
         """Give it up in a forked process, which has no thread for it; the parent goes on using it."""
         self._lock = threading.Lock()
+        self._requests = Requests(self._lock, self._send_data)
         self._channel, self._is_closed = None, True
         self._followings.clear()
         self.connected = threading.Event()
@@ -200,10 +196,15 @@ class PodLink:
 
     # The background
 
+    def _send_data(self, data: bytes) -> bool:
+        if not (self.connected.is_set() and self._channel):
+            return False
+        self._channel.send(data)
+        return True
+
     def _send_now(self, header: Header) -> None:
         """Send a frame if connected; a new connection sends it again anyway."""
-        if self.connected.is_set() and self._channel:
-            self._channel.send(pack_frame(header))
+        self._send_data(pack_frame(header))
 
     def _ask_for(self, place: str) -> None:
         """Ask for the rest of a job, unless much of it was received but not used yet."""
@@ -251,7 +252,7 @@ class PodLink:
             try:
                 channel.shake_hands(agent_archive.build_archive())
                 ssh.hide_log()
-                self._resume_requests(channel)
+                self._resume_requests()
                 while True:
                     header, buffers = channel.read_frame(self._check_sizes)
                     self._pass_frame(header, buffers, channel.frame_bytes)
@@ -265,15 +266,13 @@ class PodLink:
             if not self._is_closed and self.route is route:
                 channel.raise_failure()
 
-    def _resume_requests(self, channel: AgentChannel) -> None:
+    def _resume_requests(self) -> None:
         """Resend everything that the agent may not have received, and resume each job where it was left."""
         with self._lock:
             self.trouble = self._trouble_since = None
             self.connects += 1
             self.connected.set()
-            for request in self._requests.values():
-                request.is_sent = True
-                channel.send(request.data)
+            self._requests.resume()
             self._place = ""
             for place, following in self._followings.items():
                 following.is_asked = False
@@ -293,13 +292,13 @@ class PodLink:
         """Refuse an answer that is larger than was asked for, before it takes memory."""
         if header.get("type") == "reply":
             check_frame(header)
-            request = self._requests.get(header["id"])
+            request = self._requests.find(header["id"])
             if sum(sizes) > (request.max_reply_bytes if request else _MAX_STRAY_BYTES):
                 raise BadFrame("an answer larger than was asked for")
 
     def _answer_request(self, header: Header, buffers: list[bytes]) -> None:
         with self._lock:
-            request = self._requests.pop(header["id"], None)
+            request = self._requests.take(header["id"])
         if request is None:
             return
         future, header["buffers"] = request.future, buffers
@@ -358,13 +357,9 @@ class PodLink:
         with self._lock:
             if self.failure is None:
                 self.failure = error
-            waiting = [request.future for request in self._requests.values()]
             followings = list(self._followings.values())
-            self._requests.clear()
             self._followings.clear()
-        for future in waiting:
-            with contextlib.suppress(InvalidStateError):
-                future.set_exception(error)
+        self._requests.fail_all(error)
         for following in followings:
             with contextlib.suppress(Exception):
                 following.handler({"type": "link_failed", "job": following.job}, [])

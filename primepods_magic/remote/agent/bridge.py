@@ -18,6 +18,7 @@ from .pipes import PIPE_BYTES, enlarge_pipe, enlarge_socket
 __all__ = ["connect_agent", "find_agent", "run_bridge"]
 
 _START_S = 15.0
+_LINGER_S = 5.0
 
 
 def run_bridge(say: Callable[[str], None]) -> None:
@@ -32,13 +33,16 @@ def run_bridge(say: Callable[[str], None]) -> None:
         enlarge_pipe(pipe)
     threading.Thread(target=_carry_up, args=(agent,), daemon=True).start()
     # From here on, stdout has frames and nothing else. An agent that was killed may reset the connection.
-    buffer = memoryview(bytearray(PIPE_BYTES))
+    buffer, is_cut = memoryview(bytearray(PIPE_BYTES)), False
     with contextlib.suppress(OSError):
-        while True:
-            size = agent.recv_into(buffer)
-            if not size:
-                return
-            _write_all(1, buffer[:size])
+        while size := agent.recv_into(buffer):
+            try:
+                if not is_cut:
+                    _write_all(1, buffer[:size])
+            except OSError:
+                # What the client had sent before is still on its way to the agent.
+                is_cut = True
+                _end_later()
 
 
 def find_agent() -> socket.socket:
@@ -91,8 +95,17 @@ def _carry_up(agent: socket.socket) -> None:
                 break
             agent.sendall(buffer[:size])
     finally:
-        # The connection has ended; nothing may keep the process alive.
-        os._exit(0)
+        # The connection has ended. The agent reads the rest, and then ends this one.
+        with contextlib.suppress(OSError):
+            agent.shutdown(socket.SHUT_WR)
+        _end_later()
+
+
+def _end_later() -> None:
+    """End the process in a while, whatever may keep it alive."""
+    timer = threading.Timer(_LINGER_S, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 def _write_all(fd: int, data: memoryview) -> None:

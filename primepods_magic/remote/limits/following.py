@@ -1,15 +1,14 @@
-"""The things a link waits for: frames of jobs, as far as there is room for them, and answers to requests."""
+"""The frames of jobs that a link waits for, as far as there is room for them."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from primepods_magic.remote.agent.frames import Header
 
-__all__ = ["Following", "FrameHandler", "Request"]
+__all__ = ["Following", "FrameHandler"]
 
 FrameHandler = Callable[[Header, list[bytes]], object]
 
@@ -34,16 +33,3 @@ class Following:
         while self.unused and self.unused[0][0] < number:
             self.unused_bytes -= self.unused[0][1]
             self.unreported_bytes += self.unused.popleft()[1]
-
-
-@dataclass
-class Request:
-    """A request that has no answer yet."""
-
-    data: bytes
-    future: Future[Header]
-    max_reply_bytes: int
-    """Of the buffers of its answer."""
-
-    is_sent: bool = False
-    """True if the agent may have it."""

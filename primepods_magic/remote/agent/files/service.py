@@ -82,6 +82,10 @@ class _Upload:
                 raise
         return {}
 
+    def count_blocks(self) -> Header:
+        """Say up to which block everything has arrived; none if the client is to be told what went wrong."""
+        return {"next": 0 if self._unpacker is None and self._result is None else self._next}
+
     @property
     def is_open(self) -> bool:
         return self._unpacker is not None
@@ -188,16 +192,18 @@ class FileService:
         if transfer is None and op in ("file_upload", "file_download"):
             transfer = self._transfers[name] = (_Upload if op == "file_upload" else _Download)(header)
         if transfer is None:
-            return {"problem": "gone"}
+            return {"next": 0} if op == "file_next" else {"problem": "gone"}
         transfer.client = client
         # Before it has its turn: what the client has sent before that is not written any more.
         transfer.is_dropped = transfer.is_dropped or op == "file_drop"
         async with transfer.lock:
             if transfer.is_dropped and op != "file_drop":
-                return {"problem": "gone"}
+                return {"problem": "gone", "next": 0}
             if op in ("file_upload", "file_download"):
                 await self._make_room(transfer)
                 return await _run_in_thread(transfer.open, buffers)
+            if op == "file_next" and isinstance(transfer, _Upload):
+                return transfer.count_blocks()
             if op == "file_write" and isinstance(transfer, _Upload):
                 return await _run_in_thread(transfer.write, header, buffers)
             if op == "file_read" and isinstance(transfer, _Download):
