@@ -24,7 +24,7 @@ _TYPES = {
 _REQUIRED = {
     "reply": ("id",),
     "to": ("to",),
-    "setup": ("text",),
+    "note": ("text",),
     "setup_failed": ("text",),
     "queued": ("behind",),
     "input_wanted": ("n",),

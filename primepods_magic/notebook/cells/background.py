@@ -62,8 +62,8 @@ def _show_frames(
             continue
         header, buffers = frame
         kind = header["type"]
-        if kind in ("setup", *FAILURES):
-            text = header["text"] if kind == "setup" else str(make_failure(job.link, job.id, header))
+        if kind in ("note", *FAILURES):
+            text = header["text"] if kind == "note" else str(make_failure(job.link, job.id, header))
             header = {"type": "stream", "content": {"name": "stderr", "text": f"{text}\n"}}
         if kind == "execute_reply":
             reply = header

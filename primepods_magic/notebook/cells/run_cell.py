@@ -183,7 +183,7 @@ class CellView:
             raise make_failure(self._link, self._job.id, header)
         if kind == "started":
             self._note_start(header)
-        elif kind == "setup":
+        elif kind == "note":
             _print_note(sanitize(shorten(header["text"], 300)))
         elif kind == "queued":
             title = sanitize(shorten(str(header.get("title", "")), 60))

@@ -12,11 +12,11 @@ A guard is a process on this computer that outlives notebooks and kernels. It wo
 after sleep, it acts on waking. Before it says that it is armed, it has tested from where it runs that it can
 read this pod and has the permission to terminate; the test is repeated every hour.
 
-A deadline and a sum end the pod whatever runs on it: ten minutes before, the guard warns; then cells get
-Ctrl-C and 30 s, --get fetches files, --on-end runs a command on the pod, and the pod is terminated and
-verified to be gone. Idleness needs every signal to be idle all that time; what cannot be read counts as busy.
-The signals are cells and jobs, every GPU, CPU, disk, network, logins and transfers; with a pod alone, the
-command lists them.
+A deadline and a sum end the pod whatever runs on it: ten minutes before, the guard warns, also in cells that
+run there; then cells get Ctrl-C and 30 s, --get fetches files, --on-end runs a command on the pod, and the
+pod is terminated and verified to be gone. Idleness needs every signal to be idle all that time; what cannot
+be read counts as busy. The signals are cells and jobs, every GPU, CPU, disk, network, logins and transfers;
+with a pod alone, the command lists them.
 
 With '--on pod' the guard is a process on the pod: it works while the pod's network works, also while this
 computer is off. It needs an API key there: PRIMEPODS_GUARD_KEY, or one that you type when asked. The owner of

@@ -263,7 +263,7 @@ class RelayedCell:
                 self.write(
                     f"The kernel on '{self._job.pod_name}' is new: variables of earlier cells are gone."
                 )
-        elif kind == "setup":
+        elif kind == "note":
             self.write(sanitize(shorten(header["text"], 300)))
         elif kind == "queued":
             title = sanitize(shorten(str(header.get("title", "")), 60))

@@ -148,8 +148,8 @@ class Journal:
     def _note_header(self, header: Header) -> None:
         if header.get("type") == "input_request":
             self.question = header["n"]
-        elif header.get("type") != "execute_input":
-            # That one comes on another way than questions, so perhaps after one.
+        elif header.get("type") not in ("execute_input", "note"):
+            # These come on other ways than questions, so perhaps after one.
             self.question = -1
         if header.get("type") == "done":
             self.has_end = True

@@ -295,6 +295,13 @@ class _Agent:
             job.note_shown()
         return {}
 
+    def _do_note(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
+        """Show a line in the output of every cell that runs."""
+        for session in self.sessions.values():
+            if session.current and not session.current.is_hidden:
+                session.current.append({"type": "note", "text": header["text"]})
+        return {}
+
     def _do_jobs(self, client: _Client, header: Header, buffers: Sequence[bytes]) -> Header:
         jobs = [job for session in self.sessions.values() for job in session.jobs.values()]
         internal = ("request", "digest", "msg_id", "needs", "hidden", "owner", "client", "shown", "death")

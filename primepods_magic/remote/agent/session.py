@@ -238,7 +238,7 @@ class Session:
                 each.end("died")
 
     async def _prepare_kernel(self, job: Job) -> str:
-        python, error = await find_kernel_python(lambda text: job.append({"type": "setup", "text": text}))
+        python, error = await find_kernel_python(lambda text: job.append({"type": "note", "text": text}))
         if error:
             return error
         self._kernels_started += 1

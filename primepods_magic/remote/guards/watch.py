@@ -22,6 +22,7 @@ from primepods_magic.pods.guards.times import describe_end
 from primepods_magic.pods.support.rates import row_cost_usd
 from primepods_magic.pods.terminate import TerminationResult
 from primepods_magic.remote.guards.activity import read_activity
+from primepods_magic.remote.links import open_link
 
 from .clock import GuardClock
 from .due import Due, Month, Reading, find_due
@@ -36,6 +37,7 @@ _STALE_S = 60.0
 MAX_NAME_CHARS = 200
 _MAX_TEXT_CHARS = 2000
 _OF_PEOPLE = ("cells", "logins")
+_SHOWN_IN_CELLS = ("warning", "ending")
 _MONTH_INTERVAL_S = 300.0
 _LONGEST_WARNING = timedelta(minutes=10)
 _GONE_AFTER = timedelta(days=1)
@@ -76,6 +78,8 @@ class PodWatch:
         self._lock = lock
         self._checking = threading.Lock()
         self._is_retired = False
+        self._pod: PodDetails | None = None
+        """The pod as the service showed it last."""
         self._absent_since: datetime | None = None
         self._tested_s = time.monotonic()
         self._reading = Reading()
@@ -131,6 +135,7 @@ class PodWatch:
 
     def _judge(self, connection: Connection, clock: GuardClock, pod: PodDetails) -> None:
         """Note what is known of a pod that the service shows, and do what follows."""
+        self._pod = pod
         if self.record.state != "ending":
             self._was_late = False
         trouble = self._test_again(connection)
@@ -360,3 +365,13 @@ class PodWatch:
         with suppress(OSError):
             self._tell(f"{format_instant(now)}: {text}")
             send_notice(record.rules.notify, text, facts)
+        if event in _SHOWN_IN_CELLS and record.where == "here" and self._pod is not None:
+            # A guard on the pod says it there itself.
+            noting = (self._get_connection()[0], self._pod, text)
+            threading.Thread(target=_note_in_cells, args=noting, daemon=True).start()
+
+
+def _note_in_cells(connection: Connection, pod: PodDetails, text: str) -> None:
+    """Show a line in the cells that run on a pod, if it can be reached."""
+    with suppress(PodsError):
+        open_link(connection, pod).ask("note", text=text)

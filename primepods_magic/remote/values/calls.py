@@ -73,7 +73,7 @@ def await_answer(
             header = frame[0]
             if header["type"] == "execute_reply":
                 reply = header["content"]
-            elif header["type"] == "setup":
+            elif header["type"] == "note":
                 on_note(sanitize(shorten(header["text"], 300)))
             elif header["type"] == "queued":
                 title = sanitize(shorten(str(header.get("title", "")), 60))

@@ -65,6 +65,10 @@ class There:
     def find_agents(self) -> list[int]:
         return find_marked(self.mark, "agent.pyz", "serve")
 
+    def read_journals(self) -> bytes:
+        """What its cells show."""
+        return b"".join(path.read_bytes() for path in self.home.glob(".primepods/*/sessions/*/*/*.frames"))
+
     def await_deletion(self) -> None:
         eventually(lambda: self.guarded.count_deletions(self.pod), "it is ended", within=WITHIN_S)
         self.guarded.advance(5)
@@ -121,8 +125,10 @@ def test_a_pod_ends_at_its_deadline_although_this_computer_is_gone(
     disconnect()
     end_guard_processes(home)
     there.guarded.advance(3300)
+    eventually(lambda: b"This pod ends at " in there.read_journals(), "the cell is warned", within=WITHIN_S)
     assert not there.guarded.count_deletions(there.pod)
     there.guarded.advance(400)
+    eventually(lambda: b"This pod ends now: deadline" in there.read_journals(), "it is told", within=WITHIN_S)
     eventually(lambda: there.read("state.json")["has_held_unsaved"], "it is kept once")
     assert "exit code 3" in there.read("state.json")["kept"]
     (job,) = there.home.glob(".primepods/*/sessions/main/*/job.json")

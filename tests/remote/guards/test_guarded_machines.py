@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from primepods_magic.pods.guards.arming import read_endings
 from primepods_magic.pods.guards.records import list_records, read_record
 from primepods_magic.pods.pod import Pod
-from primepods_magic.remote.job import Job
+from primepods_magic.remote.job import Job, JobFrames
 from primepods_magic.remote.links import open_link
 from tests.remote.guards.conftest import WITHIN_S, Guarded
 from tests.support.waiting import eventually
@@ -55,6 +56,24 @@ def test_results_are_saved_and_cells_interrupted_before_the_end(
     (ending,) = read_endings(machines.connection)
     assert (ending.outcome, ending.saved) == ("ended", ("out",))
     assert machines.count_deletions(pod) == 1
+
+
+def test_a_running_cell_shows_the_warning_and_the_end(machines: Guarded, pod: Pod) -> None:
+    job = run_cell(pod, "import time; time.sleep(600)")
+    frames = JobFrames(open_link(pod.connection, pod.details), job.id)
+
+    def read_note() -> str:
+        frame = frames.get(WITHIN_S)
+        while frame is not None and frame[0]["type"] != "note":
+            frame = frames.get(WITHIN_S)
+        return frame[0]["text"] if frame else ""
+
+    pod.guard(run_for="1h")
+    machines.advance(3300)
+    assert re.match(r"'train' ends at .*: deadline .*\. '%pods hold' keeps it longer$", read_note())
+    machines.advance(301)
+    assert re.match(r"'train' ends now: deadline ", read_note())
+    machines.await_end(pod)
 
 
 def test_a_pod_is_kept_once_if_saving_fails(machines: Guarded, pod: Pod, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..activity.signals import read_clock
 
-__all__ = ["PodClock", "format_time", "make_anchor", "parse_time"]
+__all__ = ["PodClock", "describe_time", "format_time", "make_anchor", "parse_time"]
 
 
 class PodClock:
@@ -64,3 +64,8 @@ def parse_time(text: object) -> float | None:
 def format_time(seconds: float) -> str:
     """Return a time in UTC."""
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat()
+
+
+def describe_time(seconds: float) -> str:
+    """Return a time in UTC as people read it."""
+    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M} UTC"

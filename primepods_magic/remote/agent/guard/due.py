@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any, NamedTuple
 
-from .clock import parse_time
+from .clock import describe_time, parse_time
 
 __all__ = ["Due", "describe_busy", "find_due"]
 
@@ -36,8 +35,8 @@ def find_due(
     found = []
     if rules["ends_at"] is not None:
         ends_s = parse_time(rules["ends_at"]) or 0.0
-        held = f", held until {_show_time(held_until_s)}" if held_until_s > ends_s else ""
-        found.append(Due("deadline", max(ends_s, held_until_s), f"deadline {_show_time(ends_s)}{held}"))
+        held = f", held until {describe_time(held_until_s)}" if held_until_s > ends_s else ""
+        found.append(Due("deadline", max(ends_s, held_until_s), f"deadline {describe_time(ends_s)}{held}"))
     if rules["max_total_usd"] is not None:
         found.append(_find_sum(order, float(rules["max_total_usd"]), pod, now_s))
     if rules["idle_s"] is not None:
@@ -96,7 +95,3 @@ def describe_busy(order: dict[str, Any], activity: dict[str, Any], *, presence_o
             what = signal["reason"] or f"{name} is {signal['state']}"
             return str(what if signal["state"] == "busy" else f"{what}: counted as busy")
     return ""
-
-
-def _show_time(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, timezone.utc):%Y-%m-%d %H:%M} UTC"

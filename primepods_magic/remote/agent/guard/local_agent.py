@@ -14,7 +14,7 @@ from ..bridge import connect_agent, find_agent
 from ..folders import SOCKET, agent_folder, root_folder
 from ..frames import BadFrame, pack_frame, read_frame
 
-__all__ = ["end_cells", "read_activity"]
+__all__ = ["end_cells", "note_in_cells", "read_activity"]
 
 _ANSWER_S = 5.0
 _GRACE_S = 30.0
@@ -46,6 +46,13 @@ def end_cells() -> None:
         interrupted |= running
         time.sleep(_POLL_S)
     _change_cells("cancel", set())
+
+
+def note_in_cells(text: str) -> None:
+    """Show a line in the output of every cell that runs."""
+    for agent in _open_agents():
+        with agent, contextlib.suppress(OSError, EOFError, BadFrame):
+            _ask_agent(agent, "note", text=text)
 
 
 def _change_cells(op: str, known: set[str]) -> set[str]:

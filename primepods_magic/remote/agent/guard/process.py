@@ -12,10 +12,10 @@ from typing import Any
 
 from ..activity.signals import read_clock
 from ..folders import agent_folder
-from .clock import PodClock, format_time, parse_time
+from .clock import PodClock, describe_time, format_time, parse_time
 from .due import Due, describe_busy, find_due
 from .key_file import delete_key, restore_key
-from .local_agent import end_cells, read_activity
+from .local_agent import end_cells, note_in_cells, read_activity
 from .notes import ORDER, STATE, VERDICT, delete_note, hold_guard_lock, read_note, write_note
 from .on_end import run_on_end
 from .web import PodsService, WebTrouble, find_obstacle, is_live, read_status, try_power
@@ -32,6 +32,7 @@ _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
 _PROOFS = 3
 _OTHER = "the service shows another pod instead of this one"
+_LONGEST_WARNING_S = 600.0
 _REPEAT_S = 60.0
 """A confirmed termination that shows no effect is sent again after this time."""
 
@@ -70,10 +71,11 @@ class _Guard:
             "step": "",
             "tested_at": order["armed_at"],
             "has_held_unsaved": False,
+            "has_warned": False,
             "kept_until_s": 0.0,
             **{
                 name: before[name]
-                for name in ("tested_at", "has_held_unsaved", "kept_until_s")
+                for name in ("tested_at", "has_held_unsaved", "has_warned", "kept_until_s")
                 if name in before
             },
             "agent": os.path.basename(agent_folder()),
@@ -135,7 +137,10 @@ class _Guard:
             trouble="; ".join(filter(None, (trouble, due.trouble))),
             checked_at=format_time(now_s),
         )
-        return due.at_s is not None and due.at_s <= now_s and self._end_pod(due)
+        if due.at_s is not None and due.at_s <= now_s:
+            return self._end_pod(due)
+        self._warn(due, now_s)
+        return False
 
     def _find_due(self, pod: dict[str, Any], now_s: float, activity: dict[str, Any] | None) -> Due:
         held_s = max(self._order["held_until_s"], self._state["kept_until_s"])
@@ -174,10 +179,23 @@ class _Guard:
 
     # What follows
 
+    def _warn(self, due: Due, now_s: float) -> None:
+        """Announce the end in the cells that run, once for each time that it comes near."""
+        is_near = False
+        if due.at_s is not None:
+            armed_s = parse_time(self._order["armed_at"]) or now_s
+            is_near = due.at_s - now_s <= min(_LONGEST_WARNING_S, (due.at_s - armed_s) / 4)
+            if is_near and not self._state["has_warned"]:
+                at = describe_time(due.at_s)
+                note_in_cells(f"This pod ends at {at}: {due.why}. '%pods hold' keeps it longer")
+        if is_near != self._state["has_warned"]:
+            self._write_state(has_warned=is_near)
+
     def _end_pod(self, due: Due) -> bool:
         """End the pod, and return whether it is gone; otherwise it is kept, or the order was withdrawn."""
         is_idle_rule = due.rule == "idle"
         self._write_state(state="ending")
+        note_in_cells(f"This pod ends now: {due.why}")
         if not is_idle_rule:
             self._write_state(step="interrupting")
             end_cells()
