@@ -143,7 +143,7 @@ def test_ctrl_c_just_after_the_pod_has_the_cell_interrupts_it(agent_pod: Pod) ->
     agent_pod.run("import time").result(60)
 
     def interrupt(link: PodLink) -> None:
-        eventually(lambda: not link._requests, "the pod has confirmed the cell")
+        eventually(lambda: not link._requests._waiting, "the pod has confirmed the cell")
         raise KeyboardInterrupt
 
     for code in ("time.sleep(600)", "print(1)\ntime.sleep(600)"):
