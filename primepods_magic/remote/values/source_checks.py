@@ -7,13 +7,12 @@ both is compared, except for the caches of Python.
 from __future__ import annotations
 
 import ast
-import copy
 import gc
 import inspect
 from types import CellType, CodeType, FunctionType
 from typing import Any
 
-from primepods_magic.remote.agent.values.definitions import fill_places
+from primepods_magic.remote.agent.values.definitions import fill_places, parse_definition
 
 from .source_cells import describe_code
 from .source_places import CONSTANTS, Draft, Mismatch
@@ -36,7 +35,8 @@ _CACHES = {"__firstlineno__", "__annotations_cache__", "_abc_impl"}
 def fill_draft(draft: Draft) -> Any:
     """Return a definition with a name in each place of a value."""
     names = {(each.line, each.column): f"value {number}" for number, each in enumerate(draft.places)}
-    return fill_places(copy.deepcopy(draft.found.node), names)
+    # Not a copy of its node: libraries that show tracebacks tie the nodes of all code together.
+    return fill_places(parse_definition(draft.found.text), names)
 
 
 def check_definition(draft: Draft, value: Any, name: str) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from types import ModuleType
@@ -145,6 +147,16 @@ def test_what_cannot_be_sent_is_refused(run_cells: RunCells, cell: str, message:
     names = run_cells(cell)
     with pytest.raises(InvalidRequest, match=message):
         prepare_values({"f": names["f"]}, main=NAME)
+
+
+def test_what_libraries_note_at_parsed_code_is_not_copied(run_cells: RunCells) -> None:
+    """All names that Python parses share one object, which leads to all code that was in a traceback."""
+    name: Any = ast.parse("x", mode="eval").body
+    name.ctx.parent = threading.Lock()
+    try:
+        assert list_sources(find(run_cells("def f(n): return n\n"), "f")) == [("f", "def f(n): return n\n")]
+    finally:
+        del name.ctx.parent
 
 
 def test_of_two_classes_of_a_name_the_right_one_is_sent(run_cells: RunCells) -> None:
