@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -170,6 +171,7 @@ def test_a_pod_is_terminated_by_its_bar_after_a_question(
     expect(shown.get_by_text("terminated", exact=True)).to_be_visible()
     expect(shown.get_by_role("button")).to_have_count(0)
     assert sandbox.api.get("/api/v1/pods").json()["data"] == []
+    expect(shown).to_contain_text(re.compile(r"\$0\.01 billed"))
     page.screenshot("bar-ended", page.cell(1))
     page.save()
     saved = nbformat.read(jupyterlab.folder / path, 4).cells[1].outputs
