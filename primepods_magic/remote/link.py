@@ -100,14 +100,14 @@ class PodLink:
             except BadFrame as error:
                 raise InvalidRequest(f"Cannot send {error} to '{self.name}'. Nothing was sent") from None
 
-    def ask(self, op: str, **values: Any) -> Header:
-        """Send a request and return its answer; raise PodsError if there is none within 60 s."""
+    def ask(self, op: str, *, timeout_s: float = _ANSWER_S, **values: Any) -> Header:
+        """Send a request and return its answer; raise PodsError if there is none in time."""
         request = self.request(op, **values)
         try:
-            return request.result(_ANSWER_S)
+            return request.result(timeout_s)
         except FutureTimeoutError:
             raise PodsError(
-                f"'{self.name}' did not answer within {_ANSWER_S:.0f} s. It is still billed"
+                f"'{self.name}' did not answer within {timeout_s:.0f} s. It is still billed"
             ) from None
 
     def withdraw(self, request_id: str) -> bool:

@@ -6,11 +6,10 @@ Only the guard process writes them; kernels read them without a request. No file
 from __future__ import annotations
 
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from primepods_magic.api.local.atomic_files import write_atomically
 from primepods_magic.api.local.folders import make_folder
@@ -75,18 +74,18 @@ class AlertRecord(ShortRepr, BaseModel):
     id: str
     what: str
     state: AlertState
-    since: datetime
+    since: AwareDatetime
     fields: dict[str, Any]
-    until: datetime | None = None
-    checked_at: datetime | None = None
-    seen_at: datetime | None = None
+    until: AwareDatetime | None = None
+    checked_at: AwareDatetime | None = None
+    seen_at: AwareDatetime | None = None
     offer: str = ""
     price_usd_hr: float | None = None
     trouble: str = ""
     notify: str = ""
     order: StockOrder | None = None
     pod_id: str = ""
-    attempted_at: datetime | None = None
+    attempted_at: AwareDatetime | None = None
 
     __repr__ = ShortRepr.__repr__
 

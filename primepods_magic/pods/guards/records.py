@@ -12,7 +12,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 
 from primepods_magic.api.errors import PodsError
 from primepods_magic.api.local.atomic_files import append_line, read_plain_file, take_file, write_atomically
@@ -69,19 +69,21 @@ class GuardRecord(ShortRepr, BaseModel):
     rules: GuardRules
     where: Place = "here"
     state: Literal["armed", "unproven", "ending"] = "unproven"
-    armed_at: datetime | None = None
-    created_at: datetime | None = None
-    tested_at: datetime | None = None
-    checked_at: datetime | None = None
-    held_until: datetime | None = None
-    unsaved_until: datetime | None = None
+    armed_at: AwareDatetime | None = None
+    created_at: AwareDatetime | None = None
+    tested_at: AwareDatetime | None = None
+    checked_at: AwareDatetime | None = None
+    held_until: AwareDatetime | None = None
+    unsaved_until: AwareDatetime | None = None
     """Until when it is kept, whatever its rules, because saving failed once."""
-    due_at: datetime | None = None
+    due_at: AwareDatetime | None = None
     due_rule: RuleName | None = None
     why: str = ""
     trouble: str = ""
     has_warned: bool = False
     step: str = ""
+    unsaved: str = ""
+    """What could not be saved before the end that is under way."""
 
     __repr__ = ShortRepr.__repr__
 
@@ -93,13 +95,13 @@ class Verdict(ShortRepr, BaseModel):
 
     pod_id: str
     pod: str
-    at: datetime
+    at: AwareDatetime
     rule: RuleName | None = None
     outcome: str
     why: str = ""
-    due_at: datetime | None = None
+    due_at: AwareDatetime | None = None
     where: Place = "here"
-    created_at: datetime | None = None
+    created_at: AwareDatetime | None = None
     billed_usd: float | None = None
     estimated_usd: float | None = None
     saved: tuple[str, ...] = ()

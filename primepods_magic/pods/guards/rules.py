@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from primepods_magic.api.errors import InvalidRequest
 from primepods_magic.api.text.instants import duration
@@ -50,7 +50,7 @@ class GuardRules(ShortRepr, BaseModel):
 
     model_config = ConfigDict(frozen=True, allow_inf_nan=False)
 
-    ends_at: datetime | None = None
+    ends_at: AwareDatetime | None = None
     idle_s: float | None = None
     max_total_usd: float | None = None
     max_month_usd: float | None = None

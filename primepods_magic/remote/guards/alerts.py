@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -32,7 +31,7 @@ from primepods_magic.pods.offers import Quote
 from primepods_magic.pods.spec.spec import PodSpec
 
 from .clock import GuardClock
-from .notices import send_notice
+from .notices import log_exception, send_notice
 from .stock import StockReader
 from .stock_launch import launch_waiting
 
@@ -85,23 +84,26 @@ class AlertService:
         """Read the records of an earlier process, and go on with them."""
         now = self._get_connection()[1].now()
         for record in list_alert_records(self._folder):
-            if not record.is_active and record.since < now - timedelta(days=_KEPT_DAYS):
-                delete_alert(self._folder, record.id)
-                continue
             self._records[record.id] = record
-            if record.order is not None and record.order.has_secrets and record.is_active:
-                self._conclude(record.id, "lost", _describe_lost(record))
-                continue
             try:
-                self._specs[record.id] = PodSpec(**record.fields)
-            except PodsError as error:
-                self._change(record.id, state="failed", trouble=str(error)[:_MAX_TROUBLE_CHARS])
-                continue
-            if record.attempted_at is not None and record.is_active:
-                # It was cut off: its launch record says whether there is a pod. No other one is rented, as
-                # that pod may have been ended since.
-                self._begin_launch(record, self._specs[record.id], is_late=True)
+                self._resume_one(record, now)
+            except Exception as error:  # noqa: BLE001 - another version wrote it; guards start all the same
+                trouble = str(error) if isinstance(error, PodsError) else "its record cannot be read"
+                self._change(record.id, state="failed", trouble=trouble[:_MAX_TROUBLE_CHARS])
         self._begin_polling()
+
+    def _resume_one(self, record: AlertRecord, now: datetime) -> None:
+        if not record.is_active and record.since < now - timedelta(days=_KEPT_DAYS):
+            self._forget(record.id)
+            return
+        if record.order is not None and record.order.has_secrets and record.is_active:
+            self._conclude(record.id, "lost", _describe_lost(record))
+            return
+        spec = self._specs[record.id] = PodSpec(**record.fields)
+        if record.attempted_at is not None and record.is_active:
+            # It was cut off: its launch record says whether there is a pod. No other one is rented, as that
+            # pod may have been ended since.
+            self._begin_launch(record, spec, is_late=True)
 
     # Requests of kernels
 
@@ -235,7 +237,7 @@ class AlertService:
             for alert_id, answer in found.items():
                 self._check_one(alert_id, specs[alert_id], answer, clock.now())
         except Exception:  # noqa: BLE001 - one mistake must not end the alerts
-            traceback.print_exc()
+            log_exception()
 
     def _check_one(
         self, alert_id: str, spec: PodSpec, answer: Quote | PodsError | None, now: datetime

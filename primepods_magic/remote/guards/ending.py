@@ -22,6 +22,8 @@ __all__ = ["NotDue", "UnsavedFiles", "end_pod"]
 
 _GRACE_S = 30.0
 _POLL_S = 0.5
+# A pod that hangs must not live longer for it.
+_ASK_S = 10.0
 _ON_END_S = 900.0
 _VERIFY_S = 120.0
 _STILL_S = 120.0
@@ -40,12 +42,13 @@ def end_pod(
     connection: Connection,
     pod: PodDetails,
     record: GuardRecord,
-    note_step: Callable[[str], object],
+    note_step: Callable[..., object],
     check_due: Callable[..., str],
 ) -> tuple[TerminationResult, str]:
     """End a pod, and return the result and what could not be saved before.
 
-    ``note_step`` is called with each step before it, so that a guard that is killed goes on there.
+    ``note_step`` is called with each step before it, and with what is ``unsaved``, so that a guard that is
+    killed goes on there.
     ``check_due`` returns why the pod is not due any more; with ``has_saved``, saving was activity.
     Raises UnsavedFiles if the pod should be kept for a while, NotDue, and PodsError if it cannot be
     terminated now.
@@ -54,7 +57,7 @@ def end_pod(
         # Another guard, or a person, was faster. It is not terminated twice.
         raise PodsError("it is being terminated")
     rules = record.rules
-    has_saved, unsaved = False, ""
+    has_saved, unsaved = False, record.unsaved
     if why := check_due(has_saved=record.step == "terminating"):
         raise NotDue(why)
     # A guard that was killed while it terminated the pod has saved everything.
@@ -71,7 +74,7 @@ def end_pod(
             has_saved = True
     if has_saved and (why := check_due(has_saved=True)):
         raise NotDue(why)
-    note_step("terminating")
+    note_step("terminating", unsaved=unsaved)
     result = terminate_pods(connection, [pod], timeout_s=_VERIFY_S)[0]
     if result.outcome != GONE:
         raise PodsError(f"it is {sanitize(result.outcome)}")
@@ -81,13 +84,15 @@ def end_pod(
 def _end_cells(connection: Connection, pod: PodDetails) -> None:
     """Interrupt what runs and waits in the sessions of a pod; after a while, end it."""
     link = open_link(connection, pod)
-    for job in _list_running(link.ask("jobs")):
-        link.ask("interrupt", job=job)
+    for job in _list_running(link.ask("jobs", timeout_s=_ASK_S)):
+        link.ask("interrupt", timeout_s=_ASK_S, job=job)
     give_up = time.monotonic() + _GRACE_S
-    while (running := _list_running(link.ask("jobs"))) and time.monotonic() < give_up:
+    while running := _list_running(link.ask("jobs", timeout_s=_ASK_S)):
+        if time.monotonic() > give_up:
+            break
         time.sleep(_POLL_S)
     for job in running:
-        link.ask("cancel", job=job)
+        link.ask("cancel", timeout_s=_ASK_S, job=job)
 
 
 def _list_running(answer: dict[str, Any]) -> list[str]:

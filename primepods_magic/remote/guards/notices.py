@@ -8,15 +8,32 @@ import shutil
 import signal
 import subprocess
 import threading
-from collections.abc import Mapping
-from contextlib import suppress
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from primepods_magic.api.text.sanitize import sanitize
 
-__all__ = ["send_notice"]
+__all__ = ["log_exception", "reported_errors", "send_notice"]
 
 _COMMAND_S = 60.0
+
+
+@contextmanager
+def reported_errors() -> Iterator[None]:
+    """Report that a file cannot be written, and go on."""
+    try:
+        yield
+    except OSError as error:
+        with suppress(OSError):
+            print(f"cannot write: {error.strerror}", flush=True)
+
+
+def log_exception() -> None:
+    """Print the exception that is being handled into the log, if its disk has room."""
+    with suppress(OSError):
+        traceback.print_exc()
 
 
 def send_notice(command: str, text: str, facts: Mapping[str, Any]) -> None:
@@ -24,7 +41,9 @@ def send_notice(command: str, text: str, facts: Mapping[str, Any]) -> None:
 
     Neither is waited for, and no failure matters to the guard.
     """
-    print(text, flush=True)
+    with suppress(OSError):
+        # Into the log, whose disk may be full.
+        print(text, flush=True)
     if command:
         data = json.dumps({**facts, "text": text}, default=str).encode()
         threading.Thread(target=_run_command, args=(command, data), daemon=True).start()

@@ -29,8 +29,8 @@ _LATE_ENDING = timedelta(minutes=20)
 class RemoteWatch(PodWatch):
     """Stores what the guard on a pod reports. It does not end the pod itself."""
 
-    def __init__(self, *args: Any) -> None:
-        super().__init__(*args)
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
         self._said: dict[str, Any] | PodsError = PodsError("it was not asked yet")
         self._heard_s = time.monotonic()
         self._has_told_trouble = False

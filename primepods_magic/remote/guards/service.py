@@ -9,10 +9,10 @@ import shutil
 import tempfile
 import threading
 import time
-import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from functools import partial
 from multiprocessing.connection import Connection as Pipe
 from multiprocessing.connection import Listener, answer_challenge, deliver_challenge
 from multiprocessing.context import AuthenticationError as WrongToken
@@ -24,6 +24,7 @@ from primepods_magic.api.errors import PodsError
 from primepods_magic.api.models import PodDetails
 from primepods_magic.api.settings import Settings
 from primepods_magic.api.text.sanitize import sanitize, shorten
+from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import open_connection
 from primepods_magic.pods.existence import Finding, examine_pods
 from primepods_magic.pods.guards.powers import find_obstacle
@@ -43,6 +44,7 @@ from primepods_magic.pods.guards.rules import GuardRules, Place
 from .alerts import STRANDED_S, AlertService
 from .clock import GuardClock
 from .due import Reading, find_due
+from .notices import log_exception, reported_errors
 from .remote_watch import RemoteWatch
 from .watch import MAX_NAME_CHARS, PodWatch
 
@@ -81,6 +83,7 @@ class GuardService:
         # Never held while the service or a pod is asked: all checks need it.
         self._lock = threading.RLock()
         self._choosing = threading.Lock()
+        self._replaced: list[Connection] = []
         self._wake = threading.Event()
         self._is_ending = False
         self._stays = stays
@@ -88,7 +91,9 @@ class GuardService:
         self._connection = open_connection(_make_settings(settings))
         self._clock = GuardClock(self._connection)
         self._unreachable_since_s: float | None = None
-        self._watches = {record.pod_id: self._make_watch(record) for record in list_records(folder)}
+        self._watches = {
+            each.pod_id: self._make_watch(each, is_tested=False) for each in list_records(folder)
+        }
         self._checking: dict[str, threading.Thread] = {}
         self._alerts = AlertService(folder, lambda: (self._connection, self._clock))
         self._idle_since_s = time.monotonic()
@@ -106,7 +111,7 @@ class GuardService:
             # A launch that waited for stock has its guard here.
             answer_here(file, self._answer)
             if damaged := count_damaged(self._folder):
-                with _reported_errors():
+                with reported_errors():
                     add_news(self._folder, _DAMAGED.format(damaged))
             self._alerts.resume()
             file.write(self._folder)
@@ -132,7 +137,7 @@ class GuardService:
             if found is not None and find_process(self._folder) is not None:
                 self._do_stop()
                 continue
-            with _reported_errors():
+            with reported_errors():
                 file.write(self._folder)
 
     def _should_end(self) -> bool:
@@ -153,7 +158,7 @@ class GuardService:
         try:
             return self._check_all()
         except Exception:  # noqa: BLE001 - one mistake must not end all guards
-            traceback.print_exc()
+            log_exception()
             return _LIVE_INTERVAL_S
 
     def _check_all(self) -> float:
@@ -170,6 +175,7 @@ class GuardService:
             give_up_s = time.monotonic() + interval_s / 2
             for thread in list(self._checking.values()):
                 thread.join(max(0.0, give_up_s - time.monotonic()))
+        self._close_replaced()
         return self._find_wait_s(interval_s)
 
     def _start_check(self, watch: PodWatch, finding: Finding | PodsError) -> threading.Thread:
@@ -178,6 +184,14 @@ class GuardService:
         with self._lock:
             self._checking[watch.record.pod_id] = thread
         return thread
+
+    def _close_replaced(self) -> None:
+        """Close earlier connections, once no check uses one: it may be saving files."""
+        with self._lock:
+            is_used = any(thread.is_alive() for thread in self._checking.values())
+            replaced, self._replaced = ([], self._replaced) if is_used else (self._replaced, [])
+        for connection in replaced:
+            connection.close()
 
     def _look_up(self, watches: Iterable[PodWatch]) -> dict[str, Finding | PodsError]:
         pods = [PodDetails(id=watch.record.pod_id, name=watch.record.pod) for watch in watches]
@@ -199,7 +213,7 @@ class GuardService:
         try:
             watch.check(finding)
         except Exception:  # noqa: BLE001 - one mistake must not end the guard of any pod
-            traceback.print_exc()
+            log_exception()
 
     def _find_wait_s(self, interval_s: float) -> float:
         now = self._clock.now()
@@ -207,7 +221,7 @@ class GuardService:
         soonest_s = min(((due - now).total_seconds() for due in dues), default=interval_s)
         return max(_SHORTEST_WAIT_S, min(interval_s, soonest_s if soonest_s > 0 else interval_s))
 
-    def _make_watch(self, record: GuardRecord) -> PodWatch:
+    def _make_watch(self, record: GuardRecord, *, is_tested: bool = True) -> PodWatch:
         kind = PodWatch if record.where == "here" else RemoteWatch
         return kind(
             record,
@@ -216,6 +230,7 @@ class GuardService:
             self._save,
             self._conclude,
             lambda text: add_news(self._folder, text),
+            is_tested=is_tested,
         )
 
     def _save(self, record: GuardRecord) -> None:
@@ -223,13 +238,13 @@ class GuardService:
             # A guard that was ended meanwhile stays ended.
             if record.pod_id in self._watches:
                 # On a full disk, the guard goes on with what it has in memory.
-                with _reported_errors():
+                with reported_errors():
                     write_record(self._folder, record)
 
     def _conclude(self, verdict: Verdict) -> None:
         with self._lock:
             if self._watches.pop(verdict.pod_id, None) is not None:
-                with _reported_errors():
+                with reported_errors():
                     log_verdict(self._folder, verdict)
                 delete_record(self._folder, verdict.pod_id)
 
@@ -254,15 +269,16 @@ class GuardService:
                 answer = self._answer(request.pop("op"), **request)
             except PodsError as error:
                 answer = {"refused": str(error)}
+            except OSError as error:
+                answer = {"refused": f"the guard process cannot write its files ({error.strerror})"}
             except Exception as error:  # noqa: BLE001 - the kernel says it
-                traceback.print_exc()
+                log_exception()
                 answer = {"refused": f"the guard process failed with {type(error).__name__}"}
             pipe.send_bytes(json.dumps(answer).encode())
 
     def _answer(self, op: str, **fields: Any) -> dict[str, Any]:
         own = getattr(self, f"_do_{op}", None) or getattr(self._alerts, f"do_{op}")
-        answer: dict[str, Any] = own(**fields)
-        return answer
+        return dict(own(**fields))
 
     def _do_ping(self) -> dict[str, Any]:
         return {}
@@ -290,7 +306,7 @@ class GuardService:
             with self._lock:
                 self._connection, self._clock = connection, clock
                 self._settings = settings
-        earlier.close()
+                self._replaced.append(earlier)
 
     def _do_test(self) -> dict[str, Any]:
         return {"obstacle": find_obstacle(self._connection)}
@@ -320,9 +336,11 @@ class GuardService:
             record = record.model_copy(update={"due_at": due.at, "due_rule": due.rule, "why": due.why})
             if len(record.model_dump_json()) > _MAX_RECORD_CHARS:
                 raise PodsError("its paths and commands are too long")
-            if earlier is not None:
-                earlier.retire()
-            write_record(self._folder, record)
+            store = partial(write_record, self._folder, record)
+            if earlier is None:
+                store()
+            else:
+                earlier.retire(store)
             watch = self._watches[pod_id] = self._make_watch(record)
         self._check_now(watch)
         # The next round may be due sooner now.
@@ -332,9 +350,8 @@ class GuardService:
     def _do_disarm(self, pod_id: str) -> dict[str, Any]:
         with self._lock:
             watch = self._find_watch(pod_id)
-            watch.retire()
+            watch.retire(partial(delete_record, self._folder, pod_id))
             del self._watches[pod_id]
-            delete_record(self._folder, pod_id)
         return {}
 
     def _do_hold(self, pod_id: str, until: str) -> dict[str, Any]:
@@ -358,16 +375,6 @@ class GuardService:
     def _check_now(self, watch: PodWatch) -> None:
         thread = self._start_check(watch, self._look_up([watch])[watch.record.pod_id])
         thread.join(_JOIN_S)
-
-
-@contextmanager
-def _reported_errors() -> Iterator[None]:
-    """Report that a file cannot be written, and go on."""
-    try:
-        yield
-    except OSError as error:
-        with suppress(OSError):
-            print(f"cannot write: {error.strerror}", flush=True)
 
 
 def _make_settings(given: dict[str, Any]) -> Settings:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -22,6 +21,8 @@ from primepods_magic.pods.launching.launch import plan_many
 from primepods_magic.pods.launching.limits import Limits
 from primepods_magic.pods.pod import Pod
 from primepods_magic.pods.spec.spec import PodSpec
+
+from .notices import log_exception
 
 __all__ = ["Attempt", "launch_waiting"]
 
@@ -82,6 +83,6 @@ def launch_waiting(
         # If there may be a pod, a person decides.
         return Attempt(None, str(error), error.may_be_billed or not isinstance(error, passing))
     except Exception as error:  # noqa: BLE001 - the list of alerts says it
-        traceback.print_exc()
+        log_exception()
         return Attempt(None, f"the launch failed with {type(error).__name__}", True)
     return Attempt(pod)

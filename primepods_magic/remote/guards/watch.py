@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -59,6 +60,8 @@ class PodWatch:
         Stores the verdict, and ends this guard.
     tell : callable
         Keeps a line for the next command of a person.
+    is_tested : bool
+        The test fire was just now; otherwise, the first check repeats it.
     """
 
     def __init__(
@@ -69,6 +72,8 @@ class PodWatch:
         save: Callable[[GuardRecord], object],
         conclude: Callable[[Verdict], object],
         tell: Callable[[str], object],
+        *,
+        is_tested: bool = True,
     ) -> None:
         self.record = record
         self._get_connection = get_connection
@@ -81,7 +86,7 @@ class PodWatch:
         self._pod: PodDetails | None = None
         """The pod as the service showed it last."""
         self._absent_since: datetime | None = None
-        self._tested_s = time.monotonic()
+        self._tested_s = time.monotonic() if is_tested else -math.inf
         self._reading = Reading()
         self._read_s = 0.0
         self._reader: threading.Thread | None = None
@@ -92,7 +97,7 @@ class PodWatch:
     def change(self, **fields: Any) -> GuardRecord:
         """Change the record and store it; what others say is kept short."""
         fields = {
-            name: shorten(value, _MAX_TEXT_CHARS) if name in ("why", "trouble") else value
+            name: shorten(value, _MAX_TEXT_CHARS) if name in ("why", "trouble", "unsaved") else value
             for name, value in fields.items()
         }
         with self._lock:
@@ -101,11 +106,12 @@ class PodWatch:
                 self._save(self.record)
             return self.record
 
-    def retire(self) -> None:
-        """End this guard before another one takes its place; raise PodsError if it ends its pod already."""
+    def retire(self, store: Callable[[], object]) -> None:
+        """End this guard once what follows is stored; raise PodsError if it ends its pod already."""
         with self._lock:
             if self.record.state == "ending":
                 raise PodsError(f"'{self._name}' is ending already")
+            store()
             self._is_retired = True
 
     def check(self, finding: Finding | PodsError) -> None:
@@ -153,7 +159,7 @@ class PodWatch:
         is_due = due.at is not None and due.at <= now
         if self.record.state == "ending" and not is_due:
             # A guard that was killed while it ended an idle pod, which is busy now.
-            self.change(state="armed", step="")
+            self.change(state="armed", step="", unsaved="")
         if is_due:
             self._end(connection, clock, pod, due)
         elif due.at is not None:
@@ -179,6 +185,8 @@ class PodWatch:
 
     def _test_again(self, connection: Connection) -> str:
         """Repeat the test fire when it is due; return what is wrong."""
+        if self.record.state == "ending":
+            return ""
         is_armed = self.record.state != "unproven"
         interval_s = _TEST_INTERVAL_S if is_armed else _RETEST_INTERVAL_S
         if time.monotonic() - self._tested_s < interval_s:
@@ -275,11 +283,11 @@ class PodWatch:
             before = "armed" if before == "ending" else before
             record = self.change(state="ending")
 
-        def note_step(step: str) -> None:
+        def note_step(step: str, **fields: str) -> None:
             with self._lock:
                 if step == "terminating" and self.record.held_until != record.held_until:
                     raise NotDue("it is held")
-                self.change(step=step)
+                self.change(step=step, **fields)
 
         if not step:
             self._notify("ending", f"'{self._name}' ends now: {due.why}", clock.now())
@@ -287,7 +295,7 @@ class PodWatch:
             result, unsaved = end_pod(connection, pod, record, note_step, check_due)
         except NotDue as kept:
             # Something began on it, or a person holds it.
-            self.change(state=before, step="", why=str(kept), due_at=None, due_rule=None)
+            self.change(state=before, step="", unsaved="", why=str(kept), due_at=None, due_rule=None)
         except UnsavedFiles as failure:
             until = clock.now() + timedelta(seconds=record.rules.hold_s)
             self.change(state=before, step="", unsaved_until=until)
@@ -362,9 +370,10 @@ class PodWatch:
             "at": now.isoformat(),
             "why": record.why,
         }
+        # On a full disk, this is the only message.
+        send_notice(record.rules.notify, text, facts)
         with suppress(OSError):
             self._tell(f"{format_instant(now)}: {text}")
-            send_notice(record.rules.notify, text, facts)
         if event in _SHOWN_IN_CELLS and record.where == "here" and self._pod is not None:
             # A guard on the pod says it there itself.
             noting = (self._get_connection()[0], self._pod, text)

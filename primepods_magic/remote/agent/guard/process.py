@@ -30,7 +30,8 @@ _TEST_S = 3600.0
 _RETEST_S = 60.0
 _FIRST_PAUSE_S = 0.5
 _LONGEST_PAUSE_S = 60.0
-_PROOFS = 3
+_GONE_S = 600.0
+_SANDBOX_GONE_S = 10.0
 _OTHER = "the service shows another pod instead of this one"
 _LONGEST_WARNING_S = 600.0
 _REPEAT_S = 60.0
@@ -91,7 +92,9 @@ class _Guard:
                 if self._check_pod():
                     return
             except Exception:  # noqa: BLE001 - one mistake must not end the guard
-                traceback.print_exc()
+                # The disk of the log may be full.
+                with contextlib.suppress(OSError):
+                    traceback.print_exc()
                 self._write_state(trouble="the guard has an error, see guard.log")
             before = self._order
             wake_s = time.monotonic() + self._find_wait_s(interval_s)
@@ -234,7 +237,9 @@ class _Guard:
 
     def _terminate_pod(self) -> bool:
         """Ask to terminate the pod until it is gone; return False if the order is withdrawn first."""
-        pod_id, pause_s, confirmed_s, times_gone = self._order["pod_id"], _FIRST_PAUSE_S, None, 0
+        pod_id, pause_s = self._order["pod_id"], _FIRST_PAUSE_S
+        confirmed_s = gone_since_s = None
+        patience_s = _SANDBOX_GONE_S if self._order["is_sandbox"] else _GONE_S
         while not self._is_withdrawn():
             trouble, is_gone = "", False
             try:
@@ -253,9 +258,9 @@ class _Guard:
                 if confirmed_s is None:
                     trouble = self._terminate_unseen(pod_id, trouble)
                     confirmed_s = None if trouble else time.monotonic()
-            # This runs on the pod, so once may be a mistake of the service.
-            times_gone = times_gone + 1 if is_gone else 0
-            if times_gone >= _PROOFS:
+            # As long as this runs, the pod is there: the service may be mistaken for a while.
+            gone_since_s = (gone_since_s or time.monotonic()) if is_gone else None
+            if gone_since_s is not None and time.monotonic() - gone_since_s > patience_s:
                 return self._finish()
             self._write_state(trouble=trouble)
             time.sleep(pause_s)
