@@ -198,8 +198,8 @@ class _Guard:
         """End the pod, and return whether it is gone; otherwise it is kept, or the order was withdrawn."""
         is_idle_rule = due.rule == "idle"
         self._write_state(state="ending")
-        note_in_cells(f"This pod ends now: {due.why}")
         if not is_idle_rule:
+            note_in_cells(f"This pod ends now: {due.why}")
             self._write_state(step="interrupting")
             end_cells()
         command = self._order["rules"]["on_end"]
