@@ -124,6 +124,7 @@ def test_the_pod_is_terminated_until_it_is_gone_and_once_only(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(process, "_FIRST_PAUSE_S", 0.01)
     monkeypatch.setattr(process, "_LONGEST_PAUSE_S", 0.01)
+    monkeypatch.setattr(process, "_GONE_S", 0.1)
 
     def terminate(get: list[tuple[int, object]], delete: list[tuple[int, object]]) -> list[str]:
         path = write_key(find_memory(), "secret-key")
