@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta, timezone, tzinfo
 
-__all__ = ["format_clock", "format_instant", "format_zone", "in_shown_zone", "use_zone"]
+__all__ = ["format_clock", "format_instant", "format_zone", "get_shown_zone", "in_shown_zone", "use_zone"]
 
 _ABBREVIATION = re.compile(r"[A-Z]{2,5}")
 
@@ -16,6 +16,11 @@ def use_zone(zone: tzinfo | None) -> None:
     """Show times in a zone from now on; None is this computer's."""
     global _zone
     _zone = zone
+
+
+def get_shown_zone() -> tzinfo | None:
+    """Return the zone that times are shown in; None is this computer's."""
+    return _zone
 
 
 def in_shown_zone(at: datetime, zone: tzinfo | None = None) -> datetime:

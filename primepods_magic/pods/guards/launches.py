@@ -36,6 +36,9 @@ def plan_guard(
     earlier = find_record(connection, pod.id) if pod else None
     if earlier is not None and earlier.rules.asked == asked:
         # The cell runs again: what was changed by hand since then stays.
+        if not is_dry_run:
+            # After a restart of this computer, nothing else may have started the guard again.
+            require_guards(connection)
         return earlier.rules
     rules = make_rules(
         now=connection.now(),

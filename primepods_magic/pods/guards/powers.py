@@ -10,9 +10,9 @@ from primepods_magic.api.errors import NotFound, PodsError
 from primepods_magic.api.text.sanitize import sanitize
 from primepods_magic.pods.connection.base import BaseConnection
 
-__all__ = ["MAX_SKEW_S", "find_obstacle", "measure_skew_s"]
+__all__ = ["find_obstacle", "measure_skew_s"]
 
-MAX_SKEW_S = 600.0
+_MAX_SKEW_S = 600.0
 _BUDGET_S = 20.0
 _HEX = "0123456789abcdef"
 
@@ -49,7 +49,7 @@ def find_obstacle(connection: BaseConnection, pod_id: str | None = None) -> str:
     skew_s = measure_skew_s(connection)
     if skew_s is None:
         return "the service's responses have no date"
-    if abs(skew_s) > MAX_SKEW_S:
+    if abs(skew_s) > _MAX_SKEW_S:
         return (
             f"the clocks of this computer and the service differ by {abs(skew_s) / 60:,.0f} min. "
             "Set this computer's clock"

@@ -113,9 +113,7 @@ class GuardProcess:
             raise GuardNotArmed(f"The guard process did not answer within {timeout_s:.0f} s") from None
         if isinstance(answer, str):
             raise GuardNotArmed(f"The guard process does not answer ({answer})")
-        if "refused" in answer:
-            raise PodsError(answer["refused"])
-        return answer
+        return _check_answer(answer)
 
     def _ask_once(self, request: bytes, answers: SimpleQueue[dict[str, Any] | str]) -> None:
         try:
@@ -134,7 +132,14 @@ class _ThisProcess(GuardProcess):
         self._answer = answer
 
     def ask(self, op: str, *, timeout_s: float = _ANSWER_S, **fields: Any) -> dict[str, Any]:
-        return self._answer(op, **fields)
+        return _check_answer(self._answer(op, **fields))
+
+
+def _check_answer(answer: dict[str, Any]) -> dict[str, Any]:
+    """Return an answer; raise PodsError if it is a refusal."""
+    if "refused" in answer:
+        raise PodsError(answer["refused"])
+    return answer
 
 
 _this_process: GuardProcess | None = None

@@ -6,7 +6,7 @@ import math
 import re
 from datetime import datetime, timedelta, timezone, tzinfo
 
-from primepods_magic.api.text.instants import format_instant, in_shown_zone
+from primepods_magic.api.text.instants import format_instant, get_shown_zone
 from primepods_magic.api.text.time_zones import zone
 
 __all__ = ["END_FORMS", "SPAN_FORMS", "describe_end", "parse_end", "parse_seconds", "parse_span"]
@@ -67,7 +67,7 @@ def parse_end(text: str, now: datetime) -> datetime:
 
 
 def _read_end(text: str, now: datetime) -> datetime:
-    clock, place = text, _shown_zone(now)
+    clock, place = text, get_shown_zone()
     words, _, last = text.rpartition(" ")
     if words and not last[0].isdigit():
         clock, place = words, zone(last)
@@ -84,19 +84,16 @@ def _read_end(text: str, now: datetime) -> datetime:
         moment = datetime(day.year, day.month, day.day, hour, minute, second)
     except (ValueError, OverflowError):
         raise ValueError(f"not {END_FORMS}") from None
-    if not match[1] and _to_utc(moment, place) <= now:
-        moment += _DAY
-    return _to_utc(moment, place)
+    # When clocks are set back, one time of day comes twice.
+    times = [moment, moment.replace(fold=1)] + ([] if match[1] else [moment + _DAY])
+    ends = [_to_utc(each, place) for each in times]
+    return next((end for end in ends if end > now), ends[0])
 
 
-def _to_utc(moment: datetime, place: tzinfo) -> datetime:
-    return (moment if moment.tzinfo else moment.replace(tzinfo=place)).astimezone(timezone.utc)
-
-
-def _shown_zone(now: datetime) -> tzinfo:
-    shown = in_shown_zone(now).tzinfo
-    assert shown is not None
-    return shown
+def _to_utc(moment: datetime, place: tzinfo | None) -> datetime:
+    """Convert a time, which is in a zone, or on this computer, unless it has its own."""
+    # The offset of a zone depends on the day, that of this computer as well.
+    return (moment if moment.tzinfo or not place else moment.replace(tzinfo=place)).astimezone(timezone.utc)
 
 
 def describe_end(at: datetime) -> str:

@@ -80,7 +80,7 @@ class GuardMethods(Reachable):
         on_end : str, optional
             A shell command to run on it before it ends, for at most 15 minutes.
         get : str or sequence of str, optional
-            Files and folders to fetch from it before it ends.
+            Files and folders to fetch from it before it ends, for at most 4 hours.
         to : str or path
             The local folder for them.
         if_unsaved : str or timedelta, optional

@@ -8,7 +8,7 @@ from statistics import median
 
 from primepods_magic.pods.connection.base import BaseConnection
 from primepods_magic.pods.connection.sandbox_detection import about_sandbox
-from primepods_magic.pods.guards.powers import MAX_SKEW_S, measure_skew_s
+from primepods_magic.pods.guards.powers import measure_skew_s
 
 __all__ = ["GuardClock"]
 
@@ -36,8 +36,8 @@ class GuardClock:
         if self._connection.is_sandbox:
             return service
         if self._skew_s is None:
-            measured_s = measure_skew_s(self._connection)
-            self._skew_s = measured_s if measured_s is not None and abs(measured_s) <= MAX_SKEW_S else None
+            # At the start, the service is believed: this computer's clock may be set wrong.
+            self._skew_s = measure_skew_s(self._connection)
         ours = (time.time(), self._anchor_s + _read_running_s())
         witnesses = (service.timestamp(), *(moment + (self._skew_s or 0.0) for moment in ours))
         return datetime.fromtimestamp(median(witnesses), timezone.utc)

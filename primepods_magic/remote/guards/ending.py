@@ -27,6 +27,7 @@ _ASK_S = 10.0
 _ON_END_S = 900.0
 _VERIFY_S = 120.0
 _STILL_S = 120.0
+_FETCH_S = 4 * 3600.0
 _MAX_CHARS = 200
 
 
@@ -58,10 +59,11 @@ def end_pod(
         raise PodsError("it is being terminated")
     rules = record.rules
     has_saved, unsaved = False, record.unsaved
-    if why := check_due(has_saved=record.step == "terminating"):
+    # So has a guard that was killed while it terminated the pod.
+    is_saved_before = record.step in ("saved", "terminating")
+    if why := check_due(has_saved=is_saved_before):
         raise NotDue(why)
-    # A guard that was killed while it terminated the pod has saved everything.
-    if record.step != "terminating":
+    if not is_saved_before:
         if record.due_rule != "idle":
             note_step("interrupting")
             with suppress(PodsError):
@@ -84,15 +86,18 @@ def end_pod(
 def _end_cells(connection: Connection, pod: PodDetails) -> None:
     """Interrupt what runs and waits in the sessions of a pod; after a while, end it."""
     link = open_link(connection, pod)
-    for job in _list_running(link.ask("jobs", timeout_s=_ASK_S)):
-        link.ask("interrupt", timeout_s=_ASK_S, job=job)
     give_up = time.monotonic() + _GRACE_S
+    for job in _list_running(link.ask("jobs", timeout_s=_ASK_S)):
+        if time.monotonic() < give_up:
+            link.ask("interrupt", timeout_s=_ASK_S, job=job)
     while running := _list_running(link.ask("jobs", timeout_s=_ASK_S)):
         if time.monotonic() > give_up:
             break
         time.sleep(_POLL_S)
+    give_up += _GRACE_S
     for job in running:
-        link.ask("cancel", timeout_s=_ASK_S, job=job)
+        if time.monotonic() < give_up:
+            link.ask("cancel", timeout_s=_ASK_S, job=job)
 
 
 def _list_running(answer: dict[str, Any]) -> list[str]:
@@ -118,8 +123,8 @@ def _save_files(connection: Connection, pod: PodDetails, record: GuardRecord) ->
 
 
 def _fetch_files(pod: Pod, record: GuardRecord) -> str:
-    """Fetch the files; return why they were not, which a transfer that stands still is, too."""
-    moved_s = time.monotonic()
+    """Fetch the files; return why they were not: a transfer that stands still, or takes hours, must end."""
+    began_s = moved_s = time.monotonic()
     failures: list[str] = []
 
     def note_progress(*_: object) -> None:
@@ -140,4 +145,6 @@ def _fetch_files(pod: Pod, record: GuardRecord) -> str:
         thread.join(_POLL_S)
         if time.monotonic() - moved_s > _STILL_S:
             return f"nothing has arrived for {_STILL_S:.0f} s"
+        if time.monotonic() - began_s > _FETCH_S:
+            return f"they have not arrived within {_FETCH_S / 3600:.0f} h"
     return failures[0] if failures else ""

@@ -13,7 +13,7 @@ from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.guards.arming import arm_guard
 from primepods_magic.pods.guards.process import open_process
-from primepods_magic.pods.guards.records import GuardRecord
+from primepods_magic.pods.guards.records import GuardRecord, find_record
 from primepods_magic.pods.guards.rules import GuardRules, RuleName
 from primepods_magic.remote.frame_checks import read_number
 from primepods_magic.remote.limits.figures import MAX_SECONDS
@@ -36,6 +36,8 @@ def arm_on_pod(connection: Connection, pod: PodDetails, rules: GuardRules, key: 
     pod; an earlier guard stays as it is.
     """
     name = sanitize(pod.name)
+    earlier = find_record(connection, pod.id)
+    held_until = earlier.held_until if earlier else None
     # What cannot be watched from here is not begun there.
     open_process(connection)
     try:
@@ -49,6 +51,7 @@ def arm_on_pod(connection: Connection, pod: PodDetails, rules: GuardRules, key: 
             speed=GuardClock(connection).speed,
             gpu_count=1 if pod.gpu_count is None else pod.gpu_count,
             created_at_s=pod.created_at.timestamp() if pod.created_at else None,
+            held_until_s=held_until.timestamp() if held_until else 0.0,
         )
     except PodsError as error:
         error.hide({key: "***"} if key else {})

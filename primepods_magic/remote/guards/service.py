@@ -26,7 +26,6 @@ from primepods_magic.api.settings import Settings
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.pods.connection.connection import Connection
 from primepods_magic.pods.connection.current import open_connection
-from primepods_magic.pods.existence import Finding, examine_pods
 from primepods_magic.pods.guards.powers import find_obstacle
 from primepods_magic.pods.guards.process import PROCESS_FILE, ProcessFile, answer_here, find_process
 from primepods_magic.pods.guards.records import (
@@ -85,6 +84,7 @@ class GuardService:
         self._choosing = threading.Lock()
         self._replaced: list[Connection] = []
         self._wake = threading.Event()
+        self._listeners: list[Listener] = []
         self._is_ending = False
         self._stays = stays
         self._settings = settings
@@ -101,13 +101,11 @@ class GuardService:
     def run(self) -> None:
         """Serve until no pod has had a guard, and no alert has watched, for a while."""
         token = secrets.token_bytes(32)
-        with (
-            _make_socket_folder(self._folder) as sockets,
-            Listener(f"{sockets}/s") as listener,
-        ):
+        with _make_socket_folder(self._folder) as sockets:
             file = ProcessFile(
-                address=str(listener.address), token=token.hex(), pid=os.getpid(), version=__version__
+                address=f"{sockets}/s", token=token.hex(), pid=os.getpid(), version=__version__
             )
+            self._listen(file)
             # A launch that waited for stock has its guard here.
             answer_here(file, self._answer)
             if damaged := count_damaged(self._folder):
@@ -118,7 +116,6 @@ class GuardService:
             # Tell the kernel that has started this: from now on, the log has all output.
             os.dup2(2, 1)
             threading.Thread(target=self._keep_file_forever, args=(file,), daemon=True).start()
-            threading.Thread(target=self._accept_forever, args=(listener, token), daemon=True).start()
             while not self._should_end():
                 self._wake.wait(self._check_safely())
                 self._wake.clear()
@@ -128,9 +125,13 @@ class GuardService:
                     (self._folder / PROCESS_FILE).unlink()
 
     def _keep_file_forever(self, file: ProcessFile) -> None:
-        """Write the file by which kernels find this process if it is gone; end if another has its place."""
+        """Keep the socket and the file by which kernels find this process; end if another has its place."""
         while not self._is_ending:
             time.sleep(_FILE_INTERVAL_S)
+            if not os.path.exists(file.address):
+                # Folders for temporary files are cleaned.
+                with reported_errors():
+                    self._listen(file)
             found = ProcessFile.read(self._folder)
             if found == file or not self._folder.is_dir() or self._is_ending:
                 continue
@@ -139,6 +140,17 @@ class GuardService:
                 continue
             with reported_errors():
                 file.write(self._folder)
+
+    def _listen(self, file: ProcessFile) -> None:
+        """Open the socket, in its folder, which may be gone."""
+        folder = Path(file.address).parent
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700)
+        listener = Listener(file.address)
+        self._listeners.append(listener)
+        threading.Thread(
+            target=self._accept_forever, args=(listener, bytes.fromhex(file.token)), daemon=True
+        ).start()
 
     def _should_end(self) -> bool:
         if self._watches or self._checking or self._alerts.is_busy:
@@ -168,22 +180,23 @@ class GuardService:
             self._checking = {i: thread for i, thread in self._checking.items() if thread.is_alive()}
             watches = [watch for i, watch in self._watches.items() if i not in self._checking]
         if watches:
-            findings = self._look_up(watches)
-            for watch in watches:
-                self._start_check(watch, findings[watch.record.pod_id])
             # Most are done at once; one that ends its pod goes on.
-            give_up_s = time.monotonic() + interval_s / 2
-            for thread in list(self._checking.values()):
-                thread.join(max(0.0, give_up_s - time.monotonic()))
+            self._start_checks(watches, wait_s=interval_s / 2)
         self._close_replaced()
         return self._find_wait_s(interval_s)
 
-    def _start_check(self, watch: PodWatch, finding: Finding | PodsError) -> threading.Thread:
-        thread = threading.Thread(target=self._check_one, args=(watch, finding), daemon=True)
-        thread.start()
-        with self._lock:
-            self._checking[watch.record.pod_id] = thread
-        return thread
+    def _start_checks(self, watches: Iterable[PodWatch], *, wait_s: float) -> None:
+        """Check pods, each on a thread of its own, and wait for those that are done soon."""
+        listed, threads = self._list_pods(), []
+        for watch in watches:
+            thread = threading.Thread(target=self._check_one, args=(watch, listed), daemon=True)
+            thread.start()
+            threads.append(thread)
+            with self._lock:
+                self._checking[watch.record.pod_id] = thread
+        give_up_s = time.monotonic() + wait_s
+        for thread in threads:
+            thread.join(max(0.0, give_up_s - time.monotonic()))
 
     def _close_replaced(self) -> None:
         """Close earlier connections, once no check uses one: it may be saving files."""
@@ -193,25 +206,21 @@ class GuardService:
         for connection in replaced:
             connection.close()
 
-    def _look_up(self, watches: Iterable[PodWatch]) -> dict[str, Finding | PodsError]:
-        pods = [PodDetails(id=watch.record.pod_id, name=watch.record.pod) for watch in watches]
+    def _list_pods(self) -> list[PodDetails] | PodsError:
         try:
             listed = self._connection.client.list_all_pods(
                 budget_s=_LOOK_UP_S / (4 if self._connection.is_sandbox else 1)
             )
-            findings: dict[str, Finding | PodsError] = dict(
-                examine_pods(self._connection, pods, listed=listed)
-            )
         except PodsError as error:
             if self._unreachable_since_s is None:
                 self._unreachable_since_s = time.monotonic()
-            return {str(pod.id): error for pod in pods}
+            return error
         self._unreachable_since_s = None
-        return findings
+        return listed
 
-    def _check_one(self, watch: PodWatch, finding: Finding | PodsError) -> None:
+    def _check_one(self, watch: PodWatch, listed: list[PodDetails] | PodsError) -> None:
         try:
-            watch.check(finding)
+            watch.check(listed)
         except Exception:  # noqa: BLE001 - one mistake must not end the guard of any pod
             log_exception()
 
@@ -264,21 +273,20 @@ class GuardService:
             # Not while accepting: one client that is stopped would keep all others waiting.
             deliver_challenge(pipe, token)
             answer_challenge(pipe, token)
-            request = json.loads(pipe.recv_bytes())
-            try:
-                answer = self._answer(request.pop("op"), **request)
-            except PodsError as error:
-                answer = {"refused": str(error)}
-            except OSError as error:
-                answer = {"refused": f"the guard process cannot write its files ({error.strerror})"}
-            except Exception as error:  # noqa: BLE001 - the kernel says it
-                log_exception()
-                answer = {"refused": f"the guard process failed with {type(error).__name__}"}
+            answer = self._answer(**json.loads(pipe.recv_bytes()))
             pipe.send_bytes(json.dumps(answer).encode())
 
     def _answer(self, op: str, **fields: Any) -> dict[str, Any]:
-        own = getattr(self, f"_do_{op}", None) or getattr(self._alerts, f"do_{op}")
-        return dict(own(**fields))
+        try:
+            own = getattr(self, f"_do_{op}", None) or getattr(self._alerts, f"do_{op}")
+            return dict(own(**fields))
+        except PodsError as error:
+            return {"refused": str(error)}
+        except OSError as error:
+            return {"refused": f"the guard process cannot write its files ({error.strerror})"}
+        except Exception as error:  # noqa: BLE001 - the kernel says it
+            log_exception()
+            return {"refused": f"the guard process failed with {type(error).__name__}"}
 
     def _do_ping(self) -> dict[str, Any]:
         return {}
@@ -342,7 +350,7 @@ class GuardService:
             else:
                 earlier.retire(store)
             watch = self._watches[pod_id] = self._make_watch(record)
-        self._check_now(watch)
+        self._start_checks([watch], wait_s=_JOIN_S)
         # The next round may be due sooner now.
         self._wake.set()
         return {"record": watch.record.model_dump(mode="json")}
@@ -355,11 +363,12 @@ class GuardService:
         return {}
 
     def _do_hold(self, pod_id: str, until: str) -> dict[str, Any]:
-        watch = self._find_watch(pod_id)
-        if watch.record.state == "ending" and watch.record.step == "terminating":
-            raise PodsError(f"'{sanitize(watch.record.pod)}' is being terminated already")
-        watch.change(held_until=datetime.fromisoformat(until))
-        self._check_now(watch)
+        with self._lock:
+            watch = self._find_watch(pod_id)
+            if watch.record.state == "ending" and watch.record.step == "terminating":
+                raise PodsError(f"'{sanitize(watch.record.pod)}' is being terminated already")
+            watch.change(held_until=datetime.fromisoformat(until))
+        self._start_checks([watch], wait_s=_JOIN_S)
         return {"record": watch.record.model_dump(mode="json")}
 
     def _do_check(self) -> dict[str, Any]:
@@ -371,10 +380,6 @@ class GuardService:
         if watch is None:
             raise PodsError("This pod has no guard. '%pods guard NAME --for 4h' arms one")
         return watch
-
-    def _check_now(self, watch: PodWatch) -> None:
-        thread = self._start_check(watch, self._look_up([watch])[watch.record.pod_id])
-        thread.join(_JOIN_S)
 
 
 def _make_settings(given: dict[str, Any]) -> Settings:

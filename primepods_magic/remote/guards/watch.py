@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
@@ -16,7 +16,7 @@ from primepods_magic.api.text.instants import format_instant
 from primepods_magic.api.text.sanitize import sanitize, shorten
 from primepods_magic.pods.account.overview import overview
 from primepods_magic.pods.connection.connection import Connection
-from primepods_magic.pods.existence import Finding, PodFate
+from primepods_magic.pods.existence import Finding, PodFate, examine_pods
 from primepods_magic.pods.guards.powers import find_obstacle
 from primepods_magic.pods.guards.records import GuardRecord, Verdict
 from primepods_magic.pods.guards.times import describe_end
@@ -35,6 +35,7 @@ __all__ = ["MAX_NAME_CHARS", "PodWatch"]
 _TEST_INTERVAL_S = 3600.0
 _RETEST_INTERVAL_S = 60.0
 _STALE_S = 60.0
+_LOOK_UP_S = 8.0
 MAX_NAME_CHARS = 200
 _MAX_TEXT_CHARS = 2000
 _OF_PEOPLE = ("cells", "logins")
@@ -114,21 +115,27 @@ class PodWatch:
             store()
             self._is_retired = True
 
-    def check(self, finding: Finding | PodsError) -> None:
-        """Look at the pod as the service shows it, or at the error, and end it if it is due.
+    def check(self, listed: Sequence[PodDetails] | PodsError) -> None:
+        """Look at the pod in the service's list, or at the error, and end it if it is due.
 
         One check at a time: two would end the pod twice.
         """
         if self._checking.acquire(blocking=False):
             try:
-                self._check_once(finding)
+                self._check_once(listed)
             finally:
                 self._checking.release()
 
-    def _check_once(self, finding: Finding | PodsError) -> None:
+    def _check_once(self, listed: Sequence[PodDetails] | PodsError) -> None:
         connection, clock = self._get_connection()
-        if isinstance(finding, PodsError):
-            self._note_unseen(clock.now(), f"the service cannot be asked: {finding}")
+        try:
+            if isinstance(listed, PodsError):
+                raise listed
+            pod = PodDetails(id=self.record.pod_id, name=self.record.pod)
+            # Only a pod that the list leaves out costs requests here.
+            finding = examine_pods(connection, [pod], listed=listed, budget_s=_LOOK_UP_S)[self.record.pod_id]
+        except PodsError as error:
+            self._note_unseen(clock.now(), f"the service cannot be asked: {error}")
             return
         if finding.has_ended:
             self._conclude_elsewhere(finding, clock.now())
@@ -303,6 +310,9 @@ class PodWatch:
                 "held", f"'{self._name}' is kept until {describe_end(until)}: {failure}", clock.now()
             )
         except PodsError as error:
+            if self.record.step == "terminating":
+                # Until the next attempt, it can be held.
+                self.change(step="saved")
             self._note_unseen(clock.now(), f"it could not be ended: {error}")
         else:
             self._conclude_ended(result, unsaved, due, clock.now())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -83,6 +84,34 @@ def test_what_is_no_length_of_time_is_refused(text: object) -> None:
 )
 def test_an_end_is_in_the_zone_that_times_are_shown_in(text: str, hour: str, in_berlin: object) -> None:
     assert parse_end(text, NOW).isoformat()[:16] == hour
+
+
+@pytest.mark.parametrize("where", ["named", "of this computer"])
+@pytest.mark.parametrize(
+    ("now", "text", "hour"),
+    [
+        ("2026-09-14T08:00", "2026-12-01 18:00", "2026-12-01T17:00"),
+        ("2026-10-24T10:00", "tomorrow 9:00", "2026-10-25T08:00"),
+        ("2026-10-24T20:00", "9:00", "2026-10-25T08:00"),
+        ("2026-03-28T20:00", "9:00", "2026-03-29T07:00"),
+        # 2:30 comes twice in that night, and not at all in the other one.
+        ("2026-10-25T00:45", "2:30", "2026-10-25T01:30"),
+        ("2026-10-25T01:45", "2:30", "2026-10-26T01:30"),
+        ("2026-03-29T00:30", "2:30", "2026-03-29T01:30"),
+    ],
+)
+def test_an_end_beyond_a_change_of_the_clocks_is_at_that_time(
+    now: str, text: str, hour: str, where: str, in_berlin: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if where == "of this computer":
+        use_zone(None)
+        monkeypatch.setenv("TZ", "Europe/Berlin")
+        time.tzset()
+    try:
+        assert parse_end(text, datetime.fromisoformat(f"{now}+00:00")).isoformat()[:16] == hour
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_an_end_is_shown_in_local_time_and_utc(in_berlin: object) -> None:

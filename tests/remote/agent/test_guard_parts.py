@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,12 +19,14 @@ import pytest
 from primepods_magic.remote.agent.activity.signals import read_clock
 from primepods_magic.remote.agent.guard import key_file, notes, process, web
 from primepods_magic.remote.agent.guard.clock import PodClock, make_anchor
-from primepods_magic.remote.agent.guard.due import find_due
+from primepods_magic.remote.agent.guard.due import Due, find_due
 from primepods_magic.remote.agent.guard.key_file import delete_key, find_memory, read_key, write_key
 from primepods_magic.remote.agent.guard.on_end import run_on_end
+from tests.support.waiting import eventually
 
 POD = "0123456789abcdef0123456789abcdef"
 NAMES = ("cells", "transfers", "cpu", "io", "logins", "gpu", "network")
+DEADLINE = Due("deadline", 0.0, "deadline")
 LIVE = {"id": POD, "status": "ACTIVE"}
 
 
@@ -30,13 +34,13 @@ LIVE = {"id": POD, "status": "ACTIVE"}
 def serve(
     get: tuple[int, object] | list[tuple[int, object]] = (200, LIVE),
     delete: tuple[int, object] | list[tuple[int, object]] = (404, {}),
-    ahead_s: float | None = 0.0,
+    ahead_s: float | list[float] | None = 0.0,
 ) -> Iterator[tuple[str, list[str]]]:
     """A service that gives these answers, the last one of several again and again, and what it was asked."""
     asked: list[str] = []
 
-    def choose(given: tuple[int, object] | list[tuple[int, object]]) -> tuple[int, object]:
-        if isinstance(given, tuple):
+    def choose(given: Any) -> Any:
+        if not isinstance(given, list):
             return given
         return given.pop(0) if len(given) > 1 else given[0]
 
@@ -52,7 +56,7 @@ def serve(
             data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response_only(status)
             if ahead_s is not None:
-                self.send_header("Date", formatdate(time.time() + ahead_s, usegmt=True))
+                self.send_header("Date", formatdate(time.time() + choose(ahead_s), usegmt=True))
             if status == 302:
                 self.send_header("Location", f"http://127.0.0.1:{self.server.server_address[1]}/elsewhere")
             self.send_header("Content-Length", str(len(data)))
@@ -65,9 +69,11 @@ def serve(
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        yield f"http://127.0.0.1:{server.server_address[1]}", asked
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}", asked
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def fire(base_url: str, *, is_sandbox: bool = False) -> dict[str, Any]:
@@ -133,7 +139,7 @@ def test_the_pod_is_terminated_until_it_is_gone_and_once_only(
             order = {**make_order(), "pod_id": POD, "base_url": url, "is_sandbox": False, "anchor": anchor}
             order |= {"key_path": path, "armed_at": "", "held_until_s": 0.0}
             notes.write_note(notes.ORDER, order)
-            assert process._Guard(order, "secret-key", None)._terminate_pod()
+            assert process._Guard(order, "secret-key", None)._terminate_pod(DEADLINE)
         assert not Path(path).parent.exists()
         assert notes.read_note(notes.ORDER) is None
         return [line.split()[0] for line in asked]
@@ -145,6 +151,40 @@ def test_the_pod_is_terminated_until_it_is_gone_and_once_only(
     # Not shown by mistake: it is terminated all the same.
     assert terminate([gone, live, live, gone], [gone, (200, {})]).count("DELETE") == 2
     assert terminate([down, down, gone], [(200, {})]).count("DELETE") == 1
+
+
+@pytest.mark.parametrize("change", ["held", "withdrawn", "busy"])
+def test_a_pod_that_cannot_be_terminated_yet_can_be_kept(
+    change: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    # The agent that it starts to read the activity is not there.
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "agent.pyz")])
+    monkeypatch.setattr(process, "_FIRST_PAUSE_S", 30.0)
+    path = write_key(find_memory(), "secret-key")
+    with serve((200, LIVE), (503, {})) as (url, asked):
+        order = {**make_order(), "pod_id": POD, "base_url": url, "is_sandbox": False, "key_path": path}
+        order |= {"anchor": make_anchor(time.time()), "armed_at": "", "held_until_s": 0.0}
+        notes.write_note(notes.ORDER, order)
+        guard = process._Guard(order, "secret-key", None)
+        # No agent says that it is idle.
+        due = DEADLINE._replace(rule="idle") if change == "busy" else DEADLINE
+        with ThreadPoolExecutor(1) as pool:
+            gone = pool.submit(guard._terminate_pod, due)
+            if change != "busy":
+                eventually(lambda: (notes.read_note(notes.STATE) or {}).get("trouble"), "it has failed")
+                assert notes.read_note(notes.STATE)["step"] == "", "it may be held now"
+            if change == "withdrawn":
+                notes.delete_note(notes.ORDER)
+            if change == "held":
+                notes.write_note(notes.ORDER, {**order, "held_until_s": time.time() + 3600})
+            assert gone.result(timeout=20) is False
+    deletions = sum(line.startswith("DELETE") for line in asked)
+    assert deletions == (0 if change == "busy" else 1)
+    assert notes.read_note(notes.STATE)["state"] == "armed"
+    assert read_key(path) == "secret-key"
+    delete_key(path)
 
 
 def test_a_service_that_is_away_or_slow_or_not_encrypted_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -181,7 +221,7 @@ def test_without_the_service_both_other_clocks_must_say_so_and_a_sandbox_has_its
 
 
 def make_order(**rules: Any) -> dict[str, Any]:
-    rules = {"ends_at": None, "idle_s": None, "max_total_usd": None, **rules}
+    rules = {"ends_at": None, "idle_s": None, "max_total_usd": None, "on_end": None, **rules}
     return {"rules": rules, "gpu_count": 1, "speed": 1.0, "created_at_s": 0.0}
 
 

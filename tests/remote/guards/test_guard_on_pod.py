@@ -172,17 +172,38 @@ def test_what_is_killed_is_started_again_and_the_pod_ends_once(rent: Callable[..
     for process in (*there.find_agents(), second):
         os.kill(process, signal.SIGKILL)
     eventually(lambda: there.find_guard() not in (0, second), "a third guard", within=WITHIN_S)
-    there.pod.guard(max_total_usd=50)
     held = there.pod.hold("3h")
     assert held.due_at == held.held_until
+    there.pod.guard(max_total_usd=50)
     there.guarded.advance(2 * 3600)
     record = there.await_record("both rules", lambda record: len(record.rules.list_rules()) == 2)
     assert record.where == "pod", "it goes on where it was, with its key"
     assert there.read("order.json")["rules"]["max_total_usd"] == 50
+    assert not there.guarded.count_deletions(there.pod), "it is held, also by the changed guard"
     there.guarded.advance(2 * 3600)
     there.await_deletion()
     there.guarded.await_end(there.pod)
     assert there.guarded.count_deletions(there.pod) == 1
+
+
+def test_an_earlier_guard_goes_on_if_a_new_one_cannot_be_armed(rent: Callable[..., There]) -> None:
+    there = rent()
+    there.pod.guard(run_for="1h")
+    there.pod.hold("3h")
+    there.pod.guard(on="pod")
+    assert there.read("order.json")["held_until_s"], "it is held, also by the guard on it"
+    blocked = there.home / ".primepods/guard/order.json.new"
+    blocked.mkdir()
+    with pytest.raises(GuardNotArmed, match="its files cannot be written"):
+        there.pod.guard(run_for="8h")
+    blocked.rmdir()
+    there.await_record("it runs", lambda record: record.state == "armed")
+    assert there.key_file.exists()
+    there.guarded.advance(2 * 3600)
+    there.await_record("it is held", lambda record: record.checked_at and record.due_at)
+    assert not there.guarded.count_deletions(there.pod)
+    there.guarded.advance(3600)
+    there.await_deletion()
 
 
 @pytest.mark.soak

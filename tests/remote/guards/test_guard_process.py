@@ -18,6 +18,7 @@ from primepods_magic.api.errors import GuardNotArmed, InvalidRequest, PodsError
 from primepods_magic.api.settings import Settings
 from primepods_magic.pods.connection.current import connect, disconnect
 from primepods_magic.pods.guards.arming import check_guards, keep_guards, read_endings
+from primepods_magic.pods.guards.process import find_process
 from primepods_magic.pods.guards.records import (
     GuardRecord,
     find_account_folder,
@@ -26,7 +27,7 @@ from primepods_magic.pods.guards.records import (
 )
 from primepods_magic.pods.pod import Pod
 from tests.remote.guards.conftest import WITHIN_S, Guarded
-from tests.support.guard_processes import is_running, list_processes
+from tests.support.guard_processes import end_guard_processes, is_running, list_processes
 from tests.support.sandbox_control import controlled
 from tests.support.soak import pick
 from tests.support.waiting import eventually
@@ -143,11 +144,13 @@ def test_a_new_deadline_replaces_one_that_is_switched_off(guarded: Guarded) -> N
     pod.end_guard()
 
 
-def test_running_the_cell_again_leaves_the_deadline_where_it_was(guarded: Guarded) -> None:
+def test_running_the_cell_again_leaves_the_deadline_where_it_was(guarded: Guarded, home: Path) -> None:
     pod = guarded.launch(run_for="4h")
     first = read_record(guarded.folder, pod.id)
     guarded.advance(3600)
+    end_guard_processes(home)
     guarded.launch(run_for="4h")
+    assert find_process(guarded.folder), "as after a restart of this computer"
     second = read_record(guarded.folder, pod.id)
     assert first is not None
     assert second is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import socket
 import time
@@ -154,6 +155,25 @@ def test_a_process_whose_file_is_gone_is_found_again(guarded: Guarded, home: Pat
     eventually(lambda: find_process(guarded.folder), "its file is back", within=WITHIN_S)
     assert list_processes(home) == [process]
     assert pod.hold("2h").held_until is not None
+
+
+def test_a_process_whose_socket_is_gone_is_found_again(guarded: Guarded, home: Path) -> None:
+    pod = guarded.launch(run_for="1h")
+    (process,) = list_processes(home)
+    shutil.rmtree(Path(process.address).parent)
+    eventually(lambda: find_process(guarded.folder), "its socket is back", within=WITHIN_S)
+    assert list_processes(home) == [process]
+    assert pod.hold("2h").held_until is not None
+
+
+def test_a_pod_that_is_hard_to_find_delays_the_end_of_no_other(guarded: Guarded) -> None:
+    slow, other = guarded.launch("slow", run_for="9h"), guarded.launch("other", run_for="1h")
+    paths = ("/pods/history", "/pods/status", f"/pods/{slow.id}")
+    guarded.connection.client.delete_pod(slow.id)
+    guarded.fail(*({"fault": "latency", "seconds": 60, "method": "GET", "path": path} for path in paths))
+    guarded.advance(3700)
+    eventually(lambda: guarded.count_deletions(other), "the other one is ended", within=WITHIN_S)
+    assert read_record(guarded.folder, slow.id) is not None, "its fate is still being looked up"
 
 
 def test_of_two_processes_one_stays(guarded: Guarded, home: Path) -> None:

@@ -34,6 +34,7 @@ _TEST_S = 55.0
 _POLL_S = 0.02
 _NO_MEMORY = "the pod has no storage in memory (tmpfs) for the key, which must not be on a disk"
 _NO_KEY = "no key is there: the pod was restarted, perhaps. Arm it again, with a key"
+_TERMINATING = "it is being terminated already"
 _SECRET = ("key_path", "anchor")
 
 
@@ -72,7 +73,7 @@ class GuardKeeper:
         """Arm a guard after a test fire, and return what is in the way; then an earlier one stays."""
         before = read_note(ORDER)
         if (read_note(STATE) or {}).get("step") == "terminating" and find_guard():
-            return "it is being terminated already"
+            return _TERMINATING
         place = find_memory()
         if not place:
             return _NO_MEMORY
@@ -84,40 +85,63 @@ class GuardKeeper:
         tested = await _run_test(key, order)
         if tested["obstacle"]:
             return str(tested["obstacle"])
-        anchor = tested["anchor"]
         key_path = write_key(place, key)
+        order = {
+            **order,
+            "anchor": tested["anchor"],
+            "armed_at": format_time(tested["anchor"]["service_s"]),
+            "held_until_s": max(header["held_until_s"], before["held_until_s"] if before else 0.0),
+            "key_path": key_path,
+        }
         await self._stop_guard()
-        for name in (STATE, VERDICT):
-            delete_note(name)
-        armed_at = format_time(anchor["service_s"])
-        write_note(
-            ORDER,
-            {**order, "anchor": anchor, "armed_at": armed_at, "held_until_s": 0.0, "key_path": key_path},
-        )
-        if before:
-            delete_key(before["key_path"])
-        if await self._start_guard(key):
-            return ""
-        delete_note(ORDER)
+        state = read_note(STATE)
+        try:
+            write_note(ORDER, order)
+            for name in (STATE, VERDICT):
+                delete_note(name)
+            if await self._start_guard(key):
+                if before:
+                    delete_key(before["key_path"])
+                return ""
+            failure = f"the guard does not start: {read_last_line('guard.log')}"
+        except OSError as error:
+            failure = f"its files cannot be written ({error.strerror})"
         delete_key(key_path)
-        return f"the guard does not start: {read_last_line('guard.log')}"
+        self._restore_notes(before, state)
+        return failure
+
+    def _restore_notes(self, order: Header | None, state: Header | None) -> None:
+        """Write the notes of the earlier guard again, which is then started again, or delete them."""
+        for name, note in ((ORDER, order), (STATE, state)):
+            if note is None:
+                delete_note(name)
+            else:
+                with contextlib.suppress(OSError):
+                    write_note(name, note)
 
     async def _hold_pod(self, until_s: float) -> Header:
         order, state = read_note(ORDER), read_note(STATE) or {}
         if order is None:
             return {"refused": "it has no guard"}
         if state.get("step") == "terminating":
-            return {"refused": "it is being terminated already"}
+            return {"refused": _TERMINATING}
         write_note(ORDER, {**order, "held_until_s": until_s})
         give_up = time.monotonic() + _HEED_S
-        while time.monotonic() < give_up and (read_note(STATE) or {}).get("held_until_s") != until_s:
+        while time.monotonic() < give_up:
             await asyncio.sleep(_POLL_S)
+            state = read_note(STATE) or {}
+            if state.get("held_until_s") == until_s:
+                return {"refused": ""}
+        if state.get("step") == "terminating":
+            # It has not seen this before that step.
+            write_note(ORDER, order)
+            return {"refused": _TERMINATING}
         return {"refused": ""}
 
     async def _end_guard(self) -> Header:
         order, state = read_note(ORDER), read_note(STATE) or {}
         if state.get("step") == "terminating" and find_guard():
-            return {"refused": "it is being terminated already"}
+            return {"refused": _TERMINATING}
         delete_note(ORDER)
         if order is not None:
             delete_key(order["key_path"])
@@ -140,6 +164,8 @@ class GuardKeeper:
             if ended.done():
                 return find_guard() is not None
             await asyncio.sleep(_POLL_S)
+        with contextlib.suppress(OSError):
+            process.kill()
         return False
 
     async def _stop_guard(self) -> None:

@@ -96,10 +96,13 @@ class _Guard:
                 with contextlib.suppress(OSError):
                     traceback.print_exc()
                 self._write_state(trouble="the guard has an error, see guard.log")
-            before = self._order
-            wake_s = time.monotonic() + self._find_wait_s(interval_s)
-            while time.monotonic() < wake_s and not self._is_withdrawn() and self._order == before:
-                time.sleep(min(_POLL_S, interval_s))
+            self._wait(self._find_wait_s(interval_s))
+
+    def _wait(self, length_s: float) -> None:
+        """Wait, at most until the order changes."""
+        before, wake_s = self._order, time.monotonic() + length_s
+        while time.monotonic() < wake_s and not self._is_withdrawn() and self._order == before:
+            time.sleep(min(_POLL_S, length_s))
 
     def _is_withdrawn(self) -> bool:
         """Read the order again: the pod may be held longer, or its guard ended."""
@@ -196,9 +199,8 @@ class _Guard:
 
     def _end_pod(self, due: Due) -> bool:
         """End the pod, and return whether it is gone; otherwise it is kept, or the order was withdrawn."""
-        is_idle_rule = due.rule == "idle"
         self._write_state(state="ending")
-        if not is_idle_rule:
+        if due.rule != "idle":
             note_in_cells(f"This pod ends now: {due.why}")
             self._write_state(step="interrupting")
             end_cells()
@@ -215,73 +217,74 @@ class _Guard:
                     state="armed", step="", has_held_unsaved=True, kept_until_s=kept_s, kept=text
                 )
                 return False
-        if is_idle_rule:
-            activity = self._read_activity()
-            # The command itself was no idleness.
-            busy = activity is None or describe_busy(self._order, activity, presence_only=bool(command))
-            if busy:
-                self._write_state(state="armed", step="", due_at=None, due_rule=None)
-                return False
-        if self._is_withdrawn() or not self._is_still_due():
-            self._write_state(state="armed", step="")
-            return False
-        self._write_state(step="terminating")
         with contextlib.suppress(OSError):
             write_note(VERDICT, {"rule": due.rule, "why": due.why, "due_at": self._state["due_at"]})
-        return self._terminate_pod()
+        return self._terminate_pod(due)
 
-    def _is_still_due(self) -> bool:
-        """Return whether the pod was not held longer meanwhile; a sum does not wait for that."""
+    def _is_still_due(self, due: Due) -> bool:
+        """Return whether the pod is neither held nor busy now; a sum does not wait for that."""
         now_s = self._clock.read_now_s()
-        return self._state["due_rule"] == "sum" or now_s is None or self._order["held_until_s"] <= now_s
+        if due.rule != "sum" and now_s is not None and self._order["held_until_s"] > now_s:
+            return False
+        if due.rule != "idle":
+            return True
+        activity = self._read_activity()
+        # The command at the end itself was no idleness.
+        has_run = bool(self._order["rules"]["on_end"])
+        return activity is not None and not describe_busy(self._order, activity, presence_only=has_run)
 
-    def _terminate_pod(self) -> bool:
-        """Ask to terminate the pod until it is gone; return False if the order is withdrawn first."""
+    def _terminate_pod(self, due: Due) -> bool:
+        """Ask to terminate the pod until it is gone.
+
+        Return False if the order is withdrawn first, or if the pod is busy or held before this is confirmed.
+        """
         pod_id, pause_s = self._order["pod_id"], _FIRST_PAUSE_S
         confirmed_s = gone_since_s = None
         patience_s = _SANDBOX_GONE_S if self._order["is_sandbox"] else _GONE_S
         while not self._is_withdrawn():
-            trouble, is_gone = "", False
+            trouble = ""
+            if confirmed_s is None:
+                # A hold that is not seen below finds this step.
+                self._write_state(step="terminating")
+                if self._is_withdrawn() or not self._is_still_due(due):
+                    break
             try:
                 pod = self._service.read_pod(pod_id)
                 if pod.get("id") != pod_id:
                     raise WebTrouble(_OTHER)
-                is_gone = read_status(pod) == "TERMINATED"
-                is_due = confirmed_s is None or time.monotonic() - confirmed_s > _REPEAT_S
                 # What is terminating already is not terminated twice.
-                if is_due and is_live(pod):
-                    self._send_termination(pod_id)
-                    confirmed_s, pause_s = time.monotonic(), _FIRST_PAUSE_S
+                is_gone, is_there = read_status(pod) == "TERMINATED", is_live(pod)
             except WebTrouble as error:
-                is_gone = error.status == 404
-                trouble = f"it could not be ended: {error}"
-                if confirmed_s is None:
-                    trouble = self._terminate_unseen(pod_id, trouble)
-                    confirmed_s = None if trouble else time.monotonic()
+                # What cannot be read is terminated all the same.
+                is_gone, is_there = error.status == 404, confirmed_s is None
+                trouble = f"it cannot be read: {error}"
+            if is_there and (confirmed_s is None or time.monotonic() - confirmed_s > _REPEAT_S):
+                trouble = self._send_termination(pod_id)
+                if not trouble:
+                    confirmed_s, pause_s = time.monotonic(), _FIRST_PAUSE_S
             # As long as this runs, the pod is there: the service may be mistaken for a while.
             gone_since_s = (gone_since_s or time.monotonic()) if is_gone else None
             if gone_since_s is not None and time.monotonic() - gone_since_s > patience_s:
                 return self._finish()
-            self._write_state(trouble=trouble)
-            time.sleep(pause_s)
+            self._write_state(trouble=trouble, **({} if confirmed_s else {"step": ""}))
+            self._wait(pause_s)
             pause_s = min(_LONGEST_PAUSE_S, 2 * pause_s)
+        self._write_state(
+            state="armed", step="", due_at=None, due_rule=None, held_until_s=self._order["held_until_s"]
+        )
         return False
 
-    def _send_termination(self, pod_id: str) -> None:
-        """Ask to terminate the pod, without the key's file: no one could delete it afterwards."""
+    def _send_termination(self, pod_id: str) -> str:
+        """Ask to terminate the pod, without the key's file, which no one could delete later.
+
+        Return what is wrong.
+        """
         delete_key(self._order["key_path"])
         try:
             self._service.terminate_pod(pod_id)
-        except WebTrouble:
-            restore_key(self._order["key_path"], self._key)
-            raise
-
-    def _terminate_unseen(self, pod_id: str, trouble: str) -> str:
-        """Terminate a pod that cannot be read; return what is wrong."""
-        try:
-            self._send_termination(pod_id)
         except WebTrouble as error:
-            return f"it could not be ended: {error}" if error.status != 404 else trouble
+            restore_key(self._order["key_path"], self._key)
+            return f"it could not be ended: {error}"
         return ""
 
     def _finish(self) -> bool:
