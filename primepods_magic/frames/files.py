@@ -1,11 +1,11 @@
-"""CSV and Parquet files of frames, which keep their dtypes."""
+"""Files of frames: CSV and Parquet, which keep their dtypes, and Excel."""
 
 from __future__ import annotations
 
 import csv
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone, tzinfo
 from importlib import import_module
 from pathlib import Path
@@ -21,6 +21,8 @@ from primepods_magic.api.text.sanitize import replace_surrogates, sanitize
 from primepods_magic.api.text.time_zones import has_zone_data, zone
 from primepods_magic.frames.tables.catalog import COLUMNS
 from primepods_magic.frames.tables.schema import STRING, TIME
+
+from .excel import write_excel
 
 __all__ = ["load_frame", "save_frame"]
 
@@ -42,6 +44,8 @@ _UNITS = {
 }
 # "-1 days +21:00:00.5": only the days are negative.
 _LENGTH = re.compile(r"(-?\d+) days(?: \+?(\d+):(\d+):(\d+)(?:\.(\d+))?)?", re.ASCII)
+# By ending: what is in the file, what it needs, and the extra that installs that.
+_LIBRARIES = {".parquet": ("Parquet", "pyarrow", "parquet"), ".xlsx": ("Excel", "openpyxl", "excel")}
 # Errors of pandas and pyarrow if a format cannot hold the values.
 _UNSUITABLE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, NotImplementedError)
 _SINGLE: dict[type, Any] = {bool: "boolean", int: "Int64", float: "Float64"}
@@ -60,8 +64,10 @@ def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
     frame : pandas.DataFrame
         One of our frames, or a frame made from one.
     path : str or Path
-        Ends in ``.csv`` or ``.parquet``. An existing file is replaced once the new one is complete; of a
-        symbolic link, the target is replaced.
+        Ends in ``.csv``, ``.parquet`` or ``.xlsx``. An existing file is replaced once the new one is
+        complete; of a symbolic link, the target is replaced. Excel files are for spreadsheets: their
+        times are those of the frame without a zone, longer texts than 32,767 characters are cut, and
+        `load_frame` does not read them.
 
     Returns
     -------
@@ -74,14 +80,14 @@ def save_frame(frame: pd.DataFrame, path: str | Path) -> Path:
         The ending is another one, the file cannot be written, or the format cannot hold the frame. An
         existing file is unchanged.
     NotConfigured
-        Parquet needs pyarrow, which is not installed.
+        Parquet needs pyarrow or Excel needs openpyxl, which is not installed.
 
     Examples
     --------
     >>> save_frame(df, "history.parquet")                                    # doctest: +SKIP
     """
     target = expand_path(path)
-    write = _choose_format(target, _write_csv, _write_parquet)
+    write = _choose_format(target, _WRITERS)
     names = [str(name) for name in frame.columns]
     if isinstance(frame.columns, pd.MultiIndex) or len(set(names)) < len(names):
         raise InvalidRequest(
@@ -136,7 +142,7 @@ def load_frame(path: str | Path, *, tz: str = "UTC") -> pd.DataFrame:
     try:
         if not source.is_file():
             read_plain_file(source)
-        frame = _choose_format(source, _read_csv, _read_parquet)(source)
+        frame = _choose_format(source, _READERS)(source)
         typed = {str(name): _convert_column(str(name), frame[name]) for name in frame.columns}
         period = typed.get("period")
         if period is not None and isinstance(period.dtype, pd.DatetimeTZDtype):
@@ -175,19 +181,21 @@ def _describe_reason(error: Exception) -> str:
     return sanitize(reason.partition("\n")[0])[:200] or type(error).__name__
 
 
-def _choose_format(path: Path, as_csv: T, as_parquet: T) -> T:
+def _choose_format(path: Path, formats: Mapping[str, T]) -> T:
     ending = path.suffix.lower()
-    if ending == ".csv":
-        return as_csv
-    if ending != ".parquet":
-        raise InvalidRequest(f"'{path.name}' does not end in .csv or .parquet")
-    try:
-        import_module("pyarrow")
-    except ImportError:
-        raise NotConfigured(
-            "Parquet files need pyarrow: pip install 'primepods_magic[parquet]'. CSV files work without it"
-        ) from None
-    return as_parquet
+    if ending not in formats:
+        *others, last = formats
+        raise InvalidRequest(f"'{path.name}' does not end in {', '.join(others)} or {last}")
+    if ending in _LIBRARIES:
+        files, library, extra = _LIBRARIES[ending]
+        try:
+            import_module(library)
+        except ImportError:
+            raise NotConfigured(
+                f"{files} files need {library}: pip install 'primepods_magic[{extra}]'. "
+                "CSV files work without it"
+            ) from None
+    return formats[ending]
 
 
 def _write_csv(frame: pd.DataFrame, file: BinaryIO) -> None:
@@ -217,6 +225,10 @@ def _read_csv(path: Path) -> pd.DataFrame:
 
 def _read_parquet(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path)
+
+
+_WRITERS = {".csv": _write_csv, ".parquet": _write_parquet, ".xlsx": write_excel}
+_READERS = {".csv": _read_csv, ".parquet": _read_parquet}
 
 
 def _convert_column(name: str, column: pd.Series[Any]) -> Any:

@@ -118,8 +118,8 @@ def test_costs_by_day_come_back(ending: str) -> None:
 def test_what_cannot_be_written_or_read_says_so_in_one_line(tmp_path: Path) -> None:
     frame = history_frame([])
     for path, words in (
-        (tmp_path / "history.xlsx", "does not end in .csv or .parquet"),
-        (tmp_path / "history", "does not end in .csv or .parquet"),
+        (tmp_path / "history.xls", "does not end in .csv, .parquet or .xlsx"),
+        (tmp_path / "history", "does not end in .csv, .parquet or .xlsx"),
         (tmp_path / "no" / "such" / "history.csv", "cannot be written: the folder does not exist"),
         (tmp_path / "no" / "such" / "history.parquet", "cannot be written: the folder does not exist"),
     ):
@@ -138,6 +138,12 @@ def test_what_cannot_be_written_or_read_says_so_in_one_line(tmp_path: Path) -> N
         with pytest.raises(InvalidRequest, match="cannot be read") as refused:
             load_frame(tmp_path / name)
         assert "\n" not in str(refused.value)
+
+
+def test_an_excel_file_is_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "x.xlsx").touch()
+    with pytest.raises(InvalidRequest, match=r"'x\.xlsx' does not end in \.csv or \.parquet"):
+        load_frame(tmp_path / "x.xlsx")
 
 
 def test_a_column_of_somebody_else_under_a_name_like_ours_is_read(tmp_path: Path) -> None:

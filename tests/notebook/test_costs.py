@@ -245,6 +245,15 @@ def test_the_answer_is_saved_with_its_dtypes(shell: Any, tmp_path: Path, ending:
         pd.testing.assert_frame_equal(costs.load_frame(file), frame)
 
 
+def test_the_answer_is_saved_for_a_spreadsheet(shell: Any, tmp_path: Path) -> None:
+    file = tmp_path / "costs.xlsx"
+    frame = shell.run(f"%pods costs --by gpu --freq M --save {file}")
+    assert f"saved as {file}" in shell.output.text
+    told = pd.read_excel(file)
+    assert list(told.columns) == list(frame.columns)
+    assert told["cost_usd"].tolist() == pytest.approx(frame["cost_usd"].tolist())
+
+
 @pytest.mark.parametrize(
     ("line", "says"),
     [
@@ -272,7 +281,7 @@ def test_the_answer_is_saved_with_its_dtypes(shell: Any, tmp_path: Path, ending:
         ("month --since 7d", "does not take '--since'"),
         ("--by gpu --running", "needs periods"),
         ("--by gpu --compare", "needs periods"),
-        ("--save costs.xls", "does not end in .csv or .parquet"),
+        ("--save costs.xls", "does not end in .csv, .parquet or .xlsx"),
         ("--save /nowhere/costs.csv", "cannot be written"),
         ("--mine --team x", "not allowed with"),
     ],

@@ -125,7 +125,7 @@ def test_what_is_saved_is_loaded_as_it_was(shell: Any, tmp_path: Path) -> None:
         expected = without_empty(frame) if name.endswith(".csv") else frame
         assert_frame_equal(load_frame(tmp_path / name), expected)
     with pytest.raises(InvalidRequest, match="does not end in"):
-        shell.run(f"%pods history --save {tmp_path / 'part.xlsx'}")
+        shell.run(f"%pods history --save {tmp_path / 'part.xls'}")
 
 
 def test_the_second_time_only_what_is_new_is_asked_for(

@@ -26,7 +26,7 @@ PYTHONS = tuple(
         r'"Programming Language :: Python :: (3\.\d+)"', (ROOT / "pyproject.toml").read_text(encoding="utf-8")
     )
 )
-EXTRAS = ("plot", "parquet", "machines", "kernel")
+EXTRAS = ("plot", "parquet", "excel", "machines", "kernel")
 SMOKE = Path(__file__).with_name("smoke.py")
 _TAKES_AT_MOST_S = 1200
 

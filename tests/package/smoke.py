@@ -1,7 +1,7 @@
 """What a person does first, by the package that is installed and nothing of the checkout.
 
 Run by the Python that it is installed for, in an empty folder and with an empty home. With ``--extras``,
-plots and Parquet files are tried as well. Prints one line.
+plots, Parquet and Excel files are tried as well. Prints one line.
 """
 
 from __future__ import annotations
@@ -76,12 +76,15 @@ def its_cost(cells: Cells, with_extras: bool) -> str:
         cells.run(f"%pods history --save {file}")
         back = primepods_magic.costs.load_frame(file)
         assert list(back["name"]) == list(history["name"]), file
+    if with_extras:
+        cells.run("%pods history --save history.xlsx")
+        assert Path("history.xlsx").stat().st_size > 0
     return f"{len(history)} rows of history, ${costs['cost_usd'].sum():,.2f}"
 
 
 def main(with_extras: bool) -> None:
     version = is_what_was_installed()
-    for extra in ("matplotlib", "pyarrow") if with_extras else ():
+    for extra in ("matplotlib", "pyarrow", "openpyxl") if with_extras else ():
         assert importlib.util.find_spec(extra), f"{extra} is not installed"
     cells = Cells()
     cells.run(f"%load_ext {NAME}")

@@ -76,7 +76,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--budget", type=price, metavar="USD", help="plot the running total against this budget, by day"
     )
     parser.add_argument("--refresh", action="store_true", help="read everything again")
-    add_save(parser, "the table as .csv or .parquet, or the plot as .png, .svg or .pdf")
+    add_save(parser, "the table as .csv, .parquet or .xlsx, or the plot as .png, .svg or .pdf")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:

@@ -36,7 +36,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add_slice(parser)
     parser.add_argument("--refresh", action="store_true", help="read everything again")
-    add_save(parser, "the rows as .csv or .parquet")
+    add_save(parser, "the rows as .csv, .parquet or .xlsx")
 
 
 def run(magics: PodsMagics, args: Namespace) -> Any:
